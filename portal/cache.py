@@ -1,0 +1,53 @@
+"""A cache that may be down: losing it costs time or a rate limit, never a page."""
+
+import structlog
+from django.core.cache.backends.redis import RedisCache
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+log = structlog.get_logger(__name__)
+_DOWN = (RedisConnectionError, RedisTimeoutError)
+
+
+class ForgivingRedisCache(RedisCache):
+    """Redis, read as empty and written to nowhere while it cannot be reached.
+
+    Only the cheap limits live here; lock-out after failed sign-ins is kept in the database.
+    """
+
+    def add(self, *args, **kwargs):
+        return self._or(True, super().add, *args, **kwargs)
+
+    def get(self, key, default=None, version=None):
+        return self._or(default, super().get, key, default, version)
+
+    def set(self, *args, **kwargs):
+        return self._or(None, super().set, *args, **kwargs)
+
+    def touch(self, *args, **kwargs):
+        return self._or(False, super().touch, *args, **kwargs)
+
+    def delete(self, *args, **kwargs):
+        return self._or(False, super().delete, *args, **kwargs)
+
+    def get_many(self, *args, **kwargs):
+        return self._or({}, super().get_many, *args, **kwargs)
+
+    def set_many(self, *args, **kwargs):
+        return self._or([], super().set_many, *args, **kwargs)
+
+    def delete_many(self, *args, **kwargs):
+        return self._or(None, super().delete_many, *args, **kwargs)
+
+    def has_key(self, *args, **kwargs):
+        return self._or(False, super().has_key, *args, **kwargs)
+
+    def incr(self, key, delta=1, version=None):
+        return self._or(delta, super().incr, key, delta, version)
+
+    def _or(self, fallback, method, *args, **kwargs):
+        try:
+            return method(*args, **kwargs)
+        except _DOWN:
+            log.warning("cache_unreachable")
+            return fallback

@@ -1,0 +1,109 @@
+"""Signs of life of the worker and of beat, kept in Redis and read by the health page.
+
+Both write from their own loops, not from tasks, so that each stands for itself: a worker that
+hangs stops beating although beat still sends tasks, and the other way round.
+"""
+
+import time
+
+import redis
+from celery import bootsteps
+from celery.beat import PersistentScheduler
+from django.conf import settings
+
+WORKER, BEAT = "worker", "beat"
+WORKER_EVERY_SECONDS = 2.0
+BEAT_EVERY_SECONDS = 5.0
+# A part is called down after missing this many of its own beats.
+MISSED_BEATS = 4
+STALE_AFTER_SECONDS = {
+    WORKER: MISSED_BEATS * WORKER_EVERY_SECONDS,
+    BEAT: MISSED_BEATS * BEAT_EVERY_SECONDS,
+}
+_FORGET_AFTER_SECONDS = 24 * 60 * 60
+
+
+def client(*, timeout_seconds=1.0):
+    """Return a Redis client that gives up quickly: nobody waits for a sign of life."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_connect_timeout=timeout_seconds,
+        socket_timeout=timeout_seconds,
+        retry=None,
+    )
+
+
+def write(connection, part, name):
+    """Record that `name`, a process of `part`, is alive now. A broker that is away is no error."""
+    now = time.time()
+    try:
+        with connection.pipeline(transaction=False) as pipe:
+            pipe.zadd(_key(part), {name: now})
+            pipe.zremrangebyscore(_key(part), "-inf", now - _FORGET_AFTER_SECONDS)
+            pipe.execute()
+    except redis.RedisError:
+        return
+
+
+def forget(connection, part, name):
+    """Record that `name` has stopped on purpose."""
+    try:
+        connection.zrem(_key(part), name)
+    except redis.RedisError:
+        return
+
+
+def alive(connection, part):
+    """Return how many processes of `part` have given a sign of life lately.
+
+    Raises redis.RedisError when the broker cannot be asked.
+    """
+    since = time.time() - STALE_AFTER_SECONDS[part]
+    return connection.zcount(_key(part), since, "+inf")
+
+
+def _key(part):
+    return f"heartbeats:{part}"
+
+
+class WorkerHeartbeat(bootsteps.StartStopStep):
+    """Writes the worker's sign of life from its main loop, the one that receives tasks."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer, **kwargs):
+        super().__init__(consumer, **kwargs)
+        self.connection = client()
+        self.repeated = None
+
+    def start(self, consumer):
+        name = consumer.hostname
+        write(self.connection, WORKER, name)
+        self.repeated = consumer.timer.call_repeatedly(
+            WORKER_EVERY_SECONDS, write, (self.connection, WORKER, name)
+        )
+
+    def stop(self, consumer):
+        if self.repeated is not None:
+            consumer.timer.cancel(self.repeated)
+            self.repeated = None
+
+    def shutdown(self, consumer):
+        forget(self.connection, WORKER, consumer.hostname)
+
+
+class HeartbeatScheduler(PersistentScheduler):
+    """Celery's own scheduler, which says at each tick that it ticks."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.max_interval = BEAT_EVERY_SECONDS
+        self.connection = client()
+
+    def tick(self, *args, **kwargs):
+        write(self.connection, BEAT, "beat")
+        return super().tick(*args, **kwargs)
+
+    def close(self):
+        super().close()
+        forget(self.connection, BEAT, "beat")
