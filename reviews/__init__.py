@@ -1,0 +1,1 @@
+"""Prescriptions, screening, flags, cases and decisions."""

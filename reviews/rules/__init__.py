@@ -1,0 +1,4 @@
+"""The pure core: a dossier and a rule book go in, findings come out.
+
+Standard library only; no clock, no input or output, no Django.
+"""

@@ -1,0 +1,115 @@
+"""One person's medicines, conditions and readings, judged on a day.
+
+Everything here is a value. `None` means "not recorded" and is never replaced by zero. Only live
+rows belong in a dossier: a superseded or withdrawn version of a prescription is left out by
+whoever builds it. Dates are calendar days; no clock is read anywhere below `reviews.rules`.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+# FHIR MedicationRequest.status, by what the rules make of each.
+NEVER_TAKEN = frozenset({"draft", "cancelled", "entered-in-error"})
+OVER = frozenset({"stopped", "completed"})
+# active, on-hold and unknown: the supply was issued and may still be in use.
+
+
+@dataclass(frozen=True, slots=True)
+class Medicine:
+    """A medicine as it was recorded: the text, and its codes as (system, code) pairs.
+
+    `key` identifies the pair of text and codings, so that recognition is done once for each.
+    Systems: "rxnorm", "atc", "snomed", "dmd", "ndc"; any other keeps its URI.
+    """
+
+    key: str
+    text: str
+    codings: tuple[tuple[str, str], ...] = ()
+
+
+class Line(NamedTuple):
+    """A prescription as the rules see it: one supply of one medicine.
+
+    A named tuple and not a dataclass, because a rescreen builds a million of them.
+    `dose` is one administration, in `dose_unit` (mg, microgram, g, ml, tablet, capsule, patch,
+    drop, spray, suppository, unit); `max_per_day` (as-needed ceiling) and `expected_per_day` (what
+    the prescriber expects an as-needed medicine to come to) are in `dose_unit` a day. `end_on` is
+    the last day of use, included. `setting` is community, inpatient, procedural, unsupervised or
+    unknown. `status` is a FHIR MedicationRequest.status code. `route` is
+    oral, sublingual, buccal, nasal, rectal, transdermal, parenteral, topical, inhaled or None.
+    """
+
+    id: int
+    medicine: Medicine
+    start_on: date | None = None
+    dose: float | None = None
+    dose_unit: str | None = None
+    times_per_day: float | None = None
+    as_needed: bool = False
+    max_per_day: float | None = None
+    expected_per_day: float | None = None
+    quantity: float | None = None
+    quantity_unit: str | None = None
+    days_supply: int | None = None
+    written_on: date | None = None
+    end_on: date | None = None
+    indication: str = "unknown"
+    route: str | None = None
+    setting: str = "community"
+    status: str = "active"
+    prescriber: str = ""
+    source: str = "written"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A diagnosis or event: codes as (system, code), "icd10" or "snomed" among the systems."""
+
+    id: int
+    codings: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+    onset_on: date | None = None
+    ended_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A measured or answered value, such as kind "egfr" in "mL/min/1.73m2"."""
+
+    id: int
+    kind: str
+    value: float | None = None
+    unit: str = ""
+    on: date | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exemption:
+    """Somebody's recorded decision that some rules do not apply, until a day (both ends included).
+
+    `kind` is a key of `exemptions.KINDS`. `line_scope` limits it to some lines; empty means all.
+    """
+
+    id: int
+    kind: str
+    starts_on: date
+    expires_on: date
+    line_scope: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dossier:
+    """A person with everything the rules may look at, judged `as_of` a day under a profile."""
+
+    patient_id: int
+    as_of: date
+    profile: str = "UK"
+    birth_date: date | None = None
+    deceased_on: date | None = None
+    sex: str = "unknown"
+    lines: tuple[Line, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    exemptions: tuple[Exemption, ...] = ()

@@ -1,0 +1,105 @@
+"""A drug and what is known about it: classes, facts, products, and what a medicine was taken to be."""
+
+from dataclasses import dataclass, field
+
+CLASSES = {
+    "benzodiazepine": "Benzodiazepines",
+    "z-drug": "Z-drugs",
+    "opioid": "Opioids (4.1)",
+    "gabapentinoid": "Gabapentinoids (4.2)",
+    "older-sedative": "Barbiturates and older sedatives (4.3)",
+    "oxybate": "Oxybate (4.4)",
+    "anaesthetic": "Anaesthetic and sedative agents (4.4)",
+    "other-hypnotic": "Other hypnotics and sedatives (4.5)",
+    "sedating-antihistamine": "Sedating antihistamines and anticholinergics (4.6)",
+    "antipsychotic": "Antipsychotics (4.7)",
+    "sedating-antidepressant": "Sedating antidepressants (4.8)",
+    "antidepressant": "Other antidepressants (4.8)",
+    "muscle-relaxant": "Muscle relaxants (4.9)",
+    "antiseizure": "Antiseizure medicines (4.10)",
+    "cyp3a4-strong": "Strong CYP3A4 inhibitors (4.11)",
+    "cyp3a4-moderate": "Moderate and weak CYP3A4 inhibitors (4.12)",
+    "cyp2c19": "CYP2C19 inhibitors (4.13)",
+    "inducer": "Enzyme inducers (4.14)",
+    "ugt-inhibitor": "UGT inhibitors (4.10, 4.15)",
+    "substance": "Alcohol and substances (4.16)",
+    "other-pair": "Other pairs (4.17)",
+    "reversal": "Overdose reversal (naloxone, flumazenil)",
+    "alcohol-dependence": "Medicines for alcohol dependence",
+}
+SUBSTITUTION = "opioid-substitution"
+"""Given by recognition in place of "opioid", never by the formulary: it depends on the code."""
+
+BIT = {name: 1 << i for i, name in enumerate([*CLASSES, SUBSTITUTION])}
+BENZODIAZEPINE = BIT["benzodiazepine"]
+Z_DRUG = BIT["z-drug"]
+BZRA = BENZODIAZEPINE | Z_DRUG
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drug:
+    """An ingredient and what is known about it."""
+
+    key: str
+    name: str
+    classes: frozenset[str] = frozenset()
+    atc: tuple[str, ...] = ()
+    rxcui: tuple[str, ...] = ()
+    snomed: tuple[str, ...] = ()
+    band: str | None = None
+    metabolism: str | None = None
+    severities: dict[str, int] = field(default_factory=dict)
+    max_mg_per_day: dict[str, dict[str, float]] = field(default_factory=dict)
+    elder_max_mg_per_day: dict[str, float] = field(default_factory=dict)
+    equivalents: dict[str, tuple[float, float]] = field(default_factory=dict)
+    strengths: dict[str, dict[str, tuple[float, ...]]] = field(default_factory=dict)
+    unverified: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One ingredient of a medicine: mg in each unit ("tablet", "ml", "hour"), None = not known."""
+
+    drug: str
+    strength_mg: float | None = None
+    per_unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """A coded product: its ingredients, form and route."""
+
+    name: str
+    parts: tuple[Part, ...]
+    form: str | None = None
+    route: str | None = None
+    substitution: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What an ATC code or a name stands for."""
+
+    drugs: tuple[str, ...]
+    substitution: bool = False
+    incomplete: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognition:
+    """What a medicine was taken to be.
+
+    `parts` are its ingredients, in the order named; empty means *unmapped*. `matched_by` is
+    "code", "name" or None, `matched` the code or the words that did it. `classes` are the classes
+    of all ingredients, with "opioid" replaced by SUBSTITUTION where the code says so; `mask` is
+    the same as bits. `complete` is False for a combination of which a part is not known.
+    """
+
+    parts: tuple[Part, ...] = ()
+    form: str | None = None
+    route: str | None = None
+    matched_by: str | None = None
+    matched: str = ""
+    classes: frozenset[str] = frozenset()
+    mask: int = 0
+    complete: bool = True
