@@ -1,0 +1,132 @@
+"""Who may do what, and where: one table. Lists start from `scope`, so nobody sees beyond it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reviews.errors import NotAllowed, NotFound
+from reviews.models import Membership, Practice, Role
+
+CLINICIAN = Role.CLINICIAN
+REVIEWER = Role.REVIEWER
+FORMULARY_ADMIN = Role.FORMULARY_ADMIN
+AUDITOR = Role.AUDITOR
+CLIENT = Role.INTEGRATION_CLIENT
+
+
+class Action(StrEnum):
+    SEE_PATIENT = "see patients"
+    REGISTER = "register patients"
+    LOG = "log prescriptions"
+    AMEND = "amend prescriptions"
+    WITHDRAW = "withdraw prescriptions"
+    RECORD_FACT = "record conditions"
+    SYNC = "sync records"
+    SEE_QUEUE = "see the review queue"
+    CLAIM = "claim cases"
+    RELEASE = "release cases"
+    DECIDE = "decide on cases"
+    SNOOZE = "snooze cases"
+    ESCALATE = "escalate cases"
+    SEE_FORMULARY = "see the formulary and the rules"
+    EDIT_FORMULARY = "edit the formulary"
+    DRAFT = "draft rule books"
+    PUBLISH = "publish rule books"
+    MANAGE_CLIENTS = "make and revoke keys"
+    SEE_AUDIT = "see the audit trail"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """The roles that may. `anywhere`: a role at any practice is enough (the subject has none)."""
+
+    roles: frozenset[str]
+    anywhere: bool = False
+
+
+def _grant(*roles, anywhere=False):
+    return Grant(frozenset(roles), anywhere)
+
+
+EVERYBODY = tuple(Role)
+
+GRANTS = {
+    Action.SEE_PATIENT: _grant(CLINICIAN, REVIEWER, AUDITOR, CLIENT),
+    Action.REGISTER: _grant(CLINICIAN, REVIEWER, CLIENT),
+    Action.LOG: _grant(CLINICIAN),
+    Action.AMEND: _grant(CLINICIAN),
+    Action.WITHDRAW: _grant(CLINICIAN),
+    Action.RECORD_FACT: _grant(CLINICIAN, REVIEWER, CLIENT),
+    Action.SYNC: _grant(CLIENT),
+    Action.SEE_QUEUE: _grant(CLINICIAN, REVIEWER, AUDITOR, CLIENT),
+    Action.CLAIM: _grant(REVIEWER),
+    Action.RELEASE: _grant(REVIEWER),
+    Action.DECIDE: _grant(REVIEWER),
+    Action.SNOOZE: _grant(REVIEWER),
+    Action.ESCALATE: _grant(REVIEWER),
+    Action.SEE_FORMULARY: _grant(*EVERYBODY, anywhere=True),
+    Action.EDIT_FORMULARY: _grant(FORMULARY_ADMIN, anywhere=True),
+    Action.DRAFT: _grant(FORMULARY_ADMIN, anywhere=True),
+    Action.PUBLISH: _grant(FORMULARY_ADMIN, anywhere=True),
+    Action.MANAGE_CLIENTS: _grant(FORMULARY_ADMIN),
+    Action.SEE_AUDIT: _grant(AUDITOR),
+}
+
+
+def roles_of(user):
+    """`{practice id: set of roles}`, read once per user object (that is, per request)."""
+    if not user or not user.is_active:
+        return {}
+    held = getattr(user, "_roles_by_practice", None)
+    if held is None:
+        held = {}
+        for practice_id, role in Membership.objects.filter(user=user).values_list(
+            "practice_id", "role"
+        ):
+            held.setdefault(practice_id, set()).add(role)
+        user._roles_by_practice = held
+    return held
+
+
+def _practice_id(subject):
+    return subject.pk if isinstance(subject, Practice) else subject.practice_id
+
+
+def allowed(by, action, subject=None):
+    """Whether `by` may. `subject` is a practice or anything that belongs to one.
+
+    Without a subject the question is whether `by` may at some practice (for menus).
+    """
+    grant = GRANTS[action]
+    held = roles_of(by)
+    if subject is None or grant.anywhere:
+        return any(roles & grant.roles for roles in held.values())
+    return bool(held.get(_practice_id(subject), set()) & grant.roles)
+
+
+def require(by, action, subject=None):
+    if not allowed(by, action, subject):
+        raise NotAllowed(f"You may not {action} here.", action=action.name.lower())
+
+
+def practice_ids(by, action):
+    """Ids of the practices where `by` may do `action`."""
+    roles = GRANTS[action].roles
+    return sorted(practice_id for practice_id, held in roles_of(by).items() if held & roles)
+
+
+def practices(by, action):
+    """The practices where `by` may do `action`, in order of name."""
+    return Practice.objects.filter(pk__in=practice_ids(by, action)).order_by("name")
+
+
+def scope(queryset, by, action):
+    """Only the rows of practices where `by` may do `action`."""
+    return queryset.filter(practice_id__in=practice_ids(by, action))
+
+
+def fetch(queryset, by, action, **lookup):
+    """The one row that `lookup` names, if `by` may see it; `NotFound` says the same either way."""
+    found = scope(queryset, by, action).filter(**lookup).first()
+    if found is None:
+        raise NotFound("There is no such record, or you may not see it.")
+    return found

@@ -1,0 +1,58 @@
+"""What screening would say: the same pure function on a prescription that is not saved yet."""
+
+from dataclasses import dataclass, replace
+
+from django.utils import timezone
+
+from reviews import access, dossiers, records, rulebooks
+from reviews.access import Action
+from reviews.rules.dossier import Dossier
+from reviews.rules.finding import INTERRUPT, Finding, NotEvaluable, Screening
+from reviews.rules.screen import screen
+
+UNSAVED = 0
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`new` is what this prescription adds; `standing` is what holds without it."""
+
+    new: tuple[Finding, ...]
+    standing: tuple[Finding, ...]
+    not_evaluable: tuple[NotEvaluable, ...]
+    screening: Screening
+    dossier: Dossier
+
+    @property
+    def needs_reason(self):
+        """Whether saving asks for a reason (it is never refused)."""
+        return any(finding.mode == INTERRUPT for finding in self.new)
+
+
+def preview(*, patient, record, by, replaces=None):
+    """Screen the patient with `record` added, in place of the prescription it amends, if any."""
+    access.require(by, Action.LOG, patient)
+    records.check_prescription(record)
+    _, book = rulebooks.live()
+    without = dossiers.one(patient, as_of=timezone.localdate())
+    if replaces is not None:
+        kept = tuple(line for line in without.lines if line.id != replaces.pk)
+        without = replace(without, lines=kept)
+    line = dossiers.line(record, line_id=UNSAVED, prescriber=str(by.pk))
+    added = replace(without, lines=(*without.lines, line))
+    before, after = screen(without, book), screen(added, book)
+    known = {(finding.rule_id, finding.key, finding.severity) for finding in before.findings}
+    new = tuple(
+        finding
+        for finding in after.findings
+        if (finding.rule_id, finding.key, finding.severity) not in known
+    )
+    return Preview(
+        new=new,
+        standing=tuple(finding for finding in after.findings if finding not in new),
+        not_evaluable=tuple(
+            missing for missing in after.not_evaluable if UNSAVED in missing.line_ids
+        ),
+        screening=after,
+        dossier=added,
+    )

@@ -1,0 +1,47 @@
+"""What a caller can act on. A stable code and a sentence; the edges turn them into responses."""
+
+
+class DomainError(Exception):
+    """Base of all refusals. `code` is stable for machines, the message is for people."""
+
+    code = "refused"
+
+    def __init__(self, message, **detail):
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+
+
+class NotAllowed(DomainError):
+    """This person may not do this here."""
+
+    code = "not_allowed"
+
+
+class Stale(DomainError):
+    """Somebody else changed it since it was read."""
+
+    code = "stale"
+
+
+class IllegalMove(DomainError):
+    """The case or version is not in a state from which this can be done."""
+
+    code = "illegal_move"
+
+
+class BadRecord(DomainError):
+    """A value that cannot be accepted: `field` and `reason` say which and why."""
+
+    code = "bad_record"
+
+    def __init__(self, field, reason):
+        super().__init__(f"{field}: {reason}" if field else reason, field=field)
+        self.field = field
+        self.reason = reason
+
+
+class NotFound(DomainError):
+    """There is nothing of that name, or it may not be seen."""
+
+    code = "not_found"

@@ -1,0 +1,55 @@
+"""Shape, and truth that the database enforces."""
+
+from .audit import AuditEvent
+from .cases import (
+    OPEN_STATES,
+    Case,
+    CaseState,
+    Decision,
+    DecisionItem,
+    Outcome,
+    Reason,
+)
+from .clients import ApiKey
+from .people import Identifier, Membership, Patient, Practice, Profile, Role, Sex
+from .prescriptions import (
+    WITHDRAWN,
+    Condition,
+    DoseUnit,
+    Medicine,
+    Prescription,
+    Setting,
+    Status,
+)
+from .screening import Flag, PatientScreening, ScreeningRequest
+from .versions import RuleVersion
+
+__all__ = [
+    "OPEN_STATES",
+    "WITHDRAWN",
+    "ApiKey",
+    "AuditEvent",
+    "Case",
+    "CaseState",
+    "Condition",
+    "Decision",
+    "DecisionItem",
+    "DoseUnit",
+    "Flag",
+    "Identifier",
+    "Medicine",
+    "Membership",
+    "Outcome",
+    "Patient",
+    "PatientScreening",
+    "Practice",
+    "Prescription",
+    "Profile",
+    "Reason",
+    "Role",
+    "RuleVersion",
+    "ScreeningRequest",
+    "Setting",
+    "Sex",
+    "Status",
+]

@@ -1,0 +1,139 @@
+"""Practices, the people who work there, and the patients in their care."""
+
+from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class Profile(models.TextChoices):
+    """Whose guidance a practice follows; limits differ by jurisdiction and are never mixed."""
+
+    UK = "UK", "United Kingdom"
+    US = "US", "United States"
+    EU = "EU", "European Union"
+
+
+class Role(models.TextChoices):
+    CLINICIAN = "clinician", "Clinician"
+    REVIEWER = "reviewer", "Reviewer"
+    FORMULARY_ADMIN = "formulary_admin", "Formulary admin"
+    AUDITOR = "auditor", "Auditor"
+    INTEGRATION_CLIENT = "integration_client", "Integration client"
+
+
+class Sex(models.TextChoices):
+    """FHIR administrative-gender."""
+
+    FEMALE = "female", "Female"
+    MALE = "male", "Male"
+    OTHER = "other", "Other"
+    UNKNOWN = "unknown", "Unknown"
+
+
+class Practice(models.Model):
+    code = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=200)
+    profile = models.CharField(max_length=2, choices=Profile)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="practice_profile_known", condition=Q(profile__in=Profile.values)
+            )
+        ]
+
+    def __str__(self):
+        return self.name
+
+
+class Membership(models.Model):
+    """One role of one person at one practice; a person may hold several."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+    )
+    practice = models.ForeignKey(Practice, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=20, choices=Role)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "practice", "role"], name="membership_once_per_role"
+            ),
+            models.CheckConstraint(name="membership_role_known", condition=Q(role__in=Role.values)),
+        ]
+
+    def __str__(self):
+        return f"{self.user} as {self.get_role_display()} at {self.practice}"
+
+
+class Patient(models.Model):
+    """A person registered with one practice. `None` means not known, never zero."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="patients")
+    family_name = models.CharField(max_length=120)
+    given_name = models.CharField(max_length=120, blank=True)
+    birth_date = models.DateField(null=True, blank=True)
+    sex = models.CharField(max_length=7, choices=Sex, default=Sex.UNKNOWN)
+    deceased_on = models.DateField(null=True, blank=True)
+    registered_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="patient_sex_known", condition=Q(sex__in=Sex.values)),
+            models.CheckConstraint(
+                name="patient_dies_after_birth",
+                condition=Q(deceased_on__isnull=True)
+                | Q(birth_date__isnull=True)
+                | Q(deceased_on__gte=models.F("birth_date")),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["practice", "family_name", "given_name", "id"]),
+            models.Index(fields=["updated_at", "id"]),
+            GinIndex(
+                name="patient_name_trigrams",
+                fields=["family_name", "given_name"],
+                opclasses=["gin_trgm_ops", "gin_trgm_ops"],
+            ),
+        ]
+
+    def __str__(self):
+        return self.display_name
+
+    @property
+    def display_name(self):
+        """Family name in capitals first, as on a prescription."""
+        return ", ".join(filter(None, [self.family_name.upper(), self.given_name]))
+
+    def age_on(self, day):
+        """Completed years on `day`, or None when the birth date is not known."""
+        if self.birth_date is None:
+            return None
+        before_birthday = (day.month, day.day) < (self.birth_date.month, self.birth_date.day)
+        return day.year - self.birth_date.year - before_birthday
+
+
+class Identifier(models.Model):
+    """A patient's number in somebody's system, such as an NHS number."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="identifiers")
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    system = models.CharField(max_length=200)
+    value = models.CharField(max_length=100)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["practice", "system", "value"], name="identifier_once_per_practice"
+            )
+        ]
+        indexes = [
+            GinIndex(name="identifier_trigrams", fields=["value"], opclasses=["gin_trgm_ops"])
+        ]
+
+    def __str__(self):
+        return self.value

@@ -1,0 +1,250 @@
+"""What a patient takes and has, as reported; history is added to, never edited."""
+
+import uuid
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from reviews.rules.indications import INDICATIONS
+
+from .people import Patient, Practice
+
+# A live row may only become superseded; a superseded row is history.
+ADDED_TO_NEVER_EDITED = [
+    pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+    pgtrigger.Protect(
+        name="history_is_frozen",
+        operation=pgtrigger.Update,
+        condition=pgtrigger.Q(old__superseded_at__isnull=False),
+    ),
+    pgtrigger.ReadOnly(name="only_superseding", exclude=["superseded_at"]),
+]
+
+
+class Status(models.TextChoices):
+    """FHIR MedicationRequest.status."""
+
+    ACTIVE = "active", "Active"
+    ON_HOLD = "on-hold", "On hold"
+    CANCELLED = "cancelled", "Cancelled"
+    COMPLETED = "completed", "Completed"
+    ENTERED_IN_ERROR = "entered-in-error", "Entered in error"
+    STOPPED = "stopped", "Stopped"
+    DRAFT = "draft", "Draft"
+    UNKNOWN = "unknown", "Unknown"
+
+
+WITHDRAWN = (Status.CANCELLED, Status.ENTERED_IN_ERROR, Status.STOPPED)
+
+
+class Setting(models.TextChoices):
+    COMMUNITY = "community", "Community"
+    INPATIENT = "inpatient", "In-patient"
+    PROCEDURAL = "procedural", "Procedure"
+    UNSUPERVISED = "unsupervised", "Community, unsupervised"
+    UNKNOWN = "unknown", "Not known"
+
+
+class DoseUnit(models.TextChoices):
+    MG = "mg", "mg"
+    MICROGRAM = "microgram", "microgram"
+    GRAM = "g", "g"
+    ML = "ml", "ml"
+    TABLET = "tablet", "tablet"
+    CAPSULE = "capsule", "capsule"
+    PATCH = "patch", "patch"
+    DROP = "drop", "drop"
+    SPRAY = "spray", "spray"
+    SUPPOSITORY = "suppository", "suppository"
+    UNIT = "unit", "unit"
+
+
+class Medicine(models.Model):
+    """A product as somebody wrote it, with its codes; shared by all who wrote the same."""
+
+    key = models.CharField(max_length=32, unique=True)
+    text = models.CharField(max_length=500)
+    codings = models.JSONField(default=list)
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(name="immutable", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+
+    def __str__(self):
+        return self.text
+
+
+class PrescriptionQuerySet(models.QuerySet):
+    def live(self):
+        return self.filter(superseded_at__isnull=True)
+
+
+class Prescription(models.Model):
+    """One version of one medicine order. Amounts in `dose_unit`; None means not known."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="prescriptions")
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    medicine = models.ForeignKey(Medicine, on_delete=models.PROTECT, related_name="+")
+
+    order_id = models.UUIDField(default=uuid.uuid4)
+    version = models.PositiveIntegerField(default=1)
+    supersedes = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="superseded_by"
+    )
+    superseded_at = models.DateTimeField(null=True, blank=True)
+    recorded_at = models.DateTimeField(db_default=Now(), editable=False)
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    source_system = models.CharField(max_length=100)
+    source_id = models.CharField(max_length=200)
+    digest = models.BinaryField(max_length=16)
+
+    dose = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
+    dose_unit = models.CharField(max_length=12, choices=DoseUnit, blank=True)
+    times_per_day = models.DecimalField(max_digits=8, decimal_places=4, null=True, blank=True)
+    as_needed = models.BooleanField(default=False)
+    max_per_day = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
+    expected_per_day = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
+    dosage_text = models.CharField(max_length=1000, blank=True)
+    quantity = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
+    quantity_unit = models.CharField(max_length=12, choices=DoseUnit, blank=True)
+    days_supply = models.PositiveIntegerField(null=True, blank=True)
+    written_on = models.DateField(null=True, blank=True)
+    start_on = models.DateField(null=True, blank=True)
+    end_on = models.DateField(null=True, blank=True)
+    indication = models.CharField(max_length=40, default="unknown")
+    route = models.CharField(max_length=40, blank=True)
+    setting = models.CharField(max_length=12, choices=Setting, default=Setting.COMMUNITY)
+    status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
+    status_reason = models.CharField(max_length=500, blank=True)
+    dispensed = models.BooleanField(default=False)
+    prescriber = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="prescriptions",
+    )
+    prescriber_name = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=1000, blank=True)
+
+    objects = PrescriptionQuerySet.as_manager()
+
+    class Meta:
+        triggers = ADDED_TO_NEVER_EDITED
+        constraints = [
+            models.UniqueConstraint(
+                fields=["order_id"],
+                condition=Q(superseded_at__isnull=True),
+                name="prescription_one_live_version",
+            ),
+            models.UniqueConstraint(
+                fields=["practice", "source_system", "source_id"],
+                condition=Q(superseded_at__isnull=True),
+                name="prescription_one_live_per_source",
+            ),
+            models.UniqueConstraint(
+                fields=["order_id", "version"], name="prescription_version_once"
+            ),
+            models.CheckConstraint(
+                name="prescription_amounts_positive",
+                condition=(Q(dose__isnull=True) | Q(dose__gt=0))
+                & (Q(times_per_day__isnull=True) | Q(times_per_day__gt=0))
+                & (Q(max_per_day__isnull=True) | Q(max_per_day__gt=0))
+                & (Q(expected_per_day__isnull=True) | Q(expected_per_day__gt=0))
+                & (Q(quantity__isnull=True) | Q(quantity__gt=0)),
+            ),
+            models.CheckConstraint(
+                name="prescription_ends_after_start",
+                condition=Q(end_on__isnull=True)
+                | Q(start_on__isnull=True)
+                | Q(end_on__gte=models.F("start_on")),
+            ),
+            models.CheckConstraint(
+                name="prescription_status_known", condition=Q(status__in=Status.values)
+            ),
+            models.CheckConstraint(
+                name="prescription_indication_known", condition=Q(indication__in=list(INDICATIONS))
+            ),
+            models.CheckConstraint(
+                name="prescription_withdrawal_has_reason",
+                condition=~Q(status__in=WITHDRAWN, source_system="portal") | ~Q(status_reason=""),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["patient"],
+                condition=Q(superseded_at__isnull=True),
+                name="prescription_live_by_patient",
+            ),
+            models.Index(fields=["patient", "order_id"]),
+            models.Index(fields=["recorded_at", "id"]),
+        ]
+
+    def __str__(self):
+        return self.medicine.text
+
+    @property
+    def indication_label(self):
+        return INDICATIONS[self.indication]
+
+    @property
+    def live(self):
+        return self.superseded_at is None
+
+
+class Condition(models.Model):
+    """A coded problem with onset and end; a change is a new row that supersedes the old one."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="conditions")
+    text = models.CharField(max_length=300)
+    codings = models.JSONField(default=list)
+    onset_on = models.DateField(null=True, blank=True)
+    ended_on = models.DateField(null=True, blank=True)
+    status = models.CharField(max_length=16, default="active")
+    source_system = models.CharField(max_length=100)
+    source_id = models.CharField(max_length=200)
+    digest = models.BinaryField(max_length=16)
+    supersedes = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="superseded_by"
+    )
+    superseded_at = models.DateTimeField(null=True, blank=True)
+    recorded_at = models.DateTimeField(db_default=Now(), editable=False)
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+
+    class Meta:
+        triggers = ADDED_TO_NEVER_EDITED
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient", "source_system", "source_id"],
+                condition=Q(superseded_at__isnull=True),
+                name="condition_one_live_per_source",
+            ),
+            models.CheckConstraint(
+                name="condition_ends_after_onset",
+                condition=Q(ended_on__isnull=True)
+                | Q(onset_on__isnull=True)
+                | Q(ended_on__gte=models.F("onset_on")),
+            ),
+            models.CheckConstraint(
+                name="condition_status_known",
+                condition=Q(status__in=["active", "resolved", "entered-in-error"]),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["patient"],
+                condition=Q(superseded_at__isnull=True),
+                name="condition_live_by_patient",
+            )
+        ]
+
+    def __str__(self):
+        return self.text

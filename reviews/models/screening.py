@@ -1,0 +1,158 @@
+"""What is to be checked, what was checked, and what was found."""
+
+import pgtrigger
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from .people import Patient, Practice
+from .versions import RuleVersion
+
+
+class ScreeningRequest(models.Model):
+    """The outbox: this patient is to be screened. Deleted by the transaction that screens.
+
+    Several pending rows for one patient are normal; a unique row would lose screenings.
+    """
+
+    class Priority(models.IntegerChoices):
+        """A change by a person or a system goes before a rescreen of everybody."""
+
+        CHANGE = 0
+        BULK = 1
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="requests")
+    reason = models.CharField(max_length=40)
+    requested_at = models.DateTimeField(db_default=Now(), editable=False)
+    not_before = models.DateTimeField(db_default=Now())
+    attempts = models.PositiveSmallIntegerField(default=0)
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.CHANGE)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["priority", "patient", "not_before"]),
+            models.Index(fields=["requested_at"]),
+        ]
+
+    def __str__(self):
+        return f"{self.patient_id}: {self.reason}"
+
+
+class PatientScreening(models.Model):
+    """The newest screening of a patient: with which book, when, and what could not be judged.
+
+    `problem` is why the patient is NOT CHECKED; empty when the last screening succeeded.
+    """
+
+    patient = models.OneToOneField(
+        Patient, on_delete=models.CASCADE, primary_key=True, related_name="screening"
+    )
+    version = models.ForeignKey(RuleVersion, on_delete=models.PROTECT, null=True, related_name="+")
+    as_of = models.DateField(null=True)
+    screened_at = models.DateTimeField(null=True)
+    valid_until = models.DateField(null=True)
+    not_evaluable = models.JSONField(default=list)
+    exposure = models.JSONField(null=True)
+    problem = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["valid_until"],
+                condition=Q(valid_until__isnull=False),
+                name="screening_by_validity",
+            ),
+            models.Index(fields=["patient"], condition=~Q(problem=""), name="screening_problems"),
+        ]
+
+    def __str__(self):
+        return f"screening of {self.patient_id}"
+
+
+class FlagQuerySet(models.QuerySet):
+    def live(self):
+        return self.filter(ended_at__isnull=True)
+
+    def open(self):
+        """Live, and no decision covers it."""
+        return self.filter(ended_at__isnull=True, settled_at__isnull=True)
+
+
+class Flag(models.Model):
+    """A finding kept on a patient, with its rule version; superseded, never edited."""
+
+    class EndReason(models.TextChoices):
+        CLEARED = "cleared", "No longer found"
+        SUPERSEDED = "superseded", "Replaced by a newer finding"
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="flags")
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    rule_id = models.CharField(max_length=10)
+    key = models.CharField(max_length=200)
+    severity = models.PositiveSmallIntegerField()
+    mode = models.CharField(max_length=10)
+    title = models.CharField(max_length=200)
+    sentence = models.TextField()
+    facts = models.JSONField(default=list)
+    clears = models.TextField(blank=True)
+    unknown = models.TextField(blank=True)
+    prescription_ids = ArrayField(models.BigIntegerField(), default=list)
+    digest = models.CharField(max_length=32)
+
+    version = models.ForeignKey(RuleVersion, on_delete=models.PROTECT, related_name="+")
+    as_of = models.DateField()
+    raised_at = models.DateTimeField(db_default=Now(), editable=False)
+    supersedes = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="superseded_by"
+    )
+    case = models.ForeignKey(
+        "reviews.Case", on_delete=models.PROTECT, null=True, blank=True, related_name="flags"
+    )
+    settled_at = models.DateTimeField(null=True, blank=True)
+    settled_until = models.DateField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.CharField(max_length=10, choices=EndReason, blank=True)
+
+    objects = FlagQuerySet.as_manager()
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="history_is_frozen",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__ended_at__isnull=False),
+            ),
+            pgtrigger.ReadOnly(
+                name="only_settled_or_ended",
+                exclude=["settled_at", "settled_until", "ended_at", "end_reason", "case"],
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient", "rule_id", "key"],
+                condition=Q(ended_at__isnull=True),
+                name="flag_once_while_live",
+            ),
+            models.CheckConstraint(
+                name="flag_severity_known", condition=Q(severity__gte=1, severity__lte=4)
+            ),
+            models.CheckConstraint(
+                name="flag_end_has_reason",
+                condition=Q(ended_at__isnull=True, end_reason="")
+                | (Q(ended_at__isnull=False) & ~Q(end_reason="")),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["raised_at", "id"]),
+            models.Index(fields=["case"]),
+            models.Index(
+                fields=["rule_id", "practice"],
+                condition=Q(ended_at__isnull=True),
+                name="flag_live_by_rule",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.rule_id}: {self.title}"

@@ -1,0 +1,44 @@
+"""The outbox: rows say who is to be screened; a Celery message only rings the bell."""
+
+import structlog
+from celery import current_app
+from django.db import transaction
+from django.db.models import Min
+from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerDown
+
+from reviews.models import ScreeningRequest
+
+log = structlog.get_logger(__name__)
+CHANGE, BULK = ScreeningRequest.Priority.CHANGE, ScreeningRequest.Priority.BULK
+
+
+def enqueue(patient_ids, *, reason, priority=CHANGE):
+    """Ask, in the caller's transaction, that these patients be screened; ring after commit."""
+    ScreeningRequest.objects.bulk_create(
+        [
+            ScreeningRequest(patient_id=patient_id, reason=reason, priority=priority)
+            for patient_id in patient_ids
+        ],
+        batch_size=5000,
+    )
+    transaction.on_commit(ring)
+
+
+def ring():
+    """Wake a worker. A lost or refused message loses nothing: beat rings again for what waits."""
+    try:
+        current_app.send_task("reviews.drain", retry=False)
+    except (BrokerDown, OSError) as error:
+        log.warning("doorbell_not_rung", error=type(error).__name__)
+
+
+def waiting():
+    """Whether a request is due now."""
+    return ScreeningRequest.objects.filter(not_before__lte=timezone.now()).exists()
+
+
+def oldest_wait_seconds():
+    """Age of the oldest unscreened change in seconds, or None when nothing waits."""
+    oldest = ScreeningRequest.objects.aggregate(oldest=Min("requested_at"))["oldest"]
+    return None if oldest is None else max(0.0, (timezone.now() - oldest).total_seconds())

@@ -1,0 +1,168 @@
+"""Verbs on the rule book: draft it from the formulary and the rules, publish it, discard it.
+
+Screening reads only the published book. A draft is frozen when it is made, and a second person
+publishes it; then the patients it can affect are screened again.
+"""
+
+import hashlib
+
+import msgspec
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from drugs.facts import formulary
+from reviews import access, audit, outbox, rulebooks
+from reviews.access import Action
+from reviews.errors import IllegalMove, NotAllowed, Stale
+from reviews.models import Medicine, Patient, Prescription, RuleVersion
+from reviews.rules.book import RuleBook
+from reviews.rules.catalogue import default_rules_section
+from reviews.rules.dossier import Medicine as WrittenMedicine
+
+DRAFT, PUBLISHED = RuleVersion.State.DRAFT, RuleVersion.State.PUBLISHED
+RETIRED = RuleVersion.State.RETIRED
+FORMULARY_SECTIONS = ("drugs", "products", "atc", "names")
+
+
+@transaction.atomic
+def bootstrap():
+    """Publish the book that comes with the software, if none was ever published."""
+    if RuleVersion.objects.exists():
+        return None
+    version = _freeze(note="The book that comes with the portal.", by=None)
+    version.state, version.published_at = PUBLISHED, timezone.now()
+    version.save(update_fields=["state", "published_at"])
+    audit.record(None, "rules.published", subject=version, number=version.number)
+    return version
+
+
+@transaction.atomic
+def draft(*, note, by):
+    """Freeze the formulary and the rules as they are now. Raises `IllegalMove` if nothing changed."""
+    access.require(by, Action.DRAFT)
+    version = _freeze(note=note, by=by)
+    live = RuleVersion.objects.filter(state=PUBLISHED).first()
+    if live is not None and live.digest == version.digest:
+        raise IllegalMove(f"Nothing has changed since rule book {live.number}.")
+    audit.record(by, "rules.drafted", subject=version, number=version.number)
+    return version
+
+
+@transaction.atomic
+def publish(*, version, by):
+    """Make a draft the live book, as a second person, and rescreen those it can affect.
+
+    Raises `NotAllowed` for the person who drafted it, `Stale` when a later book is live.
+    """
+    access.require(by, Action.PUBLISH)
+    locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
+    if locked.state != DRAFT:
+        raise IllegalMove(f"Rule book {locked.number} is not a draft.")
+    if locked.drafted_by_id == by.pk:
+        raise NotAllowed("You drafted this rule book. A second person must agree and publish it.")
+    live = RuleVersion.objects.select_for_update().filter(state=PUBLISHED).first()
+    if live is not None:
+        if live.number > locked.number:
+            raise Stale(f"Rule book {live.number} was published since. Draft again from there.")
+        live.state, live.retired_at = RETIRED, timezone.now()
+        live.save(update_fields=["state", "retired_at"])
+    locked.state, locked.published_by, locked.published_at = PUBLISHED, by, timezone.now()
+    locked.save(update_fields=["state", "published_by", "published_at"])
+    affected = affected_patients(live, locked)
+    outbox.enqueue(affected, reason="published", priority=outbox.BULK)
+    audit.record(
+        by, "rules.published", subject=locked, number=locked.number, patients=len(affected)
+    )
+    return locked
+
+
+@transaction.atomic
+def discard(*, version, by):
+    """Put a draft away unpublished; its number is not used again."""
+    access.require(by, Action.DRAFT)
+    locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
+    if locked.state != DRAFT:
+        raise IllegalMove(f"Rule book {locked.number} is not a draft.")
+    locked.state, locked.retired_at = RETIRED, timezone.now()
+    locked.save(update_fields=["state", "retired_at"])
+    audit.record(by, "rules.discarded", subject=locked, number=locked.number)
+    return locked
+
+
+def pending_changes():
+    """What a draft made now would change against the live book; empty lists when nothing."""
+    live = RuleVersion.objects.filter(state=PUBLISHED).first()
+    return changes(live.book if live else {}, _content())
+
+
+def changes(old, new):
+    """`{section: [keys that were added, removed or altered]}` between two books."""
+    return {
+        section: sorted(
+            key
+            for key in {**old.get(section, {}), **new.get(section, {})}
+            if old.get(section, {}).get(key) != new.get(section, {}).get(key)
+        )
+        for section in (*FORMULARY_SECTIONS, "rules", "citations")
+    }
+
+
+def affected_patients(old, new):
+    """Ids of the patients whose findings the new book could change.
+
+    Thresholds reach anybody with a prescription; drug facts only those who have such a medicine.
+    """
+    people = Patient.objects.order_by("pk").values_list("pk", flat=True)
+    if old is None:
+        return list(people)
+    changed = changes(old.book, new.book)
+    if changed["rules"]:
+        return list(people.filter(prescriptions__superseded_at__isnull=True).distinct())
+    drugs = set(changed["drugs"])
+    before, after = rulebooks.book(old.pk), rulebooks.book(new.pk)
+    medicines = [
+        pk
+        for pk, written in _written_medicines()
+        if _touched(before, written, drugs)
+        or _touched(after, written, drugs)
+        or before.recognise(written) != after.recognise(written)
+    ]
+    return list(
+        Prescription.objects.live()
+        .filter(medicine__in=medicines)
+        .order_by("patient_id")
+        .values_list("patient_id", flat=True)
+        .distinct()
+    )
+
+
+def _written_medicines():
+    for pk, key, text, codings in Medicine.objects.values_list("pk", "key", "text", "codings"):
+        pairs = tuple((coding["system"], coding["code"]) for coding in codings)
+        yield pk, WrittenMedicine(key=key, text=text, codings=pairs)
+
+
+def _touched(book, written, drugs):
+    return any(part.drug in drugs for part in book.recognise(written).parts)
+
+
+def _content():
+    return {**formulary(), **default_rules_section()}
+
+
+def _freeze(*, note, by):
+    content = _content()
+    canonical = msgspec.json.encode(content, order="deterministic")
+    # Only one draft at a time takes the next number.
+    RuleVersion.objects.select_for_update().order_by("-number").first()
+    number = (RuleVersion.objects.aggregate(last=Max("number"))["last"] or 0) + 1
+    book = {"number": number, **content}
+    RuleBook.from_json(book)  # a book that cannot be read is refused here, not by screening
+    return RuleVersion.objects.create(
+        number=number,
+        book=book,
+        digest=hashlib.sha256(canonical).hexdigest(),
+        note=note,
+        drafted_by=by,
+    )

@@ -1,0 +1,174 @@
+"""What may be reported about a patient: the shapes that form, REST and FHIR all turn into.
+
+Types and limits are here once, so that every entry refuses the same things with the same words.
+Amounts are in `dose_unit`; `None` means not known, never zero.
+"""
+
+import hashlib
+from datetime import date
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from reviews.errors import BadRecord
+from reviews.rules.indications import INDICATIONS
+
+Text = Annotated[str, Meta(min_length=1, max_length=500)]
+Short = Annotated[str, Meta(max_length=200)]
+# Four decimals are kept: less than 0.1 microgram of a milligram dose is no dose.
+Amount = Annotated[float, Meta(ge=0.0001, lt=10_000_000)]
+Days = Annotated[int, Meta(ge=0, le=3650)]
+Unit = Literal[
+    "mg",
+    "microgram",
+    "g",
+    "ml",
+    "tablet",
+    "capsule",
+    "patch",
+    "drop",
+    "spray",
+    "suppository",
+    "unit",
+]
+Indication = Literal[tuple(INDICATIONS)]
+PlaceOfCare = Literal["community", "inpatient", "procedural", "unsupervised", "unknown"]
+OrderStatus = Literal[
+    "active",
+    "on-hold",
+    "cancelled",
+    "completed",
+    "entered-in-error",
+    "stopped",
+    "draft",
+    "unknown",
+]
+FIRST_DAY = date(1900, 1, 1)
+LAST_DAY = date(2199, 12, 31)
+
+
+class Coding(Struct, frozen=True, forbid_unknown_fields=True):
+    """A code in a system: `rxnorm`, `atc`, `snomed`, `dmd`, `ndc`, or another system's URI."""
+
+    system: Annotated[str, Meta(min_length=1, max_length=200)]
+    code: Annotated[str, Meta(min_length=1, max_length=60)]
+    display: Short = ""
+
+
+class PatientIdentifier(Struct, frozen=True, forbid_unknown_fields=True):
+    system: Annotated[str, Meta(min_length=1, max_length=200)]
+    value: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class PatientRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person as a form or a client knows them; names may be left out for one already known."""
+
+    identifiers: tuple[PatientIdentifier, ...] = ()
+    family_name: Annotated[str, Meta(max_length=120)] = ""
+    given_name: Annotated[str, Meta(max_length=120)] = ""
+    birth_date: date | None = None
+    sex: Literal["female", "male", "other", "unknown"] | None = None
+    deceased_on: date | None = None
+
+
+class PrescriptionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One medicine order, as one source reports it."""
+
+    medicine: Text
+    codings: tuple[Coding, ...] = ()
+    dose: Amount | None = None
+    dose_unit: Unit | None = None
+    times_per_day: Annotated[float, Meta(ge=0.0001, le=96)] | None = None
+    as_needed: bool = False
+    max_per_day: Amount | None = None
+    expected_per_day: Amount | None = None
+    dosage_text: Annotated[str, Meta(max_length=1000)] = ""
+    quantity: Amount | None = None
+    quantity_unit: Unit | None = None
+    days_supply: Days | None = None
+    written_on: date | None = None
+    start_on: date | None = None
+    end_on: date | None = None
+    indication: Indication = "unknown"
+    route: Annotated[str, Meta(max_length=40)] = ""
+    setting: PlaceOfCare = "community"
+    status: OrderStatus = "active"
+    status_reason: Annotated[str, Meta(max_length=500)] = ""
+    dispensed: bool = False
+    prescriber: Short = ""
+
+
+class ConditionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One problem of a patient, coded where possible."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=300)]
+    codings: tuple[Coding, ...] = ()
+    onset_on: date | None = None
+    ended_on: date | None = None
+    status: Literal["active", "resolved", "entered-in-error"] = "active"
+
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+def digest(record):
+    """16 bytes that are equal exactly when two records say the same."""
+    return hashlib.blake2b(_encoder.encode(record), digest_size=16).digest()
+
+
+def medicine_key(text, codings):
+    """The key of a product as written: the same text and codes give the same key."""
+    content = _encoder.encode([text, sorted((c.system, c.code) for c in codings)])
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def convert(content: Any, shape):
+    """`content` as `shape`, or `BadRecord` naming the field and the reason."""
+    try:
+        return msgspec.convert(content, shape, strict=False)
+    except msgspec.ValidationError as error:
+        raise bad_record(error) from error
+
+
+def bad_record(error: msgspec.ValidationError):
+    """msgspec says "Expected `date` - at `$.start_on`": name the field, keep the reason."""
+    message = str(error)
+    reason, _, path = message.partition(" - at `")
+    field = path.rstrip("`").removeprefix("$").removeprefix(".")
+    if reason.startswith("Object contains unknown field"):
+        field = reason.split("`")[1]
+        reason = "is not a known field"
+    elif reason.startswith("Object missing required field"):
+        field = ".".join(filter(None, [field, reason.split("`")[1]]))
+        reason = "is missing"
+    return BadRecord(field or "record", reason)
+
+
+def check_prescription(record: PrescriptionRecord):
+    """What types cannot say. Raises `BadRecord`; a missing value is no fault."""
+    for field in ("written_on", "start_on", "end_on"):
+        day = getattr(record, field)
+        if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+            raise BadRecord(field, f"is outside {FIRST_DAY.year} to {LAST_DAY.year}")
+    if record.start_on and record.end_on and record.end_on < record.start_on:
+        raise BadRecord("end_on", "is before start_on")
+    if record.dose is not None and record.dose_unit is None:
+        raise BadRecord("dose_unit", "is needed when a dose is given")
+    if record.max_per_day is not None and not record.as_needed:
+        raise BadRecord("max_per_day", "is only for a medicine taken as needed")
+
+
+def check_condition(record: ConditionRecord):
+    if record.onset_on and record.ended_on and record.ended_on < record.onset_on:
+        raise BadRecord("ended_on", "is before onset_on")
+
+
+def check_patient(record: PatientRecord, *, today):
+    """For a person not yet known: a name is needed, and dates must be possible."""
+    if not record.family_name:
+        raise BadRecord("family_name", "is needed for a patient not yet known")
+    if record.birth_date and not FIRST_DAY <= record.birth_date <= today:
+        raise BadRecord("birth_date", "is in the future or before 1900")
+    if record.deceased_on and record.birth_date and record.deceased_on < record.birth_date:
+        raise BadRecord("deceased_on", "is before birth_date")

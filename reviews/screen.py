@@ -1,0 +1,404 @@
+"""The screening verb: claim patients that changed, screen them, keep the difference.
+
+The patient is the unit of work and of mutual exclusion, because rules look at the whole person.
+"""
+
+import hashlib
+from datetime import timedelta
+
+import msgspec
+import structlog
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from reviews import audit, dossiers, outbox, rulebooks, service_levels
+from reviews.decide import MOVES, Move
+from reviews.models import AuditEvent, Case, CaseState, Flag, ScreeningRequest
+from reviews.rules.finding import Severity
+from reviews.rules.screen import screen
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+RETRY_SECONDS = (5, 30, 120, 600, 3600)
+CLEARED, SUPERSEDED = Flag.EndReason.CLEARED, Flag.EndReason.SUPERSEDED
+
+
+def drain(*, limit=BATCH, as_of=None):
+    """Screen patients until no request is due; returns how many were screened."""
+    total = 0
+    while done := batch(limit=limit, as_of=as_of):
+        total += done
+    return total
+
+
+@transaction.atomic
+def batch(*, limit=BATCH, as_of=None):
+    """Claim and screen up to `limit` patients in one transaction; returns how many were claimed.
+
+    Requests go first: a change that commits after this point leaves a request of its own, and
+    one that committed before it is in the dossiers read below.
+    """
+    as_of = as_of or timezone.localdate()
+    patient_ids = _claim(limit)
+    if not patient_ids:
+        return 0
+    requests = _take_requests(patient_ids)
+    version_id, book = rulebooks.live()
+    results, problems = _screen_all(patient_ids, as_of, book)
+    try:
+        with transaction.atomic():
+            _keep(results, version_id, as_of)
+    except DatabaseError:
+        log.exception("batch_not_kept", patients=len(results))
+        problems |= _keep_one_by_one(results, version_id, as_of)
+    if problems:
+        _put_back(problems, requests)
+    return len(patient_ids)
+
+
+@transaction.atomic
+def sweep(*, as_of=None):
+    """Ask for everybody whose answer can have changed with time alone; returns how many.
+
+    Also the safety net: whoever holds a change newer than the last screening and no request.
+    """
+    as_of = as_of or timezone.localdate()
+    with connection.cursor() as cursor:
+        cursor.execute(SWEEP, {"as_of": as_of, "priority": outbox.BULK})
+        asked = cursor.rowcount
+    audit.record(None, "screening.swept", patients=asked, as_of=as_of.isoformat())
+    if asked:
+        transaction.on_commit(outbox.ring)
+    return asked
+
+
+SWEEP = """
+    INSERT INTO reviews_screeningrequest
+        (patient_id, reason, requested_at, not_before, attempts, priority)
+    SELECT patient_id, 'sweep', now(), now(), 0, %(priority)s FROM (
+        SELECT patient_id FROM reviews_patientscreening
+            WHERE valid_until <= %(as_of)s OR problem <> ''
+        UNION
+        SELECT patient_id FROM reviews_flag
+            WHERE ended_at IS NULL AND settled_until < %(as_of)s
+        UNION
+        SELECT patient_id FROM reviews_case
+            WHERE closed_at IS NULL AND snoozed_until <= %(as_of)s
+        UNION
+        SELECT p.patient_id FROM reviews_prescription p
+            LEFT JOIN reviews_patientscreening s USING (patient_id)
+            WHERE p.superseded_at IS NULL
+              AND (s.screened_at IS NULL OR s.screened_at < p.recorded_at)
+    ) due
+    WHERE NOT EXISTS (
+        SELECT 1 FROM reviews_screeningrequest r WHERE r.patient_id = due.patient_id
+    )
+"""
+
+# DISTINCT over the index streams, so a backlog of 100,000 costs a batch no more than 500 do.
+CLAIM = """
+    SELECT p.id FROM (
+        SELECT DISTINCT patient_id FROM reviews_screeningrequest
+        WHERE priority = %s AND not_before <= now() ORDER BY patient_id
+    ) due JOIN reviews_patient p ON p.id = due.patient_id
+    LIMIT %s FOR NO KEY UPDATE OF p SKIP LOCKED
+"""
+
+
+def _claim(limit):
+    """Lock up to `limit` patients that nobody else screens now, those with fresh changes first."""
+    claimed = []
+    with connection.cursor() as cursor:
+        for priority in (outbox.CHANGE, outbox.BULK):
+            if len(claimed) < limit:
+                cursor.execute(CLAIM, [priority, limit - len(claimed)])
+                claimed += [pk for (pk,) in cursor.fetchall()]
+    return sorted(set(claimed))
+
+
+def _take_requests(patient_ids):
+    """Remove the pending requests; returns `{patient id: (attempts, requested_at, priority)}`."""
+    taken = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM reviews_screeningrequest WHERE patient_id = ANY(%s)"
+            " RETURNING patient_id, attempts, requested_at, priority",
+            [patient_ids],
+        )
+        for pk, attempts, requested_at, priority in cursor.fetchall():
+            seen = taken.get(pk, (0, requested_at, priority))
+            taken[pk] = (
+                max(seen[0], attempts),
+                min(seen[1], requested_at),
+                min(seen[2], priority),
+            )
+    return taken
+
+
+def _screen_all(patient_ids, as_of, book):
+    """`({patient id: (practice id, Screening)}, {patient id: why not})`."""
+    results, problems = {}, {}
+    for pk, practice_id, make in dossiers.read(patient_ids, as_of=as_of):
+        try:
+            results[pk] = (practice_id, screen(make(), book))
+        except Exception as error:  # one broken record must not leave the others unscreened
+            log.exception("not_screened", patient=pk)
+            problems[pk] = f"{type(error).__name__}: {error}"[:500]
+    return results, problems
+
+
+def _keep_one_by_one(results, version_id, as_of):
+    problems = {}
+    for pk, result in results.items():
+        try:
+            with transaction.atomic():
+                _keep({pk: result}, version_id, as_of)
+        except DatabaseError as error:
+            log.exception("not_kept", patient=pk)
+            problems[pk] = f"{type(error).__name__}: {error}"[:500]
+    return problems
+
+
+def _put_back(problems, requests):
+    """Ask again later, and show the patient as NOT CHECKED until it succeeds."""
+    now = timezone.now()
+    again = []
+    for pk in problems:
+        attempts, requested_at, priority = requests.get(pk, (0, now, outbox.CHANGE))
+        wait = RETRY_SECONDS[min(attempts, len(RETRY_SECONDS) - 1)]
+        again.append(
+            ScreeningRequest(
+                patient_id=pk,
+                reason="retry",
+                requested_at=requested_at,
+                not_before=now + timedelta(seconds=wait),
+                attempts=attempts + 1,
+                priority=priority,
+            )
+        )
+    ScreeningRequest.objects.bulk_create(again)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO reviews_patientscreening (patient_id, not_evaluable, problem)"
+            " SELECT unnest(%s::bigint[]), '[]', unnest(%s::text[])"
+            " ON CONFLICT (patient_id) DO UPDATE SET problem = excluded.problem",
+            [list(problems), list(problems.values())],
+        )
+
+
+def _keep(results, version_id, as_of):
+    """Write the difference between what is found now and what is live."""
+    ids = list(results)
+    live = {}
+    for flag in Flag.objects.live().filter(patient_id__in=ids).defer("sentence", "facts", "clears"):
+        live.setdefault(flag.patient_id, {})[flag.rule_id, flag.key] = flag
+    cases = {case.patient_id: case for case in Case.objects.open().filter(patient_id__in=ids)}
+    difference = Difference(version_id, as_of)
+    for pk, (practice_id, result) in results.items():
+        held, case = live.get(pk, {}), cases.get(pk)
+        if result.findings or held or case:
+            place = {"patient_id": pk, "practice_id": practice_id}
+            difference.rank(place, case, *difference.compare(place, result.findings, held))
+    difference.write()
+    _mark_screened(results, version_id, as_of)
+    audit.record(None, "screening.done", patients=len(ids), version=version_id)
+
+
+class Difference:
+    """What one batch changes: collected patient by patient, written in bulk."""
+
+    def __init__(self, version_id, as_of):
+        self.version_id = version_id
+        self.as_of = as_of
+        self.ended = {CLEARED: [], SUPERSEDED: []}
+        self.flags = []
+        self.opened = []
+        self.changed = []
+        self.events = []
+
+    def compare(self, place, findings, live):
+        """Compare a patient's findings with the live flags, by rule and key.
+
+        Returns the open flags, worst first, and whether any of them is news to a reviewer.
+        """
+        open_flags, fresh = [], False
+        left = dict(live)
+        for finding in findings:
+            old = left.pop((finding.rule_id, finding.key), None)
+            content = _digest(finding)
+            expired = bool(old and old.settled_until and old.settled_until < self.as_of)
+            if old and old.digest == content and not expired:
+                flag = old
+            else:
+                flag = self._flag(place, finding, content)
+                if old:
+                    self.ended[SUPERSEDED].append(old.pk)
+                    flag.supersedes = old
+                    # A decision still covers the matter unless it became worse or ran out.
+                    if old.settled_at and not expired and finding.severity >= old.severity:
+                        flag.settled_at, flag.settled_until = old.settled_at, old.settled_until
+                self.flags.append(flag)
+                if not old or (old.settled_at and not flag.settled_at):
+                    fresh = True
+                    self._tell("flag.raised", flag)
+            if flag.settled_at is None and flag.severity <= Severity.S3:
+                open_flags.append(flag)
+        for old in left.values():
+            self.ended[CLEARED].append(old.pk)
+            self._tell("flag.cleared", old)
+        return open_flags, fresh
+
+    def rank(self, place, case, open_flags, fresh):
+        """Open, re-rank, wake or close the one case of a patient."""
+        now = timezone.now()
+        if not open_flags:
+            if case:
+                case.state, case.closed_at = MOVES[case.state, Move.CLEAR], now
+                self._change(case, "case.cleared")
+            return
+        severity = min(flag.severity for flag in open_flags)
+        ranking = {
+            "severity": severity,
+            "headline": next(flag.title for flag in open_flags if flag.severity == severity),
+            "rule_ids": sorted({flag.rule_id for flag in open_flags}),
+            "flag_count": len(open_flags),
+        }
+        if case is None:
+            due_at = service_levels.due(severity, now)
+            case = Case(**place, **ranking, opened_at=now, updated_at=now, due_at=due_at)
+            self.opened.append(case)
+        else:
+            wakes = case.state == CaseState.SNOOZED and (fresh or case.snoozed_until <= self.as_of)
+            before = {name: getattr(case, name) for name in ranking}
+            if severity < case.severity:
+                case.due_at = min(case.due_at, service_levels.due(severity, now))
+            for name, value in ranking.items():
+                setattr(case, name, value)
+            if wakes:
+                case.state, case.snoozed_until = MOVES[case.state, Move.WAKE], None
+            if wakes or fresh or before != ranking:
+                self._change(case, "case.woken" if wakes else "case.ranked")
+        for flag in open_flags:
+            flag.case = case
+
+    def write(self):
+        for reason, ids in self.ended.items():
+            if ids:
+                Flag.objects.filter(pk__in=ids).update(ended_at=timezone.now(), end_reason=reason)
+        if self.opened:
+            Case.objects.bulk_create(self.opened)
+            for case in self.opened:
+                self._tell("case.opened", case, case=case.pk)
+        if self.changed:
+            Case.objects.bulk_update(self.changed, CASE_CHANGES)
+        for flag in self.flags:
+            flag.case = flag.case  # takes the id that the case has only now
+        Flag.objects.bulk_create(self.flags)
+        AuditEvent.objects.bulk_create(self.events)
+
+    def _change(self, case, verb):
+        case.lock += 1
+        case.updated_at = timezone.now()
+        self.changed.append(case)
+        self._tell(verb, case, case=case.pk)
+
+    def _tell(self, verb, about, **detail):
+        if isinstance(about, Flag):
+            detail = {"rule": about.rule_id, "severity": int(about.severity), "title": about.title}
+        self.events.append(
+            audit.event(
+                None,
+                verb,
+                practice_id=about.practice_id,
+                patient_id=about.patient_id,
+                **detail,
+            )
+        )
+
+    def _flag(self, place, finding, content):
+        return Flag(
+            **place,
+            rule_id=finding.rule_id,
+            key=finding.key,
+            severity=finding.severity,
+            mode=finding.mode,
+            title=finding.title,
+            sentence=finding.sentence,
+            facts=[fact._asdict() for fact in finding.facts],
+            clears=finding.clears,
+            unknown=finding.unknown,
+            prescription_ids=list(finding.line_ids),
+            digest=content,
+            version_id=self.version_id,
+            as_of=self.as_of,
+        )
+
+
+CASE_CHANGES = [
+    "state",
+    "severity",
+    "headline",
+    "rule_ids",
+    "flag_count",
+    "due_at",
+    "snoozed_until",
+    "closed_at",
+    "updated_at",
+    "lock",
+]
+
+
+def _mark_screened(results, version_id, as_of):
+    rows = [
+        (
+            pk,
+            result.valid_until,
+            _json([_plain(missing) for missing in result.not_evaluable]),
+            _json(_plain(result.exposure)) if result.exposure else None,
+        )
+        for pk, (_, result) in results.items()
+    ]
+    if not rows:
+        return
+    pks, untils, not_evaluable, exposures = (list(column) for column in zip(*rows, strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            MARK,
+            {
+                "pks": pks,
+                "untils": untils,
+                "not_evaluable": not_evaluable,
+                "exposures": exposures,
+                "version": version_id,
+                "as_of": as_of,
+            },
+        )
+
+
+MARK = """
+    INSERT INTO reviews_patientscreening
+        (patient_id, valid_until, not_evaluable, exposure, version_id, as_of, screened_at, problem)
+    SELECT pk, until, missing::jsonb, exposure::jsonb, %(version)s, %(as_of)s, now(), ''
+    FROM unnest(%(pks)s::bigint[], %(untils)s::date[], %(not_evaluable)s::text[],
+                %(exposures)s::text[]) AS row (pk, until, missing, exposure)
+    ON CONFLICT (patient_id) DO UPDATE SET
+        valid_until = excluded.valid_until, not_evaluable = excluded.not_evaluable,
+        exposure = excluded.exposure, version_id = excluded.version_id, as_of = excluded.as_of,
+        screened_at = excluded.screened_at, problem = ''
+"""
+
+
+def _digest(finding):
+    return hashlib.blake2b(_encode(finding), digest_size=16).hexdigest()
+
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def _plain(value):
+    return msgspec.to_builtins(value)
+
+
+def _json(value):
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,22 @@
+"""Doorbells: a name, a retry policy, one call. The work itself waits in the database."""
+
+from celery import shared_task
+
+from reviews import outbox, screen
+
+
+@shared_task(name="reviews.drain", ignore_result=True)
+def drain():
+    screen.drain()
+
+
+@shared_task(name="reviews.ring", ignore_result=True)
+def ring():
+    """Started by the clock: whatever a lost message left waiting is found here."""
+    if outbox.waiting():
+        screen.drain()
+
+
+@shared_task(name="reviews.sweep", ignore_result=True)
+def sweep():
+    screen.sweep()
