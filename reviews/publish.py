@@ -10,8 +10,8 @@ import msgspec
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
-
 from drugs.facts import formulary
+
 from reviews import access, audit, outbox, rulebooks
 from reviews.access import Action
 from reviews.errors import IllegalMove, NotAllowed, Stale
@@ -39,7 +39,7 @@ def bootstrap():
 
 @transaction.atomic
 def draft(*, note, by):
-    """Freeze the formulary and the rules as they are now. Raises `IllegalMove` if nothing changed."""
+    """Freeze formulary and rules as they are now. `IllegalMove` when nothing has changed."""
     access.require(by, Action.DRAFT)
     version = _freeze(note=note, by=by)
     live = RuleVersion.objects.filter(state=PUBLISHED).first()

@@ -3,6 +3,12 @@
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.core.management import call_command
+from django.db import connection
+
+from reviews import publish
+from reviews.models import RuleVersion
+from tests import make
 
 
 def pytest_configure():
@@ -19,3 +25,91 @@ def pytest_configure():
 def _empty_cache():
     """Start each test with nothing counted against any limit."""
     cache.clear()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Load the formulary and publish the first rule book once, into the database template."""
+    with django_db_blocker.unblock():
+        if not RuleVersion.objects.exists():
+            call_command("load_formulary", verbosity=0)
+            publish.bootstrap()
+        _keep_reference_tables()
+
+
+@pytest.fixture
+def rulebook(db):
+    """The published book. A transactional test before this one may have emptied the tables."""
+    if not RuleVersion.objects.exists():
+        _bring_back_reference_tables()
+    return RuleVersion.objects.get(state=RuleVersion.State.PUBLISHED)
+
+
+@pytest.fixture
+def harbour(rulebook):
+    return make.practice()
+
+
+@pytest.fixture
+def lakeside(rulebook):
+    return make.practice("lakeside", name="Lakeside Family Medicine", profile="US")
+
+
+@pytest.fixture
+def clara(harbour):
+    return make.person("clara", harbour)
+
+
+@pytest.fixture
+def ravi(harbour):
+    return make.person("ravi", harbour)
+
+
+@pytest.fixture
+def samira(harbour):
+    return make.person("samira", harbour)
+
+
+@pytest.fixture
+def ada(harbour):
+    return make.person("ada", harbour)
+
+
+@pytest.fixture
+def adam(harbour):
+    return make.person("adam", harbour)
+
+
+@pytest.fixture
+def audrey(harbour):
+    return make.person("audrey", harbour)
+
+
+@pytest.fixture
+def ehr(harbour):
+    return make.person("ehr", harbour)
+
+
+def _reference_tables(cursor):
+    cursor.execute(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+        " AND (table_name LIKE 'drugs\\_%%' OR table_name = 'reviews_ruleversion')"
+    )
+    return [name for (name,) in cursor.fetchall()]
+
+
+def _keep_reference_tables():
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA IF NOT EXISTS kept")
+        for name in _reference_tables(cursor):
+            cursor.execute(f"DROP TABLE IF EXISTS kept.{name}")
+            cursor.execute(f"CREATE TABLE kept.{name} AS TABLE public.{name}")
+
+
+def _bring_back_reference_tables():
+    with connection.cursor() as cursor:
+        # Replica mode: no triggers and no order among the tables.
+        cursor.execute("SET session_replication_role = replica")
+        for name in _reference_tables(cursor):
+            cursor.execute(f"INSERT INTO public.{name} SELECT * FROM kept.{name}")
+        cursor.execute("SET session_replication_role = DEFAULT")

@@ -1,0 +1,123 @@
+"""The same few people in every test, and builders that reach a state by doing what a user does.
+
+clara prescribes, ravi and samira review, ada and adam keep the formulary, audrey audits, and
+`ehr` is a machine. All work at one practice unless a test says otherwise.
+"""
+
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from reviews import prescribe, records, screen
+from reviews.models import Case, Membership, Practice, Role
+
+ROLES = {
+    "clara": Role.CLINICIAN,
+    "ravi": Role.REVIEWER,
+    "samira": Role.REVIEWER,
+    "ada": Role.FORMULARY_ADMIN,
+    "adam": Role.FORMULARY_ADMIN,
+    "audrey": Role.AUDITOR,
+    "ehr": Role.INTEGRATION_CLIENT,
+}
+LAST_NAMES = {
+    "clara": "Moreau",
+    "ravi": "Shah",
+    "samira": "Okafor",
+    "ada": "Lindqvist",
+    "adam": "Byrne",
+    "audrey": "Nolan",
+}
+PASSWORD = "correct horse battery staple"
+
+
+def practice(code="harbour", *, name="Harbour Street Surgery", profile="UK"):
+    return Practice.objects.create(code=code, name=name, profile=profile)
+
+
+def person(username, place, *roles):
+    """A member of staff with these roles at `place` (by default the one they are known for)."""
+    user, _ = User.objects.get_or_create(
+        username=username,
+        defaults={
+            "first_name": username.capitalize(),
+            "last_name": LAST_NAMES.get(username, ""),
+            "email": f"{username}@example.org",
+        },
+    )
+    if not user.has_usable_password():
+        user.set_password(PASSWORD)
+        user.save()
+    for role in roles or (ROLES[username],):
+        Membership.objects.get_or_create(user=user, practice=place, role=role)
+    user.__dict__.pop("_roles_by_practice", None)
+    return user
+
+
+def day(offset=0):
+    """Today plus `offset` days."""
+    return timezone.localdate() + timedelta(days=offset)
+
+
+def birth_date(age):
+    """The birth date of somebody who turned `age` a month ago."""
+    month_ago = day(-30)
+    return month_ago.replace(year=month_ago.year - age, day=min(month_ago.day, 28))
+
+
+def patient(place, by, *, age=45, family_name="Bell", given_name="Jonathan", **changes):
+    identifiers = tuple(
+        records.PatientIdentifier(system="nhs", value=value)
+        for value in changes.pop("identifiers", ())
+    )
+    record = records.PatientRecord(
+        family_name=family_name,
+        given_name=given_name,
+        birth_date=birth_date(age) if age is not None else None,
+        sex=changes.pop("sex", "male"),
+        identifiers=identifiers,
+        **changes,
+    )
+    return prescribe.register(practice=place, record=record, by=by)
+
+
+def record(medicine="Diazepam 5 mg tablets", *, start=-10, days=14, **changes):
+    """A prescription record: one tablet twice a day from `start` days from today for `days`."""
+    given = {
+        "medicine": medicine,
+        "dose": 1,
+        "dose_unit": "tablet",
+        "times_per_day": 2,
+        "quantity": None if days is None else days * 2,
+        "quantity_unit": "tablet",
+        "days_supply": days,
+        "start_on": day(start),
+        "indication": "anxiety",
+        **changes,
+    }
+    return records.convert(
+        {name: value for name, value in given.items() if value is not None},
+        records.PrescriptionRecord,
+    )
+
+
+def prescription(person_treated, by, medicine="Diazepam 5 mg tablets", **changes):
+    return prescribe.log(patient=person_treated, record=record(medicine, **changes), by=by)
+
+
+def flagged_case(place, *, logged_by, age=45, days=35, medicine="Diazepam 5 mg tablets", **changes):
+    """A case that screening opened: more than 28 days of diazepam for anxiety."""
+    treated = patient(place, logged_by, age=age)
+    prescription(treated, logged_by, medicine, start=-days + 1, days=days, **changes)
+    screen.drain()
+    return Case.objects.open().get(patient=treated)
+
+
+def urgent_case(place, *, logged_by):
+    """A case with an S1 flag: morphine started during diazepam."""
+    treated = patient(place, logged_by)
+    prescription(treated, logged_by, start=-5, days=14)
+    prescription(treated, logged_by, "Morphine 10 mg tablets", start=-1, days=7, indication="pain")
+    screen.drain()
+    return Case.objects.open().get(patient=treated)

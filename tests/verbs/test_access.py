@@ -1,0 +1,99 @@
+"""Role by action by practice: the whole table, legal or not."""
+
+import pytest
+
+from reviews import access
+from reviews.access import GRANTS, Action
+from reviews.errors import NotAllowed, NotFound
+from reviews.models import Case, Patient, Role
+from tests import make
+
+# Written out by hand on purpose: a change to the table must be a change here.
+MAY = {
+    Role.CLINICIAN: {
+        Action.SEE_PATIENT,
+        Action.REGISTER,
+        Action.LOG,
+        Action.AMEND,
+        Action.WITHDRAW,
+        Action.RECORD_FACT,
+        Action.SEE_QUEUE,
+        Action.SEE_FORMULARY,
+    },
+    Role.REVIEWER: {
+        Action.SEE_PATIENT,
+        Action.REGISTER,
+        Action.RECORD_FACT,
+        Action.SEE_QUEUE,
+        Action.CLAIM,
+        Action.RELEASE,
+        Action.DECIDE,
+        Action.SNOOZE,
+        Action.ESCALATE,
+        Action.SEE_FORMULARY,
+    },
+    Role.FORMULARY_ADMIN: {
+        Action.SEE_FORMULARY,
+        Action.EDIT_FORMULARY,
+        Action.DRAFT,
+        Action.PUBLISH,
+        Action.MANAGE_CLIENTS,
+    },
+    Role.AUDITOR: {
+        Action.SEE_PATIENT,
+        Action.SEE_QUEUE,
+        Action.SEE_FORMULARY,
+        Action.SEE_AUDIT,
+    },
+    Role.INTEGRATION_CLIENT: {
+        Action.SEE_PATIENT,
+        Action.REGISTER,
+        Action.RECORD_FACT,
+        Action.SYNC,
+        Action.SEE_QUEUE,
+        Action.SEE_FORMULARY,
+    },
+}
+PAIRS = [(role, action) for role in Role for action in Action]
+
+
+def test_every_action_has_a_row():
+    assert set(GRANTS) == set(Action)
+
+
+@pytest.mark.parametrize(("role", "action"), PAIRS, ids=[f"{r}-{a.name}" for r, a in PAIRS])
+def test_role_by_action(role, action, harbour, lakeside):
+    user = make.person("somebody", harbour, role)
+    assert access.allowed(user, action, harbour) == (action in MAY[role])
+    elsewhere = action in MAY[role] and GRANTS[action].anywhere
+    assert access.allowed(user, action, lakeside) == elsewhere
+
+
+def test_one_person_may_hold_several_roles(harbour):
+    user = make.person("both", harbour, Role.CLINICIAN, Role.REVIEWER)
+    assert access.allowed(user, Action.LOG, harbour)
+    assert access.allowed(user, Action.DECIDE, harbour)
+
+
+def test_nobody_without_a_role_or_no_longer_active(harbour, clara):
+    stranger = make.person("stranger", make.practice("other", name="Other"), Role.CLINICIAN)
+    assert not access.allowed(stranger, Action.SEE_PATIENT, harbour)
+    clara.is_active = False
+    assert not access.allowed(clara, Action.SEE_PATIENT, harbour)
+
+
+def test_lists_are_scoped_where_they_start(harbour, lakeside, clara, ada):
+    doctor = make.person("doc", lakeside, Role.CLINICIAN)
+    here, there = make.patient(harbour, clara), make.patient(lakeside, doctor)
+    everybody = Patient.objects.all()
+    assert list(access.scope(everybody, clara, Action.SEE_PATIENT)) == [here]
+    assert list(access.scope(everybody, doctor, Action.SEE_PATIENT)) == [there]
+    assert not access.scope(everybody, ada, Action.SEE_PATIENT)
+    assert not access.scope(Case.objects.all(), ada, Action.SEE_QUEUE)
+    with pytest.raises(NotFound):
+        access.fetch(everybody, doctor, Action.SEE_PATIENT, pk=here.pk)
+
+
+def test_refusal_names_the_action(harbour, ravi):
+    with pytest.raises(NotAllowed, match="log prescriptions"):
+        access.require(ravi, Action.LOG, harbour)

@@ -1,0 +1,223 @@
+"""Screening: nothing unscreened, nothing twice, nothing silent."""
+
+import threading
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from reviews import outbox, prescribe, screen
+from reviews.models import (
+    AuditEvent,
+    Case,
+    Flag,
+    PatientScreening,
+    Prescription,
+    ScreeningRequest,
+)
+from tests import make
+
+
+def test_screening_raises_flags_opens_a_case_and_leaves_no_request(harbour, clara, rulebook):
+    case = make.flagged_case(harbour, logged_by=clara)
+    flag = Flag.objects.get(rule_id="DUR-01")
+    assert flag.case == case
+    assert flag.version == rulebook
+    assert case.headline == flag.title
+    assert case.rule_ids == ["DUR-01"]
+    assert not ScreeningRequest.objects.exists()
+    checked = PatientScreening.objects.get(patient=case.patient)
+    assert (checked.version, checked.as_of, checked.problem) == (rulebook, make.day(), "")
+    verbs = set(
+        AuditEvent.objects.filter(patient_id=case.patient_id).values_list("verb", flat=True)
+    )
+    assert {"flag.raised", "case.opened"} <= verbs
+
+
+def test_screening_again_changes_nothing(harbour, clara):
+    case = make.flagged_case(harbour, logged_by=clara)
+    before = list(Flag.objects.values()), list(Case.objects.values())
+    outbox.enqueue([case.patient_id], reason="test")
+    assert screen.drain() == 1
+    assert (list(Flag.objects.values()), list(Case.objects.values())) == before
+
+
+def test_a_change_supersedes_the_flag_and_keeps_the_case(harbour, clara):
+    case = make.flagged_case(harbour, logged_by=clara)
+    first = Flag.objects.get(rule_id="DUR-01")
+    make.prescription(case.patient, clara, start=1, days=14)
+    screen.drain()
+    first.refresh_from_db()
+    second = Flag.objects.live().get(rule_id="DUR-01")
+    assert first.end_reason == "superseded"
+    assert (second.supersedes, second.case) == (first, case)
+    assert Case.objects.get() == case
+
+
+def test_a_clear_patient_is_shown_as_checked(harbour, clara):
+    treated = make.patient(harbour, clara)
+    make.prescription(treated, clara, "Amlodipine 5 mg tablets", indication="other")
+    screen.drain()
+    assert not Flag.objects.exists()
+    assert PatientScreening.objects.get(patient=treated).screened_at is not None
+
+
+def test_one_broken_dossier_does_not_stop_the_others(harbour, clara, monkeypatch):
+    broken = make.patient(harbour, clara, family_name="Broken")
+    fine = make.patient(harbour, clara, family_name="Fine")
+    make.prescription(fine, clara, start=-40, days=35)
+    honest = screen.screen
+
+    def failing(dossier, book):
+        if dossier.patient_id == broken.pk:
+            raise ZeroDivisionError("no dose")
+        return honest(dossier, book)
+
+    monkeypatch.setattr(screen, "screen", failing)
+    screen.drain()
+    assert Flag.objects.filter(patient=fine).exists()
+    told = PatientScreening.objects.get(patient=broken)
+    assert "ZeroDivisionError" in told.problem
+    retry = ScreeningRequest.objects.get()
+    assert (retry.patient, retry.attempts) == (broken, 1)
+    assert retry.not_before > timezone.now()
+
+    monkeypatch.setattr(screen, "screen", honest)
+    ScreeningRequest.objects.update(not_before=timezone.now())
+    screen.drain()
+    told.refresh_from_db()
+    assert told.problem == ""
+    assert not ScreeningRequest.objects.exists()
+
+
+def test_one_patient_that_cannot_be_kept_does_not_stop_the_others(harbour, clara, monkeypatch):
+    too_long = make.patient(harbour, clara, family_name="Long")
+    fine = make.patient(harbour, clara, family_name="Fine")
+    for treated in (too_long, fine):
+        make.prescription(treated, clara, start=-40, days=35)
+    original = screen.Difference._flag
+
+    def breaking(self, place, finding, content):
+        flag = original(self, place, finding, content)
+        if place["patient_id"] == too_long.pk:
+            flag.title = "x" * 1000
+        return flag
+
+    monkeypatch.setattr(screen.Difference, "_flag", breaking)
+    screen.drain()
+    assert Flag.objects.filter(patient=fine).exists()
+    assert PatientScreening.objects.get(patient=too_long).problem
+    assert PatientScreening.objects.get(patient=fine).problem == ""
+
+
+def test_the_query_count_does_not_grow_with_patients(harbour, clara, django_assert_max_num_queries):
+    counts = []
+    for number in (2, 20):
+        for _ in range(number):
+            make.prescription(make.patient(harbour, clara), clara, start=-40, days=35)
+        with django_assert_max_num_queries(60) as counted:
+            assert screen.batch() == number
+        counts.append(len(counted))
+    assert counts[0] == counts[1]
+
+
+def test_a_fresh_change_goes_before_a_rescreen_of_everybody(harbour, clara):
+    patients = [make.patient(harbour, clara) for _ in range(4)]
+    ScreeningRequest.objects.all().delete()
+    outbox.enqueue([p.pk for p in patients[:3]], reason="published", priority=outbox.BULK)
+    outbox.enqueue([patients[3].pk], reason="logged")
+    screen.batch(limit=1)
+    assert set(ScreeningRequest.objects.values_list("patient", flat=True)) == {
+        p.pk for p in patients[:3]
+    }
+
+
+class TestSweep:
+    def test_asks_for_those_whose_answer_ran_out(self, harbour, clara):
+        case = make.flagged_case(harbour, logged_by=clara)
+        checked = PatientScreening.objects.get(patient=case.patient)
+        PatientScreening.objects.update(valid_until=make.day(3))
+        assert screen.sweep(as_of=make.day(2)) == 0
+        assert screen.sweep(as_of=make.day(3)) == 1
+        assert ScreeningRequest.objects.get().patient_id == checked.patient_id
+
+    def test_finds_a_change_whose_request_was_lost(self, harbour, clara):
+        treated = make.patient(harbour, clara)
+        make.prescription(treated, clara)
+        ScreeningRequest.objects.all().delete()
+        assert screen.sweep() == 1
+
+    def test_asks_once(self, harbour, clara):
+        make.prescription(make.patient(harbour, clara), clara)
+        ScreeningRequest.objects.all().delete()
+        assert (screen.sweep(), screen.sweep()) == (1, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_drains_at_once_while_writers_write(rulebook):
+    """Every prescription screened, no flag twice, no request left."""
+    place = make.practice()
+    clara = make.person("clara", place)
+    patients = [make.patient(place, clara) for _ in range(12)]
+    writing = threading.Event()
+    writing.set()
+    failures = []
+
+    def run(work):
+        try:
+            work()
+        except Exception as error:  # shown by the assertion below
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    def write(mine):
+        for treated in mine:
+            make.prescription(treated, clara, start=-20, days=14)
+            make.prescription(treated, clara, start=-6, days=28)
+
+    def drain():
+        while writing.is_set():
+            screen.drain(limit=3)
+
+    writers = [
+        threading.Thread(target=run, args=(lambda half=half: write(half),))
+        for half in (patients[:6], patients[6:])
+    ]
+    drains = [threading.Thread(target=run, args=(drain,)) for _ in range(2)]
+    for thread in [*drains, *writers]:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    writing.clear()
+    for thread in drains:
+        thread.join()
+    screen.drain()
+
+    assert not failures
+    assert not ScreeningRequest.objects.exists()
+    assert Case.objects.open().count() == len(patients)
+    assert Flag.objects.live().filter(rule_id="DUR-01").count() == len(patients)
+    for checked in PatientScreening.objects.all():
+        newest = Prescription.objects.filter(patient=checked.patient_id).latest("recorded_at")
+        assert checked.screened_at >= newest.recorded_at
+
+
+def test_the_doorbell_may_fail(harbour, clara, monkeypatch, django_capture_on_commit_callbacks):
+    def down(*args, **kwargs):
+        raise outbox.BrokerDown("connection refused")
+
+    monkeypatch.setattr(outbox.current_app, "send_task", down)
+    treated = make.patient(harbour, clara)
+    with django_capture_on_commit_callbacks(execute=True):
+        make.prescription(treated, clara)
+    assert outbox.waiting()
+    assert outbox.oldest_wait_seconds() >= 0
+
+
+def test_an_old_version_is_not_screened(harbour, clara):
+    treated = make.patient(harbour, clara)
+    logged = make.prescription(treated, clara, start=-40, days=35)
+    prescribe.amend(prescription=logged, record=make.record(start=-10, days=7), by=clara)
+    screen.drain()
+    assert not Flag.objects.exists()
