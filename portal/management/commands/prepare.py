@@ -1,0 +1,61 @@
+"""`manage.py prepare`: everything between a new release and serving it. Safe to run again."""
+
+import hashlib
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import BaseCommand, call_command
+from django.db import connection
+
+from portal.progress import step
+
+DEMO_PATIENTS = 2000
+
+
+class Command(BaseCommand):
+    help = "Migrates, collects static files and loads the formulary; --demo seeds an empty portal."
+
+    def add_arguments(self, parser):
+        parser.add_argument(
+            "--demo",
+            action="store_true",
+            help=f"seed {DEMO_PATIENTS} invented patients when there is no practice yet",
+        )
+
+    def handle(self, *, demo, **options):
+        with step("Bring the database up to date"):
+            call_command("migrate", interactive=False, verbosity=0)
+        collect_static()
+        with step("Load the formulary"):
+            call_command("load_formulary", verbosity=0)
+        if demo and not _has_practices():
+            with step(f"Seed three demo practices with {DEMO_PATIENTS} patients"):
+                call_command("seed", patients=DEMO_PATIENTS)
+
+
+def collect_static():
+    """Collect static files unless none of them has changed since the last time."""
+    mark = settings.STATIC_ROOT / "collected"
+    digest = _sources_digest()
+    if mark.exists() and mark.read_text() == digest:
+        return
+    with step("Collect static files"):
+        call_command("collectstatic", interactive=False, verbosity=0, clear=True)
+        mark.write_text(digest)
+
+
+def _sources_digest():
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for path, storage in finder.list([]):
+            file = storage.path(path)
+            digest.update(
+                f"{file} {storage.size(path)} {storage.get_modified_time(path)}\n".encode()
+            )
+    return digest.hexdigest()
+
+
+def _has_practices():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM reviews_practice)")
+        return cursor.fetchone()[0]

@@ -1,0 +1,24 @@
+"""What a person at the terminal sees while something takes its time."""
+
+import sys
+import time
+from contextlib import contextmanager
+
+
+def say(text=""):
+    """Print a line at once, also into a pipe."""
+    print(text, flush=True)
+
+
+def complain(text):
+    """Print a line on standard error at once."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def step(name):
+    """Say that a step begins, then how long it took. A failure is said by whoever catches it."""
+    started = time.monotonic()
+    say(f"{name} ...")
+    yield
+    say(f"  done in {time.monotonic() - started:.1f} s")
