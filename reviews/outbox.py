@@ -2,7 +2,7 @@
 
 import structlog
 from celery import current_app
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Min
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerDown
@@ -15,13 +15,12 @@ CHANGE, BULK = ScreeningRequest.Priority.CHANGE, ScreeningRequest.Priority.BULK
 
 def enqueue(patient_ids, *, reason, priority=CHANGE):
     """Ask, in the caller's transaction, that these patients be screened; ring after commit."""
-    ScreeningRequest.objects.bulk_create(
-        [
-            ScreeningRequest(patient_id=patient_id, reason=reason, priority=priority)
-            for patient_id in patient_ids
-        ],
-        batch_size=5000,
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO reviews_screeningrequest (patient_id, reason, attempts, priority)"
+            " SELECT unnest(%s::bigint[]), %s, 0, %s",
+            [list(patient_ids), reason, priority],
+        )
     transaction.on_commit(ring)
 
 

@@ -6,6 +6,7 @@ Amounts are in `dose_unit`; `None` means not known, never zero.
 
 import hashlib
 from datetime import date
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -46,25 +47,41 @@ OrderStatus = Literal[
 ]
 FIRST_DAY = date(1900, 1, 1)
 LAST_DAY = date(2199, 12, 31)
+# `gc=False` below: records hold no cycles, and a batch has tens of thousands of them.
+# Short names of the systems that the formulary knows; their URIs mean the same.
+SYSTEMS = {
+    "http://www.nlm.nih.gov/research/umls/rxnorm": "rxnorm",
+    "http://www.whocc.no/atc": "atc",
+    "http://snomed.info/sct": "snomed",
+    "https://dmd.nhs.uk": "dmd",
+    "http://hl7.org/fhir/sid/ndc": "ndc",
+}
 
 
-class Coding(Struct, frozen=True, forbid_unknown_fields=True):
+class Coding(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A code in a system: `rxnorm`, `atc`, `snomed`, `dmd`, `ndc`, or another system's URI."""
 
     system: Annotated[str, Meta(min_length=1, max_length=200)]
     code: Annotated[str, Meta(min_length=1, max_length=60)]
     display: Short = ""
 
+    def __post_init__(self):
+        if short := SYSTEMS.get(self.system):
+            msgspec.structs.force_setattr(self, "system", short)
 
-class PatientIdentifier(Struct, frozen=True, forbid_unknown_fields=True):
+
+Codings = Annotated[tuple[Coding, ...], Meta(max_length=50)]
+
+
+class PatientIdentifier(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     system: Annotated[str, Meta(min_length=1, max_length=200)]
     value: Annotated[str, Meta(min_length=1, max_length=100)]
 
 
-class PatientRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PatientRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A person as a form or a client knows them; names may be left out for one already known."""
 
-    identifiers: tuple[PatientIdentifier, ...] = ()
+    identifiers: Annotated[tuple[PatientIdentifier, ...], Meta(max_length=20)] = ()
     family_name: Annotated[str, Meta(max_length=120)] = ""
     given_name: Annotated[str, Meta(max_length=120)] = ""
     birth_date: date | None = None
@@ -72,11 +89,11 @@ class PatientRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     deceased_on: date | None = None
 
 
-class PrescriptionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PrescriptionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One medicine order, as one source reports it."""
 
     medicine: Text
-    codings: tuple[Coding, ...] = ()
+    codings: Codings = ()
     dose: Amount | None = None
     dose_unit: Unit | None = None
     times_per_day: Annotated[float, Meta(ge=0.0001, le=96)] | None = None
@@ -99,22 +116,64 @@ class PrescriptionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_field
     prescriber: Short = ""
 
 
-class ConditionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ConditionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One problem of a patient, coded where possible."""
 
     text: Annotated[str, Meta(min_length=1, max_length=300)]
-    codings: tuple[Coding, ...] = ()
+    codings: Codings = ()
     onset_on: date | None = None
     ended_on: date | None = None
     status: Literal["active", "resolved", "entered-in-error"] = "active"
 
 
+SourceId = Annotated[str, Meta(min_length=1, max_length=200)]
+PracticeCode = Annotated[str, Meta(max_length=40)]
+
+
+class SyncedPrescription(
+    PrescriptionRecord, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False
+):
+    """An order as a client system sends it: with its own id, and whom it is for.
+
+    `practice` is a practice's code, needed only by a client that serves several.
+    """
+
+    source_id: SourceId
+    patient: PatientRecord
+    practice: PracticeCode = ""
+
+
+class SyncedCondition(
+    ConditionRecord, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False
+):
+    """A problem as a client system sends it."""
+
+    source_id: SourceId
+    patient: PatientRecord
+    practice: PracticeCode = ""
+
+
+class SyncedPatient(PatientRecord, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """A person as a client system sends them, when nothing else is to be said."""
+
+    practice: PracticeCode = ""
+
+
 _encoder = msgspec.json.Encoder(order="deterministic")
+_content = {
+    shape: attrgetter(*base.__struct_fields__)
+    for base, shapes in {
+        PrescriptionRecord: (PrescriptionRecord, SyncedPrescription),
+        ConditionRecord: (ConditionRecord, SyncedCondition),
+    }.items()
+    for shape in shapes
+}
 
 
 def digest(record):
-    """16 bytes that are equal exactly when two records say the same."""
-    return hashlib.blake2b(_encoder.encode(record), digest_size=16).digest()
+    """16 bytes that are equal exactly when two records say the same, whoever sends them."""
+    content = _content[type(record)](record)
+    return hashlib.blake2b(_encoder.encode(content), digest_size=16).digest()
 
 
 def medicine_key(text, codings):
@@ -125,10 +184,40 @@ def medicine_key(text, codings):
 
 def convert(content: Any, shape):
     """`content` as `shape`, or `BadRecord` naming the field and the reason."""
+    _refuse_nul(content, "")
     try:
         return msgspec.convert(content, shape, strict=False)
     except msgspec.ValidationError as error:
         raise bad_record(error) from error
+
+
+def decode(raw: bytes, decoder: msgspec.json.Decoder):
+    """One record's JSON by a typed decoder, or `BadRecord` naming the field and the reason."""
+    try:
+        record = decoder.decode(raw)
+        if _ESCAPED_NUL in raw:
+            _refuse_nul(msgspec.json.decode(raw), "")
+    except msgspec.ValidationError as error:
+        raise bad_record(error) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRecord("record", "is not valid JSON") from error
+    return record
+
+
+_ESCAPED_NUL = rb"\u0000"
+
+
+def _refuse_nul(content, path):
+    """PostgreSQL cannot keep the character NUL in a text."""
+    if isinstance(content, str):
+        if "\0" in content:
+            raise BadRecord(path or "record", "contains the character NUL")
+    elif isinstance(content, dict):
+        for name, value in content.items():
+            _refuse_nul(value, f"{path}.{name}" if path else str(name))
+    elif isinstance(content, (list, tuple)):
+        for index, value in enumerate(content):
+            _refuse_nul(value, f"{path}[{index}]")
 
 
 def bad_record(error: msgspec.ValidationError):

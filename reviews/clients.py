@@ -1,0 +1,136 @@
+"""Verbs on the systems that read and write by REST: make a key, revoke it, recognise it."""
+
+import hashlib
+import hmac
+import secrets
+from datetime import timedelta
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from reviews import access, audit
+from reviews.access import Action
+from reviews.errors import BadRecord, NotAllowed
+from reviews.models import ApiKey, Membership, Role
+from reviews.prescribe import PORTAL
+
+SECRET_BYTES = 32
+USED_EVERY = timedelta(minutes=1)
+
+
+@transaction.atomic
+def make_key(*, name, source_system, practices, by):
+    """`(ApiKey, secret)`: a key for one system at these practices. Only here is the secret seen.
+
+    The key acts as a service user of its own, who can sign in nowhere. Raises `NotAllowed` unless
+    `by` manages clients at every one of the practices.
+    """
+    practices = list(practices)
+    name, source_system = name.strip(), source_system.strip()
+    if not practices:
+        raise BadRecord("practices", "at least one is needed")
+    for practice in practices:
+        access.require(by, Action.MANAGE_CLIENTS, practice)
+    if not name or len(name) > 100:
+        raise BadRecord("name", "is needed, in at most 100 characters")
+    _check_source(source_system)
+    prefix = f"psp_{secrets.token_hex(4)}"
+    secret = f"{prefix}_{secrets.token_urlsafe(SECRET_BYTES)}"
+    key = ApiKey.objects.create(
+        name=name,
+        source_system=source_system,
+        prefix=prefix,
+        key_hash=_hash(secret),
+        user=_service_user(f"client-{prefix}", name, practices),
+        created_by=by,
+    )
+    key.practices.set(practices)
+    for practice in practices:
+        audit.record(
+            by,
+            "client.key_made",
+            practice_id=practice.pk,
+            subject=key,
+            name=name,
+            source_system=source_system,
+            prefix=prefix,
+        )
+    return key, secret
+
+
+@transaction.atomic
+def revoke_key(*, key, by):
+    """End a key now. Whoever manages clients at one of its practices may; twice is no error."""
+    practices = list(key.practices.all())
+    if not any(access.allowed(by, Action.MANAGE_CLIENTS, practice) for practice in practices):
+        raise NotAllowed("You may not revoke this key.", action="manage_clients")
+    changed = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(
+        revoked_at=Now(), revoked_by=by
+    )
+    key.refresh_from_db()
+    if not changed:
+        return key
+    key.user.is_active = False
+    key.user.save(update_fields=["is_active"])
+    for practice in practices:
+        audit.record(
+            by, "client.key_revoked", practice_id=practice.pk, subject=key, prefix=key.prefix
+        )
+    return key
+
+
+def authenticate(secret):
+    """The key whose secret this is, or None; a wrong secret takes as long as a right one."""
+    prefix = secret[: len("psp_") + 8]
+    key = ApiKey.objects.select_related("user").filter(prefix=prefix).first()
+    known = key.key_hash if key else _hash("")
+    right = hmac.compare_digest(known, _hash(secret))
+    if not (right and key and key.revoked_at is None and key.user.is_active):
+        return None
+    if key.last_used_at is None or key.last_used_at < timezone.now() - USED_EVERY:
+        # The condition keeps many requests at once from queueing on one row.
+        ApiKey.objects.filter(
+            Q(last_used_at__isnull=True) | Q(last_used_at__lt=timezone.now() - USED_EVERY),
+            pk=key.pk,
+        ).update(last_used_at=Now())
+    return key
+
+
+@transaction.atomic
+def importer(*, practice, source_system):
+    """The service user as whom files of one source are imported at one practice."""
+    _check_source(source_system)
+    username = f"import-{source_system}"
+    existing = get_user_model().objects.filter(username=username).first()
+    if existing and existing.memberships.filter(practice=practice).exists():
+        return existing
+    user = _service_user(username, f"Import from {source_system}", [practice])
+    audit.record(None, "client.importer_made", practice_id=practice.pk, source_system=source_system)
+    return user
+
+
+def _check_source(source_system):
+    fits = source_system.isascii() and 0 < len(source_system) <= 60
+    if not (fits and source_system.replace("-", "").replace("_", "").isalnum()):
+        raise BadRecord("source_system", "is needed: letters, digits, hyphens, at most 60")
+    if source_system == PORTAL:
+        raise BadRecord("source_system", f"“{PORTAL}” means the portal's own forms")
+
+
+def _service_user(username, name, practices):
+    user, made = get_user_model().objects.get_or_create(
+        username=username, defaults={"last_name": name}
+    )
+    if made:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    for practice in practices:
+        Membership.objects.get_or_create(user=user, practice=practice, role=Role.INTEGRATION_CLIENT)
+    return user
+
+
+def _hash(secret):
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,459 @@
+"""Sync verbs: what a client system reports, in batches that may hold thousands of records.
+
+Each verb takes `rows`: pairs of (index, record), a record being JSON bytes or plain Python data in
+the shape of `records.SyncedPrescription`, `SyncedCondition` or `SyncedPatient`. A record that
+cannot be accepted is refused by index, field and reason; all others are merged in one transaction
+and a fixed number of statements. The same content again changes nothing and screens nobody.
+
+A record is known by (practice, source system, source id). What the source says last replaces the
+live version, whoever made that; when the source only repeats itself, a clinician's later amendment
+stands.
+"""
+
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from django.db import IntegrityError, OperationalError, connection, transaction
+from psycopg.errors import DeadlockDetected
+
+from reviews import access, audit, outbox, records
+from reviews.access import Action
+from reviews.bulk import as_json, copy_rows
+from reviews.errors import BadRecord, NotAllowed, Stale
+from reviews.people import Moved, People
+from reviews.prescribe import AMOUNTS, PLAIN, codings
+
+ATTEMPTS = 3
+# First key of the advisory lock that keeps two batches of one source and practice apart.
+LOCK_SPACE = 7_301
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One record that was not accepted, and why; `index` is its place in the batch."""
+
+    index: int
+    source_id: str | None
+    field: str
+    reason: str
+
+
+@dataclass
+class SyncResult:
+    """What a batch did: numbers of records, of people, and the records that were refused."""
+
+    created: int = 0
+    amended: int = 0
+    unchanged: int = 0
+    registered: int = 0
+    updated: int = 0
+    errors: list[Refusal] = field(default_factory=list)
+
+    @property
+    def refused(self):
+        return len(self.errors)
+
+
+class _Row(msgspec.Struct, eq=False, gc=False):
+    index: int
+    source_id: str
+    practice_id: int
+    record: Any
+    digest: bytes
+    person: Any = None
+
+
+def prescriptions(*, rows, source_system, by):
+    """Merge a batch of `SyncedPrescription`. Raises `NotAllowed`, or `Stale` under a rare race."""
+    return _sync(_Prescriptions, rows, source_system, by)
+
+
+def conditions(*, rows, source_system, by):
+    """Merge a batch of `SyncedCondition`. Raises `NotAllowed`, or `Stale` under a rare race."""
+    return _sync(_Conditions, rows, source_system, by)
+
+
+def patients(*, rows, source_system, by):
+    """Register or update the people of a batch of `SyncedPatient`.
+
+    `created` and `registered` are then the same number, and so are `amended` and `updated`.
+    """
+    return _sync(_Patients, rows, source_system, by)
+
+
+def _sync(kind, rows, source_system, by):
+    places = {practice.code: practice.pk for practice in access.practices(by, Action.SYNC)}
+    if not places:
+        raise NotAllowed("You may not sync records here.", action="sync")
+    accepted, errors = _read(kind, rows, places)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with transaction.atomic():
+                result = _merge(kind, accepted, source_system, by, errors)
+            break
+        except (Moved, IntegrityError, OperationalError) as error:
+            # Somebody else wrote the same order, person or identifier at the same time.
+            passing = not isinstance(error, OperationalError) or isinstance(
+                error.__cause__, DeadlockDetected
+            )
+            if not passing:
+                raise
+            if attempt == ATTEMPTS:
+                raise Stale("Others changed the same records meanwhile. Send it again.") from error
+    result.errors.sort(key=lambda refusal: refusal.index)
+    return result
+
+
+def _read(kind, rows, places):
+    """Decode and check each record by itself: `(rows, refusals)`."""
+    only = next(iter(places.values())) if len(places) == 1 else None
+    accepted, errors, seen = [], [], {}
+    decoder = msgspec.json.Decoder(kind.shape)
+    for index, content in rows:
+        try:
+            if isinstance(content, bytes | msgspec.Raw):
+                record = records.decode(content, decoder)
+            else:
+                record = records.convert(content, kind.shape)
+            practice_id = places.get(record.practice) if record.practice else only
+            if practice_id is None:
+                raise _wrong_practice(record)
+            row = kind.row(index, practice_id, record)
+        except BadRecord as error:
+            errors.append(Refusal(index, _source_id(content), error.field, error.reason))
+            continue
+        first = seen.setdefault(kind.key(row), row)
+        if first is row or first.record == row.record:
+            accepted.append(row)
+        else:
+            # Which of the two is right cannot be known here; neither is dropped in silence.
+            reason = f"differs from the record with the same source_id at index {first.index}"
+            errors.append(Refusal(index, row.source_id, "source_id", reason))
+    return accepted, errors
+
+
+def _wrong_practice(record):
+    if record.practice:
+        return BadRecord("practice", "is not a practice this key may sync")
+    return BadRecord("practice", "is needed: this key serves several practices")
+
+
+def _source_id(content):
+    """The source id of a refused record, where one can be made out."""
+    try:
+        given = content if isinstance(content, dict) else msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    found = given.get("source_id") if isinstance(given, dict) else None
+    return found[:200] if isinstance(found, str) else None
+
+
+def _merge(kind, accepted, source_system, by, refused):
+    result = SyncResult(errors=list(refused))
+    counts = {practice_id: Counter() for practice_id in {row.practice_id for row in accepted}}
+    _lock(counts, source_system)
+    people = People((row.practice_id, kind.patient(row.record)) for row in accepted)
+    rows = []
+    for row in accepted:
+        try:
+            row.person = people.who(row.practice_id, kind.patient(row.record))
+            rows.append(row)
+        except BadRecord as error:
+            name = f"{kind.patient_field}{error.field}"
+            result.errors.append(Refusal(row.index, row.source_id or None, name, error.reason))
+    result.registered, result.updated = people.write(by)
+    changed = {person.pk for person in people.all.values() if person.to_screen}
+    changed |= kind.merge(rows, source_system, by, counts)
+    if changed:
+        outbox.enqueue(sorted(changed), reason="synced")
+    for practice_id, count in (counts or {None: Counter()}).items():
+        audit.record(
+            by,
+            f"{kind.plural}.synced",
+            practice_id=practice_id,
+            source_system=source_system,
+            first=accepted[0].source_id if accepted else None,
+            last=accepted[-1].source_id if accepted else None,
+            refused=result.refused,
+            **count,
+        )
+        for name, number in count.items():
+            setattr(result, name, getattr(result, name) + number)
+    return result
+
+
+def _lock(practice_ids, source_system):
+    """Wait for other batches of this source: two at once would both miss what the other adds."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, hashtext(%s || ':' || id))"
+            " FROM (SELECT unnest(%s::bigint[]) AS id ORDER BY id) places",
+            [LOCK_SPACE, source_system, sorted(practice_ids)],
+        )
+
+
+class _Recorded:
+    """What prescriptions and conditions have in common: a source id, a digest and versions."""
+
+    patient_field = "patient."
+
+    @staticmethod
+    def patient(record):
+        return record.patient
+
+    @classmethod
+    def row(cls, index, practice_id, record):
+        cls.check(record)
+        return _Row(index, record.source_id, practice_id, record, records.digest(record))
+
+    @staticmethod
+    def key(row):
+        return row.practice_id, row.source_id
+
+    @classmethod
+    def merge(cls, rows, source_system, by, counts):
+        """Write what is new or different; returns the ids of the patients it is about."""
+        fresh, different, changed, met = [], [], set(), set()
+        found = cls.differences(rows, source_system)
+        for place, (pk, patient_id) in sorted(found.items()):
+            row = rows[place]
+            if cls.key(row) in met:
+                continue
+            met.add(cls.key(row))
+            if pk is None:
+                counts[row.practice_id]["created"] += 1
+                fresh.append(row)
+            else:
+                counts[row.practice_id]["amended"] += 1
+                different.append((pk, row))
+                changed.add(patient_id)
+            changed.add(row.person.pk)
+        for practice_id, given in Counter(row.practice_id for row in rows).items():
+            count = counts[practice_id]
+            count["unchanged"] = given - count["created"] - count["amended"]
+        if changed:
+            cls.write(fresh, different, source_system, by)
+        return changed
+
+    @classmethod
+    def supersede(cls, ids, columns="id"):
+        """Lock the live versions in one order, end them; returns `columns` of each by id."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT id, {columns} FROM {cls.table}"
+                " WHERE id = ANY(%s) AND superseded_at IS NULL ORDER BY id FOR NO KEY UPDATE",
+                [ids],
+            )
+            live = {pk: rest for pk, *rest in cursor.fetchall()}
+            if len(live) != len(ids):
+                raise Moved
+            cursor.execute(
+                f"UPDATE {cls.table} SET superseded_at = statement_timestamp() WHERE id = ANY(%s)",
+                [ids],
+            )
+        return live
+
+
+class _Prescriptions(_Recorded):
+    plural = "prescriptions"
+    table = "reviews_prescription"
+    shape = records.SyncedPrescription
+    check = staticmethod(records.check_prescription)
+    columns = (
+        *("patient_id", "practice_id", "medicine_id", "order_id", "version", "supersedes_id"),
+        *("recorded_by_id", "source_system", "source_id", "digest", "reason"),
+        *("dose_unit", "quantity_unit", "prescriber_name"),
+        *AMOUNTS,
+        *PLAIN,
+    )
+
+    @staticmethod
+    def differences(rows, source_system):
+        """`{place in rows: (id, patient id)}` of rows not held as they are; no id: not held."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT said.place - 1, p.id, p.patient_id
+                FROM ROWS FROM (
+                    unnest(%s::bigint[]), unnest(%s::bigint[]),
+                    json_array_elements_text(%s), json_array_elements_text(%s)
+                ) WITH ORDINALITY AS said (practice_id, patient_id, source_id, digest, place)
+                LEFT JOIN reviews_prescription p
+                    ON p.practice_id = said.practice_id AND p.source_id = said.source_id
+                    AND p.source_system = %s AND p.superseded_at IS NULL
+                WHERE p.digest IS DISTINCT FROM decode(said.digest, 'hex')
+                    OR p.patient_id <> said.patient_id
+                """,
+                [
+                    [row.practice_id for row in rows],
+                    [row.person.pk for row in rows],
+                    as_json([row.source_id for row in rows]),
+                    as_json([row.digest.hex() for row in rows]),
+                    source_system,
+                ],
+            )
+            return {place: held for place, *held in cursor.fetchall()}
+
+    @classmethod
+    def write(cls, fresh, different, source_system, by):
+        medicines = _medicines([*fresh, *(row for _, row in different)])
+        live = {}
+        if different:
+            live = cls.supersede([pk for pk, _ in different], "order_id, version")
+
+        def values(row, order_id, version, supersedes):
+            record = row.record
+            return (
+                row.person.pk,
+                row.practice_id,
+                medicines[record.medicine, record.codings],
+                order_id,
+                version,
+                supersedes,
+                by.pk,
+                source_system,
+                row.source_id,
+                row.digest,
+                "",
+                record.dose_unit or "",
+                record.quantity_unit or "",
+                record.prescriber,
+                *[getattr(record, name) for name in AMOUNTS],
+                *[getattr(record, name) for name in PLAIN],
+            )
+
+        def versions():
+            for row in fresh:
+                yield values(row, uuid.uuid4(), 1, None)
+            for pk, row in different:
+                order_id, version = live[pk]
+                yield values(row, order_id, version + 1, pk)
+
+        copy_rows(cls.table, cls.columns, versions())
+
+
+class _Conditions(_Recorded):
+    plural = "conditions"
+    table = "reviews_condition"
+    shape = records.SyncedCondition
+    check = staticmethod(records.check_condition)
+    columns = (
+        *("patient_id", "supersedes_id", "recorded_by_id", "source_system", "source_id"),
+        *("digest", "text", "codings", "onset_on", "ended_on", "status"),
+    )
+
+    @staticmethod
+    def differences(rows, source_system):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT said.place - 1, c.id, c.patient_id
+                FROM ROWS FROM (
+                    unnest(%s::bigint[]), json_array_elements_text(%s), json_array_elements_text(%s)
+                ) WITH ORDINALITY AS said (patient_id, source_id, digest, place)
+                LEFT JOIN reviews_condition c
+                    ON c.patient_id = said.patient_id AND c.source_id = said.source_id
+                    AND c.source_system = %s AND c.superseded_at IS NULL
+                WHERE c.digest IS DISTINCT FROM decode(said.digest, 'hex')
+                """,
+                [
+                    [row.person.pk for row in rows],
+                    as_json([row.source_id for row in rows]),
+                    as_json([row.digest.hex() for row in rows]),
+                    source_system,
+                ],
+            )
+            return {place: held for place, *held in cursor.fetchall()}
+
+    @classmethod
+    def write(cls, fresh, different, source_system, by):
+        if different:
+            cls.supersede([pk for pk, _ in different])
+        rows = [(None, row) for row in fresh] + different
+        copy_rows(
+            cls.table,
+            cls.columns,
+            (
+                (
+                    row.person.pk,
+                    supersedes,
+                    by.pk,
+                    source_system,
+                    row.source_id,
+                    row.digest,
+                    row.record.text,
+                    as_json(codings(row.record)),
+                    row.record.onset_on,
+                    row.record.ended_on,
+                    row.record.status,
+                )
+                for supersedes, row in rows
+            ),
+        )
+
+
+class _Patients:
+    plural = "patients"
+    shape = records.SyncedPatient
+    patient_field = ""
+
+    @staticmethod
+    def patient(record):
+        return record
+
+    @staticmethod
+    def row(index, practice_id, record):
+        return _Row(index, "", practice_id, record, b"")
+
+    @staticmethod
+    def key(row):
+        return row.index
+
+    @staticmethod
+    def merge(rows, _source_system, _by, counts):
+        met = set()
+        for row in rows:
+            kind = "unchanged"
+            if row.person not in met:
+                if row.person.before is None:
+                    kind = "created"
+                elif row.person.changed or row.person.identifiers:
+                    kind = "amended"
+            met.add(row.person)
+            counts[row.practice_id][kind] += 1
+        return set()
+
+
+def _medicines(rows):
+    """`{(text, codings): id}` of the products of these rows; those not yet met are added."""
+    keys = {}
+    for row in rows:
+        written = (row.record.medicine, row.record.codings)
+        if written not in keys:
+            keys[written] = records.medicine_key(*written), row.record
+    by_key = dict(keys.values())
+    ids = _medicine_ids(list(by_key))
+    missing = sorted(by_key.keys() - ids.keys())
+    if missing:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO reviews_medicine (key, text, codings)"
+                " SELECT * FROM unnest(%s::text[], %s::text[], %s::jsonb[])"
+                " ON CONFLICT (key) DO NOTHING",
+                [
+                    missing,
+                    [by_key[key].medicine for key in missing],
+                    [as_json(codings(by_key[key])) for key in missing],
+                ],
+            )
+        ids |= _medicine_ids(missing)
+    return {written: ids[key] for written, (key, _) in keys.items()}
+
+
+def _medicine_ids(keys):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT key, id FROM reviews_medicine WHERE key = ANY(%s)", [keys])
+        return dict(cursor.fetchall())
