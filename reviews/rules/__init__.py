@@ -2,3 +2,8 @@
 
 Standard library only; no clock, no input or output, no Django.
 """
+
+from reviews.rules.registry import RULES, Rule
+from reviews.rules.screen import screen
+
+__all__ = ["RULES", "Rule", "screen"]

@@ -1,4 +1,4 @@
-"""A drug and what is known about it: classes, facts, products, and what a medicine was taken to be."""
+"""A drug and what is known about it: classes, facts, products, recognition."""
 
 from dataclasses import dataclass, field
 

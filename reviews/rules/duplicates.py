@@ -1,0 +1,110 @@
+"""Two of a kind at once: DUP-01 two benzodiazepines, DUP-02 a benzodiazepine and a Z-drug."""
+
+from itertools import combinations
+
+from reviews.rules import words
+from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG
+from reviews.rules.exposure import mg_per_day
+from reviews.rules.opioids import cannot_compare, together_facts, together_sentence, unknown_ends
+from reviews.rules.view import UNSURE, View, key_of, names
+
+ANTISEIZURE = frozenset({"clonazepam", "clobazam"})
+
+
+def two_benzodiazepines(view: View, limit: dict):
+    """DUP-01. Two different benzodiazepines, both for regular use, are in hand together on 7 days
+    or more. As-needed and rescue medicines do not count, nor a cross-taper of at most 28 days: one
+    run of shared days in which the earlier medicine's dose has come down and its supply ends
+    first."""
+    by_drug: dict[str, list] = {}
+    for use in view.uses:
+        if use.mask & BENZODIAZEPINE and not use.line.as_needed:
+            by_drug.setdefault(use.drug.key, []).append(use)
+    if len(by_drug) < 2:
+        return
+    pairs, unsure = [], []
+    for a, b in combinations(sorted(by_drug), 2):
+        if "epilepsy_adjunct" in view.exemptions and {a, b} <= ANTISEIZURE:
+            continue
+        found = view.together(
+            view.present(by_drug[a]), view.present(by_drug[b]), limit["overlap_from_days"]
+        )
+        if found is UNSURE:
+            unsure += by_drug[a] + by_drug[b]
+        elif found is not None and not _cross_taper(view, found, limit["cross_taper_max_days"]):
+            pairs.append(found)
+    if not pairs:
+        if unsure:
+            cannot_compare(view, "DUP-01", [])
+        return
+    found = max(pairs, key=lambda pair: (pair.days, pair.line_ids))
+    drugs = names([span for pair in pairs for span in (*pair.a, *pair.b)])
+    keys = key_of([span for pair in pairs for span in (*pair.a, *pair.b)])
+    view.add(
+        "DUP-01",
+        2,
+        key=f"DUP-01:{keys}",
+        line_ids=tuple(sorted({i for pair in pairs for i in pair.line_ids})),
+        title=f"{words.sentence_case(words.listed(drugs))} together",
+        sentence=(
+            f"{together_sentence(found)}. Both are benzodiazepines for regular use and act in the "
+            "same way; one of them is enough."
+        ),
+        facts=together_facts(found),
+        clears=(
+            "One of the two is tapered off, or the overlap is a cross-taper of "
+            f"{limit['cross_taper_max_days']} days or fewer."
+        ),
+        unknown=unknown_ends(found),
+    )
+
+
+def _cross_taper(view, found, max_days) -> bool:
+    """The earlier medicine came down within the shared days and runs out first."""
+    if found.end - found.start + 1 > max_days or not found.sure:
+        return False
+    first_a = min(span.start for span in found.a)
+    first_b = min(span.start for span in found.b)
+    if first_a == first_b:
+        return False
+    earlier, later = (found.a, found.b) if first_a < first_b else (found.b, found.a)
+    if max(span.end for span in earlier) >= max(span.end for span in later):
+        return False
+    key = earlier[0].use.drug.key
+    doses = [
+        (use.start, mg_per_day(use.line, use.part, use.recognition.form))
+        for use in view.uses
+        if use.drug.key == key and use.start is not None
+    ]
+    before = [mg for start, mg in doses if start < found.start and mg is not None]
+    during = [mg for start, mg in doses if start >= found.start and mg is not None]
+    return bool(before and during) and max(during) < max(before)
+
+
+def benzodiazepine_and_z_drug(view: View, limit: dict):
+    """DUP-02. A benzodiazepine and a Z-drug are in hand together on 7 days or more."""
+    benzodiazepines = [use for use in view.uses if use.mask & BENZODIAZEPINE]
+    z_drugs = [use for use in view.uses if use.mask & Z_DRUG]
+    if not benzodiazepines or not z_drugs:
+        return
+    found = view.together(
+        view.present(benzodiazepines), view.present(z_drugs), limit["overlap_from_days"]
+    )
+    if found is None:
+        return
+    if found is UNSURE:
+        cannot_compare(view, "DUP-02", [])
+        return
+    view.add(
+        "DUP-02",
+        2,
+        key=f"DUP-02:{key_of([*found.a, *found.b])}",
+        line_ids=found.line_ids,
+        title=f"{words.sentence_case(words.listed(names([*found.a, *found.b])))} together",
+        sentence=(
+            f"{together_sentence(found)}. Both act at the same receptor, and their effects add up."
+        ),
+        facts=together_facts(found),
+        clears="One of the two is tapered off, or a decision records why both are needed.",
+        unknown=unknown_ends(found),
+    )

@@ -1,0 +1,220 @@
+"""Length of treatment: DUR-01 to DUR-04.
+
+D is the number of exposed days of the episode, all benzodiazepines and Z-drugs together, through
+the last day of the current supply. Each current line is judged as if it were being saved, by the
+rule of its own indication; the clock is common.
+"""
+
+from reviews.rules import words
+from reviews.rules.finding import Fact, Severity
+from reviews.rules.indications import INDICATIONS, duration_rule
+from reviews.rules.view import View, names, not_recorded
+
+CLEARS = (
+    "The exposure ends, after a taper where needed, with more than {gap} clear days; or a decision "
+    "or an exemption covers it until a date."
+)
+
+
+def anxiety_and_others(view: View, limit: dict):
+    """DUR-01. For anxiety, any other indication without a rule of its own, or none recorded: the
+    current supply takes continuous exposure past the limit. UK over 28 days (a note over 14), EU
+    over 84 (56), US over 60 (28), and over 120 by DUR-04."""
+    _judge(view, "DUR-01", limit)
+
+
+def insomnia(view: View, limit: dict):
+    """DUR-02. For insomnia: UK and EU over 28 days with the taper (from 15 days a lower step), US
+    over 28. Triazolam in any profile: over 10 days, over 21 days, or a supply over 31 days."""
+    _judge(view, "DUR-02", limit, also=_triazolam)
+
+
+def spasm(view: View, limit: dict):
+    """DUR-03. For acute muscle spasm in all profiles: over 28 days (from 15 days a lower step)."""
+    _judge(view, "DUR-03", limit)
+
+
+def _triazolam(judged, limit):
+    """The label of triazolam is narrower than any hypnotic guidance."""
+    steps = []
+    for item in judged:
+        if item.span.use.drug.key == "triazolam":
+            if item.days > limit["triazolam_s2_over_days"]:
+                steps.append((2, limit["triazolam_s2_over_days"], item))
+            elif item.days > limit["triazolam_s3_over_days"]:
+                steps.append((3, limit["triazolam_s3_over_days"], item))
+            supply = item.span.use.days_supply
+            if supply is not None and supply > limit["triazolam_supply_over_days"]:
+                steps.append((2, limit["triazolam_supply_over_days"], item))
+    return steps
+
+
+def step(days: int, limit: dict) -> tuple[int, int] | None:
+    """The severity a day count reaches, with the limit it passed."""
+    for severity in (1, 2, 3, 4):
+        over = limit.get(f"s{severity}_over_days")
+        if over is not None and days > over:
+            return severity, over
+    return None
+
+
+def _top(limit):
+    return next(s for s in (1, 2, 3, 4) if f"s{s}_over_days" in limit)
+
+
+def _judge(view, rule_id, limit, also=None):
+    for episode in view.current:
+        judged = [
+            item
+            for item in view.judged
+            if item.episode is episode and duration_rule(item.span.use.line.indication) == rule_id
+        ]
+        if not judged:
+            continue
+        longest = max(judged, key=lambda item: (item.days, item.span.end, item.span.use.line.id))
+        reached = step(longest.days, limit)
+        steps = [(*reached, longest)] if reached else []
+        if also:
+            steps += also(judged, limit)
+        best = min(steps, key=lambda found: (found[0], -found[1])) if steps else None
+        touching = view.touching(episode)
+        if best is None or best[0] > _top(limit):
+            _cannot_judge(view, rule_id, touching)
+        if best is not None:
+            _say(view, rule_id, best, touching)
+    _cannot_judge(
+        view,
+        rule_id,
+        [use for use in _current_unclear(view) if duration_rule(use.line.indication) == rule_id],
+    )
+
+
+def _current_unclear(view):
+    """Supplies of unknown length that may run today, or of which nothing later is known."""
+    latest = max((use.start for use in view.uses if use.start is not None), default=0)
+    return [
+        use for use in view.unclear if view.is_current(use.reach) or use.start >= latest
+    ] + view.undated
+
+
+def _cannot_judge(view, rule_id, uses):
+    if uses and not any(gap.rule_id == rule_id for gap in view.gaps):
+        view.cannot_judge(
+            rule_id,
+            [use.line.id for use in uses],
+            f"The length of supply is not known for {not_recorded(uses)}.",
+        )
+
+
+def _say(view, rule_id, reached, touching):
+    severity, over, item = reached
+    episode, span, days = item
+    drugs = names([s for s in episode.spans if s.start <= span.end])
+    label = _indication(span.use.line.indication)
+    elapsed = span.end - episode.start + 1
+    at_least = "at least " if touching else ""
+    supply = span.use.days_supply
+    if over > 30 and supply is not None and days <= over:
+        # Only the triazolam supply limit is passed while the days of exposure are not.
+        title = f"Triazolam: {supply} days in one supply"
+        sentence = (
+            f"Triazolam was supplied for {words.days(supply)} from {words.day(span.start)}; the "
+            f"label allows no more than {over} days in one supply."
+        )
+    else:
+        title = f"{words.sentence_case(words.listed(drugs))} past {over} days"
+        sentence = (
+            f"The current supply, to {words.day(span.end)}, takes exposure to "
+            f"{words.listed(drugs)} to {at_least}{words.days(days)} since "
+            f"{words.day(episode.start)}, {label}; the limit of the {view.profile} "
+            f"profile is {over} days."
+        )
+    view.add(
+        rule_id,
+        severity,
+        key=f"{rule_id}:{words.iso(episode.start)}",
+        line_ids=tuple(sorted({s.use.line.id for s in episode.spans if s.start <= span.end})),
+        title=title,
+        sentence=sentence,
+        facts=exposure_facts(item, over, elapsed),
+        clears=CLEARS.format(gap=view.gap_days),
+        unknown=_unknown(span, touching),
+    )
+
+
+def exposure_facts(item, over, elapsed):
+    episode, span, days = item
+    return (
+        Fact("exposed_days", "Exposure", days, "days"),
+        Fact("limit_days", "Limit", over, "days"),
+        Fact("elapsed_days", "Calendar time", elapsed, "days"),
+        Fact("episode_start", "Exposure began", words.iso(episode.start), "date"),
+        Fact("supply_end", "Supply runs to", words.iso(span.end), "date"),
+        Fact("indication", "Indication", INDICATIONS.get(span.use.line.indication, "Other")),
+    )
+
+
+def _indication(code):
+    if code == "unknown":
+        return "with no indication recorded"
+    label = INDICATIONS.get(code, code)
+    keep = label.split(" ", 1)[0].isupper()
+    return f"for {label if keep else label[:1].lower() + label[1:]}"
+
+
+def _unknown(span, touching):
+    unknown = []
+    if span.use.line.indication == "unknown":
+        unknown.append("The indication is not recorded.")
+    if touching:
+        unknown.append(
+            f"The length of supply is not known for {not_recorded(touching)}, so the exposure may "
+            "be longer."
+        )
+    return " ".join(unknown)
+
+
+def four_months(view: View, limit: dict):
+    """DUR-04. Whatever the indication, without an exemption: the current supply takes exposure past
+    120 days. Urgent when a medicine that another rule grades urgent beside it was started in the
+    last 28 days. Shown in place of DUR-01, DUR-02 and DUR-03."""
+    over = limit["s2_over_days"]
+    fired = set()
+    for episode in view.current:
+        judged = [item for item in view.judged if item.episode is episode]
+        longest = max(judged, key=lambda item: (item.days, item.span.end, item.span.use.line.id))
+        touching = view.touching(episode)
+        if longest.days <= over:
+            _cannot_judge(view, "DUR-04", touching)
+            continue
+        span = longest.span
+        drugs = names(episode.spans)
+        urgent = any(
+            view.today <= start + limit["co_drug_started_within_days"]
+            for start in view.recent_s1_starts
+        )
+        at_least = "at least " if touching else ""
+        began = words.iso(episode.start)
+        stands = view.add(
+            "DUR-04",
+            Severity.S1 if urgent else Severity.S2,
+            key=f"DUR-04:{began}",
+            line_ids=tuple(sorted({s.use.line.id for s in episode.spans})),
+            title=f"{words.sentence_case(words.listed(drugs))} past day {over}",
+            sentence=(
+                f"The current supply, to {words.day(span.end)}, takes exposure to "
+                f"{words.listed(drugs)} to {at_least}{words.days(longest.days)} since "
+                f"{words.day(episode.start)}; benefit beyond {over} days has not been assessed, "
+                "and a structured review is due"
+                + (", urgently because of a medicine started in the last weeks." if urgent else ".")
+            ),
+            facts=exposure_facts(longest, over, span.end - episode.start + 1),
+            clears=CLEARS.format(gap=view.gap_days),
+            unknown=_unknown(span, touching),
+        )
+        if stands:
+            fired |= {f"{rule_id}:{began}" for rule_id in ("DUR-01", "DUR-02", "DUR-03")}
+    _cannot_judge(view, "DUR-04", _current_unclear(view))
+    if fired:
+        view.shadowed |= {finding.rule_id for finding in view.findings if finding.key in fired}
+        view.findings = [finding for finding in view.findings if finding.key not in fired]

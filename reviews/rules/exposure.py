@@ -1,0 +1,365 @@
+"""When somebody had a medicine to take: supplies, carry-forward, episodes, overlap.
+
+Days are ordinals (`date.toordinal`) and intervals include both ends. Nothing here knows a rule.
+"""
+
+from datetime import date
+from typing import NamedTuple
+
+from reviews.rules.dossier import NEVER_TAKEN, OVER, Line
+from reviews.rules.drug import BZRA, Drug, Part, Recognition
+from reviews.rules.recognise import COUNTED, MASS_IN_MG
+
+OPEN = date.max.toordinal()
+"""The end of a supply that nobody recorded and that may still be in use."""
+
+COUNTABLE = frozenset({"tablet", "capsule", "patch", "spray", "suppository", "unit"})
+RESCUE_ROUTES = frozenset({"buccal", "nasal", "rectal"})
+RESCUE_FORMS = frozenset({"buccal", "nasal", "rectal", "suppository"})
+
+START_FROM_WRITTEN = "start taken from the date written"
+SUPPLY_FROM_QUANTITY = "days' supply worked out from quantity and dose"
+SUPPLY_FROM_EXPECTED = "days' supply worked out from quantity and the longer of the two rates"
+SUPPLY_FROM_END = "supply taken from the written end date"
+ENDED_EARLY = "supply shortened to the written end date"
+
+NO_DAYS = "days' supply (it comes to 0)"
+TOO_LONG = "a plausible days' supply"
+EXPECTED_USE = "expected use"
+
+
+class Use(NamedTuple):
+    """One ingredient of one line, with the days it covers.
+
+    `end` is None when the record does not say how long the supply lasted. Then `least_end` is the
+    last day that is certain even so, and `reach` the last day that is possible (OPEN for a line
+    that is not over). `notes` names what was worked out; `missing` what was not recorded.
+    """
+
+    line: Line
+    recognition: Recognition
+    part: Part
+    drug: Drug
+    mask: int
+    start: int | None
+    end: int | None
+    least_end: int | None
+    reach: int | None
+    notes: tuple[str, ...]
+    missing: tuple[str, ...]
+    days_supply: int | None
+
+
+class Span(NamedTuple):
+    """Days on which a use was, or may have been, in hand, after carry-forward."""
+
+    start: int
+    end: int
+    use: Use
+
+
+class Episode(NamedTuple):
+    """A run of exposure whose gaps are at most `gap_days`; `covered` are its disjoint intervals."""
+
+    start: int
+    end: int
+    covered: tuple[tuple[int, int], ...]
+    spans: tuple[Span, ...]
+
+    def exposed_days(self, first: int, last: int) -> int:
+        """Distinct exposed days from `first` to `last`, both included."""
+        return count(self.covered, first, last)
+
+
+# --- amounts ---------------------------------------------------------------------------------
+
+
+def in_mg(value: float, unit: str | None, part: Part, form: str | None) -> float | None:
+    """An amount in mg of the part's ingredient; None when the strength is not known."""
+    if unit in MASS_IN_MG:
+        return value * MASS_IN_MG[unit]
+    if part.strength_mg is None or not unit:
+        return None
+    if unit == part.per_unit or (unit in COUNTABLE and part.per_unit in COUNTABLE):
+        return value * part.strength_mg
+    # A strength read from a text without a form ("diazepam 5 mg") is that of one unit counted.
+    if unit in COUNTABLE and not part.per_unit and form is None:
+        return value * part.strength_mg
+    return None
+
+
+def rate(line: Line) -> float | None:
+    """The highest written rate, in `dose_unit` a day."""
+    if line.as_needed and line.max_per_day is not None:
+        return line.max_per_day
+    if line.dose is None or line.times_per_day is None:
+        return None
+    return line.dose * line.times_per_day
+
+
+def mg_per_day(line: Line, part: Part, form: str | None) -> float | None:
+    """The highest written daily dose in mg; None when dose, frequency or strength is missing."""
+    per_day = rate(line)
+    if per_day is None:
+        return None
+    if part.per_unit == "hour" and line.dose_unit == "patch" and part.strength_mg is not None:
+        # A patch delivers its hourly strength all day long, however often it is changed.
+        return part.strength_mg * 24 * (line.dose or 1)
+    return in_mg(per_day, line.dose_unit, part, form)
+
+
+def _days(line: Line, part: Part, form: str | None, per_day: float | None) -> int | None:
+    """Whole days that the quantity lasts at a rate; None when it cannot be worked out."""
+    if line.quantity is None or not per_day:
+        return None
+    unit = line.dose_unit
+    held = line.quantity_unit or (unit if unit in COUNTABLE or unit == "ml" else COUNTED.get(form))
+    if not unit or not held:
+        return None
+    if held == unit or (held in COUNTABLE and unit in COUNTABLE):
+        quotient = line.quantity / per_day
+    else:
+        quantity_mg = in_mg(line.quantity, held, part, form)
+        per_day_mg = in_mg(per_day, unit, part, form)
+        if quantity_mg is None or not per_day_mg:
+            return None
+        quotient = quantity_mg / per_day_mg
+    # A quotient such as 27.999999999 is 28 days lost to binary fractions.
+    return int(quotient + 1e-6)
+
+
+# --- one line --------------------------------------------------------------------------------
+
+
+def read(line: Line, recognition: Recognition, ingredient, limit) -> Use | None:
+    """A line's days for one ingredient (part, drug, mask); None when it was never taken.
+
+    A stated days' supply outranks what quantity and dose come to, and both outrank the written end
+    date, which then only shortens. For an as-needed medicine a stated days' supply is what the
+    prescriber expects; without one, the longer of the two rates decides, and without an expected
+    rate the length is not known. A supply over the plausible maximum counts as not known for
+    benzodiazepines and Z-drugs, whose length the rules judge.
+    """
+    if line.status in NEVER_TAKEN:
+        return None
+    part, drug, mask = ingredient
+    begun = line.start_on or line.written_on
+    if begun is None:
+        return Use(
+            line, recognition, part, drug, mask, None, None, None, None, (), ("start date",), None
+        )
+    notes: tuple[str, ...] = () if line.start_on else (START_FROM_WRITTEN,)
+    start = begun.toordinal()
+    until = None if line.end_on is None else line.end_on.toordinal()
+    if until is not None and until < start:
+        return None
+    form = recognition.form
+    supply = line.days_supply
+    least = 1
+    missing: tuple[str, ...] = ()
+    if supply is None:
+        supply = _days(line, part, form, rate(line))
+        if not line.as_needed:
+            if supply is not None:
+                notes += (SUPPLY_FROM_QUANTITY,)
+        elif line.expected_per_day is not None:
+            expected = _days(line, part, form, line.expected_per_day)
+            if expected is not None:
+                supply = expected if supply is None else max(supply, expected)
+                notes += (SUPPLY_FROM_EXPECTED,)
+        else:
+            least, supply = supply or 1, None
+    if supply is not None:
+        if supply == 0:
+            missing = (NO_DAYS,)
+        elif supply > limit["plausible_supply_max_days"] and mask & BZRA:
+            missing, least = (TOO_LONG,), supply
+        else:
+            end = start + supply - 1
+            if until is not None and until < end:
+                end = until
+                notes += (ENDED_EARLY,)
+            return Use(line, recognition, part, drug, mask, start, end, end, end, notes, (), supply)
+    elif until is not None:
+        notes += (SUPPLY_FROM_END,)
+        days = until - start + 1
+        return Use(line, recognition, part, drug, mask, start, until, until, until, notes, (), days)
+    else:
+        missing = _lacking(line, part)
+    least_end = start + least - 1
+    reach = OPEN
+    if line.status in OVER:
+        reach = max(least_end, start + limit["plausible_supply_max_days"] - 1)
+    if until is not None:
+        least_end, reach = min(least_end, until), min(reach, until)
+    return Use(
+        line, recognition, part, drug, mask, start, None, least_end, reach, notes, missing, None
+    )
+
+
+def _lacking(line, part):
+    """What would have told the length of this supply."""
+    lacking = []
+    if line.quantity is None:
+        lacking.append("quantity or days' supply")
+    if rate(line) is None:
+        lacking.append("daily dose")
+    if line.as_needed and line.expected_per_day is None:
+        lacking.append(EXPECTED_USE)
+    elif line.quantity is not None and part.strength_mg is None:
+        lacking.append("strength")
+    return tuple(lacking) or ("units that fit together",)
+
+
+def is_rescue(use: Use) -> bool:
+    """Seizure rescue and rescue forms, which no episode counts.
+
+    Midazolam counts as rescue unless the record says that it is taken by mouth: the ATC code
+    cannot tell.
+    """
+    if use.line.indication == "seizure_rescue":
+        return True
+    route = use.line.route or use.recognition.route
+    if route in RESCUE_ROUTES or use.recognition.form in RESCUE_FORMS:
+        return True
+    return use.drug.key == "midazolam" and route != "oral"
+
+
+# --- many lines ------------------------------------------------------------------------------
+
+
+def dispensed_first(uses: list[Use]) -> list[Use]:
+    """Leave out a written supply that was dispensed: what was handed out is nearer to the truth."""
+    dispensed = [use for use in uses if use.line.source == "dispensed" and use.start is not None]
+    if not dispensed or len(dispensed) == len(uses):
+        return uses
+    return [
+        use
+        for use in uses
+        if use.line.source == "dispensed"
+        or use.start is None
+        or not any(
+            other.drug.key == use.drug.key
+            and use.start <= other.start <= (use.reach if use.end is None else use.end)
+            for other in dispensed
+        )
+    ]
+
+
+def carry_forward(uses: list[Use], max_days: int) -> list[Span]:
+    """Known supplies as spans, an early refill shifted behind the stock that was left.
+
+    Per ingredient, for at most `max_days` of stock. Supplies that begin on one day run side by
+    side (two strengths make up one dose). The shift never passes the day a line was ended.
+    """
+    if len(uses) == 1:
+        use = uses[0]
+        return [Span(use.start, use.end, use)]
+    by_drug: dict[str, list[Use]] = {}
+    for use in uses:
+        by_drug.setdefault(use.drug.key, []).append(use)
+    spans = []
+    for mine in by_drug.values():
+        if len(mine) > 1:
+            mine.sort(key=_order)
+        stock_end = earlier_end = -1
+        begun = None
+        for use in mine:
+            start, end = use.start, use.end
+            if start != begun:
+                stock_end, begun = earlier_end, start
+            shift = stock_end - start + 1
+            # A written period says its own days; there is no stock to carry.
+            if shift > 0 and SUPPLY_FROM_END not in use.notes:
+                shift = min(shift, max_days)
+                if ENDED_EARLY not in use.notes:
+                    start, end = start + shift, end + shift
+                elif start + shift <= end:
+                    start += shift
+            earlier_end = max(earlier_end, end)
+            spans.append(Span(start, end, use))
+    return spans
+
+
+def _order(use):
+    return use.start, use.end, use.line.id
+
+
+def episodes(spans: list[Span], gap_days: int) -> list[Episode]:
+    """Runs of exposure over all spans together; a gap of `gap_days` free days still joins."""
+    if not spans:
+        return []
+    spans = sorted(spans, key=_span_order) if len(spans) > 1 else spans
+    found = []
+    first = last = None
+    covered: list[tuple[int, int]] = []
+    mine: list[Span] = []
+    for span in spans:
+        start, end = span.start, span.end
+        if first is None:
+            first, last = start, end
+        elif start <= last + 1:
+            last = max(last, end)
+        else:
+            covered.append((first, last))
+            if start - last - 1 > gap_days:
+                found.append(Episode(covered[0][0], last, tuple(covered), tuple(mine)))
+                covered, mine = [], []
+            first, last = start, end
+        mine.append(span)
+    covered.append((first, last))
+    found.append(Episode(covered[0][0], last, tuple(covered), tuple(mine)))
+    return found
+
+
+def _span_order(span):
+    return span.start, span.end, span.use.line.id
+
+
+def union(intervals) -> list[tuple[int, int]]:
+    """Disjoint intervals, in order, that cover the same days; touching ones are joined."""
+    intervals = sorted(intervals)
+    joined: list[tuple[int, int]] = []
+    for start, end in intervals:
+        if joined and start <= joined[-1][1] + 1:
+            if end > joined[-1][1]:
+                joined[-1] = joined[-1][0], end
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def both(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The days in both of two unions."""
+    shared = []
+    i = j = 0
+    while i < len(a) and j < len(b):
+        start = a[i][0] if a[i][0] > b[j][0] else b[j][0]
+        end = a[i][1] if a[i][1] < b[j][1] else b[j][1]
+        if start <= end:
+            shared.append((start, end))
+        if a[i][1] < b[j][1]:
+            i += 1
+        else:
+            j += 1
+    return shared
+
+
+def count(intervals, first: int, last: int) -> int:
+    """Days of disjoint intervals that lie from `first` to `last`, both included."""
+    return sum(
+        min(end, last) - max(start, first) + 1
+        for start, end in intervals
+        if start <= last and end >= first
+    )
+
+
+def runs(intervals, restart_gap_days: int) -> list[tuple[int, int]]:
+    """Intervals joined while fewer than `restart_gap_days` free days lie between them."""
+    joined: list[tuple[int, int]] = []
+    for start, end in intervals:
+        if joined and start - joined[-1][1] - 1 < restart_gap_days:
+            joined[-1] = joined[-1][0], end
+        else:
+            joined.append((start, end))
+    return joined

@@ -1,0 +1,121 @@
+"""Medicines that raise the level of a benzodiazepine or Z-drug: CYP-01."""
+
+from reviews.rules import words
+from reviews.rules.finding import Fact
+from reviews.rules.opioids import (
+    cannot_compare,
+    together_facts,
+    together_sentence,
+    together_title,
+    unknown_ends,
+)
+from reviews.rules.view import UNSURE, View, key_of, names
+
+CONTRAINDICATED_WITH_ANY = frozenset({"triazolam", "midazolam"})
+ALPRAZOLAM_CONTRAINDICATED = frozenset({"ketoconazole", "itraconazole"})
+DEPENDENT_ON_CYP3A4 = frozenset(
+    {
+        "alprazolam",
+        "diazepam",
+        "clonazepam",
+        "clobazam",
+        "chlordiazepoxide",
+        "potassium-clorazepate",
+        "flurazepam",
+        "estazolam",
+        "quazepam",
+        "zopiclone",
+        "eszopiclone",
+        "zolpidem",
+    }
+)
+"""Named one by one: lorazepam, oxazepam, temazepam and lormetazepam never fire this rule."""
+
+
+def strong_inhibitor(view: View, limit: dict):
+    """CYP-01. A strong CYP3A4 inhibitor is in hand on a day of a benzodiazepine or Z-drug that
+    depends on CYP3A4. Urgent, and asks for a reason: triazolam or midazolam by mouth with any of
+    them, alprazolam with ketoconazole or itraconazole. Review: the other pairs, and always with
+    idelalisib or ceritinib. Never lorazepam, oxazepam, temazepam or lormetazepam."""
+    inhibitors = view.uses_of("cyp3a4-strong")
+    if not inhibitors:
+        return
+    best, unsure = [], False
+    for severity, sedatives, partners in _pairs(view, inhibitors):
+        if not sedatives or not partners:
+            continue
+        found = view.together(
+            view.present(sedatives), view.present(partners), limit["overlap_from_days"]
+        )
+        if found is UNSURE:
+            unsure = True
+        elif found is not None:
+            best.append((severity, found))
+    if not best:
+        if unsure:
+            cannot_compare(view, "CYP-01", inhibitors)
+        return
+    severity, found = min(best, key=lambda item: item[0])
+    lines = tuple(sorted({i for _, each in best for i in each.line_ids}))
+    start = view.started_recently(found.start)
+    if severity == 1 and start:
+        view.recent_s1_starts.append(found.b_start)
+    short = all(
+        span.use.days_supply is not None and span.use.days_supply <= limit["short_course_max_days"]
+        for span in found.b
+    )
+    plan = (
+        f" As the inhibitor is given for {limit['short_course_max_days']} days or fewer, a plan "
+        "for that time is enough; look again on its last day."
+        if short
+        else ""
+    )
+    more = {name for _, each in best for name in names(each.a)} - set(names(found.a))
+    also = f" The same holds, less strongly, for {words.listed(sorted(more))}." if more else ""
+    view.add(
+        "CYP-01",
+        severity,
+        interrupts=severity == 1,
+        key=f"CYP-01:{words.iso(found.start)}:{key_of(found.b)}:{key_of(found.a)}",
+        line_ids=lines,
+        title=together_title(found, start),
+        sentence=(
+            f"{together_sentence(found)}. {words.sentence_case(words.listed(names(found.b)))} can "
+            f"raise the level of {words.listed(names(found.a))} several times over"
+            + (", a pair that labels contraindicate." if severity == 1 else ".")
+            + also
+        ),
+        facts=(
+            *together_facts(found),
+            Fact("pair", "Graded for", f"{words.listed(names(found.b + found.a))}"),
+        ),
+        clears=(
+            "The overlap ends, the dose is lowered for the time, or a medicine that does not "
+            f"depend on CYP3A4 takes its place gradually.{plan}"
+        ),
+        unknown=unknown_ends(found),
+    )
+
+
+def _pairs(view, inhibitors):
+    """(severity, benzodiazepine or Z-drug uses, inhibitor uses), the gravest first."""
+    full = [use for use in inhibitors if use.drug.severities.get("cyp3a4-strong", 1) == 1]
+    azoles = [use for use in full if use.drug.key in ALPRAZOLAM_CONTRAINDICATED]
+    by_mouth = [use for use in _by_mouth(view) if use.drug.key in CONTRAINDICATED_WITH_ANY]
+    alprazolam = [use for use in view.uses if use.drug.key == "alprazolam"]
+    dependent = [use for use in view.uses if use.drug.key in DEPENDENT_ON_CYP3A4]
+    return (
+        (1, by_mouth, full),
+        (1, alprazolam, azoles),
+        (2, dependent + by_mouth, inhibitors),
+    )
+
+
+def _by_mouth(view):
+    """Regular uses, and midazolam of unknown route, which counts as taken by mouth here."""
+    uses = list(view.uses)
+    for use in view.rescue:
+        route = use.line.route or use.recognition.route
+        if route in (None, "", "oral") and use.line.indication != "seizure_rescue":
+            uses.append(use)
+    return uses

@@ -1,0 +1,117 @@
+"""What could not be judged: missing supply or dose (DQ-01), medicines nobody recognised (DQ-03)."""
+
+from reviews.rules import words
+from reviews.rules.exposure import EXPECTED_USE, OPEN, mg_per_day
+from reviews.rules.finding import Fact
+from reviews.rules.view import View
+
+
+def incomplete(view: View, limit: dict):
+    """DQ-01. A benzodiazepine or Z-drug prescription lacks its start date, its length of supply (no
+    days' supply, none that quantity, strength and dose come to, no end date), or its daily amount,
+    or the supply comes to 0 or to over 120 days.
+
+    Asked only where an answer depends on it: a stated days' supply stands in for the quantity, a
+    dose in mg for the strength.
+    """
+    by_drug: dict[str, list] = {}
+    judged = {judged.span.use.line.id for judged in view.judged}
+    latest = max((use.start for use in view.uses if use.start is not None), default=0)
+    for use in view.uses:
+        if use.end is not None:
+            if use.line.id not in judged:
+                continue
+            lacking = _daily_amount(use)
+        else:
+            over_long_ago = (
+                use.start is not None
+                and use.reach != OPEN
+                and not view.is_current(use.reach)
+                and use.start < latest
+            )
+            if over_long_ago:
+                continue
+            lacking = [item for item in use.missing if item != EXPECTED_USE]
+            lacking += [item for item in _daily_amount(use) if item not in lacking]
+        if lacking:
+            by_drug.setdefault(use.drug.key, []).append((use, lacking))
+    for key, found in by_drug.items():
+        uses = [use for use, _ in found]
+        lacking = list(dict.fromkeys(item for _, items in found for item in items))
+        name = uses[0].drug.name
+        dates = [use.start for use in uses if use.start is not None]
+        since = f" from {words.day(min(dates))}" if dates else ""
+        unknown = ""
+        if any(use.end is None for use in uses):
+            unknown = "How long the supply lasts, and so the length of treatment, is not known."
+        how_many = "A prescription" if len(uses) == 1 else f"{len(uses)} prescriptions"
+        view.add(
+            "DQ-01",
+            3,
+            key=f"DQ-01:{key}",
+            line_ids=tuple(sorted(use.line.id for use in uses)),
+            title=f"{words.sentence_case(name)}: {words.listed(lacking)} not recorded",
+            sentence=(
+                f"{how_many} of {name}{since} "
+                f"{'does' if len(uses) == 1 else 'do'} not say: {words.listed(lacking)}; rules "
+                "that need it were not evaluated, which is neither passed nor failed."
+            ),
+            facts=(Fact("missing", "Missing", ", ".join(lacking)),),
+            clears="The prescriber adds what is missing, or marks the entry as made in error.",
+            unknown=unknown,
+        )
+
+
+def _daily_amount(use):
+    """What is missing for a daily amount in mg."""
+    if mg_per_day(use.line, use.part, use.recognition.form) is not None:
+        return []
+    line = use.line
+    if line.dose is None and not (line.as_needed and line.max_per_day is not None):
+        return ["daily dose"]
+    if line.times_per_day is None and not (line.as_needed and line.max_per_day is not None):
+        return ["times a day"]
+    if not line.dose_unit:
+        return ["unit of the dose"]
+    return ["strength"]
+
+
+def unmapped(view: View, limit: dict):
+    """DQ-03. A medicine on the record could not be matched to the drug table by code or by name, or
+    is a combination of which a part is not known. It is treated as an unknown sedative.
+
+    Review queue beside a benzodiazepine or Z-drug; banner and digest when the person has none.
+    """
+    severity = 2 if view.current or view.unclear or view.rescue or view.undated else 3
+    by_text: dict[str, list] = {}
+    for line, seen, end in view.unmapped:
+        if end is None or view.is_current(end):
+            by_text.setdefault(line.medicine.text.casefold(), []).append((line, seen))
+    for text, found in by_text.items():
+        line, seen = found[0]
+        shown = line.medicine.text or "A medicine without a name"
+        if seen.recognition.parts:
+            title = f"{shown}: part of a combination not recognised"
+        else:
+            title = f"{shown}: not recognised"
+        view.add(
+            "DQ-03",
+            severity,
+            key=f"DQ-03:{text}",
+            line_ids=tuple(sorted(line.id for line, _ in found)),
+            title=title,
+            sentence=(
+                f"“{shown}” matches no medicine in the formulary, so its interactions were not "
+                "checked; treat it as a possible sedative until it is identified."
+            ),
+            facts=(
+                Fact(
+                    "codes",
+                    "Codes given",
+                    ", ".join(f"{system} {code}" for system, code in line.medicine.codings)
+                    or "none",
+                ),
+            ),
+            clears="The medicine is mapped in the formulary, or the entry is corrected.",
+            unknown="Whether it is a sedative, an opioid or an inhibitor of metabolism.",
+        )

@@ -1,0 +1,160 @@
+"""A dossier and a rule book in, a screening out. Nothing else is read, the clock least of all."""
+
+from datetime import date
+
+from reviews.rules import words
+from reviews.rules.book import RuleBook
+from reviews.rules.dossier import NEVER_TAKEN, OVER, Dossier
+from reviews.rules.drug import BZRA
+from reviews.rules.exposure import OPEN
+from reviews.rules.finding import ExposureSummary, Screening
+from reviews.rules.parameters import EXPOSURE
+from reviews.rules.registry import BY_ID, RULES, THEMES
+from reviews.rules.view import View, names, see
+
+_ORDER = {rule.id: n for n, rule in enumerate(RULES)}
+_THEME = {rule.id: THEMES.index(rule.theme) for rule in RULES}
+
+
+def screen(dossier: Dossier, book: RuleBook) -> Screening:
+    """What the rules of the book say about a dossier on its day.
+
+    Nothing is said about somebody who had died by that day; what could not be judged still is.
+    KeyError when the book does not hold the dossier's profile.
+    """
+    memo = book.prepared.get("seen") or {}
+    sedatives, others, unmapped = [], [], []
+    for line in dossier.lines:
+        seen = memo.get(line.medicine.key) or see(book, line.medicine)
+        if seen.mask & BZRA:
+            sedatives.append((line, seen))
+        if seen.mask & ~BZRA:
+            others.append((line, seen))
+        if seen.unmapped and line.status not in NEVER_TAKEN:
+            unmapped.append((line, seen))
+    if not sedatives and not unmapped:
+        return Screening(as_of=dossier.as_of, book_number=book.number)
+
+    limit = book.rules[EXPOSURE][dossier.profile]
+    unmapped = [(line, seen, _end(line, limit)) for line, seen in unmapped]
+    view = View(dossier, book, sedatives, others, unmapped)
+    asked = RULES if view.uses or view.rescue else (BY_ID["DQ-03"],)
+    for rule in asked:
+        limits = book.rules.get(rule.id)
+        if limits is not None and dossier.profile in limits:
+            rule.check(view, limits[dossier.profile])
+    findings = view.findings
+    died = dossier.deceased_on
+    if died is not None and died <= dossier.as_of:
+        findings = []
+    return Screening(
+        as_of=dossier.as_of,
+        book_number=book.number,
+        findings=tuple(
+            sorted(findings, key=lambda f: (f.severity, _THEME[f.rule_id], f.rule_id, f.key))
+        ),
+        not_evaluable=tuple(sorted(view.gaps, key=lambda gap: (_ORDER[gap.rule_id], gap.line_ids))),
+        shadowed=tuple(sorted(view.shadowed)),
+        exposure=_exposure(view),
+        valid_until=_valid_until(view),
+    )
+
+
+def _end(line, limit):
+    """The last day of a medicine nobody recognised: an ordinal, None for "not known, not over"."""
+    start = line.start_on or line.written_on
+    if line.end_on is not None and (line.days_supply is None or start is None):
+        return line.end_on.toordinal()
+    if start is not None and line.days_supply:
+        end = start.toordinal() + line.days_supply - 1
+        return end if line.end_on is None else min(end, line.end_on.toordinal())
+    if line.status in OVER:
+        return 0 if start is None else start.toordinal()
+    return None
+
+
+def _exposure(view: View) -> ExposureSummary | None:
+    """The current, else the latest, episode; without one, what is known of unclear supplies."""
+    if not view.uses:
+        return None
+    episode = None
+    if view.episodes:
+        episode = view.current[0] if view.current else view.episodes[-1]
+    unclear = view.unclear + view.undated
+    if episode is None or any(
+        use.start is None or use.start > episode.end + view.gap_days + 1 for use in unclear
+    ):
+        return ExposureSummary(
+            start_on=min(
+                (date.fromordinal(use.start) for use in unclear if use.start is not None),
+                default=None,
+            ),
+            end_on=None,
+            days=None,
+            elapsed_days=None,
+            drugs=tuple(names(unclear)),
+            known=False,
+        )
+    touching = view.touching(episode)
+    notes = dict.fromkeys(note for span in episode.spans for note in span.use.notes)
+    return ExposureSummary(
+        start_on=date.fromordinal(episode.start),
+        end_on=date.fromordinal(episode.end),
+        days=episode.exposed_days(episode.start, episode.end),
+        elapsed_days=episode.end - episode.start + 1,
+        drugs=tuple(names([*episode.spans, *touching])),
+        known=not touching,
+        notes=tuple(words.sentence_case(note) for note in notes),
+    )
+
+
+def _valid_until(view: View) -> date | None:
+    """The earliest later day on which the same facts could give another answer.
+
+    Every day the rules compare with is a fixed distance from a date on the record, so the nearest
+    of those days is safe, if sometimes early.
+    """
+    today = view.today
+    limit = view.limit
+    restart, gap = limit["restart_gap_days"], limit["gap_days"]
+    started = limit["start_window_days"] + 1
+    dossier = view.dossier
+    days = []
+    starts, ends = set(), set()
+    for presence in view.presences():
+        for span in presence.spans:
+            starts.add(span.start)
+            ends.add(span.end)
+    for span in view.spans:
+        starts.add(span.start)
+        ends.add(span.end)
+    for use in (*view.uses, *view.rescue):
+        if use.start is not None:
+            starts.add(use.start)
+            ends.add(use.least_end)
+            ends.add(use.reach)
+            if use.end is None:
+                days.append(use.start + (view.limit_of("ELD-01", "unexposed_before_days") or 0) + 1)
+    for start in starts:
+        days += (start, start + started)
+    for end in ends:
+        if end != OPEN:
+            days += (end + 1, end + restart + 1, end + gap + 2)
+    for _, _, end in view.unmapped:
+        if end is not None:
+            days.append(end + gap + 2)
+    for exemption in dossier.exemptions:
+        days += (exemption.starts_on.toordinal(), exemption.expires_on.toordinal() + 1)
+    if view.uses or view.rescue:
+        for condition in dossier.conditions:
+            for on in (condition.onset_on, condition.ended_on):
+                if on is not None:
+                    days.append(on.toordinal())
+        days += [reading.on.toordinal() for reading in dossier.readings if reading.on is not None]
+        elder = view.limit_of("ELD-02", "age_from_years")
+        if dossier.birth_date is not None and elder is not None:
+            days.append(view.birthday(elder))
+    if dossier.deceased_on is not None:
+        days.append(dossier.deceased_on.toordinal())
+    later = [day for day in days if day > today]
+    return date.fromordinal(min(later)) if later else None

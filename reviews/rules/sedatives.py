@@ -1,0 +1,165 @@
+"""A benzodiazepine or Z-drug beside another sedative: GAB-01, CNS-01 and CNS-02."""
+
+from reviews.rules import conditions, words
+from reviews.rules.finding import Fact
+from reviews.rules.opioids import (
+    cannot_compare,
+    together_facts,
+    together_sentence,
+    together_title,
+    unknown_ends,
+)
+from reviews.rules.view import UNSURE, View, key_of
+
+UNDER_EPILEPSY_CARE = frozenset({"phenobarbital", "primidone"})
+
+
+def gabapentinoid(view: View, limit: dict):
+    """GAB-01. A gabapentinoid is in hand on a day of a benzodiazepine or Z-drug supply. Urgent with
+    any of: age 65 or over, respiratory or neurological disease, sleep apnoea, eGFR under 60, or an
+    opioid as well. Under the epilepsy exemption a note, unless there is an opioid, and neurological
+    disease does not count."""
+    found = view.together(
+        view.presence("bzra"), view.presence("gabapentinoid"), limit["overlap_from_days"]
+    )
+    if found is None:
+        return
+    if found is UNSURE:
+        cannot_compare(view, "GAB-01", view.uses_of("gabapentinoid"))
+        return
+    exempt = "epilepsy_adjunct" in view.exemptions
+    risks, unknown = [], []
+    opioid = _with_opioid(view, found)
+    if opioid:
+        risks.append("an opioid as well")
+    age = view.age_on(max(span.use.start for span in (*found.a, *found.b)))
+    if age is None:
+        unknown.append("birth date")
+    elif age >= limit["age_from_years"]:
+        risks.append(f"age {limit['age_from_years']} or over")
+    diseases = (
+        ["respiratory", "sleep_apnoea"]
+        if exempt
+        else ["respiratory", "neurological", "sleep_apnoea"]
+    )
+    risks += [
+        conditions.LABELS[theme] for theme in diseases if conditions.present(view.dossier, theme)
+    ]
+    egfr = conditions.latest_reading(view.dossier, "egfr")
+    if egfr is None:
+        unknown.append("eGFR")
+    elif egfr.value < limit["egfr_below_ml_min"]:
+        risks.append(f"eGFR {words.amount(egfr.value)}")
+    severity = 1 if risks else 2
+    if exempt and not opioid:
+        severity = 3
+    start = view.started_recently(found.start)
+    if severity == 1 and start:
+        view.recent_s1_starts.append(found.b_start)
+    facts = together_facts(found)
+    if risks:
+        facts += (Fact("risks", "Added risk", ", ".join(risks)),)
+    missing = [f"Not recorded: {words.listed(unknown)}."] if unknown and severity != 1 else []
+    view.add(
+        "GAB-01",
+        severity,
+        key=f"GAB-01:{words.iso(found.start)}:{key_of(found.b)}",
+        line_ids=found.line_ids,
+        title=together_title(found, start),
+        sentence=(
+            f"{together_sentence(found)}. Both slow the brain and can slow breathing"
+            + (f"; the risk is raised by {words.listed(risks)}." if risks else ".")
+        ),
+        facts=facts,
+        clears=(
+            "The overlap ends by a taper, or a decision records the doses checked and the "
+            "counselling given."
+        ),
+        unknown=" ".join([unknown_ends(found), *missing]).strip(),
+    )
+
+
+def _with_opioid(view, found) -> bool:
+    opioids = [*view.uses_of("opioid"), *view.uses_of("opioid-substitution")]
+    if not opioids:
+        return False
+    days = view.present(opioids).possible
+    return any(start <= found.end and end >= found.start for start, end in days)
+
+
+def older_sedative(view: View, limit: dict):
+    """CNS-01. A barbiturate, meprobamate, carisoprodol, clomethiazole or chloral is in hand on a
+    day of a benzodiazepine or Z-drug supply: urgent, and asks for a reason at the start.
+    Phenobarbital and primidone under the epilepsy exemption are a note. Neither medicine is to be
+    changed abruptly."""
+    found = view.together(
+        view.presence("bzra"), view.presence("older-sedative"), limit["overlap_from_days"]
+    )
+    if found is None:
+        return
+    if found is UNSURE:
+        cannot_compare(view, "CNS-01", view.uses_of("older-sedative"))
+        return
+    severity = 1
+    if "epilepsy_adjunct" in view.exemptions and all(
+        span.use.drug.key in UNDER_EPILEPSY_CARE for span in found.b
+    ):
+        severity = 3
+    start = view.started_recently(found.start)
+    if severity == 1 and start:
+        view.recent_s1_starts.append(found.b_start)
+    view.add(
+        "CNS-01",
+        severity,
+        interrupts=severity == 1 and start,
+        key=f"CNS-01:{words.iso(found.start)}:{key_of(found.b)}",
+        line_ids=found.line_ids,
+        title=together_title(found, start),
+        sentence=(
+            f"{together_sentence(found)}. Sedation and slowed breathing add up; a specialist plan "
+            "is needed, and neither is to be changed abruptly."
+        ),
+        facts=together_facts(found),
+        clears="The overlap ends by a specialist's plan, or a decision records that plan.",
+        unknown=unknown_ends(found),
+    )
+
+
+def other_hypnotic(view: View, limit: dict):
+    """CNS-02. Another hypnotic (orexin antagonist, doxylamine, diphenhydramine; melatonin and
+    ramelteon a step lower) together with a benzodiazepine or Z-drug on 7 days or more."""
+    uses = view.uses_of("other-hypnotic")
+    if not uses:
+        return
+    strong = [use for use in uses if use.drug.severities.get("other-hypnotic", 2) <= 2]
+    unsure = False
+    for chosen in (strong, uses):
+        if not chosen:
+            continue
+        found = view.together(
+            view.presence("bzra"), view.present(chosen), limit["overlap_from_days"]
+        )
+        if found is UNSURE:
+            unsure = True
+        if found is None or found is UNSURE:
+            continue
+        severity = min(span.use.drug.severities.get("other-hypnotic", 2) for span in found.b)
+        if chosen is uses and strong:
+            severity = 3  # only with melatonin or ramelteon counted in do the days suffice
+        view.add(
+            "CNS-02",
+            severity,
+            key=f"CNS-02:{words.iso(found.start)}:{key_of(found.b)}",
+            line_ids=found.line_ids,
+            title=together_title(found, False),
+            sentence=(
+                f"{together_sentence(found)}. Two medicines for sleep add sedation without added "
+                "benefit; one of them is enough."
+            ),
+            facts=together_facts(found),
+            clears="One of the two is tapered off, or a decision records why both are needed.",
+            unknown=unknown_ends(found),
+        )
+        return
+    if unsure:
+        cannot_compare(view, "CNS-02", uses)

@@ -1,0 +1,375 @@
+"""A dossier as the rules look at it: worked out once, shared by all of them."""
+
+from datetime import date
+from typing import NamedTuple
+
+from reviews.rules import words
+from reviews.rules.dossier import Dossier
+from reviews.rules.drug import BIT, BZRA, SUBSTITUTION
+from reviews.rules.exemptions import graded
+from reviews.rules.exposure import (
+    OPEN,
+    Episode,
+    Span,
+    Use,
+    both,
+    carry_forward,
+    count,
+    dispensed_first,
+    episodes,
+    is_rescue,
+    read,
+    runs,
+    union,
+)
+from reviews.rules.finding import INTERRUPT, NOTE, QUEUE, Finding, NotEvaluable, Severity
+from reviews.rules.parameters import EXPOSURE
+
+
+class Seen(NamedTuple):
+    """A recognised medicine: its ingredients as (part, drug, mask), and all their bits."""
+
+    recognition: object
+    ingredients: tuple
+    mask: int
+    unmapped: bool
+
+
+def see(book, medicine) -> Seen:
+    """What the book makes of a medicine, kept by key."""
+    memo = book.prepared.setdefault("seen", {})
+    found = memo.get(medicine.key)
+    if found is None:
+        recognition = book.recognise(medicine)
+        ingredients = []
+        for part in recognition.parts:
+            drug = book.drugs[part.drug]
+            mask = sum(BIT[name] for name in drug.classes)
+            if SUBSTITUTION in recognition.classes and "opioid" in drug.classes:
+                mask += BIT[SUBSTITUTION] - BIT["opioid"]
+            ingredients.append((part, drug, mask))
+        found = memo[medicine.key] = Seen(
+            recognition,
+            tuple(ingredients),
+            recognition.mask,
+            not recognition.parts or not recognition.complete,
+        )
+    return found
+
+
+class Judged(NamedTuple):
+    """A line looked at as if it were being saved: its span, and exposed days through its end."""
+
+    episode: Episode
+    span: Span
+    days: int
+
+
+class Presence(NamedTuple):
+    """The days on which some medicines were in hand: surely, and possibly (open ends included)."""
+
+    certain: list[tuple[int, int]]
+    possible: list[tuple[int, int]]
+    spans: list[Span]
+    undated: list[Use]
+
+    @property
+    def unsure(self) -> bool:
+        return self.certain is not self.possible
+
+
+class Together(NamedTuple):
+    """Two kinds of medicine in hand together, now or after today or shortly before.
+
+    `start` and `end` are the first and last day of the latest run of shared days (OPEN if nobody
+    knows); `days` the distinct shared days within the exposure that holds the run, `sure` False
+    when that is only a lower bound; `b_start` when the second kind began.
+    """
+
+    start: int
+    end: int
+    days: int
+    sure: bool
+    a: list[Span]
+    b: list[Span]
+    b_start: int
+
+    @property
+    def line_ids(self) -> tuple[int, ...]:
+        return tuple(sorted({span.use.line.id for span in (*self.a, *self.b)}))
+
+
+UNSURE = "unsure"
+
+
+class View:
+    """One dossier under one book, and what the rules conclude about it."""
+
+    def __init__(self, dossier: Dossier, book, sedatives, others, unmapped):
+        self.dossier = dossier
+        self.book = book
+        self.rules = book.rules
+        self.profile = dossier.profile
+        self.today = dossier.as_of.toordinal()
+        self.others = others
+        self.unmapped = unmapped
+        self.findings: list[Finding] = []
+        self.gaps: list[NotEvaluable] = []
+        self.shadowed: set[str] = set()
+        self.recent_s1_starts: list[int] = []
+        self._presence: dict[str, Presence] = {}
+        self._loose: list[Presence] = []
+        self.limit = limit = book.rules[EXPOSURE][dossier.profile]
+        self.gap_days = limit["gap_days"]
+        self._read(sedatives)
+        self.episodes = episodes(self.spans, self.gap_days)
+        self._judge()
+        self.exemptions = self._exemptions()
+
+    # --- building ------------------------------------------------------------------------
+
+    def _read(self, sedatives):
+        uses = []
+        for line, seen in sedatives:
+            for ingredient in seen.ingredients:
+                if ingredient[2] & BZRA:
+                    use = read(line, seen.recognition, ingredient, self.limit)
+                    if use is not None:
+                        uses.append(use)
+        uses = dispensed_first(uses)
+        self.rescue = [use for use in uses if is_rescue(use)]
+        if self.rescue:
+            uses = [use for use in uses if not is_rescue(use)]
+        self.uses = uses
+        known = [use for use in uses if use.end is not None]
+        if len(known) == len(uses):
+            self.unclear, self.undated = [], []
+        else:
+            self.unclear = [use for use in uses if use.end is None and use.start is not None]
+            self.undated = [use for use in uses if use.start is None]
+        self.spans = carry_forward(known, self.limit["carry_forward_max_days"]) if known else []
+
+    def _judge(self):
+        """Episodes that a supply starting today would still join, and their current lines."""
+        today = self.today
+        self.current: list[Episode] = []
+        self.judged: list[Judged] = []
+        for episode in self.episodes:
+            if today > episode.end + self.gap_days + 1:
+                continue
+            self.current.append(episode)
+            spans = [span for span in episode.spans if span.end >= today]
+            if not spans:
+                spans = [span for span in episode.spans if span.end == episode.end]
+            self.judged += [
+                Judged(episode, span, episode.exposed_days(episode.start, span.end))
+                for span in spans
+            ]
+
+    def _exemptions(self) -> tuple[str, ...]:
+        """Kinds of exemption in force today over every current benzodiazepine or Z-drug line."""
+        if not self.dossier.exemptions:
+            return ()
+        as_of = self.dossier.as_of
+        current = {judged.span.use.line.id for judged in self.judged}
+        current |= {use.line.id for use in self.unclear}
+        return tuple(
+            {
+                exemption.kind
+                for exemption in self.dossier.exemptions
+                if exemption.starts_on <= as_of <= exemption.expires_on
+                and (not exemption.line_scope or current <= set(exemption.line_scope))
+            }
+        )
+
+    # --- facts ---------------------------------------------------------------------------
+
+    def age_on(self, ordinal: int) -> int | None:
+        """Completed years; a birthday on 29 February is reached on 1 March of a common year."""
+        birth = self.dossier.birth_date
+        if birth is None:
+            return None
+        on = date.fromordinal(ordinal)
+        return on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
+
+    def last_day(self, use: Use) -> int:
+        """The last day a use could still be in hand, as far as the record says."""
+        return use.reach if use.end is None else use.end
+
+    def is_current(self, end: int) -> bool:
+        """Would a supply starting today still continue one that ended on this day?"""
+        return self.today <= end + self.gap_days + 1
+
+    def touching(self, episode: Episode) -> list[Use]:
+        """Supplies of unknown length that may belong to the episode and lengthen it."""
+        margin = self.gap_days + 1
+        return [
+            use
+            for use in self.unclear
+            if use.start <= episode.end + margin and use.reach >= episode.start - margin
+        ]
+
+    def birthday(self, age: int) -> int:
+        """The day on which somebody has completed `age` years."""
+        birth = self.dossier.birth_date
+        try:
+            return birth.replace(year=birth.year + age).toordinal()
+        except ValueError:
+            return date(birth.year + age, 3, 1).toordinal()
+
+    def limit_of(self, rule_id: str, name: str):
+        """A limit of another rule under this profile, None when the book does not hold it."""
+        return self.rules.get(rule_id, {}).get(self.profile, {}).get(name)
+
+    def presences(self) -> list[Presence]:
+        """Every presence that a rule has asked for."""
+        return [*self._presence.values(), *self._loose]
+
+    # --- two kinds of medicine at once ---------------------------------------------------
+
+    def presence(self, name: str) -> Presence:
+        """Days with a class in hand, or "bzra", or "bzra+rescue"."""
+        found = self._presence.get(name)
+        if found is None:
+            if name == "bzra":
+                uses = self.uses
+            elif name == "bzra+rescue":
+                uses = self.uses + self.rescue
+            else:
+                uses = self.uses_of(name)
+            found = self._presence[name] = self._present(uses)
+        return found
+
+    def uses_of(self, name: str) -> list[Use]:
+        """Uses of one class among the lines that hold no benzodiazepine or Z-drug."""
+        bit = BIT[name]
+        uses = []
+        for line, seen in self.others:
+            if seen.mask & bit:
+                for ingredient in seen.ingredients:
+                    if ingredient[2] & bit:
+                        use = read(line, seen.recognition, ingredient, self.limit)
+                        if use is not None:
+                            uses.append(use)
+        return dispensed_first(uses)
+
+    def present(self, uses: list[Use]) -> Presence:
+        """Days with any of these uses in hand."""
+        found = self._present(uses)
+        self._loose.append(found)
+        return found
+
+    def _present(self, uses):
+        known = [use for use in uses if use.end is not None]
+        spans = carry_forward(known, self.limit["carry_forward_max_days"]) if known else []
+        tail = self.limit["fentanyl_patch_tail_days"]
+        spans = [
+            span._replace(end=span.end + tail)
+            if span.use.drug.key == "fentanyl" and span.use.recognition.form == "patch"
+            else span
+            for span in spans
+        ]
+        certain = possible = union([(span.start, span.end) for span in spans])
+        undated = []
+        if len(known) < len(uses):
+            vague = []
+            for use in uses:
+                if use.start is None:
+                    undated.append(use)
+                elif use.end is None:
+                    vague.append(use)
+            certain = union([*certain, *((use.start, use.least_end) for use in vague)])
+            open_ended = [
+                Span(use.start, OPEN if use.reach == OPEN else use.least_end, use) for use in vague
+            ]
+            possible = union([*possible, *((span.start, span.end) for span in open_ended)])
+            spans = spans + open_ended
+        return Presence(certain, possible, spans, undated)
+
+    def together(self, a: Presence, b: Presence, at_least: int) -> Together | str | None:
+        """Whether `at_least` shared days count now; UNSURE where the record cannot say."""
+        if not (a.spans or a.undated) or not (b.spans or b.undated):
+            return None
+        shared = both(a.possible, b.possible)
+        restart = self.limit["restart_gap_days"]
+        live = [run for run in runs(shared, restart) if self.today <= run[1] + restart]
+        if live:
+            start, end = live[-1]
+            first, last = self._exposure_around(a, start, end)
+            sure = not (a.unsure or b.unsure)
+            certain = shared if sure else both(a.certain, b.certain)
+            days = count(certain, first, last)
+            if days >= at_least or (not sure and at_least == 1):
+                return Together(
+                    start,
+                    end,
+                    days,
+                    sure or count(shared, first, last) == days,
+                    [span for span in a.spans if span.start <= end and span.end >= start],
+                    [span for span in b.spans if span.start <= end and span.end >= start],
+                    next(s for s, e in runs(b.possible, restart) if s <= start <= e),
+                )
+            if count(shared, first, last) >= at_least:
+                return UNSURE
+        if a.undated or b.undated:
+            return UNSURE
+        return None
+
+    def _exposure_around(self, a, start, end):
+        """First and last day of the exposure that holds a run of shared days."""
+        first, last = start, end
+        for begun, ended in runs(a.possible, self.gap_days + 1):
+            if begun <= end and ended >= start:
+                first, last = min(first, begun), max(last, ended)
+        return first, last
+
+    def started_recently(self, start: int) -> bool:
+        """In the last 28 days (the limit included), or still to come."""
+        return self.today <= start + self.limit["start_window_days"]
+
+    # --- concluding ----------------------------------------------------------------------
+
+    def add(self, rule_id: str, severity: int, *, interrupts: bool = False, **said) -> bool:
+        """Record a finding unless an exemption silences it; says whether it stands."""
+        left = graded(rule_id, severity, self.exemptions) if self.exemptions else Severity(severity)
+        if left is None:
+            return False
+        mode = QUEUE
+        if left == Severity.S4:
+            mode = NOTE
+        elif interrupts and left == severity:
+            mode = INTERRUPT
+        self.findings.append(Finding(rule_id=rule_id, severity=left, mode=mode, **said))
+        return True
+
+    def silent(self, rule_id: str) -> bool:
+        """True when an exemption in force silences the rule."""
+        return bool(self.exemptions) and graded(rule_id, 1, self.exemptions) is None
+
+    def cannot_judge(self, rule_id: str, line_ids, reason: str):
+        if not self.silent(rule_id):
+            self.gaps.append(
+                NotEvaluable(rule_id=rule_id, line_ids=tuple(sorted(set(line_ids))), reason=reason)
+            )
+
+
+def names(spans_or_uses) -> list[str]:
+    """The drugs' names, each once, in order of first use."""
+    found: dict[str, None] = {}
+    uses = [getattr(item, "use", item) for item in spans_or_uses]
+    for use in sorted(uses, key=lambda use: (use.start or 0, use.drug.name)):
+        found[use.drug.name] = None
+    return list(found)
+
+
+def key_of(spans) -> str:
+    """The drugs' keys for a finding's key, in an order that nothing moves."""
+    return "+".join(sorted({span.use.drug.key for span in spans}))
+
+
+def not_recorded(uses) -> str:
+    """Which supplies have no recorded length: "lorazepam of 9 October 2026"."""
+    return words.listed(
+        f"{use.drug.name} of {words.day(use.start)}" if use.start else f"{use.drug.name} (no date)"
+        for use in uses
+    )

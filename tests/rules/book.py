@@ -1,0 +1,146 @@
+"""A small rule book, made by hand, and short ways to write lines and people."""
+
+from datetime import date, timedelta
+
+from reviews.rules.book import RuleBook
+from reviews.rules.dossier import Dossier, Line, Medicine
+from reviews.rules.parameters import default_rules_section
+
+DAY0 = date(2026, 1, 1)
+
+
+def drug(name, *classes, **facts):
+    return {"name": name, "classes": list(classes), **facts}
+
+
+DRUGS = {
+    "diazepam": drug(
+        "diazepam",
+        "benzodiazepine",
+        band="long",
+        metabolism="CYP2C19",
+        rxcui=["3322"],
+        snomed=["387264003"],
+    ),
+    "lorazepam": drug("lorazepam", "benzodiazepine", band="intermediate", metabolism="UGT"),
+    "oxazepam": drug("oxazepam", "benzodiazepine", band="intermediate", metabolism="UGT"),
+    "temazepam": drug("temazepam", "benzodiazepine", band="intermediate", metabolism="UGT"),
+    "lormetazepam": drug("lormetazepam", "benzodiazepine", band="intermediate", metabolism="UGT"),
+    "alprazolam": drug("alprazolam", "benzodiazepine", band="intermediate"),
+    "clonazepam": drug("clonazepam", "benzodiazepine", band="long", rxcui=["2598"]),
+    "clobazam": drug("clobazam", "benzodiazepine", band="long"),
+    "chlordiazepoxide": drug("chlordiazepoxide", "benzodiazepine", band="long"),
+    "triazolam": drug("triazolam", "benzodiazepine", band="short"),
+    "midazolam": drug("midazolam", "benzodiazepine", band="short"),
+    "remimazolam": drug("remimazolam", "benzodiazepine", band="unknown"),
+    "zopiclone": drug("zopiclone", "z-drug", band="short"),
+    "zolpidem": drug("zolpidem", "z-drug", band="short"),
+    "morphine": drug("morphine", "opioid", severities={"opioid": 1}, rxcui=["7052"]),
+    "codeine": drug("codeine", "opioid", severities={"opioid": 1}),
+    "dihydrocodeine": drug("dihydrocodeine", "opioid", severities={"opioid": 1}),
+    "fentanyl": drug("fentanyl", "opioid", severities={"opioid": 1}),
+    "methadone": drug("methadone", "opioid", severities={"opioid": 1}),
+    "buprenorphine": drug("buprenorphine", "opioid", severities={"opioid": 1}),
+    "diamorphine": drug("diamorphine", "opioid", severities={"opioid": 1}),
+    "pholcodine": drug("pholcodine", "opioid", severities={"opioid": 2}),
+    "dextromethorphan": drug("dextromethorphan", "opioid", severities={"opioid": 3}),
+    "lofexidine": drug("lofexidine", "substance"),
+    "gabapentin": drug("gabapentin", "gabapentinoid"),
+    "pregabalin": drug("pregabalin", "gabapentinoid"),
+    "phenobarbital": drug("phenobarbital", "older-sedative", "antiseizure"),
+    "carisoprodol": drug("carisoprodol", "older-sedative"),
+    "suvorexant": drug("suvorexant", "other-hypnotic", severities={"other-hypnotic": 2}),
+    "melatonin": drug("melatonin", "other-hypnotic", severities={"other-hypnotic": 3}),
+    "ketoconazole": drug("ketoconazole", "cyp3a4-strong", severities={"cyp3a4-strong": 1}),
+    "clarithromycin": drug("clarithromycin", "cyp3a4-strong", severities={"cyp3a4-strong": 1}),
+    "ritonavir": drug("ritonavir", "cyp3a4-strong", severities={"cyp3a4-strong": 1}),
+    "ceritinib": drug("ceritinib", "cyp3a4-strong", severities={"cyp3a4-strong": 2}),
+    "amitriptyline": drug("amitriptyline", "sedating-antidepressant"),
+    "clidinium": drug("clidinium"),
+    "naloxone": drug("naloxone", "reversal"),
+    "naltrexone": drug("naltrexone", "alcohol-dependence"),
+    "apomorphine": drug("apomorphine"),
+    "paracetamol": drug("paracetamol"),
+    "amoxicillin": drug("amoxicillin"),
+}
+
+BOOK = RuleBook.from_json(
+    {
+        "number": 1,
+        "drugs": DRUGS,
+        "products": {
+            "rxnorm:197591": {
+                "name": "diazepam 5 MG Oral Tablet",
+                "parts": [["diazepam", 5.0, "tablet"]],
+                "form": "tablet",
+                "route": "oral",
+            },
+            "rxnorm:1153378": {
+                "name": "Clonazepam [Klonopin]",
+                "parts": [["clonazepam", None, ""]],
+            },
+            "rxnorm:351267": {
+                "name": "buprenorphine 8 MG / naloxone 2 MG Sublingual Tablet",
+                "parts": [["buprenorphine", 8.0, "tablet"], ["naloxone", 2.0, "tablet"]],
+                "form": "sublingual",
+                "route": "sublingual",
+            },
+        },
+        "atc": {
+            "N05BA01": {"drugs": ["diazepam"]},
+            "N05BA06": {"drugs": ["lorazepam"]},
+            "N05CD08": {"drugs": ["midazolam"]},
+            "N02AA01": {"drugs": ["morphine"]},
+            "N02AC52": {"drugs": ["methadone"]},
+            "N02AE01": {"drugs": ["buprenorphine"]},
+            "N07BC01": {"drugs": ["buprenorphine"], "substitution": True},
+            "N07BC02": {"drugs": ["methadone"], "substitution": True},
+            "N07BC04": {"drugs": ["lofexidine"]},
+            "N07BC06": {"drugs": ["diamorphine"], "substitution": True},
+            "N02AJ06": {"drugs": ["codeine", "paracetamol"]},
+            "N06CA01": {"drugs": ["amitriptyline"], "incomplete": True},
+            "A03CA02": {"drugs": ["clidinium"], "incomplete": True},
+        },
+        "names": {
+            "valium": {"drugs": ["diazepam"]},
+            "co-codamol": {"drugs": ["codeine", "paracetamol"]},
+            "suboxone": {"drugs": ["buprenorphine", "naloxone"], "substitution": True},
+            "librax": {"drugs": ["chlordiazepoxide", "clidinium"]},
+        },
+        "rules": default_rules_section(),
+    }
+)
+
+
+def on(day: int) -> date:
+    return DAY0 + timedelta(days=day)
+
+
+def medicine(text, *codings) -> Medicine:
+    return Medicine(f"{text}|{codings}", text, codings)
+
+
+_ids = iter(range(1, 10**9))
+
+
+def line(text="diazepam 5 mg tablets", start=0, days=28, **more) -> Line:
+    """A complete line: 1 tablet once a day for `days` from day `start`; `more` overrides."""
+    fields = {
+        "id": next(_ids),
+        "medicine": medicine(text),
+        "start_on": None if start is None else on(start),
+        "dose": 1,
+        "dose_unit": "tablet",
+        "times_per_day": 1,
+        "quantity": days,
+        "days_supply": days,
+        "indication": "anxiety",
+    }
+    fields.update(more)
+    if isinstance(fields["medicine"], str):
+        fields["medicine"] = medicine(fields["medicine"])
+    return Line(**fields)
+
+
+def person(*lines, as_of=0, birth=date(1980, 6, 15), **more) -> Dossier:
+    return Dossier(patient_id=1, as_of=on(as_of), birth_date=birth, lines=tuple(lines), **more)
