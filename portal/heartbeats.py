@@ -98,12 +98,12 @@ class HeartbeatScheduler(PersistentScheduler):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.max_interval = BEAT_EVERY_SECONDS
-        self.connection = client()
+        self.signs = client()
 
     def tick(self, *args, **kwargs):
-        write(self.connection, BEAT, "beat")
+        write(self.signs, BEAT, "beat")
         return super().tick(*args, **kwargs)
 
     def close(self):
         super().close()
-        forget(self.connection, BEAT, "beat")
+        forget(self.signs, BEAT, "beat")

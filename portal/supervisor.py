@@ -146,7 +146,7 @@ class Supervisor:
             except (OSError, Refused) as error:
                 say(f"{ward.child.name} did not come back: {error}")
                 return
-            say(f"{ward.child.name} is running again")
+            say(f"{ward.child.name} was started again")
 
     def stop(self):
         """Stop all children, the last started first."""

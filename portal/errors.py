@@ -1,0 +1,127 @@
+"""Refusals become responses here, and nowhere else.
+
+Under /api every error is an RFC 9457 problem, whoever raises it; elsewhere it is a page,
+`templates/<status>.html`, which finds the sentence in `message`.
+"""
+
+from http import HTTPStatus
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views import defaults
+from rest_framework.exceptions import APIException
+from rest_framework.views import set_rollback
+
+from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, NotFound, Stale
+
+STATUS = {
+    BadRecord.code: HTTPStatus.BAD_REQUEST,
+    NotAllowed.code: HTTPStatus.FORBIDDEN,
+    NotFound.code: HTTPStatus.NOT_FOUND,
+    Stale.code: HTTPStatus.CONFLICT,
+    IllegalMove.code: HTTPStatus.CONFLICT,
+    DomainError.code: HTTPStatus.CONFLICT,
+}
+PROBLEM = "application/problem+json"
+
+
+def problem(request, status, detail, *, code=None, errors=None, headers=None):
+    """The RFC 9457 answer. `errors`: a list of {field, reason}; `code` is stable for machines."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+        "instance": request.path,
+    }
+    if code:
+        body["code"] = code
+    if errors:
+        body["errors"] = errors
+    return JsonResponse(body, status=status, content_type=PROBLEM, headers=headers)
+
+
+def refusal(request, error: DomainError):
+    """The problem that a refusal of the domain is."""
+    errors = None
+    if isinstance(error, BadRecord):
+        errors = [{"field": error.field, "reason": error.reason}]
+    status = STATUS.get(error.code, HTTPStatus.CONFLICT)
+    return problem(request, status, error.message, code=error.code, errors=errors)
+
+
+def api_exception(error, context):
+    """REST framework's exception handler: a problem for what it knows, None for the unexpected."""
+    request = context["request"]
+    set_rollback()
+    if isinstance(error, DomainError):
+        return refusal(request, error)
+    if isinstance(error, Http404):
+        return problem(request, HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+    if isinstance(error, PermissionDenied):
+        return problem(request, HTTPStatus.FORBIDDEN, "You may not do this.")
+    if not isinstance(error, APIException):
+        return None
+    headers = {}
+    if getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = error.auth_header
+    if getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(error.wait) + 1)
+    return problem(
+        request,
+        error.status_code,
+        str(error.detail),
+        code=getattr(error.detail, "code", None),
+        headers=headers,
+    )
+
+
+class RefusalMiddleware:
+    """Turns a refusal that a page's verb raised into the page that says so."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_exception(self, request, exception):
+        if not isinstance(exception, DomainError):
+            return None
+        if _is_api(request):
+            return refusal(request, exception)
+        status = STATUS.get(exception.code, HTTPStatus.CONFLICT)
+        return render(request, f"{int(status)}.html", {"message": exception.message}, status=status)
+
+
+def bad_request(request, exception):
+    if _is_api(request):
+        return problem(request, HTTPStatus.BAD_REQUEST, "The request cannot be read.")
+    return defaults.bad_request(request, exception)
+
+
+def permission_denied(request, exception):
+    if _is_api(request):
+        return problem(request, HTTPStatus.FORBIDDEN, "You may not do this.")
+    return defaults.permission_denied(request, exception)
+
+
+def page_not_found(request, exception):
+    if _is_api(request):
+        return problem(request, HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request) -> HttpResponse:
+    if _is_api(request):
+        return problem(
+            request,
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "The portal failed here. Nothing was changed; send it again later.",
+        )
+    return defaults.server_error(request)
+
+
+def _is_api(request):
+    return request.path.startswith("/api/")
