@@ -1,0 +1,80 @@
+"""`manage.py seed`: three demo practices with invented patients."""
+
+import time
+from datetime import date
+
+from django.core.management import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from reviews import outbox
+from reviews.models import Patient, Practice, RuleVersion
+from reviews.seeding import decisions, population, staff, writing
+from reviews.seeding.surgeries import PRACTICES
+
+SEED = 20
+SAY_EVERY_SECONDS = 3
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes three demo practices with invented patients, the same ones for the same seed and "
+        "day. Refuses where other patients are."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("--patients", type=int, default=2000, metavar="N")
+        parser.add_argument("--seed", type=int, default=SEED, metavar="N")
+        parser.add_argument(
+            "--today",
+            type=date.fromisoformat,
+            metavar="YYYY-MM-DD",
+            help="the day all dates are relative to (default: today)",
+        )
+        parser.add_argument(
+            "--decisions",
+            type=int,
+            default=12,
+            metavar="N",
+            help="cases that the demo reviewers decide at once (default: 12)",
+        )
+
+    def handle(self, *, patients, seed, today, **options):
+        if patients < 1:
+            raise CommandError("--patients must be at least 1.")
+        codes = [practice.code for practice in PRACTICES]
+        if Patient.objects.exclude(practice__code__in=codes).exists():
+            raise CommandError("There are patients of other practices here: nothing was seeded.")
+        if Practice.objects.filter(code__in=codes).exists():
+            self.stdout.write("The demo practices are here already: nothing was added.")
+            return
+        with transaction.atomic():
+            writer = self._populate(patients, seed, today or timezone.localdate())
+            # Before the commit: nobody is left with a password that nobody knows.
+            transaction.on_commit(outbox.ring)
+        writing.analyse()
+        self.stdout.write(
+            f"{writer.patients:,} patients with {writer.prescriptions:,} prescriptions."
+        )
+        self._decide(options["decisions"])
+
+    def _populate(self, patients, seed, today):
+        practices, doctors, passwords = staff.employ()
+        writer = writing.Writer(practices=practices, doctors=doctors)
+        said = time.monotonic()
+        for _ in writer.write(population.people(patients, seed=seed, today=today)):
+            if time.monotonic() - said > SAY_EVERY_SECONDS:
+                said = time.monotonic()
+                self.stdout.write(f"  {writer.patients:,} of {patients:,} patients")
+                self.stdout.flush()
+        staff.remember(passwords)
+        return writer
+
+    def _decide(self, count):
+        if not count:
+            return
+        if not RuleVersion.objects.filter(state=RuleVersion.State.PUBLISHED).exists():
+            self.stdout.write("No rule book is published yet, so nothing was decided.")
+            return
+        decided = decisions.make_history(count)
+        self.stdout.write(f"{decided} cases decided by the demo reviewers.")

@@ -1,0 +1,1 @@
+"""An invented population for demonstrations, tests and benchmarks. Nobody in it exists."""

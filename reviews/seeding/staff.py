@@ -1,0 +1,73 @@
+"""Demo staff, with passwords made for this installation and kept beside its other secrets."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from reviews.models import Membership, Practice
+from reviews.seeding.surgeries import PRACTICES, STAFF, clinicians
+
+CONSONANTS, VOWELS = "bdfghjklmnprstvz", "aeiou"
+
+
+def sign_ins_file():
+    return Path(settings.BASE_DIR) / "var" / "demo-signins.json"
+
+
+def employ():
+    """Make the practices and their staff, each with a new password.
+
+    Returns `({practice code: practice}, {practice code: ids of its clinicians}, {user: password})`.
+    """
+    practices = {
+        demo.code: Practice.objects.create(code=demo.code, name=demo.name, profile=demo.profile)
+        for demo in PRACTICES
+    }
+    users, passwords = {}, {}
+    for member in STAFF:
+        passwords[member.username] = password()
+        user = users[member.username] = User(
+            username=member.username,
+            first_name=member.first_name,
+            last_name=member.last_name,
+            email=f"{member.username}@demo.example",
+        )
+        user.set_password(passwords[member.username])
+        user.save()
+        Membership.objects.bulk_create(
+            Membership(user=user, practice=practices[code], role=role)
+            for code, roles in member.roles.items()
+            for role in roles
+        )
+    doctors = {code: [users[username].pk for username in clinicians(code)] for code in practices}
+    return practices, doctors, passwords
+
+
+def password():
+    """Six syllables and a number: about 51 bits, and it can be typed from paper."""
+    words = (
+        "".join(secrets.choice(CONSONANTS) + secrets.choice(VOWELS) for _ in range(3))
+        for _ in range(2)
+    )
+    return f"{'-'.join(words)}-{secrets.randbelow(9000) + 1000}"
+
+
+def remember(passwords):
+    """Keep the passwords where only the owner of this installation reads them (mode 0600)."""
+    file = sign_ins_file()
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = file.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        json.dump(passwords, out, indent=2)
+    draft.replace(file)
+
+
+def remembered():
+    """`{username: password}` of this installation; empty where nothing was seeded."""
+    file = sign_ins_file()
+    return json.loads(file.read_text()) if file.exists() else {}

@@ -1,0 +1,74 @@
+"""The demo practices and the people who work there: one practice for each profile of guidance."""
+
+from dataclasses import dataclass
+
+from reviews.models import Role
+from reviews.seeding.medicines import EU, UK, US
+
+CLINICIAN, REVIEWER = Role.CLINICIAN, Role.REVIEWER
+FORMULARY_ADMIN, AUDITOR = Role.FORMULARY_ADMIN, Role.AUDITOR
+
+
+@dataclass(frozen=True)
+class DemoPractice:
+    """`share` is its part of the population. Numbers of British patients are NHS test numbers."""
+
+    code: str
+    name: str
+    profile: str
+    share: int
+    identifier_system: str = ""
+    identifier_prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of staff, with the roles held at each practice."""
+
+    username: str
+    first_name: str
+    last_name: str
+    roles: dict[str, tuple[str, ...]]
+
+
+HARBOUR = DemoPractice("harbour-street", "Harbour Street Surgery", UK, 50)
+LIFFEY = DemoPractice(
+    "liffey-quay",
+    "Liffey Quay Medical Centre",
+    EU,
+    20,
+    "https://liffey-quay.example/patient",
+    "LQ",
+)
+LAKESIDE = DemoPractice(
+    "lakeside",
+    "Lakeside Family Medicine",
+    US,
+    30,
+    "https://lakeside.example/mrn",
+    "MRN",
+)
+PRACTICES = (HARBOUR, LIFFEY, LAKESIDE)
+
+
+def _at(practices, *roles):
+    return {practice.code: roles for practice in practices}
+
+
+STAFF = (
+    Member("clara", "Clara", "Moreau", _at([HARBOUR], CLINICIAN)),
+    Member("joseph", "Joseph", "Abara", _at([HARBOUR], CLINICIAN)),
+    Member("niamh", "Niamh", "Kelleher", _at([LIFFEY], CLINICIAN)),
+    Member("daniel", "Daniel", "Reyes", _at([LAKESIDE], CLINICIAN)),
+    Member("ravi", "Ravi", "Shah", _at(PRACTICES, REVIEWER)),
+    Member("samira", "Samira", "Okafor", _at(PRACTICES, REVIEWER)),
+    Member("nell", "Nell", "Hartley", _at([HARBOUR, LIFFEY], CLINICIAN, REVIEWER)),
+    Member("ada", "Ada", "Lindqvist", _at(PRACTICES, FORMULARY_ADMIN)),
+    Member("adam", "Adam", "Byrne", _at(PRACTICES, FORMULARY_ADMIN)),
+    Member("audrey", "Audrey", "Nolan", _at(PRACTICES, AUDITOR)),
+)
+
+
+def clinicians(practice_code):
+    """Usernames of those who prescribe at a practice."""
+    return [m.username for m in STAFF if CLINICIAN in m.roles.get(practice_code, ())]

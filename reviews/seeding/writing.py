@@ -1,0 +1,234 @@
+"""Write many invented people at once: COPY, with the same digests and keys that the verbs use."""
+
+import hashlib
+import json
+from datetime import datetime, time, timedelta
+from itertools import islice
+
+from django.db import connection
+from django.utils import timezone
+
+from reviews import audit, outbox, prescribe, records
+from reviews.prescribe import AMOUNTS, PLAIN
+from reviews.seeding.medicines import PRODUCTS
+
+SOURCE = "demo"
+CHUNK = 1000
+TABLES = {
+    "reviews_patient": (
+        "id",
+        "practice_id",
+        "family_name",
+        "given_name",
+        "birth_date",
+        "sex",
+        "registered_at",
+        "updated_at",
+    ),
+    "reviews_identifier": ("patient_id", "practice_id", "system", "value"),
+    "reviews_condition": (
+        "patient_id",
+        "text",
+        "codings",
+        "onset_on",
+        "ended_on",
+        "status",
+        "source_system",
+        "source_id",
+        "digest",
+        "recorded_at",
+        "recorded_by_id",
+    ),
+    "reviews_prescription": (
+        "id",
+        "patient_id",
+        "practice_id",
+        "medicine_id",
+        "order_id",
+        "version",
+        "supersedes_id",
+        "superseded_at",
+        "recorded_at",
+        "recorded_by_id",
+        "source_system",
+        "source_id",
+        "digest",
+        "prescriber_id",
+        "prescriber_name",
+        "dose_unit",
+        "quantity_unit",
+        "reason",
+        *AMOUNTS,
+        *PLAIN,
+    ),
+    "reviews_screeningrequest": ("patient_id", "reason", "attempts", "priority"),
+    "reviews_auditevent": ("actor", "verb", "practice_id", "patient_id", "subject", "detail"),
+}
+
+
+class Writer:
+    """Turns people into rows and sends them a thousand people at a time.
+
+    `practices` maps codes to rows, `doctors` practice codes to user ids. One audit event a person
+    says truthfully that the record was seeded now; the dates inside the record are invented.
+    """
+
+    def __init__(self, *, practices, doctors):
+        self.practices = practices
+        self.doctors = doctors
+        self.now = timezone.now()
+        self.medicines = _medicines()
+        self.patients = self.prescriptions = 0
+
+    def write(self, people):
+        """Write them all, and yield after each chunk, so that progress can be shown."""
+        people = iter(people)
+        while chunk := list(islice(people, CHUNK)):
+            self._write(chunk)
+            yield
+
+    def _write(self, chunk):
+        rows = {table: [] for table in TABLES}
+        patient_ids = _ids("reviews_patient", len(chunk))
+        orders = sum(1 + (o.earlier is not None) for p in chunk for o in p.orders)
+        prescription_ids = iter(_ids("reviews_prescription", orders))
+        for pk, person in zip(patient_ids, chunk, strict=True):
+            self._add(rows, pk, person, prescription_ids)
+        with connection.cursor() as cursor:
+            for table, columns in TABLES.items():
+                with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+                    for row in rows[table]:
+                        copy.write_row(row)
+        self.patients += len(chunk)
+        self.prescriptions += orders
+
+    def _add(self, rows, pk, person, prescription_ids):
+        practice = self.practices[person.practice]
+        doctors = self.doctors[person.practice]
+        doctor = doctors[int(person.doctor * len(doctors))]
+        registered = self._at(self.now.date() + timedelta(days=person.registered_on_offset), 9)
+        record = person.record
+        rows["reviews_patient"].append(
+            (
+                pk,
+                practice.pk,
+                record.family_name,
+                record.given_name,
+                record.birth_date,
+                record.sex,
+                registered,
+                registered,
+            )
+        )
+        for identifier in record.identifiers:
+            rows["reviews_identifier"].append(
+                (pk, practice.pk, identifier.system, identifier.value)
+            )
+        for n, condition in enumerate(person.conditions):
+            rows["reviews_condition"].append(
+                (
+                    pk,
+                    condition.text,
+                    json.dumps(prescribe.codings(condition)),
+                    condition.onset_on,
+                    condition.ended_on,
+                    condition.status,
+                    SOURCE,
+                    f"{pk}-{n}",
+                    records.digest(condition),
+                    self._at(condition.ended_on or condition.onset_on, 10),
+                    doctor,
+                )
+            )
+        rows["reviews_prescription"] += self._orders(
+            person.orders, (pk, practice.pk), doctor, prescription_ids
+        )
+        rows["reviews_screeningrequest"].append((pk, "seeded", 0, outbox.BULK))
+        event = audit.event(None, "patient.seeded", practice_id=practice.pk, patient_id=pk)
+        rows["reviews_auditevent"].append(
+            (
+                event.actor,
+                event.verb,
+                practice.pk,
+                pk,
+                f"patient {pk}",
+                json.dumps(
+                    {"prescriptions": len(person.orders), "conditions": len(person.conditions)}
+                ),
+            )
+        )
+
+    def _orders(self, orders, belongs_to, doctor, prescription_ids):
+        for n, order in enumerate(orders):
+            source_id = f"{belongs_to[0]}-{n}"
+            order_id = hashlib.blake2b(source_id.encode(), digest_size=16).hexdigest()
+            recorded = self._at(order.recorded_on, 14)
+            version, supersedes = 1, None
+            if order.earlier is not None:
+                version, supersedes = 2, next(prescription_ids)
+                yield (
+                    supersedes,
+                    *belongs_to,
+                    self.medicines[order.earlier.medicine],
+                    order_id,
+                    1,
+                    None,
+                    recorded,
+                    self._at(order.earlier_on, 9),
+                    *self._said(order.earlier, order.own, doctor, source_id),
+                )
+            yield (
+                next(prescription_ids),
+                *belongs_to,
+                self.medicines[order.record.medicine],
+                order_id,
+                version,
+                supersedes,
+                None,
+                recorded,
+                *self._said(order.record, order.own, doctor, source_id),
+            )
+
+    def _said(self, record, own, doctor, source_id):
+        return (
+            doctor,
+            SOURCE,
+            source_id,
+            records.digest(record),
+            doctor if own else None,
+            record.prescriber,
+            record.dose_unit or "",
+            record.quantity_unit or "",
+            "",
+            *[getattr(record, field) for field in AMOUNTS],
+            *[getattr(record, field) for field in PLAIN],
+        )
+
+    def _at(self, day, hour):
+        """A time of surgery hours on that day, never after now."""
+        return min(self.now, datetime.combine(day, time(hour), tzinfo=self.now.tzinfo))
+
+
+def analyse():
+    """Tell the planner how many rows there are now."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {', '.join(TABLES)}")
+
+
+def _medicines():
+    """`{text: id}` of every product in every country, made where they are missing."""
+    return {
+        text: prescribe.medicine(text, codings).pk
+        for product in PRODUCTS.values()
+        for text, codings in product.written.values()
+    }
+
+
+def _ids(table, count):
+    """Reserve ids; others may draw from the same sequence meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
+            [table, count],
+        )
+        return [pk for (pk,) in cursor.fetchall()]
