@@ -160,16 +160,17 @@ def _initdb(home, data, identity):
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
     identity.own(draft)
-    read, write = os.pipe()
-    os.write(write, home.state()["database_password"].encode() + b"\n")
-    os.close(write)
+    password = home.path / "initdb-password"
+    with os.fdopen(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(home.state()["database_password"])
+    identity.own(password)
     try:
         done = subprocess.run(
             [
                 str(_postgres_bin() / "initdb"),
                 f"--pgdata={draft}",
                 "--username=portal",
-                f"--pwfile=/dev/fd/{read}",
+                f"--pwfile={password}",
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
                 "--locale=C",
@@ -180,7 +181,6 @@ def _initdb(home, data, identity):
             env=_clean_environment(),
             capture_output=True,
             text=True,
-            pass_fds=[read],
             preexec_fn=identity.enter,
             check=False,
         )
@@ -189,7 +189,7 @@ def _initdb(home, data, identity):
             f"PostgreSQL cannot be started by this user ({error}). {_USE_SERVERS}"
         ) from None
     finally:
-        os.close(read)
+        password.unlink()
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise Refused(
@@ -227,19 +227,17 @@ class _Identity:
         return identity
 
     def own(self, tree: Path):
-        """Give a data directory to that user, when another kind of start made it."""
+        """Give a file or a tree to that user, when root or another kind of start made it."""
         if self.uid is None or tree.stat().st_uid == self.uid:
             return
-        for folder, _, files in os.walk(tree):
-            for path in (folder, *(os.path.join(folder, file) for file in files)):
-                os.chown(path, self.uid, self.gid, follow_symlinks=False)
+        for path in (tree, *tree.rglob("*")):
+            os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def can_run(self, program, folder):
         try:
             return (
                 subprocess.run(
-                    [str(program), "--version"],
-                    cwd=folder,
+                    ["sh", "-c", 'cd -- "$1" && "$0" --version', str(program), str(folder)],
                     preexec_fn=self.enter,
                     capture_output=True,
                     check=False,
