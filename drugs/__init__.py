@@ -1,0 +1,1 @@
+"""The formulary: facts about drugs and who says so; never an opinion about a patient."""
