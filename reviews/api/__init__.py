@@ -1,0 +1,1 @@
+"""The REST edge: JSON in and out, keys, pages and their limits. No thought of its own."""

@@ -1,0 +1,35 @@
+"""Who calls: a client system by its bearer key, or a signed-in person who only reads."""
+
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+
+from reviews import clients
+
+
+class Bearer(BaseAuthentication):
+    """`Authorization: Bearer <key>`. `request.auth` is the key, `request.user` its service user."""
+
+    def authenticate(self, request):
+        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        secret = secret.strip()
+        key = clients.authenticate(secret) if secret.isascii() and secret.isprintable() else None
+        if key is None:
+            raise AuthenticationFailed("This key is not known, or it was revoked.")
+        return key.user, key
+
+    def authenticate_header(self, request):
+        return 'Bearer realm="Prescription Safety Portal"'
+
+
+class Session(SessionAuthentication):
+    """The session of somebody who is signed in to the portal."""
+
+
+class Known(BasePermission):
+    """Anybody who is known. What they may see is decided where each list starts."""
+
+    def has_permission(self, request, view):
+        return bool(request.user and request.user.is_authenticated)

@@ -1,0 +1,96 @@
+"""Bodies of many records: JSON arrays and NDJSON, gzipped or not, never larger than the limits."""
+
+import zlib
+from http import HTTPStatus
+
+import msgspec
+from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
+from rest_framework.parsers import BaseParser
+
+MOST_RECORDS = 10_000
+MOST_BYTES = 32 * 1024 * 1024
+GZIP = 16 + zlib.MAX_WBITS
+
+
+class TooLarge(APIException):
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+
+
+class LengthRequired(APIException):
+    status_code = HTTPStatus.LENGTH_REQUIRED
+    default_detail = "Send a Content-Length; chunked bodies are not read."
+    default_code = "length_required"
+
+
+class _Records(BaseParser):
+    """Gives `request.data` as a list of one record's JSON each, as bytes."""
+
+    def parse(self, stream, media_type=None, parser_context=None):
+        records = self.split(_unpacked(stream, parser_context["request"]))
+        if len(records) > MOST_RECORDS:
+            raise TooLarge(
+                f"{len(records):,} records were sent; at most {MOST_RECORDS:,} are taken at once."
+            )
+        return records
+
+
+class JsonArray(_Records):
+    media_type = "application/json"
+    _decoder = msgspec.json.Decoder(list[msgspec.Raw])
+
+    def split(self, body):
+        try:
+            return [bytes(raw) for raw in self._decoder.decode(body)]
+        except msgspec.ValidationError as error:
+            raise ParseError("The body must be a JSON array of records.") from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ParseError(f"The body is not valid JSON: {error}") from error
+
+
+class NdJson(_Records):
+    """One JSON record a line; empty lines are skipped and not counted."""
+
+    media_type = "application/x-ndjson"
+
+    def split(self, body):
+        return [line for line in body.split(b"\n") if line.strip()]
+
+
+def _unpacked(stream, request):
+    if stream.META.get("HTTP_TRANSFER_ENCODING"):
+        raise LengthRequired
+    if int(stream.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
+        raise _too_many_bytes()
+    body = stream.read(MOST_BYTES + 1)
+    if len(body) > MOST_BYTES:
+        raise _too_many_bytes()
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding == "identity":
+        return body
+    if encoding not in ("gzip", "x-gzip"):
+        raise UnsupportedMediaType(encoding, f"The content encoding “{encoding}” is not read.")
+    return _gunzip(body)
+
+
+def _gunzip(body):
+    """Unpack all members, and stop as soon as the result is larger than the limit."""
+    unpacked, size = [], 0
+    while body:
+        member = zlib.decompressobj(GZIP)
+        try:
+            part = member.decompress(body, MOST_BYTES + 1 - size)
+        except zlib.error as error:
+            raise ParseError("The body is not valid gzip.") from error
+        size += len(part)
+        if size > MOST_BYTES:
+            raise _too_many_bytes()
+        if not member.eof:
+            raise ParseError("The gzip body is cut short.")
+        unpacked.append(part)
+        body = member.unused_data
+    return b"".join(unpacked)
+
+
+def _too_many_bytes():
+    return TooLarge(f"The body is larger than {MOST_BYTES // 1024 // 1024} MiB.")

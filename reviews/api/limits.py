@@ -1,0 +1,49 @@
+"""How often one caller may ask, told in the answer as RateLimit and RateLimit-Policy fields."""
+
+import math
+import time
+
+from django.core.cache import cache
+from rest_framework.throttling import BaseThrottle
+
+WINDOW_SECONDS = 60
+
+
+class PerCaller(BaseThrottle):
+    """A number of requests a minute for each user. A cache that is down limits nobody."""
+
+    name: str
+    quota: int
+
+    def allow_request(self, request, view):
+        now = time.time()
+        window = int(now // WINDOW_SECONDS)
+        self.seconds_left = math.ceil((window + 1) * WINDOW_SECONDS - now)
+        key = f"limit:{self.name}:{request.user.pk}:{window}"
+        cache.add(key, 0, 2 * WINDOW_SECONDS)
+        try:
+            used = cache.incr(key)
+        except ValueError:  # evicted between the two calls
+            used = 1
+        self.left = max(0, self.quota - used)
+        return used <= self.quota
+
+    def wait(self):
+        return self.seconds_left
+
+    def fields(self):
+        """The header fields of draft-ietf-httpapi-ratelimit-headers."""
+        return {
+            "RateLimit-Policy": f'"{self.name}";q={self.quota};w={WINDOW_SECONDS}',
+            "RateLimit": f'"{self.name}";r={self.left};t={self.seconds_left}',
+        }
+
+
+class Reads(PerCaller):
+    name = "read"
+    quota = 600
+
+
+class Syncs(PerCaller):
+    name = "sync"
+    quota = 60

@@ -1,0 +1,337 @@
+"""What can be read: for each resource its rows, its filters, and how a row becomes a shape."""
+
+from django.db.models import Prefetch, Q
+from django.db.models.functions import Greatest
+
+from reviews import checked
+from reviews.access import Action
+from reviews.api import shapes
+from reviews.models import Case, Decision, DecisionItem, Flag, Patient, Prescription, RuleVersion
+
+
+class Resource:
+    """One list and its rows. `action` is what a caller must be allowed to do to see them."""
+
+    name: str
+    action = Action.SEE_QUEUE
+    question: type
+    shape: type
+    page: type
+    changed_at: str
+
+    def rows(self):
+        raise NotImplementedError
+
+    def listed(self, queryset):
+        """The rows that a list shows, when it is more choosy than a look at one row."""
+        return queryset
+
+    def matching(self, queryset, asked):
+        raise NotImplementedError
+
+    def shapes(self, rows):
+        return [self.shaped(row) for row in rows]
+
+    def shaped(self, row):
+        raise NotImplementedError
+
+
+class Prescriptions(Resource):
+    name = "prescriptions"
+    action = Action.SEE_PATIENT
+    question, shape, page = shapes.Prescriptions, shapes.Prescription, shapes.PrescriptionPage
+    changed_at = "recorded_at"
+
+    def rows(self):
+        rows = Prescription.objects.select_related(
+            "practice", "medicine", "prescriber", "patient__screening__version"
+        ).defer("patient__screening__version__book")
+        return checked.with_waiting(rows, patient="patient_id")
+
+    def listed(self, queryset):
+        return queryset.live()
+
+    def matching(self, queryset, asked):
+        return _equal(
+            queryset,
+            patient_id=asked.patient,
+            practice__code=asked.practice,
+            status=asked.status,
+            source_system=asked.source_system,
+            source_id=asked.source_id,
+        )
+
+    def shaped(self, row):
+        return shapes.Prescription(
+            id=row.pk,
+            order=str(row.order_id),
+            version=row.version,
+            patient=row.patient_id,
+            practice=row.practice.code,
+            source_system=row.source_system,
+            source_id=row.source_id,
+            recorded_at=row.recorded_at,
+            superseded_at=row.superseded_at,
+            medicine=shapes.Medicine(
+                text=row.medicine.text,
+                codings=[shapes.Coding(**coding) for coding in row.medicine.codings],
+            ),
+            dose=_number(row.dose),
+            dose_unit=row.dose_unit or None,
+            times_per_day=_number(row.times_per_day),
+            as_needed=row.as_needed,
+            max_per_day=_number(row.max_per_day),
+            expected_per_day=_number(row.expected_per_day),
+            dosage_text=row.dosage_text,
+            quantity=_number(row.quantity),
+            quantity_unit=row.quantity_unit or None,
+            days_supply=row.days_supply,
+            written_on=row.written_on,
+            start_on=row.start_on,
+            end_on=row.end_on,
+            indication=row.indication,
+            route=row.route,
+            setting=row.setting,
+            status=row.status,
+            status_reason=row.status_reason,
+            dispensed=row.dispensed,
+            prescriber=row.prescriber_name or (_name(row.prescriber) or ""),
+            reason=row.reason,
+            checked=_checked(
+                checked.of(row.patient, row.waiting_since, recorded_at=row.recorded_at)
+            ),
+        )
+
+
+class Patients(Resource):
+    name = "patients"
+    action = Action.SEE_PATIENT
+    question, shape, page = shapes.Patients, shapes.Patient, shapes.PatientPage
+    changed_at = "updated_at"
+
+    def rows(self):
+        rows = (
+            Patient.objects.select_related("practice", "screening__version")
+            .defer("screening__version__book")
+            .prefetch_related("identifiers")
+        )
+        return checked.with_waiting(rows)
+
+    def matching(self, queryset, asked):
+        queryset = _equal(queryset, practice__code=asked.practice)
+        if asked.identifier:
+            system, bar, value = asked.identifier.rpartition("|")
+            wanted = {"identifiers__value": value}
+            if bar:
+                wanted["identifiers__system"] = system
+            queryset = queryset.filter(**wanted).distinct()
+        return queryset
+
+    def shaped(self, row):
+        screening = getattr(row, "screening", None)
+        return shapes.Patient(
+            id=row.pk,
+            practice=row.practice.code,
+            identifiers=[
+                shapes.PatientIdentifier(system=known.system, value=known.value)
+                for known in sorted(row.identifiers.all(), key=lambda known: known.pk)
+            ],
+            family_name=row.family_name,
+            given_name=row.given_name,
+            birth_date=row.birth_date,
+            sex=row.sex,
+            deceased_on=row.deceased_on,
+            registered_at=row.registered_at,
+            updated_at=row.updated_at,
+            checked=_checked(checked.of(row, row.waiting_since)),
+            could_not_judge=[
+                shapes.CouldNotJudge(
+                    rule=missing["rule_id"],
+                    prescriptions=missing["line_ids"],
+                    reason=missing["reason"],
+                )
+                for missing in (screening.not_evaluable if screening else ())
+            ],
+        )
+
+
+class Flags(Resource):
+    name = "flags"
+    question, shape, page = shapes.Flags, shapes.Flag, shapes.FlagPage
+    changed_at = "change"
+
+    def rows(self):
+        outcomes = DecisionItem.objects.select_related("decision__by").order_by("pk")
+        return (
+            Flag.objects.annotate(change=Greatest("raised_at", "settled_at", "ended_at"))
+            .select_related("practice", "version")
+            .defer("version__book")
+            .prefetch_related(Prefetch("decisions", queryset=outcomes))
+        )
+
+    def matching(self, queryset, asked):
+        queryset = _equal(
+            queryset,
+            patient_id=asked.patient,
+            case_id=asked.case,
+            practice__code=asked.practice,
+            rule_id=asked.rule,
+            severity=asked.severity,
+        )
+        match asked.state:
+            case "open":
+                queryset = queryset.open()
+            case "settled":
+                queryset = queryset.live().filter(settled_at__isnull=False)
+            case "ended":
+                queryset = queryset.filter(ended_at__isnull=False)
+        return queryset
+
+    def shapes(self, rows):
+        # The citations of each rule as they stood in the book that made the flag.
+        citations = dict(
+            RuleVersion.objects.filter(pk__in={row.version_id for row in rows}).values_list(
+                "pk", "book__citations"
+            )
+        )
+        return [self.shaped(row, citations[row.version_id] or {}) for row in rows]
+
+    def shaped(self, row, citations):
+        return shapes.Flag(
+            id=row.pk,
+            patient=row.patient_id,
+            practice=row.practice.code,
+            case=row.case_id,
+            rule=row.rule_id,
+            severity=row.severity,
+            mode=row.mode,
+            state="ended" if row.ended_at else "settled" if row.settled_at else "open",
+            title=row.title,
+            sentence=row.sentence,
+            facts=[shapes.Fact(**fact) for fact in row.facts],
+            clears=row.clears,
+            unknown=row.unknown,
+            prescriptions=row.prescription_ids,
+            book=row.version.number,
+            as_of=row.as_of,
+            citations=citations.get(row.rule_id, []),
+            supersedes=row.supersedes_id,
+            raised_at=row.raised_at,
+            settled_at=row.settled_at,
+            settled_until=row.settled_until,
+            ended_at=row.ended_at,
+            end_reason=row.end_reason,
+            outcomes=[
+                shapes.FlagOutcome(
+                    decision=item.decision_id,
+                    outcome=item.outcome,
+                    outcome_text=item.get_outcome_display(),
+                    reason=item.reason,
+                    reason_text=item.get_reason_display(),
+                    until=item.until,
+                    by=_name(item.decision.by),
+                    decided_at=item.decision.decided_at,
+                )
+                for item in row.decisions.all()
+            ],
+        )
+
+
+class Cases(Resource):
+    name = "cases"
+    question, shape, page = shapes.Cases, shapes.Case, shapes.CasePage
+    changed_at = "updated_at"
+
+    def rows(self):
+        return Case.objects.select_related("practice", "owner")
+
+    def matching(self, queryset, asked):
+        queryset = _equal(
+            queryset,
+            patient_id=asked.patient,
+            practice__code=asked.practice,
+            state=asked.state,
+            severity=asked.severity,
+        )
+        return queryset.filter(rule_ids__contains=[asked.rule]) if asked.rule else queryset
+
+    def shaped(self, row):
+        return shapes.Case(
+            id=row.pk,
+            patient=row.patient_id,
+            practice=row.practice.code,
+            state=row.state,
+            severity=row.severity,
+            headline=row.headline,
+            rules=row.rule_ids,
+            flag_count=row.flag_count,
+            opened_at=row.opened_at,
+            due_at=row.due_at,
+            updated_at=row.updated_at,
+            closed_at=row.closed_at,
+            owner=_name(row.owner),
+            snoozed_until=row.snoozed_until,
+            escalated_to=row.escalated_to,
+        )
+
+
+class Decisions(Resource):
+    name = "decisions"
+    question, shape, page = shapes.Decisions, shapes.Decision, shapes.DecisionPage
+    changed_at = "decided_at"
+
+    def rows(self):
+        items = DecisionItem.objects.select_related("flag").order_by("pk")
+        return Decision.objects.select_related("practice", "by").prefetch_related(
+            Prefetch("items", queryset=items)
+        )
+
+    def matching(self, queryset, asked):
+        return _equal(
+            queryset,
+            patient_id=asked.patient,
+            case_id=asked.case,
+            practice__code=asked.practice,
+        )
+
+    def shaped(self, row):
+        return shapes.Decision(
+            id=row.pk,
+            case=row.case_id,
+            patient=row.patient_id,
+            practice=row.practice.code,
+            by=_name(row.by),
+            decided_at=row.decided_at,
+            note=row.note,
+            outcomes=[
+                shapes.DecisionOutcome(
+                    flag=item.flag_id,
+                    rule=item.flag.rule_id,
+                    severity=item.flag.severity,
+                    title=item.flag.title,
+                    outcome=item.outcome,
+                    outcome_text=item.get_outcome_display(),
+                    reason=item.reason,
+                    reason_text=item.get_reason_display(),
+                    until=item.until,
+                )
+                for item in row.items.all()
+            ],
+        )
+
+
+def _equal(queryset, **wanted):
+    """Narrow by every value that was asked for; None and "" ask for nothing."""
+    return queryset.filter(Q(**{name: value for name, value in wanted.items() if value}))
+
+
+def _number(amount):
+    return None if amount is None else float(amount)
+
+
+def _name(user):
+    return (user.get_full_name() or user.get_username()) if user else None
+
+
+def _checked(state):
+    return shapes.Checked(state=state.state, book=state.book, at=state.at, reason=state.reason)

@@ -1,0 +1,188 @@
+"""The OpenAPI description, made from the same shapes that decode questions and encode answers."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import msgspec
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+
+from reviews.api import shapes
+from reviews.api.bodies import MOST_BYTES, MOST_RECORDS
+from reviews.records import SyncedCondition, SyncedPatient, SyncedPrescription
+
+REF = "#/components/schemas/{name}"
+PROBLEMS = {
+    400: "The request cannot be read, or a value in it cannot be accepted: see `errors`.",
+    401: "There is no key, or it is not known, or it was revoked.",
+    403: "The caller may not do this at any practice.",
+    404: "There is no such record, or the caller may not see it.",
+    409: "Others changed the same records at the same time. Send the batch again.",
+    411: "The body has no Content-Length.",
+    413: f"More than {MOST_RECORDS:,} records, or more than {MOST_BYTES // 1024 // 1024} MiB.",
+    415: "The content type or the content encoding is not read.",
+    429: "Too many requests; `Retry-After` says how many seconds to wait.",
+}
+ALWAYS = (400, 401, 403, 429)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What the schema says of a view: its id, the shapes in and out."""
+
+    id: str
+    answer: type
+    query: type | None = None
+    body: type | None = None
+
+    @property
+    def problems(self):
+        if self.body:
+            return (*ALWAYS, 409, 411, 413, 415)
+        return ALWAYS if self.query else (*ALWAYS, 404)
+
+
+class Schema(AutoSchema):
+    """Describes a view by its `operation`."""
+
+    def get_operation_id(self):
+        return self.view.operation.id
+
+    def get_tags(self):
+        return [self.path.strip("/").split("/")[2]]
+
+    def get_summary(self):
+        return self.get_description().partition("\n")[0]
+
+    def get_request_serializer(self):
+        return None
+
+    def get_response_serializers(self):
+        return None
+
+    def get_override_parameters(self):
+        query = self.view.operation.query
+        if query is None:
+            return []
+        described = _components()[query.__name__]
+        return [
+            OpenApiParameter(
+                name,
+                type=_parameter(schema),
+                location=OpenApiParameter.QUERY,
+                description=schema.get("description", ""),
+            )
+            for name, schema in described["properties"].items()
+        ]
+
+    def _get_request_body(self, direction="request"):
+        body = self.view.operation.body
+        if body is None:
+            return None
+        record = {
+            "anyOf": [
+                _ref(body),
+                {"description": "Anything else is refused in `errors`; the others are taken."},
+            ]
+        }
+        content = {
+            "application/json": {
+                "schema": {"type": "array", "items": record, "maxItems": MOST_RECORDS}
+            },
+            "application/x-ndjson": {
+                "schema": {"type": "string", "description": "One JSON record a line."}
+            },
+        }
+        return {"required": True, "content": content}
+
+    def _get_response_bodies(self, direction="response"):
+        operation = self.view.operation
+        limits = {
+            name: {"schema": {"type": "string"}} for name in ("RateLimit", "RateLimit-Policy")
+        }
+        answers = {
+            "200": {
+                "description": (operation.answer.__doc__ or "A page.").strip(),
+                "headers": limits,
+                "content": {"application/json": {"schema": _ref(operation.answer)}},
+            }
+        }
+        for status in operation.problems:
+            answers[str(status)] = {
+                "description": PROBLEMS[status],
+                "content": {"application/problem+json": {"schema": _ref(shapes.Problem)}},
+            }
+        return answers
+
+
+class BearerScheme(OpenApiAuthenticationExtension):
+    target_class = "reviews.api.authentication.Bearer"
+    name = "key"
+
+    def get_security_definition(self, auto_schema):
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A key made in the portal under API keys, where it is shown once.",
+        }
+
+
+class SessionScheme(OpenApiAuthenticationExtension):
+    target_class = "reviews.api.authentication.Session"
+    name = "session"
+
+    def get_security_definition(self, auto_schema):
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "session",
+            "description": "A person signed in to the portal may read.",
+        }
+
+
+def add_shapes(result, generator, request, public):
+    """Post-processing hook: put the shapes that operations refer to among the components."""
+    named = {
+        name: schema
+        for name, schema in _components().items()
+        if not issubclass(_shapes().get(name, object), shapes.Question)
+    }
+    result.setdefault("components", {}).setdefault("schemas", {}).update(named)
+    return result
+
+
+@cache
+def _shapes():
+    found = [SyncedPrescription, SyncedCondition, SyncedPatient]
+    found += [
+        shape
+        for shape in vars(shapes).values()
+        if isinstance(shape, type)
+        and issubclass(shape, msgspec.Struct)
+        and shape.__module__ == shapes.__name__
+    ]
+    return {shape.__name__: shape for shape in found}
+
+
+@cache
+def _components():
+    _, components = msgspec.json.schema_components(_shapes().values(), ref_template=REF)
+    return components
+
+
+def _ref(shape):
+    return {"$ref": REF.format(name=shape.__name__)}
+
+
+def _parameter(schema):
+    """A query parameter is left out rather than null."""
+    schema = {name: value for name, value in schema.items() if name != "description"}
+    if "anyOf" in schema:
+        (only,) = [part for part in schema.pop("anyOf") if part != {"type": "null"}]
+        schema |= only
+    if schema.get("enum"):
+        schema["enum"] = [value for value in schema["enum"] if value is not None]
+    if schema.get("default", "") in (None, ""):
+        schema.pop("default", None)
+    return schema

@@ -1,0 +1,322 @@
+"""What the API says: the shapes of its answers and of its questions. The schema is made from them.
+
+Severity is 1 (most urgent) to 4 (a note). Amounts are in `dose_unit`; null means not known.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from reviews.api.bodies import MOST_RECORDS
+from reviews.models import CaseState, Outcome, Reason
+from reviews.records import Coding, OrderStatus, PatientIdentifier
+
+Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+SeverityNumber = Annotated[int, Meta(ge=1, le=4)]
+FlagState = Literal["open", "settled", "ended"]
+LIMIT, MOST = 100, 500
+
+
+class Checked(Struct):
+    """Whether this was screened: with which rule book and when; `reason` says why it was not."""
+
+    state: Literal["checked", "not_checked"]
+    book: int | None
+    at: datetime | None
+    reason: str
+
+
+class Medicine(Struct):
+    text: str
+    codings: list[Coding]
+
+
+class Prescription(Struct):
+    """One version of an order. An amendment is a new row: same `order`, next `version`."""
+
+    id: int
+    order: str
+    version: int
+    patient: int
+    practice: str
+    source_system: str
+    source_id: str
+    recorded_at: datetime
+    superseded_at: datetime | None
+    medicine: Medicine
+    dose: float | None
+    dose_unit: str | None
+    times_per_day: float | None
+    as_needed: bool
+    max_per_day: float | None
+    expected_per_day: float | None
+    dosage_text: str
+    quantity: float | None
+    quantity_unit: str | None
+    days_supply: int | None
+    written_on: date | None
+    start_on: date | None
+    end_on: date | None
+    indication: str
+    route: str
+    setting: str
+    status: str
+    status_reason: str
+    dispensed: bool
+    prescriber: str
+    reason: str
+    checked: Checked
+
+
+class CouldNotJudge(Struct):
+    """A rule whose answer the record does not allow: neither passed nor failed."""
+
+    rule: str
+    prescriptions: list[int]
+    reason: str
+
+
+class Patient(Struct):
+    id: int
+    practice: str
+    identifiers: list[PatientIdentifier]
+    family_name: str
+    given_name: str
+    birth_date: date | None
+    sex: str
+    deceased_on: date | None
+    registered_at: datetime
+    updated_at: datetime
+    checked: Checked
+    could_not_judge: list[CouldNotJudge]
+
+
+class Fact(Struct):
+    """A number or word that a flag rests on."""
+
+    name: str
+    label: str
+    value: float | str | None
+    unit: str
+
+
+class Citation(Struct):
+    key: str
+    title: str
+    issuer: str
+    year: int
+    locator: str
+    reviewed: date
+    next_review: date
+    verified: bool
+    note: str
+
+
+class FlagOutcome(Struct):
+    """What a reviewer concluded on a flag, in code and in words."""
+
+    decision: int
+    outcome: Literal[tuple(Outcome.values)]
+    outcome_text: str
+    reason: Literal[tuple(Reason.values)]
+    reason_text: str
+    until: date
+    by: str
+    decided_at: datetime
+
+
+class Flag(Struct):
+    """A finding kept on a patient, with the rule book that made it and why."""
+
+    id: int
+    patient: int
+    practice: str
+    case: int | None
+    rule: str
+    severity: int
+    mode: str
+    state: FlagState
+    title: str
+    sentence: str
+    facts: list[Fact]
+    clears: str
+    unknown: str
+    prescriptions: list[int]
+    book: int
+    as_of: date
+    citations: list[Citation]
+    supersedes: int | None
+    raised_at: datetime
+    settled_at: datetime | None
+    settled_until: date | None
+    ended_at: datetime | None
+    end_reason: str
+    outcomes: list[FlagOutcome]
+
+
+class Case(Struct):
+    """One patient's open flags, as one place in the review queue."""
+
+    id: int
+    patient: int
+    practice: str
+    state: Literal[tuple(CaseState.values)]
+    severity: int
+    headline: str
+    rules: list[str]
+    flag_count: int
+    opened_at: datetime
+    due_at: datetime
+    updated_at: datetime
+    closed_at: datetime | None
+    owner: str | None
+    snoozed_until: date | None
+    escalated_to: str
+
+
+class DecisionOutcome(Struct):
+    """The conclusion on one flag of the case."""
+
+    flag: int
+    rule: str
+    severity: int
+    title: str
+    outcome: Literal[tuple(Outcome.values)]
+    outcome_text: str
+    reason: Literal[tuple(Reason.values)]
+    reason_text: str
+    until: date
+
+
+class Decision(Struct):
+    """What a reviewer concluded on a case; never changed afterwards."""
+
+    id: int
+    case: int
+    patient: int
+    practice: str
+    by: str
+    decided_at: datetime
+    note: str
+    outcomes: list[DecisionOutcome]
+
+
+class PrescriptionPage(Struct):
+    results: list[Prescription]
+    next: str | None
+    until: datetime | None
+
+
+class PatientPage(Struct):
+    results: list[Patient]
+    next: str | None
+    until: datetime | None
+
+
+class FlagPage(Struct):
+    results: list[Flag]
+    next: str | None
+    until: datetime | None
+
+
+class CasePage(Struct):
+    results: list[Case]
+    next: str | None
+    until: datetime | None
+
+
+class DecisionPage(Struct):
+    results: list[Decision]
+    next: str | None
+    until: datetime | None
+
+
+class Refusal(Struct):
+    """One record of a batch that was not accepted."""
+
+    index: Annotated[int, Meta(ge=0, lt=MOST_RECORDS, description="Place in the batch, from 0.")]
+    source_id: str | None
+    field: str
+    reason: str
+
+
+class Synced(Struct):
+    """What a batch did. Records: created, amended, unchanged, refused. People: the other two."""
+
+    created: int
+    amended: int
+    unchanged: int
+    refused: int
+    registered: Annotated[int, Meta(description="People not known before.")]
+    updated: Annotated[int, Meta(description="People whose particulars changed.")]
+    errors: list[Refusal]
+
+
+class FieldError(Struct):
+    field: str
+    reason: str
+
+
+class Problem(Struct):
+    """An RFC 9457 problem; `code` is stable for machines, `detail` is for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str | UnsetType = UNSET
+    errors: list[FieldError] | UnsetType = UNSET
+
+
+class Question(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What every list can be asked."""
+
+    limit: Annotated[int, Meta(ge=1, le=MOST, description="Rows on a page.")] = LIMIT
+    cursor: Annotated[str, Meta(max_length=500, description="From `next`; opaque.")] = ""
+    updated_since: (
+        Annotated[
+            datetime,
+            Meta(
+                tz=True,
+                description="Only rows changed at or after this RFC 3339 time, oldest change "
+                "first. Ask next with the `until` of the answer: nothing is skipped.",
+            ),
+        ]
+        | None
+    ) = None
+    practice: Annotated[str, Meta(max_length=40, description="A practice's code.")] = ""
+
+
+class Prescriptions(Question):
+    patient: Id | None = None
+    status: OrderStatus | None = None
+    source_system: Annotated[str, Meta(max_length=100)] = ""
+    source_id: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Patients(Question):
+    identifier: Annotated[
+        str, Meta(max_length=301, description="`system|value`, or the value in any system.")
+    ] = ""
+
+
+class Flags(Question):
+    patient: Id | None = None
+    case: Id | None = None
+    rule: Annotated[str, Meta(max_length=10)] = ""
+    severity: SeverityNumber | None = None
+    state: FlagState | None = None
+
+
+class Cases(Question):
+    patient: Id | None = None
+    state: Literal[tuple(CaseState.values)] | None = None
+    severity: SeverityNumber | None = None
+    rule: Annotated[str, Meta(max_length=10)] = ""
+
+
+class Decisions(Question):
+    patient: Id | None = None
+    case: Id | None = None

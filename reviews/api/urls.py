@@ -1,0 +1,32 @@
+"""`/api/v1/`: what is at which address."""
+
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularJSONAPIView
+from rest_framework.permissions import AllowAny
+
+from reviews.api import docs, views
+
+urlpatterns = [
+    path("prescriptions", views.PrescriptionList.as_view(), name="api-prescriptions"),
+    path("prescriptions/<int:pk>", views.PrescriptionDetail.as_view(), name="api-prescription"),
+    path("prescriptions/sync", views.PrescriptionSync.as_view(), name="api-prescriptions-sync"),
+    path("conditions/sync", views.ConditionSync.as_view(), name="api-conditions-sync"),
+    path("patients", views.PatientList.as_view(), name="api-patients"),
+    path("patients/<int:pk>", views.PatientDetail.as_view(), name="api-patient"),
+    path("patients/sync", views.PatientSync.as_view(), name="api-patients-sync"),
+    path("flags", views.FlagList.as_view(), name="api-flags"),
+    path("flags/<int:pk>", views.FlagDetail.as_view(), name="api-flag"),
+    path("cases", views.CaseList.as_view(), name="api-cases"),
+    path("cases/<int:pk>", views.CaseDetail.as_view(), name="api-case"),
+    path("decisions", views.DecisionList.as_view(), name="api-decisions"),
+    path("decisions/<int:pk>", views.DecisionDetail.as_view(), name="api-decision"),
+    path(
+        "schema/",
+        SpectacularJSONAPIView.as_view(
+            authentication_classes=[], permission_classes=[AllowAny], schema=None
+        ),
+        name="api-schema",
+    ),
+    path("docs/", docs.page, name="api-docs"),
+    re_path(r"^.*$", views.NowhereView.as_view()),
+]

@@ -1,0 +1,246 @@
+"""The addresses of the API: parse, call one verb or one query, answer."""
+
+import msgspec
+from django.http import HttpResponse
+from rest_framework.exceptions import NotFound as NoSuchAddress
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.views import APIView
+
+from reviews import access, records, sync
+from reviews.api import resources, shapes
+from reviews.api.authentication import Bearer, Known, Session
+from reviews.api.bodies import JsonArray, NdJson
+from reviews.api.limits import Reads, Syncs
+from reviews.api.pages import page
+from reviews.api.schema import Operation
+from reviews.errors import NotAllowed, NotFound
+
+
+class AlwaysJson(BaseContentNegotiation):
+    """There is one format, so what a client says it would rather have is not asked."""
+
+    def select_parser(self, request, parsers):
+        given = request.content_type.partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == given), None)
+
+    def select_renderer(self, request, renderers, format_suffix=None):
+        return renderers[0], renderers[0].media_type
+
+
+class ApiView(APIView):
+    """What all addresses share: who calls, how often, and what the schema says of them."""
+
+    authentication_classes = [Bearer, Session]
+    permission_classes = [Known]
+    throttle_classes = [Reads]
+    content_negotiation_class = AlwaysJson
+    operation: Operation
+
+    def get_throttles(self):
+        self.throttles = super().get_throttles()
+        return self.throttles
+
+    def finalize_response(self, request, response, *args, **kwargs):
+        response = super().finalize_response(request, response, *args, **kwargs)
+        for throttle in getattr(self, "throttles", ()):
+            if hasattr(throttle, "left"):
+                for name, value in throttle.fields().items():
+                    response[name] = value
+        return response
+
+
+class ListView(ApiView):
+    """A page of a resource."""
+
+    resource: resources.Resource
+
+    def get(self, request):
+        given = request.query_params.dict()
+        if "updated_since" in given:
+            # An offset's plus sign that was not escaped arrives as a space.
+            given["updated_since"] = given["updated_since"].replace(" ", "+")
+        asked = records.convert(given, self.resource.question)
+        rows = self.resource.matching(self.resource.listed(_visible(self.resource, request)), asked)
+        found = page(
+            rows,
+            kind=self.resource.name,
+            changed_at=self.resource.changed_at,
+            limit=asked.limit,
+            cursor=asked.cursor,
+            updated_since=asked.updated_since,
+        )
+        following = None
+        if found.following:
+            query = request.query_params.copy()
+            query["cursor"] = found.following
+            following = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+        answer = self.resource.page(self.resource.shapes(found.rows), following, found.until)
+        return _json(answer)
+
+
+class DetailView(ApiView):
+    """One row of a resource, by id."""
+
+    resource: resources.Resource
+
+    def get(self, request, pk):
+        if request.query_params:
+            records.convert(request.query_params.dict(), Nothing)
+        row = _visible(self.resource, request).filter(pk=pk).first()
+        if row is None:
+            raise NotFound("There is no such record, or you may not see it.")
+        return _json(self.resource.shapes([row])[0])
+
+
+class SyncView(ApiView):
+    """A batch of records from a client system. Only a key may send one."""
+
+    authentication_classes = [Bearer]
+    throttle_classes = [Syncs]
+    parser_classes = [JsonArray, NdJson]
+    verb = None
+
+    def post(self, request):
+        if request.query_params:
+            records.convert(request.query_params.dict(), Nothing)
+        result = type(self).verb(
+            rows=enumerate(request.data), source_system=request.auth.source_system, by=request.user
+        )
+        answer = shapes.Synced(
+            created=result.created,
+            amended=result.amended,
+            unchanged=result.unchanged,
+            refused=result.refused,
+            registered=result.registered,
+            updated=result.updated,
+            errors=[
+                shapes.Refusal(error.index, error.source_id, error.field, error.reason)
+                for error in result.errors
+            ],
+        )
+        return _json(answer)
+
+
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """The query of an address that takes none."""
+
+
+class NowhereView(ApiView):
+    """Every address under the API that does not exist."""
+
+    authentication_classes = []
+    permission_classes = []
+    throttle_classes = []
+    schema = None
+
+    def initial(self, request, *args, **kwargs):
+        raise NoSuchAddress("There is nothing at this address.")
+
+
+def _visible(resource, request):
+    if not access.practice_ids(request.user, resource.action):
+        raise NotAllowed(f"You may not {resource.action} anywhere.")
+    return access.scope(resource.rows(), request.user, resource.action)
+
+
+def _json(answer):
+    return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+
+
+class PrescriptionList(ListView):
+    """Live prescriptions: the newest version of each order, as its source or the portal has it."""
+
+    resource = resources.Prescriptions()
+    operation = Operation(
+        "prescriptions", query=shapes.Prescriptions, answer=shapes.PrescriptionPage
+    )
+
+
+class PrescriptionDetail(DetailView):
+    """One version of an order, superseded ones included."""
+
+    resource = resources.Prescriptions()
+    operation = Operation("prescription", answer=shapes.Prescription)
+
+
+class PatientList(ListView):
+    """Patients, with whether their record was checked and what could not be judged."""
+
+    resource = resources.Patients()
+    operation = Operation("patients", query=shapes.Patients, answer=shapes.PatientPage)
+
+
+class PatientDetail(DetailView):
+    """One patient."""
+
+    resource = resources.Patients()
+    operation = Operation("patient", answer=shapes.Patient)
+
+
+class FlagList(ListView):
+    """Flags: what screening found, why, on whose authority, and what reviewers concluded."""
+
+    resource = resources.Flags()
+    operation = Operation("flags", query=shapes.Flags, answer=shapes.FlagPage)
+
+
+class FlagDetail(DetailView):
+    """One flag."""
+
+    resource = resources.Flags()
+    operation = Operation("flag", answer=shapes.Flag)
+
+
+class CaseList(ListView):
+    """Cases, open and closed."""
+
+    resource = resources.Cases()
+    operation = Operation("cases", query=shapes.Cases, answer=shapes.CasePage)
+
+
+class CaseDetail(DetailView):
+    """One case."""
+
+    resource = resources.Cases()
+    operation = Operation("case", answer=shapes.Case)
+
+
+class DecisionList(ListView):
+    """Decisions with their outcome and reason for each flag, for whoever acts next."""
+
+    resource = resources.Decisions()
+    operation = Operation("decisions", query=shapes.Decisions, answer=shapes.DecisionPage)
+
+
+class DecisionDetail(DetailView):
+    """One decision."""
+
+    resource = resources.Decisions()
+    operation = Operation("decision", answer=shapes.Decision)
+
+
+class PrescriptionSync(SyncView):
+    """Send prescriptions: new, changed or the same again. Patients not yet known are registered.
+
+    A record that cannot be accepted is listed in `errors` and does not sink the others. Within one
+    batch a source_id may come twice only with the same content.
+    """
+
+    verb = staticmethod(sync.prescriptions)
+    operation = Operation(
+        "sync-prescriptions", body=records.SyncedPrescription, answer=shapes.Synced
+    )
+
+
+class ConditionSync(SyncView):
+    """Send coded conditions of patients: new, changed or the same again."""
+
+    verb = staticmethod(sync.conditions)
+    operation = Operation("sync-conditions", body=records.SyncedCondition, answer=shapes.Synced)
+
+
+class PatientSync(SyncView):
+    """Send patients alone: those not yet known are registered, those who changed are updated."""
+
+    verb = staticmethod(sync.patients)
+    operation = Operation("sync-patients", body=records.SyncedPatient, answer=shapes.Synced)
