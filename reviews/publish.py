@@ -10,14 +10,14 @@ import msgspec
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
-from drugs.facts import formulary
 
+from drugs.facts import formulary
 from reviews import access, audit, outbox, rulebooks
 from reviews.access import Action
 from reviews.errors import IllegalMove, NotAllowed, Stale
 from reviews.models import Medicine, Patient, Prescription, RuleVersion
 from reviews.rules.book import RuleBook
-from reviews.rules.catalogue import default_rules_section
+from reviews.rules.catalogue import default_citations_section, default_rules_section
 from reviews.rules.dossier import Medicine as WrittenMedicine
 
 DRAFT, PUBLISHED = RuleVersion.State.DRAFT, RuleVersion.State.PUBLISHED
@@ -148,7 +148,11 @@ def _touched(book, written, drugs):
 
 
 def _content():
-    return {**formulary(), **default_rules_section()}
+    return {
+        **formulary(),
+        "rules": default_rules_section(),
+        "citations": default_citations_section(),
+    }
 
 
 def _freeze(*, note, by):

@@ -19,7 +19,7 @@ def live():
     return pk, book(pk)
 
 
-# Two books: the live one, and the one it replaces while both are in use.
-@lru_cache(maxsize=2)
+# Old flags are shown with the book that made them, so a few stay at hand.
+@lru_cache(maxsize=8)
 def book(version_id):
     return RuleBook.from_json(RuleVersion.objects.get(pk=version_id).book)

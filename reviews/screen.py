@@ -4,7 +4,8 @@ The patient is the unit of work and of mutual exclusion, because rules look at t
 """
 
 import hashlib
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -43,15 +44,16 @@ def batch(*, limit=BATCH, as_of=None):
     patient_ids = _claim(limit)
     if not patient_ids:
         return 0
-    requests = _take_requests(patient_ids)
+    requests, read_at = _take_requests(patient_ids)
     version_id, book = rulebooks.live()
     results, problems = _screen_all(patient_ids, as_of, book)
+    run = Run(version_id, as_of, read_at)
     try:
         with transaction.atomic():
-            _keep(results, version_id, as_of)
+            _keep(results, run)
     except DatabaseError:
         log.exception("batch_not_kept", patients=len(results))
-        problems |= _keep_one_by_one(results, version_id, as_of)
+        problems |= _keep_one_by_one(results, run)
     if problems:
         _put_back(problems, requests)
     return len(patient_ids)
@@ -100,7 +102,7 @@ SWEEP = """
 CLAIM = """
     SELECT p.id FROM (
         SELECT DISTINCT patient_id FROM reviews_screeningrequest
-        WHERE priority = %s AND not_before <= now() ORDER BY patient_id
+        WHERE priority = %s AND not_before <= statement_timestamp() ORDER BY patient_id
     ) due JOIN reviews_patient p ON p.id = due.patient_id
     LIMIT %s FOR NO KEY UPDATE OF p SKIP LOCKED
 """
@@ -117,8 +119,19 @@ def _claim(limit):
     return sorted(set(claimed))
 
 
+class Run(NamedTuple):
+    """With which book, for which day, and from when on a record may be newer than what was read."""
+
+    version_id: int
+    as_of: date
+    read_at: datetime
+
+
 def _take_requests(patient_ids):
-    """Remove the pending requests; returns `{patient id: (attempts, requested_at, priority)}`."""
+    """Remove the pending requests; returns them and the time from which the record is read.
+
+    The requests are `{patient id: (attempts, requested_at, priority)}`.
+    """
     taken = {}
     with connection.cursor() as cursor:
         cursor.execute(
@@ -133,7 +146,9 @@ def _take_requests(patient_ids):
                 min(seen[1], requested_at),
                 min(seen[2], priority),
             )
-    return taken
+        cursor.execute("SELECT clock_timestamp()")
+        (read_at,) = cursor.fetchone()
+    return taken, read_at
 
 
 def _screen_all(patient_ids, as_of, book):
@@ -148,12 +163,12 @@ def _screen_all(patient_ids, as_of, book):
     return results, problems
 
 
-def _keep_one_by_one(results, version_id, as_of):
+def _keep_one_by_one(results, run):
     problems = {}
     for pk, result in results.items():
         try:
             with transaction.atomic():
-                _keep({pk: result}, version_id, as_of)
+                _keep({pk: result}, run)
         except DatabaseError as error:
             log.exception("not_kept", patient=pk)
             problems[pk] = f"{type(error).__name__}: {error}"[:500]
@@ -187,30 +202,30 @@ def _put_back(problems, requests):
         )
 
 
-def _keep(results, version_id, as_of):
+def _keep(results, run):
     """Write the difference between what is found now and what is live."""
     ids = list(results)
     live = {}
     for flag in Flag.objects.live().filter(patient_id__in=ids).defer("sentence", "facts", "clears"):
         live.setdefault(flag.patient_id, {})[flag.rule_id, flag.key] = flag
     cases = {case.patient_id: case for case in Case.objects.open().filter(patient_id__in=ids)}
-    difference = Difference(version_id, as_of)
+    difference = Difference(run)
     for pk, (practice_id, result) in results.items():
         held, case = live.get(pk, {}), cases.get(pk)
         if result.findings or held or case:
             place = {"patient_id": pk, "practice_id": practice_id}
             difference.rank(place, case, *difference.compare(place, result.findings, held))
     difference.write()
-    _mark_screened(results, version_id, as_of)
-    audit.record(None, "screening.done", patients=len(ids), version=version_id)
+    _mark_screened(results, run)
+    audit.record(None, "screening.done", patients=len(ids), version=run.version_id)
 
 
 class Difference:
     """What one batch changes: collected patient by patient, written in bulk."""
 
-    def __init__(self, version_id, as_of):
-        self.version_id = version_id
-        self.as_of = as_of
+    def __init__(self, run):
+        self.version_id = run.version_id
+        self.as_of = run.as_of
         self.ended = {CLEARED: [], SUPERSEDED: []}
         self.flags = []
         self.opened = []
@@ -349,7 +364,7 @@ CASE_CHANGES = [
 ]
 
 
-def _mark_screened(results, version_id, as_of):
+def _mark_screened(results, run):
     rows = [
         (
             pk,
@@ -370,8 +385,9 @@ def _mark_screened(results, version_id, as_of):
                 "untils": untils,
                 "not_evaluable": not_evaluable,
                 "exposures": exposures,
-                "version": version_id,
-                "as_of": as_of,
+                "version": run.version_id,
+                "as_of": run.as_of,
+                "read_at": run.read_at,
             },
         )
 
@@ -379,7 +395,7 @@ def _mark_screened(results, version_id, as_of):
 MARK = """
     INSERT INTO reviews_patientscreening
         (patient_id, valid_until, not_evaluable, exposure, version_id, as_of, screened_at, problem)
-    SELECT pk, until, missing::jsonb, exposure::jsonb, %(version)s, %(as_of)s, now(), ''
+    SELECT pk, until, missing::jsonb, exposure::jsonb, %(version)s, %(as_of)s, %(read_at)s, ''
     FROM unnest(%(pks)s::bigint[], %(untils)s::date[], %(not_evaluable)s::text[],
                 %(exposures)s::text[]) AS row (pk, until, missing, exposure)
     ON CONFLICT (patient_id) DO UPDATE SET
