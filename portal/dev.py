@@ -87,10 +87,9 @@ def _test(argv):
 
 
 def _check(argv):
-    home = Home(VAR / "test")
-    with home.lock({"command": "check"}), supervised(home) as supervisor:
-        env = supervisor.services(durable=False)
-        return supervisor.run([sys.executable, ".ci/check.py", *argv], env=env)[0]
+    """Needs no services: the checks read files."""
+    check = [sys.executable, str(BASE_DIR / ".ci" / "check.py"), *argv]
+    os.execv(sys.executable, check)
 
 
 def _bench(argv):

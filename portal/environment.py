@@ -7,12 +7,14 @@ docs/operations.md lists them all.
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-REQUIRED = {
-    "SECRET_KEY": "a long random string that signs sessions and tokens",
-    "DATABASE_URL": "postgres://user:password@host:5432/name",
-    "REDIS_URL": "redis://:password@host:6379/0",
-    "ALLOWED_HOSTS": "the host names the portal answers to, separated by commas",
-}
+REQUIRED = dict(
+    [
+        ("SECRET_KEY", "a long random string that signs sessions and tokens"),
+        ("DATABASE_URL", "postgres://user:password@host:5432/name"),
+        ("REDIS_URL", "redis://:password@host:6379/0"),
+        ("ALLOWED_HOSTS", "the host names the portal answers to, separated by commas"),
+    ]
+)
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "testserver"})
 
 

@@ -4,14 +4,13 @@ Starts them in order, waits until all answer, starts again whatever dies, and st
 opposite order on Ctrl-C or SIGTERM.
 """
 
+import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -205,7 +204,7 @@ def _start(supervisor, port, address, lock):
         for child in portal_children(supervisor.home, env, port):
             supervisor.add(child)
         _, sign_ins = supervisor.run([*manage, "demo_signins"], env=env, quiet=True)
-        _wait_until_healthy(supervisor, address)
+        _wait_until_healthy(supervisor, port)
     say(f"\nThe Prescription Safety Portal is at {address}\n")
     say(sign_ins)
     say("Stop it with Ctrl-C.")
@@ -241,10 +240,10 @@ def portal_children(home, env, port):
     ]
 
 
-def _wait_until_healthy(supervisor, address):
+def _wait_until_healthy(supervisor, port):
     deadline = time.monotonic() + _READY_SECONDS
     while True:
-        health = read_health(address)
+        health = read_health(port)
         if health.get("status") == "up":
             return
         for ward in supervisor.wards:
@@ -261,18 +260,16 @@ def _wait_until_healthy(supervisor, address):
         supervisor.pause(0.2)
 
 
-def read_health(address):
+def read_health(port):
     """Return what /healthz says, or an empty dict while nobody answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        with urllib.request.urlopen(f"{address}/healthz", timeout=5) as answer:
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        try:
-            return json.load(error)
-        except ValueError:
-            return {}
-    except (OSError, ValueError):
+        connection.request("GET", "/healthz")
+        return json.load(connection.getresponse())
+    except (OSError, http.client.HTTPException, ValueError):
         return {}
+    finally:
+        connection.close()
 
 
 def fail(error):

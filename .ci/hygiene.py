@@ -1,0 +1,48 @@
+"""Checks what may be in the repository: no machine's paths, no package hosts, no others' code."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HOSTS = re.compile(
+    r"pypi\.(org|python)|pythonhosted\.org|registry\.npmjs|jsdelivr|unpkg\.com|cdnjs|index-url|find-links"
+)
+MACHINE_PATHS = re.compile(r"(?<![\w.~/-])/(work|farm|root|Users|home/[a-z])/")
+FOREIGN = re.compile(
+    r"\.min\.(js|css)$|(^|/)(node_modules|vendor)/|\.(whl|sqlite3|pyc|so)$|(^|/)uv\.lock$"
+)
+LARGEST_BYTES = 1_500_000
+# This file and ./dev name the words they look for, or the option they set.
+EXEMPT = {".ci/hygiene.py", "dev"}
+
+
+def main():
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    problems = []
+    for name in filter(None, listed.split("\0")):
+        path = ROOT / name
+        if FOREIGN.search(name):
+            problems.append(f"{name}: third-party or generated file")
+        if not path.is_file() or name in EXEMPT:
+            continue
+        if path.stat().st_size > LARGEST_BYTES:
+            problems.append(f"{name}: larger than {LARGEST_BYTES:,} bytes")
+        try:
+            lines = path.read_text().splitlines()
+        except UnicodeDecodeError:
+            continue
+        for number, line in enumerate(lines, 1):
+            if HOSTS.search(line):
+                problems.append(f"{name}:{number}: names a package host")
+            if MACHINE_PATHS.search(line):
+                problems.append(f"{name}:{number}: names a path of somebody's machine")
+    print("\n".join(problems))
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
