@@ -107,7 +107,7 @@ class Life:
         product = PRODUCTS[key]
         text, codings = product.written[self.profile]
         units = mg / product.mg
-        in_units = self.rng.random() < 0.5
+        in_units = product.combination or self.rng.random() < 0.5
         dose, dose_unit = (units, product.unit) if in_units else (mg, "mg")
         start = self.day(day)
         known = supply != "none"

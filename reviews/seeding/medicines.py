@@ -12,11 +12,15 @@ UK, EU, US = "UK", "EU", "US"
 
 
 class Product(NamedTuple):
-    """One strength and form: how much is in a `unit`, and how each country writes it."""
+    """One strength and form: how much is in a `unit`, and how each country writes it.
+
+    Combinations are prescribed by the unit only: their milligrams would be anybody's guess.
+    """
 
     unit: str
     mg: float
     written: dict[str, tuple[str, tuple[Coding, ...]]]
+    combination: bool = False
 
 
 # key: ingredient, ATC, unit, mg in a unit, and where it is known the RxNorm product.
@@ -88,6 +92,7 @@ _SPECIAL = {
                 (Coding("rxnorm", "351267"),),
             ),
         },
+        combination=True,
     ),
     "co-codamol": Product(
         "tablet",
@@ -100,6 +105,7 @@ _SPECIAL = {
                 (Coding("rxnorm", "993781"),),
             ),
         },
+        combination=True,
     ),
     "hydrocodone-5": Product(
         "tablet",
@@ -110,6 +116,7 @@ _SPECIAL = {
                 (Coding("rxnorm", "857002"),),
             ),
         },
+        combination=True,
     ),
     "carisoprodol-350": Product("tablet", 350, {US: ("carisoprodol 350 MG Oral Tablet", ())}),
     "midazolam-buccal": Product(

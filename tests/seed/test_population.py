@@ -1,0 +1,114 @@
+"""The invented people: the same each time, believable, and nobody's."""
+
+from collections import Counter
+from datetime import date, timedelta
+
+import pytest
+
+from reviews import records
+from reviews.seeding import numbers, population
+from reviews.seeding.stories import STORIES
+
+TODAY = date(2026, 11, 22)
+
+
+def people(count, **given):
+    return list(population.people(count, **{"seed": 20, "today": TODAY, **given}))
+
+
+def test_the_same_seed_and_day_give_the_same_people():
+    assert people(60) == people(60)
+
+
+def test_another_seed_gives_other_people():
+    names = [person.record.family_name for person in people(60)]
+    assert names != [person.record.family_name for person in people(60, seed=21)]
+
+
+def test_a_person_is_the_same_in_a_larger_population():
+    assert people(5, first=40) == people(60)[40:45]
+
+
+def test_a_day_later_everything_has_moved_by_a_day():
+    later = people(60, today=TODAY + timedelta(days=1))
+    for before, after in zip(people(60), later, strict=True):
+        assert [order.record.medicine for order in before.orders] == [
+            order.record.medicine for order in after.orders
+        ]
+        assert [order.record.start_on + timedelta(days=1) for order in before.orders] == [
+            order.record.start_on for order in after.orders
+        ]
+
+
+def test_every_record_would_be_accepted_from_a_client():
+    for person in people(400):
+        records.check_patient(person.record, today=TODAY)
+        for condition in person.conditions:
+            records.check_condition(condition)
+        for order in person.orders:
+            records.check_prescription(order.record)
+            records.convert(records.msgspec.to_builtins(order.record), records.PrescriptionRecord)
+
+
+def test_nothing_was_recorded_in_the_future_or_before_birth():
+    for person in people(400):
+        for order in person.orders:
+            assert person.record.birth_date < order.record.start_on <= TODAY
+            assert order.recorded_on <= TODAY
+
+
+def test_ages_are_those_of_adults():
+    ages = [(TODAY - person.record.birth_date).days / 365.25 for person in people(2000)]
+    assert min(ages) >= 18
+    assert max(ages) < 100
+    assert 0.25 < sum(age >= 65 for age in ages) / len(ages) < 0.5
+
+
+def test_each_practice_has_its_share_and_each_identifier_is_used_once():
+    crowd = people(2000)
+    assert set(Counter(person.practice for person in crowd)) == {
+        "harbour-street",
+        "liffey-quay",
+        "lakeside",
+    }
+    values = [identifier.value for person in crowd for identifier in person.record.identifiers]
+    assert len(values) == len(set(values)) == len(crowd)
+
+
+def test_most_people_have_no_story():
+    told = sum(person.story is not None for person in people(2000))
+    assert told < 0.35 * 2000
+
+
+def test_two_thousand_people_hold_every_story_in_every_country_it_belongs_to():
+    told = {(person.story.name, person.practice) for person in people(2000) if person.story}
+    assert len(told) == sum(len(story.profiles) for story in STORIES)
+
+
+def test_story_names_are_distinct():
+    assert len({story.name for story in STORIES}) == len(STORIES)
+
+
+@pytest.mark.parametrize(("digits", "expected"), [("943476591", 9), ("999000001", 8)])
+def test_check_digits(digits, expected):
+    assert numbers.check_digit(digits) == expected
+
+
+def test_one_number_in_eleven_has_no_check_digit():
+    without = sum(numbers.check_digit(f"999{n:06d}") is None for n in range(11_000))
+    assert without == 1000
+
+
+def test_nhs_numbers_are_valid_distinct_and_of_the_test_range():
+    made = [numbers.nhs_number(serial) for serial in range(20_000)]
+    assert len(set(made)) == len(made)
+    for number in made:
+        assert number.startswith("999")
+        assert len(number) == 10
+        assert numbers.check_digit(number[:9]) == int(number[9])
+
+
+@pytest.mark.parametrize("serial", [-1, numbers.MOST])
+def test_the_test_range_has_an_end(serial):
+    with pytest.raises(ValueError, match="no NHS number"):
+        numbers.nhs_number(serial)
