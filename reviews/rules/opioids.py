@@ -209,10 +209,11 @@ def together_facts(found: Together) -> tuple[Fact, ...]:
 
 
 def unknown_ends(found: Together) -> str:
-    vague = [span.use for span in (*found.a, *found.b) if span.use.end is None]
+    spans = (*found.a, *found.b)
+    vague = {span.use.line.id: span.use for span in spans if span.use.end is None}
     if not vague:
         return ""
-    return f"How long the supply lasts is not recorded for {not_recorded(dict.fromkeys(vague))}."
+    return f"How long the supply lasts is not recorded for {not_recorded(vague.values())}."
 
 
 def cannot_compare(view: View, rule_id: str, uses):
