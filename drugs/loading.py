@@ -144,7 +144,10 @@ def _ids(model):
 
 def _found(table):
     """`{natural key: (row, values)}` of a table, retired and edited rows included."""
-    keys = {attribute: {pk: key for key, pk in _ids(m).items()} for attribute, m in _refs(table)}
+    keys = {
+        attribute: dict(model.objects.values_list("pk", "key"))
+        for attribute, model in table.refs.items()
+    }
     parts = _held_parts(table)
     found = {}
     for row in table.model.objects.all():
@@ -157,10 +160,6 @@ def _found(table):
             values["parts"] = parts.get(row.pk, ())
         found[key] = row, _comparable(values)
     return found
-
-
-def _refs(table):
-    return table.refs.items()
 
 
 def _own(row, name):
