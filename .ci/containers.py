@@ -87,7 +87,7 @@ def _compose():
 def _settings(services):
     for name in sorted(PORTAL_SERVICES & services.keys()):
         given = services[name].get("environment", {})
-        if missing := REQUIRED.keys() - given.keys():
+        if missing := {name for name, _ in REQUIRED} - given.keys():
             yield f"compose.yaml: {name} is not given {', '.join(sorted(missing))}"
 
 

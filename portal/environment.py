@@ -7,24 +7,23 @@ docs/operations.md lists them all.
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-REQUIRED = dict(
-    [
-        ("SECRET_KEY", "a long random string that signs sessions and tokens"),
-        ("DATABASE_URL", "postgres://user:password@host:5432/name"),
-        ("REDIS_URL", "redis://:password@host:6379/0"),
-        ("ALLOWED_HOSTS", "the host names the portal answers to, separated by commas"),
-    ]
+REQUIRED = (
+    ("SECRET_KEY", "a long random string that signs sessions and tokens"),
+    ("DATABASE_URL", "postgres://user:password@host:5432/name"),
+    ("REDIS_URL", "redis://:password@host:6379/0"),
+    ("ALLOWED_HOSTS", "the host names the portal answers to, separated by commas"),
 )
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "testserver"})
 
 
-def require(env: environ.Env, names: dict[str, str] = REQUIRED) -> None:
-    """Raise ImproperlyConfigured naming every setting in `names` that is missing or empty."""
-    missing = [name for name in names if not env.str(name, default="").strip()]
+def require(env: environ.Env) -> None:
+    """Raise ImproperlyConfigured naming every required setting that is missing or empty."""
+    missing = [(name, what) for name, what in REQUIRED if not env.str(name, default="").strip()]
     if missing:
-        lines = "".join(f"\n  {name}  {names[name]}" for name in missing)
+        names = ", ".join(name for name, _ in missing)
+        lines = "".join(f"\n  {name}  {what}" for name, what in missing)
         raise ImproperlyConfigured(
-            f"Missing settings: {', '.join(missing)}.{lines}\n"
+            f"Missing settings: {names}.{lines}\n"
             "Set them in the environment (docs/operations.md), or start the portal with ./dev up, "
             "which makes its own."
         )

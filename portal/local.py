@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR = BASE_DIR / "var"
+VAR = Path(os.environ.get("PORTAL_VAR", BASE_DIR / "var"))
 
 
 class Refused(Exception):

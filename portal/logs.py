@@ -97,6 +97,9 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
         "loggers": {
             # Lock-outs are kept in the database; its log lines would name the person signing in.
             "axes": {"level": "ERROR"},
+            # django_structlog says that a task began and how it ended.
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
             # django_structlog says the same once for each request, without the query string.
             "django.server": {"level": "ERROR"},
         },

@@ -1,5 +1,6 @@
 """The one settings file. What differs between installations is read from the environment."""
 
+import logging
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from portal import environment, logs
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 environment.require(env)
+# Where ./dev keeps data, and every installation its collected static files.
+VAR = Path(env.str("PORTAL_VAR", default=str(BASE_DIR / "var")))
 
 # -- The machine around it -----------------------------------------------------------------------
 
@@ -127,7 +130,7 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "var" / "static"
+STATIC_ROOT = VAR / "static"
 STATICFILES_DIRS = [BASE_DIR / "portal" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
@@ -263,9 +266,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = TIME_ZONE
-CELERY_BEAT_SCHEDULE_FILENAME = env.str(
-    "BEAT_SCHEDULE_FILE", default=str(BASE_DIR / "var" / "beat-schedule")
-)
+CELERY_BEAT_SCHEDULE_FILENAME = env.str("BEAT_SCHEDULE_FILE", default=str(VAR / "beat-schedule"))
 
 # -- Logs ----------------------------------------------------------------------------------------
 
@@ -274,6 +275,7 @@ LOGGING = logs.logging_config(
     level=env.str("LOG_LEVEL", default="INFO"), as_json=env.bool("LOG_JSON", default=True)
 )
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_CELERY_TASK_START_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 
 # -- Mail, for forgotten passwords ---------------------------------------------------------------

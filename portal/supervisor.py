@@ -48,10 +48,9 @@ class Supervisor:
         self.wards = []
         self.own = []  # the settings that name servers we started
         self.stop_asked = False
-        for number in _STOP_SIGNALS:
-            signal.signal(number, self._ask_to_stop)
 
-    def _ask_to_stop(self, number, frame):
+    def ask_to_stop(self, number=None, frame=None):
+        """Note that somebody wants us to stop; the next pause raises Stopped. A signal handler."""
         self.stop_asked = True
 
     def pause(self, seconds):
@@ -99,7 +98,7 @@ class Supervisor:
         self.pause(0)
         process = subprocess.Popen(
             argv,
-            env=env,
+            env={"LOG_LEVEL": "WARNING", **env},
             cwd=cwd,
             start_new_session=True,
             stdout=subprocess.PIPE if quiet else None,
@@ -134,7 +133,7 @@ class Supervisor:
             ward.start_at = now + delay
             say(
                 f"{ward.child.name} {how}; starting it again in {delay} s "
-                f"(its log: {ward.child.log.relative_to(BASE_DIR)})"
+                f"(its log: {ward.child.log})"
             )
         elif now >= ward.start_at:
             ward.start_at = None
@@ -171,10 +170,13 @@ def base_environment(home):
 def supervised(home):
     """Give a supervisor; whatever happens, its children are stopped in order afterwards."""
     supervisor = Supervisor(home)
+    before = {number: signal.signal(number, supervisor.ask_to_stop) for number in _STOP_SIGNALS}
     try:
         yield supervisor
     finally:
         supervisor.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def up(port):

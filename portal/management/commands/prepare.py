@@ -1,6 +1,7 @@
 """`manage.py prepare`: everything between a new release and serving it. Safe to run again."""
 
 import hashlib
+import os
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
@@ -8,12 +9,13 @@ from django.core.management import BaseCommand, call_command
 from django.db import connection
 
 from portal.progress import step
+from reviews import publish
 
-DEMO_PATIENTS = 2000
+DEMO_PATIENTS = int(os.environ.get("DEMO_PATIENTS", "2000"))
 
 
 class Command(BaseCommand):
-    help = "Migrates, collects static files and loads the formulary; --demo seeds an empty portal."
+    help = "Migrates, collects static files, loads the formulary; --demo seeds an empty portal."
 
     def add_arguments(self, parser):
         parser.add_argument(
@@ -26,8 +28,9 @@ class Command(BaseCommand):
         with step("Bring the database up to date"):
             call_command("migrate", interactive=False, verbosity=0)
         collect_static()
-        with step("Load the formulary"):
+        with step("Load the formulary and its rule book"):
             call_command("load_formulary", verbosity=0)
+            publish.bootstrap()
         if demo and not _has_practices():
             with step(f"Seed three demo practices with {DEMO_PATIENTS} patients"):
                 call_command("seed", patients=DEMO_PATIENTS)
