@@ -63,18 +63,22 @@ def _cross_taper(view, found, max_days) -> bool:
     """The earlier medicine came down within the shared days and runs out first."""
     if found.end - found.start + 1 > max_days or not found.sure:
         return False
-    first_a = min(span.start for span in found.a)
-    first_b = min(span.start for span in found.b)
-    if first_a == first_b:
+    spans = [
+        span
+        for episode in view.current
+        if episode.start <= found.start <= episode.end
+        for span in episode.spans
+    ]
+    keys = found.a[0].use.drug.key, found.b[0].use.drug.key
+    mine = [[span for span in spans if span.use.drug.key == key] for key in keys]
+    earlier, later = sorted(mine, key=lambda own: min(span.start for span in own))
+    if min(span.start for span in earlier) == min(span.start for span in later):
         return False
-    earlier, later = (found.a, found.b) if first_a < first_b else (found.b, found.a)
     if max(span.end for span in earlier) >= max(span.end for span in later):
         return False
-    key = earlier[0].use.drug.key
     doses = [
-        (use.start, mg_per_day(use.line, use.part, use.recognition.form))
-        for use in view.uses
-        if use.drug.key == key and use.start is not None
+        (span.start, mg_per_day(span.use.line, span.use.part, span.use.recognition.form))
+        for span in earlier
     ]
     before = [mg for start, mg in doses if start < found.start and mg is not None]
     during = [mg for start, mg in doses if start >= found.start and mg is not None]
@@ -83,12 +87,13 @@ def _cross_taper(view, found, max_days) -> bool:
 
 def benzodiazepine_and_z_drug(view: View, limit: dict):
     """DUP-02. A benzodiazepine and a Z-drug are in hand together on 7 days or more."""
-    benzodiazepines = [use for use in view.uses if use.mask & BENZODIAZEPINE]
-    z_drugs = [use for use in view.uses if use.mask & Z_DRUG]
-    if not benzodiazepines or not z_drugs:
+    held = 0
+    for use in view.uses:
+        held |= use.mask
+    if not (held & BENZODIAZEPINE and held & Z_DRUG):
         return
     found = view.together(
-        view.present(benzodiazepines), view.present(z_drugs), limit["overlap_from_days"]
+        view.sedatives(BENZODIAZEPINE), view.sedatives(Z_DRUG), limit["overlap_from_days"]
     )
     if found is None:
         return

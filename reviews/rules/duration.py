@@ -71,12 +71,15 @@ def _judge(view, rule_id, limit, also=None):
         ]
         if not judged:
             continue
-        longest = max(judged, key=lambda item: (item.days, item.span.end, item.span.use.line.id))
+        longest = _longest(judged)
         reached = step(longest.days, limit)
         steps = [(*reached, longest)] if reached else []
         if also:
             steps += also(judged, limit)
         best = min(steps, key=lambda found: (found[0], -found[1])) if steps else None
+        if best is not None and episode.start in view.past_four_months:
+            view.shadowed.add(rule_id)
+            continue
         touching = view.touching(episode)
         if best is None or best[0] > _top(limit):
             _cannot_judge(view, rule_id, touching)
@@ -87,6 +90,11 @@ def _judge(view, rule_id, limit, also=None):
         rule_id,
         [use for use in _current_unclear(view) if duration_rule(use.line.indication) == rule_id],
     )
+
+
+def _longest(judged):
+    """The line that runs longest; on a tie the one entered last."""
+    return max(judged, key=lambda item: (item.days, item.span.end, item.span.use.line.id))
 
 
 def _current_unclear(view):
@@ -179,10 +187,9 @@ def four_months(view: View, limit: dict):
     120 days. Urgent when a medicine that another rule grades urgent beside it was started in the
     last 28 days. Shown in place of DUR-01, DUR-02 and DUR-03."""
     over = limit["s2_over_days"]
-    fired = set()
     for episode in view.current:
         judged = [item for item in view.judged if item.episode is episode]
-        longest = max(judged, key=lambda item: (item.days, item.span.end, item.span.use.line.id))
+        longest = _longest(judged)
         touching = view.touching(episode)
         if longest.days <= over:
             _cannot_judge(view, "DUR-04", touching)
@@ -194,11 +201,10 @@ def four_months(view: View, limit: dict):
             for start in view.recent_s1_starts
         )
         at_least = "at least " if touching else ""
-        began = words.iso(episode.start)
         stands = view.add(
             "DUR-04",
             Severity.S1 if urgent else Severity.S2,
-            key=f"DUR-04:{began}",
+            key=f"DUR-04:{words.iso(episode.start)}",
             line_ids=tuple(sorted({s.use.line.id for s in episode.spans})),
             title=f"{words.sentence_case(words.listed(drugs))} past day {over}",
             sentence=(
@@ -213,8 +219,5 @@ def four_months(view: View, limit: dict):
             unknown=_unknown(span, touching),
         )
         if stands:
-            fired |= {f"{rule_id}:{began}" for rule_id in ("DUR-01", "DUR-02", "DUR-03")}
+            view.past_four_months.add(episode.start)
     _cannot_judge(view, "DUR-04", _current_unclear(view))
-    if fired:
-        view.shadowed |= {finding.rule_id for finding in view.findings if finding.key in fired}
-        view.findings = [finding for finding in view.findings if finding.key not in fired]

@@ -80,9 +80,9 @@ def unmapped(view: View, limit: dict):
     """DQ-03. A medicine on the record could not be matched to the drug table by code or by name, or
     is a combination of which a part is not known. It is treated as an unknown sedative.
 
-    Review queue beside a benzodiazepine or Z-drug; banner and digest when the person has none.
+    Review queue beside a benzodiazepine or Z-drug in use; banner and digest without one.
     """
-    severity = 2 if view.current or view.unclear or view.rescue or view.undated else 3
+    severity = 2 if view.active else 3
     by_text: dict[str, list] = {}
     for line, seen, end in view.unmapped:
         if end is None or view.is_current(end):

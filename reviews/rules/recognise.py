@@ -123,18 +123,15 @@ class Index:
             parts, complete = _fill(product.parts, by_name, incomplete)
             form, route = product.form or form, product.route or route
             matched_by = "code"
-            if substitution is None:
-                substitution = product.substitution or name_substitution
         elif by_name:
             parts, matched, complete = by_name, name_matched, name_complete
             matched_by = "name"
-            substitution = name_substitution
         else:
             return Recognition(form=form, route=route)
         keys = {part.drug for part in parts}
-        if substitution is None or not substitution:
-            # Buprenorphine with naloxone is made for substitution alone; an N02 code outranks it.
-            substitution = substitution is None and {"buprenorphine", "naloxone"} <= keys
+        if substitution is None:
+            # Buprenorphine with naloxone is made for substitution alone.
+            substitution = name_substitution or {"buprenorphine", "naloxone"} <= keys
         classes = set().union(*(self.drugs[key].classes for key in keys))
         if substitution and "opioid" in classes:
             classes = classes - {"opioid"} | {SUBSTITUTION}

@@ -1,7 +1,7 @@
 """The rules that exist, in the order in which they are asked.
 
 The order matters once: DUR-04 asks what the co-prescription rules found, and takes the place of the
-other duration rules, so it is last.
+other duration rules, so it stands between them.
 """
 
 from collections.abc import Callable
@@ -118,6 +118,16 @@ RULES: tuple[Rule, ...] = (
         duplicates.benzodiazepine_and_z_drug,
     ),
     Rule(
+        "DUR-04",
+        "Duration",
+        "Past day 120",
+        LENGTH,
+        "S2; S1 when a medicine graded urgent beside it was started in the last 28 days",
+        "Queue",
+        ("us-labels-4-months", "start-28"),
+        duration.four_months,
+    ),
+    Rule(
         "DUR-01",
         "Duration",
         "Anxiety and other indications past the guidance",
@@ -202,20 +212,10 @@ RULES: tuple[Rule, ...] = (
         "Data quality",
         "Medicine not recognised",
         UNJUDGED,
-        "S2; S3 without a benzodiazepine or Z-drug on record",
+        "S2; S3 without a benzodiazepine or Z-drug in use",
         "Queue",
         ("portal",),
         quality.unmapped,
-    ),
-    Rule(
-        "DUR-04",
-        "Duration",
-        "Past day 120",
-        LENGTH,
-        "S2; S1 when a medicine graded urgent beside it was started in the last 28 days",
-        "Queue",
-        ("us-labels-4-months", "start-28"),
-        duration.four_months,
     ),
 )
 BY_ID = {rule.id: rule for rule in RULES}

@@ -38,7 +38,8 @@ def screen(dossier: Dossier, book: RuleBook) -> Screening:
     limit = book.rules[EXPOSURE][dossier.profile]
     unmapped = [(line, seen, _end(line, limit)) for line, seen in unmapped]
     view = View(dossier, book, sedatives, others, unmapped)
-    asked = RULES if view.uses or view.rescue else (BY_ID["DQ-03"],)
+    # Nothing but length left unknown can matter once every supply is over and gone.
+    asked = RULES if view.active or view.unclear else (BY_ID["DQ-03"],)
     for rule in asked:
         limits = book.rules.get(rule.id)
         if limits is not None and dossier.profile in limits:
@@ -114,47 +115,59 @@ def _valid_until(view: View) -> date | None:
     Every day the rules compare with is a fixed distance from a date on the record, so the nearest
     of those days is safe, if sometimes early.
     """
-    today = view.today
     limit = view.limit
-    restart, gap = limit["restart_gap_days"], limit["gap_days"]
-    started = limit["start_window_days"] + 1
     dossier = view.dossier
-    days = []
-    starts, ends = set(), set()
+    restart, gap = limit["restart_gap_days"], limit["gap_days"]
+    windows = {
+        limit["start_window_days"],
+        view.limit_of("DUR-04", "co_drug_started_within_days") or 0,
+        view.limit_of("ELD-01", "unexposed_before_days") or 0,
+    }
+    after_start = (0, *sorted(window + 1 for window in windows))
+    after_end = (1, *sorted((restart + 1, gap + 2)))
+    starts, ends, single = set(), set(), set()
     for presence in view.presences():
-        for span in presence.spans:
-            starts.add(span.start)
-            ends.add(span.end)
-    for span in view.spans:
-        starts.add(span.start)
-        ends.add(span.end)
+        for start, end, use in presence.spans:
+            starts.add(start)
+            starts.add(use.start)
+            ends.add(end)
+    for start, end, _ in view.spans:
+        starts.add(start)
+        ends.add(end)
     for use in (*view.uses, *view.rescue):
         if use.start is not None:
             starts.add(use.start)
             ends.add(use.least_end)
             ends.add(use.reach)
-            if use.end is None:
-                days.append(use.start + (view.limit_of("ELD-01", "unexposed_before_days") or 0) + 1)
-    for start in starts:
-        days += (start, start + started)
-    for end in ends:
-        if end != OPEN:
-            days += (end + 1, end + restart + 1, end + gap + 2)
-    for _, _, end in view.unmapped:
-        if end is not None:
-            days.append(end + gap + 2)
+    ends.discard(OPEN)
+    ends.update(end for _, _, end in view.unmapped if end is not None)
     for exemption in dossier.exemptions:
-        days += (exemption.starts_on.toordinal(), exemption.expires_on.toordinal() + 1)
-    if view.uses or view.rescue:
-        for condition in dossier.conditions:
-            for on in (condition.onset_on, condition.ended_on):
-                if on is not None:
-                    days.append(on.toordinal())
-        days += [reading.on.toordinal() for reading in dossier.readings if reading.on is not None]
-        elder = view.limit_of("ELD-02", "age_from_years")
-        if dossier.birth_date is not None and elder is not None:
-            days.append(view.birthday(elder))
+        single.add(exemption.starts_on.toordinal())
+        single.add(exemption.expires_on.toordinal() + 1)
+    for condition in dossier.conditions:
+        single.update(
+            on.toordinal() for on in (condition.onset_on, condition.ended_on) if on is not None
+        )
+    single.update(reading.on.toordinal() for reading in dossier.readings if reading.on is not None)
+    elder = view.limit_of("ELD-02", "age_from_years")
+    if dossier.birth_date is not None and elder is not None and (view.unclear or view.rescue):
+        single.add(view.birthday(elder))
     if dossier.deceased_on is not None:
-        days.append(dossier.deceased_on.toordinal())
-    later = [day for day in days if day > today]
-    return date.fromordinal(min(later)) if later else None
+        single.add(dossier.deceased_on.toordinal())
+    later = OPEN
+    for days, distances in ((starts, after_start), (ends, after_end), (single, (0,))):
+        later = _nearest(days, distances, view.today, later)
+    return None if later == OPEN else date.fromordinal(later)
+
+
+def _nearest(days, distances, today, later):
+    """The earliest day after today at one of the distances (ascending) from a day, or `later`."""
+    furthest = distances[-1]
+    for day in days:
+        if day + furthest > today:
+            for distance in distances:
+                on = day + distance
+                if on > today:
+                    later = min(later, on)
+                    break
+    return later

@@ -117,6 +117,7 @@ class View:
         self.gaps: list[NotEvaluable] = []
         self.shadowed: set[str] = set()
         self.recent_s1_starts: list[int] = []
+        self.past_four_months: set[int] = set()
         self._presence: dict[str, Presence] = {}
         self._loose: list[Presence] = []
         self.limit = limit = book.rules[EXPOSURE][dossier.profile]
@@ -165,6 +166,16 @@ class View:
                 Judged(episode, span, episode.exposed_days(episode.start, span.end))
                 for span in spans
             ]
+
+    @property
+    def active(self) -> bool:
+        """Is a benzodiazepine or Z-drug in use, or may it be, or was it until days ago?"""
+        return bool(
+            self.current
+            or self.undated
+            or any(self.is_current(use.reach) for use in self.unclear)
+            or any(use.start is None or self.is_current(self.last_day(use)) for use in self.rescue)
+        )
 
     def _exemptions(self) -> tuple[str, ...]:
         """Kinds of exemption in force today over every current benzodiazepine or Z-drug line."""
@@ -232,12 +243,14 @@ class View:
         found = self._presence.get(name)
         if found is None:
             if name == "bzra":
-                uses = self.uses
-            elif name == "bzra+rescue":
-                uses = self.uses + self.rescue
+                found = self._present(self.uses, self.spans)
+            elif name != "bzra+rescue":
+                found = self._present(self.uses_of(name))
+            elif self.rescue:
+                found = self._present(self.uses + self.rescue)
             else:
-                uses = self.uses_of(name)
-            found = self._presence[name] = self._present(uses)
+                found = self.presence("bzra")
+            self._presence[name] = found
         return found
 
     def uses_of(self, name: str) -> list[Use]:
@@ -259,19 +272,32 @@ class View:
         self._loose.append(found)
         return found
 
-    def _present(self, uses):
-        known = [use for use in uses if use.end is not None]
-        spans = carry_forward(known, self.limit["carry_forward_max_days"]) if known else []
-        tail = self.limit["fentanyl_patch_tail_days"]
-        spans = [
-            span._replace(end=span.end + tail)
-            if span.use.drug.key == "fentanyl" and span.use.recognition.form == "patch"
-            else span
-            for span in spans
-        ]
-        certain = possible = union([(span.start, span.end) for span in spans])
+    def sedatives(self, mask: int) -> Presence:
+        """Days with the benzodiazepines, or the Z-drugs, in hand."""
+        if all(use.mask & mask for use in self.uses):
+            return self.presence("bzra")
+        found = self._present(
+            [use for use in self.uses if use.mask & mask],
+            [span for span in self.spans if span.use.mask & mask],
+        )
+        self._loose.append(found)
+        return found
+
+    def _present(self, uses, spans=None):
+        """`spans` are those of the known supplies, where they have been worked out already."""
+        if spans is None:
+            known = [use for use in uses if use.end is not None]
+            spans = carry_forward(known, self.limit["carry_forward_max_days"]) if known else []
+            tail = self.limit["fentanyl_patch_tail_days"]
+            spans = [
+                span._replace(end=span.end + tail)
+                if span.use.drug.key == "fentanyl" and span.use.recognition.form == "patch"
+                else span
+                for span in spans
+            ]
+        certain = possible = union([span[:2] for span in spans])
         undated = []
-        if len(known) < len(uses):
+        if len(spans) < len(uses):
             vague = []
             for use in uses:
                 if use.start is None:
@@ -355,11 +381,15 @@ class View:
 
 def names(spans_or_uses) -> list[str]:
     """The drugs' names, each once, in order of first use."""
-    found: dict[str, None] = {}
-    uses = [getattr(item, "use", item) for item in spans_or_uses]
-    for use in sorted(uses, key=lambda use: (use.start or 0, use.drug.name)):
-        found[use.drug.name] = None
-    return list(found)
+    first: dict[str, int] = {}
+    for item in spans_or_uses:
+        use = item.use if type(item) is Span else item
+        name, start = use.drug.name, use.start or 0
+        if first.get(name, start) >= start:
+            first[name] = start
+    if len(first) == 1:
+        return list(first)
+    return sorted(first, key=lambda name: (first[name], name))
 
 
 def key_of(spans) -> str:
@@ -369,7 +399,7 @@ def key_of(spans) -> str:
 
 def not_recorded(uses) -> str:
     """Which supplies have no recorded length: "lorazepam of 9 October 2026"."""
+    found = sorted({(use.start or 0, use.drug.name) for use in uses})
     return words.listed(
-        f"{use.drug.name} of {words.day(use.start)}" if use.start else f"{use.drug.name} (no date)"
-        for use in uses
+        f"{name} of {words.day(start)}" if start else f"{name} (no date)" for start, name in found
     )

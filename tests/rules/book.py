@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+from reviews.rules import screen
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier, Line, Medicine
 from reviews.rules.parameters import default_rules_section
@@ -144,3 +145,20 @@ def line(text="diazepam 5 mg tablets", start=0, days=28, **more) -> Line:
 
 def person(*lines, as_of=0, birth=date(1980, 6, 15), **more) -> Dossier:
     return Dossier(patient_id=1, as_of=on(as_of), birth_date=birth, lines=tuple(lines), **more)
+
+
+def fired(*lines, **more) -> dict[str, int]:
+    """Rule id to severity, of every finding on the person with these lines."""
+    return {f.rule_id: int(f.severity) for f in screen(person(*lines, **more), BOOK).findings}
+
+
+def finding(rule_id, *lines, **more):
+    """The one finding of a rule, None if it did not fire."""
+    found = [f for f in screen(person(*lines, **more), BOOK).findings if f.rule_id == rule_id]
+    assert len(found) < 2, found
+    return found[0] if found else None
+
+
+def not_evaluable(*lines, **more) -> set[str]:
+    """Ids of the rules that could not be judged."""
+    return {gap.rule_id for gap in screen(person(*lines, **more), BOOK).not_evaluable}

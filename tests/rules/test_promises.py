@@ -1,0 +1,269 @@
+"""What holds for every rule: no clock, no imports, stable answers, wording, sources."""
+
+import ast
+import re
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reviews.rules import RULES, screen
+from reviews.rules.catalogue import catalogue, default_citations_section
+from reviews.rules.dossier import Condition, Exemption, Reading
+from reviews.rules.exemptions import KINDS
+from reviews.rules.finding import INTERRUPT, Severity
+from reviews.rules.indications import INDICATIONS
+from reviews.rules.parameters import EXPOSURE, PARAMETERS, PROFILES
+from reviews.rules.sources import SOURCES
+
+from .book import BOOK, line, medicine, on, person
+
+PACKAGE = Path(sys.modules["reviews.rules"].__file__).parent
+MODULES = sorted(PACKAGE.glob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_the_core_imports_the_standard_library_and_itself_alone(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            named = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            named = [node.module]
+        else:
+            continue
+        for name in named:
+            own = name.startswith("reviews.rules")
+            assert own or name.split(".")[0] in sys.stdlib_module_names, name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_no_rule_reads_the_clock(path):
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            assert node.func.attr not in {"today", "now", "utcnow", "fromtimestamp"}, node.lineno
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            module = getattr(node, "module", None) or node.names[0].name
+            assert module not in {"time", "random", "os", "io", "sys", "socket", "pathlib"}
+
+
+# --- random people ---------------------------------------------------------------------------
+
+TEXTS = [
+    "diazepam 5 mg tablets",
+    "diazepam 5 mg tablets",
+    "lorazepam 1 mg tablets",
+    "zopiclone 7.5 mg tablets",
+    "alprazolam 0.5 mg tablets",
+    "diazepam 10 mg rectal solution",
+    "midazolam",
+    "morphine 10 mg tablets",
+    "dextromethorphan",
+    "fentanyl 25 micrograms/hour patches",
+    "gabapentin 300 mg capsules",
+    "carisoprodol",
+    "suvorexant 10 mg",
+    "melatonin 2 mg",
+    "ketoconazole 200 mg",
+    "clarithromycin 500 mg",
+    "zork 10 mg",
+]
+MEDICINES = [medicine(text) for text in TEXTS] + [
+    medicine("methadone 1 mg/ml", ("atc", "N07BC02")),
+    medicine("as coded", ("atc", "N06CA01")),
+]
+DAYS = st.integers(-60, 260)
+
+
+@st.composite
+def lines(draw):
+    start = draw(st.none() | DAYS)
+    end = draw(st.none() | st.integers(0, 90))
+    return line(
+        "",
+        medicine=draw(st.sampled_from(MEDICINES)),
+        start=start,
+        days=draw(st.sampled_from([None, 0, 7, 14, 28, 30, 60, 120, 121])),
+        quantity=draw(st.sampled_from([None, 14, 28, 56])),
+        dose=draw(st.sampled_from([None, 1, 2])),
+        as_needed=draw(st.booleans()),
+        max_per_day=draw(st.sampled_from([None, 4])),
+        expected_per_day=draw(st.sampled_from([None, 1])),
+        end_on=None if end is None or start is None else on(start + end),
+        status=draw(st.sampled_from(["active", "active", "completed", "stopped", "draft"])),
+        indication=draw(st.sampled_from(["anxiety", "insomnia", "seizure_rescue", "unknown"])),
+        setting=draw(st.sampled_from(["community", "procedural"])),
+        source=draw(st.sampled_from(["written", "written", "dispensed"])),
+    )
+
+
+@st.composite
+def people(draw):
+    begins = draw(DAYS)
+    return person(
+        *draw(st.lists(lines(), max_size=6)),
+        as_of=draw(st.integers(-30, 300)),
+        birth=draw(st.sampled_from([None, date(1950, 1, 1), date(1961, 4, 4), date(1961, 8, 30)])),
+        profile=draw(st.sampled_from(PROFILES)),
+        deceased_on=draw(st.sampled_from([None, None, None, on(150)])),
+        conditions=draw(
+            st.sampled_from(
+                [
+                    (),
+                    (
+                        Condition(
+                            id=1, codings=(("icd10", "J44"),), onset_on=on(20), ended_on=on(90)
+                        ),
+                    ),
+                ]
+            )
+        ),
+        readings=draw(st.sampled_from([(), (Reading(id=1, kind="egfr", value=40, on=on(60)),)])),
+        exemptions=draw(
+            st.sampled_from(
+                [
+                    (),
+                    *(
+                        (
+                            Exemption(
+                                id=1,
+                                kind=kind,
+                                starts_on=on(begins),
+                                expires_on=on(begins + 50),
+                            ),
+                        )
+                        for kind in KINDS
+                    ),
+                ]
+            )
+        ),
+    )
+
+
+def answer(screening):
+    return screening.findings, screening.not_evaluable, screening.shadowed
+
+
+@settings(max_examples=400, deadline=None)
+@given(people(), st.integers(1, 400))
+def test_the_answer_holds_until_it_says(dossier, days):
+    first = screen(dossier, BOOK)
+    until = first.valid_until
+    assert until is None or until > dossier.as_of
+    day = dossier.as_of + timedelta(days=days)
+    if until is not None and day >= until:
+        day = until - timedelta(days=1)
+    later = type(dossier)(**{**fields(dossier), "as_of": day})
+    assert answer(screen(later, BOOK)) == answer(first)
+
+
+def fields(dossier):
+    return {name: getattr(dossier, name) for name in type(dossier).__slots__}
+
+
+@settings(max_examples=200, deadline=None)
+@given(people(), st.randoms())
+def test_the_order_of_the_record_changes_nothing(dossier, random):
+    shuffled = list(dossier.lines)
+    random.shuffle(shuffled)
+    other = type(dossier)(**{**fields(dossier), "lines": tuple(shuffled)})
+    assert screen(other, BOOK) == screen(dossier, BOOK)
+
+
+INSTRUCTION = re.compile(
+    r"\b(stop|stops|stopping|stopped|withdraw|withdrawn|withdrawing|discontinue|discontinued|cease)\b",
+    re.IGNORECASE,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(people())
+def test_each_finding_is_advice_with_numbers_and_a_key_of_its_own(dossier):
+    screening = screen(dossier, BOOK)
+    keys = [finding.key for finding in screening.findings]
+    assert len(set(keys)) == len(keys)
+    ids = {each.id for each in dossier.lines}
+    for finding in screening.findings:
+        for text in (finding.title, finding.sentence, finding.clears, finding.unknown):
+            assert not INSTRUCTION.search(text), text
+            assert "None" not in text
+            assert "  " not in text
+        assert finding.sentence.endswith(".")
+        assert finding.clears.endswith(".")
+        assert finding.facts
+        assert finding.line_ids
+        assert set(finding.line_ids) <= ids
+        assert list(finding.line_ids) == sorted(set(finding.line_ids))
+        assert (finding.mode == "note") is (finding.severity == Severity.S4)
+        assert finding.mode != INTERRUPT or finding.severity == Severity.S1
+    severities = [finding.severity for finding in screening.findings]
+    assert severities == sorted(severities)
+
+
+# --- the catalogue ---------------------------------------------------------------------------
+
+FIRST_RULES = (
+    "DUR-01 DUR-02 DUR-03 DUR-04 ELD-01 ELD-02 ELD-04 ELD-06 OPI-01 OPI-02 GAB-01 CNS-01 CNS-02 "
+    "CYP-01 DUP-01 DUP-02 DQ-01 DQ-03"
+)
+
+
+def test_the_catalogue_lists_every_rule_once():
+    ids = [row["id"] for row in catalogue()]
+    assert ids == sorted({rule.id for rule in RULES})
+    assert set(FIRST_RULES.split()) <= set(ids)
+
+
+@pytest.mark.parametrize("row", catalogue(), ids=lambda row: row["id"])
+def test_each_rule_names_its_authority_and_its_dates(row):
+    assert row["trigger"]
+    assert not row["trigger"].startswith(row["id"])
+    assert row["sources"]
+    for source in row["sources"]:
+        reviewed = date.fromisoformat(source["reviewed"])
+        following = date.fromisoformat(source["next_review"])
+        assert reviewed == date(2026, 11, 22)
+        assert reviewed < following <= date(2027, 11, 22)
+        assert source["title"]
+        assert source["issuer"]
+        assert source["locator"]
+        assert source["verified"] or "unverified" in source["note"] or "secondary" in source["note"]
+    assert set(row["parameters"]) == set(PROFILES)
+
+
+def test_parameters_name_their_units():
+    for rule, profiles in PARAMETERS.items():
+        for limits in profiles.values():
+            for name in limits:
+                assert re.search(r"_(days|years|percent|mg|ml_min|count|points|hours)$", name), (
+                    rule,
+                    name,
+                )
+
+
+def test_every_source_is_used_and_every_rule_has_parameters():
+    assert {key for rule in RULES for key in rule.sources} == set(SOURCES)
+    assert {rule.id for rule in RULES} | {EXPOSURE} == set(PARAMETERS)
+    assert set(default_citations_section()) == {rule.id for rule in RULES}
+
+
+def test_no_trigger_tells_anybody_to_end_a_medicine():
+    for row in catalogue():
+        assert not INSTRUCTION.search(row["title"])
+        assert not re.search(r"\b(stop|withdraw|discontinue)\b", row["trigger"])
+
+
+def test_a_rule_that_a_book_does_not_hold_is_not_run():
+    data = BOOK.to_json()
+    del data["rules"]["DUR-01"]
+    book = type(BOOK).from_json(data)
+    given_lines = person(line(days=29), as_of=0)
+    assert "DUR-01" in {f.rule_id for f in screen(given_lines, BOOK).findings}
+    assert "DUR-01" not in {f.rule_id for f in screen(given_lines, book).findings}
+
+
+def test_unknown_is_an_indication():
+    assert {"unknown", "insomnia", "anxiety", "seizure_rescue"} <= INDICATIONS.keys()
