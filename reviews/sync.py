@@ -27,6 +27,7 @@ from reviews.people import Moved, People
 from reviews.prescribe import AMOUNTS, PLAIN, codings
 
 ATTEMPTS = 3
+COUNTED = ("created", "amended", "unchanged")
 # First key of the advisory lock that keeps two batches of one source and practice apart.
 LOCK_SPACE = 7_301
 
@@ -153,7 +154,7 @@ def _source_id(content):
 
 def _merge(kind, accepted, source_system, by, refused):
     result = SyncResult(errors=list(refused))
-    counts = {practice_id: Counter() for practice_id in {row.practice_id for row in accepted}}
+    counts = {row.practice_id: Counter(dict.fromkeys(COUNTED, 0)) for row in accepted}
     _lock(counts, source_system)
     people = People((row.practice_id, kind.patient(row.record)) for row in accepted)
     rows = []

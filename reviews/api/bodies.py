@@ -5,7 +5,6 @@ from http import HTTPStatus
 
 import msgspec
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
-from rest_framework.parsers import BaseParser
 
 MOST_RECORDS = 10_000
 MOST_BYTES = 32 * 1024 * 1024
@@ -23,46 +22,45 @@ class LengthRequired(APIException):
     default_code = "length_required"
 
 
-class _Records(BaseParser):
-    """Gives `request.data` as a list of one record's JSON each, as bytes."""
-
-    def parse(self, stream, media_type=None, parser_context=None):
-        records = self.split(_unpacked(stream, parser_context["request"]))
-        if len(records) > MOST_RECORDS:
-            raise TooLarge(
-                f"{len(records):,} records were sent; at most {MOST_RECORDS:,} are taken at once."
-            )
-        return records
+_array = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-class JsonArray(_Records):
-    media_type = "application/json"
-    _decoder = msgspec.json.Decoder(list[msgspec.Raw])
+def read(request):
+    """The body as a list of one record's JSON each, as bytes."""
+    split = SPLIT.get(request.content_type.partition(";")[0].strip().lower())
+    if split is None:
+        raise UnsupportedMediaType(request.content_type)
+    records = split(_unpacked(request))
+    if len(records) > MOST_RECORDS:
+        raise TooLarge(
+            f"{len(records):,} records were sent; at most {MOST_RECORDS:,} are taken at once."
+        )
+    return records
 
-    def split(self, body):
-        try:
-            return [bytes(raw) for raw in self._decoder.decode(body)]
-        except msgspec.ValidationError as error:
-            raise ParseError("The body must be a JSON array of records.") from error
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ParseError(f"The body is not valid JSON: {error}") from error
+
+def _split_array(body):
+    try:
+        return [bytes(raw) for raw in _array.decode(body)]
+    except msgspec.ValidationError as error:
+        raise ParseError("The body must be a JSON array of records.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ParseError(f"The body is not valid JSON: {error}") from error
 
 
-class NdJson(_Records):
+def _split_lines(body):
     """One JSON record a line; empty lines are skipped and not counted."""
-
-    media_type = "application/x-ndjson"
-
-    def split(self, body):
-        return [line for line in body.split(b"\n") if line.strip()]
+    return [line for line in body.split(b"\n") if line.strip()]
 
 
-def _unpacked(stream, request):
-    if stream.META.get("HTTP_TRANSFER_ENCODING"):
+SPLIT = {"application/json": _split_array, "application/x-ndjson": _split_lines}
+
+
+def _unpacked(request):
+    if request.META.get("HTTP_TRANSFER_ENCODING"):
         raise LengthRequired
-    if int(stream.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
         raise _too_many_bytes()
-    body = stream.read(MOST_BYTES + 1)
+    body = request.read(MOST_BYTES + 1)
     if len(body) > MOST_BYTES:
         raise _too_many_bytes()
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()

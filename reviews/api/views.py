@@ -7,9 +7,8 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.views import APIView
 
 from reviews import access, records, sync
-from reviews.api import resources, shapes
+from reviews.api import bodies, resources, shapes
 from reviews.api.authentication import Bearer, Known, Session
-from reviews.api.bodies import JsonArray, NdJson
 from reviews.api.limits import Reads, Syncs
 from reviews.api.pages import page
 from reviews.api.schema import Operation
@@ -20,8 +19,7 @@ class AlwaysJson(BaseContentNegotiation):
     """There is one format, so what a client says it would rather have is not asked."""
 
     def select_parser(self, request, parsers):
-        given = request.content_type.partition(";")[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type == given), None)
+        return parsers[0]
 
     def select_renderer(self, request, renderers, format_suffix=None):
         return renderers[0], renderers[0].media_type
@@ -97,14 +95,15 @@ class SyncView(ApiView):
 
     authentication_classes = [Bearer]
     throttle_classes = [Syncs]
-    parser_classes = [JsonArray, NdJson]
     verb = None
 
     def post(self, request):
         if request.query_params:
             records.convert(request.query_params.dict(), Nothing)
         result = type(self).verb(
-            rows=enumerate(request.data), source_system=request.auth.source_system, by=request.user
+            rows=enumerate(bodies.read(request)),
+            source_system=request.auth.source_system,
+            by=request.user,
         )
         answer = shapes.Synced(
             created=result.created,

@@ -1,0 +1,238 @@
+"""Sync over HTTP: bodies, limits, keys and problems. What a batch does is in tests/verbs."""
+
+import gzip
+import json
+
+import pytest
+
+from reviews import clients
+from reviews.api import bodies, limits
+from reviews.models import Patient, Prescription
+from tests import make
+from tests.api import sent
+from tests.api.conftest import make_system
+
+
+def ndjson(*rows):
+    return b"\n".join(json.dumps(row).encode() for row in rows)
+
+
+def is_problem(answer, status):
+    """Whether the answer is an RFC 9457 problem with this status; returns its body."""
+    assert answer.status_code == status, answer.content
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    body = answer.json()
+    assert body["status"] == status
+    assert {"type", "title", "detail", "instance"} <= body.keys()
+    assert body["instance"] == answer.wsgi_request.path
+    return body
+
+
+def test_a_batch_is_answered_with_its_numbers(system):
+    answer = system.sync([sent.prescription("a"), sent.prescription("b"), {"source_id": "c"}])
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json() == {
+        "created": 2,
+        "amended": 0,
+        "unchanged": 0,
+        "refused": 1,
+        "registered": 1,
+        "updated": 0,
+        "errors": [
+            {"index": 2, "source_id": "c", "field": "medicine", "reason": "is missing"},
+        ],
+    }
+
+
+def test_the_same_batch_again_is_unchanged(system):
+    rows = [sent.prescription(f"rx-{n}", str(n)) for n in range(5)]
+    assert system.sync(rows).json()["created"] == 5
+    again = system.sync(rows).json()
+    assert (again["created"], again["unchanged"]) == (0, 5)
+
+
+def test_the_source_is_the_keys(system):
+    system.sync([sent.prescription()])
+    assert Prescription.objects.get().source_system == "ehr"
+    assert Prescription.objects.get().recorded_by == system.key.user
+
+
+def test_an_empty_batch_is_no_error(system):
+    assert system.sync([]).json()["created"] == 0
+
+
+def test_lines_are_a_batch_too(system):
+    body = ndjson(sent.prescription("a"), sent.prescription("b")) + b"\n\n{oops\n"
+    answer = system.post("prescriptions/sync", body, content_type="application/x-ndjson")
+    said = answer.json()
+    assert (said["created"], said["refused"]) == (2, 1)
+    assert said["errors"] == [
+        {"index": 2, "source_id": None, "field": "record", "reason": "is not valid JSON"}
+    ]
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-ndjson"])
+def test_gzip_is_unpacked(system, content_type):
+    rows = [sent.prescription("a"), sent.prescription("b")]
+    body = ndjson(*rows) if "nd" in content_type else json.dumps(rows).encode()
+    halves = gzip.compress(body[:100]) + gzip.compress(body[100:])
+    for number, packed in enumerate((gzip.compress(body), halves)):
+        answer = system.post(
+            "prescriptions/sync", packed, content_type=content_type, **{"Content-Encoding": "gzip"}
+        )
+        assert answer.json()["created"] == (2, 0)[number]
+
+
+def test_a_charset_in_the_content_type_is_fine(system):
+    answer = system.post(
+        "prescriptions/sync", b"[]", content_type="application/json; charset=utf-8"
+    )
+    assert answer.status_code == 200
+
+
+def test_patients_and_conditions_have_a_batch_of_their_own(system):
+    assert system.sync([sent.patient()], "patients").json()["registered"] == 1
+    assert system.sync([sent.condition()], "conditions").json()["created"] == 1
+    assert Patient.objects.get().conditions.count() == 1
+
+
+# -- Limits --------------------------------------------------------------------------------------
+
+
+def test_ten_thousand_records_are_taken_and_one_more_is_not(system):
+    most = [{"source_id": str(n)} for n in range(bodies.MOST_RECORDS)]
+    assert system.sync(most).json()["refused"] == bodies.MOST_RECORDS
+    problem = is_problem(system.sync([*most, {}]), 413)
+    assert problem["detail"] == "10,001 records were sent; at most 10,000 are taken at once."
+    lines = system.post("prescriptions/sync", b"{}\n" * 10_001, content_type="application/x-ndjson")
+    is_problem(lines, 413)
+
+
+def test_a_body_over_the_limit_is_not_read(system, monkeypatch):
+    monkeypatch.setattr(bodies, "MOST_BYTES", 1000)
+    assert system.post("prescriptions/sync", b"[" + b" " * 998 + b"]").status_code == 200
+    is_problem(system.post("prescriptions/sync", b"[" + b" " * 999 + b"]"), 413)
+
+
+def test_a_gzip_bomb_is_refused_without_being_unpacked(system):
+    bomb = gzip.compress(b" " * (bodies.MOST_BYTES + 1))
+    assert len(bomb) < 100_000
+    headers = {"Content-Encoding": "gzip"}
+    is_problem(system.post("prescriptions/sync", bomb, **headers), 413)
+    many = gzip.compress(b" " * (bodies.MOST_BYTES // 4)) * 5
+    is_problem(system.post("prescriptions/sync", many, **headers), 413)
+
+
+def test_a_body_without_a_length_is_refused(system):
+    answer = system.post("prescriptions/sync", b"[]", **{"Transfer-Encoding": "chunked"})
+    is_problem(answer, 411)
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b" ", "The body is not valid JSON"),
+        (b"[{]", "The body is not valid JSON"),
+        (b"{}", "The body must be a JSON array of records."),
+        (b"null", "The body must be a JSON array of records."),
+        (b"\xff\xfe", "The body is not valid JSON"),
+        (b"[" * 200_000, "The body is not valid JSON"),
+    ],
+)
+def test_a_body_that_is_no_array_is_a_problem(system, body, detail):
+    assert is_problem(system.post("prescriptions/sync", body), 400)["detail"].startswith(detail)
+
+
+@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"[]")[:-4]])
+def test_a_body_that_is_not_gzip_as_it_says_is_a_problem(system, body):
+    is_problem(system.post("prescriptions/sync", body, **{"Content-Encoding": "gzip"}), 400)
+
+
+@pytest.mark.parametrize("content_type", ["text/csv", "application/xml", "multipart/form-data", ""])
+def test_another_content_type_is_a_problem(system, content_type):
+    is_problem(system.post("prescriptions/sync", b"[]", content_type=content_type), 415)
+
+
+def test_another_content_encoding_is_a_problem(system):
+    is_problem(system.post("prescriptions/sync", b"[]", **{"Content-Encoding": "br"}), 415)
+
+
+def test_an_unknown_question_is_a_problem(system):
+    problem = is_problem(system.post("prescriptions/sync?dry_run=1", b"[]"), 400)
+    assert problem["errors"] == [{"field": "dry_run", "reason": "is not a known field"}]
+
+
+@pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
+def test_another_method_is_a_problem_that_names_the_right_one(system, method):
+    call = getattr(system.http, method)
+    answer = call(
+        "/api/v1/prescriptions/sync", headers={"Authorization": f"Bearer {system.secret}"}
+    )
+    is_problem(answer, 405)
+    assert "POST" in answer.headers["Allow"]
+
+
+def test_too_many_batches_in_a_minute_are_told_to_wait(system, monkeypatch):
+    monkeypatch.setattr(limits.Syncs, "quota", 2)
+    first = system.sync([])
+    assert first.headers["RateLimit-Policy"] == '"sync";q=2;w=60'
+    assert first.headers["RateLimit"].startswith('"sync";r=1;t=')
+    system.sync([])
+    refused = system.sync([])
+    is_problem(refused, 429)
+    assert 1 <= int(refused.headers["Retry-After"]) <= 61
+
+
+# -- Keys ----------------------------------------------------------------------------------------
+
+
+def call(system, authorization):
+    headers = {"Authorization": authorization} if authorization is not None else {}
+    return system.http.post(
+        "/api/v1/prescriptions/sync", b"[]", content_type="application/json", headers=headers
+    )
+
+
+@pytest.mark.parametrize(
+    "authorization", [None, "", "Bearer", "Bearer x", "Bearer psp_\x00", "Basic dXNlcjpwdw==", "é"]
+)
+def test_without_a_key_nobody_comes_in(system, authorization):
+    answer = call(system, authorization)
+    is_problem(answer, 401)
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_a_revoked_key_opens_nothing(system, ada):
+    clients.revoke_key(key=system.key, by=ada)
+    is_problem(system.sync([sent.prescription()]), 401)
+    is_problem(system.get("prescriptions"), 401)
+    assert not Prescription.objects.exists()
+
+
+def test_a_signed_in_person_cannot_sync(system, clara):
+    system.http.force_login(clara)
+    is_problem(call(system, None), 401)
+
+
+def test_a_key_writes_to_its_practices_alone(harbour, lakeside, ada, system):
+    refused = system.sync([sent.prescription(practice="lakeside")]).json()["errors"]
+    assert [(error["field"], error["index"]) for error in refused] == [("practice", 0)]
+    make.person("ada", lakeside)
+    there = make_system(lakeside, by=make.person("ada", lakeside), source="ehr")
+    there.sync([sent.prescription()])
+    assert Prescription.objects.get().practice == lakeside
+
+
+def test_an_unexpected_failure_is_a_problem_and_tells_nothing(system, monkeypatch):
+    def fails(*args, **kwargs):
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("reviews.sync._merge", fails)
+    answer = system.sync([sent.prescription()])
+    assert "secret" not in is_problem(answer, 500)["detail"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/", "/api/v2/flags", "/api/"])
+def test_an_address_that_does_not_exist_is_a_problem(system, path):
+    is_problem(system.http.get(path), 404)
