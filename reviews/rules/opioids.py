@@ -22,6 +22,7 @@ def pain_relief(view: View, limit: dict):
     rest = [use for use in opioids if use.line.setting != "procedural"]
     strong = [use for use in rest if use.drug.severities.get("opioid", 1) == 1]
     sedatives = view.presence("bzra+rescue")
+    unsure = False
     for uses in (strong, rest, ward):
         if not uses:
             continue
@@ -29,7 +30,7 @@ def pain_relief(view: View, limit: dict):
         if found is None:
             continue
         if found is UNSURE:
-            cannot_compare(view, "OPI-01", uses)
+            unsure = True
             continue
         start = view.started_recently(found.start)
         row = min(span.use.drug.severities.get("opioid", 1) for span in found.b)
@@ -67,6 +68,8 @@ def pain_relief(view: View, limit: dict):
             unknown=unknown_ends(found),
         )
         return
+    if unsure:
+        cannot_compare(view, "OPI-01", opioids)
 
 
 def substitution(view: View, limit: dict):
