@@ -1,8 +1,9 @@
 """Read many dossiers in a fixed number of queries. The hot path of screening: raw cursors."""
 
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 
+import msgspec
 import psycopg
 from django.db import connection
 
@@ -46,16 +47,16 @@ def read(patient_ids, *, as_of, known_at=None):
             f"SELECT {LINE_COLUMNS} FROM reviews_prescription"
             f" WHERE patient_id = ANY(%(ids)s) AND {condition}",
             given,
-        ):
+        ).fetchall():
             lines.setdefault(row[0], []).append(row)
             met.add(row[2])
         conditions = {}
         for row in cursor.execute(
-            "SELECT patient_id, id, codings, text, onset_on, ended_on FROM reviews_condition"
+            "SELECT patient_id, id, codings::text, text, onset_on, ended_on FROM reviews_condition"
             " WHERE patient_id = ANY(%(ids)s) AND status <> 'entered-in-error'"
             f" AND {condition}",
             given,
-        ):
+        ).fetchall():
             conditions.setdefault(row[0], []).append(row)
     _meet(met)
     for person in people:
@@ -135,7 +136,8 @@ def _meet(medicine_ids):
         unknown = list(medicine_ids)
     with _binary_cursor() as cursor:
         for pk, key, text, codings in cursor.execute(
-            "SELECT id, key, text, codings FROM reviews_medicine WHERE id = ANY(%s)", [unknown]
+            "SELECT id, key, text, codings::text FROM reviews_medicine WHERE id = ANY(%s)",
+            [unknown],
         ):
             _medicines[pk] = Medicine(key=key, text=text, codings=_pairs(codings))
 
@@ -152,5 +154,7 @@ def _binary_cursor():
         yield cursor
 
 
+# The same few diagnoses come again and again.
+@lru_cache(maxsize=10_000)
 def _pairs(codings):
-    return tuple((coding["system"], coding["code"]) for coding in codings)
+    return tuple((coding["system"], coding["code"]) for coding in msgspec.json.decode(codings))
