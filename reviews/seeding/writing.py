@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from reviews import audit, outbox, prescribe, records
+from reviews.bulk import copy_rows, next_ids
 from reviews.prescribe import AMOUNTS, PLAIN
 from reviews.seeding.medicines import PRODUCTS
 
@@ -89,16 +90,13 @@ class Writer:
 
     def _write(self, chunk):
         rows = {table: [] for table in TABLES}
-        patient_ids = _ids("reviews_patient", len(chunk))
+        patient_ids = next_ids("reviews_patient", len(chunk))
         orders = sum(1 + (o.earlier is not None) for p in chunk for o in p.orders)
-        prescription_ids = iter(_ids("reviews_prescription", orders))
+        prescription_ids = iter(next_ids("reviews_prescription", orders))
         for pk, person in zip(patient_ids, chunk, strict=True):
             self._add(rows, pk, person, prescription_ids)
-        with connection.cursor() as cursor:
-            for table, columns in TABLES.items():
-                with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-                    for row in rows[table]:
-                        copy.write_row(row)
+        for table, columns in TABLES.items():
+            copy_rows(table, columns, rows[table])
         self.patients += len(chunk)
         self.prescriptions += orders
 
@@ -234,13 +232,3 @@ def _medicines():
         for product in PRODUCTS.values()
         for text, codings in product.written.values()
     }
-
-
-def _ids(table, count):
-    """Reserve ids; others may draw from the same sequence meanwhile."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
-            [table, count],
-        )
-        return [pk for (pk,) in cursor.fetchall()]
