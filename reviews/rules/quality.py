@@ -41,8 +41,10 @@ def incomplete(view: View, limit: dict):
         name = uses[0].drug.name
         dates = [use.start for use in uses if use.start is not None]
         since = f" from {words.day(min(dates))}" if dates else ""
+        title = f"{words.sentence_case(name)}: {words.listed(lacking)} not recorded"
         unknown = ""
         if any(use.end is None for use in uses):
+            title = f"{words.sentence_case(name)}: duration cannot be judged"
             unknown = "How long the supply lasts, and so the length of treatment, is not known."
         how_many = "A prescription" if len(uses) == 1 else f"{len(uses)} prescriptions"
         view.add(
@@ -50,7 +52,7 @@ def incomplete(view: View, limit: dict):
             3,
             key=f"DQ-01:{key}",
             line_ids=tuple(sorted(use.line.id for use in uses)),
-            title=f"{words.sentence_case(name)}: {words.listed(lacking)} not recorded",
+            title=title,
             sentence=(
                 f"{how_many} of {name}{since} "
                 f"{'does' if len(uses) == 1 else 'do'} not say: {words.listed(lacking)}; rules "

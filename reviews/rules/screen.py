@@ -12,7 +12,6 @@ from reviews.rules.parameters import EXPOSURE
 from reviews.rules.registry import BY_ID, RULES, THEMES
 from reviews.rules.view import View, names, see
 
-_ORDER = {rule.id: n for n, rule in enumerate(RULES)}
 _THEME = {rule.id: THEMES.index(rule.theme) for rule in RULES}
 
 
@@ -54,7 +53,7 @@ def screen(dossier: Dossier, book: RuleBook) -> Screening:
         findings=tuple(
             sorted(findings, key=lambda f: (f.severity, _THEME[f.rule_id], f.rule_id, f.key))
         ),
-        not_evaluable=tuple(sorted(view.gaps, key=lambda gap: (_ORDER[gap.rule_id], gap.line_ids))),
+        not_evaluable=tuple(sorted(view.gaps, key=lambda gap: (gap.rule_id, gap.line_ids))),
         shadowed=tuple(sorted(view.shadowed)),
         exposure=_exposure(view),
         valid_until=_valid_until(view),
