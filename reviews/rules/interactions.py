@@ -70,7 +70,7 @@ def strong_inhibitor(view: View, limit: dict):
         if short
         else ""
     )
-    more = {name for _, each in best for name in names(each.a)} - set(names(found.a))
+    more = {name for _, each in best for name in each.a_names} - set(found.a_names)
     also = f" The same holds, less strongly, for {words.listed(sorted(more))}." if more else ""
     view.add(
         "CYP-01",
@@ -80,8 +80,8 @@ def strong_inhibitor(view: View, limit: dict):
         line_ids=lines,
         title=together_title(found, start),
         sentence=(
-            f"{together_sentence(found)}. {words.sentence_case(words.listed(names(found.b)))} can "
-            f"raise the level of {words.listed(names(found.a))} several times over"
+            f"{together_sentence(found)}. {words.sentence_case(words.listed(found.b_names))} can "
+            f"raise the level of {words.listed(found.a_names)} several times over"
             + (", a pair that labels contraindicate." if severity == 1 else ".")
             + also
         ),

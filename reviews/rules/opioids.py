@@ -158,7 +158,7 @@ def _dose_rise(view, found: Together):
 
 
 def together_title(found: Together, start: bool) -> str:
-    sedatives, others = words.listed(names(found.a)), words.listed(names(found.b))
+    sedatives, others = words.listed(found.a_names), words.listed(found.b_names)
     if not start:
         return f"{words.sentence_case(others)} together with {sedatives}"
     first_a = min(span.start for span in found.a)
@@ -171,7 +171,7 @@ def together_title(found: Together, start: bool) -> str:
 
 
 def together_sentence(found: Together) -> str:
-    others, sedatives = names(found.b), names(found.a)
+    others, sedatives = found.b_names, found.a_names
     pair = f"{words.sentence_case(words.listed(others))} and {words.listed(sedatives)}"
     if found.end == OPEN:
         return f"{pair} are both on record from {words.day(found.start)}, with no end recorded"

@@ -81,6 +81,7 @@ class Presence(NamedTuple):
 class Together(NamedTuple):
     """Two kinds of medicine in hand together, now or after today or shortly before.
 
+    `a` and `b` are the spans of either kind that touch the run; `a_names`, `b_names` their drugs.
     `start` and `end` are the first and last day of the latest run of shared days (OPEN if nobody
     knows); `days` the distinct shared days within the exposure that holds the run, `sure` False
     when that is only a lower bound; `b_start` when the second kind began.
@@ -93,6 +94,8 @@ class Together(NamedTuple):
     a: list[Span]
     b: list[Span]
     b_start: int
+    a_names: list[str]
+    b_names: list[str]
 
     @property
     def line_ids(self) -> tuple[int, ...]:
@@ -326,14 +329,18 @@ class View:
             certain = shared if sure else both(a.certain, b.certain)
             days = count(certain, first, last)
             if days >= at_least or (not sure and at_least == 1):
+                of_a = [span for span in a.spans if span.start <= end and span.end >= start]
+                of_b = [span for span in b.spans if span.start <= end and span.end >= start]
                 return Together(
                     start,
                     end,
                     days,
                     sure or count(shared, first, last) == days,
-                    [span for span in a.spans if span.start <= end and span.end >= start],
-                    [span for span in b.spans if span.start <= end and span.end >= start],
+                    of_a,
+                    of_b,
                     next(s for s, e in runs(b.possible, restart) if s <= start <= e),
+                    names(of_a),
+                    names(of_b),
                 )
             if count(shared, first, last) >= at_least:
                 return UNSURE

@@ -1,6 +1,7 @@
 """Numbers and days in plain words, so that every sentence says them alike."""
 
 from datetime import date
+from functools import lru_cache
 
 MONTHS = [
     "January",
@@ -18,12 +19,14 @@ MONTHS = [
 ]
 
 
+@lru_cache(maxsize=40_000)
 def day(ordinal: int) -> str:
     """A day as read aloud: "13 November 2026"."""
     on = date.fromordinal(ordinal)
     return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
 
 
+@lru_cache(maxsize=40_000)
 def iso(ordinal: int) -> str:
     """A day as kept in facts, whose unit is then "date": "2026-11-13"."""
     return date.fromordinal(ordinal).isoformat()
