@@ -259,7 +259,7 @@ def _fitting(typed, words, drugs, profile):
         yield from _products(products, words, drugs, profile)
     yield from _presentations(words, drugs, profile)
     whole = {pk for pk, drug in drugs.items() if drug.fits(words)}
-    yield from _ingredients(whole, words, drugs)
+    yield from _ingredients(whole, words, drugs, profile)
     for _, _, text, pks in _names():
         if len(pks) > 1 and _fits(words, text):
             parts = [drugs[pk] for pk in pks if pk in drugs]
@@ -279,13 +279,15 @@ def _of(pks, numbers, drugs, profile):
     some = {pk: drugs[pk] for pk in pks if pk in drugs}
     yield from _products(products, numbers, drugs, profile)
     yield from _presentations(numbers, some, profile)
-    yield from _ingredients(set(some), [], drugs)
+    yield from _ingredients(set(some), [], drugs, profile)
 
 
 def _products(codes, words, drugs, profile):
     for code, parts in _with_parts(codes):
         # RxNorm names US products; elsewhere they come after what is marketed there.
         kind = (0 if profile == Profile.US else 2) + ("[" in code.name)
+        if any(mg is None for _, mg, _ in parts):
+            kind += 5  # a code that states no strength is recognised, but a poor thing to record
         yield _rank(kind, words, code.name, parts), _code_row(code, parts, drugs)
 
 
@@ -312,9 +314,11 @@ def _presentations(words, drugs, profile):
                 yield _rank(0, words, text, [drug]), made
 
 
-def _ingredients(pks, words, drugs):
+def _ingredients(pks, words, drugs, profile):
+    # Where products are coded they stand first; elsewhere the bare name is as good as any.
+    kind = 2 if profile == Profile.US else 1
     for pk in pks:
-        yield _rank(1, words, drugs[pk].name, [pk]), _row(drugs[pk].name, [drugs[pk]])
+        yield _rank(kind, words, drugs[pk].name, [pk]), _row(drugs[pk].name, [drugs[pk]])
 
 
 def _as_typed(typed, words, drugs):
