@@ -31,12 +31,13 @@ _USE_SERVERS = (
     "Use servers instead: `apt-get install postgresql`, make a database, and set DATABASE_URL."
 )
 _DURABLE: dict[str, str] = {}
-# Test data may be lost with the machine; tests that kill PostgreSQL itself are still safe.
-_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Test data may be lost with the machine, but not with a killed PostgreSQL.
+_FAST = {"fsync": "off", "full_page_writes": "off"}
 
 
 def postgres(home: Home, *, durable: bool = True) -> Child:
     """Return PostgreSQL as a child, its data made on first use; raises Refused if it cannot run."""
+    home.prepare()
     data = home.path / "postgres"
     identity = _Identity.choose(home)
     if not (data / "PG_VERSION").exists():
@@ -103,6 +104,7 @@ def valkey(home: Home) -> Child:
             f"No Valkey for this machine ({error}). Use a server instead: `apt-get install "
             "redis-server`, and set REDIS_URL."
         ) from None
+    home.prepare()
     data = home.path / "valkey"
     data.mkdir(mode=0o700, exist_ok=True)
     configuration = {

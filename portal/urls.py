@@ -8,6 +8,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("reviews.api.urls")),
+    path("", include("reviews.urls")),
 ]
 
 handler400 = "portal.errors.bad_request"

@@ -1,0 +1,114 @@
+"""/healthz says which part is down, quickly, and how long the oldest change has waited."""
+
+import time
+
+import pytest
+from django.db import connection
+
+from portal import health, heartbeats
+from reviews import outbox
+from tests import make
+
+NOBODY_LISTENS = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture
+def signs():
+    """The signs of life, with none there before and none left behind."""
+    with heartbeats.client() as client:
+        keys = [f"heartbeats:{part}" for part in (heartbeats.WORKER, heartbeats.BEAT)]
+        client.delete(*keys)
+        yield client
+        client.delete(*keys)
+
+
+@pytest.fixture
+def all_beating(signs):
+    heartbeats.write(signs, heartbeats.WORKER, "worker@here")
+    heartbeats.write(signs, heartbeats.BEAT, "beat")
+
+
+def test_all_is_up(client, db, all_beating):
+    answer = client.get("/healthz")
+    assert answer.status_code == 200
+    parts = answer.json()
+    assert parts["status"] == "up"
+    assert parts["down"] == []
+    for part in ("web", "database", "broker", "worker", "beat"):
+        assert parts[part] == "up"
+
+
+@pytest.mark.parametrize(("silent", "beating"), [("worker", "beat"), ("beat", "worker")])
+def test_worker_and_beat_are_told_apart(client, db, signs, silent, beating):
+    heartbeats.write(signs, beating, "somebody")
+    answer = client.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json()["down"] == [silent]
+
+
+def test_a_part_is_down_once_it_has_missed_its_beats(client, db, signs, all_beating):
+    late = time.time() - heartbeats.STALE_AFTER_SECONDS["worker"] - 1
+    signs.zadd("heartbeats:worker", {"worker@here": late})
+    assert client.get("/healthz").json()["down"] == ["worker"]
+
+
+def test_one_live_worker_is_enough(client, db, signs, all_beating):
+    signs.zadd("heartbeats:worker", {"worker@gone": time.time() - 3600})
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_worker_that_stops_on_purpose_is_down_at_once(client, db, signs, all_beating):
+    heartbeats.forget(signs, "worker", "worker@here")
+    assert client.get("/healthz").json()["down"] == ["worker"]
+
+
+def test_the_broker_is_down(client, db, settings):
+    settings.REDIS_URL = NOBODY_LISTENS
+    started = time.monotonic()
+    answer = client.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json()["down"] == ["broker", "worker", "beat"]
+    assert answer.json()["database"] == "up"
+    assert time.monotonic() - started < 2.5
+
+
+def test_the_database_is_down(client, db, all_beating, monkeypatch):
+    given = connection.get_connection_params()
+    monkeypatch.setattr(
+        health.django_connection, "get_connection_params", lambda: given | {"port": 1}
+    )
+    started = time.monotonic()
+    answer = client.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json()["down"] == ["database"]
+    assert answer.json()["oldest_unscreened_seconds"] is None
+    assert time.monotonic() - started < 2.5
+
+
+def test_a_database_without_tables_is_not_up(client, db, all_beating, monkeypatch):
+    given = connection.get_connection_params()
+    monkeypatch.setattr(
+        health.django_connection, "get_connection_params", lambda: given | {"dbname": "postgres"}
+    )
+    answer = client.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json()["database"] == "not migrated"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_oldest_unscreened_change_has_an_age(client, all_beating, harbour, clara):
+    make.patient(harbour, clara)
+    outbox.enqueue([make.patient(harbour, clara).pk], reason="logged")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE reviews_screeningrequest SET requested_at = now() - interval '90 seconds'"
+        )
+    assert 90 <= client.get("/healthz").json()["oldest_unscreened_seconds"] < 120
+
+
+def test_nothing_waiting_has_no_age(client, db, all_beating):
+    assert client.get("/healthz").json()["oldest_unscreened_seconds"] is None
+
+
+def test_writing_is_not_offered(client, db):
+    assert client.post("/healthz").status_code == 405
