@@ -87,7 +87,8 @@ def episodes(
     is another medicine and `same_medicine_only`. An episode ends where the days without supply
     before the next dispensing exceed `gap_days`, or with `new_on_change` at another medicine.
     `follow_up_days` count from the first dispensing: later dispensings are left out, and an episode
-    that no gap of `gap_days` has ended by then lasts until that day.
+    that no gap of `gap_days` has ended by then lasts until that day. Raises ValueError if a dose
+    that is needed is missing.
     """
     supplies = sorted(dispensings, key=attrgetter("start"))
     if not supplies:
@@ -115,15 +116,22 @@ def episodes(
             end = min(runs_out, following.start)
             found.append(Episode(medicine, begun, _whole(end - begun), count))
             begun, count = following.start, 0
-        carried = 0 if gap >= 0 or (same_medicine_only and changed) else -gap
-        if rescale_dose and carried and supply.dose != following.dose:
-            carried = carried * supply.dose / following.dose
+        carried = 0 if same_medicine_only and changed else max(0, -gap)
+        if rescale_dose and carried:
+            carried = _rescaled(carried, supply.dose, following.dose)
     return found
+
+
+def _rescaled(days, dose, next_dose):
+    """How long so many days at one dose last at the next; exact."""
+    if dose is None or next_dose is None:
+        raise ValueError("rescaling needs the dose of every dispensing")
+    return days if dose == next_dose else days * dose / next_dose
 
 
 def _at_close(runs_out, closing, gap_days):
     """Where the last episode ends; without a gap of `gap_days` it is not known to have ended."""
-    return runs_out if runs_out <= closing and closing - runs_out >= gap_days else closing
+    return runs_out if closing - runs_out >= gap_days else closing
 
 
 def _whole(days):

@@ -156,6 +156,14 @@ def test_a_gap_is_judged_by_the_exact_amount_left():
     assert len(conventions.episodes(over, gap_days=14, rescale_dose=True)) == 2
 
 
+def test_rescaling_without_a_dose_is_refused():
+    history = supplied((0, 28, A, 10), (14, 28, A))
+
+    with pytest.raises(ValueError, match="needs the dose"):
+        conventions.episodes(history, rescale_dose=True)
+    assert spans(conventions.episodes(history)) == [(0, 56)]
+
+
 def test_rescaling_within_the_same_medicine_leaves_another_medicine_nothing():
     history = supplied((0, 28, A, 10), (14, 28, B, 5), (21, 28, B, 10))
 
