@@ -249,6 +249,11 @@ def latest_until(severity, today):
     return today + timedelta(days=service_levels.SETTLED_DAYS[severity])
 
 
+def latest_snooze(severity, today):
+    """The last day until which a case of this severity can be hidden."""
+    return today + timedelta(days=service_levels.SNOOZE_DAYS[severity])
+
+
 def _open(case, action, by, seen):
     """Lock the patient and then the case, in the order that screening does, and compare."""
     access.require(by, action, case)

@@ -4,6 +4,8 @@ The patient is the unit of work and of mutual exclusion, because rules look at t
 """
 
 import hashlib
+import math
+import time
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -25,11 +27,19 @@ RETRY_SECONDS = (5, 30, 120, 600, 3600)
 CLEARED, SUPERSEDED = Flag.EndReason.CLEARED, Flag.EndReason.SUPERSEDED
 
 
-def drain(*, limit=BATCH, as_of=None):
-    """Screen patients until no request is due; returns how many were screened."""
-    total = 0
+def drain(*, limit=BATCH, as_of=None, seconds=math.inf):
+    """Screen patients until no request is due or the time is up; returns how many were screened.
+
+    A backlog of more than a batch wakes another worker, and one left over is rung for again.
+    """
+    started, total = time.monotonic(), 0
     while done := batch(limit=limit, as_of=as_of):
+        if done == limit and total == 0:
+            outbox.ring()
         total += done
+        if time.monotonic() - started > seconds:
+            outbox.ring()
+            break
     return total
 
 

@@ -4,17 +4,20 @@ from celery import shared_task
 
 from reviews import outbox, screen
 
+# Well below the limit at which a task is cut off; a longer backlog is handed on.
+SECONDS = 20
+
 
 @shared_task(name="reviews.drain", ignore_result=True)
 def drain():
-    screen.drain()
+    screen.drain(seconds=SECONDS)
 
 
 @shared_task(name="reviews.ring", ignore_result=True)
 def ring():
     """Started by the clock: whatever a lost message left waiting is found here."""
     if outbox.waiting():
-        screen.drain()
+        screen.drain(seconds=SECONDS)
 
 
 @shared_task(name="reviews.sweep", ignore_result=True)

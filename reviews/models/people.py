@@ -137,3 +137,11 @@ class Identifier(models.Model):
 
     def __str__(self):
         return self.value
+
+    @property
+    def label(self):
+        """What people call the number, from the system's name or address."""
+        known = self.system.rstrip("/").rpartition("/")[2].replace("-", " ").lower()
+        return {"nhs": "NHS number", "nhs number": "NHS number", "mrn": "MRN"}.get(
+            known, known.capitalize()
+        )

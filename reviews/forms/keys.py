@@ -1,0 +1,23 @@
+"""The form that makes a key for a client system."""
+
+from django import forms
+
+
+class KeyForm(forms.Form):
+    """Whose key, what its records are marked with, and which practices it reaches."""
+
+    name = forms.CharField(max_length=100, help_text="Who holds it, such as “Main record system”.")
+    source_system = forms.SlugField(
+        max_length=60,
+        label="Source system",
+        help_text="Letters, digits and hyphens. Every record it sends is marked with this.",
+    )
+    practices = forms.ModelMultipleChoiceField(
+        queryset=None,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="It sees and sends only what belongs to these.",
+    )
+
+    def __init__(self, practices, *given):
+        super().__init__(*given)
+        self.fields["practices"].queryset = practices

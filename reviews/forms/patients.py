@@ -1,0 +1,129 @@
+"""Forms about patients: register one, record a condition, end it."""
+
+from django import forms
+from django.utils import timezone
+
+from reviews import records
+from reviews.forms.days import DayField
+from reviews.models import Sex
+
+NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
+SYSTEMS = [
+    (NHS_NUMBER, "NHS number"),
+    ("hospital-number", "Hospital number"),
+    ("record-number", "Record number"),
+]
+CODE_SYSTEMS = [
+    ("snomed", "SNOMED CT"),
+    ("http://hl7.org/fhir/sid/icd-10", "ICD-10"),
+]
+
+
+def refuse(form, error):
+    """Show a refused record at the field it names, else above the form."""
+    field = error.field if error.field in form.fields else None
+    reason = error.reason if field else error.message
+    form.add_error(field, f"{reason[:1].upper()}{reason[1:]}")
+
+
+class RegisterForm(forms.Form):
+    """A person to register. Only the family name is needed; unknown stays unknown."""
+
+    practice = forms.ModelChoiceField(queryset=None, empty_label=None)
+    family_name = forms.CharField(max_length=120)
+    given_name = forms.CharField(max_length=120, required=False)
+    birth_date = DayField(required=False, help_text="Such as 9 Sep 1974. Leave empty if not known.")
+    sex = forms.ChoiceField(choices=Sex, initial=Sex.UNKNOWN)
+    system = forms.ChoiceField(label="Kind of number", choices=SYSTEMS)
+    identifiers = forms.CharField(
+        label="Number", max_length=100, required=False, help_text="Spaces do not matter."
+    )
+
+    def __init__(self, practices, *given):
+        super().__init__(*given)
+        self.fields["practice"].queryset = practices
+
+    def record(self):
+        """The person as a record. Raises `BadRecord`."""
+        data = self.cleaned_data
+        number = "".join(data["identifiers"].split())
+        return records.convert(
+            {
+                "family_name": data["family_name"],
+                "given_name": data["given_name"],
+                "birth_date": data["birth_date"],
+                "sex": data["sex"],
+                "identifiers": [{"system": data["system"], "value": number}] if number else [],
+            },
+            records.PatientRecord,
+        )
+
+
+class ConditionForm(forms.Form):
+    """A problem, coded where a code is known."""
+
+    text = forms.CharField(label="Condition", max_length=300)
+    system = forms.ChoiceField(label="Code system", choices=CODE_SYSTEMS)
+    code = forms.CharField(
+        max_length=60, required=False, help_text="Without a code, the words are matched."
+    )
+    onset_on = DayField(label="Since", required=False, help_text="Leave empty if not known.")
+    ended_on = DayField(label="Until", required=False, help_text="Leave empty if it goes on.")
+
+    def record(self):
+        """The condition as a record. Raises `BadRecord`."""
+        data = self.cleaned_data
+        codings = [{"system": data["system"], "code": data["code"]}] if data["code"] else []
+        return records.convert(
+            {
+                "text": data["text"],
+                "codings": codings,
+                "onset_on": data["onset_on"],
+                "ended_on": data["ended_on"],
+                "status": "resolved" if data["ended_on"] else "active",
+            },
+            records.ConditionRecord,
+        )
+
+
+class EndConditionForm(forms.Form):
+    """Ended on a day, or never true."""
+
+    ENDED, ERROR = "resolved", "entered-in-error"
+    status = forms.ChoiceField(
+        label="What happened",
+        choices=[(ENDED, "It ended"), (ERROR, "It was entered in error")],
+        widget=forms.RadioSelect,
+        initial=ENDED,
+    )
+    ended_on = DayField(label="Ended on", required=False, help_text="Such as 4 Dec 2026.")
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.fields["ended_on"].initial = timezone.localdate()
+
+    def clean(self):
+        data = super().clean()
+        if data.get("status") == self.ENDED and not data.get("ended_on") and not self.errors:
+            self.add_error("ended_on", "Say on which day it ended.")
+        return data
+
+    def record(self, held):
+        """The condition `held` as it is from now on. Raises `BadRecord`."""
+        ended = self.cleaned_data["status"] == self.ENDED
+        return records.convert(
+            {
+                "text": held.text,
+                "codings": held.codings,
+                "onset_on": held.onset_on,
+                "ended_on": self.cleaned_data["ended_on"] if ended else held.ended_on,
+                "status": self.cleaned_data["status"],
+            },
+            records.ConditionRecord,
+        )
+
+    def said(self):
+        """What was done, for the message."""
+        if self.cleaned_data["status"] == self.ERROR:
+            return "entered in error"
+        return f"ended on {self.cleaned_data['ended_on']:%-d %b %Y}"

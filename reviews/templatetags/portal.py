@@ -1,0 +1,118 @@
+"""Small marks that every page shares: severity, days, ages, how soon, how long exposed."""
+
+from datetime import date, datetime
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+
+register = template.Library()
+
+SEVERITY = {1: "S1 Urgent", 2: "S2 Review", 3: "S3 Note", 4: "S4 Info"}
+GAUGE_DAYS, GAUGE_WIDTH = 180, 176
+
+
+@register.simple_tag
+def severity(level):
+    """Shape, words and colour of a severity."""
+    level = int(level)
+    return format_html('<span class="severity s{}"><span>{}</span></span>', level, SEVERITY[level])
+
+
+@register.filter
+def day(value):
+    """A day with the month in words: 4 Dec 2026. Nothing for a day that is not known."""
+    if isinstance(value, str):
+        value = date.fromisoformat(value)
+    return f"{value:%-d %b %Y}" if value else ""
+
+
+@register.filter
+def moment(value):
+    """A time in words: 4 Dec 2026, 16:20."""
+    return f"{timezone.localtime(value):%-d %b %Y, %H:%M}" if value else ""
+
+
+@register.filter
+def number(value):
+    """A number without needless noughts: 7.5 and not 7.5000; words and the unknown as they are."""
+    if value is None or isinstance(value, str):
+        return value or "not known"
+    return f"{float(value):.4f}".rstrip("0").rstrip(".")
+
+
+@register.filter
+def age(patient):
+    """Completed years today."""
+    years = patient.age_on(timezone.localdate())
+    return "age not known" if years is None else str(years)
+
+
+@register.simple_tag
+def due(case):
+    """How soon a case is to be answered; overdue is ink on both sides."""
+    now = timezone.localtime()
+    when = timezone.localtime(case.due_at)
+    days = (when.date() - now.date()).days
+    if when < now:
+        late = f"{-days} d" if days else f"{max(1, int((now - when).total_seconds() // 3600))} h"
+        return format_html(
+            '<p class="due overdue">Overdue {}</p><p class="meta">{}</p>', late, f"{when:%a %-d %b}"
+        )
+    if days == 0:
+        return format_html('<p class="due">Today</p><p class="meta">{}</p>', f"{when:%H:%M}")
+    return format_html(
+        '<p class="due">{}</p><p class="meta">{} day{}</p>',
+        f"{when:%a %-d %b}",
+        days,
+        "" if days == 1 else "s",
+    )
+
+
+@register.inclusion_tag("reviews/_gauge.html")
+def gauge(exposure):
+    """Days of exposure on a scale of 0 to 180, marked at day 28 and day 120; hatched: not known."""
+    if not exposure:
+        return {"exposure": None}
+    scale = GAUGE_WIDTH / GAUGE_DAYS
+    days = min(exposure["days"] or 0, GAUGE_DAYS)
+    bounds = [(0, 28), (28, 120), (120, GAUGE_DAYS)]
+    parts = [
+        {
+            "kind": kind,
+            "x": round(low * scale, 1),
+            "width": round((min(days, high) - low) * scale, 1),
+        }
+        for kind, (low, high) in zip(("early", "past", "beyond"), bounds, strict=True)
+        if days > low
+    ]
+    return {
+        "exposure": exposure,
+        "parts": parts,
+        "marks": [round(28 * scale, 1), round(120 * scale, 1)],
+        "width": GAUGE_WIDTH,
+        "drugs": " + ".join(exposure["drugs"]),
+    }
+
+
+@register.simple_tag(takes_context=True)
+def query(context, **changes):
+    """The page's own query string with some values changed; None takes one away."""
+    params = context["request"].GET.copy()
+    params.pop("page", None)
+    for name, value in changes.items():
+        if value is None:
+            params.pop(name, None)
+        else:
+            params[name] = value
+    encoded = params.urlencode()
+    return f"?{encoded}" if encoded else "?"
+
+
+@register.filter
+def working_state(value):
+    """A time as today's hour, or as a day."""
+    if not isinstance(value, datetime):
+        return ""
+    local = timezone.localtime(value)
+    return f"{local:%H:%M}" if local.date() == timezone.localdate() else f"{local:%-d %b %Y, %H:%M}"

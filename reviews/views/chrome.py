@@ -1,0 +1,54 @@
+"""What stands around every page: the menu by permission, the live rule book, the last screening."""
+
+from django.db.models import Max
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+
+from reviews import access
+from reviews.access import Action
+from reviews.models import PatientScreening, Role, RuleVersion
+
+KEYS_COOKIE = "single-keys"
+
+MENU = (
+    (Action.SEE_QUEUE, "queue", "Queue"),
+    (Action.SEE_PATIENT, "patients", "Patients"),
+    (Action.SEE_FORMULARY, "formulary", "Formulary"),
+    (Action.SEE_FORMULARY, "rules", "Rules"),
+    (Action.DRAFT, "rulebooks", "Rule books"),
+    (Action.MANAGE_CLIENTS, "keys", "Keys"),
+)
+
+
+def chrome(request):
+    """The context processor: `chrome`, worked out only by a page that shows it."""
+    return {"chrome": SimpleLazyObject(lambda: _chrome(request))}
+
+
+def _chrome(request):
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"signed_in": False}
+    held = set().union(*access.roles_of(user).values())
+    book = (
+        RuleVersion.objects.filter(state=RuleVersion.State.PUBLISHED)
+        .values("number", "published_at")
+        .first()
+    )
+    return {
+        "signed_in": True,
+        "menu": [
+            {"url": url, "label": label, "current": request.path.startswith(url)}
+            for url, label in (
+                (reverse(name), label)
+                for action, name, label in MENU
+                if access.allowed(user, action)
+            )
+        ],
+        "person": user.get_full_name() or user.get_username(),
+        "roles": ", ".join(Role(role).label.lower() for role in sorted(held)) or "no role yet",
+        "search_url": reverse("patients") if access.allowed(user, Action.SEE_PATIENT) else "",
+        "single_keys": request.COOKIES.get(KEYS_COOKIE) != "off",
+        "book": book,
+        "last_screened_at": PatientScreening.objects.aggregate(last=Max("screened_at"))["last"],
+    }
