@@ -2,7 +2,9 @@
 
 import argparse
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 from portal import browser, embedded
 from portal.local import BASE_DIR, VAR, Held, Home, Refused
@@ -10,6 +12,7 @@ from portal.progress import say, step
 from portal.supervisor import Stopped, base_environment, fail, supervised, up
 
 _DEFAULT_PORT = 8000
+_COMPILE = ("pip", "compile", "--quiet", "--universal", "--generate-hashes")
 
 
 def main(argv):
@@ -93,10 +96,42 @@ def _check(argv):
 
 
 def _bench(argv):
+    """Run the named benchmarks, or all, on services with the same durability as `./dev up`."""
+    scripts = {
+        path.stem: path
+        for path in sorted((BASE_DIR / "benchmarks").glob("*.py"))
+        if not path.stem.startswith("_")
+    }
+    if unknown := [name for name in argv if name not in scripts]:
+        raise Refused(f"No benchmark is called {unknown[0]}. There are: {', '.join(scripts)}.")
     home = Home(VAR / "bench")
+    failed = []
     with home.lock({"command": "bench"}), supervised(home) as supervisor:
         env = supervisor.services()
-        return supervisor.run([sys.executable, "-m", "benchmarks", *argv], env=env)[0]
+        for name in argv or scripts:
+            say(f"\n== {name}")
+            code, _ = supervisor.run([sys.executable, str(scripts[name])], env=env)
+            if code:
+                failed.append(name)
+    if failed:
+        say(f"\nFailed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def _lock(argv):
+    """Write the lock files anew: versions stay where they still fit; hashes, no addresses."""
+    uv = Path(sys.executable).with_name("uv")
+    if not uv.exists():
+        raise Refused("uv is not installed in .venv. Remove .venv and run this again.")
+    for group, file in (([], "requirements.txt"), (["--group", "dev"], "requirements-dev.txt")):
+        with step(f"Lock {file}"):
+            options = [*group, "--custom-compile-command=./dev lock", "--output-file", file]
+            subprocess.run(
+                [uv, *_COMPILE, *options, "pyproject.toml"],
+                cwd=BASE_DIR,
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
 
 
 def _reset(argv):
@@ -112,6 +147,7 @@ _COMMANDS = {
     "test": _test,
     "check": _check,
     "bench": _bench,
+    "lock": _lock,
     "reset": _reset,
 }
 
