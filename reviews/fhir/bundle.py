@@ -1,0 +1,355 @@
+"""A FHIR R4 Bundle to patients, conditions and prescriptions in the shapes of `reviews.records`.
+
+Nothing is lost in silence: a resource that cannot be used is in `refused` with its reason, what of
+it could not be kept is in `notes`, and types that are not read are counted in `others`.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import msgspec
+
+from reviews.fhir import resources, words
+from reviews.fhir.dosage import read_dosage
+
+TYPES = ("transaction", "batch", "collection", "searchset", "history", "document")
+# An intent that is not yet an order: kept, so that it is seen, but as a draft nobody takes.
+NOT_ORDERED = ("proposal", "plan", "option")
+NEVER = ("cancelled", "entered-in-error", "stopped")
+RESOLVED = ("inactive", "remission", "resolved")
+MOST_IDENTIFIERS = 20
+_READ = {
+    "Patient": resources.Patient,
+    "Condition": resources.Condition,
+    "MedicationRequest": resources.MedicationRequest,
+    "Medication": resources.Medication,
+    "Practitioner": resources.Practitioner,
+}
+_kind = msgspec.json.Decoder(resources.Resource)
+
+
+class Unreadable(Exception):
+    """Why a bundle, or one resource of it, cannot be used."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """Something to be told about one resource."""
+
+    resource: str
+    reason: str
+
+
+@dataclass
+class Content:
+    """What a bundle holds: pairs of the resource's name and the record made of it."""
+
+    patients: list = field(default_factory=list)
+    conditions: list = field(default_factory=list)
+    prescriptions: list = field(default_factory=list)
+    refused: list[Said] = field(default_factory=list)
+    notes: list[Said] = field(default_factory=list)
+    others: Counter = field(default_factory=Counter)
+
+
+def read(content: bytes, *, source: str) -> Content:
+    """The content of a Bundle. Raises `Unreadable` when it is none.
+
+    `source` names whom it comes from: a patient without any identifier is known by their id there.
+    """
+    try:
+        bundle = msgspec.json.decode(content, type=resources.Bundle)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(f"is not a FHIR Bundle: {error}") from error
+    if bundle.type not in TYPES:
+        raise Unreadable(f"is a Bundle of type “{bundle.type}”, which is not read")
+    return _Reader(bundle, source).content
+
+
+class _Reader:
+    def __init__(self, bundle, source):
+        self.source = source
+        self.content = Content()
+        self.held = {}
+        self.by_reference = {}
+        for place, entry in enumerate(bundle.entry):
+            self._take(place, entry)
+        self.patients = {}
+        for kind, make in (
+            ("Patient", self._patient),
+            ("Condition", self._condition),
+            ("MedicationRequest", self._prescription),
+        ):
+            for name, resource in self.held.items():
+                if resource.resourceType == kind:
+                    self._make(name, resource, make)
+
+    def _take(self, place, entry):
+        name = f"entry[{place}]"
+        if bytes(entry.resource) in (b"", b"null"):
+            said = f"{entry.request.method} {entry.request.url}".strip() or "is empty"
+            self._refuse(name, f"{said}: an entry without a resource is not read")
+            return
+        try:
+            kind = _kind.decode(entry.resource)
+        except msgspec.DecodeError as error:
+            self._refuse(name, f"is not a resource: {error}")
+            return
+        known = kind.id or entry.fullUrl.rpartition(":")[2].rpartition("/")[2]
+        name = f"{kind.resourceType}/{known}" if known else name
+        if kind.resourceType not in _READ:
+            self.content.others[kind.resourceType] += 1
+            return
+        try:
+            if not known:
+                raise Unreadable("has neither an id nor a fullUrl")
+            if kind.modifierExtension or kind.implicitRules:
+                raise Unreadable("has a modifier extension or implicit rules, not understood here")
+            resource = msgspec.json.decode(entry.resource, type=_READ[kind.resourceType])
+        except (Unreadable, msgspec.DecodeError) as error:
+            self._refuse(name, str(error))
+            return
+        resource.id = known
+        if name in self.held:
+            self._refuse(name, "is in the bundle twice: the first one is used")
+            return
+        self.held[name] = resource
+        self.by_reference[name] = resource
+        if entry.fullUrl:
+            self.by_reference[entry.fullUrl] = resource
+
+    def _make(self, name, resource, make):
+        try:
+            make(name, resource)
+        except Unreadable as error:
+            self._refuse(name, str(error))
+
+    def _refuse(self, name, reason):
+        self.content.refused.append(Said(name, reason))
+
+    def _note(self, name, reason):
+        self.content.notes.append(Said(name, reason))
+
+    # -- Patient ---------------------------------------------------------------------------------
+
+    def _patient(self, name, patient):
+        identifiers = []
+        for given in patient.identifier:
+            if not (given.system and given.value):
+                self._note(name, "an identifier without a system or a value is left out")
+            elif len(given.system) > 200 or len(given.value) > 100:
+                self._note(name, "an identifier that is too long is left out")
+            elif (kept := {"system": given.system, "value": given.value}) not in identifiers:
+                identifiers.append(kept)
+        if not identifiers:
+            identifiers.append({"system": f"{self.source}/Patient", "value": patient.id})
+        if len(identifiers) > MOST_IDENTIFIERS:
+            self._note(name, f"only the first {MOST_IDENTIFIERS} identifiers are kept")
+        record = {"identifiers": identifiers[:MOST_IDENTIFIERS], **_name(patient.name)}
+        if patient.gender:
+            record["sex"] = patient.gender
+        for field_name, said in (
+            ("birth_date", patient.birthDate),
+            ("deceased_on", patient.deceasedDateTime),
+        ):
+            if words.day(said):
+                record[field_name] = words.day(said).isoformat()
+            elif said:
+                self._note(name, f"{field_name} “{said}” is only part of a date: left as not known")
+        if patient.deceasedBoolean and not patient.deceasedDateTime:
+            self._note(name, "is said to have died, without a date: not kept")
+        self.patients[name] = record
+        self.content.patients.append((name, record))
+
+    def _subject(self, reference):
+        patient = self._resolve(reference.reference)
+        if patient is not None:
+            record = self.patients.get(f"Patient/{patient.id}")
+            if record is None:
+                raise Unreadable("is about a patient who was refused")
+            return record
+        if reference.identifier and reference.identifier.system and reference.identifier.value:
+            given = reference.identifier
+            return {"identifiers": [{"system": given.system, "value": given.value}]}
+        raise Unreadable(f"its patient “{reference.reference}” is not in the bundle")
+
+    def _resolve(self, reference):
+        """The resource of the bundle that a reference means, or None."""
+        reference = reference.partition("/_history/")[0]
+        tail = "/".join(reference.split("/")[-2:])
+        return self.by_reference.get(reference) or self.by_reference.get(tail)
+
+    # -- Condition -------------------------------------------------------------------------------
+
+    def _condition(self, name, condition):
+        clinical = _code(condition.clinicalStatus, resources.ClinicalStatus, "clinicalStatus")
+        verified = _code(
+            condition.verificationStatus, resources.VerificationStatus, "verificationStatus"
+        )
+        text = condition.code.words
+        if not text:
+            raise Unreadable("has neither a code nor a text")
+        status = "resolved" if clinical in RESOLVED else "active"
+        if verified in ("refuted", "entered-in-error"):
+            status = "entered-in-error"
+        elif verified and verified != "confirmed":
+            self._note(name, f"is {verified}: kept as a condition")
+        record = {
+            "source_id": name,
+            "patient": self._subject(condition.subject),
+            "text": self._cut(name, text, 300),
+            "codings": self._codings(name, condition.code),
+            "status": status,
+        }
+        for field_name, said in (
+            ("onset_on", condition.onsetDateTime or condition.onsetPeriod.start),
+            ("ended_on", condition.abatementDateTime or condition.abatementPeriod.end),
+        ):
+            self._put_day(name, record, field_name, said)
+        self.content.conditions.append((name, record))
+
+    # -- MedicationRequest -----------------------------------------------------------------------
+
+    def _prescription(self, name, request):
+        if request.doNotPerform:
+            raise Unreadable("says that the medicine is not to be given: it is no prescription")
+        text, concept = self._medicine(name, request)
+        record = {
+            "source_id": name,
+            "patient": self._subject(request.subject),
+            "medicine": self._cut(name, text, 500),
+            "codings": self._codings(name, concept),
+            "status": request.status,
+            "status_reason": self._cut(name, request.statusReason.words, 500),
+            "prescriber": self._cut(name, self._requester(request.requester), 200),
+        }
+        if request.intent in NOT_ORDERED and request.status not in NEVER:
+            record["status"] = "draft"
+            self._note(name, f"is a {request.intent}, not an order: kept as a draft")
+        self._put_day(name, record, "written_on", request.authoredOn)
+        self._reason(name, record, request)
+        for category in request.category:
+            for coding in category.coding:
+                if setting := words.SETTINGS.get(coding.code):
+                    record["setting"] = setting
+        notes = read_dosage(record, request.dosageInstruction, request.dispenseRequest)
+        for note in notes:
+            self._note(name, note)
+        self.content.prescriptions.append((name, record))
+
+    def _medicine(self, name, request):
+        """`(text, concept)` of what is prescribed."""
+        if request.medicationCodeableConcept is not None:
+            concept = request.medicationCodeableConcept
+            if not concept.words:
+                raise Unreadable("its medicine has neither a code nor a text")
+            return concept.words, concept
+        reference = request.medicationReference
+        if reference is None:
+            raise Unreadable("names no medicine")
+        if reference.reference.startswith("#"):
+            medication = self._contained(request, reference.reference[1:])
+        else:
+            medication = self._resolve(reference.reference)
+        if isinstance(medication, resources.Medication):
+            return self._product(medication, reference)
+        if reference.display:
+            self._note(name, "its Medication is not in the bundle: only the name is known")
+            return reference.display, resources.Concept()
+        raise Unreadable(f"its medicine “{reference.reference}” is not in the bundle")
+
+    def _contained(self, request, wanted):
+        for raw in request.contained:
+            try:
+                kind = _kind.decode(raw)
+                if kind.id == wanted and kind.resourceType == "Medication":
+                    return msgspec.json.decode(raw, type=resources.Medication)
+            except msgspec.DecodeError as error:
+                raise Unreadable(f"a contained resource cannot be read: {error}") from error
+        return None
+
+    def _product(self, medication, reference):
+        if medication.code.words:
+            return medication.code.words, medication.code
+        parts = [part.itemCodeableConcept for part in medication.ingredient]
+        named = [part.words for part in parts if part.words]
+        if named and len(named) == len(medication.ingredient):
+            # The codes of one ingredient are the product's; those of several are not.
+            return " / ".join(named), parts[0] if len(parts) == 1 else resources.Concept()
+        if reference.display:
+            return reference.display, resources.Concept()
+        raise Unreadable("its Medication has neither a code nor named ingredients")
+
+    def _reason(self, name, record, request):
+        concepts = list(request.reasonCode)
+        for reference in request.reasonReference:
+            condition = self._resolve(reference.reference)
+            if isinstance(condition, resources.Condition):
+                concepts.append(condition.code)
+            else:
+                concepts.append(resources.Concept(text=reference.display))
+        found = words.indication(concepts)
+        if found:
+            record["indication"] = found
+        elif concepts:
+            self._note(name, "the reason is not on the list of indications: left as not known")
+
+    def _requester(self, reference):
+        found = self._resolve(reference.reference) if reference.reference else None
+        if isinstance(found, resources.Practitioner):
+            named = _name(found.name)
+            full = f"{named.get('given_name', '')} {named.get('family_name', '')}".strip()
+            return full or reference.display
+        return reference.display
+
+    # -- Both ------------------------------------------------------------------------------------
+
+    def _codings(self, name, concept):
+        kept = []
+        for coding in concept.coding:
+            if not (coding.system and coding.code):
+                self._note(name, "a code without a system is left out")
+            elif len(coding.system) > 200 or len(coding.code) > 60:
+                self._note(name, "a code that is too long is left out")
+            else:
+                display = self._cut(name, coding.display, 200)
+                kept.append({"system": coding.system, "code": coding.code, "display": display})
+        return kept
+
+    def _cut(self, name, text, most):
+        text = text.strip()
+        if len(text) > most:
+            self._note(name, f"a text longer than {most} characters is cut")
+        return text[:most]
+
+    def _put_day(self, name, record, field_name, said):
+        if words.day(said):
+            record[field_name] = words.day(said).isoformat()
+        elif said:
+            self._note(name, f"{field_name} “{said}” is only part of a date: left as not known")
+
+
+def _name(names):
+    """The official name, else the usual one, else the first."""
+    order = ["official", "usual", ""]
+    ranked = sorted(
+        names, key=lambda name: order.index(name.use) if name.use in order else len(order)
+    )
+    for name in ranked:
+        if name.family or name.text:
+            return {
+                "family_name": (name.family or name.text)[:120],
+                "given_name": " ".join(name.given)[:120] if name.family else "",
+            }
+    return {}
+
+
+def _code(concept, allowed, field_name):
+    """The code of a concept whose binding is required, or None when there is none."""
+    if concept is None:
+        return None
+    for coding in concept.coding:
+        if coding.code in allowed.__args__:
+            return coding.code
+    said = concept.words or "nothing"
+    raise Unreadable(f"its {field_name} “{said}” is not a code of FHIR")

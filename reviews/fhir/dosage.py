@@ -1,0 +1,150 @@
+"""Dosage instructions and supply of a MedicationRequest to the fields of a prescription.
+
+One record holds one dose at one rate. Whatever does not fit (several instructions, ranges, units
+nobody here knows) is kept as text and noted, never squeezed into a number.
+"""
+
+from datetime import date, timedelta
+
+from reviews.fhir import words
+
+
+def read_dosage(record, instructions, dispense):
+    """Fill `record` with what the instructions and the supply say; returns what was left out."""
+    notes = []
+    texts = [text for said in instructions for text in (said.text, said.patientInstruction) if text]
+    record["dosage_text"] = "; ".join(dict.fromkeys(texts))[:1000]
+    if len(instructions) == 1:
+        _one(record, instructions[0], notes)
+    elif instructions:
+        notes.append(f"has {len(instructions)} dosage instructions: the dose is kept as text only")
+        record["as_needed"] = all(_as_needed(said) for said in instructions)
+    _supply(record, dispense, notes)
+    if not record.get("start_on") and (start := words.day(dispense.validityPeriod.start)):
+        record["start_on"] = start.isoformat()
+    return notes
+
+
+def _as_needed(said):
+    return said.asNeededBoolean or said.asNeededCodeableConcept is not None
+
+
+def _one(record, said, notes):
+    record["as_needed"] = _as_needed(said)
+    _dose(record, said, notes)
+    _times(record, said.timing, notes)
+    _maximum(record, said, notes)
+    if route := words.route(said.route):
+        record["route"] = route
+    elif said.route.words:
+        notes.append(f"the route “{said.route.words}” is not known")
+
+
+def _dose(record, said, notes):
+    if not said.doseAndRate:
+        return
+    given = said.doseAndRate[0]
+    if len(said.doseAndRate) > 1:
+        notes.append("has more than one dose: the first is used")
+    quantity = given.doseQuantity
+    if quantity is None or quantity.value is None:
+        notes.append("the dose is a range or a rate: kept as text only")
+        return
+    unit = words.unit(quantity)
+    if unit is None:
+        notes.append(f"the dose unit “{quantity.unit or quantity.code}” is not known")
+    elif quantity.value > 0:
+        record["dose"], record["dose_unit"] = quantity.value, unit
+
+
+def _times(record, timing, notes):
+    repeat = timing.repeat
+    if repeat is None:
+        times = next(
+            (
+                words.TIMES_PER_DAY[said.upper()]
+                for said in [*(coding.code for coding in timing.code.coding), timing.code.text]
+                if said.upper() in words.TIMES_PER_DAY
+            ),
+            None,
+        )
+        if times:
+            record["times_per_day"] = times
+        elif timing.code.words or timing.event:
+            notes.append("the timing is not a number of times a day: kept as text only")
+        return
+    _bounds(record, repeat, notes)
+    if repeat.frequencyMax or repeat.periodMax:
+        notes.append("the times a day are a range: kept as text only")
+        return
+    times = None
+    if repeat.period and repeat.periodUnit:
+        times = (repeat.frequency or 1) / (repeat.period * words.DAYS[repeat.periodUnit])
+    elif repeat.when or repeat.timeOfDay:
+        times = len(repeat.when) or len(repeat.timeOfDay)
+    elif repeat.frequency and not repeat.period:
+        notes.append("the timing has no period: kept as text only")
+    if times and repeat.dayOfWeek:
+        times *= len(set(repeat.dayOfWeek)) / 7
+    if times:
+        record["times_per_day"] = round(times, 4)
+
+
+def _bounds(record, repeat, notes):
+    """The time over which the medicine is to be taken."""
+    if period := repeat.boundsPeriod:
+        for name, said in (("start_on", period.start), ("end_on", period.end)):
+            if day := words.day(said):
+                record[name] = day.isoformat()
+            elif said:
+                notes.append(f"{name} “{said}” is only part of a date: left as not known")
+    elif repeat.boundsDuration:
+        days = words.days(repeat.boundsDuration)
+        if days and "written_on" in record:
+            last = date.fromisoformat(record["written_on"]) + timedelta(days=days - 1)
+            record["end_on"] = last.isoformat()
+        else:
+            notes.append("the time over which it is taken has no start or no known unit: not kept")
+
+
+def _maximum(record, said, notes):
+    """The daily ceiling of an as-needed medicine, in the unit of the dose."""
+    ratio = said.maxDosePerPeriod
+    if ratio is None:
+        return
+    days = words.DAYS.get(ratio.denominator.code or ratio.denominator.unit)
+    unit = words.unit(ratio.numerator)
+    amount, periods = ratio.numerator.value, ratio.denominator.value or 1
+    if not (record["as_needed"] and amount and days and unit):
+        notes.append("the maximum dose is not a daily amount of an as-needed medicine: left out")
+        return
+    per_day = amount / (periods * days)
+    dose_unit = record.get("dose_unit", unit)
+    if dose_unit != unit:
+        if not {dose_unit, unit} <= words.MILLIGRAMS.keys():
+            notes.append("the maximum dose is in another unit than the dose: left out")
+            return
+        per_day *= words.MILLIGRAMS[unit] / words.MILLIGRAMS[dose_unit]
+    record["dose_unit"] = dose_unit
+    record["max_per_day"] = round(per_day, 4)
+
+
+def _supply(record, dispense, notes):
+    quantity = dispense.quantity
+    if quantity is not None and quantity.value:
+        record["quantity"] = quantity.value
+        if unit := words.unit(quantity):
+            record["quantity_unit"] = unit
+        elif quantity.unit or quantity.code:
+            notes.append(f"the unit of quantity “{quantity.unit or quantity.code}” is not known")
+    duration = dispense.expectedSupplyDuration
+    if duration is not None:
+        days = words.days(duration)
+        if days is None:
+            notes.append("the duration of supply has no unit that is known: left out")
+        else:
+            record["days_supply"] = days
+    if dispense.numberOfRepeatsAllowed:
+        notes.append(
+            f"allows {dispense.numberOfRepeatsAllowed} repeats: only the first supply is counted"
+        )

@@ -1,0 +1,207 @@
+"""The parts of FHIR R4 resources that are read. What is not named here is not read.
+
+Codes with a required binding are typed, so that a resource with a code that FHIR does not know is
+refused as a whole, as the standard asks.
+"""
+
+from typing import Literal
+
+from msgspec import Raw, Struct
+
+Status = Literal[
+    "active",
+    "on-hold",
+    "cancelled",
+    "completed",
+    "entered-in-error",
+    "stopped",
+    "draft",
+    "unknown",
+]
+Intent = Literal[
+    "proposal",
+    "plan",
+    "order",
+    "original-order",
+    "reflex-order",
+    "filler-order",
+    "instance-order",
+    "option",
+]
+PeriodUnit = Literal["s", "min", "h", "d", "wk", "mo", "a"]
+ClinicalStatus = Literal["active", "recurrence", "relapse", "inactive", "remission", "resolved"]
+VerificationStatus = Literal[
+    "unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error"
+]
+
+
+class Coding(Struct, frozen=True):
+    system: str = ""
+    code: str = ""
+    display: str = ""
+
+
+class Concept(Struct, frozen=True):
+    coding: list[Coding] = []
+    text: str = ""
+
+    @property
+    def words(self):
+        """The concept as somebody wrote it, else as its first code displays it."""
+        displays = (coding.display or coding.code for coding in self.coding)
+        return self.text.strip() or next((words for words in displays if words), "")
+
+
+class Identifier(Struct, frozen=True):
+    system: str = ""
+    value: str = ""
+
+
+class Reference(Struct, frozen=True):
+    reference: str = ""
+    display: str = ""
+    identifier: Identifier | None = None
+
+
+class Quantity(Struct, frozen=True):
+    value: float | None = None
+    unit: str = ""
+    code: str = ""
+
+
+class Ratio(Struct, frozen=True):
+    numerator: Quantity = Quantity()
+    denominator: Quantity = Quantity()
+
+
+class Period(Struct, frozen=True):
+    start: str = ""
+    end: str = ""
+
+
+class Name(Struct, frozen=True):
+    use: str = ""
+    family: str = ""
+    given: list[str] = []
+    text: str = ""
+
+
+class Resource(Struct):
+    """What every resource may say. An extension that changes its meaning must be understood."""
+
+    resourceType: str
+    id: str = ""
+    modifierExtension: list[Raw] = []
+    implicitRules: str = ""
+
+
+class Patient(Resource):
+    identifier: list[Identifier] = []
+    name: list[Name] = []
+    gender: Literal["male", "female", "other", "unknown"] | None = None
+    birthDate: str = ""
+    deceasedBoolean: bool = False
+    deceasedDateTime: str = ""
+
+
+class Practitioner(Resource):
+    name: list[Name] = []
+
+
+class Condition(Resource):
+    clinicalStatus: Concept | None = None
+    verificationStatus: Concept | None = None
+    code: Concept = Concept()
+    subject: Reference = Reference()
+    onsetDateTime: str = ""
+    onsetPeriod: Period = Period()
+    abatementDateTime: str = ""
+    abatementPeriod: Period = Period()
+
+
+class Ingredient(Struct, frozen=True):
+    itemCodeableConcept: Concept = Concept()
+    itemReference: Reference = Reference()
+
+
+class Medication(Resource):
+    code: Concept = Concept()
+    ingredient: list[Ingredient] = []
+
+
+class Repeat(Struct, frozen=True):
+    boundsDuration: Quantity | None = None
+    boundsPeriod: Period | None = None
+    frequency: int | None = None
+    frequencyMax: int | None = None
+    period: float | None = None
+    periodMax: float | None = None
+    periodUnit: PeriodUnit | None = None
+    dayOfWeek: list[str] = []
+    timeOfDay: list[str] = []
+    when: list[str] = []
+
+
+class Timing(Struct, frozen=True):
+    event: list[str] = []
+    repeat: Repeat | None = None
+    code: Concept = Concept()
+
+
+class DoseAndRate(Struct, frozen=True):
+    """A range or a rate in place of `doseQuantity` is not read."""
+
+    doseQuantity: Quantity | None = None
+
+
+class Dosage(Struct, frozen=True):
+    text: str = ""
+    patientInstruction: str = ""
+    timing: Timing = Timing()
+    asNeededBoolean: bool = False
+    asNeededCodeableConcept: Concept | None = None
+    route: Concept = Concept()
+    doseAndRate: list[DoseAndRate] = []
+    maxDosePerPeriod: Ratio | None = None
+
+
+class DispenseRequest(Struct, frozen=True):
+    validityPeriod: Period = Period()
+    numberOfRepeatsAllowed: int | None = None
+    quantity: Quantity | None = None
+    expectedSupplyDuration: Quantity | None = None
+
+
+class MedicationRequest(Resource, kw_only=True):
+    status: Status
+    intent: Intent
+    statusReason: Concept = Concept()
+    category: list[Concept] = []
+    doNotPerform: bool = False
+    medicationCodeableConcept: Concept | None = None
+    medicationReference: Reference | None = None
+    subject: Reference = Reference()
+    authoredOn: str = ""
+    requester: Reference = Reference()
+    reasonCode: list[Concept] = []
+    reasonReference: list[Reference] = []
+    dosageInstruction: list[Dosage] = []
+    dispenseRequest: DispenseRequest = DispenseRequest()
+    contained: list[Raw] = []
+
+
+class Request(Struct, frozen=True):
+    method: str = ""
+    url: str = ""
+
+
+class Entry(Struct, frozen=True):
+    fullUrl: str = ""
+    resource: Raw = Raw()
+    request: Request = Request()
+
+
+class Bundle(Struct, frozen=True, kw_only=True):
+    resourceType: Literal["Bundle"]
+    type: str
+    entry: list[Entry] = []

@@ -1,0 +1,196 @@
+"""FHIR's codes and units as our own: units, routes, times a day, days, and indications."""
+
+import re
+from datetime import date
+
+from reviews.rules.indications import INDICATIONS
+
+# UCUM codes and the words that systems write in their place. Another unit is not guessed.
+UNITS = {
+    "mg": "mg",
+    "milligram": "mg",
+    "milligrams": "mg",
+    "ug": "microgram",
+    "mcg": "microgram",
+    "microgram": "microgram",
+    "micrograms": "microgram",
+    "g": "g",
+    "gram": "g",
+    "ml": "ml",
+    "millilitre": "ml",
+    "milliliter": "ml",
+    "{tbl}": "tablet",
+    "{tablet}": "tablet",
+    "tab": "tablet",
+    "tablet": "tablet",
+    "tablets": "tablet",
+    "{capsule}": "capsule",
+    "{cap}": "capsule",
+    "cap": "capsule",
+    "capsule": "capsule",
+    "capsules": "capsule",
+    "{patch}": "patch",
+    "patch": "patch",
+    "patches": "patch",
+    "[drp]": "drop",
+    "{drop}": "drop",
+    "drop": "drop",
+    "drops": "drop",
+    "{spray}": "spray",
+    "spray": "spray",
+    "sprays": "spray",
+    "{suppository}": "suppository",
+    "supp": "suppository",
+    "suppository": "suppository",
+    "suppositories": "suppository",
+    "[iu]": "unit",
+    "{unit}": "unit",
+    "unit": "unit",
+    "units": "unit",
+}
+MILLIGRAMS = {"mg": 1.0, "microgram": 0.001, "g": 1000.0}
+
+# Days in FHIR's units of time. A month of supply is counted as 30 days.
+DAYS = {"s": 1 / 86_400, "min": 1 / 1440, "h": 1 / 24, "d": 1, "wk": 7, "mo": 30, "a": 365}
+TIME_WORDS = {"day": "d", "days": "d", "week": "wk", "weeks": "wk", "month": "mo", "months": "mo"}
+
+# http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation and timing-abbreviation: times a day.
+TIMES_PER_DAY = {
+    "QD": 1,
+    "BID": 2,
+    "TID": 3,
+    "QID": 4,
+    "AM": 1,
+    "PM": 1,
+    "BED": 1,
+    "QOD": 0.5,
+    "Q4H": 6,
+    "Q6H": 4,
+    "Q8H": 3,
+    "WK": 1 / 7,
+    "MO": 1 / 30,
+}
+
+# SNOMED CT codes of http://hl7.org/fhir/ValueSet/route-codes, and the words in their place.
+ROUTES = {
+    "26643006": "oral",
+    "37839007": "sublingual",
+    "54471007": "buccal",
+    "46713006": "nasal",
+    "37161004": "rectal",
+    "45890007": "transdermal",
+    "47625008": "parenteral",
+    "78421000": "parenteral",
+    "34206005": "parenteral",
+    "6064005": "topical",
+    "oral": "oral",
+    "oral use": "oral",
+    "by mouth": "oral",
+    "po": "oral",
+    "sublingual": "sublingual",
+    "buccal": "buccal",
+    "nasal": "nasal",
+    "rectal": "rectal",
+    "transdermal": "transdermal",
+    "intravenous": "parenteral",
+    "intramuscular": "parenteral",
+    "subcutaneous": "parenteral",
+    "topical": "topical",
+    "inhalation": "inhaled",
+    "inhaled": "inhaled",
+}
+
+SETTINGS = {"inpatient": "inpatient", "outpatient": "community", "community": "community"}
+
+# ICD-10 and ICD-10-CM, by the start of the code.
+ICD_10 = {
+    "F41.0": "panic_disorder",
+    "F41.1": "gad",
+    "F41": "anxiety",
+    "F51.0": "insomnia",
+    "G47.0": "insomnia",
+    "F10.23": "alcohol_withdrawal",
+    "F10.3": "alcohol_withdrawal",
+    "F10.4": "alcohol_withdrawal",
+    "G40": "epilepsy_adjunct",
+    "G25.81": "restless_legs",
+    "F40": "phobia",
+    "F42": "ocd",
+    "F43.1": "ptsd",
+    "M62.83": "muscle_spasm_acute",
+    "F11.2": "opioid_dependence",
+}
+ICD_SYSTEMS = ("http://hl7.org/fhir/sid/icd-10", "http://hl7.org/fhir/sid/icd-10-cm")
+# Exact words only: "no anxiety" is not anxiety.
+WORDS = {
+    **{label.lower(): code for code, label in INDICATIONS.items()},
+    **{code: code for code in INDICATIONS},
+    "anxiety": "anxiety",
+    "anxiety disorder": "anxiety",
+    "generalized anxiety disorder": "gad",
+    "insomnia": "insomnia",
+    "chronic insomnia": "insomnia",
+    "epilepsy": "epilepsy_adjunct",
+    "seizure disorder": "epilepsy_adjunct",
+    "muscle spasm": "muscle_spasm_acute",
+    "spasticity": "spasticity_neurological",
+    "alcohol withdrawal syndrome": "alcohol_withdrawal",
+    "restless legs": "restless_legs",
+    "obsessive-compulsive disorder": "ocd",
+}
+_KIND = re.compile(r" \((disorder|finding|situation)\)$")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def unit(quantity):
+    """Our unit of a FHIR Quantity, or None when it is not one we know."""
+    for said in (quantity.code, quantity.unit):
+        if found := UNITS.get(said.strip().lower()):
+            return found
+    return None
+
+
+def days(quantity):
+    """Whole days of a FHIR Duration, or None when its unit or value is not known."""
+    if quantity is None or quantity.value is None:
+        return None
+    for said in (quantity.code, quantity.unit):
+        found = DAYS.get(said.strip()) or DAYS.get(TIME_WORDS.get(said.strip().lower(), ""))
+        if found:
+            return int(quantity.value * found)
+    return None
+
+
+def day(text):
+    """The calendar day of a FHIR date or dateTime as it was written; None for part of a date."""
+    if not _DAY.match(text):
+        return None
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+
+
+def route(concept):
+    """Our route of a concept, or None."""
+    said = [coding.code for coding in concept.coding]
+    said += [coding.display.lower() for coding in concept.coding]
+    said += [concept.text.lower()]
+    for words in said:
+        if found := ROUTES.get(words.removesuffix(" route").strip()):
+            return found
+    return None
+
+
+def indication(concepts):
+    """The first indication that one of the concepts names, or None."""
+    for concept in concepts:
+        for coding in concept.coding:
+            if coding.system in ICD_SYSTEMS:
+                for start in sorted(ICD_10, key=len, reverse=True):
+                    if coding.code.startswith(start):
+                        return ICD_10[start]
+        for words in (concept.text, *(coding.display for coding in concept.coding)):
+            if found := WORDS.get(_KIND.sub("", words.strip().lower())):
+                return found
+    return None

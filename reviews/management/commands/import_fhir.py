@@ -1,0 +1,84 @@
+"""`import_fhir FILE... --practice CODE --source NAME`: FHIR R4 Bundles through the sync verbs."""
+
+from collections import Counter
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from reviews import clients, sync
+from reviews.errors import DomainError
+from reviews.fhir import bundle
+from reviews.models import Practice
+
+VERBS = (
+    ("patients", sync.patients),
+    ("conditions", sync.conditions),
+    ("prescriptions", sync.prescriptions),
+)
+
+
+class Command(BaseCommand):
+    help = "Import Patient, Condition and MedicationRequest of FHIR R4 Bundles; twice does no harm."
+
+    def add_arguments(self, parser):
+        parser.add_argument("files", nargs="+", metavar="FILE", type=Path)
+        parser.add_argument("--practice", required=True, metavar="CODE", help="code of a practice")
+        parser.add_argument(
+            "--source", required=True, metavar="NAME", help="name of the system they come from"
+        )
+        parser.add_argument(
+            "--show", type=int, default=5, metavar="N", help="resources to name for each reason (5)"
+        )
+
+    def handle(self, *, files, practice, source, show, **options):
+        place = Practice.objects.filter(code=practice).first()
+        if place is None:
+            known = ", ".join(Practice.objects.order_by("code").values_list("code", flat=True))
+            raise CommandError(f"There is no practice “{practice}”. Known: {known or 'none'}.")
+        try:
+            by = clients.importer(practice=place, source_system=source)
+        except DomainError as error:
+            raise CommandError(error.message) from error
+        self.place, self.source, self.by = place, source, by
+        failed = [path for path in files if not self._import(path, show)]
+        if failed:
+            raise CommandError(f"{len(failed)} of {len(files)} files could not be imported.")
+
+    def _import(self, path, show):
+        """Import one file, whole or not at all; returns whether it could be read."""
+        self.stdout.write(str(path))
+        try:
+            content = bundle.read(path.read_bytes(), source=self.source)
+            refused = list(content.refused)
+            with transaction.atomic():
+                for kind, verb in VERBS:
+                    refused += self._send(kind, verb, getattr(content, kind))
+        except (OSError, bundle.Unreadable, DomainError) as error:
+            self.stderr.write(self.style.ERROR(f"  not imported: {error}"))
+            return False
+        self._tell("refused", refused, show, self.style.ERROR)
+        self._tell("note", content.notes, show, self.style.WARNING)
+        if content.others:
+            others = ", ".join(f"{kind} {count}" for kind, count in sorted(content.others.items()))
+            self.stdout.write(f"  not read: {others}")
+        return True
+
+    def _send(self, kind, verb, named):
+        rows = [{**record, "practice": self.place.code} for _, record in named]
+        result = verb(rows=enumerate(rows), source_system=self.source, by=self.by)
+        self.stdout.write(
+            f"  {kind}: {result.created} created, {result.amended} amended,"
+            f" {result.unchanged} unchanged, {result.refused} refused"
+        )
+        return [
+            bundle.Said(named[error.index][0], f"{error.field}: {error.reason}")
+            for error in result.errors
+        ]
+
+    def _tell(self, word, said, show, style):
+        """Each reason once, with how often and the first few resources it is about."""
+        for reason, count in Counter(one.reason for one in said).most_common():
+            about = [one.resource for one in said if one.reason == reason]
+            more = f" and {count - show} more" if count > show else ""
+            self.stdout.write(style(f"  {word}: {reason} ({', '.join(about[:show])}{more})"))
