@@ -171,9 +171,8 @@ def context(request, found, chosen=None, refusal=None):
     earlier = _earlier(found)
     may_decide = is_open and access.allowed(user, Action.DECIDE, found)
     own = {flag.pk for flag in decide.own_urgent_flags(flags, user)} if may_decide else set()
-    cards = [
-        _card(n, flag, earlier, (chosen or {}).get(flag.pk), own) for n, flag in enumerate(flags, 1)
-    ]
+    chosen = chosen or {}
+    cards = [_card(flag, earlier, chosen.get(flag.pk), own) for flag in flags]
     return {
         "case": found,
         "patient": found.patient,
@@ -194,9 +193,7 @@ def context(request, found, chosen=None, refusal=None):
         "may_move": may_decide and found.owner_id in (None, user.pk),
         "may_claim": may_decide and found.state != CaseState.CLAIMED,
         "may_take_over": may_decide and found.owner_id not in (None, user.pk),
-        "may_release": may_decide
-        and found.state == CaseState.CLAIMED
-        and found.owner_id == user.pk,
+        "may_release": may_decide and found.owner_id == user.pk,
         "may_prescribe": access.allowed(user, Action.LOG, found),
         "is_mine": found.owner_id == user.pk,
         "note": request.POST.get("note", ""),

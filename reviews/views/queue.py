@@ -89,7 +89,7 @@ def queue(request):
         "checked_patients": capped(
             PatientScreening.objects.filter(
                 problem="",
-                patient__practice__in=access.practice_ids(request.user, Action.SEE_QUEUE),
+                patient__practice__in=mine,
             )
         ),
     }

@@ -1,0 +1,107 @@
+"""The audit trail of a patient: who did what and when, newest first."""
+
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import render
+from django.urls import path
+from django.views.decorators.http import require_GET
+
+from reviews.access import Action
+from reviews.models import AuditEvent, CaseState, Role, Status
+from reviews.views import person
+from reviews.views.paging import counted
+
+PAGE_SIZE = 50
+SAID = {
+    "patient.registered": "Registered the patient",
+    "patient.updated": "Changed what is known of the person",
+    "patient.seeded": "Made up this patient for demonstration",
+    "patient.exempted": "Exempted the patient from rules",
+    "exemption.ended": "Ended an exemption",
+    "prescription.logged": "Logged a prescription",
+    "prescription.amended": "Amended a prescription",
+    "prescription.withdrawn": "Withdrew a prescription",
+    "condition.recorded": "Recorded a condition",
+    "reading.recorded": "Recorded a reading",
+    "flag.raised": "Raised a flag",
+    "flag.cleared": "Cleared a flag: no longer found",
+    "case.opened": "Opened a case",
+    "case.ranked": "Ranked the case anew",
+    "case.woken": "Put the case back into the queue",
+    "case.cleared": "Closed the case: nothing left to decide",
+    "case.claim": "Claimed the case",
+    "case.take_over": "Took the case over",
+    "case.release": "Released the case",
+    "case.snooze": "Snoozed the case",
+    "case.escalate": "Escalated the case",
+    "case.decide": "Decided on the case",
+}
+LABELS = {
+    "rule": "rule",
+    "severity": "severity",
+    "order": "order",
+    "expires_on": "until",
+    "flags": "flags",
+    "from_owner": "from",
+}
+WORDS = {**dict(CaseState.choices), **dict(Status.choices), **dict(Role.choices)}
+
+
+@require_GET
+@login_required
+def trail(request, pk):
+    """A page of the trail; `before` is the id below which it goes on."""
+    patient = person.fetch(request.user, Action.SEE_AUDIT, pk)
+    events = AuditEvent.objects.filter(patient_id=patient.pk)
+    count = counted(events)
+    verbs = sorted(events.order_by().values_list("verb", flat=True).distinct())
+    verb = request.GET.get("verb", "")
+    if verb in verbs:
+        events = events.filter(verb=verb)
+    before = request.GET.get("before", "")
+    if before.isdecimal():
+        events = events.filter(pk__lt=int(before))
+    found = list(events.order_by("-pk")[: PAGE_SIZE + 1])
+    shown = found[:PAGE_SIZE]
+    context = {
+        **person.banner(patient),
+        "tab": "audit",
+        "may": {"see_audit": True},
+        "count": count,
+        "events": [{"event": event, "said": said(event.verb), **told(event)} for event in shown],
+        "verb": verb if verb in verbs else "",
+        "verbs": [(name, said(name)) for name in verbs],
+        "older": shown[-1].pk if len(found) > PAGE_SIZE else None,
+        "newest": not before,
+    }
+    return render(request, "reviews/audit/trail.html", context)
+
+
+def said(verb):
+    """A verb in words; a verb nobody put into words is shown as it is written."""
+    return SAID.get(verb, verb.replace(".", ": ").replace("_", " "))
+
+
+def told(event):
+    """The details of an event as `(label, value)` in words, without what the page says anyway."""
+    details = [
+        (LABELS.get(name, name.replace("_", " ")), in_words(value))
+        for name, value in event.detail.items()
+        if value not in (None, "", [], {})
+    ]
+    return {"details": details}
+
+
+def in_words(value):
+    """A detail as text: lists and pairs are spelt out, states get their names."""
+    if isinstance(value, dict):
+        return ", ".join(
+            f"{name.replace('_', ' ')} {in_words(held)}" for name, held in value.items()
+        )
+    if isinstance(value, list):
+        return "; ".join(in_words(item) for item in value)
+    if value is None:
+        return "nothing"
+    return WORDS.get(str(value), str(value))
+
+
+urlpatterns = [path("patients/<int:pk>/audit", trail, name="patient-audit")]

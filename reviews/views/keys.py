@@ -1,0 +1,84 @@
+"""Keys of client systems: make one, see it once, revoke it."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import F
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods
+
+from reviews import access, clients
+from reviews.access import Action
+from reviews.errors import BadRecord, NotAllowed, NotFound
+from reviews.forms.keys import KeyForm
+from reviews.forms.patients import refuse
+from reviews.models import ApiKey
+
+
+@require_GET
+@login_required
+def keys(request):
+    """The keys of the practices whose clients I manage, those in force first."""
+    found = list(_mine(request.user).order_by(F("revoked_at").desc(nulls_first=True), "name", "pk"))
+    context = {
+        "in_force": [key for key in found if key.revoked_at is None],
+        "revoked": [key for key in found if key.revoked_at is not None],
+    }
+    return render(request, "reviews/keys/keys.html", context)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@login_required
+def make(request):
+    """The secret is in the answer to the form and nowhere else: it is not kept, even in passing."""
+    practices = access.practices(request.user, Action.MANAGE_CLIENTS)
+    if not practices:
+        raise NotAllowed("You may not make keys. A formulary admin may.")
+    form = KeyForm(practices, request.POST or None)
+    status = 200
+    if request.method == "POST":
+        if form.is_valid():
+            try:
+                key, secret = clients.make_key(**form.cleaned_data, by=request.user)
+            except BadRecord as error:
+                refuse(form, error)
+            else:
+                made = {"key": key, "secret": secret, "practices": form.cleaned_data["practices"]}
+                return render(request, "reviews/keys/made.html", made)
+        status = 422
+    return render(request, "reviews/keys/make.html", {"form": form}, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def revoke(request, pk):
+    """Ask, then end the key at once."""
+    key = _mine(request.user).filter(pk=pk).first()
+    if key is None:
+        raise NotFound("There is no such key, or it is not yours to revoke.")
+    if request.method == "POST":
+        clients.revoke_key(key=key, by=request.user)
+        messages.success(request, f"The key of {key.name} is revoked. Calls with it are refused.")
+        return redirect("keys")
+    return render(request, "reviews/keys/revoke.html", {"key": key})
+
+
+def _mine(user):
+    practice_ids = access.practice_ids(user, Action.MANAGE_CLIENTS)
+    if not practice_ids:
+        raise NotAllowed("You may not see keys. A formulary admin may.")
+    return (
+        ApiKey.objects.filter(practices__in=practice_ids)
+        .distinct()
+        .select_related("created_by", "revoked_by")
+        .prefetch_related("practices")
+    )
+
+
+urlpatterns = [
+    path("keys", keys, name="keys"),
+    path("keys/make", make, name="key-make"),
+    path("keys/<int:pk>/revoke", revoke, name="key-revoke"),
+]

@@ -1,0 +1,37 @@
+"""Pages of a long list without counting it: there is a next page, or there is not."""
+
+from dataclasses import dataclass
+
+COUNT_LIMIT = 1000
+"""Counting further would take longer than it tells anybody anything."""
+
+
+@dataclass(frozen=True)
+class Page:
+    rows: list
+    number: int
+    previous: int
+    next: int | None
+    first_row: int
+    last_row: int
+
+
+def page_of(rows, number, size):
+    """Page `number` (from 1, as typed in an address) of a queryset or a list."""
+    number = int(number) if str(number).isdecimal() and 0 < int(number) < 10**6 else 1
+    start = (number - 1) * size
+    found = list(rows[start : start + size + 1])
+    return Page(
+        rows=found[:size],
+        number=number,
+        previous=number - 1,
+        next=number + 1 if len(found) > size else None,
+        first_row=start + 1,
+        last_row=start + min(len(found), size),
+    )
+
+
+def counted(rows):
+    """How many rows, or "1000+" beyond what is worth counting."""
+    found = rows.order_by().values("pk")[:COUNT_LIMIT].count()
+    return f"{COUNT_LIMIT}+" if found == COUNT_LIMIT else found

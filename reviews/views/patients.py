@@ -1,0 +1,285 @@
+"""Patients: find one, register one, and everything that is known of one on their page."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import Exists, OuterRef, Q
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from reviews import access, checked, medicines, prescribe, rulebooks, search
+from reviews.access import Action
+from reviews.errors import BadRecord, NotAllowed, NotFound
+from reviews.forms.patients import ConditionForm, EndConditionForm, RegisterForm, refuse
+from reviews.models import Case, Condition, Flag, Patient, ScreeningRequest
+from reviews.rules.registry import BY_ID
+from reviews.views import person
+from reviews.views.paging import counted, page_of
+
+PAGE_SIZE = 25
+MEDICINES_PAGE_SIZE = 50
+BEFORE_SHOWN = 8
+CASES_SHOWN = 10
+
+
+@require_GET
+@login_required
+def patients(request):
+    """Everybody I may see, or those who fit what was typed."""
+    if not access.allowed(request.user, Action.SEE_PATIENT):
+        raise NotAllowed("You may not see patients. A clinician, reviewer or auditor may.")
+    given = request.GET
+    chosen = {
+        "q": " ".join(given.get("q", "").split())[:100],
+        "practice": int(given["practice"]) if given.get("practice", "").isdecimal() else None,
+        "checked": "no" if given.get("checked") == "no" else "",
+    }
+    visible = access.scope(Patient.objects.all(), request.user, Action.SEE_PATIENT)
+    found = visible
+    if chosen["practice"]:
+        found = found.filter(practice=chosen["practice"])
+    if chosen["checked"]:
+        found = found.filter(_not_checked())
+    if chosen["q"]:
+        found = search.people(found, chosen["q"])
+    else:
+        found = found.order_by("practice", "family_name", "given_name", "pk")
+    rows = checked.with_waiting(
+        found.select_related("practice", "screening__version").prefetch_related("identifiers")
+    )
+    page = page_of(rows, given.get("page", 1), PAGE_SIZE)
+    for patient in page.rows:
+        patient.numbers = person.identifiers(patient)
+        patient.checked = checked.of(patient, patient.waiting_since)
+    context = {
+        "page": page,
+        "count": counted(found),
+        "chosen": chosen,
+        "filtered": any(chosen.values()),
+        "practices": access.practices(request.user, Action.SEE_PATIENT),
+        "may_register": access.allowed(request.user, Action.REGISTER),
+    }
+    return render(request, "reviews/patients/patients.html", context)
+
+
+@require_GET
+@login_required
+def patient(request, pk):
+    """One patient: what matters now first, then what there was."""
+    found = _fetch(request, pk)
+    context = _frame(request, found, tab="overview")
+    rows = context["medicines"]
+    before = [row for row in rows if not row.now]
+    flags = list(
+        Flag.objects.live()
+        .filter(patient=found)
+        .select_related("version")
+        .order_by("severity", "rule_id", "pk")
+    )
+    cases = list(
+        Case.objects.filter(patient=found)
+        .select_related("owner")
+        .prefetch_related("decisions__by", "decisions__items__flag")
+        .order_by("-opened_at", "-pk")[: CASES_SHOWN + 1]
+    )
+    open_case = next((case for case in cases if case.closed_at is None), None)
+    context |= {
+        "now": [row for row in rows if row.now],
+        "before": before[:BEFORE_SHOWN],
+        "open_case": open_case,
+        "open_flags": [flag for flag in flags if flag.settled_at is None and flag.severity < 4],
+        "covered_flags": [flag for flag in flags if flag.settled_at or flag.severity == 4],
+        "closed_cases": [case for case in cases if case is not open_case][:CASES_SHOWN],
+        "unjudged": _unjudged(found),
+        "conditions": _conditions(found),
+        "headline": _headline(found, context["checked"], open_case),
+    }
+    return render(request, "reviews/patients/patient.html", context)
+
+
+@require_GET
+@login_required
+def all_medicines(request, pk):
+    """Every order with its earlier versions."""
+    found = _fetch(request, pk)
+    context = _frame(request, found, tab="medicines")
+    context["page"] = page_of(context["medicines"], request.GET.get("page", 1), MEDICINES_PAGE_SIZE)
+    return render(request, "reviews/patients/medicines.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def register(request):
+    """Register a person at a practice where I may."""
+    practices = access.practices(request.user, Action.REGISTER)
+    if not practices:
+        raise NotAllowed("You may not register patients. A clinician or a reviewer may.")
+    form = RegisterForm(practices, request.POST or None)
+    status = 200
+    if request.method == "POST":
+        if form.is_valid():
+            try:
+                registered = prescribe.register(
+                    practice=form.cleaned_data["practice"], record=form.record(), by=request.user
+                )
+            except BadRecord as error:
+                refuse(form, error)
+            else:
+                messages.success(request, f"{registered} is registered and will be checked now.")
+                return redirect("patient", registered.pk)
+        status = 422
+    return render(request, "reviews/patients/register.html", {"form": form}, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def condition(request, pk):
+    """Record a problem of a patient."""
+    found = _fetch(request, pk)
+    access.require(request.user, Action.RECORD_FACT, found)
+    form = ConditionForm(request.POST or None)
+    status = 200
+    if request.method == "POST":
+        if form.is_valid():
+            try:
+                made = prescribe.record_condition(
+                    patient=found, record=form.record(), by=request.user
+                )
+            except BadRecord as error:
+                refuse(form, error)
+            else:
+                messages.success(request, f"Recorded: {made}. The patient is checked again now.")
+                return redirect("patient", found.pk)
+        status = 422
+    context = {**person.banner(found), "form": form}
+    return render(request, "reviews/patients/condition.html", context, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def end_condition(request, pk, condition_pk):
+    """End a problem on a day, or say that it was entered in error."""
+    found = _fetch(request, pk)
+    access.require(request.user, Action.RECORD_FACT, found)
+    held = Condition.objects.filter(patient=found, pk=condition_pk).first()
+    if held is None:
+        raise NotFound("There is no such condition.")
+    form = EndConditionForm(request.POST or None)
+    status = 200
+    if request.method == "POST":
+        if form.is_valid():
+            try:
+                prescribe.record_condition(
+                    patient=found, record=form.record(held), by=request.user, supersedes=held
+                )
+            except BadRecord as error:
+                refuse(form, error)
+            else:
+                messages.success(request, f"{held}: {form.said()}. The patient is checked again.")
+                return redirect("patient", found.pk)
+        status = 422
+    context = {**person.banner(found), "form": form, "condition": held}
+    return render(request, "reviews/patients/end_condition.html", context, status=status)
+
+
+def _not_checked():
+    """Patients whose last screening failed, or who wait for one."""
+    waiting = ScreeningRequest.objects.filter(
+        patient=OuterRef("pk"), priority=ScreeningRequest.Priority.CHANGE
+    )
+    return (
+        Q(screening__isnull=True)
+        | Q(screening__screened_at__isnull=True)
+        | ~Q(screening__problem="")
+        | Exists(waiting)
+    )
+
+
+def _fetch(request, pk):
+    return person.fetch(request.user, Action.SEE_PATIENT, pk)
+
+
+def _frame(request, patient, *, tab):
+    """What stands on every tab of a patient: banner, tabs, what I may do, the medicines."""
+    _version, book = rulebooks.live()
+    rows, _dossier = medicines.of(patient, book=book, as_of=timezone.localdate())
+    may = {
+        name: access.allowed(request.user, action, patient)
+        for name, action in (
+            ("log", Action.LOG),
+            ("amend", Action.AMEND),
+            ("withdraw", Action.WITHDRAW),
+            ("record", Action.RECORD_FACT),
+            ("see_audit", Action.SEE_AUDIT),
+            ("see_case", Action.SEE_QUEUE),
+        )
+    }
+    return {
+        **person.banner(patient),
+        "tab": tab,
+        "medicines": rows,
+        "not_recognised": sum(not row.recognised for row in rows if row.now),
+        "may": may,
+    }
+
+
+def _unjudged(patient):
+    """What the last screening could not judge, one row a reason: (rule ids, reason)."""
+    screening = getattr(patient, "screening", None)
+    reasons = {}
+    for missing in screening.not_evaluable if screening else []:
+        reasons.setdefault(missing["reason"], []).append(missing["rule_id"])
+    return [
+        (
+            [{"id": rule_id, "known": rule_id in BY_ID} for rule_id in sorted(set(rule_ids))],
+            reason,
+        )
+        for reason, rule_ids in reasons.items()
+    ]
+
+
+def _conditions(patient):
+    """Live conditions, going on first; those entered in error are history, not shown."""
+    rows = Condition.objects.filter(patient=patient, superseded_at__isnull=True).exclude(
+        status="entered-in-error"
+    )
+    found = list(rows.order_by("ended_on", "-onset_on", "pk"))
+    for row in found:
+        row.going_on = row.ended_on is None and row.status == "active"
+    return sorted(found, key=lambda row: not row.going_on)
+
+
+def _headline(patient, state, open_case):
+    """The conclusion of the page, which is its heading."""
+    exposure = patient.screening.exposure if hasattr(patient, "screening") else None
+    if state.at is None:
+        return "Not checked yet: what follows has not been screened"
+    if open_case:
+        return open_case.headline
+    if state.state == checked.NOT_CHECKED:
+        return "Not checked since the last change"
+    if patient.screening.not_evaluable:
+        return "Nothing to review, but not everything could be judged"
+    if exposure and exposure["known"] and _runs(exposure):
+        drugs = " and ".join(exposure["drugs"])
+        return f"Checked, nothing to review: {drugs}, day {exposure['days']}"
+    return "Checked, nothing to review"
+
+
+def _runs(exposure):
+    return bool(exposure["end_on"]) and exposure["end_on"] >= timezone.localdate().isoformat()
+
+
+urlpatterns = [
+    path("patients", patients, name="patients"),
+    path("patients/register", register, name="patient-register"),
+    path("patients/<int:pk>", patient, name="patient"),
+    path("patients/<int:pk>/medicines", all_medicines, name="patient-medicines"),
+    path("patients/<int:pk>/conditions", condition, name="patient-condition"),
+    path(
+        "patients/<int:pk>/conditions/<int:condition_pk>/end",
+        end_condition,
+        name="patient-condition-end",
+    ),
+]

@@ -1,0 +1,46 @@
+"""Who a page is about: what the banner of every page of a patient shows."""
+
+from reviews import access, checked
+from reviews.models import Patient
+
+NHS_NUMBER = ("https://fhir.nhs.uk/Id/nhs-number", "nhs")
+
+
+def fetch(user, action, pk):
+    """The patient with what the banner needs, in two queries. Raises `NotFound`."""
+    rows = Patient.objects.select_related("practice", "screening__version")
+    return access.fetch(
+        checked.with_waiting(rows.prefetch_related("identifiers")), user, action, pk=pk
+    )
+
+
+def banner(patient):
+    """The banner's context for a patient that `fetch` gave."""
+    return {
+        "patient": patient,
+        "screening": getattr(patient, "screening", None),
+        "numbers": identifiers(patient),
+        "checked": checked.of(patient, patient.waiting_since),
+    }
+
+
+def identifiers(patient):
+    """`[(what the number is called, the number)]`, in the order in which they were given."""
+    return [
+        (_system_in_words(identifier.system), _spaced(identifier.system, identifier.value))
+        for identifier in patient.identifiers.all()
+    ]
+
+
+def _system_in_words(system):
+    """ "NHS number", else the last part of the system's address."""
+    if system in NHS_NUMBER:
+        return "NHS number"
+    return system.rstrip("/").rpartition("/")[2].rpartition(":")[2].replace("-", " ") or system
+
+
+def _spaced(system, value):
+    """An NHS number in the groups in which it is read aloud; any other number as it is."""
+    if system in NHS_NUMBER and len(value) == 10 and value.isdecimal():
+        return f"{value[:3]} {value[3:6]} {value[6:]}"
+    return value
