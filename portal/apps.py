@@ -1,6 +1,10 @@
-"""The portal itself as a Django app: it brings the health page's checks and the commands."""
+"""The portal itself as a Django app. Loading it makes Celery's app the one that tasks bind to."""
 
 from django.apps import AppConfig
+
+from portal.celery import app as celery_app
+
+__all__ = ["PortalConfig", "celery_app"]
 
 
 class PortalConfig(AppConfig):

