@@ -1,5 +1,7 @@
 """The pages, by area."""
 
-from reviews.views import cases, preferences, queue
+from reviews.views import audit_trail, cases, keys, patients, preferences, queue
 
-urlpatterns = [*queue.urlpatterns, *cases.urlpatterns, *preferences.urlpatterns]
+AREAS = (queue, cases, patients, audit_trail, keys, preferences)
+
+urlpatterns = [pattern for area in AREAS for pattern in area.urlpatterns]

@@ -1,0 +1,182 @@
+"""Forms about prescriptions: log or amend one, withdraw one."""
+
+import msgspec
+from django import forms
+
+from reviews import records
+from reviews.errors import BadRecord
+from reviews.forms.days import DayField
+from reviews.models import DoseUnit, Setting, Status
+from reviews.rules.indications import INDICATIONS
+
+AS_WRITTEN = "as-written"
+"""The picker's choice to keep the words typed, without a code."""
+
+NOT_GIVEN = "Not given."
+"""Kept as the reason when one was asked for and none was given."""
+
+ROUTES = [
+    ("", "As the product says"),
+    ("oral", "By mouth"),
+    ("sublingual", "Sublingual"),
+    ("buccal", "Buccal"),
+    ("nasal", "Nasal"),
+    ("rectal", "Rectal"),
+    ("transdermal", "Transdermal"),
+    ("parenteral", "By injection or infusion"),
+    ("topical", "Topical"),
+    ("inhaled", "Inhaled"),
+]
+UNITS = [("", "Unit"), *DoseUnit.choices]
+GOING_ON = (Status.ACTIVE, Status.ON_HOLD, Status.COMPLETED)
+LEAST = 0.0001
+"""The smallest amount that is kept, in its unit."""
+
+
+class Amount(forms.FloatField):
+    """A number above nought, typed as people type numbers: 7.5 or 7,5."""
+
+    widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+
+    def __init__(self, **given):
+        super().__init__(required=False, min_value=LEAST, max_value=9_999_999, **given)
+        self.error_messages["invalid"] = "Must be a number, such as 7.5"
+        self.validators[0].message = "Must be more than 0"
+        self.validators[1].message = "Is too large"
+        self.widget.attrs["class"] = "short"
+
+    def to_python(self, value):
+        return super().to_python(value.replace(",", ".") if isinstance(value, str) else value)
+
+    def prepare_value(self, value):
+        return f"{float(value):.10g}" if isinstance(value, (int, float)) else value
+
+
+class Count(forms.IntegerField):
+    """A whole number of days."""
+
+    widget = forms.TextInput(
+        attrs={"inputmode": "numeric", "autocomplete": "off", "class": "short"}
+    )
+
+
+class Day(DayField):
+    widget = forms.TextInput(attrs={"autocomplete": "off", "class": "date"})
+
+
+class PrescriptionForm(forms.Form):
+    """Any medicine. Only the medicine is needed; what is left empty is kept as not known."""
+
+    q = forms.CharField(label="Find a medicine", max_length=500, required=False)
+    product = forms.CharField(label="Medicine", max_length=4000, required=False)
+    dose = Amount(label="Each time")
+    dose_unit = forms.ChoiceField(label="Unit", choices=UNITS, required=False)
+    times_per_day = Amount(label="Times a day")
+    as_needed = forms.BooleanField(label="If needed", required=False)
+    max_per_day = Amount(label="At most a day")
+    expected_per_day = Amount(label="Expected a day")
+    quantity = Amount(label="Quantity")
+    quantity_unit = forms.ChoiceField(label="Unit of quantity", choices=UNITS, required=False)
+    days_supply = Count(
+        label="Days’ supply",
+        required=False,
+        min_value=0,
+        max_value=3650,
+        error_messages={"invalid": "Must be a whole number of days"},
+    )
+    start_on = Day(label="Starts", required=False)
+    end_on = Day(label="Last day", required=False)
+    indication = forms.ChoiceField(choices=INDICATIONS.items())
+    route = forms.ChoiceField(choices=ROUTES, required=False)
+    setting = forms.ChoiceField(label="Care setting", choices=Setting.choices)
+    dosage_text = forms.CharField(label="Directions in words", max_length=1000, required=False)
+    status = forms.ChoiceField(choices=[(state, state.label) for state in GOING_ON])
+    reason = forms.CharField(max_length=1000, required=False)
+
+    def __init__(self, *given, held=None, **options):
+        """`held`: the record being amended, whose other fields stay as they are."""
+        super().__init__(*given, **options)
+        self.held = held
+        if held is None:
+            del self.fields["status"]
+            return
+        if held.status not in GOING_ON:
+            self.fields["status"].choices += [(held.status, Status(held.status).label)]
+        if held.route not in dict(ROUTES):
+            self.fields["route"].choices += [(held.route, held.route)]
+
+    def clean(self):
+        data = super().clean()
+        if not data.get("product") or (data["product"] == AS_WRITTEN and not data.get("q")):
+            self.add_error("product", "Choose one from the list, or keep it as written.")
+        if data.get("dose") and not data.get("dose_unit") and "dose_unit" not in self.errors:
+            self.add_error("dose_unit", "Say in what the dose is counted.")
+        if data.get("max_per_day") and not data.get("as_needed"):
+            self.add_error("as_needed", "A daily maximum is for a medicine taken if needed.")
+        return data
+
+    def record(self, *, written_on):
+        """The prescription as a record. Raises `BadRecord`."""
+        data = dict(self.cleaned_data)
+        typed, chosen = data.pop("q"), data.pop("product")
+        data.pop("reason")
+        given = {name: value for name, value in data.items() if value is not None}
+        for unit in ("dose_unit", "quantity_unit"):
+            given[unit] = given.get(unit) or None
+        content = {**given, **medicine(chosen, typed)}
+        if self.held is None:
+            content["written_on"] = written_on
+        else:
+            content |= {
+                "written_on": self.held.written_on,
+                "status_reason": self.held.status_reason,
+                "dispensed": self.held.dispensed,
+                "prescriber": self.held.prescriber,
+            }
+        return records.convert(content, records.PrescriptionRecord)
+
+    @property
+    def unread(self):
+        """What is typed and cannot be read, as (label, error), the missing medicine aside."""
+        return [
+            (self.fields[name].label if name in self.fields else "", error)
+            for name, errors in self.errors.items()
+            if name != "product"
+            for error in errors
+        ]
+
+
+def product_value(text, codings):
+    """What the picker's radio button of a product holds."""
+    return msgspec.json.encode({"medicine": text, "codings": codings}).decode()
+
+
+def medicine(chosen, typed):
+    """The medicine and its codes that the picker chose. Raises `BadRecord`."""
+    if chosen == AS_WRITTEN:
+        return {"medicine": " ".join(typed.split()), "codings": []}
+    try:
+        held = msgspec.json.decode(chosen)
+        return {"medicine": held["medicine"], "codings": held["codings"]}
+    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        raise BadRecord("product", "choose it again") from error
+
+
+class WithdrawForm(forms.Form):
+    """Why an order no longer stands, and the reason in words."""
+
+    status = forms.ChoiceField(
+        label="What happened",
+        widget=forms.RadioSelect,
+        choices=[
+            (Status.STOPPED, "It has ended: the patient no longer takes it"),
+            (Status.CANCELLED, "It was cancelled: the patient never took it"),
+            (Status.ENTERED_IN_ERROR, "It was entered in error: it should not be on this record"),
+        ],
+    )
+    reason = forms.CharField(
+        label="Reason",
+        max_length=500,
+        help_text="It stays with the prescription for whoever reads it next.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )

@@ -1,0 +1,134 @@
+"""A patient's prescriptions as pages list them: in hand now or before, how recognised, how long.
+
+Reads every version in one query, so the cost does not grow with the number of prescriptions.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from reviews import dossiers, timeline
+from reviews.models import WITHDRAWN, Prescription, Status
+from reviews.rules import words
+from reviews.rules.drug import BZRA, Recognition
+from reviews.rules.view import see
+
+OVER = {*WITHDRAWN, Status.DRAFT, Status.COMPLETED}
+PLURALS = {"patch": "patches", "suppository": "suppositories"}
+COUNTED = {"tablet", "capsule", "drop", "spray", "unit", *PLURALS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One order: its live version, what was made of it, and its earlier versions, newest first.
+
+    `end_on` None means that nobody knows the last day of supply, not that there is none.
+    """
+
+    prescription: Prescription
+    dose: str
+    quantity: str
+    end_on: date | None
+    recognition: Recognition
+    drugs: tuple[str, ...]
+    sedative: bool
+    now: bool
+    earlier: tuple[Prescription, ...]
+
+    @property
+    def recognised(self):
+        return bool(self.recognition.parts)
+
+    @property
+    def partly(self):
+        """A combination of which a part is not known."""
+        return self.recognised and not self.recognition.complete
+
+    @property
+    def withdrawn(self):
+        return self.prescription.status in WITHDRAWN
+
+    @property
+    def ended_in_words(self):
+        """Why it is not taken any more, where a status says so; else empty."""
+        if self.prescription.status in OVER:
+            return self.prescription.get_status_display()
+        return ""
+
+    @property
+    def waits(self):
+        """On hold, or of unknown status: said, because it changes what is in hand."""
+        return self.prescription.status in (Status.ON_HOLD, Status.UNKNOWN)
+
+    @property
+    def prescriber(self):
+        who = self.prescription.prescriber
+        return who.get_full_name() if who else self.prescription.prescriber_name
+
+    @property
+    def begun_on(self):
+        return self.prescription.start_on or self.prescription.written_on
+
+
+def of(patient, *, book, as_of):
+    """`(rows, dossier)`: every order of the patient, those in hand first, then newest first."""
+    dossier = dossiers.one(patient, as_of=as_of)
+    lines = {line.id: line for line in dossier.lines}
+    live, earlier = [], {}
+    versions = (
+        Prescription.objects.filter(patient=patient)
+        .select_related("medicine", "prescriber", "recorded_by")
+        .order_by("-version")
+    )
+    for prescription in versions:
+        if prescription.live:
+            live.append(prescription)
+        else:
+            prescription.dose_in_words = timeline.dose_in_words(prescription)
+            earlier.setdefault(prescription.order_id, []).append(prescription)
+    rows = [
+        _row(prescription, lines[prescription.pk], earlier, book, dossier)
+        for prescription in live
+        # A prescription that came between the two reads is on the page the next time.
+        if prescription.pk in lines
+    ]
+    rows.sort(key=lambda row: row.begun_on or as_of, reverse=True)
+    rows.sort(key=lambda row: (not row.now, not row.sedative))
+    return rows, dossier
+
+
+def _row(prescription, line, earlier, book, dossier):
+    seen = see(book, line.medicine)
+    end_on = _end(line, seen, book, dossier.profile)
+    return Row(
+        prescription=prescription,
+        dose=timeline.dose_in_words(line),
+        quantity=_quantity(line),
+        end_on=end_on,
+        recognition=seen.recognition,
+        drugs=tuple(book.drugs[part.drug].name for part in seen.recognition.parts),
+        sedative=bool(seen.mask & BZRA),
+        # Without a last day of supply it may still be in use.
+        now=line.status not in OVER and (end_on is None or end_on >= dossier.as_of),
+        earlier=tuple(earlier.get(prescription.order_id, ())),
+    )
+
+
+def _end(line, seen, book, profile):
+    """The last day of supply. A medicine nobody recognises still has its stated days."""
+    if seen.ingredients:
+        return timeline.last_day(line, seen.recognition, book, profile)
+    begun = line.start_on or line.written_on
+    if begun and line.days_supply:
+        stated = begun + timedelta(days=line.days_supply - 1)
+        return min(stated, line.end_on) if line.end_on else stated
+    return line.end_on
+
+
+def _quantity(line):
+    """ "28 tablets"; empty when not recorded."""
+    if line.quantity is None:
+        return ""
+    unit = line.quantity_unit or line.dose_unit or ""
+    if line.quantity != 1 and unit in COUNTED:
+        unit = PLURALS.get(unit, f"{unit}s")
+    return f"{words.amount(line.quantity)} {unit}".strip()

@@ -1,0 +1,185 @@
+"""The case page: everything a reviewer needs, and every refusal told without losing anything."""
+
+import pytest
+from django.urls import reverse
+
+from reviews import decide, screen
+from reviews.models import Case, CaseState, Decision, Flag
+from tests import make
+
+
+@pytest.fixture
+def case(harbour, clara):
+    return make.flagged_case(harbour, logged_by=clara)
+
+
+def get(client, user, case):
+    client.force_login(user)
+    return client.get(reverse("case", args=[case.pk]))
+
+
+def choices(case, outcome="taper", reason="agreed_with_patient", **extra):
+    data = {"seen": case.lock, "note": "Agreed by telephone", **extra}
+    for flag in Flag.objects.open().filter(case=case):
+        data[f"outcome-{flag.pk}"] = outcome
+        data[f"reason-{flag.pk}"] = reason
+    return data
+
+
+def test_it_shows_the_sentence_the_numbers_the_source_and_the_book(client, case, ravi, rulebook):
+    flag = Flag.objects.get(rule_id="DUR-01")
+    text = get(client, ravi, case).content.decode()
+    assert flag.title in text
+    assert flag.clears in text
+    assert f"Rule book {rulebook.number}" in text
+    assert "What would clear it" in text
+    for fact in flag.facts:
+        assert fact["label"] in text
+    for citation in rulebook.book["citations"]["DUR-01"]:
+        assert citation["issuer"] in text
+
+
+def test_the_time_line_has_every_medicine_and_a_table(client, case, ravi, clara):
+    make.prescription(
+        case.patient, clara, "Morphine 10 mg tablets", start=-3, days=7, indication="pain"
+    )
+    make.prescription(case.patient, clara, "Amlodipine 5 mg tablets", indication="other")
+    screen.drain()
+    case.refresh_from_db()
+    response = get(client, ravi, case)
+    text = response.content.decode()
+    assert 'class="chart wide"' in text
+    assert 'class="chart narrow"' in text
+    assert "style=" not in text
+    for medicine in ("Diazepam 5 mg tablets", "Morphine 10 mg tablets", "Amlodipine 5 mg tablets"):
+        assert medicine in text
+    lanes = {lane["name"]: lane["kind"] for lane in response.context["picture"].charts[0]["lanes"]}
+    assert lanes == {"Diazepam": "benzo", "Morphine": "opioid"}
+
+
+def test_a_missing_supply_is_hatched_and_worded(client, harbour, clara, ravi):
+    treated = make.patient(harbour, clara)
+    make.prescription(treated, clara, start=-5, days=None, dose=None, dose_unit=None)
+    screen.drain()
+    text = get(client, ravi, Case.objects.open().get(patient=treated)).content.decode()
+    assert "Not evaluated" in text
+    assert "length not known" in text
+
+
+def test_deciding_closes_and_opens_the_next_case(client, harbour, clara, case, ravi):
+    following = make.flagged_case(harbour, logged_by=clara)
+    client.force_login(ravi)
+    response = client.post(reverse("case-decide", args=[case.pk]), choices(case))
+    assert response.url == reverse("case", args=[following.pk])
+    decided = Decision.objects.get()
+    assert (decided.by, decided.note) == (ravi, "Agreed by telephone")
+    history = get(client, ravi, case).content.decode()
+    assert "Agreed by telephone" in history
+    assert "Reduce or taper" in history
+
+
+def test_an_incomplete_decision_keeps_what_was_chosen(client, case, ravi):
+    client.force_login(ravi)
+    data = choices(case, reason="")
+    response = client.post(reverse("case-decide", args=[case.pk]), data)
+    assert response.status_code == 400
+    text = response.content.decode()
+    assert "choose a reason" in text
+    assert '<option value="taper" selected>' in text
+    assert "Agreed by telephone" in text
+    assert not Decision.objects.exists()
+
+
+def test_an_unreadable_date_is_named(client, case, ravi):
+    client.force_login(ravi)
+    flag = Flag.objects.open().get(case=case)
+    data = choices(case, **{f"until-{flag.pk}": "someday"})
+    response = client.post(reverse("case-decide", args=[case.pk]), data)
+    assert response.status_code == 400
+    assert "such as 4 Dec 2026" in response.content.decode()
+
+
+def test_a_stale_decision_is_told_and_nothing_is_lost(client, case, ravi, samira):
+    data = choices(case)
+    decide.claim(case=case, by=ravi, seen=case.lock)
+    client.force_login(ravi)
+    response = client.post(reverse("case-decide", args=[case.pk]), data)
+    assert response.status_code == 409
+    text = response.content.decode()
+    assert "changed" in text
+    assert '<option value="taper" selected>' in text
+    assert not Decision.objects.exists()
+
+
+def test_an_urgent_flag_starts_empty(client, harbour, clara, ravi):
+    urgent = make.urgent_case(harbour, logged_by=clara)
+    for card in get(client, ravi, urgent).context["cards"]:
+        assert card["pick"] == {"outcome": "", "reason": "", "until": ""}
+
+
+def test_ones_own_urgent_flag_is_for_another(client, harbour):
+    both = make.person("both", harbour, "clinician", "reviewer")
+    urgent = make.urgent_case(harbour, logged_by=both)
+    text = get(client, both, urgent).content.decode()
+    assert "Another reviewer must decide" in text
+    assert "Decide and open next" not in text
+    response = client.post(reverse("case-decide", args=[urgent.pk]), choices(urgent))
+    assert response.status_code == 403
+
+
+def test_claim_release_snooze_escalate(client, case, ravi):
+    client.force_login(ravi)
+    steps = [
+        ("case-claim", {}, CaseState.CLAIMED),
+        ("case-release", {}, CaseState.QUEUED),
+        ("case-escalate", {"to": "clinician", "reason": "Please call"}, CaseState.ESCALATED),
+        ("case-claim", {}, CaseState.CLAIMED),
+        ("case-snooze", {"until": "+7d", "reason": "Letter due"}, CaseState.SNOOZED),
+    ]
+    for name, data, state in steps:
+        case.refresh_from_db()
+        response = client.post(reverse(name, args=[case.pk]), {"seen": case.lock, **data})
+        assert response.status_code == 302, name
+        case.refresh_from_db()
+        assert case.state == state, name
+    assert "Letter due" in get(client, ravi, case).content.decode()
+
+
+def test_a_snooze_too_long_says_the_last_day(client, case, ravi):
+    client.force_login(ravi)
+    data = {"seen": case.lock, "until": "+400d", "reason": "Later"}
+    response = client.post(reverse("case-snooze", args=[case.pk]), data)
+    assert response.status_code == 400
+    assert "not after" in response.content.decode()
+
+
+@pytest.mark.parametrize(("who", "may"), [("clara", False), ("audrey", False), ("ravi", True)])
+def test_who_is_offered_the_decision(client, case, who, may, request):
+    text = get(client, request.getfixturevalue(who), case).content.decode()
+    assert ("Decide and open next" in text) == may
+
+
+def test_another_practice_finds_nothing(client, case, lakeside):
+    stranger = make.person("stranger", lakeside, "reviewer")
+    assert get(client, stranger, case).status_code == 404
+
+
+def test_a_reviewer_may_not_be_impersonated_by_a_clinician(client, case, clara):
+    client.force_login(clara)
+    response = client.post(reverse("case-decide", args=[case.pk]), choices(case))
+    assert response.status_code == 403
+
+
+def test_the_query_count_does_not_grow_with_prescriptions(
+    client, case, clara, ravi, django_assert_max_num_queries
+):
+    counts = []
+    for number in (1, 30):
+        for n in range(number):
+            make.prescription(case.patient, clara, start=-400 - 20 * n, days=7)
+        screen.drain()
+        case.refresh_from_db()
+        with django_assert_max_num_queries(50) as counted:
+            get(client, ravi, case)
+        counts.append(len(counted))
+    assert counts[0] == counts[1]

@@ -1,0 +1,147 @@
+"""The queue page: who sees it, what it says, and that its cost does not grow."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from reviews import decide, screen
+from reviews.models import Case, ScreeningRequest
+from tests import make
+
+
+@pytest.fixture
+def case(harbour, clara):
+    return make.flagged_case(harbour, logged_by=clara)
+
+
+def page(client, user, **filters):
+    client.force_login(user)
+    return client.get(reverse("queue"), filters)
+
+
+def shown(response):
+    return [row.pk for row in response.context["page"]["rows"]]
+
+
+def test_signed_out_people_are_asked_to_sign_in(client, rulebook):
+    response = client.get(reverse("queue"))
+    assert response.status_code == 302
+    assert reverse("account_login") in response.url
+
+
+@pytest.mark.parametrize("who", ["ravi", "clara", "audrey"])
+def test_those_who_may_see_it(client, case, who, request):
+    response = page(client, request.getfixturevalue(who))
+    assert response.status_code == 200
+    assert case.headline in response.content.decode()
+
+
+def test_a_formulary_admin_starts_at_the_formulary(client, case, ada):
+    assert page(client, ada).url == reverse("formulary")
+
+
+def test_cases_of_other_practices_are_not_listed(client, case, lakeside):
+    stranger = make.person("stranger", lakeside, "reviewer")
+    assert shown(page(client, stranger)) == []
+
+
+def test_worst_first_then_due_first(client, harbour, clara, ravi):
+    lesser = make.flagged_case(harbour, logged_by=clara)
+    urgent = make.urgent_case(harbour, logged_by=clara)
+    assert shown(page(client, ravi)) == [urgent.pk, lesser.pk]
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({"severity": "2"}, True),
+        ({"severity": "1"}, False),
+        ({"rule": "DUR-01"}, True),
+        ({"rule": "OPI-01"}, False),
+        ({"owner": "none"}, True),
+        ({"owner": "me"}, False),
+        ({"due": "overdue"}, False),
+        ({"due": "snoozed"}, False),
+        ({"q": "bell"}, True),
+        ({"q": "bel jonathn"}, True),
+        ({"q": "zzyzx"}, False),
+        ({"q": "999"}, False),
+        ({"sort": "exposure"}, True),
+        ({"severity": "bogus", "practice": "x", "page": "-1"}, True),
+    ],
+)
+def test_filters(client, case, ravi, filters, found):
+    assert (case.pk in shown(page(client, ravi, **filters))) == found
+
+
+def test_a_number_is_found_with_and_without_spaces(client, harbour, clara, ravi):
+    treated = make.patient(harbour, clara, identifiers=["999 412 0719"])
+    make.prescription(treated, clara, start=-34, days=35)
+    screen.drain()
+    for typed in ("9994120719", "999 412", "4120719"):
+        assert shown(page(client, ravi, q=typed)), typed
+
+
+def test_overdue_is_said(client, case, ravi):
+    Case.objects.filter(pk=case.pk).update(due_at=timezone.now() - timedelta(days=2))
+    response = page(client, ravi, due="overdue")
+    assert shown(response) == [case.pk]
+    assert "Overdue 2 d" in response.content.decode()
+
+
+def test_waiting_patients_are_said_to_be_not_checked(client, harbour, clara, ravi):
+    make.patient(harbour, clara)
+    ScreeningRequest.objects.update(requested_at=timezone.now() - timedelta(minutes=10))
+    text = page(client, ravi).content.decode()
+    assert "NOT CHECKED" in text
+    assert "Checked, and clear" not in text
+
+
+def test_an_empty_queue_says_that_all_is_clear(client, harbour, clara, ravi):
+    make.patient(harbour, clara)
+    screen.drain()
+    assert "Checked, and clear" in page(client, ravi).content.decode()
+
+
+def test_claiming_several_from_the_list(client, harbour, clara, ravi, samira):
+    cases = [make.flagged_case(harbour, logged_by=clara) for _ in range(3)]
+    decide.claim(case=cases[2], by=samira, seen=cases[2].lock)
+    client.force_login(ravi)
+    response = client.post(
+        reverse("queue-claim"),
+        {"case": [f"{case.pk}:{case.lock}" for case in cases], "back": "?severity=2"},
+        follow=True,
+    )
+    assert response.redirect_chain == [(f"{reverse('queue')}?severity=2", 302)]
+    text = response.content.decode()
+    assert "2 cases claimed" in text
+    assert "changed by Samira Okafor" in text
+    assert Case.objects.filter(owner=ravi).count() == 2
+
+
+def test_claiming_returns_only_to_the_queue(client, case, ravi):
+    client.force_login(ravi)
+    response = client.post(reverse("queue-claim"), {"back": "https://elsewhere.example"})
+    assert response.url == reverse("queue")
+
+
+def test_the_live_refresh_is_the_list_alone(client, case, ravi):
+    client.force_login(ravi)
+    response = client.get(reverse("queue"), headers={"HX-Request": "true"})
+    text = response.content.decode()
+    assert "<html" not in text
+    assert f'id="case-{case.pk}"' in text
+
+
+def test_the_query_count_does_not_grow(client, harbour, clara, ravi, django_assert_max_num_queries):
+    counts = []
+    for number in (2, 15):
+        for _ in range(number):
+            make.prescription(make.patient(harbour, clara), clara, start=-34, days=35)
+        screen.drain()
+        with django_assert_max_num_queries(40) as counted:
+            page(client, ravi)
+        counts.append(len(counted))
+    assert counts[0] == counts[1]
