@@ -191,6 +191,7 @@ class DrugClass(Sourced):
 
     class Meta(Sourced.Meta):
         abstract = False
+        verbose_name_plural = "drug classes"
         constraints = [
             *Sourced.Meta.constraints,
             models.CheckConstraint(
@@ -241,6 +242,7 @@ class IngredientClass(Sourced):
 
     class Meta(Sourced.Meta):
         abstract = False
+        verbose_name_plural = "class memberships"
         constraints = [
             *Sourced.Meta.constraints,
             models.UniqueConstraint(

@@ -120,6 +120,7 @@ class Migration(migrations.Migration):
                 ('verified_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
+                'verbose_name_plural': 'drug classes',
                 'abstract': False,
             },
         ),
@@ -392,6 +393,7 @@ class Migration(migrations.Migration):
                 ('verified_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
+                'verbose_name_plural': 'class memberships',
                 'abstract': False,
             },
         ),
