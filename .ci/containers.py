@@ -80,7 +80,7 @@ def _compose():
         if "healthcheck" not in service and name in {"postgres", "valkey", "web"}:
             yield f"compose.yaml: {name} has no healthcheck"
     yield from _settings(services)
-    if re.search(r"(PASSWORD|SECRET_KEY): *[^$\s]", text):
+    if re.search(r"^ *\w*(PASSWORD|SECRET_KEY|AUTH): +[^$\s]", text, re.MULTILINE):
         yield "compose.yaml: holds a secret"
 
 
