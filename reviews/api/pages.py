@@ -8,7 +8,7 @@ changed before it has been given, and it is the right `updated_since` to ask wit
 """
 
 import base64
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from django.db import connection
@@ -44,6 +44,7 @@ def page(queryset, *, kind, changed_at, limit, cursor, updated_since):
         rows, more = _take(queryset.order_by("pk"), limit)
         return Page(rows, _write(Cursor(kind, rows[-1].pk)) if more else None, None)
 
+    updated_since = _utc(updated_since, "updated_since", "is out of range")
     until = after.until if after else horizon()
     queryset = queryset.alias(change=F(changed_at)) if changed_at != "change" else queryset
     queryset = queryset.filter(change__gte=updated_since, change__lt=until)
@@ -93,7 +94,19 @@ def _read(text, kind, *, changes):
     except (ValueError, msgspec.MsgspecError) as error:
         raise BadRecord("cursor", "is not a cursor of this list") from error
     stamped = cursor.at is not None and cursor.until is not None
-    aware = not stamped or (cursor.at.tzinfo and cursor.until.tzinfo)
-    if cursor.kind != kind or stamped != changes or not aware or abs(cursor.pk) >= 2**63:
+    if cursor.kind != kind or stamped != changes or abs(cursor.pk) >= 2**63:
         raise BadRecord("cursor", "is not a cursor of this list")
+    if stamped:
+        cursor.at = _utc(cursor.at, "cursor", "is not a cursor of this list")
+        cursor.until = _utc(cursor.until, "cursor", "is not a cursor of this list")
     return cursor
+
+
+def _utc(time, field, reason):
+    """The time in UTC: PostgreSQL knows no offset beyond 16 hours. Without an offset: refused."""
+    try:
+        if time.tzinfo is not None:
+            return time.astimezone(UTC)
+    except OverflowError:
+        pass  # within hours of the first or the last year
+    raise BadRecord(field, reason)

@@ -1,0 +1,119 @@
+"""The description of the API: valid, complete, served to browsers safely, and true."""
+
+import re
+
+import jsonschema
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from django.test import Client
+from hypothesis import HealthCheck, given, settings
+
+from portal.wsgi import application
+from reviews import screen
+from reviews.api import limits
+from tests import make
+from tests.api import sent
+
+OPENAPI_SCHEMA = "/api/v1/schema/"
+EXAMPLES = 15
+ADDRESSES = (
+    *("prescriptions", "patients", "flags", "cases", "decisions"),
+    *("prescriptions/{id}", "patients/{id}", "flags/{id}", "cases/{id}", "decisions/{id}"),
+    *("prescriptions/sync", "patients/sync", "conditions/sync"),
+)
+
+
+@pytest.fixture
+def described(client, db):
+    return client.get(OPENAPI_SCHEMA).json()
+
+
+def test_the_description_is_openapi_3_1(described):
+    assert described["openapi"].startswith("3.1")
+    for schema in described["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_every_address_is_described_with_its_refusals(described):
+    assert described["paths"].keys() == {f"/api/v1/{path}" for path in ADDRESSES}
+    for path, operations in described["paths"].items():
+        for operation in operations.values():
+            assert {"200", "400", "401", "403", "429"} <= operation["responses"].keys()
+            assert operation["security"]
+            assert operation["summary"]
+            if path.endswith("/sync"):
+                assert {"409", "411", "413", "415"} <= operation["responses"].keys()
+            for status, answer in operation["responses"].items():
+                wanted = "application/json" if status == "200" else "application/problem+json"
+                assert list(answer["content"]) == [wanted]
+
+
+def test_every_reference_of_the_description_leads_somewhere(described):
+    names = set(re.findall(r"#/components/schemas/(\w+)", str(described)))
+    assert names <= described["components"]["schemas"].keys()
+
+
+def test_a_record_that_is_valid_by_the_description_is_one_that_is_accepted(described, system):
+    record = {
+        "$ref": "#/components/schemas/SyncedPrescription",
+        "components": described["components"],
+    }
+    jsonschema.validate(sent.prescription(), record)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**sent.prescription(), "dose": -1}, record)
+
+
+def test_the_page_to_read_it_runs_no_inline_script_and_loads_nothing_from_outside(client, db):
+    page = client.get("/api/v1/docs/")
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert re.findall(r"<script(?![^>]*\bsrc=)", text) == []
+    assert "<style" not in text
+    assert " style=" not in text
+    assert "https://" not in text
+    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+
+
+@pytest.fixture
+def attacked(harbour, system, monkeypatch):
+    """The API with one screened patient in it, called in this process and this transaction."""
+    monkeypatch.setattr(limits.Reads, "quota", 10**9)
+    monkeypatch.setattr(limits.Syncs, "quota", 10**9)
+    clara = make.person("clara", harbour)
+    make.flagged_case(harbour, logged_by=clara)
+    system.sync([sent.prescription()])
+    screen.drain()
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield schemathesis.openapi.from_wsgi(OPENAPI_SCHEMA, application)
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.mark.parametrize("mode", ["positive", "negative"])
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_no_request_made_from_the_description_is_answered_otherwise(attacked, system, path, mode):
+    operation = attacked[f"/api/v1/{path}"]["POST" if path.endswith("/sync") else "GET"]
+
+    @given(case=operation.as_strategy(generation_mode=schemathesis.GenerationMode(mode)))
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    def attack(case):
+        case.call_and_validate(
+            headers={"Authorization": f"Bearer {system.secret}"},
+            # Any text is a valid cursor to the description; only the portal knows which are.
+            excluded_checks=[schemathesis.checks.positive_data_acceptance],
+        )
+
+    attack()
+
+
+def test_the_page_works_for_whoever_is_not_signed_in():
+    assert Client().get("/api/v1/docs/").status_code == 200
