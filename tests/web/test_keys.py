@@ -37,12 +37,13 @@ def test_a_key_is_shown_once(harbour, ada):
     assert "no-store" in made["Cache-Control"]
     secret = re.search(r'value="(psp_[^"]+)"', made.content.decode())[1]
     key = ApiKey.objects.get()
-    assert clients.authenticate(secret).pk == key.pk
     page = browser.get("/keys")
     assert heading(page) == "1 system can read and send records"
     assert key.prefix in words(page)
     assert secret not in page.content.decode()
     assert "never" in words(page)
+    assert clients.authenticate(secret).pk == key.pk
+    assert "never" not in browser.read("/keys")
 
 
 @pytest.mark.parametrize(
