@@ -105,6 +105,18 @@ def test_an_edit_gives_its_source_anew_and_leaves_a_trace(row):
     assert versions[0] == ("insert", 30)
 
 
+@pytest.mark.parametrize("model", models.SOURCED, ids=lambda model: model.__name__)
+def test_every_kind_of_row_can_be_revised_signed_off_and_retired(rulebook, ada, model):
+    row = model.objects.order_by("pk").first()
+    before = {name: getattr(row, name) for name in model.EDITABLE}
+    row.revise(**CITED, **before)
+    assert (row.origin, row.source) == ("edited", CITED["source"])
+    row.sign_off(by=ada, at=timezone.now())
+    row.retire(at=timezone.now())
+    assert not model.objects.live().filter(pk=row.pk).exists()
+    assert row.events.count() >= 4
+
+
 def test_history_is_added_to_and_never_edited(row):
     row.revise(**CITED, mg_per_day=25)
     with pytest.raises(DatabaseError, match="Cannot update or delete"), transaction.atomic():
