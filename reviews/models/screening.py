@@ -4,7 +4,7 @@ import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Greatest, Now
 
 from .people import Patient, Practice
 from .versions import RuleVersion
@@ -145,7 +145,9 @@ class Flag(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["raised_at", "id"]),
+            models.Index(
+                Greatest("raised_at", "settled_at", "ended_at"), "id", name="flag_by_change"
+            ),
             models.Index(fields=["case"]),
             models.Index(
                 fields=["rule_id", "practice"],
