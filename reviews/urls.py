@@ -1,7 +1,7 @@
 """The pages, by area."""
 
-from reviews.views import audit_trail, cases, keys, patients, preferences, queue
+from reviews.views import audit_trail, cases, keys, patients, preferences, prescribing, queue
 
-AREAS = (queue, cases, patients, audit_trail, keys, preferences)
+AREAS = (queue, cases, patients, prescribing, audit_trail, keys, preferences)
 
 urlpatterns = [pattern for area in AREAS for pattern in area.urlpatterns]
