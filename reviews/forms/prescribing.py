@@ -94,7 +94,7 @@ class PrescriptionForm(forms.Form):
     reason = forms.CharField(max_length=1000, required=False)
 
     def __init__(self, *given, held=None, **options):
-        """`held`: the record being amended, whose other fields stay as they are."""
+        """`held`: the prescription being amended, whose other columns stay as they are."""
         super().__init__(*given, **options)
         self.held = held
         if held is None:
@@ -131,7 +131,7 @@ class PrescriptionForm(forms.Form):
                 "written_on": self.held.written_on,
                 "status_reason": self.held.status_reason,
                 "dispensed": self.held.dispensed,
-                "prescriber": self.held.prescriber,
+                "prescriber": self.held.prescriber_name,
             }
         return records.convert(content, records.PrescriptionRecord)
 
@@ -160,6 +160,16 @@ def medicine(chosen, typed):
         return {"medicine": held["medicine"], "codings": held["codings"]}
     except (msgspec.DecodeError, KeyError, TypeError) as error:
         raise BadRecord("product", "choose it again") from error
+
+
+def values(held):
+    """What the form shows of a prescription: its fields as they are kept."""
+    names = PrescriptionForm.base_fields.keys() - {"q", "product", "reason"}
+    shown = {name: getattr(held, name) for name in names}
+    return shown | {
+        "product": product_value(held.medicine.text, held.medicine.codings),
+        "reason": "" if held.reason == NOT_GIVEN else held.reason,
+    }
 
 
 class WithdrawForm(forms.Form):

@@ -7,6 +7,7 @@ from django.utils.functional import SimpleLazyObject
 from reviews import access
 from reviews.access import Action
 from reviews.models import PatientScreening, Role, RuleVersion
+from reviews.seeding.staff import sign_ins_file
 
 KEYS_COOKIE = "single-keys"
 
@@ -25,10 +26,17 @@ def chrome(request):
     return {"chrome": SimpleLazyObject(lambda: _chrome(request))}
 
 
+def _is_current(path, url):
+    """Whether a page belongs to an entry of the menu; a case belongs to the queue."""
+    if url == "/":
+        return path == url or path.startswith("/cases/")
+    return path == url or path.startswith(f"{url}/")
+
+
 def _chrome(request):
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {"signed_in": False}
+        return {"signed_in": False, "demonstration": sign_ins_file().exists()}
     held = set().union(*access.roles_of(user).values())
     book = (
         RuleVersion.objects.filter(state=RuleVersion.State.PUBLISHED)
@@ -37,8 +45,9 @@ def _chrome(request):
     )
     return {
         "signed_in": True,
+        "demonstration": sign_ins_file().exists(),
         "menu": [
-            {"url": url, "label": label, "current": request.path.startswith(url)}
+            {"url": url, "label": label, "current": _is_current(request.path, url)}
             for url, label in (
                 (reverse(name), label)
                 for action, name, label in MENU

@@ -1,0 +1,87 @@
+"""What the portal makes of a prescription that is being typed: daily amounts, days of supply."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from reviews import dossiers
+from reviews.rules import words
+from reviews.rules.exposure import mg_per_day, rate, read
+from reviews.rules.parameters import EXPOSURE
+from reviews.rules.view import see
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkedOut:
+    """`daily`: each amount a day in words; `missing` says why the last day is not known."""
+
+    drugs: tuple[str, ...]
+    matched_by: str | None
+    recognised: bool
+    daily: tuple[str, ...]
+    start_on: date | None
+    end_on: date | None
+    days: int | None
+    notes: tuple[str, ...]
+    missing: tuple[str, ...]
+    never_taken: bool = False
+
+
+def work_out(record, *, book, profile):
+    """What follows from a record, by the same functions that screening uses."""
+    line = dossiers.line(record)
+    seen = see(book, line.medicine)
+    recognition = seen.recognition
+    uses = [
+        read(line, recognition, ingredient, book.rules[EXPOSURE][profile])
+        for ingredient in seen.ingredients
+    ]
+    use = uses[0] if uses else None
+    common = {
+        "drugs": tuple(drug.name for _, drug, _ in seen.ingredients),
+        "matched_by": recognition.matched_by,
+        "recognised": not seen.unmapped,
+        "daily": _daily(line, seen),
+    }
+    if use is None:
+        return WorkedOut(**common, **_stated(line), never_taken=bool(uses))
+    return WorkedOut(
+        **common,
+        start_on=None if use.start is None else date.fromordinal(use.start),
+        end_on=None if use.end is None else date.fromordinal(use.end),
+        days=None if use.end is None else use.end - use.start + 1,
+        notes=tuple(words.sentence_case(note) for note in use.notes),
+        missing=use.missing,
+    )
+
+
+def _daily(line, seen):
+    """ "15 mg diazepam a day", or in the unit typed where the strength is not known."""
+    per_day = rate(line)
+    if per_day is None:
+        return ()
+    most = "at most " if line.as_needed else ""
+    amounts = [
+        (mg_per_day(line, part, seen.recognition.form), drug.name)
+        for part, drug, _ in seen.ingredients
+    ]
+    if not amounts or any(mg is None for mg, _ in amounts):
+        return (f"{most}{words.amount(per_day)} {line.dose_unit or ''}".strip(),)
+    if len(amounts) == 1:
+        return (f"{most}{words.amount(amounts[0][0])} mg",)
+    return tuple(f"{most}{words.amount(mg)} mg {name}" for mg, name in amounts)
+
+
+def _stated(line):
+    """The supply as stated, for a medicine nobody recognises or that was never taken."""
+    start = line.start_on or line.written_on
+    end = line.end_on
+    if start and line.days_supply:
+        stated = start + timedelta(days=line.days_supply - 1)
+        end = min(stated, end) if end else stated
+    return {
+        "start_on": start,
+        "end_on": end,
+        "days": (end - start).days + 1 if start and end and end >= start else None,
+        "notes": (),
+        "missing": () if end else ("days’ supply or last day",),
+    }
