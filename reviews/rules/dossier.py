@@ -15,6 +15,21 @@ OVER = frozenset({"stopped", "completed"})
 # active, on-hold and unknown: the supply was issued and may still be in use.
 
 
+ACQUIRED = {"nhs": "Usual health service", "private": "Private", "online": "Online"}
+REPLACEMENTS = {"lost": "Lost", "stolen": "Stolen", "travel": "Travel", "damaged": "Damaged"}
+CHANGES = {
+    "adverse_effect": "Adverse effect of the earlier medicine",
+    "no_effect": "No or too little effect",
+    "cross_taper": "Cross-taper",
+    "taper": "Step of a taper",
+    "titration": "Planned titration",
+    "admission": "Left out on admission",
+    "discharge": "Left out on discharge",
+    "patient_wish": "The person's wish",
+    "other": "Other",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Medicine:
     """A medicine as it was recorded: the text, and its codes as (system, code) pairs.
@@ -38,6 +53,17 @@ class Line(NamedTuple):
     the last day of use, included. `setting` is community, inpatient, procedural, unsupervised or
     unknown. `status` is a FHIR MedicationRequest.status code. `route` is
     oral, sublingual, buccal, nasal, rectal, transdermal, parenteral, topical, inhaled or None.
+
+    The fields after `source` are often unknown and then keep their default. `refill_number` counts
+    refills of one authorisation (0 = the first issue); `dispensed_on` is the day of hand-over, and
+    `written_on` the date on the prescription. `repeat_template` is true for repeat or automatic
+    refill. `acquired` is "nhs" (the usual health service), "private" or "online".
+    `replacement_reason` is a key of REPLACEMENTS, `change_reason` (why it differs from the one
+    before, or ended) of CHANGES; empty = not given. `is_new_start` is true when it was recorded as
+    a new course. `schedule` is a written taper or other changing dose: pairs of (amount a day in
+    `dose_unit`, days), in order from the start; it outranks dose and days' supply. `team` and
+    `pharmacy` name who prescribed with whom, and who dispensed. `start_minute` is the time of the
+    first dose in minutes after midnight.
     """
 
     id: int
@@ -60,22 +86,38 @@ class Line(NamedTuple):
     status: str = "active"
     prescriber: str = ""
     source: str = "written"
+    refill_number: int | None = None
+    dispensed_on: date | None = None
+    repeat_template: bool = False
+    acquired: str = "nhs"
+    replacement_reason: str = ""
+    is_new_start: bool = False
+    change_reason: str = ""
+    schedule: tuple[tuple[float, int], ...] = ()
+    team: str = ""
+    pharmacy: str = ""
+    start_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """A diagnosis or event: codes as (system, code), "icd10" or "snomed" among the systems."""
+    """A diagnosis, event or allergy: codes as (system, code), "icd10" or "snomed" among them.
+
+    `kind` is "condition" or "allergy"; the codes and text of an allergy name the substance, whose
+    system may also be "rxnorm" or "atc".
+    """
 
     id: int
     codings: tuple[tuple[str, str], ...] = ()
     text: str = ""
     onset_on: date | None = None
     ended_on: date | None = None
+    kind: str = "condition"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A measured or answered value, such as kind "egfr" in "mL/min/1.73m2"."""
+    """A measured or answered value: `kind` is a key of `readings.KINDS`, which says the shape."""
 
     id: int
     kind: str
@@ -99,6 +141,40 @@ class Exemption:
     line_scope: tuple[int, ...] = ()
 
 
+class TaperStep(NamedTuple):
+    """From this day on, this many mg a day (0 = nothing)."""
+
+    on: date
+    mg_per_day: float
+
+
+TAPER_STATES = {
+    "planned": "Planned",
+    "active": "Under way",
+    "paused": "Paused",
+    "completed": "Completed",
+    "failed": "Given up",
+    "cancelled": "Cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taper:
+    """A planned taper of one drug (a key of the book), its steps in order of their days.
+
+    The first step is the dose at the start. `status` is a key of TAPER_STATES.
+    `maintenance_agreed` says that a lower dose is to be kept for now; `last_contact_on` is the
+    last time somebody asked the person how it goes.
+    """
+
+    id: int
+    drug: str
+    status: str = "active"
+    steps: tuple[TaperStep, ...] = ()
+    maintenance_agreed: bool = False
+    last_contact_on: date | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
     """A person with everything the rules may look at, judged `as_of` a day under a profile."""
@@ -113,3 +189,4 @@ class Dossier:
     conditions: tuple[Condition, ...] = ()
     readings: tuple[Reading, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
+    tapers: tuple[Taper, ...] = ()
