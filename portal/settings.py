@@ -251,8 +251,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     "global_keyprefix": "celery:",
-    # A write that rings the doorbell must not wait for a broker that is away.
+    # A write that rings the doorbell must not wait for a broker that is away, nor ask it again:
+    # kombu's own patience is six seconds a save. Workers reconnect by a policy of their own.
     "socket_connect_timeout": 1,
+    "max_retries": 0,
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None

@@ -15,7 +15,7 @@ CONSONANTS, VOWELS = "bdfghjklmnprstvz", "aeiou"
 
 
 def sign_ins_file():
-    return Path(settings.BASE_DIR) / "var" / "demo-signins.json"
+    return Path(settings.VAR) / "demo-signins.json"
 
 
 def employ():
