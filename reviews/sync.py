@@ -219,11 +219,11 @@ class _Recorded:
         """Write what is new or different; returns the ids of the patients it is about."""
         fresh, different, changed, met = [], [], set(), set()
         found = cls.differences(rows, source_system)
-        for place, (pk, patient_id) in sorted(found.items()):
-            row = rows[place]
-            if cls.key(row) in met:
+        for place, row in enumerate(rows):
+            if place not in found or cls.key(row) in met:
                 continue
             met.add(cls.key(row))
+            pk, patient_id = found[place]
             if pk is None:
                 counts[row.practice_id]["created"] += 1
                 fresh.append(row)
