@@ -186,6 +186,7 @@ def context(request, found, chosen=None, refusal=None):
         "history": _history(found),
         "outcomes": OUTCOMES,
         "reasons": [(reason, reason.label) for reason in Reason],
+        "reasons_for": decide.REASONS,
         "escalate_to": [(role, Role(role).label) for role in ESCALATE_TO],
         "latest_snooze": decide.latest_snooze(found.severity, as_of),
         "own_urgent": bool(own),

@@ -1,0 +1,223 @@
+/* Keys and small helps. Every page works without this file; nothing here decides or checks anything. */
+"use strict";
+
+(() => {
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const one = (selector, root = document) => root.querySelector(selector);
+
+  // --- Single keys: off while somebody types, in a dialog, or when preferences say so (WCAG 2.1.4) ---
+
+  const TYPING = "input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]";
+  const ROWS = ".case-row, .flag[tabindex]";
+
+  function current() {
+    return document.activeElement.closest(ROWS) || one(".current") || null;
+  }
+
+  function mark(row) {
+    all(".current").forEach((other) => other.classList.remove("current"));
+    row.classList.add("current");
+  }
+
+  function goTo(row) {
+    mark(row);
+    (row.matches(".case-row") ? one("a", row) : row).focus();
+    row.scrollIntoView({ block: "nearest" });
+  }
+
+  function step(by) {
+    const rows = all(ROWS);
+    if (!rows.length) return false;
+    const at = rows.indexOf(current());
+    goTo(rows[at < 0 ? 0 : Math.min(Math.max(at + by, 0), rows.length - 1)]);
+    return true;
+  }
+
+  function press(element) {
+    if (element) element.click();
+    return Boolean(element);
+  }
+
+  function open(selector) {
+    const box = one(selector);
+    if (!box) return false;
+    box.open = true;
+    one("input:not([type=hidden]), select", box).focus();
+    return true;
+  }
+
+  function focusOn(element) {
+    if (element) element.focus();
+    return Boolean(element);
+  }
+
+  function claim() {
+    const row = current();
+    if (one("#cases :checked")) return press(one("#cases .case-bar button"));
+    return press(row && one("button[name=case]", row));
+  }
+
+  const KEYS = {
+    j: () => step(1),
+    k: () => step(-1),
+    o: () => press(current()?.matches(".case-row") && one("a", current())),
+    x: () => press(current() && one("input[type=checkbox]", current())),
+    c: claim,
+    d: () => focusOn(one("#decide select")),
+    s: () => open("#snooze"),
+    e: () => open("#escalate"),
+    "/": () => focusOn(one("[data-search]") || one("#search")),
+    "?": () => {
+      const help = one("#keys");
+      if (help) help.showModal();
+      return Boolean(help);
+    },
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      const form = document.activeElement.closest("form");
+      const button = (form && one("[data-submit]", form)) || one("[data-submit]");
+      if (button) {
+        event.preventDefault();
+        button.click();
+      }
+      return;
+    }
+    if (event.key === "Escape") all(".account[open]").forEach((menu) => { menu.open = false; });
+    if (!("keys" in document.body.dataset) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.matches(TYPING) || one("dialog[open]")) return;
+    let done = false;
+    if (/^[1-9]$/.test(event.key)) {
+      const flag = one(`#flag-${event.key}`);
+      if (flag) goTo(flag);
+      done = Boolean(flag);
+    } else {
+      done = Boolean(KEYS[event.key] && KEYS[event.key]()) || press(one(`[data-key="${event.key}"]`));
+    }
+    if (done) event.preventDefault();
+  });
+
+  document.addEventListener("focusin", (event) => {
+    const row = event.target.closest(".case-row");
+    if (row) mark(row);
+  });
+
+  document.addEventListener("click", (event) => {
+    all(".account[open]").forEach((menu) => {
+      if (!menu.contains(event.target)) menu.open = false;
+    });
+  });
+
+  // --- The queue: how many are ticked; no refresh under somebody's hands ---
+
+  function countTicked() {
+    const said = one("[data-selected]");
+    if (!said) return;
+    const ticked = all("#cases :checked").length;
+    said.textContent = ticked ? `${ticked} selected` : "Tick the cases you want to work on.";
+  }
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.target.id === "cases" && (one("#cases :checked") || document.hidden)) event.preventDefault();
+  });
+
+  let kept = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    // The session is over: the sign-in page does not belong into a part of this one.
+    if (event.detail.xhr.responseURL.includes("/accounts/login")) {
+      event.detail.shouldSwap = false;
+      window.location.reload();
+    }
+    if (event.target.id === "cases") kept = one(".case-row.current")?.id;
+  });
+
+  document.addEventListener("htmx:afterSwap", () => {
+    if (kept) one(`#${kept}`)?.classList.add("current");
+    kept = null;
+    countTicked();
+    pickFirst();
+  });
+
+  // What could not be brought up to date must say so, or it would be taken for the newest.
+  for (const failed of ["htmx:responseError", "htmx:sendError"]) {
+    document.addEventListener(failed, (event) => {
+      const target = event.detail.target;
+      if (!target || one(".out-of-date", target)) return;
+      const said = document.createElement("p");
+      said.className = "tag unknown out-of-date";
+      said.setAttribute("role", "alert");
+      said.textContent = "NOT UP TO DATE: the portal did not answer";
+      target.prepend(said);
+    });
+  }
+
+  // --- A case: the reasons that go with the outcome chosen ---
+
+  function fitReasons(outcome) {
+    const reasons = one("select[name^=reason-]", outcome.parentElement);
+    for (const option of reasons.options) {
+      const fits = !outcome.value || !option.value || option.dataset.for.split(" ").includes(outcome.value);
+      option.hidden = option.disabled = !fits;
+      if (!fits && option.selected) reasons.value = "";
+    }
+  }
+
+  // --- A prescription: Enter picks the first match; its unit is where a dose begins ---
+
+  let wanted = false;
+
+  function pickFirst() {
+    const first = one("#matches input");
+    if (!wanted || !first) return;
+    wanted = false;
+    first.checked = true;
+    first.dispatchEvent(new Event("change", { bubbles: true }));
+    first.focus();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (!event.target.matches("[data-picker]") || !["Enter", "ArrowDown"].includes(event.key)) return;
+    if (event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    wanted = true;
+    const said = one("#matches-hint").textContent;
+    if (said.includes(`“${event.target.value.trim()}”`)) pickFirst();
+  });
+
+  function countIn(unit) {
+    for (const select of all("select[name=dose_unit], select[name=quantity_unit]")) {
+      if (unit && (!select.value || "auto" in select.dataset)) {
+        select.value = unit;
+        select.dataset.auto = "";
+      }
+    }
+  }
+
+  // --- Forms ---
+
+  document.addEventListener("change", (event) => {
+    const changed = event.target;
+    if (changed.matches("#cases input")) countTicked();
+    if (changed.matches("#decide select[name^=outcome-]")) fitReasons(changed);
+    if (changed.matches("#matches input")) countIn(changed.dataset.unit);
+    if (changed.matches("select[data-auto]")) delete changed.dataset.auto;
+  });
+
+  // Pressed twice is meant once.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if ("sent" in form.dataset) event.preventDefault();
+    form.dataset.sent = "";
+  });
+  window.addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => { delete form.dataset.sent; }));
+
+  all("#decide select[name^=outcome-]").forEach(fitReasons);
+  countTicked();
+  const refused = one(".notice[role=alert]");
+  if (refused && !one("[autofocus]")) {
+    refused.tabIndex = -1;
+    refused.focus();
+  }
+})();
