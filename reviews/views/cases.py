@@ -59,13 +59,7 @@ def decision(request, pk):
     except (BadRecord, Stale) as refusal:
         again = context(request, _fetch(request, pk), chosen, refusal)
         return render(request, "reviews/cases/case.html", again, status=refusal_status(refusal))
-    following = (
-        access.scope(Case.objects.open(), request.user, Action.DECIDE)
-        .exclude(state=CaseState.SNOOZED)
-        .filter(owner__isnull=True)
-        .ranked()
-        .first()
-    )
+    following = _following(request.user, found)
     messages.success(request, f"Decision saved for {found.patient}.")
     return redirect("case", following.pk) if following else redirect("queue")
 
@@ -134,6 +128,18 @@ def _fetch(request, pk):
     return access.fetch(rows, request.user, Action.SEE_QUEUE, pk=pk)
 
 
+def _following(user, found):
+    """The worst case that nobody works on, other than this one."""
+    return (
+        access.scope(Case.objects.open(), user, Action.DECIDE)
+        .exclude(state=CaseState.SNOOZED)
+        .exclude(pk=found.pk)
+        .filter(owner__isnull=True)
+        .ranked()
+        .first()
+    )
+
+
 def _seen(request):
     seen = request.POST.get("seen", "")
     if not seen.isdigit():
@@ -190,6 +196,7 @@ def context(request, found, chosen=None, refusal=None):
         "escalate_to": [(role, Role(role).label) for role in ESCALATE_TO],
         "latest_snooze": decide.latest_snooze(found.severity, as_of),
         "own_urgent": bool(own),
+        "following": _following(user, found),
         "may_decide": may_decide and not own,
         "may_move": may_decide and found.owner_id in (None, user.pk),
         "may_claim": may_decide and found.state != CaseState.CLAIMED,

@@ -11,6 +11,21 @@ from reviews.seeding.staff import sign_ins_file
 
 KEYS_COOKIE = "single-keys"
 
+KEYS = (
+    ("j, k", "next and previous case or flag"),
+    ("o", "open the case"),
+    ("x", "select the case"),
+    ("c", "claim"),
+    ("n", "next case"),
+    ("/", "search"),
+    ("1 to 9", "go to a flag"),
+    ("d", "go to the decision"),
+    ("s, e", "snooze, escalate"),
+    ("p", "log a prescription"),
+    ("Ctrl Enter", "save the decision"),
+    ("?", "show these keys"),
+)
+
 MENU = (
     (Action.SEE_QUEUE, "queue", "Queue"),
     (Action.SEE_PATIENT, "patients", "Patients"),
@@ -57,6 +72,7 @@ def _chrome(request):
         "person": user.get_full_name() or user.get_username(),
         "roles": ", ".join(Role(role).label.lower() for role in sorted(held)) or "no role yet",
         "search_url": reverse("patients") if access.allowed(user, Action.SEE_PATIENT) else "",
+        "keys": KEYS,
         "single_keys": request.COOKIES.get(KEYS_COOKIE) != "off",
         "book": book,
         "last_screened_at": PatientScreening.objects.aggregate(last=Max("screened_at"))["last"],

@@ -6,23 +6,9 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_http_methods
 
-from reviews.views.chrome import KEYS_COOKIE
+from reviews.views.chrome import KEYS, KEYS_COOKIE
 
 YEAR_SECONDS = 365 * 24 * 60 * 60
-
-KEYS = (
-    ("j, k", "next and previous case or flag"),
-    ("o", "open the case"),
-    ("x", "select the case"),
-    ("c", "claim"),
-    ("/", "search"),
-    ("1 to 9", "go to a flag"),
-    ("d", "go to the decision"),
-    ("s, e", "snooze, escalate"),
-    ("p", "log a prescription"),
-    ("Ctrl Enter", "save the decision"),
-    ("?", "show these keys"),
-)
 
 
 @require_http_methods(["GET", "POST"])

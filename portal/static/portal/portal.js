@@ -33,8 +33,10 @@
     return true;
   }
 
+  /** Click, or go into a field; says whether there was anything. */
   function press(element) {
-    if (element) element.click();
+    if (element?.matches(TYPING)) element.focus();
+    else if (element) element.click();
     return Boolean(element);
   }
 
@@ -44,11 +46,6 @@
     box.open = true;
     one("input:not([type=hidden]), select", box).focus();
     return true;
-  }
-
-  function focusOn(element) {
-    if (element) element.focus();
-    return Boolean(element);
   }
 
   function claim() {
@@ -63,10 +60,10 @@
     o: () => press(current()?.matches(".case-row") && one("a", current())),
     x: () => press(current() && one("input[type=checkbox]", current())),
     c: claim,
-    d: () => focusOn(one("#decide select")),
+    d: () => press(one("#decide select")),
     s: () => open("#snooze"),
     e: () => open("#escalate"),
-    "/": () => focusOn(one("[data-search]") || one("#search")),
+    "/": () => press(all("[type=search]").find((field) => field.offsetParent)),
     "?": () => {
       const help = one("#keys");
       if (help) help.showModal();
@@ -118,23 +115,32 @@
     said.textContent = ticked ? `${ticked} selected` : "Tick the cases you want to work on.";
   }
 
+  const shown = (root) => one(".cases", root)?.textContent;
+
+  function inUse() {
+    return Boolean(one("#cases :checked, #cases:hover, #cases :focus"));
+  }
+
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.target.id === "cases" && (one("#cases :checked") || document.hidden)) event.preventDefault();
+    if (event.target.id === "cases" && document.hidden) event.preventDefault();
   });
 
-  let kept = null;
   document.addEventListener("htmx:beforeSwap", (event) => {
     // The session is over: the sign-in page does not belong into a part of this one.
     if (event.detail.xhr.responseURL.includes("/accounts/login")) {
       event.detail.shouldSwap = false;
       window.location.reload();
     }
-    if (event.target.id === "cases") kept = one(".case-row.current")?.id;
+    if (event.target.id === "cases" && inUse()) {
+      // Rows must not move under a hand: say that there is news, and leave the list.
+      const fresh = new DOMParser().parseFromString(event.detail.serverResponse, "text/html");
+      const news = one("[data-news]");
+      if (news && shown(fresh) !== shown(document)) news.hidden = false;
+      event.detail.shouldSwap = false;
+    }
   });
 
   document.addEventListener("htmx:afterSwap", () => {
-    if (kept) one(`#${kept}`)?.classList.add("current");
-    kept = null;
     countTicked();
     pickFirst();
   });
@@ -154,10 +160,12 @@
 
   // --- A case: the reasons that go with the outcome chosen ---
 
+  const REASONS = JSON.parse(one("#reasons-by-outcome")?.textContent || "{}");
+
   function fitReasons(outcome) {
     const reasons = one("select[name^=reason-]", outcome.parentElement);
     for (const option of reasons.options) {
-      const fits = !outcome.value || !option.value || option.dataset.for.split(" ").includes(outcome.value);
+      const fits = !outcome.value || !option.value || REASONS[outcome.value].includes(option.value);
       option.hidden = option.disabled = !fits;
       if (!fits && option.selected) reasons.value = "";
     }
