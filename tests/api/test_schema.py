@@ -73,7 +73,10 @@ def test_the_page_to_read_it_runs_no_inline_script_and_loads_nothing_from_outsid
     assert "<style" not in text
     assert " style=" not in text
     assert "https://" not in text
-    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert "script-src" not in policy, "scripts come from this site alone"
 
 
 @pytest.fixture
