@@ -56,7 +56,7 @@ class Person:
 
     @property
     def changed(self):
-        return self.before is not None and self.before != self.now
+        return self.before is not None and (self.before != self.now or bool(self.identifiers))
 
     @property
     def to_screen(self):
@@ -183,9 +183,14 @@ class People:
                 patient_id=person.pk,
                 before=_different(person.before, person.now),
                 after=_different(person.now, person.before),
+                **({"identifiers": _added(person)} if person.identifiers else {}),
             )
             for person in changed
         )
+
+
+def _added(person):
+    return [{"system": system, "value": value} for _, system, value in sorted(person.identifiers)]
 
 
 def _different(these, those):

@@ -421,7 +421,7 @@ class _Patients:
             if row.person not in met:
                 if row.person.before is None:
                     kind = "created"
-                elif row.person.changed or row.person.identifiers:
+                elif row.person.changed:
                     kind = "amended"
             met.add(row.person)
             counts[row.practice_id][kind] += 1

@@ -157,6 +157,9 @@ def test_any_known_identifier_is_enough_and_new_ones_are_added(harbour, ehr):
     person = Patient.objects.get()
     assert person.prescriptions.count() == 3
     assert person.family_name == "Bell", "what a source leaves out stays as it was"
+    told = AuditEvent.objects.get(verb="patient.updated")
+    assert told.detail["identifiers"] == [{"system": "hospital", "value": "H9"}]
+    assert person.updated_at > person.registered_at
 
 
 def test_identifiers_of_two_people_in_one_record_are_refused(harbour, ehr):
