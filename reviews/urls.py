@@ -1,7 +1,29 @@
 """The pages, by area."""
 
-from reviews.views import audit_trail, cases, keys, patients, preferences, prescribing, queue
+from reviews.views import (
+    audit_trail,
+    cases,
+    formulary,
+    keys,
+    patients,
+    preferences,
+    prescribing,
+    queue,
+    rulebooks,
+    rules,
+)
 
-AREAS = (queue, cases, patients, prescribing, audit_trail, keys, preferences)
+AREAS = (
+    queue,
+    cases,
+    patients,
+    prescribing,
+    formulary,
+    rules,
+    rulebooks,
+    audit_trail,
+    keys,
+    preferences,
+)
 
 urlpatterns = [pattern for area in AREAS for pattern in area.urlpatterns]

@@ -1,0 +1,65 @@
+"""What differs between two rule books, fact by fact, in words a pharmacist can check."""
+
+from typing import NamedTuple
+
+from reviews.publish import changes
+
+SECTIONS = {
+    "rules": "Thresholds",
+    "drugs": "Drug facts",
+    "products": "Products",
+    "atc": "ATC codes",
+    "names": "Names",
+    "citations": "Sources of rules",
+}
+
+
+class Difference(NamedTuple):
+    """One fact: `before` or `after` is None where the other book does not hold it."""
+
+    key: str
+    fact: str
+    before: str | None
+    after: str | None
+
+
+def differences(old, new):
+    """`{section: [Difference, ...]}` of two books as JSON; sections without one are left out."""
+    found = {}
+    for section, keys in changes(old, new).items():
+        rows = [
+            Difference(key, fact, before, after)
+            for key in keys
+            for fact, before, after in _compare(
+                old.get(section, {}).get(key), new.get(section, {}).get(key)
+            )
+        ]
+        if rows:
+            found[section] = rows
+    return found
+
+
+def _compare(before, after, path=()):
+    """The leaves that differ, `(name, before, after)`; a part that is new or gone is one leaf."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in sorted(before.keys() | after.keys()):
+            yield from _compare(before.get(name), after.get(name), (*path, name))
+    elif before != after:
+        yield " · ".join(part.replace("_", " ") for part in path), _said(before), _said(after)
+
+
+def _said(value):
+    """A value as text; None stays None, because nothing is not a word."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return "; ".join(
+            f"{name.replace('_', ' ')} {_said(held)}"
+            for name, held in sorted(value.items())
+            if held not in (None, "", [], {})
+        )
+    if isinstance(value, list):
+        return ", ".join(filter(None, map(_said, value))) or "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)

@@ -1,0 +1,182 @@
+"""Verbs on the formulary: revise a row, add one, take one out of force, sign one off.
+
+Every change names its source, the place in it and when to read it again. The published rule book
+is never touched: a change takes effect when a draft with it is published by a second person.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from drugs.models import (
+    DrugClass,
+    DrugFact,
+    Equivalent,
+    FormularyStatus,
+    IngredientClass,
+    Limit,
+    Pair,
+    Presentation,
+)
+from reviews import access, audit
+from reviews.access import Action
+from reviews.errors import BadRecord, IllegalMove, Stale
+
+LONGEST_DAYS = 366
+"""Knowledge is read again at least once a year; 366 days let a leap year be a year."""
+
+KINDS = {
+    "fact": DrugFact,
+    "limit": Limit,
+    "equivalent": Equivalent,
+    "strengths": Presentation,
+    "class": IngredientClass,
+    "default": DrugClass,
+    "pair": Pair,
+    "status": FormularyStatus,
+}
+"""The tables an admin changes here, by the word in the address of their form."""
+KIND_OF = {model: kind for kind, model in KINDS.items()}
+
+# What says which row it is; given once, when the row is added.
+IDENTITY = {
+    DrugFact: ("kind", "profile"),
+    Limit: ("profile", "context"),
+    Equivalent: ("table",),
+    Presentation: ("profile", "form", "per_unit"),
+    IngredientClass: ("drug_class",),
+    Pair: ("with_ingredient", "with_class"),
+    FormularyStatus: ("profile",),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Citation:
+    """Who says so, where, and until when that is believed.
+
+    `read_by_me`: the acting person has read the statement in the source itself, and signs it off.
+    """
+
+    source: str
+    locator: str
+    next_review: date | None
+    note: str = ""
+    read_by_me: bool = False
+
+
+@transaction.atomic
+def revise(*, row, values, citation, seen, by):
+    """Change a row. `seen` is its `changed_at` as it was shown. Raises `BadRecord`, `Stale`."""
+    access.require(by, Action.EDIT_FORMULARY)
+    locked = _lock(row, seen)
+    cited = _cited(citation)
+    before = _content(locked)
+    _told(locked.revise, **cited, **values)
+    if citation.read_by_me:
+        locked.sign_off(by=by, at=timezone.now())
+    _record(by, "formulary.revised", locked, before=before, after=_content(locked))
+    return locked
+
+
+@transaction.atomic
+def add(*, model, ingredient, values, citation, by):
+    """Write down a row about a drug, or bring one back into force. Raises `BadRecord`."""
+    access.require(by, Action.EDIT_FORMULARY)
+    cited = _cited(citation)
+    identity = {name: values.get(name) for name in IDENTITY[model]}
+    retired = model.objects.select_for_update().filter(
+        ingredient=ingredient, retired_at__isnull=False, **identity
+    )
+    if made := retired.first():
+        said = {name: value for name, value in values.items() if name not in identity}
+        _told(made.revise, **cited, **said)
+    else:
+        made = _told(model.add, ingredient=ingredient, **cited, **values)
+    if citation.read_by_me:
+        made.sign_off(by=by, at=timezone.now())
+    _record(by, "formulary.added", made, after=_content(made))
+    return made
+
+
+@transaction.atomic
+def retire(*, row, reason, seen, by):
+    """Take a row out of force; it stays readable. Raises `BadRecord` without a reason, `Stale`."""
+    access.require(by, Action.EDIT_FORMULARY)
+    if not reason.strip():
+        raise BadRecord("reason", "is needed to take a row out of force")
+    locked = _lock(row, seen)
+    locked.retire(at=timezone.now())
+    _record(by, "formulary.retired", locked, before=_content(locked), reason=reason.strip())
+    return locked
+
+
+def _lock(row, seen):
+    locked = type(row).objects.select_for_update().get(pk=row.pk)
+    if locked.changed_at != seen:
+        raise Stale("Somebody else changed this since you opened it. Look at it again.")
+    if locked.retired_at is not None:
+        raise IllegalMove("This is no longer in force, and is kept as it was.")
+    return locked
+
+
+def _cited(citation):
+    """The citation as the columns of a row, read today. Raises `BadRecord`."""
+    today = timezone.localdate()
+    for field in ("source", "locator"):
+        if not getattr(citation, field).strip():
+            raise BadRecord(field, "is needed: every number has a source")
+    last = today + timedelta(days=LONGEST_DAYS)
+    if citation.next_review is None or not today < citation.next_review <= last:
+        raise BadRecord("next_review", f"must be after today and not after {last:%-d %b %Y}")
+    return {
+        "source": citation.source.strip(),
+        "locator": citation.locator.strip(),
+        "reviewed": today,
+        "next_review": citation.next_review,
+        "note": citation.note.strip(),
+    }
+
+
+def _told(change, **values):
+    """Call a change of the formulary; what it refuses is a `BadRecord` at its first field."""
+    try:
+        return change(**values)
+    except ValidationError as error:
+        field, reasons = next(iter(error.message_dict.items()))
+        raise BadRecord("" if field == NON_FIELD_ERRORS else field, reasons[0]) from error
+
+
+def _content(row):
+    """What a row says, for the audit trail."""
+    names = (*row.EDITABLE, *row.CITATION)
+    return {name: _plain(getattr(row, name)) for name in names}
+
+
+def _plain(value):
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _record(by, verb, row, *, before=None, after=None, **detail):
+    """Write who changed what; of two contents only the differences."""
+    if before and after:
+        changed = [name for name in after if before[name] != after[name]]
+        before, after = ({name: side[name] for name in changed} for side in (before, after))
+    told = {"before": before, "after": after}
+    audit.record(
+        by,
+        verb,
+        subject=row,
+        row=str(row),
+        **{name: content for name, content in told.items() if content},
+        **detail,
+    )

@@ -1,0 +1,78 @@
+"""The form of one row of the formulary: its own values, and who says so."""
+
+from datetime import datetime
+
+from django import forms
+from django.forms.models import fields_for_model
+
+from drugs.models import DrugClass, DrugFact, Ingredient
+from reviews.edit import IDENTITY, Citation
+from reviews.forms.days import DayField
+
+SEEN = "seen"
+BANDS = [(band, band) for band in DrugFact.BANDS]
+
+
+class RowForm(forms.Form):
+    """The values of a row of `model`; the citation is always asked for anew.
+
+    With a `row` its values are changed; without, what says which row it is is asked for too.
+    """
+
+    source = forms.CharField(
+        max_length=300, help_text="The publication itself, not the page that quotes it."
+    )
+    locator = forms.CharField(
+        label="Place in it", max_length=200, help_text="Section, table or page."
+    )
+    next_review = DayField(
+        label="Read again by", help_text="Within a year: such as 4 Dec 2026 or +180d."
+    )
+    note = forms.CharField(max_length=500, required=False)
+    read_by_me = forms.BooleanField(
+        label="I have read this in the source itself, and sign it off", required=False
+    )
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    CITATION = ("source", "locator", "next_review", "note", "read_by_me")
+
+    def __init__(self, model, row, *given):
+        super().__init__(*given)
+        names = model.EDITABLE if row else (*IDENTITY[model], *model.EDITABLE)
+        values = fields_for_model(model, fields=names)
+        if model is DrugFact and row and row.kind == DrugFact.Kind.BAND:
+            values["value"] = forms.ChoiceField(choices=BANDS)
+        for name, queryset in (
+            ("drug_class", DrugClass.objects.live().order_by("name")),
+            ("with_class", DrugClass.objects.live().order_by("name")),
+            ("with_ingredient", Ingredient.objects.live().order_by("name")),
+        ):
+            if name in values:
+                values[name].queryset = queryset
+        self.own = list(values)
+        self.fields = {**values, **self.fields}
+        if row:
+            for name in (*self.own, "source", "locator", "note"):
+                self.fields[name].initial = getattr(row, name)
+            self.fields[SEEN].initial = row.changed_at.isoformat()
+
+    @property
+    def own_fields(self):
+        """The row's own fields, apart from who says so."""
+        return [self[name] for name in self.own]
+
+    def values(self):
+        """What the row is to say, for the verb."""
+        return {name: self.cleaned_data[name] for name in self.own}
+
+    def citation(self):
+        """Who says so, for the verb."""
+        return Citation(**{name: self.cleaned_data[name] for name in self.CITATION})
+
+
+def seen(text):
+    """When the row was last changed, as the form said it; None when that cannot be read."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,261 @@
+"""The formulary: find a drug, read what is held on it and on whose word, change it."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from drugs.detail import detail
+from drugs.due import overdue, unverified
+from drugs.models import DrugClass, DrugFact, Ingredient, Pair, Profile
+from drugs.search import find_drugs
+from reviews import access, edit
+from reviews.access import Action
+from reviews.errors import BadRecord, NotFound
+from reviews.forms.formulary import RowForm, seen
+from reviews.forms.patients import refuse
+from reviews.models import RuleVersion
+from reviews.rules.indications import INDICATIONS
+from reviews.rules.registry import BY_ID
+
+FOUND_AT_MOST = 60
+TABLES = {
+    "SCOT2024": "Scottish Government 2024",
+    "ASAM_BAND": "ASAM 2025, dose bands",
+    "ASHTON2002": "Ashton 2002",
+    "BNF": "BNF",
+    "VADOD2021": "VA/DoD 2021",
+    "WHO2009": "WHO 2009",
+    "ALCOHOL": "For alcohol withdrawal only",
+}
+CONTEXTS = {"adult": "adult", "elder": "65 and over", "inpatient": "in-patient"}
+# Long tables are cut here; what is beyond is one click away.
+INTERACTIONS_SHOWN = 40
+
+
+@require_GET
+@login_required
+def formulary(request):
+    """Find a drug; without a search, all benzodiazepines and Z-drugs."""
+    access.require(request.user, Action.SEE_FORMULARY)
+    may_edit = access.allowed(request.user, Action.EDIT_FORMULARY)
+    context = _find(request)
+    if may_edit:
+        waiting = unverified()
+        context |= {
+            "overdue": overdue(timezone.localdate()),
+            "unverified": sum(waiting.values()),
+        }
+    context |= {
+        "may_edit": may_edit,
+        "total": Ingredient.objects.live().count(),
+        "book": _live_book(),
+    }
+    return render(request, "reviews/formulary/formulary.html", context)
+
+
+@require_GET
+@login_required
+def drug(request, key):
+    """Everything held on one drug."""
+    access.require(request.user, Action.SEE_FORMULARY)
+    held = _detail(key)
+    may_edit = access.allowed(request.user, Action.EDIT_FORMULARY)
+    today = timezone.localdate()
+    everything = request.GET.get("interactions") == "all"
+    interactions = [_interaction(line) for line in held.interactions]
+    context = {
+        **_find(request),
+        "drug": held,
+        "may_edit": may_edit,
+        "facts": [_row(row, today) for row in held.facts],
+        "limits": [_row(row, today, who=_context(row.context)) for row in held.limits],
+        "equivalents": [
+            _row(row, today, table=TABLES.get(row.table, row.table)) for row in held.equivalents
+        ],
+        "presentations": [
+            _row(row, today, form=row.form.replace("_", " ")) for row in held.presentations
+        ],
+        "classes": [_row(row, today) for row in held.classes],
+        "statuses": [_row(row, today) for row in held.statuses],
+        "interactions": interactions if everything else interactions[:INTERACTIONS_SHOWN],
+        "interactions_count": len(interactions),
+        "band": next((row for row in held.facts if row.kind == DrugFact.Kind.BAND), None),
+        "codes": [_row(row, today) for row in held.codes],
+        "unverified": len(held.unverified),
+        "overdue": held.next_review < today,
+        "book": _live_book(),
+        "addable": [(edit.KIND_OF[model], model._meta.verbose_name) for model in edit.IDENTITY],
+    }
+    return render(request, "reviews/formulary/drug.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def change(request, key, kind, pk):
+    """Change one row, with its source."""
+    access.require(request.user, Action.EDIT_FORMULARY)
+    held = _ingredient(key)
+    row = _held_row(held, kind, pk)
+    form = RowForm(type(row), row, request.POST or None)
+    status = 200
+    if request.method == "POST":
+        if form.is_valid():
+            try:
+                edit.revise(
+                    row=row,
+                    values=form.values(),
+                    citation=form.citation(),
+                    seen=seen(form.cleaned_data["seen"]),
+                    by=request.user,
+                )
+            except BadRecord as error:
+                refuse(form, error)
+            else:
+                messages.success(request, f"Changed: {row}. {NOT_YET}")
+                return redirect("drug", key)
+        status = 422
+    context = {"drug": held, "row": row, "kind": kind, "form": form, "reach": _reach(row)}
+    return render(request, "reviews/formulary/change.html", context, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def add(request, key, kind):
+    """Write down a row about a drug."""
+    access.require(request.user, Action.EDIT_FORMULARY)
+    held = _ingredient(key)
+    model = edit.KINDS.get(kind)
+    if model not in edit.IDENTITY:
+        raise NotFound("There is nothing of that kind to add.")
+    form = RowForm(model, None, request.POST or None)
+    status = 200
+    if request.method == "POST":
+        if form.is_valid():
+            try:
+                made = edit.add(
+                    model=model,
+                    ingredient=held,
+                    values=form.values(),
+                    citation=form.citation(),
+                    by=request.user,
+                )
+            except BadRecord as error:
+                refuse(form, error)
+            else:
+                messages.success(request, f"Added: {made}. {NOT_YET}")
+                return redirect("drug", key)
+        status = 422
+    context = {"drug": held, "what": model._meta.verbose_name, "form": form}
+    return render(request, "reviews/formulary/add.html", context, status=status)
+
+
+@require_POST
+@login_required
+def retire(request, key, kind, pk):
+    """Take one row out of force."""
+    access.require(request.user, Action.EDIT_FORMULARY)
+    held = _ingredient(key)
+    row = _held_row(held, kind, pk)
+    try:
+        edit.retire(
+            row=row,
+            reason=request.POST.get("reason", ""),
+            seen=seen(request.POST.get("seen", "")),
+            by=request.user,
+        )
+    except BadRecord as error:
+        messages.warning(request, f"Still in force: {error.message}.")
+        return redirect("drug-edit", key, kind, pk)
+    messages.success(request, f"Out of force: {row}. {NOT_YET}")
+    return redirect("drug", key)
+
+
+NOT_YET = "It takes effect when a rule book with it is published."
+
+
+def _find(request):
+    """The search box and what it found, under the profile that was asked for or is mine."""
+    mine = [practice.profile for practice in access.practices(request.user, Action.SEE_FORMULARY)]
+    asked = request.GET.get("profile", "")
+    profile = asked if asked in Profile.values else next(iter(mine), Profile.UK)
+    q = " ".join(request.GET.get("q", "").split())[:100]
+    return {
+        "q": q,
+        "profile": profile,
+        "profiles": Profile.choices,
+        "found": find_drugs(q, limit=FOUND_AT_MOST, profile=profile),
+        "query": request.GET.urlencode(),
+    }
+
+
+def _live_book():
+    live = RuleVersion.objects.filter(state=RuleVersion.State.PUBLISHED)
+    return live.values("number", "published_at").first()
+
+
+def _detail(key):
+    try:
+        return detail(key)
+    except Ingredient.DoesNotExist as error:
+        raise NotFound("The formulary holds no such drug.") from error
+
+
+def _ingredient(key):
+    found = Ingredient.objects.live().filter(key=key).first()
+    if found is None:
+        raise NotFound("The formulary holds no such drug.")
+    return found
+
+
+def _held_row(ingredient, kind, pk):
+    """A row in force that the drug's page shows. Raises `NotFound`."""
+    model = edit.KINDS.get(kind)
+    if model is None:
+        raise NotFound("There is nothing of that kind to change.")
+    rows = model.objects.filter(pk=pk)
+    if model not in (DrugClass, Pair):
+        rows = rows.filter(ingredient=ingredient)
+    row = rows.first()
+    if row is None:
+        raise NotFound("There is no such row.")
+    return row
+
+
+def _reach(row):
+    """How many drugs a change concerns besides this one."""
+    return row.members.live().count() if isinstance(row, DrugClass) else 0
+
+
+def _row(row, today, **words):
+    """A sourced row with what the page says of it in words."""
+    return {
+        "row": row,
+        "kind": edit.KIND_OF.get(type(row)),
+        "overdue": row.next_review < today,
+        **words,
+    }
+
+
+def _interaction(line):
+    return {
+        "line": line,
+        "kind": edit.KIND_OF.get(type(line.row)),
+        "rules": [{"id": rule_id, "known": rule_id in BY_ID} for rule_id in line.rules],
+    }
+
+
+def _context(context):
+    """Whom a limit is for, in words."""
+    return CONTEXTS.get(context) or INDICATIONS.get(context, context.replace("_", " ")).lower()
+
+
+urlpatterns = [
+    path("formulary", formulary, name="formulary"),
+    path("formulary/<slug:key>", drug, name="drug"),
+    path("formulary/<slug:key>/add/<slug:kind>", add, name="drug-add"),
+    path("formulary/<slug:key>/<slug:kind>/<int:pk>", change, name="drug-edit"),
+    path("formulary/<slug:key>/<slug:kind>/<int:pk>/retire", retire, name="drug-retire"),
+]

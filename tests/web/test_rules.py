@@ -1,0 +1,104 @@
+"""The rule catalogue and the page of a rule."""
+
+import re
+
+import pytest
+
+from reviews import decide
+from reviews.decide import FlagOutcome
+from reviews.rules.registry import RULES
+from reviews.views.rules import in_words
+from tests import make
+from tests.web.browse import Browser, heading, words
+
+
+@pytest.mark.parametrize("who", ["clara", "ravi", "ada", "audrey"])
+def test_everybody_with_a_role_reads_the_rules(who, harbour):
+    browser = Browser(make.person(who, harbour))
+    assert heading(browser.get("/rules")) == f"{len(RULES)} rules in rule book 1"
+    assert browser.get("/rules/DUR-01").status_code == 200
+
+
+def test_nobody_without_a_role_reads_them(rulebook, django_user_model):
+    stranger = django_user_model.objects.create_user("stranger")
+    assert Browser(stranger).get("/rules").status_code == 403
+    assert Browser(stranger).get("/rules/DUR-01").status_code == 403
+
+
+def test_every_rule_is_listed_with_trigger_authority_and_review_date(clara):
+    page = Browser(clara).read("/rules")
+    for rule in RULES:
+        assert rule.id in page
+        assert rule.trigger.split(".")[0][:40] in page.replace("&#x27;", "'")
+    assert "Committee on Safety of Medicines" in page
+    assert "partly unverified or local" in page
+
+
+def test_parameters_are_those_of_the_profile_asked_for(clara):
+    assert "S2 above 28 days" in Browser(clara).read("/rules", q="DUR-01")
+    us = Browser(clara).read("/rules", q="DUR-01", profile="US")
+    assert "S3 above 60 days" in us
+    assert "S2 above 28 days" not in us
+
+
+def test_rules_are_found_by_words_and_theme(clara):
+    browser = Browser(clara)
+    page = browser.get("/rules", q="opioid", theme="Breathing and sedation")
+    assert "OPI-01" in words(page)
+    assert "DUR-01" not in words(page)
+    assert "No rule fits" in words(browser.get("/rules", q="moonbeam"))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule.id for rule in RULES])
+def test_every_rule_has_a_page_that_never_says_to_stop(rule, clara):
+    page = Browser(clara).get(f"/rules/{rule.id}")
+    assert heading(page) == f"{rule.id} {rule.title}".replace("'", "&#x27;")
+    assert "no benzodiazepine should be stopped abruptly" in words(page)
+    assert not re.search(r"\bstop (the|taking|it)\b", words(page).lower())
+
+
+def test_the_page_shows_each_profile_and_each_source(clara):
+    page = Browser(clara).read("/rules/DUR-01")
+    for label in ("United Kingdom yours", "United States", "European Union"):
+        assert label in page
+    assert "no such step" in page
+    assert "unverified or local policy" in page
+
+
+def test_a_rule_that_does_not_exist_is_not_found(clara):
+    assert Browser(clara).get("/rules/OLD-99").status_code == 404
+
+
+def test_flags_and_decisions_of_my_practices_are_counted(harbour, lakeside, clara, ravi):
+    case = make.flagged_case(harbour, logged_by=clara)
+    elsewhere = make.person("doc", lakeside, "clinician")
+    rule_id = case.rule_ids[0]
+    page = Browser(clara).read(f"/rules/{rule_id}")
+    assert "Raised 1 Open now 1 Decided 0" in page
+    assert "Raised 0 Open now 0" in Browser(elsewhere).read(f"/rules/{rule_id}")
+    flags = list(case.flags.open())
+    decide.decide(
+        case=case,
+        outcomes=[FlagOutcome(flag.pk, "taper", "agreed_with_patient") for flag in flags],
+        note="",
+        by=ravi,
+        seen=case.lock,
+    )
+    page = Browser(clara).read(f"/rules/{rule_id}")
+    assert "Open now 0 Decided 1" in page
+    assert "Reduce or taper 1/1" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "unit"),
+    [
+        ("s2_over_days", "S2 above", "days"),
+        ("age_from_years", "Age from", "years"),
+        ("egfr_below_ml_min", "Egfr below", "ml/min"),
+        ("cross_taper_max_days", "Cross taper at most", "days"),
+        ("triazolam_s3_over_days", "Triazolam S3 above", "days"),
+        ("something_new", "Something new", ""),
+    ],
+)
+def test_parameter_names_are_words(name, label, unit):
+    assert in_words(name) == {"label": label, "unit": unit}
