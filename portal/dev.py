@@ -96,26 +96,11 @@ def _check(argv):
 
 
 def _bench(argv):
-    """Run the named benchmarks, or all, on services with the same durability as `./dev up`."""
-    scripts = {
-        path.stem: path
-        for path in sorted((BASE_DIR / "benchmarks").glob("*.py"))
-        if not path.stem.startswith("_")
-    }
-    if unknown := [name for name in argv if name not in scripts]:
-        raise Refused(f"No benchmark is called {unknown[0]}. There are: {', '.join(scripts)}.")
+    """Measure on services of their own, as durable as those of `./dev up`."""
     home = Home(VAR / "bench")
-    failed = []
     with home.lock({"command": "bench"}), supervised(home) as supervisor:
         env = supervisor.services()
-        for name in argv or scripts:
-            say(f"\n== {name}")
-            code, _ = supervisor.run([sys.executable, str(scripts[name])], env=env)
-            if code:
-                failed.append(name)
-    if failed:
-        say(f"\nFailed: {', '.join(failed)}")
-    return 1 if failed else 0
+        return supervisor.run([sys.executable, "-m", "benchmarks", *argv], env=env)[0]
 
 
 def _lock(argv):
