@@ -46,7 +46,7 @@ def person(username, place, *roles):
             "email": f"{username}@example.org",
         },
     )
-    if not user.has_usable_password():
+    if not user.password:
         user.set_password(PASSWORD)
         user.save()
     for role in roles or (ROLES[username],):
