@@ -113,12 +113,12 @@ def affected_patients(old, new):
 
     Thresholds reach anybody with a prescription; drug facts only those who have such a medicine.
     """
-    people = Patient.objects.order_by("pk").values_list("pk", flat=True)
     if old is None:
-        return list(people)
+        return list(Patient.objects.order_by("pk").values_list("pk", flat=True))
     changed = changes(old.book, new.book)
+    treated = Prescription.objects.live().order_by("patient_id")
     if changed["rules"]:
-        return list(people.filter(prescriptions__superseded_at__isnull=True).distinct())
+        return list(treated.values_list("patient_id", flat=True).distinct())
     drugs = set(changed["drugs"])
     before, after = rulebooks.book(old.pk), rulebooks.book(new.pk)
     medicines = [
@@ -128,13 +128,8 @@ def affected_patients(old, new):
         or _touched(after, written, drugs)
         or before.recognise(written) != after.recognise(written)
     ]
-    return list(
-        Prescription.objects.live()
-        .filter(medicine__in=medicines)
-        .order_by("patient_id")
-        .values_list("patient_id", flat=True)
-        .distinct()
-    )
+    treated = treated.filter(medicine__in=medicines)
+    return list(treated.values_list("patient_id", flat=True).distinct())
 
 
 def _written_medicines():
