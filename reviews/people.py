@@ -18,16 +18,18 @@ SAID = ("family_name", "given_name", "birth_date", "sex", "deceased_on")
 # A change of one of these can change what screening finds.
 SCREENED = ("birth_date", "sex", "deceased_on")
 
-FIND = f"""
-    SELECT i.practice_id, i.system, i.value, p.id, {", ".join(f"p.{name}" for name in SAID)}
+# The columns from family_name on are those of SAID, in its order.
+FIND = """
+    SELECT i.practice_id, i.system, i.value, p.id,
+        p.family_name, p.given_name, p.birth_date, p.sex, p.deceased_on
     FROM ROWS FROM (
         unnest(%s::bigint[]), json_array_elements_text(%s), json_array_elements_text(%s)
     ) AS said (practice_id, system, value)
     JOIN reviews_identifier i USING (practice_id, system, value)
     JOIN reviews_patient p ON p.id = i.patient_id
 """
-LOCK = f"""
-    SELECT id, {", ".join(SAID)} FROM reviews_patient
+LOCK = """
+    SELECT id, family_name, given_name, birth_date, sex, deceased_on FROM reviews_patient
     WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 UPDATE = """

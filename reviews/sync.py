@@ -27,6 +27,7 @@ from reviews.people import Moved, People
 from reviews.prescribe import AMOUNTS, PLAIN, codings
 
 ATTEMPTS = 3
+LOOKUPS = 20
 COUNTED = ("created", "amended", "unchanged")
 # First key of the advisory lock that keeps two batches of one source and practice apart.
 LOCK_SPACE = 7_301
@@ -240,22 +241,29 @@ class _Recorded:
         return changed
 
     @classmethod
-    def supersede(cls, ids, columns="id"):
-        """Lock the live versions in one order, end them; returns `columns` of each by id."""
+    def supersede(cls, different, source_system):
+        """Lock the live versions of (id, row) in one order and end them; returns (held, row) pairs.
+
+        `held` is what `lock` selects. A version that somebody amended before it was locked is
+        looked up again; what is locked already stays, so this ends soon.
+        """
+        locked = []
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT id, {columns} FROM {cls.table}"
-                " WHERE id = ANY(%s) AND superseded_at IS NULL ORDER BY id FOR NO KEY UPDATE",
-                [ids],
-            )
-            live = {pk: rest for pk, *rest in cursor.fetchall()}
-            if len(live) != len(ids):
+            for _ in range(LOOKUPS):
+                cursor.execute(cls.lock, [[pk for pk, _ in different]])
+                live = {held[0]: held for held in cursor.fetchall()}
+                locked += [(live[pk], row) for pk, row in different if pk in live]
+                moved = [row for pk, row in different if pk not in live]
+                if not moved:
+                    break
+                found = cls.differences(moved, source_system)
+                if len(found) < len(moved) or any(pk is None for pk, _ in found.values()):
+                    raise Moved
+                different = [(pk, moved[place]) for place, (pk, _) in found.items()]
+            else:
                 raise Moved
-            cursor.execute(
-                f"UPDATE {cls.table} SET superseded_at = statement_timestamp() WHERE id = ANY(%s)",
-                [ids],
-            )
-        return live
+            cursor.execute(cls.end, [[held[0] for held, _ in locked]])
+        return locked
 
 
 class _Prescriptions(_Recorded):
@@ -263,6 +271,11 @@ class _Prescriptions(_Recorded):
     table = "reviews_prescription"
     shape = records.SyncedPrescription
     check = staticmethod(records.check_prescription)
+    lock = """
+        SELECT id, order_id, version FROM reviews_prescription
+        WHERE id = ANY(%s) AND superseded_at IS NULL ORDER BY id FOR NO KEY UPDATE
+    """
+    end = "UPDATE reviews_prescription SET superseded_at = statement_timestamp() WHERE id = ANY(%s)"
     columns = (
         *("patient_id", "practice_id", "medicine_id", "order_id", "version", "supersedes_id"),
         *("recorded_by_id", "source_system", "source_id", "digest", "reason"),
@@ -301,9 +314,7 @@ class _Prescriptions(_Recorded):
     @classmethod
     def write(cls, fresh, different, source_system, by):
         medicines = _medicines([*fresh, *(row for _, row in different)])
-        live = {}
-        if different:
-            live = cls.supersede([pk for pk, _ in different], "order_id, version")
+        held = cls.supersede(different, source_system) if different else ()
 
         def values(row, order_id, version, supersedes):
             record = row.record
@@ -329,8 +340,7 @@ class _Prescriptions(_Recorded):
         def versions():
             for row in fresh:
                 yield values(row, uuid.uuid4(), 1, None)
-            for pk, row in different:
-                order_id, version = live[pk]
+            for (pk, order_id, version), row in held:
                 yield values(row, order_id, version + 1, pk)
 
         copy_rows(cls.table, cls.columns, versions())
@@ -341,6 +351,11 @@ class _Conditions(_Recorded):
     table = "reviews_condition"
     shape = records.SyncedCondition
     check = staticmethod(records.check_condition)
+    lock = """
+        SELECT id FROM reviews_condition
+        WHERE id = ANY(%s) AND superseded_at IS NULL ORDER BY id FOR NO KEY UPDATE
+    """
+    end = "UPDATE reviews_condition SET superseded_at = statement_timestamp() WHERE id = ANY(%s)"
     columns = (
         *("patient_id", "supersedes_id", "recorded_by_id", "source_system", "source_id"),
         *("digest", "text", "codings", "onset_on", "ended_on", "status"),
@@ -371,9 +386,8 @@ class _Conditions(_Recorded):
 
     @classmethod
     def write(cls, fresh, different, source_system, by):
-        if different:
-            cls.supersede([pk for pk, _ in different])
-        rows = [(None, row) for row in fresh] + different
+        held = cls.supersede(different, source_system) if different else ()
+        rows = [(None, row) for row in fresh] + [(pk, row) for (pk,), row in held]
         copy_rows(
             cls.table,
             cls.columns,
