@@ -17,6 +17,8 @@ GABAPENTINOIDS = BIT["gabapentinoid"]
 MARK_DAYS = (28, 120)
 LONGEST_DAYS = 400
 AHEAD_DAYS = 21
+# Room for a text, in units of the view box.
+TIP_WIDTH, SHORT_TEXT, MARK_TEXT = 420, 110, 48
 BEHIND_DAYS = 60
 
 
@@ -58,6 +60,16 @@ class Picture:
     first: int
     last: int
     today: int
+
+    @property
+    def kinds(self):
+        """What the key has to explain."""
+        lanes = self.lanes
+        return {
+            "drawn": {lane.kind for lane in lanes if lane.spans},
+            "supplied": any(span.end > self.today for lane in lanes for span in lane.spans),
+            "unknown": any(lane.unclear for lane in lanes),
+        }
 
     @property
     def charts(self):
@@ -145,9 +157,10 @@ def chart(shown, *, wide):
     width, left, row, bar = (960, 176, 34, 16) if wide else (344, 8, 46, 16)
     scale = Scale(shown.first, shown.last, left, width - 8)
     top = 56
-    lanes = []
+    lanes, rows = [], {}
     y = top + (row if shown.episodes else 0)
     for lane in shown.lanes:
+        rows[lane.name] = y
         text_y = y + 12 if wide else y - 5
         lanes.append(
             {
@@ -175,15 +188,15 @@ def chart(shown, *, wide):
         {
             "x": scale.at(run.start),
             "parts": [
-                {"x": scale.at(start), "width": scale.width(start, end)}
+                _split(start, end, scale, shown.today)
                 for start, end in run.covered
                 if end >= shown.first
             ],
             "width": scale.width(run.start, run.end),
             "days": run.exposed_days(run.start, run.end),
-            "text": f"{words.days(run.exposed_days(run.start, run.end))} since "
+            "text": f"{words.days(run.exposed_days(run.start, run.end))} from "
             f"{words.day(run.start)}",
-            "fits": scale.width(run.start, run.end) > (230 if wide else 200),
+            "fits": scale.width(run.start, min(run.end, shown.today)) > 190,
             "label": f"Exposure from {words.day(run.start)} to {words.day(run.end)}: "
             f"{words.days(run.exposed_days(run.start, run.end))}",
         }
@@ -198,9 +211,8 @@ def chart(shown, *, wide):
         "band_y": top - 6,
         "lanes": lanes,
         "bands": bands,
-        "marks": _marks(shown, scale),
+        **_heads(shown, scale),
         "months": _months(shown, scale),
-        "today": scale.at(shown.today),
         "ahead": {"x": scale.at(shown.today), "width": scale.width(shown.today, shown.last)},
         "overlaps": [
             {
@@ -208,24 +220,50 @@ def chart(shown, *, wide):
                 "width": scale.width(start, end),
                 "label": f"{words.sentence_case(name)} together with a benzodiazepine or Z-drug "
                 f"from {words.day(start)} to {words.day(end)}",
+                **_beside(scale.at(start), scale.at(end + 1), scale),
+                "text": f"together {words.days(end - start + 1)}",
+                "text_y": rows[name] + bar - 4,
             }
             for name, start, end in shown.overlaps
         ],
     }
 
 
-def _bar(span, scale, today):
-    """A supply, split at today: what is in hand after it is supplied and not yet taken."""
-    taken_end = min(span.end, today)
+def _split(start, end, scale, today):
+    """A run of days, split at today: what is in hand after it is supplied and not yet taken."""
     return {
-        "x": scale.at(span.start),
-        "width": scale.width(span.start, taken_end) if span.start <= today else 0,
-        "ahead_x": scale.at(max(span.start, today + 1)),
-        "ahead_width": scale.width(max(span.start, today + 1), span.end) if span.end > today else 0,
+        "x": scale.at(start),
+        "width": scale.width(start, min(end, today)) if start <= today else 0,
+        "ahead_x": scale.at(max(start, today + 1)),
+        "ahead_width": scale.width(max(start, today + 1), end) if end > today else 0,
+    }
+
+
+def _bar(span, scale, today):
+    """A supply, with its dates in words for whoever points at it, focuses it or hears it read."""
+    middle = scale.at((span.start + span.end) // 2)
+    return {
+        **_split(span.start, span.end, scale, today),
         "label": f"{span.use.line.medicine.text}, {words.day(span.start)} to "
         f"{words.day(span.end)}, {words.days(span.end - span.start + 1)}",
+        "tip_x": middle,
+        "anchor": _anchor(middle, scale),
         "line": span.use.line.id,
     }
+
+
+def _anchor(x, scale):
+    """Where a text of some 300 units may hang without leaving the drawing."""
+    if x - scale.left < TIP_WIDTH / 2:
+        return "start"
+    return "end" if scale.right - x < TIP_WIDTH / 2 else "middle"
+
+
+def _beside(start, end, scale):
+    """A short text before a stretch where there is room for it, else after it."""
+    if start - scale.left > SHORT_TEXT:
+        return {"text_x": start - 5, "anchor": "end"}
+    return {"text_x": end + 5, "anchor": "start"}
 
 
 def _dose(lane):
@@ -261,20 +299,28 @@ def dose_in_words(line):
     return f"{amount} {often}"
 
 
-def _marks(shown, scale):
-    """Day 28 and day 120 of the latest episode, counted in exposed days."""
-    if not shown.episodes:
-        return []
-    run = shown.episodes[-1]
+def _heads(shown, scale):
+    """The upright lines with a word above them: today, day 28 and day 120, none upon another.
+
+    The days are exposed days of the latest episode.
+    """
+    today = scale.at(shown.today)
+    run = shown.episodes[-1] if shown.episodes else None
     marks = []
-    for target in MARK_DAYS:
+    for target in MARK_DAYS if run else ():
         left = target
         for start, end in run.covered:
             if left <= end - start + 1:
                 marks.append({"x": scale.at(start + left - 1), "text": f"day {target}"})
                 break
             left -= end - start + 1
-    return marks
+    for mark in marks:
+        near = abs(mark["x"] - today) < MARK_TEXT
+        mark["anchor"] = ("end" if mark["x"] <= today else "start") if near else "middle"
+    before = any(mark["anchor"] == "end" for mark in marks)
+    after = any(mark["anchor"] == "start" for mark in marks)
+    anchor = "start" if before else "end" if after else "middle"
+    return {"marks": marks, "today": {"x": today, "anchor": anchor}}
 
 
 def _months(shown, scale):

@@ -71,26 +71,40 @@ def due(case):
 
 @register.inclusion_tag("reviews/_gauge.html")
 def gauge(exposure):
-    """Days of exposure on a scale of 0 to 180, marked at day 28 and day 120; hatched: not known."""
+    """Days of exposure on a scale of 0 to 180, marked at day 28 and day 120; hatched: not known.
+
+    `days` runs to the end of the supply in hand; what is still ahead of today is drawn open.
+    """
     if not exposure:
         return {"exposure": None}
     scale = GAUGE_WIDTH / GAUGE_DAYS
-    days = min(exposure["days"] or 0, GAUGE_DAYS)
+    total = exposure["days"] or 0
+    ends = date.fromisoformat(exposure["end_on"]) if exposure["end_on"] else None
+    ahead = max(0, (ends - timezone.localdate()).days) if ends else 0
+    taken = max(0, total - ahead)
+    shown = min(taken, GAUGE_DAYS)
     bounds = [(0, 28), (28, 120), (120, GAUGE_DAYS)]
     parts = [
         {
             "kind": kind,
             "x": round(low * scale, 1),
-            "width": round((min(days, high) - low) * scale, 1),
+            "width": round((min(shown, high) - low) * scale, 1),
         }
         for kind, (low, high) in zip(("early", "past", "beyond"), bounds, strict=True)
-        if days > low
+        if shown > low
     ]
     return {
         "exposure": exposure,
         "parts": parts,
+        "ahead": {
+            "x": round(shown * scale, 1),
+            "width": round((min(total, GAUGE_DAYS) - shown) * scale, 1),
+        },
         "marks": [round(28 * scale, 1), round(120 * scale, 1)],
         "width": GAUGE_WIDTH,
+        "taken": taken,
+        "total": total,
+        "over": ends is not None and ends < timezone.localdate(),
         "drugs": " + ".join(exposure["drugs"]),
     }
 

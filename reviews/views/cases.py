@@ -26,9 +26,10 @@ from reviews.models import (
     Role,
 )
 from reviews.rules.registry import BY_ID, THEMES
+from reviews.views import person
 
 OUTCOMES = [(outcome, outcome.label) for outcome in Outcome]
-CASE_RELATED = ("patient", "patient__screening__version", "practice", "owner")
+CASE_RELATED = ("patient", "practice", "owner")
 
 
 @require_GET
@@ -180,13 +181,12 @@ def context(request, found, chosen=None, refusal=None):
     chosen = chosen or {}
     cards = [_card(flag, earlier, chosen.get(flag.pk), own) for flag in flags]
     return {
+        **person.banner(person.fetch(user, Action.SEE_PATIENT, found.patient_id)),
         "case": found,
-        "patient": found.patient,
         "is_open": is_open,
         "themes": _themes(cards),
         "cards": cards,
         "quiet": _quiet(found, flags),
-        "screening": getattr(found.patient, "screening", None),
         "picture": timeline.picture(dossier, book),
         "medicines": _medicines(dossier, book),
         "history": _history(found),

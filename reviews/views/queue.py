@@ -1,6 +1,7 @@
 """The review queue: worst first, filters in the address bar, claim from the row."""
 
 from datetime import datetime, time, timedelta
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -17,7 +18,8 @@ from reviews import access, decide, search
 from reviews.access import Action
 from reviews.errors import DomainError
 from reviews.models import Case, CaseState, Patient, PatientScreening, ScreeningRequest
-from reviews.rules.registry import RULES
+from reviews.rules.registry import BY_ID, RULES, THEMES
+from reviews.views import person
 
 PAGE_SIZE = 20
 # Counting further would take longer than it tells a reviewer anything.
@@ -38,6 +40,16 @@ DUE = {
     "snoozed": "Snoozed",
 }
 OWNERS = {"me": "Mine", "none": "Nobody"}
+# The views that reviewers ask for most: a name, its filters, and the count it shows, if any.
+VIEWS = (
+    ("All open", {}, "all"),
+    ("Mine", {"owner": "me"}, "mine"),
+    ("Urgent, unclaimed", {"severity": "1", "owner": "none"}, None),
+    ("With an opioid", {"rule": "OPI-01"}, None),
+    ("Past day 120", {"rule": "DUR-04"}, None),
+    ("Cannot be judged", {"rule": "DQ-01"}, None),
+    ("Snoozed", {"due": "snoozed"}, "snoozed"),
+)
 
 
 class UncountedPaginator(Paginator):
@@ -73,11 +85,23 @@ def queue(request):
             request.user, Action.CLAIM, case
         )
         case.is_mine = case.owner_id == request.user.pk
+        case.numbers = person.identifiers(case.patient)[:1]
+        case.themes = _themes(case.rule_ids)
+    tallies = counts(visible, request.user)
     context = {
         "page": page,
         "chosen": chosen,
         "filtered": any(value for name, value in chosen.items() if name != "sort"),
-        "counts": counts(visible, request.user),
+        "counts": tallies,
+        "views": [
+            {
+                "name": name,
+                "query": urlencode(narrowing),
+                "count": tallies[count] if count else None,
+                "current": _narrowing(request.GET) == narrowing,
+            }
+            for name, narrowing, count in VIEWS
+        ],
         "not_checked": not_checked(request.user),
         "practices": access.practices(request.user, Action.SEE_QUEUE),
         "rules": [(rule.id, rule.title) for rule in RULES],
@@ -139,6 +163,17 @@ def filters(request):
         "due": given.get("due") if given.get("due") in DUE else "",
         "sort": given.get("sort") if given.get("sort") in SORTS else "worst",
     }
+
+
+def _narrowing(given):
+    """What narrows the list, without how it is sorted or paged: what makes a view this view."""
+    return {name: value for name, value in given.items() if value and name not in ("sort", "page")}
+
+
+def _themes(rule_ids):
+    """What the flags of a case are about, in the order in which the case shows its themes."""
+    about = {BY_ID[rule_id].theme for rule_id in rule_ids if rule_id in BY_ID}
+    return [theme.lower() for theme in THEMES if theme in about]
 
 
 def narrow(cases, chosen, user):
