@@ -53,6 +53,10 @@ IDENTITY = {
     FormularyStatus: ("profile",),
 }
 
+# The rules take these severities from the formulary; the others are part of the rules themselves.
+SEVERITY_FROM_FORMULARY = frozenset({"opioid", "cyp3a4-strong", "other-hypnotic"})
+FACTS_IN_BOOK = (DrugFact.Kind.BAND, DrugFact.Kind.METABOLISM)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Citation:
@@ -112,6 +116,18 @@ def retire(*, row, reason, seen, by):
     locked.retire(at=timezone.now())
     _record(by, "formulary.retired", locked, before=_content(locked), reason=reason.strip())
     return locked
+
+
+def reaches_screening(row):
+    """Whether the values of this row can change what screening finds, once they are published.
+
+    The rest of the formulary informs people; no rule reads it.
+    """
+    if isinstance(row, DrugFact):
+        return row.kind in FACTS_IN_BOOK
+    if isinstance(row, IngredientClass):
+        return row.drug_class.key in SEVERITY_FROM_FORMULARY
+    return not isinstance(row, (DrugClass, Pair, FormularyStatus))
 
 
 def _lock(row, seen):

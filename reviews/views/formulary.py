@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from drugs.detail import detail
 from drugs.due import overdue, unverified
-from drugs.models import DrugClass, DrugFact, Ingredient, Pair, Profile
+from drugs.models import DrugClass, DrugFact, Ingredient, IngredientClass, Pair, Profile
 from drugs.search import find_drugs
 from reviews import access, edit
 from reviews.access import Action
@@ -114,10 +114,11 @@ def change(request, key, kind, pk):
             except BadRecord as error:
                 refuse(form, error)
             else:
-                messages.success(request, f"Changed: {row}. {NOT_YET}")
+                messages.success(request, f"Changed: {row}. {_effect(row)}")
                 return redirect("drug", key)
         status = 422
-    context = {"drug": held, "row": row, "kind": kind, "form": form, "reach": _reach(row)}
+    context = {"drug": held, "row": row, "kind": kind, "form": form}
+    context |= {"reach": _reach(row), "screened": edit.reaches_screening(row)}
     return render(request, "reviews/formulary/change.html", context, status=status)
 
 
@@ -145,7 +146,7 @@ def add(request, key, kind):
             except BadRecord as error:
                 refuse(form, error)
             else:
-                messages.success(request, f"Added: {made}. {NOT_YET}")
+                messages.success(request, f"Added: {made}. {_effect(made, membership=True)}")
                 return redirect("drug", key)
         status = 422
     context = {"drug": held, "what": model._meta.verbose_name, "form": form}
@@ -169,11 +170,8 @@ def retire(request, key, kind, pk):
     except BadRecord as error:
         messages.warning(request, f"Still in force: {error.message}.")
         return redirect("drug-edit", key, kind, pk)
-    messages.success(request, f"Out of force: {row}. {NOT_YET}")
+    messages.success(request, f"Out of force: {row}. {_effect(row, membership=True)}")
     return redirect("drug", key)
-
-
-NOT_YET = "It takes effect when a rule book with it is published."
 
 
 def _find(request):
@@ -227,6 +225,13 @@ def _held_row(ingredient, kind, pk):
 def _reach(row):
     """How many drugs a change concerns besides this one."""
     return row.members.live().count() if isinstance(row, DrugClass) else 0
+
+
+def _effect(row, *, membership=False):
+    """When the change of a row takes effect. Belonging to a class always reaches screening."""
+    if edit.reaches_screening(row) or (membership and isinstance(row, IngredientClass)):
+        return "It takes effect when a rule book with it is published."
+    return "It is shown from now on; no rule reads it."
 
 
 def _row(row, today, **words):

@@ -1,6 +1,8 @@
 """Changes to the formulary: on whose word, by whom, and never to the published book."""
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -15,7 +17,7 @@ from drugs.models import (
     Limit,
     Pair,
 )
-from reviews import edit, publish, rulebooks
+from reviews import edit, publish, rulebooks, rules
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import AuditEvent, RuleVersion, ScreeningRequest
 from tests import make
@@ -233,3 +235,28 @@ def test_every_change_is_in_the_history_table(limit, ada):
         revise(limit, ada)
         cursor.execute("SELECT count(*) FROM drugs_limitevent WHERE pgh_obj_id = %s", [limit.pk])
         assert cursor.fetchone()[0] > before
+
+
+def test_which_severities_the_rules_take_from_the_formulary_is_said_rightly():
+    read = set()
+    for module in Path(rules.__file__).parent.glob("*.py"):
+        read |= set(re.findall(r'severities\.get\("([a-z0-9-]+)"', module.read_text()))
+    assert read == edit.SEVERITY_FROM_FORMULARY
+
+
+@pytest.mark.parametrize(
+    ("model", "where", "reaches"),
+    [
+        (Limit, {}, True),
+        (Equivalent, {}, True),
+        (DrugFact, {"kind": "band"}, True),
+        (DrugFact, {"kind": "half_life_h"}, False),
+        (IngredientClass, {"drug_class__key": "opioid"}, True),
+        (IngredientClass, {"drug_class__key": "gabapentinoid"}, False),
+        (DrugClass, {}, False),
+        (Pair, {}, False),
+        (FormularyStatus, {}, False),
+    ],
+)
+def test_what_only_informs_people_is_told_from_what_is_screened(model, where, reaches, rulebook):
+    assert edit.reaches_screening(model.objects.filter(**where).first()) is reaches
