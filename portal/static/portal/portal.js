@@ -106,6 +106,23 @@
     });
   });
 
+  // A link to something folded away unfolds it.
+  function unfold() {
+    const target = window.location.hash.length > 1 && document.getElementById(window.location.hash.slice(1));
+    for (let box = target && target.closest("details"); box; box = box.parentElement.closest("details")) {
+      if (!box.open) {
+        box.open = true;
+        target.scrollIntoView();
+      }
+    }
+  }
+
+  window.addEventListener("hashchange", unfold);
+  document.addEventListener("click", (event) => {
+    // The address does not change when the same link is followed twice.
+    if (event.target.closest("a[href^='#']")) setTimeout(unfold);
+  });
+
   // --- The queue: how many are ticked; no refresh under somebody's hands ---
 
   function countTicked() {
@@ -223,6 +240,7 @@
 
   all("#decide select[name^=outcome-]").forEach(fitReasons);
   countTicked();
+  unfold();
   const refused = one(".notice[role=alert]");
   if (refused && !one("[autofocus]")) {
     refused.tabIndex = -1;
