@@ -19,7 +19,8 @@ class Action(StrEnum):
     LOG = "log prescriptions"
     AMEND = "amend prescriptions"
     WITHDRAW = "withdraw prescriptions"
-    RECORD_FACT = "record conditions"
+    RECORD_FACT = "record conditions and readings"
+    EXEMPT = "exempt patients from rules"
     SYNC = "sync records"
     SEE_QUEUE = "see the review queue"
     CLAIM = "claim cases"
@@ -56,6 +57,7 @@ GRANTS = {
     Action.AMEND: _grant(CLINICIAN),
     Action.WITHDRAW: _grant(CLINICIAN),
     Action.RECORD_FACT: _grant(CLINICIAN, REVIEWER, CLIENT),
+    Action.EXEMPT: _grant(REVIEWER),
     Action.SYNC: _grant(CLIENT),
     Action.SEE_QUEUE: _grant(CLINICIAN, REVIEWER, AUDITOR, CLIENT),
     Action.CLAIM: _grant(REVIEWER),

@@ -8,7 +8,7 @@ import psycopg
 from django.db import connection
 
 from reviews import records
-from reviews.rules.dossier import Condition, Dossier, Line, Medicine
+from reviews.rules.dossier import Condition, Dossier, Exemption, Line, Medicine, Reading
 
 # In the order of `Line`, after the patient and with the medicine's id for the medicine.
 LINE_COLUMNS = """
@@ -22,6 +22,9 @@ LIVE = "superseded_at IS NULL"
 KNOWN_THEN = (
     "recorded_at <= %(known_at)s AND (superseded_at IS NULL OR superseded_at > %(known_at)s)"
 )
+# An exemption ended early does not count from that moment on.
+NOT_ENDED = "ended_at IS NULL"
+NOT_ENDED_THEN = "granted_at <= %(known_at)s AND (ended_at IS NULL OR ended_at > %(known_at)s)"
 PATIENTS = """
     SELECT p.id, p.practice_id, c.profile, p.birth_date, p.deceased_on, p.sex
     FROM reviews_patient p JOIN reviews_practice c ON c.id = p.practice_id
@@ -39,33 +42,41 @@ def read(patient_ids, *, as_of, known_at=None):
     With `known_at` the record is read as it was known at that time, for a replay.
     """
     condition = KNOWN_THEN if known_at else LIVE
-    given = {"ids": list(patient_ids), "known_at": known_at}
+    granted = NOT_ENDED_THEN if known_at else NOT_ENDED
+    given = {"ids": list(patient_ids), "known_at": known_at, "as_of": as_of}
     with _binary_cursor() as cursor:
         people = cursor.execute(PATIENTS, given).fetchall()
-        lines, met = {}, set()
-        for row in cursor.execute(
+        lines = _by_patient(
+            cursor,
             f"SELECT {LINE_COLUMNS} FROM reviews_prescription"
             f" WHERE patient_id = ANY(%(ids)s) AND {condition}",
             given,
-        ).fetchall():
-            lines.setdefault(row[0], []).append(row)
-            met.add(row[2])
-        conditions = {}
-        for row in cursor.execute(
+        )
+        conditions = _by_patient(
+            cursor,
             "SELECT patient_id, id, codings::text, text, onset_on, ended_on FROM reviews_condition"
             " WHERE patient_id = ANY(%(ids)s) AND status <> 'entered-in-error'"
             f" AND {condition}",
             given,
-        ).fetchall():
-            conditions.setdefault(row[0], []).append(row)
-    _meet(met)
+        )
+        readings = _by_patient(
+            cursor,
+            "SELECT patient_id, id, kind, value::float8, unit, dated_on, text FROM reviews_reading"
+            " WHERE patient_id = ANY(%(ids)s) AND status <> 'entered-in-error'"
+            f" AND {condition}",
+            given,
+        )
+        exemptions = _by_patient(
+            cursor,
+            "SELECT patient_id, id, kind, starts_on, expires_on FROM reviews_exemption"
+            f" WHERE patient_id = ANY(%(ids)s) AND expires_on >= %(as_of)s AND {granted}",
+            given,
+        )
+    _meet({row[2] for rows in lines.values() for row in rows})
     for person in people:
         pk = person[0]
-        yield (
-            pk,
-            person[1],
-            partial(_dossier, person, lines.get(pk, ()), conditions.get(pk, ()), as_of),
-        )
+        facts = [held.get(pk, ()) for held in (lines, conditions, readings, exemptions)]
+        yield pk, person[1], partial(_dossier, person, as_of, facts)
 
 
 def one(patient, *, as_of, known_at=None):
@@ -104,7 +115,15 @@ def line(record, *, line_id=0, prescriber=""):
     )
 
 
-def _dossier(person, lines, conditions, as_of):
+def _by_patient(cursor, statement, given):
+    found = {}
+    for row in cursor.execute(statement, given).fetchall():
+        found.setdefault(row[0], []).append(row)
+    return found
+
+
+def _dossier(person, as_of, facts):
+    lines, conditions, readings, exemptions = facts
     pk, _, profile, birth_date, deceased_on, sex = person
     return Dossier(
         patient_id=pk,
@@ -123,6 +142,14 @@ def _dossier(person, lines, conditions, as_of):
                 ended_on=row[5],
             )
             for row in conditions
+        ),
+        readings=tuple(
+            Reading(id=row[1], kind=row[2], value=row[3], unit=row[4], on=row[5], text=row[6])
+            for row in readings
+        ),
+        exemptions=tuple(
+            Exemption(id=row[1], kind=row[2], starts_on=row[3], expires_on=row[4])
+            for row in exemptions
         ),
     )
 

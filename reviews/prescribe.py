@@ -156,7 +156,8 @@ def record_condition(*, patient, record, by, supersedes=None):
         status=record.status,
         source_system=supersedes.source_system if supersedes else PORTAL,
         source_id=source_id,
-        digest=records.digest(record),
+        # As with prescriptions, a source that only repeats itself does not undo the change.
+        digest=supersedes.digest if supersedes else records.digest(record),
         supersedes=supersedes,
         recorded_by=by,
     )

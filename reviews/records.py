@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from reviews.errors import BadRecord
+from reviews.rules import readings
 from reviews.rules.indications import INDICATIONS
 
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -34,6 +35,7 @@ Unit = Literal[
     "unit",
 ]
 Indication = Literal[tuple(INDICATIONS)]
+ReadingKind = Literal[tuple(readings.KINDS)]
 PlaceOfCare = Literal["community", "inpatient", "procedural", "unsupervised", "unknown"]
 OrderStatus = Literal[
     "active",
@@ -126,6 +128,21 @@ class ConditionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     status: Literal["active", "resolved", "entered-in-error"] = "active"
 
 
+class ReadingRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """A value measured, answered or done on a day (`on`).
+
+    The kind says what is needed: a number in its unit as `value`, or the code of an answer, the
+    codes ticked (separated by spaces; none ticked: "none") or an ISO date as `text`.
+    """
+
+    kind: ReadingKind
+    on: date
+    value: float | None = None
+    unit: Annotated[str, Meta(max_length=30)] = ""
+    text: Annotated[str, Meta(max_length=300)] = ""
+    status: Literal["final", "entered-in-error"] = "final"
+
+
 SourceId = Annotated[str, Meta(min_length=1, max_length=200)]
 PracticeCode = Annotated[str, Meta(max_length=40)]
 
@@ -153,6 +170,14 @@ class SyncedCondition(
     practice: PracticeCode = ""
 
 
+class SyncedReading(ReadingRecord, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """A reading as a client system sends it."""
+
+    source_id: SourceId
+    patient: PatientRecord
+    practice: PracticeCode = ""
+
+
 class SyncedPatient(PatientRecord, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A person as a client system sends them, when nothing else is to be said."""
 
@@ -165,6 +190,7 @@ _content = {
     for base, shapes in {
         PrescriptionRecord: (PrescriptionRecord, SyncedPrescription),
         ConditionRecord: (ConditionRecord, SyncedCondition),
+        ReadingRecord: (ReadingRecord, SyncedReading),
     }.items()
     for shape in shapes
 }
@@ -251,6 +277,21 @@ def check_prescription(record: PrescriptionRecord):
 def check_condition(record: ConditionRecord):
     if record.onset_on and record.ended_on and record.ended_on < record.onset_on:
         raise BadRecord("ended_on", "is before onset_on")
+
+
+def check_reading(record: ReadingRecord, *, today):
+    """Whether the answer fits its kind. Nothing is measured before it happens."""
+    known = readings.KINDS[record.kind]
+    if not FIRST_DAY <= record.on <= today:
+        raise BadRecord("on", "is in the future or before 1900")
+    if record.unit and record.unit != known.unit:
+        raise BadRecord("unit", f"must be {known.unit}" if known.unit else "must be left out")
+    if known.shape == readings.NUMBER and record.text:
+        raise BadRecord("text", "must be left out: the answer is a number")
+    if known.shape in (readings.CHOICE, readings.DATE) and record.value is not None:
+        raise BadRecord("value", "must be left out: the answer is in text")
+    if reason := readings.problem(record.kind, record.value, record.text):
+        raise BadRecord("value" if known.shape == readings.NUMBER else "text", reason)
 
 
 def check_patient(record: PatientRecord, *, today):

@@ -11,6 +11,7 @@ from .cases import (
     Reason,
 )
 from .clients import ApiKey
+from .facts import Exemption, Reading
 from .people import Identifier, Membership, Patient, Practice, Profile, Role, Sex
 from .prescriptions import (
     WITHDRAWN,
@@ -35,6 +36,7 @@ __all__ = [
     "Decision",
     "DecisionItem",
     "DoseUnit",
+    "Exemption",
     "Flag",
     "Identifier",
     "Medicine",
@@ -45,6 +47,7 @@ __all__ = [
     "Practice",
     "Prescription",
     "Profile",
+    "Reading",
     "Reason",
     "Role",
     "RuleVersion",

@@ -22,6 +22,7 @@ SAID = {
     "prescription.withdrawn": "Withdrew a prescription",
     "condition.recorded": "Recorded a condition",
     "reading.recorded": "Recorded a reading",
+    "reading.corrected": "Corrected a reading",
     "flag.raised": "Raised a flag",
     "flag.cleared": "Cleared a flag: no longer found",
     "case.opened": "Opened a case",

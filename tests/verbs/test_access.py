@@ -24,6 +24,7 @@ MAY = {
         Action.SEE_PATIENT,
         Action.REGISTER,
         Action.RECORD_FACT,
+        Action.EXEMPT,
         Action.SEE_QUEUE,
         Action.CLAIM,
         Action.RELEASE,

@@ -1,0 +1,73 @@
+"""The verb `exempt`: somebody decides, with evidence and an end, that some rules do not apply."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from reviews import access, audit, outbox
+from reviews.access import Action
+from reviews.errors import BadRecord, IllegalMove
+from reviews.models import Exemption
+from reviews.rules.exemptions import KINDS
+
+LONGEST_DAYS = 365
+LONGEST_EVIDENCE = 1000
+
+
+@transaction.atomic
+def exempt(*, patient, kind, evidence, expires_on, by, starts_on=None):
+    """Exempt a patient until a day, at the latest a year ahead. Raises `BadRecord`."""
+    access.require(by, Action.EXEMPT, patient)
+    today = timezone.localdate()
+    starts_on = starts_on or today
+    if kind not in KINDS:
+        raise BadRecord("kind", f"must be one of {', '.join(KINDS)}")
+    evidence = evidence.strip()
+    if not evidence:
+        raise BadRecord("evidence", "is needed: who confirmed it, and where that is written")
+    if len(evidence) > LONGEST_EVIDENCE:
+        raise BadRecord("evidence", f"is longer than {LONGEST_EVIDENCE:,} characters")
+    last = min(starts_on, today) + timedelta(days=LONGEST_DAYS)
+    first = max(starts_on, today)
+    if expires_on is None or not first <= expires_on <= last:
+        raise BadRecord(
+            "expires_on", f"must be from {first:%-d %b %Y} to {last:%-d %b %Y}, a year at most"
+        )
+    exemption = Exemption.objects.create(
+        patient=patient,
+        practice_id=patient.practice_id,
+        kind=kind,
+        owner=by,
+        evidence=evidence,
+        starts_on=starts_on,
+        expires_on=expires_on,
+    )
+    _tell(by, "patient.exempted", exemption)
+    return exemption
+
+
+@transaction.atomic
+def end(*, exemption, by):
+    """End an exemption before its day; the rules apply again at once. Raises `IllegalMove`."""
+    access.require(by, Action.EXEMPT, exemption)
+    locked = Exemption.objects.select_for_update().get(pk=exemption.pk)
+    if locked.ended_at is not None:
+        raise IllegalMove("This exemption has already ended.")
+    locked.ended_at, locked.ended_by = timezone.now(), by
+    locked.save(update_fields=["ended_at", "ended_by"])
+    _tell(by, "exemption.ended", locked)
+    return locked
+
+
+def _tell(by, verb, exemption):
+    audit.record(
+        by,
+        verb,
+        practice_id=exemption.practice_id,
+        patient_id=exemption.patient_id,
+        subject=exemption,
+        kind=exemption.kind,
+        expires_on=exemption.expires_on.isoformat(),
+    )
+    outbox.enqueue([exemption.patient_id], reason="exemption")
