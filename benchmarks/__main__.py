@@ -1,0 +1,96 @@
+"""`./dev bench [--quick] [rescreen] [latency] [queue] [rules] [sync]`: all of them by default."""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+os.environ["LOG_LEVEL"] = "ERROR"
+
+import django  # noqa: E402
+
+django.setup()
+
+from benchmarks import ground, latency, queue, rescreen  # noqa: E402
+from benchmarks.table import Row, markdown, plain  # noqa: E402
+from portal.progress import say, step  # noqa: E402
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+ON_GROUND = ("queue", "rescreen", "latency")
+BY_THEMSELVES = {"rules": "screening.py", "sync": "sync.py"}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*ON_GROUND, *BY_THEMSELVES, []])
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes; prints, and writes no page"
+    )
+    parser.add_argument("--patients", type=int, metavar="N", help="size of the population")
+    given = parser.parse_args()
+    names = given.names or [*ON_GROUND, *BY_THEMSELVES]
+    patients = given.patients or (5_000 if given.quick else 100_000)
+    rows, prescriptions = [], 0
+    if set(names) & set(ON_GROUND):
+        with ground.own_database():
+            prescriptions = ground.populate(patients)
+            if "queue" in names:
+                rows += queue.measure(patients // 10, patients * 2)
+            if "rescreen" in names:
+                rows += rescreen.measure(patients)
+            if "latency" in names:
+                rows += latency.measure(5 if given.quick else 30)
+    for name, script in BY_THEMSELVES.items():
+        if name in names:
+            rows += by_itself(script)
+    say()
+    say(plain(rows))
+    if not given.quick and not given.names:
+        PAGE.write_text(markdown(rows, patients=patients, prescriptions=prescriptions))
+        say(f"\nWritten to {PAGE.relative_to(ROOT)}.")
+
+
+def by_itself(script):
+    """Run a benchmark that prints its own lines, and take its ratios into the table."""
+    with step(f"Run benchmarks/{script}"):
+        done = subprocess.run(
+            [sys.executable, ROOT / "benchmarks" / script],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    return list(rows_of(done.stdout))
+
+
+RATIO = re.compile(
+    r"(?P<what>[^:]+): (?P<measured>[^,]+), ratio (?P<ratio>[\d.]+)"
+    r"(?: \(aim: at most (?P<aim>[\d.]+)\))?"
+)
+FLOOR = re.compile(r"(?P<floor>COPY [^:]+: \S+ ms)")
+LOOP = re.compile(
+    r"(?P<what>\w+)\s+(?P<measured>[\d,]+ dossiers/s)\s"
+    r".*?(?P<ratio>[\d.]+) x (?P<floor>a bare loop)"
+)
+
+
+def rows_of(text):
+    floor = ""
+    for line in text.splitlines():
+        if found := FLOOR.match(line):
+            floor = found["floor"]
+        elif found := LOOP.match(line):
+            what = f"Rules alone, {found['what'].replace('_', ' ')}"
+            yield Row(what, float(found["ratio"]), found["floor"], found["measured"])
+        elif found := RATIO.match(line):
+            aim = float(found["aim"]) if found["aim"] else None
+            what = found["what"].capitalize()
+            yield Row(what, float(found["ratio"]), floor, found["measured"], aim)
+
+
+if __name__ == "__main__":
+    main()

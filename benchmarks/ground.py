@@ -1,0 +1,112 @@
+"""Where the benchmarks run: a database of their own with an invented population, and workers."""
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import redis
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.utils import timezone
+
+from portal import heartbeats
+from portal.local import VAR
+from portal.processes import Child
+from portal.progress import step
+from reviews import publish
+from reviews.seeding import population, staff, writing
+
+ROOT = Path(__file__).resolve().parent.parent
+SEED = 20
+READY_SECONDS = 60
+LONGEST_SECONDS = 600
+
+
+@contextmanager
+def own_database():
+    """A fresh, migrated database beside the configured one, with the formulary; gone afterwards."""
+    configured = connection.settings_dict["NAME"]
+    with step("Make a database for this run"):
+        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        call_command("load_formulary", verbosity=0)
+        publish.bootstrap()
+    try:
+        yield
+    finally:
+        connection.creation.destroy_test_db(configured, verbosity=0)
+
+
+def populate(patients):
+    """Invent so many patients; nobody is asked for yet. Returns how many prescriptions."""
+    with step(f"Seed {patients:,} patients"):
+        with transaction.atomic():
+            writing.trust_rows()
+            practices, doctors, _ = staff.employ()
+            writer = writing.Writer(practices=practices, doctors=doctors)
+            for _ in writer.write(
+                population.people(patients, seed=SEED, today=timezone.localdate())
+            ):
+                pass
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE reviews_screeningrequest")
+            cursor.execute("VACUUM ANALYZE")
+    return writer.prescriptions
+
+
+@contextmanager
+def workers(count):
+    """So many Celery workers, a process each, ready and idle; stopped afterwards."""
+    redis.Redis.from_url(settings.REDIS_URL).flushdb()
+    children = [
+        Child(
+            name=f"worker-{n}",
+            argv=[
+                sys.executable,
+                *("-m", "celery", "-A", "portal", "worker", "--concurrency=1", "--pool=prefork"),
+                *(f"--hostname=bench-{n}@%h", "--loglevel=WARNING"),
+            ],
+            log=VAR / "bench" / "log" / f"worker-{n}.log",
+            env=os.environ | {"DATABASE_URL": database_url(), "DATABASE_POOL": "0"},
+            cwd=ROOT,
+        )
+        for n in range(count)
+    ]
+    try:
+        for child in children:
+            child.start()
+        with heartbeats.client() as client:
+            deadline = time.monotonic() + READY_SECONDS
+            while heartbeats.alive(client, heartbeats.WORKER) < count:
+                if time.monotonic() > deadline:
+                    sys.exit("\n".join(child.last_words() for child in children))
+                time.sleep(0.1)
+        yield
+    finally:
+        for child in children:
+            child.stop()
+
+
+def wait_until_screened():
+    """Wait until no request is left; ends the run when that takes improbably long."""
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while scalar("SELECT EXISTS (SELECT FROM reviews_screeningrequest)"):
+        if time.monotonic() > deadline:
+            sys.exit(f"There are requests left after {LONGEST_SECONDS} s.")
+        time.sleep(0.05)
+
+
+def database_url():
+    own = connection.settings_dict
+    password = f":{quote(own['PASSWORD'], safe='')}" if own["PASSWORD"] else ""
+    host, port = own["HOST"] or "127.0.0.1", own["PORT"] or 5432
+    return f"postgres://{own['USER']}{password}@{host}:{port}/{own['NAME']}"
+
+
+def scalar(sql, *given):
+    with connection.cursor() as cursor:
+        cursor.execute(sql, given)
+        return cursor.fetchone()[0]

@@ -1,0 +1,67 @@
+"""A rescreen of everybody by two workers, beside COPY of the rows that screening reads."""
+
+import time
+
+from django.db import connection, transaction
+
+from benchmarks import ground
+from benchmarks.table import Row
+from portal.progress import step
+from reviews import outbox
+from reviews.dossiers import LINE_COLUMNS
+from reviews.models import Patient
+
+WORKERS = 2
+AIM = 8
+FLOOR_ROUNDS = 3
+FLOOR = (
+    f"COPY (SELECT {LINE_COLUMNS} FROM reviews_prescription WHERE superseded_at IS NULL) TO STDOUT"
+)
+
+
+def measure(patients):
+    """Rows for the first screening of everybody and for a rescreen that changes nothing."""
+    rows = []
+    with ground.workers(WORKERS):
+        for what, aim in (("First screening", None), ("Rescreen, nothing changed", AIM)):
+            with step(f"{what} of {patients:,} patients"):
+                floors = [floor() for _ in range(FLOOR_ROUNDS)]
+                took = everybody()
+                floors += [floor() for _ in range(FLOOR_ROUNDS)]
+            best = min(floors)
+            rows.append(
+                Row(
+                    what=f"{what}, {WORKERS} workers",
+                    ratio=took / best,
+                    aim=aim,
+                    floor=f"COPY of the same prescriptions: {best:.2f} s",
+                    measured=f"{took:.1f} s, {patients / took:,.0f} patients/s",
+                )
+            )
+    return rows
+
+
+def everybody():
+    """Seconds from the request for everybody, as a publication makes it, until none is left."""
+    ids = list(Patient.objects.values_list("pk", flat=True))
+    began = time.perf_counter()
+    with transaction.atomic():
+        outbox.enqueue(ids, reason="published", priority=outbox.BULK)
+    asked = time.perf_counter() - began
+    ground.wait_until_screened()
+    total = time.perf_counter() - began
+    unchecked = ground.scalar(
+        "SELECT count(*) FROM reviews_patient p LEFT JOIN reviews_patientscreening s"
+        " ON s.patient_id = p.id WHERE s.screened_at IS NULL OR s.problem <> ''"
+    )
+    if unchecked:
+        raise SystemExit(f"{unchecked} patients were not screened.")
+    return total - asked
+
+
+def floor():
+    began = time.perf_counter()
+    with connection.cursor() as cursor, cursor.copy(FLOOR) as copy:
+        for _ in copy:
+            pass
+    return time.perf_counter() - began
