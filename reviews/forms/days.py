@@ -11,6 +11,7 @@ from django import forms
 from django.utils import timezone
 
 from reviews.errors import BadRecord
+from reviews.rules import words
 
 FORMATS = ("%d %b %Y", "%d %B %Y", "%d/%m/%Y", "%d.%m.%Y", "%Y-%m-%d")
 HOW = "must be a day such as 4 Dec 2026, 4/12/2026 or +14d"
@@ -51,7 +52,7 @@ class DayField(forms.Field):
         try:
             return parse_day(value, timezone.localdate())
         except ValueError as error:
-            raise forms.ValidationError(str(error).capitalize()) from error
+            raise forms.ValidationError(words.sentence_case(str(error))) from error
 
     def prepare_value(self, value):
         return f"{value:%-d %b %Y}" if isinstance(value, date) else value

@@ -41,8 +41,8 @@ class Amount(forms.FloatField):
     def __init__(self, **given):
         super().__init__(required=False, min_value=LEAST, max_value=9_999_999, **given)
         self.error_messages["invalid"] = "Must be a number, such as 7.5"
-        self.validators[0].message = "Must be more than 0"
-        self.validators[1].message = "Is too large"
+        too_large, too_small = self.validators[-2:]
+        too_large.message, too_small.message = "Is too large", "Must be more than 0"
         self.widget.attrs["class"] = "short"
 
     def to_python(self, value):
@@ -113,6 +113,8 @@ class PrescriptionForm(forms.Form):
             self.add_error("dose_unit", "Say in what the dose is counted.")
         if data.get("max_per_day") and not data.get("as_needed"):
             self.add_error("as_needed", "A daily maximum is for a medicine taken if needed.")
+        if data.get("start_on") and data.get("end_on") and data["end_on"] < data["start_on"]:
+            self.add_error("end_on", "Must not be before the start.")
         return data
 
     def record(self, *, written_on):
