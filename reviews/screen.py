@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from reviews import audit, dossiers, outbox, rulebooks, service_levels
+from reviews.bulk import as_json
 from reviews.decide import MOVES, Move
 from reviews.models import AuditEvent, Case, CaseState, Flag, ScreeningRequest
 from reviews.rules.finding import Severity
@@ -216,9 +217,10 @@ def _keep(results, run):
     """Write the difference between what is found now and what is live."""
     ids = list(results)
     live = {}
-    for flag in Flag.objects.live().filter(patient_id__in=ids).defer("sentence", "facts", "clears"):
+    flags = _of(Flag.objects.live(), ids).defer("sentence", "facts", "clears", "unknown")
+    for flag in flags:
         live.setdefault(flag.patient_id, {})[flag.rule_id, flag.key] = flag
-    cases = {case.patient_id: case for case in Case.objects.open().filter(patient_id__in=ids)}
+    cases = {case.patient_id: case for case in _of(Case.objects.open(), ids)}
     difference = Difference(run)
     for pk, (practice_id, result) in results.items():
         held, case = live.get(pk, {}), cases.get(pk)
@@ -228,6 +230,11 @@ def _keep(results, run):
     difference.write()
     _mark_screened(results, run)
     audit.record(None, "screening.done", patients=len(ids), version=run.version_id)
+
+
+def _of(rows, patient_ids):
+    """Those of these patients. As one array: Django spends longer on a list than PostgreSQL."""
+    return rows.extra(where=["patient_id = ANY(%s)"], params=[patient_ids])
 
 
 class Difference:
@@ -376,25 +383,21 @@ CASE_CHANGES = [
 
 def _mark_screened(results, run):
     rows = [
-        (
-            pk,
-            result.valid_until,
-            _json([_plain(missing) for missing in result.not_evaluable]),
-            _json(_plain(result.exposure)) if result.exposure else None,
-        )
+        {
+            "pk": pk,
+            "until": result.valid_until,
+            "missing": result.not_evaluable,
+            "exposure": result.exposure,
+        }
         for pk, (_, result) in results.items()
     ]
     if not rows:
         return
-    pks, untils, not_evaluable, exposures = (list(column) for column in zip(*rows, strict=True))
     with connection.cursor() as cursor:
         cursor.execute(
             MARK,
             {
-                "pks": pks,
-                "untils": untils,
-                "not_evaluable": not_evaluable,
-                "exposures": exposures,
+                "rows": as_json(rows),
                 "version": run.version_id,
                 "as_of": run.as_of,
                 "read_at": run.read_at,
@@ -405,9 +408,9 @@ def _mark_screened(results, run):
 MARK = """
     INSERT INTO reviews_patientscreening
         (patient_id, valid_until, not_evaluable, exposure, version_id, as_of, screened_at, problem)
-    SELECT pk, until, missing::jsonb, exposure::jsonb, %(version)s, %(as_of)s, %(read_at)s, ''
-    FROM unnest(%(pks)s::bigint[], %(untils)s::date[], %(not_evaluable)s::text[],
-                %(exposures)s::text[]) AS row (pk, until, missing, exposure)
+    SELECT pk, until, missing, exposure, %(version)s, %(as_of)s, %(read_at)s, ''
+    FROM jsonb_to_recordset(%(rows)s::jsonb)
+        AS row (pk bigint, until date, missing jsonb, exposure jsonb)
     ON CONFLICT (patient_id) DO UPDATE SET
         valid_until = excluded.valid_until, not_evaluable = excluded.not_evaluable,
         exposure = excluded.exposure, version_id = excluded.version_id, as_of = excluded.as_of,
@@ -420,11 +423,3 @@ def _digest(finding):
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
-
-
-def _plain(value):
-    return msgspec.to_builtins(value)
-
-
-def _json(value):
-    return msgspec.json.encode(value).decode()
