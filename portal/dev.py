@@ -30,7 +30,7 @@ def _up(argv):
     parser = argparse.ArgumentParser(prog="./dev up", description="Start the portal.")
     parser.add_argument(
         "--port",
-        default=os.environ.get("PORT", str(_DEFAULT_PORT)),
+        default=os.environ.get("PORT") or str(_DEFAULT_PORT),
         help=f"port to listen on (default: $PORT, or {_DEFAULT_PORT})",
     )
     port = parser.parse_args(argv).port

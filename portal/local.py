@@ -3,6 +3,7 @@
 With real servers none of this is used: everything comes from the environment.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -141,15 +142,24 @@ class Lock:
         self.file.close()
 
 
-def port_is_free(port, host="127.0.0.1"):
-    """Tell whether a server could listen on this port now."""
+def port_is_free(port):
+    """Tell whether a server could listen on this port of 127.0.0.1 now."""
+    return _bind_error(port) is None
+
+
+def may_listen(port):
+    """Tell whether this user may use this port at all: low ones are for root."""
+    return _bind_error(port) != errno.EACCES
+
+
+def _bind_error(port):
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.errno
+    return None
 
 
 def free_port():

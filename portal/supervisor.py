@@ -16,7 +16,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from portal import embedded
-from portal.local import BASE_DIR, Home, Refused, port_is_free
+from portal.local import BASE_DIR, Home, Refused, may_listen, port_is_free
 from portal.processes import Child, kill_session
 from portal.progress import complain, say, step
 
@@ -184,6 +184,8 @@ def up(port):
     home = Home()
     address = f"http://127.0.0.1:{port}"
     with home.lock({"command": "up", "address": address}) as lock:
+        if port < 1024 and not may_listen(port):
+            raise Refused(f"This user may not listen on port {port}. Choose one from 1024 up.")
         if not port_is_free(port):
             raise Refused(f"Port {port} is taken. Choose another: ./dev up --port {port + 1}")
         with supervised(home) as supervisor:
