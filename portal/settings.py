@@ -171,6 +171,8 @@ ACCOUNT_LOGOUT_ON_GET = False
 # Counting failed sign-ins is axes' work: it is kept in the database, this would be in the cache.
 ACCOUNT_RATE_LIMITS = {"login_failed": None}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+# Administrators enter the addresses; nobody is asked to prove one before securing an account.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 ALLAUTH_TRUSTED_PROXY_COUNT = PROXY_COUNT
 
 AXES_FAILURE_LIMIT = env.int("SIGN_IN_FAILURE_LIMIT", default=5)

@@ -1,0 +1,153 @@
+"""Every page, in light and dark, wide and narrow: no axe violation, nothing off the side."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
+from django.utils import timezone
+
+from drugs.models import Ingredient
+from reviews import decide, screen
+from reviews.models import Case, RuleVersion, ScreeningRequest
+from tests import make
+
+pytestmark = pytest.mark.browser
+
+SIZES = [(1440, 900), (360, 740)]
+SCHEMES = ["light", "dark"]
+axe = Axe()
+
+
+def faults(page):
+    """What axe finds, and whether the page itself scrolls sideways, at each size and scheme."""
+    found = []
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            where = f"{page.url} {width} {scheme}"
+            answer = axe.run(page, options={"resultTypes": ["violations"]}).response
+            found += [
+                f"{where}: {fault['id']}: {node['html'][:200]}"
+                for fault in answer["violations"]
+                for node in fault["nodes"]
+            ]
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{where}: scrolls sideways")
+    return found
+
+
+def all_faults(visit, user, addresses):
+    page = visit(user, addresses[0])
+    found = []
+    for address in addresses:
+        page.goto(address)
+        found += faults(page)
+    return found
+
+
+@pytest.fixture
+def record(harbour, clara):
+    """A person with an urgent case, a medicine nobody recognises and one without a supply."""
+    case = make.urgent_case(harbour, logged_by=clara)
+    make.prescription(case.patient, clara, "Zzyzx 5 mg tablets", start=-3, days=14)
+    make.prescription(case.patient, clara, "Lorazepam 1 mg tablets", start=-3, days=None)
+    screen.drain()
+    case.refresh_from_db()
+    return case
+
+
+def test_before_sign_in(visit, rulebook):
+    names = ["account_login", "account_reset_password", "account_reset_password_done"]
+    assert all_faults(visit, None, [reverse(name) for name in names]) == []
+
+
+def test_of_ones_own_account(visit, ravi):
+    names = ["preferences", "account_change_password", "account_logout", "mfa_index"]
+    assert all_faults(visit, ravi, [*map(reverse, names), "/no-such-page"]) == []
+
+
+def test_of_a_reviewer(visit, ravi, record):
+    case, person = record.pk, record.patient_id
+    addresses = [
+        reverse("queue"),
+        reverse("queue") + "?q=nobody",
+        reverse("case", args=[case]),
+        reverse("patients"),
+        reverse("patients") + "?q=bell",
+        reverse("patient", args=[person]),
+        reverse("patient-medicines", args=[person]),
+    ]
+    assert all_faults(visit, ravi, addresses) == []
+
+
+def test_of_a_queue_with_somebody_not_checked_and_one_that_is_empty(visit, ravi, harbour, clara):
+    make.patient(harbour, clara)
+    ScreeningRequest.objects.update(requested_at=timezone.now() - timezone.timedelta(minutes=9))
+    page = visit(ravi, reverse("queue"))
+    assert page.get_by_text("NOT CHECKED.").is_visible()
+    assert faults(page) == []
+    screen.drain()
+    page.reload()
+    assert page.get_by_text("Checked, and clear").is_visible()
+    assert faults(page) == []
+
+
+def test_of_a_decided_case_with_its_history(visit, ravi, record):
+    decide.claim(case=record, by=ravi, seen=record.lock)
+    record.refresh_from_db()
+    page = visit(ravi, reverse("case", args=[record.pk]))
+    for fields in page.locator("fieldset[data-flag]").all():
+        fields.locator("select").nth(0).select_option("taper")
+        fields.locator("select").nth(1).select_option("agreed_with_patient")
+    page.get_by_role("button", name="Decide and open next").click()
+    page.wait_for_url("**/")
+    assert Case.objects.get(pk=record.pk).closed_at
+    page.goto(reverse("case", args=[record.pk]))
+    assert page.get_by_text("Reduce or taper").first.is_visible()
+    assert faults(page) == []
+
+
+def test_of_a_clinician(visit, clara, record):
+    held = record.patient.prescriptions.live().first()
+    person = record.patient_id
+    addresses = [
+        reverse("prescription-log", args=[person]),
+        reverse("prescription-amend", args=[held.pk]),
+        reverse("prescription-withdraw", args=[held.pk]),
+        reverse("patient-register"),
+        reverse("patient-condition", args=[person]),
+    ]
+    assert all_faults(visit, clara, addresses) == []
+
+
+def test_of_a_form_that_was_refused(visit, clara, record):
+    page = visit(clara, reverse("patient-register"))
+    page.get_by_label("Birth date").fill("someday")
+    page.get_by_label("Family name").fill("Nowak")
+    page.get_by_role("main").locator("button[type=submit]").first.click()
+    assert page.get_by_role("alert").is_visible()
+    assert faults(page) == []
+
+
+def test_of_formulary_and_rules(visit, ada):
+    diazepam = Ingredient.objects.get(key="diazepam")
+    addresses = [
+        reverse("formulary"),
+        reverse("formulary") + "?q=zop",
+        reverse("drug", args=[diazepam.key]),
+        reverse("rules"),
+        reverse("rule", args=["DUR-01"]),
+        reverse("rulebooks"),
+        reverse("rulebook", args=[RuleVersion.objects.get().number]),
+        reverse("keys"),
+        reverse("key-make"),
+    ]
+    assert all_faults(visit, ada, addresses) == []
+
+
+def test_of_an_auditor(visit, audrey, record):
+    addresses = [
+        reverse("patient-audit", args=[record.patient_id]),
+        reverse("case", args=[record.pk]),
+    ]
+    assert all_faults(visit, audrey, addresses) == []
