@@ -22,6 +22,8 @@ from reviews.models import (
 
 PORTAL = "portal"
 AMOUNTS = ("dose", "times_per_day", "max_per_day", "expected_per_day", "quantity")
+# What some systems say besides; `schedule`, the last, is a list of pairs in the database.
+LATER = records.LATER[records.PrescriptionRecord]
 PLAIN = (
     "as_needed",
     "dosage_text",
@@ -116,7 +118,7 @@ def withdraw(*, prescription, status, reason, by):
     seen = _live(prescription)
     if seen.status in WITHDRAWN:
         raise IllegalMove(f"This prescription is already {seen.get_status_display().lower()}.")
-    changes = {field: getattr(seen, field) for field in (*AMOUNTS, *PLAIN)}
+    changes = {field: getattr(seen, field) for field in (*AMOUNTS, *PLAIN, *LATER)}
     changes |= {
         "dose_unit": seen.dose_unit,
         "quantity_unit": seen.quantity_unit,
@@ -149,6 +151,7 @@ def record_condition(*, patient, record, by, supersedes=None):
             raise Stale("Somebody else changed this condition. Look at it again.")
     condition = Condition.objects.create(
         patient=patient,
+        kind=record.kind,
         text=record.text,
         codings=codings(record),
         onset_on=record.onset_on,
@@ -182,7 +185,16 @@ def columns(record):
         "digest": records.digest(record),
         **{field: _decimal(getattr(record, field)) for field in AMOUNTS},
         **{field: getattr(record, field) for field in PLAIN},
+        **dict(zip(LATER, later_values(record), strict=True)),
     }
+
+
+def later_values(record):
+    """The fields of `LATER` as values of their columns."""
+    return [
+        *[getattr(record, field) for field in LATER[:-1]],
+        [(step.per_day, step.days) for step in record.schedule] or None,
+    ]
 
 
 def codings(record):

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from reviews.errors import BadRecord
 from reviews.rules import readings
+from reviews.rules.dossier import ACQUIRED, CHANGES, REPLACEMENTS
 from reviews.rules.indications import INDICATIONS
 
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -91,6 +92,13 @@ class PatientRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     deceased_on: date | None = None
 
 
+class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """A stretch of a schedule: so much a day, in `dose_unit`, for so many days."""
+
+    per_day: Annotated[float, Meta(ge=0, lt=10_000_000)]
+    days: Annotated[int, Meta(ge=1, le=3650)]
+
+
 class PrescriptionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One medicine order, as one source reports it."""
 
@@ -116,16 +124,28 @@ class PrescriptionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_field
     status_reason: Annotated[str, Meta(max_length=500)] = ""
     dispensed: bool = False
     prescriber: Short = ""
+    refill_number: Annotated[int, Meta(ge=0, le=1000)] | None = None
+    dispensed_on: date | None = None
+    repeat_template: bool = False
+    acquired: Literal[tuple(ACQUIRED)] = "nhs"
+    replacement_reason: Literal["", *REPLACEMENTS] = ""
+    is_new_start: bool = False
+    change_reason: Literal["", *CHANGES] = ""
+    team: Short = ""
+    pharmacy: Short = ""
+    start_minute: Annotated[int, Meta(ge=0, lt=1440)] | None = None
+    schedule: Annotated[tuple[Step, ...], Meta(max_length=100)] = ()
 
 
 class ConditionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """One problem of a patient, coded where possible."""
+    """One problem of a patient, or the substance of an allergy, coded where possible."""
 
     text: Annotated[str, Meta(min_length=1, max_length=300)]
     codings: Codings = ()
     onset_on: date | None = None
     ended_on: date | None = None
     status: Literal["active", "resolved", "entered-in-error"] = "active"
+    kind: Literal["condition", "allergy"] = "condition"
 
 
 class ReadingRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -185,8 +205,34 @@ class SyncedPatient(PatientRecord, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")
+# Fields that came later: left out of a digest where they say nothing, so that a record which was
+# known before is still known.
+LATER = {
+    PrescriptionRecord: PrescriptionRecord.__struct_fields__[
+        PrescriptionRecord.__struct_fields__.index("refill_number") :
+    ],
+    ConditionRecord: ("kind",),
+    ReadingRecord: (),
+}
+
+
+def _getter(names):
+    """A function from a record to the tuple of these fields."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda record: tuple(getattr(record, name) for name in names)
+
+
+def _parts(base):
+    """How to read what a record says: always, later, and what says nothing."""
+    later = LATER[base]
+    unsaid = {field.name: field.default for field in msgspec.structs.fields(base)}
+    first = [name for name in base.__struct_fields__ if name not in later]
+    return _getter(first), _getter(later), tuple(unsaid[name] for name in later), later
+
+
 _content = {
-    shape: attrgetter(*base.__struct_fields__)
+    shape: _parts(base)
     for base, shapes in {
         PrescriptionRecord: (PrescriptionRecord, SyncedPrescription),
         ConditionRecord: (ConditionRecord, SyncedCondition),
@@ -196,9 +242,24 @@ _content = {
 }
 
 
+def said_later(record):
+    """The fields that came later and say something, by name."""
+    _, later, unsaid, names = _content[type(record)]
+    said = later(record)
+    if said == unsaid:
+        return {}
+    return {
+        name: value
+        for name, value, nothing in zip(names, said, unsaid, strict=True)
+        if value != nothing
+    }
+
+
 def digest(record):
     """16 bytes that are equal exactly when two records say the same, whoever sends them."""
-    content = _content[type(record)](record)
+    content = _content[type(record)][0](record)
+    if later := said_later(record):
+        content = (*content, later)
     return hashlib.blake2b(_encoder.encode(content), digest_size=16).digest()
 
 
@@ -262,7 +323,7 @@ def bad_record(error: msgspec.ValidationError):
 
 def check_prescription(record: PrescriptionRecord):
     """What types cannot say. Raises `BadRecord`; a missing value is no fault."""
-    for field in ("written_on", "start_on", "end_on"):
+    for field in ("written_on", "start_on", "end_on", "dispensed_on"):
         day = getattr(record, field)
         if day is not None and not FIRST_DAY <= day <= LAST_DAY:
             raise BadRecord(field, f"is outside {FIRST_DAY.year} to {LAST_DAY.year}")
@@ -270,6 +331,8 @@ def check_prescription(record: PrescriptionRecord):
         raise BadRecord("end_on", "is before start_on")
     if record.dose is not None and record.dose_unit is None:
         raise BadRecord("dose_unit", "is needed when a dose is given")
+    if record.schedule and record.dose_unit is None:
+        raise BadRecord("dose_unit", "is needed when a schedule is given")
     if record.max_per_day is not None and not record.as_needed:
         raise BadRecord("max_per_day", "is only for a medicine taken as needed")
 

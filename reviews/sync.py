@@ -24,7 +24,7 @@ from reviews.access import Action
 from reviews.bulk import as_json, copy_rows
 from reviews.errors import BadRecord, NotAllowed, Stale
 from reviews.people import Moved, People
-from reviews.prescribe import AMOUNTS, PLAIN, codings
+from reviews.prescribe import AMOUNTS, LATER, PLAIN, codings, later_values
 
 ATTEMPTS = 3
 LOOKUPS = 20
@@ -315,6 +315,9 @@ class _Prescriptions(_Recorded):
     def write(cls, fresh, different, source_system, by):
         medicines = _medicines([*fresh, *(row for _, row in different)])
         held = cls.supersede(different, source_system) if different else ()
+        # Most systems say nothing of these; the columns then keep their defaults.
+        rows = (*fresh, *(row for _, row in different))
+        further = LATER if any(records.said_later(row.record) for row in rows) else ()
 
         def values(row, order_id, version, supersedes):
             record = row.record
@@ -335,6 +338,7 @@ class _Prescriptions(_Recorded):
                 record.prescriber,
                 *[getattr(record, name) for name in AMOUNTS],
                 *[getattr(record, name) for name in PLAIN],
+                *(_later(record) if further else ()),
             )
 
         def versions():
@@ -343,7 +347,7 @@ class _Prescriptions(_Recorded):
             for (pk, order_id, version), row in held:
                 yield values(row, order_id, version + 1, pk)
 
-        copy_rows(cls.table, cls.columns, versions())
+        copy_rows(cls.table, (*cls.columns, *further), versions())
 
 
 class _Conditions(_Recorded):
@@ -358,7 +362,7 @@ class _Conditions(_Recorded):
     end = "UPDATE reviews_condition SET superseded_at = statement_timestamp() WHERE id = ANY(%s)"
     columns = (
         *("patient_id", "supersedes_id", "recorded_by_id", "source_system", "source_id"),
-        *("digest", "text", "codings", "onset_on", "ended_on", "status"),
+        *("digest", "text", "codings", "onset_on", "ended_on", "status", "kind"),
     )
 
     @staticmethod
@@ -404,6 +408,7 @@ class _Conditions(_Recorded):
                     row.record.onset_on,
                     row.record.ended_on,
                     row.record.status,
+                    row.record.kind,
                 )
                 for supersedes, row in rows
             ),
@@ -440,6 +445,11 @@ class _Patients:
             met.add(row.person)
             counts[row.practice_id][kind] += 1
         return set()
+
+
+def _later(record):
+    *plain, schedule = later_values(record)
+    return *plain, as_json(schedule) if schedule else None
 
 
 def _medicines(rows):

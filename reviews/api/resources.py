@@ -7,6 +7,7 @@ from reviews import checked
 from reviews.access import Action
 from reviews.api import shapes
 from reviews.models import Case, Decision, DecisionItem, Flag, Patient, Prescription, RuleVersion
+from reviews.prescribe import LATER
 
 
 class Resource:
@@ -96,6 +97,10 @@ class Prescriptions(Resource):
             status_reason=row.status_reason,
             dispensed=row.dispensed,
             prescriber=row.prescriber_name or (_name(row.prescriber) or ""),
+            **{name: getattr(row, name) for name in LATER[:-1]},
+            schedule=[
+                shapes.Step(per_day=per_day, days=days) for per_day, days in row.schedule or ()
+            ],
             reason=row.reason,
             checked=_checked(
                 checked.of(row.patient, row.waiting_since, recorded_at=row.recorded_at)
@@ -321,7 +326,7 @@ class Decisions(Resource):
 
 
 def _equal(queryset, **wanted):
-    """Narrow by every value that was asked for; None and "" ask for nothing."""
+    """Narrow by every value that was asked for; unset and "" ask for nothing."""
     return queryset.filter(Q(**{name: value for name, value in wanted.items() if value}))
 
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reviews.api.bodies import MOST_RECORDS
 from reviews.models import CaseState, Outcome, Reason
-from reviews.records import Coding, OrderStatus, PatientIdentifier
+from reviews.records import Coding, OrderStatus, PatientIdentifier, Step
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 SeverityNumber = Annotated[int, Meta(ge=1, le=4)]
@@ -65,6 +65,17 @@ class Prescription(Struct):
     status_reason: str
     dispensed: bool
     prescriber: str
+    refill_number: int | None
+    dispensed_on: date | None
+    repeat_template: bool
+    acquired: str
+    replacement_reason: str
+    is_new_start: bool
+    change_reason: str
+    team: str
+    pharmacy: str
+    start_minute: int | None
+    schedule: list[Step]
     reason: str
     checked: Checked
 
@@ -271,7 +282,7 @@ class Problem(Struct):
 
 
 class Question(Struct, kw_only=True, forbid_unknown_fields=True):
-    """What every list can be asked."""
+    """What every list can be asked. Unset and not null: there is no null in a query."""
 
     limit: Annotated[int, Meta(ge=1, le=MOST, description="Rows on a page.")] = LIMIT
     cursor: Annotated[str, Meta(max_length=500, description="From `next`; opaque.")] = ""
@@ -284,14 +295,14 @@ class Question(Struct, kw_only=True, forbid_unknown_fields=True):
                 "first. Ask next with the `until` of the answer: nothing is skipped.",
             ),
         ]
-        | None
-    ) = None
+        | UnsetType
+    ) = UNSET
     practice: Annotated[str, Meta(max_length=40, description="A practice's code.")] = ""
 
 
 class Prescriptions(Question):
-    patient: Id | None = None
-    status: OrderStatus | None = None
+    patient: Id | UnsetType = UNSET
+    status: OrderStatus | UnsetType = UNSET
     source_system: Annotated[str, Meta(max_length=100)] = ""
     source_id: Annotated[str, Meta(max_length=200)] = ""
 
@@ -303,20 +314,20 @@ class Patients(Question):
 
 
 class Flags(Question):
-    patient: Id | None = None
-    case: Id | None = None
+    patient: Id | UnsetType = UNSET
+    case: Id | UnsetType = UNSET
     rule: Annotated[str, Meta(max_length=10)] = ""
-    severity: SeverityNumber | None = None
-    state: FlagState | None = None
+    severity: SeverityNumber | UnsetType = UNSET
+    state: FlagState | UnsetType = UNSET
 
 
 class Cases(Question):
-    patient: Id | None = None
-    state: Literal[tuple(CaseState.values)] | None = None
-    severity: SeverityNumber | None = None
+    patient: Id | UnsetType = UNSET
+    state: Literal[tuple(CaseState.values)] | UnsetType = UNSET
+    severity: SeverityNumber | UnsetType = UNSET
     rule: Annotated[str, Meta(max_length=10)] = ""
 
 
 class Decisions(Question):
-    patient: Id | None = None
-    case: Id | None = None
+    patient: Id | UnsetType = UNSET
+    case: Id | UnsetType = UNSET

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from reviews.rules.dossier import ACQUIRED, CHANGES, REPLACEMENTS
 from reviews.rules.indications import INDICATIONS
 
 from .people import Patient, Practice
@@ -133,6 +134,20 @@ class Prescription(models.Model):
     prescriber_name = models.CharField(max_length=200, blank=True)
     reason = models.CharField(max_length=1000, blank=True)
 
+    # Known from some systems only; the defaults say nothing. As in `reviews.rules.dossier.Line`,
+    # but for `schedule`: [amount a day, days] pairs, or None.
+    refill_number = models.PositiveIntegerField(null=True, blank=True)
+    dispensed_on = models.DateField(null=True, blank=True)
+    repeat_template = models.BooleanField(default=False, db_default=False)
+    acquired = models.CharField(max_length=10, default="nhs", db_default="nhs")
+    replacement_reason = models.CharField(max_length=20, blank=True, default="", db_default="")
+    is_new_start = models.BooleanField(default=False, db_default=False)
+    change_reason = models.CharField(max_length=20, blank=True, default="", db_default="")
+    team = models.CharField(max_length=200, blank=True, default="", db_default="")
+    pharmacy = models.CharField(max_length=200, blank=True, default="", db_default="")
+    start_minute = models.PositiveSmallIntegerField(null=True, blank=True)
+    schedule = models.JSONField(null=True, blank=True)
+
     objects = PrescriptionQuerySet.as_manager()
 
     class Meta:
@@ -172,6 +187,18 @@ class Prescription(models.Model):
                 name="prescription_indication_known", condition=Q(indication__in=list(INDICATIONS))
             ),
             models.CheckConstraint(
+                name="prescription_codes_known",
+                condition=Q(
+                    acquired__in=list(ACQUIRED),
+                    replacement_reason__in=["", *REPLACEMENTS],
+                    change_reason__in=["", *CHANGES],
+                ),
+            ),
+            models.CheckConstraint(
+                name="prescription_starts_within_a_day",
+                condition=Q(start_minute__isnull=True) | Q(start_minute__lt=24 * 60),
+            ),
+            models.CheckConstraint(
                 name="prescription_withdrawal_has_reason",
                 condition=~Q(status__in=WITHDRAWN, source_system="portal") | ~Q(status_reason=""),
             ),
@@ -199,9 +226,13 @@ class Prescription(models.Model):
 
 
 class Condition(models.Model):
-    """A coded problem with onset and end; a change is a new row that supersedes the old one."""
+    """A coded problem or allergy; a change is a new row that supersedes the old one.
+
+    The codes and text of an allergy name the substance.
+    """
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="conditions")
+    kind = models.CharField(max_length=10, default="condition", db_default="condition")
     text = models.CharField(max_length=300)
     codings = models.JSONField(default=list)
     onset_on = models.DateField(null=True, blank=True)
@@ -232,6 +263,9 @@ class Condition(models.Model):
                 condition=Q(ended_on__isnull=True)
                 | Q(onset_on__isnull=True)
                 | Q(ended_on__gte=models.F("onset_on")),
+            ),
+            models.CheckConstraint(
+                name="condition_kind_known", condition=Q(kind__in=["condition", "allergy"])
             ),
             models.CheckConstraint(
                 name="condition_status_known",
