@@ -1,5 +1,7 @@
 """Forms about prescriptions: log or amend one, withdraw one."""
 
+from decimal import Decimal
+
 import msgspec
 from django import forms
 
@@ -49,7 +51,7 @@ class Amount(forms.FloatField):
         return super().to_python(value.replace(",", ".") if isinstance(value, str) else value)
 
     def prepare_value(self, value):
-        return f"{float(value):.10g}" if isinstance(value, (int, float)) else value
+        return f"{float(value):.10g}" if isinstance(value, (float, Decimal)) else value
 
 
 class Count(forms.IntegerField):

@@ -280,6 +280,7 @@ def test_the_form_holds_the_old_values(browser, on_diazepam):
     response = browser.get(reverse("prescription-amend", args=[held.pk]))
     assert heading(response) == "Amend Diazepam 5 mg tablets"
     assert 'name="days_supply" value="14"' in response.content.decode()
+    assert 'name="times_per_day" value="2"' in response.content.decode()
     assert "10 mg a day" in words(response)
 
 
