@@ -176,13 +176,9 @@ def _ref(shape):
 
 
 def _parameter(schema):
-    """A query parameter is left out rather than null."""
-    schema = {name: value for name, value in schema.items() if name != "description"}
-    if "anyOf" in schema:
-        (only,) = [part for part in schema.pop("anyOf") if part != {"type": "null"}]
-        schema |= only
-    if schema.get("enum"):
-        schema["enum"] = [value for value in schema["enum"] if value is not None]
-    if schema.get("default", "") in (None, ""):
-        schema.pop("default", None)
-    return schema
+    """The schema of a query parameter; an empty default is a parameter that is left out."""
+    return {
+        name: value
+        for name, value in schema.items()
+        if name != "description" and (name, value) != ("default", "")
+    }

@@ -65,7 +65,7 @@ class ListView(ApiView):
             changed_at=self.resource.changed_at,
             limit=asked.limit,
             cursor=asked.cursor,
-            updated_since=asked.updated_since,
+            updated_since=asked.updated_since or None,
         )
         following = None
         if found.following:
