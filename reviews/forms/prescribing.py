@@ -93,12 +93,15 @@ class PrescriptionForm(forms.Form):
     setting = forms.ChoiceField(label="Care setting", choices=Setting.choices)
     dosage_text = forms.CharField(label="Directions in words", max_length=1000, required=False)
     status = forms.ChoiceField(choices=[(state, state.label) for state in GOING_ON])
+    keep_schedule = forms.BooleanField(label="Keep the schedule", required=False)
     reason = forms.CharField(max_length=1000, required=False)
 
     def __init__(self, *given, held=None, **options):
         """`held`: the prescription being amended, whose other columns stay as they are."""
         super().__init__(*given, **options)
         self.held = held
+        if held is None or not held.schedule:
+            del self.fields["keep_schedule"]
         if held is None:
             del self.fields["status"]
             return
@@ -124,19 +127,14 @@ class PrescriptionForm(forms.Form):
         data = dict(self.cleaned_data)
         typed, chosen = data.pop("q"), data.pop("product")
         data.pop("reason")
+        keeps_schedule = data.pop("keep_schedule", False)
         given = {name: value for name, value in data.items() if value is not None}
         for unit in ("dose_unit", "quantity_unit"):
             given[unit] = given.get(unit) or None
-        content = {**given, **medicine(chosen, typed)}
-        if self.held is None:
-            content["written_on"] = written_on
-        else:
-            content |= {
-                "written_on": self.held.written_on,
-                "status_reason": self.held.status_reason,
-                "dispensed": self.held.dispensed,
-                "prescriber": self.held.prescriber_name,
-            }
+        kept = {"written_on": written_on} if self.held is None else _kept(self.held)
+        if not keeps_schedule:
+            kept.pop("schedule", None)
+        content = {**kept, **given, **medicine(chosen, typed)}
         return records.convert(content, records.PrescriptionRecord)
 
     @property
@@ -166,11 +164,22 @@ def medicine(chosen, typed):
         raise BadRecord("product", "choose it again") from error
 
 
+def _kept(held):
+    """What the form does not show of a prescription: it stays as it is."""
+    shown = {"medicine", "codings", *PrescriptionForm.base_fields}
+    names = set(records.PrescriptionRecord.__struct_fields__) - shown - {"prescriber", "schedule"}
+    return {name: getattr(held, name) for name in names} | {
+        "prescriber": held.prescriber_name,
+        "schedule": [{"per_day": per_day, "days": days} for per_day, days in held.schedule or ()],
+    }
+
+
 def values(held):
     """What the form shows of a prescription: its fields as they are kept."""
-    names = PrescriptionForm.base_fields.keys() - {"q", "product", "reason"}
+    names = PrescriptionForm.base_fields.keys() - {"q", "product", "reason", "keep_schedule"}
     shown = {name: getattr(held, name) for name in names}
     return shown | {
+        "keep_schedule": bool(held.schedule),
         "product": product_value(held.medicine.text, held.medicine.codings),
         "reason": "" if held.reason == NOT_GIVEN else held.reason,
     }

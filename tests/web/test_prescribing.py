@@ -303,6 +303,18 @@ def test_an_amendment_is_a_new_version_and_keeps_what_the_form_does_not_show(
     )
 
 
+def test_a_schedule_of_doses_is_kept_unless_it_is_given_up(browser, bell, clara):
+    taper = [{"per_day": 4, "days": 14}, {"per_day": 2, "days": 14}]
+    held = make.prescription(bell, clara, schedule=taper, pharmacy="High Street")
+    amend = reverse("prescription-amend", args=[held.pk])
+    assert "4 a day for 14 days, then 2 a day for 14 days" in browser.read(amend)
+    browser.post(amend, **fields(status="active", keep_schedule="on"))
+    kept = logged(bell)
+    assert (kept.schedule, kept.pharmacy) == ([[4, 14], [2, 14]], "High Street")
+    browser.post(reverse("prescription-amend", args=[kept.pk]), **fields(status="active"))
+    assert (logged(bell).schedule, logged(bell).pharmacy) == (None, "High Street")
+
+
 def test_a_changed_prescription_is_not_overwritten_unseen(browser, on_diazepam, clara):
     held = logged(on_diazepam)
     prescribe.amend(prescription=held, record=make.record(start=-5, days=10), by=clara)
