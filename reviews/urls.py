@@ -3,6 +3,7 @@
 from reviews.views import (
     audit_trail,
     cases,
+    facts,
     formulary,
     keys,
     patients,
@@ -17,6 +18,7 @@ AREAS = (
     queue,
     cases,
     patients,
+    facts,
     prescribing,
     formulary,
     rules,

@@ -62,7 +62,10 @@ class RegisterForm(forms.Form):
 class ConditionForm(forms.Form):
     """A problem, coded where a code is known."""
 
-    text = forms.CharField(label="Condition", max_length=300)
+    kind = forms.ChoiceField(choices=[("condition", "Condition"), ("allergy", "Allergy")])
+    text = forms.CharField(
+        label="Condition", max_length=300, help_text="Of an allergy, the substance."
+    )
     system = forms.ChoiceField(label="Code system", choices=CODE_SYSTEMS)
     code = forms.CharField(
         max_length=60, required=False, help_text="Without a code, the words are matched."
@@ -76,6 +79,7 @@ class ConditionForm(forms.Form):
         codings = [{"system": data["system"], "code": data["code"]}] if data["code"] else []
         return records.convert(
             {
+                "kind": data["kind"],
                 "text": data["text"],
                 "codings": codings,
                 "onset_on": data["onset_on"],
@@ -113,6 +117,7 @@ class EndConditionForm(forms.Form):
         ended = self.cleaned_data["status"] == self.ENDED
         return records.convert(
             {
+                "kind": held.kind,
                 "text": held.text,
                 "codings": held.codings,
                 "onset_on": held.onset_on,

@@ -1,5 +1,7 @@
 """What else the rules need to know of a patient: dated readings, and exemptions somebody owns."""
 
+from datetime import date
+
 import pgtrigger
 from django.conf import settings
 from django.db import models
@@ -79,8 +81,12 @@ class Reading(models.Model):
         known = readings.KINDS.get(self.kind)
         if self.value is not None and not self.text:
             return f"{self.value.normalize():f} {self.unit}".strip()
-        if known is None or known.shape == readings.DATE:
+        if known is None:
             return self.text
+        if known.shape == readings.DATE:
+            return f"{date.fromisoformat(self.text):%-d %b %Y}"
+        if known.shape == readings.CHECKLIST and not self.value:
+            return "None of them"
         codes = self.text.split() if known.shape == readings.CHECKLIST else [self.text]
         return ", ".join(known.choices.get(code, code) for code in codes)
 

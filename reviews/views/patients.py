@@ -14,7 +14,7 @@ from reviews.errors import BadRecord, NotAllowed, NotFound
 from reviews.forms.patients import ConditionForm, EndConditionForm, RegisterForm, refuse
 from reviews.models import Case, Condition, Flag, Patient, ScreeningRequest
 from reviews.rules.registry import BY_ID
-from reviews.views import person
+from reviews.views import facts, person
 from reviews.views.paging import counted, page_of
 
 PAGE_SIZE = 25
@@ -93,6 +93,7 @@ def patient(request, pk):
         "closed_cases": [case for case in cases if case is not open_case][:CASES_SHOWN],
         "unjudged": _unjudged(found),
         "conditions": _conditions(found),
+        **facts.sections(found, request.user),
         "headline": _headline(found, context["checked"], open_case),
     }
     return render(request, "reviews/patients/patient.html", context)
@@ -215,11 +216,14 @@ def _frame(request, patient, *, tab):
             ("see_case", Action.SEE_QUEUE),
         )
     }
+    banner = person.banner(patient)
+    not_recognised = sum(not row.recognised for row in rows if row.now)
     return {
-        **person.banner(patient),
+        **banner,
+        "partly": banner["partly"] or bool(not_recognised),
         "tab": tab,
         "medicines": rows,
-        "not_recognised": sum(not row.recognised for row in rows if row.now),
+        "not_recognised": not_recognised,
         "may": may,
     }
 

@@ -295,6 +295,7 @@ def test_a_condition_is_recorded_and_ended(bell, ravi):
     browser = Browser(ravi)
     page = browser.follow(
         f"/patients/{bell.pk}/conditions",
+        kind="condition",
         text="COPD",
         system="http://hl7.org/fhir/sid/icd-10",
         code="J44.9",

@@ -1,0 +1,136 @@
+"""Forms about readings and exemptions: what is asked depends on the kind."""
+
+from datetime import date, timedelta
+
+from django import forms
+from django.utils import timezone
+
+from reviews import records
+from reviews.errors import BadRecord
+from reviews.exempt import LONGEST_DAYS
+from reviews.forms.days import DayField
+from reviews.forms.patients import refuse
+from reviews.rules import exemptions
+from reviews.rules.readings import CHECKLIST, CHOICE, DATE, KINDS
+
+NONE_TICKED = "none"
+
+
+class ReadingForm(forms.Form):
+    """One answer of a kind: a number in its unit, one of its answers, what is ticked, or a day."""
+
+    on = DayField(label="On", help_text="The day it was measured, answered or done.")
+
+    def __init__(self, kind, *given):
+        super().__init__(*given)
+        self.kind = kind
+        self.known = KINDS[kind]
+        self.fields = {"answer": _answer(self.known), **self.fields}
+        self.fields["on"].initial = timezone.localdate()
+
+    def record(self, status="final"):
+        """The answer as a record. Raises `BadRecord`."""
+        answer = self.cleaned_data["answer"]
+        said = {"kind": self.kind, "on": self.cleaned_data["on"], "status": status}
+        if self.known.shape == CHECKLIST:
+            said["text"] = " ".join(answer) or NONE_TICKED
+        elif self.known.shape == DATE:
+            said["text"] = answer.isoformat()
+        elif self.known.shape == CHOICE:
+            said["text"] = answer
+        else:
+            said["value"] = answer
+        return records.convert(said, records.ReadingRecord)
+
+    def refuse(self, error):
+        """Show what the verb refused at the field it is about."""
+        field = "answer" if error.field in ("value", "text") else error.field
+        refuse(self, BadRecord(field, error.reason))
+
+
+class CorrectForm(ReadingForm):
+    """What a reading should have said, or that it should not be there at all."""
+
+    OTHERWISE, ERROR = "final", "entered-in-error"
+    status = forms.ChoiceField(
+        label="What was wrong",
+        choices=[(OTHERWISE, "It should say what follows"), (ERROR, "It was entered in error")],
+        widget=forms.RadioSelect,
+        initial=OTHERWISE,
+    )
+
+    def __init__(self, held, *given):
+        super().__init__(held.kind, *given)
+        self.held = held
+        self.fields = {"status": self.fields.pop("status"), **self.fields}
+        self.fields["on"].initial = held.dated_on
+        self.fields["answer"].initial = self._held_answer()
+
+    def record(self):
+        """The reading as it is from now on. Raises `BadRecord`."""
+        if self.cleaned_data["status"] == self.OTHERWISE:
+            return super().record()
+        counted = self.held.value is not None and self.known.shape != CHECKLIST
+        return records.convert(
+            {
+                "kind": self.kind,
+                "on": self.held.dated_on,
+                "value": float(self.held.value) if counted else None,
+                "text": self.held.text,
+                "status": self.ERROR,
+            },
+            records.ReadingRecord,
+        )
+
+    def _held_answer(self):
+        text = self.held.text
+        if self.known.shape == CHECKLIST:
+            return [code for code in text.split() if code != NONE_TICKED]
+        if self.known.shape == DATE:
+            return date.fromisoformat(text)
+        if self.known.shape == CHOICE:
+            return text
+        return f"{self.held.value.normalize():f}"
+
+
+class ExemptForm(forms.Form):
+    """Which rules do not apply to somebody, on whose word, and until when."""
+
+    kind = forms.ChoiceField(
+        label="Kind",
+        choices=[(kind, words.partition(" ")[2]) for kind, words in exemptions.KINDS.items()],
+    )
+    evidence = forms.CharField(
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Who confirmed it, and where that is written: letter, clinic, date.",
+    )
+    expires_on = DayField(label="Until", help_text="That day included; a year at most.")
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.fields["expires_on"].initial = timezone.localdate() + timedelta(days=LONGEST_DAYS)
+
+
+def _answer(known):
+    if known.shape == CHECKLIST:
+        return forms.MultipleChoiceField(
+            label=known.label,
+            choices=list(known.choices.items()),
+            widget=forms.CheckboxSelectMultiple,
+            required=False,
+            help_text="Tick what is present; leave all empty when none is.",
+        )
+    if known.shape == DATE:
+        return DayField(label=known.label, help_text="Such as 4 Dec 2026 or +90d.")
+    if known.shape == CHOICE:
+        return forms.ChoiceField(
+            label=known.label, choices=list(known.choices.items()), widget=forms.RadioSelect
+        )
+    return forms.FloatField(
+        label=f"{known.label}, {known.unit}",
+        min_value=known.lowest,
+        max_value=known.highest,
+        help_text=f"From {known.lowest:g} to {known.highest:g} {known.unit}.",
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )

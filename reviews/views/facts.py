@@ -1,0 +1,178 @@
+"""Readings and exemptions of a patient: recorded, corrected, granted and ended in place."""
+
+from datetime import timedelta
+from itertools import groupby
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from reviews import access, exempt, observe
+from reviews.access import Action
+from reviews.errors import BadRecord, NotFound
+from reviews.forms.facts import CorrectForm, ExemptForm, ReadingForm
+from reviews.forms.patients import refuse
+from reviews.models import Exemption, Reading
+from reviews.rules.readings import KINDS
+from reviews.views import person
+
+
+def sections(patient, user):
+    """What the patient page shows of readings and exemptions."""
+    today = timezone.localdate()
+    rows = (
+        Reading.objects.filter(patient=patient, superseded_at__isnull=True)
+        .exclude(status="entered-in-error")
+        .select_related("recorded_by")
+        .order_by("-dated_on", "-pk")
+    )
+    latest, earlier = {}, []
+    for row in rows:
+        if row.kind in latest:
+            earlier.append(row)
+            continue
+        known = KINDS.get(row.kind)
+        until = known and known.valid_days and row.dated_on + timedelta(days=known.valid_days)
+        row.speaks_until = until or None
+        row.too_old = bool(until and until < today)
+        latest[row.kind] = row
+    granted = list(
+        Exemption.objects.filter(patient=patient)
+        .select_related("owner", "ended_by")
+        .order_by("-expires_on", "-pk")
+    )
+    return {
+        "readings": list(latest.values()),
+        "earlier_readings": earlier,
+        "exemptions": [e for e in granted if e.ended_at is None and e.expires_on >= today],
+        "past_exemptions": [e for e in granted if e.ended_at or e.expires_on < today],
+        "may_exempt": access.allowed(user, Action.EXEMPT, patient),
+        "today": today,
+    }
+
+
+@require_GET
+@login_required
+def kinds(request, pk):
+    """Which kind of reading to record."""
+    found = _patient(request, pk, Action.RECORD_FACT)
+    groups = [
+        (group, list(members))
+        for group, members in groupby(
+            sorted(KINDS.items(), key=lambda item: item[1].group), key=lambda item: item[1].group
+        )
+    ]
+    context = {**person.banner(found), "groups": groups}
+    return render(request, "reviews/facts/kinds.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def reading(request, pk, kind):
+    """Record a reading of one kind."""
+    found = _patient(request, pk, Action.RECORD_FACT)
+    if kind not in KINDS:
+        raise NotFound("There is no such kind of reading.")
+    form = ReadingForm(kind, request.POST or None)
+    status = 200
+    if request.method == "POST":
+        if form.is_valid():
+            try:
+                made = observe.record_reading(patient=found, record=form.record(), by=request.user)
+            except BadRecord as error:
+                form.refuse(error)
+            else:
+                messages.success(request, f"Recorded: {made}. The patient is checked again now.")
+                return redirect("patient", found.pk)
+        status = 422
+    context = {**person.banner(found), "form": form, "rules": KINDS[kind].rules}
+    return render(request, "reviews/facts/reading.html", context, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def correct(request, pk, reading_pk):
+    """Put a reading right; what it said before is kept."""
+    found = _patient(request, pk, Action.RECORD_FACT)
+    held = Reading.objects.filter(patient=found, pk=reading_pk, kind__in=KINDS).first()
+    if held is None:
+        raise NotFound("There is no such reading.")
+    given = request.POST.copy() if request.method == "POST" else None
+    if given and given.get("status") == CorrectForm.ERROR:
+        # Nothing else is asked of somebody who takes a reading back.
+        given = {"status": CorrectForm.ERROR, "on": held.dated_on, "answer": ""}
+    form = CorrectForm(held, given)
+    if given and given.get("status") == CorrectForm.ERROR:
+        form.fields["answer"].required = False
+    status = 200
+    if request.method == "POST":
+        if form.is_valid():
+            try:
+                observe.correct(reading=held, record=form.record(), by=request.user)
+            except BadRecord as error:
+                form.refuse(error)
+            else:
+                messages.success(request, f"Corrected: {held}. The patient is checked again now.")
+                return redirect("patient", found.pk)
+        status = 422
+    context = {**person.banner(found), "form": form, "reading": held}
+    return render(request, "reviews/facts/correct.html", context, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def grant(request, pk):
+    """Exempt a patient from some rules."""
+    found = _patient(request, pk, Action.EXEMPT)
+    form = ExemptForm(request.POST or None)
+    status = 200
+    if request.method == "POST":
+        if form.is_valid():
+            try:
+                made = exempt.exempt(patient=found, by=request.user, **form.cleaned_data)
+            except BadRecord as error:
+                refuse(form, error)
+            else:
+                messages.success(request, f"Exempted: {made}. The patient is checked again now.")
+                return redirect("patient", found.pk)
+        status = 422
+    context = {**person.banner(found), "form": form}
+    return render(request, "reviews/facts/exempt.html", context, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def end(request, pk, exemption_pk):
+    """Ask once more, then end an exemption before its day."""
+    found = _patient(request, pk, Action.EXEMPT)
+    held = Exemption.objects.filter(patient=found, pk=exemption_pk).select_related("owner").first()
+    if held is None:
+        raise NotFound("There is no such exemption.")
+    if request.method == "POST":
+        exempt.end(exemption=held, by=request.user)
+        messages.success(request, "The exemption has ended. The rules apply again from now on.")
+        return redirect("patient", found.pk)
+    context = {**person.banner(found), "exemption": held}
+    return render(request, "reviews/facts/end.html", context)
+
+
+def _patient(request, pk, action):
+    found = person.fetch(request.user, Action.SEE_PATIENT, pk)
+    access.require(request.user, action, found)
+    return found
+
+
+urlpatterns = [
+    path("patients/<int:pk>/readings", kinds, name="patient-readings"),
+    path("patients/<int:pk>/readings/<slug:kind>", reading, name="patient-reading"),
+    path(
+        "patients/<int:pk>/readings/<int:reading_pk>/correct",
+        correct,
+        name="patient-reading-correct",
+    ),
+    path("patients/<int:pk>/exemptions", grant, name="patient-exempt"),
+    path("patients/<int:pk>/exemptions/<int:exemption_pk>/end", end, name="patient-exemption-end"),
+]
