@@ -17,7 +17,7 @@ from tests import make
 from tests.api import sent
 
 OPENAPI_SCHEMA = "/api/v1/schema/"
-EXAMPLES = 15
+EXAMPLES = 20
 ADDRESSES = (
     *("prescriptions", "patients", "flags", "cases", "decisions"),
     *("prescriptions/{id}", "patients/{id}", "flags/{id}", "cases/{id}", "decisions/{id}"),
@@ -95,12 +95,14 @@ def attacked(harbour, system, monkeypatch):
         signal.connect(close_old_connections)
 
 
-@pytest.mark.parametrize("mode", ["positive", "negative"])
 @pytest.mark.parametrize("path", ADDRESSES)
-def test_no_request_made_from_the_description_is_answered_otherwise(attacked, system, path, mode):
+def test_no_request_made_from_the_description_is_answered_otherwise(attacked, system, path):
     operation = attacked[f"/api/v1/{path}"]["POST" if path.endswith("/sync") else "GET"]
+    right, wrong = (
+        operation.as_strategy(generation_mode=mode) for mode in schemathesis.GenerationMode
+    )
 
-    @given(case=operation.as_strategy(generation_mode=schemathesis.GenerationMode(mode)))
+    @given(case=right | wrong)
     @settings(
         max_examples=EXAMPLES,
         deadline=None,
