@@ -18,7 +18,8 @@ from pathlib import Path
 from time import perf_counter
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+# In place of this folder, whose queue.py would hide the standard library's.
+sys.path[0] = str(ROOT)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 os.environ["LOG_LEVEL"] = "ERROR"
 
