@@ -3,6 +3,7 @@
 Days are ordinals (`date.toordinal`) and intervals include both ends. Nothing here knows a rule.
 """
 
+import itertools
 from datetime import date
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ RESCUE_FORMS = frozenset({"buccal", "nasal", "rectal", "suppository"})
 START_FROM_WRITTEN = "start taken from the date written"
 SUPPLY_FROM_QUANTITY = "days' supply worked out from quantity and dose"
 SUPPLY_FROM_EXPECTED = "days' supply worked out from quantity and the longer of the two rates"
+SUPPLY_FROM_SCHEDULE = "supply taken from the written schedule of doses"
 SUPPLY_FROM_END = "supply taken from the written end date"
 ENDED_EARLY = "supply shortened to the written end date"
 
@@ -90,6 +92,8 @@ def in_mg(value: float, unit: str | None, part: Part, form: str | None) -> float
 
 def rate(line: Line) -> float | None:
     """The highest written rate, in `dose_unit` a day."""
+    if line.schedule:
+        return max(amount for amount, _ in line.schedule)
     if line.as_needed and line.max_per_day is not None:
         return line.max_per_day
     if line.dose is None or line.times_per_day is None:
@@ -134,8 +138,8 @@ def _days(line: Line, part: Part, form: str | None, per_day: float | None) -> in
 def read(line: Line, recognition: Recognition, ingredient, limit) -> Use | None:
     """A line's days for one ingredient (part, drug, mask); None when it was never taken.
 
-    A stated days' supply outranks what quantity and dose come to, and both outrank the written end
-    date, which then only shortens. For an as-needed medicine a stated days' supply is what the
+    A written schedule of doses says its own days. Otherwise a stated days' supply outranks what
+    quantity and dose come to, and both outrank the written end date, which then only shortens. For an as-needed medicine a stated days' supply is what the
     prescriber expects; without one, the longer of the two rates decides, and without an expected
     rate the length is not known. A supply over the plausible maximum counts as not known for
     benzodiazepines and Z-drugs, whose length the rules judge.
@@ -157,7 +161,10 @@ def read(line: Line, recognition: Recognition, ingredient, limit) -> Use | None:
     supply = line.days_supply
     least = 1
     missing: tuple[str, ...] = ()
-    if supply is None:
+    if line.schedule:
+        supply = sum(days for _, days in line.schedule)
+        notes += (SUPPLY_FROM_SCHEDULE,)
+    elif supply is None:
         supply = _days(line, part, form, rate(line))
         if not line.as_needed:
             if supply is not None:
@@ -223,6 +230,58 @@ def is_rescue(use: Use) -> bool:
     if route in RESCUE_ROUTES or use.recognition.form in RESCUE_FORMS:
         return True
     return use.drug.key == "midazolam" and route != "oral"
+
+
+class Piece(NamedTuple):
+    """Days of one use at one daily amount in mg; None when the amount is not known."""
+
+    start: int
+    end: int
+    use: Use
+    mg: float | None
+
+
+class Stretch(NamedTuple):
+    """Days on which the same amounts were in hand, one part for each use."""
+
+    start: int
+    end: int
+    parts: tuple[Piece, ...]
+
+
+def pieces(span: Span) -> list[Piece]:
+    """A span in parts of one daily amount: several only where a schedule of doses is written."""
+    start, end, use = span
+    line, part, form = use.line, use.part, use.recognition.form
+    if not line.schedule:
+        return [Piece(start, end, use, mg_per_day(line, part, form))]
+    found = []
+    for amount, days in line.schedule:
+        if days > 0 and start <= end:
+            mg = in_mg(amount, line.dose_unit, part, form)
+            found.append(Piece(start, min(start + days - 1, end), use, mg))
+            start += days
+    return found
+
+
+def stretches(spans: list[Span]) -> list[Stretch]:
+    """All days of some spans, cut where any of their amounts begins, changes or ends."""
+    cut = [piece for span in spans for piece in pieces(span)]
+    cut.sort(key=_piece_order)
+    edges = sorted({piece.start for piece in cut} | {piece.end + 1 for piece in cut})
+    found, held, at = [], [], 0
+    for first, after in itertools.pairwise(edges):
+        held = [piece for piece in held if piece.end >= first]
+        while at < len(cut) and cut[at].start <= first:
+            held.append(cut[at])
+            at += 1
+        if held:
+            found.append(Stretch(first, after - 1, tuple(held)))
+    return found
+
+
+def _piece_order(piece):
+    return piece.start, piece.use.line.id
 
 
 # --- many lines ------------------------------------------------------------------------------

@@ -101,17 +101,17 @@ def _pairs(view, inhibitors):
     """(severity, benzodiazepine or Z-drug uses, inhibitor uses), the gravest first."""
     full = [use for use in inhibitors if use.drug.severities.get("cyp3a4-strong", 1) == 1]
     azoles = [use for use in full if use.drug.key in ALPRAZOLAM_CONTRAINDICATED]
-    by_mouth = [use for use in _by_mouth(view) if use.drug.key in CONTRAINDICATED_WITH_ANY]
+    mouth = [use for use in by_mouth(view) if use.drug.key in CONTRAINDICATED_WITH_ANY]
     alprazolam = [use for use in view.uses if use.drug.key == "alprazolam"]
     dependent = [use for use in view.uses if use.drug.key in DEPENDENT_ON_CYP3A4]
     return (
-        (1, by_mouth, full),
+        (1, mouth, full),
         (1, alprazolam, azoles),
-        (2, dependent + by_mouth, inhibitors),
+        (2, dependent + mouth, inhibitors),
     )
 
 
-def _by_mouth(view):
+def by_mouth(view):
     """Regular uses, and midazolam of unknown route, which counts as taken by mouth here."""
     uses = list(view.uses)
     for use in view.rescue:

@@ -1,42 +1,45 @@
 """The rules that exist, in the order in which they are asked.
 
-The order matters once: DUR-04 asks what the co-prescription rules found, and takes the place of the
-other duration rules, so it stands between them.
+The order matters in two places: DUR-04 asks what the rules on other medicines found, and takes the
+place of the other duration rules, so it stands between them; SUP-01 asks what the rules on risks
+found, and stands after them. Other chains are settled when all rules have been asked
+(`screen.CHAINS`).
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from reviews.rules import (
+    coprescribed,
+    cumulative,
+    doses,
+    duplicates,
+    duration,
+    elderly,
+    indicated,
+    interactions,
+    metabolism,
+    opioids,
+    patient,
+    quality,
+    reviewing,
+    sedatives,
+    stopping,
+    substances,
+    supply,
+)
+from reviews.rules.drug import BIT
+from reviews.rules.rule import (
+    BREATHING,
+    DUPLICATE,
+    LENGTH,
+    METABOLISM,
+    OLDER,
+    THEMES,
+    UNJUDGED,
+    Rule,
+)
 
-from reviews.rules import duplicates, duration, elderly, interactions, opioids, quality, sedatives
+__all__ = ["BY_ID", "LEFT_OUT", "RULES", "THEMES", "Rule"]
 
-BREATHING = "Breathing and sedation"
-LENGTH = "Length of treatment"
-DUPLICATE = "More than one sedative"
-OLDER = "Older patient"
-METABOLISM = "Metabolism"
-UNJUDGED = "Could not be judged"
-THEMES = (BREATHING, LENGTH, DUPLICATE, METABOLISM, OLDER, UNJUDGED)
-
-
-class Rule(NamedTuple):
-    """A rule as the catalogue shows it; its trigger is the docstring of `check`."""
-
-    id: str
-    family: str
-    title: str
-    theme: str
-    severity: str
-    mode: str
-    sources: tuple[str, ...]
-    check: Callable
-
-    @property
-    def trigger(self) -> str:
-        """The trigger in a clinician's words, without the line breaks of the source."""
-        return " ".join(self.check.__doc__.split()).removeprefix(f"{self.id}. ")
-
-
-RULES: tuple[Rule, ...] = (
+_BESIDE: tuple[Rule, ...] = (
     Rule(
         "OPI-01",
         "Co-prescription",
@@ -46,6 +49,8 @@ RULES: tuple[Rule, ...] = (
         "Interrupts at the start; queue while it continues",
         ("fda-opioid-2016", "mhra-opioid-2020", "cdc-2022-11", "beers-2023-t5", "start-28"),
         opioids.pain_relief,
+        BIT["opioid"],
+        idle=True,
     ),
     Rule(
         "OPI-02",
@@ -56,6 +61,8 @@ RULES: tuple[Rule, ...] = (
         "Interrupts at the start or a dose rise; queue while it continues",
         ("mhra-opioid-2020", "asam-2025-21", "start-28"),
         opioids.substitution,
+        BIT["opioid-substitution"],
+        idle=True,
     ),
     Rule(
         "GAB-01",
@@ -66,6 +73,8 @@ RULES: tuple[Rule, ...] = (
         "Queue",
         ("fda-gabapentinoid-2019", "mhra-pregabalin-2021", "gab-egfr-60"),
         sedatives.gabapentinoid,
+        BIT["gabapentinoid"],
+        idle=True,
     ),
     Rule(
         "CNS-01",
@@ -76,6 +85,8 @@ RULES: tuple[Rule, ...] = (
         "Interrupts at the start; queue while it continues",
         ("ansm-2020", "start-28"),
         sedatives.older_sedative,
+        BIT["older-sedative"],
+        idle=True,
     ),
     Rule(
         "CNS-02",
@@ -86,6 +97,8 @@ RULES: tuple[Rule, ...] = (
         "Queue",
         ("cns-02",),
         sedatives.other_hypnotic,
+        BIT["other-hypnotic"],
+        idle=True,
     ),
     Rule(
         "CYP-01",
@@ -96,6 +109,8 @@ RULES: tuple[Rule, ...] = (
         "Interrupts for S1; queue for S2",
         ("alprazolam-label", "halcion-cyp", "paxlovid-label", "ansm-2020"),
         interactions.strong_inhibitor,
+        BIT["cyp3a4-strong"],
+        idle=True,
     ),
     Rule(
         "DUP-01",
@@ -106,6 +121,7 @@ RULES: tuple[Rule, ...] = (
         "Queue",
         ("stopp-v3-a3", "herings-1995", "cross-taper-28"),
         duplicates.two_benzodiazepines,
+        idle=True,
     ),
     Rule(
         "DUP-02",
@@ -116,7 +132,10 @@ RULES: tuple[Rule, ...] = (
         "Queue",
         ("texas-due-2020",),
         duplicates.benzodiazepine_and_z_drug,
+        idle=True,
     ),
+)
+_LENGTH: tuple[Rule, ...] = (
     Rule(
         "DUR-04",
         "Duration",
@@ -126,6 +145,7 @@ RULES: tuple[Rule, ...] = (
         "Queue",
         ("us-labels-4-months", "start-28"),
         duration.four_months,
+        idle=True,
     ),
     Rule(
         "DUR-01",
@@ -136,6 +156,7 @@ RULES: tuple[Rule, ...] = (
         "Queue; S4 is a note",
         ("csm-1988", "eu-spc-1994", "us-labels-4-months", "us-step-60", "stopp-v3-a2"),
         duration.anxiety_and_others,
+        idle=True,
     ),
     Rule(
         "DUR-02",
@@ -146,6 +167,7 @@ RULES: tuple[Rule, ...] = (
         "Queue",
         ("smpc-hypnotics", "halcion-label", "eu-spc-1994"),
         duration.insomnia,
+        idle=True,
     ),
     Rule(
         "DUR-03",
@@ -156,6 +178,7 @@ RULES: tuple[Rule, ...] = (
         "Queue",
         ("scotgov-2024",),
         duration.spasm,
+        idle=True,
     ),
     Rule(
         "ELD-01",
@@ -166,6 +189,7 @@ RULES: tuple[Rule, ...] = (
         "Queue",
         ("beers-2023-t2", "eld-01-180"),
         elderly.new_start,
+        idle=True,
     ),
     Rule(
         "ELD-02",
@@ -176,6 +200,7 @@ RULES: tuple[Rule, ...] = (
         "Queue",
         ("mhra-module", "herings-1995"),
         elderly.long_acting,
+        idle=True,
     ),
     Rule(
         "ELD-04",
@@ -186,6 +211,7 @@ RULES: tuple[Rule, ...] = (
         "Queue",
         ("stopp-v3-d8",),
         elderly.four_weeks,
+        idle=True,
     ),
     Rule(
         "ELD-06",
@@ -196,6 +222,7 @@ RULES: tuple[Rule, ...] = (
         "Queue",
         ("stopp-v3-d10-d11",),
         elderly.insomnia,
+        idle=True,
     ),
     Rule(
         "DQ-01",
@@ -206,6 +233,7 @@ RULES: tuple[Rule, ...] = (
         "Queue",
         ("portal",),
         quality.incomplete,
+        idle=True,
     ),
     Rule(
         "DQ-03",
@@ -216,6 +244,30 @@ RULES: tuple[Rule, ...] = (
         "Queue",
         ("portal",),
         quality.unmapped,
+        idle=True,
     ),
 )
+RULES: tuple[Rule, ...] = (
+    *_BESIDE,
+    *coprescribed.RULES,
+    *metabolism.RULES,
+    *substances.RULES,
+    *_LENGTH,
+    *cumulative.RULES,
+    *doses.RULES,
+    *patient.RULES,
+    *stopping.RULES,
+    *supply.RULES,
+    *reviewing.RULES,
+    *indicated.RULES,
+)
 BY_ID = {rule.id: rule for rule in RULES}
+LEFT_OUT = {
+    "ELD-03": "an alias of DOSE-03",
+    "DOSE-07": "rows of data for DOSE-02, no rule of its own",
+    **{
+        f"EXM-0{n}": "an exemption: it lowers or silences other rules and raises nothing itself"
+        for n in range(1, 6)
+    },
+}
+"""Ids of the clinical catalogue without a rule here, with the reason."""

@@ -9,10 +9,29 @@ from reviews.rules.drug import BZRA
 from reviews.rules.exposure import OPEN
 from reviews.rules.finding import ExposureSummary, Screening
 from reviews.rules.parameters import EXPOSURE
-from reviews.rules.registry import BY_ID, RULES, THEMES
+from reviews.rules.registry import BY_ID, RULES
+from reviews.rules.rule import CONDITIONS, EXEMPTIONS, READINGS, TAPERS, THEMES
 from reviews.rules.view import View, names, see
 
 _THEME = {rule.id: THEMES.index(rule.theme) for rule in RULES}
+
+
+CHAINS: dict[str, tuple[str, ...]] = {
+    "DUR-05": ("DUR-06",),
+    "GAB-01": ("OPI-04",),
+    "CNS-05": ("OPI-04",),
+    "CYP-03": ("CYP-01", "ADP-01"),
+    "TAP-06": ("TAP-01",),
+    "DOSE-04": ("TAP-05",),
+    "STOP-01": ("STOP-02",),
+    "SUP-01": ("SUI-01", "ODH-01"),
+}
+"""Rule: the rules that are shown in its place when they fire at least as gravely, or name it all.
+
+The chains of DUR-04 and of DOSE-01 to DOSE-03 are settled by these rules themselves.
+"""
+_AT_LEAST_AS_GRAVE = frozenset({"CYP-03"})
+AFTERWARDS = tuple(BY_ID[rule_id] for rule_id in ("DQ-03", "STOP-02", "STOP-01", "STOP-03"))
 
 
 def screen(dossier: Dossier, book: RuleBook) -> Screening:
@@ -37,12 +56,26 @@ def screen(dossier: Dossier, book: RuleBook) -> Screening:
     limit = book.rules[EXPOSURE][dossier.profile]
     unmapped = [(line, seen, _end(line, limit)) for line, seen in unmapped]
     view = View(dossier, book, sedatives, others, unmapped)
-    # Nothing but length left unknown can matter once every supply is over and gone.
-    asked = RULES if view.active or view.unclear else (BY_ID["DQ-03"],)
-    for rule in asked:
-        limits = book.rules.get(rule.id)
-        if limits is not None and dossier.profile in limits:
-            rule.check(view, limits[dossier.profile])
+    have = sum(
+        bit
+        for bit, held in (
+            (CONDITIONS, dossier.conditions),
+            (READINGS, dossier.readings),
+            (TAPERS, dossier.tapers),
+            (EXEMPTIONS, dossier.exemptions),
+        )
+        if held
+    )
+    for _, seen in others:
+        have |= seen.mask
+    # Nothing but length left unknown, and how it ended, can matter once every supply is gone.
+    active = view.active or view.unclear
+    in_use = active and bool(view.now)
+    for check, limits, needs, idle in _asked(book, dossier.profile)[0 if active else 1]:
+        if (not needs or needs & have) and (idle or in_use):
+            check(view, limits)
+    if len(view.findings) > 1:
+        _supersede(view)
     findings = view.findings
     died = dossier.deceased_on
     if died is not None and died <= dossier.as_of:
@@ -58,6 +91,41 @@ def screen(dossier: Dossier, book: RuleBook) -> Screening:
         exposure=_exposure(view),
         valid_until=_valid_until(view),
     )
+
+
+def _asked(book, profile):
+    """What to ask of a dossier, and what once nothing is in use any more; kept on the book."""
+    found = book.prepared.get(("asked", profile))
+    if found is None:
+        found = book.prepared["asked", profile] = tuple(
+            [
+                (rule.check, book.rules[rule.id][profile], rule.needs, rule.idle)
+                for rule in rules
+                if profile in book.rules.get(rule.id, ())
+            ]
+            for rules in (RULES, AFTERWARDS)
+        )
+    return found
+
+
+def _supersede(view):
+    """Leave out what a higher rule of its chain shows."""
+    gravest: dict[str, int] = {}
+    for finding in view.findings:
+        rule_id = finding.rule_id
+        gravest[rule_id] = min(finding.severity, gravest.get(rule_id, 9))
+    hidden = {
+        rule_id
+        for rule_id in gravest.keys() & CHAINS.keys()
+        if any(
+            higher in gravest
+            and (rule_id not in _AT_LEAST_AS_GRAVE or gravest[higher] <= gravest[rule_id])
+            for higher in CHAINS[rule_id]
+        )
+    }
+    if hidden:
+        view.shadowed |= hidden
+        view.findings = [each for each in view.findings if each.rule_id not in hidden]
 
 
 def _end(line, limit):
@@ -153,7 +221,7 @@ def _valid_until(view: View) -> date | None:
         single.add(view.birthday(elder))
     if dossier.deceased_on is not None:
         single.add(dossier.deceased_on.toordinal())
-    later = OPEN
+    later = min((day for day in view.watched if day > view.today), default=OPEN)
     for days, distances in ((starts, after_start), (ends, after_end), (single, (0,))):
         later = _nearest(days, distances, view.today, later)
     return None if later == OPEN else date.fromordinal(later)

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import NamedTuple
 
-from reviews.rules import words
+from reviews.rules import conditions, words
 from reviews.rules.dossier import Dossier
 from reviews.rules.drug import BIT, BZRA, SUBSTITUTION
 from reviews.rules.exemptions import graded
@@ -11,6 +11,7 @@ from reviews.rules.exposure import (
     OPEN,
     Episode,
     Span,
+    Stretch,
     Use,
     both,
     carry_forward,
@@ -20,10 +21,30 @@ from reviews.rules.exposure import (
     is_rescue,
     read,
     runs,
+    stretches,
     union,
 )
-from reviews.rules.finding import INTERRUPT, NOTE, QUEUE, Finding, NotEvaluable, Severity
+from reviews.rules.finding import INTERRUPT, NOTE, QUEUE, Fact, Finding, NotEvaluable, Severity
 from reviews.rules.parameters import EXPOSURE
+from reviews.rules.readings import KINDS as READING_KINDS
+
+WITHDRAWAL = "alcohol_withdrawal"
+LONGEST_WITHDRAWAL_DAYS = 10
+"""Used with a book that does not hold ALC-02."""
+
+
+def cached(method):
+    """A property of a view, worked out once."""
+    name = method.__name__
+
+    def value(self):
+        found = self.memo.get(name, self)
+        if found is self:
+            found = self.memo[name] = method(self)
+        return found
+
+    value.__doc__ = method.__doc__
+    return property(value)
 
 
 class Seen(NamedTuple):
@@ -119,10 +140,13 @@ class View:
         self.findings: list[Finding] = []
         self.gaps: list[NotEvaluable] = []
         self.shadowed: set[str] = set()
+        self.watched: list[int] = []
         self.recent_s1_starts: list[int] = []
         self.past_four_months: set[int] = set()
         self._presence: dict[str, Presence] = {}
         self._loose: list[Presence] = []
+        self._readings: dict[str, list] | None = None
+        self.memo: dict = {}
         self.limit = limit = book.rules[EXPOSURE][dossier.profile]
         self.gap_days = limit["gap_days"]
         self._read(sedatives)
@@ -193,8 +217,141 @@ class View:
                 for exemption in self.dossier.exemptions
                 if exemption.starts_on <= as_of <= exemption.expires_on
                 and (not exemption.line_scope or current <= set(exemption.line_scope))
+                and (exemption.kind != WITHDRAWAL or self._supervised())
             }
         )
+
+    def _supervised(self) -> bool:
+        """The alcohol withdrawal exemption holds for a supervised regimen of few days only."""
+        most = self.limit_of("ALC-02", "alcohol_over_days") or LONGEST_WITHDRAWAL_DAYS
+        return all(
+            item.days <= most and item.span.use.line.setting not in {"unsupervised", "unknown"}
+            for item in self.judged
+            if item.span.use.line.indication == WITHDRAWAL
+        ) and all(item.days <= most for item in self.judged)
+
+    # --- what is in use ------------------------------------------------------------------
+
+    @cached
+    def now(self) -> list[Use]:
+        """Benzodiazepines and Z-drugs in use, or perhaps in use; rescue medicine is left out."""
+        uses = [judged.span.use for judged in self.judged]
+        return uses + [use for use in self.unclear if self.is_current(use.reach)] + self.undated
+
+    @cached
+    def in_use(self) -> str:
+        """Their names: "diazepam and zopiclone"."""
+        return words.listed(names(self.now))
+
+    @cached
+    def anchor(self) -> str:
+        """What a finding's key says of the exposure: the first day of the current episode."""
+        if self.current:
+            return words.iso(self.current[0].start)
+        return "open" if self.now else words.iso(self.episodes[-1].start)
+
+    @cached
+    def line_ids(self) -> tuple[int, ...]:
+        """The lines in use."""
+        return tuple(sorted({use.line.id for use in self.now}))
+
+    def days_of(self, episode: Episode) -> int:
+        """D: exposed days of a current episode through the end of its longest current supply."""
+        return max(item.days for item in self.judged if item.episode is episode)
+
+    @cached
+    def days(self) -> int:
+        """D of the longest current episode, 0 without one."""
+        return max((item.days for item in self.judged), default=0)
+
+    @cached
+    def stretches(self) -> list[Stretch]:
+        """The daily amounts of the current episodes, else of the latest one."""
+        mine = self.current or self.episodes[-1:]
+        return stretches([span for episode in mine for span in episode.spans])
+
+    def exposed(self, days: int, end: int) -> int:
+        """Exposed days, of all episodes, in so many calendar days that end on a day."""
+        return sum(episode.exposed_days(end - days + 1, end) for episode in self.episodes)
+
+    def begins_an_episode(self, item: Judged) -> bool:
+        return item.span.start == item.episode.start
+
+    # --- conditions and readings ---------------------------------------------------------
+
+    def watch(self, ordinal: int):
+        """Say that the answer can change on a day."""
+        self.watched.append(ordinal)
+
+    @cached
+    def themes(self) -> dict[str, list]:
+        """Conditions that had begun by the day judged, over or not, by theme."""
+        found: dict[str, list] = {}
+        as_of = self.dossier.as_of
+        for condition in self.dossier.conditions:
+            if condition.kind == "condition" and (
+                condition.onset_on is None or condition.onset_on <= as_of
+            ):
+                for theme in conditions.themes_of(condition.codings, condition.text):
+                    found.setdefault(theme, []).append(condition)
+        return found
+
+    def has(self, *themes: str) -> bool:
+        """Is a condition of one of the themes on record and not over?"""
+        as_of = self.dossier.as_of
+        return any(
+            condition.ended_on is None or condition.ended_on > as_of
+            for theme in themes
+            for condition in self.themes.get(theme, ())
+        )
+
+    def events(self, theme: str, within: int) -> list[int]:
+        """Days of onset in the last so many days (the limit included), each once, in order."""
+        found = set()
+        for condition in self.themes.get(theme, ()):
+            if condition.onset_on is not None:
+                on = condition.onset_on.toordinal()
+                if self.today <= on + within:
+                    found.add(on)
+                    self.watch(on + within + 1)
+        return sorted(found)
+
+    def readings_of(self, kind: str) -> list:
+        """Readings of a kind up to the day judged, the latest last."""
+        if self._readings is None:
+            self._readings = {}
+            for reading in self.dossier.readings:
+                if reading.on is not None and reading.on <= self.dossier.as_of:
+                    self._readings.setdefault(reading.kind, []).append(reading)
+            for found in self._readings.values():
+                found.sort(key=_reading_order)
+        return self._readings.get(kind, [])
+
+    def reading(self, kind: str):
+        """The latest reading of a kind while it speaks for the person, else None."""
+        if not self.dossier.readings:
+            return None
+        found = self.readings_of(kind)
+        if not found:
+            return None
+        latest = found[-1]
+        valid = READING_KINDS[kind].valid_days
+        if valid is not None:
+            last = latest.on.toordinal() + valid
+            if self.today > last:
+                return None
+            self.watch(last + 1)
+        return latest
+
+    def answer(self, kind: str) -> str:
+        """The code answered in the latest valid reading, empty when there is none."""
+        found = self.reading(kind)
+        return "" if found is None else found.text
+
+    def measured(self, kind: str) -> float | None:
+        """The number in the latest valid reading."""
+        found = self.reading(kind)
+        return None if found is None else found.value
 
     # --- facts ---------------------------------------------------------------------------
 
@@ -324,7 +481,7 @@ class View:
         live = [run for run in runs(shared, restart) if self.today <= run[1] + restart]
         if live:
             start, end = live[-1]
-            first, last = self._exposure_around(a, start, end)
+            first, last = self.exposure_around(a, start, end)
             sure = not (a.unsure or b.unsure)
             certain = shared if sure else both(a.certain, b.certain)
             days = count(certain, first, last)
@@ -348,7 +505,7 @@ class View:
             return UNSURE
         return None
 
-    def _exposure_around(self, a, start, end):
+    def exposure_around(self, a, start, end):
         """First and last day of the exposure that holds a run of shared days."""
         first, last = start, end
         for begun, ended in runs(a.possible, self.gap_days + 1):
@@ -375,6 +532,38 @@ class View:
         self.findings.append(Finding(rule_id=rule_id, severity=left, mode=mode, **said))
         return True
 
+    def say(
+        self,
+        rule_id: str,
+        severity: int,
+        *,
+        title: str,
+        sentence: str,
+        facts: tuple = (),
+        clears: str,
+        uses=None,
+        key: str = "",
+        interrupts: bool = False,
+        unknown: str = "",
+    ) -> bool:
+        """Record a finding about what is in use now, or about some of it (`uses`).
+
+        Its key names the exposure; `key` adds to that what else makes it another matter.
+        """
+        ids = self.line_ids if uses is None else tuple(sorted({use.line.id for use in uses}))
+        return self.add(
+            rule_id,
+            severity,
+            interrupts=interrupts,
+            key=f"{rule_id}:{self.anchor}{':' + key if key else ''}"[:200],
+            line_ids=ids,
+            title=title[:200],
+            sentence=sentence,
+            facts=facts or (Fact("in_use", "In use", self.in_use),),
+            clears=clears,
+            unknown=unknown,
+        )
+
     def silent(self, rule_id: str) -> bool:
         """True when an exemption in force silences the rule."""
         return bool(self.exemptions) and graded(rule_id, 1, self.exemptions) is None
@@ -384,6 +573,10 @@ class View:
             self.gaps.append(
                 NotEvaluable(rule_id=rule_id, line_ids=tuple(sorted(set(line_ids))), reason=reason)
             )
+
+
+def _reading_order(reading):
+    return reading.on, reading.id
 
 
 def names(spans_or_uses) -> list[str]:

@@ -74,7 +74,7 @@ def make_history(count):
 def _decide(case, n, reviewer):
     outcomes = []
     for flag in Flag.objects.open().filter(case=case).order_by("pk"):
-        choices = CONCLUSIONS[flag.rule_id.partition("-")[0]]
+        choices = CONCLUSIONS.get(flag.rule_id.partition("-")[0], CONCLUSIONS["DUR"])
         outcome, reason = choices[n % len(choices)]
         if flag.rule_id == "DQ-03":
             reason = Reason.MEDICINE_WRONG

@@ -269,7 +269,7 @@ def test_gabapentinoid_says_what_it_does_not_know():
     ("lines", "severity", "why"),
     [
         ([], 3, "a note in epilepsy care; the disease itself does not count"),
-        ([morphine()], 1, "unless there is an opioid"),
+        ([morphine(0, 6)], 1, "unless there is an opioid"),
     ],
 )
 def test_gabapentinoid_under_the_epilepsy_exemption(lines, severity, why):

@@ -130,7 +130,8 @@ def test_an_open_ended_line_is_judged_at_the_age_of_today():
     [
         ("epilepsy_adjunct", {"ELD-02": 4, "ELD-06": 2}),
         ("spasticity_neurological", {"ELD-01": 3, "ELD-02": 3, "ELD-04": 3, "ELD-06": 3}),
-        ("alcohol_withdrawal", {"ELD-02": 2, "ELD-04": 2, "ELD-06": 2}),
+        # 28 days are no supervised withdrawal: the exemption holds for 10.
+        ("alcohol_withdrawal", {"ELD-01": 3, "ELD-02": 2, "ELD-04": 2, "ELD-06": 2}),
         ("palliative", {}),
     ],
 )

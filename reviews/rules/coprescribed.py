@@ -1,0 +1,636 @@
+"""More medicines beside a benzodiazepine or Z-drug: OPI-03/04, CNS-03 to 06, ADP, OLZ, CLZ, OXY."""
+
+from reviews.rules import words
+from reviews.rules.drug import BIT, BZRA
+from reviews.rules.exposure import both, count
+from reviews.rules.finding import Fact
+from reviews.rules.opioids import (
+    cannot_compare,
+    together_facts,
+    together_sentence,
+    together_title,
+    unknown_ends,
+)
+from reviews.rules.rule import BREATHING, OLDER, Rule
+from reviews.rules.view import UNSURE, View, key_of, names
+
+PARENTERAL = "parenteral"
+
+
+def beside(view: View, rule_id, severity, found, *, gist, clears, interrupts=False, more=()):
+    """Record a finding on two kinds of medicine in hand together."""
+    start = view.started_recently(found.start)
+    return view.add(
+        rule_id,
+        severity,
+        interrupts=interrupts,
+        key=f"{rule_id}:{words.iso(found.start)}:{key_of(found.b)}"[:200],
+        line_ids=found.line_ids,
+        title=together_title(found, start and severity == 1)[:200],
+        sentence=f"{together_sentence(found)}. {gist}",
+        facts=(*together_facts(found), *more),
+        clears=clears,
+        unknown=unknown_ends(found),
+    )
+
+
+def is_elder(view, found, age_from) -> bool | None:
+    """Age at the latest start of the medicines together; None when no birth date is recorded."""
+    age = view.age_on(max(span.use.start for span in (*found.a, *found.b)))
+    return None if age is None else age >= age_from
+
+
+def tiers(uses, name, default):
+    """Uses by the severity of their row in the table, the gravest first; each tier adds to it."""
+    rows = sorted({use.drug.severities.get(name, default) for use in uses})
+    for row in rows:
+        yield row, [use for use in uses if use.drug.severities.get(name, default) <= row]
+
+
+def by_row(view, rule_id, name, default, at_least, *, leave_out=frozenset()):
+    """(row severity, Together) of the gravest tier that overlaps enough, else None."""
+    uses = [use for use in view.uses_of(name) if use.drug.key not in leave_out]
+    unsure = False
+    for row, chosen in tiers(uses, name, default):
+        found = view.together(view.presence("bzra"), view.present(chosen), at_least)
+        if found is UNSURE:
+            unsure = True
+        elif found is not None:
+            return row, found
+    if unsure:
+        cannot_compare(view, rule_id, uses)
+    return None
+
+
+ALL_OPIOIDS = ("opioid", "opioid-substitution")
+
+
+def _opioids(view):
+    """Opioids graded urgent, substitution included; procedural use left out."""
+    uses = [
+        use
+        for use in view.uses_of("opioid")
+        if use.drug.severities.get("opioid", 1) == 1 and use.line.setting != "procedural"
+    ]
+    return uses + view.uses_of("opioid-substitution")
+
+
+def naloxone(view: View, limit: dict):
+    """OPI-03. An opioid, substitution included, is in hand together with a benzodiazepine or
+    Z-drug, and in the last 365 days naloxone was neither supplied nor offered."""
+    opioids = _opioids(view)
+    if not opioids:
+        return
+    found = view.together(
+        view.presence("bzra+rescue"), view.present(opioids), limit["overlap_from_days"]
+    )
+    if found is None or found is UNSURE:
+        return
+    within = limit["naloxone_within_days"]
+    offers = [reading.on.toordinal() for reading in view.readings_of("naloxone")]
+    opioid = BIT["opioid"] | BIT["opioid-substitution"]
+    for line, seen in view.others:
+        on = line.start_on or line.written_on
+        if on is None or on > view.dossier.as_of or seen.mask & opioid:
+            continue
+        if any(ingredient[1].key == "naloxone" for ingredient in seen.ingredients):
+            offers.append(on.toordinal())
+    if offers and view.today <= max(offers) + within:
+        view.watch(max(offers) + within + 1)
+        return
+    severity = 4 if "palliative" in view.exemptions else 3
+    beside(
+        view,
+        "OPI-03",
+        severity,
+        found,
+        gist=(
+            f"No naloxone was supplied or offered in the last {within} days; guidance is to offer it "
+            "to everybody with both."
+        ),
+        clears="Naloxone is supplied or offered, and that is recorded.",
+        more=(Fact("within_days", "Looked back", within, "days"),),
+    )
+
+
+def triple(view: View, limit: dict):
+    """OPI-04. An opioid, a benzodiazepine or Z-drug, and a gabapentinoid or muscle relaxant are all
+    in hand on 7 days or more. Urgent, and asks for a reason; moving from the opioid to the
+    gabapentinoid, or lowering the opioid with it, is one. Shown in place of GAB-01 and CNS-05."""
+    opioids = _opioids(view)
+    if not opioids:
+        return
+    thirds = view.uses_of("gabapentinoid") + view.uses_of("muscle-relaxant")
+    if not thirds:
+        return
+    at = limit["overlap_from_days"]
+    sedatives, third = view.presence("bzra"), view.present(thirds)
+    pair = view.together(sedatives, view.present(opioids), at)
+    found = view.together(sedatives, third, at)
+    if pair is None or found is None:
+        return
+    if pair is UNSURE or found is UNSURE:
+        cannot_compare(view, "OPI-04", opioids + thirds)
+        return
+    strict = both(view.present(opioids).certain, third.certain)
+    shared = both(sedatives.certain, strict)
+    first, last = min(pair.start, found.start), max(pair.end, found.end)
+    # Days of the exposure that holds the latest run count, as for two kinds.
+    exposure = view.exposure_around(sedatives, first, last)
+    days = count(shared, *exposure)
+    restart = view.limit["restart_gap_days"]
+    ends = [end for _, end in shared]
+    if days < at or not ends or view.today > max(ends) + restart:
+        if pair.sure and found.sure:
+            return
+        possible = both(both(sedatives.possible, third.possible), view.present(opioids).possible)
+        if count(possible, *exposure) >= at:
+            cannot_compare(view, "OPI-04", opioids + thirds)
+        return
+    spans = [*pair.b, *found.b]
+    drugs = words.listed([*found.a_names, *dict.fromkeys([*pair.b_names, *found.b_names])])
+    if view.started_recently(max(pair.start, found.start)):
+        view.recent_s1_starts.append(max(pair.b_start, found.b_start))
+    view.add(
+        "OPI-04",
+        1,
+        interrupts=True,
+        key=f"OPI-04:{words.iso(shared[0][0])}:{key_of(spans)}"[:200],
+        line_ids=tuple(sorted({*pair.line_ids, *found.line_ids})),
+        title=f"Three together: {drugs}"[:200],
+        sentence=(
+            f"{words.sentence_case(drugs)} are all in hand on {words.days(days)}, up to "
+            f"{words.day(max(ends))}; together they slow breathing more than any two. Moving from "
+            "the opioid to a gabapentinoid, or lowering the opioid with it, can be the reason."
+        ),
+        facts=(
+            Fact("overlap_days", "Days all together", days, "days"),
+            Fact("from_days", "Looked at from", at, "days"),
+            Fact("overlap_end", "All until", words.iso(max(ends)), "date"),
+        ),
+        clears=(
+            "An urgent review by prescriber and pharmacist records the plan, or one of the three "
+            "is tapered off."
+        ),
+        unknown=" ".join(filter(None, dict.fromkeys([unknown_ends(pair), unknown_ends(found)]))),
+    )
+
+
+def sedating_antihistamine(view: View, limit: dict):
+    """CNS-03. A sedating antihistamine or anticholinergic is in hand together with a benzodiazepine
+    or Z-drug on 7 days or more. Digest; review at 65 or over, or with three or more medicines that
+    act on the brain."""
+    found = by_row(view, "CNS-03", "sedating-antihistamine", 3, limit["overlap_from_days"])
+    if found is None:
+        return
+    row, together = found
+    old = is_elder(view, together, limit["age_from_years"])
+    many = len(_cns_active_now(view)) >= limit["cns_active_from_count"]
+    severity = 2 if row == 3 and (old or many) else row
+    beside(
+        view,
+        "CNS-03",
+        severity,
+        together,
+        gist="Sedation and anticholinergic effects add up.",
+        clears="The need for the antihistamine is looked at, or a decision records it.",
+        more=_no_birth_date(old, severity),
+    )
+
+
+def antipsychotic(view: View, limit: dict):
+    """CNS-04. An antipsychotic is in hand together with a benzodiazepine or Z-drug on 7 days or
+    more: digest; loxapine and droperidol review, amisulpride a note. Clozapine is judged by CLZ-01,
+    olanzapine by injection beside a benzodiazepine by injection by OLZ-01."""
+    leave_out = {"clozapine"}
+    if any(_by_injection(use) for use in view.uses + view.rescue):
+        leave_out |= {
+            use.drug.key
+            for use in view.uses_of("antipsychotic")
+            if use.drug.key == "olanzapine" and _by_injection(use)
+        }
+    found = by_row(
+        view, "CNS-04", "antipsychotic", 3, limit["overlap_from_days"], leave_out=leave_out
+    )
+    if found is None:
+        return
+    row, together = found
+    beside(
+        view,
+        "CNS-04",
+        row,
+        together,
+        gist="Sedation adds up, and with it the risk of falls.",
+        clears="The need for both is looked at, or a decision records it.",
+    )
+
+
+def muscle_relaxant(view: View, limit: dict):
+    """CNS-05. A muscle relaxant is in hand together with a benzodiazepine or Z-drug on 7 days or
+    more: digest, review at 65 or over. Carisoprodol is judged by CNS-01; with an opioid OPI-04 is
+    shown instead. Under the spasticity exemption baclofen is shown for the first 28 days only."""
+    leave_out = {"carisoprodol"}
+    found = by_row(
+        view, "CNS-05", "muscle-relaxant", 3, limit["overlap_from_days"], leave_out=leave_out
+    )
+    if found is None:
+        return
+    row, together = found
+    if (
+        "spasticity_neurological" in view.exemptions
+        and {span.use.drug.key for span in together.b} == {"baclofen"}
+        and not view.started_recently(together.start)
+    ):
+        return
+    old = is_elder(view, together, limit["age_from_years"])
+    severity = 2 if row == 3 and old else row
+    beside(
+        view,
+        "CNS-05",
+        severity,
+        together,
+        gist="Sedation and weakness add up, and with them the risk of falls.",
+        clears="The need for both is looked at, or a decision records it.",
+        more=_no_birth_date(old, severity),
+    )
+
+
+def _no_birth_date(old, severity):
+    if old is None and severity > 2:
+        return (Fact("age_years", "Age", "birth date not recorded"),)
+    return ()
+
+
+TRICYCLICS_SSRI_SNRI = frozenset(
+    {
+        "amitriptyline",
+        "clomipramine",
+        "dosulepin",
+        "doxepin",
+        "imipramine",
+        "nortriptyline",
+        "trimipramine",
+        "citalopram",
+        "escitalopram",
+        "fluoxetine",
+        "fluvoxamine",
+        "paroxetine",
+        "sertraline",
+        "duloxetine",
+        "venlafaxine",
+    }
+)
+
+
+def cns_active_uses(view):
+    """Uses of the other medicines that Beers Table 5 calls CNS-active."""
+    found = []
+    for name in ("antiseizure", "gabapentinoid", "antipsychotic", *ALL_OPIOIDS, "muscle-relaxant"):
+        found += view.uses_of(name)
+    for name in ("sedating-antidepressant", "antidepressant"):
+        found += [use for use in view.uses_of(name) if use.drug.key in TRICYCLICS_SSRI_SNRI]
+    return found
+
+
+def _cns_active_now(view):
+    """Ingredients that act on the brain and are in hand on the day judged or still current."""
+    keys = {use.drug.key for use in view.now}
+    for use in cns_active_uses(view):
+        last = view.last_day(use) if use.start is not None else None
+        if last is not None and use.start <= view.today <= last:
+            keys.add(use.drug.key)
+        if use.start is not None:
+            view.watch(use.start)
+            view.watch(last + 1)
+    return keys
+
+
+def three_cns_active(view: View, limit: dict):
+    """CNS-06. At 65 or over, three or more different medicines that act on the brain, one of them a
+    benzodiazepine or Z-drug, are in hand on 30 days or more in all. Not in hospice care, nor with a
+    seizure disorder."""
+    others = cns_active_uses(view)
+    if len({use.drug.key for use in others} | {use.drug.key for use in view.uses}) < 3:
+        return
+    if view.has("seizure", "end_of_life"):
+        return
+    spans = [*view.presence("bzra").spans, *view.present(others).spans]
+    found = _days_of_three(view, spans, limit["cns_active_from_count"])
+    if found is None:
+        return
+    days, last, keys, start = found
+    if days < limit["overlap_from_days"] or view.today > last + view.limit["restart_gap_days"]:
+        return
+    uses = [span.use for span in spans if span.use.drug.key in keys]
+    age = view.age_on(max(use.start for use in uses if use.start is not None))
+    if age is None:
+        view.cannot_judge(
+            "CNS-06", [use.line.id for use in uses], "The birth date is not recorded."
+        )
+        return
+    if age < limit["age_from_years"]:
+        return
+    drugs = words.listed(names(uses))
+    view.add(
+        "CNS-06",
+        2,
+        key=f"CNS-06:{words.iso(start)}:{'+'.join(sorted(keys))}"[:200],
+        line_ids=tuple(sorted({use.line.id for use in uses})),
+        title=f"{len(keys)} medicines acting on the brain at {age}",
+        sentence=(
+            f"{words.sentence_case(drugs)} are in hand three or more at once on "
+            f"{words.days(days)}, up to {words.day(last)}, at age {age}; guidance is to avoid "
+            "three or more, and to bring the number down gradually."
+        ),
+        facts=(
+            Fact("overlap_days", "Days with three or more", days, "days"),
+            Fact("from_days", "Looked at from", limit["overlap_from_days"], "days"),
+            Fact("ingredients", "Different ingredients", len(keys)),
+            Fact("age_years", "Age", age, "years"),
+        ),
+        clears="One of them is tapered off, or a decision records why all are needed.",
+    )
+
+
+def _days_of_three(view, spans, at_least):
+    """(days, last day, drug keys, first day) with so many ingredients, one of them a BZRA."""
+    edges: dict[int, list] = {}
+    for span in spans:
+        edges.setdefault(span.start, []).append((1, span.use))
+        edges.setdefault(span.end + 1, []).append((-1, span.use))
+    held: dict[str, int] = {}
+    sedative: dict[str, int] = {}
+    days, last, keys, start, previous = 0, None, set(), None, None
+    for at in sorted(edges):
+        if previous is not None and len(held) >= at_least and sedative:
+            days += at - previous
+            last = at - 1
+            start = previous if start is None else start
+            keys |= held.keys()
+        for step, use in edges[at]:
+            for count_of in (held, sedative) if use.mask & BZRA else (held,):
+                count_of[use.drug.key] = count_of.get(use.drug.key, 0) + step
+                if not count_of[use.drug.key]:
+                    del count_of[use.drug.key]
+        previous = at
+    return None if last is None else (days, last, keys, start)
+
+
+def sedating_antidepressant(view: View, limit: dict):
+    """ADP-02. A sedating antidepressant (tricyclic, mirtazapine, mianserin, trazodone) is in hand
+    together with a benzodiazepine or Z-drug on 7 days or more: digest, review at 65 or over. Other
+    antidepressants raise nothing here."""
+    found = by_row(view, "ADP-02", "sedating-antidepressant", 3, limit["overlap_from_days"])
+    if found is None:
+        return
+    row, together = found
+    old = is_elder(view, together, limit["age_from_years"])
+    severity = 2 if row == 3 and old else row
+    beside(
+        view,
+        "ADP-02",
+        severity,
+        together,
+        gist="Sedation adds up, and with it the risk of falls.",
+        clears="Sedation and falls are talked about, or a decision records the need for both.",
+        more=_no_birth_date(old, severity),
+    )
+
+
+def _by_injection(use):
+    route = use.line.route or use.recognition.route
+    return route == PARENTERAL or use.recognition.form == "injection"
+
+
+def olanzapine_injection(view: View, limit: dict):
+    """OLZ-01. Olanzapine by injection within 1 hour of a benzodiazepine by injection, in either
+    order. Asks for a reason. Where a time of day is not recorded, the same day counts."""
+    olanzapine = [
+        use
+        for use in view.uses_of("antipsychotic")
+        if use.drug.key == "olanzapine" and _by_injection(use) and use.start is not None
+    ]
+    injected = [
+        use for use in view.uses + view.rescue if _by_injection(use) and use.start is not None
+    ]
+    for a in olanzapine:
+        for b in injected:
+            minutes, sure = _minutes_between(a, b)
+            day = max(a.start, b.start)
+            if minutes > limit["within_minutes"] or not view.started_recently(day):
+                continue
+            view.watch(day + view.limit["start_window_days"] + 1)
+            view.add(
+                "OLZ-01",
+                1,
+                interrupts=True,
+                key=f"OLZ-01:{words.iso(day)}:{b.drug.key}",
+                line_ids=tuple(sorted({a.line.id, b.line.id})),
+                title=f"Olanzapine and {b.drug.name} by injection together",
+                sentence=(
+                    f"Olanzapine by injection and {b.drug.name} by injection are given on "
+                    f"{words.day(day)}"
+                    + (f", {minutes} minutes apart" if sure else "")
+                    + "; product texts ask for more than an hour between them, with blood "
+                    "pressure and breathing watched."
+                ),
+                facts=(
+                    Fact("minutes", "Minutes apart", minutes if sure else None, "minutes"),
+                    Fact("within_minutes", "Looked at within", limit["within_minutes"], "minutes"),
+                ),
+                clears="The injections are more than an hour apart, and monitoring is recorded.",
+                unknown="" if sure else "The times of day of both injections.",
+            )
+            return
+
+
+def _minutes_between(a, b):
+    """Minutes between two first doses, and whether that is known; 0 on one day without times."""
+    first, second = a.line.start_minute, b.line.start_minute
+    if first is None or second is None:
+        return (0, False) if a.start == b.start else (1440, False)
+    return abs((a.start - b.start) * 1440 + first - second), True
+
+
+def clozapine(view: View, limit: dict):
+    """CLZ-01. Clozapine is in hand together with a benzodiazepine or Z-drug on 7 days or more:
+    urgent in the first 28 days of either or after clozapine is started again by titration, review
+    later."""
+    uses = [use for use in view.uses_of("antipsychotic") if use.drug.key == "clozapine"]
+    if not uses:
+        return
+    found = view.together(view.presence("bzra"), view.present(uses), limit["overlap_from_days"])
+    if found is None:
+        return
+    if found is UNSURE:
+        cannot_compare(view, "CLZ-01", uses)
+        return
+    a_start = min(span.start for span in found.a)
+    early = [day for day in (a_start, found.b_start) if view.started_recently(day)]
+    for day in (a_start, found.b_start):
+        view.watch(day + view.limit["start_window_days"] + 1)
+    again = view.answer("clozapine_titration") == "done"
+    severity = 1 if early or again else 2
+    if severity == 1 and early:
+        view.recent_s1_starts.append(found.b_start)
+    beside(
+        view,
+        "CLZ-01",
+        severity,
+        found,
+        gist="Collapse and arrest of breathing have been reported, most in the first weeks of either.",
+        clears="The specialist who prescribes clozapine confirms the plan.",
+    )
+
+
+def oxybate(view: View, limit: dict):
+    """OXY-01. Sodium oxybate is in hand on a day of a benzodiazepine or Z-drug supply. Urgent, and
+    asks for a reason; contraindicated on the US label, to be checked by a pharmacist before
+    supply."""
+    found = view.together(
+        view.presence("bzra"), view.presence("oxybate"), limit["overlap_from_days"]
+    )
+    if found is None:
+        return
+    if found is UNSURE:
+        cannot_compare(view, "OXY-01", view.uses_of("oxybate"))
+        return
+    if view.started_recently(found.start):
+        view.recent_s1_starts.append(found.b_start)
+    beside(
+        view,
+        "OXY-01",
+        1,
+        found,
+        gist=(
+            "The US label contraindicates oxybate with sedative hypnotics, because both slow "
+            "breathing."
+        ),
+        clears="A pharmacist checks before supply, and a specialist's plan is recorded.",
+        interrupts=True,
+    )
+
+
+OPIOIDS = BIT["opioid"] | BIT["opioid-substitution"]
+CNS_ACTIVE = (
+    OPIOIDS
+    | BIT["antiseizure"]
+    | BIT["gabapentinoid"]
+    | BIT["antipsychotic"]
+    | BIT["muscle-relaxant"]
+    | BIT["sedating-antidepressant"]
+    | BIT["antidepressant"]
+)
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "OPI-04",
+        "Co-prescription",
+        "Opioid, benzodiazepine or Z-drug and a third",
+        BREATHING,
+        "S1",
+        "Interrupts",
+        ("texas-triple", "fda-gabapentinoid-2019", "beers-2023-t5"),
+        triple,
+        OPIOIDS,
+    ),
+    Rule(
+        "OPI-03",
+        "Co-prescription",
+        "No naloxone beside an opioid",
+        BREATHING,
+        "S3; S4 under the palliative exemption",
+        "Queue",
+        ("asam-2025-17",),
+        naloxone,
+        OPIOIDS,
+    ),
+    Rule(
+        "OLZ-01",
+        "Co-prescription",
+        "Olanzapine and a benzodiazepine by injection",
+        BREATHING,
+        "S1",
+        "Interrupts",
+        ("olanzapine-smpc",),
+        olanzapine_injection,
+        BIT["antipsychotic"],
+    ),
+    Rule(
+        "CLZ-01",
+        "Co-prescription",
+        "Clozapine with a benzodiazepine or Z-drug",
+        BREATHING,
+        "S1 in the first 28 days of either, S2 later",
+        "Queue",
+        ("ansm-2020", "start-28"),
+        clozapine,
+        BIT["antipsychotic"],
+    ),
+    Rule(
+        "OXY-01",
+        "Co-prescription",
+        "Sodium oxybate with a benzodiazepine or Z-drug",
+        BREATHING,
+        "S1",
+        "Interrupts",
+        ("fda-oxybate-2012",),
+        oxybate,
+        BIT["oxybate"],
+    ),
+    Rule(
+        "CNS-03",
+        "Co-prescription",
+        "Sedating antihistamine",
+        BREATHING,
+        "S3; S2 at 65 or over or with three CNS-active medicines",
+        "Queue",
+        ("cns-labels",),
+        sedating_antihistamine,
+        BIT["sedating-antihistamine"],
+    ),
+    Rule(
+        "CNS-04",
+        "Co-prescription",
+        "Antipsychotic",
+        BREATHING,
+        "S3; loxapine and droperidol S2; amisulpride S4",
+        "Queue",
+        ("cns-labels",),
+        antipsychotic,
+        BIT["antipsychotic"],
+    ),
+    Rule(
+        "CNS-05",
+        "Co-prescription",
+        "Muscle relaxant",
+        BREATHING,
+        "S3; S2 at 65 or over",
+        "Queue",
+        ("texas-triple",),
+        muscle_relaxant,
+        BIT["muscle-relaxant"],
+    ),
+    Rule(
+        "CNS-06",
+        "Co-prescription",
+        "Three medicines acting on the brain",
+        OLDER,
+        "S2",
+        "Queue",
+        ("beers-2023-t5", "pqa-poly-cns"),
+        three_cns_active,
+        CNS_ACTIVE,
+    ),
+    Rule(
+        "ADP-02",
+        "Co-prescription",
+        "Sedating antidepressant",
+        BREATHING,
+        "S3; S2 at 65 or over",
+        "Queue",
+        ("cns-labels",),
+        sedating_antidepressant,
+        BIT["sedating-antidepressant"],
+    ),
+)

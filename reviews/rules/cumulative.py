@@ -1,0 +1,364 @@
+"""Exposure over longer times and across courses: DUR-05 to DUR-10 and SWI-01."""
+
+from reviews.rules import words
+from reviews.rules.drug import Z_DRUG
+from reviews.rules.finding import Fact
+from reviews.rules.indicated import HYPNOTIC_ATC
+from reviews.rules.rule import DUPLICATE, LENGTH, OLDER, Rule
+from reviews.rules.view import View, names, not_recorded
+
+BRIEF = frozenset({"premedication", "procedure"})
+
+
+def _longest(view):
+    """The current line whose supply ends last, None when nothing known is current."""
+    return max(view.judged, key=lambda item: (item.span.end, item.span.use.line.id), default=None)
+
+
+def ninety_in_a_year(view: View, limit: dict):
+    """DUR-05. More than 90 exposed days in the 365 days that end with the current supply, without
+    an exemption. Shown by DUR-06 from 180."""
+    item = _longest(view)
+    if item is None:
+        return
+    days = view.exposed(limit["window_days"], item.span.end)
+    if days <= limit["exposed_over_days"]:
+        return
+    _say_cumulative(
+        view,
+        "DUR-05",
+        3,
+        item,
+        reached=(days, limit["window_days"]),
+        gist=(
+            f"{words.days(limit['exposed_over_days'])} or fewer in a year is the measure for hypnotics "
+            "in older people, used here for all"
+        ),
+        fact=Fact("over_days", "Looked at over", limit["exposed_over_days"], "days"),
+    )
+
+
+def long_term(view: View, limit: dict):
+    """DUR-06. Long-term use: 180 exposed days or more in the 365 days that end with the current
+    supply, or 144 or more in the last 180 of them."""
+    item = _longest(view)
+    if item is None:
+        return
+    year, half = limit["window_days"], limit["half_window_days"]
+    days, recent = view.exposed(year, item.span.end), view.exposed(half, item.span.end)
+    if days >= limit["exposed_from_days"]:
+        reached = days, year
+    elif recent >= limit["half_exposed_from_days"]:
+        reached = recent, half
+    else:
+        return
+    _say_cumulative(
+        view,
+        "DUR-06",
+        2,
+        item,
+        reached=reached,
+        gist="this counts as long-term use: offer a taper and look for signs of dependence",
+        fact=Fact(
+            "pdc_percent", "Share of days covered", round(100 * reached[0] / reached[1]), "%"
+        ),
+    )
+
+
+def intermittent(view: View, limit: dict):
+    """DUR-10. Intermittent but persistent: 6 supplies or more begun in the 365 days that end with
+    the current supply, with 95 to 273 exposed days (26 to 75 in a hundred)."""
+    item = _longest(view)
+    if item is None:
+        return
+    window, end = limit["window_days"], item.span.end
+    supplies = {span.use.line.id for span in view.spans if end - window < span.use.start <= end}
+    if len(supplies) < limit["supplies_from_count"]:
+        return
+    days = view.exposed(window, end)
+    if not limit["exposed_from_days"] <= days <= limit["exposed_to_days"]:
+        return
+    _say_cumulative(
+        view,
+        "DUR-10",
+        3,
+        item,
+        reached=(days, window),
+        gist=f"with {len(supplies)} supplies in that time the use is intermittent but goes on",
+        fact=Fact("supplies", "Supplies begun", len(supplies)),
+    )
+
+
+def _say_cumulative(view, rule_id, severity, item, *, reached, gist, fact):
+    days, window = reached
+    end = item.span.end
+    spans = [span for span in view.spans if span.end > end - window and span.start <= end]
+    drugs = words.listed(names(spans))
+    touching = [use for use in view.unclear if use.reach > end - window and use.start <= end]
+    view.say(
+        rule_id,
+        severity,
+        uses=[span.use for span in spans],
+        title=f"{words.sentence_case(drugs)} on {days} of {window} days",
+        sentence=(
+            f"In the {window} days to {words.day(end)}, {drugs} covers "
+            f"{'at least ' if touching else ''}{words.days(days)}; {gist}."
+        ),
+        facts=(
+            Fact("exposed_days", "Exposure", days, "days"),
+            Fact("window_days", "In the last", window, "days"),
+            Fact("supply_end", "Supply runs to", words.iso(end), "date"),
+            fact,
+        ),
+        clears="A taper brings the exposed days down, or a decision or exemption covers it.",
+        unknown=(
+            f"The length of supply is not known for {not_recorded(touching)}." if touching else ""
+        ),
+    )
+
+
+def premedication(view: View, limit: dict):
+    """DUR-07. For premedication or a procedure: a supply over 2 days, or a second supply within 30
+    days of the one before."""
+    uses = [use for use in view.now if use.line.indication in BRIEF]
+    if not uses:
+        return
+    starts = sorted(
+        use.start for use in view.uses if use.line.indication in BRIEF and use.start is not None
+    )
+    over, within = limit["supply_over_days"], limit["repeat_within_days"]
+    for use in uses:
+        days = use.days_supply
+        again = use.start is not None and any(0 < use.start - start <= within for start in starts)
+        if days is not None and days > over:
+            said = f"{words.days(days)} were supplied, more than {over}"
+        elif again:
+            said = f"it is a second supply within {within} days"
+        else:
+            continue
+        view.say(
+            "DUR-07",
+            3,
+            uses=[use],
+            key=use.drug.key,
+            title=f"{words.sentence_case(use.drug.name)} for a procedure: more than one occasion",
+            sentence=(
+                f"{words.sentence_case(use.drug.name)} is for premedication or a procedure, and "
+                f"{said}; a single dose or at most {over} days is expected."
+            ),
+            facts=(Fact("days_supply", "Supplied for", days, "days"),),
+            clears="The indication or the quantity is corrected, or the reason is recorded.",
+        )
+        return
+
+
+def older_new_user(view: View, limit: dict):
+    """DUR-08. Somebody of over 65 (66 completed years or more), with no exposure in the 450 days
+    before the episode, receives a supply of 21 days or more or reaches 21 exposed days. Once for an
+    episode; with a diagnosis of depression the finding says so."""
+    for episode in view.current:
+        found = [item for item in view.judged if item.episode is episode]
+        item = max(found, key=lambda item: item.days)
+        longest = max((item.span.use.days_supply or 0 for item in found), default=0)
+        at = limit["exposed_from_days"]
+        if item.days < at and longest < at:
+            continue
+        first = min(episode.spans, key=lambda span: span.start)
+        age = view.age_on(first.use.start)
+        if age is None:
+            view.cannot_judge("DUR-08", [first.use.line.id], "The birth date is not recorded.")
+            return
+        if age < limit["age_from_years"]:
+            continue
+        window = limit["unexposed_before_days"]
+        if view.exposed(window, episode.start - 1):
+            continue
+        vague = [
+            use
+            for use in view.unclear
+            if use.start < episode.start and use.reach >= episode.start - window
+        ]
+        if vague or view.undated:
+            vague += view.undated
+            view.cannot_judge(
+                "DUR-08",
+                [use.line.id for use in vague],
+                f"The length of supply is not known for {not_recorded(vague)}.",
+            )
+            continue
+        depressed = view.has("depression")
+        drugs = words.listed(names(episode.spans))
+        view.add(
+            "DUR-08",
+            2,
+            key=f"DUR-08:{words.iso(episode.start)}",
+            line_ids=tuple(sorted({span.use.line.id for span in episode.spans})),
+            title=f"{words.sentence_case(drugs)} newly begun at {age}, {at} days or more",
+            sentence=(
+                f"{words.sentence_case(drugs)} was begun on {words.day(episode.start)} at age "
+                f"{age} after {window} days or more without, and reaches {words.days(item.days)}"
+                + (" in a person with depression" if depressed else "")
+                + "; an early call decides whether it needs to go on."
+            ),
+            facts=(
+                Fact("age_years", "Age at start", age, "years"),
+                Fact("exposed_days", "Exposure", item.days, "days"),
+                Fact("longest_supply_days", "Longest supply", longest, "days"),
+                Fact("depression", "Depression", "yes" if depressed else "not on record"),
+            ),
+            clears="The person is called and a decision recorded, or a taper ends the exposure.",
+        )
+
+
+def new_start_within_an_episode(view: View, limit: dict):
+    """DUR-09. A prescription recorded as a new start changes the medicine within 14 days of the end
+    of the one before: the length of treatment goes on counting."""
+    for item in view.judged:
+        span, episode = item.span, item.episode
+        if not span.use.line.is_new_start:
+            continue
+        before = [other for other in episode.spans if other.start < span.start]
+        if not before or any(other.use.drug.key == span.use.drug.key for other in before):
+            continue
+        earlier = max(before, key=lambda other: (other.end, other.use.line.id))
+        view.say(
+            "DUR-09",
+            3,
+            uses=[span.use, earlier.use],
+            key=span.use.drug.key,
+            title=f"{words.sentence_case(span.use.drug.name)} recorded as a new start",
+            sentence=(
+                f"{words.sentence_case(span.use.drug.name)} of {words.day(span.start)} is recorded "
+                f"as a new start, but follows {earlier.use.drug.name}, which ran to "
+                f"{words.day(earlier.end)}; exposure goes on counting from "
+                f"{words.day(episode.start)}."
+            ),
+            facts=(
+                Fact("episode_start", "Exposure began", words.iso(episode.start), "date"),
+                Fact("exposed_days", "Exposure", item.days, "days"),
+            ),
+            clears="The entry is corrected, or a decision records the course as a whole.",
+        )
+        return
+
+
+def _hypnotic(use):
+    return bool(
+        use.mask & Z_DRUG
+        or use.line.indication == "insomnia"
+        or any(code.startswith(HYPNOTIC_ATC) for code in use.drug.atc)
+    )
+
+
+def switched_hypnotic(view: View, limit: dict):
+    """SWI-01. A second hypnotic begins within 30 days after the last day of another one, and no
+    adverse effect of the first is recorded as the reason. A cross-taper to diazepam is left out."""
+    if len({span.use.drug.key for span in view.spans}) < 2:
+        return
+    within = limit["switch_within_days"]
+    for item in view.judged:
+        use = item.span.use
+        if not _hypnotic(use) or use.drug.key == "diazepam":
+            continue
+        if use.line.change_reason in {"adverse_effect", "cross_taper"}:
+            continue
+        first = min(span.start for span in item.episode.spans if span.use.drug.key == use.drug.key)
+        before = [
+            span
+            for span in view.spans
+            if span.use.drug.key != use.drug.key
+            and _hypnotic(span.use)
+            and 0 < first - span.end <= within
+        ]
+        if (
+            not before
+            or first != item.span.start
+            or view.answer("hypnotic_adverse_effect") == "yes"
+        ):
+            continue
+        earlier = max(before, key=lambda span: (span.end, span.use.line.id))
+        view.say(
+            "SWI-01",
+            3,
+            uses=[use, earlier.use],
+            key=f"{earlier.use.drug.key}+{use.drug.key}",
+            title=f"{words.sentence_case(use.drug.name)} after {earlier.use.drug.name}",
+            sentence=(
+                f"{words.sentence_case(use.drug.name)} begins on {words.day(first)}, "
+                f"{words.days(first - earlier.end)} after the last day of {earlier.use.drug.name}; "
+                "guidance is to change a hypnotic only because of an adverse effect of the first."
+            ),
+            facts=(
+                Fact("days_between", "Days after the first", first - earlier.end, "days"),
+                Fact("within_days", "Looked at within", within, "days"),
+            ),
+            clears="The adverse effect is recorded, or another treatment for sleep is chosen.",
+        )
+        return
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "DUR-06", "Duration", "Long-term use", LENGTH, "S2", "Queue", ("manitoba-2021",), long_term
+    ),
+    Rule(
+        "DUR-05",
+        "Duration",
+        "More than 90 days in a year",
+        LENGTH,
+        "S3",
+        "Queue",
+        ("pqa-2015",),
+        ninety_in_a_year,
+    ),
+    Rule(
+        "DUR-07",
+        "Duration",
+        "More than a single occasion for a procedure",
+        LENGTH,
+        "S3",
+        "Queue",
+        ("portal",),
+        premedication,
+    ),
+    Rule(
+        "DUR-08",
+        "Duration",
+        "New long course over 65",
+        OLDER,
+        "S2",
+        "Queue",
+        ("uk-filter-008",),
+        older_new_user,
+    ),
+    Rule(
+        "DUR-09",
+        "Duration",
+        "New start within an episode",
+        LENGTH,
+        "S3",
+        "Queue",
+        ("portal",),
+        new_start_within_an_episode,
+    ),
+    Rule(
+        "DUR-10",
+        "Duration",
+        "Intermittent but persistent use",
+        LENGTH,
+        "S3",
+        "Queue",
+        ("oregon-2018",),
+        intermittent,
+    ),
+    Rule(
+        "SWI-01",
+        "Duration",
+        "One hypnotic after another",
+        DUPLICATE,
+        "S3",
+        "Queue",
+        ("nice-ta77",),
+        switched_hypnotic,
+    ),
+)

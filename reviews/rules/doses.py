@@ -1,0 +1,580 @@
+"""Dose, and the same medicine twice: DOSE-01 to DOSE-06, DUP-03 and DUP-04."""
+
+from typing import NamedTuple
+
+from reviews.rules import words
+from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG
+from reviews.rules.equivalents import HIGH, band, counts, daily, dependence
+from reviews.rules.exposure import pieces
+from reviews.rules.finding import Fact
+from reviews.rules.opioids import cannot_compare, together_facts, together_sentence, unknown_ends
+from reviews.rules.rule import DOSE, DUPLICATE, SUPPLY, Rule
+from reviews.rules.view import UNSURE, View, names
+
+ANXIETY = frozenset({"anxiety", "anxiety_mild", "anxiety_crisis", "gad"})
+
+
+class Held(NamedTuple):
+    """The highest daily amount of one drug in use, with its days and lines."""
+
+    drug: object
+    mg: float
+    start: int
+    end: int
+    uses: list
+    unknown: bool
+
+
+def _held(view) -> list[Held]:
+    """For each drug the day with the highest amount, among the days still current."""
+    found = view.memo.get("held")
+    if found is not None:
+        return found
+    best: dict[str, Held] = {}
+    for stretch in view.stretches:
+        if not view.is_current(stretch.end):
+            continue
+        by_drug: dict[str, list] = {}
+        for part in stretch.parts:
+            by_drug.setdefault(part.use.drug.key, []).append(part)
+        for key, parts in by_drug.items():
+            mg = sum(part.mg for part in parts if part.mg is not None)
+            unknown = any(part.mg is None for part in parts)
+            if key not in best or mg > best[key].mg:
+                uses = [part.use for part in parts]
+                best[key] = Held(parts[0].use.drug, mg, stretch.start, stretch.end, uses, unknown)
+    found = view.memo["held"] = list(best.values())
+    return found
+
+
+def _adult_max(view, held: Held) -> tuple[float, str] | None:
+    """The labelled maximum for the indication and form recorded, with what it is for."""
+    limits = held.drug.max_mg_per_day.get(view.profile, {})
+    if not limits:
+        return None
+    line = held.uses[0].line
+    text = line.medicine.text.casefold()
+    contexts = []
+    if line.setting == "inpatient":
+        contexts.append("inpatient")
+    if "orodispersible" in text:
+        contexts.append("orodispersible")
+    if any(word in text for word in ("extended", "modified release", "prolonged release", " er ")):
+        contexts.append("extended_release")
+    contexts += ["anxiety" if line.indication in ANXIETY else line.indication, "adult"]
+    for context in contexts:
+        if context in limits:
+            return limits[context], context
+    return None
+
+
+def over_maximum(view: View, limit: dict):
+    """DOSE-02. The daily amount of one benzodiazepine or Z-drug is over the labelled adult maximum
+    for its indication and form; urgent over one and a half times that."""
+    over = view.memo.setdefault("over_maximum", set())
+    for held in _held(view):
+        found = _adult_max(view, held)
+        if found is None:
+            continue
+        most, context = found
+        if held.mg <= most + 1e-9:
+            continue
+        over.add(held.drug.key)
+        shown = words.amount(held.mg)
+        urgent = held.mg > most * limit["urgent_over_percent"] / 100 + 1e-9
+        stands = view.say(
+            "DOSE-02",
+            1 if urgent else 2,
+            uses=held.uses,
+            key=held.drug.key,
+            title=f"{words.sentence_case(held.drug.name)} {shown} mg a day, over the maximum",
+            sentence=(
+                f"{words.sentence_case(held.drug.name)} comes to {shown} mg a day from "
+                f"{words.day(held.start)}; the labelled maximum of the {view.profile} profile is "
+                f"{words.amount(most)} mg ({context.replace('_', ' ')})."
+            ),
+            facts=(
+                Fact("mg_per_day", "Daily amount", round(held.mg, 4), "mg a day"),
+                Fact("max_mg_per_day", "Labelled maximum", most, "mg a day"),
+                Fact("context", "Maximum for", context.replace("_", " ")),
+            ),
+            clears="The dose is confirmed and recorded as intended, or comes down gradually.",
+        )
+        if not stands:
+            over.discard(held.drug.key)
+
+
+def over_elder_maximum(view: View, limit: dict):
+    """DOSE-03. At 65 or over, the daily amount is over the label's figure for older people, or over
+    half the adult maximum where no such figure is held. Shown by DOSE-02 where that fires."""
+    for held in _held(view):
+        age = view.age_on(held.uses[0].start)
+        if age is None:
+            view.cannot_judge(
+                "DOSE-03", [use.line.id for use in held.uses], "The birth date is not recorded."
+            )
+            continue
+        if age < limit["age_from_years"]:
+            continue
+        most = held.drug.elder_max_mg_per_day.get(view.profile)
+        source = "the label's figure for older people"
+        if most is None:
+            adult = _adult_max(view, held)
+            if adult is None:
+                continue
+            most = adult[0] * limit["share_of_adult_percent"] / 100
+            source = "half the adult maximum, as no figure for older people is held"
+        if held.mg <= most + 1e-9:
+            continue
+        if held.drug.key in view.memo.get("over_maximum", ()):
+            view.shadowed.add("DOSE-03")
+            continue
+        over = view.memo.setdefault("over_elder_maximum", set())
+        over.add(held.drug.key)
+        shown = words.amount(held.mg)
+        view.say(
+            "DOSE-03",
+            2,
+            uses=held.uses,
+            key=held.drug.key,
+            title=f"{words.sentence_case(held.drug.name)} {shown} mg a day at {age}",
+            sentence=(
+                f"At age {age}, {held.drug.name} comes to {shown} mg a day from "
+                f"{words.day(held.start)}; {words.amount(most)} mg is {source}."
+            ),
+            facts=(
+                Fact("age_years", "Age at prescription", age, "years"),
+                Fact("mg_per_day", "Daily amount", round(held.mg, 4), "mg a day"),
+                Fact("elder_max_mg_per_day", "Looked at over", most, "mg a day"),
+            ),
+            clears="The dose comes down gradually, or a decision records why it is needed.",
+        )
+
+
+def _runs_over(rows, threshold, at_least):
+    """The latest run of consecutive days over a figure that is long enough: (start, end, peak)."""
+    found = run = None
+    for start, end, dose in rows:
+        if dose is None or dose.mg <= threshold + 1e-9:
+            run = None
+            continue
+        if run is not None and run[1] == start - 1:
+            peak = dose if dose.mg > run[2].mg else run[2]
+            run = run[0], end, peak
+        else:
+            run = start, end, dose
+        if run[1] - run[0] + 1 >= at_least:
+            found = run
+    return found
+
+
+def total_equivalent(view: View, limit: dict):
+    """DOSE-01. Two or more benzodiazepines together come to more than the profile's maximum in
+    diazepam equivalents on 7 days in a row or more (with Z-drugs in the UK profile); urgent over
+    60 mg. For one benzodiazepine alone only where no labelled maximum is held for it."""
+    rows, mixed, unsure = [], False, []
+    for stretch, (start, end, dose) in zip(view.stretches, daily(view), strict=True):
+        drugs = {
+            part.use.drug.key: part.use.drug
+            for part in stretch.parts
+            if part.use.mask & BENZODIAZEPINE
+        }
+        alone = len(drugs) == 1 and not any(
+            drug.max_mg_per_day.get(view.profile) for drug in drugs.values()
+        )
+        if not view.is_current(end) or not (len(drugs) > 1 or alone):
+            rows.append((start, end, None))
+            continue
+        mixed = mixed or len(drugs) > 1
+        unsure += dose.missing
+        rows.append((start, end, dose))
+    if all(dose is None for _, _, dose in rows):
+        return
+    days = limit["dose_days"]
+    found = _runs_over(rows, limit["urgent_over_mg"], days)
+    severity = 1
+    if found is None:
+        found = _runs_over(rows, limit["over_mg"], days)
+        severity = 2
+    if found is None or severity == 2:
+        if unsure:
+            view.cannot_judge(
+                "DOSE-01",
+                [use.line.id for use in unsure],
+                f"No dose or equivalent is held for {words.listed(names(unsure))}.",
+            )
+        if found is None:
+            return
+    if severity == 2 and view.profile == "UK" and "spasticity_neurological" in view.exemptions:
+        return
+    start, end, peak = found
+    uses = [
+        part.use
+        for stretch in view.stretches
+        if start <= stretch.start <= end
+        for part in stretch.parts
+        if part.use.mask & counts(view)
+    ]
+    keys = {use.drug.key for use in uses}
+    if not mixed and keys & view.memo.get("over_elder_maximum", set()):
+        view.shadowed.add("DOSE-01")
+        return
+    drugs = words.listed(names(uses))
+    view.say(
+        "DOSE-01",
+        severity,
+        uses=uses,
+        title=(
+            f"{words.sentence_case(drugs)}: about {words.amount(round(peak.mg, 1))} mg diazepam "
+            "equivalent a day"
+        ),
+        sentence=(
+            f"{words.sentence_case(drugs)} {'come' if len(keys) > 1 else 'comes'} to "
+            f"{peak.said()} a day, for {words.days(end - start + 1)} from {words.day(start)}; the "
+            f"maximum of the {view.profile} profile is {words.amount(limit['over_mg'])} mg."
+        ),
+        facts=(
+            *peak.facts(),
+            Fact("over_mg", "Looked at over", limit["over_mg"], "mg a day"),
+            Fact("dose_days", "Days in a row", end - start + 1, "days"),
+        ),
+        clears="The doses are confirmed with specialist advice, or come down gradually.",
+        unknown=(
+            f"No dose or equivalent is held for {words.listed(names(unsure))}." if unsure else ""
+        ),
+    )
+
+
+def escalation(view: View, limit: dict):
+    """DOSE-04. The daily dose in diazepam equivalents rises by half or more, and by 5 mg or more,
+    against the mean of the exposed days of the 28 days before; or it rises three times or more
+    within 90 days. Judged for 28 days after the rise; a planned titration does not count; review
+    with a history of substance use disorder, digest otherwise. Shown by TAP-05 during a taper."""
+    if len(view.spans) < 2 and not any(span.use.line.schedule for span in view.spans):
+        return
+    rows = daily(view)
+    mask = counts(view)
+    rises, sharp = [], None
+    previous = None
+    for stretch, (start, end, dose) in zip(view.stretches, rows, strict=True):
+        if dose.missing or not dose.mg:
+            continue
+        if previous is not None and dose.mg > previous[1] * 1.001:
+            begun = [
+                part.use for part in stretch.parts if part.use.mask & mask and part.start == start
+            ]
+            titrated = any(use.line.change_reason == "titration" for use in begun)
+            if begun and not titrated and start - previous[0] <= limit["mean_of_days"]:
+                rises.append(start)
+                mean = _mean_before(rows, start, limit["mean_of_days"])
+                if (
+                    mean
+                    and dose.mg >= mean * (1 + limit["rise_percent"] / 100) - 1e-9
+                    and dose.mg - mean >= limit["rise_from_mg"] - 1e-9
+                ):
+                    sharp = start, mean, dose, begun
+        previous = end, dose.mg
+    recent = [day for day in rises if view.started_recently(day)]
+    many = []
+    if recent:
+        many = [day for day in rises if 0 <= recent[-1] - day <= limit["rises_within_days"]]
+    is_sharp = sharp is not None and view.started_recently(sharp[0])
+    often = len(many) >= limit["rises_from_count"]
+    for day in rises:
+        view.watch(day + view.limit["start_window_days"] + 1)
+    if not is_sharp and not often:
+        return
+    sud = view.has("substance_use_disorder") or "substance_use_disorder" in view.themes
+    if is_sharp:
+        day, mean, dose, _ = sharp
+        said = (
+            f"The daily dose rose on {words.day(day)} from a mean of "
+            f"{words.amount(round(mean, 1))} mg to {dose.said()}"
+        )
+        facts = (
+            *dose.facts(),
+            Fact("mean_before_mg", "Mean of the 28 days before", round(mean, 2), "mg a day"),
+            Fact("rises", f"Rises in {limit['rises_within_days']} days", len(many)),
+        )
+    else:
+        said = f"The daily dose rose {len(many)} times in {limit['rises_within_days']} days"
+        facts = (Fact("rises", f"Rises in {limit['rises_within_days']} days", len(many)),)
+        day = many[-1]
+    view.say(
+        "DOSE-04",
+        2 if sud else 3,
+        key=words.iso(day),
+        title=f"Dose of {view.in_use} raised",
+        sentence=f"{said}; that can be a sign of tolerance.",
+        facts=facts,
+        clears="Signs of dependence are asked for and the plan recorded.",
+    )
+
+
+def _mean_before(rows, day, window):
+    """Mean daily dose over the exposed days of a window before a day; None without any."""
+    total = days = 0
+    for start, end, dose in rows:
+        first, last = max(start, day - window), min(end, day - 1)
+        if first <= last and dose.mg:
+            total += dose.mg * (last - first + 1)
+            days += last - first + 1
+    return total / days if days else None
+
+
+def risk_band(view: View, limit: dict):
+    """DOSE-05. A label for the risk of dependence, from the dose alone: low, moderate or high by
+    ASAM's own figures for diazepam, clonazepam, lorazepam and alprazolam; other benzodiazepines,
+    and several together, by diazepam equivalents against 10 and 15 mg."""
+    found = None
+    for stretch in view.stretches:
+        if view.is_current(stretch.end):
+            level = band(view, stretch)
+            if level is not None:
+                rank = ("low", "moderate", HIGH).index(level)
+                if found is None or rank > found[0]:
+                    found = rank, level, stretch
+    if found is None:
+        unknown = [use for use in view.now if use.mask & BENZODIAZEPINE]
+        if unknown:
+            view.cannot_judge(
+                "DOSE-05",
+                [use.line.id for use in unknown],
+                f"No dose or equivalent is held for {words.listed(names(unknown))}.",
+            )
+        return
+    _, level, stretch = found
+    parts = [part for part in stretch.parts if part.use.mask & BENZODIAZEPINE]
+    drugs = words.listed(names([part.use for part in parts]))
+    view.say(
+        "DOSE-05",
+        4,
+        uses=[part.use for part in parts],
+        title=f"{words.sentence_case(level)} dose band",
+        sentence=(
+            f"The dose of {drugs} lies in the {level} band for the risk of dependence, which "
+            "length of use raises further."
+        ),
+        facts=(
+            Fact("band", "Dose band", level),
+            *(
+                Fact(
+                    "mg_per_day",
+                    words.sentence_case(part.use.drug.name),
+                    round(part.mg, 4),
+                    "mg a day",
+                )
+                for part in parts
+            ),
+            Fact("band_table", "By the figures of", "ASAM 2025, Table 2"),
+        ),
+        clears="The label follows the dose.",
+    )
+
+
+def zolpidem_start(view: View, limit: dict):
+    """DOSE-06. US profile: a woman begins zolpidem with more than 5 mg, or more than 6.25 mg of an
+    extended-release form."""
+    if view.dossier.sex != "female":
+        return
+    for item in view.judged:
+        use = item.span.use
+        if use.drug.key != "zolpidem":
+            continue
+        if any(
+            span.use.drug.key == "zolpidem" and span.start < item.span.start
+            for span in item.episode.spans
+        ):
+            continue
+        mg = pieces(item.span)[0].mg
+        if mg is None:
+            view.cannot_judge("DOSE-06", [use.line.id], "The dose of zolpidem is not known.")
+            continue
+        text = f" {use.line.medicine.text.casefold()} "
+        extended = any(word in text for word in ("extended", " er ", " cr ", "modified release"))
+        most = limit["extended_over_mg" if extended else "over_mg"]
+        if mg <= most + 1e-9:
+            continue
+        view.say(
+            "DOSE-06",
+            3,
+            uses=[use],
+            title=f"Zolpidem begun with {words.amount(mg)} mg in a woman",
+            sentence=(
+                f"Zolpidem begins on {words.day(item.span.start)} with {words.amount(mg)} mg; the "
+                f"recommended first dose for women is {words.amount(most)} mg, as more may be left "
+                "in the morning."
+            ),
+            facts=(
+                Fact("mg_per_day", "First dose", mg, "mg"),
+                Fact("over_mg", "Looked at over", most, "mg"),
+            ),
+            clears="A lower first dose is chosen, or a decision records why not.",
+        )
+        return
+
+
+def two_z_drugs(view: View, limit: dict):
+    """DUP-03. Two different Z-drugs are in hand together on 3 days or more."""
+    by_drug: dict[str, list] = {}
+    for use in view.uses:
+        if use.mask & Z_DRUG:
+            by_drug.setdefault(use.drug.key, []).append(use)
+    if len(by_drug) < 2:
+        return
+    keys = sorted(by_drug)
+    for n, a in enumerate(keys):
+        for b in keys[n + 1 :]:
+            found = view.together(
+                view.present(by_drug[a]), view.present(by_drug[b]), limit["overlap_from_days"]
+            )
+            if found is UNSURE:
+                cannot_compare(view, "DUP-03", [])
+                return
+            if found is None:
+                continue
+            likely = any(
+                dependence(view, episode, min(view.today, episode.end)) for episode in view.current
+            )
+            drugs = words.listed(names([*found.a, *found.b]))
+            view.add(
+                "DUP-03",
+                2,
+                key=f"DUP-03:{a}+{b}",
+                line_ids=found.line_ids,
+                title=f"{words.sentence_case(drugs)} together",
+                sentence=(
+                    f"{together_sentence(found)}. Both are Z-drugs and act in the same way; one "
+                    "of them is enough"
+                    + (", and dependence is to be expected, so a taper." if likely else ".")
+                ),
+                facts=together_facts(found),
+                clears="One of the two is tapered off, or a decision records why both are needed.",
+                unknown=unknown_ends(found),
+            )
+            return
+
+
+def same_medicine_twice(view: View, limit: dict):
+    """DUP-04. Supplies of the same ingredient still overlap on more than 7 days after early refills
+    were carried forward by up to 15 days."""
+    if len(view.spans) < 2:
+        return
+    for item in view.judged:
+        span = item.span
+        earlier = [
+            other
+            for other in view.spans
+            if other.use.drug.key == span.use.drug.key
+            and other.use.start < span.use.start
+            and other.end >= span.start
+        ]
+        if not earlier:
+            continue
+        other = max(earlier, key=lambda each: (min(each.end, span.end), each.use.line.id))
+        days = min(other.end, span.end) - span.start + 1
+        if days <= limit["overlap_over_days"]:
+            continue
+        name = span.use.drug.name
+        view.say(
+            "DUP-04",
+            3,
+            uses=[span.use, other.use],
+            key=span.use.drug.key,
+            title=f"{words.sentence_case(name)}: {words.days(days)} supplied twice",
+            sentence=(
+                f"The supply of {name} of {words.day(span.use.start)} overlaps with the one before "
+                f"for {words.days(days)} beyond what is carried forward; a loss or a stock at home "
+                "may explain it."
+            ),
+            facts=(
+                Fact("overlap_days", "Supplied twice", days, "days"),
+                Fact("over_days", "Looked at over", limit["overlap_over_days"], "days"),
+            ),
+            clears="The reason is recorded, or the supplies are corrected.",
+        )
+        return
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "DOSE-02",
+        "Dose and duplication",
+        "Over the labelled maximum",
+        DOSE,
+        "S2; S1 over one and a half times it",
+        "Queue",
+        ("label-maxima",),
+        over_maximum,
+    ),
+    Rule(
+        "DOSE-03",
+        "Dose and duplication",
+        "Over the maximum for older people",
+        DOSE,
+        "S2",
+        "Queue",
+        ("label-maxima", "mhra-module"),
+        over_elder_maximum,
+    ),
+    Rule(
+        "DOSE-01",
+        "Dose and duplication",
+        "Total over the maximum in diazepam equivalents",
+        DOSE,
+        "S2; S1 over 60 mg",
+        "Queue",
+        ("label-maxima", "equivalents", "dose-01-60"),
+        total_equivalent,
+    ),
+    Rule(
+        "DOSE-04",
+        "Dose and duplication",
+        "Dose raised",
+        DOSE,
+        "S3; S2 with a substance use disorder",
+        "Queue",
+        ("herings-1995",),
+        escalation,
+    ),
+    Rule(
+        "DOSE-05",
+        "Dose and duplication",
+        "Dose band for the risk of dependence",
+        DOSE,
+        "S4",
+        "Note",
+        ("asam-2025-bands",),
+        risk_band,
+    ),
+    Rule(
+        "DOSE-06",
+        "Dose and duplication",
+        "First zolpidem dose in women",
+        DOSE,
+        "S3, US profile only",
+        "Queue",
+        ("fda-zolpidem-2013",),
+        zolpidem_start,
+    ),
+    Rule(
+        "DUP-03",
+        "Dose and duplication",
+        "Two Z-drugs",
+        DUPLICATE,
+        "S2",
+        "Queue",
+        ("dup-03",),
+        two_z_drugs,
+    ),
+    Rule(
+        "DUP-04",
+        "Dose and duplication",
+        "The same medicine twice",
+        SUPPLY,
+        "S3",
+        "Queue",
+        ("portal",),
+        same_medicine_twice,
+    ),
+)

@@ -1,0 +1,232 @@
+"""Diazepam equivalents by named table, the days of a dose band, and the dependence gate.
+
+A figure is never bare: it comes with the table it was read from and the range over all tables held.
+Where a table gives a range, the conservative end counts (the smaller dose that equals diazepam
+10 mg). A drug that the profile's table lacks takes the highest figure of any table held.
+"""
+
+from typing import NamedTuple
+
+from reviews.rules import words
+from reviews.rules.drug import BENZODIAZEPINE, BZRA
+from reviews.rules.exposure import Episode, count
+from reviews.rules.finding import Fact
+
+BAND = "ASAM_BAND"
+NOT_FOR_SUMS = frozenset({"ALCOHOL", BAND})
+TABLES = {
+    "SCOT2024": "Scottish Government 2024",
+    "VADOD2021": "VA/DoD 2021",
+    "WHO2009": "WHO 2009",
+    "ASHTON2002": "Ashton 2002",
+    "BNF": "BNF",
+    BAND: "ASAM 2025 bands",
+}
+
+
+class Factor(NamedTuple):
+    """Diazepam mg for each mg of a drug: the one that counts, its table, and the range held."""
+
+    value: float
+    table: str
+    lowest: float
+    highest: float
+    own: bool
+
+
+def factor(view, drug) -> Factor | None:
+    """How a drug compares with diazepam under the profile's table, None when no table has it."""
+    table = view.limit["equivalents_table"]
+    memo = view.book.prepared.setdefault(("factors", table), {})
+    if drug.key not in memo:
+        held = {name: mg for name, mg in drug.equivalents.items() if name not in NOT_FOR_SUMS}
+        found = None
+        if held:
+            lowest = min(10 / high for _, high in held.values())
+            highest = max(10 / low for low, _ in held.values())
+            if table in held:
+                found = Factor(10 / held[table][0], table, lowest, highest, True)
+            else:
+                best = min(held, key=lambda name: (held[name][0], name))
+                found = Factor(highest, best, lowest, highest, False)
+        memo[drug.key] = found
+    return memo[drug.key]
+
+
+class Equivalent(NamedTuple):
+    """Diazepam-equivalent mg a day, the range over the tables, the tables, and what is missing."""
+
+    mg: float
+    lowest: float
+    highest: float
+    tables: tuple[str, ...]
+    missing: tuple
+
+    def said(self) -> str:
+        """ "30 mg diazepam equivalent (Scottish Government 2024; 15 to 30 over the tables)"."""
+        shown = words.listed(TABLES.get(table, table) for table in self.tables)
+        text = f"about {words.amount(round(self.mg, 1))} mg diazepam equivalent ({shown}"
+        low, high = round(self.lowest, 1), round(self.highest, 1)
+        if low != high:
+            text += f"; {words.amount(low)} to {words.amount(high)} over the tables held"
+        return f"{text})"
+
+    def facts(self) -> tuple[Fact, ...]:
+        shown = ", ".join(TABLES.get(table, table) for table in self.tables)
+        return (
+            Fact("dde_mg", "Diazepam equivalent, about", round(self.mg, 2), "mg a day"),
+            Fact("dde_table", "By the table of", shown),
+            Fact(
+                "dde_range_mg",
+                "Range over the tables",
+                f"{words.amount(round(self.lowest, 1))} to {words.amount(round(self.highest, 1))}",
+                "mg a day",
+            ),
+        )
+
+
+def counts(view) -> int:
+    """Whose mg are added up: benzodiazepines, and Z-drugs where the profile says so."""
+    return BZRA if view.limit["z_in_equivalents_count"] else BENZODIAZEPINE
+
+
+def equivalent(view, stretch) -> Equivalent:
+    """What a stretch of days comes to; `missing` are the uses without a dose or a figure."""
+    mask = counts(view)
+    total = low = high = 0.0
+    tables, missing = {}, []
+    for part in stretch.parts:
+        if not part.use.mask & mask:
+            continue
+        found = factor(view, part.use.drug)
+        if found is None or part.mg is None:
+            missing.append(part.use)
+            continue
+        total += part.mg * found.value
+        low += part.mg * found.lowest
+        high += part.mg * found.highest
+        tables[found.table] = None
+    return Equivalent(total, low, max(high, total), tuple(tables), tuple(missing))
+
+
+def daily(view) -> list[tuple[int, int, Equivalent]]:
+    """(first day, last day, equivalent) of the current episodes, worked out once."""
+    found = view.memo.get("daily")
+    if found is None:
+        found = view.memo["daily"] = [
+            (stretch.start, stretch.end, equivalent(view, stretch)) for stretch in view.stretches
+        ]
+    return found
+
+
+# --- bands -----------------------------------------------------------------------------------
+
+LOW, MODERATE, HIGH = "low", "moderate", "high"
+
+
+def band(view, stretch) -> str | None:
+    """The dependence-risk band of a stretch: ASAM's own figures for a drug, None = not known.
+
+    One drug with figures of its own is held against these. Any other drug, and several together,
+    are held against 10 and 15 mg in diazepam equivalents: the low figures of ASAM where there are
+    some, else the highest figure of any table.
+    """
+    limit = view.rules.get("DOSE-05", {}).get(view.profile)
+    if limit is None:
+        return None
+    amounts: dict[str, float] = {}
+    drugs = {}
+    for part in stretch.parts:
+        if part.use.mask & BENZODIAZEPINE:
+            if part.mg is None:
+                return None
+            key = part.use.drug.key
+            amounts[key] = amounts.get(key, 0.0) + part.mg
+            drugs[key] = part.use.drug
+    if not amounts:
+        return None
+    if len(amounts) == 1:
+        ((key, mg),) = amounts.items()
+        if f"{key}_low_to_mg" in limit:
+            return _band(mg, limit[f"{key}_low_to_mg"], limit[f"{key}_high_over_mg"])
+    total = 0.0
+    for key, mg in amounts.items():
+        if f"{key}_low_to_mg" in limit:
+            total += mg * 10 / limit[f"{key}_low_to_mg"]
+            continue
+        found = factor(view, drugs[key])
+        if found is None:
+            return None
+        total += mg * found.highest
+    return _band(total, limit["diazepam_low_to_mg"], limit["diazepam_high_over_mg"])
+
+
+def _band(mg, low, high):
+    # The tolerance keeps binary fractions from passing a limit.
+    if mg <= low + 1e-9:
+        return LOW
+    return HIGH if mg > high + 1e-9 else MODERATE
+
+
+# --- dependence ------------------------------------------------------------------------------
+
+
+def regular_use(view, episode: Episode, until: int) -> bool:
+    """16 exposed days or more in 28 days that lie wholly inside the episode, up to a day."""
+    limit = view.limit
+    window, needed = limit["regular_window_days"], limit["regular_from_days"]
+    last = min(until, episode.end)
+    if last - episode.start + 1 < window:
+        return False
+    # The count is greatest in some window that begins with an interval or ends with one.
+    firsts = {start for start, _ in episode.covered} | {
+        end - window + 1 for _, end in episode.covered
+    }
+    firsts |= {episode.start, last - window + 1}
+    return any(
+        count(episode.covered, first, first + window - 1) >= needed
+        for first in firsts
+        if episode.start <= first <= last - window + 1
+    )
+
+
+def _consecutive(stretches, holds, until):
+    """The longest run of days without a gap on which something holds, up to a day."""
+    best = run = 0
+    previous = None
+    for stretch in stretches:
+        if stretch.start > until:
+            break
+        if not holds(stretch):
+            run, previous = 0, None
+            continue
+        days = min(stretch.end, until) - stretch.start + 1
+        run = run + days if previous is not None and stretch.start == previous + 1 else days
+        previous = stretch.end
+        best = max(best, run)
+    return best
+
+
+def dependence(view, episode: Episode, until: int) -> str:
+    """Why dependence is to be expected on a day (the dependence gate); empty when it is not."""
+    limit = view.limit
+    if regular_use(view, episode, until):
+        return (
+            f"{limit['regular_from_days']} exposed days or more in "
+            f"{limit['regular_window_days']} days"
+        )
+    mine = [each for each in view.stretches if episode.start <= each.start <= episode.end]
+    at = limit["gate_high_band_days"]
+    if _consecutive(mine, lambda each: band(view, each) == HIGH, until) >= at:
+        return f"a high dose on {at} days or more in a row"
+    at = limit["gate_alprazolam_days"]
+    if (
+        _consecutive(
+            mine,
+            lambda each: any(part.use.drug.key == "alprazolam" for part in each.parts),
+            until,
+        )
+        >= at
+    ):
+        return f"alprazolam on {at} days or more in a row"
+    return ""

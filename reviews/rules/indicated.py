@@ -1,0 +1,404 @@
+"""Why and what was prescribed: DQ-02, STR-01, IND-01 to IND-04, ALG-01 and LEG-01."""
+
+import re
+from datetime import date
+
+from reviews.rules import words
+from reviews.rules.dossier import Medicine
+from reviews.rules.drug import BENZODIAZEPINE
+from reviews.rules.finding import Fact
+from reviews.rules.indications import INDICATIONS
+from reviews.rules.rule import CONDITION, CONDITIONS, REVIEW, SUPPLY, UNJUDGED, Rule
+from reviews.rules.view import View, names, see
+
+DOUBTFUL = frozenset(
+    {
+        "anxiety_mild",
+        "depression_alone",
+        "phobia",
+        "ocd",
+        "psychosis_chronic",
+        "bereavement",
+        "back_pain_acute",
+    }
+)
+NOT_FIRST_CHOICE = frozenset({"gad", "panic_disorder"})
+HYPNOTIC_ATC = ("N05CD", "N05CF")
+_ALLERGY = re.compile(r"allerg|hypersensitiv|anaphyla")
+_CLASS = re.compile(r"\bbenzodiazepines?\b")
+
+
+def reconciled(view: View, limit: dict):
+    """DQ-02. A benzodiazepine or Z-drug prescription begins a new episode while the person's
+    current medicines are neither listed nor said to be none, or were last checked over 90 days
+    before. Other medicines on the record count as listed."""
+    first = [item for item in view.judged if view.begins_an_episode(item)]
+    if not first:
+        return
+    start = min(item.span.start for item in first)
+    checks = view.readings_of("medicines_reconciled")
+    within = limit["reconciled_within_days"]
+    if checks:
+        last = checks[-1].on.toordinal()
+        if last >= start - within:
+            return
+        why = f"the current medicines were last checked on {words.day(last)}"
+    elif view.others or view.unmapped:
+        return
+    else:
+        why = "the current medicines are neither listed nor said to be none"
+    view.say(
+        "DQ-02",
+        2,
+        uses=[item.span.use for item in first],
+        title="Current medicines not checked before a new course",
+        sentence=(
+            f"{words.sentence_case(view.in_use)} begins a new course on {words.day(start)}, and "
+            f"{why}; without them no interaction can be looked for."
+        ),
+        facts=(
+            Fact("start", "New course begins", words.iso(start), "date"),
+            Fact("within_days", "Check counts for", within, "days"),
+        ),
+        clears="Somebody goes through the current medicines with the person and records it.",
+    )
+
+
+def strength(view: View, limit: dict):
+    """STR-01. The strength of a benzodiazepine or Z-drug in this form is not among those marketed
+    in the profile's country, such as a diazepam 20 mg tablet."""
+    by_drug: dict[str, list] = {}
+    for use in view.now:
+        mg, form = use.part.strength_mg, use.recognition.form
+        held = use.drug.strengths.get(view.profile, {}).get(form)
+        if mg is None or not held or any(abs(mg - known) < 1e-6 for known in held):
+            continue
+        by_drug.setdefault(use.drug.key, []).append(use)
+    for key, uses in by_drug.items():
+        use = uses[0]
+        form, mg = use.recognition.form, use.part.strength_mg
+        held = use.drug.strengths[view.profile][form]
+        view.say(
+            "STR-01",
+            3,
+            uses=uses,
+            key=key,
+            title=f"{words.sentence_case(use.drug.name)} {words.amount(mg)} mg {form} not known",
+            sentence=(
+                f"{words.sentence_case(use.drug.name)} is not marketed as a {form} of "
+                f"{words.amount(mg)} mg in the {view.profile} profile (known: "
+                f"{words.listed(words.amount(known) for known in held)} mg); the entry may be "
+                "wrong, or the product may not come from a pharmacy."
+            ),
+            facts=(
+                Fact("strength_mg", "Strength", mg, "mg"),
+                Fact("known_mg", "Known", ", ".join(map(words.amount, held)), "mg"),
+            ),
+            clears="The product is verified, or the entry is corrected.",
+        )
+
+
+def missing_indication(view: View, limit: dict):
+    """IND-01. A benzodiazepine or Z-drug prescription has no indication or "other"; or it is still
+    "not known" more than 7 days after it was written."""
+    found = []
+    for use in view.now:
+        code = use.line.indication
+        if code in {"", "other"}:
+            found.append(use)
+        elif code == "unknown":
+            written = use.line.written_on or use.line.start_on
+            if written is None:
+                continue
+            due = written.toordinal() + limit["unknown_over_days"] + 1
+            if view.today >= due:
+                found.append(use)
+            else:
+                view.watch(due)
+    if found:
+        view.say(
+            "IND-01",
+            2,
+            uses=found,
+            title=f"{words.sentence_case(words.listed(names(found)))} without an indication",
+            sentence=(
+                f"Why {words.listed(names(found))} was prescribed is not recorded as a coded "
+                "indication; criteria for potentially inappropriate prescribing begin with that."
+            ),
+            facts=(Fact("lines", "Prescriptions without one", len(found)),),
+            clears="The prescriber records the coded indication.",
+            unknown="The indication, and so which limit of duration applies.",
+        )
+
+
+def doubtful_indication(view: View, limit: dict):
+    """IND-02. The indication of a current benzodiazepine or Z-drug is one that guidance advises
+    against: mild anxiety, depression alone, phobia, obsessive-compulsive disorder, chronic
+    psychosis, bereavement, acute low back pain or sciatica."""
+    uses = [use for use in view.now if use.line.indication in DOUBTFUL]
+    if not uses:
+        return
+    labels = words.listed(sorted({INDICATIONS[use.line.indication] for use in uses}))
+    view.say(
+        "IND-02",
+        3,
+        uses=uses,
+        title=f"{words.sentence_case(words.listed(names(uses)))} for {labels.lower()}",
+        sentence=(
+            f"{words.sentence_case(words.listed(names(uses)))} was prescribed for "
+            f"{labels.lower()}; guidance advises against a benzodiazepine or Z-drug for it."
+        ),
+        facts=(Fact("indication", "Indication", labels),),
+        clears="A decision records why it is justified, or a taper ends the exposure.",
+    )
+
+
+def anxiety_disorder(view: View, limit: dict):
+    """IND-03. A new episode is begun for generalised anxiety disorder or panic disorder, without a
+    crisis plan of at most 4 weeks on record."""
+    found = [
+        item
+        for item in view.judged
+        if item.span.use.line.indication in NOT_FIRST_CHOICE and view.begins_an_episode(item)
+    ]
+    if not found:
+        return
+    start = min(item.span.start for item in found)
+    plans = view.readings_of("crisis_plan")
+    if plans and plans[-1].on.toordinal() >= start - limit["plan_within_days"]:
+        return
+    uses = [item.span.use for item in found]
+    label = INDICATIONS[uses[0].line.indication]
+    view.say(
+        "IND-03",
+        3,
+        uses=uses,
+        title=f"{words.sentence_case(words.listed(names(uses)))} begun for {label.lower()}",
+        sentence=(
+            f"{words.sentence_case(words.listed(names(uses)))} is begun on {words.day(start)} for "
+            f"{label.lower()} without a crisis plan of at most 4 weeks; guidance offers other "
+            "treatment, except for a short time in a crisis."
+        ),
+        facts=(
+            Fact("indication", "Indication", label),
+            Fact("start", "Begins", words.iso(start), "date"),
+        ),
+        clears="A crisis plan of at most 4 weeks is recorded, or another treatment is chosen.",
+    )
+
+
+def trauma(view: View, limit: dict):
+    """IND-04. Post-traumatic stress disorder, as the indication or as a diagnosis, and the current
+    supply takes exposure to 28 days or more."""
+    reached = [item for item in view.judged if item.days >= limit["exposed_from_days"]]
+    if not reached:
+        return
+    diagnosed = view.has("ptsd")
+    found = [item for item in reached if diagnosed or item.span.use.line.indication == "ptsd"]
+    if not found:
+        return
+    days = max(item.days for item in found)
+    view.say(
+        "IND-04",
+        2,
+        uses=[item.span.use for item in found],
+        title=f"{words.sentence_case(view.in_use)} in post-traumatic stress disorder",
+        sentence=(
+            f"The current supply takes exposure to {words.days(days)} in a person with "
+            "post-traumatic stress disorder; guidance is to consider a taper strongly."
+        ),
+        facts=(
+            Fact("exposed_days", "Exposure", days, "days"),
+            Fact("from_days", "Looked at from", limit["exposed_from_days"], "days"),
+        ),
+        clears="A taper is discussed and planned, or a decision records why not.",
+    )
+
+
+def allergy(view: View, limit: dict):
+    """ALG-01. Hypersensitivity to a benzodiazepine is on record and a benzodiazepine is prescribed,
+    rescue medicine included; or hypersensitivity to the very Z-drug that is prescribed. Asks for a
+    reason."""
+    uses = view.now + [
+        use for use in view.rescue if use.start is None or view.is_current(view.last_day(use))
+    ]
+    if not uses:
+        return
+    mask, keys, told = 0, set(), []
+    for condition in view.dossier.conditions:
+        if condition.kind != "allergy" and not _ALLERGY.search(condition.text.casefold()):
+            continue
+        text = condition.text
+        seen = see(
+            view.book, Medicine(f"allergy|{text}|{condition.codings}", text, condition.codings)
+        )
+        found = seen.mask | (BENZODIAZEPINE if _CLASS.search(text.casefold()) else 0)
+        if found:
+            mask |= found
+            keys |= {ingredient[1].key for ingredient in seen.ingredients}
+            told.append(text or ", ".join(code for _, code in condition.codings))
+    hit = [
+        use
+        for use in uses
+        if (use.mask & BENZODIAZEPINE and mask & BENZODIAZEPINE) or use.drug.key in keys
+    ]
+    if hit:
+        view.say(
+            "ALG-01",
+            1,
+            uses=hit,
+            interrupts=True,
+            title=f"{words.sentence_case(words.listed(names(hit)))} despite recorded allergy",
+            sentence=(
+                f"{words.sentence_case(words.listed(names(hit)))} is prescribed, and "
+                "hypersensitivity is on record, which product texts give as a contraindication; "
+                "verify it before anything is issued."
+            ),
+            facts=(Fact("allergy", "On record", "; ".join(told)),),
+            clears="The allergy entry is corrected, or the prescription is changed.",
+        )
+
+
+def legal_limits(view: View, limit: dict):
+    """LEG-01. A controlled-drug limit of the profile's country: more days in one supply than
+    advised (UK 30; EU, as in France, hypnotic 28 and anxiolytic 84); UK dispensed over 28 days
+    after the date on the prescription; US over 5 refills, or over 6 months after it was written."""
+    problems = []
+    for use in view.now:
+        problems += [(use, said) for said in _breaches(use, limit)]
+    if problems:
+        uses = [use for use, _ in problems]
+        said = list(dict.fromkeys(text for _, text in problems))
+        view.say(
+            "LEG-01",
+            2,
+            uses=uses,
+            title=f"{words.sentence_case(words.listed(names(uses)))}: {said[0]}",
+            sentence=(
+                f"{words.sentence_case(words.listed(names(uses)))}: {words.listed(said)}; check "
+                "the quantity and the date against the rules for controlled drugs."
+            ),
+            facts=(Fact("limits", "Passed", "; ".join(said)),),
+            clears="The quantity or the date is corrected, or the exceptional reason is recorded.",
+        )
+
+
+def _breaches(use, limit):
+    line, days = use.line, use.days_supply
+    cap = limit.get("supply_over_days")
+    if "hypnotic_supply_over_days" in limit:
+        hypnotic = any(code.startswith(HYPNOTIC_ATC) for code in use.drug.atc)
+        cap = limit["hypnotic_supply_over_days" if hypnotic else "anxiolytic_supply_over_days"]
+    if cap is not None and days is not None and days > cap:
+        yield f"{days} days in one supply, over {cap}"
+    handed = line.dispensed_on or (line.start_on if line.source == "dispensed" else None)
+    written = line.written_on
+    valid = limit.get("dispensed_over_days")
+    if valid is not None and handed is not None and written is not None:
+        late = (handed - written).days
+        if late > valid:
+            yield f"dispensed {late} days after the date written, over {valid}"
+    refills = limit.get("refill_over_count")
+    if refills is not None and line.refill_number is not None and line.refill_number > refills:
+        yield f"refill {line.refill_number}, over {refills}"
+    if "written_over_months" in limit and written is not None:
+        on = handed or line.start_on
+        if on is not None and on > _months_after(written, limit["written_over_months"]):
+            yield f"issued over {limit['written_over_months']} months after it was written"
+
+
+def _months_after(day: date, months: int) -> date:
+    """The same day so many months later, the month's last day where it has no such day."""
+    year, month = divmod(day.month - 1 + months, 12)
+    year, month = day.year + year, month + 1
+    for last in (day.day, 30, 29, 28):
+        try:
+            return date(year, month, min(day.day, last))
+        except ValueError:
+            continue
+    raise AssertionError("every month has 28 days")
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "DQ-02",
+        "Data quality",
+        "Current medicines not checked",
+        REVIEW,
+        "S2",
+        "Queue",
+        ("portal",),
+        reconciled,
+    ),
+    Rule(
+        "STR-01",
+        "Data quality",
+        "Strength not marketed in this form",
+        UNJUDGED,
+        "S3",
+        "Queue",
+        ("ndc-2019",),
+        strength,
+    ),
+    Rule(
+        "IND-01",
+        "Indication",
+        "Indication missing",
+        REVIEW,
+        "S2",
+        "Queue",
+        ("stopp-v3-a1", "scotgov-2024", "ind-01-7"),
+        missing_indication,
+    ),
+    Rule(
+        "IND-02",
+        "Indication",
+        "Indication that guidance advises against",
+        REVIEW,
+        "S3",
+        "Queue",
+        ("csm-1988", "scotgov-2024"),
+        doubtful_indication,
+    ),
+    Rule(
+        "IND-03",
+        "Indication",
+        "Anxiety or panic disorder without a crisis plan",
+        REVIEW,
+        "S3",
+        "Queue",
+        ("nice-cg113",),
+        anxiety_disorder,
+    ),
+    Rule(
+        "IND-04",
+        "Indication",
+        "Post-traumatic stress disorder",
+        CONDITION,
+        "S2",
+        "Queue",
+        ("asam-2025-25", "ind-04-28"),
+        trauma,
+    ),
+    Rule(
+        "ALG-01",
+        "Indication",
+        "Hypersensitivity on record",
+        CONDITION,
+        "S1",
+        "Interrupts",
+        ("smpc-contraindications",),
+        allergy,
+        CONDITIONS,
+    ),
+    Rule(
+        "LEG-01",
+        "Indication",
+        "Legal limits of a controlled drug",
+        SUPPLY,
+        "S2",
+        "Queue",
+        ("uk-cd-30", "us-csa-c4", "fr-meddispar"),
+        legal_limits,
+    ),
+)

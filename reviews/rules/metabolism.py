@@ -1,0 +1,569 @@
+"""Medicines that change a benzodiazepine's or Z-drug's level: ADP-01, CYP-02 to 04, UGT-01, AED.
+
+None of these fires for lorazepam, oxazepam, temazepam or lormetazepam by way of an enzyme they do
+not use; UGT-01 is the one rule on lorazepam's own route.
+"""
+
+import itertools
+
+from reviews.rules import words
+from reviews.rules.coprescribed import beside, is_elder
+from reviews.rules.drug import BENZODIAZEPINE, BIT
+from reviews.rules.exposure import mg_per_day
+from reviews.rules.finding import Fact
+from reviews.rules.interactions import CONTRAINDICATED_WITH_ANY, DEPENDENT_ON_CYP3A4, by_mouth
+from reviews.rules.opioids import cannot_compare
+from reviews.rules.rule import METABOLISM, Rule
+from reviews.rules.view import UNSURE, View
+
+NO_OXIDATION = frozenset({"lorazepam", "oxazepam", "temazepam", "lormetazepam"})
+TWO_C_NINETEEN = frozenset({"diazepam", "clobazam"})
+
+ANTIDEPRESSANT_PAIRS = {
+    "nefazodone": {"triazolam": 1, "alprazolam": 2},
+    "fluvoxamine": {
+        "alprazolam": 2,
+        "triazolam": 2,
+        "midazolam": 2,
+        "diazepam": 2,
+        "clobazam": 3,
+    },
+    "fluoxetine": {"alprazolam": 3, "diazepam": 3, "clobazam": 3},
+    "moclobemide": {"diazepam": 3, "clobazam": 3},
+    "sertraline": {"triazolam": 4},
+    "paroxetine": {"triazolam": 4},
+}
+
+
+def _pairs(view, sedatives, partners, severity_of, at_least_of):
+    """The gravest pair that overlaps enough: (severity, Together); and was any pair unsure?"""
+    wanted: dict[tuple[int, int], set] = {}
+    for sedative in {use.drug.key for use in sedatives}:
+        for partner in {use.drug.key for use in partners}:
+            severity = severity_of(sedative, partner)
+            if severity is not None:
+                at = at_least_of(sedative, partner)
+                wanted.setdefault((severity, at), set()).add((sedative, partner))
+    unsure = False
+    for (severity, at), pairs in sorted(wanted.items()):
+        for sedative, partner in sorted(pairs):
+            found = view.together(
+                view.present([use for use in sedatives if use.drug.key == sedative]),
+                view.present([use for use in partners if use.drug.key == partner]),
+                at,
+            )
+            if found is UNSURE:
+                unsure = True
+            elif found is not None:
+                return (severity, found), unsure
+    return None, unsure
+
+
+def antidepressant(view: View, limit: dict):
+    """ADP-01. An antidepressant that slows the breakdown of this very benzodiazepine, together on 7
+    days or more: fluvoxamine, fluoxetine, moclobemide, sertraline, paroxetine or nefazodone with
+    the drugs named for each. Nefazodone with triazolam counts from 1 day, is urgent and asks for a
+    reason. A digest pair with diazepam or clobazam is for review at 65 or over."""
+    partners = [
+        use
+        for name in ("antidepressant", "sedating-antidepressant")
+        for use in view.uses_of(name)
+        if use.drug.key in ANTIDEPRESSANT_PAIRS
+    ]
+    if not partners:
+        return
+    sedatives = by_mouth(view)
+    best, unsure = _pairs(
+        view,
+        sedatives,
+        partners,
+        lambda drug, partner: ANTIDEPRESSANT_PAIRS[partner].get(drug),
+        lambda drug, partner: limit[
+            "contraindicated_from_days"
+            if (drug, partner) == ("triazolam", "nefazodone")
+            else "overlap_from_days"
+        ],
+    )
+    if best is None:
+        if unsure:
+            cannot_compare(view, "ADP-01", partners)
+        return
+    severity, found = best
+    if (
+        severity == 3
+        and found.a[0].use.drug.key in TWO_C_NINETEEN
+        and is_elder(view, found, limit["age_from_years"])
+    ):
+        severity = 2
+    contraindicated = severity == 1
+    if contraindicated and view.started_recently(found.start):
+        view.recent_s1_starts.append(found.b_start)
+    beside(
+        view,
+        "ADP-01",
+        severity,
+        found,
+        gist=(
+            f"{words.sentence_case(words.listed(found.b_names))} slows the breakdown of "
+            f"{words.listed(found.a_names)}"
+            + (", a pair that the label contraindicates." if contraindicated else ".")
+        ),
+        clears="The dose comes down, or lorazepam takes its place gradually.",
+        interrupts=contraindicated,
+    )
+
+
+MODERATE_ONLY = {
+    "amiodarone": frozenset({"triazolam"}),
+    "ciclosporin": frozenset({"triazolam"}),
+    "roxithromycin": frozenset({"midazolam"}),
+    "cimetidine": frozenset({"diazepam", "chlordiazepoxide", "triazolam"}),
+}
+"""Moderate and weak inhibitors that concern some drugs only."""
+
+
+def moderate_inhibitor(view: View, limit: dict):
+    """CYP-02. A moderate CYP3A4 inhibitor is in hand on 7 days or more together with a drug that
+    depends on CYP3A4: digest; review for triazolam, midazolam by mouth, or at 65 or over. Weak
+    inhibitors are a note."""
+    partners = view.uses_of("cyp3a4-moderate")
+    sedatives = [
+        use
+        for use in by_mouth(view)
+        if use.drug.key in DEPENDENT_ON_CYP3A4 or use.drug.key in CONTRAINDICATED_WITH_ANY
+    ]
+    if not partners or not sedatives:
+        return
+    rows = {use.drug.key: use.drug.severities.get("cyp3a4-moderate", 3) for use in partners}
+
+    def severity_of(drug, partner):
+        only = MODERATE_ONLY.get(partner)
+        if only is not None and drug not in only:
+            return None
+        if rows[partner] == 3 and drug in CONTRAINDICATED_WITH_ANY:
+            return 2
+        return rows[partner]
+
+    best, unsure = _pairs(
+        view, sedatives, partners, severity_of, lambda *_: limit["overlap_from_days"]
+    )
+    if best is None:
+        if unsure:
+            cannot_compare(view, "CYP-02", partners)
+        return
+    severity, found = best
+    if severity == 3 and is_elder(view, found, limit["age_from_years"]):
+        severity = 2
+    beside(
+        view,
+        "CYP-02",
+        severity,
+        found,
+        gist=(
+            f"{words.sentence_case(words.listed(found.b_names))} can raise the level of "
+            f"{words.listed(found.a_names)}."
+        ),
+        clears="Sedation is watched and the dose looked at, or a decision records it.",
+    )
+
+
+TWO_C_NINETEEN_INHIBITORS = {
+    "disulfiram": frozenset({"diazepam", "clobazam", "chlordiazepoxide"}),
+}
+
+
+def two_c_nineteen(view: View, limit: dict):
+    """CYP-03. A CYP2C19 inhibitor is in hand on 7 days or more together with diazepam or clobazam
+    (disulfiram also with chlordiazepoxide): digest; review at 65 or over or with clobazam 20 mg a
+    day or more; omeprazole and esomeprazole always a note. Shown by CYP-01 or ADP-01 where these
+    fire at least as gravely."""
+    partners = view.uses_of("cyp2c19")
+    if not partners:
+        return
+    rows = {use.drug.key: use.drug.severities.get("cyp2c19", 3) for use in partners}
+
+    def severity_of(drug, partner):
+        concerns = TWO_C_NINETEEN_INHIBITORS.get(partner, TWO_C_NINETEEN)
+        return rows[partner] if drug in concerns else None
+
+    best, unsure = _pairs(
+        view, view.uses, partners, severity_of, lambda *_: limit["overlap_from_days"]
+    )
+    if best is None:
+        if unsure:
+            cannot_compare(view, "CYP-03", partners)
+        return
+    severity, found = best
+    if severity == 3:
+        doses = [
+            mg_per_day(span.use.line, span.use.part, span.use.recognition.form)
+            for span in found.a
+            if span.use.drug.key == "clobazam"
+        ]
+        high = any(mg is not None and mg >= limit["clobazam_from_mg"] for mg in doses)
+        if high or is_elder(view, found, limit["age_from_years"]):
+            severity = 2
+    beside(
+        view,
+        "CYP-03",
+        severity,
+        found,
+        gist=(
+            f"{words.sentence_case(words.listed(found.b_names))} slows the breakdown of "
+            f"{words.listed(found.a_names)} and its active metabolite."
+        ),
+        clears="The dose comes down, or lorazepam takes its place gradually.",
+    )
+
+
+RIFAMPICIN_STRONG = frozenset({"midazolam", "zolpidem", "zopiclone", "diazepam"})
+
+
+def inducer(view: View, limit: dict):
+    """CYP-04. An enzyme inducer is begun, together on 7 days or more, beside a benzodiazepine or
+    Z-drug that is not glucuronidated: loss of effect, for 28 days after the start (digest; review
+    for rifampicin with midazolam, zolpidem, zopiclone or diazepam). Review also when an inducer
+    ended in the last 28 days and the dose was raised while it was taken: the level climbs again."""
+    partners = view.uses_of("inducer")
+    sedatives = [use for use in by_mouth(view) if use.drug.key not in NO_OXIDATION]
+    if not partners or not sedatives:
+        return
+    if _ended(view, limit, sedatives, partners):
+        return
+    rows = {
+        use.drug.key: 3 if use.drug.key == "rifampicin" else use.drug.severities.get("inducer", 3)
+        for use in partners
+    }
+
+    def severity_of(drug, partner):
+        if partner == "rifampicin" and drug in RIFAMPICIN_STRONG:
+            return 2
+        return rows[partner]
+
+    best, unsure = _pairs(
+        view, sedatives, partners, severity_of, lambda *_: limit["overlap_from_days"]
+    )
+    if best is None:
+        if unsure:
+            cannot_compare(view, "CYP-04", partners)
+        return
+    severity, found = best
+    view.watch(found.start + view.limit["start_window_days"] + 1)
+    if not view.started_recently(found.start):
+        return
+    beside(
+        view,
+        "CYP-04",
+        severity,
+        found,
+        gist=(
+            f"{words.sentence_case(words.listed(found.b_names))} speeds up the breakdown of "
+            f"{words.listed(found.a_names)}: the effect fades, and comes back when it ends."
+        ),
+        clears="The plan for the dose, and for the day the inducer ends, is recorded.",
+    )
+
+
+def _ended(view, limit, sedatives, partners):
+    """An inducer that ended lately, after a dose was raised during it."""
+    within = limit["ended_within_days"]
+    for partner in partners:
+        if partner.start is None or partner.end is None:
+            continue
+        if any(
+            other.drug.key == partner.drug.key
+            and other.start is not None
+            and view.last_day(other) > partner.end
+            for other in partners
+        ):
+            continue
+        view.watch(partner.end + 1)
+        view.watch(partner.end + within + 1)
+        if not partner.end < view.today <= partner.end + within:
+            continue
+        rise = _raised_between(view, sedatives, partner.start, partner.end)
+        if rise is None:
+            continue
+        use, before, after = rise
+        if view.today > view.last_day(use) + view.gap_days + 1:
+            continue
+        view.add(
+            "CYP-04",
+            2,
+            key=f"CYP-04:{words.iso(partner.end)}:{partner.drug.key}+{use.drug.key}",
+            line_ids=tuple(sorted({partner.line.id, use.line.id})),
+            title=f"{words.sentence_case(partner.drug.name)} ended; {use.drug.name} was raised",
+            sentence=(
+                f"{words.sentence_case(partner.drug.name)} ended on {words.day(partner.end)}, and "
+                f"{use.drug.name} had been raised from {words.amount(before)} to "
+                f"{words.amount(after)} mg a day meanwhile; its level climbs again in the weeks "
+                "after, so the dose needs a plan to come down."
+            ),
+            facts=(
+                Fact("dose_before_mg", "Before", before, "mg a day"),
+                Fact("dose_after_mg", "After", after, "mg a day"),
+                Fact("ended", "Inducer ended", words.iso(partner.end), "date"),
+            ),
+            clears="The dose is brought back down gradually, or a decision records the plan.",
+        )
+        return True
+    return False
+
+
+def _raised_between(view, sedatives, first, last):
+    """(use, mg before, mg after) of a dose raised between two days, else None."""
+    by_drug: dict[str, list] = {}
+    for use in sedatives:
+        if use.start is not None:
+            mg = mg_per_day(use.line, use.part, use.recognition.form)
+            if mg is not None:
+                by_drug.setdefault(use.drug.key, []).append((use.start, mg, use))
+    for rows in by_drug.values():
+        rows.sort(key=lambda row: (row[0], row[2].line.id))
+        for (_, before, _), (start, after, use) in itertools.pairwise(rows):
+            if first <= start <= last and after > before * 1.001:
+                return use, before, after
+    return None
+
+
+def lorazepam_glucuronidation(view: View, limit: dict):
+    """UGT-01. Valproate or probenecid is in hand with lorazepam, and lorazepam is more than half of
+    what it was before the two came together, or over 1 mg a day when begun with it."""
+    partners = view.uses_of("ugt-inhibitor")
+    lorazepam = [use for use in view.uses if use.drug.key == "lorazepam"]
+    if not partners or not lorazepam:
+        return
+    found = view.together(
+        view.present(lorazepam), view.present(partners), limit["overlap_from_days"]
+    )
+    if found is None:
+        return
+    if found is UNSURE:
+        cannot_compare(view, "UGT-01", partners)
+        return
+    doses = [
+        (span.start, mg_per_day(span.use.line, span.use.part, span.use.recognition.form), span)
+        for span in sorted(found.a, key=lambda span: (span.start, span.use.line.id))
+    ]
+    now = [row for row in doses if row[2].end >= view.today] or doses[-1:]
+    amount = max((mg for _, mg, _ in now if mg is not None), default=None)
+    if amount is None:
+        view.cannot_judge(
+            "UGT-01", [span.use.line.id for _, _, span in now], "The dose is not known."
+        )
+        return
+    began = found.b_start
+    before = [
+        mg_per_day(use.line, use.part, use.recognition.form)
+        for use in sorted(lorazepam, key=lambda use: use.start or 0)
+        if use.start is not None and use.start < began and view.last_day(use) >= began - 1
+    ]
+    before = [mg for mg in before if mg is not None]
+    if before:
+        most = before[-1] * limit["share_of_dose_percent"] / 100
+        said = f"more than half of the {words.amount(before[-1])} mg before"
+    else:
+        most = limit["new_start_over_mg"]
+        said = f"more than {words.amount(most)} mg in a new start"
+    if amount <= most + 1e-9:
+        return
+    beside(
+        view,
+        "UGT-01",
+        2,
+        found,
+        gist=(
+            f"Lorazepam is broken down more slowly, and {words.amount(amount)} mg a day is {said}."
+        ),
+        clears="Lorazepam is brought to half the dose, or a decision records why not.",
+        more=(
+            Fact("lorazepam_mg", "Lorazepam", amount, "mg a day"),
+            Fact("over_mg", "Looked at over", most, "mg a day"),
+        ),
+    )
+
+
+INDUCING_ANTISEIZURE = frozenset(
+    {"carbamazepine", "phenytoin", "fosphenytoin", "phenobarbital", "primidone"}
+)
+CARBAMAZEPINE_MORE = frozenset({"alprazolam", "midazolam", "clonazepam"})
+FOR_SEIZURES = frozenset({"epilepsy_adjunct", "seizure_rescue"})
+
+
+def inducing_antiseizure(view: View, limit: dict):
+    """AED-01. Carbamazepine, phenytoin, phenobarbital or primidone is in hand on 7 days or more
+    together with a benzodiazepine that is not for epilepsy: digest; review for carbamazepine with
+    alprazolam, midazolam or clonazepam."""
+    partners = [use for use in view.uses_of("antiseizure") if use.drug.key in INDUCING_ANTISEIZURE]
+    sedatives = [
+        use
+        for use in view.uses
+        if use.mask & BENZODIAZEPINE and use.line.indication not in FOR_SEIZURES
+    ]
+    if not partners or not sedatives:
+        return
+    best, unsure = _pairs(
+        view,
+        sedatives,
+        partners,
+        lambda drug, partner: 2 if partner == "carbamazepine" and drug in CARBAMAZEPINE_MORE else 3,
+        lambda *_: limit["overlap_from_days"],
+    )
+    if best is None:
+        if unsure:
+            cannot_compare(view, "AED-01", partners)
+        return
+    severity, found = best
+    if severity == 3 and "epilepsy_adjunct" in view.exemptions:
+        return
+    beside(
+        view,
+        "AED-01",
+        severity,
+        found,
+        gist=(
+            f"{words.sentence_case(words.listed(found.b_names))} can lower the level of "
+            f"{words.listed(found.a_names)}, which climbs again when it ends."
+        ),
+        clears="The expected effect and the plan for the inducer's end are recorded.",
+    )
+
+
+RAISING_ANTISEIZURE = {
+    "stiripentol": (2, frozenset({"clobazam", "diazepam", "midazolam"})),
+    "cannabidiol": (2, frozenset({"clobazam"})),
+    "cenobamate": (2, frozenset({"clobazam", "diazepam"})),
+    "felbamate": (3, frozenset({"clobazam"})),
+}
+
+
+def raising_antiseizure(view: View, limit: dict):
+    """AED-02. Stiripentol, cannabidiol, cenobamate or felbamate together with the benzodiazepines
+    named for each, and the benzodiazepine's dose was not changed within 28 days of the start."""
+    partners = [use for use in view.uses_of("antiseizure") if use.drug.key in RAISING_ANTISEIZURE]
+    if not partners:
+        return
+
+    def severity_of(drug, partner):
+        severity, concerns = RAISING_ANTISEIZURE[partner]
+        return severity if drug in concerns else None
+
+    best, unsure = _pairs(
+        view, by_mouth(view), partners, severity_of, lambda *_: limit["overlap_from_days"]
+    )
+    if best is None:
+        if unsure:
+            cannot_compare(view, "AED-02", partners)
+        return
+    severity, found = best
+    if severity == 3 and "epilepsy_adjunct" in view.exemptions:
+        return
+    key = found.a[0].use.drug.key
+    rows = sorted(
+        (use.start, mg_per_day(use.line, use.part, use.recognition.form))
+        for use in view.uses
+        if use.drug.key == key
+        and use.start is not None
+        and mg_per_day(use.line, use.part, use.recognition.form) is not None
+    )
+    within = limit["dose_change_within_days"]
+    changed = any(
+        found.start <= start <= found.start + within and abs(after - before) > before * 0.001
+        for (_, before), (start, after) in itertools.pairwise(rows)
+    )
+    if changed:
+        return
+    beside(
+        view,
+        "AED-02",
+        severity,
+        found,
+        gist=(
+            f"{words.sentence_case(words.listed(found.b_names))} raises the level of "
+            f"{words.listed(found.a_names)} or its metabolite, and the dose was not changed within "
+            f"{within} days of the start."
+        ),
+        clears="The dose comes down, and sedation is checked.",
+        more=(Fact("within_days", "Dose change looked for within", within, "days"),),
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "ADP-01",
+        "Co-prescription",
+        "Antidepressant that slows the breakdown",
+        METABOLISM,
+        "S1 to S4 by pair",
+        "Interrupts for nefazodone with triazolam; else queue; S4 is a note",
+        ("valium-label", "halcion-cyp"),
+        antidepressant,
+        BIT["antidepressant"] | BIT["sedating-antidepressant"],
+    ),
+    Rule(
+        "CYP-02",
+        "Co-prescription",
+        "Moderate CYP3A4 inhibitor",
+        METABOLISM,
+        "S3; S2 with triazolam or oral midazolam or at 65 or over; S4 for weak ones",
+        "Queue; S4 is a note",
+        ("ansm-2020", "halcion-cyp"),
+        moderate_inhibitor,
+        BIT["cyp3a4-moderate"],
+    ),
+    Rule(
+        "CYP-03",
+        "Co-prescription",
+        "CYP2C19 inhibitor with diazepam or clobazam",
+        METABOLISM,
+        "S3; S2 at 65 or over or clobazam 20 mg a day; S4 omeprazole",
+        "Queue; S4 is a note",
+        ("valium-label", "andersson-1990"),
+        two_c_nineteen,
+        BIT["cyp2c19"],
+    ),
+    Rule(
+        "CYP-04",
+        "Co-prescription",
+        "Enzyme inducer begun or ended",
+        METABOLISM,
+        "S3; S2 rifampicin pairs and after its end",
+        "Queue; S4 is a note",
+        ("ansm-2020", "diazepam-smpc"),
+        inducer,
+        BIT["inducer"],
+    ),
+    Rule(
+        "UGT-01",
+        "Co-prescription",
+        "Valproate or probenecid with lorazepam",
+        METABOLISM,
+        "S2",
+        "Queue",
+        ("ativan-label",),
+        lorazepam_glucuronidation,
+        BIT["ugt-inhibitor"],
+    ),
+    Rule(
+        "AED-01",
+        "Co-prescription",
+        "Antiseizure medicine that lowers the level",
+        METABOLISM,
+        "S3; S2 carbamazepine with alprazolam, midazolam or clonazepam",
+        "Queue",
+        ("ansm-2020", "diazepam-smpc"),
+        inducing_antiseizure,
+        BIT["antiseizure"],
+    ),
+    Rule(
+        "AED-02",
+        "Co-prescription",
+        "Antiseizure medicine that raises the level",
+        METABOLISM,
+        "S2; S3 felbamate",
+        "Queue",
+        ("ansm-2020", "cenobamate-2023"),
+        raising_antiseizure,
+        BIT["antiseizure"],
+    ),
+)

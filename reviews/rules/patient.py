@@ -1,0 +1,868 @@
+"""What the person's health, age and life make of it: sections FAL to ILN of the catalogue."""
+
+from reviews.rules import words
+from reviews.rules.drug import BENZODIAZEPINE, BIT, Z_DRUG
+from reviews.rules.equivalents import LOW, band, regular_use
+from reviews.rules.finding import Fact
+from reviews.rules.rule import BREATHING, CONDITION, CONDITIONS, OLDER, READINGS, Rule
+from reviews.rules.view import View, names
+
+UGT = "UGT"
+
+
+def _said(view, rule_id, severity, what, *, gist, clears, **more):
+    """A finding that something on record makes of the benzodiazepine or Z-drug in use."""
+    uses = more.pop("uses", None)
+    drugs = view.in_use if uses is None else words.listed(names(uses))
+    facts = more.pop("facts", (Fact("on_record", "On record", what),))
+    return view.say(
+        rule_id,
+        severity,
+        uses=uses,
+        title=f"{words.sentence_case(drugs)} and {what}",
+        sentence=f"{words.sentence_case(drugs)} is in use with {what} on record; {gist}.",
+        facts=facts,
+        clears=clears,
+        **more,
+    )
+
+
+def no_taper_offer(view: View, limit: dict):
+    """ELD-05. At 65 or over, the current supply takes the episode to 90 calendar days or more, and
+    in the last 365 days no taper was offered."""
+    if not view.judged:
+        return
+    item = max(view.judged, key=lambda each: (each.span.end, each.span.use.line.id))
+    elapsed = item.span.end - item.episode.start + 1
+    if elapsed < limit["elapsed_from_days"]:
+        return
+    age = view.age_on(item.span.use.start)
+    if age is None:
+        view.cannot_judge("ELD-05", view.line_ids, "The birth date is not recorded.")
+        return
+    if age < limit["age_from_years"]:
+        return
+    if view.reading("taper_offer") is not None or any(
+        taper.status in {"planned", "active", "paused"} for taper in view.dossier.tapers
+    ):
+        return
+    view.say(
+        "ELD-05",
+        2,
+        title=f"No taper offered: {view.in_use} at {age}",
+        sentence=(
+            f"{words.sentence_case(view.in_use)} has been in use since "
+            f"{words.day(item.episode.start)} ({words.days(elapsed)} to the end of supply) at age "
+            f"{age}, and no taper was offered in the last {limit['offer_within_days']} days."
+        ),
+        facts=(
+            Fact("age_years", "Age at prescription", age, "years"),
+            Fact("elapsed_days", "Calendar time", elapsed, "days"),
+            Fact("from_days", "Looked at from", limit["elapsed_from_days"], "days"),
+        ),
+        clears="A taper is offered and the answer recorded.",
+    )
+
+
+def falls(view: View, limit: dict):
+    """FAL-01. A fall or fragility fracture in the last 365 days, with a benzodiazepine or Z-drug.
+    Urgent with two or more in that time (or recurrent falls on record), or with one less than 30
+    days ago."""
+    if not view.now:
+        return
+    within = limit["within_days"]
+    days = sorted({*view.events("fall", within), *view.events("fragility_fracture", within)})
+    if not days:
+        return
+    recurrent = len(days) >= limit["urgent_from_count"] or bool(
+        view.events("recurrent_falls", within)
+    )
+    near = view.today < days[-1] + limit["urgent_under_days"]
+    view.watch(days[-1] + limit["urgent_under_days"])
+    what = "two or more falls or fractures" if recurrent else "a fall or fracture"
+    _said(
+        view,
+        "FAL-01",
+        1 if recurrent or near else 2,
+        what,
+        gist=f"the last was on {words.day(days[-1])}, and sedatives raise the risk of the next",
+        clears="A review or taper plan and a falls check are recorded.",
+        facts=(
+            Fact("events", f"In {within} days", len(days)),
+            Fact("latest", "Last", words.iso(days[-1]), "date"),
+        ),
+    )
+
+
+def cognition(view: View, limit: dict):
+    """COG-01. Dementia or mild cognitive impairment on record, or delirium in the last 90 days,
+    with a benzodiazepine or Z-drug."""
+    if not view.now:
+        return
+    found = []
+    if view.has("dementia"):
+        found.append("dementia")
+    if view.has("mild_cognitive_impairment"):
+        found.append("mild cognitive impairment")
+    if view.events("delirium", limit["delirium_within_days"]):
+        found.append("recent delirium")
+    if found:
+        _said(
+            view,
+            "COG-01",
+            2,
+            words.listed(found),
+            gist="it can worsen confusion, so look for other causes and treatments first",
+            clears="A review records the cause looked for and the plan.",
+        )
+
+
+def breathing(view: View, limit: dict):
+    """RSP-01. Respiratory failure (on record, pO2 under 8 kPa or pCO2 over 6.5 kPa): urgent, and
+    asks for a reason. Severe COPD (FEV1 under 50 % of predicted, GOLD 3 or 4), oxygen at home or
+    neuromuscular weakness: review. Milder, stable COPD: a note."""
+    if not view.now:
+        return
+    po2, pco2 = view.measured("po2_kpa"), view.measured("pco2_kpa")
+    fev1 = view.measured("fev1_percent")
+    copd = view.has("copd", "copd_severe")
+    failure, severe = [], []
+    if view.has("respiratory_failure"):
+        failure.append("respiratory failure")
+    if po2 is not None and po2 < limit["po2_under_kpa"]:
+        failure.append(f"pO2 {words.amount(po2)} kPa")
+    if pco2 is not None and pco2 > limit["pco2_over_kpa"]:
+        failure.append(f"pCO2 {words.amount(pco2)} kPa")
+    if view.has("copd_severe") or (
+        copd and fev1 is not None and fev1 < limit["fev1_under_percent"]
+    ):
+        severe.append("severe COPD")
+    if view.has("home_oxygen") or view.answer("home_oxygen") == "yes":
+        severe.append("oxygen at home")
+    if view.has("neuromuscular_weakness"):
+        severe.append("neuromuscular weakness")
+    if failure:
+        _said(
+            view,
+            "RSP-01",
+            1,
+            words.listed(failure),
+            gist="severe respiratory insufficiency is a contraindication in product texts",
+            clears="A specialist's plan is recorded, or a gradual taper ends the exposure.",
+            interrupts=True,
+        )
+    elif severe:
+        _said(
+            view,
+            "RSP-01",
+            2,
+            words.listed(severe),
+            gist="avoid it or keep the dose low",
+            clears="A review records the need and the lowest dose.",
+        )
+    elif copd:
+        _said(
+            view,
+            "RSP-01",
+            4,
+            "COPD",
+            gist="in stable, milder disease evidence of harm is mixed",
+            clears="For information.",
+            unknown="" if fev1 is not None else "FEV1 is not recorded.",
+        )
+
+
+def sleep_apnoea(view: View, limit: dict):
+    """RSP-02. Sleep apnoea: urgent when untreated or when CPAP is not used, digest when treated.
+    Without a record of treatment the digest stands and the higher step is not evaluable."""
+    if not view.now or not view.has("sleep_apnoea"):
+        return
+    treatment = view.answer("cpap_adherence")
+    if not treatment:
+        view.cannot_judge("RSP-02", view.line_ids, "Whether sleep apnoea is treated: not recorded.")
+    untreated = treatment in {"untreated", "nonadherent"}
+    _said(
+        view,
+        "RSP-02",
+        1 if untreated else 3,
+        "sleep apnoea that is not treated" if untreated else "sleep apnoea",
+        gist="sedation makes pauses in breathing longer",
+        clears="Treatment of the sleep apnoea is recorded, or a decision records the need.",
+        unknown="" if treatment else "Whether the sleep apnoea is treated.",
+    )
+
+
+def myasthenia(view: View, limit: dict):
+    """MYA-01. Myasthenia gravis, with a benzodiazepine or Z-drug; contraindicated while unstable.
+    Asks for a reason."""
+    if view.now and view.has("myasthenia"):
+        _said(
+            view,
+            "MYA-01",
+            1,
+            "myasthenia gravis",
+            gist="it can weaken breathing muscles further, and is contraindicated while unstable",
+            clears="The specialist's advice is recorded.",
+            interrupts=True,
+        )
+
+
+def severe_liver(view: View, limit: dict):
+    """HEP-01. Severe liver impairment: Child-Pugh C, liver failure or hepatic encephalopathy.
+    Contraindicated in product texts; asks for a reason."""
+    if not view.now:
+        return
+    found = []
+    if view.answer("child_pugh") == "C":
+        found.append("Child-Pugh class C")
+    if view.has("hepatic_severe"):
+        found.append("liver failure or encephalopathy")
+    if found:
+        _said(
+            view,
+            "HEP-01",
+            1,
+            words.listed(found),
+            gist="it may bring on encephalopathy and is contraindicated in product texts",
+            clears="A specialist's plan is recorded, or a gradual taper ends the exposure.",
+            interrupts=True,
+        )
+
+
+def liver(view: View, limit: dict):
+    """HEP-02. Child-Pugh A or B, or ALT over 3 times the limit, with a long-acting benzodiazepine
+    that is not glucuronidated; or any recorded liver impairment with zopiclone over 3.75 mg or
+    zolpidem over 5 mg a day."""
+    if not view.now:
+        return
+    child, alt = view.answer("child_pugh"), view.measured("alt_x_uln")
+    found = []
+    if child:
+        found.append(f"Child-Pugh class {child}")
+    if alt is not None and alt > limit["alt_over_times"]:
+        found.append(f"ALT {words.amount(alt)} times the limit")
+    moderate = child in {"A", "B"} or (alt is not None and alt > limit["alt_over_times"])
+    any_impairment = bool(found) or view.has("hepatic")
+    if any_impairment and not found:
+        found.append("liver impairment")
+    uses = []
+    if moderate:
+        uses += [
+            use
+            for use in view.now
+            if use.mask & BENZODIAZEPINE and use.drug.band == "long" and use.drug.metabolism != UGT
+        ]
+    if any_impairment:
+        for part in _parts_now(view):
+            over = limit.get(f"{part.use.drug.key}_over_mg")
+            if over is not None and part.mg is not None and part.mg > over + 1e-9:
+                uses.append(part.use)
+    if uses:
+        _said(
+            view,
+            "HEP-02",
+            2,
+            words.listed(found),
+            gist=(
+                "the medicine builds up; oxazepam, lorazepam or temazepam in half dose build up less, "
+                "and zopiclone 3.75 mg or zolpidem 5 mg are the figures of the labels"
+            ),
+            clears="The dose comes down or another medicine takes its place gradually.",
+            uses=uses,
+        )
+
+
+def _parts_now(view):
+    """Daily amounts on days that are still current."""
+    for stretch in view.stretches:
+        if view.is_current(stretch.end):
+            yield from stretch.parts
+
+
+def kidney(view: View, limit: dict):
+    """REN-01. eGFR under 30, with a benzodiazepine or Z-drug. Without an eGFR on record the rule is
+    not evaluable."""
+    if not view.now:
+        return
+    egfr = view.measured("egfr")
+    if egfr is None:
+        view.cannot_judge("REN-01", view.line_ids, "No eGFR is recorded in the last two years.")
+    elif egfr < limit["egfr_below_ml_min"]:
+        _said(
+            view,
+            "REN-01",
+            3,
+            f"eGFR {words.amount(egfr)}",
+            gist="lower doses are advised, and a gabapentinoid beside it needs its dose checked",
+            clears="The dose is looked at, or a decision records it.",
+            facts=(
+                Fact("egfr", "eGFR", egfr, "mL/min/1.73m2"),
+                Fact("below", "Looked at under", limit["egfr_below_ml_min"], "mL/min/1.73m2"),
+            ),
+        )
+
+
+TRIMESTERS = {"first": 1, "second": 2, "third": 3, "unknown_trimester": 0}
+
+
+def _trimester(view, limit) -> int | None:
+    """The trimester that is certain today, 0 = pregnant, trimester not known; None = not pregnant.
+
+    From the trimester recorded on a day the earliest possible course of the pregnancy is taken.
+    """
+    reading = view.reading("pregnancy")
+    if reading is not None:
+        recorded = TRIMESTERS.get(reading.text)
+        if recorded is None:
+            return None
+        on = reading.on.toordinal()
+        weeks = {0: 0, 1: 0, 2: limit["second_from_weeks"], 3: limit["third_from_weeks"]}
+        over = on + (limit["pregnancy_weeks"] - weeks[recorded]) * 7
+        third = on + (limit["third_from_weeks"] - weeks[recorded]) * 7
+        view.watch(over + 1)
+        view.watch(third)
+        if view.today > over:
+            return None
+        if view.today >= third and recorded:
+            return 3
+        return recorded
+    for condition in view.themes.get("pregnancy", ()):
+        if condition.ended_on is not None and condition.ended_on <= view.dossier.as_of:
+            continue
+        if condition.onset_on is None:
+            return 0
+        over = condition.onset_on.toordinal() + limit["pregnancy_weeks"] * 7
+        view.watch(over + 1)
+        if view.today <= over:
+            return 0
+    return None
+
+
+def pregnancy(view: View, limit: dict):
+    """PRG-01. Pregnancy on record, with a benzodiazepine or Z-drug: review in any trimester; urgent
+    with regular use in the third trimester, or with a taper planned over less than 14 days."""
+    if not view.now:
+        return
+    trimester = _trimester(view, limit)
+    if trimester is None:
+        if _may_be_pregnant(view, limit) and view.reading("pregnancy") is None:
+            view.cannot_judge("PRG-01", view.line_ids, "Whether the person is pregnant: not asked.")
+        return
+    regular = any(regular_use(view, episode, episode.end) for episode in view.current)
+    fast = [taper for taper in view.dossier.tapers if _days_planned(taper) is not None]
+    fast = [taper for taper in fast if _days_planned(taper) < limit["taper_under_days"]]
+    urgent = (trimester == 3 and regular) or bool(fast)
+    what = {0: "pregnancy", 1: "pregnancy", 2: "pregnancy", 3: "the third trimester of pregnancy"}
+    _said(
+        view,
+        "PRG-01",
+        1 if urgent else 2,
+        what[trimester],
+        gist=(
+            "the newborn can be sedated or show withdrawal; plan with the perinatal team, and change "
+            "nothing abruptly"
+        ),
+        clears="The perinatal team's plan is recorded.",
+        facts=(
+            Fact("trimester", "Trimester", trimester or None),
+            Fact("regular_use", "Regular use", "yes" if regular else "no"),
+            Fact("fast_taper", "Taper planned in under 14 days", "yes" if fast else "no"),
+        ),
+        unknown="" if trimester else "The trimester.",
+    )
+
+
+def _days_planned(taper) -> int | None:
+    if taper.status not in {"planned", "active"} or len(taper.steps) < 2:
+        return None
+    return (taper.steps[-1].on - taper.steps[0].on).days
+
+
+def _may_be_pregnant(view, limit):
+    age = view.age_on(view.today)
+    return (
+        view.dossier.sex == "female"
+        and age is not None
+        and limit["child_bearing_from_years"] <= age <= limit["child_bearing_to_years"]
+    )
+
+
+def pregnancy_intention(view: View, limit: dict):
+    """PRG-02. A woman aged 12 to 55, not known to be pregnant, whose exposure reaches 28 days, and
+    for whom neither contraception nor pregnancy intention was noted in the last 365 days."""
+    if view.days < limit["exposed_from_days"]:
+        return
+    if view.dossier.birth_date is not None:
+        view.watch(view.birthday(limit["child_bearing_from_years"]))
+        view.watch(view.birthday(limit["child_bearing_to_years"] + 1))
+    if not _may_be_pregnant(view, limit) or _trimester(view, limit) is not None:
+        return
+    if view.reading("pregnancy_intention") is not None:
+        return
+    view.say(
+        "PRG-02",
+        4,
+        title="Pregnancy intention not noted",
+        sentence=(
+            f"Exposure to {view.in_use} reaches {words.days(view.days)}, and neither contraception "
+            "nor pregnancy intention was noted in the last year; advise to get in touch before "
+            "conceiving."
+        ),
+        facts=(Fact("exposed_days", "Exposure", view.days, "days"),),
+        clears="Contraception or pregnancy intention is noted.",
+    )
+
+
+_DEPRESSANTS = (
+    "opioid",
+    "opioid-substitution",
+    "gabapentinoid",
+    "older-sedative",
+    "oxybate",
+    "other-hypnotic",
+    "sedating-antihistamine",
+    "antipsychotic",
+    "sedating-antidepressant",
+    "muscle-relaxant",
+)
+DEPRESSANT_BITS = sum(BIT[name] for name in _DEPRESSANTS)
+
+
+def breastfeeding(view: View, limit: dict):
+    """BRF-01. Breastfeeding, with a benzodiazepine or Z-drug: digest; review when the medicine is
+    long-acting, the dose above the low band, another sedative is in use, or the infant was born
+    preterm. Sources conflict: UK texts advise against, ASAM may encourage it."""
+    answer = view.answer("breastfeeding")
+    if not view.now or answer not in {"yes", "preterm"}:
+        return
+    raised = []
+    if any(use.drug.band == "long" for use in view.now):
+        raised.append("a long-acting medicine")
+    levels = [band(view, stretch) for stretch in view.stretches if view.is_current(stretch.end)]
+    if any(level not in {None, LOW} for level in levels):
+        raised.append("a dose above the low band")
+    for name in _DEPRESSANTS:
+        for use in view.uses_of(name):
+            if use.start is None:
+                continue
+            last = view.last_day(use)
+            view.watch(use.start)
+            view.watch(last + 1)
+            if use.start <= view.today <= last:
+                raised.append(f"{use.drug.name} as well")
+    if answer == "preterm":
+        raised.append("an infant born preterm")
+    raised = list(dict.fromkeys(raised))
+    _said(
+        view,
+        "BRF-01",
+        2 if raised else 3,
+        "breastfeeding",
+        gist=(
+            "watch the infant for sedation"
+            + (f", more so with {words.listed(raised)}" if raised else "")
+            + "; sources conflict on whether to avoid it, so decide together"
+        ),
+        clears="The infant's clinician knows, and the plan is recorded.",
+        facts=(Fact("raised", "Raises the risk", "; ".join(raised) or "nothing recorded"),),
+    )
+
+
+FOR_CHILDREN = frozenset(
+    {
+        "epilepsy_adjunct",
+        "seizure_rescue",
+        "procedure",
+        "premedication",
+        "spasticity_neurological",
+    }
+)
+
+
+def child(view: View, limit: dict):
+    """PED-01. Under 18, with a benzodiazepine or Z-drug that is not for epilepsy, seizure rescue, a
+    procedure or spasticity under a specialist. Urgent, and asks for a reason, under 12; review from
+    12."""
+    found = [
+        (view.age_on(use.start), use)
+        for use in view.now
+        if use.start is not None and use.line.indication not in FOR_CHILDREN
+    ]
+    found = [(age, use) for age, use in found if age is not None and age < limit["under_years"]]
+    if not found:
+        return
+    age = min(age for age, _ in found)
+    young = age < limit["urgent_under_years"]
+    uses = [use for _, use in found]
+    drugs = words.listed(names(uses))
+    view.say(
+        "PED-01",
+        1 if young else 2,
+        uses=uses,
+        interrupts=young,
+        title=f"{words.sentence_case(drugs)} at age {age}",
+        sentence=(
+            f"{words.sentence_case(drugs)} is prescribed at age {age} for another purpose than "
+            "epilepsy, rescue or a procedure; product texts do not recommend it, and it is for "
+            "specialists only."
+        ),
+        facts=(Fact("age_years", "Age at prescription", age, "years"),),
+        clears="The specialist's advice is recorded, or a gradual taper ends the exposure.",
+    )
+
+
+def glaucoma(view: View, limit: dict):
+    """GLA-01. Acute narrow-angle glaucoma, with a benzodiazepine: review; urgent in the US profile,
+    whose labels contraindicate it."""
+    uses = [use for use in view.now if use.mask & BENZODIAZEPINE]
+    if uses and view.has("glaucoma_narrow_angle"):
+        _said(
+            view,
+            "GLA-01",
+            1 if "urgent_count" in limit else 2,
+            "narrow-angle glaucoma",
+            gist="US labels contraindicate it in the acute form",
+            clears="An eye specialist's advice is recorded.",
+            uses=uses,
+        )
+
+
+def porphyria(view: View, limit: dict):
+    """POR-01. Acute porphyria with a benzodiazepine or Z-drug: check the list of safe medicines."""
+    if view.now and view.has("porphyria"):
+        _said(
+            view,
+            "POR-01",
+            3,
+            "acute porphyria",
+            gist="check it against the list of medicines that are safe in porphyria",
+            clears="The check is recorded.",
+        )
+
+
+def dependence_signs(view: View, limit: dict):
+    """DEP-01. Two or more signs of dependence are ticked: needs more for the same effect, cannot
+    cope without, symptoms between doses, loses supplies or asks early, failed reduction."""
+    reading = view.reading("dependence_signs")
+    if not view.now or reading is None:
+        return
+    ticked = reading.value
+    if ticked is None:
+        ticked = 0 if reading.text == "none" else len(set(reading.text.split()))
+    if ticked < limit["signs_from_count"]:
+        return
+    on = reading.on.toordinal()
+    view.say(
+        "DEP-01",
+        2,
+        title=f"Signs of dependence on {view.in_use}",
+        sentence=(
+            f"On {words.day(on)}, {int(ticked)} signs of dependence on {view.in_use} were ticked; "
+            "dependence is expected after long use and is not the same as misuse."
+        ),
+        facts=(
+            Fact("signs", "Signs ticked", int(ticked)),
+            Fact("asked", "Asked", words.iso(on), "date"),
+        ),
+        clears="A taper or addiction advice is offered and the answer recorded.",
+    )
+
+
+def driving(view: View, limit: dict):
+    """DRV-01. No advice on driving on record in the last 365 days: a note for 28 days from a new
+    benzodiazepine or Z-drug or a dose rise; review for somebody who drives for work. Not for
+    somebody who does not drive."""
+    if not view.now:
+        return
+    driver = view.answer("driving_occupation")
+    if driver == "none" or view.reading("driving_counselling") is not None:
+        return
+    vocational = driver == "vocational"
+    changed = _newest_change(view)
+    if changed is not None:
+        view.watch(changed + view.limit["start_window_days"] + 1)
+    recent = changed is not None and view.started_recently(changed)
+    if not vocational and not recent:
+        return
+    view.say(
+        "DRV-01",
+        2 if vocational else 4,
+        title=f"Advice on driving not recorded: {view.in_use}",
+        sentence=(
+            f"{words.sentence_case(view.in_use)} can impair driving"
+            + (", and the person drives for work" if vocational else "")
+            + "; no advice on it is recorded in the last year. The law on driving with these "
+            "medicines differs between countries."
+        ),
+        facts=(
+            Fact("driver", "Drives", "for work" if vocational else driver or "not recorded"),
+            Fact(
+                "changed",
+                "New or raised",
+                None if changed is None else words.iso(changed),
+                "date",
+            ),
+        ),
+        clears="Advice on driving is given and recorded.",
+    )
+
+
+def _newest_change(view) -> int | None:
+    """The latest day on which a current episode began or its daily amount of a drug rose."""
+    if not view.current:
+        return None
+    newest = max(episode.start for episode in view.current)
+    before: dict[str, float] = {}
+    for stretch in view.stretches:
+        amounts: dict[str, float] = {}
+        for part in stretch.parts:
+            key = part.use.drug.key
+            amounts[key] = amounts.get(key, 0.0) + (part.mg or 0.0)
+        for key, mg in amounts.items():
+            if key in before and mg > before[key] * 1.001:
+                newest = max(newest, stretch.start)
+        before |= amounts
+    return newest
+
+
+def safety_critical(view: View, limit: dict):
+    """OCC-01. The person works with machinery or in a safety-critical job, with a benzodiazepine or
+    Z-drug."""
+    if view.now and view.answer("safety_critical_job") == "yes":
+        _said(
+            view,
+            "OCC-01",
+            3,
+            "a safety-critical job",
+            gist="sedation and slowed reactions can put the person and others at risk",
+            clears="Advice on work is given and recorded as a decision.",
+        )
+
+
+def complex_sleep(view: View, limit: dict):
+    """ILN-01. A Z-drug in a person with a history of complex sleep behaviour, such as sleep-walking
+    or sleep-driving. Urgent in the US profile, whose labels contraindicate it, and asks for a
+    reason; review elsewhere."""
+    uses = [use for use in view.now if use.mask & Z_DRUG]
+    if not uses or not (
+        view.answer("complex_sleep_behaviour") == "yes" or "complex_sleep_behaviour" in view.themes
+    ):
+        return
+    us = "urgent_count" in limit
+    _said(
+        view,
+        "ILN-01",
+        1 if us else 2,
+        "complex sleep behaviour",
+        gist="US labels contraindicate a Z-drug after it, as serious injuries have happened",
+        clears="Another treatment for sleep is chosen, gradually where it was taken for long.",
+        uses=uses,
+        interrupts=us,
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "ELD-05",
+        "Patient conditions",
+        "No taper offered at 65 or over",
+        OLDER,
+        "S2; S3 under the spasticity exemption",
+        "Queue",
+        ("asam-2025-27",),
+        no_taper_offer,
+    ),
+    Rule(
+        "FAL-01",
+        "Patient conditions",
+        "Fall or fragility fracture",
+        OLDER,
+        "S2; S1 with two or more or within 30 days",
+        "Queue",
+        ("beers-2023-t3", "stopp-v3-k1", "fal-01"),
+        falls,
+        CONDITIONS,
+    ),
+    Rule(
+        "COG-01",
+        "Patient conditions",
+        "Dementia, cognitive impairment or delirium",
+        CONDITION,
+        "S2",
+        "Queue",
+        ("beers-2023-t3", "stopp-v3-d9"),
+        cognition,
+        CONDITIONS,
+    ),
+    Rule(
+        "RSP-01",
+        "Patient conditions",
+        "Respiratory failure or severe lung disease",
+        BREATHING,
+        "S1 failure, S2 severe, S4 milder",
+        "Interrupts for failure; else queue; S4 is a note",
+        ("smpc-contraindications", "stopp-v3-g4"),
+        breathing,
+        CONDITIONS | READINGS,
+    ),
+    Rule(
+        "RSP-02",
+        "Patient conditions",
+        "Sleep apnoea",
+        BREATHING,
+        "S1 untreated, S3 treated",
+        "Queue",
+        ("valium-label",),
+        sleep_apnoea,
+        CONDITIONS,
+    ),
+    Rule(
+        "MYA-01",
+        "Patient conditions",
+        "Myasthenia gravis",
+        CONDITION,
+        "S1",
+        "Interrupts",
+        ("smpc-contraindications",),
+        myasthenia,
+        CONDITIONS,
+    ),
+    Rule(
+        "HEP-01",
+        "Patient conditions",
+        "Severe liver impairment",
+        CONDITION,
+        "S1",
+        "Interrupts",
+        ("smpc-contraindications",),
+        severe_liver,
+        CONDITIONS | READINGS,
+    ),
+    Rule(
+        "HEP-02",
+        "Patient conditions",
+        "Liver impairment",
+        CONDITION,
+        "S2",
+        "Queue",
+        ("prescqipp", "zopiclone-smpc"),
+        liver,
+        CONDITIONS | READINGS,
+    ),
+    Rule(
+        "REN-01",
+        "Patient conditions",
+        "Kidney impairment",
+        CONDITION,
+        "S3",
+        "Queue",
+        ("zopiclone-smpc", "ren-01"),
+        kidney,
+    ),
+    Rule(
+        "PRG-01",
+        "Patient conditions",
+        "Pregnancy",
+        CONDITION,
+        "S2; S1 regular use in the third trimester or a fast taper",
+        "Queue",
+        ("fda-neonatal-2022", "asam-2025-28"),
+        pregnancy,
+    ),
+    Rule(
+        "PRG-02",
+        "Patient conditions",
+        "Pregnancy intention",
+        CONDITION,
+        "S4",
+        "Note",
+        ("csm-1997",),
+        pregnancy_intention,
+    ),
+    Rule(
+        "BRF-01",
+        "Patient conditions",
+        "Breastfeeding",
+        CONDITION,
+        "S3; S2 with a long-acting medicine, higher dose, another sedative or a preterm infant",
+        "Queue",
+        ("csm-1997", "asam-2025-29", "brf-01"),
+        breastfeeding,
+        READINGS,
+    ),
+    Rule(
+        "PED-01",
+        "Patient conditions",
+        "Under 18",
+        CONDITION,
+        "S1 under 12, S2 from 12",
+        "Interrupts under 12; else queue",
+        ("smpc-children",),
+        child,
+    ),
+    Rule(
+        "GLA-01",
+        "Patient conditions",
+        "Narrow-angle glaucoma",
+        CONDITION,
+        "S2; US S1",
+        "Queue",
+        ("valium-label",),
+        glaucoma,
+        CONDITIONS,
+    ),
+    Rule(
+        "POR-01",
+        "Patient conditions",
+        "Acute porphyria",
+        CONDITION,
+        "S3",
+        "Queue",
+        ("leaflet-porphyria",),
+        porphyria,
+        CONDITIONS,
+    ),
+    Rule(
+        "DEP-01",
+        "Patient conditions",
+        "Signs of dependence",
+        CONDITION,
+        "S2",
+        "Queue",
+        ("asam-2025-signs",),
+        dependence_signs,
+        READINGS,
+    ),
+    Rule(
+        "DRV-01",
+        "Patient conditions",
+        "Advice on driving",
+        CONDITION,
+        "S4; S2 for people who drive for work",
+        "Note; queue for people who drive for work",
+        ("uk-s5a",),
+        driving,
+    ),
+    Rule(
+        "OCC-01",
+        "Patient conditions",
+        "Safety-critical job",
+        CONDITION,
+        "S3",
+        "Queue",
+        ("portal",),
+        safety_critical,
+        READINGS,
+    ),
+    Rule(
+        "ILN-01",
+        "Patient conditions",
+        "Complex sleep behaviour with a Z-drug",
+        CONDITION,
+        "S2; US S1",
+        "Interrupts in the US profile; else queue",
+        ("fda-sleep-2019", "iln-01"),
+        complex_sleep,
+        CONDITIONS | READINGS,
+    ),
+)

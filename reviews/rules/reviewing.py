@@ -1,0 +1,222 @@
+"""Reviews that are due: REV-01, REV-02, and exemptions that ran out, EXM-06."""
+
+from datetime import date
+
+from reviews.rules import words
+from reviews.rules.exemptions import KINDS
+from reviews.rules.finding import Fact
+from reviews.rules.rule import EXEMPTIONS, REVIEW, Rule
+from reviews.rules.view import View
+
+
+def structured_review(view: View, limit: dict):
+    """REV-01. From the 90th calendar day of the episode, no completed review in the last 90 days
+    (180 under the epilepsy exemption without an opioid). With an opioid, a substance use disorder,
+    sleep apnoea or bipolar disorder a review is due at each renewal as well. To the top of the
+    review queue from 60 days overdue."""
+    if not view.judged:
+        return
+    item = max(view.judged, key=lambda each: (each.span.end, each.span.use.line.id))
+    span, episode = item.span, item.episode
+    elapsed = span.end - episode.start + 1
+    opioid = bool(view.uses_of("opioid") or view.uses_of("opioid-substitution")) and any(
+        view.is_current(end)
+        for name in ("opioid", "opioid-substitution")
+        for _, end in view.presence(name).possible
+    )
+    every = limit["review_within_days"]
+    if "epilepsy_adjunct" in view.exemptions and not opioid:
+        every = limit["epilepsy_review_within_days"]
+    reviews = view.readings_of("review")
+    last = reviews[-1].on.toordinal() if reviews else None
+    reasons = []
+    if opioid:
+        reasons.append("an opioid as well")
+    if view.has("substance_use_disorder"):
+        reasons.append("substance use disorder")
+    if view.has("sleep_apnoea"):
+        reasons.append("sleep apnoea")
+    if view.has("bipolar"):
+        reasons.append("bipolar disorder")
+    due = (episode.start if last is None else max(last, episode.start)) + every
+    overdue = 0
+    at_renewal = False
+    if elapsed >= limit["elapsed_from_days"]:
+        if last is None or view.today > last + every:
+            overdue = max(view.today - due, 0)
+            said = (
+                f"no structured review is recorded in the last {every} days"
+                if last is None
+                else f"the last structured review was on {words.day(last)}"
+            )
+        else:
+            view.watch(last + every + 1)
+            said = ""
+    else:
+        said = ""
+    if not said and reasons and view.today >= span.start > episode.start:
+        before = max(other.start for other in episode.spans if other.start < span.start)
+        if last is None or last < before:
+            at_renewal = True
+            said = f"a review is due at each renewal, because of {words.listed(reasons)}"
+    elif not said and reasons and span.start > episode.start:
+        view.watch(span.start)
+    if not said:
+        return
+    urgent = overdue >= limit["urgent_overdue_from_days"] and not at_renewal
+    if not at_renewal:
+        view.watch(due + limit["urgent_overdue_from_days"])
+    view.say(
+        "REV-01",
+        2,
+        uses=[other.use for other in episode.spans if other.start <= span.end],
+        title=("Review long overdue" if urgent else "Review due") + f": {view.in_use}",
+        sentence=(
+            f"{words.sentence_case(view.in_use)} is in use since {words.day(episode.start)} "
+            f"({words.days(elapsed)} to the end of supply), and {said}."
+            + (
+                f" It is overdue by {limit['urgent_overdue_from_days']} days or more: first in "
+                "the review queue."
+                if urgent
+                else ""
+            )
+        ),
+        facts=(
+            Fact("elapsed_days", "Calendar time", elapsed, "days"),
+            Fact("review_within_days", "Review every", every, "days"),
+            Fact("last_review", "Last review", None if last is None else words.iso(last), "date"),
+            Fact("urgent", "First in the queue", "yes" if urgent else "no"),
+        ),
+        clears="A structured review with its outcome is recorded.",
+    )
+
+
+def next_review(view: View, limit: dict):
+    """REV-02. The day planned for the next review has passed, or none is planned while supply is
+    in hand. Review queue once that has lasted more than 14 days (without a planned day: since the
+    supply in hand or the last review began to count)."""
+    if not view.now:
+        return
+    planned = view.readings_of("next_review")
+    reviews = view.readings_of("review")
+    last = reviews[-1].on.toordinal() if reviews else None
+    day = _planned_day(planned[-1]) if planned else None
+    if day is not None and (last is None or last < day):
+        if view.today <= day:
+            view.watch(day + 1)
+            return
+        since, said = day, f"the review planned for {words.day(day)} has not been recorded"
+    else:
+        supply = [
+            item.span.start
+            for item in view.judged
+            if item.span.start <= view.today <= item.span.end
+        ]
+        supply += [use.start for use in view.unclear if use.start <= view.today and use in view.now]
+        if not supply:
+            for item in view.judged:
+                view.watch(item.span.start)
+            return
+        starts = [episode.start for episode in view.current if episode.start <= view.today]
+        since = max([min(starts or supply), *([] if last is None else [last])])
+        said = "no next review is planned"
+    late = view.today - since
+    at = since + limit["review_after_over_days"] + 1
+    view.watch(at)
+    view.say(
+        "REV-02",
+        2 if view.today >= at else 3,
+        title=f"{'Review missed' if day is not None and since == day else 'No review planned'}: "
+        f"{view.in_use}",
+        sentence=(
+            f"{words.sentence_case(view.in_use)} is in use, and {said}; each course needs a day "
+            "on which it is looked at again."
+        ),
+        facts=(
+            Fact("since", "Since", words.iso(since), "date"),
+            Fact(
+                "step",
+                "Waiting",
+                f"over {limit['review_after_over_days']} days"
+                if late > limit["review_after_over_days"]
+                else f"{limit['review_after_over_days']} days or fewer",
+            ),
+        ),
+        clears="The review is done and recorded, and a day for the next one is planned.",
+    )
+
+
+def _planned_day(reading) -> int | None:
+    try:
+        return date.fromisoformat(reading.text).toordinal()
+    except ValueError:
+        return None
+
+
+def expired_exemption(view: View, limit: dict):
+    """EXM-06. An exemption that covered the current episode has run out and none of its kind has
+    taken its place: it is authorised again with owner and evidence, for at most a year, or the
+    rules apply."""
+    if not view.now:
+        return
+    as_of = view.dossier.as_of
+    start = min((episode.start for episode in view.current), default=view.today)
+    in_force = {
+        exemption.kind
+        for exemption in view.dossier.exemptions
+        if exemption.starts_on <= as_of <= exemption.expires_on
+    }
+    expired: dict[str, int] = {}
+    for exemption in view.dossier.exemptions:
+        ended = exemption.expires_on.toordinal()
+        if ended < view.today and ended >= start and exemption.kind not in in_force:
+            expired[exemption.kind] = max(ended, expired.get(exemption.kind, 0))
+    for kind, ended in sorted(expired.items()):
+        label = KINDS[kind].split(" ", 1)[1]
+        view.say(
+            "EXM-06",
+            2,
+            key=kind,
+            title=f"Exemption ran out: {label}",
+            sentence=(
+                f"The exemption “{label}” ran out on {words.day(ended)} while {view.in_use} is "
+                "still in use, so the rules it lowered apply again."
+            ),
+            facts=(Fact("expired", "Ran out", words.iso(ended), "date"),),
+            clears="It is authorised again with owner, evidence and an expiry within a year.",
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "REV-01",
+        "Review",
+        "Structured review due",
+        REVIEW,
+        "S2, first in the queue from 60 days overdue",
+        "Queue",
+        ("asam-2025-1", "asam-2025-16", "rev-01-60"),
+        structured_review,
+    ),
+    Rule(
+        "REV-02",
+        "Review",
+        "No review planned, or a planned one missed",
+        REVIEW,
+        "S3, S2 after 14 days",
+        "Queue",
+        ("portal",),
+        next_review,
+    ),
+    Rule(
+        "EXM-06",
+        "Exemption",
+        "Exemption ran out",
+        REVIEW,
+        "S2",
+        "Queue",
+        ("portal",),
+        expired_exemption,
+        EXEMPTIONS,
+    ),
+)

@@ -1,0 +1,769 @@
+"""The end of a supply, and tapers: STOP-01 to STOP-03 and TAP-01 to TAP-07.
+
+Texts here ask for contact, review or a slower taper; none tells anybody to end a medicine.
+"""
+
+import itertools
+
+from reviews.rules import words
+from reviews.rules.equivalents import daily, dependence, factor
+from reviews.rules.finding import Fact
+from reviews.rules.rule import STOPPING, TAPERS, Rule
+from reviews.rules.view import View, names
+
+UNDER_WAY = frozenset({"planned", "active"})
+AWAY = frozenset({"hospital", "moved"})
+LEFT_OUT = frozenset({"admission", "discharge"})
+
+
+def _latest(view):
+    """The episode whose end may just have come: the last one to have begun by the day judged."""
+    begun = [episode for episode in view.episodes if episode.start <= view.today]
+    return begun[-1] if begun else None
+
+
+def _last_spans(episode):
+    return [span for span in episode.spans if span.end == episode.end]
+
+
+def _tapering(view, keys) -> bool:
+    """Is a taper of one of the drugs planned, under way, paused or completed?"""
+    return any(
+        taper.drug in keys and taper.status in {*UNDER_WAY, "paused", "completed"}
+        for taper in view.dossier.tapers
+    )
+
+
+def _written_taper(span) -> bool:
+    line = span.use.line
+    if line.change_reason == "taper":
+        return True
+    amounts = [amount for amount, _ in line.schedule]
+    return (
+        len(amounts) > 1 and amounts == sorted(amounts, reverse=True) and amounts[0] > amounts[-1]
+    )
+
+
+def abrupt_end(view: View, limit: dict):
+    """STOP-01. Supply ended without a new one while dependence is to be expected: 2 days ago or
+    more for a short-acting medicine (or one of unknown half-life), 4 for an intermediate and 7 for
+    a long-acting one; no taper is planned, and the person is not in hospital, moved or dead. The
+    same-day question is whether there are symptoms; usually it is given again and tapered."""
+    episode = _latest(view)
+    if episode is None:
+        return
+    ended = episode.end
+    last = ended + limit["stands_days"]
+    if view.today > last:
+        return
+    spans = _last_spans(episode)
+    bands = {span.use.drug.band for span in spans}
+    if bands <= {"long"}:
+        grace, named = limit["long_from_days"], "long"
+    elif bands <= {"long", "intermediate"}:
+        grace, named = limit["intermediate_from_days"], "intermediate"
+    else:
+        grace, named = limit["short_from_days"], "short or unknown"
+    view.watch(ended + grace)
+    view.watch(last + 1)
+    if view.today < ended + grace:
+        return
+    if any(span.start > ended for span in view.spans if span.start <= view.today):
+        return
+    keys = {span.use.drug.key for span in spans}
+    if _tapering(view, keys) or any(_written_taper(span) for span in spans):
+        return
+    if view.answer("care_status") in AWAY:
+        return
+    why = dependence(view, episode, ended)
+    if not why:
+        return
+    vague = [use for use in view.unclear if use.start <= view.today and use.reach > ended]
+    if vague or view.undated:
+        view.cannot_judge(
+            "STOP-01",
+            [use.line.id for use in (*vague, *view.undated)],
+            "Whether supply has ended is not known, because the length of another is not.",
+        )
+        return
+    drugs = words.listed(names(spans))
+    view.add(
+        "STOP-01",
+        1,
+        key=f"STOP-01:{words.iso(episode.start)}:{words.iso(ended)}",
+        line_ids=tuple(sorted({span.use.line.id for span in episode.spans})),
+        title=f"Supply of {drugs} ended on {words.day(ended)} without a taper",
+        sentence=(
+            f"The last supply of {drugs} ran to {words.day(ended)}, no further supply or taper is "
+            f"on record, and dependence is to be expected ({why}); get in touch the same day, ask "
+            "about withdrawal symptoms, and usually give it again and taper."
+        ),
+        facts=(
+            Fact("supply_end", "Supply ran to", words.iso(ended), "date"),
+            Fact("grace_days", "Looked at from", grace, "days"),
+            Fact("band", "Half-life band", named),
+            Fact("gate", "Dependence expected", why),
+        ),
+        clears="A further supply, a taper plan or the contact with its outcome is recorded.",
+    )
+
+
+def ended_by_a_prescriber(view: View, limit: dict):
+    """STOP-02. A prescription is set to ended by a prescriber while dependence is to be expected,
+    at any dose, and nothing follows it. Urgent, and asks for a reason. Not at the end of a
+    completed taper, whose last step was 1 mg diazepam equivalent or less, or the smallest unit."""
+    episode = _latest(view)
+    if episode is None:
+        return
+    for span in episode.spans:
+        line = span.use.line
+        if line.status != "stopped":
+            continue
+        ended = min(span.end, view.today) if line.end_on is None else line.end_on.toordinal()
+        view.watch(ended + limit["stands_days"] + 1)
+        if view.today > ended + limit["stands_days"] or ended > view.today:
+            if ended > view.today:
+                view.watch(ended)
+            continue
+        follows = [
+            other
+            for other in view.spans
+            if other.use.line.id != line.id
+            and other.end > ended
+            and other.use.line.status != "stopped"
+            and other.start <= ended + view.gap_days + 1
+        ]
+        if follows or any(use.reach > ended for use in view.unclear if use.line.id != line.id):
+            continue
+        why = dependence(view, episode, ended)
+        if not why or _end_of_taper(view, span, limit):
+            continue
+        view.add(
+            "STOP-02",
+            1,
+            interrupts=True,
+            key=f"STOP-02:{words.iso(episode.start)}:{span.use.drug.key}:{words.iso(ended)}",
+            line_ids=(line.id,),
+            title=f"{words.sentence_case(span.use.drug.name)} set to ended without a taper",
+            sentence=(
+                f"{words.sentence_case(span.use.drug.name)} was set to ended on "
+                f"{words.day(ended)} while dependence is to be expected ({why}); an abrupt end can "
+                "bring on seizures, so plan a gradual taper instead."
+            ),
+            facts=(
+                Fact("ended", "Ended", words.iso(ended), "date"),
+                Fact("gate", "Dependence expected", why),
+                Fact(
+                    "exposed_days",
+                    "Exposure",
+                    episode.exposed_days(episode.start, ended),
+                    "days",
+                ),
+            ),
+            clears="A taper is planned and supplied, or the reason is recorded.",
+        )
+
+
+def _end_of_taper(view, span, limit) -> bool:
+    """Did a taper come down to its last small step before the end?"""
+    drug = span.use.drug
+    for taper in view.dossier.tapers:
+        if taper.drug == drug.key and taper.status in {"active", "completed"} and taper.steps:
+            doses = [step.mg_per_day for step in taper.steps if step.mg_per_day > 0]
+            if doses and _smallest(view, drug, doses[-1], limit):
+                return True
+    if not _written_taper(span):
+        return False
+    amounts = [
+        part.mg
+        for stretch in view.stretches
+        for part in stretch.parts
+        if part.use is span.use and part.mg is not None
+    ]
+    return bool(amounts) and _smallest(view, drug, amounts[-1], limit)
+
+
+def _smallest(view, drug, mg, limit) -> bool:
+    """At most 1 mg in diazepam equivalents, or the smallest solid unit marketed."""
+    found = factor(view, drug)
+    if found is not None and mg * found.value <= limit["last_step_mg"] + 1e-9:
+        return True
+    solid = [
+        strength
+        for form in ("tablet", "capsule")
+        for strength in drug.strengths.get(view.profile, {}).get(form, ())
+    ]
+    return bool(solid) and mg <= min(solid) + 1e-9
+
+
+def left_out(view: View, limit: dict):
+    """STOP-03. A reconciliation on admission or discharge left the benzodiazepine or Z-drug out, in
+    the last 28 days, and nothing was supplied since: confirm that it was meant."""
+    within = limit["within_days"]
+    days = []
+    reading = view.reading("bzra_reconciliation")
+    if reading is not None and reading.text == "dropped":
+        days.append(reading.on.toordinal())
+    for span in view.spans:
+        line = span.use.line
+        if line.status == "stopped" and line.change_reason in LEFT_OUT and line.end_on is not None:
+            days.append(line.end_on.toordinal())
+    days = [day for day in days if day <= view.today <= day + within]
+    if not days:
+        return
+    day = max(days)
+    view.watch(day + within + 1)
+    if any(span.start > day for span in view.spans):
+        return
+    episode = _latest(view)
+    if episode is None or episode.end < day - view.gap_days - 1:
+        return
+    view.add(
+        "STOP-03",
+        2,
+        key=f"STOP-03:{words.iso(day)}",
+        line_ids=tuple(sorted({span.use.line.id for span in _last_spans(episode)})),
+        title=f"{words.sentence_case(words.listed(names(_last_spans(episode))))} left out",
+        sentence=(
+            f"On {words.day(day)} a reconciliation at admission or discharge left out "
+            f"{words.listed(names(_last_spans(episode)))}, and nothing was supplied since; confirm "
+            "that it was meant, and that a taper was thought of."
+        ),
+        facts=(Fact("left_out", "Left out", words.iso(day), "date"),),
+        clears="The intent is confirmed and recorded, or it is supplied again.",
+    )
+
+
+# --- tapers ----------------------------------------------------------------------------------
+
+
+def _planned(view, taper):
+    """(day, mg, diazepam-equivalent mg or None) for each step, in order of days."""
+    drug = view.book.drugs.get(taper.drug)
+    found = factor(view, drug) if drug is not None else None
+    return [
+        (step.on.toordinal(), step.mg_per_day, step.mg_per_day * found.value if found else None)
+        for step in sorted(taper.steps)
+    ]
+
+
+def _lines_of(view, drug):
+    uses = [use for use in view.uses if use.drug.key == drug]
+    return tuple(sorted({use.line.id for use in uses or view.uses or view.rescue}))
+
+
+class _Fall:
+    """The steepest fall of one series of doses within a window."""
+
+    __slots__ = ("after", "before", "day", "share")
+
+    def __init__(self, day, before, after):
+        self.day, self.before, self.after = day, before, after
+        self.share = (before - after) / before
+
+
+def _steepest(rows, limit, smallest):
+    """The steepest fall in any window: rows are (day, mg, equivalent mg); None when none counts.
+
+    A window of 14 days begins with a step: what was taken before it is the dose at its start.
+    """
+    window, best = limit["window_days"], None
+    for n in range(1, len(rows)):
+        before, base = rows[n - 1][1], rows[n - 1][2]
+        if before <= 0:
+            continue
+        for day, mg, equivalent in rows[n:]:
+            if day > rows[n][0] + window - 1:
+                break
+            if mg >= before:
+                continue
+            at = next(i for i, row in enumerate(rows) if row[0] == day)
+            if mg == 0 and smallest(rows[at - 1][1]):
+                # The last small step to nothing is no fall; what came before it is.
+                continue
+            small = (
+                base is not None
+                and equivalent is not None
+                and base <= limit["floor_start_mg"] + 1e-9
+                and base - equivalent <= limit["floor_fall_mg"] + 1e-9
+            )
+            if small:
+                continue
+            fall = _Fall(day, before, mg)
+            if best is None or fall.share > best.share:
+                best = fall
+    return best
+
+
+def _issued(view):
+    """The daily dose in diazepam equivalents on the exposed days of each current episode."""
+    for episode in view.current:
+        rows, complete = [], True
+        for start, _, dose in daily(view):
+            if episode.start <= start <= episode.end:
+                complete = complete and not dose.missing
+                if dose.mg > 0 and (not rows or rows[-1][1] != dose.mg):
+                    rows.append((start, dose.mg, dose.mg))
+        yield episode, rows, complete
+
+
+def too_fast(view: View, limit: dict):
+    """TAP-01. A planned or issued dose falls by more than 25 % of the dose at the start of any 14
+    days, the first step included; urgent over 50 %. Not where the start is 10 mg diazepam
+    equivalent or less and the fall 2 mg or less, not the last step to nothing from 1 mg or the
+    smallest unit, and not before 28 exposed days while dependence is not to be expected."""
+    gate = any(
+        episode.exposed_days(episode.start, episode.end) >= limit["exposed_from_days"]
+        or dependence(view, episode, min(view.today, episode.end))
+        for episode in view.current
+    )
+    if not gate and view.current:
+        return
+    for taper in view.dossier.tapers:
+        if taper.status not in UNDER_WAY:
+            continue
+        drug = view.book.drugs.get(taper.drug)
+        rows = _planned(view, taper)
+        if drug is None or not rows:
+            continue
+        coming = [row for row in rows if row[0] >= view.today - limit["window_days"]]
+        if rows[-1][0] < view.today:
+            continue
+        first = rows.index(coming[0]) if coming else 0
+        fall = _steepest(
+            rows[max(first - 1, 0) :], limit, lambda mg, of=drug: _smallest(view, of, mg, limit)
+        )
+        for row in rows:
+            view.watch(row[0] + 1)
+            view.watch(row[0] + limit["window_days"] + 1)
+        if fall is not None:
+            _say_fall(
+                view,
+                limit,
+                fall,
+                drug.name,
+                key=f"planned:{taper.id}",
+                line_ids=_lines_of(view, drug.key),
+            )
+    for episode, rows, _ in _issued(view):
+        # A fall is looked at for 28 days; what lies further back was answered or has passed.
+        recent = [n for n, row in enumerate(rows) if view.started_recently(row[0] + 0) and n > 0]
+        if not recent:
+            continue
+        for row in rows:
+            view.watch(row[0] + view.limit["start_window_days"] + 1)
+        fall = _steepest(rows[recent[0] - 1 :], limit, lambda _: False)
+        if fall is not None:
+            ids = tuple(sorted({span.use.line.id for span in episode.spans}))
+            drugs = words.listed(names(episode.spans))
+            _say_fall(
+                view, limit, fall, drugs, key=f"issued:{words.iso(episode.start)}", line_ids=ids
+            )
+
+
+def _say_fall(view, limit, fall, drugs, *, key, line_ids):
+    percent = 100 * fall.share
+    if percent <= limit["fall_over_percent"] + 1e-9:
+        return
+    if not line_ids:
+        return
+    urgent = percent > limit["urgent_over_percent"] + 1e-9
+    planned = key.startswith("planned")
+    unit = "mg" if planned else "mg diazepam equivalent"
+    view.add(
+        "TAP-01",
+        1 if urgent else 2,
+        key=f"TAP-01:{key}",
+        line_ids=line_ids,
+        title=f"{'Planned' if planned else 'Issued'} dose of {drugs} falls by {percent:.0f} %",
+        sentence=(
+            f"The {'planned' if planned else 'issued'} dose of {drugs} falls from "
+            f"{words.amount(round(fall.before, 2))} to {words.amount(round(fall.after, 2))} {unit} "
+            f"a day by {words.day(fall.day)}, within {limit['window_days']} days; guidance is 5 to "
+            f"10 % at a step and not more than {limit['fall_over_percent']} % in two weeks, so "
+            "slow it down or pause."
+        ),
+        facts=(
+            Fact("fall_percent", "Fall", round(percent, 1), "%"),
+            Fact("over_percent", "Looked at over", limit["fall_over_percent"], "%"),
+            Fact("dose_before_mg", "Before", round(fall.before, 4), f"{unit} a day"),
+            Fact("dose_after_mg", "After", round(fall.after, 4), f"{unit} a day"),
+            Fact("by", "By", words.iso(fall.day), "date"),
+        ),
+        clears="The steps are made smaller or wider apart, or the reason is recorded.",
+    )
+
+
+def large_step(view: View, limit: dict):
+    """TAP-02. A planned step of more than 10 % after 365 exposed days or more, or after an earlier
+    taper that was given up; with the same small doses left out as TAP-01."""
+    failed = any(taper.status == "failed" for taper in view.dossier.tapers)
+    if not failed and view.days < limit["exposed_from_days"]:
+        return
+    for taper in view.dossier.tapers:
+        drug = view.book.drugs.get(taper.drug)
+        rows = _planned(view, taper)
+        if taper.status not in UNDER_WAY or drug is None or not rows:
+            continue
+        view.watch(rows[-1][0] + 1)
+        for (_, before, base), (day, after, equivalent) in itertools.pairwise(rows):
+            view.watch(day + 1)
+            if day < view.today or before <= 0 or after >= before:
+                continue
+            if after == 0 and _smallest(view, drug, before, limit):
+                continue
+            if (
+                base is not None
+                and base <= limit["floor_start_mg"] + 1e-9
+                and base - equivalent <= limit["floor_fall_mg"] + 1e-9
+            ):
+                continue
+            percent = 100 * (before - after) / before
+            if percent > limit["step_over_percent"] + 1e-9:
+                ids = _lines_of(view, drug.key)
+                view.add(
+                    "TAP-02",
+                    3,
+                    key=f"TAP-02:{taper.id}",
+                    line_ids=ids,
+                    title=f"A step of {percent:.0f} % in the taper of {drug.name}",
+                    sentence=(
+                        f"On {words.day(day)} the taper of {drug.name} goes from "
+                        f"{words.amount(before)} to {words.amount(after)} mg a day; "
+                        + (
+                            "after an earlier taper that was given up, "
+                            if failed
+                            else "after a year of use, "
+                        )
+                        + "smaller steps are easier to bear."
+                    ),
+                    facts=(
+                        Fact("step_percent", "Step", round(percent, 1), "%"),
+                        Fact("over_percent", "Looked at over", limit["step_over_percent"], "%"),
+                        Fact("on", "On", words.iso(day), "date"),
+                    ),
+                    clears="The steps are made smaller, or a decision records why not.",
+                )
+                break
+
+
+def no_contact(view: View, limit: dict):
+    """TAP-03. A taper is under way, and nobody asked how it goes for over 28 days, or not within 7
+    days after the first or second reduction."""
+    for taper in view.dossier.tapers:
+        if taper.status != "active" or not taper.steps:
+            continue
+        rows = _planned(view, taper)
+        contact = taper.last_contact_on
+        last = contact.toordinal() if contact is not None else rows[0][0]
+        at = last + limit["contact_over_days"] + 1
+        view.watch(at)
+        view.watch(rows[0][0])
+        said = ""
+        if view.today >= at and rows[0][0] <= view.today:
+            said = f"nobody asked how it goes since {words.day(last)}"
+        reductions = [
+            day for (_, before, _), (day, mg, _) in itertools.pairwise(rows) if mg < before
+        ]
+        for day in reductions[: limit["first_steps_count"]]:
+            due = day + limit["after_step_days"] + 1
+            view.watch(due)
+            if view.today >= due and (contact is None or contact.toordinal() < day):
+                said = said or (
+                    f"nobody asked within {limit['after_step_days']} days after the reduction of "
+                    f"{words.day(day)}"
+                )
+        ids = _lines_of(view, taper.drug)
+        if said and ids:
+            name = view.book.drugs[taper.drug].name if taper.drug in view.book.drugs else taper.drug
+            view.add(
+                "TAP-03",
+                3,
+                key=f"TAP-03:{taper.id}",
+                line_ids=ids,
+                title=f"Taper of {name}: no contact",
+                sentence=(
+                    f"The taper of {name} is under way, and {said}; each reduction is to be "
+                    "followed up."
+                ),
+                facts=(
+                    Fact(
+                        "last_contact",
+                        "Last contact",
+                        None if contact is None else words.iso(contact.toordinal()),
+                        "date",
+                    ),
+                ),
+                clears="A contact with its outcome is recorded.",
+            )
+
+
+def stalled(view: View, limit: dict):
+    """TAP-04. A taper is under way or paused, and the dose has not come down for 84 days or more,
+    without an agreement to keep a lower dose."""
+    for taper in view.dossier.tapers:
+        if taper.status not in {"active", "paused"} or not taper.steps or taper.maintenance_agreed:
+            continue
+        rows = _planned(view, taper)
+        passed = [
+            day
+            for (_, before, _), (day, mg, _) in itertools.pairwise(rows)
+            if mg < before and day <= view.today
+        ]
+        for row in rows:
+            view.watch(row[0])
+        last = max([rows[0][0], *passed])
+        at = last + limit["stalled_from_days"]
+        view.watch(at)
+        ids = _lines_of(view, taper.drug)
+        if view.today < at or not ids:
+            continue
+        name = view.book.drugs[taper.drug].name if taper.drug in view.book.drugs else taper.drug
+        view.add(
+            "TAP-04",
+            3,
+            key=f"TAP-04:{taper.id}",
+            line_ids=ids,
+            title=f"Taper of {name} has come to a halt",
+            sentence=(
+                f"The dose of {name} has not come down since {words.day(last)}, for "
+                f"{limit['stalled_from_days']} days or more, and keeping a lower dose is not "
+                "recorded as agreed."
+            ),
+            facts=(
+                Fact("last_reduction", "Last reduction", words.iso(last), "date"),
+                Fact("from_days", "Looked at from", limit["stalled_from_days"], "days"),
+            ),
+            clears="The taper is planned anew, or a lower dose is agreed and recorded.",
+        )
+
+
+def raised_during_taper(view: View, limit: dict):
+    """TAP-05. During a taper the dose issued rises by 20 % or more, in the last 28 days. That is no
+    failure: going back to the dose before, or a pause, is acceptable. Shown in place of DOSE-04."""
+    for taper in view.dossier.tapers:
+        if taper.status != "active" or not taper.steps:
+            continue
+        begun = min(step.on for step in taper.steps).toordinal()
+        previous = None
+        for stretch in view.stretches:
+            amounts = [part.mg for part in stretch.parts if part.use.drug.key == taper.drug]
+            if not amounts or None in amounts:
+                continue
+            mg = sum(amounts)
+            rise = (
+                previous is not None and mg >= previous * (1 + limit["rise_percent"] / 100) - 1e-9
+            )
+            day = stretch.start
+            if rise and previous and day >= begun:
+                view.watch(day + view.limit["start_window_days"] + 1)
+                if view.started_recently(day):
+                    name = view.book.drugs[taper.drug].name
+                    view.add(
+                        "TAP-05",
+                        3,
+                        key=f"TAP-05:{taper.id}:{words.iso(day)}",
+                        line_ids=_lines_of(view, taper.drug),
+                        title=f"Dose of {name} raised during the taper",
+                        sentence=(
+                            f"On {words.day(day)} the dose of {name} rose from "
+                            f"{words.amount(previous)} to {words.amount(mg)} mg a day during its "
+                            "taper; a pause or a step back is acceptable and no failure."
+                        ),
+                        facts=(
+                            Fact("dose_before_mg", "Before", previous, "mg a day"),
+                            Fact("dose_after_mg", "After", mg, "mg a day"),
+                            Fact("rise_percent", "Looked at from", limit["rise_percent"], "%"),
+                        ),
+                        clears="The taper is planned on from the new dose.",
+                    )
+                    return
+            previous = mg
+
+
+def label_speed(view: View, limit: dict):
+    """TAP-06. After 90 exposed days or more, a planned taper takes a step every 3 days or faster,
+    the speed of some labels. Shown by TAP-01 where that fires."""
+    if view.days < limit["exposed_from_days"]:
+        return
+    for taper in view.dossier.tapers:
+        rows = _planned(view, taper)
+        if taper.status not in UNDER_WAY or len(rows) < 3 or rows[-1][0] < view.today:
+            continue
+        view.watch(rows[-1][0] + 1)
+        falls = [day for (_, before, _), (day, mg, _) in itertools.pairwise(rows) if mg < before]
+        gaps = [after - day for day, after in itertools.pairwise(falls)]
+        ids = _lines_of(view, taper.drug)
+        if not gaps or min(gaps) > limit["step_every_days"] or not ids:
+            continue
+        name = view.book.drugs[taper.drug].name if taper.drug in view.book.drugs else taper.drug
+        view.add(
+            "TAP-06",
+            3,
+            key=f"TAP-06:{taper.id}",
+            line_ids=ids,
+            title=f"Taper of {name} with a step every {words.days(min(gaps))}",
+            sentence=(
+                f"The taper of {name} takes a step every {words.days(min(gaps))}, as some labels "
+                "do; after long use guidance is a step every 2 to 4 weeks."
+            ),
+            facts=(
+                Fact("days_between", "Days between steps", min(gaps), "days"),
+                Fact("every_days", "Looked at up to", limit["step_every_days"], "days"),
+            ),
+            clears="The steps are planned further apart, or a decision records why not.",
+        )
+
+
+def level_of_care(view: View, limit: dict):
+    """TAP-07. A taper is planned or under way, and it may need in-patient care: an earlier
+    withdrawal seizure or delirium tremens, over 40 mg diazepam equivalent a day, severe illness
+    beside it, or pregnancy."""
+    tapers = [taper for taper in view.dossier.tapers if taper.status in UNDER_WAY]
+    if not tapers or not view.uses:
+        return
+    reasons = []
+    if view.answer("withdrawal_complication") == "yes" or (
+        "withdrawal_complication" in view.themes
+    ):
+        reasons.append("an earlier withdrawal seizure or delirium tremens")
+    doses = [dose for _, end, dose in daily(view) if view.is_current(end)]
+    most = max((dose.mg for dose in doses), default=0)
+    if most > limit["over_mg"] + 1e-9:
+        reasons.append(max(doses, key=lambda dose: dose.mg).said())
+    if view.answer("severe_comorbidity") == "yes":
+        reasons.append("a severe illness")
+    answer = view.answer("pregnancy")
+    if (answer and answer != "not_pregnant") or (not answer and view.has("pregnancy")):
+        reasons.append("pregnancy")
+    if not reasons:
+        return
+    view.add(
+        "TAP-07",
+        2,
+        key=f"TAP-07:{tapers[0].id}",
+        line_ids=tuple(sorted({i for taper in tapers for i in _lines_of(view, taper.drug)})),
+        title="Where should this taper take place?",
+        sentence=(
+            f"A taper is planned or under way with {words.listed(reasons)}; decide on the level of "
+            "care, in-patient if imminent harm or severe withdrawal is to be expected."
+        ),
+        facts=(
+            Fact("reasons", "On record", "; ".join(reasons)),
+            Fact("over_mg", "Dose looked at over", limit["over_mg"], "mg a day"),
+        ),
+        clears="A decision records the level of care.",
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "STOP-02",
+        "Stopping and tapering",
+        "Ended by a prescriber without a taper",
+        STOPPING,
+        "S1",
+        "Interrupts",
+        ("fda-bzd-2020", "asam-2025-2", "stop-02"),
+        ended_by_a_prescriber,
+        idle=True,
+    ),
+    Rule(
+        "STOP-01",
+        "Stopping and tapering",
+        "Supply ended without a taper",
+        STOPPING,
+        "S1",
+        "Queue",
+        ("fda-bzd-2020", "asam-2025-2", "racgp-b", "stop-01"),
+        abrupt_end,
+        idle=True,
+    ),
+    Rule(
+        "STOP-03",
+        "Stopping and tapering",
+        "Left out at admission or discharge",
+        STOPPING,
+        "S2",
+        "Queue",
+        ("portal",),
+        left_out,
+        idle=True,
+    ),
+    Rule(
+        "TAP-01",
+        "Stopping and tapering",
+        "Taper faster than 25 % in two weeks",
+        STOPPING,
+        "S2; S1 over 50 %",
+        "Queue",
+        ("asam-2025-6", "tap-01"),
+        too_fast,
+    ),
+    Rule(
+        "TAP-02",
+        "Stopping and tapering",
+        "Large step after long use",
+        STOPPING,
+        "S3",
+        "Queue",
+        ("asam-2025-6", "cks-2019"),
+        large_step,
+        TAPERS,
+    ),
+    Rule(
+        "TAP-03",
+        "Stopping and tapering",
+        "Taper without contact",
+        STOPPING,
+        "S3",
+        "Queue",
+        ("asam-2025-9", "scotgov-2024"),
+        no_contact,
+        TAPERS,
+    ),
+    Rule(
+        "TAP-04",
+        "Stopping and tapering",
+        "Taper at a halt",
+        STOPPING,
+        "S3",
+        "Queue",
+        ("asam-2025-9",),
+        stalled,
+        TAPERS,
+    ),
+    Rule(
+        "TAP-05",
+        "Stopping and tapering",
+        "Dose raised during a taper",
+        STOPPING,
+        "S3",
+        "Queue",
+        ("asam-2025-11",),
+        raised_during_taper,
+        TAPERS,
+    ),
+    Rule(
+        "TAP-06",
+        "Stopping and tapering",
+        "Taper at label speed",
+        STOPPING,
+        "S3",
+        "Queue",
+        ("label-tapers", "asam-2025-6"),
+        label_speed,
+        TAPERS,
+    ),
+    Rule(
+        "TAP-07",
+        "Stopping and tapering",
+        "Level of care for a taper",
+        STOPPING,
+        "S2",
+        "Queue",
+        ("asam-2025-5", "tap-07"),
+        level_of_care,
+        TAPERS,
+    ),
+)

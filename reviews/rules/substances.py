@@ -1,0 +1,323 @@
+"""Alcohol, other substances and overdose: ALC-01, ALC-02, ILL-01, SUD-01, SUI-01 and ODH-01."""
+
+import itertools
+
+from reviews.rules import words
+from reviews.rules.drug import BIT
+from reviews.rules.finding import Fact
+from reviews.rules.rule import CONDITION, CONDITIONS, READINGS, SUPPLY, Rule
+from reviews.rules.view import View, names
+
+WITHDRAWAL = "alcohol_withdrawal"
+
+
+def alcohol(view: View, limit: dict):
+    """ALC-01. A benzodiazepine or Z-drug, not for alcohol withdrawal, in a person with any of:
+    alcohol use disorder ever without a code of remission, AUDIT-C of 8 or more, over 8 UK units a
+    day or heavy daily use, or disulfiram, acamprosate or naltrexone for alcohol in use. Urgent
+    while the episode is new (28 days), review while it continues."""
+    uses = [use for use in view.now if use.line.indication != WITHDRAWAL]
+    if not uses:
+        return
+    signs = []
+    if "alcohol_use_disorder" in view.themes and "alcohol_remission" not in view.themes:
+        signs.append("alcohol use disorder on record")
+    audit = view.measured("audit_c")
+    if audit is not None and audit >= limit["audit_c_from_points"]:
+        signs.append(f"AUDIT-C {words.amount(audit)}")
+    units = view.measured("alcohol_units_per_day")
+    if units is not None and units > limit["alcohol_over_units"]:
+        signs.append(f"{words.amount(units)} UK units a day")
+    if view.answer("alcohol_use") == "heavy":
+        signs.append("heavy daily drinking")
+    for use in view.uses_of("alcohol-dependence"):
+        if use.line.indication == "opioid_dependence" or use.start is None:
+            continue
+        last = view.last_day(use)
+        view.watch(use.start)
+        view.watch(last + view.gap_days + 2)
+        if use.start <= view.today and view.is_current(last):
+            signs.append(f"{use.drug.name} in use")
+    if not signs:
+        return
+    start = min((episode.start for episode in view.current), default=None)
+    new = start is not None and view.started_recently(start)
+    if new:
+        view.watch(start + view.limit["start_window_days"] + 1)
+        view.recent_s1_starts.append(start)
+    signs = list(dict.fromkeys(signs))
+    view.say(
+        "ALC-01",
+        1 if new else 2,
+        uses=uses,
+        title=f"{words.sentence_case(words.listed(names(uses)))} and alcohol",
+        sentence=(
+            f"{words.sentence_case(words.listed(names(uses)))} is in use with "
+            f"{words.listed(signs)}; alcohol adds to sedation and to slowed breathing, and the "
+            "risk of dependence is raised."
+        ),
+        facts=(
+            Fact("signs", "On record", "; ".join(signs)),
+            Fact("start", "New or continuing", "new" if new else "continuing"),
+        ),
+        clears="It is justified with a plan, or tapered with the alcohol service.",
+    )
+
+
+def withdrawal_regimen(view: View, limit: dict):
+    """ALC-02. For alcohol withdrawal: unsupervised, over 3 days handed out at a time outside
+    hospital, more exposed days than a regimen should have (10), or a second regimen within 90 days
+    of the one before."""
+    items = [item for item in view.judged if item.span.use.line.indication == WITHDRAWAL]
+    if not items:
+        return
+    item = max(items, key=lambda each: (each.days, each.span.use.line.id))
+    use = item.span.use
+    problems = []
+    if any(each.span.use.line.setting == "unsupervised" for each in items):
+        problems.append("it is unsupervised")
+    for each in items:
+        days = each.span.use.days_supply
+        inpatient = each.span.use.line.setting == "inpatient"
+        if days is not None and days > limit["supply_over_days"] and not inpatient:
+            problems.append(f"{words.days(days)} were handed out at once")
+    if item.days > limit["alcohol_over_days"]:
+        problems.append(f"exposure comes to {words.days(item.days)}")
+    before = sorted(
+        (span.start, span.end) for span in view.spans if span.use.line.indication == WITHDRAWAL
+    )
+    regimens = []
+    for start, end in before:
+        if regimens and start - regimens[-1][1] <= limit["new_regimen_after_days"]:
+            regimens[-1][1] = max(regimens[-1][1], end)
+        else:
+            regimens.append([start, end])
+    for first, second in itertools.pairwise(regimens):
+        if second[0] <= item.span.start <= second[1]:
+            days = second[0] - first[1]
+            if days <= limit["repeat_within_days"]:
+                problems.append(f"another regimen ended {words.days(days)} before")
+    if not problems:
+        return
+    problems = list(dict.fromkeys(problems))
+    view.say(
+        "ALC-02",
+        2,
+        uses=[each.span.use for each in items],
+        title=f"Alcohol withdrawal with {use.drug.name}: supervision",
+        sentence=(
+            f"{words.sentence_case(use.drug.name)} is for alcohol withdrawal, and "
+            f"{words.listed(problems)}; a short, supervised and reducing regimen is expected."
+        ),
+        facts=(
+            Fact("problems", "What was found", "; ".join(problems)),
+            Fact(
+                "alcohol_over_days", "Exposure looked at over", limit["alcohol_over_days"], "days"
+            ),
+        ),
+        clears="Supervised dispensing and the service in charge are recorded.",
+    )
+
+
+def not_prescribed(view: View, limit: dict):
+    """ILL-01. The person reports taking benzodiazepines that nobody prescribed, beside the
+    prescribed benzodiazepine or Z-drug."""
+    if not view.now or view.answer("non_prescribed_benzodiazepine") != "yes":
+        return
+    on = view.reading("non_prescribed_benzodiazepine").on.toordinal()
+    view.say(
+        "ILL-01",
+        2,
+        title=f"Benzodiazepines from elsewhere beside {view.in_use}",
+        sentence=(
+            f"On {words.day(on)} the person reported taking benzodiazepines that nobody "
+            f"prescribed, beside {view.in_use}; counterfeits hold unknown doses and other drugs."
+        ),
+        facts=(Fact("reported", "Reported", words.iso(on), "date"),),
+        clears="Harm reduction and the plan are talked about and recorded.",
+    )
+
+
+def substance_use(view: View, limit: dict):
+    """SUD-01. A benzodiazepine or Z-drug in a person with a substance use disorder other than
+    alcohol, active or past, or on opioid agonist treatment: more frequent review. The agonist
+    treatment is not to be disturbed."""
+    if not view.now:
+        return
+    reasons = []
+    if "substance_use_disorder" in view.themes:
+        reasons.append("a substance use disorder on record")
+    for use in view.uses_of("opioid-substitution"):
+        if use.start is None:
+            continue
+        view.watch(use.start)
+        view.watch(view.last_day(use) + view.gap_days + 2)
+        if use.start <= view.today and view.is_current(view.last_day(use)):
+            reasons.append(f"opioid agonist treatment ({use.drug.name})")
+    if not reasons:
+        return
+    reasons = list(dict.fromkeys(reasons))
+    view.say(
+        "SUD-01",
+        2,
+        title=f"{words.sentence_case(view.in_use)} and substance use",
+        sentence=(
+            f"{words.sentence_case(view.in_use)} is in use with {words.listed(reasons)}; review "
+            "more often, treat both, and keep any agonist treatment going."
+        ),
+        facts=(Fact("reasons", "On record", "; ".join(reasons)),),
+        clears="A plan with more frequent reviews is recorded.",
+    )
+
+
+def suicide_risk(view: View, limit: dict):
+    """SUI-01. Suicidal thoughts or self-harm in the last 365 days, or PHQ-9 item 9 of 1 or more in
+    the last 30 days, with a benzodiazepine or Z-drug. Urgent within 30 days; review when later and
+    over 7 days are supplied at a time; digest otherwise."""
+    if not view.now:
+        return
+    days = view.events("self_harm", limit["within_days"])
+    score = view.measured("phq9_item9")
+    asked = score is not None and score >= limit["phq9_from_points"]
+    if not days and not asked:
+        if any(condition.onset_on is None for condition in view.themes.get("self_harm", ())):
+            view.cannot_judge(
+                "SUI-01", view.line_ids, "When the self-harm on record happened is not known."
+            )
+        return
+    recent = days and view.today <= days[-1] + limit["urgent_within_days"]
+    if days:
+        view.watch(days[-1] + limit["urgent_within_days"] + 1)
+    longest = max((use.days_supply or 0 for use in view.now), default=0)
+    if recent or asked:
+        severity = 1
+    elif longest > limit["supply_over_days"]:
+        severity = 2
+    else:
+        severity = 3
+    found = []
+    if days:
+        found.append(f"self-harm or suicidal thoughts on {words.day(days[-1])}")
+    if asked:
+        found.append(f"PHQ-9 item 9 of {words.amount(score)}")
+    view.say(
+        "SUI-01",
+        severity,
+        title=f"{words.sentence_case(view.in_use)} and risk of suicide",
+        sentence=(
+            f"{words.sentence_case(view.in_use)} is in use with {words.listed(found)} on record; "
+            f"limit the quantity to {limit['supply_over_days']} days at a time and agree a crisis "
+            "plan."
+        ),
+        facts=(
+            Fact("found", "On record", "; ".join(found)),
+            Fact("longest_supply_days", "Longest supply", longest, "days"),
+        ),
+        clears="The quantity is limited and a crisis plan recorded.",
+    )
+
+
+def overdose(view: View, limit: dict):
+    """ODH-01. Any overdose or poisoning, or reversal with flumazenil or naloxone, in the last 24
+    months, with a benzodiazepine or Z-drug. Urgent within 90 days, review later."""
+    if not view.now:
+        return
+    within = limit["within_days"]
+    days = set(view.events("overdose", within))
+    for reading in view.readings_of("reversal_given"):
+        days.add(reading.on.toordinal())
+    for use in view.uses_of("reversal"):
+        if use.drug.key == "flumazenil" and use.start is not None:
+            view.watch(use.start)
+            days.add(use.start)
+    days = [day for day in days if day <= view.today <= day + within]
+    if not days:
+        return
+    latest = max(days)
+    for day in days:
+        view.watch(day + within + 1)
+    view.watch(latest + limit["urgent_within_days"] + 1)
+    recent = view.today <= latest + limit["urgent_within_days"]
+    view.say(
+        "ODH-01",
+        1 if recent else 2,
+        title=f"{words.sentence_case(view.in_use)} after an overdose",
+        sentence=(
+            f"An overdose or its reversal is on record, the last on {words.day(latest)}, and "
+            f"{view.in_use} is in use; review it, limit the supply and offer naloxone."
+        ),
+        facts=(
+            Fact("latest", "Last event", words.iso(latest), "date"),
+            Fact("events", "Events in 24 months", len(days)),
+        ),
+        clears="A review with a limited supply is recorded.",
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "ALC-01",
+        "Co-prescription",
+        "Alcohol",
+        CONDITION,
+        "S1 new, S2 continuing",
+        "Queue",
+        ("mhra-module", "alc-01"),
+        alcohol,
+        CONDITIONS | READINGS | BIT["alcohol-dependence"],
+    ),
+    Rule(
+        "ALC-02",
+        "Co-prescription",
+        "Alcohol withdrawal regimen",
+        SUPPLY,
+        "S2",
+        "Queue",
+        ("nice-cg115", "has-2015"),
+        withdrawal_regimen,
+    ),
+    Rule(
+        "ILL-01",
+        "Co-prescription",
+        "Benzodiazepines from elsewhere",
+        CONDITION,
+        "S2",
+        "Queue",
+        ("mhra-fake",),
+        not_prescribed,
+        READINGS,
+    ),
+    Rule(
+        "SUD-01",
+        "Patient conditions",
+        "Substance use disorder",
+        CONDITION,
+        "S2",
+        "Queue",
+        ("asam-2025-19", "fda-bzd-2020"),
+        substance_use,
+        CONDITIONS | BIT["opioid-substitution"],
+    ),
+    Rule(
+        "SUI-01",
+        "Patient conditions",
+        "Risk of suicide",
+        CONDITION,
+        "S1 within 30 days, else S2 or S3 by supply",
+        "Queue",
+        ("valium-label", "malte-2018", "sui-01"),
+        suicide_risk,
+        CONDITIONS | READINGS,
+    ),
+    Rule(
+        "ODH-01",
+        "Patient conditions",
+        "Overdose before",
+        CONDITION,
+        "S1 within 90 days, S2 within 24 months",
+        "Queue",
+        ("fda-bzd-2020", "odh-01"),
+        overdose,
+        CONDITIONS | READINGS | BIT["reversal"],
+    ),
+)

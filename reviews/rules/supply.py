@@ -1,0 +1,320 @@
+"""How it is supplied, and by whom: REF-01, REF-02, PRE-01, PRE-02, SUP-01 and SUP-02."""
+
+from reviews.rules import words
+from reviews.rules.finding import Fact
+from reviews.rules.rule import SUPPLY, Rule
+from reviews.rules.view import View, names
+
+
+def early_refills(view) -> list[tuple[int, int, object, object]]:
+    """(day of issue, days left, the earlier span, the new use) for each early refill, in order.
+
+    Days left are those of the supply before (with what had been carried to it) after the day
+    before the new issue. Two supplies begun on one day are one issue.
+    """
+    found = []
+    by_drug: dict[str, list] = {}
+    for span in view.spans:
+        by_drug.setdefault(span.use.drug.key, []).append(span)
+    for spans in by_drug.values():
+        spans.sort(key=lambda span: (span.use.start, span.end, span.use.line.id))
+        for n, span in enumerate(spans):
+            before = [other for other in spans[:n] if other.use.start < span.use.start]
+            if before and not any(other.use.start == span.use.start for other in spans[:n]):
+                earlier = max(before, key=lambda other: (other.end, other.use.line.id))
+                left = earlier.end - span.use.start + 1
+                if left > 0:
+                    found.append((span.use.start, left, earlier, span.use))
+    return sorted(found, key=lambda row: (row[0], row[3].line.id))
+
+
+def early_refill(view: View, limit: dict):
+    """REF-01. A new issue while more than 15 % of the days of the supply before, and 3 days or
+    more, are left: a note; review when it happened twice or more in 90 days."""
+    early = [
+        (day, left, earlier, use)
+        for day, left, earlier, use in early_refills(view)
+        if left >= limit["left_from_days"]
+        and earlier.use.days_supply
+        and left * 100 > earlier.use.days_supply * limit["left_over_percent"]
+    ]
+    if not early:
+        return
+    day, left, earlier, use = early[-1]
+    window = limit["window_days"]
+    view.watch(day + window + 1)
+    often = [row for row in early if day - row[0] <= window]
+    repeated = len(often) >= limit["repeated_from_count"]
+    if view.today > day + window or (not repeated and use not in view.now):
+        return
+    name = use.drug.name
+    view.say(
+        "REF-01",
+        2 if repeated else 4,
+        uses=[earlier.use, *(row[3] for row in often)],
+        key=use.drug.key,
+        title=f"{words.sentence_case(name)} issued early"
+        + (f" {len(often)} times in {window} days" if repeated else ""),
+        sentence=(
+            f"{words.sentence_case(name)} was issued on {words.day(day)} with "
+            f"{words.days(left)} of the supply before still left (of "
+            f"{words.days(earlier.use.days_supply)})"
+            + (f", {len(often)} times early in {window} days" if repeated else "")
+            + "; ask for the reason."
+        ),
+        facts=(
+            Fact("left_days", "Days left", left, "days"),
+            Fact("supply_days", "Supply before", earlier.use.days_supply, "days"),
+            Fact("early_issues", f"Early in {window} days", len(often)),
+        ),
+        clears="The reason is recorded.",
+    )
+
+
+def replaced(view: View, limit: dict):
+    """REF-02. Lost, stolen, travel or other replacement supplies twice or more in 180 days."""
+    window = limit["window_days"]
+    found = []
+    for use in (*view.uses, *view.rescue):
+        if use.line.replacement_reason and use.start is not None:
+            if use.start <= view.today <= use.start + window:
+                found.append(use)
+                view.watch(use.start + window + 1)
+            elif use.start > view.today:
+                view.watch(use.start)
+    if len(found) < limit["replacements_from_count"]:
+        return
+    reasons = words.listed(sorted({use.line.replacement_reason for use in found}))
+    view.say(
+        "REF-02",
+        2,
+        uses=found,
+        title=f"{len(found)} replacement supplies in {window} days",
+        sentence=(
+            f"{words.sentence_case(words.listed(names(found)))} was supplied again {len(found)} "
+            f"times in {window} days ({reasons}); review how it is kept and taken."
+        ),
+        facts=(
+            Fact("replacements", "Replacements", len(found)),
+            Fact("window_days", "In the last", window, "days"),
+        ),
+        clears="A review records the reason and the plan for supply.",
+    )
+
+
+def _prescriber(line) -> str:
+    """The team that prescribed, else the prescriber: colleagues of one team count as one."""
+    return line.team or line.prescriber
+
+
+def many_prescribers(view: View, limit: dict):
+    """PRE-01. Benzodiazepines or Z-drugs in the last 180 days from three prescribers or more who
+    are not one team, or in the last 30 days from two with overlapping supply: review. From four or
+    more prescribers or pharmacies in 180 days: urgent."""
+    window, brief = limit["window_days"], limit["brief_window_days"]
+    recent = []
+    for use in (*view.uses, *view.rescue):
+        if use.start is None:
+            continue
+        if use.start > view.today:
+            view.watch(use.start)
+        elif view.today <= use.start + window:
+            recent.append(use)
+    if len(recent) < 2:
+        return
+    prescribers = {_prescriber(use.line) for use in recent} - {""}
+    pharmacies = {use.line.pharmacy for use in recent} - {""}
+    if len(prescribers) < 2 and len(pharmacies) < limit["urgent_from_count"]:
+        return
+    for use in recent:
+        view.watch(use.start + window + 1)
+        view.watch(use.start + brief + 1)
+    spans = {
+        span.use.line.id: span
+        for span in view.spans
+        if view.today <= span.use.start + brief and span.use.start <= view.today
+    }
+    pair = next(
+        (
+            (a, b)
+            for a in spans.values()
+            for b in spans.values()
+            if _prescriber(a.use.line)
+            and _prescriber(b.use.line)
+            and _prescriber(a.use.line) < _prescriber(b.use.line)
+            and a.start <= b.end
+            and b.start <= a.end
+        ),
+        None,
+    )
+    many = max(len(prescribers), len(pharmacies))
+    if many >= limit["urgent_from_count"]:
+        severity = 1
+        said = f"{len(prescribers)} prescribers and {len(pharmacies)} pharmacies in {window} days"
+    elif len(prescribers) >= limit["review_from_count"]:
+        severity = 2
+        said = f"{len(prescribers)} prescribers in {window} days"
+    elif pair is not None:
+        severity = 2
+        said = f"two prescribers with overlapping supply in {brief} days"
+    else:
+        return
+    view.say(
+        "PRE-01",
+        severity,
+        uses=recent,
+        title=f"{words.sentence_case(words.listed(names(recent)))} from several prescribers",
+        sentence=(
+            f"{words.sentence_case(words.listed(names(recent)))} came from {said}; one prescriber "
+            "with a shared plan is safer."
+        ),
+        facts=(
+            Fact("prescribers", "Prescribers or teams", len(prescribers)),
+            Fact("pharmacies", "Pharmacies", len(pharmacies)),
+            Fact("window_days", "In the last", window, "days"),
+        ),
+        clears="A plan with a single prescriber is recorded.",
+    )
+
+
+def private_supply(view: View, limit: dict):
+    """PRE-02. A benzodiazepine or Z-drug from a private or online source, without a record that the
+    usual prescriber knows of it."""
+    uses = [use for use in view.now if use.line.acquired in {"private", "online"}]
+    if not uses or view.answer("usual_prescriber_informed") == "yes":
+        return
+    how = words.listed(sorted({use.line.acquired for use in uses}))
+    view.say(
+        "PRE-02",
+        2,
+        uses=uses,
+        title=f"{words.sentence_case(words.listed(names(uses)))} from a {how} source",
+        sentence=(
+            f"{words.sentence_case(words.listed(names(uses)))} comes from a {how} source, and it "
+            "is not recorded that the usual prescriber knows; confirm identity and inform them."
+        ),
+        facts=(Fact("acquired", "Source", how),),
+        clears="The usual prescriber is informed, and that is recorded.",
+    )
+
+
+AT_RISK = ("SUI-01", "ODH-01", "SUD-01")
+
+
+def long_supply(view: View, limit: dict):
+    """SUP-01. A supply of over 30 days in the first 90 days of an episode; or of over 7 days while
+    a risk of suicide, an overdose or a substance use disorder is on record. Shown by SUI-01 or
+    ODH-01 where one of these fires."""
+    risk = sorted({finding.rule_id for finding in view.findings} & {*AT_RISK})
+    found, reason = [], ""
+    for item in view.judged:
+        days = item.span.use.days_supply
+        if days is None:
+            continue
+        early = item.span.start - item.episode.start < limit["first_days"]
+        if early and days > limit["first_over_days"]:
+            found.append(item.span.use)
+            reason = f"over {limit['first_over_days']} days in the first {limit['first_days']}"
+        elif risk and days > limit["risk_over_days"]:
+            found.append(item.span.use)
+            reason = reason or f"over {limit['risk_over_days']} days with a risk on record"
+    if not found:
+        return
+    longest = max(use.days_supply for use in found)
+    view.say(
+        "SUP-01",
+        2,
+        uses=found,
+        title=f"{words.sentence_case(words.listed(names(found)))}: {longest} days in one supply",
+        sentence=(
+            f"{words.sentence_case(words.listed(names(found)))} was supplied for "
+            f"{words.days(longest)} at once, {reason}; shorter supplies are safer."
+        ),
+        facts=(
+            Fact("supply_days", "In one supply", longest, "days"),
+            Fact("risk", "Risk on record", ", ".join(risk) or "none"),
+        ),
+        clears="Shorter supplies are issued, or a decision records why not.",
+    )
+
+
+def on_repeat(view: View, limit: dict):
+    """SUP-02. A benzodiazepine or Z-drug is on a repeat or automatic refill template."""
+    uses = [use for use in view.now if use.line.repeat_template]
+    if uses:
+        view.say(
+            "SUP-02",
+            3,
+            uses=uses,
+            title=f"{words.sentence_case(words.listed(names(uses)))} on repeat",
+            sentence=(
+                f"{words.sentence_case(words.listed(names(uses)))} is on a repeat or automatic "
+                "refill template; an issue at a time lets somebody look at it each time."
+            ),
+            facts=(Fact("lines", "Prescriptions on repeat", len(uses)),),
+            clears="It is moved to single issues, or a decision records why not.",
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "REF-01",
+        "Supply and prescribing",
+        "Early refill",
+        SUPPLY,
+        "S4; S2 twice or more in 90 days",
+        "Note; queue when repeated",
+        ("medicaid-85",),
+        early_refill,
+    ),
+    Rule(
+        "REF-02",
+        "Supply and prescribing",
+        "Replacement supplies",
+        SUPPLY,
+        "S2",
+        "Queue",
+        ("ref-02",),
+        replaced,
+    ),
+    Rule(
+        "PRE-01",
+        "Supply and prescribing",
+        "Several prescribers",
+        SUPPLY,
+        "S2; S1 from four",
+        "Queue",
+        ("multiple-providers", "pre-01"),
+        many_prescribers,
+    ),
+    Rule(
+        "PRE-02",
+        "Supply and prescribing",
+        "Private or online source",
+        SUPPLY,
+        "S2",
+        "Queue",
+        ("portal",),
+        private_supply,
+    ),
+    Rule(
+        "SUP-01",
+        "Supply and prescribing",
+        "Long supply",
+        SUPPLY,
+        "S2",
+        "Queue",
+        ("uk-cd-30", "scotgov-2024"),
+        long_supply,
+    ),
+    Rule(
+        "SUP-02",
+        "Supply and prescribing",
+        "On repeat",
+        SUPPLY,
+        "S3",
+        "Queue",
+        ("scotgov-2024",),
+        on_repeat,
+    ),
+)
