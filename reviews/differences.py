@@ -44,8 +44,22 @@ def _compare(before, after, path=()):
     if isinstance(before, dict) and isinstance(after, dict):
         for name in sorted(before.keys() | after.keys()):
             yield from _compare(before.get(name), after.get(name), (*path, name))
+    elif _are_words(before) and _are_words(after):
+        # Of two lists of words only what came and went is news.
+        gone = [word for word in before if word not in after]
+        new = [word for word in after if word not in before]
+        if gone or new:
+            yield _path(path), _said(gone) if gone else None, _said(new) if new else None
     elif before != after:
-        yield " · ".join(part.replace("_", " ") for part in path), _said(before), _said(after)
+        yield _path(path), _said(before), _said(after)
+
+
+def _are_words(value):
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _path(path):
+    return " · ".join(part.replace("_", " ") for part in path)
 
 
 def _said(value):

@@ -1,6 +1,7 @@
 """The form of one row of the formulary: its own values, and who says so."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from django import forms
 from django.forms.models import fields_for_model
@@ -11,6 +12,18 @@ from reviews.forms.days import DayField
 
 SEEN = "seen"
 BANDS = [(band, band) for band in DrugFact.BANDS]
+LABELS = {
+    "mg_per_day": "mg a day",
+    "mg": "mg that equal diazepam 10 mg",
+    "mg_high": "to, where the table gives a range (mg)",
+    "strengths_mg": "Strengths in mg, with commas between",
+    "drug_class": "Class",
+    "with_class": "With a whole class",
+    "with_ingredient": "With one medicine",
+    "level": "Judged by",
+    "context": "Who: adult, elder, or a coded indication",
+    "per_unit": "In each",
+}
 
 
 class RowForm(forms.Form):
@@ -49,11 +62,13 @@ class RowForm(forms.Form):
         ):
             if name in values:
                 values[name].queryset = queryset
+        for name in values.keys() & LABELS.keys():
+            values[name].label = LABELS[name]
         self.own = list(values)
         self.fields = {**values, **self.fields}
         if row:
             for name in (*self.own, "source", "locator", "note"):
-                self.fields[name].initial = getattr(row, name)
+                self.fields[name].initial = _plain(getattr(row, name))
             self.fields[SEEN].initial = row.changed_at.isoformat()
 
     @property
@@ -68,6 +83,13 @@ class RowForm(forms.Form):
     def citation(self):
         """Who says so, for the verb."""
         return Citation(**{name: self.cleaned_data[name] for name in self.CITATION})
+
+
+def _plain(value):
+    """A figure as it is typed, without needless noughts."""
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def seen(text):

@@ -6,7 +6,7 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from reviews.access import Action
-from reviews.models import AuditEvent, CaseState, Role, Status
+from reviews.models import AuditEvent, CaseState, Condition, Prescription, Role, Status
 from reviews.views import person
 from reviews.views.paging import counted
 
@@ -37,13 +37,10 @@ SAID = {
     "case.decide": "Decided on the case",
 }
 LABELS = {
-    "rule": "rule",
-    "severity": "severity",
-    "order": "order",
     "expires_on": "until",
-    "flags": "flags",
-    "from_owner": "from",
 }
+# An order is known by the beginning of its id: versions of one order share it.
+WORDED = {"severity": "S{}".format, "order": lambda value: str(value)[:8]}
 WORDS = {**dict(CaseState.choices), **dict(Status.choices), **dict(Role.choices)}
 
 
@@ -68,7 +65,7 @@ def trail(request, pk):
         "tab": "audit",
         "may": {"see_audit": True},
         "count": count,
-        "events": [{"event": event, "said": said(event.verb), **told(event)} for event in shown],
+        "events": _rows(shown),
         "verb": verb if verb in verbs else "",
         "verbs": [(name, said(name)) for name in verbs],
         "older": shown[-1].pk if len(found) > PAGE_SIZE else None,
@@ -82,14 +79,34 @@ def said(verb):
     return SAID.get(verb, verb.replace(".", ": ").replace("_", " "))
 
 
-def told(event):
-    """The details of an event as `(label, value)` in words, without what the page says anyway."""
-    details = [
-        (LABELS.get(name, name.replace("_", " ")), in_words(value))
+def _rows(events):
+    """Events with what they tell of by name, in two queries however many there are."""
+    names = {}
+    for model, rows in (
+        ("prescription", Prescription.objects.values_list("pk", "medicine__text")),
+        ("condition", Condition.objects.values_list("pk", "text")),
+    ):
+        told_of = [event.subject.split() for event in events]
+        pks = [int(subject[1]) for subject in told_of if subject and subject[0] == model]
+        names |= {f"{model} {pk}": name for pk, name in rows.filter(pk__in=pks)}
+    return [
+        {
+            "event": event,
+            "said": said(event.verb),
+            "about": names.get(event.subject, ""),
+            "details": details(event),
+        }
+        for event in events
+    ]
+
+
+def details(event):
+    """The details of an event as `(label, value)` in words."""
+    return [
+        (LABELS.get(name, name.replace("_", " ")), WORDED.get(name, in_words)(value))
         for name, value in event.detail.items()
         if value not in (None, "", [], {})
     ]
-    return {"details": details}
 
 
 def in_words(value):

@@ -32,7 +32,7 @@ TABLES = {
 }
 CONTEXTS = {"adult": "adult", "elder": "65 and over", "inpatient": "in-patient"}
 # Long tables are cut here; what is beyond is one click away.
-INTERACTIONS_SHOWN = 40
+INTERACTIONS_SHOWN = 20
 
 
 @require_GET
@@ -64,26 +64,29 @@ def drug(request, key):
     held = _detail(key)
     may_edit = access.allowed(request.user, Action.EDIT_FORMULARY)
     today = timezone.localdate()
-    everything = request.GET.get("interactions") == "all"
-    interactions = [_interaction(line) for line in held.interactions]
+    shown = held.interactions
+    if request.GET.get("interactions") != "all":
+        shown = shown[:INTERACTIONS_SHOWN]
+    sources = Sources(today)
     context = {
         **_find(request),
         "drug": held,
         "may_edit": may_edit,
-        "facts": [_row(row, today) for row in held.facts],
-        "limits": [_row(row, today, who=_context(row.context)) for row in held.limits],
+        "facts": [sources.row(row) for row in held.facts],
+        "limits": [sources.row(row, who=_context(row.context)) for row in held.limits],
         "equivalents": [
-            _row(row, today, table=TABLES.get(row.table, row.table)) for row in held.equivalents
+            sources.row(row, table=TABLES.get(row.table, row.table)) for row in held.equivalents
         ],
+        "interactions": [sources.row(line.row, line=line, rules=_rules(line)) for line in shown],
+        "interactions_count": len(held.interactions),
+        "classes": [sources.row(row) for row in held.classes],
         "presentations": [
-            _row(row, today, form=row.form.replace("_", " ")) for row in held.presentations
+            sources.row(row, form=row.form.replace("_", " ")) for row in held.presentations
         ],
-        "classes": [_row(row, today) for row in held.classes],
-        "statuses": [_row(row, today) for row in held.statuses],
-        "interactions": interactions if everything else interactions[:INTERACTIONS_SHOWN],
-        "interactions_count": len(interactions),
+        "codes": [sources.row(row) for row in held.codes],
+        "statuses": [sources.row(row) for row in held.statuses],
+        "sources": sources.cited,
         "band": next((row for row in held.facts if row.kind == DrugFact.Kind.BAND), None),
-        "codes": [_row(row, today) for row in held.codes],
         "unverified": len(held.unverified),
         "overdue": held.next_review < today,
         "book": _live_book(),
@@ -234,22 +237,31 @@ def _effect(row, *, membership=False):
     return "It is shown from now on; no rule reads it."
 
 
-def _row(row, today, **words):
-    """A sourced row with what the page says of it in words."""
-    return {
-        "row": row,
-        "kind": edit.KIND_OF.get(type(row)),
-        "overdue": row.next_review < today,
-        **words,
-    }
+class Sources:
+    """The citations of a page, numbered in the order in which its rows name them."""
+
+    def __init__(self, today):
+        self.today = today
+        self.cited = []
+        self._numbers = {}
+
+    def row(self, row, **words):
+        """A sourced row with what the page says of it, and the number of its citation."""
+        key = (row.source, row.locator, row.reviewed, row.next_review)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.cited) + 1
+            self.cited.append({"row": row, "overdue": row.next_review < self.today})
+        return {
+            "row": row,
+            "kind": edit.KIND_OF.get(type(row)),
+            "source": self._numbers[key],
+            "overdue": row.next_review < self.today,
+            **words,
+        }
 
 
-def _interaction(line):
-    return {
-        "line": line,
-        "kind": edit.KIND_OF.get(type(line.row)),
-        "rules": [{"id": rule_id, "known": rule_id in BY_ID} for rule_id in line.rules],
-    }
+def _rules(line):
+    return [{"id": rule_id, "known": rule_id in BY_ID} for rule_id in line.rules]
 
 
 def _context(context):

@@ -15,10 +15,12 @@ def fetch(user, action, pk):
 
 
 def banner(patient):
-    """The banner's context for a patient that `fetch` gave."""
+    """The banner's context for a patient that `fetch` gave; `partly`: not all could be judged."""
+    screening = getattr(patient, "screening", None)
     return {
         "patient": patient,
-        "screening": getattr(patient, "screening", None),
+        "screening": screening,
+        "partly": bool(screening and screening.not_evaluable),
         "numbers": identifiers(patient),
         "checked": checked.of(patient, patient.waiting_since),
     }

@@ -20,6 +20,19 @@ from reviews.rules.parameters import EXPOSURE
 
 RECENT_DAYS = 30
 UNITS = {"_days": "days", "_years": "years", "_ml_min": "ml/min", "_percent": "%", "_mg": "mg"}
+LABELS = {
+    "carry_forward_max_days": "Early supply carried on, at most",
+    "co_drug_started_within_days": "Other medicine started within",
+    "cross_taper_max_days": "Cross-taper, at most",
+    "egfr_below_ml_min": "eGFR below",
+    "fentanyl_patch_tail_days": "A fentanyl patch acts on for",
+    "gap_days": "A gap that does not restart the clock",
+    "plausible_supply_max_days": "Longest plausible supply",
+    "restart_gap_days": "A gap after which it starts anew",
+    "short_course_max_days": "Short course, at most",
+    "start_window_days": "Counts as a start for",
+    "unexposed_before_days": "Days without before",
+}
 STEP = re.compile(r"\bs([1-4])\b")
 CHANGED_PLAN = {Outcome.TAPER, Outcome.CHANGE, Outcome.OTHER_MEDICINE, Outcome.REFER}
 
@@ -106,9 +119,11 @@ def rule(request, rule_id):
 def in_words(name):
     """A parameter's name: ("S2 above", "days") of `s2_over_days`."""
     unit = next((end for end in UNITS if name.endswith(end)), "")
+    if name in LABELS:
+        return {"label": LABELS[name], "unit": UNITS.get(unit, "")}
     words = name.removesuffix(unit).replace("_", " ")
     words = STEP.sub(lambda step: f"S{step[1]}", words)
-    for end, said in (("over", "above"), ("max", "at most"), ("before", "before that")):
+    for end, said in (("over", "above"), ("max", "at most")):
         if words == end or words.endswith(f" {end}"):
             words = words.removesuffix(end) + said
     return {"label": words[:1].upper() + words[1:], "unit": UNITS.get(unit, "")}
@@ -116,7 +131,11 @@ def in_words(name):
 
 def _limits(parameters):
     """`[{label, value, unit}]` of one profile."""
-    return [{**in_words(name), "value": value} for name, value in sorted(parameters.items())]
+    limits = [{**in_words(name), "value": value} for name, value in sorted(parameters.items())]
+    for limit in limits:
+        if limit["value"] == 1:
+            limit["unit"] = limit["unit"].removesuffix("s")
+    return limits
 
 
 def _rule(rule, book):
@@ -132,6 +151,8 @@ def _rule(rule, book):
         "next_review": min((source["next_review"] for source in sources), default=None),
         "overdue": any(source["next_review"] < today for source in sources),
         "unverified": any(not source["verified"] for source in sources),
+        # A rule of one severity needs no words beside its tag.
+        "graded": rule["severity"] if len(rule["severity"]) > 2 else "",
         "levels": sorted(set(map(int, re.findall(r"\bS([1-4])\b", rule["severity"])))),
         "words": " ".join(
             [rule["id"], rule["title"], rule["trigger"], rule["theme"]]

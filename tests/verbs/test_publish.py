@@ -84,17 +84,17 @@ def test_nothing_changed_nothing_to_draft(rulebook, ada):
     assert RuleVersion.objects.count() == 1
 
 
-@pytest.mark.parametrize("who", ["clara", "ravi", "audrey", "ehr"])
-def test_only_a_formulary_admin_drafts_publishes_and_discards(who, rulebook, harbour, ada):
-    by = make.person(who, harbour)
+def test_only_a_formulary_admin_drafts_publishes_and_discards(rulebook, harbour, ada):
     lower_diazepam(ada)
-    with pytest.raises(NotAllowed):
-        publish.draft(note="", by=by)
     draft = publish.draft(note="", by=ada)
-    with pytest.raises(NotAllowed):
-        publish.publish(version=draft, by=by)
-    with pytest.raises(NotAllowed):
-        publish.discard(version=draft, by=by)
+    for who in ("clara", "ravi", "audrey", "ehr"):
+        by = make.person(who, harbour)
+        with pytest.raises(NotAllowed):
+            publish.draft(note="", by=by)
+        with pytest.raises(NotAllowed):
+            publish.publish(version=draft, by=by)
+        with pytest.raises(NotAllowed):
+            publish.discard(version=draft, by=by)
     assert RuleVersion.objects.get(pk=draft.pk).state == "draft"
 
 

@@ -39,7 +39,9 @@ def test_it_says_who_did_what(bell, audrey, ravi):
     assert "Clara Moreau Logged a prescription" in text
     assert "the portal Raised a flag" in text
     assert "Ravi Shah Claimed the case" in text
-    assert text.index("Claimed the case case") < text.index("Registered the patient patient")
+    assert text.index("Ravi Shah Claimed") < text.index("Clara Moreau Registered")
+    assert "Logged a prescription: Diazepam 5 mg tablets" in text
+    assert "severity S2" in text
 
 
 def test_it_is_filtered_by_what_happened(bell, audrey):

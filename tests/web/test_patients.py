@@ -122,14 +122,22 @@ def test_a_failed_screening_says_why(bell, clara):
     assert "ValueError: odd record" in words(Browser(clara).get(f"/patients/{bell.pk}"))
 
 
-def test_checked_and_clear_says_how_long_and_of_what(bell, clara):
-    make.prescription(bell, clara, start=-4, days=14)
+def test_checked_and_clear_is_the_heading(bell, clara):
+    make.prescription(bell, clara, "Amlodipine 5 mg tablets")
     screen.drain()
     page = Browser(clara).get(f"/patients/{bell.pk}")
-    assert heading(page) == "Checked, nothing to review: diazepam, day 14"
-    assert "1 tablet twice a day" in words(page)
-    assert "28 tablets for 14 days" in words(page)
-    assert "Anxiety, severe or disabling" in words(page)
+    assert heading(page) == "Checked, nothing to review"
+    assert "No benzodiazepine or Z-drug is recorded" in words(page)
+
+
+def test_dose_supply_and_exposure_are_in_words(bell, clara):
+    make.prescription(bell, clara, start=-4, days=14)
+    screen.drain()
+    page = Browser(clara).read(f"/patients/{bell.pk}")
+    assert "1 tablet twice a day" in page
+    assert "28 tablets for 14 days" in page
+    assert "Anxiety, severe or disabling" in page
+    assert "Exposed days 14" in page
 
 
 def test_the_open_case_is_the_heading(harbour, clara):

@@ -11,6 +11,8 @@ from reviews.views.rules import in_words
 from tests import make
 from tests.web.browse import Browser, heading, words
 
+STOP = re.compile(r"\bstop (the|taking|it|every)\b")
+
 
 @pytest.mark.parametrize("who", ["clara", "ravi", "ada", "audrey"])
 def test_everybody_with_a_role_reads_the_rules(who, harbour):
@@ -49,12 +51,14 @@ def test_rules_are_found_by_words_and_theme(clara):
     assert "No rule fits" in words(browser.get("/rules", q="moonbeam"))
 
 
-@pytest.mark.parametrize("rule", RULES, ids=[rule.id for rule in RULES])
-def test_every_rule_has_a_page_that_never_says_to_stop(rule, clara):
-    page = Browser(clara).get(f"/rules/{rule.id}")
-    assert heading(page) == f"{rule.id} {rule.title}".replace("'", "&#x27;")
-    assert "no benzodiazepine should be stopped abruptly" in words(page)
-    assert not re.search(r"\bstop (the|taking|it)\b", words(page).lower())
+def test_a_page_of_each_family_never_says_to_stop(clara):
+    browser = Browser(clara)
+    for rule in {rule.family: rule for rule in RULES}.values():
+        page = browser.get(f"/rules/{rule.id}")
+        assert heading(page).startswith(rule.id)
+        assert "no benzodiazepine should be stopped abruptly" in words(page)
+        assert not STOP.search(words(page).lower()), rule.id
+    assert not STOP.search(browser.read("/rules").lower())
 
 
 def test_the_page_shows_each_profile_and_each_source(clara):
@@ -94,8 +98,8 @@ def test_flags_and_decisions_of_my_practices_are_counted(harbour, lakeside, clar
     [
         ("s2_over_days", "S2 above", "days"),
         ("age_from_years", "Age from", "years"),
-        ("egfr_below_ml_min", "Egfr below", "ml/min"),
-        ("cross_taper_max_days", "Cross taper at most", "days"),
+        ("egfr_below_ml_min", "eGFR below", "ml/min"),
+        ("some_supply_max_days", "Some supply at most", "days"),
         ("triazolam_s3_over_days", "Triazolam S3 above", "days"),
         ("something_new", "Something new", ""),
     ],
