@@ -1,11 +1,11 @@
-"""One invented person while being written: orders and problems, in days counted from today."""
+"""One invented person while being written: orders, problems and readings, in days from today."""
 
 from datetime import date, timedelta
 from typing import NamedTuple
 
 import msgspec
 
-from reviews.records import Coding, ConditionRecord, PrescriptionRecord
+from reviews.records import Coding, ConditionRecord, PrescriptionRecord, ReadingRecord
 from reviews.seeding.medicines import PRODUCTS, US
 
 OUTSIDE = (
@@ -47,7 +47,7 @@ class Order(NamedTuple):
 
 
 class Life:
-    """Collects a person's orders and problems. Days are offsets from `today`: -28 is past."""
+    """Collects a person's record. Days are offsets from `today`: -28 is past."""
 
     def __init__(self, rng, *, profile, today, birth_date, sex):
         self.rng = rng
@@ -57,6 +57,7 @@ class Life:
         self.sex = sex
         self.orders: list[Order] = []
         self.conditions: list[ConditionRecord] = []
+        self.readings: list[ReadingRecord] = []
         self._usual = {}
 
     def usual(self, kind):
@@ -179,6 +180,15 @@ class Life:
                 ended_on=None if ended is None else max(onset, self.day(ended)),
                 status="active" if ended is None else "resolved",
             )
+        )
+
+    def well_kept(self):
+        """Medicines gone through when the latest course began, and a next review planned."""
+        begun = max((order.record.start_on for order in self.orders), default=self.today)
+        planned = self.day(self.rng.randint(7, 28))
+        self.readings += (
+            ReadingRecord(kind="medicines_reconciled", on=begun, text="listed"),
+            ReadingRecord(kind="next_review", on=begun, text=planned.isoformat()),
         )
 
 

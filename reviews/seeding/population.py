@@ -7,11 +7,11 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reviews.records import ConditionRecord, PatientIdentifier, PatientRecord
+from reviews.records import ConditionRecord, PatientIdentifier, PatientRecord, ReadingRecord
 from reviews.seeding import names, numbers
 from reviews.seeding.life import Life, Order
 from reviews.seeding.medicines import EU, UK, US
-from reviews.seeding.stories import QUIET, STORIES, Story
+from reviews.seeding.stories import QUIET, STORIES, Story, tell
 from reviews.seeding.surgeries import PRACTICES
 
 # One person in five has a story of their own, one in eight an ordinary use of a sedative or an
@@ -56,6 +56,7 @@ class Person:
     record: PatientRecord
     orders: list[Order]
     conditions: list[ConditionRecord]
+    readings: list[ReadingRecord]
     doctor: float
     registered_on_offset: int
     story: Story | None
@@ -81,7 +82,7 @@ def person(n, *, seed, today):
         sex=sex,
     )
     if told:
-        told.tell(life)
+        tell(life, told)
         _ordinary(life, most=3)
     else:
         _ordinary(life, most=6)
@@ -97,6 +98,7 @@ def person(n, *, seed, today):
         ),
         orders=life.orders,
         conditions=life.conditions,
+        readings=life.readings,
         doctor=rng.random(),
         registered_on_offset=-rng.randint(800, 5000),
         story=told,

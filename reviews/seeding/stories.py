@@ -39,7 +39,7 @@ HYPNOTIC = {
 Z_DRUG = {
     UK: (("zopiclone-7.5", 7.5), ("zolpidem-10", 10)),
     EU: (("zopiclone-7.5", 7.5), ("zolpidem-10", 10)),
-    US: (("zolpidem-5", 5), ("zolpidem-10", 10)),
+    US: (("zolpidem-5", 5),),
 }
 LOW_Z_DRUG = {
     UK: (("zopiclone-3.75", 3.75),),
@@ -89,6 +89,7 @@ class Story:
 
 
 STORIES: list[Story] = []
+WELL_KEPT_SHARE = 0.6
 
 
 def story(name, *, raises=None, spares=(), quiet=False, profiles=EVERYWHERE, ages=ADULT):
@@ -109,6 +110,13 @@ def story(name, *, raises=None, spares=(), quiet=False, profiles=EVERYWHERE, age
         return tell
 
     return keep
+
+
+def tell(life, told):
+    """Tell a story. Where nothing is amiss the record is well kept; elsewhere it often is."""
+    told.tell(life)
+    if told.quiet or life.rng.random() < WELL_KEPT_SHARE:
+        life.well_kept()
 
 
 def take(life, kind, **order):
@@ -505,7 +513,7 @@ def as_needed(life):
         day=-8,
         days=7,
         times=2,
-        indication="panic_disorder",
+        indication="anxiety",
         as_needed=True,
         expected_mg=life.usual(SEDATIVE)[1],
     )

@@ -40,6 +40,21 @@ TABLES = {
         "recorded_at",
         "recorded_by_id",
     ),
+    "reviews_reading": (
+        "patient_id",
+        "practice_id",
+        "kind",
+        "value",
+        "unit",
+        "text",
+        "dated_on",
+        "status",
+        "source_system",
+        "source_id",
+        "digest",
+        "recorded_at",
+        "recorded_by_id",
+    ),
     "reviews_prescription": (
         "id",
         "patient_id",
@@ -135,6 +150,24 @@ class Writer:
                     f"{pk}-{n}",
                     records.digest(condition),
                     self._at(condition.ended_on or condition.onset_on, 10),
+                    doctor,
+                )
+            )
+        for n, reading in enumerate(person.readings):
+            rows["reviews_reading"].append(
+                (
+                    pk,
+                    practice.pk,
+                    reading.kind,
+                    reading.value,
+                    reading.unit,
+                    reading.text,
+                    reading.on,
+                    reading.status,
+                    SOURCE,
+                    f"{pk}-{n}",
+                    records.digest(reading),
+                    self._at(reading.on, 11),
                     doctor,
                 )
             )

@@ -45,6 +45,8 @@ def test_every_record_would_be_accepted_from_a_client():
         records.check_patient(person.record, today=TODAY)
         for condition in person.conditions:
             records.check_condition(condition)
+        for reading in person.readings:
+            records.check_reading(reading, today=TODAY)
         for order in person.orders:
             records.check_prescription(order.record)
             records.convert(records.msgspec.to_builtins(order.record), records.PrescriptionRecord)

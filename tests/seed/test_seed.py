@@ -58,6 +58,7 @@ def test_what_is_written_reads_back_as_what_was_invented(seeded):
         for line, meant in zip(lines, invented, strict=True):
             assert line._replace(id=0, prescriber="") == meant
         assert len(dossier.conditions) == len(person.conditions)
+        assert len(dossier.readings) == len(person.readings)
 
 
 def test_digests_are_those_the_verbs_give(seeded):
