@@ -191,7 +191,12 @@ class SyncedCondition(
 
 
 class SyncedReading(ReadingRecord, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A reading as a client system sends it."""
+    """A reading as a client system sends it: a `value` in `unit`, or an answer in `text`.
+
+    A number has a `value` in the unit of its kind (`unit` may say it again, and another unit is
+    refused). Everything else has a `text`: the code of an answer, the codes ticked separated by
+    spaces ("none" for none), or an ISO date.
+    """
 
     source_id: SourceId
     patient: PatientRecord

@@ -1,9 +1,10 @@
 """Sync verbs: what a client system reports, in batches that may hold thousands of records.
 
 Each verb takes `rows`: pairs of (index, record), a record being JSON bytes or plain Python data in
-the shape of `records.SyncedPrescription`, `SyncedCondition` or `SyncedPatient`. A record that
-cannot be accepted is refused by index, field and reason; all others are merged in one transaction
-and a fixed number of statements. The same content again changes nothing and screens nobody.
+the shape of `records.SyncedPrescription`, `SyncedCondition`, `SyncedReading` or `SyncedPatient`. A
+record that cannot be accepted is refused by index, field and reason; all others are merged in one
+transaction and a fixed number of statements. The same content again changes nothing and screens
+nobody.
 
 A record is known by (practice, source system, source id). What the source says last replaces the
 live version, whoever made that; when the source only repeats itself, a clinician's later amendment
@@ -17,9 +18,10 @@ from typing import Any
 
 import msgspec
 from django.db import IntegrityError, OperationalError, connection, transaction
+from django.utils import timezone
 from psycopg.errors import DeadlockDetected
 
-from reviews import access, audit, outbox, records
+from reviews import access, audit, observe, outbox, records
 from reviews.access import Action
 from reviews.bulk import as_json, copy_rows
 from reviews.errors import BadRecord, NotAllowed, Stale
@@ -76,6 +78,11 @@ def prescriptions(*, rows, source_system, by):
 def conditions(*, rows, source_system, by):
     """Merge a batch of `SyncedCondition`. Raises `NotAllowed`, or `Stale` under a rare race."""
     return _sync(_Conditions, rows, source_system, by)
+
+
+def readings(*, rows, source_system, by):
+    """Merge a batch of `SyncedReading`. Raises `NotAllowed`, or `Stale` under a rare race."""
+    return _sync(_Readings, rows, source_system, by)
 
 
 def patients(*, rows, source_system, by):
@@ -198,7 +205,7 @@ def _lock(practice_ids, source_system):
 
 
 class _Recorded:
-    """What prescriptions and conditions have in common: a source id, a digest and versions."""
+    """What all records but people have in common: a source id, a digest and versions."""
 
     patient_field = "patient."
 
@@ -265,6 +272,33 @@ class _Recorded:
             cursor.execute(cls.end, [[held[0] for held, _ in locked]])
         return locked
 
+    @classmethod
+    def differences(cls, rows, source_system):
+        """`{place in rows: (id, patient id)}` of rows not held as they are; no id: not held."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"""
+                SELECT said.place - 1, p.id, p.patient_id
+                FROM ROWS FROM (
+                    unnest(%s::bigint[]), unnest(%s::bigint[]),
+                    json_array_elements_text(%s), json_array_elements_text(%s)
+                ) WITH ORDINALITY AS said (practice_id, patient_id, source_id, digest, place)
+                LEFT JOIN {cls.table} p
+                    ON p.practice_id = said.practice_id AND p.source_id = said.source_id
+                    AND p.source_system = %s AND p.superseded_at IS NULL
+                WHERE p.digest IS DISTINCT FROM decode(said.digest, 'hex')
+                    OR p.patient_id <> said.patient_id
+                """,
+                [
+                    [row.practice_id for row in rows],
+                    [row.person.pk for row in rows],
+                    as_json([row.source_id for row in rows]),
+                    as_json([row.digest.hex() for row in rows]),
+                    source_system,
+                ],
+            )
+            return {place: held for place, *held in cursor.fetchall()}
+
 
 class _Prescriptions(_Recorded):
     plural = "prescriptions"
@@ -283,33 +317,6 @@ class _Prescriptions(_Recorded):
         *AMOUNTS,
         *PLAIN,
     )
-
-    @staticmethod
-    def differences(rows, source_system):
-        """`{place in rows: (id, patient id)}` of rows not held as they are; no id: not held."""
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                SELECT said.place - 1, p.id, p.patient_id
-                FROM ROWS FROM (
-                    unnest(%s::bigint[]), unnest(%s::bigint[]),
-                    json_array_elements_text(%s), json_array_elements_text(%s)
-                ) WITH ORDINALITY AS said (practice_id, patient_id, source_id, digest, place)
-                LEFT JOIN reviews_prescription p
-                    ON p.practice_id = said.practice_id AND p.source_id = said.source_id
-                    AND p.source_system = %s AND p.superseded_at IS NULL
-                WHERE p.digest IS DISTINCT FROM decode(said.digest, 'hex')
-                    OR p.patient_id <> said.patient_id
-                """,
-                [
-                    [row.practice_id for row in rows],
-                    [row.person.pk for row in rows],
-                    as_json([row.source_id for row in rows]),
-                    as_json([row.digest.hex() for row in rows]),
-                    source_system,
-                ],
-            )
-            return {place: held for place, *held in cursor.fetchall()}
 
     @classmethod
     def write(cls, fresh, different, source_system, by):
@@ -409,6 +416,48 @@ class _Conditions(_Recorded):
                     row.record.ended_on,
                     row.record.status,
                     row.record.kind,
+                )
+                for supersedes, row in rows
+            ),
+        )
+
+
+class _Readings(_Recorded):
+    plural = "readings"
+    table = "reviews_reading"
+    shape = records.SyncedReading
+    lock = """
+        SELECT id FROM reviews_reading
+        WHERE id = ANY(%s) AND superseded_at IS NULL ORDER BY id FOR NO KEY UPDATE
+    """
+    end = "UPDATE reviews_reading SET superseded_at = statement_timestamp() WHERE id = ANY(%s)"
+    columns = (
+        *("patient_id", "practice_id", "supersedes_id", "recorded_by_id", "source_system"),
+        *("source_id", "digest"),
+        *observe.COLUMNS,
+    )
+
+    @staticmethod
+    def check(record):
+        records.check_reading(record, today=timezone.localdate())
+
+    @classmethod
+    def write(cls, fresh, different, source_system, by):
+        held = cls.supersede(different, source_system) if different else ()
+        rows = [(None, row) for row in fresh] + [(pk, row) for (pk,), row in held]
+        copy_rows(
+            cls.table,
+            cls.columns,
+            (
+                (
+                    row.person.pk,
+                    row.practice_id,
+                    supersedes,
+                    by.pk,
+                    source_system,
+                    row.source_id,
+                    row.digest,
+                    *observe.values(row.record),
                 )
                 for supersedes, row in rows
             ),

@@ -6,7 +6,16 @@ from django.db.models.functions import Greatest
 from reviews import checked
 from reviews.access import Action
 from reviews.api import shapes
-from reviews.models import Case, Decision, DecisionItem, Flag, Patient, Prescription, RuleVersion
+from reviews.models import (
+    Case,
+    Decision,
+    DecisionItem,
+    Flag,
+    Patient,
+    Prescription,
+    Reading,
+    RuleVersion,
+)
 from reviews.prescribe import LATER
 
 
@@ -105,6 +114,47 @@ class Prescriptions(Resource):
             checked=_checked(
                 checked.of(row.patient, row.waiting_since, recorded_at=row.recorded_at)
             ),
+        )
+
+
+class Readings(Resource):
+    name = "readings"
+    action = Action.SEE_PATIENT
+    question, shape, page = shapes.Readings, shapes.Reading, shapes.ReadingPage
+    changed_at = "recorded_at"
+
+    def rows(self):
+        return Reading.objects.select_related("practice")
+
+    def listed(self, queryset):
+        return queryset.filter(superseded_at__isnull=True)
+
+    def matching(self, queryset, asked):
+        return _equal(
+            queryset,
+            patient_id=asked.patient,
+            practice__code=asked.practice,
+            kind=asked.kind,
+            source_system=asked.source_system,
+            source_id=asked.source_id,
+        )
+
+    def shaped(self, row):
+        return shapes.Reading(
+            id=row.pk,
+            patient=row.patient_id,
+            practice=row.practice.code,
+            source_system=row.source_system,
+            source_id=row.source_id,
+            recorded_at=row.recorded_at,
+            superseded_at=row.superseded_at,
+            supersedes=row.supersedes_id,
+            kind=row.kind,
+            value=_number(row.value),
+            unit=row.unit,
+            text=row.text,
+            on=row.dated_on,
+            status=row.status,
         )
 
 

@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from reviews.api import shapes
 from reviews.api.bodies import MOST_BYTES, MOST_RECORDS
-from reviews.records import SyncedCondition, SyncedPatient, SyncedPrescription
+from reviews.records import SyncedCondition, SyncedPatient, SyncedPrescription, SyncedReading
 
 REF = "#/components/schemas/{name}"
 PROBLEMS = {
@@ -154,7 +154,7 @@ def add_shapes(result, generator, request, public):
 
 @cache
 def _shapes():
-    found = [SyncedPrescription, SyncedCondition, SyncedPatient]
+    found = [SyncedPrescription, SyncedCondition, SyncedReading, SyncedPatient]
     found += [
         shape
         for shape in vars(shapes).values()

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reviews.api.bodies import MOST_RECORDS
 from reviews.models import CaseState, Outcome, Reason
-from reviews.records import Coding, OrderStatus, PatientIdentifier, Step
+from reviews.records import Coding, OrderStatus, PatientIdentifier, ReadingKind, Step
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 SeverityNumber = Annotated[int, Meta(ge=1, le=4)]
@@ -78,6 +78,25 @@ class Prescription(Struct):
     schedule: list[Step]
     reason: str
     checked: Checked
+
+
+class Reading(Struct):
+    """One version of a reading: a number in its unit, or an answer in `text`."""
+
+    id: int
+    patient: int
+    practice: str
+    source_system: str
+    source_id: str
+    recorded_at: datetime
+    superseded_at: datetime | None
+    supersedes: int | None
+    kind: str
+    value: float | None
+    unit: str
+    text: str
+    on: date
+    status: str
 
 
 class CouldNotJudge(Struct):
@@ -219,6 +238,12 @@ class PrescriptionPage(Struct):
     until: datetime | None
 
 
+class ReadingPage(Struct):
+    results: list[Reading]
+    next: str | None
+    until: datetime | None
+
+
 class PatientPage(Struct):
     results: list[Patient]
     next: str | None
@@ -303,6 +328,13 @@ class Question(Struct, kw_only=True, forbid_unknown_fields=True):
 class Prescriptions(Question):
     patient: Id | UnsetType = UNSET
     status: OrderStatus | UnsetType = UNSET
+    source_system: Annotated[str, Meta(max_length=100)] = ""
+    source_id: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Readings(Question):
+    patient: Id | None = None
+    kind: ReadingKind | None = None
     source_system: Annotated[str, Meta(max_length=100)] = ""
     source_id: Annotated[str, Meta(max_length=200)] = ""
 

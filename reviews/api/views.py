@@ -162,6 +162,20 @@ class PrescriptionDetail(DetailView):
     operation = Operation("prescription", answer=shapes.Prescription)
 
 
+class ReadingList(ListView):
+    """Live readings: the newest version of each, entered in error included."""
+
+    resource = resources.Readings()
+    operation = Operation("readings", query=shapes.Readings, answer=shapes.ReadingPage)
+
+
+class ReadingDetail(DetailView):
+    """One version of a reading, superseded ones included."""
+
+    resource = resources.Readings()
+    operation = Operation("reading", answer=shapes.Reading)
+
+
 class PatientList(ListView):
     """Patients, with whether their record was checked and what could not be judged."""
 
@@ -236,6 +250,13 @@ class ConditionSync(SyncView):
 
     verb = staticmethod(sync.conditions)
     operation = Operation("sync-conditions", body=records.SyncedCondition, answer=shapes.Synced)
+
+
+class ReadingSync(SyncView):
+    """Send readings of patients, such as an eGFR: new, changed or the same again."""
+
+    verb = staticmethod(sync.readings)
+    operation = Operation("sync-readings", body=records.SyncedReading, answer=shapes.Synced)
 
 
 class PatientSync(SyncView):

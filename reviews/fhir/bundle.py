@@ -1,4 +1,4 @@
-"""A FHIR R4 Bundle to patients, conditions and prescriptions in the shapes of `reviews.records`.
+"""A FHIR R4 Bundle to patients, conditions, readings and orders in the shapes of `reviews.records`.
 
 Nothing is lost in silence: a resource that cannot be used is in `refused` with its reason, what of
 it could not be kept is in `notes`, and types that are not read are counted in `others`.
@@ -16,11 +16,14 @@ TYPES = ("transaction", "batch", "collection", "searchset", "history", "document
 # An intent that is not yet an order: kept, so that it is seen, but as a draft nobody takes.
 NOT_ORDERED = ("proposal", "plan", "option")
 NEVER = ("cancelled", "entered-in-error", "stopped")
+SETTLED = ("final", "amended", "corrected")
 RESOLVED = ("inactive", "remission", "resolved")
 MOST_IDENTIFIERS = 20
 _READ = {
     "Patient": resources.Patient,
     "Condition": resources.Condition,
+    "AllergyIntolerance": resources.AllergyIntolerance,
+    "Observation": resources.Observation,
     "MedicationRequest": resources.MedicationRequest,
     "Medication": resources.Medication,
     "Practitioner": resources.Practitioner,
@@ -47,6 +50,7 @@ class Content:
     patients: list = field(default_factory=list)
     conditions: list = field(default_factory=list)
     prescriptions: list = field(default_factory=list)
+    readings: list = field(default_factory=list)
     refused: list[Said] = field(default_factory=list)
     notes: list[Said] = field(default_factory=list)
     others: Counter = field(default_factory=Counter)
@@ -78,6 +82,8 @@ class _Reader:
         for kind, make in (
             ("Patient", self._patient),
             ("Condition", self._condition),
+            ("AllergyIntolerance", self._allergy),
+            ("Observation", self._observation),
             ("MedicationRequest", self._prescription),
         ):
             for name, resource in self.held.items():
@@ -207,6 +213,97 @@ class _Reader:
         ):
             self._put_day(name, record, field_name, said)
         self.content.conditions.append((name, record))
+
+    # -- AllergyIntolerance ----------------------------------------------------------------------
+
+    def _allergy(self, name, allergy):
+        clinical = _code(allergy.clinicalStatus, resources.AllergyStatus, "clinicalStatus")
+        verified = _code(
+            allergy.verificationStatus, resources.AllergyVerification, "verificationStatus"
+        )
+        text = allergy.code.words
+        if not text:
+            raise Unreadable("names no substance")
+        if any(coding.code in words.NO_ALLERGY for coding in allergy.code.coding):
+            self._note(name, "says that no allergy is known: nothing is kept")
+            return
+        status = "resolved" if clinical in ("inactive", "resolved") else "active"
+        if verified in ("refuted", "entered-in-error"):
+            status = "entered-in-error"
+        elif verified and verified != "confirmed":
+            self._note(name, f"is {verified}: kept as an allergy")
+        if allergy.type == "intolerance":
+            self._note(name, "is an intolerance: kept as an allergy")
+        record = {
+            "source_id": name,
+            "patient": self._subject(allergy.patient),
+            "kind": "allergy",
+            "text": self._cut(name, text, 300),
+            "codings": self._codings(name, allergy.code),
+            "status": status,
+        }
+        self._put_day(name, record, "onset_on", allergy.onsetDateTime or allergy.onsetPeriod.start)
+        self.content.conditions.append((name, record))
+
+    # -- Observation -----------------------------------------------------------------------------
+
+    def _observation(self, name, observation):
+        """The parts of an observation whose codes are read; without any it is only counted."""
+        parts = [(name, observation)]
+        parts += [
+            (f"{name}#{place}", part) for place, part in enumerate(observation.component, start=1)
+        ]
+        known = [
+            (part_id, kind, part)
+            for part_id, part in parts
+            if (kind := words.reading_kind(part.code)) is not None
+        ]
+        if not known:
+            self.content.others["Observation"] += 1
+            return
+        if observation.status not in (*SETTLED, "entered-in-error"):
+            raise Unreadable(f"is {observation.status}: only a final result is kept")
+        said = (
+            observation.effectiveDateTime
+            or observation.effectivePeriod.start
+            or observation.effectiveInstant
+        )
+        on = words.day(said)
+        if on is None:
+            raise Unreadable("does not say on which day")
+        subject = self._subject(observation.subject)
+        for part_id, kind, part in known:
+            record = {
+                "source_id": part_id,
+                "patient": subject,
+                "kind": kind,
+                "on": on.isoformat(),
+                "status": "final" if observation.status in SETTLED else "entered-in-error",
+                **self._answer(name, kind, part),
+            }
+            self.content.readings.append((name, record))
+
+    def _answer(self, name, kind, part):
+        """The `value` or `text` of a reading."""
+        answers = words.ANSWERS.get(kind, {})
+        if part.valueCodeableConcept is not None:
+            for coding in part.valueCodeableConcept.coding:
+                if coding.code in answers:
+                    answer = answers[coding.code]
+                    return {"text": answer} if isinstance(answer, str) else {"value": answer}
+            raise Unreadable(f"its answer “{part.valueCodeableConcept.words}” is not understood")
+        if part.valueInteger is not None:
+            return {"value": part.valueInteger}
+        quantity = part.valueQuantity
+        if quantity is None or quantity.value is None:
+            raise Unreadable("has no value that is read")
+        units = words.READING_UNITS.get(kind, {})
+        unit = quantity.code if quantity.code in units else quantity.unit
+        if unit not in units:
+            raise Unreadable(f"its unit “{quantity.code or quantity.unit}” is not read")
+        if quantity.comparator:
+            self._note(name, f"is “{quantity.comparator}{quantity.value:g}”: kept as that number")
+        return {"value": round(quantity.value * units[unit], 4)}
 
     # -- MedicationRequest -----------------------------------------------------------------------
 

@@ -35,6 +35,20 @@ VerificationStatus = Literal[
 ]
 
 
+AllergyVerification = Literal["unconfirmed", "presumed", "confirmed", "refuted", "entered-in-error"]
+AllergyStatus = Literal["active", "inactive", "resolved"]
+ObservationStatus = Literal[
+    "registered",
+    "preliminary",
+    "final",
+    "amended",
+    "corrected",
+    "cancelled",
+    "entered-in-error",
+    "unknown",
+]
+
+
 class Coding(Struct, frozen=True):
     system: str = ""
     code: str = ""
@@ -67,6 +81,7 @@ class Quantity(Struct, frozen=True):
     value: float | None = None
     unit: str = ""
     code: str = ""
+    comparator: str = ""
 
 
 class Ratio(Struct, frozen=True):
@@ -117,6 +132,38 @@ class Condition(Resource):
     onsetPeriod: Period = Period()
     abatementDateTime: str = ""
     abatementPeriod: Period = Period()
+
+
+class AllergyIntolerance(Resource):
+    clinicalStatus: Concept | None = None
+    verificationStatus: Concept | None = None
+    type: Literal["allergy", "intolerance"] | None = None
+    code: Concept = Concept()
+    patient: Reference = Reference()
+    onsetDateTime: str = ""
+    onsetPeriod: Period = Period()
+
+
+class Measured(Struct, frozen=True):
+    """A code with its value, as an Observation and each component of one have it."""
+
+    code: Concept = Concept()
+    valueQuantity: Quantity | None = None
+    valueInteger: int | None = None
+    valueCodeableConcept: Concept | None = None
+
+
+class Observation(Resource, kw_only=True):
+    status: ObservationStatus
+    subject: Reference = Reference()
+    effectiveDateTime: str = ""
+    effectivePeriod: Period = Period()
+    effectiveInstant: str = ""
+    code: Concept = Concept()
+    valueQuantity: Quantity | None = None
+    valueInteger: int | None = None
+    valueCodeableConcept: Concept | None = None
+    component: list[Measured] = []
 
 
 class Ingredient(Struct, frozen=True):

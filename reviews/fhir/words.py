@@ -138,6 +138,40 @@ WORDS = {
     "restless legs": "restless_legs",
     "obsessive-compulsive disorder": "ocd",
 }
+# LOINC (loinc.org): the observations that are read, as our kinds of reading.
+LOINC_SYSTEM = "http://loinc.org"
+LOINC = {
+    "33914-3": "egfr",  # MDRD
+    "77147-7": "egfr",  # MDRD, without race
+    "62238-1": "egfr",  # CKD-EPI 2009
+    "98979-8": "egfr",  # CKD-EPI 2021
+    "2703-7": "po2_kpa",  # arterial blood
+    "2019-8": "pco2_kpa",  # arterial blood
+    "75626-2": "audit_c",  # total score
+    "44260-8": "phq9_item9",
+    "82810-3": "pregnancy",
+}
+# Of each kind, the units (UCUM, or the words in their place) and what they are times our own.
+PER_1_73 = ("mL/min/{1.73_m2}", "mL/min/{1.73m2}", "mL/min/1.73m2", "mL/min/1.73 m2")
+READING_UNITS = {
+    "egfr": dict.fromkeys((*PER_1_73, "mL/min/1.73_m2"), 1),
+    "po2_kpa": {"kPa": 1, "mm[Hg]": 0.133322, "mmHg": 0.133322},
+    "pco2_kpa": {"kPa": 1, "mm[Hg]": 0.133322, "mmHg": 0.133322},
+    "audit_c": {"{score}": 1, "1": 1, "": 1, "points": 1},
+    "phq9_item9": {"{score}": 1, "1": 1, "": 1, "points": 1},
+}
+# LOINC answers and SNOMED CT findings: the score, or the code of the answer.
+ANSWERS = {
+    "phq9_item9": {"LA6568-5": 0, "LA6569-3": 1, "LA6570-1": 2, "LA6571-9": 3},
+    "pregnancy": {
+        "LA15173-0": "unknown_trimester",
+        "77386006": "unknown_trimester",
+        "LA26683-5": "not_pregnant",
+        "60001007": "not_pregnant",
+    },
+}
+# SNOMED CT: no known allergy, to drugs, to food, of the environment.
+NO_ALLERGY = ("716186003", "409137002", "429625007", "428607008")
 _KIND = re.compile(r" \((disorder|finding|situation)\)$")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -179,6 +213,14 @@ def route(concept):
     for words in said:
         if found := ROUTES.get(words.removesuffix(" route").strip()):
             return found
+    return None
+
+
+def reading_kind(concept):
+    """The kind of reading that an observation's code names, or None."""
+    for coding in concept.coding:
+        if coding.system == LOINC_SYSTEM and coding.code in LOINC:
+            return LOINC[coding.code]
     return None
 
 

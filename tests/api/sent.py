@@ -43,3 +43,16 @@ def condition(source_id="c-1", number="1", **changes):
         "onset_on": "2020-02-01",
         **changes,
     }
+
+
+def reading(source_id="o-1", number="1", **changes):
+    """An eGFR of ten days ago."""
+    return {
+        "source_id": source_id,
+        "patient": patient(number),
+        "kind": "egfr",
+        "value": 48.5,
+        "unit": "mL/min/1.73m2",
+        "on": make.day(-10).isoformat(),
+        **changes,
+    }

@@ -9,7 +9,7 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from reviews import clients, decide, prescribe, screen
+from reviews import clients, decide, observe, prescribe, records, screen
 from reviews.api import pages
 from reviews.models import Case, Flag, Outcome, Patient, Prescription, Reason
 from tests import make
@@ -17,7 +17,7 @@ from tests.api import sent
 from tests.api.conftest import make_system
 from tests.api.test_sync import is_problem
 
-LISTS = ("prescriptions", "patients", "flags", "cases", "decisions")
+LISTS = ("prescriptions", "readings", "patients", "flags", "cases", "decisions")
 LONG_AGO = "2000-01-01T00:00:00Z"
 
 
@@ -55,8 +55,11 @@ def walk(system, path, **query):
 
 
 def decided_case(place, clara, ravi):
-    """A case of four weeks too long, on which ravi concluded."""
+    """A case of four weeks too long, on which ravi concluded, with a reading beside it."""
     case = make.flagged_case(place, logged_by=clara)
+    record = records.convert({"kind": "egfr", "value": 60, "on": make.day()}, records.ReadingRecord)
+    observe.record_reading(patient=case.patient, record=record, by=clara)
+    screen.drain()
     case = decide.claim(case=case, by=ravi, seen=case.lock)
     outcomes = [
         decide.FlagOutcome(flag.pk, Outcome.TAPER, Reason.AGREED_WITH_PATIENT)
@@ -144,6 +147,20 @@ def test_an_old_version_is_found_by_its_id_and_not_in_the_list(system):
     assert system.get(f"prescriptions/{old.pk}").json()["superseded_at"] is not None
 
 
+def test_a_reading_says_its_answer_and_what_it_replaced(system):
+    system.sync([sent.reading()], "readings")
+    (row,) = rows(system.get("readings"))
+    assert (row["kind"], row["value"], row["unit"]) == ("egfr", 48.5, "mL/min/1.73m2")
+    assert (row["text"], row["on"], row["status"]) == ("", make.day(-10).isoformat(), "final")
+    system.sync([sent.reading(value=50)], "readings")
+    (newer,) = rows(system.get("readings"))
+    assert (newer["value"], newer["supersedes"]) == (50, row["id"])
+    assert system.get(f"readings/{row['id']}").json()["superseded_at"] is not None
+    assert rows(system.get("readings", kind="audit_c")) == []
+    assert ids(system.get("readings", kind="egfr", source_id="o-1")) == [newer["id"]]
+    is_problem(system.get("readings", kind="shoe_size"), 400)
+
+
 # -- Filters -----------------------------------------------------------------------------------
 
 
@@ -156,7 +173,7 @@ def test_lists_are_narrowed(system, harbour, clara, ravi):
     def patients_of(path, **query):
         return {row.get("patient", row["id"]) for row in rows(system.get(path, **query))}
 
-    for path in LISTS[2:]:
+    for path in ("flags", "cases", "decisions"):
         assert patients_of(path, patient=mine) == {mine}
         assert patients_of(path, patient=other) == set()
         assert patients_of(path, practice="nowhere") == set()
@@ -362,6 +379,7 @@ def test_a_page_takes_the_same_statements_however_many_rows(system, harbour, cla
     few = {path: cost(system, path) for path in LISTS}
     changes = {path: cost(system, path, updated_since=LONG_AGO) for path in LISTS}
     system.sync([sent.prescription(f"rx-{n}", str(n)) for n in range(30)])
+    system.sync([sent.reading(f"o-{n}", str(n)) for n in range(30)], "readings")
     screen.drain()
     assert Case.objects.count() > 20
     for path in LISTS:

@@ -21,6 +21,7 @@ EXAMPLES = 20
 ADDRESSES = (
     *("prescriptions", "patients", "flags", "cases", "decisions"),
     *("prescriptions/{id}", "patients/{id}", "flags/{id}", "cases/{id}", "decisions/{id}"),
+    *("readings", "readings/{id}", "readings/sync"),
     *("prescriptions/sync", "patients/sync", "conditions/sync"),
 )
 

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from reviews import clients
+from reviews import clients, observe, records
 from reviews.api import bodies, limits
-from reviews.models import Patient, Prescription
+from reviews.models import Patient, Prescription, Reading
 from tests import make
 from tests.api import sent
 from tests.api.conftest import make_system
@@ -94,7 +94,46 @@ def test_a_charset_in_the_content_type_is_fine(system):
 def test_patients_and_conditions_have_a_batch_of_their_own(system):
     assert system.sync([sent.patient()], "patients").json()["registered"] == 1
     assert system.sync([sent.condition()], "conditions").json()["created"] == 1
-    assert Patient.objects.get().conditions.count() == 1
+    assert system.sync([sent.reading()], "readings").json()["created"] == 1
+    patient = Patient.objects.get()
+    assert (patient.conditions.count(), patient.readings.count()) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"value": 900}, "value"),
+        ({"unit": "mmol/L"}, "unit"),
+        ({"kind": "shoe_size"}, "kind"),
+        ({"on": make.day(1).isoformat()}, "on"),
+        ({"on": None}, "on"),
+        ({"kind": "pregnancy", "value": None, "unit": "", "text": "maybe"}, "text"),
+    ],
+)
+def test_a_reading_that_cannot_be_is_refused_and_the_others_are_kept(system, changes, field):
+    answer = system.sync([sent.reading(**changes), sent.reading("o-2")], "readings").json()
+    assert (answer["created"], answer["refused"]) == (1, 1)
+    assert (answer["errors"][0]["index"], answer["errors"][0]["field"]) == (0, field)
+
+
+def test_a_reading_sent_again_is_unchanged_and_a_correction_made_here_stands(system, clara):
+    system.sync([sent.reading()], "readings")
+    assert system.sync([sent.reading()], "readings").json()["unchanged"] == 1
+    said = {"kind": "egfr", "value": 84, "on": make.day(-10)}
+    record = records.convert(said, records.ReadingRecord)
+    observe.correct(reading=Reading.objects.get(), record=record, by=clara)
+    assert system.sync([sent.reading()], "readings").json()["unchanged"] == 1
+    assert system.sync([sent.reading(value=49)], "readings").json()["amended"] == 1
+    assert float(Reading.objects.get(superseded_at=None).value) == 49
+
+
+def test_a_reading_moves_to_the_patient_its_source_means(system):
+    system.sync([sent.reading(), sent.reading("o-2", "2")], "readings")
+    assert system.sync([sent.reading(number="2")], "readings").json()["amended"] == 1
+    holders = Reading.objects.filter(superseded_at=None).values_list(
+        "patient__identifiers__value", flat=True
+    )
+    assert list(holders) == ["2", "2"]
 
 
 # -- Limits --------------------------------------------------------------------------------------

@@ -14,12 +14,16 @@ from reviews.models import Practice
 VERBS = (
     ("patients", sync.patients),
     ("conditions", sync.conditions),
+    ("readings", sync.readings),
     ("prescriptions", sync.prescriptions),
 )
 
 
 class Command(BaseCommand):
-    help = "Import Patient, Condition and MedicationRequest of FHIR R4 Bundles; twice does no harm."
+    help = (
+        "Import Patient, Condition, AllergyIntolerance, Observation and MedicationRequest of"
+        " FHIR R4 Bundles; twice does no harm."
+    )
 
     def add_arguments(self, parser):
         parser.add_argument("files", nargs="+", metavar="FILE", type=Path)
