@@ -59,6 +59,7 @@ PATIENTS = """
 # Medicines never change, so each process keeps those it has met.
 _medicines = {}
 MOST_MEDICINES = 50_000
+STREAMED = 5_000
 
 
 def read(patient_ids, *, as_of, known_at=None):
@@ -109,6 +110,25 @@ def one(patient, *, as_of, known_at=None):
     """The dossier of one patient."""
     ((_, _, make),) = read([patient.pk], as_of=as_of, known_at=known_at)
     return make()
+
+
+def every_line():
+    """Stream `(patient id, profile, line)` of the whole live record, in order of patient and line.
+
+    Inside the caller's transaction, whose snapshot it reads.
+    """
+    connection.ensure_connection()
+    with psycopg.ServerCursor(connection.connection, "every_line") as cursor:
+        cursor.format = psycopg.pq.Format.BINARY
+        cursor.execute(
+            "SELECT (SELECT profile FROM reviews_practice c WHERE c.id = practice_id),"
+            f" {LINE_COLUMNS} FROM reviews_prescription WHERE {LIVE} ORDER BY 2, 3"
+        )
+        while rows := cursor.fetchmany(STREAMED):
+            _meet({row[3] for row in rows})
+            read_lines = _lines([row[1:] for row in rows])
+            for (profile, patient_id, *_), made in zip(rows, read_lines, strict=True):
+                yield patient_id, profile, made
 
 
 def line(record, *, line_id=0, prescriber=""):

@@ -1,0 +1,224 @@
+"""`export DIR`: the live record and every flag in force as plain CSV; see docs/export.md."""
+
+import csv
+import os
+import shutil
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection, transaction
+from django.utils import timezone
+
+from reviews import dossiers, rulebooks
+from reviews.errors import DomainError
+from reviews.rules.exposure import mg_per_day, read
+from reviews.rules.parameters import EXPOSURE
+from reviews.rules.view import see
+
+LIST = ";"
+PRESCRIPTIONS = (
+    *("prescription_id", "patient_id", "ingredients", "classes", "route", "start", "days_supply"),
+    *("mg_per_day", "as_needed", "indication", "status"),
+    # What the columns above were made of, and what else the rules look at.
+    *("source", "setting", "prescriber", "written_on", "start_on", "end_on", "dose", "dose_unit"),
+    *("times_per_day", "max_per_day", "expected_per_day", "quantity", "quantity_unit"),
+    *("recorded_days_supply", "refill_number", "dispensed_on", "repeat_template", "acquired"),
+    *("replacement_reason", "is_new_start", "change_reason", "start_minute", "schedule"),
+    *("strengths_mg", "form", "worked_out", "missing"),
+)
+CODES = """
+    (SELECT string_agg((coding->>'system') || '|' || (coding->>'code'), ';')
+     FROM jsonb_array_elements(codings) AS coding)
+"""
+# Each file is one query over the snapshot; free text is only asked for by --with-text.
+TABLES = {
+    "patients": """
+        SELECT p.id AS patient_id, p.birth_date, p.sex, c.code AS practice, c.profile,
+            p.deceased_on
+        FROM reviews_patient p JOIN reviews_practice c ON c.id = p.practice_id ORDER BY p.id
+    """,
+    "conditions": f"""
+        SELECT id AS condition_id, patient_id, kind, {CODES} AS codes, onset_on, ended_on, status
+            {{text}}
+        FROM reviews_condition WHERE superseded_at IS NULL ORDER BY patient_id, id
+    """,
+    "readings": """
+        SELECT id AS reading_id, patient_id, kind, dated_on AS "on", value::float8 AS value, unit,
+            text AS answer, status
+        FROM reviews_reading WHERE superseded_at IS NULL ORDER BY patient_id, id
+    """,
+    "exemptions": """
+        SELECT id AS exemption_id, patient_id, kind, starts_on, expires_on, owner_id AS owner,
+            granted_at
+        FROM reviews_exemption WHERE ended_at IS NULL ORDER BY patient_id, id
+    """,
+    "flags": """
+        SELECT f.patient_id, f.rule_id, f.severity, f.as_of,
+            array_to_string(f.prescription_ids, ';') AS prescription_ids, f.facts, f.mode,
+            CASE WHEN f.settled_at IS NULL THEN 'open' ELSE 'settled' END AS state,
+            f.settled_until, v.number AS book
+        FROM reviews_flag f JOIN reviews_ruleversion v ON v.id = f.version_id
+        WHERE f.ended_at IS NULL ORDER BY f.patient_id, f.rule_id, f.id
+    """,
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Write the live record and every flag in force as CSV into a new or empty directory, "
+        "without names or identifiers, as of one moment. See docs/export.md."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("directory", metavar="DIR", type=Path)
+        parser.add_argument(
+            "--with-text",
+            action="store_true",
+            help="also write conditions as they were worded; free text may name somebody",
+        )
+
+    def handle(self, *, directory, with_text, verbosity, **options):
+        target = directory.resolve()
+        _check(directory, target)
+        unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            unfinished.mkdir(parents=True)
+            counts = _write(unfinished, with_text)
+            # Over an empty directory this replaces it; all files are there at once or none.
+            unfinished.replace(target)
+        except OSError as error:
+            raise CommandError(f"{directory} cannot be written: {error.strerror}.") from error
+        except DomainError as error:
+            raise CommandError(error.message) from error
+        finally:
+            with suppress(FileNotFoundError):
+                shutil.rmtree(unfinished)
+        if verbosity:
+            for name, count in counts.items():
+                self.stdout.write(f"{name}.csv: {count:,} rows")
+
+
+def _check(directory, target):
+    if target.exists() and not target.is_dir():
+        raise CommandError(f"{directory} is not a directory.")
+    if target.is_dir() and any(target.iterdir()):
+        raise CommandError(f"{directory} is not empty. Name a new directory.")
+
+
+def _write(folder, with_text):
+    """Write every file from one snapshot; returns how many rows each has."""
+    counts = {}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        _, book = rulebooks.live()
+        for name, query in TABLES.items():
+            asked = query.format(text=", text" if with_text else "")
+            counts[name] = _copy(cursor, asked, folder / f"{name}.csv")
+        counts["prescriptions"] = _prescriptions(folder / "prescriptions.csv", book)
+        _about(folder / "export.csv", book)
+    return counts
+
+
+def _copy(cursor, query, path):
+    """Stream a query into a file; PostgreSQL writes the CSV."""
+    with (
+        path.open("xb") as file,
+        cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)") as copy,
+    ):
+        for part in copy:
+            file.write(part)
+    return cursor.rowcount
+
+
+def _about(path, book):
+    """With what, and for which day, the rest was written."""
+    with path.open("x", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(("as_of", "written_at", "book"))
+        out.writerow((timezone.localdate(), timezone.now().isoformat(), book.number))
+
+
+def _prescriptions(path, book):
+    prescribers = {}
+    count = 0
+    with path.open("x", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(PRESCRIPTIONS)
+        for patient_id, profile, line in dossiers.every_line():
+            # A number in place of whoever it is: equal numbers are equal prescribers.
+            who = line.prescriber and prescribers.setdefault(line.prescriber, len(prescribers) + 1)
+            limit = book.rules[EXPOSURE][profile]
+            out.writerow(_row(patient_id, line, who, see(book, line.medicine), limit))
+            count += 1
+    return count
+
+
+def _row(patient_id, line, prescriber, seen, limit):
+    """A line as the rules read it, and then as it was recorded."""
+    form = seen.recognition.form
+    parts = [part for part, _, _ in seen.ingredients]
+    uses = [read(line, seen.recognition, ingredient, limit) for ingredient in seen.ingredients]
+    # The ingredients of a product share its days.
+    use = next((use for use in uses if use is not None), None)
+    start, days = line.start_on or line.written_on, line.days_supply
+    if use is not None:
+        start = None if use.start is None else date.fromordinal(use.start)
+        days = None if use.end is None else use.end - use.start + 1
+    return [
+        _shown(value)
+        for value in (
+            line.id,
+            patient_id,
+            [drug.key for _, drug, _ in seen.ingredients],
+            sorted({name for _, drug, _ in seen.ingredients for name in drug.classes}),
+            line.route or seen.recognition.route,
+            start,
+            days,
+            [mg_per_day(line, part, form) for part in parts],
+            line.as_needed,
+            line.indication,
+            line.status,
+            line.source,
+            line.setting,
+            prescriber,
+            line.written_on,
+            line.start_on,
+            line.end_on,
+            line.dose,
+            line.dose_unit,
+            line.times_per_day,
+            line.max_per_day,
+            line.expected_per_day,
+            line.quantity,
+            line.quantity_unit,
+            line.days_supply,
+            line.refill_number,
+            line.dispensed_on,
+            line.repeat_template,
+            line.acquired,
+            line.replacement_reason,
+            line.is_new_start,
+            line.change_reason,
+            line.start_minute,
+            [f"{per_day:.10g}x{length}" for per_day, length in line.schedule],
+            [part.strength_mg for part in parts],
+            form,
+            use.notes if use else (),
+            use.missing if use else (),
+        )
+    ]
+
+
+def _shown(value):
+    """As in PostgreSQL's CSV: nothing for unknown, t and f, ISO days; lists with semicolons."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    if isinstance(value, list | tuple):
+        return LIST.join(_shown(item) for item in value)
+    return str(value)
