@@ -216,14 +216,11 @@ def _frame(request, patient, *, tab):
             ("see_case", Action.SEE_QUEUE),
         )
     }
-    banner = person.banner(patient)
-    not_recognised = sum(not row.recognised for row in rows if row.now)
     return {
-        **banner,
-        "partly": banner["partly"] or bool(not_recognised),
+        **person.banner(patient),
         "tab": tab,
         "medicines": rows,
-        "not_recognised": not_recognised,
+        "not_recognised": sum(not row.recognised for row in rows if row.now),
         "may": may,
     }
 

@@ -1,17 +1,28 @@
 """Who a page is about: what the banner of every page of a patient shows."""
 
-from reviews import access, checked
-from reviews.models import Patient
+from django.db.models import Exists, OuterRef, Prefetch
 
+from reviews import access, checked
+from reviews.models import Condition, Flag, Patient
+
+NOT_RECOGNISED = "DQ-03"
 NHS_NUMBER = ("https://fhir.nhs.uk/Id/nhs-number", "nhs")
 
 
 def fetch(user, action, pk):
-    """The patient with what the banner needs, in two queries. Raises `NotFound`."""
-    rows = Patient.objects.select_related("practice", "screening__version")
-    return access.fetch(
-        checked.with_waiting(rows.prefetch_related("identifiers")), user, action, pk=pk
+    """The patient with what the banner needs, in three queries. Raises `NotFound`."""
+    allergies = Condition.objects.filter(
+        kind="allergy", superseded_at__isnull=True, ended_on__isnull=True
+    ).exclude(status="entered-in-error")
+    unrecognised = Flag.objects.live().filter(patient=OuterRef("pk"), rule_id=NOT_RECOGNISED)
+    rows = (
+        Patient.objects.select_related("practice", "screening__version")
+        .prefetch_related(
+            "identifiers", Prefetch("conditions", queryset=allergies, to_attr="allergies")
+        )
+        .annotate(unrecognised=Exists(unrecognised))
     )
+    return access.fetch(checked.with_waiting(rows), user, action, pk=pk)
 
 
 def banner(patient):
@@ -20,7 +31,8 @@ def banner(patient):
     return {
         "patient": patient,
         "screening": screening,
-        "partly": bool(screening and screening.not_evaluable),
+        "partly": bool(screening and screening.not_evaluable) or patient.unrecognised,
+        "allergies": [allergy.text for allergy in patient.allergies],
         "numbers": identifiers(patient),
         "checked": checked.of(patient, patient.waiting_since),
     }

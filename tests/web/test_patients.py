@@ -60,9 +60,9 @@ def test_who_may_not_see_patients_is_told_who_may(ada, ehr):
 def test_the_list_says_who_is_not_checked(bell, harbour, clara):
     assert "NOT CHECKED" in words(Browser(clara).get("/patients"))
     screen.drain()
-    page = words(Browser(clara).get("/patients"))
-    assert "NOT CHECKED" not in page
-    assert "Checked with rule book 1" in page
+    listed = Browser(clara).get("/patients")
+    assert "NOT CHECKED" not in words(listed)
+    assert 'class="checked"' in listed.content.decode()
     assert "Everybody is checked" in words(Browser(clara).get("/patients", checked="no"))
     make.prescription(bell, clara)
     waiting = Browser(clara).get("/patients", checked="no")
@@ -154,6 +154,7 @@ def test_a_medicine_nobody_knows_is_loud(bell, clara):
     page = words(Browser(clara).get(f"/patients/{bell.pk}"))
     assert "NOT RECOGNISED" in page
     assert "1 of them not recognised" in page
+    assert "Checked in part" in page
 
 
 def test_a_missing_supply_is_not_known_and_not_evaluated(bell, clara):
@@ -342,6 +343,16 @@ def test_an_end_that_cannot_be_is_refused(changes, said, bell, clara):
     response = Browser(clara).post(end, status="resolved", **changes)
     assert response.status_code == 422
     assert said in words(response)
+
+
+def test_an_allergy_stands_in_the_banner(bell, clara):
+    browser, address = Browser(clara), f"/patients/{bell.pk}"
+    assert "Allergies not recorded" in browser.read(address)
+    browser.post(f"{address}/conditions", kind="allergy", text="penicillin", system="snomed")
+    assert "Allergies penicillin" in browser.read(address)
+    held = Condition.objects.get(patient=bell)
+    browser.post(f"{address}/conditions/{held.pk}/end", status="entered-in-error")
+    assert "Allergies not recorded" in browser.read(address)
 
 
 def test_an_auditor_records_nothing(bell, audrey):
