@@ -40,6 +40,7 @@ class ApiView(APIView):
 
     def finalize_response(self, request, response, *args, **kwargs):
         response = super().finalize_response(request, response, *args, **kwargs)
+        response["Cache-Control"] = "no-store"
         for throttle in getattr(self, "throttles", ()):
             if hasattr(throttle, "left"):
                 for name, value in throttle.fields().items():

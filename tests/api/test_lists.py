@@ -354,6 +354,11 @@ def test_a_signed_in_person_reads_what_their_roles_allow(system, harbour, ravi, 
     is_problem(system.http.get(f"/api/v1/{path}"), 403)
 
 
+@pytest.mark.parametrize("path", ["flags", "flags/1", "nothing"])
+def test_no_answer_may_be_kept_on_the_way(system, path):
+    assert system.get(path).headers["Cache-Control"] == "no-store"
+
+
 @pytest.mark.parametrize("pk", [0, 999_999_999, 2**63, 10**30])
 @pytest.mark.parametrize("path", LISTS)
 def test_a_row_that_does_not_exist_is_a_problem(system, path, pk):
