@@ -12,6 +12,7 @@ from reviews.views import (
     queue,
     rulebooks,
     rules,
+    sign_off,
 )
 
 AREAS = (
@@ -22,6 +23,7 @@ AREAS = (
     prescribing,
     formulary,
     rules,
+    sign_off,
     rulebooks,
     audit_trail,
     keys,
