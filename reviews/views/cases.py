@@ -29,6 +29,10 @@ from reviews.rules.registry import BY_ID, THEMES
 from reviews.views import person
 
 OUTCOMES = [(outcome, outcome.label) for outcome in Outcome]
+FIELDS = ("outcome", "reason", "until")
+# From this many flags on, those that are not urgent can be answered together. An urgent flag is
+# always answered by itself.
+REST_FROM = 3
 CASE_RELATED = ("patient", "practice", "owner")
 
 
@@ -149,17 +153,20 @@ def _seen(request):
 
 
 def _chosen(post):
-    """`{flag id: what was chosen}` from the fields outcome-N, reason-N and until-N."""
+    """`{flag id: what was chosen}` from the fields outcome-N, reason-N and until-N.
+
+    A flag left empty takes the fields of "rest" if the form offers that for it: see REST_FROM.
+    """
     ids = [name.partition("-")[2] for name in post if name.startswith("outcome-")]
-    return {
-        int(pk): {
-            "outcome": post.get(f"outcome-{pk}", ""),
-            "reason": post.get(f"reason-{pk}", ""),
-            "until": post.get(f"until-{pk}", "").strip(),
-        }
-        for pk in ids
-        if pk.isdigit()
-    }
+    chosen = {int(pk): _pick(post, pk) for pk in ids if pk.isdigit()}
+    for pk in post.getlist("rest"):
+        if pk.isdigit() and not chosen.get(int(pk), {}).get("outcome"):
+            chosen[int(pk)] = _pick(post, "rest")
+    return chosen
+
+
+def _pick(post, suffix):
+    return {name: post.get(f"{name}-{suffix}", "").strip() for name in FIELDS}
 
 
 def context(request, found, chosen=None, refusal=None):
@@ -179,7 +186,8 @@ def context(request, found, chosen=None, refusal=None):
     may_decide = is_open and access.allowed(user, Action.DECIDE, found)
     own = {flag.pk for flag in decide.own_urgent_flags(flags, user)} if may_decide else set()
     chosen = chosen or {}
-    cards = [_card(flag, earlier, chosen.get(flag.pk), own) for flag in flags]
+    cards = [_card(flag, earlier, chosen.get(flag.pk), own, refusal) for flag in flags]
+    follows = [card["flag"].pk for card in cards if card["flag"].severity > 1]
     return {
         **person.banner(person.fetch(user, Action.SEE_PATIENT, found.patient_id)),
         "case": found,
@@ -204,17 +212,19 @@ def context(request, found, chosen=None, refusal=None):
         "may_release": may_decide and found.owner_id == user.pk,
         "may_prescribe": access.allowed(user, Action.LOG, found),
         "is_mine": found.owner_id == user.pk,
+        "rest": follows if len(follows) >= REST_FROM else [],
+        "rest_pick": _pick(request.POST, "rest"),
         "note": request.POST.get("note", ""),
         "refusal": refusal,
     }
 
 
-def _card(flag, earlier, pick, own):
+def _card(flag, earlier, pick, own, refusal):
     rule = BY_ID.get(flag.rule_id)
     book = rulebooks.book(flag.version_id)
     # A reviewer who is tired takes what is pre-set: an urgent flag starts empty, and so do all
     # reasons, which have to be thought about.
-    pick = pick or {"outcome": "", "reason": "", "until": ""}
+    pick = pick or dict.fromkeys(FIELDS, "")
     return {
         "flag": flag,
         "theme": rule.theme if rule else "Other",
@@ -224,6 +234,7 @@ def _card(flag, earlier, pick, own):
         "pick": pick,
         "latest": decide.latest_until(flag.severity, timezone.localdate()),
         "own": flag.pk in own,
+        "refused": getattr(refusal, "field", None) == f"flag-{flag.pk}",
         "unjudged": flag.rule_id.startswith("DQ-"),
     }
 

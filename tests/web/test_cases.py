@@ -1,11 +1,14 @@
 """The case page: everything a reviewer needs, and every refusal told without losing anything."""
 
+import html
+
 import pytest
 from django.urls import reverse
 from django.utils.html import escape
 
 from reviews import decide, screen
 from reviews.models import Case, CaseState, Decision, Flag
+from reviews.views import cases
 from tests import make
 
 
@@ -93,7 +96,7 @@ def test_an_incomplete_decision_keeps_what_was_chosen(client, case, ravi):
 
 def test_an_unreadable_date_is_named(client, case, ravi):
     client.force_login(ravi)
-    flag = Flag.objects.open().get(case=case)
+    flag = Flag.objects.open().filter(case=case).first()
     data = choices(case, **{f"until-{flag.pk}": "someday"})
     response = client.post(reverse("case-decide", args=[case.pk]), data)
     assert response.status_code == 400
@@ -185,3 +188,72 @@ def test_the_query_count_does_not_grow_with_prescriptions(
             client.get(reverse("case", args=[case.pk]))
         counts.append(len(counted))
     assert counts[0] == counts[1]
+
+
+@pytest.fixture
+def several(harbour, clara):
+    """A case of an older person with one urgent flag and several others."""
+    treated = make.patient(harbour, clara, age=79)
+    for start in (-130, -102, -74, -46, -18):
+        make.prescription(treated, clara, start=start, days=28)
+    make.prescription(treated, clara, "Morphine 10 mg tablets", start=-1, days=7, indication="pain")
+    screen.drain()
+    return Case.objects.open().get(patient=treated)
+
+
+def together(case, **changes):
+    """Urgent flags answered one by one, all others by the fields of the rest."""
+    flags = Flag.objects.open().filter(case=case)
+    data = {f"{name}-{flag.pk}": "" for flag in flags for name in ("outcome", "reason", "until")}
+    for flag in flags.filter(severity=1):
+        data[f"outcome-{flag.pk}"] = "continue"
+        data[f"reason-{flag.pk}"] = "specialist_advice"
+    return {
+        **data,
+        "seen": case.lock,
+        "rest": list(flags.filter(severity__gt=1).values_list("pk", flat=True)),
+        "outcome-rest": "taper",
+        "reason-rest": "agreed_with_patient",
+        "until-rest": "+14d",
+        **changes,
+    }
+
+
+def test_flags_that_are_not_urgent_can_be_answered_together(client, several, ravi):
+    offered = get(client, ravi, several).context["rest"]
+    urgent = set(Flag.objects.open().filter(case=several, severity=1).values_list("pk", flat=True))
+    assert len(offered) >= 3
+    assert urgent
+    assert not urgent & set(offered)
+    client.post(reverse("case-decide", args=[several.pk]), together(several))
+    items = Decision.objects.get().items.select_related("flag")
+    for item in items:
+        wanted = "continue" if item.flag.severity == 1 else "taper"
+        assert item.outcome == wanted
+    assert {item.until for item in items if item.flag.severity > 1} == {make.day(14)}
+
+
+def test_an_own_answer_goes_before_the_common_one(client, several, ravi):
+    own = Flag.objects.open().filter(case=several, severity__gt=1).first()
+    data = together(several, **{f"outcome-{own.pk}": "refer", f"reason-{own.pk}": "service_needed"})
+    client.force_login(ravi)
+    client.post(reverse("case-decide", args=[several.pk]), data)
+    assert Decision.objects.get().items.get(flag=own).outcome == "refer"
+
+
+def test_the_common_answer_never_reaches_an_urgent_flag(client, several, ravi):
+    urgent = Flag.objects.open().filter(case=several, severity=1).first()
+    data = together(several, **{f"outcome-{urgent.pk}": "", f"reason-{urgent.pk}": ""})
+    client.force_login(ravi)
+    response = client.post(reverse("case-decide", args=[several.pk]), data)
+    assert response.status_code == 400
+    assert f"{urgent.title}: choose an outcome" in html.unescape(response.content.decode())
+    assert not Decision.objects.exists()
+
+
+def test_the_common_answer_is_not_offered_for_a_flag_or_two(client, case, ravi, monkeypatch):
+    flags = Flag.objects.open().filter(case=case).count()
+    monkeypatch.setattr(cases, "REST_FROM", flags + 1)
+    response = get(client, ravi, case)
+    assert response.context["rest"] == []
+    assert "outcome-rest" not in response.content.decode()
