@@ -32,7 +32,7 @@ from reviews.models import WITHDRAWN, Prescription
 from reviews.rules import words
 from reviews.rules.dossier import Medicine
 from reviews.rules.drug import BENZODIAZEPINE, BZRA
-from reviews.rules.finding import INTERRUPT
+from reviews.rules.finding import INTERRUPT, Severity
 from reviews.rules.view import see
 from reviews.timeline import dose_in_words
 from reviews.views import person
@@ -251,7 +251,8 @@ def _preview(request, patient, form):
     return context | {
         "record": record,
         "worked_out": worked_out,
-        "findings": [_card(finding, book) for finding in found.new],
+        "findings": [_card(one, book) for one in found.new if one.severity < Severity.S4],
+        "notes": [_card(one, book) for one in found.new if one.severity == Severity.S4],
         "standing": found.standing,
         "not_evaluable": _unjudged(found.not_evaluable),
         "clear": not found.new and not found.not_evaluable and worked_out.recognised,

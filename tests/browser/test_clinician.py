@@ -9,6 +9,7 @@ from reviews import screen
 from reviews.forms.prescribing import NOT_GIVEN
 from reviews.models import Flag, Prescription, Status
 from tests import make
+from tests.browser.test_pages import faults
 
 pytestmark = pytest.mark.browser
 
@@ -90,12 +91,9 @@ def test_an_unknown_medicine_is_kept_as_written_and_said_to_be_unchecked(visit, 
 def test_a_harmless_medicine_says_nothing_new_was_found(visit, clara, harbour):
     well = make.patient(harbour, clara, family_name="Well")
     page = visit(clara, NEW.format(well.pk))
-    page.get_by_label("Find a medicine").fill("diazepam 2 mg tab")
+    page.get_by_label("Find a medicine").fill("paracetamol")
     page.locator("#matches").get_by_role("radio").first.check()
-    page.get_by_label("Each time").fill("1")
-    page.get_by_label("Times a day").fill("2")
     page.get_by_label("Days’ supply").fill("7")
-    page.get_by_label("Indication").select_option("anxiety")
     expect(page.locator("#preview")).to_contain_text("Nothing new found")
 
 
@@ -190,3 +188,18 @@ def test_keys_do_nothing_while_somebody_types(visit, clara, bell):
     page.keyboard.type("?p/jkn")
     expect(page.get_by_label("Directions in words")).to_have_value("?p/jkn")
     expect(page.locator("dialog[open]")).to_have_count(0)
+
+
+def test_every_state_of_the_form_is_accessible(visit, clara, bell):
+    page = visit(clara, NEW.format(bell.pk))
+    page.get_by_label("Find a medicine").fill("morphine 10")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Reason")).to_be_visible()
+    with page.expect_response("**/prescriptions/preview"):
+        page.get_by_label("If needed").check()
+    expect(page.locator(".htmx-request")).to_have_count(0)
+    assert faults(page) == []
+    page.get_by_label("Each time").fill("two")
+    page.get_by_role("button", name="Save prescription").click()
+    expect(page.get_by_role("alert")).to_be_focused()
+    assert faults(page) == []

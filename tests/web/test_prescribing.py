@@ -13,6 +13,7 @@ from tests import make
 from tests.web.browse import Browser, heading, words
 
 DIAZEPAM = product_value("Diazepam 5 mg tablets", [])
+PARACETAMOL = product_value("Paracetamol 500 mg tablets", [])
 MORPHINE = product_value("Morphine 10 mg tablets", [])
 
 
@@ -148,10 +149,11 @@ def test_nothing_new_is_said_only_when_it_is_true(browser, bell):
     def page(**changes):
         return words(browser.post(new(bell), **fields(do="preview", **changes)))
 
-    assert "Nothing new found." in page()
+    assert "Nothing new found." in page(product=PARACETAMOL)
+    assert "Nothing new found." not in page()
     assert "Nothing new found." not in page(q="Unheard-of drops", product=AS_WRITTEN)
     assert "Nothing new found." not in page(product="")
-    assert "Nothing new found." not in page(dose="two")
+    assert "Nothing new found." not in page(product=PARACETAMOL, dose="two")
 
 
 def test_the_fragments_say_the_same_as_the_page(browser, on_diazepam):
