@@ -1,5 +1,8 @@
 """The verb `sign_off`: a named person has read rows of the formulary in the source they name."""
 
+from datetime import timedelta
+
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -7,13 +10,19 @@ from reviews import access, audit
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, Stale
 
+NO_PUBLICATION = "general knowledge"
+"""Part of the source of a row that nobody can look up."""
+READ_AGAIN = timedelta(days=365)
+
 
 @transaction.atomic
-def sign_off(*, model, seen, by):
+def sign_off(*, model, seen, by, source="", locator=""):
     """Sign off rows of one table of the formulary, all or none; returns them.
 
-    `seen` maps ids to `changed_at` as it was shown. Nothing else of a row changes: whoever finds
-    another value or source there revises the row instead. Raises `Stale`, `IllegalMove`.
+    `seen` maps ids to `changed_at` as it was shown. `source` and `locator` name where they were
+    read, if that is not the source on the row; both go onto the row then. The values of a row do
+    not change: whoever finds another one revises the row. Raises `BadRecord`, `Stale`,
+    `IllegalMove`.
     """
     access.require(by, Action.EDIT_FORMULARY)
     if not seen:
@@ -23,8 +32,15 @@ def sign_off(*, model, seen, by):
         raise Stale("Somebody else changed one of these since you opened the page. Look again.")
     if any(row.verified or row.retired_at for row in rows):
         raise IllegalMove("One of these is signed off already, or no longer in force.")
-    now = timezone.now()
+    source, locator = source.strip(), locator.strip()
+    if bool(source) != bool(locator):
+        raise BadRecord("locator" if source else "source", "name the source and the place in it")
+    if not source and any(NO_PUBLICATION in row.source.casefold() for row in rows):
+        raise BadRecord("source", "general knowledge is no publication: name where you read it")
+    now, today = timezone.now(), timezone.localdate()
     for row in rows:
+        if source:
+            _cite(row, source=source, locator=locator, reviewed=today, note=row.note)
         row.sign_off(by=by, at=now)
         audit.record(
             by,
@@ -35,3 +51,11 @@ def sign_off(*, model, seen, by):
             locator=row.locator,
         )
     return rows
+
+
+def _cite(row, *, reviewed, **citation):
+    try:
+        row.revise(**citation, reviewed=reviewed, next_review=reviewed + READ_AGAIN)
+    except ValidationError as error:
+        field, reasons = next(iter(error.message_dict.items()))
+        raise BadRecord(field, reasons[0]) from error

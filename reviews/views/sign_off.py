@@ -9,7 +9,7 @@ from django.urls import path, reverse
 from django.views.decorators.http import require_http_methods
 
 from drugs.due import unverified
-from drugs.models import SOURCED
+from drugs.models import SOURCED, Code, Name
 from reviews import access, sign_off
 from reviews.access import Action
 from reviews.errors import BadRecord
@@ -40,9 +40,15 @@ def page(request):
         try:
             if not request.POST.get("read"):
                 raise BadRecord("read", "say that you have read each of them in its source")
-            rows = sign_off.sign_off(model=model, seen=_seen(request), by=request.user)
+            rows = sign_off.sign_off(
+                model=model,
+                seen=_seen(request),
+                by=request.user,
+                source=given.get("read_in", ""),
+                locator=given.get("place", ""),
+            )
         except BadRecord as error:
-            problem, status = sentence_case(error.reason), 422
+            problem, status = sentence_case(error.reason.rstrip(".")), 422
         else:
             plural = "row" if len(rows) == 1 else "rows"
             messages.success(request, f"Signed off: {len(rows)} {plural}.")
@@ -61,6 +67,8 @@ def page(request):
         "page": page_of(rows.order_by("source", "locator", "pk"), given.get("page", 1), PAGE_SIZE),
         "ticked": request.POST.getlist("rows"),
         "problem": problem,
+        "read_in": given.get("read_in", ""),
+        "place": given.get("place", ""),
         "lately": _lately(),
     }
     for row in context["page"].rows:
@@ -82,14 +90,21 @@ def _seen(request):
 
 
 def _with_parents(rows):
-    """The rows with what their words need, in one query."""
+    """The rows with what their words need, in a fixed number of queries."""
     names = [field.name for field in rows.model._meta.fields if field.many_to_one]
-    return rows.select_related(*names)
+    rows = rows.select_related(*names)
+    return rows.prefetch_related("parts__ingredient") if rows.model in (Name, Code) else rows
 
 
 def _says(row):
     """The values of a row in words: `[(name, value)]`."""
     said = []
+    if isinstance(row, Code):
+        said += [("stands for", row.name), ("as", row.get_kind_display().lower())]
+    if isinstance(row, Name):
+        said += [("is a", row.get_kind_display().lower())]
+    if isinstance(row, Name | Code):
+        said += [("of", _part(part)) for part in row.parts.all()]
     for name in row.EDITABLE:
         value = getattr(row, name)
         if isinstance(value, list):
@@ -99,6 +114,13 @@ def _says(row):
         if value not in (None, "", False):
             said.append((row._meta.get_field(name).verbose_name, value))
     return said
+
+
+def _part(part):
+    strength = getattr(part, "strength_mg", None)
+    if strength is None:
+        return part.ingredient.name
+    return f"{part.ingredient.name} {strength.normalize():f} mg a {part.per_unit}"
 
 
 def _lately():

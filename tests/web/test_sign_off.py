@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from drugs.due import unverified
-from drugs.models import DrugFact, IngredientClass, Limit
+from drugs.models import Code, DrugFact, IngredientClass, Limit
 from reviews import sign_off
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import AuditEvent
@@ -15,7 +15,9 @@ from tests.web.browse import Browser, heading, words
 def limit(rulebook):
     """A limit that nobody has signed off."""
     row = Limit.objects.live().order_by("pk").first()
-    Limit.objects.filter(pk=row.pk).update(verified=False, verified_by=None, verified_at=None)
+    Limit.objects.filter(pk=row.pk).update(
+        verified=False, verified_by=None, verified_at=None, source="SmPC of a product"
+    )
     row.refresh_from_db()
     return row
 
@@ -32,9 +34,15 @@ def test_everything_unverified_is_counted_and_listed(limit, ada):
     assert limit.locator in words(page)
     for model in (DrugFact, IngredientClass):
         row = model.objects.unverified().order_by("source", "locator", "pk").first()
-        if row is not None:
-            page = words(Browser(ada).get("/sign-off", table=model._meta.model_name))
-            assert str(row) in page
+        page = words(Browser(ada).get("/sign-off", table=model._meta.model_name))
+        assert str(row) in page
+
+
+def test_a_code_says_what_it_stands_for(rulebook, ada):
+    code = Code.objects.unverified().exclude(parts=None).order_by("source", "locator", "pk")[0]
+    page = words(Browser(ada).get("/sign-off", table="code"))
+    assert f"stands for {code.name}" in page
+    assert f"of {code.parts.first().ingredient.name}" in page
 
 
 def test_a_row_is_signed_off_with_who_when_and_source(limit, ada):
@@ -67,6 +75,25 @@ def test_nothing_is_signed_off_unread_or_unticked(limit, ada, given, told):
     assert told in words(response)
     limit.refresh_from_db()
     assert not limit.verified
+
+
+def test_what_nobody_can_look_up_needs_a_publication(limit, ada):
+    Limit.objects.filter(pk=limit.pk).update(source="General knowledge")
+    asked = {"table": "limit", "rows": token(limit), "read": "yes"}
+    browser = Browser(ada)
+    for given in ({}, {"read_in": "BNF"}, {"place": "Diazepam"}, {"read_in": " ", "place": " "}):
+        response = browser.post("/sign-off", **asked, **given)
+        assert response.status_code == 422
+        assert "name" in words(response)
+    limit.refresh_from_db()
+    assert not limit.verified
+    value = limit.mg_per_day
+    browser.post("/sign-off", **asked, read_in="BNF 92", place="Diazepam, dose")
+    limit.refresh_from_db()
+    assert (limit.verified, limit.verified_by) == (True, ada)
+    assert (limit.source, limit.locator, limit.mg_per_day) == ("BNF 92", "Diazepam, dose", value)
+    assert limit.reviewed == timezone.localdate()
+    assert AuditEvent.objects.get(verb="formulary.signed_off").detail["source"] == "BNF 92"
 
 
 @pytest.mark.parametrize("rows", ["x", "1@yesterday", "@"])
@@ -105,15 +132,14 @@ def test_a_row_is_signed_off_once_and_not_when_it_is_out_of_force(limit, ada, ad
     with pytest.raises(BadRecord):
         sign_off.sign_off(model=Limit, seen={}, by=adam)
     other = Limit.objects.unverified().first()
-    if other is not None:
-        other.retire(at=timezone.now())
-        with pytest.raises(IllegalMove):
-            sign_off.sign_off(model=Limit, seen={other.pk: other.changed_at}, by=adam)
+    other.retire(at=timezone.now())
+    with pytest.raises(IllegalMove):
+        sign_off.sign_off(model=Limit, seen={other.pk: other.changed_at}, by=adam)
 
 
 def test_the_page_takes_as_many_queries_for_more_rows(limit, ada, django_assert_max_num_queries):
     browser = Browser(ada)
     browser.get("/sign-off")
-    for table in ("limit", "drugfact"):
+    for table in ("limit", "drugfact", "code", "name"):
         with django_assert_max_num_queries(45):
             browser.get("/sign-off", table=table)
