@@ -253,7 +253,7 @@ def _preview(request, patient, form):
         "worked_out": worked_out,
         "findings": [_card(one, book) for one in found.new if one.severity < Severity.S4],
         "notes": [_card(one, book) for one in found.new if one.severity == Severity.S4],
-        "standing": found.standing,
+        "standing": [one for one in found.standing if one.severity < Severity.S4],
         "not_evaluable": _unjudged(found.not_evaluable),
         "clear": not found.new and not found.not_evaluable and worked_out.recognised,
         "interrupting": [finding for finding in found.new if finding.mode == INTERRUPT],
