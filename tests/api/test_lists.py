@@ -270,7 +270,7 @@ def test_changes_come_in_order_of_change_and_until_asks_for_the_rest(system):
 
 def test_a_flag_comes_again_when_it_is_settled_and_when_it_ends(system, harbour, clara, ravi):
     decision = decided_case(harbour, clara, ravi)
-    flag = decision.items.get().flag
+    flag = decision.items.first().flag
     _, until = walk(system, "flags", updated_since=LONG_AGO)
     prescription = Prescription.objects.live().get(patient=decision.patient_id)
     prescribe.withdraw(

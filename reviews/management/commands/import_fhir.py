@@ -57,7 +57,8 @@ class Command(BaseCommand):
             refused = list(content.refused)
             with transaction.atomic():
                 for kind, verb in VERBS:
-                    refused += self._send(kind, verb, getattr(content, kind))
+                    if named := getattr(content, kind):
+                        refused += self._send(kind, verb, named)
         except (OSError, bundle.Unreadable, DomainError) as error:
             self.stderr.write(self.style.ERROR(f"  not imported: {error}"))
             return False
