@@ -1,6 +1,7 @@
 """A rescreen of everybody by two workers, beside COPY of the rows that screening reads."""
 
 import time
+from statistics import median
 
 from django.db import connection, transaction
 
@@ -28,13 +29,13 @@ def measure(patients):
                 floors = [floor() for _ in range(FLOOR_ROUNDS)]
                 took = everybody()
                 floors += [floor() for _ in range(FLOOR_ROUNDS)]
-            best = min(floors)
+            usual = median(floors)
             rows.append(
                 Row(
                     what=f"{what}, {WORKERS} workers",
-                    ratio=took / best,
+                    ratio=took / usual,
                     aim=aim,
-                    floor=f"COPY of the same prescriptions: {best:.2f} s",
+                    floor=f"COPY of the same prescriptions: {usual:.2f} s",
                     measured=f"{took:.1f} s, {patients / took:,.0f} patients/s",
                 )
             )

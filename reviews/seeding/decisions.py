@@ -28,8 +28,12 @@ CONCLUSIONS = {
     "CNS": ((Outcome.OTHER_MEDICINE, Reason.SAFER_ALTERNATIVE),),
     "CYP": ((Outcome.OTHER_MEDICINE, Reason.ALREADY_ACTIONED),),
     "DUP": ((Outcome.CHANGE, Reason.AGREED_WITH_PATIENT),),
+    "DOSE": ((Outcome.CHANGE, Reason.AGREED_WITH_PATIENT),),
     "DQ": ((Outcome.DATA_WRONG, Reason.QUANTITY_WRONG),),
+    "REV": ((Outcome.CONTINUE, Reason.ALREADY_ACTIONED),),
+    "STOP": ((Outcome.REFER, Reason.SERVICE_NEEDED),),
 }
+OTHERWISE = ((Outcome.CONTINUE, Reason.BENEFIT_OUTWEIGHS),)
 NOTES = (
     "Spoke with the patient. Plan recorded; next contact in four weeks.",
     "Discussed at the practice meeting. Prescriber agrees.",
@@ -74,7 +78,7 @@ def make_history(count):
 def _decide(case, n, reviewer):
     outcomes = []
     for flag in Flag.objects.open().filter(case=case).order_by("pk"):
-        choices = CONCLUSIONS.get(flag.rule_id.partition("-")[0], CONCLUSIONS["DUR"])
+        choices = CONCLUSIONS.get(flag.rule_id.partition("-")[0], OTHERWISE)
         outcome, reason = choices[n % len(choices)]
         if flag.rule_id == "DQ-03":
             reason = Reason.MEDICINE_WRONG

@@ -51,7 +51,6 @@ class Command(BaseCommand):
             return
         with transaction.atomic():
             writer = self._populate(patients, seed, today or timezone.localdate())
-            # Before the commit: nobody is left with a password that nobody knows.
             transaction.on_commit(outbox.ring)
         writing.analyse()
         self.stdout.write(
@@ -70,6 +69,7 @@ class Command(BaseCommand):
                 said = time.monotonic()
                 self.stdout.write(f"  {writer.patients:,} of {patients:,} patients")
                 self.stdout.flush()
+        # Before the commit: nobody is left with a password that nobody knows.
         staff.remember(passwords)
         return writer
 
