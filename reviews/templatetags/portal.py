@@ -42,6 +42,16 @@ def number(value):
 
 
 @register.filter
+def counted(unit, value):
+    """The unit as it goes with the number: 1 day, 2 days."""
+    return (
+        {"days": "day", "years": "year", "minutes": "minute"}.get(unit, unit)
+        if value == 1
+        else unit
+    )
+
+
+@register.filter
 def age(patient):
     """Completed years today."""
     years = patient.age_on(timezone.localdate())

@@ -75,3 +75,11 @@ def test_the_gauge_tells_taken_from_supplied(days, ends_in, taken, kinds):
 def test_an_ended_episode_is_said_to_have_ended():
     assert portal.gauge(exposure(40, -20))["over"]
     assert not portal.gauge(exposure(40, 0))["over"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "said"),
+    [("days", 1, "day"), ("days", 2, "days"), ("days", 1.5, "days"), ("mg a day", 1, "mg a day")],
+)
+def test_a_unit_goes_with_its_number(unit, value, said):
+    assert portal.counted(unit, value) == said
