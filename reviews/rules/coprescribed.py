@@ -105,8 +105,8 @@ def naloxone(view: View, limit: dict):
         severity,
         found,
         gist=(
-            f"No naloxone was supplied or offered in the last {within} days; guidance is to offer it "
-            "to everybody with both."
+            f"No naloxone was supplied or offered in the last {within} days; guidance is to offer "
+            "it to everybody with both."
         ),
         clears="Naloxone is supplied or offered, and that is recorded.",
         more=(Fact("within_days", "Looked back", within, "days"),),
@@ -478,7 +478,7 @@ def clozapine(view: View, limit: dict):
         "CLZ-01",
         severity,
         found,
-        gist="Collapse and arrest of breathing have been reported, most in the first weeks of either.",
+        gist="Collapse and arrest of breathing are reported, most in the first weeks of either.",
         clears="The specialist who prescribes clozapine confirms the plan.",
     )
 

@@ -24,6 +24,9 @@ def ninety_in_a_year(view: View, limit: dict):
     days = view.exposed(limit["window_days"], item.span.end)
     if days <= limit["exposed_over_days"]:
         return
+    if "long_term" in view.memo:
+        view.shadowed.add("DUR-05")
+        return
     _say_cumulative(
         view,
         "DUR-05",
@@ -31,8 +34,8 @@ def ninety_in_a_year(view: View, limit: dict):
         item,
         reached=(days, limit["window_days"]),
         gist=(
-            f"{words.days(limit['exposed_over_days'])} or fewer in a year is the measure for hypnotics "
-            "in older people, used here for all"
+            f"{words.days(limit['exposed_over_days'])} or fewer in a year is the measure for "
+            "hypnotics in older people, used here for all"
         ),
         fact=Fact("over_days", "Looked at over", limit["exposed_over_days"], "days"),
     )
@@ -52,7 +55,7 @@ def long_term(view: View, limit: dict):
         reached = recent, half
     else:
         return
-    _say_cumulative(
+    stands = _say_cumulative(
         view,
         "DUR-06",
         2,
@@ -63,6 +66,8 @@ def long_term(view: View, limit: dict):
             "pdc_percent", "Share of days covered", round(100 * reached[0] / reached[1]), "%"
         ),
     )
+    if stands:
+        view.memo["long_term"] = True
 
 
 def intermittent(view: View, limit: dict):
@@ -95,7 +100,7 @@ def _say_cumulative(view, rule_id, severity, item, *, reached, gist, fact):
     spans = [span for span in view.spans if span.end > end - window and span.start <= end]
     drugs = words.listed(names(spans))
     touching = [use for use in view.unclear if use.reach > end - window and use.start <= end]
-    view.say(
+    return view.say(
         rule_id,
         severity,
         uses=[span.use for span in spans],

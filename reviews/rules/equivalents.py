@@ -93,6 +93,10 @@ def counts(view) -> int:
 def equivalent(view, stretch) -> Equivalent:
     """What a stretch of days comes to; `missing` are the uses without a dose or a figure."""
     mask = counts(view)
+    key = tuple([(part.use.drug.key, part.mg) for part in stretch.parts])
+    known = view.memo.get(key)
+    if known is not None:
+        return known
     total = low = high = 0.0
     tables, missing = {}, []
     for part in stretch.parts:
@@ -106,7 +110,10 @@ def equivalent(view, stretch) -> Equivalent:
         low += part.mg * found.lowest
         high += part.mg * found.highest
         tables[found.table] = None
-    return Equivalent(total, low, max(high, total), tuple(tables), tuple(missing))
+    found = Equivalent(total, low, max(high, total), tuple(tables), tuple(missing))
+    if not missing:
+        view.memo[key] = found
+    return found
 
 
 def daily(view) -> list[tuple[int, int, Equivalent]]:

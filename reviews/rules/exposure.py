@@ -139,10 +139,11 @@ def read(line: Line, recognition: Recognition, ingredient, limit) -> Use | None:
     """A line's days for one ingredient (part, drug, mask); None when it was never taken.
 
     A written schedule of doses says its own days. Otherwise a stated days' supply outranks what
-    quantity and dose come to, and both outrank the written end date, which then only shortens. For an as-needed medicine a stated days' supply is what the
-    prescriber expects; without one, the longer of the two rates decides, and without an expected
-    rate the length is not known. A supply over the plausible maximum counts as not known for
-    benzodiazepines and Z-drugs, whose length the rules judge.
+    quantity and dose come to, and both outrank the written end date, which then only shortens. For
+    an as-needed medicine a stated days' supply is what the prescriber expects; without one, the
+    longer of the two rates decides, and without an expected rate the length is not known. A supply
+    over the plausible maximum counts as not known for benzodiazepines and Z-drugs, whose length the
+    rules judge.
     """
     if line.status in NEVER_TAKEN:
         return None

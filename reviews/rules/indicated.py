@@ -4,7 +4,7 @@ import re
 from datetime import date
 
 from reviews.rules import words
-from reviews.rules.dossier import Medicine
+from reviews.rules.dossier import NEVER_TAKEN, Medicine
 from reviews.rules.drug import BENZODIAZEPINE
 from reviews.rules.finding import Fact
 from reviews.rules.indications import INDICATIONS
@@ -36,6 +36,7 @@ def reconciled(view: View, limit: dict):
     if not first:
         return
     start = min(item.span.start for item in first)
+    own = {use.line.id for use in (*view.uses, *view.rescue)}
     checks = view.readings_of("medicines_reconciled")
     within = limit["reconciled_within_days"]
     if checks:
@@ -43,7 +44,9 @@ def reconciled(view: View, limit: dict):
         if last >= start - within:
             return
         why = f"the current medicines were last checked on {words.day(last)}"
-    elif view.others or view.unmapped:
+    elif any(
+        line.id not in own and line.status not in NEVER_TAKEN for line in view.dossier.lines
+    ):
         return
     else:
         why = "the current medicines are neither listed nor said to be none"

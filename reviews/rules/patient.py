@@ -264,8 +264,8 @@ def liver(view: View, limit: dict):
             2,
             words.listed(found),
             gist=(
-                "the medicine builds up; oxazepam, lorazepam or temazepam in half dose build up less, "
-                "and zopiclone 3.75 mg or zolpidem 5 mg are the figures of the labels"
+                "the medicine builds up; oxazepam, lorazepam or temazepam in half dose build up "
+                "less, and zopiclone 3.75 mg or zolpidem 5 mg are the figures of the labels"
             ),
             clears="The dose comes down or another medicine takes its place gradually.",
             uses=uses,
@@ -359,8 +359,8 @@ def pregnancy(view: View, limit: dict):
         1 if urgent else 2,
         what[trimester],
         gist=(
-            "the newborn can be sedated or show withdrawal; plan with the perinatal team, and change "
-            "nothing abruptly"
+            "the newborn can be sedated or show withdrawal; plan with the perinatal team, and "
+            "change nothing abruptly"
         ),
         clears="The perinatal team's plan is recorded.",
         facts=(

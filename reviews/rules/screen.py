@@ -17,7 +17,6 @@ _THEME = {rule.id: THEMES.index(rule.theme) for rule in RULES}
 
 
 CHAINS: dict[str, tuple[str, ...]] = {
-    "DUR-05": ("DUR-06",),
     "GAB-01": ("OPI-04",),
     "CNS-05": ("OPI-04",),
     "CYP-03": ("CYP-01", "ADP-01"),
@@ -28,7 +27,7 @@ CHAINS: dict[str, tuple[str, ...]] = {
 }
 """Rule: the rules that are shown in its place when they fire at least as gravely, or name it all.
 
-The chains of DUR-04 and of DOSE-01 to DOSE-03 are settled by these rules themselves.
+The chains of DUR-04, DUR-06 and of DOSE-01 to DOSE-03 are settled by these rules themselves.
 """
 _AT_LEAST_AS_GRAVE = frozenset({"CYP-03"})
 AFTERWARDS = tuple(BY_ID[rule_id] for rule_id in ("DQ-03", "STOP-02", "STOP-01", "STOP-03"))

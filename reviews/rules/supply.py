@@ -1,6 +1,7 @@
 """How it is supplied, and by whom: REF-01, REF-02, PRE-01, PRE-02, SUP-01 and SUP-02."""
 
 from reviews.rules import words
+from reviews.rules.exposure import ENDED_EARLY
 from reviews.rules.finding import Fact
 from reviews.rules.rule import SUPPLY, Rule
 from reviews.rules.view import View, names
@@ -14,6 +15,11 @@ def early_refills(view) -> list[tuple[int, int, object, object]]:
     """
     found = []
     by_drug: dict[str, list] = {}
+    for span in view.spans:
+        if span.start != span.use.start or ENDED_EARLY in span.use.notes:
+            break
+    else:
+        return found  # nothing was carried forward, so nothing was left
     for span in view.spans:
         by_drug.setdefault(span.use.drug.key, []).append(span)
     for spans in by_drug.values():

@@ -1,7 +1,9 @@
 """A dossier as the rules look at it: worked out once, shared by all of them."""
 
 from datetime import date
-from typing import NamedTuple
+from enum import Enum
+from functools import cached_property
+from typing import Final, NamedTuple
 
 from reviews.rules import conditions, words
 from reviews.rules.dossier import Dossier
@@ -31,20 +33,6 @@ from reviews.rules.readings import KINDS as READING_KINDS
 WITHDRAWAL = "alcohol_withdrawal"
 LONGEST_WITHDRAWAL_DAYS = 10
 """Used with a book that does not hold ALC-02."""
-
-
-def cached(method):
-    """A property of a view, worked out once."""
-    name = method.__name__
-
-    def value(self):
-        found = self.memo.get(name, self)
-        if found is self:
-            found = self.memo[name] = method(self)
-        return found
-
-    value.__doc__ = method.__doc__
-    return property(value)
 
 
 class Seen(NamedTuple):
@@ -123,7 +111,13 @@ class Together(NamedTuple):
         return tuple(sorted({span.use.line.id for span in (*self.a, *self.b)}))
 
 
-UNSURE = "unsure"
+class Unsure(Enum):
+    """The type of UNSURE alone, so that a check for it leaves the rest."""
+
+    UNSURE = "unsure"
+
+
+UNSURE: Final = Unsure.UNSURE
 
 
 class View:
@@ -147,6 +141,7 @@ class View:
         self._loose: list[Presence] = []
         self._readings: dict[str, list] | None = None
         self.memo: dict = {}
+        self._uses: dict[str, list[Use]] = {}
         self.limit = limit = book.rules[EXPOSURE][dossier.profile]
         self.gap_days = limit["gap_days"]
         self._read(sedatives)
@@ -232,25 +227,25 @@ class View:
 
     # --- what is in use ------------------------------------------------------------------
 
-    @cached
+    @cached_property
     def now(self) -> list[Use]:
         """Benzodiazepines and Z-drugs in use, or perhaps in use; rescue medicine is left out."""
         uses = [judged.span.use for judged in self.judged]
         return uses + [use for use in self.unclear if self.is_current(use.reach)] + self.undated
 
-    @cached
+    @cached_property
     def in_use(self) -> str:
         """Their names: "diazepam and zopiclone"."""
         return words.listed(names(self.now))
 
-    @cached
+    @cached_property
     def anchor(self) -> str:
         """What a finding's key says of the exposure: the first day of the current episode."""
         if self.current:
             return words.iso(self.current[0].start)
         return "open" if self.now else words.iso(self.episodes[-1].start)
 
-    @cached
+    @cached_property
     def line_ids(self) -> tuple[int, ...]:
         """The lines in use."""
         return tuple(sorted({use.line.id for use in self.now}))
@@ -259,12 +254,12 @@ class View:
         """D: exposed days of a current episode through the end of its longest current supply."""
         return max(item.days for item in self.judged if item.episode is episode)
 
-    @cached
+    @cached_property
     def days(self) -> int:
         """D of the longest current episode, 0 without one."""
         return max((item.days for item in self.judged), default=0)
 
-    @cached
+    @cached_property
     def stretches(self) -> list[Stretch]:
         """The daily amounts of the current episodes, else of the latest one."""
         mine = self.current or self.episodes[-1:]
@@ -283,7 +278,7 @@ class View:
         """Say that the answer can change on a day."""
         self.watched.append(ordinal)
 
-    @cached
+    @cached_property
     def themes(self) -> dict[str, list]:
         """Conditions that had begun by the day judged, over or not, by theme."""
         found: dict[str, list] = {}
@@ -415,6 +410,9 @@ class View:
 
     def uses_of(self, name: str) -> list[Use]:
         """Uses of one class among the lines that hold no benzodiazepine or Z-drug."""
+        found = self._uses.get(name)
+        if found is not None:
+            return found
         bit = BIT[name]
         uses = []
         for line, seen in self.others:
@@ -424,7 +422,8 @@ class View:
                         use = read(line, seen.recognition, ingredient, self.limit)
                         if use is not None:
                             uses.append(use)
-        return dispensed_first(uses)
+        found = self._uses[name] = dispensed_first(uses)
+        return found
 
     def present(self, uses: list[Use]) -> Presence:
         """Days with any of these uses in hand."""
@@ -472,7 +471,7 @@ class View:
             spans = spans + open_ended
         return Presence(certain, possible, spans, undated)
 
-    def together(self, a: Presence, b: Presence, at_least: int) -> Together | str | None:
+    def together(self, a: Presence, b: Presence, at_least: int) -> Together | Unsure | None:
         """Whether `at_least` shared days count now; UNSURE where the record cannot say."""
         if not (a.spans or a.undated) or not (b.spans or b.undated):
             return None
