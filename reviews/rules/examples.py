@@ -211,3 +211,6 @@ def worked_examples(rule_id: str, book) -> list[Example]:
         )
         shown.append(Example(says, finding is not None, finding, dossier))
     return shown
+
+
+RULES_WITH_EXAMPLES = frozenset(_examples())

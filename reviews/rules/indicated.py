@@ -44,9 +44,7 @@ def reconciled(view: View, limit: dict):
         if last >= start - within:
             return
         why = f"the current medicines were last checked on {words.day(last)}"
-    elif any(
-        line.id not in own and line.status not in NEVER_TAKEN for line in view.dossier.lines
-    ):
+    elif any(line.id not in own and line.status not in NEVER_TAKEN for line in view.dossier.lines):
         return
     else:
         why = "the current medicines are neither listed nor said to be none"
