@@ -54,7 +54,20 @@ IDENTITY = {
 }
 
 # The rules take these severities from the formulary; the others are part of the rules themselves.
-SEVERITY_FROM_FORMULARY = frozenset({"opioid", "cyp3a4-strong", "other-hypnotic"})
+SEVERITY_FROM_FORMULARY = frozenset(
+    {
+        "antipsychotic",
+        "cyp2c19",
+        "cyp3a4-moderate",
+        "cyp3a4-strong",
+        "inducer",
+        "muscle-relaxant",
+        "opioid",
+        "other-hypnotic",
+        "sedating-antidepressant",
+        "sedating-antihistamine",
+    }
+)
 FACTS_IN_BOOK = (DrugFact.Kind.BAND, DrugFact.Kind.METABOLISM)
 
 

@@ -240,7 +240,9 @@ def test_every_change_is_in_the_history_table(limit, ada):
 def test_which_severities_the_rules_take_from_the_formulary_is_said_rightly():
     read = set()
     for module in Path(rules.__file__).parent.glob("*.py"):
-        read |= set(re.findall(r'severities\.get\("([a-z0-9-]+)"', module.read_text()))
+        code = module.read_text()
+        read |= set(re.findall(r'severities\.get\("([a-z0-9-]+)"', code))
+        read |= set(re.findall(r'by_row\(\s*view, "[A-Z0-9-]+", "([a-z0-9-]+)"', code))
     assert read == edit.SEVERITY_FROM_FORMULARY
 
 
