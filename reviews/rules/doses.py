@@ -173,7 +173,14 @@ def total_equivalent(view: View, limit: dict):
     diazepam equivalents on 7 days in a row or more (with Z-drugs in the UK profile); urgent over
     60 mg. For one benzodiazepine alone only where no labelled maximum is held for it."""
     rows, mixed, unsure = [], False, []
+    if len({use.drug.key for use in view.uses if use.mask & BENZODIAZEPINE}) < 2 and all(
+        use.drug.max_mg_per_day.get(view.profile) for use in view.uses if use.mask & BENZODIAZEPINE
+    ):
+        return
     for stretch, (start, end, dose) in zip(view.stretches, daily(view), strict=True):
+        if not view.is_current(end):
+            rows.append((start, end, None))
+            continue
         drugs = {
             part.use.drug.key: part.use.drug
             for part in stretch.parts
@@ -182,7 +189,7 @@ def total_equivalent(view: View, limit: dict):
         alone = len(drugs) == 1 and not any(
             drug.max_mg_per_day.get(view.profile) for drug in drugs.values()
         )
-        if not view.is_current(end) or not (len(drugs) > 1 or alone):
+        if not (len(drugs) > 1 or alone):
             rows.append((start, end, None))
             continue
         mixed = mixed or len(drugs) > 1

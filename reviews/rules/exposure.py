@@ -267,7 +267,27 @@ def pieces(span: Span) -> list[Piece]:
 
 def stretches(spans: list[Span]) -> list[Stretch]:
     """All days of some spans, cut where any of their amounts begins, changes or ends."""
-    cut = [piece for span in spans for piece in pieces(span)]
+    amounts: dict[tuple, float | None] = {}
+    cut = []
+    for span in spans:
+        use = span.use
+        line = use.line
+        if line.schedule:
+            cut += pieces(span)
+            continue
+        # The same prescription comes again and again.
+        key = (
+            line.medicine.key,
+            line.dose,
+            line.dose_unit,
+            line.times_per_day,
+            line.as_needed,
+            line.max_per_day,
+            use.part,
+        )
+        if key not in amounts:
+            amounts[key] = mg_per_day(line, use.part, use.recognition.form)
+        cut.append(Piece(span.start, span.end, use, amounts[key]))
     cut.sort(key=_piece_order)
     edges = sorted({piece.start for piece in cut} | {piece.end + 1 for piece in cut})
     found, held, at = [], [], 0

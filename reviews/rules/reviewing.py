@@ -19,11 +19,12 @@ def structured_review(view: View, limit: dict):
     item = max(view.judged, key=lambda each: (each.span.end, each.span.use.line.id))
     span, episode = item.span, item.episode
     elapsed = span.end - episode.start + 1
-    opioid = bool(view.uses_of("opioid") or view.uses_of("opioid-substitution")) and any(
-        view.is_current(end)
-        for name in ("opioid", "opioid-substitution")
-        for _, end in view.presence(name).possible
-    )
+    opioid = False
+    for use in view.uses_of("opioid") + view.uses_of("opioid-substitution"):
+        if use.start is not None:
+            last = view.last_day(use)
+            opioid = opioid or view.is_current(last)
+            view.watch(last + view.gap_days + 2)
     every = limit["review_within_days"]
     if "epilepsy_adjunct" in view.exemptions and not opioid:
         every = limit["epilepsy_review_within_days"]

@@ -299,8 +299,10 @@ def _issued(view):
     """The daily dose in diazepam equivalents on the exposed days of each current episode."""
     for episode in view.current:
         rows, complete = [], True
-        for start, _, dose in daily(view):
-            if episode.start <= start <= episode.end:
+        for stretch, (start, _, dose) in zip(view.stretches, daily(view), strict=True):
+            # A supply that will run out is no lower dose yet; an issue that begins then is.
+            coming = start > view.today and all(part.start != start for part in stretch.parts)
+            if episode.start <= start <= episode.end and not coming:
                 complete = complete and not dose.missing
                 if dose.mg > 0 and (not rows or rows[-1][1] != dose.mg):
                     rows.append((start, dose.mg, dose.mg))

@@ -139,6 +139,8 @@ class View:
         self.past_four_months: set[int] = set()
         self._presence: dict[str, Presence] = {}
         self._loose: list[Presence] = []
+        self._kept: dict[tuple, Presence] = {}
+        self._compared: dict[tuple, Together | str | None] = {}
         self._readings: dict[str, list] | None = None
         self.memo: dict = {}
         self._uses: dict[str, list[Use]] = {}
@@ -426,9 +428,12 @@ class View:
         return found
 
     def present(self, uses: list[Use]) -> Presence:
-        """Days with any of these uses in hand."""
-        found = self._present(uses)
-        self._loose.append(found)
+        """Days with any of these uses in hand; asked again for the same uses, the same answer."""
+        key = tuple([id(use) for use in uses])
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = self._present(uses)
+            self._loose.append(found)
         return found
 
     def sedatives(self, mask: int) -> Presence:
@@ -473,6 +478,12 @@ class View:
 
     def together(self, a: Presence, b: Presence, at_least: int) -> Together | Unsure | None:
         """Whether `at_least` shared days count now; UNSURE where the record cannot say."""
+        key = id(a), id(b), at_least
+        if key not in self._compared:
+            self._compared[key] = self._together(a, b, at_least)
+        return self._compared[key]
+
+    def _together(self, a: Presence, b: Presence, at_least: int) -> Together | str | None:
         if not (a.spans or a.undated) or not (b.spans or b.undated):
             return None
         shared = both(a.possible, b.possible)

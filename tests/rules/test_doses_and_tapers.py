@@ -598,3 +598,9 @@ def test_a_taper_is_offered_to_older_people(day, fires):
     readings = (told("taper_offer", "declined", day=day + 60),)
     assert ("ELD-05" in fired(*lines, birth=OLD, readings=readings, as_of=60)) is fires
     assert "ELD-05" not in fired(*lines[:2], birth=OLD, as_of=30)
+
+
+def test_a_supply_that_will_run_out_is_no_fall_yet():
+    lines = [line("diazepam tablets", dose=20, dose_unit="mg", days=60), line(LORAZEPAM, dose=2)]
+    assert "TAP-01" not in fired(*lines, as_of=27)
+    assert "TAP-01" in fired(*lines, as_of=28)
