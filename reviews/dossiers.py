@@ -9,6 +9,7 @@ import psycopg
 from django.db import connection
 
 from reviews import records
+from reviews.bulk import as_array
 from reviews.rules.dossier import Condition, Dossier, Exemption, Line, Medicine, Reading
 
 # In the order of `Line`, after the patient and with the medicine's id for the medicine; the fields
@@ -53,7 +54,7 @@ NOT_ENDED_THEN = "granted_at <= %(known_at)s AND (ended_at IS NULL OR ended_at >
 PATIENTS = """
     SELECT p.id, p.practice_id, c.profile, p.birth_date, p.deceased_on, p.sex
     FROM reviews_patient p JOIN reviews_practice c ON c.id = p.practice_id
-    WHERE p.id = ANY(%(ids)s)
+    WHERE p.id = ANY(%(ids)s::bigint[])
 """
 
 # Medicines never change, so each process keeps those it has met.
@@ -69,34 +70,34 @@ def read(patient_ids, *, as_of, known_at=None):
     """
     condition = KNOWN_THEN if known_at else LIVE
     granted = NOT_ENDED_THEN if known_at else NOT_ENDED
-    given = {"ids": list(patient_ids), "known_at": known_at, "as_of": as_of}
+    given = {"ids": as_array(patient_ids), "known_at": known_at, "as_of": as_of}
     with _binary_cursor() as cursor:
         people = cursor.execute(PATIENTS, given).fetchall()
         lines = _by_patient(
             cursor,
             f"SELECT {LINE_COLUMNS} FROM reviews_prescription"
-            f" WHERE patient_id = ANY(%(ids)s) AND {condition}",
+            f" WHERE patient_id = ANY(%(ids)s::bigint[]) AND {condition}",
             given,
         )
         conditions = _by_patient(
             cursor,
             "SELECT patient_id, id, codings::text, text, onset_on, ended_on, kind"
             " FROM reviews_condition"
-            " WHERE patient_id = ANY(%(ids)s) AND status <> 'entered-in-error'"
+            " WHERE patient_id = ANY(%(ids)s::bigint[]) AND status <> 'entered-in-error'"
             f" AND {condition}",
             given,
         )
         readings = _by_patient(
             cursor,
             "SELECT patient_id, id, kind, value::float8, unit, dated_on, text FROM reviews_reading"
-            " WHERE patient_id = ANY(%(ids)s) AND status <> 'entered-in-error'"
+            " WHERE patient_id = ANY(%(ids)s::bigint[]) AND status <> 'entered-in-error'"
             f" AND {condition}",
             given,
         )
         exemptions = _by_patient(
             cursor,
             "SELECT patient_id, id, kind, starts_on, expires_on FROM reviews_exemption"
-            f" WHERE patient_id = ANY(%(ids)s) AND expires_on >= %(as_of)s AND {granted}",
+            f" WHERE patient_id = ANY(%(ids)s::bigint[]) AND expires_on >= %(as_of)s AND {granted}",
             given,
         )
     _meet({row[2] for rows in lines.values() for row in rows})

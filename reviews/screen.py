@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from reviews import audit, dossiers, outbox, rulebooks, service_levels
-from reviews.bulk import as_json
+from reviews.bulk import as_array, as_json
 from reviews.decide import MOVES, Move
 from reviews.models import AuditEvent, Case, CaseState, Flag, ScreeningRequest
 from reviews.rules.finding import Severity
@@ -156,9 +156,9 @@ def _take_requests(patient_ids):
     taken = {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM reviews_screeningrequest WHERE patient_id = ANY(%s)"
+            "DELETE FROM reviews_screeningrequest WHERE patient_id = ANY(%s::bigint[])"
             " RETURNING patient_id, attempts, requested_at, priority",
-            [patient_ids],
+            [as_array(patient_ids)],
         )
         for pk, attempts, requested_at, priority in cursor.fetchall():
             seen = taken.get(pk, (0, requested_at, priority))
@@ -227,7 +227,7 @@ def _keep(results, run):
     """Write the difference between what is found now and what is live."""
     ids = list(results)
     live = {}
-    flags = _of(Flag.objects.live(), ids).defer("sentence", "facts", "clears", "unknown")
+    flags = _of(Flag.objects.live(), ids).only(*COMPARED)
     for flag in flags:
         live.setdefault(flag.patient_id, {})[flag.rule_id, flag.key] = flag
     cases = {case.patient_id: case for case in _of(Case.objects.open(), ids)}
@@ -242,9 +242,16 @@ def _keep(results, run):
     audit.record(None, "screening.done", patients=len(ids), version=run.version_id)
 
 
+# What a comparison needs of a flag that is there.
+COMPARED = (
+    *("patient_id", "practice_id", "rule_id", "key", "severity", "title", "digest"),
+    *("settled_at", "settled_until"),
+)
+
+
 def _of(rows, patient_ids):
     """Those of these patients. As one array: Django spends longer on a list than PostgreSQL."""
-    return rows.extra(where=["patient_id = ANY(%s)"], params=[patient_ids])
+    return rows.extra(where=["patient_id = ANY(%s::bigint[])"], params=[as_array(patient_ids)])
 
 
 class Difference:
