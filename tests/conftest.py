@@ -4,11 +4,10 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.core.management import call_command
-from django.db import connection
 
 from reviews import publish
 from reviews.models import RuleVersion
-from tests import make
+from tests import make, reference
 
 
 def pytest_configure():
@@ -34,14 +33,13 @@ def django_db_setup(django_db_setup, django_db_blocker):
         if not RuleVersion.objects.exists():
             call_command("load_formulary", verbosity=0)
             publish.bootstrap()
-        _keep_reference_tables()
+        reference.keep()
 
 
 @pytest.fixture
 def rulebook(db):
     """The published book. A transactional test before this one may have emptied the tables."""
-    if not RuleVersion.objects.exists():
-        _bring_back_reference_tables()
+    reference.bring_back()
     return RuleVersion.objects.get(state=RuleVersion.State.PUBLISHED)
 
 
@@ -88,28 +86,3 @@ def audrey(harbour):
 @pytest.fixture
 def ehr(harbour):
     return make.person("ehr", harbour)
-
-
-def _reference_tables(cursor):
-    cursor.execute(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
-        " AND (table_name LIKE 'drugs\\_%%' OR table_name = 'reviews_ruleversion')"
-    )
-    return [name for (name,) in cursor.fetchall()]
-
-
-def _keep_reference_tables():
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE SCHEMA IF NOT EXISTS kept")
-        for name in _reference_tables(cursor):
-            cursor.execute(f"DROP TABLE IF EXISTS kept.{name}")
-            cursor.execute(f"CREATE TABLE kept.{name} AS TABLE public.{name}")
-
-
-def _bring_back_reference_tables():
-    with connection.cursor() as cursor:
-        # Replica mode: no triggers and no order among the tables.
-        cursor.execute("SET session_replication_role = replica")
-        for name in _reference_tables(cursor):
-            cursor.execute(f"INSERT INTO public.{name} SELECT * FROM kept.{name}")
-        cursor.execute("SET session_replication_role = DEFAULT")

@@ -20,6 +20,7 @@ from portal.local import Home
 from portal.processes import Child, kill_session
 from reviews.models import Practice
 from reviews.seeding import staff
+from tests import reference
 from tests.portal.folders import enterable
 
 PEOPLE = 1500
@@ -165,6 +166,8 @@ def services(tmp_path_factory):
 def here(services, django_db_setup, django_db_blocker, tmp_path_factory):
     """This process speaks to those services, as a web process would; invented people are there."""
     settings = connections.databases["default"]
+    with django_db_blocker.unblock():
+        reference.bring_back()
     services.copy_database(settings)
     own = environ.Env.db_url_config(embedded.database_url(services.home))
     before = {name: settings[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
