@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from reviews.rules import words
-from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG
+from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG, Drug
 from reviews.rules.equivalents import HIGH, band, counts, daily, dependence
 from reviews.rules.exposure import pieces
 from reviews.rules.finding import Fact
@@ -17,7 +17,7 @@ ANXIETY = frozenset({"anxiety", "anxiety_mild", "anxiety_crisis", "gad"})
 class Held(NamedTuple):
     """The highest daily amount of one drug in use, with its days and lines."""
 
-    drug: object
+    drug: Drug
     mg: float
     start: int
     end: int
@@ -292,7 +292,7 @@ def escalation(view: View, limit: dict):
     if not is_sharp and not often:
         return
     sud = view.has("substance_use_disorder") or "substance_use_disorder" in view.themes
-    if is_sharp:
+    if sharp is not None and is_sharp:
         day, mean, dose, _ = sharp
         said = (
             f"The daily dose rose on {words.day(day)} from a mean of "

@@ -1,13 +1,13 @@
 """How it is supplied, and by whom: REF-01, REF-02, PRE-01, PRE-02, SUP-01 and SUP-02."""
 
 from reviews.rules import words
-from reviews.rules.exposure import ENDED_EARLY
+from reviews.rules.exposure import ENDED_EARLY, Span, Use
 from reviews.rules.finding import Fact
 from reviews.rules.rule import SUPPLY, Rule
 from reviews.rules.view import View, names
 
 
-def early_refills(view) -> list[tuple[int, int, object, object]]:
+def early_refills(view) -> list[tuple[int, int, Span, Use]]:
     """(day of issue, days left, the earlier span, the new use) for each early refill, in order.
 
     Days left are those of the supply before (with what had been carried to it) after the day
