@@ -96,6 +96,11 @@ class Case(models.Model):
                 name="case_queue",
             ),
             models.Index(
+                fields=["due_at", "severity", "opened_at", "id"],
+                condition=Q(closed_at__isnull=True),
+                name="case_queue_by_due",
+            ),
+            models.Index(
                 fields=["owner"], condition=Q(closed_at__isnull=True), name="case_open_by_owner"
             ),
             models.Index(fields=["patient", "opened_at"]),
