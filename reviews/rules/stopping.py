@@ -119,7 +119,8 @@ def ended_by_a_prescriber(view: View, limit: dict):
         line = span.use.line
         if line.status != "stopped":
             continue
-        ended = min(span.end, view.today) if line.end_on is None else line.end_on.toordinal()
+        # Without a day of its own the end is that of the supply.
+        ended = span.end if line.end_on is None else line.end_on.toordinal()
         view.watch(ended + limit["stands_days"] + 1)
         if view.today > ended + limit["stands_days"] or ended > view.today:
             if ended > view.today:

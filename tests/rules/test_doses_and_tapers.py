@@ -604,3 +604,8 @@ def test_a_supply_that_will_run_out_is_no_fall_yet():
     lines = [line("diazepam tablets", dose=20, dose_unit="mg", days=60), line(LORAZEPAM, dose=2)]
     assert "TAP-01" not in fired(*lines, as_of=27)
     assert "TAP-01" in fired(*lines, as_of=28)
+
+
+@pytest.mark.parametrize(("as_of", "fires"), [(26, False), (27, True), (57, True), (58, False)])
+def test_an_end_without_a_day_is_that_of_the_supply(as_of, fires):
+    assert ("STOP-02" in fired(line(days=28, status="stopped"), as_of=as_of)) is fires
