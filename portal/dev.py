@@ -12,6 +12,8 @@ from portal.progress import say, step
 from portal.supervisor import Stopped, base_environment, fail, supervised, up
 
 _DEFAULT_PORT = 8000
+# Two workers pay off for the whole suite only: each needs a database of its own.
+_WHOLE = ("-n", "2", "--dist", "loadfile")
 _COMPILE = ("pip", "compile", "--quiet", "--universal", "--generate-hashes")
 
 
@@ -86,7 +88,7 @@ def _test(argv):
         if found := browser.find():
             env["CHROMIUM"] = found
         say()
-        return supervisor.run([sys.executable, "-m", "pytest", *argv], env=env)[0]
+        return supervisor.run([sys.executable, "-m", "pytest", *(argv or _WHOLE)], env=env)[0]
 
 
 def _check(argv):

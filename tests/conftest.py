@@ -4,6 +4,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.core.management import call_command
+from django.db import connection
 
 from reviews import publish
 from reviews.models import RuleVersion
@@ -34,6 +35,14 @@ def django_db_setup(django_db_setup, django_db_blocker):
             call_command("load_formulary", verbosity=0)
             publish.bootstrap()
         reference.keep()
+    yield
+    # A thread of the live server can outlast its connection's last use, and would then hold the
+    # database that is about to be dropped.
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture

@@ -155,14 +155,14 @@ def until(condition, *, seconds=SECONDS, every=0.1):
     return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def services(tmp_path_factory):
     portal = Portal(enterable(tmp_path_factory.mktemp("faults")))
     yield portal
     portal.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def here(services, django_db_setup, django_db_blocker, tmp_path_factory):
     """This process speaks to those services, as a web process would; invented people are there."""
     settings = connections.databases["default"]
