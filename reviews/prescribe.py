@@ -3,6 +3,7 @@
 import uuid
 from decimal import Decimal
 
+import msgspec
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -80,6 +81,7 @@ def log(*, patient, record, by, prescriber=None, reason=""):
     """Log a prescription. `reason`: why it is right despite an urgent preview; stays with it."""
     access.require(by, Action.LOG, patient)
     records.check_prescription(record)
+    record = of_the_practice(record, patient.practice)
     order_id = uuid.uuid4()
     prescription = Prescription.objects.create(
         patient=patient,
@@ -102,6 +104,8 @@ def amend(*, prescription, record, by, reason=""):
     access.require(by, Action.AMEND, prescription)
     records.check_prescription(record)
     seen = _live(prescription)
+    if seen.source_system == PORTAL:
+        record = of_the_practice(record, seen.practice)
     amended = _supersede(seen, by=by, reason=reason, **columns(record))
     _tell(by, "prescription.amended", amended)
     return amended
@@ -173,6 +177,14 @@ def record_condition(*, patient, record, by, supersedes=None):
     )
     outbox.enqueue([patient.pk], reason="condition")
     return condition
+
+
+def of_the_practice(record, practice):
+    """An order logged here is its practice's, so that colleagues count as one prescriber (PRE-01).
+
+    What a client system reports may be anybody's: there only the system can name the team.
+    """
+    return record if record.team else msgspec.structs.replace(record, team=practice.code)
 
 
 def columns(record):

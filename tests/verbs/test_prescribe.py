@@ -3,7 +3,7 @@
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
-from reviews import audit, prescribe, records
+from reviews import advise, audit, dossiers, prescribe, records, sync
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import (
     AuditEvent,
@@ -156,6 +156,38 @@ def test_only_clinicians_of_the_practice_prescribe(jonathan, diazepam, ravi, lak
             prescribe.amend(prescription=diazepam, record=make.record(), by=by)
         with pytest.raises(NotAllowed):
             prescribe.withdraw(prescription=diazepam, status="stopped", reason="x", by=by)
+
+
+def test_colleagues_of_one_practice_count_as_one_prescriber(harbour, jonathan, clara):
+    """PRE-01 would call five of them urgent."""
+    colleagues = [make.person(name, harbour, "clinician") for name in ("bo", "cy", "di", "eve")]
+    for week, by in enumerate([clara, *colleagues]):
+        make.prescription(jonathan, by, start=7 * (week - 4), days=7)
+    seen = advise.preview(patient=jonathan, record=make.record(), by=clara)
+    assert {line.team for line in seen.dossier.lines} == {"harbour"}
+    assert "PRE-01" not in {finding.rule_id for finding in (*seen.new, *seen.standing)}
+
+
+def test_another_team_can_be_named(jonathan, clara):
+    assert make.prescription(jonathan, clara, team="Memory clinic").team == "Memory clinic"
+
+
+def test_amending_what_a_system_reported_does_not_claim_it(harbour, jonathan, clara, ehr):
+    order = {
+        "source_id": "rx-1",
+        "patient": {"identifiers": [{"system": "nhs", "value": "999 000 0018"}]},
+        "medicine": "Diazepam 5 mg tablets",
+        "prescriber": "Dr Elsewhere",
+    }
+    sync.prescriptions(rows=[(0, order)], source_system="ehr", by=ehr)
+    reported = Prescription.objects.live().get(patient=jonathan)
+    correction = make.record(prescriber="Dr Elsewhere")
+    seen = advise.preview(patient=jonathan, record=correction, by=clara, replaces=reported)
+    (unsaved,) = seen.dossier.lines
+    prescribe.amend(prescription=reported, record=correction, by=clara)
+    (saved,) = dossiers.one(jonathan, as_of=make.day()).lines
+    assert unsaved._replace(id=saved.id) == saved
+    assert (saved.team, saved.prescriber) == ("", "Dr Elsewhere")
 
 
 def test_registering_refuses_an_identifier_in_use(harbour, jonathan, clara):
