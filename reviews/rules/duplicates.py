@@ -71,6 +71,8 @@ def _cross_taper(view, found, max_days) -> bool:
     ]
     keys = found.a[0].use.drug.key, found.b[0].use.drug.key
     mine = [[span for span in spans if span.use.drug.key == key] for key in keys]
+    if not all(mine):
+        return False  # the end of one of them is not known
     earlier, later = sorted(mine, key=lambda own: min(span.start for span in own))
     if min(span.start for span in earlier) == min(span.start for span in later):
         return False

@@ -223,7 +223,7 @@ def _valid_until(view: View) -> date | None:
     later = min((day for day in view.watched if day > view.today), default=OPEN)
     for days, distances in ((starts, after_start), (ends, after_end), (single, (0,))):
         later = _nearest(days, distances, view.today, later)
-    return None if later == OPEN else date.fromordinal(later)
+    return None if later >= OPEN else date.fromordinal(later)
 
 
 def _nearest(days, distances, today, later):

@@ -412,6 +412,11 @@ def test_a_cross_taper_is_left_out(overlap, dose_after, last, fires, why):
     assert ("DUP-01" in fired(*lines, as_of=40)) is fires, why
 
 
+def test_a_medicine_whose_end_is_not_known_is_no_cross_taper():
+    lines = [line(days=200), line("lorazepam 1 mg tablets", start=100, days=10)]
+    assert "DUP-01" in fired(*lines, as_of=100)
+
+
 def test_clonazepam_and_clobazam_belong_together_in_epilepsy_care():
     lines = [line("clonazepam 0.5 mg"), line("clobazam 10 mg")]
     assert "DUP-01" in fired(*lines)
@@ -434,4 +439,11 @@ def test_exposure_that_ended_years_ago_says_nothing():
     lines = [line(days=100), morphine(), line(GABAPENTIN), line("carisoprodol"), line("zopiclone")]
     screening = screen(person(*lines, as_of=3000, birth=OLD), BOOK)
     assert (screening.findings, screening.not_evaluable) == ((), ())
+    assert screening.valid_until is None
+
+
+def test_medicines_without_an_end_leave_no_day_to_wait_for():
+    lines = [line(days=None), line("naltrexone 50 mg tablets", days=None)]
+    screening = screen(person(*lines, as_of=3000, birth=None), BOOK)
+    assert "ALC-01" in {finding.rule_id for finding in screening.findings}
     assert screening.valid_until is None
