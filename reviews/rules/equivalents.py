@@ -39,18 +39,21 @@ def factor(view, drug) -> Factor | None:
     table = view.limit["equivalents_table"]
     memo = view.book.prepared.setdefault(("factors", table), {})
     if drug.key not in memo:
-        held = {name: mg for name, mg in drug.equivalents.items() if name not in NOT_FOR_SUMS}
-        found = None
-        if held:
-            lowest = min(10 / high for _, high in held.values())
-            highest = max(10 / low for low, _ in held.values())
-            if table in held:
-                found = Factor(10 / held[table][0], table, lowest, highest, True)
-            else:
-                best = min(held, key=lambda name: (held[name][0], name))
-                found = Factor(highest, best, lowest, highest, False)
-        memo[drug.key] = found
+        memo[drug.key] = compared(drug, table)
     return memo[drug.key]
+
+
+def compared(drug, table) -> Factor | None:
+    """How a drug compares with diazepam by a table, None when no table has it."""
+    held = {name: mg for name, mg in drug.equivalents.items() if name not in NOT_FOR_SUMS}
+    if not held:
+        return None
+    lowest = min(10 / high for _, high in held.values())
+    highest = max(10 / low for low, _ in held.values())
+    if table in held:
+        return Factor(10 / held[table][0], table, lowest, highest, True)
+    best = min(held, key=lambda name: (held[name][0], name))
+    return Factor(highest, best, lowest, highest, False)
 
 
 class Equivalent(NamedTuple):

@@ -1,0 +1,218 @@
+"""A plan against TAP-01 to TAP-07: the rules themselves judge it, and say on whose authority.
+
+The record is screened as it would be with this taper under way, so that what is shown before saving
+is what screening says afterwards. What a rule cannot see yet (contacts and halts still to come) is
+judged by the figures of the same rule.
+"""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import NamedTuple
+
+from reviews.rules import words
+from reviews.rules.dossier import Dossier, Taper, TaperStep
+from reviews.rules.parameters import EXPOSURE
+from reviews.rules.registry import BY_ID
+from reviews.rules.screen import screen
+from reviews.rules.sources import SOURCES, Citation
+from reviews.tapering import limits as pace
+from reviews.tapering.planning import Plan, contacts
+
+MET = "met"
+LOOK = "look"
+NOT_APPLICABLE = "not applicable"
+UNKNOWN = "unknown"
+RULE_IDS = ("TAP-01", "TAP-02", "TAP-03", "TAP-04", "TAP-05", "TAP-06", "TAP-07")
+UNSAVED = 0
+
+
+class Check(NamedTuple):
+    """One rule's answer to a plan.
+
+    `result` is "met", "look" (change the plan or give a reason), "not applicable", or "unknown":
+    the record holds no supply by which the rule could judge. `said` is about this plan.
+    """
+
+    rule_id: str
+    title: str
+    said: str
+    result: str
+    severity: int | None
+    sources: tuple[Citation, ...]
+
+    @property
+    def needs_reason(self) -> bool:
+        return self.result == LOOK
+
+
+def as_taper(planned: Plan, *, id=UNSAVED, status="active", **said) -> Taper:
+    """The plan as the rules read it."""
+    return Taper(
+        id=id,
+        drug=planned.drug,
+        status=status,
+        steps=tuple(TaperStep(step.on, float(step.mg)) for step in planned.steps),
+        **said,
+    )
+
+
+def check(planned: Plan, dossier: Dossier, book, *, taper_id=UNSAVED) -> tuple[Check, ...]:
+    """Every rule about tapers, in order. The plan takes the place of the taper with this id."""
+    others = tuple(taper for taper in dossier.tapers if taper.id != taper_id)
+    mine = as_taper(planned, id=taper_id, last_contact_on=dossier.as_of)
+    screening = screen(replace(dossier, tapers=(*others, mine)), book)
+    found = {}
+    for finding in screening.findings:
+        if finding.rule_id in RULE_IDS and _is_about(finding, mine):
+            found.setdefault(finding.rule_id, finding)
+    looked = _Looked(planned, dossier, book, screening, set(found) | set(screening.shadowed))
+    checks = []
+    for rule_id in RULE_IDS:
+        result, said = getattr(looked, rule_id.replace("-", "_").lower())()
+        finding = found.get(rule_id)
+        if finding is not None:
+            result = LOOK
+        rule = BY_ID[rule_id]
+        checks.append(
+            Check(
+                rule_id=rule_id,
+                title=rule.title,
+                said=said if finding is None or rule_id == "TAP-01" else finding.sentence,
+                result=result,
+                severity=None if finding is None else int(finding.severity),
+                sources=tuple(SOURCES[key] for key in rule.sources),
+            )
+        )
+    return tuple(checks)
+
+
+def _is_about(finding, taper):
+    """Is it about this plan, and not about another taper or about what was issued?"""
+    key = finding.key.split(":")
+    return finding.rule_id == "TAP-07" or (
+        key[1:3] == ["planned", str(taper.id)] or key[1] == str(taper.id)
+    )
+
+
+class _Looked:
+    """What each rule makes of the plan where it is silent: (result, in words)."""
+
+    def __init__(self, planned, dossier, book, screening, fired):
+        self.planned, self.dossier, self.book = planned, dossier, book
+        self.rules = {rule_id: book.rules[rule_id][dossier.profile] for rule_id in RULE_IDS}
+        self.fired = fired
+        self.limits = pace.of(book, dossier.profile, book.drugs[planned.drug])
+        exposure = screening.exposure
+        self.exposed_days = None if exposure is None else exposure.days
+        gap = timedelta(days=book.rules[EXPOSURE][dossier.profile]["gap_days"] + 1)
+        self.judged = exposure is not None and (
+            exposure.end_on is None or exposure.end_on + gap >= dossier.as_of
+        )
+
+    def _silent(self, holds):
+        """The result of a rule that did not fire: is that because of the plan?"""
+        if holds:
+            return MET
+        return NOT_APPLICABLE if self.judged else UNKNOWN
+
+    def tap_01(self):
+        fall = steepest(self.planned, self.limits)
+        if fall is None:
+            return MET, "only small doses and the last small step come down"
+        before, after, on = fall
+        percent = 100 * (before - after) / before
+        said = (
+            f"at most {percent:.0f} % in any {self.limits.window_days} days, small doses left "
+            f"out: from {_mg(before)} to {_mg(after)} mg a day by {_day(on)}"
+        )
+        return self._silent(percent <= self.limits.fall_percent), said
+
+    def tap_02(self):
+        over = [
+            (before.mg, after.mg)
+            for before, after in self.planned.pairs()
+            if before.mg - after.mg
+            > before.mg * Decimal(str(self.rules["TAP-02"]["step_over_percent"])) / 100
+        ]
+        failed = any(taper.status == "failed" for taper in self.dossier.tapers)
+        known = (
+            "exposure not known"
+            if self.exposed_days is None
+            else f"{self.exposed_days} days of use"
+        )
+        said = f"{known}; {'an earlier taper was given up' if failed else 'no taper given up'}"
+        return self._silent(not over), said
+
+    def tap_03(self):
+        days = contacts(self.planned, self.limits)
+        first = words.listed(_day(day) for day in days[: self.limits.first_steps])
+        return MET, f"contact planned on {first}, then at least every " + (
+            f"{self.limits.contact_days} days: {len(days)} in all"
+        )
+
+    def tap_04(self):
+        most = self.rules["TAP-04"]["stalled_from_days"]
+        falls = [self.planned.steps[0].on] + [
+            after.on for before, after in self.planned.pairs() if after.mg < before.mg
+        ]
+        longest = max(((b - a).days for a, b in pairwise(falls)), default=0)
+        result = MET if longest < most else LOOK
+        return result, f"at most {words.days(longest)} without a reduction"
+
+    def tap_05(self):
+        rises = sum(after.mg > before.mg for before, after in self.planned.pairs())
+        if not rises:
+            return MET, "no dose goes up"
+        said = "one step back" if rises == 1 else f"{rises} steps back"
+        return MET, f"{said}: acceptable, and no failure"
+
+    def tap_06(self):
+        falls = [after.on for before, after in self.planned.pairs() if after.mg < before.mg]
+        apart = min(((b - a).days for a, b in pairwise(falls)), default=None)
+        if apart is None:
+            return NOT_APPLICABLE, "one step only"
+        said = f"steps at least {words.days(apart)} apart"
+        if "TAP-06" in self.fired:
+            return LOOK, said
+        return self._silent(apart > self.rules["TAP-06"]["step_every_days"]), said
+
+    def tap_07(self):
+        per_mg = self.limits.per_mg
+        amount = (
+            "no equivalent in the table"
+            if per_mg is None
+            else f"about {_mg(self.planned.steps[0].mg * per_mg)} mg diazepam equivalent a day"
+        )
+        said = f"{amount}; no withdrawal seizure, severe illness or pregnancy recorded"
+        return (MET if self.judged else UNKNOWN), said
+
+
+def steepest(planned: Plan, limits):
+    """(dose before, dose after, day) of the largest fall in any window; None without one.
+
+    Without the small doses and the last step, to which TAP-01 does not apply.
+    """
+    best = None
+    rows = planned.steps
+    for n in range(1, len(rows)):
+        before = rows[n - 1].mg
+        for m in range(n, len(rows)):
+            step = rows[m]
+            if (step.on - rows[n].on).days >= limits.window_days:
+                break
+            ending = not step.mg and limits.is_last_step(rows[m - 1].mg)
+            if step.mg >= before or ending or limits.is_small(before, step.mg):
+                continue
+            if best is None or (before - step.mg) * best[0] > (best[0] - best[1]) * before:
+                best = (before, step.mg, step.on)
+    return best
+
+
+def _mg(value) -> str:
+    return words.amount(round(float(value), 2))
+
+
+def _day(on: date) -> str:
+    return f"{on.day} {words.MONTHS[on.month - 1][:3]} {on.year}"

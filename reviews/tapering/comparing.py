@@ -1,0 +1,125 @@
+"""What was prescribed during a taper, beside what was planned."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from reviews.rules.dossier import Dossier
+from reviews.rules.exposure import Span as Supplied
+from reviews.rules.exposure import is_rescue, pieces, read
+from reviews.rules.parameters import EXPOSURE
+from reviews.rules.view import see
+from reviews.tapering.planning import Plan, Step
+
+AS_PLANNED = "as planned"
+FASTER = "faster"
+SLOWER = "slower"
+NOT_SUPPLIED = "not supplied"
+UNCLEAR = "not known"
+TO_COME = "to come"
+SAME_WITHIN = Decimal("0.005")
+"""Half a percent apart is the same dose: a quantity in mg has been rounded somewhere."""
+MOSTLY = Decimal("0.5")
+"""With a supply on fewer of a step's days, the step counts as not supplied (local policy)."""
+
+
+class Prescribed(NamedTuple):
+    """So many mg a day from `start` to `end`, by these prescriptions; None = dose not known."""
+
+    start: date
+    end: date
+    mg: Decimal | None
+    line_ids: tuple[int, ...]
+
+
+class Compared(NamedTuple):
+    """A step with what was prescribed for its days.
+
+    `days` have passed of the step, `supplied_days` of them with a supply whose mean is `mg` a day
+    (None without one, or where a dose is not known).
+    """
+
+    step: Step
+    until: date | None
+    result: str
+    mg: Decimal | None
+    days: int
+    supplied_days: int
+
+
+def prescribed(dossier: Dossier, book, drug: str, since: date) -> list[Prescribed]:
+    """The daily amounts of a drug as prescribed from a day on, in order, without overlap.
+
+    Prescriptions that start on one day make up one dose; those of a later day take their place
+    from then on, whatever was left: that is how the steps of a taper are written.
+    """
+    limit = book.rules[EXPOSURE][dossier.profile]
+    found: dict[int, list] = {}
+    for line in dossier.lines:
+        seen = see(book, line.medicine)
+        for ingredient in seen.ingredients:
+            if ingredient[1].key != drug:
+                continue
+            use = read(line, seen.recognition, ingredient, limit)
+            if use is None or use.start is None or is_rescue(use):
+                continue
+            end = use.end if use.end is not None else use.least_end
+            for piece in pieces(Supplied(use.start, end, use)):
+                found.setdefault(piece.start, []).append(piece)
+    rows = []
+    starts = sorted(found)
+    for start, following in zip(starts, [*starts[1:], None], strict=True):
+        group = found[start]
+        last = max(piece.end for piece in group)
+        end = last if following is None else min(last, following - 1)
+        if date.fromordinal(end) < since:
+            continue
+        known = all(piece.mg is not None for piece in group)
+        rows.append(
+            Prescribed(
+                start=max(date.fromordinal(start), since),
+                end=date.fromordinal(end),
+                mg=sum((Decimal(str(piece.mg)) for piece in group), Decimal(0)) if known else None,
+                line_ids=tuple(sorted({piece.use.line.id for piece in group})),
+            )
+        )
+    return rows
+
+
+def compare(planned: Plan, supplied: list[Prescribed], today: date) -> list[Compared]:
+    """Each step of a plan, up to today, with what was prescribed for its days.
+
+    A step is "faster" when less was prescribed than planned, "slower" when more.
+    """
+    rows = []
+    for step, following in zip(planned.steps, [*planned.steps[1:], None], strict=True):
+        until = None if following is None else following.on - timedelta(days=1)
+        last = today if until is None else min(until, today)
+        days = (last - step.on).days + 1
+        if days <= 0:
+            rows.append(Compared(step, until, TO_COME, None, 0, 0))
+            continue
+        parts = [
+            ((min(row.end, last) - max(row.start, step.on)).days + 1, row.mg)
+            for row in supplied
+            if row.start <= last and row.end >= step.on
+        ]
+        given = sum(count for count, _ in parts)
+        mean = None
+        if given and all(mg is not None for _, mg in parts):
+            mean = sum(count * mg for count, mg in parts) / given
+        rows.append(Compared(step, until, _result(step, days, given, mean), mean, days, given))
+    return rows
+
+
+def _result(step, days, given, mean):
+    if not step.mg:
+        # Nothing is planned any more: whatever is still supplied is slower than planned.
+        return SLOWER if given else AS_PLANNED
+    if given < days * MOSTLY:
+        return NOT_SUPPLIED
+    if mean is None:
+        return UNCLEAR
+    if abs(mean - step.mg) <= step.mg * SAME_WITHIN:
+        return AS_PLANNED
+    return FASTER if mean < step.mg else SLOWER
