@@ -6,6 +6,8 @@ values. Working days are Monday to Friday; public holidays are not known to the 
 
 from datetime import datetime, timedelta
 
+from django.utils import timezone
+
 from reviews.rules.finding import Severity
 
 ANSWER_HOURS = {Severity.S1: 24}
@@ -18,9 +20,32 @@ def due(severity, opened_at: datetime) -> datetime:
     """When a case of this severity, opened then, is to be answered."""
     if severity in ANSWER_HOURS:
         return opened_at + timedelta(hours=ANSWER_HOURS[severity])
-    left = ANSWER_WORKING_DAYS[severity]
-    day = opened_at
-    while left:
+    return after_working_days(opened_at, ANSWER_WORKING_DAYS[severity])
+
+
+def after_working_days(moment: datetime, days: int) -> datetime:
+    """The same time of day so many working days later, as the practices' clocks tell it."""
+    day = timezone.localtime(moment)
+    while days:
         day += timedelta(days=1)
-        left -= day.weekday() < 5
+        days -= day.weekday() < 5
     return day
+
+
+def working_days(since, until) -> int:
+    """Working days after `since` up to and including `until`, both days; below 0 if it is over."""
+    if until < since:
+        return -working_days(until, since)
+    weeks, left = divmod((until - since).days, 7)
+    return 5 * weeks + sum((since.weekday() + n) % 7 < 5 for n in range(1, left + 1))
+
+
+def in_words():
+    """What the portal promises, for people: `[(severity, "within 24 hours"), ...]`."""
+    return [
+        *((severity, f"within {hours} hours") for severity, hours in ANSWER_HOURS.items()),
+        *(
+            (severity, f"within {days} working days")
+            for severity, days in ANSWER_WORKING_DAYS.items()
+        ),
+    ]

@@ -13,6 +13,7 @@ from .cases import (
 from .clients import ApiKey
 from .facts import Exemption, Reading
 from .people import Identifier, Membership, Patient, Practice, Profile, Role, Sex
+from .personal import SavedView
 from .prescriptions import (
     WITHDRAWN,
     Condition,
@@ -51,6 +52,7 @@ __all__ = [
     "Reason",
     "Role",
     "RuleVersion",
+    "SavedView",
     "ScreeningRequest",
     "Setting",
     "Sex",

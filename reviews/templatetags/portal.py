@@ -6,6 +6,8 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 
+from reviews import service_levels
+
 register = template.Library()
 
 SEVERITY = {1: "S1 Urgent", 2: "S2 Review", 3: "S3 Note", 4: "S4 Info"}
@@ -69,13 +71,18 @@ def due(case):
         return format_html(
             '<p class="due overdue">Overdue {}</p><p class="meta">{}</p>', late, f"{when:%a %-d %b}"
         )
-    if days == 0:
-        return format_html('<p class="due">Today</p><p class="meta">{}</p>', f"{when:%H:%M}")
+    if days < 2:
+        return format_html(
+            '<p class="due">{}</p><p class="meta">{}</p>',
+            "Tomorrow" if days else "Today",
+            f"{when:%H:%M}",
+        )
+    left = service_levels.working_days(now.date(), when.date())
     return format_html(
-        '<p class="due">{}</p><p class="meta">{} day{}</p>',
+        '<p class="due">{}</p><p class="meta">{} working day{}</p>',
         f"{when:%a %-d %b}",
-        days,
-        "" if days == 1 else "s",
+        left,
+        "" if left == 1 else "s",
     )
 
 

@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-COUNT_LIMIT = 1000
-"""Counting further would take longer than it tells anybody anything."""
-
 
 @dataclass(frozen=True)
 class Page:
@@ -29,9 +26,3 @@ def page_of(rows, number, size):
         first_row=start + 1,
         last_row=start + min(len(found), size),
     )
-
-
-def counted(rows):
-    """How many rows, or "1000+" beyond what is worth counting."""
-    found = rows.order_by().values("pk")[:COUNT_LIMIT].count()
-    return f"{COUNT_LIMIT}+" if found == COUNT_LIMIT else found

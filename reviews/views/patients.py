@@ -15,7 +15,8 @@ from reviews.forms.patients import ConditionForm, EndConditionForm, RegisterForm
 from reviews.models import Case, Condition, Flag, Patient, ScreeningRequest
 from reviews.rules.registry import BY_ID
 from reviews.views import facts, person
-from reviews.views.paging import counted, page_of
+from reviews.views.paging import page_of
+from reviews.work import counted
 
 PAGE_SIZE = 25
 MEDICINES_PAGE_SIZE = 50

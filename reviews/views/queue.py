@@ -1,31 +1,25 @@
-"""The review queue: worst first, filters in the address bar, claim from the row."""
+"""The review queue: worst first, filters in the address bar and by name, claim from the row."""
 
-from datetime import datetime, time, timedelta
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db.models import F, IntegerField
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import access, decide, search
+from reviews import access, decide, saved_views, search, service_levels, work
 from reviews.access import Action
-from reviews.errors import DomainError
-from reviews.models import Case, CaseState, Patient, PatientScreening, ScreeningRequest
+from reviews.errors import BadRecord, DomainError
+from reviews.models import Case, CaseState, Patient, PatientScreening, SavedView
 from reviews.rules.registry import BY_ID, RULES, THEMES
 from reviews.views import person
+from reviews.views.paging import page_of
 
 PAGE_SIZE = 20
-# Counting further would take longer than it tells a reviewer anything.
-COUNT_LIMIT = 1000
-# Screening takes seconds; whoever has waited longer is shown as not checked.
-PATIENCE = timedelta(minutes=2)
 
 SORTS = {
     "worst": ("Worst first", ("severity", "due_at", "opened_at", "id")),
@@ -36,9 +30,11 @@ SORTS = {
 DUE = {
     "overdue": "Overdue",
     "today": "Due today",
-    "week": "Due in 7 days",
+    "soon": f"Due in {work.SOON_WORKING_DAYS} working days",
     "snoozed": "Snoozed",
+    "escalated": "Escalated",
 }
+SEVERITIES = {"1": "S1 Urgent", "2": "S2 Review", "3": "S3 Note"}
 OWNERS = {"me": "Mine", "none": "Nobody"}
 # The views that reviewers ask for most: a name, its filters, and the count it shows, if any.
 VIEWS = (
@@ -52,72 +48,57 @@ VIEWS = (
 )
 
 
-class UncountedPaginator(Paginator):
-    """Pages without counting what could be 200,000 rows: there is a next page, or there is not."""
-
-    def page(self, number):
-        number = int(number) if str(number).isdigit() and int(number) > 0 else 1
-        start = (number - 1) * self.per_page
-        rows = list(self.object_list[start : start + self.per_page + 1])
-        return {
-            "rows": rows[: self.per_page],
-            "number": number,
-            "previous": number - 1,
-            "next": number + 1 if len(rows) > self.per_page else None,
-            "first_row": start + 1,
-            "last_row": start + min(len(rows), self.per_page),
-        }
-
-
 @require_GET
 @login_required
 def queue(request):
-    """The page and, for a live refresh, the list alone."""
+    """The page and, for a live refresh, the list with the counts above it."""
     if not access.allowed(request.user, Action.SEE_QUEUE):
         return home(request)
     mine = access.practice_ids(request.user, Action.SEE_QUEUE)
     visible = access.scope(Case.objects.open(), request.user, Action.SEE_QUEUE)
-    chosen = filters(request)
+    chosen = filters(request.GET)
     cases = narrow(visible, chosen, request.user)
-    page = UncountedPaginator(cases, PAGE_SIZE).page(request.GET.get("page", 1))
-    for case in page["rows"]:
-        case.may_claim = case.state != CaseState.CLAIMED and access.allowed(
-            request.user, Action.CLAIM, case
-        )
-        case.is_mine = case.owner_id == request.user.pk
-        case.numbers = person.identifiers(case.patient)[:1]
-        case.themes = _themes(case.rule_ids)
-    tallies = counts(visible, request.user)
+    page = page_of(with_row(cases), request.GET.get("page", 1), PAGE_SIZE)
+    fill_rows(page.rows, request.user)
+    practices = list(access.practices(request.user, Action.SEE_QUEUE))
+    colleagues = list(work.reviewers(mine).exclude(pk=request.user.pk))
+    counts = work.counts(visible, request.user)
+    own = list(SavedView.objects.filter(user=request.user).order_by("name"))
+    narrowing = {name: value for name, value in chosen.items() if value}
     context = {
         "page": page,
         "chosen": chosen,
-        "filtered": any(value for name, value in chosen.items() if name != "sort"),
-        "counts": tallies,
+        "filtered": bool(narrowing.keys() - {"sort"}),
+        "counts": counts,
         "views": [
             {
                 "name": name,
-                "query": urlencode(narrowing),
-                "count": tallies[count] if count else None,
-                "current": _narrowing(request.GET) == narrowing,
+                "query": urlencode(query),
+                "count": counts[count] if count else None,
+                "current": narrowing == query,
             }
-            for name, narrowing, count in VIEWS
+            for name, query, count in VIEWS
         ],
-        "not_checked": not_checked(request.user),
-        "practices": access.practices(request.user, Action.SEE_QUEUE),
+        "own_views": own,
+        "current_view": next((view for view in own if _same(view, narrowing)), None),
+        "may_save": bool(narrowing) and all(narrowing != query for _, query, _ in VIEWS),
+        "not_checked": work.not_checked(request.user),
+        "practices": practices,
         "rules": [(rule.id, rule.title) for rule in RULES],
         "sorts": [(key, label) for key, (label, _) in SORTS.items()],
         "dues": DUE.items(),
-        "severities": [(1, "S1 Urgent"), (2, "S2 Review"), (3, "S3 Note")],
-        "owners": OWNERS.items(),
+        "severities": SEVERITIES.items(),
+        "owners": [
+            *OWNERS.items(),
+            *((str(user.pk), user.get_full_name() or user.username) for user in colleagues),
+        ],
         "may_claim": access.allowed(request.user, Action.CLAIM),
-        "checked_patients": capped(
-            PatientScreening.objects.filter(
-                problem="",
-                patient__practice__in=mine,
-            )
+        "service_levels": service_levels.in_words(),
+        "checked_patients": work.counted(
+            PatientScreening.objects.filter(problem="", patient__practice__in=mine)
         ),
     }
-    template = "reviews/queue/_list.html" if request.htmx else "reviews/queue/queue.html"
+    template = "reviews/queue/_refresh.html" if request.htmx else "reviews/queue/queue.html"
     return render(request, template, context)
 
 
@@ -125,7 +106,7 @@ def queue(request):
 @login_required
 def claim(request):
     """Claim the ticked cases; each that cannot be is told, and the others are claimed."""
-    claimed = 0
+    claimed = []
     for mark in request.POST.getlist("case"):
         pk, _, seen = mark.partition(":")
         try:
@@ -136,11 +117,41 @@ def claim(request):
         except ValueError:
             messages.warning(request, "That is not a case.")
         else:
-            claimed += 1
+            claimed.append(case.pk)
     if claimed:
-        messages.success(request, f"{claimed} case{'s' if claimed > 1 else ''} claimed.")
-    back = request.POST.get("back", "")
-    return redirect(reverse("queue") + (back if back.startswith("?") else ""))
+        messages.success(request, f"{len(claimed)} case{'s'[: len(claimed) > 1]} claimed.")
+    # The place in the list is kept, with a script or without.
+    return redirect(_back(request) + (f"#case-{claimed[0]}" if claimed else ""))
+
+
+@require_POST
+@login_required
+def save_view(request):
+    """Keep the filters of the page I came from, under a name."""
+    narrowing = filters(dict(parse_qsl(request.POST.get("back", "").removeprefix("?"))))
+    query = urlencode({name: value for name, value in narrowing.items() if value})
+    try:
+        view = saved_views.save(name=request.POST.get("name", ""), query=query, by=request.user)
+    except BadRecord as refusal:
+        messages.warning(request, f"Not saved. {refusal.reason}.")
+    else:
+        messages.success(request, f"Saved as “{view.name}”. Only you see it.")
+    return redirect(_back(request))
+
+
+@require_POST
+@login_required
+def change_view(request, pk):
+    """Rename or remove a view of mine."""
+    if request.POST.get("do") == "remove":
+        view = saved_views.remove(pk=pk, by=request.user)
+        messages.success(request, f"“{view.name}” is removed from your views.")
+        return redirect("queue")
+    try:
+        saved_views.rename(pk=pk, name=request.POST.get("name", ""), by=request.user)
+    except BadRecord as refusal:
+        messages.warning(request, f"Not renamed. {refusal.reason}.")
+    return redirect(_back(request))
 
 
 def home(request):
@@ -150,24 +161,83 @@ def home(request):
     return render(request, "reviews/no_role.html", status=403)
 
 
-def filters(request):
-    """The filters of the address bar, unknown values left out."""
-    given = request.GET
-    severity = given.get("severity", "")
+def filters(given):
+    """The filters of an address, as text; unknown values left out, the usual order too."""
+    owner = given.get("owner", "")
     return {
-        "q": given.get("q", "").strip(),
-        "severity": int(severity) if severity in {"1", "2", "3"} else None,
-        "rule": given.get("rule", ""),
-        "practice": int(given["practice"]) if given.get("practice", "").isdigit() else None,
-        "owner": given.get("owner") if given.get("owner") in OWNERS else "",
-        "due": given.get("due") if given.get("due") in DUE else "",
-        "sort": given.get("sort") if given.get("sort") in SORTS else "worst",
+        "q": " ".join(given.get("q", "").split())[:100],
+        "severity": _known(given.get("severity"), SEVERITIES),
+        "rule": _known(given.get("rule"), BY_ID),
+        "practice": _number(given.get("practice", "")),
+        "owner": owner if owner in OWNERS else _number(owner),
+        "due": _known(given.get("due"), DUE),
+        "sort": _known(given.get("sort"), SORTS.keys() - {"worst"}),
     }
 
 
-def _narrowing(given):
-    """What narrows the list, without how it is sorted or paged: what makes a view this view."""
-    return {name: value for name, value in given.items() if value and name not in ("sort", "page")}
+def narrow(cases, chosen, user):
+    """The cases that the filters leave, in the chosen order."""
+    if chosen["severity"]:
+        cases = cases.filter(severity=chosen["severity"])
+    if chosen["rule"]:
+        cases = cases.filter(rule_ids__contains=[chosen["rule"]])
+    if chosen["practice"]:
+        cases = cases.filter(practice=chosen["practice"])
+    if chosen["owner"] == "none":
+        cases = cases.filter(owner__isnull=True)
+    elif chosen["owner"]:
+        cases = cases.filter(owner=user.pk if chosen["owner"] == "me" else chosen["owner"])
+    if chosen["due"] in (CaseState.SNOOZED, CaseState.ESCALATED):
+        cases = cases.filter(state=chosen["due"])
+    elif not chosen["q"]:
+        cases = cases.exclude(state=CaseState.SNOOZED)
+    if chosen["due"] in work.due_between():
+        cases = work.due(cases, chosen["due"])
+    if chosen["q"]:
+        found = search.people(Patient.objects.all(), chosen["q"]).order_by().values("pk")
+        cases = cases.filter(patient__in=found)
+    if chosen["sort"] == "exposure":
+        days = KeyTextTransform("days", "patient__screening__exposure")
+        return cases.annotate(exposed_days=Cast(days, IntegerField())).order_by(
+            F("exposed_days").desc(nulls_last=True), "severity", "due_at", "id"
+        )
+    return cases.order_by(*SORTS[chosen["sort"] or "worst"][1])
+
+
+def with_row(cases):
+    """The cases with what a row of the list shows, in a fixed number of queries."""
+    return cases.select_related(
+        "patient", "patient__screening", "practice", "owner"
+    ).prefetch_related("patient__identifiers")
+
+
+def fill_rows(cases, user):
+    """What a row says of each case, and what `user` may do with it."""
+    for case in cases:
+        works_here = access.allowed(user, Action.CLAIM, case)
+        case.may_claim = works_here and case.state != CaseState.CLAIMED
+        case.may_tick = works_here
+        case.is_mine = case.owner_id == user.pk
+        case.numbers = person.identifiers(case.patient)[:1]
+        case.themes = _themes(case.rule_ids)
+
+
+def _known(value, values):
+    return value if value in values else ""
+
+
+def _number(value):
+    return value if value.isdecimal() and len(value) < 10 else ""
+
+
+def _same(view, narrowing):
+    return dict(parse_qsl(view.query)) == narrowing
+
+
+def _back(request):
+    """The address of the queue that the form came from; nowhere else."""
+    back = request.POST.get("back", "")
+    return reverse("queue") + (back if back.startswith("?") else "")
 
 
 def _themes(rule_ids):
@@ -176,93 +246,9 @@ def _themes(rule_ids):
     return [theme.lower() for theme in THEMES if theme in about]
 
 
-def narrow(cases, chosen, user):
-    """The cases that the filters leave, in the chosen order, with what a row shows."""
-    if chosen["severity"]:
-        cases = cases.filter(severity=chosen["severity"])
-    if chosen["rule"]:
-        cases = cases.filter(rule_ids__contains=[chosen["rule"]])
-    if chosen["practice"]:
-        cases = cases.filter(practice=chosen["practice"])
-    if chosen["owner"] == "me":
-        cases = cases.filter(owner=user)
-    elif chosen["owner"] == "none":
-        cases = cases.filter(owner__isnull=True)
-    if chosen["due"] == "snoozed":
-        cases = cases.filter(state=CaseState.SNOOZED)
-    elif not chosen["q"]:
-        cases = cases.exclude(state=CaseState.SNOOZED)
-    if chosen["due"] in _due_before():
-        since, until = _due_before()[chosen["due"]]
-        cases = cases.filter(due_at__lt=until)
-        if since:
-            cases = cases.filter(due_at__gte=since)
-    if chosen["q"]:
-        found = search.people(Patient.objects.all(), chosen["q"]).order_by().values("pk")
-        cases = cases.filter(patient__in=found)
-    if chosen["sort"] == "exposure":
-        days = KeyTextTransform("days", "patient__screening__exposure")
-        cases = cases.annotate(exposed_days=Cast(days, IntegerField())).order_by(
-            F("exposed_days").desc(nulls_last=True), "severity", "due_at", "id"
-        )
-    else:
-        cases = cases.order_by(*SORTS[chosen["sort"]][1])
-    return cases.select_related(
-        "patient", "patient__screening", "practice", "owner"
-    ).prefetch_related("patient__identifiers")
-
-
-def counts(visible, user):
-    """What stands at the top of the page. Capped, so that a large queue costs no more."""
-    awake = visible.exclude(state=CaseState.SNOOZED)
-    before = _due_before()
-    return {
-        "all": capped(awake),
-        "s1": capped(awake.filter(severity=1)),
-        "s2": capped(awake.filter(severity=2)),
-        "s3": capped(awake.filter(severity=3)),
-        "overdue": capped(awake.filter(due_at__lt=before["overdue"][1])),
-        "today": capped(
-            awake.filter(due_at__gte=before["today"][0], due_at__lt=before["today"][1])
-        ),
-        "snoozed": capped(visible.filter(state=CaseState.SNOOZED)),
-        "mine": capped(awake.filter(owner=user)),
-        "unclaimed": capped(awake.filter(owner__isnull=True)),
-    }
-
-
-def not_checked(user):
-    """Patients of mine whose last screening failed or who have waited too long, and since when."""
-    mine = access.practice_ids(user, Action.SEE_QUEUE)
-    waiting = (
-        ScreeningRequest.objects.filter(
-            patient__practice__in=mine, requested_at__lt=timezone.now() - PATIENCE
-        )
-        .order_by("requested_at")
-        .values("patient", "requested_at")
-    )
-    since = waiting.values_list("requested_at", flat=True).first()
-    return {"count": capped(waiting.order_by().values("patient").distinct()), "since": since}
-
-
-def capped(rows):
-    """A count, or "1000+" beyond what is worth counting."""
-    found = rows.order_by().values("pk")[:COUNT_LIMIT].count()
-    return f"{COUNT_LIMIT}+" if found == COUNT_LIMIT else found
-
-
-def _due_before():
-    """`{due state: (from, before)}` in time."""
-    now = timezone.localtime()
-    tomorrow = timezone.make_aware(datetime.combine(now.date() + timedelta(days=1), time.min))
-    return {
-        "overdue": (None, now),
-        "today": (now, tomorrow),
-        "week": (now, tomorrow + timedelta(days=6)),
-    }
-
-
 urlpatterns = [
     path("", queue, name="queue"),
     path("queue/claim", claim, name="queue-claim"),
+    path("queue/views", save_view, name="queue-view-save"),
+    path("queue/views/<int:pk>", change_view, name="queue-view"),
 ]

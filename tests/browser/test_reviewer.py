@@ -107,8 +107,7 @@ def test_by_keyboard_alone(visit, ravi, long_case, urgent):
     expect(page.locator("[data-selected]")).to_have_text("1 selected")
     page.keyboard.press("c")
     expect(page.get_by_role("status").first).to_contain_text("1 case claimed")
-    page.keyboard.press("j")
-    page.keyboard.press("o")
+    page.keyboard.press("o")  # it is the current one still
     expect(page).to_have_url(re.compile(f"/cases/{urgent.pk}$"))
     page.keyboard.press("1")
     expect(page.locator("#flag-1")).to_be_focused()
@@ -154,6 +153,52 @@ def test_rows_do_not_move_under_a_hand(visit, ravi, harbour, clara, long_case):
     expect(row(page, long_case).get_by_role("checkbox")).to_be_checked()
     page.get_by_role("link", name="Show it as it is now").click()
     expect(row(page, other)).to_have_count(1)
+    expect(row(page, long_case).get_by_role("checkbox")).to_be_checked()
+
+
+def test_a_refresh_keeps_the_place(visit, ravi, harbour, clara):
+    cases = [make.flagged_case(harbour, logged_by=clara) for _ in range(12)]
+    page = visit(ravi, "/", height=500)
+    for _ in range(9):
+        page.keyboard.press("j")
+    stood_on = page.locator(".case-row.current")
+    name, before = stood_on.get_attribute("id"), stood_on.bounding_box()["y"]
+    make.urgent_case(harbour, logged_by=clara)  # it comes first, and moves all others down
+    page.evaluate("htmx.trigger('#cases', 'refresh')")
+    shows = page.get_by_role("link", name="Show it as it is now")
+    expect(shows).to_be_in_viewport()  # the bar stays in sight
+    shows.dispatch_event("click")
+    expect(page.locator(".case-row")).to_have_count(len(cases) + 1)
+    assert stood_on.get_attribute("id") == name
+    assert abs(stood_on.bounding_box()["y"] - before) < 2
+    expect(stood_on.get_by_role("link")).to_be_focused()
+    expect(page.locator(".summary")).to_contain_text("S1 Urgent 1")
+
+
+def test_coming_back_from_a_case_the_list_opens_where_it_was_left(visit, ravi, harbour, clara):
+    for _ in range(3):
+        make.flagged_case(harbour, logged_by=clara)
+    page = visit(ravi, "/")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    second = page.locator(".case-row").nth(1).get_attribute("id")
+    page.keyboard.press("o")
+    expect(page).to_have_url(re.compile("/cases/"))
+    page.go_back()
+    expect(page.locator(".case-row.current")).to_have_attribute("id", second)
+
+
+@pytest.mark.parametrize("js", [True, False])
+def test_a_view_is_saved_and_removed(visit, ravi, long_case, js):
+    page = visit(ravi, "/?severity=2", js=js)
+    page.get_by_text("Save this view").click()
+    page.get_by_label("Name of this view").fill("Second")
+    page.get_by_role("button", name="Save").click()
+    tab = page.get_by_role("navigation", name="Views").get_by_role("link", name="Second")
+    expect(tab).to_have_attribute("aria-current", "page")
+    page.get_by_text("Change “Second”").click()
+    page.get_by_role("button", name="Remove this view").click()
+    expect(tab).to_have_count(0)
 
 
 def test_without_a_script_claim_decide_and_escalate(visit, ravi, harbour, clara, long_case):

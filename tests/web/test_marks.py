@@ -41,7 +41,7 @@ def test_severity_is_words_besides_its_colour(level):
     ("away", "said"),
     [
         (timedelta(days=-3), "Overdue 3 d"),
-        (timedelta(days=12), "12 days"),
+        (timedelta(days=14), "10 working days"),
     ],
 )
 def test_how_soon_in_words(away, said):

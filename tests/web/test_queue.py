@@ -6,8 +6,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from reviews import decide, screen
-from reviews.models import Case, ScreeningRequest
+from reviews import decide, saved_views, screen
+from reviews.models import Case, SavedView, ScreeningRequest
 from tests import make
 
 
@@ -22,7 +22,7 @@ def page(client, user, **filters):
 
 
 def shown(response):
-    return [row.pk for row in response.context["page"]["rows"]]
+    return [row.pk for row in response.context["page"].rows]
 
 
 def test_signed_out_people_are_asked_to_sign_in(client, rulebook):
@@ -64,6 +64,9 @@ def test_worst_first_then_due_first(client, harbour, clara, ravi):
         ({"owner": "me"}, False),
         ({"due": "overdue"}, False),
         ({"due": "snoozed"}, False),
+        ({"due": "escalated"}, False),
+        ({"due": "soon"}, False),
+        ({"owner": "999999999"}, False),
         ({"q": "bell"}, True),
         ({"q": "bel jonathn"}, True),
         ({"q": "zzyzx"}, False),
@@ -114,7 +117,8 @@ def test_claiming_several_from_the_list(client, harbour, clara, ravi, samira):
         {"case": [f"{case.pk}:{case.lock}" for case in cases], "back": "?severity=2"},
         follow=True,
     )
-    assert response.redirect_chain == [(f"{reverse('queue')}?severity=2", 302)]
+    kept = f"{reverse('queue')}?severity=2#case-{cases[0].pk}"
+    assert response.redirect_chain == [(kept, 302)]
     text = response.content.decode()
     assert "2 cases claimed" in text
     assert "changed by Samira Okafor" in text
@@ -127,12 +131,89 @@ def test_claiming_returns_only_to_the_queue(client, case, ravi):
     assert response.url == reverse("queue")
 
 
-def test_the_live_refresh_is_the_list_alone(client, case, ravi):
+def test_the_live_refresh_is_the_list_and_the_counts_above_it(client, case, ravi):
     client.force_login(ravi)
     response = client.get(reverse("queue"), headers={"HX-Request": "true"})
     text = response.content.decode()
     assert "<html" not in text
     assert f'id="case-{case.pk}"' in text
+    assert '<div id="counts" hx-swap-oob="true">' in text
+
+
+def test_the_row_says_how_long_in_words(client, harbour, clara, ravi):
+    make.flagged_case(harbour, logged_by=clara)  # 35 days to the end of the supply, which is today
+    ahead = make.patient(harbour, clara)
+    make.prescription(ahead, clara, start=-29, days=40)
+    gone = make.patient(harbour, clara)
+    make.prescription(gone, clara, "Lorazepam 1 mg tablets", start=-45, days=40)
+    screen.drain()
+    text = page(client, ravi).content.decode()
+    assert "day 35 of diazepam<" in text
+    assert "day 30 of diazepam, supply to day 40<" in text
+    assert "40 days of lorazepam, ended" in text
+
+
+def test_the_cases_of_a_colleague(client, case, ravi, samira):
+    assert "Samira Okafor" in page(client, ravi).content.decode()
+    decide.claim(case=case, by=samira, seen=case.lock)
+    assert shown(page(client, ravi, owner=samira.pk)) == [case.pk]
+    assert shown(page(client, samira, owner="me")) == [case.pk]
+
+
+def save(client, name, back):
+    return client.post(reverse("queue-view-save"), {"name": name, "back": back}, follow=True)
+
+
+def test_a_view_is_saved_shown_renamed_and_removed(client, case, ravi):
+    client.force_login(ravi)
+    response = save(client, " My  urgent ", "?severity=1&page=3&bogus=1&sort=due")
+    assert "Saved as “My urgent”. Only you see it." in response.content.decode()
+    view = SavedView.objects.get(user=ravi)
+    assert (view.name, view.query) == ("My urgent", "severity=1&sort=due")
+    response = page(client, ravi, severity="1", sort="due")
+    assert response.context["current_view"] == view
+    assert not page(client, ravi, severity="1").context["current_view"]
+    address = reverse("queue-view", args=[view.pk])
+    client.post(address, {"name": "Urgent, due first", "back": "?severity=1&sort=due"})
+    assert SavedView.objects.get().name == "Urgent, due first"
+    client.post(address, {"do": "remove"})
+    assert not SavedView.objects.exists()
+
+
+def test_a_view_belongs_to_one_person(client, case, ravi, samira):
+    client.force_login(ravi)
+    save(client, "Urgent", "?severity=1")
+    view = SavedView.objects.get()
+    client.force_login(samira)
+    for fields in ({"do": "remove"}, {"name": "Hers"}):
+        assert client.post(reverse("queue-view", args=[view.pk]), fields).status_code == 404
+    assert ">Urgent</a>" not in page(client, samira).content.decode()
+    save(client, "Urgent", "?severity=1")
+    assert SavedView.objects.filter(name="Urgent").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "back", "said"),
+    [
+        ("  ", "?severity=1", "Give the view a name"),
+        ("urgent", "?severity=2", "You have a view called “urgent” already"),
+        ("x" * 41, "?severity=2", "A name has at most 40 letters"),
+        ("All", "?bogus=1", "Choose a filter or an order first"),
+    ],
+)
+def test_a_view_that_cannot_be_saved_says_why(client, ravi, name, back, said):
+    client.force_login(ravi)
+    save(client, "Urgent", "?severity=1")
+    assert f"Not saved. {said}" in save(client, name, back).content.decode()
+    assert SavedView.objects.count() == 1
+
+
+def test_a_person_has_a_limited_number_of_views(client, ravi):
+    client.force_login(ravi)
+    for number in range(saved_views.AT_MOST):
+        save(client, f"View {number}", "?severity=1")
+    assert "Remove one first" in save(client, "One more", "?severity=2").content.decode()
+    assert SavedView.objects.count() == saved_views.AT_MOST
 
 
 def test_the_query_count_does_not_grow(client, harbour, clara, ravi, django_assert_max_num_queries):

@@ -9,6 +9,7 @@
 
   const TYPING = "input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]";
   const ROWS = ".case-row, .flag[tabindex]";
+  const MENUS = ".account[open], .menu[open]";
 
   function current() {
     return document.activeElement.closest(ROWS) || one(".current") || null;
@@ -81,7 +82,7 @@
       }
       return;
     }
-    if (event.key === "Escape") all(".account[open]").forEach((menu) => { menu.open = false; });
+    if (event.key === "Escape") all(MENUS).forEach((menu) => { menu.open = false; });
     if (!("keys" in document.body.dataset) || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.matches(TYPING) || one("dialog[open]")) return;
     let done = false;
@@ -101,7 +102,7 @@
   });
 
   document.addEventListener("click", (event) => {
-    all(".account[open]").forEach((menu) => {
+    all(MENUS).forEach((menu) => {
       if (!menu.contains(event.target)) menu.open = false;
     });
   });
@@ -123,7 +124,7 @@
     if (event.target.closest("a[href^='#']")) setTimeout(unfold);
   });
 
-  // --- The queue: how many are ticked; no refresh under somebody's hands ---
+  // --- The queue: how many are ticked; no refresh under somebody's hands, and no lost place ---
 
   function countTicked() {
     const said = one("[data-selected]");
@@ -134,9 +135,52 @@
 
   const shown = (root) => one(".cases", root)?.textContent;
 
+  let wantsNews = false;
+
   function inUse() {
-    return Boolean(one("#cases :checked, #cases:hover, #cases :focus"));
+    return !wantsNews && Boolean(one("#cases :checked, #cases:hover, #cases :focus"));
   }
+
+  // What a refresh must give back: the row one stands on, where it is on the screen, what is ticked.
+  let place = null;
+
+  function keepPlace() {
+    const row = one("#cases .current");
+    place = {
+      id: row?.id,
+      top: row?.getBoundingClientRect().top,
+      focused: Boolean(row?.contains(document.activeElement)) || wantsNews,
+      ticked: all("#cases :checked").map((box) => box.closest(".case-row").id),
+    };
+  }
+
+  function returnToPlace() {
+    if (!place) return;
+    for (const id of place.ticked) {
+      const box = one(`#${id} input[type=checkbox]`);
+      if (box) box.checked = true;
+    }
+    const row = place.id && document.getElementById(place.id);
+    if (row) {
+      mark(row);
+      if (place.focused) one("a", row).focus({ preventScroll: true });
+      window.scrollBy(0, row.getBoundingClientRect().top - place.top);
+    }
+    place = null;
+    wantsNews = false;
+  }
+
+  document.addEventListener("click", (event) => {
+    const news = event.target.closest("[data-show]");
+    if (news) {
+      event.preventDefault();
+      wantsNews = true;
+      window.htmx.trigger("#cases", "refresh");
+    }
+    // Coming back from a case, the list opens where it was left.
+    const opened = event.target.closest("#cases .case-row a");
+    if (opened) history.replaceState(history.state, "", `#${opened.closest(".case-row").id}`);
+  });
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.target.id === "cases" && document.hidden) event.preventDefault();
@@ -147,18 +191,27 @@
     if (event.detail.xhr.responseURL.includes("/accounts/login")) {
       event.detail.shouldSwap = false;
       window.location.reload();
+      return;
     }
-    if (event.target.id === "cases" && inUse()) {
-      // Rows must not move under a hand: say that there is news, and leave the list.
-      const fresh = new DOMParser().parseFromString(event.detail.serverResponse, "text/html");
-      const news = one("[data-news]");
-      if (news && shown(fresh) !== shown(document)) news.hidden = false;
-      event.detail.shouldSwap = false;
+    if (event.target.id !== "cases") return;
+    if (!inUse()) {
+      keepPlace();
+      return;
     }
+    // Rows must not move under a hand: say that there is news, and leave the list.
+    const fresh = new DOMParser().parseFromString(event.detail.serverResponse, "text/html");
+    const news = one("[data-news]");
+    if (news && shown(fresh) !== shown(document)) news.hidden = false;
+    event.detail.shouldSwap = false;
+  });
+
+  // Not before it settles: until then htmx gives elements the classes of those they replace.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.target.id === "cases") returnToPlace();
+    countTicked();
   });
 
   document.addEventListener("htmx:afterSwap", () => {
-    countTicked();
     pickFirst();
   });
 
@@ -241,6 +294,8 @@
   all("#decide select[name^=outcome-]").forEach(fitReasons);
   countTicked();
   unfold();
+  const left = window.location.hash.startsWith("#case-") && one(window.location.hash);
+  if (left) goTo(left);
   const refused = one(".notice[role=alert]");
   if (refused && !one("[autofocus]")) {
     refused.tabIndex = -1;
