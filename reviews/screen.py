@@ -289,7 +289,8 @@ class Difference:
                         flag.settled_at, flag.settled_until = old.settled_at, old.settled_until
                 self.flags.append(flag)
                 if not old or (old.settled_at and not flag.settled_at):
-                    fresh = True
+                    # A note is nothing to wake a case for.
+                    fresh = fresh or flag.severity <= Severity.S3
                     self._tell("flag.raised", flag)
             if flag.settled_at is None and flag.severity <= Severity.S3:
                 open_flags.append(flag)

@@ -179,10 +179,10 @@ def _examples():
             _person(_of(DIAZEPAM, days=28), as_of=34),
         ),
         "SUP-01": _with(
-            "30 days in one supply",
-            _person(_of(DIAZEPAM, days=30)),
-            "31 days in one supply",
-            _person(_of(DIAZEPAM, days=31)),
+            "7 days in one supply, with a substance use disorder",
+            _person(_of(DIAZEPAM, days=7), conditions=(_condition("F11.2", -5),)),
+            "8 days in one supply, with a substance use disorder",
+            _person(_of(DIAZEPAM, days=8), conditions=(_condition("F11.2", -5),)),
         ),
         "SUP-02": _with(
             "a single issue",

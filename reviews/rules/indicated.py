@@ -31,7 +31,8 @@ _CLASS = re.compile(r"\bbenzodiazepines?\b")
 def reconciled(view: View, limit: dict):
     """DQ-02. A benzodiazepine or Z-drug prescription begins a new episode while the person's
     current medicines are neither listed nor said to be none, or were last checked over 90 days
-    before. Other medicines on the record count as listed."""
+    before. Other medicines on the record count as listed. A note while the course stays within 28
+    days; review queue beyond."""
     first = [item for item in view.judged if view.begins_an_episode(item)]
     if not first:
         return
@@ -48,9 +49,11 @@ def reconciled(view: View, limit: dict):
         return
     else:
         why = "the current medicines are neither listed nor said to be none"
+    # Books from before this limit call every course one for review.
+    short = max(item.days for item in first) <= limit.get("short_course_max_days", 0)
     view.say(
         "DQ-02",
-        2,
+        4 if short else 2,
         uses=[item.span.use for item in first],
         title="Current medicines not checked before a new course",
         sentence=(
@@ -326,8 +329,8 @@ RULES: tuple[Rule, ...] = (
         "Data quality",
         "Current medicines not checked",
         REVIEW,
-        "S2",
-        "Queue",
+        "S4; S2 for a course of over 28 days",
+        "Note; queue for a longer course",
         ("portal",),
         reconciled,
     ),

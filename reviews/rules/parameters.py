@@ -57,7 +57,7 @@ PARAMETERS: dict[str, dict[str, dict]] = {
     "CYP-01": _all(overlap_from_days=1, short_course_max_days=14),
     "DUP-01": _all(overlap_from_days=7, cross_taper_max_days=28),
     "DUP-02": _all(overlap_from_days=7),
-    "DQ-02": _all(reconciled_within_days=90),
+    "DQ-02": _all(reconciled_within_days=90, short_course_max_days=28),
     "STR-01": _all(),
     "IND-01": _all(unknown_over_days=7),
     "IND-02": _all(),

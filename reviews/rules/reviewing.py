@@ -93,9 +93,10 @@ def structured_review(view: View, limit: dict):
 
 
 def next_review(view: View, limit: dict):
-    """REV-02. The day planned for the next review has passed, or none is planned while supply is
-    in hand. Review queue once that has lasted more than 14 days (without a planned day: since the
-    supply in hand or the last review began to count)."""
+    """REV-02. The day planned for the next review has passed, or none is planned for a course that
+    goes on beyond its first supply, whose last day is a day to look again by itself. Review queue
+    once that has lasted more than 14 days (without a planned day: since the first supply ended, or
+    the last review). Left to REV-01 and DUR-01 to DUR-04 where one asks for a review as gravely."""
     if not view.now:
         return
     planned = view.readings_of("next_review")
@@ -108,18 +109,17 @@ def next_review(view: View, limit: dict):
             return
         since, said = day, f"the review planned for {words.day(day)} has not been recorded"
     else:
-        supply = [
-            item.span.start
-            for item in view.judged
-            if item.span.start <= view.today <= item.span.end
-        ]
-        supply += [use.start for use in view.unclear if use.start <= view.today and use in view.now]
-        if not supply:
-            for item in view.judged:
-                view.watch(item.span.start)
+        due = [use.start for use in view.unclear if use.start <= view.today and use in view.now]
+        for item in view.judged:
+            first = [span for span in item.episode.spans if span.start == item.episode.start]
+            beyond = max(span.end for span in first) + 1
+            view.watch(item.span.start)
+            view.watch(beyond)
+            if max(item.span.start, beyond) <= view.today <= item.span.end:
+                due.append(beyond)
+        if not due:
             return
-        starts = [episode.start for episode in view.current if episode.start <= view.today]
-        since = max([min(starts or supply), *([] if last is None else [last])])
+        since = max([min(due), *([] if last is None else [last])])
         said = "no next review is planned"
     late = view.today - since
     at = since + limit["review_after_over_days"] + 1

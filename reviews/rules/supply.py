@@ -1,7 +1,7 @@
 """How it is supplied, and by whom: REF-01, REF-02, PRE-01, PRE-02, SUP-01 and SUP-02."""
 
 from reviews.rules import words
-from reviews.rules.exposure import ENDED_EARLY, Span, Use
+from reviews.rules.exposure import ENDED_EARLY, OPEN, Span, Use
 from reviews.rules.finding import Fact
 from reviews.rules.rule import SUPPLY, Rule
 from reviews.rules.view import View, names
@@ -210,7 +210,9 @@ AT_RISK = ("SUI-01", "ODH-01", "SUD-01")
 def long_supply(view: View, limit: dict):
     """SUP-01. A supply of over 30 days in the first 90 days of an episode; or of over 7 days while
     a risk of suicide, an overdose or a substance use disorder is on record. Shown by SUI-01 or
-    ODH-01 where one of these fires."""
+    ODH-01 where one of these fires; a supply over the limit of LEG-01 is left to that."""
+    legal = view.limit_of("LEG-01", "supply_over_days")
+    capped = OPEN if legal is None else legal
     risk = sorted({finding.rule_id for finding in view.findings} & {*AT_RISK})
     found, reason = [], ""
     for item in view.judged:
@@ -218,7 +220,7 @@ def long_supply(view: View, limit: dict):
         if days is None:
             continue
         early = item.span.start - item.episode.start < limit["first_days"]
-        if early and days > limit["first_over_days"]:
+        if early and limit["first_over_days"] < days <= capped:
             found.append(item.span.use)
             reason = f"over {limit['first_over_days']} days in the first {limit['first_days']}"
         elif risk and days > limit["risk_over_days"]:

@@ -470,7 +470,8 @@ class View:
                     vague.append(use)
             certain = union([*certain, *((use.start, use.least_end) for use in vague)])
             open_ended = [
-                Span(use.start, OPEN if use.reach == OPEN else use.least_end, use) for use in vague
+                Span(use.start, OPEN if use.reach == OPEN else _until_renewed(use, uses), use)
+                for use in vague
             ]
             possible = union([*possible, *((span.start, span.end) for span in open_ended)])
             spans = spans + open_ended
@@ -583,6 +584,19 @@ class View:
             self.gaps.append(
                 NotEvaluable(rule_id=rule_id, line_ids=tuple(sorted(set(line_ids))), reason=reason)
             )
+
+
+def _until_renewed(use: Use, uses: list[Use]) -> int:
+    """The last day of a supply that is over and of unknown length: it may have lasted until the
+    next of the same drug, so that a renewal does not look like a start."""
+    renewals = [
+        other.start
+        for other in uses
+        if other.drug.key == use.drug.key
+        and other.start is not None
+        and use.least_end < other.start <= use.reach + 1
+    ]
+    return min(renewals) - 1 if renewals else use.least_end
 
 
 def _reading_order(reading):

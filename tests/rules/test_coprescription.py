@@ -447,3 +447,17 @@ def test_medicines_without_an_end_leave_no_day_to_wait_for():
     screening = screen(person(*lines, as_of=3000, birth=None), BOOK)
     assert "ALC-01" in {finding.rule_id for finding in screening.findings}
     assert screening.valid_until is None
+
+
+@pytest.mark.parametrize(
+    ("before", "severity", "why"),
+    [
+        ("morphine 10 mg", 2, "a renewal of the same opioid"),
+        ("codeine 30 mg", 1, "another opioid, whose end nobody knows"),
+    ],
+)
+def test_a_renewal_after_a_supply_of_unknown_length_is_no_start(before, severity, why):
+    diazepam = [line(start=start, days=28) for start in (0, 28, 56)]
+    unknown = line(before, start=20, days=None, quantity=None, status="completed")
+    found = fired(*diazepam, unknown, line("morphine 10 mg", start=60, days=14), as_of=62)
+    assert found["OPI-01"] == severity, why

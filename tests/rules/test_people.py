@@ -293,17 +293,18 @@ def test_strengths(text, fires, why):
 
 
 @pytest.mark.parametrize(
-    ("lines", "readings", "fires", "why"),
+    ("lines", "readings", "severity", "why"),
     [
-        ([line()], (), True, "nothing listed"),
-        ([line(), line("amoxicillin 500 mg")], (), False, "another medicine is listed"),
-        ([line()], (told("medicines_reconciled", "none", day=-90),), False, "checked 90 days ago"),
-        ([line()], (told("medicines_reconciled", "none", day=-91),), True, "checked 91 days ago"),
-        ([line(start=-28), line()], (), False, "no new course"),
+        ([line(days=28)], (), 4, "nothing listed, a short course"),
+        ([line(days=29)], (), 2, "nothing listed, a day longer"),
+        ([line(), line("amoxicillin 500 mg")], (), None, "another medicine is listed"),
+        ([line()], (told("medicines_reconciled", "none", day=-90),), None, "checked 90 days ago"),
+        ([line()], (told("medicines_reconciled", "none", day=-91),), 4, "checked 91 days ago"),
+        ([line(start=-28), line()], (), None, "no new course"),
     ],
 )
-def test_current_medicines(lines, readings, fires, why):
-    assert ("DQ-02" in fired(*lines, readings=readings)) is fires, why
+def test_current_medicines(lines, readings, severity, why):
+    assert fired(*lines, readings=readings).get("DQ-02") == severity, why
 
 
 # --- reviews and exemptions ------------------------------------------------------------------
@@ -354,14 +355,23 @@ def test_an_opioid_makes_a_review_due_at_each_renewal():
         ("2026-01-11", 11, 3, "missed by a day"),
         ("2026-01-11", 24, 3, "missed by 14 days"),
         ("2026-01-11", 25, 2, "missed by over 14 days"),
-        (None, 0, 3, "none planned"),
-        (None, 14, 3, "none planned for 14 days"),
-        (None, 15, 2, "none planned for over 14 days"),
+        (None, 9, None, "none planned, in the first supply"),
+        (None, 10, 3, "none planned, and it goes on"),
+        (None, 24, 3, "none planned for 14 days"),
+        (None, 25, 2, "none planned for over 14 days"),
     ],
 )
 def test_the_next_review(planned, as_of, severity, why):
+    lines = [line(days=10), line(start=10, days=18)]
     readings = () if planned is None else (told("next_review", planned),)
-    assert fired(line(days=40), readings=readings, as_of=as_of).get("REV-02") == severity, why
+    assert fired(*lines, readings=readings, as_of=as_of).get("REV-02") == severity, why
+
+
+def test_a_review_that_is_due_is_said_once():
+    lines = [line(start=n, days=28) for n in range(0, 112, 28)]
+    found = fired(*lines, as_of=90)
+    assert "REV-01" in found
+    assert "REV-02" not in found
 
 
 @pytest.mark.parametrize(("as_of", "fires"), [(20, False), (21, True)])
@@ -452,8 +462,16 @@ def test_a_private_supply(acquired, text, fires):
 )
 def test_a_long_supply(start, days, conditions, fires, why):
     lines = [line(start=n, days=min(15, start - n)) for n in range(0, start, 15)]
-    found = fired(*lines, line(start=start, days=days), conditions=conditions, as_of=start)
+    found = fired(
+        *lines, line(start=start, days=days), conditions=conditions, as_of=start, profile="US"
+    )
     assert ("SUP-01" in found) is fires, why
+
+
+def test_a_supply_over_the_legal_limit_is_said_once():
+    found = fired(line(days=31))
+    assert "LEG-01" in found
+    assert "SUP-01" not in found
 
 
 def test_a_long_supply_is_shown_by_the_risk_itself():

@@ -6,7 +6,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from reviews import outbox, prescribe, screen
+from reviews import decide, outbox, prescribe, screen
 from reviews.models import (
     AuditEvent,
     Case,
@@ -60,6 +60,50 @@ def test_a_clear_patient_is_shown_as_checked(harbour, clara):
     screen.drain()
     assert not Flag.objects.values_list("title", "sentence")
     assert PatientScreening.objects.get(patient=treated).screened_at is not None
+
+
+class TestAPlainCourse:
+    """Zopiclone for a man of 40 who sleeps badly, with nothing else on record."""
+
+    def course(self, place, by, *supplies):
+        treated = make.patient(place, by, age=40)
+        for start, days in supplies:
+            make.prescription(
+                treated,
+                by,
+                "Zopiclone 7.5 mg tablets",
+                start=start,
+                days=days,
+                times_per_day=1,
+                quantity=days,
+                indication="insomnia",
+            )
+        screen.drain()
+        return Case.objects.open().filter(patient=treated)
+
+    @pytest.mark.parametrize("start", [0, -7, -13])
+    def test_of_14_days_is_nothing_for_the_queue(self, harbour, clara, start):
+        assert not self.course(harbour, clara, (start, 14)).exists()
+        assert Flag.objects.filter(severity=4).exists(), "notes are kept all the same"
+
+    def test_of_35_days_is_one_case_with_one_reason(self, harbour, clara):
+        case = self.course(harbour, clara, (-28, 28), (0, 7)).get()
+        assert (case.severity, case.rule_ids) == (2, ["DUR-02"])
+
+    def test_of_35_days_at_once_has_the_length_of_treatment_as_its_reason(self, harbour, clara):
+        case = self.course(harbour, clara, (0, 35)).get()
+        assert case.headline == Flag.objects.get(rule_id="DUR-02").title
+
+
+def test_a_note_wakes_no_case(harbour, clara, ravi):
+    """A slightly higher dose begins a note on driving: nothing to look at again."""
+    case = make.flagged_case(harbour, logged_by=clara)
+    decide.snooze(case=case, until=make.day(7), reason="Wait", by=ravi, seen=case.lock)
+    make.prescription(case.patient, clara, start=1, days=7, dose=1.25)
+    screen.drain()
+    case.refresh_from_db()
+    assert Flag.objects.live().filter(rule_id="DRV-01").exists()
+    assert case.state == "snoozed"
 
 
 def test_one_broken_dossier_does_not_stop_the_others(harbour, clara, monkeypatch):
