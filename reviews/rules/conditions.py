@@ -298,16 +298,3 @@ def present(dossier, theme: str) -> bool:
         and theme in themes_of(condition.codings, condition.text)
         for condition in dossier.conditions
     )
-
-
-def latest_reading(dossier, kind: str):
-    """The latest dated reading of a kind up to the day judged, None when there is none."""
-    found = [
-        reading
-        for reading in dossier.readings
-        if reading.kind == kind
-        and reading.value is not None
-        and reading.on is not None
-        and reading.on <= dossier.as_of
-    ]
-    return max(found, key=lambda reading: (reading.on, reading.id), default=None)

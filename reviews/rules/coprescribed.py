@@ -1,8 +1,9 @@
 """More medicines beside a benzodiazepine or Z-drug: OPI-03/04, CNS-03 to 06, ADP, OLZ, CLZ, OXY."""
 
 from reviews.rules import words
+from reviews.rules.dossier import NEVER_TAKEN
 from reviews.rules.drug import BIT, BZRA
-from reviews.rules.exposure import both, count
+from reviews.rules.exposure import OPEN, Span, both, count
 from reviews.rules.finding import Fact
 from reviews.rules.opioids import (
     cannot_compare,
@@ -12,7 +13,7 @@ from reviews.rules.opioids import (
     unknown_ends,
 )
 from reviews.rules.rule import BREATHING, OLDER, Rule
-from reviews.rules.view import UNSURE, View, key_of, names
+from reviews.rules.view import UNSURE, View, key_of, names, not_recorded
 
 PARENTERAL = "parenteral"
 
@@ -84,7 +85,10 @@ def naloxone(view: View, limit: dict):
     found = view.together(
         view.presence("bzra+rescue"), view.present(opioids), limit["overlap_from_days"]
     )
-    if found is None or found is UNSURE:
+    if found is None:
+        return
+    if found is UNSURE:
+        cannot_compare(view, "OPI-03", opioids)
         return
     within = limit["naloxone_within_days"]
     offers = [reading.on.toordinal() for reading in view.readings_of("naloxone")]
@@ -92,6 +96,8 @@ def naloxone(view: View, limit: dict):
     for line, seen in view.others:
         on = line.start_on or line.written_on
         if on is None or on > view.dossier.as_of or seen.mask & opioid:
+            continue
+        if line.status in NEVER_TAKEN:
             continue
         if any(ingredient[1].key == "naloxone" for ingredient in seen.ingredients):
             offers.append(on.toordinal())
@@ -114,9 +120,10 @@ def naloxone(view: View, limit: dict):
 
 
 def triple(view: View, limit: dict):
-    """OPI-04. An opioid, a benzodiazepine or Z-drug, and a gabapentinoid or muscle relaxant are all
-    in hand on 7 days or more. Urgent, and asks for a reason; moving from the opioid to the
-    gabapentinoid, or lowering the opioid with it, is one. Shown in place of GAB-01 and CNS-05."""
+    """OPI-04. An opioid, a benzodiazepine or Z-drug (rescue medicine included), and a gabapentinoid
+    or muscle relaxant are all in hand on 7 days or more. Urgent, and asks for a reason; moving from
+    the opioid to the gabapentinoid, or lowering the opioid with it, is one. Shown in place of
+    GAB-01 and CNS-05."""
     opioids = _opioids(view)
     if not opioids:
         return
@@ -124,7 +131,7 @@ def triple(view: View, limit: dict):
     if not thirds:
         return
     at = limit["overlap_from_days"]
-    sedatives, third = view.presence("bzra"), view.present(thirds)
+    sedatives, third = view.presence("bzra+rescue"), view.present(thirds)
     pair = view.together(sedatives, view.present(opioids), at)
     found = view.together(sedatives, third, at)
     if pair is None or found is None:
@@ -310,17 +317,24 @@ def three_cns_active(view: View, limit: dict):
     benzodiazepine or Z-drug, are in hand on 30 days or more in all. Not in hospice care, nor with a
     seizure disorder."""
     others = cns_active_uses(view)
-    if len({use.drug.key for use in others} | {use.drug.key for use in view.uses}) < 3:
+    ingredients = {use.drug.key for use in (*others, *view.uses)}
+    if len(ingredients) < limit["cns_active_from_count"]:
         return
     if view.has("seizure", "end_of_life"):
         return
-    spans = [*view.presence("bzra").spans, *view.present(others).spans]
-    found = _days_of_three(view, spans, limit["cns_active_from_count"])
+    held = view.presence("bzra"), view.present(others)
+    spans = [span for presence in held for span in presence.spans]
+    undated = [use for presence in held for use in presence.undated]
+    found = _days_of_three(view, [_as_known(span) for span in spans], limit)
     if found is None:
+        # With open ends, and with supplies without a date, it could still be so.
+        first = min((span.start for span in spans), default=view.today)
+        possible = [*spans, *(Span(first, OPEN, use) for use in undated)]
+        vague = [span.use for span in possible if span.use.end is None]
+        if vague and _days_of_three(view, possible, limit) is not None:
+            _cannot_judge_three(view, limit, vague)
         return
     days, last, keys, start = found
-    if days < limit["overlap_from_days"] or view.today > last + view.limit["restart_gap_days"]:
-        return
     uses = [span.use for span in spans if span.use.drug.key in keys]
     age = view.age_on(max(use.start for use in uses if use.start is not None))
     if age is None:
@@ -352,8 +366,25 @@ def three_cns_active(view: View, limit: dict):
     )
 
 
-def _days_of_three(view, spans, at_least):
-    """(days, last day, drug keys, first day) with so many ingredients, one of them a BZRA."""
+def _as_known(span):
+    """The days of a span that are certain."""
+    return span if span.use.end is not None else span._replace(end=span.use.least_end)
+
+
+def _cannot_judge_three(view, limit, vague):
+    age = view.age_on(view.today)
+    if age is None or age >= limit["age_from_years"]:
+        view.cannot_judge(
+            "CNS-06",
+            [use.line.id for use in vague],
+            f"Days together cannot be counted: the supply is not known for {not_recorded(vague)}.",
+        )
+
+
+def _days_of_three(view, spans, limit):
+    """(days, last day, drug keys, first day) with so many ingredients, one of them a BZRA, on
+    enough days of which the last is current; else None."""
+    at_least = limit["cns_active_from_count"]
     edges: dict[int, list] = {}
     for span in spans:
         edges.setdefault(span.start, []).append((1, span.use))
@@ -373,7 +404,11 @@ def _days_of_three(view, spans, at_least):
                 if not count_of[use.drug.key]:
                     del count_of[use.drug.key]
         previous = at
-    return None if last is None else (days, last, keys, start)
+    if last is None or days < limit["overlap_from_days"]:
+        return None
+    if view.today > last + view.limit["restart_gap_days"]:
+        return None
+    return days, last, keys, start
 
 
 def sedating_antidepressant(view: View, limit: dict):
@@ -533,6 +568,7 @@ RULES: tuple[Rule, ...] = (
         ("texas-triple", "fda-gabapentinoid-2019", "beers-2023-t5"),
         triple,
         OPIOIDS,
+        idle=True,
     ),
     Rule(
         "OPI-03",
@@ -544,6 +580,7 @@ RULES: tuple[Rule, ...] = (
         ("asam-2025-17",),
         naloxone,
         OPIOIDS,
+        idle=True,
     ),
     Rule(
         "OLZ-01",
@@ -555,6 +592,7 @@ RULES: tuple[Rule, ...] = (
         ("olanzapine-smpc",),
         olanzapine_injection,
         BIT["antipsychotic"],
+        idle=True,
     ),
     Rule(
         "CLZ-01",

@@ -233,6 +233,24 @@ def is_rescue(use: Use) -> bool:
     return use.drug.key == "midazolam" and route != "oral"
 
 
+def is_patch(use: Use) -> bool:
+    """A patch by its product, or by the route recorded for it."""
+    return "patch" in {use.recognition.form, use.line.dose_unit} or "transdermal" in {
+        use.line.route,
+        use.recognition.route,
+    }
+
+
+def on_the_skin(line: Line, recognition: Recognition, drug: Drug) -> bool:
+    """Put on the skin, in the eye or in the ear, and not coded as a form that the tables list.
+
+    An azole cream reaches no liver enzyme; doxepin cream is listed (D04AX01) and counts.
+    """
+    return (line.route or recognition.route) == "topical" and not any(
+        system == "atc" and code in drug.atc for system, code in line.medicine.codings
+    )
+
+
 class Piece(NamedTuple):
     """Days of one use at one daily amount in mg; None when the amount is not known."""
 

@@ -112,10 +112,13 @@ def _pairs(view, inhibitors):
 
 
 def by_mouth(view):
-    """Regular uses, and midazolam of unknown route, which counts as taken by mouth here."""
-    uses = list(view.uses)
-    for use in view.rescue:
-        route = use.line.route or use.recognition.route
-        if route in (None, "", "oral") and use.line.indication != "seizure_rescue":
-            uses.append(use)
-    return uses
+    """Regular uses, and midazolam by mouth or of unknown route, whatever it is for."""
+    return [
+        *view.uses,
+        *(
+            use
+            for use in view.rescue
+            if use.drug.key == "midazolam"
+            and (use.line.route or use.recognition.route) in (None, "", "oral")
+        ),
+    ]

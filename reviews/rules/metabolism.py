@@ -1,7 +1,7 @@
 """Medicines that change a benzodiazepine's or Z-drug's level: ADP-01, CYP-02 to 04, UGT-01, AED.
 
-None of these fires for lorazepam, oxazepam, temazepam or lormetazepam by way of an enzyme they do
-not use; UGT-01 is the one rule on lorazepam's own route.
+ADP-01 and the CYP rules never fire for lorazepam, oxazepam, temazepam or lormetazepam, which do not
+depend on these enzymes. UGT-01 is about lorazepam's own route; AED-01 names every benzodiazepine.
 """
 
 import itertools
@@ -36,7 +36,7 @@ ANTIDEPRESSANT_PAIRS = {
 
 
 def _pairs(view, sedatives, partners, severity_of, at_least_of):
-    """The gravest pair that overlaps enough: (severity, Together); and was any pair unsure?"""
+    """Each pair that overlaps enough as (severity, Together), gravest first; was any unsure?"""
     wanted: dict[tuple[int, int], set] = {}
     for sedative in {use.drug.key for use in sedatives}:
         for partner in {use.drug.key for use in partners}:
@@ -44,7 +44,7 @@ def _pairs(view, sedatives, partners, severity_of, at_least_of):
             if severity is not None:
                 at = at_least_of(sedative, partner)
                 wanted.setdefault((severity, at), set()).add((sedative, partner))
-    unsure = False
+    overlapping, unsure = [], False
     for (severity, at), pairs in sorted(wanted.items()):
         for sedative, partner in sorted(pairs):
             found = view.together(
@@ -55,8 +55,13 @@ def _pairs(view, sedatives, partners, severity_of, at_least_of):
             if found is UNSURE:
                 unsure = True
             elif found is not None:
-                return (severity, found), unsure
-    return None, unsure
+                overlapping.append((severity, found))
+    return overlapping, unsure
+
+
+def _gravest(graded):
+    """The first of the gravest (severity, Together)."""
+    return min(graded, key=lambda pair: pair[0])
 
 
 def antidepressant(view: View, limit: dict):
@@ -73,7 +78,7 @@ def antidepressant(view: View, limit: dict):
     if not partners:
         return
     sedatives = by_mouth(view)
-    best, unsure = _pairs(
+    pairs, unsure = _pairs(
         view,
         sedatives,
         partners,
@@ -84,17 +89,21 @@ def antidepressant(view: View, limit: dict):
             else "overlap_from_days"
         ],
     )
-    if best is None:
+    if not pairs:
         if unsure:
             cannot_compare(view, "ADP-01", partners)
         return
-    severity, found = best
-    if (
-        severity == 3
-        and found.a[0].use.drug.key in TWO_C_NINETEEN
-        and is_elder(view, found, limit["age_from_years"])
-    ):
-        severity = 2
+    severity, found = _gravest(
+        (
+            2
+            if severity == 3
+            and found.a[0].use.drug.key in TWO_C_NINETEEN
+            and is_elder(view, found, limit["age_from_years"])
+            else severity,
+            found,
+        )
+        for severity, found in pairs
+    )
     contraindicated = severity == 1
     if contraindicated and view.started_recently(found.start):
         view.recent_s1_starts.append(found.b_start)
@@ -114,18 +123,26 @@ def antidepressant(view: View, limit: dict):
 
 
 MODERATE_ONLY = {
-    "amiodarone": frozenset({"triazolam"}),
-    "ciclosporin": frozenset({"triazolam"}),
     "roxithromycin": frozenset({"midazolam"}),
     "cimetidine": frozenset({"diazepam", "chlordiazepoxide", "triazolam"}),
+    "grapefruit-juice": frozenset({"triazolam"}),
 }
 """Moderate and weak inhibitors that concern some drugs only."""
+
+CIMETIDINE_FROM_MG = 800
+"""Below this a day cimetidine concerns triazolam alone (ANSM 2020)."""
+
+
+def _too_little(use):
+    mg = mg_per_day(use.line, use.part, use.recognition.form)
+    return mg is not None and mg < CIMETIDINE_FROM_MG
 
 
 def moderate_inhibitor(view: View, limit: dict):
     """CYP-02. A moderate CYP3A4 inhibitor is in hand on 7 days or more together with a drug that
     depends on CYP3A4: digest; review for triazolam, midazolam by mouth, or at 65 or over. Weak
-    inhibitors are a note."""
+    inhibitors are a note. Cimetidine concerns triazolam, and from 800 mg a day diazepam and
+    chlordiazepoxide."""
     partners = view.uses_of("cyp3a4-moderate")
     sedatives = [
         use
@@ -135,25 +152,30 @@ def moderate_inhibitor(view: View, limit: dict):
     if not partners or not sedatives:
         return
     rows = {use.drug.key: use.drug.severities.get("cyp3a4-moderate", 3) for use in partners}
+    cimetidine = [use for use in partners if use.drug.key == "cimetidine"]
+    little = all(_too_little(use) for use in cimetidine)
 
     def severity_of(drug, partner):
         only = MODERATE_ONLY.get(partner)
         if only is not None and drug not in only:
             return None
+        if partner == "cimetidine" and little and drug != "triazolam":
+            return None
         if rows[partner] == 3 and drug in CONTRAINDICATED_WITH_ANY:
             return 2
         return rows[partner]
 
-    best, unsure = _pairs(
+    pairs, unsure = _pairs(
         view, sedatives, partners, severity_of, lambda *_: limit["overlap_from_days"]
     )
-    if best is None:
+    if not pairs:
         if unsure:
             cannot_compare(view, "CYP-02", partners)
         return
-    severity, found = best
-    if severity == 3 and is_elder(view, found, limit["age_from_years"]):
-        severity = 2
+    severity, found = _gravest(
+        (2 if severity == 3 and is_elder(view, found, limit["age_from_years"]) else severity, found)
+        for severity, found in pairs
+    )
     beside(
         view,
         "CYP-02",
@@ -186,23 +208,26 @@ def two_c_nineteen(view: View, limit: dict):
         concerns = TWO_C_NINETEEN_INHIBITORS.get(partner, TWO_C_NINETEEN)
         return rows[partner] if drug in concerns else None
 
-    best, unsure = _pairs(
+    pairs, unsure = _pairs(
         view, view.uses, partners, severity_of, lambda *_: limit["overlap_from_days"]
     )
-    if best is None:
+    if not pairs:
         if unsure:
             cannot_compare(view, "CYP-03", partners)
         return
-    severity, found = best
-    if severity == 3:
-        doses = [
-            mg_per_day(span.use.line, span.use.part, span.use.recognition.form)
-            for span in found.a
-            if span.use.drug.key == "clobazam"
-        ]
-        high = any(mg is not None and mg >= limit["clobazam_from_mg"] for mg in doses)
-        if high or is_elder(view, found, limit["age_from_years"]):
-            severity = 2
+    severity, found = _gravest(
+        (
+            2
+            if severity == 3
+            and (
+                is_elder(view, found, limit["age_from_years"])
+                or _much_clobazam(view, found, limit["clobazam_from_mg"])
+            )
+            else severity,
+            found,
+        )
+        for severity, found in pairs
+    )
     beside(
         view,
         "CYP-03",
@@ -213,6 +238,14 @@ def two_c_nineteen(view: View, limit: dict):
             f"{words.listed(found.a_names)} and its active metabolite."
         ),
         clears="The dose comes down, or lorazepam takes its place gradually.",
+    )
+
+
+def _much_clobazam(view, found, from_mg) -> bool:
+    """Does clobazam come to this many mg on a day of the run?"""
+    return found.a[0].use.drug.key == "clobazam" and any(
+        mg is not None and mg >= from_mg - 1e-9 and first <= found.end and last >= found.start
+        for first, last, mg in view.amounts("clobazam")
     )
 
 
@@ -240,17 +273,19 @@ def inducer(view: View, limit: dict):
             return 2
         return rows[partner]
 
-    best, unsure = _pairs(
+    pairs, unsure = _pairs(
         view, sedatives, partners, severity_of, lambda *_: limit["overlap_from_days"]
     )
-    if best is None:
+    if not pairs:
         if unsure:
             cannot_compare(view, "CYP-04", partners)
         return
-    severity, found = best
-    view.watch(found.start + view.limit["start_window_days"] + 1)
-    if not view.started_recently(found.start):
+    for _, found in pairs:
+        view.watch(found.start + view.limit["start_window_days"] + 1)
+    begun = [pair for pair in pairs if view.started_recently(pair[1].start)]
+    if not begun:
         return
+    severity, found = _gravest(begun)
     beside(
         view,
         "CYP-04",
@@ -285,8 +320,6 @@ def _ended(view, limit, sedatives, partners):
         if rise is None:
             continue
         use, before, after = rise
-        if view.today > view.last_day(use) + view.gap_days + 1:
-            continue
         view.add(
             "CYP-04",
             2,
@@ -311,18 +344,15 @@ def _ended(view, limit, sedatives, partners):
 
 
 def _raised_between(view, sedatives, first, last):
-    """(use, mg before, mg after) of a dose raised between two days, else None."""
-    by_drug: dict[str, list] = {}
-    for use in sedatives:
-        if use.start is not None:
-            mg = mg_per_day(use.line, use.part, use.recognition.form)
-            if mg is not None:
-                by_drug.setdefault(use.drug.key, []).append((use.start, mg, use))
-    for rows in by_drug.values():
-        rows.sort(key=lambda row: (row[0], row[2].line.id))
-        for (_, before, _), (start, after, use) in itertools.pairwise(rows):
+    """(latest use, mg before, mg after) of a drug still in use, raised between two days."""
+    for key in sorted({use.drug.key for use in sedatives}):
+        rows = [row for row in view.amounts(key) if row[2] is not None]
+        if not rows or not view.is_current(rows[-1][1]):
+            continue
+        for (_, _, before), (start, _, after) in itertools.pairwise(rows):
             if first <= start <= last and after > before * 1.001:
-                return use, before, after
+                uses = [use for use in sedatives if use.drug.key == key and use.start is not None]
+                return max(uses, key=lambda use: (use.start, use.line.id)), before, after
     return None
 
 
@@ -341,27 +371,21 @@ def lorazepam_glucuronidation(view: View, limit: dict):
     if found is UNSURE:
         cannot_compare(view, "UGT-01", partners)
         return
-    doses = [
-        (span.start, mg_per_day(span.use.line, span.use.part, span.use.recognition.form), span)
-        for span in sorted(found.a, key=lambda span: (span.start, span.use.line.id))
-    ]
-    now = [row for row in doses if row[2].end >= view.today] or doses[-1:]
-    amount = max((mg for _, mg, _ in now if mg is not None), default=None)
-    if amount is None:
+    rows = view.amounts("lorazepam")
+    during = [row for row in rows if row[0] <= found.end and row[1] >= found.start]
+    now = [mg for _, last, mg in during if last >= view.today] or [during[-1][2]]
+    # What was taken until the two came together, in the same course.
+    course = [row for row in rows if row[0] < found.b_start]
+    earlier = [row for row in course if row[1] >= found.b_start - view.gap_days - 1][-1:]
+    if None in now or None in [mg for _, _, mg in earlier]:
         view.cannot_judge(
-            "UGT-01", [span.use.line.id for _, _, span in now], "The dose is not known."
+            "UGT-01", [span.use.line.id for span in found.a], "The dose is not known."
         )
         return
-    began = found.b_start
-    before = [
-        mg_per_day(use.line, use.part, use.recognition.form)
-        for use in sorted(lorazepam, key=lambda use: use.start or 0)
-        if use.start is not None and use.start < began and view.last_day(use) >= began - 1
-    ]
-    before = [mg for mg in before if mg is not None]
-    if before:
-        most = before[-1] * limit["share_of_dose_percent"] / 100
-        said = f"more than half of the {words.amount(before[-1])} mg before"
+    amount = max(now)
+    if earlier:
+        most = earlier[0][2] * limit["share_of_dose_percent"] / 100
+        said = f"more than half of the {words.amount(earlier[0][2])} mg before"
     else:
         most = limit["new_start_over_mg"]
         said = f"more than {words.amount(most)} mg in a new start"
@@ -402,18 +426,18 @@ def inducing_antiseizure(view: View, limit: dict):
     ]
     if not partners or not sedatives:
         return
-    best, unsure = _pairs(
+    pairs, unsure = _pairs(
         view,
         sedatives,
         partners,
         lambda drug, partner: 2 if partner == "carbamazepine" and drug in CARBAMAZEPINE_MORE else 3,
         lambda *_: limit["overlap_from_days"],
     )
-    if best is None:
+    if not pairs:
         if unsure:
             cannot_compare(view, "AED-01", partners)
         return
-    severity, found = best
+    severity, found = pairs[0]
     if severity == 3 and "epilepsy_adjunct" in view.exemptions:
         return
     beside(
@@ -448,31 +472,23 @@ def raising_antiseizure(view: View, limit: dict):
         severity, concerns = RAISING_ANTISEIZURE[partner]
         return severity if drug in concerns else None
 
-    best, unsure = _pairs(
+    pairs, unsure = _pairs(
         view, by_mouth(view), partners, severity_of, lambda *_: limit["overlap_from_days"]
     )
-    if best is None:
+    if not pairs:
         if unsure:
             cannot_compare(view, "AED-02", partners)
         return
-    severity, found = best
-    if severity == 3 and "epilepsy_adjunct" in view.exemptions:
-        return
-    key = found.a[0].use.drug.key
-    rows = sorted(
-        (use.start, mg_per_day(use.line, use.part, use.recognition.form))
-        for use in view.uses
-        if use.drug.key == key
-        and use.start is not None
-        and mg_per_day(use.line, use.part, use.recognition.form) is not None
-    )
     within = limit["dose_change_within_days"]
-    changed = any(
-        found.start <= start <= found.start + within and abs(after - before) > before * 0.001
-        for (_, before), (start, after) in itertools.pairwise(rows)
-    )
-    if changed:
+    unchanged = [
+        (severity, found)
+        for severity, found in pairs
+        if not (severity == 3 and "epilepsy_adjunct" in view.exemptions)
+        and not _changed(view, found, within)
+    ]
+    if not unchanged:
         return
+    severity, found = unchanged[0]
     beside(
         view,
         "AED-02",
@@ -488,6 +504,15 @@ def raising_antiseizure(view: View, limit: dict):
     )
 
 
+def _changed(view, found, within) -> bool:
+    """Did the daily amount of the benzodiazepine change within so many days of the start?"""
+    rows = [row for row in view.amounts(found.a[0].use.drug.key) if row[2] is not None]
+    return any(
+        found.start <= start <= found.start + within and abs(after - before) > before * 0.001
+        for (_, _, before), (start, _, after) in itertools.pairwise(rows)
+    )
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "ADP-01",
@@ -499,6 +524,7 @@ RULES: tuple[Rule, ...] = (
         ("valium-label", "halcion-cyp"),
         antidepressant,
         BIT["antidepressant"] | BIT["sedating-antidepressant"],
+        idle=True,
     ),
     Rule(
         "CYP-02",
@@ -510,6 +536,7 @@ RULES: tuple[Rule, ...] = (
         ("ansm-2020", "halcion-cyp"),
         moderate_inhibitor,
         BIT["cyp3a4-moderate"],
+        idle=True,
     ),
     Rule(
         "CYP-03",
@@ -532,6 +559,7 @@ RULES: tuple[Rule, ...] = (
         ("ansm-2020", "diazepam-smpc"),
         inducer,
         BIT["inducer"],
+        idle=True,
     ),
     Rule(
         "UGT-01",
@@ -565,5 +593,6 @@ RULES: tuple[Rule, ...] = (
         ("ansm-2020", "cenobamate-2023"),
         raising_antiseizure,
         BIT["antiseizure"],
+        idle=True,
     ),
 )

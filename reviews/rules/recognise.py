@@ -49,7 +49,11 @@ FORMS = (
         "injection",
         "parenteral",
     ),
-    (r"cream|ointment|topical|eye drops?|ear drops?", "topical", "topical"),
+    (
+        r"cream|ointment|topical|shampoo|lotion|ophthalmic|otic|eye drops?|ear drops?",
+        "topical",
+        "topical",
+    ),
     (r"capsules?", "capsule", "oral"),
     (r"tablets?|caplets?", "tablet", "oral"),
     (r"oral (?:solution|suspension|liquid|drops?|concentrate)|syrup|elixir", "liquid", "oral"),

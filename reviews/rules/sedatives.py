@@ -17,7 +17,7 @@ UNDER_EPILEPSY_CARE = frozenset({"phenobarbital", "primidone"})
 def gabapentinoid(view: View, limit: dict):
     """GAB-01. A gabapentinoid is in hand on a day of a benzodiazepine or Z-drug supply. Urgent with
     any of: age 65 or over, respiratory or neurological disease, sleep apnoea, eGFR under 60, or an
-    opioid as well. Under the epilepsy exemption a note, unless there is an opioid, and neurological
+    opioid as well. Under the epilepsy exemption digest, unless there is an opioid, and neurological
     disease does not count."""
     found = view.together(
         view.presence("bzra"), view.presence("gabapentinoid"), limit["overlap_from_days"]
@@ -45,11 +45,11 @@ def gabapentinoid(view: View, limit: dict):
     risks += [
         conditions.LABELS[theme] for theme in diseases if conditions.present(view.dossier, theme)
     ]
-    egfr = conditions.latest_reading(view.dossier, "egfr")
+    egfr = view.measured("egfr")
     if egfr is None:
         unknown.append("eGFR")
-    elif egfr.value < limit["egfr_below_ml_min"]:
-        risks.append(f"eGFR {words.amount(egfr.value)}")
+    elif egfr < limit["egfr_below_ml_min"]:
+        risks.append(f"eGFR {words.amount(egfr)}")
     severity = 1 if risks else 2
     if exempt and not opioid:
         severity = 3
@@ -90,8 +90,8 @@ def _with_opioid(view, found) -> bool:
 def older_sedative(view: View, limit: dict):
     """CNS-01. A barbiturate, meprobamate, carisoprodol, clomethiazole or chloral is in hand on a
     day of a benzodiazepine or Z-drug supply: urgent, and asks for a reason at the start.
-    Phenobarbital and primidone under the epilepsy exemption are a note. Neither medicine is to be
-    changed abruptly."""
+    Phenobarbital and primidone under the epilepsy exemption go to the digest. Neither medicine is
+    to be changed abruptly."""
     found = view.together(
         view.presence("bzra"), view.presence("older-sedative"), limit["overlap_from_days"]
     )

@@ -20,7 +20,9 @@ from reviews.rules.exposure import (
     count,
     dispensed_first,
     episodes,
+    is_patch,
     is_rescue,
+    on_the_skin,
     read,
     runs,
     stretches,
@@ -245,7 +247,7 @@ class View:
         """What a finding's key says of the exposure: the first day of the current episode."""
         if self.current:
             return words.iso(self.current[0].start)
-        return "open" if self.now else words.iso(self.episodes[-1].start)
+        return "open" if self.now or not self.episodes else words.iso(self.episodes[-1].start)
 
     @cached_property
     def line_ids(self) -> tuple[int, ...]:
@@ -266,6 +268,16 @@ class View:
         """The daily amounts of the current episodes, else of the latest one."""
         mine = self.current or self.episodes[-1:]
         return stretches([span for episode in mine for span in episode.spans])
+
+    def amounts(self, key: str) -> list[tuple[int, int, float | None]]:
+        """(first day, last day, mg a day) of one benzodiazepine or Z-drug, in order, all supplies
+        in hand added up; None where an amount is not known. Open ends are taken as going on."""
+        found = []
+        spans = [span for span in self.presence("bzra").spans if span.use.drug.key == key]
+        for stretch in stretches(spans):
+            doses = [part.mg for part in stretch.parts]
+            found.append((stretch.start, stretch.end, None if None in doses else sum(doses)))
+        return found
 
     def exposed(self, days: int, end: int) -> int:
         """Exposed days, of all episodes, in so many calendar days that end on a day."""
@@ -420,7 +432,9 @@ class View:
         for line, seen in self.others:
             if seen.mask & bit:
                 for ingredient in seen.ingredients:
-                    if ingredient[2] & bit:
+                    if ingredient[2] & bit and not on_the_skin(
+                        line, seen.recognition, ingredient[1]
+                    ):
                         use = read(line, seen.recognition, ingredient, self.limit)
                         if use is not None:
                             uses.append(use)
@@ -455,7 +469,7 @@ class View:
             tail = self.limit["fentanyl_patch_tail_days"]
             spans = [
                 span._replace(end=span.end + tail)
-                if span.use.drug.key == "fentanyl" and span.use.recognition.form == "patch"
+                if span.use.drug.key == "fentanyl" and is_patch(span.use)
                 else span
                 for span in spans
             ]
