@@ -21,6 +21,7 @@ class Action(StrEnum):
     WITHDRAW = "withdraw prescriptions"
     RECORD_FACT = "record conditions and readings"
     EXEMPT = "exempt patients from rules"
+    TAPER = "plan and change tapers"
     SYNC = "sync records"
     SEE_QUEUE = "see the review queue"
     CLAIM = "claim cases"
@@ -58,6 +59,7 @@ GRANTS = {
     Action.WITHDRAW: _grant(CLINICIAN),
     Action.RECORD_FACT: _grant(CLINICIAN, REVIEWER, CLIENT),
     Action.EXEMPT: _grant(REVIEWER),
+    Action.TAPER: _grant(CLINICIAN, REVIEWER),
     Action.SYNC: _grant(CLIENT),
     Action.SEE_QUEUE: _grant(CLINICIAN, REVIEWER, AUDITOR, CLIENT),
     Action.CLAIM: _grant(REVIEWER),

@@ -10,7 +10,16 @@ from django.db import connection
 
 from reviews import records
 from reviews.bulk import as_array
-from reviews.rules.dossier import Condition, Dossier, Exemption, Line, Medicine, Reading
+from reviews.rules.dossier import (
+    Condition,
+    Dossier,
+    Exemption,
+    Line,
+    Medicine,
+    Reading,
+    Taper,
+    TaperStep,
+)
 
 # In the order of `Line`, after the patient and with the medicine's id for the medicine; the fields
 # after `source` are one JSON array, or null where they say nothing.
@@ -51,6 +60,15 @@ KNOWN_THEN = (
 # An exemption ended early does not count from that moment on.
 NOT_ENDED = "ended_at IS NULL"
 NOT_ENDED_THEN = "granted_at <= %(known_at)s AND (ended_at IS NULL OR ended_at > %(known_at)s)"
+# What the rules read of a taper's steps: the day and the mg a day.
+TAPERS = """
+    SELECT t.patient_id, t.id, t.drug, v.status, v.maintenance_agreed, v.last_contact_on,
+        (SELECT json_agg(json_build_array(step ->> 0, (step ->> 1)::float8))
+            FROM jsonb_array_elements(v.steps) step)::text
+    FROM reviews_taper t JOIN reviews_taperversion v ON v.taper_id = t.id
+    WHERE t.patient_id = ANY(%(ids)s::bigint[]) AND {} ORDER BY t.id
+"""
+_steps = msgspec.json.Decoder(tuple[tuple[date, float], ...])
 PATIENTS = """
     SELECT p.id, p.practice_id, c.profile, p.birth_date, p.deceased_on, p.sex
     FROM reviews_patient p JOIN reviews_practice c ON c.id = p.practice_id
@@ -100,10 +118,11 @@ def read(patient_ids, *, as_of, known_at=None):
             f" WHERE patient_id = ANY(%(ids)s::bigint[]) AND expires_on >= %(as_of)s AND {granted}",
             given,
         )
+        tapers = _by_patient(cursor, TAPERS.format(condition), given)
     _meet({row[2] for rows in lines.values() for row in rows})
     for person in people:
         pk = person[0]
-        facts = [held.get(pk, ()) for held in (lines, conditions, readings, exemptions)]
+        facts = [held.get(pk, ()) for held in (lines, conditions, readings, exemptions, tapers)]
         yield pk, person[1], partial(_dossier, person, as_of, facts)
 
 
@@ -174,7 +193,7 @@ def _by_patient(cursor, statement, given):
 
 
 def _dossier(person, as_of, facts):
-    lines, conditions, readings, exemptions = facts
+    lines, conditions, readings, exemptions, tapers = facts
     pk, _, profile, birth_date, deceased_on, sex = person
     return Dossier(
         patient_id=pk,
@@ -202,6 +221,17 @@ def _dossier(person, as_of, facts):
         exemptions=tuple(
             Exemption(id=row[1], kind=row[2], starts_on=row[3], expires_on=row[4])
             for row in exemptions
+        ),
+        tapers=tuple(
+            Taper(
+                id=row[1],
+                drug=row[2],
+                status=row[3],
+                maintenance_agreed=row[4],
+                last_contact_on=row[5],
+                steps=tuple(TaperStep(*step) for step in _steps.decode(row[6])),
+            )
+            for row in tapers
         ),
     )
 

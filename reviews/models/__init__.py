@@ -24,6 +24,7 @@ from .prescriptions import (
     Status,
 )
 from .screening import Flag, PatientScreening, ScreeningRequest
+from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .versions import RuleVersion
 
 __all__ = [
@@ -57,4 +58,8 @@ __all__ = [
     "Setting",
     "Sex",
     "Status",
+    "Taper",
+    "TaperMove",
+    "TaperStatus",
+    "TaperVersion",
 ]

@@ -34,6 +34,7 @@ BIT = {name: 1 << i for i, name in enumerate([*CLASSES, SUBSTITUTION])}
 BENZODIAZEPINE = BIT["benzodiazepine"]
 Z_DRUG = BIT["z-drug"]
 BZRA = BENZODIAZEPINE | Z_DRUG
+BZRA_CLASSES = frozenset({"benzodiazepine", "z-drug"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

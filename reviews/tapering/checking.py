@@ -89,11 +89,11 @@ def check(planned: Plan, dossier: Dossier, book, *, taper_id=UNSAVED) -> tuple[C
 
 
 def _is_about(finding, taper):
-    """Is it about this plan, and not about another taper or about what was issued?"""
-    key = finding.key.split(":")
-    return finding.rule_id == "TAP-07" or (
-        key[1:3] == ["planned", str(taper.id)] or key[1] == str(taper.id)
-    )
+    """Is it about this plan, and not about another taper or about what was issued before?"""
+    rule_id, *about = finding.key.split(":")
+    if rule_id in ("TAP-05", "TAP-07"):
+        return rule_id == "TAP-07"
+    return str(taper.id) in about[:2]
 
 
 class _Looked:

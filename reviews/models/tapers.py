@@ -1,0 +1,156 @@
+"""Tapers: what was planned for a person, version by version, and how far it has come."""
+
+from datetime import date
+from decimal import Decimal
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from reviews.rules.dossier import TAPER_STATES
+from reviews.tapering.crossing import Stage
+from reviews.tapering.doses import Part, read_code
+from reviews.tapering.planning import Plan, Step
+
+from .people import Patient, Practice
+from .prescriptions import ADDED_TO_NEVER_EDITED
+
+TaperStatus = models.TextChoices(
+    "TaperStatus", {code.upper(): (code, label) for code, label in TAPER_STATES.items()}
+)
+IN_FORCE = (TaperStatus.PLANNED, TaperStatus.ACTIVE, TaperStatus.PAUSED)
+
+
+class TaperMove(models.TextChoices):
+    """What somebody did, as history tells it."""
+
+    PLAN = "plan", "Planned"
+    REVISE = "revise", "Planned anew"
+    START = "start", "Started"
+    CONTACT = "contact", "Contact"
+    HOLD = "hold", "Held"
+    STEP_BACK = "step_back", "Stepped back"
+    PAUSE = "pause", "Paused"
+    RESUME = "resume", "Resumed"
+    COMPLETE = "complete", "Completed"
+    GIVE_UP = "give_up", "Given up"
+    CANCEL = "cancel", "Cancelled"
+
+
+class Taper(models.Model):
+    """One person's taper of one medicine; everything else about it stands in its versions.
+
+    `drug` is a key of the rule book. `ended_at` is set once, when the taper is completed, given up
+    or cancelled.
+    """
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="tapers")
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    drug = models.CharField(max_length=60)
+    opened_at = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="history_is_frozen",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__ended_at__isnull=False),
+            ),
+            pgtrigger.ReadOnly(name="only_ended", exclude=["ended_at"]),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient", "drug"],
+                condition=Q(ended_at__isnull=True),
+                name="taper_one_in_force_per_drug",
+            ),
+        ]
+
+    def __str__(self):
+        return f"taper of {self.drug}"
+
+
+class TaperVersion(models.Model):
+    """A taper as it was from one move to the next: added to, never edited.
+
+    `steps` are `[day, mg a day, [[strength code, number], ...], smallest]`, the first one the dose
+    at the start. `contacts` are the days on which somebody asks how it goes. `over` names the
+    rules that this plan does not meet, and `reason` says why it is kept all the same, or why the
+    move was made. `cross_over` is empty, or says from which medicine, by which table and in which
+    stages the person changes to diazepam first.
+    """
+
+    taper = models.ForeignKey(Taper, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    move = models.CharField(max_length=10, choices=TaperMove)
+    status = models.CharField(max_length=10, choices=TaperStatus)
+    steps = models.JSONField()
+    percent = models.DecimalField(max_digits=5, decimal_places=2)
+    every_days = models.PositiveSmallIntegerField()
+    strengths = models.JSONField()
+    contacts = models.JSONField(default=list)
+    cross_over = models.JSONField(default=dict)
+    maintenance_agreed = models.BooleanField(default=False)
+    last_contact_on = models.DateField(null=True, blank=True)
+    over = models.JSONField(default=list)
+    reason = models.CharField(max_length=1000, blank=True)
+    superseded_at = models.DateTimeField(null=True, blank=True)
+    recorded_at = models.DateTimeField(db_default=Now(), editable=False)
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        triggers = ADDED_TO_NEVER_EDITED
+        constraints = [
+            models.UniqueConstraint(fields=["taper", "number"], name="taper_version_number_once"),
+            models.UniqueConstraint(
+                fields=["taper"],
+                condition=Q(superseded_at__isnull=True),
+                name="taper_one_live_version",
+            ),
+            models.CheckConstraint(
+                name="taper_status_known", condition=Q(status__in=TaperStatus.values)
+            ),
+            models.CheckConstraint(name="taper_has_steps", condition=~Q(steps=[])),
+            # What goes past a limit is kept only with somebody's reason for it.
+            models.CheckConstraint(
+                name="taper_over_has_reason", condition=Q(over=[]) | ~Q(reason="")
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.taper}, version {self.number}"
+
+    @property
+    def in_force(self):
+        return self.status in IN_FORCE
+
+    @property
+    def plan(self):
+        """The plan as a value."""
+        steps = (
+            Step(date.fromisoformat(on), Decimal(mg), _parts(parts), smallest)
+            for on, mg, parts, smallest in self.steps
+        )
+        return Plan(self.taper.drug, tuple(steps))
+
+    @property
+    def contact_days(self):
+        return [date.fromisoformat(day) for day in self.contacts]
+
+    @property
+    def stages(self):
+        """The stages of the cross-over; none for a taper of what the person takes already."""
+        return [
+            Stage(date.fromisoformat(on), Decimal(old), _parts(olds), Decimal(new), _parts(news))
+            for on, old, olds, new, news in self.cross_over.get("stages", ())
+        ]
+
+
+def _parts(written):
+    return tuple(Part(read_code(code), Decimal(number)) for code, number in written)

@@ -1,0 +1,446 @@
+"""Verbs on tapers: plan, start, contact, hold, step back, pause, resume, complete, give up, cancel.
+
+Each is a new version of the taper; what was planned before stays on record. Whoever moves a taper
+has spoken with the person, so every move but the plan itself counts as contact and plans the next
+review.
+"""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from reviews import access, audit, dossiers, observe, outbox, records, rulebooks
+from reviews.access import Action
+from reviews.errors import BadRecord, IllegalMove, NotFound, Stale
+from reviews.models import Taper, TaperMove, TaperStatus, TaperVersion
+from reviews.rules.drug import BZRA_CLASSES
+from reviews.tapering import checking, crossing, limits, planning
+from reviews.tapering.doses import Unplannable, read_code
+
+LONGEST_REASON = 1000
+LONGEST_HOLD_DAYS = 84
+PLANNED, ACTIVE, PAUSED = TaperStatus.PLANNED, TaperStatus.ACTIVE, TaperStatus.PAUSED
+
+MOVES = {
+    (PLANNED, TaperMove.REVISE): PLANNED,
+    (PLANNED, TaperMove.START): ACTIVE,
+    (PLANNED, TaperMove.CANCEL): TaperStatus.CANCELLED,
+    (ACTIVE, TaperMove.REVISE): ACTIVE,
+    (ACTIVE, TaperMove.CONTACT): ACTIVE,
+    (ACTIVE, TaperMove.HOLD): ACTIVE,
+    (ACTIVE, TaperMove.STEP_BACK): ACTIVE,
+    (ACTIVE, TaperMove.PAUSE): PAUSED,
+    (ACTIVE, TaperMove.COMPLETE): TaperStatus.COMPLETED,
+    (ACTIVE, TaperMove.GIVE_UP): TaperStatus.FAILED,
+    (PAUSED, TaperMove.CONTACT): PAUSED,
+    (PAUSED, TaperMove.RESUME): ACTIVE,
+    (PAUSED, TaperMove.GIVE_UP): TaperStatus.FAILED,
+}
+ENDS = {TaperMove.COMPLETE, TaperMove.GIVE_UP, TaperMove.CANCEL}
+
+
+class CrossOver(NamedTuple):
+    """Change to diazepam first: from which medicine, to how many mg, from when, over how long.
+
+    The mg are the clinician's own; nothing proposes them.
+    """
+
+    old_drug: str
+    old: crossing.Side
+    to_mg: Decimal
+    begin_on: date
+    days: int
+
+
+class Drafted(NamedTuple):
+    """A plan that is not saved yet, with what the rules make of it and the days of contact.
+
+    `outside` says why the dose of a cross-over lies outside the tables; empty when it does not.
+    """
+
+    request: planning.Request
+    plan: planning.Plan
+    stages: tuple[crossing.Stage, ...]
+    equals: list[crossing.Equal]
+    outside: str
+    checks: tuple[checking.Check, ...]
+    contacts: tuple[date, ...]
+
+    @property
+    def over(self):
+        """Ids of the rules that ask for a reason; "cross-over" for a dose outside the tables."""
+        found = [check.rule_id for check in self.checks if check.needs_reason]
+        return [*found, "cross-over"] if self.outside else found
+
+
+def draft(*, patient, request, cross=None, by, taper=None):
+    """Work a plan out against the record as it is now; saves nothing. Raises `BadRecord`."""
+    access.require(by, Action.TAPER, patient)
+    _, book = rulebooks.live()
+    dossier = dossiers.one(patient, as_of=timezone.localdate())
+    return _draft(dossier, book, request, cross, taper)
+
+
+@transaction.atomic
+def plan(*, patient, request, by, cross=None, reason=""):
+    """Save the first version of a taper. Raises `BadRecord`; `IllegalMove` if one is in force.
+
+    A plan that a rule does not find within its limits is saved with a reason only.
+    """
+    access.require(by, Action.TAPER, patient)
+    # One at a time for a person: two people planning at once must not both see none in force.
+    type(patient).objects.select_for_update().get(pk=patient.pk)
+    if Taper.objects.filter(patient=patient, drug=request.drug, ended_at=None).exists():
+        raise IllegalMove(f"A taper of {request.drug} is in force already: change that one.")
+    drafted = draft(patient=patient, request=request, cross=cross, by=by)
+    taper = Taper.objects.create(
+        patient=patient, practice_id=patient.practice_id, drug=request.drug
+    )
+    return _add(
+        TaperVersion(taper=taper, move=TaperMove.PLAN, status=PLANNED, **_columns(drafted, cross)),
+        drafted.over,
+        reason,
+        by,
+    )
+
+
+@transaction.atomic
+def revise(*, taper, request, by, seen, cross=None, reason=""):
+    """Plan the rest of a taper anew; what was taken so far stays. Raises as `plan`, and `Stale`."""
+    held = _held(taper, by, seen, TaperMove.REVISE)
+    if request.drug != taper.drug:
+        raise BadRecord("drug", "cannot be changed: plan another taper")
+    drafted = draft(patient=taper.patient, request=request, cross=cross, by=by, taper=taper)
+    columns = _columns(drafted, cross)
+    if held.status == ACTIVE:
+        columns |= _laid_out(taper, _after(held.plan, drafted.plan))
+        columns["cross_over"] = held.cross_over
+    return _next(held, TaperMove.REVISE, by, reason, over=drafted.over, **columns)
+
+
+@transaction.atomic
+def start(*, taper, by, seen, reason=""):
+    """It is agreed with the person, and begins. A first step that has passed moves to tomorrow."""
+    held = _held(taper, by, seen, TaperMove.START)
+    today = timezone.localdate()
+    planned = held.plan
+    late = (today + timedelta(days=1) - planned.steps[1].on).days
+    if late > 0:
+        planned = planning.hold(planned, planned.steps[0].on, late)
+    return _next(held, TaperMove.START, by, reason, **_laid_out(taper, planned))
+
+
+@transaction.atomic
+def contact(*, taper, by, seen, reason):
+    """Somebody asked how it goes; `reason` is what the person said."""
+    held = _held(taper, by, seen, TaperMove.CONTACT)
+    _say(reason, "what the person said")
+    return _next(held, TaperMove.CONTACT, by, reason)
+
+
+@transaction.atomic
+def hold(*, taper, by, seen, days, reason):
+    """Stay on this dose for so many days more."""
+    held = _held(taper, by, seen, TaperMove.HOLD)
+    _say(reason)
+    if not 1 <= days <= LONGEST_HOLD_DAYS:
+        raise BadRecord("days", f"must be from 1 to {LONGEST_HOLD_DAYS}")
+    planned = planning.hold(held.plan, timezone.localdate(), days)
+    return _next(held, TaperMove.HOLD, by, reason, **_laid_out(taper, planned))
+
+
+@transaction.atomic
+def step_back(*, taper, by, seen, reason):
+    """Back to the dose before this one from today, and on from there at the same pace."""
+    held = _held(taper, by, seen, TaperMove.STEP_BACK)
+    _say(reason)
+    try:
+        planned = planning.step_back(held.plan, timezone.localdate(), held.every_days)
+    except Unplannable as error:
+        raise IllegalMove(f"This {error}.") from error
+    return _next(held, TaperMove.STEP_BACK, by, reason, **_laid_out(taper, planned))
+
+
+@transaction.atomic
+def pause(*, taper, by, seen, reason, maintenance_agreed=False):
+    """Keep this dose until somebody resumes; `maintenance_agreed` says it is to be kept for now."""
+    held = _held(taper, by, seen, TaperMove.PAUSE)
+    _say(reason)
+    steps = planning.pause(held.plan, timezone.localdate())
+    return _next(
+        held,
+        TaperMove.PAUSE,
+        by,
+        reason,
+        maintenance_agreed=maintenance_agreed,
+        steps=_steps(steps),
+        contacts=[],
+    )
+
+
+@transaction.atomic
+def resume(*, taper, by, seen, first_on, reason=""):
+    """Plan on from the dose that was kept, at the pace and with the strengths of before."""
+    held = _held(taper, by, seen, TaperMove.RESUME)
+    request = request_of(held, first_on=first_on, begin_on=timezone.localdate())
+    drafted = draft(patient=taper.patient, request=request, by=by, taper=taper)
+    whole = _after(held.plan, drafted.plan)
+    return _next(
+        held,
+        TaperMove.RESUME,
+        by,
+        reason,
+        over=drafted.over,
+        maintenance_agreed=False,
+        **_laid_out(taper, whole),
+    )
+
+
+@transaction.atomic
+def complete(*, taper, by, seen, reason=""):
+    """The person is down to nothing. Raises `IllegalMove` while more than the last step is left."""
+    held = _held(taper, by, seen, TaperMove.COMPLETE)
+    mg = held.plan.mg_on(timezone.localdate())
+    if mg and not _limits(taper).is_last_step(mg):
+        raise IllegalMove(
+            f"The plan is still at {mg.normalize():f} mg a day: complete it after the last step."
+        )
+    return _next(held, TaperMove.COMPLETE, by, reason)
+
+
+@transaction.atomic
+def give_up(*, taper, by, seen, reason):
+    """The taper does not go on. The next one is to take smaller steps."""
+    held = _held(taper, by, seen, TaperMove.GIVE_UP)
+    _say(reason)
+    return _next(held, TaperMove.GIVE_UP, by, reason)
+
+
+@transaction.atomic
+def cancel(*, taper, by, seen, reason):
+    """A plan that never began is taken back."""
+    held = _held(taper, by, seen, TaperMove.CANCEL)
+    _say(reason)
+    return _next(held, TaperMove.CANCEL, by, reason)
+
+
+def request_of(held, **changes):
+    """What a version was planned with, from the dose it has come to."""
+    planned = held.plan
+    today = timezone.localdate()
+    now = planned.step_on(today) or planned.steps[0]
+    return planning.Request(
+        drug=planned.drug,
+        from_mg=now.mg,
+        begin_on=today,
+        first_on=today + timedelta(days=1),
+        percent=held.percent,
+        every_days=held.every_days,
+        strengths=tuple(read_code(code) for code in held.strengths),
+    )._replace(**changes)
+
+
+# --- working it out -------------------------------------------------------------------------------
+
+
+def _draft(dossier, book, request, cross, taper):
+    drug = book.drugs.get(request.drug)
+    if drug is None or not drug.classes & BZRA_CLASSES:
+        raise BadRecord("drug", "is no benzodiazepine or Z-drug of the rule book")
+    pace = limits.of(book, dossier.profile, drug)
+    stages, equals, outside = (), [], ""
+    try:
+        if cross is not None:
+            stages, equals, outside = _cross(dossier, book, request, cross)
+            begin_on = stages[-1].on
+            settled = begin_on + timedelta(days=crossing.SETTLE_DAYS)
+            request = request._replace(
+                from_mg=cross.to_mg, begin_on=begin_on, first_on=max(request.first_on, settled)
+            )
+        planned = planning.plan(request, pace)
+    except Unplannable as error:
+        raise BadRecord(error.field, error.reason) from error
+    checks = checking.check(
+        planned, dossier, book, taper_id=checking.UNSAVED if taper is None else taper.pk
+    )
+    contacts = planning.contacts(planned, pace)
+    if stages:
+        contacts = (begin_on + timedelta(days=crossing.SETTLE_DAYS), *contacts)
+    return Drafted(request, planned, stages, equals, outside, checks, contacts)
+
+
+def _cross(dossier, book, request, cross):
+    old = book.drugs.get(cross.old_drug)
+    if request.drug != crossing.TARGET:
+        raise BadRecord("drug", f"must be {crossing.TARGET} after a cross-over")
+    if old is None or not old.classes & BZRA_CLASSES or old.key == crossing.TARGET:
+        raise BadRecord("drug", "is no medicine to cross over from")
+    equals = crossing.equals(book, dossier.profile, old, cross.old.mg)
+    stages = crossing.stages(
+        cross.old, crossing.Side(cross.to_mg, request.strengths), cross.begin_on, cross.days
+    )
+    return stages, equals, crossing.outside(equals, cross.to_mg)
+
+
+def _limits(taper):
+    _, book = rulebooks.live()
+    drug = book.drugs.get(taper.drug)
+    if drug is None:
+        raise NotFound(f"The rule book does not hold {taper.drug} any more.")
+    return limits.of(book, taper.practice.profile, drug)
+
+
+def _after(held, following):
+    """What was taken of one plan, then the steps of another."""
+    begun = following.steps[0].on
+    taken = [step for step in held.steps if step.on <= begun]
+    first = (
+        following.steps[1:]
+        if taken and taken[-1].mg == following.steps[0].mg
+        else (following.steps)
+    )
+    taken = [step for step in taken if step.on < first[0].on]
+    return held._replace(steps=(*taken, *first))
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def _held(taper, by, seen, move):
+    """The live version, locked; raises where this person may not, or the move is not legal."""
+    access.require(by, Action.TAPER, taper)
+    Taper.objects.select_for_update().get(pk=taper.pk)
+    held = (
+        TaperVersion.objects.filter(taper=taper, superseded_at__isnull=True)
+        .select_related("taper__patient", "taper__practice")
+        .get()
+    )
+    if held.number != seen:
+        raise Stale("Somebody else changed this taper. Look at it again.")
+    if (held.status, move) not in MOVES:
+        raise IllegalMove(
+            f"A taper that is {held.get_status_display().lower()} cannot be so moved."
+        )
+    return held
+
+
+def _say(reason, what="why"):
+    if not reason.strip():
+        raise BadRecord("reason", f"is needed: say {what}")
+
+
+def _next(held, move, by, reason, *, over=None, **columns):
+    """The next version of a taper: the same but for what a move changes."""
+    kept = {
+        name: getattr(held, name)
+        for name in (
+            *("steps", "percent", "every_days", "strengths", "contacts", "cross_over"),
+            *("maintenance_agreed", "last_contact_on"),
+        )
+    }
+    version = TaperVersion(
+        taper=held.taper,
+        number=held.number + 1,
+        move=move,
+        status=MOVES[held.status, move],
+        **kept | {"last_contact_on": timezone.localdate()} | columns,
+    )
+    TaperVersion.objects.filter(pk=held.pk).update(superseded_at=Now())
+    if over is None and held.over and not reason.strip():
+        # The reason of the plan stands until it is planned anew.
+        reason = held.reason
+    version = _add(version, held.over if over is None else over, reason, by)
+    if move in ENDS:
+        Taper.objects.filter(pk=held.taper_id).update(ended_at=Now())
+        held.taper.refresh_from_db()
+    elif version.status == ACTIVE:
+        _plan_review(version, by)
+    return version
+
+
+def _add(version, over, reason, by):
+    reason = reason.strip()
+    if over and not reason:
+        raise BadRecord("reason", f"is needed: {', '.join(over)} would want another plan")
+    if len(reason) > LONGEST_REASON:
+        raise BadRecord("reason", f"is longer than {LONGEST_REASON:,} characters")
+    version.number = version.number or 1
+    version.over, version.reason, version.recorded_by = over, reason, by
+    version.save(force_insert=True)
+    taper = version.taper
+    audit.record(
+        by,
+        f"taper.{version.move}",
+        practice_id=taper.practice_id,
+        patient_id=taper.patient_id,
+        subject=taper,
+        drug=taper.drug,
+        version=version.number,
+        status=str(version.status),
+        over=over,
+    )
+    outbox.enqueue([taper.patient_id], reason="taper")
+    return version
+
+
+def _plan_review(version, by):
+    """The next day of contact is the next review, so that a missed one is found by REV-02."""
+    today = timezone.localdate()
+    coming = [day for day in version.contact_days if day > today]
+    if coming:
+        record = records.convert(
+            {"kind": "next_review", "on": today, "text": coming[0].isoformat()},
+            records.ReadingRecord,
+        )
+        observe.record_reading(patient=version.taper.patient, record=record, by=by)
+
+
+def _columns(drafted, cross):
+    request = drafted.request
+    columns = {
+        **_written(drafted.plan, drafted.contacts),
+        "percent": request.percent,
+        "every_days": request.every_days,
+        "strengths": [strength.code for strength in request.strengths],
+        "cross_over": {},
+    }
+    if cross is not None:
+        columns["cross_over"] = {
+            "drug": cross.old_drug,
+            "mg": str(cross.old.mg),
+            "tables": [[row.table, str(row.lowest), str(row.highest)] for row in drafted.equals],
+            "stages": [
+                [
+                    stage.on.isoformat(),
+                    str(stage.old_mg),
+                    _parts(stage.old_parts),
+                    str(stage.new_mg),
+                    _parts(stage.new_parts),
+                ]
+                for stage in drafted.stages
+            ],
+        }
+    return columns
+
+
+def _laid_out(taper, planned):
+    return _written(planned, planning.contacts(planned, _limits(taper)))
+
+
+def _written(planned, contacts):
+    return {"steps": _steps(planned), "contacts": [day.isoformat() for day in contacts]}
+
+
+def _steps(planned):
+    return [
+        [step.on.isoformat(), str(step.mg), _parts(step.parts), step.smallest]
+        for step in planned.steps
+    ]
+
+
+def _parts(parts):
+    return [[part.strength.code, str(part.number)] for part in parts]
