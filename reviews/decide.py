@@ -1,4 +1,4 @@
-"""Reviewer verbs on a case: claim, release, decide, snooze, escalate. Which moves exist: MOVES."""
+"""Reviewer verbs on a case, from claim to undo. Which moves exist: MOVES."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -7,7 +7,7 @@ from enum import StrEnum
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, audit, service_levels
+from reviews import access, audit, exempt, outbox, service_levels
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import (
@@ -15,6 +15,7 @@ from reviews.models import (
     CaseState,
     Decision,
     DecisionItem,
+    Exemption,
     Flag,
     Outcome,
     Patient,
@@ -22,9 +23,11 @@ from reviews.models import (
     Reason,
     Role,
 )
+from reviews.rules.exemptions import KINDS, graded
 
 QUEUED, CLAIMED = CaseState.QUEUED, CaseState.CLAIMED
 SNOOZED, ESCALATED = CaseState.SNOOZED, CaseState.ESCALATED
+PROPOSED = CaseState.PROPOSED
 DECIDED, CLEARED = CaseState.DECIDED, CaseState.CLEARED
 
 
@@ -33,6 +36,10 @@ class Move(StrEnum):
     TAKE_OVER = "take over"
     RELEASE = "release"
     DECIDE = "decide"
+    PROPOSE = "propose"
+    CONFIRM = "confirm"
+    SEND_BACK = "send back"
+    UNDO = "undo"
     SNOOZE = "snooze"
     ESCALATE = "escalate"
     WAKE = "wake"
@@ -50,6 +57,14 @@ MOVES = {
     (CLAIMED, Move.DECIDE): DECIDED,
     (SNOOZED, Move.DECIDE): DECIDED,
     (ESCALATED, Move.DECIDE): DECIDED,
+    (QUEUED, Move.PROPOSE): PROPOSED,
+    (CLAIMED, Move.PROPOSE): PROPOSED,
+    (SNOOZED, Move.PROPOSE): PROPOSED,
+    (ESCALATED, Move.PROPOSE): PROPOSED,
+    (PROPOSED, Move.CONFIRM): DECIDED,
+    (PROPOSED, Move.SEND_BACK): CLAIMED,
+    (PROPOSED, Move.UNDO): CLAIMED,
+    (DECIDED, Move.UNDO): CLAIMED,
     (QUEUED, Move.SNOOZE): SNOOZED,
     (CLAIMED, Move.SNOOZE): SNOOZED,
     (QUEUED, Move.ESCALATE): ESCALATED,
@@ -60,6 +75,7 @@ MOVES = {
     (CLAIMED, Move.CLEAR): CLEARED,
     (SNOOZED, Move.CLEAR): CLEARED,
     (ESCALATED, Move.CLEAR): CLEARED,
+    (PROPOSED, Move.CLEAR): CLEARED,
 }
 
 # Which coded reasons go with which outcome. Local policy.
@@ -88,21 +104,31 @@ REASONS = {
         Reason.ALREADY_ACTIONED,
     ),
     Outcome.REFER: (Reason.SERVICE_NEEDED, Reason.SPECIALIST_ADVICE),
+    Outcome.REVIEW: (Reason.LOOKED_AT, Reason.INFORMATION_AWAITED),
+    Outcome.EXEMPT: (Reason.SPECIALIST_CARE,),
     Outcome.DATA_WRONG: (Reason.QUANTITY_WRONG, Reason.MEDICINE_WRONG, Reason.NOT_TAKEN),
     Outcome.NOT_RELEVANT: (Reason.NOT_APPLICABLE, Reason.ALREADY_ACTIONED),
 }
+
+# On an urgent flag these leave the person's medicines as they are, and so need a second person.
+NEEDS_TWO = frozenset({Outcome.CONTINUE, Outcome.EXEMPT, Outcome.NOT_RELEVANT})
 
 ESCALATE_TO = (Role.CLINICIAN, Role.REVIEWER)
 
 
 @dataclass(frozen=True)
 class FlagOutcome:
-    """What is concluded on one flag; `until` None means the longest its severity allows."""
+    """What is concluded on one flag; `until` None means the longest its severity allows.
+
+    The outcome "exempt" names the kind of exemption and its evidence, and needs a day.
+    """
 
     flag_id: int
     outcome: str
     reason: str
     until: date | None = None
+    exemption_kind: str = ""
+    evidence: str = ""
 
 
 @transaction.atomic
@@ -179,54 +205,191 @@ def escalate(*, case, to, reason, by, seen):
 def decide(*, case, outcomes, by, seen, note=""):
     """Conclude on every open flag of the case at once, and close it.
 
-    Raises `BadRecord` for a missing or impossible outcome, `NotAllowed` for an urgent flag raised
-    by the reviewer's own prescription, `Stale` when the case changed since it was read.
+    Where an outcome on an urgent flag needs a second person, the decision is only proposed: the
+    flags stay open and the case waits for `confirm` or `send_back`. Raises `BadRecord` for a
+    missing or impossible outcome, `NotAllowed` for an urgent flag raised by the reviewer's own
+    prescription, `Stale` when the case changed since it was read.
     """
     locked = _open(case, Action.DECIDE, by, seen)
     _mine(locked, by)
-    flags = {flag.pk: flag for flag in Flag.objects.open().filter(case=locked).order_by("pk")}
-    own = own_urgent_flags(flags.values(), by)
-    if own:
-        raise NotAllowed(
-            f"{own[0].title}: this urgent flag comes from your own prescription. "
-            "Another reviewer must decide it.",
-            flag=own[0].pk,
-        )
+    flags = list(Flag.objects.open().filter(case=locked).order_by("pk"))
+    _not_own(flags, by)
     given = {outcome.flag_id: outcome for outcome in outcomes}
-    for flag_id in given.keys() - flags.keys():
+    for flag_id in given.keys() - {flag.pk for flag in flags}:
         raise BadRecord(f"flag-{flag_id}", "is not an open flag of this case")
-    untils = {flag.pk: _check(flag, given.get(flag.pk)) for flag in flags.values()}
-
-    decision = Decision.objects.create(
-        case=locked, patient_id=locked.patient_id, practice_id=locked.practice_id, by=by, note=note
-    )
-    DecisionItem.objects.bulk_create(
-        DecisionItem(
-            decision=decision,
-            flag=flag,
-            outcome=given[flag.pk].outcome,
-            reason=given[flag.pk].reason,
-            until=untils[flag.pk],
-        )
-        for flag in flags.values()
-    )
-    for flag in flags.values():
-        Flag.objects.filter(pk=flag.pk).update(
-            settled_at=timezone.now(), settled_until=untils[flag.pk]
-        )
+    items = [_item(flag, given.get(flag.pk)) for flag in flags]
+    two = any(item.flag.severity == 1 and item.outcome in NEEDS_TWO for item in items)
+    kind = Decision.Kind.PROPOSED if two else Decision.Kind.DECIDED
+    decision = _write(locked, kind, by, note)
+    for item in items:
+        item.decision = decision
+    DecisionItem.objects.bulk_create(items)
+    if not two:
+        _settle(locked, Move.DECIDE, by, decision, zip(flags, items, strict=True))
+        return decision
     _move(
         locked,
-        Move.DECIDE,
+        Move.PROPOSE,
         by,
-        closed_at=timezone.now(),
+        owner=None,
+        claimed_at=None,
         snoozed_until=None,
         escalated_to="",
-        detail={
-            "decision": decision.pk,
-            "outcomes": {flag.rule_id: given[flag.pk].outcome for flag in flags.values()},
-        },
+        proposed_by=by,
+        detail=_said(decision, items),
     )
     return decision
+
+
+@transaction.atomic
+def confirm(*, case, by, seen, note=""):
+    """As the second person, agree with what a colleague proposed: now it holds.
+
+    Raises `NotAllowed` for the proposer and for whoever prescribed what raised an urgent flag,
+    `Stale` when the case has become another one than the proposal was made for.
+    """
+    locked = _open(case, Action.DECIDE, by, seen)
+    _target(locked, Move.CONFIRM)
+    proposal = newest(locked)
+    if proposal.by_id == by.pk:
+        raise NotAllowed("You proposed this. Another reviewer must confirm it.")
+    flags = list(Flag.objects.open().filter(case=locked).order_by("pk"))
+    _not_own(flags, by)
+    proposed = {
+        (item.flag.rule_id, item.flag.key): item for item in proposal.items.select_related("flag")
+    }
+    items = [proposed.get((flag.rule_id, flag.key)) for flag in flags]
+    today = timezone.localdate()
+    for flag, item in zip(flags, items, strict=True):
+        if item is None or flag.severity < item.flag.severity:
+            raise Stale(f"{flag.title}: this is new since the proposal. Send it back.")
+        if item.until <= today:
+            raise Stale(f"{flag.title}: the day proposed has come. Send it back.")
+    decision = _write(locked, Decision.Kind.CONFIRMED, by, note, answers=proposal)
+    _settle(locked, Move.CONFIRM, by, decision, zip(flags, items, strict=True))
+    return decision
+
+
+@transaction.atomic
+def send_back(*, case, reason, by, seen):
+    """As the second person, give a proposal back to the colleague who made it, with the reason."""
+    locked = _open(case, Action.DECIDE, by, seen)
+    _target(locked, Move.SEND_BACK)
+    proposal = newest(locked)
+    if proposal.by_id == by.pk:
+        raise NotAllowed("You proposed this. Take it back instead.")
+    if not reason.strip():
+        raise BadRecord("reason", "is needed to send a proposal back")
+    _write(locked, Decision.Kind.SENT_BACK, by, reason, answers=proposal)
+    return _move(
+        locked,
+        Move.SEND_BACK,
+        by,
+        owner=proposal.by,
+        claimed_at=timezone.now(),
+        proposed_by=None,
+        detail={"decision": proposal.pk, "reason": reason},
+    )
+
+
+@transaction.atomic
+def undo(*, case, reason, by, seen):
+    """Take a decision back on the day it was made, or a proposal while it waits, with the reason.
+
+    The decision stays on record, superseded. Its flags are open again and the case is mine; where
+    the patient has another open case by now, screening brings the flags into that one.
+    """
+    locked = _open(case, Action.DECIDE, by, seen)
+    _target(locked, Move.UNDO)
+    if not reason.strip():
+        raise BadRecord("reason", "is needed to undo a decision")
+    decision = newest(locked)
+    waits = decision.kind == Decision.Kind.PROPOSED
+    if not (waits or may_undo(decision)):
+        raise IllegalMove("A decision can be undone on the day it was made, and not later.")
+    _write(locked, Decision.Kind.UNDONE, by, reason, answers=decision)
+    source = decision.answers or decision
+    for exemption in Exemption.objects.filter(decision=source, ended_at__isnull=True):
+        exempt.end(exemption=exemption, by=by)
+    # Screening ranks the case anew, and raises again what an exemption had silenced.
+    outbox.enqueue([locked.patient_id], reason="undone")
+    detail = {"decision": decision.pk, "reason": reason}
+    settled = covered_by(decision)
+    elsewhere = Case.objects.open().filter(patient=locked.patient_id).exclude(pk=locked.pk)
+    if not waits and (elsewhere.exists() or not settled.exists()):
+        let_run_out(settled)
+        return _touch(locked, Move.UNDO, by, detail=detail)
+    settled.update(settled_at=None, settled_until=None, reopened_at=timezone.now())
+    return _move(
+        locked,
+        Move.UNDO,
+        by,
+        owner=by,
+        claimed_at=timezone.now(),
+        closed_at=None,
+        proposed_by=None,
+        detail=detail,
+    )
+
+
+def newest(case):
+    """The decision of a case that nothing has answered yet: the one that holds, or waits."""
+    concluded = [Decision.Kind.DECIDED, Decision.Kind.PROPOSED, Decision.Kind.CONFIRMED]
+    return (
+        case.decisions.filter(answer__isnull=True, kind__in=concluded)
+        .select_related("by", "answers__by")
+        .order_by("pk")
+        .last()
+    )
+
+
+def may_undo(decision):
+    """Whether a decision was made today."""
+    return timezone.localdate(decision.decided_at) == timezone.localdate()
+
+
+def covered_by(decision):
+    """The live flags that a decision settled, or those that took their place since."""
+    return Flag.objects.live().filter(patient=decision.patient_id, settled_at=decision.decided_at)
+
+
+def let_run_out(flags):
+    """End what covers these flags; the screening that was asked for opens them again."""
+    flags.update(settled_until=timezone.localdate() - timedelta(days=1))
+
+
+def needs_second(case, by):
+    """Whether a case waits for a second person and `by` may be that one."""
+    return case.state == PROPOSED and case.proposed_by_id != by.pk
+
+
+def preset(flag, today):
+    """What the form starts from: `(outcome, reason, day)`, all empty for an urgent flag.
+
+    It decides nothing and says only what is true of somebody who has read the page, so that taking
+    it without thought hides nothing for long: see docs/decisions.md.
+    """
+    if flag.severity == 1:
+        return "", "", None
+    day = today + timedelta(days=service_levels.REVIEW_DAYS[flag.severity])
+    return (*PRESETS.get(flag.rule_id, (Outcome.REVIEW, Reason.LOOKED_AT)), day)
+
+
+# What these flags say is that the record is wrong or lacks something: it goes to the list of those
+# who can put it right.
+PRESETS = {
+    "DQ-01": (Outcome.DATA_WRONG, Reason.QUANTITY_WRONG),
+    "DQ-03": (Outcome.DATA_WRONG, Reason.MEDICINE_WRONG),
+}
+
+
+def exemptions_for(rule_id, severity):
+    """The kinds of exemption that silence or lower a rule, as `[(kind, in words)]`."""
+    return [
+        (kind, text)
+        for kind, text in KINDS.items()
+        if graded(rule_id, severity, [kind]) != severity
+    ]
 
 
 def own_urgent_flags(flags, by):
@@ -244,9 +407,12 @@ def own_urgent_flags(flags, by):
     return [flag for flag in urgent if mine.intersection(flag.prescription_ids)]
 
 
-def latest_until(severity, today):
+def latest_until(severity, today, outcome=None):
     """The last day on which a decision on a flag of this severity can hold."""
-    return today + timedelta(days=service_levels.SETTLED_DAYS[severity])
+    if outcome == Outcome.EXEMPT:
+        return today + timedelta(days=exempt.LONGEST_DAYS)
+    days = service_levels.REVIEW_DAYS if outcome == Outcome.REVIEW else service_levels.SETTLED_DAYS
+    return today + timedelta(days=days[severity])
 
 
 def latest_snooze(severity, today):
@@ -270,15 +436,86 @@ def _mine(case, by):
         raise NotAllowed(f"{_name(case.owner)} is working on this case. Take it over first.")
 
 
-def _move(case, move, by, *, detail=None, **changes):
+def _not_own(flags, by):
+    own = own_urgent_flags(flags, by)
+    if own:
+        raise NotAllowed(
+            f"{own[0].title}: this urgent flag comes from your own prescription. "
+            "Another reviewer must decide it.",
+            flag=own[0].pk,
+        )
+
+
+def _write(case, kind, by, note, answers=None):
+    return Decision.objects.create(
+        case=case,
+        patient_id=case.patient_id,
+        practice_id=case.practice_id,
+        kind=kind,
+        answers=answers,
+        by=by,
+        note=note.strip(),
+    )
+
+
+def _settle(case, move, by, decision, pairs):
+    """Let a decision hold: settle the flags, grant its exemptions, close the case.
+
+    `pairs` are the flags as they are now, each with the item that was decided on its matter.
+    """
+    pairs = list(pairs)
+    today = timezone.localdate()
+    for flag, item in pairs:
+        flag.settled_at = decision.decided_at
+        flag.settled_until = min(item.until, latest_until(flag.severity, today))
+    Flag.objects.bulk_update([flag for flag, _ in pairs], ["settled_at", "settled_until"])
+    items = [item for _, item in pairs]
+    for kind in sorted({item.exemption_kind for item in items if item.exemption_kind}):
+        mine = [item for item in items if item.exemption_kind == kind]
+        exempt.exempt(
+            patient=case.patient,
+            kind=kind,
+            evidence="; ".join(dict.fromkeys(item.evidence for item in mine)),
+            expires_on=min(item.until for item in mine),
+            decision=decision.answers or decision,
+            by=by,
+        )
+    _move(
+        case,
+        move,
+        by,
+        closed_at=timezone.now(),
+        snoozed_until=None,
+        escalated_to="",
+        detail=_said(decision, items),
+    )
+
+
+def _said(decision, items):
+    return {
+        "decision": decision.pk,
+        "outcomes": {item.flag.rule_id: item.outcome for item in items},
+    }
+
+
+def _target(case, move):
+    """The state that a move leads to. Raises `IllegalMove`."""
     state = MOVES.get((case.state, move))
     if state is None:
         raise IllegalMove(
-            f"A {case.get_state_display().lower()} case cannot be changed so: {move}."
+            f"A case that is “{case.get_state_display().lower()}” cannot be changed so: {move}."
         )
+    return state
+
+
+def _move(case, move, by, *, detail=None, **changes):
+    case.state = _target(case, move)
+    return _touch(case, move, by, detail=detail, **changes)
+
+
+def _touch(case, move, by, *, detail=None, **changes):
     for field, value in changes.items():
         setattr(case, field, value)
-    case.state = state
     case.lock += 1
     case.updated_at = timezone.now()
     case.save(update_fields=["state", "lock", "updated_at", *changes])
@@ -293,8 +530,8 @@ def _move(case, move, by, *, detail=None, **changes):
     return case
 
 
-def _check(flag, given):
-    """The day until which the outcome holds, or `BadRecord`."""
+def _item(flag, given):
+    """The unsaved item for a flag, or `BadRecord`."""
     field = f"flag-{flag.pk}"
     if given is None or not given.outcome:
         raise BadRecord(field, f"{flag.title}: choose an outcome")
@@ -302,11 +539,28 @@ def _check(flag, given):
         raise BadRecord(field, f"{flag.title}: that outcome does not exist")
     if given.reason not in REASONS[given.outcome]:
         raise BadRecord(field, f"{flag.title}: choose a reason that goes with the outcome")
+    if given.outcome == Outcome.REVIEW and flag.severity not in service_levels.REVIEW_DAYS:
+        raise BadRecord(field, f"{flag.title}: an urgent flag needs more than another look")
+    exempts = given.outcome == Outcome.EXEMPT
+    if exempts:
+        if given.exemption_kind not in dict(exemptions_for(flag.rule_id, flag.severity)):
+            raise BadRecord(field, f"{flag.title}: choose an exemption that changes this rule")
+        if not given.evidence.strip():
+            raise BadRecord(field, f"{flag.title}: say who confirmed the exemption, and where")
+        if given.until is None:
+            raise BadRecord(field, f"{flag.title}: an exemption needs its last day")
     today = timezone.localdate()
-    if given.until is None:
-        return latest_until(flag.severity, today)
-    _day_within(field, given.until, service_levels.SETTLED_DAYS[flag.severity])
-    return given.until
+    last = latest_until(flag.severity, today, given.outcome)
+    if given.until is not None:
+        _day_within(field, given.until, (last - today).days)
+    return DecisionItem(
+        flag=flag,
+        outcome=given.outcome,
+        reason=given.reason,
+        until=given.until or last,
+        exemption_kind=given.exemption_kind if exempts else "",
+        evidence=given.evidence.strip() if exempts else "",
+    )
 
 
 def _day_within(field, day, days):

@@ -16,8 +16,11 @@ LONGEST_EVIDENCE = 1000
 
 
 @transaction.atomic
-def exempt(*, patient, kind, evidence, expires_on, by, starts_on=None):
-    """Exempt a patient until a day, at the latest a year ahead. Raises `BadRecord`."""
+def exempt(*, patient, kind, evidence, expires_on, by, starts_on=None, decision=None):
+    """Exempt a patient until a day, at the latest a year ahead. Raises `BadRecord`.
+
+    `decision` is the reviewer's decision that grants it, if one does.
+    """
     access.require(by, Action.EXEMPT, patient)
     today = timezone.localdate()
     starts_on = starts_on or today
@@ -42,6 +45,7 @@ def exempt(*, patient, kind, evidence, expires_on, by, starts_on=None):
         evidence=evidence,
         starts_on=starts_on,
         expires_on=expires_on,
+        decision=decision,
     )
     _tell(by, "patient.exempted", exemption)
     return exemption

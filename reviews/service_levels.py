@@ -14,6 +14,8 @@ ANSWER_HOURS = {Severity.S1: 24}
 ANSWER_WORKING_DAYS = {Severity.S2: 10, Severity.S3: 20}
 SNOOZE_DAYS = {Severity.S1: 7, Severity.S2: 90, Severity.S3: 180}
 SETTLED_DAYS = {Severity.S1: 28, Severity.S2: 90, Severity.S3: 180}
+# "Keep under review" decides nothing, so it holds for less long, and never for an urgent flag.
+REVIEW_DAYS = {Severity.S2: 28, Severity.S3: 90}
 
 
 def due(severity, opened_at: datetime) -> datetime:

@@ -218,7 +218,9 @@ class Flags(Resource):
     def rows(self):
         outcomes = DecisionItem.objects.select_related("decision__by").order_by("pk")
         return (
-            Flag.objects.annotate(change=Greatest("raised_at", "settled_at", "ended_at"))
+            Flag.objects.annotate(
+                change=Greatest("raised_at", "settled_at", "reopened_at", "ended_at")
+            )
             .select_related("practice", "version")
             .defer("version__book")
             .prefetch_related(Prefetch("decisions", queryset=outcomes))

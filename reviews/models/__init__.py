@@ -2,9 +2,11 @@
 
 from .audit import AuditEvent
 from .cases import (
+    CHANGED_PLAN,
     OPEN_STATES,
     Case,
     CaseState,
+    DataCheck,
     Decision,
     DecisionItem,
     Outcome,
@@ -28,6 +30,7 @@ from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .versions import RuleVersion
 
 __all__ = [
+    "CHANGED_PLAN",
     "OPEN_STATES",
     "WITHDRAWN",
     "ApiKey",
@@ -35,6 +38,7 @@ __all__ = [
     "Case",
     "CaseState",
     "Condition",
+    "DataCheck",
     "Decision",
     "DecisionItem",
     "DoseUnit",

@@ -17,11 +17,18 @@ class CaseState(models.TextChoices):
     CLAIMED = "claimed", "Claimed"
     SNOOZED = "snoozed", "Snoozed"
     ESCALATED = "escalated", "Escalated"
+    PROPOSED = "proposed", "Needs a second person"
     DECIDED = "decided", "Decided"
     CLEARED = "cleared", "Cleared"
 
 
-OPEN_STATES = (CaseState.QUEUED, CaseState.CLAIMED, CaseState.SNOOZED, CaseState.ESCALATED)
+OPEN_STATES = (
+    CaseState.QUEUED,
+    CaseState.CLAIMED,
+    CaseState.SNOOZED,
+    CaseState.ESCALATED,
+    CaseState.PROPOSED,
+)
 
 
 class CaseQuerySet(models.QuerySet):
@@ -51,6 +58,9 @@ class Case(models.Model):
     claimed_at = models.DateTimeField(null=True, blank=True)
     snoozed_until = models.DateField(null=True, blank=True)
     escalated_to = models.CharField(max_length=20, choices=Role, blank=True)
+    proposed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     updated_at = models.DateTimeField(db_default=Now())
     closed_at = models.DateTimeField(null=True, blank=True)
     lock = models.PositiveIntegerField(default=1)
@@ -82,6 +92,10 @@ class Case(models.Model):
             models.CheckConstraint(
                 name="case_snoozed_has_day",
                 condition=~Q(state="snoozed") | Q(snoozed_until__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="case_proposed_by_somebody",
+                condition=~Q(state="proposed") | Q(proposed_by__isnull=False),
             ),
         ]
         indexes = [
@@ -120,8 +134,14 @@ class Outcome(models.TextChoices):
     CHANGE = "change", "Change the medicine"
     OTHER_MEDICINE = "other_medicine", "Review the other medicine"
     REFER = "refer", "Refer"
+    REVIEW = "review", "Keep under review"
+    EXEMPT = "exempt", "Grant exemption"
     DATA_WRONG = "data_wrong", "Data wrong"
     NOT_RELEVANT = "not_relevant", "Not relevant"
+
+
+CHANGED_PLAN = (Outcome.TAPER, Outcome.CHANGE, Outcome.OTHER_MEDICINE, Outcome.REFER)
+"""The outcomes after which something about the person's medicines is to be different."""
 
 
 class Reason(models.TextChoices):
@@ -130,6 +150,9 @@ class Reason(models.TextChoices):
     AGREED_WITH_PATIENT = "agreed_with_patient", "Agreed with the patient"
     ALREADY_ACTIONED = "already_actioned", "Already actioned"
     PATIENT_DECLINED = "patient_declined", "Patient declined"
+    LOOKED_AT = "looked_at", "Looked at, next look on the day"
+    INFORMATION_AWAITED = "information_awaited", "Information awaited"
+    SPECIALIST_CARE = "specialist_care", "Under specialist care, evidence given"
     QUANTITY_WRONG = "quantity_wrong", "Quantity or supply wrong or missing"
     MEDICINE_WRONG = "medicine_wrong", "Medicine or code wrong"
     NOT_TAKEN = "not_taken", "Not being taken"
@@ -138,19 +161,69 @@ class Reason(models.TextChoices):
     SERVICE_NEEDED = "service_needed", "Needs another service"
 
 
+class DecisionQuerySet(models.QuerySet):
+    def standing(self):
+        """Those that count now: proposals aside, and neither sent back nor undone."""
+        return self.filter(STANDING)
+
+
 class Decision(models.Model):
-    """What a reviewer concluded on a case; append-only."""
+    """What a reviewer concluded on a case; append-only.
+
+    A decision that needs a second person is PROPOSED and holds only when a CONFIRMED one answers
+    it. SENT_BACK and UNDONE answer one too, and take it out of force; `note` then says why. Only
+    the first two kinds have items.
+    """
+
+    class Kind(models.TextChoices):
+        DECIDED = "decided", "Decided"
+        PROPOSED = "proposed", "Proposed"
+        CONFIRMED = "confirmed", "Confirmed"
+        SENT_BACK = "sent_back", "Sent back"
+        UNDONE = "undone", "Undone"
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="decisions")
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="decisions")
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.DECIDED)
+    answers = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="answer"
+    )
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     decided_at = models.DateTimeField(db_default=Now(), editable=False)
     note = models.TextField(blank=True)
 
+    objects = DecisionQuerySet.as_manager()
+
     class Meta:
         triggers = [
-            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="second_person",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(new__kind__in=["confirmed", "sent_back"]),
+                func="""
+                    IF EXISTS (
+                        SELECT 1 FROM reviews_decision
+                        WHERE id = NEW.answers_id AND (by_id = NEW.by_id OR kind <> 'proposed')
+                    ) THEN
+                        RAISE EXCEPTION 'another person must answer a proposal';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="decision_answers_if_its_kind_does",
+                condition=Q(kind__in=["decided", "proposed"], answers__isnull=True)
+                | Q(kind__in=["confirmed", "sent_back", "undone"], answers__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="decision_taken_back_with_reason",
+                condition=~Q(kind__in=["sent_back", "undone"]) | ~Q(note=""),
+            ),
         ]
         indexes = [
             models.Index(fields=["patient", "decided_at"]),
@@ -161,14 +234,27 @@ class Decision(models.Model):
         return f"decision {self.pk} on case {self.case_id}"
 
 
+STANDING = Q(kind=Decision.Kind.DECIDED, answer__isnull=True) | Q(
+    kind=Decision.Kind.PROPOSED,
+    answer__kind=Decision.Kind.CONFIRMED,
+    answer__answer__isnull=True,
+)
+
+
 class DecisionItem(models.Model):
-    """The outcome and coded reason for one flag; append-only."""
+    """The outcome and coded reason for one flag; append-only.
+
+    `exemption_kind` (a key of `reviews.rules.exemptions.KINDS`) and `evidence` belong to the
+    outcome "exempt", whose `until` is the last day of the exemption.
+    """
 
     decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="items")
     flag = models.ForeignKey(Flag, on_delete=models.PROTECT, related_name="decisions")
     outcome = models.CharField(max_length=20, choices=Outcome)
     reason = models.CharField(max_length=20, choices=Reason)
     until = models.DateField()
+    exemption_kind = models.CharField(max_length=40, blank=True)
+    evidence = models.CharField(max_length=1000, blank=True)
 
     class Meta:
         triggers = [
@@ -184,7 +270,44 @@ class DecisionItem(models.Model):
             models.CheckConstraint(
                 name="decision_reason_known", condition=Q(reason__in=Reason.values)
             ),
+            models.CheckConstraint(
+                name="decision_exempts_with_evidence",
+                condition=(Q(outcome="exempt") & ~Q(exemption_kind="") & ~Q(evidence=""))
+                | (~Q(outcome="exempt") & Q(exemption_kind="", evidence="")),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["decision"], condition=Q(outcome="data_wrong"), name="item_data_wrong"
+            )
         ]
 
     def __str__(self):
         return f"{self.get_outcome_display()}: {self.get_reason_display()}"
+
+
+class DataCheck(models.Model):
+    """What somebody found when they looked at data that a reviewer called wrong; append-only."""
+
+    class Result(models.TextChoices):
+        CORRECTED = "corrected", "Put right where it came from"
+        WAS_RIGHT = "was_right", "The record is right"
+
+    item = models.OneToOneField(DecisionItem, on_delete=models.PROTECT, related_name="data_check")
+    result = models.CharField(max_length=10, choices=Result)
+    note = models.CharField(max_length=500, blank=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    checked_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="data_check_result_known", condition=Q(result__in=["corrected", "was_right"])
+            )
+        ]
+
+    def __str__(self):
+        return self.get_result_display()

@@ -106,6 +106,13 @@ class Exemption(models.Model):
     evidence = models.CharField(max_length=1000)
     starts_on = models.DateField()
     expires_on = models.DateField()
+    decision = models.ForeignKey(
+        "reviews.Decision",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="exemptions",
+    )
     granted_at = models.DateTimeField(db_default=Now(), editable=False)
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_by = models.ForeignKey(

@@ -111,6 +111,7 @@ class Flag(models.Model):
     )
     settled_at = models.DateTimeField(null=True, blank=True)
     settled_until = models.DateField(null=True, blank=True)
+    reopened_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=10, choices=EndReason, blank=True)
 
@@ -126,7 +127,14 @@ class Flag(models.Model):
             ),
             pgtrigger.ReadOnly(
                 name="only_settled_or_ended",
-                exclude=["settled_at", "settled_until", "ended_at", "end_reason", "case"],
+                exclude=[
+                    "settled_at",
+                    "settled_until",
+                    "reopened_at",
+                    "ended_at",
+                    "end_reason",
+                    "case",
+                ],
             ),
         ]
         constraints = [
@@ -146,7 +154,9 @@ class Flag(models.Model):
         ]
         indexes = [
             models.Index(
-                Greatest("raised_at", "settled_at", "ended_at"), "id", name="flag_by_change"
+                Greatest("raised_at", "settled_at", "reopened_at", "ended_at"),
+                "id",
+                name="flag_by_change",
             ),
             models.Index(fields=["case"]),
             models.Index(

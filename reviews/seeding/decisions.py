@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from reviews import decide, screen
 from reviews.decide import FlagOutcome
-from reviews.models import Case, Flag, Outcome, Reason, Role
+from reviews.models import Case, Decision, Flag, Outcome, Reason, Role
 
 LOOKED_AT = 450
 """Patients screened beforehand; all others are left to the workers."""
@@ -52,7 +52,7 @@ def make_history(count):
     cases = list(Case.objects.open().order_by("pk"))
     decided = cases[:: max(1, len(cases) // count)][:count] if count else []
     for n, case in enumerate(decided):
-        _decide(case, n, reviewers[n % 2])
+        _decide(case, n, reviewers[n % 2], reviewers[(n + 1) % 2])
     waiting = [case for case in cases if case not in decided]
     for case, reviewer in zip(waiting[:4], reviewers * 2, strict=False):
         decide.claim(case=case, by=reviewer, seen=case.lock)
@@ -75,7 +75,8 @@ def make_history(count):
     return len(decided)
 
 
-def _decide(case, n, reviewer):
+def _decide(case, n, reviewer, colleague):
+    """Decide; of what needs a second person, every other one is left to be confirmed."""
     outcomes = []
     for flag in Flag.objects.open().filter(case=case).order_by("pk"):
         choices = CONCLUSIONS.get(flag.rule_id.partition("-")[0], OTHERWISE)
@@ -83,6 +84,9 @@ def _decide(case, n, reviewer):
         if flag.rule_id == "DQ-03":
             reason = Reason.MEDICINE_WRONG
         outcomes.append(FlagOutcome(flag.pk, outcome, reason))
-    decide.decide(
+    decision = decide.decide(
         case=case, outcomes=outcomes, by=reviewer, seen=case.lock, note=NOTES[n % len(NOTES)]
     )
+    if decision.kind == Decision.Kind.PROPOSED and n % 2:
+        waiting = decision.case
+        decide.confirm(case=waiting, by=colleague, seen=waiting.lock)

@@ -35,6 +35,10 @@ SAID = {
     "case.snooze": "Snoozed the case",
     "case.escalate": "Escalated the case",
     "case.decide": "Decided on the case",
+    "case.propose": "Proposed a decision, for a second person",
+    "case.confirm": "Confirmed a colleague’s decision",
+    "case.send_back": "Sent a proposal back",
+    "case.undo": "Took a decision back",
 }
 LABELS = {
     "expires_on": "until",

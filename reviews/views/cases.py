@@ -9,9 +9,9 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import access, decide, dossiers, rulebooks, timeline
+from reviews import access, decide, dossiers, outcomes, rulebooks, timeline, work
 from reviews.access import Action
-from reviews.decide import ESCALATE_TO, FlagOutcome
+from reviews.decide import ESCALATE_TO, MOVES, FlagOutcome, Move
 from reviews.errors import BadRecord, Stale
 from reviews.forms.days import read_day
 from reviews.models import (
@@ -28,8 +28,9 @@ from reviews.models import (
 from reviews.rules.registry import BY_ID, THEMES
 from reviews.views import person
 
+PROPOSED = Decision.Kind.PROPOSED
 OUTCOMES = [(outcome, outcome.label) for outcome in Outcome]
-FIELDS = ("outcome", "reason", "until")
+FIELDS = ("outcome", "reason", "until", "exemption", "evidence")
 # From this many flags on, those that are not urgent can be answered together. An urgent flag is
 # always answered by itself.
 REST_FROM = 3
@@ -50,23 +51,68 @@ def decision(request, pk):
     found = _fetch(request, pk)
     chosen = _chosen(request.POST)
     try:
-        outcomes = [
-            FlagOutcome(flag_id, pick["outcome"], pick["reason"], read_day(pick["until"], "until"))
+        given = [
+            FlagOutcome(
+                flag_id,
+                pick["outcome"],
+                pick["reason"],
+                read_day(pick["until"], f"flag-{flag_id}"),
+                pick["exemption"],
+                pick["evidence"],
+            )
             for flag_id, pick in chosen.items()
         ]
-        decide.decide(
+        decided = decide.decide(
             case=found,
-            outcomes=outcomes,
-            note=request.POST.get("note", "").strip(),
+            outcomes=given,
+            note=request.POST.get("note", ""),
             by=request.user,
             seen=_seen(request),
         )
     except (BadRecord, Stale) as refusal:
-        again = context(request, _fetch(request, pk), chosen, refusal)
-        return render(request, "reviews/cases/case.html", again, status=refusal_status(refusal))
-    following = _following(request.user, found)
-    messages.success(request, f"Decision saved for {found.patient}.")
-    return redirect("case", following.pk) if following else redirect("queue")
+        return _again(request, pk, refusal, chosen)
+    said = "Proposed, for a second person:" if decided.kind == PROPOSED else "Decision saved for"
+    messages.success(request, f"{said} {found.patient}.")
+    return _next(request, found)
+
+
+@require_POST
+@login_required
+def confirm(request, pk):
+    found = _fetch(request, pk)
+    try:
+        note = request.POST.get("note", "")
+        decide.confirm(case=found, by=request.user, seen=_seen(request), note=note)
+    except Stale as refusal:
+        return _again(request, pk, refusal)
+    messages.success(request, f"Confirmed: the decision for {found.patient} holds now.")
+    return _next(request, found)
+
+
+@require_POST
+@login_required
+def send_back(request, pk):
+    found = _fetch(request, pk)
+    reason = request.POST.get("reason", "")
+    try:
+        decide.send_back(case=found, reason=reason, by=request.user, seen=_seen(request))
+    except (BadRecord, Stale) as refusal:
+        return _again(request, pk, refusal)
+    messages.success(request, f"Sent back: {found.patient}.")
+    return _next(request, found)
+
+
+@require_POST
+@login_required
+def undo(request, pk):
+    found = _fetch(request, pk)
+    reason = request.POST.get("reason", "")
+    try:
+        decide.undo(case=found, reason=reason, by=request.user, seen=_seen(request))
+    except (BadRecord, Stale) as refusal:
+        return _again(request, pk, refusal)
+    messages.success(request, "Taken back. What it covered is open again.")
+    return redirect("case", pk)
 
 
 @require_POST
@@ -99,8 +145,7 @@ def snooze(request, pk):
             seen=_seen(request),
         )
     except (BadRecord, Stale) as refusal:
-        again = context(request, _fetch(request, pk), refusal=refusal)
-        return render(request, "reviews/cases/case.html", again, status=refusal_status(refusal))
+        return _again(request, pk, refusal)
     messages.success(request, f"Snoozed: {found.patient}.")
     return redirect("queue")
 
@@ -118,14 +163,21 @@ def escalate(request, pk):
             seen=_seen(request),
         )
     except (BadRecord, Stale) as refusal:
-        again = context(request, _fetch(request, pk), refusal=refusal)
-        return render(request, "reviews/cases/case.html", again, status=refusal_status(refusal))
+        return _again(request, pk, refusal)
     messages.success(request, f"Escalated: {found.patient}.")
     return redirect("queue")
 
 
-def refusal_status(refusal):
-    return 409 if isinstance(refusal, Stale) else 400
+def _again(request, pk, refusal, chosen=None):
+    """The page with what was refused, as the case is now; nothing that was chosen is lost."""
+    shown = context(request, _fetch(request, pk), chosen, refusal)
+    status = 409 if isinstance(refusal, Stale) else 400
+    return render(request, "reviews/cases/case.html", shown, status=status)
+
+
+def _next(request, found):
+    following = _following(request.user, found)
+    return redirect("case", following.pk) if following else redirect("queue")
 
 
 def _fetch(request, pk):
@@ -134,10 +186,11 @@ def _fetch(request, pk):
 
 
 def _following(user, found):
-    """The worst case that nobody works on, other than this one."""
+    """The worst case that nobody works on and that is not for somebody else to confirm."""
     return (
         access.scope(Case.objects.open(), user, Action.DECIDE)
         .exclude(state=CaseState.SNOOZED)
+        .exclude(state=CaseState.PROPOSED, proposed_by=user)
         .exclude(pk=found.pk)
         .filter(owner__isnull=True)
         .ranked()
@@ -153,7 +206,7 @@ def _seen(request):
 
 
 def _chosen(post):
-    """`{flag id: what was chosen}` from the fields outcome-N, reason-N and until-N.
+    """`{flag id: what was chosen}` from the fields outcome-N, reason-N and so on.
 
     A flag left empty takes the fields of "rest" if the form offers that for it: see REST_FROM.
     """
@@ -173,21 +226,19 @@ def context(request, found, chosen=None, refusal=None):
     """Everything the page shows, in a fixed number of queries."""
     user = request.user
     is_open = found.closed_at is None
-    flags = list(
-        Flag.objects.filter(case=found)
-        .filter(**({"ended_at__isnull": True, "settled_at__isnull": True} if is_open else {}))
-        .select_related("version")
-        .order_by("severity", "rule_id", "pk")
-    )
+    concluded = decide.newest(found)
+    flags = _flags(found, concluded)
     _version, book = rulebooks.live()
     as_of = timezone.localdate()
     dossier = dossiers.one(found.patient, as_of=as_of)
-    earlier = _earlier(found)
-    may_decide = is_open and access.allowed(user, Action.DECIDE, found)
+    earlier, tallies = _earlier(found), outcomes.by_rule()
+    may = access.allowed(user, Action.DECIDE, found)
+    may_decide = is_open and may
     own = {flag.pk for flag in decide.own_urgent_flags(flags, user)} if may_decide else set()
-    chosen = chosen or {}
-    cards = [_card(flag, earlier, chosen.get(flag.pk), own, refusal) for flag in flags]
-    follows = [card["flag"].pk for card in cards if card["flag"].severity > 1]
+    cards = [_card(flag, earlier, tallies, own, refusal) for flag in flags]
+    rest, rest_pick = _prefill(cards, chosen, request.POST, as_of)
+    history = _history(found)
+    waits = found.state == CaseState.PROPOSED
     return {
         **person.banner(person.fetch(user, Action.SEE_PATIENT, found.patient_id)),
         "case": found,
@@ -197,46 +248,125 @@ def context(request, found, chosen=None, refusal=None):
         "quiet": _quiet(found, flags),
         "picture": timeline.picture(dossier, book),
         "medicines": _medicines(dossier, book),
-        "history": _history(found),
-        "outcomes": OUTCOMES,
+        "history": history,
+        "outcomes": [choice for choice in OUTCOMES if choice[0] != Outcome.EXEMPT],
         "reasons": [(reason, reason.label) for reason in Reason],
         "reasons_for": decide.REASONS,
         "escalate_to": [(role, Role(role).label) for role in ESCALATE_TO],
         "latest_snooze": decide.latest_snooze(found.severity, as_of),
         "own_urgent": bool(own),
         "following": _following(user, found),
-        "may_decide": may_decide and not own,
-        "may_move": may_decide and found.owner_id in (None, user.pk),
-        "may_claim": may_decide and found.state != CaseState.CLAIMED,
+        "concluded": concluded,
+        "concluded_items": _items(concluded),
+        "waits": waits,
+        "seconds": _seconds(found) if waits else [],
+        "may_confirm": may_decide and decide.needs_second(found, user) and not own,
+        "may_undo": bool(concluded) and may and (waits or decide.may_undo(concluded)),
+        "may_decide": may_decide and not waits and not own,
+        "may_move": may_decide and not waits and found.owner_id in (None, user.pk),
+        "may_claim": may_decide and (found.state, Move.CLAIM) in MOVES,
         "may_take_over": may_decide and found.owner_id not in (None, user.pk),
         "may_release": may_decide and found.owner_id == user.pk,
         "may_prescribe": access.allowed(user, Action.LOG, found),
         "is_mine": found.owner_id == user.pk,
-        "rest": follows if len(follows) >= REST_FROM else [],
-        "rest_pick": _pick(request.POST, "rest"),
+        "rest": rest,
+        "rest_pick": rest_pick,
         "note": request.POST.get("note", ""),
         "refusal": refusal,
+        "refused_flag": _refused_flag(refusal),
     }
 
 
-def _card(flag, earlier, pick, own, refusal):
+def _refused_flag(refusal):
+    """The id of the flag whose answer was refused, else empty."""
+    name, _, pk = (getattr(refusal, "field", "") or "").partition("-")
+    return int(pk) if name == "flag" else ""
+
+
+def _flags(found, concluded):
+    """The open flags of an open case; of a closed one, those that were decided on or that went."""
+    flags = Flag.objects.filter(case=found)
+    if found.closed_at is None:
+        flags = flags.open()
+    elif concluded:
+        source = concluded.answers or concluded
+        flags = Flag.objects.filter(decisions__decision=source)
+    else:
+        flags = flags.exclude(end_reason=Flag.EndReason.SUPERSEDED)
+    return list(flags.select_related("version").order_by("severity", "rule_id", "pk"))
+
+
+def _items(concluded):
+    if concluded is None:
+        return []
+    source = concluded.answers or concluded
+    return source.items.select_related("flag").order_by("flag__severity", "flag__rule_id", "pk")
+
+
+def _seconds(found):
+    """The names of those who may confirm what a colleague proposed."""
+    colleagues = work.reviewers([found.practice_id]).exclude(pk=found.proposed_by_id)
+    return [colleague.get_full_name() or colleague.get_username() for colleague in colleagues]
+
+
+def _card(flag, earlier, tallies, own, refusal):
     rule = BY_ID.get(flag.rule_id)
     book = rulebooks.book(flag.version_id)
-    # A reviewer who is tired takes what is pre-set: an urgent flag starts empty, and so do all
-    # reasons, which have to be thought about.
-    pick = pick or dict.fromkeys(FIELDS, "")
+    latest = decide.latest_until(flag.severity, timezone.localdate()) if flag.severity < 4 else None
+    exemptions = decide.exemptions_for(flag.rule_id, flag.severity)
+    left_out = set() if exemptions else {Outcome.EXEMPT}
+    if flag.severity == 1:
+        left_out.add(Outcome.REVIEW)
     return {
         "flag": flag,
         "theme": rule.theme if rule else "Other",
         "rule_title": rule.title if rule else flag.rule_id,
         "citations": book.citations.get(flag.rule_id, []),
         "earlier": earlier.get((flag.rule_id, flag.key), []),
-        "pick": pick,
-        "latest": decide.latest_until(flag.severity, timezone.localdate()),
+        "tally": tallies.get(flag.rule_id),
+        "outcomes": [choice for choice in OUTCOMES if choice[0] not in left_out],
+        "exemptions": exemptions,
+        "urgent": flag.severity == 1,
+        "latest": latest,
         "own": flag.pk in own,
-        "refused": getattr(refusal, "field", None) == f"flag-{flag.pk}",
+        "refused": _refused_flag(refusal) == flag.pk,
         "unjudged": flag.rule_id.startswith("DQ-"),
     }
+
+
+def _prefill(cards, chosen, post, as_of):
+    """Put into each card what its fields start with; returns those of the common answer.
+
+    That is `(ids of the flags it is for, its fields)`, both empty where it is not offered. What
+    was chosen before a refusal goes before what is pre-set.
+    """
+    presets = {card["flag"].pk: _start(card["flag"], as_of) for card in cards}
+    common = [card for card in cards if presets[card["flag"].pk]["outcome"] == Outcome.REVIEW]
+    together = common if len(common) >= REST_FROM else []
+    for card in cards:
+        pk = card["flag"].pk
+        card["together"] = card in together
+        card["preset"] = chosen is None and not card["together"] and not card["urgent"]
+        if chosen is not None:
+            card["pick"] = _pick(post, pk)
+        else:
+            card["pick"] = EMPTY if card["together"] else presets[pk]
+    if not together:
+        return [], EMPTY
+    worst = min((card["flag"] for card in together), key=lambda flag: flag.severity)
+    return (
+        [card["flag"].pk for card in together],
+        _pick(post, "rest") if chosen is not None else presets[worst.pk],
+    )
+
+
+EMPTY = dict.fromkeys(FIELDS, "")
+
+
+def _start(flag, as_of):
+    outcome, reason, day = decide.preset(flag, as_of) if flag.severity < 4 else ("", "", None)
+    until = f"{day:%-d %b %Y}" if day else ""
+    return {**EMPTY, "outcome": outcome, "reason": reason, "until": until}
 
 
 def _themes(cards):
@@ -264,9 +394,11 @@ def _quiet(found, shown):
 
 
 def _earlier(found):
-    """`{(rule, key): [what was decided before on the same matter]}`."""
+    """`{(rule, key): [what was decided before on the same matter, and still stands]}`."""
     items = (
-        DecisionItem.objects.filter(decision__patient=found.patient_id)
+        DecisionItem.objects.filter(
+            decision__in=Decision.objects.standing().filter(patient=found.patient_id)
+        )
         .select_related("decision__by", "flag")
         .order_by("-decision__decided_at")
     )
@@ -277,16 +409,21 @@ def _earlier(found):
 
 
 def _history(found):
-    """Decisions on the patient and the moves of this case, newest first."""
-    decisions = [
-        {"at": row.decided_at, "decision": row, "items": list(row.items.all())}
-        for row in Decision.objects.filter(patient=found.patient_id)
-        .select_related("by")
+    """Decisions on the patient and the moves of this case, newest first.
+
+    What has items is numbered; what answers a decision names its number.
+    """
+    rows = list(
+        Decision.objects.filter(patient=found.patient_id)
+        .select_related("by", "answer", "answers")
         .prefetch_related("items__flag")
-        .order_by("-decided_at")[:50]
-    ]
-    for number, row in enumerate(reversed(decisions), 1):
-        row["number"] = number
+        .order_by("-pk")[:HISTORY]
+    )
+    numbers, count = {}, 0
+    for row in reversed(rows):
+        count += row.answers_id is None
+        numbers[row.pk] = numbers.get(row.answers_id) if row.answers_id else count
+    decisions = [{"at": row.decided_at, "decision": row, "number": numbers[row.pk]} for row in rows]
     verbs = [f"case.{verb}" for verb in SAID]
     moves = [
         {
@@ -296,11 +433,12 @@ def _history(found):
         }
         for event in AuditEvent.objects.filter(
             patient_id=found.patient_id, verb__in=verbs
-        ).order_by("-pk")[:50]
+        ).order_by("-pk")[:HISTORY]
     ]
     return sorted([*decisions, *moves], key=lambda row: row["at"], reverse=True)
 
 
+HISTORY = 50
 SAID = {
     "opened": "Case opened by",
     "claim": "Claimed by",
@@ -337,6 +475,9 @@ def _medicines(dossier, book):
 urlpatterns = [
     path("cases/<int:pk>", case, name="case"),
     path("cases/<int:pk>/decide", decision, name="case-decide"),
+    path("cases/<int:pk>/confirm", confirm, name="case-confirm"),
+    path("cases/<int:pk>/send-back", send_back, name="case-send-back"),
+    path("cases/<int:pk>/undo", undo, name="case-undo"),
     path("cases/<int:pk>/claim", claim, name="case-claim"),
     path("cases/<int:pk>/release", release, name="case-release"),
     path("cases/<int:pk>/snooze", snooze, name="case-snooze"),

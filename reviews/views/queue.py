@@ -33,6 +33,7 @@ DUE = {
     "soon": f"Due in {work.SOON_WORKING_DAYS} working days",
     "snoozed": "Snoozed",
     "escalated": "Escalated",
+    "second": "For a second person",
 }
 SEVERITIES = {"1": "S1 Urgent", "2": "S2 Review", "3": "S3 Note"}
 OWNERS = {"me": "Mine", "none": "Nobody"}
@@ -44,6 +45,7 @@ VIEWS = (
     ("With an opioid", {"rule": "OPI-01"}, None),
     ("Past day 120", {"rule": "DUR-04"}, None),
     ("Cannot be judged", {"rule": "DQ-01"}, None),
+    ("For a second person", {"due": "second"}, None),
     ("Snoozed", {"due": "snoozed"}, "snoozed"),
 )
 
@@ -191,6 +193,8 @@ def narrow(cases, chosen, user):
         cases = cases.filter(state=chosen["due"])
     elif not chosen["q"]:
         cases = cases.exclude(state=CaseState.SNOOZED)
+    if chosen["due"] == "second":
+        cases = cases.filter(state=CaseState.PROPOSED).exclude(proposed_by=user)
     if chosen["due"] in work.due_between():
         cases = work.due(cases, chosen["due"])
     if chosen["q"]:
@@ -207,7 +211,7 @@ def narrow(cases, chosen, user):
 def with_row(cases):
     """The cases with what a row of the list shows, in a fixed number of queries."""
     return cases.select_related(
-        "patient", "patient__screening", "practice", "owner"
+        "patient", "patient__screening", "practice", "owner", "proposed_by"
     ).prefetch_related("patient__identifiers")
 
 
@@ -215,7 +219,8 @@ def fill_rows(cases, user):
     """What a row says of each case, and what `user` may do with it."""
     for case in cases:
         works_here = access.allowed(user, Action.CLAIM, case)
-        case.may_claim = works_here and case.state != CaseState.CLAIMED
+        case.may_claim = works_here and (case.state, decide.Move.CLAIM) in decide.MOVES
+        case.needs_me = works_here and decide.needs_second(case, user)
         case.may_tick = works_here
         case.is_mine = case.owner_id == user.pk
         case.numbers = person.identifiers(case.patient)[:1]

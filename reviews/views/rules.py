@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 from reviews import access, rulebooks
 from reviews.access import Action
 from reviews.errors import NotFound
-from reviews.models import DecisionItem, Flag, Outcome, Profile
+from reviews.models import Decision, DecisionItem, Flag, Outcome, Profile
 from reviews.rules.catalogue import catalogue
 from reviews.rules.parameters import EXPOSURE
 
@@ -34,7 +34,6 @@ LABELS = {
     "unexposed_before_days": "Days without before",
 }
 STEP = re.compile(r"\bs([1-4])\b")
-CHANGED_PLAN = {Outcome.TAPER, Outcome.CHANGE, Outcome.OTHER_MEDICINE, Outcome.REFER}
 
 
 @require_GET
@@ -181,11 +180,8 @@ def _by_rule(flags):
 def _outcomes(rule_id, practice_ids):
     """What was decided on this rule's flags in the last days."""
     since = timezone.now() - timedelta(days=RECENT_DAYS)
-    items = DecisionItem.objects.filter(
-        flag__rule_id=rule_id,
-        decision__decided_at__gte=since,
-        decision__practice__in=practice_ids,
-    )
+    decisions = Decision.objects.standing().filter(decided_at__gte=since, practice__in=practice_ids)
+    items = DecisionItem.objects.filter(flag__rule_id=rule_id, decision__in=decisions)
     return Counter(dict(items.order_by().values_list("outcome").annotate(Count("pk"))))
 
 

@@ -25,7 +25,7 @@ def urgent(harbour, clara):
 
 
 def decide_all(page, outcome="taper", reason="agreed_with_patient"):
-    for fieldset in page.locator("#decide fieldset").all():
+    for fieldset in page.locator("#decide fieldset:visible").all():
         outcomes, reasons = fieldset.get_by_role("combobox").all()
         outcomes.select_option(outcome)
         reasons.select_option(reason)
@@ -120,8 +120,61 @@ def test_by_keyboard_alone(visit, ravi, long_case, urgent):
         page.keyboard.press("Tab")
         page.keyboard.press("Tab")
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("status").first).to_contain_text("Decision saved")
+    # Continuing with an urgent flag is proposed to a colleague.
+    expect(page.get_by_role("status").first).to_contain_text("Proposed, for a second person")
     assert Decision.objects.get().items.count() == fieldsets
+
+
+def test_a_routine_case_takes_four_keys(visit, ravi, harbour, clara, long_case):
+    following = make.flagged_case(harbour, logged_by=clara)
+    page = visit(ravi, "/")
+    for key in ("j", "o"):
+        page.keyboard.press(key)
+    expect(page).to_have_url(re.compile(f"/cases/{long_case.pk}$"))
+    for key in ("d", "Control+Enter"):
+        page.keyboard.press(key)
+    expect(page).to_have_url(re.compile(f"/cases/{following.pk}$"))
+    outcomes = Decision.objects.get(case=long_case).items.values_list("outcome", flat=True)
+    assert set(outcomes) == {"review"}
+
+
+def test_another_outcome_frees_the_pre_set_day_and_offers_its_reasons(visit, ravi, long_case):
+    page = visit(ravi, f"/cases/{long_case.pk}")
+    common = page.locator("#decide-rest")
+    expect(common.get_by_label("until")).not_to_have_value("")
+    common.get_by_role("combobox").first.select_option("taper")
+    expect(common.get_by_label("until")).to_have_value("")
+    page.get_by_text("Answer some of them apart").click()
+    apart = page.locator("details.apart fieldset", has_text="past the guidance")
+    evidence = apart.get_by_label(re.compile("Evidence"))
+    expect(evidence).to_be_hidden()
+    apart.get_by_role("combobox").first.select_option("exempt")
+    expect(apart.get_by_role("combobox", name=re.compile("Reason"))).to_have_value(
+        "specialist_care"
+    )
+    expect(evidence).to_be_visible()
+
+
+def test_an_urgent_flag_is_continued_by_two(visit, ravi, samira, urgent):
+    page = visit(ravi, f"/cases/{urgent.pk}")
+    warned = page.get_by_text("takes a second person").first
+    expect(warned).to_be_hidden()
+    decide_all(page, "continue", "benefit_outweighs")
+    expect(warned).to_be_visible()
+    page.get_by_label("Note for whoever acts next").fill("Hospice care, naloxone at home")
+    page.get_by_role("button", name=re.compile("Decide and open next")).click()
+    expect(page.get_by_role("status").first).to_contain_text("Proposed")
+
+    hers = visit(samira, "/?due=second")
+    expect(row(hers, urgent)).to_contain_text("Needs you")
+    row(hers, urgent).get_by_role("link").click()
+    expect(hers.locator("#decide")).to_contain_text("Hospice care, naloxone at home")
+    hers.keyboard.press("d")
+    expect(hers.get_by_label(re.compile("Note, if you want"))).to_be_focused()
+    hers.get_by_role("button", name="Confirm and open next").click()
+    expect(hers.get_by_role("status").first).to_contain_text("Confirmed")
+    urgent.refresh_from_db()
+    assert urgent.state == CaseState.DECIDED
 
 
 def test_help_opens_with_a_question_mark_and_keys_can_be_turned_off(visit, ravi, long_case):

@@ -1,13 +1,15 @@
 """The case page: everything a reviewer needs, and every refusal told without losing anything."""
 
 import html
+import re
 
 import pytest
+from django.core.cache import cache
 from django.urls import reverse
 from django.utils.html import escape
 
-from reviews import decide, screen
-from reviews.models import Case, CaseState, Decision, Flag
+from reviews import decide, outcomes, screen
+from reviews.models import Case, CaseState, Decision, Exemption, Flag
 from reviews.views import cases
 from tests import make
 
@@ -79,7 +81,7 @@ def test_deciding_closes_and_opens_the_next_case(client, harbour, clara, case, r
     assert (decided.by, decided.note) == (ravi, "Agreed by telephone")
     history = get(client, ravi, case).content.decode()
     assert "Agreed by telephone" in history
-    assert "Reduce or taper" in history
+    assert "<b>reduce or taper</b>" in history
 
 
 def test_an_incomplete_decision_keeps_what_was_chosen(client, case, ravi):
@@ -115,10 +117,182 @@ def test_a_stale_decision_is_told_and_nothing_is_lost(client, case, ravi, samira
     assert not Decision.objects.exists()
 
 
-def test_an_urgent_flag_starts_empty(client, harbour, clara, ravi):
-    urgent = make.urgent_case(harbour, logged_by=clara)
-    for card in get(client, ravi, urgent).context["cards"]:
-        assert card["pick"] == {"outcome": "", "reason": "", "until": ""}
+def test_an_urgent_flag_starts_empty_and_the_others_on_another_look(client, several, ravi):
+    response = get(client, ravi, several)
+    urgent = [card for card in response.context["cards"] if card["urgent"]]
+    assert urgent
+    assert not any(value for card in urgent for value in card["pick"].values())
+    rest = response.context["rest_pick"]
+    assert (rest["outcome"], rest["reason"]) == ("review", "looked_at")
+    assert rest["until"] == f"{make.day(28):%-d %b %Y}"
+
+
+def test_a_routine_case_is_decided_as_it_stands(client, case, ravi):
+    """What the form starts from can be sent as it is, and says so."""
+    form = get(client, ravi, case).content.decode()
+    assert "Pre-set." in form
+    sent = fields(form)
+    client.post(reverse("case-decide", args=[case.pk]), sent)
+    kept = Decision.objects.get().items.values_list("outcome", "until")
+    assert {outcome for outcome, _ in kept} == {"review"}
+    assert max(until for _, until in kept) <= make.day(90)
+
+
+def fields(page):
+    """What the decision form holds, as a browser would send it."""
+    form = page[page.index('<form class="panel decision"') :]
+    form = form[: form.index("</form>")]
+    sent = dict(re.findall(r'<input [^>]*name="((?:seen|until)[^"]*)" value="([^"]*)"', form))
+    sent["rest"] = re.findall(r'name="rest" value="(\d+)"', form)
+    for name, options in re.findall(r'<select name="([^"]+)"(.*?)</select>', form, re.DOTALL):
+        sent[name] = "".join(re.findall(r'value="([^"]*)" selected', options))
+    return sent
+
+
+class TestTheSecondPerson:
+    @pytest.fixture
+    def waiting(self, client, harbour, clara, ravi):
+        urgent = make.urgent_case(harbour, logged_by=clara)
+        client.force_login(ravi)
+        data = choices(urgent, "continue", "benefit_outweighs")
+        told = client.post(reverse("case-decide", args=[urgent.pk]), data, follow=True)
+        assert "Proposed, for a second person" in told.content.decode()
+        urgent.refresh_from_db()
+        assert urgent.state == CaseState.PROPOSED
+        return urgent
+
+    def test_the_proposer_sees_who_can_confirm(self, client, waiting, ravi, samira):
+        text = get(client, ravi, waiting).content.decode()
+        assert "Samira Okafor can confirm it or send it back" in text
+        assert "Take the proposal back" in text
+        assert reverse("case-confirm", args=[waiting.pk]) not in text
+        assert "Decide and open next" not in text
+
+    def test_nobody_else_there_is_said(self, client, waiting, ravi):
+        assert "Nobody else reviews at" in get(client, ravi, waiting).content.decode()
+
+    def test_a_colleague_confirms_and_the_note_is_read_by_all(self, client, waiting, samira, clara):
+        text = get(client, samira, waiting).content.decode()
+        assert "Agreed by telephone" in text
+        assert "Confirm and open next" in text
+        client.post(
+            reverse("case-confirm", args=[waiting.pk]),
+            {"seen": waiting.lock, "note": "Seen the letter"},
+        )
+        waiting.refresh_from_db()
+        assert waiting.state == CaseState.DECIDED
+        read = get(client, clara, waiting).content.decode()
+        assert "Seen the letter" in read
+        assert "Agreed by telephone" in read
+        assert "Undo" not in read
+
+    def test_sent_back_the_reason_stands_in_the_history(self, client, waiting, ravi, samira):
+        client.force_login(samira)
+        address = reverse("case-send-back", args=[waiting.pk])
+        refused = client.post(address, {"seen": waiting.lock, "reason": ""})
+        assert refused.status_code == 400
+        client.post(address, {"seen": waiting.lock, "reason": "No naloxone offer yet"})
+        text = get(client, ravi, waiting).content.decode()
+        assert "No naloxone offer yet" in text
+        assert "Decide and open next" in text
+
+    def test_an_answer_from_a_second_window_is_told(self, client, waiting, samira):
+        client.force_login(samira)
+        stale = {"seen": waiting.lock - 1, "reason": "Wait"}
+        for name in ("case-confirm", "case-send-back", "case-undo"):
+            response = client.post(reverse(name, args=[waiting.pk]), stale)
+            assert response.status_code == 409, name
+        waiting.refresh_from_db()
+        assert waiting.state == CaseState.PROPOSED
+
+    def test_the_queue_says_whom_it_waits_for(self, client, waiting, ravi, samira):
+        for user, said in ((samira, "Needs you"), (ravi, "Needs another")):
+            client.force_login(user)
+            text = client.get(reverse("queue")).content.decode()
+            assert said in text
+            assert "Ravi Shah proposed" in text
+            listed = client.get(reverse("queue"), {"due": "second"}).content.decode()
+            assert (f'id="case-{waiting.pk}"' in listed) == (user == samira)
+
+
+def test_undo_reopens_and_keeps_both(client, case, ravi):
+    client.force_login(ravi)
+    client.post(reverse("case-decide", args=[case.pk]), choices(case))
+    case.refresh_from_db()
+    assert "Undo: possible today" in get(client, ravi, case).content.decode()
+    answer = client.post(
+        reverse("case-undo", args=[case.pk]),
+        {"seen": case.lock, "reason": "Wrong patient"},
+        follow=True,
+    )
+    text = answer.content.decode()
+    assert "Wrong patient" in text
+    assert "taken back" in text
+    assert "Decide and open next" in text
+    case.refresh_from_db()
+    assert case.state == CaseState.CLAIMED
+
+
+def test_an_exemption_is_granted_from_the_page(client, case, ravi):
+    flag = Flag.objects.open().get(case=case, rule_id="DUR-01")
+    offered = get(client, ravi, case).content.decode()
+    assert f'name="exemption-{flag.pk}"' in offered
+    data = choices(
+        case,
+        **{
+            f"exemption-{flag.pk}": "specialist",
+            f"evidence-{flag.pk}": "Dr Osei, letter of 3 March",
+            f"until-{flag.pk}": "+60d",
+        },
+    )
+    data |= {f"outcome-{flag.pk}": "exempt", f"reason-{flag.pk}": "specialist_care"}
+    client.post(reverse("case-decide", args=[case.pk]), data)
+    exemption = Exemption.objects.get()
+    assert (exemption.expires_on, exemption.owner) == (make.day(60), ravi)
+    assert "Dr Osei, letter of 3 March" in get(client, ravi, case).content.decode()
+
+
+class TestHowReviewersDecide:
+    """n of N: from ten decisions on, data-wrong and another look aside."""
+
+    @staticmethod
+    def decided(place, by, logged_by, **picks):
+        for outcome, (reason, count) in picks.items():
+            for _ in range(count):
+                case = make.flagged_case(place, logged_by=logged_by)
+                given = [
+                    decide.FlagOutcome(flag.pk, outcome, reason)
+                    for flag in Flag.objects.open().filter(case=case)
+                ]
+                decide.decide(case=case, outcomes=given, by=by, seen=case.lock)
+
+    def test_counted_from_ten_on(self, client, harbour, clara, ravi, case):
+        self.decided(
+            harbour,
+            ravi,
+            clara,
+            taper=("agreed_with_patient", 6),
+            **{"continue": ("benefit_outweighs", 3)},
+            data_wrong=("quantity_wrong", 2),
+            review=("looked_at", 2),
+        )
+        assert "plan changed in" not in get(client, ravi, case).content.decode()
+        self.decided(harbour, ravi, clara, taper=("already_actioned", 1))
+        cache.clear()
+        assert "plan changed in 7 of 10" in get(client, ravi, case).content.decode()
+
+    def test_one_taken_back_does_not_count(self, harbour, clara, ravi):
+        self.decided(harbour, ravi, clara, taper=("already_actioned", 10))
+        assert outcomes.by_rule()["DUR-01"] == (10, 10)
+        last = Case.objects.latest("pk")
+        decide.undo(case=last, reason="Slip", by=ravi, seen=last.lock)
+        cache.clear()
+        assert "DUR-01" not in outcomes.by_rule()
+
+    def test_one_query_for_all_rules_and_then_none(self, rulebook, django_assert_num_queries):
+        with django_assert_num_queries(1):
+            outcomes.by_rule()
+            outcomes.by_rule()
 
 
 def test_ones_own_urgent_flag_is_for_another(client, harbour):

@@ -61,7 +61,11 @@
     o: () => press(current()?.matches(".case-row") && one("a", current())),
     x: () => press(current() && one("input[type=checkbox]", current())),
     c: claim,
-    d: () => press(one("#decide select")),
+    d: () => {
+      const field = one("#decide select, #decide textarea, #decide summary");
+      field?.focus();
+      return Boolean(field);
+    },
     s: () => open("#snooze"),
     e: () => open("#escalate"),
     "/": () => press(all("[type=search]").find((field) => field.offsetParent)),
@@ -234,11 +238,19 @@
 
   function fitReasons(outcome) {
     const reasons = one("select[name^=reason-]", outcome.parentElement);
+    const fitting = REASONS[outcome.value] || [];
     for (const option of reasons.options) {
-      const fits = !outcome.value || !option.value || REASONS[outcome.value].includes(option.value);
+      const fits = !outcome.value || !option.value || fitting.includes(option.value);
       option.hidden = option.disabled = !fits;
       if (!fits && option.selected) reasons.value = "";
     }
+    if (fitting.length === 1) reasons.value = fitting[0];
+  }
+
+  /** The day that goes with the pre-set outcome is not that of another one. */
+  function freeDay(outcome) {
+    const day = one("input[name^=until-]", outcome.closest("fieldset"));
+    if (day.dataset.preset && day.value === day.dataset.preset) day.value = "";
   }
 
   // --- A prescription: Enter picks the first match; its unit is where a dose begins ---
@@ -277,7 +289,10 @@
   document.addEventListener("change", (event) => {
     const changed = event.target;
     if (changed.matches("#cases input")) countTicked();
-    if (changed.matches("#decide select[name^=outcome-]")) fitReasons(changed);
+    if (changed.matches("#decide select[name^=outcome-]")) {
+      fitReasons(changed);
+      freeDay(changed);
+    }
     if (changed.matches("#matches input")) countIn(changed.dataset.unit);
     if (changed.matches("select[data-auto]")) delete changed.dataset.auto;
   });
