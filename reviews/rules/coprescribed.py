@@ -172,7 +172,7 @@ def triple(view: View, limit: dict):
         ),
         facts=(
             Fact("overlap_days", "Days all together", days, "days"),
-            Fact("from_days", "Looked at from", at, "days"),
+            Fact("from_days", "Threshold, from", at, "days"),
             Fact("overlap_end", "All until", words.iso(max(ends)), "date"),
         ),
         clears=(
@@ -350,7 +350,7 @@ def three_cns_active(view: View, limit: dict):
         2,
         key=f"CNS-06:{words.iso(start)}:{'+'.join(sorted(keys))}"[:200],
         line_ids=tuple(sorted({use.line.id for use in uses})),
-        title=f"{len(keys)} medicines acting on the brain at {age}",
+        title=f"{len(keys)} medicines that act on the brain, at age {age}",
         sentence=(
             f"{words.sentence_case(drugs)} are in hand three or more at once on "
             f"{words.days(days)}, up to {words.day(last)}, at age {age}; guidance is to avoid "
@@ -358,7 +358,7 @@ def three_cns_active(view: View, limit: dict):
         ),
         facts=(
             Fact("overlap_days", "Days with three or more", days, "days"),
-            Fact("from_days", "Looked at from", limit["overlap_from_days"], "days"),
+            Fact("from_days", "Threshold, from", limit["overlap_from_days"], "days"),
             Fact("ingredients", "Different ingredients", len(keys)),
             Fact("age_years", "Age", age, "years"),
         ),
@@ -471,7 +471,7 @@ def olanzapine_injection(view: View, limit: dict):
                 ),
                 facts=(
                     Fact("minutes", "Minutes apart", minutes if sure else None, "minutes"),
-                    Fact("within_minutes", "Looked at within", limit["within_minutes"], "minutes"),
+                    Fact("within_minutes", "Threshold, within", limit["within_minutes"], "minutes"),
                 ),
                 clears="The injections are more than an hour apart, and monitoring is recorded.",
                 unknown="" if sure else "The times of day of both injections.",

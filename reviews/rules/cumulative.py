@@ -37,7 +37,7 @@ def ninety_in_a_year(view: View, limit: dict):
             f"{words.days(limit['exposed_over_days'])} or fewer in a year is the measure for "
             "hypnotics in older people, used here for all"
         ),
-        fact=Fact("over_days", "Looked at over", limit["exposed_over_days"], "days"),
+        fact=Fact("over_days", "Threshold, over", limit["exposed_over_days"], "days"),
     )
 
 
@@ -295,7 +295,7 @@ def switched_hypnotic(view: View, limit: dict):
             ),
             facts=(
                 Fact("days_between", "Days after the first", first - earlier.end, "days"),
-                Fact("within_days", "Looked at within", within, "days"),
+                Fact("within_days", "Threshold, within", within, "days"),
             ),
             clears="The adverse effect is recorded, or another treatment for sleep is chosen.",
         )

@@ -145,7 +145,7 @@ def over_elder_maximum(view: View, limit: dict):
             facts=(
                 Fact("age_years", "Age at prescription", age, "years"),
                 Fact("mg_per_day", "Daily amount", round(held.mg, 4), "mg a day"),
-                Fact("elder_max_mg_per_day", "Looked at over", most, "mg a day"),
+                Fact("elder_max_mg_per_day", "Threshold, over", most, "mg a day"),
             ),
             clears="The dose comes down gradually, or a decision records why it is needed.",
         )
@@ -242,7 +242,7 @@ def total_equivalent(view: View, limit: dict):
         ),
         facts=(
             *peak.facts(),
-            Fact("over_mg", "Looked at over", limit["over_mg"], "mg a day"),
+            Fact("over_mg", "Threshold, over", limit["over_mg"], "mg a day"),
             Fact("dose_days", "Days in a row", end - start + 1, "days"),
         ),
         clears="The doses are confirmed with specialist advice, or come down gradually.",
@@ -414,7 +414,7 @@ def zolpidem_start(view: View, limit: dict):
             ),
             facts=(
                 Fact("mg_per_day", "First dose", mg, "mg"),
-                Fact("over_mg", "Looked at over", most, "mg"),
+                Fact("over_mg", "Threshold, over", most, "mg"),
             ),
             clears="A lower first dose is chosen, or a decision records why not.",
         )
@@ -452,8 +452,8 @@ def two_z_drugs(view: View, limit: dict):
                 title=f"{words.sentence_case(drugs)} together",
                 sentence=(
                     f"{together_sentence(found)}. Both are Z-drugs and act in the same way; one "
-                    "of them is enough"
-                    + (", and dependence is to be expected, so a taper." if likely else ".")
+                    "is usually enough, and the other is tapered"
+                    + (", as dependence is to be expected." if likely else ".")
                 ),
                 facts=together_facts(found),
                 clears="One of the two is tapered off, or a decision records why both are needed.",
@@ -496,7 +496,7 @@ def same_medicine_twice(view: View, limit: dict):
             ),
             facts=(
                 Fact("overlap_days", "Supplied twice", days, "days"),
-                Fact("over_days", "Looked at over", limit["overlap_over_days"], "days"),
+                Fact("over_days", "Threshold, over", limit["overlap_over_days"], "days"),
             ),
             clears="The reason is recorded, or the supplies are corrected.",
         )

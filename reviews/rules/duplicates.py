@@ -48,7 +48,7 @@ def two_benzodiazepines(view: View, limit: dict):
         title=f"{words.sentence_case(words.listed(drugs))} together",
         sentence=(
             f"{together_sentence(found)}. Both are benzodiazepines for regular use and act in the "
-            "same way; one of them is enough."
+            "same way; one is usually enough, and the other is tapered."
         ),
         facts=together_facts(found),
         clears=(

@@ -7,7 +7,7 @@ rule of its own indication; the clock is common.
 
 from reviews.rules import words
 from reviews.rules.finding import Fact, Severity
-from reviews.rules.indications import INDICATIONS, duration_rule
+from reviews.rules.indications import INDICATIONS, duration_rule, in_words
 from reviews.rules.view import View, names, not_recorded
 
 CLEARS = (
@@ -163,11 +163,7 @@ def exposure_facts(item, over, elapsed):
 
 
 def _indication(code):
-    if code == "unknown":
-        return "with no indication recorded"
-    label = INDICATIONS.get(code, code)
-    keep = label.split(" ", 1)[0].isupper()
-    return f"for {label if keep else label[:1].lower() + label[1:]}"
+    return "with no indication recorded" if code == "unknown" else f"for {in_words(code)}"
 
 
 def _unknown(span, touching):

@@ -219,7 +219,7 @@ def _exposed(view, rule_id, limit, concerns, gist):
             facts=(
                 Fact("age_years", "Age at prescription", age, "years"),
                 Fact("exposed_days", "Exposure", item.days, "days"),
-                Fact("from_days", "Looked at from", at, "days"),
+                Fact("from_days", "Threshold, from", at, "days"),
                 Fact("episode_start", "Exposure began", words.iso(episode.start), "date"),
                 Fact("supply_end", "Supply runs to", words.iso(span.end), "date"),
             ),

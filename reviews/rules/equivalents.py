@@ -76,13 +76,14 @@ class Equivalent(NamedTuple):
 
     def facts(self) -> tuple[Fact, ...]:
         shown = ", ".join(TABLES.get(table, table) for table in self.tables)
+        low, high = (words.amount(round(mg, 1)) for mg in (self.lowest, self.highest))
         return (
             Fact("dde_mg", "Diazepam equivalent, about", round(self.mg, 2), "mg a day"),
             Fact("dde_table", "By the table of", shown),
             Fact(
                 "dde_range_mg",
                 "Range over the tables",
-                f"{words.amount(round(self.lowest, 1))} to {words.amount(round(self.highest, 1))}",
+                low if low == high else f"{low} to {high}",
                 "mg a day",
             ),
         )

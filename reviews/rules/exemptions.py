@@ -52,3 +52,13 @@ def graded(rule_id: str, severity: int, kinds) -> Severity | None:
                 return None
             severity = max(severity, floor)
     return Severity(severity)
+
+
+def exempted(rule_id: str) -> list[tuple[str, Severity | None]]:
+    """The kinds of exemption that change a rule, as (label, severity left); None = silent."""
+    found = []
+    for kind, label in KINDS.items():
+        left = graded(rule_id, Severity.S1, [kind])
+        if left != Severity.S1:
+            found.append((label, left))
+    return found

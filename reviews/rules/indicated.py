@@ -7,7 +7,7 @@ from reviews.rules import words
 from reviews.rules.dossier import NEVER_TAKEN, Medicine
 from reviews.rules.drug import BENZODIAZEPINE
 from reviews.rules.finding import Fact
-from reviews.rules.indications import INDICATIONS
+from reviews.rules.indications import in_words
 from reviews.rules.rule import CONDITION, CONDITIONS, REVIEW, SUPPLY, UNJUDGED, Rule
 from reviews.rules.view import View, names, see
 
@@ -142,17 +142,17 @@ def doubtful_indication(view: View, limit: dict):
     uses = [use for use in view.now if use.line.indication in DOUBTFUL]
     if not uses:
         return
-    labels = words.listed(sorted({INDICATIONS[use.line.indication] for use in uses}))
+    labels = words.listed(sorted({in_words(use.line.indication) for use in uses}))
     view.say(
         "IND-02",
         3,
         uses=uses,
-        title=f"{words.sentence_case(words.listed(names(uses)))} for {labels.lower()}",
+        title=f"{words.sentence_case(words.listed(names(uses)))} for {labels}",
         sentence=(
             f"{words.sentence_case(words.listed(names(uses)))} was prescribed for "
-            f"{labels.lower()}; guidance advises against a benzodiazepine or Z-drug for it."
+            f"{labels}; guidance advises against a benzodiazepine or Z-drug for it."
         ),
-        facts=(Fact("indication", "Indication", labels),),
+        facts=(Fact("indication", "Indication", words.sentence_case(labels)),),
         clears="A decision records why it is justified, or a taper ends the exposure.",
     )
 
@@ -172,19 +172,19 @@ def anxiety_disorder(view: View, limit: dict):
     if plans and plans[-1].on.toordinal() >= start - limit["plan_within_days"]:
         return
     uses = [item.span.use for item in found]
-    label = INDICATIONS[uses[0].line.indication]
+    label = in_words(uses[0].line.indication)
     view.say(
         "IND-03",
         3,
         uses=uses,
-        title=f"{words.sentence_case(words.listed(names(uses)))} begun for {label.lower()}",
+        title=f"{words.sentence_case(words.listed(names(uses)))} begun for {label}",
         sentence=(
             f"{words.sentence_case(words.listed(names(uses)))} is begun on {words.day(start)} for "
-            f"{label.lower()} without a crisis plan of at most 4 weeks; guidance offers other "
+            f"{label} without a crisis plan of at most 4 weeks; guidance offers other "
             "treatment, except for a short time in a crisis."
         ),
         facts=(
-            Fact("indication", "Indication", label),
+            Fact("indication", "Indication", words.sentence_case(label)),
             Fact("start", "Begins", words.iso(start), "date"),
         ),
         clears="A crisis plan of at most 4 weeks is recorded, or another treatment is chosen.",
@@ -213,7 +213,7 @@ def trauma(view: View, limit: dict):
         ),
         facts=(
             Fact("exposed_days", "Exposure", days, "days"),
-            Fact("from_days", "Looked at from", limit["exposed_from_days"], "days"),
+            Fact("from_days", "Threshold, from", limit["exposed_from_days"], "days"),
         ),
         clears="A taper is discussed and planned, or a decision records why not.",
     )
@@ -259,7 +259,10 @@ def allergy(view: View, limit: dict):
                 "verify it before anything is issued."
             ),
             facts=(Fact("allergy", "On record", "; ".join(told)),),
-            clears="The allergy entry is corrected, or the prescription is changed.",
+            clears=(
+                "The allergy entry is corrected, or another medicine takes its place, gradually "
+                "where it was taken for long."
+            ),
         )
 
 

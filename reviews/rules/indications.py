@@ -44,6 +44,20 @@ DURATION_RULE = {
 """The duration rule of an indication; every other indication, unknown included, is DUR-01's."""
 
 
+_TURNED = {
+    "anxiety": "severe or disabling anxiety",
+    "anxiety_mild": "mild anxiety",
+    "insomnia": "severe or disabling insomnia",
+    "muscle_spasm_acute": "acute muscle spasm",
+}
+
+
+def in_words(indication: str) -> str:
+    """An indication within a sentence: "mild anxiety", "REM sleep behaviour disorder"."""
+    label = _TURNED.get(indication) or INDICATIONS.get(indication, indication)
+    return label if label.split(" ", 1)[0].isupper() else label[:1].lower() + label[1:]
+
+
 def duration_rule(indication: str) -> str | None:
     """The id of the rule that limits this indication, None for seizure rescue."""
     return DURATION_RULE.get(indication, "DUR-01")

@@ -402,7 +402,7 @@ def lorazepam_glucuronidation(view: View, limit: dict):
         clears="Lorazepam is brought to half the dose, or a decision records why not.",
         more=(
             Fact("lorazepam_mg", "Lorazepam", amount, "mg a day"),
-            Fact("over_mg", "Looked at over", most, "mg a day"),
+            Fact("over_mg", "Threshold, over", most, "mg a day"),
         ),
     )
 
@@ -447,7 +447,8 @@ def inducing_antiseizure(view: View, limit: dict):
         found,
         gist=(
             f"{words.sentence_case(words.listed(found.b_names))} can lower the level of "
-            f"{words.listed(found.a_names)}, which climbs again when it ends."
+            f"{words.listed(found.a_names)}; the level climbs again when "
+            f"{words.listed(found.b_names)} ends."
         ),
         clears="The expected effect and the plan for the inducer's end are recorded.",
     )
@@ -500,7 +501,7 @@ def raising_antiseizure(view: View, limit: dict):
             f"{within} days of the start."
         ),
         clears="The dose comes down, and sedation is checked.",
-        more=(Fact("within_days", "Dose change looked for within", within, "days"),),
+        more=(Fact("within_days", "Dose change expected within", within, "days"),),
     )
 
 

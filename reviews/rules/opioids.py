@@ -62,8 +62,9 @@ def pain_relief(view: View, limit: dict):
             ),
             facts=together_facts(found),
             clears=(
-                "The overlap ends, or a decision records why both are needed, the lowest doses, "
-                "the shortest time, the warning signs explained and naloxone offered."
+                "One of the two comes down gradually, or a decision records why both are needed, "
+                "the lowest doses, the shortest time, the warning signs explained and naloxone "
+                "offered."
             ),
             unknown=unknown_ends(found),
         )
@@ -101,8 +102,8 @@ def substitution(view: View, limit: dict):
             f"{words.day(on)}"
         )
         facts += (
-            Fact("dose_before_mg", f"{name} before", before, "mg a day"),
-            Fact("dose_after_mg", f"{name} after", after, "mg a day"),
+            Fact("dose_before_mg", words.sentence_case(f"{name} before"), before, "mg a day"),
+            Fact("dose_after_mg", words.sentence_case(f"{name} after"), after, "mg a day"),
         )
     view.add(
         "OPI-02",
@@ -176,6 +177,8 @@ def together_sentence(found: Together) -> str:
     if found.end == OPEN:
         return f"{pair} are both on record from {words.day(found.start)}, with no end recorded"
     between = f"from {words.day(found.start)} to {words.day(found.end)}"
+    if found.start == found.end:
+        between = f"on {words.day(found.start)}"
     if not found.days:
         return f"{pair} may overlap {between}"
     verb = "overlaps" if len(others) == 1 else "overlap"

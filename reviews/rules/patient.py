@@ -20,7 +20,10 @@ def _said(view, rule_id, severity, what, *, gist, clears, **more):
         severity,
         uses=uses,
         title=f"{words.sentence_case(drugs)} and {what}",
-        sentence=f"{words.sentence_case(drugs)} is in use with {what} on record; {gist}.",
+        sentence=(
+            f"{words.sentence_case(drugs)} {words.are(drugs)} in use, with this on record: {what}. "
+            f"{words.sentence_case(gist)}."
+        ),
         facts=facts,
         clears=clears,
         **more,
@@ -42,10 +45,14 @@ def no_taper_offer(view: View, limit: dict):
         return
     if age < limit["age_from_years"]:
         return
-    if view.reading("taper_offer") is not None or any(
-        taper.status in {"planned", "active", "paused"} for taper in view.dossier.tapers
-    ):
+    if any(taper.status in {"planned", "active", "paused"} for taper in view.dossier.tapers):
         return
+    offers = view.readings_of("taper_offer")
+    if offers:
+        last = offers[-1].on.toordinal() + limit["offer_within_days"]
+        if view.today <= last:
+            view.watch(last + 1)
+            return
     view.say(
         "ELD-05",
         2,
@@ -58,7 +65,7 @@ def no_taper_offer(view: View, limit: dict):
         facts=(
             Fact("age_years", "Age at prescription", age, "years"),
             Fact("elapsed_days", "Calendar time", elapsed, "days"),
-            Fact("from_days", "Looked at from", limit["elapsed_from_days"], "days"),
+            Fact("from_days", "Threshold, from", limit["elapsed_from_days"], "days"),
         ),
         clears="A taper is offered and the answer recorded.",
     )
@@ -297,7 +304,7 @@ def kidney(view: View, limit: dict):
             clears="The dose is looked at, or a decision records it.",
             facts=(
                 Fact("egfr", "eGFR", egfr, "mL/min/1.73m2"),
-                Fact("below", "Looked at under", limit["egfr_below_ml_min"], "mL/min/1.73m2"),
+                Fact("below", "Threshold, under", limit["egfr_below_ml_min"], "mL/min/1.73m2"),
             ),
         )
 
@@ -364,12 +371,19 @@ def pregnancy(view: View, limit: dict):
         ),
         clears="The perinatal team's plan is recorded.",
         facts=(
-            Fact("trimester", "Trimester", trimester or None),
+            Fact("trimester", "Trimester", ORDINAL[trimester]),
             Fact("regular_use", "Regular use", "yes" if regular else "no"),
-            Fact("fast_taper", "Taper planned in under 14 days", "yes" if fast else "no"),
+            *(
+                [Fact("fast_taper", "Taper planned", f"under {limit['taper_under_days']}", "days")]
+                if fast
+                else []
+            ),
         ),
         unknown="" if trimester else "The trimester.",
     )
+
+
+ORDINAL = {0: None, 1: "first", 2: "second", 3: "third"}
 
 
 def _days_planned(taper) -> int | None:
@@ -519,7 +533,7 @@ def glaucoma(view: View, limit: dict):
         _said(
             view,
             "GLA-01",
-            1 if "urgent_count" in limit else 2,
+            1 if limit.get("urgent_count") else 2,
             "narrow-angle glaucoma",
             gist="US labels contraindicate it in the acute form",
             clears="An eye specialist's advice is recorded.",
@@ -595,7 +609,7 @@ def driving(view: View, limit: dict):
             "medicines differs between countries."
         ),
         facts=(
-            Fact("driver", "Drives", "for work" if vocational else driver or "not recorded"),
+            Fact("driver", "Drives", DRIVES[driver]),
             Fact(
                 "changed",
                 "New or raised",
@@ -605,6 +619,9 @@ def driving(view: View, limit: dict):
         ),
         clears="Advice on driving is given and recorded.",
     )
+
+
+DRIVES = {"": "not recorded", "private": "privately", "vocational": "for work"}
 
 
 def _newest_change(view) -> int | None:
@@ -648,16 +665,16 @@ def complex_sleep(view: View, limit: dict):
         view.answer("complex_sleep_behaviour") == "yes" or "complex_sleep_behaviour" in view.themes
     ):
         return
-    us = "urgent_count" in limit
+    urgent = bool(limit.get("urgent_count"))
     _said(
         view,
         "ILN-01",
-        1 if us else 2,
+        1 if urgent else 2,
         "complex sleep behaviour",
         gist="US labels contraindicate a Z-drug after it, as serious injuries have happened",
         clears="Another treatment for sleep is chosen, gradually where it was taken for long.",
         uses=uses,
-        interrupts=us,
+        interrupts=urgent,
     )
 
 

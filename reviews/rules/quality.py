@@ -55,7 +55,7 @@ def incomplete(view: View, limit: dict):
             title=title,
             sentence=(
                 f"{how_many} of {name}{since} "
-                f"{'does' if len(uses) == 1 else 'do'} not say: {words.listed(lacking)}; rules "
+                f"{'lacks' if len(uses) == 1 else 'lack'} {words.listed(lacking)}; rules "
                 "that need it were not evaluated, which is neither passed nor failed."
             ),
             facts=(Fact("missing", "Missing", ", ".join(lacking)),),

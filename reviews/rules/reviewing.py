@@ -73,11 +73,10 @@ def structured_review(view: View, limit: dict):
         uses=[other.use for other in episode.spans if other.start <= span.end],
         title=("Review long overdue" if urgent else "Review due") + f": {view.in_use}",
         sentence=(
-            f"{words.sentence_case(view.in_use)} is in use since {words.day(episode.start)} "
+            f"{words.sentence_case(view.in_use)}: in use since {words.day(episode.start)} "
             f"({words.days(elapsed)} to the end of supply), and {said}."
             + (
-                f" It is overdue by {limit['urgent_overdue_from_days']} days or more: first in "
-                "the review queue."
+                f" It is overdue by {limit['urgent_overdue_from_days']} days or more."
                 if urgent
                 else ""
             )
@@ -86,10 +85,17 @@ def structured_review(view: View, limit: dict):
             Fact("elapsed_days", "Calendar time", elapsed, "days"),
             Fact("review_within_days", "Review every", every, "days"),
             Fact("last_review", "Last review", None if last is None else words.iso(last), "date"),
-            Fact("urgent", "First in the queue", "yes" if urgent else "no"),
+            Fact("overdue", "Overdue", _overdue(limit, urgent, at_renewal)),
         ),
         clears="A structured review with its outcome is recorded.",
     )
+
+
+def _overdue(limit, urgent, at_renewal) -> str:
+    if at_renewal:
+        return "due at this renewal"
+    days = limit["urgent_overdue_from_days"]
+    return f"{days} days or more" if urgent else f"under {days} days"
 
 
 def next_review(view: View, limit: dict):
@@ -130,8 +136,8 @@ def next_review(view: View, limit: dict):
         title=f"{'Review missed' if day is not None and since == day else 'No review planned'}: "
         f"{view.in_use}",
         sentence=(
-            f"{words.sentence_case(view.in_use)} is in use, and {said}; each course needs a day "
-            "on which it is looked at again."
+            f"{words.sentence_case(view.in_use)} {words.are(view.in_use)} in use, and {said}; "
+            "each course needs a day on which it is looked at again."
         ),
         facts=(
             Fact("since", "Since", words.iso(since), "date"),
@@ -173,15 +179,15 @@ def expired_exemption(view: View, limit: dict):
         if ended < view.today and ended >= start and exemption.kind not in in_force:
             expired[exemption.kind] = max(ended, expired.get(exemption.kind, 0))
     for kind, ended in sorted(expired.items()):
-        label = KINDS[kind].split(" ", 1)[1]
+        code, label = KINDS[kind].split(" ", 1)
         view.say(
             "EXM-06",
             2,
             key=kind,
-            title=f"Exemption ran out: {label}",
+            title=f"Exemption {code} ran out",
             sentence=(
-                f"The exemption “{label}” ran out on {words.day(ended)} while {view.in_use} is "
-                "still in use, so the rules it lowered apply again."
+                f"The exemption “{label}” ran out on {words.day(ended)} while {view.in_use} "
+                f"{words.are(view.in_use)} still in use, so the rules it lowered apply again."
             ),
             facts=(Fact("expired", "Ran out", words.iso(ended), "date"),),
             clears="It is authorised again with owner, evidence and an expiry within a year.",

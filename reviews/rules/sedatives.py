@@ -154,7 +154,7 @@ def other_hypnotic(view: View, limit: dict):
             title=together_title(found, False),
             sentence=(
                 f"{together_sentence(found)}. Two medicines for sleep add sedation without added "
-                "benefit; one of them is enough."
+                "benefit; one is usually enough, and a benzodiazepine or Z-drug is tapered."
             ),
             facts=together_facts(found),
             clears="One of the two is tapered off, or a decision records why both are needed.",

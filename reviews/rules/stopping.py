@@ -100,7 +100,7 @@ def abrupt_end(view: View, limit: dict):
         ),
         facts=(
             Fact("supply_end", "Supply ran to", words.iso(ended), "date"),
-            Fact("grace_days", "Looked at from", grace, "days"),
+            Fact("grace_days", "Threshold, from", grace, "days"),
             Fact("band", "Half-life band", named),
             Fact("gate", "Dependence expected", why),
         ),
@@ -388,7 +388,7 @@ def _say_fall(view, limit, fall, drugs, *, key, line_ids):
         ),
         facts=(
             Fact("fall_percent", "Fall", round(percent, 1), "%"),
-            Fact("over_percent", "Looked at over", limit["fall_over_percent"], "%"),
+            Fact("over_percent", "Threshold, over", limit["fall_over_percent"], "%"),
             Fact("dose_before_mg", "Before", round(fall.before, 4), f"{unit} a day"),
             Fact("dose_after_mg", "After", round(fall.after, 4), f"{unit} a day"),
             Fact("by", "By", words.iso(fall.day), "date"),
@@ -442,7 +442,7 @@ def large_step(view: View, limit: dict):
                     ),
                     facts=(
                         Fact("step_percent", "Step", round(percent, 1), "%"),
-                        Fact("over_percent", "Looked at over", limit["step_over_percent"], "%"),
+                        Fact("over_percent", "Threshold, over", limit["step_over_percent"], "%"),
                         Fact("on", "On", words.iso(day), "date"),
                     ),
                     clears="The steps are made smaller, or a decision records why not.",
@@ -535,7 +535,7 @@ def stalled(view: View, limit: dict):
             ),
             facts=(
                 Fact("last_reduction", "Last reduction", words.iso(last), "date"),
-                Fact("from_days", "Looked at from", limit["stalled_from_days"], "days"),
+                Fact("from_days", "Threshold, from", limit["stalled_from_days"], "days"),
             ),
             clears="The taper is planned anew, or a lower dose is agreed and recorded.",
         )
@@ -576,7 +576,7 @@ def raised_during_taper(view: View, limit: dict):
                         facts=(
                             Fact("dose_before_mg", "Before", previous, "mg a day"),
                             Fact("dose_after_mg", "After", mg, "mg a day"),
-                            Fact("rise_percent", "Looked at from", limit["rise_percent"], "%"),
+                            Fact("rise_percent", "Threshold, from", limit["rise_percent"], "%"),
                         ),
                         clears="The taper is planned on from the new dose.",
                     )
@@ -612,7 +612,7 @@ def label_speed(view: View, limit: dict):
             ),
             facts=(
                 Fact("days_between", "Days between steps", min(gaps), "days"),
-                Fact("every_days", "Looked at up to", limit["step_every_days"], "days"),
+                Fact("every_days", "Threshold, up to", limit["step_every_days"], "days"),
             ),
             clears="The steps are planned further apart, or a decision records why not.",
         )
@@ -653,7 +653,7 @@ def level_of_care(view: View, limit: dict):
         ),
         facts=(
             Fact("reasons", "On record", "; ".join(reasons)),
-            Fact("over_mg", "Dose looked at over", limit["over_mg"], "mg a day"),
+            Fact("over_mg", "Threshold, over", limit["over_mg"], "mg a day"),
         ),
         clears="A decision records the level of care.",
     )

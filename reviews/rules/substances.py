@@ -21,7 +21,7 @@ def alcohol(view: View, limit: dict):
         return
     signs = []
     if "alcohol_use_disorder" in view.themes and "alcohol_remission" not in view.themes:
-        signs.append("alcohol use disorder on record")
+        signs.append("alcohol use disorder")
     audit = view.measured("audit_c")
     if audit is not None and audit >= limit["audit_c_from_points"]:
         signs.append(f"AUDIT-C {words.amount(audit)}")
@@ -46,14 +46,15 @@ def alcohol(view: View, limit: dict):
         view.watch(start + view.limit["start_window_days"] + 1)
         view.recent_s1_starts.append(start)
     signs = list(dict.fromkeys(signs))
+    drugs = words.listed(names(uses))
     view.say(
         "ALC-01",
         1 if new else 2,
         uses=uses,
-        title=f"{words.sentence_case(words.listed(names(uses)))} and alcohol",
+        title=f"{words.sentence_case(drugs)} and alcohol",
         sentence=(
-            f"{words.sentence_case(words.listed(names(uses)))} is in use with "
-            f"{words.listed(signs)}; alcohol adds to sedation and to slowed breathing, and the "
+            f"{words.sentence_case(drugs)} {words.are(drugs)} in use, with this on record: "
+            f"{words.listed(signs)}. Alcohol adds to sedation and to slowed breathing, and the "
             "risk of dependence is raised."
         ),
         facts=(
@@ -111,9 +112,7 @@ def withdrawal_regimen(view: View, limit: dict):
         ),
         facts=(
             Fact("problems", "What was found", "; ".join(problems)),
-            Fact(
-                "alcohol_over_days", "Exposure looked at over", limit["alcohol_over_days"], "days"
-            ),
+            Fact("alcohol_over_days", "Exposure, at most", limit["alcohol_over_days"], "days"),
         ),
         clears="Supervised dispensing and the service in charge are recorded.",
     )
@@ -146,7 +145,7 @@ def substance_use(view: View, limit: dict):
         return
     reasons = []
     if "substance_use_disorder" in view.themes:
-        reasons.append("a substance use disorder on record")
+        reasons.append("a substance use disorder")
     for use in view.uses_of("opioid-substitution"):
         if use.start is None:
             continue
@@ -162,8 +161,9 @@ def substance_use(view: View, limit: dict):
         2,
         title=f"{words.sentence_case(view.in_use)} and substance use",
         sentence=(
-            f"{words.sentence_case(view.in_use)} is in use with {words.listed(reasons)}; review "
-            "more often, treat both, and keep any agonist treatment going."
+            f"{words.sentence_case(view.in_use)} {words.are(view.in_use)} in use, with this on "
+            f"record: {words.listed(reasons)}. Review more often, treat both, and keep any agonist "
+            "treatment going."
         ),
         facts=(Fact("reasons", "On record", "; ".join(reasons)),),
         clears="A plan with more frequent reviews is recorded.",
@@ -205,9 +205,9 @@ def suicide_risk(view: View, limit: dict):
         severity,
         title=f"{words.sentence_case(view.in_use)} and risk of suicide",
         sentence=(
-            f"{words.sentence_case(view.in_use)} is in use with {words.listed(found)} on record; "
-            f"limit the quantity to {limit['supply_over_days']} days at a time and agree a crisis "
-            "plan."
+            f"{words.sentence_case(view.in_use)} {words.are(view.in_use)} in use, with this on "
+            f"record: {words.listed(found)}. Limit the quantity to {limit['supply_over_days']} "
+            "days at a time and agree a crisis plan."
         ),
         facts=(
             Fact("found", "On record", "; ".join(found)),
@@ -244,7 +244,8 @@ def overdose(view: View, limit: dict):
         title=f"{words.sentence_case(view.in_use)} after an overdose",
         sentence=(
             f"An overdose or its reversal is on record, the last on {words.day(latest)}, and "
-            f"{view.in_use} is in use; review it, limit the supply and offer naloxone."
+            f"{view.in_use} {words.are(view.in_use)} in use; review it, limit the "
+            "supply and offer naloxone."
         ),
         facts=(
             Fact("latest", "Last event", words.iso(latest), "date"),

@@ -190,13 +190,14 @@ def private_supply(view: View, limit: dict):
     if not uses or view.answer("usual_prescriber_informed") == "yes":
         return
     how = words.listed(sorted({use.line.acquired for use in uses}))
+    source = "an online source" if how == "online" else f"a {how} source"
     view.say(
         "PRE-02",
         2,
         uses=uses,
-        title=f"{words.sentence_case(words.listed(names(uses)))} from a {how} source",
+        title=f"{words.sentence_case(words.listed(names(uses)))} from {source}",
         sentence=(
-            f"{words.sentence_case(words.listed(names(uses)))} comes from a {how} source, and it "
+            f"{words.sentence_case(words.listed(names(uses)))} comes from {source}, and it "
             "is not recorded that the usual prescriber knows; confirm identity and inform them."
         ),
         facts=(Fact("acquired", "Source", how),),
@@ -222,7 +223,10 @@ def long_supply(view: View, limit: dict):
         early = item.span.start - item.episode.start < limit["first_days"]
         if early and limit["first_over_days"] < days <= capped:
             found.append(item.span.use)
-            reason = f"over {limit['first_over_days']} days in the first {limit['first_days']}"
+            reason = (
+                f"over {limit['first_over_days']} days within the first {limit['first_days']} days "
+                "of treatment"
+            )
         elif risk and days > limit["risk_over_days"]:
             found.append(item.span.use)
             reason = reason or f"over {limit['risk_over_days']} days with a risk on record"

@@ -41,6 +41,11 @@ def amount(value: float) -> str:
     return f"{value:.4f}".rstrip("0").rstrip(".")
 
 
+def are(names: str) -> str:
+    """The verb after names that were `listed`."""
+    return "are" if " and " in names else "is"
+
+
 def listed(names) -> str:
     """ "diazepam", "diazepam and zopiclone", "a, b and c"."""
     names = list(names)

@@ -14,26 +14,15 @@ from django.views.decorators.http import require_GET
 from reviews import access, rulebooks
 from reviews.access import Action
 from reviews.errors import NotFound
-from reviews.models import Decision, DecisionItem, Flag, Outcome, Profile
-from reviews.rules.catalogue import catalogue
+from reviews.models import CHANGED_PLAN, Decision, DecisionItem, Flag, Outcome, Profile
+from reviews.rules.catalogue import catalogue, left_out
+from reviews.rules.examples import worked_examples
+from reviews.rules.exemptions import exempted
+from reviews.rules.labels import labelled
 from reviews.rules.parameters import EXPOSURE
+from reviews.rules.screen import CHAINS
 
 RECENT_DAYS = 30
-UNITS = {"_days": "days", "_years": "years", "_ml_min": "ml/min", "_percent": "%", "_mg": "mg"}
-LABELS = {
-    "carry_forward_max_days": "Early supply carried on, at most",
-    "co_drug_started_within_days": "Other medicine started within",
-    "cross_taper_max_days": "Cross-taper, at most",
-    "egfr_below_ml_min": "eGFR below",
-    "fentanyl_patch_tail_days": "A fentanyl patch acts on for",
-    "gap_days": "A gap that does not restart the clock",
-    "plausible_supply_max_days": "Longest plausible supply",
-    "restart_gap_days": "A gap after which it starts anew",
-    "short_course_max_days": "Short course, at most",
-    "start_window_days": "Counts as a start for",
-    "unexposed_before_days": "Days without before",
-}
-STEP = re.compile(r"\bs([1-4])\b")
 
 
 @require_GET
@@ -73,6 +62,7 @@ def rules(request):
         "unverified": sum(rule["unverified"] for rule in everything),
         "shared": _limits(book.rules.get(EXPOSURE, {}).get(profile, {})),
         "days": RECENT_DAYS,
+        "left_out": left_out().items(),
     }
     return render(request, "reviews/rules/rules.html", context)
 
@@ -91,50 +81,72 @@ def rule(request, rule_id):
     found = _rule(known, book)
     mine = access.practices(request.user, Action.SEE_FORMULARY)
     practice_ids = [practice.pk for practice in mine]
-    names = sorted({name for limits in found["parameters"].values() for name in limits})
+    profiles = {practice.profile for practice in mine}
     outcomes = _outcomes(rule_id, practice_ids)
     context = {
         "rule": found,
         "book": book,
-        "names": [in_words(name) for name in names],
-        "table": [
-            {
-                "profile": label,
-                "mine": any(practice.profile == value for practice in mine),
-                "values": [found["parameters"].get(value, {}).get(name) for name in names],
-            }
-            for value, label in Profile.choices
-        ],
+        "parameters": _table(found["parameters"], profiles),
+        "examples": _examples(rule_id, book, next(iter(profiles), Profile.UK)),
+        "exempted": exempted(rule_id),
+        "shown_by": CHAINS.get(rule_id, ()),
         "recent": _raised(practice_ids)[rule_id],
         "open": _open(practice_ids)[rule_id],
         "days": RECENT_DAYS,
         "outcomes": [(Outcome(code).label, count) for code, count in outcomes.most_common()],
         "decided": outcomes.total(),
+        "changed": sum(outcomes[outcome] for outcome in CHANGED_PLAN),
         "may_see_cases": access.allowed(request.user, Action.SEE_QUEUE),
     }
     return render(request, "reviews/rules/rule.html", context)
 
 
-def in_words(name):
-    """A parameter's name: ("S2 above", "days") of `s2_over_days`."""
-    unit = next((end for end in UNITS if name.endswith(end)), "")
-    if name in LABELS:
-        return {"label": LABELS[name], "unit": UNITS.get(unit, "")}
-    words = name.removesuffix(unit).replace("_", " ")
-    words = STEP.sub(lambda step: f"S{step[1]}", words)
-    for end, said in (("over", "above"), ("max", "at most")):
-        if words == end or words.endswith(f" {end}"):
-            words = words.removesuffix(end) + said
-    return {"label": words[:1].upper() + words[1:], "unit": UNITS.get(unit, "")}
-
-
 def _limits(parameters):
     """`[{label, value, unit}]` of one profile."""
-    limits = [{**in_words(name), "value": value} for name, value in sorted(parameters.items())]
+    limits = [labelled(name, value) for name, value in sorted(parameters.items())]
     for limit in limits:
         if limit["value"] == 1:
             limit["unit"] = limit["unit"].removesuffix("s")
     return limits
+
+
+def _table(parameters, mine):
+    """The parameters of a rule, a row each, with the value of every profile: None = no such."""
+    columns = [{"profile": profile, "mine": profile in mine} for profile in Profile.values]
+    names = sorted({name for limits in parameters.values() for name in limits})
+    rows = [
+        {
+            **labelled(name),
+            "values": [
+                labelled(name, parameters.get(column["profile"], {}).get(name))["value"]
+                for column in columns
+            ],
+        }
+        for name in names
+    ]
+    return {"columns": columns, "rows": rows}
+
+
+def _examples(rule_id, book, profile):
+    """The worked examples under the live book, and what a finding of this profile reads like."""
+    worked = worked_examples(rule_id, book)
+    fired = [
+        outcome.finding
+        for example in worked
+        for outcome in example.outcomes
+        if outcome.finding is not None
+    ]
+    own = [
+        outcome.finding
+        for example in worked
+        for outcome in example.outcomes
+        if outcome.finding is not None and outcome.profile == profile
+    ]
+    return {
+        "worked": worked,
+        "holding": sum(example.holds for example in worked),
+        "finding": next(iter(own + fired), None),
+    }
 
 
 def _rule(rule, book):

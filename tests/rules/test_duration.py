@@ -198,7 +198,7 @@ def test_the_sentence_gives_numbers_and_days_in_words():
     assert found.title == "Diazepam past 28 days"
     assert found.sentence == (
         "The current supply, to 2 February 2026, takes exposure to diazepam to 33 days since "
-        "1 January 2026, for anxiety, severe or disabling; the limit of the UK profile is 28 days."
+        "1 January 2026, for severe or disabling anxiety; the limit of the UK profile is 28 days."
     )
     assert [(f.name, f.value, f.unit) for f in found.facts][:3] == [
         ("exposed_days", 33, "days"),
