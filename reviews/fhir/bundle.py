@@ -11,11 +11,14 @@ import msgspec
 
 from reviews.fhir import resources, words
 from reviews.fhir.dosage import read_dosage
+from reviews.rules.readings import CHECKLIST, DATE, KINDS, NUMBER
 
 TYPES = ("transaction", "batch", "collection", "searchset", "history", "document")
 # An intent that is not yet an order: kept, so that it is seen, but as a draft nobody takes.
 NOT_ORDERED = ("proposal", "plan", "option")
 NEVER = ("cancelled", "entered-in-error", "stopped")
+# What a dispensing takes over from the prescription that authorised it.
+OF_THE_ORDER = ("prescriber", "team", "written_on", "indication", "setting", "change_reason")
 SETTLED = ("final", "amended", "corrected")
 RESOLVED = ("inactive", "remission", "resolved")
 MOST_IDENTIFIERS = 20
@@ -25,8 +28,20 @@ _READ = {
     "AllergyIntolerance": resources.AllergyIntolerance,
     "Observation": resources.Observation,
     "MedicationRequest": resources.MedicationRequest,
+    "MedicationDispense": resources.MedicationDispense,
     "Medication": resources.Medication,
     "Practitioner": resources.Practitioner,
+    "PractitionerRole": resources.PractitionerRole,
+    "Organization": resources.Organization,
+}
+# What became of a dispensing, as the status of the order that it is kept as.
+DISPENSED = {
+    "completed": "completed",
+    "stopped": "stopped",
+    "unknown": "unknown",
+    "entered-in-error": "entered-in-error",
+    "cancelled": "cancelled",
+    "declined": "cancelled",
 }
 _kind = msgspec.json.Decoder(resources.Resource)
 
@@ -78,13 +93,14 @@ class _Reader:
         self.by_reference = {}
         for place, entry in enumerate(bundle.entry):
             self._take(place, entry)
-        self.patients = {}
+        self.patients, self.orders = {}, {}
         for kind, make in (
             ("Patient", self._patient),
             ("Condition", self._condition),
             ("AllergyIntolerance", self._allergy),
             ("Observation", self._observation),
             ("MedicationRequest", self._prescription),
+            ("MedicationDispense", self._dispense),
         ):
             for name, resource in self.held.items():
                 if resource.resourceType == kind:
@@ -285,6 +301,9 @@ class _Reader:
 
     def _answer(self, name, kind, part):
         """The `value` or `text` of a reading."""
+        known = KINDS[kind]
+        if any(coding.system == words.READING_SYSTEM for coding in part.code.coding):
+            return self._own_answer(known, part)
         answers = words.ANSWERS.get(kind, {})
         if part.valueCodeableConcept is not None:
             for coding in part.valueCodeableConcept.coding:
@@ -304,6 +323,27 @@ class _Reader:
         if quantity.comparator:
             self._note(name, f"is “{quantity.comparator}{quantity.value:g}”: kept as that number")
         return {"value": round(quantity.value * units[unit], 4)}
+
+    def _own_answer(self, known, part):
+        """The answer to an observation coded with our own kind of reading."""
+        if known.shape == NUMBER:
+            quantity = part.valueQuantity
+            if part.valueInteger is not None:
+                return {"value": part.valueInteger}
+            if quantity is None or quantity.value is None:
+                raise Unreadable("has no value that is read")
+            if (said := quantity.code or quantity.unit) and known.unit not in (
+                quantity.code,
+                quantity.unit,
+            ):
+                raise Unreadable(f"its unit “{said}” is not read: {known.unit} is needed")
+            return {"value": quantity.value}
+        if known.shape == DATE:
+            return {"text": part.valueDateTime[:10]}
+        if part.valueCodeableConcept is not None:
+            codes = [coding.code for coding in part.valueCodeableConcept.coding]
+            return {"text": " ".join(codes if known.shape == CHECKLIST else codes[:1])}
+        return {"text": part.valueString}
 
     # -- MedicationRequest -----------------------------------------------------------------------
 
@@ -329,9 +369,85 @@ class _Reader:
             for coding in category.coding:
                 if setting := words.SETTINGS.get(coding.code):
                     record["setting"] = setting
+        if any(coding.code in words.ON_REPEAT for coding in request.courseOfTherapyType.coding):
+            record["repeat_template"] = True
+        if reason := words.change_reason(request.statusReason):
+            record["change_reason"] = reason
+        for field_name, named in (
+            ("team", self._team(request.requester)),
+            ("pharmacy", self._named(request.dispenseRequest.performer)),
+        ):
+            if named:
+                record[field_name] = self._cut(name, named, 200)
         notes = read_dosage(record, request.dosageInstruction, request.dispenseRequest)
         for note in notes:
             self._note(name, note)
+        self._extend(name, record, request)
+        self.orders[name] = record
+        self.content.prescriptions.append((name, record))
+
+    def _extend(self, name, record, resource):
+        """What FHIR has no element for, in the portal's own extensions; these outrank the rest."""
+        for extension in resource.extension:
+            field_name = extension.url.removeprefix(words.ORDER)
+            if field_name == extension.url:
+                continue
+            if field_name in words.EXTENSIONS and extension.value is not None:
+                record[field_name] = extension.value
+            else:
+                self._note(name, f"the extension {extension.url} is not known or has no value")
+
+    # -- MedicationDispense ----------------------------------------------------------------------
+
+    def _dispense(self, name, dispense):
+        """A supply handed out: the nearest to what was taken. It knows its order by reference."""
+        if dispense.status not in DISPENSED:
+            raise Unreadable(f"is {dispense.status}: nothing has been handed out yet")
+        text, concept = self._medicine(name, dispense)
+        record = {
+            "source_id": name,
+            "patient": self._subject(dispense.subject),
+            "medicine": self._cut(name, text, 500),
+            "codings": self._codings(name, concept),
+            "status": DISPENSED[dispense.status],
+            "dispensed": True,
+        }
+        order = next(
+            (
+                found
+                for reference in dispense.authorizingPrescription
+                if isinstance(
+                    found := self._resolve(reference.reference), resources.MedicationRequest
+                )
+            ),
+            None,
+        )
+        if order is not None:
+            record |= {
+                field_name: told
+                for field_name, told in self.orders.get(f"MedicationRequest/{order.id}", {}).items()
+                if field_name in OF_THE_ORDER
+            }
+        elif dispense.authorizingPrescription:
+            self._note(name, "its prescription is not in the bundle: why and by whom is not known")
+        self._put_day(name, record, "dispensed_on", dispense.whenHandedOver)
+        pharmacy = self._named(dispense.location) or next(
+            (said for one in dispense.performer if (said := self._named(one.actor))), ""
+        )
+        if pharmacy:
+            record["pharmacy"] = self._cut(name, pharmacy, 200)
+        if any(coding.code in words.FIRST_FILL for coding in dispense.type.coding):
+            record["refill_number"] = 0
+        supply = resources.DispenseRequest(
+            quantity=dispense.quantity, expectedSupplyDuration=dispense.daysSupply
+        )
+        instructions = dispense.dosageInstruction or (order.dosageInstruction if order else [])
+        for note in read_dosage(record, instructions, supply):
+            self._note(name, note)
+        if "dispensed_on" in record:
+            record["start_on"] = record["dispensed_on"]
+            record.pop("end_on", None)
+        self._extend(name, record, dispense)
         self.content.prescriptions.append((name, record))
 
     def _medicine(self, name, request):
@@ -391,8 +507,23 @@ class _Reader:
         elif concepts:
             self._note(name, "the reason is not on the list of indications: left as not known")
 
+    def _named(self, reference):
+        """The name of an organisation, or what the reference says it is called."""
+        found = self._resolve(reference.reference) if reference.reference else None
+        named = found.name if isinstance(found, resources.Organization) else ""
+        return named or reference.display
+
+    def _team(self, reference):
+        """The organisation for which somebody prescribes, where the requester says so."""
+        found = self._resolve(reference.reference) if reference.reference else None
+        if isinstance(found, resources.PractitionerRole):
+            return self._named(found.organization)
+        return found.name if isinstance(found, resources.Organization) else ""
+
     def _requester(self, reference):
         found = self._resolve(reference.reference) if reference.reference else None
+        if isinstance(found, resources.PractitionerRole):
+            return self._requester(found.practitioner) or reference.display
         if isinstance(found, resources.Practitioner):
             named = _name(found.name)
             full = f"{named.get('given_name', '')} {named.get('family_name', '')}".strip()

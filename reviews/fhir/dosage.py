@@ -1,7 +1,8 @@
 """Dosage instructions and supply of a MedicationRequest to the fields of a prescription.
 
-One record holds one dose at one rate. Whatever does not fit (several instructions, ranges, units
-nobody here knows) is kept as text and noted, never squeezed into a number.
+One record holds one dose at one rate, or a schedule of amounts one after the other. Whatever does
+not fit (instructions side by side, ranges, units nobody here knows) is kept as text and noted,
+never squeezed into a number.
 """
 
 from datetime import date, timedelta
@@ -14,8 +15,11 @@ def read_dosage(record, instructions, dispense):
     notes = []
     texts = [text for said in instructions for text in (said.text, said.patientInstruction) if text]
     record["dosage_text"] = "; ".join(dict.fromkeys(texts))[:1000]
+    steps = _schedule(instructions) if len(instructions) > 1 else None
     if len(instructions) == 1:
         _one(record, instructions[0], notes)
+    elif steps:
+        record |= steps
     elif instructions:
         notes.append(f"has {len(instructions)} dosage instructions: the dose is kept as text only")
         record["as_needed"] = all(_as_needed(said) for said in instructions)
@@ -23,6 +27,69 @@ def read_dosage(record, instructions, dispense):
     if not record.get("start_on") and (start := words.day(dispense.validityPeriod.start)):
         record["start_on"] = start.isoformat()
     return notes
+
+
+def _schedule(instructions):
+    """Instructions to be followed one after the other, as a schedule; None when they are not.
+
+    Each has a sequence of its own, one dose, times a day, and the days it lasts.
+    """
+    order = [said.sequence for said in instructions]
+    if None in order or len(set(order)) < len(order) or any(map(_as_needed, instructions)):
+        return None
+    steps, starts, routes = [], [], []
+    for said in sorted(instructions, key=lambda each: each.sequence):
+        one, doubts = {}, []
+        _one(one, said, doubts)
+        repeat = said.timing.repeat
+        days = _lasting(repeat)
+        # Nothing a day is a step too: a pause, or the end of a taper.
+        quantity = said.doseAndRate[0].doseQuantity if len(said.doseAndRate) == 1 else None
+        nothing = quantity is not None and quantity.value == 0
+        if not days or (not nothing and not {"dose", "dose_unit", "times_per_day"} <= one.keys()):
+            return None
+        unit = words.unit(quantity) if quantity is not None else None
+        amount = 0 if nothing else one["dose"] * one["times_per_day"]
+        steps.append((amount, unit, days))
+        starts.append(one.get("start_on"))
+        routes.append(one.get("route"))
+    units = {unit for _, unit, _ in steps}
+    if None in units or (len(units) > 1 and not units <= words.MILLIGRAMS.keys()):
+        return None
+    first = steps[0][1]
+    record = {
+        "as_needed": False,
+        "dose_unit": first,
+        "schedule": [
+            {
+                "per_day": round(
+                    amount
+                    if unit == first
+                    else amount * words.MILLIGRAMS[unit] / words.MILLIGRAMS[first],
+                    4,
+                ),
+                "days": days,
+            }
+            for amount, unit, days in steps
+        ],
+    }
+    if starts[0]:
+        record["start_on"] = starts[0]
+    if routes[0]:
+        record["route"] = routes[0]
+    return record
+
+
+def _lasting(repeat):
+    """For how many days an instruction holds; None when it does not say."""
+    if repeat is None:
+        return None
+    if repeat.boundsDuration is not None:
+        return words.days(repeat.boundsDuration)
+    if repeat.boundsPeriod is not None:
+        first, last = words.day(repeat.boundsPeriod.start), words.day(repeat.boundsPeriod.end)
+        return (last - first).days + 1 if first and last else None
+    return None
 
 
 def _as_needed(said):
@@ -59,6 +126,10 @@ def _dose(record, said, notes):
 
 def _times(record, timing, notes):
     repeat = timing.repeat
+    if len(timing.event) == 1 and (on := words.day(timing.event[0])):
+        record["start_on"] = on.isoformat()
+        if at := words.time_of_day(timing.event[0]):
+            record["start_minute"] = at.hour * 60 + at.minute
     if repeat is None:
         times = next(
             (

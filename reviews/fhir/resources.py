@@ -123,6 +123,35 @@ class Practitioner(Resource):
     name: list[Name] = []
 
 
+class Organization(Resource):
+    name: str = ""
+
+
+class PractitionerRole(Resource):
+    practitioner: Reference = Reference()
+    organization: Reference = Reference()
+
+
+class Extension(Struct, frozen=True):
+    """A simple extension: the values that the portal's own ones may have."""
+
+    url: str = ""
+    valueString: str | None = None
+    valueCode: str | None = None
+    valueInteger: int | None = None
+    valueDecimal: float | None = None
+    valueBoolean: bool | None = None
+    valueDate: str | None = None
+
+    @property
+    def value(self):
+        values = (
+            *(self.valueString, self.valueCode, self.valueInteger, self.valueDecimal),
+            *(self.valueBoolean, self.valueDate),
+        )
+        return next((value for value in values if value is not None), None)
+
+
 class Condition(Resource):
     clinicalStatus: Concept | None = None
     verificationStatus: Concept | None = None
@@ -151,6 +180,8 @@ class Measured(Struct, frozen=True):
     valueQuantity: Quantity | None = None
     valueInteger: int | None = None
     valueCodeableConcept: Concept | None = None
+    valueString: str = ""
+    valueDateTime: str = ""
 
 
 class Observation(Resource, kw_only=True):
@@ -163,6 +194,8 @@ class Observation(Resource, kw_only=True):
     valueQuantity: Quantity | None = None
     valueInteger: int | None = None
     valueCodeableConcept: Concept | None = None
+    valueString: str = ""
+    valueDateTime: str = ""
     component: list[Measured] = []
 
 
@@ -202,6 +235,7 @@ class DoseAndRate(Struct, frozen=True):
 
 
 class Dosage(Struct, frozen=True):
+    sequence: int | None = None
     text: str = ""
     patientInstruction: str = ""
     timing: Timing = Timing()
@@ -217,10 +251,13 @@ class DispenseRequest(Struct, frozen=True):
     numberOfRepeatsAllowed: int | None = None
     quantity: Quantity | None = None
     expectedSupplyDuration: Quantity | None = None
+    performer: Reference = Reference()
 
 
 class MedicationRequest(Resource, kw_only=True):
     status: Status
+    extension: list[Extension] = []
+    courseOfTherapyType: Concept = Concept()
     intent: Intent
     statusReason: Concept = Concept()
     category: list[Concept] = []
@@ -234,6 +271,40 @@ class MedicationRequest(Resource, kw_only=True):
     reasonReference: list[Reference] = []
     dosageInstruction: list[Dosage] = []
     dispenseRequest: DispenseRequest = DispenseRequest()
+    contained: list[Raw] = []
+
+
+DispenseStatus = Literal[
+    "preparation",
+    "in-progress",
+    "cancelled",
+    "on-hold",
+    "completed",
+    "entered-in-error",
+    "stopped",
+    "declined",
+    "unknown",
+]
+
+
+class Performer(Struct, frozen=True):
+    actor: Reference = Reference()
+
+
+class MedicationDispense(Resource, kw_only=True):
+    status: DispenseStatus
+    extension: list[Extension] = []
+    medicationCodeableConcept: Concept | None = None
+    medicationReference: Reference | None = None
+    subject: Reference = Reference()
+    performer: list[Performer] = []
+    location: Reference = Reference()
+    authorizingPrescription: list[Reference] = []
+    type: Concept = Concept()
+    quantity: Quantity | None = None
+    daysSupply: Quantity | None = None
+    whenHandedOver: str = ""
+    dosageInstruction: list[Dosage] = []
     contained: list[Raw] = []
 
 

@@ -1,9 +1,10 @@
 """FHIR's codes and units as our own: units, routes, times a day, days, and indications."""
 
 import re
-from datetime import date
+from datetime import date, datetime
 
 from reviews.rules.indications import INDICATIONS
+from reviews.rules.readings import KINDS
 
 # UCUM codes and the words that systems write in their place. Another unit is not guessed.
 UNITS = {
@@ -99,6 +100,21 @@ ROUTES = {
     "inhalation": "inhaled",
     "inhaled": "inhaled",
 }
+
+# Our own names, for what FHIR R4 has no element or code for.
+ORDER = "urn:prescription-safety-portal:order:"
+READING_SYSTEM = "urn:prescription-safety-portal:reading"
+EXTENSIONS = (
+    *("refill_number", "acquired", "replacement_reason", "is_new_start", "change_reason"),
+    *("repeat_template", "team", "pharmacy", "setting", "expected_per_day", "dispensed_on"),
+)
+
+# courseOfTherapyType: HL7's "continuous", and the repeat dispensing of the English NHS.
+ON_REPEAT = ("continuous", "continuous-repeat-dispensing")
+# http://terminology.hl7.org/CodeSystem/v3-ActCode: first fill, complete, partial, and emergency.
+FIRST_FILL = ("FF", "FFC", "FFP", "FFCS", "FFPS", "FFSS", "TF", "EM")
+# http://terminology.hl7.org/CodeSystem/medicationrequest-status-reason
+CHANGE_REASONS = {"hospadm": "admission", "sintol": "adverse_effect", "salg": "adverse_effect"}
 
 SETTINGS = {"inpatient": "inpatient", "outpatient": "community", "community": "community"}
 
@@ -205,6 +221,16 @@ def day(text):
         return None
 
 
+def time_of_day(text):
+    """The time of a FHIR dateTime as it was written; None for a date."""
+    if "T" not in text:
+        return None
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")).time()
+    except ValueError:
+        return None
+
+
 def route(concept):
     """Our route of a concept, or None."""
     said = [coding.code for coding in concept.coding]
@@ -216,11 +242,19 @@ def route(concept):
     return None
 
 
+def change_reason(concept):
+    """Why an order differs from the one before or ended, where the code says so; or None."""
+    said = (coding.code for coding in concept.coding)
+    return next((CHANGE_REASONS[code] for code in said if code in CHANGE_REASONS), None)
+
+
 def reading_kind(concept):
     """The kind of reading that an observation's code names, or None."""
     for coding in concept.coding:
         if coding.system == LOINC_SYSTEM and coding.code in LOINC:
             return LOINC[coding.code]
+        if coding.system == READING_SYSTEM and coding.code in KINDS:
+            return coding.code
     return None
 
 

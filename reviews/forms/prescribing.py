@@ -1,5 +1,7 @@
 """Forms about prescriptions: log or amend one, withdraw one."""
 
+import re
+from datetime import time
 from decimal import Decimal
 
 import msgspec
@@ -9,6 +11,7 @@ from reviews import records
 from reviews.errors import BadRecord
 from reviews.forms.days import DayField
 from reviews.models import DoseUnit, Setting, Status
+from reviews.rules.dossier import ACQUIRED, CHANGES, REPLACEMENTS
 from reviews.rules.indications import INDICATIONS
 
 AS_WRITTEN = "as-written"
@@ -31,6 +34,12 @@ ROUTES = [
 ]
 UNITS = [("", "Unit"), *DoseUnit.choices]
 GOING_ON = (Status.ACTIVE, Status.ON_HOLD, Status.COMPLETED)
+MORE = (
+    *("schedule", "change_reason", "is_new_start", "written_on", "dispensed", "dispensed_on"),
+    *("pharmacy", "refill_number", "repeat_template", "replacement_reason", "acquired", "team"),
+    "start_time",
+)
+"""Rarely needed, and folded away until one of them says something."""
 LEAST = 0.0001
 """The smallest amount that is kept, in its unit."""
 
@@ -66,6 +75,32 @@ class Day(DayField):
     widget = forms.TextInput(attrs={"autocomplete": "off", "class": "date"})
 
 
+class Schedule(forms.CharField):
+    """Amounts a day one after the other, each on a line: "7.5 for 14 days", or 7.5 x 14."""
+
+    STEP = re.compile(r"(\d+(?:[.,]\d+)?)(?: a day)? ?(?:for|x|×) ?(\d+)(?: ?d(?:ays?)?)?", re.I)
+
+    def __init__(self):
+        widget = forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"})
+        super().__init__(label="Schedule of doses", required=False, max_length=2000, widget=widget)
+
+    def to_python(self, value):
+        steps = []
+        for line in re.split(r"[\n;]|,? then ", super().to_python(value)):
+            if not (words := " ".join(line.split())):
+                continue
+            step = self.STEP.fullmatch(words)
+            if step is None:
+                raise forms.ValidationError(f"“{words}” must be like “7.5 for 14 days”.")
+            steps.append({"per_day": float(step[1].replace(",", ".")), "days": int(step[2])})
+        return steps
+
+    def prepare_value(self, value):
+        if isinstance(value, str) or not value:
+            return value
+        return "\n".join(f"{float(amount):.10g} for {days} days" for amount, days in value)
+
+
 class PrescriptionForm(forms.Form):
     """Any medicine. Only the medicine is needed; what is left empty is kept as not known."""
 
@@ -93,15 +128,46 @@ class PrescriptionForm(forms.Form):
     setting = forms.ChoiceField(label="Care setting", choices=Setting.choices)
     dosage_text = forms.CharField(label="Directions in words", max_length=1000, required=False)
     status = forms.ChoiceField(choices=[(state, state.label) for state in GOING_ON])
-    keep_schedule = forms.BooleanField(label="Keep the schedule", required=False)
+    schedule = Schedule()
+    change_reason = forms.ChoiceField(
+        label="Why it differs from the one before",
+        choices=[("", "Not said"), *CHANGES.items()],
+        required=False,
+    )
+    is_new_start = forms.BooleanField(label="Recorded as a new course", required=False)
+    written_on = Day(label="Written on", required=False)
+    dispensed = forms.BooleanField(label="A supply that was handed out", required=False)
+    dispensed_on = Day(label="Handed out on", required=False)
+    pharmacy = forms.CharField(label="Pharmacy", max_length=200, required=False)
+    refill_number = Count(
+        label="Refill number",
+        required=False,
+        min_value=0,
+        max_value=1000,
+        error_messages={"invalid": "Must be a whole number, 0 for the first issue"},
+    )
+    repeat_template = forms.BooleanField(label="On repeat or automatic refill", required=False)
+    replacement_reason = forms.ChoiceField(
+        label="Replaces a supply that was",
+        choices=[("", "No replacement"), *REPLACEMENTS.items()],
+        required=False,
+    )
+    acquired = forms.ChoiceField(label="Supplied by", choices=ACQUIRED.items(), required=False)
+    team = forms.CharField(label="Team, if not this practice", max_length=200, required=False)
+    start_time = forms.TimeField(
+        label="Time of the first dose",
+        required=False,
+        error_messages={"invalid": "Must be a time such as 14:30"},
+        widget=forms.TimeInput(
+            format="%H:%M", attrs={"class": "short", "autocomplete": "off", "placeholder": "14:30"}
+        ),
+    )
     reason = forms.CharField(max_length=1000, required=False)
 
     def __init__(self, *given, held=None, **options):
         """`held`: the prescription being amended, whose other columns stay as they are."""
         super().__init__(*given, **options)
         self.held = held
-        if held is None or not held.schedule:
-            del self.fields["keep_schedule"]
         if held is None:
             del self.fields["status"]
             return
@@ -116,6 +182,8 @@ class PrescriptionForm(forms.Form):
             self.add_error("product", "Choose one from the list, or keep it as written.")
         if data.get("dose") and not data.get("dose_unit") and "dose_unit" not in self.errors:
             self.add_error("dose_unit", "Say in what the dose is counted.")
+        elif data.get("schedule") and not data.get("dose_unit"):
+            self.add_error("dose_unit", "Say in what the amounts of the schedule are counted.")
         if data.get("max_per_day") and not data.get("as_needed"):
             self.add_error("as_needed", "A daily maximum is for a medicine taken if needed.")
         if data.get("start_on") and data.get("end_on") and data["end_on"] < data["start_on"]:
@@ -127,15 +195,27 @@ class PrescriptionForm(forms.Form):
         data = dict(self.cleaned_data)
         typed, chosen = data.pop("q"), data.pop("product")
         data.pop("reason")
-        keeps_schedule = data.pop("keep_schedule", False)
+        first_dose = data.pop("start_time")
+        data["start_minute"] = first_dose and first_dose.hour * 60 + first_dose.minute
+        data["acquired"] = data["acquired"] or "nhs"
         given = {name: value for name, value in data.items() if value is not None}
         for unit in ("dose_unit", "quantity_unit"):
             given[unit] = given.get(unit) or None
         kept = {"written_on": written_on} if self.held is None else _kept(self.held)
-        if not keeps_schedule:
-            kept.pop("schedule", None)
         content = {**kept, **given, **medicine(chosen, typed)}
         return records.convert(content, records.PrescriptionRecord)
+
+    @property
+    def more(self):
+        """Whether one of the fields that are folded away says something, or says it wrongly."""
+        # Every order has a day it was written on, and a way it was supplied.
+        said = {name: self[name].value() for name in MORE if name != "written_on"}
+        said["acquired"] = said["acquired"] not in (None, "", "nhs")
+        return (
+            any(said.values())
+            or said["refill_number"] == 0
+            or not self.errors.keys().isdisjoint(MORE)
+        )
 
     @property
     def unread(self):
@@ -166,20 +246,18 @@ def medicine(chosen, typed):
 
 def _kept(held):
     """What the form does not show of a prescription: it stays as it is."""
-    shown = {"medicine", "codings", *PrescriptionForm.base_fields}
-    names = set(records.PrescriptionRecord.__struct_fields__) - shown - {"prescriber", "schedule"}
-    return {name: getattr(held, name) for name in names} | {
-        "prescriber": held.prescriber_name,
-        "schedule": [{"per_day": per_day, "days": days} for per_day, days in held.schedule or ()],
-    }
+    shown = {"medicine", "codings", "start_minute", *PrescriptionForm.base_fields}
+    names = set(records.PrescriptionRecord.__struct_fields__) - shown - {"prescriber"}
+    return {name: getattr(held, name) for name in names} | {"prescriber": held.prescriber_name}
 
 
 def values(held):
     """What the form shows of a prescription: its fields as they are kept."""
-    names = PrescriptionForm.base_fields.keys() - {"q", "product", "reason", "keep_schedule"}
+    names = PrescriptionForm.base_fields.keys() - {"q", "product", "reason", "start_time"}
     shown = {name: getattr(held, name) for name in names}
+    minute = held.start_minute
     return shown | {
-        "keep_schedule": bool(held.schedule),
+        "start_time": None if minute is None else time(*divmod(minute, 60)),
         "product": product_value(held.medicine.text, held.medicine.codings),
         "reason": "" if held.reason == NOT_GIVEN else held.reason,
     }

@@ -65,6 +65,18 @@ COMPARED = (
     "setting",
     "status",
     "dosage_text",
+    "schedule",
+    "change_reason",
+    "is_new_start",
+    "written_on",
+    "dispensed",
+    "dispensed_on",
+    "pharmacy",
+    "refill_number",
+    "repeat_template",
+    "replacement_reason",
+    "acquired",
+    "team",
 )
 
 
@@ -382,9 +394,10 @@ def _with_units(post):
     """The posted fields, with the unit of the product chosen where none is chosen yet."""
     fields = post.copy()
     unit = COUNTED_AS.get(_form_of(fields.get("product", "")), "")
-    for amount, counted in (("dose", "dose_unit"), ("quantity", "quantity_unit")):
-        if unit and fields.get(amount) and not fields.get(counted):
-            fields[counted] = unit
+    counted = {"dose_unit": ("dose", "schedule"), "quantity_unit": ("quantity",)}
+    for name, amounts in counted.items():
+        if unit and any(fields.get(amount) for amount in amounts) and not fields.get(name):
+            fields[name] = unit
     return fields
 
 
@@ -429,7 +442,10 @@ def _shown(prescription, name):
         value = prescription.indication_label
     if value in (None, ""):
         return "not known"
-    return PrescriptionForm.base_fields[name].prepare_value(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    field = PrescriptionForm.base_fields[name]
+    return dict(getattr(field, "choices", ())).get(value) or field.prepare_value(value)
 
 
 def _patient(request, action, pk):

@@ -5,6 +5,8 @@ from datetime import date, timedelta
 
 from reviews import dossiers
 from reviews.rules import words
+from reviews.rules.drug import BENZODIAZEPINE, BZRA
+from reviews.rules.equivalents import Equivalent, compared
 from reviews.rules.exposure import mg_per_day, rate, read
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.view import see
@@ -12,12 +14,18 @@ from reviews.rules.view import see
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkedOut:
-    """`daily`: each amount a day in words; `missing` says why the last day is not known."""
+    """`daily`: each amount a day in words; `missing` says why the last day is not known.
+
+    `equivalent` is what it comes to in diazepam, by the profile's table, and None where that is not
+    known or not asked; `sedative` whether it holds a benzodiazepine or Z-drug.
+    """
 
     drugs: tuple[str, ...]
     matched_by: str | None
     recognised: bool
     daily: tuple[str, ...]
+    equivalent: Equivalent | None
+    sedative: bool
     start_on: date | None
     end_on: date | None
     days: int | None
@@ -41,6 +49,8 @@ def work_out(record, *, book, profile):
         "matched_by": recognition.matched_by,
         "recognised": not seen.unmapped,
         "daily": _daily(line, seen),
+        "equivalent": _equivalent(line, seen, book.rules[EXPOSURE][profile]),
+        "sedative": bool(seen.mask & BZRA),
     }
     if use is None:
         return WorkedOut(**common, **_stated(line), never_taken=bool(uses))
@@ -59,7 +69,7 @@ def _daily(line, seen):
     per_day = rate(line)
     if per_day is None:
         return ()
-    most = "at most " if line.as_needed else ""
+    most = "at most " if line.as_needed or len(line.schedule) > 1 else ""
     amounts = [
         (mg_per_day(line, part, seen.recognition.form), drug.name)
         for part, drug, _ in seen.ingredients
@@ -69,6 +79,28 @@ def _daily(line, seen):
     if len(amounts) == 1:
         return (f"{most}{words.amount(amounts[0][0])} mg",)
     return tuple(f"{most}{words.amount(mg)} mg {name}" for mg, name in amounts)
+
+
+def _equivalent(line, seen, limit):
+    """The daily amount as diazepam, by the rules that screening uses."""
+    mask = BZRA if limit["z_in_equivalents_count"] else BENZODIAZEPINE
+    amounts = [
+        (
+            mg_per_day(line, part, seen.recognition.form),
+            compared(drug, limit["equivalents_table"]),
+        )
+        for part, drug, of in seen.ingredients
+        if of & mask
+    ]
+    if not amounts or any(mg is None or factor is None for mg, factor in amounts):
+        return None
+    return Equivalent(
+        mg=sum(mg * factor.value for mg, factor in amounts),
+        lowest=sum(mg * factor.lowest for mg, factor in amounts),
+        highest=sum(mg * factor.highest for mg, factor in amounts),
+        tables=tuple(dict.fromkeys(factor.table for _, factor in amounts)),
+        missing=(),
+    )
 
 
 def _stated(line):

@@ -295,7 +295,8 @@ def test_an_amendment_is_a_new_version_and_keeps_what_the_form_does_not_show(
         by=clara,
     )
     amend = reverse("prescription-amend", args=[held.pk])
-    assert browser.post(amend, **fields(days_supply="20", status="on-hold")).status_code == 302
+    given = fields(days_supply="20", status="on-hold", dispensed="on", written_on="-6d")
+    assert browser.post(amend, **given).status_code == 302
     now = logged(on_diazepam)
     assert (now.days_supply, now.status, now.version) == (20, Status.ON_HOLD, 3)
     assert (now.dispensed, now.written_on, now.prescriber_name) == (
@@ -309,12 +310,57 @@ def test_a_schedule_of_doses_is_kept_unless_it_is_given_up(browser, bell, clara)
     taper = [{"per_day": 4, "days": 14}, {"per_day": 2, "days": 14}]
     held = make.prescription(bell, clara, schedule=taper, pharmacy="High Street")
     amend = reverse("prescription-amend", args=[held.pk])
-    assert "4 a day for 14 days, then 2 a day for 14 days" in browser.read(amend)
-    browser.post(amend, **fields(status="active", keep_schedule="on"))
+    shown = "4 for 14 days\n2 for 14 days"
+    page = browser.get(amend).content.decode()
+    assert shown in page
+    assert '<details class="more" open>' in page
+    browser.post(amend, **fields(status="active", schedule=shown, pharmacy="High Street"))
     kept = logged(bell)
     assert (kept.schedule, kept.pharmacy) == ([[4, 14], [2, 14]], "High Street")
     browser.post(reverse("prescription-amend", args=[kept.pk]), **fields(status="active"))
-    assert (logged(bell).schedule, logged(bell).pharmacy) == (None, "High Street")
+    assert (logged(bell).schedule, logged(bell).pharmacy) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "steps"),
+    [
+        ("7.5 for 14 days", [[7.5, 14]]),
+        ("7,5 x 14; 5x7 then 0 for 1 day", [[7.5, 14], [5, 7], [0, 1]]),
+        ("10 a day for 28d\r\n\r\n5 for 28", [[10, 28], [5, 28]]),
+    ],
+)
+def test_a_schedule_is_typed_as_people_write_it(browser, bell, typed, steps):
+    assert browser.post(new(bell), **fields(schedule=typed)).status_code == 302
+    assert logged(bell).schedule == steps
+
+
+@pytest.mark.parametrize("typed", ["ten for 14 days", "10", "10 for 0 days", "10 for a while"])
+def test_a_schedule_that_cannot_be_read_is_said(browser, bell, typed):
+    response = browser.post(new(bell), **fields(schedule=typed))
+    assert response.status_code == 422
+    assert "Schedule of doses" in words(response)
+    assert logged(bell) is None
+
+
+def test_what_is_rarely_needed_is_folded_away(browser, bell):
+    assert '<details class="more">' in browser.get(new(bell)).content.decode()
+    wrong = browser.post(new(bell), **fields(start_time="25:00")).content.decode()
+    assert '<details class="more" open>' in wrong
+
+
+def test_the_daily_amount_is_said_in_diazepam_too(browser, bell):
+    page = words(browser.post(new(bell), **fields(do="preview")))
+    assert "10 mg a day about 10 mg diazepam equivalent (Scottish Government 2024" in page
+    plain = {"product": product_value("Amlodipine 5 mg tablets", [])}
+    assert "equivalent" not in words(browser.post(new(bell), **fields(do="preview") | plain))
+
+
+def test_an_indication_is_asked_for_where_limits_depend_on_it(browser, bell):
+    asked = "Say what it is for"
+    assert asked in words(browser.post(new(bell), **fields(do="preview", indication="unknown")))
+    assert asked not in words(browser.post(new(bell), **fields(do="preview")))
+    plain = {"product": product_value("Amlodipine 5 mg tablets", []), "indication": "unknown"}
+    assert asked not in words(browser.post(new(bell), **fields(do="preview") | plain))
 
 
 def test_a_changed_prescription_is_not_overwritten_unseen(browser, on_diazepam, clara):

@@ -1,0 +1,396 @@
+"""The same order and the same answers by form, REST and FHIR: one record, and the same findings."""
+
+import json
+
+import pytest
+from django.urls import reverse
+from fhir.resources.R4B.bundle import Bundle
+
+from reviews import dossiers, rulebooks
+from reviews.fhir.words import ORDER, READING_SYSTEM
+from reviews.forms.prescribing import product_value
+from reviews.models import Patient
+from reviews.rules.readings import CHECKLIST, CHOICE, DATE, KINDS, NUMBER
+from reviews.rules.screen import screen
+from tests import make
+from tests.api.conftest import make_system
+from tests.fhir.test_import import run
+from tests.web.browse import Browser
+
+MEDICINE = "Diazepam 5 mg tablets"
+START = make.day(-20)
+CLINIC = "Harbour memory clinic"
+
+
+def extension(field, **value):
+    return [{"url": ORDER + field, **value}]
+
+
+def dose(sequence, tablets, times, days):
+    """An instruction of a schedule."""
+    return {
+        "sequence": sequence,
+        "timing": {
+            "repeat": {
+                "boundsDuration": {"value": days, "code": "d"},
+                "frequency": times,
+                "period": 1,
+                "periodUnit": "d",
+            }
+        },
+        "doseAndRate": [{"doseQuantity": {"value": tablets, "unit": "tablet"}}],
+    }
+
+
+# Field: what is typed, what REST is sent, and what a MedicationRequest says.
+FIELDS = {
+    "nothing more": ({}, {}, {}),
+    "schedule": (
+        {"schedule": "2 for 14 days\n0.5 for 7 days", "dose": "", "times_per_day": ""},
+        {
+            "schedule": [{"per_day": 2, "days": 14}, {"per_day": 0.5, "days": 7}],
+            "dose": None,
+            "times_per_day": None,
+        },
+        {"dosageInstruction": [dose(2, 0.5, 1, 7), dose(1, 1, 2, 14)], "start": True},
+    ),
+    "refill_number": (
+        {"refill_number": "6"},
+        {"refill_number": 6},
+        {"extension": extension("refill_number", valueInteger=6)},
+    ),
+    "dispensed_on": (
+        {"dispensed_on": "-3d"},
+        {"dispensed_on": make.day(-3).isoformat()},
+        {"extension": extension("dispensed_on", valueDate=make.day(-3).isoformat())},
+    ),
+    "repeat_template": (
+        {"repeat_template": "on"},
+        {"repeat_template": True},
+        {"courseOfTherapyType": {"coding": [{"code": "continuous"}]}},
+    ),
+    "acquired": (
+        {"acquired": "online"},
+        {"acquired": "online"},
+        {"extension": extension("acquired", valueCode="online")},
+    ),
+    "replacement_reason": (
+        {"replacement_reason": "lost"},
+        {"replacement_reason": "lost"},
+        {"extension": extension("replacement_reason", valueCode="lost")},
+    ),
+    "is_new_start": (
+        {"is_new_start": "on"},
+        {"is_new_start": True},
+        {"extension": extension("is_new_start", valueBoolean=True)},
+    ),
+    "change_reason": (
+        {"change_reason": "cross_taper"},
+        {"change_reason": "cross_taper"},
+        {"extension": extension("change_reason", valueCode="cross_taper")},
+    ),
+    "pharmacy": (
+        {"pharmacy": "Quay Pharmacy"},
+        {"pharmacy": "Quay Pharmacy"},
+        {"pharmacy": {"display": "Quay Pharmacy"}},
+    ),
+    "start_minute": (
+        {"start_time": "08:30"},
+        {"start_minute": 510},
+        {"at": f"{START.isoformat()}T08:30:00+00:00"},
+    ),
+    "setting": (
+        {"setting": "unsupervised"},
+        {"setting": "unsupervised"},
+        {"extension": extension("setting", valueCode="unsupervised")},
+    ),
+    "expected_per_day": (
+        {"as_needed": "on", "max_per_day": "4", "expected_per_day": "1", "days_supply": ""},
+        {"as_needed": True, "max_per_day": 4, "expected_per_day": 1, "days_supply": None},
+        {
+            "asNeeded": True,
+            "extension": extension("expected_per_day", valueDecimal=1),
+            "dispenseRequest": {"quantity": {"value": 42, "unit": "tablet"}},
+        },
+    ),
+}
+
+
+def as_form(**changes):
+    return {
+        "do": "save",
+        "product": product_value(MEDICINE, []),
+        "dose": "1",
+        "dose_unit": "tablet",
+        "times_per_day": "2",
+        "quantity": "42",
+        "quantity_unit": "tablet",
+        "days_supply": "21",
+        "start_on": START.isoformat(),
+        "written_on": START.isoformat(),
+        "indication": "anxiety",
+        "setting": "community",
+        "team": CLINIC,
+        **changes,
+    }
+
+
+def as_rest(**changes):
+    said = {
+        "source_id": "rx-1",
+        "patient": person("rest"),
+        "medicine": MEDICINE,
+        "dose": 1,
+        "dose_unit": "tablet",
+        "times_per_day": 2,
+        "quantity": 42,
+        "quantity_unit": "tablet",
+        "days_supply": 21,
+        "start_on": START.isoformat(),
+        "written_on": START.isoformat(),
+        "indication": "anxiety",
+        "team": CLINIC,
+        **changes,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def person(number):
+    return {
+        "identifiers": [{"system": "nhs", "value": number}],
+        "family_name": "Bell",
+        "birth_date": make.birth_date(45).isoformat(),
+        "sex": "male",
+    }
+
+
+def as_fhir(*, at=None, start=False, pharmacy=None, asNeeded=False, **changes):
+    instruction = {
+        "timing": {
+            "repeat": {
+                "boundsPeriod": {"start": START.isoformat()},
+                "frequency": 2,
+                "period": 1,
+                "periodUnit": "d",
+            }
+        },
+        "doseAndRate": [{"doseQuantity": {"value": 1, "unit": "tablet"}}],
+    }
+    if at:
+        instruction["timing"]["event"] = [at]
+    if asNeeded:
+        per_day = {"numerator": {"value": 4, "unit": "tablet"}, "denominator": {"code": "d"}}
+        instruction |= {"asNeededBoolean": True, "maxDosePerPeriod": per_day}
+    supply = {
+        "quantity": {"value": 42, "unit": "tablet"},
+        "expectedSupplyDuration": {"value": 21, "code": "d"},
+    }
+    if pharmacy:
+        supply["performer"] = pharmacy
+    if start:
+        supply["validityPeriod"] = {"start": START.isoformat()}
+    request = {
+        "resourceType": "MedicationRequest",
+        "id": "m",
+        "status": "active",
+        "intent": "order",
+        "medicationCodeableConcept": {"text": MEDICINE},
+        "subject": {"reference": "Patient/p"},
+        "authoredOn": START.isoformat(),
+        "requester": {"reference": "PractitionerRole/r"},
+        "reasonCode": [{"text": "Anxiety"}],
+        "dosageInstruction": [instruction],
+        "dispenseRequest": supply,
+        **changes,
+    }
+    role = {
+        "resourceType": "PractitionerRole",
+        "id": "r",
+        "organization": {"reference": "Organization/o"},
+    }
+    return bundle(request, role, {"resourceType": "Organization", "id": "o", "name": CLINIC})
+
+
+def bundle(*resources):
+    patient = {
+        "resourceType": "Patient",
+        "id": "p",
+        "identifier": [{"system": "nhs", "value": "fhir"}],
+        "name": [{"family": "Bell"}],
+        "gender": "male",
+        "birthDate": make.birth_date(45).isoformat(),
+    }
+    told = json.dumps(
+        {
+            "resourceType": "Bundle",
+            "type": "collection",
+            "entry": [{"resource": resource} for resource in (patient, *resources)],
+        }
+    )
+    Bundle.model_validate_json(told)
+    return told
+
+
+@pytest.fixture
+def three(harbour, clara, ada, tmp_path):
+    """`enter(form, rest, fhir)`: say it to three people of one name, one by each way."""
+    by_form = make.patient(harbour, clara, family_name="Bell", given_name="")
+    system = make_system(harbour, by=ada)
+
+    def enter(path, form, kind, rest, fhir):
+        answer = Browser(clara).post(path(by_form), **form)
+        assert answer.status_code == 302, answer.content.decode()
+        sent = system.sync([rest], kind=kind)
+        assert sent.json()["errors"] == []
+        (tmp_path / "told.json").write_text(fhir)
+        run(tmp_path / "told.json")
+        people = Patient.objects.order_by("pk")
+        assert len(people) == 3
+        return [dossiers.one(patient, as_of=make.day()) for patient in people]
+
+    return enter
+
+
+def findings(dossier):
+    _, book = rulebooks.live()
+    said = screen(dossier, book)
+    return [
+        (one.rule_id, one.severity, one.mode, one.sentence, one.facts) for one in said.findings
+    ], [(gap.rule_id, gap.reason) for gap in said.not_evaluable]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_an_order_is_the_same_order_by_form_rest_and_fhir(field, three):
+    form, rest, fhir = FIELDS[field]
+    told = three(
+        lambda patient: reverse("prescription-log", args=[patient.pk]),
+        as_form(**form),
+        "prescriptions",
+        as_rest(**rest),
+        as_fhir(**fhir),
+    )
+    lines = [dossier.lines[0]._replace(id=0, prescriber="") for dossier in told]
+    assert lines[0] == lines[1]
+    assert lines[0] == lines[2]
+    if field != "nothing more":
+        plain = lines[0]._field_defaults
+        assert getattr(lines[0], field) != plain[field], "the case says something"
+    found = [findings(dossier) for dossier in told]
+    assert found[0] == found[1] == found[2]
+
+
+def answers(kind):
+    """`(form, REST, FHIR value[x])` of one answer of a kind."""
+    known = KINDS[kind]
+    if known.shape == NUMBER:
+        quantity = {"value": known.highest, "unit": known.unit}
+        return f"{known.highest:g}", {"value": known.highest}, {"valueQuantity": quantity}
+    if known.shape == DATE:
+        day = make.day(40).isoformat()
+        return day, {"text": day}, {"valueDateTime": day}
+    codes = list(known.choices)[-2:] if known.shape == CHECKLIST else [list(known.choices)[-1]]
+    coded = {"coding": [{"system": READING_SYSTEM, "code": code} for code in codes]}
+    typed = codes if known.shape == CHECKLIST else codes[0]
+    assert known.shape in (CHECKLIST, CHOICE)
+    return typed, {"text": " ".join(codes)}, {"valueCodeableConcept": coded}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_fact_has_three_ways_in(kind, three):
+    typed, sent, coded = answers(kind)
+    on = make.day(-2).isoformat()
+    observation = {
+        "resourceType": "Observation",
+        "id": "o",
+        "status": "final",
+        "code": {"coding": [{"system": READING_SYSTEM, "code": kind}]},
+        "subject": {"reference": "Patient/p"},
+        "effectiveDateTime": on,
+        **coded,
+    }
+    told = three(
+        lambda patient: reverse("patient-reading", args=[patient.pk, kind]),
+        {"answer": typed, "on": on},
+        "readings",
+        {"source_id": "o-1", "patient": person("rest"), "kind": kind, "on": on, **sent},
+        bundle(observation),
+    )
+    said = [
+        (reading.kind, reading.value, reading.unit, reading.on, reading.text)
+        for dossier in told
+        for reading in dossier.readings
+    ]
+    assert len(said) == 3
+    assert len(set(said)) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "refusal"),
+    [
+        ({"valueQuantity": {"value": 48, "unit": "L"}}, "its unit “L” is not read"),
+        ({"valueString": "48"}, "has no value that is read"),
+        ({"valueInteger": 4800}, "must be from"),
+    ],
+)
+def test_an_answer_that_does_not_fit_is_refused_by_name(answer, refusal, harbour, tmp_path, capsys):
+    observation = {
+        "resourceType": "Observation",
+        "id": "o",
+        "status": "final",
+        "code": {"coding": [{"system": READING_SYSTEM, "code": "egfr"}]},
+        "subject": {"reference": "Patient/p"},
+        "effectiveDateTime": make.day(-2).isoformat(),
+        **answer,
+    }
+    (tmp_path / "told.json").write_text(bundle(observation))
+    run(tmp_path / "told.json")
+    assert refusal in capsys.readouterr().out
+
+
+def test_a_dispensing_is_the_supply_with_what_its_order_says(harbour, tmp_path):
+    dispense = {
+        "resourceType": "MedicationDispense",
+        "id": "d",
+        "status": "completed",
+        "medicationCodeableConcept": {"text": MEDICINE},
+        "subject": {"reference": "Patient/p"},
+        "authorizingPrescription": [{"reference": "MedicationRequest/m"}],
+        "performer": [{"actor": {"display": "Quay Pharmacy"}}],
+        "type": {"coding": [{"code": "FF"}]},
+        "quantity": {"value": 42, "unit": "tablet"},
+        "daysSupply": {"value": 21, "code": "d"},
+        "whenHandedOver": make.day(-15).isoformat(),
+    }
+    told = json.loads(as_fhir())
+    told["entry"].append({"resource": dispense})
+    Bundle.model_validate(told)
+    (tmp_path / "told.json").write_text(json.dumps(told))
+    run(tmp_path / "told.json")
+    handed = next(
+        line
+        for line in dossiers.one(Patient.objects.get(), as_of=make.day()).lines
+        if line.source == "dispensed"
+    )
+    assert (handed.start_on, handed.dispensed_on) == (make.day(-15), make.day(-15))
+    assert (handed.days_supply, handed.refill_number, handed.dose) == (21, 0, 1)
+    assert (handed.pharmacy, handed.team, handed.indication) == ("Quay Pharmacy", CLINIC, "anxiety")
+    assert handed.written_on == START
+
+
+def test_what_has_not_been_handed_out_is_refused(harbour, tmp_path, capsys):
+    waiting = {
+        "resourceType": "MedicationDispense",
+        "id": "d",
+        "status": "preparation",
+        "medicationCodeableConcept": {"text": MEDICINE},
+        "subject": {"reference": "Patient/p"},
+    }
+    (tmp_path / "told.json").write_text(bundle(waiting))
+    run(tmp_path / "told.json")
+    assert "nothing has been handed out yet" in capsys.readouterr().out
+
+
+def test_an_extension_nobody_knows_is_said(harbour, tmp_path, capsys):
+    (tmp_path / "told.json").write_text(as_fhir(extension=extension("colour", valueCode="blue")))
+    run(tmp_path / "told.json")
+    assert f"the extension {ORDER}colour is not known" in capsys.readouterr().out
