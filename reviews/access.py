@@ -24,8 +24,10 @@ class Action(StrEnum):
     TAPER = "plan and change tapers"
     SYNC = "sync records"
     SEE_QUEUE = "see the review queue"
+    SEE_WORK = "have cases of your own"
     CLAIM = "claim cases"
     RELEASE = "release cases"
+    HAND_OVER = "hand cases over"
     DECIDE = "decide on cases"
     SNOOZE = "snooze cases"
     ESCALATE = "escalate cases"
@@ -62,8 +64,10 @@ GRANTS = {
     Action.TAPER: _grant(CLINICIAN, REVIEWER),
     Action.SYNC: _grant(CLIENT),
     Action.SEE_QUEUE: _grant(CLINICIAN, REVIEWER, AUDITOR, CLIENT),
+    Action.SEE_WORK: _grant(CLINICIAN, REVIEWER),
     Action.CLAIM: _grant(REVIEWER),
     Action.RELEASE: _grant(REVIEWER),
+    Action.HAND_OVER: _grant(REVIEWER),
     Action.DECIDE: _grant(REVIEWER),
     Action.SNOOZE: _grant(REVIEWER),
     Action.ESCALATE: _grant(REVIEWER),

@@ -35,6 +35,7 @@ class Move(StrEnum):
     CLAIM = "claim"
     TAKE_OVER = "take over"
     RELEASE = "release"
+    HAND_OVER = "hand over"
     DECIDE = "decide"
     PROPOSE = "propose"
     CONFIRM = "confirm"
@@ -53,6 +54,7 @@ MOVES = {
     (ESCALATED, Move.CLAIM): CLAIMED,
     (CLAIMED, Move.TAKE_OVER): CLAIMED,
     (CLAIMED, Move.RELEASE): QUEUED,
+    (CLAIMED, Move.HAND_OVER): CLAIMED,
     (QUEUED, Move.DECIDE): DECIDED,
     (CLAIMED, Move.DECIDE): DECIDED,
     (SNOOZED, Move.DECIDE): DECIDED,
@@ -159,6 +161,25 @@ def release(*, case, by, seen):
     locked = _open(case, Action.RELEASE, by, seen)
     _mine(locked, by)
     return _move(locked, Move.RELEASE, by, owner=None, claimed_at=None)
+
+
+@transaction.atomic
+def hand_over(*, case, to, reason, by, seen):
+    """Give a claimed case, mine or a colleague's, to `to`; None puts it back into the queue.
+
+    Raises `BadRecord` without a reason, and for somebody who could not decide on the case.
+    """
+    locked = _open(case, Action.HAND_OVER, by, seen)
+    if not reason.strip():
+        raise BadRecord("reason", "is needed to hand a case over")
+    detail = {"from": locked.owner_id, "to": to.pk if to else None, "reason": reason}
+    if to is None:
+        return _move(locked, Move.RELEASE, by, owner=None, claimed_at=None, detail=detail)
+    if not access.allowed(to, Action.DECIDE, locked):
+        raise BadRecord("to", f"{_name(to)} does not review at {locked.practice}")
+    if own_urgent_flags(Flag.objects.open().filter(case=locked), to):
+        raise BadRecord("to", f"an urgent flag comes from a prescription by {_name(to)}")
+    return _move(locked, Move.HAND_OVER, by, owner=to, claimed_at=timezone.now(), detail=detail)
 
 
 @transaction.atomic

@@ -6,6 +6,7 @@ from reviews.views import (
     facts,
     formulary,
     keys,
+    my_work,
     patients,
     preferences,
     prescribing,
@@ -17,6 +18,7 @@ from reviews.views import (
 
 AREAS = (
     queue,
+    my_work,
     cases,
     patients,
     facts,

@@ -1,17 +1,33 @@
-"""What waits, for whom: the counts at the top of the queue, and who could take it."""
+"""What waits, for whom: the counts at the top of the queue, and the work of one person."""
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from reviews import access, service_levels
 from reviews.access import GRANTS, Action
-from reviews.models import CaseState, ScreeningRequest
+from reviews.models import (
+    AuditEvent,
+    Case,
+    CaseState,
+    Decision,
+    DecisionItem,
+    Flag,
+    ScreeningRequest,
+)
 
 COUNT_LIMIT = 1000
 """Counting further would take longer than it tells anybody anything."""
 SOON_WORKING_DAYS = 5
+CAME_BACK_AT_MOST = 200
+HANDED_ON = {
+    "case.hand_over": "Handed over",
+    "case.escalate": "Escalated",
+    "case.propose": "Proposed",
+    "case.send_back": "Sent back",
+}
 # Screening takes seconds; whoever has waited longer is shown as not checked.
 PATIENCE = timedelta(minutes=2)
 
@@ -87,6 +103,106 @@ def reviewers(practice_ids):
         .distinct()
         .order_by("last_name", "first_name", "username")
     )
+
+
+# -- One person's work -------------------------------------------------------------------------
+
+
+def claimed(user):
+    """The open cases that `user` works on."""
+    return access.scope(Case.objects.open(), user, Action.SEE_WORK).filter(owner=user)
+
+
+def escalated(user):
+    """Open cases that somebody handed to a role which `user` holds at that practice."""
+    to_me = Q(pk__in=[])
+    for practice_id, roles in access.roles_of(user).items():
+        to_me |= Q(practice=practice_id, escalated_to__in=roles)
+    mine = access.scope(Case.objects.open(), user, Action.SEE_WORK)
+    return mine.filter(to_me, state=CaseState.ESCALATED)
+
+
+def to_confirm(user):
+    """Open cases on which a colleague proposed what needs a second person: `user`."""
+    here = access.scope(Case.objects.open(), user, Action.DECIDE)
+    return here.filter(state=CaseState.PROPOSED).exclude(proposed_by=user)
+
+
+def reopened(user):
+    """`{case id: why}`: open cases on matters that `user` had decided."""
+    decided = Decision.objects.standing().filter(by=user)
+    mine = decided.filter(patient=OuterRef("patient"), decided_at__lt=OuterRef("opened_at"))
+    visible = access.scope(Case.objects.open(), user, Action.SEE_WORK)
+    cases = visible.filter(Exists(mine)).order_by("-opened_at")[:CAME_BACK_AT_MOST]
+    patients = dict(cases.values_list("patient", "pk"))
+    settled, rules = {}, set()
+    for item in (
+        DecisionItem.objects.filter(decision__in=decided.filter(patient__in=patients))
+        .select_related("flag")
+        .order_by("decision__decided_at", "pk")
+    ):
+        flag = item.flag
+        settled[flag.patient_id, flag.rule_id, flag.key] = item
+        rules.add((flag.patient_id, flag.rule_id))
+    why = {}
+    flags = Flag.objects.open().filter(case__in=patients.values(), severity__lte=3)
+    for flag in flags.order_by("severity", "rule_id", "pk"):
+        item = settled.get((flag.patient_id, flag.rule_id, flag.key))
+        if item or (flag.patient_id, flag.rule_id) in rules:
+            why.setdefault(flag.case_id, _why_again(flag, item))
+    return why
+
+
+def woken(user):
+    """`{case id: why}`: open cases that `user` had snoozed, and that nobody else works on."""
+    snoozes = (
+        AuditEvent.objects.filter(actor_id=user.pk, verb="case.snooze")
+        .order_by("-id")
+        .values_list("id", "patient_id", "subject", "detail")[:CAME_BACK_AT_MOST]
+    )
+    last = {}
+    for pk, patient_id, subject, detail in snoozes:
+        last.setdefault(int(subject.removeprefix("case ")), (pk, patient_id, detail["until"]))
+    wakings = AuditEvent.objects.filter(
+        patient_id__in=[patient_id for _, patient_id, _ in last.values()], verb="case.woken"
+    ).values_list("id", "detail", "at")
+    why = {}
+    for pk, detail, at in wakings:
+        snoozed_by, _, until = last.get(detail["case"], (None, None, None))
+        if snoozed_by and pk > snoozed_by:
+            early = timezone.localdate(at).isoformat() < until
+            why[detail["case"]] = (
+                "Woken early: something new was found"
+                if early
+                else f"The day you snoozed it to has come: {date.fromisoformat(until):%-d %b %Y}"
+            )
+    visible = access.scope(Case.objects.open(), user, Action.SEE_WORK)
+    here = visible.filter(pk__in=why, state=CaseState.QUEUED)
+    return {pk: why[pk] for pk in here.values_list("pk", flat=True)}
+
+
+def said_of(cases):
+    """`{case id: by whom and why}` for cases that a colleague put before somebody."""
+    events = AuditEvent.objects.filter(
+        patient_id__in=[case.patient_id for case in cases], verb__in=HANDED_ON
+    ).order_by("id")
+    said = {}
+    for event in events:
+        reason = event.detail.get("reason")
+        said[int(event.subject.removeprefix("case "))] = (
+            f"{HANDED_ON[event.verb]} by {event.actor}" + (f": “{reason}”" if reason else "")
+        )
+    return said
+
+
+def _why_again(flag, item):
+    if item is None:
+        return f"{flag.title}: again, in a new episode or with another medicine"
+    if item.until < flag.as_of:
+        return f"{flag.title}: your decision held until {item.until:%-d %b %Y}"
+    if flag.severity < item.flag.severity:
+        return f"{flag.title}: more urgent than when you decided"
+    return f"{flag.title}: found again after it had cleared"
 
 
 def _begin(day):

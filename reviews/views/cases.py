@@ -444,6 +444,7 @@ SAID = {
     "claim": "Claimed by",
     "take_over": "Taken over by",
     "release": "Released by",
+    "hand_over": "Handed over by",
     "snooze": "Snoozed by",
     "escalate": "Escalated by",
     "woken": "Back in the queue:",

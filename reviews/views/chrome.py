@@ -15,7 +15,7 @@ KEYS = (
     ("j, k", "next and previous case or flag"),
     ("o", "open the case"),
     ("x", "select the case"),
-    ("c", "claim"),
+    ("c, h", "claim, hand over"),
     ("n", "next case"),
     ("/", "search"),
     ("1 to 9", "go to a flag"),
@@ -28,6 +28,7 @@ KEYS = (
 
 MENU = (
     (Action.SEE_QUEUE, "queue", "Queue"),
+    (Action.SEE_WORK, "my-work", "My work"),
     (Action.SEE_PATIENT, "patients", "Patients"),
     (Action.SEE_FORMULARY, "formulary", "Formulary"),
     (Action.SEE_FORMULARY, "rules", "Rules"),

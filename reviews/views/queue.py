@@ -107,7 +107,13 @@ def queue(request):
 @require_POST
 @login_required
 def claim(request):
-    """Claim the ticked cases; each that cannot be is told, and the others are claimed."""
+    """Claim the ticked cases; each that cannot be is told, and the others are claimed.
+
+    The same ticks can go to the page that hands cases over instead.
+    """
+    if request.POST.get("do") == "hand_over":
+        marks = request.POST.getlist("case")
+        return redirect(f"{reverse('hand-over')}?{urlencode({'case': marks}, doseq=True)}")
     claimed = []
     for mark in request.POST.getlist("case"):
         pk, _, seen = mark.partition(":")

@@ -83,6 +83,19 @@ def test_of_a_reviewer(visit, ravi, record):
     assert all_faults(visit, ravi, addresses) == []
 
 
+def test_of_my_work_full_and_empty(visit, ravi, samira, harbour, clara, record):
+    page = visit(samira, reverse("my-work"))
+    assert faults(page) == []
+    page.goto(reverse("hand-over"))
+    assert faults(page) == []
+    lesser = make.flagged_case(harbour, logged_by=clara)
+    decide.claim(case=lesser, by=ravi, seen=lesser.lock)
+    escalate = {"to": "reviewer", "reason": "Please call", "by": ravi}
+    decide.escalate(case=record, seen=record.lock, **escalate)
+    addresses = [reverse("my-work"), reverse("hand-over"), reverse("queue") + "?owner=me"]
+    assert all_faults(visit, ravi, addresses) == []
+
+
 def test_of_a_queue_with_somebody_not_checked_and_one_that_is_empty(visit, ravi, harbour, clara):
     make.patient(harbour, clara)
     ScreeningRequest.objects.update(requested_at=timezone.now() - timezone.timedelta(minutes=9))

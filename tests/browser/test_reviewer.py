@@ -275,3 +275,32 @@ def test_without_a_script_claim_decide_and_escalate(visit, ravi, harbour, clara,
     urgent.refresh_from_db()
     assert urgent.state == CaseState.ESCALATED
     assert Case.objects.get(pk=long_case.pk).state == CaseState.DECIDED
+
+
+def test_a_caseload_is_handed_over_by_keyboard(visit, ravi, samira, harbour, clara, long_case):
+    for case in (long_case, make.flagged_case(harbour, logged_by=clara)):
+        decide.claim(case=case, by=ravi, seen=case.lock)
+    page = visit(ravi, "/my-work")
+    page.keyboard.press("j")
+    page.keyboard.press("h")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Hand over 1 case")
+    page.get_by_label("To", exact=True).focus()
+    page.keyboard.type("Samira")
+    page.keyboard.press("Tab")
+    page.keyboard.type("On leave until Monday")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("status").first).to_contain_text("handed over to Samira Okafor")
+    expect(page.locator(".case-row")).to_have_count(1)
+    hers = visit(samira, "/my-work")
+    expect(hers.locator(".case-row")).to_contain_text("On leave until Monday")
+
+
+def test_without_a_script_a_caseload_goes_back_to_the_queue(visit, ravi, long_case):
+    decide.claim(case=long_case, by=ravi, seen=long_case.lock)
+    page = visit(ravi, "/my-work", js=False)
+    page.get_by_role("link", name="Hand over all").click()
+    page.get_by_label("To", exact=True).select_option("queue")
+    page.get_by_label("Why", exact=True).fill("On leave")
+    page.get_by_role("button", name="Hand over").click()
+    expect(page.get_by_role("status").first).to_contain_text("1 case back in the queue.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Nothing waits for you")

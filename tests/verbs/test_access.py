@@ -19,6 +19,7 @@ MAY = {
         Action.RECORD_FACT,
         Action.TAPER,
         Action.SEE_QUEUE,
+        Action.SEE_WORK,
         Action.SEE_FORMULARY,
     },
     Role.REVIEWER: {
@@ -28,8 +29,10 @@ MAY = {
         Action.EXEMPT,
         Action.TAPER,
         Action.SEE_QUEUE,
+        Action.SEE_WORK,
         Action.CLAIM,
         Action.RELEASE,
+        Action.HAND_OVER,
         Action.DECIDE,
         Action.SNOOZE,
         Action.ESCALATE,

@@ -55,6 +55,13 @@
     return press(row && one("button[name=case]", row));
   }
 
+  function handOver() {
+    const row = current();
+    const box = row && one("input[type=checkbox]", row);
+    if (box && !one(".cases :checked")) box.checked = true;
+    return Boolean(one(".cases :checked")) && press(one("[value=hand_over], [action$='hand-over'] .case-bar button"));
+  }
+
   const KEYS = {
     j: () => step(1),
     k: () => step(-1),
@@ -66,6 +73,7 @@
       field?.focus();
       return Boolean(field);
     },
+    h: handOver,
     s: () => open("#snooze"),
     e: () => open("#escalate"),
     "/": () => press(all("[type=search]").find((field) => field.offsetParent)),

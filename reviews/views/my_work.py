@@ -1,0 +1,134 @@
+"""My work: what waits for me, what came back, what I decided; and handing a caseload over."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.views.decorators.http import require_GET, require_http_methods
+
+from reviews import access, decide, work
+from reviews.access import Action
+from reviews.errors import BadRecord, DomainError
+from reviews.models import Case, CaseState, Decision
+from reviews.views.paging import page_of
+from reviews.views.queue import fill_rows, with_row
+
+DECIDED_PAGE = 20
+BACK_TO_QUEUE = "queue"
+CONCLUDED = (Decision.Kind.DECIDED, Decision.Kind.PROPOSED, Decision.Kind.CONFIRMED)
+
+
+@require_GET
+@login_required
+def my_work(request):
+    """What waits for me first; then what I thought was done and is not; then what is."""
+    access.require(request.user, Action.SEE_WORK)
+    user = request.user
+    mine = list(with_row(work.claimed(user).ranked()))
+    asked = list(with_row((work.escalated(user) | work.to_confirm(user)).ranked()))
+    why = work.woken(user) | work.reopened(user)
+    came_back = list(with_row(Case.objects.filter(pk__in=why).ranked()))
+    said = work.said_of([*mine, *asked])
+    for case in [*mine, *asked]:
+        case.news = said.get(case.pk, "")
+    for case in came_back:
+        case.news = why[case.pk]
+    fill_rows([*mine, *asked, *came_back], user)
+    decisions = (
+        Decision.objects.filter(by=user, kind__in=CONCLUDED)
+        .select_related("patient", "case", "answer__by", "answers__by")
+        .prefetch_related("items__flag", "answers__items__flag")
+        .order_by("-decided_at", "-pk")
+    )
+    decided = page_of(decisions, request.GET.get("page", 1), DECIDED_PAGE)
+    context = {
+        "mine": mine,
+        "asked": asked,
+        "waiting": len(mine) + len(asked),
+        "came_back": came_back,
+        "decided": decided,
+        "practices": access.practices(user, Action.SEE_WORK),
+        "may_claim": access.allowed(user, Action.CLAIM),
+        "may_hand_over": access.allowed(user, Action.HAND_OVER),
+    }
+    return render(request, "reviews/queue/my_work.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def hand_over(request):
+    """Give the marked cases, or all of mine, to a colleague or back to the queue."""
+    access.require(request.user, Action.HAND_OVER)
+    given = request.POST if request.method == "POST" else request.GET
+    marks = dict(mark.split(":", 1) for mark in given.getlist("case") if ":" in mark)
+    refusal = None
+    if request.method == "POST":
+        try:
+            return _hand_over(request, marks)
+        except BadRecord as error:
+            refusal = error
+    claimed = access.scope(Case.objects.open(), request.user, Action.HAND_OVER).filter(
+        state=CaseState.CLAIMED
+    )
+    cases = claimed.filter(pk__in=[pk for pk in marks if pk.isdecimal()]) if marks else None
+    if cases is None:
+        cases = claimed.filter(owner=request.user)
+    cases = list(with_row(cases.ranked()))
+    for case in cases:
+        # The list may be older than this page: what was seen there is what must still hold.
+        case.seen = marks.get(str(case.pk), case.lock)
+    practice_ids = {case.practice_id for case in cases}
+    context = {
+        "cases": cases,
+        "colleagues": work.reviewers(practice_ids).exclude(pk=request.user.pk),
+        "to": given.get("to", ""),
+        "reason": given.get("reason", ""),
+        "refusal": refusal,
+        "left_out": len(marks) - len(cases) if marks else 0,
+    }
+    status = 400 if refusal else 200
+    return render(request, "reviews/queue/hand_over.html", context, status=status)
+
+
+def _hand_over(request, marks):
+    """Each case that cannot be handed over is told, and the others are. Raises `BadRecord`."""
+    reason = request.POST.get("reason", "").strip()
+    to = _colleague(request.POST.get("to", ""), request.user)
+    if not reason:
+        raise BadRecord("reason", "Say why, so that whoever goes on knows")
+    if not marks:
+        raise BadRecord("case", "Tick at least one case")
+    done = 0
+    for pk, seen in marks.items():
+        try:
+            case = access.fetch(Case.objects, request.user, Action.SEE_QUEUE, pk=int(pk))
+            decide.hand_over(case=case, to=to, reason=reason, by=request.user, seen=int(seen))
+        except BadRecord as error:
+            messages.warning(request, f"{case.patient}: {error.reason}.")
+        except DomainError as error:
+            messages.warning(request, error.message)
+        except ValueError:
+            messages.warning(request, "That is not a case.")
+        else:
+            done += 1
+    if done:
+        where = f"handed over to {to.get_full_name() or to.username}" if to else "back in the queue"
+        messages.success(request, f"{done} case{'s'[: done > 1]} {where}.")
+    return redirect("my-work")
+
+
+def _colleague(key, user):
+    """The reviewer chosen, or None for the queue. Raises `BadRecord`."""
+    if key == BACK_TO_QUEUE:
+        return None
+    here = work.reviewers(access.practice_ids(user, Action.HAND_OVER))
+    found = here.filter(pk=int(key)).first() if key.isdecimal() and len(key) < 10 else None
+    if found is None:
+        raise BadRecord("to", "Choose a colleague, or the queue")
+    return found
+
+
+urlpatterns = [
+    path("my-work", my_work, name="my-work"),
+    path("hand-over", hand_over, name="hand-over"),
+]
