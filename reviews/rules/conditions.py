@@ -2,8 +2,8 @@
 
 ICD-10 codes match by prefix (a category holds its subdivisions), SNOMED CT codes exactly, the text
 by whole words. A SNOMED CT code is listed only where a published value set gave it. In ICD-10 the
-codes of poisoning hold adverse effects and underdosing too, told by the sixth character; those are
-left out.
+codes of poisoning hold adverse effects and underdosing too, told by the sixth character, which are
+left out; a 2 there means self-harm.
 """
 
 import re
@@ -138,7 +138,11 @@ THEMES = {
         "snomed": (),
         "words": ("mild cognitive impairment",),
     },
-    "delirium": {"icd10": ("F05",), "snomed": (), "words": ("delirium",)},
+    "delirium": {
+        "icd10": ("F05",),
+        "snomed": ("18653004", "52866005"),
+        "words": ("delirium",),
+    },
     "respiratory_failure": {
         "icd10": ("J96",),
         "snomed": (),
@@ -178,12 +182,20 @@ THEMES = {
     },
     "myasthenia": {"icd10": ("G70.0",), "snomed": (), "words": ("myasthenia gravis",)},
     "hepatic_severe": {
-        "icd10": ("K72", "K76.82"),
+        "icd10": ("K70.4", "K72", "K76.82"),
         "snomed": (),
-        "words": ("hepatic encephalopathy", "liver failure", "hepatic failure"),
+        "words": (
+            "hepatic encephalopathy",
+            "liver failure",
+            "hepatic failure",
+            "severe hepatic impairment",
+            "severe liver impairment",
+            "child pugh c",
+            "child pugh class c",
+        ),
     },
     "hepatic": {
-        "icd10": ("K70.3", "K71.7", "K72", "K74.3", "K74.4", "K74.5", "K74.6", "K76.82"),
+        "icd10": ("K70.3", "K70.4", "K71.7", "K72", "K74.3", "K74.4", "K74.5", "K74.6", "K76.82"),
         "snomed": (),
         "words": (
             "cirrhosis",
@@ -209,13 +221,18 @@ THEMES = {
         "words": ("acute porphyria", "acute intermittent porphyria"),
     },
     "self_harm": {
-        "icd10": ("R45.851", "T14.91", "X6", "X7", "X80", "X81", "X82", "X83", "X84"),
-        "snomed": (),
+        "icd10": ("R45.851", "R45.88", "T14.91", "X6", "X7", "X80", "X81", "X82", "X83", "X84"),
+        "snomed": condition_codes.INTENTIONAL_OVERDOSE,
         "words": ("suicidal", "suicide attempt", "attempted suicide", "self harm"),
     },
     "overdose": {
-        "icd10": ("T36", "T37", "T38", "T39", "T4", "T50", "X40", "X41", "X42", "X43", "X44"),
-        "snomed": (),
+        # Poisoning by medicines or alcohol; X and Y are the codes that say with what intent.
+        "icd10": (
+            *("T36", "T37", "T38", "T39", "T4", "T50", "T51"),
+            *(f"X{n}" for n in (*range(40, 46), *range(60, 66))),
+            *(f"Y{n}" for n in range(10, 16)),
+        ),
+        "snomed": condition_codes.OVERDOSE,
         "words": ("overdose", "poisoning"),
     },
     "depression": {
@@ -256,7 +273,7 @@ _PREFIXES = {
     if found["icd10"]
 }
 _SNOMED = {theme: frozenset(found["snomed"]) for theme, found in THEMES.items() if found["snomed"]}
-_POISONING = re.compile(r"T(3[6-9]|4\d|50)")
+_POISONING = re.compile(r"T(3[6-9]|4\d|5\d|6[0-5])")
 _PUNCTUATION = re.compile(r"[-/,;:()]+")
 _NO = re.compile(r"\b(?:no|not|denies|family history of|fear of|risk of)\b")
 
@@ -272,8 +289,11 @@ def themes_of(codings, text: str) -> frozenset[str]:
         system = given.casefold()
         if "icd" in system:
             plain = code.replace(".", "").upper()
-            if _POISONING.match(plain) and plain[5:6] in {"5", "6"}:
-                continue
+            if _POISONING.match(plain):
+                if plain[5:6] in {"5", "6"}:
+                    continue
+                if plain[5:6] == "2":
+                    found.add("self_harm")
             found |= {theme for theme, codes in _PREFIXES.items() if plain.startswith(codes)}
         elif "snomed" in system:
             found |= {theme for theme, codes in _SNOMED.items() if code in codes}

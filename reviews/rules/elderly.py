@@ -56,7 +56,8 @@ def new_start(view: View, limit: dict):
         if use.end is None and view.today > use.start + window:
             continue
         before = use.start - window, use.start - 1
-        everything = (*view.uses, *view.rescue)
+        # Rescue medicine is no exposure; only its own renewal is no new start.
+        everything = (*view.uses, *view.rescue) if use in view.rescue else view.uses
         if any(
             other.start is not None
             and other.start <= before[1]

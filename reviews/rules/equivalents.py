@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.drug import BENZODIAZEPINE, BZRA
-from reviews.rules.exposure import Episode, count
+from reviews.rules.exposure import Episode, count, stretches
 from reviews.rules.finding import Fact
 
 BAND = "ASAM_BAND"
@@ -226,7 +226,10 @@ def dependence(view, episode: Episode, until: int) -> str:
             f"{limit['regular_from_days']} exposed days or more in "
             f"{limit['regular_window_days']} days"
         )
-    mine = [each for each in view.stretches if episode.start <= each.start <= episode.end]
+    if episode in view.episodes:
+        mine = [each for each in view.stretches if episode.start <= each.start <= episode.end]
+    else:  # the course of one drug
+        mine = stretches(list(episode.spans))
     at = limit["gate_high_band_days"]
     if _consecutive(mine, lambda each: band(view, each) == HIGH, until) >= at:
         return f"a high dose on {at} days or more in a row"

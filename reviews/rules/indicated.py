@@ -397,6 +397,7 @@ RULES: tuple[Rule, ...] = (
         ("smpc-contraindications",),
         allergy,
         CONDITIONS,
+        idle=True,
     ),
     Rule(
         "LEG-01",

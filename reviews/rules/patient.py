@@ -4,8 +4,9 @@ from reviews.rules import words
 from reviews.rules.drug import BENZODIAZEPINE, BIT, Z_DRUG
 from reviews.rules.equivalents import LOW, band, regular_use
 from reviews.rules.finding import Fact
+from reviews.rules.parameters import PARAMETERS
 from reviews.rules.rule import BREATHING, CONDITION, CONDITIONS, OLDER, READINGS, Rule
-from reviews.rules.view import View, names
+from reviews.rules.view import View, names, not_recorded
 
 UGT = "UGT"
 
@@ -34,6 +35,8 @@ def no_taper_offer(view: View, limit: dict):
     """ELD-05. At 65 or over, the current supply takes the episode to 90 calendar days or more, and
     in the last 365 days no taper was offered."""
     if not view.judged:
+        if view.unclear and view.reading("taper_offer") is None:
+            _elapsed_unknown(view, limit)
         return
     item = max(view.judged, key=lambda each: (each.span.end, each.span.use.line.id))
     elapsed = item.span.end - item.episode.start + 1
@@ -69,6 +72,17 @@ def no_taper_offer(view: View, limit: dict):
         ),
         clears="A taper is offered and the answer recorded.",
     )
+
+
+def _elapsed_unknown(view, limit):
+    age = view.age_on(view.today)
+    if age is None or age >= limit["age_from_years"]:
+        vague = [use for use in view.unclear if use in view.now]
+        view.cannot_judge(
+            "ELD-05",
+            [use.line.id for use in vague],
+            f"The length of supply is not known for {not_recorded(vague)}.",
+        )
 
 
 def falls(view: View, limit: dict):
@@ -164,7 +178,7 @@ def breathing(view: View, limit: dict):
             "RSP-01",
             2,
             words.listed(severe),
-            gist="avoid it or keep the dose low",
+            gist="keep the dose low, and look at a gradual taper",
             clears="A review records the need and the lowest dose.",
         )
     elif copd:
@@ -260,10 +274,15 @@ def liver(view: View, limit: dict):
             if use.mask & BENZODIAZEPINE and use.drug.band == "long" and use.drug.metabolism != UGT
         ]
     if any_impairment:
-        for part in _parts_now(view):
-            over = limit.get(f"{part.use.drug.key}_over_mg")
-            if over is not None and part.mg is not None and part.mg > over + 1e-9:
-                uses.append(part.use)
+        for key in ("zopiclone", "zolpidem"):
+            mine = [use for use in view.now if use.drug.key == key]
+            if not mine:
+                continue
+            doses = [mg for _, end, mg in view.amounts(key) if view.is_current(end)]
+            if any(mg is not None and mg > limit[f"{key}_over_mg"] + 1e-9 for mg in doses):
+                uses += mine
+            elif None in doses:
+                view.cannot_judge("HEP-02", [use.line.id for use in mine], "The dose is not known.")
     if uses:
         _said(
             view,
@@ -277,13 +296,6 @@ def liver(view: View, limit: dict):
             clears="The dose comes down or another medicine takes its place gradually.",
             uses=uses,
         )
-
-
-def _parts_now(view):
-    """Daily amounts on days that are still current."""
-    for stretch in view.stretches:
-        if view.is_current(stretch.end):
-            yield from stretch.parts
 
 
 def kidney(view: View, limit: dict):
@@ -312,29 +324,28 @@ def kidney(view: View, limit: dict):
 TRIMESTERS = {"first": 1, "second": 2, "third": 3, "unknown_trimester": 0}
 
 
-def _trimester(view, limit) -> int | None:
+def trimester(view, limit) -> int | None:
     """The trimester that is certain today, 0 = pregnant, trimester not known; None = not pregnant.
 
-    From the trimester recorded on a day the earliest possible course of the pregnancy is taken.
+    From the trimester recorded on a day the earliest possible course of the pregnancy is taken. A
+    diagnosis counts where no answer is recorded, or is newer than one that says otherwise.
     """
     reading = view.reading("pregnancy")
     if reading is not None:
         recorded = TRIMESTERS.get(reading.text)
-        if recorded is None:
-            return None
-        on = reading.on.toordinal()
-        weeks = {0: 0, 1: 0, 2: limit["second_from_weeks"], 3: limit["third_from_weeks"]}
-        over = on + (limit["pregnancy_weeks"] - weeks[recorded]) * 7
-        third = on + (limit["third_from_weeks"] - weeks[recorded]) * 7
-        view.watch(over + 1)
-        view.watch(third)
-        if view.today > over:
-            return None
-        if view.today >= third and recorded:
-            return 3
-        return recorded
+        if recorded is not None:
+            on = reading.on.toordinal()
+            weeks = {0: 0, 1: 0, 2: limit["second_from_weeks"], 3: limit["third_from_weeks"]}
+            over = on + (limit["pregnancy_weeks"] - weeks[recorded]) * 7
+            third = on + (limit["third_from_weeks"] - weeks[recorded]) * 7
+            view.watch(over + 1)
+            view.watch(third)
+            if view.today <= over:
+                return 3 if view.today >= third and recorded else recorded
     for condition in view.themes.get("pregnancy", ()):
         if condition.ended_on is not None and condition.ended_on <= view.dossier.as_of:
+            continue
+        if reading is not None and (condition.onset_on is None or condition.onset_on <= reading.on):
             continue
         if condition.onset_on is None:
             return 0
@@ -345,33 +356,38 @@ def _trimester(view, limit) -> int | None:
     return None
 
 
+def pregnant(view) -> bool:
+    """Is a pregnancy on record and not over?"""
+    return trimester(view, view.rules.get("PRG-01", PARAMETERS["PRG-01"])[view.profile]) is not None
+
+
 def pregnancy(view: View, limit: dict):
     """PRG-01. Pregnancy on record, with a benzodiazepine or Z-drug: review in any trimester; urgent
     with regular use in the third trimester, or with a taper planned over less than 14 days."""
     if not view.now:
         return
-    trimester = _trimester(view, limit)
-    if trimester is None:
+    now = trimester(view, limit)
+    if now is None:
         if _may_be_pregnant(view, limit) and view.reading("pregnancy") is None:
             view.cannot_judge("PRG-01", view.line_ids, "Whether the person is pregnant: not asked.")
         return
     regular = any(regular_use(view, episode, episode.end) for episode in view.current)
     fast = [taper for taper in view.dossier.tapers if _days_planned(taper) is not None]
     fast = [taper for taper in fast if _days_planned(taper) < limit["taper_under_days"]]
-    urgent = (trimester == 3 and regular) or bool(fast)
+    urgent = (now == 3 and regular) or bool(fast)
     what = {0: "pregnancy", 1: "pregnancy", 2: "pregnancy", 3: "the third trimester of pregnancy"}
     _said(
         view,
         "PRG-01",
         1 if urgent else 2,
-        what[trimester],
+        what[now],
         gist=(
             "the newborn can be sedated or show withdrawal; plan with the perinatal team, and "
             "change nothing abruptly"
         ),
         clears="The perinatal team's plan is recorded.",
         facts=(
-            Fact("trimester", "Trimester", ORDINAL[trimester]),
+            Fact("trimester", "Trimester", ORDINAL[now]),
             Fact("regular_use", "Regular use", "yes" if regular else "no"),
             *(
                 [Fact("fast_taper", "Taper planned", f"under {limit['taper_under_days']}", "days")]
@@ -379,7 +395,7 @@ def pregnancy(view: View, limit: dict):
                 else []
             ),
         ),
-        unknown="" if trimester else "The trimester.",
+        unknown="" if now else "The trimester.",
     )
 
 
@@ -409,7 +425,7 @@ def pregnancy_intention(view: View, limit: dict):
     if view.dossier.birth_date is not None:
         view.watch(view.birthday(limit["child_bearing_from_years"]))
         view.watch(view.birthday(limit["child_bearing_to_years"] + 1))
-    if not _may_be_pregnant(view, limit) or _trimester(view, limit) is not None:
+    if not _may_be_pregnant(view, limit) or trimester(view, limit) is not None:
         return
     if view.reading("pregnancy_intention") is not None:
         return
@@ -497,12 +513,13 @@ def child(view: View, limit: dict):
     """PED-01. Under 18, with a benzodiazepine or Z-drug that is not for epilepsy, seizure rescue, a
     procedure or spasticity under a specialist. Urgent, and asks for a reason, under 12; review from
     12."""
-    found = [
-        (view.age_on(use.start), use)
-        for use in view.now
-        if use.start is not None and use.line.indication not in FOR_CHILDREN
-    ]
-    found = [(age, use) for age, use in found if age is not None and age < limit["under_years"]]
+    uses = [use for use in view.now if use.line.indication not in FOR_CHILDREN]
+    if uses and view.dossier.birth_date is None:
+        view.cannot_judge("PED-01", view.line_ids, "The birth date is not recorded.")
+        return
+    # Without a start the person was no older then than today.
+    found = [(view.age_on(view.today if use.start is None else use.start), use) for use in uses]
+    found = [(age, use) for age, use in found if age < limit["under_years"]]
     if not found:
         return
     age = min(age for age, _ in found)

@@ -87,7 +87,8 @@ SOURCES: dict[str, Citation] = {
         "Quality prescribing for benzodiazepines and Z-drugs: a guide for improvement 2024 to 2027",
         "Scottish Government",
         2024,
-        "prescribing for under 2 weeks, as required; record the indication",
+        "under 2 weeks, as required, off repeat (an example policy: 7 days); record the "
+        "indication; tolerance 5 to 7 days after a first reduction",
     ),
     "start-28": _unverified(
         "What counts as started recently",
@@ -120,7 +121,8 @@ SOURCES: dict[str, Citation] = {
         "Benzodiazepines learning module",
         "Medicines and Healthcare products Regulatory Agency",
         2015,
-        "older people: half the dose; short-acting medicines may be preferred",
+        "older people: half the dose, short-acting medicines may be preferred; avoid after "
+        "substance abuse",
         note="sources conflict: later cohorts found no protection from a short half-life",
     ),
     "stopp-v3-d8": Citation(
@@ -165,7 +167,8 @@ SOURCES: dict[str, Citation] = {
         "AGS Beers Criteria for potentially inappropriate medication use in older adults",
         "American Geriatrics Society",
         2023,
-        "Table 5: opioid with benzodiazepine, avoid",
+        "Table 5: opioid with benzodiazepine or gabapentinoid, avoid, with exceptions; three or "
+        "more CNS-active medicines, avoid",
     ),
     "asam-2025-21": Citation(
         "Joint clinical practice guideline on benzodiazepine tapering",
@@ -196,7 +199,8 @@ SOURCES: dict[str, Citation] = {
         "Thésaurus des interactions médicamenteuses",
         "Agence nationale de sécurité du médicament et des produits de santé",
         2020,
-        "edition of October 2020: barbiturates, other sedatives and CYP3A4 inhibitors",
+        "edition of October 2020: benzodiazepines with barbiturates, other sedatives, clozapine, "
+        "CYP3A4 inhibitors, inducers and antiseizure medicines",
         note="later editions exist",
     ),
     "cns-02": _unverified(
@@ -443,6 +447,13 @@ SOURCES: dict[str, Citation] = {
         "contraindications and interactions",
         note="read in copies and summaries of the label",
     ),
+    "cyp2c19": _unverified(
+        "Clobazam and moclobemide by way of CYP2C19",
+        "Prescription Safety Portal",
+        2026,
+        "pairs of ADP-01 and CYP-03 that no label read names",
+        "local policy/unverified: general knowledge",
+    ),
     "andersson-1990": Citation(
         "Effect of omeprazole on diazepam in slow and rapid metabolisers",
         "Andersson and others",
@@ -456,6 +467,20 @@ SOURCES: dict[str, Citation] = {
         "section 4.5: inducers",
         note="read in a copy",
     ),
+    "aed-01": _unverified(
+        "Inducing antiseizure medicines with other benzodiazepines than diazepam and clonazepam",
+        "Prescription Safety Portal",
+        2026,
+        "table 4.10 of the rule catalogue",
+        "local policy/unverified: general knowledge",
+    ),
+    "felbamate": _unverified(
+        "Felbamate with clobazam",
+        "Prescription Safety Portal",
+        2026,
+        "table 4.10 of the rule catalogue",
+        "local policy/unverified: general knowledge",
+    ),
     "ativan-label": Citation(
         "Prescribing information of lorazepam (Ativan)",
         "US Food and Drug Administration",
@@ -467,7 +492,6 @@ SOURCES: dict[str, Citation] = {
         "Epilepsy & Behavior 142:109156",
         2023,
         "reduce clobazam 2 to 4 weeks after the start",
-        note="felbamate is general knowledge",
     ),
     "alc-01": _unverified(
         "Alcohol figures that count",
@@ -706,7 +730,21 @@ SOURCES: dict[str, Citation] = {
         "Joint clinical practice guideline on benzodiazepine tapering",
         "American Society of Addiction Medicine",
         2025,
-        "recommendation 9: evaluate at each reduction; lower-dose maintenance may be agreed",
+        "recommendation 9: evaluate at each reduction",
+    ),
+    "asam-2025-maintenance": Citation(
+        "Joint clinical practice guideline on benzodiazepine tapering",
+        "American Society of Addiction Medicine",
+        2025,
+        "lower-dose maintenance may be agreed",
+        note="number of the recommendation not seen",
+    ),
+    "tap-04": _unverified(
+        "When a taper counts as come to a halt",
+        "Prescription Safety Portal",
+        2026,
+        "84 days",
+        "local policy/unverified: the guideline gives no time",
     ),
     "asam-2025-11": Citation(
         "Joint clinical practice guideline on benzodiazepine tapering",

@@ -7,7 +7,9 @@ import itertools
 
 from reviews.rules import words
 from reviews.rules.equivalents import daily, dependence, factor
+from reviews.rules.exposure import episodes, pieces
 from reviews.rules.finding import Fact
+from reviews.rules.patient import pregnant
 from reviews.rules.rule import STOPPING, TAPERS, Rule
 from reviews.rules.view import View, names
 
@@ -26,12 +28,21 @@ def _last_spans(episode):
     return [span for span in episode.spans if span.end == episode.end]
 
 
-def _tapering(view, keys) -> bool:
-    """Is a taper of one of the drugs planned, under way, paused or completed?"""
+def _tapering(view, keys, episode) -> bool:
+    """Is a taper of one of the drugs planned, under way, paused, or completed in this episode?"""
     return any(
-        taper.drug in keys and taper.status in {*UNDER_WAY, "paused", "completed"}
+        taper.drug in keys
+        and (
+            taper.status in {*UNDER_WAY, "paused"}
+            or (taper.status == "completed" and _belongs(taper, episode))
+        )
         for taper in view.dossier.tapers
     )
+
+
+def _belongs(taper, episode) -> bool:
+    """Did its last step fall into the episode, or after it? A taper of years ago says nothing."""
+    return bool(taper.steps) and taper.steps[-1].on.toordinal() >= episode.start
 
 
 def _written_taper(span) -> bool:
@@ -71,7 +82,7 @@ def abrupt_end(view: View, limit: dict):
     if any(span.start > ended for span in view.spans if span.start <= view.today):
         return
     keys = {span.use.drug.key for span in spans}
-    if _tapering(view, keys) or any(_written_taper(span) for span in spans):
+    if _tapering(view, keys, episode) or any(_written_taper(span) for span in spans):
         return
     if view.answer("care_status") in AWAY:
         return
@@ -110,77 +121,109 @@ def abrupt_end(view: View, limit: dict):
 
 def ended_by_a_prescriber(view: View, limit: dict):
     """STOP-02. A prescription is set to ended by a prescriber while dependence is to be expected,
-    at any dose, and nothing follows it. Urgent, and asks for a reason. Not at the end of a
+    at any dose, and nothing takes its place. Urgent, and asks for a reason. Not at the end of a
     completed taper, whose last step was 1 mg diazepam equivalent or less, or the smallest unit."""
     episode = _latest(view)
     if episode is None:
         return
+    ends: dict[tuple[str, int], list] = {}
     for span in episode.spans:
         line = span.use.line
         if line.status != "stopped":
             continue
         # Without a day of its own the end is that of the supply.
         ended = span.end if line.end_on is None else line.end_on.toordinal()
+        if ended > view.today:
+            view.watch(ended)
+            continue
         view.watch(ended + limit["stands_days"] + 1)
-        if view.today > ended + limit["stands_days"] or ended > view.today:
-            if ended > view.today:
-                view.watch(ended)
+        if view.today <= ended + limit["stands_days"]:
+            ends.setdefault((span.use.drug.key, ended), []).append(span)
+    for (key, ended), spans in sorted(ends.items()):
+        replaced, beside = _goes_on(view, episode, spans, ended)
+        if replaced:
             continue
-        follows = [
-            other
-            for other in view.spans
-            if other.use.line.id != line.id
-            and other.end > ended
-            and other.use.line.status != "stopped"
-            and other.start <= ended + view.gap_days + 1
-        ]
-        if follows or any(use.reach > ended for use in view.unclear if use.line.id != line.id):
+        mine = _alone(view, episode, key, ended) if beside else episode
+        why = dependence(view, mine, ended)
+        if not why or all(_end_of_taper(view, span, episode, ended, limit) for span in spans):
             continue
-        why = dependence(view, episode, ended)
-        if not why or _end_of_taper(view, span, limit):
-            continue
+        name = spans[0].use.drug.name
         view.add(
             "STOP-02",
             1,
             interrupts=True,
-            key=f"STOP-02:{words.iso(episode.start)}:{span.use.drug.key}:{words.iso(ended)}",
-            line_ids=(line.id,),
-            title=f"{words.sentence_case(span.use.drug.name)} set to ended without a taper",
+            key=f"STOP-02:{words.iso(episode.start)}:{key}:{words.iso(ended)}",
+            line_ids=tuple(sorted({span.use.line.id for span in spans})),
+            title=f"{words.sentence_case(name)} set to ended without a taper",
             sentence=(
-                f"{words.sentence_case(span.use.drug.name)} was set to ended on "
-                f"{words.day(ended)} while dependence is to be expected ({why}); an abrupt end can "
-                "bring on seizures, so plan a gradual taper instead."
+                f"{words.sentence_case(name)} was set to ended on {words.day(ended)} while "
+                f"dependence is to be expected ({why}); an abrupt end can bring on seizures, so "
+                "plan a gradual taper instead."
             ),
             facts=(
                 Fact("ended", "Ended", words.iso(ended), "date"),
                 Fact("gate", "Dependence expected", why),
-                Fact(
-                    "exposed_days",
-                    "Exposure",
-                    episode.exposed_days(episode.start, ended),
-                    "days",
-                ),
+                Fact("exposed_days", "Exposure", mine.exposed_days(mine.start, ended), "days"),
             ),
             clears="A taper is planned and supplied, or the reason is recorded.",
         )
 
 
-def _end_of_taper(view, span, limit) -> bool:
-    """Did a taper come down to its last small step before the end?"""
+def _goes_on(view, episode, spans, ended) -> tuple[bool, bool]:
+    """Does something take the place of an ended drug, and is another one taken beside it?
+
+    A further supply of the same drug takes its place, and so does another drug begun at most 28
+    days before the end or within the gap after it: a switch. One taken for longer is no switch.
+    """
+    ids = {span.use.line.id for span in spans}
+    begun: dict[str, int] = {}
+    for span in episode.spans:
+        begun[span.use.drug.key] = min(span.start, begun.get(span.use.drug.key, span.start))
+    going = [
+        (span.use, span.start)
+        for span in view.spans
+        if span.end > ended and span.use.line.status != "stopped"
+    ]
+    going += [(use, use.start) for use in view.unclear if use.reach > ended]
+    replaced = beside = False
+    for use, start in going:
+        if use.line.id in ids or start > ended + view.gap_days + 1:
+            continue
+        first = min(start, begun.get(use.drug.key, start))
+        if use.drug.key == spans[0].use.drug.key or (
+            first >= ended - view.limit["start_window_days"]
+        ):
+            replaced = True
+        else:
+            beside = True
+    return replaced, beside
+
+
+def _alone(view, episode, key, ended):
+    """The course of one drug of an episode, as an episode of its own."""
+    mine = episodes([span for span in episode.spans if span.use.drug.key == key], view.gap_days)
+    return next(each for each in mine if each.end >= ended)
+
+
+def _end_of_taper(view, span, episode, ended, limit) -> bool:
+    """Had a taper come down to its last small step by the end?"""
     drug = span.use.drug
     for taper in view.dossier.tapers:
-        if taper.drug == drug.key and taper.status in {"active", "completed"} and taper.steps:
-            doses = [step.mg_per_day for step in taper.steps if step.mg_per_day > 0]
+        if (
+            taper.drug == drug.key
+            and taper.status in {"active", "completed"}
+            and _belongs(taper, episode)
+        ):
+            doses = [
+                step.mg_per_day
+                for step in taper.steps
+                if step.mg_per_day > 0 and step.on.toordinal() <= ended
+            ]
             if doses and _smallest(view, drug, doses[-1], limit):
                 return True
     if not _written_taper(span):
         return False
-    amounts = [
-        part.mg
-        for stretch in view.stretches
-        for part in stretch.parts
-        if part.use is span.use and part.mg is not None
-    ]
+    amounts = [part.mg for part in pieces(span) if part.start <= ended and part.mg is not None]
     return bool(amounts) and _smallest(view, drug, amounts[-1], limit)
 
 
@@ -297,17 +340,19 @@ def _steepest(rows, limit, smallest):
 
 
 def _issued(view):
-    """The daily dose in diazepam equivalents on the exposed days of each current episode."""
+    """For each current episode the days from which the dose in diazepam equivalents was another,
+    and what lacked a dose or a figure lately."""
     for episode in view.current:
-        rows, complete = [], True
-        for stretch, (start, _, dose) in zip(view.stretches, daily(view), strict=True):
+        rows, lacking = [], []
+        for stretch, (start, end, dose) in zip(view.stretches, daily(view), strict=True):
             # A supply that will run out is no lower dose yet; an issue that begins then is.
             coming = start > view.today and all(part.start != start for part in stretch.parts)
             if episode.start <= start <= episode.end and not coming:
-                complete = complete and not dose.missing
-                if dose.mg > 0 and (not rows or rows[-1][1] != dose.mg):
+                if dose.missing:
+                    lacking += dose.missing if view.started_recently(end) else ()
+                elif dose.mg > 0 and (not rows or rows[-1][1] != dose.mg):
                     rows.append((start, dose.mg, dose.mg))
-        yield episode, rows, complete
+        yield episode, rows, lacking
 
 
 def too_fast(view: View, limit: dict):
@@ -348,7 +393,13 @@ def too_fast(view: View, limit: dict):
                 key=f"planned:{taper.id}",
                 line_ids=_lines_of(view, drug.key),
             )
-    for episode, rows, _ in _issued(view):
+    for episode, rows, lacking in _issued(view):
+        if lacking:
+            view.cannot_judge(
+                "TAP-01",
+                [use.line.id for use in lacking],
+                f"The dose of {words.listed(names(lacking))}, or what it equals, is not known.",
+            )
         # A fall is looked at for 28 days; what lies further back was answered or has passed.
         recent = [n for n, row in enumerate(rows) if view.started_recently(row[0] + 0) and n > 0]
         if not recent:
@@ -636,8 +687,7 @@ def level_of_care(view: View, limit: dict):
         reasons.append(max(doses, key=lambda dose: dose.mg).said())
     if view.answer("severe_comorbidity") == "yes":
         reasons.append("a severe illness")
-    answer = view.answer("pregnancy")
-    if (answer and answer != "not_pregnant") or (not answer and view.has("pregnancy")):
+    if pregnant(view):
         reasons.append("pregnancy")
     if not reasons:
         return
@@ -732,7 +782,7 @@ RULES: tuple[Rule, ...] = (
         STOPPING,
         "S3",
         "Queue",
-        ("asam-2025-9",),
+        ("asam-2025-maintenance", "tap-04"),
         stalled,
         TAPERS,
     ),

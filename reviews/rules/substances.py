@@ -6,7 +6,7 @@ from reviews.rules import words
 from reviews.rules.drug import BIT
 from reviews.rules.finding import Fact
 from reviews.rules.rule import CONDITION, CONDITIONS, READINGS, SUPPLY, Rule
-from reviews.rules.view import View, names
+from reviews.rules.view import View, names, not_recorded
 
 WITHDRAWAL = "alcohol_withdrawal"
 
@@ -69,45 +69,53 @@ def withdrawal_regimen(view: View, limit: dict):
     """ALC-02. For alcohol withdrawal: unsupervised, over 3 days handed out at a time outside
     hospital, more exposed days than a regimen should have (10), or a second regimen within 90 days
     of the one before."""
-    items = [item for item in view.judged if item.span.use.line.indication == WITHDRAWAL]
-    if not items:
+    uses = [use for use in view.now if use.line.indication == WITHDRAWAL]
+    if not uses:
         return
-    item = max(items, key=lambda each: (each.days, each.span.use.line.id))
-    use = item.span.use
     problems = []
-    if any(each.span.use.line.setting == "unsupervised" for each in items):
+    if any(use.line.setting == "unsupervised" for use in uses):
         problems.append("it is unsupervised")
-    for each in items:
-        days = each.span.use.days_supply
-        inpatient = each.span.use.line.setting == "inpatient"
+    for use in uses:
+        days = use.days_supply
+        inpatient = use.line.setting == "inpatient"
         if days is not None and days > limit["supply_over_days"] and not inpatient:
             problems.append(f"{words.days(days)} were handed out at once")
-    if item.days > limit["alcohol_over_days"]:
-        problems.append(f"exposure comes to {words.days(item.days)}")
+    items = [item for item in view.judged if item.span.use.line.indication == WITHDRAWAL]
+    most = max((item.days for item in items), default=0)
+    if most > limit["alcohol_over_days"]:
+        problems.append(f"exposure comes to {words.days(most)}")
     before = sorted(
         (span.start, span.end) for span in view.spans if span.use.line.indication == WITHDRAWAL
     )
     regimens = []
     for start, end in before:
-        if regimens and start - regimens[-1][1] <= limit["new_regimen_after_days"]:
+        if regimens and start - regimens[-1][1] - 1 <= limit["new_regimen_after_days"]:
             regimens[-1][1] = max(regimens[-1][1], end)
         else:
             regimens.append([start, end])
     for first, second in itertools.pairwise(regimens):
-        if second[0] <= item.span.start <= second[1]:
+        if any(second[0] <= item.span.start <= second[1] for item in items):
             days = second[0] - first[1]
             if days <= limit["repeat_within_days"]:
                 problems.append(f"another regimen ended {words.days(days)} before")
+    vague = [use for use in uses if use.end is None]
     if not problems:
+        if vague:
+            view.cannot_judge(
+                "ALC-02",
+                [use.line.id for use in vague],
+                f"The length of supply is not known for {not_recorded(vague)}.",
+            )
         return
     problems = list(dict.fromkeys(problems))
+    drugs = words.listed(names(uses))
     view.say(
         "ALC-02",
         2,
-        uses=[each.span.use for each in items],
-        title=f"Alcohol withdrawal with {use.drug.name}: supervision",
+        uses=uses,
+        title=f"Alcohol withdrawal with {drugs}: supervision",
         sentence=(
-            f"{words.sentence_case(use.drug.name)} is for alcohol withdrawal, and "
+            f"{words.sentence_case(drugs)} is for alcohol withdrawal, and "
             f"{words.listed(problems)}; a short, supervised and reducing regimen is expected."
         ),
         facts=(
@@ -177,8 +185,13 @@ def suicide_risk(view: View, limit: dict):
     if not view.now:
         return
     days = view.events("self_harm", limit["within_days"])
-    score = view.measured("phq9_item9")
-    asked = score is not None and score >= limit["phq9_from_points"]
+    scores = []
+    for reading in view.readings_of("phq9_item9"):
+        last = reading.on.toordinal() + limit["urgent_within_days"]
+        if view.today <= last and (reading.value or 0) >= limit["phq9_from_points"]:
+            view.watch(last + 1)
+            scores.append(reading.value)
+    asked, score = bool(scores), max(scores, default=None)
     if not days and not asked:
         if any(condition.onset_on is None for condition in view.themes.get("self_harm", ())):
             view.cannot_judge(
@@ -189,6 +202,7 @@ def suicide_risk(view: View, limit: dict):
     if days:
         view.watch(days[-1] + limit["urgent_within_days"] + 1)
     longest = max((use.days_supply or 0 for use in view.now), default=0)
+    vague = [use for use in view.now if use.days_supply is None]
     if recent or asked:
         severity = 1
     elif longest > limit["supply_over_days"]:
@@ -214,6 +228,11 @@ def suicide_risk(view: View, limit: dict):
             Fact("longest_supply_days", "Longest supply", longest, "days"),
         ),
         clears="The quantity is limited and a crisis plan recorded.",
+        unknown=(
+            f"The length of supply is not known for {not_recorded(vague)}."
+            if severity == 3 and vague
+            else ""
+        ),
     )
 
 

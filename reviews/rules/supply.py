@@ -1,10 +1,10 @@
 """How it is supplied, and by whom: REF-01, REF-02, PRE-01, PRE-02, SUP-01 and SUP-02."""
 
 from reviews.rules import words
-from reviews.rules.exposure import ENDED_EARLY, OPEN, Span, Use
+from reviews.rules.exposure import ENDED_EARLY, SUPPLY_FROM_END, Span, Use
 from reviews.rules.finding import Fact
 from reviews.rules.rule import SUPPLY, Rule
-from reviews.rules.view import View, names
+from reviews.rules.view import View, names, not_recorded
 
 
 def early_refills(view) -> list[tuple[int, int, Span, Use]]:
@@ -16,7 +16,7 @@ def early_refills(view) -> list[tuple[int, int, Span, Use]]:
     found = []
     by_drug: dict[str, list] = {}
     for span in view.spans:
-        if span.start != span.use.start or ENDED_EARLY in span.use.notes:
+        if span.start != span.use.start or {ENDED_EARLY, SUPPLY_FROM_END} & {*span.use.notes}:
             break
     else:
         return found  # nothing was carried forward, so nothing was left
@@ -137,7 +137,7 @@ def many_prescribers(view: View, limit: dict):
         view.watch(use.start + brief + 1)
     spans = {
         span.use.line.id: span
-        for span in view.spans
+        for span in view.presence("bzra").spans
         if view.today <= span.use.start + brief and span.use.start <= view.today
     }
     pair = next(
@@ -211,9 +211,7 @@ AT_RISK = ("SUI-01", "ODH-01", "SUD-01")
 def long_supply(view: View, limit: dict):
     """SUP-01. A supply of over 30 days in the first 90 days of an episode; or of over 7 days while
     a risk of suicide, an overdose or a substance use disorder is on record. Shown by SUI-01 or
-    ODH-01 where one of these fires; a supply over the limit of LEG-01 is left to that."""
-    legal = view.limit_of("LEG-01", "supply_over_days")
-    capped = OPEN if legal is None else legal
+    ODH-01 where one of these fires."""
     risk = sorted({finding.rule_id for finding in view.findings} & {*AT_RISK})
     found, reason = [], ""
     for item in view.judged:
@@ -221,7 +219,7 @@ def long_supply(view: View, limit: dict):
         if days is None:
             continue
         early = item.span.start - item.episode.start < limit["first_days"]
-        if early and limit["first_over_days"] < days <= capped:
+        if early and days > limit["first_over_days"]:
             found.append(item.span.use)
             reason = (
                 f"over {limit['first_over_days']} days within the first {limit['first_days']} days "
@@ -231,6 +229,13 @@ def long_supply(view: View, limit: dict):
             found.append(item.span.use)
             reason = reason or f"over {limit['risk_over_days']} days with a risk on record"
     if not found:
+        vague = [use for use in view.unclear if use in view.now]
+        if vague:
+            view.cannot_judge(
+                "SUP-01",
+                [use.line.id for use in vague],
+                f"The length of supply is not known for {not_recorded(vague)}.",
+            )
         return
     longest = max(use.days_supply for use in found)
     view.say(
@@ -288,6 +293,7 @@ RULES: tuple[Rule, ...] = (
         "Queue",
         ("ref-02",),
         replaced,
+        idle=True,
     ),
     Rule(
         "PRE-01",
@@ -298,6 +304,7 @@ RULES: tuple[Rule, ...] = (
         "Queue",
         ("multiple-providers", "pre-01"),
         many_prescribers,
+        idle=True,
     ),
     Rule(
         "PRE-02",

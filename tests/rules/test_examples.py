@@ -101,7 +101,6 @@ STEPS = {
 """By how much a parameter is changed where 1 is not the next dose or measurement in use."""
 
 OTHER_TABLE = {"SCOT2024": "VADOD2021", "VADOD2021": "SCOT2024", "WHO2009": "VADOD2021"}
-_LEFT_TO_LEG_01 = "a supply over 30 days is LEG-01's in the UK, which shows the same limit"
 WITHOUT_EFFECT = {
     ("TAP-01", "floor_start_mg", PROFILES): (
         "a fall of 2 mg is over 25 % only from less than 8 mg, so 9 or 11 mg changes nothing"
@@ -109,8 +108,6 @@ WITHOUT_EFFECT = {
     ("TAP-02", "last_step_mg", PROFILES): (
         "a step to nothing from 1 or 2 mg is a small fall from a small dose already"
     ),
-    ("SUP-01", "first_days", ("UK",)): _LEFT_TO_LEG_01,
-    ("SUP-01", "first_over_days", ("UK",)): _LEFT_TO_LEG_01,
 }
 """(rule, parameter, profiles): why no example can notice a step of it."""
 

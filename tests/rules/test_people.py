@@ -17,6 +17,10 @@ def ill(code, day=0, **more):
     return Condition(id=1, codings=(("icd10", code),), onset_on=on(day), **more)
 
 
+def snomed(code, day=0):
+    return Condition(id=1, codings=(("snomed", code),), onset_on=on(day))
+
+
 def told(kind, text="", value=None, day=0):
     return Reading(id=1, kind=kind, text=text, value=value, on=on(day))
 
@@ -43,6 +47,11 @@ CONDITIONS = [
     ("MYA-01", [ill("G70.0")], 0, 1, "myasthenia gravis"),
     ("MYA-01", [ill("G70.2")], 0, None, "another myasthenia"),
     ("HEP-01", [ill("K72.9")], 0, 1, "liver failure"),
+    ("HEP-01", [ill("K70.4")], 0, 1, "alcoholic liver failure"),
+    ("HEP-01", [ill("", text="Severe hepatic impairment")], 0, 1, "in words"),
+    ("HEP-01", [ill("", text="Cirrhosis, Child-Pugh class C")], 0, 1, "its class in words"),
+    ("HEP-01", [ill("", text="Cirrhosis, Child-Pugh class B")], 0, None, "a lower class"),
+    ("COG-01", [snomed("52866005", -90)], 0, 2, "delirium by its SNOMED CT code"),
     ("GLA-01", [ill("H40.2")], 0, 2, "narrow-angle glaucoma"),
     ("GLA-01", [ill("H40.1")], 0, None, "open-angle glaucoma"),
     ("POR-01", [ill("E80.2")], 0, 3, "acute porphyria"),
@@ -57,6 +66,15 @@ CONDITIONS = [
     ("SUI-01", [ill("R45.851", -31)], 0, 2, "31 days ago, with over 7 days supplied"),
     ("SUI-01", [ill("R45.851", -365)], 0, 2, "365 days ago"),
     ("SUI-01", [ill("R45.851", -366)], 0, None, "366 days ago"),
+    ("SUI-01", [ill("T42.4X2A", -1)], 0, 1, "poisoning on purpose"),
+    ("SUI-01", [ill("T42.4X1A", -1)], 0, None, "poisoning by accident"),
+    ("SUI-01", [ill("X64", -1)], 0, 1, "the same in the code of its cause"),
+    ("SUI-01", [snomed("242831003", -1)], 0, 1, "an overdose on purpose, in SNOMED CT"),
+    ("ODH-01", [snomed("242831003", -1)], 0, 1, "an overdose on purpose"),
+    ("ODH-01", [snomed("295161000", -1)], 0, 1, "an overdose, in SNOMED CT"),
+    ("ODH-01", [ill("X64", -1)], 0, 1, "by the code of its cause"),
+    ("ODH-01", [ill("Y11", -1)], 0, 1, "of undetermined intent"),
+    ("ODH-01", [ill("X70", -1)], 0, None, "self-harm by other means"),
     ("ODH-01", [ill("T42.4X1A", -90)], 0, 1, "an overdose 90 days ago"),
     ("ODH-01", [ill("T42.4X1A", -91)], 0, 2, "91 days ago"),
     ("ODH-01", [ill("T42.4X1A", -730)], 0, 2, "24 months ago"),
@@ -468,10 +486,14 @@ def test_a_long_supply(start, days, conditions, fires, why):
     assert ("SUP-01" in found) is fires, why
 
 
-def test_a_supply_over_the_legal_limit_is_said_once():
+def test_a_supply_over_the_legal_limit_is_a_long_one_too():
     found = fired(line(days=31))
-    assert "LEG-01" in found
-    assert "SUP-01" not in found
+    assert found["LEG-01"] == found["SUP-01"] == 2
+
+
+def test_a_supply_of_unknown_length_is_not_passed_as_short():
+    assert "SUP-01" in not_evaluable(line(days=150))
+    assert "SUP-01" not in not_evaluable(line(days=120))
 
 
 def test_a_long_supply_is_shown_by_the_risk_itself():
@@ -507,3 +529,146 @@ def test_a_second_withdrawal_regimen_within_90_days(gap, fires):
 
     found = fired(regimen(0), regimen(2 + gap), as_of=2 + gap)
     assert ("ALC-02" in found) is fires
+
+
+# --- what is newer, added up, or not known ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answered", "severity", "why"),
+    [(10, None, "asked after the diagnosis"), (5, 2, "the diagnosis is newer than the answer")],
+)
+def test_a_pregnancy_newer_than_an_answer_that_denies_it(answered, severity, why):
+    found = fired(
+        line(days=20),
+        conditions=(ill("Z34.0", 6),),
+        readings=(told("pregnancy", "not_pregnant", day=answered),),
+        as_of=12,
+        sex="female",
+    )
+    assert found.get("PRG-01") == severity, why
+
+
+def test_a_later_diagnosis_does_not_hide_the_trimester_answered():
+    found = fired(
+        line(days=28),
+        conditions=(ill("Z34.0", 3),),
+        readings=(told("pregnancy", "third", day=2),),
+        as_of=12,
+        sex="female",
+    )
+    assert found["PRG-01"] == 1
+
+
+ILL_LIVER = {"conditions": (ill("K74.6"),)}
+
+
+@pytest.mark.parametrize(
+    ("lines", "severity", "why"),
+    [
+        ([line("zopiclone 3.75 mg tablets")], None, "3.75 mg"),
+        ([line("zopiclone 3.75 mg tablets")] * 2, 2, "3.75 mg twice"),
+        ([line(ZOPICLONE, days_supply=None, quantity=None)], 2, "7.5 mg, supply not known"),
+    ],
+)
+def test_the_liver_and_the_daily_amount_of_a_z_drug(lines, severity, why):
+    lines = [each._replace(id=n) for n, each in enumerate(lines, 1)]
+    assert fired(*lines, **ILL_LIVER).get("HEP-02") == severity, why
+
+
+def test_a_z_drug_of_unknown_dose_and_the_liver():
+    assert "HEP-02" in not_evaluable(line(ZOPICLONE, dose=None), **ILL_LIVER)
+
+
+@pytest.mark.parametrize(("day", "severity"), [(-30, 1), (-31, None)])
+def test_item_nine_within_30_days_counts_after_a_later_answer_of_0(day, severity):
+    readings = (told("phq9_item9", value=1, day=day), told("phq9_item9", value=0, day=-2))
+    assert fired(line(days=7), readings=readings).get("SUI-01") == severity
+
+
+def test_risk_of_suicide_with_a_supply_of_unknown_length():
+    vague = {"days_supply": None, "quantity": None}
+    found = finding("SUI-01", line(**vague), conditions=(ill("R45.851", -60),))
+    assert found.severity == 3
+    assert found.unknown.startswith("The length of supply is not known for diazepam")
+    assert finding("SUI-01", line(days=7), conditions=(ill("R45.851", -60),)).unknown == ""
+
+
+def test_a_child_without_a_birth_date_is_not_passed():
+    assert "PED-01" in not_evaluable(line(), birth=None)
+    assert "PED-01" not in not_evaluable(line(indication="procedure"), birth=None)
+
+
+@pytest.mark.parametrize(("birth", "severity"), [(date(2014, 1, 2), 1), (date(2014, 1, 1), 2)])
+def test_a_prescription_without_a_date_is_judged_by_the_age_today(birth, severity):
+    assert fired(line(start=None), birth=birth)["PED-01"] == severity
+
+
+@pytest.mark.parametrize(
+    ("setting", "fires"), [("unsupervised", True), ("community", False), ("inpatient", False)]
+)
+def test_a_withdrawal_regimen_of_unknown_length(setting, fires):
+    regimen = line(
+        "chlordiazepoxide 10 mg capsules",
+        days_supply=None,
+        quantity=None,
+        indication="alcohol_withdrawal",
+        setting=setting,
+    )
+    assert ("ALC-02" in fired(regimen)) is fires
+    assert ("ALC-02" in not_evaluable(regimen)) is not fires
+
+
+@pytest.mark.parametrize(("free", "fires"), [(7, False), (8, True)])
+def test_a_second_regimen_begins_after_more_than_7_free_days(free, fires):
+    regimen = {"indication": "alcohol_withdrawal", "setting": "inpatient", "days": 3}
+    lines = [line(**regimen), line(start=3 + free, **regimen)]
+    assert ("ALC-02" in fired(*lines, as_of=3 + free)) is fires
+
+
+@pytest.mark.parametrize(
+    ("before", "fires", "why"),
+    [
+        (line("midazolam 10 mg oromucosal solution", days=2), True, "rescue is no exposure"),
+        (line(days=2), False, "a tablet is"),
+    ],
+)
+def test_rescue_medicine_before_does_not_hide_a_new_start(before, fires, why):
+    assert ("ELD-01" in fired(before, line(start=100), as_of=100, birth=OLD)) is fires, why
+
+
+def test_the_renewal_of_rescue_medicine_is_no_new_start():
+    rescue = "midazolam 10 mg oromucosal solution"
+    lines = [line(rescue, days=2), line(rescue, start=100, days=2)]
+    assert "ELD-01" not in fired(*lines, as_of=100, birth=OLD)
+    assert "ELD-01" in fired(lines[1], as_of=100, birth=OLD)
+
+
+def test_a_taper_offer_cannot_be_judged_without_the_length_of_supply():
+    vague = line(days_supply=None, quantity=None)
+    assert "ELD-05" in not_evaluable(vague, as_of=200, birth=OLD)
+    assert "ELD-05" not in not_evaluable(vague, as_of=200)
+
+
+def test_rescue_medicine_alone_is_looked_at_where_the_notes_say_so():
+    rescue = [
+        line(
+            "midazolam 10 mg oromucosal solution",
+            start=n,
+            days=2,
+            prescriber=f"p{n}",
+            replacement_reason="lost",
+        )
+        for n in range(4)
+    ]
+    allergy = Condition(id=1, kind="allergy", text="benzodiazepines")
+    found = fired(*rescue, conditions=(allergy,), as_of=4)
+    assert (found["ALG-01"], found["REF-02"], found["PRE-01"]) == (1, 2, 1)
+
+
+@pytest.mark.parametrize(("start", "fires"), [(5, True), (None, False)])
+def test_two_prescribers_of_whom_one_supply_has_no_end(start, fires):
+    lines = [line(days_supply=None, quantity=None, prescriber="a")]
+    if start is not None:
+        lines.append(line(start=start, prescriber="b"))
+    assert ("PRE-01" in fired(*lines, as_of=6)) is fires

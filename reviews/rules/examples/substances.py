@@ -66,8 +66,8 @@ EXAMPLES = {
         eg("Unsupervised", 2, supply(days=2, setting="unsupervised", **_WITHDRAWAL)),
         eg("A regimen that ended 91 days before", QUIET, _regimen(3, start=-93), _regimen(3)),
         eg("A regimen that ended 90 days before", 2, _regimen(3, start=-92), _regimen(3)),
-        eg("7 days after the last: still one regimen", QUIET, _regimen(3, start=-9), _regimen(3)),
-        eg("8 days after the last: a second one", 2, _regimen(3, start=-10), _regimen(3)),
+        eg("7 days without before: still one regimen", QUIET, _regimen(3, start=-10), _regimen(3)),
+        eg("8 days without before: a second one", 2, _regimen(3, start=-11), _regimen(3)),
     ),
     "ILL-01": (
         eg("Asked and denied", QUIET, supply(), told("non_prescribed_benzodiazepine", "no")),

@@ -41,8 +41,6 @@ def _from(*prescribers, apart=40):
     ]
 
 
-_LEGAL = {"UK": QUIET, "US": 2, "EU": 2}
-
 EXAMPLES = {
     "REF-01": (
         eg("2 of 10 days left", QUIET, _early(10, 2)),
@@ -99,12 +97,8 @@ EXAMPLES = {
     ),
     "SUP-01": (
         eg("30 days at the start", QUIET, supply(days=30)),
-        eg(
-            "31 days at the start; in the UK that is left to LEG-01",
-            _LEGAL,
-            supply(days=31),
-        ),
-        eg("31 days, 89 days after the start", _LEGAL, course(89, end=-1), supply(days=31)),
+        eg("31 days at the start", 2, supply(days=31)),
+        eg("31 days, 89 days after the start", 2, course(89, end=-1), supply(days=31)),
         eg("31 days, 90 days after the start", QUIET, course(90, end=-1), supply(days=31)),
         eg(
             "7 days with a substance use disorder on record",

@@ -1,0 +1,117 @@
+"""STOP-01, STOP-02 and TAP-01: which end is abrupt, what goes on, and what is not known."""
+
+import pytest
+
+from reviews.rules import screen
+from reviews.rules.dossier import Taper, TaperStep
+
+from .book import BOOK, finding, fired, line, not_evaluable, on, person
+
+
+def taper(status, *steps):
+    return Taper(
+        id=1,
+        drug="diazepam",
+        status=status,
+        steps=tuple(TaperStep(on(day), mg) for day, mg in steps),
+    )
+
+
+def ended(day, **more):
+    """Diazepam that a prescriber set to ended on a day."""
+    return line(days=90, status="stopped", end_on=on(day), **more)
+
+
+# --- tapers that are not this one ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "fires", "why"),
+    [
+        (380, True, "its last step came before this course began"),
+        (381, False, "its last step is the first day of this course"),
+    ],
+)
+def test_a_completed_taper_explains_the_end_of_its_own_course_only(first, fires, why):
+    done = taper("completed", (first - 9, 10), (first, 5), (first + 19, 1))
+    course = line(start=400, days=60)
+    assert ("STOP-01" in fired(course, as_of=466, tapers=(done,))) is fires, why
+    stopped = line(start=400, days=60, status="stopped", end_on=on(450))
+    assert ("STOP-02" in fired(stopped, as_of=450, tapers=(done,))) is fires, why
+
+
+@pytest.mark.parametrize(
+    ("day", "fires", "why"),
+    [(81, True, "10 mg a day were still planned"), (82, False, "the step of 1 mg had come")],
+)
+def test_a_taper_under_way_is_no_completed_one(day, fires, why):
+    plan = taper("active", (40, 20), (54, 15), (68, 10), (82, 1), (96, 0))
+    assert ("STOP-02" in fired(ended(day), as_of=day, tapers=(plan,))) is fires, why
+
+
+# --- what goes on ----------------------------------------------------------------------------
+
+ZOPICLONE = "zopiclone 7.5 mg tablets"
+
+
+@pytest.mark.parametrize(
+    ("start", "fires", "why"),
+    [
+        (52, False, "begun 28 days before the end: a switch"),
+        (51, True, "begun 29 days before: taken beside it"),
+        (95, False, "begun within the gap"),
+        (96, True, "begun later"),
+    ],
+)
+def test_another_medicine_is_a_switch_only_when_it_takes_the_place(start, fires, why):
+    found = fired(ended(80), line(ZOPICLONE, start=start, days=60), as_of=80)
+    assert ("STOP-02" in found) is fires, why
+
+
+@pytest.mark.parametrize("profile", ["UK", "US"])
+def test_a_medicine_taken_for_long_beside_it_does_not_hide_the_end(profile):
+    lines = [ended(80, dose=4), line(ZOPICLONE, days=120)]
+    assert fired(*lines, as_of=80, profile=profile)["STOP-02"] == 1
+
+
+def test_the_end_of_a_short_course_beside_a_long_one_is_not_abrupt():
+    short = line(ZOPICLONE, start=85, days=14, status="stopped", end_on=on(90))
+    assert "STOP-02" not in fired(line(days=120), short, as_of=90)
+    long = line(ZOPICLONE, days=120, status="stopped", end_on=on(90))
+    assert "STOP-02" in fired(line(days=120), long, as_of=90)
+
+
+def test_the_same_medicine_in_another_strength_goes_on():
+    assert "STOP-02" not in fired(ended(80), line("diazepam 2 mg", days=120), as_of=80)
+
+
+def test_two_strengths_ended_on_one_day_are_one_finding():
+    lines = [ended(50), line("diazepam 2 mg", days=90, status="stopped", end_on=on(50))]
+    found = finding("STOP-02", *lines, as_of=50)
+    assert set(found.line_ids) == {each.id for each in lines}
+
+
+# --- TAP-01 ----------------------------------------------------------------------------------
+
+
+def test_an_unknown_dose_is_no_fall():
+    lines = [
+        line(days=60, dose=4),
+        line("lorazepam 1 mg", days=30),
+        line("lorazepam 1 mg", start=30, dose=None, days=30),
+    ]
+    assert "TAP-01" not in fired(*lines, as_of=35)
+    assert "TAP-01" in not_evaluable(*lines, as_of=35)
+    fell = [line(days=30, dose=4), line(start=30, dose=2, days=30)]
+    assert "TAP-01" in fired(*fell, as_of=35)
+    assert "TAP-01" not in not_evaluable(*fell, as_of=35)
+
+
+def test_no_two_findings_of_a_rule_have_one_key():
+    lines = [
+        ended(50),
+        line("diazepam 2 mg", days=90, status="stopped", end_on=on(50)),
+        line("lorazepam 1 mg", days=90, status="stopped", end_on=on(50)),
+    ]
+    keys = [(f.rule_id, f.key) for f in screen(person(*lines, as_of=50), BOOK).findings]
+    assert len(keys) == len(set(keys))
