@@ -3,23 +3,39 @@
 Positions are in the units of the SVG's view box. The template only prints them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import pairwise
+from typing import NamedTuple
 
-from reviews.rules import words
+from reviews.rules import equivalents, words
 from reviews.rules.drug import BIT, BZRA, SUBSTITUTION
-from reviews.rules.exposure import OPEN, Span, both, carry_forward, episodes, is_rescue, read, union
+from reviews.rules.exposure import (
+    OPEN,
+    Span,
+    both,
+    carry_forward,
+    dispensed_first,
+    episodes,
+    is_rescue,
+    read,
+    stretches,
+    union,
+)
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.view import see
 
 OPIOIDS = BIT["opioid"] | BIT[SUBSTITUTION]
 GABAPENTINOIDS = BIT["gabapentinoid"]
-MARK_DAYS = (28, 120)
+PLANNED = frozenset({"planned", "active", "paused"})
 LONGEST_DAYS = 400
 AHEAD_DAYS = 21
-# Room for a text, in units of the view box.
-TIP_WIDTH, SHORT_TEXT, MARK_TEXT = 420, 110, 48
 BEHIND_DAYS = 60
+# More lanes than this are not read; those that ended longest ago are named below the drawing.
+MOST_LANES = 10
+# Room for a text, in units of the view box.
+TIP_WIDTH, SHORT_TEXT, MARK_TEXT, PIN = 420, 110, 48, 19
+DOSE_HEIGHT = 96
 
 
 @dataclass(frozen=True)
@@ -40,14 +56,97 @@ class Scale:
         return max(1.5, round(self.at(end + 1) - self.at(start), 1))
 
 
+class Step(NamedTuple):
+    """Days on which a taper plans one amount a day."""
+
+    start: int
+    end: int
+    mg: float
+
+
 @dataclass(frozen=True)
 class Lane:
-    """One medicine: bars of known supply, and hatched ones whose end nobody recorded."""
+    """One medicine: bars of known supply, hatched ones whose end nobody recorded, and a plan."""
 
     name: str
     kind: str
     spans: tuple[Span, ...]
     unclear: tuple[Span, ...]
+    plan: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True)
+class Level:
+    """Days of one diazepam equivalent. `missing` names what it leaves out.
+
+    `known` is false where nothing at all could be counted.
+    """
+
+    start: int
+    end: int
+    mg: float
+    lowest: float
+    highest: float
+    missing: tuple[str, ...]
+    known: bool
+
+    @property
+    def amount(self):
+        """ "about 20 mg (15 to 30)", as far as it is known."""
+        if not self.known:
+            return "not known"
+        text = f"{'at least' if self.missing else 'about'} {_mg(self.mg)} mg"
+        low, high = _mg(self.lowest), _mg(self.highest)
+        return text if low == high else f"{text} ({low} to {high})"
+
+    @property
+    def first(self):
+        return date.fromordinal(self.start)
+
+    @property
+    def last(self):
+        return date.fromordinal(self.end)
+
+
+@dataclass(frozen=True)
+class Dose:
+    """The diazepam equivalent from day to day, by which tables, and what it does not count."""
+
+    levels: tuple[Level, ...]
+    plans: tuple[tuple[str, tuple[Step, ...]], ...]
+    tables: tuple[str, ...]
+    uncounted: tuple[str, ...]
+    unplanned: tuple[str, ...]
+    high_over: float | None
+
+    @property
+    def top(self):
+        """The highest amount drawn."""
+        amounts = [level.highest for level in self.levels if level.known]
+        amounts += [step.mg for _, steps in self.plans for step in steps]
+        return max(amounts, default=0)
+
+    @property
+    def source(self):
+        return words.listed(self.tables)
+
+    @property
+    def left_out(self):
+        return words.listed(self.uncounted)
+
+    @property
+    def not_drawn(self):
+        return words.listed(self.unplanned)
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A decision on its day, by the number it has in the history."""
+
+    day: int
+    number: int
+    label: str
+    target: str
 
 
 @dataclass(frozen=True)
@@ -60,45 +159,68 @@ class Picture:
     first: int
     last: int
     today: int
+    mark_days: tuple[int, ...]
+    dose: Dose
+    folded: tuple[str, ...] = ()
+    pins: tuple[Pin, ...] = field(default=())
 
     @property
     def kinds(self):
         """What the key has to explain."""
-        lanes = self.lanes
+        lanes, dose = self.lanes, self.dose
         return {
             "drawn": {lane.kind for lane in lanes if lane.spans},
             "supplied": any(span.end > self.today for lane in lanes for span in lane.spans),
-            "unknown": any(lane.unclear for lane in lanes),
+            "unknown": any(lane.unclear for lane in lanes)
+            or any(level.missing for level in dose.levels),
+            "planned": any(lane.plan for lane in lanes),
+            "range": any(level.highest > level.lowest for level in dose.levels),
         }
+
+    @property
+    def begins(self):
+        """The first day drawn."""
+        return date.fromordinal(self.first)
+
+    @property
+    def plan_ends(self):
+        """The last day of the planned tapers where the drawing ends before it."""
+        last = max((lane.plan[-1].end for lane in self.lanes if lane.plan), default=0)
+        return date.fromordinal(last) if last > self.last else None
 
     @property
     def charts(self):
         return [chart(self, wide=True), chart(self, wide=False)]
 
 
-def picture(dossier, book):
+def picture(dossier, book, pins=()):
     """The picture of a dossier, or None when there is no medicine that any rule knows."""
     limit = book.rules[EXPOSURE][dossier.profile]
     today = dossier.as_of.toordinal()
-    by_drug, masks = {}, {}
+    by_drug, drugs = {}, {}
     for line in dossier.lines:
         seen = see(book, line.medicine)
         for ingredient in seen.ingredients:
             use = read(line, seen.recognition, ingredient, limit) if ingredient[2] else None
             if use is not None and use.start is not None:
                 by_drug.setdefault(use.drug.name, []).append(use)
-                masks[use.drug.name] = ingredient[2]
+                drugs[use.drug.name] = (use.drug, ingredient[2])
+    plans = _plans(dossier, book, today)
+    for name, (drug, _) in plans.items():
+        drugs.setdefault(name, (drug, sum(BIT[each] for each in drug.classes)))
     lanes = []
-    for name, uses in by_drug.items():
+    for name, (_, mask) in drugs.items():
+        uses = dispensed_first(by_drug.get(name, []))
         known = [use for use in uses if use.end is not None]
         unclear = [
             Span(use.start, min(max(use.least_end, today), use.reach or OPEN), use)
             for use in uses
             if use.end is None
         ]
-        carried = limit["carry_forward_max_days"] if masks[name] & BZRA else 0
+        carried = limit["carry_forward_max_days"] if mask & BZRA else 0
         spans = carry_forward(known, carried) if known else []
-        lanes.append(Lane(name, _kind(masks[name]), tuple(spans), tuple(unclear)))
+        plan = plans[name][1] if name in plans else ()
+        lanes.append(Lane(name, _kind(mask), tuple(spans), tuple(unclear), plan))
     if not lanes:
         return None
     lanes.sort(key=lambda lane: (KINDS.index(lane.kind), _begins(lane), lane.name))
@@ -117,16 +239,147 @@ def picture(dossier, book):
         for start, end in both(_days(sedating), _days(lane.spans))
     ]
     ends = [span.end for lane in lanes for span in (*lane.spans, *lane.unclear)]
-    last = min(max(*ends, today) + 3, today + 90)
+    last = min(max(*ends, today, today) + 3, today + 90)
     first = max(min(_begins(lane) for lane in lanes) - 3, last - LONGEST_DAYS)
+    planned = max((lane.plan[-1].end for lane in lanes if lane.plan), default=0)
+    if planned:
+        # The past stays the larger part: a long plan is drawn on its own page.
+        last = max(last, min(planned + 3, today + max((today - first) // 2, BEHIND_DAYS)))
+    shown, folded = _fold(lanes, first)
     return Picture(
-        lanes=tuple(lane for lane in lanes if _ends(lane) >= first),
+        lanes=tuple(shown),
         episodes=tuple(run for run in runs if run.end >= first),
-        overlaps=tuple(item for item in overlaps if item[2] >= first),
+        overlaps=tuple(item for item in overlaps if item[2] >= first and item[0] not in folded),
         first=min(first, today - BEHIND_DAYS),
         last=max(last, today + AHEAD_DAYS),
         today=today,
+        mark_days=_mark_days(book, dossier.profile),
+        dose=_dose_of(dossier, book, lanes, sedating, first),
+        folded=tuple(folded),
+        pins=tuple(pin for pin in pins if pin.day >= first),
     )
+
+
+def _mark_days(book, profile):
+    """The days on which the rules on length ask for a look, under a profile."""
+    steps = book.rules.get("DUR-01", {}).get(profile, {})
+    days = {day for name, day in steps.items() if name in ("s2_over_days", "s3_over_days")}
+    outer = book.rules.get("DUR-04", {}).get(profile, {}).get("s2_over_days")
+    return tuple(sorted(days | ({outer} if outer else set())))
+
+
+def _fold(lanes, first):
+    """The lanes to draw, and the names of those that ended before the drawing or too long ago."""
+    shown = [lane for lane in lanes if _ends(lane) >= first]
+    over = len(shown) - MOST_LANES
+    if over > 0:
+        oldest = {lane.name for lane in sorted(shown, key=_ends)[:over]}
+        shown = [lane for lane in shown if lane.name not in oldest]
+    drawn = {lane.name for lane in shown}
+    return shown, [lane.name for lane in lanes if lane.name not in drawn]
+
+
+def _plans(dossier, book, today):
+    """`{drug name: (drug, steps from today on)}` of the tapers in force."""
+    plans = {}
+    for taper in dossier.tapers:
+        drug = book.drugs.get(taper.drug)
+        if drug is None or taper.status not in PLANNED:
+            continue
+        steps = []
+        for at, step in enumerate(taper.steps):
+            following = taper.steps[at + 1 : at + 2]
+            start = max(step.on.toordinal(), today)
+            end = following[0].on.toordinal() - 1 if following else start + AHEAD_DAYS
+            if end >= start and step.mg_per_day:
+                steps.append(Step(start, end, step.mg_per_day))
+        if steps:
+            plans[drug.name] = (drug, tuple(steps))
+    return plans
+
+
+class _Held(NamedTuple):
+    """What the equivalents ask of a view."""
+
+    limit: dict
+    book: object
+    memo: dict
+
+
+def _dose_of(dossier, book, lanes, sedating, first):
+    """The diazepam equivalent over the days drawn."""
+    held = _Held(book.rules[EXPOSURE][dossier.profile], book, {})
+    counted = equivalents.counts(held)
+    levels, tables = [], {}
+    spans = [span for span in sedating if span.end >= first and span.use.mask & counted]
+    for stretch in stretches(spans):
+        found = equivalents.equivalent(held, stretch)
+        tables.update(dict.fromkeys(found.tables))
+        missing = tuple(dict.fromkeys(use.drug.name for use in found.missing))
+        amounts = found.mg, found.lowest, found.highest, missing, bool(found.tables)
+        _append(levels, stretch.start, stretch.end, amounts)
+    # A supply whose length nobody knows may lie on any of these days.
+    for lane in lanes:
+        if lane.kind == "benzo":
+            for span in lane.unclear:
+                if span.use.mask & counted and span.end >= first:
+                    levels = _unsure(levels, span, lane.name)
+    plans, unplanned = [], []
+    for lane in lanes:
+        if lane.plan and lane.kind == "benzo":
+            drug = next(drug for drug in book.drugs.values() if drug.name == lane.name)
+            factor = equivalents.factor(held, drug)
+            if factor is None:
+                unplanned.append(lane.name)
+            else:
+                steps = (step._replace(mg=step.mg * factor.value) for step in lane.plan)
+                plans.append((lane.name, tuple(steps)))
+    return Dose(
+        levels=tuple(levels),
+        plans=tuple(plans),
+        tables=tuple(equivalents.TABLES.get(name, name) for name in tables),
+        uncounted=tuple(
+            lane.name
+            for lane in lanes
+            if lane.kind == "benzo" and any(not span.use.mask & counted for span in lane.spans)
+        ),
+        unplanned=tuple(unplanned),
+        high_over=book.rules.get("DOSE-05", {})
+        .get(dossier.profile, {})
+        .get("diazepam_high_over_mg"),
+    )
+
+
+def _append(levels, start, end, amounts):
+    """Add days to the levels; days that only go on as before lengthen the last one."""
+    before = levels[-1] if levels else None
+    if before and before.end + 1 == start:
+        held = before.mg, before.lowest, before.highest, before.missing, before.known
+        if held == amounts:
+            start = levels.pop().start
+    levels.append(Level(start, end, *amounts))
+
+
+def _unsure(levels, span, name):
+    """The levels with one more medicine missing on the days of `span`."""
+    found, at = [], span.start
+    for level in levels:
+        if level.start > at and at <= span.end:
+            found.append(Level(at, min(level.start - 1, span.end), 0, 0, 0, (name,), False))
+        for start, end in (
+            (level.start, min(level.end, span.start - 1)),
+            (max(level.start, span.start), min(level.end, span.end)),
+            (max(level.start, span.end + 1), level.end),
+        ):
+            if start <= end:
+                inside = span.start <= start <= span.end
+                missing = dict.fromkeys((*level.missing, name)) if inside else level.missing
+                amounts = level.mg, level.lowest, level.highest, tuple(missing), level.known
+                _append(found, start, end, amounts)
+        at = max(at, level.end + 1)
+    if at <= span.end:
+        found.append(Level(at, span.end, 0, 0, 0, (name,), False))
+    return found
 
 
 KINDS = ("benzo", "opioid", "gabapentinoid", "other")
@@ -141,11 +394,15 @@ def _kind(mask):
 
 
 def _begins(lane):
-    return min(span.start for span in (*lane.spans, *lane.unclear))
+    return min(span.start for span in (*lane.spans, *lane.unclear, *lane.plan))
 
 
 def _ends(lane):
-    return max(span.end for span in (*lane.spans, *lane.unclear))
+    return max(span.end for span in (*lane.spans, *lane.unclear, *lane.plan))
+
+
+def _mg(amount):
+    return words.amount(round(amount, 1))
 
 
 def _days(spans):
@@ -156,20 +413,22 @@ def chart(shown, *, wide):
     """Positions for the wide or the narrow drawing."""
     width, left, row, bar = (960, 176, 34, 16) if wide else (344, 8, 46, 16)
     scale = Scale(shown.first, shown.last, left, width - 8)
-    top = 56
+    top = 82 if shown.pins else 56
     lanes, rows = [], {}
     y = top + (row if shown.episodes else 0)
     for lane in shown.lanes:
         rows[lane.name] = y
-        text_y = y + 12 if wide else y - 5
         lanes.append(
             {
                 "name": words.sentence_case(lane.name),
                 "dose": _dose(lane),
                 "kind": lane.kind,
                 "y": y,
-                "text_y": text_y,
-                "bars": [_bar(span, scale, shown.today) for span in lane.spans],
+                "text_y": y + 12 if wide else y - 5,
+                "tip_y": y - 4,
+                "bars": [
+                    _bar(span, scale, shown.today) for span in lane.spans if span.end >= shown.first
+                ],
                 "unclear": [
                     {
                         "x": scale.at(span.start),
@@ -177,13 +436,27 @@ def chart(shown, *, wide):
                         "label": f"{span.use.drug.name} from {words.day(span.start)}: length not "
                         f"known, because {words.listed(span.use.missing)} is not recorded",
                         "line": span.use.line.id,
+                        **_tip(scale.at((span.start + span.end) // 2), scale),
                     }
                     for span in lane.unclear
+                ],
+                "plan_y": y + bar + 3,
+                "plan": [
+                    {
+                        "x": scale.at(step.start),
+                        "width": scale.width(step.start, step.end),
+                        "label": f"Planned: {_mg(step.mg)} mg {lane.name} a day from "
+                        f"{words.day(step.start)} to {words.day(step.end)}",
+                        **_tip(scale.at((step.start + step.end) // 2), scale),
+                    }
+                    for step in lane.plan
+                    if step.start <= shown.last
                 ],
             }
         )
         y += row
-    height = y + 6
+    bottom = y + 6
+    dose = _dose_chart(shown, scale, bottom + (16 if wide else 34), wide=wide)
     bands = [
         {
             "x": scale.at(run.start),
@@ -194,9 +467,7 @@ def chart(shown, *, wide):
             ],
             "width": scale.width(run.start, run.end),
             "days": run.exposed_days(run.start, run.end),
-            "text": f"{words.days(run.exposed_days(run.start, run.end))} from "
-            f"{words.day(run.start)}",
-            "fits": scale.width(run.start, min(run.end, shown.today)) > 190,
+            **_band_text(run, scale, shown),
             "label": f"Exposure from {words.day(run.start)} to {words.day(run.end)}: "
             f"{words.days(run.exposed_days(run.start, run.end))}",
         }
@@ -205,12 +476,15 @@ def chart(shown, *, wide):
     return {
         "wide": wide,
         "width": width,
-        "height": height,
+        "bottom": bottom,
+        "height": dose["base"] + 8 if dose else bottom,
         "left": left,
         "bar": bar,
         "band_y": top - 6,
         "lanes": lanes,
         "bands": bands,
+        "dose": dose,
+        "pins": _pins(shown, scale),
         **_heads(shown, scale),
         "months": _months(shown, scale),
         "ahead": {"x": scale.at(shown.today), "width": scale.width(shown.today, shown.last)},
@@ -227,6 +501,105 @@ def chart(shown, *, wide):
             for name, start, end in shown.overlaps
         ],
     }
+
+
+def _band_text(run, scale, shown):
+    """How long, in the longest solid part that has room for it."""
+    days = words.days(run.exposed_days(run.start, run.end))
+    solid = [
+        (scale.at(min(end, shown.today) + 1) - scale.at(start), start)
+        for start, end in run.covered
+        if end >= shown.first and start <= shown.today
+    ]
+    room, start = max(solid, default=(0, run.start))
+    text = f"{days} from {words.day(run.start)}" if room > 190 else days
+    return {"text": text, "text_x": scale.at(start), "fits": room > 60}
+
+
+def _pins(shown, scale):
+    """Decisions on their days; those of about one day stand beside each other."""
+    pins, after = [], 0
+    for pin in sorted(shown.pins, key=lambda pin: (pin.day, pin.number)):
+        x = min(max(scale.at(pin.day), after), scale.right)
+        after = x + PIN
+        pins.append(
+            {"x": x, "number": pin.number, "label": pin.label, "target": pin.target}
+            | _tip(x, scale)
+        )
+    return pins
+
+
+def _dose_chart(shown, scale, top, *, wide):
+    """The step line, its range, the days not known and the plan; None without any of them."""
+    dose = shown.dose
+    if not dose.levels and not dose.plans:
+        return None
+    most, every = next(
+        (each for each in DOSE_AXES if dose.top * 1.15 <= each[0]),
+        (200 * (int(dose.top) // 200 + 1), 200),
+    )
+    base = top + DOSE_HEIGHT
+
+    def y_of(mg):
+        return round(base - mg / most * DOSE_HEIGHT, 1)
+
+    levels = [level for level in dose.levels if level.end >= shown.first]
+    now = next((level for level in levels if level.start <= shown.today <= level.end), None)
+    return {
+        "top": top,
+        "base": base,
+        "height": DOSE_HEIGHT,
+        "ticks": [{"y": y_of(mg), "text": mg} for mg in range(0, most + 1, every)],
+        "high": {"y": y_of(dose.high_over), "mg": _mg(dose.high_over)}
+        if dose.high_over and dose.high_over <= most
+        else None,
+        "step": _steps(
+            [(each.start, each.end, each.mg) for each in levels if each.known], scale, y_of
+        ),
+        "plans": [_steps(steps, scale, y_of) for _, steps in dose.plans],
+        "levels": [
+            {
+                "x": scale.at(level.start),
+                "width": scale.width(level.start, level.end),
+                "unknown": bool(level.missing),
+                "range_y": y_of(level.highest),
+                "range_height": round(y_of(level.lowest) - y_of(level.highest), 1),
+                "label": _level_label(level),
+                **_tip(scale.at((level.start + level.end) // 2), scale),
+            }
+            for level in levels
+        ],
+        "now": {"x": scale.at(shown.today), "y": y_of(now.mg) - 6, "text": now.amount}
+        if now and now.known
+        else None,
+    }
+
+
+DOSE_AXES = ((10, 5), (15, 5), (20, 10), (30, 10), (40, 20), (60, 20), (100, 50), (200, 100))
+"""The highest mg a day of an axis, and how far apart its lines are."""
+
+
+def _level_label(level):
+    without = f", without {words.listed(level.missing)}" if level.missing else ""
+    return (
+        f"Diazepam equivalent {level.amount}{without}, {words.day(level.start)} to "
+        f"{words.day(level.end)}"
+    )
+
+
+def _steps(amounts, scale, y_of):
+    """The path of a step line that falls to nothing between runs of days."""
+    path, reached = [], None
+    for start, end, mg in amounts:
+        if reached != start - 1:
+            if reached is not None:
+                path.append(f"V{y_of(0)}")
+            path.append(f"M{scale.at(start)} {y_of(0)}")
+        path.append(f"V{y_of(mg)}H{scale.at(end + 1)}")
+        reached = end
+    if path:
+        path.append(f"V{y_of(0)}")
+    return "".join(path)
 
 
 def _split(start, end, scale, today):
@@ -246,10 +619,14 @@ def _bar(span, scale, today):
         **_split(span.start, span.end, scale, today),
         "label": f"{span.use.line.medicine.text}, {words.day(span.start)} to "
         f"{words.day(span.end)}, {words.days(span.end - span.start + 1)}",
-        "tip_x": middle,
-        "anchor": _anchor(middle, scale),
+        **_tip(middle, scale),
         "line": span.use.line.id,
     }
+
+
+def _tip(x, scale):
+    """Where the words of a mark appear when somebody points at it."""
+    return {"tip_x": x, "anchor": _anchor(x, scale)}
 
 
 def _anchor(x, scale):
@@ -268,8 +645,10 @@ def _beside(start, end, scale):
 
 def _dose(lane):
     """The newest dose of a lane, in words."""
-    newest = max((*lane.spans, *lane.unclear), key=lambda span: span.start).use.line
-    return dose_in_words(newest)
+    recorded = (*lane.spans, *lane.unclear)
+    if not recorded:
+        return "planned"
+    return dose_in_words(max(recorded, key=lambda span: span.start).use.line)
 
 
 def last_day(line, recognition, book, profile):
@@ -300,14 +679,14 @@ def dose_in_words(line):
 
 
 def _heads(shown, scale):
-    """The upright lines with a word above them: today, day 28 and day 120, none upon another.
+    """The upright lines with a word above them: today and the days that rules name.
 
     The days are exposed days of the latest episode.
     """
     today = scale.at(shown.today)
     run = shown.episodes[-1] if shown.episodes else None
     marks = []
-    for target in MARK_DAYS if run else ():
+    for target in shown.mark_days if run else ():
         left = target
         for start, end in run.covered:
             if left <= end - start + 1:
@@ -320,7 +699,15 @@ def _heads(shown, scale):
     before = any(mark["anchor"] == "end" for mark in marks)
     after = any(mark["anchor"] == "start" for mark in marks)
     anchor = "start" if before else "end" if after else "middle"
+    # Where two marks are too close for both words, the later one keeps its own.
+    for mark, later in pairwise(marks):
+        mark["quiet"] = _right(mark) > _right(later) - MARK_TEXT
     return {"marks": marks, "today": {"x": today, "anchor": anchor}}
+
+
+def _right(mark):
+    """Where the word of a mark ends."""
+    return mark["x"] + {"start": MARK_TEXT, "middle": MARK_TEXT / 2, "end": 0}[mark["anchor"]]
 
 
 def _months(shown, scale):

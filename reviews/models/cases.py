@@ -233,6 +233,21 @@ class Decision(models.Model):
     def __str__(self):
         return f"decision {self.pk} on case {self.case_id}"
 
+    @property
+    def state(self):
+        """What became of a decision with items: it stands, waits, was sent back or undone."""
+        answer = getattr(self, "answer", None)
+        if answer is None:
+            return "waits" if self.kind == Decision.Kind.PROPOSED else "stands"
+        if answer.kind == Decision.Kind.CONFIRMED:
+            return "undone" if getattr(answer, "answer", None) else "stands"
+        return answer.kind
+
+    @property
+    def is_in_force(self):
+        """Whether it has items, and holds or waits for a second person."""
+        return self.answers_id is None and self.state in ("stands", "waits")
+
 
 STANDING = Q(kind=Decision.Kind.DECIDED, answer__isnull=True) | Q(
     kind=Decision.Kind.PROPOSED,

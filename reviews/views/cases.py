@@ -1,5 +1,6 @@
 """One case: why, on what facts, on whose authority, what was decided before, and what now."""
 
+from datetime import timedelta
 from itertools import groupby
 
 from django.contrib import messages
@@ -25,6 +26,7 @@ from reviews.models import (
     Reason,
     Role,
 )
+from reviews.rules import words
 from reviews.rules.registry import BY_ID, THEMES
 from reviews.views import person
 
@@ -246,7 +248,7 @@ def context(request, found, chosen=None, refusal=None):
         "themes": _themes(cards),
         "cards": cards,
         "quiet": _quiet(found, flags),
-        "picture": timeline.picture(dossier, book),
+        "picture": timeline.picture(dossier, book, _pins(history)),
         "medicines": _medicines(dossier, book),
         "history": history,
         "outcomes": [choice for choice in OUTCOMES if choice[0] != Outcome.EXEMPT],
@@ -415,7 +417,7 @@ def _history(found):
     """
     rows = list(
         Decision.objects.filter(patient=found.patient_id)
-        .select_related("by", "answer", "answers")
+        .select_related("by", "answer__answer", "answers")
         .prefetch_related("items__flag")
         .order_by("-pk")[:HISTORY]
     )
@@ -452,25 +454,47 @@ SAID = {
 }
 
 
+def _pins(history):
+    """The decisions that hold or wait, for the time line."""
+    pins = []
+    for row in history:
+        decision = row.get("decision")
+        if decision is None or not decision.is_in_force:
+            continue
+        outcomes = dict.fromkeys(item.get_outcome_display() for item in decision.items.all())
+        on = timezone.localdate(decision.decided_at)
+        label = f"Decision {row['number']}, {on:%-d %b %Y}: {words.listed(outcomes).lower()}"
+        pins.append(timeline.Pin(on.toordinal(), row["number"], label, f"decision-{decision.pk}"))
+    return pins
+
+
 def _medicines(dossier, book):
-    """The same facts as the time line, as rows, the newest first."""
-    rows = []
+    """The same facts as the time line, as rows, the newest first; what is long over apart."""
+    rows = {"now": [], "before": []}
+    recent = dossier.as_of - timedelta(days=RECENT_DAYS)
     for line in sorted(
         dossier.lines,
         key=lambda line: line.start_on or line.written_on or dossier.as_of,
         reverse=True,
     ):
         recognition = book.recognise(line.medicine)
-        rows.append(
+        end = timeline.last_day(line, recognition, book, dossier.profile)
+        begun = line.start_on or line.written_on
+        over = end is not None and end < recent and begun is not None
+        rows["before" if over and len(rows["now"]) >= FEW else "now"].append(
             {
                 "line": line,
                 "dose": timeline.dose_in_words(line),
                 "drugs": [book.drugs[part.drug].name for part in recognition.parts],
                 "matched_by": recognition.matched_by,
-                "end": timeline.last_day(line, recognition, book, dossier.profile),
+                "end": end,
             }
         )
     return rows
+
+
+# The table shows what ended in the last half year at once, and a few lines in any case.
+RECENT_DAYS, FEW = 183, 8
 
 
 urlpatterns = [

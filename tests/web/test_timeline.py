@@ -1,6 +1,7 @@
 """The time line: what is drawn, where, and that words keep apart."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from reviews import dossiers, rulebooks, timeline
 from reviews.rules import words
+from reviews.rules.dossier import Taper, TaperStep
 from tests import make
 
 
@@ -101,7 +103,13 @@ def test_an_unknown_length_is_its_own_kind_of_bar(bell, clara):
     lane = lanes(shown.charts[0])["Diazepam"]
     assert lane["bars"] == []
     assert "length not known" in lane["unclear"][0]["label"]
-    assert shown.kinds == {"drawn": set(), "supplied": False, "unknown": True}
+    assert shown.kinds == {
+        "drawn": set(),
+        "supplied": False,
+        "unknown": True,
+        "planned": False,
+        "range": False,
+    }
 
 
 @pytest.mark.parametrize("days", [28, 29, 120, 121])
@@ -115,10 +123,175 @@ def test_day_28_and_day_120_stand_on_their_days(bell, clara, days):
 def test_words_above_the_lines_never_meet(bell, clara, days):
     long_term(bell, clara, days)
     for chart in picture(bell).charts:
-        heads = [*chart["marks"], {**chart["today"], "text": "today"}]
+        marks = [mark for mark in chart["marks"] if not mark.get("quiet")]
+        heads = [*marks, {**chart["today"], "text": "today"}]
         spans = sorted(_extent(head) for head in heads)
         for (_, end), (start, _) in pairwise(spans):
             assert end <= start, (chart["wide"], heads)
+
+
+@pytest.mark.parametrize(("profile", "marks"), [("UK", {28, 120}), ("US", {60, 120})])
+def test_the_marks_are_those_of_the_profile(clara, harbour, profile, marks):
+    harbour.profile = profile
+    harbour.save()
+    bell = make.patient(harbour, clara)
+    long_term(bell, clara, 130)
+    assert {mark["text"] for mark in wide(bell)["marks"]} == {f"day {day}" for day in marks}
+
+
+class TestDose:
+    """The diazepam equivalent under the lanes: the figure that the rules use, from day to day."""
+
+    def test_each_change_is_a_step(self, bell, clara):
+        make.prescription(bell, clara, start=-30, days=14)  # 10 mg a day
+        make.prescription(bell, clara, start=-16, days=14, times_per_day=3, quantity=42)
+        dose = picture(bell).dose
+        assert [(level.mg, level.first, level.last) for level in dose.levels] == [
+            (10, make.day(-30), make.day(-17)),
+            (15, make.day(-16), make.day(-3)),
+        ]
+        assert dose.tables == ("Scottish Government 2024",)
+        path = wide(bell)["dose"]["step"]
+        assert path.count("M") == 1
+        assert path.count("H") == 2
+
+    def test_supplies_that_go_on_unchanged_are_one_stretch(self, bell, clara):
+        long_term(bell, clara, 112)
+        [level] = picture(bell).dose.levels
+        assert (level.mg, level.first) == (10, make.day(-111))
+
+    def test_a_gap_falls_to_nothing(self, bell, clara):
+        make.prescription(bell, clara, start=-60, days=14)
+        make.prescription(bell, clara, start=-20, days=14)
+        assert wide(bell)["dose"]["step"].count("M") == 2
+
+    def test_the_range_of_the_tables_is_a_band(self, bell, clara):
+        make.prescription(bell, clara, "Alprazolam 500 microgram tablets", start=-10, days=14)
+        shown = picture(bell)
+        [level] = shown.dose.levels
+        assert level.lowest < level.highest
+        assert level.lowest <= level.mg <= level.highest
+        assert shown.kinds["range"]
+        [drawn] = shown.charts[0]["dose"]["levels"]
+        assert drawn["range_height"] > 0
+
+    def test_what_has_no_figure_is_hatched_and_never_nothing(self, bell, clara):
+        make.prescription(bell, clara, start=-20, days=28)
+        make.prescription(bell, clara, "Lorazepam 1 mg tablets", start=-5, days=None)
+        before, since, after = picture(bell).dose.levels
+        assert (before.missing, since.missing, after.missing) == ((), ("lorazepam",), ())
+        assert since.amount == "at least 10 mg"
+        assert after.first == make.day(1)
+        drawn = wide(bell)["dose"]["levels"]
+        assert [level["unknown"] for level in drawn] == [False, True, False]
+        assert "without lorazepam" in drawn[1]["label"]
+
+    def test_nothing_known_at_all_draws_no_line(self, bell, clara):
+        make.prescription(bell, clara, start=-5, days=14, dose=None, dose_unit=None)
+        [level] = picture(bell).dose.levels
+        assert level.amount == "not known"
+        dose = wide(bell)["dose"]
+        assert (dose["step"], dose["now"]) == ("", None)
+
+    def test_z_drugs_count_where_the_profile_says_so(self, harbour, clara):
+        for profile, mg, left_out in (("UK", 5, ()), ("US", None, ("zopiclone",))):
+            harbour.profile = profile
+            harbour.save()
+            treated = make.patient(harbour, clara)
+            make.prescription(
+                treated, clara, "Zopiclone 7.5 mg tablets", start=-5, times_per_day=1, quantity=14
+            )
+            dose = picture(treated).dose
+            assert [level.mg for level in dose.levels] == ([mg] if mg else [])
+            assert dose.uncounted == left_out
+
+    @pytest.mark.parametrize("mg", [1, 4, 9, 14, 15, 60, 150, 450])
+    def test_the_line_stays_inside_its_axis(self, bell, clara, mg):
+        make.prescription(bell, clara, start=-5, dose=mg, dose_unit="mg", times_per_day=1)
+        dose = wide(bell)["dose"]
+        heights = [float(y) for y in re.findall(r"V([\d.]+)", dose["step"])]
+        assert dose["top"] <= min(heights) <= max(heights) == dose["base"]
+
+
+class TestPlannedTaper:
+    @pytest.fixture
+    def planned(self, bell, clara):
+        long_term(bell, clara, 60)
+        steps = tuple(TaperStep(make.day(14 * n), mg) for n, mg in enumerate((10, 8, 6, 4, 2, 0)))
+        _version, book = rulebooks.live()
+        dossier = dossiers.one(bell, as_of=timezone.localdate())
+        taper = Taper(id=1, drug="diazepam", steps=steps)
+        return lambda **changes: timeline.picture(
+            replace(dossier, tapers=(replace(taper, **changes),)), book
+        )
+
+    def test_its_steps_stand_in_the_lane_and_in_the_dose(self, planned):
+        chart = planned().charts[0]
+        plan = lanes(chart)["Diazepam"]["plan"]
+        assert len(plan) >= 4
+        assert plan[1]["label"].startswith("Planned: 8 mg diazepam a day from")
+        assert plan[0]["x"] == chart["today"]["x"]
+        [path] = chart["dose"]["plans"]
+        assert path.count("H") == 5
+
+    @pytest.mark.parametrize(
+        ("status", "drawn"),
+        [("planned", True), ("active", True), ("paused", True), ("completed", False)],
+    )
+    def test_only_while_it_is_in_force(self, planned, status, drawn):
+        assert planned(status=status).kinds["planned"] == drawn
+
+    def test_a_long_plan_leaves_the_past_its_room_and_says_how_far_it_goes(self, planned):
+        far = (TaperStep(make.day(0), 10), TaperStep(make.day(300), 5), TaperStep(make.day(330), 0))
+        shown = planned(steps=far)
+        assert shown.last - shown.today <= 60
+        assert shown.plan_ends == make.day(329)
+
+    def test_the_medicine_changed_to_has_a_lane_before_it_is_prescribed(self, planned):
+        shown = planned(drug="clonazepam")
+        assert lanes(shown.charts[0])["Clonazepam"]["dose"] == "planned"
+
+
+class TestPins:
+    def pinned(self, bell, clara, *days):
+        long_term(bell, clara, 60)
+        _version, book = rulebooks.live()
+        pins = [
+            timeline.Pin(make.day(day).toordinal(), n, f"Decision {n}", f"decision-{n}")
+            for n, day in enumerate(days, 1)
+        ]
+        dossier = dossiers.one(bell, as_of=timezone.localdate())
+        return timeline.picture(dossier, book, pins).charts
+
+    def test_each_stands_on_its_day(self, bell, clara):
+        chart = self.pinned(bell, clara, -30, 0)[0]
+        first, second = chart["pins"]
+        assert (first["number"], second["x"]) == (1, chart["today"]["x"])
+
+    def test_those_of_one_day_stand_side_by_side(self, bell, clara):
+        for chart in self.pinned(bell, clara, -1, 0, 0):
+            places = [pin["x"] for pin in chart["pins"]]
+            assert all(after - before >= 17 for before, after in pairwise(places))
+
+
+class TestManyMedicines:
+    def test_the_oldest_are_named_and_not_drawn(self, bell, clara):
+        long_term(bell, clara, 60)
+        names = ["Morphine 10 mg tablets", "Pregabalin 75 mg capsules", "Codeine 30 mg tablets"]
+        for name in names:
+            make.prescription(bell, clara, name, start=-600, days=28, indication="pain")
+        shown = picture(bell)
+        assert [lane.name for lane in shown.lanes] == ["diazepam"]
+        assert set(shown.folded) == {"morphine", "pregabalin", "codeine"}
+
+    def test_no_more_lanes_than_can_be_read(self, bell, clara, monkeypatch):
+        monkeypatch.setattr(timeline, "MOST_LANES", 2)
+        long_term(bell, clara, 60)
+        for start, name in ((-90, "Codeine 30 mg tablets"), (-20, "Morphine 10 mg tablets")):
+            make.prescription(bell, clara, name, start=start, days=14, indication="pain")
+        shown = picture(bell)
+        assert [lane.name for lane in shown.lanes] == ["diazepam", "morphine"]
+        assert shown.folded == ("codeine",)
 
 
 def _extent(head, letter=6.2):
@@ -132,11 +305,15 @@ def test_the_drawing_has_no_inline_style_and_every_bar_is_named(bell, clara):
     make.prescription(bell, clara, start=-40, days=50)
     make.prescription(bell, clara, "Morphine 10 mg tablets", start=-4, days=7, indication="pain")
     html = render_to_string("reviews/_timeline.html", {"picture": picture(bell)})
+    assert "{" not in html
     assert "style=" not in html
     assert html.count('<svg class="chart wide"') == html.count('<svg class="chart narrow"') == 1
     links = re.findall(r"<a [^>]*>", html)
-    assert len(links) == 2 * 3
+    assert len(links) == 2 * 4  # the exposure, two supplies, one stretch of dose
     assert all('aria-label="' in link for link in links)
+    # On the wide drawing whoever points at a mark or focuses it reads its dates.
+    day = words.day(make.day(-4).toordinal())
+    assert len(re.findall(rf'class="tip"[^>]*>[^<]*{day}', html)) >= 1
 
 
 def test_the_view_ends_within_the_drawing(bell, clara):
