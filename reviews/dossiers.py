@@ -88,7 +88,7 @@ def read(patient_ids, *, as_of, known_at=None):
     """
     condition = KNOWN_THEN if known_at else LIVE
     granted = NOT_ENDED_THEN if known_at else NOT_ENDED
-    given = {"ids": as_array(patient_ids), "known_at": known_at, "as_of": as_of}
+    given = {"ids": as_array(patient_ids), "known_at": known_at}
     with _binary_cursor() as cursor:
         people = cursor.execute(PATIENTS, given).fetchall()
         lines = _by_patient(
@@ -115,7 +115,7 @@ def read(patient_ids, *, as_of, known_at=None):
         exemptions = _by_patient(
             cursor,
             "SELECT patient_id, id, kind, starts_on, expires_on FROM reviews_exemption"
-            f" WHERE patient_id = ANY(%(ids)s::bigint[]) AND expires_on >= %(as_of)s AND {granted}",
+            f" WHERE patient_id = ANY(%(ids)s::bigint[]) AND {granted}",
             given,
         )
         tapers = _by_patient(cursor, TAPERS.format(condition), given)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from reviews.records import Coding, ConditionRecord, PrescriptionRecord, ReadingRecord
+from reviews.rules.dossier import Exemption, Taper
 from reviews.seeding.medicines import PRODUCTS, US
 
 OUTSIDE = (
@@ -47,7 +48,11 @@ class Order(NamedTuple):
 
 
 class Life:
-    """Collects a person's record. Days are offsets from `today`: -28 is past."""
+    """Collects a person's record. Days are offsets from `today`: -28 is past.
+
+    `kept` is False for a record to which nobody adds that medicines were checked or a review
+    planned.
+    """
 
     def __init__(self, rng, *, profile, today, birth_date, sex):
         self.rng = rng
@@ -58,6 +63,9 @@ class Life:
         self.orders: list[Order] = []
         self.conditions: list[ConditionRecord] = []
         self.readings: list[ReadingRecord] = []
+        self.exemptions: list[Exemption] = []
+        self.tapers: list[Taper] = []
+        self.kept = True
         self._usual = {}
 
     def usual(self, kind):
@@ -150,6 +158,15 @@ class Life:
                 end_on=recorded_on,
             )
         self.orders.append(Order(record, recorded_on, not outside, earlier, earlier_on))
+
+    def order(self, record):
+        """An order that is written out already; one that was ended has a version before it."""
+        recorded_on = min(record.start_on, self.today)
+        earlier = earlier_on = None
+        if record.status == "stopped":
+            earlier = msgspec.structs.replace(record, status="active", end_on=None)
+            earlier_on, recorded_on = recorded_on, min(record.end_on, self.today)
+        self.orders.append(Order(record, recorded_on, True, earlier, earlier_on))
 
     def repeat(self, key, *, lengths, start, **order):
         """Supplies that follow one another without a gap; returns the first day after the last."""

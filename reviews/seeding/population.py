@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from reviews.records import ConditionRecord, PatientIdentifier, PatientRecord, ReadingRecord
+from reviews.rules.dossier import Exemption, Taper
 from reviews.seeding import names, numbers
 from reviews.seeding.life import Life, Order
 from reviews.seeding.medicines import EU, UK, US
@@ -45,6 +46,11 @@ ONCE = (
     ("naproxen-250", 500, 2, 14),
     ("paracetamol-500", 1000, 4, 8),
 )
+# Each story in the first country it fits, those of every kind early on, and then in the others.
+TURNS = sorted(
+    ((told, profile) for told in STORIES for profile in told.profiles),
+    key=lambda turn: (turn[0].profiles.index(turn[1]), STORIES.index(turn[0]) * 37 % len(STORIES)),
+)
 REPEAT_DAYS = {UK: 28, EU: 28, US: 30}
 
 
@@ -57,6 +63,8 @@ class Person:
     orders: list[Order]
     conditions: list[ConditionRecord]
     readings: list[ReadingRecord]
+    exemptions: list[Exemption]
+    tapers: list[Taper]
     doctor: float
     registered_on_offset: int
     story: Story | None
@@ -86,7 +94,7 @@ def person(n, *, seed, today):
         _ordinary(life, most=3)
     else:
         _ordinary(life, most=6)
-    family, given = names.full_name(rng, sex=sex, born=life.birth_date)
+    family, given = names.full_name(rng, sex=life.sex, born=life.birth_date)
     return Person(
         practice=practice.code,
         record=PatientRecord(
@@ -94,11 +102,13 @@ def person(n, *, seed, today):
             family_name=family,
             given_name=given,
             birth_date=life.birth_date,
-            sex=sex,
+            sex=life.sex,
         ),
         orders=life.orders,
         conditions=life.conditions,
         readings=life.readings,
+        exemptions=life.exemptions,
+        tapers=life.tapers,
         doctor=rng.random(),
         registered_on_offset=-rng.randint(800, 5000),
         story=told,
@@ -106,12 +116,10 @@ def person(n, *, seed, today):
 
 
 def _story_and_practice(n, rng):
-    """Stories in turn, so that some hundred people hold them all, and then again elsewhere."""
+    """Stories in turn, so that two thousand people hold them all, in each country they fit."""
     turn, rest = divmod(n, STORY_EVERY)
     if rest == STORY_EVERY // 2:
-        lap, place = divmod(turn, len(STORIES))
-        told = STORIES[place]
-        profile = told.profiles[lap % len(told.profiles)]
+        told, profile = TURNS[turn % len(TURNS)]
         return told, next(p for p in PRACTICES if p.profile == profile)
     practice = rng.choices(PRACTICES, [p.share for p in PRACTICES])[0]
     if rng.random() < QUIET_SHARE:

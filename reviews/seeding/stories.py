@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from reviews.seeding import worked
 from reviews.seeding.life import Life
 from reviews.seeding.medicines import EU, UK, US
 
@@ -115,7 +116,7 @@ def story(name, *, raises=None, spares=(), quiet=False, profiles=EVERYWHERE, age
 def tell(life, told):
     """Tell a story. Where nothing is amiss the record is well kept; elsewhere it often is."""
     told.tell(life)
-    if told.quiet or life.rng.random() < WELL_KEPT_SHARE:
+    if life.kept and (told.quiet or life.rng.random() < WELL_KEPT_SHARE):
         life.well_kept()
 
 
@@ -556,3 +557,8 @@ def years_apart(life):
 
 
 QUIET = tuple(told for told in STORIES if told.quiet)
+
+# -- Every other rule ----------------------------------------------------------------------------
+
+TOLD_ABOVE = {rule for told in STORIES for rule in (*told.raises, *told.spares)}
+STORIES.extend(worked.stories(TOLD_ABOVE, Story))

@@ -3,14 +3,16 @@
 import hashlib
 import json
 from datetime import datetime, time, timedelta
-from itertools import islice
+from itertools import islice, pairwise
 
 from django.db import connection
 from django.utils import timezone
 
 from reviews import audit, outbox, prescribe, records
 from reviews.bulk import copy_rows, next_ids
-from reviews.prescribe import AMOUNTS, PLAIN
+from reviews.models import TaperMove, TaperStatus
+from reviews.prescribe import AMOUNTS, LATER, PLAIN
+from reviews.seeding import worked
 from reviews.seeding.medicines import PRODUCTS
 
 SOURCE = "demo"
@@ -31,6 +33,7 @@ TABLES = {
         "patient_id",
         "text",
         "codings",
+        "kind",
         "onset_on",
         "ended_on",
         "status",
@@ -76,6 +79,36 @@ TABLES = {
         "reason",
         *AMOUNTS,
         *PLAIN,
+        *LATER,
+    ),
+    "reviews_exemption": (
+        "patient_id",
+        "practice_id",
+        "kind",
+        "owner_id",
+        "evidence",
+        "starts_on",
+        "expires_on",
+        "granted_at",
+    ),
+    "reviews_taper": ("id", "patient_id", "practice_id", "drug", "opened_at"),
+    "reviews_taperversion": (
+        "taper_id",
+        "number",
+        "move",
+        "status",
+        "steps",
+        "percent",
+        "every_days",
+        "strengths",
+        "contacts",
+        "cross_over",
+        "maintenance_agreed",
+        "last_contact_on",
+        "over",
+        "reason",
+        "recorded_at",
+        "recorded_by_id",
     ),
     "reviews_screeningrequest": ("patient_id", "reason", "attempts", "priority"),
     "reviews_auditevent": ("actor", "verb", "practice_id", "patient_id", "subject", "detail"),
@@ -143,6 +176,7 @@ class Writer:
                     pk,
                     condition.text,
                     json.dumps(prescribe.codings(condition)),
+                    condition.kind,
                     condition.onset_on,
                     condition.ended_on,
                     condition.status,
@@ -174,6 +208,20 @@ class Writer:
         rows["reviews_prescription"] += self._orders(
             person.orders, (pk, practice.pk), doctor, prescription_ids
         )
+        rows["reviews_exemption"] += [
+            (
+                pk,
+                practice.pk,
+                exemption.kind,
+                doctor,
+                "Letter of the specialist, on file",
+                exemption.starts_on,
+                exemption.expires_on,
+                self._at(exemption.starts_on, 12),
+            )
+            for exemption in person.exemptions
+        ]
+        self._tapers(rows, (pk, practice.pk), person.tapers, doctor)
         rows["reviews_screeningrequest"].append((pk, "seeded", 0, outbox.BULK))
         event = audit.event(None, "patient.seeded", practice_id=practice.pk, patient_id=pk)
         rows["reviews_auditevent"].append(
@@ -188,6 +236,12 @@ class Writer:
                 ),
             )
         )
+
+    def _tapers(self, rows, belongs_to, tapers, doctor):
+        for pk, taper in zip(next_ids("reviews_taper", len(tapers)), tapers, strict=True):
+            begun = self._at(taper.steps[0].on, 15)
+            rows["reviews_taper"].append((pk, *belongs_to, taper.drug, begun))
+            rows["reviews_taperversion"].append((pk, *_version(taper), begun, doctor))
 
     def _orders(self, orders, belongs_to, doctor, prescription_ids):
         for n, order in enumerate(orders):
@@ -233,11 +287,44 @@ class Writer:
             "",
             *[getattr(record, field) for field in AMOUNTS],
             *[getattr(record, field) for field in PLAIN],
+            *[getattr(record, field) for field in LATER[:-1]],
+            json.dumps([(step.per_day, step.days) for step in record.schedule])
+            if record.schedule
+            else None,
         )
 
     def _at(self, day, hour):
         """A time of surgery hours on that day, never after now."""
         return min(self.now, datetime.combine(day, time(hour), tzinfo=self.now.tzinfo))
+
+
+def _version(taper):
+    """A taper's first version: its steps made up of one strength, as they were agreed."""
+    code, mg, _ = worked.STRENGTHS[taper.drug]
+    pairs = list(pairwise(taper.steps))
+    steep = max((1 - after.mg_per_day / before.mg_per_day for before, after in pairs), default=0)
+    every = min(((after.on - before.on).days for before, after in pairs), default=14)
+    return (
+        1,
+        TaperMove.PLAN if taper.status == TaperStatus.PLANNED else TaperMove.START,
+        taper.status,
+        json.dumps(
+            [
+                (step.on.isoformat(), f"{step.mg_per_day:g}", [(code, f"{number:g}")], False)
+                for step in taper.steps
+                for number in [step.mg_per_day / mg]
+            ]
+        ),
+        round(100 * max(steep, 0), 2),
+        every,
+        json.dumps([code]),
+        "[]",
+        "{}",
+        taper.maintenance_agreed,
+        taper.last_contact_on,
+        "[]",
+        "Agreed with the person",
+    )
 
 
 def trust_rows():
@@ -260,8 +347,12 @@ def analyse():
 
 def _medicines():
     """`{text: id}` of every product in every country, made where they are missing."""
-    return {
-        text: prescribe.medicine(text, codings).pk
+    written = {
+        (text, codings)
         for product in PRODUCTS.values()
         for text, codings in product.written.values()
+    }
+    written |= worked.medicines()
+    return {
+        text: prescribe.medicine(text, codings).pk for text, codings in sorted(written, key=str)
     }

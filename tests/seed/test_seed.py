@@ -22,6 +22,7 @@ from reviews.models import (
     Prescription,
     ScreeningRequest,
 )
+from reviews.rules.registry import RULES
 from reviews.seeding import population, staff, writing
 from tests import make
 
@@ -180,3 +181,11 @@ def test_many_are_written_like_few(rulebook, monkeypatch):
     monkeypatch.setattr("reviews.management.commands.seed.MANY", 5)
     call_command("seed", patients=10, decisions=0, verbosity=0)
     assert Patient.objects.count() == 10
+
+
+def test_every_rule_is_seen_by_somebody_in_the_queue_or_in_the_notes(rulebook):
+    """Two thousand people hold every story, and the record in the database tells them all."""
+    call_command("seed", patients=2000, today=TODAY, decisions=0, verbosity=0)
+    screen.drain(limit=2000, as_of=TODAY)
+    raised = set(Flag.objects.values_list("rule_id", flat=True).distinct())
+    assert {rule.id for rule in RULES} - raised == set()

@@ -287,19 +287,19 @@ EXAMPLES = {
             "A step every 3 days after 89 days",
             QUIET,
             course(89),
-            _coming_down((0, 20), (3, 19.5), (6, 19), drug="diazepam"),
+            _coming_down((0, 20), (3, 19), (6, 18), drug="diazepam"),
         ),
         eg(
             "A step every 3 days after 90 days",
             3,
             course(90),
-            _coming_down((0, 20), (3, 19.5), (6, 19), drug="diazepam"),
+            _coming_down((0, 20), (3, 19), (6, 18), drug="diazepam"),
         ),
         eg(
             "A step every 4 days after 90 days",
             QUIET,
             course(90),
-            _coming_down((0, 20), (4, 19.5), (8, 19), drug="diazepam"),
+            _coming_down((0, 20), (4, 19), (8, 18), drug="diazepam"),
         ),
     ),
     "TAP-07": (
