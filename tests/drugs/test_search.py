@@ -180,3 +180,23 @@ def test_a_drug_that_is_not_held_has_no_detail():
 def test_the_detail_takes_a_fixed_number_of_queries(django_assert_max_num_queries):
     with django_assert_max_num_queries(18):
         detail("diazepam")
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("zoplicone", "zopiclone 3.75 mg tablet"),
+        ("diazpam 5", "diazepam 5 mg tablet"),
+        ("zimovan", "zopiclone 3.75 mg tablet"),
+        ("Ambein", "zolpidem 5 mg tablet"),
+        ("pregabaline", "pregabalin"),
+    ],
+)
+def test_a_slip_of_the_keys_finds_what_was_meant(typed, first):
+    assert search(typed, profile="UK")[0].label == first
+
+
+def test_what_is_marketed_here_stands_before_another_countrys_products():
+    codes = [match.label for match in search("temaz", profile="UK")]
+    assert codes[:2] == ["temazepam 10 mg tablet", "temazepam 20 mg tablet"]
+    assert codes.index("temazepam") < codes.index("temazepam 7.5 MG Oral Capsule")
