@@ -35,10 +35,16 @@ def _up(argv):
         default=os.environ.get("PORT") or str(_DEFAULT_PORT),
         help=f"port to listen on (default: $PORT, or {_DEFAULT_PORT})",
     )
-    port = parser.parse_args(argv).port
+    parser.add_argument(
+        "--demo",
+        action="store_true",
+        help="seed invented patients into the empty database that DATABASE_URL names",
+    )
+    given = parser.parse_args(argv)
+    port = given.port
     if not port.isdigit() or not 0 < int(port) < 2**16:
         raise Refused(f"{port!r} is not a port. Use a number from 1 to 65535: ./dev up --port 8000")
-    up(int(port))
+    up(int(port), demo=given.demo)
 
 
 def _manage(argv):

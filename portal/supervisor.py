@@ -179,8 +179,11 @@ def supervised(home):
             signal.signal(number, handler)
 
 
-def up(port):
-    """Run the portal until somebody stops it. Raises Refused when it cannot start."""
+def up(port, *, demo=False):
+    """Run the portal until somebody stops it. Raises Refused when it cannot start.
+
+    `demo`: seed invented people even into a database that somebody else keeps.
+    """
     home = Home()
     address = f"http://127.0.0.1:{port}"
     with home.lock({"command": "up", "address": address}) as lock:
@@ -190,18 +193,27 @@ def up(port):
             raise Refused(f"Port {port} is taken. Choose another: ./dev up --port {port + 1}")
         with supervised(home) as supervisor:
             try:
-                _start(supervisor, port, address, lock)
+                _start(supervisor, port, address, lock, demo)
                 supervisor.watch()
             except Stopped:
                 say("\nStopping ...")
     say("Stopped.")
 
 
-def _start(supervisor, port, address, lock):
+def prepare_arguments(own, demo):
+    """What `prepare` is told: invented people go into our own database, or where one asks for it.
+
+    `own` are the settings that name servers we started.
+    """
+    return ["prepare", "--demo"] if demo or "DATABASE_URL" in own else ["prepare"]
+
+
+def _start(supervisor, port, address, lock, demo):
     env = supervisor.services()
     lock.say(command="up", address=address, own=supervisor.own)
     manage = [sys.executable, str(BASE_DIR / "manage.py")]
-    code, _ = supervisor.run([*manage, "prepare", "--demo"], env=env)
+    prepare = prepare_arguments(supervisor.own, demo)
+    code, _ = supervisor.run([*manage, *prepare], env=env)
     if code:
         raise Refused("The portal could not be prepared; the reason stands above.")
     with step("Start worker, beat and web, and wait until all answer"):
@@ -210,6 +222,8 @@ def _start(supervisor, port, address, lock):
         _, sign_ins = supervisor.run([*manage, "demo_signins"], env=env, quiet=True)
         _wait_until_healthy(supervisor, port)
     say(f"\nThe Prescription Safety Portal is at {address}\n")
+    if "--demo" not in prepare:
+        say("DATABASE_URL names this database, so nobody was invented in it: ./dev up --demo does.")
     say(sign_ins)
     say("Stop it with Ctrl-C.")
 

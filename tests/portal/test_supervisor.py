@@ -17,7 +17,7 @@ import pytest
 from portal import embedded
 from portal.local import BASE_DIR, Home, Refused, free_port
 from portal.processes import Child
-from portal.supervisor import Stopped, Supervisor, read_health
+from portal.supervisor import Stopped, Supervisor, prepare_arguments, read_health
 from tests.portal.folders import enterable
 
 SLEEP = "import time; time.sleep(60)"
@@ -61,6 +61,18 @@ def test_children_stop_in_the_opposite_order(supervisor, tmp_path):
         eventually(lambda one=one: "ready" in one.last_words())
     supervisor.stop()
     assert diary.read_text().split() == ["web", "worker", "postgres"]
+
+
+@pytest.mark.parametrize(
+    ("own", "demo", "seeded", "why"),
+    [
+        (["DATABASE_URL", "REDIS_URL"], False, True, "our own database"),
+        (["REDIS_URL"], False, False, "somebody's database"),
+        ([], True, True, "somebody's database, and they ask for it"),
+    ],
+)
+def test_invented_people_stay_out_of_somebodys_database(own, demo, seeded, why):
+    assert ("--demo" in prepare_arguments(own, demo)) is seeded, why
 
 
 def test_a_child_that_dies_is_started_again_and_said_so(supervisor, capsys):
