@@ -25,7 +25,7 @@ TOKEN = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?")
 CODE = re.compile(r"(?=.*\d)[a-z0-9]{3,18}", re.IGNORECASE)
 UNKNOWN = "unknown"
 ALIKE = 0.75
-"""How alike a misspelt word and a name must be, 0 to 1: "zoplicone" and zopiclone are 0.89 alike."""
+"""How alike a misspelt word and a name must be, 0 to 1: "zoplicone" and zopiclone are 0.89."""
 PER = {"ml": "/ml", "hour": "/hour", "spray": "/spray", "g": "/g"}
 FORM_WORDS = {"liquid": "oral liquid", "film": "oral film", "spray": "oral spray"}
 # A combination has the status of its worst part.
