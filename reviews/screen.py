@@ -437,7 +437,7 @@ MARK = """
 
 
 def _digest(finding):
-    return hashlib.blake2b(_encode(finding), digest_size=16).hexdigest()
+    return hashlib.blake2b(_encode(finding._asdict()), digest_size=16).hexdigest()
 
 
-_encode = msgspec.json.Encoder(order="deterministic").encode
+_encode = msgspec.json.Encoder().encode

@@ -13,7 +13,7 @@ from reviews.rules.opioids import (
     unknown_ends,
 )
 from reviews.rules.rule import BREATHING, OLDER, Rule
-from reviews.rules.view import UNSURE, View, key_of, names, not_recorded
+from reviews.rules.view import UNSURE, View, ids_of, key_of, names, not_recorded
 
 PARENTERAL = "parenteral"
 
@@ -349,7 +349,7 @@ def three_cns_active(view: View, limit: dict):
         "CNS-06",
         2,
         key=f"CNS-06:{words.iso(start)}:{'+'.join(sorted(keys))}"[:200],
-        line_ids=tuple(sorted({use.line.id for use in uses})),
+        line_ids=ids_of(uses),
         title=f"{len(keys)} medicines that act on the brain, at age {age}",
         sentence=(
             f"{words.sentence_case(drugs)} are in hand three or more at once on "
@@ -368,7 +368,7 @@ def three_cns_active(view: View, limit: dict):
 
 def _as_known(span):
     """The days of a span that are certain."""
-    return span if span.use.end is not None else span._replace(end=span.use.least_end)
+    return span if span.use.end is not None else Span(span.start, span.use.least_end, span.use)
 
 
 def _cannot_judge_three(view, limit, vague):
@@ -460,7 +460,7 @@ def olanzapine_injection(view: View, limit: dict):
                 1,
                 interrupts=True,
                 key=f"OLZ-01:{words.iso(day)}:{b.drug.key}",
-                line_ids=tuple(sorted({a.line.id, b.line.id})),
+                line_ids=ids_of([a, b]),
                 title=f"Olanzapine and {b.drug.name} by injection together",
                 sentence=(
                     f"Olanzapine by injection and {b.drug.name} by injection are given on "

@@ -10,15 +10,10 @@ from reviews.rules.view import View, names, not_recorded
 BRIEF = frozenset({"premedication", "procedure"})
 
 
-def _longest(view):
-    """The current line whose supply ends last, None when nothing known is current."""
-    return max(view.judged, key=lambda item: (item.span.end, item.span.use.line.id), default=None)
-
-
 def ninety_in_a_year(view: View, limit: dict):
     """DUR-05. More than 90 exposed days in the 365 days that end with the current supply, without
     an exemption. Shown by DUR-06 from 180."""
-    item = _longest(view)
+    item = view.last
     if item is None:
         return
     days = view.exposed(limit["window_days"], item.span.end)
@@ -44,7 +39,7 @@ def ninety_in_a_year(view: View, limit: dict):
 def long_term(view: View, limit: dict):
     """DUR-06. Long-term use: 180 exposed days or more in the 365 days that end with the current
     supply, or 144 or more in the last 180 of them."""
-    item = _longest(view)
+    item = view.last
     if item is None:
         return
     year, half = limit["window_days"], limit["half_window_days"]
@@ -73,7 +68,7 @@ def long_term(view: View, limit: dict):
 def intermittent(view: View, limit: dict):
     """DUR-10. Intermittent but persistent: 6 supplies or more begun in the 365 days that end with
     the current supply, with 95 to 273 exposed days (26 to 75 in a hundred)."""
-    item = _longest(view)
+    item = view.last
     if item is None:
         return
     window, end = limit["window_days"], item.span.end
@@ -197,7 +192,7 @@ def older_new_user(view: View, limit: dict):
             "DUR-08",
             2,
             key=f"DUR-08:{words.iso(episode.start)}",
-            line_ids=tuple(sorted({span.use.line.id for span in episode.spans})),
+            line_ids=episode.line_ids,
             title=f"{words.sentence_case(drugs)} newly begun at {age}, {at} days or more",
             sentence=(
                 f"{words.sentence_case(drugs)} was begun on {words.day(episode.start)} at age "

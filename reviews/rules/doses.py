@@ -31,9 +31,7 @@ def _held(view) -> list[Held]:
     if found is not None:
         return found
     best: dict[str, Held] = {}
-    for stretch in view.stretches:
-        if not view.is_current(stretch.end):
-            continue
+    for stretch in view.stretches_now:
         by_drug: dict[str, list] = {}
         for part in stretch.parts:
             by_drug.setdefault(part.use.drug.key, []).append(part)
@@ -334,13 +332,12 @@ def risk_band(view: View, limit: dict):
     ASAM's own figures for diazepam, clonazepam, lorazepam and alprazolam; other benzodiazepines,
     and several together, by diazepam equivalents against 10 and 15 mg."""
     found = None
-    for stretch in view.stretches:
-        if view.is_current(stretch.end):
-            level = band(view, stretch)
-            if level is not None:
-                rank = ("low", "moderate", HIGH).index(level)
-                if found is None or rank > found[0]:
-                    found = rank, level, stretch
+    for stretch in view.stretches_now:
+        level = band(view, stretch)
+        if level is not None:
+            rank = ("low", "moderate", HIGH).index(level)
+            if found is None or rank > found[0]:
+                found = rank, level, stretch
     if found is None:
         unknown = [use for use in view.now if use.mask & BENZODIAZEPINE]
         if unknown:

@@ -8,7 +8,7 @@ rule of its own indication; the clock is common.
 from reviews.rules import words
 from reviews.rules.finding import Fact, Severity
 from reviews.rules.indications import INDICATIONS, duration_rule, in_words
-from reviews.rules.view import View, names, not_recorded
+from reviews.rules.view import View, ids_of, names, not_recorded
 
 CLEARS = (
     "The exposure ends, after a taper where needed, with more than {gap} clear days; or a decision "
@@ -99,6 +99,8 @@ def _longest(judged):
 
 def _current_unclear(view):
     """Supplies of unknown length that may run today, or of which nothing later is known."""
+    if not view.unclear:
+        return view.undated
     latest = max((use.start for use in view.uses if use.start is not None), default=0)
     return [
         use for use in view.unclear if view.is_current(use.reach) or use.start >= latest
@@ -116,7 +118,7 @@ def _cannot_judge(view, rule_id, uses):
 
 def _say(view, rule_id, reached, touching):
     severity, over, item = reached
-    episode, span, days = item
+    episode, span, days = item.episode, item.span, item.days
     drugs = names([s for s in episode.spans if s.start <= span.end])
     label = _indication(span.use.line.indication)
     elapsed = span.end - episode.start + 1
@@ -141,7 +143,7 @@ def _say(view, rule_id, reached, touching):
         rule_id,
         severity,
         key=f"{rule_id}:{words.iso(episode.start)}",
-        line_ids=tuple(sorted({s.use.line.id for s in episode.spans if s.start <= span.end})),
+        line_ids=ids_of([s.use for s in episode.spans if s.start <= span.end]),
         title=title,
         sentence=sentence,
         facts=exposure_facts(item, over, elapsed),
@@ -151,7 +153,7 @@ def _say(view, rule_id, reached, touching):
 
 
 def exposure_facts(item, over, elapsed):
-    episode, span, days = item
+    episode, span, days = item.episode, item.span, item.days
     return (
         Fact("exposed_days", "Exposure", days, "days"),
         Fact("limit_days", "Limit", over, "days"),
@@ -201,7 +203,7 @@ def four_months(view: View, limit: dict):
             "DUR-04",
             Severity.S1 if urgent else Severity.S2,
             key=f"DUR-04:{words.iso(episode.start)}",
-            line_ids=tuple(sorted({s.use.line.id for s in episode.spans})),
+            line_ids=episode.line_ids,
             title=f"{words.sentence_case(words.listed(drugs))} past day {over}",
             sentence=(
                 f"The current supply, to {words.day(span.end)}, takes exposure to "

@@ -5,7 +5,7 @@ from reviews.rules.drug import BENZODIAZEPINE
 from reviews.rules.duration import CLEARS
 from reviews.rules.exposure import OPEN, Use
 from reviews.rules.finding import Fact
-from reviews.rules.view import View, names, not_recorded
+from reviews.rules.view import View, ids_of, names, not_recorded
 
 NOT_A_NEW_COURSE = frozenset({"premedication", "procedure"})
 
@@ -80,7 +80,7 @@ def new_start(view: View, limit: dict):
             "ELD-01",
             3,
             key=f"ELD-01:{words.iso(use.start)}",
-            line_ids=tuple(sorted({u.line.id for u in same_day})),
+            line_ids=ids_of(same_day),
             title=f"{words.sentence_case(drugs)} begun at {age}",
             sentence=(
                 f"{words.sentence_case(drugs)} begins on {words.day(use.start)} at age {age}, with "
@@ -139,7 +139,7 @@ def long_acting(view: View, limit: dict):
         "ELD-02",
         2,
         key=f"ELD-02:{'+'.join(sorted({use.drug.key for use in old}))}",
-        line_ids=tuple(sorted({use.line.id for use in old})),
+        line_ids=ids_of(old),
         title=f"Long-acting {words.listed(drugs)} at 65 or over",
         sentence=(
             f"{words.sentence_case(words.listed(drugs))} and active metabolites last longer than a "
@@ -211,7 +211,7 @@ def _exposed(view, rule_id, limit, concerns, gist):
             rule_id,
             2,
             key=f"{rule_id}:{words.iso(episode.start)}",
-            line_ids=tuple(sorted({s.use.line.id for s in episode.spans if s.start <= span.end})),
+            line_ids=ids_of([s.use for s in episode.spans if s.start <= span.end]),
             title=f"{words.sentence_case(words.listed(drugs))} for {at} days or more at {age}",
             sentence=(
                 f"At age {age}, the current supply, to {words.day(span.end)}, takes exposure to "

@@ -4,7 +4,7 @@ An exemption needs an owner, evidence and an expiry of at most a year; the verb 
 to that. A rule that is not named for a kind is left as it is.
 """
 
-from reviews.rules.finding import Severity
+from reviews.rules.finding import SEVERITIES, Severity
 
 KINDS = {
     "epilepsy_adjunct": "EXM-01 Adjunct in epilepsy, under specialist care",
@@ -51,7 +51,7 @@ def graded(rule_id: str, severity: int, kinds) -> Severity | None:
             if floor is SILENT:
                 return None
             severity = max(severity, floor)
-    return Severity(severity)
+    return SEVERITIES[severity]
 
 
 def exempted(rule_id: str) -> list[tuple[str, Severity | None]]:

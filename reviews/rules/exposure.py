@@ -4,11 +4,12 @@ Days are ordinals (`date.toordinal`) and intervals include both ends. Nothing he
 """
 
 import itertools
+from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
 
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Line
 from reviews.rules.drug import BZRA, Drug, Part, Recognition
+from reviews.rules.kept import kept
 from reviews.rules.recognise import COUNTED, MASS_IN_MG
 
 OPEN = date.max.toordinal()
@@ -30,7 +31,12 @@ TOO_LONG = "a plausible days' supply"
 EXPECTED_USE = "expected use"
 
 
-class Use(NamedTuple):
+# Slots and no order or equality: such objects cost half of what named tuples do, both to make and
+# to look into, and a dossier of ten lines makes a hundred of them.
+
+
+@dataclass(slots=True, eq=False)
+class Use:
     """One ingredient of one line, with the days it covers.
 
     `end` is None when the record does not say how long the supply lasted. Then `least_end` is the
@@ -52,7 +58,8 @@ class Use(NamedTuple):
     days_supply: int | None
 
 
-class Span(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Span:
     """Days on which a use was, or may have been, in hand, after carry-forward."""
 
     start: int
@@ -60,13 +67,18 @@ class Span(NamedTuple):
     use: Use
 
 
-class Episode(NamedTuple):
+@dataclass(eq=False)
+class Episode:
     """A run of exposure whose gaps are at most `gap_days`; `covered` are its disjoint intervals."""
 
     start: int
     end: int
     covered: tuple[tuple[int, int], ...]
     spans: tuple[Span, ...]
+
+    @kept
+    def line_ids(self) -> tuple[int, ...]:
+        return tuple(sorted({span.use.line.id for span in self.spans}))
 
     def exposed_days(self, first: int, last: int) -> int:
         """Distinct exposed days from `first` to `last`, both included."""
@@ -251,7 +263,8 @@ def on_the_skin(line: Line, recognition: Recognition, drug: Drug) -> bool:
     )
 
 
-class Piece(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Piece:
     """Days of one use at one daily amount in mg; None when the amount is not known."""
 
     start: int
@@ -260,7 +273,8 @@ class Piece(NamedTuple):
     mg: float | None
 
 
-class Stretch(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Stretch:
     """Days on which the same amounts were in hand, one part for each use."""
 
     start: int
@@ -270,7 +284,7 @@ class Stretch(NamedTuple):
 
 def pieces(span: Span) -> list[Piece]:
     """A span in parts of one daily amount: several only where a schedule of doses is written."""
-    start, end, use = span
+    start, end, use = span.start, span.end, span.use
     line, part, form = use.line, use.part, use.recognition.form
     if not line.schedule:
         return [Piece(start, end, use, mg_per_day(line, part, form))]
@@ -285,27 +299,7 @@ def pieces(span: Span) -> list[Piece]:
 
 def stretches(spans: list[Span]) -> list[Stretch]:
     """All days of some spans, cut where any of their amounts begins, changes or ends."""
-    amounts: dict[tuple, float | None] = {}
-    cut = []
-    for span in spans:
-        use = span.use
-        line = use.line
-        if line.schedule:
-            cut += pieces(span)
-            continue
-        # The same prescription comes again and again.
-        key = (
-            line.medicine.key,
-            line.dose,
-            line.dose_unit,
-            line.times_per_day,
-            line.as_needed,
-            line.max_per_day,
-            use.part,
-        )
-        if key not in amounts:
-            amounts[key] = mg_per_day(line, use.part, use.recognition.form)
-        cut.append(Piece(span.start, span.end, use, amounts[key]))
+    cut = [piece for span in spans for piece in pieces(span)]
     cut.sort(key=_piece_order)
     edges = sorted({piece.start for piece in cut} | {piece.end + 1 for piece in cut})
     found, held, at = [], [], 0
@@ -445,11 +439,11 @@ def both(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> list[tuple[int, 
 
 def count(intervals, first: int, last: int) -> int:
     """Days of disjoint intervals that lie from `first` to `last`, both included."""
-    return sum(
-        min(end, last) - max(start, first) + 1
-        for start, end in intervals
-        if start <= last and end >= first
-    )
+    days = 0
+    for start, end in intervals:
+        if start <= last and end >= first:
+            days += (end if end < last else last) - (start if start > first else first) + 1
+    return days
 
 
 def runs(intervals, restart_gap_days: int) -> list[tuple[int, int]]:

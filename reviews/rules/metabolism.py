@@ -14,7 +14,7 @@ from reviews.rules.finding import Fact
 from reviews.rules.interactions import CONTRAINDICATED_WITH_ANY, DEPENDENT_ON_CYP3A4, by_mouth
 from reviews.rules.opioids import cannot_compare
 from reviews.rules.rule import METABOLISM, Rule
-from reviews.rules.view import UNSURE, View
+from reviews.rules.view import UNSURE, View, ids_of
 
 NO_OXIDATION = frozenset({"lorazepam", "oxazepam", "temazepam", "lormetazepam"})
 TWO_C_NINETEEN = frozenset({"diazepam", "clobazam"})
@@ -324,7 +324,7 @@ def _ended(view, limit, sedatives, partners):
             "CYP-04",
             2,
             key=f"CYP-04:{words.iso(partner.end)}:{partner.drug.key}+{use.drug.key}",
-            line_ids=tuple(sorted({partner.line.id, use.line.id})),
+            line_ids=ids_of([partner, use]),
             title=f"{words.sentence_case(partner.drug.name)} ended; {use.drug.name} was raised",
             sentence=(
                 f"{words.sentence_case(partner.drug.name)} ended on {words.day(partner.end)}, and "

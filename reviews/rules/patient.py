@@ -34,11 +34,11 @@ def _said(view, rule_id, severity, what, *, gist, clears, **more):
 def no_taper_offer(view: View, limit: dict):
     """ELD-05. At 65 or over, the current supply takes the episode to 90 calendar days or more, and
     in the last 365 days no taper was offered."""
-    if not view.judged:
+    item = view.last
+    if item is None:
         if view.unclear and view.reading("taper_offer") is None:
             _elapsed_unknown(view, limit)
         return
-    item = max(view.judged, key=lambda each: (each.span.end, each.span.use.line.id))
     elapsed = item.span.end - item.episode.start + 1
     if elapsed < limit["elapsed_from_days"]:
         return
@@ -468,7 +468,7 @@ def breastfeeding(view: View, limit: dict):
     raised = []
     if any(use.drug.band == "long" for use in view.now):
         raised.append("a long-acting medicine")
-    levels = [band(view, stretch) for stretch in view.stretches if view.is_current(stretch.end)]
+    levels = [band(view, stretch) for stretch in view.stretches_now]
     if any(level not in {None, LOW} for level in levels):
         raised.append("a dose above the low band")
     for name in _DEPRESSANTS:

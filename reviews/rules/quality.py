@@ -16,7 +16,9 @@ def incomplete(view: View, limit: dict):
     """
     by_drug: dict[str, list] = {}
     judged = {judged.span.use.line.id for judged in view.judged}
-    latest = max((use.start for use in view.uses if use.start is not None), default=0)
+    latest = 0
+    if view.unclear:
+        latest = max(use.start for use in view.uses if use.start is not None)
     for use in view.uses:
         if use.end is not None:
             if use.line.id not in judged:

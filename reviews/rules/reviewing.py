@@ -14,9 +14,9 @@ def structured_review(view: View, limit: dict):
     (180 under the epilepsy exemption without an opioid). With an opioid, a substance use disorder,
     sleep apnoea or bipolar disorder a review is due at each renewal as well. To the top of the
     review queue from 60 days overdue."""
-    if not view.judged:
+    item = view.last
+    if item is None:
         return
-    item = max(view.judged, key=lambda each: (each.span.end, each.span.use.line.id))
     span, episode = item.span, item.episode
     elapsed = span.end - episode.start + 1
     opioid = False

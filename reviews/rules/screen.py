@@ -56,7 +56,7 @@ def screen(dossier: Dossier, book: RuleBook) -> Screening:
     limit = book.rules[EXPOSURE][dossier.profile]
     unmapped = [(line, seen, _end(line, limit)) for line, seen in unmapped]
     view = View(dossier, book, sedatives, others, unmapped)
-    have = sum(
+    have = view.held | sum(
         bit
         for bit, held in (
             (CONDITIONS, dossier.conditions),
@@ -66,8 +66,6 @@ def screen(dossier: Dossier, book: RuleBook) -> Screening:
         )
         if held
     )
-    for _, seen in others:
-        have |= seen.mask
     # Nothing but length left unknown, and how it ended, can matter once every supply is gone.
     active = view.active or view.unclear
     in_use = active and bool(view.now)
@@ -110,6 +108,8 @@ def _asked(book, profile):
 
 def _supersede(view):
     """Leave out what a higher rule of its chain shows."""
+    if CHAINS.keys().isdisjoint([finding.rule_id for finding in view.findings]):
+        return
     gravest: dict[str, int] = {}
     for finding in view.findings:
         rule_id = finding.rule_id
@@ -182,25 +182,16 @@ def _valid_until(view: View) -> date | None:
     Every day the rules compare with is a fixed distance from a date on the record, so the nearest
     of those days is safe, if sometimes early.
     """
-    limit = view.limit
     dossier = view.dossier
-    restart, gap = limit["restart_gap_days"], limit["gap_days"]
-    windows = {
-        limit["start_window_days"],
-        view.limit_of("DUR-04", "co_drug_started_within_days") or 0,
-        view.limit_of("ELD-01", "unexposed_before_days") or 0,
-    }
-    after_start = (0, *sorted(window + 1 for window in windows))
-    after_end = (1, *sorted((restart + 1, gap + 2)))
+    after_start, after_end = _distances(view)
     starts, ends, single = set(), set(), set()
+    spans = set(view.spans)
     for presence in view.presences():
-        for start, end, use in presence.spans:
-            starts.add(start)
-            starts.add(use.start)
-            ends.add(end)
-    for start, end, _ in view.spans:
-        starts.add(start)
-        ends.add(end)
+        spans.update(presence.spans)
+    for span in spans:
+        starts.add(span.start)
+        starts.add(span.use.start)
+        ends.add(span.end)
     for use in (*view.uses, *view.rescue):
         if use.start is not None:
             starts.add(use.start)
@@ -225,6 +216,23 @@ def _valid_until(view: View) -> date | None:
     for days, distances in ((starts, after_start), (ends, after_end), (single, (0,))):
         later = _nearest(days, distances, view.today, later)
     return None if later >= OPEN else date.fromordinal(later)
+
+
+def _distances(view):
+    """How long after a start, and after an end, a rule looks at them; kept on the book."""
+    prepared, key = view.book.prepared, ("distances", view.profile)
+    if key not in prepared:
+        limit = view.limit
+        windows = {
+            limit["start_window_days"],
+            view.limit_of("DUR-04", "co_drug_started_within_days") or 0,
+            view.limit_of("ELD-01", "unexposed_before_days") or 0,
+        }
+        prepared[key] = (
+            (0, *sorted(window + 1 for window in windows)),
+            (1, *sorted((limit["restart_gap_days"] + 1, limit["gap_days"] + 2))),
+        )
+    return prepared[key]
 
 
 def _nearest(days, distances, today, later):

@@ -11,7 +11,7 @@ from reviews.rules.exposure import episodes, pieces
 from reviews.rules.finding import Fact
 from reviews.rules.patient import pregnant
 from reviews.rules.rule import STOPPING, TAPERS, Rule
-from reviews.rules.view import View, names
+from reviews.rules.view import View, ids_of, names
 
 UNDER_WAY = frozenset({"planned", "active"})
 AWAY = frozenset({"hospital", "moved"})
@@ -102,7 +102,7 @@ def abrupt_end(view: View, limit: dict):
         "STOP-01",
         1,
         key=f"STOP-01:{words.iso(episode.start)}:{words.iso(ended)}",
-        line_ids=tuple(sorted({span.use.line.id for span in episode.spans})),
+        line_ids=episode.line_ids,
         title=f"Supply of {drugs} ended on {words.day(ended)} without a taper",
         sentence=(
             f"The last supply of {drugs} ran to {words.day(ended)}, no further supply or taper is "
@@ -266,7 +266,7 @@ def left_out(view: View, limit: dict):
         "STOP-03",
         2,
         key=f"STOP-03:{words.iso(day)}",
-        line_ids=tuple(sorted({span.use.line.id for span in _last_spans(episode)})),
+        line_ids=ids_of([span.use for span in _last_spans(episode)]),
         title=f"{words.sentence_case(words.listed(names(_last_spans(episode))))} left out",
         sentence=(
             f"On {words.day(day)} a reconciliation at admission or discharge left out "
@@ -293,7 +293,7 @@ def _planned(view, taper):
 
 def _lines_of(view, drug):
     uses = [use for use in view.uses if use.drug.key == drug]
-    return tuple(sorted({use.line.id for use in uses or view.uses or view.rescue}))
+    return ids_of(uses or view.uses or view.rescue)
 
 
 class _Fall:
@@ -408,7 +408,7 @@ def too_fast(view: View, limit: dict):
             view.watch(row[0] + view.limit["start_window_days"] + 1)
         fall = _steepest(rows[recent[0] - 1 :], limit, lambda _: False)
         if fall is not None:
-            ids = tuple(sorted({span.use.line.id for span in episode.spans}))
+            ids = episode.line_ids
             drugs = words.listed(names(episode.spans))
             _say_fall(
                 view, limit, fall, drugs, key=f"issued:{words.iso(episode.start)}", line_ids=ids

@@ -1,8 +1,8 @@
 """A dossier as the rules look at it: worked out once, shared by all of them."""
 
+from dataclasses import dataclass
 from datetime import date
 from enum import Enum
-from functools import cached_property
 from typing import Final, NamedTuple
 
 from reviews.rules import conditions, words
@@ -28,7 +28,17 @@ from reviews.rules.exposure import (
     stretches,
     union,
 )
-from reviews.rules.finding import INTERRUPT, NOTE, QUEUE, Fact, Finding, NotEvaluable, Severity
+from reviews.rules.finding import (
+    INTERRUPT,
+    NOTE,
+    QUEUE,
+    SEVERITIES,
+    Fact,
+    Finding,
+    NotEvaluable,
+    Severity,
+)
+from reviews.rules.kept import kept
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.readings import KINDS as READING_KINDS
 
@@ -68,7 +78,8 @@ def see(book, medicine) -> Seen:
     return found
 
 
-class Judged(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Judged:
     """A line looked at as if it were being saved: its span, and exposed days through its end."""
 
     episode: Episode
@@ -76,7 +87,8 @@ class Judged(NamedTuple):
     days: int
 
 
-class Presence(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Presence:
     """The days on which some medicines were in hand: surely, and possibly (open ends included)."""
 
     certain: list[tuple[int, int]]
@@ -89,7 +101,8 @@ class Presence(NamedTuple):
         return self.certain is not self.possible
 
 
-class Together(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Together:
     """Two kinds of medicine in hand together, now or after today or shortly before.
 
     `a` and `b` are the spans of either kind that touch the run; `a_names`, `b_names` their drugs.
@@ -110,7 +123,7 @@ class Together(NamedTuple):
 
     @property
     def line_ids(self) -> tuple[int, ...]:
-        return tuple(sorted({span.use.line.id for span in (*self.a, *self.b)}))
+        return ids_of([span.use for span in (*self.a, *self.b)])
 
 
 class Unsure(Enum):
@@ -132,6 +145,9 @@ class View:
         self.profile = dossier.profile
         self.today = dossier.as_of.toordinal()
         self.others = others
+        self.held = 0
+        for _, seen in others:
+            self.held |= seen.mask
         self.unmapped = unmapped
         self.findings: list[Finding] = []
         self.gaps: list[NotEvaluable] = []
@@ -143,9 +159,9 @@ class View:
         self._loose: list[Presence] = []
         self._kept: dict[tuple, Presence] = {}
         self._compared: dict[tuple, Together | str | None] = {}
-        self._readings: dict[str, list] | None = None
         self.memo: dict = {}
         self._uses: dict[str, list[Use]] = {}
+        self._ages: dict[int, int] = {}
         self.limit = limit = book.rules[EXPOSURE][dossier.profile]
         self.gap_days = limit["gap_days"]
         self._read(sedatives)
@@ -231,39 +247,46 @@ class View:
 
     # --- what is in use ------------------------------------------------------------------
 
-    @cached_property
+    @kept
     def now(self) -> list[Use]:
         """Benzodiazepines and Z-drugs in use, or perhaps in use; rescue medicine is left out."""
         uses = [judged.span.use for judged in self.judged]
         return uses + [use for use in self.unclear if self.is_current(use.reach)] + self.undated
 
-    @cached_property
+    @kept
     def in_use(self) -> str:
         """Their names: "diazepam and zopiclone"."""
         return words.listed(names(self.now))
 
-    @cached_property
+    @kept
     def anchor(self) -> str:
         """What a finding's key says of the exposure: the first day of the current episode."""
         if self.current:
             return words.iso(self.current[0].start)
         return "open" if self.now or not self.episodes else words.iso(self.episodes[-1].start)
 
-    @cached_property
+    @kept
     def line_ids(self) -> tuple[int, ...]:
         """The lines in use."""
-        return tuple(sorted({use.line.id for use in self.now}))
+        return ids_of(self.now)
 
     def days_of(self, episode: Episode) -> int:
         """D: exposed days of a current episode through the end of its longest current supply."""
         return max(item.days for item in self.judged if item.episode is episode)
 
-    @cached_property
+    @kept
     def days(self) -> int:
         """D of the longest current episode, 0 without one."""
         return max((item.days for item in self.judged), default=0)
 
-    @cached_property
+    @kept
+    def last(self) -> Judged | None:
+        """The current line whose supply ends last, None when nothing known is current."""
+        return max(
+            self.judged, key=lambda item: (item.span.end, item.span.use.line.id), default=None
+        )
+
+    @kept
     def stretches(self) -> list[Stretch]:
         """The daily amounts of the current episodes, else of the latest one."""
         mine = self.current or self.episodes[-1:]
@@ -279,6 +302,11 @@ class View:
             found.append((stretch.start, stretch.end, None if None in doses else sum(doses)))
         return found
 
+    @kept
+    def stretches_now(self) -> list[Stretch]:
+        """Those of them that are still current."""
+        return [stretch for stretch in self.stretches if self.is_current(stretch.end)]
+
     def exposed(self, days: int, end: int) -> int:
         """Exposed days, of all episodes, in so many calendar days that end on a day."""
         return sum(episode.exposed_days(end - days + 1, end) for episode in self.episodes)
@@ -292,7 +320,7 @@ class View:
         """Say that the answer can change on a day."""
         self.watched.append(ordinal)
 
-    @cached_property
+    @kept
     def themes(self) -> dict[str, list]:
         """Conditions that had begun by the day judged, over or not, by theme."""
         found: dict[str, list] = {}
@@ -305,14 +333,19 @@ class View:
                     found.setdefault(theme, []).append(condition)
         return found
 
+    @kept
+    def themes_now(self) -> set[str]:
+        """Themes of which a condition is not over."""
+        as_of = self.dossier.as_of
+        return {
+            theme
+            for theme, found in self.themes.items()
+            if any(each.ended_on is None or each.ended_on > as_of for each in found)
+        }
+
     def has(self, *themes: str) -> bool:
         """Is a condition of one of the themes on record and not over?"""
-        as_of = self.dossier.as_of
-        return any(
-            condition.ended_on is None or condition.ended_on > as_of
-            for theme in themes
-            for condition in self.themes.get(theme, ())
-        )
+        return not self.themes_now.isdisjoint(themes)
 
     def events(self, theme: str, within: int) -> list[int]:
         """Days of onset in the last so many days (the limit included), each once, in order."""
@@ -325,22 +358,24 @@ class View:
                     self.watch(on + within + 1)
         return sorted(found)
 
+    @kept
+    def readings(self) -> dict[str, list]:
+        """Readings up to the day judged by kind, the latest last."""
+        by_kind: dict[str, list] = {}
+        for reading in self.dossier.readings:
+            if reading.on is not None and reading.on <= self.dossier.as_of:
+                by_kind.setdefault(reading.kind, []).append(reading)
+        for found in by_kind.values():
+            found.sort(key=_reading_order)
+        return by_kind
+
     def readings_of(self, kind: str) -> list:
         """Readings of a kind up to the day judged, the latest last."""
-        if self._readings is None:
-            self._readings = {}
-            for reading in self.dossier.readings:
-                if reading.on is not None and reading.on <= self.dossier.as_of:
-                    self._readings.setdefault(reading.kind, []).append(reading)
-            for found in self._readings.values():
-                found.sort(key=_reading_order)
-        return self._readings.get(kind, [])
+        return self.readings.get(kind, [])
 
     def reading(self, kind: str):
         """The latest reading of a kind while it speaks for the person, else None."""
-        if not self.dossier.readings:
-            return None
-        found = self.readings_of(kind)
+        found = self.readings.get(kind)
         if not found:
             return None
         latest = found[-1]
@@ -369,8 +404,12 @@ class View:
         birth = self.dossier.birth_date
         if birth is None:
             return None
-        on = date.fromordinal(ordinal)
-        return on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
+        age = self._ages.get(ordinal)
+        if age is None:
+            on = date.fromordinal(ordinal)
+            age = on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
+            self._ages[ordinal] = age
+        return age
 
     def last_day(self, use: Use) -> int:
         """The last day a use could still be in hand, as far as the record says."""
@@ -428,7 +467,9 @@ class View:
         if found is not None:
             return found
         bit = BIT[name]
-        uses = []
+        if not self.held & bit:
+            return []
+        uses: list[Use] = []
         for line, seen in self.others:
             if seen.mask & bit:
                 for ingredient in seen.ingredients:
@@ -468,12 +509,12 @@ class View:
             spans = carry_forward(known, self.limit["carry_forward_max_days"]) if known else []
             tail = self.limit["fentanyl_patch_tail_days"]
             spans = [
-                span._replace(end=span.end + tail)
+                Span(span.start, span.end + tail, span.use)
                 if span.use.drug.key == "fentanyl" and is_patch(span.use)
                 else span
                 for span in spans
             ]
-        certain = possible = union([span[:2] for span in spans])
+        certain = possible = union([(span.start, span.end) for span in spans])
         undated = []
         if len(spans) < len(uses):
             vague = []
@@ -544,9 +585,24 @@ class View:
 
     # --- concluding ----------------------------------------------------------------------
 
-    def add(self, rule_id: str, severity: int, *, interrupts: bool = False, **said) -> bool:
+    def add(
+        self,
+        rule_id: str,
+        severity: int,
+        *,
+        key: str,
+        line_ids: tuple[int, ...],
+        title: str,
+        sentence: str,
+        facts: tuple[Fact, ...],
+        clears: str,
+        unknown: str = "",
+        interrupts: bool = False,
+    ) -> bool:
         """Record a finding unless an exemption silences it; says whether it stands."""
-        left = graded(rule_id, severity, self.exemptions) if self.exemptions else Severity(severity)
+        left = (
+            graded(rule_id, severity, self.exemptions) if self.exemptions else SEVERITIES[severity]
+        )
         if left is None:
             return False
         mode = QUEUE
@@ -554,7 +610,9 @@ class View:
             mode = NOTE
         elif interrupts and left == severity:
             mode = INTERRUPT
-        self.findings.append(Finding(rule_id=rule_id, severity=left, mode=mode, **said))
+        self.findings.append(
+            Finding(rule_id, left, mode, key, line_ids, title, sentence, facts, clears, unknown)
+        )
         return True
 
     def say(
@@ -575,7 +633,7 @@ class View:
 
         Its key names the exposure; `key` adds to that what else makes it another matter.
         """
-        ids = self.line_ids if uses is None else tuple(sorted({use.line.id for use in uses}))
+        ids = self.line_ids if uses is None else ids_of(uses)
         return self.add(
             rule_id,
             severity,
@@ -623,11 +681,16 @@ def names(spans_or_uses) -> list[str]:
     for item in spans_or_uses:
         use = item.use if type(item) is Span else item
         name, start = use.drug.name, use.start or 0
-        if first.get(name, start) >= start:
+        if name not in first or start < first[name]:
             first[name] = start
     if len(first) == 1:
         return list(first)
-    return sorted(first, key=lambda name: (first[name], name))
+    return [name for _, name in sorted([(start, name) for name, start in first.items()])]
+
+
+def ids_of(uses) -> tuple[int, ...]:
+    """The ids of their lines, each once, in order."""
+    return tuple(sorted({use.line.id for use in uses}))
 
 
 def key_of(spans) -> str:

@@ -41,7 +41,7 @@ class Command(BaseCommand):
             **msgspec.to_builtins(result),
         }
         said["findings"] = [
-            {**msgspec.to_builtins(finding), "facts": [fact._asdict() for fact in finding.facts]}
+            {**finding._asdict(), "facts": [fact._asdict() for fact in finding.facts]}
             for finding in result.findings
         ]
         self.stdout.write(json.dumps(said, indent=2, ensure_ascii=False))
