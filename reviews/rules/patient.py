@@ -327,33 +327,65 @@ TRIMESTERS = {"first": 1, "second": 2, "third": 3, "unknown_trimester": 0}
 def trimester(view, limit) -> int | None:
     """The trimester that is certain today, 0 = pregnant, trimester not known; None = not pregnant.
 
-    From the trimester recorded on a day the earliest possible course of the pregnancy is taken. A
+    From what was recorded on a day the earliest possible course of the pregnancy is taken. A
     diagnosis counts where no answer is recorded, or is newer than one that says otherwise.
     """
     reading = view.reading("pregnancy")
     if reading is not None:
         recorded = TRIMESTERS.get(reading.text)
         if recorded is not None:
-            on = reading.on.toordinal()
-            weeks = {0: 0, 1: 0, 2: limit["second_from_weeks"], 3: limit["third_from_weeks"]}
-            over = on + (limit["pregnancy_weeks"] - weeks[recorded]) * 7
-            third = on + (limit["third_from_weeks"] - weeks[recorded]) * 7
-            view.watch(over + 1)
-            view.watch(third)
-            if view.today <= over:
-                return 3 if view.today >= third and recorded else recorded
+            now = _by_now(view, limit, reading.on.toordinal(), recorded, _weeks(limit, recorded))
+            if now is not None:
+                return now
+    found = []
     for condition in view.themes.get("pregnancy", ()):
         if condition.ended_on is not None and condition.ended_on <= view.dossier.as_of:
             continue
         if reading is not None and (condition.onset_on is None or condition.onset_on <= reading.on):
             continue
+        recorded, weeks = _coded(condition.codings, limit)
         if condition.onset_on is None:
-            return 0
-        over = condition.onset_on.toordinal() + limit["pregnancy_weeks"] * 7
-        view.watch(over + 1)
-        if view.today <= over:
-            return 0
-    return None
+            found.append(recorded)
+            continue
+        now = _by_now(view, limit, condition.onset_on.toordinal(), recorded, weeks)
+        if now is not None:
+            found.append(now)
+    return max(found, default=None)
+
+
+def _weeks(limit, recorded):
+    """The fewest weeks of a trimester."""
+    return {0: 0, 1: 0, 2: limit["second_from_weeks"], 3: limit["third_from_weeks"]}[recorded]
+
+
+def _by_now(view, limit, on, recorded, weeks) -> int | None:
+    """What a trimester and weeks recorded on a day have become today; None = over."""
+    over = on + (limit["pregnancy_weeks"] - weeks) * 7
+    third = on + (limit["third_from_weeks"] - weeks) * 7
+    view.watch(over + 1)
+    view.watch(third)
+    if view.today > over:
+        return None
+    return 3 if view.today >= third and recorded else recorded
+
+
+def _coded(codings, limit) -> tuple[int, int]:
+    """(trimester, fewest weeks) of ICD-10-CM codes: weeks in Z3A, a trimester at the end of others.
+
+    0 where none says so. O09.2, O09.5, O09.6 and O09.8 have a digit more before it.
+    """
+    for system, code in codings:
+        plain = code.replace(".", "").upper()
+        if "icd" not in system.casefold():
+            continue
+        if plain.startswith("Z3A") and plain[3:].isdigit() and 0 < int(plain[3:]) <= 42:
+            weeks = int(plain[3:])
+            past = (weeks >= limit["second_from_weeks"]) + (weeks >= limit["third_from_weeks"])
+            return 1 + past, weeks
+        length = 6 if plain[:4] in {"O092", "O095", "O096", "O098"} else 5
+        if plain[:3] in {"O09", "Z34"} and len(plain) == length and plain[-1] in "123":
+            return int(plain[-1]), _weeks(limit, int(plain[-1]))
+    return 0, 0
 
 
 def pregnant(view) -> bool:

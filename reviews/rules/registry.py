@@ -269,5 +269,10 @@ LEFT_OUT = {
         f"EXM-0{n}": "an exemption: it lowers or silences other rules and raises nothing itself"
         for n in range(1, 6)
     },
+    "ESC-01": "a process: an urgent case is overdue after 24 hours and leads the queue",
+    "ESC-02": "a process: a case for review is overdue after 10 working days",
+    "KNW-01": "a process: a source past its next review is marked wherever it is cited",
+    "MET-01": "a process: a rule's page shows how often it changed the plan; people judge",
+    "MET-02": "a process: no expected rate is held, so that nobody is told of a rule's silence",
 }
 """Ids of the clinical catalogue without a rule here, with the reason."""

@@ -40,11 +40,11 @@ def alcohol(view: View, limit: dict):
             signs.append(f"{use.drug.name} in use")
     if not signs:
         return
-    start = min((episode.start for episode in view.current), default=None)
-    new = start is not None and view.started_recently(start)
+    starts = [episode.start for episode in view.current]
+    starts += [use.start for use in view.unclear if use in view.now]
+    new = bool(starts) and view.started_recently(min(starts))
     if new:
-        view.watch(start + view.limit["start_window_days"] + 1)
-        view.recent_s1_starts.append(start)
+        view.watch(min(starts) + view.limit["start_window_days"] + 1)
     signs = list(dict.fromkeys(signs))
     drugs = words.listed(names(uses))
     view.say(

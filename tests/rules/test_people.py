@@ -560,6 +560,32 @@ def test_a_later_diagnosis_does_not_hide_the_trimester_answered():
     assert found["PRG-01"] == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "day", "severity", "why"),
+    [
+        ("Z34.03", 0, 1, "third trimester"),
+        ("Z34.02", 0, 2, "second trimester"),
+        ("Z34.02", -105, 1, "the third is certain 15 weeks later"),
+        ("Z34.02", -104, 2, "the day before"),
+        ("Z34.03", -99, None, "14 weeks after the third began it is over"),
+        ("O09.213", 0, 1, "a trimester in the sixth place"),
+        ("O09.21", 0, 2, "no trimester"),
+        ("Z3A.28", 0, 1, "28 weeks"),
+        ("Z3A.27", 0, 2, "27 weeks"),
+        ("Z3A.27", -7, 1, "27 weeks a week ago"),
+    ],
+)
+def test_the_trimester_that_a_code_says(code, day, severity, why):
+    found = fired(line(days=28), conditions=(ill(code, day),), sex="female")
+    assert found.get("PRG-01") == severity, why
+
+
+@pytest.mark.parametrize(("start", "severity"), [(-28, 1), (-29, 2)])
+def test_alcohol_beside_a_supply_of_unknown_length(start, severity):
+    vague = line(start=start, days_supply=None, quantity=None)
+    assert fired(vague, conditions=(ill("F10.2", -500),))["ALC-01"] == severity
+
+
 ILL_LIVER = {"conditions": (ill("K74.6"),)}
 
 
