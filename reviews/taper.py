@@ -38,8 +38,11 @@ MOVES = {
     (ACTIVE, TaperMove.GIVE_UP): TaperStatus.FAILED,
     (PAUSED, TaperMove.CONTACT): PAUSED,
     (PAUSED, TaperMove.RESUME): ACTIVE,
+    (PAUSED, TaperMove.REVISE): ACTIVE,
     (PAUSED, TaperMove.GIVE_UP): TaperStatus.FAILED,
 }
+AFTER_CHANGE = {TaperMove.HOLD, TaperMove.STEP_BACK, TaperMove.PAUSE}
+"""What moves the steps of a plan whose first dose has been reached, not a cross-over."""
 ENDS = {TaperMove.COMPLETE, TaperMove.GIVE_UP, TaperMove.CANCEL}
 
 
@@ -116,7 +119,7 @@ def revise(*, taper, request, by, seen, cross=None, reason=""):
         raise BadRecord("drug", "cannot be changed: plan another taper")
     drafted = draft(patient=taper.patient, request=request, cross=cross, by=by, taper=taper)
     columns = _columns(drafted, cross)
-    if held.status == ACTIVE:
+    if held.status != PLANNED and _has_begun(held):
         columns |= _laid_out(taper, _after(held.plan, drafted.plan))
         columns["cross_over"] = held.cross_over
     return _next(held, TaperMove.REVISE, by, reason, over=drafted.over, **columns)
@@ -128,6 +131,8 @@ def start(*, taper, by, seen, reason=""):
     held = _held(taper, by, seen, TaperMove.START)
     today = timezone.localdate()
     planned = held.plan
+    if held.stages and held.stages[0].on < today:
+        raise IllegalMove("The first day of the change to diazepam has passed: plan it anew.")
     late = (today + timedelta(days=1) - planned.steps[1].on).days
     if late > 0:
         planned = planning.hold(planned, planned.steps[0].on, late)
@@ -321,11 +326,17 @@ def _held(taper, by, seen, move):
     )
     if held.number != seen:
         raise Stale("Somebody else changed this taper. Look at it again.")
+    if move in AFTER_CHANGE and not _has_begun(held):
+        raise IllegalMove("The change to diazepam is not complete yet: plan it anew instead.")
     if (held.status, move) not in MOVES:
         raise IllegalMove(
             f"A taper that is {held.get_status_display().lower()} cannot be so moved."
         )
     return held
+
+
+def _has_begun(held):
+    return held.plan.steps[0].on <= timezone.localdate()
 
 
 def _say(reason, what="why"):

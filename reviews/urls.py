@@ -14,6 +14,7 @@ from reviews.views import (
     rulebooks,
     rules,
     sign_off,
+    tapers,
 )
 
 AREAS = (
@@ -23,6 +24,7 @@ AREAS = (
     patients,
     facts,
     prescribing,
+    tapers,
     formulary,
     rules,
     sign_off,

@@ -746,6 +746,13 @@ SOURCES: dict[str, Citation] = {
         "84 days",
         "local policy/unverified: the guideline gives no time",
     ),
+    "scotgov-2024-tolerance": Citation(
+        "Quality prescribing for benzodiazepines and Z-drugs: a guide for improvement 2024 to 2027",
+        "Scottish Government",
+        2024,
+        "pages 9 and 18: tolerance 5 to 7 days after a switch or first reduction, then review and "
+        "reduce every 2 to 4 weeks",
+    ),
     "asam-2025-11": Citation(
         "Joint clinical practice guideline on benzodiazepine tapering",
         "American Society of Addiction Medicine",

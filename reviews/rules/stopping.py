@@ -771,7 +771,7 @@ RULES: tuple[Rule, ...] = (
         STOPPING,
         "S3",
         "Queue",
-        ("asam-2025-9", "scotgov-2024"),
+        ("asam-2025-9", "scotgov-2024-tolerance"),
         no_contact,
         TAPERS,
     ),

@@ -24,12 +24,23 @@ MET = "met"
 LOOK = "look"
 NOT_APPLICABLE = "not applicable"
 UNKNOWN = "unknown"
-RULE_IDS = ("TAP-01", "TAP-02", "TAP-03", "TAP-04", "TAP-05", "TAP-06", "TAP-07")
+TITLES = {
+    "TAP-01": "At most {fall_over_percent} % in any {window_days} days",
+    "TAP-02": "Steps of at most {step_over_percent} % after {exposed_from_days} days of use, or "
+    "after a taper that was given up",
+    "TAP-03": "Contact after the first {first_steps_count} steps, then every {contact_over_days} "
+    "days",
+    "TAP-04": "A reduction within {stalled_from_days} days",
+    "TAP-05": "A rise of {rise_percent} % is noted",
+    "TAP-06": "Steps over {step_every_days} days apart after {exposed_from_days} days of use",
+    "TAP-07": "Level of care, over {over_mg} mg diazepam equivalent or with a risk on record",
+}
+RULE_IDS = tuple(TITLES)
 UNSAVED = 0
 
 
 class Check(NamedTuple):
-    """One rule's answer to a plan.
+    """One rule's answer to a plan; `title` says what the rule asks.
 
     `result` is "met", "look" (change the plan or give a reason), "not applicable", or "unknown":
     the record holds no supply by which the rule could judge. `said` is about this plan.
@@ -78,7 +89,7 @@ def check(planned: Plan, dossier: Dossier, book, *, taper_id=UNSAVED) -> tuple[C
         checks.append(
             Check(
                 rule_id=rule_id,
-                title=rule.title,
+                title=looked.title(rule_id),
                 said=said if finding is None or rule_id == "TAP-01" else finding.sentence,
                 result=result,
                 severity=None if finding is None else int(finding.severity),
@@ -110,6 +121,11 @@ class _Looked:
         self.judged = exposure is not None and (
             exposure.end_on is None or exposure.end_on + gap >= dossier.as_of
         )
+
+    def title(self, rule_id):
+        """What the rule asks of a plan, with the figures of this rule book."""
+        limit = {name: words.amount(value) for name, value in self.rules[rule_id].items()}
+        return TITLES[rule_id].format(**limit)
 
     def _silent(self, holds):
         """The result of a rule that did not fire: is that because of the plan?"""

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from reviews.rules.dossier import Dossier
+from reviews.rules.drug import BZRA
 from reviews.rules.exposure import Span as Supplied
 from reviews.rules.exposure import is_rescue, pieces, read
 from reviews.rules.parameters import EXPOSURE
@@ -68,10 +69,11 @@ def prescribed(dossier: Dossier, book, drug: str, since: date) -> list[Prescribe
                 found.setdefault(piece.start, []).append(piece)
     rows = []
     starts = sorted(found)
-    for start, following in zip(starts, [*starts[1:], None], strict=True):
+    for n, start in enumerate(starts):
         group = found[start]
-        last = max(piece.end for piece in group)
-        end = last if following is None else min(last, following - 1)
+        end = max(piece.end for piece in group)
+        if n + 1 < len(starts):
+            end = min(end, starts[n + 1] - 1)
         if date.fromordinal(end) < since:
             continue
         known = all(piece.mg is not None for piece in group)
@@ -107,7 +109,7 @@ def compare(planned: Plan, supplied: list[Prescribed], today: date) -> list[Comp
         given = sum(count for count, _ in parts)
         mean = None
         if given and all(mg is not None for _, mg in parts):
-            mean = sum(count * mg for count, mg in parts) / given
+            mean = round(sum(count * mg for count, mg in parts) / given, 3)
         rows.append(Compared(step, until, _result(step, days, given, mean), mean, days, given))
     return rows
 
@@ -123,3 +125,39 @@ def _result(step, days, given, mean):
     if abs(mean - step.mg) <= step.mg * SAME_WITHIN:
         return AS_PLANNED
     return FASTER if mean < step.mg else SLOWER
+
+
+class Use(NamedTuple):
+    """What somebody takes now of one benzodiazepine or Z-drug, and of which strengths.
+
+    `mg` a day is None where the dose is not known; `strengths` are (form, mg) of the products.
+    """
+
+    drug: str
+    mg: Decimal | None
+    until: date
+    strengths: tuple[tuple[str, Decimal], ...]
+
+
+def current_use(dossier: Dossier, book) -> list[Use]:
+    """Every benzodiazepine or Z-drug whose supply has begun and would still be continued today."""
+    gap = timedelta(days=book.rules[EXPOSURE][dossier.profile]["gap_days"] + 1)
+    made_of: dict[str, set] = {}
+    for line in dossier.lines:
+        seen = see(book, line.medicine)
+        for part, drug, mask in seen.ingredients:
+            if mask & BZRA:
+                held = made_of.setdefault(drug.key, set())
+                form = seen.recognition.form
+                if part.strength_mg is not None and part.per_unit in ("", form) and form:
+                    held.add((form, Decimal(str(part.strength_mg))))
+    uses = []
+    for drug, held in made_of.items():
+        rows = [
+            row
+            for row in prescribed(dossier, book, drug, dossier.as_of - gap)
+            if row.start <= dossier.as_of
+        ]
+        if rows:
+            uses.append(Use(drug, rows[-1].mg, rows[-1].end, tuple(sorted(held))))
+    return sorted(uses, key=lambda use: (use.drug != "diazepam", use.drug))

@@ -57,7 +57,7 @@ class Plan(NamedTuple):
 
     @property
     def ends_on(self) -> date:
-        """The first day without the medicine."""
+        """The day of the last step: the first one without the medicine, unless it is paused."""
         return self.steps[-1].on
 
     @property
@@ -66,9 +66,10 @@ class Plan(NamedTuple):
         return (self.ends_on - self.steps[min(1, len(self.steps) - 1)].on).days
 
     @property
-    def half_on(self) -> date:
-        """The first day on half the starting dose or less."""
-        return next(step.on for step in self.steps if step.mg * 2 <= self.steps[0].mg)
+    def half_on(self) -> date | None:
+        """The first day on half the starting dose or less; None when a paused plan has none."""
+        half = self.steps[0].mg / 2
+        return next((step.on for step in self.steps if step.mg <= half), None)
 
     def pairs(self):
         """Each step after the first, with the one before it."""

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from reviews import service_levels
+from reviews.tapering import doses
 
 register = template.Library()
 
@@ -147,3 +148,21 @@ def working_state(value):
         return ""
     local = timezone.localtime(value)
     return f"{local:%H:%M}" if local.date() == timezone.localdate() else f"{local:%-d %b %Y, %H:%M}"
+
+
+@register.filter
+def of(mapping, key):
+    """What a mapping holds for a key that is itself a value; the key where it holds nothing."""
+    return mapping.get(key, key)
+
+
+@register.filter
+def before_colon(text):
+    """The place in a source, without what it says there: that stands on the page of the rule."""
+    return text.partition(":")[0]
+
+
+@register.filter
+def made(parts):
+    """What a dose is made up from: 2½ × 5 mg + ½ × 2 mg."""
+    return doses.short(parts)

@@ -14,7 +14,7 @@ from reviews.errors import BadRecord, NotAllowed, NotFound
 from reviews.forms.patients import ConditionForm, EndConditionForm, RegisterForm, refuse
 from reviews.models import Case, Condition, Flag, Patient, ScreeningRequest
 from reviews.rules.registry import BY_ID
-from reviews.views import facts, person
+from reviews.views import facts, person, tapers
 from reviews.views.paging import page_of
 from reviews.work import counted
 
@@ -95,6 +95,7 @@ def patient(request, pk):
         "unjudged": _unjudged(found),
         "conditions": _conditions(found),
         **facts.sections(found, request.user),
+        **tapers.section(found, request.user),
         "headline": _headline(found, context["checked"], open_case),
     }
     return render(request, "reviews/patients/patient.html", context)

@@ -451,12 +451,12 @@ def on_lorazepam(harbour, clara):
     return patient
 
 
-def crossed(patient, by, *, to=30, reason="", old="lorazepam", **changes):
+def crossed(patient, by, *, to=30, reason="", old="lorazepam", begin_on=None, **changes):
     cross = taper.CrossOver(
         old_drug=old,
         old=crossing.Side(D(3), (doses.strength("tablet", 1),)),
         to_mg=D(to),
-        begin_on=make.day(2),
+        begin_on=begin_on or make.day(2),
         days=7,
     )
     return taper.plan(
@@ -472,6 +472,22 @@ def test_a_cross_over_comes_before_the_taper_and_is_left_to_settle(on_lorazepam,
     assert version.plan.steps[1].on == version.contact_days[0] == make.day(12)
     assert version.cross_over["tables"][0] == ["Scottish Government 2024", "30.00", "30.00"]
     assert version.over == []
+
+
+def test_what_moves_steps_waits_for_the_cross_over(on_lorazepam, clara):
+    version = crossed(on_lorazepam, clara)
+    taper.start(taper=version.taper, by=clara, seen=1)
+    for move in (TaperMove.HOLD, TaperMove.STEP_BACK, TaperMove.PAUSE):
+        with pytest.raises(IllegalMove, match="not complete yet"):
+            DO[move](version.taper, clara, 2)
+    again = taper.revise(taper=version.taper, request=request(10), by=clara, seen=2)
+    assert (again.stages, again.plan.steps[0].mg) == ([], 10)
+
+
+def test_a_cross_over_whose_day_has_passed_is_planned_anew(on_lorazepam, clara):
+    version = crossed(on_lorazepam, clara, begin_on=make.day(-1))
+    with pytest.raises(IllegalMove, match="has passed"):
+        taper.start(taper=version.taper, by=clara, seen=1)
 
 
 def test_a_dose_outside_every_table_needs_a_reason(on_lorazepam, clara):
