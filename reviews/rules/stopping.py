@@ -202,7 +202,8 @@ def _goes_on(view, episode, spans, ended) -> tuple[bool, bool]:
 def _alone(view, episode, key, ended):
     """The course of one drug of an episode, as an episode of its own."""
     mine = episodes([span for span in episode.spans if span.use.drug.key == key], view.gap_days)
-    return next(each for each in mine if each.end >= ended)
+    # A supply may have run out before the day it was set to ended.
+    return next((each for each in mine if each.end >= ended), mine[-1])
 
 
 def _end_of_taper(view, span, episode, ended, limit) -> bool:

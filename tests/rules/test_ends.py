@@ -81,6 +81,11 @@ def test_the_end_of_a_short_course_beside_a_long_one_is_not_abrupt():
     assert "STOP-02" in fired(line(days=120), long, as_of=90)
 
 
+def test_a_supply_may_run_out_before_its_end_is_recorded():
+    spent = line(ZOPICLONE, days=60, status="stopped", end_on=on(64))
+    assert finding("STOP-02", line(days=120), spent, as_of=65).facts[0].value == "2026-03-06"
+
+
 def test_the_same_medicine_in_another_strength_goes_on():
     assert "STOP-02" not in fired(ended(80), line("diazepam 2 mg", days=120), as_of=80)
 
