@@ -3,6 +3,7 @@
 from reviews.views import (
     audit_trail,
     cases,
+    data_quality,
     facts,
     formulary,
     keys,
@@ -21,6 +22,7 @@ AREAS = (
     queue,
     my_work,
     cases,
+    data_quality,
     patients,
     facts,
     prescribing,

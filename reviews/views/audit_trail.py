@@ -39,6 +39,7 @@ SAID = {
     "case.confirm": "Confirmed a colleague’s decision",
     "case.send_back": "Sent a proposal back",
     "case.undo": "Took a decision back",
+    "data.checked": "Answered what was called wrong in the record",
 }
 LABELS = {
     "expires_on": "until",

@@ -30,6 +30,7 @@ MENU = (
     (Action.SEE_QUEUE, "queue", "Queue"),
     (Action.SEE_WORK, "my-work", "My work"),
     (Action.SEE_PATIENT, "patients", "Patients"),
+    (Action.CHECK_DATA, "data-quality", "Data quality"),
     (Action.SEE_FORMULARY, "formulary", "Formulary"),
     (Action.SEE_FORMULARY, "rules", "Rules"),
     (Action.DRAFT, "rulebooks", "Rule books"),

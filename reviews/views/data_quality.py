@@ -1,0 +1,63 @@
+"""What reviewers called wrong in the record: for whoever can put it right."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.views.decorators.http import require_GET, require_POST
+
+from reviews import access, data_quality, timeline
+from reviews.access import Action
+from reviews.errors import NotFound, Stale
+from reviews.models import DataCheck, DecisionItem, Prescription
+from reviews.views.paging import page_of
+
+PAGE_SIZE = 25
+
+
+@require_GET
+@login_required
+def listed(request):
+    access.require(request.user, Action.SEE_QUEUE)
+    mine = access.practice_ids(request.user, Action.SEE_QUEUE)
+    page = page_of(data_quality.waiting(mine), request.GET.get("page", 1), PAGE_SIZE)
+    ids = {pk for item in page.rows for pk in item.flag.prescription_ids}
+    lines = Prescription.objects.select_related("medicine").in_bulk(ids)
+    for item in page.rows:
+        item.lines = [lines[pk] for pk in item.flag.prescription_ids if pk in lines]
+        for line in item.lines:
+            line.dose_in_words = timeline.dose_in_words(line)
+        item.may_check = access.allowed(request.user, Action.CHECK_DATA, item.decision)
+        item.may_amend = access.allowed(request.user, Action.AMEND, item.decision)
+    context = {"page": page, "results": DataCheck.Result.choices}
+    return render(request, "reviews/data_quality/list.html", context)
+
+
+@require_POST
+@login_required
+def check(request, pk):
+    mine = access.practice_ids(request.user, Action.SEE_QUEUE)
+    items = DecisionItem.objects.select_related("decision__answer", "flag")
+    item = items.filter(pk=pk, outcome="data_wrong", decision__practice__in=mine).first()
+    if item is None:
+        raise NotFound("There is no such entry, or you may not see it.")
+    try:
+        made = data_quality.check(
+            item=item,
+            result=request.POST.get("result", ""),
+            note=request.POST.get("note", "")[:500],
+            by=request.user,
+        )
+    except Stale as told:
+        messages.warning(request, told.message)
+    else:
+        right = made.result == DataCheck.Result.WAS_RIGHT
+        after = "The flag goes back to a reviewer." if right else "It is off the list."
+        messages.success(request, f"{made.get_result_display()}. {after}")
+    return redirect("data-quality")
+
+
+urlpatterns = [
+    path("data-quality", listed, name="data-quality"),
+    path("data-quality/<int:pk>", check, name="data-quality-check"),
+]
