@@ -15,6 +15,7 @@ from reviews.access import Action
 from reviews.decide import ESCALATE_TO, MOVES, FlagOutcome, Move
 from reviews.errors import BadRecord, Stale
 from reviews.forms.days import read_day
+from reviews.forms.prescribing import NOT_GIVEN
 from reviews.models import (
     AuditEvent,
     Case,
@@ -23,15 +24,18 @@ from reviews.models import (
     DecisionItem,
     Flag,
     Outcome,
+    Prescription,
     Reason,
     Role,
 )
 from reviews.rules import words
-from reviews.rules.registry import BY_ID, THEMES
+from reviews.rules.finding import INTERRUPT
+from reviews.rules.registry import BY_ID, RULES, THEMES
 from reviews.views import person
 
 PROPOSED = Decision.Kind.PROPOSED
 OUTCOMES = [(outcome, outcome.label) for outcome in Outcome]
+ASKS_FOR_A_REASON = {rule.id for rule in RULES if rule.mode.startswith("Interrupt")}
 FIELDS = ("outcome", "reason", "until", "exemption", "evidence")
 # From this many flags on, those that are not urgent can be answered together. An urgent flag is
 # always answered by itself.
@@ -238,6 +242,7 @@ def context(request, found, chosen=None, refusal=None):
     may_decide = is_open and may
     own = {flag.pk for flag in decide.own_urgent_flags(flags, user)} if may_decide else set()
     cards = [_card(flag, earlier, tallies, own, refusal) for flag in flags]
+    _give_reasons(cards)
     rest, rest_pick = _prefill(cards, chosen, request.POST, as_of)
     history = _history(found)
     waits = found.state == CaseState.PROPOSED
@@ -334,6 +339,24 @@ def _card(flag, earlier, tallies, own, refusal):
         "refused": _refused_flag(refusal) == flag.pk,
         "unjudged": flag.rule_id.startswith("DQ-"),
     }
+
+
+def _give_reasons(cards):
+    """Give each card the reasons that stay with its prescriptions, where its rule asks for one."""
+    asked = [
+        card
+        for card in cards
+        if card["flag"].mode == INTERRUPT or card["flag"].rule_id in ASKS_FOR_A_REASON
+    ]
+    ids = {pk for card in asked for pk in card["flag"].prescription_ids}
+    rows = Prescription.objects.filter(pk__in=ids).exclude(reason="")
+    given = {row.pk: row for row in rows.select_related("medicine", "recorded_by")}
+    for card in asked:
+        held = [given[pk] for pk in card["flag"].prescription_ids if pk in given]
+        card["reasons"] = [
+            {"prescription": row, "none": row.reason == NOT_GIVEN, "text": row.reason}
+            for row in held
+        ]
 
 
 def _prefill(cards, chosen, post, as_of):

@@ -220,7 +220,9 @@ def _answer(request, patient, form):
 
 
 def _save(request, patient, form, ahead):
-    reason = (form.cleaned_data["reason"] or NOT_GIVEN) if ahead["interrupting"] else ""
+    reason = form.cleaned_data["reason"] if ahead["asking"] else ""
+    if ahead["interrupting"]:
+        reason = reason or NOT_GIVEN
     if form.held is None:
         return prescribe.log(
             patient=patient, record=ahead["record"], by=request.user, reason=reason
@@ -243,6 +245,7 @@ def _preview(request, patient, form):
         "form": form,
         "record": None,
         "interrupting": [],
+        "asking": [],
         "reason": form.data.get("reason", ""),
         "chosen": bool(form.data.get("product")),
     }
@@ -268,6 +271,8 @@ def _preview(request, patient, form):
         "standing": [one for one in found.standing if one.severity < Severity.S4],
         "not_evaluable": _unjudged(found.not_evaluable),
         "clear": not found.new and not found.not_evaluable and worked_out.recognised,
+        # Each urgent finding asks; only what interrupts holds the first save up for an answer.
+        "asking": [finding for finding in found.new if finding.severity == Severity.S1],
         "interrupting": [finding for finding in found.new if finding.mode == INTERRUPT],
         "book_number": book.number,
         "rule_count": sum(patient.practice.profile in limits for limits in book.rules.values()),

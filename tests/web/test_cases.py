@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.urls import reverse
 from django.utils.html import escape
 
-from reviews import decide, outcomes, screen
+from reviews import decide, outcomes, prescribe, screen
 from reviews.models import Case, CaseState, Decision, Exemption, Flag
 from reviews.views import cases
 from tests import make
@@ -431,3 +431,19 @@ def test_the_common_answer_is_not_offered_for_a_flag_or_two(client, case, ravi, 
     response = get(client, ravi, case)
     assert response.context["rest"] == []
     assert "outcome-rest" not in response.content.decode()
+
+
+def test_a_reason_given_at_prescribing_stands_on_the_flag(client, harbour, clara, ravi):
+    treated = make.patient(harbour, clara)
+    make.prescription(treated, clara, start=-5)
+    prescribe.log(
+        patient=treated,
+        record=make.record("Morphine 10 mg tablets", start=0, days=5, indication="pain"),
+        by=clara,
+        reason="Five days after surgery",
+    )
+    screen.drain()
+    page = get(client, ravi, Case.objects.get()).content.decode()
+    flag = page[page.index("OPI-01") :]
+    assert "Reason given for Morphine 10 mg tablets:</b> “Five days after surgery”" in flag
+    assert page.count("Five days after surgery") == 1, "on the flag that asks for a reason alone"

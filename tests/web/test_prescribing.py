@@ -241,6 +241,17 @@ def test_the_reason_stays_with_the_prescription(browser, on_diazepam):
     assert logged(on_diazepam).reason == "Lowest dose, five days"
 
 
+def test_an_urgent_finding_that_does_not_interrupt_asks_without_holding_up(browser, harbour, clara):
+    old = make.patient(harbour, clara, age=70)
+    make.prescription(old, clara, start=-5, days=14)
+    pregabalin = fields(product=product_value("Pregabalin 75 mg capsules", []), indication="other")
+    asked = words(browser.post(new(old), **pregabalin | {"do": "preview"}))
+    assert "Saving this raises" in asked
+    assert "(GAB-01)" in asked
+    assert browser.post(new(old), **pregabalin, reason="By the pain clinic").status_code == 302
+    assert logged(old).reason == "By the pain clinic"
+
+
 def test_a_reason_nobody_asked_for_is_not_kept(browser, bell):
     browser.post(new(bell), **fields(reason="typed before the medicine was changed"))
     assert logged(bell).reason == ""
@@ -313,7 +324,7 @@ def test_a_schedule_of_doses_is_kept_unless_it_is_given_up(browser, bell, clara)
     shown = "4 for 14 days\n2 for 14 days"
     page = browser.get(amend).content.decode()
     assert shown in page
-    assert '<details class="more" open>' in page
+    assert '<details class="more list-end" open>' in page
     browser.post(amend, **fields(status="active", schedule=shown, pharmacy="High Street"))
     kept = logged(bell)
     assert (kept.schedule, kept.pharmacy) == ([[4, 14], [2, 14]], "High Street")
@@ -343,9 +354,9 @@ def test_a_schedule_that_cannot_be_read_is_said(browser, bell, typed):
 
 
 def test_what_is_rarely_needed_is_folded_away(browser, bell):
-    assert '<details class="more">' in browser.get(new(bell)).content.decode()
+    assert '<details class="more list-end">' in browser.get(new(bell)).content.decode()
     wrong = browser.post(new(bell), **fields(start_time="25:00")).content.decode()
-    assert '<details class="more" open>' in wrong
+    assert '<details class="more list-end" open>' in wrong
 
 
 def test_the_daily_amount_is_said_in_diazepam_too(browser, bell):
