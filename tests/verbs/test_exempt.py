@@ -95,10 +95,13 @@ def test_a_replay_knows_only_what_was_known_then(treated, ravi):
     assert known(timezone.now()) == []
 
 
-def test_one_that_is_over_is_left_out_of_the_dossier(treated, ravi):
+def test_one_that_is_over_counts_no_more_and_its_end_is_said(treated, ravi):
     granted(treated, ravi, expires_on=make.day(10))
-    assert len(dossiers.one(treated, as_of=make.day(10)).exemptions) == 1
-    assert dossiers.one(treated, as_of=make.day(11)).exemptions == ()
+    screen.drain(as_of=make.day(10))
+    assert "EXM-06" not in flagged(treated)
+    assert screen.sweep(as_of=make.day(11)) == 1
+    screen.drain(as_of=make.day(11))
+    assert {"EXM-06", "DUR-04"} <= flagged(treated)
 
 
 # -- Granting and ending ---------------------------------------------------------------------------
