@@ -28,6 +28,8 @@ ALIKE = 0.75
 """How alike a misspelt word and a name must be, 0 to 1: "zoplicone" and zopiclone are 0.89."""
 PER = {"ml": "/ml", "hour": "/hour", "spray": "/spray", "g": "/g"}
 FORM_WORDS = {"liquid": "oral liquid", "film": "oral film", "spray": "oral spray"}
+# Words that say how a medicine is made up, and not which it is.
+FORMS = {"tablet", "capsule", "oral", "liquid", "solution", "patche", "drop", "spray", "injection"}
 # A combination has the status of its worst part.
 STATUS_ORDER = (UNKNOWN, *FormularyStatus.Status.values)
 
@@ -136,6 +138,18 @@ def find_drugs(text="", limit=50, profile=None):
         )
         for drug in chosen
     ]
+
+
+def names_meant(text):
+    """Every name, synonym and brand of the drugs that `text` names, in full or nearly."""
+    words = [word for word in _words(text) if len(word) > 2 and not word[0].isdigit()]
+    words = [word for word in words if word not in FORMS]
+    if not words:
+        return []
+    drugs = _drugs()
+    pks = {pk for pk, drug in drugs.items() if drug.fits(words)} or _nearest(words)
+    meant = [drugs[pk] for pk in pks if pk in drugs]
+    return sorted({name for drug in meant for name in (drug.name, *drug.synonyms, *drug.brands)})
 
 
 # -- Words -----------------------------------------------------------------------------------------

@@ -1,34 +1,88 @@
-"""Find people by part of a name or number, with room for a slip of the keyboard."""
+"""Find people by part of a name or number, or by what they are prescribed.
+
+What was typed is looked for as it is. Only where nothing has it, a slip of the keyboard is allowed
+for: a letter too many, too few, wrong or in the wrong place. All of it is found by trigram indexes.
+"""
 
 import re
 
 from django.contrib.postgres.search import TrigramSimilarity
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Greatest
 
-from reviews.models import Identifier
+from drugs.search import names_meant
+from reviews.models import WITHDRAWN, Identifier, Medicine, Prescription, Status, compact
+
+SHORTEST = 3
+"""Letters. Fewer make no trigram, and would find half of everybody."""
 
 
 def people(patients, text):
-    """Those of `patients` who match every word of `text`; the likeliest first.
+    """Those of `patients` whose names and numbers hold every word of `text`, or else are like it.
 
-    A word with digits is part of a number, spaces and hyphens aside; any other is part of a name.
+    The likeliest first. A word with a digit is part of a number, spaces and hyphens aside.
     """
+    exact = named(patients, text)
+    return exact if exact.exists() else alike(patients, text)
+
+
+def anybody(patients, text):
+    """Those who are called so or are prescribed it; or else, those with a name like it."""
+    called = named(patients, text).order_by().values("pk")
+    found = patients.filter(Q(pk__in=called) | Q(pk__in=prescribed(patients, text).values("pk")))
+    return found if found.exists() else alike(patients, text)
+
+
+def named(patients, text):
+    """Those of `patients` whose names and numbers hold every word of `text`."""
+    return _matching(patients, text, _holds, _has)
+
+
+def alike(patients, text):
+    """Those of `patients` whose names and numbers are like the words of `text`."""
+    return _matching(patients, text, _is_like, _has_nearly)
+
+
+def prescribed(patients, text, medicines=None):
+    """Those of `patients` who have a prescription of the medicine that `text` means."""
+    ids = medicines_meant(text) if medicines is None else medicines
+    return patients.filter(Exists(prescriptions(ids).filter(patient=OuterRef("pk"))))
+
+
+def prescriptions(medicines):
+    """The prescriptions in force of these medicines."""
+    over = (*WITHDRAWN, Status.DRAFT)
+    return Prescription.objects.live().filter(medicine__in=medicines).exclude(status__in=over)
+
+
+def medicines_meant(text):
+    """Ids of the products that name what was typed, or that a name of the same drug means."""
+    typed = " ".join(text.split())
+    if len(typed) < SHORTEST:
+        return []
+    names = [re.escape(name) for name in (typed, *names_meant(typed))]
+    found = Medicine.objects.filter(text__iregex=rf"\m({'|'.join(names)})")
+    ids = list(found.values_list("pk", flat=True))
+    if not ids and not re.search(r"\d", typed):
+        # A product that the formulary does not know, misspelt.
+        like = Medicine.objects.filter(text__trigram_word_similar=typed)
+        ids = list(like.values_list("pk", flat=True))
+    return ids
+
+
+def _matching(patients, text, name_fits, number_fits):
     words = [word for word in re.split(r"[\s,]+", text) if word]
-    digits = "".join(re.sub(r"\D", "", word) for word in words if re.search(r"\d", word))
+    number = "".join(word for word in words if re.search(r"\d", word))
     names = [word for word in words if not re.search(r"\d", word)]
-    if digits:
-        # People type numbers with and without the spaces that systems print.
-        spaced = r"[\s-]*".join(digits)
-        numbered = Identifier.objects.filter(value__regex=spaced)
-        patients = patients.filter(pk__in=numbered.values("patient"))
+    fits = Q()
     for word in names:
-        patients = patients.filter(
-            Q(family_name__icontains=word)
-            | Q(given_name__icontains=word)
-            | Q(family_name__trigram_similar=word)
-            | Q(given_name__trigram_similar=word)
-        )
+        fits &= name_fits("family_name", word) | name_fits("given_name", word)
+    if number:
+        fits &= Q(pk__in=_numbered(number, number_fits))
+    if number and names:
+        # "LQ 0000012": the letters can belong to the number.
+        fits |= Q(pk__in=_numbered("".join(words), number_fits))
+    patients = patients.filter(fits)
     if not names:
         return patients.order_by("family_name", "given_name", "pk")
     likeness = Greatest(
@@ -37,3 +91,44 @@ def people(patients, text):
     return patients.annotate(likeness=likeness).order_by(
         "-likeness", "family_name", "given_name", "pk"
     )
+
+
+def _numbered(number, fits):
+    """The patients with such a number, whatever spaces and hyphens systems print in it."""
+    bare = re.sub(r"[^0-9a-z]", "", number.lower())
+    found = Identifier.objects.annotate(bare=compact("value")).filter(fits(bare))
+    return found.values("patient")
+
+
+def _has(number):
+    return Q(bare__contains=number)
+
+
+def _has_nearly(number):
+    # Numbers are all alike to trigrams, which only find where to look: one slip, and no more.
+    return Q(bare__trigram_similar=number, bare__regex="|".join(_slips(number)))
+
+
+def _slips(word):
+    """What may have been meant: a sign swapped with the next, wrong, too many or left out."""
+    for n in range(len(word)):
+        before, after = word[:n], word[n + 1 :]
+        yield from (before + "." + after, before + "." + word[n:], before + after)
+        yield before + after[:1] + word[n] + after[1:]
+
+
+def _holds(field, word):
+    # Not "icontains", which compares in capitals and so goes past the index.
+    return Q(**{f"{field}__iregex": re.escape(word)})
+
+
+def _is_like(field, word):
+    like = Q(**{f"{field}__trigram_similar": word}) | _holds(field, word)
+    if len(word) > SHORTEST:
+        # Two letters swapped spoil most trigrams of a short name.
+        swaps = [
+            re.escape(word[:n] + word[n + 1] + word[n] + word[n + 2 :])
+            for n in range(len(word) - 1)
+        ]
+        like |= Q(**{f"{field}__iregex": "|".join(swaps)})
+    return like

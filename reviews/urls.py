@@ -14,6 +14,7 @@ from reviews.views import (
     queue,
     rulebooks,
     rules,
+    search,
     sign_off,
     tapers,
 )
@@ -23,6 +24,7 @@ AREAS = (
     my_work,
     cases,
     data_quality,
+    search,
     patients,
     facts,
     prescribing,

@@ -14,7 +14,16 @@ from .cases import (
 )
 from .clients import ApiKey
 from .facts import Exemption, Reading
-from .people import Identifier, Membership, Patient, Practice, Profile, Role, Sex
+from .people import (
+    Identifier,
+    Membership,
+    Patient,
+    Practice,
+    Profile,
+    Role,
+    Sex,
+    compact,
+)
 from .personal import SavedView
 from .prescriptions import (
     WITHDRAWN,
@@ -66,4 +75,5 @@ __all__ = [
     "TaperMove",
     "TaperStatus",
     "TaperVersion",
+    "compact",
 ]

@@ -1,10 +1,10 @@
 """Practices, the people who work there, and the patients in their care."""
 
 from django.conf import settings
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import Func, Q, Value
+from django.db.models.functions import Lower, Now
 
 
 class Profile(models.TextChoices):
@@ -117,6 +117,13 @@ class Patient(models.Model):
         return day.year - self.birth_date.year - before_birthday
 
 
+def compact(field):
+    """A number as it is compared: letters and digits alone, in lower case. An index holds it."""
+    text = {"output_field": models.TextField()}
+    pattern, nothing, everywhere = Value("[^0-9a-z]"), Value(""), Value("g")
+    return Func(Lower(field), pattern, nothing, everywhere, function="regexp_replace", **text)
+
+
 class Identifier(models.Model):
     """A patient's number in somebody's system, such as an NHS number."""
 
@@ -132,7 +139,9 @@ class Identifier(models.Model):
             )
         ]
         indexes = [
-            GinIndex(name="identifier_trigrams", fields=["value"], opclasses=["gin_trgm_ops"])
+            GinIndex(
+                OpClass(compact("value"), name="gin_trgm_ops"), name="identifier_compact_trigrams"
+            )
         ]
 
     def __str__(self):

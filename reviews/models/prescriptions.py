@@ -4,6 +4,7 @@ import uuid
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -74,6 +75,7 @@ class Medicine(models.Model):
         triggers = [
             pgtrigger.Protect(name="immutable", operation=pgtrigger.Update | pgtrigger.Delete)
         ]
+        indexes = [GinIndex(name="medicine_trigrams", fields=["text"], opclasses=["gin_trgm_ops"])]
 
     def __str__(self):
         return self.text

@@ -73,7 +73,10 @@ def _chrome(request):
         ],
         "person": user.get_full_name() or user.get_username(),
         "roles": ", ".join(Role(role).label.lower() for role in sorted(held)) or "no role yet",
-        "search_url": reverse("patients") if access.allowed(user, Action.SEE_PATIENT) else "",
+        "search_url": reverse("search") if access.allowed(user, Action.SEE_FORMULARY) else "",
+        "search_for": "Patient, number or medicine"
+        if access.allowed(user, Action.SEE_PATIENT)
+        else "Medicine",
         "keys": KEYS,
         "single_keys": request.COOKIES.get(KEYS_COOKIE) != "off",
         "book": book,

@@ -204,7 +204,7 @@ def narrow(cases, chosen, user):
     if chosen["due"] in work.due_between():
         cases = work.due(cases, chosen["due"])
     if chosen["q"]:
-        found = search.people(Patient.objects.all(), chosen["q"]).order_by().values("pk")
+        found = search.anybody(Patient.objects.all(), chosen["q"]).order_by().values("pk")
         cases = cases.filter(patient__in=found)
     if chosen["sort"] == "exposure":
         days = KeyTextTransform("days", "patient__screening__exposure")

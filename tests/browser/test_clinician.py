@@ -35,7 +35,7 @@ def test_from_sign_in_to_an_urgent_prescription_with_its_reason(visit, clara, be
     page.get_by_label("Password").fill(make.PASSWORD)
     page.get_by_role("button", name="Sign in").click()
 
-    page.get_by_role("searchbox", name="Search patients").fill("999 000 1112")
+    page.get_by_role("searchbox", name="Search: Patient").fill("999 000 1112")
     page.keyboard.press("Enter")
     page.get_by_role("main").get_by_role("link", name=re.compile("BELL", re.IGNORECASE)).click()
     page.get_by_role("link", name="Log a prescription").first.click()

@@ -77,6 +77,7 @@ def test_of_a_reviewer(visit, ravi, record):
         reverse("queue") + "?q=nobody",
         reverse("patients"),
         reverse("patients") + "?q=bell",
+        *(reverse("search") + query for query in ("", "?q=bell", "?q=diazepam", "?q=zzyzx")),
         reverse("patient", args=[person]),
         reverse("patient-medicines", args=[person]),
     ]
