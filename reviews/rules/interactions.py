@@ -90,8 +90,8 @@ def strong_inhibitor(view: View, limit: dict):
             Fact("pair", "Graded for", f"{words.listed(names(found.b + found.a))}"),
         ),
         clears=(
-            "The overlap ends, the dose is lowered for the time, or a medicine that does not "
-            f"depend on CYP3A4 takes its place gradually.{plan}"
+            "The inhibitor's course ends, the dose is lowered for the time, or a medicine that "
+            f"does not depend on CYP3A4 takes its place gradually.{plan}"
         ),
         unknown=unknown_ends(found),
     )

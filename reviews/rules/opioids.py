@@ -1,5 +1,7 @@
 """A benzodiazepine or Z-drug beside an opioid: OPI-01 for pain relief, OPI-02 for substitution."""
 
+import itertools
+
 from reviews.rules import words
 from reviews.rules.drug import SUBSTITUTION
 from reviews.rules.exposure import OPEN, mg_per_day
@@ -132,23 +134,16 @@ def _others(found, name):
 
 def _dose_rise(view, found: Together):
     """(name, day, mg before, mg after) of the latest rise in the last 28 days, else None."""
-    by_drug: dict[str, dict[int, list]] = {}
-    for span in (*found.a, *found.b):
-        use = span.use
-        if use.start is not None:
-            by_drug.setdefault(use.drug.key, {}).setdefault(use.start, []).append(use)
     rises = []
-    for starts in by_drug.values():
-        before = None
-        for start in sorted(starts):
-            uses = starts[start]
-            doses = [mg_per_day(u.line, u.part, u.recognition.form) for u in uses]
-            after = None if None in doses else sum(doses)
-            # The tolerance keeps binary fractions from looking like a rise.
-            rose = before is not None and after is not None and after > before * 1.001
-            if rose and view.started_recently(start):
-                rises.append((start, uses[0].drug.name, before, after))
-            before = after if after is not None else before
+    for of, spans in (("bzra+rescue", found.a), (SUBSTITUTION, found.b)):
+        for key, name in {span.use.drug.key: span.use.drug.name for span in spans}.items():
+            rows = [row for row in view.amounts(key, of) if row[2] is not None]
+            rises += [
+                (start, name, before, after)
+                for (_, _, before), (start, _, after) in itertools.pairwise(rows)
+                # The tolerance keeps binary fractions from looking like a rise.
+                if after > before * 1.001 and view.started_recently(start)
+            ]
     if not rises:
         return None
     start, name, before, after = max(rises)

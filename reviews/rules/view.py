@@ -292,13 +292,26 @@ class View:
         mine = self.current or self.episodes[-1:]
         return stretches([span for episode in mine for span in episode.spans])
 
-    def amounts(self, key: str) -> list[tuple[int, int, float | None]]:
-        """(first day, last day, mg a day) of one benzodiazepine or Z-drug, in order, all supplies
-        in hand added up; None where an amount is not known. Open ends are taken as going on."""
+    def amounts(self, key: str, of: str = "bzra") -> list[tuple[int, int, float | None]]:
+        """(first day, last day, mg a day) of one drug of a presence, in order; None where an amount
+        is not known.
+
+        Different products, and supplies begun on one day, are added up. Of one product the latest
+        supply counts: what is left of an earlier one is stock, no dose. A supply without an end is
+        taken as going on until the next one of the drug.
+        """
         found = []
-        spans = [span for span in self.presence("bzra").spans if span.use.drug.key == key]
-        for stretch in stretches(spans):
-            doses = [part.mg for part in stretch.parts]
+        spans = [span for span in self.presence(of).spans if span.use.drug.key == key]
+        for stretch in stretches([_until_next(span, spans) for span in spans]):
+            latest: dict[str, int] = {}
+            for part in stretch.parts:
+                key = part.use.line.medicine.key
+                latest[key] = max(part.use.start, latest.get(key, 0))
+            doses = [
+                part.mg
+                for part in stretch.parts
+                if part.use.start == latest[part.use.line.medicine.key]
+            ]
             found.append((stretch.start, stretch.end, None if None in doses else sum(doses)))
         return found
 
@@ -656,6 +669,13 @@ class View:
             self.gaps.append(
                 NotEvaluable(rule_id=rule_id, line_ids=tuple(sorted(set(line_ids))), reason=reason)
             )
+
+
+def _until_next(span: Span, spans: list[Span]) -> Span:
+    if span.use.end is not None:
+        return span
+    later = [other.start - 1 for other in spans if other.start > span.start]
+    return Span(span.start, min([span.end, *later]), span.use)
 
 
 def _until_renewed(use: Use, uses: list[Use]) -> int:

@@ -237,7 +237,7 @@ def test_a_changed_dose_of_one_benzodiazepine_does_not_clear_the_other():
 
 
 @pytest.mark.parametrize(
-    ("more", "fires"), [([], False), ([line("diazepam 2 mg", start=30, days=60)], True)]
+    ("more", "fires"), [([], False), ([line("diazepam 2 mg", start=30, days=60, dose=2)], True)]
 )
 def test_a_dose_raised_while_the_inducer_was_taken(more, fires):
     lines = [line(days=90), line("diazepam 2 mg", days=90), *more]
@@ -260,3 +260,31 @@ def test_kidney_function_speaks_for_two_years(day, severity):
     found = finding("GAB-01", line(days=14), line("gabapentin 300 mg"), readings=(egfr,))
     assert found.severity == severity
     assert ("eGFR" in found.unknown) is (severity == 2)
+
+
+# --- OPI-02 ----------------------------------------------------------------------------------
+
+
+def methadone(start=0, days=28, **more):
+    told = medicine("methadone 1 mg/ml oral solution", ("atc", "N07BC02"))
+    return line("", medicine=told, start=start, days=days, dose_unit="ml", dose=40, **more)
+
+
+@pytest.mark.parametrize(
+    ("more", "severity", "why"),
+    [
+        ([], 2, "early renewals"),
+        ([line("diazepam 2 mg", start=70, days=50)], 1, "another tablet added"),
+        ([line("diazepam 2 mg", start=70, days=50, status="cancelled")], 2, "never taken"),
+    ],
+)
+def test_a_dose_rise_is_one_of_the_whole_day(more, severity, why):
+    early = [line(start=n * 20, days=28) for n in range(5)]
+    assert fired(*early, *more, methadone(days=120), as_of=80)["OPI-02"] == severity, why
+
+
+def test_a_supply_without_an_end_is_not_added_to_the_next_one():
+    lines = [line(days=100), methadone(**OPEN), methadone(start=50, days=40)]
+    assert fired(*lines, as_of=60)["OPI-02"] == 2
+    lines = [line("lorazepam 2 mg", **OPEN), line("lorazepam 1 mg", start=50)]
+    assert "UGT-01" not in fired(*lines, line(VALPROATE, start=50), as_of=60)
