@@ -147,7 +147,7 @@ def names_meant(text):
     if not words:
         return []
     drugs = _drugs()
-    pks = {pk for pk, drug in drugs.items() if drug.fits(words)} or _nearest(words)
+    pks = {pk for pk, drug in drugs.items() if drug.fits(words)} or _nearest(words, drugs)
     meant = [drugs[pk] for pk in pks if pk in drugs]
     return sorted({name for drug in meant for name in (drug.name, *drug.synonyms, *drug.brands)})
 

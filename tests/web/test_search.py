@@ -73,7 +73,7 @@ def test_edith_is_found_and_piotr_is_not(edith, piotr, typed, why):
     assert found(typed) == [edith], why
 
 
-@pytest.mark.parametrize("typed", ["smiht", "simth", "smth", "smitth", "zopiclone", "zopicone"])
+@pytest.mark.parametrize("typed", ["smiht", "simth", "smth", "smitth", "zopiclone", "zoplicone"])
 def test_piotr_is_found_and_edith_is_not(edith, piotr, typed):
     assert found(typed) == [piotr]
 
