@@ -374,7 +374,7 @@ class Limit(Sourced):
     """The highest licensed daily dose by mouth, in mg.
 
     `context`: "adult" where none other applies, "elder" from 65 years, a coded indication,
-    "inpatient", or a form ("orodispersible", "extended_release").
+    "inpatient", or a form ("orodispersible", "extended_release", "elder_extended_release").
     """
 
     EDITABLE = ("mg_per_day",)

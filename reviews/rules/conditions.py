@@ -297,10 +297,19 @@ def themes_of(codings, text: str) -> frozenset[str]:
             found |= {theme for theme, codes in _PREFIXES.items() if plain.startswith(codes)}
         elif "snomed" in system:
             found |= {theme for theme, codes in _SNOMED.items() if code in codes}
-    spoken = " ".join(_PUNCTUATION.sub(" ", text.casefold()).split())
-    if spoken and not _NO.match(spoken):
+    if text and not denied(text):
+        spoken = _spoken(text)
         found |= {theme for theme, words in _WORDS.items() if words.search(spoken)}
     return frozenset(found)
+
+
+def denied(text: str) -> bool:
+    """Does a text begin by denying what it goes on to name?"""
+    return bool(_NO.match(_spoken(text)))
+
+
+def _spoken(text):
+    return " ".join(_PUNCTUATION.sub(" ", text.casefold()).split())
 
 
 def is_active(condition, as_of: date) -> bool:

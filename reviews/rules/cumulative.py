@@ -2,6 +2,7 @@
 
 from reviews.rules import words
 from reviews.rules.drug import Z_DRUG
+from reviews.rules.exposure import Span
 from reviews.rules.finding import Fact
 from reviews.rules.indicated import HYPNOTIC_ATC
 from reviews.rules.rule import DUPLICATE, LENGTH, OLDER, Rule
@@ -10,14 +11,23 @@ from reviews.rules.view import View, names, not_recorded
 BRIEF = frozenset({"premedication", "procedure"})
 
 
+def _vague(view, item, window):
+    """Supplies of unknown length that may add days to those that end with the current supply."""
+    if item is None:
+        return [use for use in view.now if use.end is None]
+    end = item.span.end
+    return [
+        use for use in view.unclear if use.reach > end - window and use.start <= end
+    ] + view.undated
+
+
 def ninety_in_a_year(view: View, limit: dict):
     """DUR-05. More than 90 exposed days in the 365 days that end with the current supply, without
     an exemption. Shown by DUR-06 from 180."""
     item = view.last
-    if item is None:
-        return
-    days = view.exposed(limit["window_days"], item.span.end)
-    if days <= limit["exposed_over_days"]:
+    days = view.exposed(limit["window_days"], item.span.end) if item else 0
+    if item is None or days <= limit["exposed_over_days"]:
+        view.length_not_known("DUR-05", _vague(view, item, limit["window_days"]))
         return
     if "long_term" in view.memo:
         view.shadowed.add("DUR-05")
@@ -40,15 +50,17 @@ def long_term(view: View, limit: dict):
     """DUR-06. Long-term use: 180 exposed days or more in the 365 days that end with the current
     supply, or 144 or more in the last 180 of them."""
     item = view.last
-    if item is None:
-        return
     year, half = limit["window_days"], limit["half_window_days"]
+    if item is None:
+        view.length_not_known("DUR-06", _vague(view, item, year))
+        return
     days, recent = view.exposed(year, item.span.end), view.exposed(half, item.span.end)
     if days >= limit["exposed_from_days"]:
         reached = days, year
     elif recent >= limit["half_exposed_from_days"]:
         reached = recent, half
     else:
+        view.length_not_known("DUR-06", _vague(view, item, year))
         return
     stands = _say_cumulative(
         view,
@@ -69,14 +81,20 @@ def intermittent(view: View, limit: dict):
     """DUR-10. Intermittent but persistent: 6 supplies or more begun in the 365 days that end with
     the current supply, with 95 to 273 exposed days (26 to 75 in a hundred)."""
     item = view.last
-    if item is None:
-        return
-    window, end = limit["window_days"], item.span.end
-    supplies = {span.use.line.id for span in view.spans if end - window < span.use.start <= end}
+    window = limit["window_days"]
+    vague = _vague(view, item, window)
+    end = view.today if item is None else item.span.end
+    supplies = {
+        use.line.id
+        for use in (*(span.use for span in view.spans), *vague)
+        if use.start is None or end - window < use.start <= end
+    }
     if len(supplies) < limit["supplies_from_count"]:
         return
     days = view.exposed(window, end)
-    if not limit["exposed_from_days"] <= days <= limit["exposed_to_days"]:
+    if item is None or not limit["exposed_from_days"] <= days <= limit["exposed_to_days"]:
+        if days <= limit["exposed_to_days"]:
+            view.length_not_known("DUR-10", vague)
         return
     _say_cumulative(
         view,
@@ -127,43 +145,63 @@ def premedication(view: View, limit: dict):
         use.start for use in view.uses if use.line.indication in BRIEF and use.start is not None
     )
     over, within = limit["supply_over_days"], limit["repeat_within_days"]
+    found, vague = [], []
     for use in uses:
         days = use.days_supply
         again = use.start is not None and any(0 < use.start - start <= within for start in starts)
-        if days is not None and days > over:
-            said = f"{words.days(days)} were supplied, more than {over}"
+        if use.end is not None and days is not None and days > over:
+            found.append((use, f"{words.days(days)} were supplied, more than {over}"))
         elif again:
-            said = f"it is a second supply within {within} days"
-        else:
-            continue
-        view.say(
-            "DUR-07",
-            3,
-            uses=[use],
-            key=use.drug.key,
-            title=f"{words.sentence_case(use.drug.name)} for a procedure: more than one occasion",
-            sentence=(
-                f"{words.sentence_case(use.drug.name)} is for premedication or a procedure, and "
-                f"{said}; a single dose or at most {over} days is expected."
-            ),
-            facts=(Fact("days_supply", "Supplied for", days, "days"),),
-            clears="The indication or the quantity is corrected, or the reason is recorded.",
-        )
+            found.append((use, f"it is a second supply within {within} days"))
+        elif use.end is None:
+            vague.append(use)
+    if not found:
+        view.length_not_known("DUR-07", vague)
         return
+    drugs = words.listed(names([use for use, _ in found]))
+    use, said = found[0]
+    view.say(
+        "DUR-07",
+        3,
+        uses=[each for each, _ in found],
+        key="+".join(sorted({each.drug.key for each, _ in found})),
+        title=f"{words.sentence_case(drugs)} for a procedure: more than one occasion",
+        sentence=(
+            f"{words.sentence_case(use.drug.name)} is for premedication or a procedure, and "
+            f"{said}; a single dose or at most {over} days is expected."
+        ),
+        facts=(Fact("days_supply", "Supplied for", use.days_supply, "days"),),
+        clears="The indication or the quantity is corrected, or the reason is recorded.",
+    )
 
 
 def older_new_user(view: View, limit: dict):
     """DUR-08. Somebody of over 65 (66 completed years or more), with no exposure in the 450 days
     before the episode, receives a supply of 21 days or more or reaches 21 exposed days. Once for an
     episode; with a diagnosis of depression the finding says so."""
+    at = limit["exposed_from_days"]
+    alone = [
+        use
+        for use in view.now
+        if use.end is None
+        and use.start is not None
+        and not any(use in view.touching(episode) for episode in view.current)
+        and _new_and_old(view, limit, use.start, use.start)
+    ]
+    if alone:
+        view.length_not_known("DUR-08", alone)
+        return
     for episode in view.current:
         found = [item for item in view.judged if item.episode is episode]
         item = max(found, key=lambda item: item.days)
         longest = max((item.span.use.days_supply or 0 for item in found), default=0)
-        at = limit["exposed_from_days"]
-        if item.days < at and longest < at:
-            continue
         first = min(episode.spans, key=lambda span: span.start)
+        if item.days < at and longest < at:
+            touching = view.touching(episode)
+            if touching and _new_and_old(view, limit, episode.start, first.use.start):
+                view.length_not_known("DUR-08", touching)
+                return
+            continue
         age = view.age_on(first.use.start)
         if age is None:
             view.cannot_judge("DUR-08", [first.use.line.id], "The birth date is not recorded.")
@@ -210,6 +248,14 @@ def older_new_user(view: View, limit: dict):
         )
 
 
+def _new_and_old(view, limit, begun, on) -> bool:
+    """Begun after the days without exposure that make it new, by somebody old enough by then."""
+    age = view.age_on(on)
+    return (age is None or age >= limit["age_from_years"]) and not view.exposed(
+        limit["unexposed_before_days"], begun - 1
+    )
+
+
 def new_start_within_an_episode(view: View, limit: dict):
     """DUR-09. A prescription recorded as a new start changes the medicine within 14 days of the end
     of the one before: the length of treatment goes on counting."""
@@ -218,7 +264,7 @@ def new_start_within_an_episode(view: View, limit: dict):
         if not span.use.line.is_new_start:
             continue
         before = [other for other in episode.spans if other.start < span.start]
-        if not before or any(other.use.drug.key == span.use.drug.key for other in before):
+        if not before or _goes_on(view, span, before):
             continue
         earlier = max(before, key=lambda other: (other.end, other.use.line.id))
         view.say(
@@ -242,6 +288,15 @@ def new_start_within_an_episode(view: View, limit: dict):
         return
 
 
+def _goes_on(view, span, spans) -> bool:
+    """Does a supply continue an earlier one of the same medicine, with gaps that are bridged?"""
+    return any(
+        other.use.drug.key == span.use.drug.key
+        and other.start < span.start <= other.end + view.gap_days + 1
+        for other in spans
+    )
+
+
 def _hypnotic(use):
     return bool(
         use.mask & Z_DRUG
@@ -252,29 +307,30 @@ def _hypnotic(use):
 
 def switched_hypnotic(view: View, limit: dict):
     """SWI-01. A second hypnotic begins within 30 days after the last day of another one, and no
-    adverse effect of the first is recorded as the reason. A cross-taper to diazepam is left out."""
+    adverse effect of the first is recorded as the reason. What is recorded as a cross-taper to
+    diazepam is left out."""
     if len({span.use.drug.key for span in view.spans}) < 2:
         return
     within = limit["switch_within_days"]
     for item in view.judged:
         use = item.span.use
-        if not _hypnotic(use) or use.drug.key == "diazepam":
+        reason = use.line.change_reason
+        if not _hypnotic(use) or reason == "adverse_effect":
             continue
-        if use.line.change_reason in {"adverse_effect", "cross_taper"}:
+        if use.drug.key == "diazepam" and reason == "cross_taper":
             continue
-        first = min(span.start for span in item.episode.spans if span.use.drug.key == use.drug.key)
-        before = [
-            span
-            for span in view.spans
-            if span.use.drug.key != use.drug.key
-            and _hypnotic(span.use)
-            and 0 < first - span.end <= within
-        ]
-        if (
-            not before
-            or first != item.span.start
-            or view.answer("hypnotic_adverse_effect") == "yes"
-        ):
+        first = item.span.start
+        if _goes_on(view, item.span, view.spans):
+            continue
+        # The last day of each other hypnotic begun before: later than that it goes on beside.
+        last: dict[str, Span] = {}
+        for span in view.spans:
+            key = span.use.drug.key
+            mine = key != use.drug.key and span.start < first and _hypnotic(span.use)
+            if mine and (key not in last or span.end > last[key].end):
+                last[key] = span
+        before = [span for span in last.values() if 0 < first - span.end <= within]
+        if not before or view.answer("hypnotic_adverse_effect") == "yes":
             continue
         earlier = max(before, key=lambda span: (span.end, span.use.line.id))
         view.say(

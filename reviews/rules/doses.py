@@ -1,63 +1,75 @@
 """Dose, and the same medicine twice: DOSE-01 to DOSE-06, DUP-03 and DUP-04."""
 
+import re
 from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG, Drug
-from reviews.rules.equivalents import HIGH, band, counts, daily, dependence
-from reviews.rules.exposure import pieces
+from reviews.rules.equivalents import BAND, HIGH, TABLES, banded, counts, daily, dependence
+from reviews.rules.exposure import Span, Stretch, mg_per_day, pieces, stretches
 from reviews.rules.finding import Fact
 from reviews.rules.opioids import cannot_compare, together_facts, together_sentence, unknown_ends
 from reviews.rules.rule import DOSE, DUPLICATE, SUPPLY, Rule
 from reviews.rules.view import UNSURE, View, names
 
 ANXIETY = frozenset({"anxiety", "anxiety_mild", "anxiety_crisis", "gad"})
+ELDER_EXTENDED = "elder_extended_release"
+_EXTENDED = re.compile(r"\b(?:extended|modified|prolonged)\b|\b(?:er|cr|xr|mr)\b")
 
 
 class Held(NamedTuple):
-    """The highest daily amount of one drug in use, with its days and lines."""
+    """A daily amount of one drug in use, with its first day and the supplies that make it up."""
 
     drug: Drug
     mg: float
     start: int
-    end: int
-    uses: list
-    unknown: bool
+    parts: list
+
+    @property
+    def uses(self) -> list:
+        return [part.use for part in self.parts]
 
 
-def _held(view) -> list[Held]:
-    """For each drug the day with the highest amount, among the days still current."""
+def _held(view) -> dict[str, list[Held]]:
+    """For each drug its daily amounts on the days still current; an amount not known adds none.
+
+    A supply of unknown length counts by itself: it is certain on its first day alone.
+    """
     found = view.memo.get("held")
     if found is not None:
         return found
-    best: dict[str, Held] = {}
-    for stretch in view.stretches_now:
+    found = view.memo["held"] = {}
+    for stretch in _current_stretches(view):
         by_drug: dict[str, list] = {}
         for part in stretch.parts:
             by_drug.setdefault(part.use.drug.key, []).append(part)
         for key, parts in by_drug.items():
             mg = sum(part.mg for part in parts if part.mg is not None)
-            unknown = any(part.mg is None for part in parts)
-            if key not in best or mg > best[key].mg:
-                uses = [part.use for part in parts]
-                best[key] = Held(parts[0].use.drug, mg, stretch.start, stretch.end, uses, unknown)
-    found = view.memo["held"] = list(best.values())
+            found.setdefault(key, []).append(Held(parts[0].use.drug, mg, stretch.start, parts))
     return found
 
 
-def _adult_max(view, held: Held) -> tuple[float, str] | None:
+def _current_stretches(view) -> list[Stretch]:
+    """Days still current with their amounts; for supplies of unknown length their first day."""
+    vague = [use for use in view.unclear if view.is_current(use.reach)]
+    if not vague:
+        return view.stretches_now
+    return view.stretches_now + stretches([Span(use.start, use.start, use) for use in vague])
+
+
+def _adult_max(view, use) -> tuple[float, str] | None:
     """The labelled maximum for the indication and form recorded, with what it is for."""
-    limits = held.drug.max_mg_per_day.get(view.profile, {})
+    limits = use.drug.max_mg_per_day.get(view.profile, {})
     if not limits:
         return None
-    line = held.uses[0].line
+    line = use.line
     text = line.medicine.text.casefold()
     contexts = []
     if line.setting == "inpatient":
         contexts.append("inpatient")
     if "orodispersible" in text:
         contexts.append("orodispersible")
-    if any(word in text for word in ("extended", "modified release", "prolonged release", " er ")):
+    if _EXTENDED.search(text):
         contexts.append("extended_release")
     contexts += ["anxiety" if line.indication in ANXIETY else line.indication, "adult"]
     for context in contexts:
@@ -66,20 +78,74 @@ def _adult_max(view, held: Held) -> tuple[float, str] | None:
     return None
 
 
+def _furthest_over(amounts, limit_of):
+    """What goes furthest over its limit, as (held, mg, limit); None where no limit is held.
+
+    Supplies of one drug may have different limits, by indication or form: each limit counts for
+    the supplies it is for, and the highest for all of them together.
+    """
+    best = None
+    for held in amounts:
+        sums: dict[tuple, float] = {}
+        for part in held.parts:
+            limit = limit_of(part.use)
+            if limit is not None:
+                sums[limit] = sums.get(limit, 0.0) + (part.mg or 0.0)
+        for limit, mg in [*sums.items(), *([(max(sums), held.mg)] if sums else [])]:
+            if best is None or mg / limit[0] > best[1] / best[2][0]:
+                best = held, mg, limit
+    return best
+
+
+def _dose_not_judged(view, rule_id, uses):
+    """Say which current supplies have no daily amount or no labelled maximum, or may add up."""
+    vague = [
+        use
+        for use in uses
+        if use.end is None
+        and (
+            use.start is None
+            # What they come to together depends on whether they are taken at one time.
+            or any(other is not use and other.drug.key == use.drug.key for other in uses)
+        )
+    ]
+    view.length_not_known(rule_id, vague)
+    blank = [use for use in uses if not _dosed(use)]
+    if blank:
+        view.cannot_judge(
+            rule_id,
+            [use.line.id for use in blank],
+            f"The daily dose is not known for {words.listed(names(blank))}.",
+        )
+    unlimited = [use for use in uses if not _adult_max(view, use)]
+    if unlimited:
+        view.cannot_judge(
+            rule_id,
+            [use.line.id for use in unlimited],
+            f"No labelled maximum of the {view.profile} profile is held for "
+            f"{words.listed(names(unlimited))}.",
+        )
+
+
+def _dosed(use) -> bool:
+    return mg_per_day(use.line, use.part, use.recognition.form) is not None
+
+
 def over_maximum(view: View, limit: dict):
     """DOSE-02. The daily amount of one benzodiazepine or Z-drug is over the labelled adult maximum
-    for its indication and form; urgent over one and a half times that."""
+    for its indication and form; urgent over one and a half times that. Supplies with different
+    maxima are held against their own, and their sum against the highest of them."""
     over = view.memo.setdefault("over_maximum", set())
-    for held in _held(view):
-        found = _adult_max(view, held)
+    for amounts in _held(view).values():
+        found = _furthest_over(amounts, lambda use: _adult_max(view, use))
         if found is None:
             continue
-        most, context = found
-        if held.mg <= most + 1e-9:
+        held, mg, (most, context) = found
+        if mg <= most + 1e-9:
             continue
         over.add(held.drug.key)
-        shown = words.amount(held.mg)
-        urgent = held.mg > most * limit["urgent_over_percent"] / 100 + 1e-9
+        shown = words.amount(mg)
+        urgent = mg > most * limit["urgent_over_percent"] / 100 + 1e-9
         stands = view.say(
             "DOSE-02",
             1 if urgent else 2,
@@ -92,7 +158,7 @@ def over_maximum(view: View, limit: dict):
                 f"{words.amount(most)} mg ({context.replace('_', ' ')})."
             ),
             facts=(
-                Fact("mg_per_day", "Daily amount", round(held.mg, 4), "mg a day"),
+                Fact("mg_per_day", "Daily amount", round(mg, 4), "mg a day"),
                 Fact("max_mg_per_day", "Labelled maximum", most, "mg a day"),
                 Fact("context", "Maximum for", context.replace("_", " ")),
             ),
@@ -100,36 +166,47 @@ def over_maximum(view: View, limit: dict):
         )
         if not stands:
             over.discard(held.drug.key)
+    _dose_not_judged(view, "DOSE-02", [use for use in view.now if use.drug.key not in over])
 
 
 def over_elder_maximum(view: View, limit: dict):
     """DOSE-03. At 65 or over, the daily amount is over the label's figure for older people, or over
     half the adult maximum where no such figure is held. Shown by DOSE-02 where that fires."""
-    for held in _held(view):
-        age = view.age_on(held.uses[0].start)
-        if age is None:
-            view.cannot_judge(
-                "DOSE-03", [use.line.id for use in held.uses], "The birth date is not recorded."
-            )
+    if view.dossier.birth_date is None:
+        if view.now:
+            view.cannot_judge("DOSE-03", view.line_ids, "The birth date is not recorded.")
+        return
+
+    def elder(use):
+        return view.age_on(use.start or view.today) >= limit["age_from_years"]
+
+    def limit_of(use):
+        if not elder(use):
+            return None
+        figure, adult = _elder_max(view, use), _adult_max(view, use)
+        if figure is not None:
+            return figure, "the label's figure for older people"
+        if adult is None:
+            return None
+        half = adult[0] * limit["share_of_adult_percent"] / 100
+        return half, "half the adult maximum, as no figure for older people is held"
+
+    fired = set()
+    for amounts in _held(view).values():
+        found = _furthest_over(amounts, limit_of)
+        if found is None:
             continue
-        if age < limit["age_from_years"]:
+        held, mg, (most, source) = found
+        if mg <= most + 1e-9:
             continue
-        most = held.drug.elder_max_mg_per_day.get(view.profile)
-        source = "the label's figure for older people"
-        if most is None:
-            adult = _adult_max(view, held)
-            if adult is None:
-                continue
-            most = adult[0] * limit["share_of_adult_percent"] / 100
-            source = "half the adult maximum, as no figure for older people is held"
-        if held.mg <= most + 1e-9:
-            continue
+        fired.add(held.drug.key)
         if held.drug.key in view.memo.get("over_maximum", ()):
             view.shadowed.add("DOSE-03")
             continue
         over = view.memo.setdefault("over_elder_maximum", set())
         over.add(held.drug.key)
-        shown = words.amount(held.mg)
+        age = max(view.age_on(use.start) for use in held.uses)
+        shown = words.amount(mg)
         view.say(
             "DOSE-03",
             2,
@@ -142,15 +219,29 @@ def over_elder_maximum(view: View, limit: dict):
             ),
             facts=(
                 Fact("age_years", "Age at prescription", age, "years"),
-                Fact("mg_per_day", "Daily amount", round(held.mg, 4), "mg a day"),
+                Fact("mg_per_day", "Daily amount", round(mg, 4), "mg a day"),
                 Fact("elder_max_mg_per_day", "Threshold, over", most, "mg a day"),
             ),
             clears="The dose comes down gradually, or a decision records why it is needed.",
         )
+    _dose_not_judged(
+        view, "DOSE-03", [use for use in view.now if use.drug.key not in fired and elder(use)]
+    )
 
 
-def _runs_over(rows, threshold, at_least):
-    """The latest run of consecutive days over a figure that is long enough: (start, end, peak)."""
+def _elder_max(view, use) -> float | None:
+    """The label's figure for older people, of the form recorded where it has one of its own."""
+    limits = use.drug.max_mg_per_day.get(view.profile, {})
+    if ELDER_EXTENDED in limits and _EXTENDED.search(use.line.medicine.text.casefold()):
+        return limits[ELDER_EXTENDED]
+    return use.drug.elder_max_mg_per_day.get(view.profile)
+
+
+def _run_over(view, rows, threshold, at_least):
+    """The latest run of days in a row over a figure, if it is long enough and still current.
+
+    As (start, end, peak), else None.
+    """
     found = run = None
     for start, end, dose in rows:
         if dose is None or dose.mg <= threshold + 1e-9:
@@ -163,7 +254,7 @@ def _runs_over(rows, threshold, at_least):
             run = start, end, dose
         if run[1] - run[0] + 1 >= at_least:
             found = run
-    return found
+    return found if found is not None and view.is_current(found[1]) else None
 
 
 def total_equivalent(view: View, limit: dict):
@@ -176,9 +267,6 @@ def total_equivalent(view: View, limit: dict):
     ):
         return
     for stretch, (start, end, dose) in zip(view.stretches, daily(view), strict=True):
-        if not view.is_current(end):
-            rows.append((start, end, None))
-            continue
         drugs = {
             part.use.drug.key: part.use.drug
             for part in stretch.parts
@@ -190,16 +278,16 @@ def total_equivalent(view: View, limit: dict):
         if not (len(drugs) > 1 or alone):
             rows.append((start, end, None))
             continue
-        mixed = mixed or len(drugs) > 1
-        unsure += dose.missing
+        if view.is_current(end):
+            mixed = mixed or len(drugs) > 1
+            unsure += dose.missing
         rows.append((start, end, dose))
-    if all(dose is None for _, _, dose in rows):
-        return
+    vague = [use for use in view.now if use.end is None and use.mask & BENZODIAZEPINE]
     days = limit["dose_days"]
-    found = _runs_over(rows, limit["urgent_over_mg"], days)
+    found = _run_over(view, rows, limit["urgent_over_mg"], days)
     severity = 1
     if found is None:
-        found = _runs_over(rows, limit["over_mg"], days)
+        found = _run_over(view, rows, limit["over_mg"], days)
         severity = 2
     if found is None or severity == 2:
         if unsure:
@@ -208,6 +296,11 @@ def total_equivalent(view: View, limit: dict):
                 [use.line.id for use in unsure],
                 f"No dose or equivalent is held for {words.listed(names(unsure))}.",
             )
+        if vague and (
+            len({use.drug.key for use in view.now if use.mask & BENZODIAZEPINE}) > 1
+            or not all(use.drug.max_mg_per_day.get(view.profile) for use in vague)
+        ):
+            view.length_not_known("DOSE-01", vague)
         if found is None:
             return
     if severity == 2 and view.profile == "UK" and "spasticity_neurological" in view.exemptions:
@@ -255,9 +348,25 @@ def escalation(view: View, limit: dict):
     against the mean of the exposed days of the 28 days before; or it rises three times or more
     within 90 days. Judged for 28 days after the rise; a planned titration does not count; review
     with a history of substance use disorder, digest otherwise. Shown by TAP-05 during a taper."""
+    if len(view.uses) > 1:
+        mask = counts(view)
+        vague = [use for use in view.now if use.end is None and use.mask & mask]
+        view.length_not_known("DOSE-04", vague)
     if len(view.spans) < 2 and not any(span.use.line.schedule for span in view.spans):
         return
     rows = daily(view)
+    blank = [
+        use
+        for start, end, dose in rows
+        if dose.missing and view.is_current(end)
+        for use in dose.missing
+    ]
+    if blank:
+        view.cannot_judge(
+            "DOSE-04",
+            [use.line.id for use in blank],
+            f"No dose or equivalent is held for {words.listed(names(blank))}.",
+        )
     mask = counts(view)
     rises, sharp = [], None
     previous = None
@@ -332,12 +441,12 @@ def risk_band(view: View, limit: dict):
     ASAM's own figures for diazepam, clonazepam, lorazepam and alprazolam; other benzodiazepines,
     and several together, by diazepam equivalents against 10 and 15 mg."""
     found = None
-    for stretch in view.stretches_now:
-        level = band(view, stretch)
-        if level is not None:
-            rank = ("low", "moderate", HIGH).index(level)
+    for stretch in _current_stretches(view):
+        mine = banded(view, stretch)
+        if mine is not None:
+            rank = ("low", "moderate", HIGH).index(mine.level)
             if found is None or rank > found[0]:
-                found = rank, level, stretch
+                found = rank, mine, stretch
     if found is None:
         unknown = [use for use in view.now if use.mask & BENZODIAZEPINE]
         if unknown:
@@ -347,7 +456,7 @@ def risk_band(view: View, limit: dict):
                 f"No dose or equivalent is held for {words.listed(names(unknown))}.",
             )
         return
-    _, level, stretch = found
+    _, (level, mg, tables), stretch = found
     parts = [part for part in stretch.parts if part.use.mask & BENZODIAZEPINE]
     drugs = words.listed(names([part.use for part in parts]))
     view.say(
@@ -369,8 +478,18 @@ def risk_band(view: View, limit: dict):
                     "mg a day",
                 )
                 for part in parts
+                if part.mg is not None
             ),
-            Fact("band_table", "By the figures of", "ASAM 2025, Table 2"),
+            *(
+                ()
+                if mg is None
+                else (Fact("dde_mg", "Diazepam equivalent, about", round(mg, 2), "mg a day"),)
+            ),
+            Fact(
+                "band_table",
+                "By the figures of",
+                ", ".join(TABLES.get(table, table) for table in tables or (BAND,)),
+            ),
         ),
         clears="The label follows the dose.",
     )
@@ -394,8 +513,7 @@ def zolpidem_start(view: View, limit: dict):
         if mg is None:
             view.cannot_judge("DOSE-06", [use.line.id], "The dose of zolpidem is not known.")
             continue
-        text = f" {use.line.medicine.text.casefold()} "
-        extended = any(word in text for word in ("extended", " er ", " cr ", "modified release"))
+        extended = _EXTENDED.search(use.line.medicine.text.casefold())
         most = limit["extended_over_mg" if extended else "over_mg"]
         if mg <= most + 1e-9:
             continue
@@ -427,14 +545,15 @@ def two_z_drugs(view: View, limit: dict):
     if len(by_drug) < 2:
         return
     keys = sorted(by_drug)
+    unsure = False
     for n, a in enumerate(keys):
         for b in keys[n + 1 :]:
             found = view.together(
                 view.present(by_drug[a]), view.present(by_drug[b]), limit["overlap_from_days"]
             )
             if found is UNSURE:
-                cannot_compare(view, "DUP-03", [])
-                return
+                unsure = True
+                continue
             if found is None:
                 continue
             likely = any(
@@ -457,6 +576,8 @@ def two_z_drugs(view: View, limit: dict):
                 unknown=unknown_ends(found),
             )
             return
+    if unsure:
+        cannot_compare(view, "DUP-03", [])
 
 
 def same_medicine_twice(view: View, limit: dict):

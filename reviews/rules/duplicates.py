@@ -4,7 +4,7 @@ from itertools import combinations
 
 from reviews.rules import words
 from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG
-from reviews.rules.exposure import mg_per_day
+from reviews.rules.exposure import pieces
 from reviews.rules.opioids import cannot_compare, together_facts, together_sentence, unknown_ends
 from reviews.rules.view import UNSURE, View, key_of, names
 
@@ -14,8 +14,8 @@ ANTISEIZURE = frozenset({"clonazepam", "clobazam"})
 def two_benzodiazepines(view: View, limit: dict):
     """DUP-01. Two different benzodiazepines, both for regular use, are in hand together on 7 days
     or more. As-needed and rescue medicines do not count, nor a cross-taper of at most 28 days: one
-    run of shared days in which the earlier medicine's dose has come down and its supply ends
-    first."""
+    run of shared days in which the earlier medicine's supply ends first, and its dose has come down
+    or the later one is recorded as a cross-taper."""
     by_drug: dict[str, list] = {}
     for use in view.uses:
         if use.mask & BENZODIAZEPINE and not use.line.as_needed:
@@ -60,7 +60,8 @@ def two_benzodiazepines(view: View, limit: dict):
 
 
 def _cross_taper(view, found, max_days) -> bool:
-    """The earlier medicine came down within the shared days and runs out first."""
+    """The earlier medicine runs out first, and came down within the shared days or the later one
+    is recorded as a cross-taper."""
     if found.end - found.start + 1 > max_days or not found.sure:
         return False
     spans = [
@@ -78,12 +79,11 @@ def _cross_taper(view, found, max_days) -> bool:
         return False
     if max(span.end for span in earlier) >= max(span.end for span in later):
         return False
-    doses = [
-        (span.start, mg_per_day(span.use.line, span.use.part, span.use.recognition.form))
-        for span in earlier
-    ]
-    before = [mg for start, mg in doses if start < found.start and mg is not None]
-    during = [mg for start, mg in doses if start >= found.start and mg is not None]
+    if any(span.use.line.change_reason == "cross_taper" for span in later):
+        return True
+    doses = [piece for span in earlier for piece in pieces(span) if piece.mg is not None]
+    before = [piece.mg for piece in doses if piece.start < found.start]
+    during = [piece.mg for piece in doses if piece.start >= found.start]
     return bool(before and during) and max(during) < max(before)
 
 

@@ -25,13 +25,17 @@ TABLES = {
 
 
 class Factor(NamedTuple):
-    """Diazepam mg for each mg of a drug: the one that counts, its table, and the range held."""
+    """Diazepam mg for each mg of a drug: the one that counts, its table, and the range held.
+
+    `top` is the table with the highest figure.
+    """
 
     value: float
     table: str
     lowest: float
     highest: float
     own: bool
+    top: str
 
 
 def factor(view, drug) -> Factor | None:
@@ -50,10 +54,10 @@ def compared(drug, table) -> Factor | None:
         return None
     lowest = min(10 / high for _, high in held.values())
     highest = max(10 / low for low, _ in held.values())
+    top = min(held, key=lambda name: (held[name][0], name))
     if table in held:
-        return Factor(10 / held[table][0], table, lowest, highest, True)
-    best = min(held, key=lambda name: (held[name][0], name))
-    return Factor(highest, best, lowest, highest, False)
+        return Factor(10 / held[table][0], table, lowest, highest, True, top)
+    return Factor(highest, top, lowest, highest, False, top)
 
 
 class Equivalent(NamedTuple):
@@ -135,41 +139,66 @@ def daily(view) -> list[tuple[int, int, Equivalent]]:
 LOW, MODERATE, HIGH = "low", "moderate", "high"
 
 
+class Banded(NamedTuple):
+    """A dependence-risk band. `mg` is the diazepam equivalent it rests on and `tables` say by whose
+    figures; without `mg` it rests on ASAM's own figure for the drug."""
+
+    level: str
+    mg: float | None = None
+    tables: tuple[str, ...] = ()
+
+
 def band(view, stretch) -> str | None:
-    """The dependence-risk band of a stretch: ASAM's own figures for a drug, None = not known.
+    """The dependence-risk band of a stretch, None = not known."""
+    found = banded(view, stretch)
+    return None if found is None else found.level
+
+
+def banded(view, stretch) -> Banded | None:
+    """The dependence-risk band of a stretch, with its figures.
 
     One drug with figures of its own is held against these. Any other drug, and several together,
     are held against 10 and 15 mg in diazepam equivalents: the low figures of ASAM where there are
-    some, else the highest figure of any table.
+    some, else the highest figure of any table. Where a dose or figure is missing, only a band that
+    the others reach without it, the high one, is known.
     """
     limit = view.rules.get("DOSE-05", {}).get(view.profile)
     if limit is None:
         return None
     amounts: dict[str, float] = {}
     drugs = {}
+    missing = False
     for part in stretch.parts:
         if part.use.mask & BENZODIAZEPINE:
             if part.mg is None:
-                return None
+                missing = True
+                continue
             key = part.use.drug.key
             amounts[key] = amounts.get(key, 0.0) + part.mg
             drugs[key] = part.use.drug
-    if not amounts:
-        return None
+    found = None
     if len(amounts) == 1:
         ((key, mg),) = amounts.items()
         if f"{key}_low_to_mg" in limit:
-            return _band(mg, limit[f"{key}_low_to_mg"], limit[f"{key}_high_over_mg"])
-    total = 0.0
-    for key, mg in amounts.items():
-        if f"{key}_low_to_mg" in limit:
-            total += mg * 10 / limit[f"{key}_low_to_mg"]
-            continue
-        found = factor(view, drugs[key])
-        if found is None:
-            return None
-        total += mg * found.highest
-    return _band(total, limit["diazepam_low_to_mg"], limit["diazepam_high_over_mg"])
+            found = Banded(_band(mg, limit[f"{key}_low_to_mg"], limit[f"{key}_high_over_mg"]))
+    if found is None and amounts:
+        total, tables = 0.0, {}
+        for key, mg in amounts.items():
+            if f"{key}_low_to_mg" in limit:
+                total += mg * 10 / limit[f"{key}_low_to_mg"]
+                tables[BAND] = None
+                continue
+            figure = factor(view, drugs[key])
+            if figure is None:
+                missing = True
+                continue
+            total += mg * figure.highest
+            tables[figure.top] = None
+        level = _band(total, limit["diazepam_low_to_mg"], limit["diazepam_high_over_mg"])
+        found = Banded(level, total, tuple(tables))
+    if found is None or (missing and found.level != HIGH):
+        return None
+    return found
 
 
 def _band(mg, low, high):

@@ -41,7 +41,8 @@ class Use:
 
     `end` is None when the record does not say how long the supply lasted. Then `least_end` is the
     last day that is certain even so, and `reach` the last day that is possible (OPEN for a line
-    that is not over). `notes` names what was worked out; `missing` what was not recorded.
+    that is not over); `days_supply` is then given only where it comes to 0 or to more than is
+    plausible. `notes` names what was worked out; `missing` what was not recorded.
     """
 
     line: Line
@@ -213,7 +214,7 @@ def read(line: Line, recognition: Recognition, ingredient, limit) -> Use | None:
     if until is not None:
         least_end, reach = min(least_end, until), min(reach, until)
     return Use(
-        line, recognition, part, drug, mask, start, None, least_end, reach, notes, missing, None
+        line, recognition, part, drug, mask, start, None, least_end, reach, notes, missing, supply
     )
 
 

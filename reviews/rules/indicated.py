@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from reviews.rules import words
+from reviews.rules import conditions, words
 from reviews.rules.dossier import NEVER_TAKEN, Medicine
 from reviews.rules.drug import BENZODIAZEPINE
 from reviews.rules.finding import Fact
@@ -194,12 +194,17 @@ def anxiety_disorder(view: View, limit: dict):
 def trauma(view: View, limit: dict):
     """IND-04. Post-traumatic stress disorder, as the indication or as a diagnosis, and the current
     supply takes exposure to 28 days or more."""
-    reached = [item for item in view.judged if item.days >= limit["exposed_from_days"]]
-    if not reached:
-        return
     diagnosed = view.has("ptsd")
-    found = [item for item in reached if diagnosed or item.span.use.line.indication == "ptsd"]
+    mine = [use for use in view.now if diagnosed or use.line.indication == "ptsd"]
+    if not mine:
+        return
+    found = [
+        item
+        for item in view.judged
+        if item.days >= limit["exposed_from_days"] and item.span.use in mine
+    ]
     if not found:
+        view.length_not_known("IND-04", [use for use in view.now if use.end is None])
         return
     days = max(item.days for item in found)
     view.say(
@@ -230,9 +235,9 @@ def allergy(view: View, limit: dict):
         return
     mask, keys, told = 0, set(), []
     for condition in view.dossier.conditions:
-        if condition.kind != "allergy" and not _ALLERGY.search(condition.text.casefold()):
+        text = "" if conditions.denied(condition.text) else condition.text
+        if condition.kind != "allergy" and not _ALLERGY.search(text.casefold()):
             continue
-        text = condition.text
         seen = see(
             view.book, Medicine(f"allergy|{text}|{condition.codings}", text, condition.codings)
         )

@@ -71,6 +71,8 @@ def _daily_amount(use):
     if mg_per_day(use.line, use.part, use.recognition.form) is not None:
         return []
     line = use.line
+    if line.schedule and line.dose_unit:
+        return ["strength"]
     if line.dose is None and not (line.as_needed and line.max_per_day is not None):
         return ["daily dose"]
     if line.times_per_day is None and not (line.as_needed and line.max_per_day is not None):

@@ -11,11 +11,12 @@ from reviews.rules.view import View
 
 def structured_review(view: View, limit: dict):
     """REV-01. From the 90th calendar day of the episode, no completed review in the last 90 days
-    (180 under the epilepsy exemption without an opioid). With an opioid, a substance use disorder,
-    sleep apnoea or bipolar disorder a review is due at each renewal as well. To the top of the
-    review queue from 60 days overdue."""
+    (under the epilepsy exemption without an opioid both are 180). With an opioid, a substance use
+    disorder, sleep apnoea or bipolar disorder a review is due at each renewal as well. To the top
+    of the review queue from 60 days overdue."""
     item = view.last
     if item is None:
+        _length_not_known(view, limit["review_within_days"], view.now)
         return
     span, episode = item.span, item.episode
     elapsed = span.end - episode.start + 1
@@ -42,7 +43,8 @@ def structured_review(view: View, limit: dict):
     due = (episode.start if last is None else max(last, episode.start)) + every
     overdue = 0
     at_renewal = False
-    if elapsed >= limit["elapsed_from_days"]:
+    elapsed_from = max(limit["elapsed_from_days"], every)
+    if elapsed >= elapsed_from:
         if last is None or view.today > last + every:
             overdue = max(view.today - due, 0)
             said = (
@@ -63,6 +65,8 @@ def structured_review(view: View, limit: dict):
     elif not said and reasons and span.start > episode.start:
         view.watch(span.start)
     if not said:
+        if elapsed < elapsed_from:
+            _length_not_known(view, every, view.touching(episode))
         return
     urgent = overdue >= limit["urgent_overdue_from_days"] and not at_renewal
     if not at_renewal:
@@ -96,6 +100,15 @@ def _overdue(limit, urgent, at_renewal) -> str:
         return "due at this renewal"
     days = limit["urgent_overdue_from_days"]
     return f"{days} days or more" if urgent else f"under {days} days"
+
+
+def _length_not_known(view, within, uses):
+    """Without a recent review, what is not known to be short is neither passed nor failed."""
+    reviews = view.readings_of("review")
+    if not reviews or view.today > reviews[-1].on.toordinal() + within:
+        view.length_not_known("REV-01", [use for use in uses if use.end is None])
+    elif uses:
+        view.watch(reviews[-1].on.toordinal() + within + 1)
 
 
 def next_review(view: View, limit: dict):

@@ -224,8 +224,7 @@ class View:
         if not self.dossier.exemptions:
             return ()
         as_of = self.dossier.as_of
-        current = {judged.span.use.line.id for judged in self.judged}
-        current |= {use.line.id for use in self.unclear}
+        current = {use.line.id for use in self.now}
         return tuple(
             {
                 exemption.kind
@@ -239,11 +238,13 @@ class View:
     def _supervised(self) -> bool:
         """The alcohol withdrawal exemption holds for a supervised regimen of few days only."""
         most = self.limit_of("ALC-02", "alcohol_over_days") or LONGEST_WITHDRAWAL_DAYS
-        return all(
-            item.days <= most and item.span.use.line.setting not in {"unsupervised", "unknown"}
-            for item in self.judged
-            if item.span.use.line.indication == WITHDRAWAL
-        ) and all(item.days <= most for item in self.judged)
+        regimen = [use for use in self.now if use.line.indication == WITHDRAWAL]
+        return (
+            bool(regimen)
+            and all(use.line.setting not in {"unsupervised", "unknown"} for use in regimen)
+            and all(use.end is not None for use in self.now)
+            and all(item.days <= most for item in self.judged)
+        )
 
     # --- what is in use ------------------------------------------------------------------
 
@@ -668,6 +669,15 @@ class View:
         if not self.silent(rule_id):
             self.gaps.append(
                 NotEvaluable(rule_id=rule_id, line_ids=tuple(sorted(set(line_ids))), reason=reason)
+            )
+
+    def length_not_known(self, rule_id: str, uses):
+        """Not evaluable, because it is not known how long some supplies last; nothing without."""
+        if uses:
+            self.cannot_judge(
+                rule_id,
+                [use.line.id for use in uses],
+                f"The length of supply is not known for {not_recorded(uses)}.",
             )
 
 

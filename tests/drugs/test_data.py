@@ -219,6 +219,9 @@ LIMITS = [
     ("zopiclone", "UK", "adult", "7.5"),
     ("zolpidem", "UK", "elder", "5"),
     ("zolpidem", "US", "extended_release", "12.5"),
+    ("zolpidem", "US", "elder_extended_release", "6.25"),
+    ("lormetazepam", "UK", "elder", "0.5"),
+    ("lormetazepam", "EU", "elder", "1"),
 ]
 
 
