@@ -8,6 +8,8 @@ from reviews.rules.finding import Fact
 from reviews.rules.rule import EXEMPTIONS, REVIEW, Rule
 from reviews.rules.view import View
 
+ASK_FOR_A_REVIEW = frozenset({"REV-01", "DUR-01", "DUR-02", "DUR-03", "DUR-04"})
+
 
 def structured_review(view: View, limit: dict):
     """REV-01. From the 90th calendar day of the episode, no completed review in the last 90 days
@@ -26,9 +28,9 @@ def structured_review(view: View, limit: dict):
             last = view.last_day(use)
             opioid = opioid or view.is_current(last)
             view.watch(last + view.gap_days + 2)
-    every = limit["review_within_days"]
+    every, elapsed_from = limit["review_within_days"], limit["elapsed_from_days"]
     if "epilepsy_adjunct" in view.exemptions and not opioid:
-        every = limit["epilepsy_review_within_days"]
+        every = elapsed_from = limit["epilepsy_review_within_days"]
     reviews = view.readings_of("review")
     last = reviews[-1].on.toordinal() if reviews else None
     reasons = []
@@ -43,7 +45,6 @@ def structured_review(view: View, limit: dict):
     due = (episode.start if last is None else max(last, episode.start)) + every
     overdue = 0
     at_renewal = False
-    elapsed_from = max(limit["elapsed_from_days"], every)
     if elapsed >= elapsed_from:
         if last is None or view.today > last + every:
             overdue = max(view.today - due, 0)
@@ -115,14 +116,17 @@ def next_review(view: View, limit: dict):
     """REV-02. The day planned for the next review has passed, or none is planned for a course that
     goes on beyond its first supply, whose last day is a day to look again by itself. Review queue
     once that has lasted more than 14 days (without a planned day: since the first supply ended, or
-    the last review). Left to REV-01 and DUR-01 to DUR-04 where one asks for a review as gravely."""
+    the last review), and then left to REV-01 and DUR-01 to DUR-04 where one asks for a review as
+    gravely."""
     if not view.now:
         return
     planned = view.readings_of("next_review")
     reviews = view.readings_of("review")
     last = reviews[-1].on.toordinal() if reviews else None
     day = _planned_day(planned[-1]) if planned else None
-    if day is not None and (last is None or last < day):
+    if day is not None and last is not None and last >= day:
+        day = None
+    if day is not None:
         if view.today <= day:
             view.watch(day + 1)
             return
@@ -143,11 +147,17 @@ def next_review(view: View, limit: dict):
     late = view.today - since
     at = since + limit["review_after_over_days"] + 1
     view.watch(at)
+    severity = 2 if view.today >= at else 3
+    if since != day and any(
+        finding.rule_id in ASK_FOR_A_REVIEW and finding.severity <= severity
+        for finding in view.findings
+    ):
+        view.shadowed.add("REV-02")
+        return
     view.say(
         "REV-02",
-        2 if view.today >= at else 3,
-        title=f"{'Review missed' if day is not None and since == day else 'No review planned'}: "
-        f"{view.in_use}",
+        severity,
+        title=f"{'Review missed' if since == day else 'No review planned'}: {view.in_use}",
         sentence=(
             f"{words.sentence_case(view.in_use)} {words.are(view.in_use)} in use, and {said}; "
             "each course needs a day on which it is looked at again."

@@ -22,7 +22,6 @@ CHAINS: dict[str, tuple[str, ...]] = {
     "CYP-03": ("CYP-01", "ADP-01"),
     "TAP-06": ("TAP-01",),
     "DOSE-04": ("TAP-05",),
-    "REV-02": ("REV-01", "DUR-01", "DUR-02", "DUR-03", "DUR-04"),
     "STOP-01": ("STOP-02",),
     "SUP-01": ("SUI-01", "ODH-01"),
 }
@@ -30,7 +29,7 @@ CHAINS: dict[str, tuple[str, ...]] = {
 
 The chains of DUR-04, DUR-06 and of DOSE-01 to DOSE-03 are settled by these rules themselves.
 """
-_AT_LEAST_AS_GRAVE = frozenset({"CYP-03", "REV-02"})
+_AT_LEAST_AS_GRAVE = frozenset({"CYP-03"})
 AFTERWARDS = tuple(BY_ID[rule_id] for rule_id in ("DQ-03", "STOP-02", "STOP-01", "STOP-03"))
 
 

@@ -298,3 +298,18 @@ def test_epilepsy_care_is_first_reviewed_at_180_days(days, fires):
 def test_a_written_schedule_in_tablets_of_unknown_strength_lacks_the_strength():
     vague = line("diazepam tablets", dose=None, schedule=((2, 7), (1, 7)))
     assert finding("DQ-01", vague).facts[0].value == "strength"
+
+
+@pytest.mark.parametrize(("planned", "says"), [("2026-01-11", "Review missed"), (None, None)])
+def test_a_missed_review_is_said_beside_a_length_that_asks_for_one(planned, says):
+    told = Reading(id=1, kind="next_review", text=planned or "", on=on(0))
+    lines = [line(days=10), line(start=10, days=28)]
+    found = finding("REV-02", *lines, readings=(told,) if planned else (), as_of=11)
+    assert (found and found.title.split(":")[0]) == says
+
+
+def test_a_rule_that_gives_way_is_recorded_as_fired():
+    def shadowed(*lines, **more):
+        return set(screen(person(*lines, **more), BOOK).shadowed)
+
+    assert "REV-02" in shadowed(line(days=10), line(start=10, days=28), as_of=11)
