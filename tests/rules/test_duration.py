@@ -144,7 +144,7 @@ def test_no_supply_is_never_short_term(status, why):
 def test_as_needed_without_an_expected_rate_is_not_evaluable():
     lines = [line(days_supply=None, quantity=280, as_needed=True, max_per_day=4)]
     length = {"DUR-01", "DUR-04", "DUR-05", "DUR-06", "REV-01"}
-    assert not_evaluable(*lines, as_of=3) == {*length, "REN-01"}
+    assert not_evaluable(*lines, as_of=3) == {*length, "REN-01", "SUP-01"}
     assert "DUR-01" not in fired(*lines, as_of=3)
 
 
