@@ -373,6 +373,8 @@ def _as_known(span):
 
 def _cannot_judge_three(view, limit, vague):
     age = view.age_on(view.today)
+    if age is not None:
+        view.watch(view.birthday(limit["age_from_years"]))
     if age is None or age >= limit["age_from_years"]:
         view.cannot_judge(
             "CNS-06",

@@ -549,6 +549,9 @@ def child(view: View, limit: dict):
     if uses and view.dossier.birth_date is None:
         view.cannot_judge("PED-01", view.line_ids, "The birth date is not recorded.")
         return
+    if any(use.start is None for use in uses):
+        view.watch(view.birthday(limit["under_years"]))
+        view.watch(view.birthday(limit["urgent_under_years"]))
     # Without a start the person was no older then than today.
     found = [(view.age_on(view.today if use.start is None else use.start), use) for use in uses]
     found = [(age, use) for age, use in found if age < limit["under_years"]]

@@ -350,6 +350,7 @@ def _issued(view):
             coming = start > view.today and all(part.start != start for part in stretch.parts)
             if episode.start <= start <= episode.end and not coming:
                 if dose.missing:
+                    view.watch(end + view.limit["start_window_days"] + 1)
                     lacking += dose.missing if view.started_recently(end) else ()
                 elif dose.mg > 0 and (not rows or rows[-1][1] != dose.mg):
                     rows.append((start, dose.mg, dose.mg))
@@ -367,6 +368,10 @@ def too_fast(view: View, limit: dict):
         for episode in view.current
     )
     if not gate and view.current:
+        planned = any(taper.status in UNDER_WAY for taper in view.dossier.tapers)
+        lasts = view.today < max(episode.end for episode in view.current)
+        if lasts and (planned or len(view.stretches) > 1):
+            view.watch(view.today + 1)  # dependence may be reached on any day of the supply
         return
     for taper in view.dossier.tapers:
         if taper.status not in UNDER_WAY:

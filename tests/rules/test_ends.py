@@ -112,6 +112,18 @@ def test_an_unknown_dose_is_no_fall():
     assert "TAP-01" not in not_evaluable(*fell, as_of=35)
 
 
+def test_dependence_reached_within_a_supply_is_not_waited_past():
+    alprazolam = line("alprazolam 0.5 mg", days=20)
+    plan = Taper(
+        id=1, drug="alprazolam", status="planned", steps=(TaperStep(on(0), 2), TaperStep(on(18), 0))
+    )
+    for day in range(20):
+        found = screen(person(alprazolam, as_of=day, tapers=(plan,)), BOOK)
+        fires = any(each.rule_id == "TAP-01" for each in found.findings)
+        assert fires is (day >= 13), "14 days of alprazolam in a row"
+        assert day >= 13 or found.valid_until <= on(13)
+
+
 def test_no_two_findings_of_a_rule_have_one_key():
     lines = [
         ended(50),
