@@ -117,7 +117,7 @@ def test_dependence_reached_within_a_supply_is_not_waited_past():
     plan = Taper(
         id=1, drug="alprazolam", status="planned", steps=(TaperStep(on(0), 2), TaperStep(on(18), 0))
     )
-    for day in range(20):
+    for day in range(19):
         found = screen(person(alprazolam, as_of=day, tapers=(plan,)), BOOK)
         fires = any(each.rule_id == "TAP-01" for each in found.findings)
         assert fires is (day >= 13), "14 days of alprazolam in a row"
