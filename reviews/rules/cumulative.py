@@ -119,7 +119,7 @@ def _say_cumulative(view, rule_id, severity, item, *, reached, gist, fact):
         uses=[span.use for span in spans],
         title=f"{words.sentence_case(drugs)} on {days} of {window} days",
         sentence=(
-            f"In the {window} days to {words.day(end)}, {drugs} covers "
+            f"In the {window} days to {words.day(end)}, supply of {drugs} covers "
             f"{'at least ' if touching else ''}{words.days(days)}; {gist}."
         ),
         facts=(
@@ -233,8 +233,9 @@ def older_new_user(view: View, limit: dict):
             line_ids=episode.line_ids,
             title=f"{words.sentence_case(drugs)} newly begun at {age}, {at} days or more",
             sentence=(
-                f"{words.sentence_case(drugs)} was begun on {words.day(episode.start)} at age "
-                f"{age} after {window} days or more without, and reaches {words.days(item.days)}"
+                f"{words.sentence_case(drugs)} {words.were(drugs)} begun on "
+                f"{words.day(episode.start)} at age {age} after {window} days or more without; "
+                f"the exposure reaches {words.days(item.days)}"
                 + (" in a person with depression" if depressed else "")
                 + "; an early call decides whether it needs to go on."
             ),

@@ -120,13 +120,14 @@ def missing_indication(view: View, limit: dict):
             else:
                 view.watch(due)
     if found:
+        drugs = words.listed(names(found))
         view.say(
             "IND-01",
             2,
             uses=found,
-            title=f"{words.sentence_case(words.listed(names(found)))} without an indication",
+            title=f"{words.sentence_case(drugs)} without an indication",
             sentence=(
-                f"Why {words.listed(names(found))} was prescribed is not recorded as a coded "
+                f"Why {drugs} {words.were(drugs)} prescribed is not recorded as a coded "
                 "indication; criteria for potentially inappropriate prescribing begin with that."
             ),
             facts=(Fact("lines", "Prescriptions without one", len(found)),),
@@ -143,14 +144,15 @@ def doubtful_indication(view: View, limit: dict):
     if not uses:
         return
     labels = words.listed(sorted({in_words(use.line.indication) for use in uses}))
+    drugs = words.listed(names(uses))
     view.say(
         "IND-02",
         3,
         uses=uses,
-        title=f"{words.sentence_case(words.listed(names(uses)))} for {labels}",
+        title=f"{words.sentence_case(drugs)} for {labels}",
         sentence=(
-            f"{words.sentence_case(words.listed(names(uses)))} was prescribed for "
-            f"{labels}; guidance advises against a benzodiazepine or Z-drug for it."
+            f"{words.sentence_case(drugs)} {words.were(drugs)} prescribed for {labels}; "
+            "guidance advises against a benzodiazepine or Z-drug for it."
         ),
         facts=(Fact("indication", "Indication", words.sentence_case(labels)),),
         clears="A decision records why it is justified, or a taper ends the exposure.",
@@ -173,14 +175,15 @@ def anxiety_disorder(view: View, limit: dict):
         return
     uses = [item.span.use for item in found]
     label = in_words(uses[0].line.indication)
+    drugs = words.listed(names(uses))
     view.say(
         "IND-03",
         3,
         uses=uses,
-        title=f"{words.sentence_case(words.listed(names(uses)))} begun for {label}",
+        title=f"{words.sentence_case(drugs)} begun for {label}",
         sentence=(
-            f"{words.sentence_case(words.listed(names(uses)))} is begun on {words.day(start)} for "
-            f"{label} without a crisis plan of at most 4 weeks; guidance offers other "
+            f"{words.sentence_case(drugs)} {words.are(drugs)} begun on {words.day(start)} "
+            f"for {label} without a crisis plan of at most 4 weeks; guidance offers other "
             "treatment, except for a short time in a crisis."
         ),
         facts=(
@@ -252,14 +255,15 @@ def allergy(view: View, limit: dict):
         if (use.mask & BENZODIAZEPINE and mask & BENZODIAZEPINE) or use.drug.key in keys
     ]
     if hit:
+        drugs = words.listed(names(hit))
         view.say(
             "ALG-01",
             1,
             uses=hit,
             interrupts=True,
-            title=f"{words.sentence_case(words.listed(names(hit)))} despite recorded allergy",
+            title=f"{words.sentence_case(drugs)} despite recorded allergy",
             sentence=(
-                f"{words.sentence_case(words.listed(names(hit)))} is prescribed, and "
+                f"{words.sentence_case(drugs)} {words.are(drugs)} prescribed, and "
                 "hypersensitivity is on record, which product texts give as a contraindication; "
                 "verify it before anything is issued."
             ),

@@ -496,8 +496,8 @@ def raising_antiseizure(view: View, limit: dict):
         severity,
         found,
         gist=(
-            f"{words.sentence_case(words.listed(found.b_names))} raises the level of "
-            f"{words.listed(found.a_names)} or its metabolite, and the dose was not changed within "
+            f"The level of {words.listed(found.a_names)} or its metabolite rises beside "
+            f"{words.listed(found.b_names)}, and the dose was not changed within "
             f"{within} days of the start."
         ),
         clears="The dose comes down, and sedation is checked.",

@@ -61,7 +61,7 @@ def no_taper_offer(view: View, limit: dict):
         2,
         title=f"No taper offered: {view.in_use} at {age}",
         sentence=(
-            f"{words.sentence_case(view.in_use)} has been in use since "
+            f"{words.sentence_case(view.in_use)}: in use since "
             f"{words.day(item.episode.start)} ({words.days(elapsed)} to the end of supply) at age "
             f"{age}, and no taper was offered in the last {limit['offer_within_days']} days."
         ),
@@ -568,9 +568,9 @@ def child(view: View, limit: dict):
         interrupts=young,
         title=f"{words.sentence_case(drugs)} at age {age}",
         sentence=(
-            f"{words.sentence_case(drugs)} is prescribed at age {age} for another purpose than "
-            "epilepsy, rescue or a procedure; product texts do not recommend it, and it is for "
-            "specialists only."
+            f"{words.sentence_case(drugs)} {words.are(drugs)} prescribed at age {age} for another "
+            "purpose than epilepsy, rescue or a procedure; product texts do not recommend it, and "
+            "it is for specialists only."
         ),
         facts=(Fact("age_years", "Age at prescription", age, "years"),),
         clears="The specialist's advice is recorded, or a gradual taper ends the exposure.",

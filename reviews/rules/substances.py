@@ -115,7 +115,7 @@ def withdrawal_regimen(view: View, limit: dict):
         uses=uses,
         title=f"Alcohol withdrawal with {drugs}: supervision",
         sentence=(
-            f"{words.sentence_case(drugs)} is for alcohol withdrawal, and "
+            f"{words.sentence_case(drugs)} {words.are(drugs)} for alcohol withdrawal, and "
             f"{words.listed(problems)}; a short, supervised and reducing regimen is expected."
         ),
         facts=(

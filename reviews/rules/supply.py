@@ -91,13 +91,14 @@ def replaced(view: View, limit: dict):
     if len(found) < limit["replacements_from_count"]:
         return
     reasons = words.listed(sorted({use.line.replacement_reason for use in found}))
+    drugs = words.listed(names(found))
     view.say(
         "REF-02",
         2,
         uses=found,
         title=f"{len(found)} replacement supplies in {window} days",
         sentence=(
-            f"{words.sentence_case(words.listed(names(found)))} was supplied again {len(found)} "
+            f"{words.sentence_case(drugs)} {words.were(drugs)} supplied again {len(found)} "
             f"times in {window} days ({reasons}); review how it is kept and taken."
         ),
         facts=(
@@ -238,13 +239,14 @@ def long_supply(view: View, limit: dict):
             )
         return
     longest = max(use.days_supply for use in found)
+    drugs = words.listed(names(found))
     view.say(
         "SUP-01",
         2,
         uses=found,
-        title=f"{words.sentence_case(words.listed(names(found)))}: {longest} days in one supply",
+        title=f"{words.sentence_case(drugs)}: {longest} days in one supply",
         sentence=(
-            f"{words.sentence_case(words.listed(names(found)))} was supplied for "
+            f"{words.sentence_case(drugs)} {words.were(drugs)} supplied for "
             f"{words.days(longest)} at once, {reason}; shorter supplies are safer."
         ),
         facts=(
@@ -259,13 +261,14 @@ def on_repeat(view: View, limit: dict):
     """SUP-02. A benzodiazepine or Z-drug is on a repeat or automatic refill template."""
     uses = [use for use in view.now if use.line.repeat_template]
     if uses:
+        drugs = words.listed(names(uses))
         view.say(
             "SUP-02",
             3,
             uses=uses,
-            title=f"{words.sentence_case(words.listed(names(uses)))} on repeat",
+            title=f"{words.sentence_case(drugs)} on repeat",
             sentence=(
-                f"{words.sentence_case(words.listed(names(uses)))} is on a repeat or automatic "
+                f"{words.sentence_case(drugs)} {words.are(drugs)} on a repeat or automatic "
                 "refill template; an issue at a time lets somebody look at it each time."
             ),
             facts=(Fact("lines", "Prescriptions on repeat", len(uses)),),

@@ -46,6 +46,10 @@ def are(names: str) -> str:
     return "are" if " and " in names else "is"
 
 
+def were(names: str) -> str:
+    return "were" if " and " in names else "was"
+
+
 def listed(names) -> str:
     """ "diazepam", "diazepam and zopiclone", "a, b and c"."""
     names = list(names)
