@@ -42,7 +42,13 @@ def preview(*, patient, record, by, replaces=None):
         # An amendment is recorded by somebody, and stays the order of whoever prescribed it.
         prescriber = str(replaces.prescriber_id or replaces.prescriber_name)
         kept = tuple(line for line in without.lines if line.id != replaces.pk)
-        without = replace(without, lines=kept)
+        exempted = tuple(
+            replace(exemption, line_scope=(*exemption.line_scope, UNSAVED))
+            if replaces.pk in exemption.line_scope
+            else exemption
+            for exemption in without.exemptions
+        )
+        without = replace(without, lines=kept, exemptions=exempted)
     line = dossiers.line(record, line_id=UNSAVED, prescriber=prescriber)
     added = replace(without, lines=(*without.lines, line))
     before, after = screen(without, book), screen(added, book)

@@ -69,6 +69,13 @@ TAPERS = """
     WHERE t.patient_id = ANY(%(ids)s::bigint[]) AND {} ORDER BY t.id
 """
 _steps = msgspec.json.Decoder(tuple[tuple[date, float], ...])
+# The lines of the orders that an exemption is limited to. Never empty then: empty means all.
+SCOPE = """
+    CASE WHEN order_ids = '{{}}' THEN '{{}}' ELSE ARRAY(
+        SELECT -1::bigint UNION ALL SELECT p.id FROM reviews_prescription p
+        WHERE p.patient_id = e.patient_id AND p.order_id = ANY(e.order_ids) AND {known}
+    ) END
+"""
 PATIENTS = """
     SELECT p.id, p.practice_id, c.profile, p.birth_date, p.deceased_on, p.sex
     FROM reviews_patient p JOIN reviews_practice c ON c.id = p.practice_id
@@ -114,7 +121,8 @@ def read(patient_ids, *, as_of, known_at=None):
         )
         exemptions = _by_patient(
             cursor,
-            "SELECT patient_id, id, kind, starts_on, expires_on FROM reviews_exemption"
+            "SELECT patient_id, id, kind, starts_on, expires_on, "
+            f"{SCOPE.format(known=condition)} FROM reviews_exemption e"
             f" WHERE patient_id = ANY(%(ids)s::bigint[]) AND {granted}",
             given,
         )
@@ -219,7 +227,13 @@ def _dossier(person, as_of, facts):
             for row in readings
         ),
         exemptions=tuple(
-            Exemption(id=row[1], kind=row[2], starts_on=row[3], expires_on=row[4])
+            Exemption(
+                id=row[1],
+                kind=row[2],
+                starts_on=row[3],
+                expires_on=row[4],
+                line_scope=tuple(row[5]),
+            )
             for row in exemptions
         ),
         tapers=tuple(

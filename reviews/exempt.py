@@ -8,7 +8,7 @@ from django.utils import timezone
 from reviews import access, audit, outbox
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove
-from reviews.models import Exemption
+from reviews.models import Exemption, Prescription
 from reviews.rules.exemptions import KINDS
 
 LONGEST_DAYS = 365
@@ -16,10 +16,11 @@ LONGEST_EVIDENCE = 1000
 
 
 @transaction.atomic
-def exempt(*, patient, kind, evidence, expires_on, by, starts_on=None, decision=None):
+def exempt(*, patient, kind, evidence, expires_on, by, starts_on=None, decision=None, orders=()):
     """Exempt a patient until a day, at the latest a year ahead. Raises `BadRecord`.
 
-    `decision` is the reviewer's decision that grants it, if one does.
+    `decision` is the reviewer's decision that grants it, if one does. With `orders` (their ids) it
+    holds only while these are all the benzodiazepines and Z-drugs in hand.
     """
     access.require(by, Action.EXEMPT, patient)
     today = timezone.localdate()
@@ -37,12 +38,17 @@ def exempt(*, patient, kind, evidence, expires_on, by, starts_on=None, decision=
         raise BadRecord(
             "expires_on", f"must be from {first:%-d %b %Y} to {last:%-d %b %Y}, a year at most"
         )
+    order_ids = sorted(set(orders))
+    theirs = Prescription.objects.live().filter(patient=patient, order_id__in=order_ids)
+    if theirs.count() < len(order_ids):
+        raise BadRecord("orders", "names an order that this patient does not have")
     exemption = Exemption.objects.create(
         patient=patient,
         practice_id=patient.practice_id,
         kind=kind,
         owner=by,
         evidence=evidence,
+        order_ids=order_ids,
         starts_on=starts_on,
         expires_on=expires_on,
         decision=decision,
@@ -73,5 +79,6 @@ def _tell(by, verb, exemption):
         subject=exemption,
         kind=exemption.kind,
         expires_on=exemption.expires_on.isoformat(),
+        **({"orders": [str(pk) for pk in exemption.order_ids]} if exemption.order_ids else {}),
     )
     outbox.enqueue([exemption.patient_id], reason="exemption")

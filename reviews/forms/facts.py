@@ -1,6 +1,7 @@
 """Forms about readings and exemptions: what is asked depends on the kind."""
 
 from datetime import date, timedelta
+from uuid import UUID
 
 from django import forms
 from django.utils import timezone
@@ -106,9 +107,21 @@ class ExemptForm(forms.Form):
         help_text="Who confirmed it, and where that is written: letter, clinic, date.",
     )
     expires_on = DayField(label="Until", help_text="That day included; a year at most.")
+    orders = forms.TypedMultipleChoiceField(
+        label="Only for",
+        coerce=UUID,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None ticked: for the whole patient. Ticked: only while these are all the "
+        "benzodiazepines and Z-drugs in hand, so the next prescription is looked at anew.",
+    )
 
-    def __init__(self, *given):
+    def __init__(self, orders, *given):
+        """`orders`: pairs of the id and words of each order that the exemption may be for."""
         super().__init__(*given)
+        self.fields["orders"].choices = orders
+        if not orders:
+            del self.fields["orders"]
         self.fields["expires_on"].initial = timezone.localdate() + timedelta(days=LONGEST_DAYS)
 
 

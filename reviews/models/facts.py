@@ -4,6 +4,7 @@ from datetime import date
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -94,7 +95,8 @@ class Reading(models.Model):
 class Exemption(models.Model):
     """Somebody's decision that some rules do not apply to a patient, with evidence and an end.
 
-    `kind` is a key of `reviews.rules.exemptions.KINDS`; both days are included. At most a year, so
+    `kind` is a key of `reviews.rules.exemptions.KINDS`; both days are included. `order_ids` limits
+    it to these orders, whatever their version; empty means all of the patient. At most a year, so
     that nothing is muted for ever; ending one early stamps `ended_at` and `ended_by`, and nothing
     else of it ever changes.
     """
@@ -104,6 +106,7 @@ class Exemption(models.Model):
     kind = models.CharField(max_length=40)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     evidence = models.CharField(max_length=1000)
+    order_ids = ArrayField(models.UUIDField(), default=list, db_default=[], blank=True)
     starts_on = models.DateField()
     expires_on = models.DateField()
     decision = models.ForeignKey(

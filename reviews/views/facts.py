@@ -10,12 +10,12 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from reviews import access, exempt, observe
+from reviews import access, exempt, medicines, observe, rulebooks
 from reviews.access import Action
 from reviews.errors import BadRecord, NotFound
 from reviews.forms.facts import CorrectForm, ExemptForm, ReadingForm
 from reviews.forms.patients import refuse
-from reviews.models import Exemption, Reading
+from reviews.models import Exemption, Prescription, Reading
 from reviews.rules.readings import KINDS
 from reviews.views import person
 
@@ -44,6 +44,14 @@ def sections(patient, user):
         .select_related("owner", "ended_by")
         .order_by("-expires_on", "-pk")
     )
+    limited = {order_id for exemption in granted for order_id in exemption.order_ids}
+    texts = dict(
+        Prescription.objects.live()
+        .filter(patient=patient, order_id__in=limited)
+        .values_list("order_id", "medicine__text")
+    )
+    for exemption in granted:
+        exemption.only_for = [texts[pk] for pk in exemption.order_ids if pk in texts]
     return {
         "readings": list(latest.values()),
         "earlier_readings": earlier,
@@ -127,7 +135,12 @@ def correct(request, pk, reading_pk):
 def grant(request, pk):
     """Exempt a patient from some rules."""
     found = _patient(request, pk, Action.EXEMPT)
-    form = ExemptForm(request.POST or None)
+    _version, book = rulebooks.live()
+    rows, _dossier = medicines.of(found, book=book, as_of=timezone.localdate())
+    orders = [
+        (str(row.prescription.order_id), _said(row)) for row in rows if row.now and row.sedative
+    ]
+    form = ExemptForm(orders, request.POST or None)
     status = 200
     if request.method == "POST":
         if form.is_valid():
@@ -157,6 +170,12 @@ def end(request, pk, exemption_pk):
         return redirect("patient", found.pk)
     context = {**person.banner(found), "exemption": held}
     return render(request, "reviews/facts/end.html", context)
+
+
+def _said(row):
+    """An order in a line: what, how much, since when."""
+    begun = f"from {row.begun_on:%-d %b %Y}" if row.begun_on else ""
+    return ", ".join(filter(None, [row.prescription.medicine.text, row.dose, begun]))
 
 
 def _patient(request, pk, action):

@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
-from reviews import dossiers, exempt, screen
+from reviews import advise, dossiers, exempt, prescribe, screen
 from reviews.errors import BadRecord, IllegalMove, NotAllowed
 from reviews.models import AuditEvent, Exemption, Flag, PatientScreening, ScreeningRequest
 from tests import make
@@ -41,11 +41,62 @@ def granted(patient, by, **changes):
     return exempt.exempt(patient=patient, by=by, **given)
 
 
+def in_hand(patient):
+    """The orders of today's supply and of the next."""
+    return list(
+        patient.prescriptions.live().filter(start_on__gte=make.day(-4)).order_by("start_on")
+    )
+
+
 def flagged(patient):
     return set(Flag.objects.live().filter(patient=patient).values_list("rule_id", flat=True))
 
 
 # -- What it does to the rules ---------------------------------------------------------------------
+
+
+def test_one_for_an_order_ends_where_another_is_in_hand(treated, clara, ravi):
+    current, _ = orders = in_hand(treated)
+    made = granted(treated, ravi, orders=[order.order_id for order in orders])
+    screen.drain()
+    assert "DUR-04" not in flagged(treated), "these orders are all there is in hand"
+    (held,) = dossiers.one(treated, as_of=make.day()).exemptions
+    assert current.pk in held.line_scope
+
+    amended = prescribe.amend(
+        prescription=current,
+        record=make.record(
+            "Clobazam 10 mg tablets", start=-4, days=28, indication="epilepsy_adjunct"
+        ),
+        by=clara,
+    )
+    screen.drain()
+    assert "DUR-04" not in flagged(treated), "an amendment is the same order"
+    again = advise.preview(
+        patient=treated, record=make.record(start=-4), by=clara, replaces=amended
+    )
+    assert "DUR-04" not in {finding.rule_id for finding in (*again.new, *again.standing)}
+
+    make.prescription(treated, clara, "Zopiclone 7.5 mg tablets", start=0, days=7)
+    screen.drain()
+    assert "DUR-04" in flagged(treated), "another sedative was never looked at"
+    event = AuditEvent.objects.get(verb="patient.exempted")
+    assert event.detail["orders"] == [str(order_id) for order_id in made.order_ids]
+
+
+def test_one_for_an_order_does_not_cover_the_next(treated, clara, ravi):
+    granted(treated, ravi, orders=[order.order_id for order in in_hand(treated)])
+    make.prescription(
+        treated, clara, "Clobazam 10 mg tablets", start=52, indication="epilepsy_adjunct"
+    )
+    screen.drain()
+    assert "DUR-04" in flagged(treated)
+
+
+def test_an_order_of_somebody_else_cannot_be_named(treated, harbour, clara, ravi):
+    other = make.prescription(make.patient(harbour, clara), clara)
+    with pytest.raises(BadRecord, match="orders"):
+        granted(treated, ravi, orders=[other.order_id])
 
 
 def test_an_exemption_silences_the_rule_and_its_end_brings_it_back(treated, ravi):

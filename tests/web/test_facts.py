@@ -219,3 +219,17 @@ def test_an_allergy_stays_one_when_it_is_ended(bell, clara):
     held = Condition.objects.get()
     browser.post(f"{address}/{held.pk}/end", status="resolved", ended_on="-1d")
     assert Condition.objects.get(superseded_at=None).kind == "allergy"
+
+
+def test_an_exemption_can_be_for_single_orders(bell, clara, ravi):
+    order = make.prescription(bell, clara, start=-5, days=14)
+    make.prescription(bell, clara, "Amlodipine 5 mg tablets", indication="other")
+    address = f"/patients/{bell.pk}/exemptions"
+    page = Browser(ravi).read(address)
+    assert "Diazepam 5 mg tablets, 1 tablet twice a day" in page
+    assert "Amlodipine" not in page
+    given = {"kind": "specialist", "evidence": "Sleep clinic", "expires_on": "+30d"}
+    shown = words(Browser(ravi).follow(address, **given, orders=str(order.order_id)))
+    assert "Only for Diazepam 5 mg tablets, while no other benzodiazepine" in shown
+    assert Exemption.objects.get().order_ids == [order.order_id]
+    assert Browser(ravi).post(address, **given, orders="none of them").status_code == 422

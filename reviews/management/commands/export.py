@@ -51,8 +51,11 @@ TABLES = {
     """,
     "exemptions": """
         SELECT id AS exemption_id, patient_id, kind, starts_on, expires_on, owner_id AS owner,
-            granted_at
-        FROM reviews_exemption WHERE ended_at IS NULL ORDER BY patient_id, id
+            granted_at, array_to_string(ARRAY(
+                SELECT p.id FROM reviews_prescription p WHERE p.patient_id = e.patient_id
+                AND p.order_id = ANY(e.order_ids) AND p.superseded_at IS NULL ORDER BY p.id
+            ), ';') AS prescription_ids
+        FROM reviews_exemption e WHERE ended_at IS NULL ORDER BY patient_id, id
     """,
     "flags": """
         SELECT f.patient_id, f.rule_id, f.severity, f.as_of,
