@@ -159,6 +159,26 @@ def test_pairs_have_their_severity(shipped, subject, other, severity):
     assert shipped.rows["Pair"][subject, "", other, ""]["severity"] == severity
 
 
+ABOUT_ONE = {
+    "US prescribing information, Valium (diazepam)": "diazepam",
+    "US prescribing information, Halcion (triazolam)": "triazolam",
+    "US prescribing information, Ativan (lorazepam)": "lorazepam",
+    "UK SmPC, diazepam": "diazepam",
+    "Andersson 1990: omeprazole and diazepam clearance": "diazepam",
+    "Epilepsy and Behavior 2023;142:109156": "clobazam",
+}
+"""Sources that speak of one benzodiazepine."""
+
+
+def test_a_source_on_one_benzodiazepine_is_cited_for_that_one_alone(shipped):
+    cited = set()
+    for (_, _, other, _), row in shipped.rows["Pair"].items():
+        if row["source"] in ABOUT_ONE:
+            cited.add(row["source"])
+            assert ABOUT_ONE[row["source"]] == other, row
+    assert cited == ABOUT_ONE.keys()
+
+
 def test_strong_cyp3a4_inhibitors_spare_the_glucuronidated_drugs(shipped):
     pairs = {
         other: row["severity"]
