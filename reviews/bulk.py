@@ -1,7 +1,22 @@
-"""Many rows at once: COPY in, and ids ahead of it."""
+"""Many rows at once: COPY in, ids ahead of it, and rows out."""
+
+from contextlib import contextmanager
 
 import msgspec
+import psycopg
 from django.db import connection
+
+
+@contextmanager
+def binary_cursor():
+    """Binary transfer: dates and numbers arrive parsed, at half the cost of text.
+
+    Django's own cursors bind parameters in the client and can only read text.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.format = psycopg.pq.Format.BINARY
+        yield cursor
 
 
 def copy_rows(table, columns, rows):

@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from reviews import audit, dossiers, outbox, rulebooks, service_levels
-from reviews.bulk import as_array, as_json
+from reviews.bulk import as_array, as_json, binary_cursor
 from reviews.decide import MOVES, Move
 from reviews.models import AuditEvent, Case, CaseState, Flag, ScreeningRequest
 from reviews.rules.finding import Severity
@@ -24,7 +24,7 @@ from reviews.rules.screen import screen
 
 log = structlog.get_logger(__name__)
 
-BATCH = 500
+BATCH = 1_000
 RETRY_SECONDS = (5, 30, 120, 600, 3600)
 CLEARED, SUPERSEDED = Flag.EndReason.CLEARED, Flag.EndReason.SUPERSEDED
 
@@ -154,7 +154,7 @@ def _take_requests(patient_ids):
     The requests are `{patient id: (attempts, requested_at, priority)}`.
     """
     taken = {}
-    with connection.cursor() as cursor:
+    with binary_cursor() as cursor:
         cursor.execute(
             "DELETE FROM reviews_screeningrequest WHERE patient_id = ANY(%s::bigint[])"
             " RETURNING patient_id, attempts, requested_at, priority",
@@ -227,8 +227,7 @@ def _keep(results, run):
     """Write the difference between what is found now and what is live."""
     ids = list(results)
     live = {}
-    flags = _of(Flag.objects.live(), ids).only(*COMPARED)
-    for flag in flags:
+    for flag in _live_flags(ids):
         live.setdefault(flag.patient_id, {})[flag.rule_id, flag.key] = flag
     cases = {case.patient_id: case for case in _of(Case.objects.open(), ids)}
     difference = Difference(run)
@@ -242,11 +241,30 @@ def _keep(results, run):
     audit.record(None, "screening.done", patients=len(ids), version=run.version_id)
 
 
-# What a comparison needs of a flag that is there.
-COMPARED = (
-    *("patient_id", "practice_id", "rule_id", "key", "severity", "title", "digest"),
-    *("settled_at", "settled_until"),
-)
+class Held(NamedTuple):
+    """What a comparison needs of a flag that is there; a model's row would cost five times more."""
+
+    pk: int
+    patient_id: int
+    practice_id: int
+    rule_id: str
+    key: str
+    severity: int
+    title: str
+    digest: str
+    settled_at: datetime | None
+    settled_until: date | None
+
+
+def _live_flags(patient_ids):
+    with binary_cursor() as cursor:
+        cursor.execute(
+            "SELECT id, patient_id, practice_id, rule_id, key, severity, title, digest,"
+            " settled_at, settled_until"
+            " FROM reviews_flag WHERE ended_at IS NULL AND patient_id = ANY(%s::bigint[])",
+            [as_array(patient_ids)],
+        )
+        return [Held(*row) for row in cursor.fetchall()]
 
 
 def _of(rows, patient_ids):
@@ -283,7 +301,7 @@ class Difference:
                 flag = self._flag(place, finding, content)
                 if old:
                     self.ended[SUPERSEDED].append(old.pk)
-                    flag.supersedes = old
+                    flag.supersedes_id = old.pk
                     # A decision still covers the matter unless it became worse or ran out.
                     if old.settled_at and not expired and finding.severity >= old.severity:
                         flag.settled_at, flag.settled_until = old.settled_at, old.settled_until
@@ -330,7 +348,8 @@ class Difference:
             if wakes or fresh or before != ranking:
                 self._change(case, "case.woken" if wakes else "case.ranked")
         for flag in open_flags:
-            flag.case = case
+            if isinstance(flag, Flag):  # those that were there stay with the case they have
+                flag.case = case
 
     def write(self):
         for reason, ids in self.ended.items():
@@ -354,7 +373,7 @@ class Difference:
         self._tell(verb, case, case=case.pk)
 
     def _tell(self, verb, about, **detail):
-        if isinstance(about, Flag):
+        if not isinstance(about, Case):
             detail = {"rule": about.rule_id, "severity": int(about.severity), "title": about.title}
         self.events.append(
             audit.event(

@@ -99,8 +99,7 @@ class Line(NamedTuple):
     start_minute: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(NamedTuple):
     """A diagnosis, event or allergy: codes as (system, code), "icd10" or "snomed" among them.
 
     `kind` is "condition" or "allergy"; the codes and text of an allergy name the substance, whose
@@ -115,8 +114,7 @@ class Condition:
     kind: str = "condition"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(NamedTuple):
     """A measured or answered value: `kind` is a key of `readings.KINDS`, which says the shape."""
 
     id: int
