@@ -275,6 +275,7 @@ def context(request, found, chosen=None, refusal=None):
         "may_take_over": may_decide and found.owner_id not in (None, user.pk),
         "may_release": may_decide and found.owner_id == user.pk,
         "may_prescribe": access.allowed(user, Action.LOG, found),
+        "may_taper": access.allowed(user, Action.TAPER, found),
         "is_mine": found.owner_id == user.pk,
         "rest": rest,
         "rest_pick": rest_pick,

@@ -22,6 +22,7 @@ KEYS = (
     ("d", "go to the decision"),
     ("s, e", "snooze, escalate"),
     ("p", "log a prescription"),
+    ("t", "plan a taper"),
     ("Ctrl Enter", "save the decision"),
     ("?", "show these keys"),
 )
