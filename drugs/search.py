@@ -330,7 +330,8 @@ def _presentations(words, drugs, profile):
             text = f"{drug.name} {strength} {form}"
             if _fits(words, " ".join([text, *drug.synonyms, *drug.brands])):
                 made = _row(text, [drug], strength=strength, form=form)
-                yield _rank(0, words, text, [drug]), made
+                # Tablets and capsules are what is prescribed nearly always.
+                yield _rank(row.form not in ("tablet", "capsule"), words, text, [drug]), made
 
 
 def _ingredients(pks, words, drugs, profile):

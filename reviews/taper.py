@@ -256,7 +256,7 @@ def _draft(dossier, book, request, cross, taper):
     drug = book.drugs.get(request.drug)
     if drug is None or not drug.classes & BZRA_CLASSES:
         raise BadRecord("drug", "is no benzodiazepine or Z-drug of the rule book")
-    pace = limits.of(book, dossier.profile, drug)
+    pace = limits.of(book.rules, dossier.profile, drug)
     stages, equals, outside = (), [], ""
     try:
         if cross is not None:
@@ -296,7 +296,7 @@ def _limits(taper):
     drug = book.drugs.get(taper.drug)
     if drug is None:
         raise NotFound(f"The rule book does not hold {taper.drug} any more.")
-    return limits.of(book, taper.practice.profile, drug)
+    return limits.of(book.rules, taper.practice.profile, drug)
 
 
 def _after(held, following):

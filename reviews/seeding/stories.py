@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from reviews.seeding import worked
+from reviews.seeding import tapers, worked
 from reviews.seeding.life import Life
 from reviews.seeding.medicines import EU, UK, US
 
@@ -238,6 +238,12 @@ def taper(life):
     for mg in steps:
         life.issue("diazepam-2", mg=mg, day=day, days=28, indication="anxiety", supply="days")
         day += 28
+
+
+story("a planned taper, on track", raises={"DUR-04": 2}, spares={"TAP-01"})(tapers.on_track)
+story("a planned taper, supplied faster than planned", raises={"DUR-04": 2, "TAP-01": 2})(
+    tapers.faster_than_planned
+)
 
 
 @story("added on: epilepsy, no exemption on record", raises={"DUR-04": 2}, profiles=(UK, EU))

@@ -19,6 +19,7 @@ from reviews.rules.examples import EXAMPLES, QUIET
 from reviews.rules.examples.writing import TODAY
 from reviews.rules.parameters import PROFILES
 from reviews.rules.registry import BY_ID
+from reviews.seeding import tapers
 from reviews.seeding.medicines import PRODUCTS
 
 YOUNGEST = 17
@@ -51,7 +52,7 @@ def _suited(rule_id):
     for example in EXAMPLES[rule_id]:
         born = example.dossier.birth_date
         grown = (TODAY - born).days > YOUNGEST * 365.25
-        if grown and all(_tablets(taper) for taper in example.dossier.tapers):
+        if grown and all(tapers.parts(taper) for taper in example.dossier.tapers):
             yield example
 
 
@@ -156,18 +157,6 @@ def _order(line, moved, today):
         pharmacy=line.pharmacy,
         start_minute=line.start_minute,
         schedule=tuple(Step(per_day, days) for per_day, days in line.schedule),
-    )
-
-
-# The strength that a seeded taper is made up of: its code, its mg, and its smallest part.
-STRENGTHS = {"diazepam": ("tablet:2:0.5", 2, 0.5), "chlordiazepoxide": ("capsule:10:1", 10, 1)}
-
-
-def _tablets(taper):
-    """Can every step be made up?"""
-    known = STRENGTHS.get(taper.drug)
-    return known is not None and all(
-        (step.mg_per_day / known[1]) % known[2] == 0 for step in taper.steps
     )
 
 

@@ -3,16 +3,15 @@
 import hashlib
 import json
 from datetime import datetime, time, timedelta
-from itertools import islice, pairwise
+from itertools import islice
 
 from django.db import connection
 from django.utils import timezone
 
 from reviews import audit, outbox, prescribe, records
 from reviews.bulk import copy_rows, next_ids
-from reviews.models import TaperMove, TaperStatus
 from reviews.prescribe import AMOUNTS, LATER, PLAIN
-from reviews.seeding import worked
+from reviews.seeding import tapers, worked
 from reviews.seeding.medicines import PRODUCTS
 
 SOURCE = "demo"
@@ -237,11 +236,11 @@ class Writer:
             )
         )
 
-    def _tapers(self, rows, belongs_to, tapers, doctor):
-        for pk, taper in zip(next_ids("reviews_taper", len(tapers)), tapers, strict=True):
+    def _tapers(self, rows, belongs_to, agreed, doctor):
+        for pk, taper in zip(next_ids("reviews_taper", len(agreed)), agreed, strict=True):
             begun = self._at(taper.steps[0].on, 15)
             rows["reviews_taper"].append((pk, *belongs_to, taper.drug, begun))
-            rows["reviews_taperversion"].append((pk, *_version(taper), begun, doctor))
+            rows["reviews_taperversion"].append((pk, *tapers.columns(taper), begun, doctor))
 
     def _orders(self, orders, belongs_to, doctor, prescription_ids):
         for n, order in enumerate(orders):
@@ -296,35 +295,6 @@ class Writer:
     def _at(self, day, hour):
         """A time of surgery hours on that day, never after now."""
         return min(self.now, datetime.combine(day, time(hour), tzinfo=self.now.tzinfo))
-
-
-def _version(taper):
-    """A taper's first version: its steps made up of one strength, as they were agreed."""
-    code, mg, _ = worked.STRENGTHS[taper.drug]
-    pairs = list(pairwise(taper.steps))
-    steep = max((1 - after.mg_per_day / before.mg_per_day for before, after in pairs), default=0)
-    every = min(((after.on - before.on).days for before, after in pairs), default=14)
-    return (
-        1,
-        TaperMove.PLAN if taper.status == TaperStatus.PLANNED else TaperMove.START,
-        taper.status,
-        json.dumps(
-            [
-                (step.on.isoformat(), f"{step.mg_per_day:g}", [(code, f"{number:g}")], False)
-                for step in taper.steps
-                for number in [step.mg_per_day / mg]
-            ]
-        ),
-        round(100 * max(steep, 0), 2),
-        every,
-        json.dumps([code]),
-        "[]",
-        "{}",
-        taper.maintenance_agreed,
-        taper.last_contact_on,
-        "[]",
-        "Agreed with the person",
-    )
 
 
 def trust_rows():

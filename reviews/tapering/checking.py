@@ -114,7 +114,7 @@ class _Looked:
         self.planned, self.dossier, self.book = planned, dossier, book
         self.rules = {rule_id: book.rules[rule_id][dossier.profile] for rule_id in RULE_IDS}
         self.fired = fired
-        self.limits = pace.of(book, dossier.profile, book.drugs[planned.drug])
+        self.limits = pace.of(book.rules, dossier.profile, book.drugs[planned.drug])
         exposure = screening.exposure
         self.exposed_days = None if exposure is None else exposure.days
         gap = timedelta(days=book.rules[EXPOSURE][dossier.profile]["gap_days"] + 1)

@@ -50,15 +50,14 @@ class Limits(NamedTuple):
         )
 
 
-def of(book, profile: str, drug) -> Limits:
-    """The limits for a drug under a profile of the book."""
-    fall, contact = book.rules["TAP-01"][profile], book.rules["TAP-03"][profile]
-    found = compared(drug, book.rules[EXPOSURE][profile]["equivalents_table"])
-    solid = [
-        strength
-        for form in ("tablet", "capsule")
-        for strength in drug.strengths.get(profile, {}).get(form, ())
-    ]
+def of(rules: dict, profile: str, drug=None) -> Limits:
+    """The limits of a book's rules under a profile; without a drug no dose counts as small."""
+    fall, contact = rules["TAP-01"][profile], rules["TAP-03"][profile]
+    found, solid = None, []
+    if drug is not None:
+        found = compared(drug, rules[EXPOSURE][profile]["equivalents_table"])
+        held = drug.strengths.get(profile, {})
+        solid = [*held.get("tablet", ()), *held.get("capsule", ())]
     return Limits(
         window_days=fall["window_days"],
         fall_percent=_decimal(fall["fall_over_percent"]),

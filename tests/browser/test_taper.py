@@ -115,7 +115,7 @@ def test_a_cross_over_is_never_filled_in(visit, clara, harbour):
 def test_another_medicine_brings_its_own_dose_and_strengths(visit, clara, treated):
     supply(treated, clara, 2, start=-20, medicine="Lorazepam 1 mg tablets")
     page = visit(clara, f"/patients/{treated.pk}/taper")
-    page.get_by_label("Medicine").select_option("Lorazepam")
+    page.get_by_label("Medicine", exact=True).select_option("Lorazepam")
     expect(page.get_by_label("From, mg a day")).to_have_value("2")
     expect(page.locator("#strengths")).to_contain_text("2.5 mg tablets")
     expect(page.locator("#planned")).to_contain_text("Lorazepam, ends")

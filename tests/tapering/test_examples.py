@@ -36,7 +36,7 @@ def plan(mg, *strengths, drug="diazepam", percent="10", every=14, profile="UK", 
     request = planning.Request(
         drug, D(mg), DAY0, on(1), D(percent), every, strengths, faster_because=because
     )
-    return planning.plan(request, limits.of(BOOK, profile, BOOK.drugs[drug]))
+    return planning.plan(request, limits.of(BOOK.rules, profile, BOOK.drugs[drug]))
 
 
 def amounts(planned):

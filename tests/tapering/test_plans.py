@@ -16,7 +16,7 @@ from reviews.tapering.doses import Unplannable
 from tests.rules.book import BOOK, DAY0, line, person
 
 DIAZEPAM = BOOK.drugs["diazepam"]
-LIMITS = limits.of(BOOK, "UK", DIAZEPAM)
+LIMITS = limits.of(BOOK.rules, "UK", DIAZEPAM)
 FALL = Decimal(PARAMETERS["TAP-01"]["UK"]["fall_over_percent"]) / 100
 FIRST = DAY0 + timedelta(days=1)
 TABLETS = tuple(doses.strength("tablet", mg) for mg in (2, 5, 10))
