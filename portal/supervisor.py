@@ -209,7 +209,7 @@ def prepare_arguments(own, demo):
 
 
 def _start(supervisor, port, address, lock, demo):
-    env = supervisor.services()
+    env = {"PORTAL_URL": address, **supervisor.services()}
     lock.say(command="up", address=address, own=supervisor.own)
     manage = [sys.executable, str(BASE_DIR / "manage.py")]
     prepare = prepare_arguments(supervisor.own, demo)

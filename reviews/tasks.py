@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from reviews import outbox, screen
+from reviews import digest, outbox, screen
 
 # Well below the limit at which a task is cut off; a longer backlog is handed on.
 SECONDS = 20
@@ -23,3 +23,8 @@ def ring():
 @shared_task(name="reviews.sweep", ignore_result=True)
 def sweep():
     screen.sweep()
+
+
+@shared_task(name="reviews.digest", ignore_result=True)
+def send_digests():
+    digest.send()

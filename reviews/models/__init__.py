@@ -24,7 +24,7 @@ from .people import (
     Sex,
     compact,
 )
-from .personal import SavedView
+from .personal import Preference, SavedView
 from .prescriptions import (
     WITHDRAWN,
     Condition,
@@ -60,6 +60,7 @@ __all__ = [
     "Patient",
     "PatientScreening",
     "Practice",
+    "Preference",
     "Prescription",
     "Profile",
     "Reading",

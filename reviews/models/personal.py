@@ -24,3 +24,33 @@ class SavedView(models.Model):
 
     def __str__(self):
         return self.name
+
+
+class Preference(models.Model):
+    """How one person likes to be told. `digest_on` is the last day a digest was made for."""
+
+    class Digest(models.TextChoices):
+        OFF = "off", "Never"
+        DAILY = "daily", "Every day"
+        WORKING_DAYS = "working_days", "From Monday to Friday"
+        MONDAYS = "mondays", "On Mondays"
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="preference",
+    )
+    digest = models.CharField(max_length=12, choices=Digest, default=Digest.OFF)
+    digest_on = models.DateField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="preference_digest_known",
+                condition=models.Q(digest__in=["off", "daily", "working_days", "mondays"]),
+            )
+        ]
+
+    def __str__(self):
+        return f"preferences of {self.user_id}"

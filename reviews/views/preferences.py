@@ -1,11 +1,14 @@
-"""What a person may choose for themselves: whether single keys do anything."""
+"""What a person may choose for themselves: whether single keys do anything, and mail."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import redirect, render
 from django.urls import path
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
+from reviews import digest
+from reviews.errors import BadRecord
+from reviews.models import Preference
 from reviews.views.chrome import KEYS, KEYS_COOKIE
 
 YEAR_SECONDS = 365 * 24 * 60 * 60
@@ -15,7 +18,9 @@ YEAR_SECONDS = 365 * 24 * 60 * 60
 @login_required
 def preferences(request):
     if request.method == "GET":
-        return render(request, "reviews/preferences.html", {"keys": KEYS})
+        chosen = Preference.objects.filter(user=request.user).first() or Preference()
+        context = {"keys": KEYS, "chosen": chosen, "digests": Preference.Digest.choices}
+        return render(request, "reviews/preferences.html", context)
     response = redirect("preferences")
     response.set_cookie(
         KEYS_COOKIE,
@@ -29,4 +34,19 @@ def preferences(request):
     return response
 
 
-urlpatterns = [path("preferences", preferences, name="preferences")]
+@require_POST
+@login_required
+def choose_digest(request):
+    try:
+        digest.choose(how_often=request.POST.get("digest", ""), by=request.user)
+    except BadRecord as refusal:
+        messages.warning(request, f"Not saved: that {refusal.reason}.")
+    else:
+        messages.success(request, "Saved.")
+    return redirect("preferences")
+
+
+urlpatterns = [
+    path("preferences", preferences, name="preferences"),
+    path("preferences/digest", choose_digest, name="preferences-digest"),
+]

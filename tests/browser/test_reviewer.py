@@ -187,7 +187,7 @@ def test_help_opens_with_a_question_mark_and_keys_can_be_turned_off(visit, ravi,
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.goto("/preferences")
     page.get_by_label(re.compile("Single keys")).uncheck()
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     page.goto("/")
     page.keyboard.press("?")
     page.keyboard.press("j")

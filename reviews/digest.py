@@ -1,0 +1,178 @@
+"""The digest: an e-mail of counts and links, as often as each person asked for.
+
+Mail is not confidential, so it names nobody: no patient, medicine or practice, only how many wait.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from smtplib import SMTPException
+
+import structlog
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.db import transaction
+from django.db.models import Q
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+
+from drugs.due import overdue
+from reviews import access, audit, work
+from reviews.access import Action
+from reviews.errors import BadRecord
+from reviews.models import Case, CaseState, Preference, RuleVersion
+
+log = structlog.get_logger(__name__)
+Digest = Preference.Digest
+
+
+@dataclass(frozen=True)
+class Line:
+    """One count of the mail: for whoever may do `action`, with the page that shows what it is."""
+
+    action: Action
+    words: str
+    count: Callable
+    page: str
+    query: str = ""
+
+
+def _awake(user):
+    visible = access.scope(Case.objects.open(), user, Action.SEE_QUEUE)
+    return visible.exclude(state=CaseState.SNOOZED)
+
+
+def _asked(user):
+    return work.counted(work.escalated(user) | work.to_confirm(user))
+
+
+LINES = (
+    Line(
+        Action.SEE_WORK, "claimed by you", lambda user: work.counted(work.claimed(user)), "my-work"
+    ),
+    Line(Action.SEE_WORK, "asked of you by a colleague", _asked, "my-work"),
+    Line(
+        Action.SEE_WORK,
+        "came back after you had decided or snoozed them",
+        lambda user: len(work.woken(user) | work.reopened(user)),
+        "my-work",
+    ),
+    Line(
+        Action.CLAIM,
+        "urgent, claimed by nobody",
+        lambda user: work.counted(_awake(user).filter(severity=1, owner=None)),
+        "queue",
+        "?severity=1&owner=none",
+    ),
+    Line(
+        Action.SEE_QUEUE,
+        "overdue",
+        lambda user: work.counted(work.due(_awake(user), "overdue")),
+        "queue",
+        "?due=overdue",
+    ),
+    Line(
+        Action.SEE_QUEUE,
+        "due today",
+        lambda user: work.counted(work.due(_awake(user), "today")),
+        "queue",
+        "?due=today",
+    ),
+    Line(
+        Action.SEE_QUEUE,
+        "patients not checked",
+        lambda user: work.not_checked(user)["count"],
+        "patients",
+        "?checked=no",
+    ),
+    Line(
+        Action.EDIT_FORMULARY,
+        "sources due to be read again",
+        lambda _user: len(overdue(timezone.localdate())),
+        "formulary",
+    ),
+    Line(
+        Action.PUBLISH,
+        "rule books drafted by a colleague and not published",
+        lambda user: (
+            RuleVersion.objects.filter(state=RuleVersion.State.DRAFT)
+            .exclude(drafted_by=user)
+            .count()
+        ),
+        "rulebooks",
+    ),
+)
+
+
+def choose(*, how_often, by):
+    """Set how often `by` wants the digest. Raises `BadRecord`."""
+    if how_often not in Digest.values:
+        raise BadRecord("digest", "is not one of the choices")
+    Preference.objects.update_or_create(user=by, defaults={"digest": how_often})
+
+
+def send(*, day=None):
+    """Send the digests of `day` (today) that have not gone out; returns how many did.
+
+    Each is marked before it is sent, so that nobody ever gets two for one day, whoever runs this
+    and however often: a worker that dies in between costs one person one digest. While no mail
+    server answers nothing is marked, and the next run tries again.
+    """
+    day = day or timezone.localdate()
+    waiting = list(_waiting(day).select_related("user").order_by("pk"))
+    if not waiting:
+        return 0
+    sent = 0
+    try:
+        with get_connection() as connection:
+            for preference in waiting:
+                if _mark(preference, day):
+                    sent += _send(preference.user, connection)
+    except (OSError, SMTPException) as error:
+        log.warning("digests_not_sent", error=type(error).__name__, sent=sent)
+    return sent
+
+
+def lines_for(user):
+    """What waits for `user`: `[(count, words, address)]`, without what does not."""
+    counted = [
+        (line.count(user), line.words, reverse(line.page) + line.query)
+        for line in LINES
+        if access.allowed(user, line.action)
+    ]
+    return [(count, words, address) for count, words, address in counted if count]
+
+
+def _waiting(day):
+    wanted = {Digest.DAILY}
+    if day.weekday() < 5:
+        wanted.add(Digest.WORKING_DAYS)
+    if day.weekday() == 0:
+        wanted.add(Digest.MONDAYS)
+    return Preference.objects.filter(
+        _not_yet(day), digest__in=wanted, user__is_active=True
+    ).exclude(user__email="")
+
+
+def _mark(preference, day):
+    return Preference.objects.filter(_not_yet(day), pk=preference.pk).update(digest_on=day)
+
+
+def _not_yet(day):
+    return Q(digest_on__isnull=True) | Q(digest_on__lt=day)
+
+
+def _send(user, connection):
+    """Send one, unless nothing waits; returns how many were sent."""
+    lines = lines_for(user)
+    if not lines:
+        return 0
+    text = render_to_string(
+        "reviews/digest.txt",
+        {"lines": lines, "portal": settings.PORTAL_URL, "preferences": reverse("preferences")},
+    )
+    message = EmailMessage("What waits for you", text, to=[user.email], connection=connection)
+    message.send()
+    with transaction.atomic():
+        audit.record(None, "digest.sent", subject=user, lines=len(lines))
+    return 1
