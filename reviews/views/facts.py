@@ -16,7 +16,9 @@ from reviews.errors import BadRecord, NotFound
 from reviews.forms.facts import CorrectForm, ExemptForm, ReadingForm
 from reviews.forms.patients import refuse
 from reviews.models import Exemption, Prescription, Reading
+from reviews.rules import exemptions
 from reviews.rules.readings import KINDS
+from reviews.rules.registry import BY_ID
 from reviews.views import person
 
 
@@ -51,6 +53,7 @@ def sections(patient, user):
         .values_list("order_id", "medicine__text")
     )
     for exemption in granted:
+        exemption.silent, exemption.lowered = _effects(exemption.kind)
         exemption.only_for = [texts[pk] for pk in exemption.order_ids if pk in texts]
     return {
         "readings": list(latest.values()),
@@ -170,6 +173,17 @@ def end(request, pk, exemption_pk):
         return redirect("patient", found.pk)
     context = {**person.banner(found), "exemption": held}
     return render(request, "reviews/facts/end.html", context)
+
+
+def _effects(kind):
+    """The rules that an exemption silences, in words, and the ids of those it lowers."""
+    left = {rule_id: exemptions.graded(rule_id, 1, [kind]) for rule_id in BY_ID}
+    silent = sorted(rule_id for rule_id, severity in left.items() if severity is None)
+    kept = sorted(rule_id for rule_id, severity in left.items() if severity is not None)
+    lowered = sorted(rule_id for rule_id in kept if left[rule_id] > 1)
+    if len(silent) > len(kept):
+        return f"every rule but {', '.join(kept)}", lowered
+    return ", ".join(silent), lowered
 
 
 def _said(row):

@@ -8,11 +8,12 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from reviews import access, checked, medicines, prescribe, rulebooks, search
+from reviews import access, checked, exposures, medicines, prescribe, rulebooks, search
 from reviews.access import Action
 from reviews.errors import BadRecord, NotAllowed, NotFound
 from reviews.forms.patients import ConditionForm, EndConditionForm, RegisterForm, refuse
 from reviews.models import Case, Condition, Flag, Patient, ScreeningRequest
+from reviews.rules.readings import KINDS
 from reviews.rules.registry import BY_ID
 from reviews.views import facts, person, tapers
 from reviews.views.paging import page_of
@@ -206,7 +207,8 @@ def _fetch(request, pk):
 def _frame(request, patient, *, tab):
     """What stands on every tab of a patient: banner, tabs, what I may do, the medicines."""
     _version, book = rulebooks.live()
-    rows, _dossier = medicines.of(patient, book=book, as_of=timezone.localdate())
+    rows, dossier = medicines.of(patient, book=book, as_of=timezone.localdate())
+    episodes, unknown_length = exposures.of(dossier, book) if tab == "overview" else ([], [])
     may = {
         name: access.allowed(request.user, action, patient)
         for name, action in (
@@ -222,13 +224,18 @@ def _frame(request, patient, *, tab):
         **person.banner(patient),
         "tab": tab,
         "medicines": rows,
+        "episodes": episodes,
+        "unknown_length": unknown_length,
         "not_recognised": sum(not row.recognised for row in rows if row.now),
         "may": may,
     }
 
 
 def _unjudged(patient):
-    """What the last screening could not judge, one row a reason: (rule ids, reason)."""
+    """What the last screening could not judge, one row a reason: (rules, reason, kinds).
+
+    `kinds` are the readings that all these rules use: what can be recorded to let them judge.
+    """
     screening = getattr(patient, "screening", None)
     reasons = {}
     for missing in screening.not_evaluable if screening else []:
@@ -237,6 +244,7 @@ def _unjudged(patient):
         (
             [{"id": rule_id, "known": rule_id in BY_ID} for rule_id in sorted(set(rule_ids))],
             reason,
+            [(kind, known.label) for kind, known in KINDS.items() if {*rule_ids} <= {*known.rules}],
         )
         for reason, rule_ids in reasons.items()
     ]

@@ -233,3 +233,19 @@ def test_an_exemption_can_be_for_single_orders(bell, clara, ravi):
     assert "Only for Diazepam 5 mg tablets, while no other benzodiazepine" in shown
     assert Exemption.objects.get().order_ids == [order.order_id]
     assert Browser(ravi).post(address, **given, orders="none of them").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (
+            "palliative",
+            "Silent: every rule but ALG-01, DQ-03, OPI-03, STOP-01, STOP-02. Lower: OPI-03.",
+        ),
+        ("alcohol_withdrawal", "Silent: ALC-01, DOSE-01, ELD-01."),
+        ("specialist", "Lower: DUR-01, DUR-02, DUR-03,"),
+    ],
+)
+def test_what_an_exemption_does_to_the_rules_is_said(bell, clara, ravi, kind, said):
+    exempted(bell, ravi, kind=kind)
+    assert said in Browser(clara).read(f"/patients/{bell.pk}")

@@ -360,3 +360,34 @@ def test_an_auditor_records_nothing(bell, audrey):
     assert browser.get(f"/patients/{bell.pk}/conditions").status_code == 403
     assert browser.post(f"/patients/{bell.pk}/conditions", text="COPD").status_code == 403
     assert "Add a condition" not in browser.read(f"/patients/{bell.pk}")
+
+
+def test_exposure_episodes_are_those_of_the_rules(harbour, clara):
+    treated = make.patient(harbour, clara)
+    make.prescription(treated, clara, start=-200, days=14)
+    make.prescription(treated, clara, start=-20, days=14)
+    make.prescription(treated, clara, "Zopiclone 7.5 mg tablets", start=0, days=7, times_per_day=1)
+    page = Browser(clara).read(f"/patients/{treated.pk}")
+    shown = page[page.index("Exposure episodes") : page.index("Conditions")]
+    newest, _, oldest = shown.partition("diazepam, zopiclone")
+    assert f"{make.day(-20):%-d %b %Y}" in newest
+    assert f"{make.day(6):%-d %b %Y} current 21" in newest
+    assert f"{make.day(-200):%-d %b %Y}" in oldest
+    assert "10 mg diazepam equivalent" in shown
+
+
+def test_a_supply_without_a_length_is_said_beside_the_episodes(harbour, clara):
+    treated = make.patient(harbour, clara)
+    make.prescription(treated, clara, days=None)
+    page = Browser(clara).read(f"/patients/{treated.pk}")
+    assert "length not known Supplies of diazepam that may lengthen" in page
+
+
+def test_what_could_not_be_judged_leads_to_what_can_be_recorded(harbour, clara, audrey):
+    treated = make.patient(harbour, clara)
+    make.prescription(treated, clara)
+    screen.drain()
+    address = f"/patients/{treated.pk}"
+    link = f'<a href="{address}/readings/egfr">Record: Kidney function (eGFR)</a>'
+    assert link in Browser(clara).get(address).content.decode()
+    assert link not in Browser(audrey).get(address).content.decode()

@@ -1,0 +1,54 @@
+"""The exposure episodes of a patient as their page lists them: the same ones that the rules see."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from reviews.rules.drug import BZRA
+from reviews.rules.equivalents import Equivalent, equivalent
+from reviews.rules.exposure import stretches
+from reviews.rules.view import View, names, see
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One episode; `highest` is its greatest daily amount in diazepam, None where nobody knows.
+
+    `going_on`: a supply that starts today would still belong to it.
+    """
+
+    start_on: date
+    end_on: date
+    days: int
+    drugs: tuple[str, ...]
+    highest: Equivalent | None
+    going_on: bool
+
+
+def of(dossier, book):
+    """`(rows, unknown)`: the episodes, newest first, and the drugs of supplies without a length."""
+    seen = [(line, see(book, line.medicine)) for line in dossier.lines]
+    sedatives = [(line, known) for line, known in seen if known.mask & BZRA]
+    if not sedatives:
+        return [], []
+    view = View(dossier, book, sedatives, [], [])
+    rows = [
+        Row(
+            start_on=date.fromordinal(episode.start),
+            end_on=date.fromordinal(episode.end),
+            days=episode.exposed_days(episode.start, episode.end),
+            drugs=tuple(names(episode.spans)),
+            highest=_highest(view, episode),
+            going_on=episode in view.current,
+        )
+        for episode in reversed(view.episodes)
+    ]
+    return rows, names(view.unclear + view.undated)
+
+
+def _highest(view, episode):
+    """None as soon as a dose or a figure is missing: the greatest of the rest may not be it."""
+    found = [equivalent(view, stretch) for stretch in stretches(list(episode.spans))]
+    if not found or any(each.missing for each in found):
+        return None
+    highest = max(found, key=lambda each: each.mg)
+    return highest if highest.mg else None
