@@ -424,6 +424,7 @@ def _mark_screened(results, run):
             "pk": pk,
             "until": result.valid_until,
             "missing": result.not_evaluable,
+            "gave_way": result.shadowed,
             "exposure": result.exposure,
         }
         for pk, (_, result) in results.items()
@@ -444,13 +445,15 @@ def _mark_screened(results, run):
 
 MARK = """
     INSERT INTO reviews_patientscreening
-        (patient_id, valid_until, not_evaluable, exposure, version_id, as_of, screened_at, problem)
-    SELECT pk, until, missing, exposure, %(version)s, %(as_of)s, %(read_at)s, ''
+        (patient_id, valid_until, not_evaluable, gave_way, exposure, version_id, as_of, screened_at,
+        problem)
+    SELECT pk, until, missing, gave_way, exposure, %(version)s, %(as_of)s, %(read_at)s, ''
     FROM jsonb_to_recordset(%(rows)s::jsonb)
-        AS row (pk bigint, until date, missing jsonb, exposure jsonb)
+        AS row (pk bigint, until date, missing jsonb, gave_way jsonb, exposure jsonb)
     ON CONFLICT (patient_id) DO UPDATE SET
         valid_until = excluded.valid_until, not_evaluable = excluded.not_evaluable,
-        exposure = excluded.exposure, version_id = excluded.version_id, as_of = excluded.as_of,
+        gave_way = excluded.gave_way, exposure = excluded.exposure,
+        version_id = excluded.version_id, as_of = excluded.as_of,
         screened_at = excluded.screened_at, problem = ''
 """
 

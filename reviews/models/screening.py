@@ -3,7 +3,7 @@
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Greatest, Now
 
 from .people import Patient, Practice
@@ -42,7 +42,8 @@ class ScreeningRequest(models.Model):
 class PatientScreening(models.Model):
     """The newest screening of a patient: with which book, when, and what could not be judged.
 
-    `problem` is why the patient is NOT CHECKED; empty when the last screening succeeded.
+    `gave_way` names the rules that fired and are shown by another one of their chain. `problem` is
+    why the patient is NOT CHECKED; empty when the last screening succeeded.
     """
 
     patient = models.OneToOneField(
@@ -53,6 +54,7 @@ class PatientScreening(models.Model):
     screened_at = models.DateTimeField(null=True)
     valid_until = models.DateField(null=True)
     not_evaluable = models.JSONField(default=list)
+    gave_way = models.JSONField(default=list, db_default=Value([], models.JSONField()))
     exposure = models.JSONField(null=True)
     problem = models.CharField(max_length=500, blank=True)
 

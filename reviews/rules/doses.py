@@ -13,7 +13,6 @@ from reviews.rules.rule import DOSE, DUPLICATE, SUPPLY, Rule
 from reviews.rules.view import UNSURE, View, names
 
 ANXIETY = frozenset({"anxiety", "anxiety_mild", "anxiety_crisis", "gad"})
-ELDER_EXTENDED = "elder_extended_release"
 _EXTENDED = re.compile(r"\b(?:extended|modified|prolonged)\b|\b(?:er|cr|xr|mr)\b")
 
 
@@ -57,21 +56,27 @@ def _current_stretches(view) -> list[Stretch]:
     return view.stretches_now + stretches([Span(use.start, use.start, use) for use in vague])
 
 
+def release(medicine) -> str:
+    """The form of a tablet that has a maximum of its own: "orodispersible", "extended_release"."""
+    text = medicine.text.casefold()
+    if "orodispersible" in text:
+        return "orodispersible"
+    return "extended_release" if _EXTENDED.search(text) else ""
+
+
 def _adult_max(view, use) -> tuple[float, str] | None:
     """The labelled maximum for the indication and form recorded, with what it is for."""
     limits = use.drug.max_mg_per_day.get(view.profile, {})
     if not limits:
         return None
     line = use.line
-    text = line.medicine.text.casefold()
-    contexts = []
-    if line.setting == "inpatient":
-        contexts.append("inpatient")
-    if "orodispersible" in text:
-        contexts.append("orodispersible")
-    if _EXTENDED.search(text):
-        contexts.append("extended_release")
-    contexts += ["anxiety" if line.indication in ANXIETY else line.indication, "adult"]
+    anxiety = "anxiety" if line.indication in ANXIETY else line.indication
+    contexts = (
+        "inpatient" if line.setting == "inpatient" else "",
+        release(line.medicine),
+        anxiety,
+        "adult",
+    )
     for context in contexts:
         if context in limits:
             return limits[context], context
@@ -232,9 +237,8 @@ def over_elder_maximum(view: View, limit: dict):
 def _elder_max(view, use) -> float | None:
     """The label's figure for older people, of the form recorded where it has one of its own."""
     limits = use.drug.max_mg_per_day.get(view.profile, {})
-    if ELDER_EXTENDED in limits and _EXTENDED.search(use.line.medicine.text.casefold()):
-        return limits[ELDER_EXTENDED]
-    return use.drug.elder_max_mg_per_day.get(view.profile)
+    own = f"elder_{release(use.line.medicine)}"
+    return limits[own] if own in limits else use.drug.elder_max_mg_per_day.get(view.profile)
 
 
 def _run_over(view, rows, threshold, at_least):
@@ -513,7 +517,7 @@ def zolpidem_start(view: View, limit: dict):
         if mg is None:
             view.cannot_judge("DOSE-06", [use.line.id], "The dose of zolpidem is not known.")
             continue
-        extended = _EXTENDED.search(use.line.medicine.text.casefold())
+        extended = release(use.line.medicine) == "extended_release"
         most = limit["extended_over_mg" if extended else "over_mg"]
         if mg <= most + 1e-9:
             continue

@@ -15,7 +15,10 @@ from reviews.management.commands import export
 from tests import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
-FILES = {"patients", "prescriptions", "conditions", "readings", "exemptions", "flags", "export"}
+FILES = {
+    *("patients", "prescriptions", "conditions", "readings", "exemptions", "tapers"),
+    *("screenings", "flags", "export", "book"),
+}
 GAP_DAYS, CARRIED_DAYS = 14, 15
 NOTE_OVER_DAYS, REVIEW_OVER_DAYS = 14, 28
 
@@ -100,6 +103,15 @@ def test_everything_live_is_there_and_nobody_is_named(folder, harbour, clara, ra
     assert flags["DUR-01"]["prescription_ids"] == str(kept.pk)
     facts = {fact["name"]: fact["value"] for fact in json.loads(flags["DUR-01"]["facts"])}
     assert facts["exposed_days"] == 35
+    (screened,) = table(folder, "screenings")
+    assert "REN-01" not in screened["not_evaluable"].split(";")
+    assert {gap["rule_id"] for gap in json.loads(screened["reasons"])} == set(
+        filter(None, screened["not_evaluable"].split(";"))
+    )
+    book = json.loads((folder / "book.json").read_text())
+    assert book["number"] == int(screened["book"])
+    assert book["drugs"]["diazepam"]["max_mg_per_day"]["UK"]["adult"] == 30
+    assert book["rules"]["DUR-01"]["UK"]["s2_over_days"] == 28
 
     written = "".join(path.read_text() for path in folder.iterdir())
     named = ("Zanzibar", "Jonathan", "9990001234", "Quixote", "Falstaff", "Moreau", "Shah")

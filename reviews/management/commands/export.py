@@ -1,6 +1,7 @@
 """`export DIR`: the live record and every flag in force as plain CSV; see docs/export.md."""
 
 import csv
+import json
 import os
 import shutil
 from contextlib import suppress
@@ -13,6 +14,7 @@ from django.utils import timezone
 
 from reviews import dossiers, rulebooks
 from reviews.errors import DomainError
+from reviews.rules.doses import release
 from reviews.rules.exposure import mg_per_day, read
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.view import see
@@ -26,7 +28,7 @@ PRESCRIPTIONS = (
     *("times_per_day", "max_per_day", "expected_per_day", "quantity", "quantity_unit"),
     *("recorded_days_supply", "refill_number", "dispensed_on", "repeat_template", "acquired"),
     *("replacement_reason", "is_new_start", "change_reason", "start_minute", "schedule"),
-    *("strengths_mg", "form", "worked_out", "missing"),
+    *("strengths_mg", "form", "release", "complete", "team", "pharmacy", "worked_out", "missing"),
 )
 CODES = """
     (SELECT string_agg((coding->>'system') || '|' || (coding->>'code'), ';')
@@ -56,6 +58,25 @@ TABLES = {
                 AND p.order_id = ANY(e.order_ids) AND p.superseded_at IS NULL ORDER BY p.id
             ), ';') AS prescription_ids
         FROM reviews_exemption e WHERE ended_at IS NULL ORDER BY patient_id, id
+    """,
+    # `steps` is `day mg a day`, the first one the dose at the start.
+    "tapers": """
+        SELECT t.id AS taper_id, t.patient_id, t.drug, v.status, v.maintenance_agreed,
+            v.last_contact_on,
+            (SELECT string_agg((step ->> 0) || ' ' || (step ->> 1), ';' ORDER BY place)
+             FROM jsonb_array_elements(v.steps) WITH ORDINALITY AS s (step, place)) AS steps
+        FROM reviews_taper t JOIN reviews_taperversion v ON v.taper_id = t.id
+        WHERE v.superseded_at IS NULL ORDER BY t.patient_id, t.id
+    """,
+    "screenings": """
+        SELECT s.patient_id, s.as_of, v.number AS book,
+            (SELECT string_agg(DISTINCT gap ->> 'rule_id', ';')
+             FROM jsonb_array_elements(s.not_evaluable) AS gap) AS not_evaluable,
+            (SELECT string_agg(rule_id, ';' ORDER BY rule_id)
+             FROM jsonb_array_elements_text(s.gave_way) AS rule_id) AS gave_way,
+            s.not_evaluable AS reasons, s.problem <> '' AS not_checked
+        FROM reviews_patientscreening s LEFT JOIN reviews_ruleversion v ON v.id = s.version_id
+        ORDER BY s.patient_id
     """,
     "flags": """
         SELECT f.patient_id, f.rule_id, f.severity, f.as_of,
@@ -121,6 +142,10 @@ def _write(folder, with_text):
             counts[name] = _copy(cursor, asked, folder / f"{name}.csv")
         counts["prescriptions"] = _prescriptions(folder / "prescriptions.csv", book)
         _about(folder / "export.csv", book)
+        (folder / "book.json").write_text(
+            json.dumps(book.to_json(), ensure_ascii=False, indent=1, sort_keys=True) + "\n",
+            encoding="utf-8",
+        )
     return counts
 
 
@@ -144,21 +169,24 @@ def _about(path, book):
 
 
 def _prescriptions(path, book):
-    prescribers = {}
+    # A number in place of whoever it is: equal numbers are equal prescribers, teams, pharmacies.
+    numbers = {"prescriber": {}, "team": {}, "pharmacy": {}}
     count = 0
     with path.open("x", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
         out.writerow(PRESCRIPTIONS)
         for patient_id, profile, line in dossiers.every_line():
-            # A number in place of whoever it is: equal numbers are equal prescribers.
-            who = line.prescriber and prescribers.setdefault(line.prescriber, len(prescribers) + 1)
+            who = {
+                kind: (name := getattr(line, kind)) and given.setdefault(name, len(given) + 1)
+                for kind, given in numbers.items()
+            }
             limit = book.rules[EXPOSURE][profile]
             out.writerow(_row(patient_id, line, who, see(book, line.medicine), limit))
             count += 1
     return count
 
 
-def _row(patient_id, line, prescriber, seen, limit):
+def _row(patient_id, line, who, seen, limit):
     """A line as the rules read it, and then as it was recorded."""
     form = seen.recognition.form
     parts = [part for part, _, _ in seen.ingredients]
@@ -185,7 +213,7 @@ def _row(patient_id, line, prescriber, seen, limit):
             line.status,
             line.source,
             line.setting,
-            prescriber,
+            who["prescriber"],
             line.written_on,
             line.start_on,
             line.end_on,
@@ -208,6 +236,10 @@ def _row(patient_id, line, prescriber, seen, limit):
             [f"{per_day:.10g}x{length}" for per_day, length in line.schedule],
             [part.strength_mg for part in parts],
             form,
+            release(line.medicine),
+            seen.recognition.complete,
+            who["team"],
+            who["pharmacy"],
             use.notes if use else (),
             use.missing if use else (),
         )
