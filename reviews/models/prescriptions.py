@@ -89,8 +89,14 @@ class PrescriptionQuerySet(models.QuerySet):
 class Prescription(models.Model):
     """One version of one medicine order. Amounts in `dose_unit`; None means not known."""
 
-    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="prescriptions")
-    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    # Each index slows a sync. Those below hold the patient and the practice, and nothing is looked
+    # up by who recorded or prescribed.
+    patient = models.ForeignKey(
+        Patient, on_delete=models.PROTECT, related_name="prescriptions", db_index=False
+    )
+    practice = models.ForeignKey(
+        Practice, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     medicine = models.ForeignKey(Medicine, on_delete=models.PROTECT, related_name="+")
 
     order_id = models.UUIDField(default=uuid.uuid4)
@@ -101,7 +107,11 @@ class Prescription(models.Model):
     superseded_at = models.DateTimeField(null=True, blank=True)
     recorded_at = models.DateTimeField(db_default=Now(), editable=False)
     recorded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
     )
     source_system = models.CharField(max_length=100)
     source_id = models.CharField(max_length=200)
@@ -132,6 +142,7 @@ class Prescription(models.Model):
         null=True,
         blank=True,
         related_name="prescriptions",
+        db_index=False,
     )
     prescriber_name = models.CharField(max_length=200, blank=True)
     reason = models.CharField(max_length=1000, blank=True)

@@ -62,6 +62,16 @@ from reviews.rules.dossier import Medicine
 from reviews.rules.drug import CLASSES, Drug, Entry, Part, Product, Recognition
 from reviews.rules.recognise import Index
 
+MOST_MEDICINES = 50_000
+"""How many medicines a book remembers. A key is a text, and texts have no end."""
+
+
+def remember(memo: dict, key: str, value):
+    """Keep a value; a full memo starts anew, which costs less than an order of use."""
+    if len(memo) >= MOST_MEDICINES:
+        memo.clear()
+    memo[key] = value
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleBook:
@@ -204,7 +214,8 @@ class RuleBook:
             index = self.prepared.get("index")
             if index is None:
                 index = self.prepared["index"] = Index(self)
-            found = self.recognised[medicine.key] = index.recognise(medicine)
+            found = index.recognise(medicine)
+            remember(self.recognised, medicine.key, found)
         return found
 
 

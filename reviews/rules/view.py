@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from reviews.rules import conditions, words
+from reviews.rules.book import remember
 from reviews.rules.dossier import Dossier
 from reviews.rules.drug import BIT, BZRA, SUBSTITUTION
 from reviews.rules.exemptions import graded
@@ -69,12 +70,13 @@ def see(book, medicine) -> Seen:
             if SUBSTITUTION in recognition.classes and "opioid" in drug.classes:
                 mask += BIT[SUBSTITUTION] - BIT["opioid"]
             ingredients.append((part, drug, mask))
-        found = memo[medicine.key] = Seen(
+        found = Seen(
             recognition,
             tuple(ingredients),
             recognition.mask,
             not recognition.parts or not recognition.complete,
         )
+        remember(memo, medicine.key, found)
     return found
 
 

@@ -2,8 +2,10 @@
 
 import pytest
 
+from reviews.rules import book as book_module
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Medicine
+from reviews.rules.view import see
 
 from .book import BOOK, medicine
 
@@ -163,3 +165,12 @@ def test_a_book_that_contradicts_itself_is_refused(change, message):
     change(data)
     with pytest.raises(ValueError, match=message):
         RuleBook.from_json(data)
+
+
+def test_a_book_does_not_remember_texts_without_end(monkeypatch):
+    monkeypatch.setattr(book_module, "MOST_MEDICINES", 3)
+    own = RuleBook.from_json(BOOK.to_json())
+    for strength in range(1, 9):
+        assert see(own, medicine(f"diazepam {strength} mg")).ingredients[0][1].key == "diazepam"
+        assert len(own.recognised) <= 3
+        assert len(own.prepared["seen"]) <= 3

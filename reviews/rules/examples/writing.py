@@ -93,7 +93,7 @@ def _flat(items):
 
 
 def _numbered(item, number):
-    if isinstance(item, tuple):
+    if isinstance(item, Line | Condition | Reading):
         return item._replace(id=number)
     values = {name: getattr(item, name) for name in type(item).__slots__}
     return type(item)(**(values | {"id": number}))
