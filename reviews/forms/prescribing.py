@@ -11,6 +11,7 @@ from reviews import records
 from reviews.errors import BadRecord
 from reviews.forms.days import DayField
 from reviews.models import DoseUnit, Setting, Status
+from reviews.prescribe import PORTAL
 from reviews.rules.dossier import ACQUIRED, CHANGES, REPLACEMENTS
 from reviews.rules.indications import INDICATIONS
 
@@ -257,6 +258,10 @@ def values(held):
     shown = {name: getattr(held, name) for name in names}
     minute = held.start_minute
     return shown | {
+        # The practice's own name says nothing here, and is put back when it is saved.
+        "team": ""
+        if held.source_system == PORTAL and held.team == held.practice.code
+        else held.team,
         "start_time": None if minute is None else time(*divmod(minute, 60)),
         "product": product_value(held.medicine.text, held.medicine.codings),
         "reason": "" if held.reason == NOT_GIVEN else held.reason,

@@ -460,7 +460,7 @@ def _patient(request, action, pk):
 
 
 def _prescription(request, action, pk):
-    rows = Prescription.objects.select_related("medicine", "recorded_by", "prescriber")
+    rows = Prescription.objects.select_related("medicine", "recorded_by", "prescriber", "practice")
     held = access.fetch(rows, request.user, Action.SEE_PATIENT, pk=pk)
     access.require(request.user, action, held)
     return held

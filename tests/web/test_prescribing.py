@@ -353,6 +353,15 @@ def test_a_schedule_that_cannot_be_read_is_said(browser, bell, typed):
     assert logged(bell) is None
 
 
+def test_the_practice_itself_is_no_team_to_show(browser, on_diazepam):
+    amend = reverse("prescription-amend", args=[logged(on_diazepam).pk])
+    page = browser.get(amend).content.decode()
+    assert '<details class="more list-end">' in page
+    assert "harbour" not in page[page.index("Team, if not") :][:300]
+    browser.post(amend, **fields(status="active"))
+    assert logged(on_diazepam).team == "harbour"
+
+
 def test_what_is_rarely_needed_is_folded_away(browser, bell):
     assert '<details class="more list-end">' in browser.get(new(bell)).content.decode()
     wrong = browser.post(new(bell), **fields(start_time="25:00")).content.decode()
