@@ -96,6 +96,21 @@ def test_an_equivalent_names_its_table_and_range():
     assert "Scottish Government 2024" in found.sentence
 
 
+def test_the_smaller_dose_of_a_range_counts():
+    data = BOOK.to_json()
+    data["drugs"]["oxazepam"]["equivalents"] = {"SCOT2024": [20, 30]}
+    book = type(BOOK).from_json(data)
+    assert book.to_json() == data
+    dossier = person(
+        line("oxazepam tablets", dose=60, dose_unit="mg"),
+        line("diazepam tablets", dose=5, dose_unit="mg"),
+    )
+    (found,) = (f for f in screen(dossier, book).findings if f.rule_id == "DOSE-01")
+    facts = {fact.name: fact.value for fact in found.facts}
+    assert facts["dde_mg"] == 35
+    assert facts["dde_range_mg"] == "25 to 35"
+
+
 def test_z_drugs_are_added_up_in_the_uk_profile_only():
     lines = [
         line("diazepam tablets", dose=10, dose_unit="mg"),

@@ -4,6 +4,7 @@ from reviews.rules.examples.writing import (
     ALPRAZOLAM,
     CHLORDIAZEPOXIDE,
     DIAZEPAM,
+    DIAZEPAM_2,
     DIAZEPAM_LIQUID,
     LORAZEPAM,
     MONTH,
@@ -43,9 +44,9 @@ def _chlordiazepoxide(mg, days=MONTH, start=0):
     return supply(CHLORDIAZEPOXIDE, days, start, mg=mg)
 
 
-_LONG = course(MONTH, CHLORDIAZEPOXIDE, end=10)
-_YEAR = course(365, CHLORDIAZEPOXIDE)
-_DIAZEPAM_YEAR = course(365)
+_LONG = course(MONTH, CHLORDIAZEPOXIDE, end=10, dose=10.0)
+_YEAR = course(365, CHLORDIAZEPOXIDE, dose=10.0)
+_DIAZEPAM_YEAR = course(365, dose=2.0)
 
 
 def _reductions(*days, contact):
@@ -153,25 +154,25 @@ EXAMPLES = {
         eg(
             "27 exposed days, the supply begins today",
             QUIET,
-            _chlordiazepoxide(20, 27),
+            _chlordiazepoxide(100, 27),
             _coming_down((0, 100), (7, 70)),
         ),
         eg(
             "28 exposed days, the supply begins today",
             2,
-            _chlordiazepoxide(20, 28),
+            _chlordiazepoxide(100, 28),
             _coming_down((0, 100), (7, 70)),
         ),
         eg(
             "From 7 to 5 mg diazepam: a small fall from a small dose",
             QUIET,
-            course(MONTH, end=10),
+            course(MONTH, DIAZEPAM_2, end=10, dose=3.5),
             _coming_down((0, 7), (7, 5), drug="diazepam"),
         ),
         eg(
             "From 7 to 4 mg diazepam",
             2,
-            course(MONTH, end=10),
+            course(MONTH, DIAZEPAM_2, end=10, dose=3.5),
             _coming_down((0, 7), (7, 4), drug="diazepam"),
         ),
         eg(
@@ -191,7 +192,7 @@ EXAMPLES = {
         eg(
             "A step of 11 % after 364 days",
             QUIET,
-            course(364, CHLORDIAZEPOXIDE),
+            course(364, CHLORDIAZEPOXIDE, dose=10.0),
             _coming_down((0, 100), (14, 89)),
         ),
         eg("A step of 11 % after 365 days", 3, _YEAR, _coming_down((0, 100), (14, 89))),
@@ -217,46 +218,55 @@ EXAMPLES = {
         eg(
             "After 8 weeks, but an earlier taper was given up",
             3,
-            course(2 * MONTH, CHLORDIAZEPOXIDE),
+            course(2 * MONTH, CHLORDIAZEPOXIDE, dose=10.0),
             _coming_down((0, 100), (14, 85)),
             taper("chlordiazepoxide", (-300, 100), (-286, 80), status="failed"),
         ),
     ),
     "TAP-03": (
-        eg("Last contact 28 days ago", QUIET, course(140), _reductions(-60, -50, contact=-28)),
-        eg("Last contact 29 days ago", 3, course(140), _reductions(-60, -50, contact=-29)),
+        eg(
+            "Last contact 28 days ago",
+            QUIET,
+            course(140, dose=4.0),
+            _reductions(-60, -50, contact=-28),
+        ),
+        eg(
+            "Last contact 29 days ago", 3, course(140, dose=4.0), _reductions(-60, -50, contact=-29)
+        ),
         eg(
             "First reduction 7 days ago, no contact since",
             QUIET,
-            course(140),
+            course(140, dose=4.0),
             _reductions(-7, contact=-8),
         ),
         eg(
             "First reduction 8 days ago, no contact since",
             3,
-            course(140),
+            course(140, dose=4.0),
             _reductions(-8, contact=-9),
         ),
         eg(
             "Second reduction 10 days ago, no contact since",
             3,
-            course(140),
+            course(140, dose=4.0),
             _reductions(-25, -10, contact=-11),
         ),
         eg(
             "Third reduction 10 days ago, no contact since",
             QUIET,
-            course(140),
+            course(140, dose=4.0),
             _reductions(-40, -25, -10, contact=-11),
         ),
     ),
     "TAP-04": (
-        eg("Last reduction 83 days ago", QUIET, course(140), _reductions(-83, contact=-5)),
-        eg("Last reduction 84 days ago", 3, course(140), _reductions(-84, contact=-5)),
+        eg(
+            "Last reduction 83 days ago", QUIET, course(140, dose=4.0), _reductions(-83, contact=-5)
+        ),
+        eg("Last reduction 84 days ago", 3, course(140, dose=4.0), _reductions(-84, contact=-5)),
         eg(
             "A lower dose was agreed",
             QUIET,
-            course(140),
+            course(140, dose=4.0),
             taper("diazepam", (-100, 10), (-84, 8), contact=-5, maintenance_agreed=True),
         ),
     ),
@@ -286,19 +296,19 @@ EXAMPLES = {
         eg(
             "A step every 3 days after 89 days",
             QUIET,
-            course(89),
+            course(89, dose=4.0),
             _coming_down((0, 20), (3, 19), (6, 18), drug="diazepam"),
         ),
         eg(
             "A step every 3 days after 90 days",
             3,
-            course(90),
+            course(90, dose=4.0),
             _coming_down((0, 20), (3, 19), (6, 18), drug="diazepam"),
         ),
         eg(
             "A step every 4 days after 90 days",
             QUIET,
-            course(90),
+            course(90, dose=4.0),
             _coming_down((0, 20), (4, 19), (8, 18), drug="diazepam"),
         ),
     ),
