@@ -135,7 +135,7 @@ class Citation(Struct):
     key: str
     title: str
     issuer: str
-    year: int
+    year: int | None
     locator: str
     reviewed: date
     next_review: date

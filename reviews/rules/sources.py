@@ -1,8 +1,9 @@
 """The authorities the rules rest on: the guideline itself, with its place and when it was read.
 
-`verified` says that the statement itself was read in published material; False marks local policy,
-a product choice, or a statement known only at second hand, and `note` says which. Every number
-still needs the sign-off of a named clinician or pharmacist before it drives a live queue.
+`year` is None where the copy that was read carried none. `verified` says that the statement itself
+was read in published material; False marks local policy, a product choice, or a statement known
+only at second hand, and `note` says which. Every number still needs the sign-off of a named
+clinician or pharmacist before it drives a live queue.
 """
 
 from datetime import date
@@ -16,7 +17,7 @@ NEXT_REVIEW_UNVERIFIED = date(2027, 5, 3)
 class Citation(NamedTuple):
     title: str
     issuer: str
-    year: int
+    year: int | None
     locator: str
     reviewed: date = REVIEWED
     next_review: date = NEXT_REVIEW
@@ -54,7 +55,7 @@ SOURCES: dict[str, Citation] = {
     "us-labels-4-months": Citation(
         "Prescribing information of diazepam and lorazepam tablets",
         "US Food and Drug Administration",
-        2021,
+        None,
         "Indications: effectiveness beyond 4 months not assessed; reassess periodically",
         note="read in copies of the label text",
     ),
@@ -74,13 +75,13 @@ SOURCES: dict[str, Citation] = {
     "halcion-label": Citation(
         "Prescribing information of triazolam (Halcion)",
         "US Food and Drug Administration",
-        2023,
+        None,
         "section 2.1: 7 to 10 days, re-evaluate beyond 3 weeks, at most a month's supply",
     ),
     "smpc-hypnotics": Citation(
         "Summaries of product characteristics of hypnotic benzodiazepines and Z-drugs",
         "Medicines and Healthcare products Regulatory Agency",
-        2020,
+        None,
         "section 4.2: a few days to 2 weeks, at most 4 weeks, tapering included",
     ),
     "scotgov-2024": Citation(
@@ -115,12 +116,13 @@ SOURCES: dict[str, Citation] = {
         "Benzodiazepines and the risk of falling leading to femur fractures",
         "Herings and others, Archives of Internal Medicine",
         1995,
-        "risk followed the dose, not the half-life; two benzodiazepines OR 2.5 (1.3 to 4.9)",
+        "risk followed the dose, not the half-life; two benzodiazepines OR 2.5 (1.3 to 4.9), a "
+        "sudden rise of the dose OR 3.4 (1.0 to 11.5)",
     ),
     "mhra-module": Citation(
         "Benzodiazepines learning module",
         "Medicines and Healthcare products Regulatory Agency",
-        2015,
+        None,
         "older people: half the dose, short-acting medicines may be preferred; avoid after "
         "substance abuse",
         note="sources conflict: later cohorts found no protection from a short half-life",
@@ -213,20 +215,20 @@ SOURCES: dict[str, Citation] = {
     "alprazolam-label": Citation(
         "Prescribing information of alprazolam",
         "US Food and Drug Administration",
-        2021,
+        None,
         "contraindications: ketoconazole, itraconazole; other strong inhibitors not recommended",
         note="read in a copy of the label",
     ),
     "halcion-cyp": Citation(
         "Prescribing information of triazolam (Halcion)",
         "US Food and Drug Administration",
-        2023,
+        None,
         "contraindications: strong CYP3A4 inhibitors",
     ),
     "paxlovid-label": Citation(
         "Prescribing information of nirmatrelvir with ritonavir (Paxlovid)",
         "US Food and Drug Administration",
-        2023,
+        None,
         "contraindications: triazolam and oral midazolam",
     ),
     "texas-due-2020": Citation(
@@ -285,7 +287,7 @@ SOURCES: dict[str, Citation] = {
     "smpc-contraindications": Citation(
         "Summaries of product characteristics of benzodiazepines",
         "Medicines and Healthcare products Regulatory Agency",
-        2018,
+        None,
         "section 4.3: hypersensitivity, severe respiratory insufficiency, sleep apnoea, "
         "unstable myasthenia gravis, severe hepatic impairment",
     ),
@@ -305,7 +307,7 @@ SOURCES: dict[str, Citation] = {
     "fr-meddispar": Citation(
         "Durée de prescription des hypnotiques et anxiolytiques",
         "Ordre national des pharmaciens (Meddispar)",
-        2015,
+        None,
         "hypnotics 4 weeks, anxiolytics 12 weeks",
         note="French law, used for the EU profile",
     ),
@@ -324,10 +326,10 @@ SOURCES: dict[str, Citation] = {
     ),
     "uk-filter-008": Citation(
         "Medication safety filters 008 and 009",
-        "Eclipse and UK medication-safety indicators",
-        2020,
+        "UK medication-safety indicators (public SQL)",
+        None,
         "over 65, 21 days or more, none in the 450 days before; 009 with depression",
-        note="read as public SQL",
+        note="public SQL, not among the 13 PINCER indicators",
     ),
     "oregon-2018": Citation(
         "Drug use review: benzodiazepines",
@@ -365,7 +367,7 @@ SOURCES: dict[str, Citation] = {
     "label-maxima": Citation(
         "Prescribing information and summaries of product characteristics, by drug",
         "Licensing authorities of the profile",
-        2020,
+        None,
         "daily maximum by indication and form, as held in the formulary",
         note="each figure carries its own source and sign-off in the formulary",
     ),
@@ -374,6 +376,7 @@ SOURCES: dict[str, Citation] = {
         "Scottish Government 2024, VA/DoD 2021, WHO 2009, Ashton 2002, BNF",
         2024,
         "as held in the formulary; approximate, and they differ between tables",
+        note="the BNF column is general knowledge",
     ),
     "dose-01-60": _unverified(
         "Urgent total in diazepam equivalents",
@@ -430,20 +433,20 @@ SOURCES: dict[str, Citation] = {
         "Prescribing information of benzodiazepines, interactions: central nervous system"
         " depressants",
         "US Food and Drug Administration",
-        2021,
+        None,
         "additive sedation",
         note="severity by row of the interaction table is local policy",
     ),
     "pqa-poly-cns": Citation(
         "Polypharmacy: use of multiple CNS-active medications in older adults (Poly-CNS)",
         "Pharmacy Quality Alliance",
-        2023,
+        None,
         "three or more, 30 cumulative days; hospice and seizure disorder left out",
     ),
     "valium-label": Citation(
         "Prescribing information of diazepam (Valium)",
         "US Food and Drug Administration",
-        2021,
+        None,
         "contraindications and interactions",
         note="read in copies and summaries of the label",
     ),
@@ -463,7 +466,7 @@ SOURCES: dict[str, Citation] = {
     "diazepam-smpc": Citation(
         "Summary of product characteristics of diazepam",
         "Medicines and Healthcare products Regulatory Agency",
-        2020,
+        None,
         "section 4.5: inducers",
         note="read in a copy",
     ),
@@ -484,7 +487,7 @@ SOURCES: dict[str, Citation] = {
     "ativan-label": Citation(
         "Prescribing information of lorazepam (Ativan)",
         "US Food and Drug Administration",
-        2021,
+        None,
         "halve the dose with valproate or probenecid",
     ),
     "cenobamate-2023": Citation(
@@ -516,7 +519,7 @@ SOURCES: dict[str, Citation] = {
     "mhra-fake": Citation(
         "Warning on counterfeit benzodiazepines",
         "Medicines and Healthcare products Regulatory Agency",
-        2020,
+        None,
         "fake medicines hold unknown doses",
     ),
     "asam-2025-19": Citation(
@@ -593,13 +596,13 @@ SOURCES: dict[str, Citation] = {
     "prescqipp": Citation(
         "Benzodiazepines and hepatic impairment",
         "PrescQIPP",
-        2020,
+        None,
         "prefer oxazepam, lorazepam or temazepam in half dose",
     ),
     "zopiclone-smpc": Citation(
         "Summaries of product characteristics of zopiclone and zolpidem",
         "Medicines and Healthcare products Regulatory Agency",
-        2020,
+        None,
         "hepatic and renal impairment: zopiclone 3.75 mg, zolpidem 5 mg",
     ),
     "ren-01": _unverified(
@@ -644,13 +647,13 @@ SOURCES: dict[str, Citation] = {
     "smpc-children": Citation(
         "Summaries of product characteristics of benzodiazepines",
         "Medicines and Healthcare products Regulatory Agency",
-        2018,
+        None,
         "section 4.2: not recommended under 18 but for named uses",
     ),
     "leaflet-porphyria": Citation(
         "Package leaflets of benzodiazepines",
         "Medicines and Healthcare products Regulatory Agency",
-        2018,
+        None,
         "acute porphyria",
     ),
     "asam-2025-signs": Citation(
@@ -688,7 +691,7 @@ SOURCES: dict[str, Citation] = {
     "racgp-b": Citation(
         "Prescribing drugs of dependence in general practice, part B",
         "Royal Australian College of General Practitioners",
-        2015,
+        None,
         "onset 1 to 2 days (short), 3 to 7 days (long)",
     ),
     "stop-01": _unverified(
@@ -762,7 +765,7 @@ SOURCES: dict[str, Citation] = {
     "label-tapers": Citation(
         "Prescribing information of alprazolam and clonazepam",
         "US Food and Drug Administration",
-        2021,
+        None,
         "dose reduction: 0.5 mg or 0.125 mg twice a day every 3 days",
     ),
     "asam-2025-5": Citation(
@@ -781,7 +784,7 @@ SOURCES: dict[str, Citation] = {
     "medicaid-85": Citation(
         "Early refill edits of state Medicaid programmes",
         "US state Medicaid programmes",
-        2019,
+        None,
         "85 % of the supply used; payers 75 to 90 %",
     ),
     "ref-02": _unverified(

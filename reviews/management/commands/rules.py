@@ -22,8 +22,9 @@ class Command(BaseCommand):
             self.stdout.write(f"         {rule['severity']}. {rule['mode']}.")
             for source in rule["sources"]:
                 unverified = "" if source["verified"] else " [not verified]"
+                year = source["year"] or "undated"
                 self.stdout.write(
-                    f"         {source['issuer']}, {source['year']}: {source['title']}; "
+                    f"         {source['issuer']}, {year}: {source['title']}; "
                     f"{source['locator']}{unverified} (next review {source['next_review']})"
                 )
         for rule_id, reason in left_out().items():
