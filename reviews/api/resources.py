@@ -216,7 +216,9 @@ class Flags(Resource):
     changed_at = "change"
 
     def rows(self):
-        outcomes = DecisionItem.objects.select_related("decision__by").order_by("pk")
+        outcomes = DecisionItem.objects.select_related(
+            "decision__by", "decision__answer__by", "decision__answer__answer"
+        ).order_by("pk")
         return (
             Flag.objects.annotate(
                 change=Greatest("raised_at", "settled_at", "reopened_at", "ended_at")
@@ -276,18 +278,22 @@ class Flags(Resource):
             raised_at=row.raised_at,
             settled_at=row.settled_at,
             settled_until=row.settled_until,
+            reopened_at=row.reopened_at,
             ended_at=row.ended_at,
             end_reason=row.end_reason,
             outcomes=[
                 shapes.FlagOutcome(
                     decision=item.decision_id,
+                    state=item.decision.state,
                     outcome=item.outcome,
                     outcome_text=item.get_outcome_display(),
                     reason=item.reason,
                     reason_text=item.get_reason_display(),
                     until=item.until,
+                    note=item.decision.note,
                     by=_name(item.decision.by),
                     decided_at=item.decision.decided_at,
+                    confirmed_by=_name(item.decision.confirmed_by),
                 )
                 for item in row.decisions.all()
             ],
@@ -300,7 +306,7 @@ class Cases(Resource):
     changed_at = "updated_at"
 
     def rows(self):
-        return Case.objects.select_related("practice", "owner")
+        return Case.objects.select_related("practice", "owner", "proposed_by")
 
     def matching(self, queryset, asked):
         queryset = _equal(
@@ -327,6 +333,7 @@ class Cases(Resource):
             updated_at=row.updated_at,
             closed_at=row.closed_at,
             owner=_name(row.owner),
+            proposed_by=_name(row.proposed_by),
             snoozed_until=row.snoozed_until,
             escalated_to=row.escalated_to,
         )
@@ -339,7 +346,7 @@ class Decisions(Resource):
 
     def rows(self):
         items = DecisionItem.objects.select_related("flag").order_by("pk")
-        return Decision.objects.select_related("practice", "by").prefetch_related(
+        return Decision.objects.select_related("practice", "by", "answer__answer").prefetch_related(
             Prefetch("items", queryset=items)
         )
 
@@ -354,6 +361,9 @@ class Decisions(Resource):
     def shaped(self, row):
         return shapes.Decision(
             id=row.pk,
+            kind=row.kind,
+            state=row.state,
+            answers=row.answers_id,
             case=row.case_id,
             patient=row.patient_id,
             practice=row.practice.code,
@@ -371,6 +381,8 @@ class Decisions(Resource):
                     reason=item.reason,
                     reason_text=item.get_reason_display(),
                     until=item.until,
+                    exemption_kind=item.exemption_kind,
+                    evidence=item.evidence,
                 )
                 for item in row.items.all()
             ],

@@ -10,11 +10,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reviews.api.bodies import MOST_RECORDS
 from reviews.models import CaseState, Outcome, Reason
+from reviews.models import Decision as DecisionRow
 from reviews.records import Coding, OrderStatus, PatientIdentifier, ReadingKind, Step
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 SeverityNumber = Annotated[int, Meta(ge=1, le=4)]
 FlagState = Literal["open", "settled", "ended"]
+DecisionState = Literal["stands", "waits", "sent_back", "undone"]
 LIMIT, MOST = 100, 500
 
 
@@ -144,16 +146,22 @@ class Citation(Struct):
 
 
 class FlagOutcome(Struct):
-    """What a reviewer concluded on a flag, in code and in words."""
+    """What a reviewer concluded on a flag, in code and in words.
+
+    It holds only while `state` is `stands`: a proposal `waits` for a second person.
+    """
 
     decision: int
+    state: DecisionState
     outcome: Literal[tuple(Outcome.values)]
     outcome_text: str
     reason: Literal[tuple(Reason.values)]
     reason_text: str
     until: date
+    note: str
     by: str
     decided_at: datetime
+    confirmed_by: str | None
 
 
 class Flag(Struct):
@@ -180,6 +188,7 @@ class Flag(Struct):
     raised_at: datetime
     settled_at: datetime | None
     settled_until: date | None
+    reopened_at: datetime | None
     ended_at: datetime | None
     end_reason: str
     outcomes: list[FlagOutcome]
@@ -201,6 +210,7 @@ class Case(Struct):
     updated_at: datetime
     closed_at: datetime | None
     owner: str | None
+    proposed_by: str | None
     snoozed_until: date | None
     escalated_to: str
 
@@ -217,12 +227,21 @@ class DecisionOutcome(Struct):
     reason: Literal[tuple(Reason.values)]
     reason_text: str
     until: date
+    exemption_kind: str
+    evidence: str
 
 
 class Decision(Struct):
-    """What a reviewer concluded on a case; never changed afterwards."""
+    """What a reviewer concluded on a case; never changed afterwards.
+
+    `confirmed`, `sent_back` and `undone` have no outcomes of their own and say in `answers` which
+    decision they answer. `state` is what became of this one.
+    """
 
     id: int
+    kind: Literal[tuple(DecisionRow.Kind.values)]
+    state: DecisionState
+    answers: int | None
     case: int
     patient: int
     practice: str

@@ -235,13 +235,19 @@ class Decision(models.Model):
 
     @property
     def state(self):
-        """What became of a decision with items: it stands, waits, was sent back or undone."""
+        """What became of it: "stands", "waits", "sent_back" or "undone"."""
         answer = getattr(self, "answer", None)
         if answer is None:
             return "waits" if self.kind == Decision.Kind.PROPOSED else "stands"
         if answer.kind == Decision.Kind.CONFIRMED:
             return "undone" if getattr(answer, "answer", None) else "stands"
         return answer.kind
+
+    @property
+    def confirmed_by(self):
+        """The second person, of a proposal that was confirmed and still stands."""
+        answer = getattr(self, "answer", None)
+        return answer.by if answer and self.state == "stands" else None
 
     @property
     def is_in_force(self):

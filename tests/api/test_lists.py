@@ -131,6 +131,45 @@ def test_a_flag_says_why_on_whose_authority_and_what_was_concluded(
     assert (case["state"], case["owner"], case["id"]) == ("decided", "Ravi Shah", told["case"])
 
 
+def test_what_two_people_decided_and_took_back_is_read_as_it_stands(
+    system, harbour, clara, ravi, samira
+):
+    urgent = make.urgent_case(harbour, logged_by=clara)
+
+    def concluded():
+        """The state and note of the outcome on OPI-01, and the state of the case."""
+        row = next(row for row in rows(system.get("flags")) if row["rule"] == "OPI-01")
+        (outcome,) = row["outcomes"]
+        (case,) = rows(system.get("cases"))
+        told = (outcome["state"], outcome["note"], outcome["confirmed_by"])
+        return (*told, row["state"], case["state"], case["proposed_by"])
+
+    given = [
+        decide.FlagOutcome(flag.pk, Outcome.CONTINUE, Reason.BENEFIT_OUTWEIGHS)
+        for flag in Flag.objects.open().filter(case=urgent)
+    ]
+    decide.decide(case=urgent, outcomes=given, by=ravi, seen=urgent.lock, note="Hospice")
+    assert concluded() == ("waits", "Hospice", None, "open", "proposed", "Ravi Shah")
+    urgent.refresh_from_db()
+    decide.confirm(case=urgent, by=samira, seen=urgent.lock, note="Letter seen")
+    assert concluded()[:5] == ("stands", "Hospice", "Samira Okafor", "settled", "decided")
+    urgent.refresh_from_db()
+    decide.undo(case=urgent, reason="Wrong person", by=samira, seen=urgent.lock)
+    assert concluded()[:5] == ("undone", "Hospice", None, "open", "claimed")
+
+    proposed, confirmed, undone = rows(system.get("decisions"))
+    assert [row["kind"] for row in (proposed, confirmed, undone)] == [
+        "proposed",
+        "confirmed",
+        "undone",
+    ]
+    assert (confirmed["answers"], undone["answers"]) == (proposed["id"], confirmed["id"])
+    assert (confirmed["note"], undone["note"]) == ("Letter seen", "Wrong person")
+    assert proposed["state"] == "undone"
+    flag = next(row for row in rows(system.get("flags")) if row["rule"] == "OPI-01")
+    assert flag["reopened_at"]
+
+
 @pytest.mark.parametrize("path", LISTS)
 def test_one_row_is_what_the_list_says_of_it(system, harbour, clara, ravi, path):
     decided_case(harbour, clara, ravi)
