@@ -1,4 +1,4 @@
-"""`./dev bench [--quick] [rescreen] [latency] [queue] [rules] [sync]`: all of them by default."""
+"""`./dev bench [--quick] [queue] [case] [rescreen] [latency] [rules] [sync]`: all by default."""
 
 import argparse
 import os
@@ -16,12 +16,12 @@ import django  # noqa: E402
 
 django.setup()
 
-from benchmarks import ground, latency, queue, rescreen  # noqa: E402
+from benchmarks import case_page, ground, latency, queue, rescreen  # noqa: E402
 from benchmarks.table import Row, markdown, plain  # noqa: E402
 from portal.progress import say, step  # noqa: E402
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-ON_GROUND = ("queue", "rescreen", "latency")
+ON_GROUND = ("queue", "case", "rescreen", "latency")
 BY_THEMSELVES = {"rules": "screening.py", "sync": "sync.py"}
 
 
@@ -41,6 +41,8 @@ def main():
             prescriptions = ground.populate(patients)
             if "queue" in names:
                 rows += queue.measure(patients // 10, patients * 2)
+            if "case" in names:
+                rows += case_page.measure()
             if "rescreen" in names:
                 rows += rescreen.measure(patients)
             if "latency" in names:

@@ -6,6 +6,7 @@ Positions are in the units of the SVG's view box. The template only prints them.
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
+from math import ceil
 from typing import NamedTuple
 
 from reviews.rules import equivalents, words
@@ -31,10 +32,10 @@ PLANNED = frozenset({"planned", "active", "paused"})
 LONGEST_DAYS = 400
 AHEAD_DAYS = 21
 BEHIND_DAYS = 60
-# More lanes than this are not read; those that ended longest ago are named below the drawing.
+# More lanes than this are not read; the others are named below the drawing.
 MOST_LANES = 10
 # Room for a text, in units of the view box.
-TIP_WIDTH, SHORT_TEXT, MARK_TEXT, PIN = 420, 110, 48, 19
+TIP_WIDTH, SHORT_TEXT, MARK_TEXT, MONTH_TEXT, PIN = 420, 110, 48, 56, 19
 DOSE_HEIGHT = 96
 
 
@@ -240,7 +241,9 @@ def picture(dossier, book, pins=()):
     ]
     ends = [span.end for lane in lanes for span in (*lane.spans, *lane.unclear)]
     last = min(max(*ends, today, today) + 3, today + 90)
-    first = max(min(_begins(lane) for lane in lanes) - 3, last - LONGEST_DAYS)
+    horizon = last - LONGEST_DAYS
+    begun = [_begins(lane) for lane in lanes if _ends(lane) >= horizon]
+    first = max(min(begun, default=today) - 3, horizon)
     planned = max((lane.plan[-1].end for lane in lanes if lane.plan), default=0)
     if planned:
         # The past stays the larger part: a long plan is drawn on its own page.
@@ -269,12 +272,16 @@ def _mark_days(book, profile):
 
 
 def _fold(lanes, first):
-    """The lanes to draw, and the names of those that ended before the drawing or too long ago."""
+    """The lanes to draw, and the names of the others: over before the drawing, or one too many.
+
+    What is no sedative goes first, what ended longest ago before the rest; a benzodiazepine or
+    Z-drug within the drawing is always drawn.
+    """
     shown = [lane for lane in lanes if _ends(lane) >= first]
-    over = len(shown) - MOST_LANES
-    if over > 0:
-        oldest = {lane.name for lane in sorted(shown, key=_ends)[:over]}
-        shown = [lane for lane in shown if lane.name not in oldest]
+    may_go = [lane for lane in shown if lane.kind != "benzo"]
+    may_go.sort(key=lambda lane: (lane.kind != "other", _ends(lane)))
+    gone = {lane.name for lane in may_go[: max(0, len(shown) - MOST_LANES)]}
+    shown = [lane for lane in shown if lane.name not in gone]
     drawn = {lane.name for lane in shown}
     return shown, [lane.name for lane in lanes if lane.name not in drawn]
 
@@ -488,10 +495,12 @@ def chart(shown, *, wide):
         **_heads(shown, scale),
         "months": _months(shown, scale),
         "ahead": {"x": scale.at(shown.today), "width": scale.width(shown.today, shown.last)},
+        "shades": [
+            {"x": scale.at(start), "width": scale.width(start, end)}
+            for start, end in union(shared[1:] for shared in shown.overlaps)
+        ],
         "overlaps": [
             {
-                "x": scale.at(start),
-                "width": scale.width(start, end),
                 "label": f"{words.sentence_case(name)} together with a benzodiazepine or Z-drug "
                 f"from {words.day(start)} to {words.day(end)}",
                 **_beside(scale.at(start), scale.at(end + 1), scale),
@@ -637,10 +646,12 @@ def _anchor(x, scale):
 
 
 def _beside(start, end, scale):
-    """A short text before a stretch where there is room for it, else after it."""
+    """A short text before a stretch where there is room for it, else after it, else within it."""
     if start - scale.left > SHORT_TEXT:
         return {"text_x": start - 5, "anchor": "end"}
-    return {"text_x": end + 5, "anchor": "start"}
+    if scale.right - end > SHORT_TEXT:
+        return {"text_x": end + 5, "anchor": "start"}
+    return {"text_x": scale.left + 5, "anchor": "start"}
 
 
 def _dose(lane):
@@ -690,7 +701,8 @@ def _heads(shown, scale):
         left = target
         for start, end in run.covered:
             if left <= end - start + 1:
-                marks.append({"x": scale.at(start + left - 1), "text": f"day {target}"})
+                if start + left - 1 >= shown.first:
+                    marks.append({"x": scale.at(start + left - 1), "text": f"day {target}"})
                 break
             left -= end - start + 1
     for mark in marks:
@@ -719,12 +731,16 @@ def _months(shown, scale):
         if day.toordinal() >= shown.first:
             months.append(day)
         day = (day.replace(day=28) + timedelta(days=7)).replace(day=1)
-    every = max(1, round(len(months) * 46 / (scale.right - scale.left)))
+    every = max(1, ceil(len(months) * MONTH_TEXT / (scale.right - scale.left)))
+    shown_months = months[::every]
+    # The year stands beside January, and beside the first month unless January is next.
+    first_says = len(shown_months) < 2 or shown_months[1].month != 1
     return [
         {
             "x": scale.at(month.toordinal()),
-            "text": f"{month:%b %Y}" if month.month == 1 or month == months[0] else f"{month:%b}",
+            "text": f"{month:%b %Y}"
+            if month.month == 1 or (month == months[0] and first_says)
+            else f"{month:%b}",
         }
-        for n, month in enumerate(months)
-        if n % every == 0
+        for month in shown_months
     ]

@@ -301,7 +301,9 @@ def _flags(found, concluded):
         flags = Flag.objects.filter(decisions__decision=source)
     else:
         flags = flags.exclude(end_reason=Flag.EndReason.SUPERSEDED)
-    return list(flags.select_related("version").order_by("severity", "rule_id", "pk"))
+    # The whole rule book is read once per process, not once per flag.
+    flags = flags.select_related("version").defer("version__book")
+    return list(flags.order_by("severity", "rule_id", "pk"))
 
 
 def _items(concluded):

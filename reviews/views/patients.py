@@ -77,6 +77,7 @@ def patient(request, pk):
         Flag.objects.live()
         .filter(patient=found)
         .select_related("version")
+        .defer("version__book")
         .order_by("severity", "rule_id", "pk")
     )
     cases = list(

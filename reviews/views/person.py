@@ -17,6 +17,7 @@ def fetch(user, action, pk):
     unrecognised = Flag.objects.live().filter(patient=OuterRef("pk"), rule_id=NOT_RECOGNISED)
     rows = (
         Patient.objects.select_related("practice", "screening__version")
+        .defer("screening__version__book")
         .prefetch_related(
             "identifiers", Prefetch("conditions", queryset=allergies, to_attr="allergies")
         )

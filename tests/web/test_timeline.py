@@ -284,6 +284,13 @@ class TestManyMedicines:
         assert [lane.name for lane in shown.lanes] == ["diazepam"]
         assert set(shown.folded) == {"morphine", "pregabalin", "codeine"}
 
+    def test_what_was_long_ago_does_not_press_the_rest_together(self, bell, clara):
+        make.prescription(bell, clara, "Temazepam 10 mg tablets", start=-700, days=14)
+        long_term(bell, clara, 100)
+        shown = picture(bell)
+        assert shown.begins == make.day(-102)
+        assert shown.folded == ("temazepam",)
+
     def test_no_more_lanes_than_can_be_read(self, bell, clara, monkeypatch):
         monkeypatch.setattr(timeline, "MOST_LANES", 2)
         long_term(bell, clara, 60)
@@ -292,6 +299,42 @@ class TestManyMedicines:
         shown = picture(bell)
         assert [lane.name for lane in shown.lanes] == ["diazepam", "morphine"]
         assert shown.folded == ("codeine",)
+
+    def test_a_sedative_within_the_drawing_is_always_drawn(self, bell, clara, monkeypatch):
+        monkeypatch.setattr(timeline, "MOST_LANES", 1)
+        long_term(bell, clara, 60)
+        make.prescription(bell, clara, "Zopiclone 7.5 mg tablets", start=-50, days=7)
+        make.prescription(bell, clara, "Morphine 10 mg tablets", start=-5, indication="pain")
+        assert [lane.name for lane in picture(bell).lanes] == ["diazepam", "zopiclone"]
+
+    def test_shading_of_several_is_laid_once(self, bell, clara):
+        long_term(bell, clara, 60)
+        for name in ("Codeine 30 mg tablets", "Morphine 10 mg tablets"):
+            make.prescription(bell, clara, name, start=-20, days=14, indication="pain")
+        chart = wide(bell)
+        assert (len(chart["shades"]), len(chart["overlaps"])) == (1, 2)
+
+    def test_words_on_what_is_shared_stay_inside(self, bell, clara):
+        long_term(bell, clara, 400)
+        for start in range(-400, 0, 28):
+            make.prescription(
+                bell, clara, "Morphine 10 mg tablets", start=start, days=28, indication="pain"
+            )
+        for chart in picture(bell).charts:
+            for overlap in chart["overlaps"]:
+                spread = {"start": (0, 110), "end": (-110, 0)}[overlap["anchor"]]
+                assert chart["left"] <= overlap["text_x"] + spread[0]
+                assert overlap["text_x"] + spread[1] <= chart["width"]
+
+
+@pytest.mark.parametrize("days", [60, 150, 250, 399])
+def test_months_never_meet(bell, clara, days):
+    long_term(bell, clara, days)
+    for ahead in range(0, 360, 45):
+        shown = picture(bell, ahead)
+        for chart in shown.charts:
+            for month, following in pairwise(chart["months"]):
+                assert month["x"] + len(month["text"]) * 6 <= following["x"] + 3, chart["months"]
 
 
 def _extent(head, letter=6.2):
