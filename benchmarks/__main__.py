@@ -78,6 +78,10 @@ LOOP = re.compile(
     r"(?P<what>\w+)\s+(?P<measured>[\d,]+ dossiers/s)\s"
     r".*?(?P<ratio>[\d.]+) x (?P<floor>a bare loop)"
 )
+PART = re.compile(
+    r"of which (?P<what>\S+)\s+(?P<measured>[\d.]+ us each)\s+"
+    r"(?P<ratio>[\d.]+) x (?P<floor>a bare loop)"
+)
 
 
 def rows_of(text):
@@ -87,6 +91,9 @@ def rows_of(text):
             floor = found["floor"]
         elif found := LOOP.match(line):
             what = f"Rules alone, {found['what'].replace('_', ' ')}"
+            yield Row(what, float(found["ratio"]), found["floor"], found["measured"])
+        elif found := PART.match(line):
+            what = f"of the dearest kind, {found['what']}"
             yield Row(what, float(found["ratio"]), found["floor"], found["measured"])
         elif found := RATIO.match(line):
             aim = float(found["aim"]) if found["aim"] else None
