@@ -255,9 +255,9 @@ def dependence(view, episode: Episode, until: int) -> str:
             f"{limit['regular_from_days']} exposed days or more in "
             f"{limit['regular_window_days']} days"
         )
-    if episode in view.episodes:
+    if any(each is episode for each in view.current or view.episodes[-1:]):
         mine = [each for each in view.stretches if episode.start <= each.start <= episode.end]
-    else:  # the course of one drug
+    else:  # the course of one drug, or an episode before one that is still to come
         mine = stretches(list(episode.spans))
     at = limit["gate_high_band_days"]
     if _consecutive(mine, lambda each: band(view, each) == HIGH, until) >= at:

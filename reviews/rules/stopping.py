@@ -179,11 +179,7 @@ def _goes_on(view, episode, spans, ended) -> tuple[bool, bool]:
     begun: dict[str, int] = {}
     for span in episode.spans:
         begun[span.use.drug.key] = min(span.start, begun.get(span.use.drug.key, span.start))
-    going = [
-        (span.use, span.start)
-        for span in view.spans
-        if span.end > ended and span.use.line.status != "stopped"
-    ]
+    going = [(span.use, span.start) for span in view.spans if span.end > ended]
     going += [(use, use.start) for use in view.unclear if use.reach > ended]
     replaced = beside = False
     for use, start in going:

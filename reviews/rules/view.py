@@ -560,12 +560,13 @@ class View:
             return None
         shared = both(a.possible, b.possible)
         restart = self.limit["restart_gap_days"]
-        live = [run for run in runs(shared, restart) if self.today <= run[1] + restart]
-        if live:
-            start, end = live[-1]
+        sure = not (a.unsure or b.unsure)
+        certain = shared if sure else both(a.certain, b.certain)
+        # The latest run that counts: one still to come and too short hides no longer one today.
+        for start, end in reversed(runs(shared, restart)):
+            if self.today > end + restart:
+                break
             first, last = self.exposure_around(a, start, end)
-            sure = not (a.unsure or b.unsure)
-            certain = shared if sure else both(a.certain, b.certain)
             days = count(certain, first, last)
             if days >= at_least or (not sure and at_least == 1):
                 of_a = [span for span in a.spans if span.start <= end and span.end >= start]

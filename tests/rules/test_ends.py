@@ -49,6 +49,13 @@ def test_a_taper_under_way_is_no_completed_one(day, fires, why):
     assert ("STOP-02" in fired(ended(day), as_of=day, tapers=(plan,))) is fires, why
 
 
+def test_a_supply_dated_weeks_ahead_does_not_hide_dependence():
+    ended_then = line("alprazolam 0.5 mg", days=14)
+    ahead = line(ZOPICLONE, start=52, days=3)
+    assert fired(ended_then, as_of=43)["STOP-01"] == 1
+    assert fired(ended_then, ahead, as_of=43)["STOP-01"] == 1
+
+
 # --- what goes on ----------------------------------------------------------------------------
 
 ZOPICLONE = "zopiclone 7.5 mg tablets"
@@ -84,6 +91,18 @@ def test_the_end_of_a_short_course_beside_a_long_one_is_not_abrupt():
 def test_a_supply_may_run_out_before_its_end_is_recorded():
     spent = line(ZOPICLONE, days=60, status="stopped", end_on=on(64))
     assert finding("STOP-02", line(days=120), spent, as_of=65).facts[0].value == "2026-03-06"
+
+
+def test_a_switch_stays_one_when_the_second_medicine_is_ended_as_well():
+    second = line(ZOPICLONE, start=75, days=60, status="stopped", end_on=on(100))
+    found = finding("STOP-02", ended(80), second, as_of=100)
+    assert found.line_ids == (second.id,)
+
+
+def test_two_medicines_ended_on_one_day_do_not_explain_each_other():
+    second = line(ZOPICLONE, days=120, status="stopped", end_on=on(80))
+    found = screen(person(ended(80), second, as_of=80), BOOK).findings
+    assert [each.rule_id for each in found].count("STOP-02") == 2
 
 
 def test_the_same_medicine_in_another_strength_goes_on():

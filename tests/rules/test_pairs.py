@@ -66,6 +66,18 @@ def test_midazolam_of_unknown_route_counts_as_oral_whatever_it_is_for(midazolam,
     assert ("CYP-01" in fired(line(**midazolam), line("ritonavir 100 mg"))) is fires
 
 
+# --- runs of days together ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "ahead", [[], [line(start=60, days=3), line("quetiapine 25 mg", start=60)]]
+)
+def test_a_short_run_still_to_come_does_not_hide_a_longer_one_today(ahead):
+    lines = [line(days=28), line("quetiapine 25 mg", days=28), *ahead]
+    assert fired(*lines, as_of=20)["CNS-04"] == 3
+    assert "CNS-04" not in fired(*ahead, as_of=20)
+
+
 # --- rescue medicine alone -------------------------------------------------------------------
 
 
