@@ -120,11 +120,16 @@ def _result(step, days, given, mean):
         return SLOWER if given else AS_PLANNED
     if given < days * MOSTLY:
         return NOT_SUPPLIED
-    if mean is None:
+    return beside(step, mean)
+
+
+def beside(step: Step, mg: Decimal | None) -> str:
+    """How so many mg a day compare with a step; None = not known."""
+    if mg is None:
         return UNCLEAR
-    if abs(mean - step.mg) <= step.mg * SAME_WITHIN:
+    if abs(mg - step.mg) <= step.mg * SAME_WITHIN:
         return AS_PLANNED
-    return FASTER if mean < step.mg else SLOWER
+    return FASTER if mg < step.mg else SLOWER
 
 
 class Use(NamedTuple):

@@ -35,7 +35,7 @@ from reviews.rules.drug import BENZODIAZEPINE, BZRA
 from reviews.rules.finding import INTERRUPT, Severity
 from reviews.rules.view import see
 from reviews.timeline import dose_in_words
-from reviews.views import person
+from reviews.views import person, tapers
 from reviews.views.worked_out import work_out
 
 MATCHES = 8
@@ -266,6 +266,7 @@ def _preview(request, patient, form):
     return context | {
         "record": record,
         "worked_out": worked_out,
+        "taper": tapers.part_of(patient, found.dossier, book, advise.UNSAVED),
         "findings": [_card(one, book) for one in found.new if one.severity < Severity.S4],
         "notes": [_card(one, book) for one in found.new if one.severity == Severity.S4],
         "standing": [one for one in found.standing if one.severity < Severity.S4],

@@ -338,6 +338,23 @@ def section(patient, user):
     return {"tapers": tapers, "may_taper": access.allowed(user, Action.TAPER, patient)}
 
 
+def part_of(patient, dossier, book, line_id):
+    """The step of a taper in force that a prescription belongs to, and how it compares; or None."""
+    for version in _versions().filter(taper__patient=patient, taper__ended_at__isnull=True):
+        planned = version.plan
+        for row in comparing.prescribed(dossier, book, planned.drug, planned.steps[0].on):
+            if line_id in row.line_ids:
+                step = planned.step_on(row.start)
+                return {
+                    "version": version,
+                    "name": _name_of(book, planned.drug),
+                    "step": step,
+                    "mg": row.mg,
+                    "result": comparing.beside(step, row.mg),
+                }
+    return None
+
+
 def _rows(planned, contacts, today, compared=()):
     rows = []
     for n, step in enumerate(planned.steps):

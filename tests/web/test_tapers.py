@@ -395,6 +395,34 @@ def test_nothing_on_these_pages_tells_anybody_to_end_it_at_once(treated, clara, 
         assert "stop" not in text.replace("do not stop suddenly", "")
 
 
+@pytest.mark.parametrize(
+    ("mg", "start", "told"),
+    [
+        ("13.5", 1, "13.5 mg a day planned from {} . as planned"),
+        ("7.5", 1, "13.5 mg a day planned from {} . faster: 7.5 mg"),
+        ("15", 1, "13.5 mg a day planned from {} . slower: 15 mg"),
+    ],
+)
+def test_a_new_prescription_is_recognised_as_part_of_a_taper(treated, clara, mg, start, told):
+    under_way(treated, clara)
+    response = Browser(clara).post(
+        f"/patients/{treated.pk}/prescriptions/preview",
+        q="Diazepam 5 mg tablets",
+        product="as-written",
+        dose=mg,
+        dose_unit="mg",
+        times_per_day="1",
+        start_on=f"+{start}d",
+        days_supply="14",
+        indication="anxiety",
+        setting="community",
+    )
+    text = words(response)
+    assert "Part of the taper of diazepam" in text
+    said = told.format(f"{make.day(start):%-d %b %Y}").replace(" .", ".")
+    assert said in text
+
+
 def test_a_prescription_during_a_taper_is_screened_as_part_of_it(treated, clara):
     under_way(treated, clara)
     supply(treated, clara, 13.5, start=1, change_reason="taper")
