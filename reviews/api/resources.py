@@ -1,6 +1,6 @@
 """What can be read: for each resource its rows, its filters, and how a row becomes a shape."""
 
-from django.db.models import Prefetch, Q
+from django.db.models import F, Prefetch, Q
 from django.db.models.functions import Greatest
 
 from reviews import checked
@@ -15,6 +15,7 @@ from reviews.models import (
     Prescription,
     Reading,
     RuleVersion,
+    TaperVersion,
 )
 from reviews.prescribe import LATER
 
@@ -155,6 +156,63 @@ class Readings(Resource):
             text=row.text,
             on=row.dated_on,
             status=row.status,
+        )
+
+
+class Tapers(Resource):
+    name = "tapers"
+    action = Action.SEE_PATIENT
+    question, shape, page = shapes.Tapers, shapes.Taper, shapes.TaperPage
+    changed_at = "recorded_at"
+
+    def rows(self):
+        return TaperVersion.objects.select_related("taper__practice").annotate(
+            practice_id=F("taper__practice_id")
+        )
+
+    def listed(self, queryset):
+        return queryset.filter(superseded_at__isnull=True)
+
+    def matching(self, queryset, asked):
+        return _equal(
+            queryset,
+            taper__patient_id=asked.patient,
+            taper__practice__code=asked.practice,
+            status=asked.status,
+        )
+
+    def shaped(self, row):
+        return shapes.Taper(
+            id=row.pk,
+            taper=row.taper_id,
+            version=row.number,
+            patient=row.taper.patient_id,
+            practice=row.taper.practice.code,
+            drug=row.taper.drug,
+            status=row.status,
+            move=row.move,
+            steps=[
+                shapes.TaperStep(
+                    on=step.on,
+                    mg_per_day=float(step.mg),
+                    made_of=[
+                        shapes.TaperPart(
+                            form=part.strength.form,
+                            strength_mg=float(part.strength.mg),
+                            number=float(part.number),
+                        )
+                        for part in step.parts
+                    ],
+                )
+                for step in row.plan.steps
+            ],
+            contacts=row.contact_days,
+            maintenance_agreed=row.maintenance_agreed,
+            last_contact_on=row.last_contact_on,
+            over=row.over,
+            reason=row.reason,
+            recorded_at=row.recorded_at,
+            superseded_at=row.superseded_at,
         )
 
 

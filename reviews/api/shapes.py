@@ -12,6 +12,7 @@ from reviews.api.bodies import MOST_RECORDS
 from reviews.models import CaseState, Outcome, Reason
 from reviews.models import Decision as DecisionRow
 from reviews.records import Coding, OrderStatus, PatientIdentifier, ReadingKind, Step
+from reviews.rules.dossier import TAPER_STATES
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 SeverityNumber = Annotated[int, Meta(ge=1, le=4)]
@@ -99,6 +100,47 @@ class Reading(Struct):
     text: str
     on: date
     status: str
+
+
+class TaperPart(Struct):
+    """So many tablets, capsules or films, or ml, of a strength in mg each (or in one ml)."""
+
+    form: str
+    strength_mg: float
+    number: float
+
+
+class TaperStep(Struct):
+    """From a day on, so many mg a day; `made_of` is empty where that is not known, or nothing."""
+
+    on: date
+    mg_per_day: float
+    made_of: list[TaperPart]
+
+
+class Taper(Struct):
+    """One version of a taper. A move makes a new row: same `taper`, next `version`.
+
+    `steps` begin with the dose at the start. `over` names the rules that the plan does not meet,
+    and `reason` says why it is kept, or why the move was made.
+    """
+
+    id: int
+    taper: int
+    version: int
+    patient: int
+    practice: str
+    drug: str
+    status: str
+    move: str
+    steps: list[TaperStep]
+    contacts: list[date]
+    maintenance_agreed: bool
+    last_contact_on: date | None
+    over: list[str]
+    reason: str
+    recorded_at: datetime
+    superseded_at: datetime | None
 
 
 class CouldNotJudge(Struct):
@@ -263,6 +305,12 @@ class ReadingPage(Struct):
     until: datetime | None
 
 
+class TaperPage(Struct):
+    results: list[Taper]
+    next: str | None
+    until: datetime | None
+
+
 class PatientPage(Struct):
     results: list[Patient]
     next: str | None
@@ -356,6 +404,11 @@ class Readings(Question):
     kind: ReadingKind | None = None
     source_system: Annotated[str, Meta(max_length=100)] = ""
     source_id: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Tapers(Question):
+    patient: Id | UnsetType = UNSET
+    status: Literal[tuple(TAPER_STATES)] | UnsetType = UNSET
 
 
 class Patients(Question):

@@ -177,6 +177,20 @@ class ReadingDetail(DetailView):
     operation = Operation("reading", answer=shapes.Reading)
 
 
+class TaperList(ListView):
+    """Live tapers: the newest version of each, with its steps and the days of contact."""
+
+    resource = resources.Tapers()
+    operation = Operation("tapers", query=shapes.Tapers, answer=shapes.TaperPage)
+
+
+class TaperDetail(DetailView):
+    """One version of a taper, superseded ones included."""
+
+    resource = resources.Tapers()
+    operation = Operation("taper", answer=shapes.Taper)
+
+
 class PatientList(ListView):
     """Patients, with whether their record was checked and what could not be judged."""
 

@@ -9,15 +9,16 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from reviews import clients, decide, observe, prescribe, records, screen
+from reviews import clients, decide, observe, prescribe, records, screen, taper
 from reviews.api import pages
 from reviews.models import Case, Flag, Outcome, Patient, Prescription, Reason
 from tests import make
 from tests.api import sent
 from tests.api.conftest import make_system
 from tests.api.test_sync import is_problem
+from tests.verbs.test_taper import request as taper_request
 
-LISTS = ("prescriptions", "readings", "patients", "flags", "cases", "decisions")
+LISTS = ("prescriptions", "readings", "tapers", "patients", "flags", "cases", "decisions")
 LONG_AGO = "2000-01-01T00:00:00Z"
 
 
@@ -55,10 +56,11 @@ def walk(system, path, **query):
 
 
 def decided_case(place, clara, ravi):
-    """A case of four weeks too long, on which ravi concluded, with a reading beside it."""
+    """A case of four weeks too long, on which ravi concluded, with a reading and a taper."""
     case = make.flagged_case(place, logged_by=clara)
     record = records.convert({"kind": "egfr", "value": 60, "on": make.day()}, records.ReadingRecord)
     observe.record_reading(patient=case.patient, record=record, by=clara)
+    taper.plan(patient=case.patient, request=taper_request(10), by=clara)
     screen.drain()
     case = decide.claim(case=case, by=ravi, seen=case.lock)
     outcomes = [
@@ -175,6 +177,28 @@ def test_one_row_is_what_the_list_says_of_it(system, harbour, clara, ravi, path)
     decided_case(harbour, clara, ravi)
     for row in rows(system.get(path)):
         assert system.get(f"{path}/{row['id']}").json() == row
+
+
+def test_a_taper_says_its_steps_and_what_they_are_made_of(system, harbour, clara):
+    patient = make.patient(harbour, clara)
+    version = taper.plan(patient=patient, request=taper_request(15), by=clara)
+    (row,) = rows(system.get("tapers"))
+    assert (row["taper"], row["drug"], row["status"]) == (version.taper_id, "diazepam", "planned")
+    assert row["steps"][1] == {
+        "on": make.day(1).isoformat(),
+        "mg_per_day": 13.5,
+        "made_of": [
+            {"form": "tablet", "strength_mg": 5.0, "number": 2.5},
+            {"form": "tablet", "strength_mg": 2.0, "number": 0.5},
+        ],
+    }
+    assert row["steps"][-1]["mg_per_day"] == 0
+    taper.start(taper=version.taper, by=clara, seen=1)
+    (newer,) = rows(system.get("tapers", status="active", patient=patient.pk))
+    assert newer["version"] == 2
+    assert system.get(f"tapers/{row['id']}").json()["superseded_at"] is not None
+    assert rows(system.get("tapers", status="paused")) == []
+    is_problem(system.get("tapers", status="lost"), 400)
 
 
 def test_an_old_version_is_found_by_its_id_and_not_in_the_list(system):

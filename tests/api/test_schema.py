@@ -21,7 +21,7 @@ EXAMPLES = 20
 ADDRESSES = (
     *("prescriptions", "patients", "flags", "cases", "decisions"),
     *("prescriptions/{id}", "patients/{id}", "flags/{id}", "cases/{id}", "decisions/{id}"),
-    *("readings", "readings/{id}", "readings/sync"),
+    *("readings", "readings/{id}", "readings/sync", "tapers", "tapers/{id}"),
     *("prescriptions/sync", "patients/sync", "conditions/sync"),
 )
 
