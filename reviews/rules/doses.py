@@ -6,7 +6,7 @@ from typing import NamedTuple
 from reviews.rules import words
 from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG, Drug
 from reviews.rules.equivalents import BAND, HIGH, TABLES, banded, counts, daily, dependence
-from reviews.rules.exposure import Span, Stretch, mg_per_day, pieces, stretches
+from reviews.rules.exposure import Span, Stretch, pieces, stretches
 from reviews.rules.finding import Fact
 from reviews.rules.opioids import cannot_compare, together_facts, together_sentence, unknown_ends
 from reviews.rules.rule import DOSE, DUPLICATE, SUPPLY, Rule
@@ -66,6 +66,13 @@ def release(medicine) -> str:
 
 def _adult_max(view, use) -> tuple[float, str] | None:
     """The labelled maximum for the indication and form recorded, with what it is for."""
+    known = view.memo.setdefault("adult_max", {})
+    if use not in known:
+        known[use] = _labelled_max(view, use)
+    return known[use]
+
+
+def _labelled_max(view, use):
     limits = use.drug.max_mg_per_day.get(view.profile, {})
     if not limits:
         return None
@@ -115,7 +122,7 @@ def _dose_not_judged(view, rule_id, uses):
         )
     ]
     view.length_not_known(rule_id, vague)
-    blank = [use for use in uses if not _dosed(use)]
+    blank = [use for use in uses if use.mg is None]
     if blank:
         view.cannot_judge(
             rule_id,
@@ -130,10 +137,6 @@ def _dose_not_judged(view, rule_id, uses):
             f"No labelled maximum of the {view.profile} profile is held for "
             f"{words.listed(names(unlimited))}.",
         )
-
-
-def _dosed(use) -> bool:
-    return mg_per_day(use.line, use.part, use.recognition.form) is not None
 
 
 def over_maximum(view: View, limit: dict):

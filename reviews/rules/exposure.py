@@ -35,7 +35,7 @@ EXPECTED_USE = "expected use"
 # to look into, and a dossier of ten lines makes a hundred of them.
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Use:
     """One ingredient of one line, with the days it covers.
 
@@ -57,6 +57,11 @@ class Use:
     notes: tuple[str, ...]
     missing: tuple[str, ...]
     days_supply: int | None
+
+    @kept
+    def mg(self) -> float | None:
+        """The highest written daily dose in mg, as `mg_per_day` says."""
+        return mg_per_day(self.line, self.part, self.recognition.form)
 
 
 @dataclass(slots=True, eq=False)
@@ -286,13 +291,13 @@ class Stretch:
 def pieces(span: Span) -> list[Piece]:
     """A span in parts of one daily amount: several only where a schedule of doses is written."""
     start, end, use = span.start, span.end, span.use
-    line, part, form = use.line, use.part, use.recognition.form
+    line = use.line
     if not line.schedule:
-        return [Piece(start, end, use, mg_per_day(line, part, form))]
+        return [Piece(start, end, use, use.mg)]
     found = []
     for amount, days in line.schedule:
         if days > 0 and start <= end:
-            mg = in_mg(amount, line.dose_unit, part, form)
+            mg = in_mg(amount, line.dose_unit, use.part, use.recognition.form)
             found.append(Piece(start, min(start + days - 1, end), use, mg))
             start += days
     return found

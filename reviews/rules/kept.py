@@ -14,5 +14,6 @@ class kept(Generic[Value]):
         self.__doc__ = work.__doc__
 
     def __get__(self, instance, owner=None) -> Value:
-        found = instance.__dict__[self.work.__name__] = self.work(instance)
+        found = self.work(instance)
+        setattr(instance, self.work.__name__, found)  # and is never asked for this again
         return found

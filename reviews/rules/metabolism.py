@@ -9,7 +9,6 @@ import itertools
 from reviews.rules import words
 from reviews.rules.coprescribed import beside, is_elder
 from reviews.rules.drug import BENZODIAZEPINE, BIT
-from reviews.rules.exposure import mg_per_day
 from reviews.rules.finding import Fact
 from reviews.rules.interactions import CONTRAINDICATED_WITH_ANY, DEPENDENT_ON_CYP3A4, by_mouth
 from reviews.rules.opioids import cannot_compare
@@ -134,7 +133,7 @@ CIMETIDINE_FROM_MG = 800
 
 
 def _too_little(use):
-    mg = mg_per_day(use.line, use.part, use.recognition.form)
+    mg = use.mg
     return mg is not None and mg < CIMETIDINE_FROM_MG
 
 

@@ -4,7 +4,7 @@ import itertools
 
 from reviews.rules import words
 from reviews.rules.drug import SUBSTITUTION
-from reviews.rules.exposure import OPEN, mg_per_day
+from reviews.rules.exposure import OPEN
 from reviews.rules.finding import Fact
 from reviews.rules.view import UNSURE, Together, View, key_of, names, not_recorded
 
@@ -202,7 +202,7 @@ def together_facts(found: Together) -> tuple[Fact, ...]:
     doses: dict[str, float | None] = {}
     for span in sorted(found.b, key=lambda s: (s.start, s.use.line.id)):
         use = span.use
-        doses[use.drug.name] = mg_per_day(use.line, use.part, use.recognition.form)
+        doses[use.drug.name] = use.mg
     for name, mg in doses.items():
         if mg is not None:
             facts.append(Fact("mg_per_day", words.sentence_case(name), round(mg, 4), "mg a day"))

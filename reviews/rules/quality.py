@@ -1,7 +1,7 @@
 """What could not be judged: missing supply or dose (DQ-01), medicines nobody recognised (DQ-03)."""
 
 from reviews.rules import words
-from reviews.rules.exposure import EXPECTED_USE, OPEN, mg_per_day
+from reviews.rules.exposure import EXPECTED_USE, OPEN
 from reviews.rules.finding import Fact
 from reviews.rules.view import View
 
@@ -68,7 +68,7 @@ def incomplete(view: View, limit: dict):
 
 def _daily_amount(use):
     """What is missing for a daily amount in mg."""
-    if mg_per_day(use.line, use.part, use.recognition.form) is not None:
+    if use.mg is not None:
         return []
     line = use.line
     if line.schedule and line.dose_unit:
