@@ -1,6 +1,7 @@
 """The core against an independent day-by-day account of the same supplies, on random people."""
 
 import random
+from datetime import date
 
 import pytest
 
@@ -126,3 +127,86 @@ def test_the_duration_rules_fire_where_the_oracle_counts_too_many_days():
             assert fired.get("DUR-01") == (2 if len(mine) > 28 else 4 if len(mine) > 14 else None)
         seen += 1
     assert seen > 200
+
+
+STEPS = {
+    ("anxiety", "UK"): ("DUR-01", ((28, 2), (14, 4))),
+    ("anxiety", "US"): ("DUR-01", ((60, 3), (28, 4))),
+    ("anxiety", "EU"): ("DUR-01", ((84, 2), (56, 3))),
+    ("insomnia", "UK"): ("DUR-02", ((28, 2), (14, 3))),
+    ("insomnia", "US"): ("DUR-02", ((28, 3),)),
+    ("muscle_spasm_acute", "EU"): ("DUR-03", ((28, 2), (14, 3))),
+}
+
+
+def lengths(supplies, today, indication, profile, old):
+    """The duration rules by counting single days: rule to the gravest severity."""
+    cover = oracle.covered_days(supplies)
+    all_days = oracle.exposed(supplies)
+    rule, steps = STEPS[indication, profile]
+    found, last_days = {}, []
+    for episode in oracle._episodes(all_days):
+        if today > max(episode) + oracle.GAP_DAYS + 1:
+            continue
+        ends = {n: max(days) for n, days in cover.items() if min(days) in episode}
+        lines = [n for n, end in ends.items() if end >= today] or [
+            n for n, end in ends.items() if end == max(episode)
+        ]
+        last_days += [ends[n] for n in lines]
+        count = max(len({day for day in episode if day <= ends[n]}) for n in lines)
+        if count > 120:
+            found["DUR-04"] = 2
+        elif over := [severity for limit, severity in steps if count > limit]:
+            found[rule] = min(*over, found.get(rule, 9))
+        new = not any(min(episode) - 450 <= day < min(episode) for day in all_days)
+        if old and new and (count >= 21 or any(supplies[n][2] >= 21 for n in lines)):
+            found["DUR-08"] = 2
+    if last_days:
+        end = max(last_days)
+        year = sum(end - 365 < day <= end for day in all_days)
+        half = sum(end - 180 < day <= end for day in all_days)
+        if year >= 180 or half >= 144:
+            found["DUR-06"] = 2
+        elif year > 90:
+            found["DUR-05"] = 3
+        begun = sum(end - 365 < start <= end for _, start, _, _ in supplies)
+        if begun >= 6 and 95 <= year <= 273:
+            found["DUR-10"] = 3
+    return found
+
+
+@pytest.mark.parametrize(("indication", "profile"), STEPS)
+def test_every_duration_rule_agrees_with_a_count_of_single_days(indication, profile):
+    rng = random.Random(f"{indication} {profile}")
+    seen = set()
+    for _ in range(150):
+        supplies = history(rng)
+        if rng.random() < 0.5:
+            more = history(rng)
+            supplies += [(drug, start + 150, days, mg) for drug, start, days, mg in more]
+        last = max(start + days for _, start, days, _ in supplies)
+        today = rng.randrange(max(0, last - 60), last + 10)
+        old = rng.random() < 0.5
+        lines = [
+            line(
+                "",
+                medicine=TEXTS[drug],
+                start=start,
+                days=days,
+                dose=mg,
+                dose_unit="mg",
+                quantity=None,
+                indication=indication,
+            )
+            for drug, start, days, mg in supplies
+        ]
+        birth = date(1950 if old else 1980, 1, 1)
+        dossier = person(*lines, as_of=today, profile=profile, birth=birth)
+        found = {}
+        for each in screen(dossier, BOOK).findings:
+            if each.rule_id.startswith("DUR"):
+                found[each.rule_id] = min(int(each.severity), found.get(each.rule_id, 9))
+        expected = lengths(supplies, today, indication, profile, old)
+        assert found == expected, f"{supplies} on day {today}"
+        seen |= expected.keys()
+    assert {"DUR-05", "DUR-06", "DUR-08", "DUR-10"} <= seen
