@@ -7,13 +7,15 @@ import sys
 from pathlib import Path
 
 from portal import browser, embedded
-from portal.local import BASE_DIR, VAR, Held, Home, Refused
+from portal.local import BASE_DIR, VAR, Held, Home, Refused, free_port
 from portal.progress import say, step
-from portal.supervisor import Stopped, base_environment, fail, supervised, up
+from portal.supervisor import Stopped, base_environment, fail, serve, supervised, up
 
 _DEFAULT_PORT = 8000
 # Two workers pay off for the whole suite only: each needs a database of its own.
 _WHOLE = ("-n", "2", "--dist", "loadfile")
+# So many are screened while they are seeded: no worker is needed.
+_PHOTOGRAPHED_PATIENTS = "400"
 _COMPILE = ("pip", "compile", "--quiet", "--universal", "--generate-hashes")
 
 
@@ -111,6 +113,22 @@ def _bench(argv):
         return supervisor.run([sys.executable, "-m", "benchmarks", *argv], env=env)[0]
 
 
+def _screenshots(argv):
+    """Photograph the pages of a demo of its own, made anew, so that each run shows the same."""
+    chromium = browser.find()
+    if not chromium:
+        raise Refused(browser.HOW_TO_GET_IT)
+    home = Home(VAR / "screenshots")
+    home.remove()
+    port = free_port()
+    with home.lock({"command": "screenshots"}), supervised(home) as supervisor:
+        env = supervisor.services(durable=False)
+        env |= {"PORTAL_VAR": str(home.path), "DEMO_PATIENTS": _PHOTOGRAPHED_PATIENTS}
+        serve(supervisor, env, port)
+        photograph = [sys.executable, "-m", "portal.screenshots", str(port), chromium]
+        return supervisor.run(photograph, env=env)[0]
+
+
 def _lock(argv):
     """Write the lock files anew: versions stay where they still fit; hashes, no addresses."""
     uv = Path(sys.executable).with_name("uv")
@@ -129,7 +147,7 @@ def _lock(argv):
 
 def _reset(argv):
     """Remove everything under var/: data, secrets, logs. Refuses while a command uses them."""
-    for home in (Home(VAR / "test"), Home(VAR / "bench"), Home()):
+    for home in (*(Home(VAR / name) for name in ("test", "bench", "screenshots")), Home()):
         home.remove()
     say("Removed all local data, secrets and logs. ./dev up starts over.")
 
@@ -140,6 +158,7 @@ _COMMANDS = {
     "test": _test,
     "check": _check,
     "bench": _bench,
+    "screenshots": _screenshots,
     "lock": _lock,
     "reset": _reset,
 }

@@ -228,6 +228,20 @@ def _start(supervisor, port, address, lock, demo):
     say("Stop it with Ctrl-C.")
 
 
+def serve(supervisor, env, port):
+    """Prepare a demo and start its web server alone. Raises Refused when it does not answer."""
+    prepare = [sys.executable, str(BASE_DIR / "manage.py"), "prepare", "--demo"]
+    if supervisor.run(prepare, env=env)[0]:
+        raise Refused("The portal could not be prepared; the reason stands above.")
+    _, _, web = portal_children(supervisor.home, env, port)
+    supervisor.add(web)
+    deadline = time.monotonic() + _READY_SECONDS
+    while not read_health(port):
+        if web.ended() or time.monotonic() > deadline:
+            raise Refused(f"The web server does not answer. Its last words:\n{web.last_words()}")
+        supervisor.pause(0.2)
+
+
 def portal_children(home, env, port):
     """Return worker, beat and web as children, in the order they are started."""
     celery = [sys.executable, "-m", "celery", "-A", "portal"]

@@ -1,0 +1,89 @@
+"""`./dev screenshots`: the main pages as the demo's people see them, three widths, day and night.
+
+All go to var/screenshots; the few that the README shows are renewed in docs/screenshots.
+"""
+
+import json
+import re
+import sys
+
+from playwright.sync_api import sync_playwright
+
+from portal.local import BASE_DIR, VAR
+from portal.progress import say
+
+WIDTHS = (360, 768, 1440)
+SCHEMES = ("light", "dark")
+HEIGHT = 1000
+SHOWN = BASE_DIR / "docs" / "screenshots"
+HOME = VAR / "screenshots"
+ARGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
+
+# Who looks at what: a name, an address, and the links to follow from there.
+PAGES = {
+    None: (("sign-in", "/", ()),),
+    "ravi": (
+        ("queue", "/", ()),
+        ("queue-empty", "/?q=zzyzx", ()),
+        ("case", "/", (".case-row a",)),
+        ("my-work", "/my-work", ()),
+        ("hand-over", "/hand-over", ()),
+        ("search", "/search?q=diazpam", ()),
+        ("patients", "/patients", ()),
+        ("patient", "/?rule=DUR-04", (".case-row a", ".patient-banner .name a")),
+        ("preferences", "/preferences", ()),
+    ),
+    "clara": (("prescribe", "/patients", ("tbody a", "a[href$='/prescriptions/log']")),),
+    "ada": (
+        ("formulary", "/formulary", ()),
+        ("drug", "/formulary/diazepam", ()),
+        ("rules", "/rules", ()),
+        ("rule", "/rules/DUR-04", ()),
+        ("rulebooks", "/rulebooks", ()),
+    ),
+    "audrey": (("audit", "/patients", ("tbody a", "a[href$='/audit']")),),
+}
+
+
+def main(port, chromium):
+    passwords = json.loads((HOME / "demo-signins.json").read_text())
+    made = 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
+        for user, pages in PAGES.items():
+            context = browser.new_context(base_url=f"http://127.0.0.1:{port}", locale="en-GB")
+            page = context.new_page()
+            if user:
+                _sign_in(page, user, passwords[user])
+            for name, address, links in pages:
+                page.set_viewport_size({"width": max(WIDTHS), "height": HEIGHT})
+                page.goto(address)
+                for link in links:
+                    page.goto(page.locator(link).first.get_attribute("href"))
+                made += _photograph(page, name)
+            context.close()
+        browser.close()
+    say(f"{made} screenshots in {HOME}")
+
+
+def _sign_in(page, user, password):
+    page.goto("/")
+    page.get_by_label(re.compile("user name", re.IGNORECASE)).fill(user)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def _photograph(page, name):
+    for width in WIDTHS:
+        for scheme in SCHEMES:
+            page.set_viewport_size({"width": width, "height": HEIGHT})
+            page.emulate_media(color_scheme=scheme)
+            file = f"{name}-{width}-{scheme}.png"
+            page.screenshot(path=HOME / file, full_page=True)
+            if (SHOWN / file).exists():
+                page.screenshot(path=SHOWN / file)
+    return len(WIDTHS) * len(SCHEMES)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

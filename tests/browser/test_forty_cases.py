@@ -1,0 +1,106 @@
+"""A reviewer works through forty cases by keyboard alone, and every key press is counted.
+
+A routine case has no urgent flag: its answers are pre-set, the reviewer reads and agrees. For an
+urgent one every answer is chosen, flag by flag. A chord such as Ctrl Enter counts as one press.
+"""
+
+import re
+from collections import defaultdict
+
+import pytest
+from playwright.sync_api import expect
+
+from reviews import screen
+from reviews.models import Case, CaseState, Decision, Flag
+from tests import make
+
+pytestmark = pytest.mark.browser
+
+AIM = 6
+URGENT_EVERY = 8
+KINDS = (
+    ("Diazepam 5 mg tablets", {"start": -34, "days": 35}),
+    ("Lorazepam 1 mg tablets", {"start": -40, "days": 42}),
+    ("Zopiclone 7.5 mg tablets", {"start": -34, "days": 35, "times_per_day": 1}),
+    ("Diazepam 2 mg tablets", {"start": -130, "days": 132}),
+)
+
+
+@pytest.fixture
+def forty(harbour, clara):
+    for number in range(40):
+        treated = make.patient(harbour, clara, age=30 + number, given_name=f"Number {number}")
+        medicine, supply = KINDS[number % len(KINDS)]
+        make.prescription(treated, clara, medicine, **supply)
+        if number % URGENT_EVERY == 0:
+            make.prescription(treated, clara, "Morphine 10 mg tablets", start=-1, days=7)
+    screen.drain()
+    cases = Case.objects.open()
+    assert cases.count() == 40
+    return cases
+
+
+class Keyboard:
+    """The keyboard of a page; `presses` counts since it was last set to 0."""
+
+    def __init__(self, page):
+        self.page = page
+        self.presses = 0
+
+    def press(self, *keys):
+        for key in keys:
+            self.presses += 1
+            self.page.keyboard.press(key)
+
+
+def agree(keys):
+    """Read, and take what is pre-set."""
+    keys.press("Control+Enter")
+
+
+def answer(keys):
+    """Choose outcome and reason of each flag that is not answered yet, from the first field on."""
+    keys.press("d")
+    for _ in range(40):
+        focused = keys.page.evaluate(
+            "[document.activeElement.name || '', document.activeElement.value || '']"
+        )
+        name, value = focused
+        if name.startswith("note"):
+            break
+        if not value and name.startswith("outcome-"):
+            keys.press("r", "e", "d")  # Reduce or taper
+        elif not value and name.startswith("reason-"):
+            keys.press("a")  # Agreed with the patient
+        keys.press("Tab")
+    keys.press("Control+Enter")
+
+
+def test_forty_cases_by_keyboard_alone(visit, ravi, forty, capsys):
+    urgent = set(forty.filter(severity=1).values_list("pk", flat=True))
+    page = visit(ravi, "/")
+    keys = Keyboard(page)
+    spent = defaultdict(list)
+    keys.press("j", "o")
+    for number in range(40):
+        expect(page).to_have_url(re.compile(r"/cases/\d+$"))
+        pk = int(page.url.rpartition("/")[2])
+        with page.expect_navigation():
+            (answer if pk in urgent else agree)(keys)
+        expect(page.get_by_role("status").first).to_contain_text("Decision saved")
+        spent["urgent" if pk in urgent else "routine"].append(keys.presses)
+        keys.presses = 0
+        assert Decision.objects.count() == number + 1
+
+    assert not Case.objects.open().exists()
+    assert Case.objects.filter(state=CaseState.DECIDED).count() == 40
+    assert not Flag.objects.open().filter(severity__lte=3).exists()
+    expect(page.get_by_text("No case is waiting")).to_be_visible()
+    with capsys.disabled():
+        for kind, presses in sorted(spent.items()):
+            mean = sum(presses) / len(presses)
+            print(
+                f"\n{len(presses)} {kind} cases: {mean:.1f} key presses each, {max(presses)} at most"
+            )
+    assert max(spent["routine"]) <= AIM
+    assert len(spent["routine"]) == 35
