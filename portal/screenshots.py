@@ -1,6 +1,6 @@
 """`./dev screenshots`: the main pages as the demo's people see them, three widths, day and night.
 
-All go to var/screenshots; the few that the README shows are renewed in docs/screenshots.
+All go to var/screenshots/png; the few that the README shows are renewed in docs/screenshots.
 """
 
 import json
@@ -16,7 +16,8 @@ WIDTHS = (360, 768, 1440)
 SCHEMES = ("light", "dark")
 HEIGHT = 1000
 SHOWN = BASE_DIR / "docs" / "screenshots"
-HOME = VAR / "screenshots"
+# ./dev gives this program a home of its own: var/screenshots.
+MADE = VAR / "png"
 ARGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 
 # Who looks at what: a name, an address, and the links to follow from there.
@@ -33,20 +34,21 @@ PAGES = {
         ("patient", "/?rule=DUR-04", (".case-row a", ".patient-banner .name a")),
         ("preferences", "/preferences", ()),
     ),
-    "clara": (("prescribe", "/patients", ("tbody a", "a[href$='/prescriptions/log']")),),
+    "clara": (("prescribe", "/patients", ("tbody a", "a[href$='/prescriptions/new']")),),
     "ada": (
         ("formulary", "/formulary", ()),
         ("drug", "/formulary/diazepam", ()),
         ("rules", "/rules", ()),
         ("rule", "/rules/DUR-04", ()),
-        ("rulebooks", "/rulebooks", ()),
+        ("rulebooks", "/rule-books", ()),
     ),
     "audrey": (("audit", "/patients", ("tbody a", "a[href$='/audit']")),),
 }
 
 
 def main(port, chromium):
-    passwords = json.loads((HOME / "demo-signins.json").read_text())
+    passwords = json.loads((VAR / "demo-signins.json").read_text())
+    MADE.mkdir(exist_ok=True)
     made = 0
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
@@ -60,10 +62,12 @@ def main(port, chromium):
                 page.goto(address)
                 for link in links:
                     page.goto(page.locator(link).first.get_attribute("href"))
+                if name == "prescribe":
+                    _begin_prescription(page)
                 made += _photograph(page, name)
             context.close()
         browser.close()
-    say(f"{made} screenshots in {HOME}")
+    say(f"{made} screenshots in {MADE}")
 
 
 def _sign_in(page, user, password):
@@ -73,13 +77,22 @@ def _sign_in(page, user, password):
     page.get_by_role("button", name="Sign in").click()
 
 
+def _begin_prescription(page):
+    page.get_by_label("Find a medicine").fill("morphine 10 mg tab")
+    page.locator("#matches input").first.check()
+    page.get_by_label("Each time").fill("1")
+    page.get_by_label("Times a day").fill("2")
+    page.get_by_label("Times a day").blur()
+    page.locator("#preview .flag").first.wait_for()
+
+
 def _photograph(page, name):
     for width in WIDTHS:
         for scheme in SCHEMES:
             page.set_viewport_size({"width": width, "height": HEIGHT})
             page.emulate_media(color_scheme=scheme)
             file = f"{name}-{width}-{scheme}.png"
-            page.screenshot(path=HOME / file, full_page=True)
+            page.screenshot(path=MADE / file, full_page=True)
             if (SHOWN / file).exists():
                 page.screenshot(path=SHOWN / file)
     return len(WIDTHS) * len(SCHEMES)

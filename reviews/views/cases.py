@@ -192,8 +192,8 @@ def _fetch(request, pk):
 
 
 def _following(user, found):
-    """The worst case that nobody works on and that is not for somebody else to confirm."""
-    return (
+    """The worst of my cases; then of those nobody works on and somebody else need not confirm."""
+    return work.claimed(user).exclude(pk=found.pk).ranked().first() or (
         access.scope(Case.objects.open(), user, Action.DECIDE)
         .exclude(state=CaseState.SNOOZED)
         .exclude(state=CaseState.PROPOSED, proposed_by=user)

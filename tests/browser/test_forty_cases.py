@@ -98,9 +98,7 @@ def test_forty_cases_by_keyboard_alone(visit, ravi, forty, capsys):
     expect(page.get_by_text("No case is waiting")).to_be_visible()
     with capsys.disabled():
         for kind, presses in sorted(spent.items()):
-            mean = sum(presses) / len(presses)
-            print(
-                f"\n{len(presses)} {kind} cases: {mean:.1f} key presses each, {max(presses)} at most"
-            )
+            mean, most = sum(presses) / len(presses), max(presses)
+            print(f"\n{len(presses)} {kind} cases: {mean:.1f} presses each, {most} at most")
     assert max(spent["routine"]) <= AIM
     assert len(spent["routine"]) == 35

@@ -489,3 +489,13 @@ def test_a_reason_given_at_prescribing_stands_on_the_flag(client, harbour, clara
     flag = page[page.index("OPI-01") :]
     assert "Reason given for Morphine 10 mg tablets:</b> “Five days after surgery”" in flag
     assert page.count("Five days after surgery") == 1, "on the flag that asks for a reason alone"
+
+
+def test_the_next_case_is_one_of_mine_first(client, harbour, clara, ravi):
+    cases = [make.flagged_case(harbour, logged_by=clara) for _ in range(3)]
+    decide.claim(case=cases[2], by=ravi, seen=cases[2].lock)
+    client.force_login(ravi)
+    response = client.get(reverse("case", args=[cases[0].pk]))
+    assert response.context["following"] == cases[2]
+    response = client.get(reverse("case", args=[cases[2].pk]))
+    assert response.context["following"] == cases[0]
