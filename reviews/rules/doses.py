@@ -186,6 +186,8 @@ def over_elder_maximum(view: View, limit: dict):
         return
 
     def elder(use):
+        if use.start is None:
+            view.watch(view.birthday(limit["age_from_years"]))
         return view.age_on(use.start or view.today) >= limit["age_from_years"]
 
     def limit_of(use):
