@@ -58,7 +58,7 @@ class Scale:
 
 
 class Step(NamedTuple):
-    """Days on which a taper plans one amount a day."""
+    """Days on which a taper plans one amount a day; `end` is OPEN where it plans no further."""
 
     start: int
     end: int
@@ -186,7 +186,7 @@ class Picture:
     @property
     def plan_ends(self):
         """The last day of the planned tapers where the drawing ends before it."""
-        last = max((lane.plan[-1].end for lane in self.lanes if lane.plan), default=0)
+        last = max((_plan_last(lane) for lane in self.lanes if lane.plan), default=0)
         return date.fromordinal(last) if last > self.last else None
 
     @property
@@ -244,7 +244,7 @@ def picture(dossier, book, pins=()):
     horizon = last - LONGEST_DAYS
     begun = [_begins(lane) for lane in lanes if _ends(lane) >= horizon]
     first = max(min(begun, default=today) - 3, horizon)
-    planned = max((lane.plan[-1].end for lane in lanes if lane.plan), default=0)
+    planned = max((_plan_last(lane) for lane in lanes if lane.plan), default=0)
     if planned:
         # The past stays the larger part: a long plan is drawn on its own page.
         last = max(last, min(planned + 3, today + max((today - first) // 2, BEHIND_DAYS)))
@@ -297,7 +297,7 @@ def _plans(dossier, book, today):
         for at, step in enumerate(taper.steps):
             following = taper.steps[at + 1 : at + 2]
             start = max(step.on.toordinal(), today)
-            end = following[0].on.toordinal() - 1 if following else start + AHEAD_DAYS
+            end = following[0].on.toordinal() - 1 if following else OPEN
             if end >= start and step.mg_per_day:
                 steps.append(Step(start, end, step.mg_per_day))
         if steps:
@@ -408,6 +408,12 @@ def _ends(lane):
     return max(span.end for span in (*lane.spans, *lane.unclear, *lane.plan))
 
 
+def _plan_last(lane):
+    """The last day of a plan, or some days into a step that has no end."""
+    step = lane.plan[-1]
+    return step.start + AHEAD_DAYS if step.end == OPEN else step.end
+
+
 def _mg(amount):
     return words.amount(round(amount, 1))
 
@@ -452,9 +458,8 @@ def chart(shown, *, wide):
                     {
                         "x": scale.at(step.start),
                         "width": scale.width(step.start, step.end),
-                        "label": f"Planned: {_mg(step.mg)} mg {lane.name} a day from "
-                        f"{words.day(step.start)} to {words.day(step.end)}",
-                        **_tip(scale.at((step.start + step.end) // 2), scale),
+                        "label": _step_label(step, lane.name),
+                        **_tip(scale.at((step.start + min(step.end, shown.last)) // 2), scale),
                     }
                     for step in lane.plan
                     if step.start <= shown.last
@@ -588,6 +593,11 @@ DOSE_AXES = ((10, 5), (15, 5), (20, 10), (30, 10), (40, 20), (60, 20), (100, 50)
 """The highest mg a day of an axis, and how far apart its lines are."""
 
 
+def _step_label(step, name):
+    until = "on" if step.end == OPEN else f"to {words.day(step.end)}"
+    return f"Planned: {_mg(step.mg)} mg {name} a day from {words.day(step.start)} {until}"
+
+
 def _level_label(level):
     without = f", without {words.listed(level.missing)}" if level.missing else ""
     return (
@@ -597,16 +607,21 @@ def _level_label(level):
 
 
 def _steps(amounts, scale, y_of):
-    """The path of a step line that falls to nothing between runs of days."""
+    """The path of a step line that falls to nothing between runs of days.
+
+    What goes on beyond the drawing leaves it at its height: nothing is drawn as a sudden end.
+    """
     path, reached = [], None
     for start, end, mg in amounts:
+        if start > scale.last:
+            break
         if reached != start - 1:
             if reached is not None:
                 path.append(f"V{y_of(0)}")
             path.append(f"M{scale.at(start)} {y_of(0)}")
         path.append(f"V{y_of(mg)}H{scale.at(end + 1)}")
         reached = end
-    if path:
+    if path and reached <= scale.last:
         path.append(f"V{y_of(0)}")
     return "".join(path)
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from drugs.models import Ingredient
 from reviews import decide, screen
-from reviews.models import Case, RuleVersion, ScreeningRequest
+from reviews.models import Case, Flag, RuleVersion, ScreeningRequest
 from tests import make
 
 pytestmark = pytest.mark.browser
@@ -120,7 +120,29 @@ def test_of_a_decided_case_with_its_history(visit, ravi, record):
     page.wait_for_url("**/")
     assert Case.objects.get(pk=record.pk).closed_at
     page.goto(reverse("case", args=[record.pk]))
-    assert page.get_by_text("Reduce or taper").first.is_visible()
+    assert page.locator(".history").get_by_text("Reduce or taper").first.is_visible()
+    assert page.get_by_text("Undo: possible today").is_visible()
+    assert faults(page) == []
+
+
+def test_of_a_proposal_and_of_wrong_data(visit, ravi, samira, record):
+    """What waits for a second person, as both see it, and the list of what was called wrong."""
+    wrong = {"DQ-01": "quantity_wrong", "DQ-03": "medicine_wrong"}
+    given = [
+        decide.FlagOutcome(flag.pk, "data_wrong", wrong[flag.rule_id])
+        if flag.rule_id in wrong
+        else decide.FlagOutcome(flag.pk, "continue", "benefit_outweighs")
+        for flag in Flag.objects.open().filter(case=record)
+    ]
+    decide.decide(case=record, outcomes=given, by=ravi, seen=record.lock, note="Hospice care")
+    case = reverse("case", args=[record.pk])
+    assert all_faults(visit, ravi, [case]) == []
+    page = visit(samira, case)
+    assert faults(page) == []
+    page.get_by_role("button", name="Confirm and open next").click()
+    page.wait_for_url("**/")
+    page.goto(reverse("data-quality"))
+    assert page.get_by_text("Medicine or code wrong").is_visible()
     assert faults(page) == []
 
 

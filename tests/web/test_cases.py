@@ -169,7 +169,7 @@ def test_a_case_of_somebody_not_checked_says_so(client, case, clara, ravi):
 
 def test_to_taper_leads_to_the_plan(client, case, ravi, audrey):
     assert reverse("taper-plan", args=[case.patient_id]) in get(client, ravi, case).content.decode()
-    assert "Plan taper" not in get(client, audrey, case).content.decode()
+    assert "Plan the taper" not in get(client, audrey, case).content.decode()
 
 
 class TestTheSecondPerson:

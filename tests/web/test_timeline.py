@@ -247,6 +247,17 @@ class TestPlannedTaper:
         assert shown.last - shown.today <= 60
         assert shown.plan_ends == make.day(329)
 
+    def test_a_plan_that_goes_on_beyond_the_drawing_does_not_fall_at_its_edge(self, planned):
+        far = (TaperStep(make.day(0), 10), TaperStep(make.day(300), 5), TaperStep(make.day(330), 0))
+        kept = (TaperStep(make.day(0), 10), TaperStep(make.day(14), 5))
+        for steps in (far, kept):
+            chart = planned(steps=steps).charts[0]
+            assert f"V{chart['dose']['base']}.0" not in chart["dose"]["plans"][0]
+        assert lanes(chart)["Diazepam"]["plan"][-1]["label"].endswith(" on")
+        short = (*kept, TaperStep(make.day(28), 0))
+        dose = planned(steps=short).charts[0]["dose"]
+        assert dose["plans"][0].endswith(f"V{dose['base']}.0")
+
     def test_the_medicine_changed_to_has_a_lane_before_it_is_prescribed(self, planned):
         shown = planned(drug="clonazepam")
         assert lanes(shown.charts[0])["Clonazepam"]["dose"] == "planned"
