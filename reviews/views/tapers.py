@@ -188,7 +188,8 @@ def _show(request, version, form=None, refusal=None, status=200):
     today = timezone.localdate()
     dossier = dossiers.one(patient, as_of=today)
     planned = version.plan
-    supplied = comparing.prescribed(dossier, book, planned.drug, planned.steps[0].on)
+    since = planned.steps[0].on - timedelta(days=taper_chart.BEFORE_DAYS)
+    supplied = comparing.prescribed(dossier, book, planned.drug, since)
     begun = version.status not in (TaperStatus.PLANNED, TaperStatus.CANCELLED)
     compared = comparing.compare(planned, supplied, today) if begun else []
     may = access.allowed(request.user, Action.TAPER, patient)
@@ -200,7 +201,7 @@ def _show(request, version, form=None, refusal=None, status=200):
         "plan": planned,
         "chart": taper_chart.charts(planned, supplied, today) if len(planned.steps) > 1 else None,
         "rows": _rows(planned, version.contact_days, today, compared),
-        "supplied": supplied if begun else [],
+        "begun": begun,
         "now": planned.step_on(today),
         "next_step": next((step for step in planned.steps if step.on > today), None),
         "next_contact": next((day for day in version.contact_days if day > today), None),

@@ -54,7 +54,7 @@ def test_plan_by_mouse_and_follow_what_changes(visit, clara, treated):
 
     page.locator("#move-start").get_by_role("button", name="Start").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Diazepam: 15 mg a day now")
-    page.get_by_text("Hold this dose").click()
+    page.locator("#move-hold summary").click()
     page.get_by_label("For how many days").fill("10")
     page.locator("#move-hold").get_by_label("Reason").fill("Exams")
     page.get_by_role("button", name="Hold this dose").click()

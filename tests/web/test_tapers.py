@@ -252,8 +252,16 @@ def test_what_was_prescribed_stands_beside_the_plan(treated, clara):
     assert "as planned so far" in words(Browser(clara).get(f"/tapers/{version.taper_id}"))
     supply(treated, clara, 7.5, start=0)
     text = words(Browser(clara).get(f"/tapers/{version.taper_id}"))
-    assert "prescribed faster at some step" in text
+    assert "at some step: faster" in text
     assert "faster 7.5 mg" in text
+
+
+def test_a_step_without_any_prescription_is_told(harbour, clara):
+    patient = make.patient(harbour, clara)
+    supply(patient, clara, 15, start=-60, days=50)
+    version = under_way(patient, clara)
+    text = words(Browser(clara).get(f"/tapers/{version.taper_id}"))
+    assert "at some step: not supplied" in text
 
 
 @pytest.mark.parametrize(
