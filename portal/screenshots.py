@@ -34,7 +34,7 @@ PAGES = {
         ("patient", "/?rule=DUR-04", (".case-row a", ".patient-banner .name a")),
         ("preferences", "/preferences", ()),
     ),
-    "clara": (("prescribe", "/patients", ("tbody a", "a[href$='/prescriptions/new']")),),
+    "clara": (("prescribe", "/?rule=DUR-01", (".case-row a", "[data-key=p]")),),
     "ada": (
         ("formulary", "/formulary", ()),
         ("drug", "/formulary/diazepam", ()),
