@@ -284,3 +284,12 @@ def test_the_history_of_the_case_tells(case, ravi, samira):
     decide.hand_over(case=mine, to=samira, reason="On leave", by=ravi, seen=mine.lock)
     text = Browser(ravi).read(reverse("case", args=[case.pk]))
     assert "Handed over by Ravi Shah: “On leave”" in text
+
+
+def test_a_case_of_mine_is_handed_over_from_its_page(case, ravi, samira):
+    mine = claim(case, ravi)
+    address = f"{HAND_OVER}?case={mark(mine)}"
+    page = reverse("case", args=[case.pk])
+    assert address in Browser(ravi).get(page).content.decode()
+    assert address not in Browser(samira).get(page).content.decode()
+    assert heading(Browser(ravi).get(address)) == "Hand over 1 case"
