@@ -42,6 +42,11 @@ def test_the_labelled_maximum(text, dose, more, severity, why):
     assert fired(line(text, dose=dose, days=7, **more)).get("DOSE-02") == severity, why
 
 
+def test_an_unknown_dose_beside_the_maximum_adds_nothing_that_is_known():
+    lines = [line("diazepam 10 mg tablets", dose=3, days=7), line(dose=None, days=7)]
+    assert "DOSE-02" not in fired(*lines)
+
+
 def test_two_strengths_make_up_one_dose():
     lines = [line("diazepam 10 mg tablets", dose=3, days=7), line("diazepam 2 mg tablets", days=7)]
     assert fired(*lines)["DOSE-02"] == 2

@@ -44,3 +44,31 @@ def test_every_kind_is_complete(code, kind):
 )
 def test_an_answer_must_fit_its_kind(kind, value, text, fits, why):
     assert (problem(kind, value, text) is None) is fits, why
+
+
+SPEAKS_FOR_DAYS = {
+    28: "crisis_plan bzra_reconciliation clozapine_titration",
+    30: "phq9_item9",
+    60: "hypnotic_adverse_effect",
+    180: "alt_x_uln",
+    294: "pregnancy",
+    365: (
+        "po2_kpa pco2_kpa cpap_adherence audit_c alcohol_units_per_day alcohol_use"
+        " non_prescribed_benzodiazepine naloxone breastfeeding pregnancy_intention"
+        " driving_counselling counselling dependence_signs side_effects taper_offer"
+        " severe_comorbidity"
+    ),
+    730: "egfr child_pugh fev1_percent",
+    731: "reversal_given",
+    None: (
+        "home_oxygen complex_sleep_behaviour driving_occupation safety_critical_job review"
+        " next_review medicines_reconciled care_status usual_prescriber_informed"
+        " withdrawal_complication"
+    ),
+}
+
+
+def test_how_long_an_answer_speaks_for_the_person():
+    assert {code: kind.valid_days for code, kind in KINDS.items()} == {
+        code: days for days, codes in SPEAKS_FOR_DAYS.items() for code in codes.split()
+    }

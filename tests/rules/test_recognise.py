@@ -47,6 +47,8 @@ def test_a_name_is_matched_as_whole_words(text, drugs):
         ("diazepam 5 MG/ML Injectable Solution", 5.0, "ml", "injection", "parenteral"),
         ("fentanyl 25 micrograms/hour transdermal patches", 0.025, "hour", "patch", "transdermal"),
         ("lormetazepam 500 microgram tablets", 0.5, "tablet", "tablet", "oral"),
+        ("lormetazepam 500 mcg tablets", 0.5, "tablet", "tablet", "oral"),
+        ("lormetazepam 500 ug tablets", 0.5, "tablet", "tablet", "oral"),
         ("midazolam 10 mg/2 ml oromucosal solution", 5.0, "ml", "buccal", "buccal"),
         ("diazepam", None, "", None, None),
     ],

@@ -208,6 +208,12 @@ EXAMPLES = {
             supply(LORAZEPAM, 42),
         ),
         eg(
+            "A Z-drug beside it is for DUP-02",
+            QUIET,
+            supply(start=-21),
+            supply(ZOPICLONE, **_SLEEP),
+        ),
+        eg(
             "One of the two is as needed",
             QUIET,
             supply(start=-21),

@@ -102,16 +102,17 @@ EXAMPLES = {
         _days(28, 3, **_SPASM),
         _days(29, 2, **_SPASM),
         eg(
-            "14 days, 14 free days, 1 day: one exposure of 15 days",
+            "14 days, 14 free days, 1 day of another: one exposure of 15 days",
             3,
             supply(days=14, start=-28, **_SPASM),
-            supply(days=1, **_SPASM),
+            supply(LORAZEPAM, 1, **_SPASM),
+            mentions="Diazepam and lorazepam past 14 days",
         ),
         eg(
             "The same with 15 free days: a new exposure",
             QUIET,
             supply(days=14, start=-29, **_SPASM),
-            supply(days=1, **_SPASM),
+            supply(LORAZEPAM, 1, **_SPASM),
         ),
         eg(
             "20 days and 9 days, issued with 15 days left: all are carried on, 29 days",

@@ -49,7 +49,12 @@ def _dose_lowered(after):
 EXAMPLES = {
     "CYP-01": (
         eg("Clarithromycin begins the day after", QUIET, together(0, CLARITHROMYCIN, ALPRAZOLAM)),
-        eg("Clarithromycin begins on the last day", 2, together(1, CLARITHROMYCIN, ALPRAZOLAM)),
+        eg(
+            "Clarithromycin begins on the last day",
+            2,
+            together(1, CLARITHROMYCIN, ALPRAZOLAM),
+            lacks="labels contraindicate",
+        ),
         eg(
             "Clarithromycin for 14 days: a plan for that time is enough",
             2,
@@ -64,7 +69,13 @@ EXAMPLES = {
             also(CLARITHROMYCIN, 15),
             lacks="a plan for that time is enough",
         ),
-        eg("Itraconazole with alprazolam", 1, supply(ALPRAZOLAM), also(ITRACONAZOLE, 14)),
+        eg(
+            "Itraconazole with alprazolam",
+            1,
+            supply(ALPRAZOLAM),
+            also(ITRACONAZOLE, 14),
+            mentions="labels contraindicate",
+        ),
         eg("Clarithromycin with lorazepam", QUIET, supply(LORAZEPAM), also(CLARITHROMYCIN, 7)),
     ),
     "CYP-02": (

@@ -297,6 +297,20 @@ EXAMPLES = {
             course(3 * MONTH),
             also(CLOZAPINE, 90, -60),
         ),
+        eg(
+            "Both for long, clozapine started again by titration 28 days ago",
+            1,
+            course(3 * MONTH),
+            also(CLOZAPINE, 90, -60),
+            told("clozapine_titration", "done", -28),
+        ),
+        eg(
+            "Both for long, clozapine started again by titration 29 days ago",
+            2,
+            course(3 * MONTH),
+            also(CLOZAPINE, 90, -60),
+            told("clozapine_titration", "done", -29),
+        ),
     ),
     "OXY-01": (
         eg("Oxybate begins the day after", QUIET, together(0, OXYBATE)),
