@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from reviews.rules import conditions, words
 from reviews.rules.book import remember
 from reviews.rules.dossier import Dossier
-from reviews.rules.drug import BIT, BZRA, SUBSTITUTION
+from reviews.rules.drug import BIT, BZRA, SUBSTITUTION, Recognition
 from reviews.rules.exemptions import graded
 from reviews.rules.exposure import (
     OPEN,
@@ -51,7 +51,7 @@ LONGEST_WITHDRAWAL_DAYS = 10
 class Seen(NamedTuple):
     """A recognised medicine: its ingredients as (part, drug, mask), and all their bits."""
 
-    recognition: object
+    recognition: Recognition
     ingredients: tuple
     mask: int
     unmapped: bool

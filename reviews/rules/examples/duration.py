@@ -134,6 +134,12 @@ EXAMPLES = {
         eg("Past day 120, an opioid begun 29 days ago", 2, *_opioid_in_a_gap(-29)),
         eg("Past day 120, an opioid begun 28 days ago", 1, *_opioid_in_a_gap(-28)),
         eg(
+            "Past day 120, phenobarbital begun 28 days ago",
+            1,
+            course(140),
+            also("phenobarbital 60 mg tablets", 60, -28),
+        ),
+        eg(
             "121 days under the spasticity exemption",
             QUIET,
             course(121, indication="spasticity_neurological"),
