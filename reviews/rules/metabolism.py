@@ -372,11 +372,11 @@ def lorazepam_glucuronidation(view: View, limit: dict):
         return
     rows = view.amounts("lorazepam")
     during = [row for row in rows if row[0] <= found.end and row[1] >= found.start]
-    now = [mg for _, last, mg in during if last >= view.today] or [during[-1][2]]
+    now = [mg for _, last, mg in during if last >= view.today] or [row[2] for row in during[-1:]]
     # What was taken until the two came together, in the same course.
     course = [row for row in rows if row[0] < found.b_start]
     earlier = [row for row in course if row[1] >= found.b_start - view.gap_days - 1][-1:]
-    if None in now or None in [mg for _, _, mg in earlier]:
+    if not now or None in now or None in [mg for _, _, mg in earlier]:
         view.cannot_judge(
             "UGT-01", [span.use.line.id for span in found.a], "The dose is not known."
         )

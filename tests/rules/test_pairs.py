@@ -300,3 +300,12 @@ def test_a_supply_without_an_end_is_not_added_to_the_next_one():
     assert fired(*lines, as_of=60)["OPI-02"] == 2
     lines = [line("lorazepam 2 mg", **OPEN), line("lorazepam 1 mg", start=50)]
     assert "UGT-01" not in fired(*lines, line(VALPROATE, start=50), as_of=60)
+
+
+def test_lorazepam_renewed_since_and_of_unknown_length_has_no_dose_to_compare():
+    lines = [
+        line("lorazepam 1 mg tablets", days=None),
+        line("lorazepam 1 mg tablets", start=30),
+        line("valproic acid 500 mg tablets", start=100, days=None),
+    ]
+    assert "UGT-01" in not_evaluable(*lines, as_of=101)
