@@ -153,7 +153,7 @@ def current_use(dossier: Dossier, book) -> list[Use]:
         for part, drug, mask in seen.ingredients:
             if mask & BZRA:
                 held = made_of.setdefault(drug.key, set())
-                form = seen.recognition.form
+                form = book.recognise(line.medicine).form
                 if part.strength_mg is not None and part.per_unit in ("", form) and form:
                     held.add((form, Decimal(str(part.strength_mg))))
     uses = []
