@@ -245,11 +245,11 @@ def test_coming_back_from_a_case_the_list_opens_where_it_was_left(visit, ravi, h
 def test_a_view_is_saved_and_removed(visit, ravi, long_case, js):
     page = visit(ravi, "/?severity=2", js=js)
     page.get_by_text("Save this view").click()
-    page.get_by_label("Name of this view").fill("Second")
+    page.get_by_label("Name of this view").fill("Second wave")
     page.get_by_role("button", name="Save").click()
-    tab = page.get_by_role("navigation", name="Views").get_by_role("link", name="Second")
+    tab = page.get_by_role("navigation", name="Views").get_by_role("link", name="Second wave")
     expect(tab).to_have_attribute("aria-current", "page")
-    page.get_by_text("Change “Second”").click()
+    page.get_by_text("Change “Second wave”").click()
     page.get_by_role("button", name="Remove this view").click()
     expect(tab).to_have_count(0)
 
