@@ -35,7 +35,7 @@ def main():
     given = parser.parse_args()
     names = given.names or [*ON_GROUND, *BY_THEMSELVES]
     patients = given.patients or (5_000 if given.quick else 100_000)
-    rows, prescriptions = [], 0
+    rows, failed, prescriptions = [], [], 0
     if set(names) & set(ON_GROUND):
         with ground.own_database():
             prescriptions = ground.populate(patients)
@@ -49,9 +49,15 @@ def main():
                 rows += latency.measure(5 if given.quick else 30)
     for name, script in BY_THEMSELVES.items():
         if name in names:
-            rows += by_itself(script)
+            try:
+                rows += by_itself(script)
+            except subprocess.CalledProcessError:
+                # What was measured before is still printed.
+                failed.append(name)
     say()
     say(plain(rows))
+    if failed:
+        sys.exit(f"Failed: {', '.join(failed)}. No page was written.")
     if not given.quick and not given.names:
         PAGE.write_text(markdown(rows, patients=patients, prescriptions=prescriptions))
         say(f"\nWritten to {PAGE.relative_to(ROOT)}.")

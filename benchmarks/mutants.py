@@ -31,7 +31,14 @@ OPERATORS = (
     *("ReplaceUnaryOperator_Delete_Not", "AddNot", "NumberReplacer", "ZeroIterationForLoop"),
     *("ReplaceContinueWithBreak", "ReplaceBreakWithContinue"),
 )
-SLOW = ("test_promises", "test_oracle", "test_conventions", "test_command", "test_examples")
+SLOW = (
+    "test_promises",
+    "test_oracle",
+    "test_conventions",
+    "test_command",
+    "test_examples",
+    "test_random_dossiers",
+)
 MUTANT_SECONDS = 120
 KILLED, SURVIVED = 0, 3
 

@@ -85,7 +85,7 @@ class Sender:
         _, self.secret = clients.make_key(
             name="Bench", source_system="bench", practices=[practice], by=keeper
         )
-        self.http = Client()
+        self.http = Client(SERVER_NAME="localhost")
 
     def send(self, records, **expected):
         """Seconds that the request took, after checking that it did what was expected."""
