@@ -1,28 +1,19 @@
 """`./dev bench [--quick] [queue] [case] [rescreen] [latency] [rules] [sync]`: all by default."""
 
 import argparse
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks import case_page, ground, latency, queue, rescreen
+from benchmarks.table import Row, markdown, plain
+from portal.progress import say, step
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-os.environ["LOG_LEVEL"] = "ERROR"
-
-import django  # noqa: E402
-
-django.setup()
-
-from benchmarks import case_page, ground, latency, queue, rescreen  # noqa: E402
-from benchmarks.table import Row, markdown, plain  # noqa: E402
-from portal.progress import say, step  # noqa: E402
-
 PAGE = ROOT / "docs" / "benchmarks.md"
 ON_GROUND = ("queue", "case", "rescreen", "latency")
-BY_THEMSELVES = {"rules": "screening.py", "sync": "sync.py"}
+BY_THEMSELVES = {"rules": "benchmarks.screening", "sync": "benchmarks.sync"}
 
 
 def main():
@@ -47,10 +38,10 @@ def main():
                 rows += rescreen.measure(patients)
             if "latency" in names:
                 rows += latency.measure(5 if given.quick else 30)
-    for name, script in BY_THEMSELVES.items():
+    for name, module in BY_THEMSELVES.items():
         if name in names:
             try:
-                rows += by_itself(script)
+                rows += by_itself(module)
             except subprocess.CalledProcessError:
                 # What was measured before is still printed.
                 failed.append(name)
@@ -63,11 +54,12 @@ def main():
         say(f"\nWritten to {PAGE.relative_to(ROOT)}.")
 
 
-def by_itself(script):
+def by_itself(module):
     """Run a benchmark that prints its own lines, and take its ratios into the table."""
-    with step(f"Run benchmarks/{script}"):
+    with step(f"Run {module}"):
         done = subprocess.run(
-            [sys.executable, ROOT / "benchmarks" / script],
+            [sys.executable, "-m", module],
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
             check=True,

@@ -1,6 +1,6 @@
 """Dossiers screened a second on one core, beside a bare loop over the same lines.
 
-    python benchmarks/screening.py
+    ./dev bench rules
 
 No database: the dossiers are made here, with ten lines each, in three kinds, and asked all rules.
 The floor is a loop that looks at every line's medicine key and status; the ratio says how much
@@ -10,18 +10,13 @@ to need something that all share paying for it.
 
 import gc
 import random
-import sys
 from datetime import date, timedelta
-from pathlib import Path
 from time import process_time
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from reviews.rules import RULES, screen  # noqa: E402
-from reviews.rules.book import RuleBook  # noqa: E402
-from reviews.rules.dossier import Dossier, Line, Medicine  # noqa: E402
-from tests.rules.book import BOOK  # noqa: E402
+from reviews.rules import RULES, screen
+from reviews.rules.book import RuleBook
+from reviews.rules.dossier import Dossier, Line, Medicine
+from tests.rules.book import BOOK
 
 AS_OF = date(2026, 11, 22)
 DEAREST_SHOWN = 10

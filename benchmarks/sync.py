@@ -9,30 +9,18 @@ is the best of several rounds, taken in turns.
 """
 
 import json
-import os
 import random
 import sys
 from contextlib import contextmanager
 from datetime import date, timedelta
-from pathlib import Path
 from time import perf_counter
 
-ROOT = Path(__file__).resolve().parent.parent
-# In place of this folder, whose queue.py would hide the standard library's.
-sys.path[0] = str(ROOT)
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-os.environ["LOG_LEVEL"] = "ERROR"
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
 
-import django  # noqa: E402
-
-django.setup()
-
-from django.contrib.auth.models import User  # noqa: E402
-from django.db import connection  # noqa: E402
-from django.test import Client  # noqa: E402
-
-from reviews import clients, outbox  # noqa: E402
-from reviews.models import Membership, Practice, Prescription, Role  # noqa: E402
+from reviews import clients, outbox
+from reviews.models import Membership, Practice, Prescription, Role
 
 RECORDS = 10_000
 PER_PERSON = 5

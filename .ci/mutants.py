@@ -89,7 +89,6 @@ def run(arguments):
     """Try the mutants until the time is up; a line for each survivor, then counts by module."""
     given = json.loads(Path(arguments.file).read_text())
     book = json.loads(Path(arguments.book).read_text())
-    # In place of this folder, whose queue.py would hide the standard library's.
     sys.path[0] = os.getcwd()
     if _try("words", (RULES / "words.py").read_text(), book):
         sys.exit("The tests do not pass on the unchanged rules: nothing was tried.")
