@@ -9,8 +9,9 @@ from benchmarks.queue import page
 from benchmarks.table import Row
 from portal.management.commands.prepare import collect_static
 from portal.progress import step
-from reviews import prescribe, records, screen
+from reviews import records
 from reviews.models import Case, Practice
+from reviews.verbs import prescribe, screen
 
 AIM = 4
 FEW, MANY = 3, 300

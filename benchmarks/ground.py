@@ -17,8 +17,8 @@ from portal import heartbeats
 from portal.local import VAR
 from portal.processes import Child
 from portal.progress import step
-from reviews import publish
 from reviews.seeding import population, staff, writing
+from reviews.verbs import publish
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20

@@ -19,8 +19,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
-from reviews import clients, outbox
+from reviews import requests
 from reviews.models import Membership, Practice, Prescription, Role
+from reviews.verbs import clients
 
 RECORDS = 10_000
 PER_PERSON = 5
@@ -123,7 +124,7 @@ def own_database():
 
 
 def main():
-    outbox.ring = lambda: None  # nobody is there to be woken
+    requests.ring = lambda: None  # nobody is there to be woken
     times = {"first": [], "again": [], "tenth": [], "floor": []}
     with own_database():
         sender = Sender()

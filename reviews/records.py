@@ -48,6 +48,8 @@ OrderStatus = Literal[
     "draft",
     "unknown",
 ]
+PORTAL = "portal"
+"""The source system of what is entered here."""
 FIRST_DAY = date(1900, 1, 1)
 LAST_DAY = date(2199, 12, 31)
 # `gc=False` below: records hold no cycles, and a batch has tens of thousands of them.
@@ -324,6 +326,14 @@ def bad_record(error: msgspec.ValidationError):
         field = ".".join(filter(None, [field, reason.split("`")[1]]))
         reason = "is missing"
     return BadRecord(field or "record", reason)
+
+
+def of_the_practice(record, practice):
+    """An order logged here is its practice's, so that colleagues count as one prescriber (PRE-01).
+
+    What a client system reports may be anybody's: there only the system can name the team.
+    """
+    return record if record.team else msgspec.structs.replace(record, team=practice.code)
 
 
 def check_prescription(record: PrescriptionRecord):

@@ -1,10 +1,12 @@
-"""The published rule book, read once per process and version."""
+"""The published rule book, read once per process and version, and what differs between two."""
 
 from functools import lru_cache
 
 from reviews.errors import NotFound
 from reviews.models import RuleVersion
 from reviews.rules.book import RuleBook
+
+FORMULARY_SECTIONS = ("drugs", "products", "atc", "names")
 
 
 def live():
@@ -23,3 +25,15 @@ def live():
 @lru_cache(maxsize=8)
 def book(version_id):
     return RuleBook.from_json(RuleVersion.objects.get(pk=version_id).book)
+
+
+def changes(old, new):
+    """`{section: [keys that were added, removed or altered]}` between two books."""
+    return {
+        section: sorted(
+            key
+            for key in {**old.get(section, {}), **new.get(section, {})}
+            if old.get(section, {}).get(key) != new.get(section, {}).get(key)
+        )
+        for section in (*FORMULARY_SECTIONS, "rules", "citations")
+    }

@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from reviews import digest, outbox, screen
+from reviews import requests
+from reviews.verbs import digest, screen
 
 # Well below the limit at which a task is cut off; a longer backlog is handed on.
 SECONDS = 20
@@ -16,7 +17,7 @@ def drain():
 @shared_task(name="reviews.ring", ignore_result=True)
 def ring():
     """Started by the clock: whatever a lost message left waiting is found here."""
-    if outbox.waiting():
+    if requests.waiting():
         screen.drain(seconds=SECONDS)
 
 

@@ -6,8 +6,8 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
 
-from reviews import publish
 from reviews.models import RuleVersion
+from reviews.verbs import publish
 from tests import make, reference
 
 

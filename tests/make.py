@@ -9,8 +9,9 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from reviews import prescribe, records, screen
+from reviews import records
 from reviews.models import Case, Membership, Practice, Role
+from reviews.verbs import prescribe, screen
 
 ROLES = {
     "clara": Role.CLINICIAN,

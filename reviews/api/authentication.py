@@ -4,7 +4,7 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 
-from reviews import clients
+from reviews.verbs import clients
 
 
 class Bearer(BaseAuthentication):

@@ -3,7 +3,6 @@
 from django.db.models import F, Prefetch, Q
 from django.db.models.functions import Greatest
 
-from reviews import checked
 from reviews.access import Action
 from reviews.api import shapes
 from reviews.models import (
@@ -17,7 +16,8 @@ from reviews.models import (
     RuleVersion,
     TaperVersion,
 )
-from reviews.prescribe import LATER
+from reviews.queries import checked
+from reviews.verbs.prescribe import LATER
 
 
 class Resource:

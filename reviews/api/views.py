@@ -6,13 +6,14 @@ from rest_framework.exceptions import NotFound as NoSuchAddress
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.views import APIView
 
-from reviews import access, records, sync
+from reviews import access, records
 from reviews.api import bodies, resources, shapes
 from reviews.api.authentication import Bearer, Known, Session
 from reviews.api.limits import Reads, Syncs
 from reviews.api.pages import page
 from reviews.api.schema import Operation
 from reviews.errors import NotAllowed, NotFound
+from reviews.verbs import sync
 
 
 class AlwaysJson(BaseContentNegotiation):

@@ -7,8 +7,8 @@ from django import forms
 from django.forms.models import fields_for_model
 
 from drugs.models import DrugClass, DrugFact, Ingredient
-from reviews.edit import IDENTITY, Citation
 from reviews.forms.days import DayField
+from reviews.verbs.edit import IDENTITY, Citation
 
 SEEN = "seen"
 BANDS = [(band, band) for band in DrugFact.BANDS]

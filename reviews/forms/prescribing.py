@@ -11,7 +11,7 @@ from reviews import records
 from reviews.errors import BadRecord
 from reviews.forms.days import DayField
 from reviews.models import DoseUnit, Setting, Status
-from reviews.prescribe import PORTAL
+from reviews.records import PORTAL
 from reviews.rules.dossier import ACQUIRED, CHANGES, REPLACEMENTS
 from reviews.rules.indications import INDICATIONS
 

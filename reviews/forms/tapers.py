@@ -6,11 +6,11 @@ from decimal import Decimal
 from django import forms
 from django.utils import timezone
 
-from reviews import taper
 from reviews.forms.prescribing import Amount, Count, Day
 from reviews.rules import words
 from reviews.tapering import crossing, limits, planning
 from reviews.tapering.doses import FORMS, LIQUID, Unplannable, strength
+from reviews.verbs import taper
 
 PERCENTS = {"5": "5%", "10": "10%", "12.5": "one eighth"}
 EVERY = {"7": "1 week", "14": "2 weeks", "21": "3 weeks", "28": "4 weeks"}

@@ -5,9 +5,9 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from reviews import decide, screen
-from reviews.decide import FlagOutcome
 from reviews.models import Case, Decision, Flag, Outcome, Reason, Role
+from reviews.verbs import decide, screen
+from reviews.verbs.decide import FlagOutcome
 
 LOOKED_AT = 450
 """Patients screened beforehand; all others are left to the workers."""

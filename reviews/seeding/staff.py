@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -12,10 +11,6 @@ from reviews.models import Membership, Practice
 from reviews.seeding.surgeries import PRACTICES, STAFF, clinicians
 
 CONSONANTS, VOWELS = "bdfghjklmnprstvz", "aeiou"
-
-
-def sign_ins_file():
-    return Path(settings.VAR) / "demo-signins.json"
 
 
 def employ():
@@ -58,7 +53,7 @@ def password():
 
 def remember(passwords):
     """Keep the passwords where only the owner of this installation reads them (mode 0600)."""
-    file = sign_ins_file()
+    file = settings.DEMO_SIGN_INS
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = file.with_suffix(".draft")
     draft.unlink(missing_ok=True)
@@ -69,5 +64,5 @@ def remember(passwords):
 
 def remembered():
     """`{username: password}` of this installation; empty where nothing was seeded."""
-    file = sign_ins_file()
+    file = settings.DEMO_SIGN_INS
     return json.loads(file.read_text()) if file.exists() else {}

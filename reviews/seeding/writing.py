@@ -8,11 +8,12 @@ from itertools import islice
 from django.db import connection
 from django.utils import timezone
 
-from reviews import audit, outbox, prescribe, records
+from reviews import audit, records, requests
 from reviews.bulk import copy_rows, next_ids
-from reviews.prescribe import AMOUNTS, LATER, PLAIN
 from reviews.seeding import tapers, worked
 from reviews.seeding.medicines import PRODUCTS
+from reviews.verbs import prescribe
+from reviews.verbs.prescribe import AMOUNTS, LATER, PLAIN
 
 SOURCE = "demo"
 CHUNK = 1000
@@ -221,7 +222,7 @@ class Writer:
             for exemption in person.exemptions
         ]
         self._tapers(rows, (pk, practice.pk), person.tapers, doctor)
-        rows["reviews_screeningrequest"].append((pk, "seeded", 0, outbox.BULK))
+        rows["reviews_screeningrequest"].append((pk, "seeded", 0, requests.BULK))
         event = audit.event(None, "patient.seeded", practice_id=practice.pk, patient_id=pk)
         rows["reviews_auditevent"].append(
             (

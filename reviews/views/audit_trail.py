@@ -7,8 +7,8 @@ from django.views.decorators.http import require_GET
 
 from reviews.access import Action
 from reviews.models import AuditEvent, CaseState, Condition, Prescription, Role, Status
+from reviews.queries.work import counted
 from reviews.views import person
-from reviews.work import counted
 
 PAGE_SIZE = 50
 SAID = {

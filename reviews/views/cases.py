@@ -10,9 +10,9 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import access, decide, dossiers, outcomes, rulebooks, timeline, work
+from reviews import access, dossiers, rulebooks
 from reviews.access import Action
-from reviews.decide import ESCALATE_TO, MOVES, FlagOutcome, Move
+from reviews.drawing import timeline
 from reviews.errors import BadRecord, Stale
 from reviews.forms.days import read_day
 from reviews.forms.prescribing import NOT_GIVEN
@@ -28,9 +28,13 @@ from reviews.models import (
     Reason,
     Role,
 )
+from reviews.moves import MOVES, Move
+from reviews.queries import outcomes, work
 from reviews.rules import words
 from reviews.rules.finding import INTERRUPT
 from reviews.rules.registry import BY_ID, RULES, THEMES
+from reviews.verbs import decide
+from reviews.verbs.decide import ESCALATE_TO, FlagOutcome
 from reviews.views import person
 
 PROPOSED = Decision.Kind.PROPOSED

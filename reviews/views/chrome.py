@@ -1,5 +1,6 @@
 """What stands around every page: the menu by permission, the live rule book, the last screening."""
 
+from django.conf import settings
 from django.db.models import Max
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
@@ -7,7 +8,6 @@ from django.utils.functional import SimpleLazyObject
 from reviews import access
 from reviews.access import Action
 from reviews.models import PatientScreening, Role, RuleVersion
-from reviews.seeding.staff import sign_ins_file
 
 KEYS_COOKIE = "single-keys"
 
@@ -54,7 +54,7 @@ def _is_current(path, url):
 def _chrome(request):
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {"signed_in": False, "demonstration": sign_ins_file().exists()}
+        return {"signed_in": False, "demonstration": settings.DEMO_SIGN_INS.exists()}
     held = set().union(*access.roles_of(user).values())
     book = (
         RuleVersion.objects.filter(state=RuleVersion.State.PUBLISHED)
@@ -63,7 +63,7 @@ def _chrome(request):
     )
     return {
         "signed_in": True,
-        "demonstration": sign_ins_file().exists(),
+        "demonstration": settings.DEMO_SIGN_INS.exists(),
         "menu": [
             {"url": url, "label": label, "current": _is_current(request.path, url)}
             for url, label in (

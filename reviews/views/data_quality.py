@@ -6,10 +6,13 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import access, data_quality, timeline
+from reviews import access
 from reviews.access import Action
+from reviews.drawing import timeline
 from reviews.errors import NotFound, Stale
 from reviews.models import DataCheck, DecisionItem, Prescription
+from reviews.queries.data_quality import waiting
+from reviews.verbs import data_quality
 from reviews.views.paging import page_of
 
 PAGE_SIZE = 25
@@ -20,7 +23,7 @@ PAGE_SIZE = 25
 def listed(request):
     access.require(request.user, Action.SEE_QUEUE)
     mine = access.practice_ids(request.user, Action.SEE_QUEUE)
-    page = page_of(data_quality.waiting(mine), request.GET.get("page", 1), PAGE_SIZE)
+    page = page_of(waiting(mine), request.GET.get("page", 1), PAGE_SIZE)
     ids = {pk for item in page.rows for pk in item.flag.prescription_ids}
     lines = Prescription.objects.select_related("medicine").in_bulk(ids)
     for item in page.rows:

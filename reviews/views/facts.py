@@ -10,15 +10,17 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from reviews import access, exempt, medicines, observe, rulebooks
+from reviews import access, rulebooks
 from reviews.access import Action
 from reviews.errors import BadRecord, NotFound
 from reviews.forms.facts import CorrectForm, ExemptForm, ReadingForm
 from reviews.forms.patients import refuse
 from reviews.models import Exemption, Prescription, Reading
+from reviews.queries import medicines
 from reviews.rules import exemptions
 from reviews.rules.readings import KINDS
 from reviews.rules.registry import BY_ID
+from reviews.verbs import exempt, observe
 from reviews.views import person
 
 

@@ -11,7 +11,7 @@ from drugs.detail import detail
 from drugs.due import overdue, unverified
 from drugs.models import DrugClass, DrugFact, Ingredient, IngredientClass, Pair, Profile
 from drugs.search import find_drugs
-from reviews import access, edit
+from reviews import access
 from reviews.access import Action
 from reviews.errors import BadRecord, NotFound
 from reviews.forms.formulary import RowForm, seen
@@ -19,6 +19,7 @@ from reviews.forms.patients import refuse
 from reviews.models import RuleVersion
 from reviews.rules.indications import INDICATIONS
 from reviews.rules.registry import BY_ID
+from reviews.verbs import edit
 
 FOUND_AT_MOST = 60
 TABLES = {

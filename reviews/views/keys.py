@@ -8,12 +8,13 @@ from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from reviews import access, clients
+from reviews import access
 from reviews.access import Action
 from reviews.errors import BadRecord, NotAllowed, NotFound
 from reviews.forms.keys import KeyForm
 from reviews.forms.patients import refuse
 from reviews.models import ApiKey
+from reviews.verbs import clients
 
 
 @require_GET

@@ -6,10 +6,12 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods
 
-from reviews import access, decide, work
+from reviews import access
 from reviews.access import Action
 from reviews.errors import BadRecord, DomainError
 from reviews.models import Case, CaseState, Decision
+from reviews.queries import work
+from reviews.verbs import decide
 from reviews.views.paging import page_of
 from reviews.views.queue import fill_rows, with_row
 

@@ -8,16 +8,18 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from reviews import access, checked, exposures, medicines, prescribe, rulebooks, search
+from reviews import access, rulebooks
 from reviews.access import Action
 from reviews.errors import BadRecord, NotAllowed, NotFound
 from reviews.forms.patients import ConditionForm, EndConditionForm, RegisterForm, refuse
 from reviews.models import Case, Condition, Flag, Patient, ScreeningRequest
+from reviews.queries import checked, exposures, medicines, search
+from reviews.queries.work import counted
 from reviews.rules.readings import KINDS
 from reviews.rules.registry import BY_ID
+from reviews.verbs import prescribe
 from reviews.views import facts, person, tapers
 from reviews.views.paging import page_of
-from reviews.work import counted
 
 PAGE_SIZE = 25
 MEDICINES_PAGE_SIZE = 50

@@ -2,8 +2,9 @@
 
 from django.db.models import Exists, OuterRef, Prefetch
 
-from reviews import access, checked
+from reviews import access
 from reviews.models import Condition, Flag, Patient
+from reviews.queries import checked
 
 NOT_RECOGNISED = "DQ-03"
 NHS_NUMBER = ("https://fhir.nhs.uk/Id/nhs-number", "nhs")

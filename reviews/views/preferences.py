@@ -6,9 +6,9 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST
 
-from reviews import digest
 from reviews.errors import BadRecord
 from reviews.models import Preference
+from reviews.verbs import digest
 from reviews.views.chrome import KEYS, KEYS_COOKIE
 
 YEAR_SECONDS = 365 * 24 * 60 * 60

@@ -15,8 +15,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from drugs.search import UNKNOWN, search
-from reviews import access, advise, prescribe, rulebooks
+from reviews import access, rulebooks
 from reviews.access import Action
+from reviews.drawing.timeline import dose_in_words
 from reviews.errors import BadRecord, IllegalMove, Stale
 from reviews.forms.patients import refuse
 from reviews.forms.prescribing import (
@@ -29,14 +30,15 @@ from reviews.forms.prescribing import (
     values,
 )
 from reviews.models import WITHDRAWN, Prescription
+from reviews.queries import advise
+from reviews.queries.worked_out import work_out
 from reviews.rules import words
 from reviews.rules.dossier import Medicine
 from reviews.rules.drug import BENZODIAZEPINE, BZRA
 from reviews.rules.finding import INTERRUPT, Severity
 from reviews.rules.view import see
-from reviews.timeline import dose_in_words
+from reviews.verbs import prescribe
 from reviews.views import person, tapers
-from reviews.views.worked_out import work_out
 
 MATCHES = 8
 SAVE, FIND, PREVIEW = "save", "find", "preview"

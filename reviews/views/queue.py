@@ -11,11 +11,14 @@ from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import access, decide, saved_views, search, service_levels, work
+from reviews import access, service_levels
 from reviews.access import Action
 from reviews.errors import BadRecord, DomainError
 from reviews.models import Case, CaseState, Patient, PatientScreening, SavedView
+from reviews.moves import MOVES, Move
+from reviews.queries import search, work
 from reviews.rules.registry import BY_ID, RULES, THEMES
+from reviews.verbs import decide, saved_views
 from reviews.views import person
 from reviews.views.paging import page_of
 
@@ -225,7 +228,7 @@ def fill_rows(cases, user):
     """What a row says of each case, and what `user` may do with it."""
     for case in cases:
         works_here = access.allowed(user, Action.CLAIM, case)
-        case.may_claim = works_here and (case.state, decide.Move.CLAIM) in decide.MOVES
+        case.may_claim = works_here and (case.state, Move.CLAIM) in MOVES
         case.needs_me = works_here and decide.needs_second(case, user)
         case.may_tick = works_here
         case.is_mine = case.owner_id == user.pk

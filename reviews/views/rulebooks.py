@@ -8,11 +8,12 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import access, publish
+from reviews import access
 from reviews.access import Action
-from reviews.differences import SECTIONS, differences
 from reviews.errors import NotFound
 from reviews.models import Role, RuleVersion
+from reviews.queries.differences import SECTIONS, differences
+from reviews.verbs import publish
 
 SHOWN_EACH = 100
 NOTE_LENGTH = 1000

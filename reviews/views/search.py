@@ -7,12 +7,13 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from drugs.search import find_drugs
-from reviews import access, search
+from reviews import access
 from reviews.access import Action
 from reviews.models import Case, Patient
+from reviews.queries import search
+from reviews.queries.work import counted
 from reviews.views import person
 from reviews.views.paging import page_of
-from reviews.work import counted
 
 PEOPLE, PRESCRIBED, DRUGS = 10, 15, 8
 

@@ -10,10 +10,11 @@ from django.views.decorators.http import require_http_methods
 
 from drugs.due import unverified
 from drugs.models import SOURCED, Code, Name
-from reviews import access, sign_off
+from reviews import access
 from reviews.access import Action
 from reviews.errors import BadRecord
 from reviews.rules.words import sentence_case
+from reviews.verbs import sign_off
 from reviews.views.paging import page_of
 
 PAGE_SIZE = 50

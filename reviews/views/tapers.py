@@ -12,17 +12,20 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from reviews import access, dossiers, medicines, rulebooks, taper
+from reviews import access, dossiers, rulebooks
 from reviews.access import Action
+from reviews.drawing import taper_chart
 from reviews.errors import BadRecord, NotFound
 from reviews.forms.patients import refuse
 from reviews.forms.tapers import MoveForm, PlanForm
 from reviews.models import Taper, TaperMove, TaperStatus, TaperVersion
+from reviews.queries import medicines
 from reviews.rules.drug import BZRA_CLASSES
 from reviews.tapering import checking, comparing, crossing, doses
 from reviews.tapering.doses import FORMS, Unplannable
 from reviews.tapering.planning import Plan
-from reviews.views import person, taper_chart
+from reviews.verbs import taper
+from reviews.views import person
 
 # Whom a person calls. Local policy: the number of the country of the profile.
 EMERGENCY = {"UK": "999", "US": "911", "EU": "112"}

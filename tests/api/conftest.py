@@ -5,7 +5,7 @@ import json
 import pytest
 from django.test import Client
 
-from reviews import clients
+from reviews.verbs import clients
 
 
 class System:

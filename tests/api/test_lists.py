@@ -9,9 +9,10 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from reviews import clients, decide, observe, prescribe, records, screen, taper
+from reviews import records
 from reviews.api import pages
 from reviews.models import Case, Flag, Outcome, Patient, Prescription, Reason
+from reviews.verbs import clients, decide, observe, prescribe, screen, taper
 from tests import make
 from tests.api import sent
 from tests.api.conftest import make_system

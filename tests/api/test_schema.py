@@ -11,8 +11,8 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 
 from portal.wsgi import application
-from reviews import screen
 from reviews.api import limits
+from reviews.verbs import screen
 from tests import make
 from tests.api import sent
 

@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from reviews import clients, observe, records
+from reviews import records
 from reviews.api import bodies, limits
 from reviews.models import Patient, Prescription, Reading
+from reviews.verbs import clients, observe
 from tests import make
 from tests.api import sent
 from tests.api.conftest import make_system

@@ -10,8 +10,8 @@ from collections import defaultdict
 import pytest
 from playwright.sync_api import expect
 
-from reviews import screen
 from reviews.models import Case, CaseState, Decision, Flag
+from reviews.verbs import screen
 from tests import make
 
 pytestmark = pytest.mark.browser

@@ -6,8 +6,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from drugs.models import Ingredient
-from reviews import decide, screen
 from reviews.models import Case, Flag, RuleVersion, ScreeningRequest
+from reviews.verbs import decide, screen
 from tests import make
 
 pytestmark = pytest.mark.browser

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from reviews import decide
 from reviews.models import Case, CaseState, Decision, Role
+from reviews.verbs import decide
 from tests import make
 
 pytestmark = pytest.mark.browser

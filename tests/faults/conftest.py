@@ -11,6 +11,7 @@ import environ
 import psycopg
 import pytest
 from celery import current_app
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection, connections
@@ -19,7 +20,6 @@ from portal import embedded
 from portal.local import Home
 from portal.processes import Child, kill_session
 from reviews.models import Practice
-from reviews.seeding import staff
 from tests import reference
 from tests.portal.folders import enterable
 
@@ -165,23 +165,23 @@ def services(tmp_path_factory):
 @pytest.fixture(scope="module")
 def here(services, django_db_setup, django_db_blocker, tmp_path_factory):
     """This process speaks to those services, as a web process would; invented people are there."""
-    settings = connections.databases["default"]
+    database = connections.databases["default"]
     with django_db_blocker.unblock():
         reference.bring_back()
-    services.copy_database(settings)
+    services.copy_database(database)
     own = environ.Env.db_url_config(embedded.database_url(services.home))
-    before = {name: settings[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
+    before = {name: database[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
     with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
         connection.close()
         sign_ins = tmp_path_factory.mktemp("sign-ins") / "demo-signins.json"
-        patch.setattr(staff, "sign_ins_file", lambda: sign_ins)
+        patch.setattr(settings, "DEMO_SIGN_INS", sign_ins)
         patch.setattr(current_app.conf, "broker_url", embedded.broker_url(services.home))
         current_app.amqp._producer_pool = None
-        settings.update({name: own[name] for name in before})
+        database.update({name: own[name] for name in before})
         call_command("seed", patients=PEOPLE, decisions=0, verbosity=0)
         yield
         connection.close()
-        settings.update(before)
+        database.update(before)
     current_app.amqp._producer_pool = None
 
 

@@ -9,9 +9,10 @@ import pytest
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from portal.processes import kill_session
-from reviews import dossiers, outbox, prescribe, rulebooks
+from reviews import dossiers, requests, rulebooks
 from reviews.models import Case, Flag, Patient, PatientScreening, ScreeningRequest
 from reviews.rules.screen import screen
+from reviews.verbs import prescribe
 from tests import make
 
 from .conftest import PEOPLE, until
@@ -85,8 +86,8 @@ def own_backend():
 def ask_for_everybody_again():
     """What the publication of a rule book does."""
     with transaction.atomic():
-        outbox.enqueue(
-            Patient.objects.values_list("pk", flat=True), reason="again", priority=outbox.BULK
+        requests.enqueue(
+            Patient.objects.values_list("pk", flat=True), reason="again", priority=requests.BULK
         )
 
 
@@ -174,7 +175,7 @@ def test_two_workers_draining_while_writers_write(portal, harbour, clara):
 
 def test_a_lost_doorbell_is_found_by_the_clock(portal, harbour, clara, monkeypatch):
     portal.stop_processes()
-    monkeypatch.setattr(outbox, "ring", lambda: None)
+    monkeypatch.setattr(requests, "ring", lambda: None)
     person = make.patient(harbour, clara, family_name="Unrung")
     write(person, 0, clara)
     write(person, 1, clara)

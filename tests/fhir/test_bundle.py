@@ -7,7 +7,7 @@ import pytest
 from fhir.resources.R4B.bundle import Bundle
 
 from reviews import records
-from reviews.fhir import bundle
+from reviews.fhir.read import bundle
 
 FEATURES = (Path(__file__).parent / "bundles" / "features.json").read_bytes()
 PATIENT = {

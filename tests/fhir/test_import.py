@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from reviews import prescribe, records, rulebooks, screen, sync
+from reviews import records, rulebooks
 from reviews.models import (
     AuditEvent,
     Condition,
@@ -18,6 +18,7 @@ from reviews.models import (
     ScreeningRequest,
 )
 from reviews.rules.dossier import Medicine
+from reviews.verbs import prescribe, screen, sync
 from tests import make
 from tests.api import sent
 

@@ -5,7 +5,7 @@ from fhir.resources.R4B.allergyintolerance import AllergyIntolerance
 from fhir.resources.R4B.observation import Observation
 
 from reviews import records
-from reviews.fhir import words
+from reviews.fhir.read import words
 from reviews.rules.readings import KINDS
 from tests.fhir.test_bundle import GONE, PATIENT, changed, read
 

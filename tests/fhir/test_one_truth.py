@@ -7,7 +7,7 @@ from django.urls import reverse
 from fhir.resources.R4B.bundle import Bundle
 
 from reviews import dossiers, rulebooks
-from reviews.fhir.words import ORDER, READING_SYSTEM
+from reviews.fhir.read.words import ORDER, READING_SYSTEM
 from reviews.forms.prescribing import product_value
 from reviews.models import Patient
 from reviews.rules.readings import CHECKLIST, CHOICE, DATE, KINDS, NUMBER

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from portal import health, heartbeats
-from reviews import outbox
+from reviews import requests
 from tests import make
 
 NOBODY_LISTENS = "redis://127.0.0.1:1/0"
@@ -98,7 +98,7 @@ def test_a_database_without_tables_is_not_up(client, db, all_beating, monkeypatc
 @pytest.mark.django_db(transaction=True)
 def test_the_oldest_unscreened_change_has_an_age(client, all_beating, harbour, clara):
     make.patient(harbour, clara)
-    outbox.enqueue([make.patient(harbour, clara).pk], reason="logged")
+    requests.enqueue([make.patient(harbour, clara).pk], reason="logged")
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE reviews_screeningrequest SET requested_at = now() - interval '90 seconds'"

@@ -19,7 +19,6 @@ from reviews.models import Prescription
 from reviews.rules.dossier import Dossier
 from reviews.rules.examples import EXAMPLES
 from reviews.rules.screen import screen
-from reviews.seeding import staff
 
 FILE = Path(__file__).with_name("unchanged.json")
 PEOPLE = 2_000
@@ -27,8 +26,8 @@ TODAY = date(2026, 11, 22)
 
 
 @pytest.fixture(autouse=True)
-def sign_ins(tmp_path, monkeypatch):
-    monkeypatch.setattr(staff, "sign_ins_file", lambda: tmp_path / "demo-signins.json")
+def sign_ins(tmp_path, settings):
+    settings.DEMO_SIGN_INS = tmp_path / "demo-signins.json"
 
 
 def digest(screening, first_line=0):

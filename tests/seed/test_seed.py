@@ -5,11 +5,12 @@ import stat
 from datetime import date
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
 from django.db.models import F
 
-from reviews import dossiers, records, screen
+from reviews import dossiers, records
 from reviews.models import (
     AuditEvent,
     Case,
@@ -24,6 +25,7 @@ from reviews.models import (
 )
 from reviews.rules.registry import RULES
 from reviews.seeding import population, staff, writing
+from reviews.verbs import screen
 from tests import make
 
 TODAY = date(2026, 11, 22)
@@ -33,7 +35,7 @@ TODAY = date(2026, 11, 22)
 def sign_ins(tmp_path, monkeypatch):
     """The passwords go to a folder of the test, never to those of a running portal."""
     file = tmp_path / "demo-signins.json"
-    monkeypatch.setattr(staff, "sign_ins_file", lambda: file)
+    monkeypatch.setattr(settings, "DEMO_SIGN_INS", file)
     return file
 
 

@@ -6,10 +6,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from reviews import access, clients
+from reviews import access
 from reviews.access import Action
 from reviews.errors import BadRecord, NotAllowed
 from reviews.models import ApiKey, AuditEvent, Role
+from reviews.verbs import clients
 from tests import make
 
 

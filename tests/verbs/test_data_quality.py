@@ -3,10 +3,11 @@
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
-from reviews import data_quality, decide, prescribe, screen
-from reviews.decide import FlagOutcome
 from reviews.errors import BadRecord, NotAllowed, Stale
 from reviews.models import AuditEvent, Case, DataCheck, Decision, Flag, Outcome, Reason
+from reviews.queries import data_quality as wrong
+from reviews.verbs import data_quality, decide, prescribe, screen
+from reviews.verbs.decide import FlagOutcome
 from tests import make
 
 
@@ -30,7 +31,7 @@ def called_wrong(case, ravi):
 
 
 def waiting(harbour):
-    return list(data_quality.waiting([harbour.pk]))
+    return list(wrong.waiting([harbour.pk]))
 
 
 def test_it_waits_for_those_of_the_practice(harbour, lakeside, called_wrong):

@@ -6,8 +6,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
-from reviews import decide, exempt, prescribe, screen, service_levels
-from reviews.decide import MOVES, FlagOutcome, Move
+from reviews import service_levels
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import (
     OPEN_STATES,
@@ -21,6 +20,9 @@ from reviews.models import (
     Outcome,
     Reason,
 )
+from reviews.moves import MOVES, Move
+from reviews.verbs import decide, exempt, prescribe, screen
+from reviews.verbs.decide import FlagOutcome
 from tests import make
 
 
@@ -132,7 +134,7 @@ def test_a_decision_closes_the_case_and_settles_its_flags(case, ravi):
 
 def test_a_settled_flag_stays_settled_when_screened_again(case, ravi):
     decide.decide(case=case, outcomes=outcomes(case), by=ravi, seen=case.lock)
-    screen.outbox.enqueue([case.patient_id], reason="test")
+    screen.requests.enqueue([case.patient_id], reason="test")
     screen.drain()
     assert not Case.objects.open().exists()
     asked = Flag.objects.live().filter(severity__lte=3)
@@ -142,7 +144,7 @@ def test_a_settled_flag_stays_settled_when_screened_again(case, ravi):
 def test_a_decision_that_ran_out_opens_a_new_case(case, ravi):
     decide.decide(case=case, outcomes=outcomes(case, until=make.day(3)), by=ravi, seen=case.lock)
     for days, waits in ((3, False), (4, True)):
-        screen.outbox.enqueue([case.patient_id], reason="test")
+        screen.requests.enqueue([case.patient_id], reason="test")
         screen.drain(as_of=make.day(days))
         assert Case.objects.open().exists() == waits, days
 
@@ -530,7 +532,7 @@ class TestWhatTheFormStartsFrom:
         ]
         decide.decide(case=case, outcomes=given, by=ravi, seen=case.lock)
         for days, back in ((28, False), (29, True)):
-            screen.outbox.enqueue([case.patient_id], reason="test")
+            screen.requests.enqueue([case.patient_id], reason="test")
             screen.drain(as_of=make.day(days))
             assert Flag.objects.open().filter(rule_id="DUR-01").exists() == back, days
 

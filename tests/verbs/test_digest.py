@@ -10,9 +10,10 @@ from django.core.mail.backends.locmem import EmailBackend
 from django.utils import timezone
 
 from portal.celery import app
-from reviews import decide, digest, tasks
+from reviews import tasks
 from reviews.errors import BadRecord
 from reviews.models import AuditEvent, Case, Preference, Role
+from reviews.verbs import decide, digest
 from tests import make
 from tests.web.browse import Browser, words
 

@@ -17,9 +17,10 @@ from drugs.models import (
     Limit,
     Pair,
 )
-from reviews import edit, publish, rulebooks, rules
+from reviews import rulebooks, rules
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import AuditEvent, RuleVersion, ScreeningRequest
+from reviews.verbs import edit, publish
 from tests import make
 
 

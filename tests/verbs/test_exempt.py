@@ -6,9 +6,11 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
-from reviews import advise, dossiers, exempt, prescribe, screen
+from reviews import dossiers
 from reviews.errors import BadRecord, IllegalMove, NotAllowed
 from reviews.models import AuditEvent, Exemption, Flag, PatientScreening, ScreeningRequest
+from reviews.queries import advise
+from reviews.verbs import exempt, prescribe, screen
 from tests import make
 
 LETTER = "Dr Osei, neurology, letter of 3 March"

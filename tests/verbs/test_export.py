@@ -10,8 +10,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from reviews import exempt, observe, prescribe, records, screen, sync
+from reviews import records
 from reviews.management.commands import export
+from reviews.verbs import exempt, observe, prescribe, screen, sync
 from tests import make
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -3,9 +3,10 @@
 import pytest
 from django.db import IntegrityError, transaction
 
-from reviews import dossiers, prescribe, records, sync
+from reviews import dossiers, records
 from reviews.models import Condition, Prescription
 from reviews.rules.dossier import Line
+from reviews.verbs import prescribe, sync
 from tests import make
 
 FURTHER = {

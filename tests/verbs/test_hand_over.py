@@ -2,9 +2,9 @@
 
 import pytest
 
-from reviews import decide
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import AuditEvent, CaseState, Role
+from reviews.verbs import decide
 from tests import make
 
 

@@ -6,7 +6,8 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from reviews import exempt, observe, records
+from reviews import records
+from reviews.verbs import exempt, observe
 from tests import make
 
 

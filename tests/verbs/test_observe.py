@@ -4,9 +4,10 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
-from reviews import dossiers, observe, records
+from reviews import dossiers, records
 from reviews.errors import BadRecord, NotAllowed, Stale
 from reviews.models import AuditEvent, Reading, ScreeningRequest
+from reviews.verbs import observe
 from tests import make
 
 

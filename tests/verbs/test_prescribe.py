@@ -3,7 +3,7 @@
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
-from reviews import advise, audit, dossiers, prescribe, records, sync
+from reviews import audit, dossiers, records
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import (
     AuditEvent,
@@ -14,6 +14,8 @@ from reviews.models import (
     Prescription,
     ScreeningRequest,
 )
+from reviews.queries import advise
+from reviews.verbs import prescribe, sync
 from tests import make
 
 

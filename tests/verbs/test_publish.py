@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from drugs.models import IngredientClass, Limit, Name
-from reviews import edit, prescribe, publish, rulebooks, screen
+from reviews import rulebooks
 from reviews.errors import IllegalMove, NotAllowed, Stale
 from reviews.models import (
     AuditEvent,
@@ -16,6 +16,7 @@ from reviews.models import (
     ScreeningRequest,
 )
 from reviews.rules import parameters
+from reviews.verbs import edit, prescribe, publish, screen
 from tests import make
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from reviews import decide, outbox, prescribe, screen
+from reviews import requests
 from reviews.models import (
     AuditEvent,
     Case,
@@ -15,6 +15,7 @@ from reviews.models import (
     Prescription,
     ScreeningRequest,
 )
+from reviews.verbs import decide, prescribe, screen
 from tests import make
 
 
@@ -37,7 +38,7 @@ def test_screening_raises_flags_opens_a_case_and_leaves_no_request(harbour, clar
 def test_screening_again_changes_nothing(harbour, clara):
     case = make.flagged_case(harbour, logged_by=clara)
     before = list(Flag.objects.values()), list(Case.objects.values())
-    outbox.enqueue([case.patient_id], reason="test")
+    requests.enqueue([case.patient_id], reason="test")
     assert screen.drain() == 1
     assert (list(Flag.objects.values()), list(Case.objects.values())) == before
 
@@ -168,8 +169,8 @@ def test_the_query_count_does_not_grow_with_patients(harbour, clara, django_asse
 def test_a_fresh_change_goes_before_a_rescreen_of_everybody(harbour, clara):
     patients = [make.patient(harbour, clara) for _ in range(4)]
     ScreeningRequest.objects.all().delete()
-    outbox.enqueue([p.pk for p in patients[:3]], reason="published", priority=outbox.BULK)
-    outbox.enqueue([patients[3].pk], reason="logged")
+    requests.enqueue([p.pk for p in patients[:3]], reason="published", priority=requests.BULK)
+    requests.enqueue([patients[3].pk], reason="logged")
     screen.batch(limit=1)
     assert set(ScreeningRequest.objects.values_list("patient", flat=True)) == {
         p.pk for p in patients[:3]
@@ -249,14 +250,14 @@ def test_two_drains_at_once_while_writers_write(rulebook):
 
 def test_the_doorbell_may_fail(harbour, clara, monkeypatch, django_capture_on_commit_callbacks):
     def down(*args, **kwargs):
-        raise outbox.BrokerDown("connection refused")
+        raise requests.BrokerDown("connection refused")
 
-    monkeypatch.setattr(outbox.current_app, "send_task", down)
+    monkeypatch.setattr(requests.current_app, "send_task", down)
     treated = make.patient(harbour, clara)
     with django_capture_on_commit_callbacks(execute=True):
         make.prescription(treated, clara)
-    assert outbox.waiting()
-    assert outbox.oldest_wait_seconds() >= 0
+    assert requests.waiting()
+    assert requests.oldest_wait_seconds() >= 0
 
 
 def test_an_old_version_is_not_screened(harbour, clara):

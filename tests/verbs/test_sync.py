@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from reviews import audit, prescribe, records, screen, sync
+from reviews import audit, records
 from reviews.errors import NotAllowed
 from reviews.models import (
     AuditEvent,
@@ -20,6 +20,7 @@ from reviews.models import (
     Prescription,
     ScreeningRequest,
 )
+from reviews.verbs import prescribe, screen, sync
 from tests import make
 from tests.api import sent
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from reviews import dossiers, screen, taper
+from reviews import dossiers
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import (
     AuditEvent,
@@ -20,6 +20,7 @@ from reviews.models import (
     TaperVersion,
 )
 from reviews.tapering import crossing, doses, planning
+from reviews.verbs import screen, taper
 from tests import make
 
 D = Decimal

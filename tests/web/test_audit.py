@@ -2,8 +2,8 @@
 
 import pytest
 
-from reviews import decide, screen
 from reviews.models import AuditEvent
+from reviews.verbs import decide, screen
 from reviews.views import audit_trail
 from tests import make
 from tests.web.browse import Browser, heading, words

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from reviews import decide, outcomes, prescribe, screen, sync, timeline
+from reviews.drawing import timeline
 from reviews.models import (
     Case,
     CaseState,
@@ -19,6 +19,8 @@ from reviews.models import (
     Flag,
     ScreeningRequest,
 )
+from reviews.queries import outcomes
+from reviews.verbs import decide, prescribe, screen, sync
 from reviews.views import cases
 from tests import make
 from tests.api import sent

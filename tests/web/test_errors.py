@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from reviews import decide
+from reviews.verbs import decide
 from tests import make
 from tests.web.browse import Browser, heading, words
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from reviews import exempt, observe, records, screen
+from reviews import records
 from reviews.models import Condition, Exemption, Reading
+from reviews.verbs import exempt, observe, screen
 from tests import make
 from tests.web.browse import Browser, heading, words
 

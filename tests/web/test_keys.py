@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from reviews import clients
 from reviews.models import ApiKey
+from reviews.verbs import clients
 from tests import make
 from tests.web.browse import Browser, heading, words
 

@@ -5,9 +5,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from reviews import audit, decide, outbox, screen
-from reviews.decide import FlagOutcome
+from reviews import audit, requests
 from reviews.models import Case, CaseState, Flag, Outcome, Reason, Role
+from reviews.verbs import decide, screen
+from reviews.verbs.decide import FlagOutcome
 from tests import make
 from tests.web.browse import Browser, heading, words
 
@@ -33,7 +34,7 @@ def settle(case, by, days=28, **changes):
 
 
 def rescreen(case, days=0):
-    outbox.enqueue([case.patient_id], reason="test")
+    requests.enqueue([case.patient_id], reason="test")
     screen.drain(as_of=make.day(days))
 
 

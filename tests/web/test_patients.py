@@ -4,9 +4,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from reviews import decide, prescribe, records, screen
-from reviews.decide import FlagOutcome
+from reviews import records
 from reviews.models import Condition, Patient, PatientScreening, Prescription
+from reviews.verbs import decide, prescribe, screen
+from reviews.verbs.decide import FlagOutcome
 from tests import make
 from tests.web.browse import Browser, heading, words
 

@@ -6,9 +6,10 @@ import re
 import pytest
 from django.urls import reverse
 
-from reviews import prescribe, rulebooks
+from reviews import rulebooks
 from reviews.forms.prescribing import AS_WRITTEN, NOT_GIVEN, product_value
 from reviews.models import AuditEvent, Prescription, Role, Status
+from reviews.verbs import prescribe
 from tests import make
 from tests.web.browse import Browser, heading, words
 

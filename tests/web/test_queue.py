@@ -6,8 +6,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from reviews import decide, saved_views, screen
 from reviews.models import Case, SavedView, ScreeningRequest
+from reviews.verbs import decide, saved_views, screen
 from tests import make
 
 

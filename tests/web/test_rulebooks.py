@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 
 from drugs.models import Limit
-from reviews import edit, publish
-from reviews.differences import differences
 from reviews.models import RuleVersion
+from reviews.queries.differences import differences
+from reviews.verbs import edit, publish
 from tests import make
 from tests.web.browse import Browser, heading, words
 

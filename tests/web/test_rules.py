@@ -5,10 +5,11 @@ from unittest import mock
 
 import pytest
 
-from reviews import decide, rulebooks
-from reviews.decide import FlagOutcome
+from reviews import rulebooks
 from reviews.rules.examples import EXAMPLES
 from reviews.rules.registry import RULES
+from reviews.verbs import decide
+from reviews.verbs.decide import FlagOutcome
 from tests import make
 from tests.web.browse import Browser, heading, words
 

@@ -5,8 +5,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from reviews import prescribe, screen, search
 from reviews.models import Case, Medicine, Patient, Role
+from reviews.queries import search
+from reviews.verbs import prescribe, screen
 from tests import make
 from tests.web.browse import Browser, heading, words
 

@@ -5,9 +5,9 @@ from django.utils import timezone
 
 from drugs.due import unverified
 from drugs.models import Code, DrugFact, IngredientClass, Limit
-from reviews import sign_off
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import AuditEvent
+from reviews.verbs import sign_off
 from tests.web.browse import Browser, heading, words
 
 

@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from reviews import screen, taper
 from reviews.models import Taper, TaperVersion
+from reviews.verbs import screen, taper
 from tests import make
 from tests.verbs.test_taper import crossed, supply, under_way
 from tests.web.browse import Browser, heading, words

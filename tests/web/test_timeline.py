@@ -9,7 +9,8 @@ import pytest
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from reviews import dossiers, rulebooks, timeline
+from reviews import dossiers, rulebooks
+from reviews.drawing import timeline
 from reviews.rules import words
 from reviews.rules.dossier import Taper, TaperStep
 from tests import make

@@ -9,7 +9,7 @@ from django.core.management import BaseCommand, call_command
 from django.db import connection
 
 from portal.progress import step
-from reviews import publish
+from reviews.verbs import publish
 
 DEMO_PATIENTS = int(os.environ.get("DEMO_PATIENTS", "2000"))
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from reviews import clients, sync
 from reviews.errors import DomainError
-from reviews.fhir import bundle
+from reviews.fhir.read import bundle
 from reviews.models import Practice
+from reviews.verbs import clients, sync
 
 VERBS = (
     ("patients", sync.patients),

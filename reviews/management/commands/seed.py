@@ -7,7 +7,7 @@ from django.core.management import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import outbox
+from reviews import requests
 from reviews.models import Patient, Practice, RuleVersion
 from reviews.seeding import decisions, population, staff, writing
 from reviews.seeding.surgeries import PRACTICES
@@ -51,7 +51,7 @@ class Command(BaseCommand):
             return
         with transaction.atomic():
             writer = self._populate(patients, seed, today or timezone.localdate())
-            transaction.on_commit(outbox.ring)
+            transaction.on_commit(requests.ring)
         writing.analyse()
         self.stdout.write(
             f"{writer.patients:,} patients with {writer.prescriptions:,} prescriptions."

@@ -15,10 +15,10 @@ import structlog
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from reviews import audit, dossiers, outbox, rulebooks, service_levels
+from reviews import audit, dossiers, requests, rulebooks, service_levels
 from reviews.bulk import as_array, as_json, binary_cursor
-from reviews.decide import MOVES, Move
 from reviews.models import AuditEvent, Case, CaseState, Flag, ScreeningRequest
+from reviews.moves import MOVES, Move
 from reviews.rules.finding import Severity
 from reviews.rules.screen import screen
 
@@ -37,10 +37,10 @@ def drain(*, limit=BATCH, as_of=None, seconds=math.inf):
     started, total = time.monotonic(), 0
     while done := _batch_uncollected(limit, as_of):
         if done == limit and total == 0:
-            outbox.ring()
+            requests.ring()
         total += done
         if time.monotonic() - started > seconds:
-            outbox.ring()
+            requests.ring()
             break
     return total
 
@@ -65,7 +65,7 @@ def batch(*, limit=BATCH, as_of=None):
     patient_ids = _claim(limit)
     if not patient_ids:
         return 0
-    requests, read_at = _take_requests(patient_ids)
+    taken, read_at = _take_requests(patient_ids)
     version_id, book = rulebooks.live()
     results, problems = _screen_all(patient_ids, as_of, book)
     run = Run(version_id, as_of, read_at)
@@ -76,7 +76,7 @@ def batch(*, limit=BATCH, as_of=None):
         log.exception("batch_not_kept", patients=len(results))
         problems |= _keep_one_by_one(results, run)
     if problems:
-        _put_back(problems, requests)
+        _put_back(problems, taken)
     return len(patient_ids)
 
 
@@ -88,11 +88,11 @@ def sweep(*, as_of=None):
     """
     as_of = as_of or timezone.localdate()
     with connection.cursor() as cursor:
-        cursor.execute(SWEEP, {"as_of": as_of, "priority": outbox.BULK})
+        cursor.execute(SWEEP, {"as_of": as_of, "priority": requests.BULK})
         asked = cursor.rowcount
     audit.record(None, "screening.swept", patients=asked, as_of=as_of.isoformat())
     if asked:
-        transaction.on_commit(outbox.ring)
+        transaction.on_commit(requests.ring)
     return asked
 
 
@@ -133,7 +133,7 @@ def _claim(limit):
     """Lock up to `limit` patients that nobody else screens now, those with fresh changes first."""
     claimed = []
     with connection.cursor() as cursor:
-        for priority in (outbox.CHANGE, outbox.BULK):
+        for priority in (requests.CHANGE, requests.BULK):
             if len(claimed) < limit:
                 cursor.execute(CLAIM, [priority, limit - len(claimed)])
                 claimed += [pk for (pk,) in cursor.fetchall()]
@@ -196,12 +196,12 @@ def _keep_one_by_one(results, run):
     return problems
 
 
-def _put_back(problems, requests):
+def _put_back(problems, taken):
     """Ask again later, and show the patient as NOT CHECKED until it succeeds."""
     now = timezone.now()
     again = []
     for pk in problems:
-        attempts, requested_at, priority = requests.get(pk, (0, now, outbox.CHANGE))
+        attempts, requested_at, priority = taken.get(pk, (0, now, requests.CHANGE))
         wait = RETRY_SECONDS[min(attempts, len(RETRY_SECONDS) - 1)]
         again.append(
             ScreeningRequest(

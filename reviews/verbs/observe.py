@@ -7,11 +7,11 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from reviews import access, audit, outbox, records
+from reviews import access, audit, records, requests
 from reviews.access import Action
 from reviews.errors import BadRecord, Stale
 from reviews.models import Reading
-from reviews.prescribe import PORTAL
+from reviews.records import PORTAL
 from reviews.rules.readings import CHECKLIST, KINDS
 
 COLUMNS = ("kind", "value", "unit", "text", "dated_on", "status")
@@ -92,4 +92,4 @@ def _tell(by, verb, reading, **detail):
         status=reading.status,
         **detail,
     )
-    outbox.enqueue([reading.patient_id], reason="reading")
+    requests.enqueue([reading.patient_id], reason="reading")

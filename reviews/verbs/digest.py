@@ -17,10 +17,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from drugs.due import overdue
-from reviews import access, audit, work
+from reviews import access, audit
 from reviews.access import Action
 from reviews.errors import BadRecord
 from reviews.models import Case, CaseState, Preference, RuleVersion
+from reviews.queries import work
 
 log = structlog.get_logger(__name__)
 Digest = Preference.Digest

@@ -1,13 +1,12 @@
-"""Reviewer verbs on a case, from claim to undo. Which moves exist: MOVES."""
+"""Reviewer verbs on a case, from claim to undo. Which moves exist: `moves.MOVES`."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from enum import StrEnum
 
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, audit, exempt, outbox, service_levels
+from reviews import access, audit, requests, service_levels
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import (
@@ -23,62 +22,11 @@ from reviews.models import (
     Reason,
     Role,
 )
+from reviews.moves import MOVES, Move
 from reviews.rules.exemptions import KINDS, graded
+from reviews.verbs import exempt
 
-QUEUED, CLAIMED = CaseState.QUEUED, CaseState.CLAIMED
-SNOOZED, ESCALATED = CaseState.SNOOZED, CaseState.ESCALATED
-PROPOSED = CaseState.PROPOSED
-DECIDED, CLEARED = CaseState.DECIDED, CaseState.CLEARED
-
-
-class Move(StrEnum):
-    CLAIM = "claim"
-    TAKE_OVER = "take over"
-    RELEASE = "release"
-    HAND_OVER = "hand over"
-    DECIDE = "decide"
-    PROPOSE = "propose"
-    CONFIRM = "confirm"
-    SEND_BACK = "send back"
-    UNDO = "undo"
-    SNOOZE = "snooze"
-    ESCALATE = "escalate"
-    WAKE = "wake"
-    CLEAR = "clear"
-
-
-# A pair that is missing cannot be done. WAKE and CLEAR are the portal's own moves.
-MOVES = {
-    (QUEUED, Move.CLAIM): CLAIMED,
-    (SNOOZED, Move.CLAIM): CLAIMED,
-    (ESCALATED, Move.CLAIM): CLAIMED,
-    (CLAIMED, Move.TAKE_OVER): CLAIMED,
-    (CLAIMED, Move.RELEASE): QUEUED,
-    (CLAIMED, Move.HAND_OVER): CLAIMED,
-    (QUEUED, Move.DECIDE): DECIDED,
-    (CLAIMED, Move.DECIDE): DECIDED,
-    (SNOOZED, Move.DECIDE): DECIDED,
-    (ESCALATED, Move.DECIDE): DECIDED,
-    (QUEUED, Move.PROPOSE): PROPOSED,
-    (CLAIMED, Move.PROPOSE): PROPOSED,
-    (SNOOZED, Move.PROPOSE): PROPOSED,
-    (ESCALATED, Move.PROPOSE): PROPOSED,
-    (PROPOSED, Move.CONFIRM): DECIDED,
-    (PROPOSED, Move.SEND_BACK): CLAIMED,
-    (PROPOSED, Move.UNDO): CLAIMED,
-    (DECIDED, Move.UNDO): CLAIMED,
-    (QUEUED, Move.SNOOZE): SNOOZED,
-    (CLAIMED, Move.SNOOZE): SNOOZED,
-    (QUEUED, Move.ESCALATE): ESCALATED,
-    (CLAIMED, Move.ESCALATE): ESCALATED,
-    (SNOOZED, Move.ESCALATE): ESCALATED,
-    (SNOOZED, Move.WAKE): QUEUED,
-    (QUEUED, Move.CLEAR): CLEARED,
-    (CLAIMED, Move.CLEAR): CLEARED,
-    (SNOOZED, Move.CLEAR): CLEARED,
-    (ESCALATED, Move.CLEAR): CLEARED,
-    (PROPOSED, Move.CLEAR): CLEARED,
-}
+CLAIMED, PROPOSED, DECIDED = CaseState.CLAIMED, CaseState.PROPOSED, CaseState.DECIDED
 
 # Which coded reasons go with which outcome. Local policy.
 REASONS = {
@@ -333,7 +281,7 @@ def undo(*, case, reason, by, seen):
     for exemption in Exemption.objects.filter(decision=source, ended_at__isnull=True):
         exempt.end(exemption=exemption, by=by)
     # Screening ranks the case anew, and raises again what an exemption had silenced.
-    outbox.enqueue([locked.patient_id], reason="undone")
+    requests.enqueue([locked.patient_id], reason="undone")
     detail = {"decision": decision.pk, "reason": reason}
     settled = covered_by(decision)
     elsewhere = Case.objects.open().filter(patient=locked.patient_id).exclude(pk=locked.pk)

@@ -7,7 +7,7 @@ never squeezed into a number.
 
 from datetime import date, timedelta
 
-from reviews.fhir import words
+from reviews.fhir.read import words
 
 
 def read_dosage(record, instructions, dispense):

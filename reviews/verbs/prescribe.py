@@ -3,12 +3,11 @@
 import uuid
 from decimal import Decimal
 
-import msgspec
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from reviews import access, audit, outbox, records
+from reviews import access, audit, records, requests
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, Stale
 from reviews.models import (
@@ -20,8 +19,8 @@ from reviews.models import (
     Prescription,
     Status,
 )
+from reviews.records import PORTAL
 
-PORTAL = "portal"
 AMOUNTS = ("dose", "times_per_day", "max_per_day", "expected_per_day", "quantity")
 # What some systems say besides; `schedule`, the last, is a list of pairs in the database.
 LATER = records.LATER[records.PrescriptionRecord]
@@ -72,7 +71,7 @@ def register(*, practice, record, by):
         patient_id=patient.pk,
         subject=patient,
     )
-    outbox.enqueue([patient.pk], reason="registered")
+    requests.enqueue([patient.pk], reason="registered")
     return patient
 
 
@@ -81,7 +80,7 @@ def log(*, patient, record, by, prescriber=None, reason=""):
     """Log a prescription. `reason`: why it is right despite an urgent preview; stays with it."""
     access.require(by, Action.LOG, patient)
     records.check_prescription(record)
-    record = of_the_practice(record, patient.practice)
+    record = records.of_the_practice(record, patient.practice)
     order_id = uuid.uuid4()
     prescription = Prescription.objects.create(
         patient=patient,
@@ -105,7 +104,7 @@ def amend(*, prescription, record, by, reason=""):
     records.check_prescription(record)
     seen = _live(prescription)
     if seen.source_system == PORTAL:
-        record = of_the_practice(record, seen.practice)
+        record = records.of_the_practice(record, seen.practice)
     amended = _supersede(seen, by=by, reason=reason, **columns(record))
     _tell(by, "prescription.amended", amended)
     return amended
@@ -175,16 +174,8 @@ def record_condition(*, patient, record, by, supersedes=None):
         patient_id=patient.pk,
         subject=condition,
     )
-    outbox.enqueue([patient.pk], reason="condition")
+    requests.enqueue([patient.pk], reason="condition")
     return condition
-
-
-def of_the_practice(record, practice):
-    """An order logged here is its practice's, so that colleagues count as one prescriber (PRE-01).
-
-    What a client system reports may be anybody's: there only the system can name the team.
-    """
-    return record if record.team else msgspec.structs.replace(record, team=practice.code)
 
 
 def columns(record):
@@ -270,4 +261,4 @@ def _tell(by, verb, prescription, **detail):
         version=prescription.version,
         **detail,
     )
-    outbox.enqueue([prescription.patient_id], reason=verb.partition(".")[2])
+    requests.enqueue([prescription.patient_id], reason=verb.partition(".")[2])

@@ -12,7 +12,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from drugs.facts import formulary
-from reviews import access, audit, outbox, rulebooks
+from reviews import access, audit, requests, rulebooks
 from reviews.access import Action
 from reviews.errors import IllegalMove, NotAllowed, Stale
 from reviews.models import Medicine, Patient, Prescription, RuleVersion
@@ -22,7 +22,6 @@ from reviews.rules.dossier import Medicine as WrittenMedicine
 
 DRAFT, PUBLISHED = RuleVersion.State.DRAFT, RuleVersion.State.PUBLISHED
 RETIRED = RuleVersion.State.RETIRED
-FORMULARY_SECTIONS = ("drugs", "products", "atc", "names")
 
 
 @transaction.atomic
@@ -70,7 +69,7 @@ def publish(*, version, by):
     locked.state, locked.published_by, locked.published_at = PUBLISHED, by, timezone.now()
     locked.save(update_fields=["state", "published_by", "published_at"])
     affected = affected_patients(live, locked)
-    outbox.enqueue(affected, reason="published", priority=outbox.BULK)
+    requests.enqueue(affected, reason="published", priority=requests.BULK)
     audit.record(
         by, "rules.published", subject=locked, number=locked.number, patients=len(affected)
     )
@@ -93,19 +92,7 @@ def discard(*, version, by):
 def pending_changes():
     """What a draft made now would change against the live book; empty lists when nothing."""
     live = RuleVersion.objects.filter(state=PUBLISHED).first()
-    return changes(live.book if live else {}, _content())
-
-
-def changes(old, new):
-    """`{section: [keys that were added, removed or altered]}` between two books."""
-    return {
-        section: sorted(
-            key
-            for key in {**old.get(section, {}), **new.get(section, {})}
-            if old.get(section, {}).get(key) != new.get(section, {}).get(key)
-        )
-        for section in (*FORMULARY_SECTIONS, "rules", "citations")
-    }
+    return rulebooks.changes(live.book if live else {}, _content())
 
 
 def affected_patients(old, new):
@@ -115,7 +102,7 @@ def affected_patients(old, new):
     """
     if old is None:
         return list(Patient.objects.order_by("pk").values_list("pk", flat=True))
-    changed = changes(old.book, new.book)
+    changed = rulebooks.changes(old.book, new.book)
     treated = Prescription.objects.live().order_by("patient_id")
     if changed["rules"]:
         return list(treated.values_list("patient_id", flat=True).distinct())

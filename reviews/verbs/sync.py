@@ -21,12 +21,13 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 from psycopg.errors import DeadlockDetected
 
-from reviews import access, audit, observe, outbox, records
+from reviews import access, audit, records, requests
 from reviews.access import Action
 from reviews.bulk import as_json, copy_rows
 from reviews.errors import BadRecord, NotAllowed, Stale
-from reviews.people import Moved, People
-from reviews.prescribe import AMOUNTS, LATER, PLAIN, codings, later_values
+from reviews.verbs import observe
+from reviews.verbs.people import Moved, People
+from reviews.verbs.prescribe import AMOUNTS, LATER, PLAIN, codings, later_values
 
 ATTEMPTS = 3
 LOOKUPS = 20
@@ -177,7 +178,7 @@ def _merge(kind, accepted, source_system, by, refused):
     changed = {person.pk for person in people.all.values() if person.to_screen}
     changed |= kind.merge(rows, source_system, by, counts)
     if changed:
-        outbox.enqueue(sorted(changed), reason="synced")
+        requests.enqueue(sorted(changed), reason="synced")
     for practice_id, count in (counts or {None: Counter()}).items():
         audit.record(
             by,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, audit, outbox
+from reviews import access, audit, requests
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove
 from reviews.models import Exemption, Prescription
@@ -81,4 +81,4 @@ def _tell(by, verb, exemption):
         expires_on=exemption.expires_on.isoformat(),
         **({"orders": [str(pk) for pk in exemption.order_ids]} if exemption.order_ids else {}),
     )
-    outbox.enqueue([exemption.patient_id], reason="exemption")
+    requests.enqueue([exemption.patient_id], reason="exemption")

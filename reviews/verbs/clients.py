@@ -15,7 +15,7 @@ from reviews import access, audit
 from reviews.access import Action
 from reviews.errors import BadRecord, NotAllowed
 from reviews.models import ApiKey, Membership, Role
-from reviews.prescribe import PORTAL
+from reviews.records import PORTAL
 
 SECRET_BYTES = 32
 USED_EVERY = timedelta(minutes=1)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from reviews.publish import changes
+from reviews.rulebooks import changes
 
 SECTIONS = {
     "rules": "Thresholds",

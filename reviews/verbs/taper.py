@@ -13,13 +13,14 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from reviews import access, audit, dossiers, observe, outbox, records, rulebooks
+from reviews import access, audit, dossiers, records, requests, rulebooks
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, NotFound, Stale
 from reviews.models import Taper, TaperMove, TaperStatus, TaperVersion
 from reviews.rules.drug import BZRA_CLASSES
 from reviews.tapering import checking, crossing, limits, planning
 from reviews.tapering.doses import Unplannable, read_code
+from reviews.verbs import observe
 
 LONGEST_REASON = 1000
 LONGEST_HOLD_DAYS = 84
@@ -394,7 +395,7 @@ def _add(version, over, reason, by):
         status=str(version.status),
         over=over,
     )
-    outbox.enqueue([taper.patient_id], reason="taper")
+    requests.enqueue([taper.patient_id], reason="taper")
     return version
 
 

@@ -4,8 +4,8 @@ import math
 from datetime import timedelta
 from decimal import Decimal
 
+from reviews.drawing.timeline import Scale
 from reviews.rules import words
-from reviews.timeline import Scale
 
 HEIGHT, TOP, BASE = 170, 26, 140
 BEFORE_DAYS, AFTER_DAYS = 28, 21

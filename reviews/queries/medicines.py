@@ -6,7 +6,8 @@ Reads every version in one query, so the cost does not grow with the number of p
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from reviews import dossiers, timeline
+from reviews import dossiers
+from reviews.drawing import timeline
 from reviews.models import WITHDRAWN, Prescription, Status
 from reviews.rules import words
 from reviews.rules.drug import BZRA, Recognition

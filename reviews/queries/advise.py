@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
-from reviews import access, dossiers, prescribe, records, rulebooks
+from reviews import access, dossiers, records, rulebooks
 from reviews.access import Action
 from reviews.rules.dossier import Dossier
 from reviews.rules.finding import INTERRUPT, Finding, NotEvaluable, Screening
@@ -36,8 +36,8 @@ def preview(*, patient, record, by, replaces=None):
     _, book = rulebooks.live()
     without = dossiers.one(patient, as_of=timezone.localdate())
     prescriber = str(by.pk)
-    if replaces is None or replaces.source_system == prescribe.PORTAL:
-        record = prescribe.of_the_practice(record, patient.practice)
+    if replaces is None or replaces.source_system == records.PORTAL:
+        record = records.of_the_practice(record, patient.practice)
     if replaces is not None:
         # An amendment is recorded by somebody, and stays the order of whoever prescribed it.
         prescriber = str(replaces.prescriber_id or replaces.prescriber_name)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from reviews.fhir import resources, words
-from reviews.fhir.dosage import read_dosage
+from reviews.fhir.read import resources, words
+from reviews.fhir.read.dosage import read_dosage
 from reviews.rules.readings import CHECKLIST, DATE, KINDS, NUMBER
 
 TYPES = ("transaction", "batch", "collection", "searchset", "history", "document")

@@ -1,0 +1,1 @@
+"""The only writers: one public function for each thing that somebody can do."""
