@@ -1,5 +1,6 @@
 """The tree keeps its promises: every module of `reviews` stands in exactly one layer."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -47,3 +48,33 @@ def imports_of(package):
 def test_every_layer_is_there():
     there = {*modules(), "portal", "drugs"}
     assert {name for layer in layers() for name in layer} <= there
+
+
+def test_the_page_on_the_architecture_names_what_is_there():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    tree = page.split("```")[1]
+    reviews = tree.split("reviews/  ")[1].split("\ntemplates/")[0]
+    named = [(ROOT, name) for name in re.findall(r"^(\w+)/ ", tree, re.MULTILINE)]
+    named += [
+        (ROOT / "reviews", name.rstrip("/"))
+        for line in re.findall(r"^  (\w\S*(?: \w\S*)*)  ", reviews, re.MULTILINE)
+        for name in line.split()
+    ]
+    assert len(named) > 15
+    assert [name for folder, name in named if not (folder / name).exists()] == []
+    rooms = re.findall(r"\(rooms\) +([a-z_ ]+)\.\.\.", tree)[0].split()
+    assert [name for name in rooms if not (ROOT / "reviews" / f"{name}.py").exists()] == []
+
+
+def test_every_path_that_the_page_speaks_of_is_there():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    paths = set(re.findall(r"`((?:reviews|drugs|docs|templates|portal)/[\w/.]+)`", page))
+    inside = set(re.findall(r"`((?:views|forms|verbs|rules|api|fhir)/[\w/.]+)`", page))
+    assert len(paths) > 5
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    assert [
+        path
+        for path in inside
+        if not any((ROOT / "reviews" / f"{path}{end}").exists() for end in ("", ".py"))
+        and not (ROOT / "reviews" / f"{path.rsplit('.', 1)[0]}.py").exists()
+    ] == []
