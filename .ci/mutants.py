@@ -18,7 +18,7 @@ from pathlib import Path
 
 RULES = Path("reviews/rules")
 # Tables and texts: their entries have tests of their own.
-TABLES = {"sources", "condition_codes", "labels", "parameters", "conventions", "registry"}
+TABLES = {"sources", "condition_codes", "parameters", "conventions", "registry"}
 OPERATORS = (
     *("ReplaceBinaryOperator_Add_Sub", "ReplaceBinaryOperator_Sub_Add"),
     *("ReplaceBinaryOperator_Mul_Div", "ReplaceBinaryOperator_Div_Mul"),

@@ -3,9 +3,7 @@
 from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q
 
 from reviews.models import Decision, DecisionItem, Flag, Outcome, Prescription
-
-JUDGES_DATA = "DQ-"
-"""How the ids of rules begin that find nothing but data missing or unknown."""
+from reviews.rules.registry import JUDGE_DATA
 
 
 def waiting(practice_ids):
@@ -30,7 +28,7 @@ def waiting(practice_ids):
     return (
         DecisionItem.objects.filter(
             ~Exists(changed),
-            Exists(found) | ~Q(flag__rule_id__startswith=JUDGES_DATA),
+            Exists(found) | ~Q(flag__rule_id__in=JUDGE_DATA),
             outcome=Outcome.DATA_WRONG,
             data_check__isnull=True,
             decision__in=Decision.objects.standing().filter(practice__in=practice_ids),

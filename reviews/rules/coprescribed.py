@@ -12,10 +12,21 @@ from reviews.rules.opioids import (
     together_title,
     unknown_ends,
 )
-from reviews.rules.rule import BREATHING, OLDER, Rule
+from reviews.rules.parameters import COUNT, DAYS, MINUTES, YEARS, parameter
+from reviews.rules.rule import BREATHING, INTERRUPTING, OLDER, QUEUED, S1, S2, Grading, rule
 from reviews.rules.view import UNSURE, View, ids_of, key_of, names, not_recorded
 
 PARENTERAL = "parenteral"
+OPIOIDS = BIT["opioid"] | BIT["opioid-substitution"]
+CNS_ACTIVE = (
+    OPIOIDS
+    | BIT["antiseizure"]
+    | BIT["gabapentinoid"]
+    | BIT["antipsychotic"]
+    | BIT["muscle-relaxant"]
+    | BIT["sedating-antidepressant"]
+    | BIT["antidepressant"]
+)
 
 
 def beside(view: View, rule_id, severity, found, *, gist, clears, interrupts=False, more=()):
@@ -76,6 +87,21 @@ def _opioids(view):
     return uses + view.uses_of("opioid-substitution")
 
 
+@rule(
+    "OPI-03",
+    family="Co-prescription",
+    title="No naloxone beside an opioid",
+    theme=BREATHING,
+    severity=Grading("S3; S4 under the palliative exemption", (3, 4)),
+    shown=QUEUED,
+    sources=("asam-2025-17",),
+    parameters=(
+        parameter("overlap_from_days", DAYS, "Together on, from", 1),
+        parameter("naloxone_within_days", DAYS, "Naloxone in the last", 365),
+    ),
+    needs=OPIOIDS,
+    idle=True,
+)
 def naloxone(view: View, limit: dict):
     """OPI-03. An opioid, substitution included, is in hand together with a benzodiazepine or
     Z-drug, and in the last 365 days naloxone was neither supplied nor offered."""
@@ -119,6 +145,18 @@ def naloxone(view: View, limit: dict):
     )
 
 
+@rule(
+    "OPI-04",
+    family="Co-prescription",
+    title="Opioid, benzodiazepine or Z-drug and a third",
+    theme=BREATHING,
+    severity=S1,
+    shown=INTERRUPTING,
+    sources=("texas-triple", "fda-gabapentinoid-2019", "beers-2023-t5"),
+    parameters=(parameter("overlap_from_days", DAYS, "Together on, from", 7),),
+    needs=OPIOIDS,
+    idle=True,
+)
 def triple(view: View, limit: dict):
     """OPI-04. An opioid, a benzodiazepine or Z-drug (rescue medicine included), and a gabapentinoid
     or muscle relaxant are all in hand on 7 days or more. Urgent, and asks for a reason; moving from
@@ -183,6 +221,21 @@ def triple(view: View, limit: dict):
     )
 
 
+@rule(
+    "CNS-03",
+    family="Co-prescription",
+    title="Sedating antihistamine",
+    theme=BREATHING,
+    severity=Grading("S3; S2 at 65 or over or with three CNS-active medicines", (2, 3)),
+    shown=QUEUED,
+    sources=("cns-labels",),
+    parameters=(
+        parameter("overlap_from_days", DAYS, "Together on, from", 7),
+        parameter("age_from_years", YEARS, "Age, from", 65),
+        parameter("cns_active_from_count", COUNT, "Medicines that act on the brain, from", 3),
+    ),
+    needs=BIT["sedating-antihistamine"],
+)
 def sedating_antihistamine(view: View, limit: dict):
     """CNS-03. A sedating antihistamine or anticholinergic is in hand together with a benzodiazepine
     or Z-drug on 7 days or more. Digest; review at 65 or over, or with three or more medicines that
@@ -205,6 +258,17 @@ def sedating_antihistamine(view: View, limit: dict):
     )
 
 
+@rule(
+    "CNS-04",
+    family="Co-prescription",
+    title="Antipsychotic",
+    theme=BREATHING,
+    severity=Grading("S3; loxapine and droperidol S2; amisulpride S4", (2, 3, 4)),
+    shown=QUEUED,
+    sources=("cns-labels",),
+    parameters=(parameter("overlap_from_days", DAYS, "Together on, from", 7),),
+    needs=BIT["antipsychotic"],
+)
 def antipsychotic(view: View, limit: dict):
     """CNS-04. An antipsychotic is in hand together with a benzodiazepine or Z-drug on 7 days or
     more: digest; loxapine and droperidol review, amisulpride a note. Clozapine is judged by CLZ-01,
@@ -232,6 +296,20 @@ def antipsychotic(view: View, limit: dict):
     )
 
 
+@rule(
+    "CNS-05",
+    family="Co-prescription",
+    title="Muscle relaxant",
+    theme=BREATHING,
+    severity=Grading("S3; S2 at 65 or over", (2, 3)),
+    shown=QUEUED,
+    sources=("texas-triple",),
+    parameters=(
+        parameter("overlap_from_days", DAYS, "Together on, from", 7),
+        parameter("age_from_years", YEARS, "Age, from", 65),
+    ),
+    needs=BIT["muscle-relaxant"],
+)
 def muscle_relaxant(view: View, limit: dict):
     """CNS-05. A muscle relaxant is in hand together with a benzodiazepine or Z-drug on 7 days or
     more: digest, review at 65 or over. Carisoprodol is judged by CNS-01; with an opioid OPI-04 is
@@ -312,6 +390,21 @@ def _cns_active_now(view):
     return keys
 
 
+@rule(
+    "CNS-06",
+    family="Co-prescription",
+    title="Three medicines acting on the brain",
+    theme=OLDER,
+    severity=S2,
+    shown=QUEUED,
+    sources=("beers-2023-t5", "pqa-poly-cns"),
+    parameters=(
+        parameter("overlap_from_days", DAYS, "Together on, from", 30),
+        parameter("age_from_years", YEARS, "Age, from", 65),
+        parameter("cns_active_from_count", COUNT, "Medicines that act on the brain, from", 3),
+    ),
+    needs=CNS_ACTIVE,
+)
 def three_cns_active(view: View, limit: dict):
     """CNS-06. At 65 or over, three or more different medicines that act on the brain, one of them a
     benzodiazepine or Z-drug, are in hand on 30 days or more in all. Not in hospice care, nor with a
@@ -413,6 +506,20 @@ def _days_of_three(view, spans, limit):
     return days, last, keys, start
 
 
+@rule(
+    "ADP-02",
+    family="Co-prescription",
+    title="Sedating antidepressant",
+    theme=BREATHING,
+    severity=Grading("S3; S2 at 65 or over", (2, 3)),
+    shown=QUEUED,
+    sources=("cns-labels",),
+    parameters=(
+        parameter("overlap_from_days", DAYS, "Together on, from", 7),
+        parameter("age_from_years", YEARS, "Age, from", 65),
+    ),
+    needs=BIT["sedating-antidepressant"],
+)
 def sedating_antidepressant(view: View, limit: dict):
     """ADP-02. A sedating antidepressant (tricyclic, mirtazapine, mianserin, trazodone) is in hand
     together with a benzodiazepine or Z-drug on 7 days or more: digest, review at 65 or over. Other
@@ -439,6 +546,18 @@ def _by_injection(use):
     return route == PARENTERAL or use.recognition.form == "injection"
 
 
+@rule(
+    "OLZ-01",
+    family="Co-prescription",
+    title="Olanzapine and a benzodiazepine by injection",
+    theme=BREATHING,
+    severity=S1,
+    shown=INTERRUPTING,
+    sources=("olanzapine-smpc",),
+    parameters=(parameter("within_minutes", MINUTES, "Apart, up to", 60),),
+    needs=BIT["antipsychotic"],
+    idle=True,
+)
 def olanzapine_injection(view: View, limit: dict):
     """OLZ-01. Olanzapine by injection within 1 hour of a benzodiazepine by injection, in either
     order. Asks for a reason. Where a time of day is not recorded, the same day counts."""
@@ -489,6 +608,17 @@ def _minutes_between(a, b):
     return abs((a.start - b.start) * 1440 + first - second), True
 
 
+@rule(
+    "CLZ-01",
+    family="Co-prescription",
+    title="Clozapine with a benzodiazepine or Z-drug",
+    theme=BREATHING,
+    severity=Grading("S1 in the first 28 days of either, S2 later", (1, 2)),
+    shown=QUEUED,
+    sources=("ansm-2020", "start-28"),
+    parameters=(parameter("overlap_from_days", DAYS, "Together on, from", 7),),
+    needs=BIT["antipsychotic"],
+)
 def clozapine(view: View, limit: dict):
     """CLZ-01. Clozapine is in hand together with a benzodiazepine or Z-drug on 7 days or more:
     urgent in the first 28 days of either or after clozapine is started again by titration, review
@@ -520,6 +650,17 @@ def clozapine(view: View, limit: dict):
     )
 
 
+@rule(
+    "OXY-01",
+    family="Co-prescription",
+    title="Sodium oxybate with a benzodiazepine or Z-drug",
+    theme=BREATHING,
+    severity=S1,
+    shown=INTERRUPTING,
+    sources=("fda-oxybate-2012",),
+    parameters=(parameter("overlap_from_days", DAYS, "Together on, from", 1),),
+    needs=BIT["oxybate"],
+)
 def oxybate(view: View, limit: dict):
     """OXY-01. Sodium oxybate is in hand on a day of a benzodiazepine or Z-drug supply. Urgent, and
     asks for a reason; contraindicated on the US label, to be checked by a pharmacist before
@@ -546,131 +687,3 @@ def oxybate(view: View, limit: dict):
         clears="A pharmacist checks before supply, and a specialist's plan is recorded.",
         interrupts=True,
     )
-
-
-OPIOIDS = BIT["opioid"] | BIT["opioid-substitution"]
-CNS_ACTIVE = (
-    OPIOIDS
-    | BIT["antiseizure"]
-    | BIT["gabapentinoid"]
-    | BIT["antipsychotic"]
-    | BIT["muscle-relaxant"]
-    | BIT["sedating-antidepressant"]
-    | BIT["antidepressant"]
-)
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "OPI-04",
-        "Co-prescription",
-        "Opioid, benzodiazepine or Z-drug and a third",
-        BREATHING,
-        "S1",
-        "Interrupts",
-        ("texas-triple", "fda-gabapentinoid-2019", "beers-2023-t5"),
-        triple,
-        OPIOIDS,
-        idle=True,
-    ),
-    Rule(
-        "OPI-03",
-        "Co-prescription",
-        "No naloxone beside an opioid",
-        BREATHING,
-        "S3; S4 under the palliative exemption",
-        "Queue",
-        ("asam-2025-17",),
-        naloxone,
-        OPIOIDS,
-        idle=True,
-    ),
-    Rule(
-        "OLZ-01",
-        "Co-prescription",
-        "Olanzapine and a benzodiazepine by injection",
-        BREATHING,
-        "S1",
-        "Interrupts",
-        ("olanzapine-smpc",),
-        olanzapine_injection,
-        BIT["antipsychotic"],
-        idle=True,
-    ),
-    Rule(
-        "CLZ-01",
-        "Co-prescription",
-        "Clozapine with a benzodiazepine or Z-drug",
-        BREATHING,
-        "S1 in the first 28 days of either, S2 later",
-        "Queue",
-        ("ansm-2020", "start-28"),
-        clozapine,
-        BIT["antipsychotic"],
-    ),
-    Rule(
-        "OXY-01",
-        "Co-prescription",
-        "Sodium oxybate with a benzodiazepine or Z-drug",
-        BREATHING,
-        "S1",
-        "Interrupts",
-        ("fda-oxybate-2012",),
-        oxybate,
-        BIT["oxybate"],
-    ),
-    Rule(
-        "CNS-03",
-        "Co-prescription",
-        "Sedating antihistamine",
-        BREATHING,
-        "S3; S2 at 65 or over or with three CNS-active medicines",
-        "Queue",
-        ("cns-labels",),
-        sedating_antihistamine,
-        BIT["sedating-antihistamine"],
-    ),
-    Rule(
-        "CNS-04",
-        "Co-prescription",
-        "Antipsychotic",
-        BREATHING,
-        "S3; loxapine and droperidol S2; amisulpride S4",
-        "Queue",
-        ("cns-labels",),
-        antipsychotic,
-        BIT["antipsychotic"],
-    ),
-    Rule(
-        "CNS-05",
-        "Co-prescription",
-        "Muscle relaxant",
-        BREATHING,
-        "S3; S2 at 65 or over",
-        "Queue",
-        ("texas-triple",),
-        muscle_relaxant,
-        BIT["muscle-relaxant"],
-    ),
-    Rule(
-        "CNS-06",
-        "Co-prescription",
-        "Three medicines acting on the brain",
-        OLDER,
-        "S2",
-        "Queue",
-        ("beers-2023-t5", "pqa-poly-cns"),
-        three_cns_active,
-        CNS_ACTIVE,
-    ),
-    Rule(
-        "ADP-02",
-        "Co-prescription",
-        "Sedating antidepressant",
-        BREATHING,
-        "S3; S2 at 65 or over",
-        "Queue",
-        ("cns-labels",),
-        sedating_antidepressant,
-        BIT["sedating-antidepressant"],
-    ),
-)

@@ -5,7 +5,8 @@ from reviews.rules.drug import Z_DRUG
 from reviews.rules.exposure import Span
 from reviews.rules.finding import Fact
 from reviews.rules.indicated import HYPNOTIC_ATC
-from reviews.rules.rule import DUPLICATE, LENGTH, OLDER, Rule
+from reviews.rules.parameters import COUNT, DAYS, YEARS, parameter
+from reviews.rules.rule import DUPLICATE, LENGTH, OLDER, QUEUED, S3, Grading, rule
 from reviews.rules.view import View, names, not_recorded
 
 BRIEF = frozenset({"premedication", "procedure"})
@@ -21,31 +22,21 @@ def _vague(view, item, window):
     ] + view.undated
 
 
-def ninety_in_a_year(view: View, limit: dict):
-    """DUR-05. More than 90 exposed days in the 365 days that end with the current supply, without
-    an exemption. Shown by DUR-06 from 180."""
-    item = view.last
-    days = view.exposed(limit["window_days"], item.span.end) if item else 0
-    if item is None or days <= limit["exposed_over_days"]:
-        view.length_not_known("DUR-05", _vague(view, item, limit["window_days"]))
-        return
-    if "long_term" in view.memo:
-        view.shadowed.add("DUR-05")
-        return
-    _say_cumulative(
-        view,
-        "DUR-05",
-        3,
-        item,
-        reached=(days, limit["window_days"]),
-        gist=(
-            f"{words.days(limit['exposed_over_days'])} or fewer in a year is the measure for "
-            "hypnotics in older people, used here for all"
-        ),
-        fact=Fact("over_days", "Threshold, over", limit["exposed_over_days"], "days"),
-    )
-
-
+@rule(
+    "DUR-06",
+    family="Duration",
+    title="Long-term use",
+    theme=LENGTH,
+    severity=Grading("S2; S4 under the specialist exemption", (2, 4)),
+    shown=QUEUED,
+    sources=("manitoba-2021",),
+    parameters=(
+        parameter("window_days", DAYS, "Looked at over", 365),
+        parameter("exposed_from_days", DAYS, "Exposure, from", 180),
+        parameter("half_window_days", DAYS, "Half-year", 180),
+        parameter("half_exposed_from_days", DAYS, "Exposure in the half-year, from", 144),
+    ),
+)
 def long_term(view: View, limit: dict):
     """DUR-06. Long-term use: 180 exposed days or more in the 365 days that end with the current
     supply, or 144 or more in the last 180 of them."""
@@ -77,6 +68,59 @@ def long_term(view: View, limit: dict):
         view.memo["long_term"] = True
 
 
+@rule(
+    "DUR-05",
+    family="Duration",
+    title="More than 90 days in a year",
+    theme=LENGTH,
+    severity=Grading("S3; S4 under the specialist exemption", (3, 4)),
+    shown=QUEUED,
+    sources=("pqa-2015",),
+    parameters=(
+        parameter("window_days", DAYS, "Looked at over", 365),
+        parameter("exposed_over_days", DAYS, "Exposure, over", 90),
+    ),
+)
+def ninety_in_a_year(view: View, limit: dict):
+    """DUR-05. More than 90 exposed days in the 365 days that end with the current supply, without
+    an exemption. Shown by DUR-06 from 180."""
+    item = view.last
+    days = view.exposed(limit["window_days"], item.span.end) if item else 0
+    if item is None or days <= limit["exposed_over_days"]:
+        view.length_not_known("DUR-05", _vague(view, item, limit["window_days"]))
+        return
+    if "long_term" in view.memo:
+        view.shadowed.add("DUR-05")
+        return
+    _say_cumulative(
+        view,
+        "DUR-05",
+        3,
+        item,
+        reached=(days, limit["window_days"]),
+        gist=(
+            f"{words.days(limit['exposed_over_days'])} or fewer in a year is the measure for "
+            "hypnotics in older people, used here for all"
+        ),
+        fact=Fact("over_days", "Threshold, over", limit["exposed_over_days"], "days"),
+    )
+
+
+@rule(
+    "DUR-10",
+    family="Duration",
+    title="Intermittent but persistent use",
+    theme=LENGTH,
+    severity=Grading("S3; S4 under the specialist exemption", (3, 4)),
+    shown=QUEUED,
+    sources=("oregon-2018",),
+    parameters=(
+        parameter("window_days", DAYS, "Looked at over", 365),
+        parameter("supplies_from_count", COUNT, "Supplies begun, from", 6),
+        parameter("exposed_from_days", DAYS, "Exposure, from", 95),
+        parameter("exposed_to_days", DAYS, "Exposure, up to", 273),
+    ),
+)
 def intermittent(view: View, limit: dict):
     """DUR-10. Intermittent but persistent: 6 supplies or more begun in the 365 days that end with
     the current supply, with 95 to 273 exposed days (26 to 75 in a hundred)."""
@@ -135,6 +179,19 @@ def _say_cumulative(view, rule_id, severity, item, *, reached, gist, fact):
     )
 
 
+@rule(
+    "DUR-07",
+    family="Duration",
+    title="More than a single occasion for a procedure",
+    theme=LENGTH,
+    severity=Grading("S3; S4 under the specialist exemption", (3, 4)),
+    shown=QUEUED,
+    sources=("portal",),
+    parameters=(
+        parameter("supply_over_days", DAYS, "One supply, over", 2),
+        parameter("repeat_within_days", DAYS, "Repeated within", 30),
+    ),
+)
 def premedication(view: View, limit: dict):
     """DUR-07. For premedication or a procedure: a supply over 2 days, or a second supply within 30
     days of the one before."""
@@ -175,6 +232,20 @@ def premedication(view: View, limit: dict):
     )
 
 
+@rule(
+    "DUR-08",
+    family="Duration",
+    title="New long course over 65",
+    theme=OLDER,
+    severity=Grading("S2; S4 under the specialist exemption", (2, 4)),
+    shown=QUEUED,
+    sources=("uk-filter-008",),
+    parameters=(
+        parameter("age_from_years", YEARS, "Age, from", 66),
+        parameter("unexposed_before_days", DAYS, "None in the days before", 450),
+        parameter("exposed_from_days", DAYS, "Exposure, from", 21),
+    ),
+)
 def older_new_user(view: View, limit: dict):
     """DUR-08. Somebody of over 65 (66 completed years or more), with no exposure in the 450 days
     before the episode, receives a supply of 21 days or more or reaches 21 exposed days. Once for an
@@ -257,6 +328,15 @@ def _new_and_old(view, limit, begun, on) -> bool:
     )
 
 
+@rule(
+    "DUR-09",
+    family="Duration",
+    title="New start within an episode",
+    theme=LENGTH,
+    severity=Grading("S3; S4 under the specialist exemption", (3, 4)),
+    shown=QUEUED,
+    sources=("portal",),
+)
 def new_start_within_an_episode(view: View, limit: dict):
     """DUR-09. A prescription recorded as a new start changes the medicine within 14 days of the end
     of the one before: the length of treatment goes on counting."""
@@ -306,6 +386,18 @@ def _hypnotic(use):
     )
 
 
+@rule(
+    "SWI-01",
+    family="Duration",
+    title="One hypnotic after another",
+    theme=DUPLICATE,
+    severity=S3,
+    shown=QUEUED,
+    sources=("nice-ta77",),
+    parameters=(
+        parameter("switch_within_days", DAYS, "Second hypnotic after the first, within", 30),
+    ),
+)
 def switched_hypnotic(view: View, limit: dict):
     """SWI-01. A second hypnotic begins within 30 days after the last day of another one, and no
     adverse effect of the first is recorded as the reason. What is recorded as a cross-taper to
@@ -352,70 +444,3 @@ def switched_hypnotic(view: View, limit: dict):
             clears="The adverse effect is recorded, or another treatment for sleep is chosen.",
         )
         return
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "DUR-06", "Duration", "Long-term use", LENGTH, "S2", "Queue", ("manitoba-2021",), long_term
-    ),
-    Rule(
-        "DUR-05",
-        "Duration",
-        "More than 90 days in a year",
-        LENGTH,
-        "S3",
-        "Queue",
-        ("pqa-2015",),
-        ninety_in_a_year,
-    ),
-    Rule(
-        "DUR-07",
-        "Duration",
-        "More than a single occasion for a procedure",
-        LENGTH,
-        "S3",
-        "Queue",
-        ("portal",),
-        premedication,
-    ),
-    Rule(
-        "DUR-08",
-        "Duration",
-        "New long course over 65",
-        OLDER,
-        "S2",
-        "Queue",
-        ("uk-filter-008",),
-        older_new_user,
-    ),
-    Rule(
-        "DUR-09",
-        "Duration",
-        "New start within an episode",
-        LENGTH,
-        "S3",
-        "Queue",
-        ("portal",),
-        new_start_within_an_episode,
-    ),
-    Rule(
-        "DUR-10",
-        "Duration",
-        "Intermittent but persistent use",
-        LENGTH,
-        "S3",
-        "Queue",
-        ("oregon-2018",),
-        intermittent,
-    ),
-    Rule(
-        "SWI-01",
-        "Duration",
-        "One hypnotic after another",
-        DUPLICATE,
-        "S3",
-        "Queue",
-        ("nice-ta77",),
-        switched_hypnotic,
-    ),
-)

@@ -9,7 +9,8 @@ from reviews.rules.equivalents import BAND, HIGH, TABLES, banded, counts, daily,
 from reviews.rules.exposure import Span, Stretch, pieces, stretches
 from reviews.rules.finding import Fact
 from reviews.rules.opioids import cannot_compare, together_facts, together_sentence, unknown_ends
-from reviews.rules.rule import DOSE, DUPLICATE, SUPPLY, Rule
+from reviews.rules.parameters import COUNT, DAYS, MG, PERCENT, YEARS, parameter
+from reviews.rules.rule import DOSE, DUPLICATE, NOTED, QUEUED, S2, S3, S4, SUPPLY, Grading, rule
 from reviews.rules.view import UNSURE, View, names
 
 ANXIETY = frozenset({"anxiety", "anxiety_mild", "anxiety_crisis", "gad"})
@@ -139,6 +140,16 @@ def _dose_not_judged(view, rule_id, uses):
         )
 
 
+@rule(
+    "DOSE-02",
+    family="Dose and duplication",
+    title="Over the labelled maximum",
+    theme=DOSE,
+    severity=Grading("S2; S1 over one and a half times it", (1, 2)),
+    shown=QUEUED,
+    sources=("label-maxima",),
+    parameters=(parameter("urgent_over_percent", PERCENT, "Urgent over", 150),),
+)
 def over_maximum(view: View, limit: dict):
     """DOSE-02. The daily amount of one benzodiazepine or Z-drug is over the labelled adult maximum
     for its indication and form; urgent over one and a half times that. Supplies with different
@@ -177,6 +188,19 @@ def over_maximum(view: View, limit: dict):
     _dose_not_judged(view, "DOSE-02", [use for use in view.now if use.drug.key not in over])
 
 
+@rule(
+    "DOSE-03",
+    family="Dose and duplication",
+    title="Over the maximum for older people",
+    theme=DOSE,
+    severity=S2,
+    shown=QUEUED,
+    sources=("label-maxima", "mhra-module"),
+    parameters=(
+        parameter("age_from_years", YEARS, "Age, from", 65),
+        parameter("share_of_adult_percent", PERCENT, "Share of the adult maximum, over", 50),
+    ),
+)
 def over_elder_maximum(view: View, limit: dict):
     """DOSE-03. At 65 or over, the daily amount is over the label's figure for older people, or over
     half the adult maximum where no such figure is held. Shown by DOSE-02 where that fires."""
@@ -266,6 +290,20 @@ def _run_over(view, rows, threshold, at_least):
     return found if found is not None and view.is_current(found[1]) else None
 
 
+@rule(
+    "DOSE-01",
+    family="Dose and duplication",
+    title="Total over the maximum in diazepam equivalents",
+    theme=DOSE,
+    severity=Grading("S2; S1 over 60 mg", (1, 2)),
+    shown=QUEUED,
+    sources=("label-maxima", "equivalents", "dose-01-60"),
+    parameters=(
+        parameter("over_mg", MG, "Daily amount, over", UK=30, US=40, EU=30),
+        parameter("urgent_over_mg", MG, "Urgent over", 60),
+        parameter("dose_days", DAYS, "In a row, from", 7),
+    ),
+)
 def total_equivalent(view: View, limit: dict):
     """DOSE-01. Two or more benzodiazepines together come to more than the profile's maximum in
     diazepam equivalents on 7 days in a row or more (with Z-drugs in the UK profile); urgent over
@@ -352,6 +390,22 @@ def total_equivalent(view: View, limit: dict):
     )
 
 
+@rule(
+    "DOSE-04",
+    family="Dose and duplication",
+    title="Dose raised",
+    theme=DOSE,
+    severity=Grading("S3; S2 with a substance use disorder", (2, 3)),
+    shown=QUEUED,
+    sources=("herings-1995",),
+    parameters=(
+        parameter("rise_percent", PERCENT, "Rise of the dose, from", 50),
+        parameter("rise_from_mg", MG, "Rise of the dose, from", 5),
+        parameter("mean_of_days", DAYS, "Compared with the mean of", 28),
+        parameter("rises_from_count", COUNT, "Rises of any size, from", 3),
+        parameter("rises_within_days", DAYS, "Counted over", 90),
+    ),
+)
 def escalation(view: View, limit: dict):
     """DOSE-04. The daily dose in diazepam equivalents rises by half or more, and by 5 mg or more,
     against the mean of the exposed days of the 28 days before; or it rises three times or more
@@ -445,6 +499,25 @@ def _mean_before(rows, day, window):
     return total / days if days else None
 
 
+@rule(
+    "DOSE-05",
+    family="Dose and duplication",
+    title="Dose band for the risk of dependence",
+    theme=DOSE,
+    severity=S4,
+    shown=NOTED,
+    sources=("asam-2025-bands",),
+    parameters=(
+        parameter("diazepam_low_to_mg", MG, "Diazepam, low band up to", 10),
+        parameter("diazepam_high_over_mg", MG, "Diazepam, high band over", 15),
+        parameter("clonazepam_low_to_mg", MG, "Clonazepam, low band up to", 0.5),
+        parameter("clonazepam_high_over_mg", MG, "Clonazepam, high band over", 1.5),
+        parameter("lorazepam_low_to_mg", MG, "Lorazepam, low band up to", 2),
+        parameter("lorazepam_high_over_mg", MG, "Lorazepam, high band over", 3),
+        parameter("alprazolam_low_to_mg", MG, "Alprazolam, low band up to", 1),
+        parameter("alprazolam_high_over_mg", MG, "Alprazolam, high band over", 2),
+    ),
+)
 def risk_band(view: View, limit: dict):
     """DOSE-05. A label for the risk of dependence, from the dose alone: low, moderate or high by
     ASAM's own figures for diazepam, clonazepam, lorazepam and alprazolam; other benzodiazepines,
@@ -504,6 +577,20 @@ def risk_band(view: View, limit: dict):
     )
 
 
+@rule(
+    "DOSE-06",
+    family="Dose and duplication",
+    title="First zolpidem dose in women",
+    theme=DOSE,
+    severity=Grading("S3, US profile only", (3,)),
+    shown=QUEUED,
+    sources=("fda-zolpidem-2013",),
+    parameters=(
+        parameter("over_mg", MG, "Daily amount, over", US=5),
+        parameter("extended_over_mg", MG, "Extended release, over", US=6.25),
+    ),
+    profiles=("US",),
+)
 def zolpidem_start(view: View, limit: dict):
     """DOSE-06. US profile: a woman begins zolpidem with more than 5 mg, or more than 6.25 mg of an
     extended-release form."""
@@ -545,6 +632,16 @@ def zolpidem_start(view: View, limit: dict):
         return
 
 
+@rule(
+    "DUP-03",
+    family="Dose and duplication",
+    title="Two Z-drugs",
+    theme=DUPLICATE,
+    severity=S2,
+    shown=QUEUED,
+    sources=("dup-03",),
+    parameters=(parameter("overlap_from_days", DAYS, "Together on, from", 3),),
+)
 def two_z_drugs(view: View, limit: dict):
     """DUP-03. Two different Z-drugs are in hand together on 3 days or more."""
     by_drug: dict[str, list] = {}
@@ -589,6 +686,16 @@ def two_z_drugs(view: View, limit: dict):
         cannot_compare(view, "DUP-03", [])
 
 
+@rule(
+    "DUP-04",
+    family="Dose and duplication",
+    title="The same medicine twice",
+    theme=SUPPLY,
+    severity=S3,
+    shown=QUEUED,
+    sources=("portal",),
+    parameters=(parameter("overlap_over_days", DAYS, "Supplied twice, over", 7),),
+)
 def same_medicine_twice(view: View, limit: dict):
     """DUP-04. Supplies of the same ingredient still overlap on more than 7 days after early refills
     were carried forward by up to 15 days."""
@@ -628,87 +735,3 @@ def same_medicine_twice(view: View, limit: dict):
             clears="The reason is recorded, or the supplies are corrected.",
         )
         return
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "DOSE-02",
-        "Dose and duplication",
-        "Over the labelled maximum",
-        DOSE,
-        "S2; S1 over one and a half times it",
-        "Queue",
-        ("label-maxima",),
-        over_maximum,
-    ),
-    Rule(
-        "DOSE-03",
-        "Dose and duplication",
-        "Over the maximum for older people",
-        DOSE,
-        "S2",
-        "Queue",
-        ("label-maxima", "mhra-module"),
-        over_elder_maximum,
-    ),
-    Rule(
-        "DOSE-01",
-        "Dose and duplication",
-        "Total over the maximum in diazepam equivalents",
-        DOSE,
-        "S2; S1 over 60 mg",
-        "Queue",
-        ("label-maxima", "equivalents", "dose-01-60"),
-        total_equivalent,
-    ),
-    Rule(
-        "DOSE-04",
-        "Dose and duplication",
-        "Dose raised",
-        DOSE,
-        "S3; S2 with a substance use disorder",
-        "Queue",
-        ("herings-1995",),
-        escalation,
-    ),
-    Rule(
-        "DOSE-05",
-        "Dose and duplication",
-        "Dose band for the risk of dependence",
-        DOSE,
-        "S4",
-        "Note",
-        ("asam-2025-bands",),
-        risk_band,
-    ),
-    Rule(
-        "DOSE-06",
-        "Dose and duplication",
-        "First zolpidem dose in women",
-        DOSE,
-        "S3, US profile only",
-        "Queue",
-        ("fda-zolpidem-2013",),
-        zolpidem_start,
-    ),
-    Rule(
-        "DUP-03",
-        "Dose and duplication",
-        "Two Z-drugs",
-        DUPLICATE,
-        "S2",
-        "Queue",
-        ("dup-03",),
-        two_z_drugs,
-    ),
-    Rule(
-        "DUP-04",
-        "Dose and duplication",
-        "The same medicine twice",
-        SUPPLY,
-        "S3",
-        "Queue",
-        ("portal",),
-        same_medicine_twice,
-    ),
-)

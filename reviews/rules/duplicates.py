@@ -6,11 +6,27 @@ from reviews.rules import words
 from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG
 from reviews.rules.exposure import pieces
 from reviews.rules.opioids import cannot_compare, together_facts, together_sentence, unknown_ends
+from reviews.rules.parameters import DAYS, parameter
+from reviews.rules.rule import DUPLICATE, QUEUED, S2, rule
 from reviews.rules.view import UNSURE, View, key_of, names
 
 ANTISEIZURE = frozenset({"clonazepam", "clobazam"})
 
 
+@rule(
+    "DUP-01",
+    family="Dose and duplication",
+    title="Two benzodiazepines",
+    theme=DUPLICATE,
+    severity=S2,
+    shown=QUEUED,
+    sources=("stopp-v3-a3", "herings-1995", "cross-taper-28"),
+    parameters=(
+        parameter("overlap_from_days", DAYS, "Together on, from", 7),
+        parameter("cross_taper_max_days", DAYS, "Cross-taper, at most", 28),
+    ),
+    idle=True,
+)
 def two_benzodiazepines(view: View, limit: dict):
     """DUP-01. Two different benzodiazepines, both for regular use, are in hand together on 7 days
     or more. As-needed and rescue medicines do not count, nor a cross-taper of at most 28 days: one
@@ -87,6 +103,17 @@ def _cross_taper(view, found, max_days) -> bool:
     return bool(before and during) and max(during) < max(before)
 
 
+@rule(
+    "DUP-02",
+    family="Dose and duplication",
+    title="Benzodiazepine with a Z-drug",
+    theme=DUPLICATE,
+    severity=S2,
+    shown=QUEUED,
+    sources=("texas-due-2020",),
+    parameters=(parameter("overlap_from_days", DAYS, "Together on, from", 7),),
+    idle=True,
+)
 def benzodiazepine_and_z_drug(view: View, limit: dict):
     """DUP-02. A benzodiazepine and a Z-drug are in hand together on 7 days or more."""
     held = 0

@@ -8,6 +8,8 @@ rule of its own indication; the clock is common.
 from reviews.rules import words
 from reviews.rules.finding import Fact, Severity
 from reviews.rules.indications import INDICATIONS, duration_rule, in_words
+from reviews.rules.parameters import DAYS, parameter
+from reviews.rules.rule import LENGTH, QUEUED, Grading, Shown, rule
 from reviews.rules.view import View, ids_of, names, not_recorded
 
 CLEARS = (
@@ -16,6 +18,80 @@ CLEARS = (
 )
 
 
+@rule(
+    "DUR-04",
+    family="Duration",
+    title="Past day 120",
+    theme=LENGTH,
+    severity=Grading(
+        "S2; S1 when a medicine graded urgent beside it was started in the last 28 days; "
+        "S4 under the specialist exemption",
+        (1, 2, 4),
+    ),
+    shown=QUEUED,
+    sources=("us-labels-4-months", "start-28"),
+    parameters=(
+        parameter("s2_over_days", DAYS, "S2 above", 120),
+        parameter("co_drug_started_within_days", DAYS, "Other medicine started within", 28),
+    ),
+    idle=True,
+)
+def four_months(view: View, limit: dict):
+    """DUR-04. Whatever the indication, without an exemption: the current supply takes exposure past
+    120 days. Urgent when a medicine that another rule grades urgent beside it was started in the
+    last 28 days. Shown in place of DUR-01, DUR-02 and DUR-03."""
+    over = limit["s2_over_days"]
+    for episode in view.current:
+        judged = [item for item in view.judged if item.episode is episode]
+        longest = _longest(judged)
+        touching = view.touching(episode)
+        if longest.days <= over:
+            _cannot_judge(view, "DUR-04", touching)
+            continue
+        span = longest.span
+        drugs = names(episode.spans)
+        urgent = any(
+            view.today <= start + limit["co_drug_started_within_days"]
+            for start in view.recent_s1_starts
+        )
+        at_least = "at least " if touching else ""
+        stands = view.add(
+            "DUR-04",
+            Severity.S1 if urgent else Severity.S2,
+            key=f"DUR-04:{words.iso(episode.start)}",
+            line_ids=episode.line_ids,
+            title=f"{words.sentence_case(words.listed(drugs))} past day {over}",
+            sentence=(
+                f"The current supply, to {words.day(span.end)}, takes exposure to "
+                f"{words.listed(drugs)} to {at_least}{words.days(longest.days)} since "
+                f"{words.day(episode.start)}; benefit beyond {over} days has not been assessed, "
+                "and a structured review is due"
+                + (", urgently because of a medicine started in the last weeks." if urgent else ".")
+            ),
+            facts=exposure_facts(longest, over, span.end - episode.start + 1),
+            clears=CLEARS.format(gap=view.gap_days),
+            unknown=_unknown(span, touching),
+        )
+        if stands:
+            view.past_four_months.add(episode.start)
+    _cannot_judge(view, "DUR-04", _current_unclear(view))
+
+
+@rule(
+    "DUR-01",
+    family="Duration",
+    title="Anxiety and other indications past the guidance",
+    theme=LENGTH,
+    severity=Grading("UK S4 then S2; EU S3 then S2; US S4 then S3", (2, 3, 4)),
+    shown=Shown("Queue; S4 is a note"),
+    sources=("csm-1988", "eu-spc-1994", "us-labels-4-months", "us-step-60", "stopp-v3-a2"),
+    parameters=(
+        parameter("s4_over_days", DAYS, "S4 above", UK=14, US=28),
+        parameter("s3_over_days", DAYS, "S3 above", US=60, EU=56),
+        parameter("s2_over_days", DAYS, "S2 above", UK=28, EU=84),
+    ),
+    idle=True,
+)
 def anxiety_and_others(view: View, limit: dict):
     """DUR-01. For anxiety, any other indication without a rule of its own, or none recorded: the
     current supply takes continuous exposure past the limit. UK over 28 days (a note over 14), EU
@@ -23,12 +99,46 @@ def anxiety_and_others(view: View, limit: dict):
     _judge(view, "DUR-01", limit)
 
 
+@rule(
+    "DUR-02",
+    family="Duration",
+    title="Insomnia past the guidance",
+    theme=LENGTH,
+    severity=Grading(
+        "S3 then S2; US S3 (triazolam S2 in every profile); S4 under the specialist exemption",
+        (2, 3, 4),
+    ),
+    shown=QUEUED,
+    sources=("smpc-hypnotics", "halcion-label", "eu-spc-1994"),
+    parameters=(
+        parameter("s3_over_days", DAYS, "S3 above", UK=14, US=28, EU=14),
+        parameter("s2_over_days", DAYS, "S2 above", UK=28, EU=28),
+        parameter("triazolam_s3_over_days", DAYS, "Triazolam, S3 above", 10),
+        parameter("triazolam_s2_over_days", DAYS, "Triazolam, S2 above", 21),
+        parameter("triazolam_supply_over_days", DAYS, "Triazolam in one supply, over", 31),
+    ),
+    idle=True,
+)
 def insomnia(view: View, limit: dict):
     """DUR-02. For insomnia: UK and EU over 28 days with the taper (from 15 days a lower step), US
     over 28. Triazolam in any profile: over 10 days, over 21 days, or a supply over 31 days."""
     _judge(view, "DUR-02", limit, also=_triazolam)
 
 
+@rule(
+    "DUR-03",
+    family="Duration",
+    title="Acute muscle spasm past the guidance",
+    theme=LENGTH,
+    severity=Grading("S3 then S2; S4 under the specialist exemption", (2, 3, 4)),
+    shown=QUEUED,
+    sources=("scotgov-2024",),
+    parameters=(
+        parameter("s3_over_days", DAYS, "S3 above", 14),
+        parameter("s2_over_days", DAYS, "S2 above", 28),
+    ),
+    idle=True,
+)
 def spasm(view: View, limit: dict):
     """DUR-03. For acute muscle spasm in all profiles: over 28 days (from 15 days a lower step)."""
     _judge(view, "DUR-03", limit)
@@ -178,44 +288,3 @@ def _unknown(span, touching):
             "be longer."
         )
     return " ".join(unknown)
-
-
-def four_months(view: View, limit: dict):
-    """DUR-04. Whatever the indication, without an exemption: the current supply takes exposure past
-    120 days. Urgent when a medicine that another rule grades urgent beside it was started in the
-    last 28 days. Shown in place of DUR-01, DUR-02 and DUR-03."""
-    over = limit["s2_over_days"]
-    for episode in view.current:
-        judged = [item for item in view.judged if item.episode is episode]
-        longest = _longest(judged)
-        touching = view.touching(episode)
-        if longest.days <= over:
-            _cannot_judge(view, "DUR-04", touching)
-            continue
-        span = longest.span
-        drugs = names(episode.spans)
-        urgent = any(
-            view.today <= start + limit["co_drug_started_within_days"]
-            for start in view.recent_s1_starts
-        )
-        at_least = "at least " if touching else ""
-        stands = view.add(
-            "DUR-04",
-            Severity.S1 if urgent else Severity.S2,
-            key=f"DUR-04:{words.iso(episode.start)}",
-            line_ids=episode.line_ids,
-            title=f"{words.sentence_case(words.listed(drugs))} past day {over}",
-            sentence=(
-                f"The current supply, to {words.day(span.end)}, takes exposure to "
-                f"{words.listed(drugs)} to {at_least}{words.days(longest.days)} since "
-                f"{words.day(episode.start)}; benefit beyond {over} days has not been assessed, "
-                "and a structured review is due"
-                + (", urgently because of a medicine started in the last weeks." if urgent else ".")
-            ),
-            facts=exposure_facts(longest, over, span.end - episode.start + 1),
-            clears=CLEARS.format(gap=view.gap_days),
-            unknown=_unknown(span, touching),
-        )
-        if stands:
-            view.past_four_months.add(episode.start)
-    _cannot_judge(view, "DUR-04", _current_unclear(view))

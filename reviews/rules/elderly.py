@@ -5,6 +5,8 @@ from reviews.rules.drug import BENZODIAZEPINE
 from reviews.rules.duration import CLEARS
 from reviews.rules.exposure import OPEN, Use
 from reviews.rules.finding import Fact
+from reviews.rules.parameters import DAYS, YEARS, parameter
+from reviews.rules.rule import OLDER, QUEUED, S3, Grading, rule
 from reviews.rules.view import View, ids_of, names, not_recorded
 
 NOT_A_NEW_COURSE = frozenset({"premedication", "procedure"})
@@ -38,6 +40,20 @@ def _no_birth_date(view: View, rule_id: str, uses) -> bool:
     return False
 
 
+@rule(
+    "ELD-01",
+    family="Patient conditions",
+    title="New start at 65 or over",
+    theme=OLDER,
+    severity=S3,
+    shown=QUEUED,
+    sources=("beers-2023-t2", "eld-01-180"),
+    parameters=(
+        parameter("age_from_years", YEARS, "Age, from", 65),
+        parameter("unexposed_before_days", DAYS, "None in the days before", 180),
+    ),
+    idle=True,
+)
 def new_start(view: View, limit: dict):
     """ELD-01. Somebody of 65 or over begins a benzodiazepine or Z-drug after 180 days without one.
     Not for premedication or a procedure, not under the epilepsy or alcohol withdrawal exemption."""
@@ -108,6 +124,17 @@ def _supervised_withdrawal(view, use):
     )
 
 
+@rule(
+    "ELD-02",
+    family="Patient conditions",
+    title="Long-acting benzodiazepine at 65 or over",
+    theme=OLDER,
+    severity=Grading("S2; S3 under the spasticity and S4 under the epilepsy exemption", (2, 3, 4)),
+    shown=QUEUED,
+    sources=("mhra-module", "herings-1995"),
+    parameters=(parameter("age_from_years", YEARS, "Age, from", 65),),
+    idle=True,
+)
 def long_acting(view: View, limit: dict):
     """ELD-02. Somebody of 65 or over has a benzodiazepine whose half-life, or that of an active
     metabolite, is over 24 hours; one of unknown half-life counts as long. Moving to a short-acting
@@ -155,6 +182,20 @@ def long_acting(view: View, limit: dict):
     )
 
 
+@rule(
+    "ELD-04",
+    family="Patient conditions",
+    title="Benzodiazepine for 4 weeks or more at 65 or over",
+    theme=OLDER,
+    severity=Grading("S2; S3 under the spasticity exemption", (2, 3)),
+    shown=QUEUED,
+    sources=("stopp-v3-d8",),
+    parameters=(
+        parameter("age_from_years", YEARS, "Age, from", 65),
+        parameter("exposed_from_days", DAYS, "Exposure, from", 28),
+    ),
+    idle=True,
+)
 def four_weeks(view: View, limit: dict):
     """ELD-04. Somebody of 65 or over has a benzodiazepine, and the current supply takes exposure to
     28 days or more. A first supply of 28 days meets it."""
@@ -167,6 +208,20 @@ def four_weeks(view: View, limit: dict):
     )
 
 
+@rule(
+    "ELD-06",
+    family="Patient conditions",
+    title="Hypnotic for insomnia for 2 weeks or more at 65 or over",
+    theme=OLDER,
+    severity=Grading("S2; S3 under the spasticity exemption", (2, 3)),
+    shown=QUEUED,
+    sources=("stopp-v3-d10-d11",),
+    parameters=(
+        parameter("age_from_years", YEARS, "Age, from", 65),
+        parameter("exposed_from_days", DAYS, "Exposure, from", 14),
+    ),
+    idle=True,
+)
 def insomnia(view: View, limit: dict):
     """ELD-06. Somebody of 65 or over has a benzodiazepine or Z-drug for insomnia, and the current
     supply takes exposure to 14 days or more."""

@@ -8,7 +8,22 @@ from reviews.rules.dossier import NEVER_TAKEN, Medicine
 from reviews.rules.drug import BENZODIAZEPINE
 from reviews.rules.finding import Fact
 from reviews.rules.indications import in_words
-from reviews.rules.rule import CONDITION, CONDITIONS, REVIEW, SUPPLY, UNJUDGED, Rule
+from reviews.rules.parameters import COUNT, DAYS, MONTHS, parameter
+from reviews.rules.rule import (
+    CONDITION,
+    CONDITIONS,
+    INTERRUPTING,
+    QUEUED,
+    REVIEW,
+    S1,
+    S2,
+    S3,
+    SUPPLY,
+    UNJUDGED,
+    Grading,
+    Shown,
+    rule,
+)
 from reviews.rules.view import View, names, see
 
 DOUBTFUL = frozenset(
@@ -28,6 +43,20 @@ _ALLERGY = re.compile(r"allerg|hypersensitiv|anaphyla")
 _CLASS = re.compile(r"\bbenzodiazepines?\b")
 
 
+@rule(
+    "DQ-02",
+    family="Data quality",
+    title="Current medicines not checked",
+    theme=REVIEW,
+    severity=Grading("S4; S2 for a course of over 28 days", (2, 4)),
+    shown=Shown("Note; queue for a longer course"),
+    sources=("portal",),
+    parameters=(
+        parameter("reconciled_within_days", DAYS, "Medicines checked in the last", 90),
+        parameter("short_course_max_days", DAYS, "Short course, at most", 28),
+    ),
+    judges_data=True,
+)
 def reconciled(view: View, limit: dict):
     """DQ-02. A benzodiazepine or Z-drug prescription begins a new episode while the person's
     current medicines are neither listed nor said to be none, or were last checked over 90 days
@@ -68,6 +97,15 @@ def reconciled(view: View, limit: dict):
     )
 
 
+@rule(
+    "STR-01",
+    family="Data quality",
+    title="Strength not marketed in this form",
+    theme=UNJUDGED,
+    severity=S3,
+    shown=QUEUED,
+    sources=("ndc-2019",),
+)
 def strength(view: View, limit: dict):
     """STR-01. The strength of a benzodiazepine or Z-drug in this form is not among those marketed
     in the profile's country, such as a diazepam 20 mg tablet."""
@@ -102,6 +140,16 @@ def strength(view: View, limit: dict):
         )
 
 
+@rule(
+    "IND-01",
+    family="Indication",
+    title="Indication missing",
+    theme=REVIEW,
+    severity=S2,
+    shown=QUEUED,
+    sources=("stopp-v3-a1", "scotgov-2024", "ind-01-7"),
+    parameters=(parameter("unknown_over_days", DAYS, "Indication not known for over", 7),),
+)
 def missing_indication(view: View, limit: dict):
     """IND-01. A benzodiazepine or Z-drug prescription has no indication or "other"; or it is still
     "not known" more than 7 days after it was written."""
@@ -136,6 +184,15 @@ def missing_indication(view: View, limit: dict):
         )
 
 
+@rule(
+    "IND-02",
+    family="Indication",
+    title="Indication that guidance advises against",
+    theme=REVIEW,
+    severity=S3,
+    shown=QUEUED,
+    sources=("csm-1988", "scotgov-2024"),
+)
 def doubtful_indication(view: View, limit: dict):
     """IND-02. The indication of a current benzodiazepine or Z-drug is one that guidance advises
     against: mild anxiety, depression alone, phobia, obsessive-compulsive disorder, chronic
@@ -159,6 +216,16 @@ def doubtful_indication(view: View, limit: dict):
     )
 
 
+@rule(
+    "IND-03",
+    family="Indication",
+    title="Anxiety or panic disorder without a crisis plan",
+    theme=REVIEW,
+    severity=S3,
+    shown=QUEUED,
+    sources=("nice-cg113",),
+    parameters=(parameter("plan_within_days", DAYS, "Crisis plan no older than", 28),),
+)
 def anxiety_disorder(view: View, limit: dict):
     """IND-03. A new episode is begun for generalised anxiety disorder or panic disorder, without a
     crisis plan of at most 4 weeks on record."""
@@ -194,6 +261,16 @@ def anxiety_disorder(view: View, limit: dict):
     )
 
 
+@rule(
+    "IND-04",
+    family="Indication",
+    title="Post-traumatic stress disorder",
+    theme=CONDITION,
+    severity=S2,
+    shown=QUEUED,
+    sources=("asam-2025-25", "ind-04-28"),
+    parameters=(parameter("exposed_from_days", DAYS, "Exposure, from", 28),),
+)
 def trauma(view: View, limit: dict):
     """IND-04. Post-traumatic stress disorder, as the indication or as a diagnosis, and the current
     supply takes exposure to 28 days or more."""
@@ -227,6 +304,17 @@ def trauma(view: View, limit: dict):
     )
 
 
+@rule(
+    "ALG-01",
+    family="Indication",
+    title="Hypersensitivity on record",
+    theme=CONDITION,
+    severity=S1,
+    shown=INTERRUPTING,
+    sources=("smpc-contraindications",),
+    needs=CONDITIONS,
+    idle=True,
+)
 def allergy(view: View, limit: dict):
     """ALG-01. Hypersensitivity to a benzodiazepine is on record and a benzodiazepine is prescribed,
     rescue medicine included; or hypersensitivity to the very Z-drug that is prescribed. Asks for a
@@ -275,6 +363,23 @@ def allergy(view: View, limit: dict):
         )
 
 
+@rule(
+    "LEG-01",
+    family="Indication",
+    title="Legal limits of a controlled drug",
+    theme=SUPPLY,
+    severity=S2,
+    shown=QUEUED,
+    sources=("uk-cd-30", "us-csa-c4", "fr-meddispar"),
+    parameters=(
+        parameter("supply_over_days", DAYS, "One supply, over", UK=30),
+        parameter("dispensed_over_days", DAYS, "Dispensed after the date written, over", UK=28),
+        parameter("refill_over_count", COUNT, "Refill number, over", US=5),
+        parameter("written_over_months", MONTHS, "After it was written, over", US=6),
+        parameter("hypnotic_supply_over_days", DAYS, "Hypnotic in one supply, over", EU=28),
+        parameter("anxiolytic_supply_over_days", DAYS, "Anxiolytic in one supply, over", EU=84),
+    ),
+)
 def legal_limits(view: View, limit: dict):
     """LEG-01. A controlled-drug limit of the profile's country: more days in one supply than
     advised (UK 30; EU, as in France, hypnotic 28 and anxiolytic 84); UK dispensed over 28 days
@@ -333,89 +438,3 @@ def _months_after(day: date, months: int) -> date:
         except ValueError:
             continue
     raise AssertionError("every month has 28 days")
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "DQ-02",
-        "Data quality",
-        "Current medicines not checked",
-        REVIEW,
-        "S4; S2 for a course of over 28 days",
-        "Note; queue for a longer course",
-        ("portal",),
-        reconciled,
-    ),
-    Rule(
-        "STR-01",
-        "Data quality",
-        "Strength not marketed in this form",
-        UNJUDGED,
-        "S3",
-        "Queue",
-        ("ndc-2019",),
-        strength,
-    ),
-    Rule(
-        "IND-01",
-        "Indication",
-        "Indication missing",
-        REVIEW,
-        "S2",
-        "Queue",
-        ("stopp-v3-a1", "scotgov-2024", "ind-01-7"),
-        missing_indication,
-    ),
-    Rule(
-        "IND-02",
-        "Indication",
-        "Indication that guidance advises against",
-        REVIEW,
-        "S3",
-        "Queue",
-        ("csm-1988", "scotgov-2024"),
-        doubtful_indication,
-    ),
-    Rule(
-        "IND-03",
-        "Indication",
-        "Anxiety or panic disorder without a crisis plan",
-        REVIEW,
-        "S3",
-        "Queue",
-        ("nice-cg113",),
-        anxiety_disorder,
-    ),
-    Rule(
-        "IND-04",
-        "Indication",
-        "Post-traumatic stress disorder",
-        CONDITION,
-        "S2",
-        "Queue",
-        ("asam-2025-25", "ind-04-28"),
-        trauma,
-    ),
-    Rule(
-        "ALG-01",
-        "Indication",
-        "Hypersensitivity on record",
-        CONDITION,
-        "S1",
-        "Interrupts",
-        ("smpc-contraindications",),
-        allergy,
-        CONDITIONS,
-        idle=True,
-    ),
-    Rule(
-        "LEG-01",
-        "Indication",
-        "Legal limits of a controlled drug",
-        SUPPLY,
-        "S2",
-        "Queue",
-        ("uk-cd-30", "us-csa-c4", "fr-meddispar"),
-        legal_limits,
-    ),
-)

@@ -1,6 +1,7 @@
 """Medicines that raise the level of a benzodiazepine or Z-drug: CYP-01."""
 
 from reviews.rules import words
+from reviews.rules.drug import BIT
 from reviews.rules.finding import Fact
 from reviews.rules.opioids import (
     cannot_compare,
@@ -9,6 +10,8 @@ from reviews.rules.opioids import (
     together_title,
     unknown_ends,
 )
+from reviews.rules.parameters import DAYS, parameter
+from reviews.rules.rule import METABOLISM, Grading, Shown, rule
 from reviews.rules.view import UNSURE, View, key_of, names
 
 CONTRAINDICATED_WITH_ANY = frozenset({"triazolam", "midazolam"})
@@ -32,6 +35,21 @@ DEPENDENT_ON_CYP3A4 = frozenset(
 """Named one by one: lorazepam, oxazepam, temazepam and lormetazepam never fire this rule."""
 
 
+@rule(
+    "CYP-01",
+    family="Co-prescription",
+    title="Strong CYP3A4 inhibitor",
+    theme=METABOLISM,
+    severity=Grading("S1 for the contraindicated pairs, S2 for the others", (1, 2)),
+    shown=Shown("Interrupts for S1; queue for S2", interrupts=True),
+    sources=("alprazolam-label", "halcion-cyp", "paxlovid-label", "ansm-2020"),
+    parameters=(
+        parameter("overlap_from_days", DAYS, "Together on, from", 1),
+        parameter("short_course_max_days", DAYS, "Short course, at most", 14),
+    ),
+    needs=BIT["cyp3a4-strong"],
+    idle=True,
+)
 def strong_inhibitor(view: View, limit: dict):
     """CYP-01. A strong CYP3A4 inhibitor is in hand on a day of a benzodiazepine or Z-drug that
     depends on CYP3A4. Urgent, and asks for a reason: triazolam or midazolam by mouth with any of

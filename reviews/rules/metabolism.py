@@ -12,7 +12,8 @@ from reviews.rules.drug import BENZODIAZEPINE, BIT
 from reviews.rules.finding import Fact
 from reviews.rules.interactions import CONTRAINDICATED_WITH_ANY, DEPENDENT_ON_CYP3A4, by_mouth
 from reviews.rules.opioids import cannot_compare
-from reviews.rules.rule import METABOLISM, Rule
+from reviews.rules.parameters import DAYS, MG, PERCENT, YEARS, parameter
+from reviews.rules.rule import METABOLISM, QUEUED, S2, Grading, Shown, rule
 from reviews.rules.view import UNSURE, View, ids_of
 
 NO_OXIDATION = frozenset({"lorazepam", "oxazepam", "temazepam", "lormetazepam"})
@@ -63,6 +64,24 @@ def _gravest(graded):
     return min(graded, key=lambda pair: pair[0])
 
 
+@rule(
+    "ADP-01",
+    family="Co-prescription",
+    title="Antidepressant that slows the breakdown",
+    theme=METABOLISM,
+    severity=Grading("S1, S2, S3 or S4 by pair", (1, 2, 3, 4)),
+    shown=Shown(
+        "Interrupts for nefazodone with triazolam; else queue; S4 is a note", interrupts=True
+    ),
+    sources=("valium-label", "halcion-cyp", "cyp2c19"),
+    parameters=(
+        parameter("overlap_from_days", DAYS, "Together on, from", 7),
+        parameter("contraindicated_from_days", DAYS, "Contraindicated pair together, from", 1),
+        parameter("age_from_years", YEARS, "Age, from", 65),
+    ),
+    needs=BIT["antidepressant"] | BIT["sedating-antidepressant"],
+    idle=True,
+)
 def antidepressant(view: View, limit: dict):
     """ADP-01. An antidepressant that slows the breakdown of this very benzodiazepine, together on 7
     days or more: fluvoxamine, fluoxetine, moclobemide, sertraline, paroxetine or nefazodone with
@@ -137,6 +156,23 @@ def _too_little(use):
     return mg is not None and mg < CIMETIDINE_FROM_MG
 
 
+@rule(
+    "CYP-02",
+    family="Co-prescription",
+    title="Moderate CYP3A4 inhibitor",
+    theme=METABOLISM,
+    severity=Grading(
+        "S3; S2 with triazolam or oral midazolam or at 65 or over; S4 for weak ones", (2, 3, 4)
+    ),
+    shown=Shown("Queue; S4 is a note"),
+    sources=("ansm-2020", "halcion-cyp"),
+    parameters=(
+        parameter("overlap_from_days", DAYS, "Together on, from", 7),
+        parameter("age_from_years", YEARS, "Age, from", 65),
+    ),
+    needs=BIT["cyp3a4-moderate"],
+    idle=True,
+)
 def moderate_inhibitor(view: View, limit: dict):
     """CYP-02. A moderate CYP3A4 inhibitor is in hand on 7 days or more together with a drug that
     depends on CYP3A4: digest; review for triazolam, midazolam by mouth, or at 65 or over. Weak
@@ -193,6 +229,21 @@ TWO_C_NINETEEN_INHIBITORS = {
 }
 
 
+@rule(
+    "CYP-03",
+    family="Co-prescription",
+    title="CYP2C19 inhibitor with diazepam or clobazam",
+    theme=METABOLISM,
+    severity=Grading("S3; S2 at 65 or over or clobazam 20 mg a day; S4 omeprazole", (2, 3, 4)),
+    shown=Shown("Queue; S4 is a note"),
+    sources=("valium-label", "andersson-1990", "cyp2c19"),
+    parameters=(
+        parameter("overlap_from_days", DAYS, "Together on, from", 7),
+        parameter("age_from_years", YEARS, "Age, from", 65),
+        parameter("clobazam_from_mg", MG, "Clobazam a day, review from", 20),
+    ),
+    needs=BIT["cyp2c19"],
+)
 def two_c_nineteen(view: View, limit: dict):
     """CYP-03. A CYP2C19 inhibitor is in hand on 7 days or more together with diazepam or clobazam
     (disulfiram also with chlordiazepoxide): digest; review at 65 or over or with clobazam 20 mg a
@@ -251,6 +302,21 @@ def _much_clobazam(view, found, from_mg) -> bool:
 RIFAMPICIN_STRONG = frozenset({"midazolam", "zolpidem", "zopiclone", "diazepam"})
 
 
+@rule(
+    "CYP-04",
+    family="Co-prescription",
+    title="Enzyme inducer begun or ended",
+    theme=METABOLISM,
+    severity=Grading("S3; S2 rifampicin pairs and after its end", (2, 3)),
+    shown=Shown("Queue; S4 is a note"),
+    sources=("ansm-2020", "diazepam-smpc"),
+    parameters=(
+        parameter("overlap_from_days", DAYS, "Together on, from", 7),
+        parameter("ended_within_days", DAYS, "Inducer ended in the last", 28),
+    ),
+    needs=BIT["inducer"],
+    idle=True,
+)
 def inducer(view: View, limit: dict):
     """CYP-04. An enzyme inducer is begun, together on 7 days or more, beside a benzodiazepine or
     Z-drug that is not glucuronidated: loss of effect, for 28 days after the start (digest; review
@@ -355,6 +421,21 @@ def _raised_between(view, sedatives, first, last):
     return None
 
 
+@rule(
+    "UGT-01",
+    family="Co-prescription",
+    title="Valproate or probenecid with lorazepam",
+    theme=METABOLISM,
+    severity=S2,
+    shown=QUEUED,
+    sources=("ativan-label",),
+    parameters=(
+        parameter("overlap_from_days", DAYS, "Together on, from", 1),
+        parameter("share_of_dose_percent", PERCENT, "Share of the dose before, over", 50),
+        parameter("new_start_over_mg", MG, "Lorazepam begun with it, over", 1),
+    ),
+    needs=BIT["ugt-inhibitor"],
+)
 def lorazepam_glucuronidation(view: View, limit: dict):
     """UGT-01. Valproate or probenecid is in hand with lorazepam, and lorazepam is more than half of
     what it was before the two came together, or over 1 mg a day when begun with it."""
@@ -413,6 +494,17 @@ CARBAMAZEPINE_MORE = frozenset({"alprazolam", "midazolam", "clonazepam"})
 FOR_SEIZURES = frozenset({"epilepsy_adjunct", "seizure_rescue"})
 
 
+@rule(
+    "AED-01",
+    family="Co-prescription",
+    title="Antiseizure medicine that lowers the level",
+    theme=METABOLISM,
+    severity=Grading("S3; S2 carbamazepine with alprazolam, midazolam or clonazepam", (2, 3)),
+    shown=QUEUED,
+    sources=("ansm-2020", "diazepam-smpc", "aed-01"),
+    parameters=(parameter("overlap_from_days", DAYS, "Together on, from", 7),),
+    needs=BIT["antiseizure"],
+)
 def inducing_antiseizure(view: View, limit: dict):
     """AED-01. Carbamazepine, phenytoin, phenobarbital or primidone is in hand on 7 days or more
     together with a benzodiazepine that is not for epilepsy: digest; review for carbamazepine with
@@ -461,6 +553,21 @@ RAISING_ANTISEIZURE = {
 }
 
 
+@rule(
+    "AED-02",
+    family="Co-prescription",
+    title="Antiseizure medicine that raises the level",
+    theme=METABOLISM,
+    severity=Grading("S2; S3 felbamate", (2, 3)),
+    shown=QUEUED,
+    sources=("ansm-2020", "cenobamate-2023", "felbamate"),
+    parameters=(
+        parameter("overlap_from_days", DAYS, "Together on, from", 7),
+        parameter("dose_change_within_days", DAYS, "Dose change expected within", 28),
+    ),
+    needs=BIT["antiseizure"],
+    idle=True,
+)
 def raising_antiseizure(view: View, limit: dict):
     """AED-02. Stiripentol, cannabidiol, cenobamate or felbamate together with the benzodiazepines
     named for each, and the benzodiazepine's dose was not changed within 28 days of the start."""
@@ -511,88 +618,3 @@ def _changed(view, found, within) -> bool:
         found.start <= start <= found.start + within and abs(after - before) > before * 0.001
         for (_, _, before), (start, _, after) in itertools.pairwise(rows)
     )
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "ADP-01",
-        "Co-prescription",
-        "Antidepressant that slows the breakdown",
-        METABOLISM,
-        "S1 to S4 by pair",
-        "Interrupts for nefazodone with triazolam; else queue; S4 is a note",
-        ("valium-label", "halcion-cyp", "cyp2c19"),
-        antidepressant,
-        BIT["antidepressant"] | BIT["sedating-antidepressant"],
-        idle=True,
-    ),
-    Rule(
-        "CYP-02",
-        "Co-prescription",
-        "Moderate CYP3A4 inhibitor",
-        METABOLISM,
-        "S3; S2 with triazolam or oral midazolam or at 65 or over; S4 for weak ones",
-        "Queue; S4 is a note",
-        ("ansm-2020", "halcion-cyp"),
-        moderate_inhibitor,
-        BIT["cyp3a4-moderate"],
-        idle=True,
-    ),
-    Rule(
-        "CYP-03",
-        "Co-prescription",
-        "CYP2C19 inhibitor with diazepam or clobazam",
-        METABOLISM,
-        "S3; S2 at 65 or over or clobazam 20 mg a day; S4 omeprazole",
-        "Queue; S4 is a note",
-        ("valium-label", "andersson-1990", "cyp2c19"),
-        two_c_nineteen,
-        BIT["cyp2c19"],
-    ),
-    Rule(
-        "CYP-04",
-        "Co-prescription",
-        "Enzyme inducer begun or ended",
-        METABOLISM,
-        "S3; S2 rifampicin pairs and after its end",
-        "Queue; S4 is a note",
-        ("ansm-2020", "diazepam-smpc"),
-        inducer,
-        BIT["inducer"],
-        idle=True,
-    ),
-    Rule(
-        "UGT-01",
-        "Co-prescription",
-        "Valproate or probenecid with lorazepam",
-        METABOLISM,
-        "S2",
-        "Queue",
-        ("ativan-label",),
-        lorazepam_glucuronidation,
-        BIT["ugt-inhibitor"],
-    ),
-    Rule(
-        "AED-01",
-        "Co-prescription",
-        "Antiseizure medicine that lowers the level",
-        METABOLISM,
-        "S3; S2 carbamazepine with alprazolam, midazolam or clonazepam",
-        "Queue",
-        ("ansm-2020", "diazepam-smpc", "aed-01"),
-        inducing_antiseizure,
-        BIT["antiseizure"],
-    ),
-    Rule(
-        "AED-02",
-        "Co-prescription",
-        "Antiseizure medicine that raises the level",
-        METABOLISM,
-        "S2; S3 felbamate",
-        "Queue",
-        ("ansm-2020", "cenobamate-2023", "felbamate"),
-        raising_antiseizure,
-        BIT["antiseizure"],
-        idle=True,
-    ),
-)

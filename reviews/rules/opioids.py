@@ -3,14 +3,31 @@
 import itertools
 
 from reviews.rules import words
-from reviews.rules.drug import SUBSTITUTION
+from reviews.rules.drug import BIT, SUBSTITUTION
 from reviews.rules.exposure import OPEN
 from reviews.rules.finding import Fact
+from reviews.rules.parameters import DAYS, parameter
+from reviews.rules.rule import BREATHING, Grading, Shown, rule
 from reviews.rules.view import UNSURE, Together, View, key_of, names, not_recorded
 
 TWO_WEEK_NOTE = frozenset({"methadone", "buprenorphine", "levomethadone"})
 
 
+@rule(
+    "OPI-01",
+    family="Co-prescription",
+    title="Opioid with a benzodiazepine or Z-drug",
+    theme=BREATHING,
+    severity=Grading(
+        "S1 at the start, S2 continuing; S2 or S3 for cough preparations; S4 procedural",
+        (1, 2, 3, 4),
+    ),
+    shown=Shown("Interrupts at the start; queue while it continues", interrupts=True),
+    sources=("fda-opioid-2016", "mhra-opioid-2020", "cdc-2022-11", "beers-2023-t5", "start-28"),
+    parameters=(parameter("overlap_from_days", DAYS, "Together on, from", 1),),
+    needs=BIT["opioid"],
+    idle=True,
+)
 def pain_relief(view: View, limit: dict):
     """OPI-01. An opioid is in hand on any day of a benzodiazepine or Z-drug supply, rescue medicine
     included. The start of the second of the two is urgent and asks for a reason; a continuing
@@ -75,6 +92,20 @@ def pain_relief(view: View, limit: dict):
         cannot_compare(view, "OPI-01", opioids)
 
 
+@rule(
+    "OPI-02",
+    family="Co-prescription",
+    title="Opioid substitution with a benzodiazepine or Z-drug",
+    theme=BREATHING,
+    severity=Grading("S1 at the start or a dose rise of either, S2 continuing", (1, 2)),
+    shown=Shown(
+        "Interrupts at the start or a dose rise; queue while it continues", interrupts=True
+    ),
+    sources=("mhra-opioid-2020", "asam-2025-21", "start-28"),
+    parameters=(parameter("overlap_from_days", DAYS, "Together on, from", 1),),
+    needs=BIT["opioid-substitution"],
+    idle=True,
+)
 def substitution(view: View, limit: dict):
     """OPI-02. Opioid substitution treatment (methadone, buprenorphine or diamorphine coded as such)
     beside a benzodiazepine or Z-drug. Urgent at the start of the second, or when the dose of either

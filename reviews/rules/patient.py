@@ -4,8 +4,37 @@ from reviews.rules import words
 from reviews.rules.drug import BENZODIAZEPINE, BIT, Z_DRUG
 from reviews.rules.equivalents import LOW, band, regular_use
 from reviews.rules.finding import Fact
-from reviews.rules.parameters import PARAMETERS
-from reviews.rules.rule import BREATHING, CONDITION, CONDITIONS, OLDER, READINGS, Rule
+from reviews.rules.parameters import (
+    COUNT,
+    DAYS,
+    KPA,
+    MG,
+    ML_MIN,
+    PERCENT,
+    TIMES,
+    WEEKS,
+    YEARS,
+    YES_NO,
+    limits,
+    parameter,
+)
+from reviews.rules.rule import (
+    BREATHING,
+    CONDITION,
+    CONDITIONS,
+    INTERRUPTING,
+    NOTED,
+    OLDER,
+    QUEUED,
+    READINGS,
+    S1,
+    S2,
+    S3,
+    S4,
+    Grading,
+    Shown,
+    rule,
+)
 from reviews.rules.view import View, names, not_recorded
 
 UGT = "UGT"
@@ -31,6 +60,20 @@ def _said(view, rule_id, severity, what, *, gist, clears, **more):
     )
 
 
+@rule(
+    "ELD-05",
+    family="Patient conditions",
+    title="No taper offered at 65 or over",
+    theme=OLDER,
+    severity=Grading("S2; S3 under the spasticity exemption", (2, 3)),
+    shown=QUEUED,
+    sources=("asam-2025-27",),
+    parameters=(
+        parameter("age_from_years", YEARS, "Age, from", 65),
+        parameter("elapsed_from_days", DAYS, "Calendar time, from", 90),
+        parameter("offer_within_days", DAYS, "Taper offered in the last", 365),
+    ),
+)
 def no_taper_offer(view: View, limit: dict):
     """ELD-05. At 65 or over, the current supply takes the episode to 90 calendar days or more, and
     in the last 365 days no taper was offered."""
@@ -85,6 +128,21 @@ def _elapsed_unknown(view, limit):
         )
 
 
+@rule(
+    "FAL-01",
+    family="Patient conditions",
+    title="Fall or fragility fracture",
+    theme=OLDER,
+    severity=Grading("S2; S1 with two or more or within 30 days", (1, 2)),
+    shown=QUEUED,
+    sources=("beers-2023-t3", "stopp-v3-k1", "fal-01"),
+    parameters=(
+        parameter("within_days", DAYS, "In the last", 365),
+        parameter("urgent_under_days", DAYS, "Urgent when less than so long ago", 30),
+        parameter("urgent_from_count", COUNT, "Urgent from so many", 2),
+    ),
+    needs=CONDITIONS,
+)
 def falls(view: View, limit: dict):
     """FAL-01. A fall or fragility fracture in the last 365 days, with a benzodiazepine or Z-drug.
     Urgent with two or more in that time (or recurrent falls on record), or with one less than 30
@@ -115,6 +173,17 @@ def falls(view: View, limit: dict):
     )
 
 
+@rule(
+    "COG-01",
+    family="Patient conditions",
+    title="Dementia, cognitive impairment or delirium",
+    theme=CONDITION,
+    severity=S2,
+    shown=QUEUED,
+    sources=("beers-2023-t3", "stopp-v3-d9"),
+    parameters=(parameter("delirium_within_days", DAYS, "Delirium in the last", 90),),
+    needs=CONDITIONS,
+)
 def cognition(view: View, limit: dict):
     """COG-01. Dementia or mild cognitive impairment on record, or delirium in the last 90 days,
     with a benzodiazepine or Z-drug."""
@@ -138,6 +207,21 @@ def cognition(view: View, limit: dict):
         )
 
 
+@rule(
+    "RSP-01",
+    family="Patient conditions",
+    title="Respiratory failure or severe lung disease",
+    theme=BREATHING,
+    severity=Grading("S1 failure, S2 severe, S4 milder", (1, 2, 4)),
+    shown=Shown("Interrupts for failure; else queue; S4 is a note", interrupts=True),
+    sources=("smpc-contraindications", "stopp-v3-g4"),
+    parameters=(
+        parameter("po2_under_kpa", KPA, "pO2 under", 8),
+        parameter("pco2_over_kpa", KPA, "pCO2 over", 6.5),
+        parameter("fev1_under_percent", PERCENT, "FEV1 of predicted, under", 50),
+    ),
+    needs=CONDITIONS | READINGS,
+)
 def breathing(view: View, limit: dict):
     """RSP-01. Respiratory failure (on record, pO2 under 8 kPa or pCO2 over 6.5 kPa): urgent, and
     asks for a reason. Severe COPD (FEV1 under 50 % of predicted, GOLD 3 or 4), oxygen at home or
@@ -193,6 +277,16 @@ def breathing(view: View, limit: dict):
         )
 
 
+@rule(
+    "RSP-02",
+    family="Patient conditions",
+    title="Sleep apnoea",
+    theme=BREATHING,
+    severity=Grading("S1 untreated, S3 treated", (1, 3)),
+    shown=QUEUED,
+    sources=("valium-label",),
+    needs=CONDITIONS,
+)
 def sleep_apnoea(view: View, limit: dict):
     """RSP-02. Sleep apnoea: urgent when untreated or when CPAP is not used, digest when treated.
     Without a record of treatment the digest stands and the higher step is not evaluable."""
@@ -213,6 +307,16 @@ def sleep_apnoea(view: View, limit: dict):
     )
 
 
+@rule(
+    "MYA-01",
+    family="Patient conditions",
+    title="Myasthenia gravis",
+    theme=CONDITION,
+    severity=S1,
+    shown=INTERRUPTING,
+    sources=("smpc-contraindications",),
+    needs=CONDITIONS,
+)
 def myasthenia(view: View, limit: dict):
     """MYA-01. Myasthenia gravis, with a benzodiazepine or Z-drug; contraindicated while unstable.
     Asks for a reason."""
@@ -228,6 +332,16 @@ def myasthenia(view: View, limit: dict):
         )
 
 
+@rule(
+    "HEP-01",
+    family="Patient conditions",
+    title="Severe liver impairment",
+    theme=CONDITION,
+    severity=S1,
+    shown=INTERRUPTING,
+    sources=("smpc-contraindications",),
+    needs=CONDITIONS | READINGS,
+)
 def severe_liver(view: View, limit: dict):
     """HEP-01. Severe liver impairment: Child-Pugh C, liver failure or hepatic encephalopathy.
     Contraindicated in product texts; asks for a reason."""
@@ -250,6 +364,21 @@ def severe_liver(view: View, limit: dict):
         )
 
 
+@rule(
+    "HEP-02",
+    family="Patient conditions",
+    title="Liver impairment",
+    theme=CONDITION,
+    severity=S2,
+    shown=QUEUED,
+    sources=("prescqipp", "zopiclone-smpc"),
+    parameters=(
+        parameter("alt_over_times", TIMES, "ALT against its limit, over", 3),
+        parameter("zopiclone_over_mg", MG, "Zopiclone a day, over", 3.75),
+        parameter("zolpidem_over_mg", MG, "Zolpidem a day, over", 5),
+    ),
+    needs=CONDITIONS | READINGS,
+)
 def liver(view: View, limit: dict):
     """HEP-02. Child-Pugh A or B, or ALT over 3 times the limit, with a long-acting benzodiazepine
     that is not glucuronidated; or any recorded liver impairment with zopiclone over 3.75 mg or
@@ -298,6 +427,16 @@ def liver(view: View, limit: dict):
         )
 
 
+@rule(
+    "REN-01",
+    family="Patient conditions",
+    title="Kidney impairment",
+    theme=CONDITION,
+    severity=S3,
+    shown=QUEUED,
+    sources=("zopiclone-smpc", "ren-01"),
+    parameters=(parameter("egfr_below_ml_min", ML_MIN, "eGFR below", 30),),
+)
 def kidney(view: View, limit: dict):
     """REN-01. eGFR under 30, with a benzodiazepine or Z-drug. Without an eGFR on record the rule is
     not evaluable."""
@@ -390,9 +529,32 @@ def _coded(codings, limit) -> tuple[int, int]:
 
 def pregnant(view) -> bool:
     """Is a pregnancy on record and not over?"""
-    return trimester(view, view.rules.get("PRG-01", PARAMETERS["PRG-01"])[view.profile]) is not None
+    return trimester(view, view.rules.get("PRG-01", limits(PREGNANCY))[view.profile]) is not None
 
 
+PREGNANCY = (
+    parameter("second_from_weeks", WEEKS, "Second trimester from week", 13),
+    parameter("third_from_weeks", WEEKS, "Third trimester from week", 28),
+    parameter("pregnancy_weeks", WEEKS, "A pregnancy lasts at most", 42),
+    parameter("child_bearing_from_years", YEARS, "Asked from age", 12),
+    parameter("child_bearing_to_years", YEARS, "Asked up to age", 55),
+)
+"""How long a pregnancy lasts, and of whom one is asked: the same for PRG-01 and PRG-02."""
+
+
+@rule(
+    "PRG-01",
+    family="Patient conditions",
+    title="Pregnancy",
+    theme=CONDITION,
+    severity=Grading("S2; S1 regular use in the third trimester or a fast taper", (1, 2)),
+    shown=QUEUED,
+    sources=("fda-neonatal-2022", "asam-2025-28"),
+    parameters=(
+        parameter("taper_under_days", DAYS, "Urgent: taper planned over less than", 14),
+        *PREGNANCY,
+    ),
+)
 def pregnancy(view: View, limit: dict):
     """PRG-01. Pregnancy on record, with a benzodiazepine or Z-drug: review in any trimester; urgent
     with regular use in the third trimester, or with a taper planned over less than 14 days."""
@@ -449,6 +611,16 @@ def _may_be_pregnant(view, limit):
     )
 
 
+@rule(
+    "PRG-02",
+    family="Patient conditions",
+    title="Pregnancy intention",
+    theme=CONDITION,
+    severity=S4,
+    shown=NOTED,
+    sources=("csm-1997",),
+    parameters=(parameter("exposed_from_days", DAYS, "Exposure, from", 28), *PREGNANCY),
+)
 def pregnancy_intention(view: View, limit: dict):
     """PRG-02. A woman aged 12 to 55, not known to be pregnant, whose exposure reaches 28 days, and
     for whom neither contraception nor pregnancy intention was noted in the last 365 days."""
@@ -490,6 +662,19 @@ _DEPRESSANTS = (
 DEPRESSANT_BITS = sum(BIT[name] for name in _DEPRESSANTS)
 
 
+@rule(
+    "BRF-01",
+    family="Patient conditions",
+    title="Breastfeeding",
+    theme=CONDITION,
+    severity=Grading(
+        "S3; S2 with a long-acting medicine, higher dose, another sedative or a preterm infant",
+        (2, 3),
+    ),
+    shown=QUEUED,
+    sources=("csm-1997", "asam-2025-29", "brf-01"),
+    needs=READINGS,
+)
 def breastfeeding(view: View, limit: dict):
     """BRF-01. Breastfeeding, with a benzodiazepine or Z-drug: digest; review when the medicine is
     long-acting, the dose above the low band, another sedative is in use, or the infant was born
@@ -541,6 +726,19 @@ FOR_CHILDREN = frozenset(
 )
 
 
+@rule(
+    "PED-01",
+    family="Patient conditions",
+    title="Under 18",
+    theme=CONDITION,
+    severity=Grading("S1 under 12, S2 from 12", (1, 2)),
+    shown=Shown("Interrupts under 12; else queue", interrupts=True),
+    sources=("smpc-children",),
+    parameters=(
+        parameter("under_years", YEARS, "Age under", 18),
+        parameter("urgent_under_years", YEARS, "Urgent under", 12),
+    ),
+)
 def child(view: View, limit: dict):
     """PED-01. Under 18, with a benzodiazepine or Z-drug that is not for epilepsy, seizure rescue, a
     procedure or spasticity under a specialist. Urgent, and asks for a reason, under 12; review from
@@ -577,6 +775,17 @@ def child(view: View, limit: dict):
     )
 
 
+@rule(
+    "GLA-01",
+    family="Patient conditions",
+    title="Narrow-angle glaucoma",
+    theme=CONDITION,
+    severity=Grading("S2; US S1", (1, 2)),
+    shown=QUEUED,
+    sources=("valium-label",),
+    parameters=(parameter("urgent_count", YES_NO, "Urgent in this profile", US=1),),
+    needs=CONDITIONS,
+)
 def glaucoma(view: View, limit: dict):
     """GLA-01. Acute narrow-angle glaucoma, with a benzodiazepine: review; urgent in the US profile,
     whose labels contraindicate it."""
@@ -593,6 +802,16 @@ def glaucoma(view: View, limit: dict):
         )
 
 
+@rule(
+    "POR-01",
+    family="Patient conditions",
+    title="Acute porphyria",
+    theme=CONDITION,
+    severity=S3,
+    shown=QUEUED,
+    sources=("leaflet-porphyria",),
+    needs=CONDITIONS,
+)
 def porphyria(view: View, limit: dict):
     """POR-01. Acute porphyria with a benzodiazepine or Z-drug: check the list of safe medicines."""
     if view.now and view.has("porphyria"):
@@ -606,6 +825,17 @@ def porphyria(view: View, limit: dict):
         )
 
 
+@rule(
+    "DEP-01",
+    family="Patient conditions",
+    title="Signs of dependence",
+    theme=CONDITION,
+    severity=S2,
+    shown=QUEUED,
+    sources=("asam-2025-signs",),
+    parameters=(parameter("signs_from_count", COUNT, "Signs ticked, from", 2),),
+    needs=READINGS,
+)
 def dependence_signs(view: View, limit: dict):
     """DEP-01. Two or more signs of dependence are ticked: needs more for the same effect, cannot
     cope without, symptoms between doses, loses supplies or asks early, failed reduction."""
@@ -634,6 +864,15 @@ def dependence_signs(view: View, limit: dict):
     )
 
 
+@rule(
+    "DRV-01",
+    family="Patient conditions",
+    title="Advice on driving",
+    theme=CONDITION,
+    severity=Grading("S4; S2 for people who drive for work", (2, 4)),
+    shown=Shown("Note; queue for people who drive for work"),
+    sources=("uk-s5a",),
+)
 def driving(view: View, limit: dict):
     """DRV-01. No advice on driving on record in the last 365 days: a note for 28 days from a new
     benzodiazepine or Z-drug or a dose rise; review for somebody who drives for work. Not for
@@ -694,6 +933,16 @@ def _newest_change(view) -> int | None:
     return newest
 
 
+@rule(
+    "OCC-01",
+    family="Patient conditions",
+    title="Safety-critical job",
+    theme=CONDITION,
+    severity=S3,
+    shown=QUEUED,
+    sources=("portal",),
+    needs=READINGS,
+)
 def safety_critical(view: View, limit: dict):
     """OCC-01. The person works with machinery or in a safety-critical job, with a benzodiazepine or
     Z-drug."""
@@ -708,6 +957,17 @@ def safety_critical(view: View, limit: dict):
         )
 
 
+@rule(
+    "ILN-01",
+    family="Patient conditions",
+    title="Complex sleep behaviour with a Z-drug",
+    theme=CONDITION,
+    severity=Grading("S2; US S1", (1, 2)),
+    shown=Shown("Interrupts in the US profile; else queue", interrupts=True),
+    sources=("fda-sleep-2019", "iln-01"),
+    parameters=(parameter("urgent_count", YES_NO, "Urgent in this profile", US=1),),
+    needs=CONDITIONS | READINGS,
+)
 def complex_sleep(view: View, limit: dict):
     """ILN-01. A Z-drug in a person with a history of complex sleep behaviour, such as sleep-walking
     or sleep-driving. Urgent in the US profile, whose labels contraindicate it, and asks for a
@@ -728,210 +988,3 @@ def complex_sleep(view: View, limit: dict):
         uses=uses,
         interrupts=urgent,
     )
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "ELD-05",
-        "Patient conditions",
-        "No taper offered at 65 or over",
-        OLDER,
-        "S2; S3 under the spasticity exemption",
-        "Queue",
-        ("asam-2025-27",),
-        no_taper_offer,
-    ),
-    Rule(
-        "FAL-01",
-        "Patient conditions",
-        "Fall or fragility fracture",
-        OLDER,
-        "S2; S1 with two or more or within 30 days",
-        "Queue",
-        ("beers-2023-t3", "stopp-v3-k1", "fal-01"),
-        falls,
-        CONDITIONS,
-    ),
-    Rule(
-        "COG-01",
-        "Patient conditions",
-        "Dementia, cognitive impairment or delirium",
-        CONDITION,
-        "S2",
-        "Queue",
-        ("beers-2023-t3", "stopp-v3-d9"),
-        cognition,
-        CONDITIONS,
-    ),
-    Rule(
-        "RSP-01",
-        "Patient conditions",
-        "Respiratory failure or severe lung disease",
-        BREATHING,
-        "S1 failure, S2 severe, S4 milder",
-        "Interrupts for failure; else queue; S4 is a note",
-        ("smpc-contraindications", "stopp-v3-g4"),
-        breathing,
-        CONDITIONS | READINGS,
-    ),
-    Rule(
-        "RSP-02",
-        "Patient conditions",
-        "Sleep apnoea",
-        BREATHING,
-        "S1 untreated, S3 treated",
-        "Queue",
-        ("valium-label",),
-        sleep_apnoea,
-        CONDITIONS,
-    ),
-    Rule(
-        "MYA-01",
-        "Patient conditions",
-        "Myasthenia gravis",
-        CONDITION,
-        "S1",
-        "Interrupts",
-        ("smpc-contraindications",),
-        myasthenia,
-        CONDITIONS,
-    ),
-    Rule(
-        "HEP-01",
-        "Patient conditions",
-        "Severe liver impairment",
-        CONDITION,
-        "S1",
-        "Interrupts",
-        ("smpc-contraindications",),
-        severe_liver,
-        CONDITIONS | READINGS,
-    ),
-    Rule(
-        "HEP-02",
-        "Patient conditions",
-        "Liver impairment",
-        CONDITION,
-        "S2",
-        "Queue",
-        ("prescqipp", "zopiclone-smpc"),
-        liver,
-        CONDITIONS | READINGS,
-    ),
-    Rule(
-        "REN-01",
-        "Patient conditions",
-        "Kidney impairment",
-        CONDITION,
-        "S3",
-        "Queue",
-        ("zopiclone-smpc", "ren-01"),
-        kidney,
-    ),
-    Rule(
-        "PRG-01",
-        "Patient conditions",
-        "Pregnancy",
-        CONDITION,
-        "S2; S1 regular use in the third trimester or a fast taper",
-        "Queue",
-        ("fda-neonatal-2022", "asam-2025-28"),
-        pregnancy,
-    ),
-    Rule(
-        "PRG-02",
-        "Patient conditions",
-        "Pregnancy intention",
-        CONDITION,
-        "S4",
-        "Note",
-        ("csm-1997",),
-        pregnancy_intention,
-    ),
-    Rule(
-        "BRF-01",
-        "Patient conditions",
-        "Breastfeeding",
-        CONDITION,
-        "S3; S2 with a long-acting medicine, higher dose, another sedative or a preterm infant",
-        "Queue",
-        ("csm-1997", "asam-2025-29", "brf-01"),
-        breastfeeding,
-        READINGS,
-    ),
-    Rule(
-        "PED-01",
-        "Patient conditions",
-        "Under 18",
-        CONDITION,
-        "S1 under 12, S2 from 12",
-        "Interrupts under 12; else queue",
-        ("smpc-children",),
-        child,
-    ),
-    Rule(
-        "GLA-01",
-        "Patient conditions",
-        "Narrow-angle glaucoma",
-        CONDITION,
-        "S2; US S1",
-        "Queue",
-        ("valium-label",),
-        glaucoma,
-        CONDITIONS,
-    ),
-    Rule(
-        "POR-01",
-        "Patient conditions",
-        "Acute porphyria",
-        CONDITION,
-        "S3",
-        "Queue",
-        ("leaflet-porphyria",),
-        porphyria,
-        CONDITIONS,
-    ),
-    Rule(
-        "DEP-01",
-        "Patient conditions",
-        "Signs of dependence",
-        CONDITION,
-        "S2",
-        "Queue",
-        ("asam-2025-signs",),
-        dependence_signs,
-        READINGS,
-    ),
-    Rule(
-        "DRV-01",
-        "Patient conditions",
-        "Advice on driving",
-        CONDITION,
-        "S4; S2 for people who drive for work",
-        "Note; queue for people who drive for work",
-        ("uk-s5a",),
-        driving,
-    ),
-    Rule(
-        "OCC-01",
-        "Patient conditions",
-        "Safety-critical job",
-        CONDITION,
-        "S3",
-        "Queue",
-        ("portal",),
-        safety_critical,
-        READINGS,
-    ),
-    Rule(
-        "ILN-01",
-        "Patient conditions",
-        "Complex sleep behaviour with a Z-drug",
-        CONDITION,
-        "S2; US S1",
-        "Interrupts in the US profile; else queue",
-        ("fda-sleep-2019", "iln-01"),
-        complex_sleep,
-        CONDITIONS | READINGS,
-    ),
-)

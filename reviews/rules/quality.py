@@ -3,9 +3,21 @@
 from reviews.rules import words
 from reviews.rules.exposure import EXPECTED_USE, OPEN
 from reviews.rules.finding import Fact
+from reviews.rules.rule import QUEUED, S3, UNJUDGED, Grading, rule
 from reviews.rules.view import View
 
 
+@rule(
+    "DQ-01",
+    family="Data quality",
+    title="Supply or dose missing",
+    theme=UNJUDGED,
+    severity=S3,
+    shown=QUEUED,
+    sources=("portal",),
+    idle=True,
+    judges_data=True,
+)
 def incomplete(view: View, limit: dict):
     """DQ-01. A benzodiazepine or Z-drug prescription lacks its start date, its length of supply (no
     days' supply, none that quantity, strength and dose come to, no end date), or its daily amount,
@@ -82,6 +94,17 @@ def _daily_amount(use):
     return ["strength"]
 
 
+@rule(
+    "DQ-03",
+    family="Data quality",
+    title="Medicine not recognised",
+    theme=UNJUDGED,
+    severity=Grading("S2; S3 without a benzodiazepine or Z-drug in use", (2, 3)),
+    shown=QUEUED,
+    sources=("portal",),
+    idle=True,
+    judges_data=True,
+)
 def unmapped(view: View, limit: dict):
     """DQ-03. A medicine on the record could not be matched to the drug table by code or by name, or
     is a combination of which a part is not known. It is treated as an unknown sedative.

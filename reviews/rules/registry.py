@@ -1,10 +1,15 @@
-"""The rules that exist, in the order in which they are asked.
+"""The rules that exist, collected from their modules in the order in which they are asked.
 
-The order matters in two places: DUR-04 asks what the rules on other medicines found, and takes the
-place of the other duration rules, so it stands between them; SUP-01 asks what the rules on risks
-found, and stands after them. Other chains are settled when all rules have been asked
+The order, of modules and of functions in a module, matters in three places: DUR-04 asks what the
+rules on other medicines found, and takes the place of the other duration rules, so it stands
+between them; DUR-06 takes the place of DUR-05, and stands before it; SUP-01 asks what the rules on
+risks found, and stands after them. Other chains are settled when all rules have been asked
 (`screen.CHAINS`).
 """
+
+from collections.abc import Iterable
+from inspect import isfunction
+from types import ModuleType
 
 from reviews.rules import (
     coprescribed,
@@ -25,243 +30,65 @@ from reviews.rules import (
     substances,
     supply,
 )
-from reviews.rules.drug import BIT
-from reviews.rules.rule import (
-    BREATHING,
-    DUPLICATE,
-    LENGTH,
-    METABOLISM,
-    OLDER,
-    THEMES,
-    UNJUDGED,
-    Rule,
+from reviews.rules.parameters import EXPOSURE, SHARED, limits
+from reviews.rules.rule import THEMES, Rule, declared
+
+__all__ = [
+    "BY_ID",
+    "JUDGE_DATA",
+    "LEFT_OUT",
+    "PARAMETERS",
+    "RULES",
+    "THEMES",
+    "Rule",
+    "by_id",
+    "collected",
+]
+
+_MODULES = (
+    opioids,
+    sedatives,
+    interactions,
+    duplicates,
+    coprescribed,
+    metabolism,
+    substances,
+    duration,
+    elderly,
+    quality,
+    cumulative,
+    doses,
+    patient,
+    stopping,
+    supply,
+    reviewing,
+    indicated,
 )
 
-__all__ = ["BY_ID", "LEFT_OUT", "RULES", "THEMES", "Rule"]
 
-_BESIDE: tuple[Rule, ...] = (
-    Rule(
-        "OPI-01",
-        "Co-prescription",
-        "Opioid with a benzodiazepine or Z-drug",
-        BREATHING,
-        "S1 at the start, S2 continuing; S2 or S3 for cough preparations; S4 procedural",
-        "Interrupts at the start; queue while it continues",
-        ("fda-opioid-2016", "mhra-opioid-2020", "cdc-2022-11", "beers-2023-t5", "start-28"),
-        opioids.pain_relief,
-        BIT["opioid"],
-        idle=True,
-    ),
-    Rule(
-        "OPI-02",
-        "Co-prescription",
-        "Opioid substitution with a benzodiazepine or Z-drug",
-        BREATHING,
-        "S1 at the start or a dose rise of either, S2 continuing",
-        "Interrupts at the start or a dose rise; queue while it continues",
-        ("mhra-opioid-2020", "asam-2025-21", "start-28"),
-        opioids.substitution,
-        BIT["opioid-substitution"],
-        idle=True,
-    ),
-    Rule(
-        "GAB-01",
-        "Co-prescription",
-        "Gabapentinoid with a benzodiazepine or Z-drug",
-        BREATHING,
-        "S2; S1 with an added risk; S3 under the epilepsy exemption",
-        "Queue",
-        ("fda-gabapentinoid-2019", "mhra-pregabalin-2021", "gab-egfr-60"),
-        sedatives.gabapentinoid,
-        BIT["gabapentinoid"],
-        idle=True,
-    ),
-    Rule(
-        "CNS-01",
-        "Co-prescription",
-        "Barbiturate or older sedative with a benzodiazepine or Z-drug",
-        BREATHING,
-        "S1; S3 for phenobarbital or primidone under the epilepsy exemption",
-        "Interrupts at the start; queue while it continues",
-        ("ansm-2020", "start-28"),
-        sedatives.older_sedative,
-        BIT["older-sedative"],
-        idle=True,
-    ),
-    Rule(
-        "CNS-02",
-        "Co-prescription",
-        "Another hypnotic with a benzodiazepine or Z-drug",
-        DUPLICATE,
-        "S2; S3 for melatonin and ramelteon",
-        "Queue",
-        ("cns-02",),
-        sedatives.other_hypnotic,
-        BIT["other-hypnotic"],
-        idle=True,
-    ),
-    Rule(
-        "CYP-01",
-        "Co-prescription",
-        "Strong CYP3A4 inhibitor",
-        METABOLISM,
-        "S1 for the contraindicated pairs, S2 for the others",
-        "Interrupts for S1; queue for S2",
-        ("alprazolam-label", "halcion-cyp", "paxlovid-label", "ansm-2020"),
-        interactions.strong_inhibitor,
-        BIT["cyp3a4-strong"],
-        idle=True,
-    ),
-    Rule(
-        "DUP-01",
-        "Dose and duplication",
-        "Two benzodiazepines",
-        DUPLICATE,
-        "S2",
-        "Queue",
-        ("stopp-v3-a3", "herings-1995", "cross-taper-28"),
-        duplicates.two_benzodiazepines,
-        idle=True,
-    ),
-    Rule(
-        "DUP-02",
-        "Dose and duplication",
-        "Benzodiazepine with a Z-drug",
-        DUPLICATE,
-        "S2",
-        "Queue",
-        ("texas-due-2020",),
-        duplicates.benzodiazepine_and_z_drug,
-        idle=True,
-    ),
-)
-_LENGTH: tuple[Rule, ...] = (
-    Rule(
-        "DUR-04",
-        "Duration",
-        "Past day 120",
-        LENGTH,
-        "S2; S1 when a medicine graded urgent beside it was started in the last 28 days",
-        "Queue",
-        ("us-labels-4-months", "start-28"),
-        duration.four_months,
-        idle=True,
-    ),
-    Rule(
-        "DUR-01",
-        "Duration",
-        "Anxiety and other indications past the guidance",
-        LENGTH,
-        "UK S4 then S2; EU S3 then S2; US S4 then S3",
-        "Queue; S4 is a note",
-        ("csm-1988", "eu-spc-1994", "us-labels-4-months", "us-step-60", "stopp-v3-a2"),
-        duration.anxiety_and_others,
-        idle=True,
-    ),
-    Rule(
-        "DUR-02",
-        "Duration",
-        "Insomnia past the guidance",
-        LENGTH,
-        "S3 then S2; US S3 (triazolam S2 in every profile)",
-        "Queue",
-        ("smpc-hypnotics", "halcion-label", "eu-spc-1994"),
-        duration.insomnia,
-        idle=True,
-    ),
-    Rule(
-        "DUR-03",
-        "Duration",
-        "Acute muscle spasm past the guidance",
-        LENGTH,
-        "S3 then S2",
-        "Queue",
-        ("scotgov-2024",),
-        duration.spasm,
-        idle=True,
-    ),
-    Rule(
-        "ELD-01",
-        "Patient conditions",
-        "New start at 65 or over",
-        OLDER,
-        "S3",
-        "Queue",
-        ("beers-2023-t2", "eld-01-180"),
-        elderly.new_start,
-        idle=True,
-    ),
-    Rule(
-        "ELD-02",
-        "Patient conditions",
-        "Long-acting benzodiazepine at 65 or over",
-        OLDER,
-        "S2; S3 under the spasticity and S4 under the epilepsy exemption",
-        "Queue",
-        ("mhra-module", "herings-1995"),
-        elderly.long_acting,
-        idle=True,
-    ),
-    Rule(
-        "ELD-04",
-        "Patient conditions",
-        "Benzodiazepine for 4 weeks or more at 65 or over",
-        OLDER,
-        "S2; S3 under the spasticity exemption",
-        "Queue",
-        ("stopp-v3-d8",),
-        elderly.four_weeks,
-        idle=True,
-    ),
-    Rule(
-        "ELD-06",
-        "Patient conditions",
-        "Hypnotic for insomnia for 2 weeks or more at 65 or over",
-        OLDER,
-        "S2; S3 under the spasticity exemption",
-        "Queue",
-        ("stopp-v3-d10-d11",),
-        elderly.insomnia,
-        idle=True,
-    ),
-    Rule(
-        "DQ-01",
-        "Data quality",
-        "Supply or dose missing",
-        UNJUDGED,
-        "S3",
-        "Queue",
-        ("portal",),
-        quality.incomplete,
-        idle=True,
-    ),
-    Rule(
-        "DQ-03",
-        "Data quality",
-        "Medicine not recognised",
-        UNJUDGED,
-        "S2; S3 without a benzodiazepine or Z-drug in use",
-        "Queue",
-        ("portal",),
-        quality.unmapped,
-        idle=True,
-    ),
-)
-RULES: tuple[Rule, ...] = (
-    *_BESIDE,
-    *coprescribed.RULES,
-    *metabolism.RULES,
-    *substances.RULES,
-    *_LENGTH,
-    *cumulative.RULES,
-    *doses.RULES,
-    *patient.RULES,
-    *stopping.RULES,
-    *supply.RULES,
-    *reviewing.RULES,
-    *indicated.RULES,
-)
-BY_ID = {rule.id: rule for rule in RULES}
+def collected(module: ModuleType) -> list[Rule]:
+    """The rules declared above the functions of a module, in the order of its source."""
+    functions = [value for value in vars(module).values() if isfunction(value)]
+    own = [each for each in functions if each.__module__ == module.__name__]
+    return [found for each in own if (found := declared(each)) is not None]
+
+
+def by_id(rules: Iterable[Rule]) -> dict[str, Rule]:
+    """The rules by id; ValueError when two of them bear the same."""
+    found: dict[str, Rule] = {}
+    for rule in rules:
+        if rule.id in found:
+            raise ValueError(f"Two rules are called {rule.id}.")
+        found[rule.id] = rule
+    return found
+
+
+RULES: tuple[Rule, ...] = tuple(rule for module in _MODULES for rule in collected(module))
+BY_ID = by_id(RULES)
+JUDGE_DATA = frozenset(rule.id for rule in RULES if rule.judges_data)
+"""Ids of the rules that find nothing but data missing or unknown."""
+PARAMETERS = {EXPOSURE: limits(SHARED)} | {rule.id: rule.limits for rule in RULES}
+"""Rule: profile: name: value, as this edition of the code proposes it for a book."""
 LEFT_OUT = {
     "ELD-03": "an alias of DOSE-03",
     "DOSE-07": "rows of data for DOSE-02, no rule of its own",

@@ -5,12 +5,28 @@ from datetime import date
 from reviews.rules import words
 from reviews.rules.exemptions import KINDS
 from reviews.rules.finding import Fact
-from reviews.rules.rule import EXEMPTIONS, REVIEW, Rule
+from reviews.rules.parameters import DAYS, parameter
+from reviews.rules.rule import EXEMPTIONS, QUEUED, REVIEW, S2, Grading, rule
 from reviews.rules.view import View
 
 ASK_FOR_A_REVIEW = frozenset({"REV-01", "DUR-01", "DUR-02", "DUR-03", "DUR-04"})
 
 
+@rule(
+    "REV-01",
+    family="Review",
+    title="Structured review due",
+    theme=REVIEW,
+    severity=Grading("S2, first in the queue from 60 days overdue", (2,)),
+    shown=QUEUED,
+    sources=("asam-2025-1", "asam-2025-16", "rev-01-60"),
+    parameters=(
+        parameter("elapsed_from_days", DAYS, "Calendar time, from", 90),
+        parameter("review_within_days", DAYS, "Review every", 90),
+        parameter("epilepsy_review_within_days", DAYS, "Review every, epilepsy exemption", 180),
+        parameter("urgent_overdue_from_days", DAYS, "Long overdue from", 60),
+    ),
+)
 def structured_review(view: View, limit: dict):
     """REV-01. From the 90th calendar day of the episode, no completed review in the last 90 days
     (under the epilepsy exemption without an opioid both are 180). With an opioid, a substance use
@@ -112,6 +128,16 @@ def _length_not_known(view, within, uses):
         view.watch(reviews[-1].on.toordinal() + within + 1)
 
 
+@rule(
+    "REV-02",
+    family="Review",
+    title="No review planned, or a planned one missed",
+    theme=REVIEW,
+    severity=Grading("S3, S2 after 14 days", (2, 3)),
+    shown=QUEUED,
+    sources=("portal",),
+    parameters=(parameter("review_after_over_days", DAYS, "Review queue after waiting over", 14),),
+)
 def next_review(view: View, limit: dict):
     """REV-02. The day planned for the next review has passed, or none is planned for a course that
     goes on beyond its first supply, whose last day is a day to look again by itself. Review queue
@@ -183,6 +209,16 @@ def _planned_day(reading) -> int | None:
         return None
 
 
+@rule(
+    "EXM-06",
+    family="Exemption",
+    title="Exemption ran out",
+    theme=REVIEW,
+    severity=S2,
+    shown=QUEUED,
+    sources=("portal",),
+    needs=EXEMPTIONS,
+)
 def expired_exemption(view: View, limit: dict):
     """EXM-06. An exemption that covered the current episode has run out and none of its kind has
     taken its place: it is authorised again with owner and evidence, for at most a year, or the
@@ -215,38 +251,3 @@ def expired_exemption(view: View, limit: dict):
             facts=(Fact("expired", "Ran out", words.iso(ended), "date"),),
             clears="It is authorised again with owner, evidence and an expiry within a year.",
         )
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "REV-01",
-        "Review",
-        "Structured review due",
-        REVIEW,
-        "S2, first in the queue from 60 days overdue",
-        "Queue",
-        ("asam-2025-1", "asam-2025-16", "rev-01-60"),
-        structured_review,
-    ),
-    Rule(
-        "REV-02",
-        "Review",
-        "No review planned, or a planned one missed",
-        REVIEW,
-        "S3, S2 after 14 days",
-        "Queue",
-        ("portal",),
-        next_review,
-    ),
-    Rule(
-        "EXM-06",
-        "Exemption",
-        "Exemption ran out",
-        REVIEW,
-        "S2",
-        "Queue",
-        ("portal",),
-        expired_exemption,
-        EXEMPTIONS,
-    ),
-)

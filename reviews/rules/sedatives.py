@@ -1,6 +1,7 @@
 """A benzodiazepine or Z-drug beside another sedative: GAB-01, CNS-01 and CNS-02."""
 
 from reviews.rules import conditions, words
+from reviews.rules.drug import BIT
 from reviews.rules.finding import Fact
 from reviews.rules.opioids import (
     cannot_compare,
@@ -9,11 +10,29 @@ from reviews.rules.opioids import (
     together_title,
     unknown_ends,
 )
+from reviews.rules.parameters import DAYS, ML_MIN, YEARS, parameter
+from reviews.rules.rule import BREATHING, DUPLICATE, QUEUED, Grading, Shown, rule
 from reviews.rules.view import UNSURE, View, key_of
 
 UNDER_EPILEPSY_CARE = frozenset({"phenobarbital", "primidone"})
 
 
+@rule(
+    "GAB-01",
+    family="Co-prescription",
+    title="Gabapentinoid with a benzodiazepine or Z-drug",
+    theme=BREATHING,
+    severity=Grading("S2; S1 with an added risk; S3 under the epilepsy exemption", (1, 2, 3)),
+    shown=QUEUED,
+    sources=("fda-gabapentinoid-2019", "mhra-pregabalin-2021", "gab-egfr-60"),
+    parameters=(
+        parameter("overlap_from_days", DAYS, "Together on, from", 1),
+        parameter("age_from_years", YEARS, "Age, from", 65),
+        parameter("egfr_below_ml_min", ML_MIN, "eGFR below", 60),
+    ),
+    needs=BIT["gabapentinoid"],
+    idle=True,
+)
 def gabapentinoid(view: View, limit: dict):
     """GAB-01. A gabapentinoid is in hand on a day of a benzodiazepine or Z-drug supply. Urgent with
     any of: age 65 or over, respiratory or neurological disease, sleep apnoea, eGFR under 60, or an
@@ -87,6 +106,18 @@ def _with_opioid(view, found) -> bool:
     return any(start <= found.end and end >= found.start for start, end in days)
 
 
+@rule(
+    "CNS-01",
+    family="Co-prescription",
+    title="Barbiturate or older sedative with a benzodiazepine or Z-drug",
+    theme=BREATHING,
+    severity=Grading("S1; S3 for phenobarbital or primidone under the epilepsy exemption", (1, 3)),
+    shown=Shown("Interrupts at the start; queue while it continues", interrupts=True),
+    sources=("ansm-2020", "start-28"),
+    parameters=(parameter("overlap_from_days", DAYS, "Together on, from", 1),),
+    needs=BIT["older-sedative"],
+    idle=True,
+)
 def older_sedative(view: View, limit: dict):
     """CNS-01. A barbiturate, meprobamate, carisoprodol, clomethiazole or chloral is in hand on a
     day of a benzodiazepine or Z-drug supply: urgent, and asks for a reason at the start.
@@ -125,6 +156,18 @@ def older_sedative(view: View, limit: dict):
     )
 
 
+@rule(
+    "CNS-02",
+    family="Co-prescription",
+    title="Another hypnotic with a benzodiazepine or Z-drug",
+    theme=DUPLICATE,
+    severity=Grading("S2; S3 for melatonin and ramelteon", (2, 3)),
+    shown=QUEUED,
+    sources=("cns-02",),
+    parameters=(parameter("overlap_from_days", DAYS, "Together on, from", 7),),
+    needs=BIT["other-hypnotic"],
+    idle=True,
+)
 def other_hypnotic(view: View, limit: dict):
     """CNS-02. Another hypnotic (orexin antagonist, doxylamine, diphenhydramine; melatonin and
     ramelteon a step lower) together with a benzodiazepine or Z-drug on 7 days or more."""

@@ -9,8 +9,9 @@ from reviews.rules import words
 from reviews.rules.equivalents import daily, dependence, factor
 from reviews.rules.exposure import episodes, pieces
 from reviews.rules.finding import Fact
+from reviews.rules.parameters import COUNT, DAYS, MG, PERCENT, parameter
 from reviews.rules.patient import pregnant
-from reviews.rules.rule import STOPPING, TAPERS, Rule
+from reviews.rules.rule import INTERRUPTING, QUEUED, S1, S2, S3, STOPPING, TAPERS, Grading, rule
 from reviews.rules.view import View, ids_of, names
 
 UNDER_WAY = frozenset({"planned", "active"})
@@ -55,6 +56,22 @@ def _written_taper(span) -> bool:
     )
 
 
+@rule(
+    "STOP-01",
+    family="Stopping and tapering",
+    title="Supply ended without a taper",
+    theme=STOPPING,
+    severity=S1,
+    shown=QUEUED,
+    sources=("fda-bzd-2020", "asam-2025-2", "racgp-b", "stop-01"),
+    parameters=(
+        parameter("short_from_days", DAYS, "After the end, short-acting, from", 2),
+        parameter("intermediate_from_days", DAYS, "After the end, intermediate-acting, from", 4),
+        parameter("long_from_days", DAYS, "After the end, long-acting, from", 7),
+        parameter("stands_days", DAYS, "Shown for", 30),
+    ),
+    idle=True,
+)
 def abrupt_end(view: View, limit: dict):
     """STOP-01. Supply ended without a new one while dependence is to be expected: 2 days ago or
     more for a short-acting medicine (or one of unknown half-life), 4 for an intermediate and 7 for
@@ -119,6 +136,20 @@ def abrupt_end(view: View, limit: dict):
     )
 
 
+@rule(
+    "STOP-02",
+    family="Stopping and tapering",
+    title="Ended by a prescriber without a taper",
+    theme=STOPPING,
+    severity=S1,
+    shown=INTERRUPTING,
+    sources=("fda-bzd-2020", "asam-2025-2", "stop-02"),
+    parameters=(
+        parameter("stands_days", DAYS, "Shown for", 30),
+        parameter("last_step_mg", MG, "Left out: to nothing from at most", 1),
+    ),
+    idle=True,
+)
 def ended_by_a_prescriber(view: View, limit: dict):
     """STOP-02. A prescription is set to ended by a prescriber while dependence is to be expected,
     at any dose, and nothing takes its place. Urgent, and asks for a reason. Not at the end of a
@@ -237,6 +268,17 @@ def _smallest(view, drug, mg, limit) -> bool:
     return bool(solid) and mg <= min(solid) + 1e-9
 
 
+@rule(
+    "STOP-03",
+    family="Stopping and tapering",
+    title="Left out at admission or discharge",
+    theme=STOPPING,
+    severity=S2,
+    shown=QUEUED,
+    sources=("portal",),
+    parameters=(parameter("within_days", DAYS, "In the last", 28),),
+    idle=True,
+)
 def left_out(view: View, limit: dict):
     """STOP-03. A reconciliation on admission or discharge left the benzodiazepine or Z-drug out, in
     the last 28 days, and nothing was supplied since: confirm that it was meant."""
@@ -353,6 +395,24 @@ def _issued(view):
         yield episode, rows, lacking
 
 
+@rule(
+    "TAP-01",
+    family="Stopping and tapering",
+    title="Taper faster than 25 % in two weeks",
+    theme=STOPPING,
+    severity=Grading("S2; S1 over 50 %", (1, 2)),
+    shown=QUEUED,
+    sources=("asam-2025-6", "tap-01"),
+    parameters=(
+        parameter("window_days", DAYS, "Looked at over", 14),
+        parameter("fall_over_percent", PERCENT, "Fall of the dose, over", 25),
+        parameter("urgent_over_percent", PERCENT, "Urgent over", 50),
+        parameter("exposed_from_days", DAYS, "Exposure, from", 28),
+        parameter("floor_start_mg", MG, "Left out: from a dose of at most", 10),
+        parameter("floor_fall_mg", MG, "Left out: a fall of at most", 2),
+        parameter("last_step_mg", MG, "Left out: to nothing from at most", 1),
+    ),
+)
 def too_fast(view: View, limit: dict):
     """TAP-01. A planned or issued dose falls by more than 25 % of the dose at the start of any 14
     days, the first step included; urgent over 50 %. Not where the start is 10 mg diazepam
@@ -450,6 +510,23 @@ def _say_fall(view, limit, fall, drugs, *, key, line_ids):
     )
 
 
+@rule(
+    "TAP-02",
+    family="Stopping and tapering",
+    title="Large step after long use",
+    theme=STOPPING,
+    severity=S3,
+    shown=QUEUED,
+    sources=("asam-2025-6", "cks-2019"),
+    parameters=(
+        parameter("exposed_from_days", DAYS, "Exposure, from", 365),
+        parameter("step_over_percent", PERCENT, "Step of the taper, over", 10),
+        parameter("floor_start_mg", MG, "Left out: from a dose of at most", 10),
+        parameter("floor_fall_mg", MG, "Left out: a fall of at most", 2),
+        parameter("last_step_mg", MG, "Left out: to nothing from at most", 1),
+    ),
+    needs=TAPERS,
+)
 def large_step(view: View, limit: dict):
     """TAP-02. A planned step of more than 10 % after 365 exposed days or more, or after an earlier
     taper that was given up; with the same small doses left out as TAP-01."""
@@ -503,6 +580,21 @@ def large_step(view: View, limit: dict):
                 break
 
 
+@rule(
+    "TAP-03",
+    family="Stopping and tapering",
+    title="Taper without contact",
+    theme=STOPPING,
+    severity=S3,
+    shown=QUEUED,
+    sources=("asam-2025-9", "scotgov-2024-tolerance"),
+    parameters=(
+        parameter("contact_over_days", DAYS, "Without contact, over", 28),
+        parameter("after_step_days", DAYS, "Contact after a reduction, within", 7),
+        parameter("first_steps_count", COUNT, "First reductions to be followed up", 2),
+    ),
+    needs=TAPERS,
+)
 def no_contact(view: View, limit: dict):
     """TAP-03. A taper is under way, and nobody asked how it goes for over 28 days, or not within 7
     days after the first or second reduction."""
@@ -554,6 +646,17 @@ def no_contact(view: View, limit: dict):
             )
 
 
+@rule(
+    "TAP-04",
+    family="Stopping and tapering",
+    title="Taper at a halt",
+    theme=STOPPING,
+    severity=S3,
+    shown=QUEUED,
+    sources=("asam-2025-maintenance", "tap-04"),
+    parameters=(parameter("stalled_from_days", DAYS, "Without a reduction, from", 84),),
+    needs=TAPERS,
+)
 def stalled(view: View, limit: dict):
     """TAP-04. A taper is under way or paused, and the dose has not come down for 84 days or more,
     without an agreement to keep a lower dose."""
@@ -594,6 +697,17 @@ def stalled(view: View, limit: dict):
         )
 
 
+@rule(
+    "TAP-05",
+    family="Stopping and tapering",
+    title="Dose raised during a taper",
+    theme=STOPPING,
+    severity=S3,
+    shown=QUEUED,
+    sources=("asam-2025-11",),
+    parameters=(parameter("rise_percent", PERCENT, "Rise of the dose, from", 20),),
+    needs=TAPERS,
+)
 def raised_during_taper(view: View, limit: dict):
     """TAP-05. During a taper the dose issued rises by 20 % or more, in the last 28 days. That is no
     failure: going back to the dose before, or a pause, is acceptable. Shown in place of DOSE-04."""
@@ -637,6 +751,20 @@ def raised_during_taper(view: View, limit: dict):
             previous = mg
 
 
+@rule(
+    "TAP-06",
+    family="Stopping and tapering",
+    title="Taper at label speed",
+    theme=STOPPING,
+    severity=S3,
+    shown=QUEUED,
+    sources=("label-tapers", "asam-2025-6"),
+    parameters=(
+        parameter("exposed_from_days", DAYS, "Exposure, from", 90),
+        parameter("step_every_days", DAYS, "Days between steps, up to", 3),
+    ),
+    needs=TAPERS,
+)
 def label_speed(view: View, limit: dict):
     """TAP-06. After 90 exposed days or more, a planned taper takes a step every 3 days or faster,
     the speed of some labels. Shown by TAP-01 where that fires."""
@@ -671,6 +799,17 @@ def label_speed(view: View, limit: dict):
         )
 
 
+@rule(
+    "TAP-07",
+    family="Stopping and tapering",
+    title="Level of care for a taper",
+    theme=STOPPING,
+    severity=S2,
+    shown=QUEUED,
+    sources=("asam-2025-5", "tap-07"),
+    parameters=(parameter("over_mg", MG, "Daily amount, over", 40),),
+    needs=TAPERS,
+)
 def level_of_care(view: View, limit: dict):
     """TAP-07. A taper is planned or under way, and it may need in-patient care: an earlier
     withdrawal seizure or delirium tremens, over 40 mg diazepam equivalent a day, severe illness
@@ -709,116 +848,3 @@ def level_of_care(view: View, limit: dict):
         ),
         clears="A decision records the level of care.",
     )
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "STOP-02",
-        "Stopping and tapering",
-        "Ended by a prescriber without a taper",
-        STOPPING,
-        "S1",
-        "Interrupts",
-        ("fda-bzd-2020", "asam-2025-2", "stop-02"),
-        ended_by_a_prescriber,
-        idle=True,
-    ),
-    Rule(
-        "STOP-01",
-        "Stopping and tapering",
-        "Supply ended without a taper",
-        STOPPING,
-        "S1",
-        "Queue",
-        ("fda-bzd-2020", "asam-2025-2", "racgp-b", "stop-01"),
-        abrupt_end,
-        idle=True,
-    ),
-    Rule(
-        "STOP-03",
-        "Stopping and tapering",
-        "Left out at admission or discharge",
-        STOPPING,
-        "S2",
-        "Queue",
-        ("portal",),
-        left_out,
-        idle=True,
-    ),
-    Rule(
-        "TAP-01",
-        "Stopping and tapering",
-        "Taper faster than 25 % in two weeks",
-        STOPPING,
-        "S2; S1 over 50 %",
-        "Queue",
-        ("asam-2025-6", "tap-01"),
-        too_fast,
-    ),
-    Rule(
-        "TAP-02",
-        "Stopping and tapering",
-        "Large step after long use",
-        STOPPING,
-        "S3",
-        "Queue",
-        ("asam-2025-6", "cks-2019"),
-        large_step,
-        TAPERS,
-    ),
-    Rule(
-        "TAP-03",
-        "Stopping and tapering",
-        "Taper without contact",
-        STOPPING,
-        "S3",
-        "Queue",
-        ("asam-2025-9", "scotgov-2024-tolerance"),
-        no_contact,
-        TAPERS,
-    ),
-    Rule(
-        "TAP-04",
-        "Stopping and tapering",
-        "Taper at a halt",
-        STOPPING,
-        "S3",
-        "Queue",
-        ("asam-2025-maintenance", "tap-04"),
-        stalled,
-        TAPERS,
-    ),
-    Rule(
-        "TAP-05",
-        "Stopping and tapering",
-        "Dose raised during a taper",
-        STOPPING,
-        "S3",
-        "Queue",
-        ("asam-2025-11",),
-        raised_during_taper,
-        TAPERS,
-    ),
-    Rule(
-        "TAP-06",
-        "Stopping and tapering",
-        "Taper at label speed",
-        STOPPING,
-        "S3",
-        "Queue",
-        ("label-tapers", "asam-2025-6"),
-        label_speed,
-        TAPERS,
-    ),
-    Rule(
-        "TAP-07",
-        "Stopping and tapering",
-        "Level of care for a taper",
-        STOPPING,
-        "S2",
-        "Queue",
-        ("asam-2025-5", "tap-07"),
-        level_of_care,
-        TAPERS,
-    ),
-)

@@ -5,12 +5,27 @@ import itertools
 from reviews.rules import words
 from reviews.rules.drug import BIT
 from reviews.rules.finding import Fact
-from reviews.rules.rule import CONDITION, CONDITIONS, READINGS, SUPPLY, Rule
+from reviews.rules.parameters import ALCOHOL_UNITS, DAYS, POINTS, parameter
+from reviews.rules.rule import CONDITION, CONDITIONS, QUEUED, READINGS, S2, SUPPLY, Grading, rule
 from reviews.rules.view import View, names, not_recorded
 
 WITHDRAWAL = "alcohol_withdrawal"
 
 
+@rule(
+    "ALC-01",
+    family="Co-prescription",
+    title="Alcohol",
+    theme=CONDITION,
+    severity=Grading("S1 new, S2 continuing", (1, 2)),
+    shown=QUEUED,
+    sources=("mhra-module", "alc-01"),
+    parameters=(
+        parameter("audit_c_from_points", POINTS, "AUDIT-C, from", 8),
+        parameter("alcohol_over_units", ALCOHOL_UNITS, "Alcohol a day, over", 8),
+    ),
+    needs=CONDITIONS | READINGS | BIT["alcohol-dependence"],
+)
 def alcohol(view: View, limit: dict):
     """ALC-01. A benzodiazepine or Z-drug, not for alcohol withdrawal, in a person with any of:
     alcohol use disorder ever without a code of remission, AUDIT-C of 8 or more, over 8 UK units a
@@ -65,6 +80,21 @@ def alcohol(view: View, limit: dict):
     )
 
 
+@rule(
+    "ALC-02",
+    family="Co-prescription",
+    title="Alcohol withdrawal regimen",
+    theme=SUPPLY,
+    severity=S2,
+    shown=QUEUED,
+    sources=("nice-cg115", "has-2015"),
+    parameters=(
+        parameter("supply_over_days", DAYS, "One supply, over", 3),
+        parameter("alcohol_over_days", DAYS, "Exposure, over", 10),
+        parameter("repeat_within_days", DAYS, "Repeated within", 90),
+        parameter("new_regimen_after_days", DAYS, "A new regimen begins after a gap over", 7),
+    ),
+)
 def withdrawal_regimen(view: View, limit: dict):
     """ALC-02. For alcohol withdrawal: unsupervised, over 3 days handed out at a time outside
     hospital, more exposed days than a regimen should have (10), or a second regimen within 90 days
@@ -126,6 +156,16 @@ def withdrawal_regimen(view: View, limit: dict):
     )
 
 
+@rule(
+    "ILL-01",
+    family="Co-prescription",
+    title="Benzodiazepines from elsewhere",
+    theme=CONDITION,
+    severity=S2,
+    shown=QUEUED,
+    sources=("mhra-fake",),
+    needs=READINGS,
+)
 def not_prescribed(view: View, limit: dict):
     """ILL-01. The person reports taking benzodiazepines that nobody prescribed, beside the
     prescribed benzodiazepine or Z-drug."""
@@ -145,6 +185,16 @@ def not_prescribed(view: View, limit: dict):
     )
 
 
+@rule(
+    "SUD-01",
+    family="Patient conditions",
+    title="Substance use disorder",
+    theme=CONDITION,
+    severity=S2,
+    shown=QUEUED,
+    sources=("asam-2025-19", "fda-bzd-2020"),
+    needs=CONDITIONS | BIT["opioid-substitution"],
+)
 def substance_use(view: View, limit: dict):
     """SUD-01. A benzodiazepine or Z-drug in a person with a substance use disorder other than
     alcohol, active or past, or on opioid agonist treatment: more frequent review. The agonist
@@ -178,6 +228,22 @@ def substance_use(view: View, limit: dict):
     )
 
 
+@rule(
+    "SUI-01",
+    family="Patient conditions",
+    title="Risk of suicide",
+    theme=CONDITION,
+    severity=Grading("S1 within 30 days, else S2 or S3 by supply", (1, 2, 3)),
+    shown=QUEUED,
+    sources=("valium-label", "malte-2018", "sui-01"),
+    parameters=(
+        parameter("within_days", DAYS, "In the last", 365),
+        parameter("urgent_within_days", DAYS, "Urgent in the last", 30),
+        parameter("phq9_from_points", POINTS, "PHQ-9 item 9, from", 1),
+        parameter("supply_over_days", DAYS, "One supply, over", 7),
+    ),
+    needs=CONDITIONS | READINGS,
+)
 def suicide_risk(view: View, limit: dict):
     """SUI-01. Suicidal thoughts or self-harm in the last 365 days, or PHQ-9 item 9 of 1 or more in
     the last 30 days, with a benzodiazepine or Z-drug. Urgent within 30 days; review when later and
@@ -236,6 +302,20 @@ def suicide_risk(view: View, limit: dict):
     )
 
 
+@rule(
+    "ODH-01",
+    family="Patient conditions",
+    title="Overdose before",
+    theme=CONDITION,
+    severity=Grading("S1 within 90 days, S2 within 24 months", (1, 2)),
+    shown=QUEUED,
+    sources=("fda-bzd-2020", "odh-01"),
+    parameters=(
+        parameter("within_days", DAYS, "In the last", 730),
+        parameter("urgent_within_days", DAYS, "Urgent in the last", 90),
+    ),
+    needs=CONDITIONS | READINGS | BIT["reversal"],
+)
 def overdose(view: View, limit: dict):
     """ODH-01. Any overdose or poisoning, or reversal with flumazenil or naloxone, in the last 24
     months, with a benzodiazepine or Z-drug. Urgent within 90 days, review later."""
@@ -272,72 +352,3 @@ def overdose(view: View, limit: dict):
         ),
         clears="A review with a limited supply is recorded.",
     )
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "ALC-01",
-        "Co-prescription",
-        "Alcohol",
-        CONDITION,
-        "S1 new, S2 continuing",
-        "Queue",
-        ("mhra-module", "alc-01"),
-        alcohol,
-        CONDITIONS | READINGS | BIT["alcohol-dependence"],
-    ),
-    Rule(
-        "ALC-02",
-        "Co-prescription",
-        "Alcohol withdrawal regimen",
-        SUPPLY,
-        "S2",
-        "Queue",
-        ("nice-cg115", "has-2015"),
-        withdrawal_regimen,
-    ),
-    Rule(
-        "ILL-01",
-        "Co-prescription",
-        "Benzodiazepines from elsewhere",
-        CONDITION,
-        "S2",
-        "Queue",
-        ("mhra-fake",),
-        not_prescribed,
-        READINGS,
-    ),
-    Rule(
-        "SUD-01",
-        "Patient conditions",
-        "Substance use disorder",
-        CONDITION,
-        "S2",
-        "Queue",
-        ("asam-2025-19", "fda-bzd-2020"),
-        substance_use,
-        CONDITIONS | BIT["opioid-substitution"],
-    ),
-    Rule(
-        "SUI-01",
-        "Patient conditions",
-        "Risk of suicide",
-        CONDITION,
-        "S1 within 30 days, else S2 or S3 by supply",
-        "Queue",
-        ("valium-label", "malte-2018", "sui-01"),
-        suicide_risk,
-        CONDITIONS | READINGS,
-    ),
-    Rule(
-        "ODH-01",
-        "Patient conditions",
-        "Overdose before",
-        CONDITION,
-        "S1 within 90 days, S2 within 24 months",
-        "Queue",
-        ("fda-bzd-2020", "odh-01"),
-        overdose,
-        CONDITIONS | READINGS | BIT["reversal"],
-    ),
-)

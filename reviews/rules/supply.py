@@ -3,7 +3,8 @@
 from reviews.rules import words
 from reviews.rules.exposure import ENDED_EARLY, SUPPLY_FROM_END, Span, Use
 from reviews.rules.finding import Fact
-from reviews.rules.rule import SUPPLY, Rule
+from reviews.rules.parameters import COUNT, DAYS, PERCENT, parameter
+from reviews.rules.rule import QUEUED, S2, S3, SUPPLY, Grading, Shown, rule
 from reviews.rules.view import View, names, not_recorded
 
 
@@ -34,6 +35,21 @@ def early_refills(view) -> list[tuple[int, int, Span, Use]]:
     return sorted(found, key=lambda row: (row[0], row[3].line.id))
 
 
+@rule(
+    "REF-01",
+    family="Supply and prescribing",
+    title="Early refill",
+    theme=SUPPLY,
+    severity=Grading("S4; S2 twice or more in 90 days", (2, 4)),
+    shown=Shown("Note; queue when repeated"),
+    sources=("medicaid-85",),
+    parameters=(
+        parameter("left_from_days", DAYS, "Days left, from", 3),
+        parameter("left_over_percent", PERCENT, "Share of the supply left, over", 15),
+        parameter("window_days", DAYS, "Looked at over", 90),
+        parameter("repeated_from_count", COUNT, "Review from so many early issues", 2),
+    ),
+)
 def early_refill(view: View, limit: dict):
     """REF-01. A new issue while more than 15 % of the days of the supply before, and 3 days or
     more, are left: a note; review when it happened twice or more in 90 days."""
@@ -77,6 +93,20 @@ def early_refill(view: View, limit: dict):
     )
 
 
+@rule(
+    "REF-02",
+    family="Supply and prescribing",
+    title="Replacement supplies",
+    theme=SUPPLY,
+    severity=S2,
+    shown=QUEUED,
+    sources=("ref-02",),
+    parameters=(
+        parameter("window_days", DAYS, "Looked at over", 180),
+        parameter("replacements_from_count", COUNT, "Replacements, from", 2),
+    ),
+    idle=True,
+)
 def replaced(view: View, limit: dict):
     """REF-02. Lost, stolen, travel or other replacement supplies twice or more in 180 days."""
     window = limit["window_days"]
@@ -114,6 +144,22 @@ def _prescriber(line) -> str:
     return line.team or line.prescriber
 
 
+@rule(
+    "PRE-01",
+    family="Supply and prescribing",
+    title="Several prescribers",
+    theme=SUPPLY,
+    severity=Grading("S2; S1 from four", (1, 2)),
+    shown=QUEUED,
+    sources=("multiple-providers", "pre-01"),
+    parameters=(
+        parameter("window_days", DAYS, "Looked at over", 180),
+        parameter("brief_window_days", DAYS, "Two prescribers with overlapping supply, within", 30),
+        parameter("review_from_count", COUNT, "Prescribers, review from", 3),
+        parameter("urgent_from_count", COUNT, "Urgent from so many", 4),
+    ),
+    idle=True,
+)
 def many_prescribers(view: View, limit: dict):
     """PRE-01. Benzodiazepines or Z-drugs in the last 180 days from three prescribers or more who
     are not one team, or in the last 30 days from two with overlapping supply: review. From four or
@@ -184,6 +230,15 @@ def many_prescribers(view: View, limit: dict):
     )
 
 
+@rule(
+    "PRE-02",
+    family="Supply and prescribing",
+    title="Private or online source",
+    theme=SUPPLY,
+    severity=S2,
+    shown=QUEUED,
+    sources=("portal",),
+)
 def private_supply(view: View, limit: dict):
     """PRE-02. A benzodiazepine or Z-drug from a private or online source, without a record that the
     usual prescriber knows of it."""
@@ -209,6 +264,20 @@ def private_supply(view: View, limit: dict):
 AT_RISK = ("SUI-01", "ODH-01", "SUD-01")
 
 
+@rule(
+    "SUP-01",
+    family="Supply and prescribing",
+    title="Long supply",
+    theme=SUPPLY,
+    severity=S2,
+    shown=QUEUED,
+    sources=("uk-cd-30", "scotgov-2024"),
+    parameters=(
+        parameter("first_days", DAYS, "Counted as the first", 90),
+        parameter("first_over_days", DAYS, "One supply in the first days, over", 30),
+        parameter("risk_over_days", DAYS, "One supply with a risk on record, over", 7),
+    ),
+)
 def long_supply(view: View, limit: dict):
     """SUP-01. A supply of over 30 days in the first 90 days of an episode; or of over 7 days while
     a risk of suicide, an overdose or a substance use disorder is on record. Shown by SUI-01 or
@@ -257,6 +326,15 @@ def long_supply(view: View, limit: dict):
     )
 
 
+@rule(
+    "SUP-02",
+    family="Supply and prescribing",
+    title="On repeat",
+    theme=SUPPLY,
+    severity=S3,
+    shown=QUEUED,
+    sources=("scotgov-2024",),
+)
 def on_repeat(view: View, limit: dict):
     """SUP-02. A benzodiazepine or Z-drug is on a repeat or automatic refill template."""
     uses = [use for use in view.now if use.line.repeat_template]
@@ -274,69 +352,3 @@ def on_repeat(view: View, limit: dict):
             facts=(Fact("lines", "Prescriptions on repeat", len(uses)),),
             clears="It is moved to single issues, or a decision records why not.",
         )
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "REF-01",
-        "Supply and prescribing",
-        "Early refill",
-        SUPPLY,
-        "S4; S2 twice or more in 90 days",
-        "Note; queue when repeated",
-        ("medicaid-85",),
-        early_refill,
-    ),
-    Rule(
-        "REF-02",
-        "Supply and prescribing",
-        "Replacement supplies",
-        SUPPLY,
-        "S2",
-        "Queue",
-        ("ref-02",),
-        replaced,
-        idle=True,
-    ),
-    Rule(
-        "PRE-01",
-        "Supply and prescribing",
-        "Several prescribers",
-        SUPPLY,
-        "S2; S1 from four",
-        "Queue",
-        ("multiple-providers", "pre-01"),
-        many_prescribers,
-        idle=True,
-    ),
-    Rule(
-        "PRE-02",
-        "Supply and prescribing",
-        "Private or online source",
-        SUPPLY,
-        "S2",
-        "Queue",
-        ("portal",),
-        private_supply,
-    ),
-    Rule(
-        "SUP-01",
-        "Supply and prescribing",
-        "Long supply",
-        SUPPLY,
-        "S2",
-        "Queue",
-        ("uk-cd-30", "scotgov-2024"),
-        long_supply,
-    ),
-    Rule(
-        "SUP-02",
-        "Supply and prescribing",
-        "On repeat",
-        SUPPLY,
-        "S3",
-        "Queue",
-        ("scotgov-2024",),
-        on_repeat,
-    ),
-)

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 from reviews.models import TaperMove, TaperStatus
 from reviews.rules.dossier import Taper, TaperStep
-from reviews.rules.parameters import PARAMETERS, PROFILES
+from reviews.rules.parameters import PROFILES
+from reviews.rules.registry import PARAMETERS
 from reviews.tapering import doses, limits, planning
 
 STRENGTHS = {

@@ -32,14 +32,14 @@ from reviews.moves import MOVES, Move
 from reviews.queries import outcomes, work
 from reviews.rules import words
 from reviews.rules.finding import INTERRUPT
-from reviews.rules.registry import BY_ID, RULES, THEMES
+from reviews.rules.registry import BY_ID, JUDGE_DATA, RULES, THEMES
 from reviews.verbs import decide
 from reviews.verbs.decide import ESCALATE_TO, FlagOutcome
 from reviews.views import person
 
 PROPOSED = Decision.Kind.PROPOSED
 OUTCOMES = [(outcome, outcome.label) for outcome in Outcome]
-ASKS_FOR_A_REASON = {rule.id for rule in RULES if rule.mode.startswith("Interrupt")}
+ASKS_FOR_A_REASON = {rule.id for rule in RULES if rule.shown.interrupts}
 FIELDS = ("outcome", "reason", "until", "exemption", "evidence")
 # From this many flags on, those that are not urgent can be answered together. An urgent flag is
 # always answered by itself.
@@ -344,7 +344,7 @@ def _card(flag, earlier, tallies, own, refusal):
         "latest": latest,
         "own": flag.pk in own,
         "refused": _refused_flag(refusal) == flag.pk,
-        "unjudged": flag.rule_id.startswith("DQ-"),
+        "unjudged": flag.rule_id in JUDGE_DATA,
     }
 
 

@@ -36,6 +36,7 @@ from reviews.rules import words
 from reviews.rules.dossier import Medicine
 from reviews.rules.drug import BENZODIAZEPINE, BZRA
 from reviews.rules.finding import INTERRUPT, Severity
+from reviews.rules.registry import JUDGE_DATA
 from reviews.rules.view import see
 from reviews.verbs import prescribe
 from reviews.views import person, tapers
@@ -286,7 +287,7 @@ def _card(finding, book):
     return {
         "finding": finding,
         "citations": book.citations.get(finding.rule_id, []),
-        "unjudged": finding.rule_id.startswith("DQ-"),
+        "unjudged": finding.rule_id in JUDGE_DATA,
     }
 
 

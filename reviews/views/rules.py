@@ -1,6 +1,5 @@
 """The rule catalogue: which rules exist, when they fire, on whose authority, how they do."""
 
-import re
 from collections import Counter
 from datetime import timedelta
 
@@ -15,10 +14,9 @@ from reviews import access, rulebooks
 from reviews.access import Action
 from reviews.errors import NotFound
 from reviews.models import CHANGED_PLAN, Decision, DecisionItem, Flag, Outcome, Profile
-from reviews.rules.catalogue import catalogue, left_out
+from reviews.rules.catalogue import catalogue, labelled, left_out
 from reviews.rules.examples import worked_examples
 from reviews.rules.exemptions import exempted
-from reviews.rules.labels import labelled
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.screen import CHAINS
 
@@ -44,7 +42,7 @@ def rules(request):
     recent, open_now = _raised(practice_ids), _open(practice_ids)
     for rule in shown:
         rule["recent"], rule["open"] = recent[rule["id"]], open_now[rule["id"]]
-        rule["limits"] = _limits(rule["parameters"].get(profile, {}))
+        rule["limits"] = _limits(rule["id"], rule["parameters"].get(profile, {}))
     families = {}
     for rule in shown:
         families.setdefault(rule["family"], []).append(rule)
@@ -60,7 +58,7 @@ def rules(request):
         "book": book,
         "overdue": sum(rule["overdue"] for rule in everything),
         "unverified": sum(rule["unverified"] for rule in everything),
-        "shared": _limits(book.rules.get(EXPOSURE, {}).get(profile, {})),
+        "shared": _limits(EXPOSURE, book.rules.get(EXPOSURE, {}).get(profile, {})),
         "days": RECENT_DAYS,
         "left_out": left_out().items(),
     }
@@ -86,7 +84,7 @@ def rule(request, rule_id):
     context = {
         "rule": found,
         "book": book,
-        "parameters": _table(found["parameters"], profiles),
+        "parameters": _table(rule_id, found["parameters"], profiles),
         "examples": _examples(rule_id, book, next(iter(profiles), Profile.UK)),
         "exempted": exempted(rule_id),
         "shown_by": CHAINS.get(rule_id, ()),
@@ -101,24 +99,24 @@ def rule(request, rule_id):
     return render(request, "reviews/rules/rule.html", context)
 
 
-def _limits(parameters):
-    """`[{label, value, unit}]` of one profile."""
-    limits = [labelled(name, value) for name, value in sorted(parameters.items())]
+def _limits(rule_id, parameters):
+    """`[{label, value, unit}]` of a rule under one profile."""
+    limits = [labelled(rule_id, name, value) for name, value in sorted(parameters.items())]
     for limit in limits:
         if limit["value"] == 1:
             limit["unit"] = limit["unit"].removesuffix("s")
     return limits
 
 
-def _table(parameters, mine):
+def _table(rule_id, parameters, mine):
     """The parameters of a rule, a row each, with the value of every profile: None = no such."""
     columns = [{"profile": profile, "mine": profile in mine} for profile in Profile.values]
     names = sorted({name for limits in parameters.values() for name in limits})
     rows = [
         {
-            **labelled(name),
+            **labelled(rule_id, name),
             "values": [
-                labelled(name, parameters.get(column["profile"], {}).get(name))["value"]
+                labelled(rule_id, name, parameters.get(column["profile"], {}).get(name))["value"]
                 for column in columns
             ],
         }
@@ -163,8 +161,7 @@ def _rule(rule, book):
         "overdue": any(source["next_review"] < today for source in sources),
         "unverified": any(not source["verified"] for source in sources),
         # A rule of one severity needs no words beside its tag.
-        "graded": rule["severity"] if len(rule["severity"]) > 2 else "",
-        "levels": sorted(set(map(int, re.findall(r"\bS([1-4])\b", rule["severity"])))),
+        "graded": rule["severity"] if len(rule["severities"]) > 1 else "",
         "words": " ".join(
             [rule["id"], rule["title"], rule["trigger"], rule["theme"]]
             + [f"{source['title']} {source['issuer']}" for source in sources]

@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 from reviews.rules import screen
 from reviews.rules.book import RuleBook
+from reviews.rules.catalogue import default_rules_section
 from reviews.rules.dossier import Dossier, Line, Medicine
-from reviews.rules.parameters import default_rules_section
 
 DAY0 = date(2026, 1, 1)
 

@@ -6,12 +6,17 @@ import pytest
 
 from reviews import rulebooks
 from reviews.rules.book import RuleBook
+from reviews.rules.catalogue import default_rules_section, labelled
 from reviews.rules.examples import EXAMPLES, NOT_EVALUABLE, QUIET, judge, worked_examples
-from reviews.rules.labels import LABELS, UNITS, YES_NO, labelled
-from reviews.rules.parameters import EXPOSURE, PARAMETERS, PROFILES, default_rules_section
-from reviews.rules.registry import RULES
+from reviews.rules.finding import INTERRUPT
+from reviews.rules.parameters import EXPOSURE, PROFILES, SHARED
+from reviews.rules.registry import BY_ID, PARAMETERS, RULES
 
 RULE_IDS = sorted(rule.id for rule in RULES)
+
+
+DECLARED = [*SHARED, *(each for rule in RULES for each in rule.parameters)]
+YES_NO = {each.name for each in DECLARED if each.kind.yes_no}
 
 
 @pytest.fixture
@@ -40,6 +45,19 @@ def test_what_an_example_claims_is_what_the_core_says(rule_id, book):
     for example in worked_examples(rule_id, book):
         wrong = [(each.profile, each.said) for each in example.outcomes if not each.holds]
         assert not wrong, example.why
+
+
+@pytest.mark.parametrize("rule_id", RULE_IDS)
+def test_a_rule_declares_every_severity_and_interruption_that_its_examples_show(rule_id, book):
+    rule = BY_ID[rule_id]
+    shown = [
+        outcome.finding
+        for example in worked_examples(rule_id, book)
+        for outcome in example.outcomes
+        if outcome.finding is not None
+    ]
+    assert {int(finding.severity) for finding in shown} <= set(rule.severity.severities)
+    assert any(finding.mode == INTERRUPT for finding in shown) is rule.shown.interrupts
 
 
 def test_an_example_tells_who_what_and_since_when(book):
@@ -173,27 +191,34 @@ def test_the_parameters_of_the_examples_are_those_of_the_first_book(book):
 # --- words -----------------------------------------------------------------------------------
 
 
-def test_every_parameter_has_a_label_and_a_unit():
-    names = {name for by in PARAMETERS.values() for limits in by.values() for name in limits}
-    assert names == set(LABELS)
-    for name in names:
-        unit = name.rpartition("_")[2]
-        assert unit in UNITS or unit in {"count", "table"}, name
+def test_a_parameter_has_a_label_and_is_named_by_its_kind():
+    for each in DECLARED:
+        assert each.label, each.name
+        assert each.name.endswith(f"_{each.kind.ending}")
+        assert set(each.values) <= set(PROFILES)
+        assert not each.kind.yes_no or set(each.values.values()) <= {0, 1}
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "shown"),
+    ("rule_id", "name", "value", "shown"),
     [
-        ("s2_over_days", 28, {"label": "S2 above", "unit": "days", "value": 28}),
-        ("egfr_below_ml_min", 30, {"label": "eGFR below", "unit": "ml/min", "value": 30}),
-        ("urgent_count", 1, {"label": "Urgent in this profile", "unit": "", "value": "yes"}),
+        ("DUR-02", "s2_over_days", 28, {"label": "S2 above", "unit": "days", "value": 28}),
+        ("REN-01", "egfr_below_ml_min", 30, {"label": "eGFR below", "unit": "ml/min", "value": 30}),
         (
+            "GLA-01",
+            "urgent_count",
+            1,
+            {"label": "Urgent in this profile", "unit": "", "value": "yes"},
+        ),
+        (
+            EXPOSURE,
             "equivalents_table",
             "SCOT2024",
             {"label": "Diazepam equivalents by", "unit": "", "value": "Scottish Government 2024"},
         ),
-        ("some_old_limit_days", 3, {"label": "Some old limit days", "unit": "days", "value": 3}),
+        ("REN-01", "some_old_days", 3, {"label": "Some old days", "unit": "days", "value": 3}),
+        ("OLD-99", "some_old_mg", 3, {"label": "Some old mg", "unit": "mg", "value": 3}),
     ],
 )
-def test_a_parameter_in_words(name, value, shown):
-    assert labelled(name, value) == shown
+def test_a_parameter_in_words(rule_id, name, value, shown):
+    assert labelled(rule_id, name, value) == shown

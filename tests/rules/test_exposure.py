@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviews.rules import exposure, screen
-from reviews.rules.parameters import EXPOSURE, PARAMETERS
+from reviews.rules.parameters import EXPOSURE
+from reviews.rules.registry import PARAMETERS
 from reviews.rules.view import View, see
 
 from .book import BOOK, DAY0, line, medicine, on, person

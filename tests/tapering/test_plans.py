@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from reviews.rules import screen
-from reviews.rules.parameters import PARAMETERS
+from reviews.rules.registry import PARAMETERS
 from reviews.tapering import checking, doses, limits, planning
 from reviews.tapering.doses import Unplannable
 from tests.rules.book import BOOK, DAY0, line, person

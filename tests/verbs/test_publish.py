@@ -15,7 +15,7 @@ from reviews.models import (
     RuleVersion,
     ScreeningRequest,
 )
-from reviews.rules import parameters
+from reviews.rules import registry
 from reviews.verbs import edit, prescribe, publish, screen
 from tests import make
 
@@ -36,8 +36,8 @@ def lower_diazepam(by, mg="25"):
 def lower_anxiety_limit(monkeypatch, *, s2_over_days=21):
     """A new edition of the code proposes another threshold."""
     limits = {"s4_over_days": 14, "s2_over_days": s2_over_days}
-    rule = {**parameters.PARAMETERS["DUR-01"], "UK": limits}
-    monkeypatch.setitem(parameters.PARAMETERS, "DUR-01", rule)
+    rule = {**registry.PARAMETERS["DUR-01"], "UK": limits}
+    monkeypatch.setitem(registry.PARAMETERS, "DUR-01", rule)
 
 
 def queued():
