@@ -12,7 +12,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from reviews.rules import words
+from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier, Taper, TaperStep
+from reviews.rules.finding import Finding, Screening
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.registry import BY_ID
 from reviews.rules.screen import screen
@@ -37,6 +39,8 @@ TITLES = {
 }
 RULE_IDS = tuple(TITLES)
 UNSAVED = 0
+Answer = tuple[str, str]
+"""A result (`MET`, `LOOK`, ...) and a sentence about the plan."""
 
 
 class Check(NamedTuple):
@@ -58,30 +62,37 @@ class Check(NamedTuple):
         return self.result == LOOK
 
 
-def as_taper(planned: Plan, *, id=UNSAVED, status="active", **said) -> Taper:
+def as_taper(
+    planned: Plan,
+    *,
+    id: int = UNSAVED,
+    last_contact_on: date | None = None,
+) -> Taper:
     """The plan as the rules read it."""
     return Taper(
         id=id,
         drug=planned.drug,
-        status=status,
+        status="active",
         steps=tuple(TaperStep(step.on, float(step.mg)) for step in planned.steps),
-        **said,
+        last_contact_on=last_contact_on,
     )
 
 
-def check(planned: Plan, dossier: Dossier, book, *, taper_id=UNSAVED) -> tuple[Check, ...]:
+def check(
+    planned: Plan, dossier: Dossier, book: RuleBook, *, taper_id: int = UNSAVED
+) -> tuple[Check, ...]:
     """Every rule about tapers, in order. The plan takes the place of the taper with this id."""
     others = tuple(taper for taper in dossier.tapers if taper.id != taper_id)
     mine = as_taper(planned, id=taper_id, last_contact_on=dossier.as_of)
     screening = screen(replace(dossier, tapers=(*others, mine)), book)
-    found = {}
+    found: dict[str, Finding] = {}
     for finding in screening.findings:
         if finding.rule_id in RULE_IDS and _is_about(finding, mine):
             found.setdefault(finding.rule_id, finding)
-    looked = _Looked(planned, dossier, book, screening, set(found) | set(screening.shadowed))
+    answers = _Answers(planned, dossier, book, screening, set(found) | set(screening.shadowed))
     checks = []
     for rule_id in RULE_IDS:
-        result, said = getattr(looked, rule_id.replace("-", "_").lower())()
+        result, said = answers.of(rule_id)
         finding = found.get(rule_id)
         if finding is not None:
             result = LOOK
@@ -89,7 +100,7 @@ def check(planned: Plan, dossier: Dossier, book, *, taper_id=UNSAVED) -> tuple[C
         checks.append(
             Check(
                 rule_id=rule_id,
-                title=looked.title(rule_id),
+                title=answers.title(rule_id),
                 said=said if finding is None or rule_id == "TAP-01" else finding.sentence,
                 result=result,
                 severity=None if finding is None else int(finding.severity),
@@ -99,18 +110,29 @@ def check(planned: Plan, dossier: Dossier, book, *, taper_id=UNSAVED) -> tuple[C
     return tuple(checks)
 
 
-def _is_about(finding, taper):
-    """Is it about this plan, and not about another taper or about what was issued before?"""
+def _is_about(finding: Finding, taper: Taper) -> bool:
+    """Is a finding about this plan, and not about another taper or what was issued before?"""
     rule_id, *about = finding.key.split(":")
     if rule_id in ("TAP-05", "TAP-07"):
         return rule_id == "TAP-07"
     return str(taper.id) in about[:2]
 
 
-class _Looked:
-    """What each rule makes of the plan where it is silent: (result, in words)."""
+class _Answers:
+    """How a plan stands by each rule that found nothing: the result, and a sentence about it.
 
-    def __init__(self, planned, dossier, book, screening, fired):
+    `fired` are the rules that found something, shown or not. `judged` says that the record holds a
+    supply in use today, without which most of these rules find nothing whatever the plan.
+    """
+
+    def __init__(
+        self,
+        planned: Plan,
+        dossier: Dossier,
+        book: RuleBook,
+        screening: Screening,
+        fired: set[str],
+    ) -> None:
         self.planned, self.dossier, self.book = planned, dossier, book
         self.rules = {rule_id: book.rules[rule_id][dossier.profile] for rule_id in RULE_IDS}
         self.fired = fired
@@ -122,18 +144,31 @@ class _Looked:
             exposure.end_on is None or exposure.end_on + gap >= dossier.as_of
         )
 
-    def title(self, rule_id):
+    def of(self, rule_id: str) -> Answer:
+        """The answer by one rule about tapers."""
+        by_rule = {
+            "TAP-01": self._steepest_fall,
+            "TAP-02": self._size_of_steps,
+            "TAP-03": self._contacts,
+            "TAP-04": self._halts,
+            "TAP-05": self._rises,
+            "TAP-06": self._days_between_steps,
+            "TAP-07": self._level_of_care,
+        }
+        return by_rule[rule_id]()
+
+    def title(self, rule_id: str) -> str:
         """What the rule asks of a plan, with the figures of this rule book."""
         limit = {name: words.amount(value) for name, value in self.rules[rule_id].items()}
         return TITLES[rule_id].format(**limit)
 
-    def _silent(self, holds):
-        """The result of a rule that did not fire: is that because of the plan?"""
+    def _silent(self, holds: bool) -> str:
+        """The result by a rule that found nothing: `holds` says that the plan is the cause."""
         if holds:
             return MET
         return NOT_APPLICABLE if self.judged else UNKNOWN
 
-    def tap_01(self):
+    def _steepest_fall(self) -> Answer:
         fall = steepest(self.planned, self.limits)
         if fall is None:
             return MET, "only small doses and the last small step come down"
@@ -145,7 +180,7 @@ class _Looked:
         )
         return self._silent(percent <= self.limits.fall_percent), said
 
-    def tap_02(self):
+    def _size_of_steps(self) -> Answer:
         over = [
             (before.mg, after.mg)
             for before, after in self.planned.pairs()
@@ -161,14 +196,14 @@ class _Looked:
         said = f"{known}; {'an earlier taper was given up' if failed else 'no taper given up'}"
         return self._silent(not over), said
 
-    def tap_03(self):
+    def _contacts(self) -> Answer:
         days = contacts(self.planned, self.limits)
         first = words.listed(_day(day) for day in days[: self.limits.first_steps])
         return MET, f"contact planned on {first}, then at least every " + (
             f"{self.limits.contact_days} days: {len(days)} in all"
         )
 
-    def tap_04(self):
+    def _halts(self) -> Answer:
         most = self.rules["TAP-04"]["stalled_from_days"]
         falls = [self.planned.steps[0].on] + [
             after.on for before, after in self.planned.pairs() if after.mg < before.mg
@@ -177,14 +212,14 @@ class _Looked:
         result = MET if longest < most else LOOK
         return result, f"at most {words.days(longest)} without a reduction"
 
-    def tap_05(self):
+    def _rises(self) -> Answer:
         rises = sum(after.mg > before.mg for before, after in self.planned.pairs())
         if not rises:
             return MET, "no dose goes up"
         said = "one step back" if rises == 1 else f"{rises} steps back"
         return MET, f"{said}: acceptable, and no failure"
 
-    def tap_06(self):
+    def _days_between_steps(self) -> Answer:
         falls = [after.on for before, after in self.planned.pairs() if after.mg < before.mg]
         apart = min(((b - a).days for a, b in pairwise(falls)), default=None)
         if apart is None:
@@ -194,7 +229,7 @@ class _Looked:
             return LOOK, said
         return self._silent(apart > self.rules["TAP-06"]["step_every_days"]), said
 
-    def tap_07(self):
+    def _level_of_care(self) -> Answer:
         per_mg = self.limits.per_mg
         amount = (
             "no equivalent in the table"
@@ -205,12 +240,12 @@ class _Looked:
         return (MET if self.judged else UNKNOWN), said
 
 
-def steepest(planned: Plan, limits):
+def steepest(planned: Plan, limits: pace.Limits) -> tuple[Decimal, Decimal, date] | None:
     """(dose before, dose after, day) of the largest fall in any window; None without one.
 
     Without the small doses and the last step, to which TAP-01 does not apply.
     """
-    best = None
+    best: tuple[Decimal, Decimal, date] | None = None
     rows = planned.steps
     for n in range(1, len(rows)):
         before = rows[n - 1].mg
@@ -226,7 +261,7 @@ def steepest(planned: Plan, limits):
     return best
 
 
-def _mg(value) -> str:
+def _mg(value: Decimal) -> str:
     return words.amount(round(float(value), 2))
 
 

@@ -1,13 +1,14 @@
 """What was prescribed during a taper, beside what was planned."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier
 from reviews.rules.drug import BZRA
-from reviews.rules.exposure import Span as Supplied
-from reviews.rules.exposure import is_rescue, pieces, read
+from reviews.rules.exposure import Piece, Span, is_rescue, pieces, read
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.view import see
 from reviews.tapering.planning import Plan, Step
@@ -33,7 +34,7 @@ class Prescribed(NamedTuple):
     line_ids: tuple[int, ...]
 
 
-class Compared(NamedTuple):
+class ComparedStep(NamedTuple):
     """A step with what was prescribed for its days.
 
     `days` have passed of the step, `supplied_days` of them with a supply whose mean is `mg` a day
@@ -48,47 +49,48 @@ class Compared(NamedTuple):
     supplied_days: int
 
 
-def prescribed(dossier: Dossier, book, drug: str, since: date) -> list[Prescribed]:
+def prescribed(dossier: Dossier, book: RuleBook, drug: str, since: date) -> list[Prescribed]:
     """The daily amounts of a drug as prescribed from a day on, in order, without overlap.
 
     Prescriptions that start on one day make up one dose; those of a later day take their place
     from then on, whatever was left: that is how the steps of a taper are written.
     """
     limit = book.rules[EXPOSURE][dossier.profile]
-    found: dict[int, list] = {}
+    begun: dict[int, list[Piece]] = {}
     for line in dossier.lines:
         seen = see(book, line.medicine)
         for ingredient in seen.ingredients:
             if ingredient[1].key != drug:
                 continue
             use = read(line, seen.recognition, ingredient, limit)
-            if use is None or use.start is None or is_rescue(use):
+            if use is None or is_rescue(use):
                 continue
-            end = use.end if use.end is not None else use.least_end
-            for piece in pieces(Supplied(use.start, end, use)):
-                found.setdefault(piece.start, []).append(piece)
+            end = use.least_end if use.end is None else use.end
+            if use.start is None or end is None:
+                continue
+            for piece in pieces(Span(use.start, end, use)):
+                begun.setdefault(piece.start, []).append(piece)
     rows = []
-    starts = sorted(found)
+    starts = sorted(begun)
     for n, start in enumerate(starts):
-        group = found[start]
+        group = begun[start]
         end = max(piece.end for piece in group)
         if n + 1 < len(starts):
             end = min(end, starts[n + 1] - 1)
         if date.fromordinal(end) < since:
             continue
-        known = all(piece.mg is not None for piece in group)
         rows.append(
             Prescribed(
                 start=max(date.fromordinal(start), since),
                 end=date.fromordinal(end),
-                mg=sum((Decimal(str(piece.mg)) for piece in group), Decimal(0)) if known else None,
+                mg=_added_up(piece.mg for piece in group),
                 line_ids=tuple(sorted({piece.use.line.id for piece in group})),
             )
         )
     return rows
 
 
-def compare(planned: Plan, supplied: list[Prescribed], today: date) -> list[Compared]:
+def compare(planned: Plan, supplied: list[Prescribed], today: date) -> list[ComparedStep]:
     """Each step of a plan, up to today, with what was prescribed for its days.
 
     A step is "faster" when less was prescribed than planned, "slower" when more.
@@ -99,32 +101,52 @@ def compare(planned: Plan, supplied: list[Prescribed], today: date) -> list[Comp
         last = today if until is None else min(until, today)
         days = (last - step.on).days + 1
         if days <= 0:
-            rows.append(Compared(step, until, TO_COME, None, 0, 0))
+            rows.append(ComparedStep(step, until, TO_COME, None, 0, 0))
             continue
         parts = [
             ((min(row.end, last) - max(row.start, step.on)).days + 1, row.mg)
             for row in supplied
             if row.start <= last and row.end >= step.on
         ]
-        given = sum(count for count, _ in parts)
-        mean = None
-        if given and all(mg is not None for _, mg in parts):
-            mean = round(sum(count * mg for count, mg in parts) / given, 3)
-        rows.append(Compared(step, until, _result(step, days, given, mean), mean, days, given))
+        supplied_days = sum(count for count, _ in parts)
+        mean = _mean(parts)
+        result = _result(step, days, supplied_days, mean)
+        rows.append(ComparedStep(step, until, result, mean, days, supplied_days))
     return rows
 
 
-def _result(step, days, given, mean):
+def _added_up(amounts: Iterable[float | None]) -> Decimal | None:
+    """The mg a day of prescriptions taken together; None where one of them is not known."""
+    total = Decimal(0)
+    for mg in amounts:
+        if mg is None:
+            return None
+        total += Decimal(str(mg))
+    return total
+
+
+def _mean(parts: list[tuple[int, Decimal | None]]) -> Decimal | None:
+    """The mean mg a day over parts of (days, mg a day); None without one, or with one not known."""
+    total, days = Decimal(0), 0
+    for count, mg in parts:
+        if mg is None:
+            return None
+        total += count * mg
+        days += count
+    return round(total / days, 3) if days else None
+
+
+def _result(step: Step, days: int, supplied_days: int, mean: Decimal | None) -> str:
     if not step.mg:
         # Nothing is planned any more: whatever is still supplied is slower than planned.
-        return SLOWER if given else AS_PLANNED
-    if given < days * MOSTLY:
+        return SLOWER if supplied_days else AS_PLANNED
+    if supplied_days < days * MOSTLY:
         return NOT_SUPPLIED
-    return beside(step, mean)
+    return against_step(step, mean)
 
 
-def beside(step: Step, mg: Decimal | None) -> str:
-    """How so many mg a day compare with a step; None = not known."""
+def against_step(step: Step, mg: Decimal | None) -> str:
+    """How a prescribed dose of so many mg a day stands against a step; None = dose not known."""
     if mg is None:
         return UNCLEAR
     if abs(mg - step.mg) <= step.mg * SAME_WITHIN:
@@ -144,25 +166,25 @@ class Use(NamedTuple):
     strengths: tuple[tuple[str, Decimal], ...]
 
 
-def current_use(dossier: Dossier, book) -> list[Use]:
+def current_use(dossier: Dossier, book: RuleBook) -> list[Use]:
     """Every benzodiazepine or Z-drug whose supply has begun and would still be continued today."""
     gap = timedelta(days=book.rules[EXPOSURE][dossier.profile]["gap_days"] + 1)
-    made_of: dict[str, set] = {}
+    strengths: dict[str, set[tuple[str, Decimal]]] = {}
     for line in dossier.lines:
         seen = see(book, line.medicine)
         for part, drug, mask in seen.ingredients:
             if mask & BZRA:
-                held = made_of.setdefault(drug.key, set())
+                known = strengths.setdefault(drug.key, set())
                 form = book.recognise(line.medicine).form
                 if part.strength_mg is not None and part.per_unit in ("", form) and form:
-                    held.add((form, Decimal(str(part.strength_mg))))
+                    known.add((form, Decimal(str(part.strength_mg))))
     uses = []
-    for drug, held in made_of.items():
+    for drug, known in strengths.items():
         rows = [
             row
             for row in prescribed(dossier, book, drug, dossier.as_of - gap)
             if row.start <= dossier.as_of
         ]
         if rows:
-            uses.append(Use(drug, rows[-1].mg, rows[-1].end, tuple(sorted(held))))
+            uses.append(Use(drug, rows[-1].mg, rows[-1].end, tuple(sorted(known))))
     return sorted(uses, key=lambda use: (use.drug != "diazepam", use.drug))

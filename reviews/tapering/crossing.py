@@ -8,6 +8,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from reviews.rules.book import RuleBook
+from reviews.rules.drug import Drug
 from reviews.rules.equivalents import NOT_FOR_SUMS, TABLES
 from reviews.rules.parameters import EXPOSURE
 from reviews.tapering.doses import Part, Strength, Unplannable, makeable
@@ -19,8 +21,11 @@ SETTLE_DAYS = 7
 """Tolerance is checked 5 to 7 days after a switch (Scottish Government 2024)."""
 
 
-class Equal(NamedTuple):
-    """What one table holds equal: from `lowest` to `highest` mg of diazepam a day."""
+class Equivalent(NamedTuple):
+    """A daily dose in diazepam by one table: from `lowest` to `highest` mg a day.
+
+    `own` marks the table of the practice's profile.
+    """
 
     table: str
     lowest: Decimal
@@ -38,11 +43,11 @@ class Stage(NamedTuple):
     new_parts: tuple[Part, ...]
 
 
-def equals(book, profile: str, drug, mg: Decimal) -> list[Equal]:
-    """What each table held makes of a dose, the profile's own first; empty when none has it."""
+def equivalents(book: RuleBook, profile: str, drug: Drug, mg: Decimal) -> list[Equivalent]:
+    """A daily dose in diazepam by each table, the profile's own first; empty when none has it."""
     own = book.rules[EXPOSURE][profile]["equivalents_table"]
     rows = [
-        Equal(
+        Equivalent(
             TABLES.get(table, table),
             _diazepam(mg, high),
             _diazepam(mg, low),
@@ -54,7 +59,7 @@ def equals(book, profile: str, drug, mg: Decimal) -> list[Equal]:
     return sorted(rows, key=lambda row: (not row.own, row.table))
 
 
-def outside(rows: list[Equal], mg: Decimal) -> str:
+def outside(rows: list[Equivalent], mg: Decimal) -> str:
     """Why a dose of diazepam lies outside every table; empty when it lies within."""
     if not rows:
         return "no table held has an equivalent for this medicine"
@@ -86,16 +91,17 @@ def stages(old: Side, new: Side, on: date, days: int) -> tuple[Stage, ...]:
         raise Unplannable("cross_mg", f"cannot be made up from the strengths of {TARGET} chosen")
     stay = [mg for mg in olds if old.mg <= mg * 2 and mg < old.mg]
     take = [mg for mg in news if mg * 2 >= new.mg and mg < new.mg]
-    half = ()
+    half: tuple[Stage, ...] = ()
     if stay and take:
         half = (Stage(on, stay[0], olds[stay[0]], take[0], news[take[0]]),)
     last = on + timedelta(days=days // 2) if half else on
     return (*half, Stage(last, Decimal(0), (), new.mg, news[new.mg]))
 
 
-def _diazepam(mg, equal_to_ten):
+def _diazepam(mg: Decimal, equal_to_ten: float) -> Decimal:
+    """Diazepam mg for a dose of a medicine of which `equal_to_ten` mg equal 10 mg of it."""
     return round(mg * 10 / Decimal(str(equal_to_ten)), 2)
 
 
-def _plain(value):
+def _plain(value: Decimal) -> str:
     return f"{value.normalize():f}"

@@ -1,6 +1,7 @@
 """Which doses can be made up from the tablets, capsules and liquids at hand, and how."""
 
 import math
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ PLURALS = {"tablet": "tablets", "capsule": "capsules", "film": "films"}
 class Unplannable(ValueError):
     """No plan can be made: `field` is what to change, `reason` says why."""
 
-    def __init__(self, field, reason):
+    def __init__(self, field: str, reason: str):
         super().__init__(f"{field} {reason}")
         self.field, self.reason = field, reason
 
@@ -71,7 +72,7 @@ class Part(NamedTuple):
             return f"{_plain(self.number)} ml of {_plain(self.strength.mg * 5)} mg/5 ml"
         return f"{_with_half(self.number)} × {_plain(self.strength.mg)} mg"
 
-    def said(self) -> str:
+    def in_words(self) -> str:
         """ "two and a half 5 mg tablets", as on the patient's copy."""
         form, mg = self.strength.form, _plain(self.strength.mg)
         if form == LIQUID:
@@ -85,17 +86,17 @@ class Part(NamedTuple):
         return f"{counted} {mg} mg {form if whole == 1 else PLURALS[form]}"
 
 
-def short(parts) -> str:
+def short(parts: Iterable[Part]) -> str:
     """ "2½ × 5 mg + ½ × 2 mg"; empty for a dose whose parts are not known."""
     return " + ".join(part.short() for part in parts)
 
 
-def said(parts) -> str:
+def in_words(parts: Iterable[Part]) -> str:
     """ "two and a half 5 mg tablets and half a 2 mg tablet"."""
-    return words.listed(part.said() for part in parts)
+    return words.listed(part.in_words() for part in parts)
 
 
-def strength(form, mg, *, halves=True) -> Strength:
+def strength(form: str, mg: Decimal | float, *, halves: bool = True) -> Strength:
     """A strength with the smallest part its form allows. Raises `Unplannable`."""
     mg = Decimal(str(mg))
     if form not in FORMS:
@@ -120,13 +121,14 @@ def read_code(code: str) -> Strength:
     return found
 
 
-def makeable(strengths, up_to: Decimal) -> dict[Decimal, tuple[Part, ...]]:
+def makeable(strengths: Iterable[Strength], up_to: Decimal) -> dict[Decimal, tuple[Part, ...]]:
     """Every dose up to so many mg that can be made, with its parts; nothing (0) is one of them.
 
     A dose is made of tablets, capsules and films alone, or of one liquid alone, never of both. Of
     several ways the one with the fewest pieces counts, then the one with the fewest halves. Raises
     `Unplannable` for strengths too fine for the dose.
     """
+    strengths = tuple(strengths)
     found = _solids([each for each in strengths if each.form in SOLID], up_to)
     for liquid in sorted(each for each in strengths if each.form == LIQUID):
         step = liquid.mg * liquid.part
@@ -135,55 +137,85 @@ def makeable(strengths, up_to: Decimal) -> dict[Decimal, tuple[Part, ...]]:
     return dict(sorted(found.items()))
 
 
-def _solids(strengths, up_to):
-    """By size in the largest unit that measures all pieces: the classic problem of making change.
+class _Piece(NamedTuple):
+    """A whole or half tablet, capsule or film; `size` is its mg, counted in the common unit."""
+
+    size: int
+    strength: Strength
+    number: Decimal
+
+
+class _Making(NamedTuple):
+    """How a size is made with the fewest pieces: how many, how many of them halves, the last one.
+
+    The size without this last piece is made in its own best way. Nothing is made of no piece.
+    """
+
+    pieces: int
+    halves: int
+    last: _Piece | None
+
+
+def _solids(strengths: list[Strength], up_to: Decimal) -> dict[Decimal, tuple[Part, ...]]:
+    """Every dose that solid pieces make, with its parts: the classic problem of making change.
 
     A half counts as a piece, so that the whole of half the strength is preferred to it.
     """
     found: dict[Decimal, tuple[Part, ...]] = {Decimal(0): ()}
-    pieces = [
-        (int(each.mg * part * 100_000), each, part)
+    scaled = [
+        (int(each.mg * number * 100_000), each, number)
         for each in strengths
-        for part in {each.part, Decimal(1)}
+        for number in {each.part, Decimal(1)}
     ]
-    if not pieces:
+    if not scaled:
         return found
-    unit = math.gcd(*(of for of, _, _ in pieces))
-    most = int(up_to * 100_000) // unit
-    if most > MOST_SIZES:
+    unit = math.gcd(*(size for size, _, _ in scaled))
+    largest = int(up_to * 100_000) // unit
+    if largest > MOST_SIZES:
         raise Unplannable("strengths", "are too fine for this dose: leave the smallest out")
-    best = [None] * (most + 1)
-    best[0] = ((0, 0), None)
-    for size in range(1, most + 1):
-        for of, each, part in pieces:
-            before = size - of // unit
-            if before < 0 or best[before] is None:
-                continue
-            count, halves = best[before][0]
-            cost = (count + 1, halves + (part != 1))
-            if best[size] is None or cost < best[size][0]:
-                best[size] = (cost, (of // unit, each, part))
-    for size in range(1, most + 1):
-        if best[size] is not None:
-            counts: dict[Strength, Decimal] = {}
-            at = size
-            while at:
-                step, each, part = best[at][1]
-                counts[each] = counts.get(each, Decimal(0)) + part
-                at -= step
-            parts = tuple(Part(*item) for item in sorted(counts.items(), key=_largest_first))
-            found[sum((part.mg for part in parts), Decimal(0))] = parts
+    pieces = [_Piece(size // unit, each, number) for size, each, number in scaled]
+    best = _fewest_pieces(pieces, largest)
+    for size in sorted(best.keys() - {0}):
+        parts = _parts(best, size)
+        found[sum((part.mg for part in parts), Decimal(0))] = parts
     return found
 
 
-def _largest_first(item):
+def _fewest_pieces(pieces: list[_Piece], largest: int) -> dict[int, _Making]:
+    """Every size up to the largest that the pieces make, with its best making."""
+    best = {0: _Making(0, 0, None)}
+    for size in range(1, largest + 1):
+        for piece in pieces:
+            rest = best.get(size - piece.size)
+            if rest is None:
+                continue
+            made = _Making(rest.pieces + 1, rest.halves + (piece.number != 1), piece)
+            known = best.get(size)
+            if known is None or made[:2] < known[:2]:
+                best[size] = made
+    return best
+
+
+def _parts(best: dict[int, _Making], size: int) -> tuple[Part, ...]:
+    """What a size is made of, the largest strength first: its last piece, and so on to nothing."""
+    numbers: dict[Strength, Decimal] = {}
+    piece = best[size].last
+    while piece is not None:
+        numbers[piece.strength] = numbers.get(piece.strength, Decimal(0)) + piece.number
+        size -= piece.size
+        piece = best[size].last
+    return tuple(Part(*item) for item in sorted(numbers.items(), key=_largest_first))
+
+
+def _largest_first(item: tuple[Strength, Decimal]) -> tuple[Decimal, str]:
     return -item[0].mg, item[0].form
 
 
-def _with_half(count):
+def _with_half(count: Decimal) -> str:
+    """ "2½", "½", "3"."""
     whole = int(count)
     return f"{whole or ''}½" if count % 1 else str(whole)
 
 
-def _plain(value) -> str:
+def _plain(value: Decimal) -> str:
     return words.amount(float(value))

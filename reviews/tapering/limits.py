@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple
 
+from reviews.rules.drug import Drug
 from reviews.rules.equivalents import compared
 from reviews.rules.parameters import EXPOSURE
 
@@ -34,13 +35,13 @@ class Limits(NamedTuple):
     after_step_days: int
     first_steps: int
 
-    def is_last_step(self, mg) -> bool:
+    def is_last_step(self, mg: Decimal) -> bool:
         """May the dose go from this to nothing in one step?"""
         if self.per_mg is not None and mg * self.per_mg <= self.last_step_mg + TOLERANCE:
             return True
         return self.smallest_mg is not None and mg <= self.smallest_mg
 
-    def is_small(self, before, after) -> bool:
+    def is_small(self, before: Decimal, after: Decimal) -> bool:
         """Is a fall so small, from a dose so low, that the percentage does not count?"""
         if self.per_mg is None:
             return False
@@ -50,21 +51,21 @@ class Limits(NamedTuple):
         )
 
 
-def of(rules: dict, profile: str, drug=None) -> Limits:
+def of(rules: dict, profile: str, drug: Drug | None = None) -> Limits:
     """The limits of a book's rules under a profile; without a drug no dose counts as small."""
     fall, contact = rules["TAP-01"][profile], rules["TAP-03"][profile]
-    found, solid = None, []
+    factor, solid = None, []
     if drug is not None:
-        found = compared(drug, rules[EXPOSURE][profile]["equivalents_table"])
-        held = drug.strengths.get(profile, {})
-        solid = [*held.get("tablet", ()), *held.get("capsule", ())]
+        factor = compared(drug, rules[EXPOSURE][profile]["equivalents_table"])
+        marketed = drug.strengths.get(profile, {})
+        solid = [*marketed.get("tablet", ()), *marketed.get("capsule", ())]
     return Limits(
         window_days=fall["window_days"],
         fall_percent=_decimal(fall["fall_over_percent"]),
         floor_start_mg=_decimal(fall["floor_start_mg"]),
         floor_fall_mg=_decimal(fall["floor_fall_mg"]),
         last_step_mg=_decimal(fall["last_step_mg"]),
-        per_mg=None if found is None else _decimal(found.value),
+        per_mg=None if factor is None else _decimal(factor.value),
         smallest_mg=_decimal(min(solid)) if solid else None,
         contact_days=contact["contact_over_days"],
         after_step_days=contact["after_step_days"],
@@ -72,5 +73,5 @@ def of(rules: dict, profile: str, drug=None) -> Limits:
     )
 
 
-def _decimal(value) -> Decimal:
+def _decimal(value: float) -> Decimal:
     return Decimal(f"{value:.15g}")

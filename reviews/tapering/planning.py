@@ -1,5 +1,6 @@
 """A schedule from a dose to nothing, and what may be done with it on the way: hold, step back."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -71,7 +72,7 @@ class Plan(NamedTuple):
         half = self.steps[0].mg / 2
         return next((step.on for step in self.steps if step.mg <= half), None)
 
-    def pairs(self):
+    def pairs(self) -> Iterable[tuple[Step, Step]]:
         """Each step after the first, with the one before it."""
         return pairwise(self.steps)
 
@@ -98,13 +99,13 @@ def plan(request: Request, limits: Limits) -> Plan:
     doses = makeable(request.strengths, request.from_mg)
     if len(doses) == 1:
         raise Unplannable("strengths", "make no dose below this one")
-    choose = _Chooser(request, limits, doses)
+    chooser = _Chooser(request, limits, doses)
     mg, day = request.from_mg, request.first_on
     steps = [Step(request.begin_on, mg, doses.get(mg, ()))]
     while mg > 0:
         if (day - request.first_on).days > LONGEST_DAYS:
             raise Unplannable("percent", "makes a plan of more than five years: take larger steps")
-        step = choose(steps, day)
+        step = chooser.next_step(steps, day)
         if step is not None:
             steps.append(step)
             mg = step.mg
@@ -112,33 +113,33 @@ def plan(request: Request, limits: Limits) -> Plan:
     return Plan(request.drug, tuple(steps))
 
 
-def hold(held: Plan, on: date, days: int) -> Plan:
+def hold(planned: Plan, on: date, days: int) -> Plan:
     """Stay on the dose of a day for so many days more: every later step moves by them."""
     later = timedelta(days=days)
-    return held._replace(
+    return planned._replace(
         steps=tuple(
-            step._replace(on=step.on + later) if step.on > on else step for step in held.steps
+            step._replace(on=step.on + later) if step.on > on else step for step in planned.steps
         )
     )
 
 
-def pause(held: Plan, on: date) -> Plan:
+def pause(planned: Plan, on: date) -> Plan:
     """Only what has been taken so far; `plan` makes the rest again when the taper goes on."""
-    return held._replace(steps=tuple(step for step in held.steps if step.on <= on))
+    return planned._replace(steps=tuple(step for step in planned.steps if step.on <= on))
 
 
-def step_back(held: Plan, on: date, every_days: int) -> Plan:
+def step_back(planned: Plan, on: date, every_days: int) -> Plan:
     """Back to the dose before this one, then this dose again, then on as planned.
 
     Both doses are kept for `every_days`. Raises `Unplannable` where there is no earlier, higher
     dose.
     """
-    taken = [step for step in held.steps if step.on <= on]
+    taken = [step for step in planned.steps if step.on <= on]
     higher = [step for step in taken[:-1] if step.mg > taken[-1].mg] if taken else []
     if not higher:
         raise Unplannable("step", "is the first one: there is no dose to go back to")
     now, back = taken[-1], higher[-1]
-    rest = held.steps[len(taken) :]
+    rest = planned.steps[len(taken) :]
     if now.on == on:
         taken.pop()
     every = timedelta(days=every_days)
@@ -146,7 +147,7 @@ def step_back(held: Plan, on: date, every_days: int) -> Plan:
     # No sooner after it than was planned: a plan may have waited longer there.
     next_on = again_on + max(every, rest[0].on - now.on) if rest else again_on
     later = next_on - rest[0].on if rest else timedelta(0)
-    return held._replace(
+    return planned._replace(
         steps=(
             *taken,
             back._replace(on=on),
@@ -175,14 +176,19 @@ def contacts(planned: Plan, limits: Limits) -> tuple[date, ...]:
 
 
 class _Chooser:
-    """The next step from the doses that can be made."""
+    """Chooses each next step of a plan from the doses that can be made.
 
-    def __init__(self, request, limits, doses):
+    `least_share` of the dose before stays at a step of the percentage asked for.
+    """
+
+    def __init__(
+        self, request: Request, limits: Limits, doses: dict[Decimal, tuple[Part, ...]]
+    ) -> None:
         self.request, self.limits, self.doses = request, limits, doses
-        self.keep = 1 - request.percent / 100
+        self.least_share = 1 - request.percent / 100
 
-    def __call__(self, steps, on) -> Step | None:
-        """The step to take on a day, or None to wait for the next interval."""
+    def next_step(self, steps: list[Step], on: date) -> Step | None:
+        """The step to take on a day after these, or None to wait for the next interval."""
         before = steps[-1]
         below = [mg for mg in self.doses if mg < before.mg]
         if _is_liquid(before.parts):
@@ -192,17 +198,17 @@ class _Chooser:
             liquid = [mg for mg in below if _is_liquid(self.doses[mg])]
         for group in (solid, liquid):
             for mg in group:
-                if mg >= before.mg * self.keep and not self._over(steps, on, mg):
+                if mg >= before.mg * self.least_share and not self._passes_limit(steps, on, mg):
                     return Step(on, mg, self.doses[mg])
         mg = max(solid + liquid)
-        smallest = Step(on, mg, self.doses[mg], smallest=mg < before.mg * self.keep)
-        if not self._over(steps, on, mg):
+        smallest = Step(on, mg, self.doses[mg], smallest=mg < before.mg * self.least_share)
+        if not self._passes_limit(steps, on, mg):
             return smallest
         # Alone in its window it may hold, and where it never will, it is at least taken alone.
         return smallest if not self._fell_lately(steps, on) else None
 
-    def _over(self, steps, on, mg) -> bool:
-        """Would this dose on this day pass the limit of a window that ends here?"""
+    def _passes_limit(self, steps: list[Step], on: date, mg: Decimal) -> bool:
+        """Would this dose on this day pass the limit of a window that ends on it?"""
         if self.request.faster_because:
             return False
         if not mg and self.limits.is_last_step(steps[-1].mg):
@@ -216,15 +222,17 @@ class _Chooser:
                 return True
         return False
 
-    def _fell_lately(self, steps, on) -> bool:
+    def _fell_lately(self, steps: list[Step], on: date) -> bool:
+        """Is the last step still in the window that ends on this day?"""
         return len(steps) > 1 and (on - steps[-1].on).days < self.limits.window_days
 
 
-def _is_liquid(parts):
+def _is_liquid(parts: tuple[Part, ...]) -> bool:
     return bool(parts) and parts[0].strength.form == LIQUID
 
 
-def _accept(request):
+def _accept(request: Request) -> None:
+    """Raises `Unplannable` for the first figure that is out of bounds."""
     if not 0 < request.from_mg <= MOST_MG:
         raise Unplannable("from_mg", f"must be over 0 and at most {MOST_MG} mg a day")
     if not LEAST_PERCENT <= request.percent <= MOST_PERCENT:

@@ -69,7 +69,7 @@ class Drafted(NamedTuple):
     request: planning.Request
     plan: planning.Plan
     stages: tuple[crossing.Stage, ...]
-    equals: list[crossing.Equal]
+    equals: list[crossing.Equivalent]
     outside: str
     checks: tuple[checking.Check, ...]
     contacts: tuple[date, ...]
@@ -285,7 +285,7 @@ def _cross(dossier, book, request, cross):
         raise BadRecord("drug", f"must be {crossing.TARGET} after a cross-over")
     if old is None or not old.classes & BZRA_CLASSES or old.key == crossing.TARGET:
         raise BadRecord("drug", "is no medicine to cross over from")
-    equals = crossing.equals(book, dossier.profile, old, cross.old.mg)
+    equals = crossing.equivalents(book, dossier.profile, old, cross.old.mg)
     stages = crossing.stages(
         cross.old, crossing.Side(cross.to_mg, request.strengths), cross.begin_on, cross.days
     )

@@ -56,7 +56,7 @@ class Row:
     said: str
     contacts: tuple
     now: bool
-    compared: comparing.Compared | None
+    compared: comparing.ComparedStep | None
 
     @property
     def last(self):
@@ -119,7 +119,7 @@ def _planner(request, patient, given):
             if form.crosses and form.cleaned_data["from_mg"]:
                 old = book.drugs[form.cleaned_data["drug"]]
                 mg = Decimal(str(form.cleaned_data["from_mg"]))
-                equals = crossing.equals(book, profile, old, mg)
+                equals = crossing.equivalents(book, profile, old, mg)
             asked, cross = form.request(), form.cross_over(marketed)
             drafted = taper.draft(
                 patient=patient,
@@ -299,7 +299,7 @@ def sheet(request, pk):
             row for row in _rows(planned, (), today) if row.until is None or row.until >= today
         ],
         "stages": [
-            (stage, doses.said(stage.old_parts), doses.said(stage.new_parts))
+            (stage, doses.in_words(stage.old_parts), doses.in_words(stage.new_parts))
             for stage in version.stages
         ],
         "old_name": _name_of(book, version.cross_over.get("drug")),
@@ -354,7 +354,7 @@ def part_of(patient, dossier, book, line_id):
                     "name": _name_of(book, planned.drug),
                     "step": step,
                     "mg": row.mg,
-                    "result": comparing.beside(step, row.mg),
+                    "result": comparing.against_step(step, row.mg),
                 }
     return None
 
@@ -375,7 +375,7 @@ def _rows(planned, contacts, today, compared=()):
                 until=until,
                 less_percent=less,
                 made=doses.short(step.parts),
-                said=doses.said(step.parts),
+                said=doses.in_words(step.parts),
                 contacts=tuple(
                     day
                     for day in contacts

@@ -197,7 +197,7 @@ def test_a_pause_keeps_what_was_taken_and_can_be_planned_on():
 )
 def test_how_a_dose_is_made_up(mg, strengths, short, said):
     parts = doses.makeable(strengths, D(60))[D(mg)]
-    assert (doses.short(parts), doses.said(parts)) == (short, said)
+    assert (doses.short(parts), doses.in_words(parts)) == (short, said)
 
 
 def test_a_capsule_is_not_halved_and_a_dose_mixes_no_liquid_with_tablets():
@@ -223,7 +223,7 @@ def test_a_strength_is_carried_as_a_code():
 
 def test_lorazepam_equals_twice_as_much_in_one_table_as_in_the_other():
     """3 mg of lorazepam: 30 mg by the Scottish table, 15 mg by VA/DoD (ASAM 2025, Table 7)."""
-    rows = crossing.equals(BOOK, "UK", LORAZEPAM, D(3))
+    rows = crossing.equivalents(BOOK, "UK", LORAZEPAM, D(3))
     assert [(row.table, row.lowest, row.own) for row in rows] == [
         ("Scottish Government 2024", 30, True),
         ("VA/DoD 2021", 15, False),
