@@ -1,17 +1,25 @@
 """One drug as the formulary page shows it: facts, limits, interactions, and who says so."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from django.db.models import Count, Q
 
 from drugs.models import (
     Code,
     DrugClass,
+    DrugFact,
+    Equivalent,
+    FormularyStatus,
     Ingredient,
     IngredientClass,
+    Limit,
     Name,
     Pair,
+    Presentation,
+    Sourced,
 )
 
 BZRA = ("benzodiazepine", "z-drug")
@@ -34,7 +42,7 @@ class Interaction:
     members: int
     what: str
     rules: tuple[str, ...]
-    row: object
+    row: Sourced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,42 +50,42 @@ class Detail:
     """Everything held on one drug. Every row carries its own source, dates and verified mark."""
 
     ingredient: Ingredient
-    classes: list
-    facts: list
-    limits: list
-    equivalents: list
-    presentations: list
-    names: list
-    codes: list
+    classes: list[IngredientClass]
+    facts: list[DrugFact]
+    limits: list[Limit]
+    equivalents: list[Equivalent]
+    presentations: list[Presentation]
+    names: list[Name]
+    codes: list[Code]
     products: int
-    statuses: list
-    interactions: list
+    statuses: list[FormularyStatus]
+    interactions: list[Interaction]
 
     @property
-    def rows(self):
+    def rows(self) -> list[Sourced]:
         """Every sourced row of this drug's own."""
         groups = (self.classes, self.facts, self.limits, self.equivalents, self.presentations)
         own = [row for group in (*groups, self.names, self.codes, self.statuses) for row in group]
         return [self.ingredient, *own]
 
     @property
-    def unverified(self):
+    def unverified(self) -> list[Sourced]:
         """The rows that still await sign-off."""
         return [row for row in self.rows if not row.verified]
 
     @property
-    def next_review(self):
+    def next_review(self) -> date:
         """The day the first of the rows is due to be read again."""
         return min(row.next_review for row in self.rows)
 
     @property
-    def sources(self):
+    def sources(self) -> list[tuple[str, str, date, date]]:
         """The distinct citations of the rows, `[(source, locator, reviewed, next_review)]`."""
         cited = {(row.source, row.locator, row.reviewed, row.next_review) for row in self.rows}
         return sorted(cited)
 
 
-def detail(key):
+def detail(key: str) -> Detail:
     """The drug of that key. Raises `Ingredient.DoesNotExist` when there is none in force."""
     ingredient = Ingredient.objects.live().get(key=key)
     classes = list(
@@ -99,8 +107,12 @@ def detail(key):
     )
 
 
-def _interactions(ingredient, classes):
-    """The most urgent first. A benzodiazepine sees the others, any other drug sees those."""
+def _interactions(ingredient: Ingredient, classes: list[IngredientClass]) -> list[Interaction]:
+    """The drug's lines of the interactions table, the most urgent first.
+
+    A benzodiazepine or Z-drug is shown beside the classes of other medicines, any other drug
+    beside the benzodiazepines and Z-drugs.
+    """
     keys = {row.drug_class.key for row in classes}
     found = [*_pairs(ingredient, classes)]
     if keys & set(BZRA):
@@ -110,7 +122,7 @@ def _interactions(ingredient, classes):
     return sorted(found, key=lambda line: (line.severity or 5, line.other.lower()))
 
 
-def _pairs(ingredient, classes):
+def _pairs(ingredient: Ingredient, classes: list[IngredientClass]) -> Iterator[Interaction]:
     mine = Q(ingredient=ingredient) | Q(
         drug_class__in=[row.drug_class_id for row in classes], drug_class__retired_at=None
     )
@@ -127,7 +139,7 @@ def _pairs(ingredient, classes):
         yield _pair_line(row, row.subject, members)
 
 
-def _pair_line(row, other, members):
+def _pair_line(row: Pair, other: Ingredient | DrugClass, members: dict[int, int]) -> Interaction:
     single = isinstance(other, Ingredient)
     return Interaction(
         severity=row.severity,
@@ -140,7 +152,7 @@ def _pair_line(row, other, members):
     )
 
 
-def _classes_against_bzra(pairs):
+def _classes_against_bzra(pairs: list[Interaction]) -> list[Interaction]:
     """The classes that concern every benzodiazepine and Z-drug."""
     members = _members()
     moderate = [line for line in pairs if "CYP-01" in line.rules]
@@ -161,8 +173,8 @@ def _classes_against_bzra(pairs):
     ]
 
 
-def _own_classes(classes):
-    """What the drug's classes mean with any benzodiazepine or Z-drug."""
+def _own_classes(classes: list[IngredientClass]) -> Iterator[Interaction]:
+    """A line for each class of the drug that interacts with every benzodiazepine and Z-drug."""
     for row in classes:
         severity = row.severity or row.drug_class.severity
         by_class = row.drug_class.key not in NOT_BY_CLASS
@@ -178,7 +190,7 @@ def _own_classes(classes):
             )
 
 
-def _members():
+def _members() -> dict[int, int]:
     counts = defaultdict(int)
     rows = IngredientClass.objects.live().values("drug_class").annotate(count=Count("pk"))
     counts.update(rows.values_list("drug_class", "count"))

@@ -19,7 +19,7 @@ class Due:
     rows: int
 
 
-def overdue(today):
+def overdue(today: date) -> list[Due]:
     """The citations overdue on `today`, longest overdue first."""
     rows = Counter()
     for model in SOURCED:
@@ -35,7 +35,7 @@ def overdue(today):
     )
 
 
-def unverified():
+def unverified() -> dict[str, int]:
     """How many rows in force still await sign-off, `{what they are: count}`."""
-    counts = {model._meta.verbose_name_plural: model.objects.unverified() for model in SOURCED}
+    counts = {str(model._meta.verbose_name_plural): model.objects.unverified() for model in SOURCED}
     return {name: rows.count() for name, rows in counts.items()}

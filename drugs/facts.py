@@ -1,6 +1,8 @@
 """The formulary as the sections of a rule book: plain data, the same for the same facts."""
 
 from collections import defaultdict
+from collections.abc import Iterator
+from typing import TypeVar
 
 from drugs.models import (
     Code,
@@ -10,14 +12,17 @@ from drugs.models import (
     Ingredient,
     IngredientClass,
     Limit,
+    Name,
     NamePart,
     Presentation,
+    Sourced,
 )
 
 ELDER = "elder"
+_Row = TypeVar("_Row", bound=Sourced)
 
 
-def formulary():
+def formulary() -> dict[str, dict]:
     """`{"drugs", "products", "atc", "names"}` of every row in force, amounts as floats in mg.
 
     `unverified` of a drug names its facts that still await sign-off, by their place in the book.
@@ -42,7 +47,7 @@ def formulary():
     }
 
 
-def _drugs():
+def _drugs() -> dict[str, dict]:
     drugs = {}
     for ingredient in Ingredient.objects.live().order_by("key"):
         drugs[ingredient.pk] = {
@@ -62,7 +67,7 @@ def _drugs():
             "key": ingredient.key,
         }
 
-    def rows(model, *order):
+    def rows(model: type[_Row], *order: str) -> Iterator[tuple[_Row, dict]]:
         """The live rows of a model that belong to a live ingredient, with its entry."""
         for row in model.objects.live().order_by("ingredient__key", *order):
             if row.ingredient_id in drugs:
@@ -76,48 +81,50 @@ def _drugs():
         drug["classes"].append(key)
         if row.severity is not None and row.severity != row.drug_class.severity:
             drug["severities"][key] = row.severity
-        _note(drug, row, f"classes.{key}")
+        _note_unverified(drug, row, f"classes.{key}")
     facts = DrugFact.Kind.BAND, DrugFact.Kind.METABOLISM
     for row, drug in rows(DrugFact, "kind"):
         if row.kind in facts:
             drug[row.kind] = row.value
-            _note(drug, row, row.kind)
+            _note_unverified(drug, row, row.kind)
     for row, drug in rows(Limit, "profile", "context"):
         if row.context == ELDER:
             drug["elder_max_mg_per_day"][row.profile] = float(row.mg_per_day)
-            _note(drug, row, f"elder_max_mg_per_day.{row.profile}")
+            _note_unverified(drug, row, f"elder_max_mg_per_day.{row.profile}")
         else:
             drug["max_mg_per_day"][row.profile][row.context] = float(row.mg_per_day)
-            _note(drug, row, f"max_mg_per_day.{row.profile}.{row.context}")
+            _note_unverified(drug, row, f"max_mg_per_day.{row.profile}.{row.context}")
     for row, drug in rows(Equivalent, "table"):
         low = float(row.mg)
         drug["equivalents"][row.table] = [low, low if row.mg_high is None else float(row.mg_high)]
-        _note(drug, row, f"equivalents.{row.table}")
+        _note_unverified(drug, row, f"equivalents.{row.table}")
     for row, drug in rows(Presentation, "profile", "form"):
         drug["strengths"][row.profile][row.form] = [float(mg) for mg in row.strengths_mg]
-        _note(drug, row, f"strengths.{row.profile}.{row.form}")
+        _note_unverified(drug, row, f"strengths.{row.profile}.{row.form}")
     for code, parts in _codes(kind=Code.Kind.INGREDIENT):
         drug = drugs[parts[0].ingredient_id]
         system = "rxcui" if code.system == Code.System.RXNORM else code.system
         # A code that means substitution treatment stands in the `atc` section, with that mark.
         if system in ("atc", "rxcui", "snomed") and not code.substitution:
             drug[system].append(code.code)
-            _note(drug, code, f"{system}.{code.code}")
+            _note_unverified(drug, code, f"{system}.{code.code}")
     return {drug.pop("key"): _plain(drug) for drug in drugs.values()}
 
 
-def _note(drug, row, place):
+def _note_unverified(drug: dict, row: Sourced, place: str) -> None:
+    """List a fact that still awaits sign-off by its place in the book."""
     if not row.verified:
         drug["unverified"].append(place)
 
 
-def _plain(drug):
+def _plain(drug: dict) -> dict:
+    """The drug with plain dicts, as JSON has them."""
     for name in ("max_mg_per_day", "strengths"):
         drug[name] = dict(drug[name])
     return drug
 
 
-def _codes(**only):
+def _codes(**only: str) -> list[tuple[Code, list[CodePart]]]:
     """Live codes with their parts, whose ingredients are all in force, in a fixed order."""
     parts = defaultdict(list)
     for part in CodePart.objects.select_related("ingredient").order_by("code", "position"):
@@ -131,7 +138,7 @@ def _codes(**only):
     ]
 
 
-def _product(code, parts):
+def _product(code: Code, parts: list[CodePart]) -> dict:
     product = {
         "name": code.name,
         "parts": [
@@ -148,8 +155,9 @@ def _product(code, parts):
     return product | ({"substitution": True} if code.substitution else {})
 
 
-def _entry(keys, row):
-    entry = {"drugs": keys}
+def _entry(keys: list[str], row: Code | Name) -> dict:
+    """The drugs for which a code or a name stands, with its marks."""
+    entry: dict[str, object] = {"drugs": keys}
     if row.substitution:
         entry["substitution"] = True
     if getattr(row, "incomplete", False):
@@ -157,7 +165,7 @@ def _entry(keys, row):
     return entry
 
 
-def _names():
+def _names() -> dict[str, dict]:
     names, retired = defaultdict(list), set()
     marks = {}
     parts = NamePart.objects.filter(name__retired_at=None).select_related("name", "ingredient")

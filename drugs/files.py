@@ -6,6 +6,7 @@ comes out is, for each model, `{natural key: values}`; other rows are named by t
 
 import tomllib
 from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
@@ -43,7 +44,7 @@ class Reading:
     overdue: list[str] = field(default_factory=list)
 
 
-def read(folder=DATA, *, today):
+def read(folder: Path = DATA, *, today: date) -> Reading:
     """Read every file of `folder` as it stands on `today`."""
     reader = _Reader(folder, today)
     reader.read()
@@ -55,14 +56,14 @@ class _Bad(Exception):
 
 
 class _Reader:
-    def __init__(self, folder, today):
+    def __init__(self, folder: Path, today: date) -> None:
         self.folder, self.today = folder, today
         self.reading = Reading()
         self.citations = {}
         self.classes, self.ingredients = set(), set()
         self.uses = defaultdict(int)
 
-    def read(self):
+    def read(self) -> None:
         self._citations()
         files = {name: self._parse(name) for name in INGREDIENT_FILES}
         classes = self._parse("classes.toml")
@@ -98,7 +99,7 @@ class _Reader:
 
     # -- Files and citations ---------------------------------------------------------------------
 
-    def _parse(self, name):
+    def _parse(self, name: str) -> dict:
         try:
             return tomllib.loads((self.folder / name).read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -107,18 +108,18 @@ class _Reader:
             self._fault(name, f"not readable as TOML: {error}")
         return {}
 
-    def _rows(self, file, data, table):
+    def _rows(self, file: str, data: dict, table: str) -> Iterator[tuple[str, dict]]:
         for number, row in enumerate(data.get(table, []), start=1):
             label = row.get("key") or row.get("code") or row.get("name") or row.get("ingredient")
             yield f"{file} {table} {number} ({label})", row
 
-    def _citations(self):
+    def _citations(self) -> None:
         for key, row in self._parse("citations.toml").items():
             where = f"citations.toml [{key}]"
             if self._citation_holds(where, {**row, "note": row.get("note", "")}):
                 self.citations[key] = {**row, "note": row.get("note", "")}
 
-    def _citation_holds(self, where, row):
+    def _citation_holds(self, where: str, row: dict) -> bool:
         before = len(self.reading.faults)
         for name, kind in CITATION.items():
             value = row.get(name)
@@ -133,7 +134,7 @@ class _Reader:
             )
         return len(self.reading.faults) == before
 
-    def _cited(self, where, row):
+    def _cited(self, where: str, row: dict) -> dict:
         """The citation of a row: the one it names, with what the row gives itself on top."""
         own = {name: row[name] for name in CITATION if name in row}
         cite = row.get("cite")
@@ -153,10 +154,10 @@ class _Reader:
             self.uses[cite] += 1
         return {**{name: cited[name] for name in CITATION}, "note": row.get("note", "")}
 
-    def _fault(self, where, what):
+    def _fault(self, where: str, what: str) -> None:
         self.reading.faults.append(f"{where}: {what}")
 
-    def _put(self, model, where, key, row, **values):
+    def _take(self, model: str, where: str, key: tuple, row: dict, **values: object) -> None:
         """Take one row in, or say what is wrong with it."""
         try:
             values = {**values, **self._cited(where, row)}
@@ -168,7 +169,9 @@ class _Reader:
             return
         self.reading.rows[model][key] = values
 
-    def _each(self, where, row, name, take):
+    def _take_each(
+        self, where: str, row: dict, name: str, take: Callable[[str, dict], None]
+    ) -> None:
         for number, item in enumerate(row.get(name, []), start=1):
             here = f"{where} {name} {number}"
             try:
@@ -178,11 +181,11 @@ class _Reader:
 
     # -- Kinds of rows ---------------------------------------------------------------------------
 
-    def _class(self, where, row):
+    def _class(self, where: str, row: dict) -> None:
         try:
             _known(row, "key name rules severity pairs cite note")
             key = _text(row, "key")
-            self._put(
+            self._take(
                 "DrugClass",
                 where,
                 (key,),
@@ -194,9 +197,9 @@ class _Reader:
         except _Bad as bad:
             self._fault(where, str(bad))
             return
-        self._each(where, row, "pairs", lambda here, item: self._pair(here, item, ("", key)))
+        self._take_each(where, row, "pairs", lambda here, item: self._pair(here, item, ("", key)))
 
-    def _ingredient(self, where, row):
+    def _ingredient(self, where: str, row: dict) -> None:
         try:
             _known(
                 row,
@@ -205,7 +208,7 @@ class _Reader:
             key = _text(row, "key")
             if not row.get("key", "").replace("-", "").isalnum() or key != key.lower():
                 raise _Bad(f"key {key!r} is not lower case with hyphens")
-            self._put("Ingredient", where, (key,), row, name=_text(row, "name"))
+            self._take("Ingredient", where, (key,), row, name=_text(row, "name"))
         except _Bad as bad:
             self._fault(where, str(bad))
             return
@@ -218,12 +221,12 @@ class _Reader:
             ("equivalents", self._equivalent),
             ("presentations", self._presentation),
         ):
-            self._each(where, row, name, lambda here, item, take=take: take(here, item, key))
-        self._each(where, row, "pairs", lambda here, item: self._pair(here, item, (key, "")))
+            self._take_each(where, row, name, lambda here, item, take=take: take(here, item, key))
+        self._take_each(where, row, "pairs", lambda here, item: self._pair(here, item, (key, "")))
 
-    def _membership(self, where, row, key):
+    def _membership(self, where: str, row: dict, key: str) -> None:
         _known(row, "class severity level condition")
-        self._put(
+        self._take(
             "IngredientClass",
             where,
             (key, self._class_key(row, "class")),
@@ -233,7 +236,7 @@ class _Reader:
             condition=row.get("condition", ""),
         )
 
-    def _pair(self, where, row, subject):
+    def _pair(self, where: str, row: dict, subject: tuple[str, str]) -> None:
         _known(row, "with with_class severity rule")
         if ("with" in row) == ("with_class" in row):
             raise _Bad("a pair names either with or with_class")
@@ -245,11 +248,11 @@ class _Reader:
         severity = _severity(row)
         if severity is None:
             raise _Bad("severity is missing")
-        self._put(
+        self._take(
             "Pair", where, (*subject, *other), row, severity=severity, rule=row.get("rule", "")
         )
 
-    def _ingredient_code(self, where, row, key):
+    def _ingredient_code(self, where: str, row: dict, key: str) -> None:
         _known(row, "system code substitution")
         self._code(
             where,
@@ -260,10 +263,12 @@ class _Reader:
             parts=((key, None, ""),),
         )
 
-    def _code(self, where, row, system, kind, *, name, parts):
+    def _code(
+        self, where: str, row: dict, system: str, kind: str, *, name: str, parts: tuple[tuple, ...]
+    ) -> None:
         if len({part[0] for part in parts}) < len(parts):
             raise _Bad("an ingredient is named twice")
-        self._put(
+        self._take(
             "Code",
             where,
             (system, _text(row, "code")),
@@ -277,17 +282,17 @@ class _Reader:
             parts=parts,
         )
 
-    def _synonym(self, where, row, key):
+    def _synonym(self, where: str, row: dict, key: str) -> None:
         _known(row, "name kind")
         self._name(where, row, (key,))
 
-    def _name(self, where, row, parts):
+    def _name(self, where: str, row: dict, parts: tuple[str, ...] | None) -> None:
         if parts is None:
             return
         try:
             _known(row, "name kind ingredients substitution")
             text = _text(row, "name")
-            self._put(
+            self._take(
                 "Name",
                 where,
                 (text.lower(),),
@@ -300,7 +305,7 @@ class _Reader:
         except _Bad as bad:
             self._fault(where, str(bad))
 
-    def _parts_of(self, where, row):
+    def _parts_of(self, where: str, row: dict) -> tuple[str, ...] | None:
         keys = row.get("ingredients", [])
         unknown = [key for key in keys if key not in self.ingredients]
         if unknown or not keys:
@@ -308,21 +313,21 @@ class _Reader:
             return None
         return tuple(keys)
 
-    def _fact(self, where, row, key):
+    def _fact(self, where: str, row: dict, key: str) -> None:
         _known(row, "kind value profiles")
         kind, value = _one_of(row, "kind", FACT_KINDS), _text(row, "value")
         if kind == "band" and value not in BANDS:
             raise _Bad(f"band {value!r} is none of {', '.join(BANDS)}")
         for profile in _profiles(row) or ("",):
-            self._put("DrugFact", where, (key, kind, profile), row, value=value)
+            self._take("DrugFact", where, (key, kind, profile), row, value=value)
 
-    def _limit(self, where, row, key):
+    def _limit(self, where: str, row: dict, key: str) -> None:
         _known(row, "profiles context mg_per_day")
         profiles = _profiles(row)
         if not profiles:
             raise _Bad("profiles is missing")
         for profile in profiles:
-            self._put(
+            self._take(
                 "Limit",
                 where,
                 (key, profile, _text(row, "context")),
@@ -330,19 +335,19 @@ class _Reader:
                 mg_per_day=_mg(row, "mg_per_day"),
             )
 
-    def _equivalent(self, where, row, key):
+    def _equivalent(self, where: str, row: dict, key: str) -> None:
         _known(row, "table mg mg_high")
         low, high = _mg(row, "mg"), _mg(row, "mg_high") if "mg_high" in row else None
         if high is not None and high <= low:
             raise _Bad(f"mg_high {high} is not above mg {low}")
-        self._put("Equivalent", where, (key, _text(row, "table")), row, mg=low, mg_high=high)
+        self._take("Equivalent", where, (key, _text(row, "table")), row, mg=low, mg_high=high)
 
-    def _presentation(self, where, row, key):
+    def _presentation(self, where: str, row: dict, key: str) -> None:
         _known(row, "profile form per_unit strengths_mg")
         strengths = row.get("strengths_mg")
         if not isinstance(strengths, list) or not strengths:
             raise _Bad("strengths_mg is missing")
-        self._put(
+        self._take(
             "Presentation",
             where,
             (key, _one_of(row, "profile", PROFILES), _text(row, "form")),
@@ -351,7 +356,7 @@ class _Reader:
             strengths_mg=tuple(_number(value, "strengths_mg") for value in strengths),
         )
 
-    def _combination(self, where, row, kind):
+    def _combination(self, where: str, row: dict, kind: str) -> None:
         parts = self._parts_of(where, row)
         if parts is None:
             return
@@ -368,7 +373,7 @@ class _Reader:
         except _Bad as bad:
             self._fault(where, str(bad))
 
-    def _product_set(self, where, row):
+    def _product_set(self, where: str, row: dict) -> None:
         try:
             _known(row, "key system cite products")
             system = _one_of(row, "system", SYSTEMS)
@@ -393,7 +398,7 @@ class _Reader:
             except _Bad as bad:
                 self._fault(here, str(bad))
 
-    def _part(self, part):
+    def _part(self, part: list) -> tuple[str, Decimal | None, str]:
         key = self._ingredient_key(part[0])
         if len(part) == 1:
             return key, None, ""
@@ -401,10 +406,10 @@ class _Reader:
             raise _Bad(f"part {part} is not [ingredient, mg, per unit]")
         return key, _number(part[1], "mg"), part[2]
 
-    def _status(self, where, row):
+    def _status(self, where: str, row: dict) -> None:
         try:
             _known(row, "ingredient profile status reason")
-            self._put(
+            self._take(
                 "FormularyStatus",
                 where,
                 (
@@ -418,7 +423,7 @@ class _Reader:
         except _Bad as bad:
             self._fault(where, str(bad))
 
-    def _ingredient_names(self):
+    def _ingredient_names(self) -> None:
         """A name may not stand for other ingredients than the ingredient that bears it."""
         names = self.reading.rows["Name"]
         for (key,), row in self.reading.rows["Ingredient"].items():
@@ -426,12 +431,12 @@ class _Reader:
             if other is not None and other["parts"] != (key,):
                 self._fault(f"ingredient {key}", f"duplicate name {row['name']}")
 
-    def _ingredient_key(self, key):
+    def _ingredient_key(self, key: str | None) -> str:
         if key not in self.ingredients:
             raise _Bad(f"unknown ingredient {key!r}")
         return key
 
-    def _class_key(self, row, name):
+    def _class_key(self, row: dict, name: str) -> str:
         key = row.get(name)
         if key not in self.classes:
             raise _Bad(f"unknown class {key!r}")
@@ -441,34 +446,34 @@ class _Reader:
 # -- Values --------------------------------------------------------------------------------------
 
 
-def _known(row, names):
+def _known(row: dict, names: str) -> None:
     strange = row.keys() - {*names.split(), "cite", "note", *CITATION}
     if strange:
         raise _Bad(f"unknown field {', '.join(sorted(strange))}")
 
 
-def _text(row, name):
+def _text(row: dict, name: str) -> str:
     value = row.get(name)
     if not isinstance(value, str) or not value.strip():
         raise _Bad(f"{name} is missing")
     return value
 
 
-def _flag(row, name):
+def _flag(row: dict, name: str) -> bool:
     value = row.get(name, False)
     if not isinstance(value, bool):
         raise _Bad(f"{name} {value!r} is not true or false")
     return value
 
 
-def _one_of(row, name, values, default=None):
+def _one_of(row: dict, name: str, values: Sequence[str], default: str | None = None) -> str:
     value = row.get(name, default)
     if value not in values:
         raise _Bad(f"{name} {value!r} is none of {', '.join(values)}")
     return value
 
 
-def _profiles(row):
+def _profiles(row: dict) -> tuple[str, ...]:
     profiles = row.get("profiles", [])
     for profile in profiles:
         if profile not in PROFILES:
@@ -476,20 +481,20 @@ def _profiles(row):
     return tuple(profiles)
 
 
-def _severity(row):
+def _severity(row: dict) -> int | None:
     value = row.get("severity")
     if value is not None and (isinstance(value, bool) or value not in (1, 2, 3, 4)):
         raise _Bad(f"severity {value!r} is none of 1, 2, 3, 4")
     return value
 
 
-def _mg(row, name):
+def _mg(row: dict, name: str) -> Decimal:
     if name not in row:
         raise _Bad(f"{name} is missing")
     return _number(row[name], name)
 
 
-def _number(value, name):
+def _number(value: object, name: str) -> Decimal:
     """An exact positive number: what a file writes as 0.1 stays 0.1."""
     try:
         number = None if isinstance(value, bool) else Decimal(str(value))

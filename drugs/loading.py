@@ -4,13 +4,14 @@ Rows an admin edited are left alone and reported where the files now say somethi
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 from django.utils import timezone
 
 from drugs import models
-from drugs.files import CITATION
+from drugs.files import CITATION, Reading
 
 CITED = (*CITATION, "note")
 LOCK = 0x64727567  # "drug": one load at a time
@@ -81,12 +82,12 @@ class Report:
     kept: list[str] = field(default_factory=list)
 
     @property
-    def changes(self):
+    def changes(self) -> int:
         return self.added.total() + self.changed.total() + self.retired.total()
 
 
 @transaction.atomic
-def load(reading):
+def load(reading: Reading) -> Report:
     """Write the rows of a faultless reading. Loading the same files again changes nothing."""
     if reading.faults:
         raise ValueError(f"{len(reading.faults)} faults in the formulary files")
@@ -98,7 +99,7 @@ def load(reading):
     return report
 
 
-def _load_table(table, wanted, report):
+def _load_table(table: Table, wanted: dict[tuple, dict], report: Report) -> None:
     label = table.model._meta.verbose_name_plural
     ids = {attribute: _ids(model) for attribute, model in table.refs.items()}
     found = _found(table)
@@ -107,8 +108,8 @@ def _load_table(table, wanted, report):
         if key not in found:
             add.append((key, values))
             continue
-        row, held = found[key]
-        same = _comparable(values) == held
+        row, content = found[key]
+        same = _comparable(values) == content
         if row.origin == models.Sourced.Origin.EDITED:
             if not same:
                 report.kept.append(f"{label}: {' '.join(part for part in key if part)}")
@@ -138,17 +139,17 @@ def _load_table(table, wanted, report):
     report.retired[label] += len(retire)
 
 
-def _ids(model):
+def _ids(model: type[models.Sourced]) -> dict[str, int]:
     return dict(model.objects.values_list("key", "pk"))
 
 
-def _found(table):
+def _found(table: Table) -> dict[tuple, tuple[models.Sourced, dict]]:
     """`{natural key: (row, values)}` of a table, retired and edited rows included."""
     keys = {
         attribute: dict(model.objects.values_list("pk", "key"))
         for attribute, model in table.refs.items()
     }
-    parts = _held_parts(table)
+    parts = _parts_by_row(table)
     found = {}
     for row in table.model.objects.all():
         key = tuple(
@@ -162,18 +163,21 @@ def _found(table):
     return found
 
 
-def _own(row, name):
+def _own(row: models.Sourced, name: str) -> object:
+    """A column of the natural key; names are known by their lower case."""
     return row.text.lower() if name == "lower" else getattr(row, name)
 
 
-def _comparable(values):
+def _comparable(values: dict) -> dict:
     """Lists as tuples, so that a row of a file and a row of the database compare equal."""
     return {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }
 
 
-def _fill(row, table, ids, key, values):
+def _fill(
+    row: models.Sourced, table: Table, ids: dict[str, dict[str, int]], key: tuple, values: dict
+) -> models.Sourced:
     for name, value in zip(table.key, key, strict=True):
         if name in ids:
             setattr(row, f"{name}_id", ids[name][value] if value else None)
@@ -185,7 +189,8 @@ def _fill(row, table, ids, key, values):
     return row
 
 
-def _held_parts(table):
+def _parts_by_row(table: Table) -> dict[int, tuple]:
+    """The ingredients of each code or name, by the id of its row; none for other tables."""
     parts = defaultdict(list)
     if table.parts is models.CodePart:
         rows = models.CodePart.objects.order_by("code", "position").values_list(
@@ -197,15 +202,15 @@ def _held_parts(table):
         rows = models.NamePart.objects.values_list("name_id", "ingredient__key")
         for name, ingredient in rows.order_by("name", "ingredient__key"):
             parts[name].append(ingredient)
-    return {pk: tuple(held) for pk, held in parts.items()}
+    return {pk: tuple(own) for pk, own in parts.items()}
 
 
-def _drop_parts(table, rows):
+def _drop_parts(table: Table, rows: list[models.Sourced]) -> None:
     owner = "code" if table.parts is models.CodePart else "name"
     table.parts.objects.filter(**{f"{owner}__in": [row.pk for row in rows]}).delete()
 
 
-def _write_parts(table, pairs):
+def _write_parts(table: Table, pairs: Iterable[tuple[models.Sourced, dict]]) -> None:
     if table.parts is None:
         return
     ids = _ids(models.Ingredient)

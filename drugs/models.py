@@ -5,11 +5,13 @@ changes it with `revise`. Nothing is deleted: a row that is no longer true is re
 mg; a missing figure is a missing row, never zero. Every change leaves a row in the history tables.
 """
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from typing import ClassVar, Self, TypeVar
 
 import pghistory
 import pgtrigger
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -19,7 +21,10 @@ from django.db.models.functions import Lower, Now
 YEAR = timedelta(days=366)
 
 
-def tracked(model):
+_Model = TypeVar("_Model", bound=type[models.Model])
+
+
+def tracked(model: _Model) -> _Model:
     """Keep every version of a model's rows, in append-only tables filled by triggers."""
     # Statement level: one trigger call for a bulk load. Trackers keep state, so each gets its own.
     return pghistory.track(
@@ -45,15 +50,15 @@ class Severity(models.IntegerChoices):
 
 
 class FactQuerySet(models.QuerySet):
-    def live(self):
+    def live(self) -> Self:
         """Rows in force."""
         return self.filter(retired_at=None)
 
-    def unverified(self):
+    def unverified(self) -> Self:
         """Rows that rest on general knowledge, a secondary page or a single public file."""
         return self.live().filter(verified=False)
 
-    def overdue(self, today):
+    def overdue(self, today: date) -> Self:
         """Rows whose source should have been read again before `today`."""
         return self.live().filter(next_review__lt=today)
 
@@ -92,6 +97,7 @@ class Sourced(models.Model):
 
     objects = FactQuerySet.as_manager()
 
+    EDITABLE: ClassVar[tuple[str, ...]]
     CITATION = ("source", "locator", "reviewed", "next_review", "verified", "note")
 
     class Meta:
@@ -116,7 +122,17 @@ class Sourced(models.Model):
             ),
         ]
 
-    def revise(self, *, source, locator, reviewed, next_review, verified=False, note="", **values):
+    def revise(
+        self,
+        *,
+        source: str,
+        locator: str,
+        reviewed: date,
+        next_review: date,
+        verified: bool = False,
+        note: str = "",
+        **values: object,
+    ) -> None:
         """Change this row as an admin: the citation is always given anew.
 
         `values` are the row's own fields (`EDITABLE`). Raises `ValidationError`, by field.
@@ -143,7 +159,17 @@ class Sourced(models.Model):
         self.refresh_from_db()
 
     @classmethod
-    def add(cls, *, source, locator, reviewed, next_review, verified=False, note="", **values):
+    def add(
+        cls,
+        *,
+        source: str,
+        locator: str,
+        reviewed: date,
+        next_review: date,
+        verified: bool = False,
+        note: str = "",
+        **values: object,
+    ) -> Self:
         """Write down a new row as an admin. Raises `ValidationError`, by field."""
         row = cls(
             **values,
@@ -160,21 +186,21 @@ class Sourced(models.Model):
         row.refresh_from_db()
         return row
 
-    def sign_off(self, *, by, at):
+    def sign_off(self, *, by: AbstractBaseUser, at: datetime) -> None:
         """Mark the row as checked against its source by a named person."""
         self.verified, self.verified_by, self.verified_at = True, by, at
         self.origin, self.changed_at = self.Origin.EDITED, Now()
         self.save()
         self.refresh_from_db()
 
-    def retire(self, *, at):
+    def retire(self, *, at: datetime) -> None:
         """Take the row out of force. It stays readable, and the loader does not bring it back."""
         self.origin, self.retired_at, self.changed_at = self.Origin.EDITED, at, Now()
         self.save()
         self.refresh_from_db()
 
 
-def _profile_known(name):
+def _profile_known(name: str) -> models.CheckConstraint:
     return models.CheckConstraint(name=name, condition=Q(profile__in=Profile.values))
 
 
@@ -200,7 +226,7 @@ class DrugClass(Sourced):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
 
@@ -216,7 +242,7 @@ class Ingredient(Sourced):
     class Meta(Sourced.Meta):
         abstract = False
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
 
@@ -257,7 +283,7 @@ class IngredientClass(Sourced):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.ingredient}: {self.drug_class}"
 
 
@@ -310,15 +336,15 @@ class Pair(Sourced):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.subject} with {self.other}"
 
     @property
-    def subject(self):
+    def subject(self) -> Ingredient | DrugClass:
         return self.ingredient or self.drug_class
 
     @property
-    def other(self):
+    def other(self) -> Ingredient | DrugClass:
         return self.with_ingredient or self.with_class
 
 
@@ -365,7 +391,7 @@ class DrugFact(Sourced):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.ingredient}: {self.get_kind_display()}"
 
 
@@ -393,11 +419,11 @@ class Limit(Sourced):
             models.CheckConstraint(name="limit_positive", condition=Q(mg_per_day__gt=0)),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.ingredient}, {self.profile}, {self.context}"
 
     @property
-    def context_label(self):
+    def context_label(self) -> str:
         return self.context.replace("_", " ")
 
 
@@ -426,7 +452,7 @@ class Equivalent(Sourced):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.ingredient}, {self.table}"
 
 
@@ -457,7 +483,7 @@ class Presentation(Sourced):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.ingredient} {self.form}, {self.profile}"
 
 
@@ -487,7 +513,7 @@ class Name(Sourced):
             models.UniqueConstraint(Lower("text"), name="name_once"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.text
 
 
@@ -503,7 +529,7 @@ class NamePart(models.Model):
             models.UniqueConstraint(fields=["name", "ingredient"], name="name_part_once")
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name}: {self.ingredient}"
 
 
@@ -547,7 +573,7 @@ class Code(Sourced):
             models.CheckConstraint(name="code_says_something", condition=~Q(code="") & ~Q(name="")),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.system} {self.code}"
 
 
@@ -572,7 +598,7 @@ class CodePart(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.code}: {self.ingredient}"
 
 
@@ -601,7 +627,7 @@ class FormularyStatus(Sourced):
             _profile_known("status_profile_known"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.ingredient}, {self.profile}: {self.get_status_display()}"
 
 

@@ -2,12 +2,14 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import SequenceMatcher
 from functools import reduce
 from operator import and_
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from drugs.models import (
     Code,
@@ -30,6 +32,10 @@ PER = {"ml": "/ml", "hour": "/hour", "spray": "/spray", "g": "/g"}
 FORM_WORDS = {"liquid": "oral liquid", "film": "oral film", "spray": "oral spray"}
 # Words that say how a medicine is made up, and not which it is.
 FORMS = {"tablet", "capsule", "oral", "liquid", "solution", "patche", "drop", "spray", "injection"}
+Ranked = Iterator[tuple[tuple, dict]]
+"""(rank, the values of a `Match`): the smallest rank is the best match."""
+CodedPart = tuple[int, Decimal | None, str]
+"""An ingredient of a code: its id, its mg where the code states them, and per what unit."""
 # A combination has the status of its worst part.
 STATUS_ORDER = (UNKNOWN, *FormularyStatus.Status.values)
 
@@ -55,7 +61,10 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A drug of the formulary page; `by` is the brand, synonym or code that led to it, or ""."""
+    """A drug that fits the search of the formulary page.
+
+    `by` is the brand, synonym or code that led to it, "" for its own name.
+    """
 
     key: str
     name: str
@@ -66,7 +75,7 @@ class Found:
     by: str
 
 
-def search(text, limit=20, profile=None):
+def search(text: str, limit: int = 20, profile: str | None = None) -> list[Match]:
     """The medicines that fit what was typed, best first; [] for nothing to go by.
 
     Every word must begin a word of the product, of an ingredient or of its brand, and every number
@@ -95,7 +104,7 @@ def search(text, limit=20, profile=None):
     return [Match(**row, **_worst(statuses, row["ingredients"])) for row in chosen]
 
 
-def find_drugs(text="", limit=50, profile=None):
+def find_drugs(text: str = "", limit: int = 50, profile: str | None = None) -> list[Found]:
     """The drugs whose name, brand, synonym or code fits; without a text, the benzodiazepines."""
     words = _words(text)
     drugs = _drugs()
@@ -140,7 +149,7 @@ def find_drugs(text="", limit=50, profile=None):
     ]
 
 
-def names_meant(text):
+def names_meant(text: str) -> list[str]:
     """Every name, synonym and brand of the drugs that `text` names, in full or nearly."""
     words = [word for word in _words(text) if len(word) > 2 and not word[0].isdigit()]
     words = [word for word in words if word not in FORMS]
@@ -155,18 +164,18 @@ def names_meant(text):
 # -- Words -----------------------------------------------------------------------------------------
 
 
-def _words(text):
+def _words(text: str) -> list[str]:
     """The words and numbers typed, in lower case, without a plural s."""
     tokens = TOKEN.findall(text.lower())
     return [token.removesuffix("s") if len(token) > 4 else token for token in tokens]
 
 
-def _border(word):
+def _border(word: str) -> str:
     """What stands before a word or number in a regular expression: the start of one."""
     return r"(?<![\d.])" if word[0].isdigit() else r"(?<![[:alnum:]])"
 
 
-def _fits(words, text):
+def _fits(words: list[str], text: str) -> bool:
     lower = text.lower()
     return all(
         re.search(_border(word).replace("[[:alnum:]]", r"[^\W_]") + re.escape(word), lower)
@@ -187,11 +196,11 @@ class _Drug:
     synonyms: list[str]
     brands: list[str]
 
-    def fits(self, words, brands=True):
+    def fits(self, words: list[str], brands: bool = True) -> bool:
         names = [self.name, *self.synonyms, *(self.brands if brands else ())]
         return _fits(words, " ".join(names))
 
-    def brand(self, words):
+    def brand(self, words: list[str]) -> str:
         """The synonym or brand through which the words found this drug, "" for its own name."""
         if _fits(words[:1], self.name):
             return ""
@@ -199,7 +208,7 @@ class _Drug:
         return next((name for name in other if _fits(words[:1], name)), "")
 
 
-def _drugs():
+def _drugs() -> dict[int, _Drug]:
     drugs = {
         pk: _Drug(pk, key, name, [], [])
         for pk, key, name in Ingredient.objects.live().values_list("pk", "key", "name")
@@ -211,7 +220,7 @@ def _drugs():
     return drugs
 
 
-def _names():
+def _names() -> list[tuple[int, str, str, list[int]]]:
     """`(id, kind, text, ingredient ids)` of every name in force."""
     names = {}
     parts = NamePart.objects.filter(name__retired_at=None).order_by("name__text", "ingredient__key")
@@ -222,7 +231,7 @@ def _names():
     return list(names.values())
 
 
-def _nearest(words, drugs):
+def _nearest(words: list[str], drugs: dict[int, _Drug]) -> set[int]:
     """The ids of the ingredients whose name or brand is nearest to a misspelt word.
 
     By the order of letters, so that two swapped ones ("zoplicone") are a small slip.
@@ -245,7 +254,7 @@ def _nearest(words, drugs):
     return {pk for alike, pk in near if alike >= best - 0.1}
 
 
-def _codes_named(typed):
+def _codes_named(typed: str) -> dict[int, str]:
     """`{ingredient id: code}` of a code typed in full."""
     if not CODE.fullmatch(typed):
         return {}
@@ -253,17 +262,17 @@ def _codes_named(typed):
     return dict(parts.values_list("ingredient", "code__code"))
 
 
-# -- Rows: (rank, what a Match needs) --------------------------------------------------------------
+# -- Ranked medicines ------------------------------------------------------------------------------
 
 
-def _by_code(typed, drugs):
+def _by_code(typed: str, drugs: dict[int, _Drug]) -> Ranked:
     if CODE.fullmatch(typed):
         for code, parts in _with_parts(Code.objects.live().filter(code__iexact=typed)):
             yield (0,), _code_row(code, parts, drugs)
 
 
-def _fitting(typed, words, drugs, profile):
-    """Everything every word fits."""
+def _fitting(typed: str, words: list[str], drugs: dict[int, _Drug], profile: str | None) -> Ranked:
+    """The products, marketed strengths, drugs and combinations in which every word is found."""
     named = {
         word: {pk for pk, drug in drugs.items() if drug.fits([word], brands=False)}
         for word in words
@@ -288,8 +297,8 @@ def _fitting(typed, words, drugs, profile):
         yield from _as_typed(typed, words, drugs)
 
 
-def _of(pks, numbers, drugs, profile):
-    """Everything of some drugs that has these numbers."""
+def _of(pks: set[int], numbers: list[str], drugs: dict[int, _Drug], profile: str | None) -> Ranked:
+    """The products, marketed strengths and names of some drugs in which every number is found."""
     products = Code.objects.live().filter(
         *[Q(name__iregex=_border(number) + re.escape(number)) for number in numbers],
         Exists(CodePart.objects.filter(code=OuterRef("pk"), ingredient__in=pks)),
@@ -301,7 +310,9 @@ def _of(pks, numbers, drugs, profile):
     yield from _ingredients(set(some), numbers, drugs, profile)
 
 
-def _products(codes, words, drugs, profile):
+def _products(
+    codes: QuerySet[Code], words: list[str], drugs: dict[int, _Drug], profile: str | None
+) -> Ranked:
     for code, parts in _with_parts(codes):
         # RxNorm names US products; elsewhere they come after what is marketed there.
         kind = (0 if profile == Profile.US else 2) + ("[" in code.name)
@@ -310,7 +321,7 @@ def _products(codes, words, drugs, profile):
         yield _rank(kind, words, code.name, parts), _code_row(code, parts, drugs)
 
 
-def _presentations(words, drugs, profile):
+def _presentations(words: list[str], drugs: dict[int, _Drug], profile: str | None) -> Ranked:
     """Marketed strengths as products: "zopiclone 7.5 mg tablet"."""
     if profile not in Profile.values:
         return
@@ -334,14 +345,16 @@ def _presentations(words, drugs, profile):
                 yield _rank(row.form not in ("tablet", "capsule"), words, text, [drug]), made
 
 
-def _ingredients(pks, words, drugs, profile):
+def _ingredients(
+    pks: set[int], words: list[str], drugs: dict[int, _Drug], profile: str | None
+) -> Ranked:
     # Where products are coded they stand first; elsewhere the bare name is as good as any.
     kind = 2 if profile == Profile.US else 1
     for pk in pks:
         yield _rank(kind, words, drugs[pk].name, [pk]), _row(drugs[pk].name, [drugs[pk]])
 
 
-def _as_typed(typed, words, drugs):
+def _as_typed(typed: str, words: list[str], drugs: dict[int, _Drug]) -> Ranked:
     """What was typed, when it spells one ingredient or more in full: "amlodipine 5 mg once"."""
     spelt = []
     for drug in drugs.values():
@@ -353,15 +366,15 @@ def _as_typed(typed, words, drugs):
         yield (9,), _row(typed, spelt, label=f"{typed} (as typed)")
 
 
-def _rank(kind, words, text, parts):
+def _rank(kind: int, words: list[str], text: str, parts: Sequence) -> tuple:
     """Exact numbers first, then names that begin with the first word, then by kind and size."""
     numbers = sorted(float(number) for number in re.findall(r"\d+(?:\.\d+)?", text))
     inexact = sum(word[0].isdigit() and float(word) not in numbers for word in words)
-    begins = not words or _fits(words[:1], text.split(" ")[0])
+    begins = not words or _fits(words[:1], text.split(" ", maxsplit=1)[0])
     return inexact, not begins, kind, len(parts), numbers, text.lower()
 
 
-def _row(text, drugs, *, label=None, **words):
+def _row(text: str, drugs: Iterable[_Drug], *, label: str | None = None, **words: str) -> dict:
     return {
         "label": label or text,
         "text": text,
@@ -371,7 +384,7 @@ def _row(text, drugs, *, label=None, **words):
     }
 
 
-def _code_row(code, parts, drugs):
+def _code_row(code: Code, parts: list[CodedPart], drugs: dict[int, _Drug]) -> dict:
     strengths = [_strength(mg, unit) for _, mg, unit in parts if mg is not None]
     return {
         "label": code.name,
@@ -384,11 +397,11 @@ def _code_row(code, parts, drugs):
     }
 
 
-def _strength(mg, per_unit):
+def _strength(mg: Decimal, per_unit: str) -> str:
     return f"{mg.normalize():f} mg{PER.get(per_unit, '')}"
 
 
-def _with_parts(codes):
+def _with_parts(codes: Iterable[Code]) -> list[tuple[Code, list[CodedPart]]]:
     codes = list(codes)
     parts = defaultdict(list)
     rows = CodePart.objects.filter(code__in=codes).order_by("code", "position")
@@ -397,7 +410,7 @@ def _with_parts(codes):
     return [(code, parts[code.pk]) for code in codes]
 
 
-def _atc(keys):
+def _atc(keys: set[str]) -> dict[str, tuple[dict, ...]]:
     """The ATC code of each ingredient that has exactly one which says nothing more."""
     codes = defaultdict(list)
     rows = CodePart.objects.filter(
@@ -412,7 +425,7 @@ def _atc(keys):
     return {key: tuple(found) for key, found in codes.items() if len(found) == 1}
 
 
-def _statuses(keys, profile):
+def _statuses(keys: set[str], profile: str | None) -> dict[str, tuple[str, str]]:
     if profile is None:
         return {}
     rows = FormularyStatus.objects.live().filter(profile=profile, ingredient__key__in=keys)
@@ -422,7 +435,7 @@ def _statuses(keys, profile):
     }
 
 
-def _worst(statuses, keys):
+def _worst(statuses: dict[str, tuple[str, str]], keys: Iterable[str]) -> dict[str, str]:
     status, reason = max(
         (statuses.get(key, (UNKNOWN, "")) for key in keys),
         key=lambda pair: STATUS_ORDER.index(pair[0]),

@@ -24,7 +24,7 @@ PLURALS = {"tablet": "tablets", "capsule": "capsules", "film": "films"}
 class Unplannable(ValueError):
     """No plan can be made: `field` is what to change, `reason` says why."""
 
-    def __init__(self, field: str, reason: str):
+    def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field} {reason}")
         self.field, self.reason = field, reason
 

@@ -1,13 +1,18 @@
-"""Verbs on the formulary: revise a row, add one, take one out of force, sign one off.
+"""Verbs on the formulary: revise a row, add one, take one out of force.
 
-Every change names its source, the place in it and when to read it again. The published rule book
-is never touched: a change takes effect when a draft with it is published by a second person.
+A row that is revised or added names its source, the place in it and when to read it again; one that
+is taken out of force keeps its own, with the reason in the trail. The formulary's pages show a
+change at once. Screening reads the published rule book, and knows of it when a second person has
+published a draft with it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
+from django.contrib.auth.models import User
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -17,14 +22,19 @@ from drugs.models import (
     DrugFact,
     Equivalent,
     FormularyStatus,
+    Ingredient,
     IngredientClass,
     Limit,
     Pair,
     Presentation,
+    Sourced,
 )
 from reviews import access, audit
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, Stale
+
+_Row = TypeVar("_Row", bound=Sourced)
+_Done = TypeVar("_Done")
 
 LONGEST_DAYS = 366
 """Knowledge is read again at least once a year; 366 days let a leap year be a year."""
@@ -42,7 +52,7 @@ KINDS = {
 """The tables an admin changes here, by the word in the address of their form."""
 KIND_OF = {model: kind for kind, model in KINDS.items()}
 
-# What says which row it is; given once, when the row is added.
+# The columns that identify a row, given once, when the row is added.
 IDENTITY = {
     DrugFact: ("kind", "profile"),
     Limit: ("profile", "context"),
@@ -86,13 +96,15 @@ class Citation:
 
 
 @transaction.atomic
-def revise(*, row, values, citation, seen, by):
+def revise(
+    *, row: _Row, values: dict[str, object], citation: Citation, seen: datetime, by: User
+) -> _Row:
     """Change a row. `seen` is its `changed_at` as it was shown. Raises `BadRecord`, `Stale`."""
     access.require(by, Action.EDIT_FORMULARY)
     locked = _lock(row, seen)
     cited = _cited(citation)
     before = _content(locked)
-    _told(locked.revise, **cited, **values)
+    _checked(locked.revise, **cited, **values)
     if citation.read_by_me:
         locked.sign_off(by=by, at=timezone.now())
     _record(by, "formulary.revised", locked, before=before, after=_content(locked))
@@ -100,7 +112,14 @@ def revise(*, row, values, citation, seen, by):
 
 
 @transaction.atomic
-def add(*, model, ingredient, values, citation, by):
+def add(
+    *,
+    model: type[_Row],
+    ingredient: Ingredient,
+    values: dict[str, object],
+    citation: Citation,
+    by: User,
+) -> _Row:
     """Write down a row about a drug, or bring one back into force. Raises `BadRecord`."""
     access.require(by, Action.EDIT_FORMULARY)
     cited = _cited(citation)
@@ -109,10 +128,10 @@ def add(*, model, ingredient, values, citation, by):
         ingredient=ingredient, retired_at__isnull=False, **identity
     )
     if made := retired.first():
-        said = {name: value for name, value in values.items() if name not in identity}
-        _told(made.revise, **cited, **said)
+        editable = {name: value for name, value in values.items() if name not in identity}
+        _checked(made.revise, **cited, **editable)
     else:
-        made = _told(model.add, ingredient=ingredient, **cited, **values)
+        made = _checked(model.add, ingredient=ingredient, **cited, **values)
     if citation.read_by_me:
         made.sign_off(by=by, at=timezone.now())
     _record(by, "formulary.added", made, after=_content(made))
@@ -120,7 +139,7 @@ def add(*, model, ingredient, values, citation, by):
 
 
 @transaction.atomic
-def retire(*, row, reason, seen, by):
+def retire(*, row: _Row, reason: str, seen: datetime, by: User) -> _Row:
     """Take a row out of force; it stays readable. Raises `BadRecord` without a reason, `Stale`."""
     access.require(by, Action.EDIT_FORMULARY)
     if not reason.strip():
@@ -131,7 +150,7 @@ def retire(*, row, reason, seen, by):
     return locked
 
 
-def reaches_screening(row):
+def reaches_screening(row: Sourced) -> bool:
     """Whether the values of this row can change what screening finds, once they are published.
 
     The rest of the formulary informs people; no rule reads it.
@@ -143,7 +162,7 @@ def reaches_screening(row):
     return not isinstance(row, (DrugClass, Pair, FormularyStatus))
 
 
-def _lock(row, seen):
+def _lock(row: _Row, seen: datetime) -> _Row:
     locked = type(row).objects.select_for_update().get(pk=row.pk)
     if locked.changed_at != seen:
         raise Stale("Somebody else changed this since you opened it. Look at it again.")
@@ -152,7 +171,7 @@ def _lock(row, seen):
     return locked
 
 
-def _cited(citation):
+def _cited(citation: Citation) -> dict[str, object]:
     """The citation as the columns of a row, read today. Raises `BadRecord`."""
     today = timezone.localdate()
     for field in ("source", "locator"):
@@ -170,8 +189,8 @@ def _cited(citation):
     }
 
 
-def _told(change, **values):
-    """Call a change of the formulary; what it refuses is a `BadRecord` at its first field."""
+def _checked(change: Callable[..., _Done], **values: object) -> _Done:
+    """Change a row; a value that the formulary refuses is a `BadRecord` at its first field."""
     try:
         return change(**values)
     except ValidationError as error:
@@ -179,13 +198,13 @@ def _told(change, **values):
         raise BadRecord("" if field == NON_FIELD_ERRORS else field, reasons[0]) from error
 
 
-def _content(row):
-    """What a row says, for the audit trail."""
+def _content(row: Sourced) -> dict[str, object]:
+    """The values and the citation of a row, for the audit trail."""
     names = (*row.EDITABLE, *row.CITATION)
     return {name: _plain(getattr(row, name)) for name in names}
 
 
-def _plain(value):
+def _plain(value: object) -> object:
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
     if isinstance(value, date):
@@ -195,17 +214,25 @@ def _plain(value):
     return value
 
 
-def _record(by, verb, row, *, before=None, after=None, **detail):
-    """Write who changed what; of two contents only the differences."""
+def _record(
+    by: User,
+    verb: str,
+    row: Sourced,
+    *,
+    before: dict | None = None,
+    after: dict | None = None,
+    **detail: object,
+) -> None:
+    """Write who changed a row into the trail; of a content before and after only what differs."""
     if before and after:
         changed = [name for name in after if before[name] != after[name]]
         before, after = ({name: side[name] for name in changed} for side in (before, after))
-    told = {"before": before, "after": after}
+    contents = {"before": before, "after": after}
     audit.record(
         by,
         verb,
         subject=row,
         row=str(row),
-        **{name: content for name, content in told.items() if content},
+        **{name: content for name, content in contents.items() if content},
         **detail,
     )

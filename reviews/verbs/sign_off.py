@@ -1,22 +1,31 @@
 """The verb `sign_off`: a named person has read rows of the formulary in the source they name."""
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from drugs.models import Sourced
 from reviews import access, audit
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, Stale
 
 NO_PUBLICATION = "general knowledge"
-"""Part of the source of a row that nobody can look up."""
+"""Stands in the source of a row that rests on no publication."""
 READ_AGAIN = timedelta(days=365)
 
 
 @transaction.atomic
-def sign_off(*, model, seen, by, source="", locator=""):
+def sign_off(
+    *,
+    model: type[Sourced],
+    seen: dict[int, datetime],
+    by: User,
+    source: str = "",
+    locator: str = "",
+) -> list[Sourced]:
     """Sign off rows of one table of the formulary, all or none; returns them.
 
     `seen` maps ids to `changed_at` as it was shown. `source` and `locator` name where they were
@@ -53,9 +62,15 @@ def sign_off(*, model, seen, by, source="", locator=""):
     return rows
 
 
-def _cite(row, *, reviewed, **citation):
+def _cite(row: Sourced, *, source: str, locator: str, reviewed: date, note: str) -> None:
     try:
-        row.revise(**citation, reviewed=reviewed, next_review=reviewed + READ_AGAIN)
+        row.revise(
+            source=source,
+            locator=locator,
+            reviewed=reviewed,
+            next_review=reviewed + READ_AGAIN,
+            note=note,
+        )
     except ValidationError as error:
         field, reasons = next(iter(error.message_dict.items()))
         raise BadRecord(field, reasons[0]) from error

@@ -1,14 +1,16 @@
-"""Verbs on tapers: plan, start, contact, hold, step back, pause, resume, complete, give up, cancel.
+"""Verbs on tapers, from the plan to the last step: one for each move of `TaperMove`.
 
 Each is a new version of the taper; what was planned before stays on record. Whoever moves a taper
 has spoken with the person, so every move but the plan itself counts as contact and plans the next
 review.
 """
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -16,10 +18,13 @@ from django.utils import timezone
 from reviews import access, audit, dossiers, records, requests, rulebooks
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, NotFound, Stale
-from reviews.models import Taper, TaperMove, TaperStatus, TaperVersion
+from reviews.models import Patient, Taper, TaperMove, TaperStatus, TaperVersion
+from reviews.rules.book import RuleBook
+from reviews.rules.dossier import Dossier
 from reviews.rules.drug import BZRA_CLASSES
 from reviews.tapering import checking, crossing, limits, planning
-from reviews.tapering.doses import Unplannable, read_code
+from reviews.tapering.doses import Part, Unplannable, read_code
+from reviews.tapering.planning import Plan
 from reviews.verbs import observe
 
 LONGEST_REASON = 1000
@@ -43,7 +48,7 @@ MOVES = {
     (PAUSED, TaperMove.GIVE_UP): TaperStatus.FAILED,
 }
 AFTER_CHANGE = {TaperMove.HOLD, TaperMove.STEP_BACK, TaperMove.PAUSE}
-"""What moves the steps of a plan whose first dose has been reached, not a cross-over."""
+"""Moves of the steps to come: not before a change to diazepam is complete."""
 ENDS = {TaperMove.COMPLETE, TaperMove.GIVE_UP, TaperMove.CANCEL}
 
 
@@ -61,13 +66,14 @@ class CrossOver(NamedTuple):
 
 
 class Drafted(NamedTuple):
-    """A plan that is not saved yet, with what the rules make of it and the days of contact.
+    """A plan that is not saved yet, with the check of each rule about tapers and the contact days.
 
-    `outside` says why the dose of a cross-over lies outside the tables; empty when it does not.
+    For a cross-over `equals` is the dose of the earlier medicine in diazepam, by each table, and
+    `outside` says why the dose of diazepam lies outside the tables; empty when it does not.
     """
 
     request: planning.Request
-    plan: planning.Plan
+    plan: Plan
     stages: tuple[crossing.Stage, ...]
     equals: list[crossing.Equivalent]
     outside: str
@@ -75,13 +81,20 @@ class Drafted(NamedTuple):
     contacts: tuple[date, ...]
 
     @property
-    def over(self):
+    def over(self) -> list[str]:
         """Ids of the rules that ask for a reason; "cross-over" for a dose outside the tables."""
         found = [check.rule_id for check in self.checks if check.needs_reason]
         return [*found, "cross-over"] if self.outside else found
 
 
-def draft(*, patient, request, cross=None, by, taper=None):
+def draft(
+    *,
+    patient: Patient,
+    request: planning.Request,
+    cross: CrossOver | None = None,
+    by: User,
+    taper: Taper | None = None,
+) -> Drafted:
     """Work a plan out against the record as it is now; saves nothing. Raises `BadRecord`."""
     access.require(by, Action.TAPER, patient)
     _, book = rulebooks.live()
@@ -90,7 +103,14 @@ def draft(*, patient, request, cross=None, by, taper=None):
 
 
 @transaction.atomic
-def plan(*, patient, request, by, cross=None, reason=""):
+def plan(
+    *,
+    patient: Patient,
+    request: planning.Request,
+    by: User,
+    cross: CrossOver | None = None,
+    reason: str = "",
+) -> TaperVersion:
     """Save the first version of a taper. Raises `BadRecord`; `IllegalMove` if one is in force.
 
     A plan that a rule does not find within its limits is saved with a reason only.
@@ -104,7 +124,7 @@ def plan(*, patient, request, by, cross=None, reason=""):
     taper = Taper.objects.create(
         patient=patient, practice_id=patient.practice_id, drug=request.drug
     )
-    return _add(
+    return _save(
         TaperVersion(taper=taper, move=TaperMove.PLAN, status=PLANNED, **_columns(drafted, cross)),
         drafted.over,
         reason,
@@ -113,72 +133,82 @@ def plan(*, patient, request, by, cross=None, reason=""):
 
 
 @transaction.atomic
-def revise(*, taper, request, by, seen, cross=None, reason=""):
+def revise(
+    *,
+    taper: Taper,
+    request: planning.Request,
+    by: User,
+    seen: int,
+    cross: CrossOver | None = None,
+    reason: str = "",
+) -> TaperVersion:
     """Plan the rest of a taper anew; what was taken so far stays. Raises as `plan`, and `Stale`."""
-    held = _held(taper, by, seen, TaperMove.REVISE)
+    live = _lock(taper, by, seen, TaperMove.REVISE)
     if request.drug != taper.drug:
         raise BadRecord("drug", "cannot be changed: plan another taper")
     drafted = draft(patient=taper.patient, request=request, cross=cross, by=by, taper=taper)
     columns = _columns(drafted, cross)
-    if held.status != PLANNED and _has_begun(held):
-        columns |= _laid_out(taper, _after(held.plan, drafted.plan))
-        columns["cross_over"] = held.cross_over
-    return _next(held, TaperMove.REVISE, by, reason, over=drafted.over, **columns)
+    if live.status != PLANNED and _has_begun(live):
+        columns |= _with_contacts(taper, _continued(live.plan, drafted.plan))
+        columns["cross_over"] = live.cross_over
+    return _next_version(live, TaperMove.REVISE, by, reason, over=drafted.over, **columns)
 
 
 @transaction.atomic
-def start(*, taper, by, seen, reason=""):
+def start(*, taper: Taper, by: User, seen: int, reason: str = "") -> TaperVersion:
     """It is agreed with the person, and begins. A first step that has passed moves to tomorrow."""
-    held = _held(taper, by, seen, TaperMove.START)
+    live = _lock(taper, by, seen, TaperMove.START)
     today = timezone.localdate()
-    planned = held.plan
-    if held.stages and held.stages[0].on < today:
+    planned = live.plan
+    if live.stages and live.stages[0].on < today:
         raise IllegalMove("The first day of the change to diazepam has passed: plan it anew.")
     late = (today + timedelta(days=1) - planned.steps[1].on).days
     if late > 0:
         planned = planning.hold(planned, planned.steps[0].on, late)
-    return _next(held, TaperMove.START, by, reason, **_laid_out(taper, planned))
+    return _next_version(live, TaperMove.START, by, reason, **_with_contacts(taper, planned))
 
 
 @transaction.atomic
-def contact(*, taper, by, seen, reason):
+def contact(*, taper: Taper, by: User, seen: int, reason: str) -> TaperVersion:
     """Somebody asked how it goes; `reason` is what the person said."""
-    held = _held(taper, by, seen, TaperMove.CONTACT)
-    _say(reason, "what the person said")
-    return _next(held, TaperMove.CONTACT, by, reason)
+    live = _lock(taper, by, seen, TaperMove.CONTACT)
+    _need_reason(reason, "what the person said")
+    return _next_version(live, TaperMove.CONTACT, by, reason)
 
 
 @transaction.atomic
-def hold(*, taper, by, seen, days, reason):
+def hold(*, taper: Taper, by: User, seen: int, days: int, reason: str) -> TaperVersion:
     """Stay on this dose for so many days more."""
-    held = _held(taper, by, seen, TaperMove.HOLD)
-    _say(reason)
+    live = _lock(taper, by, seen, TaperMove.HOLD)
+    _need_reason(reason)
     if not 1 <= days <= LONGEST_HOLD_DAYS:
         raise BadRecord("days", f"must be from 1 to {LONGEST_HOLD_DAYS}")
-    planned = planning.hold(held.plan, timezone.localdate(), days)
-    return _next(held, TaperMove.HOLD, by, reason, **_laid_out(taper, planned))
+    planned = planning.hold(live.plan, timezone.localdate(), days)
+    return _next_version(live, TaperMove.HOLD, by, reason, **_with_contacts(taper, planned))
 
 
 @transaction.atomic
-def step_back(*, taper, by, seen, reason):
+def step_back(*, taper: Taper, by: User, seen: int, reason: str) -> TaperVersion:
     """Back to the dose before this one from today, and on from there at the same pace."""
-    held = _held(taper, by, seen, TaperMove.STEP_BACK)
-    _say(reason)
+    live = _lock(taper, by, seen, TaperMove.STEP_BACK)
+    _need_reason(reason)
     try:
-        planned = planning.step_back(held.plan, timezone.localdate(), held.every_days)
+        planned = planning.step_back(live.plan, timezone.localdate(), live.every_days)
     except Unplannable as error:
         raise IllegalMove(f"This {error}.") from error
-    return _next(held, TaperMove.STEP_BACK, by, reason, **_laid_out(taper, planned))
+    return _next_version(live, TaperMove.STEP_BACK, by, reason, **_with_contacts(taper, planned))
 
 
 @transaction.atomic
-def pause(*, taper, by, seen, reason, maintenance_agreed=False):
+def pause(
+    *, taper: Taper, by: User, seen: int, reason: str, maintenance_agreed: bool = False
+) -> TaperVersion:
     """Keep this dose until somebody resumes; `maintenance_agreed` says it is to be kept for now."""
-    held = _held(taper, by, seen, TaperMove.PAUSE)
-    _say(reason)
-    steps = planning.pause(held.plan, timezone.localdate())
-    return _next(
-        held,
+    live = _lock(taper, by, seen, TaperMove.PAUSE)
+    _need_reason(reason)
+    steps = planning.pause(live.plan, timezone.localdate())
+    return _next_version(
+        live,
         TaperMove.PAUSE,
         by,
         reason,
@@ -189,54 +219,54 @@ def pause(*, taper, by, seen, reason, maintenance_agreed=False):
 
 
 @transaction.atomic
-def resume(*, taper, by, seen, first_on, reason=""):
+def resume(*, taper: Taper, by: User, seen: int, first_on: date, reason: str = "") -> TaperVersion:
     """Plan on from the dose that was kept, at the pace and with the strengths of before."""
-    held = _held(taper, by, seen, TaperMove.RESUME)
-    request = request_of(held, first_on=first_on, begin_on=timezone.localdate())
+    live = _lock(taper, by, seen, TaperMove.RESUME)
+    request = request_of(live, first_on=first_on, begin_on=timezone.localdate())
     drafted = draft(patient=taper.patient, request=request, by=by, taper=taper)
-    whole = _after(held.plan, drafted.plan)
-    return _next(
-        held,
+    whole = _continued(live.plan, drafted.plan)
+    return _next_version(
+        live,
         TaperMove.RESUME,
         by,
         reason,
         over=drafted.over,
         maintenance_agreed=False,
-        **_laid_out(taper, whole),
+        **_with_contacts(taper, whole),
     )
 
 
 @transaction.atomic
-def complete(*, taper, by, seen, reason=""):
+def complete(*, taper: Taper, by: User, seen: int, reason: str = "") -> TaperVersion:
     """The person is down to nothing. Raises `IllegalMove` while more than the last step is left."""
-    held = _held(taper, by, seen, TaperMove.COMPLETE)
-    mg = held.plan.mg_on(timezone.localdate())
+    live = _lock(taper, by, seen, TaperMove.COMPLETE)
+    mg = live.plan.mg_on(timezone.localdate())
     if mg and not _limits(taper).is_last_step(mg):
         raise IllegalMove(
             f"The plan is still at {mg.normalize():f} mg a day: complete it after the last step."
         )
-    return _next(held, TaperMove.COMPLETE, by, reason)
+    return _next_version(live, TaperMove.COMPLETE, by, reason)
 
 
 @transaction.atomic
-def give_up(*, taper, by, seen, reason):
+def give_up(*, taper: Taper, by: User, seen: int, reason: str) -> TaperVersion:
     """The taper does not go on. The next one is to take smaller steps."""
-    held = _held(taper, by, seen, TaperMove.GIVE_UP)
-    _say(reason)
-    return _next(held, TaperMove.GIVE_UP, by, reason)
+    live = _lock(taper, by, seen, TaperMove.GIVE_UP)
+    _need_reason(reason)
+    return _next_version(live, TaperMove.GIVE_UP, by, reason)
 
 
 @transaction.atomic
-def cancel(*, taper, by, seen, reason):
+def cancel(*, taper: Taper, by: User, seen: int, reason: str) -> TaperVersion:
     """A plan that never began is taken back."""
-    held = _held(taper, by, seen, TaperMove.CANCEL)
-    _say(reason)
-    return _next(held, TaperMove.CANCEL, by, reason)
+    live = _lock(taper, by, seen, TaperMove.CANCEL)
+    _need_reason(reason)
+    return _next_version(live, TaperMove.CANCEL, by, reason)
 
 
-def request_of(held, **changes):
-    """What a version was planned with, from the dose it has come to."""
-    planned = held.plan
+def request_of(live: TaperVersion, **changes: date) -> planning.Request:
+    """A request like the one a version was planned by, from the dose of today to nothing."""
+    planned = live.plan
     today = timezone.localdate()
     now = planned.step_on(today) or planned.steps[0]
     return planning.Request(
@@ -244,16 +274,22 @@ def request_of(held, **changes):
         from_mg=now.mg,
         begin_on=today,
         first_on=today + timedelta(days=1),
-        percent=held.percent,
-        every_days=held.every_days,
-        strengths=tuple(read_code(code) for code in held.strengths),
+        percent=live.percent,
+        every_days=live.every_days,
+        strengths=tuple(read_code(code) for code in live.strengths),
     )._replace(**changes)
 
 
 # --- working it out -------------------------------------------------------------------------------
 
 
-def _draft(dossier, book, request, cross, taper):
+def _draft(
+    dossier: Dossier,
+    book: RuleBook,
+    request: planning.Request,
+    cross: CrossOver | None,
+    taper: Taper | None,
+) -> Drafted:
     drug = book.drugs.get(request.drug)
     if drug is None or not drug.classes & BZRA_CLASSES:
         raise BadRecord("drug", "is no benzodiazepine or Z-drug of the rule book")
@@ -279,7 +315,9 @@ def _draft(dossier, book, request, cross, taper):
     return Drafted(request, planned, stages, equals, outside, checks, contacts)
 
 
-def _cross(dossier, book, request, cross):
+def _cross(
+    dossier: Dossier, book: RuleBook, request: planning.Request, cross: CrossOver
+) -> tuple[tuple[crossing.Stage, ...], list[crossing.Equivalent], str]:
     old = book.drugs.get(cross.old_drug)
     if request.drug != crossing.TARGET:
         raise BadRecord("drug", f"must be {crossing.TARGET} after a cross-over")
@@ -292,7 +330,7 @@ def _cross(dossier, book, request, cross):
     return stages, equals, crossing.outside(equals, cross.to_mg)
 
 
-def _limits(taper):
+def _limits(taper: Taper) -> limits.Limits:
     _, book = rulebooks.live()
     drug = book.drugs.get(taper.drug)
     if drug is None:
@@ -300,81 +338,87 @@ def _limits(taper):
     return limits.of(book.rules, taper.practice.profile, drug)
 
 
-def _after(held, following):
-    """What was taken of one plan, then the steps of another."""
+def _continued(before: Plan, following: Plan) -> Plan:
+    """The steps taken of one plan, followed by those of the plan that takes its place."""
     begun = following.steps[0].on
-    taken = [step for step in held.steps if step.on <= begun]
-    first = (
-        following.steps[1:]
-        if taken and taken[-1].mg == following.steps[0].mg
-        else (following.steps)
-    )
+    taken = [step for step in before.steps if step.on <= begun]
+    same_dose = bool(taken) and taken[-1].mg == following.steps[0].mg
+    first = following.steps[1:] if same_dose else following.steps
     taken = [step for step in taken if step.on < first[0].on]
-    return held._replace(steps=(*taken, *first))
+    return before._replace(steps=(*taken, *first))
 
 
 # --- writing --------------------------------------------------------------------------------------
 
 
-def _held(taper, by, seen, move):
+def _lock(taper: Taper, by: User, seen: int, move: TaperMove) -> TaperVersion:
     """The live version, locked; raises where this person may not, or the move is not legal."""
     access.require(by, Action.TAPER, taper)
     Taper.objects.select_for_update().get(pk=taper.pk)
-    held = (
+    live = (
         TaperVersion.objects.filter(taper=taper, superseded_at__isnull=True)
         .select_related("taper__patient", "taper__practice")
         .get()
     )
-    if held.number != seen:
+    if live.number != seen:
         raise Stale("Somebody else changed this taper. Look at it again.")
-    if move in AFTER_CHANGE and not _has_begun(held):
+    if move in AFTER_CHANGE and not _has_begun(live):
         raise IllegalMove("The change to diazepam is not complete yet: plan it anew instead.")
-    if (held.status, move) not in MOVES:
+    if (live.status, move) not in MOVES:
         raise IllegalMove(
-            f"A taper that is {held.get_status_display().lower()} cannot be so moved."
+            f"A taper that is {live.get_status_display().lower()} cannot be so moved."
         )
-    return held
+    return live
 
 
-def _has_begun(held):
-    return held.plan.steps[0].on <= timezone.localdate()
+def _has_begun(live: TaperVersion) -> bool:
+    return live.plan.steps[0].on <= timezone.localdate()
 
 
-def _say(reason, what="why"):
+def _need_reason(reason: str, what: str = "why") -> None:
+    """Raises `BadRecord` without a reason; `what` is what it should say."""
     if not reason.strip():
         raise BadRecord("reason", f"is needed: say {what}")
 
 
-def _next(held, move, by, reason, *, over=None, **columns):
+def _next_version(
+    live: TaperVersion,
+    move: TaperMove,
+    by: User,
+    reason: str,
+    *,
+    over: list[str] | None = None,
+    **columns: object,
+) -> TaperVersion:
     """The next version of a taper: the same but for what a move changes."""
     kept = {
-        name: getattr(held, name)
+        name: getattr(live, name)
         for name in (
             *("steps", "percent", "every_days", "strengths", "contacts", "cross_over"),
             *("maintenance_agreed", "last_contact_on"),
         )
     }
     version = TaperVersion(
-        taper=held.taper,
-        number=held.number + 1,
+        taper=live.taper,
+        number=live.number + 1,
         move=move,
-        status=MOVES[held.status, move],
+        status=MOVES[live.status, move],
         **kept | {"last_contact_on": timezone.localdate()} | columns,
     )
-    TaperVersion.objects.filter(pk=held.pk).update(superseded_at=Now())
-    if over is None and held.over and not reason.strip():
+    TaperVersion.objects.filter(pk=live.pk).update(superseded_at=Now())
+    if over is None and live.over and not reason.strip():
         # The reason of the plan stands until it is planned anew.
-        reason = held.reason
-    version = _add(version, held.over if over is None else over, reason, by)
+        reason = live.reason
+    version = _save(version, live.over if over is None else over, reason, by)
     if move in ENDS:
-        Taper.objects.filter(pk=held.taper_id).update(ended_at=Now())
-        held.taper.refresh_from_db()
+        Taper.objects.filter(pk=live.taper_id).update(ended_at=Now())
+        live.taper.refresh_from_db()
     elif version.status == ACTIVE:
         _plan_review(version, by)
     return version
 
 
-def _add(version, over, reason, by):
+def _save(version: TaperVersion, over: list[str], reason: str, by: User) -> TaperVersion:
     reason = reason.strip()
     if over and not reason:
         raise BadRecord("reason", f"is needed: {', '.join(over)} would want another plan")
@@ -399,7 +443,7 @@ def _add(version, over, reason, by):
     return version
 
 
-def _plan_review(version, by):
+def _plan_review(version: TaperVersion, by: User) -> None:
     """The next day of contact is the next review, so that a missed one is found by REV-02."""
     today = timezone.localdate()
     coming = [day for day in version.contact_days if day > today]
@@ -411,10 +455,10 @@ def _plan_review(version, by):
         observe.record_reading(patient=version.taper.patient, record=record, by=by)
 
 
-def _columns(drafted, cross):
+def _columns(drafted: Drafted, cross: CrossOver | None) -> dict:
     request = drafted.request
     columns = {
-        **_written(drafted.plan, drafted.contacts),
+        **_plan_columns(drafted.plan, drafted.contacts),
         "percent": request.percent,
         "every_days": request.every_days,
         "strengths": [strength.code for strength in request.strengths],
@@ -439,20 +483,20 @@ def _columns(drafted, cross):
     return columns
 
 
-def _laid_out(taper, planned):
-    return _written(planned, planning.contacts(planned, _limits(taper)))
+def _with_contacts(taper: Taper, planned: Plan) -> dict:
+    return _plan_columns(planned, planning.contacts(planned, _limits(taper)))
 
 
-def _written(planned, contacts):
+def _plan_columns(planned: Plan, contacts: Iterable[date]) -> dict:
     return {"steps": _steps(planned), "contacts": [day.isoformat() for day in contacts]}
 
 
-def _steps(planned):
+def _steps(planned: Plan) -> list[list]:
     return [
         [step.on.isoformat(), str(step.mg), _parts(step.parts), step.smallest]
         for step in planned.steps
     ]
 
 
-def _parts(parts):
+def _parts(parts: Iterable[Part]) -> list[list[str]]:
     return [[part.strength.code, str(part.number)] for part in parts]
