@@ -113,6 +113,24 @@ def test_an_example_that_comes_out_otherwise_under_this_book_is_marked(clara, ru
     assert "S3 Note UK not as written" in page
 
 
+def test_severities_and_interruptions_are_shown(clara):
+    browser = Browser(clara)
+    listed = browser.read("/rules", q="RSP-02")
+    assert "S1 Urgent S3 Note S1 untreated, S3 treated" in listed
+    assert "may interrupt" not in listed
+    assert "may interrupt" in browser.read("/rules", q="OPI-04")
+    asks = "Where it interrupts, the form asks for a reason"
+    page = browser.read("/rules/OPI-04")
+    assert f"Severity S1 Urgent Shown Interrupts {asks}" in page
+    missing = browser.read("/rules/DQ-01")
+    assert asks not in missing
+    assert "Shown Queue It judges the record: the answer is to complete it." in missing
+
+
+def test_a_yes_or_no_is_no_count(clara):
+    assert "Urgent in this profile none yes none" in Browser(clara).read("/rules/GLA-01")
+
+
 def test_the_page_says_what_keeps_a_rule_quiet(clara):
     page = Browser(clara).read("/rules/GAB-01")
     assert "EXM-03 Palliative or end-of-life care, hospice is in force" in page
