@@ -9,7 +9,6 @@ from reviews.rules.drug import BZRA
 from reviews.rules.exposure import Span as Supplied
 from reviews.rules.exposure import is_rescue, pieces, read
 from reviews.rules.parameters import EXPOSURE
-from reviews.rules.view import see
 from reviews.tapering.planning import Plan, Step
 
 AS_PLANNED = "as planned"
@@ -57,11 +56,11 @@ def prescribed(dossier: Dossier, book, drug: str, since: date) -> list[Prescribe
     limit = book.rules[EXPOSURE][dossier.profile]
     found: dict[int, list] = {}
     for line in dossier.lines:
-        seen = see(book, line.medicine)
-        for ingredient in seen.ingredients:
-            if ingredient[1].key != drug:
+        recognition = book.recognise(line.medicine)
+        for ingredient in recognition.ingredients:
+            if ingredient.drug.key != drug:
                 continue
-            use = read(line, seen.recognition, ingredient, limit)
+            use = read(line, recognition, ingredient, limit)
             if use is None or use.start is None or is_rescue(use):
                 continue
             end = use.end if use.end is not None else use.least_end
@@ -149,11 +148,11 @@ def current_use(dossier: Dossier, book) -> list[Use]:
     gap = timedelta(days=book.rules[EXPOSURE][dossier.profile]["gap_days"] + 1)
     made_of: dict[str, set] = {}
     for line in dossier.lines:
-        seen = see(book, line.medicine)
-        for part, drug, mask in seen.ingredients:
+        recognition = book.recognise(line.medicine)
+        for part, drug, mask in recognition.ingredients:
             if mask & BZRA:
                 held = made_of.setdefault(drug.key, set())
-                form = book.recognise(line.medicine).form
+                form = recognition.form
                 if part.strength_mg is not None and part.per_unit in ("", form) and form:
                     held.add((form, Decimal(str(part.strength_mg))))
     uses = []
