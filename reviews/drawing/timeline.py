@@ -24,7 +24,6 @@ from reviews.rules.exposure import (
     union,
 )
 from reviews.rules.parameters import EXPOSURE
-from reviews.rules.view import see
 
 OPIOIDS = BIT["opioid"] | BIT[SUBSTITUTION]
 GABAPENTINOIDS = BIT["gabapentinoid"]
@@ -200,12 +199,12 @@ def picture(dossier, book, pins=()):
     today = dossier.as_of.toordinal()
     by_drug, drugs = {}, {}
     for line in dossier.lines:
-        seen = see(book, line.medicine)
-        for ingredient in seen.ingredients:
-            use = read(line, seen.recognition, ingredient, limit) if ingredient[2] else None
+        recognition = book.recognise(line.medicine)
+        for ingredient in recognition.ingredients:
+            use = read(line, recognition, ingredient, limit) if ingredient.mask else None
             if use is not None and use.start is not None:
                 by_drug.setdefault(use.drug.name, []).append(use)
-                drugs[use.drug.name] = (use.drug, ingredient[2])
+                drugs[use.drug.name] = (use.drug, ingredient.mask)
     plans = _plans(dossier, book, today)
     for name, (drug, _) in plans.items():
         drugs.setdefault(name, (drug, sum(BIT[each] for each in drug.classes)))
@@ -680,7 +679,7 @@ def _dose(lane):
 def last_day(line, recognition, book, profile):
     """The last day of supply as a date, or None when the record does not say."""
     limit = book.rules[EXPOSURE][profile]
-    for ingredient in see(book, line.medicine).ingredients:
+    for ingredient in book.recognise(line.medicine).ingredients:
         use = read(line, recognition, ingredient, limit)
         return None if use is None or use.end is None else date.fromordinal(use.end)
     return line.end_on

@@ -6,7 +6,7 @@ from datetime import date
 from reviews.rules.drug import BZRA
 from reviews.rules.equivalents import Equivalent, equivalent
 from reviews.rules.exposure import stretches
-from reviews.rules.view import View, names, see
+from reviews.rules.view import View, names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +26,8 @@ class Row:
 
 def of(dossier, book):
     """`(rows, unknown)`: the episodes, newest first, and the drugs of supplies without a length."""
-    seen = [(line, see(book, line.medicine)) for line in dossier.lines]
-    sedatives = [(line, known) for line, known in seen if known.mask & BZRA]
+    recognised = [(line, book.recognise(line.medicine)) for line in dossier.lines]
+    sedatives = [(line, medicine) for line, medicine in recognised if medicine.mask & BZRA]
     if not sedatives:
         return [], []
     view = View(dossier, book, sedatives, [], [])

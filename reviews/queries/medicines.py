@@ -11,7 +11,6 @@ from reviews.drawing import timeline
 from reviews.models import WITHDRAWN, Prescription, Status
 from reviews.rules import words
 from reviews.rules.drug import BZRA, Recognition
-from reviews.rules.view import see
 
 OVER = {*WITHDRAWN, Status.DRAFT, Status.COMPLETED}
 PLURALS = {"patch": "patches", "suppository": "suppositories"}
@@ -98,26 +97,26 @@ def of(patient, *, book, as_of):
 
 
 def _row(prescription, line, earlier, book, dossier):
-    seen = see(book, line.medicine)
-    end_on = _end(line, seen, book, dossier.profile)
+    recognition = book.recognise(line.medicine)
+    end_on = _end(line, recognition, book, dossier.profile)
     return Row(
         prescription=prescription,
         dose=timeline.dose_in_words(line),
         quantity=_quantity(line),
         end_on=end_on,
-        recognition=seen.recognition,
-        drugs=tuple(book.drugs[part.drug].name for part in seen.recognition.parts),
-        sedative=bool(seen.mask & BZRA),
+        recognition=recognition,
+        drugs=tuple(drug.name for _, drug, _ in recognition.ingredients),
+        sedative=bool(recognition.mask & BZRA),
         # Without a last day of supply it may still be in use.
         now=line.status not in OVER and (end_on is None or end_on >= dossier.as_of),
         earlier=tuple(earlier.get(prescription.order_id, ())),
     )
 
 
-def _end(line, seen, book, profile):
+def _end(line, recognition, book, profile):
     """The last day of supply. A medicine nobody recognises still has its stated days."""
-    if seen.ingredients:
-        return timeline.last_day(line, seen.recognition, book, profile)
+    if recognition.ingredients:
+        return timeline.last_day(line, recognition, book, profile)
     begun = line.start_on or line.written_on
     if begun and line.days_supply:
         stated = begun + timedelta(days=line.days_supply - 1)

@@ -9,7 +9,6 @@ from reviews.rules.drug import BENZODIAZEPINE, BZRA
 from reviews.rules.equivalents import Equivalent, compared
 from reviews.rules.exposure import mg_per_day, rate, read
 from reviews.rules.parameters import EXPOSURE
-from reviews.rules.view import see
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,20 +36,19 @@ class WorkedOut:
 def work_out(record, *, book, profile):
     """What follows from a record, by the same functions that screening uses."""
     line = dossiers.line(record)
-    seen = see(book, line.medicine)
-    recognition = seen.recognition
+    recognition = book.recognise(line.medicine)
     uses = [
         read(line, recognition, ingredient, book.rules[EXPOSURE][profile])
-        for ingredient in seen.ingredients
+        for ingredient in recognition.ingredients
     ]
     use = uses[0] if uses else None
     common = {
-        "drugs": tuple(drug.name for _, drug, _ in seen.ingredients),
+        "drugs": tuple(drug.name for _, drug, _ in recognition.ingredients),
         "matched_by": recognition.matched_by,
-        "recognised": not seen.unmapped,
-        "daily": _daily(line, seen),
-        "equivalent": _equivalent(line, seen, book.rules[EXPOSURE][profile]),
-        "sedative": bool(seen.mask & BZRA),
+        "recognised": not recognition.unmapped,
+        "daily": _daily(line, recognition),
+        "equivalent": _equivalent(line, recognition, book.rules[EXPOSURE][profile]),
+        "sedative": bool(recognition.mask & BZRA),
     }
     if use is None:
         return WorkedOut(**common, **_stated(line), never_taken=bool(uses))
@@ -64,15 +62,15 @@ def work_out(record, *, book, profile):
     )
 
 
-def _daily(line, seen):
+def _daily(line, recognition):
     """ "15 mg diazepam a day", or in the unit typed where the strength is not known."""
     per_day = rate(line)
     if per_day is None:
         return ()
     most = "at most " if line.as_needed or len(line.schedule) > 1 else ""
     amounts = [
-        (mg_per_day(line, part, seen.recognition.form), drug.name)
-        for part, drug, _ in seen.ingredients
+        (mg_per_day(line, part, recognition.form), drug.name)
+        for part, drug, _ in recognition.ingredients
     ]
     if not amounts or any(mg is None for mg, _ in amounts):
         return (f"{most}{words.amount(per_day)} {line.dose_unit or ''}".strip(),)
@@ -81,15 +79,15 @@ def _daily(line, seen):
     return tuple(f"{most}{words.amount(mg)} mg {name}" for mg, name in amounts)
 
 
-def _equivalent(line, seen, limit):
+def _equivalent(line, recognition, limit):
     """The daily amount as diazepam, by the rules that screening uses."""
     mask = BZRA if limit["z_in_equivalents_count"] else BENZODIAZEPINE
     amounts = [
         (
-            mg_per_day(line, part, seen.recognition.form),
+            mg_per_day(line, part, recognition.form),
             compared(drug, limit["equivalents_table"]),
         )
-        for part, drug, of in seen.ingredients
+        for part, drug, of in recognition.ingredients
         if of & mask
     ]
     if not amounts or any(mg is None or factor is None for mg, factor in amounts):

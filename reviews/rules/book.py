@@ -60,25 +60,14 @@ from dataclasses import dataclass, field
 
 from reviews.rules.dossier import Medicine
 from reviews.rules.drug import CLASSES, Drug, Entry, Part, Product, Recognition
-from reviews.rules.recognise import Index
-
-MOST_MEDICINES = 50_000
-"""How many medicines a book remembers. A key is a text, and texts have no end."""
-
-
-def remember(memo: dict, key: str, value):
-    """Keep a value; a full memo starts anew, which costs less than an order of use."""
-    if len(memo) >= MOST_MEDICINES:
-        memo.clear()
-    memo[key] = value
+from reviews.rules.memory import memory_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleBook:
     """Drug facts and thresholds under a number; nothing here changes after it is built.
 
-    `recognised` and `prepared` are memos (medicine key to Recognition, profile to limits). They
-    hold nothing that the other fields do not determine.
+    A book remembers nothing: what follows from it is kept by `reviews.rules.memory`.
     """
 
     number: int
@@ -88,8 +77,6 @@ class RuleBook:
     names: dict[str, Entry]
     rules: dict[str, dict[str, dict]]
     citations: dict[str, list[dict]] = field(default_factory=dict)
-    recognised: dict = field(default_factory=dict, compare=False, repr=False)
-    prepared: dict = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def from_json(cls, data: dict) -> "RuleBook":
@@ -209,14 +196,11 @@ class RuleBook:
 
     def recognise(self, medicine: Medicine) -> Recognition:
         """Which drugs a medicine holds; worked out once for each `medicine.key`."""
-        found = self.recognised.get(medicine.key)
-        if found is None:
-            index = self.prepared.get("index")
-            if index is None:
-                index = self.prepared["index"] = Index(self)
-            found = index.recognise(medicine)
-            remember(self.recognised, medicine.key, found)
-        return found
+        return memory_of(self).recognised.recognise(medicine)
+
+    def recognise_text(self, text: str, codings: tuple[tuple[str, str], ...] = ()) -> Recognition:
+        """Which drugs a text holds that nobody keeps, such as one being typed; not remembered."""
+        return memory_of(self).recognised.index.recognise(text, codings)
 
 
 def _check(drugs, products, atc, names):

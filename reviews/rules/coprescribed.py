@@ -119,13 +119,13 @@ def naloxone(view: View, limit: dict):
     within = limit["naloxone_within_days"]
     offers = [reading.on.toordinal() for reading in view.readings_of("naloxone")]
     opioid = BIT["opioid"] | BIT["opioid-substitution"]
-    for line, seen in view.others:
+    for line, recognition in view.others:
         on = line.start_on or line.written_on
-        if on is None or on > view.dossier.as_of or seen.mask & opioid:
+        if on is None or on > view.dossier.as_of or recognition.mask & opioid:
             continue
         if line.status in NEVER_TAKEN:
             continue
-        if any(ingredient[1].key == "naloxone" for ingredient in seen.ingredients):
+        if any(each.drug.key == "naloxone" for each in recognition.ingredients):
             offers.append(on.toordinal())
     if offers and view.today <= max(offers) + within:
         view.watch(max(offers) + within + 1)

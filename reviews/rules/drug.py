@@ -1,6 +1,7 @@
 """A drug and what is known about it: classes, facts, products, recognition."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 CLASSES = {
     "benzodiazepine": "Benzodiazepines",
@@ -86,17 +87,31 @@ class Entry:
     incomplete: bool = False
 
 
+class Ingredient(NamedTuple):
+    """A part of a medicine with its drug, and the drug's classes as bits.
+
+    In a medicine for opioid substitution the bit of SUBSTITUTION stands in place of "opioid".
+    """
+
+    part: Part
+    drug: Drug
+    mask: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recognition:
     """What a medicine was taken to be.
 
-    `parts` are its ingredients, in the order named; empty means *unmapped*. `matched_by` is
-    "code", "name" or None, `matched` the code or the words that did it. `classes` are the classes
-    of all ingredients, with "opioid" replaced by SUBSTITUTION where the code says so; `mask` is
-    the same as bits. `complete` is False for a combination of which a part is not known.
+    `parts` are named in the order found; none means that nobody knows the medicine. `ingredients`
+    are the same with their drugs; two recognitions are equal whatever is known about the drugs.
+    `matched_by` is "code", "name" or None, `matched` the code or the words that did it. `classes`
+    are the classes of all ingredients, with "opioid" replaced by SUBSTITUTION where the code says
+    so; `mask` is the same as bits. `complete` is False for a combination of which a part is not
+    known; `unmapped` is True for one, and for a medicine nobody knows.
     """
 
     parts: tuple[Part, ...] = ()
+    ingredients: tuple[Ingredient, ...] = field(default=(), compare=False)
     form: str | None = None
     route: str | None = None
     matched_by: str | None = None
@@ -104,3 +119,4 @@ class Recognition:
     classes: frozenset[str] = frozenset()
     mask: int = 0
     complete: bool = True
+    unmapped: bool = True

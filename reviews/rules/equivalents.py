@@ -11,6 +11,7 @@ from reviews.rules import words
 from reviews.rules.drug import BENZODIAZEPINE, BZRA
 from reviews.rules.exposure import Episode, count, stretches
 from reviews.rules.finding import Fact
+from reviews.rules.memory import once_for_a_book
 
 BAND = "ASAM_BAND"
 NOT_FOR_SUMS = frozenset({"ALCOHOL", BAND})
@@ -40,11 +41,12 @@ class Factor(NamedTuple):
 
 def factor(view, drug) -> Factor | None:
     """How a drug compares with diazepam under the profile's table, None when no table has it."""
-    table = view.limit["equivalents_table"]
-    memo = view.book.prepared.setdefault(("factors", table), {})
-    if drug.key not in memo:
-        memo[drug.key] = compared(drug, table)
-    return memo[drug.key]
+    return _factors(view.book, view.limit["equivalents_table"])[drug.key]
+
+
+@once_for_a_book
+def _factors(book, table) -> dict[str, Factor | None]:
+    return {key: compared(drug, table) for key, drug in book.drugs.items()}
 
 
 def compared(drug, table) -> Factor | None:

@@ -24,7 +24,7 @@ from reviews.rules.rule import (
     Shown,
     rule,
 )
-from reviews.rules.view import View, names, see
+from reviews.rules.view import View, names
 
 DOUBTFUL = frozenset(
     {
@@ -329,13 +329,13 @@ def allergy(view: View, limit: dict):
         text = "" if conditions.denied(condition.text) else condition.text
         if condition.kind != "allergy" and not _ALLERGY.search(text.casefold()):
             continue
-        seen = see(
-            view.book, Medicine(f"allergy|{text}|{condition.codings}", text, condition.codings)
+        substance = view.book.recognise(
+            Medicine(f"allergy|{text}|{condition.codings}", text, condition.codings)
         )
-        found = seen.mask | (BENZODIAZEPINE if _CLASS.search(text.casefold()) else 0)
+        found = substance.mask | (BENZODIAZEPINE if _CLASS.search(text.casefold()) else 0)
         if found:
             mask |= found
-            keys |= {ingredient[1].key for ingredient in seen.ingredients}
+            keys |= {ingredient.drug.key for ingredient in substance.ingredients}
             told.append(text or ", ".join(code for _, code in condition.codings))
     hit = [
         use

@@ -113,13 +113,13 @@ def unmapped(view: View, limit: dict):
     """
     severity = 2 if view.active else 3
     by_text: dict[str, list] = {}
-    for line, seen, end in view.unmapped:
+    for line, recognition, end in view.unmapped:
         if end is None or view.is_current(end):
-            by_text.setdefault(line.medicine.text.casefold(), []).append((line, seen))
+            by_text.setdefault(line.medicine.text.casefold(), []).append((line, recognition))
     for text, found in by_text.items():
-        line, seen = found[0]
+        line, recognition = found[0]
         shown = line.medicine.text or "A medicine without a name"
-        if seen.recognition.parts:
+        if recognition.parts:
             title = f"{shown}: part of a combination not recognised"
         else:
             title = f"{shown}: not recognised"

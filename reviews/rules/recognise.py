@@ -3,8 +3,7 @@
 import re
 import unicodedata
 
-from reviews.rules.dossier import Medicine
-from reviews.rules.drug import BIT, SUBSTITUTION, Entry, Part, Product, Recognition
+from reviews.rules.drug import BIT, SUBSTITUTION, Entry, Ingredient, Part, Product, Recognition
 
 # Product codes are exact, ingredient codes and ATC less so; a verified SNOMED substance is last.
 CODE_ORDER = {"rxnorm": 0, "dmd": 0, "ndc": 0, "atc": 1, "snomed": 2}
@@ -106,14 +105,14 @@ class Index:
         for found in self.names.values():
             found.sort(key=lambda item: (-len(item[0]), item[0]))
 
-    def recognise(self, medicine: Medicine) -> Recognition:
+    def recognise(self, text: str, codings) -> Recognition:
         """Codes, best kind first; then names. What a code leaves open the text may fill in."""
-        text = plain(medicine.text)
+        text = plain(text)
         form, route = _form(text)
         by_name, name_matched, name_substitution, name_complete = self._by_name(text, form)
         substitution: bool | None = None
         coded: tuple[Product, str, bool] | None = None
-        for system, code in sorted(medicine.codings, key=lambda c: CODE_ORDER.get(c[0], 3)):
+        for system, code in sorted(codings, key=lambda c: CODE_ORDER.get(c[0], 3)):
             product, incomplete, says = self._by_code(system, code)
             if product is None:
                 continue
@@ -141,6 +140,7 @@ class Index:
             classes = classes - {"opioid"} | {SUBSTITUTION}
         return Recognition(
             parts=parts,
+            ingredients=tuple(self._ingredient(part, classes) for part in parts),
             form=form,
             route=route,
             matched_by=matched_by,
@@ -148,7 +148,15 @@ class Index:
             classes=frozenset(classes),
             mask=sum(BIT[name] for name in classes),
             complete=complete,
+            unmapped=not complete,
         )
+
+    def _ingredient(self, part: Part, of_the_medicine) -> Ingredient:
+        drug = self.drugs[part.drug]
+        mask = sum(BIT[name] for name in drug.classes)
+        if SUBSTITUTION in of_the_medicine and "opioid" in drug.classes:
+            mask += BIT[SUBSTITUTION] - BIT["opioid"]
+        return Ingredient(part, drug, mask)
 
     def _by_code(self, system, code) -> tuple[Product | None, bool, bool | None]:
         """The product, whether more ingredients are to be found in the text, and what the code

@@ -8,10 +8,11 @@ from reviews.rules.dossier import NEVER_TAKEN, OVER, Dossier
 from reviews.rules.drug import BZRA
 from reviews.rules.exposure import OPEN
 from reviews.rules.finding import ExposureSummary, Screening
+from reviews.rules.memory import memory_of, once_for_a_book
 from reviews.rules.parameters import EXPOSURE
-from reviews.rules.registry import BY_ID, RULES
-from reviews.rules.rule import CONDITIONS, EXEMPTIONS, READINGS, TAPERS, THEMES
-from reviews.rules.view import View, names, see
+from reviews.rules.registry import RULES
+from reviews.rules.rule import CONDITIONS, EXEMPTIONS, READINGS, TAPERS, THEMES, Rule
+from reviews.rules.view import View, names
 
 _THEME = {rule.id: THEMES.index(rule.theme) for rule in RULES}
 
@@ -30,30 +31,31 @@ CHAINS: dict[str, tuple[str, ...]] = {
 The chains of DUR-04, DUR-06 and of DOSE-01 to DOSE-03 are settled by these rules themselves.
 """
 _AT_LEAST_AS_GRAVE = frozenset({"CYP-03"})
-AFTERWARDS = tuple(BY_ID[rule_id] for rule_id in ("DQ-03", "STOP-02", "STOP-01", "STOP-03"))
+AFTERWARDS = frozenset({"DQ-03", "STOP-01", "STOP-02", "STOP-03"})
+"""Rules that are asked even once every supply is gone."""
 
 
-def screen(dossier: Dossier, book: RuleBook) -> Screening:
-    """What the rules of the book say about a dossier on its day.
+def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = None) -> Screening:
+    """What the rules of the book say about a dossier on its day; all rules, or those given.
 
     Nothing is said about somebody who had died by that day; what could not be judged still is.
     KeyError when the book does not hold the dossier's profile.
     """
-    memo = book.prepared.get("seen") or {}
+    known = memory_of(book).recognised.known
     sedatives, others, unmapped = [], [], []
     for line in dossier.lines:
-        seen = memo.get(line.medicine.key) or see(book, line.medicine)
-        if seen.mask & BZRA:
-            sedatives.append((line, seen))
-        if seen.mask & ~BZRA:
-            others.append((line, seen))
-        if seen.unmapped and line.status not in NEVER_TAKEN:
-            unmapped.append((line, seen))
+        recognition = known.get(line.medicine.key) or book.recognise(line.medicine)
+        if recognition.mask & BZRA:
+            sedatives.append((line, recognition))
+        if recognition.mask & ~BZRA:
+            others.append((line, recognition))
+        if recognition.unmapped and line.status not in NEVER_TAKEN:
+            unmapped.append((line, recognition))
     if not sedatives and not unmapped:
         return Screening(as_of=dossier.as_of, book_number=book.number)
 
     limit = book.rules[EXPOSURE][dossier.profile]
-    unmapped = [(line, seen, _end(line, limit)) for line, seen in unmapped]
+    unmapped = [(line, recognition, _end(line, limit)) for line, recognition in unmapped]
     view = View(dossier, book, sedatives, others, unmapped)
     have = view.held | sum(
         bit
@@ -68,7 +70,11 @@ def screen(dossier: Dossier, book: RuleBook) -> Screening:
     # Nothing but length left unknown, and how it ended, can matter once every supply is gone.
     active = view.active or view.unclear
     in_use = active and bool(view.now)
-    for check, limits, needs, idle in _asked(book, dossier.profile)[0 if active else 1]:
+    if rules is None:
+        asked = _asked(book, dossier.profile, active=bool(active))
+    else:
+        asked = _limited(book, dossier.profile, rules, active=bool(active))
+    for check, limits, needs, idle in asked:
         if (not needs or needs & have) and (idle or in_use):
             check(view, limits)
     if len(view.findings) > 1:
@@ -90,19 +96,18 @@ def screen(dossier: Dossier, book: RuleBook) -> Screening:
     )
 
 
-def _asked(book, profile):
-    """What to ask of a dossier, and what once nothing is in use any more; kept on the book."""
-    found = book.prepared.get(("asked", profile))
-    if found is None:
-        found = book.prepared["asked", profile] = tuple(
-            [
-                (rule.check, book.rules[rule.id][profile], rule.needs, rule.idle)
-                for rule in rules
-                if profile in book.rules.get(rule.id, ())
-            ]
-            for rules in (RULES, AFTERWARDS)
-        )
-    return found
+@once_for_a_book
+def _asked(book, profile, *, active):
+    return _limited(book, profile, RULES, active=active)
+
+
+def _limited(book, profile, rules, *, active):
+    """What to ask of a dossier, with the limits of the book; less once nothing is in use."""
+    return [
+        (rule.check, book.rules[rule.id][profile], rule.needs, rule.idle)
+        for rule in rules
+        if profile in book.rules.get(rule.id, ()) and (active or rule.id in AFTERWARDS)
+    ]
 
 
 def _supersede(view):
@@ -182,7 +187,7 @@ def _valid_until(view: View) -> date | None:
     of those days is safe, if sometimes early.
     """
     dossier = view.dossier
-    after_start, after_end = _distances(view)
+    after_start, after_end = _distances(view.book, view.profile)
     starts, ends, single = set(), set(), set()
     spans = set(view.spans)
     for presence in view.presences():
@@ -217,21 +222,21 @@ def _valid_until(view: View) -> date | None:
     return None if later >= OPEN else date.fromordinal(later)
 
 
-def _distances(view):
-    """How long after a start, and after an end, a rule looks at them; kept on the book."""
-    prepared, key = view.book.prepared, ("distances", view.profile)
-    if key not in prepared:
-        limit = view.limit
-        windows = {
-            limit["start_window_days"],
-            view.limit_of("DUR-04", "co_drug_started_within_days") or 0,
-            view.limit_of("ELD-01", "unexposed_before_days") or 0,
-        }
-        prepared[key] = (
-            (0, *sorted(window + 1 for window in windows)),
-            (1, *sorted((limit["restart_gap_days"] + 1, limit["gap_days"] + 2))),
-        )
-    return prepared[key]
+@once_for_a_book
+def _distances(book, profile):
+    """How long after a start, and after an end, a rule looks at them."""
+    limit = book.rules[EXPOSURE][profile]
+    windows = {limit["start_window_days"]}
+    for rule_id, name in (
+        ("DUR-04", "co_drug_started_within_days"),
+        ("ELD-01", "unexposed_before_days"),
+    ):
+        if profile in book.rules.get(rule_id, ()):
+            windows.add(book.rules[rule_id][profile][name])
+    return (
+        (0, *sorted(window + 1 for window in windows)),
+        (1, *sorted((limit["restart_gap_days"] + 1, limit["gap_days"] + 2))),
+    )
 
 
 def _nearest(days, distances, today, later):

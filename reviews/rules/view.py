@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
 
 from reviews.rules import conditions, words
-from reviews.rules.book import remember
 from reviews.rules.dossier import Dossier
-from reviews.rules.drug import BIT, BZRA, SUBSTITUTION, Recognition
+from reviews.rules.drug import BIT, BZRA
 from reviews.rules.exemptions import graded
 from reviews.rules.exposure import (
     OPEN,
@@ -46,38 +45,6 @@ from reviews.rules.readings import KINDS as READING_KINDS
 WITHDRAWAL = "alcohol_withdrawal"
 LONGEST_WITHDRAWAL_DAYS = 10
 """Used with a book that does not hold ALC-02."""
-
-
-class Seen(NamedTuple):
-    """A recognised medicine: its ingredients as (part, drug, mask), and all their bits."""
-
-    recognition: Recognition
-    ingredients: tuple
-    mask: int
-    unmapped: bool
-
-
-def see(book, medicine) -> Seen:
-    """What the book makes of a medicine, kept by key."""
-    memo = book.prepared.setdefault("seen", {})
-    found = memo.get(medicine.key)
-    if found is None:
-        recognition = book.recognise(medicine)
-        ingredients = []
-        for part in recognition.parts:
-            drug = book.drugs[part.drug]
-            mask = sum(BIT[name] for name in drug.classes)
-            if SUBSTITUTION in recognition.classes and "opioid" in drug.classes:
-                mask += BIT[SUBSTITUTION] - BIT["opioid"]
-            ingredients.append((part, drug, mask))
-        found = Seen(
-            recognition,
-            tuple(ingredients),
-            recognition.mask,
-            not recognition.parts or not recognition.complete,
-        )
-        remember(memo, medicine.key, found)
-    return found
 
 
 @dataclass(slots=True, eq=False)
@@ -148,8 +115,8 @@ class View:
         self.today = dossier.as_of.toordinal()
         self.others = others
         self.held = 0
-        for _, seen in others:
-            self.held |= seen.mask
+        for _, recognition in others:
+            self.held |= recognition.mask
         self.unmapped = unmapped
         self.findings: list[Finding] = []
         self.gaps: list[NotEvaluable] = []
@@ -175,10 +142,10 @@ class View:
 
     def _read(self, sedatives):
         uses = []
-        for line, seen in sedatives:
-            for ingredient in seen.ingredients:
-                if ingredient[2] & BZRA:
-                    use = read(line, seen.recognition, ingredient, self.limit)
+        for line, recognition in sedatives:
+            for ingredient in recognition.ingredients:
+                if ingredient.mask & BZRA:
+                    use = read(line, recognition, ingredient, self.limit)
                     if use is not None:
                         uses.append(use)
         uses = dispensed_first(uses)
@@ -486,13 +453,13 @@ class View:
         if not self.held & bit:
             return []
         uses: list[Use] = []
-        for line, seen in self.others:
-            if seen.mask & bit:
-                for ingredient in seen.ingredients:
-                    if ingredient[2] & bit and not on_the_skin(
-                        line, seen.recognition, ingredient[1]
+        for line, recognition in self.others:
+            if recognition.mask & bit:
+                for ingredient in recognition.ingredients:
+                    if ingredient.mask & bit and not on_the_skin(
+                        line, recognition, ingredient.drug
                     ):
-                        use = read(line, seen.recognition, ingredient, self.limit)
+                        use = read(line, recognition, ingredient, self.limit)
                         if use is not None:
                             uses.append(use)
         found = self._uses[name] = dispensed_first(uses)

@@ -10,7 +10,6 @@ from reviews.rules.dossier import Dossier
 from reviews.rules.drug import BZRA
 from reviews.rules.exposure import Piece, Span, is_rescue, pieces, read
 from reviews.rules.parameters import EXPOSURE
-from reviews.rules.view import see
 from reviews.tapering.planning import Plan, Step
 
 AS_PLANNED = "as planned"
@@ -58,16 +57,14 @@ def prescribed(dossier: Dossier, book: RuleBook, drug: str, since: date) -> list
     limit = book.rules[EXPOSURE][dossier.profile]
     begun: dict[int, list[Piece]] = {}
     for line in dossier.lines:
-        seen = see(book, line.medicine)
-        for ingredient in seen.ingredients:
-            if ingredient[1].key != drug:
+        recognition = book.recognise(line.medicine)
+        for ingredient in recognition.ingredients:
+            if ingredient.drug.key != drug:
                 continue
-            use = read(line, seen.recognition, ingredient, limit)
-            if use is None or is_rescue(use):
+            use = read(line, recognition, ingredient, limit)
+            if use is None or use.start is None or is_rescue(use):
                 continue
             end = use.least_end if use.end is None else use.end
-            if use.start is None or end is None:
-                continue
             for piece in pieces(Span(use.start, end, use)):
                 begun.setdefault(piece.start, []).append(piece)
     rows = []
@@ -171,11 +168,11 @@ def current_use(dossier: Dossier, book: RuleBook) -> list[Use]:
     gap = timedelta(days=book.rules[EXPOSURE][dossier.profile]["gap_days"] + 1)
     strengths: dict[str, set[tuple[str, Decimal]]] = {}
     for line in dossier.lines:
-        seen = see(book, line.medicine)
-        for part, drug, mask in seen.ingredients:
+        recognition = book.recognise(line.medicine)
+        for part, drug, mask in recognition.ingredients:
             if mask & BZRA:
                 known = strengths.setdefault(drug.key, set())
-                form = book.recognise(line.medicine).form
+                form = recognition.form
                 if part.strength_mg is not None and part.per_unit in ("", form) and form:
                     known.add((form, Decimal(str(part.strength_mg))))
     uses = []

@@ -33,11 +33,9 @@ from reviews.models import WITHDRAWN, Prescription
 from reviews.queries import advise
 from reviews.queries.worked_out import work_out
 from reviews.rules import words
-from reviews.rules.dossier import Medicine
 from reviews.rules.drug import BENZODIAZEPINE, BZRA
 from reviews.rules.finding import INTERRUPT, Severity
 from reviews.rules.registry import JUDGE_DATA
-from reviews.rules.view import see
 from reviews.verbs import prescribe
 from reviews.views import person, tapers
 
@@ -163,15 +161,15 @@ def withdraw(request, pk):
     live = _live_version(held)
     if live.status in WITHDRAWN:
         raise IllegalMove(f"This prescription is already {live.get_status_display().lower()}.")
-    seen = _seen(live.medicine.text, live.medicine.codings)
+    recognition = _recognise(live.medicine.text, live.medicine.codings)
     patient = _patient(request, Action.WITHDRAW, held.patient_id)
     context = {
         **person.banner(patient),
         "form": form,
         "held": live,
         "dose": dose_in_words(live),
-        "sedative": bool(seen.mask & BZRA),
-        "benzodiazepine": bool(seen.mask & BENZODIAZEPINE),
+        "sedative": bool(recognition.mask & BZRA),
+        "benzodiazepine": bool(recognition.mask & BENZODIAZEPINE),
         "refusal": refusal,
         "may_amend": access.allowed(request.user, Action.AMEND, live),
     }
@@ -341,7 +339,7 @@ def _picker(patient, typed, chosen):
         "statuses_known": any(match.status != UNKNOWN for match in found),
         "choices": choices,
         "as_written": chosen == AS_WRITTEN,
-        "recognised_as": _recognised(typed) if typed else (),
+        "recognised_as": _drugs(typed) if typed else (),
     }
 
 
@@ -351,7 +349,7 @@ def _chosen_before(chosen):
         held = medicine(chosen, "")
     except BadRecord:
         return None
-    drugs = _recognised(held["medicine"], held["codings"])
+    drugs = _drugs(held["medicine"], held["codings"])
     return Choice(
         value=chosen,
         label=((held["medicine"], False),),
@@ -363,21 +361,14 @@ def _chosen_before(chosen):
     )
 
 
-def _recognised(text, codings=()):
-    return tuple(drug.name for _, drug, _ in _seen(text, codings).ingredients)
+def _drugs(text, codings=()):
+    return tuple(drug.name for _, drug, _ in _recognise(text, codings).ingredients)
 
 
-def _seen(text, codings):
-    """What the live book makes of a medicine."""
+def _recognise(text, codings):
+    """What the live book makes of a medicine, which may be half typed and is not remembered."""
     _version, book = rulebooks.live()
-    pairs = tuple((coding["system"], coding["code"]) for coding in codings)
-    typed = Medicine(key="typed", text=text, codings=pairs)
-    try:
-        return see(book, typed)
-    finally:
-        # The book remembers by key, and half-typed words are not worth remembering.
-        book.recognised.pop(typed.key, None)
-        book.prepared["seen"].pop(typed.key, None)
+    return book.recognise_text(text, tuple((each["system"], each["code"]) for each in codings))
 
 
 def _detail(match):
@@ -417,7 +408,7 @@ def _form_of(chosen):
         held = medicine(chosen, "")
     except BadRecord:
         return ""
-    form = _seen(held["medicine"], held["codings"]).recognition.form
+    form = _recognise(held["medicine"], held["codings"]).form
     return "oral liquid" if form == "liquid" else form or ""
 
 

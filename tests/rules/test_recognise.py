@@ -1,11 +1,14 @@
 """Recognition: codes first, then whole words; the traps are names that hide in other names."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import pytest
 
-from reviews.rules import book as book_module
+from reviews.rules import memory
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Medicine
-from reviews.rules.view import see
 
 from .book import BOOK, medicine
 
@@ -170,9 +173,71 @@ def test_a_book_that_contradicts_itself_is_refused(change, message):
 
 
 def test_a_book_does_not_remember_texts_without_end(monkeypatch):
-    monkeypatch.setattr(book_module, "MOST_MEDICINES", 3)
+    monkeypatch.setattr(memory, "MOST_MEDICINES", 3)
     own = RuleBook.from_json(BOOK.to_json())
     for strength in range(1, 9):
-        assert see(own, medicine(f"diazepam {strength} mg")).ingredients[0][1].key == "diazepam"
-        assert len(own.recognised) <= 3
-        assert len(own.prepared["seen"]) <= 3
+        found = own.recognise(medicine(f"diazepam {strength} mg"))
+        assert found.ingredients[0].drug.key == "diazepam"
+        assert len(memory.memory_of(own).recognised.known) <= 3
+
+
+def test_what_is_being_typed_is_recognised_and_not_remembered():
+    own = RuleBook.from_json(BOOK.to_json())
+    assert [each.drug.key for each in own.recognise_text("diazepa").ingredients] == []
+    assert [each.drug.key for each in own.recognise_text("diazepam").ingredients] == ["diazepam"]
+    coded = own.recognise_text("as before", (("atc", "N05BA06"),))
+    assert [each.drug.key for each in coded.ingredients] == ["lorazepam"]
+    assert memory.memory_of(own).recognised.known == {}
+
+
+def test_only_the_last_few_books_are_remembered(monkeypatch):
+    monkeypatch.setattr(memory, "MOST_BOOKS", 2)
+    first, *others = (RuleBook.from_json(BOOK.to_json()) for _ in range(3))
+    remembered = first.recognise(medicine("diazepam 5 mg"))
+    assert first.recognise(medicine("diazepam 5 mg")) is remembered
+    for other in others:
+        other.recognise(medicine("diazepam 5 mg"))
+    anew = first.recognise(medicine("diazepam 5 mg"))
+    assert anew is not remembered
+    assert anew == remembered
+
+
+def test_books_of_other_thresholds_share_what_was_recognised():
+    own = RuleBook.from_json(BOOK.to_json())
+    remembered = own.recognise(medicine("zopiclone 7.5 mg"))
+    assert replace(own, rules={}).recognise(medicine("zopiclone 7.5 mg")) is remembered
+    assert replace(own, names={}).recognise(medicine("zopiclone 7.5 mg")) is not remembered
+
+
+EIGHT = (
+    *("diazepam", "lorazepam", "temazepam", "nitrazepam"),
+    *("zopiclone", "zolpidem", "morphine", "gabapentin"),
+)
+
+
+@pytest.fixture
+def impatient_threads():
+    """Threads that take turns as often as the interpreter can make them."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(lambda book, text: book.recognise_text(text), id="typed"),
+        pytest.param(lambda book, text: book.recognise(medicine(text)), id="kept"),
+    ],
+)
+def test_eight_people_at_once_each_get_their_own_medicine(asked, impatient_threads, monkeypatch):
+    monkeypatch.setattr(memory, "MOST_MEDICINES", 5)  # so that what is remembered is dropped too
+    own = RuleBook.from_json(BOOK.to_json())
+
+    def ask(drug):
+        answers = (asked(own, f"{drug} {n % 7 + 1} mg tablets") for n in range(400))
+        return {each.drug.key for answer in answers for each in answer.ingredients}
+
+    with ThreadPoolExecutor(len(EIGHT)) as people:
+        assert list(people.map(ask, EIGHT)) == [{drug} for drug in EIGHT]

@@ -17,7 +17,6 @@ from reviews.errors import DomainError
 from reviews.rules.doses import release
 from reviews.rules.exposure import mg_per_day, read
 from reviews.rules.parameters import EXPOSURE
-from reviews.rules.view import see
 
 LIST = ";"
 PRESCRIPTIONS = (
@@ -181,16 +180,16 @@ def _prescriptions(path, book):
                 for kind, given in numbers.items()
             }
             limit = book.rules[EXPOSURE][profile]
-            out.writerow(_row(patient_id, line, who, see(book, line.medicine), limit))
+            out.writerow(_row(patient_id, line, who, book.recognise(line.medicine), limit))
             count += 1
     return count
 
 
-def _row(patient_id, line, who, seen, limit):
+def _row(patient_id, line, who, recognition, limit):
     """A line as the rules read it, and then as it was recorded."""
-    form = seen.recognition.form
-    parts = [part for part, _, _ in seen.ingredients]
-    uses = [read(line, seen.recognition, ingredient, limit) for ingredient in seen.ingredients]
+    form = recognition.form
+    parts = recognition.parts
+    uses = [read(line, recognition, ingredient, limit) for ingredient in recognition.ingredients]
     # The ingredients of a product share its days.
     use = next((use for use in uses if use is not None), None)
     start, days = line.start_on or line.written_on, line.days_supply
@@ -202,9 +201,9 @@ def _row(patient_id, line, who, seen, limit):
         for value in (
             line.id,
             patient_id,
-            [drug.key for _, drug, _ in seen.ingredients],
-            sorted({name for _, drug, _ in seen.ingredients for name in drug.classes}),
-            line.route or seen.recognition.route,
+            [part.drug for part in parts],
+            sorted({name for _, drug, _ in recognition.ingredients for name in drug.classes}),
+            line.route or recognition.route,
             start,
             days,
             [mg_per_day(line, part, form) for part in parts],
@@ -237,7 +236,7 @@ def _row(patient_id, line, who, seen, limit):
             [part.strength_mg for part in parts],
             form,
             release(line.medicine),
-            seen.recognition.complete,
+            recognition.complete,
             who["team"],
             who["pharmacy"],
             use.notes if use else (),
