@@ -3,12 +3,11 @@
 import pytest
 from django.conf import settings
 from django.core.cache import cache
-from django.core.management import call_command
 from django.db import connection
+from django.test import TransactionTestCase
 
 from reviews.models import RuleVersion
-from reviews.verbs import publish
-from tests import make, reference
+from tests import database, make
 
 
 def pytest_configure():
@@ -28,28 +27,22 @@ def _empty_cache():
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_blocker):
-    """Load the formulary and publish the first rule book once, into the database template."""
-    with django_db_blocker.unblock():
-        if not RuleVersion.objects.exists():
-            call_command("load_formulary", verbosity=0)
-            publish.bootstrap()
-        reference.keep()
-    yield
-    # A thread of the live server can outlast its connection's last use, and would then hold the
-    # database that is about to be dropped.
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+def django_db_setup(django_test_environment, django_db_modify_db_settings, django_db_blocker):
+    """Give this process a copy of the template, where formulary and rule book are loaded."""
+    given = connection.settings_dict
+    own = given["TEST"]["NAME"] or f"test_{given['NAME']}"
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+        patch.setitem(given, "NAME", given["NAME"])
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: database.bring_back())
+        database.take(own)
+        yield
+        database.leave(own)
 
 
 @pytest.fixture
 def rulebook(db):
-    """The published book. A transactional test before this one may have emptied the tables."""
-    reference.bring_back()
-    return RuleVersion.objects.get(state=RuleVersion.State.PUBLISHED)
+    """The published book. Its rules and drugs are read from the database only where asked for."""
+    return RuleVersion.objects.defer("book").get(state=RuleVersion.State.PUBLISHED)
 
 
 @pytest.fixture

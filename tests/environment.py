@@ -3,6 +3,7 @@
 Without a Chromium the browser tests are left out, and the last lines of the run say so.
 """
 
+import gc
 import os
 
 import pytest
@@ -25,6 +26,12 @@ def pytest_collection_modifyitems(config, items):
     config.stash[_left_out] = len(needing)
     config.hook.pytest_deselected(items=needing)
     items[:] = [item for item in items if item not in needing]
+
+
+def pytest_collection_finish(session):
+    """Take what was imported out of the garbage collector's sight: it would walk it each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -19,8 +19,8 @@ from django.db import connection, connections
 from portal import embedded
 from portal.local import Home
 from portal.processes import Child, kill_session
+from reviews import dossiers
 from reviews.models import Practice
-from tests import reference
 from tests.portal.folders import enterable
 
 PEOPLE = 1500
@@ -114,6 +114,7 @@ class Portal:
             [
                 tools / "pg_dump",
                 "--no-owner",
+                "--exclude-schema=kept",
                 f"--host={source['HOST']}",
                 f"--port={source['PORT'] or 5432}",
                 f"--username={source['USER']}",
@@ -166,8 +167,6 @@ def services(tmp_path_factory):
 def here(services, django_db_setup, django_db_blocker, tmp_path_factory):
     """This process speaks to those services, as a web process would; invented people are there."""
     database = connections.databases["default"]
-    with django_db_blocker.unblock():
-        reference.bring_back()
     services.copy_database(database)
     own = environ.Env.db_url_config(embedded.database_url(services.home))
     before = {name: database[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
@@ -175,6 +174,8 @@ def here(services, django_db_setup, django_db_blocker, tmp_path_factory):
         connection.close()
         sign_ins = tmp_path_factory.mktemp("sign-ins") / "demo-signins.json"
         patch.setattr(settings, "DEMO_SIGN_INS", sign_ins)
+        # Ids of that database name other medicines than those of the tests before and after.
+        patch.setattr(dossiers, "_medicines", {})
         patch.setattr(current_app.conf, "broker_url", embedded.broker_url(services.home))
         current_app.amqp._producer_pool = None
         database.update({name: own[name] for name in before})

@@ -56,7 +56,7 @@ def test_a_failure_is_a_page_that_needs_nothing(ravi, monkeypatch):
     def fail(*_args, **_kwargs):
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("reviews.work.counts", fail)
+    monkeypatch.setattr("reviews.queries.work.counts", fail)
     browser = Browser(ravi)
     browser.client.raise_request_exception = False
     response = browser.get(reverse("queue"))
