@@ -12,7 +12,6 @@ from django.utils import timezone
 from reviews import audit, records
 from reviews.bulk import as_json, copy_rows, next_ids
 from reviews.errors import BadRecord
-from reviews.models import AuditEvent
 
 SAID = ("family_name", "given_name", "birth_date", "sex", "deceased_on")
 # A change of one of these can change what screening finds.
@@ -177,7 +176,7 @@ class People:
             cursor.execute(
                 UPDATE, [[person.pk for person in changed], *(list(column) for column in values)]
             )
-        AuditEvent.objects.bulk_create(
+        audit.record_all(
             audit.event(
                 by,
                 "patient.updated",

@@ -144,9 +144,7 @@ def test_one_patient_that_cannot_be_kept_does_not_stop_the_others(harbour, clara
 
     def breaking(self, place, finding, content):
         flag = original(self, place, finding, content)
-        if place["patient_id"] == too_long.pk:
-            flag.title = "x" * 1000
-        return flag
+        return flag._replace(title="x" * 1000) if flag.patient_id == too_long.pk else flag
 
     monkeypatch.setattr(screen.Difference, "_flag", breaking)
     screen.drain()
