@@ -1,15 +1,183 @@
-"""The one way to write an audit event: inside the transaction of the verb it tells of."""
+"""The audit trail: which events there are (EVENTS), and the one way to write them.
 
-from typing import NamedTuple
+An event is written inside the transaction of the verb it tells of. The trail is for auditors: what
+a page needs of the past, such as who moved a case, has rows of its own.
+"""
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any, NamedTuple
+
+from django.contrib.auth.models import User
+from django.db.models import Model
 
 from reviews.bulk import as_json, copy_rows
 from reviews.models import AuditEvent
 
 SYSTEM = "the portal"
 
+_ORDER = {"order": "id shared by all versions of the order", "version": "number of the version"}
+_READING = {"kind": "what was measured or asked", "dated_on": "its day", "status": "its status"}
+_EXEMPTION = {
+    "kind": "which exemption",
+    "expires_on": "its last day",
+    "orders": "the orders it is limited to; absent for all",
+}
+_FLAG = {"rule": "id of the rule", "severity": "1 to 4", "title": "as shown"}
+_CASE = {"case": "number of the case"}
+_HANDED = {"from": "id of who had it", "to": "id of who has it now", "reason": "why"}
+_TAKEN = {"taken_from": "id of the reviewer who had it"}
+_DECIDED = {"decision": "number of the decision", "outcomes": "outcome by rule"}
+_ANSWERED = {"decision": "number of the decision answered", "reason": "why"}
+_TAPER = {
+    "drug": "key of the medicine",
+    "version": "number of the version of the taper",
+    "status": "how far it is",
+    "over": "rules that the plan does not meet",
+}
+_SYNCED = {
+    "source_system": "which system",
+    "first": "source id of the first record taken",
+    "last": "source id of the last record taken",
+    "refused": "how many records were refused",
+    "created": "how many were new",
+    "amended": "how many were another version",
+    "unchanged": "how many said nothing new",
+}
+_BOOK = {"number": "number of the rule book"}
+_ROW = {"row": "the row of the formulary, in words"}
+_KEY = {"name": "what the key is called", "source_system": "which system", "prefix": "of the key"}
 
-class Event(NamedTuple):
-    """An event that is not written yet; the fields are columns."""
+
+class Event(Enum):
+    """Every event: its name in the trail, the words an auditor reads, what its detail may hold."""
+
+    PATIENT_REGISTERED = "patient.registered", "Registered the patient", {}
+    PATIENT_UPDATED = (
+        "patient.updated",
+        "Changed what is known of the person",
+        {"before": "as it was", "after": "as it is", "identifiers": "numbers that were added"},
+    )
+    PATIENT_SEEDED = (
+        "patient.seeded",
+        "Made up this patient for demonstration",
+        {"prescriptions": "how many orders", "conditions": "how many conditions"},
+    )
+    PATIENT_EXEMPTED = "patient.exempted", "Exempted the patient from rules", _EXEMPTION
+    EXEMPTION_ENDED = "exemption.ended", "Ended an exemption", _EXEMPTION
+    PRESCRIPTION_LOGGED = "prescription.logged", "Logged a prescription", _ORDER
+    PRESCRIPTION_AMENDED = "prescription.amended", "Amended a prescription", _ORDER
+    PRESCRIPTION_WITHDRAWN = (
+        "prescription.withdrawn",
+        "Withdrew a prescription",
+        {**_ORDER, "status": "stopped, cancelled or entered in error"},
+    )
+    CONDITION_RECORDED = "condition.recorded", "Recorded a condition", {}
+    READING_RECORDED = "reading.recorded", "Recorded a reading", _READING
+    READING_CORRECTED = (
+        "reading.corrected",
+        "Corrected a reading",
+        {**_READING, "supersedes": "number of the version before"},
+    )
+    DATA_CHECKED = (
+        "data.checked",
+        "Answered what was called wrong in the record",
+        {"result": "put right, or was right", "rule": "id of the rule that had found it"},
+    )
+    FLAG_RAISED = "flag.raised", "Raised a flag", _FLAG
+    FLAG_CLEARED = "flag.cleared", "Cleared a flag: no longer found", _FLAG
+    CASE_OPENED = "case.opened", "Opened a case", _CASE
+    CASE_RANKED = "case.ranked", "Ranked the case anew", _CASE
+    CASE_WOKEN = "case.woken", "Put the case back into the queue", _CASE
+    CASE_CLEARED = "case.cleared", "Closed the case: nothing left to decide", _CASE
+    CASE_CLAIM = "case.claim", "Claimed the case", _TAKEN
+    CASE_TAKE_OVER = "case.take_over", "Took the case over", _TAKEN
+    CASE_RELEASE = "case.release", "Released the case", _HANDED
+    CASE_HAND_OVER = "case.hand_over", "Handed the case over", _HANDED
+    CASE_SNOOZE = (
+        "case.snooze",
+        "Snoozed the case",
+        {"until": "the day it comes back", "reason": "why"},
+    )
+    CASE_ESCALATE = (
+        "case.escalate",
+        "Escalated the case",
+        {"to": "the role it waits for", "reason": "why"},
+    )
+    CASE_DECIDE = "case.decide", "Decided on the case", _DECIDED
+    CASE_PROPOSE = "case.propose", "Proposed a decision, for a second person", _DECIDED
+    CASE_CONFIRM = "case.confirm", "Confirmed a colleague’s decision", _DECIDED
+    CASE_SEND_BACK = "case.send_back", "Sent a proposal back", _ANSWERED
+    CASE_UNDO = "case.undo", "Took a decision back", _ANSWERED
+    TAPER_PLAN = "taper.plan", "Planned a taper", _TAPER
+    TAPER_REVISE = "taper.revise", "Planned a taper anew", _TAPER
+    TAPER_START = "taper.start", "Started a taper", _TAPER
+    TAPER_CONTACT = "taper.contact", "Asked how a taper goes", _TAPER
+    TAPER_HOLD = "taper.hold", "Held a taper", _TAPER
+    TAPER_STEP_BACK = "taper.step_back", "Stepped a taper back", _TAPER
+    TAPER_PAUSE = "taper.pause", "Paused a taper", _TAPER
+    TAPER_RESUME = "taper.resume", "Resumed a taper", _TAPER
+    TAPER_COMPLETE = "taper.complete", "Completed a taper", _TAPER
+    TAPER_GIVE_UP = "taper.give_up", "Gave a taper up", _TAPER
+    TAPER_CANCEL = "taper.cancel", "Cancelled a taper", _TAPER
+    PATIENTS_SYNCED = "patients.synced", "Synced patients", _SYNCED
+    PRESCRIPTIONS_SYNCED = "prescriptions.synced", "Synced prescriptions", _SYNCED
+    CONDITIONS_SYNCED = "conditions.synced", "Synced conditions", _SYNCED
+    READINGS_SYNCED = "readings.synced", "Synced readings", _SYNCED
+    SCREENING_DONE = (
+        "screening.done",
+        "Screened a batch of patients",
+        {"patients": "how many", "version": "number of the rule version"},
+    )
+    SCREENING_SWEPT = (
+        "screening.swept",
+        "Asked for whoever time alone can change",
+        {"patients": "how many", "as_of": "the day"},
+    )
+    RULES_DRAFTED = "rules.drafted", "Drafted a rule book", _BOOK
+    RULES_PUBLISHED = (
+        "rules.published",
+        "Published a rule book",
+        {**_BOOK, "patients": "how many it asked to screen again"},
+    )
+    RULES_DISCARDED = "rules.discarded", "Discarded a draft of a rule book", _BOOK
+    FORMULARY_REVISED = (
+        "formulary.revised",
+        "Revised a row of the formulary",
+        {**_ROW, "before": "what differs, as it was", "after": "what differs, as it is"},
+    )
+    FORMULARY_ADDED = (
+        "formulary.added",
+        "Added a row to the formulary",
+        {**_ROW, "after": "its content"},
+    )
+    FORMULARY_RETIRED = (
+        "formulary.retired",
+        "Took a row of the formulary out of force",
+        {**_ROW, "before": "its content", "reason": "why"},
+    )
+    FORMULARY_SIGNED_OFF = (
+        "formulary.signed_off",
+        "Read a row of the formulary in its source",
+        {**_ROW, "source": "which source", "locator": "the place in it"},
+    )
+    CLIENT_KEY_MADE = "client.key_made", "Made a key for a system", _KEY
+    CLIENT_KEY_REVOKED = "client.key_revoked", "Revoked the key of a system", _KEY
+    CLIENT_IMPORTER_MADE = "client.importer_made", "Made the user of an import", _KEY
+    DIGEST_SENT = "digest.sent", "Sent a digest by mail", {"lines": "how many lines it had"}
+
+    def __init__(self, verb: str, words: str, detail: dict[str, str]):
+        self.verb = verb
+        self.words = words
+        self.detail = detail
+
+
+EVENTS = {event.verb: event for event in Event}
+"""Name in the trail: the event."""
+
+
+class Entry(NamedTuple):
+    """An entry of the trail that is not written yet; the fields are columns."""
 
     actor_id: int | None
     actor: str
@@ -17,15 +185,28 @@ class Event(NamedTuple):
     practice_id: int | None
     patient_id: int | None
     subject: str
-    detail: dict
+    detail: dict[str, Any]
 
 
-def event(by, verb, *, practice_id=None, patient_id=None, subject=None, **detail):
-    """An unwritten event, for verbs that write many at once. `by` None means the portal itself."""
-    return Event(
+def entry(
+    by: User | None,
+    event: Event,
+    *,
+    practice_id: int | None = None,
+    patient_id: int | None = None,
+    subject: Model | None = None,
+    **detail: object,
+) -> Entry:
+    """An unwritten entry, for verbs that write many at once. `by` None means the portal itself.
+
+    Raises `TypeError` for a detail that the event does not name.
+    """
+    if unnamed := detail.keys() - event.detail.keys():
+        raise TypeError(f"{event.verb} holds no {', '.join(sorted(unnamed))}")
+    return Entry(
         actor_id=by.pk if by else None,
         actor=(by.get_full_name() or by.get_username()) if by else SYSTEM,
-        verb=verb,
+        verb=event.verb,
         practice_id=practice_id,
         patient_id=patient_id,
         subject=f"{subject._meta.model_name} {subject.pk}" if subject is not None else "",
@@ -33,15 +214,23 @@ def event(by, verb, *, practice_id=None, patient_id=None, subject=None, **detail
     )
 
 
-def record(by, verb, *, practice_id=None, patient_id=None, subject=None, **detail):
-    """Write one event now, in the caller's transaction."""
-    made = event(
-        by, verb, practice_id=practice_id, patient_id=patient_id, subject=subject, **detail
+def record(
+    by: User | None,
+    event: Event,
+    *,
+    practice_id: int | None = None,
+    patient_id: int | None = None,
+    subject: Model | None = None,
+    **detail: object,
+) -> AuditEvent:
+    """Write one entry now, in the caller's transaction; otherwise as `entry`."""
+    made = entry(
+        by, event, practice_id=practice_id, patient_id=patient_id, subject=subject, **detail
     )
     return AuditEvent.objects.create(**made._asdict())
 
 
-def record_all(events):
-    """Write many events now, in the caller's transaction."""
-    rows = (made._replace(detail=as_json(made.detail)) for made in events)
-    copy_rows("reviews_auditevent", Event._fields, rows)
+def record_all(entries: Iterable[Entry]) -> None:
+    """Write many entries now, in the caller's transaction."""
+    rows = (made._replace(detail=as_json(made.detail)) for made in entries)
+    copy_rows("reviews_auditevent", Entry._fields, rows)

@@ -1,8 +1,14 @@
-"""Which moves of a case exist, and where each of them leads: MOVES."""
+"""Which moves of a case exist, and where each of them leads: MOVES. How a move is kept."""
 
-from enum import StrEnum
+from typing import Any
 
-from reviews.models import CaseState
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from reviews import audit
+from reviews.audit import Event
+from reviews.errors import IllegalMove
+from reviews.models import Case, CaseMove, CaseState, Move
 
 QUEUED, CLAIMED = CaseState.QUEUED, CaseState.CLAIMED
 SNOOZED, ESCALATED = CaseState.SNOOZED, CaseState.ESCALATED
@@ -10,23 +16,7 @@ PROPOSED = CaseState.PROPOSED
 DECIDED, CLEARED = CaseState.DECIDED, CaseState.CLEARED
 
 
-class Move(StrEnum):
-    CLAIM = "claim"
-    TAKE_OVER = "take over"
-    RELEASE = "release"
-    HAND_OVER = "hand over"
-    DECIDE = "decide"
-    PROPOSE = "propose"
-    CONFIRM = "confirm"
-    SEND_BACK = "send back"
-    UNDO = "undo"
-    SNOOZE = "snooze"
-    ESCALATE = "escalate"
-    WAKE = "wake"
-    CLEAR = "clear"
-
-
-# A pair that is missing cannot be done. WAKE and CLEAR are the portal's own moves.
+# A pair that is missing cannot be done. A case begins with OPEN; WAKE and CLEAR are the portal's.
 MOVES = {
     (QUEUED, Move.CLAIM): CLAIMED,
     (SNOOZED, Move.CLAIM): CLAIMED,
@@ -58,3 +48,84 @@ MOVES = {
     (ESCALATED, Move.CLEAR): CLEARED,
     (PROPOSED, Move.CLEAR): CLEARED,
 }
+
+TOLD = {
+    Move.CLAIM: Event.CASE_CLAIM,
+    Move.TAKE_OVER: Event.CASE_TAKE_OVER,
+    Move.RELEASE: Event.CASE_RELEASE,
+    Move.HAND_OVER: Event.CASE_HAND_OVER,
+    Move.DECIDE: Event.CASE_DECIDE,
+    Move.PROPOSE: Event.CASE_PROPOSE,
+    Move.CONFIRM: Event.CASE_CONFIRM,
+    Move.SEND_BACK: Event.CASE_SEND_BACK,
+    Move.UNDO: Event.CASE_UNDO,
+    Move.SNOOZE: Event.CASE_SNOOZE,
+    Move.ESCALATE: Event.CASE_ESCALATE,
+}
+"""What the trail calls the moves of people. Screening tells of its own, many at once."""
+
+
+def target(case: Case, move: Move) -> CaseState:
+    """The state that a move leads to. Raises `IllegalMove`."""
+    state = MOVES.get((case.state, move))
+    if state is None:
+        raise IllegalMove(
+            f"A case that is “{case.get_state_display().lower()}” cannot be changed so: {move}."
+        )
+    return state
+
+
+def move_case(
+    case: Case,
+    move: Move,
+    by: User,
+    *,
+    to: User | None = None,
+    to_role: str = "",
+    reason: str = "",
+    detail: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Case:
+    """Move a locked case, and keep who moved it where and why; `changes` are of its other columns.
+
+    `detail` goes into the trail. Raises `IllegalMove`.
+    """
+    case.state = target(case, move)
+    return keep(case, move, by, to=to, to_role=to_role, reason=reason, detail=detail, **changes)
+
+
+def keep(
+    case: Case,
+    move: Move,
+    by: User,
+    *,
+    to: User | None = None,
+    to_role: str = "",
+    reason: str = "",
+    detail: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Case:
+    """As `move_case`, for a case that stays in its state."""
+    for field, value in changes.items():
+        setattr(case, field, value)
+    case.lock += 1
+    case.updated_at = timezone.now()
+    case.save(update_fields=["state", "lock", "updated_at", *changes])
+    CaseMove.objects.create(
+        case=case,
+        move=move,
+        by=by,
+        to=to,
+        to_role=to_role,
+        until=case.snoozed_until if move == Move.SNOOZE else None,
+        reason=reason,
+    )
+    audit.record(
+        by,
+        TOLD[move],
+        practice_id=case.practice_id,
+        patient_id=case.patient_id,
+        subject=case,
+        **(detail or {}),
+    )
+    return case

@@ -24,12 +24,6 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["patient_id", "id"]),
             models.Index(fields=["practice_id", "id"]),
-            # Who snoozed a case is told when it wakes.
-            models.Index(
-                fields=["actor_id", "id"],
-                condition=models.Q(verb="case.snooze"),
-                name="audit_snoozes_by_actor",
-            ),
         ]
 
     def __str__(self):

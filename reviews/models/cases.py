@@ -31,6 +31,25 @@ OPEN_STATES = (
 )
 
 
+class Move(models.TextChoices):
+    """What moves a case, as its history tells it. OPEN, WAKE and CLEAR are the portal's own."""
+
+    OPEN = "open", "Case opened"
+    CLAIM = "claim", "Claimed"
+    TAKE_OVER = "take over", "Taken over"
+    RELEASE = "release", "Released"
+    HAND_OVER = "hand over", "Handed over"
+    DECIDE = "decide", "Decided"
+    PROPOSE = "propose", "Proposed"
+    CONFIRM = "confirm", "Confirmed"
+    SEND_BACK = "send back", "Sent back"
+    UNDO = "undo", "Taken back"
+    SNOOZE = "snooze", "Snoozed"
+    ESCALATE = "escalate", "Escalated"
+    WAKE = "wake", "Back in the queue"
+    CLEAR = "clear", "Case cleared, nothing left to decide"
+
+
 class CaseQuerySet(models.QuerySet):
     def open(self):
         return self.filter(closed_at__isnull=True)
@@ -126,6 +145,57 @@ class Case(models.Model):
 
     def __str__(self):
         return self.headline
+
+
+class CaseMove(models.Model):
+    """Who moved a case where, when and why: written by the move, read by pages; append-only.
+
+    `by` None means the portal itself. `to` and `to_role` say who was meant to have the case,
+    `until` to which day it was snoozed.
+    """
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="moves")
+    move = models.CharField(max_length=10, choices=Move)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    to = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    to_role = models.CharField(max_length=20, choices=Role, blank=True)
+    until = models.DateField(null=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+        constraints = [
+            models.CheckConstraint(name="case_move_known", condition=Q(move__in=Move.values)),
+            models.CheckConstraint(
+                name="case_snoozed_until_a_day",
+                condition=~Q(move="snooze") | Q(until__isnull=False),
+            ),
+        ]
+        indexes = [
+            # Who snoozed a case is told when it wakes.
+            models.Index(
+                fields=["by", "id"], condition=Q(move="snooze"), name="case_snoozes_by_person"
+            ),
+        ]
+
+    def __str__(self):
+        return f"case {self.case_id}: {self.move}"
+
+    @property
+    def said(self):
+        """ "Claimed by Ravi Patel", for the history of the case."""
+        return f"{self.get_move_display()}{' by' if self.by else ', by'} {self.actor}"
+
+    @property
+    def actor(self):
+        return (self.by.get_full_name() or self.by.get_username()) if self.by else "the portal"
 
 
 class Outcome(models.TextChoices):

@@ -1,6 +1,6 @@
 """What waits, for whom: the counts at the top of the queue, and the work of one person."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q
@@ -9,12 +9,13 @@ from django.utils import timezone
 from reviews import access, service_levels
 from reviews.access import GRANTS, Action
 from reviews.models import (
-    AuditEvent,
     Case,
+    CaseMove,
     CaseState,
     Decision,
     DecisionItem,
     Flag,
+    Move,
     ScreeningRequest,
 )
 
@@ -22,12 +23,7 @@ COUNT_LIMIT = 1000
 """Counting further would take longer than it tells anybody anything."""
 SOON_WORKING_DAYS = 5
 CAME_BACK_AT_MOST = 200
-HANDED_ON = {
-    "case.hand_over": "Handed over",
-    "case.escalate": "Escalated",
-    "case.propose": "Proposed",
-    "case.send_back": "Sent back",
-}
+HANDED_ON = (Move.HAND_OVER, Move.ESCALATE, Move.PROPOSE, Move.SEND_BACK)
 # Screening takes seconds; whoever has waited longer is shown as not checked.
 PATIENCE = timedelta(minutes=2)
 
@@ -155,44 +151,32 @@ def reopened(user):
 
 def woken(user):
     """`{case id: why}`: open cases that `user` had snoozed, and that nobody else works on."""
-    snoozes = (
-        AuditEvent.objects.filter(actor_id=user.pk, verb="case.snooze")
-        .order_by("-id")
-        .values_list("id", "patient_id", "subject", "detail")[:CAME_BACK_AT_MOST]
-    )
-    last = {}
-    for pk, patient_id, subject, detail in snoozes:
-        last.setdefault(int(subject.removeprefix("case ")), (pk, patient_id, detail["until"]))
-    wakings = AuditEvent.objects.filter(
-        patient_id__in=[patient_id for _, patient_id, _ in last.values()], verb="case.woken"
-    ).values_list("id", "detail", "at")
-    why = {}
-    for pk, detail, at in wakings:
-        snoozed_by, _, until = last.get(detail["case"], (None, None, None))
-        if snoozed_by and pk > snoozed_by:
-            early = timezone.localdate(at).isoformat() < until
-            why[detail["case"]] = (
-                "Woken early: something new was found"
-                if early
-                else f"The day you snoozed it to has come: {date.fromisoformat(until):%-d %b %Y}"
-            )
     visible = access.scope(Case.objects.open(), user, Action.SEE_WORK)
-    here = visible.filter(pk__in=why, state=CaseState.QUEUED)
-    return {pk: why[pk] for pk in here.values_list("pk", flat=True)}
+    mine = CaseMove.objects.filter(
+        by=user, move=Move.SNOOZE, case__in=visible.filter(state=CaseState.QUEUED)
+    ).order_by("-pk")[:CAME_BACK_AT_MOST]
+    last = {}
+    for snooze in mine:
+        last.setdefault(snooze.case_id, snooze)
+    why = {}
+    for waking in CaseMove.objects.filter(case__in=last, move=Move.WAKE).order_by("pk"):
+        snooze = last[waking.case_id]
+        if waking.pk > snooze.pk:
+            why[waking.case_id] = (
+                "Woken early: something new was found"
+                if timezone.localdate(waking.at) < snooze.until
+                else f"The day you snoozed it to has come: {snooze.until:%-d %b %Y}"
+            )
+    return why
 
 
 def said_of(cases):
     """`{case id: by whom and why}` for cases that a colleague put before somebody."""
-    events = AuditEvent.objects.filter(
-        patient_id__in=[case.patient_id for case in cases], verb__in=HANDED_ON
-    ).order_by("id")
-    said = {}
-    for event in events:
-        reason = event.detail.get("reason")
-        said[int(event.subject.removeprefix("case "))] = (
-            f"{HANDED_ON[event.verb]} by {event.actor}" + (f": “{reason}”" if reason else "")
-        )
-    return said
+    moves = CaseMove.objects.filter(case__in=cases, move__in=HANDED_ON)
+    return {
+        move.case_id: move.said + (f": “{move.reason}”" if move.reason else "")
+        for move in moves.select_related("by").order_by("pk")
+    }
 
 
 def _why_again(flag, item):

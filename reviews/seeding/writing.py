@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from reviews import audit, records, requests
+from reviews.audit import Event
 from reviews.bulk import copy_rows, next_ids
 from reviews.seeding import tapers, worked
 from reviews.seeding.medicines import PRODUCTS
@@ -223,7 +224,7 @@ class Writer:
         ]
         self._tapers(rows, (pk, practice.pk), person.tapers, doctor)
         rows["reviews_screeningrequest"].append((pk, "seeded", 0, requests.BULK))
-        event = audit.event(None, "patient.seeded", practice_id=practice.pk, patient_id=pk)
+        event = audit.entry(None, Event.PATIENT_SEEDED, practice_id=practice.pk, patient_id=pk)
         rows["reviews_auditevent"].append(
             (
                 event.actor,

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from reviews import access, audit
 from reviews.access import Action
+from reviews.audit import Event
 from reviews.errors import BadRecord, NotAllowed
 from reviews.models import ApiKey, Membership, Role
 from reviews.records import PORTAL
@@ -51,7 +52,7 @@ def make_key(*, name, source_system, practices, by):
     for practice in practices:
         audit.record(
             by,
-            "client.key_made",
+            Event.CLIENT_KEY_MADE,
             practice_id=practice.pk,
             subject=key,
             name=name,
@@ -77,7 +78,7 @@ def revoke_key(*, key, by):
     key.user.save(update_fields=["is_active"])
     for practice in practices:
         audit.record(
-            by, "client.key_revoked", practice_id=practice.pk, subject=key, prefix=key.prefix
+            by, Event.CLIENT_KEY_REVOKED, practice_id=practice.pk, subject=key, prefix=key.prefix
         )
     return key
 
@@ -108,7 +109,9 @@ def importer(*, practice, source_system):
     if existing and existing.memberships.filter(practice=practice).exists():
         return existing
     user = _service_user(username, f"Import from {source_system}", [practice])
-    audit.record(None, "client.importer_made", practice_id=practice.pk, source_system=source_system)
+    audit.record(
+        None, Event.CLIENT_IMPORTER_MADE, practice_id=practice.pk, source_system=source_system
+    )
     return user
 
 

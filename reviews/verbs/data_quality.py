@@ -4,6 +4,7 @@ from django.db import transaction
 
 from reviews import access, audit, requests
 from reviews.access import Action
+from reviews.audit import Event
 from reviews.errors import BadRecord, Stale
 from reviews.models import DataCheck, Patient
 from reviews.verbs import decide
@@ -27,7 +28,7 @@ def check(*, item, result, by, note=""):
         requests.enqueue([patient_id], reason="data right")
     audit.record(
         by,
-        "data.checked",
+        Event.DATA_CHECKED,
         practice_id=item.decision.practice_id,
         patient_id=patient_id,
         subject=item,

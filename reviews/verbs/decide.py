@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, audit, requests, service_levels
+from reviews import access, moves, requests, service_levels
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import (
@@ -16,13 +16,14 @@ from reviews.models import (
     DecisionItem,
     Exemption,
     Flag,
+    Move,
     Outcome,
     Patient,
     Prescription,
     Reason,
     Role,
 )
-from reviews.moves import MOVES, Move
+from reviews.moves import move_case
 from reviews.rules.exemptions import KINDS, graded
 from reviews.verbs import exempt
 
@@ -91,7 +92,7 @@ def claim(*, case, by, seen, take_over=False):
         raise Stale(f"{_name(locked.owner)} is already working on this case.")
     before = locked.owner_id
     move = Move.TAKE_OVER if locked.state == CLAIMED else Move.CLAIM
-    return _move(
+    return move_case(
         locked,
         move,
         by,
@@ -108,7 +109,7 @@ def release(*, case, by, seen):
     """Put my case back into the queue."""
     locked = _open(case, Action.RELEASE, by, seen)
     _mine(locked, by)
-    return _move(locked, Move.RELEASE, by, owner=None, claimed_at=None)
+    return move_case(locked, Move.RELEASE, by, owner=None, claimed_at=None)
 
 
 @transaction.atomic
@@ -122,12 +123,23 @@ def hand_over(*, case, to, reason, by, seen):
         raise BadRecord("reason", "is needed to hand a case over")
     detail = {"from": locked.owner_id, "to": to.pk if to else None, "reason": reason}
     if to is None:
-        return _move(locked, Move.RELEASE, by, owner=None, claimed_at=None, detail=detail)
+        return move_case(
+            locked, Move.RELEASE, by, owner=None, claimed_at=None, reason=reason, detail=detail
+        )
     if not access.allowed(to, Action.DECIDE, locked):
         raise BadRecord("to", f"{_name(to)} does not review at {locked.practice}")
     if own_urgent_flags(Flag.objects.open().filter(case=locked), to):
         raise BadRecord("to", f"an urgent flag comes from a prescription by {_name(to)}")
-    return _move(locked, Move.HAND_OVER, by, owner=to, claimed_at=timezone.now(), detail=detail)
+    return move_case(
+        locked,
+        Move.HAND_OVER,
+        by,
+        owner=to,
+        claimed_at=timezone.now(),
+        to=to,
+        reason=reason,
+        detail=detail,
+    )
 
 
 @transaction.atomic
@@ -138,13 +150,14 @@ def snooze(*, case, until, reason, by, seen):
     _day_within("until", until, service_levels.SNOOZE_DAYS[locked.severity])
     if not reason.strip():
         raise BadRecord("reason", "is needed to snooze a case")
-    return _move(
+    return move_case(
         locked,
         Move.SNOOZE,
         by,
         owner=None,
         claimed_at=None,
         snoozed_until=until,
+        reason=reason,
         detail={"until": until.isoformat(), "reason": reason},
     )
 
@@ -158,7 +171,7 @@ def escalate(*, case, to, reason, by, seen):
         raise BadRecord("to", f"must be one of {', '.join(ESCALATE_TO)}")
     if not reason.strip():
         raise BadRecord("reason", "is needed to escalate a case")
-    return _move(
+    return move_case(
         locked,
         Move.ESCALATE,
         by,
@@ -166,6 +179,8 @@ def escalate(*, case, to, reason, by, seen):
         claimed_at=None,
         snoozed_until=None,
         escalated_to=to,
+        to_role=to,
+        reason=reason,
         detail={"to": to, "reason": reason},
     )
 
@@ -196,7 +211,7 @@ def decide(*, case, outcomes, by, seen, note=""):
     if not two:
         _settle(locked, Move.DECIDE, by, decision, zip(flags, items, strict=True))
         return decision
-    _move(
+    move_case(
         locked,
         Move.PROPOSE,
         by,
@@ -218,7 +233,7 @@ def confirm(*, case, by, seen, note=""):
     `Stale` when the case has become another one than the proposal was made for.
     """
     locked = _open(case, Action.DECIDE, by, seen)
-    _target(locked, Move.CONFIRM)
+    moves.target(locked, Move.CONFIRM)
     proposal = newest(locked)
     if proposal.by_id == by.pk:
         raise NotAllowed("You proposed this. Another reviewer must confirm it.")
@@ -243,20 +258,22 @@ def confirm(*, case, by, seen, note=""):
 def send_back(*, case, reason, by, seen):
     """As the second person, give a proposal back to the colleague who made it, with the reason."""
     locked = _open(case, Action.DECIDE, by, seen)
-    _target(locked, Move.SEND_BACK)
+    moves.target(locked, Move.SEND_BACK)
     proposal = newest(locked)
     if proposal.by_id == by.pk:
         raise NotAllowed("You proposed this. Take it back instead.")
     if not reason.strip():
         raise BadRecord("reason", "is needed to send a proposal back")
     _write(locked, Decision.Kind.SENT_BACK, by, reason, answers=proposal)
-    return _move(
+    return move_case(
         locked,
         Move.SEND_BACK,
         by,
         owner=proposal.by,
         claimed_at=timezone.now(),
         proposed_by=None,
+        to=proposal.by,
+        reason=reason,
         detail={"decision": proposal.pk, "reason": reason},
     )
 
@@ -269,7 +286,7 @@ def undo(*, case, reason, by, seen):
     the patient has another open case by now, screening brings the flags into that one.
     """
     locked = _open(case, Action.DECIDE, by, seen)
-    _target(locked, Move.UNDO)
+    moves.target(locked, Move.UNDO)
     if not reason.strip():
         raise BadRecord("reason", "is needed to undo a decision")
     decision = newest(locked)
@@ -287,9 +304,9 @@ def undo(*, case, reason, by, seen):
     elsewhere = Case.objects.open().filter(patient=locked.patient_id).exclude(pk=locked.pk)
     if not waits and (elsewhere.exists() or not settled.exists()):
         let_run_out(settled)
-        return _touch(locked, Move.UNDO, by, detail=detail)
+        return moves.keep(locked, Move.UNDO, by, reason=reason, detail=detail)
     settled.update(settled_at=None, settled_until=None, reopened_at=timezone.now())
-    return _move(
+    return move_case(
         locked,
         Move.UNDO,
         by,
@@ -297,6 +314,7 @@ def undo(*, case, reason, by, seen):
         claimed_at=timezone.now(),
         closed_at=None,
         proposed_by=None,
+        reason=reason,
         detail=detail,
     )
 
@@ -449,7 +467,7 @@ def _settle(case, move, by, decision, pairs):
             decision=decision.answers or decision,
             by=by,
         )
-    _move(
+    move_case(
         case,
         move,
         by,
@@ -465,38 +483,6 @@ def _said(decision, items):
         "decision": decision.pk,
         "outcomes": {item.flag.rule_id: item.outcome for item in items},
     }
-
-
-def _target(case, move):
-    """The state that a move leads to. Raises `IllegalMove`."""
-    state = MOVES.get((case.state, move))
-    if state is None:
-        raise IllegalMove(
-            f"A case that is “{case.get_state_display().lower()}” cannot be changed so: {move}."
-        )
-    return state
-
-
-def _move(case, move, by, *, detail=None, **changes):
-    case.state = _target(case, move)
-    return _touch(case, move, by, detail=detail, **changes)
-
-
-def _touch(case, move, by, *, detail=None, **changes):
-    for field, value in changes.items():
-        setattr(case, field, value)
-    case.lock += 1
-    case.updated_at = timezone.now()
-    case.save(update_fields=["state", "lock", "updated_at", *changes])
-    audit.record(
-        by,
-        f"case.{move.replace(' ', '_')}",
-        practice_id=case.practice_id,
-        patient_id=case.patient_id,
-        subject=case,
-        **(detail or {}),
-    )
-    return case
 
 
 def _item(flag, given):

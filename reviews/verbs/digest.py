@@ -19,6 +19,7 @@ from django.utils import timezone
 from drugs.due import overdue
 from reviews import access, audit
 from reviews.access import Action
+from reviews.audit import Event
 from reviews.errors import BadRecord
 from reviews.models import Case, CaseState, Preference, RuleVersion
 from reviews.queries import work
@@ -175,5 +176,5 @@ def _send(user, connection):
     message = EmailMessage("What waits for you", text, to=[user.email], connection=connection)
     message.send()
     with transaction.atomic():
-        audit.record(None, "digest.sent", subject=user, lines=len(lines))
+        audit.record(None, Event.DIGEST_SENT, subject=user, lines=len(lines))
     return 1

@@ -31,6 +31,7 @@ from drugs.models import (
 )
 from reviews import access, audit
 from reviews.access import Action
+from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, Stale
 
 _Row = TypeVar("_Row", bound=Sourced)
@@ -107,7 +108,7 @@ def revise(
     _checked(locked.revise, **cited, **values)
     if citation.read_by_me:
         locked.sign_off(by=by, at=timezone.now())
-    _record(by, "formulary.revised", locked, before=before, after=_content(locked))
+    _record(by, Event.FORMULARY_REVISED, locked, before=before, after=_content(locked))
     return locked
 
 
@@ -134,7 +135,7 @@ def add(
         made = _checked(model.add, ingredient=ingredient, **cited, **values)
     if citation.read_by_me:
         made.sign_off(by=by, at=timezone.now())
-    _record(by, "formulary.added", made, after=_content(made))
+    _record(by, Event.FORMULARY_ADDED, made, after=_content(made))
     return made
 
 
@@ -146,7 +147,7 @@ def retire(*, row: _Row, reason: str, seen: datetime, by: User) -> _Row:
         raise BadRecord("reason", "is needed to take a row out of force")
     locked = _lock(row, seen)
     locked.retire(at=timezone.now())
-    _record(by, "formulary.retired", locked, before=_content(locked), reason=reason.strip())
+    _record(by, Event.FORMULARY_RETIRED, locked, before=_content(locked), reason=reason.strip())
     return locked
 
 
@@ -216,7 +217,7 @@ def _plain(value: object) -> object:
 
 def _record(
     by: User,
-    verb: str,
+    event: Event,
     row: Sourced,
     *,
     before: dict | None = None,
@@ -230,7 +231,7 @@ def _record(
     contents = {"before": before, "after": after}
     audit.record(
         by,
-        verb,
+        event,
         subject=row,
         row=str(row),
         **{name: content for name, content in contents.items() if content},

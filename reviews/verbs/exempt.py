@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from reviews import access, audit, requests
 from reviews.access import Action
+from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove
 from reviews.models import Exemption, Prescription
 from reviews.rules.exemptions import KINDS
@@ -53,7 +54,7 @@ def exempt(*, patient, kind, evidence, expires_on, by, starts_on=None, decision=
         expires_on=expires_on,
         decision=decision,
     )
-    _tell(by, "patient.exempted", exemption)
+    _tell(by, Event.PATIENT_EXEMPTED, exemption)
     return exemption
 
 
@@ -66,14 +67,14 @@ def end(*, exemption, by):
         raise IllegalMove("This exemption has already ended.")
     locked.ended_at, locked.ended_by = timezone.now(), by
     locked.save(update_fields=["ended_at", "ended_by"])
-    _tell(by, "exemption.ended", locked)
+    _tell(by, Event.EXEMPTION_ENDED, locked)
     return locked
 
 
-def _tell(by, verb, exemption):
+def _tell(by, event, exemption):
     audit.record(
         by,
-        verb,
+        event,
         practice_id=exemption.practice_id,
         patient_id=exemption.patient_id,
         subject=exemption,

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from reviews import access, audit, records, requests
 from reviews.access import Action
+from reviews.audit import Event
 from reviews.errors import BadRecord, Stale
 from reviews.models import Reading
 from reviews.records import PORTAL
@@ -31,7 +32,7 @@ def record_reading(*, patient, record, by):
         recorded_by=by,
         **_columns(record),
     )
-    _tell(by, "reading.recorded", reading)
+    _tell(by, Event.READING_RECORDED, reading)
     return reading
 
 
@@ -59,7 +60,7 @@ def correct(*, reading, record, by):
         recorded_by=by,
         **_columns(record),
     )
-    _tell(by, "reading.corrected", corrected, supersedes=seen.pk)
+    _tell(by, Event.READING_CORRECTED, corrected, supersedes=seen.pk)
     return corrected
 
 
@@ -80,10 +81,10 @@ def _columns(record):
     return columns
 
 
-def _tell(by, verb, reading, **detail):
+def _tell(by, event, reading, **detail):
     audit.record(
         by,
-        verb,
+        event,
         practice_id=reading.practice_id,
         patient_id=reading.patient_id,
         subject=reading,

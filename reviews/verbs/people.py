@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from reviews import audit, records
+from reviews.audit import Event
 from reviews.bulk import as_json, copy_rows, next_ids
 from reviews.errors import BadRecord
 
@@ -177,9 +178,9 @@ class People:
                 UPDATE, [[person.pk for person in changed], *(list(column) for column in values)]
             )
         audit.record_all(
-            audit.event(
+            audit.entry(
                 by,
-                "patient.updated",
+                Event.PATIENT_UPDATED,
                 practice_id=person.practice_id,
                 patient_id=person.pk,
                 before=_different(person.before, person.now),

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from reviews import access, audit, records, requests
 from reviews.access import Action
+from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, Stale
 from reviews.models import (
     WITHDRAWN,
@@ -66,7 +67,7 @@ def register(*, practice, record, by):
             raise BadRecord("identifiers", f"{identifier.value} is already in use") from error
     audit.record(
         by,
-        "patient.registered",
+        Event.PATIENT_REGISTERED,
         practice_id=practice.pk,
         patient_id=patient.pk,
         subject=patient,
@@ -93,7 +94,7 @@ def log(*, patient, record, by, prescriber=None, reason=""):
         reason=reason,
         **columns(record),
     )
-    _tell(by, "prescription.logged", prescription)
+    _tell(by, Event.PRESCRIPTION_LOGGED, prescription)
     return prescription
 
 
@@ -106,7 +107,7 @@ def amend(*, prescription, record, by, reason=""):
     if seen.source_system == PORTAL:
         record = records.of_the_practice(record, seen.practice)
     amended = _supersede(seen, by=by, reason=reason, **columns(record))
-    _tell(by, "prescription.amended", amended)
+    _tell(by, Event.PRESCRIPTION_AMENDED, amended)
     return amended
 
 
@@ -135,7 +136,7 @@ def withdraw(*, prescription, status, reason, by):
         today = max(timezone.localdate(), seen.start_on or timezone.localdate())
         changes["end_on"] = min(filter(None, [seen.end_on, today]))
     withdrawn = _supersede(seen, by=by, reason=seen.reason, **changes)
-    _tell(by, "prescription.withdrawn", withdrawn, status=status)
+    _tell(by, Event.PRESCRIPTION_WITHDRAWN, withdrawn, status=status)
     return withdrawn
 
 
@@ -169,7 +170,7 @@ def record_condition(*, patient, record, by, supersedes=None):
     )
     audit.record(
         by,
-        "condition.recorded",
+        Event.CONDITION_RECORDED,
         practice_id=patient.practice_id,
         patient_id=patient.pk,
         subject=condition,
@@ -250,10 +251,10 @@ def _supersede(seen, *, by, **changes):
     )
 
 
-def _tell(by, verb, prescription, **detail):
+def _tell(by, event, prescription, **detail):
     audit.record(
         by,
-        verb,
+        event,
         practice_id=prescription.practice_id,
         patient_id=prescription.patient_id,
         subject=prescription,
@@ -261,4 +262,4 @@ def _tell(by, verb, prescription, **detail):
         version=prescription.version,
         **detail,
     )
-    requests.enqueue([prescription.patient_id], reason=verb.partition(".")[2])
+    requests.enqueue([prescription.patient_id], reason=event.verb.partition(".")[2])

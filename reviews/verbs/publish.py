@@ -14,6 +14,7 @@ from django.utils import timezone
 from drugs.facts import formulary
 from reviews import access, audit, requests, rulebooks
 from reviews.access import Action
+from reviews.audit import Event
 from reviews.errors import IllegalMove, NotAllowed, Stale
 from reviews.models import Medicine, Patient, Prescription, RuleVersion
 from reviews.rules.book import RuleBook
@@ -32,7 +33,7 @@ def bootstrap():
     version = _freeze(note="The book that comes with the portal.", by=None)
     version.state, version.published_at = PUBLISHED, timezone.now()
     version.save(update_fields=["state", "published_at"])
-    audit.record(None, "rules.published", subject=version, number=version.number)
+    audit.record(None, Event.RULES_PUBLISHED, subject=version, number=version.number)
     return version
 
 
@@ -44,7 +45,7 @@ def draft(*, note, by):
     live = RuleVersion.objects.filter(state=PUBLISHED).first()
     if live is not None and live.digest == version.digest:
         raise IllegalMove(f"Nothing has changed since rule book {live.number}.")
-    audit.record(by, "rules.drafted", subject=version, number=version.number)
+    audit.record(by, Event.RULES_DRAFTED, subject=version, number=version.number)
     return version
 
 
@@ -71,7 +72,7 @@ def publish(*, version, by):
     affected = affected_patients(live, locked)
     requests.enqueue(affected, reason="published", priority=requests.BULK)
     audit.record(
-        by, "rules.published", subject=locked, number=locked.number, patients=len(affected)
+        by, Event.RULES_PUBLISHED, subject=locked, number=locked.number, patients=len(affected)
     )
     return locked
 
@@ -85,7 +86,7 @@ def discard(*, version, by):
         raise IllegalMove(f"Rule book {locked.number} is not a draft.")
     locked.state, locked.retired_at = RETIRED, timezone.now()
     locked.save(update_fields=["state", "retired_at"])
-    audit.record(by, "rules.discarded", subject=locked, number=locked.number)
+    audit.record(by, Event.RULES_DISCARDED, subject=locked, number=locked.number)
     return locked
 
 

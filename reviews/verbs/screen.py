@@ -16,6 +16,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from reviews import audit, dossiers, requests, rulebooks, service_levels
+from reviews.audit import Event
 from reviews.bulk import as_array, as_json, binary_cursor, copy_rows, next_ids
 from reviews.models import CaseState, Flag, ScreeningRequest
 from reviews.moves import MOVES, Move
@@ -90,7 +91,7 @@ def sweep(*, as_of=None):
     with connection.cursor() as cursor:
         cursor.execute(SWEEP, {"as_of": as_of, "priority": requests.BULK})
         asked = cursor.rowcount
-    audit.record(None, "screening.swept", patients=asked, as_of=as_of.isoformat())
+    audit.record(None, Event.SCREENING_SWEPT, patients=asked, as_of=as_of.isoformat())
     if asked:
         transaction.on_commit(requests.ring)
     return asked
@@ -238,7 +239,7 @@ def _keep(results, run):
             difference.rank(place, case, *difference.compare(place, result.findings, held))
     difference.write()
     _mark_screened(results, run)
-    audit.record(None, "screening.done", patients=len(ids), version=run.version_id)
+    audit.record(None, Event.SCREENING_DONE, patients=len(ids), version=run.version_id)
 
 
 # A batch holds thousands of flags, cases and events. These are rows of their tables, because a
@@ -337,6 +338,7 @@ class Difference:
         self.opened = []
         self.changed = []
         self.case_ids = {}  # of the open case, by patient
+        self.moves = []
         self.events = []
 
     def compare(self, place, findings, live):
@@ -366,12 +368,12 @@ class Difference:
                 if not old or (old.settled_at and not flag.settled_at):
                     # A note is nothing to wake a case for.
                     fresh = fresh or flag.severity <= Severity.S3
-                    self._tell("flag.raised", flag, **_about(flag))
+                    self._tell(Event.FLAG_RAISED, flag, **_about(flag))
             if _is_open(flag):
                 open_flags.append(flag)
         for old in left.values():
             self.ended[old.pk] = CLEARED
-            self._tell("flag.cleared", old, **_about(old))
+            self._tell(Event.FLAG_CLEARED, old, **_about(old))
         return open_flags, fresh
 
     def rank(self, place, case, open_flags, fresh):
@@ -379,7 +381,8 @@ class Difference:
         if not open_flags:
             if case:
                 state = MOVES[case.state, Move.CLEAR]
-                self._change(case._replace(state=state, closed_at=self.now), "case.cleared")
+                self._moved(case.id, Move.CLEAR)
+                self._change(case._replace(state=state, closed_at=self.now), Event.CASE_CLEARED)
             return
         severity = min(flag.severity for flag in open_flags)
         ranking = {
@@ -399,9 +402,10 @@ class Difference:
             ranked = ranked._replace(due_at=min(case.due_at, due_at))
         if case.state == CaseState.SNOOZED and (fresh or case.snoozed_until <= self.as_of):
             woken = ranked._replace(state=MOVES[case.state, Move.WAKE], snoozed_until=None)
-            self._change(woken, "case.woken")
+            self._moved(case.id, Move.WAKE)
+            self._change(woken, Event.CASE_WOKEN)
         elif fresh or ranked != case:
-            self._change(ranked, "case.ranked")
+            self._change(ranked, Event.CASE_RANKED)
 
     def write(self):
         """Write it all in a fixed number of statements."""
@@ -417,6 +421,8 @@ class Difference:
                 cursor.execute(RANK, [self.now, as_json(cases)])
         if self.flags:
             copy_rows("reviews_flag", NewFlag._fields, map(self._with_case, self.flags))
+        if self.moves:
+            copy_rows("reviews_casemove", ("case_id", "move", "reason", "to_role"), self.moves)
         if self.events:
             audit.record_all(self.events)
 
@@ -426,7 +432,8 @@ class Difference:
         for pk, case in zip(ids, self.opened, strict=True):
             opened.append((pk, *case[1:], self.now, self.now, ""))
             self.case_ids[case.patient_id] = pk
-            self._tell("case.opened", case, case=pk)
+            self._moved(pk, Move.OPEN)
+            self._tell(Event.CASE_OPENED, case, case=pk)
         columns = (*OpenCase._fields, "opened_at", "updated_at", "escalated_to")
         copy_rows("reviews_case", columns, opened)
 
@@ -434,15 +441,18 @@ class Difference:
         """An open flag belongs to its patient's open case; a note or a settled one to none."""
         return flag._replace(case_id=self.case_ids[flag.patient_id]) if _is_open(flag) else flag
 
-    def _change(self, case, verb):
-        self.changed.append(case._replace(lock=case.lock + 1))
-        self._tell(verb, case, case=case.id)
+    def _moved(self, case_id, move):
+        self.moves.append((case_id, move.value, "", ""))
 
-    def _tell(self, verb, about, **detail):
+    def _change(self, case, event):
+        self.changed.append(case._replace(lock=case.lock + 1))
+        self._tell(event, case, case=case.id)
+
+    def _tell(self, event, about, **detail):
         self.events.append(
-            audit.event(
+            audit.entry(
                 None,
-                verb,
+                event,
                 practice_id=about.practice_id,
                 patient_id=about.patient_id,
                 **detail,

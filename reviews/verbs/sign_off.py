@@ -10,6 +10,7 @@ from django.utils import timezone
 from drugs.models import Sourced
 from reviews import access, audit
 from reviews.access import Action
+from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, Stale
 
 NO_PUBLICATION = "general knowledge"
@@ -53,7 +54,7 @@ def sign_off(
         row.sign_off(by=by, at=now)
         audit.record(
             by,
-            "formulary.signed_off",
+            Event.FORMULARY_SIGNED_OFF,
             subject=row,
             row=str(row),
             source=row.source,

@@ -23,6 +23,7 @@ from psycopg.errors import DeadlockDetected
 
 from reviews import access, audit, records, requests
 from reviews.access import Action
+from reviews.audit import Event
 from reviews.bulk import as_json, copy_rows
 from reviews.errors import BadRecord, NotAllowed, Stale
 from reviews.verbs import observe
@@ -182,7 +183,7 @@ def _merge(kind, accepted, source_system, by, refused):
     for practice_id, count in (counts or {None: Counter()}).items():
         audit.record(
             by,
-            f"{kind.plural}.synced",
+            kind.event,
             practice_id=practice_id,
             source_system=source_system,
             first=accepted[0].source_id if accepted else None,
@@ -302,7 +303,7 @@ class _Recorded:
 
 
 class _Prescriptions(_Recorded):
-    plural = "prescriptions"
+    event = Event.PRESCRIPTIONS_SYNCED
     table = "reviews_prescription"
     shape = records.SyncedPrescription
     check = staticmethod(records.check_prescription)
@@ -359,7 +360,7 @@ class _Prescriptions(_Recorded):
 
 
 class _Conditions(_Recorded):
-    plural = "conditions"
+    event = Event.CONDITIONS_SYNCED
     table = "reviews_condition"
     shape = records.SyncedCondition
     check = staticmethod(records.check_condition)
@@ -424,7 +425,7 @@ class _Conditions(_Recorded):
 
 
 class _Readings(_Recorded):
-    plural = "readings"
+    event = Event.READINGS_SYNCED
     table = "reviews_reading"
     shape = records.SyncedReading
     lock = """
@@ -466,7 +467,7 @@ class _Readings(_Recorded):
 
 
 class _Patients:
-    plural = "patients"
+    event = Event.PATIENTS_SYNCED
     shape = records.SyncedPatient
     patient_field = ""
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from reviews import access, audit, dossiers, records, requests, rulebooks
 from reviews.access import Action
+from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, NotFound, Stale
 from reviews.models import Patient, Taper, TaperMove, TaperStatus, TaperVersion
 from reviews.rules.book import RuleBook
@@ -50,6 +51,19 @@ MOVES = {
 AFTER_CHANGE = {TaperMove.HOLD, TaperMove.STEP_BACK, TaperMove.PAUSE}
 """Moves of the steps to come: not before a change to diazepam is complete."""
 ENDS = {TaperMove.COMPLETE, TaperMove.GIVE_UP, TaperMove.CANCEL}
+TOLD = {
+    TaperMove.PLAN: Event.TAPER_PLAN,
+    TaperMove.REVISE: Event.TAPER_REVISE,
+    TaperMove.START: Event.TAPER_START,
+    TaperMove.CONTACT: Event.TAPER_CONTACT,
+    TaperMove.HOLD: Event.TAPER_HOLD,
+    TaperMove.STEP_BACK: Event.TAPER_STEP_BACK,
+    TaperMove.PAUSE: Event.TAPER_PAUSE,
+    TaperMove.RESUME: Event.TAPER_RESUME,
+    TaperMove.COMPLETE: Event.TAPER_COMPLETE,
+    TaperMove.GIVE_UP: Event.TAPER_GIVE_UP,
+    TaperMove.CANCEL: Event.TAPER_CANCEL,
+}
 
 
 class CrossOver(NamedTuple):
@@ -430,7 +444,7 @@ def _save(version: TaperVersion, over: list[str], reason: str, by: User) -> Tape
     taper = version.taper
     audit.record(
         by,
-        f"taper.{version.move}",
+        TOLD[TaperMove(version.move)],
         practice_id=taper.practice_id,
         patient_id=taper.patient_id,
         subject=taper,

@@ -6,41 +6,12 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from reviews.access import Action
+from reviews.audit import EVENTS
 from reviews.models import AuditEvent, CaseState, Condition, Prescription, Role, Status
 from reviews.queries.work import counted
 from reviews.views import person
 
 PAGE_SIZE = 50
-SAID = {
-    "patient.registered": "Registered the patient",
-    "patient.updated": "Changed what is known of the person",
-    "patient.seeded": "Made up this patient for demonstration",
-    "patient.exempted": "Exempted the patient from rules",
-    "exemption.ended": "Ended an exemption",
-    "prescription.logged": "Logged a prescription",
-    "prescription.amended": "Amended a prescription",
-    "prescription.withdrawn": "Withdrew a prescription",
-    "condition.recorded": "Recorded a condition",
-    "reading.recorded": "Recorded a reading",
-    "reading.corrected": "Corrected a reading",
-    "flag.raised": "Raised a flag",
-    "flag.cleared": "Cleared a flag: no longer found",
-    "case.opened": "Opened a case",
-    "case.ranked": "Ranked the case anew",
-    "case.woken": "Put the case back into the queue",
-    "case.cleared": "Closed the case: nothing left to decide",
-    "case.claim": "Claimed the case",
-    "case.take_over": "Took the case over",
-    "case.release": "Released the case",
-    "case.snooze": "Snoozed the case",
-    "case.escalate": "Escalated the case",
-    "case.decide": "Decided on the case",
-    "case.propose": "Proposed a decision, for a second person",
-    "case.confirm": "Confirmed a colleague’s decision",
-    "case.send_back": "Sent a proposal back",
-    "case.undo": "Took a decision back",
-    "data.checked": "Answered what was called wrong in the record",
-}
 LABELS = {
     "expires_on": "until",
 }
@@ -80,8 +51,9 @@ def trail(request, pk):
 
 
 def said(verb):
-    """A verb in words; a verb nobody put into words is shown as it is written."""
-    return SAID.get(verb, verb.replace(".", ": ").replace("_", " "))
+    """An event in the words of the table; one that an older edition wrote stands as written."""
+    event = EVENTS.get(verb)
+    return event.words if event else verb.replace(".", ": ").replace("_", " ")
 
 
 def _rows(events):

@@ -17,8 +17,8 @@ from reviews.errors import BadRecord, Stale
 from reviews.forms.days import read_day
 from reviews.forms.prescribing import NOT_GIVEN
 from reviews.models import (
-    AuditEvent,
     Case,
+    CaseMove,
     CaseState,
     Decision,
     DecisionItem,
@@ -456,32 +456,21 @@ def _history(found):
         count += row.answers_id is None
         numbers[row.pk] = numbers.get(row.answers_id) if row.answers_id else count
     decisions = [{"at": row.decided_at, "decision": row, "number": numbers[row.pk]} for row in rows]
-    verbs = [f"case.{verb}" for verb in SAID]
     moves = [
-        {
-            "at": event.at,
-            "text": f"{SAID[event.verb.partition('.')[2]]} {event.actor}",
-            "event": event,
-        }
-        for event in AuditEvent.objects.filter(
-            patient_id=found.patient_id, verb__in=verbs
-        ).order_by("-pk")[:HISTORY]
+        {"at": move.at, "move": move}
+        for move in CaseMove.objects.filter(case__patient=found.patient_id, move__in=TOLD_MOVES)
+        .select_related("by")
+        .order_by("-pk")[:HISTORY]
     ]
     return sorted([*decisions, *moves], key=lambda row: row["at"], reverse=True)
 
 
 HISTORY = 50
-SAID = {
-    "opened": "Case opened by",
-    "claim": "Claimed by",
-    "take_over": "Taken over by",
-    "release": "Released by",
-    "hand_over": "Handed over by",
-    "snooze": "Snoozed by",
-    "escalate": "Escalated by",
-    "woken": "Back in the queue:",
-    "cleared": "Case cleared, nothing left to decide, by",
-}
+# Decisions stand in the history themselves, with what was decided.
+TOLD_MOVES = (
+    *(Move.OPEN, Move.CLAIM, Move.TAKE_OVER, Move.RELEASE, Move.HAND_OVER),
+    *(Move.SNOOZE, Move.ESCALATE, Move.WAKE, Move.CLEAR),
+)
 
 
 def _pins(history):

@@ -5,8 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from reviews import audit, requests
-from reviews.models import Case, CaseState, Flag, Outcome, Reason, Role
+from reviews import requests
+from reviews.models import Case, CaseMove, CaseState, Flag, Move, Outcome, Reason, Role
 from reviews.verbs import decide, screen
 from reviews.verbs.decide import FlagOutcome
 from tests import make
@@ -129,10 +129,9 @@ def test_a_snooze_that_woke_comes_back(case, ravi, clara, samira):
 
 
 def test_a_snooze_whose_day_has_come_comes_back(case, ravi):
-    snoozed = decide.snooze(case=case, until=make.day(4), reason="Wait", by=ravi, seen=case.lock)
-    # As if it had been snoozed days ago: the clock of the audit trail is not ours to turn.
-    until = make.day().isoformat()
-    audit.record(ravi, "case.snooze", patient_id=case.patient_id, subject=snoozed, until=until)
+    decide.snooze(case=case, until=make.day(4), reason="Wait", by=ravi, seen=case.lock)
+    # As if it had been snoozed days ago: the clock of the database is not ours to turn.
+    CaseMove.objects.create(case=case, move=Move.SNOOZE, by=ravi, until=make.day())
     rescreen(case, days=4)
     assert "The day you snoozed it to has come" in Browser(ravi).read(WORK)
 
