@@ -6,7 +6,8 @@ from datetime import date
 from reviews.rules.drug import BZRA
 from reviews.rules.equivalents import Equivalent, equivalent
 from reviews.rules.exposure import stretches
-from reviews.rules.view import View, names
+from reviews.rules.naming import names
+from reviews.rules.view import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ def of(dossier, book):
     sedatives = [(line, medicine) for line, medicine in recognised if medicine.mask & BZRA]
     if not sedatives:
         return [], []
-    view = View(dossier, book, sedatives, [], [])
+    view = View(dossier, book, sedatives)
     rows = [
         Row(
             start_on=date.fromordinal(episode.start),
@@ -42,7 +43,7 @@ def of(dossier, book):
         )
         for episode in reversed(view.episodes)
     ]
-    return rows, names(view.unclear + view.undated)
+    return rows, names([*view.unclear, *view.undated])
 
 
 def _highest(view, episode):

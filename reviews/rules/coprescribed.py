@@ -1,10 +1,14 @@
 """More medicines beside a benzodiazepine or Z-drug: OPI-03/04, CNS-03 to 06, ADP, OLZ, CLZ, OXY."""
 
+import itertools
+from typing import NamedTuple
+
 from reviews.rules import words
 from reviews.rules.dossier import NEVER_TAKEN
 from reviews.rules.drug import BIT, BZRA
-from reviews.rules.exposure import OPEN, Span, both, count
+from reviews.rules.exposure import OPEN, Span, Use, both, count
 from reviews.rules.finding import Fact
+from reviews.rules.naming import ids_of, key_of, names, not_recorded
 from reviews.rules.opioids import (
     cannot_compare,
     together_facts,
@@ -13,8 +17,9 @@ from reviews.rules.opioids import (
     unknown_ends,
 )
 from reviews.rules.parameters import COUNT, DAYS, MINUTES, YEARS, parameter
+from reviews.rules.presence import UNSURE
 from reviews.rules.rule import BREATHING, INTERRUPTING, OLDER, QUEUED, S1, S2, Grading, rule
-from reviews.rules.view import UNSURE, View, ids_of, key_of, names, not_recorded
+from reviews.rules.view import View
 
 PARENTERAL = "parenteral"
 OPIOIDS = BIT["opioid"] | BIT["opioid-substitution"]
@@ -48,7 +53,7 @@ def beside(view: View, rule_id, severity, found, *, gist, clears, interrupts=Fal
 
 def is_elder(view, found, age_from) -> bool | None:
     """Age at the latest start of the medicines together; None when no birth date is recorded."""
-    age = view.age_on(max(span.use.start for span in (*found.a, *found.b)))
+    age = view.person.age_on(max(span.use.start for span in (*found.a, *found.b)))
     return None if age is None else age >= age_from
 
 
@@ -61,10 +66,10 @@ def tiers(uses, name, default):
 
 def by_row(view, rule_id, name, default, at_least, *, leave_out=frozenset()):
     """(row severity, Together) of the gravest tier that overlaps enough, else None."""
-    uses = [use for use in view.uses_of(name) if use.drug.key not in leave_out]
+    uses = [use for use in view.in_hand.uses_of(name) if use.drug.key not in leave_out]
     unsure = False
     for row, chosen in tiers(uses, name, default):
-        found = view.together(view.presence("bzra"), view.present(chosen), at_least)
+        found = view.in_hand.together("bzra", chosen, at_least)
         if found is UNSURE:
             unsure = True
         elif found is not None:
@@ -81,10 +86,10 @@ def _opioids(view):
     """Opioids graded urgent, substitution included; procedural use left out."""
     uses = [
         use
-        for use in view.uses_of("opioid")
+        for use in view.in_hand.uses_of("opioid")
         if use.drug.severities.get("opioid", 1) == 1 and use.line.setting != "procedural"
     ]
-    return uses + view.uses_of("opioid-substitution")
+    return [*uses, *view.in_hand.uses_of("opioid-substitution")]
 
 
 @rule(
@@ -108,18 +113,16 @@ def naloxone(view: View, limit: dict):
     opioids = _opioids(view)
     if not opioids:
         return
-    found = view.together(
-        view.presence("bzra+rescue"), view.present(opioids), limit["overlap_from_days"]
-    )
+    found = view.in_hand.together("bzra+rescue", opioids, limit["overlap_from_days"])
     if found is None:
         return
     if found is UNSURE:
         cannot_compare(view, "OPI-03", opioids)
         return
     within = limit["naloxone_within_days"]
-    offers = [reading.on.toordinal() for reading in view.readings_of("naloxone")]
+    offers = [reading.day for reading in view.person.readings_of("naloxone")]
     opioid = BIT["opioid"] | BIT["opioid-substitution"]
-    for line, recognition in view.others:
+    for line, recognition in view.in_hand.others:
         on = line.start_on or line.written_on
         if on is None or on > view.dossier.as_of or recognition.mask & opioid:
             continue
@@ -165,30 +168,32 @@ def triple(view: View, limit: dict):
     opioids = _opioids(view)
     if not opioids:
         return
-    thirds = view.uses_of("gabapentinoid") + view.uses_of("muscle-relaxant")
+    thirds = [*view.in_hand.uses_of("gabapentinoid"), *view.in_hand.uses_of("muscle-relaxant")]
     if not thirds:
         return
     at = limit["overlap_from_days"]
-    sedatives, third = view.presence("bzra+rescue"), view.present(thirds)
-    pair = view.together(sedatives, view.present(opioids), at)
-    found = view.together(sedatives, third, at)
+    sedatives, third = view.in_hand.presence("bzra+rescue"), view.in_hand.present(thirds)
+    pair = view.in_hand.together(sedatives, opioids, at)
+    found = view.in_hand.together(sedatives, third, at)
     if pair is None or found is None:
         return
     if pair is UNSURE or found is UNSURE:
         cannot_compare(view, "OPI-04", opioids + thirds)
         return
-    strict = both(view.present(opioids).certain, third.certain)
+    strict = both(view.in_hand.present(opioids).certain, third.certain)
     shared = both(sedatives.certain, strict)
     first, last = min(pair.start, found.start), max(pair.end, found.end)
     # Days of the exposure that holds the latest run count, as for two kinds.
-    exposure = view.exposure_around(sedatives, first, last)
+    exposure = view.in_hand.exposure_around(sedatives, first, last)
     days = count(shared, *exposure)
     restart = view.limit["restart_gap_days"]
     ends = [end for _, end in shared]
     if days < at or not ends or view.today > max(ends) + restart:
         if pair.sure and found.sure:
             return
-        possible = both(both(sedatives.possible, third.possible), view.present(opioids).possible)
+        possible = both(
+            both(sedatives.possible, third.possible), view.in_hand.present(opioids).possible
+        )
         if count(possible, *exposure) >= at:
             cannot_compare(view, "OPI-04", opioids + thirds)
         return
@@ -273,11 +278,11 @@ def antipsychotic(view: View, limit: dict):
     """CNS-04. An antipsychotic is in hand together with a benzodiazepine or Z-drug on 7 days or
     more: digest; loxapine and droperidol review, amisulpride a note. Clozapine is judged by CLZ-01,
     olanzapine by injection beside a benzodiazepine by injection by OLZ-01."""
-    leave_out = {"clozapine"}
-    if any(_by_injection(use) for use in view.uses + view.rescue):
+    leave_out = frozenset({"clozapine"})
+    if any(_by_injection(use) for use in (*view.uses, *view.rescue)):
         leave_out |= {
             use.drug.key
-            for use in view.uses_of("antipsychotic")
+            for use in view.in_hand.uses_of("antipsychotic")
             if use.drug.key == "olanzapine" and _by_injection(use)
         }
     found = by_row(
@@ -314,7 +319,7 @@ def muscle_relaxant(view: View, limit: dict):
     """CNS-05. A muscle relaxant is in hand together with a benzodiazepine or Z-drug on 7 days or
     more: digest, review at 65 or over. Carisoprodol is judged by CNS-01; with an opioid OPI-04 is
     shown instead. Under the spasticity exemption baclofen is shown for the first 28 days only."""
-    leave_out = {"carisoprodol"}
+    leave_out = frozenset({"carisoprodol"})
     found = by_row(
         view, "CNS-05", "muscle-relaxant", 3, limit["overlap_from_days"], leave_out=leave_out
     )
@@ -371,9 +376,9 @@ def cns_active_uses(view):
     """Uses of the other medicines that Beers Table 5 calls CNS-active."""
     found = []
     for name in ("antiseizure", "gabapentinoid", "antipsychotic", *ALL_OPIOIDS, "muscle-relaxant"):
-        found += view.uses_of(name)
+        found += view.in_hand.uses_of(name)
     for name in ("sedating-antidepressant", "antidepressant"):
-        found += [use for use in view.uses_of(name) if use.drug.key in TRICYCLICS_SSRI_SNRI]
+        found += [use for use in view.in_hand.uses_of(name) if use.drug.key in TRICYCLICS_SSRI_SNRI]
     return found
 
 
@@ -381,12 +386,11 @@ def _cns_active_now(view):
     """Ingredients that act on the brain and are in hand on the day judged or still current."""
     keys = {use.drug.key for use in view.now}
     for use in cns_active_uses(view):
-        last = view.last_day(use) if use.start is not None else None
-        if last is not None and use.start <= view.today <= last:
+        if use.start is None:
+            continue
+        if view.reached(use.start) and not view.reached(use.reach + 1):
             keys.add(use.drug.key)
-        if use.start is not None:
-            view.watch(use.start)
-            view.watch(last + 1)
+        view.watch(use.reach + 1)
     return keys
 
 
@@ -413,23 +417,26 @@ def three_cns_active(view: View, limit: dict):
     ingredients = {use.drug.key for use in (*others, *view.uses)}
     if len(ingredients) < limit["cns_active_from_count"]:
         return
-    if view.has("seizure", "end_of_life"):
+    if view.person.has("seizure", "end_of_life"):
         return
-    held = view.presence("bzra"), view.present(others)
-    spans = [span for presence in held for span in presence.spans]
-    undated = [use for presence in held for use in presence.undated]
-    found = _days_of_three(view, [_as_known(span) for span in spans], limit)
+    presences = view.in_hand.presence("bzra"), view.in_hand.present(others)
+    spans = [span for presence in presences for span in presence.spans]
+    undated = [use for presence in presences for use in presence.undated]
+    found = _days_of_three(view, [_certain_days(span) for span in spans], limit)
     if found is None:
         # With open ends, and with supplies without a date, it could still be so.
         first = min((span.start for span in spans), default=view.today)
-        possible = [*spans, *(Span(first, OPEN, use) for use in undated)]
-        vague = [span.use for span in possible if span.use.end is None]
+        possible = [
+            *(_Held(span.start, span.end, span.use) for span in spans),
+            *(_Held(first, OPEN, use) for use in undated),
+        ]
+        vague = [*(span.use for span in spans if span.use.end is None), *undated]
         if vague and _days_of_three(view, possible, limit) is not None:
             _cannot_judge_three(view, limit, vague)
         return
-    days, last, keys, start = found
+    days, start, last, keys = found
     uses = [span.use for span in spans if span.use.drug.key in keys]
-    age = view.age_on(max(use.start for use in uses if use.start is not None))
+    age = view.person.age_on(max(use.start for use in uses if use.start is not None))
     if age is None:
         view.cannot_judge(
             "CNS-06", [use.line.id for use in uses], "The birth date is not recorded."
@@ -459,15 +466,23 @@ def three_cns_active(view: View, limit: dict):
     )
 
 
-def _as_known(span):
-    """The days of a span that are certain."""
-    return span if span.use.end is not None else Span(span.start, span.use.least_end, span.use)
+class _Held(NamedTuple):
+    """Days on which a use is in hand, or may be."""
+
+    start: int
+    end: int
+    use: Use
+
+
+def _certain_days(span: Span) -> _Held:
+    end = span.end if span.use.end is not None else span.use.least_end
+    return _Held(span.start, end, span.use)
 
 
 def _cannot_judge_three(view, limit, vague):
-    age = view.age_on(view.today)
+    age = view.person.age_on(view.today)
     if age is not None:
-        view.watch(view.birthday(limit["age_from_years"]))
+        view.person.watch_birthday(limit["age_from_years"])
     if age is None or age >= limit["age_from_years"]:
         view.cannot_judge(
             "CNS-06",
@@ -476,34 +491,36 @@ def _cannot_judge_three(view, limit, vague):
         )
 
 
-def _days_of_three(view, spans, limit):
-    """(days, last day, drug keys, first day) with so many ingredients, one of them a BZRA, on
-    enough days of which the last is current; else None."""
-    at_least = limit["cns_active_from_count"]
-    edges: dict[int, list] = {}
-    for span in spans:
-        edges.setdefault(span.start, []).append((1, span.use))
-        edges.setdefault(span.end + 1, []).append((-1, span.use))
-    held: dict[str, int] = {}
-    sedative: dict[str, int] = {}
-    days, last, keys, start, previous = 0, None, set(), None, None
-    for at in sorted(edges):
-        if previous is not None and len(held) >= at_least and sedative:
-            days += at - previous
-            last = at - 1
-            start = previous if start is None else start
-            keys |= held.keys()
-        for step, use in edges[at]:
-            for count_of in (held, sedative) if use.mask & BZRA else (held,):
-                count_of[use.drug.key] = count_of.get(use.drug.key, 0) + step
-                if not count_of[use.drug.key]:
-                    del count_of[use.drug.key]
-        previous = at
-    if last is None or days < limit["overlap_from_days"]:
+class _ThreeTogether(NamedTuple):
+    """Days with so many ingredients in hand, the first and the last, and the drugs' keys."""
+
+    days: int
+    start: int
+    last: int
+    keys: frozenset[str]
+
+
+def _days_of_three(view: View, held: list[_Held], limit) -> _ThreeTogether | None:
+    """Three or more ingredients on enough days, one of them a benzodiazepine or Z-drug each day.
+
+    None where the days do not suffice, or the last of them is no longer current.
+    """
+    edges = sorted({each.start for each in held} | {each.end + 1 for each in held})
+    days: list[tuple[int, int]] = []
+    keys: set[str] = set()
+    for first, after in itertools.pairwise(edges):
+        now = [each.use for each in held if each.start <= first <= each.end]
+        drugs = {use.drug.key for use in now}
+        if len(drugs) >= limit["cns_active_from_count"] and any(use.mask & BZRA for use in now):
+            days.append((first, after - 1))
+            keys |= drugs
+    total = sum(last - first + 1 for first, last in days)
+    if not days or total < limit["overlap_from_days"]:
         return None
+    last = days[-1][1]
     if view.today > last + view.limit["restart_gap_days"]:
         return None
-    return days, last, keys, start
+    return _ThreeTogether(total, days[0][0], last, frozenset(keys))
 
 
 @rule(
@@ -563,11 +580,11 @@ def olanzapine_injection(view: View, limit: dict):
     order. Asks for a reason. Where a time of day is not recorded, the same day counts."""
     olanzapine = [
         use
-        for use in view.uses_of("antipsychotic")
+        for use in view.in_hand.uses_of("antipsychotic")
         if use.drug.key == "olanzapine" and _by_injection(use) and use.start is not None
     ]
     injected = [
-        use for use in view.uses + view.rescue if _by_injection(use) and use.start is not None
+        use for use in (*view.uses, *view.rescue) if _by_injection(use) and use.start is not None
     ]
     for a in olanzapine:
         for b in injected:
@@ -623,10 +640,10 @@ def clozapine(view: View, limit: dict):
     """CLZ-01. Clozapine is in hand together with a benzodiazepine or Z-drug on 7 days or more:
     urgent in the first 28 days of either or after clozapine is started again by titration, review
     later."""
-    uses = [use for use in view.uses_of("antipsychotic") if use.drug.key == "clozapine"]
+    uses = [use for use in view.in_hand.uses_of("antipsychotic") if use.drug.key == "clozapine"]
     if not uses:
         return
-    found = view.together(view.presence("bzra"), view.present(uses), limit["overlap_from_days"])
+    found = view.in_hand.together("bzra", uses, limit["overlap_from_days"])
     if found is None:
         return
     if found is UNSURE:
@@ -636,7 +653,7 @@ def clozapine(view: View, limit: dict):
     early = [day for day in (a_start, found.b_start) if view.started_recently(day)]
     for day in (a_start, found.b_start):
         view.watch(day + view.limit["start_window_days"] + 1)
-    again = view.answer("clozapine_titration") == "done"
+    again = view.person.answer("clozapine_titration") == "done"
     severity = 1 if early or again else 2
     if severity == 1 and early:
         view.recent_s1_starts.append(found.b_start)
@@ -665,13 +682,11 @@ def oxybate(view: View, limit: dict):
     """OXY-01. Sodium oxybate is in hand on a day of a benzodiazepine or Z-drug supply. Urgent, and
     asks for a reason; contraindicated on the US label, to be checked by a pharmacist before
     supply."""
-    found = view.together(
-        view.presence("bzra"), view.presence("oxybate"), limit["overlap_from_days"]
-    )
+    found = view.in_hand.together("bzra", "oxybate", limit["overlap_from_days"])
     if found is None:
         return
     if found is UNSURE:
-        cannot_compare(view, "OXY-01", view.uses_of("oxybate"))
+        cannot_compare(view, "OXY-01", view.in_hand.uses_of("oxybate"))
         return
     if view.started_recently(found.start):
         view.recent_s1_starts.append(found.b_start)

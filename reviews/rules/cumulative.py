@@ -5,9 +5,10 @@ from reviews.rules.drug import Z_DRUG
 from reviews.rules.exposure import Span
 from reviews.rules.finding import Fact
 from reviews.rules.indicated import HYPNOTIC_ATC
+from reviews.rules.naming import names, not_recorded
 from reviews.rules.parameters import COUNT, DAYS, YEARS, parameter
 from reviews.rules.rule import DUPLICATE, LENGTH, OLDER, QUEUED, S3, Grading, rule
-from reviews.rules.view import View, names, not_recorded
+from reviews.rules.view import View
 
 BRIEF = frozenset({"premedication", "procedure"})
 
@@ -18,8 +19,9 @@ def _vague(view, item, window):
         return [use for use in view.now if use.end is None]
     end = item.span.end
     return [
-        use for use in view.unclear if use.reach > end - window and use.start <= end
-    ] + view.undated
+        *(use for use in view.unclear if use.reach > end - window and use.start <= end),
+        *view.undated,
+    ]
 
 
 @rule(
@@ -273,7 +275,7 @@ def older_new_user(view: View, limit: dict):
                 view.length_not_known("DUR-08", touching)
                 return
             continue
-        age = view.age_on(first.use.start)
+        age = view.person.age_on(first.use.start)
         if age is None:
             view.cannot_judge("DUR-08", [first.use.line.id], "The birth date is not recorded.")
             return
@@ -282,20 +284,20 @@ def older_new_user(view: View, limit: dict):
         window = limit["unexposed_before_days"]
         if view.exposed(window, episode.start - 1):
             continue
-        vague = [
+        before = [
             use
             for use in view.unclear
             if use.start < episode.start and use.reach >= episode.start - window
         ]
-        if vague or view.undated:
-            vague += view.undated
+        if before or view.undated:
+            vague = [*before, *view.undated]
             view.cannot_judge(
                 "DUR-08",
                 [use.line.id for use in vague],
                 f"The length of supply is not known for {not_recorded(vague)}.",
             )
             continue
-        depressed = view.has("depression")
+        depressed = view.person.has("depression")
         drugs = words.listed(names(episode.spans))
         view.add(
             "DUR-08",
@@ -322,7 +324,7 @@ def older_new_user(view: View, limit: dict):
 
 def _new_and_old(view, limit, begun, on) -> bool:
     """Begun after the days without exposure that make it new, by somebody old enough by then."""
-    age = view.age_on(on)
+    age = view.person.age_on(on)
     return (age is None or age >= limit["age_from_years"]) and not view.exposed(
         limit["unexposed_before_days"], begun - 1
     )
@@ -423,7 +425,7 @@ def switched_hypnotic(view: View, limit: dict):
             if mine and (key not in last or span.end > last[key].end):
                 last[key] = span
         before = [span for span in last.values() if 0 < first - span.end <= within]
-        if not before or view.answer("hypnotic_adverse_effect") == "yes":
+        if not before or view.person.answer("hypnotic_adverse_effect") == "yes":
             continue
         earlier = max(before, key=lambda span: (span.end, span.use.line.id))
         view.say(

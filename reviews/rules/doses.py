@@ -8,10 +8,12 @@ from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG, Drug
 from reviews.rules.equivalents import BAND, HIGH, TABLES, banded, counts, daily, dependence
 from reviews.rules.exposure import Span, Stretch, pieces, stretches
 from reviews.rules.finding import Fact
+from reviews.rules.naming import names
 from reviews.rules.opioids import cannot_compare, together_facts, together_sentence, unknown_ends
 from reviews.rules.parameters import COUNT, DAYS, MG, PERCENT, YEARS, parameter
+from reviews.rules.presence import UNSURE
 from reviews.rules.rule import DOSE, DUPLICATE, NOTED, QUEUED, S2, S3, S4, SUPPLY, Grading, rule
-from reviews.rules.view import UNSURE, View, names
+from reviews.rules.view import View
 
 ANXIETY = frozenset({"anxiety", "anxiety_mild", "anxiety_crisis", "gad"})
 _EXTENDED = re.compile(r"\b(?:extended|modified|prolonged)\b|\b(?:er|cr|xr|mr)\b")
@@ -204,15 +206,15 @@ def over_maximum(view: View, limit: dict):
 def over_elder_maximum(view: View, limit: dict):
     """DOSE-03. At 65 or over, the daily amount is over the label's figure for older people, or over
     half the adult maximum where no such figure is held. Shown by DOSE-02 where that fires."""
-    if view.dossier.birth_date is None:
+    if view.person.birth_date is None:
         if view.now:
             view.cannot_judge("DOSE-03", view.line_ids, "The birth date is not recorded.")
         return
 
     def elder(use):
         if use.start is None:
-            view.watch(view.birthday(limit["age_from_years"]))
-        return view.age_on(use.start or view.today) >= limit["age_from_years"]
+            view.person.watch_birthday(limit["age_from_years"])
+        return view.person.is_aged(limit["age_from_years"], use.start or view.today)
 
     def limit_of(use):
         if not elder(use):
@@ -239,7 +241,7 @@ def over_elder_maximum(view: View, limit: dict):
             continue
         over = view.memo.setdefault("over_elder_maximum", set())
         over.add(held.drug.key)
-        age = max(view.age_on(use.start) for use in held.uses)
+        age = view.person.age_on(max(use.start for use in held.uses))
         shown = words.amount(mg)
         view.say(
             "DOSE-03",
@@ -461,7 +463,7 @@ def escalation(view: View, limit: dict):
         view.watch(day + view.limit["start_window_days"] + 1)
     if not is_sharp and not often:
         return
-    sud = view.has("substance_use_disorder") or "substance_use_disorder" in view.themes
+    sud = view.person.has("substance_use_disorder") or view.person.had("substance_use_disorder")
     if sharp is not None and is_sharp:
         day, mean, dose, _ = sharp
         said = (
@@ -594,7 +596,7 @@ def risk_band(view: View, limit: dict):
 def zolpidem_start(view: View, limit: dict):
     """DOSE-06. US profile: a woman begins zolpidem with more than 5 mg, or more than 6.25 mg of an
     extended-release form."""
-    if view.dossier.sex != "female":
+    if view.person.sex != "female":
         return
     for item in view.judged:
         use = item.span.use
@@ -654,9 +656,7 @@ def two_z_drugs(view: View, limit: dict):
     unsure = False
     for n, a in enumerate(keys):
         for b in keys[n + 1 :]:
-            found = view.together(
-                view.present(by_drug[a]), view.present(by_drug[b]), limit["overlap_from_days"]
-            )
+            found = view.in_hand.together(by_drug[a], by_drug[b], limit["overlap_from_days"])
             if found is UNSURE:
                 unsure = True
                 continue

@@ -5,10 +5,12 @@ from itertools import combinations
 from reviews.rules import words
 from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG
 from reviews.rules.exposure import pieces
+from reviews.rules.naming import key_of, names
 from reviews.rules.opioids import cannot_compare, together_facts, together_sentence, unknown_ends
 from reviews.rules.parameters import DAYS, parameter
+from reviews.rules.presence import UNSURE
 from reviews.rules.rule import DUPLICATE, QUEUED, S2, rule
-from reviews.rules.view import UNSURE, View, key_of, names
+from reviews.rules.view import View
 
 ANTISEIZURE = frozenset({"clonazepam", "clobazam"})
 
@@ -42,9 +44,7 @@ def two_benzodiazepines(view: View, limit: dict):
     for a, b in combinations(sorted(by_drug), 2):
         if "epilepsy_adjunct" in view.exemptions and {a, b} <= ANTISEIZURE:
             continue
-        found = view.together(
-            view.present(by_drug[a]), view.present(by_drug[b]), limit["overlap_from_days"]
-        )
+        found = view.in_hand.together(by_drug[a], by_drug[b], limit["overlap_from_days"])
         if found is UNSURE:
             unsure += by_drug[a] + by_drug[b]
         elif found is not None and not _cross_taper(view, found, limit["cross_taper_max_days"]):
@@ -97,9 +97,14 @@ def _cross_taper(view, found, max_days) -> bool:
         return False
     if any(span.use.line.change_reason == "cross_taper" for span in later):
         return True
-    doses = [piece for span in earlier for piece in pieces(span) if piece.mg is not None]
-    before = [piece.mg for piece in doses if piece.start < found.start]
-    during = [piece.mg for piece in doses if piece.start >= found.start]
+    doses = [
+        (piece.start, piece.mg)
+        for span in earlier
+        for piece in pieces(span)
+        if piece.mg is not None
+    ]
+    before = [mg for start, mg in doses if start < found.start]
+    during = [mg for start, mg in doses if start >= found.start]
     return bool(before and during) and max(during) < max(before)
 
 
@@ -121,8 +126,10 @@ def benzodiazepine_and_z_drug(view: View, limit: dict):
         held |= use.mask
     if not (held & BENZODIAZEPINE and held & Z_DRUG):
         return
-    found = view.together(
-        view.sedatives(BENZODIAZEPINE), view.sedatives(Z_DRUG), limit["overlap_from_days"]
+    found = view.in_hand.together(
+        view.in_hand.sedatives(BENZODIAZEPINE),
+        view.in_hand.sedatives(Z_DRUG),
+        limit["overlap_from_days"],
     )
     if found is None:
         return

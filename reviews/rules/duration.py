@@ -8,9 +8,10 @@ rule of its own indication; the clock is common.
 from reviews.rules import words
 from reviews.rules.finding import Fact, Severity
 from reviews.rules.indications import INDICATIONS, duration_rule, in_words
+from reviews.rules.naming import ids_of, names, not_recorded
 from reviews.rules.parameters import DAYS, parameter
 from reviews.rules.rule import LENGTH, QUEUED, Grading, Shown, rule
-from reviews.rules.view import View, ids_of, names, not_recorded
+from reviews.rules.view import View
 
 CLEARS = (
     "The exposure ends, after a taper where needed, with more than {gap} clear days; or a decision "
@@ -213,8 +214,9 @@ def _current_unclear(view):
         return view.undated
     latest = max((use.start for use in view.uses if use.start is not None), default=0)
     return [
-        use for use in view.unclear if view.is_current(use.reach) or use.start >= latest
-    ] + view.undated
+        *(use for use in view.unclear if view.is_current(use.reach) or use.start >= latest),
+        *view.undated,
+    ]
 
 
 def _cannot_judge(view, rule_id, uses):

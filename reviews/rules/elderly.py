@@ -5,9 +5,10 @@ from reviews.rules.drug import BENZODIAZEPINE
 from reviews.rules.duration import CLEARS
 from reviews.rules.exposure import OPEN, Use
 from reviews.rules.finding import Fact
+from reviews.rules.naming import ids_of, names, not_recorded
 from reviews.rules.parameters import DAYS, YEARS, parameter
 from reviews.rules.rule import OLDER, QUEUED, S3, Grading, rule
-from reviews.rules.view import View, ids_of, names, not_recorded
+from reviews.rules.view import View
 
 NOT_A_NEW_COURSE = frozenset({"premedication", "procedure"})
 
@@ -17,24 +18,20 @@ def _age(view: View, use: Use) -> int | None:
     if use.start is None:
         return None
     if use.end is None and use.reach == OPEN:
-        return view.age_on(max(use.start, view.today))
-    return view.age_on(use.start)
+        return view.person.age_on(max(use.start, view.today))
+    return view.person.age_on(use.start)
 
 
 def _current_uses(view: View, *, rescue: bool):
     uses = [judged.span.use for judged in view.judged]
     uses += [use for use in view.unclear if view.is_current(use.reach)]
     if rescue:
-        uses += [
-            use
-            for use in view.rescue
-            if use.start is not None and view.is_current(view.last_day(use))
-        ]
+        uses += [use for use in view.rescue if use.start is not None and view.is_current(use.reach)]
     return uses
 
 
 def _no_birth_date(view: View, rule_id: str, uses) -> bool:
-    if view.dossier.birth_date is None and uses:
+    if view.person.birth_date is None and uses:
         view.cannot_judge(rule_id, [use.line.id for use in uses], "The birth date is not recorded.")
         return True
     return False
@@ -66,8 +63,8 @@ def new_start(view: View, limit: dict):
         return
     window = limit["unexposed_before_days"]
     for use in sorted(uses, key=lambda use: (use.start, use.line.id)):
-        age = view.age_on(use.start)
-        if age < limit["age_from_years"] or view.today > view.last_day(use) + view.gap_days + 1:
+        age = view.person.age_on(use.start)
+        if age < limit["age_from_years"] or view.today > use.reach + view.gap_days + 1:
             continue
         if use.end is None and view.today > use.start + window:
             continue
@@ -146,16 +143,13 @@ def long_acting(view: View, limit: dict):
     ]
     if _no_birth_date(view, "ELD-02", uses):
         return
-    old = [use for use in uses if _age(view, use) >= limit["age_from_years"]]
+    old = [use for use in uses if (_age(view, use) or 0) >= limit["age_from_years"]]
     if not old:
         return
     drugs = names(old)
     unknown = [use.drug.name for use in old if use.drug.band != "long"]
-    age = (
-        max(_age(view, use) for use in old if use.end is not None or use.reach != OPEN)
-        if any(use.end is not None or use.reach != OPEN for use in old)
-        else None
-    )
+    ages = [_age(view, use) for use in old if use.end is not None or use.reach != OPEN]
+    age = max((age for age in ages if age is not None), default=None)
     open_ended = [use for use in old if use.end is None]
     notes = []
     if unknown:
@@ -248,7 +242,7 @@ def _exposed(view, rule_id, limit, concerns, gist):
             for item in view.judged
             if item.episode is episode
             and concerns(item.span.use)
-            and view.age_on(item.span.use.start) >= limit["age_from_years"]
+            and view.person.age_on(item.span.use.start) >= limit["age_from_years"]
         ]
         if not judged:
             continue
@@ -258,7 +252,7 @@ def _exposed(view, rule_id, limit, concerns, gist):
             vague += touching
             continue
         span = item.span
-        age = view.age_on(span.use.start)
+        age = view.person.age_on(span.use.start)
         drugs = names([one.span for one in judged])
         at_least = "at least " if touching else ""
         fired = True

@@ -164,7 +164,7 @@ def banded(view, stretch) -> Banded | None:
     some, else the highest figure of any table. Where a dose or figure is missing, only a band that
     the others reach without it, the high one, is known.
     """
-    limit = view.rules.get("DOSE-05", {}).get(view.profile)
+    limit = view.limits_of("DOSE-05")
     if limit is None:
         return None
     amounts: dict[str, float] = {}

@@ -48,7 +48,7 @@ def graded(rule_id: str, severity: int, kinds) -> Severity | None:
         effects = EFFECTS[kind]
         if rule_id in effects:
             floor = effects[rule_id]
-            if floor is SILENT:
+            if floor is None:
                 return None
             severity = max(severity, floor)
     return SEVERITIES[severity]

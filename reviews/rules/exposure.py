@@ -4,8 +4,10 @@ Days are ordinals (`date.toordinal`) and intervals include both ends. Nothing he
 """
 
 import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import ClassVar, TypeAlias
 
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Line
 from reviews.rules.drug import BZRA, Drug, Part, Recognition
@@ -31,18 +33,15 @@ TOO_LONG = "a plausible days' supply"
 EXPECTED_USE = "expected use"
 
 
-# Slots and no order or equality: such objects cost half of what named tuples do, both to make and
-# to look into, and a dossier of ten lines makes a hundred of them.
+# No order or equality, and slots where nothing is worked out later: such objects cost half of what
+# named tuples do, both to make and to look into, and a dossier of ten lines makes a hundred.
 
 
 @dataclass(eq=False)
-class Use:
-    """One ingredient of one line, with the days it covers.
+class _Use:
+    """One ingredient of one line.
 
-    `end` is None when the record does not say how long the supply lasted. Then `least_end` is the
-    last day that is certain even so, and `reach` the last day that is possible (OPEN for a line
-    that is not over); `days_supply` is then given only where it comes to 0 or to more than is
-    plausible. `notes` names what was worked out; `missing` what was not recorded.
+    `notes` names what was worked out; `missing` what was not recorded.
     """
 
     line: Line
@@ -50,10 +49,6 @@ class Use:
     part: Part
     drug: Drug
     mask: int
-    start: int | None
-    end: int | None
-    least_end: int | None
-    reach: int | None
     notes: tuple[str, ...]
     missing: tuple[str, ...]
     days_supply: int | None
@@ -64,13 +59,60 @@ class Use:
         return mg_per_day(self.line, self.part, self.recognition.form)
 
 
+@dataclass(eq=False)
+class Supply(_Use):
+    """A use whose days are known, from `start` to `end`, both included."""
+
+    start: int
+    end: int
+
+    @property
+    def least_end(self) -> int:
+        """The last day that is certain: the end."""
+        return self.end
+
+    @property
+    def reach(self) -> int:
+        """The last day that is possible: the end."""
+        return self.end
+
+
+@dataclass(eq=False)
+class UnclearSupply(_Use):
+    """A use that began on a day, and nobody recorded how long it lasted: `end` is None.
+
+    `least_end` is the last day that is certain even so, and `reach` the last day that is possible
+    (OPEN for a line that is not over). `days_supply` is given only where it comes to 0 or to more
+    than is plausible.
+    """
+
+    start: int
+    least_end: int
+    reach: int
+    end: ClassVar[None] = None
+
+
+@dataclass(eq=False)
+class UndatedSupply(_Use):
+    """A use that nobody recorded the beginning of; `start` and `end` are None."""
+
+    start: ClassVar[None] = None
+    end: ClassVar[None] = None
+
+
+Intervals: TypeAlias = Sequence[tuple[int, int]]
+"""Days as (first, last), both included, in order and apart."""
+DatedUse: TypeAlias = Supply | UnclearSupply
+Use: TypeAlias = Supply | UnclearSupply | UndatedSupply
+
+
 @dataclass(slots=True, eq=False)
 class Span:
     """Days on which a use was, or may have been, in hand, after carry-forward."""
 
     start: int
     end: int
-    use: Use
+    use: DatedUse
 
 
 @dataclass(eq=False)
@@ -135,13 +177,15 @@ def _days(line: Line, part: Part, form: str | None, per_day: float | None) -> in
     if line.quantity is None or not per_day:
         return None
     unit = line.dose_unit
-    held = line.quantity_unit or (unit if unit in COUNTABLE or unit == "ml" else COUNTED.get(form))
-    if not unit or not held:
+    counted_in = line.quantity_unit or (
+        unit if unit in COUNTABLE or unit == "ml" else COUNTED.get(form or "")
+    )
+    if not unit or not counted_in:
         return None
-    if held == unit or (held in COUNTABLE and unit in COUNTABLE):
+    if counted_in == unit or (counted_in in COUNTABLE and unit in COUNTABLE):
         quotient = line.quantity / per_day
     else:
-        quantity_mg = in_mg(line.quantity, held, part, form)
+        quantity_mg = in_mg(line.quantity, counted_in, part, form)
         per_day_mg = in_mg(per_day, unit, part, form)
         if quantity_mg is None or not per_day_mg:
             return None
@@ -168,9 +212,7 @@ def read(line: Line, recognition: Recognition, ingredient, limit) -> Use | None:
     part, drug, mask = ingredient
     begun = line.start_on or line.written_on
     if begun is None:
-        return Use(
-            line, recognition, part, drug, mask, None, None, None, None, (), ("start date",), None
-        )
+        return UndatedSupply(line, recognition, part, drug, mask, (), ("start date",), None)
     notes: tuple[str, ...] = () if line.start_on else (START_FROM_WRITTEN,)
     start = begun.toordinal()
     until = None if line.end_on is None else line.end_on.toordinal()
@@ -205,11 +247,11 @@ def read(line: Line, recognition: Recognition, ingredient, limit) -> Use | None:
             if until is not None and until < end:
                 end = until
                 notes += (ENDED_EARLY,)
-            return Use(line, recognition, part, drug, mask, start, end, end, end, notes, (), supply)
+            return Supply(line, recognition, part, drug, mask, notes, (), supply, start, end)
     elif until is not None:
         notes += (SUPPLY_FROM_END,)
         days = until - start + 1
-        return Use(line, recognition, part, drug, mask, start, until, until, until, notes, (), days)
+        return Supply(line, recognition, part, drug, mask, notes, (), days, start, until)
     else:
         missing = _lacking(line, part)
     least_end = start + least - 1
@@ -218,8 +260,8 @@ def read(line: Line, recognition: Recognition, ingredient, limit) -> Use | None:
         reach = max(least_end, start + limit["plausible_supply_max_days"] - 1)
     if until is not None:
         least_end, reach = min(least_end, until), min(reach, until)
-    return Use(
-        line, recognition, part, drug, mask, start, None, least_end, reach, notes, missing, supply
+    return UnclearSupply(
+        line, recognition, part, drug, mask, notes, missing, supply, start, least_end, reach
     )
 
 
@@ -275,7 +317,7 @@ class Piece:
 
     start: int
     end: int
-    use: Use
+    use: DatedUse
     mg: float | None
 
 
@@ -303,19 +345,21 @@ def pieces(span: Span) -> list[Piece]:
     return found
 
 
-def stretches(spans: list[Span]) -> list[Stretch]:
+def stretches(spans: Iterable[Span]) -> list[Stretch]:
     """All days of some spans, cut where any of their amounts begins, changes or ends."""
     cut = [piece for span in spans for piece in pieces(span)]
     cut.sort(key=_piece_order)
     edges = sorted({piece.start for piece in cut} | {piece.end + 1 for piece in cut})
-    found, held, at = [], [], 0
+    found: list[Stretch] = []
+    in_hand: list[Piece] = []
+    at = 0
     for first, after in itertools.pairwise(edges):
-        held = [piece for piece in held if piece.end >= first]
+        in_hand = [piece for piece in in_hand if piece.end >= first]
         while at < len(cut) and cut[at].start <= first:
-            held.append(cut[at])
+            in_hand.append(cut[at])
             at += 1
-        if held:
-            found.append(Stretch(first, after - 1, tuple(held)))
+        if in_hand:
+            found.append(Stretch(first, after - 1, tuple(in_hand)))
     return found
 
 
@@ -337,14 +381,13 @@ def dispensed_first(uses: list[Use]) -> list[Use]:
         if use.line.source == "dispensed"
         or use.start is None
         or not any(
-            other.drug.key == use.drug.key
-            and use.start <= other.start <= (use.reach if use.end is None else use.end)
+            other.drug.key == use.drug.key and use.start <= other.start <= use.reach
             for other in dispensed
         )
     ]
 
 
-def carry_forward(uses: list[Use], max_days: int) -> list[Span]:
+def carry_forward(uses: Sequence[Supply], max_days: int) -> list[Span]:
     """Known supplies as spans, an early refill shifted behind the stock that was left.
 
     Per ingredient, for at most `max_days` of stock. Supplies that begin on one day run side by
@@ -353,10 +396,10 @@ def carry_forward(uses: list[Use], max_days: int) -> list[Span]:
     if len(uses) == 1:
         use = uses[0]
         return [Span(use.start, use.end, use)]
-    by_drug: dict[str, list[Use]] = {}
+    by_drug: dict[str, list[Supply]] = {}
     for use in uses:
         by_drug.setdefault(use.drug.key, []).append(use)
-    spans = []
+    spans: list[Span] = []
     for mine in by_drug.values():
         if len(mine) > 1:
             mine.sort(key=_order)
@@ -379,24 +422,22 @@ def carry_forward(uses: list[Use], max_days: int) -> list[Span]:
     return spans
 
 
-def _order(use):
+def _order(use: Supply):
     return use.start, use.end, use.line.id
 
 
-def episodes(spans: list[Span], gap_days: int) -> list[Episode]:
+def episodes(spans: Sequence[Span], gap_days: int) -> list[Episode]:
     """Runs of exposure over all spans together; a gap of `gap_days` free days still joins."""
     if not spans:
         return []
     spans = sorted(spans, key=_span_order) if len(spans) > 1 else spans
-    found = []
-    first = last = None
+    found: list[Episode] = []
+    first, last = spans[0].start, spans[0].end
     covered: list[tuple[int, int]] = []
     mine: list[Span] = []
     for span in spans:
         start, end = span.start, span.end
-        if first is None:
-            first, last = start, end
-        elif start <= last + 1:
+        if start <= last + 1:
             last = max(last, end)
         else:
             covered.append((first, last))
@@ -414,7 +455,7 @@ def _span_order(span):
     return span.start, span.end, span.use.line.id
 
 
-def union(intervals) -> list[tuple[int, int]]:
+def union(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Disjoint intervals, in order, that cover the same days; touching ones are joined."""
     intervals = sorted(intervals)
     joined: list[tuple[int, int]] = []
@@ -427,9 +468,9 @@ def union(intervals) -> list[tuple[int, int]]:
     return joined
 
 
-def both(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def both(a: Intervals, b: Intervals) -> list[tuple[int, int]]:
     """The days in both of two unions."""
-    shared = []
+    shared: list[tuple[int, int]] = []
     i = j = 0
     while i < len(a) and j < len(b):
         start = a[i][0] if a[i][0] > b[j][0] else b[j][0]
@@ -443,7 +484,7 @@ def both(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> list[tuple[int, 
     return shared
 
 
-def count(intervals, first: int, last: int) -> int:
+def count(intervals: Intervals, first: int, last: int) -> int:
     """Days of disjoint intervals that lie from `first` to `last`, both included."""
     days = 0
     for start, end in intervals:
@@ -452,7 +493,7 @@ def count(intervals, first: int, last: int) -> int:
     return days
 
 
-def runs(intervals, restart_gap_days: int) -> list[tuple[int, int]]:
+def runs(intervals: Intervals, restart_gap_days: int) -> list[tuple[int, int]]:
     """Intervals joined while fewer than `restart_gap_days` free days lie between them."""
     joined: list[tuple[int, int]] = []
     for start, end in intervals:

@@ -8,6 +8,7 @@ from reviews.rules.dossier import NEVER_TAKEN, Medicine
 from reviews.rules.drug import BENZODIAZEPINE
 from reviews.rules.finding import Fact
 from reviews.rules.indications import in_words
+from reviews.rules.naming import names
 from reviews.rules.parameters import COUNT, DAYS, MONTHS, parameter
 from reviews.rules.rule import (
     CONDITION,
@@ -24,7 +25,7 @@ from reviews.rules.rule import (
     Shown,
     rule,
 )
-from reviews.rules.view import View, names
+from reviews.rules.view import View
 
 DOUBTFUL = frozenset(
     {
@@ -67,10 +68,10 @@ def reconciled(view: View, limit: dict):
         return
     start = min(item.span.start for item in first)
     own = {use.line.id for use in (*view.uses, *view.rescue)}
-    checks = view.readings_of("medicines_reconciled")
+    checks = view.person.readings_of("medicines_reconciled")
     within = limit["reconciled_within_days"]
     if checks:
-        last = checks[-1].on.toordinal()
+        last = checks[-1].day
         if last >= start - within:
             return
         why = f"the current medicines were last checked on {words.day(last)}"
@@ -112,7 +113,7 @@ def strength(view: View, limit: dict):
     by_drug: dict[str, list] = {}
     for use in view.now:
         mg, form = use.part.strength_mg, use.recognition.form
-        held = use.drug.strengths.get(view.profile, {}).get(form)
+        held = use.drug.strengths.get(view.profile, {}).get(form or "")
         if mg is None or not held or any(abs(mg - known) < 1e-6 for known in held):
             continue
         by_drug.setdefault(use.drug.key, []).append(use)
@@ -237,8 +238,8 @@ def anxiety_disorder(view: View, limit: dict):
     if not found:
         return
     start = min(item.span.start for item in found)
-    plans = view.readings_of("crisis_plan")
-    if plans and plans[-1].on.toordinal() >= start - limit["plan_within_days"]:
+    plans = view.person.readings_of("crisis_plan")
+    if plans and plans[-1].day >= start - limit["plan_within_days"]:
         return
     uses = [item.span.use for item in found]
     label = in_words(uses[0].line.indication)
@@ -274,7 +275,7 @@ def anxiety_disorder(view: View, limit: dict):
 def trauma(view: View, limit: dict):
     """IND-04. Post-traumatic stress disorder, as the indication or as a diagnosis, and the current
     supply takes exposure to 28 days or more."""
-    diagnosed = view.has("ptsd")
+    diagnosed = view.person.has("ptsd")
     mine = [use for use in view.now if diagnosed or use.line.indication == "ptsd"]
     if not mine:
         return
@@ -319,8 +320,9 @@ def allergy(view: View, limit: dict):
     """ALG-01. Hypersensitivity to a benzodiazepine is on record and a benzodiazepine is prescribed,
     rescue medicine included; or hypersensitivity to the very Z-drug that is prescribed. Asks for a
     reason."""
-    uses = view.now + [
-        use for use in view.rescue if use.start is None or view.is_current(view.last_day(use))
+    uses = [
+        *view.now,
+        *(use for use in view.rescue if use.start is None or view.is_current(use.reach)),
     ]
     if not uses:
         return

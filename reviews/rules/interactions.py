@@ -3,6 +3,7 @@
 from reviews.rules import words
 from reviews.rules.drug import BIT
 from reviews.rules.finding import Fact
+from reviews.rules.naming import key_of, names
 from reviews.rules.opioids import (
     cannot_compare,
     together_facts,
@@ -11,8 +12,9 @@ from reviews.rules.opioids import (
     unknown_ends,
 )
 from reviews.rules.parameters import DAYS, parameter
+from reviews.rules.presence import UNSURE
 from reviews.rules.rule import METABOLISM, Grading, Shown, rule
-from reviews.rules.view import UNSURE, View, key_of, names
+from reviews.rules.view import View
 
 CONTRAINDICATED_WITH_ANY = frozenset({"triazolam", "midazolam"})
 ALPRAZOLAM_CONTRAINDICATED = frozenset({"ketoconazole", "itraconazole"})
@@ -55,16 +57,14 @@ def strong_inhibitor(view: View, limit: dict):
     depends on CYP3A4. Urgent, and asks for a reason: triazolam or midazolam by mouth with any of
     them, alprazolam with ketoconazole or itraconazole. Review: the other pairs, and always with
     idelalisib or ceritinib. Never lorazepam, oxazepam, temazepam or lormetazepam."""
-    inhibitors = view.uses_of("cyp3a4-strong")
+    inhibitors = view.in_hand.uses_of("cyp3a4-strong")
     if not inhibitors:
         return
     best, unsure = [], False
     for severity, sedatives, partners in _pairs(view, inhibitors):
         if not sedatives or not partners:
             continue
-        found = view.together(
-            view.present(sedatives), view.present(partners), limit["overlap_from_days"]
-        )
+        found = view.in_hand.together(sedatives, partners, limit["overlap_from_days"])
         if found is UNSURE:
             unsure = True
         elif found is not None:

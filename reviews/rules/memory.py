@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack
 
 from reviews.rules.dossier import Medicine
 from reviews.rules.drug import Recognition
@@ -93,22 +93,22 @@ def _same_formulary(one, other):
     )
 
 
-Asked = ParamSpec("Asked")
+Asked = TypeVarTuple("Asked")
 Answer = TypeVar("Answer")
 
 
 def once_for_a_book(
-    work: Callable[Concatenate[RuleBook, Asked], Answer],
-) -> Callable[Concatenate[RuleBook, Asked], Answer]:
+    work: Callable[[RuleBook, Unpack[Asked]], Answer],
+) -> Callable[[RuleBook, Unpack[Asked]], Answer]:
     """A function of a book, and of few other values, whose answers are worked out once."""
 
     @wraps(work)
-    def answer(book: RuleBook, *asked: Asked.args, **by_name: Asked.kwargs) -> Answer:
+    def answer(book: RuleBook, *asked: *Asked) -> Answer:
         answers = memory_of(book).answers
-        key = (work, *asked, *by_name.items())
+        key = (work, *asked)
         try:
             return answers[key]
         except KeyError:
-            return answers.setdefault(key, work(book, *asked, **by_name))
+            return answers.setdefault(key, work(book, *asked))
 
     return answer

@@ -11,10 +11,12 @@ from reviews.rules.coprescribed import beside, is_elder
 from reviews.rules.drug import BENZODIAZEPINE, BIT
 from reviews.rules.finding import Fact
 from reviews.rules.interactions import CONTRAINDICATED_WITH_ANY, DEPENDENT_ON_CYP3A4, by_mouth
+from reviews.rules.naming import ids_of
 from reviews.rules.opioids import cannot_compare
 from reviews.rules.parameters import DAYS, MG, PERCENT, YEARS, parameter
+from reviews.rules.presence import UNSURE
 from reviews.rules.rule import METABOLISM, QUEUED, S2, Grading, Shown, rule
-from reviews.rules.view import UNSURE, View, ids_of
+from reviews.rules.view import View
 
 NO_OXIDATION = frozenset({"lorazepam", "oxazepam", "temazepam", "lormetazepam"})
 TWO_C_NINETEEN = frozenset({"diazepam", "clobazam"})
@@ -47,9 +49,9 @@ def _pairs(view, sedatives, partners, severity_of, at_least_of):
     overlapping, unsure = [], False
     for (severity, at), pairs in sorted(wanted.items()):
         for sedative, partner in sorted(pairs):
-            found = view.together(
-                view.present([use for use in sedatives if use.drug.key == sedative]),
-                view.present([use for use in partners if use.drug.key == partner]),
+            found = view.in_hand.together(
+                [use for use in sedatives if use.drug.key == sedative],
+                [use for use in partners if use.drug.key == partner],
                 at,
             )
             if found is UNSURE:
@@ -90,7 +92,7 @@ def antidepressant(view: View, limit: dict):
     partners = [
         use
         for name in ("antidepressant", "sedating-antidepressant")
-        for use in view.uses_of(name)
+        for use in view.in_hand.uses_of(name)
         if use.drug.key in ANTIDEPRESSANT_PAIRS
     ]
     if not partners:
@@ -178,7 +180,7 @@ def moderate_inhibitor(view: View, limit: dict):
     depends on CYP3A4: digest; review for triazolam, midazolam by mouth, or at 65 or over. Weak
     inhibitors are a note. Cimetidine concerns triazolam, and from 800 mg a day diazepam and
     chlordiazepoxide."""
-    partners = view.uses_of("cyp3a4-moderate")
+    partners = view.in_hand.uses_of("cyp3a4-moderate")
     sedatives = [
         use
         for use in by_mouth(view)
@@ -249,7 +251,7 @@ def two_c_nineteen(view: View, limit: dict):
     (disulfiram also with chlordiazepoxide): digest; review at 65 or over or with clobazam 20 mg a
     day or more; omeprazole and esomeprazole always a note. Shown by CYP-01 or ADP-01 where these
     fire at least as gravely."""
-    partners = view.uses_of("cyp2c19")
+    partners = view.in_hand.uses_of("cyp2c19")
     if not partners:
         return
     rows = {use.drug.key: use.drug.severities.get("cyp2c19", 3) for use in partners}
@@ -295,7 +297,7 @@ def _much_clobazam(view, found, from_mg) -> bool:
     """Does clobazam come to this many mg on a day of the run?"""
     return found.a[0].use.drug.key == "clobazam" and any(
         mg is not None and mg >= from_mg - 1e-9 and first <= found.end and last >= found.start
-        for first, last, mg in view.amounts("clobazam")
+        for first, last, mg in view.in_hand.amounts("clobazam")
     )
 
 
@@ -322,7 +324,7 @@ def inducer(view: View, limit: dict):
     Z-drug that is not glucuronidated: loss of effect, for 28 days after the start (digest; review
     for rifampicin with midazolam, zolpidem, zopiclone or diazepam). Review also when an inducer
     ended in the last 28 days and the dose was raised while it was taken: the level climbs again."""
-    partners = view.uses_of("inducer")
+    partners = view.in_hand.uses_of("inducer")
     sedatives = [use for use in by_mouth(view) if use.drug.key not in NO_OXIDATION]
     if not partners or not sedatives:
         return
@@ -373,7 +375,7 @@ def _ended(view, limit, sedatives, partners):
         if any(
             other.drug.key == partner.drug.key
             and other.start is not None
-            and view.last_day(other) > partner.end
+            and other.reach > partner.end
             for other in partners
         ):
             continue
@@ -411,7 +413,7 @@ def _ended(view, limit, sedatives, partners):
 def _raised_between(view, sedatives, first, last):
     """(latest use, mg before, mg after) of a drug still in use, raised between two days."""
     for key in sorted({use.drug.key for use in sedatives}):
-        rows = [row for row in view.amounts(key) if row[2] is not None]
+        rows = [row for row in view.in_hand.amounts(key) if row[2] is not None]
         if not rows or not view.is_current(rows[-1][1]):
             continue
         for (_, _, before), (start, _, after) in itertools.pairwise(rows):
@@ -439,33 +441,32 @@ def _raised_between(view, sedatives, first, last):
 def lorazepam_glucuronidation(view: View, limit: dict):
     """UGT-01. Valproate or probenecid is in hand with lorazepam, and lorazepam is more than half of
     what it was before the two came together, or over 1 mg a day when begun with it."""
-    partners = view.uses_of("ugt-inhibitor")
+    partners = view.in_hand.uses_of("ugt-inhibitor")
     lorazepam = [use for use in view.uses if use.drug.key == "lorazepam"]
     if not partners or not lorazepam:
         return
-    found = view.together(
-        view.present(lorazepam), view.present(partners), limit["overlap_from_days"]
-    )
+    found = view.in_hand.together(lorazepam, partners, limit["overlap_from_days"])
     if found is None:
         return
     if found is UNSURE:
         cannot_compare(view, "UGT-01", partners)
         return
-    rows = view.amounts("lorazepam")
-    during = [row for row in rows if row[0] <= found.end and row[1] >= found.start]
-    now = [mg for _, last, mg in during if last >= view.today] or [row[2] for row in during[-1:]]
+    rows = view.in_hand.amounts("lorazepam")
+    during = [row for row in rows if row.start <= found.end and row.end >= found.start]
+    now = [row.mg for row in during if row.end >= view.today] or [row.mg for row in during[-1:]]
     # What was taken until the two came together, in the same course.
-    course = [row for row in rows if row[0] < found.b_start]
-    earlier = [row for row in course if row[1] >= found.b_start - view.gap_days - 1][-1:]
-    if not now or None in now or None in [mg for _, _, mg in earlier]:
+    course = [row for row in rows if row.start < found.b_start]
+    earlier = [row.mg for row in course if row.end >= found.b_start - view.gap_days - 1][-1:]
+    known, before = [mg for mg in now if mg is not None], [mg for mg in earlier if mg is not None]
+    if not known or len(known) < len(now) or len(before) < len(earlier):
         view.cannot_judge(
             "UGT-01", [span.use.line.id for span in found.a], "The dose is not known."
         )
         return
-    amount = max(now)
-    if earlier:
-        most = earlier[0][2] * limit["share_of_dose_percent"] / 100
-        said = f"more than half of the {words.amount(earlier[0][2])} mg before"
+    amount = max(known)
+    if before:
+        most = before[0] * limit["share_of_dose_percent"] / 100
+        said = f"more than half of the {words.amount(before[0])} mg before"
     else:
         most = limit["new_start_over_mg"]
         said = f"more than {words.amount(most)} mg in a new start"
@@ -509,7 +510,9 @@ def inducing_antiseizure(view: View, limit: dict):
     """AED-01. Carbamazepine, phenytoin, phenobarbital or primidone is in hand on 7 days or more
     together with a benzodiazepine that is not for epilepsy: digest; review for carbamazepine with
     alprazolam, midazolam or clonazepam."""
-    partners = [use for use in view.uses_of("antiseizure") if use.drug.key in INDUCING_ANTISEIZURE]
+    partners = [
+        use for use in view.in_hand.uses_of("antiseizure") if use.drug.key in INDUCING_ANTISEIZURE
+    ]
     sedatives = [
         use
         for use in view.uses
@@ -571,7 +574,9 @@ RAISING_ANTISEIZURE = {
 def raising_antiseizure(view: View, limit: dict):
     """AED-02. Stiripentol, cannabidiol, cenobamate or felbamate together with the benzodiazepines
     named for each, and the benzodiazepine's dose was not changed within 28 days of the start."""
-    partners = [use for use in view.uses_of("antiseizure") if use.drug.key in RAISING_ANTISEIZURE]
+    partners = [
+        use for use in view.in_hand.uses_of("antiseizure") if use.drug.key in RAISING_ANTISEIZURE
+    ]
     if not partners:
         return
 
@@ -613,7 +618,7 @@ def raising_antiseizure(view: View, limit: dict):
 
 def _changed(view, found, within) -> bool:
     """Did the daily amount of the benzodiazepine change within so many days of the start?"""
-    rows = [row for row in view.amounts(found.a[0].use.drug.key) if row[2] is not None]
+    rows = [row for row in view.in_hand.amounts(found.a[0].use.drug.key) if row[2] is not None]
     return any(
         found.start <= start <= found.start + within and abs(after - before) > before * 0.001
         for (_, _, before), (start, _, after) in itertools.pairwise(rows)

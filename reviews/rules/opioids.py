@@ -6,9 +6,11 @@ from reviews.rules import words
 from reviews.rules.drug import BIT, SUBSTITUTION
 from reviews.rules.exposure import OPEN
 from reviews.rules.finding import Fact
+from reviews.rules.naming import key_of, names, not_recorded
 from reviews.rules.parameters import DAYS, parameter
+from reviews.rules.presence import UNSURE, Together
 from reviews.rules.rule import BREATHING, Grading, Shown, rule
-from reviews.rules.view import UNSURE, Together, View, key_of, names, not_recorded
+from reviews.rules.view import View
 
 TWO_WEEK_NOTE = frozenset({"methadone", "buprenorphine", "levomethadone"})
 
@@ -34,18 +36,18 @@ def pain_relief(view: View, limit: dict):
     overlap goes to the review queue. A start is the first shared day after 14 days or more with at
     most one of them, and counts as one for 28 days. Procedural use is information only; cough
     preparations keep the lower severity of their row; a fentanyl patch counts 72 hours longer."""
-    opioids = view.uses_of("opioid")
+    opioids = view.in_hand.uses_of("opioid")
     if not opioids:
         return
     ward = [use for use in opioids if use.line.setting == "procedural"]
     rest = [use for use in opioids if use.line.setting != "procedural"]
     strong = [use for use in rest if use.drug.severities.get("opioid", 1) == 1]
-    sedatives = view.presence("bzra+rescue")
+    sedatives = view.in_hand.presence("bzra+rescue")
     unsure = False
     for uses in (strong, rest, ward):
         if not uses:
             continue
-        found = view.together(sedatives, view.present(uses), limit["overlap_from_days"])
+        found = view.in_hand.together(sedatives, uses, limit["overlap_from_days"])
         if found is None:
             continue
         if found is UNSURE:
@@ -110,12 +112,12 @@ def substitution(view: View, limit: dict):
     """OPI-02. Opioid substitution treatment (methadone, buprenorphine or diamorphine coded as such)
     beside a benzodiazepine or Z-drug. Urgent at the start of the second, or when the dose of either
     rose in the last 28 days; otherwise review. The substitution itself is not to be disturbed."""
-    treatment = view.presence(SUBSTITUTION)
-    found = view.together(view.presence("bzra+rescue"), treatment, limit["overlap_from_days"])
+    treatment = view.in_hand.presence(SUBSTITUTION)
+    found = view.in_hand.together("bzra+rescue", treatment, limit["overlap_from_days"])
     if found is None:
         return
     if found is UNSURE:
-        cannot_compare(view, "OPI-02", view.uses_of(SUBSTITUTION))
+        cannot_compare(view, "OPI-02", view.in_hand.uses_of(SUBSTITUTION))
         return
     start = view.started_recently(found.start)
     risen = _dose_rise(view, found)
@@ -168,7 +170,7 @@ def _dose_rise(view, found: Together):
     rises = []
     for of, spans in (("bzra+rescue", found.a), (SUBSTITUTION, found.b)):
         for key, name in {span.use.drug.key: span.use.drug.name for span in spans}.items():
-            rows = [row for row in view.amounts(key, of) if row[2] is not None]
+            rows = [row for row in view.in_hand.amounts(key, of) if row[2] is not None]
             rises += [
                 (start, name, before, after)
                 for (_, _, before), (start, _, after) in itertools.pairwise(rows)

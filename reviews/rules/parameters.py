@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-PROFILES = ("UK", "US", "EU")
+PROFILES: tuple[str, ...] = ("UK", "US", "EU")
 
 
 class Kind(NamedTuple):

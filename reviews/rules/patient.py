@@ -4,6 +4,7 @@ from reviews.rules import words
 from reviews.rules.drug import BENZODIAZEPINE, BIT, Z_DRUG
 from reviews.rules.equivalents import LOW, band, regular_use
 from reviews.rules.finding import Fact
+from reviews.rules.naming import names, not_recorded
 from reviews.rules.parameters import (
     COUNT,
     DAYS,
@@ -15,7 +16,6 @@ from reviews.rules.parameters import (
     WEEKS,
     YEARS,
     YES_NO,
-    limits,
     parameter,
 )
 from reviews.rules.rule import (
@@ -35,7 +35,7 @@ from reviews.rules.rule import (
     Shown,
     rule,
 )
-from reviews.rules.view import View, names, not_recorded
+from reviews.rules.view import View
 
 UGT = "UGT"
 
@@ -79,13 +79,13 @@ def no_taper_offer(view: View, limit: dict):
     in the last 365 days no taper was offered."""
     item = view.last
     if item is None:
-        if view.unclear and view.reading("taper_offer") is None:
+        if view.unclear and view.person.reading("taper_offer") is None:
             _elapsed_unknown(view, limit)
         return
     elapsed = item.span.end - item.episode.start + 1
     if elapsed < limit["elapsed_from_days"]:
         return
-    age = view.age_on(item.span.use.start)
+    age = view.person.age_on(item.span.use.start)
     if age is None:
         view.cannot_judge("ELD-05", view.line_ids, "The birth date is not recorded.")
         return
@@ -93,9 +93,9 @@ def no_taper_offer(view: View, limit: dict):
         return
     if any(taper.status in {"planned", "active", "paused"} for taper in view.dossier.tapers):
         return
-    offers = view.readings_of("taper_offer")
+    offers = view.person.readings_of("taper_offer")
     if offers:
-        last = offers[-1].on.toordinal() + limit["offer_within_days"]
+        last = offers[-1].day + limit["offer_within_days"]
         if view.today <= last:
             view.watch(last + 1)
             return
@@ -118,7 +118,7 @@ def no_taper_offer(view: View, limit: dict):
 
 
 def _elapsed_unknown(view, limit):
-    age = view.age_on(view.today)
+    age = view.person.age_on(view.today)
     if age is None or age >= limit["age_from_years"]:
         vague = [use for use in view.unclear if use in view.now]
         view.cannot_judge(
@@ -150,11 +150,13 @@ def falls(view: View, limit: dict):
     if not view.now:
         return
     within = limit["within_days"]
-    days = sorted({*view.events("fall", within), *view.events("fragility_fracture", within)})
+    days = sorted(
+        {*view.person.events("fall", within), *view.person.events("fragility_fracture", within)}
+    )
     if not days:
         return
     recurrent = len(days) >= limit["urgent_from_count"] or bool(
-        view.events("recurrent_falls", within)
+        view.person.events("recurrent_falls", within)
     )
     near = view.today < days[-1] + limit["urgent_under_days"]
     view.watch(days[-1] + limit["urgent_under_days"])
@@ -190,11 +192,11 @@ def cognition(view: View, limit: dict):
     if not view.now:
         return
     found = []
-    if view.has("dementia"):
+    if view.person.has("dementia"):
         found.append("dementia")
-    if view.has("mild_cognitive_impairment"):
+    if view.person.has("mild_cognitive_impairment"):
         found.append("mild cognitive impairment")
-    if view.events("delirium", limit["delirium_within_days"]):
+    if view.person.events("delirium", limit["delirium_within_days"]):
         found.append("recent delirium")
     if found:
         _said(
@@ -228,23 +230,23 @@ def breathing(view: View, limit: dict):
     neuromuscular weakness: review. Milder, stable COPD: a note."""
     if not view.now:
         return
-    po2, pco2 = view.measured("po2_kpa"), view.measured("pco2_kpa")
-    fev1 = view.measured("fev1_percent")
-    copd = view.has("copd", "copd_severe")
+    po2, pco2 = view.person.measured("po2_kpa"), view.person.measured("pco2_kpa")
+    fev1 = view.person.measured("fev1_percent")
+    copd = view.person.has("copd", "copd_severe")
     failure, severe = [], []
-    if view.has("respiratory_failure"):
+    if view.person.has("respiratory_failure"):
         failure.append("respiratory failure")
     if po2 is not None and po2 < limit["po2_under_kpa"]:
         failure.append(f"pO2 {words.amount(po2)} kPa")
     if pco2 is not None and pco2 > limit["pco2_over_kpa"]:
         failure.append(f"pCO2 {words.amount(pco2)} kPa")
-    if view.has("copd_severe") or (
+    if view.person.has("copd_severe") or (
         copd and fev1 is not None and fev1 < limit["fev1_under_percent"]
     ):
         severe.append("severe COPD")
-    if view.has("home_oxygen") or view.answer("home_oxygen") == "yes":
+    if view.person.has("home_oxygen") or view.person.answer("home_oxygen") == "yes":
         severe.append("oxygen at home")
-    if view.has("neuromuscular_weakness"):
+    if view.person.has("neuromuscular_weakness"):
         severe.append("neuromuscular weakness")
     if failure:
         _said(
@@ -290,9 +292,9 @@ def breathing(view: View, limit: dict):
 def sleep_apnoea(view: View, limit: dict):
     """RSP-02. Sleep apnoea: urgent when untreated or when CPAP is not used, digest when treated.
     Without a record of treatment the digest stands and the higher step is not evaluable."""
-    if not view.now or not view.has("sleep_apnoea"):
+    if not view.now or not view.person.has("sleep_apnoea"):
         return
-    treatment = view.answer("cpap_adherence")
+    treatment = view.person.answer("cpap_adherence")
     if not treatment:
         view.cannot_judge("RSP-02", view.line_ids, "Whether sleep apnoea is treated: not recorded.")
     untreated = treatment in {"untreated", "nonadherent"}
@@ -320,7 +322,7 @@ def sleep_apnoea(view: View, limit: dict):
 def myasthenia(view: View, limit: dict):
     """MYA-01. Myasthenia gravis, with a benzodiazepine or Z-drug; contraindicated while unstable.
     Asks for a reason."""
-    if view.now and view.has("myasthenia"):
+    if view.now and view.person.has("myasthenia"):
         _said(
             view,
             "MYA-01",
@@ -348,9 +350,9 @@ def severe_liver(view: View, limit: dict):
     if not view.now:
         return
     found = []
-    if view.answer("child_pugh") == "C":
+    if view.person.answer("child_pugh") == "C":
         found.append("Child-Pugh class C")
-    if view.has("hepatic_severe"):
+    if view.person.has("hepatic_severe"):
         found.append("liver failure or encephalopathy")
     if found:
         _said(
@@ -385,14 +387,14 @@ def liver(view: View, limit: dict):
     zolpidem over 5 mg a day."""
     if not view.now:
         return
-    child, alt = view.answer("child_pugh"), view.measured("alt_x_uln")
+    child, alt = view.person.answer("child_pugh"), view.person.measured("alt_x_uln")
     found = []
     if child:
         found.append(f"Child-Pugh class {child}")
     if alt is not None and alt > limit["alt_over_times"]:
         found.append(f"ALT {words.amount(alt)} times the limit")
     moderate = child in {"A", "B"} or (alt is not None and alt > limit["alt_over_times"])
-    any_impairment = bool(found) or view.has("hepatic")
+    any_impairment = bool(found) or view.person.has("hepatic")
     if any_impairment and not found:
         found.append("liver impairment")
     uses = []
@@ -407,7 +409,7 @@ def liver(view: View, limit: dict):
             mine = [use for use in view.now if use.drug.key == key]
             if not mine:
                 continue
-            doses = [mg for _, end, mg in view.amounts(key) if view.is_current(end)]
+            doses = [mg for _, end, mg in view.in_hand.amounts(key) if view.is_current(end)]
             if any(mg is not None and mg > limit[f"{key}_over_mg"] + 1e-9 for mg in doses):
                 uses += mine
             elif None in doses:
@@ -442,7 +444,7 @@ def kidney(view: View, limit: dict):
     not evaluable."""
     if not view.now:
         return
-    egfr = view.measured("egfr")
+    egfr = view.person.measured("egfr")
     if egfr is None:
         view.cannot_judge("REN-01", view.line_ids, "No eGFR is recorded in the last two years.")
     elif egfr < limit["egfr_below_ml_min"]:
@@ -469,18 +471,20 @@ def trimester(view, limit) -> int | None:
     From what was recorded on a day the earliest possible course of the pregnancy is taken. A
     diagnosis counts where no answer is recorded, or is newer than one that says otherwise.
     """
-    reading = view.reading("pregnancy")
+    reading = view.person.reading("pregnancy")
     if reading is not None:
         recorded = TRIMESTERS.get(reading.text)
         if recorded is not None:
-            now = _by_now(view, limit, reading.on.toordinal(), recorded, _weeks(limit, recorded))
+            now = _by_now(view, limit, reading.day, recorded, _weeks(limit, recorded))
             if now is not None:
                 return now
     found = []
-    for condition in view.themes.get("pregnancy", ()):
+    for condition in view.person.themes.get("pregnancy", ()):
         if condition.ended_on is not None and condition.ended_on <= view.dossier.as_of:
             continue
-        if reading is not None and (condition.onset_on is None or condition.onset_on <= reading.on):
+        if reading is not None and (
+            condition.onset_on is None or condition.onset_on.toordinal() <= reading.day
+        ):
             continue
         recorded, weeks = _coded(condition.codings, limit)
         if condition.onset_on is None:
@@ -528,8 +532,9 @@ def _coded(codings, limit) -> tuple[int, int]:
 
 
 def pregnant(view) -> bool:
-    """Is a pregnancy on record and not over?"""
-    return trimester(view, view.rules.get("PRG-01", limits(PREGNANCY))[view.profile]) is not None
+    """Is a pregnancy on record and not over? Under a book without PRG-01 nobody can tell."""
+    limit = view.limits_of("PRG-01")
+    return limit is not None and trimester(view, limit) is not None
 
 
 PREGNANCY = (
@@ -562,7 +567,7 @@ def pregnancy(view: View, limit: dict):
         return
     now = trimester(view, limit)
     if now is None:
-        if _may_be_pregnant(view, limit) and view.reading("pregnancy") is None:
+        if _may_be_pregnant(view, limit) and view.person.reading("pregnancy") is None:
             view.cannot_judge("PRG-01", view.line_ids, "Whether the person is pregnant: not asked.")
         return
     regular = any(regular_use(view, episode, episode.end) for episode in view.current)
@@ -603,9 +608,9 @@ def _days_planned(taper) -> int | None:
 
 
 def _may_be_pregnant(view, limit):
-    age = view.age_on(view.today)
+    age = view.person.age_on(view.today)
     return (
-        view.dossier.sex == "female"
+        view.person.sex == "female"
         and age is not None
         and limit["child_bearing_from_years"] <= age <= limit["child_bearing_to_years"]
     )
@@ -626,12 +631,12 @@ def pregnancy_intention(view: View, limit: dict):
     for whom neither contraception nor pregnancy intention was noted in the last 365 days."""
     if view.days < limit["exposed_from_days"]:
         return
-    if view.dossier.birth_date is not None:
-        view.watch(view.birthday(limit["child_bearing_from_years"]))
-        view.watch(view.birthday(limit["child_bearing_to_years"] + 1))
+    if view.person.birth_date is not None:
+        view.person.watch_birthday(limit["child_bearing_from_years"])
+        view.person.watch_birthday(limit["child_bearing_to_years"] + 1)
     if not _may_be_pregnant(view, limit) or trimester(view, limit) is not None:
         return
-    if view.reading("pregnancy_intention") is not None:
+    if view.person.reading("pregnancy_intention") is not None:
         return
     view.say(
         "PRG-02",
@@ -679,7 +684,7 @@ def breastfeeding(view: View, limit: dict):
     """BRF-01. Breastfeeding, with a benzodiazepine or Z-drug: digest; review when the medicine is
     long-acting, the dose above the low band, another sedative is in use, or the infant was born
     preterm. Sources conflict: UK texts advise against, ASAM may encourage it."""
-    answer = view.answer("breastfeeding")
+    answer = view.person.answer("breastfeeding")
     if not view.now or answer not in {"yes", "preterm"}:
         return
     raised = []
@@ -689,10 +694,10 @@ def breastfeeding(view: View, limit: dict):
     if any(level not in {None, LOW} for level in levels):
         raised.append("a dose above the low band")
     for name in _DEPRESSANTS:
-        for use in view.uses_of(name):
+        for use in view.in_hand.uses_of(name):
             if use.start is None:
                 continue
-            last = view.last_day(use)
+            last = use.reach
             view.watch(use.start)
             view.watch(last + 1)
             if use.start <= view.today <= last:
@@ -744,14 +749,16 @@ def child(view: View, limit: dict):
     procedure or spasticity under a specialist. Urgent, and asks for a reason, under 12; review from
     12."""
     uses = [use for use in view.now if use.line.indication not in FOR_CHILDREN]
-    if uses and view.dossier.birth_date is None:
+    if uses and view.person.birth_date is None:
         view.cannot_judge("PED-01", view.line_ids, "The birth date is not recorded.")
         return
     if any(use.start is None for use in uses):
-        view.watch(view.birthday(limit["under_years"]))
-        view.watch(view.birthday(limit["urgent_under_years"]))
+        view.person.watch_birthday(limit["under_years"])
+        view.person.watch_birthday(limit["urgent_under_years"])
     # Without a start the person was no older then than today.
-    found = [(view.age_on(view.today if use.start is None else use.start), use) for use in uses]
+    found = [
+        (view.person.age_on(view.today if use.start is None else use.start), use) for use in uses
+    ]
     found = [(age, use) for age, use in found if age < limit["under_years"]]
     if not found:
         return
@@ -790,7 +797,7 @@ def glaucoma(view: View, limit: dict):
     """GLA-01. Acute narrow-angle glaucoma, with a benzodiazepine: review; urgent in the US profile,
     whose labels contraindicate it."""
     uses = [use for use in view.now if use.mask & BENZODIAZEPINE]
-    if uses and view.has("glaucoma_narrow_angle"):
+    if uses and view.person.has("glaucoma_narrow_angle"):
         _said(
             view,
             "GLA-01",
@@ -814,7 +821,7 @@ def glaucoma(view: View, limit: dict):
 )
 def porphyria(view: View, limit: dict):
     """POR-01. Acute porphyria with a benzodiazepine or Z-drug: check the list of safe medicines."""
-    if view.now and view.has("porphyria"):
+    if view.now and view.person.has("porphyria"):
         _said(
             view,
             "POR-01",
@@ -839,7 +846,7 @@ def porphyria(view: View, limit: dict):
 def dependence_signs(view: View, limit: dict):
     """DEP-01. Two or more signs of dependence are ticked: needs more for the same effect, cannot
     cope without, symptoms between doses, loses supplies or asks early, failed reduction."""
-    reading = view.reading("dependence_signs")
+    reading = view.person.reading("dependence_signs")
     if not view.now or reading is None:
         return
     ticked = reading.value
@@ -847,7 +854,7 @@ def dependence_signs(view: View, limit: dict):
         ticked = 0 if reading.text == "none" else len(set(reading.text.split()))
     if ticked < limit["signs_from_count"]:
         return
-    on = reading.on.toordinal()
+    on = reading.day
     view.say(
         "DEP-01",
         2,
@@ -879,8 +886,8 @@ def driving(view: View, limit: dict):
     somebody who does not drive."""
     if not view.now:
         return
-    driver = view.answer("driving_occupation")
-    if driver == "none" or view.reading("driving_counselling") is not None:
+    driver = view.person.answer("driving_occupation")
+    if driver == "none" or view.person.reading("driving_counselling") is not None:
         return
     vocational = driver == "vocational"
     changed = _newest_change(view)
@@ -946,7 +953,7 @@ def _newest_change(view) -> int | None:
 def safety_critical(view: View, limit: dict):
     """OCC-01. The person works with machinery or in a safety-critical job, with a benzodiazepine or
     Z-drug."""
-    if view.now and view.answer("safety_critical_job") == "yes":
+    if view.now and view.person.answer("safety_critical_job") == "yes":
         _said(
             view,
             "OCC-01",
@@ -974,7 +981,8 @@ def complex_sleep(view: View, limit: dict):
     reason; review elsewhere."""
     uses = [use for use in view.now if use.mask & Z_DRUG]
     if not uses or not (
-        view.answer("complex_sleep_behaviour") == "yes" or "complex_sleep_behaviour" in view.themes
+        view.person.answer("complex_sleep_behaviour") == "yes"
+        or view.person.had("complex_sleep_behaviour")
     ):
         return
     urgent = bool(limit.get("urgent_count"))

@@ -49,7 +49,8 @@ SAFETY = "Safety"
 
 
 def _number(label, group, unit, plausible, *rules, valid_days):
-    return Kind(label, NUMBER, group, rules, unit, *plausible, {}, valid_days)
+    lowest, highest = plausible
+    return Kind(label, NUMBER, group, rules, unit, lowest, highest, {}, valid_days)
 
 
 def _choice(label, group, choices, valid_days, *rules):
@@ -285,6 +286,8 @@ def problem(kind: str, value: float | None, text: str) -> str | None:
     if known.shape == NUMBER:
         if value is None:
             return f"needs a number ({known.unit})"
+        if known.lowest is None or known.highest is None:
+            return None
         if not known.lowest <= value <= known.highest:
             return f"must be from {known.lowest:g} to {known.highest:g} {known.unit}"
         return None

@@ -39,24 +39,25 @@ def structured_review(view: View, limit: dict):
     span, episode = item.span, item.episode
     elapsed = span.end - episode.start + 1
     opioid = False
-    for use in view.uses_of("opioid") + view.uses_of("opioid-substitution"):
+    opioids = (*view.in_hand.uses_of("opioid"), *view.in_hand.uses_of("opioid-substitution"))
+    for use in opioids:
         if use.start is not None:
-            last = view.last_day(use)
+            last = use.reach
             opioid = opioid or view.is_current(last)
             view.watch(last + view.gap_days + 2)
     every, elapsed_from = limit["review_within_days"], limit["elapsed_from_days"]
     if "epilepsy_adjunct" in view.exemptions and not opioid:
         every = elapsed_from = limit["epilepsy_review_within_days"]
-    reviews = view.readings_of("review")
-    last = reviews[-1].on.toordinal() if reviews else None
+    reviews = view.person.readings_of("review")
+    last = reviews[-1].day if reviews else None
     reasons = []
     if opioid:
         reasons.append("an opioid as well")
-    if view.has("substance_use_disorder"):
+    if view.person.has("substance_use_disorder"):
         reasons.append("substance use disorder")
-    if view.has("sleep_apnoea"):
+    if view.person.has("sleep_apnoea"):
         reasons.append("sleep apnoea")
-    if view.has("bipolar"):
+    if view.person.has("bipolar"):
         reasons.append("bipolar disorder")
     due = (episode.start if last is None else max(last, episode.start)) + every
     overdue = 0
@@ -121,11 +122,11 @@ def _overdue(limit, urgent, at_renewal) -> str:
 
 def _length_not_known(view, within, uses):
     """Without a recent review, what is not known to be short is neither passed nor failed."""
-    reviews = view.readings_of("review")
-    if not reviews or view.today > reviews[-1].on.toordinal() + within:
+    reviews = view.person.readings_of("review")
+    if not reviews or view.today > reviews[-1].day + within:
         view.length_not_known("REV-01", [use for use in uses if use.end is None])
     elif uses:
-        view.watch(reviews[-1].on.toordinal() + within + 1)
+        view.watch(reviews[-1].day + within + 1)
 
 
 @rule(
@@ -146,9 +147,9 @@ def next_review(view: View, limit: dict):
     gravely."""
     if not view.now:
         return
-    planned = view.readings_of("next_review")
-    reviews = view.readings_of("review")
-    last = reviews[-1].on.toordinal() if reviews else None
+    planned = view.person.readings_of("next_review")
+    reviews = view.person.readings_of("review")
+    last = reviews[-1].day if reviews else None
     day = _planned_day(planned[-1]) if planned else None
     if day is not None and last is not None and last >= day:
         day = None
@@ -158,7 +159,9 @@ def next_review(view: View, limit: dict):
             return
         since, said = day, f"the review planned for {words.day(day)} has not been recorded"
     else:
-        due = [use.start for use in view.unclear if use.start <= view.today and use in view.now]
+        due: list[int] = [
+            use.start for use in view.unclear if use.start <= view.today and use in view.now
+        ]
         for item in view.judged:
             first = [span for span in item.episode.spans if span.start == item.episode.start]
             beyond = max(span.end for span in first) + 1
@@ -168,7 +171,7 @@ def next_review(view: View, limit: dict):
                 due.append(beyond)
         if not due:
             return
-        since = max([min(due), *([] if last is None else [last])])
+        since = min(due) if last is None else max(min(due), last)
         said = "no next review is planned"
     late = view.today - since
     at = since + limit["review_after_over_days"] + 1

@@ -9,10 +9,11 @@ from reviews.rules.drug import BZRA
 from reviews.rules.exposure import OPEN
 from reviews.rules.finding import ExposureSummary, Screening
 from reviews.rules.memory import memory_of, once_for_a_book
+from reviews.rules.naming import names
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.registry import RULES
 from reviews.rules.rule import CONDITIONS, EXEMPTIONS, READINGS, TAPERS, THEMES, Rule
-from reviews.rules.view import View, names
+from reviews.rules.view import View
 
 _THEME = {rule.id: THEMES.index(rule.theme) for rule in RULES}
 
@@ -42,13 +43,14 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
     KeyError when the book does not hold the dossier's profile.
     """
     known = memory_of(book).recognised.known
-    sedatives, others, unmapped = [], [], []
+    sedatives, others, unmapped, have = [], [], [], 0
     for line in dossier.lines:
         recognition = known.get(line.medicine.key) or book.recognise(line.medicine)
         if recognition.mask & BZRA:
             sedatives.append((line, recognition))
         if recognition.mask & ~BZRA:
             others.append((line, recognition))
+            have |= recognition.mask
         if recognition.unmapped and line.status not in NEVER_TAKEN:
             unmapped.append((line, recognition))
     if not sedatives and not unmapped:
@@ -57,23 +59,21 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
     limit = book.rules[EXPOSURE][dossier.profile]
     unmapped = [(line, recognition, _end(line, limit)) for line, recognition in unmapped]
     view = View(dossier, book, sedatives, others, unmapped)
-    have = view.held | sum(
-        bit
-        for bit, held in (
-            (CONDITIONS, dossier.conditions),
-            (READINGS, dossier.readings),
-            (TAPERS, dossier.tapers),
-            (EXEMPTIONS, dossier.exemptions),
-        )
-        if held
-    )
+    for bit, facts in (
+        (CONDITIONS, dossier.conditions),
+        (READINGS, dossier.readings),
+        (TAPERS, dossier.tapers),
+        (EXEMPTIONS, dossier.exemptions),
+    ):
+        if facts:
+            have |= bit
     # Nothing but length left unknown, and how it ended, can matter once every supply is gone.
     active = view.active or view.unclear
     in_use = active and bool(view.now)
     if rules is None:
-        asked = _asked(book, dossier.profile, active=bool(active))
+        asked = _asked(book, dossier.profile, bool(active))
     else:
-        asked = _limited(book, dossier.profile, rules, active=bool(active))
+        asked = _limited(book, dossier.profile, bool(active), rules)
     for check, limits, needs, idle in asked:
         if (not needs or needs & have) and (idle or in_use):
             check(view, limits)
@@ -97,11 +97,11 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
 
 
 @once_for_a_book
-def _asked(book, profile, *, active):
-    return _limited(book, profile, RULES, active=active)
+def _asked(book, profile, active):
+    return _limited(book, profile, active, RULES)
 
 
-def _limited(book, profile, rules, *, active):
+def _limited(book, profile, active, rules):
     """What to ask of a dossier, with the limits of the book; less once nothing is in use."""
     return [
         (rule.check, book.rules[rule.id][profile], rule.needs, rule.idle)
@@ -152,7 +152,7 @@ def _exposure(view: View) -> ExposureSummary | None:
     episode = None
     if view.episodes:
         episode = view.current[0] if view.current else view.episodes[-1]
-    unclear = view.unclear + view.undated
+    unclear = (*view.unclear, *view.undated)
     if episode is None or any(
         use.start is None or use.start > episode.end + view.gap_days + 1 for use in unclear
     ):
@@ -199,8 +199,7 @@ def _valid_until(view: View) -> date | None:
     for use in (*view.uses, *view.rescue):
         if use.start is not None:
             starts.add(use.start)
-            ends.add(use.least_end)
-            ends.add(use.reach)
+            ends.update((use.least_end, use.reach))
     ends.discard(OPEN)
     ends.update(end for _, _, end in view.unmapped if end is not None)
     for exemption in dossier.exemptions:
@@ -211,12 +210,14 @@ def _valid_until(view: View) -> date | None:
             on.toordinal() for on in (condition.onset_on, condition.ended_on) if on is not None
         )
     single.update(reading.on.toordinal() for reading in dossier.readings if reading.on is not None)
-    elder = view.limit_of("ELD-02", "age_from_years")
-    if dossier.birth_date is not None and elder is not None and (view.unclear or view.rescue):
-        single.add(view.birthday(elder))
+    elder = view.limits_of("ELD-02")
+    if elder is not None and (view.unclear or view.rescue):
+        birthday = view.person.birthday(elder["age_from_years"])
+        if birthday is not None:
+            single.add(birthday)
     if dossier.deceased_on is not None:
         single.add(dossier.deceased_on.toordinal())
-    later = min((day for day in view.watched if day > view.today), default=OPEN)
+    later = view.next_change
     for days, distances in ((starts, after_start), (ends, after_end), (single, (0,))):
         later = _nearest(days, distances, view.today, later)
     return None if later >= OPEN else date.fromordinal(later)

@@ -3,6 +3,7 @@
 from reviews.rules import conditions, words
 from reviews.rules.drug import BIT
 from reviews.rules.finding import Fact
+from reviews.rules.naming import key_of
 from reviews.rules.opioids import (
     cannot_compare,
     together_facts,
@@ -11,8 +12,9 @@ from reviews.rules.opioids import (
     unknown_ends,
 )
 from reviews.rules.parameters import DAYS, ML_MIN, YEARS, parameter
+from reviews.rules.presence import UNSURE
 from reviews.rules.rule import BREATHING, DUPLICATE, QUEUED, Grading, Shown, rule
-from reviews.rules.view import UNSURE, View, key_of
+from reviews.rules.view import View
 
 UNDER_EPILEPSY_CARE = frozenset({"phenobarbital", "primidone"})
 
@@ -38,20 +40,18 @@ def gabapentinoid(view: View, limit: dict):
     any of: age 65 or over, respiratory or neurological disease, sleep apnoea, eGFR under 60, or an
     opioid as well. Under the epilepsy exemption digest, unless there is an opioid, and neurological
     disease does not count."""
-    found = view.together(
-        view.presence("bzra"), view.presence("gabapentinoid"), limit["overlap_from_days"]
-    )
+    found = view.in_hand.together("bzra", "gabapentinoid", limit["overlap_from_days"])
     if found is None:
         return
     if found is UNSURE:
-        cannot_compare(view, "GAB-01", view.uses_of("gabapentinoid"))
+        cannot_compare(view, "GAB-01", view.in_hand.uses_of("gabapentinoid"))
         return
     exempt = "epilepsy_adjunct" in view.exemptions
     risks, unknown = [], []
     opioid = _with_opioid(view, found)
     if opioid:
         risks.append("an opioid as well")
-    age = view.age_on(max(span.use.start for span in (*found.a, *found.b)))
+    age = view.person.age_on(max(span.use.start for span in (*found.a, *found.b)))
     if age is None:
         unknown.append("birth date")
     elif age >= limit["age_from_years"]:
@@ -64,7 +64,7 @@ def gabapentinoid(view: View, limit: dict):
     risks += [
         conditions.LABELS[theme] for theme in diseases if conditions.present(view.dossier, theme)
     ]
-    egfr = view.measured("egfr")
+    egfr = view.person.measured("egfr")
     if egfr is None:
         unknown.append("eGFR")
     elif egfr < limit["egfr_below_ml_min"]:
@@ -99,10 +99,10 @@ def gabapentinoid(view: View, limit: dict):
 
 
 def _with_opioid(view, found) -> bool:
-    opioids = [*view.uses_of("opioid"), *view.uses_of("opioid-substitution")]
+    opioids = [*view.in_hand.uses_of("opioid"), *view.in_hand.uses_of("opioid-substitution")]
     if not opioids:
         return False
-    days = view.present(opioids).possible
+    days = view.in_hand.present(opioids).possible
     return any(start <= found.end and end >= found.start for start, end in days)
 
 
@@ -123,13 +123,11 @@ def older_sedative(view: View, limit: dict):
     day of a benzodiazepine or Z-drug supply: urgent, and asks for a reason at the start.
     Phenobarbital and primidone under the epilepsy exemption go to the digest. Neither medicine is
     to be changed abruptly."""
-    found = view.together(
-        view.presence("bzra"), view.presence("older-sedative"), limit["overlap_from_days"]
-    )
+    found = view.in_hand.together("bzra", "older-sedative", limit["overlap_from_days"])
     if found is None:
         return
     if found is UNSURE:
-        cannot_compare(view, "CNS-01", view.uses_of("older-sedative"))
+        cannot_compare(view, "CNS-01", view.in_hand.uses_of("older-sedative"))
         return
     severity = 1
     if "epilepsy_adjunct" in view.exemptions and all(
@@ -171,7 +169,7 @@ def older_sedative(view: View, limit: dict):
 def other_hypnotic(view: View, limit: dict):
     """CNS-02. Another hypnotic (orexin antagonist, doxylamine, diphenhydramine; melatonin and
     ramelteon a step lower) together with a benzodiazepine or Z-drug on 7 days or more."""
-    uses = view.uses_of("other-hypnotic")
+    uses = view.in_hand.uses_of("other-hypnotic")
     if not uses:
         return
     strong = [use for use in uses if use.drug.severities.get("other-hypnotic", 2) <= 2]
@@ -179,9 +177,7 @@ def other_hypnotic(view: View, limit: dict):
     for chosen in (strong, uses):
         if not chosen:
             continue
-        found = view.together(
-            view.presence("bzra"), view.present(chosen), limit["overlap_from_days"]
-        )
+        found = view.in_hand.together("bzra", chosen, limit["overlap_from_days"])
         if found is UNSURE:
             unsure = True
         if found is None or found is UNSURE:

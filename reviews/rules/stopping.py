@@ -7,12 +7,13 @@ import itertools
 
 from reviews.rules import words
 from reviews.rules.equivalents import daily, dependence, factor
-from reviews.rules.exposure import episodes, pieces
+from reviews.rules.exposure import DatedUse, Episode, Span, episodes, pieces
 from reviews.rules.finding import Fact
+from reviews.rules.naming import ids_of, names
 from reviews.rules.parameters import COUNT, DAYS, MG, PERCENT, parameter
 from reviews.rules.patient import pregnant
 from reviews.rules.rule import INTERRUPTING, QUEUED, S1, S2, S3, STOPPING, TAPERS, Grading, rule
-from reviews.rules.view import View, ids_of, names
+from reviews.rules.view import View
 
 UNDER_WAY = frozenset({"planned", "active"})
 AWAY = frozenset({"hospital", "moved"})
@@ -101,7 +102,7 @@ def abrupt_end(view: View, limit: dict):
     keys = {span.use.drug.key for span in spans}
     if _tapering(view, keys, episode) or any(_written_taper(span) for span in spans):
         return
-    if view.answer("care_status") in AWAY:
+    if view.person.answer("care_status") in AWAY:
         return
     why = dependence(view, episode, ended)
     if not why:
@@ -200,7 +201,7 @@ def ended_by_a_prescriber(view: View, limit: dict):
         )
 
 
-def _goes_on(view, episode, spans, ended) -> tuple[bool, bool]:
+def _goes_on(view: View, episode: Episode, spans: list[Span], ended: int) -> tuple[bool, bool]:
     """Does something take the place of an ended drug, and is another one taken beside it?
 
     A further supply of the same drug takes its place, and so does another drug begun at most 28
@@ -210,7 +211,9 @@ def _goes_on(view, episode, spans, ended) -> tuple[bool, bool]:
     begun: dict[str, int] = {}
     for span in episode.spans:
         begun[span.use.drug.key] = min(span.start, begun.get(span.use.drug.key, span.start))
-    going = [(span.use, span.start) for span in view.spans if span.end > ended]
+    going: list[tuple[DatedUse, int]] = [
+        (span.use, span.start) for span in view.spans if span.end > ended
+    ]
     going += [(use, use.start) for use in view.unclear if use.reach > ended]
     replaced = beside = False
     for use, start in going:
@@ -284,9 +287,9 @@ def left_out(view: View, limit: dict):
     the last 28 days, and nothing was supplied since: confirm that it was meant."""
     within = limit["within_days"]
     days = []
-    reading = view.reading("bzra_reconciliation")
+    reading = view.person.reading("bzra_reconciliation")
     if reading is not None and reading.text == "dropped":
-        days.append(reading.on.toordinal())
+        days.append(reading.day)
     for span in view.spans:
         line = span.use.line
         if line.status == "stopped" and line.change_reason in LEFT_OUT and line.end_on is not None:
@@ -547,6 +550,7 @@ def large_step(view: View, limit: dict):
                 continue
             if (
                 base is not None
+                and equivalent is not None
                 and base <= limit["floor_start_mg"] + 1e-9
                 and base - equivalent <= limit["floor_fall_mg"] + 1e-9
             ):
@@ -717,8 +721,9 @@ def raised_during_taper(view: View, limit: dict):
         begun = min(step.on for step in taper.steps).toordinal()
         previous = None
         for stretch in view.stretches:
-            amounts = [part.mg for part in stretch.parts if part.use.drug.key == taper.drug]
-            if not amounts or None in amounts:
+            parts = [part for part in stretch.parts if part.use.drug.key == taper.drug]
+            amounts = [part.mg for part in parts if part.mg is not None]
+            if not parts or len(amounts) < len(parts):
                 continue
             mg = sum(amounts)
             rise = (
@@ -818,15 +823,15 @@ def level_of_care(view: View, limit: dict):
     if not tapers or not view.uses:
         return
     reasons = []
-    if view.answer("withdrawal_complication") == "yes" or (
-        "withdrawal_complication" in view.themes
+    if view.person.answer("withdrawal_complication") == "yes" or (
+        view.person.had("withdrawal_complication")
     ):
         reasons.append("an earlier withdrawal seizure or delirium tremens")
     doses = [dose for _, end, dose in daily(view) if view.is_current(end)]
     most = max((dose.mg for dose in doses), default=0)
     if most > limit["over_mg"] + 1e-9:
         reasons.append(max(doses, key=lambda dose: dose.mg).said())
-    if view.answer("severe_comorbidity") == "yes":
+    if view.person.answer("severe_comorbidity") == "yes":
         reasons.append("a severe illness")
     if pregnant(view):
         reasons.append("pregnancy")

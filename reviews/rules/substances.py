@@ -5,9 +5,10 @@ import itertools
 from reviews.rules import words
 from reviews.rules.drug import BIT
 from reviews.rules.finding import Fact
+from reviews.rules.naming import names, not_recorded
 from reviews.rules.parameters import ALCOHOL_UNITS, DAYS, POINTS, parameter
 from reviews.rules.rule import CONDITION, CONDITIONS, QUEUED, READINGS, S2, SUPPLY, Grading, rule
-from reviews.rules.view import View, names, not_recorded
+from reviews.rules.view import View
 
 WITHDRAWAL = "alcohol_withdrawal"
 
@@ -35,20 +36,20 @@ def alcohol(view: View, limit: dict):
     if not uses:
         return
     signs = []
-    if "alcohol_use_disorder" in view.themes and "alcohol_remission" not in view.themes:
+    if view.person.had("alcohol_use_disorder") and not view.person.had("alcohol_remission"):
         signs.append("alcohol use disorder")
-    audit = view.measured("audit_c")
+    audit = view.person.measured("audit_c")
     if audit is not None and audit >= limit["audit_c_from_points"]:
         signs.append(f"AUDIT-C {words.amount(audit)}")
-    units = view.measured("alcohol_units_per_day")
+    units = view.person.measured("alcohol_units_per_day")
     if units is not None and units > limit["alcohol_over_units"]:
         signs.append(f"{words.amount(units)} UK units a day")
-    if view.answer("alcohol_use") == "heavy":
+    if view.person.answer("alcohol_use") == "heavy":
         signs.append("heavy daily drinking")
-    for use in view.uses_of("alcohol-dependence"):
+    for use in view.in_hand.uses_of("alcohol-dependence"):
         if use.line.indication == "opioid_dependence" or use.start is None:
             continue
-        last = view.last_day(use)
+        last = use.reach
         view.watch(use.start)
         view.watch(last + view.gap_days + 2)
         if use.start <= view.today and view.is_current(last):
@@ -169,9 +170,10 @@ def withdrawal_regimen(view: View, limit: dict):
 def not_prescribed(view: View, limit: dict):
     """ILL-01. The person reports taking benzodiazepines that nobody prescribed, beside the
     prescribed benzodiazepine or Z-drug."""
-    if not view.now or view.answer("non_prescribed_benzodiazepine") != "yes":
+    reading = view.person.reading("non_prescribed_benzodiazepine")
+    if not view.now or reading is None or reading.text != "yes":
         return
-    on = view.reading("non_prescribed_benzodiazepine").on.toordinal()
+    on = reading.day
     view.say(
         "ILL-01",
         2,
@@ -202,14 +204,14 @@ def substance_use(view: View, limit: dict):
     if not view.now:
         return
     reasons = []
-    if "substance_use_disorder" in view.themes:
+    if view.person.had("substance_use_disorder"):
         reasons.append("a substance use disorder")
-    for use in view.uses_of("opioid-substitution"):
+    for use in view.in_hand.uses_of("opioid-substitution"):
         if use.start is None:
             continue
         view.watch(use.start)
-        view.watch(view.last_day(use) + view.gap_days + 2)
-        if use.start <= view.today and view.is_current(view.last_day(use)):
+        view.watch(use.reach + view.gap_days + 2)
+        if use.start <= view.today and view.is_current(use.reach):
             reasons.append(f"opioid agonist treatment ({use.drug.name})")
     if not reasons:
         return
@@ -250,16 +252,16 @@ def suicide_risk(view: View, limit: dict):
     over 7 days are supplied at a time; digest otherwise."""
     if not view.now:
         return
-    days = view.events("self_harm", limit["within_days"])
+    days = view.person.events("self_harm", limit["within_days"])
     scores = []
-    for reading in view.readings_of("phq9_item9"):
-        last = reading.on.toordinal() + limit["urgent_within_days"]
-        if view.today <= last and (reading.value or 0) >= limit["phq9_from_points"]:
-            view.watch(last + 1)
-            scores.append(reading.value)
-    asked, score = bool(scores), max(scores, default=None)
-    if not days and not asked:
-        if any(condition.onset_on is None for condition in view.themes.get("self_harm", ())):
+    for reading in view.person.readings_of("phq9_item9"):
+        score = reading.value or 0
+        if score >= limit["phq9_from_points"] and not view.reached(
+            reading.day + limit["urgent_within_days"] + 1
+        ):
+            scores.append(score)
+    if not days and not scores:
+        if any(condition.onset_on is None for condition in view.person.themes.get("self_harm", ())):
             view.cannot_judge(
                 "SUI-01", view.line_ids, "When the self-harm on record happened is not known."
             )
@@ -269,7 +271,7 @@ def suicide_risk(view: View, limit: dict):
         view.watch(days[-1] + limit["urgent_within_days"] + 1)
     longest = max((use.days_supply or 0 for use in view.now), default=0)
     vague = [use for use in view.now if use.days_supply is None]
-    if recent or asked:
+    if recent or scores:
         severity = 1
     elif longest > limit["supply_over_days"]:
         severity = 2
@@ -278,8 +280,8 @@ def suicide_risk(view: View, limit: dict):
     found = []
     if days:
         found.append(f"self-harm or suicidal thoughts on {words.day(days[-1])}")
-    if asked:
-        found.append(f"PHQ-9 item 9 of {words.amount(score)}")
+    if scores:
+        found.append(f"PHQ-9 item 9 of {words.amount(max(scores))}")
     view.say(
         "SUI-01",
         severity,
@@ -322,10 +324,10 @@ def overdose(view: View, limit: dict):
     if not view.now:
         return
     within = limit["within_days"]
-    days = set(view.events("overdose", within))
-    for reading in view.readings_of("reversal_given"):
-        days.add(reading.on.toordinal())
-    for use in view.uses_of("reversal"):
+    days = set(view.person.events("overdose", within))
+    for reading in view.person.readings_of("reversal_given"):
+        days.add(reading.day)
+    for use in view.in_hand.uses_of("reversal"):
         if use.drug.key == "flumazenil" and use.start is not None:
             view.watch(use.start)
             days.add(use.start)

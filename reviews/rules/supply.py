@@ -1,26 +1,41 @@
 """How it is supplied, and by whom: REF-01, REF-02, PRE-01, PRE-02, SUP-01 and SUP-02."""
 
+from typing import NamedTuple
+
 from reviews.rules import words
-from reviews.rules.exposure import ENDED_EARLY, SUPPLY_FROM_END, Span, Use
+from reviews.rules.exposure import ENDED_EARLY, SUPPLY_FROM_END, DatedUse, Span
 from reviews.rules.finding import Fact
+from reviews.rules.naming import names, not_recorded
 from reviews.rules.parameters import COUNT, DAYS, PERCENT, parameter
 from reviews.rules.rule import QUEUED, S2, S3, SUPPLY, Grading, Shown, rule
-from reviews.rules.view import View, names, not_recorded
+from reviews.rules.view import View
 
 
-def early_refills(view) -> list[tuple[int, int, Span, Use]]:
-    """(day of issue, days left, the earlier span, the new use) for each early refill, in order.
+class EarlyIssue(NamedTuple):
+    """An issue on a day on which `left_days` of the supply before were left, of `supply_days`.
 
-    Days left are those of the supply before (with what had been carried to it) after the day
-    before the new issue. Two supplies begun on one day are one issue.
+    `use` is the new issue, `before` the one it came after.
     """
-    found = []
-    by_drug: dict[str, list] = {}
+
+    day: int
+    left_days: int
+    supply_days: int
+    before: DatedUse
+    use: DatedUse
+
+
+def early_issues(view: View) -> list[EarlyIssue]:
+    """Issues of a drug while some of the supply before (with what was carried to it) was left.
+
+    Two supplies begun on one day are one issue.
+    """
+    by_drug: dict[str, list[Span]] = {}
     for span in view.spans:
         if span.start != span.use.start or {ENDED_EARLY, SUPPLY_FROM_END} & {*span.use.notes}:
             break
     else:
-        return found  # nothing was carried forward, so nothing was left
+        return []  # nothing was carried forward, so nothing was left
+    found = []
     for span in view.spans:
         by_drug.setdefault(span.use.drug.key, []).append(span)
     for spans in by_drug.values():
@@ -30,9 +45,10 @@ def early_refills(view) -> list[tuple[int, int, Span, Use]]:
             if before and not any(other.use.start == span.use.start for other in spans[:n]):
                 earlier = max(before, key=lambda other: (other.end, other.use.line.id))
                 left = earlier.end - span.use.start + 1
-                if left > 0:
-                    found.append((span.use.start, left, earlier, span.use))
-    return sorted(found, key=lambda row: (row[0], row[3].line.id))
+                supplied = earlier.use.days_supply
+                if left > 0 and supplied is not None:
+                    found.append(EarlyIssue(span.use.start, left, supplied, earlier.use, span.use))
+    return sorted(found, key=lambda issue: (issue.day, issue.use.line.id))
 
 
 @rule(
@@ -54,39 +70,37 @@ def early_refill(view: View, limit: dict):
     """REF-01. A new issue while more than 15 % of the days of the supply before, and 3 days or
     more, are left: a note; review when it happened twice or more in 90 days."""
     early = [
-        (day, left, earlier, use)
-        for day, left, earlier, use in early_refills(view)
-        if left >= limit["left_from_days"]
-        and earlier.use.days_supply
-        and left * 100 > earlier.use.days_supply * limit["left_over_percent"]
+        issue
+        for issue in early_issues(view)
+        if issue.left_days >= limit["left_from_days"]
+        and issue.left_days * 100 > issue.supply_days * limit["left_over_percent"]
     ]
     if not early:
         return
-    day, left, earlier, use = early[-1]
+    latest = early[-1]
     window = limit["window_days"]
-    view.watch(day + window + 1)
-    often = [row for row in early if day - row[0] <= window]
+    often = [issue for issue in early if latest.day - issue.day <= window]
     repeated = len(often) >= limit["repeated_from_count"]
-    if view.today > day + window or (not repeated and use not in view.now):
+    if view.reached(latest.day + window + 1) or (not repeated and latest.use not in view.now):
         return
-    name = use.drug.name
+    name = latest.use.drug.name
     view.say(
         "REF-01",
         2 if repeated else 4,
-        uses=[earlier.use, *(row[3] for row in often)],
-        key=use.drug.key,
+        uses=[latest.before, *(issue.use for issue in often)],
+        key=latest.use.drug.key,
         title=f"{words.sentence_case(name)} issued early"
         + (f" {len(often)} times in {window} days" if repeated else ""),
         sentence=(
-            f"{words.sentence_case(name)} was issued on {words.day(day)} with "
-            f"{words.days(left)} of the supply before still left (of "
-            f"{words.days(earlier.use.days_supply)})"
+            f"{words.sentence_case(name)} was issued on {words.day(latest.day)} with "
+            f"{words.days(latest.left_days)} of the supply before still left (of "
+            f"{words.days(latest.supply_days)})"
             + (f", {len(often)} times early in {window} days" if repeated else "")
             + "; ask for the reason."
         ),
         facts=(
-            Fact("left_days", "Days left", left, "days"),
-            Fact("supply_days", "Supply before", earlier.use.days_supply, "days"),
+            Fact("left_days", "Days left", latest.left_days, "days"),
+            Fact("supply_days", "Supply before", latest.supply_days, "days"),
             Fact("early_issues", f"Early in {window} days", len(often)),
         ),
         clears="The reason is recorded.",
@@ -184,7 +198,7 @@ def many_prescribers(view: View, limit: dict):
         view.watch(use.start + brief + 1)
     spans = {
         span.use.line.id: span
-        for span in view.presence("bzra").spans
+        for span in view.in_hand.presence("bzra").spans
         if view.today <= span.use.start + brief and span.use.start <= view.today
     }
     pair = next(
@@ -243,7 +257,7 @@ def private_supply(view: View, limit: dict):
     """PRE-02. A benzodiazepine or Z-drug from a private or online source, without a record that the
     usual prescriber knows of it."""
     uses = [use for use in view.now if use.line.acquired in {"private", "online"}]
-    if not uses or view.answer("usual_prescriber_informed") == "yes":
+    if not uses or view.person.answer("usual_prescriber_informed") == "yes":
         return
     how = words.listed(sorted({use.line.acquired for use in uses}))
     source = "an online source" if how == "online" else f"a {how} source"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reviews.rules import exposure, screen
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.registry import PARAMETERS
-from reviews.rules.view import View, see
+from reviews.rules.view import View
 
 from .book import BOOK, DAY0, line, medicine, on, person
 
@@ -18,8 +18,8 @@ BEGIN = DAY0.toordinal()
 
 
 def use_of(given):
-    seen = see(BOOK, given.medicine)
-    return exposure.read(given, seen.recognition, seen.ingredients[0], LIMIT)
+    recognition = BOOK.recognise(given.medicine)
+    return exposure.read(given, recognition, recognition.ingredients[0], LIMIT)
 
 
 def summary(*lines, as_of=0, **more):
@@ -238,7 +238,7 @@ SOME_LINES = st.lists(
 
 def view_of(lines, as_of=0):
     dossier = person(*lines, as_of=as_of)
-    return View(dossier, BOOK, [(each, see(BOOK, each.medicine)) for each in lines], [], [])
+    return View(dossier, BOOK, [(each, BOOK.recognise(each.medicine)) for each in lines])
 
 
 def naive_days(lines):
@@ -334,6 +334,6 @@ def test_fourteen_days_apart_make_a_new_start(free, runs):
     ],
 )
 def test_age_in_completed_years(birth, day, age):
-    view = View(person(line(), birth=birth), BOOK, [], [], [])
-    assert view.age_on(day.toordinal()) == age
-    assert view.birthday(age) <= day.toordinal() < view.birthday(age + 1)
+    somebody = View(person(line(), birth=birth), BOOK, []).person
+    assert somebody.age_on(day.toordinal()) == age
+    assert somebody.birthday(age) <= day.toordinal() < somebody.birthday(age + 1)

@@ -7,8 +7,8 @@ import pytest
 
 from reviews.rules import screen
 from reviews.rules.drug import BZRA
-from reviews.rules.supply import early_refills
-from reviews.rules.view import View, see
+from reviews.rules.supply import early_issues
+from reviews.rules.view import View
 
 from . import oracle
 from .book import BOOK, DAY0, line, medicine, on, person
@@ -45,9 +45,9 @@ def view_of(supplies, today):
         for drug, start, days, mg in supplies
     ]
     dossier = person(*lines, as_of=today)
-    seen = [(each, see(BOOK, each.medicine)) for each in dossier.lines]
-    assert all(found.mask & BZRA for _, found in seen)
-    return dossier, View(dossier, BOOK, seen, [], [])
+    sedatives = [(each, BOOK.recognise(each.medicine)) for each in dossier.lines]
+    assert all(recognition.mask & BZRA for _, recognition in sedatives)
+    return dossier, View(dossier, BOOK, sedatives)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -102,7 +102,8 @@ def test_the_core_and_the_oracle_agree(seed):
             assert mg == pytest.approx(oracle.mg_on(supplies, drug, day)), told
 
         refills = sorted(
-            (use.drug.key, start - ORIGIN, left) for start, left, _, use in early_refills(view)
+            (issue.use.drug.key, issue.day - ORIGIN, issue.left_days)
+            for issue in early_issues(view)
         )
         assert refills == oracle.early_refills(supplies), told
 

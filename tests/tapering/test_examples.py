@@ -26,7 +26,6 @@ ALPRAZOLAM = replace(BOOK.drugs["alprazolam"], equivalents={"VADOD2021": (1, 1)}
 BOOK = replace(
     BOOK,
     drugs=BOOK.drugs | {"lorazepam": LORAZEPAM, "clonazepam": CLONAZEPAM, "alprazolam": ALPRAZOLAM},
-    prepared={},
 )
 TWO, FIVE, TEN = (doses.strength("tablet", mg) for mg in (2, 5, 10))
 LIQUID = doses.strength("liquid", "0.4")

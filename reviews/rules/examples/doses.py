@@ -9,14 +9,13 @@ from reviews.rules.examples.writing import (
     LORAZEPAM,
     MONTH,
     QUIET,
+    SLEEP,
     ZOLPIDEM,
     ZOPICLONE,
     eg,
     ill,
     supply,
 )
-
-_SLEEP = {"indication": "insomnia"}
 
 
 def _diazepam(mg, days=MONTH, start=0, **more):
@@ -46,7 +45,7 @@ def _raise_by(before, after, text=CHLORDIAZEPOXIDE):
 
 
 def _zolpidem(text, **more):
-    return supply(text, 7, **_SLEEP, **more)
+    return supply(text, 7, **SLEEP, **more)
 
 
 EXAMPLES = {
@@ -63,13 +62,13 @@ EXAMPLES = {
             "30 mg and a Z-drug, which the UK profile adds up",
             {"UK": 2, "US": QUIET, "EU": QUIET},
             _sum(28),
-            supply(ZOPICLONE, **_SLEEP),
+            supply(ZOPICLONE, **SLEEP),
         ),
         eg(
             "40 mg and a Z-drug",
             {"UK": 2, "US": QUIET, "EU": 2},
             _sum(38),
-            supply(ZOPICLONE, **_SLEEP),
+            supply(ZOPICLONE, **SLEEP),
         ),
         eg(
             "Diazepam 20 mg and lorazepam 2 mg: the tables differ",
@@ -161,7 +160,7 @@ EXAMPLES = {
         eg("Clonazepam 0.75 mg", 4, supply(CLONAZEPAM, mg=0.75), mentions="Moderate dose band"),
         eg("Clonazepam 1.5 mg", 4, supply(CLONAZEPAM, mg=1.5), mentions="Moderate dose band"),
         eg("Clonazepam 1.75 mg", 4, supply(CLONAZEPAM, mg=1.75), mentions="High dose band"),
-        eg("A Z-drug has no band", QUIET, supply(ZOPICLONE, **_SLEEP)),
+        eg("A Z-drug has no band", QUIET, supply(ZOPICLONE, **SLEEP)),
     ),
     "DOSE-06": (
         eg("A woman begins with 5 mg", {"US": QUIET}, _zolpidem(ZOLPIDEM), sex="female"),
@@ -211,7 +210,7 @@ EXAMPLES = {
             "A Z-drug beside it is for DUP-02",
             QUIET,
             supply(start=-21),
-            supply(ZOPICLONE, **_SLEEP),
+            supply(ZOPICLONE, **SLEEP),
         ),
         eg(
             "One of the two is as needed",
@@ -221,21 +220,21 @@ EXAMPLES = {
         ),
     ),
     "DUP-02": (
-        eg("Together on 6 nights", QUIET, supply(start=-22), supply(ZOPICLONE, **_SLEEP)),
-        eg("Together on 7 nights", 2, supply(start=-21), supply(ZOPICLONE, **_SLEEP)),
+        eg("Together on 6 nights", QUIET, supply(start=-22), supply(ZOPICLONE, **SLEEP)),
+        eg("Together on 7 nights", 2, supply(start=-21), supply(ZOPICLONE, **SLEEP)),
     ),
     "DUP-03": (
         eg(
             "Together on 2 nights",
             QUIET,
-            supply(ZOPICLONE, start=-26, **_SLEEP),
-            supply(ZOLPIDEM, **_SLEEP),
+            supply(ZOPICLONE, start=-26, **SLEEP),
+            supply(ZOLPIDEM, **SLEEP),
         ),
         eg(
             "Together on 3 nights",
             2,
-            supply(ZOPICLONE, start=-25, **_SLEEP),
-            supply(ZOLPIDEM, **_SLEEP),
+            supply(ZOPICLONE, start=-25, **SLEEP),
+            supply(ZOLPIDEM, **SLEEP),
         ),
     ),
     "DUP-04": (

@@ -6,9 +6,11 @@ from reviews.rules.examples.writing import (
     MONTH,
     MORPHINE,
     QUIET,
+    SLEEP,
     TRIAZOLAM,
     ZOLPIDEM,
     ZOPICLONE,
+    Fields,
     also,
     course,
     eg,
@@ -17,8 +19,7 @@ from reviews.rules.examples.writing import (
     supply,
 )
 
-_SLEEP = {"indication": "insomnia"}
-_SPASM = {"indication": "muscle_spasm_acute"}
+_SPASM: Fields = {"indication": "muscle_spasm_acute"}
 
 
 def _days(count, claim, text=DIAZEPAM, why="", **more):
@@ -77,23 +78,23 @@ EXAMPLES = {
         eg("No quantity and no days' supply", "not evaluable", supply(days=None)),
     ),
     "DUR-02": (
-        _days(14, QUIET, ZOPICLONE, **_SLEEP),
-        _days(15, {"UK": 3, "US": QUIET, "EU": 3}, ZOPICLONE, **_SLEEP),
-        _days(28, {"UK": 3, "US": QUIET, "EU": 3}, ZOPICLONE, **_SLEEP),
-        _days(29, {"UK": 2, "US": 3, "EU": 2}, ZOPICLONE, **_SLEEP),
-        _days(10, QUIET, TRIAZOLAM, "Triazolam for 10 days", **_SLEEP),
-        _days(11, 3, TRIAZOLAM, "Triazolam for 11 days", **_SLEEP),
-        _days(21, 3, TRIAZOLAM, "Triazolam for 21 days", **_SLEEP),
-        _days(22, 2, TRIAZOLAM, "Triazolam for 22 days", **_SLEEP),
+        _days(14, QUIET, ZOPICLONE, **SLEEP),
+        _days(15, {"UK": 3, "US": QUIET, "EU": 3}, ZOPICLONE, **SLEEP),
+        _days(28, {"UK": 3, "US": QUIET, "EU": 3}, ZOPICLONE, **SLEEP),
+        _days(29, {"UK": 2, "US": 3, "EU": 2}, ZOPICLONE, **SLEEP),
+        _days(10, QUIET, TRIAZOLAM, "Triazolam for 10 days", **SLEEP),
+        _days(11, 3, TRIAZOLAM, "Triazolam for 11 days", **SLEEP),
+        _days(21, 3, TRIAZOLAM, "Triazolam for 21 days", **SLEEP),
+        _days(22, 2, TRIAZOLAM, "Triazolam for 22 days", **SLEEP),
         eg(
             "31 days of triazolam handed out, to be taken for 10",
             QUIET,
-            supply(TRIAZOLAM, 31, end_on=on(9), **_SLEEP),
+            supply(TRIAZOLAM, 31, end_on=on(9), **SLEEP),
         ),
         eg(
             "32 days of triazolam handed out, to be taken for 10",
             2,
-            supply(TRIAZOLAM, 32, end_on=on(9), **_SLEEP),
+            supply(TRIAZOLAM, 32, end_on=on(9), **SLEEP),
         ),
     ),
     "DUR-03": (
@@ -130,7 +131,7 @@ EXAMPLES = {
     "DUR-04": (
         _days(120, QUIET),
         _days(121, 2),
-        _days(121, 2, ZOPICLONE, "121 days for sleep", **_SLEEP),
+        _days(121, 2, ZOPICLONE, "121 days for sleep", **SLEEP),
         eg("Past day 120, an opioid begun 29 days ago", 2, *_opioid_in_a_gap(-29)),
         eg("Past day 120, an opioid begun 28 days ago", 1, *_opioid_in_a_gap(-28)),
         eg(
@@ -214,9 +215,9 @@ EXAMPLES = {
         ),
     ),
     "DUR-08": (
-        eg("20 days at 66", QUIET, supply(ZOPICLONE, 20, **_SLEEP), age=66),
-        eg("21 days at 66", 2, supply(ZOPICLONE, 21, **_SLEEP), age=66),
-        eg("21 days at 65", QUIET, supply(ZOPICLONE, 21, **_SLEEP), age=65),
+        eg("20 days at 66", QUIET, supply(ZOPICLONE, 20, **SLEEP), age=66),
+        eg("21 days at 66", 2, supply(ZOPICLONE, 21, **SLEEP), age=66),
+        eg("21 days at 65", QUIET, supply(ZOPICLONE, 21, **SLEEP), age=65),
         eg(
             "A week that ended 450 days before",
             QUIET,
@@ -273,20 +274,20 @@ EXAMPLES = {
         eg(
             "Zolpidem 31 days after the last day of zopiclone",
             QUIET,
-            supply(ZOPICLONE, 14, -44, **_SLEEP),
-            supply(ZOLPIDEM, 7, **_SLEEP),
+            supply(ZOPICLONE, 14, -44, **SLEEP),
+            supply(ZOLPIDEM, 7, **SLEEP),
         ),
         eg(
             "Zolpidem 30 days after the last day of zopiclone",
             3,
-            supply(ZOPICLONE, 14, -43, **_SLEEP),
-            supply(ZOLPIDEM, 7, **_SLEEP),
+            supply(ZOPICLONE, 14, -43, **SLEEP),
+            supply(ZOLPIDEM, 7, **SLEEP),
         ),
         eg(
             "Because of an adverse effect of zopiclone",
             QUIET,
-            supply(ZOPICLONE, 14, -43, **_SLEEP),
-            supply(ZOLPIDEM, 7, change_reason="adverse_effect", **_SLEEP),
+            supply(ZOPICLONE, 14, -43, **SLEEP),
+            supply(ZOLPIDEM, 7, change_reason="adverse_effect", **SLEEP),
         ),
     ),
 }

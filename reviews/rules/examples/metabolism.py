@@ -8,7 +8,9 @@ from reviews.rules.examples.writing import (
     LORAZEPAM,
     MONTH,
     QUIET,
+    SLEEP,
     TRIAZOLAM,
+    Fields,
     also,
     course,
     eg,
@@ -16,7 +18,7 @@ from reviews.rules.examples.writing import (
     together,
 )
 
-_SLEEP, _SEIZURES = {"indication": "insomnia"}, {"indication": "epilepsy_adjunct"}
+_SEIZURES: Fields = {"indication": "epilepsy_adjunct"}
 CLARITHROMYCIN, ITRACONAZOLE = "clarithromycin 500 mg tablets", "itraconazole 100 mg capsules"
 ERYTHROMYCIN, TICLOPIDINE = "erythromycin 250 mg tablets", "ticlopidine 250 mg tablets"
 RIFAMPICIN, VALPROATE = "rifampicin 300 mg capsules", "valproic acid 500 mg tablets"
@@ -83,7 +85,7 @@ EXAMPLES = {
         eg("7 days with erythromycin", 3, together(7, ERYTHROMYCIN, ALPRAZOLAM)),
         eg("7 days at 64", 3, together(7, ERYTHROMYCIN, ALPRAZOLAM), age=64),
         eg("7 days at 65", 2, together(7, ERYTHROMYCIN, ALPRAZOLAM), age=65),
-        eg("7 days with triazolam", 2, together(7, ERYTHROMYCIN, TRIAZOLAM, **_SLEEP)),
+        eg("7 days with triazolam", 2, together(7, ERYTHROMYCIN, TRIAZOLAM, **SLEEP)),
     ),
     "CYP-03": (
         eg("6 days with ticlopidine", QUIET, together(6, TICLOPIDINE)),
@@ -147,12 +149,12 @@ EXAMPLES = {
         eg(
             "Nefazodone begins the day after triazolam",
             QUIET,
-            together(0, "nefazodone 100 mg tablets", TRIAZOLAM, **_SLEEP),
+            together(0, "nefazodone 100 mg tablets", TRIAZOLAM, **SLEEP),
         ),
         eg(
             "Nefazodone begins on the last day of triazolam",
             1,
-            together(1, "nefazodone 100 mg tablets", TRIAZOLAM, **_SLEEP),
+            together(1, "nefazodone 100 mg tablets", TRIAZOLAM, **SLEEP),
         ),
         eg("Sertraline with diazepam", QUIET, together(7, "sertraline 50 mg tablets", DIAZEPAM)),
     ),

@@ -4,6 +4,7 @@ from reviews.rules.examples.writing import (
     CLOBAZAM,
     LORAZEPAM,
     QUIET,
+    SLEEP,
     TEMAZEPAM,
     ZOPICLONE,
     course,
@@ -13,8 +14,6 @@ from reviews.rules.examples.writing import (
     supply,
     told,
 )
-
-_SLEEP = {"indication": "insomnia"}
 
 EXAMPLES = {
     "ELD-01": (
@@ -51,7 +50,7 @@ EXAMPLES = {
         eg("27 days at 65", QUIET, supply(days=27), age=65),
         eg("28 days at 65", 2, supply(), age=65),
         eg("28 days at 64", QUIET, supply(), age=64),
-        eg("28 days of a Z-drug", QUIET, supply(ZOPICLONE, **_SLEEP), age=65),
+        eg("28 days of a Z-drug", QUIET, supply(ZOPICLONE, **SLEEP), age=65),
     ),
     "ELD-05": (
         eg("89 calendar days at 65", QUIET, course(89), age=65),
@@ -73,9 +72,9 @@ EXAMPLES = {
         ),
     ),
     "ELD-06": (
-        eg("13 days for sleep at 65", QUIET, supply(ZOPICLONE, 13, **_SLEEP), age=65),
-        eg("14 days for sleep at 65", 2, supply(ZOPICLONE, 14, **_SLEEP), age=65),
-        eg("14 days for sleep at 64", QUIET, supply(TEMAZEPAM, 14, **_SLEEP), age=64),
+        eg("13 days for sleep at 65", QUIET, supply(ZOPICLONE, 13, **SLEEP), age=65),
+        eg("14 days for sleep at 65", 2, supply(ZOPICLONE, 14, **SLEEP), age=65),
+        eg("14 days for sleep at 64", QUIET, supply(TEMAZEPAM, 14, **SLEEP), age=64),
     ),
     "FAL-01": (
         eg("A fall 366 days ago", QUIET, supply(), ill("Fall", "W19", -366)),

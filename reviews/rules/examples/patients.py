@@ -5,8 +5,10 @@ from reviews.rules.examples.writing import (
     MONTH,
     NOT_EVALUABLE,
     QUIET,
+    SLEEP,
     ZOLPIDEM,
     ZOPICLONE,
+    Fields,
     course,
     eg,
     ill,
@@ -15,10 +17,9 @@ from reviews.rules.examples.writing import (
     told,
 )
 
-_SLEEP = {"indication": "insomnia"}
 _COPD, _APNOEA = ("COPD", "J44.9"), ("Sleep apnoea", "G47.3")
 _CIRRHOSIS = ("Cirrhosis of the liver", "K74.6")
-_WOMAN = {"sex": "female", "age": 30}
+_WOMAN: Fields = {"sex": "female", "age": 30}
 _ASKED = told("pregnancy", "not_pregnant", -10)
 
 
@@ -65,12 +66,12 @@ EXAMPLES = {
         eg(
             "Cirrhosis, zopiclone 3.75 mg",
             QUIET,
-            supply(ZOPICLONE, mg=3.75, **_SLEEP),
+            supply(ZOPICLONE, mg=3.75, **SLEEP),
             ill(*_CIRRHOSIS),
         ),
-        eg("Cirrhosis, zopiclone 7.5 mg", 2, supply(ZOPICLONE, mg=7.5, **_SLEEP), ill(*_CIRRHOSIS)),
-        eg("Cirrhosis, zolpidem 5 mg", QUIET, supply(ZOLPIDEM, mg=5, **_SLEEP), ill(*_CIRRHOSIS)),
-        eg("Cirrhosis, zolpidem 10 mg", 2, supply(ZOLPIDEM, mg=10, **_SLEEP), ill(*_CIRRHOSIS)),
+        eg("Cirrhosis, zopiclone 7.5 mg", 2, supply(ZOPICLONE, mg=7.5, **SLEEP), ill(*_CIRRHOSIS)),
+        eg("Cirrhosis, zolpidem 5 mg", QUIET, supply(ZOLPIDEM, mg=5, **SLEEP), ill(*_CIRRHOSIS)),
+        eg("Cirrhosis, zolpidem 10 mg", 2, supply(ZOLPIDEM, mg=10, **SLEEP), ill(*_CIRRHOSIS)),
     ),
     "REN-01": (
         eg("eGFR 30", QUIET, supply(), told("egfr", 30)),
@@ -216,7 +217,7 @@ EXAMPLES = {
         eg(
             "Narrow-angle glaucoma with a Z-drug",
             QUIET,
-            supply(ZOPICLONE, **_SLEEP),
+            supply(ZOPICLONE, **SLEEP),
             ill("Narrow-angle glaucoma", "H40.2"),
         ),
     ),
@@ -254,13 +255,13 @@ EXAMPLES = {
         eg(
             "A Z-drug; US labels contraindicate it",
             {"UK": 2, "US": 1, "EU": 2},
-            supply(ZOPICLONE, **_SLEEP),
+            supply(ZOPICLONE, **SLEEP),
             told("complex_sleep_behaviour", "yes"),
         ),
         eg(
             "No such history",
             QUIET,
-            supply(ZOPICLONE, **_SLEEP),
+            supply(ZOPICLONE, **SLEEP),
             told("complex_sleep_behaviour", "no"),
         ),
     ),

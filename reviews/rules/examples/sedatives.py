@@ -6,6 +6,7 @@ from reviews.rules.examples.writing import (
     NOT_EVALUABLE,
     PREGABALIN,
     QUIET,
+    Fields,
     also,
     course,
     eg,
@@ -21,11 +22,10 @@ BACLOFEN, CLOZAPINE = "baclofen 10 mg tablets", "clozapine 25 mg tablets"
 SERTRALINE, MIRTAZAPINE = "sertraline 50 mg tablets", "mirtazapine 15 mg tablets"
 OXYBATE = "sodium oxybate 500 mg/ml oral solution"
 METHADONE = "methadone 1 mg/ml oral solution"
-_SLEEP = {"indication": "insomnia"}
-_PAIN = {"indication": "pain"}
+_PAIN: Fields = {"indication": "pain"}
 
 
-def _pain(*, days=MONTH, start=0, text=MORPHINE, **more):
+def _pain(*, days=MONTH, start: int | None = 0, text=MORPHINE, **more):
     return also(text, days, start, **_PAIN, **more)
 
 

@@ -9,6 +9,7 @@ from reviews.rules.examples.writing import (
     LORAZEPAM,
     MONTH,
     QUIET,
+    SLEEP,
     ZOPICLONE,
     course,
     eg,
@@ -19,7 +20,6 @@ from reviews.rules.examples.writing import (
     told,
 )
 
-_SLEEP = {"indication": "insomnia"}
 BROMAZEPAM = "bromazepam 3 mg tablets"
 
 
@@ -57,8 +57,8 @@ def _reductions(*days, contact):
 
 EXAMPLES = {
     "STOP-01": (
-        eg("Zopiclone, supply ended 1 day ago", QUIET, _ended(MONTH, 1, ZOPICLONE, **_SLEEP)),
-        eg("Zopiclone, supply ended 2 days ago", 1, _ended(MONTH, 2, ZOPICLONE, **_SLEEP)),
+        eg("Zopiclone, supply ended 1 day ago", QUIET, _ended(MONTH, 1, ZOPICLONE, **SLEEP)),
+        eg("Zopiclone, supply ended 2 days ago", 1, _ended(MONTH, 2, ZOPICLONE, **SLEEP)),
         eg("Lorazepam, supply ended 3 days ago", QUIET, _ended(MONTH, 3, LORAZEPAM)),
         eg("Lorazepam, supply ended 4 days ago", 1, _ended(MONTH, 4, LORAZEPAM)),
         eg("Diazepam, supply ended 6 days ago", QUIET, _ended(MONTH, 6)),

@@ -3,6 +3,7 @@
 from reviews.rules.examples.writing import (
     DIAZEPAM,
     QUIET,
+    Fields,
     also,
     eg,
     ill,
@@ -13,7 +14,7 @@ from reviews.rules.examples.writing import (
 _DEPENDENCE = ("Alcohol dependence", "F10.2")
 _THOUGHTS = ("Suicidal thoughts", "R45.851")
 _OVERDOSE = ("Benzodiazepine overdose", "T42.4X1")
-_WITHDRAWAL = {"indication": "alcohol_withdrawal"}
+_WITHDRAWAL: Fields = {"indication": "alcohol_withdrawal"}
 
 
 def _regimen(*lengths, start=0):

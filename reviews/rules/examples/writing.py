@@ -3,8 +3,10 @@
 Days count from the day judged: 0 is that day, -28 four weeks before.
 """
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from reviews.rules.dossier import (
     Condition,
@@ -36,6 +38,11 @@ TEMAZEPAM, ZOPICLONE, ZOLPIDEM = (
 )
 MORPHINE, PREGABALIN = "morphine 10 mg tablets", "pregabalin 75 mg capsules"
 
+Fields: TypeAlias = dict[str, Any]
+"""Fields of a line or of a person, by name."""
+SLEEP: Fields = {"indication": "insomnia"}
+Recorded: TypeAlias = Line | Condition | Reading | Exemption | Taper
+
 
 class Example(NamedTuple):
     """A record, and what a rule is to make of it under each profile that it names.
@@ -47,7 +54,7 @@ class Example(NamedTuple):
 
     why: str
     dossier: Dossier
-    claims: dict[str, int | str | None]
+    claims: Mapping[str, int | str | None]
     mentions: str = ""
     lacks: str = ""
 
@@ -56,35 +63,43 @@ def on(day: int) -> date:
     return TODAY + timedelta(days=day)
 
 
-def eg(why, claim, *items, mentions="", lacks="", age=45, **person) -> Example:
+def eg(
+    why: str,
+    claim: int | str | dict[str, int | str | None] | None,
+    *items: Recorded | list[Line],
+    mentions: str = "",
+    lacks: str = "",
+    age: int | None = 45,
+    **person: Any,
+) -> Example:
     """An example; `claim` holds in every profile, or is a dict that says it for each."""
     claims = claim if isinstance(claim, dict) else dict.fromkeys(PROFILES, claim)
     return Example(why, record(*items, age=age, **person), claims, mentions, lacks)
 
 
-def record(*items, age=45, **person) -> Dossier:
+def record(*items: Recorded | list[Line], age: int | None = 45, **person: Any) -> Dossier:
     """Somebody whose birthday was 100 days ago, with what is on record in any order."""
-    held: dict[type, list] = {Line: [], Condition: [], Reading: [], Exemption: [], Taper: []}
-    for item in _flat(items):
-        held[type(item)].append(item)
-    lines, conditions, readings, exemptions, tapers = (
-        tuple(_numbered(item, n) for n, item in enumerate(found, 1)) for found in held.values()
-    )
+    facts = list(_flat(items))
+    lines = [fact for fact in facts if isinstance(fact, Line)]
+    conditions = [fact for fact in facts if isinstance(fact, Condition)]
+    readings = [fact for fact in facts if isinstance(fact, Reading)]
+    exemptions = [fact for fact in facts if isinstance(fact, Exemption)]
+    tapers = [fact for fact in facts if isinstance(fact, Taper)]
     birth = None if age is None else on(-100).replace(year=on(-100).year - age)
     return Dossier(
         patient_id=0,
         as_of=TODAY,
         birth_date=birth,
-        lines=lines,
-        conditions=conditions,
-        readings=readings,
-        exemptions=exemptions,
-        tapers=tapers,
+        lines=tuple(line._replace(id=n) for n, line in enumerate(lines, 1)),
+        conditions=tuple(each._replace(id=n) for n, each in enumerate(conditions, 1)),
+        readings=tuple(each._replace(id=n) for n, each in enumerate(readings, 1)),
+        exemptions=tuple(replace(each, id=n) for n, each in enumerate(exemptions, 1)),
+        tapers=tuple(replace(each, id=n) for n, each in enumerate(tapers, 1)),
         **person,
     )
 
 
-def _flat(items):
+def _flat(items: tuple[Recorded | list[Line], ...]) -> Iterator[Recorded]:
     for item in items:
         if isinstance(item, list):
             yield from item
@@ -92,16 +107,11 @@ def _flat(items):
             yield item
 
 
-def _numbered(item, number):
-    if isinstance(item, Line | Condition | Reading):
-        return item._replace(id=number)
-    values = {name: getattr(item, name) for name in type(item).__slots__}
-    return type(item)(**(values | {"id": number}))
-
-
-def supply(text=DIAZEPAM, days=MONTH, start=0, **more) -> Line:
+def supply(
+    text: str = DIAZEPAM, days: int | None = MONTH, start: int | None = 0, **more: Any
+) -> Line:
     """One supply: 1 tablet once a day for `days` days; `mg` gives the dose in mg instead."""
-    fields = {
+    fields: Fields = {
         "start_on": None if start is None else on(start),
         "written_on": None if start is None else on(start),
         "dose": 1.0,
@@ -131,7 +141,7 @@ def course(days, text=DIAZEPAM, end=None, **more) -> list[Line]:
     return found
 
 
-def also(text, days=MONTH, start=0, **more) -> Line:
+def also(text: str, days: int | None = MONTH, start: int | None = 0, **more: Any) -> Line:
     """A supply of another medicine."""
     return supply(text, days, start, **({"indication": "other"} | more))
 

@@ -1,0 +1,37 @@
+"""What supplies are called: their drugs in titles and sentences, and in a finding's key."""
+
+from collections.abc import Iterable
+
+from reviews.rules import words
+from reviews.rules.exposure import Span, Use
+
+
+def names(spans_or_uses: Iterable[Span | Use]) -> list[str]:
+    """The drugs' names, each once, in order of first use."""
+    first: dict[str, int] = {}
+    for item in spans_or_uses:
+        use = item.use if isinstance(item, Span) else item
+        name, start = use.drug.name, use.start or 0
+        if name not in first or start < first[name]:
+            first[name] = start
+    if len(first) == 1:
+        return list(first)
+    return [name for _, name in sorted([(start, name) for name, start in first.items()])]
+
+
+def ids_of(uses: Iterable[Use]) -> tuple[int, ...]:
+    """The ids of their lines, each once, in order."""
+    return tuple(sorted({use.line.id for use in uses}))
+
+
+def key_of(spans: Iterable[Span]) -> str:
+    """The drugs' keys for a finding's key, in an order that nothing moves."""
+    return "+".join(sorted({span.use.drug.key for span in spans}))
+
+
+def not_recorded(uses: Iterable[Use]) -> str:
+    """Supplies that have no recorded length: "lorazepam of 9 October 2026"."""
+    found = sorted({(use.start or 0, use.drug.name) for use in uses})
+    return words.listed(
+        f"{name} of {words.day(start)}" if start else f"{name} (no date)" for start, name in found
+    )

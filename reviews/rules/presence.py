@@ -1,0 +1,312 @@
+"""What was in hand when, and two kinds of medicine in hand together.
+
+A presence is the days of some medicines: surely, and possibly. Days are ordinals.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, NamedTuple, TypeAlias
+
+from reviews.rules.dossier import Line
+from reviews.rules.drug import BIT, Recognition
+from reviews.rules.exposure import (
+    OPEN,
+    Intervals,
+    Span,
+    Supply,
+    UnclearSupply,
+    UndatedSupply,
+    Use,
+    both,
+    carry_forward,
+    count,
+    dispensed_first,
+    is_patch,
+    on_the_skin,
+    read,
+    runs,
+    stretches,
+    union,
+)
+from reviews.rules.naming import ids_of, names
+
+
+@dataclass(slots=True, eq=False)
+class Presence:
+    """The days on which some medicines were in hand: surely, and possibly (open ends included)."""
+
+    certain: Intervals
+    possible: Intervals
+    spans: Sequence[Span]
+    undated: Sequence[UndatedSupply]
+
+    @property
+    def unsure(self) -> bool:
+        return self.certain is not self.possible
+
+
+Which: TypeAlias = str | Presence | Iterable[Use]
+"""The days of a class (by name), of a presence, or of some uses."""
+
+
+@dataclass(slots=True, eq=False)
+class Together:
+    """Two kinds of medicine in hand together, now or after today or shortly before.
+
+    `a` and `b` are the spans of either kind that touch the run; `a_names`, `b_names` their drugs.
+    `start` and `end` are the first and last day of the latest run of shared days (OPEN if nobody
+    knows); `days` the distinct shared days within the exposure that holds the run, `sure` False
+    when that is only a lower bound; `b_start` when the second kind began.
+    """
+
+    start: int
+    end: int
+    days: int
+    sure: bool
+    a: Sequence[Span]
+    b: Sequence[Span]
+    b_start: int
+    a_names: Sequence[str]
+    b_names: Sequence[str]
+
+    @property
+    def line_ids(self) -> tuple[int, ...]:
+        return ids_of([span.use for span in (*self.a, *self.b)])
+
+
+class Unsure(Enum):
+    """The type of UNSURE alone, so that a check for it leaves the rest."""
+
+    UNSURE = "unsure"
+
+
+UNSURE: Final = Unsure.UNSURE
+
+
+class DailyAmount(NamedTuple):
+    """So many mg a day from `start` to `end`; None where an amount is not known."""
+
+    start: int
+    end: int
+    mg: float | None
+
+
+class InHand:
+    """The benzodiazepines and Z-drugs of a view, and the other medicines by their classes.
+
+    A presence asked for again is the same presence.
+    """
+
+    def __init__(
+        self,
+        *,
+        sedatives: Sequence[Use],
+        rescue: Sequence[Use],
+        spans: Sequence[Span],
+        others: Iterable[tuple[Line, Recognition]],
+        limit: Mapping,
+        today: int,
+    ):
+        self.others = others
+        self._sedatives = sedatives
+        self._rescue = rescue
+        self._spans = spans
+        self._limit = limit
+        self._gap_days = limit["gap_days"]
+        self._today = today
+        self._uses: dict[str, Sequence[Use]] = {}
+        self._by_name: dict[str, Presence] = {}
+        self._by_uses: dict[tuple[int, ...], Presence] = {}
+        self._compared: dict[tuple[int, int, int], Together | Unsure | None] = {}
+
+    # --- one kind ------------------------------------------------------------------------
+
+    def uses_of(self, name: str) -> Sequence[Use]:
+        """Uses of one class among the lines that hold no benzodiazepine or Z-drug."""
+        found = self._uses.get(name)
+        if found is not None:
+            return found
+        bit = BIT[name]
+        uses: list[Use] = []
+        for line, recognition in self.others:
+            if recognition.mask & bit:
+                for ingredient in recognition.ingredients:
+                    if ingredient.mask & bit and not on_the_skin(
+                        line, recognition, ingredient.drug
+                    ):
+                        use = read(line, recognition, ingredient, self._limit)
+                        if use is not None:
+                            uses.append(use)
+        found = self._uses[name] = dispensed_first(uses)
+        return found
+
+    def presence(self, name: str) -> Presence:
+        """Days with a class in hand, or "bzra", or "bzra+rescue"."""
+        found = self._by_name.get(name)
+        if found is None:
+            if name == "bzra":
+                found = self._present(self._sedatives, self._spans)
+            elif name != "bzra+rescue":
+                found = self._present(self.uses_of(name))
+            elif self._rescue:
+                found = self._present([*self._sedatives, *self._rescue])
+            else:
+                found = self.presence("bzra")
+            self._by_name[name] = found
+        return found
+
+    def present(self, uses: Iterable[Use]) -> Presence:
+        """Days with any of these uses in hand."""
+        uses = tuple(uses)
+        key = tuple([id(use) for use in uses])
+        found = self._by_uses.get(key)
+        if found is None:
+            found = self._by_uses[key] = self._present(uses)
+        return found
+
+    def sedatives(self, mask: int) -> Presence:
+        """Days with the benzodiazepines, or the Z-drugs, in hand."""
+        uses = [use for use in self._sedatives if use.mask & mask]
+        if len(uses) == len(self._sedatives):
+            return self.presence("bzra")
+        key = tuple([id(use) for use in uses])
+        found = self._by_uses.get(key)
+        if found is None:
+            spans = [span for span in self._spans if span.use.mask & mask]
+            found = self._by_uses[key] = self._present(uses, spans)
+        return found
+
+    def presences(self) -> list[Presence]:
+        """Every presence that a rule has asked for."""
+        return [*self._by_name.values(), *self._by_uses.values()]
+
+    def _present(self, uses: Sequence[Use], spans: Sequence[Span] | None = None) -> Presence:
+        """`spans` are those of the known supplies, where they have been worked out already."""
+        if spans is None:
+            spans = self._carried([use for use in uses if use.end is not None])
+        certain: Intervals = union([(span.start, span.end) for span in spans])
+        if len(spans) == len(uses):
+            return Presence(certain, certain, spans, ())
+        vague = [use for use in uses if use.start is not None and use.end is None]
+        open_ended = [Span(use.start, _possible_end(use, uses), use) for use in vague]
+        possible = union([*certain, *((span.start, span.end) for span in open_ended)])
+        certain = union([*certain, *((use.start, use.least_end) for use in vague)])
+        undated = [use for use in uses if use.start is None]
+        return Presence(certain, possible, [*spans, *open_ended], undated)
+
+    def _carried(self, known: list[Supply]) -> Sequence[Span]:
+        if not known:
+            return ()
+        tail = self._limit["fentanyl_patch_tail_days"]
+        return [
+            Span(span.start, span.end + tail, span.use)
+            if span.use.drug.key == "fentanyl" and is_patch(span.use)
+            else span
+            for span in carry_forward(known, self._limit["carry_forward_max_days"])
+        ]
+
+    def amounts(self, key: str, of: str = "bzra") -> list[DailyAmount]:
+        """The daily amounts of one drug of a presence, in order.
+
+        Different products, and supplies begun on one day, are added up. Of one product the latest
+        supply counts: what is left of an earlier one is stock, no dose. A supply without an end is
+        taken as going on until the next one of the drug.
+        """
+        found = []
+        spans = [span for span in self.presence(of).spans if span.use.drug.key == key]
+        for stretch in stretches([_until_next(span, spans) for span in spans]):
+            latest: dict[str, int] = {}
+            for part in stretch.parts:
+                product = part.use.line.medicine.key
+                latest[product] = max(part.use.start, latest.get(product, 0))
+            doses = [
+                part.mg
+                for part in stretch.parts
+                if part.use.start == latest[part.use.line.medicine.key]
+            ]
+            known = [mg for mg in doses if mg is not None]
+            mg = sum(known) if len(known) == len(doses) else None
+            found.append(DailyAmount(stretch.start, stretch.end, mg))
+        return found
+
+    # --- two kinds -----------------------------------------------------------------------
+
+    def together(self, first: Which, second: Which, at_least: int) -> Together | Unsure | None:
+        """Whether `at_least` shared days count now; UNSURE where the record cannot say."""
+        a, b = self._presence_of(first), self._presence_of(second)
+        key = id(a), id(b), at_least
+        if key not in self._compared:
+            self._compared[key] = self._together(a, b, at_least)
+        return self._compared[key]
+
+    def _presence_of(self, which: Which) -> Presence:
+        if isinstance(which, Presence):
+            return which
+        return self.presence(which) if isinstance(which, str) else self.present(which)
+
+    def _together(self, a: Presence, b: Presence, at_least: int) -> Together | Unsure | None:
+        if not (a.spans or a.undated) or not (b.spans or b.undated):
+            return None
+        shared = both(a.possible, b.possible)
+        restart = self._limit["restart_gap_days"]
+        sure = not (a.unsure or b.unsure)
+        certain = shared if sure else both(a.certain, b.certain)
+        # The latest run that counts: one still to come and too short hides no longer one today.
+        for start, end in reversed(runs(shared, restart)):
+            if self._today > end + restart:
+                break
+            first, last = self.exposure_around(a, start, end)
+            days = count(certain, first, last)
+            if days >= at_least or (not sure and at_least == 1):
+                of_a = [span for span in a.spans if span.start <= end and span.end >= start]
+                of_b = [span for span in b.spans if span.start <= end and span.end >= start]
+                return Together(
+                    start,
+                    end,
+                    days,
+                    sure or count(shared, first, last) == days,
+                    of_a,
+                    of_b,
+                    next(s for s, e in runs(b.possible, restart) if s <= start <= e),
+                    names(of_a),
+                    names(of_b),
+                )
+            if count(shared, first, last) >= at_least:
+                return UNSURE
+        if a.undated or b.undated:
+            return UNSURE
+        return None
+
+    def exposure_around(self, a: Presence, start: int, end: int) -> tuple[int, int]:
+        """First and last day of the exposure that holds a run of shared days."""
+        first, last = start, end
+        for begun, ended in runs(a.possible, self._gap_days + 1):
+            if begun <= end and ended >= start:
+                first, last = min(first, begun), max(last, ended)
+        return first, last
+
+
+def _until_next(span: Span, spans: list[Span]) -> Span:
+    if span.use.end is not None:
+        return span
+    later = [other.start - 1 for other in spans if other.start > span.start]
+    return Span(span.start, min([span.end, *later]), span.use)
+
+
+def _possible_end(use: UnclearSupply, uses: Sequence[Use]) -> int:
+    """The last possible day of a supply of unknown length.
+
+    One that is over may have lasted until the next of the same drug, so that a renewal does not
+    look like a start.
+    """
+    if use.reach == OPEN:
+        return OPEN
+    renewals = [
+        other.start
+        for other in uses
+        if other.drug.key == use.drug.key
+        and other.start is not None
+        and use.least_end < other.start <= use.reach + 1
+    ]
+    return min(renewals) - 1 if renewals else use.least_end
