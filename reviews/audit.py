@@ -12,9 +12,7 @@ from django.contrib.auth.models import User
 from django.db.models import Model
 
 from reviews.bulk import as_json, copy_rows
-from reviews.models import AuditEvent
-
-SYSTEM = "the portal"
+from reviews.models import AuditEvent, named
 
 _ORDER = {"order": "id shared by all versions of the order", "version": "number of the version"}
 _READING = {"kind": "what was measured or asked", "dated_on": "its day", "status": "its status"}
@@ -205,7 +203,7 @@ def entry(
         raise TypeError(f"{event.verb} holds no {', '.join(sorted(unnamed))}")
     return Entry(
         actor_id=by.pk if by else None,
-        actor=(by.get_full_name() or by.get_username()) if by else SYSTEM,
+        actor=named(by),
         verb=event.verb,
         practice_id=practice_id,
         patient_id=patient_id,

@@ -1,14 +1,15 @@
-"""Which moves of a case exist, and where each of them leads: MOVES. How a move is kept."""
+"""Which moves of a case exist, where each leads (MOVES), and how one is made and kept."""
 
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from reviews import audit
+from reviews import access, audit
+from reviews.access import Action
 from reviews.audit import Event
-from reviews.errors import IllegalMove
-from reviews.models import Case, CaseMove, CaseState, Move
+from reviews.errors import IllegalMove, NotAllowed, Stale
+from reviews.models import Case, CaseMove, CaseState, Move, Patient, named
 
 QUEUED, CLAIMED = CaseState.QUEUED, CaseState.CLAIMED
 SNOOZED, ESCALATED = CaseState.SNOOZED, CaseState.ESCALATED
@@ -63,6 +64,27 @@ TOLD = {
     Move.ESCALATE: Event.CASE_ESCALATE,
 }
 """What the trail calls the moves of people. Screening tells of its own, many at once."""
+
+
+def lock(case: Case, action: Action, by: User, seen: int) -> Case:
+    """Ask whether `by` may, lock the case, and compare it with what was seen of it.
+
+    The patient is locked before the case, in the order that screening does. Raises `NotAllowed`,
+    `Stale`.
+    """
+    access.require(by, action, case)
+    Patient.objects.select_for_update(no_key=True).get(pk=case.patient_id)
+    locked = Case.objects.select_for_update().get(pk=case.pk)
+    if locked.lock != seen:
+        who = f" by {named(locked.owner)}" if locked.owner_id not in (None, by.pk) else ""
+        raise Stale(f"This case was changed{who} since you opened it. Look at it again.")
+    return locked
+
+
+def refuse_a_colleagues(case: Case, by: User) -> None:
+    """Raise `NotAllowed` while a colleague works on the case."""
+    if case.owner_id not in (None, by.pk):
+        raise NotAllowed(f"{named(case.owner)} is working on this case. Take it over first.")
 
 
 def target(case: Case, move: Move) -> CaseState:

@@ -4,10 +4,11 @@ Local policy: the periods follow the urgency tiers of the rule catalogue and are
 values. Working days are Monday to Friday; public holidays are not known to the portal.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.utils import timezone
 
+from reviews.errors import BadRecord
 from reviews.rules.finding import Severity
 
 ANSWER_HOURS = {Severity.S1: 24}
@@ -23,6 +24,13 @@ def due(severity, opened_at: datetime) -> datetime:
     if severity in ANSWER_HOURS:
         return opened_at + timedelta(hours=ANSWER_HOURS[severity])
     return after_working_days(opened_at, ANSWER_WORKING_DAYS[severity])
+
+
+def check_day(field: str, day: date | None, last: date) -> date:
+    """The day, if it is after today and not after `last`. Raises `BadRecord` on `field`."""
+    if day is None or not timezone.localdate() < day <= last:
+        raise BadRecord(field, f"must be after today and not after {last:%-d %b %Y}")
+    return day
 
 
 def after_working_days(moment: datetime, days: int) -> datetime:

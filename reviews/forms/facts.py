@@ -8,11 +8,11 @@ from django.utils import timezone
 
 from reviews import records
 from reviews.errors import BadRecord
+from reviews.exemptions import LONGEST_DAYS
 from reviews.forms.days import DayField
 from reviews.forms.patients import refuse
 from reviews.rules import exemptions
 from reviews.rules.readings import CHECKLIST, CHOICE, DATE, KINDS
-from reviews.verbs.exempt import LONGEST_DAYS
 
 NONE_TICKED = "none"
 

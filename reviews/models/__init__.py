@@ -25,6 +25,7 @@ from .people import (
     Role,
     Sex,
     compact,
+    named,
 )
 from .personal import Preference, SavedView
 from .prescriptions import (
@@ -81,4 +82,5 @@ __all__ = [
     "TaperStatus",
     "TaperVersion",
     "compact",
+    "named",
 ]

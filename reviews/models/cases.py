@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from .people import Patient, Practice, Role
+from .people import Patient, Practice, Role, named
 from .screening import Flag
 
 
@@ -189,13 +189,9 @@ class CaseMove(models.Model):
         return f"case {self.case_id}: {self.move}"
 
     @property
-    def said(self):
+    def said(self) -> str:
         """ "Claimed by Ravi Patel", for the history of the case."""
-        return f"{self.get_move_display()}{' by' if self.by else ', by'} {self.actor}"
-
-    @property
-    def actor(self):
-        return (self.by.get_full_name() or self.by.get_username()) if self.by else "the portal"
+        return f"{self.get_move_display()}{' by' if self.by else ', by'} {named(self.by)}"
 
 
 class Outcome(models.TextChoices):

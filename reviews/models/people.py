@@ -1,6 +1,7 @@
 """Practices, the people who work there, and the patients in their care."""
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Func, Q, Value
@@ -30,6 +31,11 @@ class Sex(models.TextChoices):
     MALE = "male", "Male"
     OTHER = "other", "Other"
     UNKNOWN = "unknown", "Unknown"
+
+
+def named(user: AbstractUser | None) -> str:
+    """The name that others read of somebody who did something; None is the portal itself."""
+    return (user.get_full_name() or user.get_username()) if user else "the portal"
 
 
 class Practice(models.Model):

@@ -5,9 +5,9 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from reviews.conclusions import FlagOutcome
 from reviews.models import Case, Decision, Flag, Outcome, Reason, Role
-from reviews.verbs import decide, screen
-from reviews.verbs.decide import FlagOutcome
+from reviews.verbs import caseload, decide, screen
 
 LOOKED_AT = 450
 """Patients screened beforehand; all others are left to the workers."""
@@ -55,9 +55,9 @@ def make_history(count):
         _decide(case, n, reviewers[n % 2], reviewers[(n + 1) % 2])
     waiting = [case for case in cases if case not in decided]
     for case, reviewer in zip(waiting[:4], reviewers * 2, strict=False):
-        decide.claim(case=case, by=reviewer, seen=case.lock)
+        caseload.claim(case=case, by=reviewer, seen=case.lock)
     for case in waiting[4:6]:
-        decide.snooze(
+        caseload.snooze(
             case=case,
             until=timezone.localdate() + timedelta(days=5),
             reason="Waiting for the clinic letter.",
@@ -65,7 +65,7 @@ def make_history(count):
             seen=case.lock,
         )
     for case in waiting[6:7]:
-        decide.escalate(
+        caseload.escalate(
             case=case,
             to=Role.CLINICIAN,
             reason="The prescriber should see this before the next issue.",

@@ -1,17 +1,17 @@
 """The verb `check`: an answer to what a reviewer called wrong in the record."""
 
+from django.contrib.auth.models import User
 from django.db import transaction
 
-from reviews import access, audit, requests
+from reviews import access, audit, requests, settling
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, Stale
-from reviews.models import DataCheck, Patient
-from reviews.verbs import decide
+from reviews.models import DataCheck, DecisionItem, Patient
 
 
 @transaction.atomic
-def check(*, item, result, by, note=""):
+def check(*, item: DecisionItem, result: str, by: User, note: str = "") -> DataCheck:
     """Say what was found. If the record was right, so was the flag: it comes before a reviewer."""
     access.require(by, Action.CHECK_DATA, item.decision)
     if result not in DataCheck.Result.values:
@@ -24,7 +24,7 @@ def check(*, item, result, by, note=""):
     if result == DataCheck.Result.WAS_RIGHT:
         decision = getattr(item.decision, "answer", None) or item.decision
         matter = {"rule_id": item.flag.rule_id, "key": item.flag.key}
-        decide.let_run_out(decide.covered_by(decision).filter(**matter))
+        settling.let_run_out(settling.covered_by(decision).filter(**matter))
         requests.enqueue([patient_id], reason="data right")
     audit.record(
         by,

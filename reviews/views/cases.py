@@ -10,8 +10,9 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import access, dossiers, rulebooks
+from reviews import access, conclusions, dossiers, rulebooks, settling
 from reviews.access import Action
+from reviews.conclusions import FlagOutcome
 from reviews.drawing import timeline
 from reviews.errors import BadRecord, Stale
 from reviews.forms.days import read_day
@@ -33,8 +34,7 @@ from reviews.queries import outcomes, work
 from reviews.rules import words
 from reviews.rules.finding import INTERRUPT
 from reviews.rules.registry import BY_ID, JUDGE_DATA, RULES, THEMES
-from reviews.verbs import decide
-from reviews.verbs.decide import ESCALATE_TO, FlagOutcome
+from reviews.verbs import caseload, decide
 from reviews.views import person
 
 PROPOSED = Decision.Kind.PROPOSED
@@ -130,14 +130,14 @@ def undo(request, pk):
 def claim(request, pk):
     found = _fetch(request, pk)
     take_over = request.POST.get("take_over") == "yes"
-    decide.claim(case=found, by=request.user, seen=_seen(request), take_over=take_over)
+    caseload.claim(case=found, by=request.user, seen=_seen(request), take_over=take_over)
     return redirect("case", pk)
 
 
 @require_POST
 @login_required
 def release(request, pk):
-    decide.release(case=_fetch(request, pk), by=request.user, seen=_seen(request))
+    caseload.release(case=_fetch(request, pk), by=request.user, seen=_seen(request))
     messages.success(request, "The case is back in the queue.")
     return redirect("queue")
 
@@ -147,7 +147,7 @@ def release(request, pk):
 def snooze(request, pk):
     found = _fetch(request, pk)
     try:
-        decide.snooze(
+        caseload.snooze(
             case=found,
             until=read_day(request.POST.get("until", ""), "until"),
             reason=request.POST.get("reason", ""),
@@ -165,7 +165,7 @@ def snooze(request, pk):
 def escalate(request, pk):
     found = _fetch(request, pk)
     try:
-        decide.escalate(
+        caseload.escalate(
             case=found,
             to=request.POST.get("to", ""),
             reason=request.POST.get("reason", ""),
@@ -244,7 +244,7 @@ def context(request, found, chosen=None, refusal=None):
     earlier, tallies = _earlier(found), outcomes.by_rule()
     may = access.allowed(user, Action.DECIDE, found)
     may_decide = is_open and may
-    own = {flag.pk for flag in decide.own_urgent_flags(flags, user)} if may_decide else set()
+    own = {flag.pk for flag in conclusions.own_urgent_flags(flags, user)} if may_decide else set()
     cards = [_card(flag, earlier, tallies, own, refusal) for flag in flags]
     _give_reasons(cards)
     rest, rest_pick = _prefill(cards, chosen, request.POST, as_of)
@@ -262,9 +262,9 @@ def context(request, found, chosen=None, refusal=None):
         "history": history,
         "outcomes": [choice for choice in OUTCOMES if choice[0] != Outcome.EXEMPT],
         "reasons": [(reason, reason.label) for reason in Reason],
-        "reasons_for": decide.REASONS,
-        "escalate_to": [(role, Role(role).label) for role in ESCALATE_TO],
-        "latest_snooze": decide.latest_snooze(found.severity, as_of),
+        "reasons_for": conclusions.REASONS,
+        "escalate_to": [(role, Role(role).label) for role in caseload.ESCALATE_TO],
+        "latest_snooze": caseload.latest_snooze(found.severity, as_of),
         "own_urgent": bool(own),
         "following": _following(user, found),
         "concluded": concluded,
@@ -326,8 +326,10 @@ def _seconds(found):
 def _card(flag, earlier, tallies, own, refusal):
     rule = BY_ID.get(flag.rule_id)
     book = rulebooks.book(flag.version_id)
-    latest = decide.latest_until(flag.severity, timezone.localdate()) if flag.severity < 4 else None
-    exemptions = decide.exemptions_for(flag.rule_id, flag.severity)
+    latest = (
+        settling.latest_until(flag.severity, timezone.localdate()) if flag.severity < 4 else None
+    )
+    exemptions = conclusions.exemptions_for(flag.rule_id, flag.severity)
     left_out = set() if exemptions else {Outcome.EXEMPT}
     if flag.severity == 1:
         left_out.add(Outcome.REVIEW)
@@ -396,7 +398,7 @@ EMPTY = dict.fromkeys(FIELDS, "")
 
 
 def _start(flag, as_of):
-    outcome, reason, day = decide.preset(flag, as_of) if flag.severity < 4 else ("", "", None)
+    outcome, reason, day = conclusions.preset(flag, as_of) if flag.severity < 4 else ("", "", None)
     until = f"{day:%-d %b %Y}" if day else ""
     return {**EMPTY, "outcome": outcome, "reason": reason, "until": until}
 

@@ -11,7 +11,7 @@ from reviews.access import Action
 from reviews.errors import BadRecord, DomainError
 from reviews.models import Case, CaseState, Decision
 from reviews.queries import work
-from reviews.verbs import decide
+from reviews.verbs import caseload
 from reviews.views.paging import page_of
 from reviews.views.queue import fill_rows, with_row
 
@@ -104,7 +104,7 @@ def _hand_over(request, marks):
     for pk, seen in marks.items():
         try:
             case = access.fetch(Case.objects, request.user, Action.SEE_QUEUE, pk=int(pk))
-            decide.hand_over(case=case, to=to, reason=reason, by=request.user, seen=int(seen))
+            caseload.hand_over(case=case, to=to, reason=reason, by=request.user, seen=int(seen))
         except BadRecord as error:
             messages.warning(request, f"{case.patient}: {error.reason}.")
         except DomainError as error:

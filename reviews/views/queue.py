@@ -18,7 +18,7 @@ from reviews.models import Case, CaseState, Patient, PatientScreening, SavedView
 from reviews.moves import MOVES, Move
 from reviews.queries import search, work
 from reviews.rules.registry import BY_ID, RULES, THEMES
-from reviews.verbs import decide, saved_views
+from reviews.verbs import caseload, decide, saved_views
 from reviews.views import person
 from reviews.views.paging import page_of
 
@@ -122,7 +122,7 @@ def claim(request):
         pk, _, seen = mark.partition(":")
         try:
             case = access.fetch(Case.objects, request.user, Action.SEE_QUEUE, pk=int(pk))
-            decide.claim(case=case, by=request.user, seen=int(seen))
+            caseload.claim(case=case, by=request.user, seen=int(seen))
         except DomainError as error:
             messages.warning(request, error.message)
         except ValueError:

@@ -9,10 +9,10 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from reviews import records
+from reviews import conclusions, records
 from reviews.api import pages
 from reviews.models import Case, Flag, Outcome, Patient, Prescription, Reason
-from reviews.verbs import clients, decide, observe, prescribe, screen, taper
+from reviews.verbs import caseload, clients, decide, observe, prescribe, screen, taper
 from tests import make
 from tests.api import sent
 from tests.api.conftest import make_system
@@ -63,9 +63,9 @@ def decided_case(place, clara, ravi):
     observe.record_reading(patient=case.patient, record=record, by=clara)
     taper.plan(patient=case.patient, request=taper_request(10), by=clara)
     screen.drain()
-    case = decide.claim(case=case, by=ravi, seen=case.lock)
+    case = caseload.claim(case=case, by=ravi, seen=case.lock)
     outcomes = [
-        decide.FlagOutcome(flag.pk, Outcome.TAPER, Reason.AGREED_WITH_PATIENT)
+        conclusions.FlagOutcome(flag.pk, Outcome.TAPER, Reason.AGREED_WITH_PATIENT)
         for flag in Flag.objects.open().filter(case=case)
     ]
     return decide.decide(case=case, outcomes=outcomes, by=ravi, seen=case.lock, note="Plan made.")
@@ -148,7 +148,7 @@ def test_what_two_people_decided_and_took_back_is_read_as_it_stands(
         return (*told, row["state"], case["state"], case["proposed_by"])
 
     given = [
-        decide.FlagOutcome(flag.pk, Outcome.CONTINUE, Reason.BENEFIT_OUTWEIGHS)
+        conclusions.FlagOutcome(flag.pk, Outcome.CONTINUE, Reason.BENEFIT_OUTWEIGHS)
         for flag in Flag.objects.open().filter(case=urgent)
     ]
     decide.decide(case=urgent, outcomes=given, by=ravi, seen=urgent.lock, note="Hospice")

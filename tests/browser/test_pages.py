@@ -6,8 +6,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from drugs.models import Ingredient
+from reviews import conclusions
 from reviews.models import Case, Flag, RuleVersion, ScreeningRequest
-from reviews.verbs import decide, screen
+from reviews.verbs import caseload, decide, screen
 from tests import make
 
 pytestmark = pytest.mark.browser
@@ -90,9 +91,9 @@ def test_of_my_work_full_and_empty(visit, ravi, samira, harbour, clara, record):
     page.goto(reverse("hand-over"))
     assert faults(page) == []
     lesser = make.flagged_case(harbour, logged_by=clara)
-    decide.claim(case=lesser, by=ravi, seen=lesser.lock)
+    caseload.claim(case=lesser, by=ravi, seen=lesser.lock)
     escalate = {"to": "reviewer", "reason": "Please call", "by": ravi}
-    decide.escalate(case=record, seen=record.lock, **escalate)
+    caseload.escalate(case=record, seen=record.lock, **escalate)
     addresses = [reverse("my-work"), reverse("hand-over"), reverse("queue") + "?owner=me"]
     assert all_faults(visit, ravi, addresses) == []
 
@@ -110,7 +111,7 @@ def test_of_a_queue_with_somebody_not_checked_and_one_that_is_empty(visit, ravi,
 
 
 def test_of_a_decided_case_with_its_history(visit, ravi, record):
-    decide.claim(case=record, by=ravi, seen=record.lock)
+    caseload.claim(case=record, by=ravi, seen=record.lock)
     record.refresh_from_db()
     page = visit(ravi, reverse("case", args=[record.pk]))
     for fields in page.locator("fieldset[data-flag]").all():
@@ -129,9 +130,9 @@ def test_of_a_proposal_and_of_wrong_data(visit, ravi, samira, record):
     """What waits for a second person, as both see it, and the list of what was called wrong."""
     wrong = {"DQ-01": "quantity_wrong", "DQ-03": "medicine_wrong"}
     given = [
-        decide.FlagOutcome(flag.pk, "data_wrong", wrong[flag.rule_id])
+        conclusions.FlagOutcome(flag.pk, "data_wrong", wrong[flag.rule_id])
         if flag.rule_id in wrong
-        else decide.FlagOutcome(flag.pk, "continue", "benefit_outweighs")
+        else conclusions.FlagOutcome(flag.pk, "continue", "benefit_outweighs")
         for flag in Flag.objects.open().filter(case=record)
     ]
     decide.decide(case=record, outcomes=given, by=ravi, seen=record.lock, note="Hospice care")

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from reviews.models import Case, CaseState, Decision, Role
-from reviews.verbs import decide
+from reviews.verbs import caseload
 from tests import make
 
 pytestmark = pytest.mark.browser
@@ -82,7 +82,7 @@ def test_a_stale_decision_keeps_what_was_chosen(visit, ravi, long_case):
     page = visit(ravi, f"/cases/{long_case.pk}")
     decide_all(page, "continue", "benefit_outweighs")
     page.get_by_label("Note for whoever acts next").fill("Discussed at length")
-    decide.claim(case=long_case, by=ravi, seen=long_case.lock)
+    caseload.claim(case=long_case, by=ravi, seen=long_case.lock)
     page.get_by_role("button", name=re.compile("Decide and open next")).click()
     expect(page.get_by_role("alert")).to_contain_text("What you chose is still here")
     first = page.locator("#decide fieldset").first.get_by_role("combobox")
@@ -279,7 +279,7 @@ def test_without_a_script_claim_decide_and_escalate(visit, ravi, harbour, clara,
 
 def test_a_caseload_is_handed_over_by_keyboard(visit, ravi, samira, harbour, clara, long_case):
     for case in (long_case, make.flagged_case(harbour, logged_by=clara)):
-        decide.claim(case=case, by=ravi, seen=case.lock)
+        caseload.claim(case=case, by=ravi, seen=case.lock)
     page = visit(ravi, "/my-work")
     page.keyboard.press("j")
     page.keyboard.press("h")
@@ -296,7 +296,7 @@ def test_a_caseload_is_handed_over_by_keyboard(visit, ravi, samira, harbour, cla
 
 
 def test_without_a_script_a_caseload_goes_back_to_the_queue(visit, ravi, long_case):
-    decide.claim(case=long_case, by=ravi, seen=long_case.lock)
+    caseload.claim(case=long_case, by=ravi, seen=long_case.lock)
     page = visit(ravi, "/my-work", js=False)
     page.get_by_role("link", name="Hand over all").click()
     page.get_by_label("To", exact=True).select_option("queue")

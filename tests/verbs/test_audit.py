@@ -11,7 +11,7 @@ from django.utils import timezone
 from reviews import audit
 from reviews.audit import EVENTS, Event
 from reviews.models import AuditEvent, CaseMove, Move
-from reviews.verbs import decide
+from reviews.verbs import caseload
 from tests import make
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,10 +74,10 @@ def moved(case):
 
 
 def test_each_move_is_kept_with_who_and_why(case, ravi, samira):
-    case = decide.claim(case=case, by=ravi, seen=case.lock)
-    case = decide.hand_over(case=case, to=samira, reason="On leave", by=ravi, seen=case.lock)
+    case = caseload.claim(case=case, by=ravi, seen=case.lock)
+    case = caseload.hand_over(case=case, to=samira, reason="On leave", by=ravi, seen=case.lock)
     until = make.day(3)
-    decide.snooze(case=case, until=until, reason="Letter awaited", by=samira, seen=case.lock)
+    caseload.snooze(case=case, until=until, reason="Letter awaited", by=samira, seen=case.lock)
     assert moved(case) == [
         (Move.OPEN, None, ""),
         (Move.CLAIM, ravi, ""),
@@ -89,13 +89,13 @@ def test_each_move_is_kept_with_who_and_why(case, ravi, samira):
 
 
 def test_the_moves_of_an_older_edition_are_read_from_the_trail(case, ravi, samira):
-    case = decide.claim(case=case, by=ravi, seen=case.lock)
-    case = decide.hand_over(case=case, to=samira, reason="On leave", by=ravi, seen=case.lock)
-    case = decide.escalate(
+    case = caseload.claim(case=case, by=ravi, seen=case.lock)
+    case = caseload.hand_over(case=case, to=samira, reason="On leave", by=ravi, seen=case.lock)
+    case = caseload.escalate(
         case=case, to="clinician", reason="Ask the prescriber", by=samira, seen=case.lock
     )
-    case = decide.claim(case=case, by=samira, seen=case.lock)
-    decide.snooze(case=case, until=make.day(3), reason="Awaited", by=samira, seen=case.lock)
+    case = caseload.claim(case=case, by=samira, seen=case.lock)
+    caseload.snooze(case=case, until=make.day(3), reason="Awaited", by=samira, seen=case.lock)
     columns = ("case", "move", "by", "to", "to_role", "until", "reason")
     written = list(CaseMove.objects.order_by("pk").values_list(*columns))
     last = CaseMove.objects.latest("pk").pk

@@ -3,11 +3,11 @@
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
+from reviews.conclusions import FlagOutcome
 from reviews.errors import BadRecord, NotAllowed, Stale
 from reviews.models import AuditEvent, Case, DataCheck, Decision, Flag, Outcome, Reason
 from reviews.queries import data_quality as wrong
 from reviews.verbs import data_quality, decide, prescribe, screen
-from reviews.verbs.decide import FlagOutcome
 from tests import make
 
 

@@ -6,7 +6,9 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
-from reviews import service_levels
+from reviews import access, conclusions, exemptions, service_levels
+from reviews.access import Action, Grant
+from reviews.conclusions import FlagOutcome
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import (
     OPEN_STATES,
@@ -21,8 +23,7 @@ from reviews.models import (
     Reason,
 )
 from reviews.moves import MOVES, Move
-from reviews.verbs import decide, exempt, prescribe, screen
-from reviews.verbs.decide import FlagOutcome
+from reviews.verbs import caseload, decide, prescribe, screen
 from tests import make
 
 
@@ -50,11 +51,11 @@ def in_state(case, state, by):
     """Bring an open case into a state by the verbs that lead there."""
     steps = {
         CaseState.QUEUED: lambda c: c,
-        CaseState.CLAIMED: lambda c: decide.claim(case=c, by=by, seen=c.lock),
-        CaseState.SNOOZED: lambda c: decide.snooze(
+        CaseState.CLAIMED: lambda c: caseload.claim(case=c, by=by, seen=c.lock),
+        CaseState.SNOOZED: lambda c: caseload.snooze(
             case=c, until=make.day(7), reason="Waiting for a letter", by=by, seen=c.lock
         ),
-        CaseState.ESCALATED: lambda c: decide.escalate(
+        CaseState.ESCALATED: lambda c: caseload.escalate(
             case=c, to="clinician", reason="Please call", by=by, seen=c.lock
         ),
         CaseState.PROPOSED: lambda c: propose(c, by),
@@ -67,13 +68,13 @@ def in_state(case, state, by):
 
 def act(case, move, by):
     if move in (Move.CLAIM, Move.TAKE_OVER):
-        return decide.claim(case=case, by=by, seen=case.lock, take_over=move == Move.TAKE_OVER)
+        return caseload.claim(case=case, by=by, seen=case.lock, take_over=move == Move.TAKE_OVER)
     if move == Move.RELEASE:
-        return decide.release(case=case, by=by, seen=case.lock)
+        return caseload.release(case=case, by=by, seen=case.lock)
     if move == Move.SNOOZE:
-        return decide.snooze(case=case, until=make.day(7), reason="Wait", by=by, seen=case.lock)
+        return caseload.snooze(case=case, until=make.day(7), reason="Wait", by=by, seen=case.lock)
     if move == Move.ESCALATE:
-        return decide.escalate(case=case, to="reviewer", reason="Help", by=by, seen=case.lock)
+        return caseload.escalate(case=case, to="reviewer", reason="Help", by=by, seen=case.lock)
     if move == Move.CONFIRM:
         return decide.confirm(case=case, by=by, seen=case.lock).case
     if move == Move.SEND_BACK:
@@ -190,9 +191,9 @@ def test_a_flag_of_another_case_is_refused(case, ravi):
 
 class TestTwoReviewers:
     def test_the_second_claim_is_told(self, case, ravi, samira):
-        decide.claim(case=case, by=ravi, seen=case.lock)
+        caseload.claim(case=case, by=ravi, seen=case.lock)
         with pytest.raises(Stale, match="Ravi Shah"):
-            decide.claim(case=case, by=samira, seen=case.lock)
+            caseload.claim(case=case, by=samira, seen=case.lock)
 
     def test_the_second_decision_is_told_and_the_first_is_kept(self, case, ravi, samira):
         seen = case.lock
@@ -203,10 +204,10 @@ class TestTwoReviewers:
         assert Decision.objects.get().by == ravi
 
     def test_a_colleagues_case_can_be_taken_over_but_not_decided(self, case, ravi, samira):
-        mine = decide.claim(case=case, by=ravi, seen=case.lock)
+        mine = caseload.claim(case=case, by=ravi, seen=case.lock)
         with pytest.raises(NotAllowed, match="Ravi Shah is working on this case"):
             decide.decide(case=mine, outcomes=outcomes(case), by=samira, seen=mine.lock)
-        taken = decide.claim(case=mine, by=samira, seen=mine.lock, take_over=True)
+        taken = caseload.claim(case=mine, by=samira, seen=mine.lock, take_over=True)
         assert taken.owner == samira
 
     def test_a_new_finding_makes_what_the_reviewer_saw_stale(self, case, ravi, clara):
@@ -464,8 +465,15 @@ class TestExempting:
         assert not Exemption.objects.exists()
 
     def test_nothing_is_granted_when_the_decision_fails(self, case, ravi, monkeypatch):
-        monkeypatch.setattr(exempt, "_tell", lambda *_: 1 / 0)
+        monkeypatch.setattr(exemptions, "_tell", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
+            decide.decide(case=case, outcomes=self.exempting(case), by=ravi, seen=case.lock)
+        assert not Exemption.objects.exists()
+        assert not Decision.objects.exists()
+
+    def test_whoever_may_decide_but_not_exempt_grants_nothing(self, case, ravi, monkeypatch):
+        monkeypatch.setitem(access.GRANTS, Action.EXEMPT, Grant(frozenset()))
+        with pytest.raises(NotAllowed, match="exempt patients"):
             decide.decide(case=case, outcomes=self.exempting(case), by=ravi, seen=case.lock)
         assert not Exemption.objects.exists()
         assert not Decision.objects.exists()
@@ -506,12 +514,12 @@ class TestExempting:
 class TestWhatTheFormStartsFrom:
     def test_an_urgent_flag_starts_empty(self):
         flag = Flag(rule_id="OPI-01", severity=1)
-        assert decide.preset(flag, make.day()) == ("", "", None)
+        assert conclusions.preset(flag, make.day()) == ("", "", None)
 
     @pytest.mark.parametrize(("severity", "days"), [(2, 28), (3, 90)])
     def test_any_other_only_says_that_somebody_looks_again(self, severity, days):
         flag = Flag(rule_id="DUR-01", severity=severity)
-        assert decide.preset(flag, make.day()) == (
+        assert conclusions.preset(flag, make.day()) == (
             Outcome.REVIEW,
             Reason.LOOKED_AT,
             make.day(days),
@@ -519,7 +527,7 @@ class TestWhatTheFormStartsFrom:
 
     def test_missing_data_start_on_the_way_to_the_data_list(self):
         flag = Flag(rule_id="DQ-03", severity=2)
-        outcome, reason, _day = decide.preset(flag, make.day())
+        outcome, reason, _day = conclusions.preset(flag, make.day())
         assert (outcome, reason) == (Outcome.DATA_WRONG, Reason.MEDICINE_WRONG)
 
     def test_taken_without_thought_it_comes_back(self, case, clara, ravi):
@@ -527,7 +535,7 @@ class TestWhatTheFormStartsFrom:
         screen.drain()
         case.refresh_from_db()
         given = [
-            FlagOutcome(flag.pk, *decide.preset(flag, make.day()))
+            FlagOutcome(flag.pk, *conclusions.preset(flag, make.day()))
             for flag in Flag.objects.open().filter(case=case)
         ]
         decide.decide(case=case, outcomes=given, by=ravi, seen=case.lock)
@@ -556,13 +564,13 @@ def test_only_reviewers_of_the_practice(case, clara, audrey, lakeside, verb):
 
 def test_a_snooze_is_bounded_and_reasoned(case, ravi):
     with pytest.raises(BadRecord, match="not after"):
-        decide.snooze(case=case, until=make.day(91), reason="Later", by=ravi, seen=case.lock)
+        caseload.snooze(case=case, until=make.day(91), reason="Later", by=ravi, seen=case.lock)
     with pytest.raises(BadRecord, match="reason"):
-        decide.snooze(case=case, until=make.day(5), reason=" ", by=ravi, seen=case.lock)
+        caseload.snooze(case=case, until=make.day(5), reason=" ", by=ravi, seen=case.lock)
 
 
 def test_a_snoozed_case_wakes_on_its_day_or_when_worse(case, ravi, clara):
-    asleep = decide.snooze(
+    asleep = caseload.snooze(
         case=case, until=make.day(5), reason="Letter due", by=ravi, seen=case.lock
     )
     assert screen.sweep(as_of=make.day(5)) == 1
@@ -570,7 +578,7 @@ def test_a_snoozed_case_wakes_on_its_day_or_when_worse(case, ravi, clara):
     asleep.refresh_from_db()
     assert asleep.state == CaseState.QUEUED
 
-    asleep = decide.snooze(
+    asleep = caseload.snooze(
         case=asleep, until=make.day(5), reason="Letter due", by=ravi, seen=asleep.lock
     )
     make.prescription(

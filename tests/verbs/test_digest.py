@@ -13,7 +13,7 @@ from portal.celery import app
 from reviews import tasks
 from reviews.errors import BadRecord
 from reviews.models import AuditEvent, Case, Preference, Role
-from reviews.verbs import decide, digest
+from reviews.verbs import caseload, digest
 from tests import make
 from tests.web.browse import Browser, words
 
@@ -55,9 +55,9 @@ def test_on_which_days(case, ravi, how_often, days):
 
 def test_it_says_how_many_and_where_and_names_nobody(case, ravi, samira, settings):
     settings.PORTAL_URL = "https://portal.example"
-    decide.claim(case=case, by=samira, seen=case.lock)
+    caseload.claim(case=case, by=samira, seen=case.lock)
     case.refresh_from_db()
-    decide.hand_over(case=case, to=ravi, reason="Edith is mine", by=samira, seen=case.lock)
+    caseload.hand_over(case=case, to=ravi, reason="Edith is mine", by=samira, seen=case.lock)
     digest.send()
     assert not mail.outbox  # nobody asked for it yet
     wants(ravi)

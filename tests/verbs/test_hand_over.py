@@ -4,18 +4,18 @@ import pytest
 
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import AuditEvent, CaseState, Role
-from reviews.verbs import decide
+from reviews.verbs import caseload
 from tests import make
 
 
 @pytest.fixture
 def case(harbour, clara, ravi):
     made = make.flagged_case(harbour, logged_by=clara)
-    return decide.claim(case=made, by=ravi, seen=made.lock)
+    return caseload.claim(case=made, by=ravi, seen=made.lock)
 
 
 def hand_over(case, to, by, reason="On leave until Monday", seen=None):
-    return decide.hand_over(case=case, to=to, reason=reason, by=by, seen=seen or case.lock)
+    return caseload.hand_over(case=case, to=to, reason=reason, by=by, seen=seen or case.lock)
 
 
 def test_to_a_colleague(case, ravi, samira):
@@ -57,7 +57,7 @@ def test_only_to_somebody_who_may_decide_there(case, ravi, clara, lakeside):
 
 def test_not_to_who_prescribed_what_is_urgent(harbour, clara, ravi):
     urgent = make.urgent_case(harbour, logged_by=clara)
-    urgent = decide.claim(case=urgent, by=ravi, seen=urgent.lock)
+    urgent = caseload.claim(case=urgent, by=ravi, seen=urgent.lock)
     clara = make.person("clara", harbour, Role.REVIEWER)
     with pytest.raises(BadRecord, match="prescription by Clara Moreau"):
         hand_over(urgent, clara, ravi)

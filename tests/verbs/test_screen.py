@@ -15,7 +15,7 @@ from reviews.models import (
     Prescription,
     ScreeningRequest,
 )
-from reviews.verbs import decide, prescribe, screen
+from reviews.verbs import caseload, prescribe, screen
 from tests import make
 
 
@@ -99,7 +99,7 @@ class TestAPlainCourse:
 def test_a_note_wakes_no_case(harbour, clara, ravi):
     """A slightly higher dose begins a note on driving: nothing to look at again."""
     case = make.flagged_case(harbour, logged_by=clara)
-    decide.snooze(case=case, until=make.day(7), reason="Wait", by=ravi, seen=case.lock)
+    caseload.snooze(case=case, until=make.day(7), reason="Wait", by=ravi, seen=case.lock)
     make.prescription(case.patient, clara, start=1, days=7, dose=1.25)
     screen.drain()
     case.refresh_from_db()

@@ -3,7 +3,7 @@
 import pytest
 
 from reviews.models import AuditEvent
-from reviews.verbs import decide, screen
+from reviews.verbs import caseload, screen
 from reviews.views import audit_trail
 from tests import make
 from tests.web.browse import Browser, heading, words
@@ -28,7 +28,7 @@ def test_only_an_auditor_of_the_practice_reads_it(bell, harbour, lakeside, audre
 
 def test_it_says_who_did_what(bell, audrey, ravi):
     case = bell.cases.get()
-    decide.claim(case=case, by=ravi, seen=case.lock)
+    caseload.claim(case=case, by=ravi, seen=case.lock)
     page = Browser(audrey).get(f"/patients/{bell.pk}/audit")
     text = words(page)
     assert (

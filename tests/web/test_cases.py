@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
+from reviews import conclusions
 from reviews.drawing import timeline
 from reviews.models import (
     Case,
@@ -20,7 +21,7 @@ from reviews.models import (
     ScreeningRequest,
 )
 from reviews.queries import outcomes
-from reviews.verbs import decide, prescribe, screen, sync
+from reviews.verbs import caseload, decide, prescribe, screen, sync
 from reviews.views import cases
 from tests import make
 from tests.api import sent
@@ -119,7 +120,7 @@ def test_an_unreadable_date_is_named(client, case, ravi):
 
 def test_a_stale_decision_is_told_and_nothing_is_lost(client, case, ravi, samira):
     data = choices(case)
-    decide.claim(case=case, by=ravi, seen=case.lock)
+    caseload.claim(case=case, by=ravi, seen=case.lock)
     client.force_login(ravi)
     response = client.post(reverse("case-decide", args=[case.pk]), data)
     assert response.status_code == 409
@@ -286,7 +287,7 @@ class TestHowReviewersDecide:
             for _ in range(count):
                 case = make.flagged_case(place, logged_by=logged_by)
                 given = [
-                    decide.FlagOutcome(flag.pk, outcome, reason)
+                    conclusions.FlagOutcome(flag.pk, outcome, reason)
                     for flag in Flag.objects.open().filter(case=case)
                 ]
                 decide.decide(case=case, outcomes=given, by=by, seen=case.lock)
@@ -495,7 +496,7 @@ def test_a_reason_given_at_prescribing_stands_on_the_flag(client, harbour, clara
 
 def test_the_next_case_is_one_of_mine_first(client, harbour, clara, ravi):
     cases = [make.flagged_case(harbour, logged_by=clara) for _ in range(3)]
-    decide.claim(case=cases[2], by=ravi, seen=cases[2].lock)
+    caseload.claim(case=cases[2], by=ravi, seen=cases[2].lock)
     client.force_login(ravi)
     response = client.get(reverse("case", args=[cases[0].pk]))
     assert response.context["following"] == cases[2]

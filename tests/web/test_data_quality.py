@@ -3,9 +3,9 @@
 import pytest
 from django.urls import reverse
 
+from reviews.conclusions import FlagOutcome
 from reviews.models import Case, DataCheck, DecisionItem, Flag
 from reviews.verbs import decide, screen
-from reviews.verbs.decide import FlagOutcome
 from tests import make
 from tests.web.browse import Browser, heading
 

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from reviews.verbs import decide
+from reviews.verbs import caseload
 from tests import make
 from tests.web.browse import Browser, heading, words
 
@@ -36,7 +36,7 @@ def test_what_a_role_may_not_do_says_who_may(harbour, clara):
 
 def test_a_stale_page_is_told_and_nothing_is_done(harbour, clara, ravi, samira):
     case = make.flagged_case(harbour, logged_by=clara)
-    decide.claim(case=case, by=samira, seen=case.lock)
+    caseload.claim(case=case, by=samira, seen=case.lock)
     response = Browser(ravi).post(reverse("case-claim", args=[case.pk]), seen=case.lock)
     assert response.status_code == 409
     assert "Samira Okafor" in words(response)

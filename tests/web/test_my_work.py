@@ -6,9 +6,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from reviews import requests
+from reviews.conclusions import FlagOutcome
 from reviews.models import Case, CaseMove, CaseState, Flag, Move, Outcome, Reason, Role
-from reviews.verbs import decide, screen
-from reviews.verbs.decide import FlagOutcome
+from reviews.verbs import caseload, decide, screen
 from tests import make
 from tests.web.browse import Browser, heading, words
 
@@ -21,7 +21,7 @@ def case(harbour, clara):
 
 
 def claim(case, by):
-    return decide.claim(case=case, by=by, seen=case.lock)
+    return caseload.claim(case=case, by=by, seen=case.lock)
 
 
 def settle(case, by, days=28, **changes):
@@ -50,7 +50,7 @@ def test_nothing_waits(ravi, harbour):
 
 def test_what_i_claimed_and_what_a_colleague_handed_me(case, ravi, samira):
     mine = claim(case, samira)
-    decide.hand_over(case=mine, to=ravi, reason="You know her", by=samira, seen=mine.lock)
+    caseload.hand_over(case=mine, to=ravi, reason="You know her", by=samira, seen=mine.lock)
     response = Browser(ravi).get(WORK)
     assert heading(response) == "1 case waits for you"
     assert "Handed over by Samira Okafor: “You know her”" in words(response)
@@ -58,7 +58,7 @@ def test_what_i_claimed_and_what_a_colleague_handed_me(case, ravi, samira):
 
 
 def test_what_was_escalated_to_my_role(case, ravi, clara, samira):
-    decide.escalate(case=case, to=Role.CLINICIAN, reason="Please call", by=ravi, seen=case.lock)
+    caseload.escalate(case=case, to=Role.CLINICIAN, reason="Please call", by=ravi, seen=case.lock)
     text = Browser(clara).read(WORK)
     assert "Asked of you 1" in text
     assert "Escalated by Ravi Shah: “Please call”" in text
@@ -118,7 +118,7 @@ def test_another_medicine_in_what_i_decided_comes_back(case, ravi, clara):
 
 
 def test_a_snooze_that_woke_comes_back(case, ravi, clara, samira):
-    decide.snooze(case=case, until=make.day(4), reason="Letter", by=ravi, seen=case.lock)
+    caseload.snooze(case=case, until=make.day(4), reason="Letter", by=ravi, seen=case.lock)
     assert "Came back" not in Browser(ravi).read(WORK)
     make.prescription(case.patient, clara, "Morphine 10 mg tablets", start=-1, days=7)
     screen.drain()
@@ -129,7 +129,7 @@ def test_a_snooze_that_woke_comes_back(case, ravi, clara, samira):
 
 
 def test_a_snooze_whose_day_has_come_comes_back(case, ravi):
-    decide.snooze(case=case, until=make.day(4), reason="Wait", by=ravi, seen=case.lock)
+    caseload.snooze(case=case, until=make.day(4), reason="Wait", by=ravi, seen=case.lock)
     # As if it had been snoozed days ago: the clock of the database is not ours to turn.
     CaseMove.objects.create(case=case, move=Move.SNOOZE, by=ravi, until=make.day())
     rescreen(case, days=4)
@@ -193,7 +193,7 @@ def test_the_query_count_does_not_grow(harbour, clara, ravi):
             settle(case, ravi, days=5)
             rescreen(case, days=6)
         for case in cases[2::3]:
-            decide.snooze(case=case, until=make.day(4), reason="Wait", by=ravi, seen=case.lock)
+            caseload.snooze(case=case, until=make.day(4), reason="Wait", by=ravi, seen=case.lock)
             rescreen(case, days=4)
         with CaptureQueriesContext(connection) as held:
             assert "Came back" in browser.read(WORK)
@@ -261,7 +261,7 @@ def test_what_is_missing_is_said_and_nothing_is_lost(case, ravi, samira, fields,
 def test_one_that_changed_is_told_and_the_others_go(harbour, clara, ravi, samira):
     cases = [claim(make.flagged_case(harbour, logged_by=clara), ravi) for _ in range(2)]
     marks = [mark(case) for case in cases]
-    decide.claim(case=cases[0], by=samira, seen=cases[0].lock, take_over=True)
+    caseload.claim(case=cases[0], by=samira, seen=cases[0].lock, take_over=True)
     response = Browser(ravi).follow(HAND_OVER, case=marks, to="queue", reason="On leave")
     assert "changed by Samira Okafor" in words(response)
     assert "1 case back in the queue." in words(response)
@@ -281,7 +281,7 @@ def test_of_another_practice_nothing_is_shown(case, ravi, lakeside):
 
 def test_the_history_of_the_case_tells(case, ravi, samira):
     mine = claim(case, ravi)
-    decide.hand_over(case=mine, to=samira, reason="On leave", by=ravi, seen=mine.lock)
+    caseload.hand_over(case=mine, to=samira, reason="On leave", by=ravi, seen=mine.lock)
     text = Browser(ravi).read(reverse("case", args=[case.pk]))
     assert "Handed over by Ravi Shah: “On leave”" in text
 

@@ -5,9 +5,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from reviews import records
+from reviews.conclusions import FlagOutcome
 from reviews.models import Condition, Patient, PatientScreening, Prescription
 from reviews.verbs import decide, prescribe, screen
-from reviews.verbs.decide import FlagOutcome
 from tests import make
 from tests.web.browse import Browser, heading, words
 

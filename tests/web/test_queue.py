@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from reviews.models import Case, SavedView, ScreeningRequest
-from reviews.verbs import decide, saved_views, screen
+from reviews.verbs import caseload, saved_views, screen
 from tests import make
 
 
@@ -110,7 +110,7 @@ def test_an_empty_queue_says_that_all_is_clear(client, harbour, clara, ravi):
 
 def test_claiming_several_from_the_list(client, harbour, clara, ravi, samira):
     cases = [make.flagged_case(harbour, logged_by=clara) for _ in range(3)]
-    decide.claim(case=cases[2], by=samira, seen=cases[2].lock)
+    caseload.claim(case=cases[2], by=samira, seen=cases[2].lock)
     client.force_login(ravi)
     response = client.post(
         reverse("queue-claim"),
@@ -155,7 +155,7 @@ def test_the_row_says_how_long_in_words(client, harbour, clara, ravi):
 
 def test_the_cases_of_a_colleague(client, case, ravi, samira):
     assert "Samira Okafor" in page(client, ravi).content.decode()
-    decide.claim(case=case, by=samira, seen=case.lock)
+    caseload.claim(case=case, by=samira, seen=case.lock)
     assert shown(page(client, ravi, owner=samira.pk)) == [case.pk]
     assert shown(page(client, samira, owner="me")) == [case.pk]
 

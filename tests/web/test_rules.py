@@ -6,10 +6,10 @@ from unittest import mock
 import pytest
 
 from reviews import rulebooks
+from reviews.conclusions import FlagOutcome
 from reviews.rules.examples import EXAMPLES
 from reviews.rules.registry import RULES
 from reviews.verbs import decide
-from reviews.verbs.decide import FlagOutcome
 from tests import make
 from tests.web.browse import Browser, heading, words
 
