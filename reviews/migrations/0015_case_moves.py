@@ -29,23 +29,31 @@ CHUNK = 5_000
 
 
 def moves_of_the_trail(apps, schema_editor):
-    """Cases of an older edition have their moves in the trail alone: read them from there once."""
+    """Cases of an older edition have their moves in the trail alone: read them from there once.
+
+    A move by somebody whose user is gone stays in the trail alone: as a row it would be the
+    portal's.
+    """
     CaseMove = apps.get_model("reviews", "CaseMove")
     cases = set(apps.get_model("reviews", "Case").objects.values_list("pk", flat=True))
     people = set(apps.get_model("auth", "User").objects.values_list("pk", flat=True))
+    movers = {None, *people}  # None: the portal
+    deciders = dict(apps.get_model("reviews", "Decision").objects.values_list("pk", "by"))
     events = apps.get_model("reviews", "AuditEvent").objects.filter(verb__in=MOVES).order_by("pk")
     found = []
     for event in events.iterator(CHUNK):
         kind, _, number = event.subject.partition(" ")
         case_id = int(number) if kind == "case" else event.detail.get("case")
-        if case_id not in cases:
+        if case_id not in cases or event.actor_id not in movers:
             continue
         to = event.detail.get("to")
+        if event.verb == "case.send_back":
+            to = deciders.get(event.detail.get("decision"))
         found.append(
             CaseMove(
                 case_id=case_id,
                 move=MOVES[event.verb],
-                by_id=event.actor_id if event.actor_id in people else None,
+                by_id=event.actor_id,
                 at=event.at,
                 to_id=to if to in people else None,
                 to_role=to if isinstance(to, str) else "",
@@ -85,7 +93,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='casemove',
             name='by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddField(
             model_name='casemove',
@@ -95,7 +103,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='casemove',
             name='to',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddIndex(
             model_name='casemove',
@@ -108,6 +116,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='casemove',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('move', 'snooze'), _negated=True), ('until__isnull', False), _connector='OR'), name='case_snoozed_until_a_day'),
+        ),
+        migrations.AddConstraint(
+            model_name='casemove',
+            constraint=models.CheckConstraint(condition=models.Q(('by__isnull', True), ('move__in', ['open', 'wake', 'clear'])) | models.Q(('by__isnull', False), models.Q(('move__in', ['open', 'wake', 'clear']), _negated=True)), name='case_moved_by_the_portal_or_somebody'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='casemove',

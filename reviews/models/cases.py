@@ -50,6 +50,9 @@ class Move(models.TextChoices):
     CLEAR = "clear", "Case cleared, nothing left to decide"
 
 
+THE_PORTALS = (Move.OPEN, Move.WAKE, Move.CLEAR)
+
+
 class CaseQuerySet(models.QuerySet):
     def open(self):
         return self.filter(closed_at__isnull=True)
@@ -154,14 +157,23 @@ class CaseMove(models.Model):
     `until` to which day it was snoozed.
     """
 
+    # Screening writes many at once, and each index costs it: nothing is looked up by people alone.
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="moves")
     move = models.CharField(max_length=10, choices=Move)
     by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
     )
     at = models.DateTimeField(db_default=Now(), editable=False)
     to = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
     )
     to_role = models.CharField(max_length=20, choices=Role, blank=True)
     until = models.DateField(null=True)
@@ -176,6 +188,11 @@ class CaseMove(models.Model):
             models.CheckConstraint(
                 name="case_snoozed_until_a_day",
                 condition=~Q(move="snooze") | Q(until__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="case_moved_by_the_portal_or_somebody",
+                condition=Q(by__isnull=True, move__in=THE_PORTALS)
+                | (Q(by__isnull=False) & ~Q(move__in=THE_PORTALS)),
             ),
         ]
         indexes = [

@@ -1,5 +1,6 @@
 """What waits, for whom: the counts at the top of the queue, and the work of one person."""
 
+from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 
 from django.contrib.auth.models import User
@@ -149,7 +150,7 @@ def reopened(user):
     return why
 
 
-def woken(user):
+def woken(user: User) -> dict[int, str]:
     """`{case id: why}`: open cases that `user` had snoozed, and that nobody else works on."""
     visible = access.scope(Case.objects.open(), user, Action.SEE_WORK)
     mine = CaseMove.objects.filter(
@@ -170,7 +171,7 @@ def woken(user):
     return why
 
 
-def said_of(cases):
+def said_of(cases: Iterable[Case]) -> dict[int, str]:
     """`{case id: by whom and why}` for cases that a colleague put before somebody."""
     moves = CaseMove.objects.filter(case__in=cases, move__in=HANDED_ON)
     return {

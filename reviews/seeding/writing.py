@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from reviews import audit, records, requests
-from reviews.audit import Event
+from reviews.audit import Entry, Event
 from reviews.bulk import copy_rows, next_ids
 from reviews.seeding import tapers, worked
 from reviews.seeding.medicines import PRODUCTS
@@ -112,7 +112,7 @@ TABLES = {
         "recorded_by_id",
     ),
     "reviews_screeningrequest": ("patient_id", "reason", "attempts", "priority"),
-    "reviews_auditevent": ("actor", "verb", "practice_id", "patient_id", "subject", "detail"),
+    "reviews_auditevent": Entry._fields,
 }
 
 
@@ -224,18 +224,16 @@ class Writer:
         ]
         self._tapers(rows, (pk, practice.pk), person.tapers, doctor)
         rows["reviews_screeningrequest"].append((pk, "seeded", 0, requests.BULK))
-        event = audit.entry(None, Event.PATIENT_SEEDED, practice_id=practice.pk, patient_id=pk)
+        told = audit.entry(
+            None,
+            Event.PATIENT_SEEDED,
+            practice_id=practice.pk,
+            patient_id=pk,
+            prescriptions=len(person.orders),
+            conditions=len(person.conditions),
+        )
         rows["reviews_auditevent"].append(
-            (
-                event.actor,
-                event.verb,
-                practice.pk,
-                pk,
-                f"patient {pk}",
-                json.dumps(
-                    {"prescriptions": len(person.orders), "conditions": len(person.conditions)}
-                ),
-            )
+            told._replace(subject=f"patient {pk}", detail=json.dumps(told.detail))
         )
 
     def _tapers(self, rows, belongs_to, agreed, doctor):
