@@ -245,25 +245,37 @@ class Up:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory):
+def installed(tmp_path_factory):
+    """Where the portal is kept, and those that were started there, the last of them running."""
     var = enterable(tmp_path_factory.mktemp("dev up")) / "var"
-    up = Up(var, free_port())
-    yield up
-    if not up.ended():
-        up.stop()
+    started = []
+    yield var, started
+    for up in started:
+        if not up.ended():
+            up.stop()
+
+
+@pytest.fixture
+def running(installed):
+    """The portal, started again where the test before this one stopped it."""
+    var, started = installed
+    if not started or started[-1].ended():
+        started.append(Up(var, free_port()))
+    return started[-1]
 
 
 @pytest.mark.supervisor
 class TestDevUp:
-    def test_it_says_each_slow_step_the_address_and_the_sign_ins(self, running):
-        said = running.said()
+    def test_it_says_each_slow_step_the_address_and_the_sign_ins(self, running, installed):
+        _, (first, *_) = installed
+        said = first.said()
         for step in (
             "Start PostgreSQL",
             "Bring the database up to date",
             "Seed three demo practices",
         ):
             assert f"{step}" in said
-        assert f"at http://127.0.0.1:{running.port}\n" in said
+        assert f"at http://127.0.0.1:{first.port}\n" in said
         assert re.search(r"clara +\S+ +clinician", said)
 
     def test_all_answer(self, running):
@@ -317,7 +329,7 @@ class TestDevUp:
         assert code == 0
         assert left == []
         assert running.said().endswith("Stopping ...\nStopped.\n")
-        again = Up(running.var, running.port)
+        again = Up(running.var, free_port())
         try:
             assert "Seed" not in again.said()
             assert re.search(r"clara +\S+ +clinician", again.said())
