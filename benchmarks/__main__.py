@@ -45,8 +45,7 @@ def main():
             except subprocess.CalledProcessError:
                 # What was measured before is still printed.
                 failed.append(name)
-    say()
-    say(plain(rows))
+    print(plain(rows), flush=True)
     if failed:
         sys.exit(f"Failed: {', '.join(failed)}. No page was written.")
     if not given.quick and not given.names:

@@ -27,7 +27,7 @@ def install():
     if os.geteuid() != 0 or not shutil.which("apt-get") or not Path("/etc/debian_version").exists():
         return False
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(["apt-get", "-qq", "update"], env=env, check=False)
+    subprocess.run(["apt-get", "-qq", "update"], stdout=subprocess.DEVNULL, env=env, check=False)
     done = subprocess.run(
         ["apt-get", "-qq", "-y", "--no-install-recommends", "install", *_PACKAGES],
         stdout=subprocess.DEVNULL,

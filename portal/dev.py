@@ -13,7 +13,7 @@ from portal.supervisor import Stopped, base_environment, fail, serve, supervised
 
 _DEFAULT_PORT = 8000
 # Two workers pay off for the whole suite only: each needs a database of its own.
-_WHOLE = ("-n", "2", "--dist", "loadfile")
+_WHOLE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 # So many are screened while they are seeded: no worker is needed.
 _PHOTOGRAPHED_PATIENTS = "400"
 _COMPILE = ("pip", "compile", "--quiet", "--universal", "--generate-hashes")

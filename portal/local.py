@@ -7,6 +7,7 @@ import errno
 import fcntl
 import json
 import os
+import random
 import secrets
 import shutil
 import socket
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+_SERVER_PORTS = range(20_000, 32_768)
 VAR = Path(os.environ.get("PORTAL_VAR", BASE_DIR / "var"))
 
 
@@ -163,7 +165,12 @@ def _bind_error(port):
 
 
 def free_port():
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a port that nobody listens on; raises Refused when there is none.
+
+    Below those that the system gives to outgoing connections (32768 and up on Linux, 49152 on
+    others): one of them could take it before the server does that it is meant for.
+    """
+    for port in random.sample(_SERVER_PORTS, 100):
+        if port_is_free(port):
+            return port
+    raise Refused(f"No port is free among {_SERVER_PORTS.start} to {_SERVER_PORTS.stop - 1}.")

@@ -1,4 +1,7 @@
-"""What a person at the terminal sees while something takes its time."""
+"""What a person at the terminal sees while something takes its time.
+
+On standard error: standard output belongs to the command that was asked for, and may be a file.
+"""
 
 import sys
 import time
@@ -6,11 +9,6 @@ from contextlib import contextmanager
 
 
 def say(text=""):
-    """Print a line at once, also into a pipe."""
-    print(text, flush=True)
-
-
-def complain(text):
     """Print a line on standard error at once."""
     print(text, file=sys.stderr, flush=True)
 

@@ -10,7 +10,6 @@ import sys
 from playwright.sync_api import sync_playwright
 
 from portal.local import BASE_DIR, VAR
-from portal.progress import say
 
 WIDTHS = (360, 768, 1440)
 SCHEMES = ("light", "dark")
@@ -67,7 +66,7 @@ def main(port, chromium):
                 made += _photograph(page, name)
             context.close()
         browser.close()
-    say(f"{made} screenshots in {MADE}")
+    print(f"{made} screenshots in {MADE}")
 
 
 def _sign_in(page, user, password):

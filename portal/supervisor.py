@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from portal import embedded
 from portal.local import BASE_DIR, Home, Refused, may_listen, port_is_free
 from portal.processes import Child, kill_session
-from portal.progress import complain, say, step
+from portal.progress import say, step
 
 _READY_SECONDS = 120
 _BACKOFF_SECONDS = (1, 2, 4, 8, 15, 30)
@@ -221,10 +221,10 @@ def _start(supervisor, port, address, lock, demo):
             supervisor.add(child)
         _, sign_ins = supervisor.run([*manage, "demo_signins"], env=env, quiet=True)
         _wait_until_healthy(supervisor, port)
-    say(f"\nThe Prescription Safety Portal is at {address}\n")
+    print(f"\nThe Prescription Safety Portal is at {address}\n")
+    print(sign_ins, flush=True)
     if "--demo" not in prepare:
         say("DATABASE_URL names this database, so nobody was invented in it: ./dev up --demo does.")
-    say(sign_ins)
     say("Stop it with Ctrl-C.")
 
 
@@ -306,5 +306,5 @@ def read_health(port):
 
 def fail(error):
     """Say why `./dev` cannot go on, and end with a code that says so."""
-    complain(f"./dev: {error}")
+    say(f"./dev: {error}")
     sys.exit(1)

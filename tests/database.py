@@ -6,10 +6,10 @@ all it was made from, so it is made again when any of that changes, and only the
 
 import hashlib
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.utils import timezone
 
 from portal.local import BASE_DIR
 from reviews.verbs import publish
@@ -88,7 +88,7 @@ def _make(server, template):
 
 def _digest():
     """Of the files the template is made from, and of the day: it says when it was published."""
-    digest = hashlib.sha256(str(datetime.now(tz=UTC).date()).encode())
+    digest = hashlib.sha256(str(timezone.localdate()).encode())
     for name in MADE_FROM:
         top = BASE_DIR / name
         for path in sorted(top.rglob("*") if top.is_dir() else [top]):

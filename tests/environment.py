@@ -5,6 +5,7 @@ Without a Chromium the browser tests are left out, and the last lines of the run
 
 import gc
 import os
+import random
 
 import pytest
 
@@ -16,10 +17,42 @@ os.environ.setdefault("HTTPS", "off")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 
 _left_out = pytest.StashKey[int]()
+# Of two workers, neither may be left alone with these at the end.
+_SLOW = {"supervisor", "faults", "browser"}
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--shuffle",
+        type=int,
+        metavar="SEED",
+        help="run files, and the tests of each file, in an order that depends on SEED",
+    )
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
+    _leave_out_what_needs_a_browser(config, items)
+    by_file = {}
+    for item in items:
+        by_file.setdefault(item.path, []).append(item)
+    files = list(by_file.values())
+    seed = config.getoption("shuffle")
+    if seed is not None:
+        order = random.Random(seed)
+        order.shuffle(files)
+        for file in files:
+            order.shuffle(file)
+    elif hasattr(config, "workerinput"):
+        files.sort(key=lambda file: not any(_is_slow(item) for item in file))
+    items[:] = [item for file in files for item in file]
+
+
+def _is_slow(item):
+    return any(mark.name in _SLOW for mark in item.iter_markers())
+
+
+def _leave_out_what_needs_a_browser(config, items):
     needing = [item for item in items if item.get_closest_marker("browser")]
     if not needing or browser.find():
         return

@@ -10,13 +10,14 @@ from pathlib import Path
 import environ
 import psycopg
 import pytest
+import redis
 from celery import current_app
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection, connections
 
-from portal import embedded
+from portal import embedded, heartbeats
 from portal.local import Home
 from portal.processes import Child, kill_session
 from reviews import dossiers
@@ -131,6 +132,15 @@ class Portal:
             capture_output=True,
             check=True,
         )
+
+    def lose_messages(self):
+        """Take every message and every sign of life from the broker."""
+        with redis.from_url(embedded.broker_url(self.home)) as broker:
+            broker.flushall()
+
+    def workers_listening(self):
+        with redis.from_url(embedded.broker_url(self.home)) as broker:
+            return heartbeats.alive(broker, heartbeats.WORKER)
 
     def ask(self, sql):
         """All rows of a query, on a connection of its own."""

@@ -1,8 +1,10 @@
 """The supervisor on small children, and `./dev up` as a person uses it."""
 
 import http.client
+import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -83,7 +85,7 @@ def test_a_child_that_dies_is_started_again_and_said_so(supervisor, capsys):
     one.process.wait()
     supervisor.watch(until=lambda: one.process.pid != first)
     assert one.ended() is None
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert "worker killed by SIGKILL; starting it again in 1 s" in said
     assert "worker was started again" in said
 
@@ -94,7 +96,7 @@ def test_a_child_that_keeps_dying_is_given_more_and_more_time(supervisor, capsys
 
     def seen_twice():
         said.extend(
-            re.findall(r"ended with code 3; starting it again in (\d+) s", capsys.readouterr().out)
+            re.findall(r"ended with code 3; starting it again in (\d+) s", capsys.readouterr().err)
         )
         return len(said) == 2
 
@@ -114,7 +116,7 @@ def test_a_child_that_will_not_stop_is_killed(supervisor, capsys):
     eventually(lambda: "on" in one.last_words())
     supervisor.stop()
     assert one.ended() == "killed by SIGKILL"
-    assert "web did not stop in time and was killed" in capsys.readouterr().out
+    assert "web did not stop in time and was killed" in capsys.readouterr().err
 
 
 def test_a_program_that_is_not_there_is_a_refusal(supervisor):
@@ -166,6 +168,44 @@ def test_a_taken_port_is_one_clear_line(tmp_path):
     assert done.stderr == (
         f"./dev: Port {port} is taken. Choose another: ./dev up --port {port + 1}\n"
     )
+
+
+@pytest.fixture
+def fresh_folder(tmp_path):
+    """A clone in which nothing was set up yet. What would be downloaded there is here already:
+    its `pip` and `uv` only talk, and its Python is ours."""
+    folder = enterable(tmp_path) / "clone"
+    left = (".git", ".venv", "var", "__pycache__", ".*_cache", ".hypothesis")
+    shutil.copytree(BASE_DIR, folder, ignore=shutil.ignore_patterns(*left))
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    talk = 'echo "Installing: $*"'
+    for name, line in {
+        "python": f'[ "$2" = pip ] && {talk} || exec "{sys.executable}" "$@"',
+        "uv": talk,
+    }.items():
+        (programs / name).write_text(f"#!/bin/sh\n{line}\n")
+        (programs / name).chmod(0o755)
+    return folder
+
+
+@pytest.mark.supervisor
+def test_standard_output_is_the_commands_own(fresh_folder):
+    env = local_environment(fresh_folder / "var")
+    del env["PORTAL_VAR"]
+    done = subprocess.run(
+        ["./dev", "manage", "rules", "--json"],
+        cwd=fresh_folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=READY_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rules"]
+    for said in ("Install Python packages", "Installing: pip sync", "Installing: -m pip install"):
+        assert said in done.stderr
 
 
 @pytest.mark.parametrize("port", ["eight", "0", "65536"])
@@ -245,25 +285,37 @@ class Up:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory):
+def installed(tmp_path_factory):
+    """Where the portal is kept, and those that were started there, the last of them running."""
     var = enterable(tmp_path_factory.mktemp("dev up")) / "var"
-    up = Up(var, free_port())
-    yield up
-    if not up.ended():
-        up.stop()
+    started = []
+    yield var, started
+    for up in started:
+        if not up.ended():
+            up.stop()
+
+
+@pytest.fixture
+def running(installed):
+    """The portal, started again where the test before this one stopped it."""
+    var, started = installed
+    if not started or started[-1].ended():
+        started.append(Up(var, free_port()))
+    return started[-1]
 
 
 @pytest.mark.supervisor
 class TestDevUp:
-    def test_it_says_each_slow_step_the_address_and_the_sign_ins(self, running):
-        said = running.said()
+    def test_it_says_each_slow_step_the_address_and_the_sign_ins(self, running, installed):
+        _, (first, *_) = installed
+        said = first.said()
         for step in (
             "Start PostgreSQL",
             "Bring the database up to date",
             "Seed three demo practices",
         ):
             assert f"{step}" in said
-        assert f"at http://127.0.0.1:{running.port}\n" in said
+        assert f"at http://127.0.0.1:{first.port}\n" in said
         assert re.search(r"clara +\S+ +clinician", said)
 
     def test_all_answer(self, running):
@@ -317,7 +369,7 @@ class TestDevUp:
         assert code == 0
         assert left == []
         assert running.said().endswith("Stopping ...\nStopped.\n")
-        again = Up(running.var, running.port)
+        again = Up(running.var, free_port())
         try:
             assert "Seed" not in again.said()
             assert re.search(r"clara +\S+ +clinician", again.said())
@@ -329,6 +381,5 @@ class TestDevUp:
 
 
 def count(var, sql):
-
     with psycopg.connect(embedded.database_url(Home(Path(var)))) as connection:
         return connection.execute(sql).fetchone()[0]

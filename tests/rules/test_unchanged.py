@@ -8,6 +8,7 @@ tests/rules/test_unchanged.py`; the difference of the file then shows whom it co
 import hashlib
 import json
 import os
+import re
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from reviews import dossiers, rulebooks
-from reviews.models import Prescription
+from reviews.models import Prescription, Taper
 from reviews.rules.dossier import Dossier
 from reviews.rules.examples import EXAMPLES
 from reviews.rules.screen import screen
@@ -31,16 +32,24 @@ def sign_ins(tmp_path, settings):
     settings.DEMO_SIGN_INS = tmp_path / "demo-signins.json"
 
 
-def digest(screening, first_line=0):
-    """A short digest; lines count from the first one of the person."""
+def digest(screening, first_line=0, first_taper=1):
+    """A short digest; lines count from the first one of the person, tapers from `first_taper`."""
     exposure = screening.exposure
 
     def lines(ids):
         return [pk - first_line for pk in ids]
 
+    def key(finding):
+        """The key as in a database without an earlier taper."""
+        if not finding.rule_id.startswith("TAP-"):
+            return finding.key
+        return re.sub(
+            r"(?<=:)\d+(?=:|$)", lambda pk: str(int(pk[0]) - first_taper + 1), finding.key
+        )
+
     said = {
         "findings": [
-            {**finding._asdict(), "line_ids": lines(finding.line_ids)}
+            {**finding._asdict(), "key": key(finding), "line_ids": lines(finding.line_ids)}
             for finding in screening.findings
         ],
         "gaps": [[gap.rule_id, lines(gap.line_ids), gap.reason] for gap in screening.not_evaluable],
@@ -70,10 +79,13 @@ def of_seeded_people(book):
     first_lines = {}
     for patient, pk in Prescription.objects.order_by("-pk").values_list("patient_id", "pk"):
         first_lines[patient] = pk
+    first_taper = Taper.objects.order_by("pk").values_list("pk", flat=True)[0]
     people = sorted({*Prescription.objects.values_list("patient_id", flat=True)})
     numbers = {pk: n for n, pk in enumerate(people)}
     return {
-        f"treated person {numbers[pk]:04d}": digest(screen(make(), book), first_lines[pk])
+        f"treated person {numbers[pk]:04d}": digest(
+            screen(make(), book), first_lines[pk], first_taper
+        )
         for pk, _, make in sorted(dossiers.read(people, as_of=TODAY), key=lambda row: row[0])
     }
 

@@ -67,8 +67,8 @@ class Command(BaseCommand):
         for _ in writer.write(population.people(patients, seed=seed, today=today)):
             if time.monotonic() - said > SAY_EVERY_SECONDS:
                 said = time.monotonic()
-                self.stdout.write(f"  {writer.patients:,} of {patients:,} patients")
-                self.stdout.flush()
+                self.stderr.write(f"  {writer.patients:,} of {patients:,} patients", str)
+                self.stderr.flush()
         # Before the commit: nobody is left with a password that nobody knows.
         staff.remember(passwords)
         return writer
