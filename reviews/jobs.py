@@ -31,19 +31,19 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import structlog
-from celery import current_app
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
-from kombu.exceptions import OperationalError as BrokerDown
 
-from reviews import audit
+from reviews import audit, requests
+from reviews.audit import Event
 from reviews.errors import DomainError
 from reviews.models import Job
 
 log = structlog.get_logger(__name__)
 WAITING, RUNNING = Job.State.WAITING, Job.State.RUNNING
 DONE, FAILED, CANCELLED = Job.State.DONE, Job.State.FAILED, Job.State.CANCELLED
+ENDED = {DONE: Event.JOB_DONE, FAILED: Event.JOB_FAILED, CANCELLED: Event.JOB_CANCELLED}
 
 RETRY_SECONDS = (5, 30, 120, 600)
 MOST_TRIES = len(RETRY_SECONDS) + 1
@@ -83,26 +83,26 @@ def ask(kind, *, title, by=None, given=None, total=None, unit=""):
     job = Job.objects.create(
         kind=kind, title=title, asked_by=by, given=given or {}, total=total, unit=unit
     )
-    audit.record(by, "job.asked", subject=job, kind=kind, title=title)
+    audit.record(by, Event.JOB_ASKED, subject=job, kind=kind, title=title)
     transaction.on_commit(ring)
     return job
 
 
-def end(job, state, *, by=None, **last):
-    """End a job that the caller has locked, with `last` values of its fields."""
+def end(job, state, *, note=None, result=None, error=""):
+    """End a job that the caller has locked. `note` None leaves what the last slice said."""
     job.state, job.ended_at = state, timezone.now()
-    for name, value in last.items():
-        setattr(job, name, value)
-    job.save(update_fields=["state", "ended_at", *last])
-    audit.record(by, f"job.{state}", subject=job, kind=job.kind, title=job.title, done=job.done)
+    job.result, job.error = result, error
+    if note is not None:
+        job.note = note
+    job.save(update_fields=["state", "ended_at", "result", "error", "note"])
+    why = {"error": error} if error else {}
+    said = {"kind": job.kind, "title": job.title, "done": job.done, **why}
+    audit.record(None, ENDED[state], subject=job, **said)
 
 
 def ring():
-    """Wake a worker. A lost or refused message loses nothing: beat rings again for what is due."""
-    try:
-        current_app.send_task("reviews.work", retry=False)
-    except (BrokerDown, OSError) as error:
-        log.warning("doorbell_not_rung", error=type(error).__name__)
+    """Wake a worker for the jobs that are due."""
+    requests.ring("reviews.work")
 
 
 def waiting():
@@ -155,7 +155,9 @@ def _work_on(pk, kinds, seconds):
     try:
         with transaction.atomic():
             _slice(pk, kinds, seconds)
-    except Exception as error:  # one broken job must not stop the others: it is tried again, or shown
+    except (
+        Exception
+    ) as error:  # one broken job must not stop the others: it is tried again, or shown
         log.exception("job_slice_failed", job=pk)
         _try_again(pk, error)
 

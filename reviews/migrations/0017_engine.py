@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0014_lighter_tables'),
+        ('reviews', '0015_case_moves'),
     ]
 
     operations = [
@@ -28,10 +28,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.RemoveTrigger(
             model_name='flag',
             name='only_settled_or_ended',
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='flag',
-            trigger=pgtrigger.compiler.Trigger(name='only_settled_or_ended', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."patient_id" IS DISTINCT FROM (NEW."patient_id") OR OLD."practice_id" IS DISTINCT FROM (NEW."practice_id") OR OLD."rule_id" IS DISTINCT FROM (NEW."rule_id") OR OLD."key" IS DISTINCT FROM (NEW."key") OR OLD."severity" IS DISTINCT FROM (NEW."severity") OR OLD."mode" IS DISTINCT FROM (NEW."mode") OR OLD."title" IS DISTINCT FROM (NEW."title") OR OLD."sentence" IS DISTINCT FROM (NEW."sentence") OR OLD."facts" IS DISTINCT FROM (NEW."facts") OR OLD."clears" IS DISTINCT FROM (NEW."clears") OR OLD."unknown" IS DISTINCT FROM (NEW."unknown") OR OLD."prescription_ids" IS DISTINCT FROM (NEW."prescription_ids") OR OLD."digest" IS DISTINCT FROM (NEW."digest") OR OLD."version_id" IS DISTINCT FROM (NEW."version_id") OR OLD."engine_id" IS DISTINCT FROM (NEW."engine_id") OR OLD."as_of" IS DISTINCT FROM (NEW."as_of") OR OLD."raised_at" IS DISTINCT FROM (NEW."raised_at") OR OLD."supersedes_id" IS DISTINCT FROM (NEW."supersedes_id"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='b004878dbc18734ecb952b75c6b7de7c23249dc7', operation='UPDATE', pgid='pgtrigger_only_settled_or_ended_f45a0', table='reviews_flag', when='BEFORE')),
         ),
         migrations.AddConstraint(
             model_name='engine',
@@ -63,5 +59,10 @@ class Migration(migrations.Migration):
             model_name='ruleversion',
             name='engine',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reviews.engine'),
+        ),
+        # Once the column is there that it guards.
+        pgtrigger.migrations.AddTrigger(
+            model_name='flag',
+            trigger=pgtrigger.compiler.Trigger(name='only_settled_or_ended', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."patient_id" IS DISTINCT FROM (NEW."patient_id") OR OLD."practice_id" IS DISTINCT FROM (NEW."practice_id") OR OLD."rule_id" IS DISTINCT FROM (NEW."rule_id") OR OLD."key" IS DISTINCT FROM (NEW."key") OR OLD."severity" IS DISTINCT FROM (NEW."severity") OR OLD."mode" IS DISTINCT FROM (NEW."mode") OR OLD."title" IS DISTINCT FROM (NEW."title") OR OLD."sentence" IS DISTINCT FROM (NEW."sentence") OR OLD."facts" IS DISTINCT FROM (NEW."facts") OR OLD."clears" IS DISTINCT FROM (NEW."clears") OR OLD."unknown" IS DISTINCT FROM (NEW."unknown") OR OLD."prescription_ids" IS DISTINCT FROM (NEW."prescription_ids") OR OLD."digest" IS DISTINCT FROM (NEW."digest") OR OLD."version_id" IS DISTINCT FROM (NEW."version_id") OR OLD."engine_id" IS DISTINCT FROM (NEW."engine_id") OR OLD."as_of" IS DISTINCT FROM (NEW."as_of") OR OLD."raised_at" IS DISTINCT FROM (NEW."raised_at") OR OLD."supersedes_id" IS DISTINCT FROM (NEW."supersedes_id"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='b004878dbc18734ecb952b75c6b7de7c23249dc7', operation='UPDATE', pgid='pgtrigger_only_settled_or_ended_f45a0', table='reviews_flag', when='BEFORE')),
         ),
     ]
