@@ -6,6 +6,8 @@ from reviews.errors import NotFound, Stale
 from reviews.models import Engine
 from reviews.rules import ENGINE
 
+RESCREEN = "rescreen"
+"""The kind of job that has everybody judged again."""
 LOCK = 0xE491
 """Advisory lock: shared by whoever judges, alone by whoever makes another engine the portal's."""
 

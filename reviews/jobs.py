@@ -9,11 +9,11 @@ A job is a row. A kind of job is a function that does one slice of it, and a row
     jobs.ask(EXPORT, title="Export for the region", by=user, given={...}, unit="patients")
 
 - **A slice is one transaction.** What it writes to the database and how far it came are committed
-  together, so a worker that is killed loses the slice it was in, and the next slice begins where the
+  together, so a worker that is killed loses the slice it was in, and the next one begins where the
   last one ended. What a slice does elsewhere (a file, a letter) must bear being done again.
 - It gets the job, which it only reads (`given`: what was asked; `place`: where the last slice
-  ended, None at first; `done`, `total`), and about how many `seconds` it may take. It returns a
-  `Slice`. A count of the whole is best made by the first slice.
+  ended, None at first; `done`, `total`), and about how many `seconds` it may take: it does at least
+  one step, and returns a `Slice`. A count of the whole is best made by the first slice.
 - **Nobody else works on the job meanwhile**: an advisory lock lives as long as the transaction, and
   so does no longer than the worker. A worker that hangs, or whose machine is gone, is cut off by
   Celery or by the database after `CUT_OFF_SECONDS`.

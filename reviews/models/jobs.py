@@ -103,3 +103,10 @@ class Job(models.Model):
 
     def __str__(self):
         return self.title
+
+    @property
+    def took(self):
+        """Seconds from its first slice to its end; None unless it had both."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds()

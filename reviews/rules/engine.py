@@ -1,7 +1,7 @@
 """The engine: the code that judges, named by a digest of its sources.
 
-A dossier, a rule book and an engine decide what is found. The book is kept with every flag; this
-is the other half, so that an upgrade is seen, and nobody takes today's code for that of another day.
+A dossier, a rule book and an engine decide what is found. The book is kept with every flag; so is
+the engine, that an upgrade be seen, and nobody take today's code for that of another day.
 """
 
 from hashlib import sha256

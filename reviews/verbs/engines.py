@@ -5,11 +5,11 @@ from django.utils import timezone
 
 from reviews import audit, engines, jobs, requests
 from reviews.audit import Event
+from reviews.engines import RESCREEN
 from reviews.jobs import Slice
 from reviews.models import Engine, Job
 from reviews.rules import ENGINE
 
-RESCREEN = "rescreen"
 LOOK_AGAIN_SECONDS = 2
 
 

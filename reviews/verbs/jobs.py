@@ -6,6 +6,7 @@ from django.utils import timezone
 from reviews import access, audit, jobs
 from reviews.access import Action
 from reviews.audit import Event
+from reviews.engines import RESCREEN
 from reviews.errors import IllegalMove
 from reviews.jobs import Kind
 from reviews.models import Job
@@ -13,7 +14,7 @@ from reviews.verbs import engines
 
 KINDS = {
     # Nobody may be left judged by one engine and beside others judged by another.
-    engines.RESCREEN: Kind(engines.rescreen, may_cancel=False),
+    RESCREEN: Kind(engines.rescreen, may_cancel=False),
 }
 """Every kind of job; `reviews.jobs` says how a new one is made."""
 
@@ -39,7 +40,8 @@ def may_cancel(job, by):
 def cancel(*, job, by):
     """Cancel a job of one's own, or as an overseer anybody's: at once, or after the slice it is in.
 
-    What it committed stays; twice is no error. Raises `IllegalMove` for a job that has ended or may not be cancelled.
+    What it committed stays; twice is no error. Raises `IllegalMove` for a job that has ended or
+    may not be cancelled.
     """
     locked = Job.objects.select_for_update(of=["self"]).get(pk=job.pk)
     access.require(by, Action.CANCEL_JOB if locked.asked_by_id == by.pk else Action.OVERSEE_JOBS)

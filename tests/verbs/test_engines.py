@@ -256,7 +256,7 @@ def test_whom_code_without_engines_took_is_asked_for_again(case, another):
 def test_a_patient_who_cannot_be_judged_keeps_the_job_going(case, another, monkeypatch):
     another()
     engines.adopt()
-    monkeypatch.setattr(screen, "screen", lambda dossier, book: 1 / 0)
+    monkeypatch.setattr(screen, "screen", lambda *_: 1 / 0)
     screen.drain()
     job = Job.objects.get()
     look(job)
@@ -284,8 +284,8 @@ def test_the_database_holds_one_engine_as_the_portals(db):
     for change in ({"digest": "0" * 64}, {"name": "00000000"}):
         with pytest.raises(DatabaseError, match="Cannot update"), transaction.atomic():
             Engine.objects.update(**change)
+    RuleVersion.objects.update(engine=None)
     with pytest.raises(DatabaseError, match="Cannot delete"), transaction.atomic():
-        RuleVersion.objects.update(engine=None)
         Engine.objects.all().delete()
 
 
