@@ -23,7 +23,7 @@ from reviews.rules.engine import engine_of
 from reviews.verbs import engines, jobs, screen
 from tests import make
 
-LATER = Named(digest="1a7e" * 16, name="1a7e1a7e")
+LATER = make.LATER
 
 
 @pytest.fixture
@@ -75,17 +75,6 @@ def test_nothing_else_changes_it(tree):
 def test_rules_without_sources_have_no_name(tmp_path):
     with pytest.raises(RuntimeError, match="holds no sources"):
         engine_of(tmp_path, tmp_path / "dossiers.py")
-
-
-@pytest.fixture
-def another(monkeypatch):
-    """From here on, this process runs the code of a later release."""
-
-    def start(engine=LATER):
-        monkeypatch.setattr(room, "ENGINE", engine)
-        monkeypatch.setattr(engines, "ENGINE", engine)
-
-    return start
 
 
 @pytest.fixture
