@@ -18,7 +18,7 @@ from portal.local import VAR
 from portal.processes import Child
 from portal.progress import step
 from reviews.seeding import population, staff, writing
-from reviews.verbs import publish
+from reviews.verbs import engines, publish
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20
@@ -33,6 +33,7 @@ def own_database():
     with step("Make a database for this run"):
         connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
         call_command("load_formulary", verbosity=0)
+        engines.adopt()
         publish.bootstrap()
     try:
         yield

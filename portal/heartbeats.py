@@ -11,6 +11,8 @@ from celery import bootsteps
 from celery.beat import PersistentScheduler
 from django.conf import settings
 
+from reviews.rules import ENGINE
+
 WORKER, BEAT = "worker", "beat"
 WORKER_EVERY_SECONDS = 2.0
 BEAT_EVERY_SECONDS = 5.0
@@ -62,6 +64,18 @@ def alive(connection, part):
     return connection.zcount(_key(part), since, "+inf")
 
 
+def worker_name(hostname):
+    """A worker's name among the signs of life: it says by which engine it would judge."""
+    return f"{hostname} {ENGINE.name}"
+
+
+def engines(connection):
+    """The names of the engines that live workers run. Raises redis.RedisError as `alive`."""
+    since = time.time() - STALE_AFTER_SECONDS[WORKER]
+    names = connection.zrangebyscore(_key(WORKER), since, "+inf")
+    return {name.decode().rpartition(" ")[2] for name in names}
+
+
 def _key(part):
     return f"heartbeats:{part}"
 
@@ -77,7 +91,7 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
         self.repeated = None
 
     def start(self, consumer):
-        name = consumer.hostname
+        name = worker_name(consumer.hostname)
         write(self.connection, WORKER, name)
         self.repeated = consumer.timer.call_repeatedly(
             WORKER_EVERY_SECONDS, write, (self.connection, WORKER, name)
@@ -89,7 +103,7 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
             self.repeated = None
 
     def shutdown(self, consumer):
-        forget(self.connection, WORKER, consumer.hostname)
+        forget(self.connection, WORKER, worker_name(consumer.hostname))
 
 
 class HeartbeatScheduler(PersistentScheduler):

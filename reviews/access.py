@@ -38,6 +38,9 @@ class Action(StrEnum):
     PUBLISH = "publish rule books"
     MANAGE_CLIENTS = "make and revoke keys"
     SEE_AUDIT = "see the audit trail"
+    SEE_JOBS = "see long jobs of your own"
+    CANCEL_JOB = "cancel long jobs of your own"
+    OVERSEE_JOBS = "see and cancel everybody’s long jobs"
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,9 @@ GRANTS = {
     Action.PUBLISH: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.MANAGE_CLIENTS: _grant(FORMULARY_ADMIN),
     Action.SEE_AUDIT: _grant(AUDITOR),
+    Action.SEE_JOBS: _grant(*EVERYBODY, anywhere=True),
+    Action.CANCEL_JOB: _grant(*EVERYBODY, anywhere=True),
+    Action.OVERSEE_JOBS: _grant(FORMULARY_ADMIN, anywhere=True),
 }
 
 

@@ -44,6 +44,8 @@ _SYNCED = {
 }
 _BOOK = {"number": "number of the rule book"}
 _ROW = {"row": "the row of the formulary, in words"}
+_JOB = {"kind": "of the job", "title": "as shown"}
+_JOB_ENDED = {**_JOB, "done": "how far it came"}
 _KEY = {"name": "what the key is called", "source_system": "which system", "prefix": "of the key"}
 
 
@@ -139,6 +141,21 @@ class Event(Enum):
         {**_BOOK, "patients": "how many it asked to screen again"},
     )
     RULES_DISCARDED = "rules.discarded", "Discarded a draft of a rule book", _BOOK
+    ENGINE_CHANGED = (
+        "engine.changed",
+        "Engine changed: other code judges from now on",
+        {
+            "before": "name of the engine before; null for the first",
+            "after": "name of the engine now",
+            "digest": "of the sources of the engine now",
+            "patients": "how many it asked to screen again",
+        },
+    )
+    JOB_ASKED = "job.asked", "Asked for a long job", _JOB
+    JOB_CANCEL = "job.cancel", "Asked to cancel a job", _JOB
+    JOB_DONE = "job.done", "A job was done", _JOB_ENDED
+    JOB_FAILED = "job.failed", "A job failed", {**_JOB_ENDED, "error": "why"}
+    JOB_CANCELLED = "job.cancelled", "A job was cancelled", _JOB_ENDED
     FORMULARY_REVISED = (
         "formulary.revised",
         "Revised a row of the formulary",

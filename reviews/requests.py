@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError as BrokerDown
 from reviews.models import ScreeningRequest
 
 log = structlog.get_logger(__name__)
+DRAIN = "reviews.drain"
 CHANGE, BULK = ScreeningRequest.Priority.CHANGE, ScreeningRequest.Priority.BULK
 
 
@@ -24,10 +25,10 @@ def enqueue(patient_ids, *, reason, priority=CHANGE):
     transaction.on_commit(ring)
 
 
-def ring():
+def ring(task=DRAIN):
     """Wake a worker. A lost or refused message loses nothing: beat rings again for what waits."""
     try:
-        current_app.send_task("reviews.drain", retry=False)
+        current_app.send_task(task, retry=False)
     except (BrokerDown, OSError) as error:
         log.warning("doorbell_not_rung", error=type(error).__name__)
 

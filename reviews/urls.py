@@ -6,6 +6,7 @@ from reviews.views import (
     data_quality,
     facts,
     formulary,
+    jobs,
     keys,
     my_work,
     patients,
@@ -35,6 +36,7 @@ AREAS = (
     rulebooks,
     audit_trail,
     keys,
+    jobs,
     preferences,
 )
 

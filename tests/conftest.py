@@ -6,7 +6,9 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
 
+from reviews import engines
 from reviews.models import RuleVersion
+from reviews.verbs import engines as adopting
 from tests import database, make
 
 
@@ -88,3 +90,14 @@ def audrey(harbour):
 @pytest.fixture
 def ehr(harbour):
     return make.person("ehr", harbour)
+
+
+@pytest.fixture
+def another(monkeypatch):
+    """Lets this process run the code of another release: `another()`, or `another(engine)`."""
+
+    def start(engine=make.LATER):
+        monkeypatch.setattr(engines, "ENGINE", engine)
+        monkeypatch.setattr(adopting, "ENGINE", engine)
+
+    return start

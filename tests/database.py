@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from portal.local import BASE_DIR
-from reviews.verbs import publish
+from reviews.verbs import engines, publish
 
 PREFIX = "portal_template_"
 MADE_FROM = ("drugs", "reviews", "portal/settings.py", "requirements-dev.txt", "tests/database.py")
@@ -74,6 +74,7 @@ def _make(server, template):
     connection.settings_dict["NAME"] = draft
     call_command("migrate", interactive=False, verbosity=0)
     call_command("load_formulary", verbosity=0)
+    engines.adopt()
     publish.bootstrap()
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA kept")

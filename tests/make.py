@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from reviews import records
 from reviews.models import Case, Membership, Practice, Role
+from reviews.rules.engine import Engine
 from reviews.verbs import prescribe, screen
 
 ROLES = {
@@ -30,6 +31,8 @@ LAST_NAMES = {
     "adam": "Byrne",
     "audrey": "Nolan",
 }
+LATER = Engine(digest="1a7e" * 16, name="1a7e1a7e")
+"""The engine of a later release."""
 PASSWORD = "correct horse battery staple"
 
 

@@ -55,7 +55,11 @@ class Prescriptions(Resource):
 
     def rows(self):
         rows = Prescription.objects.select_related(
-            "practice", "medicine", "prescriber", "patient__screening__version"
+            "practice",
+            "medicine",
+            "prescriber",
+            "patient__screening__version",
+            "patient__screening__engine",
         ).defer("patient__screening__version__book")
         return checked.with_waiting(rows, patient="patient_id")
 
@@ -112,9 +116,7 @@ class Prescriptions(Resource):
                 shapes.Step(per_day=per_day, days=days) for per_day, days in row.schedule or ()
             ],
             reason=row.reason,
-            checked=_checked(
-                checked.of(row.patient, row.waiting_since, recorded_at=row.recorded_at)
-            ),
+            checked=_checked(checked.of(row.patient, row, recorded_at=row.recorded_at)),
         )
 
 
@@ -224,7 +226,7 @@ class Patients(Resource):
 
     def rows(self):
         rows = (
-            Patient.objects.select_related("practice", "screening__version")
+            Patient.objects.select_related("practice", "screening__version", "screening__engine")
             .defer("screening__version__book")
             .prefetch_related("identifiers")
         )
@@ -256,7 +258,7 @@ class Patients(Resource):
             deceased_on=row.deceased_on,
             registered_at=row.registered_at,
             updated_at=row.updated_at,
-            checked=_checked(checked.of(row, row.waiting_since)),
+            checked=_checked(checked.of(row, row)),
             could_not_judge=[
                 shapes.CouldNotJudge(
                     rule=missing["rule_id"],
@@ -281,7 +283,7 @@ class Flags(Resource):
             Flag.objects.annotate(
                 change=Greatest("raised_at", "settled_at", "reopened_at", "ended_at")
             )
-            .select_related("practice", "version")
+            .select_related("practice", "version", "engine")
             .defer("version__book")
             .prefetch_related(Prefetch("decisions", queryset=outcomes))
         )
@@ -330,6 +332,7 @@ class Flags(Resource):
             unknown=row.unknown,
             prescriptions=row.prescription_ids,
             book=row.version.number,
+            engine=row.engine.name if row.engine else None,
             as_of=row.as_of,
             citations=citations.get(row.rule_id, []),
             supersedes=row.supersedes_id,
@@ -461,4 +464,11 @@ def _name(user):
 
 
 def _checked(state):
-    return shapes.Checked(state=state.state, book=state.book, at=state.at, reason=state.reason)
+    return shapes.Checked(
+        state=state.state,
+        book=state.book,
+        engine=state.engine,
+        at=state.at,
+        being_judged_again=state.again,
+        reason=state.reason,
+    )

@@ -22,11 +22,17 @@ LIMIT, MOST = 100, 500
 
 
 class Checked(Struct):
-    """Whether this was screened: with which rule book and when; `reason` says why it was not."""
+    """Whether this was screened: by what and when; `reason` says why it was not.
+
+    `engine` names the code of the rules, and is null where it judged before engines were recorded.
+    With `being_judged_again` what is said here holds, and a newer book or engine is on its way.
+    """
 
     state: Literal["checked", "not_checked"]
     book: int | None
+    engine: str | None
     at: datetime | None
+    being_judged_again: bool
     reason: str
 
 
@@ -207,7 +213,10 @@ class FlagOutcome(Struct):
 
 
 class Flag(Struct):
-    """A finding kept on a patient, with the rule book that made it and why."""
+    """A finding kept on a patient, with the rule book and the engine that made it, and why.
+
+    `engine` is null for a finding from before engines were recorded.
+    """
 
     id: int
     patient: int
@@ -224,6 +233,7 @@ class Flag(Struct):
     unknown: str
     prescriptions: list[int]
     book: int
+    engine: str | None
     as_of: date
     citations: list[Citation]
     supersedes: int | None

@@ -16,6 +16,7 @@ from .cases import (
 )
 from .clients import ApiKey
 from .facts import Exemption, Reading
+from .jobs import Job
 from .people import (
     Identifier,
     Membership,
@@ -39,7 +40,7 @@ from .prescriptions import (
 )
 from .screening import Flag, PatientScreening, ScreeningRequest
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
-from .versions import RuleVersion
+from .versions import Engine, RuleVersion
 
 __all__ = [
     "CHANGED_PLAN",
@@ -55,9 +56,11 @@ __all__ = [
     "Decision",
     "DecisionItem",
     "DoseUnit",
+    "Engine",
     "Exemption",
     "Flag",
     "Identifier",
+    "Job",
     "Medicine",
     "Membership",
     "Move",

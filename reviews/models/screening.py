@@ -7,7 +7,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import Greatest, Now
 
 from .people import Patient, Practice
-from .versions import RuleVersion
+from .versions import Engine, RuleVersion
 
 
 class ScreeningRequest(models.Model):
@@ -40,7 +40,7 @@ class ScreeningRequest(models.Model):
 
 
 class PatientScreening(models.Model):
-    """The newest screening of a patient: with which book, when, and what could not be judged.
+    """The newest screening of a patient: with what, when, and what could not be judged.
 
     `gave_way` names the rules that fired and are shown by another one of their chain. `problem` is
     why the patient is NOT CHECKED; empty when the last screening succeeded.
@@ -50,6 +50,10 @@ class PatientScreening(models.Model):
         Patient, on_delete=models.CASCADE, primary_key=True, related_name="screening"
     )
     version = models.ForeignKey(RuleVersion, on_delete=models.PROTECT, null=True, related_name="+")
+    # Without an index: every screening writes its row again, and that keeps out of indexes.
+    engine = models.ForeignKey(
+        Engine, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     as_of = models.DateField(null=True)
     screened_at = models.DateTimeField(null=True)
     valid_until = models.DateField(null=True)
@@ -82,7 +86,7 @@ class FlagQuerySet(models.QuerySet):
 
 
 class Flag(models.Model):
-    """A finding kept on a patient, with its rule version; superseded, never edited."""
+    """A finding kept on a patient, with its rule version and engine; superseded, never edited."""
 
     class EndReason(models.TextChoices):
         CLEARED = "cleared", "No longer found"
@@ -103,6 +107,9 @@ class Flag(models.Model):
     digest = models.CharField(max_length=32)
 
     version = models.ForeignKey(RuleVersion, on_delete=models.PROTECT, related_name="+")
+    engine = models.ForeignKey(
+        Engine, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     as_of = models.DateField()
     raised_at = models.DateTimeField(db_default=Now(), editable=False)
     supersedes = models.OneToOneField(

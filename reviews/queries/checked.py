@@ -1,4 +1,4 @@
-"""Whether a person's record has been checked: by which rule book and when, or why not.
+"""Whether a person's record has been checked: by which rule book and engine, when, or why not.
 
 Silence means checked and clear, so whatever waits, failed or was never screened says so.
 """
@@ -6,7 +6,7 @@ Silence means checked and clear, so whatever waits, failed or was never screened
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Subquery
 
 from reviews.models import ScreeningRequest
 
@@ -15,36 +15,52 @@ CHECKED, NOT_CHECKED = "checked", "not_checked"
 
 @dataclass(frozen=True)
 class Checked:
-    """`book` and `at` tell of the last screening, if any; `reason` says why it does not hold."""
+    """`book`, `engine` and `at` tell of the last screening; `reason` says why it does not hold.
+
+    All three are None before the first one; `engine`, a name, also where it was before engines were
+    recorded. `again`: a rescreen of many has the person on its list, so what was judged holds, and
+    is being judged again.
+    """
 
     state: str
     book: int | None
+    engine: str | None
     at: datetime | None
+    again: bool
     reason: str
 
 
 def with_waiting(queryset, *, patient="pk"):
-    """Add `waiting_since`: when the oldest change not yet screened was made, or None."""
-    waiting = ScreeningRequest.objects.filter(
-        patient=OuterRef(patient), priority=ScreeningRequest.Priority.CHANGE
-    ).order_by("requested_at")
-    return queryset.annotate(waiting_since=Subquery(waiting.values("requested_at")[:1]))
+    """Add `waiting_since` and `judged_again` to rows that belong to patients.
+
+    That is when the oldest change not yet screened was made, or None, and whether the patient is on
+    the list of a rescreen of many.
+    """
+    asked = ScreeningRequest.objects.filter(patient=OuterRef(patient))
+    waiting = asked.filter(priority=ScreeningRequest.Priority.CHANGE).order_by("requested_at")
+    return queryset.annotate(
+        waiting_since=Subquery(waiting.values("requested_at")[:1]),
+        judged_again=Exists(asked.filter(priority=ScreeningRequest.Priority.BULK)),
+    )
 
 
-def of(patient, waiting_since, *, recorded_at=None):
+def of(patient, row, *, recorded_at=None):
     """The state of a patient, or of one record of theirs made at `recorded_at`.
 
-    Needs `screening__version` of the patient selected with it.
+    `row` is of `with_waiting`: the patient or that record. Needs `screening__version` and
+    `screening__engine` of the patient selected with it.
     """
     screening = getattr(patient, "screening", None)
     at = screening.screened_at if screening else None
     book = screening.version.number if screening and screening.version else None
+    engine = screening.engine.name if screening and screening.engine else None
+    again = at is not None and row.judged_again
     if screening and screening.problem:
         reason = f"The last screening failed and will be tried again: {screening.problem}"
-    elif waiting_since:
+    elif row.waiting_since:
         reason = "A change waits to be screened."
     elif at is None or (recorded_at and at < recorded_at):
         reason = "Not screened yet."
     else:
-        return Checked(CHECKED, book, at, "")
-    return Checked(NOT_CHECKED, book, at, reason)
+        return Checked(CHECKED, book, engine, at, again, "")
+    return Checked(NOT_CHECKED, book, engine, at, again, reason)

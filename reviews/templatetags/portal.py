@@ -37,6 +37,26 @@ def moment(value):
 
 
 @register.filter
+def by_engine(name):
+    """The code that judged: by engine 3f2a91c0. Old findings say that they do not know."""
+    return f"by engine {name}" if name else "before engines were recorded"
+
+
+@register.filter
+def lasting(seconds):
+    """How long something takes or took: 4 s, 12 min, 2 h 5 min. Nothing where it is not known."""
+    if seconds is None:
+        return ""
+    if seconds < 100:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+@register.filter
 def number(value):
     """A number without needless noughts: 7.5 and not 7.5000; words and the unknown as they are."""
     if value is None or isinstance(value, str):

@@ -12,7 +12,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from drugs.facts import formulary
-from reviews import access, audit, requests, rulebooks
+from reviews import access, audit, engines, requests, rulebooks
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import IllegalMove, NotAllowed, Stale
@@ -32,7 +32,8 @@ def bootstrap():
         return None
     version = _freeze(note="The book that comes with the portal.", by=None)
     version.state, version.published_at = PUBLISHED, timezone.now()
-    version.save(update_fields=["state", "published_at"])
+    version.engine = engines.current()
+    version.save(update_fields=["state", "published_at", "engine"])
     audit.record(None, Event.RULES_PUBLISHED, subject=version, number=version.number)
     return version
 
@@ -68,7 +69,8 @@ def publish(*, version, by):
         live.state, live.retired_at = RETIRED, timezone.now()
         live.save(update_fields=["state", "retired_at"])
     locked.state, locked.published_by, locked.published_at = PUBLISHED, by, timezone.now()
-    locked.save(update_fields=["state", "published_by", "published_at"])
+    locked.engine = engines.current()
+    locked.save(update_fields=["state", "published_by", "published_at", "engine"])
     affected = affected_patients(live, locked)
     requests.enqueue(affected, reason="published", priority=requests.BULK)
     audit.record(

@@ -15,7 +15,7 @@ import structlog
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from reviews import audit, dossiers, requests, rulebooks, service_levels
+from reviews import audit, dossiers, engines, requests, rulebooks, service_levels
 from reviews.audit import Event
 from reviews.bulk import as_array, as_json, binary_cursor, copy_rows, next_ids
 from reviews.models import CaseState, Flag, ScreeningRequest
@@ -60,16 +60,18 @@ def batch(*, limit=BATCH, as_of=None):
     """Claim and screen up to `limit` patients in one transaction; returns how many were claimed.
 
     Requests go first: a change that commits after this point leaves a request of its own, and
-    one that committed before it is in the dossiers read below.
+    one that committed before it is in the dossiers read below. Raises `Stale` in a process that
+    does not run the portal's engine: its requests wait for one that does.
     """
     as_of = as_of or timezone.localdate()
+    engine_id = engines.hold()
     patient_ids = _claim(limit)
     if not patient_ids:
         return 0
     taken, read_at = _take_requests(patient_ids)
     version_id, book = rulebooks.live()
     results, problems = _screen_all(patient_ids, as_of, book)
-    run = Run(version_id, as_of, read_at)
+    run = Run(version_id, engine_id, as_of, read_at)
     try:
         with transaction.atomic():
             _keep(results, run)
@@ -142,9 +144,10 @@ def _claim(limit):
 
 
 class Run(NamedTuple):
-    """With which book, for which day, and from when on a record may be newer than what was read."""
+    """By what is judged, for which day, and from when on a record may be newer than was read."""
 
     version_id: int
+    engine_id: int
     as_of: date
     read_at: datetime
 
@@ -278,6 +281,7 @@ class NewFlag(NamedTuple):
     prescription_ids: str
     digest: str
     version_id: int
+    engine_id: int
     as_of: date
     supersedes_id: int | None = None
     settled_at: datetime | None = None
@@ -331,6 +335,7 @@ class Difference:
 
     def __init__(self, run):
         self.version_id = run.version_id
+        self.engine_id = run.engine_id
         self.as_of = run.as_of
         self.now = timezone.now()
         self.ended = {}  # why, by the id of the flag
@@ -474,6 +479,7 @@ class Difference:
             prescription_ids=as_array(finding.line_ids),
             digest=content,
             version_id=self.version_id,
+            engine_id=self.engine_id,
             as_of=self.as_of,
         )
 
@@ -526,6 +532,7 @@ def _mark_screened(results, run):
             {
                 "rows": as_json(rows),
                 "version": run.version_id,
+                "engine": run.engine_id,
                 "as_of": run.as_of,
                 "read_at": run.read_at,
             },
@@ -534,15 +541,16 @@ def _mark_screened(results, run):
 
 MARK = """
     INSERT INTO reviews_patientscreening
-        (patient_id, valid_until, not_evaluable, gave_way, exposure, version_id, as_of, screened_at,
-        problem)
-    SELECT pk, until, missing, gave_way, exposure, %(version)s, %(as_of)s, %(read_at)s, ''
+        (patient_id, valid_until, not_evaluable, gave_way, exposure, version_id, engine_id, as_of,
+        screened_at, problem)
+    SELECT pk, until, missing, gave_way, exposure, %(version)s, %(engine)s, %(as_of)s,
+        %(read_at)s, ''
     FROM jsonb_to_recordset(%(rows)s::jsonb)
         AS row (pk bigint, until date, missing jsonb, gave_way jsonb, exposure jsonb)
     ON CONFLICT (patient_id) DO UPDATE SET
         valid_until = excluded.valid_until, not_evaluable = excluded.not_evaluable,
         gave_way = excluded.gave_way, exposure = excluded.exposure,
-        version_id = excluded.version_id, as_of = excluded.as_of,
+        version_id = excluded.version_id, engine_id = excluded.engine_id, as_of = excluded.as_of,
         screened_at = excluded.screened_at, problem = ''
 """
 

@@ -306,7 +306,7 @@ def _flags(found, concluded):
     else:
         flags = flags.exclude(end_reason=Flag.EndReason.SUPERSEDED)
     # The whole rule book is read once per process, not once per flag.
-    flags = flags.select_related("version").defer("version__book")
+    flags = flags.select_related("version", "engine").defer("version__book")
     return list(flags.order_by("severity", "rule_id", "pk"))
 
 

@@ -36,6 +36,7 @@ MENU = (
     (Action.SEE_FORMULARY, "rules", "Rules"),
     (Action.DRAFT, "rulebooks", "Rule books"),
     (Action.MANAGE_CLIENTS, "keys", "Keys"),
+    (Action.OVERSEE_JOBS, "jobs", "Jobs"),
 )
 
 
@@ -78,6 +79,7 @@ def _chrome(request):
         "search_for": "Patient, number or medicine"
         if access.allowed(user, Action.SEE_PATIENT)
         else "Medicine",
+        "jobs_url": reverse("jobs") if access.allowed(user, Action.SEE_JOBS) else "",
         "keys": KEYS,
         "single_keys": request.COOKIES.get(KEYS_COOKIE) != "off",
         "book": book,

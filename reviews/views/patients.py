@@ -50,12 +50,14 @@ def patients(request):
     else:
         found = found.order_by("practice", "family_name", "given_name", "pk")
     rows = checked.with_waiting(
-        found.select_related("practice", "screening__version").prefetch_related("identifiers")
+        found.select_related(
+            "practice", "screening__version", "screening__engine"
+        ).prefetch_related("identifiers")
     )
     page = page_of(rows, given.get("page", 1), PAGE_SIZE)
     for patient in page.rows:
         patient.numbers = person.identifiers(patient)
-        patient.checked = checked.of(patient, patient.waiting_since)
+        patient.checked = checked.of(patient, patient)
     context = {
         "page": page,
         "count": counted(found),

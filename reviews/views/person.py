@@ -17,7 +17,7 @@ def fetch(user, action, pk):
     ).exclude(status="entered-in-error")
     unrecognised = Flag.objects.live().filter(patient=OuterRef("pk"), rule_id=NOT_RECOGNISED)
     rows = (
-        Patient.objects.select_related("practice", "screening__version")
+        Patient.objects.select_related("practice", "screening__version", "screening__engine")
         .defer("screening__version__book")
         .prefetch_related(
             "identifiers", Prefetch("conditions", queryset=allergies, to_attr="allergies")
@@ -36,7 +36,7 @@ def banner(patient):
         "partly": bool(screening and screening.not_evaluable) or patient.unrecognised,
         "allergies": [allergy.text for allergy in patient.allergies],
         "numbers": identifiers(patient),
-        "checked": checked.of(patient, patient.waiting_since),
+        "checked": checked.of(patient, patient),
     }
 
 

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_GET, require_POST
 from reviews import access
 from reviews.access import Action
 from reviews.errors import NotFound
-from reviews.models import Role, RuleVersion
+from reviews.models import Engine, Role, RuleVersion
+from reviews.queries import jobs
 from reviews.queries.differences import SECTIONS, differences
 from reviews.verbs import publish
 
@@ -26,7 +27,7 @@ def rulebooks(request):
     access.require(request.user, Action.SEE_FORMULARY)
     versions = list(
         RuleVersion.objects.defer("book")
-        .select_related("drafted_by", "published_by")
+        .select_related("drafted_by", "published_by", "engine")
         .order_by("-number")
     )
     may_draft = access.allowed(request.user, Action.DRAFT)
@@ -36,6 +37,8 @@ def rulebooks(request):
         "versions": versions,
         "may_draft": may_draft,
         "note_length": NOTE_LENGTH,
+        "engines": list(Engine.objects.order_by("-is_current", "-current_since")),
+        "rescreen": jobs.rescreen(),
     }
     if may_draft:
         pending = publish.pending_changes()
@@ -111,7 +114,7 @@ def discard(request, number):
 
 def _version(number):
     version = (
-        RuleVersion.objects.select_related("drafted_by", "published_by")
+        RuleVersion.objects.select_related("drafted_by", "published_by", "engine")
         .filter(number=number)
         .first()
     )

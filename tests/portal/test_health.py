@@ -6,9 +6,11 @@ import pytest
 from django.db import connection
 
 from portal import health, heartbeats
-from reviews import requests
+from reviews import engines, jobs, requests
+from reviews.rules import ENGINE
 from tests import make
 
+HERE = heartbeats.worker_name("worker@here")
 NOBODY_LISTENS = "redis://127.0.0.1:1/0"
 
 
@@ -24,7 +26,7 @@ def signs():
 
 @pytest.fixture
 def all_beating(signs):
-    heartbeats.write(signs, heartbeats.WORKER, "worker@here")
+    heartbeats.write(signs, heartbeats.WORKER, HERE)
     heartbeats.write(signs, heartbeats.BEAT, "beat")
 
 
@@ -40,7 +42,7 @@ def test_all_is_up(client, db, all_beating):
 
 @pytest.mark.parametrize(("silent", "beating"), [("worker", "beat"), ("beat", "worker")])
 def test_worker_and_beat_are_told_apart(client, db, signs, silent, beating):
-    heartbeats.write(signs, beating, "somebody")
+    heartbeats.write(signs, beating, HERE)
     answer = client.get("/healthz")
     assert answer.status_code == 503
     assert answer.json()["down"] == [silent]
@@ -48,7 +50,7 @@ def test_worker_and_beat_are_told_apart(client, db, signs, silent, beating):
 
 def test_a_part_is_down_once_it_has_missed_its_beats(client, db, signs, all_beating):
     late = time.time() - heartbeats.STALE_AFTER_SECONDS["worker"] - 1
-    signs.zadd("heartbeats:worker", {"worker@here": late})
+    signs.zadd("heartbeats:worker", {HERE: late})
     assert client.get("/healthz").json()["down"] == ["worker"]
 
 
@@ -58,8 +60,30 @@ def test_one_live_worker_is_enough(client, db, signs, all_beating):
 
 
 def test_a_worker_that_stops_on_purpose_is_down_at_once(client, db, signs, all_beating):
-    heartbeats.forget(signs, "worker", "worker@here")
+    heartbeats.forget(signs, "worker", HERE)
     assert client.get("/healthz").json()["down"] == ["worker"]
+
+
+def test_workers_of_another_engine_are_as_good_as_none(client, db, signs, all_beating):
+    signs.delete("heartbeats:worker")
+    heartbeats.write(signs, "worker", "worker@older 0dd0dd0d")
+    answer = client.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json()["down"] == ["worker"]
+    assert answer.json()["worker"] == "runs other code than the portal's engine"
+    heartbeats.write(signs, "worker", HERE)
+    assert client.get("/healthz").json()["worker"] == "up"
+
+
+def test_it_says_which_engine_judges(client, db, all_beating):
+    answer = client.get("/healthz").json()
+    assert (answer["engine"], answer["rescreen_left"]) == (ENGINE.name, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rescreen_in_progress_says_how_many_are_left(client, all_beating):
+    jobs.ask(engines.RESCREEN, title="Judge everybody", total=120, unit="patients")
+    assert client.get("/healthz").json()["rescreen_left"] == 120
 
 
 def test_the_broker_is_down(client, db, settings):

@@ -8,8 +8,9 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import BaseCommand, call_command
 from django.db import connection
 
-from portal.progress import step
-from reviews.verbs import publish
+from portal.progress import say, step
+from reviews.rules import ENGINE
+from reviews.verbs import engines, publish
 
 DEMO_PATIENTS = int(os.environ.get("DEMO_PATIENTS", "2000"))
 
@@ -28,6 +29,10 @@ class Command(BaseCommand):
         with step("Bring the database up to date"):
             call_command("migrate", interactive=False, verbosity=0)
         collect_static()
+        with step("Look whether the code of the rules is the one that judged last"):
+            asked = engines.adopt()
+        if asked:
+            say(f"  Engine {ENGINE.name} is new: {asked} patients will be screened again.")
         with step("Load the formulary and its rule book"):
             call_command("load_formulary", verbosity=0)
             publish.bootstrap()

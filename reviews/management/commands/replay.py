@@ -1,4 +1,4 @@
-"""Show what the portal said, or would have said, of a patient on a day."""
+"""Show what the portal said of a patient on a day, and what it would say of that day now."""
 
 import json
 from datetime import date, datetime, time
@@ -9,19 +9,29 @@ from django.utils import timezone
 
 from reviews import dossiers, rulebooks
 from reviews.models import Patient, RuleVersion
+from reviews.queries import said
+from reviews.rules import ENGINE
 from reviews.rules.screen import screen
+
+NEVER = "not screened to this day"
+NOT_KEPT = "screened since; of a patient's screenings only the newest is kept"
+BEFORE_ENGINES = "before engines were recorded"
 
 
 class Command(BaseCommand):
     help = (
-        "Screen a patient again from the record as it was known at the end of a day, with the "
-        "rule book of that day or another one. Changes nothing."
+        "Print, as JSON, what was said of a patient by the end of a day (`said`: the flags that "
+        "were kept, and the decisions that covered them) and, apart from it, what this engine says "
+        "of the record as it was known then (`judged_again`), with the rule book of that day or "
+        "another. The code of an earlier engine cannot be run. Changes nothing."
     )
 
     def add_arguments(self, parser):
         parser.add_argument("patient", type=int, metavar="PATIENT", help="the portal's patient id")
         parser.add_argument("--as-of", type=date.fromisoformat, metavar="DAY", help="YYYY-MM-DD")
-        parser.add_argument("--rule-version", type=int, metavar="N", help="number of a rule book")
+        parser.add_argument(
+            "--rule-version", type=int, metavar="N", help="number of the book to judge again with"
+        )
 
     def handle(self, *, patient, as_of, rule_version, **options):
         as_of = as_of or timezone.localdate()
@@ -31,20 +41,14 @@ class Command(BaseCommand):
         except Patient.DoesNotExist as error:
             raise CommandError(f"There is no patient {patient}.") from error
         version = self._version(rule_version, known_at)
-        dossier = dossiers.one(person, as_of=as_of, known_at=known_at)
-        result = screen(dossier, rulebooks.book(version.pk))
-        said = {
+        answer = {
             "patient": patient,
             "as_of": as_of.isoformat(),
-            "rule_book": version.number,
-            "prescriptions_known": len(dossier.lines),
-            **msgspec.to_builtins(result),
+            "known_at": known_at.isoformat(),
+            "said": _said(said.at(person, known_at)),
+            "judged_again": _judged_again(person, version, as_of, known_at),
         }
-        said["findings"] = [
-            {**finding._asdict(), "facts": [fact._asdict() for fact in finding.facts]}
-            for finding in result.findings
-        ]
-        self.stdout.write(json.dumps(said, indent=2, ensure_ascii=False))
+        self.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False))
 
     def _version(self, number, known_at):
         if number is not None:
@@ -58,3 +62,72 @@ class Command(BaseCommand):
         if version is None:
             raise CommandError(f"No rule book was published by {known_at:%-d %b %Y}.")
         return version
+
+
+def _said(kept):
+    return {
+        "from": "what was kept; nothing is judged here",
+        "screening": _screening(kept),
+        "flags": [_flag(flag, items) for flag, items in kept.flags],
+    }
+
+
+def _screening(kept):
+    if kept.screening is None:
+        return NEVER
+    if kept.since:
+        return NOT_KEPT
+    return {**_judge(kept.screening), "at": kept.screening.screened_at.isoformat()}
+
+
+def _flag(flag, items):
+    return {
+        "id": flag.pk,
+        "rule_id": flag.rule_id,
+        "key": flag.key,
+        "severity": flag.severity,
+        "title": flag.title,
+        "sentence": flag.sentence,
+        "facts": flag.facts,
+        "clears": flag.clears,
+        "unknown": flag.unknown,
+        "prescriptions": flag.prescription_ids,
+        **_judge(flag),
+        "as_of": flag.as_of.isoformat(),
+        "raised_at": flag.raised_at.isoformat(),
+        "supersedes": flag.supersedes_id,
+        "covered_by": [
+            {
+                "decision": item.decision_id,
+                "by": item.decision.by.get_full_name() or item.decision.by.get_username(),
+                "at": item.decision.decided_at.isoformat(),
+                "outcome": item.outcome,
+                "reason": item.reason,
+                "until": item.until.isoformat(),
+            }
+            for item in items
+        ],
+    }
+
+
+def _judge(kept):
+    return {
+        "rule_book": kept.version.number if kept.version else None,
+        "engine": kept.engine.name if kept.engine else BEFORE_ENGINES,
+    }
+
+
+def _judged_again(person, version, as_of, known_at):
+    dossier = dossiers.one(person, as_of=as_of, known_at=known_at)
+    result = screen(dossier, rulebooks.book(version.pk))
+    return {
+        "from": f"judged again by engine {ENGINE.name}, from the record as it was known then",
+        "engine": ENGINE.name,
+        "rule_book": version.number,
+        "prescriptions_known": len(dossier.lines),
+        **msgspec.to_builtins(result),
+        "findings": [
+            {**finding._asdict(), "facts": [fact._asdict() for fact in finding.facts]}
+            for finding in result.findings
+        ],
+    }

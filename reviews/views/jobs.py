@@ -1,0 +1,67 @@
+"""Long jobs: what runs, what waits, what became of the others; and cancelling one."""
+
+from datetime import timedelta
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from reviews import access
+from reviews.access import Action
+from reviews.models import Job
+from reviews.queries import jobs as followed
+from reviews.verbs import jobs as verbs
+from reviews.views.paging import page_of
+
+PAGE_SIZE = 20
+LATELY = timedelta(days=7)
+REFRESH_SECONDS, IDLE_SECONDS = 3, 30
+
+
+@require_GET
+@login_required
+def jobs(request):
+    """The jobs that I may see. Asked for by the page itself, the answer is the list alone."""
+    access.require(request.user, Action.SEE_JOBS)
+    visible = followed.visible_to(request.user)
+    unfinished = list(visible.unfinished().order_by("asked_at", "pk"))
+    for job in unfinished:
+        job.seconds_left = followed.seconds_left(job)
+        job.may_cancel = verbs.may_cancel(job, request.user)
+    finished = visible.finished().order_by("-ended_at", "-pk")
+    context = {
+        "running": [job for job in unfinished if job.state == Job.State.RUNNING],
+        "waiting": [job for job in unfinished if job.state == Job.State.WAITING],
+        "page": page_of(finished, request.GET.get("page", 1), PAGE_SIZE),
+        "failed": finished.filter(
+            state=Job.State.FAILED, ended_at__gt=timezone.now() - LATELY
+        ).count(),
+        "oversees": access.allowed(request.user, Action.OVERSEE_JOBS),
+        "refresh_seconds": REFRESH_SECONDS if unfinished else IDLE_SECONDS,
+    }
+    template = "reviews/jobs/_jobs.html" if request.htmx else "reviews/jobs/jobs.html"
+    return render(request, template, context)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def cancel(request, pk):
+    """Ask, then cancel: at once, or after the slice that the job is in."""
+    access.require(request.user, Action.SEE_JOBS)
+    job = followed.fetch(request.user, pk)
+    if request.method == "POST":
+        cancelled = verbs.cancel(job=job, by=request.user)
+        how = "is cancelled" if cancelled.ended_at else "will end in a moment"
+        messages.success(request, f"{cancelled.title}: it {how}.")
+        return redirect("jobs")
+    job.may_cancel = verbs.may_cancel(job, request.user)
+    return render(request, "reviews/jobs/cancel.html", {"job": job})
+
+
+urlpatterns = [
+    path("jobs", jobs, name="jobs"),
+    path("jobs/<int:pk>/cancel", cancel, name="job-cancel"),
+]
