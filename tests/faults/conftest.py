@@ -54,30 +54,34 @@ class Portal:
             "DATABASE_POOL": "0",
         }
 
-    def worker(self, concurrency=1):
-        """Start a worker and return it at once; it needs some seconds to be ready."""
-        return self._celery(
-            "worker", f"--concurrency={concurrency}", "--pool=prefork", "--without-mingle"
-        )
+    def worker(self, concurrency=1, *, app="portal", tree=ROOT):
+        """Start a worker and return it at once; it needs some seconds to be ready.
+
+        `app` names the module of the Celery application, `tree` the folder of the code it runs.
+        """
+        options = (f"--concurrency={concurrency}", "--pool=prefork", "--without-mingle")
+        return self._celery("worker", *options, app=app, tree=tree)
 
     def beat(self):
         return self._celery("beat", "--pidfile=")
 
-    def at_work(self):
+    def at_work(self, app="portal"):
         """A worker that is running, with a beat that rings; started unless they are there."""
         alive = {child.name.partition("-")[0]: child for child in self.running if not child.ended()}
         if "beat" not in alive:
             self.beat()
-        return alive.get("worker") or self.worker()
+        return alive.get("worker") or self.worker(app=app)
 
-    def _celery(self, command, *options):
+    def _celery(self, command, *options, app="portal", tree=ROOT):
         self.started += 1
+        name = f"{command}-{self.started}"
+        named = ("-n", f"{name}@%h") if command == "worker" else ()
         child = Child(
-            name=f"{command}-{self.started}",
-            argv=[sys.executable, "-m", "celery", "-A", "portal", command, *options],
-            log=self.folder / f"{command}-{self.started}.log",
+            name=name,
+            argv=[sys.executable, "-m", "celery", "-A", app, command, *options, *named],
+            log=self.folder / f"{name}.log",
             env=self.environment(),
-            cwd=ROOT,
+            cwd=tree,
         )
         child.start()
         self.running.append(child)
@@ -174,8 +178,12 @@ def services(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def here(services, django_db_setup, django_db_blocker, tmp_path_factory):
-    """This process speaks to those services, as a web process would; invented people are there."""
+def here(request, services, django_db_setup, django_db_blocker, tmp_path_factory):
+    """This process speaks to those services, as a web process would; invented people are there.
+
+    PEOPLE of them, or as many as the module says by that name.
+    """
+    people = getattr(request.module, "PEOPLE", PEOPLE)
     database = connections.databases["default"]
     services.copy_database(database)
     own = environ.Env.db_url_config(embedded.database_url(services.home))
@@ -189,7 +197,7 @@ def here(services, django_db_setup, django_db_blocker, tmp_path_factory):
         patch.setattr(current_app.conf, "broker_url", embedded.broker_url(services.home))
         current_app.amqp._producer_pool = None
         database.update({name: own[name] for name in before})
-        call_command("seed", patients=PEOPLE, decisions=0, verbosity=0)
+        call_command("seed", patients=people, decisions=0, verbosity=0)
         yield
         connection.close()
         database.update(before)
@@ -207,6 +215,11 @@ def portal(services, here, django_db_blocker):
 @pytest.fixture
 def harbour(portal):
     return Practice.objects.get(code="harbour-street")
+
+
+@pytest.fixture
+def ada(portal):
+    return User.objects.get(username="ada")
 
 
 @pytest.fixture
