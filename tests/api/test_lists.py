@@ -89,6 +89,8 @@ def test_a_prescription_says_what_was_written_and_whether_it_was_checked(system,
         "book": None,
         "at": None,
         "reason": "A change waits to be screened.",
+        "engine": None,
+        "being_judged_again": False,
     }
     screen.drain()
     (row,) = rows(system.get("prescriptions"))
