@@ -9,14 +9,14 @@ from benchmarks import ground
 from benchmarks.table import Row
 from portal.progress import step
 from reviews import requests
-from reviews.dossiers import LINE_COLUMNS
+from reviews.dossiers import SELECT_LINE
 from reviews.models import Patient
 
 WORKERS = 2
 AIM = 8
 FLOOR_ROUNDS = 3
 FLOOR = (
-    f"COPY (SELECT {LINE_COLUMNS} FROM reviews_prescription WHERE superseded_at IS NULL) TO STDOUT"
+    f"COPY (SELECT {SELECT_LINE} FROM reviews_prescription WHERE superseded_at IS NULL) TO STDOUT"
 )
 
 

@@ -12,9 +12,10 @@ from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from reviews.rules.codes import PROFILES
+
 DATA = Path(__file__).parent / "data"
 INGREDIENT_FILES = ("benzodiazepines.toml", "interacting.toml", "further.toml", "plain.toml")
-PROFILES = ("UK", "US", "EU")
 BANDS = ("short", "intermediate", "long", "unknown")
 SYSTEMS = ("atc", "rxnorm", "snomed", "dmd", "ndc")
 STATUSES = ("formulary", "restricted", "non-formulary")

@@ -18,6 +18,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 
+from reviews.rules.codes import PROFILE_NAMES
+
 YEAR = timedelta(days=366)
 
 
@@ -36,10 +38,9 @@ def tracked(model: _Model) -> _Model:
     )(model)
 
 
-class Profile(models.TextChoices):
-    UK = "UK", "United Kingdom"
-    US = "US", "United States"
-    EU = "EU", "European Union"
+Profile = models.TextChoices(
+    "Profile", {code: (code, name) for code, name in PROFILE_NAMES.items()}
+)
 
 
 class Severity(models.IntegerChoices):

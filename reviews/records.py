@@ -5,49 +5,43 @@ Amounts are in `dose_unit`; `None` means not known, never zero.
 """
 
 import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from operator import attrgetter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
+from reviews import fields
 from reviews.errors import BadRecord
+from reviews.models import Practice
 from reviews.rules import readings
-from reviews.rules.dossier import ACQUIRED, CHANGES, REPLACEMENTS
+from reviews.rules.codes import (
+    ACQUIRED,
+    CHANGES,
+    CONDITION_KINDS,
+    CONDITION_STATUSES,
+    READING_STATUSES,
+    REPLACEMENTS,
+    SETTINGS,
+    SEXES,
+    STATUSES,
+    UNITS,
+)
 from reviews.rules.indications import INDICATIONS
 
+Shape = TypeVar("Shape", bound=Struct)
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 Short = Annotated[str, Meta(max_length=200)]
 # Four decimals are kept: less than 0.1 microgram of a milligram dose is no dose.
 Amount = Annotated[float, Meta(ge=0.0001, lt=10_000_000)]
 Days = Annotated[int, Meta(ge=0, le=3650)]
-Unit = Literal[
-    "mg",
-    "microgram",
-    "g",
-    "ml",
-    "tablet",
-    "capsule",
-    "patch",
-    "drop",
-    "spray",
-    "suppository",
-    "unit",
-]
+Unit = Literal[tuple(UNITS)]
 Indication = Literal[tuple(INDICATIONS)]
 ReadingKind = Literal[tuple(readings.KINDS)]
-PlaceOfCare = Literal["community", "inpatient", "procedural", "unsupervised", "unknown"]
-OrderStatus = Literal[
-    "active",
-    "on-hold",
-    "cancelled",
-    "completed",
-    "entered-in-error",
-    "stopped",
-    "draft",
-    "unknown",
-]
+PlaceOfCare = Literal[tuple(SETTINGS)]
+OrderStatus = Literal[tuple(STATUSES)]
 PORTAL = "portal"
 """The source system of what is entered here."""
 FIRST_DAY = date(1900, 1, 1)
@@ -90,7 +84,7 @@ class PatientRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     family_name: Annotated[str, Meta(max_length=120)] = ""
     given_name: Annotated[str, Meta(max_length=120)] = ""
     birth_date: date | None = None
-    sex: Literal["female", "male", "other", "unknown"] | None = None
+    sex: Literal[tuple(SEXES)] | None = None
     deceased_on: date | None = None
 
 
@@ -102,7 +96,7 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=Fal
 
 
 class PrescriptionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """One medicine order, as one source reports it."""
+    """One medicine order, as one source reports it; its fields are those of `reviews.fields`."""
 
     medicine: Text
     codings: Codings = ()
@@ -146,8 +140,8 @@ class ConditionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     codings: Codings = ()
     onset_on: date | None = None
     ended_on: date | None = None
-    status: Literal["active", "resolved", "entered-in-error"] = "active"
-    kind: Literal["condition", "allergy"] = "condition"
+    status: Literal[CONDITION_STATUSES] = "active"
+    kind: Literal[tuple(CONDITION_KINDS)] = "condition"
 
 
 class ReadingRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -162,7 +156,7 @@ class ReadingRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     value: float | None = None
     unit: Annotated[str, Meta(max_length=30)] = ""
     text: Annotated[str, Meta(max_length=300)] = ""
-    status: Literal["final", "entered-in-error"] = "final"
+    status: Literal[READING_STATUSES] = "final"
 
 
 SourceId = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -214,25 +208,23 @@ class SyncedPatient(PatientRecord, frozen=True, kw_only=True, forbid_unknown_fie
 _encoder = msgspec.json.Encoder(order="deterministic")
 # Fields that came later: left out of a digest where they say nothing, so that a record which was
 # known before is still known.
-LATER = {
-    PrescriptionRecord: PrescriptionRecord.__struct_fields__[
-        PrescriptionRecord.__struct_fields__.index("refill_number") :
-    ],
+_LATER = {
+    PrescriptionRecord: tuple(field.name for field in fields.PRESCRIPTION if field.later),
     ConditionRecord: ("kind",),
     ReadingRecord: (),
 }
 
 
-def _getter(names):
+def _getter(names: Sequence[str]) -> Callable[[Struct], tuple]:
     """A function from a record to the tuple of these fields."""
     if len(names) > 1:
         return attrgetter(*names)
     return lambda record: tuple(getattr(record, name) for name in names)
 
 
-def _parts(base):
+def _parts(base: type[Struct]) -> tuple[Callable, Callable, tuple, tuple[str, ...]]:
     """How to read what a record says: always, later, and what says nothing."""
-    later = LATER[base]
+    later = _LATER[base]
     unsaid = {field.name: field.default for field in msgspec.structs.fields(base)}
     first = [name for name in base.__struct_fields__ if name not in later]
     return _getter(first), _getter(later), tuple(unsaid[name] for name in later), later
@@ -249,7 +241,7 @@ _content = {
 }
 
 
-def said_later(record):
+def said_later(record: Struct) -> dict[str, Any]:
     """The fields that came later and say something, by name."""
     _, later, unsaid, names = _content[type(record)]
     said = later(record)
@@ -262,7 +254,7 @@ def said_later(record):
     }
 
 
-def digest(record):
+def digest(record: Struct) -> bytes:
     """16 bytes that are equal exactly when two records say the same, whoever sends them."""
     content = _content[type(record)][0](record)
     if later := said_later(record):
@@ -270,13 +262,13 @@ def digest(record):
     return hashlib.blake2b(_encoder.encode(content), digest_size=16).digest()
 
 
-def medicine_key(text, codings):
+def medicine_key(text: str, codings: Iterable[Coding]) -> str:
     """The key of a product as written: the same text and codes give the same key."""
     content = _encoder.encode([text, sorted((c.system, c.code) for c in codings)])
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def convert(content: Any, shape):
+def convert(content: Any, shape: type[Shape]) -> Shape:
     """`content` as `shape`, or `BadRecord` naming the field and the reason."""
     _refuse_nul(content, "")
     try:
@@ -285,7 +277,7 @@ def convert(content: Any, shape):
         raise bad_record(error) from error
 
 
-def decode(raw: bytes, decoder: msgspec.json.Decoder):
+def decode(raw: bytes, decoder: msgspec.json.Decoder[Shape]) -> Shape:
     """One record's JSON by a typed decoder, or `BadRecord` naming the field and the reason."""
     try:
         record = decoder.decode(raw)
@@ -301,7 +293,7 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder):
 _ESCAPED_NUL = rb"\u0000"
 
 
-def _refuse_nul(content, path):
+def _refuse_nul(content: Any, path: str) -> None:
     """PostgreSQL cannot keep the character NUL in a text."""
     if isinstance(content, str):
         if "\0" in content:
@@ -314,7 +306,7 @@ def _refuse_nul(content, path):
             _refuse_nul(value, f"{path}[{index}]")
 
 
-def bad_record(error: msgspec.ValidationError):
+def bad_record(error: msgspec.ValidationError) -> BadRecord:
     """msgspec says "Expected `date` - at `$.start_on`": name the field, keep the reason."""
     message = str(error)
     reason, _, path = message.partition(" - at `")
@@ -328,7 +320,7 @@ def bad_record(error: msgspec.ValidationError):
     return BadRecord(field or "record", reason)
 
 
-def of_the_practice(record, practice):
+def of_the_practice(record: PrescriptionRecord, practice: Practice) -> PrescriptionRecord:
     """An order logged here is its practice's, so that colleagues count as one prescriber (PRE-01).
 
     What a client system reports may be anybody's: there only the system can name the team.
@@ -336,9 +328,12 @@ def of_the_practice(record, practice):
     return record if record.team else msgspec.structs.replace(record, team=practice.code)
 
 
-def check_prescription(record: PrescriptionRecord):
+_DAYS = tuple(field.name for field in fields.PRESCRIPTION if field.kind is fields.DAY)
+
+
+def check_prescription(record: PrescriptionRecord) -> None:
     """What types cannot say. Raises `BadRecord`; a missing value is no fault."""
-    for field in ("written_on", "start_on", "end_on", "dispensed_on"):
+    for field in _DAYS:
         day = getattr(record, field)
         if day is not None and not FIRST_DAY <= day <= LAST_DAY:
             raise BadRecord(field, f"is outside {FIRST_DAY.year} to {LAST_DAY.year}")
@@ -352,12 +347,12 @@ def check_prescription(record: PrescriptionRecord):
         raise BadRecord("max_per_day", "is only for a medicine taken as needed")
 
 
-def check_condition(record: ConditionRecord):
+def check_condition(record: ConditionRecord) -> None:
     if record.onset_on and record.ended_on and record.ended_on < record.onset_on:
         raise BadRecord("ended_on", "is before onset_on")
 
 
-def check_reading(record: ReadingRecord, *, today):
+def check_reading(record: ReadingRecord, *, today: date) -> None:
     """Whether the answer fits its kind. Nothing is measured before it happens."""
     known = readings.KINDS[record.kind]
     if not FIRST_DAY <= record.on <= today:
@@ -372,7 +367,7 @@ def check_reading(record: ReadingRecord, *, today):
         raise BadRecord("value" if known.shape == readings.NUMBER else "text", reason)
 
 
-def check_patient(record: PatientRecord, *, today):
+def check_patient(record: PatientRecord, *, today: date) -> None:
     """For a person not yet known: a name is needed, and dates must be possible."""
     if not record.family_name:
         raise BadRecord("family_name", "is needed for a patient not yet known")

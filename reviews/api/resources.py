@@ -1,10 +1,15 @@
 """What can be read: for each resource its rows, its filters, and how a row becomes a shape."""
 
-from django.db.models import F, Prefetch, Q
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Prefetch, Q
 from django.db.models.functions import Greatest
 
 from reviews.access import Action
 from reviews.api import shapes
+from reviews.fields import AMOUNT, KEPT, SCHEDULE, UNIT, Field
 from reviews.models import (
     Case,
     Decision,
@@ -17,7 +22,6 @@ from reviews.models import (
     TaperVersion,
 )
 from reviews.queries import checked
-from reviews.verbs.prescribe import LATER
 
 
 class Resource:
@@ -91,30 +95,7 @@ class Prescriptions(Resource):
                 text=row.medicine.text,
                 codings=[shapes.Coding(**coding) for coding in row.medicine.codings],
             ),
-            dose=_number(row.dose),
-            dose_unit=row.dose_unit or None,
-            times_per_day=_number(row.times_per_day),
-            as_needed=row.as_needed,
-            max_per_day=_number(row.max_per_day),
-            expected_per_day=_number(row.expected_per_day),
-            dosage_text=row.dosage_text,
-            quantity=_number(row.quantity),
-            quantity_unit=row.quantity_unit or None,
-            days_supply=row.days_supply,
-            written_on=row.written_on,
-            start_on=row.start_on,
-            end_on=row.end_on,
-            indication=row.indication,
-            route=row.route,
-            setting=row.setting,
-            status=row.status,
-            status_reason=row.status_reason,
-            dispensed=row.dispensed,
-            prescriber=row.prescriber_name or (_name(row.prescriber) or ""),
-            **{name: getattr(row, name) for name in LATER[:-1]},
-            schedule=[
-                shapes.Step(per_day=per_day, days=days) for per_day, days in row.schedule or ()
-            ],
+            **{field.name: _told(field, row) for field in KEPT},
             reason=row.reason,
             checked=_checked(checked.of(row.patient, row, recorded_at=row.recorded_at)),
         )
@@ -130,7 +111,7 @@ class Readings(Resource):
         return Reading.objects.select_related("practice")
 
     def listed(self, queryset):
-        return queryset.filter(superseded_at__isnull=True)
+        return queryset.live()
 
     def matching(self, queryset, asked):
         return _equal(
@@ -168,18 +149,16 @@ class Tapers(Resource):
     changed_at = "recorded_at"
 
     def rows(self):
-        return TaperVersion.objects.select_related("taper__practice").annotate(
-            practice_id=F("taper__practice_id")
-        )
+        return TaperVersion.objects.select_related("taper", "practice")
 
     def listed(self, queryset):
-        return queryset.filter(superseded_at__isnull=True)
+        return queryset.live()
 
     def matching(self, queryset, asked):
         return _equal(
             queryset,
-            taper__patient_id=asked.patient,
-            taper__practice__code=asked.practice,
+            patient_id=asked.patient,
+            practice__code=asked.practice,
             status=asked.status,
         )
 
@@ -187,9 +166,9 @@ class Tapers(Resource):
         return shapes.Taper(
             id=row.pk,
             taper=row.taper_id,
-            version=row.number,
-            patient=row.taper.patient_id,
-            practice=row.taper.practice.code,
+            version=row.version,
+            patient=row.patient_id,
+            practice=row.practice.code,
             drug=row.taper.drug,
             status=row.status,
             move=row.move,
@@ -450,16 +429,30 @@ class Decisions(Resource):
         )
 
 
+def _told(field: Field, row: Prescription) -> Any:
+    """A field of a prescription as the API says it."""
+    value = getattr(row, field.column)
+    if field.kind is AMOUNT:
+        return _number(value)
+    if field.kind is UNIT:
+        return value or None
+    if field.kind is SCHEDULE:
+        return [shapes.Step(per_day=per_day, days=days) for per_day, days in value or ()]
+    if field.name == "prescriber":
+        return value or _name(row.prescriber) or ""
+    return value
+
+
 def _equal(queryset, **wanted):
     """Narrow by every value that was asked for; unset and "" ask for nothing."""
     return queryset.filter(Q(**{name: value for name, value in wanted.items() if value}))
 
 
-def _number(amount):
+def _number(amount: Decimal | None) -> float | None:
     return None if amount is None else float(amount)
 
 
-def _name(user):
+def _name(user: User | None) -> str | None:
     return (user.get_full_name() or user.get_username()) if user else None
 
 

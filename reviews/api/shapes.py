@@ -12,7 +12,7 @@ from reviews.api.bodies import MOST_RECORDS
 from reviews.models import CaseState, Outcome, Reason
 from reviews.models import Decision as DecisionRow
 from reviews.records import Coding, OrderStatus, PatientIdentifier, ReadingKind, Step
-from reviews.rules.dossier import TAPER_STATES
+from reviews.rules.codes import TAPER_STATES
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 SeverityNumber = Annotated[int, Meta(ge=1, le=4)]

@@ -3,16 +3,25 @@
 import re
 from datetime import time
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 from django import forms
 
 from reviews import records
 from reviews.errors import BadRecord
+from reviews.fields import KEPT
 from reviews.forms.days import DayField
-from reviews.models import DoseUnit, Setting, Status
+from reviews.models import Prescription, Status
 from reviews.records import PORTAL
-from reviews.rules.dossier import ACQUIRED, CHANGES, REPLACEMENTS
+from reviews.rules.codes import (
+    ACQUIRED,
+    CHANGES,
+    REPLACEMENTS,
+    ROUTES,
+    SETTINGS,
+    UNITS,
+)
 from reviews.rules.indications import INDICATIONS
 
 AS_WRITTEN = "as-written"
@@ -21,19 +30,8 @@ AS_WRITTEN = "as-written"
 NOT_GIVEN = "Not given."
 """Kept as the reason when one was asked for and none was given."""
 
-ROUTES = [
-    ("", "As the product says"),
-    ("oral", "By mouth"),
-    ("sublingual", "Sublingual"),
-    ("buccal", "Buccal"),
-    ("nasal", "Nasal"),
-    ("rectal", "Rectal"),
-    ("transdermal", "Transdermal"),
-    ("parenteral", "By injection or infusion"),
-    ("topical", "Topical"),
-    ("inhaled", "Inhaled"),
-]
-UNITS = [("", "Unit"), *DoseUnit.choices]
+ROUTE_CHOICES = [("", "As the product says"), *ROUTES.items()]
+UNIT_CHOICES = [("", "Unit"), *UNITS.items()]
 GOING_ON = (Status.ACTIVE, Status.ON_HOLD, Status.COMPLETED)
 MORE = (
     *("schedule", "change_reason", "is_new_start", "written_on", "dispensed", "dispensed_on"),
@@ -108,13 +106,15 @@ class PrescriptionForm(forms.Form):
     q = forms.CharField(label="Find a medicine", max_length=500, required=False)
     product = forms.CharField(label="Medicine", max_length=4000, required=False)
     dose = Amount(label="Each time")
-    dose_unit = forms.ChoiceField(label="Unit", choices=UNITS, required=False)
+    dose_unit = forms.ChoiceField(label="Unit", choices=UNIT_CHOICES, required=False)
     times_per_day = Amount(label="Times a day")
     as_needed = forms.BooleanField(label="If needed", required=False)
     max_per_day = Amount(label="At most a day")
     expected_per_day = Amount(label="Expected a day")
     quantity = Amount(label="Quantity")
-    quantity_unit = forms.ChoiceField(label="Unit of quantity", choices=UNITS, required=False)
+    quantity_unit = forms.ChoiceField(
+        label="Unit of quantity", choices=UNIT_CHOICES, required=False
+    )
     days_supply = Count(
         label="Days’ supply",
         required=False,
@@ -125,8 +125,8 @@ class PrescriptionForm(forms.Form):
     start_on = Day(label="Starts", required=False)
     end_on = Day(label="Last day", required=False)
     indication = forms.ChoiceField(choices=INDICATIONS.items())
-    route = forms.ChoiceField(choices=ROUTES, required=False)
-    setting = forms.ChoiceField(label="Care setting", choices=Setting.choices)
+    route = forms.ChoiceField(choices=ROUTE_CHOICES, required=False)
+    setting = forms.ChoiceField(label="Care setting", choices=SETTINGS.items())
     dosage_text = forms.CharField(label="Directions in words", max_length=1000, required=False)
     status = forms.ChoiceField(choices=[(state, state.label) for state in GOING_ON])
     schedule = Schedule()
@@ -174,7 +174,7 @@ class PrescriptionForm(forms.Form):
             return
         if held.status not in GOING_ON:
             self.fields["status"].choices += [(held.status, Status(held.status).label)]
-        if held.route not in dict(ROUTES):
+        if held.route and held.route not in ROUTES:
             self.fields["route"].choices += [(held.route, held.route)]
 
     def clean(self):
@@ -245,17 +245,14 @@ def medicine(chosen, typed):
         raise BadRecord("product", "choose it again") from error
 
 
-def _kept(held):
+def _kept(held: Prescription) -> dict[str, Any]:
     """What the form does not show of a prescription: it stays as it is."""
-    shown = {"medicine", "codings", "start_minute", *PrescriptionForm.base_fields}
-    names = set(records.PrescriptionRecord.__struct_fields__) - shown - {"prescriber"}
-    return {name: getattr(held, name) for name in names} | {"prescriber": held.prescriber_name}
+    return {field.name: getattr(held, field.column) for field in KEPT if not field.form}
 
 
-def values(held):
+def values(held: Prescription) -> dict[str, Any]:
     """What the form shows of a prescription: its fields as they are kept."""
-    names = PrescriptionForm.base_fields.keys() - {"q", "product", "reason", "start_time"}
-    shown = {name: getattr(held, name) for name in names}
+    shown = {field.form: getattr(held, field.column) for field in KEPT if field.form}
     minute = held.start_minute
     return shown | {
         # The practice's own name says nothing here, and is put back when it is saved.

@@ -18,9 +18,11 @@ from .clients import ApiKey
 from .facts import Exemption, Reading
 from .jobs import Job
 from .people import (
+    PARTICULARS,
     Identifier,
     Membership,
     Patient,
+    PatientVersion,
     Practice,
     Profile,
     Role,
@@ -29,22 +31,16 @@ from .people import (
     named,
 )
 from .personal import Preference, SavedView
-from .prescriptions import (
-    WITHDRAWN,
-    Condition,
-    DoseUnit,
-    Medicine,
-    Prescription,
-    Setting,
-    Status,
-)
+from .prescriptions import WITHDRAWN, Condition, Medicine, Prescription, Status
 from .screening import Flag, PatientScreening, ScreeningRequest
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
+from .versioned import Reported, Versioned
 from .versions import Engine, RuleVersion
 
 __all__ = [
     "CHANGED_PLAN",
     "OPEN_STATES",
+    "PARTICULARS",
     "WITHDRAWN",
     "ApiKey",
     "AuditEvent",
@@ -55,7 +51,6 @@ __all__ = [
     "DataCheck",
     "Decision",
     "DecisionItem",
-    "DoseUnit",
     "Engine",
     "Exemption",
     "Flag",
@@ -67,23 +62,25 @@ __all__ = [
     "Outcome",
     "Patient",
     "PatientScreening",
+    "PatientVersion",
     "Practice",
     "Preference",
     "Prescription",
     "Profile",
     "Reading",
     "Reason",
+    "Reported",
     "Role",
     "RuleVersion",
     "SavedView",
     "ScreeningRequest",
-    "Setting",
     "Sex",
     "Status",
     "Taper",
     "TaperMove",
     "TaperStatus",
     "TaperVersion",
+    "Versioned",
     "compact",
     "named",
 ]

@@ -1,5 +1,6 @@
 """What else the rules need to know of a patient: dated readings, and exemptions somebody owns."""
 
+import uuid
 from datetime import date
 
 import pgtrigger
@@ -10,42 +11,32 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from reviews.rules import exemptions, readings
+from reviews.rules.codes import READING_STATUSES
 
 from .people import Patient, Practice
-from .prescriptions import ADDED_TO_NEVER_EDITED
+from .versioned import Reported, one_live_version
 
 
-class Reading(models.Model):
-    """A measured or answered value on a day, such as an eGFR or a naloxone offer.
+class Reading(Reported):
+    """One version of a value measured or answered on a day, such as an eGFR or a naloxone offer.
 
     `kind` is a key of `reviews.rules.readings.KINDS`, which says what `value` and `text` hold;
-    `unit` is the unit of `value` when it was recorded. A correction is a new row that supersedes
-    the old one.
+    `unit` is the unit of `value` when it was recorded.
     """
 
-    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="readings")
-    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    VERSIONS_OF = "record_id"
+
+    record_id = models.UUIDField(default=uuid.uuid4)
     kind = models.CharField(max_length=40)
     value = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
     unit = models.CharField(max_length=30, blank=True)
     text = models.CharField(max_length=300, blank=True)
     dated_on = models.DateField()
     status = models.CharField(max_length=16, default="final")
-    source_system = models.CharField(max_length=100)
-    source_id = models.CharField(max_length=200)
-    digest = models.BinaryField(max_length=16)
-    supersedes = models.OneToOneField(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="superseded_by"
-    )
-    superseded_at = models.DateTimeField(null=True, blank=True)
-    recorded_at = models.DateTimeField(db_default=Now(), editable=False)
-    recorded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
 
-    class Meta:
-        triggers = ADDED_TO_NEVER_EDITED
+    class Meta(Reported.Meta):
         constraints = [
+            *one_live_version("record_id"),
             models.UniqueConstraint(
                 fields=["practice", "source_system", "source_id"],
                 condition=Q(superseded_at__isnull=True),
@@ -55,7 +46,7 @@ class Reading(models.Model):
                 name="reading_says_something", condition=Q(value__isnull=False) | ~Q(text="")
             ),
             models.CheckConstraint(
-                name="reading_status_known", condition=Q(status__in=["final", "entered-in-error"])
+                name="reading_status_known", condition=Q(status__in=READING_STATUSES)
             ),
         ]
         indexes = [
@@ -64,6 +55,7 @@ class Reading(models.Model):
                 condition=Q(superseded_at__isnull=True),
                 name="reading_live_by_patient",
             ),
+            models.Index(fields=["patient"]),
             models.Index(fields=["recorded_at", "id"]),
         ]
 

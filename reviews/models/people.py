@@ -1,5 +1,8 @@
 """Practices, the people who work there, and the patients in their care."""
 
+from datetime import date
+
+import pgtrigger
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.indexes import GinIndex, OpClass
@@ -7,13 +10,10 @@ from django.db import models
 from django.db.models import Func, Q, Value
 from django.db.models.functions import Lower, Now
 
+from drugs.models import Profile
+from reviews.rules.codes import SEXES
 
-class Profile(models.TextChoices):
-    """Whose guidance a practice follows; limits differ by jurisdiction and are never mixed."""
-
-    UK = "UK", "United Kingdom"
-    US = "US", "United States"
-    EU = "EU", "European Union"
+from .versioned import Versioned, one_live_version
 
 
 class Role(models.TextChoices):
@@ -24,13 +24,7 @@ class Role(models.TextChoices):
     INTEGRATION_CLIENT = "integration_client", "Integration client"
 
 
-class Sex(models.TextChoices):
-    """FHIR administrative-gender."""
-
-    FEMALE = "female", "Female"
-    MALE = "male", "Male"
-    OTHER = "other", "Other"
-    UNKNOWN = "unknown", "Unknown"
+Sex = models.TextChoices("Sex", {code.upper(): (code, label) for code, label in SEXES.items()})
 
 
 def named(user: AbstractUser | None) -> str:
@@ -75,19 +69,73 @@ class Membership(models.Model):
         return f"{self.user} as {self.get_role_display()} at {self.practice}"
 
 
-class Patient(models.Model):
-    """A person registered with one practice. `None` means not known, never zero."""
+class Particulars(models.Model):
+    """What is known of a person; `None` means not known, never zero."""
 
-    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="patients")
     family_name = models.CharField(max_length=120)
     given_name = models.CharField(max_length=120, blank=True)
     birth_date = models.DateField(null=True, blank=True)
     sex = models.CharField(max_length=7, choices=Sex, default=Sex.UNKNOWN)
     deceased_on = models.DateField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def display_name(self) -> str:
+        """Family name in capitals first, as on a prescription."""
+        return ", ".join(filter(None, [self.family_name.upper(), self.given_name]))
+
+    def age_on(self, day: date) -> int | None:
+        """Completed years on `day`, or None when the birth date is not known."""
+        if self.birth_date is None:
+            return None
+        before_birthday = (day.month, day.day) < (self.birth_date.month, self.birth_date.day)
+        return day.year - self.birth_date.year - before_birthday
+
+
+PARTICULARS = tuple(field.name for field in Particulars._meta.fields)
+
+
+def _as_its_live_version(name: str, operation: pgtrigger.Operation) -> pgtrigger.Trigger:
+    """Refuse a row of a person that its live version does not say, once for each statement."""
+    columns = ("practice_id", *PARTICULARS)
+    written, said = (", ".join(f"{row}.{column}" for column in columns) for row in "pv")
+    return pgtrigger.Trigger(
+        name=name,
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=operation,
+        referencing=pgtrigger.Referencing(new="written"),
+        func=f"""
+            IF EXISTS (
+                SELECT FROM written p LEFT JOIN reviews_patientversion v
+                    ON v.patient_id = p.id AND v.superseded_at IS NULL
+                WHERE ({written}) IS DISTINCT FROM ({said})
+            ) THEN
+                RAISE EXCEPTION 'a patient must be what the live version says';
+            END IF;
+            RETURN NULL;
+        """,
+    )
+
+
+class Patient(Particulars):
+    """A person registered with one practice, as they are known now.
+
+    Whatever refers to a person refers to this row. What it says is always what the live
+    `PatientVersion` says, which is written first; the database refuses anything else.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="patients")
     registered_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
+        triggers = [
+            _as_its_live_version("registered_as_said", pgtrigger.Insert),
+            _as_its_live_version("changed_as_said", pgtrigger.Update),
+        ]
         constraints = [
             models.CheckConstraint(name="patient_sex_known", condition=Q(sex__in=Sex.values)),
             models.CheckConstraint(
@@ -110,17 +158,25 @@ class Patient(models.Model):
     def __str__(self):
         return self.display_name
 
-    @property
-    def display_name(self):
-        """Family name in capitals first, as on a prescription."""
-        return ", ".join(filter(None, [self.family_name.upper(), self.given_name]))
 
-    def age_on(self, day):
-        """Completed years on `day`, or None when the birth date is not known."""
-        if self.birth_date is None:
-            return None
-        before_birthday = (day.month, day.day) < (self.birth_date.month, self.birth_date.day)
-        return day.year - self.birth_date.year - before_birthday
+class PatientVersion(Particulars, Versioned):
+    """What was known of a person from one change to the next.
+
+    An identifier that is added makes a version too, though versions do not repeat identifiers.
+    """
+
+    VERSIONS_OF = "patient_id"
+
+    patient = models.ForeignKey(
+        Patient, on_delete=models.PROTECT, related_name="versions", db_index=False
+    )
+
+    class Meta(Versioned.Meta):
+        verbose_name = "patient"
+        constraints = one_live_version("patient")
+
+    def __str__(self):
+        return f"{self.display_name}, version {self.version}"
 
 
 def compact(field):

@@ -7,61 +7,25 @@ from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
 
-from reviews.rules.dossier import ACQUIRED, CHANGES, REPLACEMENTS
+from reviews.rules.codes import (
+    ACQUIRED,
+    CHANGES,
+    CONDITION_KINDS,
+    CONDITION_STATUSES,
+    REPLACEMENTS,
+    SETTINGS,
+    STATUSES,
+    UNITS,
+)
 from reviews.rules.indications import INDICATIONS
 
-from .people import Patient, Practice
+from .versioned import Reported, one_live_version
 
-# A live row may only become superseded; a superseded row is history.
-ADDED_TO_NEVER_EDITED = [
-    pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
-    pgtrigger.Protect(
-        name="history_is_frozen",
-        operation=pgtrigger.Update,
-        condition=pgtrigger.Q(old__superseded_at__isnull=False),
-    ),
-    pgtrigger.ReadOnly(name="only_superseding", exclude=["superseded_at"]),
-]
-
-
-class Status(models.TextChoices):
-    """FHIR MedicationRequest.status."""
-
-    ACTIVE = "active", "Active"
-    ON_HOLD = "on-hold", "On hold"
-    CANCELLED = "cancelled", "Cancelled"
-    COMPLETED = "completed", "Completed"
-    ENTERED_IN_ERROR = "entered-in-error", "Entered in error"
-    STOPPED = "stopped", "Stopped"
-    DRAFT = "draft", "Draft"
-    UNKNOWN = "unknown", "Unknown"
-
-
+Status = models.TextChoices(
+    "Status", {code.upper().replace("-", "_"): (code, label) for code, label in STATUSES.items()}
+)
 WITHDRAWN = (Status.CANCELLED, Status.ENTERED_IN_ERROR, Status.STOPPED)
-
-
-class Setting(models.TextChoices):
-    COMMUNITY = "community", "Community"
-    INPATIENT = "inpatient", "In-patient"
-    PROCEDURAL = "procedural", "Procedure"
-    UNSUPERVISED = "unsupervised", "Community, unsupervised"
-    UNKNOWN = "unknown", "Not known"
-
-
-class DoseUnit(models.TextChoices):
-    MG = "mg", "mg"
-    MICROGRAM = "microgram", "microgram"
-    GRAM = "g", "g"
-    ML = "ml", "ml"
-    TABLET = "tablet", "tablet"
-    CAPSULE = "capsule", "capsule"
-    PATCH = "patch", "patch"
-    DROP = "drop", "drop"
-    SPRAY = "spray", "spray"
-    SUPPOSITORY = "suppository", "suppository"
-    UNIT = "unit", "unit"
 
 
 class Medicine(models.Model):
@@ -81,58 +45,34 @@ class Medicine(models.Model):
         return self.text
 
 
-class PrescriptionQuerySet(models.QuerySet):
-    def live(self):
-        return self.filter(superseded_at__isnull=True)
+class Prescription(Reported):
+    """One version of one medicine order. Amounts in `dose_unit`; None means not known.
 
+    The fields are those of `reviews.fields`.
+    """
 
-class Prescription(models.Model):
-    """One version of one medicine order. Amounts in `dose_unit`; None means not known."""
+    VERSIONS_OF = "order_id"
+    CARRIED = (*Reported.CARRIED, "prescriber_id")
 
-    # Each index slows a sync. Those below hold the patient and the practice, and nothing is looked
-    # up by who recorded or prescribed.
-    patient = models.ForeignKey(
-        Patient, on_delete=models.PROTECT, related_name="prescriptions", db_index=False
-    )
-    practice = models.ForeignKey(
-        Practice, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
     medicine = models.ForeignKey(Medicine, on_delete=models.PROTECT, related_name="+")
-
     order_id = models.UUIDField(default=uuid.uuid4)
-    version = models.PositiveIntegerField(default=1)
-    supersedes = models.OneToOneField(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="superseded_by"
-    )
-    superseded_at = models.DateTimeField(null=True, blank=True)
-    recorded_at = models.DateTimeField(db_default=Now(), editable=False)
-    recorded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.PROTECT,
-        null=True,
-        related_name="+",
-        db_index=False,
-    )
-    source_system = models.CharField(max_length=100)
-    source_id = models.CharField(max_length=200)
-    digest = models.BinaryField(max_length=16)
 
     dose = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
-    dose_unit = models.CharField(max_length=12, choices=DoseUnit, blank=True)
+    dose_unit = models.CharField(max_length=12, choices=UNITS, blank=True)
     times_per_day = models.DecimalField(max_digits=8, decimal_places=4, null=True, blank=True)
     as_needed = models.BooleanField(default=False)
     max_per_day = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
     expected_per_day = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
     dosage_text = models.CharField(max_length=1000, blank=True)
     quantity = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
-    quantity_unit = models.CharField(max_length=12, choices=DoseUnit, blank=True)
+    quantity_unit = models.CharField(max_length=12, choices=UNITS, blank=True)
     days_supply = models.PositiveIntegerField(null=True, blank=True)
     written_on = models.DateField(null=True, blank=True)
     start_on = models.DateField(null=True, blank=True)
     end_on = models.DateField(null=True, blank=True)
     indication = models.CharField(max_length=40, default="unknown")
     route = models.CharField(max_length=40, blank=True)
-    setting = models.CharField(max_length=12, choices=Setting, default=Setting.COMMUNITY)
+    setting = models.CharField(max_length=12, choices=SETTINGS, default="community")
     status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
     status_reason = models.CharField(max_length=500, blank=True)
     dispensed = models.BooleanField(default=False)
@@ -161,23 +101,13 @@ class Prescription(models.Model):
     start_minute = models.PositiveSmallIntegerField(null=True, blank=True)
     schedule = models.JSONField(null=True, blank=True)
 
-    objects = PrescriptionQuerySet.as_manager()
-
-    class Meta:
-        triggers = ADDED_TO_NEVER_EDITED
+    class Meta(Reported.Meta):
         constraints = [
-            models.UniqueConstraint(
-                fields=["order_id"],
-                condition=Q(superseded_at__isnull=True),
-                name="prescription_one_live_version",
-            ),
+            *one_live_version("order_id"),
             models.UniqueConstraint(
                 fields=["practice", "source_system", "source_id"],
                 condition=Q(superseded_at__isnull=True),
                 name="prescription_one_live_per_source",
-            ),
-            models.UniqueConstraint(
-                fields=["order_id", "version"], name="prescription_version_once"
             ),
             models.CheckConstraint(
                 name="prescription_amounts_positive",
@@ -230,42 +160,29 @@ class Prescription(models.Model):
         return self.medicine.text
 
     @property
-    def indication_label(self):
+    def indication_label(self) -> str:
         return INDICATIONS[self.indication]
 
-    @property
-    def live(self):
-        return self.superseded_at is None
 
+class Condition(Reported):
+    """One version of a coded problem or an allergy, whose codes and text name the substance.
 
-class Condition(models.Model):
-    """A coded problem or allergy; a change is a new row that supersedes the old one.
-
-    The codes and text of an allergy name the substance.
+    A condition belongs to its patient and does not move, so a source knows it by patient and id.
     """
 
-    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="conditions")
+    VERSIONS_OF = "record_id"
+
+    record_id = models.UUIDField(default=uuid.uuid4)
     kind = models.CharField(max_length=10, default="condition", db_default="condition")
     text = models.CharField(max_length=300)
     codings = models.JSONField(default=list)
     onset_on = models.DateField(null=True, blank=True)
     ended_on = models.DateField(null=True, blank=True)
     status = models.CharField(max_length=16, default="active")
-    source_system = models.CharField(max_length=100)
-    source_id = models.CharField(max_length=200)
-    digest = models.BinaryField(max_length=16)
-    supersedes = models.OneToOneField(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="superseded_by"
-    )
-    superseded_at = models.DateTimeField(null=True, blank=True)
-    recorded_at = models.DateTimeField(db_default=Now(), editable=False)
-    recorded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
 
-    class Meta:
-        triggers = ADDED_TO_NEVER_EDITED
+    class Meta(Reported.Meta):
         constraints = [
+            *one_live_version("record_id"),
             models.UniqueConstraint(
                 fields=["patient", "source_system", "source_id"],
                 condition=Q(superseded_at__isnull=True),
@@ -278,11 +195,11 @@ class Condition(models.Model):
                 | Q(ended_on__gte=models.F("onset_on")),
             ),
             models.CheckConstraint(
-                name="condition_kind_known", condition=Q(kind__in=["condition", "allergy"])
+                name="condition_kind_known", condition=Q(kind__in=list(CONDITION_KINDS))
             ),
             models.CheckConstraint(
                 name="condition_status_known",
-                condition=Q(status__in=["active", "resolved", "entered-in-error"]),
+                condition=Q(status__in=CONDITION_STATUSES),
             ),
         ]
         indexes = [
@@ -290,7 +207,8 @@ class Condition(models.Model):
                 fields=["patient"],
                 condition=Q(superseded_at__isnull=True),
                 name="condition_live_by_patient",
-            )
+            ),
+            models.Index(fields=["patient"]),
         ]
 
     def __str__(self):

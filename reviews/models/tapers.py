@@ -9,13 +9,13 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from reviews.rules.dossier import TAPER_STATES
+from reviews.rules.codes import TAPER_STATES
 from reviews.tapering.crossing import Stage
 from reviews.tapering.doses import Part, read_code
 from reviews.tapering.planning import Plan, Step
 
 from .people import Patient, Practice
-from .prescriptions import ADDED_TO_NEVER_EDITED
+from .versioned import Versioned, one_live_version
 
 TaperStatus = models.TextChoices(
     "TaperStatus", {code.upper(): (code, label) for code, label in TAPER_STATES.items()}
@@ -74,8 +74,8 @@ class Taper(models.Model):
         return f"taper of {self.drug}"
 
 
-class TaperVersion(models.Model):
-    """A taper as it was from one move to the next: added to, never edited.
+class TaperVersion(Versioned):
+    """A taper as it was from one move to the next.
 
     `steps` are `[day, mg a day, [[strength code, number], ...], smallest]`, the first one the dose
     at the start. `contacts` are the days on which somebody asks how it goes. `over` names the
@@ -84,8 +84,14 @@ class TaperVersion(models.Model):
     stages the person changes to diazepam first.
     """
 
+    VERSIONS_OF = "taper_id"
+
     taper = models.ForeignKey(Taper, on_delete=models.PROTECT, related_name="versions")
-    number = models.PositiveIntegerField()
+    version = models.PositiveIntegerField(default=1, db_column="number")
+    # Tapers are planned and moved by people alone.
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
     move = models.CharField(max_length=10, choices=TaperMove)
     status = models.CharField(max_length=10, choices=TaperStatus)
     steps = models.JSONField()
@@ -98,21 +104,11 @@ class TaperVersion(models.Model):
     last_contact_on = models.DateField(null=True, blank=True)
     over = models.JSONField(default=list)
     reason = models.CharField(max_length=1000, blank=True)
-    superseded_at = models.DateTimeField(null=True, blank=True)
-    recorded_at = models.DateTimeField(db_default=Now(), editable=False)
-    recorded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
 
-    class Meta:
-        triggers = ADDED_TO_NEVER_EDITED
+    class Meta(Versioned.Meta):
+        verbose_name = "taper"
         constraints = [
-            models.UniqueConstraint(fields=["taper", "number"], name="taper_version_number_once"),
-            models.UniqueConstraint(
-                fields=["taper"],
-                condition=Q(superseded_at__isnull=True),
-                name="taper_one_live_version",
-            ),
+            *one_live_version("taper"),
             models.CheckConstraint(
                 name="taper_status_known", condition=Q(status__in=TaperStatus.values)
             ),
@@ -124,14 +120,14 @@ class TaperVersion(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.taper}, version {self.number}"
+        return f"{self.taper}, version {self.version}"
 
     @property
-    def in_force(self):
+    def in_force(self) -> bool:
         return self.status in IN_FORCE
 
     @property
-    def plan(self):
+    def plan(self) -> Plan:
         """The plan as a value."""
         steps = (
             Step(date.fromisoformat(on), Decimal(mg), _parts(parts), smallest)
@@ -140,11 +136,11 @@ class TaperVersion(models.Model):
         return Plan(self.taper.drug, tuple(steps))
 
     @property
-    def contact_days(self):
+    def contact_days(self) -> list[date]:
         return [date.fromisoformat(day) for day in self.contacts]
 
     @property
-    def stages(self):
+    def stages(self) -> list[Stage]:
         """The stages of the cross-over; none for a taper of what the person takes already."""
         return [
             Stage(date.fromisoformat(on), Decimal(old), _parts(olds), Decimal(new), _parts(news))
@@ -152,5 +148,5 @@ class TaperVersion(models.Model):
         ]
 
 
-def _parts(written):
+def _parts(written: list) -> tuple[Part, ...]:
     return tuple(Part(read_code(code), Decimal(number)) for code, number in written)

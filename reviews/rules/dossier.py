@@ -15,21 +15,6 @@ OVER = frozenset({"stopped", "completed"})
 # active, on-hold and unknown: the supply was issued and may still be in use.
 
 
-ACQUIRED = {"nhs": "Usual health service", "private": "Private", "online": "Online"}
-REPLACEMENTS = {"lost": "Lost", "stolen": "Stolen", "travel": "Travel", "damaged": "Damaged"}
-CHANGES = {
-    "adverse_effect": "Adverse effect of the earlier medicine",
-    "no_effect": "No or too little effect",
-    "cross_taper": "Cross-taper",
-    "taper": "Step of a taper",
-    "titration": "Planned titration",
-    "admission": "Left out on admission",
-    "discharge": "Left out on discharge",
-    "patient_wish": "The person's wish",
-    "other": "Other",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Medicine:
     """A medicine as it was recorded: the text, and its codes as (system, code) pairs.
@@ -47,23 +32,21 @@ class Line(NamedTuple):
     """A prescription as the rules see it: one supply of one medicine.
 
     A named tuple and not a dataclass, because a rescreen builds a million of them.
-    `dose` is one administration, in `dose_unit` (mg, microgram, g, ml, tablet, capsule, patch,
-    drop, spray, suppository, unit); `max_per_day` (as-needed ceiling) and `expected_per_day` (what
-    the prescriber expects an as-needed medicine to come to) are in `dose_unit` a day. `end_on` is
-    the last day of use, included. `setting` is community, inpatient, procedural, unsupervised or
-    unknown. `status` is a FHIR MedicationRequest.status code. `route` is
-    oral, sublingual, buccal, nasal, rectal, transdermal, parenteral, topical, inhaled or None.
+    `dose` is one administration, in `dose_unit`; `max_per_day` (as-needed ceiling) and
+    `expected_per_day` (what the prescriber expects an as-needed medicine to come to) are in
+    `dose_unit` a day. `end_on` is the last day of use, included. The units, routes, settings and
+    statuses are those of `reviews.rules.codes`; `route` may also be None, or another text.
 
     The fields after `source` are often unknown and then keep their default. `refill_number` counts
     refills of one authorisation (0 = the first issue); `dispensed_on` is the day of hand-over, and
     `written_on` the date on the prescription. `repeat_template` is true for repeat or automatic
     refill. `acquired` is "nhs" (the usual health service), "private" or "online".
-    `replacement_reason` is a key of REPLACEMENTS, `change_reason` (why it differs from the one
-    before, or ended) of CHANGES; empty = not given. `is_new_start` is true when it was recorded as
-    a new course. `schedule` is a written taper or other changing dose: pairs of (amount a day in
-    `dose_unit`, days), in order from the start; it outranks dose and days' supply. `team` and
-    `pharmacy` name who prescribed with whom, and who dispensed. `start_minute` is the time of the
-    first dose in minutes after midnight.
+    `replacement_reason` is a key of `codes.REPLACEMENTS`, `change_reason` (why it differs from the
+    one before, or ended) of `codes.CHANGES`; empty = not given. `is_new_start` is true when it was
+    recorded as a new course. `schedule` is a written taper or other changing dose: pairs of (amount
+    a day in `dose_unit`, days), in order from the start; it outranks dose and days' supply. `team`
+    and `pharmacy` name who prescribed with whom, and who dispensed. `start_minute` is the time of
+    the first dose in minutes after midnight.
     """
 
     id: int
@@ -146,21 +129,11 @@ class TaperStep(NamedTuple):
     mg_per_day: float
 
 
-TAPER_STATES = {
-    "planned": "Planned",
-    "active": "Under way",
-    "paused": "Paused",
-    "completed": "Completed",
-    "failed": "Given up",
-    "cancelled": "Cancelled",
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taper:
     """A planned taper of one drug (a key of the book), its steps in order of their days.
 
-    The first step is the dose at the start. `status` is a key of TAPER_STATES.
+    The first step is the dose at the start. `status` is a key of `codes.TAPER_STATES`.
     `maintenance_agreed` says that a lower dose is to be kept for now; `last_contact_on` is the
     last time somebody asked the person how it goes.
     """

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-PROFILES: tuple[str, ...] = ("UK", "US", "EU")
+from reviews.rules.codes import PROFILES
 
 
 class Kind(NamedTuple):

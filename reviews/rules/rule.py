@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from reviews.rules.parameters import PROFILES, Parameter, limits
+from reviews.rules.codes import PROFILES
+from reviews.rules.parameters import Parameter, limits
 
 BREATHING = "Breathing and sedation"
 STOPPING = "Tapering and end of supply"

@@ -7,8 +7,9 @@ read in a published value set, and otherwise the name alone, as happens.
 from typing import NamedTuple
 
 from reviews.records import Coding
+from reviews.rules.codes import PROFILES
 
-UK, EU, US = "UK", "EU", "US"
+UK, US, EU = PROFILES
 
 
 class Product(NamedTuple):

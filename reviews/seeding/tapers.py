@@ -6,8 +6,8 @@ from decimal import Decimal
 from itertools import pairwise
 
 from reviews.models import TaperMove, TaperStatus
+from reviews.rules.codes import PROFILES
 from reviews.rules.dossier import Taper, TaperStep
-from reviews.rules.parameters import PROFILES
 from reviews.rules.registry import PARAMETERS
 from reviews.tapering import doses, limits, planning
 

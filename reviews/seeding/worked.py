@@ -14,10 +14,10 @@ from reviews.records import (
     Step,
 )
 from reviews.rules import words
+from reviews.rules.codes import PROFILES
 from reviews.rules.dossier import Exemption
 from reviews.rules.examples import EXAMPLES, QUIET
 from reviews.rules.examples.writing import TODAY
-from reviews.rules.parameters import PROFILES
 from reviews.rules.registry import BY_ID
 from reviews.seeding import tapers
 from reviews.seeding.medicines import PRODUCTS

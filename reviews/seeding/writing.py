@@ -8,56 +8,32 @@ from itertools import islice
 from django.db import connection
 from django.utils import timezone
 
-from reviews import audit, records, requests
+from reviews import audit, columns, products, records, requests
 from reviews.audit import Entry, Event
 from reviews.bulk import copy_rows, next_ids
+from reviews.models import PARTICULARS
 from reviews.seeding import tapers, worked
 from reviews.seeding.medicines import PRODUCTS
-from reviews.verbs import prescribe
-from reviews.verbs.prescribe import AMOUNTS, LATER, PLAIN
 
 SOURCE = "demo"
 CHUNK = 1000
 TABLES = {
-    "reviews_patient": (
-        "id",
-        "practice_id",
-        "family_name",
-        "given_name",
-        "birth_date",
-        "sex",
-        "registered_at",
-        "updated_at",
+    # A person is what their version says, so that comes first.
+    "reviews_patientversion": (
+        *("patient_id", "practice_id", "version", "recorded_at"),
+        *PARTICULARS,
     ),
+    "reviews_patient": ("id", "practice_id", "registered_at", "updated_at", *PARTICULARS),
     "reviews_identifier": ("patient_id", "practice_id", "system", "value"),
     "reviews_condition": (
-        "patient_id",
-        "text",
-        "codings",
-        "kind",
-        "onset_on",
-        "ended_on",
-        "status",
-        "source_system",
-        "source_id",
-        "digest",
-        "recorded_at",
-        "recorded_by_id",
+        *("patient_id", "practice_id", "record_id", "version", "source_system", "source_id"),
+        *("digest", "recorded_at", "recorded_by_id"),
+        *columns.CONDITION.names,
     ),
     "reviews_reading": (
-        "patient_id",
-        "practice_id",
-        "kind",
-        "value",
-        "unit",
-        "text",
-        "dated_on",
-        "status",
-        "source_system",
-        "source_id",
-        "digest",
-        "recorded_at",
-        "recorded_by_id",
+        *("patient_id", "practice_id", "record_id", "version", "source_system", "source_id"),
+        *("digest", "recorded_at", "recorded_by_id"),
+        *columns.READING.names,
     ),
     "reviews_prescription": (
         "id",
@@ -74,13 +50,8 @@ TABLES = {
         "source_id",
         "digest",
         "prescriber_id",
-        "prescriber_name",
-        "dose_unit",
-        "quantity_unit",
         "reason",
-        *AMOUNTS,
-        *PLAIN,
-        *LATER,
+        *columns.PRESCRIPTION.names,
     ),
     "reviews_exemption": (
         "patient_id",
@@ -94,6 +65,8 @@ TABLES = {
     ),
     "reviews_taper": ("id", "patient_id", "practice_id", "drug", "opened_at"),
     "reviews_taperversion": (
+        "patient_id",
+        "practice_id",
         "taper_id",
         "number",
         "move",
@@ -144,8 +117,8 @@ class Writer:
         prescription_ids = iter(next_ids("reviews_prescription", orders))
         for pk, person in zip(patient_ids, chunk, strict=True):
             self._add(rows, pk, person, prescription_ids)
-        for table, columns in TABLES.items():
-            copy_rows(table, columns, rows[table])
+        for table, names in TABLES.items():
+            copy_rows(table, names, rows[table])
         self.patients += len(chunk)
         self.prescriptions += orders
 
@@ -155,18 +128,9 @@ class Writer:
         doctor = doctors[int(person.doctor * len(doctors))]
         registered = self._at(self.now.date() + timedelta(days=person.registered_on_offset), 9)
         record = person.record
-        rows["reviews_patient"].append(
-            (
-                pk,
-                practice.pk,
-                record.family_name,
-                record.given_name,
-                record.birth_date,
-                record.sex,
-                registered,
-                registered,
-            )
-        )
+        particulars = [getattr(record, name) for name in PARTICULARS]
+        rows["reviews_patientversion"].append((pk, practice.pk, 1, registered, *particulars))
+        rows["reviews_patient"].append((pk, practice.pk, registered, registered, *particulars))
         for identifier in record.identifiers:
             rows["reviews_identifier"].append(
                 (pk, practice.pk, identifier.system, identifier.value)
@@ -174,36 +138,21 @@ class Writer:
         for n, condition in enumerate(person.conditions):
             rows["reviews_condition"].append(
                 (
-                    pk,
-                    condition.text,
-                    json.dumps(prescribe.codings(condition)),
-                    condition.kind,
-                    condition.onset_on,
-                    condition.ended_on,
-                    condition.status,
-                    SOURCE,
-                    f"{pk}-{n}",
+                    *(pk, practice.pk, _uuid(f"{pk}-{n}"), 1, SOURCE, f"{pk}-{n}"),
                     records.digest(condition),
                     self._at(condition.ended_on or condition.onset_on, 10),
                     doctor,
+                    *columns.CONDITION.values(condition),
                 )
             )
         for n, reading in enumerate(person.readings):
             rows["reviews_reading"].append(
                 (
-                    pk,
-                    practice.pk,
-                    reading.kind,
-                    reading.value,
-                    reading.unit,
-                    reading.text,
-                    reading.on,
-                    reading.status,
-                    SOURCE,
-                    f"{pk}-{n}",
+                    *(pk, practice.pk, _uuid(f"{pk}-{n}"), 1, SOURCE, f"{pk}-{n}"),
                     records.digest(reading),
                     self._at(reading.on, 11),
                     doctor,
+                    *columns.READING.values(reading),
                 )
             )
         rows["reviews_prescription"] += self._orders(
@@ -240,12 +189,14 @@ class Writer:
         for pk, taper in zip(next_ids("reviews_taper", len(agreed)), agreed, strict=True):
             begun = self._at(taper.steps[0].on, 15)
             rows["reviews_taper"].append((pk, *belongs_to, taper.drug, begun))
-            rows["reviews_taperversion"].append((pk, *tapers.columns(taper), begun, doctor))
+            rows["reviews_taperversion"].append(
+                (*belongs_to, pk, *tapers.columns(taper), begun, doctor)
+            )
 
     def _orders(self, orders, belongs_to, doctor, prescription_ids):
         for n, order in enumerate(orders):
             source_id = f"{belongs_to[0]}-{n}"
-            order_id = hashlib.blake2b(source_id.encode(), digest_size=16).hexdigest()
+            order_id = _uuid(source_id)
             recorded = self._at(order.recorded_on, 14)
             version, supersedes = 1, None
             if order.earlier is not None:
@@ -280,21 +231,18 @@ class Writer:
             source_id,
             records.digest(record),
             doctor if own else None,
-            record.prescriber,
-            record.dose_unit or "",
-            record.quantity_unit or "",
             "",
-            *[getattr(record, field) for field in AMOUNTS],
-            *[getattr(record, field) for field in PLAIN],
-            *[getattr(record, field) for field in LATER[:-1]],
-            json.dumps([(step.per_day, step.days) for step in record.schedule])
-            if record.schedule
-            else None,
+            *columns.PRESCRIPTION.values(record),
         )
 
     def _at(self, day, hour):
         """A time of surgery hours on that day, never after now."""
         return min(self.now, datetime.combine(day, time(hour), tzinfo=self.now.tzinfo))
+
+
+def _uuid(source_id: str) -> str:
+    """The identity of a record, the same in every run."""
+    return hashlib.blake2b(source_id.encode(), digest_size=16).hexdigest()
 
 
 def trust_rows():
@@ -323,6 +271,4 @@ def _medicines():
         for text, codings in product.written.values()
     }
     written |= worked.medicines()
-    return {
-        text: prescribe.medicine(text, codings).pk for text, codings in sorted(written, key=str)
-    }
+    return {text: products.one(text, codings).pk for text, codings in sorted(written, key=str)}

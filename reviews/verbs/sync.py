@@ -13,28 +13,33 @@ stands.
 
 import uuid
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import msgspec
+from django.contrib.auth.models import User
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 from psycopg.errors import DeadlockDetected
 
-from reviews import access, audit, records, requests
+from reviews import access, audit, columns, products, records, requests, versions
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.bulk import as_json, copy_rows
+from reviews.columns import Copied
 from reviews.errors import BadRecord, NotAllowed, Stale
-from reviews.verbs import observe
-from reviews.verbs.people import Moved, People
-from reviews.verbs.prescribe import AMOUNTS, LATER, PLAIN, codings, later_values
+from reviews.models import Condition, Prescription, Reading, Reported
+from reviews.people import Moved, People, Person
+from reviews.records import PatientRecord
 
 ATTEMPTS = 3
 LOOKUPS = 20
 COUNTED = ("created", "amended", "unchanged")
 # First key of the advisory lock that keeps two batches of one source and practice apart.
 LOCK_SPACE = 7_301
+Rows = Iterable[tuple[int, Any]]
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class SyncResult:
     errors: list[Refusal] = field(default_factory=list)
 
     @property
-    def refused(self):
+    def refused(self) -> int:
         return len(self.errors)
 
 
@@ -69,25 +74,25 @@ class _Row(msgspec.Struct, eq=False, gc=False):
     practice_id: int
     record: Any
     digest: bytes
-    person: Any = None
+    person: Person | None = None
 
 
-def prescriptions(*, rows, source_system, by):
+def prescriptions(*, rows: Rows, source_system: str, by: User) -> SyncResult:
     """Merge a batch of `SyncedPrescription`. Raises `NotAllowed`, or `Stale` under a rare race."""
     return _sync(_Prescriptions, rows, source_system, by)
 
 
-def conditions(*, rows, source_system, by):
+def conditions(*, rows: Rows, source_system: str, by: User) -> SyncResult:
     """Merge a batch of `SyncedCondition`. Raises `NotAllowed`, or `Stale` under a rare race."""
     return _sync(_Conditions, rows, source_system, by)
 
 
-def readings(*, rows, source_system, by):
+def readings(*, rows: Rows, source_system: str, by: User) -> SyncResult:
     """Merge a batch of `SyncedReading`. Raises `NotAllowed`, or `Stale` under a rare race."""
     return _sync(_Readings, rows, source_system, by)
 
 
-def patients(*, rows, source_system, by):
+def patients(*, rows: Rows, source_system: str, by: User) -> SyncResult:
     """Register or update the people of a batch of `SyncedPatient`.
 
     `created` and `registered` are then the same number, and so are `amended` and `updated`.
@@ -95,7 +100,7 @@ def patients(*, rows, source_system, by):
     return _sync(_Patients, rows, source_system, by)
 
 
-def _sync(kind, rows, source_system, by):
+def _sync(kind: "_Kind", rows: Rows, source_system: str, by: User) -> SyncResult:
     places = {practice.code: practice.pk for practice in access.practices(by, Action.SYNC)}
     if not places:
         raise NotAllowed("You may not sync records here.", action="sync")
@@ -118,7 +123,7 @@ def _sync(kind, rows, source_system, by):
     return result
 
 
-def _read(kind, rows, places):
+def _read(kind: "_Kind", rows: Rows, places: dict[str, int]) -> tuple[list[_Row], list[Refusal]]:
     """Decode and check each record by itself: `(rows, refusals)`."""
     only = next(iter(places.values())) if len(places) == 1 else None
     accepted, errors, seen = [], [], {}
@@ -146,13 +151,13 @@ def _read(kind, rows, places):
     return accepted, errors
 
 
-def _wrong_practice(record):
+def _wrong_practice(record: Any) -> BadRecord:
     if record.practice:
         return BadRecord("practice", "is not a practice this key may sync")
     return BadRecord("practice", "is needed: this key serves several practices")
 
 
-def _source_id(content):
+def _source_id(content: Any) -> str | None:
     """The source id of a refused record, where one can be made out."""
     try:
         given = content if isinstance(content, dict) else msgspec.json.decode(content)
@@ -162,7 +167,9 @@ def _source_id(content):
     return found[:200] if isinstance(found, str) else None
 
 
-def _merge(kind, accepted, source_system, by, refused):
+def _merge(
+    kind: "_Kind", accepted: list[_Row], source_system: str, by: User, refused: list[Refusal]
+) -> SyncResult:
     result = SyncResult(errors=list(refused))
     counts = {row.practice_id: Counter(dict.fromkeys(COUNTED, 0)) for row in accepted}
     _lock(counts, source_system)
@@ -196,7 +203,7 @@ def _merge(kind, accepted, source_system, by, refused):
     return result
 
 
-def _lock(practice_ids, source_system):
+def _lock(practice_ids: Iterable[int], source_system: str) -> None:
     """Wait for other batches of this source: two at once would both miss what the other adds."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -207,25 +214,45 @@ def _lock(practice_ids, source_system):
 
 
 class _Recorded:
-    """What all records but people have in common: a source id, a digest and versions."""
+    """What all records but people have in common: a source id, a digest and versions.
 
+    `known_by` is the column within which a source's id names one record.
+    """
+
+    event: Event
+    model: type[Reported]
+    shape: type[msgspec.Struct]
+    said: Copied
     patient_field = "patient."
+    known_by = "practice_id"
 
     @staticmethod
-    def patient(record):
+    def check(record: Any) -> None:
+        """Raise `BadRecord` for what its types cannot say."""
+        raise NotImplementedError
+
+    @classmethod
+    def content(cls, _rows: list[_Row]) -> Copied:
+        """The columns that hold what these rows say."""
+        return cls.said
+
+    @staticmethod
+    def patient(record: Any) -> PatientRecord:
         return record.patient
 
     @classmethod
-    def row(cls, index, practice_id, record):
+    def row(cls, index: int, practice_id: int, record: Any) -> _Row:
         cls.check(record)
         return _Row(index, record.source_id, practice_id, record, records.digest(record))
 
     @staticmethod
-    def key(row):
+    def key(row: _Row) -> Any:
         return row.practice_id, row.source_id
 
     @classmethod
-    def merge(cls, rows, source_system, by, counts):
+    def merge(
+        cls, rows: list[_Row], source_system: str, by: User, counts: dict[int, Counter]
+    ) -> set[int]:
         """Write what is new or different; returns the ids of the patients it is about."""
         fresh, different, changed, met = [], [], set(), set()
         found = cls.differences(rows, source_system)
@@ -250,16 +277,61 @@ class _Recorded:
         return changed
 
     @classmethod
-    def supersede(cls, different, source_system):
-        """Lock the live versions of (id, row) in one order and end them; returns (held, row) pairs.
+    def write(
+        cls, fresh: list[_Row], different: list[tuple[int, _Row]], source_system: str, by: User
+    ) -> None:
+        """Copy the first versions of what is new, and the next ones of (live id, row)."""
+        content = cls.content([*fresh, *(row for _, row in different)])
+        held, moment = cls.supersede(different, source_system) if different else ((), None)
+        # What is only new is recorded when the database says, which is one value less in each row.
+        recorded = (moment,) if moment else ()
 
-        `held` is what `lock` selects. A version that somebody amended before it was locked is
-        looked up again; what is locked already stays, so this ends soon.
+        def version(
+            row: _Row, record_id: uuid.UUID, number: int = 1, supersedes: int | None = None
+        ) -> tuple:
+            return (
+                *(row.person.pk, row.practice_id, record_id, number, supersedes, by.pk),
+                *(source_system, row.source_id, row.digest),
+                *content.values(row.record),
+                *recorded,
+            )
+
+        def rows() -> Iterable[tuple]:
+            for row in fresh:
+                yield version(row, uuid.uuid4())
+            for (pk, record_id, number), row in held:
+                yield version(row, record_id, number + 1, pk)
+
+        copy_rows(
+            cls.model._meta.db_table,
+            (
+                *("patient_id", "practice_id", cls.model.VERSIONS_OF, "version", "supersedes_id"),
+                *("recorded_by_id", "source_system", "source_id", "digest"),
+                *content.names,
+                *(("recorded_at",) if moment else ()),
+            ),
+            rows(),
+        )
+
+    @classmethod
+    def supersede(
+        cls, different: list[tuple[int, _Row]], source_system: str
+    ) -> tuple[list[tuple[tuple, _Row]], datetime | None]:
+        """Lock the live versions of (id, row) in one order and end them, at the moment returned.
+
+        Returns pairs of what is held (id, the record's id, number) and the row. A version that
+        somebody amended before it was locked is looked up again; what is locked already stays, so
+        this ends soon.
         """
+        table, record = cls.model._meta.db_table, cls.model.VERSIONS_OF
         locked = []
         with connection.cursor() as cursor:
             for _ in range(LOOKUPS):
-                cursor.execute(cls.lock, [[pk for pk, _ in different]])
+                cursor.execute(
+                    f"SELECT id, {record}, version FROM {table}"
+                    " WHERE id = ANY(%s) AND superseded_at IS NULL ORDER BY id FOR NO KEY UPDATE",
+                    [[pk for pk, _ in different]],
+                )
                 live = {held[0]: held for held in cursor.fetchall()}
                 locked += [(live[pk], row) for pk, row in different if pk in live]
                 moved = [row for pk, row in different if pk not in live]
@@ -271,11 +343,10 @@ class _Recorded:
                 different = [(pk, moved[place]) for place, (pk, _) in found.items()]
             else:
                 raise Moved
-            cursor.execute(cls.end, [[held[0] for held, _ in locked]])
-        return locked
+        return locked, versions.end(cls.model, [held[0] for held, _ in locked])
 
     @classmethod
-    def differences(cls, rows, source_system):
+    def differences(cls, rows: list[_Row], source_system: str) -> dict[int, list]:
         """`{place in rows: (id, patient id)}` of rows not held as they are; no id: not held."""
         with connection.cursor() as cursor:
             cursor.execute(
@@ -285,8 +356,8 @@ class _Recorded:
                     unnest(%s::bigint[]), unnest(%s::bigint[]),
                     json_array_elements_text(%s), json_array_elements_text(%s)
                 ) WITH ORDINALITY AS said (practice_id, patient_id, source_id, digest, place)
-                LEFT JOIN {cls.table} p
-                    ON p.practice_id = said.practice_id AND p.source_id = said.source_id
+                LEFT JOIN {cls.model._meta.db_table} p
+                    ON p.{cls.known_by} = said.{cls.known_by} AND p.source_id = said.source_id
                     AND p.source_system = %s AND p.superseded_at IS NULL
                 WHERE p.digest IS DISTINCT FROM decode(said.digest, 'hex')
                     OR p.patient_id <> said.patient_id
@@ -304,166 +375,44 @@ class _Recorded:
 
 class _Prescriptions(_Recorded):
     event = Event.PRESCRIPTIONS_SYNCED
-    table = "reviews_prescription"
+    model = Prescription
     shape = records.SyncedPrescription
     check = staticmethod(records.check_prescription)
-    lock = """
-        SELECT id, order_id, version FROM reviews_prescription
-        WHERE id = ANY(%s) AND superseded_at IS NULL ORDER BY id FOR NO KEY UPDATE
-    """
-    end = "UPDATE reviews_prescription SET superseded_at = statement_timestamp() WHERE id = ANY(%s)"
-    columns = (
-        *("patient_id", "practice_id", "medicine_id", "order_id", "version", "supersedes_id"),
-        *("recorded_by_id", "source_system", "source_id", "digest", "reason"),
-        *("dose_unit", "quantity_unit", "prescriber_name"),
-        *AMOUNTS,
-        *PLAIN,
-    )
 
     @classmethod
-    def write(cls, fresh, different, source_system, by):
-        medicines = _medicines([*fresh, *(row for _, row in different)])
-        held = cls.supersede(different, source_system) if different else ()
-        # Most systems say nothing of these; the columns then keep their defaults.
-        rows = (*fresh, *(row for _, row in different))
-        further = LATER if any(records.said_later(row.record) for row in rows) else ()
-
-        def values(row, order_id, version, supersedes):
-            record = row.record
-            return (
-                row.person.pk,
-                row.practice_id,
+    def content(cls, rows: list[_Row]) -> Copied:
+        medicines = products.many(row.record for row in rows)
+        # Most systems say nothing of the later fields.
+        later = any(records.said_later(row.record) for row in rows)
+        said = columns.PRESCRIPTION if later else columns.WITHOUT_LATER
+        return Copied(
+            ("medicine_id", "reason", *said.names),
+            lambda record: (
                 medicines[record.medicine, record.codings],
-                order_id,
-                version,
-                supersedes,
-                by.pk,
-                source_system,
-                row.source_id,
-                row.digest,
                 "",
-                record.dose_unit or "",
-                record.quantity_unit or "",
-                record.prescriber,
-                *[getattr(record, name) for name in AMOUNTS],
-                *[getattr(record, name) for name in PLAIN],
-                *(_later(record) if further else ()),
-            )
-
-        def versions():
-            for row in fresh:
-                yield values(row, uuid.uuid4(), 1, None)
-            for (pk, order_id, version), row in held:
-                yield values(row, order_id, version + 1, pk)
-
-        copy_rows(cls.table, (*cls.columns, *further), versions())
+                *said.values(record),
+            ),
+        )
 
 
 class _Conditions(_Recorded):
     event = Event.CONDITIONS_SYNCED
-    table = "reviews_condition"
+    model = Condition
     shape = records.SyncedCondition
     check = staticmethod(records.check_condition)
-    lock = """
-        SELECT id FROM reviews_condition
-        WHERE id = ANY(%s) AND superseded_at IS NULL ORDER BY id FOR NO KEY UPDATE
-    """
-    end = "UPDATE reviews_condition SET superseded_at = statement_timestamp() WHERE id = ANY(%s)"
-    columns = (
-        *("patient_id", "supersedes_id", "recorded_by_id", "source_system", "source_id"),
-        *("digest", "text", "codings", "onset_on", "ended_on", "status", "kind"),
-    )
-
-    @staticmethod
-    def differences(rows, source_system):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                SELECT said.place - 1, c.id, c.patient_id
-                FROM ROWS FROM (
-                    unnest(%s::bigint[]), json_array_elements_text(%s), json_array_elements_text(%s)
-                ) WITH ORDINALITY AS said (patient_id, source_id, digest, place)
-                LEFT JOIN reviews_condition c
-                    ON c.patient_id = said.patient_id AND c.source_id = said.source_id
-                    AND c.source_system = %s AND c.superseded_at IS NULL
-                WHERE c.digest IS DISTINCT FROM decode(said.digest, 'hex')
-                """,
-                [
-                    [row.person.pk for row in rows],
-                    as_json([row.source_id for row in rows]),
-                    as_json([row.digest.hex() for row in rows]),
-                    source_system,
-                ],
-            )
-            return {place: held for place, *held in cursor.fetchall()}
-
-    @classmethod
-    def write(cls, fresh, different, source_system, by):
-        held = cls.supersede(different, source_system) if different else ()
-        rows = [(None, row) for row in fresh] + [(pk, row) for (pk,), row in held]
-        copy_rows(
-            cls.table,
-            cls.columns,
-            (
-                (
-                    row.person.pk,
-                    supersedes,
-                    by.pk,
-                    source_system,
-                    row.source_id,
-                    row.digest,
-                    row.record.text,
-                    as_json(codings(row.record)),
-                    row.record.onset_on,
-                    row.record.ended_on,
-                    row.record.status,
-                    row.record.kind,
-                )
-                for supersedes, row in rows
-            ),
-        )
+    said = columns.CONDITION
+    known_by = "patient_id"
 
 
 class _Readings(_Recorded):
     event = Event.READINGS_SYNCED
-    table = "reviews_reading"
+    model = Reading
     shape = records.SyncedReading
-    lock = """
-        SELECT id FROM reviews_reading
-        WHERE id = ANY(%s) AND superseded_at IS NULL ORDER BY id FOR NO KEY UPDATE
-    """
-    end = "UPDATE reviews_reading SET superseded_at = statement_timestamp() WHERE id = ANY(%s)"
-    columns = (
-        *("patient_id", "practice_id", "supersedes_id", "recorded_by_id", "source_system"),
-        *("source_id", "digest"),
-        *observe.COLUMNS,
-    )
+    said = columns.READING
 
     @staticmethod
-    def check(record):
+    def check(record: records.SyncedReading) -> None:
         records.check_reading(record, today=timezone.localdate())
-
-    @classmethod
-    def write(cls, fresh, different, source_system, by):
-        held = cls.supersede(different, source_system) if different else ()
-        rows = [(None, row) for row in fresh] + [(pk, row) for (pk,), row in held]
-        copy_rows(
-            cls.table,
-            cls.columns,
-            (
-                (
-                    row.person.pk,
-                    row.practice_id,
-                    supersedes,
-                    by.pk,
-                    source_system,
-                    row.source_id,
-                    row.digest,
-                    *observe.values(row.record),
-                )
-                for supersedes, row in rows
-            ),
-        )
 
 
 class _Patients:
@@ -472,19 +421,21 @@ class _Patients:
     patient_field = ""
 
     @staticmethod
-    def patient(record):
+    def patient(record: records.SyncedPatient) -> PatientRecord:
         return record
 
     @staticmethod
-    def row(index, practice_id, record):
+    def row(index: int, practice_id: int, record: records.SyncedPatient) -> _Row:
         return _Row(index, "", practice_id, record, b"")
 
     @staticmethod
-    def key(row):
+    def key(row: _Row) -> Any:
         return row.index
 
     @staticmethod
-    def merge(rows, _source_system, _by, counts):
+    def merge(
+        rows: list[_Row], _source_system: str, _by: User, counts: dict[int, Counter]
+    ) -> set[int]:
         met = set()
         for row in rows:
             kind = "unchanged"
@@ -498,38 +449,4 @@ class _Patients:
         return set()
 
 
-def _later(record):
-    *plain, schedule = later_values(record)
-    return *plain, as_json(schedule) if schedule else None
-
-
-def _medicines(rows):
-    """`{(text, codings): id}` of the products of these rows; those not yet met are added."""
-    keys = {}
-    for row in rows:
-        written = (row.record.medicine, row.record.codings)
-        if written not in keys:
-            keys[written] = records.medicine_key(*written), row.record
-    by_key = dict(keys.values())
-    ids = _medicine_ids(list(by_key))
-    missing = sorted(by_key.keys() - ids.keys())
-    if missing:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO reviews_medicine (key, text, codings)"
-                " SELECT * FROM unnest(%s::text[], %s::text[], %s::jsonb[])"
-                " ON CONFLICT (key) DO NOTHING",
-                [
-                    missing,
-                    [by_key[key].medicine for key in missing],
-                    [as_json(codings(by_key[key])) for key in missing],
-                ],
-            )
-        ids |= _medicine_ids(missing)
-    return {written: ids[key] for written, (key, _) in keys.items()}
-
-
-def _medicine_ids(keys):
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT key, id FROM reviews_medicine WHERE key = ANY(%s)", [keys])
-        return dict(cursor.fetchall())
+_Kind = type[_Recorded] | type[_Patients]

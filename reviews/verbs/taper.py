@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from reviews import access, audit, dossiers, records, requests, rulebooks
+from reviews import access, audit, dossiers, observed, records, requests, rulebooks, versions
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, NotFound, Stale
@@ -26,7 +26,6 @@ from reviews.rules.drug import BZRA_CLASSES
 from reviews.tapering import checking, crossing, limits, planning
 from reviews.tapering.doses import Part, Unplannable, read_code
 from reviews.tapering.planning import Plan
-from reviews.verbs import observe
 
 LONGEST_REASON = 1000
 LONGEST_HOLD_DAYS = 84
@@ -138,12 +137,19 @@ def plan(
     taper = Taper.objects.create(
         patient=patient, practice_id=patient.practice_id, drug=request.drug
     )
-    return _save(
-        TaperVersion(taper=taper, move=TaperMove.PLAN, status=PLANNED, **_columns(drafted, cross)),
-        drafted.over,
-        reason,
-        by,
+    version = TaperVersion.objects.create(
+        patient=patient,
+        practice_id=patient.practice_id,
+        taper=taper,
+        move=TaperMove.PLAN,
+        status=PLANNED,
+        over=drafted.over,
+        reason=_checked(reason, drafted.over),
+        recorded_by=by,
+        **_columns(drafted, cross),
     )
+    _tell(by, version)
+    return version
 
 
 @transaction.atomic
@@ -370,11 +376,12 @@ def _lock(taper: Taper, by: User, seen: int, move: TaperMove) -> TaperVersion:
     access.require(by, Action.TAPER, taper)
     Taper.objects.select_for_update().get(pk=taper.pk)
     live = (
-        TaperVersion.objects.filter(taper=taper, superseded_at__isnull=True)
+        TaperVersion.objects.live()
+        .filter(taper=taper)
         .select_related("taper__patient", "taper__practice")
         .get()
     )
-    if live.number != seen:
+    if live.version != seen:
         raise Stale("Somebody else changed this taper. Look at it again.")
     if move in AFTER_CHANGE and not _has_begun(live):
         raise IllegalMove("The change to diazepam is not complete yet: plan it anew instead.")
@@ -412,18 +419,21 @@ def _next_version(
             *("maintenance_agreed", "last_contact_on"),
         )
     }
-    version = TaperVersion(
-        taper=live.taper,
-        number=live.number + 1,
+    if over is None:
+        over = live.over
+        # The reason of the plan stands until it is planned anew.
+        reason = reason if reason.strip() or not over else live.reason
+    version = versions.supersede(
+        live,
+        by=by,
         move=move,
         status=MOVES[live.status, move],
+        over=over,
+        reason=_checked(reason, over),
         **kept | {"last_contact_on": timezone.localdate()} | columns,
     )
-    TaperVersion.objects.filter(pk=live.pk).update(superseded_at=Now())
-    if over is None and live.over and not reason.strip():
-        # The reason of the plan stands until it is planned anew.
-        reason = live.reason
-    version = _save(version, live.over if over is None else over, reason, by)
+    version.taper = live.taper
+    _tell(by, version)
     if move in ENDS:
         Taper.objects.filter(pk=live.taper_id).update(ended_at=Now())
         live.taper.refresh_from_db()
@@ -432,29 +442,30 @@ def _next_version(
     return version
 
 
-def _save(version: TaperVersion, over: list[str], reason: str, by: User) -> TaperVersion:
+def _checked(reason: str, over: list[str]) -> str:
+    """A reason as it is kept. Raises `BadRecord` where one is needed and there is none."""
     reason = reason.strip()
     if over and not reason:
         raise BadRecord("reason", f"is needed: {', '.join(over)} would want another plan")
     if len(reason) > LONGEST_REASON:
         raise BadRecord("reason", f"is longer than {LONGEST_REASON:,} characters")
-    version.number = version.number or 1
-    version.over, version.reason, version.recorded_by = over, reason, by
-    version.save(force_insert=True)
-    taper = version.taper
+    return reason
+
+
+def _tell(by: User, version: TaperVersion) -> None:
+    """The audit event of a move, and the request to screen."""
     audit.record(
         by,
         TOLD[TaperMove(version.move)],
-        practice_id=taper.practice_id,
-        patient_id=taper.patient_id,
-        subject=taper,
-        drug=taper.drug,
-        version=version.number,
+        practice_id=version.practice_id,
+        patient_id=version.patient_id,
+        subject=version.taper,
+        drug=version.taper.drug,
+        version=version.version,
         status=str(version.status),
-        over=over,
+        over=version.over,
     )
-    requests.enqueue([taper.patient_id], reason="taper")
-    return version
+    requests.enqueue([version.patient_id], reason="taper")
 
 
 def _plan_review(version: TaperVersion, by: User) -> None:
@@ -466,7 +477,7 @@ def _plan_review(version: TaperVersion, by: User) -> None:
             {"kind": "next_review", "on": today, "text": coming[0].isoformat()},
             records.ReadingRecord,
         )
-        observe.record_reading(patient=version.taper.patient, record=record, by=by)
+        observed.keep(patient=version.taper.patient, record=record, by=by)
 
 
 def _columns(drafted: Drafted, cross: CrossOver | None) -> dict:

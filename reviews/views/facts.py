@@ -28,7 +28,8 @@ def sections(patient, user):
     """What the patient page shows of readings and exemptions."""
     today = timezone.localdate()
     rows = (
-        Reading.objects.filter(patient=patient, superseded_at__isnull=True)
+        Reading.objects.live()
+        .filter(patient=patient)
         .exclude(status="entered-in-error")
         .select_related("recorded_by")
         .order_by("-dated_on", "-pk")

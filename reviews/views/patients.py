@@ -257,9 +257,7 @@ def _unjudged(patient):
 
 def _conditions(patient):
     """Live conditions, going on first; those entered in error are history, not shown."""
-    rows = Condition.objects.filter(patient=patient, superseded_at__isnull=True).exclude(
-        status="entered-in-error"
-    )
+    rows = Condition.objects.live().filter(patient=patient).exclude(status="entered-in-error")
     found = list(rows.order_by("ended_on", "-onset_on", "pk"))
     for row in found:
         row.going_on = row.ended_on is None and row.status == "active"

@@ -12,9 +12,11 @@ NHS_NUMBER = ("https://fhir.nhs.uk/Id/nhs-number", "nhs")
 
 def fetch(user, action, pk):
     """The patient with what the banner needs, in three queries. Raises `NotFound`."""
-    allergies = Condition.objects.filter(
-        kind="allergy", superseded_at__isnull=True, ended_on__isnull=True
-    ).exclude(status="entered-in-error")
+    allergies = (
+        Condition.objects.live()
+        .filter(kind="allergy", ended_on__isnull=True)
+        .exclude(status="entered-in-error")
+    )
     unrecognised = Flag.objects.live().filter(patient=OuterRef("pk"), rule_id=NOT_RECOGNISED)
     rows = (
         Patient.objects.select_related("practice", "screening__version", "screening__engine")

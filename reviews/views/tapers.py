@@ -80,7 +80,7 @@ def plan(request, pk):
                 context["refusal"] = error
             else:
                 messages.success(
-                    request, f"Saved: {saved.taper}, version {saved.number}. It is checked now."
+                    request, f"Saved: {saved.taper}, version {saved.version}. It is checked now."
                 )
                 return redirect("taper", saved.taper_id)
         status = 422
@@ -214,7 +214,7 @@ def _show(request, version, form=None, refusal=None, status=200):
         "results": sorted({row.result for row in compared if row.result in ATTENTION}),
         "moves": _moves(version, today) if may else [],
         "may_plan": may and (version.status, TaperMove.REVISE) in taper.MOVES,
-        "history": version.taper.versions.select_related("recorded_by").order_by("-number"),
+        "history": TaperVersion.objects.history(version).select_related("recorded_by").reverse(),
         "form": form,
         "refusal": refusal,
         "today": today,
@@ -318,7 +318,7 @@ def section(patient, user):
         .prefetch_related(
             Prefetch(
                 "versions",
-                queryset=TaperVersion.objects.filter(superseded_at__isnull=True),
+                queryset=TaperVersion.objects.live(),
                 to_attr="live",
             )
         )
@@ -393,7 +393,7 @@ def _name_of(book, drug):
 
 
 def _versions():
-    return TaperVersion.objects.filter(superseded_at__isnull=True).select_related(
+    return TaperVersion.objects.live().select_related(
         "taper__patient", "taper__practice", "recorded_by"
     )
 

@@ -59,7 +59,7 @@ def test_plan_by_mouse_and_follow_what_changes(visit, clara, treated):
     page.locator("#move-hold").get_by_label("Reason").fill("Exams")
     page.get_by_role("button", name="Hold this dose").click()
     expect(page.get_by_role("status").first).to_contain_text("Held")
-    assert (latest().number, latest().move) == (3, "hold")
+    assert (latest().version, latest().move) == (3, "hold")
 
 
 def test_plan_by_keyboard_alone(visit, clara, treated):

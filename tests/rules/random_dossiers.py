@@ -8,11 +8,9 @@ import random
 from datetime import date, timedelta
 from itertools import count
 
+from reviews.rules.codes import CHANGES, REPLACEMENTS, TAPER_STATES
 from reviews.rules.conditions import THEMES
 from reviews.rules.dossier import (
-    CHANGES,
-    REPLACEMENTS,
-    TAPER_STATES,
     Condition,
     Dossier,
     Exemption,

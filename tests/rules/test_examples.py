@@ -7,9 +7,10 @@ import pytest
 
 from reviews import rulebooks
 from reviews.rules.catalogue import default_rules_section, labelled
+from reviews.rules.codes import PROFILES
 from reviews.rules.examples import EXAMPLES, NOT_EVALUABLE, QUIET, judge, worked_examples
 from reviews.rules.finding import INTERRUPT
-from reviews.rules.parameters import EXPOSURE, PROFILES, SHARED
+from reviews.rules.parameters import EXPOSURE, SHARED
 from reviews.rules.registry import BY_ID, PARAMETERS, RULES
 
 RULE_IDS = sorted(rule.id for rule in RULES)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from reviews.rules import RULES, screen
 from reviews.rules.catalogue import catalogue, default_citations_section, left_out
+from reviews.rules.codes import PROFILES, TAPER_STATES
 from reviews.rules.dossier import (
-    TAPER_STATES,
     Condition,
     Exemption,
     Reading,
@@ -23,7 +23,7 @@ from reviews.rules.dossier import (
 from reviews.rules.exemptions import KINDS
 from reviews.rules.finding import INTERRUPT, Severity
 from reviews.rules.indications import INDICATIONS
-from reviews.rules.parameters import EXPOSURE, PROFILES
+from reviews.rules.parameters import EXPOSURE
 from reviews.rules.readings import CHOICE
 from reviews.rules.readings import KINDS as READING_KINDS
 from reviews.rules.registry import BY_ID, PARAMETERS

@@ -155,12 +155,11 @@ def test_all_files_are_of_one_moment(folder, harbour, clara, monkeypatch):
         if path.stem == "patients":
             other = connection.copy()
             with other.cursor() as elsewhere:
-                elsewhere.execute("UPDATE reviews_patient SET sex = 'female'")
                 elsewhere.execute(
-                    "INSERT INTO reviews_reading (patient_id, practice_id, kind, value, unit, text,"
-                    " dated_on, status, source_system, source_id, digest)"
-                    " SELECT id, practice_id, 'egfr', 1, '', '', now(), 'final', 'x', 'y', ''"
-                    " FROM reviews_patient"
+                    "INSERT INTO reviews_reading (patient_id, practice_id, record_id, version,"
+                    " kind, value, unit, text, dated_on, status, source_system, source_id, digest)"
+                    " SELECT id, practice_id, gen_random_uuid(), 1,"
+                    " 'egfr', 1, '', '', now(), 'final', 'x', 'y', '' FROM reviews_patient"
                 )
             other.close()
         return count

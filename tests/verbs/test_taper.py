@@ -240,14 +240,14 @@ def test_a_replay_knows_the_taper_as_it_was_then(treated, clara):
         return [(held.status, len(held.steps)) for held in found]
 
     version = planned(treated, clara)
-    first = TaperVersion.objects.get(number=1).recorded_at
+    first = TaperVersion.objects.get(version=1).recorded_at
     taper.start(taper=version.taper, by=clara, seen=1)
-    second = TaperVersion.objects.get(number=2).recorded_at
+    second = TaperVersion.objects.get(version=2).recorded_at
     taper.pause(taper=version.taper, by=clara, seen=2, reason="Bereaved")
     assert known(first - timedelta(seconds=1)) == []
     assert known(first) == [("planned", len(version.steps))]
     assert known(second) == [("active", len(version.steps))]
-    assert known(TaperVersion.objects.get(number=3).recorded_at) == [("paused", 1)]
+    assert known(TaperVersion.objects.get(version=3).recorded_at) == [("paused", 1)]
 
 
 def test_flags_keep_their_key_from_version_to_version(treated, clara):
@@ -312,7 +312,7 @@ def nearly_done(harbour, clara):
 def test_every_move_from_every_state(nearly_done, clara, status, move):
     seen = 1
     for before in REACH[status]:
-        seen = DO[before](nearly_done, clara, seen).number
+        seen = DO[before](nearly_done, clara, seen).version
     if (status, move) not in taper.MOVES:
         with pytest.raises(IllegalMove):
             DO[move](nearly_done, clara, seen)
@@ -323,7 +323,7 @@ def test_every_move_from_every_state(nearly_done, clara, status, move):
         return
     version = DO[move](nearly_done, clara, seen)
     assert version.status == taper.MOVES[status, move]
-    assert (version.move, version.number) == (move, seen + 1)
+    assert (version.move, version.version) == (move, seen + 1)
     assert (Taper.objects.get().ended_at is not None) == (move in taper.ENDS)
     event = AuditEvent.objects.get(verb=f"taper.{move}", detail__version=seen + 1)
     assert (event.actor_id, event.patient_id) == (clara.pk, nearly_done.patient_id)
@@ -351,14 +351,14 @@ def test_planning_anew_keeps_what_was_taken(treated, clara):
     version = planned(treated, clara, first=-5)
     started = taper.start(taper=version.taper, by=clara, seen=1)
     again = taper.revise(
-        taper=version.taper, request=request(first=7, every=28), by=clara, seen=started.number
+        taper=version.taper, request=request(first=7, every=28), by=clara, seen=started.version
     )
     assert again.plan.steps[0] == started.plan.steps[0]
     assert again.plan.steps[1].on == make.day(7)
     assert again.every_days == 28
     with pytest.raises(BadRecord) as refused:
         taper.revise(
-            taper=version.taper, request=request(drug="lorazepam"), by=clara, seen=again.number
+            taper=version.taper, request=request(drug="lorazepam"), by=clara, seen=again.version
         )
     assert refused.value.field == "drug"
 
@@ -366,7 +366,7 @@ def test_planning_anew_keeps_what_was_taken(treated, clara):
 def test_resuming_goes_on_from_the_dose_that_was_kept(treated, clara):
     version = under_way(treated, clara)
     taper.pause(taper=version.taper, by=clara, seen=2, reason="Bereaved")
-    assert TaperVersion.objects.get(number=3).contacts == []
+    assert TaperVersion.objects.get(version=3).contacts == []
     resumed = taper.resume(taper=version.taper, by=clara, seen=3, first_on=make.day(5))
     assert [step.mg for step in resumed.plan.steps] == [step.mg for step in version.plan.steps]
     assert resumed.plan.steps[1].on == make.day(5)
@@ -400,7 +400,7 @@ def test_one_taper_of_a_medicine_at_a_time(treated, clara):
     with pytest.raises(IllegalMove, match="in force already"):
         planned(treated, clara)
     taper.cancel(taper=version.taper, by=clara, seen=1, reason="Not wanted")
-    assert planned(treated, clara).number == 1
+    assert planned(treated, clara).version == 1
 
 
 def test_who_may(treated, clara, ravi, ada, audrey, ehr, lakeside):
@@ -529,13 +529,13 @@ def test_versions_are_added_and_never_edited(treated, clara):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"status": "lost"}, {"steps": []}, {"over": ["TAP-01"], "reason": ""}, {"number": 1}],
+    [{"status": "lost"}, {"steps": []}, {"over": ["TAP-01"], "reason": ""}, {"version": 1}],
 )
 def test_what_no_version_may_say(treated, clara, changes):
     version = planned(treated, clara)
     taper.start(taper=version.taper, by=clara, seen=1)
-    row = TaperVersion.objects.get(number=2)
-    row.pk, row.number, row.superseded_at = None, 3, row.recorded_at
+    row = TaperVersion.objects.get(version=2)
+    row.pk, row.version, row.superseded_at = None, 3, row.recorded_at
     for name, value in changes.items():
         setattr(row, name, value)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -545,7 +545,7 @@ def test_what_no_version_may_say(treated, clara, changes):
 def test_one_live_version_and_one_taper_in_force(treated, clara):
     version = planned(treated, clara)
     row = TaperVersion.objects.get()
-    row.pk, row.number = None, 2
+    row.pk, row.version = None, 2
     with pytest.raises(IntegrityError), transaction.atomic():
         row.save(force_insert=True)
     with pytest.raises(IntegrityError), transaction.atomic():

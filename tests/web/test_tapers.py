@@ -208,7 +208,7 @@ def test_planning_anew_starts_from_the_dose_of_today(treated, clara, page):
     assert stale.status_code == 409
     browser.client.post(page, given)
     latest = TaperVersion.objects.get(superseded_at=None)
-    assert (latest.number, latest.move, latest.every_days) == (3, "revise", 28)
+    assert (latest.version, latest.move, latest.every_days) == (3, "revise", 28)
     assert latest.taper_id == version.taper_id
 
 

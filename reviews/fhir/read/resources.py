@@ -8,16 +8,9 @@ from typing import Literal
 
 from msgspec import Raw, Struct
 
-Status = Literal[
-    "active",
-    "on-hold",
-    "cancelled",
-    "completed",
-    "entered-in-error",
-    "stopped",
-    "draft",
-    "unknown",
-]
+from reviews.rules.codes import SEXES, STATUSES
+
+Status = Literal[tuple(STATUSES)]
 Intent = Literal[
     "proposal",
     "plan",
@@ -113,7 +106,7 @@ class Resource(Struct):
 class Patient(Resource):
     identifier: list[Identifier] = []
     name: list[Name] = []
-    gender: Literal["male", "female", "other", "unknown"] | None = None
+    gender: Literal[tuple(SEXES)] | None = None
     birthDate: str = ""
     deceasedBoolean: bool = False
     deceasedDateTime: str = ""

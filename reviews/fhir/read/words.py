@@ -3,6 +3,7 @@
 import re
 from datetime import date, datetime
 
+from reviews.fields import PRESCRIPTION
 from reviews.rules.indications import INDICATIONS
 from reviews.rules.readings import KINDS
 
@@ -104,10 +105,7 @@ ROUTES = {
 # Our own names, for what FHIR R4 has no element or code for.
 ORDER = "urn:prescription-safety-portal:order:"
 READING_SYSTEM = "urn:prescription-safety-portal:reading"
-EXTENSIONS = (
-    *("refill_number", "acquired", "replacement_reason", "is_new_start", "change_reason"),
-    *("repeat_template", "team", "pharmacy", "setting", "expected_per_day", "dispensed_on"),
-)
+EXTENSIONS = tuple(field.name for field in PRESCRIPTION if field.extension)
 
 # courseOfTherapyType: HL7's "continuous", and the repeat dispensing of the English NHS.
 ON_REPEAT = ("continuous", "continuous-repeat-dispensing")

@@ -7,6 +7,7 @@ import shutil
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
@@ -14,7 +15,11 @@ from django.utils import timezone
 
 from reviews import dossiers, rulebooks
 from reviews.errors import DomainError
+from reviews.fields import KEPT
+from reviews.rules.book import RuleBook
 from reviews.rules.doses import release
+from reviews.rules.dossier import Line
+from reviews.rules.drug import Recognition
 from reviews.rules.exposure import mg_per_day, read
 from reviews.rules.parameters import EXPOSURE
 
@@ -29,6 +34,7 @@ PRESCRIPTIONS = (
     *("replacement_reason", "is_new_start", "change_reason", "start_minute", "schedule"),
     *("strengths_mg", "form", "release", "complete", "team", "pharmacy", "worked_out", "missing"),
 )
+RECORDED = [field for field in KEPT if field.export]
 CODES = """
     (SELECT string_agg((coding->>'system') || '|' || (coding->>'code'), ';')
      FROM jsonb_array_elements(codings) AS coding)
@@ -167,7 +173,7 @@ def _about(path, book):
         out.writerow((timezone.localdate(), timezone.now().isoformat(), book.number))
 
 
-def _prescriptions(path, book):
+def _prescriptions(path: Path, book: RuleBook) -> int:
     # A number in place of whoever it is: equal numbers are equal prescribers, teams, pharmacies.
     numbers = {"prescriber": {}, "team": {}, "pharmacy": {}}
     count = 0
@@ -185,7 +191,9 @@ def _prescriptions(path, book):
     return count
 
 
-def _row(patient_id, line, who, recognition, limit):
+def _row(
+    patient_id: int, line: Line, who: dict, recognition: Recognition, limit: dict
+) -> list[str]:
     """A line as the rules read it, and then as it was recorded."""
     form = recognition.form
     parts = recognition.parts
@@ -196,56 +204,31 @@ def _row(patient_id, line, who, recognition, limit):
     if use is not None:
         start = None if use.start is None else date.fromordinal(use.start)
         days = None if use.end is None else use.end - use.start + 1
-    return [
-        _shown(value)
-        for value in (
-            line.id,
-            patient_id,
-            [part.drug for part in parts],
-            sorted({name for _, drug, _ in recognition.ingredients for name in drug.classes}),
-            line.route or recognition.route,
-            start,
-            days,
-            [mg_per_day(line, part, form) for part in parts],
-            line.as_needed,
-            line.indication,
-            line.status,
-            line.source,
-            line.setting,
-            who["prescriber"],
-            line.written_on,
-            line.start_on,
-            line.end_on,
-            line.dose,
-            line.dose_unit,
-            line.times_per_day,
-            line.max_per_day,
-            line.expected_per_day,
-            line.quantity,
-            line.quantity_unit,
-            line.days_supply,
-            line.refill_number,
-            line.dispensed_on,
-            line.repeat_template,
-            line.acquired,
-            line.replacement_reason,
-            line.is_new_start,
-            line.change_reason,
-            line.start_minute,
-            [f"{per_day:.10g}x{length}" for per_day, length in line.schedule],
-            [part.strength_mg for part in parts],
-            form,
-            release(line.medicine),
-            recognition.complete,
-            who["team"],
-            who["pharmacy"],
-            use.notes if use else (),
-            use.missing if use else (),
-        )
-    ]
+    recorded = {field.export: getattr(line, field.line) for field in RECORDED}
+    worked_out = {
+        "prescription_id": line.id,
+        "patient_id": patient_id,
+        "ingredients": [part.drug for part in parts],
+        "classes": sorted(
+            {name for _, drug, _ in recognition.ingredients for name in drug.classes}
+        ),
+        "route": line.route or recognition.route,
+        "start": start,
+        "days_supply": days,
+        "mg_per_day": [mg_per_day(line, part, form) for part in parts],
+        "schedule": [f"{per_day:.10g}x{length}" for per_day, length in line.schedule],
+        "strengths_mg": [part.strength_mg for part in parts],
+        "form": form,
+        "release": release(line.medicine),
+        "complete": recognition.complete,
+        "worked_out": use.notes if use else (),
+        "missing": use.missing if use else (),
+    }
+    told = recorded | worked_out | who
+    return [_shown(told[name]) for name in PRESCRIPTIONS]
 
 
-def _shown(value):
+def _shown(value: Any) -> str:
     """As in PostgreSQL's CSV: nothing for unknown, t and f, ISO days; lists with semicolons."""
     if value is None:
         return ""

@@ -3,7 +3,8 @@
 from itertools import pairwise
 
 from reviews.rules import words
-from reviews.rules.dossier import ACQUIRED, CHANGES, REPLACEMENTS, TAPER_STATES, Dossier, Line
+from reviews.rules.codes import ACQUIRED, CHANGES, REPLACEMENTS, TAPER_STATES
+from reviews.rules.dossier import Dossier, Line
 from reviews.rules.exemptions import KINDS as EXEMPTIONS
 from reviews.rules.indications import in_words
 from reviews.rules.readings import DATE, NUMBER

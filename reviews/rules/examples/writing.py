@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, NamedTuple, TypeAlias
 
+from reviews.rules.codes import PROFILES
 from reviews.rules.dossier import (
     Condition,
     Dossier,
@@ -18,7 +19,6 @@ from reviews.rules.dossier import (
     Taper,
     TaperStep,
 )
-from reviews.rules.parameters import PROFILES
 
 TODAY = date(2026, 3, 2)
 QUIET = None

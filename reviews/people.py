@@ -1,44 +1,61 @@
-"""Who is meant: match what a batch says about people with those registered, in sets.
+"""Who is meant, and how a person is written: registered, or changed by a new version.
 
-Used by the sync verbs, inside their transaction. A person is known by any of their identifiers at
-the practice; what a source says anew about them is kept, what it leaves out is left as it was.
+Used by verbs, inside their transaction. A batch is matched with those registered in sets: a person
+is known by any of their identifiers at the practice; what a source says anew about them is kept,
+what it leaves out is left as it was.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
-from django.db import connection
+from django.contrib.auth.models import User
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from reviews import audit, records
+from reviews import audit, records, versions
 from reviews.audit import Event
 from reviews.bulk import as_json, copy_rows, next_ids
 from reviews.errors import BadRecord
+from reviews.models import PARTICULARS, Identifier, Patient, PatientVersion, Practice
+from reviews.records import PatientRecord
 
-SAID = ("family_name", "given_name", "birth_date", "sex", "deceased_on")
 # A change of one of these can change what screening finds.
 SCREENED = ("birth_date", "sex", "deceased_on")
+_NOTHING = {
+    "family_name": "",
+    "given_name": "",
+    "birth_date": None,
+    "sex": "unknown",
+    "deceased_on": None,
+}
+NOBODY = tuple(_NOTHING[name] for name in PARTICULARS)
+"""The particulars of somebody of whom nothing is known."""
 
-# The columns from family_name on are those of SAID, in its order.
-FIND = """
-    SELECT i.practice_id, i.system, i.value, p.id,
-        p.family_name, p.given_name, p.birth_date, p.sex, p.deceased_on
+FIND = f"""
+    SELECT i.practice_id, i.system, i.value, p.id, {", ".join(f"p.{name}" for name in PARTICULARS)}
     FROM ROWS FROM (
         unnest(%s::bigint[]), json_array_elements_text(%s), json_array_elements_text(%s)
     ) AS said (practice_id, system, value)
     JOIN reviews_identifier i USING (practice_id, system, value)
     JOIN reviews_patient p ON p.id = i.patient_id
 """
-LOCK = """
-    SELECT id, family_name, given_name, birth_date, sex, deceased_on FROM reviews_patient
-    WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+LOCK = f"""
+    SELECT p.id, v.id, v.version, {", ".join(f"p.{name}" for name in PARTICULARS)}
+    FROM reviews_patient p JOIN reviews_patientversion v
+        ON v.patient_id = p.id AND v.superseded_at IS NULL
+    WHERE p.id = ANY(%s) ORDER BY p.id FOR NO KEY UPDATE
 """
-UPDATE = """
-    UPDATE reviews_patient p SET family_name = said.family_name, given_name = said.given_name,
-        birth_date = said.birth_date, sex = said.sex, deceased_on = said.deceased_on,
-        updated_at = statement_timestamp()
-    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::date[], %s::text[], %s::date[])
-        AS said (id, family_name, given_name, birth_date, sex, deceased_on)
-    WHERE p.id = said.id
+VERSION = (
+    *("patient_id", "practice_id", "version", "supersedes_id", "recorded_by_id"),
+    *PARTICULARS,
+)
+# A person is what their live version says.
+UPDATE = f"""
+    UPDATE reviews_patient p
+    SET {", ".join(f"{name} = v.{name}" for name in PARTICULARS)}, updated_at = v.recorded_at
+    FROM reviews_patientversion v
+    WHERE p.id = ANY(%s) AND v.patient_id = p.id AND v.superseded_at IS NULL
 """
 
 
@@ -57,15 +74,15 @@ class Person:
     identifiers: list = field(default_factory=list)
 
     @property
-    def changed(self):
+    def changed(self) -> bool:
         return self.before is not None and (self.before != self.now or bool(self.identifiers))
 
     @property
-    def to_screen(self):
+    def to_screen(self) -> bool:
         """Whether the person alone, without any new record, is a reason to screen."""
         return self.before is None or any(
             old != new
-            for name, old, new in zip(SAID, self.before, self.now, strict=True)
+            for name, old, new in zip(PARTICULARS, self.before, self.now, strict=True)
             if name in SCREENED
         )
 
@@ -73,7 +90,7 @@ class Person:
 class People:
     """The people of one batch. `who` says who is meant; `write` keeps what was learned."""
 
-    def __init__(self, said):
+    def __init__(self, said: Iterable[tuple[int, PatientRecord]]) -> None:
         """`said`: every (practice id, patient record) of the batch, in any order."""
         self.today = timezone.localdate()
         self.all = {}
@@ -86,7 +103,7 @@ class People:
         }
         self._find(sorted(wanted))
 
-    def who(self, practice_id, record):
+    def who(self, practice_id: int, record: PatientRecord) -> Person:
         """The person whom `record` describes, new or known. Raises `BadRecord`."""
         key = (practice_id, record)
         answer = self._answers.get(key)
@@ -100,8 +117,11 @@ class People:
             raise answer
         return answer
 
-    def write(self, by):
-        """Register those who are new and change those who changed, in a fixed number of queries."""
+    def write(self, by: User) -> tuple[int, int]:
+        """Register those who are new and change those who changed, in a fixed number of queries.
+
+        Returns how many were new, and how many changed.
+        """
         new = [person for person in self.all.values() if person.pk is None]
         changed = sorted(
             (person for person in self.all.values() if person.changed), key=lambda p: p.pk
@@ -109,14 +129,7 @@ class People:
         if changed:
             self._change(changed, by)
         if new:
-            ids = next_ids("reviews_patient", len(new))
-            for person, pk in zip(new, ids, strict=True):
-                person.pk = pk
-            copy_rows(
-                "reviews_patient",
-                ("id", "practice_id", *SAID),
-                ((person.pk, person.practice_id, *person.now) for person in new),
-            )
+            _register(new, by)
         # In one order, so that two batches with the same new identifiers cannot deadlock.
         identifiers = sorted(
             (*identifier, person.pk)
@@ -129,7 +142,7 @@ class People:
             )
         return len(new), len(changed)
 
-    def _find(self, wanted):
+    def _find(self, wanted: list[tuple[int, str, str]]) -> None:
         if not wanted:
             return
         with connection.cursor() as cursor:
@@ -142,7 +155,7 @@ class People:
                     self.all[pk] = person
                 self._by_identifier[practice_id, system, value] = person
 
-    def _recognise(self, practice_id, record):
+    def _recognise(self, practice_id: int, record: PatientRecord) -> Person:
         if not record.identifiers:
             raise BadRecord("identifiers", "at least one is needed")
         keys = {
@@ -152,11 +165,11 @@ class People:
         if len(found) > 1:
             raise BadRecord("identifiers", "belong to different patients")
         person = found.pop() if found else None
-        before = person.now if person else ("", "", None, "unknown", None)
-        now = tuple(getattr(record, name) or held for name, held in zip(SAID, before, strict=True))
+        before = person.now if person else NOBODY
+        now = _said(record, before)
         if person is None or now != before:
             records.check_patient(
-                records.PatientRecord(**dict(zip(SAID, now, strict=True))), today=self.today
+                PatientRecord(**dict(zip(PARTICULARS, now, strict=True))), today=self.today
             )
         if person is None:
             person = Person(practice_id, None, None, now)
@@ -168,15 +181,26 @@ class People:
                 self._by_identifier[key] = person
         return person
 
-    def _change(self, changed, by):
+    def _change(self, changed: list[Person], by: User) -> None:
+        ids = [person.pk for person in changed]
         with connection.cursor() as cursor:
-            cursor.execute(LOCK, [[person.pk for person in changed]])
-            if [tuple(row[1:]) for row in cursor.fetchall()] != [p.before for p in changed]:
+            cursor.execute(LOCK, [ids])
+            held = [(pk, live, number, tuple(was)) for pk, live, number, *was in cursor.fetchall()]
+            if [(pk, was) for pk, _, _, was in held] != [(p.pk, p.before) for p in changed]:
                 raise Moved
-            values = zip(*(person.now for person in changed), strict=True)
-            cursor.execute(
-                UPDATE, [[person.pk for person in changed], *(list(column) for column in values)]
+            moment = versions.end(PatientVersion, [live for _, live, _, _ in held])
+            copy_rows(
+                "reviews_patientversion",
+                (*VERSION, "recorded_at"),
+                (
+                    (
+                        *(person.pk, person.practice_id, number + 1, live, by.pk),
+                        *(*person.now, moment),
+                    )
+                    for person, (_, live, number, _) in zip(changed, held, strict=True)
+                ),
             )
+            cursor.execute(UPDATE, [ids])
         audit.record_all(
             audit.entry(
                 by,
@@ -191,13 +215,54 @@ class People:
         )
 
 
-def _added(person):
+def register(practice: Practice, record: PatientRecord, by: User) -> Patient:
+    """Write one new person. Raises `BadRecord` for an identifier that is already in use."""
+    person = Person(practice.pk, None, None, _said(record, NOBODY))
+    _register([person], by)
+    patient = Patient.objects.get(pk=person.pk)
+    for identifier in record.identifiers:
+        try:
+            with transaction.atomic():
+                Identifier.objects.create(
+                    patient=patient,
+                    practice=practice,
+                    system=identifier.system,
+                    value=identifier.value,
+                )
+        except IntegrityError as error:
+            raise BadRecord("identifiers", f"{identifier.value} is already in use") from error
+    return patient
+
+
+def _register(new: list[Person], by: User) -> None:
+    """Give new people their ids and write them: first the version, then the person it describes."""
+    for person, pk in zip(new, next_ids("reviews_patient", len(new)), strict=True):
+        person.pk = pk
+    copy_rows(
+        "reviews_patientversion",
+        VERSION,
+        ((person.pk, person.practice_id, 1, None, by.pk, *person.now) for person in new),
+    )
+    copy_rows(
+        "reviews_patient",
+        ("id", "practice_id", *PARTICULARS),
+        ((person.pk, person.practice_id, *person.now) for person in new),
+    )
+
+
+def _said(record: PatientRecord, held: tuple) -> tuple:
+    """The particulars as a record says them; what it leaves out stays as it was held."""
+    return tuple(getattr(record, name) or was for name, was in zip(PARTICULARS, held, strict=True))
+
+
+def _added(person: Person) -> list[dict[str, str]]:
     return [{"system": system, "value": value} for _, system, value in sorted(person.identifiers)]
 
 
-def _different(these, those):
+def _different(these: tuple, those: tuple) -> dict[str, Any]:
+    """What of `these` particulars is another in `those`, by name."""
     return {
         name: value.isoformat() if hasattr(value, "isoformat") else value
-        for name, value, other in zip(SAID, these, those, strict=True)
+        for name, value, other in zip(PARTICULARS, these, those, strict=True)
         if value != other
     }
