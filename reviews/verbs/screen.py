@@ -8,6 +8,7 @@ import hashlib
 import math
 import time
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -21,7 +22,7 @@ from reviews.bulk import as_array, as_json, binary_cursor, copy_rows, next_ids
 from reviews.models import CaseState, Flag, ScreeningRequest
 from reviews.moves import MOVES, Move
 from reviews.rules.finding import Severity
-from reviews.rules.screen import screen
+from reviews.rules.screen import concerns, screen
 
 log = structlog.get_logger(__name__)
 
@@ -179,7 +180,8 @@ def _take_requests(patient_ids):
 def _screen_all(patient_ids, as_of, book):
     """`({patient id: (practice id, Screening)}, {patient id: why not})`."""
     results, problems = {}, {}
-    for pk, practice_id, make in dossiers.read(patient_ids, as_of=as_of):
+    concerning = partial(concerns, book)
+    for pk, practice_id, make in dossiers.read(patient_ids, as_of=as_of, concerning=concerning):
         try:
             results[pk] = (practice_id, screen(make(), book))
         except Exception as error:  # one broken record must not leave the others unscreened

@@ -153,15 +153,69 @@ def test_one_patient_that_cannot_be_kept_does_not_stop_the_others(harbour, clara
     assert PatientScreening.objects.get(patient=fine).problem == ""
 
 
-def test_the_query_count_does_not_grow_with_patients(harbour, clara, django_assert_max_num_queries):
-    counts = []
-    for number in (2, 20):
-        for _ in range(number):
-            make.prescription(make.patient(harbour, clara), clara, start=-40, days=35)
-        with django_assert_max_num_queries(60) as counted:
-            assert screen.batch() == number
-        counts.append(len(counted))
-    assert counts[0] == counts[1]
+class TestStatements:
+    """How many a batch takes does not depend on how many patients are in it."""
+
+    AT_MOST = 24
+
+    @pytest.fixture
+    def treated(self, harbour, clara):
+        """Two people, then twenty, each with a prescription to be flagged."""
+
+        def some(number):
+            people = [make.patient(harbour, clara) for _ in range(number)]
+            for person in people:
+                make.prescription(person, clara, start=-40, days=35)
+            return people
+
+        return [some(2), some(20)]
+
+    @pytest.fixture
+    def same(self, django_assert_max_num_queries):
+        """Screen these groups, a batch each, and compare how many statements that took."""
+
+        def compare(groups):
+            counts = set()
+            for people in groups:
+                requests.enqueue([person.pk for person in people], reason="test")
+                with django_assert_max_num_queries(self.AT_MOST) as counted:
+                    assert screen.batch() == len(people)
+                counts.add(len(counted))
+            assert len(counts) == 1
+
+        return compare
+
+    def test_first_screening(self, treated, same):
+        ScreeningRequest.objects.all().delete()
+        same(treated)
+        assert Case.objects.count() == 22
+
+    def test_nothing_changed(self, treated, same):
+        screen.drain()
+        same(treated)
+
+    def test_everybody_changed(self, treated, same, clara):
+        """Flags are superseded and cleared, cases ranked anew and cleared."""
+        screen.drain()
+        for people in treated:
+            for person in people[::2]:
+                make.prescription(person, clara, start=-5, days=28)
+                make.prescription(person, clara, "Morphine 10 mg tablets", days=28)
+            for held in Prescription.objects.filter(patient__in=people[1::2]):
+                prescribe.withdraw(
+                    prescription=held,
+                    status="entered-in-error",
+                    reason="Never prescribed",
+                    by=clara,
+                )
+        ScreeningRequest.objects.all().delete()
+        same(treated)
+        assert {*Flag.objects.values_list("end_reason", flat=True)} == {
+            "",
+            "superseded",
+            "cleared",
+        }
+        assert {*Case.objects.values_list("state", flat=True)} == {"queued", "cleared"}
 
 
 def test_a_fresh_change_goes_before_a_rescreen_of_everybody(harbour, clara):
