@@ -4,6 +4,7 @@ from .audit import AuditEvent
 from .cases import (
     CHANGED_PLAN,
     OPEN_STATES,
+    RANKED,
     Case,
     CaseMove,
     CaseState,
@@ -38,13 +39,14 @@ from .prescriptions import (
     Setting,
     Status,
 )
-from .screening import Flag, PatientScreening, ScreeningRequest
+from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .versions import Engine, RuleVersion
 
 __all__ = [
     "CHANGED_PLAN",
     "OPEN_STATES",
+    "RANKED",
     "WITHDRAWN",
     "ApiKey",
     "AuditEvent",
@@ -77,6 +79,7 @@ __all__ = [
     "RuleVersion",
     "SavedView",
     "ScreeningRequest",
+    "ScreeningRun",
     "Setting",
     "Sex",
     "Status",
