@@ -1,4 +1,4 @@
-"""`./dev bench [--quick] [queue] [case] [rescreen] [latency] [rules] [sync]`: all by default."""
+"""`./dev bench [--quick] [queue] [case] [people] [rescreen] [latency] [rules] [sync]`: or all."""
 
 import argparse
 import re
@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import case_page, ground, latency, queue, rescreen
+from benchmarks import case_page, ground, latency, people_page, queue, rescreen
 from benchmarks.table import Row, markdown, plain
 from portal.progress import say, step
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
-ON_GROUND = ("queue", "case", "rescreen", "latency")
+ON_GROUND = ("queue", "case", "people", "rescreen", "latency")
 BY_THEMSELVES = {"rules": "benchmarks.screening", "sync": "benchmarks.sync"}
 
 
@@ -28,12 +28,15 @@ def main():
     patients = given.patients or (5_000 if given.quick else 100_000)
     rows, failed, prescriptions = [], [], 0
     if set(names) & set(ON_GROUND):
+        floor = people_page.few() if "people" in names else {}
         with ground.own_database():
             prescriptions = ground.populate(patients)
             if "queue" in names:
                 rows += queue.measure(patients // 10, patients * 2)
             if "case" in names:
                 rows += case_page.measure()
+            if "people" in names:
+                rows += people_page.measure(patients, floor)
             if "rescreen" in names:
                 rows += rescreen.measure(patients)
             if "latency" in names:

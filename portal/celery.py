@@ -4,6 +4,8 @@ import os
 
 from celery import Celery
 from celery.schedules import crontab
+from celery.signals import task_prerun
+from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from portal.heartbeats import WorkerHeartbeat
@@ -14,6 +16,9 @@ RING_SECONDS = 5.0
 
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# A worker keeps its database connection between tasks: opening one takes as long as screening
+# somebody. Celery would close it around every task, unless it may be used again.
+app.conf.CELERY_DB_REUSE_MAX = 1_000
 app.conf.beat_scheduler = "portal.heartbeats:HeartbeatScheduler"
 app.conf.beat_schedule = {
     # Finds what a lost doorbell left waiting, and retries that have come due.
@@ -27,6 +32,14 @@ app.conf.beat_schedule = {
     # Again and again, in case the mail server was away; nobody gets two for one day.
     "digest": {"task": "reviews.digest", "schedule": crontab(hour="7-9", minute="*/15")},
 }
+
+
+@task_prerun.connect
+def use_a_sound_connection(**_):
+    """Close a connection that broke or grew old; the first query of the task looks at the rest."""
+    close_old_connections()
+
+
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.steps["consumer"].add(WorkerHeartbeat)
 app.autodiscover_tasks()

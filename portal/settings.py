@@ -36,7 +36,7 @@ DATABASES["default"]["OPTIONS"] = {
 }
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # Connections each web process keeps open (portal/gunicorn.py sets it to its threads). Never in a
-# Celery worker: its pool processes are forked and would share sockets.
+# Celery worker: its pool processes are forked and would share sockets. They keep one each.
 DATABASE_POOL = env.int("DATABASE_POOL", default=0)
 if DATABASE_POOL:
     DATABASES["default"]["OPTIONS"]["pool"] = {
@@ -44,6 +44,8 @@ if DATABASE_POOL:
         "max_size": DATABASE_POOL,
         "timeout": 5,
     }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 600
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL")

@@ -4,6 +4,7 @@ from .audit import AuditEvent
 from .cases import (
     CHANGED_PLAN,
     OPEN_STATES,
+    RANKED,
     Case,
     CaseMove,
     CaseState,
@@ -32,7 +33,7 @@ from .people import (
 )
 from .personal import Preference, SavedView
 from .prescriptions import WITHDRAWN, Condition, Medicine, Prescription, Status
-from .screening import Flag, PatientScreening, ScreeningRequest
+from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .versioned import Reported, Versioned
 from .versions import Engine, RuleVersion
@@ -41,6 +42,7 @@ __all__ = [
     "CHANGED_PLAN",
     "OPEN_STATES",
     "PARTICULARS",
+    "RANKED",
     "WITHDRAWN",
     "ApiKey",
     "AuditEvent",
@@ -74,6 +76,7 @@ __all__ = [
     "RuleVersion",
     "SavedView",
     "ScreeningRequest",
+    "ScreeningRun",
     "Sex",
     "Status",
     "Taper",

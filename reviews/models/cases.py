@@ -52,36 +52,60 @@ class Move(models.TextChoices):
 
 THE_PORTALS = (Move.OPEN, Move.WAKE, Move.CLEAR)
 
+RANKED = ("severity", "-leads", "due_at", "opened_at", "id")
+"""The order of the queue. Indexes hold it."""
+
+SET_ASIDE = (CaseState.SNOOZED, CaseState.ESCALATED, CaseState.PROPOSED)
+"""Open states of few cases, to be found among very many that wait or are claimed."""
+
 
 class CaseQuerySet(models.QuerySet):
     def open(self):
         return self.filter(closed_at__isnull=True)
 
     def ranked(self):
-        """Worst first, then the one due first, then the one open longest."""
-        return self.order_by("severity", "due_at", "opened_at", "id")
+        """Worst first, then those whose review is long overdue, due first, open longest."""
+        return self.order_by(*RANKED)
 
 
 class Case(models.Model):
-    """A patient's open flags as one place in the queue. `lock` grows with every change."""
+    """A patient's open flags as one place in the queue. `lock` grows with every change.
 
-    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="cases")
-    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    `leads` puts it before the others of its severity: a flag of it says so.
+    """
+
+    # The indexes below begin with the patient, the practice and the owner.
+    patient = models.ForeignKey(
+        Patient, on_delete=models.PROTECT, related_name="cases", db_index=False
+    )
+    practice = models.ForeignKey(
+        Practice, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     state = models.CharField(max_length=10, choices=CaseState, default=CaseState.QUEUED)
     severity = models.PositiveSmallIntegerField()
+    leads = models.BooleanField(default=False, db_default=False)
     headline = models.CharField(max_length=200)
     rule_ids = ArrayField(models.CharField(max_length=10), default=list)
     flag_count = models.PositiveSmallIntegerField(default=0)
     opened_at = models.DateTimeField(db_default=Now())
     due_at = models.DateTimeField()
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="cases"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="cases",
+        db_index=False,
     )
     claimed_at = models.DateTimeField(null=True, blank=True)
     snoozed_until = models.DateField(null=True, blank=True)
     escalated_to = models.CharField(max_length=20, choices=Role, blank=True)
     proposed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
     )
     updated_at = models.DateTimeField(db_default=Now())
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -122,14 +146,15 @@ class Case(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["practice", "severity", "due_at", "opened_at", "id"],
+                fields=["practice", *RANKED],
                 condition=Q(closed_at__isnull=True),
                 name="case_queue_by_practice",
             ),
+            models.Index(fields=RANKED, condition=Q(closed_at__isnull=True), name="case_queue"),
             models.Index(
-                fields=["severity", "due_at", "opened_at", "id"],
-                condition=Q(closed_at__isnull=True),
-                name="case_queue",
+                fields=["state", "practice"],
+                condition=Q(closed_at__isnull=True, state__in=SET_ASIDE),
+                name="case_set_aside",
             ),
             models.Index(
                 fields=["due_at", "severity", "opened_at", "id"],

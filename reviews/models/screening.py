@@ -49,8 +49,10 @@ class PatientScreening(models.Model):
     patient = models.OneToOneField(
         Patient, on_delete=models.CASCADE, primary_key=True, related_name="screening"
     )
-    version = models.ForeignKey(RuleVersion, on_delete=models.PROTECT, null=True, related_name="+")
     # Without an index: every screening writes its row again, and that keeps out of indexes.
+    version = models.ForeignKey(
+        RuleVersion, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     engine = models.ForeignKey(
         Engine, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
@@ -76,6 +78,25 @@ class PatientScreening(models.Model):
         return f"screening of {self.patient_id}"
 
 
+class ScreeningRun(models.Model):
+    """A batch of patients that was screened: with which book, for which day, when; append-only."""
+
+    version = models.ForeignKey(
+        RuleVersion, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    as_of = models.DateField()
+    screened_at = models.DateTimeField()
+    patients = models.PositiveIntegerField()
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+
+    def __str__(self):
+        return f"{self.patients} patients at {self.screened_at}"
+
+
 class FlagQuerySet(models.QuerySet):
     def live(self):
         return self.filter(ended_at__isnull=True)
@@ -86,17 +107,25 @@ class FlagQuerySet(models.QuerySet):
 
 
 class Flag(models.Model):
-    """A finding kept on a patient, with its rule version and engine; superseded, never edited."""
+    """A finding kept on a patient, with its rule version and engine; superseded, never edited.
+
+    With `leads` its case goes before others of the same severity, as `Finding.leads` says.
+    """
 
     class EndReason(models.TextChoices):
         CLEARED = "cleared", "No longer found"
         SUPERSEDED = "superseded", "Replaced by a newer finding"
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="flags")
-    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    # A screening writes many flags: of the references only those have an index that flags are
+    # looked up by.
+    practice = models.ForeignKey(
+        Practice, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     rule_id = models.CharField(max_length=10)
     key = models.CharField(max_length=200)
     severity = models.PositiveSmallIntegerField()
+    leads = models.BooleanField(default=False, db_default=False)
     mode = models.CharField(max_length=10)
     title = models.CharField(max_length=200)
     sentence = models.TextField()
@@ -106,7 +135,9 @@ class Flag(models.Model):
     prescription_ids = ArrayField(models.BigIntegerField(), default=list)
     digest = models.CharField(max_length=32)
 
-    version = models.ForeignKey(RuleVersion, on_delete=models.PROTECT, related_name="+")
+    version = models.ForeignKey(
+        RuleVersion, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     engine = models.ForeignKey(
         Engine, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
@@ -167,7 +198,6 @@ class Flag(models.Model):
                 "id",
                 name="flag_by_change",
             ),
-            models.Index(fields=["case"]),
             models.Index(
                 fields=["rule_id", "practice"],
                 condition=Q(ended_at__isnull=True),

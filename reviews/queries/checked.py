@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Subquery
 
-from reviews.models import ScreeningRequest
+from reviews.models import ScreeningRequest, ScreeningRun
 
 CHECKED, NOT_CHECKED = "checked", "not_checked"
 
@@ -28,6 +28,12 @@ class Checked:
     at: datetime | None
     again: bool
     reason: str
+
+
+def last_screened_at():
+    """When patients were screened last, whoever they were; None before the first."""
+    newest = ScreeningRun.objects.order_by("-pk")
+    return newest.values_list("screened_at", flat=True).first()
 
 
 def with_waiting(queryset, *, patient="pk"):

@@ -28,8 +28,11 @@ def people(patients, text):
 
 def anybody(patients, text):
     """Those who are called so or are prescribed it; or else, those with a name like it."""
+    # One list of ids. Asked for as two, either of which may hold, PostgreSQL expects half of
+    # everybody and looks each of them up.
     called = named(patients, text).order_by().values("pk")
-    found = patients.filter(Q(pk__in=called) | Q(pk__in=prescribed(patients, text).values("pk")))
+    taking = prescriptions(medicines_meant(text)).values("patient")
+    found = patients.filter(pk__in=called.union(taking))
     return found if found.exists() else alike(patients, text)
 
 

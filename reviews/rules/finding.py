@@ -38,7 +38,7 @@ class Finding(NamedTuple):
     `mode` is "interrupt" (shown at save, acknowledged with a reason), "queue" or "note" (no item
     of its own). `key` is stable: it names the rule with the episode's or overlap's first day and
     the medicines, never a count that grows. Texts are advisory and never say that a medicine is to
-    be ended.
+    be ended. With `leads` it puts its case before the others of the same severity.
     """
 
     rule_id: str
@@ -51,6 +51,7 @@ class Finding(NamedTuple):
     facts: tuple[Fact, ...] = ()
     clears: str = ""
     unknown: str = ""
+    leads: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

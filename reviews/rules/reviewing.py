@@ -110,6 +110,7 @@ def structured_review(view: View, limit: dict):
             Fact("overdue", "Overdue", _overdue(limit, urgent, at_renewal)),
         ),
         clears="A structured review with its outcome is recorded.",
+        leads=urgent,
     )
 
 

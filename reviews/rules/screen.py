@@ -4,7 +4,7 @@ from datetime import date
 
 from reviews.rules import words
 from reviews.rules.book import RuleBook
-from reviews.rules.dossier import NEVER_TAKEN, OVER, Dossier
+from reviews.rules.dossier import NEVER_TAKEN, OVER, Dossier, Medicine
 from reviews.rules.drug import BZRA
 from reviews.rules.exposure import OPEN
 from reviews.rules.finding import ExposureSummary, Screening
@@ -94,6 +94,12 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
         exposure=_exposure(view),
         valid_until=_valid_until(view),
     )
+
+
+def concerns(book: RuleBook, medicine: Medicine) -> bool:
+    """Whether a line of this medicine can lead to anything. A dossier without one is clear."""
+    recognition = book.recognise(medicine)
+    return bool(recognition.mask & BZRA) or recognition.unmapped
 
 
 @once_for_a_book

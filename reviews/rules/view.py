@@ -276,6 +276,7 @@ class View:
         clears: str,
         unknown: str = "",
         interrupts: bool = False,
+        leads: bool = False,
     ) -> bool:
         """Record a finding unless an exemption silences it; says whether it stands."""
         left = (
@@ -289,7 +290,9 @@ class View:
         elif interrupts and left == severity:
             mode = INTERRUPT
         self.findings.append(
-            Finding(rule_id, left, mode, key, line_ids, title, sentence, facts, clears, unknown)
+            Finding(
+                rule_id, left, mode, key, line_ids, title, sentence, facts, clears, unknown, leads
+            )
         )
         return True
 
@@ -306,6 +309,7 @@ class View:
         key: str = "",
         interrupts: bool = False,
         unknown: str = "",
+        leads: bool = False,
     ) -> bool:
         """Record a finding about what is in use now, or about some of it (`uses`).
 
@@ -323,6 +327,7 @@ class View:
             facts=facts or (Fact("in_use", "In use", self.in_use),),
             clears=clears,
             unknown=unknown,
+            leads=leads,
         )
 
     def silent(self, rule_id: str) -> bool:

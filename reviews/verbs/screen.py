@@ -8,6 +8,7 @@ import hashlib
 import math
 import time
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -21,7 +22,7 @@ from reviews.bulk import as_array, as_json, binary_cursor, copy_rows, next_ids
 from reviews.models import CaseState, Flag, ScreeningRequest
 from reviews.moves import MOVES, Move
 from reviews.rules.finding import Severity
-from reviews.rules.screen import screen
+from reviews.rules.screen import concerns, screen
 
 log = structlog.get_logger(__name__)
 
@@ -179,7 +180,8 @@ def _take_requests(patient_ids):
 def _screen_all(patient_ids, as_of, book):
     """`({patient id: (practice id, Screening)}, {patient id: why not})`."""
     results, problems = {}, {}
-    for pk, practice_id, make in dossiers.read(patient_ids, as_of=as_of):
+    concerning = partial(concerns, book)
+    for pk, practice_id, make in dossiers.read(patient_ids, as_of=as_of, concerning=concerning):
         try:
             results[pk] = (practice_id, screen(make(), book))
         except Exception as error:  # one broken record must not leave the others unscreened
@@ -242,7 +244,8 @@ def _keep(results, run):
             difference.rank(place, case, *difference.compare(place, result.findings, held))
     difference.write()
     _mark_screened(results, run)
-    audit.record(None, Event.SCREENING_DONE, patients=len(ids), version=run.version_id)
+    done = audit.entry(None, Event.SCREENING_DONE, patients=len(ids), version=run.version_id)
+    audit.record_all([*difference.events, done])
 
 
 # A batch holds thousands of flags, cases and events. These are rows of their tables, because a
@@ -258,6 +261,7 @@ class LiveFlag(NamedTuple):
     rule_id: str
     key: str
     severity: int
+    leads: bool
     title: str
     digest: str
     settled_at: datetime | None
@@ -272,6 +276,7 @@ class NewFlag(NamedTuple):
     rule_id: str
     key: str
     severity: int
+    leads: bool
     mode: str
     title: str
     sentence: str
@@ -298,6 +303,7 @@ class OpenCase(NamedTuple):
     practice_id: int
     state: str
     severity: int
+    leads: bool
     headline: str
     rule_ids: list[str]
     flag_count: int
@@ -310,7 +316,7 @@ class OpenCase(NamedTuple):
 def _live_flags(patient_ids):
     with binary_cursor() as cursor:
         cursor.execute(
-            "SELECT id, patient_id, practice_id, rule_id, key, severity, title, digest,"
+            "SELECT id, patient_id, practice_id, rule_id, key, severity, leads, title, digest,"
             " settled_at, settled_until"
             " FROM reviews_flag WHERE ended_at IS NULL AND patient_id = ANY(%s::bigint[])",
             [as_array(patient_ids)],
@@ -392,6 +398,7 @@ class Difference:
         severity = min(flag.severity for flag in open_flags)
         ranking = {
             "severity": severity,
+            "leads": any(flag.leads for flag in open_flags),
             "headline": next(flag.title for flag in open_flags if flag.severity == severity),
             "rule_ids": sorted({flag.rule_id for flag in open_flags}),
             "flag_count": len(open_flags),
@@ -413,7 +420,7 @@ class Difference:
             self._change(ranked, Event.CASE_RANKED)
 
     def write(self):
-        """Write it all in a fixed number of statements."""
+        """Write all but the events, in a fixed number of statements."""
         if self.ended:
             with connection.cursor() as cursor:
                 reasons = [reason.value for reason in self.ended.values()]
@@ -428,8 +435,6 @@ class Difference:
             copy_rows("reviews_flag", NewFlag._fields, map(self._with_case, self.flags))
         if self.moves:
             copy_rows("reviews_casemove", ("case_id", "move", "reason", "to_role"), self.moves)
-        if self.events:
-            audit.record_all(self.events)
 
     def _open(self):
         opened = []
@@ -470,6 +475,7 @@ class Difference:
             rule_id=finding.rule_id,
             key=finding.key,
             severity=int(finding.severity),
+            leads=finding.leads,
             mode=finding.mode,
             title=finding.title,
             sentence=finding.sentence,
@@ -500,12 +506,12 @@ END = """
 """
 RANK = """
     UPDATE reviews_case SET
-        state = now.state, severity = now.severity, headline = now.headline,
+        state = now.state, severity = now.severity, leads = now.leads, headline = now.headline,
         rule_ids = now.rule_ids, flag_count = now.flag_count, due_at = now.due_at,
         snoozed_until = now.snoozed_until, closed_at = now.closed_at, lock = now.lock,
         updated_at = %s
     FROM jsonb_to_recordset(%s::jsonb) AS now (
-        id bigint, state text, severity smallint, headline text, rule_ids text[],
+        id bigint, state text, severity smallint, leads boolean, headline text, rule_ids text[],
         flag_count smallint, due_at timestamptz, snoozed_until date, closed_at timestamptz,
         lock integer
     )
@@ -531,6 +537,7 @@ def _mark_screened(results, run):
             MARK,
             {
                 "rows": as_json(rows),
+                "patients": len(rows),
                 "version": run.version_id,
                 "engine": run.engine_id,
                 "as_of": run.as_of,
@@ -540,6 +547,10 @@ def _mark_screened(results, run):
 
 
 MARK = """
+    WITH run AS (
+        INSERT INTO reviews_screeningrun (version_id, as_of, screened_at, patients)
+        VALUES (%(version)s, %(as_of)s, %(read_at)s, %(patients)s)
+    )
     INSERT INTO reviews_patientscreening
         (patient_id, valid_until, not_evaluable, gave_way, exposure, version_id, engine_id, as_of,
         screened_at, problem)
@@ -556,7 +567,11 @@ MARK = """
 
 
 def _digest(finding):
-    return hashlib.blake2b(_encode(finding._asdict()), digest_size=16).hexdigest()
+    said = finding._asdict()
+    if not finding.leads:
+        # Left out: flags from before there was such a thing keep their digest, and so stay.
+        del said["leads"]
+    return hashlib.blake2b(_encode(said), digest_size=16).hexdigest()
 
 
 _encode = msgspec.json.Encoder().encode

@@ -1,13 +1,13 @@
 """What stands around every page: the menu by permission, the live rule book, the last screening."""
 
 from django.conf import settings
-from django.db.models import Max
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from reviews import access
 from reviews.access import Action
-from reviews.models import PatientScreening, Role, RuleVersion
+from reviews.models import Role, RuleVersion
+from reviews.queries import checked
 
 KEYS_COOKIE = "single-keys"
 
@@ -83,5 +83,5 @@ def _chrome(request):
         "keys": KEYS,
         "single_keys": request.COOKIES.get(KEYS_COOKIE) != "off",
         "book": book,
-        "last_screened_at": PatientScreening.objects.aggregate(last=Max("screened_at"))["last"],
+        "last_screened_at": checked.last_screened_at(),
     }

@@ -1,5 +1,6 @@
 """The review queue: worst first, filters in the address bar and by name, claim from the row."""
 
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode
 
 from django.contrib import messages
@@ -14,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from reviews import access, service_levels
 from reviews.access import Action
 from reviews.errors import BadRecord, DomainError
-from reviews.models import Case, CaseState, Patient, PatientScreening, SavedView
+from reviews.models import RANKED, Case, CaseState, Patient, PatientScreening, SavedView
 from reviews.moves import MOVES, Move
 from reviews.queries import search, work
 from reviews.rules.registry import BY_ID, RULES, THEMES
@@ -25,7 +26,7 @@ from reviews.views.paging import page_of
 PAGE_SIZE = 20
 
 SORTS = {
-    "worst": ("Worst first", ("severity", "due_at", "opened_at", "id")),
+    "worst": ("Worst first", RANKED),
     "due": ("Due first", ("due_at", "severity", "opened_at", "id")),
     "newest": ("Newest first", ("-opened_at", "-id")),
     "exposure": ("Longest exposure", ("-exposed_days", "severity", "due_at", "id")),
@@ -63,7 +64,10 @@ def queue(request):
     visible = access.scope(Case.objects.open(), request.user, Action.SEE_QUEUE)
     chosen = filters(request.GET)
     cases = narrow(visible, chosen, request.user)
-    page = page_of(with_row(cases), request.GET.get("page", 1), PAGE_SIZE)
+    # Which cases first, then what is shown of them: else all those before the page are joined too.
+    page = page_of(cases.values_list("pk", flat=True), request.GET.get("page", 1), PAGE_SIZE)
+    shown = with_row(Case.objects.all()).in_bulk(page.rows)
+    page = replace(page, rows=[shown[pk] for pk in page.rows])
     fill_rows(page.rows, request.user)
     practices = list(access.practices(request.user, Action.SEE_QUEUE))
     colleagues = list(work.reviewers(mine).exclude(pk=request.user.pk))

@@ -149,6 +149,23 @@ def test_the_database_restarted_while_it_is_used(portal, harbour, clara):
     assert_nothing_lost_and_nothing_twice(portal)
 
 
+def test_a_worker_keeps_its_connection_from_task_to_task(portal, harbour, clara):
+    portal.stop_processes()
+    portal.at_work()
+    held = []
+    for n, person in enumerate(patients(harbour, clara, 3)):
+        write(person, n, clara)
+        assert until(lambda: portal.pending() == 0), portal.logs()
+        held.append(
+            portal.ask(
+                "SELECT pid FROM pg_stat_activity WHERE application_name = 'portal'"
+                f" AND pid <> {own_backend()}"
+            )
+        )
+    assert len(held[0]) == 1
+    assert held[0] == held[1] == held[2]
+
+
 def test_two_workers_draining_while_writers_write(portal, harbour, clara):
     portal.at_work()
     portal.worker(concurrency=2)

@@ -4,10 +4,12 @@ from datetime import date
 
 import pytest
 
+from reviews.rules import screen
 from reviews.rules.dossier import Condition, Exemption, Reading
+from reviews.rules.examples import EXAMPLES
 from reviews.rules.finding import INTERRUPT
 
-from .book import finding, fired, line, not_evaluable, on
+from .book import BOOK, finding, fired, line, not_evaluable, on
 
 OLD = date(1950, 5, 5)
 ZOPICLONE = "zopiclone 7.5 mg tablets"
@@ -349,9 +351,22 @@ def test_a_structured_review_is_due(days, last, as_of, fires, why):
 
 def test_an_overdue_review_goes_to_the_top_after_60_days():
     lines = [line(start=n, days=28) for n in range(0, 280, 28)]
-    titles = [finding("REV-01", *lines, as_of=day).title for day in (149, 150)]
-    assert titles[0].startswith("Review due")
-    assert titles[1].startswith("Review long overdue")
+    due, overdue = (finding("REV-01", *lines, as_of=day) for day in (149, 150))
+    assert due.title.startswith("Review due")
+    assert not due.leads
+    assert overdue.title.startswith("Review long overdue")
+    assert overdue.leads
+
+
+def test_nothing_but_an_overdue_review_goes_to_the_top():
+    leading = {
+        found.rule_id
+        for examples in EXAMPLES.values()
+        for example in examples
+        for found in screen(example.dossier, BOOK).findings
+        if found.leads
+    }
+    assert leading == {"REV-01"}
 
 
 @pytest.mark.parametrize(("last", "fires"), [(-180, False), (-181, True)])

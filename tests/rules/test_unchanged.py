@@ -47,11 +47,14 @@ def digest(screening, first_line=0, first_taper=1):
             r"(?<=:)\d+(?=:|$)", lambda pk: str(int(pk[0]) - first_taper + 1), finding.key
         )
 
+    def found(finding):
+        fields = finding._asdict()
+        # Where its case stands in the queue is newer than the digests; test_people.py holds it.
+        del fields["leads"]
+        return {**fields, "key": key(finding), "line_ids": lines(finding.line_ids)}
+
     said = {
-        "findings": [
-            {**finding._asdict(), "key": key(finding), "line_ids": lines(finding.line_ids)}
-            for finding in screening.findings
-        ],
+        "findings": [found(finding) for finding in screening.findings],
         "gaps": [[gap.rule_id, lines(gap.line_ids), gap.reason] for gap in screening.not_evaluable],
         "valid_until": screening.valid_until,
         "exposure": exposure and {name: getattr(exposure, name) for name in exposure.__slots__},

@@ -10,7 +10,7 @@ from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
 from django.db.models import F
 
-from reviews import dossiers, records
+from reviews import dossiers, records, rulebooks, rules
 from reviews.models import (
     AuditEvent,
     Case,
@@ -24,6 +24,7 @@ from reviews.models import (
     ScreeningRequest,
 )
 from reviews.rules.registry import RULES
+from reviews.rules.screen import concerns
 from reviews.seeding import population, staff, writing
 from reviews.verbs import screen
 from tests import make
@@ -62,6 +63,27 @@ def test_what_is_written_reads_back_as_what_was_invented(seeded):
             assert line._replace(id=0, prescriber="") == meant
         assert len(dossier.conditions) == len(person.conditions)
         assert len(dossier.readings) == len(person.readings)
+
+
+def test_reading_only_those_whom_it_concerns_leaves_out_nothing_that_is_said(seeded, rulebook):
+    _, book = rulebooks.live()
+    ids = list(Patient.objects.values_list("pk", flat=True))
+
+    def said(**narrowing):
+        rows = dossiers.read(ids, as_of=TODAY, **narrowing)
+        return {pk: rules.screen(make_dossier(), book) for pk, _, make_dossier in rows}
+
+    asked = []
+
+    def concerning(medicine):
+        asked.append(medicine)
+        return concerns(book, medicine)
+
+    assert said(concerning=concerning) == said()
+    assert len(asked) == len(set(asked)), "each medicine is asked of once"
+    read = dossiers.read(ids, as_of=TODAY, concerning=concerning)
+    empty = sum(not make_dossier().lines for _, _, make_dossier in read)
+    assert empty > len(ids) / 2, "most people take neither a benzodiazepine nor a Z-drug"
 
 
 def test_digests_are_those_the_verbs_give(seeded):

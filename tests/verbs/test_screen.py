@@ -1,12 +1,14 @@
 """Screening: nothing unscreened, nothing twice, nothing silent."""
 
+import hashlib
 import threading
 
+import msgspec
 import pytest
-from django.db import connections
+from django.db import ProgrammingError, connections
 from django.utils import timezone
 
-from reviews import requests
+from reviews import records, requests
 from reviews.models import (
     AuditEvent,
     Case,
@@ -14,8 +16,11 @@ from reviews.models import (
     PatientScreening,
     Prescription,
     ScreeningRequest,
+    ScreeningRun,
 )
-from reviews.verbs import caseload, prescribe, screen
+from reviews.queries import checked
+from reviews.rules.finding import Fact
+from reviews.verbs import caseload, observe, prescribe, screen
 from tests import make
 
 
@@ -153,15 +158,129 @@ def test_one_patient_that_cannot_be_kept_does_not_stop_the_others(harbour, clara
     assert PatientScreening.objects.get(patient=fine).problem == ""
 
 
-def test_the_query_count_does_not_grow_with_patients(harbour, clara, django_assert_max_num_queries):
-    counts = []
-    for number in (2, 20):
-        for _ in range(number):
-            make.prescription(make.patient(harbour, clara), clara, start=-40, days=35)
-        with django_assert_max_num_queries(60) as counted:
-            assert screen.batch() == number
-        counts.append(len(counted))
-    assert counts[0] == counts[1]
+class TestAReviewLongOverdue:
+    """Benzodiazepines for months without a review: due after 90 days, long overdue from 150."""
+
+    @pytest.fixture
+    def cases(self, harbour, clara):
+        """`[due, long overdue]`, both S2, flagged in this order."""
+        people = []
+        for days in (149, 150):
+            treated = make.patient(harbour, clara, family_name=f"Bell {days}")
+            for start in range(-days, 1, 28):
+                make.prescription(treated, clara, start=start, days=28)
+            screen.drain()
+            people.append(treated)
+        return [Case.objects.get(patient=treated) for treated in people]
+
+    def test_goes_before_the_others_of_its_severity(self, cases):
+        due, overdue = cases
+        assert (due.severity, due.leads, overdue.severity, overdue.leads) == (2, False, 2, True)
+        assert due.due_at <= overdue.due_at
+        assert list(Case.objects.ranked()) == [overdue, due]
+
+    def test_does_not_go_before_a_worse_one(self, cases, harbour, clara):
+        urgent = make.urgent_case(harbour, logged_by=clara)
+        assert Case.objects.ranked().first() == urgent
+
+    def test_is_told_apart_in_what_is_kept(self, cases):
+        flags = Flag.objects.filter(leads=True)
+        assert [(flag.rule_id, flag.case) for flag in flags] == [("REV-01", cases[1])]
+
+    def test_is_a_review_like_any_other_once_it_was_done(self, cases, clara):
+        _, overdue = cases
+        observe.record_reading(
+            patient=overdue.patient,
+            record=records.ReadingRecord(kind="review", text="continue", on=make.day(-100)),
+            by=clara,
+        )
+        screen.drain()
+        overdue.refresh_from_db()
+        assert "REV-01" in overdue.rule_ids
+        assert not overdue.leads
+
+    def test_flags_from_before_there_was_such_a_thing_stay(self, cases):
+        """Or an upgrade would raise every flag of everybody anew."""
+        for flag in Flag.objects.all():
+            said = {
+                "rule_id": flag.rule_id,
+                "severity": flag.severity,
+                "mode": flag.mode,
+                "key": flag.key,
+                "line_ids": flag.prescription_ids,
+                "title": flag.title,
+                "sentence": flag.sentence,
+                "facts": [[fact[name] for name in Fact._fields] for fact in flag.facts],
+                "clears": flag.clears,
+                "unknown": flag.unknown,
+            }
+            before = hashlib.blake2b(msgspec.json.encode(said), digest_size=16).hexdigest()
+            assert (flag.digest == before) is not flag.leads
+
+
+class TestStatements:
+    """How many a batch takes does not depend on how many patients are in it."""
+
+    AT_MOST = 24
+
+    @pytest.fixture
+    def treated(self, harbour, clara):
+        """Two people, then twenty, each with a prescription to be flagged."""
+
+        def some(number):
+            people = [make.patient(harbour, clara) for _ in range(number)]
+            for person in people:
+                make.prescription(person, clara, start=-40, days=35)
+            return people
+
+        return [some(2), some(20)]
+
+    @pytest.fixture
+    def same(self, django_assert_max_num_queries):
+        """Screen these groups, a batch each, and compare how many statements that took."""
+
+        def compare(groups):
+            counts = set()
+            for people in groups:
+                requests.enqueue([person.pk for person in people], reason="test")
+                with django_assert_max_num_queries(self.AT_MOST) as counted:
+                    assert screen.batch() == len(people)
+                counts.add(len(counted))
+            assert len(counts) == 1
+
+        return compare
+
+    def test_first_screening(self, treated, same):
+        ScreeningRequest.objects.all().delete()
+        same(treated)
+        assert Case.objects.count() == 22
+
+    def test_nothing_changed(self, treated, same):
+        screen.drain()
+        same(treated)
+
+    def test_everybody_changed(self, treated, same, clara):
+        """Flags are superseded and cleared, cases ranked anew and cleared."""
+        screen.drain()
+        for people in treated:
+            for person in people[::2]:
+                make.prescription(person, clara, start=-5, days=28)
+                make.prescription(person, clara, "Morphine 10 mg tablets", days=28)
+            for held in Prescription.objects.filter(patient__in=people[1::2]):
+                prescribe.withdraw(
+                    prescription=held,
+                    status="entered-in-error",
+                    reason="Never prescribed",
+                    by=clara,
+                )
+        ScreeningRequest.objects.all().delete()
+        same(treated)
+        assert {*Flag.objects.values_list("end_reason", flat=True)} == {
+            "",
+            "superseded",
+            "cleared",
+        }
+        assert {*Case.objects.values_list("state", flat=True)} == {"queued", "cleared"}
 
 
 def test_a_fresh_change_goes_before_a_rescreen_of_everybody(harbour, clara):
@@ -241,9 +360,9 @@ def test_two_drains_at_once_while_writers_write(rulebook):
     assert not ScreeningRequest.objects.exists()
     assert Case.objects.open().count() == len(patients)
     assert Flag.objects.live().filter(rule_id="DUR-01").count() == len(patients)
-    for checked in PatientScreening.objects.all():
-        newest = Prescription.objects.filter(patient=checked.patient_id).latest("recorded_at")
-        assert checked.screened_at >= newest.recorded_at
+    for screened in PatientScreening.objects.all():
+        newest = Prescription.objects.filter(patient=screened.patient_id).latest("recorded_at")
+        assert screened.screened_at >= newest.recorded_at
 
 
 def test_the_doorbell_may_fail(harbour, clara, monkeypatch, django_capture_on_commit_callbacks):
@@ -256,6 +375,24 @@ def test_the_doorbell_may_fail(harbour, clara, monkeypatch, django_capture_on_co
         make.prescription(treated, clara)
     assert requests.waiting()
     assert requests.oldest_wait_seconds() >= 0
+
+
+def test_a_page_can_say_when_screening_last_finished(harbour, clara):
+    assert checked.last_screened_at() is None
+    case = make.flagged_case(harbour, logged_by=clara)
+    first = checked.last_screened_at()
+    assert first == PatientScreening.objects.get(patient=case.patient).screened_at
+    make.flagged_case(harbour, logged_by=clara)
+    assert checked.last_screened_at() > first
+    assert checked.last_screened_at() == max(
+        PatientScreening.objects.values_list("screened_at", flat=True)
+    )
+
+
+def test_what_a_run_was_is_not_edited(harbour, clara):
+    make.flagged_case(harbour, logged_by=clara)
+    with pytest.raises(ProgrammingError, match="Cannot update or delete"):
+        ScreeningRun.objects.update(patients=0)
 
 
 def test_an_old_version_is_not_screened(harbour, clara):

@@ -4,9 +4,15 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from reviews import records
+from reviews import records, requests
 from reviews.conclusions import FlagOutcome
-from reviews.models import Condition, Patient, PatientScreening, Prescription
+from reviews.models import (
+    Condition,
+    Patient,
+    PatientScreening,
+    Prescription,
+    ScreeningRequest,
+)
 from reviews.verbs import decide, prescribe, screen
 from tests import make
 from tests.web.browse import Browser, heading, words
@@ -68,6 +74,26 @@ def test_the_list_says_who_is_not_checked(bell, harbour, clara):
     make.prescription(bell, clara)
     waiting = Browser(clara).get("/patients", checked="no")
     assert heading(waiting) == "1 patient not checked"
+
+
+def test_who_is_not_checked_waits_failed_or_is_new(bell, harbour, clara):
+    """Whoever waits behind a rescreen of everybody was checked, and stays so until then."""
+    failed, late = (make.patient(harbour, clara, family_name=name) for name in ("Frost", "Late"))
+    screen.drain()
+    PatientScreening.objects.filter(patient=failed).update(problem="ValueError: odd record")
+    make.prescription(bell, clara)
+    requests.enqueue([late.pk], reason="published", priority=requests.BULK)
+    new = make.patient(harbour, clara, family_name="New")
+    ScreeningRequest.objects.filter(patient=new).delete()
+    listed = Browser(clara).get("/patients", checked="no").context["page"].rows
+    assert [patient.pk for patient in listed] == [bell.pk, failed.pk, new.pk]
+
+
+def test_the_list_does_not_read_the_rule_book_for_everybody(bell, clara):
+    screen.drain()
+    with CaptureQueriesContext(connection) as held:
+        Browser(clara).get("/patients")
+    assert not [query["sql"] for query in held if '"book"' in query["sql"]]
 
 
 def test_an_empty_practice_offers_to_register(clara):

@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
 from reviews.models import Case, SavedView, ScreeningRequest
 from reviews.verbs import caseload, saved_views, screen
+from reviews.views import queue
 from tests import make
 
 
@@ -51,6 +53,42 @@ def test_worst_first_then_due_first(client, harbour, clara, ravi):
     lesser = make.flagged_case(harbour, logged_by=clara)
     urgent = make.urgent_case(harbour, logged_by=clara)
     assert shown(page(client, ravi)) == [urgent.pk, lesser.pk]
+
+
+def test_a_review_long_overdue_leads_its_severity_and_says_so(client, harbour, clara, ravi):
+    first = make.flagged_case(harbour, logged_by=clara)
+    overdue = make.flagged_case(harbour, logged_by=clara)
+    assert b"Review long overdue" not in page(client, ravi).content
+    Case.objects.filter(pk=overdue.pk).update(leads=True)
+    response = page(client, ravi)
+    assert shown(response) == [overdue.pk, first.pk]
+    assert response.content.decode().count("Review long overdue") == 1
+
+
+def test_pages_follow_one_another_without_a_gap(client, harbour, clara, ravi, monkeypatch):
+    monkeypatch.setattr(queue, "PAGE_SIZE", 2)
+    cases = [make.flagged_case(harbour, logged_by=clara) for _ in range(5)]
+    pages = [shown(page(client, ravi, page=number)) for number in (1, 2, 3)]
+    assert [len(rows) for rows in pages] == [2, 2, 1]
+    assert [pk for rows in pages for pk in rows] == [case.pk for case in cases]
+
+
+@pytest.mark.parametrize(
+    ("rows", "index"),
+    [
+        (lambda cases: cases.ranked(), "case_queue"),
+        (lambda cases: cases.filter(state="snoozed"), "case_set_aside"),
+        (lambda cases: cases.filter(state="proposed", practice__in=[1, 2]), "case_set_aside"),
+    ],
+)
+def test_an_index_can_answer(case, rows, index):
+    """With few rows other plans are cheaper: asked is whether the index fits the question."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")
+        plan = rows(Case.objects.open()).explain()
+    assert f"{index} " in plan
+    assert "Sort" not in plan
 
 
 @pytest.mark.parametrize(

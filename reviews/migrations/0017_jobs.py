@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0017_engine'),
+        ('reviews', '0016_engine'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

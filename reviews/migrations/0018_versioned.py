@@ -127,7 +127,7 @@ def _record_id(model):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0018_jobs'),
+        ('reviews', '0017_jobs'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
