@@ -79,10 +79,13 @@ class PatientScreening(models.Model):
 
 
 class ScreeningRun(models.Model):
-    """A batch of patients that was screened: with which book, for which day, when; append-only."""
+    """A batch of patients that was screened: with what, for which day, when; append-only."""
 
     version = models.ForeignKey(
         RuleVersion, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    engine = models.ForeignKey(
+        Engine, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
     as_of = models.DateField()
     screened_at = models.DateTimeField()

@@ -548,8 +548,8 @@ def _mark_screened(results, run):
 
 MARK = """
     WITH run AS (
-        INSERT INTO reviews_screeningrun (version_id, as_of, screened_at, patients)
-        VALUES (%(version)s, %(as_of)s, %(read_at)s, %(patients)s)
+        INSERT INTO reviews_screeningrun (version_id, engine_id, as_of, screened_at, patients)
+        VALUES (%(version)s, %(engine)s, %(as_of)s, %(read_at)s, %(patients)s)
     )
     INSERT INTO reviews_patientscreening
         (patient_id, valid_until, not_evaluable, gave_way, exposure, version_id, engine_id, as_of,
