@@ -229,6 +229,12 @@ class PrescriptionForm(forms.Form):
         ]
 
 
+SHOWN = tuple(
+    name for name in PrescriptionForm.base_fields if name in {field.column for field in KEPT}
+)
+"""Fields that the form shows as they are kept, in the order of the page."""
+
+
 def product_value(text, codings):
     """What the picker's radio button of a product holds."""
     return msgspec.json.encode({"medicine": text, "codings": codings}).decode()

@@ -81,7 +81,7 @@ def amend(
     if seen.source_system == PORTAL:
         record = records.of_the_practice(record, seen.practice)
     amended = versions.supersede(seen, by=by, reason=reason, **columns.of_prescription(record))
-    _tell(by, "prescription.amended", amended)
+    _tell(by, Event.PRESCRIPTION_AMENDED, amended)
     return amended
 
 
@@ -103,7 +103,7 @@ def withdraw(*, prescription: Prescription, status: str, reason: str, by: User) 
         today = max(timezone.localdate(), seen.start_on or timezone.localdate())
         said["end_on"] = min(filter(None, [seen.end_on, today]))
     withdrawn = versions.supersede(seen, by=by, reason=seen.reason, **said)
-    _tell(by, "prescription.withdrawn", withdrawn, status=status)
+    _tell(by, Event.PRESCRIPTION_WITHDRAWN, withdrawn, status=status)
     return withdrawn
 
 

@@ -23,6 +23,7 @@ from reviews.forms.patients import refuse
 from reviews.forms.prescribing import (
     AS_WRITTEN,
     NOT_GIVEN,
+    SHOWN,
     PrescriptionForm,
     WithdrawForm,
     medicine,
@@ -49,36 +50,6 @@ COUNTED_AS = {
     "oral liquid": "ml",
     "suppository": "suppository",
 }
-COMPARED = (
-    "dose",
-    "dose_unit",
-    "times_per_day",
-    "as_needed",
-    "max_per_day",
-    "expected_per_day",
-    "quantity",
-    "quantity_unit",
-    "days_supply",
-    "start_on",
-    "end_on",
-    "indication",
-    "route",
-    "setting",
-    "status",
-    "dosage_text",
-    "schedule",
-    "change_reason",
-    "is_new_start",
-    "written_on",
-    "dispensed",
-    "dispensed_on",
-    "pharmacy",
-    "refill_number",
-    "repeat_template",
-    "replacement_reason",
-    "acquired",
-    "team",
-)
 
 
 @require_http_methods(["GET", "POST"])
@@ -430,7 +401,7 @@ def _changes(held, live, form):
             _shown(live, name),
             form[name].value() or "",
         )
-        for name in COMPARED
+        for name in SHOWN
         if getattr(held, name) != getattr(live, name)
     ]
 
