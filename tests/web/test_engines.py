@@ -33,7 +33,7 @@ def test_a_patient_who_was_judged_says_by_which_engine(case, clara):
 
 
 def test_until_their_turn_comes_pages_say_so(upgraded, clara, ravi):
-    said = f"by engine {ENGINE.name}; being judged again"
+    said = f"by engine {ENGINE.name}, being judged again"
     assert said in Browser(clara).read(f"/patients/{upgraded.patient_id}")
     case_page = Browser(ravi).read(f"/cases/{upgraded.pk}")
     assert said in case_page
