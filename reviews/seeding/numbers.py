@@ -2,8 +2,9 @@
 
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 TEST_RANGE = "999"
-"""NHS numbers from 999 000 0000 on are kept for tests and are never issued."""
+"""NHS numbers from 999 000 0000 to 999 999 9999 are kept for tests and are never issued."""
 MOST = 900_000
+"""So many NHS numbers `nhs_number` makes; the range holds about 909,000 with a check digit."""
 _SPREAD = 7919  # a prime that does not divide MOST: neighbours get numbers that look unrelated
 
 

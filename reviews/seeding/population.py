@@ -159,7 +159,8 @@ def _ordinary(life, most):
 
 
 def _identifier(practice, n):
-    if practice.profile == UK:
+    # Beyond the test numbers, as with somebody who has no NHS number yet: the practice's own.
+    if practice.profile == UK and n < numbers.MOST:
         return PatientIdentifier(system=numbers.NHS_NUMBER, value=numbers.nhs_number(n))
     return PatientIdentifier(
         system=practice.identifier_system, value=f"{practice.identifier_prefix}{n:07d}"

@@ -11,14 +11,15 @@ FORMULARY_ADMIN, AUDITOR = Role.FORMULARY_ADMIN, Role.AUDITOR
 
 @dataclass(frozen=True)
 class DemoPractice:
-    """`share` is its part of the population. Numbers of British patients are NHS test numbers."""
+    """`share` is its part of the population. British patients have NHS test numbers, as far as
+    they go; all others have a number of the practice."""
 
     code: str
     name: str
     profile: str
     share: int
-    identifier_system: str = ""
-    identifier_prefix: str = ""
+    identifier_system: str
+    identifier_prefix: str
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,14 @@ class Member:
     roles: dict[str, tuple[str, ...]]
 
 
-HARBOUR = DemoPractice("harbour-street", "Harbour Street Surgery", UK, 50)
+HARBOUR = DemoPractice(
+    "harbour-street",
+    "Harbour Street Surgery",
+    UK,
+    50,
+    "https://harbour-street.example/patient",
+    "HS",
+)
 LIFFEY = DemoPractice(
     "liffey-quay",
     "Liffey Quay Medical Centre",

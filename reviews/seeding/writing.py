@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, time, timedelta
 from itertools import islice
 
@@ -106,23 +107,28 @@ class Writer:
     def write(self, people):
         """Write them all, and yield after each chunk, so that progress can be shown."""
         people = iter(people)
-        while chunk := list(islice(people, CHUNK)):
-            self._write(chunk)
-            yield
+        # The next chunk is invented while the database takes this one in.
+        with ThreadPoolExecutor(max_workers=1) as inventor:
+            invented = inventor.submit(_chunk, people)
+            while chunk := invented.result():
+                invented = inventor.submit(_chunk, people)
+                self._write(chunk)
+                yield
 
     def _write(self, chunk):
         rows = {table: [] for table in TABLES}
         patient_ids = next_ids("reviews_patient", len(chunk))
         orders = sum(1 + (o.earlier is not None) for p in chunk for o in p.orders)
         prescription_ids = iter(next_ids("reviews_prescription", orders))
+        taper_ids = iter(next_ids("reviews_taper", sum(len(p.tapers) for p in chunk)))
         for pk, person in zip(patient_ids, chunk, strict=True):
-            self._add(rows, pk, person, prescription_ids)
+            self._add(rows, pk, person, prescription_ids, taper_ids)
         for table, names in TABLES.items():
             copy_rows(table, names, rows[table])
         self.patients += len(chunk)
         self.prescriptions += orders
 
-    def _add(self, rows, pk, person, prescription_ids):
+    def _add(self, rows, pk, person, prescription_ids, taper_ids):
         practice = self.practices[person.practice]
         doctors = self.doctors[person.practice]
         doctor = doctors[int(person.doctor * len(doctors))]
@@ -171,7 +177,7 @@ class Writer:
             )
             for exemption in person.exemptions
         ]
-        self._tapers(rows, (pk, practice.pk), person.tapers, doctor)
+        self._tapers(rows, (pk, practice.pk), person.tapers, doctor, taper_ids)
         rows["reviews_screeningrequest"].append((pk, "seeded", 0, requests.BULK))
         told = audit.entry(
             None,
@@ -185,8 +191,9 @@ class Writer:
             told._replace(subject=f"patient {pk}", detail=json.dumps(told.detail))
         )
 
-    def _tapers(self, rows, belongs_to, agreed, doctor):
-        for pk, taper in zip(next_ids("reviews_taper", len(agreed)), agreed, strict=True):
+    def _tapers(self, rows, belongs_to, agreed, doctor, taper_ids):
+        for taper in agreed:
+            pk = next(taper_ids)
             begun = self._at(taper.steps[0].on, 15)
             rows["reviews_taper"].append((pk, *belongs_to, taper.drug, begun))
             rows["reviews_taperversion"].append(
@@ -243,6 +250,10 @@ class Writer:
 def _uuid(source_id: str) -> str:
     """The identity of a record, the same in every run."""
     return hashlib.blake2b(source_id.encode(), digest_size=16).hexdigest()
+
+
+def _chunk(people):
+    return list(islice(people, CHUNK))
 
 
 def trust_rows():

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
 
 from reviews import dossiers, rulebooks
 from reviews.models import Prescription, Taper
@@ -75,9 +74,6 @@ def of_examples(book):
 
 
 def of_seeded_people(book):
-    # A finding's key names a taper by its number, which other tests have counted up.
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT setval(pg_get_serial_sequence('reviews_taper', 'id'), 1, false)")
     call_command("seed", patients=PEOPLE, today=TODAY, decisions=0, verbosity=0)
     first_lines = {}
     for patient, pk in Prescription.objects.order_by("-pk").values_list("patient_id", "pk"):

@@ -110,6 +110,19 @@ def test_nhs_numbers_are_valid_distinct_and_of_the_test_range():
         assert numbers.check_digit(number[:9]) == int(number[9])
 
 
+def test_beyond_the_test_range_people_have_a_number_of_the_practice():
+    last, beyond = people(200, first=numbers.MOST - 200), people(200, first=numbers.MOST)
+    of = {p.code: p for p in population.PRACTICES}
+    for n, person in enumerate((*last, *beyond), numbers.MOST - 200):
+        (identifier,) = person.record.identifiers
+        place = of[person.practice]
+        nhs = place.profile == "UK" and n < numbers.MOST
+        system = numbers.NHS_NUMBER if nhs else place.identifier_system
+        assert identifier.system == system
+        assert identifier.value.startswith("999" if nhs else place.identifier_prefix)
+    assert any(person.practice == "harbour-street" for person in beyond)
+
+
 @pytest.mark.parametrize("serial", [-1, numbers.MOST])
 def test_the_test_range_has_an_end(serial):
     with pytest.raises(ValueError, match="no NHS number"):
