@@ -219,6 +219,7 @@ def test_what_was_judged_before_engines_were_recorded_is_judged_again(case, anot
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute("UPDATE reviews_flag SET engine_id = NULL")
         cursor.execute("UPDATE reviews_patientscreening SET engine_id = NULL")
+        cursor.execute("UPDATE reviews_screeningrun SET engine_id = NULL")
         cursor.execute("UPDATE reviews_ruleversion SET engine_id = NULL")
         cursor.execute("DELETE FROM reviews_engine")
     assert engines.adopt() == 1
