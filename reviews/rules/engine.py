@@ -14,7 +14,7 @@ RULES = Path(__file__).parent
 # dossier is read from the record. What does not judge does not count: the worked examples, the
 # planning of tapers (the rules read the steps that a record holds) and the drawings. The words of a
 # comment do count: whether a change of text can change a finding is not for a program to say.
-READER = RULES.parent / "dossiers.py"
+READERS = (RULES.parent / "dossiers.py", RULES.parent / "fields.py")
 
 
 class Engine(NamedTuple):
@@ -24,8 +24,8 @@ class Engine(NamedTuple):
     name: str
 
 
-def engine_of(rules: Path, reader: Path) -> Engine:
-    """The engine that the sources below `rules` and the module `reader` make together.
+def engine_of(rules: Path, readers: tuple[Path, ...]) -> Engine:
+    """The engine that the sources below `rules` and the modules `readers` make together.
 
     It depends on what the files hold and on their names in the tree, and on nothing else: not on
     where the tree stands, the order of files, the ends of lines or what was compiled of them.
@@ -37,13 +37,14 @@ def engine_of(rules: Path, reader: Path) -> Engine:
     }
     if not sources:
         raise RuntimeError(f"The rules cannot be named: {rules} holds no sources.")
+    sources |= {f"../{path.name}": path for path in readers}
     digest = sha256()
-    for name, path in [*sorted(sources.items()), ("reader", reader)]:
+    for name, path in sorted(sources.items()):
         text = path.read_bytes().replace(b"\r\n", b"\n")
         digest.update(f"{name} {len(text)}\n".encode() + text)
     found = digest.hexdigest()
     return Engine(digest=found, name=found[:8])
 
 
-ENGINE = engine_of(RULES, READER)
+ENGINE = engine_of(RULES, READERS)
 """The engine of this process, worked out once when it starts."""

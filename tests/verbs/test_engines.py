@@ -1,5 +1,6 @@
 """The engine: named by its sources, kept with what it judged, and everybody is judged by one."""
 
+import ast
 import threading
 
 import pytest
@@ -18,8 +19,8 @@ from reviews.models import (
     ScreeningRequest,
 )
 from reviews.rules import ENGINE
+from reviews.rules.engine import READERS, engine_of
 from reviews.rules.engine import Engine as Named
-from reviews.rules.engine import engine_of
 from reviews.verbs import engines, jobs, screen
 from tests import make
 
@@ -39,7 +40,7 @@ def tree(tmp_path):
 
 
 def named(tree):
-    return engine_of(tree / "rules", tree / "dossiers.py")
+    return engine_of(tree / "rules", (tree / "dossiers.py",))
 
 
 def test_the_name_is_the_beginning_of_the_digest(tree):
@@ -74,7 +75,32 @@ def test_nothing_else_changes_it(tree):
 
 def test_rules_without_sources_have_no_name(tmp_path):
     with pytest.raises(RuntimeError, match="holds no sources"):
-        engine_of(tmp_path, tmp_path / "dossiers.py")
+        engine_of(tmp_path, ())
+
+
+# What the reader of dossiers uses besides: none of it decides what is read of a record.
+BESIDES = {
+    "reviews.bulk": "how rows travel",
+    "reviews.models": "names of tables",
+    "reviews.models.versioned": "which version of a row is meant",
+    "reviews.records": "for what is not saved yet",
+}
+
+
+def test_all_that_reads_a_record_for_the_rules_counts():
+    """A module that the reader begins to use is counted, or is named above with its reason."""
+    counted = {f"reviews.{path.stem}" for path in READERS}
+    used = set()
+    for path in READERS:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "reviews":
+                used |= {f"reviews.{name.name}" for name in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                used.add(node.module)
+    ours = {name for name in used if name.startswith("reviews.")}
+    beyond = {name for name in ours if not name.startswith("reviews.rules.")} - counted
+    assert beyond <= set(BESIDES)
+    assert counted & ours, "a test that finds no import of the readers shows nothing"
 
 
 @pytest.fixture
@@ -193,6 +219,7 @@ def test_what_was_judged_before_engines_were_recorded_is_judged_again(case, anot
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute("UPDATE reviews_flag SET engine_id = NULL")
         cursor.execute("UPDATE reviews_patientscreening SET engine_id = NULL")
+        cursor.execute("UPDATE reviews_screeningrun SET engine_id = NULL")
         cursor.execute("UPDATE reviews_ruleversion SET engine_id = NULL")
         cursor.execute("DELETE FROM reviews_engine")
     assert engines.adopt() == 1

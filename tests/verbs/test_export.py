@@ -12,6 +12,7 @@ from django.db import connection
 
 from reviews import records
 from reviews.management.commands import export
+from reviews.rules import ENGINE
 from reviews.verbs import exempt, observe, prescribe, screen, sync
 from tests import make
 
@@ -111,6 +112,7 @@ def test_everything_live_is_there_and_nobody_is_named(folder, harbour, clara, ra
     )
     book = json.loads((folder / "book.json").read_text())
     assert book["number"] == int(screened["book"])
+    assert screened["engine"] == ENGINE.name
     assert book["drugs"]["diazepam"]["max_mg_per_day"]["UK"]["adult"] == 30
     assert book["rules"]["DUR-01"]["UK"]["s2_over_days"] == 28
 

@@ -91,6 +91,18 @@ def test_after_the_time_is_up_the_bell_is_rung_for_the_rest(ada, monkeypatch):
     assert steps() == [1, 2, 3]
 
 
+def test_a_slice_whose_machine_vanished_is_ended_by_the_database(ada):
+    def look(job, seconds):
+        with connections["default"].cursor() as cursor:
+            cursor.execute("SHOW idle_in_transaction_session_timeout")
+            return Slice(done=0, note=cursor.fetchone()[0], finished=True)
+
+    job = ask(ada, "look")
+    work(look=Kind(look))
+    job.refresh_from_db()
+    assert job.note == "1min"
+
+
 def test_jobs_take_turns(ada):
     first, second = ask(ada), ask(ada)
     for done in ((1, 0), (1, 1), (2, 1), (2, 2)):

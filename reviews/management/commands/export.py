@@ -74,21 +74,23 @@ TABLES = {
         WHERE v.superseded_at IS NULL ORDER BY t.patient_id, t.id
     """,
     "screenings": """
-        SELECT s.patient_id, s.as_of, v.number AS book,
+        SELECT s.patient_id, s.as_of, v.number AS book, e.name AS engine,
             (SELECT string_agg(DISTINCT gap ->> 'rule_id', ';')
              FROM jsonb_array_elements(s.not_evaluable) AS gap) AS not_evaluable,
             (SELECT string_agg(rule_id, ';' ORDER BY rule_id)
              FROM jsonb_array_elements_text(s.gave_way) AS rule_id) AS gave_way,
             s.not_evaluable AS reasons, s.problem <> '' AS not_checked
         FROM reviews_patientscreening s LEFT JOIN reviews_ruleversion v ON v.id = s.version_id
+            LEFT JOIN reviews_engine e ON e.id = s.engine_id
         ORDER BY s.patient_id
     """,
     "flags": """
         SELECT f.patient_id, f.rule_id, f.severity, f.as_of,
             array_to_string(f.prescription_ids, ';') AS prescription_ids, f.facts, f.mode,
             CASE WHEN f.settled_at IS NULL THEN 'open' ELSE 'settled' END AS state,
-            f.settled_until, v.number AS book
+            f.settled_until, v.number AS book, e.name AS engine
         FROM reviews_flag f JOIN reviews_ruleversion v ON v.id = f.version_id
+            LEFT JOIN reviews_engine e ON e.id = f.engine_id
         WHERE f.ended_at IS NULL ORDER BY f.patient_id, f.rule_id, f.id
     """,
 }
