@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from reviews import dossiers
-from reviews.drawing import timeline
+from reviews.drawing import labels
 from reviews.models import WITHDRAWN, Prescription, Status
 from reviews.rules import words
 from reviews.rules.drug import BZRA, Recognition
+from reviews.rules.exposure import read
+from reviews.rules.parameters import EXPOSURE
 
 OVER = {*WITHDRAWN, Status.DRAFT, Status.COMPLETED}
 PLURALS = {"patch": "patches", "suppository": "suppositories"}
@@ -83,7 +85,7 @@ def of(patient, *, book, as_of):
         if prescription.live:
             live.append(prescription)
         else:
-            prescription.dose_in_words = timeline.dose_in_words(prescription)
+            prescription.dose_in_words = labels.dose(prescription)
             earlier.setdefault(prescription.order_id, []).append(prescription)
     rows = [
         _row(prescription, lines[prescription.pk], earlier, book, dossier)
@@ -101,7 +103,7 @@ def _row(prescription, line, earlier, book, dossier):
     end_on = _end(line, recognition, book, dossier.profile)
     return Row(
         prescription=prescription,
-        dose=timeline.dose_in_words(line),
+        dose=labels.dose(line),
         quantity=_quantity(line),
         end_on=end_on,
         recognition=recognition,
@@ -113,10 +115,21 @@ def _row(prescription, line, earlier, book, dossier):
     )
 
 
+def last_day(line, recognition, book, profile):
+    """The last day of supply of a medicine, None when the record does not say.
+
+    One that nobody recognises has only its written end date.
+    """
+    for ingredient in recognition.ingredients:
+        use = read(line, recognition, ingredient, book.rules[EXPOSURE][profile])
+        return None if use is None or use.end is None else date.fromordinal(use.end)
+    return line.end_on
+
+
 def _end(line, recognition, book, profile):
     """The last day of supply. A medicine nobody recognises still has its stated days."""
     if recognition.ingredients:
-        return timeline.last_day(line, recognition, book, profile)
+        return last_day(line, recognition, book, profile)
     begun = line.start_on or line.written_on
     if begun and line.days_supply:
         stated = begun + timedelta(days=line.days_supply - 1)

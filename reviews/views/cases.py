@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from reviews import access, conclusions, dossiers, rulebooks, settling
 from reviews.access import Action
 from reviews.conclusions import FlagOutcome
-from reviews.drawing import timeline
+from reviews.drawing import labels, timeline, timeline_chart
 from reviews.errors import BadRecord, Stale
 from reviews.forms.days import read_day
 from reviews.forms.prescribing import NOT_GIVEN
@@ -30,7 +30,7 @@ from reviews.models import (
     Role,
 )
 from reviews.moves import MOVES, Move
-from reviews.queries import outcomes, work
+from reviews.queries import medicines, outcomes, work
 from reviews.rules import words
 from reviews.rules.finding import INTERRUPT
 from reviews.rules.registry import BY_ID, JUDGE_DATA, RULES, THEMES
@@ -249,6 +249,7 @@ def context(request, found, chosen=None, refusal=None):
     _give_reasons(cards)
     rest, rest_pick = _prefill(cards, chosen, request.POST, as_of)
     history = _history(found)
+    picture = timeline.picture(dossier, book, _pins(history))
     waits = found.state == CaseState.PROPOSED
     return {
         **person.banner(person.fetch(user, Action.SEE_PATIENT, found.patient_id)),
@@ -257,7 +258,8 @@ def context(request, found, chosen=None, refusal=None):
         "themes": _themes(cards),
         "cards": cards,
         "quiet": _quiet(found, flags),
-        "picture": timeline.picture(dossier, book, _pins(history)),
+        "picture": picture,
+        "charts": timeline_chart.charts(picture) if picture else [],
         "medicines": _medicines(dossier, book),
         "history": history,
         "outcomes": [choice for choice in OUTCOMES if choice[0] != Outcome.EXEMPT],
@@ -499,13 +501,13 @@ def _medicines(dossier, book):
         reverse=True,
     ):
         recognition = book.recognise(line.medicine)
-        end = timeline.last_day(line, recognition, book, dossier.profile)
+        end = medicines.last_day(line, recognition, book, dossier.profile)
         begun = line.start_on or line.written_on
         over = end is not None and end < recent and begun is not None
         rows["before" if over and len(rows["now"]) >= FEW else "now"].append(
             {
                 "line": line,
-                "dose": timeline.dose_in_words(line),
+                "dose": labels.dose(line),
                 "drugs": [book.drugs[part.drug].name for part in recognition.parts],
                 "matched_by": recognition.matched_by,
                 "end": end,

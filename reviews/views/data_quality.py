@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from reviews import access
 from reviews.access import Action
-from reviews.drawing import timeline
+from reviews.drawing import labels
 from reviews.errors import NotFound, Stale
 from reviews.models import DataCheck, DecisionItem, Prescription
 from reviews.queries.data_quality import waiting
@@ -29,7 +29,7 @@ def listed(request):
     for item in page.rows:
         item.lines = [lines[pk] for pk in item.flag.prescription_ids if pk in lines]
         for line in item.lines:
-            line.dose_in_words = timeline.dose_in_words(line)
+            line.dose_in_words = labels.dose(line)
         item.may_check = access.allowed(request.user, Action.CHECK_DATA, item.decision)
         item.may_amend = access.allowed(request.user, Action.AMEND, item.decision)
     context = {"page": page, "results": DataCheck.Result.choices}

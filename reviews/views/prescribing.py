@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from drugs.search import UNKNOWN, search
 from reviews import access, rulebooks
 from reviews.access import Action
-from reviews.drawing.timeline import dose_in_words
+from reviews.drawing import labels
 from reviews.errors import BadRecord, IllegalMove, Stale
 from reviews.forms.patients import refuse
 from reviews.forms.prescribing import (
@@ -138,7 +138,7 @@ def withdraw(request, pk):
         **person.banner(patient),
         "form": form,
         "held": live,
-        "dose": dose_in_words(live),
+        "dose": labels.dose(live),
         "sedative": bool(recognition.mask & BZRA),
         "benzodiazepine": bool(recognition.mask & BENZODIAZEPINE),
         "refusal": refusal,

@@ -149,7 +149,7 @@ def _planner(request, patient, given):
     }
     if drafted is not None:
         context |= {
-            "chart": taper_chart.charts(drafted.plan, [], today),
+            "chart": taper_chart.drawing(drafted.plan, [], today),
             "rows": _rows(drafted.plan, drafted.contacts, today),
             "weeks": round(drafted.plan.days / 7),
             "met": sum(check.result == checking.MET for check in drafted.checks),
@@ -202,7 +202,7 @@ def _show(request, version, form=None, refusal=None, status=200):
         "version": version,
         "name": book.drugs[planned.drug].name if planned.drug in book.drugs else planned.drug,
         "plan": planned,
-        "chart": taper_chart.charts(planned, supplied, today) if len(planned.steps) > 1 else None,
+        "chart": taper_chart.drawing(planned, supplied, today) if len(planned.steps) > 1 else None,
         "rows": _rows(planned, version.contact_days, today, compared),
         "begun": begun,
         "now": planned.step_on(today),

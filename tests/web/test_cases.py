@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from reviews import conclusions
-from reviews.drawing import timeline
+from reviews.drawing.lanes import MOST_LANES
 from reviews.models import (
     Case,
     CaseState,
@@ -72,7 +72,7 @@ def test_the_time_line_has_every_medicine_and_a_table(client, case, ravi, clara)
     assert "style=" not in text
     for medicine in ("Diazepam 5 mg tablets", "Morphine 10 mg tablets", "Amlodipine 5 mg tablets"):
         assert medicine in text
-    lanes = {lane["name"]: lane["kind"] for lane in response.context["picture"].charts[0]["lanes"]}
+    lanes = {lane.name: lane.kind for lane in response.context["charts"][0].lanes}
     assert lanes == {"Diazepam": "benzo", "Morphine": "opioid"}
 
 
@@ -406,7 +406,7 @@ def test_three_hundred_prescriptions_ask_no_more_and_stay_readable(
     assert len(medicines["now"]) + len(medicines["before"]) == 300
     assert len(medicines["now"]) < 60
     assert "that ended longer ago" in response.content.decode()
-    assert len(response.context["picture"].lanes) <= timeline.MOST_LANES
+    assert len(response.context["picture"].lanes) <= MOST_LANES
 
 
 @pytest.fixture

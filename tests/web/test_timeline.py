@@ -10,7 +10,9 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from reviews import dossiers, rulebooks
+from reviews.drawing import lanes as drawn_lanes
 from reviews.drawing import timeline
+from reviews.drawing.timeline_chart import charts
 from reviews.rules import words
 from reviews.rules.dossier import Taper, TaperStep
 from tests import make
@@ -34,11 +36,11 @@ def picture(patient, ahead=0):
 
 
 def wide(patient):
-    return picture(patient).charts[0]
+    return charts(picture(patient))[0]
 
 
 def lanes(chart):
-    return {lane["name"]: lane for lane in chart["lanes"]}
+    return {lane.name: lane for lane in chart.lanes}
 
 
 def test_no_medicine_that_a_rule_knows_no_picture(bell, clara):
@@ -50,14 +52,14 @@ def test_no_medicine_that_a_rule_knows_no_picture(bell, clara):
 def test_supply_is_split_at_today(bell, clara):
     make.prescription(bell, clara, start=-10, days=14)
     chart = wide(bell)
-    [bar] = lanes(chart)["Diazepam"]["bars"]
-    today = chart["today"]["x"]
-    assert bar["x"] < today
-    assert bar["width"] > bar["ahead_width"] > 0
-    assert bar["ahead_x"] == pytest.approx(bar["x"] + bar["width"], abs=0.2)
-    assert bar["label"].endswith("14 days")
-    assert words.day(make.day(-10).toordinal()) in bar["label"]
-    assert words.day(make.day(3).toordinal()) in bar["label"]
+    [bar] = lanes(chart)["Diazepam"].bars
+    today = chart.today.x
+    assert bar.box.x < today
+    assert bar.box.width > bar.box.ahead_width > 0
+    assert bar.box.ahead_x == pytest.approx(bar.box.x + bar.box.width, abs=0.2)
+    assert bar.label.endswith("14 days")
+    assert words.day(make.day(-10).toordinal()) in bar.label
+    assert words.day(make.day(3).toordinal()) in bar.label
 
 
 @pytest.mark.parametrize(
@@ -72,15 +74,15 @@ def test_supply_is_split_at_today(bell, clara):
 )
 def test_what_is_taken_and_what_is_in_hand(bell, clara, start, taken, ahead):
     make.prescription(bell, clara, start=start, days=14)
-    [bar] = lanes(wide(bell))["Diazepam"]["bars"]
-    assert (bool(bar["width"]), bool(bar["ahead_width"])) == (taken, ahead)
+    [bar] = lanes(wide(bell))["Diazepam"].bars
+    assert (bool(bar.box.width), bool(bar.box.ahead_width)) == (taken, ahead)
 
 
 def test_medicines_are_lanes_benzodiazepines_first(bell, clara):
     make.prescription(bell, clara, "Morphine 10 mg tablets", start=-30, days=20, indication="pain")
     make.prescription(bell, clara, "Pregabalin 75 mg capsules", start=-30, days=20)
     make.prescription(bell, clara, start=-10, days=14)
-    kinds = [(lane["name"], lane["kind"]) for lane in wide(bell)["lanes"]]
+    kinds = [(lane.name, lane.kind) for lane in wide(bell).lanes]
     assert kinds == [
         ("Diazepam", "benzo"),
         ("Morphine", "opioid"),
@@ -91,44 +93,40 @@ def test_medicines_are_lanes_benzodiazepines_first(bell, clara):
 def test_shared_days_with_an_opioid_are_marked_and_counted(bell, clara):
     make.prescription(bell, clara, start=-10, days=20)
     make.prescription(bell, clara, "Morphine 10 mg tablets", start=-4, days=7, indication="pain")
-    [overlap] = wide(bell)["overlaps"]
-    assert overlap["text"] == "together 7 days"
-    assert overlap["label"].startswith("Morphine together with a benzodiazepine or Z-drug")
+    [overlap] = wide(bell).overlaps
+    assert overlap.text == "together 7 days"
+    assert overlap.label.startswith("Morphine together with a benzodiazepine or Z-drug")
     make_lane = lanes(wide(bell))["Morphine"]
-    assert make_lane["y"] < overlap["text_y"] <= make_lane["y"] + 16
+    assert make_lane.y < overlap.y <= make_lane.y + 16
 
 
 def test_an_unknown_length_is_its_own_kind_of_bar(bell, clara):
     make.prescription(bell, clara, start=-10, days=None, dose=None, dose_unit=None)
     shown = picture(bell)
-    lane = lanes(shown.charts[0])["Diazepam"]
-    assert lane["bars"] == []
-    assert "length not known" in lane["unclear"][0]["label"]
-    assert shown.kinds == {
-        "drawn": set(),
-        "supplied": False,
-        "unknown": True,
-        "planned": False,
-        "range": False,
-    }
+    lane = lanes(charts(shown)[0])["Diazepam"]
+    assert lane.bars == []
+    assert "length not known" in lane.unclear[0].label
+    assert shown.drawn_kinds == set()
+    assert shown.has_unknown
+    assert [shown.has_supply_ahead, shown.has_plan, shown.has_range] == [False] * 3
 
 
 @pytest.mark.parametrize("days", [28, 29, 120, 121])
 def test_day_28_and_day_120_stand_on_their_days(bell, clara, days):
     long_term(bell, clara, days)
-    marks = {mark["text"] for mark in wide(bell)["marks"]}
+    marks = {mark.text for mark in wide(bell).marks}
     assert marks == {f"day {day}" for day in (28, 120) if day <= days}
 
 
 @pytest.mark.parametrize("days", range(20, 140, 7))
 def test_words_above_the_lines_never_meet(bell, clara, days):
     long_term(bell, clara, days)
-    for chart in picture(bell).charts:
-        marks = [mark for mark in chart["marks"] if not mark.get("quiet")]
-        heads = [*marks, {**chart["today"], "text": "today"}]
+    for chart in charts(picture(bell)):
+        marks = [mark for mark in chart.marks if not mark.quiet]
+        heads = [*marks, chart.today]
         spans = sorted(_extent(head) for head in heads)
         for (_, end), (start, _) in pairwise(spans):
-            assert end <= start, (chart["wide"], heads)
+            assert end <= start, (chart.wide, heads)
 
 
 @pytest.mark.parametrize(("profile", "marks"), [("UK", {28, 120}), ("US", {60, 120})])
@@ -137,7 +135,16 @@ def test_the_marks_are_those_of_the_profile(clara, harbour, profile, marks):
     harbour.save()
     bell = make.patient(harbour, clara)
     long_term(bell, clara, 130)
-    assert {mark["text"] for mark in wide(bell)["marks"]} == {f"day {day}" for day in marks}
+    assert {mark.text for mark in wide(bell).marks} == {f"day {day}" for day in marks}
+
+
+def test_an_exposure_names_its_first_day_in_its_longest_part(bell, clara):
+    make.prescription(bell, clara, start=-200, days=14)
+    make.prescription(bell, clara, start=-180, days=84)
+    [band] = wide(bell).bands
+    assert band.text == f"98 days from {words.day(make.day(-200).toordinal())}"
+    [first, longest] = band.parts
+    assert first.x < band.text_x == longest.x
 
 
 class TestDose:
@@ -152,7 +159,7 @@ class TestDose:
             (15, make.day(-16), make.day(-3)),
         ]
         assert dose.tables == ("Scottish Government 2024",)
-        path = wide(bell)["dose"]["step"]
+        path = wide(bell).dose.step
         assert path.count("M") == 1
         assert path.count("H") == 2
 
@@ -164,7 +171,7 @@ class TestDose:
     def test_a_gap_falls_to_nothing(self, bell, clara):
         make.prescription(bell, clara, start=-60, days=14)
         make.prescription(bell, clara, start=-20, days=14)
-        assert wide(bell)["dose"]["step"].count("M") == 2
+        assert wide(bell).dose.step.count("M") == 2
 
     def test_the_range_of_the_tables_is_a_band(self, bell, clara):
         make.prescription(bell, clara, "Alprazolam 500 microgram tablets", start=-10, days=14)
@@ -172,9 +179,9 @@ class TestDose:
         [level] = shown.dose.levels
         assert level.lowest < level.highest
         assert level.lowest <= level.mg <= level.highest
-        assert shown.kinds["range"]
-        [drawn] = shown.charts[0]["dose"]["levels"]
-        assert drawn["range_height"] > 0
+        assert shown.has_range
+        [drawn] = charts(shown)[0].dose.levels
+        assert drawn.range_height > 0
 
     def test_what_has_no_figure_is_hatched_and_never_nothing(self, bell, clara):
         make.prescription(bell, clara, start=-20, days=28)
@@ -183,16 +190,16 @@ class TestDose:
         assert (before.missing, since.missing, after.missing) == ((), ("lorazepam",), ())
         assert since.amount == "at least 10 mg"
         assert after.first == make.day(1)
-        drawn = wide(bell)["dose"]["levels"]
-        assert [level["unknown"] for level in drawn] == [False, True, False]
-        assert "without lorazepam" in drawn[1]["label"]
+        drawn = wide(bell).dose.levels
+        assert [level.unknown for level in drawn] == [False, True, False]
+        assert "without lorazepam" in drawn[1].label
 
     def test_nothing_known_at_all_draws_no_line(self, bell, clara):
         make.prescription(bell, clara, start=-5, days=14, dose=None, dose_unit=None)
         [level] = picture(bell).dose.levels
         assert level.amount == "not known"
-        dose = wide(bell)["dose"]
-        assert (dose["step"], dose["now"]) == ("", None)
+        dose = wide(bell).dose
+        assert (dose.step, dose.now) == ("", None)
 
     def test_z_drugs_count_where_the_profile_says_so(self, harbour, clara):
         for profile, mg, left_out in (("UK", 5, ()), ("US", None, ("zopiclone",))):
@@ -209,9 +216,9 @@ class TestDose:
     @pytest.mark.parametrize("mg", [1, 4, 9, 14, 15, 60, 150, 450])
     def test_the_line_stays_inside_its_axis(self, bell, clara, mg):
         make.prescription(bell, clara, start=-5, dose=mg, dose_unit="mg", times_per_day=1)
-        dose = wide(bell)["dose"]
-        heights = [float(y) for y in re.findall(r"V([\d.]+)", dose["step"])]
-        assert dose["top"] <= min(heights) <= max(heights) == dose["base"]
+        dose = wide(bell).dose
+        heights = [float(y) for y in re.findall(r"V([\d.]+)", dose.step)]
+        assert dose.top <= min(heights) <= max(heights) == dose.base
 
 
 class TestPlannedTaper:
@@ -227,12 +234,12 @@ class TestPlannedTaper:
         )
 
     def test_its_steps_stand_in_the_lane_and_in_the_dose(self, planned):
-        chart = planned().charts[0]
-        plan = lanes(chart)["Diazepam"]["plan"]
+        chart = charts(planned())[0]
+        plan = lanes(chart)["Diazepam"].plan
         assert len(plan) >= 4
-        assert plan[1]["label"].startswith("Planned: 8 mg diazepam a day from")
-        assert plan[0]["x"] == chart["today"]["x"]
-        [path] = chart["dose"]["plans"]
+        assert plan[1].label.startswith("Planned: 8 mg diazepam a day from")
+        assert plan[0].box.x == chart.today.x
+        [path] = chart.dose.plans
         assert path.count("H") == 5
 
     @pytest.mark.parametrize(
@@ -240,7 +247,7 @@ class TestPlannedTaper:
         [("planned", True), ("active", True), ("paused", True), ("completed", False)],
     )
     def test_only_while_it_is_in_force(self, planned, status, drawn):
-        assert planned(status=status).kinds["planned"] == drawn
+        assert planned(status=status).has_plan == drawn
 
     def test_a_long_plan_leaves_the_past_its_room_and_says_how_far_it_goes(self, planned):
         far = (TaperStep(make.day(0), 10), TaperStep(make.day(300), 5), TaperStep(make.day(330), 0))
@@ -252,16 +259,16 @@ class TestPlannedTaper:
         far = (TaperStep(make.day(0), 10), TaperStep(make.day(300), 5), TaperStep(make.day(330), 0))
         kept = (TaperStep(make.day(0), 10), TaperStep(make.day(14), 5))
         for steps in (far, kept):
-            chart = planned(steps=steps).charts[0]
-            assert f"V{chart['dose']['base']}.0" not in chart["dose"]["plans"][0]
-        assert lanes(chart)["Diazepam"]["plan"][-1]["label"].endswith(" on")
+            chart = charts(planned(steps=steps))[0]
+            assert f"V{chart.dose.base}.0" not in chart.dose.plans[0]
+        assert lanes(chart)["Diazepam"].plan[-1].label.endswith(" on")
         short = (*kept, TaperStep(make.day(28), 0))
-        dose = planned(steps=short).charts[0]["dose"]
-        assert dose["plans"][0].endswith(f"V{dose['base']}.0")
+        dose = charts(planned(steps=short))[0].dose
+        assert dose.plans[0].endswith(f"V{dose.base}.0")
 
     def test_the_medicine_changed_to_has_a_lane_before_it_is_prescribed(self, planned):
         shown = planned(drug="clonazepam")
-        assert lanes(shown.charts[0])["Clonazepam"]["dose"] == "planned"
+        assert lanes(charts(shown)[0])["Clonazepam"].dose == "planned"
 
 
 class TestPins:
@@ -273,16 +280,16 @@ class TestPins:
             for n, day in enumerate(days, 1)
         ]
         dossier = dossiers.one(bell, as_of=timezone.localdate())
-        return timeline.picture(dossier, book, pins).charts
+        return charts(timeline.picture(dossier, book, pins))
 
     def test_each_stands_on_its_day(self, bell, clara):
         chart = self.pinned(bell, clara, -30, 0)[0]
-        first, second = chart["pins"]
-        assert (first["number"], second["x"]) == (1, chart["today"]["x"])
+        first, second = chart.pins
+        assert (first.number, second.x) == (1, chart.today.x)
 
     def test_those_of_one_day_stand_side_by_side(self, bell, clara):
         for chart in self.pinned(bell, clara, -1, 0, 0):
-            places = [pin["x"] for pin in chart["pins"]]
+            places = [pin.x for pin in chart.pins]
             assert all(after - before >= 17 for before, after in pairwise(places))
 
 
@@ -304,7 +311,7 @@ class TestManyMedicines:
         assert shown.folded == ("temazepam",)
 
     def test_no_more_lanes_than_can_be_read(self, bell, clara, monkeypatch):
-        monkeypatch.setattr(timeline, "MOST_LANES", 2)
+        monkeypatch.setattr(drawn_lanes, "MOST_LANES", 2)
         long_term(bell, clara, 60)
         for start, name in ((-90, "Codeine 30 mg tablets"), (-20, "Morphine 10 mg tablets")):
             make.prescription(bell, clara, name, start=start, days=14, indication="pain")
@@ -313,7 +320,7 @@ class TestManyMedicines:
         assert shown.folded == ("codeine",)
 
     def test_a_sedative_within_the_drawing_is_always_drawn(self, bell, clara, monkeypatch):
-        monkeypatch.setattr(timeline, "MOST_LANES", 1)
+        monkeypatch.setattr(drawn_lanes, "MOST_LANES", 1)
         long_term(bell, clara, 60)
         make.prescription(bell, clara, "Zopiclone 7.5 mg tablets", start=-50, days=7)
         make.prescription(bell, clara, "Morphine 10 mg tablets", start=-5, indication="pain")
@@ -324,7 +331,7 @@ class TestManyMedicines:
         for name in ("Codeine 30 mg tablets", "Morphine 10 mg tablets"):
             make.prescription(bell, clara, name, start=-20, days=14, indication="pain")
         chart = wide(bell)
-        assert (len(chart["shades"]), len(chart["overlaps"])) == (1, 2)
+        assert (len(chart.shades), len(chart.overlaps)) == (1, 2)
 
     def test_words_on_what_is_shared_stay_inside(self, bell, clara):
         long_term(bell, clara, 400)
@@ -332,11 +339,11 @@ class TestManyMedicines:
             make.prescription(
                 bell, clara, "Morphine 10 mg tablets", start=start, days=28, indication="pain"
             )
-        for chart in picture(bell).charts:
-            for overlap in chart["overlaps"]:
-                spread = {"start": (0, 110), "end": (-110, 0)}[overlap["anchor"]]
-                assert chart["left"] <= overlap["text_x"] + spread[0]
-                assert overlap["text_x"] + spread[1] <= chart["width"]
+        for chart in charts(picture(bell)):
+            for overlap in chart.overlaps:
+                spread = {"start": (0, 110), "end": (-110, 0)}[overlap.place.anchor]
+                assert chart.left <= overlap.place.x + spread[0]
+                assert overlap.place.x + spread[1] <= chart.width
 
 
 @pytest.mark.parametrize("days", [60, 150, 250, 399])
@@ -344,22 +351,23 @@ def test_months_never_meet(bell, clara, days):
     long_term(bell, clara, days)
     for ahead in range(0, 360, 45):
         shown = picture(bell, ahead)
-        for chart in shown.charts:
-            for month, following in pairwise(chart["months"]):
-                assert month["x"] + len(month["text"]) * 6 <= following["x"] + 3, chart["months"]
+        for chart in charts(shown):
+            for month, following in pairwise(chart.months):
+                assert month.x + len(month.text) * 6 <= following.x + 3, chart.months
 
 
 def _extent(head, letter=6.2):
     """From where to where a text of about 6 units a letter reaches."""
-    width = len(head["text"]) * letter
-    left = {"start": 0, "middle": width / 2, "end": width}[head["anchor"]]
-    return head["x"] - left, head["x"] - left + width
+    width = len(head.text) * letter
+    left = {"start": 0, "middle": width / 2, "end": width}[head.anchor]
+    return head.x - left, head.x - left + width
 
 
 def test_the_drawing_has_no_inline_style_and_every_bar_is_named(bell, clara):
     make.prescription(bell, clara, start=-40, days=50)
     make.prescription(bell, clara, "Morphine 10 mg tablets", start=-4, days=7, indication="pain")
-    html = render_to_string("reviews/_timeline.html", {"picture": picture(bell)})
+    shown = picture(bell)
+    html = render_to_string("reviews/_timeline.html", {"picture": shown, "charts": charts(shown)})
     assert "{" not in html
     assert "style=" not in html
     assert html.count('<svg class="chart wide"') == html.count('<svg class="chart narrow"') == 1
@@ -374,8 +382,8 @@ def test_the_drawing_has_no_inline_style_and_every_bar_is_named(bell, clara):
 def test_the_view_ends_within_the_drawing(bell, clara):
     make.prescription(bell, clara, start=-300, days=30)
     make.prescription(bell, clara, start=-5, days=90)
-    for chart in picture(bell).charts:
-        for lane in chart["lanes"]:
-            for bar in lane["bars"]:
-                assert chart["left"] <= bar["x"]
-                assert bar["ahead_x"] + bar["ahead_width"] <= chart["width"]
+    for chart in charts(picture(bell)):
+        for lane in chart.lanes:
+            for bar in lane.bars:
+                assert chart.left <= bar.box.x
+                assert bar.box.ahead_x + bar.box.ahead_width <= chart.width

@@ -1,0 +1,121 @@
+"""The words of the drawings: what somebody reads who points at a mark, or hears it read."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Protocol
+
+from reviews.rules import words
+from reviews.rules.exposure import OPEN, Episode, Span
+
+COUNTED = ("tablet", "capsule", "patch", "drop", "spray", "unit")
+
+
+def mg(amount: float) -> str:
+    """An amount to one decimal: 7.5, 10."""
+    return words.amount(round(amount, 1))
+
+
+class Dosed(Protocol):
+    """The dose of a prescription, as `Line` has it."""
+
+    @property
+    def dose(self) -> float | None: ...
+    @property
+    def dose_unit(self) -> str | None: ...
+    @property
+    def times_per_day(self) -> float | None: ...
+    @property
+    def as_needed(self) -> bool: ...
+    @property
+    def max_per_day(self) -> float | None: ...
+
+
+def dose(line: Dosed) -> str:
+    """The dose of a prescription: "1 tablet twice a day"; empty when no dose was recorded."""
+    if line.dose is None:
+        return ""
+    amount = f"{words.amount(line.dose)} {line.dose_unit or ''}".strip()
+    if line.dose != 1 and line.dose_unit in COUNTED:
+        amount += "s" if line.dose_unit != "patch" else "es"
+    if line.as_needed:
+        most = f", at most {words.amount(line.max_per_day)} a day" if line.max_per_day else ""
+        return f"{amount} if needed{most}"
+    if line.times_per_day is None:
+        return amount
+    often = {1: "once a day", 2: "twice a day", 0.5: "every other day"}.get(
+        line.times_per_day, f"{words.amount(line.times_per_day)} times a day"
+    )
+    return f"{amount} {often}"
+
+
+def supply(span: Span) -> str:
+    """A supply of known length: the product, its days and their number."""
+    return (
+        f"{span.use.line.medicine.text}, {_from_to(span.start, span.end)}, "
+        f"{words.days(span.end - span.start + 1)}"
+    )
+
+
+def unclear_supply(span: Span) -> str:
+    """A supply whose length nobody recorded, and what is missing."""
+    return (
+        f"{span.use.drug.name} from {words.day(span.start)}: length not known, because "
+        f"{words.listed(span.use.missing)} is not recorded"
+    )
+
+
+def planned_step(start: int, end: int, amount: float, name: str) -> str:
+    """A step of a planned taper; `end` OPEN is a step that goes on."""
+    until = "on" if end == OPEN else f"to {words.day(end)}"
+    return f"Planned: {mg(amount)} mg {name} a day from {words.day(start)} {until}"
+
+
+def equivalent(amount: float, lowest: float, highest: float, *, missing: bool) -> str:
+    """A diazepam equivalent with its range: "about 20 mg (15 to 30)"."""
+    text = f"{'at least' if missing else 'about'} {mg(amount)} mg"
+    low, high = mg(lowest), mg(highest)
+    return text if low == high else f"{text} ({low} to {high})"
+
+
+def equivalent_of_days(amount: str, missing: Sequence[str], start: int, end: int) -> str:
+    """The diazepam equivalent of some days, with what it leaves out."""
+    without = f", without {words.listed(missing)}" if missing else ""
+    return f"Diazepam equivalent {amount}{without}, {_from_to(start, end)}"
+
+
+def exposure(episode: Episode) -> str:
+    """An exposure episode: its first and last day, and how many of them were exposed."""
+    return (
+        f"Exposure from {_from_to(episode.start, episode.end)}: "
+        f"{words.days(episode.exposed_days(episode.start, episode.end))}"
+    )
+
+
+def together(name: str, start: int, end: int) -> str:
+    """A medicine in hand on the same days as a benzodiazepine or Z-drug."""
+    return (
+        f"{words.sentence_case(name)} together with a benzodiazepine or Z-drug "
+        f"from {_from_to(start, end)}"
+    )
+
+
+def paused_taper(drug: str, from_mg: float, at_mg: float) -> str:
+    """A planned taper that waits on a dose, for whoever does not see its drawing."""
+    return f"{_planned_dose(drug, from_mg)}, paused at {words.amount(at_mg)} mg"
+
+
+def taper(drug: str, from_mg: float, reductions: int, ends_on: date, half_on: date) -> str:
+    """A planned taper down to none, for whoever does not see its drawing."""
+    ends, half = words.day(ends_on.toordinal()), words.day(half_on.toordinal())
+    return (
+        f"{_planned_dose(drug, from_mg)}, coming down in {reductions} steps to none on {ends}; "
+        f"half of it on {half}"
+    )
+
+
+def _planned_dose(drug: str, from_mg: float) -> str:
+    return f"Planned dose of {drug}: {words.amount(from_mg)} mg a day"
+
+
+def _from_to(start: int, end: int) -> str:
+    return f"{words.day(start)} to {words.day(end)}"
