@@ -55,10 +55,20 @@ class Migration(migrations.Migration):
             name='owner',
             field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cases', to=settings.AUTH_USER_MODEL),
         ),
+        # Django takes the partial unique index for the index of the column, and drops it.
+        migrations.RemoveConstraint(model_name='case', name='case_one_open_per_patient'),
         migrations.AlterField(
             model_name='case',
             name='patient',
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='reviews.patient'),
+        ),
+        migrations.AddConstraint(
+            model_name='case',
+            constraint=models.UniqueConstraint(
+                condition=models.Q(('closed_at__isnull', True)),
+                fields=('patient',),
+                name='case_one_open_per_patient',
+            ),
         ),
         migrations.AlterField(
             model_name='case',
