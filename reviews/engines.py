@@ -12,12 +12,12 @@ LOCK = 0xE491
 """Advisory lock: shared by whoever judges, alone by whoever makes another engine the portal's."""
 
 
-def current():
+def current() -> Engine | None:
     """The portal's engine, or None before one was recorded."""
     return Engine.objects.filter(is_current=True).first()
 
 
-def hold():
+def hold() -> int:
     """The id of the portal's engine, which stays so until the caller's transaction ends.
 
     A process that runs other code must not judge: what it found would stand beside findings of
@@ -38,7 +38,7 @@ def hold():
     return engine.pk
 
 
-def hold_alone():
+def hold_alone() -> None:
     """Wait until nobody judges, and keep others from it until the caller's transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])

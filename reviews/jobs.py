@@ -14,9 +14,9 @@ A job is a row. A kind of job is a function that does one slice of it, and a row
 - It gets the job, which it only reads (`given`: what was asked; `place`: where the last slice
   ended, None at first; `done`, `total`), and about how many `seconds` it may take: it does at least
   one step, and returns a `Slice`. A count of the whole is best made by the first slice.
-- **Nobody else works on the job meanwhile**: an advisory lock lives as long as the transaction, and
-  so does no longer than the worker. A worker that hangs, or whose machine is gone, is cut off by
-  Celery or by the database after `CUT_OFF_SECONDS`.
+- **Nobody else works on the job meanwhile**: an advisory lock is held until the transaction ends,
+  and so ends with a worker that is killed. One that hangs is cut off by Celery, and one whose
+  machine is gone by the database, after `CUT_OFF_SECONDS`.
 - **A slice that raises** is tried again after `RETRY_SECONDS`; then the job has failed, and says
   why. So has one whose workers were killed as often. What earlier slices committed stays.
 - **Cancelling** takes effect between two slices. What was committed stays here too: a kind that
@@ -26,13 +26,14 @@ Celery carries a doorbell, as for screening (`requests`): beat rings while any j
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 import structlog
+from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from reviews import audit, requests
@@ -75,7 +76,15 @@ class Kind(NamedTuple):
     may_cancel: bool = True
 
 
-def ask(kind, *, title, by=None, given=None, total=None, unit=""):
+def ask(
+    kind: str,
+    *,
+    title: str,
+    by: User | None = None,
+    given: dict[str, Any] | None = None,
+    total: int | None = None,
+    unit: str = "",
+) -> Job:
     """Ask for a job in the caller's transaction, which has asked `access`; ring after commit.
 
     `by` None is the portal. `title` is read by administrators of every practice: it names nobody.
@@ -88,7 +97,14 @@ def ask(kind, *, title, by=None, given=None, total=None, unit=""):
     return job
 
 
-def end(job, state, *, note=None, result=None, error=""):
+def end(
+    job: Job,
+    state: Job.State,
+    *,
+    note: str | None = None,
+    result: Any = None,
+    error: str = "",
+) -> None:
     """End a job that the caller has locked. `note` None leaves what the last slice said."""
     job.state, job.ended_at = state, timezone.now()
     job.result, job.error = result, error
@@ -100,17 +116,17 @@ def end(job, state, *, note=None, result=None, error=""):
     audit.record(None, ENDED[state], subject=job, **said)
 
 
-def ring():
+def ring() -> None:
     """Wake a worker for the jobs that are due."""
     requests.ring("reviews.work")
 
 
-def waiting():
+def waiting() -> bool:
     """Whether a slice of some job is due now."""
     return _due().exists()
 
 
-def work(kinds, *, seconds):
+def work(kinds: Mapping[str, Kind], *, seconds: float) -> int:
     """Work on the jobs that are due, a slice of each in turn, until none is or the time is up.
 
     `kinds` is `{name: Kind}`. Returns how many slices were begun.
@@ -125,14 +141,14 @@ def work(kinds, *, seconds):
     return begun
 
 
-def _due():
+def _due() -> QuerySet[Job]:
     """Unfinished jobs whose next slice is due, the one left alone for longest first."""
     due = Job.objects.unfinished().filter(not_before__lte=timezone.now())
     return due.order_by(F("worked_at").asc(nulls_first=True), "pk")
 
 
 @transaction.atomic
-def _begin():
+def _begin() -> int | None:
     """The id of a job that is due and that nobody works on; None when there is none.
 
     The try is counted in a transaction of its own, or a job that kills its workers would never end.
@@ -151,18 +167,16 @@ def _begin():
     return None
 
 
-def _work_on(pk, kinds, seconds):
+def _work_on(pk: int, kinds: Mapping[str, Kind], seconds: float) -> None:
     try:
         with transaction.atomic():
             _slice(pk, kinds, seconds)
-    except (
-        Exception
-    ) as error:  # one broken job must not stop the others: it is tried again, or shown
+    except Exception as error:  # one broken job must not stop the others
         log.exception("job_slice_failed", job=pk)
         _try_again(pk, error)
 
 
-def _slice(pk, kinds, seconds):
+def _slice(pk: int, kinds: Mapping[str, Kind], seconds: float) -> None:
     if not _lock(pk):
         return
     job = Job.objects.select_related("asked_by").get(pk=pk)
@@ -183,7 +197,7 @@ def _slice(pk, kinds, seconds):
     _keep(job, kinds[job.kind].work(job, seconds))
 
 
-def _keep(job, made):
+def _keep(job: Job, made: Slice) -> None:
     job.done, job.note, job.place = made.done, made.note, made.place
     job.tries, job.error = 0, ""
     job.not_before = timezone.now() + timedelta(seconds=made.wait_seconds)
@@ -195,10 +209,13 @@ def _keep(job, made):
 
 
 @transaction.atomic
-def _try_again(pk, error):
+def _try_again(pk: int, error: Exception) -> None:
     """Note why a slice failed, and when it is tried again; after too many tries the job failed."""
     job = Job.objects.select_for_update(of=["self"]).get(pk=pk)
     if job.ended_at is not None:
+        return
+    if job.cancel_asked_at is not None:
+        end(job, CANCELLED)
         return
     reason = _in_words(error)
     if job.tries >= MOST_TRIES:
@@ -209,7 +226,7 @@ def _try_again(pk, error):
     job.save(update_fields=["error", "not_before"])
 
 
-def _in_words(error):
+def _in_words(error: Exception) -> str:
     """What people see. Only the first line: the others of a database error hold rows' values."""
     if isinstance(error, DomainError):
         return error.message[:500]
@@ -217,7 +234,7 @@ def _in_words(error):
     return f"{type(error).__name__}: {first}"[:500]
 
 
-def _lock(pk):
+def _lock(pk: int) -> bool:
     """Whether this transaction has the job to itself, until it ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LOCK, pk])

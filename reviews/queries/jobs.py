@@ -1,5 +1,7 @@
 """Long jobs, as people follow them."""
 
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from reviews import access, engines
@@ -8,7 +10,7 @@ from reviews.errors import NotFound
 from reviews.models import Job
 
 
-def visible_to(user):
+def visible_to(user: User) -> QuerySet[Job]:
     """The jobs that `user` asked for, or everybody's."""
     rows = Job.objects.select_related("asked_by", "cancel_asked_by")
     if access.allowed(user, Action.OVERSEE_JOBS):
@@ -16,7 +18,7 @@ def visible_to(user):
     return rows.filter(asked_by=user)
 
 
-def fetch(user, pk):
+def fetch(user: User, pk: int) -> Job:
     """One job that `user` may see. Raises `NotFound`."""
     found = visible_to(user).filter(pk=pk).first()
     if found is None:
@@ -24,7 +26,7 @@ def fetch(user, pk):
     return found
 
 
-def seconds_left(job):
+def seconds_left(job: Job) -> float | None:
     """How long it will take at the pace it had so far, or None while nothing tells."""
     if not job.done or not job.total or job.started_at is None:
         return None
@@ -32,6 +34,6 @@ def seconds_left(job):
     return gone * (job.total - job.done) / job.done
 
 
-def rescreen():
+def rescreen() -> Job | None:
     """The job that has everybody judged by the portal's engine, while it goes on; else None."""
     return Job.objects.unfinished().filter(kind=engines.RESCREEN).first()

@@ -1,7 +1,7 @@
 """What the portal said of a patient at a moment, from what it kept; nothing is judged here."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db.models import Q
 from django.utils import timezone
@@ -48,7 +48,7 @@ def at(patient: Patient, moment: datetime) -> Said:
     )
 
 
-def _concluded(patient, moment):
+def _concluded(patient: Patient, moment: datetime) -> dict[int, list[DecisionItem]]:
     """`{flag id: [what was concluded on it and was in force at the moment]}`."""
     not_taken_back = Q(decision__answer__isnull=True) | Q(decision__answer__decided_at__gt=moment)
     confirmed = Q(
@@ -72,7 +72,12 @@ def _concluded(patient, moment):
     return found
 
 
-def _covering(flag, flags, concluded, day):
+def _covering(
+    flag: Flag | None,
+    flags: dict[int, Flag],
+    concluded: dict[int, list[DecisionItem]],
+    day: date,
+) -> list[DecisionItem]:
     """The items that covered a flag on a day: its own, and those of the flags it took over from.
 
     A decision goes on to cover what supersedes its flag, unless that is worse, until its day.

@@ -14,7 +14,7 @@ LOOK_AGAIN_SECONDS = 2
 
 
 @transaction.atomic
-def adopt():
+def adopt() -> int:
     """Make the code of this process the portal's engine; returns how many patients it asked for.
 
     Everybody treated is asked for again, at the bulk priority, whom this engine has not judged. So
@@ -52,7 +52,7 @@ def adopt():
     return asked
 
 
-def rescreen(job, seconds):
+def rescreen(job: Job, seconds: float) -> Slice:
     """A slice of the rescreen: count who is left. Screening itself does the work.
 
     Only a process of before engines were recorded can take a request and not judge by the engine;
@@ -66,7 +66,7 @@ def rescreen(job, seconds):
     return Slice(done=job.total, finished=True, note=f"{job.total} patients are judged by it.")
 
 
-def _ask_for_unjudged(engine_id):
+def _ask_for_unjudged(engine_id: int) -> int:
     """Ask for everybody treated whom the engine has not judged, once; returns how many."""
     with connection.cursor() as cursor:
         cursor.execute(UNJUDGED, {"engine": engine_id, "priority": requests.BULK})
@@ -76,7 +76,7 @@ def _ask_for_unjudged(engine_id):
     return asked
 
 
-def _left(engine_id):
+def _left(engine_id: int) -> int:
     """How many of those who wait for screening the engine has not judged."""
     with connection.cursor() as cursor:
         cursor.execute(LEFT, [engine_id])

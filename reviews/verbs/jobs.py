@@ -1,5 +1,6 @@
 """Verbs on long jobs: work on them, and cancel one. KINDS says which kinds of job there are."""
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
@@ -19,12 +20,12 @@ KINDS = {
 """Every kind of job; `reviews.jobs` says how a new one is made."""
 
 
-def work(*, seconds):
+def work(*, seconds: float) -> int:
     """Work on the jobs that are due for about so long; returns how many slices were begun."""
     return jobs.work(KINDS, seconds=seconds)
 
 
-def may_cancel(job, by):
+def may_cancel(job: Job, by: User) -> bool:
     """Whether `by` may cancel this job now."""
     mine = job.asked_by_id == by.pk and access.allowed(by, Action.CANCEL_JOB)
     kind = KINDS.get(job.kind)
@@ -37,7 +38,7 @@ def may_cancel(job, by):
 
 
 @transaction.atomic
-def cancel(*, job, by):
+def cancel(*, job: Job, by: User) -> Job:
     """Cancel a job of one's own, or as an overseer anybody's: at once, or after the slice it is in.
 
     What it committed stays; twice is no error. Raises `IllegalMove` for a job that has ended or
@@ -49,8 +50,10 @@ def cancel(*, job, by):
         return locked
     if not may_cancel(locked, by):
         raise IllegalMove(f"“{locked.title}” cannot be cancelled.")
-    locked.cancel_asked_at, locked.cancel_asked_by = timezone.now(), by
-    locked.save(update_fields=["cancel_asked_at", "cancel_asked_by"])
+    now = timezone.now()
+    # Due at once: a job that is to be tried again later ends now all the same.
+    locked.cancel_asked_at, locked.cancel_asked_by, locked.not_before = now, by, now
+    locked.save(update_fields=["cancel_asked_at", "cancel_asked_by", "not_before"])
     audit.record(by, Event.JOB_CANCEL, subject=locked, kind=locked.kind, title=locked.title)
     if locked.state == jobs.WAITING:
         jobs.end(locked, jobs.CANCELLED)

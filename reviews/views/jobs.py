@@ -31,19 +31,32 @@ def jobs(request):
     for job in unfinished:
         job.seconds_left = followed.seconds_left(job)
         job.may_cancel = verbs.may_cancel(job, request.user)
+    running = [job for job in unfinished if job.state == Job.State.RUNNING]
+    waiting = [job for job in unfinished if job.state == Job.State.WAITING]
     finished = visible.finished().order_by("-ended_at", "-pk")
+    failed = finished.filter(state=Job.State.FAILED, ended_at__gt=timezone.now() - LATELY)
     context = {
-        "running": [job for job in unfinished if job.state == Job.State.RUNNING],
-        "waiting": [job for job in unfinished if job.state == Job.State.WAITING],
+        "heading": _heading(len(running), len(waiting), failed.count()),
+        "running": running,
+        "waiting": waiting,
         "page": page_of(finished, request.GET.get("page", 1), PAGE_SIZE),
-        "failed": finished.filter(
-            state=Job.State.FAILED, ended_at__gt=timezone.now() - LATELY
-        ).count(),
         "oversees": access.allowed(request.user, Action.OVERSEE_JOBS),
         "refresh_seconds": REFRESH_SECONDS if unfinished else IDLE_SECONDS,
     }
     template = "reviews/jobs/_jobs.html" if request.htmx else "reviews/jobs/jobs.html"
     return render(request, template, context)
+
+
+def _heading(running, waiting, failed):
+    """ "2 jobs run, 1 waits; 1 failed in the last 7 days"."""
+    now = []
+    if running:
+        now.append(f"{running} job runs" if running == 1 else f"{running} jobs run")
+    if waiting:
+        of_jobs = "" if running else " job" if waiting == 1 else " jobs"
+        now.append(f"{waiting}{of_jobs} {'waits' if waiting == 1 else 'wait'}")
+    said = ", ".join(now) or "No job runs"
+    return f"{said}; {failed} failed in the last {LATELY.days} days" if failed else said
 
 
 @require_http_methods(["GET", "POST"])

@@ -277,6 +277,31 @@ def ask_and_finish(by):
     return job
 
 
+def test_a_job_that_waits_to_be_tried_again_is_cancelled_without_waiting(ada):
+    job = ask(ada, "breaks")
+    for _ in range(3):
+        make_due(job)
+        work(breaks=Kind(lambda *_: 1 / 0))
+    assert work() == 0
+    jobs.cancel(job=job, by=ada)
+    assert work() == 1
+    job.refresh_from_db()
+    assert job.state == "cancelled"
+
+
+def test_a_job_cancelled_in_a_slice_that_raises_is_not_tried_again(ada):
+    job = ask(ada, "breaks")
+    Job.objects.filter(pk=job.pk).update(
+        cancel_asked_at=timezone.now(),
+        cancel_asked_by=ada,
+        state="running",
+        started_at=timezone.now(),
+    )
+    room._try_again(job.pk, BadRecord("row 2", "is no number"))
+    job.refresh_from_db()
+    assert job.state == "cancelled"
+
+
 def test_cancelling_twice_is_no_error(ada):
     job = ask(ada)
     work(seconds=0)

@@ -64,7 +64,7 @@ def test_what_is_older_than_engines_says_so(case, clara, ravi):
 def test_the_page_of_the_rule_books_lists_engines_and_the_rescreen(upgraded, ada):
     page = Browser(ada).read("/rule-books")
     assert "Everybody treated is being judged again" in page
-    assert "0 of 1 patients" in page
+    assert "0 of 1 patients are done" in page
     assert f"under engine {ENGINE.name}" in page
     assert page.index(LATER.name) < page.index("judges")
     screen.drain()
