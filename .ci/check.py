@@ -21,7 +21,7 @@ NOWHERE = {
 STEPS = {
     "lint (ruff)": [PYTHON, "-m", "ruff", "check", "--output-format=concise", "."],
     "format (ruff)": [PYTHON, "-m", "ruff", "format", "--check", "."],
-    "types of the pure parts (basedpyright)": [PYTHON, "-m", "basedpyright"],
+    "types (basedpyright)": [PYTHON, "-m", "basedpyright"],
     "direction of imports (import-linter)": [
         PYTHON,
         "-c",

@@ -2,9 +2,15 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, TypeVar
+
+from django.contrib.auth.models import User
+from django.db.models import Model, QuerySet
 
 from reviews.errors import NotAllowed, NotFound
 from reviews.models import Membership, Practice, Role
+
+Row = TypeVar("Row", bound=Model)
 
 CLINICIAN = Role.CLINICIAN
 REVIEWER = Role.REVIEWER
@@ -51,7 +57,7 @@ class Grant:
     anywhere: bool = False
 
 
-def _grant(*roles, anywhere=False):
+def _grant(*roles: str, anywhere: bool = False) -> Grant:
     return Grant(frozenset(roles), anywhere)
 
 
@@ -88,7 +94,7 @@ GRANTS = {
 }
 
 
-def roles_of(user):
+def roles_of(user: User) -> dict[int, set[str]]:
     """`{practice id: set of roles}`, read once per user object (that is, per request)."""
     if not user or not user.is_active:
         return {}
@@ -103,11 +109,11 @@ def roles_of(user):
     return held
 
 
-def _practice_id(subject):
+def _practice_id(subject: Any) -> int:
     return subject.pk if isinstance(subject, Practice) else subject.practice_id
 
 
-def allowed(by, action, subject=None):
+def allowed(by: User, action: Action, subject: Any = None) -> bool:
     """Whether `by` may. `subject` is a practice or anything that belongs to one.
 
     Without a subject the question is whether `by` may at some practice (for menus).
@@ -119,28 +125,28 @@ def allowed(by, action, subject=None):
     return bool(held.get(_practice_id(subject), set()) & grant.roles)
 
 
-def require(by, action, subject=None):
+def require(by: User, action: Action, subject: Any = None) -> None:
     if not allowed(by, action, subject):
         raise NotAllowed(f"You may not {action} here.", action=action.name.lower())
 
 
-def practice_ids(by, action):
+def practice_ids(by: User, action: Action) -> list[int]:
     """Ids of the practices where `by` may do `action`."""
     roles = GRANTS[action].roles
     return sorted(practice_id for practice_id, held in roles_of(by).items() if held & roles)
 
 
-def practices(by, action):
+def practices(by: User, action: Action) -> QuerySet[Practice]:
     """The practices where `by` may do `action`, in order of name."""
     return Practice.objects.filter(pk__in=practice_ids(by, action)).order_by("name")
 
 
-def scope(queryset, by, action):
+def scope(queryset: QuerySet[Row], by: User, action: Action) -> QuerySet[Row]:
     """Only the rows of practices where `by` may do `action`."""
     return queryset.filter(practice_id__in=practice_ids(by, action))
 
 
-def fetch(queryset, by, action, **lookup):
+def fetch(queryset: QuerySet[Row], by: User, action: Action, **lookup: Any) -> Row:
     """The one row that `lookup` names, if `by` may see it; `NotFound` says the same either way."""
     found = scope(queryset, by, action).filter(**lookup).first()
     if found is None:

@@ -181,7 +181,7 @@ class Event(Enum):
     CLIENT_IMPORTER_MADE = "client.importer_made", "Made the user of an import", _KEY
     DIGEST_SENT = "digest.sent", "Sent a digest by mail", {"lines": "how many lines it had"}
 
-    def __init__(self, verb: str, words: str, detail: dict[str, str]):
+    def __init__(self, verb: str, words: str, detail: dict[str, str]) -> None:
         self.verb = verb
         self.words = words
         self.detail = detail

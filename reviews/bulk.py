@@ -1,6 +1,8 @@
 """Many rows at once: COPY in, ids ahead of it, and rows out."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 import psycopg
@@ -8,7 +10,7 @@ from django.db import connection
 
 
 @contextmanager
-def binary_cursor():
+def binary_cursor() -> Iterator[Any]:
     """Binary transfer: dates and numbers arrive parsed, at half the cost of text.
 
     Django's own cursors bind parameters in the client and can only read text.
@@ -19,7 +21,7 @@ def binary_cursor():
         yield cursor
 
 
-def copy_rows(table, columns, rows):
+def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """COPY `rows`, tuples in the order of `columns`, into `table`. Constraints hold as ever."""
     statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
     with (
@@ -31,7 +33,7 @@ def copy_rows(table, columns, rows):
             copy.write_row(row)
 
 
-def next_ids(table, count):
+def next_ids(table: str, count: int) -> list[int]:
     """`count` ids of `table` that nobody else will get."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -41,11 +43,11 @@ def next_ids(table, count):
         return [pk for (pk,) in cursor.fetchall()]
 
 
-def as_array(ids):
+def as_array(ids: Iterable[int]) -> str:
     """Ids as the text of a `bigint[]`, to be cast: far cheaper than to have each one adapted."""
     return f"{{{','.join(map(str, ids))}}}"
 
 
-def as_json(values):
+def as_json(values: Any) -> str:
     """One JSON text: far cheaper to send than an array of texts, each of which is quoted alone."""
     return msgspec.json.encode(values).decode()

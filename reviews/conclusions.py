@@ -15,7 +15,7 @@ from reviews.rules.exemptions import KINDS, graded
 from reviews.settling import latest_until
 
 # Which coded reasons go with which outcome. Local policy.
-REASONS = {
+REASONS: dict[str, tuple[Reason, ...]] = {
     Outcome.CONTINUE: (
         Reason.BENEFIT_OUTWEIGHS,
         Reason.SPECIALIST_ADVICE,

@@ -184,10 +184,12 @@ def every_line() -> Iterator[tuple[int, str, Line]]:
     connection.ensure_connection()
     with psycopg.ServerCursor(connection.connection, "every_line") as cursor:
         cursor.format = psycopg.pq.Format.BINARY
-        cursor.execute(
+        statement = (
             "SELECT (SELECT profile FROM reviews_practice c WHERE c.id = practice_id),"
             f" {SELECT_LINE} FROM reviews_prescription WHERE {LIVE} ORDER BY 2, 3"
         )
+        # As bytes: psycopg's types take text only where it is a literal.
+        cursor.execute(statement.encode())
         while rows := cursor.fetchmany(STREAMED):
             _meet({row[3] for row in rows})
             read_lines = _lines([row[1:] for row in rows])
@@ -227,7 +229,7 @@ def _whom_it_concerns(
 
 def _by_patient(cursor: psycopg.Cursor, statement: str, given: dict) -> dict[int, list[tuple]]:
     found = {}
-    for row in cursor.execute(statement, given).fetchall():
+    for row in cursor.execute(statement.encode(), given).fetchall():
         found.setdefault(row[0], []).append(row)
     return found
 

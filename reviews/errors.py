@@ -1,12 +1,14 @@
 """What a caller can act on. A stable code and a sentence; the edges turn them into responses."""
 
+from typing import Any
+
 
 class DomainError(Exception):
     """Base of all refusals. `code` is stable for machines, the message is for people."""
 
     code = "refused"
 
-    def __init__(self, message, **detail):
+    def __init__(self, message: str, **detail: Any) -> None:
         super().__init__(message)
         self.message = message
         self.detail = detail
@@ -35,7 +37,7 @@ class BadRecord(DomainError):
 
     code = "bad_record"
 
-    def __init__(self, field, reason):
+    def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}" if field else reason, field=field)
         self.field = field
         self.reason = reason

@@ -238,4 +238,4 @@ def _lock(pk: int) -> bool:
     """Whether this transaction has the job to itself, until it ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LOCK, pk])
-        return cursor.fetchone()[0]
+        return (cursor.fetchone() or (False,))[0]

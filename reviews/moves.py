@@ -18,7 +18,7 @@ DECIDED, CLEARED = CaseState.DECIDED, CaseState.CLEARED
 
 
 # A pair that is missing cannot be done. A case begins with OPEN; WAKE and CLEAR are the portal's.
-MOVES = {
+MOVES: dict[tuple[str, str], CaseState] = {
     (QUEUED, Move.CLAIM): CLAIMED,
     (SNOOZED, Move.CLAIM): CLAIMED,
     (ESCALATED, Move.CLAIM): CLAIMED,

@@ -207,9 +207,9 @@ class People:
                 Event.PATIENT_UPDATED,
                 practice_id=person.practice_id,
                 patient_id=person.pk,
-                before=_different(person.before, person.now),
-                after=_different(person.now, person.before),
-                **({"identifiers": _added(person)} if person.identifiers else {}),
+                before=_different(person.before or (), person.now),
+                after=_different(person.now, person.before or ()),
+                **_added(person),
             )
             for person in changed
         )
@@ -255,8 +255,10 @@ def _said(record: PatientRecord, held: tuple) -> tuple:
     return tuple(getattr(record, name) or was for name, was in zip(PARTICULARS, held, strict=True))
 
 
-def _added(person: Person) -> list[dict[str, str]]:
-    return [{"system": system, "value": value} for _, system, value in sorted(person.identifiers)]
+def _added(person: Person) -> dict[str, Any]:
+    """The numbers that were added, for the trail; nothing when none was."""
+    added = [{"system": system, "value": value} for _, system, value in sorted(person.identifiers)]
+    return {"identifiers": added} if added else {}
 
 
 def _different(these: tuple, those: tuple) -> dict[str, Any]:

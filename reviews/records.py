@@ -64,7 +64,7 @@ class Coding(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     code: Annotated[str, Meta(min_length=1, max_length=60)]
     display: Short = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if short := SYSTEMS.get(self.system):
             msgspec.structs.force_setattr(self, "system", short)
 

@@ -14,7 +14,9 @@ DRAIN = "reviews.drain"
 CHANGE, BULK = ScreeningRequest.Priority.CHANGE, ScreeningRequest.Priority.BULK
 
 
-def enqueue(patient_ids, *, reason, priority=CHANGE):
+def enqueue(
+    patient_ids: list[int], *, reason: str, priority: ScreeningRequest.Priority = CHANGE
+) -> None:
     """Ask, in the caller's transaction, that these patients be screened; ring after commit."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -25,20 +27,20 @@ def enqueue(patient_ids, *, reason, priority=CHANGE):
     transaction.on_commit(ring)
 
 
-def ring(task=DRAIN):
+def ring(task: str = DRAIN) -> None:
     """Wake a worker. A lost or refused message loses nothing: beat rings again for what waits."""
     try:
-        current_app.send_task(task, retry=False)
+        current_app.send_task(task, retry=False)  # pyright: ignore[reportCallIssue] - a proxy
     except (BrokerDown, OSError) as error:
         log.warning("doorbell_not_rung", error=type(error).__name__)
 
 
-def waiting():
+def waiting() -> bool:
     """Whether a request is due now."""
     return ScreeningRequest.objects.filter(not_before__lte=timezone.now()).exists()
 
 
-def oldest_wait_seconds():
+def oldest_wait_seconds() -> float | None:
     """Age of the oldest unscreened change in seconds, or None when nothing waits."""
     oldest = ScreeningRequest.objects.aggregate(oldest=Min("requested_at"))["oldest"]
     return None if oldest is None else max(0.0, (timezone.now() - oldest).total_seconds())

@@ -1,6 +1,7 @@
 """The published rule book, read once per process and version, and what differs between two."""
 
 from functools import lru_cache
+from typing import Any
 
 from reviews.errors import NotFound
 from reviews.models import RuleVersion
@@ -9,7 +10,7 @@ from reviews.rules.book import RuleBook
 FORMULARY_SECTIONS = ("drugs", "products", "atc", "names")
 
 
-def live():
+def live() -> tuple[int, RuleBook]:
     """`(id of the published version, its book)`. Raises `NotFound` before the first publication."""
     pk = (
         RuleVersion.objects.filter(state=RuleVersion.State.PUBLISHED)
@@ -23,11 +24,11 @@ def live():
 
 # Old flags are shown with the book that made them, so a few stay at hand.
 @lru_cache(maxsize=8)
-def book(version_id):
+def book(version_id: int) -> RuleBook:
     return RuleBook.from_json(RuleVersion.objects.get(pk=version_id).book)
 
 
-def changes(old, new):
+def changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """`{section: [keys that were added, removed or altered]}` between two books."""
     return {
         section: sorted(

@@ -11,15 +11,15 @@ from django.utils import timezone
 from reviews.errors import BadRecord
 from reviews.rules.finding import Severity
 
-ANSWER_HOURS = {Severity.S1: 24}
-ANSWER_WORKING_DAYS = {Severity.S2: 10, Severity.S3: 20}
-SNOOZE_DAYS = {Severity.S1: 7, Severity.S2: 90, Severity.S3: 180}
-SETTLED_DAYS = {Severity.S1: 28, Severity.S2: 90, Severity.S3: 180}
+ANSWER_HOURS: dict[int, int] = {Severity.S1: 24}
+ANSWER_WORKING_DAYS: dict[int, int] = {Severity.S2: 10, Severity.S3: 20}
+SNOOZE_DAYS: dict[int, int] = {Severity.S1: 7, Severity.S2: 90, Severity.S3: 180}
+SETTLED_DAYS: dict[int, int] = {Severity.S1: 28, Severity.S2: 90, Severity.S3: 180}
 # "Keep under review" decides nothing, so it holds for less long, and never for an urgent flag.
-REVIEW_DAYS = {Severity.S2: 28, Severity.S3: 90}
+REVIEW_DAYS: dict[int, int] = {Severity.S2: 28, Severity.S3: 90}
 
 
-def due(severity, opened_at: datetime) -> datetime:
+def due(severity: int, opened_at: datetime) -> datetime:
     """When a case of this severity, opened then, is to be answered."""
     if severity in ANSWER_HOURS:
         return opened_at + timedelta(hours=ANSWER_HOURS[severity])
@@ -42,7 +42,7 @@ def after_working_days(moment: datetime, days: int) -> datetime:
     return day
 
 
-def working_days(since, until) -> int:
+def working_days(since: date, until: date) -> int:
     """Working days after `since` up to and including `until`, both days; below 0 if it is over."""
     if until < since:
         return -working_days(until, since)
@@ -50,7 +50,7 @@ def working_days(since, until) -> int:
     return 5 * weeks + sum((since.weekday() + n) % 7 < 5 for n in range(1, left + 1))
 
 
-def in_words():
+def in_words() -> list[tuple[int, str]]:
     """What the portal promises, for people: `[(severity, "within 24 hours"), ...]`."""
     return [
         *((severity, f"within {hours} hours") for severity, hours in ANSWER_HOURS.items()),

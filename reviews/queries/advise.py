@@ -1,11 +1,14 @@
 """What screening would say: the same pure function on a prescription that is not saved yet."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from reviews import access, dossiers, records, rulebooks
 from reviews.access import Action
+from reviews.models import Patient, Prescription
 from reviews.rules.dossier import Dossier
 from reviews.rules.finding import INTERRUPT, Finding, NotEvaluable, Screening
 from reviews.rules.screen import screen
@@ -24,12 +27,18 @@ class Preview:
     dossier: Dossier
 
     @property
-    def needs_reason(self):
+    def needs_reason(self) -> Any:
         """Whether saving asks for a reason (it is never refused)."""
         return any(finding.mode == INTERRUPT for finding in self.new)
 
 
-def preview(*, patient, record, by, replaces=None):
+def preview(
+    *,
+    patient: Patient,
+    record: records.PrescriptionRecord,
+    by: User,
+    replaces: Prescription | None = None,
+) -> Preview:
     """Screen the patient with `record` added, in place of the prescription it amends, if any."""
     access.require(by, Action.LOG, patient)
     records.check_prescription(record)

@@ -5,10 +5,13 @@ Silence means checked and clear, so whatever waits, failed or was never screened
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, Model, OuterRef, QuerySet, Subquery
 
-from reviews.models import ScreeningRequest, ScreeningRun
+from reviews.models import Patient, ScreeningRequest, ScreeningRun
+
+Row = TypeVar("Row", bound=Model)
 
 CHECKED, NOT_CHECKED = "checked", "not_checked"
 
@@ -30,13 +33,13 @@ class Checked:
     reason: str
 
 
-def last_screened_at():
+def last_screened_at() -> Any:
     """When patients were screened last, whoever they were; None before the first."""
     newest = ScreeningRun.objects.order_by("-pk")
     return newest.values_list("screened_at", flat=True).first()
 
 
-def with_waiting(queryset, *, patient="pk"):
+def with_waiting(queryset: QuerySet[Row], *, patient: str = "pk") -> QuerySet[Row]:
     """Add `waiting_since` and `judged_again` to rows that belong to patients.
 
     That is when the oldest change not yet screened was made, or None, and whether the patient is on
@@ -50,7 +53,7 @@ def with_waiting(queryset, *, patient="pk"):
     )
 
 
-def of(patient, row, *, recorded_at=None):
+def of(patient: Patient, row: dict[str, Any], *, recorded_at: datetime | None = None) -> Checked:
     """The state of a patient, or of one record of theirs made at `recorded_at`.
 
     `row` is of `with_waiting`: the patient or that record. Needs `screening__version` and

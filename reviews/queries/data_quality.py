@@ -1,12 +1,12 @@
 """What reviewers called wrong in the record, and nobody has answered."""
 
-from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
 
 from reviews.models import Decision, DecisionItem, Flag, Outcome, Prescription
 from reviews.rules.registry import JUDGE_DATA
 
 
-def waiting(practice_ids):
+def waiting(practice_ids: list[int]) -> QuerySet[DecisionItem]:
     """Outcomes "data wrong" that nobody has answered, the oldest first.
 
     The record answers by itself: a line that the flag names was amended or withdrawn, or a flag

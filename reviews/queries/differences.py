@@ -1,6 +1,7 @@
 """What differs between two rule books, fact by fact, in words a pharmacist can check."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from reviews.rulebooks import changes
 
@@ -23,7 +24,7 @@ class Difference(NamedTuple):
     after: str | None
 
 
-def differences(old, new):
+def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Difference]]:
     """`{section: [Difference, ...]}` of two books as JSON; sections without one are left out."""
     found = {}
     for section, keys in changes(old, new).items():
@@ -39,7 +40,7 @@ def differences(old, new):
     return found
 
 
-def _compare(before, after, path=()):
+def _compare(before: Any, after: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The leaves that differ, `(name, before, after)`; a part that is new or gone is one leaf."""
     if isinstance(before, dict) and isinstance(after, dict):
         for name in sorted(before.keys() | after.keys()):
@@ -54,15 +55,15 @@ def _compare(before, after, path=()):
         yield _path(path), _said(before), _said(after)
 
 
-def _are_words(value):
+def _are_words(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def _path(path):
+def _path(path: tuple[Any, ...]) -> str:
     return " · ".join(part.replace("_", " ") for part in path)
 
 
-def _said(value):
+def _said(value: Any) -> str | None:
     """A value as text; None stays None, because nothing is not a word."""
     if value is None:
         return None

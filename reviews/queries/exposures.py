@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import date
 
+from reviews.rules.book import RuleBook
+from reviews.rules.dossier import Dossier
 from reviews.rules.drug import BZRA
 from reviews.rules.equivalents import Equivalent, equivalent
-from reviews.rules.exposure import stretches
+from reviews.rules.exposure import Episode, stretches
 from reviews.rules.naming import names
 from reviews.rules.view import View
 
@@ -25,7 +27,7 @@ class Row:
     going_on: bool
 
 
-def of(dossier, book):
+def of(dossier: Dossier, book: RuleBook) -> tuple[list[Row], list[str]]:
     """`(rows, unknown)`: the episodes, newest first, and the drugs of supplies without a length."""
     recognised = [(line, book.recognise(line.medicine)) for line in dossier.lines]
     sedatives = [(line, medicine) for line, medicine in recognised if medicine.mask & BZRA]
@@ -46,7 +48,7 @@ def of(dossier, book):
     return rows, names([*view.unclear, *view.undated])
 
 
-def _highest(view, episode):
+def _highest(view: View, episode: Episode) -> Equivalent | None:
     """None as soon as a dose or a figure is missing: the greatest of the rest may not be it."""
     found = [equivalent(view, stretch) for stretch in stretches(list(episode.spans))]
     if not found or any(each.missing for each in found):

@@ -5,11 +5,15 @@ Reads every version in one query, so the cost does not grow with the number of p
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any, cast
+from uuid import UUID
 
 from reviews import dossiers
 from reviews.drawing import labels
-from reviews.models import WITHDRAWN, Prescription, Status
+from reviews.models import WITHDRAWN, Patient, Prescription, Status
 from reviews.rules import words
+from reviews.rules.book import RuleBook
+from reviews.rules.dossier import Dossier, Line
 from reviews.rules.drug import BZRA, Recognition
 from reviews.rules.exposure import read
 from reviews.rules.parameters import EXPOSURE
@@ -37,41 +41,41 @@ class Row:
     earlier: tuple[Prescription, ...]
 
     @property
-    def recognised(self):
+    def recognised(self) -> bool:
         return bool(self.recognition.parts)
 
     @property
-    def partly(self):
+    def partly(self) -> bool:
         """A combination of which a part is not known."""
         return self.recognised and not self.recognition.complete
 
     @property
-    def withdrawn(self):
+    def withdrawn(self) -> bool:
         return self.prescription.status in WITHDRAWN
 
     @property
-    def ended_in_words(self):
+    def ended_in_words(self) -> str:
         """Why it is not taken any more, where a status says so; else empty."""
         if self.prescription.status in OVER:
             return self.prescription.get_status_display()
         return ""
 
     @property
-    def waits(self):
+    def waits(self) -> bool:
         """On hold, or of unknown status: said, because it changes what is in hand."""
         return self.prescription.status in (Status.ON_HOLD, Status.UNKNOWN)
 
     @property
-    def prescriber(self):
+    def prescriber(self) -> str:
         who = self.prescription.prescriber
         return who.get_full_name() if who else self.prescription.prescriber_name
 
     @property
-    def begun_on(self):
+    def begun_on(self) -> date | None:
         return self.prescription.start_on or self.prescription.written_on
 
 
-def of(patient, *, book, as_of):
+def of(patient: Patient, *, book: RuleBook, as_of: date) -> tuple[list[Row], Dossier]:
     """`(rows, dossier)`: every order of the patient, those in hand first, then newest first."""
     dossier = dossiers.one(patient, as_of=as_of)
     lines = {line.id: line for line in dossier.lines}
@@ -85,7 +89,7 @@ def of(patient, *, book, as_of):
         if prescription.live:
             live.append(prescription)
         else:
-            prescription.dose_in_words = labels.dose(prescription)
+            prescription.dose_in_words = labels.dose(cast(labels.Dosed, prescription))
             earlier.setdefault(prescription.order_id, []).append(prescription)
     rows = [
         _row(prescription, lines[prescription.pk], earlier, book, dossier)
@@ -98,7 +102,13 @@ def of(patient, *, book, as_of):
     return rows, dossier
 
 
-def _row(prescription, line, earlier, book, dossier):
+def _row(
+    prescription: Prescription,
+    line: Line,
+    earlier: dict[UUID, list[Prescription]],
+    book: RuleBook,
+    dossier: Dossier,
+) -> Row:
     recognition = book.recognise(line.medicine)
     end_on = _end(line, recognition, book, dossier.profile)
     return Row(
@@ -115,7 +125,7 @@ def _row(prescription, line, earlier, book, dossier):
     )
 
 
-def last_day(line, recognition, book, profile):
+def last_day(line: Line, recognition: Recognition, book: RuleBook, profile: str) -> Any:
     """The last day of supply of a medicine, None when the record does not say.
 
     One that nobody recognises has only its written end date.
@@ -126,7 +136,7 @@ def last_day(line, recognition, book, profile):
     return line.end_on
 
 
-def _end(line, recognition, book, profile):
+def _end(line: Line, recognition: Recognition, book: RuleBook, profile: str) -> date | None:
     """The last day of supply. A medicine nobody recognises still has its stated days."""
     if recognition.ingredients:
         return last_day(line, recognition, book, profile)
@@ -137,7 +147,7 @@ def _end(line, recognition, book, profile):
     return line.end_on
 
 
-def _quantity(line):
+def _quantity(line: Line) -> str:
     """ "28 tablets"; empty when not recorded."""
     if line.quantity is None:
         return ""

@@ -44,7 +44,7 @@ def at(patient: Patient, moment: datetime) -> Said:
             if flag.ended_at is None or flag.ended_at > moment
         ],
         screening=screening,
-        since=screening is not None and screening.screened_at > moment,
+        since=bool(screening and screening.screened_at and screening.screened_at > moment),
     )
 
 

@@ -5,19 +5,21 @@ for: a letter too many, too few, wrong or in the wrong place. All of it is found
 """
 
 import re
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from django.contrib.postgres.search import TrigramSimilarity
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from drugs.search import names_meant
-from reviews.models import WITHDRAWN, Identifier, Medicine, Prescription, Status, compact
+from reviews.models import WITHDRAWN, Identifier, Medicine, Patient, Prescription, Status, compact
 
 SHORTEST = 3
 """Letters. Fewer make no trigram, and would find half of everybody."""
 
 
-def people(patients, text):
+def people(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
     """Those of `patients` whose names and numbers hold every word of `text`, or else are like it.
 
     The likeliest first. A word with a digit is part of a number, spaces and hyphens aside.
@@ -26,7 +28,7 @@ def people(patients, text):
     return exact if exact.exists() else alike(patients, text)
 
 
-def anybody(patients, text):
+def anybody(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
     """Those who are called so or are prescribed it; or else, those with a name like it."""
     # One list of ids. Asked for as two, either of which may hold, PostgreSQL expects half of
     # everybody and looks each of them up.
@@ -36,29 +38,31 @@ def anybody(patients, text):
     return found if found.exists() else alike(patients, text)
 
 
-def named(patients, text):
+def named(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
     """Those of `patients` whose names and numbers hold every word of `text`."""
     return _matching(patients, text, _holds, _has)
 
 
-def alike(patients, text):
+def alike(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
     """Those of `patients` whose names and numbers are like the words of `text`."""
     return _matching(patients, text, _is_like, _has_nearly)
 
 
-def prescribed(patients, text, medicines=None):
+def prescribed(
+    patients: QuerySet[Patient], text: str, medicines: list[int] | None = None
+) -> QuerySet[Patient]:
     """Those of `patients` who have a prescription of the medicine that `text` means."""
     ids = medicines_meant(text) if medicines is None else medicines
     return patients.filter(Exists(prescriptions(ids).filter(patient=OuterRef("pk"))))
 
 
-def prescriptions(medicines):
+def prescriptions(medicines: list[int]) -> QuerySet[Prescription]:
     """The prescriptions in force of these medicines."""
     over = (*WITHDRAWN, Status.DRAFT)
     return Prescription.objects.live().filter(medicine__in=medicines).exclude(status__in=over)
 
 
-def medicines_meant(text):
+def medicines_meant(text: str) -> list[int]:
     """Ids of the products that name what was typed, or that a name of the same drug means."""
     typed = " ".join(text.split())
     if len(typed) < SHORTEST:
@@ -73,7 +77,12 @@ def medicines_meant(text):
     return ids
 
 
-def _matching(patients, text, name_fits, number_fits):
+def _matching(
+    patients: QuerySet[Patient],
+    text: str,
+    name_fits: Callable[..., Any],
+    number_fits: Callable[..., Any],
+) -> QuerySet[Patient]:
     words = [word for word in re.split(r"[\s,]+", text) if word]
     number = "".join(word for word in words if re.search(r"\d", word))
     names = [word for word in words if not re.search(r"\d", word)]
@@ -96,23 +105,23 @@ def _matching(patients, text, name_fits, number_fits):
     )
 
 
-def _numbered(number, fits):
+def _numbered(number: str, fits: Callable[..., Any]) -> Any:
     """The patients with such a number, whatever spaces and hyphens systems print in it."""
     bare = re.sub(r"[^0-9a-z]", "", number.lower())
     found = Identifier.objects.annotate(bare=compact("value")).filter(fits(bare))
     return found.values("patient")
 
 
-def _has(number):
+def _has(number: str) -> Q:
     return Q(bare__contains=number)
 
 
-def _has_nearly(number):
+def _has_nearly(number: str) -> Q:
     # Numbers are all alike to trigrams, which only find where to look: one slip, and no more.
     return Q(bare__trigram_similar=number, bare__regex="|".join(_slips(number)))
 
 
-def _slips(word):
+def _slips(word: str) -> Iterator[str]:
     """What may have been meant: a sign swapped with the next, wrong, too many or left out."""
     for n in range(len(word)):
         before, after = word[:n], word[n + 1 :]
@@ -120,12 +129,12 @@ def _slips(word):
         yield before + after[:1] + word[n] + after[1:]
 
 
-def _holds(field, word):
+def _holds(field: str, word: str) -> Q:
     # Not "icontains", which compares in capitals and so goes past the index.
     return Q(**{f"{field}__iregex": re.escape(word)})
 
 
-def _is_like(field, word):
+def _is_like(field: str, word: str) -> Q:
     like = Q(**{f"{field}__trigram_similar": word}) | _holds(field, word)
     if len(word) > SHORTEST:
         # Two letters swapped spoil most trigrams of a short name.

@@ -1,10 +1,11 @@
 """What waits, for whom: the counts at the top of the queue, and the work of one person."""
 
 from collections.abc import Iterable
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from reviews import access, service_levels
@@ -29,13 +30,13 @@ HANDED_ON = (Move.HAND_OVER, Move.ESCALATE, Move.PROPOSE, Move.SEND_BACK)
 PATIENCE = timedelta(minutes=2)
 
 
-def counted(rows):
+def counted(rows: Any) -> int | str:
     """How many rows, or "1000+" beyond what is worth counting."""
     found = rows.order_by().values("pk")[:COUNT_LIMIT].count()
     return f"{COUNT_LIMIT}+" if found == COUNT_LIMIT else found
 
 
-def due_between():
+def due_between() -> dict[str, tuple[None, datetime] | tuple[datetime, datetime]]:
     """`{due state: (from, before)}` in time."""
     now = timezone.localtime()
     tomorrow = _begin(now.date() + timedelta(days=1))
@@ -47,14 +48,14 @@ def due_between():
     }
 
 
-def due(cases, state):
+def due(cases: QuerySet[Case], state: str) -> QuerySet[Case]:
     """Those of `cases` that are overdue, due today or due soon."""
     since, before = due_between()[state]
     cases = cases.filter(due_at__lt=before)
     return cases.filter(due_at__gte=since) if since else cases
 
 
-def counts(visible, user):
+def counts(visible: QuerySet[Case], user: User) -> dict[str, int | str]:
     """How many of the open cases in `visible` are how urgent, due when, and whose.
 
     Capped, so that a large queue costs no more.
@@ -75,7 +76,7 @@ def counts(visible, user):
     return {name: counted(found) for name, found in rows.items()}
 
 
-def not_checked(user):
+def not_checked(user: User) -> dict[str, Any]:
     """Patients of mine whose last screening failed or who have waited too long, and since when."""
     waiting = (
         ScreeningRequest.objects.filter(
@@ -89,7 +90,7 @@ def not_checked(user):
     return {"count": counted(waiting.order_by().values("patient").distinct()), "since": since}
 
 
-def reviewers(practice_ids):
+def reviewers(practice_ids: list[int] | set[int]) -> QuerySet[User]:
     """Who may claim cases at any of these practices, by name."""
     return (
         User.objects.filter(
@@ -105,12 +106,12 @@ def reviewers(practice_ids):
 # -- One person's work -------------------------------------------------------------------------
 
 
-def claimed(user):
+def claimed(user: User) -> QuerySet[Case]:
     """The open cases that `user` works on."""
     return access.scope(Case.objects.open(), user, Action.SEE_WORK).filter(owner=user)
 
 
-def escalated(user):
+def escalated(user: User) -> QuerySet[Case]:
     """Open cases that somebody handed to a role which `user` holds at that practice."""
     to_me = Q(pk__in=[])
     for practice_id, roles in access.roles_of(user).items():
@@ -119,13 +120,13 @@ def escalated(user):
     return mine.filter(to_me, state=CaseState.ESCALATED)
 
 
-def to_confirm(user):
+def to_confirm(user: User) -> QuerySet[Case]:
     """Open cases on which a colleague proposed what needs a second person: `user`."""
     here = access.scope(Case.objects.open(), user, Action.DECIDE)
     return here.filter(state=CaseState.PROPOSED).exclude(proposed_by=user)
 
 
-def reopened(user):
+def reopened(user: User) -> dict[int, str]:
     """`{case id: why}`: open cases on matters that `user` had decided."""
     decided = Decision.objects.standing().filter(by=user)
     mine = decided.filter(patient=OuterRef("patient"), decided_at__lt=OuterRef("opened_at"))
@@ -180,7 +181,7 @@ def said_of(cases: Iterable[Case]) -> dict[int, str]:
     }
 
 
-def _why_again(flag, item):
+def _why_again(flag: Flag, item: DecisionItem | None) -> str:
     if item is None:
         return f"{flag.title}: again, in a new episode or with another medicine"
     if item.until < flag.as_of:
@@ -190,5 +191,5 @@ def _why_again(flag, item):
     return f"{flag.title}: found again after it had cleared"
 
 
-def _begin(day):
+def _begin(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))

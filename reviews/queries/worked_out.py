@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from reviews import dossiers
+from reviews.records import PrescriptionRecord
 from reviews.rules import words
-from reviews.rules.drug import BENZODIAZEPINE, BZRA
+from reviews.rules.book import RuleBook
+from reviews.rules.dossier import Line
+from reviews.rules.drug import BENZODIAZEPINE, BZRA, Recognition
 from reviews.rules.equivalents import Equivalent, compared
 from reviews.rules.exposure import mg_per_day, rate, read
 from reviews.rules.parameters import EXPOSURE
@@ -33,7 +37,7 @@ class WorkedOut:
     never_taken: bool = False
 
 
-def work_out(record, *, book, profile):
+def work_out(record: PrescriptionRecord, *, book: RuleBook, profile: str) -> WorkedOut:
     """What follows from a record, by the same functions that screening uses."""
     line = dossiers.line(record)
     recognition = book.recognise(line.medicine)
@@ -62,7 +66,7 @@ def work_out(record, *, book, profile):
     )
 
 
-def _daily(line, recognition):
+def _daily(line: Line, recognition: Recognition) -> tuple[str, ...]:
     """ "15 mg diazepam a day", or in the unit typed where the strength is not known."""
     per_day = rate(line)
     if per_day is None:
@@ -72,14 +76,17 @@ def _daily(line, recognition):
         (mg_per_day(line, part, recognition.form), drug.name)
         for part, drug, _ in recognition.ingredients
     ]
-    if not amounts or any(mg is None for mg, _ in amounts):
+    known = [(mg, name) for mg, name in amounts if mg is not None]
+    if not amounts or len(known) < len(amounts):
         return (f"{most}{words.amount(per_day)} {line.dose_unit or ''}".strip(),)
-    if len(amounts) == 1:
-        return (f"{most}{words.amount(amounts[0][0])} mg",)
-    return tuple(f"{most}{words.amount(mg)} mg {name}" for mg, name in amounts)
+    if len(known) == 1:
+        return (f"{most}{words.amount(known[0][0])} mg",)
+    return tuple(f"{most}{words.amount(mg)} mg {name}" for mg, name in known)
 
 
-def _equivalent(line, recognition, limit):
+def _equivalent(
+    line: Line, recognition: Recognition, limit: dict[str, int | str]
+) -> Equivalent | None:
     """The daily amount as diazepam, by the rules that screening uses."""
     mask = BZRA if limit["z_in_equivalents_count"] else BENZODIAZEPINE
     amounts = [
@@ -90,18 +97,19 @@ def _equivalent(line, recognition, limit):
         for part, drug, of in recognition.ingredients
         if of & mask
     ]
-    if not amounts or any(mg is None or factor is None for mg, factor in amounts):
+    known = [(mg, factor) for mg, factor in amounts if mg is not None and factor is not None]
+    if not amounts or len(known) < len(amounts):
         return None
     return Equivalent(
-        mg=sum(mg * factor.value for mg, factor in amounts),
-        lowest=sum(mg * factor.lowest for mg, factor in amounts),
-        highest=sum(mg * factor.highest for mg, factor in amounts),
-        tables=tuple(dict.fromkeys(factor.table for _, factor in amounts)),
+        mg=sum(mg * factor.value for mg, factor in known),
+        lowest=sum(mg * factor.lowest for mg, factor in known),
+        highest=sum(mg * factor.highest for mg, factor in known),
+        tables=tuple(dict.fromkeys(factor.table for _, factor in known)),
         missing=(),
     )
 
 
-def _stated(line):
+def _stated(line: Line) -> dict[str, Any]:
     """The supply as stated, for a medicine nobody recognises or that was never taken."""
     start = line.start_on or line.written_on
     end = line.end_on

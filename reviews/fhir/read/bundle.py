@@ -5,13 +5,15 @@ it could not be kept is in `notes`, and types that are not read are counted in `
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
 from reviews.fhir.read import resources, words
 from reviews.fhir.read.dosage import read_dosage
-from reviews.rules.readings import CHECKLIST, DATE, KINDS, NUMBER
+from reviews.rules.readings import CHECKLIST, DATE, KINDS, NUMBER, Kind
 
 TYPES = ("transaction", "batch", "collection", "searchset", "history", "document")
 # An intent that is not yet an order: kept, so that it is seen, but as a draft nobody takes.
@@ -86,7 +88,7 @@ def read(content: bytes, *, source: str) -> Content:
 
 
 class _Reader:
-    def __init__(self, bundle, source):
+    def __init__(self, bundle: resources.Bundle, source: str) -> None:
         self.source = source
         self.content = Content()
         self.held = {}
@@ -106,7 +108,7 @@ class _Reader:
                 if resource.resourceType == kind:
                     self._make(name, resource, make)
 
-    def _take(self, place, entry):
+    def _take(self, place: int, entry: resources.Entry) -> None:
         name = f"entry[{place}]"
         if bytes(entry.resource) in (b"", b"null"):
             said = f"{entry.request.method} {entry.request.url}".strip() or "is empty"
@@ -140,21 +142,21 @@ class _Reader:
         if entry.fullUrl:
             self.by_reference[entry.fullUrl] = resource
 
-    def _make(self, name, resource, make):
+    def _make(self, name: str, resource: Any, make: Callable[..., Any]) -> None:
         try:
             make(name, resource)
         except Unreadable as error:
             self._refuse(name, str(error))
 
-    def _refuse(self, name, reason):
+    def _refuse(self, name: str, reason: str) -> None:
         self.content.refused.append(Said(name, reason))
 
-    def _note(self, name, reason):
+    def _note(self, name: str, reason: str) -> None:
         self.content.notes.append(Said(name, reason))
 
     # -- Patient ---------------------------------------------------------------------------------
 
-    def _patient(self, name, patient):
+    def _patient(self, name: str, patient: resources.Patient) -> None:
         identifiers = []
         for given in patient.identifier:
             if not (given.system and given.value):
@@ -174,8 +176,8 @@ class _Reader:
             ("birth_date", patient.birthDate),
             ("deceased_on", patient.deceasedDateTime),
         ):
-            if words.day(said):
-                record[field_name] = words.day(said).isoformat()
+            if day := words.day(said):
+                record[field_name] = day.isoformat()
             elif said:
                 self._note(name, f"{field_name} “{said}” is only part of a date: left as not known")
         if patient.deceasedBoolean and not patient.deceasedDateTime:
@@ -183,7 +185,7 @@ class _Reader:
         self.patients[name] = record
         self.content.patients.append((name, record))
 
-    def _subject(self, reference):
+    def _subject(self, reference: resources.Reference) -> dict[str, Any]:
         patient = self._resolve(reference.reference)
         if patient is not None:
             record = self.patients.get(f"Patient/{patient.id}")
@@ -195,7 +197,7 @@ class _Reader:
             return {"identifiers": [{"system": given.system, "value": given.value}]}
         raise Unreadable(f"its patient “{reference.reference}” is not in the bundle")
 
-    def _resolve(self, reference):
+    def _resolve(self, reference: str) -> Any:
         """The resource of the bundle that a reference means, or None."""
         reference = reference.partition("/_history/")[0]
         tail = "/".join(reference.split("/")[-2:])
@@ -203,7 +205,7 @@ class _Reader:
 
     # -- Condition -------------------------------------------------------------------------------
 
-    def _condition(self, name, condition):
+    def _condition(self, name: str, condition: resources.Condition) -> None:
         clinical = _code(condition.clinicalStatus, resources.ClinicalStatus, "clinicalStatus")
         verified = _code(
             condition.verificationStatus, resources.VerificationStatus, "verificationStatus"
@@ -232,7 +234,7 @@ class _Reader:
 
     # -- AllergyIntolerance ----------------------------------------------------------------------
 
-    def _allergy(self, name, allergy):
+    def _allergy(self, name: str, allergy: resources.AllergyIntolerance) -> None:
         clinical = _code(allergy.clinicalStatus, resources.AllergyStatus, "clinicalStatus")
         verified = _code(
             allergy.verificationStatus, resources.AllergyVerification, "verificationStatus"
@@ -263,7 +265,7 @@ class _Reader:
 
     # -- Observation -----------------------------------------------------------------------------
 
-    def _observation(self, name, observation):
+    def _observation(self, name: str, observation: resources.Observation) -> None:
         """The parts of an observation whose codes are read; without any it is only counted."""
         parts = [(name, observation)]
         parts += [
@@ -299,7 +301,9 @@ class _Reader:
             }
             self.content.readings.append((name, record))
 
-    def _answer(self, name, kind, part):
+    def _answer(
+        self, name: str, kind: str, part: resources.Measured | resources.Observation
+    ) -> dict[str, Any]:
         """The `value` or `text` of a reading."""
         known = KINDS[kind]
         if any(coding.system == words.READING_SYSTEM for coding in part.code.coding):
@@ -324,7 +328,9 @@ class _Reader:
             self._note(name, f"is “{quantity.comparator}{quantity.value:g}”: kept as that number")
         return {"value": round(quantity.value * units[unit], 4)}
 
-    def _own_answer(self, known, part):
+    def _own_answer(
+        self, known: Kind, part: resources.Measured | resources.Observation
+    ) -> dict[str, Any]:
         """The answer to an observation coded with our own kind of reading."""
         if known.shape == NUMBER:
             quantity = part.valueQuantity
@@ -347,7 +353,7 @@ class _Reader:
 
     # -- MedicationRequest -----------------------------------------------------------------------
 
-    def _prescription(self, name, request):
+    def _prescription(self, name: str, request: resources.MedicationRequest) -> None:
         if request.doNotPerform:
             raise Unreadable("says that the medicine is not to be given: it is no prescription")
         text, concept = self._medicine(name, request)
@@ -386,7 +392,12 @@ class _Reader:
         self.orders[name] = record
         self.content.prescriptions.append((name, record))
 
-    def _extend(self, name, record, resource):
+    def _extend(
+        self,
+        name: str,
+        record: dict[str, Any],
+        resource: resources.MedicationDispense | resources.MedicationRequest,
+    ) -> None:
         """What FHIR has no element for, in the portal's own extensions; these outrank the rest."""
         for extension in resource.extension:
             field_name = extension.url.removeprefix(words.ORDER)
@@ -399,7 +410,7 @@ class _Reader:
 
     # -- MedicationDispense ----------------------------------------------------------------------
 
-    def _dispense(self, name, dispense):
+    def _dispense(self, name: str, dispense: resources.MedicationDispense) -> None:
         """A supply handed out: the nearest to what was taken. It knows its order by reference."""
         if dispense.status not in DISPENSED:
             raise Unreadable(f"is {dispense.status}: nothing has been handed out yet")
@@ -450,7 +461,9 @@ class _Reader:
         self._extend(name, record, dispense)
         self.content.prescriptions.append((name, record))
 
-    def _medicine(self, name, request):
+    def _medicine(
+        self, name: str, request: resources.MedicationDispense | resources.MedicationRequest
+    ) -> tuple[str, resources.Concept]:
         """`(text, concept)` of what is prescribed."""
         if request.medicationCodeableConcept is not None:
             concept = request.medicationCodeableConcept
@@ -471,7 +484,9 @@ class _Reader:
             return reference.display, resources.Concept()
         raise Unreadable(f"its medicine “{reference.reference}” is not in the bundle")
 
-    def _contained(self, request, wanted):
+    def _contained(
+        self, request: resources.MedicationDispense | resources.MedicationRequest, wanted: str
+    ) -> resources.Medication | None:
         for raw in request.contained:
             try:
                 kind = _kind.decode(raw)
@@ -481,7 +496,9 @@ class _Reader:
                 raise Unreadable(f"a contained resource cannot be read: {error}") from error
         return None
 
-    def _product(self, medication, reference):
+    def _product(
+        self, medication: resources.Medication, reference: resources.Reference
+    ) -> tuple[str, resources.Concept]:
         if medication.code.words:
             return medication.code.words, medication.code
         parts = [part.itemCodeableConcept for part in medication.ingredient]
@@ -493,7 +510,9 @@ class _Reader:
             return reference.display, resources.Concept()
         raise Unreadable("its Medication has neither a code nor named ingredients")
 
-    def _reason(self, name, record, request):
+    def _reason(
+        self, name: str, record: dict[str, Any], request: resources.MedicationRequest
+    ) -> None:
         concepts = list(request.reasonCode)
         for reference in request.reasonReference:
             condition = self._resolve(reference.reference)
@@ -507,20 +526,20 @@ class _Reader:
         elif concepts:
             self._note(name, "the reason is not on the list of indications: left as not known")
 
-    def _named(self, reference):
+    def _named(self, reference: resources.Reference) -> str:
         """The name of an organisation, or what the reference says it is called."""
         found = self._resolve(reference.reference) if reference.reference else None
         named = found.name if isinstance(found, resources.Organization) else ""
         return named or reference.display
 
-    def _team(self, reference):
+    def _team(self, reference: resources.Reference) -> str:
         """The organisation for which somebody prescribes, where the requester says so."""
         found = self._resolve(reference.reference) if reference.reference else None
         if isinstance(found, resources.PractitionerRole):
             return self._named(found.organization)
         return found.name if isinstance(found, resources.Organization) else ""
 
-    def _requester(self, reference):
+    def _requester(self, reference: resources.Reference) -> str:
         found = self._resolve(reference.reference) if reference.reference else None
         if isinstance(found, resources.PractitionerRole):
             return self._requester(found.practitioner) or reference.display
@@ -532,7 +551,7 @@ class _Reader:
 
     # -- Both ------------------------------------------------------------------------------------
 
-    def _codings(self, name, concept):
+    def _codings(self, name: str, concept: resources.Concept) -> list[dict[str, str]]:
         kept = []
         for coding in concept.coding:
             if not (coding.system and coding.code):
@@ -544,20 +563,20 @@ class _Reader:
                 kept.append({"system": coding.system, "code": coding.code, "display": display})
         return kept
 
-    def _cut(self, name, text, most):
+    def _cut(self, name: str, text: str, most: int) -> str:
         text = text.strip()
         if len(text) > most:
             self._note(name, f"a text longer than {most} characters is cut")
         return text[:most]
 
-    def _put_day(self, name, record, field_name, said):
-        if words.day(said):
-            record[field_name] = words.day(said).isoformat()
+    def _put_day(self, name: str, record: dict[str, Any], field_name: str, said: str) -> None:
+        if day := words.day(said):
+            record[field_name] = day.isoformat()
         elif said:
             self._note(name, f"{field_name} “{said}” is only part of a date: left as not known")
 
 
-def _name(names):
+def _name(names: list[resources.Name]) -> dict[str, str]:
     """The official name, else the usual one, else the first."""
     order = ["official", "usual", ""]
     ranked = sorted(
@@ -572,7 +591,7 @@ def _name(names):
     return {}
 
 
-def _code(concept, allowed, field_name):
+def _code(concept: resources.Concept | None, allowed: Any, field_name: str) -> str | None:
     """The code of a concept whose binding is required, or None when there is none."""
     if concept is None:
         return None

@@ -6,11 +6,15 @@ never squeezed into a number.
 """
 
 from datetime import date, timedelta
+from typing import Any
 
 from reviews.fhir.read import words
+from reviews.fhir.read.resources import DispenseRequest, Dosage, Repeat, Timing
 
 
-def read_dosage(record, instructions, dispense):
+def read_dosage(
+    record: dict[str, Any], instructions: list[Dosage], dispense: DispenseRequest
+) -> list[str]:
     """Fill `record` with what the instructions and the supply say; returns what was left out."""
     notes = []
     texts = [text for said in instructions for text in (said.text, said.patientInstruction) if text]
@@ -29,7 +33,7 @@ def read_dosage(record, instructions, dispense):
     return notes
 
 
-def _schedule(instructions):
+def _schedule(instructions: list[Dosage]) -> dict[str, Any] | None:
     """Instructions to be followed one after the other, as a schedule; None when they are not.
 
     Each has a sequence of its own, one dose, times a day, and the days it lasts.
@@ -38,7 +42,7 @@ def _schedule(instructions):
     if None in order or len(set(order)) < len(order) or any(map(_as_needed, instructions)):
         return None
     steps, starts, routes = [], [], []
-    for said in sorted(instructions, key=lambda each: each.sequence):
+    for said in sorted(instructions, key=lambda each: each.sequence or 0):
         one, doubts = {}, []
         _one(one, said, doubts)
         repeat = said.timing.repeat
@@ -80,7 +84,7 @@ def _schedule(instructions):
     return record
 
 
-def _lasting(repeat):
+def _lasting(repeat: Repeat | None) -> int | None:
     """For how many days an instruction holds; None when it does not say."""
     if repeat is None:
         return None
@@ -92,11 +96,11 @@ def _lasting(repeat):
     return None
 
 
-def _as_needed(said):
+def _as_needed(said: Dosage) -> bool:
     return said.asNeededBoolean or said.asNeededCodeableConcept is not None
 
 
-def _one(record, said, notes):
+def _one(record: dict[str, Any], said: Dosage, notes: list[Any]) -> None:
     record["as_needed"] = _as_needed(said)
     _dose(record, said, notes)
     _times(record, said.timing, notes)
@@ -107,7 +111,7 @@ def _one(record, said, notes):
         notes.append(f"the route “{said.route.words}” is not known")
 
 
-def _dose(record, said, notes):
+def _dose(record: dict[str, Any], said: Dosage, notes: list[Any]) -> None:
     if not said.doseAndRate:
         return
     given = said.doseAndRate[0]
@@ -124,7 +128,7 @@ def _dose(record, said, notes):
         record["dose"], record["dose_unit"] = quantity.value, unit
 
 
-def _times(record, timing, notes):
+def _times(record: dict[str, Any], timing: Timing, notes: list[str]) -> None:
     repeat = timing.repeat
     if len(timing.event) == 1 and (on := words.day(timing.event[0])):
         record["start_on"] = on.isoformat()
@@ -161,7 +165,7 @@ def _times(record, timing, notes):
         record["times_per_day"] = round(times, 4)
 
 
-def _bounds(record, repeat, notes):
+def _bounds(record: dict[str, Any], repeat: Repeat, notes: list[str]) -> None:
     """The time over which the medicine is to be taken."""
     if period := repeat.boundsPeriod:
         for name, said in (("start_on", period.start), ("end_on", period.end)):
@@ -178,7 +182,7 @@ def _bounds(record, repeat, notes):
             notes.append("the time over which it is taken has no start or no known unit: not kept")
 
 
-def _maximum(record, said, notes):
+def _maximum(record: dict[str, Any], said: Dosage, notes: list[str]) -> None:
     """The daily ceiling of an as-needed medicine, in the unit of the dose."""
     ratio = said.maxDosePerPeriod
     if ratio is None:
@@ -200,7 +204,7 @@ def _maximum(record, said, notes):
     record["max_per_day"] = round(per_day, 4)
 
 
-def _supply(record, dispense, notes):
+def _supply(record: dict[str, Any], dispense: DispenseRequest, notes: list[str]) -> None:
     quantity = dispense.quantity
     if quantity is not None and quantity.value:
         record["quantity"] = quantity.value

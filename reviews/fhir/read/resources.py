@@ -53,7 +53,7 @@ class Concept(Struct, frozen=True):
     text: str = ""
 
     @property
-    def words(self):
+    def words(self) -> str:
         """The concept as somebody wrote it, else as its first code displays it."""
         displays = (coding.display or coding.code for coding in self.coding)
         return self.text.strip() or next((words for words in displays if words), "")
@@ -137,7 +137,7 @@ class Extension(Struct, frozen=True):
     valueDate: str | None = None
 
     @property
-    def value(self):
+    def value(self) -> bool | float | str | None:
         values = (
             *(self.valueString, self.valueCode, self.valueInteger, self.valueDecimal),
             *(self.valueBoolean, self.valueDate),

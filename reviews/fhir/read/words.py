@@ -1,8 +1,10 @@
 """FHIR's codes and units as our own: units, routes, times a day, days, and indications."""
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, time
+from typing import Any
 
+from reviews.fhir.read.resources import Concept, Quantity
 from reviews.fields import PRESCRIPTION
 from reviews.rules.indications import INDICATIONS
 from reviews.rules.readings import KINDS
@@ -190,7 +192,7 @@ _KIND = re.compile(r" \((disorder|finding|situation)\)$")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def unit(quantity):
+def unit(quantity: Quantity) -> str | None:
     """Our unit of a FHIR Quantity, or None when it is not one we know."""
     for said in (quantity.code, quantity.unit):
         if found := UNITS.get(said.strip().lower()):
@@ -198,7 +200,7 @@ def unit(quantity):
     return None
 
 
-def days(quantity):
+def days(quantity: Quantity) -> int | None:
     """Whole days of a FHIR Duration, or None when its unit or value is not known."""
     if quantity is None or quantity.value is None:
         return None
@@ -209,7 +211,7 @@ def days(quantity):
     return None
 
 
-def day(text):
+def day(text: str) -> date | None:
     """The calendar day of a FHIR date or dateTime as it was written; None for part of a date."""
     if not _DAY.match(text):
         return None
@@ -219,7 +221,7 @@ def day(text):
         return None
 
 
-def time_of_day(text):
+def time_of_day(text: str) -> time | None:
     """The time of a FHIR dateTime as it was written; None for a date."""
     if "T" not in text:
         return None
@@ -229,7 +231,7 @@ def time_of_day(text):
         return None
 
 
-def route(concept):
+def route(concept: Concept) -> str | None:
     """Our route of a concept, or None."""
     said = [coding.code for coding in concept.coding]
     said += [coding.display.lower() for coding in concept.coding]
@@ -240,13 +242,13 @@ def route(concept):
     return None
 
 
-def change_reason(concept):
+def change_reason(concept: Concept) -> Any:
     """Why an order differs from the one before or ended, where the code says so; or None."""
     said = (coding.code for coding in concept.coding)
     return next((CHANGE_REASONS[code] for code in said if code in CHANGE_REASONS), None)
 
 
-def reading_kind(concept):
+def reading_kind(concept: Concept) -> str | None:
     """The kind of reading that an observation's code names, or None."""
     for coding in concept.coding:
         if coding.system == LOINC_SYSTEM and coding.code in LOINC:
@@ -256,7 +258,7 @@ def reading_kind(concept):
     return None
 
 
-def indication(concepts):
+def indication(concepts: list[Concept]) -> str | None:
     """The first indication that one of the concepts names, or None."""
     for concept in concepts:
         for coding in concept.coding:
