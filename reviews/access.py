@@ -146,9 +146,12 @@ def scope(queryset: QuerySet[Row], by: User, action: Action) -> QuerySet[Row]:
     return queryset.filter(practice_id__in=practice_ids(by, action))
 
 
+NO_SUCH_RECORD = "There is no such record, or you may not see it."
+
+
 def fetch(queryset: QuerySet[Row], by: User, action: Action, **lookup: Any) -> Row:
     """The one row that `lookup` names, if `by` may see it; `NotFound` says the same either way."""
     found = scope(queryset, by, action).filter(**lookup).first()
     if found is None:
-        raise NotFound("There is no such record, or you may not see it.")
+        raise NotFound(NO_SUCH_RECORD)
     return found

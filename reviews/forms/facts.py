@@ -7,10 +7,8 @@ from django import forms
 from django.utils import timezone
 
 from reviews import records
-from reviews.errors import BadRecord
 from reviews.exemptions import LONGEST_DAYS
 from reviews.forms.days import DayField
-from reviews.forms.patients import refuse
 from reviews.rules import exemptions
 from reviews.rules.readings import CHECKLIST, CHOICE, DATE, KINDS
 
@@ -20,6 +18,7 @@ NONE_TICKED = "none"
 class ReadingForm(forms.Form):
     """One answer of a kind: a number in its unit, one of its answers, what is ticked, or a day."""
 
+    SHOWN_AT = {"value": "answer", "text": "answer"}
     on = DayField(label="On", help_text="The day it was measured, answered or done.")
 
     def __init__(self, kind, *given):
@@ -43,11 +42,6 @@ class ReadingForm(forms.Form):
             said["value"] = answer
         return records.convert(said, records.ReadingRecord)
 
-    def refuse(self, error):
-        """Show what the verb refused at the field it is about."""
-        field = "answer" if error.field in ("value", "text") else error.field
-        refuse(self, BadRecord(field, error.reason))
-
 
 class CorrectForm(ReadingForm):
     """What a reading should have said, or that it should not be there at all."""
@@ -60,9 +54,15 @@ class CorrectForm(ReadingForm):
         initial=OTHERWISE,
     )
 
-    def __init__(self, held, *given):
-        super().__init__(held.kind, *given)
+    def __init__(self, held, given=None):
+        taken_back = given is not None and given.get("status") == self.ERROR
+        if taken_back:
+            # Nothing else is asked of somebody who takes a reading back.
+            given = {"status": self.ERROR, "on": held.dated_on, "answer": ""}
+        super().__init__(held.kind, given)
         self.held = held
+        if taken_back:
+            self.fields["answer"].required = False
         self.fields = {"status": self.fields.pop("status"), **self.fields}
         self.fields["on"].initial = held.dated_on
         self.fields["answer"].initial = self._held_answer()

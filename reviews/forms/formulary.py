@@ -1,5 +1,6 @@
 """The form of one row of the formulary: its own values, and who says so."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
@@ -7,6 +8,7 @@ from django import forms
 from django.forms.models import fields_for_model
 
 from drugs.models import DrugClass, DrugFact, Ingredient
+from reviews.errors import BadRecord
 from reviews.forms.days import DayField
 from reviews.verbs.edit import IDENTITY, Citation
 
@@ -92,9 +94,21 @@ def _plain(value):
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
-def seen(text):
+def seen(text: str) -> datetime | None:
     """When the row was last changed, as the form said it; None when that cannot be read."""
     try:
         return datetime.fromisoformat(text)
     except ValueError:
         return None
+
+
+def read_ticked_rows(tokens: Iterable[str]) -> dict[int, datetime]:
+    """`{id: when it was last changed}` of rows ticked as "id@moment". Raises `BadRecord`."""
+    ticked = {}
+    for token in tokens:
+        pk, _, changed_at = token.partition("@")
+        try:
+            ticked[int(pk)] = datetime.fromisoformat(changed_at)
+        except ValueError as error:
+            raise BadRecord("rows", "a row cannot be read: open the page again") from error
+    return ticked

@@ -19,13 +19,6 @@ CODE_SYSTEMS = [
 ]
 
 
-def refuse(form, error):
-    """Show a refused record at the field it names, else above the form."""
-    field = error.field if error.field in form.fields else None
-    reason = error.reason if field else error.message
-    form.add_error(field, f"{reason[:1].upper()}{reason[1:]}")
-
-
 class RegisterForm(forms.Form):
     """A person to register. Only the family name is needed; unknown stays unknown."""
 

@@ -99,6 +99,10 @@ class PlanForm(forms.Form):
         self.drug_changed = given.get("drug_was", drug) != drug
         self.strengths_changed = given.get("strengths_of", self.target) != self.target
 
+    def starting_mg(self):
+        """The dose that the taper starts from, in mg a day; only when it is given and valid."""
+        return _exact(self.cleaned_data["from_mg"])
+
     def request(self):
         """What the planner is asked for. Raises `Unplannable`; only when the form is valid."""
         data = self.cleaned_data

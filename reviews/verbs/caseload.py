@@ -1,5 +1,6 @@
 """What reviewers do with their cases short of deciding: take one on, give it back, pass it on."""
 
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 from django.contrib.auth.models import User
@@ -8,7 +9,7 @@ from django.utils import timezone
 
 from reviews import access, conclusions, moves, service_levels
 from reviews.access import Action
-from reviews.errors import BadRecord, Stale
+from reviews.errors import BadRecord, DomainError, Stale
 from reviews.models import Case, CaseState, Flag, Move, Role, named
 
 CLAIMED = CaseState.CLAIMED
@@ -94,6 +95,41 @@ def snooze(*, case: Case, until: date | None, reason: str, by: User, seen: int) 
         reason=reason,
         detail={"until": until.isoformat(), "reason": reason},
     )
+
+
+def claim_all(*, seen: Mapping[int, int], by: User) -> tuple[list[Case], list[str]]:
+    """Claim cases, by id with the lock that was seen: `(those claimed, why others were not)`."""
+    return _each(seen, by, lambda case, lock: claim(case=case, by=by, seen=lock))
+
+
+def hand_over_all(
+    *, seen: Mapping[int, int], to: User | None, reason: str, by: User
+) -> tuple[list[Case], list[str]]:
+    """Hand cases over, as `claim_all`: `(those handed over, why others were not)`."""
+    return _each(
+        seen, by, lambda case, lock: hand_over(case=case, to=to, reason=reason, by=by, seen=lock)
+    )
+
+
+def _each(
+    seen: Mapping[int, int], by: User, move: Callable[[Case, int], Case]
+) -> tuple[list[Case], list[str]]:
+    """Move each case in a transaction of its own: one that is refused never holds up the rest."""
+    visible = access.scope(Case.objects.select_related("patient"), by, Action.SEE_QUEUE)
+    cases = visible.in_bulk(seen)
+    moved, refusals = [], []
+    for pk, lock in seen.items():
+        case = cases.get(pk)
+        if case is None:
+            refusals.append(access.NO_SUCH_RECORD)
+            continue
+        try:
+            moved.append(move(case, lock))
+        except BadRecord as refusal:
+            refusals.append(f"{case.patient}: {refusal.reason}.")
+        except DomainError as refusal:
+            refusals.append(refusal.message)
+    return moved, refusals
 
 
 def latest_snooze(severity: int, today: date) -> date:

@@ -36,6 +36,7 @@ from reviews.rules.finding import INTERRUPT
 from reviews.rules.registry import BY_ID, JUDGE_DATA, RULES, THEMES
 from reviews.verbs import caseload, decide
 from reviews.views import person
+from reviews.views.refusals import shows_refusals
 
 PROPOSED = Decision.Kind.PROPOSED
 OUTCOMES = [(outcome, outcome.label) for outcome in Outcome]
@@ -54,33 +55,41 @@ def case(request, pk):
     return render(request, "reviews/cases/case.html", context(request, found))
 
 
+def _again(request, refusal, pk, chosen=None):
+    """The page with what was refused, as the case is now; nothing that was chosen is lost."""
+    shown = context(request, _fetch(request, pk), chosen, refusal)
+    status = 409 if isinstance(refusal, Stale) else 400
+    return render(request, "reviews/cases/case.html", shown, status=status)
+
+
+def _decision_again(request, refusal, pk):
+    return _again(request, refusal, pk, _chosen(request.POST))
+
+
 @require_POST
 @login_required
+@shows_refusals(_decision_again, BadRecord, Stale)
 def decision(request, pk):
     """Decide on every flag at once; what was chosen is shown again when something is refused."""
     found = _fetch(request, pk)
-    chosen = _chosen(request.POST)
-    try:
-        given = [
-            FlagOutcome(
-                flag_id,
-                pick["outcome"],
-                pick["reason"],
-                read_day(pick["until"], f"flag-{flag_id}"),
-                pick["exemption"],
-                pick["evidence"],
-            )
-            for flag_id, pick in chosen.items()
-        ]
-        decided = decide.decide(
-            case=found,
-            outcomes=given,
-            note=request.POST.get("note", ""),
-            by=request.user,
-            seen=_seen(request),
+    given = [
+        FlagOutcome(
+            flag_id,
+            pick["outcome"],
+            pick["reason"],
+            read_day(pick["until"], f"flag-{flag_id}"),
+            pick["exemption"],
+            pick["evidence"],
         )
-    except (BadRecord, Stale) as refusal:
-        return _again(request, pk, refusal, chosen)
+        for flag_id, pick in _chosen(request.POST).items()
+    ]
+    decided = decide.decide(
+        case=found,
+        outcomes=given,
+        note=request.POST.get("note", ""),
+        by=request.user,
+        seen=_seen(request),
+    )
     said = "Proposed, for a second person:" if decided.kind == PROPOSED else "Decision saved for"
     messages.success(request, f"{said} {found.patient}.")
     return _next(request, found)
@@ -88,39 +97,33 @@ def decision(request, pk):
 
 @require_POST
 @login_required
+@shows_refusals(_again, Stale)
 def confirm(request, pk):
     found = _fetch(request, pk)
-    try:
-        note = request.POST.get("note", "")
-        decide.confirm(case=found, by=request.user, seen=_seen(request), note=note)
-    except Stale as refusal:
-        return _again(request, pk, refusal)
+    note = request.POST.get("note", "")
+    decide.confirm(case=found, by=request.user, seen=_seen(request), note=note)
     messages.success(request, f"Confirmed: the decision for {found.patient} holds now.")
     return _next(request, found)
 
 
 @require_POST
 @login_required
+@shows_refusals(_again, BadRecord, Stale)
 def send_back(request, pk):
     found = _fetch(request, pk)
     reason = request.POST.get("reason", "")
-    try:
-        decide.send_back(case=found, reason=reason, by=request.user, seen=_seen(request))
-    except (BadRecord, Stale) as refusal:
-        return _again(request, pk, refusal)
+    decide.send_back(case=found, reason=reason, by=request.user, seen=_seen(request))
     messages.success(request, f"Sent back: {found.patient}.")
     return _next(request, found)
 
 
 @require_POST
 @login_required
+@shows_refusals(_again, BadRecord, Stale)
 def undo(request, pk):
     found = _fetch(request, pk)
     reason = request.POST.get("reason", "")
-    try:
-        decide.undo(case=found, reason=reason, by=request.user, seen=_seen(request))
-    except (BadRecord, Stale) as refusal:
-        return _again(request, pk, refusal)
+    decide.undo(case=found, reason=reason, by=request.user, seen=_seen(request))
     messages.success(request, "Taken back. What it covered is open again.")
     return redirect("case", pk)
 
@@ -144,45 +147,34 @@ def release(request, pk):
 
 @require_POST
 @login_required
+@shows_refusals(_again, BadRecord, Stale)
 def snooze(request, pk):
     found = _fetch(request, pk)
-    try:
-        caseload.snooze(
-            case=found,
-            until=read_day(request.POST.get("until", ""), "until"),
-            reason=request.POST.get("reason", ""),
-            by=request.user,
-            seen=_seen(request),
-        )
-    except (BadRecord, Stale) as refusal:
-        return _again(request, pk, refusal)
+    caseload.snooze(
+        case=found,
+        until=read_day(request.POST.get("until", ""), "until"),
+        reason=request.POST.get("reason", ""),
+        by=request.user,
+        seen=_seen(request),
+    )
     messages.success(request, f"Snoozed: {found.patient}.")
     return redirect("queue")
 
 
 @require_POST
 @login_required
+@shows_refusals(_again, BadRecord, Stale)
 def escalate(request, pk):
     found = _fetch(request, pk)
-    try:
-        caseload.escalate(
-            case=found,
-            to=request.POST.get("to", ""),
-            reason=request.POST.get("reason", ""),
-            by=request.user,
-            seen=_seen(request),
-        )
-    except (BadRecord, Stale) as refusal:
-        return _again(request, pk, refusal)
+    caseload.escalate(
+        case=found,
+        to=request.POST.get("to", ""),
+        reason=request.POST.get("reason", ""),
+        by=request.user,
+        seen=_seen(request),
+    )
     messages.success(request, f"Escalated: {found.patient}.")
     return redirect("queue")
-
-
-def _again(request, pk, refusal, chosen=None):
-    """The page with what was refused, as the case is now; nothing that was chosen is lost."""
-    shown = context(request, _fetch(request, pk), chosen, refusal)
-    status = 409 if isinstance(refusal, Stale) else 400
-    return render(request, "reviews/cases/case.html", shown, status=status)
 
 
 def _next(request, found):

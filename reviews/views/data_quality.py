@@ -14,6 +14,7 @@ from reviews.models import DataCheck, DecisionItem, Prescription
 from reviews.queries.data_quality import waiting
 from reviews.verbs import data_quality
 from reviews.views.paging import page_of
+from reviews.views.refusals import shows_refusals
 
 PAGE_SIZE = 25
 
@@ -36,27 +37,30 @@ def listed(request):
     return render(request, "reviews/data_quality/list.html", context)
 
 
+def _checked_before(request, refusal, pk):
+    messages.warning(request, refusal.message)
+    return redirect("data-quality")
+
+
 @require_POST
 @login_required
+@shows_refusals(_checked_before, Stale)
 def check(request, pk):
+    """Say what became of an entry: put right, or right as it was."""
     mine = access.practice_ids(request.user, Action.SEE_QUEUE)
     items = DecisionItem.objects.select_related("decision__answer", "flag")
     item = items.filter(pk=pk, outcome="data_wrong", decision__practice__in=mine).first()
     if item is None:
         raise NotFound("There is no such entry, or you may not see it.")
-    try:
-        made = data_quality.check(
-            item=item,
-            result=request.POST.get("result", ""),
-            note=request.POST.get("note", "")[:500],
-            by=request.user,
-        )
-    except Stale as told:
-        messages.warning(request, told.message)
-    else:
-        right = made.result == DataCheck.Result.WAS_RIGHT
-        after = "The flag goes back to a reviewer." if right else "It is off the list."
-        messages.success(request, f"{made.get_result_display()}. {after}")
+    made = data_quality.check(
+        item=item,
+        result=request.POST.get("result", ""),
+        note=request.POST.get("note", "")[:500],
+        by=request.user,
+    )
+    right = made.result == DataCheck.Result.WAS_RIGHT
+    after = "The flag goes back to a reviewer." if right else "It is off the list."
+    messages.success(request, f"{made.get_result_display()}. {after}")
     return redirect("data-quality")
 
 

@@ -12,9 +12,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from reviews import access, rulebooks
 from reviews.access import Action
-from reviews.errors import BadRecord, NotFound
+from reviews.errors import NotFound
 from reviews.forms.facts import CorrectForm, ExemptForm, ReadingForm
-from reviews.forms.patients import refuse
 from reviews.models import Exemption, Prescription, Reading
 from reviews.queries import medicines
 from reviews.rules import exemptions
@@ -22,6 +21,7 @@ from reviews.rules.readings import KINDS
 from reviews.rules.registry import BY_ID
 from reviews.verbs import exempt, observe
 from reviews.views import person
+from reviews.views.refusals import form_page, refusals_at
 
 
 def sections(patient, user):
@@ -91,19 +91,13 @@ def reading(request, pk, kind):
     if kind not in KINDS:
         raise NotFound("There is no such kind of reading.")
     form = ReadingForm(kind, request.POST or None)
-    status = 200
-    if request.method == "POST":
+    with refusals_at(form):
         if form.is_valid():
-            try:
-                made = observe.record_reading(patient=found, record=form.record(), by=request.user)
-            except BadRecord as error:
-                form.refuse(error)
-            else:
-                messages.success(request, f"Recorded: {made}. The patient is checked again now.")
-                return redirect("patient", found.pk)
-        status = 422
-    context = {**person.banner(found), "form": form, "rules": KINDS[kind].rules}
-    return render(request, "reviews/facts/reading.html", context, status=status)
+            made = observe.record_reading(patient=found, record=form.record(), by=request.user)
+            messages.success(request, f"Recorded: {made}. The patient is checked again now.")
+            return redirect("patient", found.pk)
+    context = {**person.banner(found), "rules": KINDS[kind].rules}
+    return form_page(request, "reviews/facts/reading.html", form, context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -114,26 +108,14 @@ def correct(request, pk, reading_pk):
     held = Reading.objects.filter(patient=found, pk=reading_pk, kind__in=KINDS).first()
     if held is None:
         raise NotFound("There is no such reading.")
-    given = request.POST.copy() if request.method == "POST" else None
-    if given and given.get("status") == CorrectForm.ERROR:
-        # Nothing else is asked of somebody who takes a reading back.
-        given = {"status": CorrectForm.ERROR, "on": held.dated_on, "answer": ""}
-    form = CorrectForm(held, given)
-    if given and given.get("status") == CorrectForm.ERROR:
-        form.fields["answer"].required = False
-    status = 200
-    if request.method == "POST":
+    form = CorrectForm(held, request.POST if request.method == "POST" else None)
+    with refusals_at(form):
         if form.is_valid():
-            try:
-                observe.correct(reading=held, record=form.record(), by=request.user)
-            except BadRecord as error:
-                form.refuse(error)
-            else:
-                messages.success(request, f"Corrected: {held}. The patient is checked again now.")
-                return redirect("patient", found.pk)
-        status = 422
-    context = {**person.banner(found), "form": form, "reading": held}
-    return render(request, "reviews/facts/correct.html", context, status=status)
+            observe.correct(reading=held, record=form.record(), by=request.user)
+            messages.success(request, f"Corrected: {held}. The patient is checked again now.")
+            return redirect("patient", found.pk)
+    context = {**person.banner(found), "reading": held}
+    return form_page(request, "reviews/facts/correct.html", form, context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -147,19 +129,12 @@ def grant(request, pk):
         (str(row.prescription.order_id), _said(row)) for row in rows if row.now and row.sedative
     ]
     form = ExemptForm(orders, request.POST or None)
-    status = 200
-    if request.method == "POST":
+    with refusals_at(form):
         if form.is_valid():
-            try:
-                made = exempt.exempt(patient=found, by=request.user, **form.cleaned_data)
-            except BadRecord as error:
-                refuse(form, error)
-            else:
-                messages.success(request, f"Exempted: {made}. The patient is checked again now.")
-                return redirect("patient", found.pk)
-        status = 422
-    context = {**person.banner(found), "form": form}
-    return render(request, "reviews/facts/exempt.html", context, status=status)
+            made = exempt.exempt(patient=found, by=request.user, **form.cleaned_data)
+            messages.success(request, f"Exempted: {made}. The patient is checked again now.")
+            return redirect("patient", found.pk)
+    return form_page(request, "reviews/facts/exempt.html", form, person.banner(found))
 
 
 @require_http_methods(["GET", "POST"])

@@ -15,11 +15,11 @@ from reviews import access
 from reviews.access import Action
 from reviews.errors import BadRecord, NotFound
 from reviews.forms.formulary import RowForm, seen
-from reviews.forms.patients import refuse
 from reviews.models import RuleVersion
 from reviews.rules.indications import INDICATIONS
 from reviews.rules.registry import BY_ID
 from reviews.verbs import edit
+from reviews.views.refusals import form_page, refusals_at, shows_refusals
 
 FOUND_AT_MOST = 60
 TABLES = {
@@ -104,26 +104,20 @@ def change(request, key, kind, pk):
     held = _ingredient(key)
     row = _held_row(held, kind, pk)
     form = RowForm(type(row), row, request.POST or None)
-    status = 200
-    if request.method == "POST":
+    with refusals_at(form):
         if form.is_valid():
-            try:
-                edit.revise(
-                    row=row,
-                    values=form.values(),
-                    citation=form.citation(),
-                    seen=seen(form.cleaned_data["seen"]),
-                    by=request.user,
-                )
-            except BadRecord as error:
-                refuse(form, error)
-            else:
-                messages.success(request, f"Changed: {row}. {_effect(row)}")
-                return redirect("drug", key)
-        status = 422
-    context = {"drug": held, "row": row, "kind": kind, "form": form}
+            edit.revise(
+                row=row,
+                values=form.values(),
+                citation=form.citation(),
+                seen=seen(form.cleaned_data["seen"]),
+                by=request.user,
+            )
+            messages.success(request, f"Changed: {row}. {_effect(row)}")
+            return redirect("drug", key)
+    context = {"drug": held, "row": row, "kind": kind}
     context |= {"reach": _reach(row), "screened": edit.reaches_screening(row)}
-    return render(request, "reviews/formulary/change.html", context, status=status)
+    return form_page(request, "reviews/formulary/change.html", form, context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -136,44 +130,39 @@ def add(request, key, kind):
     if model not in edit.IDENTITY:
         raise NotFound("There is nothing of that kind to add.")
     form = RowForm(model, None, request.POST or None)
-    status = 200
-    if request.method == "POST":
+    with refusals_at(form):
         if form.is_valid():
-            try:
-                made = edit.add(
-                    model=model,
-                    ingredient=held,
-                    values=form.values(),
-                    citation=form.citation(),
-                    by=request.user,
-                )
-            except BadRecord as error:
-                refuse(form, error)
-            else:
-                messages.success(request, f"Added: {made}. {_effect(made, membership=True)}")
-                return redirect("drug", key)
-        status = 422
-    context = {"drug": held, "what": model._meta.verbose_name, "form": form}
-    return render(request, "reviews/formulary/add.html", context, status=status)
+            made = edit.add(
+                model=model,
+                ingredient=held,
+                values=form.values(),
+                citation=form.citation(),
+                by=request.user,
+            )
+            messages.success(request, f"Added: {made}. {_effect(made, membership=True)}")
+            return redirect("drug", key)
+    context = {"drug": held, "what": model._meta.verbose_name}
+    return form_page(request, "reviews/formulary/add.html", form, context)
+
+
+def _still_in_force(request, refusal, key, kind, pk):
+    messages.warning(request, f"Still in force: {refusal.message}.")
+    return redirect("drug-edit", key, kind, pk)
 
 
 @require_POST
 @login_required
+@shows_refusals(_still_in_force, BadRecord)
 def retire(request, key, kind, pk):
     """Take one row out of force."""
     access.require(request.user, Action.EDIT_FORMULARY)
-    held = _ingredient(key)
-    row = _held_row(held, kind, pk)
-    try:
-        edit.retire(
-            row=row,
-            reason=request.POST.get("reason", ""),
-            seen=seen(request.POST.get("seen", "")),
-            by=request.user,
-        )
-    except BadRecord as error:
-        messages.warning(request, f"Still in force: {error.message}.")
-        return redirect("drug-edit", key, kind, pk)
+    row = _held_row(_ingredient(key), kind, pk)
+    edit.retire(
+        row=row,
+        reason=request.POST.get("reason", ""),
+        seen=seen(request.POST.get("seen", "")),
+        by=request.user,
+    )
     messages.success(request, f"Out of force: {row}. {_effect(row, membership=True)}")
     return redirect("drug", key)
 

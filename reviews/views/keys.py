@@ -10,11 +10,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from reviews import access
 from reviews.access import Action
-from reviews.errors import BadRecord, NotAllowed, NotFound
+from reviews.errors import NotAllowed, NotFound
 from reviews.forms.keys import KeyForm
-from reviews.forms.patients import refuse
 from reviews.models import ApiKey
 from reviews.verbs import clients
+from reviews.views.refusals import form_page, refusals_at
 
 
 @require_GET
@@ -38,18 +38,12 @@ def make(request):
     if not practices:
         raise NotAllowed("You may not make keys. A formulary admin may.")
     form = KeyForm(practices, request.POST or None)
-    status = 200
-    if request.method == "POST":
+    with refusals_at(form):
         if form.is_valid():
-            try:
-                key, secret = clients.make_key(**form.cleaned_data, by=request.user)
-            except BadRecord as error:
-                refuse(form, error)
-            else:
-                made = {"key": key, "secret": secret, "practices": form.cleaned_data["practices"]}
-                return render(request, "reviews/keys/made.html", made)
-        status = 422
-    return render(request, "reviews/keys/make.html", {"form": form}, status=status)
+            key, secret = clients.make_key(**form.cleaned_data, by=request.user)
+            made = {"key": key, "secret": secret, "practices": form.cleaned_data["practices"]}
+            return render(request, "reviews/keys/made.html", made)
+    return form_page(request, "reviews/keys/make.html", form, {})
 
 
 @require_http_methods(["GET", "POST"])

@@ -8,12 +8,14 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from reviews import access
 from reviews.access import Action
-from reviews.errors import BadRecord, DomainError
+from reviews.errors import BadRecord
+from reviews.forms.marks import NO_CASE, read_marks
 from reviews.models import Case, CaseState, Decision
 from reviews.queries import work
 from reviews.verbs import caseload
 from reviews.views.paging import page_of
 from reviews.views.queue import fill_rows, with_row
+from reviews.views.refusals import shows_refusals
 
 DECIDED_PAGE = 20
 BACK_TO_QUEUE = "queue"
@@ -56,29 +58,19 @@ def my_work(request):
     return render(request, "reviews/queue/my_work.html", context)
 
 
-@require_http_methods(["GET", "POST"])
-@login_required
-def hand_over(request):
-    """Give the marked cases, or all of mine, to a colleague or back to the queue."""
-    access.require(request.user, Action.HAND_OVER)
+def _hand_over_page(request, refusal=None):
+    """The marked cases, or all of mine, and to whom they may go."""
     given = request.POST if request.method == "POST" else request.GET
-    marks = dict(mark.split(":", 1) for mark in given.getlist("case") if ":" in mark)
-    refusal = None
-    if request.method == "POST":
-        try:
-            return _hand_over(request, marks)
-        except BadRecord as error:
-            refusal = error
+    marks = read_marks(given.getlist("case"))
+    marked = len(marks.seen) + marks.unread
     claimed = access.scope(Case.objects.open(), request.user, Action.HAND_OVER).filter(
         state=CaseState.CLAIMED
     )
-    cases = claimed.filter(pk__in=[pk for pk in marks if pk.isdecimal()]) if marks else None
-    if cases is None:
-        cases = claimed.filter(owner=request.user)
-    cases = list(with_row(cases.ranked()))
+    chosen = claimed.filter(pk__in=marks.seen) if marked else claimed.filter(owner=request.user)
+    cases = list(with_row(chosen.ranked()))
     for case in cases:
         # The list may be older than this page: what was seen there is what must still hold.
-        case.seen = marks.get(str(case.pk), case.lock)
+        case.seen = marks.seen.get(case.pk, case.lock)
     practice_ids = {case.practice_id for case in cases}
     context = {
         "cases": cases,
@@ -86,36 +78,33 @@ def hand_over(request):
         "to": given.get("to", ""),
         "reason": given.get("reason", ""),
         "refusal": refusal,
-        "left_out": len(marks) - len(cases) if marks else 0,
+        "left_out": marked - len(cases) if marked else 0,
     }
     status = 400 if refusal else 200
     return render(request, "reviews/queue/hand_over.html", context, status=status)
 
 
-def _hand_over(request, marks):
-    """Each case that cannot be handed over is told, and the others are. Raises `BadRecord`."""
+@require_http_methods(["GET", "POST"])
+@login_required
+@shows_refusals(_hand_over_page, BadRecord)
+def hand_over(request):
+    """Hand over the marked cases; each that cannot be is told, and the others are."""
+    access.require(request.user, Action.HAND_OVER)
+    if request.method == "GET":
+        return _hand_over_page(request)
+    marks = read_marks(request.POST.getlist("case"))
     reason = request.POST.get("reason", "").strip()
     to = _colleague(request.POST.get("to", ""), request.user)
     if not reason:
         raise BadRecord("reason", "Say why, so that whoever goes on knows")
-    if not marks:
+    if not marks.seen and not marks.unread:
         raise BadRecord("case", "Tick at least one case")
-    done = 0
-    for pk, seen in marks.items():
-        try:
-            case = access.fetch(Case.objects, request.user, Action.SEE_QUEUE, pk=int(pk))
-            caseload.hand_over(case=case, to=to, reason=reason, by=request.user, seen=int(seen))
-        except BadRecord as error:
-            messages.warning(request, f"{case.patient}: {error.reason}.")
-        except DomainError as error:
-            messages.warning(request, error.message)
-        except ValueError:
-            messages.warning(request, "That is not a case.")
-        else:
-            done += 1
-    if done:
+    moved, refusals = caseload.hand_over_all(seen=marks.seen, to=to, reason=reason, by=request.user)
+    for refusal in [*refusals, *[NO_CASE] * marks.unread]:
+        messages.warning(request, refusal)
+    if moved:
         where = f"handed over to {to.get_full_name() or to.username}" if to else "back in the queue"
-        messages.success(request, f"{done} case{'s'[: done > 1]} {where}.")
+        messages.success(request, f"{len(moved)} case{'s'[: len(moved) > 1]} {where}.")
     return redirect("my-work")
 
 

@@ -10,16 +10,17 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from reviews import access, rulebooks
 from reviews.access import Action
-from reviews.errors import BadRecord, NotAllowed, NotFound
-from reviews.forms.patients import ConditionForm, EndConditionForm, RegisterForm, refuse
+from reviews.errors import NotAllowed, NotFound
+from reviews.forms.patients import ConditionForm, EndConditionForm, RegisterForm
 from reviews.models import Case, Condition, Flag, Patient, PatientScreening, ScreeningRequest
-from reviews.queries import checked, exposures, medicines, search
+from reviews.queries import checked, exposures, medicines, search, tapers
 from reviews.queries.work import counted
 from reviews.rules.readings import KINDS
 from reviews.rules.registry import BY_ID
 from reviews.verbs import prescribe
-from reviews.views import facts, person, tapers
+from reviews.views import facts, person
 from reviews.views.paging import page_of
+from reviews.views.refusals import form_page, refusals_at
 
 PAGE_SIZE = 25
 MEDICINES_PAGE_SIZE = 50
@@ -101,7 +102,8 @@ def patient(request, pk):
         "unjudged": _unjudged(found),
         "conditions": _conditions(found),
         **facts.sections(found, request.user),
-        **tapers.section(found, request.user),
+        "tapers": tapers.of_patient(found, timezone.localdate()),
+        "may_taper": access.allowed(request.user, Action.TAPER, found),
         "headline": _headline(found, context["checked"], open_case),
     }
     return render(request, "reviews/patients/patient.html", context)
@@ -125,20 +127,14 @@ def register(request):
     if not practices:
         raise NotAllowed("You may not register patients. A clinician or a reviewer may.")
     form = RegisterForm(practices, request.POST or None)
-    status = 200
-    if request.method == "POST":
+    with refusals_at(form):
         if form.is_valid():
-            try:
-                registered = prescribe.register(
-                    practice=form.cleaned_data["practice"], record=form.record(), by=request.user
-                )
-            except BadRecord as error:
-                refuse(form, error)
-            else:
-                messages.success(request, f"{registered} is registered and will be checked now.")
-                return redirect("patient", registered.pk)
-        status = 422
-    return render(request, "reviews/patients/register.html", {"form": form}, status=status)
+            registered = prescribe.register(
+                practice=form.cleaned_data["practice"], record=form.record(), by=request.user
+            )
+            messages.success(request, f"{registered} is registered and will be checked now.")
+            return redirect("patient", registered.pk)
+    return form_page(request, "reviews/patients/register.html", form, {})
 
 
 @require_http_methods(["GET", "POST"])
@@ -148,21 +144,12 @@ def condition(request, pk):
     found = _fetch(request, pk)
     access.require(request.user, Action.RECORD_FACT, found)
     form = ConditionForm(request.POST or None)
-    status = 200
-    if request.method == "POST":
+    with refusals_at(form):
         if form.is_valid():
-            try:
-                made = prescribe.record_condition(
-                    patient=found, record=form.record(), by=request.user
-                )
-            except BadRecord as error:
-                refuse(form, error)
-            else:
-                messages.success(request, f"Recorded: {made}. The patient is checked again now.")
-                return redirect("patient", found.pk)
-        status = 422
-    context = {**person.banner(found), "form": form}
-    return render(request, "reviews/patients/condition.html", context, status=status)
+            made = prescribe.record_condition(patient=found, record=form.record(), by=request.user)
+            messages.success(request, f"Recorded: {made}. The patient is checked again now.")
+            return redirect("patient", found.pk)
+    return form_page(request, "reviews/patients/condition.html", form, person.banner(found))
 
 
 @require_http_methods(["GET", "POST"])
@@ -175,21 +162,15 @@ def end_condition(request, pk, condition_pk):
     if held is None:
         raise NotFound("There is no such condition.")
     form = EndConditionForm(request.POST or None)
-    status = 200
-    if request.method == "POST":
+    with refusals_at(form):
         if form.is_valid():
-            try:
-                prescribe.record_condition(
-                    patient=found, record=form.record(held), by=request.user, supersedes=held
-                )
-            except BadRecord as error:
-                refuse(form, error)
-            else:
-                messages.success(request, f"{held}: {form.said()}. The patient is checked again.")
-                return redirect("patient", found.pk)
-        status = 422
-    context = {**person.banner(found), "form": form, "condition": held}
-    return render(request, "reviews/patients/end_condition.html", context, status=status)
+            prescribe.record_condition(
+                patient=found, record=form.record(held), by=request.user, supersedes=held
+            )
+            messages.success(request, f"{held}: {form.said()}. The patient is checked again.")
+            return redirect("patient", found.pk)
+    context = {**person.banner(found), "condition": held}
+    return form_page(request, "reviews/patients/end_condition.html", form, context)
 
 
 def _not_checked():

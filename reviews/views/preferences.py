@@ -10,6 +10,7 @@ from reviews.errors import BadRecord
 from reviews.models import Preference
 from reviews.verbs import digest
 from reviews.views.chrome import KEYS, KEYS_COOKIE
+from reviews.views.refusals import shows_refusals
 
 YEAR_SECONDS = 365 * 24 * 60 * 60
 
@@ -34,15 +35,18 @@ def preferences(request):
     return response
 
 
+def _not_saved(request, refusal):
+    messages.warning(request, f"Not saved: that {refusal.reason}.")
+    return redirect("preferences")
+
+
 @require_POST
 @login_required
+@shows_refusals(_not_saved, BadRecord)
 def choose_digest(request):
-    try:
-        digest.choose(how_often=request.POST.get("digest", ""), by=request.user)
-    except BadRecord as refusal:
-        messages.warning(request, f"Not saved: that {refusal.reason}.")
-    else:
-        messages.success(request, "Saved.")
+    """Choose how often the digest of what waits comes by mail."""
+    digest.choose(how_often=request.POST.get("digest", ""), by=request.user)
+    messages.success(request, "Saved.")
     return redirect("preferences")
 
 

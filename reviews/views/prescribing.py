@@ -19,7 +19,6 @@ from reviews import access, rulebooks
 from reviews.access import Action
 from reviews.drawing import labels
 from reviews.errors import BadRecord, IllegalMove, Stale
-from reviews.forms.patients import refuse
 from reviews.forms.prescribing import (
     AS_WRITTEN,
     NOT_GIVEN,
@@ -30,15 +29,16 @@ from reviews.forms.prescribing import (
     product_value,
     values,
 )
+from reviews.forms.refusals import refuse
 from reviews.models import WITHDRAWN, Prescription
-from reviews.queries import advise
+from reviews.queries import advise, tapers
 from reviews.queries.worked_out import work_out
 from reviews.rules import words
 from reviews.rules.drug import BENZODIAZEPINE, BZRA
 from reviews.rules.finding import INTERRUPT, Severity
 from reviews.rules.registry import JUDGE_DATA
 from reviews.verbs import prescribe
-from reviews.views import person, tapers
+from reviews.views import person
 
 MATCHES = 8
 SAVE, FIND, PREVIEW = "save", "find", "preview"

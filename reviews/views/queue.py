@@ -14,7 +14,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from reviews import access, service_levels
 from reviews.access import Action
-from reviews.errors import BadRecord, DomainError
+from reviews.errors import BadRecord
+from reviews.forms.marks import NO_CASE, read_marks
 from reviews.models import RANKED, Case, CaseState, Patient, PatientScreening, SavedView
 from reviews.moves import MOVES, Move
 from reviews.queries import search, work
@@ -22,6 +23,7 @@ from reviews.rules.registry import BY_ID, RULES, THEMES
 from reviews.verbs import caseload, decide, saved_views
 from reviews.views import person
 from reviews.views.paging import page_of
+from reviews.views.refusals import shows_refusals
 
 PAGE_SIZE = 20
 
@@ -121,51 +123,48 @@ def claim(request):
     if request.POST.get("do") == "hand_over":
         marks = request.POST.getlist("case")
         return redirect(f"{reverse('hand-over')}?{urlencode({'case': marks}, doseq=True)}")
-    claimed = []
-    for mark in request.POST.getlist("case"):
-        pk, _, seen = mark.partition(":")
-        try:
-            case = access.fetch(Case.objects, request.user, Action.SEE_QUEUE, pk=int(pk))
-            caseload.claim(case=case, by=request.user, seen=int(seen))
-        except DomainError as error:
-            messages.warning(request, error.message)
-        except ValueError:
-            messages.warning(request, "That is not a case.")
-        else:
-            claimed.append(case.pk)
+    marks = read_marks(request.POST.getlist("case"))
+    claimed, refusals = caseload.claim_all(seen=marks.seen, by=request.user)
+    for refusal in [*refusals, *[NO_CASE] * marks.unread]:
+        messages.warning(request, refusal)
     if claimed:
         messages.success(request, f"{len(claimed)} case{'s'[: len(claimed) > 1]} claimed.")
     # The place in the list is kept, with a script or without.
-    return redirect(_back(request) + (f"#case-{claimed[0]}" if claimed else ""))
+    return redirect(_back(request) + (f"#case-{claimed[0].pk}" if claimed else ""))
 
 
-@require_POST
-@login_required
-def save_view(request):
-    """Keep the filters of the page I came from, under a name."""
-    narrowing = filters(dict(parse_qsl(request.POST.get("back", "").removeprefix("?"))))
-    query = urlencode({name: value for name, value in narrowing.items() if value})
-    try:
-        view = saved_views.save(name=request.POST.get("name", ""), query=query, by=request.user)
-    except BadRecord as refusal:
-        messages.warning(request, f"Not saved. {refusal.reason}.")
-    else:
-        messages.success(request, f"Saved as “{view.name}”. Only you see it.")
+def _view_not_saved(request, refusal):
+    messages.warning(request, f"Not saved. {refusal.reason}.")
     return redirect(_back(request))
 
 
 @require_POST
 @login_required
+@shows_refusals(_view_not_saved, BadRecord)
+def save_view(request):
+    """Keep the filters of the page I came from, under a name."""
+    narrowing = filters(dict(parse_qsl(request.POST.get("back", "").removeprefix("?"))))
+    query = urlencode({name: value for name, value in narrowing.items() if value})
+    view = saved_views.save(name=request.POST.get("name", ""), query=query, by=request.user)
+    messages.success(request, f"Saved as “{view.name}”. Only you see it.")
+    return redirect(_back(request))
+
+
+def _view_not_renamed(request, refusal, pk):
+    messages.warning(request, f"Not renamed. {refusal.reason}.")
+    return redirect(_back(request))
+
+
+@require_POST
+@login_required
+@shows_refusals(_view_not_renamed, BadRecord)
 def change_view(request, pk):
     """Rename or remove a view of mine."""
     if request.POST.get("do") == "remove":
         view = saved_views.remove(pk=pk, by=request.user)
         messages.success(request, f"“{view.name}” is removed from your views.")
         return redirect("queue")
-    try:
-        saved_views.rename(pk=pk, name=request.POST.get("name", ""), by=request.user)
-    except BadRecord as refusal:
-        messages.warning(request, f"Not renamed. {refusal.reason}.")
+    saved_views.rename(pk=pk, name=request.POST.get("name", ""), by=request.user)
     return redirect(_back(request))
 
 
