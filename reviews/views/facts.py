@@ -57,6 +57,7 @@ def sections(patient, user):
     )
     for exemption in granted:
         exemption.silent, exemption.lowered = _effects(exemption.kind)
+        exemption.is_to_come = exemption.starts_on > today
         exemption.only_for = [texts[pk] for pk in exemption.order_ids if pk in texts]
     return {
         "readings": list(latest.values()),
