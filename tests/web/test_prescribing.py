@@ -62,7 +62,9 @@ def logged(patient):
 def products(response):
     """`{label: value}` of the picker's radio buttons."""
     found = re.findall(
-        r'name="product" value="([^"]*)"[^>]*>\s*<span>(.*?)</span>', response.content.decode(), re.S
+        r'name="product" value="([^"]*)"[^>]*>\s*<span>(.*?)</span>',
+        response.content.decode(),
+        re.S,
     )
     return {
         re.sub(r"<[^>]*>", "", label).split("  ")[0].strip(): html.unescape(value)
