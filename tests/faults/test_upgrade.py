@@ -44,7 +44,7 @@ def prepare(portal, tree):
         capture_output=True,
         text=True,
         check=True,
-    ).stdout
+    ).stderr
 
 
 def everybody_judged(portal):

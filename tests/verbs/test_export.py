@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from reviews import records
 from reviews.management.commands import export
@@ -125,6 +125,36 @@ def test_everything_live_is_there_and_nobody_is_named(folder, harbour, clara, ra
     call_command("export", str(folder.with_name("text")), with_text=True, verbosity=0)
     (condition,) = table(folder.with_name("text"), "conditions")
     assert condition["text"] == "Asthma, told by Mrs Zanzibar"
+
+
+def test_files_have_an_order_wherever_the_rows_lie(folder, harbour, clara):
+    for _ in range(2):
+        treated = make.patient(harbour, clara)
+        for start in (-34, -5):
+            make.prescription(treated, clara, start=start, days=35)
+            reading = {"kind": "egfr", "value": 48.5, "on": make.day(start)}
+            observe.record_reading(
+                patient=treated, record=records.convert(reading, records.ReadingRecord), by=clara
+            )
+            prescribe.record_condition(
+                patient=treated, record=records.ConditionRecord(text="Asthma"), by=clara
+            )
+    screen.drain()
+    call_command("export", str(folder), verbosity=0)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        for name in ("patient", "prescription", "reading", "condition", "flag"):
+            # The row that came first comes last now.
+            first = f"(SELECT min(id) FROM reviews_{name})"
+            cursor.execute(f"UPDATE reviews_{name} SET id = id WHERE id = {first}")
+        cursor.execute(
+            "UPDATE reviews_patientscreening SET patient_id = patient_id WHERE patient_id ="
+            " (SELECT min(patient_id) FROM reviews_patientscreening)"
+        )
+    call_command("export", str(folder.with_name("again")), verbosity=0)
+    for path in folder.glob("*.csv"):
+        if path.stem != "export":
+            assert path.read_text() == (folder.with_name("again") / path.name).read_text()
 
 
 def test_it_is_written_whole_or_not_at_all_and_over_nothing(folder, harbour, clara, monkeypatch):

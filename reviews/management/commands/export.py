@@ -36,8 +36,8 @@ PRESCRIPTIONS = (
 )
 RECORDED = [field for field in KEPT if field.export]
 CODES = """
-    (SELECT string_agg((coding->>'system') || '|' || (coding->>'code'), ';')
-     FROM jsonb_array_elements(codings) AS coding)
+    (SELECT string_agg((coding->>'system') || '|' || (coding->>'code'), ';' ORDER BY place)
+     FROM jsonb_array_elements(codings) WITH ORDINALITY AS c (coding, place))
 """
 # Each file is one query over the snapshot; free text is only asked for by --with-text.
 TABLES = {
