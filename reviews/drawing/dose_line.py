@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import NamedTuple
 
 from reviews.drawing import labels
 from reviews.drawing.lanes import BENZO, Lane, Step
 from reviews.rules import equivalents, words
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier
+from reviews.rules.equivalents import Scale
 from reviews.rules.exposure import Span, stretches
-from reviews.rules.parameters import EXPOSURE
 
 
 @dataclass(frozen=True)
@@ -86,30 +85,22 @@ class Dose:
         return words.listed(self.unplanned)
 
 
-class _Figures(NamedTuple):
-    """A rule book under a profile, as the equivalents ask for it."""
-
-    limit: dict
-    book: RuleBook
-    memo: dict
-
-
 def dose_line(
     dossier: Dossier, book: RuleBook, lanes: Sequence[Lane], sedating: Sequence[Span], first: int
 ) -> Dose:
     """The diazepam equivalent over the days drawn: those of `sedating` spans from `first` on."""
-    figures = _Figures(book.rules[EXPOSURE][dossier.profile], book, {})
-    counted = equivalents.counts(figures)
+    scale = equivalents.scale(book, dossier.profile)
+    counted = scale.counted
     sedatives = [lane for lane in lanes if lane.kind == BENZO]
     levels, tables = _levels(
-        figures, [span for span in sedating if span.end >= first and span.use.mask & counted]
+        scale, [span for span in sedating if span.end >= first and span.use.mask & counted]
     )
     # A supply whose length nobody knows may lie on any of these days.
     for lane in sedatives:
         for span in lane.unclear:
             if span.use.mask & counted and span.end >= first:
                 levels = _unsure(levels, span, lane.name)
-    plans, unplanned = _plans(figures, sedatives)
+    plans, unplanned = _plans(book, scale, sedatives)
     return Dose(
         levels=tuple(levels),
         plans=plans,
@@ -126,12 +117,12 @@ def dose_line(
     )
 
 
-def _levels(figures: _Figures, spans: Sequence[Span]) -> tuple[list[Level], tuple[str, ...]]:
+def _levels(scale: Scale, spans: Sequence[Span]) -> tuple[list[Level], tuple[str, ...]]:
     """The equivalent of each run of days, and the names of the tables it was read from."""
     levels: list[Level] = []
     tables: dict[str, None] = {}
     for stretch in stretches(spans):
-        found = equivalents.equivalent(figures, stretch)
+        found = equivalents.equivalent(scale, stretch)
         tables |= dict.fromkeys(found.tables)
         missing = tuple(dict.fromkeys(use.drug.name for use in found.missing))
         amounts = found.mg, found.lowest, found.highest, missing, bool(found.tables)
@@ -174,15 +165,15 @@ def _unknown(start: int, end: int, name: str) -> Level:
 
 
 def _plans(
-    figures: _Figures, sedatives: Sequence[Lane]
+    book: RuleBook, scale: Scale, sedatives: Sequence[Lane]
 ) -> tuple[tuple[tuple[str, tuple[Step, ...]], ...], tuple[str, ...]]:
     """The planned steps in diazepam, by drug name, and the drugs without a figure."""
     plans, unplanned = [], []
     for lane in sedatives:
         if not lane.plan:
             continue
-        drug = next(drug for drug in figures.book.drugs.values() if drug.name == lane.name)
-        factor = equivalents.factor(figures, drug)
+        drug = next(drug for drug in book.drugs.values() if drug.name == lane.name)
+        factor = scale.factors[drug.key]
         if factor is None:
             unplanned.append(lane.name)
         else:

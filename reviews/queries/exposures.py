@@ -50,7 +50,7 @@ def of(dossier: Dossier, book: RuleBook) -> tuple[list[Row], list[str]]:
 
 def _highest(view: View, episode: Episode) -> Equivalent | None:
     """None as soon as a dose or a figure is missing: the greatest of the rest may not be it."""
-    found = [equivalent(view, stretch) for stretch in stretches(list(episode.spans))]
+    found = [equivalent(view.scale, stretch) for stretch in stretches(episode.spans)]
     if not found or any(each.missing for each in found):
         return None
     highest = max(found, key=lambda each: each.mg)

@@ -9,8 +9,8 @@ from reviews.records import PrescriptionRecord
 from reviews.rules import words
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Line
-from reviews.rules.drug import BENZODIAZEPINE, BZRA, Recognition
-from reviews.rules.equivalents import Equivalent, compared
+from reviews.rules.drug import BZRA, Recognition
+from reviews.rules.equivalents import Equivalent, Scale, scale
 from reviews.rules.exposure import mg_per_day, rate, read
 from reviews.rules.parameters import EXPOSURE
 
@@ -51,7 +51,7 @@ def work_out(record: PrescriptionRecord, *, book: RuleBook, profile: str) -> Wor
         "matched_by": recognition.matched_by,
         "recognised": not recognition.unmapped,
         "daily": _daily(line, recognition),
-        "equivalent": _equivalent(line, recognition, book.rules[EXPOSURE][profile]),
+        "equivalent": _equivalent(line, recognition, scale(book, profile)),
         "sedative": bool(recognition.mask & BZRA),
     }
     if use is None:
@@ -84,18 +84,12 @@ def _daily(line: Line, recognition: Recognition) -> tuple[str, ...]:
     return tuple(f"{most}{words.amount(mg)} mg {name}" for mg, name in known)
 
 
-def _equivalent(
-    line: Line, recognition: Recognition, limit: dict[str, int | str]
-) -> Equivalent | None:
-    """The daily amount as diazepam, by the rules that screening uses."""
-    mask = BZRA if limit["z_in_equivalents_count"] else BENZODIAZEPINE
+def _equivalent(line: Line, recognition: Recognition, by: Scale) -> Equivalent | None:
+    """The daily amount as diazepam, on the scale that screening uses."""
     amounts = [
-        (
-            mg_per_day(line, part, recognition.form),
-            compared(drug, limit["equivalents_table"]),
-        )
-        for part, drug, of in recognition.ingredients
-        if of & mask
+        (mg_per_day(line, part, recognition.form), by.factors[drug.key])
+        for part, drug, mask in recognition.ingredients
+        if mask & by.counted
     ]
     known = [(mg, factor) for mg, factor in amounts if mg is not None and factor is not None]
     if not amounts or len(known) < len(amounts):

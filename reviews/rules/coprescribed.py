@@ -1,24 +1,26 @@
 """More medicines beside a benzodiazepine or Z-drug: OPI-03/04, CNS-03 to 06, ADP, OLZ, CLZ, OXY."""
 
-import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.dossier import NEVER_TAKEN
 from reviews.rules.drug import BIT, BZRA
-from reviews.rules.exposure import OPEN, Span, Use, both, count
+from reviews.rules.exposure import OPEN, Use, both, count
 from reviews.rules.finding import Fact
 from reviews.rules.naming import ids_of, key_of, names, not_recorded
-from reviews.rules.opioids import (
+from reviews.rules.pairs import (
+    beside,
+    by_row,
     cannot_compare,
-    together_facts,
-    together_sentence,
-    together_title,
+    is_elder,
+    together,
     unknown_ends,
 )
-from reviews.rules.parameters import COUNT, DAYS, MINUTES, YEARS, parameter
+from reviews.rules.parameters import COUNT, DAYS, MINUTES, YEARS, Limits, parameter
 from reviews.rules.presence import UNSURE
 from reviews.rules.rule import BREATHING, INTERRUPTING, OLDER, QUEUED, S1, S2, Grading, rule
+from reviews.rules.saying import Says, cannot_judge, conclude
 from reviews.rules.view import View
 
 PARENTERAL = "parenteral"
@@ -34,55 +36,10 @@ CNS_ACTIVE = (
 )
 
 
-def beside(view: View, rule_id, severity, found, *, gist, clears, interrupts=False, more=()):
-    """Record a finding on two kinds of medicine in hand together."""
-    start = view.started_recently(found.start)
-    return view.add(
-        rule_id,
-        severity,
-        interrupts=interrupts,
-        key=f"{rule_id}:{words.iso(found.start)}:{key_of(found.b)}"[:200],
-        line_ids=found.line_ids,
-        title=together_title(found, start and severity == 1)[:200],
-        sentence=f"{together_sentence(found)}. {gist}",
-        facts=(*together_facts(found), *more),
-        clears=clears,
-        unknown=unknown_ends(found),
-    )
-
-
-def is_elder(view, found, age_from) -> bool | None:
-    """Age at the latest start of the medicines together; None when no birth date is recorded."""
-    age = view.person.age_on(max(span.use.start for span in (*found.a, *found.b)))
-    return None if age is None else age >= age_from
-
-
-def tiers(uses, name, default):
-    """Uses by the severity of their row in the table, the gravest first; each tier adds to it."""
-    rows = sorted({use.drug.severities.get(name, default) for use in uses})
-    for row in rows:
-        yield row, [use for use in uses if use.drug.severities.get(name, default) <= row]
-
-
-def by_row(view, rule_id, name, default, at_least, *, leave_out=frozenset()):
-    """(row severity, Together) of the gravest tier that overlaps enough, else None."""
-    uses = [use for use in view.in_hand.uses_of(name) if use.drug.key not in leave_out]
-    unsure = False
-    for row, chosen in tiers(uses, name, default):
-        found = view.in_hand.together("bzra", chosen, at_least)
-        if found is UNSURE:
-            unsure = True
-        elif found is not None:
-            return row, found
-    if unsure:
-        cannot_compare(view, rule_id, uses)
-    return None
-
-
 ALL_OPIOIDS = ("opioid", "opioid-substitution")
 
 
-def _opioids(view):
+def _opioids(view: View) -> list[Use]:
     """Opioids graded urgent, substitution included; procedural use left out."""
     uses = [
         use
@@ -107,17 +64,14 @@ def _opioids(view):
     needs=OPIOIDS,
     idle=True,
 )
-def naloxone(view: View, limit: dict):
+def naloxone(view: View, limit: Limits) -> Says:
     """OPI-03. An opioid, substitution included, is in hand together with a benzodiazepine or
     Z-drug, and in the last 365 days naloxone was neither supplied nor offered."""
     opioids = _opioids(view)
     if not opioids:
         return
-    found = view.in_hand.together("bzra+rescue", opioids, limit["overlap_from_days"])
+    found = yield from together(view, "OPI-03", "bzra+rescue", opioids, limit["overlap_from_days"])
     if found is None:
-        return
-    if found is UNSURE:
-        cannot_compare(view, "OPI-03", opioids)
         return
     within = limit["naloxone_within_days"]
     offers = [reading.day for reading in view.person.readings_of("naloxone")]
@@ -130,14 +84,12 @@ def naloxone(view: View, limit: dict):
             continue
         if any(each.drug.key == "naloxone" for each in recognition.ingredients):
             offers.append(on.toordinal())
-    if offers and view.today <= max(offers) + within:
-        view.watch(max(offers) + within + 1)
+    if offers and not view.reached(max(offers) + within + 1):
         return
-    severity = 4 if "palliative" in view.exemptions else 3
-    beside(
+    yield beside(
         view,
         "OPI-03",
-        severity,
+        3,
         found,
         gist=(
             f"No naloxone was supplied or offered in the last {within} days; guidance is to offer "
@@ -160,7 +112,7 @@ def naloxone(view: View, limit: dict):
     needs=OPIOIDS,
     idle=True,
 )
-def triple(view: View, limit: dict):
+def triple(view: View, limit: Limits) -> Says:
     """OPI-04. An opioid, a benzodiazepine or Z-drug (rescue medicine included), and a gabapentinoid
     or muscle relaxant are all in hand on 7 days or more. Urgent, and asks for a reason; moving from
     the opioid to the gabapentinoid, or lowering the opioid with it, is one. Shown in place of
@@ -178,7 +130,7 @@ def triple(view: View, limit: dict):
     if pair is None or found is None:
         return
     if pair is UNSURE or found is UNSURE:
-        cannot_compare(view, "OPI-04", opioids + thirds)
+        yield cannot_compare(view, "OPI-04", opioids + thirds)
         return
     strict = both(view.in_hand.present(opioids).certain, third.certain)
     shared = both(sedatives.certain, strict)
@@ -195,19 +147,18 @@ def triple(view: View, limit: dict):
             both(sedatives.possible, third.possible), view.in_hand.present(opioids).possible
         )
         if count(possible, *exposure) >= at:
-            cannot_compare(view, "OPI-04", opioids + thirds)
+            yield cannot_compare(view, "OPI-04", opioids + thirds)
         return
     spans = [*pair.b, *found.b]
     drugs = words.listed([*found.a_names, *dict.fromkeys([*pair.b_names, *found.b_names])])
-    if view.started_recently(max(pair.start, found.start)):
-        view.recent_s1_starts.append(max(pair.b_start, found.b_start))
-    view.add(
+    start = view.started_recently(max(pair.start, found.start))
+    yield conclude(
         "OPI-04",
         1,
         interrupts=True,
-        key=f"OPI-04:{words.iso(shared[0][0])}:{key_of(spans)}"[:200],
+        key=f"OPI-04:{words.iso(shared[0][0])}:{key_of(spans)}",
         line_ids=tuple(sorted({*pair.line_ids, *found.line_ids})),
-        title=f"Three together: {drugs}"[:200],
+        title=f"Three together: {drugs}",
         sentence=(
             f"{words.sentence_case(drugs)} are all in hand on {words.days(days)}, up to "
             f"{words.day(max(ends))}; together they slow breathing more than any two. Moving from "
@@ -223,6 +174,7 @@ def triple(view: View, limit: dict):
             "is tapered off."
         ),
         unknown=" ".join(filter(None, dict.fromkeys([unknown_ends(pair), unknown_ends(found)]))),
+        begun=max(pair.b_start, found.b_start) if start else None,
     )
 
 
@@ -241,22 +193,24 @@ def triple(view: View, limit: dict):
     ),
     needs=BIT["sedating-antihistamine"],
 )
-def sedating_antihistamine(view: View, limit: dict):
+def sedating_antihistamine(view: View, limit: Limits) -> Says:
     """CNS-03. A sedating antihistamine or anticholinergic is in hand together with a benzodiazepine
     or Z-drug on 7 days or more. Digest; review at 65 or over, or with three or more medicines that
     act on the brain."""
-    found = by_row(view, "CNS-03", "sedating-antihistamine", 3, limit["overlap_from_days"])
-    if found is None:
+    graded = yield from by_row(
+        view, "CNS-03", "sedating-antihistamine", 3, limit["overlap_from_days"]
+    )
+    if graded is None:
         return
-    row, together = found
-    old = is_elder(view, together, limit["age_from_years"])
+    row, found = graded
+    old = is_elder(view, found, limit["age_from_years"])
     many = len(_cns_active_now(view)) >= limit["cns_active_from_count"]
     severity = 2 if row == 3 and (old or many) else row
-    beside(
+    yield beside(
         view,
         "CNS-03",
         severity,
-        together,
+        found,
         gist="Sedation and anticholinergic effects add up.",
         clears="The need for the antihistamine is looked at, or a decision records it.",
         more=_no_birth_date(old, severity),
@@ -274,7 +228,7 @@ def sedating_antihistamine(view: View, limit: dict):
     parameters=(parameter("overlap_from_days", DAYS, "Together on, from", 7),),
     needs=BIT["antipsychotic"],
 )
-def antipsychotic(view: View, limit: dict):
+def antipsychotic(view: View, limit: Limits) -> Says:
     """CNS-04. An antipsychotic is in hand together with a benzodiazepine or Z-drug on 7 days or
     more: digest; loxapine and droperidol review, amisulpride a note. Clozapine is judged by CLZ-01,
     olanzapine by injection beside a benzodiazepine by injection by OLZ-01."""
@@ -285,17 +239,17 @@ def antipsychotic(view: View, limit: dict):
             for use in view.in_hand.uses_of("antipsychotic")
             if use.drug.key == "olanzapine" and _by_injection(use)
         }
-    found = by_row(
+    graded = yield from by_row(
         view, "CNS-04", "antipsychotic", 3, limit["overlap_from_days"], leave_out=leave_out
     )
-    if found is None:
+    if graded is None:
         return
-    row, together = found
-    beside(
+    row, found = graded
+    yield beside(
         view,
         "CNS-04",
         row,
-        together,
+        found,
         gist="Sedation adds up, and with it the risk of falls.",
         clears="The need for both is looked at, or a decision records it.",
     )
@@ -315,30 +269,30 @@ def antipsychotic(view: View, limit: dict):
     ),
     needs=BIT["muscle-relaxant"],
 )
-def muscle_relaxant(view: View, limit: dict):
+def muscle_relaxant(view: View, limit: Limits) -> Says:
     """CNS-05. A muscle relaxant is in hand together with a benzodiazepine or Z-drug on 7 days or
     more: digest, review at 65 or over. Carisoprodol is judged by CNS-01; with an opioid OPI-04 is
     shown instead. Under the spasticity exemption baclofen is shown for the first 28 days only."""
     leave_out = frozenset({"carisoprodol"})
-    found = by_row(
+    graded = yield from by_row(
         view, "CNS-05", "muscle-relaxant", 3, limit["overlap_from_days"], leave_out=leave_out
     )
-    if found is None:
+    if graded is None:
         return
-    row, together = found
+    row, found = graded
     if (
         "spasticity_neurological" in view.exemptions
-        and {span.use.drug.key for span in together.b} == {"baclofen"}
-        and not view.started_recently(together.start)
+        and {span.use.drug.key for span in found.b} == {"baclofen"}
+        and not view.started_recently(found.start)
     ):
         return
-    old = is_elder(view, together, limit["age_from_years"])
+    old = is_elder(view, found, limit["age_from_years"])
     severity = 2 if row == 3 and old else row
-    beside(
+    yield beside(
         view,
         "CNS-05",
         severity,
-        together,
+        found,
         gist="Sedation and weakness add up, and with them the risk of falls.",
         clears="The need for both is looked at, or a decision records it.",
         more=_no_birth_date(old, severity),
@@ -409,7 +363,7 @@ def _cns_active_now(view):
     ),
     needs=CNS_ACTIVE,
 )
-def three_cns_active(view: View, limit: dict):
+def three_cns_active(view: View, limit: Limits) -> Says:
     """CNS-06. At 65 or over, three or more different medicines that act on the brain, one of them a
     benzodiazepine or Z-drug, are in hand on 30 days or more in all. Not in hospice care, nor with a
     seizure disorder."""
@@ -422,33 +376,37 @@ def three_cns_active(view: View, limit: dict):
     presences = view.in_hand.presence("bzra"), view.in_hand.present(others)
     spans = [span for presence in presences for span in presence.spans]
     undated = [use for presence in presences for use in presence.undated]
-    found = _days_of_three(view, [_certain_days(span) for span in spans], limit)
+    certain = [
+        (span.start, span.use.least_end if span.use.end is None else span.end, span.use)
+        for span in spans
+    ]
+    found = _days_of_three(view, certain, limit)
     if found is None:
         # With open ends, and with supplies without a date, it could still be so.
         first = min((span.start for span in spans), default=view.today)
         possible = [
-            *(_Held(span.start, span.end, span.use) for span in spans),
-            *(_Held(first, OPEN, use) for use in undated),
+            *((span.start, span.end, span.use) for span in spans),
+            *((first, OPEN, use) for use in undated),
         ]
         vague = [*(span.use for span in spans if span.use.end is None), *undated]
         if vague and _days_of_three(view, possible, limit) is not None:
-            _cannot_judge_three(view, limit, vague)
+            yield from _cannot_judge_three(view, limit, vague)
         return
     days, start, last, keys = found
     uses = [span.use for span in spans if span.use.drug.key in keys]
     age = view.person.age_on(max(use.start for use in uses if use.start is not None))
     if age is None:
-        view.cannot_judge(
+        yield cannot_judge(
             "CNS-06", [use.line.id for use in uses], "The birth date is not recorded."
         )
         return
     if age < limit["age_from_years"]:
         return
     drugs = words.listed(names(uses))
-    view.add(
+    yield conclude(
         "CNS-06",
         2,
-        key=f"CNS-06:{words.iso(start)}:{'+'.join(sorted(keys))}"[:200],
+        key=f"CNS-06:{words.iso(start)}:{'+'.join(sorted(keys))}",
         line_ids=ids_of(uses),
         title=f"{len(keys)} medicines that act on the brain, at age {age}",
         sentence=(
@@ -466,25 +424,12 @@ def three_cns_active(view: View, limit: dict):
     )
 
 
-class _Held(NamedTuple):
-    """Days on which a use is in hand, or may be."""
-
-    start: int
-    end: int
-    use: Use
-
-
-def _certain_days(span: Span) -> _Held:
-    end = span.end if span.use.end is not None else span.use.least_end
-    return _Held(span.start, end, span.use)
-
-
-def _cannot_judge_three(view, limit, vague):
+def _cannot_judge_three(view, limit: Limits, vague):
     age = view.person.age_on(view.today)
     if age is not None:
         view.person.watch_birthday(limit["age_from_years"])
     if age is None or age >= limit["age_from_years"]:
-        view.cannot_judge(
+        yield cannot_judge(
             "CNS-06",
             [use.line.id for use in vague],
             f"Days together cannot be counted: the supply is not known for {not_recorded(vague)}.",
@@ -500,27 +445,42 @@ class _ThreeTogether(NamedTuple):
     keys: frozenset[str]
 
 
-def _days_of_three(view: View, held: list[_Held], limit) -> _ThreeTogether | None:
+def _days_of_three(
+    view: View, in_hand: Sequence[tuple[int, int, Use]], limit: Limits
+) -> _ThreeTogether | None:
     """Three or more ingredients on enough days, one of them a benzodiazepine or Z-drug each day.
 
-    None where the days do not suffice, or the last of them is no longer current.
+    `in_hand` are (first day, last day, use). None where the days do not suffice, or the last of
+    them is no longer current.
     """
-    edges = sorted({each.start for each in held} | {each.end + 1 for each in held})
-    days: list[tuple[int, int]] = []
+    at_least = limit["cns_active_from_count"]
+    edges: dict[int, list[tuple[int, Use]]] = {}
+    for first, end, use in in_hand:
+        edges.setdefault(first, []).append((1, use))
+        edges.setdefault(end + 1, []).append((-1, use))
+    held: dict[str, int] = {}
+    sedatives = total = 0
+    previous = start = last = None
     keys: set[str] = set()
-    for first, after in itertools.pairwise(edges):
-        now = [each.use for each in held if each.start <= first <= each.end]
-        drugs = {use.drug.key for use in now}
-        if len(drugs) >= limit["cns_active_from_count"] and any(use.mask & BZRA for use in now):
-            days.append((first, after - 1))
-            keys |= drugs
-    total = sum(last - first + 1 for first, last in days)
-    if not days or total < limit["overlap_from_days"]:
+    for day in sorted(edges):
+        if previous is not None and len(held) >= at_least and sedatives:
+            total += day - previous
+            start = previous if start is None else start
+            last = day - 1
+            keys |= held.keys()
+        for step, use in edges[day]:
+            key = use.drug.key
+            held[key] = held.get(key, 0) + step
+            if not held[key]:
+                del held[key]
+            if use.mask & BZRA:
+                sedatives += step
+        previous = day
+    if start is None or last is None or total < limit["overlap_from_days"]:
         return None
-    last = days[-1][1]
     if view.today > last + view.limit["restart_gap_days"]:
         return None
-    return _ThreeTogether(total, days[0][0], last, frozenset(keys))
+    return _ThreeTogether(total, start, last, frozenset(keys))
 
 
 @rule(
@@ -537,21 +497,23 @@ def _days_of_three(view: View, held: list[_Held], limit) -> _ThreeTogether | Non
     ),
     needs=BIT["sedating-antidepressant"],
 )
-def sedating_antidepressant(view: View, limit: dict):
+def sedating_antidepressant(view: View, limit: Limits) -> Says:
     """ADP-02. A sedating antidepressant (tricyclic, mirtazapine, mianserin, trazodone) is in hand
     together with a benzodiazepine or Z-drug on 7 days or more: digest, review at 65 or over. Other
     antidepressants raise nothing here."""
-    found = by_row(view, "ADP-02", "sedating-antidepressant", 3, limit["overlap_from_days"])
-    if found is None:
+    graded = yield from by_row(
+        view, "ADP-02", "sedating-antidepressant", 3, limit["overlap_from_days"]
+    )
+    if graded is None:
         return
-    row, together = found
-    old = is_elder(view, together, limit["age_from_years"])
+    row, found = graded
+    old = is_elder(view, found, limit["age_from_years"])
     severity = 2 if row == 3 and old else row
-    beside(
+    yield beside(
         view,
         "ADP-02",
         severity,
-        together,
+        found,
         gist="Sedation adds up, and with it the risk of falls.",
         clears="Sedation and falls are talked about, or a decision records the need for both.",
         more=_no_birth_date(old, severity),
@@ -575,7 +537,7 @@ def _by_injection(use):
     needs=BIT["antipsychotic"],
     idle=True,
 )
-def olanzapine_injection(view: View, limit: dict):
+def olanzapine_injection(view: View, limit: Limits) -> Says:
     """OLZ-01. Olanzapine by injection within 1 hour of a benzodiazepine by injection, in either
     order. Asks for a reason. Where a time of day is not recorded, the same day counts."""
     olanzapine = [
@@ -592,8 +554,7 @@ def olanzapine_injection(view: View, limit: dict):
             day = max(a.start, b.start)
             if minutes > limit["within_minutes"] or not view.started_recently(day):
                 continue
-            view.watch(day + view.limit["start_window_days"] + 1)
-            view.add(
+            yield conclude(
                 "OLZ-01",
                 1,
                 interrupts=True,
@@ -636,34 +597,28 @@ def _minutes_between(a, b):
     parameters=(parameter("overlap_from_days", DAYS, "Together on, from", 7),),
     needs=BIT["antipsychotic"],
 )
-def clozapine(view: View, limit: dict):
+def clozapine(view: View, limit: Limits) -> Says:
     """CLZ-01. Clozapine is in hand together with a benzodiazepine or Z-drug on 7 days or more:
     urgent in the first 28 days of either or after clozapine is started again by titration, review
     later."""
     uses = [use for use in view.in_hand.uses_of("antipsychotic") if use.drug.key == "clozapine"]
     if not uses:
         return
-    found = view.in_hand.together("bzra", uses, limit["overlap_from_days"])
+    found = yield from together(view, "CLZ-01", "bzra", uses, limit["overlap_from_days"])
     if found is None:
         return
-    if found is UNSURE:
-        cannot_compare(view, "CLZ-01", uses)
-        return
-    a_start = min(span.start for span in found.a)
-    early = [day for day in (a_start, found.b_start) if view.started_recently(day)]
-    for day in (a_start, found.b_start):
-        view.watch(day + view.limit["start_window_days"] + 1)
+    starts = min(span.start for span in found.a), found.b_start
+    early = [day for day in starts if view.started_recently(day)]
     again = view.person.answer("clozapine_titration") == "done"
     severity = 1 if early or again else 2
-    if severity == 1 and early:
-        view.recent_s1_starts.append(found.b_start)
-    beside(
+    yield beside(
         view,
         "CLZ-01",
         severity,
         found,
         gist="Collapse and arrest of breathing are reported, most in the first weeks of either.",
         clears="The specialist who prescribes clozapine confirms the plan.",
+        begun=found.b_start if early else None,
     )
 
 
@@ -678,19 +633,14 @@ def clozapine(view: View, limit: dict):
     parameters=(parameter("overlap_from_days", DAYS, "Together on, from", 1),),
     needs=BIT["oxybate"],
 )
-def oxybate(view: View, limit: dict):
+def oxybate(view: View, limit: Limits) -> Says:
     """OXY-01. Sodium oxybate is in hand on a day of a benzodiazepine or Z-drug supply. Urgent, and
     asks for a reason; contraindicated on the US label, to be checked by a pharmacist before
     supply."""
-    found = view.in_hand.together("bzra", "oxybate", limit["overlap_from_days"])
+    found = yield from together(view, "OXY-01", "bzra", "oxybate", limit["overlap_from_days"])
     if found is None:
         return
-    if found is UNSURE:
-        cannot_compare(view, "OXY-01", view.in_hand.uses_of("oxybate"))
-        return
-    if view.started_recently(found.start):
-        view.recent_s1_starts.append(found.b_start)
-    beside(
+    yield beside(
         view,
         "OXY-01",
         1,
@@ -701,4 +651,5 @@ def oxybate(view: View, limit: dict):
         ),
         clears="A pharmacist checks before supply, and a specialist's plan is recorded.",
         interrupts=True,
+        begun=found.b_start if view.started_recently(found.start) else None,
     )

@@ -1,27 +1,34 @@
 """Exposure over longer times and across courses: DUR-05 to DUR-10 and SWI-01."""
 
+from collections.abc import Sequence
+
 from reviews.rules import words
 from reviews.rules.drug import Z_DRUG
-from reviews.rules.exposure import Span
+from reviews.rules.exposure import Episode, Span, Use
 from reviews.rules.finding import Fact
 from reviews.rules.indicated import HYPNOTIC_ATC
 from reviews.rules.naming import names, not_recorded
-from reviews.rules.parameters import COUNT, DAYS, YEARS, parameter
+from reviews.rules.parameters import COUNT, DAYS, YEARS, Limits, parameter
 from reviews.rules.rule import DUPLICATE, LENGTH, OLDER, QUEUED, S3, Grading, rule
-from reviews.rules.view import View
+from reviews.rules.saying import (
+    Conclusion,
+    Says,
+    about_use,
+    cannot_judge,
+    conclude,
+    length_not_known,
+)
+from reviews.rules.view import Judged, View
 
 BRIEF = frozenset({"premedication", "procedure"})
 
 
-def _vague(view, item, window):
+def _vague(view: View, item: Judged | None, window: int) -> list[Use]:
     """Supplies of unknown length that may add days to those that end with the current supply."""
     if item is None:
         return [use for use in view.now if use.end is None]
     end = item.span.end
-    return [
-        *(use for use in view.unclear if use.reach > end - window and use.start <= end),
-        *view.undated,
-    ]
+    return [*view.unclear_between(end - window + 1, end), *view.undated]
 
 
 @rule(
@@ -39,35 +46,30 @@ def _vague(view, item, window):
         parameter("half_exposed_from_days", DAYS, "Exposure in the half-year, from", 144),
     ),
 )
-def long_term(view: View, limit: dict):
+def long_term(view: View, limit: Limits) -> Says:
     """DUR-06. Long-term use: 180 exposed days or more in the 365 days that end with the current
     supply, or 144 or more in the last 180 of them."""
     item = view.last
     year, half = limit["window_days"], limit["half_window_days"]
     if item is None:
-        view.length_not_known("DUR-06", _vague(view, item, year))
+        yield from length_not_known("DUR-06", _vague(view, item, year))
         return
-    days, recent = view.exposed(year, item.span.end), view.exposed(half, item.span.end)
-    if days >= limit["exposed_from_days"]:
-        reached = days, year
-    elif recent >= limit["half_exposed_from_days"]:
-        reached = recent, half
-    else:
-        view.length_not_known("DUR-06", _vague(view, item, year))
+    window, days = year, view.exposed(year, item.span.end)
+    if days < limit["exposed_from_days"]:
+        window, days = half, view.exposed(half, item.span.end)
+    if window == half and days < limit["half_exposed_from_days"]:
+        yield from length_not_known("DUR-06", _vague(view, item, year))
         return
-    stands = _say_cumulative(
+    yield _on_days(
         view,
         "DUR-06",
         2,
         item,
-        reached=reached,
+        days=days,
+        window=window,
         gist="this counts as long-term use: offer a taper and look for signs of dependence",
-        fact=Fact(
-            "pdc_percent", "Share of days covered", round(100 * reached[0] / reached[1]), "%"
-        ),
+        fact=Fact("pdc_percent", "Share of days covered", round(100 * days / window), "%"),
     )
-    if stands:
-        view.memo["long_term"] = True
 
 
 @rule(
@@ -83,23 +85,21 @@ def long_term(view: View, limit: dict):
         parameter("exposed_over_days", DAYS, "Exposure, over", 90),
     ),
 )
-def ninety_in_a_year(view: View, limit: dict):
+def ninety_in_a_year(view: View, limit: Limits) -> Says:
     """DUR-05. More than 90 exposed days in the 365 days that end with the current supply, without
     an exemption. Shown by DUR-06 from 180."""
     item = view.last
     days = view.exposed(limit["window_days"], item.span.end) if item else 0
     if item is None or days <= limit["exposed_over_days"]:
-        view.length_not_known("DUR-05", _vague(view, item, limit["window_days"]))
+        yield from length_not_known("DUR-05", _vague(view, item, limit["window_days"]))
         return
-    if "long_term" in view.memo:
-        view.shadowed.add("DUR-05")
-        return
-    _say_cumulative(
+    yield _on_days(
         view,
         "DUR-05",
         3,
         item,
-        reached=(days, limit["window_days"]),
+        days=days,
+        window=limit["window_days"],
         gist=(
             f"{words.days(limit['exposed_over_days'])} or fewer in a year is the measure for "
             "hypnotics in older people, used here for all"
@@ -123,7 +123,7 @@ def ninety_in_a_year(view: View, limit: dict):
         parameter("exposed_to_days", DAYS, "Exposure, up to", 273),
     ),
 )
-def intermittent(view: View, limit: dict):
+def intermittent(view: View, limit: Limits) -> Says:
     """DUR-10. Intermittent but persistent: 6 supplies or more begun in the 365 days that end with
     the current supply, with 95 to 273 exposed days (26 to 75 in a hundred)."""
     item = view.last
@@ -140,29 +140,40 @@ def intermittent(view: View, limit: dict):
     days = view.exposed(window, end)
     if item is None or not limit["exposed_from_days"] <= days <= limit["exposed_to_days"]:
         if days <= limit["exposed_to_days"]:
-            view.length_not_known("DUR-10", vague)
+            yield from length_not_known("DUR-10", vague)
         return
-    _say_cumulative(
+    yield _on_days(
         view,
         "DUR-10",
         3,
         item,
-        reached=(days, window),
+        days=days,
+        window=window,
         gist=f"with {len(supplies)} supplies in that time the use is intermittent but goes on",
         fact=Fact("supplies", "Supplies begun", len(supplies)),
     )
 
 
-def _say_cumulative(view, rule_id, severity, item, *, reached, gist, fact):
-    days, window = reached
+def _on_days(
+    view: View,
+    rule_id: str,
+    severity: int,
+    item: Judged,
+    *,
+    days: int,
+    window: int,
+    gist: str,
+    fact: Fact,
+) -> Conclusion:
+    """So many exposed days in a window of days that ends with the current supply."""
     end = item.span.end
-    spans = [span for span in view.spans if span.end > end - window and span.start <= end]
-    drugs = words.listed(names(spans))
-    touching = [use for use in view.unclear if use.reach > end - window and use.start <= end]
-    return view.say(
+    uses, drugs = view.supplied(window, end)
+    touching = view.unclear_between(end - window + 1, end)
+    return about_use(
+        view,
         rule_id,
         severity,
-        uses=[span.use for span in spans],
+        uses=uses,
         title=f"{words.sentence_case(drugs)} on {days} of {window} days",
         sentence=(
             f"In the {window} days to {words.day(end)}, supply of {drugs} covers "
@@ -194,7 +205,7 @@ def _say_cumulative(view, rule_id, severity, item, *, reached, gist, fact):
         parameter("repeat_within_days", DAYS, "Repeated within", 30),
     ),
 )
-def premedication(view: View, limit: dict):
+def premedication(view: View, limit: Limits) -> Says:
     """DUR-07. For premedication or a procedure: a supply over 2 days, or a second supply within 30
     days of the one before."""
     uses = [use for use in view.now if use.line.indication in BRIEF]
@@ -215,11 +226,12 @@ def premedication(view: View, limit: dict):
         elif use.end is None:
             vague.append(use)
     if not found:
-        view.length_not_known("DUR-07", vague)
+        yield from length_not_known("DUR-07", vague)
         return
     drugs = words.listed(names([use for use, _ in found]))
     use, said = found[0]
-    view.say(
+    yield about_use(
+        view,
         "DUR-07",
         3,
         uses=[each for each, _ in found],
@@ -248,7 +260,7 @@ def premedication(view: View, limit: dict):
         parameter("exposed_from_days", DAYS, "Exposure, from", 21),
     ),
 )
-def older_new_user(view: View, limit: dict):
+def older_new_user(view: View, limit: Limits) -> Says:
     """DUR-08. Somebody of over 65 (66 completed years or more), with no exposure in the 450 days
     before the episode, receives a supply of 21 days or more or reaches 21 exposed days. Once for an
     episode; with a diagnosis of depression the finding says so."""
@@ -262,67 +274,64 @@ def older_new_user(view: View, limit: dict):
         and _new_and_old(view, limit, use.start, use.start)
     ]
     if alone:
-        view.length_not_known("DUR-08", alone)
+        yield from length_not_known("DUR-08", alone)
         return
     for episode in view.current:
-        found = [item for item in view.judged if item.episode is episode]
-        item = max(found, key=lambda item: item.days)
-        longest = max((item.span.use.days_supply or 0 for item in found), default=0)
+        items = view.judged_of(episode)
+        days = max(item.days for item in items)
+        longest = max(item.span.use.days_supply or 0 for item in items)
         first = min(episode.spans, key=lambda span: span.start)
-        if item.days < at and longest < at:
+        if days < at and longest < at:
             touching = view.touching(episode)
             if touching and _new_and_old(view, limit, episode.start, first.use.start):
-                view.length_not_known("DUR-08", touching)
+                yield from length_not_known("DUR-08", touching)
                 return
             continue
         age = view.person.age_on(first.use.start)
         if age is None:
-            view.cannot_judge("DUR-08", [first.use.line.id], "The birth date is not recorded.")
+            yield cannot_judge("DUR-08", [first.use.line.id], "The birth date is not recorded.")
             return
-        if age < limit["age_from_years"]:
-            continue
         window = limit["unexposed_before_days"]
-        if view.exposed(window, episode.start - 1):
+        if age < limit["age_from_years"] or view.exposed(window, episode.start - 1):
             continue
-        before = [
-            use
-            for use in view.unclear
-            if use.start < episode.start and use.reach >= episode.start - window
-        ]
+        before = view.unclear_between(episode.start - window, episode.start - 1)
         if before or view.undated:
-            vague = [*before, *view.undated]
-            view.cannot_judge(
-                "DUR-08",
-                [use.line.id for use in vague],
-                f"The length of supply is not known for {not_recorded(vague)}.",
-            )
+            yield from length_not_known("DUR-08", [*before, *view.undated])
             continue
-        depressed = view.person.has("depression")
-        drugs = words.listed(names(episode.spans))
-        view.add(
-            "DUR-08",
-            2,
-            key=f"DUR-08:{words.iso(episode.start)}",
-            line_ids=episode.line_ids,
-            title=f"{words.sentence_case(drugs)} newly begun at {age}, {at} days or more",
-            sentence=(
-                f"{words.sentence_case(drugs)} {words.were(drugs)} begun on "
-                f"{words.day(episode.start)} at age {age} after {window} days or more without; "
-                f"the exposure reaches {words.days(item.days)}"
-                + (" in a person with depression" if depressed else "")
-                + "; an early call decides whether it needs to go on."
-            ),
-            facts=(
-                Fact("age_years", "Age at start", age, "years"),
-                Fact("exposed_days", "Exposure", item.days, "days"),
-                Fact("longest_supply_days", "Longest supply", longest, "days"),
-                Fact("depression", "Depression", "yes" if depressed else "not on record"),
-            ),
-            clears="The person is called and a decision recorded, or a taper ends the exposure.",
-        )
+        yield _new_course(view, limit, episode, age=age, days=days, longest=longest)
 
 
-def _new_and_old(view, limit, begun, on) -> bool:
+def _new_course(
+    view: View, limit: Limits, episode: Episode, *, age: int, days: int, longest: int
+) -> Conclusion:
+    """A course newly begun at an age, of so many exposed days and with so long a supply."""
+    at, window = limit["exposed_from_days"], limit["unexposed_before_days"]
+    depressed = view.person.has("depression")
+    drugs = words.listed(names(episode.spans))
+    return conclude(
+        "DUR-08",
+        2,
+        key=f"DUR-08:{words.iso(episode.start)}",
+        line_ids=episode.line_ids,
+        title=f"{words.sentence_case(drugs)} newly begun at {age}, {at} days or more",
+        sentence=(
+            f"{words.sentence_case(drugs)} {words.were(drugs)} begun on "
+            f"{words.day(episode.start)} at age {age} after {window} days or more without; "
+            f"the exposure reaches {words.days(days)}"
+            + (" in a person with depression" if depressed else "")
+            + "; an early call decides whether it needs to go on."
+        ),
+        facts=(
+            Fact("age_years", "Age at start", age, "years"),
+            Fact("exposed_days", "Exposure", days, "days"),
+            Fact("longest_supply_days", "Longest supply", longest, "days"),
+            Fact("depression", "Depression", "yes" if depressed else "not on record"),
+        ),
+        clears="The person is called and a decision recorded, or a taper ends the exposure.",
+    )
+
+
+def _new_and_old(view: View, limit: Limits, begun: int, on: int) -> bool:
     """Begun after the days without exposure that make it new, by somebody old enough by then."""
     age = view.person.age_on(on)
     return (age is None or age >= limit["age_from_years"]) and not view.exposed(
@@ -339,7 +348,7 @@ def _new_and_old(view, limit, begun, on) -> bool:
     shown=QUEUED,
     sources=("portal",),
 )
-def new_start_within_an_episode(view: View, limit: dict):
+def new_start_within_an_episode(view: View, limit: Limits) -> Says:
     """DUR-09. A prescription recorded as a new start changes the medicine within 14 days of the end
     of the one before: the length of treatment goes on counting."""
     for item in view.judged:
@@ -350,7 +359,8 @@ def new_start_within_an_episode(view: View, limit: dict):
         if not before or _goes_on(view, span, before):
             continue
         earlier = max(before, key=lambda other: (other.end, other.use.line.id))
-        view.say(
+        yield about_use(
+            view,
             "DUR-09",
             3,
             uses=[span.use, earlier.use],
@@ -371,7 +381,7 @@ def new_start_within_an_episode(view: View, limit: dict):
         return
 
 
-def _goes_on(view, span, spans) -> bool:
+def _goes_on(view: View, span: Span, spans: Sequence[Span]) -> bool:
     """Does a supply continue an earlier one of the same medicine, with gaps that are bridged?"""
     return any(
         other.use.drug.key == span.use.drug.key
@@ -380,7 +390,7 @@ def _goes_on(view, span, spans) -> bool:
     )
 
 
-def _hypnotic(use):
+def _hypnotic(use: Use) -> bool:
     return bool(
         use.mask & Z_DRUG
         or use.line.indication == "insomnia"
@@ -400,7 +410,7 @@ def _hypnotic(use):
         parameter("switch_within_days", DAYS, "Second hypnotic after the first, within", 30),
     ),
 )
-def switched_hypnotic(view: View, limit: dict):
+def switched_hypnotic(view: View, limit: Limits) -> Says:
     """SWI-01. A second hypnotic begins within 30 days after the last day of another one, and no
     adverse effect of the first is recorded as the reason. What is recorded as a cross-taper to
     diazepam is left out."""
@@ -428,7 +438,8 @@ def switched_hypnotic(view: View, limit: dict):
         if not before or view.person.answer("hypnotic_adverse_effect") == "yes":
             continue
         earlier = max(before, key=lambda span: (span.end, span.use.line.id))
-        view.say(
+        yield about_use(
+            view,
             "SWI-01",
             3,
             uses=[use, earlier.use],

@@ -1,15 +1,23 @@
 """Two of a kind at once: DUP-01 two benzodiazepines, DUP-02 a benzodiazepine and a Z-drug."""
 
 from itertools import combinations
+from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG
-from reviews.rules.exposure import pieces
+from reviews.rules.exposure import Span, Use, pieces
 from reviews.rules.naming import key_of, names
-from reviews.rules.opioids import cannot_compare, together_facts, together_sentence, unknown_ends
-from reviews.rules.parameters import DAYS, parameter
-from reviews.rules.presence import UNSURE
+from reviews.rules.pairs import (
+    cannot_compare,
+    together,
+    together_facts,
+    together_sentence,
+    unknown_ends,
+)
+from reviews.rules.parameters import DAYS, Limits, parameter
+from reviews.rules.presence import UNSURE, Together
 from reviews.rules.rule import DUPLICATE, QUEUED, S2, rule
+from reviews.rules.saying import Says, conclude
 from reviews.rules.view import View
 
 ANTISEIZURE = frozenset({"clonazepam", "clobazam"})
@@ -29,34 +37,34 @@ ANTISEIZURE = frozenset({"clonazepam", "clobazam"})
     ),
     idle=True,
 )
-def two_benzodiazepines(view: View, limit: dict):
+def two_benzodiazepines(view: View, limit: Limits) -> Says:
     """DUP-01. Two different benzodiazepines, both for regular use, are in hand together on 7 days
     or more. As-needed and rescue medicines do not count, nor a cross-taper of at most 28 days: one
     run of shared days in which the earlier medicine's supply ends first, and its dose has come down
     or the later one is recorded as a cross-taper."""
-    by_drug: dict[str, list] = {}
+    by_drug: dict[str, list[Use]] = {}
     for use in view.uses:
         if use.mask & BENZODIAZEPINE and not use.line.as_needed:
             by_drug.setdefault(use.drug.key, []).append(use)
     if len(by_drug) < 2:
         return
-    pairs, unsure = [], []
+    pairs, unsure = [], False
     for a, b in combinations(sorted(by_drug), 2):
         if "epilepsy_adjunct" in view.exemptions and {a, b} <= ANTISEIZURE:
             continue
         found = view.in_hand.together(by_drug[a], by_drug[b], limit["overlap_from_days"])
         if found is UNSURE:
-            unsure += by_drug[a] + by_drug[b]
+            unsure = True
         elif found is not None and not _cross_taper(view, found, limit["cross_taper_max_days"]):
             pairs.append(found)
     if not pairs:
         if unsure:
-            cannot_compare(view, "DUP-01", [])
+            yield cannot_compare(view, "DUP-01", [])
         return
     found = max(pairs, key=lambda pair: (pair.days, pair.line_ids))
     drugs = names([span for pair in pairs for span in (*pair.a, *pair.b)])
     keys = key_of([span for pair in pairs for span in (*pair.a, *pair.b)])
-    view.add(
+    yield conclude(
         "DUP-01",
         2,
         key=f"DUP-01:{keys}",
@@ -75,9 +83,12 @@ def two_benzodiazepines(view: View, limit: dict):
     )
 
 
-def _cross_taper(view, found, max_days) -> bool:
-    """The earlier medicine runs out first, and came down within the shared days or the later one
-    is recorded as a cross-taper."""
+def _cross_taper(view: View, found: Together, max_days: int) -> bool:
+    """Does one of the two take the place of the other within so many days?
+
+    The earlier medicine runs out first, and came down within the shared days or the later one is
+    recorded as a cross-taper.
+    """
     if found.end - found.start + 1 > max_days or not found.sure:
         return False
     spans = [
@@ -86,25 +97,46 @@ def _cross_taper(view, found, max_days) -> bool:
         if episode.start <= found.start <= episode.end
         for span in episode.spans
     ]
-    keys = found.a[0].use.drug.key, found.b[0].use.drug.key
-    mine = [[span for span in spans if span.use.drug.key == key] for key in keys]
-    if not all(mine):
+    courses = [
+        _Course.of([span for span in spans if span.use.drug.key == key])
+        for key in (found.a[0].use.drug.key, found.b[0].use.drug.key)
+        if any(span.use.drug.key == key for span in spans)
+    ]
+    if len(courses) < 2:
         return False  # the end of one of them is not known
-    earlier, later = sorted(mine, key=lambda own: min(span.start for span in own))
-    if min(span.start for span in earlier) == min(span.start for span in later):
-        return False
-    if max(span.end for span in earlier) >= max(span.end for span in later):
-        return False
-    if any(span.use.line.change_reason == "cross_taper" for span in later):
-        return True
+    earlier, later = sorted(courses, key=lambda course: course.start)
+    return (
+        earlier.start < later.start
+        and earlier.end < later.end
+        and (
+            any(span.use.line.change_reason == "cross_taper" for span in later.spans)
+            or _came_down(earlier, found.start)
+        )
+    )
+
+
+class _Course(NamedTuple):
+    """The supplies of one drug of an episode, from the first day to the last."""
+
+    start: int
+    end: int
+    spans: list[Span]
+
+    @classmethod
+    def of(cls, spans: list[Span]) -> "_Course":
+        return cls(min(span.start for span in spans), max(span.end for span in spans), spans)
+
+
+def _came_down(course: _Course, day: int) -> bool:
+    """Was every known daily amount from a day on below the highest before it?"""
     doses = [
         (piece.start, piece.mg)
-        for span in earlier
+        for span in course.spans
         for piece in pieces(span)
         if piece.mg is not None
     ]
-    before = [mg for start, mg in doses if start < found.start]
-    during = [mg for start, mg in doses if start >= found.start]
+    before = [mg for start, mg in doses if start < day]
+    during = [mg for start, mg in doses if start >= day]
     return bool(before and during) and max(during) < max(before)
 
 
@@ -119,24 +151,19 @@ def _cross_taper(view, found, max_days) -> bool:
     parameters=(parameter("overlap_from_days", DAYS, "Together on, from", 7),),
     idle=True,
 )
-def benzodiazepine_and_z_drug(view: View, limit: dict):
+def benzodiazepine_and_z_drug(view: View, limit: Limits) -> Says:
     """DUP-02. A benzodiazepine and a Z-drug are in hand together on 7 days or more."""
-    held = 0
+    classes = 0
     for use in view.uses:
-        held |= use.mask
-    if not (held & BENZODIAZEPINE and held & Z_DRUG):
+        classes |= use.mask
+    if not (classes & BENZODIAZEPINE and classes & Z_DRUG):
         return
-    found = view.in_hand.together(
-        view.in_hand.sedatives(BENZODIAZEPINE),
-        view.in_hand.sedatives(Z_DRUG),
-        limit["overlap_from_days"],
+    found = yield from together(
+        view, "DUP-02", "benzodiazepine", "z-drug", limit["overlap_from_days"]
     )
     if found is None:
         return
-    if found is UNSURE:
-        cannot_compare(view, "DUP-02", [])
-        return
-    view.add(
+    yield conclude(
         "DUP-02",
         2,
         key=f"DUP-02:{key_of([*found.a, *found.b])}",

@@ -5,13 +5,18 @@ the last day of the current supply. Each current line is judged as if it were be
 rule of its own indication; the clock is common.
 """
 
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
 from reviews.rules import words
+from reviews.rules.exposure import Episode, Span, Use
 from reviews.rules.finding import Fact, Severity
 from reviews.rules.indications import INDICATIONS, duration_rule, in_words
-from reviews.rules.naming import ids_of, names, not_recorded
-from reviews.rules.parameters import DAYS, parameter
+from reviews.rules.naming import names, not_recorded
+from reviews.rules.parameters import DAYS, Limits, parameter
 from reviews.rules.rule import LENGTH, QUEUED, Grading, Shown, rule
-from reviews.rules.view import View
+from reviews.rules.saying import Conclusion, Says, conclude, length_not_known
+from reviews.rules.view import Judged, View
 
 CLEARS = (
     "The exposure ends, after a taper where needed, with more than {gap} clear days; or a decision "
@@ -37,45 +42,49 @@ CLEARS = (
     ),
     idle=True,
 )
-def four_months(view: View, limit: dict):
+def four_months(view: View, limit: Limits) -> Says:
     """DUR-04. Whatever the indication, without an exemption: the current supply takes exposure past
     120 days. Urgent when a medicine that another rule grades urgent beside it was started in the
     last 28 days. Shown in place of DUR-01, DUR-02 and DUR-03."""
-    over = limit["s2_over_days"]
+    lengths: list[Sequence[Use]] = []
     for episode in view.current:
-        judged = [item for item in view.judged if item.episode is episode]
-        longest = _longest(judged)
-        touching = view.touching(episode)
-        if longest.days <= over:
-            _cannot_judge(view, "DUR-04", touching)
-            continue
-        span = longest.span
-        drugs = names(episode.spans)
-        urgent = any(
-            view.today <= start + limit["co_drug_started_within_days"]
-            for start in view.recent_s1_starts
-        )
-        at_least = "at least " if touching else ""
-        stands = view.add(
-            "DUR-04",
-            Severity.S1 if urgent else Severity.S2,
-            key=f"DUR-04:{words.iso(episode.start)}",
-            line_ids=episode.line_ids,
-            title=f"{words.sentence_case(words.listed(drugs))} past day {over}",
-            sentence=(
-                f"The current supply, to {words.day(span.end)}, takes exposure to "
-                f"{words.listed(drugs)} to {at_least}{words.days(longest.days)} since "
-                f"{words.day(episode.start)}; benefit beyond {over} days has not been assessed, "
-                "and a structured review is due"
-                + (", urgently because of a medicine started in the last weeks." if urgent else ".")
-            ),
-            facts=exposure_facts(longest, over, span.end - episode.start + 1),
-            clears=CLEARS.format(gap=view.gap_days),
-            unknown=_unknown(span, touching),
-        )
-        if stands:
-            view.past_four_months.add(episode.start)
-    _cannot_judge(view, "DUR-04", _current_unclear(view))
+        longest = _longest(view.judged_of(episode))
+        if longest.days > limit["s2_over_days"]:
+            yield _past_four_months(view, limit, longest)
+        else:
+            lengths.append(view.touching(episode))
+    yield from length_not_known("DUR-04", _first([*lengths, _current_unclear(view)]))
+
+
+def _past_four_months(view: View, limit: Limits, longest: Judged) -> Conclusion:
+    """A current line that takes its episode past the limit, and the same said more urgently."""
+    over = limit["s2_over_days"]
+    episode, span = longest.episode, longest.span
+    drugs = words.listed(names(episode.spans))
+    touching = view.touching(episode)
+    past = (
+        f"The current supply, to {words.day(span.end)}, takes exposure to {drugs} to "
+        f"{'at least ' if touching else ''}{words.days(longest.days)} since "
+        f"{words.day(episode.start)}; benefit beyond {over} days has not been assessed, and a "
+        "structured review is due"
+    )
+    return conclude(
+        "DUR-04",
+        Severity.S2,
+        key=f"DUR-04:{words.iso(episode.start)}",
+        line_ids=episode.line_ids,
+        title=f"{words.sentence_case(drugs)} past day {over}",
+        sentence=f"{past}.",
+        facts=exposure_facts(longest, over),
+        clears=CLEARS.format(gap=view.gap_days),
+        unknown=_unknown(span, touching),
+        episode=episode.start,
+        lately=view.today - limit["co_drug_started_within_days"],
+        graver=(
+            Severity.S1,
+            f"{past}, urgently because of a medicine started in the last weeks.",
+        ),
+    )
 
 
 @rule(
@@ -93,11 +102,11 @@ def four_months(view: View, limit: dict):
     ),
     idle=True,
 )
-def anxiety_and_others(view: View, limit: dict):
+def anxiety_and_others(view: View, limit: Limits) -> Says:
     """DUR-01. For anxiety, any other indication without a rule of its own, or none recorded: the
     current supply takes continuous exposure past the limit. UK over 28 days (a note over 14), EU
     over 84 (56), US over 60 (28), and over 120 by DUR-04."""
-    _judge(view, "DUR-01", limit)
+    yield from _judge(view, "DUR-01", limit)
 
 
 @rule(
@@ -120,10 +129,10 @@ def anxiety_and_others(view: View, limit: dict):
     ),
     idle=True,
 )
-def insomnia(view: View, limit: dict):
+def insomnia(view: View, limit: Limits) -> Says:
     """DUR-02. For insomnia: UK and EU over 28 days with the taper (from 15 days a lower step), US
     over 28. Triazolam in any profile: over 10 days, over 21 days, or a supply over 31 days."""
-    _judge(view, "DUR-02", limit, also=_triazolam)
+    yield from _judge(view, "DUR-02", limit, also=_triazolam)
 
 
 @rule(
@@ -140,75 +149,87 @@ def insomnia(view: View, limit: dict):
     ),
     idle=True,
 )
-def spasm(view: View, limit: dict):
+def spasm(view: View, limit: Limits) -> Says:
     """DUR-03. For acute muscle spasm in all profiles: over 28 days (from 15 days a lower step)."""
-    _judge(view, "DUR-03", limit)
+    yield from _judge(view, "DUR-03", limit)
 
 
-def _triazolam(judged, limit):
+class Step(NamedTuple):
+    """A severity that a current line reaches, and the limit of days that it passed."""
+
+    severity: int
+    over: int
+    item: Judged
+
+
+def _triazolam(judged: list[Judged], limit: Limits) -> Iterator[Step]:
     """The label of triazolam is narrower than any hypnotic guidance."""
-    steps = []
     for item in judged:
         if item.span.use.drug.key == "triazolam":
             if item.days > limit["triazolam_s2_over_days"]:
-                steps.append((2, limit["triazolam_s2_over_days"], item))
+                yield Step(2, limit["triazolam_s2_over_days"], item)
             elif item.days > limit["triazolam_s3_over_days"]:
-                steps.append((3, limit["triazolam_s3_over_days"], item))
+                yield Step(3, limit["triazolam_s3_over_days"], item)
             supply = item.span.use.days_supply
             if supply is not None and supply > limit["triazolam_supply_over_days"]:
-                steps.append((2, limit["triazolam_supply_over_days"], item))
-    return steps
+                yield Step(2, limit["triazolam_supply_over_days"], item)
 
 
-def step(days: int, limit: dict) -> tuple[int, int] | None:
-    """The severity a day count reaches, with the limit it passed."""
+def _by_days(longest: Judged, limit: Limits) -> Iterator[Step]:
+    """The gravest step that the days of the longest line reach."""
     for severity in (1, 2, 3, 4):
         over = limit.get(f"s{severity}_over_days")
-        if over is not None and days > over:
-            return severity, over
-    return None
+        if over is not None and longest.days > over:
+            yield Step(severity, over, longest)
+            return
 
 
-def _top(limit):
+def _top(limit: Limits) -> int:
+    """The gravest severity that the rule has under this profile."""
     return next(s for s in (1, 2, 3, 4) if f"s{s}_over_days" in limit)
 
 
-def _judge(view, rule_id, limit, also=None):
+def _judge(view: View, rule_id: str, limit: Limits, also=None) -> Says:
+    """The gravest step of each current episode, by the lines whose indication the rule judges."""
+    lengths: list[Sequence[Use]] = []
     for episode in view.current:
         judged = [
             item
-            for item in view.judged
-            if item.episode is episode and duration_rule(item.span.use.line.indication) == rule_id
+            for item in view.judged_of(episode)
+            if duration_rule(item.span.use.line.indication) == rule_id
         ]
         if not judged:
             continue
-        longest = _longest(judged)
-        reached = step(longest.days, limit)
-        steps = [(*reached, longest)] if reached else []
-        if also:
-            steps += also(judged, limit)
-        best = min(steps, key=lambda found: (found[0], -found[1])) if steps else None
-        if best is not None and episode.start in view.past_four_months:
-            view.shadowed.add(rule_id)
-            continue
+        steps = [*_by_days(_longest(judged), limit), *(also(judged, limit) if also else ())]
         touching = view.touching(episode)
-        if best is None or best[0] > _top(limit):
-            _cannot_judge(view, rule_id, touching)
+        best = min(steps, key=lambda step: (step.severity, -step.over), default=None)
         if best is not None:
-            _say(view, rule_id, best, touching)
-    _cannot_judge(
-        view,
-        rule_id,
-        [use for use in _current_unclear(view) if duration_rule(use.line.indication) == rule_id],
+            yield _past(view, rule_id, best, touching)
+        # A longer exposure would change the answer, unless DUR-04 gives it already.
+        if best is None or (best.severity > _top(limit) and not _in_dur_04(view, episode)):
+            lengths.append(touching)
+    lengths.append(
+        [use for use in _current_unclear(view) if duration_rule(use.line.indication) == rule_id]
     )
+    yield from length_not_known(rule_id, _first(lengths))
 
 
-def _longest(judged):
+def _in_dur_04(view: View, episode: Episode) -> bool:
+    limit = view.limits_of("DUR-04", "s2_over_days")
+    return limit is not None and _longest(view.judged_of(episode)).days > limit["s2_over_days"]
+
+
+def _longest(judged: list[Judged]) -> Judged:
     """The line that runs longest; on a tie the one entered last."""
     return max(judged, key=lambda item: (item.days, item.span.end, item.span.use.line.id))
 
 
-def _current_unclear(view):
+def _first(lengths: list[Sequence[Use]]) -> Sequence[Use]:
+    """The first supplies whose unknown length leaves the answer open; one gap says enough."""
+    return next((uses for uses in lengths if uses), ())
+
+
+def _current_unclear(view: View) -> Sequence[Use]:
     """Supplies of unknown length that may run today, or of which nothing later is known."""
     if not view.unclear:
         return view.undated
@@ -219,21 +240,10 @@ def _current_unclear(view):
     ]
 
 
-def _cannot_judge(view, rule_id, uses):
-    if uses and not any(gap.rule_id == rule_id for gap in view.gaps):
-        view.cannot_judge(
-            rule_id,
-            [use.line.id for use in uses],
-            f"The length of supply is not known for {not_recorded(uses)}.",
-        )
-
-
-def _say(view, rule_id, reached, touching):
-    severity, over, item = reached
+def _past(view: View, rule_id: str, step: Step, touching: Sequence[Use]) -> Conclusion:
+    severity, over, item = step
     episode, span, days = item.episode, item.span, item.days
-    drugs = names([s for s in episode.spans if s.start <= span.end])
     label = _indication(span.use.line.indication)
-    elapsed = span.end - episode.start + 1
     at_least = "at least " if touching else ""
     supply = span.use.days_supply
     if over > 30 and supply is not None and days <= over:
@@ -244,43 +254,45 @@ def _say(view, rule_id, reached, touching):
             f"label allows no more than {over} days in one supply."
         )
     else:
-        title = f"{words.sentence_case(words.listed(drugs))} past {over} days"
+        title = f"{words.sentence_case(item.drugs)} past {over} days"
         sentence = (
             f"The current supply, to {words.day(span.end)}, takes exposure to "
-            f"{words.listed(drugs)} to {at_least}{words.days(days)} since "
+            f"{item.drugs} to {at_least}{words.days(days)} since "
             f"{words.day(episode.start)}, {label}; the limit of the {view.profile} "
             f"profile is {over} days."
         )
-    view.add(
+    return conclude(
         rule_id,
         severity,
         key=f"{rule_id}:{words.iso(episode.start)}",
-        line_ids=ids_of([s.use for s in episode.spans if s.start <= span.end]),
+        line_ids=item.line_ids,
         title=title,
         sentence=sentence,
-        facts=exposure_facts(item, over, elapsed),
+        facts=exposure_facts(item, over),
         clears=CLEARS.format(gap=view.gap_days),
         unknown=_unknown(span, touching),
+        episode=episode.start,
     )
 
 
-def exposure_facts(item, over, elapsed):
-    episode, span, days = item.episode, item.span, item.days
+def exposure_facts(item: Judged, over: int) -> tuple[Fact, ...]:
+    """The days of exposure through the end of a current line, beside their limit."""
+    episode, span = item.episode, item.span
     return (
-        Fact("exposed_days", "Exposure", days, "days"),
+        Fact("exposed_days", "Exposure", item.days, "days"),
         Fact("limit_days", "Limit", over, "days"),
-        Fact("elapsed_days", "Calendar time", elapsed, "days"),
+        Fact("elapsed_days", "Calendar time", span.end - episode.start + 1, "days"),
         Fact("episode_start", "Exposure began", words.iso(episode.start), "date"),
         Fact("supply_end", "Supply runs to", words.iso(span.end), "date"),
         Fact("indication", "Indication", INDICATIONS.get(span.use.line.indication, "Other")),
     )
 
 
-def _indication(code):
+def _indication(code: str) -> str:
     return "with no indication recorded" if code == "unknown" else f"for {in_words(code)}"
 
 
-def _unknown(span, touching):
+def _unknown(span: Span, touching: Sequence[Use]) -> str:
     unknown = []
     if span.use.line.indication == "unknown":
         unknown.append("The indication is not recorded.")

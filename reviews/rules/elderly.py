@@ -1,14 +1,17 @@
 """The older patient: ELD-01, ELD-02, ELD-04 and ELD-06. Age counts at the prescription's start."""
 
+from collections.abc import Callable, Generator
+
 from reviews.rules import words
 from reviews.rules.drug import BENZODIAZEPINE
 from reviews.rules.duration import CLEARS
-from reviews.rules.exposure import OPEN, Use
-from reviews.rules.finding import Fact
+from reviews.rules.exposure import OPEN, DatedUse, Use
+from reviews.rules.finding import Fact, NotEvaluable
 from reviews.rules.naming import ids_of, names, not_recorded
-from reviews.rules.parameters import DAYS, YEARS, parameter
+from reviews.rules.parameters import DAYS, YEARS, Limits, parameter
 from reviews.rules.rule import OLDER, QUEUED, S3, Grading, rule
-from reviews.rules.view import View
+from reviews.rules.saying import Conclusion, Says, cannot_judge, conclude, length_not_known
+from reviews.rules.view import Judged, View
 
 NOT_A_NEW_COURSE = frozenset({"premedication", "procedure"})
 
@@ -22,19 +25,22 @@ def _age(view: View, use: Use) -> int | None:
     return view.person.age_on(use.start)
 
 
-def _current_uses(view: View, *, rescue: bool):
-    uses = [judged.span.use for judged in view.judged]
+def _current_uses(view: View, *, rescue: bool) -> list[DatedUse]:
+    uses: list[DatedUse] = [judged.span.use for judged in view.judged]
     uses += [use for use in view.unclear if view.is_current(use.reach)]
     if rescue:
         uses += [use for use in view.rescue if use.start is not None and view.is_current(use.reach)]
     return uses
 
 
-def _no_birth_date(view: View, rule_id: str, uses) -> bool:
-    if view.person.birth_date is None and uses:
-        view.cannot_judge(rule_id, [use.line.id for use in uses], "The birth date is not recorded.")
-        return True
-    return False
+def _of_known_age(
+    view: View, rule_id: str, uses: list[DatedUse]
+) -> Generator[NotEvaluable, None, list[DatedUse]]:
+    """The same uses; without a birth date none, and that they cannot be judged."""
+    if view.person.birth_date is not None or not uses:
+        return uses
+    yield cannot_judge(rule_id, [use.line.id for use in uses], "The birth date is not recorded.")
+    return []
 
 
 @rule(
@@ -51,7 +57,7 @@ def _no_birth_date(view: View, rule_id: str, uses) -> bool:
     ),
     idle=True,
 )
-def new_start(view: View, limit: dict):
+def new_start(view: View, limit: Limits) -> Says:
     """ELD-01. Somebody of 65 or over begins a benzodiazepine or Z-drug after 180 days without one.
     Not for premedication or a procedure, not under the epilepsy or alcohol withdrawal exemption."""
     uses = [
@@ -59,65 +65,79 @@ def new_start(view: View, limit: dict):
         for use in _current_uses(view, rescue=True)
         if use.line.indication not in NOT_A_NEW_COURSE and not _supervised_withdrawal(view, use)
     ]
-    if _no_birth_date(view, "ELD-01", uses):
-        return
+    uses = yield from _of_known_age(view, "ELD-01", uses)
     window = limit["unexposed_before_days"]
     for use in sorted(uses, key=lambda use: (use.start, use.line.id)):
-        age = view.person.age_on(use.start)
-        if age < limit["age_from_years"] or view.today > use.reach + view.gap_days + 1:
+        if not _may_be_a_start(view, limit, use) or _exposed_before(view, use, window):
             continue
-        if use.end is None and view.today > use.start + window:
-            continue
-        before = use.start - window, use.start - 1
-        # Rescue medicine is no exposure; only its own renewal is no new start.
-        everything = (*view.uses, *view.rescue) if use in view.rescue else view.uses
-        if any(
-            other.start is not None
-            and other.start <= before[1]
-            and (other.least_end if other.end is None else other.end) >= before[0]
-            for other in everything
-        ) or any(span.start <= before[1] and span.end >= before[0] for span in view.spans):
-            continue
-        vague = [u for u in view.unclear if u.start <= before[1] and u.reach >= before[0]]
-        if vague or view.undated:
-            view.cannot_judge(
+        vague = [*view.unclear_between(use.start - window, use.start - 1), *view.undated]
+        if vague:
+            yield cannot_judge(
                 "ELD-01",
-                [u.line.id for u in (*vague, *view.undated)],
+                [each.line.id for each in vague],
                 "Whether this is a new start is not known, because the length of supply is not "
-                f"known for {not_recorded([*vague, *view.undated])}.",
+                f"known for {not_recorded(vague)}.",
             )
-            return
-        same_day = [u for u in uses if u.start == use.start]
-        drugs = words.listed(names(same_day))
-        view.add(
-            "ELD-01",
-            3,
-            key=f"ELD-01:{words.iso(use.start)}",
-            line_ids=ids_of(same_day),
-            title=f"{words.sentence_case(drugs)} begun at {age}",
-            sentence=(
-                f"{words.sentence_case(drugs)} begins on {words.day(use.start)} at age {age}, with "
-                f"no benzodiazepine or Z-drug in the {window} days before; guidance for older "
-                "people is to avoid a start unless there is a clear reason, and then to begin with "
-                "half the dose."
-            ),
-            facts=(
-                Fact("age_years", "Age at start", age, "years"),
-                Fact("unexposed_before_days", "Days without before", f"over {window}", "days"),
-                Fact("start", "Begins", words.iso(use.start), "date"),
-            ),
-            clears="The first supply is over, or a decision records the reason and a falls check.",
-        )
+        else:
+            yield _new_start(view, window, [each for each in uses if each.start == use.start])
         return
 
 
-def _supervised_withdrawal(view, use):
-    """The conditions of the alcohol withdrawal exemption, met by an in-patient record itself."""
+def _may_be_a_start(view: View, limit: Limits, use: DatedUse) -> bool:
+    """Begun at the age of the rule, still current, and not an open-ended supply of long ago."""
     return (
-        use.line.indication == "alcohol_withdrawal"
+        view.person.is_aged(limit["age_from_years"], use.start)
+        and view.is_current(use.reach)
+        and (use.end is not None or view.today <= use.start + limit["unexposed_before_days"])
+    )
+
+
+def _exposed_before(view: View, use: DatedUse, window: int) -> bool:
+    """Was there a benzodiazepine or Z-drug for certain in so many days before a use?"""
+    first, last = use.start - window, use.start - 1
+    # Rescue medicine is no exposure; only its own renewal is no new start.
+    everything = (*view.uses, *view.rescue) if use in view.rescue else view.uses
+    return any(
+        other.start is not None and other.start <= last and other.least_end >= first
+        for other in everything
+    ) or any(span.start <= last and span.end >= first for span in view.spans)
+
+
+def _new_start(view: View, window: int, uses: list[DatedUse]) -> Conclusion:
+    """Uses that begin on one day, after so many days without any."""
+    start = uses[0].start
+    age = view.person.age_on(start)
+    drugs = words.listed(names(uses))
+    return conclude(
+        "ELD-01",
+        3,
+        key=f"ELD-01:{words.iso(start)}",
+        line_ids=ids_of(uses),
+        title=f"{words.sentence_case(drugs)} begun at {age}",
+        sentence=(
+            f"{words.sentence_case(drugs)} begins on {words.day(start)} at age {age}, with "
+            f"no benzodiazepine or Z-drug in the {window} days before; guidance for older "
+            "people is to avoid a start unless there is a clear reason, and then to begin with "
+            "half the dose."
+        ),
+        facts=(
+            Fact("age_years", "Age at start", age, "years"),
+            Fact("unexposed_before_days", "Days without before", f"over {window}", "days"),
+            Fact("start", "Begins", words.iso(start), "date"),
+        ),
+        clears="The first supply is over, or a decision records the reason and a falls check.",
+    )
+
+
+def _supervised_withdrawal(view: View, use: DatedUse) -> bool:
+    """The conditions of the alcohol withdrawal exemption, met by an in-patient record itself."""
+    limit = view.limits_of("ALC-02", "alcohol_over_days")
+    return (
+        limit is not None
+        and use.line.indication == "alcohol_withdrawal"
         and use.line.setting == "inpatient"
         and use.days_supply is not None
-        and use.days_supply <= 10
+        and use.days_supply <= limit["alcohol_over_days"]
     )
 
 
@@ -132,7 +152,7 @@ def _supervised_withdrawal(view, use):
     parameters=(parameter("age_from_years", YEARS, "Age, from", 65),),
     idle=True,
 )
-def long_acting(view: View, limit: dict):
+def long_acting(view: View, limit: Limits) -> Says:
     """ELD-02. Somebody of 65 or over has a benzodiazepine whose half-life, or that of an active
     metabolite, is over 24 hours; one of unknown half-life counts as long. Moving to a short-acting
     medicine is no protection against falls."""
@@ -141,8 +161,7 @@ def long_acting(view: View, limit: dict):
         for use in _current_uses(view, rescue=True)
         if use.mask & BENZODIAZEPINE and use.drug.band in {"long", "unknown", None}
     ]
-    if _no_birth_date(view, "ELD-02", uses):
-        return
+    uses = yield from _of_known_age(view, "ELD-02", uses)
     old = [use for use in uses if (_age(view, use) or 0) >= limit["age_from_years"]]
     if not old:
         return
@@ -156,7 +175,7 @@ def long_acting(view: View, limit: dict):
         notes.append(f"The half-life of {words.listed(dict.fromkeys(unknown))} is not known.")
     if open_ended:
         notes.append(f"Whether {not_recorded(open_ended)} is still in use is not recorded.")
-    view.add(
+    yield conclude(
         "ELD-02",
         2,
         key=f"ELD-02:{'+'.join(sorted({use.drug.key for use in old}))}",
@@ -190,10 +209,10 @@ def long_acting(view: View, limit: dict):
     ),
     idle=True,
 )
-def four_weeks(view: View, limit: dict):
+def four_weeks(view: View, limit: Limits) -> Says:
     """ELD-04. Somebody of 65 or over has a benzodiazepine, and the current supply takes exposure to
     28 days or more. A first supply of 28 days meets it."""
-    _exposed(
+    yield from _exposed(
         view,
         "ELD-04",
         limit,
@@ -216,10 +235,10 @@ def four_weeks(view: View, limit: dict):
     ),
     idle=True,
 )
-def insomnia(view: View, limit: dict):
+def insomnia(view: View, limit: Limits) -> Says:
     """ELD-06. Somebody of 65 or over has a benzodiazepine or Z-drug for insomnia, and the current
     supply takes exposure to 14 days or more."""
-    _exposed(
+    yield from _exposed(
         view,
         "ELD-06",
         limit,
@@ -229,60 +248,60 @@ def insomnia(view: View, limit: dict):
     )
 
 
-def _exposed(view, rule_id, limit, concerns, gist):
+def _exposed(
+    view: View, rule_id: str, limit: Limits, concerns: Callable[[Use], bool], gist: str
+) -> Says:
+    """The current supply of a use of concern takes exposure to so many days, at the rule's age."""
     uses = [use for use in _current_uses(view, rescue=False) if concerns(use)]
-    if not uses or _no_birth_date(view, rule_id, uses):
-        return
-    at = limit["exposed_from_days"]
-    fired = False
-    vague = [use for use in uses if use.end is None and _age(view, use) >= limit["age_from_years"]]
-    for episode in view.current:
+    uses = yield from _of_known_age(view, rule_id, uses)
+    at, from_years = limit["exposed_from_days"], limit["age_from_years"]
+    vague = [use for use in uses if use.end is None and (_age(view, use) or 0) >= from_years]
+    reached = False
+    for episode in view.current if uses else ():
         judged = [
             item
-            for item in view.judged
-            if item.episode is episode
-            and concerns(item.span.use)
-            and view.person.age_on(item.span.use.start) >= limit["age_from_years"]
+            for item in view.judged_of(episode)
+            if concerns(item.span.use) and view.person.is_aged(from_years, item.span.use.start)
         ]
         if not judged:
             continue
-        item = max(judged, key=lambda item: (item.days, item.span.end, item.span.use.line.id))
-        touching = view.touching(episode)
-        if item.days < at:
-            vague += touching
+        longest = max(judged, key=lambda item: (item.days, item.span.end, item.span.use.line.id))
+        if longest.days < at:
+            vague += view.touching(episode)
             continue
-        span = item.span
-        age = view.person.age_on(span.use.start)
-        drugs = names([one.span for one in judged])
-        at_least = "at least " if touching else ""
-        fired = True
-        view.add(
-            rule_id,
-            2,
-            key=f"{rule_id}:{words.iso(episode.start)}",
-            line_ids=ids_of([s.use for s in episode.spans if s.start <= span.end]),
-            title=f"{words.sentence_case(words.listed(drugs))} for {at} days or more at {age}",
-            sentence=(
-                f"At age {age}, the current supply, to {words.day(span.end)}, takes exposure to "
-                f"{at_least}{words.days(item.days)} since {words.day(episode.start)}; {gist}."
-            ),
-            facts=(
-                Fact("age_years", "Age at prescription", age, "years"),
-                Fact("exposed_days", "Exposure", item.days, "days"),
-                Fact("from_days", "Threshold, from", at, "days"),
-                Fact("episode_start", "Exposure began", words.iso(episode.start), "date"),
-                Fact("supply_end", "Supply runs to", words.iso(span.end), "date"),
-            ),
-            clears=CLEARS.format(gap=view.gap_days),
-            unknown=(
-                f"The length of supply is not known for {not_recorded(touching)}."
-                if touching
-                else ""
-            ),
-        )
-    if vague and not fired:
-        view.cannot_judge(
-            rule_id,
-            [use.line.id for use in vague],
-            f"The length of supply is not known for {not_recorded(vague)}.",
-        )
+        reached = True
+        drugs = words.listed(names([item.span for item in judged]))
+        yield _exposed_so_long(view, rule_id, longest, drugs=drugs, at=at, gist=gist)
+    if not reached:
+        yield from length_not_known(rule_id, vague)
+
+
+def _exposed_so_long(
+    view: View, rule_id: str, item: Judged, *, drugs: str, at: int, gist: str
+) -> Conclusion:
+    episode, span = item.episode, item.span
+    age = view.person.age_on(span.use.start)
+    touching = view.touching(episode)
+    at_least = "at least " if touching else ""
+    return conclude(
+        rule_id,
+        2,
+        key=f"{rule_id}:{words.iso(episode.start)}",
+        line_ids=item.line_ids,
+        title=f"{words.sentence_case(drugs)} for {at} days or more at {age}",
+        sentence=(
+            f"At age {age}, the current supply, to {words.day(span.end)}, takes exposure to "
+            f"{at_least}{words.days(item.days)} since {words.day(episode.start)}; {gist}."
+        ),
+        facts=(
+            Fact("age_years", "Age at prescription", age, "years"),
+            Fact("exposed_days", "Exposure", item.days, "days"),
+            Fact("from_days", "Threshold, from", at, "days"),
+            Fact("episode_start", "Exposure began", words.iso(episode.start), "date"),
+            Fact("supply_end", "Supply runs to", words.iso(span.end), "date"),
+        ),
+        clears=CLEARS.format(gap=view.gap_days),
+        unknown=(
+            f"The length of supply is not known for {not_recorded(touching)}." if touching else ""
+        ),
+    )

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Line
 from reviews.rules.drug import BZRA, Drug, Part, Recognition
@@ -61,20 +61,16 @@ class _Use:
 
 @dataclass(eq=False)
 class Supply(_Use):
-    """A use whose days are known, from `start` to `end`, both included."""
+    """A use whose days are known, from `start` to `end`, both included.
+
+    `least_end` and `reach`, the last day that is certain and the last that is possible, are the
+    end. They are kept beside it, because they are read far more often than they are made.
+    """
 
     start: int
     end: int
-
-    @property
-    def least_end(self) -> int:
-        """The last day that is certain: the end."""
-        return self.end
-
-    @property
-    def reach(self) -> int:
-        """The last day that is possible: the end."""
-        return self.end
+    least_end: int
+    reach: int
 
 
 @dataclass(eq=False)
@@ -247,11 +243,15 @@ def read(line: Line, recognition: Recognition, ingredient, limit) -> Use | None:
             if until is not None and until < end:
                 end = until
                 notes += (ENDED_EARLY,)
-            return Supply(line, recognition, part, drug, mask, notes, (), supply, start, end)
+            return Supply(
+                line, recognition, part, drug, mask, notes, (), supply, start, end, end, end
+            )
     elif until is not None:
         notes += (SUPPLY_FROM_END,)
         days = until - start + 1
-        return Supply(line, recognition, part, drug, mask, notes, (), days, start, until)
+        return Supply(
+            line, recognition, part, drug, mask, notes, (), days, start, until, until, until
+        )
     else:
         missing = _lacking(line, part)
     least_end = start + least - 1
@@ -347,7 +347,13 @@ def pieces(span: Span) -> list[Piece]:
 
 def stretches(spans: Iterable[Span]) -> list[Stretch]:
     """All days of some spans, cut where any of their amounts begins, changes or ends."""
-    cut = [piece for span in spans for piece in pieces(span)]
+    cut: list[Piece] = []
+    for span in spans:
+        use = span.use
+        if use.line.schedule:
+            cut += pieces(span)
+        else:
+            cut.append(Piece(span.start, span.end, use, use.mg))
     cut.sort(key=_piece_order)
     edges = sorted({piece.start for piece in cut} | {piece.end + 1 for piece in cut})
     found: list[Stretch] = []
@@ -360,6 +366,36 @@ def stretches(spans: Iterable[Span]) -> list[Stretch]:
             at += 1
         if in_hand:
             found.append(Stretch(first, after - 1, tuple(in_hand)))
+    return found
+
+
+class DrugDose(NamedTuple):
+    """A daily amount of one drug, with its first day and the supplies that make it up.
+
+    An amount that is not known adds none.
+    """
+
+    drug: Drug
+    mg: float
+    start: int
+    parts: tuple[Piece, ...]
+
+    @property
+    def uses(self) -> list[DatedUse]:
+        return [part.use for part in self.parts]
+
+
+def doses(stretches: Iterable[Stretch]) -> dict[str, list[DrugDose]]:
+    """For each drug, by key, its daily amounts on these days."""
+    found: dict[str, list[DrugDose]] = {}
+    for stretch in stretches:
+        by_drug: dict[str, list[Piece]] = {}
+        for part in stretch.parts:
+            by_drug.setdefault(part.use.drug.key, []).append(part)
+        for key, parts in by_drug.items():
+            mg = sum(part.mg for part in parts if part.mg is not None)
+            dose = DrugDose(parts[0].use.drug, mg, stretch.start, tuple(parts))
+            found.setdefault(key, []).append(dose)
     return found
 
 

@@ -9,7 +9,7 @@ from reviews.rules.drug import BENZODIAZEPINE
 from reviews.rules.finding import Fact
 from reviews.rules.indications import in_words
 from reviews.rules.naming import names
-from reviews.rules.parameters import COUNT, DAYS, MONTHS, parameter
+from reviews.rules.parameters import COUNT, DAYS, MONTHS, Limits, parameter
 from reviews.rules.rule import (
     CONDITION,
     CONDITIONS,
@@ -25,6 +25,7 @@ from reviews.rules.rule import (
     Shown,
     rule,
 )
+from reviews.rules.saying import Says, about_use, length_not_known
 from reviews.rules.view import View
 
 DOUBTFUL = frozenset(
@@ -58,7 +59,7 @@ _CLASS = re.compile(r"\bbenzodiazepines?\b")
     ),
     judges_data=True,
 )
-def reconciled(view: View, limit: dict):
+def reconciled(view: View, limit: Limits) -> Says:
     """DQ-02. A benzodiazepine or Z-drug prescription begins a new episode while the person's
     current medicines are neither listed nor said to be none, or were last checked over 90 days
     before. Other medicines on the record count as listed. A note while the course stays within 28
@@ -79,9 +80,9 @@ def reconciled(view: View, limit: dict):
         return
     else:
         why = "the current medicines are neither listed nor said to be none"
-    # Books from before this limit call every course one for review.
-    short = max(item.days for item in first) <= limit.get("short_course_max_days", 0)
-    view.say(
+    short = max(item.days for item in first) <= limit["short_course_max_days"]
+    yield about_use(
+        view,
         "DQ-02",
         4 if short else 2,
         uses=[item.span.use for item in first],
@@ -107,7 +108,7 @@ def reconciled(view: View, limit: dict):
     shown=QUEUED,
     sources=("ndc-2019",),
 )
-def strength(view: View, limit: dict):
+def strength(view: View, limit: Limits) -> Says:
     """STR-01. The strength of a benzodiazepine or Z-drug in this form is not among those marketed
     in the profile's country, such as a diazepam 20 mg tablet."""
     by_drug: dict[str, list] = {}
@@ -121,7 +122,8 @@ def strength(view: View, limit: dict):
         use = uses[0]
         form, mg = use.recognition.form, use.part.strength_mg
         held = use.drug.strengths[view.profile][form]
-        view.say(
+        yield about_use(
+            view,
             "STR-01",
             3,
             uses=uses,
@@ -151,7 +153,7 @@ def strength(view: View, limit: dict):
     sources=("stopp-v3-a1", "scotgov-2024", "ind-01-7"),
     parameters=(parameter("unknown_over_days", DAYS, "Indication not known for over", 7),),
 )
-def missing_indication(view: View, limit: dict):
+def missing_indication(view: View, limit: Limits) -> Says:
     """IND-01. A benzodiazepine or Z-drug prescription has no indication or "other"; or it is still
     "not known" more than 7 days after it was written."""
     found = []
@@ -170,7 +172,8 @@ def missing_indication(view: View, limit: dict):
                 view.watch(due)
     if found:
         drugs = words.listed(names(found))
-        view.say(
+        yield about_use(
+            view,
             "IND-01",
             2,
             uses=found,
@@ -194,7 +197,7 @@ def missing_indication(view: View, limit: dict):
     shown=QUEUED,
     sources=("csm-1988", "scotgov-2024"),
 )
-def doubtful_indication(view: View, limit: dict):
+def doubtful_indication(view: View, limit: Limits) -> Says:
     """IND-02. The indication of a current benzodiazepine or Z-drug is one that guidance advises
     against: mild anxiety, depression alone, phobia, obsessive-compulsive disorder, chronic
     psychosis, bereavement, acute low back pain or sciatica."""
@@ -203,7 +206,8 @@ def doubtful_indication(view: View, limit: dict):
         return
     labels = words.listed(sorted({in_words(use.line.indication) for use in uses}))
     drugs = words.listed(names(uses))
-    view.say(
+    yield about_use(
+        view,
         "IND-02",
         3,
         uses=uses,
@@ -227,7 +231,7 @@ def doubtful_indication(view: View, limit: dict):
     sources=("nice-cg113",),
     parameters=(parameter("plan_within_days", DAYS, "Crisis plan no older than", 28),),
 )
-def anxiety_disorder(view: View, limit: dict):
+def anxiety_disorder(view: View, limit: Limits) -> Says:
     """IND-03. A new episode is begun for generalised anxiety disorder or panic disorder, without a
     crisis plan of at most 4 weeks on record."""
     found = [
@@ -244,7 +248,8 @@ def anxiety_disorder(view: View, limit: dict):
     uses = [item.span.use for item in found]
     label = in_words(uses[0].line.indication)
     drugs = words.listed(names(uses))
-    view.say(
+    yield about_use(
+        view,
         "IND-03",
         3,
         uses=uses,
@@ -272,7 +277,7 @@ def anxiety_disorder(view: View, limit: dict):
     sources=("asam-2025-25", "ind-04-28"),
     parameters=(parameter("exposed_from_days", DAYS, "Exposure, from", 28),),
 )
-def trauma(view: View, limit: dict):
+def trauma(view: View, limit: Limits) -> Says:
     """IND-04. Post-traumatic stress disorder, as the indication or as a diagnosis, and the current
     supply takes exposure to 28 days or more."""
     diagnosed = view.person.has("ptsd")
@@ -285,10 +290,11 @@ def trauma(view: View, limit: dict):
         if item.days >= limit["exposed_from_days"] and item.span.use in mine
     ]
     if not found:
-        view.length_not_known("IND-04", [use for use in view.now if use.end is None])
+        yield from length_not_known("IND-04", [use for use in view.now if use.end is None])
         return
     days = max(item.days for item in found)
-    view.say(
+    yield about_use(
+        view,
         "IND-04",
         2,
         uses=[item.span.use for item in found],
@@ -316,7 +322,7 @@ def trauma(view: View, limit: dict):
     needs=CONDITIONS,
     idle=True,
 )
-def allergy(view: View, limit: dict):
+def allergy(view: View, limit: Limits) -> Says:
     """ALG-01. Hypersensitivity to a benzodiazepine is on record and a benzodiazepine is prescribed,
     rescue medicine included; or hypersensitivity to the very Z-drug that is prescribed. Asks for a
     reason."""
@@ -346,7 +352,8 @@ def allergy(view: View, limit: dict):
     ]
     if hit:
         drugs = words.listed(names(hit))
-        view.say(
+        yield about_use(
+            view,
             "ALG-01",
             1,
             uses=hit,
@@ -382,7 +389,7 @@ def allergy(view: View, limit: dict):
         parameter("anxiolytic_supply_over_days", DAYS, "Anxiolytic in one supply, over", EU=84),
     ),
 )
-def legal_limits(view: View, limit: dict):
+def legal_limits(view: View, limit: Limits) -> Says:
     """LEG-01. A controlled-drug limit of the profile's country: more days in one supply than
     advised (UK 30; EU, as in France, hypnotic 28 and anxiolytic 84); UK dispensed over 28 days
     after the date on the prescription; US over 5 refills, or over 6 months after it was written."""
@@ -392,7 +399,8 @@ def legal_limits(view: View, limit: dict):
     if problems:
         uses = [use for use, _ in problems]
         said = list(dict.fromkeys(text for _, text in problems))
-        view.say(
+        yield about_use(
+            view,
             "LEG-01",
             2,
             uses=uses,
@@ -406,7 +414,7 @@ def legal_limits(view: View, limit: dict):
         )
 
 
-def _breaches(use, limit):
+def _breaches(use, limit: Limits):
     line, days = use.line, use.days_supply
     cap = limit.get("supply_over_days")
     if "hypnotic_supply_over_days" in limit:

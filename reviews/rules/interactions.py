@@ -1,19 +1,25 @@
 """Medicines that raise the level of a benzodiazepine or Z-drug: CYP-01."""
 
+from collections.abc import Sequence
+
 from reviews.rules import words
 from reviews.rules.drug import BIT
+from reviews.rules.exposure import Use
 from reviews.rules.finding import Fact
 from reviews.rules.naming import key_of, names
-from reviews.rules.opioids import (
+from reviews.rules.pairs import (
+    Graded,
     cannot_compare,
+    gravest,
     together_facts,
     together_sentence,
     together_title,
     unknown_ends,
 )
-from reviews.rules.parameters import DAYS, parameter
+from reviews.rules.parameters import DAYS, Limits, parameter
 from reviews.rules.presence import UNSURE
 from reviews.rules.rule import METABOLISM, Grading, Shown, rule
+from reviews.rules.saying import Says, conclude
 from reviews.rules.view import View
 
 CONTRAINDICATED_WITH_ANY = frozenset({"triazolam", "midazolam"})
@@ -52,7 +58,7 @@ DEPENDENT_ON_CYP3A4 = frozenset(
     needs=BIT["cyp3a4-strong"],
     idle=True,
 )
-def strong_inhibitor(view: View, limit: dict):
+def strong_inhibitor(view: View, limit: Limits) -> Says:
     """CYP-01. A strong CYP3A4 inhibitor is in hand on a day of a benzodiazepine or Z-drug that
     depends on CYP3A4. Urgent, and asks for a reason: triazolam or midazolam by mouth with any of
     them, alprazolam with ketoconazole or itraconazole. Review: the other pairs, and always with
@@ -60,24 +66,23 @@ def strong_inhibitor(view: View, limit: dict):
     inhibitors = view.in_hand.uses_of("cyp3a4-strong")
     if not inhibitors:
         return
-    best, unsure = [], False
-    for severity, sedatives, partners in _pairs(view, inhibitors):
+    best: list[Graded] = []
+    unsure = False
+    for severity, sedatives, partners in _graded_kinds(view, inhibitors):
         if not sedatives or not partners:
             continue
         found = view.in_hand.together(sedatives, partners, limit["overlap_from_days"])
         if found is UNSURE:
             unsure = True
         elif found is not None:
-            best.append((severity, found))
+            best.append(Graded(severity, found))
     if not best:
         if unsure:
-            cannot_compare(view, "CYP-01", inhibitors)
+            yield cannot_compare(view, "CYP-01", inhibitors)
         return
-    severity, found = min(best, key=lambda item: item[0])
+    severity, found = gravest(best)
     lines = tuple(sorted({i for _, each in best for i in each.line_ids}))
     start = view.started_recently(found.start)
-    if severity == 1 and start:
-        view.recent_s1_starts.append(found.b_start)
     short = all(
         span.use.days_supply is not None and span.use.days_supply <= limit["short_course_max_days"]
         for span in found.b
@@ -90,7 +95,7 @@ def strong_inhibitor(view: View, limit: dict):
     )
     more = {name for _, each in best for name in each.a_names} - set(found.a_names)
     also = f" The same holds, less strongly, for {words.listed(sorted(more))}." if more else ""
-    view.add(
+    yield conclude(
         "CYP-01",
         severity,
         interrupts=severity == 1,
@@ -105,17 +110,18 @@ def strong_inhibitor(view: View, limit: dict):
         ),
         facts=(
             *together_facts(found),
-            Fact("pair", "Graded for", f"{words.listed(names(found.b + found.a))}"),
+            Fact("pair", "Graded for", f"{words.listed(names([*found.b, *found.a]))}"),
         ),
         clears=(
             "The inhibitor's course ends, the dose is lowered for the time, or a medicine that "
             f"does not depend on CYP3A4 takes its place gradually.{plan}"
         ),
         unknown=unknown_ends(found),
+        begun=found.b_start if start else None,
     )
 
 
-def _pairs(view, inhibitors):
+def _graded_kinds(view: View, inhibitors: Sequence[Use]):
     """(severity, benzodiazepine or Z-drug uses, inhibitor uses), the gravest first."""
     full = [use for use in inhibitors if use.drug.severities.get("cyp3a4-strong", 1) == 1]
     azoles = [use for use in full if use.drug.key in ALPRAZOLAM_CONTRAINDICATED]
@@ -129,7 +135,7 @@ def _pairs(view, inhibitors):
     )
 
 
-def by_mouth(view):
+def by_mouth(view: View) -> list[Use]:
     """Regular uses, and midazolam by mouth or of unknown route, whatever it is for."""
     return [
         *view.uses,

@@ -4,18 +4,20 @@ ADP-01 and the CYP rules never fire for lorazepam, oxazepam, temazepam or lormet
 depend on these enzymes. UGT-01 is about lorazepam's own route; AED-01 names every benzodiazepine.
 """
 
-import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from reviews.rules import words
-from reviews.rules.coprescribed import beside, is_elder
 from reviews.rules.drug import BENZODIAZEPINE, BIT
+from reviews.rules.exposure import DatedUse, Supply, Use
 from reviews.rules.finding import Fact
 from reviews.rules.interactions import CONTRAINDICATED_WITH_ANY, DEPENDENT_ON_CYP3A4, by_mouth
 from reviews.rules.naming import ids_of
-from reviews.rules.opioids import cannot_compare
-from reviews.rules.parameters import DAYS, MG, PERCENT, YEARS, parameter
-from reviews.rules.presence import UNSURE
+from reviews.rules.pairs import beside, gravest, is_elder, overlapping, raised, together
+from reviews.rules.parameters import DAYS, MG, PERCENT, YEARS, Limits, parameter
+from reviews.rules.presence import DailyAmount, DoseChange, Together
 from reviews.rules.rule import METABOLISM, QUEUED, S2, Grading, Shown, rule
+from reviews.rules.saying import Conclusion, Says, cannot_judge, conclude
 from reviews.rules.view import View
 
 NO_OXIDATION = frozenset({"lorazepam", "oxazepam", "temazepam", "lormetazepam"})
@@ -37,35 +39,6 @@ ANTIDEPRESSANT_PAIRS = {
 }
 
 
-def _pairs(view, sedatives, partners, severity_of, at_least_of):
-    """Each pair that overlaps enough as (severity, Together), gravest first; was any unsure?"""
-    wanted: dict[tuple[int, int], set] = {}
-    for sedative in {use.drug.key for use in sedatives}:
-        for partner in {use.drug.key for use in partners}:
-            severity = severity_of(sedative, partner)
-            if severity is not None:
-                at = at_least_of(sedative, partner)
-                wanted.setdefault((severity, at), set()).add((sedative, partner))
-    overlapping, unsure = [], False
-    for (severity, at), pairs in sorted(wanted.items()):
-        for sedative, partner in sorted(pairs):
-            found = view.in_hand.together(
-                [use for use in sedatives if use.drug.key == sedative],
-                [use for use in partners if use.drug.key == partner],
-                at,
-            )
-            if found is UNSURE:
-                unsure = True
-            elif found is not None:
-                overlapping.append((severity, found))
-    return overlapping, unsure
-
-
-def _gravest(graded):
-    """The first of the gravest (severity, Together)."""
-    return min(graded, key=lambda pair: pair[0])
-
-
 @rule(
     "ADP-01",
     family="Co-prescription",
@@ -84,7 +57,7 @@ def _gravest(graded):
     needs=BIT["antidepressant"] | BIT["sedating-antidepressant"],
     idle=True,
 )
-def antidepressant(view: View, limit: dict):
+def antidepressant(view: View, limit: Limits) -> Says:
     """ADP-01. An antidepressant that slows the breakdown of this very benzodiazepine, together on 7
     days or more: fluvoxamine, fluoxetine, moclobemide, sertraline, paroxetine or nefazodone with
     the drugs named for each. Nefazodone with triazolam counts from 1 day, is urgent and asks for a
@@ -97,37 +70,28 @@ def antidepressant(view: View, limit: dict):
     ]
     if not partners:
         return
-    sedatives = by_mouth(view)
-    pairs, unsure = _pairs(
+    pairs = yield from overlapping(
         view,
-        sedatives,
+        "ADP-01",
+        by_mouth(view),
         partners,
-        lambda drug, partner: ANTIDEPRESSANT_PAIRS[partner].get(drug),
-        lambda drug, partner: limit[
-            "contraindicated_from_days"
-            if (drug, partner) == ("triazolam", "nefazodone")
-            else "overlap_from_days"
-        ],
+        limit["overlap_from_days"],
+        severity_of=lambda drug, partner: ANTIDEPRESSANT_PAIRS[partner].get(drug),
+        sooner={("triazolam", "nefazodone"): limit["contraindicated_from_days"]},
     )
     if not pairs:
-        if unsure:
-            cannot_compare(view, "ADP-01", partners)
         return
-    severity, found = _gravest(
-        (
-            2
-            if severity == 3
-            and found.a[0].use.drug.key in TWO_C_NINETEEN
-            and is_elder(view, found, limit["age_from_years"])
-            else severity,
-            found,
+    severity, found = gravest(
+        raised(
+            pairs,
+            lambda found: (
+                found.a[0].use.drug.key in TWO_C_NINETEEN
+                and is_elder(view, found, limit["age_from_years"])
+            ),
         )
-        for severity, found in pairs
     )
     contraindicated = severity == 1
-    if contraindicated and view.started_recently(found.start):
-        view.recent_s1_starts.append(found.b_start)
-    beside(
+    yield beside(
         view,
         "ADP-01",
         severity,
@@ -139,6 +103,7 @@ def antidepressant(view: View, limit: dict):
         ),
         clears="The dose comes down, or lorazepam takes its place gradually.",
         interrupts=contraindicated,
+        begun=found.b_start if view.started_recently(found.start) else None,
     )
 
 
@@ -175,7 +140,7 @@ def _too_little(use):
     needs=BIT["cyp3a4-moderate"],
     idle=True,
 )
-def moderate_inhibitor(view: View, limit: dict):
+def moderate_inhibitor(view: View, limit: Limits) -> Says:
     """CYP-02. A moderate CYP3A4 inhibitor is in hand on 7 days or more together with a drug that
     depends on CYP3A4: digest; review for triazolam, midazolam by mouth, or at 65 or over. Weak
     inhibitors are a note. Cimetidine concerns triazolam, and from 800 mg a day diazepam and
@@ -202,18 +167,15 @@ def moderate_inhibitor(view: View, limit: dict):
             return 2
         return rows[partner]
 
-    pairs, unsure = _pairs(
-        view, sedatives, partners, severity_of, lambda *_: limit["overlap_from_days"]
+    pairs = yield from overlapping(
+        view, "CYP-02", sedatives, partners, limit["overlap_from_days"], severity_of=severity_of
     )
     if not pairs:
-        if unsure:
-            cannot_compare(view, "CYP-02", partners)
         return
-    severity, found = _gravest(
-        (2 if severity == 3 and is_elder(view, found, limit["age_from_years"]) else severity, found)
-        for severity, found in pairs
+    severity, found = gravest(
+        raised(pairs, lambda found: is_elder(view, found, limit["age_from_years"]))
     )
-    beside(
+    yield beside(
         view,
         "CYP-02",
         severity,
@@ -246,7 +208,7 @@ TWO_C_NINETEEN_INHIBITORS = {
     ),
     needs=BIT["cyp2c19"],
 )
-def two_c_nineteen(view: View, limit: dict):
+def two_c_nineteen(view: View, limit: Limits) -> Says:
     """CYP-03. A CYP2C19 inhibitor is in hand on 7 days or more together with diazepam or clobazam
     (disulfiram also with chlordiazepoxide): digest; review at 65 or over or with clobazam 20 mg a
     day or more; omeprazole and esomeprazole always a note. Shown by CYP-01 or ADP-01 where these
@@ -260,27 +222,21 @@ def two_c_nineteen(view: View, limit: dict):
         concerns = TWO_C_NINETEEN_INHIBITORS.get(partner, TWO_C_NINETEEN)
         return rows[partner] if drug in concerns else None
 
-    pairs, unsure = _pairs(
-        view, view.uses, partners, severity_of, lambda *_: limit["overlap_from_days"]
+    pairs = yield from overlapping(
+        view, "CYP-03", view.uses, partners, limit["overlap_from_days"], severity_of=severity_of
     )
     if not pairs:
-        if unsure:
-            cannot_compare(view, "CYP-03", partners)
         return
-    severity, found = _gravest(
-        (
-            2
-            if severity == 3
-            and (
+    severity, found = gravest(
+        raised(
+            pairs,
+            lambda found: (
                 is_elder(view, found, limit["age_from_years"])
                 or _much_clobazam(view, found, limit["clobazam_from_mg"])
-            )
-            else severity,
-            found,
+            ),
         )
-        for severity, found in pairs
     )
-    beside(
+    yield beside(
         view,
         "CYP-03",
         severity,
@@ -293,11 +249,14 @@ def two_c_nineteen(view: View, limit: dict):
     )
 
 
-def _much_clobazam(view, found, from_mg) -> bool:
+def _much_clobazam(view: View, found: Together, from_mg: float) -> bool:
     """Does clobazam come to this many mg on a day of the run?"""
     return found.a[0].use.drug.key == "clobazam" and any(
-        mg is not None and mg >= from_mg - 1e-9 and first <= found.end and last >= found.start
-        for first, last, mg in view.in_hand.amounts("clobazam")
+        row.mg is not None
+        and row.mg >= from_mg - 1e-9
+        and row.start <= found.end
+        and row.end >= found.start
+        for row in view.in_hand.amounts("clobazam")
     )
 
 
@@ -319,7 +278,7 @@ RIFAMPICIN_STRONG = frozenset({"midazolam", "zolpidem", "zopiclone", "diazepam"}
     needs=BIT["inducer"],
     idle=True,
 )
-def inducer(view: View, limit: dict):
+def inducer(view: View, limit: Limits) -> Says:
     """CYP-04. An enzyme inducer is begun, together on 7 days or more, beside a benzodiazepine or
     Z-drug that is not glucuronidated: loss of effect, for 28 days after the start (digest; review
     for rifampicin with midazolam, zolpidem, zopiclone or diazepam). Review also when an inducer
@@ -328,7 +287,9 @@ def inducer(view: View, limit: dict):
     sedatives = [use for use in by_mouth(view) if use.drug.key not in NO_OXIDATION]
     if not partners or not sedatives:
         return
-    if _ended(view, limit, sedatives, partners):
+    ended = _ended_after_a_rise(view, limit, sedatives, partners)
+    if ended is not None:
+        yield _inducer_ended(ended)
         return
     rows = {
         use.drug.key: 3 if use.drug.key == "rifampicin" else use.drug.severities.get("inducer", 3)
@@ -340,20 +301,14 @@ def inducer(view: View, limit: dict):
             return 2
         return rows[partner]
 
-    pairs, unsure = _pairs(
-        view, sedatives, partners, severity_of, lambda *_: limit["overlap_from_days"]
+    pairs = yield from overlapping(
+        view, "CYP-04", sedatives, partners, limit["overlap_from_days"], severity_of=severity_of
     )
-    if not pairs:
-        if unsure:
-            cannot_compare(view, "CYP-04", partners)
-        return
-    for _, found in pairs:
-        view.watch(found.start + view.limit["start_window_days"] + 1)
-    begun = [pair for pair in pairs if view.started_recently(pair[1].start)]
+    begun = [pair for pair in pairs if view.started_recently(pair.together.start)]
     if not begun:
         return
-    severity, found = _gravest(begun)
-    beside(
+    severity, found = gravest(begun)
+    yield beside(
         view,
         "CYP-04",
         severity,
@@ -366,61 +321,72 @@ def inducer(view: View, limit: dict):
     )
 
 
-def _ended(view, limit, sedatives, partners):
-    """An inducer that ended lately, after a dose was raised during it."""
-    within = limit["ended_within_days"]
+class _Ended(NamedTuple):
+    """An inducer whose last supply ended, and a rise of the dose of `use` while it was taken."""
+
+    inducer: Supply
+    use: DatedUse
+    rise: DoseChange
+
+
+def _ended_after_a_rise(
+    view: View, limit: Limits, sedatives: Sequence[Use], partners: Sequence[Use]
+) -> _Ended | None:
+    """An inducer that ended lately, after a dose that is still taken was raised during it."""
     for partner in partners:
-        if partner.start is None or partner.end is None:
-            continue
-        if any(
+        if partner.end is None or any(
             other.drug.key == partner.drug.key
             and other.start is not None
             and other.reach > partner.end
             for other in partners
         ):
             continue
-        view.watch(partner.end + 1)
-        view.watch(partner.end + within + 1)
-        if not partner.end < view.today <= partner.end + within:
+        lately = view.reached(partner.end + 1)
+        if view.reached(partner.end + limit["ended_within_days"] + 1) or not lately:
             continue
-        rise = _raised_between(view, sedatives, partner.start, partner.end)
-        if rise is None:
-            continue
-        use, before, after = rise
-        view.add(
-            "CYP-04",
-            2,
-            key=f"CYP-04:{words.iso(partner.end)}:{partner.drug.key}+{use.drug.key}",
-            line_ids=ids_of([partner, use]),
-            title=f"{words.sentence_case(partner.drug.name)} ended; {use.drug.name} was raised",
-            sentence=(
-                f"{words.sentence_case(partner.drug.name)} ended on {words.day(partner.end)}, and "
-                f"{use.drug.name} had been raised from {words.amount(before)} to "
-                f"{words.amount(after)} mg a day meanwhile; its level climbs again in the weeks "
-                "after, so the dose needs a plan to come down."
-            ),
-            facts=(
-                Fact("dose_before_mg", "Before", before, "mg a day"),
-                Fact("dose_after_mg", "After", after, "mg a day"),
-                Fact("ended", "Inducer ended", words.iso(partner.end), "date"),
-            ),
-            clears="The dose is brought back down gradually, or a decision records the plan.",
-        )
-        return True
-    return False
-
-
-def _raised_between(view, sedatives, first, last):
-    """(latest use, mg before, mg after) of a drug still in use, raised between two days."""
-    for key in sorted({use.drug.key for use in sedatives}):
-        rows = [row for row in view.in_hand.amounts(key) if row[2] is not None]
-        if not rows or not view.is_current(rows[-1][1]):
-            continue
-        for (_, _, before), (start, _, after) in itertools.pairwise(rows):
-            if first <= start <= last and after > before * 1.001:
-                uses = [use for use in sedatives if use.drug.key == key and use.start is not None]
-                return max(uses, key=lambda use: (use.start, use.line.id)), before, after
+        found = _raised_between(view, sedatives, partner.start, partner.end)
+        if found is not None:
+            return _Ended(partner, *found)
     return None
+
+
+def _raised_between(
+    view: View, sedatives: Sequence[Use], first: int, last: int
+) -> tuple[DatedUse, DoseChange] | None:
+    """The first rise of a drug still in use from one day to another, with its latest supply."""
+    for key in sorted({use.drug.key for use in sedatives}):
+        known = [row for row in view.in_hand.amounts(key) if row.mg is not None]
+        if not known or not view.is_current(known[-1].end):
+            continue
+        for change in view.in_hand.changes(key):
+            if change.is_rise and first <= change.day <= last:
+                uses = [use for use in sedatives if use.drug.key == key and use.start is not None]
+                return max(uses, key=lambda use: (use.start, use.line.id)), change
+    return None
+
+
+def _inducer_ended(ended: _Ended) -> Conclusion:
+    inducer, use, rise = ended
+    name = inducer.drug.name
+    return conclude(
+        "CYP-04",
+        2,
+        key=f"CYP-04:{words.iso(inducer.end)}:{inducer.drug.key}+{use.drug.key}",
+        line_ids=ids_of([inducer, use]),
+        title=f"{words.sentence_case(name)} ended; {use.drug.name} was raised",
+        sentence=(
+            f"{words.sentence_case(name)} ended on {words.day(inducer.end)}, and "
+            f"{use.drug.name} had been raised from {words.amount(rise.before_mg)} to "
+            f"{words.amount(rise.after_mg)} mg a day meanwhile; its level climbs again in the "
+            "weeks after, so the dose needs a plan to come down."
+        ),
+        facts=(
+            Fact("dose_before_mg", "Before", rise.before_mg, "mg a day"),
+            Fact("dose_after_mg", "After", rise.after_mg, "mg a day"),
+            Fact("ended", "Inducer ended", words.iso(inducer.end), "date"),
+        ),
+        clears="The dose is brought back down gradually, or a decision records the plan.",
+    )
 
 
 @rule(
@@ -438,53 +404,74 @@ def _raised_between(view, sedatives, first, last):
     ),
     needs=BIT["ugt-inhibitor"],
 )
-def lorazepam_glucuronidation(view: View, limit: dict):
+def lorazepam_glucuronidation(view: View, limit: Limits) -> Says:
     """UGT-01. Valproate or probenecid is in hand with lorazepam, and lorazepam is more than half of
     what it was before the two came together, or over 1 mg a day when begun with it."""
     partners = view.in_hand.uses_of("ugt-inhibitor")
     lorazepam = [use for use in view.uses if use.drug.key == "lorazepam"]
     if not partners or not lorazepam:
         return
-    found = view.in_hand.together(lorazepam, partners, limit["overlap_from_days"])
+    found = yield from together(view, "UGT-01", lorazepam, partners, limit["overlap_from_days"])
     if found is None:
         return
-    if found is UNSURE:
-        cannot_compare(view, "UGT-01", partners)
-        return
     rows = view.in_hand.amounts("lorazepam")
-    during = [row for row in rows if row.start <= found.end and row.end >= found.start]
-    now = [row.mg for row in during if row.end >= view.today] or [row.mg for row in during[-1:]]
-    # What was taken until the two came together, in the same course.
-    course = [row for row in rows if row.start < found.b_start]
-    earlier = [row.mg for row in course if row.end >= found.b_start - view.gap_days - 1][-1:]
-    known, before = [mg for mg in now if mg is not None], [mg for mg in earlier if mg is not None]
-    if not known or len(known) < len(now) or len(before) < len(earlier):
-        view.cannot_judge(
+    amount = _highest_now(view, found, rows)
+    most = _most_lorazepam(view, found, rows, limit)
+    if amount is None or most is None:
+        yield cannot_judge(
             "UGT-01", [span.use.line.id for span in found.a], "The dose is not known."
         )
         return
-    amount = max(known)
-    if before:
-        most = before[0] * limit["share_of_dose_percent"] / 100
-        said = f"more than half of the {words.amount(before[0])} mg before"
-    else:
-        most = limit["new_start_over_mg"]
-        said = f"more than {words.amount(most)} mg in a new start"
-    if amount <= most + 1e-9:
+    if amount <= most.mg + 1e-9:
         return
-    beside(
+    yield beside(
         view,
         "UGT-01",
         2,
         found,
         gist=(
-            f"Lorazepam is broken down more slowly, and {words.amount(amount)} mg a day is {said}."
+            "Lorazepam is broken down more slowly, and "
+            f"{words.amount(amount)} mg a day is {most.compared}."
         ),
         clears="Lorazepam is brought to half the dose, or a decision records why not.",
         more=(
             Fact("lorazepam_mg", "Lorazepam", amount, "mg a day"),
-            Fact("over_mg", "Threshold, over", most, "mg a day"),
+            Fact("over_mg", "Threshold, over", most.mg, "mg a day"),
         ),
+    )
+
+
+def _highest_now(view: View, found: Together, rows: list[DailyAmount]) -> float | None:
+    """The highest daily amount while the two are together, today or later; None = not known."""
+    during = [row for row in rows if row.start <= found.end and row.end >= found.start]
+    now = [row.mg for row in during if row.end >= view.today] or [row.mg for row in during[-1:]]
+    known = [mg for mg in now if mg is not None]
+    return max(known) if known and len(known) == len(now) else None
+
+
+class _Most(NamedTuple):
+    """So much lorazepam a day is expected at most; `compared` says what more than that is."""
+
+    mg: float
+    compared: str
+
+
+def _most_lorazepam(
+    view: View, found: Together, rows: list[DailyAmount], limit: Limits
+) -> _Most | None:
+    """A share of the last amount before the two came together, in the same course; else that of a
+    new start. None when the amount before is not known."""
+    course = [row for row in rows if row.start < found.b_start]
+    before = [row.mg for row in course if row.end >= found.b_start - view.gap_days - 1][-1:]
+    if not before:
+        most = limit["new_start_over_mg"]
+        return _Most(most, f"more than {words.amount(most)} mg in a new start")
+    (mg,) = before
+    if mg is None:
+        return None
+    return _Most(
+        mg * limit["share_of_dose_percent"] / 100,
+        f"more than half of the {words.amount(mg)} mg before",
     )
 
 
@@ -506,7 +493,7 @@ FOR_SEIZURES = frozenset({"epilepsy_adjunct", "seizure_rescue"})
     parameters=(parameter("overlap_from_days", DAYS, "Together on, from", 7),),
     needs=BIT["antiseizure"],
 )
-def inducing_antiseizure(view: View, limit: dict):
+def inducing_antiseizure(view: View, limit: Limits) -> Says:
     """AED-01. Carbamazepine, phenytoin, phenobarbital or primidone is in hand on 7 days or more
     together with a benzodiazepine that is not for epilepsy: digest; review for carbamazepine with
     alprazolam, midazolam or clonazepam."""
@@ -520,21 +507,22 @@ def inducing_antiseizure(view: View, limit: dict):
     ]
     if not partners or not sedatives:
         return
-    pairs, unsure = _pairs(
+    pairs = yield from overlapping(
         view,
+        "AED-01",
         sedatives,
         partners,
-        lambda drug, partner: 2 if partner == "carbamazepine" and drug in CARBAMAZEPINE_MORE else 3,
-        lambda *_: limit["overlap_from_days"],
+        limit["overlap_from_days"],
+        severity_of=lambda drug, partner: (
+            2 if partner == "carbamazepine" and drug in CARBAMAZEPINE_MORE else 3
+        ),
     )
     if not pairs:
-        if unsure:
-            cannot_compare(view, "AED-01", partners)
         return
     severity, found = pairs[0]
     if severity == 3 and "epilepsy_adjunct" in view.exemptions:
         return
-    beside(
+    yield beside(
         view,
         "AED-01",
         severity,
@@ -571,7 +559,7 @@ RAISING_ANTISEIZURE = {
     needs=BIT["antiseizure"],
     idle=True,
 )
-def raising_antiseizure(view: View, limit: dict):
+def raising_antiseizure(view: View, limit: Limits) -> Says:
     """AED-02. Stiripentol, cannabidiol, cenobamate or felbamate together with the benzodiazepines
     named for each, and the benzodiazepine's dose was not changed within 28 days of the start."""
     partners = [
@@ -584,24 +572,25 @@ def raising_antiseizure(view: View, limit: dict):
         severity, concerns = RAISING_ANTISEIZURE[partner]
         return severity if drug in concerns else None
 
-    pairs, unsure = _pairs(
-        view, by_mouth(view), partners, severity_of, lambda *_: limit["overlap_from_days"]
+    pairs = yield from overlapping(
+        view,
+        "AED-02",
+        by_mouth(view),
+        partners,
+        limit["overlap_from_days"],
+        severity_of=severity_of,
     )
-    if not pairs:
-        if unsure:
-            cannot_compare(view, "AED-02", partners)
-        return
     within = limit["dose_change_within_days"]
     unchanged = [
-        (severity, found)
-        for severity, found in pairs
-        if not (severity == 3 and "epilepsy_adjunct" in view.exemptions)
-        and not _changed(view, found, within)
+        pair
+        for pair in pairs
+        if not (pair.severity == 3 and "epilepsy_adjunct" in view.exemptions)
+        and not _changed(view, pair.together, within)
     ]
     if not unchanged:
         return
     severity, found = unchanged[0]
-    beside(
+    yield beside(
         view,
         "AED-02",
         severity,
@@ -616,10 +605,10 @@ def raising_antiseizure(view: View, limit: dict):
     )
 
 
-def _changed(view, found, within) -> bool:
+def _changed(view: View, found: Together, within: int) -> bool:
     """Did the daily amount of the benzodiazepine change within so many days of the start?"""
-    rows = [row for row in view.in_hand.amounts(found.a[0].use.drug.key) if row[2] is not None]
     return any(
-        found.start <= start <= found.start + within and abs(after - before) > before * 0.001
-        for (_, _, before), (start, _, after) in itertools.pairwise(rows)
+        found.start <= change.day <= found.start + within
+        and abs(change.after_mg - change.before_mg) > change.before_mg * 0.001
+        for change in view.in_hand.changes(found.a[0].use.drug.key)
     )

@@ -1,15 +1,23 @@
 """A benzodiazepine or Z-drug beside an opioid: OPI-01 for pain relief, OPI-02 for substitution."""
 
-import itertools
+from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.drug import BIT, SUBSTITUTION
-from reviews.rules.exposure import OPEN
 from reviews.rules.finding import Fact
-from reviews.rules.naming import key_of, names, not_recorded
-from reviews.rules.parameters import DAYS, parameter
+from reviews.rules.naming import key_of, names
+from reviews.rules.pairs import (
+    cannot_compare,
+    together,
+    together_facts,
+    together_sentence,
+    together_title,
+    unknown_ends,
+)
+from reviews.rules.parameters import DAYS, Limits, parameter
 from reviews.rules.presence import UNSURE, Together
 from reviews.rules.rule import BREATHING, Grading, Shown, rule
+from reviews.rules.saying import Says, conclude
 from reviews.rules.view import View
 
 TWO_WEEK_NOTE = frozenset({"methadone", "buprenorphine", "levomethadone"})
@@ -30,7 +38,7 @@ TWO_WEEK_NOTE = frozenset({"methadone", "buprenorphine", "levomethadone"})
     needs=BIT["opioid"],
     idle=True,
 )
-def pain_relief(view: View, limit: dict):
+def pain_relief(view: View, limit: Limits) -> Says:
     """OPI-01. An opioid is in hand on any day of a benzodiazepine or Z-drug supply, rescue medicine
     included. The start of the second of the two is urgent and asks for a reason; a continuing
     overlap goes to the review queue. A start is the first shared day after 14 days or more with at
@@ -60,8 +68,6 @@ def pain_relief(view: View, limit: dict):
             severity = 4
         elif row == 1:
             severity = 1 if start else 2
-            if start:
-                view.recent_s1_starts.append(found.b_start)
         else:
             severity = row
         notes = ""
@@ -70,7 +76,7 @@ def pain_relief(view: View, limit: dict):
                 " With methadone or buprenorphine depression of breathing can come late: watch for "
                 "at least 2 weeks after a start or change."
             )
-        view.add(
+        yield conclude(
             "OPI-01",
             severity,
             interrupts=severity == 1,
@@ -88,10 +94,11 @@ def pain_relief(view: View, limit: dict):
                 "offered."
             ),
             unknown=unknown_ends(found),
+            begun=found.b_start if severity == 1 else None,
         )
         return
     if unsure:
-        cannot_compare(view, "OPI-01", opioids)
+        yield cannot_compare(view, "OPI-01", opioids)
 
 
 @rule(
@@ -108,39 +115,34 @@ def pain_relief(view: View, limit: dict):
     needs=BIT["opioid-substitution"],
     idle=True,
 )
-def substitution(view: View, limit: dict):
+def substitution(view: View, limit: Limits) -> Says:
     """OPI-02. Opioid substitution treatment (methadone, buprenorphine or diamorphine coded as such)
     beside a benzodiazepine or Z-drug. Urgent at the start of the second, or when the dose of either
     rose in the last 28 days; otherwise review. The substitution itself is not to be disturbed."""
-    treatment = view.in_hand.presence(SUBSTITUTION)
-    found = view.in_hand.together("bzra+rescue", treatment, limit["overlap_from_days"])
+    found = yield from together(
+        view, "OPI-02", "bzra+rescue", SUBSTITUTION, limit["overlap_from_days"]
+    )
     if found is None:
         return
-    if found is UNSURE:
-        cannot_compare(view, "OPI-02", view.in_hand.uses_of(SUBSTITUTION))
-        return
     start = view.started_recently(found.start)
-    risen = _dose_rise(view, found)
-    urgent = start or risen is not None
-    if urgent:
-        view.recent_s1_starts.append(found.b_start)
+    rise = _latest_rise(view, found)
+    urgent = start or rise is not None
     title = together_title(found, start)
-    if risen is not None and not start:
-        name, _, _, _ = risen
-        title = f"{words.sentence_case(name)} dose raised beside {_others(found, name)}"
+    if rise is not None and not start:
+        title = f"{words.sentence_case(rise.drug)} dose raised beside {_others(found, rise.drug)}"
     facts = together_facts(found)
     sentence = together_sentence(found)
-    if risen is not None:
-        name, on, before, after = risen
+    if rise is not None:
         sentence += (
-            f"; {name} rose from {words.amount(before)} to {words.amount(after)} mg a day on "
-            f"{words.day(on)}"
+            f"; {rise.drug} rose from {words.amount(rise.before_mg)} to "
+            f"{words.amount(rise.after_mg)} mg a day on {words.day(rise.day)}"
         )
+        before, after = (words.sentence_case(f"{rise.drug} {when}") for when in ("before", "after"))
         facts += (
-            Fact("dose_before_mg", words.sentence_case(f"{name} before"), before, "mg a day"),
-            Fact("dose_after_mg", words.sentence_case(f"{name} after"), after, "mg a day"),
+            Fact("dose_before_mg", before, rise.before_mg, "mg a day"),
+            Fact("dose_after_mg", after, rise.after_mg, "mg a day"),
         )
-    view.add(
+    yield conclude(
         "OPI-02",
         1 if urgent else 2,
         interrupts=urgent,
@@ -158,103 +160,31 @@ def substitution(view: View, limit: dict):
             "the plan agreed with the substitution service."
         ),
         unknown=unknown_ends(found),
+        begun=found.b_start if urgent else None,
     )
 
 
-def _others(found, name):
-    return words.listed(n for n in names([*found.a, *found.b]) if n != name)
+def _others(found: Together, name: str) -> str:
+    return words.listed(other for other in names([*found.a, *found.b]) if other != name)
 
 
-def _dose_rise(view, found: Together):
-    """(name, day, mg before, mg after) of the latest rise in the last 28 days, else None."""
+class _Rise(NamedTuple):
+    """A daily amount of a drug that rose on a day."""
+
+    day: int
+    drug: str
+    before_mg: float
+    after_mg: float
+
+
+def _latest_rise(view: View, found: Together) -> _Rise | None:
+    """The latest rise of either kind in the last 28 days."""
     rises = []
     for of, spans in (("bzra+rescue", found.a), (SUBSTITUTION, found.b)):
         for key, name in {span.use.drug.key: span.use.drug.name for span in spans}.items():
-            rows = [row for row in view.in_hand.amounts(key, of) if row[2] is not None]
             rises += [
-                (start, name, before, after)
-                for (_, _, before), (start, _, after) in itertools.pairwise(rows)
-                # The tolerance keeps binary fractions from looking like a rise.
-                if after > before * 1.001 and view.started_recently(start)
+                _Rise(change.day, name, change.before_mg, change.after_mg)
+                for change in view.in_hand.changes(key, of)
+                if change.is_rise and view.started_recently(change.day)
             ]
-    if not rises:
-        return None
-    start, name, before, after = max(rises)
-    return name, start, before, after
-
-
-# --- said alike by every rule on two kinds of medicine ---------------------------------------
-
-
-def together_title(found: Together, start: bool) -> str:
-    sedatives, others = words.listed(found.a_names), words.listed(found.b_names)
-    if not start:
-        return f"{words.sentence_case(others)} together with {sedatives}"
-    first_a = min(span.start for span in found.a)
-    first_b = min(span.start for span in found.b)
-    if first_b > first_a:
-        return f"{words.sentence_case(others)} started while on {sedatives}"
-    if first_a > first_b:
-        return f"{words.sentence_case(sedatives)} started while on {others}"
-    return f"{words.sentence_case(others)} and {sedatives} started together"
-
-
-def together_sentence(found: Together) -> str:
-    others, sedatives = found.b_names, found.a_names
-    pair = f"{words.sentence_case(words.listed(others))} and {words.listed(sedatives)}"
-    if found.end == OPEN:
-        return f"{pair} are both on record from {words.day(found.start)}, with no end recorded"
-    between = f"from {words.day(found.start)} to {words.day(found.end)}"
-    if found.start == found.end:
-        between = f"on {words.day(found.start)}"
-    if not found.days:
-        return f"{pair} may overlap {between}"
-    verb = "overlaps" if len(others) == 1 else "overlap"
-    at_least = "" if found.sure else "at least "
-    if found.days < found.end - found.start + 1:
-        between = f"most recently {between}"
-    return (
-        f"{words.sentence_case(words.listed(others))} {verb} with {words.listed(sedatives)} for "
-        f"{at_least}{words.days(found.days)}, {between}"
-    )
-
-
-def together_facts(found: Together) -> tuple[Fact, ...]:
-    facts = [
-        Fact("overlap_start", "Both from", words.iso(found.start), "date"),
-        Fact(
-            "overlap_end",
-            "Both until",
-            None if found.end == OPEN else words.iso(found.end),
-            "date",
-        ),
-    ]
-    if found.days or found.sure:
-        label = "Days together" if found.sure else "Days together, at least"
-        facts.insert(0, Fact("overlap_days", label, found.days, "days"))
-    doses: dict[str, float | None] = {}
-    for span in sorted(found.b, key=lambda s: (s.start, s.use.line.id)):
-        use = span.use
-        doses[use.drug.name] = use.mg
-    for name, mg in doses.items():
-        if mg is not None:
-            facts.append(Fact("mg_per_day", words.sentence_case(name), round(mg, 4), "mg a day"))
-    return tuple(facts)
-
-
-def unknown_ends(found: Together) -> str:
-    spans = (*found.a, *found.b)
-    vague = {span.use.line.id: span.use for span in spans if span.use.end is None}
-    if not vague:
-        return ""
-    return f"How long the supply lasts is not recorded for {not_recorded(vague.values())}."
-
-
-def cannot_compare(view: View, rule_id: str, uses):
-    """The record does not say whether, or how long, the two were in hand together."""
-    vague = [use for use in (*uses, *view.uses, *view.rescue) if use.end is None]
-    view.cannot_judge(
-        rule_id,
-        [use.line.id for use in vague],
-        f"Days together cannot be counted: the supply is not known for {not_recorded(vague)}.",
-    )
+    return max(rises, default=None)

@@ -7,9 +7,12 @@ it (`_from_days`).
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from reviews.rules.codes import PROFILES
+
+Limits: TypeAlias = Mapping[str, Any]
+"""Name: value of the parameters of one rule under one profile, as a book holds them."""
 
 
 class Kind(NamedTuple):

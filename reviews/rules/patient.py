@@ -1,9 +1,13 @@
 """What the person's health, age and life make of it: sections FAL to ILN of the catalogue."""
 
+from collections.abc import Generator, Iterator, Sequence
+
 from reviews.rules import words
+from reviews.rules.dependence import LOW, band_limits, banded, regular_use
+from reviews.rules.dossier import Taper
 from reviews.rules.drug import BENZODIAZEPINE, BIT, Z_DRUG
-from reviews.rules.equivalents import LOW, band, regular_use
-from reviews.rules.finding import Fact
+from reviews.rules.exposure import Use
+from reviews.rules.finding import Fact, NotEvaluable
 from reviews.rules.naming import names, not_recorded
 from reviews.rules.parameters import (
     COUNT,
@@ -16,6 +20,7 @@ from reviews.rules.parameters import (
     WEEKS,
     YEARS,
     YES_NO,
+    Limits,
     parameter,
 )
 from reviews.rules.rule import (
@@ -35,17 +40,29 @@ from reviews.rules.rule import (
     Shown,
     rule,
 )
+from reviews.rules.saying import Conclusion, Says, about_use, cannot_judge
 from reviews.rules.view import View
 
 UGT = "UGT"
 
 
-def _said(view, rule_id, severity, what, *, gist, clears, **more):
-    """A finding that something on record makes of the benzodiazepine or Z-drug in use."""
-    uses = more.pop("uses", None)
+def on_record(
+    view: View,
+    rule_id: str,
+    severity: int,
+    what: str,
+    *,
+    gist: str,
+    clears: str,
+    uses: Sequence[Use] | None = None,
+    facts: tuple[Fact, ...] = (),
+    unknown: str = "",
+    interrupts: bool = False,
+) -> Conclusion:
+    """What something on record makes of the benzodiazepine or Z-drug in use."""
     drugs = view.in_use if uses is None else words.listed(names(uses))
-    facts = more.pop("facts", (Fact("on_record", "On record", what),))
-    return view.say(
+    return about_use(
+        view,
         rule_id,
         severity,
         uses=uses,
@@ -54,9 +71,10 @@ def _said(view, rule_id, severity, what, *, gist, clears, **more):
             f"{words.sentence_case(drugs)} {words.are(drugs)} in use, with this on record: {what}. "
             f"{words.sentence_case(gist)}."
         ),
-        facts=facts,
+        facts=facts or (Fact("on_record", "On record", what),),
         clears=clears,
-        **more,
+        unknown=unknown,
+        interrupts=interrupts,
     )
 
 
@@ -74,32 +92,30 @@ def _said(view, rule_id, severity, what, *, gist, clears, **more):
         parameter("offer_within_days", DAYS, "Taper offered in the last", 365),
     ),
 )
-def no_taper_offer(view: View, limit: dict):
+def no_taper_offer(view: View, limit: Limits) -> Says:
     """ELD-05. At 65 or over, the current supply takes the episode to 90 calendar days or more, and
     in the last 365 days no taper was offered."""
     item = view.last
     if item is None:
         if view.unclear and view.person.reading("taper_offer") is None:
-            _elapsed_unknown(view, limit)
+            yield from _elapsed_unknown(view, limit)
         return
     elapsed = item.span.end - item.episode.start + 1
     if elapsed < limit["elapsed_from_days"]:
         return
     age = view.person.age_on(item.span.use.start)
     if age is None:
-        view.cannot_judge("ELD-05", view.line_ids, "The birth date is not recorded.")
+        yield cannot_judge("ELD-05", view.line_ids, "The birth date is not recorded.")
         return
     if age < limit["age_from_years"]:
         return
     if any(taper.status in {"planned", "active", "paused"} for taper in view.dossier.tapers):
         return
     offers = view.person.readings_of("taper_offer")
-    if offers:
-        last = offers[-1].day + limit["offer_within_days"]
-        if view.today <= last:
-            view.watch(last + 1)
-            return
-    view.say(
+    if offers and not view.reached(offers[-1].day + limit["offer_within_days"] + 1):
+        return
+    yield about_use(
+        view,
         "ELD-05",
         2,
         title=f"No taper offered: {view.in_use} at {age}",
@@ -117,11 +133,11 @@ def no_taper_offer(view: View, limit: dict):
     )
 
 
-def _elapsed_unknown(view, limit):
+def _elapsed_unknown(view: View, limit: Limits) -> Iterator[NotEvaluable]:
     age = view.person.age_on(view.today)
     if age is None or age >= limit["age_from_years"]:
         vague = [use for use in view.unclear if use in view.now]
-        view.cannot_judge(
+        yield cannot_judge(
             "ELD-05",
             [use.line.id for use in vague],
             f"The length of supply is not known for {not_recorded(vague)}.",
@@ -143,7 +159,7 @@ def _elapsed_unknown(view, limit):
     ),
     needs=CONDITIONS,
 )
-def falls(view: View, limit: dict):
+def falls(view: View, limit: Limits) -> Says:
     """FAL-01. A fall or fragility fracture in the last 365 days, with a benzodiazepine or Z-drug.
     Urgent with two or more in that time (or recurrent falls on record), or with one less than 30
     days ago."""
@@ -158,10 +174,9 @@ def falls(view: View, limit: dict):
     recurrent = len(days) >= limit["urgent_from_count"] or bool(
         view.person.events("recurrent_falls", within)
     )
-    near = view.today < days[-1] + limit["urgent_under_days"]
-    view.watch(days[-1] + limit["urgent_under_days"])
+    near = not view.reached(days[-1] + limit["urgent_under_days"])
     what = "two or more falls or fractures" if recurrent else "a fall or fracture"
-    _said(
+    yield on_record(
         view,
         "FAL-01",
         1 if recurrent or near else 2,
@@ -186,7 +201,7 @@ def falls(view: View, limit: dict):
     parameters=(parameter("delirium_within_days", DAYS, "Delirium in the last", 90),),
     needs=CONDITIONS,
 )
-def cognition(view: View, limit: dict):
+def cognition(view: View, limit: Limits) -> Says:
     """COG-01. Dementia or mild cognitive impairment on record, or delirium in the last 90 days,
     with a benzodiazepine or Z-drug."""
     if not view.now:
@@ -199,7 +214,7 @@ def cognition(view: View, limit: dict):
     if view.person.events("delirium", limit["delirium_within_days"]):
         found.append("recent delirium")
     if found:
-        _said(
+        yield on_record(
             view,
             "COG-01",
             2,
@@ -224,7 +239,7 @@ def cognition(view: View, limit: dict):
     ),
     needs=CONDITIONS | READINGS,
 )
-def breathing(view: View, limit: dict):
+def breathing(view: View, limit: Limits) -> Says:
     """RSP-01. Respiratory failure (on record, pO2 under 8 kPa or pCO2 over 6.5 kPa): urgent, and
     asks for a reason. Severe COPD (FEV1 under 50 % of predicted, GOLD 3 or 4), oxygen at home or
     neuromuscular weakness: review. Milder, stable COPD: a note."""
@@ -249,7 +264,7 @@ def breathing(view: View, limit: dict):
     if view.person.has("neuromuscular_weakness"):
         severe.append("neuromuscular weakness")
     if failure:
-        _said(
+        yield on_record(
             view,
             "RSP-01",
             1,
@@ -259,7 +274,7 @@ def breathing(view: View, limit: dict):
             interrupts=True,
         )
     elif severe:
-        _said(
+        yield on_record(
             view,
             "RSP-01",
             2,
@@ -268,7 +283,7 @@ def breathing(view: View, limit: dict):
             clears="A review records the need and the lowest dose.",
         )
     elif copd:
-        _said(
+        yield on_record(
             view,
             "RSP-01",
             4,
@@ -289,16 +304,18 @@ def breathing(view: View, limit: dict):
     sources=("valium-label",),
     needs=CONDITIONS,
 )
-def sleep_apnoea(view: View, limit: dict):
+def sleep_apnoea(view: View, limit: Limits) -> Says:
     """RSP-02. Sleep apnoea: urgent when untreated or when CPAP is not used, digest when treated.
     Without a record of treatment the digest stands and the higher step is not evaluable."""
     if not view.now or not view.person.has("sleep_apnoea"):
         return
     treatment = view.person.answer("cpap_adherence")
     if not treatment:
-        view.cannot_judge("RSP-02", view.line_ids, "Whether sleep apnoea is treated: not recorded.")
+        yield cannot_judge(
+            "RSP-02", view.line_ids, "Whether sleep apnoea is treated: not recorded."
+        )
     untreated = treatment in {"untreated", "nonadherent"}
-    _said(
+    yield on_record(
         view,
         "RSP-02",
         1 if untreated else 3,
@@ -319,11 +336,11 @@ def sleep_apnoea(view: View, limit: dict):
     sources=("smpc-contraindications",),
     needs=CONDITIONS,
 )
-def myasthenia(view: View, limit: dict):
+def myasthenia(view: View, limit: Limits) -> Says:
     """MYA-01. Myasthenia gravis, with a benzodiazepine or Z-drug; contraindicated while unstable.
     Asks for a reason."""
     if view.now and view.person.has("myasthenia"):
-        _said(
+        yield on_record(
             view,
             "MYA-01",
             1,
@@ -344,7 +361,7 @@ def myasthenia(view: View, limit: dict):
     sources=("smpc-contraindications",),
     needs=CONDITIONS | READINGS,
 )
-def severe_liver(view: View, limit: dict):
+def severe_liver(view: View, limit: Limits) -> Says:
     """HEP-01. Severe liver impairment: Child-Pugh C, liver failure or hepatic encephalopathy.
     Contraindicated in product texts; asks for a reason."""
     if not view.now:
@@ -355,7 +372,7 @@ def severe_liver(view: View, limit: dict):
     if view.person.has("hepatic_severe"):
         found.append("liver failure or encephalopathy")
     if found:
-        _said(
+        yield on_record(
             view,
             "HEP-01",
             1,
@@ -381,41 +398,33 @@ def severe_liver(view: View, limit: dict):
     ),
     needs=CONDITIONS | READINGS,
 )
-def liver(view: View, limit: dict):
+def liver(view: View, limit: Limits) -> Says:
     """HEP-02. Child-Pugh A or B, or ALT over 3 times the limit, with a long-acting benzodiazepine
     that is not glucuronidated; or any recorded liver impairment with zopiclone over 3.75 mg or
     zolpidem over 5 mg a day."""
     if not view.now:
         return
-    child, alt = view.person.answer("child_pugh"), view.person.measured("alt_x_uln")
+    child, alt = view.person.answer("child_pugh"), view.person.measured("alt_x_uln") or 0
+    high = alt > limit["alt_over_times"]
     found = []
     if child:
         found.append(f"Child-Pugh class {child}")
-    if alt is not None and alt > limit["alt_over_times"]:
+    if high:
         found.append(f"ALT {words.amount(alt)} times the limit")
-    moderate = child in {"A", "B"} or (alt is not None and alt > limit["alt_over_times"])
-    any_impairment = bool(found) or view.person.has("hepatic")
-    if any_impairment and not found:
+    if not found and view.person.has("hepatic"):
         found.append("liver impairment")
-    uses = []
-    if moderate:
+    uses: list[Use] = []
+    if child in {"A", "B"} or high:
         uses += [
             use
             for use in view.now
             if use.mask & BENZODIAZEPINE and use.drug.band == "long" and use.drug.metabolism != UGT
         ]
-    if any_impairment:
+    if found:
         for key in ("zopiclone", "zolpidem"):
-            mine = [use for use in view.now if use.drug.key == key]
-            if not mine:
-                continue
-            doses = [mg for _, end, mg in view.in_hand.amounts(key) if view.is_current(end)]
-            if any(mg is not None and mg > limit[f"{key}_over_mg"] + 1e-9 for mg in doses):
-                uses += mine
-            elif None in doses:
-                view.cannot_judge("HEP-02", [use.line.id for use in mine], "The dose is not known.")
+            uses += yield from _too_much_for_the_liver(view, key, limit[f"{key}_over_mg"])
     if uses:
-        _said(
+        yield on_record(
             view,
             "HEP-02",
             2,
@@ -429,6 +438,21 @@ def liver(view: View, limit: dict):
         )
 
 
+def _too_much_for_the_liver(
+    view: View, key: str, over_mg: float
+) -> Generator[NotEvaluable, None, list[Use]]:
+    """Uses of a Z-drug whose current daily amount is over a figure."""
+    uses = [use for use in view.now if use.drug.key == key]
+    if not uses:
+        return []
+    amounts = [row.mg for row in view.in_hand.amounts(key) if view.is_current(row.end)]
+    if any(mg is not None and mg > over_mg + 1e-9 for mg in amounts):
+        return uses
+    if None in amounts:
+        yield cannot_judge("HEP-02", [use.line.id for use in uses], "The dose is not known.")
+    return []
+
+
 @rule(
     "REN-01",
     family="Patient conditions",
@@ -439,16 +463,16 @@ def liver(view: View, limit: dict):
     sources=("zopiclone-smpc", "ren-01"),
     parameters=(parameter("egfr_below_ml_min", ML_MIN, "eGFR below", 30),),
 )
-def kidney(view: View, limit: dict):
+def kidney(view: View, limit: Limits) -> Says:
     """REN-01. eGFR under 30, with a benzodiazepine or Z-drug. Without an eGFR on record the rule is
     not evaluable."""
     if not view.now:
         return
     egfr = view.person.measured("egfr")
     if egfr is None:
-        view.cannot_judge("REN-01", view.line_ids, "No eGFR is recorded in the last two years.")
+        yield cannot_judge("REN-01", view.line_ids, "No eGFR is recorded in the last two years.")
     elif egfr < limit["egfr_below_ml_min"]:
-        _said(
+        yield on_record(
             view,
             "REN-01",
             3,
@@ -465,7 +489,7 @@ def kidney(view: View, limit: dict):
 TRIMESTERS = {"first": 1, "second": 2, "third": 3, "unknown_trimester": 0}
 
 
-def trimester(view, limit) -> int | None:
+def trimester(view: View, limit: Limits) -> int | None:
     """The trimester that is certain today, 0 = pregnant, trimester not known; None = not pregnant.
 
     From what was recorded on a day the earliest possible course of the pregnancy is taken. A
@@ -478,7 +502,7 @@ def trimester(view, limit) -> int | None:
             now = _by_now(view, limit, reading.day, recorded, _weeks(limit, recorded))
             if now is not None:
                 return now
-    found = []
+    found: list[int] = []
     for condition in view.person.themes.get("pregnancy", ()):
         if condition.ended_on is not None and condition.ended_on <= view.dossier.as_of:
             continue
@@ -496,23 +520,21 @@ def trimester(view, limit) -> int | None:
     return max(found, default=None)
 
 
-def _weeks(limit, recorded):
+def _weeks(limit: Limits, recorded: int) -> int:
     """The fewest weeks of a trimester."""
     return {0: 0, 1: 0, 2: limit["second_from_weeks"], 3: limit["third_from_weeks"]}[recorded]
 
 
-def _by_now(view, limit, on, recorded, weeks) -> int | None:
-    """What a trimester and weeks recorded on a day have become today; None = over."""
-    over = on + (limit["pregnancy_weeks"] - weeks) * 7
-    third = on + (limit["third_from_weeks"] - weeks) * 7
-    view.watch(over + 1)
-    view.watch(third)
-    if view.today > over:
+def _by_now(view: View, limit: Limits, on: int, recorded: int, weeks: int) -> int | None:
+    """The trimester today after one, and so many weeks, recorded on a day; None = over."""
+    over = view.reached(on + (limit["pregnancy_weeks"] - weeks) * 7 + 1)
+    third = view.reached(on + (limit["third_from_weeks"] - weeks) * 7)
+    if over:
         return None
-    return 3 if view.today >= third and recorded else recorded
+    return 3 if third and recorded else recorded
 
 
-def _coded(codings, limit) -> tuple[int, int]:
+def _coded(codings, limit: Limits) -> tuple[int, int]:
     """(trimester, fewest weeks) of ICD-10-CM codes: weeks in Z3A, a trimester at the end of others.
 
     0 where none says so. O09.2, O09.5, O09.6 and O09.8 have a digit more before it.
@@ -531,9 +553,9 @@ def _coded(codings, limit) -> tuple[int, int]:
     return 0, 0
 
 
-def pregnant(view) -> bool:
+def pregnant(view: View) -> bool:
     """Is a pregnancy on record and not over? Under a book without PRG-01 nobody can tell."""
-    limit = view.limits_of("PRG-01")
+    limit = view.limits_of("PRG-01", *(each.name for each in PREGNANCY))
     return limit is not None and trimester(view, limit) is not None
 
 
@@ -560,7 +582,7 @@ PREGNANCY = (
         *PREGNANCY,
     ),
 )
-def pregnancy(view: View, limit: dict):
+def pregnancy(view: View, limit: Limits) -> Says:
     """PRG-01. Pregnancy on record, with a benzodiazepine or Z-drug: review in any trimester; urgent
     with regular use in the third trimester, or with a taper planned over less than 14 days."""
     if not view.now:
@@ -568,14 +590,16 @@ def pregnancy(view: View, limit: dict):
     now = trimester(view, limit)
     if now is None:
         if _may_be_pregnant(view, limit) and view.person.reading("pregnancy") is None:
-            view.cannot_judge("PRG-01", view.line_ids, "Whether the person is pregnant: not asked.")
+            yield cannot_judge(
+                "PRG-01", view.line_ids, "Whether the person is pregnant: not asked."
+            )
         return
     regular = any(regular_use(view, episode, episode.end) for episode in view.current)
-    fast = [taper for taper in view.dossier.tapers if _days_planned(taper) is not None]
-    fast = [taper for taper in fast if _days_planned(taper) < limit["taper_under_days"]]
-    urgent = (now == 3 and regular) or bool(fast)
+    planned = [_days_planned(taper) for taper in view.dossier.tapers]
+    fast = any(days is not None and days < limit["taper_under_days"] for days in planned)
+    urgent = (now == 3 and regular) or fast
     what = {0: "pregnancy", 1: "pregnancy", 2: "pregnancy", 3: "the third trimester of pregnancy"}
-    _said(
+    yield on_record(
         view,
         "PRG-01",
         1 if urgent else 2,
@@ -601,13 +625,13 @@ def pregnancy(view: View, limit: dict):
 ORDINAL = {0: None, 1: "first", 2: "second", 3: "third"}
 
 
-def _days_planned(taper) -> int | None:
+def _days_planned(taper: Taper) -> int | None:
     if taper.status not in {"planned", "active"} or len(taper.steps) < 2:
         return None
     return (taper.steps[-1].on - taper.steps[0].on).days
 
 
-def _may_be_pregnant(view, limit):
+def _may_be_pregnant(view: View, limit: Limits) -> bool:
     age = view.person.age_on(view.today)
     return (
         view.person.sex == "female"
@@ -626,7 +650,7 @@ def _may_be_pregnant(view, limit):
     sources=("csm-1997",),
     parameters=(parameter("exposed_from_days", DAYS, "Exposure, from", 28), *PREGNANCY),
 )
-def pregnancy_intention(view: View, limit: dict):
+def pregnancy_intention(view: View, limit: Limits) -> Says:
     """PRG-02. A woman aged 12 to 55, not known to be pregnant, whose exposure reaches 28 days, and
     for whom neither contraception nor pregnancy intention was noted in the last 365 days."""
     if view.days < limit["exposed_from_days"]:
@@ -638,7 +662,8 @@ def pregnancy_intention(view: View, limit: dict):
         return
     if view.person.reading("pregnancy_intention") is not None:
         return
-    view.say(
+    yield about_use(
+        view,
         "PRG-02",
         4,
         title="Pregnancy intention not noted",
@@ -680,7 +705,7 @@ DEPRESSANT_BITS = sum(BIT[name] for name in _DEPRESSANTS)
     sources=("csm-1997", "asam-2025-29", "brf-01"),
     needs=READINGS,
 )
-def breastfeeding(view: View, limit: dict):
+def breastfeeding(view: View, limit: Limits) -> Says:
     """BRF-01. Breastfeeding, with a benzodiazepine or Z-drug: digest; review when the medicine is
     long-acting, the dose above the low band, another sedative is in use, or the infant was born
     preterm. Sources conflict: UK texts advise against, ASAM may encourage it."""
@@ -690,22 +715,18 @@ def breastfeeding(view: View, limit: dict):
     raised = []
     if any(use.drug.band == "long" for use in view.now):
         raised.append("a long-acting medicine")
-    levels = [band(view, stretch) for stretch in view.stretches_now]
-    if any(level not in {None, LOW} for level in levels):
+    limits = band_limits(view)
+    bands = [banded(view.scale, limits, each) for each in view.stretches_now] if limits else []
+    if any(band is not None and band.level != LOW for band in bands):
         raised.append("a dose above the low band")
     for name in _DEPRESSANTS:
         for use in view.in_hand.uses_of(name):
-            if use.start is None:
-                continue
-            last = use.reach
-            view.watch(use.start)
-            view.watch(last + 1)
-            if use.start <= view.today <= last:
+            if use.start is not None and view.is_in_hand(use):
                 raised.append(f"{use.drug.name} as well")
     if answer == "preterm":
         raised.append("an infant born preterm")
     raised = list(dict.fromkeys(raised))
-    _said(
+    yield on_record(
         view,
         "BRF-01",
         2 if raised else 3,
@@ -744,29 +765,28 @@ FOR_CHILDREN = frozenset(
         parameter("urgent_under_years", YEARS, "Urgent under", 12),
     ),
 )
-def child(view: View, limit: dict):
+def child(view: View, limit: Limits) -> Says:
     """PED-01. Under 18, with a benzodiazepine or Z-drug that is not for epilepsy, seizure rescue, a
     procedure or spasticity under a specialist. Urgent, and asks for a reason, under 12; review from
     12."""
     uses = [use for use in view.now if use.line.indication not in FOR_CHILDREN]
     if uses and view.person.birth_date is None:
-        view.cannot_judge("PED-01", view.line_ids, "The birth date is not recorded.")
+        yield cannot_judge("PED-01", view.line_ids, "The birth date is not recorded.")
         return
     if any(use.start is None for use in uses):
         view.person.watch_birthday(limit["under_years"])
         view.person.watch_birthday(limit["urgent_under_years"])
     # Without a start the person was no older then than today.
-    found = [
-        (view.person.age_on(view.today if use.start is None else use.start), use) for use in uses
-    ]
-    found = [(age, use) for age, use in found if age < limit["under_years"]]
-    if not found:
+    ages = [(view.person.age_on(use.start or view.today), use) for use in uses]
+    under = [(age, use) for age, use in ages if age is not None and age < limit["under_years"]]
+    if not under:
         return
-    age = min(age for age, _ in found)
+    age = min(age for age, _ in under)
     young = age < limit["urgent_under_years"]
-    uses = [use for _, use in found]
+    uses = [use for _, use in under]
     drugs = words.listed(names(uses))
-    view.say(
+    yield about_use(
+        view,
         "PED-01",
         1 if young else 2,
         uses=uses,
@@ -793,12 +813,12 @@ def child(view: View, limit: dict):
     parameters=(parameter("urgent_count", YES_NO, "Urgent in this profile", US=1),),
     needs=CONDITIONS,
 )
-def glaucoma(view: View, limit: dict):
+def glaucoma(view: View, limit: Limits) -> Says:
     """GLA-01. Acute narrow-angle glaucoma, with a benzodiazepine: review; urgent in the US profile,
     whose labels contraindicate it."""
     uses = [use for use in view.now if use.mask & BENZODIAZEPINE]
     if uses and view.person.has("glaucoma_narrow_angle"):
-        _said(
+        yield on_record(
             view,
             "GLA-01",
             1 if limit.get("urgent_count") else 2,
@@ -819,10 +839,10 @@ def glaucoma(view: View, limit: dict):
     sources=("leaflet-porphyria",),
     needs=CONDITIONS,
 )
-def porphyria(view: View, limit: dict):
+def porphyria(view: View, limit: Limits) -> Says:
     """POR-01. Acute porphyria with a benzodiazepine or Z-drug: check the list of safe medicines."""
     if view.now and view.person.has("porphyria"):
-        _said(
+        yield on_record(
             view,
             "POR-01",
             3,
@@ -843,7 +863,7 @@ def porphyria(view: View, limit: dict):
     parameters=(parameter("signs_from_count", COUNT, "Signs ticked, from", 2),),
     needs=READINGS,
 )
-def dependence_signs(view: View, limit: dict):
+def dependence_signs(view: View, limit: Limits) -> Says:
     """DEP-01. Two or more signs of dependence are ticked: needs more for the same effect, cannot
     cope without, symptoms between doses, loses supplies or asks early, failed reduction."""
     reading = view.person.reading("dependence_signs")
@@ -855,7 +875,8 @@ def dependence_signs(view: View, limit: dict):
     if ticked < limit["signs_from_count"]:
         return
     on = reading.day
-    view.say(
+    yield about_use(
+        view,
         "DEP-01",
         2,
         title=f"Signs of dependence on {view.in_use}",
@@ -880,7 +901,7 @@ def dependence_signs(view: View, limit: dict):
     shown=Shown("Note; queue for people who drive for work"),
     sources=("uk-s5a",),
 )
-def driving(view: View, limit: dict):
+def driving(view: View, limit: Limits) -> Says:
     """DRV-01. No advice on driving on record in the last 365 days: a note for 28 days from a new
     benzodiazepine or Z-drug or a dose rise; review for somebody who drives for work. Not for
     somebody who does not drive."""
@@ -891,12 +912,11 @@ def driving(view: View, limit: dict):
         return
     vocational = driver == "vocational"
     changed = _newest_change(view)
-    if changed is not None:
-        view.watch(changed + view.limit["start_window_days"] + 1)
     recent = changed is not None and view.started_recently(changed)
     if not vocational and not recent:
         return
-    view.say(
+    yield about_use(
+        view,
         "DRV-01",
         2 if vocational else 4,
         title=f"Advice on driving not recorded: {view.in_use}",
@@ -922,7 +942,7 @@ def driving(view: View, limit: dict):
 DRIVES = {"": "not recorded", "private": "privately", "vocational": "for work"}
 
 
-def _newest_change(view) -> int | None:
+def _newest_change(view: View) -> int | None:
     """The latest day on which a current episode began or its daily amount of a drug rose."""
     if not view.current:
         return None
@@ -950,11 +970,11 @@ def _newest_change(view) -> int | None:
     sources=("portal",),
     needs=READINGS,
 )
-def safety_critical(view: View, limit: dict):
+def safety_critical(view: View, limit: Limits) -> Says:
     """OCC-01. The person works with machinery or in a safety-critical job, with a benzodiazepine or
     Z-drug."""
     if view.now and view.person.answer("safety_critical_job") == "yes":
-        _said(
+        yield on_record(
             view,
             "OCC-01",
             3,
@@ -975,7 +995,7 @@ def safety_critical(view: View, limit: dict):
     parameters=(parameter("urgent_count", YES_NO, "Urgent in this profile", US=1),),
     needs=CONDITIONS | READINGS,
 )
-def complex_sleep(view: View, limit: dict):
+def complex_sleep(view: View, limit: Limits) -> Says:
     """ILN-01. A Z-drug in a person with a history of complex sleep behaviour, such as sleep-walking
     or sleep-driving. Urgent in the US profile, whose labels contraindicate it, and asks for a
     reason; review elsewhere."""
@@ -986,7 +1006,7 @@ def complex_sleep(view: View, limit: dict):
     ):
         return
     urgent = bool(limit.get("urgent_count"))
-    _said(
+    yield on_record(
         view,
         "ILN-01",
         1 if urgent else 2,

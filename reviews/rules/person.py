@@ -26,9 +26,7 @@ class Person:
     def __init__(self, dossier: Dossier, watch: Watch):
         self.birth_date = dossier.birth_date
         self.sex = dossier.sex
-        self._as_of = dossier.as_of
-        self._conditions = dossier.conditions
-        self._readings = dossier.readings
+        self._dossier = dossier
         self._watch = watch
         self._ages: dict[int, int] = {}
 
@@ -73,8 +71,8 @@ class Person:
     def themes(self) -> Mapping[str, Sequence[Condition]]:
         """Conditions that had begun by the day judged, over or not, by theme."""
         found: dict[str, list[Condition]] = {}
-        as_of = self._as_of
-        for condition in self._conditions:
+        as_of = self._dossier.as_of
+        for condition in self._dossier.conditions:
             if condition.kind == "condition" and (
                 condition.onset_on is None or condition.onset_on <= as_of
             ):
@@ -85,7 +83,7 @@ class Person:
     @kept
     def themes_now(self) -> frozenset[str]:
         """Themes of which a condition is not over."""
-        as_of = self._as_of
+        as_of = self._dossier.as_of
         return frozenset(
             theme
             for theme, found in self.themes.items()
@@ -115,8 +113,9 @@ class Person:
     def _by_kind(self) -> Mapping[str, Sequence[Answer]]:
         """Readings up to the day judged by kind, the latest last."""
         by_kind: dict[str, list[Answer]] = {}
-        for reading in sorted(self._readings, key=attrgetter("id")):
-            if reading.on is not None and reading.on <= self._as_of:
+        as_of = self._dossier.as_of
+        for reading in sorted(self._dossier.readings, key=attrgetter("id")):
+            if reading.on is not None and reading.on <= as_of:
                 answer = Answer(reading.on.toordinal(), reading.value, reading.text)
                 by_kind.setdefault(reading.kind, []).append(answer)
         for found in by_kind.values():

@@ -3,13 +3,14 @@
 A presence is the days of some medicines: surely, and possibly. Days are ordinals.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
 from reviews.rules.dossier import Line
-from reviews.rules.drug import BIT, Recognition
+from reviews.rules.drug import BIT, BZRA_CLASSES, Recognition
 from reviews.rules.exposure import (
     OPEN,
     Intervals,
@@ -30,6 +31,7 @@ from reviews.rules.exposure import (
     union,
 )
 from reviews.rules.naming import ids_of, names
+from reviews.rules.parameters import Limits
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +94,19 @@ class DailyAmount(NamedTuple):
     mg: float | None
 
 
+class DoseChange(NamedTuple):
+    """The daily amount of a drug became another on a day; amounts not known are passed over."""
+
+    day: int
+    before_mg: float
+    after_mg: float
+
+    @property
+    def is_rise(self) -> bool:
+        # The tolerance keeps binary fractions from looking like a rise.
+        return self.after_mg > self.before_mg * 1.001
+
+
 class InHand:
     """The benzodiazepines and Z-drugs of a view, and the other medicines by their classes.
 
@@ -105,10 +120,13 @@ class InHand:
         rescue: Sequence[Use],
         spans: Sequence[Span],
         others: Iterable[tuple[Line, Recognition]],
-        limit: Mapping,
+        limit: Limits,
         today: int,
     ):
         self.others = others
+        self._classes = 0
+        for _, recognition in others:
+            self._classes |= recognition.mask
         self._sedatives = sedatives
         self._rescue = rescue
         self._spans = spans
@@ -120,6 +138,10 @@ class InHand:
         self._by_uses: dict[tuple[int, ...], Presence] = {}
         self._compared: dict[tuple[int, int, int], Together | Unsure | None] = {}
 
+    def holds(self, mask: int) -> bool:
+        """Is a medicine of one of these classes on record?"""
+        return bool(self._classes & mask)
+
     # --- one kind ------------------------------------------------------------------------
 
     def uses_of(self, name: str) -> Sequence[Use]:
@@ -128,6 +150,8 @@ class InHand:
         if found is not None:
             return found
         bit = BIT[name]
+        if not self._classes & bit:
+            return ()
         uses: list[Use] = []
         for line, recognition in self.others:
             if recognition.mask & bit:
@@ -147,6 +171,11 @@ class InHand:
         if found is None:
             if name == "bzra":
                 found = self._present(self._sedatives, self._spans)
+            elif name in BZRA_CLASSES:
+                found = self._present(
+                    [use for use in self._sedatives if use.mask & BIT[name]],
+                    [span for span in self._spans if span.use.mask & BIT[name]],
+                )
             elif name != "bzra+rescue":
                 found = self._present(self.uses_of(name))
             elif self._rescue:
@@ -163,18 +192,6 @@ class InHand:
         found = self._by_uses.get(key)
         if found is None:
             found = self._by_uses[key] = self._present(uses)
-        return found
-
-    def sedatives(self, mask: int) -> Presence:
-        """Days with the benzodiazepines, or the Z-drugs, in hand."""
-        uses = [use for use in self._sedatives if use.mask & mask]
-        if len(uses) == len(self._sedatives):
-            return self.presence("bzra")
-        key = tuple([id(use) for use in uses])
-        found = self._by_uses.get(key)
-        if found is None:
-            spans = [span for span in self._spans if span.use.mask & mask]
-            found = self._by_uses[key] = self._present(uses, spans)
         return found
 
     def presences(self) -> list[Presence]:
@@ -229,6 +246,14 @@ class InHand:
             mg = sum(known) if len(known) == len(doses) else None
             found.append(DailyAmount(stretch.start, stretch.end, mg))
         return found
+
+    def changes(self, key: str, of: str = "bzra") -> list[DoseChange]:
+        """From each known daily amount of one drug of a presence to the next, in order."""
+        known = [(row.start, row.mg) for row in self.amounts(key, of) if row.mg is not None]
+        return [
+            DoseChange(day, before, after)
+            for (_, before), (day, after) in itertools.pairwise(known)
+        ]
 
     # --- two kinds -----------------------------------------------------------------------
 

@@ -1,9 +1,13 @@
 """What could not be judged: missing supply or dose (DQ-01), medicines nobody recognised (DQ-03)."""
 
+from typing import NamedTuple
+
 from reviews.rules import words
-from reviews.rules.exposure import EXPECTED_USE, OPEN
+from reviews.rules.exposure import EXPECTED_USE, OPEN, Use
 from reviews.rules.finding import Fact
+from reviews.rules.parameters import Limits
 from reviews.rules.rule import QUEUED, S3, UNJUDGED, Grading, rule
+from reviews.rules.saying import Conclusion, Says, conclude
 from reviews.rules.view import View
 
 
@@ -18,7 +22,7 @@ from reviews.rules.view import View
     idle=True,
     judges_data=True,
 )
-def incomplete(view: View, limit: dict):
+def incomplete(view: View, limit: Limits) -> Says:
     """DQ-01. A benzodiazepine or Z-drug prescription lacks its start date, its length of supply (no
     days' supply, none that quantity, strength and dose come to, no end date), or its daily amount,
     or the supply comes to 0 or to over 120 days.
@@ -26,60 +30,70 @@ def incomplete(view: View, limit: dict):
     Asked only where an answer depends on it: a stated days' supply stands in for the quantity, a
     dose in mg for the strength.
     """
-    by_drug: dict[str, list] = {}
-    judged = {judged.span.use.line.id for judged in view.judged}
-    latest = 0
-    if view.unclear:
-        latest = max(use.start for use in view.uses if use.start is not None)
+    by_drug: dict[str, list[_Incomplete]] = {}
+    current = {item.span.use.line.id for item in view.judged}
     for use in view.uses:
-        if use.end is not None:
-            if use.line.id not in judged:
-                continue
-            lacking = _daily_amount(use)
-        else:
-            over_long_ago = (
-                use.start is not None
-                and use.reach != OPEN
-                and not view.is_current(use.reach)
-                and use.start < latest
-            )
-            if over_long_ago:
-                continue
-            lacking = [item for item in use.missing if item != EXPECTED_USE]
-            lacking += [item for item in _daily_amount(use) if item not in lacking]
+        known = use.end is not None
+        matters = use.line.id in current if known else _matters(view, use)
+        lacking = _lacking(use) if matters else []
         if lacking:
-            by_drug.setdefault(use.drug.key, []).append((use, lacking))
+            by_drug.setdefault(use.drug.key, []).append(_Incomplete(use, lacking))
     for key, found in by_drug.items():
-        uses = [use for use, _ in found]
-        lacking = list(dict.fromkeys(item for _, items in found for item in items))
-        name = uses[0].drug.name
-        dates = [use.start for use in uses if use.start is not None]
-        since = f" from {words.day(min(dates))}" if dates else ""
-        title = f"{words.sentence_case(name)}: {words.listed(lacking)} not recorded"
-        unknown = ""
-        if any(use.end is None for use in uses):
-            title = f"{words.sentence_case(name)}: duration cannot be judged"
-            unknown = "How long the supply lasts, and so the length of treatment, is not known."
-        how_many = "A prescription" if len(uses) == 1 else f"{len(uses)} prescriptions"
-        view.add(
-            "DQ-01",
-            3,
-            key=f"DQ-01:{key}",
-            line_ids=tuple(sorted(use.line.id for use in uses)),
-            title=title,
-            sentence=(
-                f"{how_many} of {name}{since} "
-                f"{'lacks' if len(uses) == 1 else 'lack'} {words.listed(lacking)}; rules "
-                "that need it were not evaluated, which is neither passed nor failed."
-            ),
-            facts=(Fact("missing", "Missing", ", ".join(lacking)),),
-            clears="The prescriber adds what is missing, or marks the entry as made in error.",
-            unknown=unknown,
-        )
+        yield _of_one_drug(key, found)
 
 
-def _daily_amount(use):
-    """What is missing for a daily amount in mg."""
+class _Incomplete(NamedTuple):
+    """A use, and what its prescription lacks."""
+
+    use: Use
+    lacking: list[str]
+
+
+def _matters(view: View, use: Use) -> bool:
+    """Does an answer depend on a use of unknown length? Not if it is over and others came later."""
+    if use.start is None or use.reach == OPEN or view.is_current(use.reach):
+        return True
+    return use.start >= max(other.start for other in view.uses if other.start is not None)
+
+
+def _lacking(use: Use) -> list[str]:
+    for_length = [item for item in use.missing if item != EXPECTED_USE]
+    if use.end is not None:
+        for_length = []
+    return for_length + [item for item in _daily_amount(use) if item not in for_length]
+
+
+def _of_one_drug(key: str, found: list[_Incomplete]) -> Conclusion:
+    uses = [use for use, _ in found]
+    lacking = list(dict.fromkeys(item for _, items in found for item in items))
+    name = uses[0].drug.name
+    dates = [use.start for use in uses if use.start is not None]
+    since = f" from {words.day(min(dates))}" if dates else ""
+    title = f"{words.sentence_case(name)}: {words.listed(lacking)} not recorded"
+    unknown = ""
+    if any(use.end is None for use in uses):
+        title = f"{words.sentence_case(name)}: duration cannot be judged"
+        unknown = "How long the supply lasts, and so the length of treatment, is not known."
+    how_many = "A prescription" if len(uses) == 1 else f"{len(uses)} prescriptions"
+    return conclude(
+        "DQ-01",
+        3,
+        key=f"DQ-01:{key}",
+        line_ids=tuple(sorted(use.line.id for use in uses)),
+        title=title,
+        sentence=(
+            f"{how_many} of {name}{since} "
+            f"{'lacks' if len(uses) == 1 else 'lack'} {words.listed(lacking)}; rules "
+            "that need it were not evaluated, which is neither passed nor failed."
+        ),
+        facts=(Fact("missing", "Missing", ", ".join(lacking)),),
+        clears="The prescriber adds what is missing, or marks the entry as made in error.",
+        unknown=unknown,
+    )
+
+
+def _daily_amount(use: Use) -> list[str]:
+    """The first thing missing for a daily amount in mg."""
     if use.mg is not None:
         return []
     line = use.line
@@ -105,7 +119,7 @@ def _daily_amount(use):
     idle=True,
     judges_data=True,
 )
-def unmapped(view: View, limit: dict):
+def unmapped(view: View, limit: Limits) -> Says:
     """DQ-03. A medicine on the record could not be matched to the drug table by code or by name, or
     is a combination of which a part is not known. It is treated as an unknown sedative.
 
@@ -123,7 +137,7 @@ def unmapped(view: View, limit: dict):
             title = f"{shown}: part of a combination not recognised"
         else:
             title = f"{shown}: not recognised"
-        view.add(
+        yield conclude(
             "DQ-03",
             severity,
             key=f"DQ-03:{text}",

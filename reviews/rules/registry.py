@@ -1,10 +1,6 @@
 """The rules that exist, collected from their modules in the order in which they are asked.
 
-The order, of modules and of functions in a module, matters in three places: DUR-04 asks what the
-rules on other medicines found, and takes the place of the other duration rules, so it stands
-between them; DUR-06 takes the place of DUR-05, and stands before it; SUP-01 asks what the rules on
-risks found, and stands after them. Other chains are settled when all rules have been asked
-(`screen.CHAINS`).
+The order matters to nobody: what a rule gives way to stands in `reviews.rules.precedence`.
 """
 
 from collections.abc import Iterable
@@ -29,6 +25,7 @@ from reviews.rules import (
     stopping,
     substances,
     supply,
+    tapers,
 )
 from reviews.rules.parameters import EXPOSURE, SHARED, limits
 from reviews.rules.rule import THEMES, Rule, declared
@@ -60,6 +57,7 @@ _MODULES = (
     doses,
     patient,
     stopping,
+    tapers,
     supply,
     reviewing,
     indicated,

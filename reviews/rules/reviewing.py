@@ -1,15 +1,25 @@
 """Reviews that are due: REV-01, REV-02, and exemptions that ran out, EXM-06."""
 
+from collections.abc import Iterable, Iterator
 from datetime import date
+from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.exemptions import KINDS
-from reviews.rules.finding import Fact
-from reviews.rules.parameters import DAYS, parameter
+from reviews.rules.exposure import Use
+from reviews.rules.finding import Fact, NotEvaluable
+from reviews.rules.parameters import DAYS, Limits, parameter
+from reviews.rules.person import Answer
 from reviews.rules.rule import EXEMPTIONS, QUEUED, REVIEW, S2, Grading, rule
-from reviews.rules.view import View
+from reviews.rules.saying import Says, about_use, length_not_known
+from reviews.rules.view import Judged, View, once_for_a_view
 
-ASK_FOR_A_REVIEW = frozenset({"REV-01", "DUR-01", "DUR-02", "DUR-03", "DUR-04"})
+MORE_REVIEWS = {
+    "substance_use_disorder": "substance use disorder",
+    "sleep_apnoea": "sleep apnoea",
+    "bipolar": "bipolar disorder",
+}
+"""Conditions with which a review is due at each renewal, as a sentence calls them."""
 
 
 @rule(
@@ -27,107 +37,98 @@ ASK_FOR_A_REVIEW = frozenset({"REV-01", "DUR-01", "DUR-02", "DUR-03", "DUR-04"})
         parameter("urgent_overdue_from_days", DAYS, "Long overdue from", 60),
     ),
 )
-def structured_review(view: View, limit: dict):
+def structured_review(view: View, limit: Limits) -> Says:
     """REV-01. From the 90th calendar day of the episode, no completed review in the last 90 days
     (under the epilepsy exemption without an opioid both are 180). With an opioid, a substance use
     disorder, sleep apnoea or bipolar disorder a review is due at each renewal as well. To the top
     of the review queue from 60 days overdue."""
     item = view.last
     if item is None:
-        _length_not_known(view, limit["review_within_days"], view.now)
+        yield from _length_not_known(view, limit["review_within_days"], view.now)
         return
     span, episode = item.span, item.episode
     elapsed = span.end - episode.start + 1
-    opioid = False
-    opioids = (*view.in_hand.uses_of("opioid"), *view.in_hand.uses_of("opioid-substitution"))
-    for use in opioids:
-        if use.start is not None:
-            last = use.reach
-            opioid = opioid or view.is_current(last)
-            view.watch(last + view.gap_days + 2)
+    opioid = _with_opioid(view)
     every, elapsed_from = limit["review_within_days"], limit["elapsed_from_days"]
     if "epilepsy_adjunct" in view.exemptions and not opioid:
         every = elapsed_from = limit["epilepsy_review_within_days"]
-    reviews = view.person.readings_of("review")
-    last = reviews[-1].day if reviews else None
-    reasons = []
-    if opioid:
-        reasons.append("an opioid as well")
-    if view.person.has("substance_use_disorder"):
-        reasons.append("substance use disorder")
-    if view.person.has("sleep_apnoea"):
-        reasons.append("sleep apnoea")
-    if view.person.has("bipolar"):
-        reasons.append("bipolar disorder")
-    due = (episode.start if last is None else max(last, episode.start)) + every
-    overdue = 0
-    at_renewal = False
-    if elapsed >= elapsed_from:
-        if last is None or view.today > last + every:
-            overdue = max(view.today - due, 0)
-            said = (
-                f"no structured review is recorded in the last {every} days"
-                if last is None
-                else f"the last structured review was on {words.day(last)}"
-            )
-        else:
-            view.watch(last + every + 1)
-            said = ""
-    else:
-        said = ""
-    if not said and reasons and view.today >= span.start > episode.start:
-        before = max(other.start for other in episode.spans if other.start < span.start)
-        if last is None or last < before:
-            at_renewal = True
-            said = f"a review is due at each renewal, because of {words.listed(reasons)}"
-    elif not said and reasons and span.start > episode.start:
-        view.watch(span.start)
-    if not said:
+    last = _latest_review(view)
+    overdue = _overdue(view, last, every) if elapsed >= elapsed_from else ""
+    at_renewal = "" if overdue else _due_at_renewal(view, item, last, opioid=opioid)
+    if not (overdue or at_renewal):
         if elapsed < elapsed_from:
-            _length_not_known(view, every, view.touching(episode))
+            yield from _length_not_known(view, every, view.touching(episode))
         return
-    urgent = overdue >= limit["urgent_overdue_from_days"] and not at_renewal
-    if not at_renewal:
-        view.watch(due + limit["urgent_overdue_from_days"])
-    view.say(
+    due = (episode.start if last is None else max(last, episode.start)) + every
+    long_days = limit["urgent_overdue_from_days"]
+    long_overdue = bool(overdue) and view.reached(due + long_days)
+    shown = f"{long_days} days or more" if long_overdue else f"under {long_days} days"
+    yield about_use(
+        view,
         "REV-01",
         2,
-        uses=[other.use for other in episode.spans if other.start <= span.end],
-        title=("Review long overdue" if urgent else "Review due") + f": {view.in_use}",
+        uses=item.uses,
+        title=("Review long overdue" if long_overdue else "Review due") + f": {view.in_use}",
         sentence=(
             f"{words.sentence_case(view.in_use)}: in use since {words.day(episode.start)} "
-            f"({words.days(elapsed)} to the end of supply), and {said}."
-            + (
-                f" It is overdue by {limit['urgent_overdue_from_days']} days or more."
-                if urgent
-                else ""
-            )
+            f"({words.days(elapsed)} to the end of supply), and {overdue or at_renewal}."
+            + (f" It is overdue by {long_days} days or more." if long_overdue else "")
         ),
         facts=(
             Fact("elapsed_days", "Calendar time", elapsed, "days"),
             Fact("review_within_days", "Review every", every, "days"),
             Fact("last_review", "Last review", None if last is None else words.iso(last), "date"),
-            Fact("overdue", "Overdue", _overdue(limit, urgent, at_renewal)),
+            Fact("overdue", "Overdue", shown if overdue else "due at this renewal"),
         ),
         clears="A structured review with its outcome is recorded.",
-        leads=urgent,
+        leads=long_overdue,
     )
 
 
-def _overdue(limit, urgent, at_renewal) -> str:
-    if at_renewal:
-        return "due at this renewal"
-    days = limit["urgent_overdue_from_days"]
-    return f"{days} days or more" if urgent else f"under {days} days"
-
-
-def _length_not_known(view, within, uses):
-    """Without a recent review, what is not known to be short is neither passed nor failed."""
+@once_for_a_view
+def _latest_review(view: View) -> int | None:
     reviews = view.person.readings_of("review")
-    if not reviews or view.today > reviews[-1].day + within:
-        view.length_not_known("REV-01", [use for use in uses if use.end is None])
+    return reviews[-1].day if reviews else None
+
+
+def _with_opioid(view: View) -> bool:
+    """Is an opioid taken as well, substitution included?"""
+    uses = (*view.in_hand.uses_of("opioid"), *view.in_hand.uses_of("opioid-substitution"))
+    # Each is asked, because the answer can change when any of them ends.
+    ended = [view.reached(use.reach + view.gap_days + 2) for use in uses if use.start is not None]
+    return not all(ended)
+
+
+def _overdue(view: View, last: int | None, every: int) -> str:
+    """Why the regular review is due; empty while the last one is recent enough."""
+    if last is None:
+        return f"no structured review is recorded in the last {every} days"
+    if not view.reached(last + every + 1):
+        return ""
+    return f"the last structured review was on {words.day(last)}"
+
+
+def _due_at_renewal(view: View, item: Judged, last: int | None, *, opioid: bool) -> str:
+    """Why a review is due at this renewal; empty where none is due, or it was done since."""
+    reasons = ["an opioid as well"] if opioid else []
+    reasons += [label for theme, label in MORE_REVIEWS.items() if view.person.has(theme)]
+    span, episode = item.span, item.episode
+    if not reasons or span.start == episode.start or not view.reached(span.start):
+        return ""
+    before = max(other.start for other in episode.spans if other.start < span.start)
+    if last is not None and last >= before:
+        return ""
+    return f"a review is due at each renewal, because of {words.listed(reasons)}"
+
+
+def _length_not_known(view: View, within: int, uses: Iterable[Use]) -> Iterator[NotEvaluable]:
+    """Without a recent review, a length that is not known is neither passed nor failed."""
+    uses = list(uses)
+    last = _latest_review(view)
+    if last is None or view.today > last + within:
+        yield from length_not_known("REV-01", [use for use in uses if use.end is None])
     elif uses:
-        view.watch(reviews[-1].day + within + 1)
+        view.watch(last + within + 1)
 
 
 @rule(
@@ -140,7 +141,7 @@ def _length_not_known(view, within, uses):
     sources=("portal",),
     parameters=(parameter("review_after_over_days", DAYS, "Review queue after waiting over", 14),),
 )
-def next_review(view: View, limit: dict):
+def next_review(view: View, limit: Limits) -> Says:
     """REV-02. The day planned for the next review has passed, or none is planned for a course that
     goes on beyond its first supply, whose last day is a day to look again by itself. Review queue
     once that has lasted more than 14 days (without a planned day: since the first supply ended, or
@@ -148,65 +149,72 @@ def next_review(view: View, limit: dict):
     gravely."""
     if not view.now:
         return
-    planned = view.person.readings_of("next_review")
-    reviews = view.person.readings_of("review")
-    last = reviews[-1].day if reviews else None
-    day = _planned_day(planned[-1]) if planned else None
-    if day is not None and last is not None and last >= day:
-        day = None
-    if day is not None:
-        if view.today <= day:
-            view.watch(day + 1)
-            return
-        since, said = day, f"the review planned for {words.day(day)} has not been recorded"
-    else:
-        due: list[int] = [
-            use.start for use in view.unclear if use.start <= view.today and use in view.now
-        ]
-        for item in view.judged:
-            first = [span for span in item.episode.spans if span.start == item.episode.start]
-            beyond = max(span.end for span in first) + 1
-            view.watch(item.span.start)
-            view.watch(beyond)
-            if max(item.span.start, beyond) <= view.today <= item.span.end:
-                due.append(beyond)
-        if not due:
-            return
-        since = min(due) if last is None else max(min(due), last)
-        said = "no next review is planned"
-    late = view.today - since
-    at = since + limit["review_after_over_days"] + 1
-    view.watch(at)
-    severity = 2 if view.today >= at else 3
-    if since != day and any(
-        finding.rule_id in ASK_FOR_A_REVIEW and finding.severity <= severity
-        for finding in view.findings
-    ):
-        view.shadowed.add("REV-02")
+    waiting = _missed(view) or _none_planned(view)
+    if waiting is None:
         return
-    view.say(
+    over = limit["review_after_over_days"]
+    late = view.reached(waiting.since + over + 1)
+    missed = waiting.kind == "missed"
+    yield about_use(
+        view,
         "REV-02",
-        severity,
-        title=f"{'Review missed' if since == day else 'No review planned'}: {view.in_use}",
+        2 if late else 3,
+        title=f"{'Review missed' if missed else 'No review planned'}: {view.in_use}",
         sentence=(
-            f"{words.sentence_case(view.in_use)} {words.are(view.in_use)} in use, and {said}; "
-            "each course needs a day on which it is looked at again."
+            f"{words.sentence_case(view.in_use)} {words.are(view.in_use)} in use, and "
+            f"{waiting.why}; each course needs a day on which it is looked at again."
         ),
         facts=(
-            Fact("since", "Since", words.iso(since), "date"),
-            Fact(
-                "step",
-                "Waiting",
-                f"over {limit['review_after_over_days']} days"
-                if late > limit["review_after_over_days"]
-                else f"{limit['review_after_over_days']} days or fewer",
-            ),
+            Fact("since", "Since", words.iso(waiting.since), "date"),
+            Fact("step", "Waiting", f"over {over} days" if late else f"{over} days or fewer"),
         ),
         clears="The review is done and recorded, and a day for the next one is planned.",
+        kind=waiting.kind,
     )
 
 
-def _planned_day(reading) -> int | None:
+class _Waiting(NamedTuple):
+    """A review that is waited for since a day: one that was planned, or any."""
+
+    since: int
+    kind: str
+    why: str
+
+
+def _missed(view: View) -> _Waiting | None:
+    day = _planned(view)
+    if day is None or not view.reached(day + 1):
+        return None
+    why = f"the review planned for {words.day(day)} has not been recorded"
+    return _Waiting(day, "missed", why)
+
+
+def _none_planned(view: View) -> _Waiting | None:
+    if _planned(view) is not None:
+        return None
+    due = [use.start for use in view.unclear if use.start <= view.today and use in view.now]
+    for item in view.judged:
+        first = [span for span in item.episode.spans if span.start == item.episode.start]
+        beyond = max(span.end for span in first) + 1
+        begun, gone_on = view.reached(item.span.start), view.reached(beyond)
+        if begun and gone_on and view.today <= item.span.end:
+            due.append(beyond)
+    if not due:
+        return None
+    last = _latest_review(view)
+    since = min(due) if last is None else max(min(due), last)
+    return _Waiting(since, "none planned", "no next review is planned")
+
+
+def _planned(view: View) -> int | None:
+    """The day planned for the next review, None where none is, or a review was done by then."""
+    planned = view.person.readings_of("next_review")
+    day = _planned_day(planned[-1]) if planned else None
+    last = _latest_review(view)
+    return None if day is None or (last is not None and last >= day) else day
+
+
+def _planned_day(reading: Answer) -> int | None:
     try:
         return date.fromisoformat(reading.text).toordinal()
     except ValueError:
@@ -223,7 +231,7 @@ def _planned_day(reading) -> int | None:
     sources=("portal",),
     needs=EXEMPTIONS,
 )
-def expired_exemption(view: View, limit: dict):
+def expired_exemption(view: View, limit: Limits) -> Says:
     """EXM-06. An exemption that covered the current episode has run out and none of its kind has
     taken its place: it is authorised again with owner and evidence, for at most a year, or the
     rules apply."""
@@ -243,7 +251,8 @@ def expired_exemption(view: View, limit: dict):
             expired[exemption.kind] = max(ended, expired.get(exemption.kind, 0))
     for kind, ended in sorted(expired.items()):
         code, label = KINDS[kind].split(" ", 1)
-        view.say(
+        yield about_use(
+            view,
             "EXM-06",
             2,
             key=kind,

@@ -1,10 +1,14 @@
 """What a rule is, how it is declared above its function, and the themes of findings."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from reviews.rules.codes import PROFILES
-from reviews.rules.parameters import Parameter, limits
+from reviews.rules.parameters import Limits, Parameter, limits
+
+if TYPE_CHECKING:
+    from reviews.rules.saying import Says
+    from reviews.rules.view import View
 
 BREATHING = "Breathing and sedation"
 STOPPING = "Tapering and end of supply"
@@ -69,6 +73,10 @@ NOTED = Shown("Note")
 INTERRUPTING = Shown("Interrupts", interrupts=True)
 
 
+Check: TypeAlias = "Callable[[View, Limits], Says]"
+"""Looks at a dossier by the limits of a book, changes nothing, and yields what it concludes."""
+
+
 class Rule(NamedTuple):
     """A rule as the catalogue shows it; its trigger is the docstring of `check`.
 
@@ -84,7 +92,7 @@ class Rule(NamedTuple):
     severity: Grading
     shown: Shown
     sources: tuple[str, ...]
-    check: Callable
+    check: Check
     parameters: tuple[Parameter, ...] = ()
     profiles: tuple[str, ...] = PROFILES
     needs: int = 0
@@ -102,7 +110,7 @@ class Rule(NamedTuple):
         return limits(self.parameters, self.profiles)
 
 
-_Check = TypeVar("_Check", bound=Callable)
+_Check = TypeVar("_Check", bound=Check)
 
 
 def rule(rule_id: str, **fields) -> Callable[[_Check], _Check]:

@@ -4,16 +4,18 @@ from reviews.rules import conditions, words
 from reviews.rules.drug import BIT
 from reviews.rules.finding import Fact
 from reviews.rules.naming import key_of
-from reviews.rules.opioids import (
+from reviews.rules.pairs import (
     cannot_compare,
+    together,
     together_facts,
     together_sentence,
     together_title,
     unknown_ends,
 )
-from reviews.rules.parameters import DAYS, ML_MIN, YEARS, parameter
+from reviews.rules.parameters import DAYS, ML_MIN, YEARS, Limits, parameter
 from reviews.rules.presence import UNSURE
 from reviews.rules.rule import BREATHING, DUPLICATE, QUEUED, Grading, Shown, rule
+from reviews.rules.saying import Says, conclude
 from reviews.rules.view import View
 
 UNDER_EPILEPSY_CARE = frozenset({"phenobarbital", "primidone"})
@@ -35,16 +37,13 @@ UNDER_EPILEPSY_CARE = frozenset({"phenobarbital", "primidone"})
     needs=BIT["gabapentinoid"],
     idle=True,
 )
-def gabapentinoid(view: View, limit: dict):
+def gabapentinoid(view: View, limit: Limits) -> Says:
     """GAB-01. A gabapentinoid is in hand on a day of a benzodiazepine or Z-drug supply. Urgent with
     any of: age 65 or over, respiratory or neurological disease, sleep apnoea, eGFR under 60, or an
     opioid as well. Under the epilepsy exemption digest, unless there is an opioid, and neurological
     disease does not count."""
-    found = view.in_hand.together("bzra", "gabapentinoid", limit["overlap_from_days"])
+    found = yield from together(view, "GAB-01", "bzra", "gabapentinoid", limit["overlap_from_days"])
     if found is None:
-        return
-    if found is UNSURE:
-        cannot_compare(view, "GAB-01", view.in_hand.uses_of("gabapentinoid"))
         return
     exempt = "epilepsy_adjunct" in view.exemptions
     risks, unknown = [], []
@@ -73,13 +72,11 @@ def gabapentinoid(view: View, limit: dict):
     if exempt and not opioid:
         severity = 3
     start = view.started_recently(found.start)
-    if severity == 1 and start:
-        view.recent_s1_starts.append(found.b_start)
     facts = together_facts(found)
     if risks:
         facts += (Fact("risks", "Added risk", ", ".join(risks)),)
     missing = [f"Not recorded: {words.listed(unknown)}."] if unknown and severity != 1 else []
-    view.add(
+    yield conclude(
         "GAB-01",
         severity,
         key=f"GAB-01:{words.iso(found.start)}:{key_of(found.b)}",
@@ -95,6 +92,7 @@ def gabapentinoid(view: View, limit: dict):
             "counselling given."
         ),
         unknown=" ".join([unknown_ends(found), *missing]).strip(),
+        begun=found.b_start if start else None,
     )
 
 
@@ -118,16 +116,15 @@ def _with_opioid(view, found) -> bool:
     needs=BIT["older-sedative"],
     idle=True,
 )
-def older_sedative(view: View, limit: dict):
+def older_sedative(view: View, limit: Limits) -> Says:
     """CNS-01. A barbiturate, meprobamate, carisoprodol, clomethiazole or chloral is in hand on a
     day of a benzodiazepine or Z-drug supply: urgent, and asks for a reason at the start.
     Phenobarbital and primidone under the epilepsy exemption go to the digest. Neither medicine is
     to be changed abruptly."""
-    found = view.in_hand.together("bzra", "older-sedative", limit["overlap_from_days"])
+    found = yield from together(
+        view, "CNS-01", "bzra", "older-sedative", limit["overlap_from_days"]
+    )
     if found is None:
-        return
-    if found is UNSURE:
-        cannot_compare(view, "CNS-01", view.in_hand.uses_of("older-sedative"))
         return
     severity = 1
     if "epilepsy_adjunct" in view.exemptions and all(
@@ -135,9 +132,7 @@ def older_sedative(view: View, limit: dict):
     ):
         severity = 3
     start = view.started_recently(found.start)
-    if severity == 1 and start:
-        view.recent_s1_starts.append(found.b_start)
-    view.add(
+    yield conclude(
         "CNS-01",
         severity,
         interrupts=severity == 1 and start,
@@ -151,6 +146,7 @@ def older_sedative(view: View, limit: dict):
         facts=together_facts(found),
         clears="The overlap ends by a specialist's plan, or a decision records that plan.",
         unknown=unknown_ends(found),
+        begun=found.b_start if start else None,
     )
 
 
@@ -166,7 +162,7 @@ def older_sedative(view: View, limit: dict):
     needs=BIT["other-hypnotic"],
     idle=True,
 )
-def other_hypnotic(view: View, limit: dict):
+def other_hypnotic(view: View, limit: Limits) -> Says:
     """CNS-02. Another hypnotic (orexin antagonist, doxylamine, diphenhydramine; melatonin and
     ramelteon a step lower) together with a benzodiazepine or Z-drug on 7 days or more."""
     uses = view.in_hand.uses_of("other-hypnotic")
@@ -185,7 +181,7 @@ def other_hypnotic(view: View, limit: dict):
         severity = min(span.use.drug.severities.get("other-hypnotic", 2) for span in found.b)
         if chosen is uses and strong:
             severity = 3  # only with melatonin or ramelteon counted in do the days suffice
-        view.add(
+        yield conclude(
             "CNS-02",
             severity,
             key=f"CNS-02:{words.iso(found.start)}:{key_of(found.b)}",
@@ -201,4 +197,4 @@ def other_hypnotic(view: View, limit: dict):
         )
         return
     if unsure:
-        cannot_compare(view, "CNS-02", uses)
+        yield cannot_compare(view, "CNS-02", uses)

@@ -1,16 +1,21 @@
 """Alcohol, other substances and overdose: ALC-01, ALC-02, ILL-01, SUD-01, SUI-01 and ODH-01."""
 
 import itertools
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.drug import BIT
+from reviews.rules.exposure import Use, runs, union
 from reviews.rules.finding import Fact
 from reviews.rules.naming import names, not_recorded
-from reviews.rules.parameters import ALCOHOL_UNITS, DAYS, POINTS, parameter
+from reviews.rules.parameters import ALCOHOL_UNITS, DAYS, POINTS, Limits, parameter
 from reviews.rules.rule import CONDITION, CONDITIONS, QUEUED, READINGS, S2, SUPPLY, Grading, rule
-from reviews.rules.view import View
+from reviews.rules.saying import Says, about_use, cannot_judge, length_not_known
+from reviews.rules.view import View, once_for_a_view
 
 WITHDRAWAL = "alcohol_withdrawal"
+OF_RISK = BIT["reversal"] | BIT["opioid-substitution"]
 
 
 @rule(
@@ -27,7 +32,7 @@ WITHDRAWAL = "alcohol_withdrawal"
     ),
     needs=CONDITIONS | READINGS | BIT["alcohol-dependence"],
 )
-def alcohol(view: View, limit: dict):
+def alcohol(view: View, limit: Limits) -> Says:
     """ALC-01. A benzodiazepine or Z-drug, not for alcohol withdrawal, in a person with any of:
     alcohol use disorder ever without a code of remission, AUDIT-C of 8 or more, over 8 UK units a
     day or heavy daily use, or disulfiram, acamprosate or naltrexone for alcohol in use. Urgent
@@ -49,21 +54,17 @@ def alcohol(view: View, limit: dict):
     for use in view.in_hand.uses_of("alcohol-dependence"):
         if use.line.indication == "opioid_dependence" or use.start is None:
             continue
-        last = use.reach
-        view.watch(use.start)
-        view.watch(last + view.gap_days + 2)
-        if use.start <= view.today and view.is_current(last):
+        if view.is_taken(use):
             signs.append(f"{use.drug.name} in use")
     if not signs:
         return
     starts = [episode.start for episode in view.current]
     starts += [use.start for use in view.unclear if use in view.now]
     new = bool(starts) and view.started_recently(min(starts))
-    if new:
-        view.watch(min(starts) + view.limit["start_window_days"] + 1)
     signs = list(dict.fromkeys(signs))
     drugs = words.listed(names(uses))
-    view.say(
+    yield about_use(
+        view,
         "ALC-01",
         1 if new else 2,
         uses=uses,
@@ -96,51 +97,20 @@ def alcohol(view: View, limit: dict):
         parameter("new_regimen_after_days", DAYS, "A new regimen begins after a gap over", 7),
     ),
 )
-def withdrawal_regimen(view: View, limit: dict):
+def withdrawal_regimen(view: View, limit: Limits) -> Says:
     """ALC-02. For alcohol withdrawal: unsupervised, over 3 days handed out at a time outside
     hospital, more exposed days than a regimen should have (10), or a second regimen within 90 days
     of the one before."""
     uses = [use for use in view.now if use.line.indication == WITHDRAWAL]
     if not uses:
         return
-    problems = []
-    if any(use.line.setting == "unsupervised" for use in uses):
-        problems.append("it is unsupervised")
-    for use in uses:
-        days = use.days_supply
-        inpatient = use.line.setting == "inpatient"
-        if days is not None and days > limit["supply_over_days"] and not inpatient:
-            problems.append(f"{words.days(days)} were handed out at once")
-    items = [item for item in view.judged if item.span.use.line.indication == WITHDRAWAL]
-    most = max((item.days for item in items), default=0)
-    if most > limit["alcohol_over_days"]:
-        problems.append(f"exposure comes to {words.days(most)}")
-    before = sorted(
-        (span.start, span.end) for span in view.spans if span.use.line.indication == WITHDRAWAL
-    )
-    regimens = []
-    for start, end in before:
-        if regimens and start - regimens[-1][1] - 1 <= limit["new_regimen_after_days"]:
-            regimens[-1][1] = max(regimens[-1][1], end)
-        else:
-            regimens.append([start, end])
-    for first, second in itertools.pairwise(regimens):
-        if any(second[0] <= item.span.start <= second[1] for item in items):
-            days = second[0] - first[1]
-            if days <= limit["repeat_within_days"]:
-                problems.append(f"another regimen ended {words.days(days)} before")
-    vague = [use for use in uses if use.end is None]
+    problems = list(dict.fromkeys(_problems(view, limit, uses)))
     if not problems:
-        if vague:
-            view.cannot_judge(
-                "ALC-02",
-                [use.line.id for use in vague],
-                f"The length of supply is not known for {not_recorded(vague)}.",
-            )
+        yield from length_not_known("ALC-02", [use for use in uses if use.end is None])
         return
-    problems = list(dict.fromkeys(problems))
     drugs = words.listed(names(uses))
-    view.say(
+    yield about_use(
+        view,
         "ALC-02",
         2,
         uses=uses,
@@ -157,6 +127,33 @@ def withdrawal_regimen(view: View, limit: dict):
     )
 
 
+def _problems(view: View, limit: Limits, uses: list[Use]) -> Iterator[str]:
+    """What is not as a withdrawal regimen should be."""
+    if any(use.line.setting == "unsupervised" for use in uses):
+        yield "it is unsupervised"
+    for use in uses:
+        days = use.days_supply
+        inpatient = use.line.setting == "inpatient"
+        if days is not None and days > limit["supply_over_days"] and not inpatient:
+            yield f"{words.days(days)} were handed out at once"
+    items = [item for item in view.judged if item.span.use.line.indication == WITHDRAWAL]
+    most = max((item.days for item in items), default=0)
+    if most > limit["alcohol_over_days"]:
+        yield f"exposure comes to {words.days(most)}"
+    regimens = runs(
+        union(
+            (span.start, span.end) for span in view.spans if span.use.line.indication == WITHDRAWAL
+        ),
+        limit["new_regimen_after_days"] + 1,
+    )
+    for (_, ended), (start, end) in itertools.pairwise(regimens):
+        days = start - ended
+        if days <= limit["repeat_within_days"] and any(
+            start <= item.span.start <= end for item in items
+        ):
+            yield f"another regimen ended {words.days(days)} before"
+
+
 @rule(
     "ILL-01",
     family="Co-prescription",
@@ -167,14 +164,15 @@ def withdrawal_regimen(view: View, limit: dict):
     sources=("mhra-fake",),
     needs=READINGS,
 )
-def not_prescribed(view: View, limit: dict):
+def not_prescribed(view: View, limit: Limits) -> Says:
     """ILL-01. The person reports taking benzodiazepines that nobody prescribed, beside the
     prescribed benzodiazepine or Z-drug."""
     reading = view.person.reading("non_prescribed_benzodiazepine")
     if not view.now or reading is None or reading.text != "yes":
         return
     on = reading.day
-    view.say(
+    yield about_use(
+        view,
         "ILL-01",
         2,
         title=f"Benzodiazepines from elsewhere beside {view.in_use}",
@@ -197,26 +195,17 @@ def not_prescribed(view: View, limit: dict):
     sources=("asam-2025-19", "fda-bzd-2020"),
     needs=CONDITIONS | BIT["opioid-substitution"],
 )
-def substance_use(view: View, limit: dict):
+def substance_use(view: View, limit: Limits) -> Says:
     """SUD-01. A benzodiazepine or Z-drug in a person with a substance use disorder other than
     alcohol, active or past, or on opioid agonist treatment: more frequent review. The agonist
     treatment is not to be disturbed."""
     if not view.now:
         return
-    reasons = []
-    if view.person.had("substance_use_disorder"):
-        reasons.append("a substance use disorder")
-    for use in view.in_hand.uses_of("opioid-substitution"):
-        if use.start is None:
-            continue
-        view.watch(use.start)
-        view.watch(use.reach + view.gap_days + 2)
-        if use.start <= view.today and view.is_current(use.reach):
-            reasons.append(f"opioid agonist treatment ({use.drug.name})")
+    reasons = substance_use_on_record(view)
     if not reasons:
         return
-    reasons = list(dict.fromkeys(reasons))
-    view.say(
+    yield about_use(
+        view,
         "SUD-01",
         2,
         title=f"{words.sentence_case(view.in_use)} and substance use",
@@ -246,53 +235,37 @@ def substance_use(view: View, limit: dict):
     ),
     needs=CONDITIONS | READINGS,
 )
-def suicide_risk(view: View, limit: dict):
+def suicide_risk(view: View, limit: Limits) -> Says:
     """SUI-01. Suicidal thoughts or self-harm in the last 365 days, or PHQ-9 item 9 of 1 or more in
     the last 30 days, with a benzodiazepine or Z-drug. Urgent within 30 days; review when later and
     over 7 days are supplied at a time; digest otherwise."""
     if not view.now:
         return
-    days = view.person.events("self_harm", limit["within_days"])
-    scores = []
-    for reading in view.person.readings_of("phq9_item9"):
-        score = reading.value or 0
-        if score >= limit["phq9_from_points"] and not view.reached(
-            reading.day + limit["urgent_within_days"] + 1
-        ):
-            scores.append(score)
-    if not days and not scores:
+    risk = suicide_risk_on_record(view)
+    if not risk.days and not risk.scores:
         if any(condition.onset_on is None for condition in view.person.themes.get("self_harm", ())):
-            view.cannot_judge(
+            yield cannot_judge(
                 "SUI-01", view.line_ids, "When the self-harm on record happened is not known."
             )
         return
-    recent = days and view.today <= days[-1] + limit["urgent_within_days"]
-    if days:
-        view.watch(days[-1] + limit["urgent_within_days"] + 1)
+    recent = bool(risk.days) and not view.reached(risk.days[-1] + limit["urgent_within_days"] + 1)
     longest = max((use.days_supply or 0 for use in view.now), default=0)
     vague = [use for use in view.now if use.days_supply is None]
-    if recent or scores:
-        severity = 1
-    elif longest > limit["supply_over_days"]:
-        severity = 2
-    else:
-        severity = 3
-    found = []
-    if days:
-        found.append(f"self-harm or suicidal thoughts on {words.day(days[-1])}")
-    if scores:
-        found.append(f"PHQ-9 item 9 of {words.amount(max(scores))}")
-    view.say(
+    lower = 2 if longest > limit["supply_over_days"] else 3
+    severity = 1 if recent or risk.scores else lower
+    found = words.listed(risk.in_words())
+    yield about_use(
+        view,
         "SUI-01",
         severity,
         title=f"{words.sentence_case(view.in_use)} and risk of suicide",
         sentence=(
             f"{words.sentence_case(view.in_use)} {words.are(view.in_use)} in use, with this on "
-            f"record: {words.listed(found)}. Limit the quantity to {limit['supply_over_days']} "
+            f"record: {found}. Limit the quantity to {limit['supply_over_days']} "
             "days at a time and agree a crisis plan."
         ),
         facts=(
-            Fact("found", "On record", "; ".join(found)),
+            Fact("found", "On record", "; ".join(risk.in_words())),
             Fact("longest_supply_days", "Longest supply", longest, "days"),
         ),
         clears="The quantity is limited and a crisis plan recorded.",
@@ -302,6 +275,37 @@ def suicide_risk(view: View, limit: dict):
             else ""
         ),
     )
+
+
+class SuicideRisk(NamedTuple):
+    """Days of self-harm or suicidal thoughts, and scores of PHQ-9 item 9, lately."""
+
+    days: list[int]
+    scores: list[float]
+
+    def in_words(self) -> list[str]:
+        found = []
+        if self.days:
+            found.append(f"self-harm or suicidal thoughts on {words.day(self.days[-1])}")
+        if self.scores:
+            found.append(f"PHQ-9 item 9 of {words.amount(max(self.scores))}")
+        return found
+
+
+@once_for_a_view
+def suicide_risk_on_record(view: View) -> SuicideRisk:
+    """What SUI-01 looks for; both empty when it finds nothing, or the book does not hold it."""
+    limit = view.limits_of("SUI-01", "within_days", "urgent_within_days", "phq9_from_points")
+    if limit is None:
+        return SuicideRisk([], [])
+    scores = [
+        reading.value
+        for reading in view.person.readings_of("phq9_item9")
+        if reading.value is not None
+        and reading.value >= limit["phq9_from_points"]
+        and not view.reached(reading.day + limit["urgent_within_days"] + 1)
+    ]
+    return SuicideRisk(view.person.events("self_harm", limit["within_days"]), scores)
 
 
 @rule(
@@ -318,28 +322,18 @@ def suicide_risk(view: View, limit: dict):
     ),
     needs=CONDITIONS | READINGS | BIT["reversal"],
 )
-def overdose(view: View, limit: dict):
+def overdose(view: View, limit: Limits) -> Says:
     """ODH-01. Any overdose or poisoning, or reversal with flumazenil or naloxone, in the last 24
     months, with a benzodiazepine or Z-drug. Urgent within 90 days, review later."""
     if not view.now:
         return
-    within = limit["within_days"]
-    days = set(view.person.events("overdose", within))
-    for reading in view.person.readings_of("reversal_given"):
-        days.add(reading.day)
-    for use in view.in_hand.uses_of("reversal"):
-        if use.drug.key == "flumazenil" and use.start is not None:
-            view.watch(use.start)
-            days.add(use.start)
-    days = [day for day in days if day <= view.today <= day + within]
+    days = overdoses_on_record(view)
     if not days:
         return
     latest = max(days)
-    for day in days:
-        view.watch(day + within + 1)
-    view.watch(latest + limit["urgent_within_days"] + 1)
-    recent = view.today <= latest + limit["urgent_within_days"]
-    view.say(
+    recent = not view.reached(latest + limit["urgent_within_days"] + 1)
+    yield about_use(
+        view,
         "ODH-01",
         1 if recent else 2,
         title=f"{words.sentence_case(view.in_use)} after an overdose",
@@ -354,3 +348,52 @@ def overdose(view: View, limit: dict):
         ),
         clears="A review with a limited supply is recorded.",
     )
+
+
+@once_for_a_view
+def overdoses_on_record(view: View) -> list[int]:
+    """Days of an overdose, a poisoning or its reversal, within the time that ODH-01 looks back.
+
+    None under a book that does not hold ODH-01.
+    """
+    limit = view.limits_of("ODH-01", "within_days")
+    if limit is None:
+        return []
+    days = set(view.person.events("overdose", limit["within_days"]))
+    days.update(reading.day for reading in view.person.readings_of("reversal_given"))
+    for use in view.in_hand.uses_of("reversal"):
+        if use.drug.key == "flumazenil" and use.start is not None:
+            view.watch(use.start)
+            days.add(use.start)
+    return [
+        day
+        for day in days
+        if day <= view.today and not view.reached(day + limit["within_days"] + 1)
+    ]
+
+
+@once_for_a_view
+def substance_use_on_record(view: View) -> list[str]:
+    """What SUD-01 looks for: a disorder, past or present, and agonist treatment."""
+    found = []
+    if view.person.had("substance_use_disorder"):
+        found.append("a substance use disorder")
+    for use in view.in_hand.uses_of("opioid-substitution"):
+        if use.start is not None and view.is_taken(use):
+            found.append(f"opioid agonist treatment ({use.drug.name})")
+    return list(dict.fromkeys(found))
+
+
+def risks_on_record(view: View) -> list[str]:
+    """Ids of the rules on risks that find something, under a book that holds them."""
+    if not (view.dossier.conditions or view.dossier.readings or view.in_hand.holds(OF_RISK)):
+        return []
+    found = []
+    if overdoses_on_record(view):
+        found.append("ODH-01")
+    if view.limits_of("SUD-01") is not None and substance_use_on_record(view):
+        found.append("SUD-01")
+    risk = suicide_risk_on_record(view)
+    if risk.days or risk.scores:
+        found.append("SUI-01")
+    return found

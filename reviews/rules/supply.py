@@ -3,11 +3,14 @@
 from typing import NamedTuple
 
 from reviews.rules import words
+from reviews.rules.dossier import Line
 from reviews.rules.exposure import ENDED_EARLY, SUPPLY_FROM_END, DatedUse, Span
 from reviews.rules.finding import Fact
-from reviews.rules.naming import names, not_recorded
-from reviews.rules.parameters import COUNT, DAYS, PERCENT, parameter
+from reviews.rules.naming import names
+from reviews.rules.parameters import COUNT, DAYS, PERCENT, Limits, parameter
 from reviews.rules.rule import QUEUED, S2, S3, SUPPLY, Grading, Shown, rule
+from reviews.rules.saying import Says, about_use, length_not_known
+from reviews.rules.substances import risks_on_record
 from reviews.rules.view import View
 
 
@@ -66,7 +69,7 @@ def early_issues(view: View) -> list[EarlyIssue]:
         parameter("repeated_from_count", COUNT, "Review from so many early issues", 2),
     ),
 )
-def early_refill(view: View, limit: dict):
+def early_refill(view: View, limit: Limits) -> Says:
     """REF-01. A new issue while more than 15 % of the days of the supply before, and 3 days or
     more, are left: a note; review when it happened twice or more in 90 days."""
     early = [
@@ -84,7 +87,8 @@ def early_refill(view: View, limit: dict):
     if view.reached(latest.day + window + 1) or (not repeated and latest.use not in view.now):
         return
     name = latest.use.drug.name
-    view.say(
+    yield about_use(
+        view,
         "REF-01",
         2 if repeated else 4,
         uses=[latest.before, *(issue.use for issue in often)],
@@ -121,22 +125,23 @@ def early_refill(view: View, limit: dict):
     ),
     idle=True,
 )
-def replaced(view: View, limit: dict):
+def replaced(view: View, limit: Limits) -> Says:
     """REF-02. Lost, stolen, travel or other replacement supplies twice or more in 180 days."""
     window = limit["window_days"]
-    found = []
-    for use in (*view.uses, *view.rescue):
-        if use.line.replacement_reason and use.start is not None:
-            if use.start <= view.today <= use.start + window:
-                found.append(use)
-                view.watch(use.start + window + 1)
-            elif use.start > view.today:
-                view.watch(use.start)
+    found = [
+        use
+        for use in (*view.uses, *view.rescue)
+        if use.line.replacement_reason
+        and use.start is not None
+        and view.reached(use.start)
+        and not view.reached(use.start + window + 1)
+    ]
     if len(found) < limit["replacements_from_count"]:
         return
     reasons = words.listed(sorted({use.line.replacement_reason for use in found}))
     drugs = words.listed(names(found))
-    view.say(
+    yield about_use(
+        view,
         "REF-02",
         2,
         uses=found,
@@ -153,7 +158,7 @@ def replaced(view: View, limit: dict):
     )
 
 
-def _prescriber(line) -> str:
+def _prescriber(line: Line) -> str:
     """The team that prescribed, else the prescriber: colleagues of one team count as one."""
     return line.team or line.prescriber
 
@@ -174,19 +179,16 @@ def _prescriber(line) -> str:
     ),
     idle=True,
 )
-def many_prescribers(view: View, limit: dict):
+def many_prescribers(view: View, limit: Limits) -> Says:
     """PRE-01. Benzodiazepines or Z-drugs in the last 180 days from three prescribers or more who
     are not one team, or in the last 30 days from two with overlapping supply: review. From four or
     more prescribers or pharmacies in 180 days: urgent."""
     window, brief = limit["window_days"], limit["brief_window_days"]
-    recent = []
-    for use in (*view.uses, *view.rescue):
-        if use.start is None:
-            continue
-        if use.start > view.today:
-            view.watch(use.start)
-        elif view.today <= use.start + window:
-            recent.append(use)
+    recent = [
+        use
+        for use in (*view.uses, *view.rescue)
+        if use.start is not None and view.reached(use.start) and view.today <= use.start + window
+    ]
     if len(recent) < 2:
         return
     prescribers = {_prescriber(use.line) for use in recent} - {""}
@@ -201,39 +203,34 @@ def many_prescribers(view: View, limit: dict):
         for span in view.in_hand.presence("bzra").spans
         if view.today <= span.use.start + brief and span.use.start <= view.today
     }
-    pair = next(
-        (
-            (a, b)
-            for a in spans.values()
-            for b in spans.values()
-            if _prescriber(a.use.line)
-            and _prescriber(b.use.line)
-            and _prescriber(a.use.line) < _prescriber(b.use.line)
-            and a.start <= b.end
-            and b.start <= a.end
-        ),
-        None,
+    overlapping = any(
+        "" < _prescriber(a.use.line) < _prescriber(b.use.line)
+        and a.start <= b.end
+        and b.start <= a.end
+        for a in spans.values()
+        for b in spans.values()
     )
     many = max(len(prescribers), len(pharmacies))
     if many >= limit["urgent_from_count"]:
         severity = 1
-        said = f"{len(prescribers)} prescribers and {len(pharmacies)} pharmacies in {window} days"
+        source = f"{len(prescribers)} prescribers and {len(pharmacies)} pharmacies in {window} days"
     elif len(prescribers) >= limit["review_from_count"]:
         severity = 2
-        said = f"{len(prescribers)} prescribers in {window} days"
-    elif pair is not None:
+        source = f"{len(prescribers)} prescribers in {window} days"
+    elif overlapping:
         severity = 2
-        said = f"two prescribers with overlapping supply in {brief} days"
+        source = f"two prescribers with overlapping supply in {brief} days"
     else:
         return
-    view.say(
+    yield about_use(
+        view,
         "PRE-01",
         severity,
         uses=recent,
         title=f"{words.sentence_case(words.listed(names(recent)))} from several prescribers",
         sentence=(
-            f"{words.sentence_case(words.listed(names(recent)))} came from {said}; one prescriber "
-            "with a shared plan is safer."
+            f"{words.sentence_case(words.listed(names(recent)))} came from {source}; one "
+            "prescriber with a shared plan is safer."
         ),
         facts=(
             Fact("prescribers", "Prescribers or teams", len(prescribers)),
@@ -253,7 +250,7 @@ def many_prescribers(view: View, limit: dict):
     shown=QUEUED,
     sources=("portal",),
 )
-def private_supply(view: View, limit: dict):
+def private_supply(view: View, limit: Limits) -> Says:
     """PRE-02. A benzodiazepine or Z-drug from a private or online source, without a record that the
     usual prescriber knows of it."""
     uses = [use for use in view.now if use.line.acquired in {"private", "online"}]
@@ -261,7 +258,8 @@ def private_supply(view: View, limit: dict):
         return
     how = words.listed(sorted({use.line.acquired for use in uses}))
     source = "an online source" if how == "online" else f"a {how} source"
-    view.say(
+    yield about_use(
+        view,
         "PRE-02",
         2,
         uses=uses,
@@ -273,9 +271,6 @@ def private_supply(view: View, limit: dict):
         facts=(Fact("acquired", "Source", how),),
         clears="The usual prescriber is informed, and that is recorded.",
     )
-
-
-AT_RISK = ("SUI-01", "ODH-01", "SUD-01")
 
 
 @rule(
@@ -292,38 +287,30 @@ AT_RISK = ("SUI-01", "ODH-01", "SUD-01")
         parameter("risk_over_days", DAYS, "One supply with a risk on record, over", 7),
     ),
 )
-def long_supply(view: View, limit: dict):
+def long_supply(view: View, limit: Limits) -> Says:
     """SUP-01. A supply of over 30 days in the first 90 days of an episode; or of over 7 days while
     a risk of suicide, an overdose or a substance use disorder is on record. Shown by SUI-01 or
     ODH-01 where one of these fires."""
-    risk = sorted({finding.rule_id for finding in view.findings} & {*AT_RISK})
-    found, reason = [], ""
+    risks = risks_on_record(view)
+    first_days, first_over = limit["first_days"], limit["first_over_days"]
+    early, at_risk = [], []
     for item in view.judged:
-        days = item.span.use.days_supply
-        if days is None:
-            continue
-        early = item.span.start - item.episode.start < limit["first_days"]
-        if early and days > limit["first_over_days"]:
-            found.append(item.span.use)
-            reason = (
-                f"over {limit['first_over_days']} days within the first {limit['first_days']} days "
-                "of treatment"
-            )
-        elif risk and days > limit["risk_over_days"]:
-            found.append(item.span.use)
-            reason = reason or f"over {limit['risk_over_days']} days with a risk on record"
+        days = item.span.use.days_supply or 0
+        if item.span.start - item.episode.start < first_days and days > first_over:
+            early.append(item.span.use)
+        elif risks and days > limit["risk_over_days"]:
+            at_risk.append(item.span.use)
+    found = [*early, *at_risk]
     if not found:
-        vague = [use for use in view.unclear if use in view.now]
-        if vague:
-            view.cannot_judge(
-                "SUP-01",
-                [use.line.id for use in vague],
-                f"The length of supply is not known for {not_recorded(vague)}.",
-            )
+        yield from length_not_known("SUP-01", [use for use in view.unclear if use in view.now])
         return
-    longest = max(use.days_supply for use in found)
+    reason = f"over {limit['risk_over_days']} days with a risk on record"
+    if early:
+        reason = f"over {first_over} days within the first {first_days} days of treatment"
+    longest = max(use.days_supply or 0 for use in found)
     drugs = words.listed(names(found))
-    view.say(
+    yield about_use(
+        view,
         "SUP-01",
         2,
         uses=found,
@@ -334,7 +321,7 @@ def long_supply(view: View, limit: dict):
         ),
         facts=(
             Fact("supply_days", "In one supply", longest, "days"),
-            Fact("risk", "Risk on record", ", ".join(risk) or "none"),
+            Fact("risk", "Risk on record", ", ".join(risks) or "none"),
         ),
         clears="Shorter supplies are issued, or a decision records why not.",
     )
@@ -349,12 +336,13 @@ def long_supply(view: View, limit: dict):
     shown=QUEUED,
     sources=("scotgov-2024",),
 )
-def on_repeat(view: View, limit: dict):
+def on_repeat(view: View, limit: Limits) -> Says:
     """SUP-02. A benzodiazepine or Z-drug is on a repeat or automatic refill template."""
     uses = [use for use in view.now if use.line.repeat_template]
     if uses:
         drugs = words.listed(names(uses))
-        view.say(
+        yield about_use(
+            view,
             "SUP-02",
             3,
             uses=uses,

@@ -1,13 +1,17 @@
 """A dossier as the rules look at it: worked out once, shared by all of them, changed by none."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar
 
 from reviews.rules import words
 from reviews.rules.dossier import Dossier, Line
 from reviews.rules.drug import BZRA, Recognition
-from reviews.rules.exemptions import graded
+from reviews.rules.equivalents import DailyEquivalent, Scale, daily, scale
 from reviews.rules.exposure import (
+    DatedUse,
+    DrugDose,
     Episode,
     Span,
     Stretch,
@@ -17,24 +21,15 @@ from reviews.rules.exposure import (
     Use,
     carry_forward,
     dispensed_first,
+    doses,
     episodes,
     is_rescue,
     read,
     stretches,
 )
-from reviews.rules.finding import (
-    INTERRUPT,
-    NOTE,
-    QUEUE,
-    SEVERITIES,
-    Fact,
-    Finding,
-    NotEvaluable,
-    Severity,
-)
 from reviews.rules.kept import kept
-from reviews.rules.naming import ids_of, names, not_recorded
-from reviews.rules.parameters import EXPOSURE
+from reviews.rules.naming import ids_of, names
+from reviews.rules.parameters import EXPOSURE, Limits
 from reviews.rules.person import Person
 from reviews.rules.presence import InHand, Presence
 from reviews.rules.watch import Watch
@@ -42,7 +37,7 @@ from reviews.rules.watch import Watch
 WITHDRAWAL = "alcohol_withdrawal"
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Judged:
     """A line looked at as if it were being saved: its span, and exposed days through its end."""
 
@@ -50,9 +45,32 @@ class Judged:
     span: Span
     days: int
 
+    @kept
+    def uses(self) -> Sequence[Use]:
+        """The uses of the episode that begin by the end of the line."""
+        return [span.use for span in self.episode.spans if span.start <= self.span.end]
+
+    @kept
+    def line_ids(self) -> tuple[int, ...]:
+        """The lines of the episode up to the end of this one."""
+        whole = self.span.end == self.episode.end
+        return self.episode.line_ids if whole else ids_of(self.uses)
+
+    @kept
+    def drugs(self) -> str:
+        """The names of their drugs."""
+        return words.listed(names(self.uses))
+
 
 Recognised = tuple[Line, Recognition]
 """A line with the drugs that it was taken to hold."""
+
+
+class Supplied(NamedTuple):
+    """Uses in hand within some days, and the names of their drugs."""
+
+    uses: Sequence[Use]
+    drugs: str
 
 
 class View:
@@ -62,7 +80,8 @@ class View:
     together. `uses` are the regular uses; those of them with known days are in `spans` after
     carry-forward, `unclear` lack a length and `undated` a beginning. `rescue` medicine is no
     exposure. `current` are the episodes that a supply starting today would still join, `judged`
-    their current lines. `unmapped` are medicines that nobody recognised, with their last day.
+    their current lines. `watch(day)` says that the answer can change on a day, and `reached(day)`
+    asks whether one has come. `unmapped` are medicines that nobody recognised, with their last day.
     """
 
     def __init__(
@@ -80,6 +99,7 @@ class View:
         self.gap_days: int = limit["gap_days"]
         self._watch = Watch(dossier.as_of.toordinal())
         self.today = self._watch.today
+        self.watch, self.reached = self._watch.note, self._watch.reached
         self.unmapped = unmapped
         self.uses, self.rescue = _uses(sedatives, limit)
         known = [use for use in self.uses if use.end is not None]
@@ -97,13 +117,10 @@ class View:
             item for episode in self.current for item in _current_lines(episode, self.today)
         ]
         self._others = others
+        self._supplied: dict[tuple[int, int], Supplied] = {}
+        self._limits: dict[tuple[str, tuple[str, ...]], Limits | None] = {}
+        self._answers: dict[Callable, Any] = {}
         self.exemptions = self._exemptions()
-        self.findings: list[Finding] = []
-        self.gaps: list[NotEvaluable] = []
-        self.shadowed: set[str] = set()
-        self.recent_s1_starts: list[int] = []
-        self.past_four_months: set[int] = set()
-        self.memo: dict = {}
 
     @kept
     def person(self) -> Person:
@@ -181,6 +198,33 @@ class View:
         """Those of them that are still current."""
         return [stretch for stretch in self.stretches if self.is_current(stretch.end)]
 
+    @kept
+    def stretches_known(self) -> Sequence[Stretch]:
+        """The same, and the first day of each supply of unknown length that may be in use."""
+        vague = [use for use in self.unclear if self.is_current(use.reach)]
+        if not vague:
+            return self.stretches_now
+        first_days = [Span(use.start, use.start, use) for use in vague]
+        return [*self.stretches_now, *stretches(first_days)]
+
+    @kept
+    def doses(self) -> Mapping[str, Sequence[DrugDose]]:
+        """The daily amounts of each drug, by key, on those days.
+
+        A supply of unknown length counts by itself: it is certain on its first day alone.
+        """
+        return doses(self.stretches_known)
+
+    @kept
+    def scale(self) -> Scale:
+        """How drugs are added up in diazepam under the profile."""
+        return scale(self.book, self.profile)
+
+    @kept
+    def daily(self) -> Sequence[DailyEquivalent]:
+        """The diazepam equivalents of `stretches`."""
+        return daily(self.scale, self.stretches)
+
     # --- questions -----------------------------------------------------------------------
 
     def is_current(self, end: int) -> bool:
@@ -189,7 +233,16 @@ class View:
 
     def exposed(self, days: int, end: int) -> int:
         """Exposed days, of all episodes, in so many calendar days that end on a day."""
-        return sum(episode.exposed_days(end - days + 1, end) for episode in self.episodes)
+        return sum([episode.exposed_days(end - days + 1, end) for episode in self.episodes])
+
+    def supplied(self, days: int, end: int) -> Supplied:
+        """The supplies of so many calendar days that end on a day."""
+        found = self._supplied.get((days, end))
+        if found is None:
+            first = end - days + 1
+            uses = [span.use for span in self.spans if span.end >= first and span.start <= end]
+            found = self._supplied[days, end] = Supplied(uses, words.listed(names(uses)))
+        return found
 
     def touching(self, episode: Episode) -> list[UnclearSupply]:
         """Supplies of unknown length that may belong to the episode and lengthen it."""
@@ -200,26 +253,42 @@ class View:
             if use.start <= episode.end + margin and use.reach >= episode.start - margin
         ]
 
+    def unclear_between(self, first: int, last: int) -> list[UnclearSupply]:
+        """Supplies of unknown length that may cover a day from the first to the last."""
+        return [use for use in self.unclear if use.start <= last and use.reach >= first]
+
+    def judged_of(self, episode: Episode) -> list[Judged]:
+        """The current lines of an episode."""
+        return [item for item in self.judged if item.episode is episode]
+
     def begins_an_episode(self, item: Judged) -> bool:
         return item.span.start == item.episode.start
 
     def started_recently(self, start: int) -> bool:
         """In the last 28 days (the limit included), or still to come."""
-        return self.today <= start + self.limit["start_window_days"]
+        return not self.reached(start + self.limit["start_window_days"] + 1)
 
-    def limits_of(self, rule_id: str) -> dict | None:
-        """The limits of another rule under this profile, None when the book does not hold it."""
-        return self.book.rules.get(rule_id, {}).get(self.profile)
+    def limits_of(self, rule_id: str, *names: str) -> Limits | None:
+        """The limits of another rule under this profile.
 
-    # --- days on which the answer can change ---------------------------------------------
+        None when the book does not hold the rule, or lacks one of the parameters named.
+        """
+        key = rule_id, names
+        if key not in self._limits:
+            limits = self.book.rules.get(rule_id, {}).get(self.profile)
+            complete = limits is not None and all(name in limits for name in names)
+            self._limits[key] = limits if complete else None
+        return self._limits[key]
 
-    def watch(self, ordinal: int):
-        """Say that the answer can change on a day."""
-        self._watch.note(ordinal)
+    def is_in_hand(self, use: DatedUse) -> bool:
+        """Does a supply cover the day judged, or may it?"""
+        begun, over = self.reached(use.start), self.reached(use.reach + 1)
+        return begun and not over
 
-    def reached(self, ordinal: int) -> bool:
-        """Has a day come? If not, the answer can change on it."""
-        return self._watch.reached(ordinal)
+    def is_taken(self, use: DatedUse) -> bool:
+        """Has a supply begun, and would one that starts today still continue it?"""
+        begun, over = self.reached(use.start), self.reached(use.reach + self.gap_days + 2)
+        return begun and not over
 
     @property
     def next_change(self) -> int:
@@ -251,7 +320,7 @@ class View:
 
         How few stands with ALC-02; under a book without it the exemption lowers nothing.
         """
-        limit = self.limits_of("ALC-02")
+        limit = self.limits_of("ALC-02", "alcohol_over_days")
         regimen = [use for use in self.now if use.line.indication == WITHDRAWAL]
         return (
             limit is not None
@@ -261,96 +330,24 @@ class View:
             and all(item.days <= limit["alcohol_over_days"] for item in self.judged)
         )
 
-    # --- concluding ----------------------------------------------------------------------
 
-    def add(
-        self,
-        rule_id: str,
-        severity: int,
-        *,
-        key: str,
-        line_ids: tuple[int, ...],
-        title: str,
-        sentence: str,
-        facts: tuple[Fact, ...],
-        clears: str,
-        unknown: str = "",
-        interrupts: bool = False,
-        leads: bool = False,
-    ) -> bool:
-        """Record a finding unless an exemption silences it; says whether it stands."""
-        left = (
-            graded(rule_id, severity, self.exemptions) if self.exemptions else SEVERITIES[severity]
-        )
-        if left is None:
-            return False
-        mode = QUEUE
-        if left == Severity.S4:
-            mode = NOTE
-        elif interrupts and left == severity:
-            mode = INTERRUPT
-        self.findings.append(
-            Finding(
-                rule_id, left, mode, key, line_ids, title, sentence, facts, clears, unknown, leads
-            )
-        )
-        return True
-
-    def say(
-        self,
-        rule_id: str,
-        severity: int,
-        *,
-        title: str,
-        sentence: str,
-        facts: tuple = (),
-        clears: str,
-        uses=None,
-        key: str = "",
-        interrupts: bool = False,
-        unknown: str = "",
-        leads: bool = False,
-    ) -> bool:
-        """Record a finding about what is in use now, or about some of it (`uses`).
-
-        Its key names the exposure; `key` adds to that what else makes it another matter.
-        """
-        ids = self.line_ids if uses is None else ids_of(uses)
-        return self.add(
-            rule_id,
-            severity,
-            interrupts=interrupts,
-            key=f"{rule_id}:{self.anchor}{':' + key if key else ''}"[:200],
-            line_ids=ids,
-            title=title[:200],
-            sentence=sentence,
-            facts=facts or (Fact("in_use", "In use", self.in_use),),
-            clears=clears,
-            unknown=unknown,
-            leads=leads,
-        )
-
-    def silent(self, rule_id: str) -> bool:
-        """True when an exemption in force silences the rule."""
-        return bool(self.exemptions) and graded(rule_id, 1, self.exemptions) is None
-
-    def cannot_judge(self, rule_id: str, line_ids, reason: str):
-        if not self.silent(rule_id):
-            self.gaps.append(
-                NotEvaluable(rule_id=rule_id, line_ids=tuple(sorted(set(line_ids))), reason=reason)
-            )
-
-    def length_not_known(self, rule_id: str, uses):
-        """Not evaluable, because it is not known how long some supplies last; nothing without."""
-        if uses:
-            self.cannot_judge(
-                rule_id,
-                [use.line.id for use in uses],
-                f"The length of supply is not known for {not_recorded(uses)}.",
-            )
+Answer = TypeVar("Answer")
 
 
-def _uses(sedatives: Iterable[Recognised], limit) -> tuple[Sequence[Use], Sequence[Use]]:
+def once_for_a_view(work: Callable[[View], Answer]) -> Callable[[View], Answer]:
+    """A question about a view that several rules ask, answered once."""
+
+    @wraps(work)
+    def answer(view: View) -> Answer:
+        answers = view._answers
+        if work not in answers:
+            answers[work] = work(view)
+        return answers[work]
+
+    return answer
+
+
+def _uses(sedatives: Iterable[Recognised], limit: Limits) -> tuple[Sequence[Use], Sequence[Use]]:
     """(regular uses, rescue uses) of benzodiazepines and Z-drugs."""
     uses: list[Use] = []
     for line, recognition in sedatives:
@@ -364,7 +361,7 @@ def _uses(sedatives: Iterable[Recognised], limit) -> tuple[Sequence[Use], Sequen
     return [use for use in uses if use not in rescue] if rescue else uses, rescue
 
 
-def _carried(known: list[Supply], limit) -> list[Span]:
+def _carried(known: list[Supply], limit: Limits) -> list[Span]:
     return carry_forward(known, limit["carry_forward_max_days"]) if known else []
 
 

@@ -19,5 +19,7 @@ class Watch:
 
     def reached(self, ordinal: int) -> bool:
         """Has a day come? If not, the answer can change on it."""
-        self.note(ordinal)
-        return self.today >= ordinal
+        if self.today >= ordinal:
+            return True
+        self.next_change = min(self.next_change, ordinal)
+        return False

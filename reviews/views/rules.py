@@ -18,7 +18,7 @@ from reviews.rules.catalogue import catalogue, labelled, left_out
 from reviews.rules.examples import worked_examples
 from reviews.rules.exemptions import exempted
 from reviews.rules.parameters import EXPOSURE
-from reviews.rules.screen import CHAINS
+from reviews.rules.precedence import rows_of
 
 RECENT_DAYS = 30
 
@@ -87,7 +87,7 @@ def rule(request, rule_id):
         "parameters": _table(rule_id, found["parameters"], profiles),
         "examples": _examples(rule_id, book, next(iter(profiles), Profile.UK)),
         "exempted": exempted(rule_id),
-        "shown_by": CHAINS.get(rule_id, ()),
+        "precedence": rows_of(rule_id),
         "recent": _raised(practice_ids)[rule_id],
         "open": _open(practice_ids)[rule_id],
         "days": RECENT_DAYS,
