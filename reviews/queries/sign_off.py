@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from drugs.models import SOURCED, Code, Name, Sourced
 
 LATELY = 12
-TABLES: dict[str, type[Sourced]] = {model._meta.model_name: model for model in SOURCED}
+TABLES: dict[str, type[Sourced]] = {model.__name__.lower(): model for model in SOURCED}
 
 
 def with_parents(rows: QuerySet) -> QuerySet:

@@ -56,7 +56,7 @@ class PartOf(NamedTuple):
 
     version: TaperVersion
     name: str
-    step: Step | None
+    step: Step
     mg: Decimal | None
     result: str
 
@@ -198,8 +198,8 @@ def part_of(patient: Patient, dossier: Dossier, book: RuleBook, line_id: int) ->
     for version in in_force(patient):
         plan = version.plan
         for row in comparing.prescribed(dossier, book, plan.drug, plan.steps[0].on):
-            if line_id in row.line_ids:
-                step = plan.step_on(row.start)
+            step = plan.step_on(row.start)
+            if step is not None and line_id in row.line_ids:
                 result = comparing.against_step(step, row.mg)
                 return PartOf(version, name_of(book, plan.drug), step, row.mg, result)
     return None

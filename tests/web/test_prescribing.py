@@ -7,8 +7,9 @@ import pytest
 from django.urls import reverse
 
 from reviews import rulebooks
-from reviews.forms.prescribing import AS_WRITTEN, NOT_GIVEN, product_value
+from reviews.forms.prescribing import AS_WRITTEN, product_value
 from reviews.models import AuditEvent, Prescription, Role, Status
+from reviews.records import NOT_GIVEN
 from reviews.rules.memory import memory_of
 from reviews.verbs import prescribe
 from tests import make
@@ -62,7 +63,9 @@ def logged(patient):
 def products(response):
     """`{label: value}` of the picker's radio buttons."""
     found = re.findall(
-        r'name="product" value="([^"]*)"[^>]*>\s*<span>(.*?)</span>', response.content.decode(), re.S
+        r'name="product" value="([^"]*)"[^>]*>\s*<span>(.*?)</span>',
+        response.content.decode(),
+        re.S,
     )
     return {
         re.sub(r"<[^>]*>", "", label).split("  ")[0].strip(): html.unescape(value)
