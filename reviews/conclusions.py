@@ -10,7 +10,16 @@ from django.utils import timezone
 
 from reviews import service_levels
 from reviews.errors import BadRecord
-from reviews.models import DecisionItem, Flag, Outcome, Prescription, Reason
+from reviews.models import (
+    Case,
+    CaseState,
+    Decision,
+    DecisionItem,
+    Flag,
+    Outcome,
+    Prescription,
+    Reason,
+)
 from reviews.rules.exemptions import KINDS, graded
 from reviews.settling import latest_until
 
@@ -134,3 +143,24 @@ def own_urgent_flags(flags: Iterable[Flag], by: User) -> list[Flag]:
     mine = Prescription.objects.filter(Q(prescriber=by) | Q(recorded_by=by), pk__in=ids)
     mine = set(mine.values_list("pk", flat=True))
     return [flag for flag in urgent if mine.intersection(flag.prescription_ids)]
+
+
+def newest(case: Case) -> Decision | None:
+    """The decision of a case that nothing has answered yet: the one that holds, or waits."""
+    concluded = [Decision.Kind.DECIDED, Decision.Kind.PROPOSED, Decision.Kind.CONFIRMED]
+    return (
+        case.decisions.filter(answer__isnull=True, kind__in=concluded)
+        .select_related("by", "answers__by")
+        .order_by("pk")
+        .last()
+    )
+
+
+def may_undo(decision: Decision) -> bool:
+    """Whether a decision was made today."""
+    return timezone.localdate(decision.decided_at) == timezone.localdate()
+
+
+def needs_second(case: Case, by: User) -> bool:
+    """Whether a case waits for a second person and `by` may be that one."""
+    return case.state == CaseState.PROPOSED and case.proposed_by_id != by.pk

@@ -44,6 +44,8 @@ PlaceOfCare = Literal[tuple(SETTINGS)]
 OrderStatus = Literal[tuple(STATUSES)]
 PORTAL = "portal"
 """The source system of what is entered here."""
+NOT_GIVEN = "Not given."
+"""Kept as the reason of a prescription when one was asked for and none was given."""
 FIRST_DAY = date(1900, 1, 1)
 LAST_DAY = date(2199, 12, 31)
 # `gc=False` below: records hold no cycles, and a batch has tens of thousands of them.

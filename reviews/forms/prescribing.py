@@ -13,7 +13,7 @@ from reviews.errors import BadRecord
 from reviews.fields import KEPT
 from reviews.forms.days import DayField
 from reviews.models import Prescription, Status
-from reviews.records import PORTAL
+from reviews.records import NOT_GIVEN, PORTAL
 from reviews.rules.codes import (
     ACQUIRED,
     CHANGES,
@@ -26,9 +26,6 @@ from reviews.rules.indications import INDICATIONS
 
 AS_WRITTEN = "as-written"
 """The picker's choice to keep the words typed, without a code."""
-
-NOT_GIVEN = "Not given."
-"""Kept as the reason when one was asked for and none was given."""
 
 ROUTE_CHOICES = [("", "As the product says"), *ROUTES.items()]
 UNIT_CHOICES = [("", "Unit"), *UNITS.items()]

@@ -5,7 +5,7 @@ Reads every version in one query, so the cost does not grow with the number of p
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, cast
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from reviews import dossiers
@@ -125,7 +125,7 @@ def _row(
     )
 
 
-def last_day(line: Line, recognition: Recognition, book: RuleBook, profile: str) -> Any:
+def last_day(line: Line, recognition: Recognition, book: RuleBook, profile: str) -> date | None:
     """The last day of supply of a medicine, None when the record does not say.
 
     One that nobody recognises has only its written end date.
@@ -140,7 +140,7 @@ def _end(line: Line, recognition: Recognition, book: RuleBook, profile: str) -> 
     """The last day of supply. A medicine nobody recognises still has its stated days."""
     if recognition.ingredients:
         return last_day(line, recognition, book, profile)
-    begun = line.start_on or line.written_on
+    begun = _begun(line)
     if begun and line.days_supply:
         stated = begun + timedelta(days=line.days_supply - 1)
         return min(stated, line.end_on) if line.end_on else stated
@@ -155,3 +155,49 @@ def _quantity(line: Line) -> str:
     if line.quantity != 1 and unit in COUNTED:
         unit = PLURALS.get(unit, f"{unit}s")
     return f"{words.amount(line.quantity)} {unit}".strip()
+
+
+class LineRow(NamedTuple):
+    """A line of a dossier as the table beside the time line shows it; `end_on` as in `Row`."""
+
+    line: Line
+    dose: str
+    drugs: list[str]
+    matched_by: str | None
+    end_on: date | None
+
+
+class Lines(NamedTuple):
+    """The rows shown at once, and those that ended longer ago."""
+
+    now: list[LineRow]
+    before: list[LineRow]
+
+
+# The table shows what ended in the last half year at once, and a few lines in any case.
+RECENT_DAYS, FEW = 183, 8
+
+
+def lines_of(dossier: Dossier, book: RuleBook) -> Lines:
+    """The same facts as the time line, the newest first."""
+    lines = Lines([], [])
+    recent = dossier.as_of - timedelta(days=RECENT_DAYS)
+    for line in sorted(dossier.lines, key=lambda line: _begun(line) or dossier.as_of, reverse=True):
+        recognition = book.recognise(line.medicine)
+        end_on = last_day(line, recognition, book, dossier.profile)
+        over = end_on is not None and end_on < recent and _begun(line) is not None
+        rows = lines.before if over and len(lines.now) >= FEW else lines.now
+        rows.append(
+            LineRow(
+                line,
+                labels.dose(line),
+                [book.drugs[part.drug].name for part in recognition.parts],
+                recognition.matched_by,
+                end_on,
+            )
+        )
+    return lines
+
+
+def _begun(line: Line) -> date | None:
+    return line.start_on or line.written_on

@@ -56,7 +56,7 @@ class PartOf(NamedTuple):
 
     version: TaperVersion
     name: str
-    step: Step | None
+    step: Step
     mg: Decimal | None
     result: str
 

@@ -10,7 +10,7 @@ from reviews import access, conclusions, exemptions, moves, requests, settling
 from reviews.access import Action
 from reviews.conclusions import FlagOutcome
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
-from reviews.models import Case, CaseState, Decision, DecisionItem, Exemption, Flag, Move
+from reviews.models import Case, Decision, DecisionItem, Exemption, Flag, Move
 
 
 @transaction.atomic
@@ -64,7 +64,7 @@ def confirm(*, case: Case, by: User, seen: int, note: str = "") -> Decision:
     """
     locked = moves.lock(case, Action.DECIDE, by, seen)
     moves.target(locked, Move.CONFIRM)
-    proposal = newest(locked)
+    proposal = conclusions.newest(locked)
     if proposal.by_id == by.pk:
         raise NotAllowed("You proposed this. Another reviewer must confirm it.")
     flags = list(Flag.objects.open().filter(case=locked).order_by("pk"))
@@ -90,7 +90,7 @@ def send_back(*, case: Case, reason: str, by: User, seen: int) -> Case:
     """As the second person, give a proposal back to the colleague who made it, with the reason."""
     locked = moves.lock(case, Action.DECIDE, by, seen)
     moves.target(locked, Move.SEND_BACK)
-    proposal = newest(locked)
+    proposal = conclusions.newest(locked)
     if proposal.by_id == by.pk:
         raise NotAllowed("You proposed this. Take it back instead.")
     if not reason.strip():
@@ -120,9 +120,9 @@ def undo(*, case: Case, reason: str, by: User, seen: int) -> Case:
     moves.target(locked, Move.UNDO)
     if not reason.strip():
         raise BadRecord("reason", "is needed to undo a decision")
-    decision = newest(locked)
+    decision = conclusions.newest(locked)
     waits = decision.kind == Decision.Kind.PROPOSED
-    if not (waits or may_undo(decision)):
+    if not (waits or conclusions.may_undo(decision)):
         raise IllegalMove("A decision can be undone on the day it was made, and not later.")
     _write(locked, Decision.Kind.UNDONE, by, reason, answers=decision)
     source = decision.answers or decision
@@ -149,27 +149,6 @@ def undo(*, case: Case, reason: str, by: User, seen: int) -> Case:
         reason=reason,
         detail=detail,
     )
-
-
-def newest(case: Case) -> Decision | None:
-    """The decision of a case that nothing has answered yet: the one that holds, or waits."""
-    concluded = [Decision.Kind.DECIDED, Decision.Kind.PROPOSED, Decision.Kind.CONFIRMED]
-    return (
-        case.decisions.filter(answer__isnull=True, kind__in=concluded)
-        .select_related("by", "answers__by")
-        .order_by("pk")
-        .last()
-    )
-
-
-def may_undo(decision: Decision) -> bool:
-    """Whether a decision was made today."""
-    return timezone.localdate(decision.decided_at) == timezone.localdate()
-
-
-def needs_second(case: Case, by: User) -> bool:
-    """Whether a case waits for a second person and `by` may be that one."""
-    return case.state == CaseState.PROPOSED and case.proposed_by_id != by.pk
 
 
 def _refuse_own(flags: list[Flag], by: User) -> None:

@@ -21,7 +21,6 @@ from reviews.drawing import labels
 from reviews.errors import BadRecord, IllegalMove, Stale
 from reviews.forms.prescribing import (
     AS_WRITTEN,
-    NOT_GIVEN,
     SHOWN,
     PrescriptionForm,
     WithdrawForm,
@@ -33,6 +32,7 @@ from reviews.forms.refusals import refuse
 from reviews.models import WITHDRAWN, Prescription
 from reviews.queries import advise, tapers
 from reviews.queries.worked_out import work_out
+from reviews.records import NOT_GIVEN
 from reviews.rules import words
 from reviews.rules.drug import BENZODIAZEPINE, BZRA
 from reviews.rules.finding import INTERRUPT, Severity

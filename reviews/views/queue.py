@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import access, service_levels
+from reviews import access, conclusions, service_levels
 from reviews.access import Action
 from reviews.errors import BadRecord
 from reviews.forms.marks import NO_CASE, read_marks
@@ -20,7 +20,7 @@ from reviews.models import RANKED, Case, CaseState, Patient, PatientScreening, S
 from reviews.moves import MOVES, Move
 from reviews.queries import search, work
 from reviews.rules.registry import BY_ID, RULES, THEMES
-from reviews.verbs import caseload, decide, saved_views
+from reviews.verbs import caseload, saved_views
 from reviews.views import person
 from reviews.views.paging import page_of
 from reviews.views.refusals import shows_refusals
@@ -232,7 +232,7 @@ def fill_rows(cases, user):
     for case in cases:
         works_here = access.allowed(user, Action.CLAIM, case)
         case.may_claim = works_here and (case.state, Move.CLAIM) in MOVES
-        case.needs_me = works_here and decide.needs_second(case, user)
+        case.needs_me = works_here and conclusions.needs_second(case, user)
         case.may_tick = works_here
         case.is_mine = case.owner_id == user.pk
         case.numbers = person.identifiers(case.patient)[:1]

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from reviews.forms.prescribing import NOT_GIVEN
 from reviews.models import Flag, Prescription, Status
+from reviews.records import NOT_GIVEN
 from reviews.verbs import screen
 from tests import make
 from tests.browser.test_pages import faults

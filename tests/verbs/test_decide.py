@@ -376,18 +376,18 @@ class TestUndo:
 
     def test_only_on_the_day(self, case, ravi, monkeypatch):
         decided = decide.decide(case=case, outcomes=outcomes(case), by=ravi, seen=case.lock)
-        monkeypatch.setattr(decide, "may_undo", lambda _: False)
+        monkeypatch.setattr(conclusions, "may_undo", lambda _: False)
         with pytest.raises(IllegalMove, match="on the day"):
             decide.undo(case=decided.case, reason="Late", by=ravi, seen=decided.case.lock)
 
     @pytest.mark.parametrize(("hours", "may"), [(0, True), (-24, False)])
     def test_the_day_is_that_of_the_practice(self, hours, may):
         made = Decision(decided_at=timezone.now() + timedelta(hours=hours))
-        assert decide.may_undo(made) == may
+        assert conclusions.may_undo(made) == may
 
     def test_a_proposal_is_taken_back_at_any_time(self, harbour, clara, ravi, monkeypatch):
         waiting = propose(make.urgent_case(harbour, logged_by=clara), ravi)
-        monkeypatch.setattr(decide, "may_undo", lambda _: False)
+        monkeypatch.setattr(conclusions, "may_undo", lambda _: False)
         mine = decide.undo(case=waiting, reason="Spoke to her again", by=ravi, seen=waiting.lock)
         assert (mine.state, mine.owner) == (CaseState.CLAIMED, ravi)
 

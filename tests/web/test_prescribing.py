@@ -7,8 +7,9 @@ import pytest
 from django.urls import reverse
 
 from reviews import rulebooks
-from reviews.forms.prescribing import AS_WRITTEN, NOT_GIVEN, product_value
+from reviews.forms.prescribing import AS_WRITTEN, product_value
 from reviews.models import AuditEvent, Prescription, Role, Status
+from reviews.records import NOT_GIVEN
 from reviews.rules.memory import memory_of
 from reviews.verbs import prescribe
 from tests import make

@@ -1,0 +1,104 @@
+"""One case: its flags, what was concluded on it, what somebody may do with it, and what is next."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+
+from reviews import access, conclusions
+from reviews.access import Action
+from reviews.models import Case, CaseState, Decision, DecisionItem, Flag, named
+from reviews.moves import MOVES, Move
+from reviews.queries import work
+
+
+def fetch(user: User, pk: int) -> Case:
+    """The case, if `user` may see it. Raises `NotFound`."""
+    rows = Case.objects.select_related("patient", "practice", "owner")
+    return access.fetch(rows, user, Action.SEE_QUEUE, pk=pk)
+
+
+def following(user: User, case: Case) -> Case | None:
+    """The worst of my cases; then of those nobody works on and somebody else need not confirm."""
+    return work.claimed(user).exclude(pk=case.pk).ranked().first() or (
+        access.scope(Case.objects.open(), user, Action.DECIDE)
+        .exclude(state=CaseState.SNOOZED)
+        .exclude(state=CaseState.PROPOSED, proposed_by=user)
+        .exclude(pk=case.pk)
+        .filter(owner__isnull=True)
+        .ranked()
+        .first()
+    )
+
+
+def flags_of(case: Case, concluded: Decision | None) -> list[Flag]:
+    """The open flags of an open case; of a closed one, those that were decided on or that went."""
+    flags = Flag.objects.filter(case=case)
+    if case.closed_at is None:
+        flags = flags.open()
+    elif concluded:
+        flags = Flag.objects.filter(decisions__decision=concluded.answers or concluded)
+    else:
+        flags = flags.exclude(end_reason=Flag.EndReason.SUPERSEDED)
+    # The whole rule book is read once per process, not once per flag.
+    flags = flags.select_related("version", "engine").defer("version__book")
+    return list(flags.order_by("severity", "rule_id", "pk"))
+
+
+def quiet_flags(case: Case, shown: list[Flag]) -> list[Flag]:
+    """Live flags that need no decision now: settled until a day, or for information."""
+    live = Flag.objects.live().filter(patient=case.patient_id)
+    return list(live.exclude(pk__in=[flag.pk for flag in shown]).order_by("severity"))
+
+
+def items_of(concluded: Decision) -> QuerySet[DecisionItem]:
+    """What was concluded on each flag; of a confirmation, what it confirmed."""
+    source = concluded.answers or concluded
+    return source.items.select_related("flag").order_by("flag__severity", "flag__rule_id", "pk")
+
+
+def second_persons(case: Case) -> list[str]:
+    """The names of those who may confirm what a colleague proposed."""
+    return [
+        named(each) for each in work.reviewers([case.practice_id]).exclude(pk=case.proposed_by_id)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class May:
+    """What somebody may do with a case now."""
+
+    decide: bool
+    confirm: bool
+    undo: bool
+    move: bool
+    claim: bool
+    take_over: bool
+    release: bool
+    prescribe: bool
+    taper: bool
+
+
+def may(user: User, case: Case, concluded: Decision | None, own: list[Flag]) -> May:
+    """What `user` may do; `own` are the urgent flags that their own prescription raised."""
+    reviews_here = access.allowed(user, Action.DECIDE, case)
+    works = reviews_here and case.closed_at is None
+    waits = case.state == CaseState.PROPOSED
+    return May(
+        decide=works and not waits and not own,
+        confirm=works and conclusions.needs_second(case, user) and not own,
+        undo=reviews_here and concluded is not None and (waits or conclusions.may_undo(concluded)),
+        move=works and not waits and case.owner_id in (None, user.pk),
+        claim=works and (case.state, Move.CLAIM) in MOVES,
+        take_over=works and case.owner_id not in (None, user.pk),
+        release=works and case.owner_id == user.pk,
+        prescribe=access.allowed(user, Action.LOG, case),
+        taper=access.allowed(user, Action.TAPER, case),
+    )
+
+
+def own_urgent(user: User, case: Case, flags: list[Flag]) -> list[Flag]:
+    """The urgent flags of an open case that `user`, who reviews it, may not decide: their own."""
+    if case.closed_at is not None or not access.allowed(user, Action.DECIDE, case):
+        return []
+    return conclusions.own_urgent_flags(flags, user)
