@@ -64,9 +64,8 @@ def _run(number, day, tests, folder):
         env["PORTAL_VAR"] = str(home)
     log = VAR / f"{number}.log"
     with log.open("w") as out:
-        whole = () if tests else ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
         done = subprocess.run(
-            ["./dev", "test", *whole, "--shuffle", str(order), *tests],
+            ["./dev", "test", "--shuffle", str(order), *tests],
             cwd=ROOT,
             env=env,
             stdout=out,

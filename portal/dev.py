@@ -87,6 +87,8 @@ def _running_environment(home, held):
 
 
 def _test(argv):
+    if not argv or (argv[0] == "--shuffle" and len(argv) == 2):
+        argv = [*_WHOLE, *argv]
     if not browser.find() and not os.environ.get("CHROMIUM"):
         with step("Install Chromium for the browser tests, where this user may"):
             browser.install()
@@ -96,7 +98,7 @@ def _test(argv):
         if found := browser.find():
             env["CHROMIUM"] = found
         say()
-        return supervisor.run([sys.executable, "-m", "pytest", *(argv or _WHOLE)], env=env)[0]
+        return supervisor.run([sys.executable, "-m", "pytest", *argv], env=env)[0]
 
 
 def _check(argv):
