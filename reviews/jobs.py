@@ -1,7 +1,6 @@
 """Long work in slices: asked for, followed, cancelled, and gone on with after a kill.
 
-A job is a row. A kind of job is a function that does one slice of it, and a row in
-`verbs.jobs.KINDS`:
+A job is a row. A kind of job is a function that does one slice of it, and a row in `tasks.KINDS`:
 
     def slice_of_export(job: Job, seconds: float) -> Slice:
         '''Write the next patients to the file, from the id in `job.place` on.'''
@@ -20,7 +19,7 @@ A job is a row. A kind of job is a function that does one slice of it, and a row
 - **A slice that raises** is tried again after `RETRY_SECONDS`; then the job has failed, and says
   why. So has one whose workers were killed as often. What earlier slices committed stays.
 - **Cancelling** takes effect between two slices. What was committed stays here too: a kind that
-  cannot bear that, because nothing may be left half done, says that it may not be cancelled.
+  cannot bear that, because nothing may be left half done, is asked for with `cancellable=False`.
 
 Celery carries a doorbell, as for screening (`requests`): beat rings while any job is due.
 """
@@ -69,11 +68,8 @@ class Slice(NamedTuple):
     wait_seconds: float = 0
 
 
-class Kind(NamedTuple):
-    """A kind of job: how a slice of it is done, and whether a person may cancel it."""
-
-    work: Callable[[Job, float], Slice]
-    may_cancel: bool = True
+Kinds = Mapping[str, Callable[[Job, float], Slice]]
+"""How a slice of each kind of job is done: it gets the job, and about how many seconds it has."""
 
 
 def ask(
@@ -84,13 +80,20 @@ def ask(
     given: dict[str, Any] | None = None,
     total: int | None = None,
     unit: str = "",
+    cancellable: bool = True,
 ) -> Job:
     """Ask for a job in the caller's transaction, which has asked `access`; ring after commit.
 
     `by` None is the portal. `title` is read by administrators of every practice: it names nobody.
     """
     job = Job.objects.create(
-        kind=kind, title=title, asked_by=by, given=given or {}, total=total, unit=unit
+        kind=kind,
+        title=title,
+        asked_by=by,
+        given=given or {},
+        total=total,
+        unit=unit,
+        cancellable=cancellable,
     )
     audit.record(by, Event.JOB_ASKED, subject=job, kind=kind, title=title)
     transaction.on_commit(ring)
@@ -126,10 +129,10 @@ def waiting() -> bool:
     return _due().exists()
 
 
-def work(kinds: Mapping[str, Kind], *, seconds: float) -> int:
+def work(kinds: Kinds, *, seconds: float) -> int:
     """Work on the jobs that are due, a slice of each in turn, until none is or the time is up.
 
-    `kinds` is `{name: Kind}`. Returns how many slices were begun.
+    Returns how many slices were begun.
     """
     begun, until = 0, time.monotonic() + seconds
     while (pk := _begin()) is not None:
@@ -167,7 +170,7 @@ def _begin() -> int | None:
     return None
 
 
-def _work_on(pk: int, kinds: Mapping[str, Kind], seconds: float) -> None:
+def _work_on(pk: int, kinds: Kinds, seconds: float) -> None:
     try:
         with transaction.atomic():
             _slice(pk, kinds, seconds)
@@ -176,7 +179,7 @@ def _work_on(pk: int, kinds: Mapping[str, Kind], seconds: float) -> None:
         _try_again(pk, error)
 
 
-def _slice(pk: int, kinds: Mapping[str, Kind], seconds: float) -> None:
+def _slice(pk: int, kinds: Kinds, seconds: float) -> None:
     if not _lock(pk):
         return
     job = Job.objects.select_related("asked_by").get(pk=pk)
@@ -194,7 +197,7 @@ def _slice(pk: int, kinds: Mapping[str, Kind], seconds: float) -> None:
         cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{CUT_OFF_SECONDS}s'")
     if job.kind not in kinds:
         raise DomainError(f"Nobody here knows how to work on a job of the kind “{job.kind}”.")
-    _keep(job, kinds[job.kind].work(job, seconds))
+    _keep(job, kinds[job.kind](job, seconds))
 
 
 def _keep(job: Job, made: Slice) -> None:

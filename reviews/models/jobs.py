@@ -40,6 +40,7 @@ class Job(models.Model):
     )
     asked_at = models.DateTimeField(db_default=Now(), editable=False)
     given = models.JSONField(default=dict)
+    cancellable = models.BooleanField(default=True)
     place = models.JSONField(null=True, blank=True)
     done = models.PositiveBigIntegerField(default=0)
     total = models.PositiveBigIntegerField(null=True, blank=True)
@@ -68,7 +69,8 @@ class Job(models.Model):
                 condition=pgtrigger.Q(old__ended_at__isnull=False),
             ),
             pgtrigger.ReadOnly(
-                name="asked_once", fields=["kind", "title", "asked_by", "asked_at", "given"]
+                name="asked_once",
+                fields=["kind", "title", "asked_by", "asked_at", "given", "cancellable"],
             ),
         ]
         constraints = [

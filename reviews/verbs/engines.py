@@ -48,6 +48,8 @@ def adopt() -> int:
             given={"engine": engine.pk},
             total=asked,
             unit="patients",
+            # Or some would stay judged by one engine beside others judged by another.
+            cancellable=False,
         )
     return asked
 

@@ -1,4 +1,4 @@
-"""Verbs on long jobs: work on them, and cancel one. KINDS says which kinds of job there are."""
+"""The verb on long jobs: cancel one. Asking for them is part of other verbs."""
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -7,33 +7,18 @@ from django.utils import timezone
 from reviews import access, audit, jobs
 from reviews.access import Action
 from reviews.audit import Event
-from reviews.engines import RESCREEN
 from reviews.errors import IllegalMove
-from reviews.jobs import Kind
 from reviews.models import Job
-from reviews.verbs import engines
-
-KINDS = {
-    # Nobody may be left judged by one engine and beside others judged by another.
-    RESCREEN: Kind(engines.rescreen, may_cancel=False),
-}
-"""Every kind of job; `reviews.jobs` says how a new one is made."""
-
-
-def work(*, seconds: float) -> int:
-    """Work on the jobs that are due for about so long; returns how many slices were begun."""
-    return jobs.work(KINDS, seconds=seconds)
 
 
 def may_cancel(job: Job, by: User) -> bool:
     """Whether `by` may cancel this job now."""
     mine = job.asked_by_id == by.pk and access.allowed(by, Action.CANCEL_JOB)
-    kind = KINDS.get(job.kind)
     return (
         (mine or access.allowed(by, Action.OVERSEE_JOBS))
+        and job.cancellable
         and job.ended_at is None
         and job.cancel_asked_at is None
-        and (kind is None or kind.may_cancel)
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from reviews import engines, jobs
-from reviews.jobs import Kind, Slice
+from reviews.jobs import Slice
 from reviews.models import Job
 from tests.browser.test_pages import ALL, all_faults
 
@@ -20,7 +20,7 @@ def slice_of(job, *slices):
     for made in slices:
         Job.objects.exclude(pk=job.pk).unfinished().update(not_before="2126-01-01T00:00Z")
         Job.objects.filter(pk=job.pk).update(not_before=job.asked_at)
-        jobs.work({"export": Kind(lambda *_, made=made: made if made else 1 / 0)}, seconds=0)
+        jobs.work({"export": lambda *_, made=made: made if made else 1 / 0}, seconds=0)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from django.db import DatabaseError, IntegrityError, connections, transaction
 
 from reviews import engines as room
 from reviews import jobs as jobs_room
+from reviews import tasks
 from reviews.errors import NotFound, Stale
 from reviews.models import (
     AuditEvent,
@@ -237,7 +238,7 @@ def test_the_rescreen_is_a_job_that_ends_with_the_last_patient(case, harbour, cl
     job = Job.objects.get()
     assert (job.total, job.done, job.state, job.asked_by) == (2, 0, "waiting", None)
     assert LATER.name in job.title
-    jobs.work(seconds=1)
+    tasks.work()
     job.refresh_from_db()
     assert (job.state, job.done) == ("running", 0)
     screen.batch(limit=1)
@@ -252,7 +253,7 @@ def test_the_rescreen_is_a_job_that_ends_with_the_last_patient(case, harbour, cl
 def look(job):
     """Let the time pass until the next slice is due, and do it."""
     Job.objects.filter(pk=job.pk).update(not_before=job.asked_at)
-    jobs.work(seconds=1)
+    tasks.work()
     job.refresh_from_db()
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from reviews import jobs as room
 from reviews import requests
 from reviews.errors import BadRecord, IllegalMove, NotAllowed
-from reviews.jobs import Kind, Slice
+from reviews.jobs import Slice
 from reviews.models import AuditEvent, Job, SavedView
 from reviews.queries import jobs as followed
 from reviews.verbs import jobs
@@ -37,7 +37,7 @@ def ask(by, kind="steps", **values):
 
 
 def work(seconds=LONG, **kinds):
-    return room.work({"steps": Kind(note_down), **kinds}, seconds=seconds)
+    return room.work({"steps": note_down, **kinds}, seconds=seconds)
 
 
 def events(job):
@@ -98,7 +98,7 @@ def test_a_slice_whose_machine_vanished_is_ended_by_the_database(ada):
             return Slice(done=0, note=cursor.fetchone()[0], finished=True)
 
     job = ask(ada, "look")
-    work(look=Kind(look))
+    work(look=look)
     job.refresh_from_db()
     assert job.note == "1min"
 
@@ -119,15 +119,15 @@ def test_a_slice_that_raises_leaves_nothing_and_is_tried_again(ada):
         return made
 
     job = ask(ada, "breaks")
-    work(breaks=Kind(breaks_at_two))
+    work(breaks=breaks_at_two)
     job.refresh_from_db()
     assert (job.state, job.done, job.tries) == ("running", 1, 1)
     assert job.error == "row 2: is no number"
     assert job.not_before > timezone.now() + timedelta(seconds=3)
     assert steps() == [1]
-    assert work(breaks=Kind(breaks_at_two)) == 0
+    assert work(breaks=breaks_at_two) == 0
     make_due(job)
-    work(breaks=Kind(breaks_at_two))
+    work(breaks=breaks_at_two)
     job.refresh_from_db()
     assert (job.state, job.error, job.tries) == ("done", "", 0)
     assert steps() == [1, 2, 3]
@@ -143,7 +143,7 @@ def test_a_job_that_always_raises_has_failed_and_says_why(ada):
     waits = []
     for _ in range(room.MOST_TRIES):
         make_due(job)
-        assert work(breaks=Kind(breaks)) == 1
+        assert work(breaks=breaks) == 1
         job.refresh_from_db()
         waits.append(round((job.not_before - timezone.now()).total_seconds()))
     assert waits[:-1] == list(room.RETRY_SECONDS)
@@ -152,14 +152,14 @@ def test_a_job_that_always_raises_has_failed_and_says_why(ada):
     assert "secret" not in job.error
     assert "\n" not in job.error
     assert not SavedView.objects.exists()
-    assert work(breaks=Kind(breaks)) == 0
+    assert work(breaks=breaks) == 0
     assert events(job) == ["job.asked", "job.failed"]
     assert AuditEvent.objects.get(verb="job.failed").detail["error"] == job.error
 
 
 def test_one_broken_job_does_not_stop_another(ada):
     broken, whole = ask(ada, "breaks"), ask(ada)
-    work(breaks=Kind(lambda *_: 1 / 0))
+    work(breaks=lambda *_: 1 / 0)
     broken.refresh_from_db()
     whole.refresh_from_db()
     assert (broken.state, whole.state) == ("running", "done")
@@ -190,7 +190,10 @@ def test_a_job_of_a_kind_that_nobody_knows_is_shown_as_failed(ada):
 
 def test_a_job_that_watches_is_looked_at_again_later(ada):
     job = ask(ada, "watch")
-    watch = Kind(lambda *_: Slice(done=0, wait_seconds=30))
+
+    def watch(job, seconds):
+        return Slice(done=0, wait_seconds=30)
+
     assert work(watch=watch) == 1
     assert work(watch=watch) == 0
     assert not room.waiting()
@@ -201,7 +204,7 @@ def test_a_job_that_watches_is_looked_at_again_later(ada):
 @pytest.mark.parametrize("count", [0, 40])
 def test_what_a_slice_may_not_say_is_refused(ada, count):
     job = ask(ada, "wrong")
-    work(wrong=Kind(lambda *_: Slice(done=count + 1, total=count)))
+    work(wrong=lambda *_: Slice(done=count + 1, total=count))
     job.refresh_from_db()
     assert job.error.startswith("IntegrityError")
     assert job.done == 0
@@ -219,14 +222,14 @@ def test_two_workers_never_work_on_one_job_at_once(ada):
 
     def worker():
         try:
-            work(seconds=0, slow=Kind(slow))
+            work(seconds=0, slow=slow)
         finally:
             connections.close_all()
 
     first = threading.Thread(target=worker)
     first.start()
     assert inside.wait(20)
-    assert work(slow=Kind(slow)) == 0
+    assert work(slow=slow) == 0
     may_go_on.set()
     first.join(timeout=20)
     assert steps() == [1]
@@ -246,7 +249,7 @@ def test_a_cancel_does_not_wait_for_the_slice_and_ends_the_job_after_it(ada):
 
     def worker():
         try:
-            work(slow=Kind(slow))
+            work(slow=slow)
         finally:
             connections.close_all()
 
@@ -281,7 +284,7 @@ def test_a_job_that_waits_to_be_tried_again_is_cancelled_without_waiting(ada):
     job = ask(ada, "breaks")
     for _ in range(3):
         make_due(job)
-        work(breaks=Kind(lambda *_: 1 / 0))
+        work(breaks=lambda *_: 1 / 0)
     assert work() == 0
     jobs.cancel(job=job, by=ada)
     assert work() == 1

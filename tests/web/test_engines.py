@@ -3,10 +3,10 @@
 import pytest
 from django.db import connection
 
-from reviews import requests
+from reviews import requests, tasks
 from reviews.models import Job, PatientScreening
 from reviews.rules import ENGINE
-from reviews.verbs import engines, jobs, screen
+from reviews.verbs import engines, screen
 from tests import make
 from tests.web.browse import Browser
 
@@ -69,7 +69,7 @@ def test_the_page_of_the_rule_books_lists_engines_and_the_rescreen(upgraded, ada
     assert page.index(LATER.name) < page.index("judges")
     screen.drain()
     Job.objects.update(not_before="2026-01-01T00:00Z")
-    jobs.work(seconds=1)
+    tasks.work()
     page = Browser(ada).read("/rule-books")
     assert "being judged again" not in page
     assert "replaced" in page

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from reviews import jobs as room
-from reviews.jobs import Kind, Slice
+from reviews.jobs import Slice
 from reviews.models import Job
 from tests import make
 from tests.web.browse import Browser, heading, words
@@ -17,13 +17,13 @@ def ask(by, title="Export for the region", **values):
 
 
 def work(made, seconds=0):
-    room.work({"export": Kind(lambda *_: made)}, seconds=seconds)
+    room.work({"export": lambda *_: made}, seconds=seconds)
 
 
 def fail(job, times=room.MOST_TRIES):
     for _ in range(times):
         Job.objects.filter(pk=job.pk).update(not_before=job.asked_at)
-        room.work({"export": Kind(lambda *_: 1 / 0)}, seconds=0)
+        room.work({"export": lambda *_: 1 / 0}, seconds=0)
 
 
 def test_without_a_job_the_page_says_so(clara):
@@ -136,7 +136,10 @@ def test_cancelling_asks_first(ada):
 
 
 def test_nobody_cancels_what_is_not_theirs(clara, ravi, ada):
-    claras, portals = ask(clara), room.ask("rescreen", title="Judge everybody", total=3)
+    claras, portals = (
+        ask(clara),
+        room.ask("rescreen", title="Judge everybody", total=3, cancellable=False),
+    )
     assert Browser(ravi).get(f"/jobs/{claras.pk}/cancel").status_code == 404
     assert Browser(ravi).post(f"/jobs/{claras.pk}/cancel").status_code == 404
     assert Browser(clara).post(f"/jobs/{portals.pk}/cancel").status_code == 404
