@@ -5,6 +5,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from drugs import files, loading, models
 from drugs.facts import formulary
@@ -128,7 +129,13 @@ def test_faulty_rows_are_refused_by_the_loader_itself(folder):
         load(folder)
 
 
-def test_check_reads_and_writes_nothing(folder):
+@pytest.fixture
+def when_it_shipped(monkeypatch):
+    """The day on which nothing that ships is overdue."""
+    monkeypatch.setattr(timezone, "localdate", lambda: TODAY)
+
+
+def test_check_reads_and_writes_nothing(folder, when_it_shipped):
     change(folder, "benzodiazepines.toml", "mg_per_day = 40", "mg_per_day = 35")
     out = StringIO()
     call_command("load_formulary", data=folder, check=True, stdout=out)
@@ -136,7 +143,7 @@ def test_check_reads_and_writes_nothing(folder):
     assert limit(profile="US").mg_per_day == 40
 
 
-def test_overdue_knowledge_fails_the_check_but_is_loaded_and_named(folder):
+def test_overdue_knowledge_fails_the_check_but_is_loaded_and_named(folder, when_it_shipped):
     own = 'mg_per_day = 40, cite = "diazepam-us"'
     change(
         folder,

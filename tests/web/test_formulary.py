@@ -5,6 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from drugs.models import (
+    SOURCED,
     DrugClass,
     Equivalent,
     FormularyStatus,
@@ -188,8 +189,10 @@ def test_a_status_is_added_and_taken_out_of_force(ada, clara, rulebook):
 
 
 def test_knowledge_overdue_for_review_is_told_to_admins(limit, ada, clara):
-    later = {"reviewed": make.day(-300), "next_review": make.day(-1)}
-    Limit.objects.filter(pk=limit.pk).update(**later)
+    for model in SOURCED:
+        model.objects.update(reviewed=make.day(), next_review=make.day(365))
+    overdue = {"reviewed": make.day(-300), "next_review": make.day(-1)}
+    Limit.objects.filter(pk=limit.pk).update(**overdue)
     page = Browser(ada).read("/formulary")
     assert "Sources overdue for review 1" in page
     assert "since" in page
