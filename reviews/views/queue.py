@@ -26,6 +26,8 @@ from reviews.views.paging import page_of
 from reviews.views.refusals import shows_refusals
 
 PAGE_SIZE = 20
+FEW = 1_000
+"""People found by name, whose cases are looked up one by one."""
 
 SORTS = {
     "worst": ("Worst first", RANKED),
@@ -210,8 +212,10 @@ def narrow(cases, chosen, user):
     if chosen["due"] in work.due_between():
         cases = work.due(cases, chosen["due"])
     if chosen["q"]:
-        found = search.anybody(Patient.objects.all(), chosen["q"]).order_by().values("pk")
-        cases = cases.filter(patient__in=found)
+        found = search.anybody(Patient.objects.all(), chosen["q"]).order_by().values_list("pk")
+        few = [pk for (pk,) in found[: FEW + 1]]
+        # Told as a question, PostgreSQL would rather walk the queue and try the name on everybody.
+        cases = cases.filter(patient__in=few if len(few) <= FEW else found)
     if chosen["sort"] == "exposure":
         days = KeyTextTransform("days", "patient__screening__exposure")
         return cases.annotate(exposed_days=Cast(days, IntegerField())).order_by(
