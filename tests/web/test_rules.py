@@ -134,7 +134,7 @@ def test_a_yes_or_no_is_no_count(clara):
 def test_the_page_says_what_keeps_a_rule_quiet(clara):
     page = Browser(clara).read("/rules/GAB-01")
     assert "EXM-03 Palliative or end-of-life care, hospice is in force" in page
-    assert "OPI-04 fires and is shown in its place" in page
+    assert "Gives way to OPI-04" in page
     assert "lowered to S4 Info" in Browser(clara).read("/rules/ELD-02")
 
 
