@@ -3,16 +3,16 @@
 import re
 from datetime import time
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
 from django import forms
+from django.http import QueryDict
 
 from reviews import records
-from reviews.errors import BadRecord
 from reviews.fields import KEPT
 from reviews.forms.days import DayField
 from reviews.models import Prescription, Status
+from reviews.queries.picker import AS_WRITTEN, read_value, unit_of, value_of
 from reviews.records import NOT_GIVEN, PORTAL
 from reviews.rules.codes import (
     ACQUIRED,
@@ -23,9 +23,6 @@ from reviews.rules.codes import (
     UNITS,
 )
 from reviews.rules.indications import INDICATIONS
-
-AS_WRITTEN = "as-written"
-"""The picker's choice to keep the words typed, without a code."""
 
 ROUTE_CHOICES = [("", "As the product says"), *ROUTES.items()]
 UNIT_CHOICES = [("", "Unit"), *UNITS.items()]
@@ -95,6 +92,15 @@ class Schedule(forms.CharField):
         if isinstance(value, str) or not value:
             return value
         return "\n".join(f"{float(amount):.10g} for {days} days" for amount, days in value)
+
+
+class Change(NamedTuple):
+    """A field that differs in the newest version, in words, and what was typed there."""
+
+    field: str
+    was: Any
+    now: Any
+    typed: Any
 
 
 class PrescriptionForm(forms.Form):
@@ -200,8 +206,29 @@ class PrescriptionForm(forms.Form):
         for unit in ("dose_unit", "quantity_unit"):
             given[unit] = given.get(unit) or None
         kept = {"written_on": written_on} if self.held is None else _kept(self.held)
-        content = {**kept, **given, **medicine(chosen, typed)}
+        content = {**kept, **given, **_medicine(chosen, typed)}
         return records.convert(content, records.PrescriptionRecord)
+
+    def as_posted(self) -> dict[str, Any]:
+        """The initial values as if they had been posted, to preview an amendment."""
+        return {
+            name: self[name].value()
+            for name in self.fields
+            if self[name].value() not in (None, "", False)
+        }
+
+    def changes(self, live: Prescription) -> list[Change]:
+        """Where the newest version differs from the one that the form was opened on."""
+        return [
+            Change(
+                self.base_fields[name].label or name.replace("_", " ").capitalize(),
+                _in_words(self.held, name),
+                _in_words(live, name),
+                self[name].value() or "",
+            )
+            for name in SHOWN
+            if getattr(self.held, name) != getattr(live, name)
+        ]
 
     @property
     def more(self):
@@ -232,20 +259,36 @@ SHOWN = tuple(
 """Fields that the form shows as they are kept, in the order of the page."""
 
 
-def product_value(text, codings):
-    """What the picker's radio button of a product holds."""
-    return msgspec.json.encode({"medicine": text, "codings": codings}).decode()
+def with_units(posted: QueryDict) -> QueryDict:
+    """The posted fields, with the unit of the product chosen where none is chosen yet."""
+    fields = posted.copy()
+    unit = unit_of(fields.get("product", ""))
+    counted = {"dose_unit": ("dose", "schedule"), "quantity_unit": ("quantity",)}
+    for name, amounts in counted.items():
+        if unit and any(fields.get(amount) for amount in amounts) and not fields.get(name):
+            fields[name] = unit
+    return fields
 
 
-def medicine(chosen, typed):
+def _medicine(chosen: str, typed: str) -> dict[str, Any]:
     """The medicine and its codes that the picker chose. Raises `BadRecord`."""
     if chosen == AS_WRITTEN:
         return {"medicine": " ".join(typed.split()), "codings": []}
-    try:
-        held = msgspec.json.decode(chosen)
-        return {"medicine": held["medicine"], "codings": held["codings"]}
-    except (msgspec.DecodeError, KeyError, TypeError) as error:
-        raise BadRecord("product", "choose it again") from error
+    return read_value(chosen)._asdict()
+
+
+def _in_words(held: Prescription, name: str) -> Any:
+    """A field of a prescription as a reader knows it."""
+    display = getattr(held, f"get_{name}_display", None)
+    value = display() if display else getattr(held, name)
+    if name == "indication":
+        value = held.indication_label
+    if value in (None, ""):
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    field = PrescriptionForm.base_fields[name]
+    return dict(getattr(field, "choices", ())).get(value) or field.prepare_value(value)
 
 
 def _kept(held: Prescription) -> dict[str, Any]:
@@ -263,7 +306,7 @@ def values(held: Prescription) -> dict[str, Any]:
         if held.source_system == PORTAL and held.team == held.practice.code
         else held.team,
         "start_time": None if minute is None else time(*divmod(minute, 60)),
-        "product": product_value(held.medicine.text, held.medicine.codings),
+        "product": value_of(held.medicine.text, held.medicine.codings),
         "reason": "" if held.reason == NOT_GIVEN else held.reason,
     }
 

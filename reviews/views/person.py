@@ -3,6 +3,7 @@
 from django.db.models import Exists, OuterRef, Prefetch
 
 from reviews import access
+from reviews.access import Action
 from reviews.models import Condition, Flag, Patient
 from reviews.queries import checked
 
@@ -27,6 +28,13 @@ def fetch(user, action, pk):
         .annotate(unrecognised=Exists(unrecognised))
     )
     return access.fetch(checked.with_waiting(rows), user, action, pk=pk)
+
+
+def fetch_for(user, action, pk):
+    """The patient as `fetch` does, on whom `user` may do `action`. Raises `NotAllowed` too."""
+    patient = fetch(user, Action.SEE_PATIENT, pk)
+    access.require(user, action, patient)
+    return patient
 
 
 def banner(patient):

@@ -8,8 +8,8 @@ from fhir.resources.R4B.bundle import Bundle
 
 from reviews import dossiers, rulebooks
 from reviews.fhir.read.words import ORDER, READING_SYSTEM
-from reviews.forms.prescribing import product_value
 from reviews.models import Patient
+from reviews.queries.picker import value_of
 from reviews.rules.readings import CHECKLIST, CHOICE, DATE, KINDS, NUMBER
 from reviews.rules.screen import screen
 from tests import make
@@ -119,7 +119,7 @@ FIELDS = {
 def as_form(**changes):
     return {
         "do": "save",
-        "product": product_value(MEDICINE, []),
+        "product": value_of(MEDICINE, []),
         "dose": "1",
         "dose_unit": "tablet",
         "times_per_day": "2",

@@ -7,17 +7,17 @@ import pytest
 from django.urls import reverse
 
 from reviews import rulebooks
-from reviews.forms.prescribing import AS_WRITTEN, product_value
 from reviews.models import AuditEvent, Prescription, Role, Status
+from reviews.queries.picker import AS_WRITTEN, value_of
 from reviews.records import NOT_GIVEN
 from reviews.rules.memory import memory_of
 from reviews.verbs import prescribe
 from tests import make
 from tests.web.browse import Browser, heading, words
 
-DIAZEPAM = product_value("Diazepam 5 mg tablets", [])
-PARACETAMOL = product_value("Paracetamol 500 mg tablets", [])
-MORPHINE = product_value("Morphine 10 mg tablets", [])
+DIAZEPAM = value_of("Diazepam 5 mg tablets", [])
+PARACETAMOL = value_of("Paracetamol 500 mg tablets", [])
+MORPHINE = value_of("Morphine 10 mg tablets", [])
 
 
 @pytest.fixture
@@ -249,7 +249,7 @@ def test_the_reason_stays_with_the_prescription(browser, on_diazepam):
 def test_an_urgent_finding_that_does_not_interrupt_asks_without_holding_up(browser, harbour, clara):
     old = make.patient(harbour, clara, age=70)
     make.prescription(old, clara, start=-5, days=14)
-    pregabalin = fields(product=product_value("Pregabalin 75 mg capsules", []), indication="other")
+    pregabalin = fields(product=value_of("Pregabalin 75 mg capsules", []), indication="other")
     asked = words(browser.post(new(old), **pregabalin | {"do": "preview"}))
     assert "Saving this raises" in asked
     assert "(GAB-01)" in asked
@@ -376,7 +376,7 @@ def test_what_is_rarely_needed_is_folded_away(browser, bell):
 def test_the_daily_amount_is_said_in_diazepam_too(browser, bell):
     page = words(browser.post(new(bell), **fields(do="preview")))
     assert "10 mg a day about 10 mg diazepam equivalent (Scottish Government 2024" in page
-    plain = {"product": product_value("Amlodipine 5 mg tablets", [])}
+    plain = {"product": value_of("Amlodipine 5 mg tablets", [])}
     assert "equivalent" not in words(browser.post(new(bell), **fields(do="preview") | plain))
 
 
@@ -384,7 +384,7 @@ def test_an_indication_is_asked_for_where_limits_depend_on_it(browser, bell):
     asked = "Say what it is for"
     assert asked in words(browser.post(new(bell), **fields(do="preview", indication="unknown")))
     assert asked not in words(browser.post(new(bell), **fields(do="preview")))
-    plain = {"product": product_value("Amlodipine 5 mg tablets", []), "indication": "unknown"}
+    plain = {"product": value_of("Amlodipine 5 mg tablets", []), "indication": "unknown"}
     assert asked not in words(browser.post(new(bell), **fields(do="preview") | plain))
 
 

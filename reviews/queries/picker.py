@@ -1,0 +1,181 @@
+"""The medicines that can be chosen for what is typed.
+
+Knows nothing but names: whether a choice is wise is for the preview to say.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+
+from drugs.search import UNKNOWN, Match, search
+from reviews import rulebooks
+from reviews.errors import BadRecord
+from reviews.rules import words
+from reviews.rules.drug import Recognition
+
+MATCHES = 8
+LONGEST_TYPED = 500
+AS_WRITTEN = "as-written"
+"""The choice to keep the words typed, without a code."""
+# The unit in which a form of medicine is counted, to begin with.
+COUNTED_AS = {
+    "tablet": "tablet",
+    "capsule": "capsule",
+    "patch": "patch",
+    "oral liquid": "ml",
+    "suppository": "suppository",
+}
+Codings = Iterable[Mapping[str, str]]
+Label = tuple[tuple[str, bool], ...]
+"""A label in pieces: (text, whether it repeats what was typed)."""
+
+
+class Product(NamedTuple):
+    """A medicine as a choice holds it: the text and the codes that a prescription would record."""
+
+    medicine: str
+    codings: Codings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A radio button of the picker; `unit` is the one its form is counted in, empty if unknown."""
+
+    value: str
+    label: Label
+    detail: str
+    status: str
+    note: str
+    unit: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picker:
+    """What can be chosen, first the medicine chosen before; then what was typed itself.
+
+    `count` is how many medicines fit; `recognised_as` names the drugs in the words as typed.
+    """
+
+    typed: str
+    count: int
+    statuses_known: bool
+    choices: list[Choice]
+    as_written: bool
+    recognised_as: tuple[str, ...]
+
+
+def picker(profile: str, typed: str, chosen: str) -> Picker:
+    """The choices for what is typed under a profile; `chosen` is the value chosen before."""
+    typed = " ".join(typed.split())[:LONGEST_TYPED]
+    matches = search(typed, MATCHES, profile) if typed else []
+    # What was typed, as typed, has its own choice below.
+    matches = [match for match in matches if match.label != f"{typed} (as typed)"]
+    choices = [_choice(match, typed, chosen) for match in matches]
+    if chosen and chosen != AS_WRITTEN and not any(choice.chosen for choice in choices):
+        choices = [*_chosen_before(chosen), *choices]
+    return Picker(
+        typed=typed,
+        count=len(matches),
+        statuses_known=any(match.status != UNKNOWN for match in matches),
+        choices=choices,
+        as_written=chosen == AS_WRITTEN,
+        recognised_as=_drugs(recognise(typed)) if typed else (),
+    )
+
+
+def value_of(text: str, codings: Codings) -> str:
+    """The value of the choice of a product."""
+    return msgspec.json.encode({"medicine": text, "codings": codings}).decode()
+
+
+def read_value(chosen: str) -> Product:
+    """The product that a choice holds. Raises `BadRecord`."""
+    try:
+        product = msgspec.json.decode(chosen)
+        return Product(product["medicine"], product["codings"])
+    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        raise BadRecord("product", "choose it again") from error
+
+
+def unit_of(chosen: str) -> str:
+    """The unit in which the product of a choice is counted; empty where that is not known."""
+    product = _product_of(chosen)
+    if product is None:
+        return ""
+    form = recognise(*product).form
+    return COUNTED_AS.get("oral liquid" if form == "liquid" else form or "", "")
+
+
+def recognise(text: str, codings: Codings = ()) -> Recognition:
+    """Which drugs the live book finds in a medicine, which may be half typed: not remembered."""
+    _version, book = rulebooks.live()
+    return book.recognise_text(text, tuple((each["system"], each["code"]) for each in codings))
+
+
+def _product_of(chosen: str) -> Product | None:
+    """The product of a choice; None for none, for words as written and for an unreadable value."""
+    if not chosen or chosen == AS_WRITTEN:
+        return None
+    try:
+        return read_value(chosen)
+    except BadRecord:
+        return None
+
+
+def _choice(match: Match, typed: str, chosen: str) -> Choice:
+    value = value_of(match.text, match.codings)
+    return Choice(
+        value=value,
+        label=_pieces(words.sentence_case(match.label), typed),
+        detail=_detail(match),
+        status=match.status,
+        note=match.reason,
+        unit=COUNTED_AS.get(match.form, ""),
+        chosen=chosen == value,
+    )
+
+
+def _chosen_before(chosen: str) -> list[Choice]:
+    """The medicine chosen before, or that of the prescription amended; none if unreadable."""
+    product = _product_of(chosen)
+    if product is None:
+        return []
+    recognised = _drugs(recognise(*product))
+    return [
+        Choice(
+            value=chosen,
+            label=((product.medicine, False),),
+            detail="",
+            status="held" if recognised else "not recognised",
+            note="",
+            unit="",
+            chosen=True,
+        )
+    ]
+
+
+def _drugs(recognition: Recognition) -> tuple[str, ...]:
+    return tuple(ingredient.drug.name for ingredient in recognition.ingredients)
+
+
+def _detail(match: Match) -> str:
+    """Strength, form and codes where the label does not say them already."""
+    label = match.label.lower()
+    codes = [f"{code['system'].upper()} {code['code']}" for code in match.codings]
+    unsaid = [word for word in (match.strength, match.form) if word and word.lower() not in label]
+    return " · ".join([*unsaid, *codes])
+
+
+def _pieces(label: str, typed: str) -> Label:
+    """The label cut where it repeats what was typed."""
+    parts = re.findall(r"[^\W\d_]+|\d+(?:\.\d+)?", typed.lower())
+    if not parts:
+        return ((label, False),)
+    longest_first = sorted(parts, key=len, reverse=True)
+    pattern = r"(?<![^\W_])(" + "|".join(re.escape(part) for part in longest_first) + ")"
+    cut = re.split(pattern, label, flags=re.IGNORECASE)
+    return tuple((text, bool(n % 2)) for n, text in enumerate(cut) if text)
