@@ -9,6 +9,7 @@ from django.utils import timezone
 from reviews import access, dossiers, records, rulebooks
 from reviews.access import Action
 from reviews.models import Patient, Prescription
+from reviews.rules.compare import compare
 from reviews.rules.dossier import Dossier
 from reviews.rules.finding import INTERRUPT, Finding, NotEvaluable, Screening
 from reviews.rules.screen import screen
@@ -18,7 +19,7 @@ UNSAVED = 0
 
 @dataclass(frozen=True)
 class Preview:
-    """`new` is what this prescription adds; `standing` is what holds without it."""
+    """`new` is what this prescription adds or grades anew; `standing` is what holds without it."""
 
     new: tuple[Finding, ...]
     standing: tuple[Finding, ...]
@@ -60,16 +61,11 @@ def preview(
         without = replace(without, lines=kept, exemptions=exempted)
     line = dossiers.line(record, line_id=UNSAVED, prescriber=prescriber)
     added = replace(without, lines=(*without.lines, line))
-    before, after = screen(without, book), screen(added, book)
-    known = {(finding.rule_id, finding.key, finding.severity) for finding in before.findings}
-    new = tuple(
-        finding
-        for finding in after.findings
-        if (finding.rule_id, finding.key, finding.severity) not in known
-    )
+    after = screen(added, book)
+    difference = compare(screen(without, book), after)
     return Preview(
-        new=new,
-        standing=tuple(finding for finding in after.findings if finding not in new),
+        new=difference.added,
+        standing=difference.same,
         not_evaluable=tuple(
             missing for missing in after.not_evaluable if UNSAVED in missing.line_ids
         ),

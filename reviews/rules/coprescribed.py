@@ -20,7 +20,7 @@ from reviews.rules.pairs import (
 from reviews.rules.parameters import COUNT, DAYS, MINUTES, YEARS, Limits, parameter
 from reviews.rules.presence import UNSURE
 from reviews.rules.rule import BREATHING, INTERRUPTING, OLDER, QUEUED, S1, S2, Grading, rule
-from reviews.rules.saying import Says, cannot_judge, conclude
+from reviews.rules.saying import Says, candidate, cannot_judge
 from reviews.rules.view import View
 
 PARENTERAL = "parenteral"
@@ -152,7 +152,7 @@ def triple(view: View, limit: Limits) -> Says:
     spans = [*pair.b, *found.b]
     drugs = words.listed([*found.a_names, *dict.fromkeys([*pair.b_names, *found.b_names])])
     start = view.started_recently(max(pair.start, found.start))
-    yield conclude(
+    yield candidate(
         "OPI-04",
         1,
         interrupts=True,
@@ -403,7 +403,7 @@ def three_cns_active(view: View, limit: Limits) -> Says:
     if age < limit["age_from_years"]:
         return
     drugs = words.listed(names(uses))
-    yield conclude(
+    yield candidate(
         "CNS-06",
         2,
         key=f"CNS-06:{words.iso(start)}:{'+'.join(sorted(keys))}",
@@ -554,7 +554,7 @@ def olanzapine_injection(view: View, limit: Limits) -> Says:
             day = max(a.start, b.start)
             if minutes > limit["within_minutes"] or not view.started_recently(day):
                 continue
-            yield conclude(
+            yield candidate(
                 "OLZ-01",
                 1,
                 interrupts=True,

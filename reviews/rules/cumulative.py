@@ -11,11 +11,11 @@ from reviews.rules.naming import names, not_recorded
 from reviews.rules.parameters import COUNT, DAYS, YEARS, Limits, parameter
 from reviews.rules.rule import DUPLICATE, LENGTH, OLDER, QUEUED, S3, Grading, rule
 from reviews.rules.saying import (
-    Conclusion,
+    Candidate,
     Says,
     about_use,
+    candidate,
     cannot_judge,
-    conclude,
     length_not_known,
 )
 from reviews.rules.view import Judged, View
@@ -164,7 +164,7 @@ def _on_days(
     window: int,
     gist: str,
     fact: Fact,
-) -> Conclusion:
+) -> Candidate:
     """So many exposed days in a window of days that ends with the current supply."""
     end = item.span.end
     uses, drugs = view.supplied(window, end)
@@ -303,12 +303,12 @@ def older_new_user(view: View, limit: Limits) -> Says:
 
 def _new_course(
     view: View, limit: Limits, episode: Episode, *, age: int, days: int, longest: int
-) -> Conclusion:
+) -> Candidate:
     """A course newly begun at an age, of so many exposed days and with so long a supply."""
     at, window = limit["exposed_from_days"], limit["unexposed_before_days"]
     depressed = view.person.has("depression")
     drugs = words.listed(names(episode.spans))
-    return conclude(
+    return candidate(
         "DUR-08",
         2,
         key=f"DUR-08:{words.iso(episode.start)}",

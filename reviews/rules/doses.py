@@ -19,11 +19,11 @@ from reviews.rules.parameters import COUNT, DAYS, MG, PERCENT, YEARS, Limits, pa
 from reviews.rules.presence import UNSURE, Together
 from reviews.rules.rule import DOSE, DUPLICATE, NOTED, QUEUED, S2, S3, S4, SUPPLY, Grading, rule
 from reviews.rules.saying import (
-    Conclusion,
+    Candidate,
     Says,
     about_use,
+    candidate,
     cannot_judge,
-    conclude,
     length_not_known,
 )
 from reviews.rules.view import View
@@ -363,7 +363,7 @@ def _over_in_all(
     *,
     urgent: bool,
     unsure: list[DatedUse],
-) -> Conclusion:
+) -> Candidate:
     uses = [
         part.use
         for stretch in view.stretches
@@ -484,7 +484,7 @@ def _begins_untitrated(row: DailyEquivalent, counted: int) -> bool:
     return bool(begun) and all(use.line.change_reason != "titration" for use in begun)
 
 
-def _risen(view: View, limit: Limits, sharp: _Rise | None, many: list[_Rise]) -> Conclusion:
+def _risen(view: View, limit: Limits, sharp: _Rise | None, many: list[_Rise]) -> Candidate:
     """One sharp rise, or as many as count."""
     within = limit["rises_within_days"]
     disorder = view.person.had("substance_use_disorder")
@@ -673,12 +673,12 @@ def two_z_drugs(view: View, limit: Limits) -> Says:
         yield cannot_compare(view, "DUP-03", [])
 
 
-def _two_together(view: View, found: Together, keys: str) -> Conclusion:
+def _two_together(view: View, found: Together, keys: str) -> Candidate:
     likely = any(
         dependence(view, episode, min(view.today, episode.end)) for episode in view.current
     )
     drugs = words.listed(names([*found.a, *found.b]))
-    return conclude(
+    return candidate(
         "DUP-03",
         2,
         key=f"DUP-03:{keys}",

@@ -17,7 +17,7 @@ from reviews.rules.pairs import (
 from reviews.rules.parameters import DAYS, Limits, parameter
 from reviews.rules.presence import UNSURE, Together
 from reviews.rules.rule import DUPLICATE, QUEUED, S2, rule
-from reviews.rules.saying import Says, conclude
+from reviews.rules.saying import Says, candidate
 from reviews.rules.view import View
 
 ANTISEIZURE = frozenset({"clonazepam", "clobazam"})
@@ -64,7 +64,7 @@ def two_benzodiazepines(view: View, limit: Limits) -> Says:
     found = max(pairs, key=lambda pair: (pair.days, pair.line_ids))
     drugs = names([span for pair in pairs for span in (*pair.a, *pair.b)])
     keys = key_of([span for pair in pairs for span in (*pair.a, *pair.b)])
-    yield conclude(
+    yield candidate(
         "DUP-01",
         2,
         key=f"DUP-01:{keys}",
@@ -163,7 +163,7 @@ def benzodiazepine_and_z_drug(view: View, limit: Limits) -> Says:
     )
     if found is None:
         return
-    yield conclude(
+    yield candidate(
         "DUP-02",
         2,
         key=f"DUP-02:{key_of([*found.a, *found.b])}",

@@ -15,7 +15,7 @@ from reviews.rules.indications import INDICATIONS, duration_rule, in_words
 from reviews.rules.naming import names, not_recorded
 from reviews.rules.parameters import DAYS, Limits, parameter
 from reviews.rules.rule import LENGTH, QUEUED, Grading, Shown, rule
-from reviews.rules.saying import Conclusion, Says, conclude, length_not_known
+from reviews.rules.saying import Candidate, Says, candidate, length_not_known
 from reviews.rules.view import Judged, View
 
 CLEARS = (
@@ -56,7 +56,7 @@ def four_months(view: View, limit: Limits) -> Says:
     yield from length_not_known("DUR-04", _first([*lengths, _current_unclear(view)]))
 
 
-def _past_four_months(view: View, limit: Limits, longest: Judged) -> Conclusion:
+def _past_four_months(view: View, limit: Limits, longest: Judged) -> Candidate:
     """A current line that takes its episode past the limit, and the same said more urgently."""
     over = limit["s2_over_days"]
     episode, span = longest.episode, longest.span
@@ -68,7 +68,7 @@ def _past_four_months(view: View, limit: Limits, longest: Judged) -> Conclusion:
         f"{words.day(episode.start)}; benefit beyond {over} days has not been assessed, and a "
         "structured review is due"
     )
-    return conclude(
+    return candidate(
         "DUR-04",
         Severity.S2,
         key=f"DUR-04:{words.iso(episode.start)}",
@@ -240,7 +240,7 @@ def _current_unclear(view: View) -> Sequence[Use]:
     ]
 
 
-def _past(view: View, rule_id: str, step: Step, touching: Sequence[Use]) -> Conclusion:
+def _past(view: View, rule_id: str, step: Step, touching: Sequence[Use]) -> Candidate:
     severity, over, item = step
     episode, span, days = item.episode, item.span, item.days
     label = _indication(span.use.line.indication)
@@ -261,7 +261,7 @@ def _past(view: View, rule_id: str, step: Step, touching: Sequence[Use]) -> Conc
             f"{words.day(episode.start)}, {label}; the limit of the {view.profile} "
             f"profile is {over} days."
         )
-    return conclude(
+    return candidate(
         rule_id,
         severity,
         key=f"{rule_id}:{words.iso(episode.start)}",

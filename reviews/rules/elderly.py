@@ -10,7 +10,7 @@ from reviews.rules.finding import Fact, NotEvaluable
 from reviews.rules.naming import ids_of, names, not_recorded
 from reviews.rules.parameters import DAYS, YEARS, Limits, parameter
 from reviews.rules.rule import OLDER, QUEUED, S3, Grading, rule
-from reviews.rules.saying import Conclusion, Says, cannot_judge, conclude, length_not_known
+from reviews.rules.saying import Candidate, Says, candidate, cannot_judge, length_not_known
 from reviews.rules.view import Judged, View
 
 NOT_A_NEW_COURSE = frozenset({"premedication", "procedure"})
@@ -103,12 +103,12 @@ def _exposed_before(view: View, use: DatedUse, window: int) -> bool:
     ) or any(span.start <= last and span.end >= first for span in view.spans)
 
 
-def _new_start(view: View, window: int, uses: list[DatedUse]) -> Conclusion:
+def _new_start(view: View, window: int, uses: list[DatedUse]) -> Candidate:
     """Uses that begin on one day, after so many days without any."""
     start = uses[0].start
     age = view.person.age_on(start)
     drugs = words.listed(names(uses))
-    return conclude(
+    return candidate(
         "ELD-01",
         3,
         key=f"ELD-01:{words.iso(start)}",
@@ -175,7 +175,7 @@ def long_acting(view: View, limit: Limits) -> Says:
         notes.append(f"The half-life of {words.listed(dict.fromkeys(unknown))} is not known.")
     if open_ended:
         notes.append(f"Whether {not_recorded(open_ended)} is still in use is not recorded.")
-    yield conclude(
+    yield candidate(
         "ELD-02",
         2,
         key=f"ELD-02:{'+'.join(sorted({use.drug.key for use in old}))}",
@@ -278,12 +278,12 @@ def _exposed(
 
 def _exposed_so_long(
     view: View, rule_id: str, item: Judged, *, drugs: str, at: int, gist: str
-) -> Conclusion:
+) -> Candidate:
     episode, span = item.episode, item.span
     age = view.person.age_on(span.use.start)
     touching = view.touching(episode)
     at_least = "at least " if touching else ""
-    return conclude(
+    return candidate(
         rule_id,
         2,
         key=f"{rule_id}:{words.iso(episode.start)}",

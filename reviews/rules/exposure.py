@@ -215,24 +215,10 @@ def read(line: Line, recognition: Recognition, ingredient, limit) -> Use | None:
     if until is not None and until < start:
         return None
     form = recognition.form
-    supply = line.days_supply
-    least = 1
+    supply, least, told_by = _length(line, part, form)
+    if told_by:
+        notes += (told_by,)
     missing: tuple[str, ...] = ()
-    if line.schedule:
-        supply = sum(days for _, days in line.schedule)
-        notes += (SUPPLY_FROM_SCHEDULE,)
-    elif supply is None:
-        supply = _days(line, part, form, rate(line))
-        if not line.as_needed:
-            if supply is not None:
-                notes += (SUPPLY_FROM_QUANTITY,)
-        elif line.expected_per_day is not None:
-            expected = _days(line, part, form, line.expected_per_day)
-            if expected is not None:
-                supply = expected if supply is None else max(supply, expected)
-                notes += (SUPPLY_FROM_EXPECTED,)
-        else:
-            least, supply = supply or 1, None
     if supply is not None:
         if supply == 0:
             missing = (NO_DAYS,)
@@ -265,8 +251,25 @@ def read(line: Line, recognition: Recognition, ingredient, limit) -> Use | None:
     )
 
 
-def _lacking(line, part):
-    """What would have told the length of this supply."""
+def _length(line: Line, part: Part, form: str | None) -> tuple[int | None, int, str]:
+    """(days of supply, the days that are certain without them, how they were worked out)."""
+    if line.schedule:
+        return sum(days for _, days in line.schedule), 1, SUPPLY_FROM_SCHEDULE
+    if line.days_supply is not None:
+        return line.days_supply, 1, ""
+    days = _days(line, part, form, rate(line))
+    if not line.as_needed:
+        return days, 1, "" if days is None else SUPPLY_FROM_QUANTITY
+    if line.expected_per_day is None:
+        return None, days or 1, ""
+    expected = _days(line, part, form, line.expected_per_day)
+    if expected is None:
+        return days, 1, ""
+    return expected if days is None else max(days, expected), 1, SUPPLY_FROM_EXPECTED
+
+
+def _lacking(line: Line, part: Part) -> tuple[str, ...]:
+    """The entries that would have told the length of a supply."""
     lacking = []
     if line.quantity is None:
         lacking.append("quantity or days' supply")

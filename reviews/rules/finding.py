@@ -33,7 +33,7 @@ class Fact(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One rule's conclusion.
+    """One rule's candidate.
 
     `mode` is "interrupt" (shown at save, acknowledged with a reason), "queue" or "note" (no item
     of its own). `key` is stable: it names the rule with the episode's or overlap's first day and
@@ -86,7 +86,7 @@ class ExposureSummary:
 class Screening:
     """The answer: findings ranked by severity, and what could not be judged.
 
-    `shadowed` holds the rule ids that fired but are shown by a higher rule of their chain.
+    `shadowed` holds the ids of rules that fired and in whose place another is shown.
     `valid_until` is the earliest later day on which the same facts could give another answer;
     None means never.
     """

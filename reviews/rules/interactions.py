@@ -19,7 +19,7 @@ from reviews.rules.pairs import (
 from reviews.rules.parameters import DAYS, Limits, parameter
 from reviews.rules.presence import UNSURE
 from reviews.rules.rule import METABOLISM, Grading, Shown, rule
-from reviews.rules.saying import Says, conclude
+from reviews.rules.saying import Says, candidate
 from reviews.rules.view import View
 
 CONTRAINDICATED_WITH_ANY = frozenset({"triazolam", "midazolam"})
@@ -95,7 +95,7 @@ def strong_inhibitor(view: View, limit: Limits) -> Says:
     )
     more = {name for _, each in best for name in each.a_names} - set(found.a_names)
     also = f" The same holds, less strongly, for {words.listed(sorted(more))}." if more else ""
-    yield conclude(
+    yield candidate(
         "CYP-01",
         severity,
         interrupts=severity == 1,

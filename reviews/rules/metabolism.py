@@ -17,7 +17,7 @@ from reviews.rules.pairs import beside, gravest, is_elder, overlapping, raised, 
 from reviews.rules.parameters import DAYS, MG, PERCENT, YEARS, Limits, parameter
 from reviews.rules.presence import DailyAmount, DoseChange, Together
 from reviews.rules.rule import METABOLISM, QUEUED, S2, Grading, Shown, rule
-from reviews.rules.saying import Conclusion, Says, cannot_judge, conclude
+from reviews.rules.saying import Candidate, Says, candidate, cannot_judge
 from reviews.rules.view import View
 
 NO_OXIDATION = frozenset({"lorazepam", "oxazepam", "temazepam", "lormetazepam"})
@@ -365,10 +365,10 @@ def _raised_between(
     return None
 
 
-def _inducer_ended(ended: _Ended) -> Conclusion:
+def _inducer_ended(ended: _Ended) -> Candidate:
     inducer, use, rise = ended
     name = inducer.drug.name
-    return conclude(
+    return candidate(
         "CYP-04",
         2,
         key=f"CYP-04:{words.iso(inducer.end)}:{inducer.drug.key}+{use.drug.key}",

@@ -17,7 +17,7 @@ from reviews.rules.pairs import (
 from reviews.rules.parameters import DAYS, Limits, parameter
 from reviews.rules.presence import UNSURE, Together
 from reviews.rules.rule import BREATHING, Grading, Shown, rule
-from reviews.rules.saying import Says, conclude
+from reviews.rules.saying import Says, candidate
 from reviews.rules.view import View
 
 TWO_WEEK_NOTE = frozenset({"methadone", "buprenorphine", "levomethadone"})
@@ -76,7 +76,7 @@ def pain_relief(view: View, limit: Limits) -> Says:
                 " With methadone or buprenorphine depression of breathing can come late: watch for "
                 "at least 2 weeks after a start or change."
             )
-        yield conclude(
+        yield candidate(
             "OPI-01",
             severity,
             interrupts=severity == 1,
@@ -142,7 +142,7 @@ def substitution(view: View, limit: Limits) -> Says:
             Fact("dose_before_mg", before, rise.before_mg, "mg a day"),
             Fact("dose_after_mg", after, rise.after_mg, "mg a day"),
         )
-    yield conclude(
+    yield candidate(
         "OPI-02",
         1 if urgent else 2,
         interrupts=urgent,

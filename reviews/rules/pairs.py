@@ -8,7 +8,7 @@ from reviews.rules.exposure import OPEN, Use
 from reviews.rules.finding import Fact, NotEvaluable
 from reviews.rules.naming import key_of, not_recorded
 from reviews.rules.presence import UNSURE, Together, Which
-from reviews.rules.saying import Conclusion, cannot_judge, conclude
+from reviews.rules.saying import Candidate, candidate, cannot_judge
 from reviews.rules.view import View
 
 
@@ -124,10 +124,10 @@ def beside(
     interrupts: bool = False,
     more: tuple[Fact, ...] = (),
     begun: int | None = None,
-) -> Conclusion:
-    """A conclusion on two kinds of medicine in hand together."""
+) -> Candidate:
+    """A candidate on two kinds of medicine in hand together."""
     start = view.started_recently(found.start)
-    return conclude(
+    return candidate(
         rule_id,
         severity,
         interrupts=interrupts,

@@ -40,7 +40,7 @@ from reviews.rules.rule import (
     Shown,
     rule,
 )
-from reviews.rules.saying import Conclusion, Says, about_use, cannot_judge
+from reviews.rules.saying import Candidate, Says, about_use, cannot_judge
 from reviews.rules.view import View
 
 UGT = "UGT"
@@ -58,7 +58,7 @@ def on_record(
     facts: tuple[Fact, ...] = (),
     unknown: str = "",
     interrupts: bool = False,
-) -> Conclusion:
+) -> Candidate:
     """What something on record makes of the benzodiazepine or Z-drug in use."""
     drugs = view.in_use if uses is None else words.listed(names(uses))
     return about_use(

@@ -9,14 +9,14 @@ from graphlib import TopologicalSorter
 from typing import NamedTuple
 
 from reviews.rules.finding import Finding
-from reviews.rules.saying import Conclusion
+from reviews.rules.saying import Candidate
 
 
 class Condition(NamedTuple):
-    """Of two conclusions: whether the first gives way to the second, or grows graver by it."""
+    """Of two candidates: whether the first gives way to the second, or grows graver by it."""
 
     words: str
-    holds: Callable[[Conclusion, Conclusion], bool]
+    holds: Callable[[Candidate, Candidate], bool]
 
 
 SAME_EPISODE = Condition(
@@ -121,16 +121,16 @@ class Settled(NamedTuple):
 NOTHING = Settled((), frozenset())
 
 
-def settled(conclusions: Sequence[Conclusion]) -> Settled:
+def settled(candidates: Sequence[Candidate]) -> Settled:
     """Apply the table: first what grows graver, then what gives way.
 
-    A conclusion gives way only to one that is itself shown, so rules are gone through from those
+    A candidate gives way only to one that is itself shown, so rules are gone through from those
     that give way to none.
     """
-    if not conclusions:
+    if not candidates:
         return NOTHING
-    by_rule: dict[str, list[Conclusion]] = {}
-    for each in conclusions:
+    by_rule: dict[str, list[Candidate]] = {}
+    for each in candidates:
         by_rule.setdefault(each.finding.rule_id, []).append(each)
     shadowed = set()
     if len(by_rule) > 1:
@@ -149,9 +149,7 @@ def settled(conclusions: Sequence[Conclusion]) -> Settled:
     return Settled(shown, frozenset(shadowed))
 
 
-def _gives_way(
-    mine: Conclusion, by_rule: dict[str, list[Conclusion]], rows: list[GivesWay]
-) -> bool:
+def _gives_way(mine: Candidate, by_rule: dict[str, list[Candidate]], rows: list[GivesWay]) -> bool:
     for row in rows:
         for rule in row.to:
             for other in by_rule.get(rule, ()):
@@ -160,18 +158,18 @@ def _gives_way(
     return False
 
 
-def _of(by_rule: dict[str, list[Conclusion]], rules: Iterable[str]) -> list[Conclusion]:
+def _of(by_rule: dict[str, list[Candidate]], rules: Iterable[str]) -> list[Candidate]:
     return [each for rule in rules for each in by_rule.get(rule, ())]
 
 
-def _grown(mine: Conclusion, others: list[Conclusion], when) -> Conclusion:
+def _grown(mine: Candidate, others: list[Candidate], when) -> Candidate:
     if mine.graver is None or not any(_holds(when, mine, other) for other in others):
         return mine
     severity, sentence = mine.graver
     return mine._replace(finding=mine.finding._replace(severity=severity, sentence=sentence))
 
 
-def _holds(when: tuple[Condition, ...], mine: Conclusion, other: Conclusion) -> bool:
+def _holds(when: tuple[Condition, ...], mine: Candidate, other: Candidate) -> bool:
     return all(condition.holds(mine, other) for condition in when)
 
 

@@ -7,7 +7,7 @@ from reviews.rules.exposure import EXPECTED_USE, OPEN, Use
 from reviews.rules.finding import Fact
 from reviews.rules.parameters import Limits
 from reviews.rules.rule import QUEUED, S3, UNJUDGED, Grading, rule
-from reviews.rules.saying import Conclusion, Says, conclude
+from reviews.rules.saying import Candidate, Says, candidate
 from reviews.rules.view import View
 
 
@@ -63,7 +63,8 @@ def _lacking(use: Use) -> list[str]:
     return for_length + [item for item in _daily_amount(use) if item not in for_length]
 
 
-def _of_one_drug(key: str, found: list[_Incomplete]) -> Conclusion:
+def _of_one_drug(key: str, found: list[_Incomplete]) -> Candidate:
+    found = sorted(found, key=lambda incomplete: incomplete.use.line.id)
     uses = [use for use, _ in found]
     lacking = list(dict.fromkeys(item for _, items in found for item in items))
     name = uses[0].drug.name
@@ -75,7 +76,7 @@ def _of_one_drug(key: str, found: list[_Incomplete]) -> Conclusion:
         title = f"{words.sentence_case(name)}: duration cannot be judged"
         unknown = "How long the supply lasts, and so the length of treatment, is not known."
     how_many = "A prescription" if len(uses) == 1 else f"{len(uses)} prescriptions"
-    return conclude(
+    return candidate(
         "DQ-01",
         3,
         key=f"DQ-01:{key}",
@@ -137,7 +138,7 @@ def unmapped(view: View, limit: Limits) -> Says:
             title = f"{shown}: part of a combination not recognised"
         else:
             title = f"{shown}: not recognised"
-        yield conclude(
+        yield candidate(
             "DQ-03",
             severity,
             key=f"DQ-03:{text}",

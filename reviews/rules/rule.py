@@ -74,7 +74,7 @@ INTERRUPTING = Shown("Interrupts", interrupts=True)
 
 
 Check: TypeAlias = "Callable[[View, Limits], Says]"
-"""Looks at a dossier by the limits of a book, changes nothing, and yields what it concludes."""
+"""Looks at a dossier by the limits of a book, changes nothing, and yields what it finds."""
 
 
 class Rule(NamedTuple):

@@ -1,6 +1,6 @@
-"""How a check says what it concludes, and what the record does not allow it to judge.
+"""How a check says what it finds, and what the record does not allow it to judge.
 
-A check yields conclusions and gaps. A conclusion is not yet a finding: exemptions can lower or
+A check yields candidates and gaps. A candidate is not yet a finding: exemptions can lower or
 silence it, and it can give way to another rule's (`reviews.rules.precedence`).
 """
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from reviews.rules.view import View
 
 
-class Conclusion(NamedTuple):
-    """What one rule concludes, and what the table of precedence looks at.
+class Candidate(NamedTuple):
+    """What one rule finds, and what the table of precedence looks at.
 
     `finding` is as the rule grades it, before exemptions. `episode` is the first day of the episode
     it is about; `drugs` the keys of the drugs it is about, one by one; `kind` which of several
@@ -44,11 +44,11 @@ class Conclusion(NamedTuple):
     graver: tuple[int, str] | None = None
 
 
-Says: TypeAlias = Iterator[Conclusion | NotEvaluable]
+Says: TypeAlias = Iterator[Candidate | NotEvaluable]
 """What a check yields."""
 
 
-def conclude(
+def candidate(
     rule_id: str,
     severity: int,
     *,
@@ -67,8 +67,8 @@ def conclude(
     begun: int | None = None,
     lately: int | None = None,
     graver: tuple[int, str] | None = None,
-) -> Conclusion:
-    """A finding, and what `Conclusion` says of it; with `interrupts` it asks for a reason."""
+) -> Candidate:
+    """A finding, and what `Candidate` says of it; with `interrupts` it asks for a reason."""
     finding = Finding(
         rule_id,
         SEVERITIES[severity],
@@ -82,7 +82,7 @@ def conclude(
         unknown,
         leads,
     )
-    return Conclusion(finding, episode, drugs, kind, begun, lately, graver)
+    return Candidate(finding, episode, drugs, kind, begun, lately, graver)
 
 
 _MODES: dict[int, str] = {
@@ -111,8 +111,8 @@ def about_use(
     leads: bool = False,
     drugs: frozenset[str] = frozenset(),
     kind: str = "",
-) -> Conclusion:
-    """A conclusion about what is in use now, or about some of it (`uses`).
+) -> Candidate:
+    """A candidate about what is in use now, or about some of it (`uses`).
 
     Its key names the exposure; `key` adds to that what else makes it another matter.
     """
@@ -129,7 +129,7 @@ def about_use(
         unknown,
         leads,
     )
-    return Conclusion(finding, None, drugs, kind)
+    return Candidate(finding, None, drugs, kind)
 
 
 def cannot_judge(rule_id: str, line_ids: Iterable[int], reason: str) -> NotEvaluable:

@@ -3,7 +3,7 @@
 from datetime import date
 
 from reviews.rules import words
-from reviews.rules.asking import Asking, asking, asking_only
+from reviews.rules.asking import Asked, Asking, asking, asking_only
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Dossier, Line, Medicine
 from reviews.rules.drug import BZRA
@@ -14,7 +14,7 @@ from reviews.rules.memory import memory_of
 from reviews.rules.naming import names
 from reviews.rules.precedence import settled
 from reviews.rules.rule import CONDITIONS, EXEMPTIONS, READINGS, TAPERS, Rule
-from reviews.rules.saying import Conclusion, graded_as
+from reviews.rules.saying import Candidate, graded_as
 from reviews.rules.view import View
 
 
@@ -50,22 +50,13 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
     ):
         if facts:
             have |= bit
-    conclusions: list[Conclusion] = []
-    gaps: list[NotEvaluable] = []
     # Nothing but length left unknown, and how it ended, can matter once every supply is gone.
     asked = ask.idle if view.active or view.unclear else ask.afterwards
-    for needs, checks in ask.in_use if view.now else asked:
-        if not needs or needs & have:
-            for check, limit in checks:
-                for said in check(view, limit):
-                    if isinstance(said, Conclusion):
-                        conclusions.append(said)
-                    else:
-                        gaps.append(said)
+    candidates, gaps = _said(view, ask.in_use if view.now else asked, have)
     if view.exemptions:
-        conclusions = _lowered(conclusions, view.exemptions)
+        candidates = _lowered(candidates, view.exemptions)
         gaps = [gap for gap in gaps if graded(gap.rule_id, 1, view.exemptions) is not None]
-    findings, shadowed = settled(conclusions)
+    findings, shadowed = settled(candidates)
     if dossier.deceased_on is not None and dossier.deceased_on <= dossier.as_of:
         findings = []
     return Screening(
@@ -81,17 +72,32 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
     )
 
 
+def _said(view: View, asked: list[Asked], have: int) -> tuple[list[Candidate], list[NotEvaluable]]:
+    """What the checks yield that ask for nothing, or for something the dossier has."""
+    candidates: list[Candidate] = []
+    gaps: list[NotEvaluable] = []
+    for needs, checks in asked:
+        if not needs or needs & have:
+            for check, limit in checks:
+                for said in check(view, limit):
+                    if isinstance(said, Candidate):
+                        candidates.append(said)
+                    else:
+                        gaps.append(said)
+    return candidates, gaps
+
+
 def concerns(book: RuleBook, medicine: Medicine) -> bool:
     """Whether a line of this medicine can lead to anything. A dossier without one is clear."""
     recognition = book.recognise(medicine)
     return bool(recognition.mask & BZRA) or recognition.unmapped
 
 
-def _lowered(conclusions: list[Conclusion], exemptions) -> list[Conclusion]:
-    """The conclusions as far as the exemptions in force leave them."""
+def _lowered(candidates: list[Candidate], exemptions) -> list[Candidate]:
+    """The candidates as far as the exemptions in force leave them."""
     left = []
-    for conclusion in conclusions:
-        finding, graver = conclusion.finding, conclusion.graver
+    for candidate in candidates:
+        finding, graver = candidate.finding, candidate.graver
         severity = graded(finding.rule_id, finding.severity, exemptions)
         if severity is None:
             continue
@@ -99,7 +105,7 @@ def _lowered(conclusions: list[Conclusion], exemptions) -> list[Conclusion]:
             finding = graded_as(finding, severity)
         if graver is not None:
             graver = graded(finding.rule_id, graver[0], exemptions) or severity, graver[1]
-        left.append(conclusion._replace(finding=finding, graver=graver))
+        left.append(candidate._replace(finding=finding, graver=graver))
     return left
 
 

@@ -15,7 +15,7 @@ from reviews.rules.pairs import (
 from reviews.rules.parameters import DAYS, ML_MIN, YEARS, Limits, parameter
 from reviews.rules.presence import UNSURE
 from reviews.rules.rule import BREATHING, DUPLICATE, QUEUED, Grading, Shown, rule
-from reviews.rules.saying import Says, conclude
+from reviews.rules.saying import Says, candidate
 from reviews.rules.view import View
 
 UNDER_EPILEPSY_CARE = frozenset({"phenobarbital", "primidone"})
@@ -76,7 +76,7 @@ def gabapentinoid(view: View, limit: Limits) -> Says:
     if risks:
         facts += (Fact("risks", "Added risk", ", ".join(risks)),)
     missing = [f"Not recorded: {words.listed(unknown)}."] if unknown and severity != 1 else []
-    yield conclude(
+    yield candidate(
         "GAB-01",
         severity,
         key=f"GAB-01:{words.iso(found.start)}:{key_of(found.b)}",
@@ -132,7 +132,7 @@ def older_sedative(view: View, limit: Limits) -> Says:
     ):
         severity = 3
     start = view.started_recently(found.start)
-    yield conclude(
+    yield candidate(
         "CNS-01",
         severity,
         interrupts=severity == 1 and start,
@@ -181,7 +181,7 @@ def other_hypnotic(view: View, limit: Limits) -> Says:
         severity = min(span.use.drug.severities.get("other-hypnotic", 2) for span in found.b)
         if chosen is uses and strong:
             severity = 3  # only with melatonin or ramelteon counted in do the days suffice
-        yield conclude(
+        yield candidate(
             "CNS-02",
             severity,
             key=f"CNS-02:{words.iso(found.start)}:{key_of(found.b)}",

@@ -14,7 +14,7 @@ from reviews.rules.finding import Fact
 from reviews.rules.naming import ids_of, names
 from reviews.rules.parameters import DAYS, MG, Limits, parameter
 from reviews.rules.rule import INTERRUPTING, QUEUED, S1, S2, STOPPING, rule
-from reviews.rules.saying import Says, cannot_judge, conclude
+from reviews.rules.saying import Says, candidate, cannot_judge
 from reviews.rules.view import View
 
 UNDER_WAY = frozenset({"planned", "active"})
@@ -110,7 +110,7 @@ def abrupt_end(view: View, limit: Limits) -> Says:
         )
         return
     drugs = words.listed(names(spans))
-    yield conclude(
+    yield candidate(
         "STOP-01",
         1,
         key=f"STOP-01:{words.iso(episode.start)}:{words.iso(ended)}",
@@ -170,7 +170,7 @@ def ended_by_a_prescriber(view: View, limit: Limits) -> Says:
         if not why or all(_end_of_taper(view, span, episode, ended, limit) for span in spans):
             continue
         name = spans[0].use.drug.name
-        yield conclude(
+        yield candidate(
             "STOP-02",
             1,
             interrupts=True,
@@ -310,7 +310,7 @@ def left_out(view: View, limit: Limits) -> Says:
         return
     spans = _last_spans(episode)
     drugs = words.listed(names(spans))
-    yield conclude(
+    yield candidate(
         "STOP-03",
         2,
         key=f"STOP-03:{words.iso(day)}",

@@ -17,7 +17,7 @@ from reviews.rules.parameters import COUNT, DAYS, MG, PERCENT, Limits, parameter
 from reviews.rules.patient import pregnant
 from reviews.rules.presence import DoseChange
 from reviews.rules.rule import QUEUED, S2, S3, STOPPING, TAPERS, Grading, rule
-from reviews.rules.saying import Says, cannot_judge, conclude
+from reviews.rules.saying import Says, candidate, cannot_judge
 from reviews.rules.stopping import is_smallest
 from reviews.rules.view import View
 
@@ -222,7 +222,7 @@ def _fall(
     planned = key.startswith("planned")
     unit = "mg" if planned else "mg diazepam equivalent"
     before, after = fall.before_mg, fall.after_mg
-    yield conclude(
+    yield candidate(
         "TAP-01",
         1 if urgent else 2,
         key=f"TAP-01:{key}",
@@ -279,7 +279,7 @@ def large_step(view: View, limit: Limits) -> Says:
         if fall is None:
             continue
         name, percent = _name(view, taper.drug), 100 * fall.share
-        yield conclude(
+        yield candidate(
             "TAP-02",
             3,
             key=f"TAP-02:{taper.id}",
@@ -341,7 +341,7 @@ def no_contact(view: View, limit: Limits) -> Says:
         if not why or not line_ids:
             continue
         name, contact = _name(view, taper.drug), taper.last_contact_on
-        yield conclude(
+        yield candidate(
             "TAP-03",
             3,
             key=f"TAP-03:{taper.id}",
@@ -406,7 +406,7 @@ def stalled(view: View, limit: Limits) -> Says:
         if not view.reached(last + limit["stalled_from_days"]) or not line_ids:
             continue
         name = _name(view, taper.drug)
-        yield conclude(
+        yield candidate(
             "TAP-04",
             3,
             key=f"TAP-04:{taper.id}",
@@ -450,7 +450,7 @@ def raised_during_taper(view: View, limit: Limits) -> Says:
             if change.day < begun or not view.started_recently(change.day):
                 continue
             name = _name(view, taper.drug)
-            yield conclude(
+            yield candidate(
                 "TAP-05",
                 3,
                 key=f"TAP-05:{taper.id}:{words.iso(change.day)}",
@@ -512,7 +512,7 @@ def label_speed(view: View, limit: Limits) -> Says:
         if not gaps or min(gaps) > limit["step_every_days"] or not line_ids:
             continue
         name, every = _name(view, taper.drug), words.days(min(gaps))
-        yield conclude(
+        yield candidate(
             "TAP-06",
             3,
             key=f"TAP-06:{taper.id}",
@@ -551,7 +551,7 @@ def level_of_care(view: View, limit: Limits) -> Says:
     reasons = _reasons_for_care(view, limit)
     if not reasons:
         return
-    yield conclude(
+    yield candidate(
         "TAP-07",
         2,
         key=f"TAP-07:{tapers[0].id}",

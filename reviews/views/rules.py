@@ -14,11 +14,13 @@ from reviews import access, rulebooks
 from reviews.access import Action
 from reviews.errors import NotFound
 from reviews.models import CHANGED_PLAN, Decision, DecisionItem, Flag, Outcome, Profile
+from reviews.rules.asking import runs
 from reviews.rules.catalogue import catalogue, labelled, left_out
 from reviews.rules.examples import worked_examples
 from reviews.rules.exemptions import exempted
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.precedence import rows_of
+from reviews.rules.registry import BY_ID
 
 RECENT_DAYS = 30
 
@@ -151,7 +153,7 @@ def _rule(rule, book):
     """A rule of the catalogue with the parameters and sources of the live book."""
     today = timezone.localdate().isoformat()
     sources = book.citations.get(rule["id"], [])
-    in_force = rule["id"] in book.rules
+    in_force = any(runs(BY_ID[rule["id"]], book, profile) for profile in Profile.values)
     return {
         **rule,
         "parameters": book.rules.get(rule["id"], {}),

@@ -2,24 +2,31 @@
 
 import random
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from reviews import rulebooks
 from reviews.rules import screen
-from reviews.rules.dossier import Dossier
+from reviews.rules.dossier import Dossier, Taper, TaperStep
 from reviews.rules.examples import EXAMPLES
 from reviews.rules.finding import Fact
 from reviews.rules.precedence import GIVES_WAY, GROWS_GRAVER, rows_of, settled
 from reviews.rules.registry import BY_ID, RULES
 from reviews.rules.rule import QUEUED, S2, UNJUDGED, Rule
-from reviews.rules.saying import conclude
+from reviews.rules.saying import candidate
 
 from . import random_dossiers
-from .book import BOOK, line, person
+from .book import BOOK, line, on, person
 
 RANDOM = 300
 ORDERS = 5
+OLD = date(1950, 6, 15)
+ELDER_FIGURE = replace(
+    BOOK,
+    drugs=BOOK.drugs
+    | {"nitrazepam": replace(BOOK.drugs["nitrazepam"], elder_max_mg_per_day={"UK": 5})},
+)
 
 
 def shuffled(seed):
@@ -67,7 +74,7 @@ def test_the_order_of_the_rules_matters_to_nobody_at_random():
 
 def shouts(view, limit):
     """SHOUT-1. Finds something urgent in everybody, about everything in use."""
-    yield conclude(
+    yield candidate(
         "SHOUT-1",
         1,
         key="SHOUT-1",
@@ -136,8 +143,45 @@ def test_every_row_names_rules_that_exist():
         assert {row.rule, *row.because_of} <= BY_ID.keys()
 
 
+def together(*texts):
+    """Somebody who takes several medicines for the same four weeks."""
+    return person(*(line(text) for text in texts), as_of=20)
+
+
+TAPERED = person(
+    line("diazepam 5 mg tablets"),
+    line("diazepam 10 mg tablets", 28),
+    as_of=30,
+    tapers=(Taper(id=1, drug="diazepam", steps=(TaperStep(on(0), 5), TaperStep(on(42), 4))),),
+)
+BY_HAND = [
+    (TAPERED, BOOK),
+    (person(line("nitrazepam 40 mg tablets"), as_of=20, birth=OLD), ELDER_FIGURE),
+    (together("diazepam 5 mg", "baclofen 10 mg", "pregabalin 75 mg", "morphine 10 mg"), BOOK),
+    (
+        together("clobazam 10 mg", "ticlopidine 250 mg", "alprazolam 1 mg", "ketoconazole 20 mg"),
+        BOOK,
+    ),
+    (together("diazepam 5 mg tablets", "ticlopidine 250 mg", "fluvoxamine 50 mg"), BOOK),
+]
+
+
+def test_every_row_hides_something_that_would_else_be_shown():
+    """Each rule of a row is needed: asked with no third one, it hides the one that gives way."""
+    people = [(random_dossiers.dossier(number, BOOK), BOOK) for number in range(1000)] + BY_HAND
+    pairs = [(row.rule, higher) for row in GIVES_WAY for higher in row.to]
+    idle = [
+        (lower, higher)
+        for lower, higher in pairs
+        if not any(
+            lower in screen(*each, (BY_ID[lower], BY_ID[higher])).shadowed for each in people
+        )
+    ]
+    assert idle == []
+
+
 def finds(rule_id, severity=2, **about):
-    return conclude(
+    return candidate(
         rule_id,
         severity,
         key=rule_id,

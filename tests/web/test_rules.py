@@ -138,6 +138,19 @@ def test_the_page_says_what_keeps_a_rule_quiet(clara):
     assert "lowered to S4 Info" in Browser(clara).read("/rules/ELD-02")
 
 
+def test_the_page_shows_the_rows_of_the_table_of_precedence(clara):
+    browser = Browser(clara)
+    assert "Gives way to DUR-04 where both are about the same episode" in browser.read(
+        "/rules/DUR-01"
+    )
+    months = browser.read("/rules/DUR-04")
+    assert "Shown in place of DUR-01 where both are about the same episode" in months
+    assert "REV-02 where no review is planned, rather than a planned one missed and" in months
+    assert "More urgent with OPI-01, OPI-02" in months
+    assert "Makes more urgent DUR-04 where" in browser.read("/rules/OPI-01")
+    assert "Gives way" not in browser.read("/rules/OPI-01")
+
+
 def test_what_the_catalogue_leaves_out_is_listed_with_the_reason(clara):
     page = Browser(clara).read("/rules")
     assert "ELD-03 An alias of DOSE-03" in page

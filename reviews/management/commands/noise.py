@@ -17,7 +17,7 @@ from reviews.rules.screen import screen
 CHUNK = 500
 STEPS = {
     "fired": "Every rule that fires or cannot be judged, as a pop-up would",
-    "in_context": "Without what an exemption or a higher rule of its chain covers",
+    "in_context": "Without what an exemption or another rule shown in its place covers",
     "queued": "Without notes (S4) and what could not be judged",
     "cases": "Bundled: cases, one a patient",
 }
