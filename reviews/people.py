@@ -166,7 +166,7 @@ class People:
             raise BadRecord("identifiers", "belong to different patients")
         person = found.pop() if found else None
         before = person.now if person else NOBODY
-        now = _said(record, before)
+        now = _with_what_was_known(record, before)
         if person is None or now != before:
             records.check_patient(
                 PatientRecord(**dict(zip(PARTICULARS, now, strict=True))), today=self.today
@@ -217,7 +217,7 @@ class People:
 
 def register(practice: Practice, record: PatientRecord, by: User) -> Patient:
     """Write one new person. Raises `BadRecord` for an identifier that is already in use."""
-    person = Person(practice.pk, None, None, _said(record, NOBODY))
+    person = Person(practice.pk, None, None, _with_what_was_known(record, NOBODY))
     _register([person], by)
     patient = Patient.objects.get(pk=person.pk)
     for identifier in record.identifiers:
@@ -250,7 +250,7 @@ def _register(new: list[Person], by: User) -> None:
     )
 
 
-def _said(record: PatientRecord, held: tuple) -> tuple:
+def _with_what_was_known(record: PatientRecord, held: tuple) -> tuple:
     """The particulars as a record says them; what it leaves out stays as it was held."""
     return tuple(getattr(record, name) or was for name, was in zip(PARTICULARS, held, strict=True))
 

@@ -50,9 +50,9 @@ def _compare(before: Any, after: Any, path: tuple[Any, ...] = ()) -> Iterator[tu
         gone = [word for word in before if word not in after]
         new = [word for word in after if word not in before]
         if gone or new:
-            yield _path(path), _said(gone) if gone else None, _said(new) if new else None
+            yield _path(path), _as_text(gone) if gone else None, _as_text(new) if new else None
     elif before != after:
-        yield _path(path), _said(before), _said(after)
+        yield _path(path), _as_text(before), _as_text(after)
 
 
 def _are_words(value: Any) -> bool:
@@ -63,18 +63,18 @@ def _path(path: tuple[Any, ...]) -> str:
     return " · ".join(part.replace("_", " ") for part in path)
 
 
-def _said(value: Any) -> str | None:
+def _as_text(value: Any) -> str | None:
     """A value as text; None stays None, because nothing is not a word."""
     if value is None:
         return None
     if isinstance(value, dict):
         return "; ".join(
-            f"{name.replace('_', ' ')} {_said(held)}"
+            f"{name.replace('_', ' ')} {_as_text(held)}"
             for name, held in sorted(value.items())
             if held not in (None, "", [], {})
         )
     if isinstance(value, list):
-        return ", ".join(filter(None, map(_said, value))) or "none"
+        return ", ".join(filter(None, map(_as_text, value))) or "none"
     if isinstance(value, float):
         return f"{value:g}"
     return str(value)

@@ -52,7 +52,7 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
             have |= bit
     # Nothing but length left unknown, and how it ended, can matter once every supply is gone.
     asked = ask.idle if view.active or view.unclear else ask.afterwards
-    candidates, gaps = _said(view, ask.in_use if view.now else asked, have)
+    candidates, gaps = _ask(view, ask.in_use if view.now else asked, have)
     if view.exemptions:
         candidates = _lowered(candidates, view.exemptions)
         gaps = [gap for gap in gaps if graded(gap.rule_id, 1, view.exemptions) is not None]
@@ -72,7 +72,7 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
     )
 
 
-def _said(view: View, asked: list[Asked], have: int) -> tuple[list[Candidate], list[NotEvaluable]]:
+def _ask(view: View, asked: list[Asked], have: int) -> tuple[list[Candidate], list[NotEvaluable]]:
     """What the checks yield that ask for nothing, or for something the dossier has."""
     candidates: list[Candidate] = []
     gaps: list[NotEvaluable] = []
