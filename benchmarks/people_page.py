@@ -51,4 +51,5 @@ SCREENINGS = """
         (patient_id, version_id, as_of, screened_at, not_evaluable, problem)
     SELECT p.id, v.id, current_date, now(), '[]', ''
     FROM reviews_patient p, reviews_ruleversion v WHERE v.state = 'published'
+    ON CONFLICT DO NOTHING
 """
