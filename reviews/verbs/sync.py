@@ -74,14 +74,14 @@ class _Row(msgspec.Struct, eq=False, gc=False):
     practice_id: int
     record: Any
     digest: bytes
-    found: Person | None = None
+    matched: Person | None = None
 
     @property
     def person(self) -> Person:
         """Whom it is about, once everybody in the batch has been looked up."""
-        if self.found is None:
+        if self.matched is None:
             raise LookupError(f"Nobody has been looked up for the record at index {self.index}.")
-        return self.found
+        return self.matched
 
 
 def prescriptions(*, rows: Rows, source_system: str, by: User) -> SyncResult:
@@ -186,7 +186,7 @@ def _merge(
     rows = []
     for row in accepted:
         try:
-            row.found = people.who(row.practice_id, kind.patient(row.record))
+            row.matched = people.who(row.practice_id, kind.patient(row.record))
             rows.append(row)
         except BadRecord as error:
             name = f"{kind.patient_field}{error.field}"
