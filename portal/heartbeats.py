@@ -84,6 +84,7 @@ def _key(part: str) -> str:
 class WorkerHeartbeat(bootsteps.StartStopStep):
     """Writes the worker's sign of life from its main loop, the one that receives tasks."""
 
+    # Celery does not say what type its consumer has; `parent` is its word for it.
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def __init__(self, consumer: Any, **kwargs: Any) -> None:
