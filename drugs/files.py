@@ -124,7 +124,7 @@ class _Reader:
         before = len(self.reading.faults)
         for name, kind in CITATION.items():
             value = row.get(name)
-            if not isinstance(value, kind) or (kind is str and not value.strip()):
+            if not isinstance(value, kind) or (isinstance(value, str) and not value.strip()):
                 self._fault(where, f"missing citation: {name} is not given")
         if len(self.reading.faults) > before:
             return False
@@ -433,13 +433,13 @@ class _Reader:
                 self._fault(f"ingredient {key}", f"duplicate name {row['name']}")
 
     def _ingredient_key(self, key: str | None) -> str:
-        if key not in self.ingredients:
+        if key is None or key not in self.ingredients:
             raise _Bad(f"unknown ingredient {key!r}")
         return key
 
     def _class_key(self, row: dict, name: str) -> str:
         key = row.get(name)
-        if key not in self.classes:
+        if key is None or key not in self.classes:
             raise _Bad(f"unknown class {key!r}")
         return key
 

@@ -17,6 +17,9 @@ CITED = (*CITATION, "note")
 LOCK = 0x64727567  # "drug": one load at a time
 
 
+Parts = type[models.CodePart] | type[models.NamePart]
+
+
 @dataclass(frozen=True)
 class Table:
     """How rows of a file map to a table: `key` and `refs` identify a row, `values` may change.
@@ -28,7 +31,7 @@ class Table:
     key: tuple[str, ...]
     values: tuple[str, ...]
     refs: dict = field(default_factory=dict)
-    parts: type | None = None
+    parts: Parts | None = None
 
 
 INGREDIENT = {"ingredient": models.Ingredient}
@@ -130,7 +133,7 @@ def _load_table(table: Table, wanted: dict[tuple, dict], report: Report) -> None
         columns = [*table.values, *CITED, "retired_at", "changed_at"]
         table.model.objects.bulk_update(rows, columns, batch_size=500)
         if table.parts:
-            _drop_parts(table, rows)
+            _drop_parts(table.parts, rows)
             _write_parts(table, zip(rows, (values for _, _, values in change), strict=True))
     if retire:
         table.model.objects.filter(pk__in=retire).update(retired_at=now, changed_at=now)
@@ -205,9 +208,9 @@ def _parts_by_row(table: Table) -> dict[int, tuple]:
     return {pk: tuple(own) for pk, own in parts.items()}
 
 
-def _drop_parts(table: Table, rows: list[models.Sourced]) -> None:
-    owner = "code" if table.parts is models.CodePart else "name"
-    table.parts.objects.filter(**{f"{owner}__in": [row.pk for row in rows]}).delete()
+def _drop_parts(parts: Parts, rows: list[models.Sourced]) -> None:
+    owner = "code" if parts is models.CodePart else "name"
+    parts.objects.filter(**{f"{owner}__in": [row.pk for row in rows]}).delete()
 
 
 def _write_parts(table: Table, pairs: Iterable[tuple[models.Sourced, dict]]) -> None:
@@ -215,7 +218,7 @@ def _write_parts(table: Table, pairs: Iterable[tuple[models.Sourced, dict]]) -> 
         return
     ids = _ids(models.Ingredient)
     if table.parts is models.CodePart:
-        parts = [
+        models.CodePart.objects.bulk_create(
             models.CodePart(
                 code=row,
                 position=position,
@@ -225,11 +228,10 @@ def _write_parts(table: Table, pairs: Iterable[tuple[models.Sourced, dict]]) -> 
             )
             for row, values in pairs
             for position, (ingredient, mg, unit) in enumerate(values["parts"])
-        ]
+        )
     else:
-        parts = [
+        models.NamePart.objects.bulk_create(
             models.NamePart(name=row, ingredient_id=ids[ingredient])
             for row, values in pairs
             for ingredient in values["parts"]
-        ]
-    table.parts.objects.bulk_create(parts)
+        )

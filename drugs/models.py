@@ -6,7 +6,7 @@ mg; a missing figure is a missing row, never zero. Every change leaves a row in 
 """
 
 from datetime import date, datetime, timedelta
-from typing import ClassVar, Self, TypeVar
+from typing import ClassVar, Self, TypeVar, cast
 
 import pghistory
 import pgtrigger
@@ -342,11 +342,12 @@ class Pair(Sourced):
 
     @property
     def subject(self) -> Ingredient | DrugClass:
-        return self.ingredient or self.drug_class
+        # Each side is one of the two: a constraint says so.
+        return cast(Ingredient | DrugClass, self.ingredient or self.drug_class)
 
     @property
     def other(self) -> Ingredient | DrugClass:
-        return self.with_ingredient or self.with_class
+        return cast(Ingredient | DrugClass, self.with_ingredient or self.with_class)
 
 
 @tracked
@@ -373,7 +374,7 @@ class DrugFact(Sourced):
 
     ingredient = models.ForeignKey(Ingredient, on_delete=models.PROTECT, related_name="facts")
     kind = models.CharField(max_length=30, choices=Kind)
-    profile = models.CharField(max_length=2, choices=Profile, blank=True)
+    profile = models.CharField(max_length=2, choices=Profile.choices, blank=True)
     value = models.CharField(max_length=300)
 
     class Meta(Sourced.Meta):
@@ -407,7 +408,7 @@ class Limit(Sourced):
     EDITABLE = ("mg_per_day",)
 
     ingredient = models.ForeignKey(Ingredient, on_delete=models.PROTECT, related_name="limits")
-    profile = models.CharField(max_length=2, choices=Profile)
+    profile = models.CharField(max_length=2, choices=Profile.choices)
     context = models.SlugField(max_length=40)
     mg_per_day = models.DecimalField(max_digits=9, decimal_places=4)
 
@@ -466,7 +467,7 @@ class Presentation(Sourced):
     ingredient = models.ForeignKey(
         Ingredient, on_delete=models.PROTECT, related_name="presentations"
     )
-    profile = models.CharField(max_length=2, choices=Profile)
+    profile = models.CharField(max_length=2, choices=Profile.choices)
     form = models.SlugField(max_length=20)
     per_unit = models.SlugField(max_length=20)
     strengths_mg = ArrayField(models.DecimalField(max_digits=9, decimal_places=4))
@@ -615,7 +616,7 @@ class FormularyStatus(Sourced):
         NON_FORMULARY = "non-formulary", "Non-formulary"
 
     ingredient = models.ForeignKey(Ingredient, on_delete=models.PROTECT, related_name="statuses")
-    profile = models.CharField(max_length=2, choices=Profile)
+    profile = models.CharField(max_length=2, choices=Profile.choices)
     status = models.CharField(max_length=13, choices=Status)
     reason = models.CharField(max_length=300, blank=True)
 

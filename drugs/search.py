@@ -8,6 +8,7 @@ from decimal import Decimal
 from difflib import SequenceMatcher
 from functools import reduce
 from operator import and_
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -333,7 +334,7 @@ def _presentations(words: list[str], drugs: dict[int, _Drug], profile: str | Non
         )
         rows = rows.exclude(Exists(coded))
     for row in rows:
-        drug, form = drugs[row.ingredient_id], FORM_WORDS.get(row.form, row.form)
+        drug, form = drugs[row.ingredient_id], FORM_WORDS.get(row.form, str(row.form))
         if not any(drug.fits([word]) for word in letters) and letters:
             continue
         for mg in row.strengths_mg:
@@ -435,7 +436,7 @@ def _statuses(keys: set[str], profile: str | None) -> dict[str, tuple[str, str]]
     }
 
 
-def _worst(statuses: dict[str, tuple[str, str]], keys: Iterable[str]) -> dict[str, str]:
+def _worst(statuses: dict[str, tuple[str, str]], keys: Iterable[str]) -> dict[str, Any]:
     status, reason = max(
         (statuses.get(key, (UNKNOWN, "")) for key in keys),
         key=lambda pair: STATUS_ORDER.index(pair[0]),

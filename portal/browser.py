@@ -13,7 +13,7 @@ HOW_TO_GET_IT = (
 )
 
 
-def find():
+def find() -> str | None:
     """Return the path of a Chromium that starts, or None. $CHROMIUM wins over what is installed."""
     for name in filter(None, (os.environ.get("CHROMIUM"), *_NAMES)):
         path = shutil.which(name)
@@ -22,7 +22,7 @@ def find():
     return None
 
 
-def install():
+def install() -> bool:
     """Install Debian's package where this user may; tell whether that was tried and worked."""
     if os.geteuid() != 0 or not shutil.which("apt-get") or not Path("/etc/debian_version").exists():
         return False
@@ -37,7 +37,7 @@ def install():
     return done.returncode == 0
 
 
-def _starts(path):
+def _starts(path: str) -> bool:
     # Ubuntu's `chromium-browser` may be a stub that only asks for a snap.
     try:
         done = subprocess.run([path, "--version"], capture_output=True, timeout=30, check=False)

@@ -1,7 +1,12 @@
 """A cache that may be down: losing it costs time or a rate limit, never a page."""
 
+from collections.abc import Callable
+from typing import Any
+
 import structlog
-from django.core.cache.backends.redis import RedisCache
+
+# The stubs are of a Django that had no Redis.
+from django.core.cache.backends.redis import RedisCache  # pyright: ignore[reportMissingImports]
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -15,37 +20,37 @@ class ForgivingRedisCache(RedisCache):
     Only the cheap limits live here; lock-out after failed sign-ins is kept in the database.
     """
 
-    def add(self, *args, **kwargs):
+    def add(self, *args: Any, **kwargs: Any) -> bool:
         return self._or(True, super().add, *args, **kwargs)
 
-    def get(self, key, default=None, version=None):
+    def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
         return self._or(default, super().get, key, default, version)
 
-    def set(self, *args, **kwargs):
+    def set(self, *args: Any, **kwargs: Any) -> None:
         return self._or(None, super().set, *args, **kwargs)
 
-    def touch(self, *args, **kwargs):
+    def touch(self, *args: Any, **kwargs: Any) -> bool:
         return self._or(False, super().touch, *args, **kwargs)
 
-    def delete(self, *args, **kwargs):
+    def delete(self, *args: Any, **kwargs: Any) -> bool:
         return self._or(False, super().delete, *args, **kwargs)
 
-    def get_many(self, *args, **kwargs):
+    def get_many(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         return self._or({}, super().get_many, *args, **kwargs)
 
-    def set_many(self, *args, **kwargs):
+    def set_many(self, *args: Any, **kwargs: Any) -> list[str]:
         return self._or([], super().set_many, *args, **kwargs)
 
-    def delete_many(self, *args, **kwargs):
+    def delete_many(self, *args: Any, **kwargs: Any) -> None:
         return self._or(None, super().delete_many, *args, **kwargs)
 
-    def has_key(self, *args, **kwargs):
+    def has_key(self, *args: Any, **kwargs: Any) -> bool:
         return self._or(False, super().has_key, *args, **kwargs)
 
-    def incr(self, key, delta=1, version=None):
+    def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
         return self._or(delta, super().incr, key, delta, version)
 
-    def _or(self, fallback, method, *args, **kwargs):
+    def _or(self, fallback: Any, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:
             return method(*args, **kwargs)
         except _DOWN:

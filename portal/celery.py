@@ -1,6 +1,7 @@
 """The Celery application, and what beat sends when."""
 
 import os
+from typing import Any, cast
 
 from celery import Celery
 from celery.schedules import crontab
@@ -35,11 +36,13 @@ app.conf.beat_schedule = {
 
 
 @task_prerun.connect
-def use_a_sound_connection(**_):
+def use_a_sound_connection(**_: Any) -> None:
     """Close a connection that broke or grew old; the first query of the task looks at the rest."""
     close_old_connections()
 
 
-app.steps["worker"].add(DjangoStructLogInitStep)
-app.steps["consumer"].add(WorkerHeartbeat)
+# Celery gives no types: its class says None, each application has sets of steps by name.
+steps = cast(dict[str, set[type]], app.steps)
+steps["worker"].add(DjangoStructLogInitStep)
+steps["consumer"].add(WorkerHeartbeat)
 app.autodiscover_tasks()

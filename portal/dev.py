@@ -19,7 +19,7 @@ _PHOTOGRAPHED_PATIENTS = "400"
 _COMPILE = ("pip", "compile", "--quiet", "--universal", "--generate-hashes")
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Run one command; a refusal is one line on standard error and exit code 1."""
     command, *rest = argv
     try:
@@ -30,7 +30,7 @@ def main(argv):
         return 130
 
 
-def _up(argv):
+def _up(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="./dev up", description="Start the portal.")
     parser.add_argument(
         "--port",
@@ -49,7 +49,7 @@ def _up(argv):
     up(int(port), demo=given.demo)
 
 
-def _manage(argv):
+def _manage(argv: list[str]) -> int:
     """Run manage.py on the services of `./dev up`, or on our own for as long as it takes."""
     home = Home()
     manage = [sys.executable, str(BASE_DIR / "manage.py"), *argv]
@@ -64,12 +64,12 @@ def _manage(argv):
         return supervisor.run(manage, env=env, cwd=_caller_folder())[0]
 
 
-def _caller_folder():
+def _caller_folder() -> str | Path:
     """Where ./dev was called: file names among the arguments are meant from there."""
     return os.environ.get("CALLED_FROM", BASE_DIR)
 
 
-def _running_environment(home, held):
+def _running_environment(home: Home, held: Held) -> dict[str, str]:
     """Return the settings that reach the services of the `./dev up` that holds the home."""
     if held.holder.get("command") != "up" or "own" not in held.holder:
         raise held
@@ -86,7 +86,7 @@ def _running_environment(home, held):
     return env
 
 
-def _test(argv):
+def _test(argv: list[str]) -> int:
     if not argv or (argv[0] == "--shuffle" and len(argv) == 2):
         argv = [*_WHOLE, *argv]
     if not browser.find() and not os.environ.get("CHROMIUM"):
@@ -101,13 +101,13 @@ def _test(argv):
         return supervisor.run([sys.executable, "-m", "pytest", *argv], env=env)[0]
 
 
-def _check(argv):
+def _check(argv: list[str]) -> None:
     """Needs no services: the checks read files."""
     check = [sys.executable, str(BASE_DIR / ".ci" / "check.py"), *argv]
     os.execv(sys.executable, check)
 
 
-def _bench(argv):
+def _bench(argv: list[str]) -> int:
     """Measure on services of their own, as durable as those of `./dev up`."""
     home = Home(VAR / "bench")
     with home.lock({"command": "bench"}), supervised(home) as supervisor:
@@ -115,7 +115,7 @@ def _bench(argv):
         return supervisor.run([sys.executable, "-m", "benchmarks", *argv], env=env)[0]
 
 
-def _screenshots(argv):
+def _screenshots(argv: list[str]) -> int:
     """Photograph the pages of a demo of its own, made anew, so that each run shows the same."""
     chromium = browser.find()
     if not chromium:
@@ -131,7 +131,7 @@ def _screenshots(argv):
         return supervisor.run(photograph, env=env)[0]
 
 
-def _lock(argv):
+def _lock(argv: list[str]) -> None:
     """Write the lock files anew: versions stay where they still fit; hashes, no addresses."""
     uv = Path(sys.executable).with_name("uv")
     if not uv.exists():
@@ -147,7 +147,7 @@ def _lock(argv):
             )
 
 
-def _reset(argv):
+def _reset(argv: list[str]) -> None:
     """Remove everything under var/: data, secrets, logs. Refuses while a command uses them."""
     for home in (*(Home(VAR / name) for name in ("test", "bench", "screenshots")), Home()):
         home.remove()

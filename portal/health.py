@@ -4,10 +4,12 @@ Read by the supervisor, by load balancers and by people. It asks each part direc
 timeouts and without the connection pool, so that it answers while a part is down.
 """
 
+from typing import Any
+
 import psycopg
 import redis
 from django.db import connection as django_connection
-from django.http import JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -28,7 +30,7 @@ _UNKNOWN = {"oldest_unscreened_seconds": None, "engine": None, "rescreen_left": 
 
 @never_cache
 @require_safe
-def healthz(request):
+def healthz(request: HttpRequest) -> JsonResponse:
     """Answer 200 when every part is up, else 503 with the names of those that are down."""
     database, judging = _database()
     parts = {"web": "up", "database": database, **_broker(judging["engine"])}
@@ -39,14 +41,15 @@ def healthz(request):
     )
 
 
-def _database():
+def _database() -> tuple[str, dict[str, Any]]:
     """Its state, and what it knows of the judging: by which engine, and how much of it waits."""
     parameters = {**django_connection.get_connection_params(), "connect_timeout": TIMEOUT_SECONDS}
     parameters.pop("pool", None)
     try:
         with psycopg.connect(**parameters, autocommit=True) as connection:
-            connection.execute(f"SET statement_timeout = {TIMEOUT_SECONDS * 1000}")
-            oldest, engine, left = connection.execute(_JUDGING, [RESCREEN]).fetchone()
+            milliseconds = str(TIMEOUT_SECONDS * 1000)
+            connection.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
+            [(oldest, engine, left)] = connection.execute(_JUDGING, [RESCREEN]).fetchall()
     except psycopg.errors.UndefinedTable:
         return "not migrated", _UNKNOWN
     except psycopg.Error:
@@ -58,7 +61,7 @@ def _database():
     }
 
 
-def _broker(engine):
+def _broker(engine: str | None) -> dict[str, str]:
     """The broker and who gives signs of life there; `engine` is the portal's, None if not known."""
     parts = (heartbeats.WORKER, heartbeats.BEAT)
     try:

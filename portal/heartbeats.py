@@ -5,6 +5,7 @@ hangs stops beating although beat still sends tasks, and the other way round.
 """
 
 import time
+from typing import Any
 
 import redis
 from celery import bootsteps
@@ -25,7 +26,7 @@ STALE_AFTER_SECONDS = {
 _FORGET_AFTER_SECONDS = 24 * 60 * 60
 
 
-def client(*, timeout_seconds=1.0):
+def client(*, timeout_seconds: float = 1.0) -> redis.Redis:
     """Return a Redis client that gives up quickly: nobody waits for a sign of life."""
     return redis.Redis.from_url(
         settings.REDIS_URL,
@@ -35,7 +36,7 @@ def client(*, timeout_seconds=1.0):
     )
 
 
-def write(connection, part, name):
+def write(connection: redis.Redis, part: str, name: str) -> None:
     """Record that `name`, a process of `part`, is alive now. A broker that is away is no error."""
     now = time.time()
     try:
@@ -47,7 +48,7 @@ def write(connection, part, name):
         return
 
 
-def forget(connection, part, name):
+def forget(connection: redis.Redis, part: str, name: str) -> None:
     """Record that `name` has stopped on purpose."""
     try:
         connection.zrem(_key(part), name)
@@ -55,7 +56,7 @@ def forget(connection, part, name):
         return
 
 
-def alive(connection, part):
+def alive(connection: redis.Redis, part: str) -> int:
     """Return how many processes of `part` have given a sign of life lately.
 
     Raises redis.RedisError when the broker cannot be asked.
@@ -64,60 +65,61 @@ def alive(connection, part):
     return connection.zcount(_key(part), since, "+inf")
 
 
-def worker_name(hostname):
+def worker_name(hostname: str) -> str:
     """A worker's name among the signs of life: it says by which engine it would judge."""
     return f"{hostname} {ENGINE.name}"
 
 
-def engines(connection):
+def engines(connection: redis.Redis) -> set[str]:
     """The names of the engines that live workers run. Raises redis.RedisError as `alive`."""
     since = time.time() - STALE_AFTER_SECONDS[WORKER]
     names = connection.zrangebyscore(_key(WORKER), since, "+inf")
     return {name.decode().rpartition(" ")[2] for name in names}
 
 
-def _key(part):
+def _key(part: str) -> str:
     return f"heartbeats:{part}"
 
 
 class WorkerHeartbeat(bootsteps.StartStopStep):
     """Writes the worker's sign of life from its main loop, the one that receives tasks."""
 
+    # Celery does not say what type its consumer has; `parent` is its word for it.
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
-    def __init__(self, consumer, **kwargs):
+    def __init__(self, consumer: Any, **kwargs: Any) -> None:
         super().__init__(consumer, **kwargs)
         self.connection = client()
         self.repeated = None
 
-    def start(self, consumer):
-        name = worker_name(consumer.hostname)
+    def start(self, parent: Any) -> None:
+        name = worker_name(parent.hostname)
         write(self.connection, WORKER, name)
-        self.repeated = consumer.timer.call_repeatedly(
+        self.repeated = parent.timer.call_repeatedly(
             WORKER_EVERY_SECONDS, write, (self.connection, WORKER, name)
         )
 
-    def stop(self, consumer):
+    def stop(self, parent: Any) -> None:
         if self.repeated is not None:
-            consumer.timer.cancel(self.repeated)
+            parent.timer.cancel(self.repeated)
             self.repeated = None
 
-    def shutdown(self, consumer):
+    def shutdown(self, consumer: Any) -> None:
         forget(self.connection, WORKER, worker_name(consumer.hostname))
 
 
 class HeartbeatScheduler(PersistentScheduler):
     """Celery's own scheduler, which says at each tick that it ticks."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.max_interval = BEAT_EVERY_SECONDS
         self.signs = client()
 
-    def tick(self, *args, **kwargs):
+    def tick(self, *args: Any, **kwargs: Any) -> float:
         write(self.signs, BEAT, "beat")
         return super().tick(*args, **kwargs)
 
-    def close(self):
+    def close(self) -> None:
         super().close()
         forget(self.signs, BEAT, "beat")

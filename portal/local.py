@@ -13,6 +13,7 @@ import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self, TextIO
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _SERVER_PORTS = range(20_000, 32_768)
@@ -30,10 +31,10 @@ class Home:
     path: Path = VAR
 
     @property
-    def logs(self):
+    def logs(self) -> Path:
         return self.path / "log"
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Make the directory; raises Refused when it belongs to somebody else."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -47,7 +48,7 @@ class Home:
                 f"{self.path} was made by another user. Run ./dev as that user, or remove it."
             )
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         """Return the generated secrets and remembered ports, making what is missing."""
         self.prepare()
         path = self.path / "local.json"
@@ -62,7 +63,7 @@ class Home:
             self._write(path, state)
         return state
 
-    def port(self, name):
+    def port(self, name: str) -> int:
         """Return the remembered port of a service, or a new free one when it is taken by now."""
         state = self.state()
         port = state.get(f"{name}_port")
@@ -71,14 +72,14 @@ class Home:
             self._write(self.path / "local.json", state | {f"{name}_port": port})
         return port
 
-    def _write(self, path, state):
+    def _write(self, path: Path, state: dict[str, Any]) -> None:
         draft = path.with_suffix(".draft")
         draft.unlink(missing_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(state, file, indent=2)
         draft.replace(path)
 
-    def lock(self, what):
+    def lock(self, what: dict[str, Any]) -> "Lock":
         """Hold this home for one command until the process ends; raises Refused when it is held.
 
         The lock goes with the process, so a killed command leaves nothing to clean up.
@@ -94,7 +95,7 @@ class Home:
             raise Held(holder) from None
         return Lock(file, what)
 
-    def remove(self):
+    def remove(self) -> None:
         """Remove all data, secrets and logs; raises Refused while a command holds them."""
         if not self.path.exists():
             return
@@ -111,7 +112,7 @@ class Home:
 class Held(Refused):
     """Another command holds this home; `holder` is what it said of itself."""
 
-    def __init__(self, holder):
+    def __init__(self, holder: dict[str, Any]) -> None:
         self.holder = holder
         address = holder.get("address")
         where = f" at {address}" if address else ""
@@ -125,36 +126,36 @@ class Held(Refused):
 class Lock:
     """A held home, with what its holder says of itself."""
 
-    def __init__(self, file, what):
+    def __init__(self, file: TextIO, what: dict[str, Any]) -> None:
         self.file = file
         self.say(**what)
 
-    def say(self, **what):
+    def say(self, **what: Any) -> None:
         """Write down who holds the home, for whoever finds it held."""
         self.file.seek(0)
         self.file.truncate()
         self.file.write(json.dumps({"pid": os.getpid(), **what}))
         self.file.flush()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self.file.truncate(0)
         self.file.close()
 
 
-def port_is_free(port):
+def port_is_free(port: int) -> bool:
     """Tell whether a server could listen on this port of 127.0.0.1 now."""
     return _bind_error(port) is None
 
 
-def may_listen(port):
+def may_listen(port: int) -> bool:
     """Tell whether this user may use this port at all: low ones are for root."""
     return _bind_error(port) != errno.EACCES
 
 
-def _bind_error(port):
+def _bind_error(port: int) -> int | None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -164,7 +165,7 @@ def _bind_error(port):
     return None
 
 
-def free_port():
+def free_port() -> int:
     """Return a port that nobody listens on; raises Refused when there is none.
 
     Below those that the system gives to outgoing connections (32768 and up on Linux, 49152 on

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,12 +32,12 @@ class Child:
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGTERM
     grace_seconds: float = 10.0
-    enter: object = None
-    before: object = None
+    enter: Callable[[], None] | None = None
+    before: Callable[[], None] | None = None
     process: subprocess.Popen | None = field(default=None, init=False)
     started_at: float = field(default=0.0, init=False)
 
-    def start(self):
+    def start(self) -> None:
         """Start the child; raises OSError when its program cannot be run."""
         if self.before:
             self.before()
@@ -56,19 +57,20 @@ class Child:
             )
         self.started_at = time.monotonic()
         try:
-            self.process.stdin.write(self.stdin)
-            self.process.stdin.close()
+            if pipe := self.process.stdin:
+                pipe.write(self.stdin)
+                pipe.close()
         except BrokenPipeError:
             pass  # it has ended already; whoever waits for it will say so
 
-    def _enter(self):
+    def _enter(self) -> None:
         if self.enter:
             self.enter()
         # After `enter`: a change of user clears the signal.
         if _libc:
             _libc.prctl(_PR_SET_PDEATHSIG, int(self.orphan_signal), 0, 0, 0)
 
-    def ended(self):
+    def ended(self) -> str | None:
         """Return in words how the child ended, or None while it runs or was never started."""
         code = self.process.poll() if self.process else None
         if code is None:
@@ -77,7 +79,7 @@ class Child:
             return f"killed by {signal.Signals(-code).name}"
         return f"ended with code {code}"
 
-    def stop(self):
+    def stop(self) -> bool:
         """Ask the child to stop, and kill it when it takes longer than its grace.
 
         Returns False when it had to be killed.
@@ -93,7 +95,7 @@ class Child:
             return False
         return True
 
-    def last_words(self, lines=5):
+    def last_words(self, lines: int = 5) -> str:
         """Return the last lines of the child's log, for an error message."""
         if not self.log.exists():
             return ""
@@ -101,7 +103,7 @@ class Child:
         return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
 
 
-def kill_session(pid):
+def kill_session(pid: int) -> None:
     """Kill a child and what it started, by the process group it leads."""
     try:
         os.killpg(pid, signal.SIGKILL)

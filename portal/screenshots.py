@@ -7,7 +7,7 @@ import json
 import re
 import sys
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from portal.local import BASE_DIR, VAR
 
@@ -45,7 +45,7 @@ PAGES = {
 }
 
 
-def main(port, chromium):
+def main(port: str, chromium: str) -> None:
     passwords = json.loads((VAR / "demo-signins.json").read_text())
     MADE.mkdir(exist_ok=True)
     made = 0
@@ -60,7 +60,7 @@ def main(port, chromium):
                 page.set_viewport_size({"width": max(WIDTHS), "height": HEIGHT})
                 page.goto(address)
                 for link in links:
-                    page.goto(page.locator(link).first.get_attribute("href"))
+                    page.goto(page.locator(link).first.evaluate("link => link.href"))
                 if name == "prescribe":
                     _begin_prescription(page)
                 made += _photograph(page, name)
@@ -69,14 +69,14 @@ def main(port, chromium):
     print(f"{made} screenshots in {MADE}")
 
 
-def _sign_in(page, user, password):
+def _sign_in(page: Page, user: str, password: str) -> None:
     page.goto("/")
     page.get_by_label(re.compile("user name", re.IGNORECASE)).fill(user)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
 
 
-def _begin_prescription(page):
+def _begin_prescription(page: Page) -> None:
     page.get_by_label("Find a medicine").fill("morphine 10 mg tab")
     page.locator("#matches input").first.check()
     page.get_by_label("Each time").fill("1")
@@ -85,7 +85,7 @@ def _begin_prescription(page):
     page.locator("#preview .flag").first.wait_for()
 
 
-def _photograph(page, name):
+def _photograph(page: Page, name: str) -> int:
     for width in WIDTHS:
         for scheme in SCHEMES:
             page.set_viewport_size({"width": width, "height": HEIGHT})

@@ -10,7 +10,7 @@ from csp.constants import NONE, SELF
 from portal import environment, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = environ.Env(SECRET_KEY_FALLBACKS=(list, []), CSRF_TRUSTED_ORIGINS=(list, []))
 environment.require(env)
 # Where ./dev keeps data, and every installation its collected static files.
 VAR = Path(env.str("PORTAL_VAR", default=str(BASE_DIR / "var")))
@@ -18,7 +18,7 @@ VAR = Path(env.str("PORTAL_VAR", default=str(BASE_DIR / "var")))
 # -- The machine around it -----------------------------------------------------------------------
 
 SECRET_KEY = env.str("SECRET_KEY")
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS")
 DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
 # Off only for ./dev on this machine, where there is no TLS: browsers drop Secure cookies there.
@@ -203,7 +203,7 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS")
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000) if HTTPS else 0

@@ -1,17 +1,20 @@
 """Sign-in: who may have an account, and whose attempts are counted together."""
 
+from typing import Any
+
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib.auth import get_user_model
+from django.http import HttpRequest
 
 
 class ClosedAccountAdapter(DefaultAccountAdapter):
     """Accounts are made by an administrator; nobody can sign up."""
 
-    def is_open_for_signup(self, request):
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
 
-def attempted_username(request, credentials):
+def attempted_username(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
     """Return the username an attempt is for, so that e-mail and username share one lock-out count.
 
     An unknown login is counted under what was typed.

@@ -11,12 +11,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn, Protocol
 
 from portal import embedded
-from portal.local import BASE_DIR, Home, Refused, may_listen, port_is_free
+from portal.local import BASE_DIR, Home, Lock, Refused, may_listen, port_is_free
 from portal.processes import Child, kill_session
 from portal.progress import say, step
 
@@ -30,12 +33,18 @@ class Stopped(Exception):
     """Somebody asked us to stop."""
 
 
+class Wait(Protocol):
+    """Waits until a child answers, with `pause` between its questions; may raise Refused."""
+
+    def __call__(self, home: Home, child: Child, *, pause: Callable[[float], None]) -> None: ...
+
+
 @dataclass(kw_only=True)
 class Ward:
     """A child under supervision: how to tell that it is up, and how often it died lately."""
 
     child: Child
-    wait: Callable | None = None
+    wait: Wait | None = None
     deaths: int = 0
     start_at: float | None = None
 
@@ -43,17 +52,17 @@ class Ward:
 class Supervisor:
     """Holds the children; the first started is the last stopped."""
 
-    def __init__(self, home):
+    def __init__(self, home: Home) -> None:
         self.home = home
-        self.wards = []
-        self.own = []  # the settings that name servers we started
+        self.wards: list[Ward] = []
+        self.own: list[str] = []  # the settings that name servers we started
         self.stop_asked = False
 
-    def ask_to_stop(self, number=None, frame=None):
+    def ask_to_stop(self, number: int | None = None, frame: FrameType | None = None) -> None:
         """Note that somebody wants us to stop; the next pause raises Stopped. A signal handler."""
         self.stop_asked = True
 
-    def pause(self, seconds):
+    def pause(self, seconds: float) -> None:
         """Wait a little; raises Stopped when we have been asked to stop."""
         deadline = time.monotonic() + seconds
         while True:
@@ -64,7 +73,7 @@ class Supervisor:
                 return
             time.sleep(min(left, 0.1))
 
-    def add(self, child, *, wait=None):
+    def add(self, child: Child, *, wait: Wait | None = None) -> None:
         """Start a child, wait for it where it says how, and watch it from now on."""
         self.pause(0)
         try:
@@ -75,7 +84,7 @@ class Supervisor:
         if wait:
             wait(self.home, child, pause=self.pause)
 
-    def services(self, *, durable=True, said=True):
+    def services(self, *, durable: bool = True, said: bool = True) -> dict[str, str]:
         """Start the servers the environment does not name; return the settings to reach them."""
         env = base_environment(self.home)
         shown = step if said else nullcontext
@@ -93,7 +102,14 @@ class Supervisor:
             self.own.append("REDIS_URL")
         return env
 
-    def run(self, argv, *, env, cwd=BASE_DIR, quiet=False):
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        env: dict[str, str],
+        cwd: str | Path = BASE_DIR,
+        quiet: bool = False,
+    ) -> tuple[int, str]:
         """Run a command to its end; return its exit code and, if quiet, what it printed."""
         self.pause(0)
         process = subprocess.Popen(
@@ -111,16 +127,16 @@ class Supervisor:
             kill_session(process.pid)
             process.wait()
             raise
-        return process.returncode, process.stdout.read() if quiet else ""
+        return process.returncode, process.stdout.read() if process.stdout else ""
 
-    def watch(self, *, until=None):
+    def watch(self, *, until: Callable[[], bool] | None = None) -> None:
         """Start again whatever dies, until we are asked to stop (or `until` is true)."""
         while not (until and until()):
             self.pause(0.25)
             for ward in self.wards:
                 self._look_after(ward)
 
-    def _look_after(self, ward):
+    def _look_after(self, ward: Ward) -> None:
         now = time.monotonic()
         if ward.start_at is None:
             how = ward.child.ended()
@@ -146,7 +162,7 @@ class Supervisor:
                 return
             say(f"{ward.child.name} was started again")
 
-    def stop(self):
+    def stop(self) -> None:
         """Stop all children, the last started first."""
         for ward in reversed(self.wards):
             if not ward.child.stop():
@@ -154,7 +170,7 @@ class Supervisor:
         self.wards.clear()
 
 
-def base_environment(home):
+def base_environment(home: Home) -> dict[str, str]:
     """Return our environment with what `./dev` decides itself, unless it is given."""
     return {
         "SECRET_KEY": home.state()["secret_key"],
@@ -167,7 +183,7 @@ def base_environment(home):
 
 
 @contextmanager
-def supervised(home):
+def supervised(home: Home) -> Iterator[Supervisor]:
     """Give a supervisor; whatever happens, its children are stopped in order afterwards."""
     supervisor = Supervisor(home)
     before = {number: signal.signal(number, supervisor.ask_to_stop) for number in _STOP_SIGNALS}
@@ -179,7 +195,7 @@ def supervised(home):
             signal.signal(number, handler)
 
 
-def up(port, *, demo=False):
+def up(port: int, *, demo: bool = False) -> None:
     """Run the portal until somebody stops it. Raises Refused when it cannot start.
 
     `demo`: seed invented people even into a database that somebody else keeps.
@@ -200,7 +216,7 @@ def up(port, *, demo=False):
     say("Stopped.")
 
 
-def prepare_arguments(own, demo):
+def prepare_arguments(own: Sequence[str], demo: bool) -> list[str]:
     """What `prepare` is told: invented people go into our own database, or where one asks for it.
 
     `own` are the settings that name servers we started.
@@ -208,7 +224,7 @@ def prepare_arguments(own, demo):
     return ["prepare", "--demo"] if demo or "DATABASE_URL" in own else ["prepare"]
 
 
-def _start(supervisor, port, address, lock, demo):
+def _start(supervisor: Supervisor, port: int, address: str, lock: Lock, demo: bool) -> None:
     env = {"PORTAL_URL": address, **supervisor.services()}
     lock.say(command="up", address=address, own=supervisor.own)
     manage = [sys.executable, str(BASE_DIR / "manage.py")]
@@ -228,7 +244,7 @@ def _start(supervisor, port, address, lock, demo):
     say("Stop it with Ctrl-C.")
 
 
-def serve(supervisor, env, port):
+def serve(supervisor: Supervisor, env: dict[str, str], port: int) -> None:
     """Prepare a demo and start its web server alone. Raises Refused when it does not answer."""
     prepare = [sys.executable, str(BASE_DIR / "manage.py"), "prepare", "--demo"]
     if supervisor.run(prepare, env=env)[0]:
@@ -242,7 +258,7 @@ def serve(supervisor, env, port):
         supervisor.pause(0.2)
 
 
-def portal_children(home, env, port):
+def portal_children(home: Home, env: dict[str, str], port: int) -> list[Child]:
     """Return worker, beat and web as children, in the order they are started."""
     celery = [sys.executable, "-m", "celery", "-A", "portal"]
     shared = {"env": env, "cwd": BASE_DIR}
@@ -272,7 +288,7 @@ def portal_children(home, env, port):
     ]
 
 
-def _wait_until_healthy(supervisor, port):
+def _wait_until_healthy(supervisor: Supervisor, port: int) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while True:
         health = read_health(port)
@@ -292,7 +308,7 @@ def _wait_until_healthy(supervisor, port):
         supervisor.pause(0.2)
 
 
-def read_health(port):
+def read_health(port: int) -> dict[str, Any]:
     """Return what /healthz says, or an empty dict while nobody answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
@@ -304,7 +320,7 @@ def read_health(port):
         connection.close()
 
 
-def fail(error):
+def fail(error: Exception) -> NoReturn:
     """Say why `./dev` cannot go on, and end with a code that says so."""
     say(f"./dev: {error}")
     sys.exit(1)

@@ -18,12 +18,12 @@ KINDS: jobs.Kinds = {
 
 
 @shared_task(name="reviews.drain", ignore_result=True)
-def drain():
+def drain() -> None:
     screen.drain(seconds=SECONDS)
 
 
 @shared_task(name="reviews.ring", ignore_result=True)
-def ring():
+def ring() -> None:
     """Started by the clock: whatever a lost message left waiting is found here."""
     if jobs.waiting():
         jobs.ring()
@@ -32,15 +32,15 @@ def ring():
 
 
 @shared_task(name="reviews.work", ignore_result=True)
-def work():
+def work() -> None:
     jobs.work(KINDS, seconds=JOB_SECONDS)
 
 
 @shared_task(name="reviews.sweep", ignore_result=True)
-def sweep():
+def sweep() -> None:
     screen.sweep()
 
 
 @shared_task(name="reviews.digest", ignore_result=True)
-def send_digests():
+def send_digests() -> None:
     digest.send()

@@ -26,5 +26,5 @@ class AuditEvent(models.Model):
             models.Index(fields=["practice_id", "id"]),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.verb} by {self.actor}"

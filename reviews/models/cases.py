@@ -1,7 +1,10 @@
 """One open case a patient: the review queue, and what reviewers concluded."""
 
+from typing import Self
+
 import pgtrigger
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -60,10 +63,10 @@ SET_ASIDE = (CaseState.SNOOZED, CaseState.ESCALATED, CaseState.PROPOSED)
 
 
 class CaseQuerySet(models.QuerySet):
-    def open(self):
+    def open(self) -> Self:
         return self.filter(closed_at__isnull=True)
 
-    def ranked(self):
+    def ranked(self) -> Self:
         """Worst first, then those whose review is long overdue, due first, open longest."""
         return self.order_by(*RANKED)
 
@@ -171,7 +174,7 @@ class Case(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.headline
 
 
@@ -227,7 +230,7 @@ class CaseMove(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"case {self.case_id}: {self.move}"
 
     @property
@@ -270,7 +273,7 @@ class Reason(models.TextChoices):
 
 
 class DecisionQuerySet(models.QuerySet):
-    def standing(self):
+    def standing(self) -> Self:
         """Those that count now: proposals aside, and neither sent back nor undone."""
         return self.filter(STANDING)
 
@@ -338,11 +341,11 @@ class Decision(models.Model):
             models.Index(fields=["decided_at", "id"]),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"decision {self.pk} on case {self.case_id}"
 
     @property
-    def state(self):
+    def state(self) -> str:
         """What became of it: "stands", "waits", "sent_back" or "undone"."""
         answer = getattr(self, "answer", None)
         if answer is None:
@@ -352,13 +355,13 @@ class Decision(models.Model):
         return answer.kind
 
     @property
-    def confirmed_by(self):
+    def confirmed_by(self) -> User | None:
         """The second person, of a proposal that was confirmed and still stands."""
         answer = getattr(self, "answer", None)
         return answer.by if answer and self.state == "stands" else None
 
     @property
-    def is_in_force(self):
+    def is_in_force(self) -> bool:
         """Whether it has items, and holds or waits for a second person."""
         return self.answers_id is None and self.state in ("stands", "waits")
 
@@ -411,7 +414,7 @@ class DecisionItem(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.get_outcome_display()}: {self.get_reason_display()}"
 
 
@@ -438,5 +441,5 @@ class DataCheck(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.get_result_display()

@@ -38,5 +38,5 @@ class ApiKey(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name

@@ -59,17 +59,17 @@ class Reading(Reported):
             models.Index(fields=["recorded_at", "id"]),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.label}, {self.dated_on:%-d %b %Y}"
 
     @property
-    def label(self):
+    def label(self) -> str:
         """What was measured, asked or done; a kind that is no longer in use keeps its code."""
         known = readings.KINDS.get(self.kind)
         return known.label if known else self.kind
 
     @property
-    def answer(self):
+    def answer(self) -> str:
         """The value in words."""
         known = readings.KINDS.get(self.kind)
         if self.value is not None and not self.text:
@@ -98,7 +98,10 @@ class Exemption(models.Model):
     kind = models.CharField(max_length=40)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     evidence = models.CharField(max_length=1000)
-    order_ids = ArrayField(models.UUIDField(), default=list, db_default=[], blank=True)
+    # The stubs know no default of the database here.
+    order_ids = ArrayField(  # pyright: ignore[reportCallIssue]
+        models.UUIDField(), default=list, db_default=[], blank=True
+    )
     starts_on = models.DateField()
     expires_on = models.DateField()
     decision = models.ForeignKey(
@@ -143,9 +146,9 @@ class Exemption(models.Model):
         ]
         indexes = [models.Index(fields=["patient", "expires_on"])]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.label} until {self.expires_on:%-d %b %Y}"
 
     @property
-    def label(self):
+    def label(self) -> str:
         return exemptions.KINDS[self.kind]

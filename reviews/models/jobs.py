@@ -1,5 +1,7 @@
 """Long work that is done in slices, and that a person can follow."""
 
+from typing import Self
+
 import pgtrigger
 from django.conf import settings
 from django.db import models
@@ -8,10 +10,10 @@ from django.db.models.functions import Now
 
 
 class JobQuerySet(models.QuerySet):
-    def unfinished(self):
+    def unfinished(self) -> Self:
         return self.filter(ended_at__isnull=True)
 
-    def finished(self):
+    def finished(self) -> Self:
         return self.filter(ended_at__isnull=False)
 
 
@@ -103,11 +105,11 @@ class Job(models.Model):
             models.Index(fields=["-ended_at"], name="job_by_end"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.title
 
     @property
-    def took(self):
+    def took(self) -> float | None:
         """Seconds from its first slice to its end; None unless it had both."""
         if self.started_at is None or self.ended_at is None:
             return None

@@ -35,7 +35,7 @@ def named(user: AbstractUser | None) -> str:
 class Practice(models.Model):
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=200)
-    profile = models.CharField(max_length=2, choices=Profile)
+    profile = models.CharField(max_length=2, choices=Profile.choices)
 
     class Meta:
         constraints = [
@@ -44,7 +44,7 @@ class Practice(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
 
@@ -65,7 +65,7 @@ class Membership(models.Model):
             models.CheckConstraint(name="membership_role_known", condition=Q(role__in=Role.values)),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.user} as {self.get_role_display()} at {self.practice}"
 
 
@@ -75,7 +75,7 @@ class Particulars(models.Model):
     family_name = models.CharField(max_length=120)
     given_name = models.CharField(max_length=120, blank=True)
     birth_date = models.DateField(null=True, blank=True)
-    sex = models.CharField(max_length=7, choices=Sex, default=Sex.UNKNOWN)
+    sex = models.CharField(max_length=7, choices=Sex.choices, default=Sex.UNKNOWN)
     deceased_on = models.DateField(null=True, blank=True)
 
     class Meta:
@@ -131,7 +131,7 @@ class Patient(Particulars):
     registered_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    class Meta:
+    class Meta(Particulars.Meta):
         triggers = [
             _as_its_live_version("registered_as_said", pgtrigger.Insert),
             _as_its_live_version("changed_as_said", pgtrigger.Update),
@@ -155,7 +155,7 @@ class Patient(Particulars):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.display_name
 
 
@@ -171,15 +171,15 @@ class PatientVersion(Particulars, Versioned):
         Patient, on_delete=models.PROTECT, related_name="versions", db_index=False
     )
 
-    class Meta(Versioned.Meta):
+    class Meta(Particulars.Meta, Versioned.Meta):
         verbose_name = "patient"
         constraints = one_live_version("patient")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.display_name}, version {self.version}"
 
 
-def compact(field):
+def compact(field: str) -> Func:
     """A number as it is compared: letters and digits alone, in lower case. An index holds it."""
     text = {"output_field": models.TextField()}
     pattern, nothing, everywhere = Value("[^0-9a-z]"), Value(""), Value("g")
@@ -206,11 +206,11 @@ class Identifier(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.value
 
     @property
-    def label(self):
+    def label(self) -> str:
         """What people call the number, from the system's name or address."""
         known = self.system.rstrip("/").rpartition("/")[2].replace("-", " ").lower()
         return {"nhs": "NHS number", "nhs number": "NHS number", "mrn": "MRN"}.get(

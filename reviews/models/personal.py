@@ -22,7 +22,7 @@ class SavedView(models.Model):
             models.UniqueConstraint("user", Lower("name"), name="saved_view_name_once_per_person")
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
 
@@ -52,5 +52,5 @@ class Preference(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"preferences of {self.user_id}"

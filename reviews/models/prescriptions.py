@@ -41,7 +41,7 @@ class Medicine(models.Model):
         ]
         indexes = [GinIndex(name="medicine_trigrams", fields=["text"], opclasses=["gin_trgm_ops"])]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.text
 
 
@@ -58,22 +58,22 @@ class Prescription(Reported):
     order_id = models.UUIDField(default=uuid.uuid4)
 
     dose = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
-    dose_unit = models.CharField(max_length=12, choices=UNITS, blank=True)
+    dose_unit = models.CharField(max_length=12, choices=list(UNITS.items()), blank=True)
     times_per_day = models.DecimalField(max_digits=8, decimal_places=4, null=True, blank=True)
     as_needed = models.BooleanField(default=False)
     max_per_day = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
     expected_per_day = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
     dosage_text = models.CharField(max_length=1000, blank=True)
     quantity = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
-    quantity_unit = models.CharField(max_length=12, choices=UNITS, blank=True)
+    quantity_unit = models.CharField(max_length=12, choices=list(UNITS.items()), blank=True)
     days_supply = models.PositiveIntegerField(null=True, blank=True)
     written_on = models.DateField(null=True, blank=True)
     start_on = models.DateField(null=True, blank=True)
     end_on = models.DateField(null=True, blank=True)
     indication = models.CharField(max_length=40, default="unknown")
     route = models.CharField(max_length=40, blank=True)
-    setting = models.CharField(max_length=12, choices=SETTINGS, default="community")
-    status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
+    setting = models.CharField(max_length=12, choices=list(SETTINGS.items()), default="community")
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.ACTIVE)
     status_reason = models.CharField(max_length=500, blank=True)
     dispensed = models.BooleanField(default=False)
     prescriber = models.ForeignKey(
@@ -156,7 +156,7 @@ class Prescription(Reported):
             models.Index(fields=["recorded_at", "id"]),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.medicine.text
 
     @property
@@ -211,5 +211,5 @@ class Condition(Reported):
             models.Index(fields=["patient"]),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.text

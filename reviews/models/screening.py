@@ -1,5 +1,7 @@
 """What is to be checked, what was checked, and what was found."""
 
+from typing import Self
+
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -35,7 +37,7 @@ class ScreeningRequest(models.Model):
             models.Index(fields=["requested_at"]),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.patient_id}: {self.reason}"
 
 
@@ -60,7 +62,10 @@ class PatientScreening(models.Model):
     screened_at = models.DateTimeField(null=True)
     valid_until = models.DateField(null=True)
     not_evaluable = models.JSONField(default=list)
-    gave_way = models.JSONField(default=list, db_default=Value([], models.JSONField()))
+    # The stubs know no default of the database here.
+    gave_way = models.JSONField(  # pyright: ignore[reportCallIssue]
+        default=list, db_default=Value([], models.JSONField())
+    )
     exposure = models.JSONField(null=True)
     problem = models.CharField(max_length=500, blank=True)
 
@@ -74,7 +79,7 @@ class PatientScreening(models.Model):
             models.Index(fields=["patient"], condition=~Q(problem=""), name="screening_problems"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"screening of {self.patient_id}"
 
 
@@ -96,15 +101,15 @@ class ScreeningRun(models.Model):
             pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.patients} patients at {self.screened_at}"
 
 
 class FlagQuerySet(models.QuerySet):
-    def live(self):
+    def live(self) -> Self:
         return self.filter(ended_at__isnull=True)
 
-    def open(self):
+    def open(self) -> Self:
         """Live, and no decision covers it."""
         return self.filter(ended_at__isnull=True, settled_at__isnull=True)
 
@@ -208,5 +213,5 @@ class Flag(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.rule_id}: {self.title}"

@@ -70,7 +70,7 @@ class Taper(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"taper of {self.drug}"
 
 
@@ -93,7 +93,7 @@ class TaperVersion(Versioned):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
     move = models.CharField(max_length=10, choices=TaperMove)
-    status = models.CharField(max_length=10, choices=TaperStatus)
+    status = models.CharField(max_length=10, choices=TaperStatus.choices)
     steps = models.JSONField()
     percent = models.DecimalField(max_digits=5, decimal_places=2)
     every_days = models.PositiveSmallIntegerField()
@@ -119,7 +119,7 @@ class TaperVersion(Versioned):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.taper}, version {self.version}"
 
     @property

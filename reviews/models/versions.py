@@ -36,7 +36,7 @@ class Engine(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"engine {self.name}"
 
 
@@ -97,5 +97,5 @@ class RuleVersion(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"rule book {self.number}"

@@ -2,7 +2,7 @@
 
 from django.db.models import QuerySet
 
-from drugs.models import SOURCED, Code, Name, Sourced
+from drugs.models import SOURCED, Code, CodePart, Name, NamePart, Sourced
 
 LATELY = 12
 TABLES: dict[str, type[Sourced]] = {str(model._meta.model_name): model for model in SOURCED}
@@ -35,7 +35,7 @@ def values_in_words(row: Sourced) -> list[tuple[str, str]]:
     return values
 
 
-def _part(part) -> str:
+def _part(part: CodePart | NamePart) -> str:
     strength = getattr(part, "strength_mg", None)
     if strength is None:
         return part.ingredient.name

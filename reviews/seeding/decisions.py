@@ -42,7 +42,7 @@ NOTES = (
 )
 
 
-def make_history(count):
+def make_history(count: int) -> int:
     """Decide `count` cases and leave a few in other states. Returns how many were decided.
 
     Only verbs are used, by ravi and samira in turn, so all of it stands in the audit trail.
@@ -75,7 +75,7 @@ def make_history(count):
     return len(decided)
 
 
-def _decide(case, n, reviewer, colleague):
+def _decide(case: Case, n: int, reviewer: User, colleague: User) -> None:
     """Decide; of what needs a second person, every other one is left to be confirmed."""
     outcomes = []
     for flag in Flag.objects.open().filter(case=case).order_by("pk"):

@@ -1,7 +1,9 @@
 """One invented person while being written: orders, problems and readings, in days from today."""
 
+import random
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -37,6 +39,10 @@ PROBLEMS = {
 }
 
 
+Kind: TypeAlias = Mapping[str, Sequence[tuple[str, float]]]
+"""A kind of medicine: for each country the products in use, with the mg of one dose."""
+
+
 class Order(NamedTuple):
     """One medicine order: what it says now, and what it said before it was stopped."""
 
@@ -54,7 +60,9 @@ class Life:
     planned.
     """
 
-    def __init__(self, rng, *, profile, today, birth_date, sex):
+    def __init__(
+        self, rng: random.Random, *, profile: str, today: date, birth_date: date, sex: str
+    ) -> None:
         self.rng = rng
         self.profile = profile
         self.today = today
@@ -66,18 +74,18 @@ class Life:
         self.exemptions: list[Exemption] = []
         self.tapers: list[Taper] = []
         self.kept = True
-        self._usual = {}
+        self._usual: dict[int, tuple[str, float]] = {}
 
-    def usual(self, kind):
+    def usual(self, kind: Kind) -> tuple[str, float]:
         """`(product key, mg)`: which product of a kind this person has, always the same one."""
         if id(kind) not in self._usual:
             self._usual[id(kind)] = self.rng.choice(kind[self.profile])
         return self._usual[id(kind)]
 
-    def day(self, offset):
+    def day(self, offset: int) -> date:
         return self.today + timedelta(days=offset)
 
-    def turns(self, years, *, on, or_before=False):
+    def turns(self, years: int, *, on: int, or_before: bool = False) -> None:
         """Move the birth date so that the person completes `years` on day `on`.
 
         A 29 February that the year of birth did not have becomes the day after, or before.
@@ -91,23 +99,23 @@ class Life:
 
     def issue(
         self,
-        key,
+        key: str,
         *,
-        day,
-        days,
-        mg,
-        times=1,
-        indication="unknown",
-        supply="quantity",
-        as_needed=False,
-        expected_mg=None,
-        stopped_on=None,
-        outside=False,
-        status=None,
-        route="",
-        setting="community",
-        seen_on=None,
-    ):
+        day: int,
+        days: int,
+        mg: float,
+        times: int = 1,
+        indication: str = "unknown",
+        supply: str = "quantity",
+        as_needed: bool = False,
+        expected_mg: float | None = None,
+        stopped_on: int | None = None,
+        outside: bool = False,
+        status: str | None = None,
+        route: str = "",
+        setting: str = "community",
+        seen_on: int | None = None,
+    ) -> None:
         """One order of `days` days from `day` on, `mg` each time and `times` a day.
 
         `supply` says what the record tells of its length: "quantity", "days" (both) or "none".
@@ -159,16 +167,16 @@ class Life:
             )
         self.orders.append(Order(record, recorded_on, not outside, earlier, earlier_on))
 
-    def order(self, record):
+    def order(self, record: PrescriptionRecord) -> None:
         """An order that is written out already; one that was ended has a version before it."""
-        recorded_on = min(record.start_on, self.today)
+        recorded_on = min(record.start_on or self.today, self.today)
         earlier = earlier_on = None
         if record.status == "stopped":
             earlier = msgspec.structs.replace(record, status="active", end_on=None)
-            earlier_on, recorded_on = recorded_on, min(record.end_on, self.today)
+            earlier_on, recorded_on = recorded_on, min(record.end_on or self.today, self.today)
         self.orders.append(Order(record, recorded_on, True, earlier, earlier_on))
 
-    def repeat(self, key, *, lengths, start, **order):
+    def repeat(self, key: str, *, lengths: Iterable[int], start: int, **order: Any) -> int:
         """Supplies that follow one another without a gap; returns the first day after the last."""
         day = start
         for length in lengths:
@@ -176,13 +184,13 @@ class Life:
             day += length
         return day
 
-    def course(self, key, *, total, **order):
+    def course(self, key: str, *, total: int, **order: Any) -> None:
         """A current course of exactly `total` days, in issues of a month, now in its last one."""
         lengths = month_by_month(total, 30 if self.profile == US else 28)
         left = self.rng.randint(1, lengths[-1])
         self.repeat(key, lengths=lengths, start=left - total, **order)
 
-    def has(self, name, *, since_years=None, ended=None):
+    def has(self, name: str, *, since_years: float | None = None, ended: int | None = None) -> None:
         """A coded problem, since some years ago."""
         snomed, icd10 = PROBLEMS[name]
         years = since_years if since_years is not None else self.rng.uniform(0.3, 12)
@@ -199,9 +207,11 @@ class Life:
             )
         )
 
-    def well_kept(self):
+    def well_kept(self) -> None:
         """Medicines gone through when the latest course began, and a next review planned."""
-        begun = max((order.record.start_on for order in self.orders), default=self.today)
+        begun = max(
+            (order.record.start_on or self.today for order in self.orders), default=self.today
+        )
         planned = self.day(self.rng.randint(7, 28))
         self.readings += (
             ReadingRecord(kind="medicines_reconciled", on=begun, text="listed"),
@@ -217,7 +227,7 @@ STOPPED_BECAUSE = (
 )
 
 
-def month_by_month(total, month):
+def month_by_month(total: int, month: int) -> list[int]:
     """`total` days as issues of at most `month` days, the last one no shorter than it need be."""
     count = -(-total // month)
     if count == 1:

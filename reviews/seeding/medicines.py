@@ -152,7 +152,7 @@ _SPECIAL = {
 }
 
 
-def _plain(name, atc, unit, mg, rxcui):
+def _plain(name: str, atc: str, unit: str, mg: float, rxcui: str | None) -> Product:
     amount = f"{mg * 1000:g}microgram" if mg < 0.1 else f"{mg:g}mg"
     spaced = f"{mg * 1000:g} microgram" if mg < 0.1 else f"{mg:g} mg"
     by_atc = (Coding("atc", atc),)

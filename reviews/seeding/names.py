@@ -1,7 +1,10 @@
 """Names for invented people, in two generations: at 84 one is an Edith and not a Kayla."""
 
+import random
+from datetime import date
 
-def _words(text):
+
+def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
@@ -84,7 +87,7 @@ SPELT = {
 }
 
 
-def full_name(rng, *, sex, born):
+def full_name(rng: random.Random, *, sex: str, born: date) -> tuple[str, str]:
     """`(family name, given name)`, the given name of the person's generation."""
     family = rng.choice(FAMILY)
     given = (OLDER if born.year < 1962 else YOUNGER)["male" if sex == "male" else "female"]

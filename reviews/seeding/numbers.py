@@ -8,13 +8,13 @@ MOST = 900_000
 _SPREAD = 7919  # a prime that does not divide MOST: neighbours get numbers that look unrelated
 
 
-def check_digit(nine_digits):
+def check_digit(nine_digits: str) -> int | None:
     """The modulus-11 check digit of an NHS number, or None where no number has these digits."""
     weighed = sum((10 - n) * int(digit) for n, digit in enumerate(nine_digits))
     return None if weighed % 11 == 1 else -weighed % 11
 
 
-def nhs_number(serial):
+def nhs_number(serial: int) -> str:
     """The NHS number of test person `serial` (0 to 899,999), different for each.
 
     Of ten numbers that differ in the ninth digit at most one has no check digit (the digit weighs

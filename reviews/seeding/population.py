@@ -4,8 +4,9 @@ Person `n` of a seed is the same whatever the size of the population, on the sam
 """
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from reviews.records import ConditionRecord, PatientIdentifier, PatientRecord, ReadingRecord
 from reviews.rules.dossier import Exemption, Taper
@@ -13,7 +14,7 @@ from reviews.seeding import names, numbers
 from reviews.seeding.life import Life, Order
 from reviews.seeding.medicines import EU, UK, US
 from reviews.seeding.stories import QUIET, STORIES, Story, tell
-from reviews.seeding.surgeries import PRACTICES
+from reviews.seeding.surgeries import PRACTICES, DemoPractice
 
 # One person in five has a story of their own, one in eight an ordinary use of a sedative or an
 # opioid, and the others medicines that nobody flags.
@@ -70,13 +71,13 @@ class Person:
     story: Story | None
 
 
-def people(count, *, seed, today, first=0):
+def people(count: int, *, seed: int, today: date, first: int = 0) -> Iterator[Person]:
     """Yield persons `first` to `first + count - 1`."""
     for n in range(first, first + count):
         yield person(n, seed=seed, today=today)
 
 
-def person(n, *, seed, today):
+def person(n: int, *, seed: int, today: date) -> Person:
     rng = random.Random(f"{seed}/{n}")
     told, practice = _story_and_practice(n, rng)
     low, high = told.ages if told else _ages(rng)
@@ -115,7 +116,7 @@ def person(n, *, seed, today):
     )
 
 
-def _story_and_practice(n, rng):
+def _story_and_practice(n: int, rng: random.Random) -> tuple[Story | None, DemoPractice]:
     """Stories in turn, so that two thousand people hold them all, in each country they fit."""
     turn, rest = divmod(n, STORY_EVERY)
     if rest == STORY_EVERY // 2:
@@ -129,11 +130,11 @@ def _story_and_practice(n, rng):
     return None, practice
 
 
-def _ages(rng):
+def _ages(rng: random.Random) -> tuple[int, int]:
     return rng.choices(((18, 40), (40, 65), (65, 80), (80, 96)), (28, 38, 24, 10))[0]
 
 
-def _ordinary(life, most):
+def _ordinary(life: Life, most: int) -> None:
     """Long-term medicines for the person's age, month by month, and now and then a short course."""
     rng = life.rng
     age = (life.today - life.birth_date).days / 365.25
@@ -158,7 +159,7 @@ def _ordinary(life, most):
         life.issue(key, mg=mg, times=times, day=-rng.randint(5, 300), days=days, indication="other")
 
 
-def _identifier(practice, n):
+def _identifier(practice: DemoPractice, n: int) -> PatientIdentifier:
     # Beyond the test numbers, as with somebody who has no NHS number yet: the practice's own.
     if practice.profile == UK and n < numbers.MOST:
         return PatientIdentifier(system=numbers.NHS_NUMBER, value=numbers.nhs_number(n))

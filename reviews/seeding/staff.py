@@ -13,7 +13,7 @@ from reviews.seeding.surgeries import PRACTICES, STAFF, clinicians
 CONSONANTS, VOWELS = "bdfghjklmnprstvz", "aeiou"
 
 
-def employ():
+def employ() -> tuple[dict[str, Practice], dict[str, list[int]], dict[str, str]]:
     """Make the practices and their staff, each with a new password.
 
     Returns `({practice code: practice}, {practice code: ids of its clinicians}, {user: password})`.
@@ -42,7 +42,7 @@ def employ():
     return practices, doctors, passwords
 
 
-def password():
+def password() -> str:
     """Six syllables and a number: about 51 bits, and it can be typed from paper."""
     words = (
         "".join(secrets.choice(CONSONANTS) + secrets.choice(VOWELS) for _ in range(3))
@@ -51,7 +51,7 @@ def password():
     return f"{'-'.join(words)}-{secrets.randbelow(9000) + 1000}"
 
 
-def remember(passwords):
+def remember(passwords: dict[str, str]) -> None:
     """Keep the passwords where only the owner of this installation reads them (mode 0600)."""
     file = settings.DEMO_SIGN_INS
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def remember(passwords):
     draft.replace(file)
 
 
-def remembered():
+def remembered() -> dict[str, str]:
     """`{username: password}` of this installation; empty where nothing was seeded."""
     file = settings.DEMO_SIGN_INS
     return json.loads(file.read_text()) if file.exists() else {}

@@ -4,12 +4,13 @@ A story is named here only; nothing of it is stored. What each one must raise, a
 stands beside it, and a test screens them all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, TypeAlias
 
 from reviews.seeding import tapers, worked
-from reviews.seeding.life import Life
+from reviews.seeding.life import Kind, Life
 from reviews.seeding.medicines import EU, UK, US
 
 EVERYWHERE = (UK, EU, US)
@@ -73,6 +74,9 @@ CYP_SENSITIVE = {
 }
 
 
+Telling: TypeAlias = Callable[[Life], None]
+
+
 @dataclass(frozen=True)
 class Story:
     """`raises` maps a rule to its severity; `spares` are rules that must stay silent above S4.
@@ -81,7 +85,7 @@ class Story:
     """
 
     name: str
-    tell: Callable[[Life], None]
+    tell: Telling
     profiles: tuple[str, ...] = EVERYWHERE
     ages: tuple[int, int] = ADULT
     raises: dict[str, int] = field(default_factory=dict)
@@ -93,10 +97,18 @@ STORIES: list[Story] = []
 WELL_KEPT_SHARE = 0.6
 
 
-def story(name, *, raises=None, spares=(), quiet=False, profiles=EVERYWHERE, ages=ADULT):
+def story(
+    name: str,
+    *,
+    raises: dict[str, int] | None = None,
+    spares: Iterable[str] = (),
+    quiet: bool = False,
+    profiles: tuple[str, ...] = EVERYWHERE,
+    ages: tuple[int, int] = ADULT,
+) -> Callable[[Telling], Telling]:
     """Keep the decorated function as a story."""
 
-    def keep(tell):
+    def keep(tell: Telling) -> Telling:
         STORIES.append(
             Story(
                 name=name,
@@ -113,26 +125,26 @@ def story(name, *, raises=None, spares=(), quiet=False, profiles=EVERYWHERE, age
     return keep
 
 
-def tell(life, told):
+def tell(life: Life, told: Story) -> None:
     """Tell a story. Where nothing is amiss the record is well kept; elsewhere it often is."""
     told.tell(life)
     if life.kept and (told.quiet or life.rng.random() < WELL_KEPT_SHARE):
         life.well_kept()
 
 
-def take(life, kind, **order):
+def take(life: Life, kind: Kind, **order: Any) -> None:
     """Issue what this person has of a kind, at its usual dose."""
     key, mg = life.usual(kind)
     life.issue(key, mg=mg, **order)
 
 
-def follow(life, kind, total, **order):
+def follow(life: Life, kind: Kind, total: int, **order: Any) -> None:
     """A current course of exactly `total` days of what this person has of a kind."""
     key, mg = life.usual(kind)
     life.course(key, mg=mg, total=total, **order)
 
 
-def go_on(life, kind, **order):
+def go_on(life: Life, kind: Kind, **order: Any) -> None:
     """Supplies without a gap of what this person has of a kind."""
     key, mg = life.usual(kind)
     life.repeat(key, mg=mg, **order)
@@ -162,13 +174,13 @@ PROBLEM = {
 }
 
 
-def _course(life, kind, total, indication):
+def _course(life: Life, kind: Kind, total: int, indication: str) -> None:
     if indication in PROBLEM:
         life.has(PROBLEM[indication], since_years=total / 365 + life.rng.random())
     follow(life, kind, total, indication=indication)
 
 
-def _limits():
+def _limits() -> Iterator[Story]:
     for rule, indication, kind, profiles, days, on_the_day, a_day_later in LIMITS:
         where = f"{rule} in {'/'.join(profiles)} for {indication}"
         yield Story(
@@ -190,38 +202,38 @@ STORIES.extend(_limits())
 
 
 @story("a gap of 14 days joins two courses", raises={"DUR-01": 2}, profiles=(UK,))
-def gap_of_14_days(life):
+def gap_of_14_days(life: Life) -> None:
     take(life, SEDATIVE, day=-38, days=14, indication="anxiety")
     take(life, SEDATIVE, day=-10, days=15, indication="anxiety")
 
 
 @story("a gap of 15 days parts two courses", spares={"DUR-01"}, profiles=(UK,))
-def gap_of_15_days(life):
+def gap_of_15_days(life: Life) -> None:
     take(life, SEDATIVE, day=-39, days=14, indication="anxiety")
     take(life, SEDATIVE, day=-10, days=15, indication="anxiety")
 
 
 @story("a refill a week early adds its days at the end", raises={"DUR-01": 2}, profiles=(UK,))
-def early_refill(life):
+def early_refill(life: Life) -> None:
     take(life, SEDATIVE, day=-20, days=14, indication="anxiety")
     take(life, SEDATIVE, day=-13, days=15, indication="anxiety")
 
 
 @story("a switch does not restart the clock", raises={"DUR-02": 2}, profiles=(UK, EU))
-def switch(life):
+def switch(life: Life) -> None:
     life.has("Insomnia")
     take(life, HYPNOTIC, day=-24, days=14, indication="insomnia")
     take(life, Z_DRUG, day=-10, days=15, indication="insomnia")
 
 
 @story("for years, month by month", raises={"DUR-04": 2})
-def for_years(life):
+def for_years(life: Life) -> None:
     life.has("Generalised anxiety disorder", since_years=3)
     follow(life, SEDATIVE, life.rng.randint(190, 420), indication="anxiety")
 
 
 @story("repeats with early and late issues", raises={"DUR-04": 2})
-def uneven_repeats(life):
+def uneven_repeats(life: Life) -> None:
     key, mg = life.usual(SEDATIVE)
     life.has("Panic disorder", since_years=2)
     day = -life.rng.randint(170, 300)
@@ -231,7 +243,7 @@ def uneven_repeats(life):
 
 
 @story("a slow taper after a long course", raises={"DUR-04": 2})
-def taper(life):
+def taper(life: Life) -> None:
     life.has("Generalised anxiety disorder", since_years=2)
     steps = (10, 10, 9, 8, 7, 6, 5, 4)
     day = 6 - 28 * len(steps)
@@ -247,7 +259,7 @@ story("a planned taper, supplied faster than planned", raises={"DUR-04": 2, "TAP
 
 
 @story("added on: epilepsy, no exemption on record", raises={"DUR-04": 2}, profiles=(UK, EU))
-def epilepsy(life):
+def epilepsy(life: Life) -> None:
     life.has("Epilepsy", since_years=8)
     life.course("clobazam-10", mg=10, total=200, indication="epilepsy_adjunct")
 
@@ -256,63 +268,63 @@ def epilepsy(life):
 
 
 @story("ELD-01: started on the 65th birthday", raises={"ELD-01": 3}, ages=OLDER)
-def started_at_65(life):
+def started_at_65(life: Life) -> None:
     life.turns(65, on=-3, or_before=True)
     take(life, MILD, day=-3, days=7, indication="anxiety")
 
 
 @story("ELD-01: started the day before the 65th birthday", spares={"ELD-01"}, ages=OLDER)
-def started_at_64(life):
+def started_at_64(life: Life) -> None:
     life.turns(65, on=-2)
     take(life, MILD, day=-3, days=7, indication="anxiety")
 
 
 @story("ELD-01: none for 180 days", raises={"ELD-01": 3}, ages=OLDER)
-def new_again(life):
+def new_again(life: Life) -> None:
     take(life, MILD, day=-3 - 180 - 7, days=7, indication="anxiety")
     take(life, MILD, day=-3, days=7, indication="anxiety")
 
 
 @story("ELD-01: none for 179 days", spares={"ELD-01"}, ages=OLDER)
-def not_quite_new(life):
+def not_quite_new(life: Life) -> None:
     take(life, MILD, day=-3 - 179 - 7, days=7, indication="anxiety")
     take(life, MILD, day=-3, days=7, indication="anxiety")
 
 
 @story("ELD-02: long-acting at 65 and over", raises={"ELD-02": 2}, ages=OLDER)
-def long_acting(life):
+def long_acting(life: Life) -> None:
     take(life, LONG_ACTING, day=-5, days=10, indication="anxiety")
 
 
 @story("ELD-02: shorter-acting instead", spares={"ELD-02"}, ages=OLDER)
-def not_long_acting(life):
+def not_long_acting(life: Life) -> None:
     take(life, MILD, day=-5, days=10, indication="anxiety")
 
 
 @story("ELD-04: day 28 at 65 and over", raises={"ELD-04": 2}, ages=OLDER)
-def older_28_days(life):
+def older_28_days(life: Life) -> None:
     follow(life, MILD, 28, indication="anxiety")
 
 
 @story("ELD-04: day 27 at 65 and over", spares={"ELD-04"}, ages=OLDER)
-def older_27_days(life):
+def older_27_days(life: Life) -> None:
     follow(life, MILD, 27, indication="anxiety")
 
 
 @story("ELD-06: day 14 for sleep at 65 and over", raises={"ELD-06": 2}, ages=OLDER)
-def older_14_nights(life):
+def older_14_nights(life: Life) -> None:
     life.has("Insomnia")
     follow(life, LOW_Z_DRUG, 14, indication="insomnia")
 
 
 @story("ELD-06: day 13 for sleep at 65 and over", spares={"ELD-06"}, ages=OLDER)
-def older_13_nights(life):
+def older_13_nights(life: Life) -> None:
     life.has("Insomnia")
     follow(life, LOW_Z_DRUG, 13, indication="insomnia")
 
 
 @story("older, two sedatives and an opioid", raises={"OPI-01": 1, "DUP-02": 2}, ages=OLDER)
-def older_and_everything(life):
+def older_and_everything(life: Life) -> None:
     life.has("Chronic pain")
     life.has("Osteoarthritis")
     life.has("Insomnia")
@@ -334,132 +346,132 @@ def older_and_everything(life):
 
 
 @story("OPI-01: an opioid on the last day of a sedative", raises={"OPI-01": 1})
-def opioid_begins(life):
+def opioid_begins(life: Life) -> None:
     life.has("Chronic pain")
     take(life, SEDATIVE, day=-11, days=12, indication="anxiety")
     take(life, OPIOID, day=0, days=7, times=2, indication="pain", outside=True)
 
 
 @story("OPI-01: an opioid the day after a sedative", spares={"OPI-01"})
-def opioid_after(life):
+def opioid_after(life: Life) -> None:
     take(life, SEDATIVE, day=-12, days=12, indication="anxiety")
     take(life, OPIOID, day=0, days=7, times=2, indication="pain")
 
 
 @story("OPI-01: together for months", raises={"OPI-01": 2})
-def opioid_goes_on(life):
+def opioid_goes_on(life: Life) -> None:
     life.has("Chronic pain", since_years=4)
     go_on(life, OPIOID, times=2, start=-140, lengths=[28] * 6, indication="pain")
     go_on(life, SEDATIVE, start=-100, lengths=[28] * 4, indication="anxiety")
 
 
 @story("OPI-02: a sedative during substitution", raises={"OPI-02": 1})
-def substitution(life):
+def substitution(life: Life) -> None:
     life.has("Opioid dependence", since_years=5)
     go_on(life, SUBSTITUTE, start=-56, lengths=[28] * 3, indication="opioid_dependence")
     take(life, SEDATIVE, day=-2, days=7, indication="anxiety")
 
 
 @story("OPI-02: a sedative the day after substitution ended", spares={"OPI-02"})
-def substitution_ended(life):
+def substitution_ended(life: Life) -> None:
     life.has("Opioid dependence", since_years=5, ended=-3)
     go_on(life, SUBSTITUTE, start=-2 - 56, lengths=[28] * 2, indication="opioid_dependence")
     take(life, SEDATIVE, day=-2, days=7, indication="anxiety")
 
 
 @story("GAB-01: one day with a gabapentinoid", raises={"GAB-01": 2})
-def gabapentinoid(life):
+def gabapentinoid(life: Life) -> None:
     take(life, GABAPENTINOID, day=-27, days=28, times=2, indication="other")
     take(life, SEDATIVE, day=0, days=7, indication="anxiety")
 
 
 @story("GAB-01: a gabapentinoid that ended the day before", spares={"GAB-01"})
-def gabapentinoid_ended(life):
+def gabapentinoid_ended(life: Life) -> None:
     take(life, GABAPENTINOID, day=-28, days=28, times=2, indication="other")
     take(life, SEDATIVE, day=0, days=7, indication="anxiety")
 
 
 @story("GAB-01: a gabapentinoid at 65 and over", raises={"GAB-01": 1}, ages=OLDER)
-def gabapentinoid_older(life):
+def gabapentinoid_older(life: Life) -> None:
     life.has("Chronic pain")
     take(life, GABAPENTINOID, day=-27, days=56, times=2, indication="other")
     take(life, MILD, day=-4, days=7, indication="anxiety")
 
 
 @story("CNS-01: one day with an older sedative", raises={"CNS-01": 1})
-def older_sedative(life):
+def older_sedative(life: Life) -> None:
     take(life, OLD_SEDATIVE, day=-27, days=28, indication="other")
     take(life, SEDATIVE, day=0, days=7, indication="anxiety")
 
 
 @story("CNS-01: an older sedative that ended the day before", spares={"CNS-01"})
-def older_sedative_ended(life):
+def older_sedative_ended(life: Life) -> None:
     take(life, OLD_SEDATIVE, day=-28, days=28, indication="other")
     take(life, SEDATIVE, day=0, days=7, indication="anxiety")
 
 
 @story("CNS-02: 7 nights with another sleep aid", raises={"CNS-02": 2})
-def sleep_aid(life):
+def sleep_aid(life: Life) -> None:
     take(life, SLEEP_AID, day=-21, days=28, indication="insomnia")
     take(life, Z_DRUG, day=-2, days=7, indication="insomnia")
 
 
 @story("CNS-02: 6 nights with another sleep aid", spares={"CNS-02"})
-def sleep_aid_6_nights(life):
+def sleep_aid_6_nights(life: Life) -> None:
     take(life, SLEEP_AID, day=-21, days=28, indication="insomnia")
     take(life, Z_DRUG, day=-2, days=6, indication="insomnia")
 
 
 @story("CNS-02: 7 nights with melatonin", raises={"CNS-02": 3})
-def melatonin(life):
+def melatonin(life: Life) -> None:
     take(life, MELATONIN, day=-21, days=28, indication="insomnia")
     take(life, Z_DRUG, day=-2, days=7, indication="insomnia")
 
 
 @story("CYP-01: an antibiotic that raises alprazolam", raises={"CYP-01": 2})
-def strong_inhibitor(life):
+def strong_inhibitor(life: Life) -> None:
     take(life, CYP_SENSITIVE, day=-9, days=10, times=2, indication="panic_disorder")
     life.issue("clarithromycin-500", mg=500, times=2, day=0, days=7, indication="other")
 
 
 @story("CYP-01: the antibiotic begins a day later", spares={"CYP-01"})
-def strong_inhibitor_after(life):
+def strong_inhibitor_after(life: Life) -> None:
     take(life, CYP_SENSITIVE, day=-10, days=10, times=2, indication="panic_disorder")
     life.issue("clarithromycin-500", mg=500, times=2, day=0, days=7, indication="other")
 
 
 @story("CYP-01: alprazolam with itraconazole", raises={"CYP-01": 1})
-def labelled_contraindication(life):
+def labelled_contraindication(life: Life) -> None:
     take(life, CYP_SENSITIVE, day=-9, days=14, times=2, indication="panic_disorder")
     life.issue("itraconazole-100", mg=100, times=2, day=-1, days=14, indication="other")
 
 
 @story("CYP-01: lorazepam does not depend on that enzyme", spares={"CYP-01"})
-def never_with_lorazepam(life):
+def never_with_lorazepam(life: Life) -> None:
     life.issue("lorazepam-1", mg=1, day=-9, days=14, indication="anxiety")
     life.issue("clarithromycin-500", mg=500, times=2, day=0, days=7, indication="other")
 
 
 @story("DUP-01: two benzodiazepines for 7 days", raises={"DUP-01": 2})
-def two_benzodiazepines(life):
+def two_benzodiazepines(life: Life) -> None:
     life.issue("diazepam-2", mg=2, times=2, day=-10, days=25, indication="anxiety")
     life.issue("lorazepam-0.5", mg=0.5, day=-3, days=7, indication="anxiety")
 
 
 @story("DUP-01: two benzodiazepines for 6 days", spares={"DUP-01"})
-def two_benzodiazepines_6_days(life):
+def two_benzodiazepines_6_days(life: Life) -> None:
     life.issue("diazepam-2", mg=2, times=2, day=-10, days=25, indication="anxiety")
     life.issue("lorazepam-0.5", mg=0.5, day=-3, days=6, indication="anxiety")
 
 
 @story("DUP-02: a benzodiazepine and a Z-drug for 7 days", raises={"DUP-02": 2})
-def two_hypnotics(life):
+def two_hypnotics(life: Life) -> None:
     life.issue("temazepam-10", mg=10, day=-10, days=14, indication="insomnia")
     take(life, Z_DRUG, day=-3, days=7, indication="insomnia")
 
 
 @story("DUP-02: a benzodiazepine and a Z-drug for 6 days", spares={"DUP-02"})
-def two_hypnotics_6_days(life):
+def two_hypnotics_6_days(life: Life) -> None:
     life.issue("temazepam-10", mg=10, day=-10, days=14, indication="insomnia")
     take(life, Z_DRUG, day=-3, days=6, indication="insomnia")
 
@@ -468,28 +480,28 @@ def two_hypnotics_6_days(life):
 
 
 @story("DQ-01: neither quantity nor days", raises={"DQ-01": 3})
-def no_supply(life):
+def no_supply(life: Life) -> None:
     take(life, SEDATIVE, day=-9, days=14, indication="anxiety", supply="none", outside=True)
 
 
 @story("DQ-01: 121 days in one supply", raises={"DQ-01": 3})
-def too_long_a_supply(life):
+def too_long_a_supply(life: Life) -> None:
     take(life, SEDATIVE, day=-9, days=121, indication="anxiety", supply="days")
 
 
 @story("DQ-01: 120 days in one supply", spares={"DQ-01"})
-def a_long_supply(life):
+def a_long_supply(life: Life) -> None:
     take(life, SEDATIVE, day=-9, days=120, indication="anxiety", supply="days")
 
 
 @story("DQ-03: a product no list knows, beside a sedative", raises={"DQ-03": 2})
-def not_recognised(life):
+def not_recognised(life: Life) -> None:
     life.issue("unheard-of", mg=10, times=2, day=-6, days=28, indication="other", outside=True)
     take(life, SEDATIVE, day=-6, days=7, indication="anxiety")
 
 
 @story("DQ-03: known by its brand, without a code", spares={"DQ-01", "DQ-03"}, quiet=True)
-def by_brand(life):
+def by_brand(life: Life) -> None:
     life.issue("valium-5", mg=5, day=-6, days=14, indication="anxiety")
 
 
@@ -497,23 +509,23 @@ def by_brand(life):
 
 
 @story("a week, for an acute crisis", quiet=True)
-def short_course(life):
+def short_course(life: Life) -> None:
     take(life, SEDATIVE, day=-life.rng.randint(1, 6), days=7, indication="anxiety_crisis")
 
 
 @story("a week of sleep", quiet=True)
-def short_nights(life):
+def short_nights(life: Life) -> None:
     life.has("Insomnia", since_years=0.1)
     take(life, Z_DRUG, day=-life.rng.randint(1, 6), days=7, indication="insomnia")
 
 
 @story("a course that ended months ago", quiet=True)
-def long_over(life):
+def long_over(life: Life) -> None:
     take(life, SEDATIVE, day=-life.rng.randint(90, 700), days=14, indication="anxiety")
 
 
 @story("as needed, with what the prescriber expects", quiet=True)
-def as_needed(life):
+def as_needed(life: Life) -> None:
     take(
         life,
         SEDATIVE,
@@ -527,12 +539,12 @@ def as_needed(life):
 
 
 @story("stopped early, in good time", quiet=True)
-def stopped(life):
+def stopped(life: Life) -> None:
     take(life, SEDATIVE, day=-60, days=28, indication="anxiety", stopped_on=-50)
 
 
 @story("rescue medicine at hand", quiet=True, profiles=(UK, EU))
-def rescue(life):
+def rescue(life: Life) -> None:
     life.has("Epilepsy", since_years=6)
     life.issue(
         "midazolam-buccal",
@@ -546,18 +558,18 @@ def rescue(life):
 
 
 @story("an opioid and nothing beside it", quiet=True)
-def opioid_alone(life):
+def opioid_alone(life: Life) -> None:
     life.has("Chronic pain")
     take(life, OPIOID, day=-20, days=28, times=2, indication="pain")
 
 
 @story("a gabapentinoid and nothing beside it", quiet=True)
-def gabapentinoid_alone(life):
+def gabapentinoid_alone(life: Life) -> None:
     take(life, GABAPENTINOID, day=-20, days=28, times=2, indication="other")
 
 
 @story("a sedative years ago, an opioid now", quiet=True)
-def years_apart(life):
+def years_apart(life: Life) -> None:
     take(life, SEDATIVE, day=-800, days=14, indication="anxiety")
     take(life, OPIOID, day=-5, days=14, times=2, indication="pain")
 

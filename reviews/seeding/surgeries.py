@@ -1,5 +1,6 @@
 """The demo practices and the people who work there: one practice for each profile of guidance."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reviews.models import Role
@@ -59,7 +60,7 @@ LAKESIDE = DemoPractice(
 PRACTICES = (HARBOUR, LIFFEY, LAKESIDE)
 
 
-def _at(practices, *roles):
+def _at(practices: Iterable[DemoPractice], *roles: str) -> dict[str, tuple[str, ...]]:
     return {practice.code: roles for practice in practices}
 
 
@@ -77,6 +78,6 @@ STAFF = (
 )
 
 
-def clinicians(practice_code):
+def clinicians(practice_code: str) -> list[str]:
     """Usernames of those who prescribe at a practice."""
     return [m.username for m in STAFF if CLINICIAN in m.roles.get(practice_code, ())]

@@ -9,6 +9,7 @@ from reviews.models import TaperMove, TaperStatus
 from reviews.rules.codes import PROFILES
 from reviews.rules.dossier import Taper, TaperStep
 from reviews.rules.registry import PARAMETERS
+from reviews.seeding.life import Life
 from reviews.tapering import doses, limits, planning
 
 STRENGTHS = {
@@ -19,7 +20,7 @@ PACE = limits.of(PARAMETERS, PROFILES[0])
 EVERY_DAYS = 14
 
 
-def on_track(life):
+def on_track(life: Life) -> None:
     """10 mg a day for months, then a taper that the prescriptions follow step by step."""
     planned = _begin(life)
     for step, following in pairwise(planned.steps[1:]):
@@ -28,7 +29,7 @@ def on_track(life):
     _agree(life, planned)
 
 
-def faster_than_planned(life):
+def faster_than_planned(life: Life) -> None:
     """The same, but the last prescription is for far less than was planned."""
     planned = _begin(life)
     come = [step for step in planned.steps[1:] if step.on <= life.today]
@@ -39,7 +40,7 @@ def faster_than_planned(life):
     _agree(life, planned)
 
 
-def parts(taper):
+def parts(taper: Taper) -> list[planning.Step] | None:
     """How each step is made up, by the day of the step; None when one cannot be."""
     known = STRENGTHS.get(taper.drug)
     if known is None:
@@ -48,12 +49,16 @@ def parts(taper):
     made = doses.makeable(known, max(amounts))
     if not all(mg in made for mg in amounts):
         return None
-    return [(step.on, mg, made[mg]) for step, mg in zip(taper.steps, amounts, strict=True)]
+    return [
+        planning.Step(step.on, mg, made[mg]) for step, mg in zip(taper.steps, amounts, strict=True)
+    ]
 
 
-def columns(taper):
+def columns(taper: Taper) -> tuple:
     """A taper as its one version: as it was agreed, with the days of contact that follow."""
-    steps = [planning.Step(*part) for part in parts(taper)]
+    steps = parts(taper)
+    if steps is None:
+        raise ValueError(f"A taper of {taper.drug} cannot be made up of known strengths.")
     falls = [
         (100 * (before.mg - after.mg) / before.mg, (after.on - before.on).days)
         for before, after in pairwise(steps)
@@ -88,7 +93,7 @@ def columns(taper):
     )
 
 
-def _begin(life):
+def _begin(life: Life) -> planning.Plan:
     """Months at 10 mg, then the plan that was made: its third step began some days ago."""
     life.has("Generalised anxiety disorder", since_years=3)
     first_on = life.day(-life.rng.randint(31, 38))
@@ -110,7 +115,7 @@ def _begin(life):
     return planned
 
 
-def _issue(life, step, days):
+def _issue(life: Life, step: planning.Step, days: int) -> None:
     for part in step.parts:
         life.issue(
             f"diazepam-{part.strength.mg}",
@@ -122,7 +127,7 @@ def _issue(life, step, days):
         )
 
 
-def _agree(life, planned):
+def _agree(life: Life, planned: planning.Plan) -> None:
     life.tapers.append(
         Taper(
             id=0,

@@ -3,8 +3,11 @@
 For each rule one person just past the boundary and one just before it, in one of the practices.
 """
 
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
 from functools import partial
+from typing import TypeVar
 
 from reviews.records import (
     Coding,
@@ -15,12 +18,15 @@ from reviews.records import (
 )
 from reviews.rules import words
 from reviews.rules.codes import PROFILES
-from reviews.rules.dossier import Exemption
+from reviews.rules.dossier import Exemption, Line, Taper
 from reviews.rules.examples import EXAMPLES, QUIET
-from reviews.rules.examples.writing import TODAY
+from reviews.rules.examples.writing import TODAY, Example
 from reviews.rules.registry import BY_ID
 from reviews.seeding import tapers
+from reviews.seeding.life import Life
 from reviews.seeding.medicines import PRODUCTS
+
+_Made = TypeVar("_Made")
 
 YOUNGEST = 17
 # A text that a product of these countries has is coded as the product is.
@@ -29,7 +35,7 @@ LATE = ("DQ-02", "REV-02")
 """Rules on records that are not kept: nothing more is added to the record of their people."""
 
 
-def pairs(told):
+def pairs(told: Iterable[str]) -> Iterator[tuple[str, str, Example, Example]]:
     """(rule, profile, example just before, example just past) of each rule that is not in `told`.
 
     The practices take turns, where the rule says the same in several of them.
@@ -47,22 +53,22 @@ def pairs(told):
         yield rule_id, profile, before, past
 
 
-def _suited(rule_id):
+def _suited(rule_id: str) -> Iterator[Example]:
     """Examples of people of 17 or over, whose tapers whole and half tablets can make up."""
     for example in EXAMPLES[rule_id]:
         born = example.dossier.birth_date
-        grown = (TODAY - born).days > YOUNGEST * 365.25
+        grown = born is not None and (TODAY - born).days > YOUNGEST * 365.25
         if grown and all(tapers.parts(taper) for taper in example.dossier.tapers):
             yield example
 
 
-def _gravity(example):
+def _gravity(example: Example) -> bool:
     """Those that reach the queue come first; among them the first one written."""
     said = [claim for claim in example.claims.values() if isinstance(claim, int)]
     return min(said, default=4) > 3
 
 
-def _near(rule_id, past):
+def _near(rule_id: str, past: Example) -> list[Example]:
     """The other examples, the one written next to it first."""
     suited = list(_suited(rule_id))
     at = suited.index(past)
@@ -72,17 +78,15 @@ def _near(rule_id, past):
     )
 
 
-def tell(life, example, rule_id):
+def tell(life: Life, example: Example, rule_id: str) -> None:
     """Live this example: everything on record, as many days from today as from its own day."""
     dossier = example.dossier
     moved = life.today - TODAY
     life.kept = rule_id not in LATE
     if dossier.sex != "unknown":
         life.sex = dossier.sex
-    age = TODAY.year - dossier.birth_date.year
-    if (TODAY.month, TODAY.day) < (dossier.birth_date.month, dossier.birth_date.day):
-        age -= 1
-    life.turns(age, on=-100)
+    if dossier.birth_date is not None:
+        life.turns(_age(dossier.birth_date), on=-100)
     for line in dossier.lines:
         life.order(_order(line, moved, life.today))
     for condition in dossier.conditions:
@@ -97,30 +101,34 @@ def tell(life, example, rule_id):
     for reading in dossier.readings:
         text = reading.text
         if reading.kind == "next_review":
-            text = _later(TODAY.fromisoformat(text), moved).isoformat()
+            text = (TODAY.fromisoformat(text) + moved).isoformat()
+        on = (reading.on or TODAY) + moved
         life.readings.append(
-            ReadingRecord(
-                kind=reading.kind, on=_later(reading.on, moved), value=reading.value, text=text
-            )
+            ReadingRecord(kind=reading.kind, on=on, value=reading.value, text=text)
         )
     for exemption in dossier.exemptions:
         life.exemptions.append(
             Exemption(
                 id=0,
                 kind=exemption.kind,
-                starts_on=_later(exemption.starts_on, moved),
-                expires_on=_later(exemption.expires_on, moved),
+                starts_on=exemption.starts_on + moved,
+                expires_on=exemption.expires_on + moved,
             )
         )
     for taper in dossier.tapers:
         life.tapers.append(_taper(taper, moved))
 
 
-def _later(day, moved):
+def _age(born: date) -> int:
+    """In whole years, on the day that examples are judged."""
+    return TODAY.year - born.year - ((TODAY.month, TODAY.day) < (born.month, born.day))
+
+
+def _later(day: date | None, moved: timedelta) -> date | None:
     return None if day is None else day + moved
 
 
-def _order(line, moved, today):
+def _order(line: Line, moved: timedelta, today: date) -> PrescriptionRecord:
     start, end = _later(line.start_on, moved), _later(line.end_on, moved)
     status = line.status
     last = end
@@ -156,22 +164,19 @@ def _order(line, moved, today):
         team=line.team,
         pharmacy=line.pharmacy,
         start_minute=line.start_minute,
-        schedule=tuple(Step(per_day, days) for per_day, days in line.schedule),
+        schedule=tuple(Step(per_day=per_day, days=days) for per_day, days in line.schedule),
     )
 
 
-def _taper(taper, moved):
-    return taper.__class__(
-        id=taper.id,
-        drug=taper.drug,
-        status=taper.status,
-        steps=tuple(step._replace(on=_later(step.on, moved)) for step in taper.steps),
-        maintenance_agreed=taper.maintenance_agreed,
+def _taper(taper: Taper, moved: timedelta) -> Taper:
+    return replace(
+        taper,
+        steps=tuple(step._replace(on=step.on + moved) for step in taper.steps),
         last_contact_on=_later(taper.last_contact_on, moved),
     )
 
 
-def medicines():
+def medicines() -> set[tuple[str, tuple[Coding, ...]]]:
     """`(text, codings)` of every medicine that an example names."""
     return {
         (record.medicine, record.codings)
@@ -182,7 +187,7 @@ def medicines():
     }
 
 
-def stories(told, make):
+def stories(told: Iterable[str], make: Callable[..., _Made]) -> Iterator[_Made]:
     """Two stories for each rule, made by `make(**fields of a Story)`."""
     for rule_id, profile, before, past in pairs(told):
         where = f"{rule_id} in {profile}"

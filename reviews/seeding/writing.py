@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import islice
+from typing import TypeAlias
 
 from django.db import connection
 from django.utils import timezone
@@ -12,9 +14,13 @@ from django.utils import timezone
 from reviews import audit, columns, products, records, requests
 from reviews.audit import Entry, Event
 from reviews.bulk import copy_rows, next_ids
-from reviews.models import PARTICULARS
+from reviews.models import PARTICULARS, Practice
+from reviews.records import PrescriptionRecord
+from reviews.rules.dossier import Taper
 from reviews.seeding import tapers, worked
+from reviews.seeding.life import Order
 from reviews.seeding.medicines import PRODUCTS
+from reviews.seeding.population import Person
 
 SOURCE = "demo"
 CHUNK = 1000
@@ -90,6 +96,10 @@ TABLES = {
 }
 
 
+Rows: TypeAlias = dict[str, list[tuple]]
+"""What goes into each table, by its name."""
+
+
 class Writer:
     """Turns people into rows and sends them a thousand people at a time.
 
@@ -97,14 +107,14 @@ class Writer:
     says truthfully that the record was seeded now; the dates inside the record are invented.
     """
 
-    def __init__(self, *, practices, doctors):
+    def __init__(self, *, practices: dict[str, Practice], doctors: dict[str, list[int]]) -> None:
         self.practices = practices
         self.doctors = doctors
         self.now = timezone.now()
         self.medicines = _medicines()
         self.patients = self.prescriptions = 0
 
-    def write(self, people):
+    def write(self, people: Iterable[Person]) -> Iterator[None]:
         """Write them all, and yield after each chunk, so that progress can be shown."""
         people = iter(people)
         # The next chunk is invented while the database takes this one in.
@@ -115,8 +125,8 @@ class Writer:
                 self._write(chunk)
                 yield
 
-    def _write(self, chunk):
-        rows = {table: [] for table in TABLES}
+    def _write(self, chunk: list[Person]) -> None:
+        rows: Rows = {table: [] for table in TABLES}
         patient_ids = next_ids("reviews_patient", len(chunk))
         orders = sum(1 + (o.earlier is not None) for p in chunk for o in p.orders)
         prescription_ids = iter(next_ids("reviews_prescription", orders))
@@ -128,7 +138,14 @@ class Writer:
         self.patients += len(chunk)
         self.prescriptions += orders
 
-    def _add(self, rows, pk, person, prescription_ids, taper_ids):
+    def _add(
+        self,
+        rows: Rows,
+        pk: int,
+        person: Person,
+        prescription_ids: Iterator[int],
+        taper_ids: Iterator[int],
+    ) -> None:
         practice = self.practices[person.practice]
         doctors = self.doctors[person.practice]
         doctor = doctors[int(person.doctor * len(doctors))]
@@ -146,7 +163,7 @@ class Writer:
                 (
                     *(pk, practice.pk, _uuid(f"{pk}-{n}"), 1, SOURCE, f"{pk}-{n}"),
                     records.digest(condition),
-                    self._at(condition.ended_on or condition.onset_on, 10),
+                    self._at(condition.ended_on or condition.onset_on or self.now.date(), 10),
                     doctor,
                     *columns.CONDITION.values(condition),
                 )
@@ -191,7 +208,14 @@ class Writer:
             told._replace(subject=f"patient {pk}", detail=json.dumps(told.detail))
         )
 
-    def _tapers(self, rows, belongs_to, agreed, doctor, taper_ids):
+    def _tapers(
+        self,
+        rows: Rows,
+        belongs_to: tuple[int, int],
+        agreed: Iterable[Taper],
+        doctor: int,
+        taper_ids: Iterator[int],
+    ) -> None:
         for taper in agreed:
             pk = next(taper_ids)
             begun = self._at(taper.steps[0].on, 15)
@@ -200,13 +224,19 @@ class Writer:
                 (*belongs_to, pk, *tapers.columns(taper), begun, doctor)
             )
 
-    def _orders(self, orders, belongs_to, doctor, prescription_ids):
+    def _orders(
+        self,
+        orders: Iterable[Order],
+        belongs_to: tuple[int, int],
+        doctor: int,
+        prescription_ids: Iterator[int],
+    ) -> Iterator[tuple]:
         for n, order in enumerate(orders):
             source_id = f"{belongs_to[0]}-{n}"
             order_id = _uuid(source_id)
             recorded = self._at(order.recorded_on, 14)
             version, supersedes = 1, None
-            if order.earlier is not None:
+            if order.earlier is not None and order.earlier_on is not None:
                 version, supersedes = 2, next(prescription_ids)
                 yield (
                     supersedes,
@@ -231,7 +261,7 @@ class Writer:
                 *self._said(order.record, order.own, doctor, source_id),
             )
 
-    def _said(self, record, own, doctor, source_id):
+    def _said(self, record: PrescriptionRecord, own: bool, doctor: int, source_id: str) -> tuple:
         return (
             doctor,
             SOURCE,
@@ -242,7 +272,7 @@ class Writer:
             *columns.PRESCRIPTION.values(record),
         )
 
-    def _at(self, day, hour):
+    def _at(self, day: date, hour: int) -> datetime:
         """A time of surgery hours on that day, never after now."""
         return min(self.now, datetime.combine(day, time(hour), tzinfo=self.now.tzinfo))
 
@@ -252,11 +282,11 @@ def _uuid(source_id: str) -> str:
     return hashlib.blake2b(source_id.encode(), digest_size=16).hexdigest()
 
 
-def _chunk(people):
+def _chunk(people: Iterator[Person]) -> list[Person]:
     return list(islice(people, CHUNK))
 
 
-def trust_rows():
+def trust_rows() -> None:
     """Skip the look-ups of foreign keys for this transaction, where the database lets us.
 
     For very many rows, all of which refer to rows made here: the look-ups take longer than the
@@ -264,17 +294,18 @@ def trust_rows():
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT usesuper FROM pg_user WHERE usename = current_user")
-        if cursor.fetchone()[0]:
+        [(trusted,)] = cursor.fetchall()
+        if trusted:
             cursor.execute("SET LOCAL session_replication_role = replica")
 
 
-def analyse():
+def analyse() -> None:
     """Tell the planner how many rows there are now."""
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {', '.join(TABLES)}")
 
 
-def _medicines():
+def _medicines() -> dict[str, int]:
     """`{text: id}` of every product in every country, made where they are missing."""
     written = {
         (text, codings)

@@ -3,9 +3,10 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
 
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -15,7 +16,7 @@ from reviews import access, audit
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, NotAllowed
-from reviews.models import ApiKey, Membership, Role
+from reviews.models import ApiKey, Membership, Practice, Role
 from reviews.records import PORTAL
 
 SECRET_BYTES = 32
@@ -23,7 +24,9 @@ USED_EVERY = timedelta(minutes=1)
 
 
 @transaction.atomic
-def make_key(*, name, source_system, practices, by):
+def make_key(
+    *, name: str, source_system: str, practices: Iterable[Practice], by: User
+) -> tuple[ApiKey, str]:
     """`(ApiKey, secret)`: a key for one system at these practices. Only here is the secret seen.
 
     The key acts as a service user of its own, who can sign in nowhere. Raises `NotAllowed` unless
@@ -63,7 +66,7 @@ def make_key(*, name, source_system, practices, by):
 
 
 @transaction.atomic
-def revoke_key(*, key, by):
+def revoke_key(*, key: ApiKey, by: User) -> ApiKey:
     """End a key now. Whoever manages clients at one of its practices may; twice is no error."""
     practices = list(key.practices.all())
     if not any(access.allowed(by, Action.MANAGE_CLIENTS, practice) for practice in practices):
@@ -83,7 +86,7 @@ def revoke_key(*, key, by):
     return key
 
 
-def authenticate(secret):
+def authenticate(secret: str) -> ApiKey | None:
     """The key whose secret this is, or None; a wrong secret takes as long as a right one."""
     prefix = secret[: len("psp_") + 8]
     key = ApiKey.objects.select_related("user").filter(prefix=prefix).first()
@@ -101,11 +104,11 @@ def authenticate(secret):
 
 
 @transaction.atomic
-def importer(*, practice, source_system):
+def importer(*, practice: Practice, source_system: str) -> User:
     """The service user as whom files of one source are imported at one practice."""
     _check_source(source_system)
     username = f"import-{source_system}"
-    existing = get_user_model().objects.filter(username=username).first()
+    existing = User.objects.filter(username=username).first()
     if existing and existing.memberships.filter(practice=practice).exists():
         return existing
     user = _service_user(username, f"Import from {source_system}", [practice])
@@ -115,7 +118,7 @@ def importer(*, practice, source_system):
     return user
 
 
-def _check_source(source_system):
+def _check_source(source_system: str) -> None:
     fits = source_system.isascii() and 0 < len(source_system) <= 60
     if not (fits and source_system.replace("-", "").replace("_", "").isalnum()):
         raise BadRecord("source_system", "is needed: letters, digits, hyphens, at most 60")
@@ -123,10 +126,8 @@ def _check_source(source_system):
         raise BadRecord("source_system", f"“{PORTAL}” means the portal's own forms")
 
 
-def _service_user(username, name, practices):
-    user, made = get_user_model().objects.get_or_create(
-        username=username, defaults={"last_name": name}
-    )
+def _service_user(username: str, name: str, practices: Iterable[Practice]) -> User:
+    user, made = User.objects.get_or_create(username=username, defaults={"last_name": name})
     if made:
         user.set_unusable_password()
         user.save(update_fields=["password"])
@@ -135,5 +136,5 @@ def _service_user(username, name, practices):
     return user
 
 
-def _hash(secret):
+def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -64,7 +64,7 @@ def confirm(*, case: Case, by: User, seen: int, note: str = "") -> Decision:
     """
     locked = moves.lock(case, Action.DECIDE, by, seen)
     moves.target(locked, Move.CONFIRM)
-    proposal = conclusions.newest(locked)
+    proposal = _to_answer(locked)
     if proposal.by_id == by.pk:
         raise NotAllowed("You proposed this. Another reviewer must confirm it.")
     flags = list(Flag.objects.open().filter(case=locked).order_by("pk"))
@@ -90,7 +90,7 @@ def send_back(*, case: Case, reason: str, by: User, seen: int) -> Case:
     """As the second person, give a proposal back to the colleague who made it, with the reason."""
     locked = moves.lock(case, Action.DECIDE, by, seen)
     moves.target(locked, Move.SEND_BACK)
-    proposal = conclusions.newest(locked)
+    proposal = _to_answer(locked)
     if proposal.by_id == by.pk:
         raise NotAllowed("You proposed this. Take it back instead.")
     if not reason.strip():
@@ -120,7 +120,7 @@ def undo(*, case: Case, reason: str, by: User, seen: int) -> Case:
     moves.target(locked, Move.UNDO)
     if not reason.strip():
         raise BadRecord("reason", "is needed to undo a decision")
-    decision = conclusions.newest(locked)
+    decision = _to_answer(locked)
     waits = decision.kind == Decision.Kind.PROPOSED
     if not (waits or conclusions.may_undo(decision)):
         raise IllegalMove("A decision can be undone on the day it was made, and not later.")
@@ -149,6 +149,14 @@ def undo(*, case: Case, reason: str, by: User, seen: int) -> Case:
         reason=reason,
         detail=detail,
     )
+
+
+def _to_answer(case: Case) -> Decision:
+    """The decision that holds or waits; a case may be so moved only where there is one."""
+    decision = conclusions.newest(case)
+    if decision is None:
+        raise IllegalMove("There is no decision on this case.")
+    return decision
 
 
 def _refuse_own(flags: list[Flag], by: User) -> None:

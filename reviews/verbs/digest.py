@@ -5,13 +5,16 @@ Mail is not confidential, so it names nobody: no patient, medicine or practice, 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from smtplib import SMTPException
 
 import structlog
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -34,17 +37,17 @@ class Line:
 
     action: Action
     words: str
-    count: Callable
+    count: Callable[[User], int | str]
     page: str
     query: str = ""
 
 
-def _awake(user):
+def _awake(user: User) -> QuerySet[Case]:
     visible = access.scope(Case.objects.open(), user, Action.SEE_QUEUE)
     return visible.exclude(state=CaseState.SNOOZED)
 
 
-def _asked(user):
+def _asked(user: User) -> int | str:
     return work.counted(work.escalated(user) | work.to_confirm(user))
 
 
@@ -106,14 +109,14 @@ LINES = (
 )
 
 
-def choose(*, how_often, by):
+def choose(*, how_often: str, by: User) -> None:
     """Set how often `by` wants the digest. Raises `BadRecord`."""
     if how_often not in Digest.values:
         raise BadRecord("digest", "is not one of the choices")
     Preference.objects.update_or_create(user=by, defaults={"digest": how_often})
 
 
-def send(*, day=None):
+def send(*, day: date | None = None) -> int:
     """Send the digests of `day` (today) that have not gone out; returns how many did.
 
     Each is marked before it is sent, so that nobody ever gets two for one day, whoever runs this
@@ -135,7 +138,7 @@ def send(*, day=None):
     return sent
 
 
-def lines_for(user):
+def lines_for(user: User) -> list[tuple[int | str, str, str]]:
     """What waits for `user`: `[(count, words, address)]`, without what does not."""
     counted = [
         (line.count(user), line.words, reverse(line.page) + line.query)
@@ -145,7 +148,7 @@ def lines_for(user):
     return [(count, words, address) for count, words, address in counted if count]
 
 
-def _waiting(day):
+def _waiting(day: date) -> QuerySet[Preference]:
     wanted = {Digest.DAILY}
     if day.weekday() < 5:
         wanted.add(Digest.WORKING_DAYS)
@@ -156,15 +159,15 @@ def _waiting(day):
     ).exclude(user__email="")
 
 
-def _mark(preference, day):
+def _mark(preference: Preference, day: date) -> int:
     return Preference.objects.filter(_not_yet(day), pk=preference.pk).update(digest_on=day)
 
 
-def _not_yet(day):
+def _not_yet(day: date) -> Q:
     return Q(digest_on__isnull=True) | Q(digest_on__lt=day)
 
 
-def _send(user, connection):
+def _send(user: User, connection: BaseEmailBackend) -> int:
     """Send one, unless nothing waits; returns how many were sent."""
     lines = lines_for(user)
     if not lines:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -222,7 +222,7 @@ def _record(
     *,
     before: dict | None = None,
     after: dict | None = None,
-    **detail: object,
+    **detail: Any,
 ) -> None:
     """Write who changed a row into the trail; of a content before and after only what differs."""
     if before and after:

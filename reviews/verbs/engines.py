@@ -62,10 +62,11 @@ def rescreen(job: Job, seconds: float) -> Slice:
     """
     engine_id = job.given["engine"]
     left = _left(engine_id) or _ask_for_unjudged(engine_id)
-    done = max(job.done, job.total - left)
+    total = job.total or 0
+    done = max(job.done, total - left)
     if left:
         return Slice(done=done, wait_seconds=LOOK_AGAIN_SECONDS)
-    return Slice(done=job.total, finished=True, note=f"{job.total} patients are judged by it.")
+    return Slice(done=total, finished=True, note=f"{total} patients are judged by it.")
 
 
 def _ask_for_unjudged(engine_id: int) -> int:
@@ -82,7 +83,8 @@ def _left(engine_id: int) -> int:
     """How many of those who wait for screening the engine has not judged."""
     with connection.cursor() as cursor:
         cursor.execute(LEFT, [engine_id])
-        return cursor.fetchone()[0]
+        [(left,)] = cursor.fetchall()
+    return left
 
 
 UNJUDGED = """

@@ -5,8 +5,11 @@ publishes it; then the patients it can affect are screened again.
 """
 
 import hashlib
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
@@ -26,7 +29,7 @@ RETIRED = RuleVersion.State.RETIRED
 
 
 @transaction.atomic
-def bootstrap():
+def bootstrap() -> RuleVersion | None:
     """Publish the book that comes with the software, if none was ever published."""
     if RuleVersion.objects.exists():
         return None
@@ -39,7 +42,7 @@ def bootstrap():
 
 
 @transaction.atomic
-def draft(*, note, by):
+def draft(*, note: str, by: User) -> RuleVersion:
     """Freeze formulary and rules as they are now. `IllegalMove` when nothing has changed."""
     access.require(by, Action.DRAFT)
     version = _freeze(note=note, by=by)
@@ -51,7 +54,7 @@ def draft(*, note, by):
 
 
 @transaction.atomic
-def publish(*, version, by):
+def publish(*, version: RuleVersion, by: User) -> RuleVersion:
     """Make a draft the live book, as a second person, and rescreen those it can affect.
 
     Raises `NotAllowed` for the person who drafted it, `Stale` when a later book is live.
@@ -80,7 +83,7 @@ def publish(*, version, by):
 
 
 @transaction.atomic
-def discard(*, version, by):
+def discard(*, version: RuleVersion, by: User) -> RuleVersion:
     """Put a draft away unpublished; its number is not used again."""
     access.require(by, Action.DRAFT)
     locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
@@ -92,13 +95,13 @@ def discard(*, version, by):
     return locked
 
 
-def pending_changes():
+def pending_changes() -> dict[str, Any]:
     """What a draft made now would change against the live book; empty lists when nothing."""
     live = RuleVersion.objects.filter(state=PUBLISHED).first()
     return rulebooks.changes(live.book if live else {}, _content())
 
 
-def affected_patients(old, new):
+def affected_patients(old: RuleVersion | None, new: RuleVersion) -> list[int]:
     """Ids of the patients whose findings the new book could change.
 
     Thresholds reach anybody with a prescription; drug facts only those who have such a medicine.
@@ -122,17 +125,17 @@ def affected_patients(old, new):
     return list(treated.values_list("patient_id", flat=True).distinct())
 
 
-def _written_medicines():
+def _written_medicines() -> Iterator[tuple[int, WrittenMedicine]]:
     for pk, key, text, codings in Medicine.objects.values_list("pk", "key", "text", "codings"):
         pairs = tuple((coding["system"], coding["code"]) for coding in codings)
         yield pk, WrittenMedicine(key=key, text=text, codings=pairs)
 
 
-def _touched(book, written, drugs):
+def _touched(book: RuleBook, written: WrittenMedicine, drugs: set[str]) -> bool:
     return any(part.drug in drugs for part in book.recognise(written).parts)
 
 
-def _content():
+def _content() -> dict[str, dict]:
     return {
         **formulary(),
         "rules": default_rules_section(),
@@ -140,7 +143,7 @@ def _content():
     }
 
 
-def _freeze(*, note, by):
+def _freeze(*, note: str, by: User | None) -> RuleVersion:
     content = _content()
     canonical = msgspec.json.encode(content, order="deterministic")
     # Only one draft at a time takes the next number.

@@ -1,5 +1,6 @@
 """A person's own views of the queue: save, rename, remove. Nothing clinical, so nothing audited."""
 
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from reviews import access
@@ -12,7 +13,7 @@ NAME_LENGTH = SavedView._meta.get_field("name").max_length
 
 
 @transaction.atomic
-def save(*, name, query, by):
+def save(*, name: str, query: str, by: User) -> SavedView:
     """Keep these filters under this name. Raises `BadRecord`."""
     access.require(by, Action.SEE_QUEUE)
     if not query:
@@ -24,27 +25,27 @@ def save(*, name, query, by):
 
 
 @transaction.atomic
-def rename(*, pk, name, by):
+def rename(*, pk: int, name: str, by: User) -> SavedView:
     """Call a view of mine something else. Raises `BadRecord`, `NotFound`."""
     return _name(_mine(pk, by), name)
 
 
 @transaction.atomic
-def remove(*, pk, by):
+def remove(*, pk: int, by: User) -> SavedView:
     """Forget a view of mine. Raises `NotFound`."""
     view = _mine(pk, by)
     view.delete()
     return view
 
 
-def _mine(pk, by):
+def _mine(pk: int, by: User) -> SavedView:
     view = SavedView.objects.filter(user=by, pk=pk).first()
     if view is None:
         raise NotFound("There is no such view of yours.")
     return view
 
 
-def _name(view, name):
+def _name(view: SavedView, name: str) -> SavedView:
     view.name = " ".join(name.split())
     if not view.name:
         raise BadRecord("", "Give the view a name")

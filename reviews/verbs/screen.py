@@ -7,9 +7,10 @@ import gc
 import hashlib
 import math
 import time
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 import structlog
@@ -21,7 +22,8 @@ from reviews.audit import Event
 from reviews.bulk import as_array, as_json, binary_cursor, copy_rows, next_ids
 from reviews.models import CaseState, Flag, ScreeningRequest
 from reviews.moves import MOVES, Move
-from reviews.rules.finding import Severity
+from reviews.rules.book import RuleBook
+from reviews.rules.finding import Finding, Screening, Severity
 from reviews.rules.screen import concerns, screen
 
 log = structlog.get_logger(__name__)
@@ -31,7 +33,7 @@ RETRY_SECONDS = (5, 30, 120, 600, 3600)
 CLEARED, SUPERSEDED = Flag.EndReason.CLEARED, Flag.EndReason.SUPERSEDED
 
 
-def drain(*, limit=BATCH, as_of=None, seconds=math.inf):
+def drain(*, limit: int = BATCH, as_of: date | None = None, seconds: float = math.inf) -> int:
     """Screen patients until no request is due or the time is up; returns how many were screened.
 
     A backlog of more than a batch wakes another worker, and one left over is rung for again.
@@ -47,7 +49,7 @@ def drain(*, limit=BATCH, as_of=None, seconds=math.inf):
     return total
 
 
-def _batch_uncollected(limit, as_of):
+def _batch_uncollected(limit: int, as_of: date | None) -> int:
     """A batch without Python's search for cycles: its many rows all die by themselves."""
     gc.disable()
     try:
@@ -57,7 +59,7 @@ def _batch_uncollected(limit, as_of):
 
 
 @transaction.atomic
-def batch(*, limit=BATCH, as_of=None):
+def batch(*, limit: int = BATCH, as_of: date | None = None) -> int:
     """Claim and screen up to `limit` patients in one transaction; returns how many were claimed.
 
     Requests go first: a change that commits after this point leaves a request of its own, and
@@ -85,14 +87,15 @@ def batch(*, limit=BATCH, as_of=None):
 
 
 @transaction.atomic
-def sweep(*, as_of=None):
+def sweep(*, as_of: date | None = None) -> int:
     """Ask for everybody whose answer can have changed with time alone; returns how many.
 
     Also the safety net: whoever holds a change newer than the last screening and no request.
     """
     as_of = as_of or timezone.localdate()
+    given: dict[str, Any] = {"as_of": as_of, "priority": requests.BULK}
     with connection.cursor() as cursor:
-        cursor.execute(SWEEP, {"as_of": as_of, "priority": requests.BULK})
+        cursor.execute(SWEEP, given)
         asked = cursor.rowcount
     audit.record(None, Event.SCREENING_SWEPT, patients=asked, as_of=as_of.isoformat())
     if asked:
@@ -133,7 +136,7 @@ CLAIM = """
 """
 
 
-def _claim(limit):
+def _claim(limit: int) -> list[int]:
     """Lock up to `limit` patients that nobody else screens now, those with fresh changes first."""
     claimed = []
     with connection.cursor() as cursor:
@@ -153,12 +156,28 @@ class Run(NamedTuple):
     read_at: datetime
 
 
-def _take_requests(patient_ids):
-    """Remove the pending requests; returns them and the time from which the record is read.
+class Pending(NamedTuple):
+    """All requests for one patient, as one: most attempts, earliest asked, most urgent."""
 
-    The requests are `{patient id: (attempts, requested_at, priority)}`.
-    """
-    taken = {}
+    attempts: int
+    requested_at: datetime
+    priority: int
+
+
+class Place(NamedTuple):
+    """Whom a flag or a case is about, and where: the first columns of both."""
+
+    patient_id: int
+    practice_id: int
+
+
+Results: TypeAlias = dict[int, tuple[int, Screening]]
+"""`{patient id: (practice id, Screening)}`."""
+
+
+def _take_requests(patient_ids: list[int]) -> tuple[dict[int, Pending], datetime]:
+    """Remove the pending requests; returns them by patient, and from when on the record is read."""
+    taken: dict[int, Pending] = {}
     with binary_cursor() as cursor:
         cursor.execute(
             "DELETE FROM reviews_screeningrequest WHERE patient_id = ANY(%s::bigint[])"
@@ -166,20 +185,23 @@ def _take_requests(patient_ids):
             [as_array(patient_ids)],
         )
         for pk, attempts, requested_at, priority in cursor.fetchall():
-            seen = taken.get(pk, (0, requested_at, priority))
-            taken[pk] = (
-                max(seen[0], attempts),
-                min(seen[1], requested_at),
-                min(seen[2], priority),
+            seen = taken.get(pk, Pending(0, requested_at, priority))
+            taken[pk] = Pending(
+                max(seen.attempts, attempts),
+                min(seen.requested_at, requested_at),
+                min(seen.priority, priority),
             )
         cursor.execute("SELECT clock_timestamp()")
         (read_at,) = cursor.fetchone()
     return taken, read_at
 
 
-def _screen_all(patient_ids, as_of, book):
-    """`({patient id: (practice id, Screening)}, {patient id: why not})`."""
-    results, problems = {}, {}
+def _screen_all(
+    patient_ids: list[int], as_of: date, book: RuleBook
+) -> tuple[Results, dict[int, str]]:
+    """`(results, {patient id: why not})`."""
+    results: Results = {}
+    problems: dict[int, str] = {}
     concerning = partial(concerns, book)
     for pk, practice_id, make in dossiers.read(patient_ids, as_of=as_of, concerning=concerning):
         try:
@@ -190,7 +212,7 @@ def _screen_all(patient_ids, as_of, book):
     return results, problems
 
 
-def _keep_one_by_one(results, run):
+def _keep_one_by_one(results: Results, run: Run) -> dict[int, str]:
     problems = {}
     for pk, result in results.items():
         try:
@@ -202,21 +224,21 @@ def _keep_one_by_one(results, run):
     return problems
 
 
-def _put_back(problems, taken):
+def _put_back(problems: dict[int, str], taken: dict[int, Pending]) -> None:
     """Ask again later, and show the patient as NOT CHECKED until it succeeds."""
     now = timezone.now()
     again = []
     for pk in problems:
-        attempts, requested_at, priority = taken.get(pk, (0, now, requests.CHANGE))
-        wait = RETRY_SECONDS[min(attempts, len(RETRY_SECONDS) - 1)]
+        asked = taken.get(pk, Pending(0, now, requests.CHANGE))
+        wait = RETRY_SECONDS[min(asked.attempts, len(RETRY_SECONDS) - 1)]
         again.append(
             ScreeningRequest(
                 patient_id=pk,
                 reason="retry",
-                requested_at=requested_at,
+                requested_at=asked.requested_at,
                 not_before=now + timedelta(seconds=wait),
-                attempts=attempts + 1,
-                priority=priority,
+                attempts=asked.attempts + 1,
+                priority=asked.priority,
             )
         )
     ScreeningRequest.objects.bulk_create(again)
@@ -229,10 +251,10 @@ def _put_back(problems, taken):
         )
 
 
-def _keep(results, run):
+def _keep(results: Results, run: Run) -> None:
     """Write the difference between what is found now and what is live."""
     ids = list(results)
-    live = {}
+    live: dict[int, dict[tuple[str, str], LiveFlag]] = {}
     for flag in _live_flags(ids):
         live.setdefault(flag.patient_id, {})[flag.rule_id, flag.key] = flag
     cases = _open_cases(ids)
@@ -240,7 +262,7 @@ def _keep(results, run):
     for pk, (practice_id, result) in results.items():
         held, case = live.get(pk, {}), cases.get(pk)
         if result.findings or held or case:
-            place = {"patient_id": pk, "practice_id": practice_id}
+            place = Place(pk, practice_id)
             difference.rank(place, case, *difference.compare(place, result.findings, held))
     difference.write()
     _mark_screened(results, run)
@@ -296,9 +318,9 @@ class NewFlag(NamedTuple):
 
 
 class OpenCase(NamedTuple):
-    """A patient's open case, as it is or will be; the fields are columns, `id` None while new."""
+    """A patient's open case, as it is or will be; the fields are columns, `id` is 0 while new."""
 
-    id: int | None
+    id: int
     patient_id: int
     practice_id: int
     state: str
@@ -312,8 +334,12 @@ class OpenCase(NamedTuple):
     closed_at: datetime | None = None
     lock: int = 1
 
+    def wakes(self, day: date) -> bool:
+        """Whether the day has come until which it was snoozed."""
+        return self.snoozed_until is not None and self.snoozed_until <= day
 
-def _live_flags(patient_ids):
+
+def _live_flags(patient_ids: Iterable[int]) -> list[LiveFlag]:
     with binary_cursor() as cursor:
         cursor.execute(
             "SELECT id, patient_id, practice_id, rule_id, key, severity, leads, title, digest,"
@@ -324,7 +350,7 @@ def _live_flags(patient_ids):
         return [LiveFlag(*row) for row in cursor.fetchall()]
 
 
-def _open_cases(patient_ids):
+def _open_cases(patient_ids: Iterable[int]) -> dict[int, OpenCase]:
     """`{patient id: the open case}`. Nobody else changes one while we hold the patient's lock."""
     with binary_cursor() as cursor:
         cursor.execute(
@@ -339,25 +365,28 @@ def _open_cases(patient_ids):
 class Difference:
     """What one batch changes: collected patient by patient, written in bulk."""
 
-    def __init__(self, run):
+    def __init__(self, run: Run) -> None:
         self.version_id = run.version_id
         self.engine_id = run.engine_id
         self.as_of = run.as_of
         self.now = timezone.now()
-        self.ended = {}  # why, by the id of the flag
-        self.flags = []
-        self.opened = []
-        self.changed = []
-        self.case_ids = {}  # of the open case, by patient
-        self.moves = []
-        self.events = []
+        self.ended: dict[int, Flag.EndReason] = {}  # why, by the id of the flag
+        self.flags: list[NewFlag] = []
+        self.opened: list[OpenCase] = []
+        self.changed: list[OpenCase] = []
+        self.case_ids: dict[int, int] = {}  # of the open case, by patient
+        self.moves: list[tuple[int, str, str, str]] = []
+        self.events: list[audit.Entry] = []
 
-    def compare(self, place, findings, live):
+    def compare(
+        self, place: Place, findings: Iterable[Finding], live: dict[tuple[str, str], LiveFlag]
+    ) -> tuple[list[LiveFlag | NewFlag], bool]:
         """Compare a patient's findings with the live flags, by rule and key.
 
         Returns the open flags, worst first, and whether any of them is news to a reviewer.
         """
-        open_flags, fresh = [], False
+        open_flags: list[LiveFlag | NewFlag] = []
+        fresh = False
         left = dict(live)
         for finding in findings:
             old = left.pop((finding.rule_id, finding.key), None)
@@ -387,7 +416,9 @@ class Difference:
             self._tell(Event.FLAG_CLEARED, old, **_about(old))
         return open_flags, fresh
 
-    def rank(self, place, case, open_flags, fresh):
+    def rank(
+        self, place: Place, case: OpenCase | None, open_flags: list[LiveFlag | NewFlag], fresh: bool
+    ) -> None:
         """Open, re-rank, wake or close the one case of a patient."""
         if not open_flags:
             if case:
@@ -406,20 +437,20 @@ class Difference:
         due_at = service_levels.due(severity, self.now)
         if case is None:
             state = CaseState.QUEUED.value
-            self.opened.append(OpenCase(None, **place, state=state, **ranking, due_at=due_at))
+            self.opened.append(OpenCase(0, *place, state=state, **ranking, due_at=due_at))
             return
         self.case_ids[case.patient_id] = case.id
         ranked = case._replace(**ranking)
         if severity < case.severity:
             ranked = ranked._replace(due_at=min(case.due_at, due_at))
-        if case.state == CaseState.SNOOZED and (fresh or case.snoozed_until <= self.as_of):
+        if case.state == CaseState.SNOOZED and (fresh or case.wakes(self.as_of)):
             woken = ranked._replace(state=MOVES[case.state, Move.WAKE], snoozed_until=None)
             self._moved(case.id, Move.WAKE)
             self._change(woken, Event.CASE_WOKEN)
         elif fresh or ranked != case:
             self._change(ranked, Event.CASE_RANKED)
 
-    def write(self):
+    def write(self) -> None:
         """Write all but the events, in a fixed number of statements."""
         if self.ended:
             with connection.cursor() as cursor:
@@ -436,7 +467,7 @@ class Difference:
         if self.moves:
             copy_rows("reviews_casemove", ("case_id", "move", "reason", "to_role"), self.moves)
 
-    def _open(self):
+    def _open(self) -> None:
         opened = []
         ids = next_ids("reviews_case", len(self.opened))
         for pk, case in zip(ids, self.opened, strict=True):
@@ -447,18 +478,18 @@ class Difference:
         columns = (*OpenCase._fields, "opened_at", "updated_at", "escalated_to")
         copy_rows("reviews_case", columns, opened)
 
-    def _with_case(self, flag):
+    def _with_case(self, flag: NewFlag) -> NewFlag:
         """An open flag belongs to its patient's open case; a note or a settled one to none."""
         return flag._replace(case_id=self.case_ids[flag.patient_id]) if _is_open(flag) else flag
 
-    def _moved(self, case_id, move):
+    def _moved(self, case_id: int, move: Move) -> None:
         self.moves.append((case_id, move.value, "", ""))
 
-    def _change(self, case, event):
+    def _change(self, case: OpenCase, event: Event) -> None:
         self.changed.append(case._replace(lock=case.lock + 1))
         self._tell(event, case, case=case.id)
 
-    def _tell(self, event, about, **detail):
+    def _tell(self, event: Event, about: LiveFlag | NewFlag | OpenCase, **detail: Any) -> None:
         self.events.append(
             audit.entry(
                 None,
@@ -469,9 +500,9 @@ class Difference:
             )
         )
 
-    def _flag(self, place, finding, content):
+    def _flag(self, place: Place, finding: Finding, content: str) -> NewFlag:
         return NewFlag(
-            **place,
+            *place,
             rule_id=finding.rule_id,
             key=finding.key,
             severity=int(finding.severity),
@@ -490,12 +521,12 @@ class Difference:
         )
 
 
-def _is_open(flag):
+def _is_open(flag: LiveFlag | NewFlag) -> bool:
     """Whether a reviewer is to look at it: no decision covers it, and it is more than a note."""
     return flag.settled_at is None and flag.severity <= Severity.S3
 
 
-def _about(flag):
+def _about(flag: LiveFlag | NewFlag) -> dict[str, str | int]:
     return {"rule": flag.rule_id, "severity": int(flag.severity), "title": flag.title}
 
 
@@ -519,7 +550,7 @@ RANK = """
 """
 
 
-def _mark_screened(results, run):
+def _mark_screened(results: Results, run: Run) -> None:
     rows = [
         {
             "pk": pk,
@@ -532,18 +563,16 @@ def _mark_screened(results, run):
     ]
     if not rows:
         return
+    given: dict[str, Any] = {
+        "rows": as_json(rows),
+        "patients": len(rows),
+        "version": run.version_id,
+        "engine": run.engine_id,
+        "as_of": run.as_of,
+        "read_at": run.read_at,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            MARK,
-            {
-                "rows": as_json(rows),
-                "patients": len(rows),
-                "version": run.version_id,
-                "engine": run.engine_id,
-                "as_of": run.as_of,
-                "read_at": run.read_at,
-            },
-        )
+        cursor.execute(MARK, given)
 
 
 MARK = """
@@ -566,7 +595,7 @@ MARK = """
 """
 
 
-def _digest(finding):
+def _digest(finding: Finding) -> str:
     said = finding._asdict()
     if not finding.leads:
         # Left out: flags from before there was such a thing keep their digest, and so stay.

@@ -74,7 +74,14 @@ class _Row(msgspec.Struct, eq=False, gc=False):
     practice_id: int
     record: Any
     digest: bytes
-    person: Person | None = None
+    matched: Person | None = None
+
+    @property
+    def person(self) -> Person:
+        """Whom it is about, once everybody in the batch has been looked up."""
+        if self.matched is None:
+            raise LookupError(f"Nobody has been looked up for the record at index {self.index}.")
+        return self.matched
 
 
 def prescriptions(*, rows: Rows, source_system: str, by: User) -> SyncResult:
@@ -105,7 +112,9 @@ def _sync(kind: "_Kind", rows: Rows, source_system: str, by: User) -> SyncResult
     if not places:
         raise NotAllowed("You may not sync records here.", action="sync")
     accepted, errors = _read(kind, rows, places)
-    for attempt in range(1, ATTEMPTS + 1):
+    attempt = 0
+    while True:
+        attempt += 1
         try:
             with transaction.atomic():
                 result = _merge(kind, accepted, source_system, by, errors)
@@ -177,7 +186,7 @@ def _merge(
     rows = []
     for row in accepted:
         try:
-            row.person = people.who(row.practice_id, kind.patient(row.record))
+            row.matched = people.who(row.practice_id, kind.patient(row.record))
             rows.append(row)
         except BadRecord as error:
             name = f"{kind.patient_field}{error.field}"
@@ -425,7 +434,7 @@ class _Patients:
         return record
 
     @staticmethod
-    def row(index: int, practice_id: int, record: records.SyncedPatient) -> _Row:
+    def row(index: int, practice_id: int, record: Any) -> _Row:
         return _Row(index, "", practice_id, record, b"")
 
     @staticmethod

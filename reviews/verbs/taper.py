@@ -331,7 +331,7 @@ def _draft(
     )
     contacts = planning.contacts(planned, pace)
     if stages:
-        contacts = (begin_on + timedelta(days=crossing.SETTLE_DAYS), *contacts)
+        contacts = (request.begin_on + timedelta(days=crossing.SETTLE_DAYS), *contacts)
     return Drafted(request, planned, stages, equals, outside, checks, contacts)
 
 
@@ -420,9 +420,9 @@ def _next_version(
         )
     }
     if over is None:
-        over = live.over
         # The reason of the plan stands until it is planned anew.
-        reason = reason if reason.strip() or not over else live.reason
+        reason = reason if reason.strip() or not live.over else live.reason
+    over = live.over if over is None else over
     version = versions.supersede(
         live,
         by=by,

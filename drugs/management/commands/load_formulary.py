@@ -1,6 +1,8 @@
 """`manage.py load_formulary [--check]`: bring drugs/data into the database. Safe to run again."""
 
+from argparse import ArgumentParser
 from pathlib import Path
+from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 from django.utils import timezone
@@ -14,11 +16,11 @@ class Command(BaseCommand):
         " written. --check only reads them, and counts overdue reviews as faults."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--check", action="store_true", help="read and judge, write nothing")
         parser.add_argument("--data", type=Path, default=files.DATA, help="folder of the files")
 
-    def handle(self, *, check, data, verbosity, **options):
+    def handle(self, *, check: bool, data: Path, verbosity: int, **options: Any) -> None:
         reading = files.read(data, today=timezone.localdate())
         faults = reading.faults + (reading.overdue if check else [])
         for fault in faults:
@@ -42,14 +44,14 @@ class Command(BaseCommand):
             for line in report.kept:
                 self.stdout.write(f"  {line}")
 
-    def _say(self, verbosity, text):
+    def _say(self, verbosity: int, text: str) -> None:
         if verbosity:
             self.stdout.write(text)
 
 
-def _rows(reading):
+def _rows(reading: files.Reading) -> int:
     return sum(len(rows) for rows in reading.rows.values())
 
 
-def _count(number, word):
+def _count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"

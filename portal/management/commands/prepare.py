@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+from argparse import ArgumentParser
+from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
@@ -18,14 +20,14 @@ DEMO_PATIENTS = int(os.environ.get("DEMO_PATIENTS", "2000"))
 class Command(BaseCommand):
     help = "Migrates, collects static files, loads the formulary; --demo seeds an empty portal."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--demo",
             action="store_true",
             help=f"seed {DEMO_PATIENTS} invented patients when there is no practice yet",
         )
 
-    def handle(self, *, demo, **options):
+    def handle(self, *, demo: bool, **options: Any) -> None:
         with step("Bring the database up to date"):
             call_command("migrate", interactive=False, verbosity=0)
         collect_static()
@@ -41,7 +43,7 @@ class Command(BaseCommand):
                 call_command("seed", patients=DEMO_PATIENTS)
 
 
-def collect_static():
+def collect_static() -> None:
     """Collect static files unless none of them has changed since the last time."""
     mark = settings.STATIC_ROOT / "collected"
     digest = _sources_digest()
@@ -52,7 +54,7 @@ def collect_static():
         mark.write_text(digest)
 
 
-def _sources_digest():
+def _sources_digest() -> str:
     digest = hashlib.sha256()
     for finder in get_finders():
         for path, storage in finder.list([]):
@@ -63,7 +65,8 @@ def _sources_digest():
     return digest.hexdigest()
 
 
-def _has_practices():
+def _has_practices() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT FROM reviews_practice)")
-        return cursor.fetchone()[0]
+        [(there,)] = cursor.fetchall()
+    return there
