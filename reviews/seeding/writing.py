@@ -247,7 +247,7 @@ class Writer:
                     None,
                     recorded,
                     self._at(order.earlier_on, 9),
-                    *self._said(order.earlier, order.own, doctor, source_id),
+                    *self._content(order.earlier, order.own, doctor, source_id),
                 )
             yield (
                 next(prescription_ids),
@@ -258,10 +258,10 @@ class Writer:
                 supersedes,
                 None,
                 recorded,
-                *self._said(order.record, order.own, doctor, source_id),
+                *self._content(order.record, order.own, doctor, source_id),
             )
 
-    def _said(self, record: PrescriptionRecord, own: bool, doctor: int, source_id: str) -> tuple:
+    def _content(self, record: PrescriptionRecord, own: bool, doctor: int, source_id: str) -> tuple:
         return (
             doctor,
             SOURCE,

@@ -50,7 +50,7 @@ def decide(
         snoozed_until=None,
         escalated_to="",
         proposed_by=by,
-        detail=_said(decision, items),
+        detail=_outcomes(decision, items),
     )
     return decision
 
@@ -210,11 +210,11 @@ def _conclude(
         closed_at=timezone.now(),
         snoozed_until=None,
         escalated_to="",
-        detail=_said(decision, items),
+        detail=_outcomes(decision, items),
     )
 
 
-def _said(decision: Decision, items: list[DecisionItem]) -> dict[str, object]:
+def _outcomes(decision: Decision, items: list[DecisionItem]) -> dict[str, object]:
     return {
         "decision": decision.pk,
         "outcomes": {item.flag.rule_id: item.outcome for item in items},

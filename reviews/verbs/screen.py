@@ -408,12 +408,12 @@ class Difference:
                 if not old or (old.settled_at and not flag.settled_at):
                     # A note is nothing to wake a case for.
                     fresh = fresh or flag.severity <= Severity.S3
-                    self._tell(Event.FLAG_RAISED, flag, **_about(flag))
+                    self._event(Event.FLAG_RAISED, flag, **_about(flag))
             if _is_open(flag):
                 open_flags.append(flag)
         for old in left.values():
             self.ended[old.pk] = CLEARED
-            self._tell(Event.FLAG_CLEARED, old, **_about(old))
+            self._event(Event.FLAG_CLEARED, old, **_about(old))
         return open_flags, fresh
 
     def rank(
@@ -474,7 +474,7 @@ class Difference:
             opened.append((pk, *case[1:], self.now, self.now, ""))
             self.case_ids[case.patient_id] = pk
             self._moved(pk, Move.OPEN)
-            self._tell(Event.CASE_OPENED, case, case=pk)
+            self._event(Event.CASE_OPENED, case, case=pk)
         columns = (*OpenCase._fields, "opened_at", "updated_at", "escalated_to")
         copy_rows("reviews_case", columns, opened)
 
@@ -487,9 +487,9 @@ class Difference:
 
     def _change(self, case: OpenCase, event: Event) -> None:
         self.changed.append(case._replace(lock=case.lock + 1))
-        self._tell(event, case, case=case.id)
+        self._event(event, case, case=case.id)
 
-    def _tell(self, event: Event, about: LiveFlag | NewFlag | OpenCase, **detail: Any) -> None:
+    def _event(self, event: Event, about: LiveFlag | NewFlag | OpenCase, **detail: Any) -> None:
         self.events.append(
             audit.entry(
                 None,
