@@ -57,12 +57,12 @@ def dosage(**said):
     return request(dosageInstruction=[said])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def content():
     return bundle.read(FEATURES, source="ehr")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def orders(content):
     return {
         name.removeprefix("MedicationRequest/"): record for name, record in content.prescriptions
