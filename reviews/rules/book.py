@@ -61,6 +61,7 @@ from dataclasses import dataclass, field
 from reviews.rules.dossier import Medicine
 from reviews.rules.drug import CLASSES, Drug, Entry, Part, Product, Recognition
 from reviews.rules.memory import memory_of
+from reviews.rules.parameters import as_named_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,7 @@ class RuleBook:
             atc=atc,
             names=names,
             rules={
-                rule: {profile: dict(limits) for profile, limits in profiles.items()}
+                rule: {profile: as_named_now(limits) for profile, limits in profiles.items()}
                 for rule, profiles in data["rules"].items()
             },
             citations={rule: list(rows) for rule, rows in data.get("citations", {}).items()},
@@ -188,7 +189,7 @@ class RuleBook:
                 for section in ("atc", "names")
             },
             "rules": {
-                rule: {profile: dict(limits) for profile, limits in profiles.items()}
+                rule: {profile: as_named_now(limits) for profile, limits in profiles.items()}
                 for rule, profiles in self.rules.items()
             },
             "citations": {rule: list(rows) for rule, rows in self.citations.items()},

@@ -104,7 +104,7 @@ def scale(book, profile: str) -> Scale:
     limit = book.rules[EXPOSURE][profile]
     return Scale(
         {key: compared(drug, limit["equivalents_table"]) for key, drug in book.drugs.items()},
-        BZRA if limit["z_in_equivalents_count"] else BENZODIAZEPINE,
+        BZRA if limit["are_z_drugs_added_up"] else BENZODIAZEPINE,
     )
 
 

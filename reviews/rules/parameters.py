@@ -16,7 +16,10 @@ Limits: TypeAlias = Mapping[str, Any]
 
 
 class Kind(NamedTuple):
-    """What sort of value a parameter holds: how its name ends, and its unit as shown."""
+    """What sort of value a parameter holds: how its name ends, and its unit as shown.
+
+    The name of a yes or no asks instead: `is_urgent`; its value is 1 for yes and 0 for no.
+    """
 
     ending: str
     unit: str = ""
@@ -37,8 +40,7 @@ ALCOHOL_UNITS = Kind("units", "UK units")
 TIMES = Kind("times", "times")
 COUNT = Kind("count")
 TABLE = Kind("table")
-YES_NO = Kind("count", yes_no=True)
-"""1 for yes and 0 for no; published books name these two parameters like counts."""
+YES_NO = Kind("", yes_no=True)
 KINDS = (
     *(DAYS, WEEKS, MONTHS, YEARS, MINUTES, PERCENT, MG, ML_MIN, KPA),
     *(POINTS, ALCOHOL_UNITS, TIMES, COUNT, TABLE, YES_NO),
@@ -75,6 +77,15 @@ def limits(
     }
 
 
+RENAMED = {"z_in_equivalents_count": "are_z_drugs_added_up", "urgent_count": "is_urgent"}
+"""Parameters that books published earlier hold under another name."""
+
+
+def as_named_now(limits: Mapping[str, Any]) -> dict[str, Any]:
+    """The thresholds of a book, which may be an old one, by the names that the rules ask for."""
+    return {RENAMED.get(name, name): value for name, value in limits.items()}
+
+
 EXPOSURE = "EXPOSURE"
 """Not a rule: under this name a book holds the definitions that all rules share."""
 
@@ -98,5 +109,5 @@ SHARED = (
         US="VADOD2021",
         EU="WHO2009",
     ),
-    parameter("z_in_equivalents_count", YES_NO, "Z-drugs added up in equivalents", 0, UK=1),
+    parameter("are_z_drugs_added_up", YES_NO, "Z-drugs added up in equivalents", 0, UK=1),
 )

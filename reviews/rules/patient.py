@@ -810,7 +810,7 @@ def child(view: View, limit: Limits) -> Says:
     severity=Grading("S2; US S1", (1, 2)),
     shown=QUEUED,
     sources=("valium-label",),
-    parameters=(parameter("urgent_count", YES_NO, "Urgent in this profile", US=1),),
+    parameters=(parameter("is_urgent", YES_NO, "Urgent in this profile", US=1),),
     needs=CONDITIONS,
 )
 def glaucoma(view: View, limit: Limits) -> Says:
@@ -821,7 +821,7 @@ def glaucoma(view: View, limit: Limits) -> Says:
         yield on_record(
             view,
             "GLA-01",
-            1 if limit.get("urgent_count") else 2,
+            1 if limit.get("is_urgent") else 2,
             "narrow-angle glaucoma",
             gist="US labels contraindicate it in the acute form",
             clears="An eye specialist's advice is recorded.",
@@ -992,7 +992,7 @@ def safety_critical(view: View, limit: Limits) -> Says:
     severity=Grading("S2; US S1", (1, 2)),
     shown=Shown("Interrupts in the US profile; else queue", interrupts=True),
     sources=("fda-sleep-2019", "iln-01"),
-    parameters=(parameter("urgent_count", YES_NO, "Urgent in this profile", US=1),),
+    parameters=(parameter("is_urgent", YES_NO, "Urgent in this profile", US=1),),
     needs=CONDITIONS | READINGS,
 )
 def complex_sleep(view: View, limit: Limits) -> Says:
@@ -1005,7 +1005,7 @@ def complex_sleep(view: View, limit: Limits) -> Says:
         or view.person.had("complex_sleep_behaviour")
     ):
         return
-    urgent = bool(limit.get("urgent_count"))
+    urgent = bool(limit.get("is_urgent"))
     yield on_record(
         view,
         "ILN-01",

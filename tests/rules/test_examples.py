@@ -185,7 +185,10 @@ def test_the_parameters_of_the_examples_are_those_of_the_first_book(book):
 def test_a_parameter_has_a_label_and_is_named_by_its_kind():
     for each in DECLARED:
         assert each.label, each.name
-        assert each.name.endswith(f"_{each.kind.ending}")
+        if each.kind.yes_no:
+            assert each.name.startswith(("is_", "are_"))
+        else:
+            assert each.name.endswith(f"_{each.kind.ending}")
         assert set(each.values) <= set(PROFILES)
         assert not each.kind.yes_no or set(each.values.values()) <= {0, 1}
 
@@ -197,7 +200,7 @@ def test_a_parameter_has_a_label_and_is_named_by_its_kind():
         ("REN-01", "egfr_below_ml_min", 30, {"label": "eGFR below", "unit": "ml/min", "value": 30}),
         (
             "GLA-01",
-            "urgent_count",
+            "is_urgent",
             1,
             {"label": "Urgent in this profile", "unit": "", "value": "yes"},
         ),

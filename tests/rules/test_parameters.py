@@ -8,6 +8,7 @@ import pytest
 from reviews.rules import screen
 from reviews.rules.asking import runs
 from reviews.rules.dossier import Exemption, Reading, Taper, TaperStep
+from reviews.rules.parameters import RENAMED
 from reviews.rules.registry import RULES
 
 from . import random_dossiers
@@ -88,3 +89,18 @@ def test_a_risk_that_the_book_does_not_look_for_shortens_no_supply():
     assert "SUP-01" in screen(dossier, BOOK).shadowed
     left = screen(dossier, without("SUI-01"))
     assert "SUP-01" not in {*left.shadowed, *(each.rule_id for each in left.findings)}
+
+
+def test_a_book_published_with_the_earlier_names_of_two_parameters_judges_as_it_did():
+    data = BOOK.to_json()
+    named_now = {now: before for before, now in RENAMED.items()}
+    data["rules"] = {
+        rule: {
+            profile: {named_now.get(name, name): value for name, value in limits.items()}
+            for profile, limits in profiles.items()
+        }
+        for rule, profiles in data["rules"].items()
+    }
+    assert "z_in_equivalents_count" in data["rules"]["EXPOSURE"]["UK"]
+    assert "urgent_count" in data["rules"]["GLA-01"]["US"]
+    assert type(BOOK).from_json(data) == BOOK
