@@ -143,6 +143,16 @@ def test_a_decision_on_what_a_colleague_decided_does_not_claim_to_be_kept(
     assert "is still here" not in response.content.decode()
 
 
+def test_a_refused_snooze_keeps_what_was_typed(client, case, ravi):
+    client.force_login(ravi)
+    typed = {"seen": case.lock, "until": "+300d", "reason": "Waits for a letter"}
+    response = client.post(reverse("case-snooze", args=[case.pk]), typed)
+    assert response.status_code == 400
+    text = response.content.decode()
+    assert 'name="until" value="+300d"' in text
+    assert text.count('value="Waits for a letter"') == 1
+
+
 def test_an_urgent_flag_starts_empty_and_the_others_on_another_look(client, several, ravi):
     response = get(client, ravi, several)
     form = response.context["form"]
