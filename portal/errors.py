@@ -89,13 +89,27 @@ def api_exception(error: Exception, context: dict[str, Any]) -> JsonResponse | N
 
 
 class RefusalMiddleware:
-    """Turns a refusal that a page's verb raised into the page that says so."""
+    """Turns a refusal, of a page's verb or of its address, into the page that says so."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        refused = response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+        if not refused or request.method != "GET" or _is_api(request):
+            return response
+        # The address of a form, gone to by hand, or by signing in again while it was sent.
+        page = render(request, "405.html", status=HTTPStatus.METHOD_NOT_ALLOWED)
+        page["Allow"] = response["Allow"]
+        return page
+
+    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
+        """PostgreSQL keeps no NUL and nobody types one: a page that is sent one is not asked."""
+        if _is_api(request) or not _holds_nul(request):
+            return None
+        message = "What was sent contains the character NUL. Nothing was changed."
+        return render(request, "400.html", {"message": message}, status=HTTPStatus.BAD_REQUEST)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, DomainError):
@@ -132,6 +146,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
             "The portal failed here. Nothing was changed; send it again later.",
         )
     return defaults.server_error(request)
+
+
+def _holds_nul(request: HttpRequest) -> bool:
+    sent = (request.GET, request.POST)
+    return any("\0" in text for form in sent for _, texts in form.lists() for text in texts)
 
 
 def _is_api(request: HttpRequest) -> bool:

@@ -178,30 +178,32 @@ def contacts(planned: Plan, limits: Limits) -> tuple[date, ...]:
 class _Chooser:
     """Chooses each next step of a plan from the doses that can be made.
 
-    `least_share` of the dose before stays at a step of the percentage asked for.
+    `least_share` of the dose before stays at a step of the percentage asked for. `liquids` are the
+    doses that a liquid makes, those that tablets make too among them: what is left after a liquid.
     """
 
     def __init__(
         self, request: Request, limits: Limits, doses: dict[Decimal, tuple[Part, ...]]
     ) -> None:
         self.request, self.limits, self.doses = request, limits, doses
+        self.liquids = makeable(
+            [each for each in request.strengths if each.form == LIQUID], request.from_mg
+        )
         self.least_share = 1 - request.percent / 100
 
     def next_step(self, steps: list[Step], on: date) -> Step | None:
         """The step to take on a day after these, or None to wait for the next interval."""
         before = steps[-1]
-        below = [mg for mg in self.doses if mg < before.mg]
-        if _is_liquid(before.parts):
-            solid, liquid = [], [mg for mg in below if not mg or _is_liquid(self.doses[mg])]
-        else:
-            solid = [mg for mg in below if not _is_liquid(self.doses[mg])]
-            liquid = [mg for mg in below if _is_liquid(self.doses[mg])]
+        doses = self.liquids if _is_liquid(before.parts) else self.doses
+        below = [mg for mg in doses if mg < before.mg]
+        solid = [mg for mg in below if not _is_liquid(doses[mg])]
+        liquid = [mg for mg in below if _is_liquid(doses[mg])]
         for group in (solid, liquid):
             for mg in group:
                 if mg >= before.mg * self.least_share and not self._passes_limit(steps, on, mg):
-                    return Step(on, mg, self.doses[mg])
-        mg = max(solid + liquid)
-        smallest = Step(on, mg, self.doses[mg], smallest=mg < before.mg * self.least_share)
+                    return Step(on, mg, doses[mg])
+        mg = max(below)
+        smallest = Step(on, mg, doses[mg], smallest=mg < before.mg * self.least_share)
         if not self._passes_limit(steps, on, mg):
             return smallest
         # Alone in its window it may hold, and where it never will, it is at least taken alone.

@@ -169,6 +169,11 @@ def _withdraw_page(request, refusal, pk, form=None):
     live = prescriptions.newest(held)
     if live.status in WITHDRAWN:
         raise IllegalMove(f"This prescription is already {live.get_status_display().lower()}.")
+    if request.method == "GET" and live.pk != held.pk:
+        messages.info(request, "This prescription was changed. Here is its newest version.")
+        return redirect("prescription-withdraw", live.pk)
+    # Even where what was typed is what is refused: the version below is not the one that was read.
+    changed = refusal is not None or live.pk != held.pk
     recognition = recognise(live.medicine.text, live.medicine.codings)
     patient = person.fetch_for(request.user, Action.WITHDRAW, held.patient_id)
     context = {
@@ -178,10 +183,10 @@ def _withdraw_page(request, refusal, pk, form=None):
         "dose": labels.dose(live),
         "sedative": bool(recognition.mask & BZRA),
         "benzodiazepine": bool(recognition.mask & BENZODIAZEPINE),
-        "refusal": refusal,
+        "changed": changed,
         "may_amend": access.allowed(request.user, Action.AMEND, live),
     }
-    status = 409 if refusal else 422 if request.method == "POST" else 200
+    status = 409 if changed else 422 if request.method == "POST" else 200
     return render(request, "reviews/prescribing/withdraw.html", context, status=status)
 
 

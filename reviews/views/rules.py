@@ -87,7 +87,7 @@ def rule(request, rule_id):
         "rule": found,
         "book": book,
         "parameters": _table(rule_id, found["parameters"], profiles),
-        "examples": _examples(rule_id, book, next(iter(profiles), Profile.UK)),
+        "examples": _examples(rule_id, book, next((p.profile for p in mine), Profile.UK)),
         "exempted": exempted(rule_id),
         "precedence": rows_of(rule_id),
         "recent": _raised(practice_ids)[rule_id],

@@ -69,7 +69,9 @@ def test_everybody_treated_is_judged_again_and_what_was_said_stays(portal, relea
     connection.close()
     engine = Engine.objects.get(is_current=True)
     assert engine.name != ENGINE.name
-    assert f"Engine {engine.name} is new: {len(treated)} patients will be screened again." in said
+    assert (
+        f"Engine {engine.name} judges now: {len(treated)} patients will be screened again." in said
+    )
     event = AuditEvent.objects.filter(verb="engine.changed").latest("pk")
     assert (event.detail["before"], event.detail["after"]) == (ENGINE.name, engine.name)
     assert event.detail["patients"] == len(treated)
@@ -98,7 +100,7 @@ def test_everybody_treated_is_judged_again_and_what_was_said_stays(portal, relea
 
     again = prepare(portal, release)
     connection.close()
-    assert "is new" not in again
+    assert "judges now" not in again
     assert portal.pending() == 0
     assert Job.objects.filter(kind="rescreen").count() == 1
     assert AuditEvent.objects.filter(verb="engine.changed", detail__after=engine.name).count() == 1

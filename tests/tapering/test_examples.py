@@ -208,6 +208,18 @@ def test_a_capsule_is_not_halved_and_a_dose_mixes_no_liquid_with_tablets():
     assert D("8.2") not in both, "more than 20 ml a day is not planned"
 
 
+def test_after_a_liquid_the_doses_that_tablets_make_too_are_measured_in_it():
+    """4 mg with 2 mg tablets to halve and a liquid: 3, 2 and 1 mg are 7.5, 5 and 2.5 ml."""
+    planned = plan(4, TWO, LIQUID)
+    steps = {step.mg: step for step in planned.steps[1:-1]}
+    made = {mg: doses.short(step.parts) for mg, step in steps.items()}
+    assert made[D(3)] == "7.5 ml of 2 mg/5 ml"
+    assert made[D(2)] == "5 ml of 2 mg/5 ml"
+    assert made[D(1)] == "2.5 ml of 2 mg/5 ml"
+    assert not steps[D(3)].smallest, "3.2 to 3 mg is 6 %, less than was asked for"
+    assert D("0.2") == max(a.mg - b.mg for a, b in planned.pairs() if a.mg != 4)
+
+
 def test_a_strength_is_carried_as_a_code():
     for strength in (TWO, LIQUID, doses.strength("tablet", "0.125", halves=False)):
         assert doses.read_code(strength.code) == strength

@@ -102,18 +102,30 @@ def test_every_dose_is_made_of_the_strengths_given(request):
 def test_a_plan_is_never_faster_than_the_limit_without_a_reason(request):
     plan = made(request)
     assume(not request.faster_because)
-    sizes = doses.makeable(request.strengths, request.from_mg)
     for n, m in over(plan):
         # Only one step by itself may pass, where nothing between can be made.
         assert n == m
-        before, after = plan.steps[n - 1], plan.steps[n]
-        between = [mg for mg in sizes if after.mg < mg < before.mg]
-        if between:
-            assert doses.LIQUID in {part.strength.form for part in before.parts}
-            assert all(sizes[mg][0].strength.form != doses.LIQUID for mg in between)
+        assert not between(request, plan.steps[n - 1], plan.steps[n])
     for before, after in pairwise(plan.steps):
         if after.mg < before.mg * (1 - request.percent / 100):
             assert after.smallest
+
+
+def between(request, before, after):
+    """The doses between two steps that can be made: after a liquid, those of the liquids alone."""
+    strengths = request.strengths
+    if doses.LIQUID in {part.strength.form for part in before.parts}:
+        strengths = [each for each in strengths if each.form == doses.LIQUID]
+    sizes = doses.makeable(strengths, request.from_mg)
+    return [mg for mg in sizes if after.mg < mg < before.mg]
+
+
+@settings(max_examples=150, deadline=None)
+@given(requests())
+def test_a_step_called_the_smallest_is_the_smallest(request):
+    for before, after in pairwise(made(request).steps):
+        if after.smallest:
+            assert not between(request, before, after)
 
 
 @settings(max_examples=100, deadline=None)

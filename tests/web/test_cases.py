@@ -131,6 +131,28 @@ def test_a_stale_decision_is_told_and_nothing_is_lost(client, case, ravi, samira
     assert not Decision.objects.exists()
 
 
+def test_a_decision_on_what_a_colleague_decided_does_not_claim_to_be_kept(
+    client, case, ravi, samira
+):
+    data = choices(case)
+    for user in (samira, ravi):
+        client.force_login(user)
+        response = client.post(reverse("case-decide", args=[case.pk]), data)
+    assert response.status_code == 409
+    assert "Not saved" in response.content.decode()
+    assert "is still here" not in response.content.decode()
+
+
+def test_a_refused_snooze_keeps_what_was_typed(client, case, ravi):
+    client.force_login(ravi)
+    typed = {"seen": case.lock, "until": "+300d", "reason": "Waits for a letter"}
+    response = client.post(reverse("case-snooze", args=[case.pk]), typed)
+    assert response.status_code == 400
+    text = response.content.decode()
+    assert 'name="until" value="+300d"' in text
+    assert text.count('value="Waits for a letter"') == 1
+
+
 def test_an_urgent_flag_starts_empty_and_the_others_on_another_look(client, several, ravi):
     response = get(client, ravi, several)
     form = response.context["form"]

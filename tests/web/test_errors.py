@@ -65,6 +65,30 @@ def test_a_failure_is_a_page_that_needs_nothing(ravi, monkeypatch):
     assert "boom" not in response.content.decode()
 
 
+@pytest.mark.parametrize("path", ["/?q=a%00", "/patients?q=%00", "/search?q=a%00b"])
+def test_what_no_database_keeps_is_refused_when_looked_for(ravi, path):
+    response = Browser(ravi).get(path)
+    assert response.status_code == 400
+    assert "contains the character NUL" in words(response)
+
+
+def test_what_no_database_keeps_is_refused_in_a_form(harbour, clara, ravi):
+    case = make.flagged_case(harbour, logged_by=clara)
+    address = reverse("case-snooze", args=[case.pk])
+    response = Browser(ravi).post(address, seen=case.lock, until="+2d", reason="a\x00b")
+    assert response.status_code == 400
+    assert "Nothing was changed" in words(response)
+    case.refresh_from_db()
+    assert case.snoozed_until is None
+
+
+def test_the_address_of_a_form_says_that_nothing_was_sent(harbour, clara, ravi):
+    case = make.flagged_case(harbour, logged_by=clara)
+    response = Browser(ravi).get(reverse("case-decide", args=[case.pk]))
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+    assert heading(response) == "Nothing was saved"
+
+
 def test_somebody_without_a_role_is_told(rulebook):
     user = User.objects.create_user("newcomer", "n@example.org", make.PASSWORD)
     response = Browser(user).get("/")

@@ -30,7 +30,7 @@ def test_without_a_job_the_page_says_so(clara):
     page = Browser(clara).get("/jobs")
     assert heading(page) == "No job runs"
     assert "No job has finished yet" in words(page)
-    assert "Long work that you asked for" in words(page)
+    assert "Only the long work that you asked for yourself" in words(page)
 
 
 def test_who_may_open_it(harbour, client):

@@ -212,7 +212,7 @@ def test_earlier_versions_stay_with_their_reason(bell, clara):
     page = words(Browser(clara).get(f"/patients/{bell.pk}/medicines"))
     assert "version 3" in page
     assert "1 tablet twice a day, active" in page
-    assert "Reason given: spasm at night" in page
+    assert "Reason: spasm at night" in page
     assert "Before now" in words(Browser(clara).get(f"/patients/{bell.pk}"))
 
 

@@ -451,6 +451,22 @@ def test_a_withdrawal_of_what_changed_keeps_what_was_typed(browser, on_diazepam,
     assert logged(on_diazepam).status == Status.ACTIVE
 
 
+def test_a_refused_withdrawal_says_that_the_order_changed_meanwhile(browser, on_diazepam, clara):
+    old = withdraw_page(on_diazepam)
+    prescribe.amend(prescription=logged(on_diazepam), record=make.record(days=10), by=clara)
+    response = browser.post(old, reason="Taper completed")
+    assert response.status_code == 409
+    assert "this prescription changed while you were looking at it" in words(response)
+    assert "What happened: This field is required" in words(response)
+
+
+def test_the_page_of_an_old_version_leads_to_the_newest(browser, on_diazepam, clara):
+    old = withdraw_page(on_diazepam)
+    prescribe.amend(prescription=logged(on_diazepam), record=make.record(days=10), by=clara)
+    assert browser.get(old)["Location"] == withdraw_page(on_diazepam)
+    assert "Here is its newest version" in browser.read(withdraw_page(on_diazepam))
+
+
 def test_what_is_withdrawn_is_neither_withdrawn_again_nor_amended(browser, on_diazepam):
     browser.post(withdraw_page(on_diazepam), status="stopped", reason="Taper completed")
     assert browser.get(withdraw_page(on_diazepam)).status_code == 409

@@ -40,6 +40,11 @@ def test_those_who_may_see_it(client, case, who, request):
     assert case.headline in response.content.decode()
 
 
+def test_only_who_may_claim_is_told_the_keys_for_it(client, case, ravi, clara):
+    assert "<kbd>c</kbd> claim" in page(client, ravi).content.decode()
+    assert "<kbd>c</kbd> claim" not in page(client, clara).content.decode()
+
+
 def test_a_formulary_admin_starts_at_the_formulary(client, case, ada):
     assert page(client, ada).url == reverse("formulary")
 

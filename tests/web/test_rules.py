@@ -70,6 +70,15 @@ def test_the_page_shows_each_profile_and_each_source(clara):
     assert "unverified or local policy" in page
 
 
+def test_what_a_rule_says_is_said_for_the_first_of_ones_practices(harbour, lakeside):
+    """Harbour Street, of the UK, comes before Lakeside, of the US, by name."""
+    make.person("ravi", harbour)
+    both = make.person("ravi", lakeside)
+    page = Browser(both).read("/rules/DUR-01")
+    assert "the limit of the UK profile" in page
+    assert "the limit of the US profile" not in page
+
+
 def test_a_rule_that_does_not_exist_is_not_found(clara):
     assert Browser(clara).get("/rules/OLD-99").status_code == 404
 

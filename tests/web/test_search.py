@@ -79,9 +79,9 @@ def test_piotr_is_found_and_edith_is_not(edith, piotr, typed):
     assert found(typed) == [piotr]
 
 
-@pytest.mark.parametrize("typed", ["zzyzx", "1234567890", "morphine", "%", "(", "\\", "a\x00b"])
+@pytest.mark.parametrize("typed", ["zzyzx", "1234567890", "morphine", "%", "(", "\\"])
 def test_nobody_is_found(edith, piotr, typed):
-    assert found(typed.replace("\x00", "")) == []
+    assert found(typed) == []
 
 
 def test_what_is_called_so_comes_before_what_is_like_it(harbour, clara):

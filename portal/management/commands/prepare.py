@@ -34,7 +34,7 @@ class Command(BaseCommand):
         with step("Look whether the code of the rules is the one that judged last"):
             asked = engines.adopt()
         if asked:
-            say(f"  Engine {ENGINE.name} is new: {asked} patients will be screened again.")
+            say(f"  Engine {ENGINE.name} judges now: {asked} patients will be screened again.")
         with step("Load the formulary and its rule book"):
             call_command("load_formulary", verbosity=0)
             publish.bootstrap()
