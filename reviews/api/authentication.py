@@ -1,16 +1,21 @@
 """Who calls: a client system by its bearer key, or a signed-in person who only reads."""
 
+from typing import Any
+
+from django.contrib.auth.models import User
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
 
+from reviews.models import ApiKey
 from reviews.verbs import clients
 
 
 class Bearer(BaseAuthentication):
     """`Authorization: Bearer <key>`. `request.auth` is the key, `request.user` its service user."""
 
-    def authenticate(self, request):
+    def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
@@ -20,7 +25,7 @@ class Bearer(BaseAuthentication):
             raise AuthenticationFailed("This key is not known, or it was revoked.")
         return key.user, key
 
-    def authenticate_header(self, request):
+    def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="Prescription Safety Portal"'
 
 
@@ -31,5 +36,5 @@ class Session(SessionAuthentication):
 class Known(BasePermission):
     """Anybody who is known. What they may see is decided where each list starts."""
 
-    def has_permission(self, request, view):
+    def has_permission(self, request: Request, view: Any) -> bool:
         return bool(request.user and request.user.is_authenticated)

@@ -9,6 +9,7 @@ changed before it has been given, and it is the right `updated_since` to ask wit
 
 import base64
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 from django.db import connection
@@ -36,7 +37,15 @@ class Page(msgspec.Struct):
     until: datetime | None
 
 
-def page(queryset, *, kind, changed_at, limit, cursor, updated_since):
+def page(
+    queryset: Any,
+    *,
+    kind: str,
+    changed_at: str,
+    limit: int,
+    cursor: str,
+    updated_since: datetime | None,
+) -> Page:
     """One page of `queryset`, which must be able to filter and order by `id` and `changed_at`."""
     after = _read(cursor, kind, changes=updated_since is not None) if cursor else None
     if updated_since is None:
@@ -62,7 +71,7 @@ def page(queryset, *, kind, changed_at, limit, cursor, updated_since):
     return Page(rows, following, until)
 
 
-def horizon():
+def horizon() -> datetime:
     """The time before which no transaction can change anything any more.
 
     Asked in a statement of its own: the page is read by a later one, which therefore sees all
@@ -79,16 +88,16 @@ def horizon():
     return until
 
 
-def _take(queryset, limit):
+def _take(queryset: Any, limit: int) -> tuple[list[Any], bool]:
     rows = list(queryset[: limit + 1])
     return rows[:limit], len(rows) > limit
 
 
-def _write(cursor):
+def _write(cursor: Cursor) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).rstrip(b"=").decode()
 
 
-def _read(text, kind, *, changes):
+def _read(text: str, kind: str, *, changes: bool) -> Cursor:
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         cursor = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=Cursor)
@@ -103,7 +112,7 @@ def _read(text, kind, *, changes):
     return cursor
 
 
-def _utc(time, field, reason):
+def _utc(time: datetime, field: str, reason: str) -> datetime:
     """The time in UTC: PostgreSQL knows no offset beyond 16 hours. Without an offset: refused."""
     try:
         if time.tzinfo is not None:

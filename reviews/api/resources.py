@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from reviews.access import Action
@@ -34,20 +34,20 @@ class Resource:
     page: type
     changed_at: str
 
-    def rows(self):
+    def rows(self) -> None:
         raise NotImplementedError
 
-    def listed(self, queryset):
+    def listed(self, queryset: Any) -> Any:
         """The rows that a list shows, when it is more choosy than a look at one row."""
         return queryset
 
-    def matching(self, queryset, asked):
+    def matching(self, queryset: Any, asked: shapes.Prescriptions) -> None:
         raise NotImplementedError
 
-    def shapes(self, rows):
+    def shapes(self, rows: list[Any]) -> list[Any]:
         return [self.shaped(row) for row in rows]
 
-    def shaped(self, row):
+    def shaped(self, row: dict[str, Any]) -> None:
         raise NotImplementedError
 
 
@@ -57,7 +57,7 @@ class Prescriptions(Resource):
     question, shape, page = shapes.Prescriptions, shapes.Prescription, shapes.PrescriptionPage
     changed_at = "recorded_at"
 
-    def rows(self):
+    def rows(self) -> QuerySet[Prescription]:
         rows = Prescription.objects.select_related(
             "practice",
             "medicine",
@@ -67,10 +67,12 @@ class Prescriptions(Resource):
         ).defer("patient__screening__version__book")
         return checked.with_waiting(rows, patient="patient_id")
 
-    def listed(self, queryset):
+    def listed(self, queryset: QuerySet[Prescription]) -> QuerySet[Prescription]:
         return queryset.live()
 
-    def matching(self, queryset, asked):
+    def matching(
+        self, queryset: QuerySet[Prescription], asked: shapes.Prescriptions
+    ) -> QuerySet[Prescription]:
         return _equal(
             queryset,
             patient_id=asked.patient,
@@ -80,7 +82,7 @@ class Prescriptions(Resource):
             source_id=asked.source_id,
         )
 
-    def shaped(self, row):
+    def shaped(self, row: Prescription) -> shapes.Prescription:
         return shapes.Prescription(
             id=row.pk,
             order=str(row.order_id),
@@ -107,13 +109,13 @@ class Readings(Resource):
     question, shape, page = shapes.Readings, shapes.Reading, shapes.ReadingPage
     changed_at = "recorded_at"
 
-    def rows(self):
+    def rows(self) -> QuerySet[Reading]:
         return Reading.objects.select_related("practice")
 
-    def listed(self, queryset):
+    def listed(self, queryset: QuerySet[Reading]) -> QuerySet[Reading]:
         return queryset.live()
 
-    def matching(self, queryset, asked):
+    def matching(self, queryset: QuerySet[Reading], asked: shapes.Readings) -> QuerySet[Reading]:
         return _equal(
             queryset,
             patient_id=asked.patient,
@@ -123,7 +125,7 @@ class Readings(Resource):
             source_id=asked.source_id,
         )
 
-    def shaped(self, row):
+    def shaped(self, row: Reading) -> shapes.Reading:
         return shapes.Reading(
             id=row.pk,
             patient=row.patient_id,
@@ -148,13 +150,15 @@ class Tapers(Resource):
     question, shape, page = shapes.Tapers, shapes.Taper, shapes.TaperPage
     changed_at = "recorded_at"
 
-    def rows(self):
+    def rows(self) -> QuerySet[TaperVersion]:
         return TaperVersion.objects.select_related("taper", "practice")
 
-    def listed(self, queryset):
+    def listed(self, queryset: QuerySet[TaperVersion]) -> QuerySet[TaperVersion]:
         return queryset.live()
 
-    def matching(self, queryset, asked):
+    def matching(
+        self, queryset: QuerySet[TaperVersion], asked: shapes.Tapers
+    ) -> QuerySet[TaperVersion]:
         return _equal(
             queryset,
             patient_id=asked.patient,
@@ -162,7 +166,7 @@ class Tapers(Resource):
             status=asked.status,
         )
 
-    def shaped(self, row):
+    def shaped(self, row: TaperVersion) -> shapes.Taper:
         return shapes.Taper(
             id=row.pk,
             taper=row.taper_id,
@@ -203,7 +207,7 @@ class Patients(Resource):
     question, shape, page = shapes.Patients, shapes.Patient, shapes.PatientPage
     changed_at = "updated_at"
 
-    def rows(self):
+    def rows(self) -> QuerySet[Patient]:
         rows = (
             Patient.objects.select_related("practice", "screening__version", "screening__engine")
             .defer("screening__version__book")
@@ -211,7 +215,7 @@ class Patients(Resource):
         )
         return checked.with_waiting(rows)
 
-    def matching(self, queryset, asked):
+    def matching(self, queryset: QuerySet[Patient], asked: shapes.Patients) -> QuerySet[Patient]:
         queryset = _equal(queryset, practice__code=asked.practice)
         if asked.identifier:
             system, bar, value = asked.identifier.rpartition("|")
@@ -221,7 +225,7 @@ class Patients(Resource):
             queryset = queryset.filter(**wanted).distinct()
         return queryset
 
-    def shaped(self, row):
+    def shaped(self, row: Patient) -> shapes.Patient:
         screening = getattr(row, "screening", None)
         return shapes.Patient(
             id=row.pk,
@@ -254,7 +258,7 @@ class Flags(Resource):
     question, shape, page = shapes.Flags, shapes.Flag, shapes.FlagPage
     changed_at = "change"
 
-    def rows(self):
+    def rows(self) -> QuerySet[Flag]:
         outcomes = DecisionItem.objects.select_related(
             "decision__by", "decision__answer__by", "decision__answer__answer"
         ).order_by("pk")
@@ -267,7 +271,7 @@ class Flags(Resource):
             .prefetch_related(Prefetch("decisions", queryset=outcomes))
         )
 
-    def matching(self, queryset, asked):
+    def matching(self, queryset: QuerySet[Flag], asked: shapes.Flags) -> QuerySet[Flag]:
         queryset = _equal(
             queryset,
             patient_id=asked.patient,
@@ -285,7 +289,7 @@ class Flags(Resource):
                 queryset = queryset.filter(ended_at__isnull=False)
         return queryset
 
-    def shapes(self, rows):
+    def shapes(self, rows: list[Flag]) -> list[shapes.Flag]:
         # The citations of each rule as they stood in the book that made the flag.
         citations = dict(
             RuleVersion.objects.filter(pk__in={row.version_id for row in rows}).values_list(
@@ -294,7 +298,7 @@ class Flags(Resource):
         )
         return [self.shaped(row, citations[row.version_id] or {}) for row in rows]
 
-    def shaped(self, row, citations):
+    def shaped(self, row: Flag, citations: dict[str, list[dict]]) -> shapes.Flag:
         return shapes.Flag(
             id=row.pk,
             patient=row.patient_id,
@@ -345,10 +349,10 @@ class Cases(Resource):
     question, shape, page = shapes.Cases, shapes.Case, shapes.CasePage
     changed_at = "updated_at"
 
-    def rows(self):
+    def rows(self) -> QuerySet[Case]:
         return Case.objects.select_related("practice", "owner", "proposed_by")
 
-    def matching(self, queryset, asked):
+    def matching(self, queryset: QuerySet[Case], asked: shapes.Cases) -> QuerySet[Case]:
         queryset = _equal(
             queryset,
             patient_id=asked.patient,
@@ -358,7 +362,7 @@ class Cases(Resource):
         )
         return queryset.filter(rule_ids__contains=[asked.rule]) if asked.rule else queryset
 
-    def shaped(self, row):
+    def shaped(self, row: Case) -> shapes.Case:
         return shapes.Case(
             id=row.pk,
             patient=row.patient_id,
@@ -384,13 +388,13 @@ class Decisions(Resource):
     question, shape, page = shapes.Decisions, shapes.Decision, shapes.DecisionPage
     changed_at = "decided_at"
 
-    def rows(self):
+    def rows(self) -> QuerySet[Decision]:
         items = DecisionItem.objects.select_related("flag").order_by("pk")
         return Decision.objects.select_related("practice", "by", "answer__answer").prefetch_related(
             Prefetch("items", queryset=items)
         )
 
-    def matching(self, queryset, asked):
+    def matching(self, queryset: QuerySet[Decision], asked: shapes.Decisions) -> QuerySet[Decision]:
         return _equal(
             queryset,
             patient_id=asked.patient,
@@ -398,7 +402,7 @@ class Decisions(Resource):
             practice__code=asked.practice,
         )
 
-    def shaped(self, row):
+    def shaped(self, row: Decision) -> shapes.Decision:
         return shapes.Decision(
             id=row.pk,
             kind=row.kind,
@@ -443,7 +447,7 @@ def _told(field: Field, row: Prescription) -> Any:
     return value
 
 
-def _equal(queryset, **wanted):
+def _equal(queryset: Any, **wanted: Any) -> Any:
     """Narrow by every value that was asked for; unset and "" ask for nothing."""
     return queryset.filter(Q(**{name: value for name, value in wanted.items() if value}))
 
@@ -456,7 +460,7 @@ def _name(user: User | None) -> str | None:
     return (user.get_full_name() or user.get_username()) if user else None
 
 
-def _checked(state):
+def _checked(state: checked.Checked) -> shapes.Checked:
     return shapes.Checked(
         state=state.state,
         book=state.book,

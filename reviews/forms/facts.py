@@ -1,16 +1,19 @@
 """Forms about readings and exemptions: what is asked depends on the kind."""
 
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.http import QueryDict
 from django.utils import timezone
 
 from reviews import records
 from reviews.exemptions import LONGEST_DAYS
 from reviews.forms.days import DayField
+from reviews.models import Reading
 from reviews.rules import exemptions
-from reviews.rules.readings import CHECKLIST, CHOICE, DATE, KINDS
+from reviews.rules.readings import CHECKLIST, CHOICE, DATE, KINDS, Kind
 
 NONE_TICKED = "none"
 
@@ -21,14 +24,14 @@ class ReadingForm(forms.Form):
     SHOWN_AT = {"value": "answer", "text": "answer"}
     on = DayField(label="On", help_text="The day it was measured, answered or done.")
 
-    def __init__(self, kind, *given):
+    def __init__(self, kind: str, *given: Any) -> None:
         super().__init__(*given)
         self.kind = kind
         self.known = KINDS[kind]
         self.fields = {"answer": _answer(self.known), **self.fields}
         self.fields["on"].initial = timezone.localdate()
 
-    def record(self, status="final"):
+    def record(self, status: str = "final") -> records.ReadingRecord:
         """The answer as a record. Raises `BadRecord`."""
         answer = self.cleaned_data["answer"]
         said = {"kind": self.kind, "on": self.cleaned_data["on"], "status": status}
@@ -54,7 +57,7 @@ class CorrectForm(ReadingForm):
         initial=OTHERWISE,
     )
 
-    def __init__(self, held, given=None):
+    def __init__(self, held: Reading, given: QueryDict | None = None) -> None:
         taken_back = given is not None and given.get("status") == self.ERROR
         if taken_back:
             # Nothing else is asked of somebody who takes a reading back.
@@ -67,7 +70,7 @@ class CorrectForm(ReadingForm):
         self.fields["on"].initial = held.dated_on
         self.fields["answer"].initial = self._held_answer()
 
-    def record(self):
+    def record(self) -> records.ReadingRecord:
         """The reading as it is from now on. Raises `BadRecord`."""
         if self.cleaned_data["status"] == self.OTHERWISE:
             return super().record()
@@ -83,7 +86,7 @@ class CorrectForm(ReadingForm):
             records.ReadingRecord,
         )
 
-    def _held_answer(self):
+    def _held_answer(self) -> date | list[str] | str:
         text = self.held.text
         if self.known.shape == CHECKLIST:
             return [code for code in text.split() if code != NONE_TICKED]
@@ -116,7 +119,7 @@ class ExemptForm(forms.Form):
         "benzodiazepines and Z-drugs in hand, so the next prescription is looked at anew.",
     )
 
-    def __init__(self, orders, *given):
+    def __init__(self, orders: list[tuple[str, str]], *given: Any) -> None:
         """`orders`: pairs of the id and words of each order that the exemption may be for."""
         super().__init__(*given)
         self.fields["orders"].choices = orders
@@ -125,7 +128,7 @@ class ExemptForm(forms.Form):
         self.fields["expires_on"].initial = timezone.localdate() + timedelta(days=LONGEST_DAYS)
 
 
-def _answer(known):
+def _answer(known: Kind) -> Any:
     if known.shape == CHECKLIST:
         return forms.MultipleChoiceField(
             label=known.label,

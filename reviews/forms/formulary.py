@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django import forms
+from django.forms.boundfield import BoundField
 from django.forms.models import fields_for_model
 
-from drugs.models import DrugClass, DrugFact, Ingredient
+from drugs.models import DrugClass, DrugFact, FormularyStatus, Ingredient, Limit
 from reviews.errors import BadRecord
 from reviews.forms.days import DayField
 from reviews.verbs.edit import IDENTITY, Citation
@@ -51,7 +53,9 @@ class RowForm(forms.Form):
 
     CITATION = ("source", "locator", "next_review", "note", "read_by_me")
 
-    def __init__(self, model, row, *given):
+    def __init__(
+        self, model: type[Any], row: DrugClass | FormularyStatus | Limit | None, *given: Any
+    ) -> None:
         super().__init__(*given)
         names = model.EDITABLE if row else (*IDENTITY[model], *model.EDITABLE)
         values = fields_for_model(model, fields=names)
@@ -74,20 +78,20 @@ class RowForm(forms.Form):
             self.fields[SEEN].initial = row.changed_at.isoformat()
 
     @property
-    def own_fields(self):
+    def own_fields(self) -> list[BoundField]:
         """The row's own fields, apart from who says so."""
         return [self[name] for name in self.own]
 
-    def values(self):
+    def values(self) -> dict[str, Any]:
         """What the row is to say, for the verb."""
         return {name: self.cleaned_data[name] for name in self.own}
 
-    def citation(self):
+    def citation(self) -> Citation:
         """Who says so, for the verb."""
         return Citation(**{name: self.cleaned_data[name] for name in self.CITATION})
 
 
-def _plain(value):
+def _plain(value: Decimal | int | str) -> int | str:
     """A figure as it is typed, without needless noughts."""
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"

@@ -1,6 +1,11 @@
 """The form that makes a key for a client system."""
 
+from typing import Any
+
 from django import forms
+from django.db.models import QuerySet
+
+from reviews.models import Practice
 
 
 class KeyForm(forms.Form):
@@ -18,6 +23,6 @@ class KeyForm(forms.Form):
         help_text="It sees and sends only what belongs to these.",
     )
 
-    def __init__(self, practices, *given):
+    def __init__(self, practices: QuerySet[Practice], *given: Any) -> None:
         super().__init__(*given)
         self.fields["practices"].queryset = practices

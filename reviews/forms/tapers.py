@@ -1,14 +1,18 @@
 """Forms about tapers: what to plan, and why a taper is moved."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils import timezone
 
 from reviews.forms.prescribing import Amount, Count, Day
 from reviews.rules import words
 from reviews.tapering import crossing, limits, planning
+from reviews.tapering.comparing import Use
 from reviews.tapering.doses import FORMS, LIQUID, Unplannable, strength
 from reviews.verbs import taper
 
@@ -51,7 +55,14 @@ class PlanForm(forms.Form):
         ],
     )
 
-    def __init__(self, given, *, uses, names, marketed):
+    def __init__(
+        self,
+        given: QueryDict,
+        *,
+        uses: list[Use],
+        names: dict[str, str],
+        marketed: Callable[..., Any],
+    ) -> None:
         self.uses = {use.drug: use for use in uses}
         first = uses[0].drug if uses else next(iter(names))
         drug = given.get("drug") if given.get("drug") in names else first
@@ -99,11 +110,11 @@ class PlanForm(forms.Form):
         self.drug_changed = given.get("drug_was", drug) != drug
         self.strengths_changed = given.get("strengths_of", self.target) != self.target
 
-    def starting_mg(self):
+    def starting_mg(self) -> Any:
         """The dose that the taper starts from, in mg a day; only when it is given and valid."""
         return _exact(self.cleaned_data["from_mg"])
 
-    def request(self):
+    def request(self) -> planning.Request:
         """What the planner is asked for. Raises `Unplannable`; only when the form is valid."""
         data = self.cleaned_data
         halves = data["halves"]
@@ -133,7 +144,7 @@ class PlanForm(forms.Form):
             faster_because="chosen" if data["faster"] else "",
         )
 
-    def cross_over(self, marketed):
+    def cross_over(self, marketed: Callable[..., Any]) -> taper.CrossOver | None:
         """The cross-over asked for, or None. Raises `Unplannable`."""
         if not self.crosses:
             return None
@@ -168,11 +179,11 @@ class MoveForm(forms.Form):
     maintenance_agreed = forms.BooleanField(required=False)
 
 
-def _monday(today):
+def _monday(today: date) -> date:
     """A Monday that leaves some days to get the tablets: three at least."""
     ahead = 7 - today.weekday()
     return today + timedelta(days=ahead if ahead >= 3 else ahead + 7)
 
 
-def _exact(value):
+def _exact(value: float | str) -> Decimal:
     return Decimal(str(value))

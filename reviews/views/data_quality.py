@@ -1,7 +1,10 @@
 """What reviewers called wrong in the record: for whoever can put it right."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
@@ -9,19 +12,20 @@ from django.views.decorators.http import require_GET, require_POST
 from reviews import access
 from reviews.access import Action
 from reviews.drawing import labels
-from reviews.errors import NotFound, Stale
+from reviews.errors import BadRecord, NotFound, Stale
 from reviews.models import DataCheck, DecisionItem, Prescription
 from reviews.queries.data_quality import waiting
 from reviews.verbs import data_quality
 from reviews.views.paging import page_of
 from reviews.views.refusals import shows_refusals
+from reviews.views.signed_in import SignedIn
 
 PAGE_SIZE = 25
 
 
 @require_GET
 @login_required
-def listed(request):
+def listed(request: SignedIn) -> HttpResponse:
     access.require(request.user, Action.SEE_QUEUE)
     mine = access.practice_ids(request.user, Action.SEE_QUEUE)
     page = page_of(waiting(mine), request.GET.get("page", 1), PAGE_SIZE)
@@ -37,7 +41,7 @@ def listed(request):
     return render(request, "reviews/data_quality/list.html", context)
 
 
-def _checked_before(request, refusal, pk):
+def _checked_before(request: SignedIn, refusal: BadRecord | Stale | None, pk: int) -> Any:
     messages.warning(request, refusal.message)
     return redirect("data-quality")
 
@@ -45,7 +49,7 @@ def _checked_before(request, refusal, pk):
 @require_POST
 @login_required
 @shows_refusals(_checked_before, Stale)
-def check(request, pk):
+def check(request: SignedIn, pk: int) -> HttpResponse:
     """Say what became of an entry: put right, or right as it was."""
     mine = access.practice_ids(request.user, Action.SEE_QUEUE)
     items = DecisionItem.objects.select_related("decision__answer", "flag")

@@ -1,6 +1,7 @@
 """Pages of a long list without counting it: there is a next page, or there is not."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,7 @@ class Page:
     last_row: int
 
 
-def page_of(rows, number, size):
+def page_of(rows: Any, number: int | str, size: int) -> Page:
     """Page `number` (from 1, as typed in an address) of a queryset or a list."""
     number = int(number) if str(number).isdecimal() and 0 < int(number) < 10**6 else 1
     start = (number - 1) * size

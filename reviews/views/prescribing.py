@@ -4,8 +4,11 @@ One form with three buttons, so that each works without a script: "find" and "pr
 page again, "save" saves. With HTMX the picker and the preview follow what is typed.
 """
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
@@ -14,9 +17,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from reviews import access
 from reviews.access import Action
 from reviews.drawing import labels
-from reviews.errors import IllegalMove, Stale
+from reviews.errors import BadRecord, IllegalMove, Stale
 from reviews.forms.prescribing import PrescriptionForm, WithdrawForm, values, with_units
-from reviews.models import WITHDRAWN
+from reviews.models import WITHDRAWN, Patient, Prescription
 from reviews.queries import prescriptions
 from reviews.queries.before_saving import before_saving
 from reviews.queries.picker import picker, recognise
@@ -25,13 +28,14 @@ from reviews.rules.drug import BENZODIAZEPINE, BZRA
 from reviews.verbs import prescribe
 from reviews.views import person
 from reviews.views.refusals import refusals_at, shows_refusals
+from reviews.views.signed_in import SignedIn
 
 SAVE = "save"
 
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def log(request, pk):
+def log(request: SignedIn, pk: int) -> HttpResponse:
     """Log a prescription of any medicine."""
     patient = person.fetch_for(request.user, Action.LOG, pk)
     initial = {"start_on": timezone.localdate(), "indication": "unknown"}
@@ -42,7 +46,7 @@ def log(request, pk):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def amend(request, pk):
+def amend(request: SignedIn, pk: int) -> HttpResponse:
     """Amend a prescription: the form holds its values, and saving makes a new version."""
     held = prescriptions.fetch(request.user, Action.AMEND, pk)
     live = prescriptions.newest(held)
@@ -63,7 +67,7 @@ def amend(request, pk):
 
 @require_POST
 @login_required
-def preview(request, pk):
+def preview(request: SignedIn, pk: int) -> HttpResponse:
     """The fragments that follow the fields: what screening would say, and what is worked out."""
     patient = person.fetch_for(request.user, Action.LOG, pk)
     held = None
@@ -82,7 +86,7 @@ def preview(request, pk):
 
 @require_GET
 @login_required
-def find(request, pk):
+def find(request: SignedIn, pk: int) -> HttpResponse:
     """The picker's list for what is typed."""
     patient = person.fetch_for(request.user, Action.LOG, pk)
     typed, chosen = request.GET.get("q", ""), request.GET.get("product", "")
@@ -90,14 +94,14 @@ def find(request, pk):
     return render(request, "reviews/prescribing/_picker.html", context)
 
 
-def _start(request, patient, form):
+def _start(request: SignedIn, patient: Patient, form: PrescriptionForm) -> Any:
     """The page before anything was typed: an amendment is previewed as it stands."""
     as_it_stands = PrescriptionForm(form.as_posted(), held=form.held)
     ahead = _ahead(request, patient, as_it_stands)
     return _page(request, None, patient=patient, form=form, ahead=ahead)
 
 
-def _answer(request, patient, form):
+def _answer(request: SignedIn, patient: Patient, form: PrescriptionForm) -> HttpResponse:
     """Save, or show the page again with everything that is known about what was typed."""
     ahead = _ahead(request, patient, form)
     shown = {"patient": patient, "form": form, "ahead": ahead}
@@ -111,7 +115,7 @@ def _answer(request, patient, form):
     return _save(request, **shown)
 
 
-def _ahead(request, patient, form):
+def _ahead(request: SignedIn, patient: Patient, form: PrescriptionForm) -> Any:
     """What is known of the prescription that was typed; None while something cannot be read."""
     with refusals_at(form):
         if form.is_valid():
@@ -124,7 +128,16 @@ def _ahead(request, patient, form):
     return None
 
 
-def _page(request, refusal, *, patient, form, ahead, ask_now=False, status=200):
+def _page(
+    request: SignedIn,
+    refusal: BadRecord | Stale | None,
+    *,
+    patient: Patient,
+    form: PrescriptionForm,
+    ahead: dict[str, Any],
+    ask_now: Any = False,
+    status: str = 200,
+) -> Any:
     held = form.held
     live = prescriptions.newest(held) if held else None
     chosen = request.POST.get("product") or form.initial.get("product", "")
@@ -144,12 +157,14 @@ def _page(request, refusal, *, patient, form, ahead, ask_now=False, status=200):
     return render(request, "reviews/prescribing/prescription.html", context, status=status)
 
 
-def _changed_meanwhile(request, refusal, **shown):
+def _changed_meanwhile(request: SignedIn, refusal: BadRecord | Stale | None, **shown: Any) -> Any:
     return _page(request, refusal, **shown, status=409)
 
 
 @shows_refusals(_changed_meanwhile, Stale)
-def _save(request, *, patient, form, ahead):
+def _save(
+    request: SignedIn, *, patient: Patient, form: PrescriptionForm, ahead: dict[str, Any]
+) -> Prescription:
     reason = form.cleaned_data["reason"] if ahead.asking else ""
     if ahead.interrupting:
         reason = reason or NOT_GIVEN
@@ -164,7 +179,12 @@ def _save(request, *, patient, form, ahead):
     return _page(request, None, patient=patient, form=form, ahead=ahead, status=422)
 
 
-def _withdraw_page(request, refusal, pk, form=None):
+def _withdraw_page(
+    request: SignedIn,
+    refusal: BadRecord | Stale | None,
+    pk: int,
+    form: PrescriptionForm | None = None,
+) -> Any:
     held = prescriptions.fetch(request.user, Action.WITHDRAW, pk)
     live = prescriptions.newest(held)
     if live.status in WITHDRAWN:
@@ -188,7 +208,7 @@ def _withdraw_page(request, refusal, pk, form=None):
 @require_http_methods(["GET", "POST"])
 @login_required
 @shows_refusals(_withdraw_page, Stale)
-def withdraw(request, pk):
+def withdraw(request: SignedIn, pk: int) -> HttpResponse:
     """Say that an order has ended, never began or was an error; it stays on the record."""
     held = prescriptions.fetch(request.user, Action.WITHDRAW, pk)
     form = WithdrawForm(request.POST or None)

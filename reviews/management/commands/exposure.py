@@ -12,11 +12,14 @@ from functools import partial
 from itertools import count, groupby
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from reviews.models import Case
 from reviews.rules import conventions
 from reviews.rules.conventions import Dispensing
+from reviews.rules.finding import ExposureSummary
 
 COLUMNS = ("person", "medicine", "start", "days", "dose_per_day")
 RESULT = ("person", "medicine", "episode", "start", "end", "days", "dispensings")
@@ -28,10 +31,10 @@ WHOLE = re.compile(r"(-?\d{1,9})(?:\.0+)?", re.ASCII)
 AMOUNT = re.compile(r"\d{1,12}(?:\.\d{0,12})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 
 
-def whole_from(least):
+def whole_from(least: Any) -> Any:
     """A type of option: a whole number that is at least so much."""
 
-    def whole(text):
+    def whole(text: str) -> Any:
         if not text.isdecimal() or int(text) < least:
             raise ArgumentTypeError(f"'{text}' is not a whole number from {least}")
         return int(text)
@@ -48,7 +51,7 @@ class Command(BaseCommand):
     )
     requires_system_checks = []
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("source", metavar="IN.csv", type=Path)
         parser.add_argument("result", metavar="OUT.csv", type=Path)
         parser.add_argument("--convention", required=True, choices=["era", "episode"])
@@ -83,7 +86,9 @@ class Command(BaseCommand):
             help="follow each person up for so long from the first dispensing (default: no end)",
         )
 
-    def handle(self, *, source, result, convention, verbosity, **options):
+    def handle(
+        self, *, source: str, result: str, convention: Any, verbosity: int, **options: Any
+    ) -> None:
         by_medicine = convention == "era"
         exposure = _eras(options) if by_medicine else _episodes(options)
         _check_files(source, result)
@@ -99,7 +104,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"Without days' supply, counted as one day: {unstated:,}.")
 
 
-def _eras(options):
+def _eras(options: Any) -> Any:
     for name in ("carry_over", "rescale_dose", "new_episode_on_change", "follow_up_days"):
         if options[name]:
             raise CommandError(f"--{name.replace('_', '-')} is only for --convention episode.")
@@ -109,7 +114,7 @@ def _eras(options):
     )
 
 
-def _episodes(options):
+def _episodes(options: Any) -> Any:
     gap_days = options["gap_days"]
     return partial(
         conventions.episodes,
@@ -121,7 +126,7 @@ def _episodes(options):
     )
 
 
-def _check_files(source, result):
+def _check_files(source: str, result: str) -> None:
     if result.exists():
         if not result.is_file():
             raise CommandError(f"{result} is not a file that can be replaced.")
@@ -136,7 +141,7 @@ class _Bad(Exception):
     """The column, and why its value cannot be used."""
 
 
-def _read(source, *, least_days, dose_needed):
+def _read(source: str, *, least_days: Any, dose_needed: Any) -> Any:
     """Dispensings by person in the order of the file, and how many had no days' supply."""
     people = defaultdict(list)
     unstated = line = 0
@@ -181,7 +186,7 @@ def _read(source, *, least_days, dose_needed):
     return people, unstated
 
 
-def _places(source, header):
+def _places(source: str, header: Any) -> Any:
     for name in COLUMNS:
         if header.count(name) != 1:
             raise CommandError(
@@ -191,7 +196,7 @@ def _places(source, header):
     return [header.index(name) for name in COLUMNS]
 
 
-def _width(header, row):
+def _width(header: Any, row: dict[str, Any]) -> Any:
     if len(row) < len(header):
         return f"column {header[len(row)]}: the line ends before it"
     return f"column {len(header) + 1}: there are {len(row)} values for {len(header)} columns"
@@ -200,12 +205,12 @@ def _width(header, row):
 class _Values(dict):
     """Values of a column by their text: a million rows hold few different dates and doses."""
 
-    def __init__(self, column, parse):
+    def __init__(self, column: Any, parse: Any) -> None:
         super().__init__()
         self.column = column
         self.parse = parse
 
-    def __missing__(self, text):
+    def __missing__(self, text: str) -> Any:
         try:
             value = self[text] = self.parse(text.strip())
         except ValueError as reason:
@@ -213,13 +218,13 @@ class _Values(dict):
         return value
 
 
-def _text(text):
+def _text(text: str) -> Any:
     if not text:
         raise ValueError("it is empty")
     return text
 
 
-def _day(text):
+def _day(text: str) -> Any:
     # fromisoformat alone also takes weeks and dates without hyphens.
     if not DAY.fullmatch(text):
         raise ValueError(f"'{text}' is not a date like 2025-01-31")
@@ -229,7 +234,7 @@ def _day(text):
         raise ValueError(f"'{text}' is not a day of the calendar") from None
 
 
-def _days(least, text):
+def _days(least: Any, text: str) -> Any:
     if not text and least == 0:
         return 0
     number = WHOLE.fullmatch(text)
@@ -241,7 +246,7 @@ def _days(least, text):
     return days
 
 
-def _dose(needed, text):
+def _dose(needed: Any, text: str) -> Any:
     if not text:
         if needed:
             raise ValueError("it is empty, and --rescale-dose needs the dose of every dispensing")
@@ -255,7 +260,7 @@ def _dose(needed, text):
 # --- writing ---------------------------------------------------------------------------------
 
 
-def _write(result, people, exposure, by_medicine):
+def _write(result: str, people: Any, exposure: ExposureSummary | None, by_medicine: Any) -> Any:
     """Write everything beside the result and rename it, so that no half of it is ever seen."""
     target = result.resolve()
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
@@ -277,7 +282,7 @@ def _write(result, people, exposure, by_medicine):
     return written
 
 
-def _rows(person, found, by_medicine):
+def _rows(person: tuple[None | date | int | str, ...], found: Case, by_medicine: Any) -> Any:
     """Rows of a person; eras are numbered within their medicine, episodes within the person."""
     runs = groupby(found, key=attrgetter("medicine")) if by_medicine else [(None, found)]
     try:
@@ -298,6 +303,6 @@ def _rows(person, found, by_medicine):
         raise CommandError(f"Person {person}: the supply lasts beyond the year 9999.") from None
 
 
-def _shown(days):
+def _shown(days: int) -> Any:
     """Whole days as such, parts of a day to six decimals."""
     return str(days) if isinstance(days, int) else f"{float(days):.6f}".rstrip("0").rstrip(".")
