@@ -2,11 +2,11 @@
 
 import math
 import time
-from typing import Any
 
 from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
 
 WINDOW_SECONDS = 60
 
@@ -17,7 +17,7 @@ class PerCaller(BaseThrottle):
     name: str
     quota: int
 
-    def allow_request(self, request: Request, view: Any) -> bool:
+    def allow_request(self, request: Request, view: APIView) -> bool:
         now = time.time()
         window = int(now // WINDOW_SECONDS)
         self.seconds_left = math.ceil((window + 1) * WINDOW_SECONDS - now)
@@ -30,7 +30,9 @@ class PerCaller(BaseThrottle):
         self.left = max(0, self.quota - used)
         return used <= self.quota
 
-    def wait(self) -> int:
+    def wait(  # pyright: ignore[reportIncompatibleMethodOverride] - the base does not know
+        self,
+    ) -> int:
         return self.seconds_left
 
     def fields(self) -> dict[str, str]:

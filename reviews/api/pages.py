@@ -9,11 +9,11 @@ changed before it has been given, and it is the right `updated_since` to ask wit
 
 import base64
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from django.db import connection
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from reviews.errors import BadRecord
 
@@ -32,13 +32,13 @@ class Cursor(msgspec.Struct, array_like=True):
 
 
 class Page(msgspec.Struct):
-    rows: list
+    rows: list[Any]
     following: str | None
     until: datetime | None
 
 
 def page(
-    queryset: Any,
+    queryset: QuerySet[Any],
     *,
     kind: str,
     changed_at: str,
@@ -77,18 +77,19 @@ def horizon() -> datetime:
     Asked in a statement of its own: the page is read by a later one, which therefore sees all
     that was committed until now.
     """
+    given: list[Any] = [MARGIN]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT least(clock_timestamp(), min(xact_start)) - %s FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             " AND backend_type = 'client backend'",
-            [MARGIN],
+            given,
         )
-        (until,) = cursor.fetchone()
+        (until,) = cast(tuple[datetime], cursor.fetchone())
     return until
 
 
-def _take(queryset: Any, limit: int) -> tuple[list[Any], bool]:
+def _take(queryset: QuerySet[Any], limit: int) -> tuple[list[Any], bool]:
     rows = list(queryset[: limit + 1])
     return rows[:limit], len(rows) > limit
 
@@ -106,7 +107,7 @@ def _read(text: str, kind: str, *, changes: bool) -> Cursor:
     stamped = cursor.at is not None and cursor.until is not None
     if cursor.kind != kind or stamped != changes or abs(cursor.pk) >= 2**63:
         raise BadRecord("cursor", "is not a cursor of this list")
-    if stamped:
+    if cursor.at is not None and cursor.until is not None:
         cursor.at = _utc(cursor.at, "cursor", "is not a cursor of this list")
         cursor.until = _utc(cursor.until, "cursor", "is not a cursor of this list")
     return cursor

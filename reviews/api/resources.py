@@ -1,11 +1,12 @@
 """What can be read: for each resource its rows, its filters, and how a row becomes a shape."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 from django.contrib.auth.models import User
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Model, Prefetch, Q, QuerySet
 from django.db.models.functions import Greatest
+from msgspec import Struct
 
 from reviews.access import Action
 from reviews.api import shapes
@@ -20,11 +21,15 @@ from reviews.models import (
     Reading,
     RuleVersion,
     TaperVersion,
+    named,
 )
 from reviews.queries import checked
 
+Row = TypeVar("Row", bound=Model)
+Asked = TypeVar("Asked", bound=shapes.Question)
 
-class Resource:
+
+class Resource(Generic[Row, Asked]):
     """One list and its rows. `action` is what a caller must be allowed to do to see them."""
 
     name: str
@@ -34,24 +39,24 @@ class Resource:
     page: type
     changed_at: str
 
-    def rows(self) -> None:
+    def rows(self) -> QuerySet[Row]:
         raise NotImplementedError
 
-    def listed(self, queryset: Any) -> Any:
+    def listed(self, queryset: QuerySet[Row]) -> QuerySet[Row]:
         """The rows that a list shows, when it is more choosy than a look at one row."""
         return queryset
 
-    def matching(self, queryset: Any, asked: shapes.Prescriptions) -> None:
+    def matching(self, queryset: QuerySet[Row], asked: Asked) -> QuerySet[Row]:
         raise NotImplementedError
 
-    def shapes(self, rows: list[Any]) -> list[Any]:
+    def shapes(self, rows: list[Row]) -> list[Any]:
         return [self.shaped(row) for row in rows]
 
-    def shaped(self, row: dict[str, Any]) -> None:
+    def shaped(self, row: Row) -> Struct:
         raise NotImplementedError
 
 
-class Prescriptions(Resource):
+class Prescriptions(Resource[Prescription, shapes.Prescriptions]):
     name = "prescriptions"
     action = Action.SEE_PATIENT
     question, shape, page = shapes.Prescriptions, shapes.Prescription, shapes.PrescriptionPage
@@ -103,7 +108,7 @@ class Prescriptions(Resource):
         )
 
 
-class Readings(Resource):
+class Readings(Resource[Reading, shapes.Readings]):
     name = "readings"
     action = Action.SEE_PATIENT
     question, shape, page = shapes.Readings, shapes.Reading, shapes.ReadingPage
@@ -144,7 +149,7 @@ class Readings(Resource):
         )
 
 
-class Tapers(Resource):
+class Tapers(Resource[TaperVersion, shapes.Tapers]):
     name = "tapers"
     action = Action.SEE_PATIENT
     question, shape, page = shapes.Tapers, shapes.Taper, shapes.TaperPage
@@ -201,7 +206,7 @@ class Tapers(Resource):
         )
 
 
-class Patients(Resource):
+class Patients(Resource[Patient, shapes.Patients]):
     name = "patients"
     action = Action.SEE_PATIENT
     question, shape, page = shapes.Patients, shapes.Patient, shapes.PatientPage
@@ -253,7 +258,7 @@ class Patients(Resource):
         )
 
 
-class Flags(Resource):
+class Flags(Resource[Flag, shapes.Flags]):
     name = "flags"
     question, shape, page = shapes.Flags, shapes.Flag, shapes.FlagPage
     changed_at = "change"
@@ -289,16 +294,8 @@ class Flags(Resource):
                 queryset = queryset.filter(ended_at__isnull=False)
         return queryset
 
-    def shapes(self, rows: list[Flag]) -> list[shapes.Flag]:
-        # The citations of each rule as they stood in the book that made the flag.
-        citations = dict(
-            RuleVersion.objects.filter(pk__in={row.version_id for row in rows}).values_list(
-                "pk", "book__citations"
-            )
-        )
-        return [self.shaped(row, citations[row.version_id] or {}) for row in rows]
-
-    def shaped(self, row: Flag, citations: dict[str, list[dict]]) -> shapes.Flag:
+    def _cited(self, row: Flag, citations: dict[str, list[shapes.Citation]]) -> shapes.Flag:
+        """`citations` are by rule, as a book keeps them: written out they are of that shape."""
         return shapes.Flag(
             id=row.pk,
             patient=row.patient_id,
@@ -328,14 +325,14 @@ class Flags(Resource):
             outcomes=[
                 shapes.FlagOutcome(
                     decision=item.decision_id,
-                    state=item.decision.state,
+                    state=cast(shapes.DecisionState, item.decision.state),
                     outcome=item.outcome,
                     outcome_text=item.get_outcome_display(),
                     reason=item.reason,
                     reason_text=item.get_reason_display(),
                     until=item.until,
                     note=item.decision.note,
-                    by=_name(item.decision.by),
+                    by=named(item.decision.by),
                     decided_at=item.decision.decided_at,
                     confirmed_by=_name(item.decision.confirmed_by),
                 )
@@ -343,8 +340,17 @@ class Flags(Resource):
             ],
         )
 
+    def shapes(self, rows: list[Flag]) -> list[shapes.Flag]:
+        # The citations of each rule as they stood in the book that made the flag.
+        citations = dict(
+            RuleVersion.objects.filter(pk__in={row.version_id for row in rows}).values_list(
+                "pk", "book__citations"
+            )
+        )
+        return [self._cited(row, citations[row.version_id] or {}) for row in rows]
 
-class Cases(Resource):
+
+class Cases(Resource[Case, shapes.Cases]):
     name = "cases"
     question, shape, page = shapes.Cases, shapes.Case, shapes.CasePage
     changed_at = "updated_at"
@@ -383,7 +389,7 @@ class Cases(Resource):
         )
 
 
-class Decisions(Resource):
+class Decisions(Resource[Decision, shapes.Decisions]):
     name = "decisions"
     question, shape, page = shapes.Decisions, shapes.Decision, shapes.DecisionPage
     changed_at = "decided_at"
@@ -406,12 +412,12 @@ class Decisions(Resource):
         return shapes.Decision(
             id=row.pk,
             kind=row.kind,
-            state=row.state,
+            state=cast(shapes.DecisionState, row.state),
             answers=row.answers_id,
             case=row.case_id,
             patient=row.patient_id,
             practice=row.practice.code,
-            by=_name(row.by),
+            by=named(row.by),
             decided_at=row.decided_at,
             note=row.note,
             outcomes=[
@@ -447,7 +453,7 @@ def _told(field: Field, row: Prescription) -> Any:
     return value
 
 
-def _equal(queryset: Any, **wanted: Any) -> Any:
+def _equal(queryset: QuerySet[Row], **wanted: object) -> QuerySet[Row]:
     """Narrow by every value that was asked for; unset and "" ask for nothing."""
     return queryset.filter(Q(**{name: value for name, value in wanted.items() if value}))
 
@@ -457,7 +463,7 @@ def _number(amount: Decimal | None) -> float | None:
 
 
 def _name(user: User | None) -> str | None:
-    return (user.get_full_name() or user.get_username()) if user else None
+    return named(user) if user else None
 
 
 def _checked(state: checked.Checked) -> shapes.Checked:

@@ -58,13 +58,13 @@ class Schema(AutoSchema):
     def get_summary(self) -> str:
         return self.get_description().partition("\n")[0]
 
-    def get_request_serializer(self) -> Any:
+    def get_request_serializer(self) -> None:
         return None
 
-    def get_response_serializers(self) -> Any:
+    def get_response_serializers(self) -> None:
         return None
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def get_override_parameters(self) -> list[Any]:
         query = self.view.operation.query
         if query is None:
             return []
@@ -79,9 +79,7 @@ class Schema(AutoSchema):
             for name, schema in described["properties"].items()
         ]
 
-    def _get_request_body(
-        self, direction: str = "request"
-    ) -> dict[str, bool | dict[str, dict]] | None:
+    def _get_request_body(self, direction: str = "request") -> dict[str, Any] | None:
         body = self.view.operation.body
         if body is None:
             return None
@@ -101,7 +99,7 @@ class Schema(AutoSchema):
         }
         return {"required": True, "content": content}
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, dict[str, dict | str]]:
+    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         operation = self.view.operation
         limits = {
             name: {"schema": {"type": "string"}} for name in ("RateLimit", "RateLimit-Policy")
@@ -125,7 +123,7 @@ class BearerScheme(OpenApiAuthenticationExtension):
     target_class = "reviews.api.authentication.Bearer"
     name = "key"
 
-    def get_security_definition(self, auto_schema: Schema) -> dict[str, str]:
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
         return {
             "type": "http",
             "scheme": "bearer",
@@ -137,7 +135,7 @@ class SessionScheme(OpenApiAuthenticationExtension):
     target_class = "reviews.api.authentication.Session"
     name = "session"
 
-    def get_security_definition(self, auto_schema: Schema) -> dict[str, str]:
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
         return {
             "type": "apiKey",
             "in": "cookie",
@@ -160,7 +158,7 @@ def add_shapes(
 
 
 @cache
-def _shapes() -> dict[str, Any]:
+def _shapes() -> dict[str, type[msgspec.Struct]]:
     found = [SyncedPrescription, SyncedCondition, SyncedReading, SyncedPatient]
     found += [
         shape
@@ -178,7 +176,7 @@ def _components() -> dict[str, Any]:
     return components
 
 
-def _ref(shape: type[Any]) -> dict[str, str]:
+def _ref(shape: type) -> dict[str, str]:
     return {"$ref": REF.format(name=shape.__name__)}
 
 

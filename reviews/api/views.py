@@ -1,12 +1,16 @@
 """The addresses of the API: parse, call one verb or one query, answer."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.exceptions import NotFound as NoSuchAddress
 from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.renderers import JSONRenderer
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -23,12 +27,12 @@ from reviews.verbs import sync
 class AlwaysJson(BaseContentNegotiation):
     """There is one format, so what a client says it would rather have is not asked."""
 
-    def select_parser(self, request: HttpRequest, parsers: Any) -> Any:
+    def select_parser(self, request: Request, parsers: list[BaseParser]) -> BaseParser:
         return parsers[0]
 
     def select_renderer(
-        self, request: Request, renderers: list[JSONRenderer], format_suffix: Any | None = None
-    ) -> tuple[JSONRenderer, str]:
+        self, request: Request, renderers: list[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str | None]:
         return renderers[0], renderers[0].media_type
 
 
@@ -41,13 +45,13 @@ class ApiView(APIView):
     content_negotiation_class = AlwaysJson
     operation: Operation
 
-    def get_throttles(self) -> list[Reads | Syncs]:
+    def get_throttles(self) -> list[Any]:
         self.throttles = super().get_throttles()
         return self.throttles
 
     def finalize_response(
-        self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "no-store"
         for throttle in getattr(self, "throttles", ()):
@@ -60,7 +64,7 @@ class ApiView(APIView):
 class ListView(ApiView):
     """A page of a resource."""
 
-    resource: resources.Resource
+    resource: resources.Resource[Any, Any]
 
     def get(self, request: Request) -> HttpResponse:
         given = request.query_params.dict()
@@ -89,7 +93,7 @@ class ListView(ApiView):
 class DetailView(ApiView):
     """One row of a resource, by id."""
 
-    resource: resources.Resource
+    resource: resources.Resource[Any, Any]
 
     def get(self, request: Request, pk: int) -> HttpResponse:
         if request.query_params:
@@ -105,7 +109,7 @@ class SyncView(ApiView):
 
     authentication_classes = [Bearer]
     throttle_classes = [Syncs]
-    verb = None
+    verb: Callable[..., sync.SyncResult]
 
     def post(self, request: Request) -> HttpResponse:
         if request.query_params:
@@ -146,13 +150,13 @@ class NowhereView(ApiView):
         raise NoSuchAddress("There is nothing at this address.")
 
 
-def _visible(resource: Any, request: Request) -> Any:
+def _visible(resource: resources.Resource[Any, Any], request: Request) -> QuerySet[Any]:
     if not access.practice_ids(request.user, resource.action):
         raise NotAllowed(f"You may not {resource.action} anywhere.")
     return access.scope(resource.rows(), request.user, resource.action)
 
 
-def _json(answer: Any) -> HttpResponse:
+def _json(answer: msgspec.Struct) -> HttpResponse:
     return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
 
 

@@ -1,11 +1,12 @@
 """Forms about readings and exemptions: what is asked depends on the kind."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Any
+from decimal import Decimal
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
-from django.http import QueryDict
 from django.utils import timezone
 
 from reviews import records
@@ -31,10 +32,10 @@ class ReadingForm(forms.Form):
         self.fields = {"answer": _answer(self.known), **self.fields}
         self.fields["on"].initial = timezone.localdate()
 
-    def record(self, status: str = "final") -> records.ReadingRecord:
+    def record(self) -> records.ReadingRecord:
         """The answer as a record. Raises `BadRecord`."""
         answer = self.cleaned_data["answer"]
-        said = {"kind": self.kind, "on": self.cleaned_data["on"], "status": status}
+        said = {"kind": self.kind, "on": self.cleaned_data["on"], "status": "final"}
         if self.known.shape == CHECKLIST:
             said["text"] = " ".join(answer) or NONE_TICKED
         elif self.known.shape == DATE:
@@ -57,7 +58,7 @@ class CorrectForm(ReadingForm):
         initial=OTHERWISE,
     )
 
-    def __init__(self, held: Reading, given: QueryDict | None = None) -> None:
+    def __init__(self, held: Reading, given: Mapping[str, Any] | None = None) -> None:
         taken_back = given is not None and given.get("status") == self.ERROR
         if taken_back:
             # Nothing else is asked of somebody who takes a reading back.
@@ -74,12 +75,12 @@ class CorrectForm(ReadingForm):
         """The reading as it is from now on. Raises `BadRecord`."""
         if self.cleaned_data["status"] == self.OTHERWISE:
             return super().record()
-        counted = self.held.value is not None and self.known.shape != CHECKLIST
+        value = None if self.known.shape == CHECKLIST else self.held.value
         return records.convert(
             {
                 "kind": self.kind,
                 "on": self.held.dated_on,
-                "value": float(self.held.value) if counted else None,
+                "value": None if value is None else float(value),
                 "text": self.held.text,
                 "status": self.ERROR,
             },
@@ -94,7 +95,7 @@ class CorrectForm(ReadingForm):
             return date.fromisoformat(text)
         if self.known.shape == CHOICE:
             return text
-        return f"{self.held.value.normalize():f}"
+        return f"{cast(Decimal, self.held.value).normalize():f}"
 
 
 class ExemptForm(forms.Form):
@@ -128,7 +129,7 @@ class ExemptForm(forms.Form):
         self.fields["expires_on"].initial = timezone.localdate() + timedelta(days=LONGEST_DAYS)
 
 
-def _answer(known: Kind) -> Any:
+def _answer(known: Kind) -> forms.Field:
     if known.shape == CHECKLIST:
         return forms.MultipleChoiceField(
             label=known.label,

@@ -13,12 +13,12 @@ class KeyForm(forms.Form):
 
     name = forms.CharField(max_length=100, help_text="Who holds it, such as “Main record system”.")
     source_system = forms.SlugField(
-        max_length=60,
+        max_length=60,  # pyright: ignore[reportCallIssue] - it is a CharField
         label="Source system",
         help_text="Letters, digits and hyphens. Every record it sends is marked with this.",
     )
     practices = forms.ModelMultipleChoiceField(
-        queryset=None,
+        queryset=Practice.objects.none(),
         widget=forms.CheckboxSelectMultiple,
         help_text="It sees and sends only what belongs to these.",
     )

@@ -25,11 +25,11 @@ CODE_SYSTEMS = [
 class RegisterForm(forms.Form):
     """A person to register. Only the family name is needed; unknown stays unknown."""
 
-    practice = forms.ModelChoiceField(queryset=None, empty_label=None)
+    practice = forms.ModelChoiceField(queryset=Practice.objects.none(), empty_label=None)
     family_name = forms.CharField(max_length=120)
     given_name = forms.CharField(max_length=120, required=False)
     birth_date = DayField(required=False, help_text="Such as 9 Sep 1974. Leave empty if not known.")
-    sex = forms.ChoiceField(choices=Sex, initial=Sex.UNKNOWN)
+    sex = forms.ChoiceField(choices=Sex.choices, initial=Sex.UNKNOWN)
     system = forms.ChoiceField(label="Kind of number", choices=SYSTEMS)
     identifiers = forms.CharField(
         label="Number", max_length=100, required=False, help_text="Spaces do not matter."

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from reviews import records
@@ -49,7 +50,7 @@ class Amount(forms.FloatField):
         too_large.message, too_small.message = "Is too large", "Must be more than 0"
         self.widget.attrs["class"] = "short"
 
-    def to_python(self, value: str | None) -> float:
+    def to_python(self, value: str | None) -> float | None:
         return super().to_python(value.replace(",", ".") if isinstance(value, str) else value)
 
     def prepare_value(self, value: Decimal | str | None) -> str | None:
@@ -79,7 +80,7 @@ class Schedule(forms.CharField):
 
     def to_python(self, value: str | None) -> list[dict[str, float | int]]:
         steps = []
-        for line in re.split(r"[\n;]|,? then ", super().to_python(value)):
+        for line in re.split(r"[\n;]|,? then ", super().to_python(value) or ""):
             if not (words := " ".join(line.split())):
                 continue
             step = self.STEP.fullmatch(words)
@@ -88,7 +89,7 @@ class Schedule(forms.CharField):
             steps.append({"per_day": float(step[1].replace(",", ".")), "days": int(step[2])})
         return steps
 
-    def prepare_value(self, value: list[list[float | int]] | str | None) -> str | None:
+    def prepare_value(self, value: Any) -> Any:
         if isinstance(value, str) or not value:
             return value
         return "\n".join(f"{float(amount):.10g} for {days} days" for amount, days in value)
@@ -176,9 +177,11 @@ class PrescriptionForm(forms.Form):
             del self.fields["status"]
             return
         if held.status not in GOING_ON:
-            self.fields["status"].choices += [(held.status, Status(held.status).label)]
+            kept = (held.status, dict(Status.choices)[held.status])
+            self.fields["status"].choices = [*self.fields["status"].choices, kept]
         if held.route and held.route not in ROUTES:
-            self.fields["route"].choices += [(held.route, held.route)]
+            kept = (held.route, held.route)
+            self.fields["route"].choices = [*self.fields["route"].choices, kept]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean()
@@ -219,6 +222,8 @@ class PrescriptionForm(forms.Form):
 
     def changes(self, live: Prescription) -> list[Change]:
         """Where the newest version differs from the one that the form was opened on."""
+        if self.held is None:
+            return []
         return [
             Change(
                 self.base_fields[name].label or name.replace("_", " ").capitalize(),
@@ -243,7 +248,7 @@ class PrescriptionForm(forms.Form):
         )
 
     @property
-    def unread(self) -> list[tuple[str | None, str]]:
+    def unread(self) -> list[tuple[str | None, ValidationError | str]]:
         """What is typed and cannot be read, as (label, error), the missing medicine aside."""
         return [
             (self.fields[name].label if name in self.fields else "", error)

@@ -1,9 +1,9 @@
 """Forms about tapers: what to plan, and why a taper is moved."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TypeAlias
 
 from django import forms
 from django.http import QueryDict
@@ -19,6 +19,8 @@ from reviews.verbs import taper
 PERCENTS = {"5": "5%", "10": "10%", "12.5": "one eighth"}
 EVERY = {"7": "1 week", "14": "2 weeks", "21": "3 weeks", "28": "4 weeks"}
 REASON = {"rows": 2, "maxlength": taper.LONGEST_REASON}
+
+Marketed: TypeAlias = Callable[[str], Iterable[tuple[str, Decimal]]]
 
 
 class PlanForm(forms.Form):
@@ -61,11 +63,12 @@ class PlanForm(forms.Form):
         *,
         uses: list[Use],
         names: dict[str, str],
-        marketed: Callable[..., Any],
+        marketed: Marketed,
     ) -> None:
         self.uses = {use.drug: use for use in uses}
         first = uses[0].drug if uses else next(iter(names))
-        drug = given.get("drug") if given.get("drug") in names else first
+        asked = given.get("drug", "")
+        drug = asked if asked in names else first
         crosses = bool(given.get("cross")) and drug != crossing.TARGET
         self.target = crossing.TARGET if crosses else drug
         use = self.uses.get(drug)
@@ -110,7 +113,7 @@ class PlanForm(forms.Form):
         self.drug_changed = given.get("drug_was", drug) != drug
         self.strengths_changed = given.get("strengths_of", self.target) != self.target
 
-    def starting_mg(self) -> Any:
+    def starting_mg(self) -> Decimal:
         """The dose that the taper starts from, in mg a day; only when it is given and valid."""
         return _exact(self.cleaned_data["from_mg"])
 
@@ -144,7 +147,7 @@ class PlanForm(forms.Form):
             faster_because="chosen" if data["faster"] else "",
         )
 
-    def cross_over(self, marketed: Callable[..., Any]) -> taper.CrossOver | None:
+    def cross_over(self, marketed: Marketed) -> taper.CrossOver | None:
         """The cross-over asked for, or None. Raises `Unplannable`."""
         if not self.crosses:
             return None

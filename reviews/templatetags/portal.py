@@ -1,7 +1,8 @@
 """Small marks that every page shares: severity, days, ages, how soon, how long exposed."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
-from types import SimpleNamespace
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -20,14 +21,14 @@ GAUGE_DAYS, GAUGE_WIDTH = 180, 176
 
 
 @register.simple_tag
-def severity(level: int) -> str:
+def severity(level: int | str) -> str:
     """Shape, words and colour of a severity."""
     level = int(level)
     return format_html('<span class="severity s{}"><span>{}</span></span>', level, SEVERITY[level])
 
 
 @register.filter
-def day(value: date | datetime | str) -> str:
+def day(value: date | str | None) -> str:
     """A day with the month in words: 4 Dec 2026. Nothing for a day that is not known."""
     if isinstance(value, str):
         value = date.fromisoformat(value)
@@ -35,19 +36,19 @@ def day(value: date | datetime | str) -> str:
 
 
 @register.filter
-def moment(value: datetime) -> str:
+def moment(value: datetime | None) -> str:
     """A time in words: 4 Dec 2026, 16:20."""
     return f"{timezone.localtime(value):%-d %b %Y, %H:%M}" if value else ""
 
 
 @register.filter
-def by_engine(name: str) -> Any:
+def by_engine(name: str | None) -> str:
     """The code that judged: by engine 3f2a91c0. Old findings say that they do not know."""
     return f"by engine {name}" if name else "before engines were recorded"
 
 
 @register.filter
-def lasting(seconds: float) -> Any:
+def lasting(seconds: float | None) -> str:
     """How long something takes or took: 4 s, 12 min, 2 h 5 min. Nothing where it is not known."""
     if seconds is None:
         return ""
@@ -61,7 +62,7 @@ def lasting(seconds: float) -> Any:
 
 
 @register.filter
-def number(value: float | str) -> str:
+def number(value: Decimal | float | str | None) -> str:
     """A number without needless noughts: 7.5 and not 7.5000; words and the unknown as they are."""
     if value is None or isinstance(value, str):
         return value or "not known"
@@ -69,7 +70,7 @@ def number(value: float | str) -> str:
 
 
 @register.filter
-def counted(unit: str, value: float) -> str:
+def counted(unit: str, value: float | str | None) -> str:
     """The unit as it goes with the number: 1 day, 2 days."""
     return (
         {"days": "day", "years": "year", "minutes": "minute"}.get(unit, unit)
@@ -86,7 +87,7 @@ def age(patient: Patient) -> str:
 
 
 @register.simple_tag
-def due(case: Case | SimpleNamespace) -> str:
+def due(case: Case) -> str:
     """How soon a case is to be answered; overdue is ink on both sides."""
     now = timezone.localtime()
     when = timezone.localtime(case.due_at)
@@ -112,7 +113,7 @@ def due(case: Case | SimpleNamespace) -> str:
 
 
 @register.inclusion_tag("reviews/_gauge.html")
-def gauge(exposure: dict[str, Any]) -> dict[str, Any]:
+def gauge(exposure: dict[str, Any] | None) -> dict[str, Any]:
     """Days of exposure on a scale of 0 to 180, marked at day 28 and day 120; hatched: not known.
 
     `days` runs to the end of the supply in hand; what is still ahead of today is drawn open.
@@ -166,7 +167,7 @@ def query(context: RequestContext, **changes: Any) -> str:
 
 
 @register.filter
-def working_state(value: datetime) -> str:
+def working_state(value: object) -> str:
     """A time as today's hour, or as a day."""
     if not isinstance(value, datetime):
         return ""
@@ -175,7 +176,7 @@ def working_state(value: datetime) -> str:
 
 
 @register.filter
-def of(mapping: dict[str, str], key: str) -> str:
+def of(mapping: Mapping[str, str], key: str) -> str:
     """What a mapping holds for a key that is itself a value; the key where it holds nothing."""
     return mapping.get(key, key)
 
@@ -187,6 +188,6 @@ def before_colon(text: str) -> str:
 
 
 @register.filter
-def made(parts: tuple[Any, ...]) -> str:
+def made(parts: tuple[doses.Part, ...]) -> str:
     """What a dose is made up from: 2½ × 5 mg + ½ × 2 mg."""
     return doses.short(parts)

@@ -83,9 +83,10 @@ def _rows(events: list[AuditEvent]) -> list[dict[str, Any]]:
 
 def details(event: AuditEvent) -> list[tuple[str, str]]:
     """The details of an event as `(label, value)` in words."""
+    detail: dict[str, Any] = event.detail
     return [
         (LABELS.get(name, name.replace("_", " ")), WORDED.get(name, in_words)(value))
-        for name, value in event.detail.items()
+        for name, value in detail.items()
         if value not in (None, "", [], {})
     ]
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from reviews import conclusions, dossiers, rulebooks
 from reviews.access import Action
 from reviews.drawing import timeline, timeline_chart
-from reviews.errors import BadRecord, Stale
+from reviews.errors import BadRecord, DomainError, Stale
 from reviews.forms.days import read_day
 from reviews.forms.decision import DecisionForm, read_outcomes, read_seen, refused_flag
 from reviews.models import Case, CaseState, Decision, Outcome, Reason
@@ -25,12 +25,14 @@ from reviews.views.refusals import shows_refusals
 from reviews.views.signed_in import SignedIn
 
 
-def _to_following(request: SignedIn, case: Case) -> Any:
+def _to_following(request: SignedIn, case: Case) -> HttpResponse:
     following = cases.following(request.user, case)
     return redirect("case", following.pk) if following else redirect("queue")
 
 
-def _page(request: SignedIn, refusal: BadRecord | Stale | None, pk: int, posted: Any = None) -> Any:
+def _page(
+    request: SignedIn, refusal: DomainError | None, pk: int, posted: QueryDict | None = None
+) -> HttpResponse:
     """The page of a case as it is now, with what was refused; nothing that was chosen is lost.
 
     `posted` is the decision that was refused.
@@ -43,7 +45,9 @@ def _page(request: SignedIn, refusal: BadRecord | Stale | None, pk: int, posted:
     return render(request, "reviews/cases/case.html", context, status=status)
 
 
-def _context(user: User, case: Case, refusal: BadRecord | Stale | None, posted: Any) -> Any:
+def _context(
+    user: User, case: Case, refusal: DomainError | None, posted: QueryDict | None
+) -> dict[str, Any]:
     """Everything the page shows, in a fixed number of queries."""
     today = timezone.localdate()
     concluded = conclusions.newest(case)
@@ -84,13 +88,13 @@ def _context(user: User, case: Case, refusal: BadRecord | Stale | None, posted: 
     }
 
 
-def _decision_page(request: SignedIn, refusal: BadRecord | Stale | None, pk: int) -> Any:
+def _decision_page(request: SignedIn, refusal: DomainError, pk: int) -> HttpResponse:
     return _page(request, refusal, pk, posted=request.POST)
 
 
 @require_GET
 @login_required
-def show(request: SignedIn, pk: int) -> Any:
+def show(request: SignedIn, pk: int) -> HttpResponse:
     return _page(request, None, pk)
 
 

@@ -43,7 +43,7 @@ MENU = (
 )
 
 
-def chrome(request: HttpRequest) -> dict[str, object]:
+def chrome(request: HttpRequest) -> dict[str, Any]:
     """The context processor: `chrome`, worked out only by a page that shows it."""
     return {"chrome": SimpleLazyObject(lambda: _chrome(request))}
 

@@ -1,6 +1,6 @@
 """What reviewers called wrong in the record: for whoever can put it right."""
 
-from typing import Any
+from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from reviews import access
 from reviews.access import Action
 from reviews.drawing import labels
-from reviews.errors import BadRecord, NotFound, Stale
+from reviews.errors import NotFound, Stale
 from reviews.models import DataCheck, DecisionItem, Prescription
 from reviews.queries.data_quality import waiting
 from reviews.verbs import data_quality
@@ -34,14 +34,14 @@ def listed(request: SignedIn) -> HttpResponse:
     for item in page.rows:
         item.lines = [lines[pk] for pk in item.flag.prescription_ids if pk in lines]
         for line in item.lines:
-            line.dose_in_words = labels.dose(line)
+            line.dose_in_words = labels.dose(cast(labels.Dosed, line))
         item.may_check = access.allowed(request.user, Action.CHECK_DATA, item.decision)
         item.may_amend = access.allowed(request.user, Action.AMEND, item.decision)
     context = {"page": page, "results": DataCheck.Result.choices}
     return render(request, "reviews/data_quality/list.html", context)
 
 
-def _checked_before(request: SignedIn, refusal: BadRecord | Stale | None, pk: int) -> Any:
+def _checked_before(request: SignedIn, refusal: Stale, pk: int) -> HttpResponse:
     messages.warning(request, refusal.message)
     return redirect("data-quality")
 

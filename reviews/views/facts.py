@@ -163,7 +163,7 @@ def _effects(kind: str) -> tuple[str, list[str]]:
     left = {rule_id: exemptions.graded(rule_id, 1, [kind]) for rule_id in BY_ID}
     silent = sorted(rule_id for rule_id, severity in left.items() if severity is None)
     kept = sorted(rule_id for rule_id, severity in left.items() if severity is not None)
-    lowered = sorted(rule_id for rule_id in kept if left[rule_id] > 1)
+    lowered = sorted(rule_id for rule_id in kept if (left[rule_id] or 0) > 1)
     if len(silent) > len(kept):
         return f"every rule but {', '.join(kept)}", lowered
     return ", ".join(silent), lowered

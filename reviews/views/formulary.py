@@ -1,6 +1,6 @@
 """The formulary: find a drug, read what is held on it and on whose word, change it."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from django.contrib import messages
@@ -16,17 +16,16 @@ from drugs.due import overdue, unverified
 from drugs.models import (
     DrugClass,
     DrugFact,
-    FormularyStatus,
     Ingredient,
     IngredientClass,
-    Limit,
     Pair,
     Profile,
+    Sourced,
 )
 from drugs.search import find_drugs
 from reviews import access
 from reviews.access import Action
-from reviews.errors import BadRecord, NotFound, Stale
+from reviews.errors import BadRecord, NotFound
 from reviews.forms.formulary import RowForm, seen
 from reviews.models import RuleVersion
 from reviews.rules.indications import INDICATIONS
@@ -141,7 +140,7 @@ def add(request: SignedIn, key: str, kind: str) -> HttpResponse:
     access.require(request.user, Action.EDIT_FORMULARY)
     held = _ingredient(key)
     model = edit.KINDS.get(kind)
-    if model not in edit.IDENTITY:
+    if model is None or model not in edit.IDENTITY:
         raise NotFound("There is nothing of that kind to add.")
     form = RowForm(model, None, request.POST or None)
     with refusals_at(form):
@@ -160,8 +159,8 @@ def add(request: SignedIn, key: str, kind: str) -> HttpResponse:
 
 
 def _still_in_force(
-    request: SignedIn, refusal: BadRecord | Stale | None, key: str, kind: str, pk: int
-) -> Any:
+    request: SignedIn, refusal: BadRecord, key: str, kind: str, pk: int
+) -> HttpResponse:
     messages.warning(request, f"Still in force: {refusal.message}.")
     return redirect("drug-edit", key, kind, pk)
 
@@ -198,7 +197,7 @@ def _find(request: SignedIn) -> dict[str, Any]:
     }
 
 
-def _live_book() -> dict[str, datetime | int]:
+def _live_book() -> dict[str, Any] | None:
     live = RuleVersion.objects.filter(state=RuleVersion.State.PUBLISHED)
     return live.values("number", "published_at").first()
 
@@ -217,7 +216,7 @@ def _ingredient(key: str) -> Ingredient:
     return found
 
 
-def _held_row(ingredient: Ingredient, kind: str, pk: int) -> DrugClass | FormularyStatus | Limit:
+def _held_row(ingredient: Ingredient, kind: str, pk: int) -> Sourced:
     """A row in force that the drug's page shows. Raises `NotFound`."""
     model = edit.KINDS.get(kind)
     if model is None:
@@ -231,12 +230,12 @@ def _held_row(ingredient: Ingredient, kind: str, pk: int) -> DrugClass | Formula
     return row
 
 
-def _reach(row: DrugClass | FormularyStatus | Limit) -> int:
+def _reach(row: Sourced) -> int:
     """How many drugs a change concerns besides this one."""
     return row.members.live().count() if isinstance(row, DrugClass) else 0
 
 
-def _effect(row: DrugClass | FormularyStatus | Limit, *, membership: bool = False) -> str:
+def _effect(row: Sourced, *, membership: bool = False) -> str:
     """When the change of a row takes effect. Belonging to a class always reaches screening."""
     if edit.reaches_screening(row) or (membership and isinstance(row, IngredientClass)):
         return "It takes effect when a rule book with it is published."
@@ -251,7 +250,7 @@ class Sources:
         self.cited = []
         self._numbers = {}
 
-    def row(self, row: Any, **words: Any) -> dict[str, Any]:
+    def row(self, row: Sourced, **words: Any) -> dict[str, Any]:
         """A sourced row with what the page says of it, and the number of its citation."""
         key = (row.source, row.locator, row.reviewed, row.next_review)
         if key not in self._numbers:

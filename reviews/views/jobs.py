@@ -1,10 +1,10 @@
 """Long jobs: what runs, what waits, what became of the others; and cancelling one."""
 
 from datetime import timedelta
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
@@ -25,7 +25,7 @@ REFRESH_SECONDS, IDLE_SECONDS = 3, 30
 
 @require_GET
 @login_required
-def jobs(request: SignedIn) -> Any:
+def jobs(request: SignedIn) -> HttpResponse:
     """The jobs that I may see. Asked for by the page itself, the answer is the list alone."""
     access.require(request.user, Action.SEE_JOBS)
     visible = followed.visible_to(request.user)
@@ -49,7 +49,7 @@ def jobs(request: SignedIn) -> Any:
     return render(request, template, context)
 
 
-def _heading(running: Any, waiting: Any, failed: Any) -> Any:
+def _heading(running: int, waiting: int, failed: int) -> str:
     """ "2 jobs run, 1 waits; 1 failed in the last 7 days"."""
     now = []
     if running:
@@ -63,7 +63,7 @@ def _heading(running: Any, waiting: Any, failed: Any) -> Any:
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def cancel(request: SignedIn, pk: int) -> Any:
+def cancel(request: SignedIn, pk: int) -> HttpResponse:
     """Ask, then cancel: at once, or after the slice that the job is in."""
     access.require(request.user, Action.SEE_JOBS)
     job = followed.fetch(request.user, pk)

@@ -1,7 +1,5 @@
 """My work: what waits for me, what came back, what I decided; and handing a caseload over."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
@@ -12,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from reviews import access
 from reviews.access import Action
-from reviews.errors import BadRecord, Stale
+from reviews.errors import BadRecord
 from reviews.forms.marks import NO_CASE, read_marks
 from reviews.models import Case, CaseState, Decision
 from reviews.queries import work
@@ -63,7 +61,7 @@ def my_work(request: SignedIn) -> HttpResponse:
     return render(request, "reviews/queue/my_work.html", context)
 
 
-def _hand_over_page(request: SignedIn, refusal: BadRecord | Stale | None = None) -> Any:
+def _hand_over_page(request: SignedIn, refusal: BadRecord | None = None) -> HttpResponse:
     """The marked cases, or all of mine, and to whom they may go."""
     given = request.POST if request.method == "POST" else request.GET
     marks = read_marks(given.getlist("case"))

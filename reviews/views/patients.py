@@ -18,7 +18,6 @@ from reviews.forms.patients import ConditionForm, EndConditionForm, RegisterForm
 from reviews.models import Case, Condition, Flag, Patient, PatientScreening, ScreeningRequest
 from reviews.queries import checked, exposures, medicines, search, tapers
 from reviews.queries.work import counted
-from reviews.rules.finding import ExposureSummary
 from reviews.rules.readings import KINDS
 from reviews.rules.registry import BY_ID
 from reviews.verbs import prescribe
@@ -219,7 +218,7 @@ def _frame(request: SignedIn, patient: Patient, *, tab: str) -> dict[str, Any]:
     }
 
 
-def _unjudged(patient: Patient) -> list[tuple[list, str, list | list[Any]]]:
+def _unjudged(patient: Patient) -> list[tuple[list[dict[str, Any]], str, list[tuple[str, str]]]]:
     """What the last screening could not judge, one row a reason: (rules, reason, kinds).
 
     `kinds` are the readings that all these rules use: what can be recorded to let them judge.
@@ -264,7 +263,7 @@ def _headline(patient: Patient, state: checked.Checked, open_case: Case | None) 
     return "Checked, nothing to review"
 
 
-def _runs(exposure: ExposureSummary | None) -> Any:
+def _runs(exposure: dict[str, Any]) -> bool:
     return bool(exposure["end_on"]) and exposure["end_on"] >= timezone.localdate().isoformat()
 
 

@@ -33,7 +33,7 @@ def fetch(user: User, action: Action, pk: int) -> Patient:
     return access.fetch(checked.with_waiting(rows), user, action, pk=pk)
 
 
-def fetch_for(user: User, action: Action, pk: int) -> Any:
+def fetch_for(user: User, action: Action, pk: int) -> Patient:
     """The patient as `fetch` does, on whom `user` may do `action`. Raises `NotAllowed` too."""
     patient = fetch(user, Action.SEE_PATIENT, pk)
     access.require(user, action, patient)

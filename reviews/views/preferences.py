@@ -1,7 +1,5 @@
 """What a person may choose for themselves: whether single keys do anything, and mail."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -9,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST
 
-from reviews.errors import BadRecord, Stale
+from reviews.errors import BadRecord
 from reviews.models import Preference
 from reviews.verbs import digest
 from reviews.views.chrome import KEYS, KEYS_COOKIE
@@ -39,7 +37,7 @@ def preferences(request: SignedIn) -> HttpResponse:
     return response
 
 
-def _not_saved(request: SignedIn, refusal: BadRecord | Stale | None) -> Any:
+def _not_saved(request: SignedIn, refusal: BadRecord) -> HttpResponse:
     messages.warning(request, f"Not saved: that {refusal.reason}.")
     return redirect("preferences")
 

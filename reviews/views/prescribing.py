@@ -4,7 +4,7 @@ One form with three buttons, so that each works without a script: "find" and "pr
 page again, "save" saves. With HTMX the picker and the preview follow what is typed.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -17,11 +17,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from reviews import access
 from reviews.access import Action
 from reviews.drawing import labels
-from reviews.errors import BadRecord, IllegalMove, Stale
+from reviews.errors import IllegalMove, Stale
 from reviews.forms.prescribing import PrescriptionForm, WithdrawForm, values, with_units
-from reviews.models import WITHDRAWN, Patient, Prescription
+from reviews.models import WITHDRAWN, Patient
 from reviews.queries import prescriptions
-from reviews.queries.before_saving import before_saving
+from reviews.queries.before_saving import BeforeSaving, before_saving
 from reviews.queries.picker import picker, recognise
 from reviews.records import NOT_GIVEN
 from reviews.rules.drug import BENZODIAZEPINE, BZRA
@@ -94,7 +94,7 @@ def find(request: SignedIn, pk: int) -> HttpResponse:
     return render(request, "reviews/prescribing/_picker.html", context)
 
 
-def _start(request: SignedIn, patient: Patient, form: PrescriptionForm) -> Any:
+def _start(request: SignedIn, patient: Patient, form: PrescriptionForm) -> HttpResponse:
     """The page before anything was typed: an amendment is previewed as it stands."""
     as_it_stands = PrescriptionForm(form.as_posted(), held=form.held)
     ahead = _ahead(request, patient, as_it_stands)
@@ -115,7 +115,7 @@ def _answer(request: SignedIn, patient: Patient, form: PrescriptionForm) -> Http
     return _save(request, **shown)
 
 
-def _ahead(request: SignedIn, patient: Patient, form: PrescriptionForm) -> Any:
+def _ahead(request: SignedIn, patient: Patient, form: PrescriptionForm) -> BeforeSaving | None:
     """What is known of the prescription that was typed; None while something cannot be read."""
     with refusals_at(form):
         if form.is_valid():
@@ -130,14 +130,14 @@ def _ahead(request: SignedIn, patient: Patient, form: PrescriptionForm) -> Any:
 
 def _page(
     request: SignedIn,
-    refusal: BadRecord | Stale | None,
+    refusal: Stale | None,
     *,
     patient: Patient,
     form: PrescriptionForm,
-    ahead: dict[str, Any],
-    ask_now: Any = False,
-    status: str = 200,
-) -> Any:
+    ahead: BeforeSaving | None,
+    ask_now: bool = False,
+    status: int = 200,
+) -> HttpResponse:
     held = form.held
     live = prescriptions.newest(held) if held else None
     chosen = request.POST.get("product") or form.initial.get("product", "")
@@ -152,19 +152,19 @@ def _page(
         "picker": picker(patient.practice.profile, request.POST.get("q", ""), chosen),
         "show_errors": status == 422 and bool(form.errors),
         "refusal": refusal,
-        "changes": form.changes(live) if refusal else [],
+        "changes": form.changes(live) if live and refusal else [],
     }
     return render(request, "reviews/prescribing/prescription.html", context, status=status)
 
 
-def _changed_meanwhile(request: SignedIn, refusal: BadRecord | Stale | None, **shown: Any) -> Any:
+def _changed_meanwhile(request: SignedIn, refusal: Stale, **shown: Any) -> HttpResponse:
     return _page(request, refusal, **shown, status=409)
 
 
 @shows_refusals(_changed_meanwhile, Stale)
 def _save(
-    request: SignedIn, *, patient: Patient, form: PrescriptionForm, ahead: dict[str, Any]
-) -> Prescription:
+    request: SignedIn, *, patient: Patient, form: PrescriptionForm, ahead: BeforeSaving
+) -> HttpResponse:
     reason = form.cleaned_data["reason"] if ahead.asking else ""
     if ahead.interrupting:
         reason = reason or NOT_GIVEN
@@ -181,10 +181,10 @@ def _save(
 
 def _withdraw_page(
     request: SignedIn,
-    refusal: BadRecord | Stale | None,
+    refusal: Stale | None,
     pk: int,
-    form: PrescriptionForm | None = None,
-) -> Any:
+    form: WithdrawForm | None = None,
+) -> HttpResponse:
     held = prescriptions.fetch(request.user, Action.WITHDRAW, pk)
     live = prescriptions.newest(held)
     if live.status in WITHDRAWN:
@@ -195,7 +195,7 @@ def _withdraw_page(
         **person.banner(patient),
         "form": form or WithdrawForm(request.POST),
         "held": live,
-        "dose": labels.dose(live),
+        "dose": labels.dose(cast(labels.Dosed, live)),
         "sedative": bool(recognition.mask & BZRA),
         "benzodiazepine": bool(recognition.mask & BENZODIAZEPINE),
         "refusal": refusal,

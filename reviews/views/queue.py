@@ -1,7 +1,7 @@
 """The review queue: worst first, filters in the address bar and by name, claim from the row."""
 
+from collections.abc import Container, Mapping
 from dataclasses import replace
-from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from django.contrib import messages
@@ -10,14 +10,14 @@ from django.contrib.auth.models import User
 from django.db.models import F, IntegerField, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from reviews import access, conclusions, service_levels
 from reviews.access import Action
-from reviews.errors import BadRecord, Stale
+from reviews.errors import BadRecord
 from reviews.forms.marks import NO_CASE, read_marks
 from reviews.models import RANKED, Case, CaseState, Patient, PatientScreening, SavedView
 from reviews.moves import MOVES, Move
@@ -139,7 +139,7 @@ def claim(request: SignedIn) -> HttpResponse:
     return redirect(_back(request) + (f"#case-{claimed[0].pk}" if claimed else ""))
 
 
-def _view_not_saved(request: SignedIn, refusal: BadRecord | Stale | None) -> Any:
+def _view_not_saved(request: SignedIn, refusal: BadRecord) -> HttpResponse:
     messages.warning(request, f"Not saved. {refusal.reason}.")
     return redirect(_back(request))
 
@@ -156,7 +156,7 @@ def save_view(request: SignedIn) -> HttpResponse:
     return redirect(_back(request))
 
 
-def _view_not_renamed(request: SignedIn, refusal: BadRecord | Stale | None, pk: int) -> Any:
+def _view_not_renamed(request: SignedIn, refusal: BadRecord, pk: int) -> HttpResponse:
     messages.warning(request, f"Not renamed. {refusal.reason}.")
     return redirect(_back(request))
 
@@ -181,7 +181,7 @@ def home(request: SignedIn) -> HttpResponse:
     return render(request, "reviews/no_role.html", status=403)
 
 
-def filters(given: dict[str, str] | QueryDict) -> dict[str, str]:
+def filters(given: Mapping[str, str]) -> dict[str, str]:
     """The filters of an address, as text; unknown values left out, the usual order too."""
     owner = given.get("owner", "")
     return {
@@ -247,8 +247,8 @@ def fill_rows(cases: list[Case], user: User) -> None:
         case.themes = _themes(case.rule_ids)
 
 
-def _known(value: str | None, values: dict[str, Any] | set[str]) -> str:
-    return value if value in values else ""
+def _known(value: str | None, values: Container[str]) -> str:
+    return value if value is not None and value in values else ""
 
 
 def _number(value: str) -> str:

@@ -175,7 +175,7 @@ def _rule(rule: dict[str, Any], book: RuleBook) -> dict[str, Any]:
     }
 
 
-def _raised(practice_ids: list[int]) -> Counter:
+def _raised(practice_ids: list[int]) -> Counter[str]:
     """Flags raised in the last days at these practices, by rule."""
     since = timezone.now() - timedelta(days=RECENT_DAYS)
     return _by_rule(
@@ -183,16 +183,16 @@ def _raised(practice_ids: list[int]) -> Counter:
     )
 
 
-def _open(practice_ids: list[int]) -> Counter:
+def _open(practice_ids: list[int]) -> Counter[str]:
     """Flags that wait for a decision now, by rule."""
     return _by_rule(Flag.objects.open().filter(practice__in=practice_ids, severity__lte=3))
 
 
-def _by_rule(flags: QuerySet[Flag]) -> Counter:
+def _by_rule(flags: QuerySet[Flag]) -> Counter[str]:
     return Counter(dict(flags.order_by().values_list("rule_id").annotate(Count("pk"))))
 
 
-def _outcomes(rule_id: str, practice_ids: list[int]) -> Counter:
+def _outcomes(rule_id: str, practice_ids: list[int]) -> Counter[str]:
     """What was decided on this rule's flags in the last days."""
     since = timezone.now() - timedelta(days=RECENT_DAYS)
     decisions = Decision.objects.standing().filter(decided_at__gte=since, practice__in=practice_ids)

@@ -1,19 +1,17 @@
 """What nobody has signed off yet: every unverified row of the formulary, on one page."""
 
-from collections import Counter
-from typing import Any
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.views.decorators.http import require_http_methods
 
 from drugs.due import unverified
+from drugs.models import Sourced
 from reviews import access
 from reviews.access import Action
-from reviews.errors import BadRecord, Stale
+from reviews.errors import BadRecord
 from reviews.forms.formulary import read_ticked_rows
 from reviews.queries.sign_off import TABLES, signed_off_lately, values_in_words, with_parents
 from reviews.rules.words import sentence_case
@@ -25,7 +23,7 @@ from reviews.views.signed_in import SignedIn
 PAGE_SIZE = 50
 
 
-def _page(request: SignedIn, refusal: BadRecord | Stale | None = None) -> Any:
+def _page(request: SignedIn, refusal: BadRecord | None = None) -> HttpResponse:
     """The unverified rows of one table, and what was signed off lately."""
     given = request.POST if request.method == "POST" else request.GET
     counts = dict(zip(TABLES, unverified().values(), strict=True))
@@ -62,7 +60,7 @@ def _page(request: SignedIn, refusal: BadRecord | Stale | None = None) -> Any:
 @require_http_methods(["GET", "POST"])
 @login_required
 @shows_refusals(_page, BadRecord)
-def unverified_rows(request: SignedIn) -> Any:
+def unverified_rows(request: SignedIn) -> HttpResponse:
     """Show what nobody has signed off; sign off the rows that are ticked."""
     access.require(request.user, Action.EDIT_FORMULARY)
     if request.method == "GET":
@@ -83,15 +81,15 @@ def unverified_rows(request: SignedIn) -> Any:
     return redirect(f"{reverse('sign-off')}?table={key}")
 
 
-def _table(given: QueryDict, counts: dict[int, Counter]) -> Any:
+def _table(given: QueryDict, counts: dict[str, int]) -> str:
     """The key of the table that is asked for, else of the first one with rows that wait."""
     asked = given.get("table")
     first = next((key for key, count in counts.items() if count), next(iter(counts)))
     return asked if asked in TABLES else first
 
 
-def _name(model: type[Any]) -> Any:
-    return sentence_case(model._meta.verbose_name_plural)
+def _name(model: type[Sourced]) -> str:
+    return sentence_case(str(model._meta.verbose_name_plural))
 
 
 urlpatterns = [path("sign-off", unverified_rows, name="sign-off")]

@@ -11,5 +11,5 @@ class SignedIn(HttpRequest):
     Only a name for the types: the requests themselves are Django's.
     """
 
-    user: User
+    user: User  # pyright: ignore[reportIncompatibleVariableOverride] - nobody comes so far
     htmx: HtmxDetails

@@ -11,14 +11,12 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from drugs.models import Code
 from reviews import access, dossiers, rulebooks
 from reviews.access import Action
 from reviews.drawing import taper_chart
-from reviews.errors import BadRecord, NotFound, Stale
-from reviews.forms.prescribing import PrescriptionForm
+from reviews.errors import BadRecord, NotFound
 from reviews.forms.tapers import MoveForm, PlanForm
-from reviews.models import Patient, RuleVersion, TaperMove, TaperStatus, TaperVersion
+from reviews.models import Patient, TaperMove, TaperStatus, TaperVersion
 from reviews.queries import medicines, tapers
 from reviews.tapering import checking, comparing, doses
 from reviews.verbs import taper
@@ -56,8 +54,8 @@ def plan(request: SignedIn, pk: int) -> HttpResponse:
 
 
 def _plan_page(
-    request: SignedIn, refusal: BadRecord | Stale | None, *, patient: Patient, planner: Any
-) -> Any:
+    request: SignedIn, refusal: BadRecord | None, *, patient: Patient, planner: dict[str, Any]
+) -> HttpResponse:
     context = {**planner, **person.banner(patient), "refusal": refusal}
     name = "_planned_parts" if request.htmx else "plan"
     status = 422 if request.method == "POST" else 200
@@ -114,7 +112,7 @@ def _planner(request: SignedIn, patient: Patient) -> dict[str, Any]:
 
 
 @shows_refusals(_plan_page, BadRecord)
-def _save(request: SignedIn, *, patient: Patient, planner: Any) -> TaperVersion:
+def _save(request: SignedIn, *, patient: Patient, planner: dict[str, Any]) -> HttpResponse:
     """Save the plan that was drafted, as a new taper or as the next version of one in force."""
     revised = planner["revised"]
     given = {
@@ -144,8 +142,8 @@ def _show(
     request: SignedIn,
     version: TaperVersion,
     form: MoveForm | None = None,
-    refused_move: Any = "",
-    refusal: tuple[str, BadRecord] | None = None,
+    refused_move: str = "",
+    refusal: BadRecord | None = None,
 ) -> HttpResponse:
     patient = person.fetch(request.user, Action.SEE_PATIENT, version.taper.patient_id)
     _, book = rulebooks.live()
@@ -219,17 +217,17 @@ def move(request: SignedIn, pk: int, code: str) -> HttpResponse:
 
 def _move_again(
     request: SignedIn,
-    refusal: BadRecord | Stale | None,
+    refusal: BadRecord,
     *,
-    version: RuleVersion,
-    code: Code,
-    form: PrescriptionForm,
-) -> Any:
+    version: TaperVersion,
+    code: str,
+    form: MoveForm,
+) -> HttpResponse:
     return _show(request, version, form=form, refused_move=code, refusal=refusal)
 
 
 @shows_refusals(_move_again, BadRecord)
-def _move(request: SignedIn, *, version: RuleVersion, code: Code, form: PrescriptionForm) -> Any:
+def _move(request: SignedIn, *, version: TaperVersion, code: str, form: MoveForm) -> HttpResponse:
     data = form.cleaned_data
     given = {"taper": version.taper, "by": request.user, "seen": data["seen"]}
     given["reason"] = data["reason"]

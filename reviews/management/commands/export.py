@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from reviews import dossiers, rulebooks
@@ -156,7 +157,7 @@ def _write(folder: Path, with_text: bool) -> dict[str, int]:
     return counts
 
 
-def _copy(cursor: Any, query: str, path: Path) -> int:
+def _copy(cursor: CursorWrapper, query: str, path: Path) -> int:
     """Stream a query into a file; PostgreSQL writes the CSV."""
     with (
         path.open("xb") as file,

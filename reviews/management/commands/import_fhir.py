@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path, PosixPath
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         )
 
     def handle(
-        self, *, files: list[PosixPath], practice: str, source: str, show: int, **options: Any
+        self, *, files: list[Path], practice: str, source: str, show: int, **options: Any
     ) -> None:
         place = Practice.objects.filter(code=practice).first()
         if place is None:
@@ -74,7 +74,7 @@ class Command(BaseCommand):
         return True
 
     def _send(
-        self, kind: str, verb: Callable[..., Any], named: list[tuple[str, dict]]
+        self, kind: str, verb: Callable[..., sync.SyncResult], named: list[tuple[str, dict]]
     ) -> list[bundle.Said]:
         rows = [{**record, "practice": self.place.code} for _, record in named]
         result = verb(rows=enumerate(rows), source_system=self.source, by=self.by)
@@ -88,7 +88,7 @@ class Command(BaseCommand):
         ]
 
     def _tell(
-        self, word: str, said: list[bundle.Said], show: int, style: Callable[..., Any]
+        self, word: str, said: list[bundle.Said], show: int, style: Callable[[str], str]
     ) -> None:
         """Each reason once, with how often and the first few resources it is about."""
         for reason, count in Counter(one.reason for one in said).most_common():

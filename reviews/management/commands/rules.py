@@ -1,7 +1,6 @@
 """Print the rule catalogue: what each rule looks for, how urgent it is, and what it rests on."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -33,5 +32,5 @@ class Command(BaseCommand):
             self.stdout.write(f"{rule_id:8} left out: {reason}")
 
 
-def _json(data: Path) -> Any:
+def _json(data: dict[str, Any]) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False)
