@@ -145,7 +145,7 @@ class SessionScheme(OpenApiAuthenticationExtension):
 
 
 def add_shapes(
-    result: dict[str, Any], generator: SchemaGenerator, request: Request, public: bool
+    result: dict[str, Any], generator: SchemaGenerator, request: Request | None, public: bool
 ) -> dict[str, Any]:
     """Post-processing hook: put the shapes that operations refer to among the components."""
     named = {

@@ -58,12 +58,7 @@ class PlanForm(forms.Form):
     )
 
     def __init__(
-        self,
-        given: QueryDict,
-        *,
-        uses: list[Use],
-        names: dict[str, str],
-        marketed: Marketed,
+        self, given: QueryDict, *, uses: list[Use], names: dict[str, str], marketed: Marketed
     ) -> None:
         self.uses = {use.drug: use for use in uses}
         first = uses[0].drug if uses else next(iter(names))

@@ -162,8 +162,8 @@ def _effects(kind: str) -> tuple[str, list[str]]:
     """The rules that an exemption silences, in words, and the ids of those it lowers."""
     left = {rule_id: exemptions.graded(rule_id, 1, [kind]) for rule_id in BY_ID}
     silent = sorted(rule_id for rule_id, severity in left.items() if severity is None)
-    kept = sorted(rule_id for rule_id, severity in left.items() if severity is not None)
-    lowered = sorted(rule_id for rule_id in kept if (left[rule_id] or 0) > 1)
+    kept = {rule_id: severity for rule_id, severity in sorted(left.items()) if severity is not None}
+    lowered = [rule_id for rule_id, severity in kept.items() if severity > 1]
     if len(silent) > len(kept):
         return f"every rule but {', '.join(kept)}", lowered
     return ", ".join(silent), lowered

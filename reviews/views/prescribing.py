@@ -180,10 +180,7 @@ def _save(
 
 
 def _withdraw_page(
-    request: SignedIn,
-    refusal: Stale | None,
-    pk: int,
-    form: WithdrawForm | None = None,
+    request: SignedIn, refusal: Stale | None, pk: int, form: WithdrawForm | None = None
 ) -> HttpResponse:
     held = prescriptions.fetch(request.user, Action.WITHDRAW, pk)
     live = prescriptions.newest(held)

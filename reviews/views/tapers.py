@@ -216,12 +216,7 @@ def move(request: SignedIn, pk: int, code: str) -> HttpResponse:
 
 
 def _move_again(
-    request: SignedIn,
-    refusal: BadRecord,
-    *,
-    version: TaperVersion,
-    code: str,
-    form: MoveForm,
+    request: SignedIn, refusal: BadRecord, *, version: TaperVersion, code: str, form: MoveForm
 ) -> HttpResponse:
     return _show(request, version, form=form, refused_move=code, refusal=refusal)
 

@@ -122,10 +122,7 @@ def _judge(kept: Flag | PatientScreening) -> dict[str, Any]:
 
 
 def _judged_again(
-    person: Patient,
-    version: RuleVersion,
-    as_of: date,
-    known_at: datetime,
+    person: Patient, version: RuleVersion, as_of: date, known_at: datetime
 ) -> dict[str, Any]:
     dossier = dossiers.one(person, as_of=as_of, known_at=known_at)
     result = screen(dossier, rulebooks.book(version.pk))
