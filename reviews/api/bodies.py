@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import msgspec
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
+from rest_framework.request import Request
 
 MOST_RECORDS = 10_000
 MOST_BYTES = 32 * 1024 * 1024
@@ -25,7 +26,7 @@ class LengthRequired(APIException):
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def read(request):
+def read(request: Request) -> list[bytes]:
     """The body as a list of one record's JSON each, as bytes."""
     split = SPLIT.get(request.content_type.partition(";")[0].strip().lower())
     if split is None:
@@ -38,7 +39,7 @@ def read(request):
     return records
 
 
-def _split_array(body):
+def _split_array(body: bytes) -> list[bytes]:
     try:
         return [bytes(raw) for raw in _array.decode(body)]
     except msgspec.ValidationError as error:
@@ -47,7 +48,7 @@ def _split_array(body):
         raise ParseError(f"The body is not valid JSON: {error}") from error
 
 
-def _split_lines(body):
+def _split_lines(body: bytes) -> list[bytes]:
     """One JSON record a line; empty lines are skipped and not counted."""
     return [line for line in body.split(b"\n") if line.strip()]
 
@@ -55,7 +56,7 @@ def _split_lines(body):
 SPLIT = {"application/json": _split_array, "application/x-ndjson": _split_lines}
 
 
-def _unpacked(request):
+def _unpacked(request: Request) -> bytes:
     if request.META.get("HTTP_TRANSFER_ENCODING"):
         raise LengthRequired
     if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
@@ -71,7 +72,7 @@ def _unpacked(request):
     return _gunzip(body)
 
 
-def _gunzip(body):
+def _gunzip(body: bytes) -> bytes:
     """Unpack all members, and stop as soon as the result is larger than the limit."""
     unpacked, size = [], 0
     while body:
@@ -90,5 +91,5 @@ def _gunzip(body):
     return b"".join(unpacked)
 
 
-def _too_many_bytes():
+def _too_many_bytes() -> TooLarge:
     return TooLarge(f"The body is larger than {MOST_BYTES // 1024 // 1024} MiB.")

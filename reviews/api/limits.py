@@ -4,7 +4,9 @@ import math
 import time
 
 from django.core.cache import cache
+from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
 
 WINDOW_SECONDS = 60
 
@@ -15,7 +17,7 @@ class PerCaller(BaseThrottle):
     name: str
     quota: int
 
-    def allow_request(self, request, view):
+    def allow_request(self, request: Request, view: APIView) -> bool:
         now = time.time()
         window = int(now // WINDOW_SECONDS)
         self.seconds_left = math.ceil((window + 1) * WINDOW_SECONDS - now)
@@ -28,10 +30,12 @@ class PerCaller(BaseThrottle):
         self.left = max(0, self.quota - used)
         return used <= self.quota
 
-    def wait(self):
+    def wait(  # pyright: ignore[reportIncompatibleMethodOverride] - the base does not know
+        self,
+    ) -> int:
         return self.seconds_left
 
-    def fields(self):
+    def fields(self) -> dict[str, str]:
         """The header fields of draft-ietf-httpapi-ratelimit-headers."""
         return {
             "RateLimit-Policy": f'"{self.name}";q={self.quota};w={WINDOW_SECONDS}',

@@ -9,10 +9,11 @@ changed before it has been given, and it is the right `updated_since` to ask wit
 
 import base64
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import msgspec
 from django.db import connection
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from reviews.errors import BadRecord
 
@@ -31,12 +32,20 @@ class Cursor(msgspec.Struct, array_like=True):
 
 
 class Page(msgspec.Struct):
-    rows: list
+    rows: list[Any]
     following: str | None
     until: datetime | None
 
 
-def page(queryset, *, kind, changed_at, limit, cursor, updated_since):
+def page(
+    queryset: QuerySet[Any],
+    *,
+    kind: str,
+    changed_at: str,
+    limit: int,
+    cursor: str,
+    updated_since: datetime | None,
+) -> Page:
     """One page of `queryset`, which must be able to filter and order by `id` and `changed_at`."""
     after = _read(cursor, kind, changes=updated_since is not None) if cursor else None
     if updated_since is None:
@@ -62,33 +71,34 @@ def page(queryset, *, kind, changed_at, limit, cursor, updated_since):
     return Page(rows, following, until)
 
 
-def horizon():
+def horizon() -> datetime:
     """The time before which no transaction can change anything any more.
 
     Asked in a statement of its own: the page is read by a later one, which therefore sees all
     that was committed until now.
     """
+    given: list[Any] = [MARGIN]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT least(clock_timestamp(), min(xact_start)) - %s FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             " AND backend_type = 'client backend'",
-            [MARGIN],
+            given,
         )
-        (until,) = cursor.fetchone()
+        (until,) = cast(tuple[datetime], cursor.fetchone())
     return until
 
 
-def _take(queryset, limit):
+def _take(queryset: QuerySet[Any], limit: int) -> tuple[list[Any], bool]:
     rows = list(queryset[: limit + 1])
     return rows[:limit], len(rows) > limit
 
 
-def _write(cursor):
+def _write(cursor: Cursor) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).rstrip(b"=").decode()
 
 
-def _read(text, kind, *, changes):
+def _read(text: str, kind: str, *, changes: bool) -> Cursor:
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         cursor = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=Cursor)
@@ -97,13 +107,13 @@ def _read(text, kind, *, changes):
     stamped = cursor.at is not None and cursor.until is not None
     if cursor.kind != kind or stamped != changes or abs(cursor.pk) >= 2**63:
         raise BadRecord("cursor", "is not a cursor of this list")
-    if stamped:
+    if cursor.at is not None and cursor.until is not None:
         cursor.at = _utc(cursor.at, "cursor", "is not a cursor of this list")
         cursor.until = _utc(cursor.until, "cursor", "is not a cursor of this list")
     return cursor
 
 
-def _utc(time, field, reason):
+def _utc(time: datetime, field: str, reason: str) -> datetime:
     """The time in UTC: PostgreSQL knows no offset beyond 16 hours. Without an offset: refused."""
     try:
         if time.tzinfo is not None:

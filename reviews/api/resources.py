@@ -1,11 +1,12 @@
 """What can be read: for each resource its rows, its filters, and how a row becomes a shape."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 from django.contrib.auth.models import User
-from django.db.models import Prefetch, Q
+from django.db.models import Model, Prefetch, Q, QuerySet
 from django.db.models.functions import Greatest
+from msgspec import Struct
 
 from reviews.access import Action
 from reviews.api import shapes
@@ -20,11 +21,15 @@ from reviews.models import (
     Reading,
     RuleVersion,
     TaperVersion,
+    named,
 )
 from reviews.queries import checked
 
+Row = TypeVar("Row", bound=Model)
+Asked = TypeVar("Asked", bound=shapes.Question)
 
-class Resource:
+
+class Resource(Generic[Row, Asked]):
     """One list and its rows. `action` is what a caller must be allowed to do to see them."""
 
     name: str
@@ -34,30 +39,30 @@ class Resource:
     page: type
     changed_at: str
 
-    def rows(self):
+    def rows(self) -> QuerySet[Row]:
         raise NotImplementedError
 
-    def listed(self, queryset):
+    def listed(self, queryset: QuerySet[Row]) -> QuerySet[Row]:
         """The rows that a list shows, when it is more choosy than a look at one row."""
         return queryset
 
-    def matching(self, queryset, asked):
+    def matching(self, queryset: QuerySet[Row], asked: Asked) -> QuerySet[Row]:
         raise NotImplementedError
 
-    def shapes(self, rows):
+    def shapes(self, rows: list[Row]) -> list[Any]:
         return [self.shaped(row) for row in rows]
 
-    def shaped(self, row):
+    def shaped(self, row: Row) -> Struct:
         raise NotImplementedError
 
 
-class Prescriptions(Resource):
+class Prescriptions(Resource[Prescription, shapes.Prescriptions]):
     name = "prescriptions"
     action = Action.SEE_PATIENT
     question, shape, page = shapes.Prescriptions, shapes.Prescription, shapes.PrescriptionPage
     changed_at = "recorded_at"
 
-    def rows(self):
+    def rows(self) -> QuerySet[Prescription]:
         rows = Prescription.objects.select_related(
             "practice",
             "medicine",
@@ -67,10 +72,12 @@ class Prescriptions(Resource):
         ).defer("patient__screening__version__book")
         return checked.with_waiting(rows, patient="patient_id")
 
-    def listed(self, queryset):
+    def listed(self, queryset: QuerySet[Prescription]) -> QuerySet[Prescription]:
         return queryset.live()
 
-    def matching(self, queryset, asked):
+    def matching(
+        self, queryset: QuerySet[Prescription], asked: shapes.Prescriptions
+    ) -> QuerySet[Prescription]:
         return _equal(
             queryset,
             patient_id=asked.patient,
@@ -80,7 +87,7 @@ class Prescriptions(Resource):
             source_id=asked.source_id,
         )
 
-    def shaped(self, row):
+    def shaped(self, row: Prescription) -> shapes.Prescription:
         return shapes.Prescription(
             id=row.pk,
             order=str(row.order_id),
@@ -101,19 +108,19 @@ class Prescriptions(Resource):
         )
 
 
-class Readings(Resource):
+class Readings(Resource[Reading, shapes.Readings]):
     name = "readings"
     action = Action.SEE_PATIENT
     question, shape, page = shapes.Readings, shapes.Reading, shapes.ReadingPage
     changed_at = "recorded_at"
 
-    def rows(self):
+    def rows(self) -> QuerySet[Reading]:
         return Reading.objects.select_related("practice")
 
-    def listed(self, queryset):
+    def listed(self, queryset: QuerySet[Reading]) -> QuerySet[Reading]:
         return queryset.live()
 
-    def matching(self, queryset, asked):
+    def matching(self, queryset: QuerySet[Reading], asked: shapes.Readings) -> QuerySet[Reading]:
         return _equal(
             queryset,
             patient_id=asked.patient,
@@ -123,7 +130,7 @@ class Readings(Resource):
             source_id=asked.source_id,
         )
 
-    def shaped(self, row):
+    def shaped(self, row: Reading) -> shapes.Reading:
         return shapes.Reading(
             id=row.pk,
             patient=row.patient_id,
@@ -142,19 +149,21 @@ class Readings(Resource):
         )
 
 
-class Tapers(Resource):
+class Tapers(Resource[TaperVersion, shapes.Tapers]):
     name = "tapers"
     action = Action.SEE_PATIENT
     question, shape, page = shapes.Tapers, shapes.Taper, shapes.TaperPage
     changed_at = "recorded_at"
 
-    def rows(self):
+    def rows(self) -> QuerySet[TaperVersion]:
         return TaperVersion.objects.select_related("taper", "practice")
 
-    def listed(self, queryset):
+    def listed(self, queryset: QuerySet[TaperVersion]) -> QuerySet[TaperVersion]:
         return queryset.live()
 
-    def matching(self, queryset, asked):
+    def matching(
+        self, queryset: QuerySet[TaperVersion], asked: shapes.Tapers
+    ) -> QuerySet[TaperVersion]:
         return _equal(
             queryset,
             patient_id=asked.patient,
@@ -162,7 +171,7 @@ class Tapers(Resource):
             status=asked.status,
         )
 
-    def shaped(self, row):
+    def shaped(self, row: TaperVersion) -> shapes.Taper:
         return shapes.Taper(
             id=row.pk,
             taper=row.taper_id,
@@ -197,13 +206,13 @@ class Tapers(Resource):
         )
 
 
-class Patients(Resource):
+class Patients(Resource[Patient, shapes.Patients]):
     name = "patients"
     action = Action.SEE_PATIENT
     question, shape, page = shapes.Patients, shapes.Patient, shapes.PatientPage
     changed_at = "updated_at"
 
-    def rows(self):
+    def rows(self) -> QuerySet[Patient]:
         rows = (
             Patient.objects.select_related("practice", "screening__version", "screening__engine")
             .defer("screening__version__book")
@@ -211,7 +220,7 @@ class Patients(Resource):
         )
         return checked.with_waiting(rows)
 
-    def matching(self, queryset, asked):
+    def matching(self, queryset: QuerySet[Patient], asked: shapes.Patients) -> QuerySet[Patient]:
         queryset = _equal(queryset, practice__code=asked.practice)
         if asked.identifier:
             system, bar, value = asked.identifier.rpartition("|")
@@ -221,7 +230,7 @@ class Patients(Resource):
             queryset = queryset.filter(**wanted).distinct()
         return queryset
 
-    def shaped(self, row):
+    def shaped(self, row: Patient) -> shapes.Patient:
         screening = getattr(row, "screening", None)
         return shapes.Patient(
             id=row.pk,
@@ -249,12 +258,12 @@ class Patients(Resource):
         )
 
 
-class Flags(Resource):
+class Flags(Resource[Flag, shapes.Flags]):
     name = "flags"
     question, shape, page = shapes.Flags, shapes.Flag, shapes.FlagPage
     changed_at = "change"
 
-    def rows(self):
+    def rows(self) -> QuerySet[Flag]:
         outcomes = DecisionItem.objects.select_related(
             "decision__by", "decision__answer__by", "decision__answer__answer"
         ).order_by("pk")
@@ -267,7 +276,7 @@ class Flags(Resource):
             .prefetch_related(Prefetch("decisions", queryset=outcomes))
         )
 
-    def matching(self, queryset, asked):
+    def matching(self, queryset: QuerySet[Flag], asked: shapes.Flags) -> QuerySet[Flag]:
         queryset = _equal(
             queryset,
             patient_id=asked.patient,
@@ -285,16 +294,8 @@ class Flags(Resource):
                 queryset = queryset.filter(ended_at__isnull=False)
         return queryset
 
-    def shapes(self, rows):
-        # The citations of each rule as they stood in the book that made the flag.
-        citations = dict(
-            RuleVersion.objects.filter(pk__in={row.version_id for row in rows}).values_list(
-                "pk", "book__citations"
-            )
-        )
-        return [self.shaped(row, citations[row.version_id] or {}) for row in rows]
-
-    def shaped(self, row, citations):
+    def _cited(self, row: Flag, citations: dict[str, list[shapes.Citation]]) -> shapes.Flag:
+        """`citations` are by rule, as a book keeps them: written out they are of that shape."""
         return shapes.Flag(
             id=row.pk,
             patient=row.patient_id,
@@ -324,14 +325,14 @@ class Flags(Resource):
             outcomes=[
                 shapes.FlagOutcome(
                     decision=item.decision_id,
-                    state=item.decision.state,
+                    state=cast(shapes.DecisionState, item.decision.state),
                     outcome=item.outcome,
                     outcome_text=item.get_outcome_display(),
                     reason=item.reason,
                     reason_text=item.get_reason_display(),
                     until=item.until,
                     note=item.decision.note,
-                    by=_name(item.decision.by),
+                    by=named(item.decision.by),
                     decided_at=item.decision.decided_at,
                     confirmed_by=_name(item.decision.confirmed_by),
                 )
@@ -339,16 +340,25 @@ class Flags(Resource):
             ],
         )
 
+    def shapes(self, rows: list[Flag]) -> list[shapes.Flag]:
+        # The citations of each rule as they stood in the book that made the flag.
+        citations = dict(
+            RuleVersion.objects.filter(pk__in={row.version_id for row in rows}).values_list(
+                "pk", "book__citations"
+            )
+        )
+        return [self._cited(row, citations[row.version_id] or {}) for row in rows]
 
-class Cases(Resource):
+
+class Cases(Resource[Case, shapes.Cases]):
     name = "cases"
     question, shape, page = shapes.Cases, shapes.Case, shapes.CasePage
     changed_at = "updated_at"
 
-    def rows(self):
+    def rows(self) -> QuerySet[Case]:
         return Case.objects.select_related("practice", "owner", "proposed_by")
 
-    def matching(self, queryset, asked):
+    def matching(self, queryset: QuerySet[Case], asked: shapes.Cases) -> QuerySet[Case]:
         queryset = _equal(
             queryset,
             patient_id=asked.patient,
@@ -358,7 +368,7 @@ class Cases(Resource):
         )
         return queryset.filter(rule_ids__contains=[asked.rule]) if asked.rule else queryset
 
-    def shaped(self, row):
+    def shaped(self, row: Case) -> shapes.Case:
         return shapes.Case(
             id=row.pk,
             patient=row.patient_id,
@@ -379,18 +389,18 @@ class Cases(Resource):
         )
 
 
-class Decisions(Resource):
+class Decisions(Resource[Decision, shapes.Decisions]):
     name = "decisions"
     question, shape, page = shapes.Decisions, shapes.Decision, shapes.DecisionPage
     changed_at = "decided_at"
 
-    def rows(self):
+    def rows(self) -> QuerySet[Decision]:
         items = DecisionItem.objects.select_related("flag").order_by("pk")
         return Decision.objects.select_related("practice", "by", "answer__answer").prefetch_related(
             Prefetch("items", queryset=items)
         )
 
-    def matching(self, queryset, asked):
+    def matching(self, queryset: QuerySet[Decision], asked: shapes.Decisions) -> QuerySet[Decision]:
         return _equal(
             queryset,
             patient_id=asked.patient,
@@ -398,16 +408,16 @@ class Decisions(Resource):
             practice__code=asked.practice,
         )
 
-    def shaped(self, row):
+    def shaped(self, row: Decision) -> shapes.Decision:
         return shapes.Decision(
             id=row.pk,
             kind=row.kind,
-            state=row.state,
+            state=cast(shapes.DecisionState, row.state),
             answers=row.answers_id,
             case=row.case_id,
             patient=row.patient_id,
             practice=row.practice.code,
-            by=_name(row.by),
+            by=named(row.by),
             decided_at=row.decided_at,
             note=row.note,
             outcomes=[
@@ -443,7 +453,7 @@ def _told(field: Field, row: Prescription) -> Any:
     return value
 
 
-def _equal(queryset, **wanted):
+def _equal(queryset: QuerySet[Row], **wanted: object) -> QuerySet[Row]:
     """Narrow by every value that was asked for; unset and "" ask for nothing."""
     return queryset.filter(Q(**{name: value for name, value in wanted.items() if value}))
 
@@ -453,10 +463,10 @@ def _number(amount: Decimal | None) -> float | None:
 
 
 def _name(user: User | None) -> str | None:
-    return (user.get_full_name() or user.get_username()) if user else None
+    return named(user) if user else None
 
 
-def _checked(state):
+def _checked(state: checked.Checked) -> shapes.Checked:
     return shapes.Checked(
         state=state.state,
         book=state.book,

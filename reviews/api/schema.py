@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import msgspec
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
 
 from reviews.api import shapes
 from reviews.api.bodies import MOST_BYTES, MOST_RECORDS
@@ -37,7 +40,7 @@ class Operation:
     body: type | None = None
 
     @property
-    def problems(self):
+    def problems(self) -> tuple[int, ...]:
         if self.body:
             return (*ALWAYS, 409, 411, 413, 415)
         return ALWAYS if self.query else (*ALWAYS, 404)
@@ -46,22 +49,22 @@ class Operation:
 class Schema(AutoSchema):
     """Describes a view by its `operation`."""
 
-    def get_operation_id(self):
+    def get_operation_id(self) -> str:
         return self.view.operation.id
 
-    def get_tags(self):
+    def get_tags(self) -> list[str]:
         return [self.path.strip("/").split("/")[2]]
 
-    def get_summary(self):
+    def get_summary(self) -> str:
         return self.get_description().partition("\n")[0]
 
-    def get_request_serializer(self):
+    def get_request_serializer(self) -> None:
         return None
 
-    def get_response_serializers(self):
+    def get_response_serializers(self) -> None:
         return None
 
-    def get_override_parameters(self):
+    def get_override_parameters(self) -> list[Any]:
         query = self.view.operation.query
         if query is None:
             return []
@@ -76,7 +79,7 @@ class Schema(AutoSchema):
             for name, schema in described["properties"].items()
         ]
 
-    def _get_request_body(self, direction="request"):
+    def _get_request_body(self, direction: str = "request") -> dict[str, Any] | None:
         body = self.view.operation.body
         if body is None:
             return None
@@ -96,7 +99,7 @@ class Schema(AutoSchema):
         }
         return {"required": True, "content": content}
 
-    def _get_response_bodies(self, direction="response"):
+    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         operation = self.view.operation
         limits = {
             name: {"schema": {"type": "string"}} for name in ("RateLimit", "RateLimit-Policy")
@@ -120,7 +123,7 @@ class BearerScheme(OpenApiAuthenticationExtension):
     target_class = "reviews.api.authentication.Bearer"
     name = "key"
 
-    def get_security_definition(self, auto_schema):
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
         return {
             "type": "http",
             "scheme": "bearer",
@@ -132,7 +135,7 @@ class SessionScheme(OpenApiAuthenticationExtension):
     target_class = "reviews.api.authentication.Session"
     name = "session"
 
-    def get_security_definition(self, auto_schema):
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
         return {
             "type": "apiKey",
             "in": "cookie",
@@ -141,7 +144,9 @@ class SessionScheme(OpenApiAuthenticationExtension):
         }
 
 
-def add_shapes(result, generator, request, public):
+def add_shapes(
+    result: dict[str, Any], generator: SchemaGenerator, request: Request | None, public: bool
+) -> dict[str, Any]:
     """Post-processing hook: put the shapes that operations refer to among the components."""
     named = {
         name: schema
@@ -153,7 +158,7 @@ def add_shapes(result, generator, request, public):
 
 
 @cache
-def _shapes():
+def _shapes() -> dict[str, type[msgspec.Struct]]:
     found = [SyncedPrescription, SyncedCondition, SyncedReading, SyncedPatient]
     found += [
         shape
@@ -166,16 +171,16 @@ def _shapes():
 
 
 @cache
-def _components():
+def _components() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(_shapes().values(), ref_template=REF)
     return components
 
 
-def _ref(shape):
+def _ref(shape: type) -> dict[str, str]:
     return {"$ref": REF.format(name=shape.__name__)}
 
 
-def _parameter(schema):
+def _parameter(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema of a query parameter; an empty default is a parameter that is left out."""
     return {
         name: value

@@ -1,9 +1,17 @@
 """The addresses of the API: parse, call one verb or one query, answer."""
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
+from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.exceptions import NotFound as NoSuchAddress
 from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from reviews import access, records
@@ -19,10 +27,12 @@ from reviews.verbs import sync
 class AlwaysJson(BaseContentNegotiation):
     """There is one format, so what a client says it would rather have is not asked."""
 
-    def select_parser(self, request, parsers):
+    def select_parser(self, request: Request, parsers: list[BaseParser]) -> BaseParser:
         return parsers[0]
 
-    def select_renderer(self, request, renderers, format_suffix=None):
+    def select_renderer(
+        self, request: Request, renderers: list[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str | None]:
         return renderers[0], renderers[0].media_type
 
 
@@ -35,11 +45,13 @@ class ApiView(APIView):
     content_negotiation_class = AlwaysJson
     operation: Operation
 
-    def get_throttles(self):
+    def get_throttles(self) -> list[Any]:
         self.throttles = super().get_throttles()
         return self.throttles
 
-    def finalize_response(self, request, response, *args, **kwargs):
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "no-store"
         for throttle in getattr(self, "throttles", ()):
@@ -52,9 +64,9 @@ class ApiView(APIView):
 class ListView(ApiView):
     """A page of a resource."""
 
-    resource: resources.Resource
+    resource: resources.Resource[Any, Any]
 
-    def get(self, request):
+    def get(self, request: Request) -> HttpResponse:
         given = request.query_params.dict()
         if "updated_since" in given:
             # An offset's plus sign that was not escaped arrives as a space.
@@ -81,9 +93,9 @@ class ListView(ApiView):
 class DetailView(ApiView):
     """One row of a resource, by id."""
 
-    resource: resources.Resource
+    resource: resources.Resource[Any, Any]
 
-    def get(self, request, pk):
+    def get(self, request: Request, pk: int) -> HttpResponse:
         if request.query_params:
             records.convert(request.query_params.dict(), Nothing)
         row = _visible(self.resource, request).filter(pk=pk).first()
@@ -97,9 +109,9 @@ class SyncView(ApiView):
 
     authentication_classes = [Bearer]
     throttle_classes = [Syncs]
-    verb = None
+    verb: Callable[..., sync.SyncResult]
 
-    def post(self, request):
+    def post(self, request: Request) -> HttpResponse:
         if request.query_params:
             records.convert(request.query_params.dict(), Nothing)
         result = type(self).verb(
@@ -134,17 +146,17 @@ class NowhereView(ApiView):
     throttle_classes = []
     schema = None
 
-    def initial(self, request, *args, **kwargs):
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         raise NoSuchAddress("There is nothing at this address.")
 
 
-def _visible(resource, request):
+def _visible(resource: resources.Resource[Any, Any], request: Request) -> QuerySet[Any]:
     if not access.practice_ids(request.user, resource.action):
         raise NotAllowed(f"You may not {resource.action} anywhere.")
     return access.scope(resource.rows(), request.user, resource.action)
 
 
-def _json(answer):
+def _json(answer: msgspec.Struct) -> HttpResponse:
     return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
 
 

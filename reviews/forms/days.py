@@ -17,7 +17,7 @@ FORMATS = ("%d %b %Y", "%d %B %Y", "%d/%m/%Y", "%d.%m.%Y", "%Y-%m-%d")
 HOW = "must be a day such as 4 Dec 2026, 4/12/2026 or +14d"
 
 
-def parse_day(text, today):
+def parse_day(text: str, today: date) -> date | None:
     """The day that `text` names, or None for no text. Raises ValueError."""
     text = " ".join(text.split())
     if not text:
@@ -33,7 +33,7 @@ def parse_day(text, today):
     raise ValueError(HOW)
 
 
-def read_day(text, field):
+def read_day(text: str, field: str) -> date | None:
     """`parse_day` for a view: raises `BadRecord` naming the field."""
     try:
         return parse_day(text, timezone.localdate())
@@ -46,7 +46,7 @@ class DayField(forms.Field):
 
     widget = forms.TextInput(attrs={"inputmode": "text", "autocomplete": "off"})
 
-    def to_python(self, value):
+    def to_python(self, value: date | str | None) -> date | None:
         if isinstance(value, date) or not value:
             return value or None
         try:
@@ -54,5 +54,5 @@ class DayField(forms.Field):
         except ValueError as error:
             raise forms.ValidationError(words.sentence_case(str(error))) from error
 
-    def prepare_value(self, value):
+    def prepare_value(self, value: date | str | None) -> str | None:
         return f"{value:%-d %b %Y}" if isinstance(value, date) else value

@@ -62,7 +62,7 @@ class DecisionForm:
         today: date,
         posted: QueryDict | None = None,
         refused: int | None = None,
-    ):
+    ) -> None:
         """`posted`: the decision that was sent; `refused`: the flag whose answer was refused."""
         flags = list(flags)
         presets = {flag.pk: _preset(flag, today) for flag in flags}

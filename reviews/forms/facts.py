@@ -1,6 +1,9 @@
 """Forms about readings and exemptions: what is asked depends on the kind."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
@@ -9,8 +12,9 @@ from django.utils import timezone
 from reviews import records
 from reviews.exemptions import LONGEST_DAYS
 from reviews.forms.days import DayField
+from reviews.models import Reading
 from reviews.rules import exemptions
-from reviews.rules.readings import CHECKLIST, CHOICE, DATE, KINDS
+from reviews.rules.readings import CHECKLIST, CHOICE, DATE, KINDS, Kind
 
 NONE_TICKED = "none"
 
@@ -21,17 +25,17 @@ class ReadingForm(forms.Form):
     SHOWN_AT = {"value": "answer", "text": "answer"}
     on = DayField(label="On", help_text="The day it was measured, answered or done.")
 
-    def __init__(self, kind, *given):
+    def __init__(self, kind: str, *given: Any) -> None:
         super().__init__(*given)
         self.kind = kind
         self.known = KINDS[kind]
         self.fields = {"answer": _answer(self.known), **self.fields}
         self.fields["on"].initial = timezone.localdate()
 
-    def record(self, status="final"):
+    def record(self) -> records.ReadingRecord:
         """The answer as a record. Raises `BadRecord`."""
         answer = self.cleaned_data["answer"]
-        said = {"kind": self.kind, "on": self.cleaned_data["on"], "status": status}
+        said = {"kind": self.kind, "on": self.cleaned_data["on"], "status": "final"}
         if self.known.shape == CHECKLIST:
             said["text"] = " ".join(answer) or NONE_TICKED
         elif self.known.shape == DATE:
@@ -54,7 +58,7 @@ class CorrectForm(ReadingForm):
         initial=OTHERWISE,
     )
 
-    def __init__(self, held, given=None):
+    def __init__(self, held: Reading, given: Mapping[str, Any] | None = None) -> None:
         taken_back = given is not None and given.get("status") == self.ERROR
         if taken_back:
             # Nothing else is asked of somebody who takes a reading back.
@@ -67,23 +71,23 @@ class CorrectForm(ReadingForm):
         self.fields["on"].initial = held.dated_on
         self.fields["answer"].initial = self._held_answer()
 
-    def record(self):
+    def record(self) -> records.ReadingRecord:
         """The reading as it is from now on. Raises `BadRecord`."""
         if self.cleaned_data["status"] == self.OTHERWISE:
             return super().record()
-        counted = self.held.value is not None and self.known.shape != CHECKLIST
+        value = None if self.known.shape == CHECKLIST else self.held.value
         return records.convert(
             {
                 "kind": self.kind,
                 "on": self.held.dated_on,
-                "value": float(self.held.value) if counted else None,
+                "value": None if value is None else float(value),
                 "text": self.held.text,
                 "status": self.ERROR,
             },
             records.ReadingRecord,
         )
 
-    def _held_answer(self):
+    def _held_answer(self) -> date | list[str] | str:
         text = self.held.text
         if self.known.shape == CHECKLIST:
             return [code for code in text.split() if code != NONE_TICKED]
@@ -91,7 +95,7 @@ class CorrectForm(ReadingForm):
             return date.fromisoformat(text)
         if self.known.shape == CHOICE:
             return text
-        return f"{self.held.value.normalize():f}"
+        return f"{cast(Decimal, self.held.value).normalize():f}"
 
 
 class ExemptForm(forms.Form):
@@ -116,7 +120,7 @@ class ExemptForm(forms.Form):
         "benzodiazepines and Z-drugs in hand, so the next prescription is looked at anew.",
     )
 
-    def __init__(self, orders, *given):
+    def __init__(self, orders: list[tuple[str, str]], *given: Any) -> None:
         """`orders`: pairs of the id and words of each order that the exemption may be for."""
         super().__init__(*given)
         self.fields["orders"].choices = orders
@@ -125,7 +129,7 @@ class ExemptForm(forms.Form):
         self.fields["expires_on"].initial = timezone.localdate() + timedelta(days=LONGEST_DAYS)
 
 
-def _answer(known):
+def _answer(known: Kind) -> forms.Field:
     if known.shape == CHECKLIST:
         return forms.MultipleChoiceField(
             label=known.label,

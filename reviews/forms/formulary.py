@@ -1,18 +1,22 @@
 """The form of one row of the formulary: its own values, and who says so."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from django import forms
+from django.forms.boundfield import BoundField
 from django.forms.models import fields_for_model
 
-from drugs.models import DrugClass, DrugFact, Ingredient
+from drugs.models import DrugClass, DrugFact, Ingredient, Sourced
 from reviews.errors import BadRecord
 from reviews.forms.days import DayField
 from reviews.verbs.edit import IDENTITY, Citation
 
 SEEN = "seen"
+NEVER = datetime.min.replace(tzinfo=UTC)
+"""No row was changed then, so whoever says that they saw it is refused."""
 BANDS = [(band, band) for band in DrugFact.BANDS]
 LABELS = {
     "mg_per_day": "mg a day",
@@ -51,7 +55,7 @@ class RowForm(forms.Form):
 
     CITATION = ("source", "locator", "next_review", "note", "read_by_me")
 
-    def __init__(self, model, row, *given):
+    def __init__(self, model: type[Sourced], row: Sourced | None, *given: Any) -> None:
         super().__init__(*given)
         names = model.EDITABLE if row else (*IDENTITY[model], *model.EDITABLE)
         values = fields_for_model(model, fields=names)
@@ -74,32 +78,32 @@ class RowForm(forms.Form):
             self.fields[SEEN].initial = row.changed_at.isoformat()
 
     @property
-    def own_fields(self):
+    def own_fields(self) -> list[BoundField]:
         """The row's own fields, apart from who says so."""
         return [self[name] for name in self.own]
 
-    def values(self):
+    def values(self) -> dict[str, Any]:
         """What the row is to say, for the verb."""
         return {name: self.cleaned_data[name] for name in self.own}
 
-    def citation(self):
+    def citation(self) -> Citation:
         """Who says so, for the verb."""
         return Citation(**{name: self.cleaned_data[name] for name in self.CITATION})
 
 
-def _plain(value):
+def _plain(value: object) -> object:
     """A figure as it is typed, without needless noughts."""
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
-def seen(text: str) -> datetime | None:
-    """When the row was last changed, as the form said it; None when that cannot be read."""
+def seen(text: str) -> datetime:
+    """When the row was last changed, as the form said it; `NEVER` when that cannot be read."""
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        return None
+        return NEVER
 
 
 def read_ticked_rows(tokens: Iterable[str]) -> dict[int, datetime]:

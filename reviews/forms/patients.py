@@ -1,11 +1,14 @@
 """Forms about patients: register one, record a condition, end it."""
 
+from typing import Any
+
 from django import forms
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from reviews import records
 from reviews.forms.days import DayField
-from reviews.models import Sex
+from reviews.models import Condition, Practice, Sex
 
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 SYSTEMS = [
@@ -22,21 +25,21 @@ CODE_SYSTEMS = [
 class RegisterForm(forms.Form):
     """A person to register. Only the family name is needed; unknown stays unknown."""
 
-    practice = forms.ModelChoiceField(queryset=None, empty_label=None)
+    practice = forms.ModelChoiceField(queryset=Practice.objects.none(), empty_label=None)
     family_name = forms.CharField(max_length=120)
     given_name = forms.CharField(max_length=120, required=False)
     birth_date = DayField(required=False, help_text="Such as 9 Sep 1974. Leave empty if not known.")
-    sex = forms.ChoiceField(choices=Sex, initial=Sex.UNKNOWN)
+    sex = forms.ChoiceField(choices=Sex.choices, initial=Sex.UNKNOWN)
     system = forms.ChoiceField(label="Kind of number", choices=SYSTEMS)
     identifiers = forms.CharField(
         label="Number", max_length=100, required=False, help_text="Spaces do not matter."
     )
 
-    def __init__(self, practices, *given):
+    def __init__(self, practices: QuerySet[Practice], *given: Any) -> None:
         super().__init__(*given)
         self.fields["practice"].queryset = practices
 
-    def record(self):
+    def record(self) -> records.PatientRecord:
         """The person as a record. Raises `BadRecord`."""
         data = self.cleaned_data
         number = "".join(data["identifiers"].split())
@@ -66,7 +69,7 @@ class ConditionForm(forms.Form):
     onset_on = DayField(label="Since", required=False, help_text="Leave empty if not known.")
     ended_on = DayField(label="Until", required=False, help_text="Leave empty if it goes on.")
 
-    def record(self):
+    def record(self) -> records.ConditionRecord:
         """The condition as a record. Raises `BadRecord`."""
         data = self.cleaned_data
         codings = [{"system": data["system"], "code": data["code"]}] if data["code"] else []
@@ -95,17 +98,17 @@ class EndConditionForm(forms.Form):
     )
     ended_on = DayField(label="Ended on", required=False, help_text="Such as 4 Dec 2026.")
 
-    def __init__(self, *given):
+    def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.fields["ended_on"].initial = timezone.localdate()
 
-    def clean(self):
+    def clean(self) -> dict[str, Any]:
         data = super().clean()
         if data.get("status") == self.ENDED and not data.get("ended_on") and not self.errors:
             self.add_error("ended_on", "Say on which day it ended.")
         return data
 
-    def record(self, held):
+    def record(self, held: Condition) -> records.ConditionRecord:
         """The condition `held` as it is from now on. Raises `BadRecord`."""
         ended = self.cleaned_data["status"] == self.ENDED
         return records.convert(
@@ -120,7 +123,7 @@ class EndConditionForm(forms.Form):
             records.ConditionRecord,
         )
 
-    def said(self):
+    def said(self) -> str:
         """What was done, for the message."""
         if self.cleaned_data["status"] == self.ERROR:
             return "entered in error"

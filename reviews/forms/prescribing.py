@@ -1,11 +1,12 @@
 """Forms about prescriptions: log or amend one, withdraw one."""
 
 import re
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from reviews import records
@@ -42,17 +43,17 @@ class Amount(forms.FloatField):
 
     widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
 
-    def __init__(self, **given):
+    def __init__(self, **given: Any) -> None:
         super().__init__(required=False, min_value=LEAST, max_value=9_999_999, **given)
         self.error_messages["invalid"] = "Must be a number, such as 7.5"
         too_large, too_small = self.validators[-2:]
         too_large.message, too_small.message = "Is too large", "Must be more than 0"
         self.widget.attrs["class"] = "short"
 
-    def to_python(self, value):
+    def to_python(self, value: str | None) -> float | None:
         return super().to_python(value.replace(",", ".") if isinstance(value, str) else value)
 
-    def prepare_value(self, value):
+    def prepare_value(self, value: Decimal | str | None) -> str | None:
         return f"{float(value):.10g}" if isinstance(value, (float, Decimal)) else value
 
 
@@ -73,13 +74,13 @@ class Schedule(forms.CharField):
 
     STEP = re.compile(r"(\d+(?:[.,]\d+)?)(?: a day)? ?(?:for|x|×) ?(\d+)(?: ?d(?:ays?)?)?", re.I)
 
-    def __init__(self):
+    def __init__(self) -> None:
         widget = forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"})
         super().__init__(label="Schedule of doses", required=False, max_length=2000, widget=widget)
 
-    def to_python(self, value):
+    def to_python(self, value: str | None) -> list[dict[str, float | int]]:
         steps = []
-        for line in re.split(r"[\n;]|,? then ", super().to_python(value)):
+        for line in re.split(r"[\n;]|,? then ", super().to_python(value) or ""):
             if not (words := " ".join(line.split())):
                 continue
             step = self.STEP.fullmatch(words)
@@ -88,7 +89,7 @@ class Schedule(forms.CharField):
             steps.append({"per_day": float(step[1].replace(",", ".")), "days": int(step[2])})
         return steps
 
-    def prepare_value(self, value):
+    def prepare_value(self, value: Any) -> Any:
         if isinstance(value, str) or not value:
             return value
         return "\n".join(f"{float(amount):.10g} for {days} days" for amount, days in value)
@@ -168,7 +169,7 @@ class PrescriptionForm(forms.Form):
     )
     reason = forms.CharField(max_length=1000, required=False)
 
-    def __init__(self, *given, held=None, **options):
+    def __init__(self, *given: Any, held: Prescription | None = None, **options: Any) -> None:
         """`held`: the prescription being amended, whose other columns stay as they are."""
         super().__init__(*given, **options)
         self.held = held
@@ -176,11 +177,13 @@ class PrescriptionForm(forms.Form):
             del self.fields["status"]
             return
         if held.status not in GOING_ON:
-            self.fields["status"].choices += [(held.status, Status(held.status).label)]
+            kept = (held.status, dict(Status.choices)[held.status])
+            self.fields["status"].choices = [*self.fields["status"].choices, kept]
         if held.route and held.route not in ROUTES:
-            self.fields["route"].choices += [(held.route, held.route)]
+            kept = (held.route, held.route)
+            self.fields["route"].choices = [*self.fields["route"].choices, kept]
 
-    def clean(self):
+    def clean(self) -> dict[str, Any]:
         data = super().clean()
         if not data.get("product") or (data["product"] == AS_WRITTEN and not data.get("q")):
             self.add_error("product", "Choose one from the list, or keep it as written.")
@@ -194,7 +197,7 @@ class PrescriptionForm(forms.Form):
             self.add_error("end_on", "Must not be before the start.")
         return data
 
-    def record(self, *, written_on):
+    def record(self, *, written_on: date) -> records.PrescriptionRecord:
         """The prescription as a record. Raises `BadRecord`."""
         data = dict(self.cleaned_data)
         typed, chosen = data.pop("q"), data.pop("product")
@@ -219,6 +222,8 @@ class PrescriptionForm(forms.Form):
 
     def changes(self, live: Prescription) -> list[Change]:
         """Where the newest version differs from the one that the form was opened on."""
+        if self.held is None:
+            return []
         return [
             Change(
                 self.base_fields[name].label or name.replace("_", " ").capitalize(),
@@ -231,7 +236,7 @@ class PrescriptionForm(forms.Form):
         ]
 
     @property
-    def more(self):
+    def more(self) -> bool:
         """Whether one of the fields that are folded away says something, or says it wrongly."""
         # Every order has a day it was written on, and a way it was supplied.
         said = {name: self[name].value() for name in MORE if name != "written_on"}
@@ -243,7 +248,7 @@ class PrescriptionForm(forms.Form):
         )
 
     @property
-    def unread(self):
+    def unread(self) -> list[tuple[str | None, ValidationError | str]]:
         """What is typed and cannot be read, as (label, error), the missing medicine aside."""
         return [
             (self.fields[name].label if name in self.fields else "", error)

@@ -1,20 +1,26 @@
 """Forms about tapers: what to plan, and why a taper is moved."""
 
-from datetime import timedelta
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import TypeAlias
 
 from django import forms
+from django.http import QueryDict
 from django.utils import timezone
 
 from reviews.forms.prescribing import Amount, Count, Day
 from reviews.rules import words
 from reviews.tapering import crossing, limits, planning
+from reviews.tapering.comparing import Use
 from reviews.tapering.doses import FORMS, LIQUID, Unplannable, strength
 from reviews.verbs import taper
 
 PERCENTS = {"5": "5%", "10": "10%", "12.5": "one eighth"}
 EVERY = {"7": "1 week", "14": "2 weeks", "21": "3 weeks", "28": "4 weeks"}
 REASON = {"rows": 2, "maxlength": taper.LONGEST_REASON}
+
+Marketed: TypeAlias = Callable[[str], Iterable[tuple[str, Decimal]]]
 
 
 class PlanForm(forms.Form):
@@ -51,10 +57,13 @@ class PlanForm(forms.Form):
         ],
     )
 
-    def __init__(self, given, *, uses, names, marketed):
+    def __init__(
+        self, given: QueryDict, *, uses: list[Use], names: dict[str, str], marketed: Marketed
+    ) -> None:
         self.uses = {use.drug: use for use in uses}
         first = uses[0].drug if uses else next(iter(names))
-        drug = given.get("drug") if given.get("drug") in names else first
+        asked = given.get("drug", "")
+        drug = asked if asked in names else first
         crosses = bool(given.get("cross")) and drug != crossing.TARGET
         self.target = crossing.TARGET if crosses else drug
         use = self.uses.get(drug)
@@ -99,11 +108,11 @@ class PlanForm(forms.Form):
         self.drug_changed = given.get("drug_was", drug) != drug
         self.strengths_changed = given.get("strengths_of", self.target) != self.target
 
-    def starting_mg(self):
+    def starting_mg(self) -> Decimal:
         """The dose that the taper starts from, in mg a day; only when it is given and valid."""
         return _exact(self.cleaned_data["from_mg"])
 
-    def request(self):
+    def request(self) -> planning.Request:
         """What the planner is asked for. Raises `Unplannable`; only when the form is valid."""
         data = self.cleaned_data
         halves = data["halves"]
@@ -133,7 +142,7 @@ class PlanForm(forms.Form):
             faster_because="chosen" if data["faster"] else "",
         )
 
-    def cross_over(self, marketed):
+    def cross_over(self, marketed: Marketed) -> taper.CrossOver | None:
         """The cross-over asked for, or None. Raises `Unplannable`."""
         if not self.crosses:
             return None
@@ -168,11 +177,11 @@ class MoveForm(forms.Form):
     maintenance_agreed = forms.BooleanField(required=False)
 
 
-def _monday(today):
+def _monday(today: date) -> date:
     """A Monday that leaves some days to get the tablets: three at least."""
     ahead = 7 - today.weekday()
     return today + timedelta(days=ahead if ahead >= 3 else ahead + 7)
 
 
-def _exact(value):
+def _exact(value: float | str) -> Decimal:
     return Decimal(str(value))

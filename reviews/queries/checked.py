@@ -5,15 +5,16 @@ Silence means checked and clear, so whatever waits, failed or was never screened
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from django.db.models import Exists, Model, OuterRef, QuerySet, Subquery
 
-from reviews.models import Patient, ScreeningRequest, ScreeningRun
+from reviews.models import Patient, Prescription, ScreeningRequest, ScreeningRun
 
 Row = TypeVar("Row", bound=Model)
 
-CHECKED, NOT_CHECKED = "checked", "not_checked"
+CHECKED: Final = "checked"
+NOT_CHECKED: Final = "not_checked"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Checked:
     is being judged again.
     """
 
-    state: str
+    state: Literal["checked", "not_checked"]
     book: int | None
     engine: str | None
     at: datetime | None
@@ -53,7 +54,9 @@ def with_waiting(queryset: QuerySet[Row], *, patient: str = "pk") -> QuerySet[Ro
     )
 
 
-def of(patient: Patient, row: dict[str, Any], *, recorded_at: datetime | None = None) -> Checked:
+def of(
+    patient: Patient, row: Patient | Prescription, *, recorded_at: datetime | None = None
+) -> Checked:
     """The state of a patient, or of one record of theirs made at `recorded_at`.
 
     `row` is of `with_waiting`: the patient or that record. Needs `screening__version` and

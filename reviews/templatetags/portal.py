@@ -1,12 +1,17 @@
 """Small marks that every page shares: severity, days, ages, how soon, how long exposed."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
 
 from django import template
+from django.template.context import RequestContext
 from django.utils import timezone
 from django.utils.html import format_html
 
 from reviews import service_levels
+from reviews.models import Case, Patient
 from reviews.tapering import doses
 
 register = template.Library()
@@ -16,14 +21,14 @@ GAUGE_DAYS, GAUGE_WIDTH = 180, 176
 
 
 @register.simple_tag
-def severity(level):
+def severity(level: int | str) -> str:
     """Shape, words and colour of a severity."""
     level = int(level)
     return format_html('<span class="severity s{}"><span>{}</span></span>', level, SEVERITY[level])
 
 
 @register.filter
-def day(value):
+def day(value: date | str | None) -> str:
     """A day with the month in words: 4 Dec 2026. Nothing for a day that is not known."""
     if isinstance(value, str):
         value = date.fromisoformat(value)
@@ -31,19 +36,19 @@ def day(value):
 
 
 @register.filter
-def moment(value):
+def moment(value: datetime | None) -> str:
     """A time in words: 4 Dec 2026, 16:20."""
     return f"{timezone.localtime(value):%-d %b %Y, %H:%M}" if value else ""
 
 
 @register.filter
-def by_engine(name):
+def by_engine(name: str | None) -> str:
     """The code that judged: by engine 3f2a91c0. Old findings say that they do not know."""
     return f"by engine {name}" if name else "before engines were recorded"
 
 
 @register.filter
-def lasting(seconds):
+def lasting(seconds: float | None) -> str:
     """How long something takes or took: 4 s, 12 min, 2 h 5 min. Nothing where it is not known."""
     if seconds is None:
         return ""
@@ -57,7 +62,7 @@ def lasting(seconds):
 
 
 @register.filter
-def number(value):
+def number(value: Decimal | float | str | None) -> str:
     """A number without needless noughts: 7.5 and not 7.5000; words and the unknown as they are."""
     if value is None or isinstance(value, str):
         return value or "not known"
@@ -65,7 +70,7 @@ def number(value):
 
 
 @register.filter
-def counted(unit, value):
+def counted(unit: str, value: float | str | None) -> str:
     """The unit as it goes with the number: 1 day, 2 days."""
     return (
         {"days": "day", "years": "year", "minutes": "minute"}.get(unit, unit)
@@ -75,14 +80,14 @@ def counted(unit, value):
 
 
 @register.filter
-def age(patient):
+def age(patient: Patient) -> str:
     """Completed years today."""
     years = patient.age_on(timezone.localdate())
     return "age not known" if years is None else str(years)
 
 
 @register.simple_tag
-def due(case):
+def due(case: Case) -> str:
     """How soon a case is to be answered; overdue is ink on both sides."""
     now = timezone.localtime()
     when = timezone.localtime(case.due_at)
@@ -108,7 +113,7 @@ def due(case):
 
 
 @register.inclusion_tag("reviews/_gauge.html")
-def gauge(exposure):
+def gauge(exposure: dict[str, Any] | None) -> dict[str, Any]:
     """Days of exposure on a scale of 0 to 180, marked at day 28 and day 120; hatched: not known.
 
     `days` runs to the end of the supply in hand; what is still ahead of today is drawn open.
@@ -148,7 +153,7 @@ def gauge(exposure):
 
 
 @register.simple_tag(takes_context=True)
-def query(context, **changes):
+def query(context: RequestContext, **changes: Any) -> str:
     """The page's own query string with some values changed; None takes one away."""
     params = context["request"].GET.copy()
     params.pop("page", None)
@@ -162,7 +167,7 @@ def query(context, **changes):
 
 
 @register.filter
-def working_state(value):
+def working_state(value: object) -> str:
     """A time as today's hour, or as a day."""
     if not isinstance(value, datetime):
         return ""
@@ -171,18 +176,18 @@ def working_state(value):
 
 
 @register.filter
-def of(mapping, key):
+def of(mapping: Mapping[str, str], key: str) -> str:
     """What a mapping holds for a key that is itself a value; the key where it holds nothing."""
     return mapping.get(key, key)
 
 
 @register.filter
-def before_colon(text):
+def before_colon(text: str) -> str:
     """The place in a source, without what it says there: that stands on the page of the rule."""
     return text.partition(":")[0]
 
 
 @register.filter
-def made(parts):
+def made(parts: tuple[doses.Part, ...]) -> str:
     """What a dose is made up from: 2½ × 5 mg + ½ × 2 mg."""
     return doses.short(parts)

@@ -1,6 +1,9 @@
 """The audit trail of a patient: who did what and when, newest first."""
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET
@@ -10,6 +13,7 @@ from reviews.audit import EVENTS
 from reviews.models import AuditEvent, CaseState, Condition, Prescription, Role, Status
 from reviews.queries.work import counted
 from reviews.views import person
+from reviews.views.signed_in import SignedIn
 
 PAGE_SIZE = 50
 LABELS = {
@@ -22,7 +26,7 @@ WORDS = {**dict(CaseState.choices), **dict(Status.choices), **dict(Role.choices)
 
 @require_GET
 @login_required
-def trail(request, pk):
+def trail(request: SignedIn, pk: int) -> HttpResponse:
     """A page of the trail; `before` is the id below which it goes on."""
     patient = person.fetch(request.user, Action.SEE_AUDIT, pk)
     events = AuditEvent.objects.filter(patient_id=patient.pk)
@@ -50,13 +54,13 @@ def trail(request, pk):
     return render(request, "reviews/audit/trail.html", context)
 
 
-def said(verb):
+def said(verb: str) -> str:
     """An event in the words of the table; one that an older edition wrote stands as written."""
     event = EVENTS.get(verb)
     return event.words if event else verb.replace(".", ": ").replace("_", " ")
 
 
-def _rows(events):
+def _rows(events: list[AuditEvent]) -> list[dict[str, Any]]:
     """Events with what they tell of by name, in two queries however many there are."""
     names = {}
     for model, rows in (
@@ -77,16 +81,17 @@ def _rows(events):
     ]
 
 
-def details(event):
+def details(event: AuditEvent) -> list[tuple[str, str]]:
     """The details of an event as `(label, value)` in words."""
+    detail: dict[str, Any] = event.detail
     return [
         (LABELS.get(name, name.replace("_", " ")), WORDED.get(name, in_words)(value))
-        for name, value in event.detail.items()
+        for name, value in detail.items()
         if value not in (None, "", [], {})
     ]
 
 
-def in_words(value):
+def in_words(value: Any) -> str:
     """A detail as text: lists and pairs are spelt out, states get their names."""
     if isinstance(value, dict):
         return ", ".join(

@@ -1,7 +1,11 @@
 """One case: why, on what facts, on whose authority, what was decided before, and what now."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
@@ -10,22 +14,25 @@ from django.views.decorators.http import require_GET, require_POST
 from reviews import conclusions, dossiers, rulebooks
 from reviews.access import Action
 from reviews.drawing import timeline, timeline_chart
-from reviews.errors import BadRecord, Stale
+from reviews.errors import BadRecord, DomainError, Stale
 from reviews.forms.days import read_day
 from reviews.forms.decision import DecisionForm, read_outcomes, read_seen, refused_flag
-from reviews.models import CaseState, Decision, Outcome, Reason
+from reviews.models import Case, CaseState, Decision, Outcome, Reason
 from reviews.queries import case_cards, case_history, cases, medicines
 from reviews.verbs import caseload, decide
 from reviews.views import person
 from reviews.views.refusals import shows_refusals
+from reviews.views.signed_in import SignedIn
 
 
-def _to_following(request, case):
+def _to_following(request: SignedIn, case: Case) -> HttpResponse:
     following = cases.following(request.user, case)
     return redirect("case", following.pk) if following else redirect("queue")
 
 
-def _page(request, refusal, pk, posted=None):
+def _page(
+    request: SignedIn, refusal: DomainError | None, pk: int, posted: QueryDict | None = None
+) -> HttpResponse:
     """The page of a case as it is now, with what was refused; nothing that was chosen is lost.
 
     `posted` is the decision that was refused.
@@ -38,7 +45,9 @@ def _page(request, refusal, pk, posted=None):
     return render(request, "reviews/cases/case.html", context, status=status)
 
 
-def _context(user, case, refusal, posted):
+def _context(
+    user: User, case: Case, refusal: DomainError | None, posted: QueryDict | None
+) -> dict[str, Any]:
     """Everything the page shows, in a fixed number of queries."""
     today = timezone.localdate()
     concluded = conclusions.newest(case)
@@ -79,20 +88,20 @@ def _context(user, case, refusal, posted):
     }
 
 
-def _decision_page(request, refusal, pk):
+def _decision_page(request: SignedIn, refusal: DomainError, pk: int) -> HttpResponse:
     return _page(request, refusal, pk, posted=request.POST)
 
 
 @require_GET
 @login_required
-def show(request, pk):
+def show(request: SignedIn, pk: int) -> HttpResponse:
     return _page(request, None, pk)
 
 
 @require_POST
 @login_required
 @shows_refusals(_decision_page, BadRecord, Stale)
-def decision(request, pk):
+def decision(request: SignedIn, pk: int) -> HttpResponse:
     """Decide on every flag at once."""
     case = cases.fetch(request.user, pk)
     decided = decide.decide(
@@ -111,7 +120,7 @@ def decision(request, pk):
 @require_POST
 @login_required
 @shows_refusals(_page, Stale)
-def confirm(request, pk):
+def confirm(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     note = request.POST.get("note", "")
     decide.confirm(case=case, by=request.user, seen=read_seen(request.POST), note=note)
@@ -122,7 +131,7 @@ def confirm(request, pk):
 @require_POST
 @login_required
 @shows_refusals(_page, BadRecord, Stale)
-def send_back(request, pk):
+def send_back(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     reason = request.POST.get("reason", "")
     decide.send_back(case=case, reason=reason, by=request.user, seen=read_seen(request.POST))
@@ -133,7 +142,7 @@ def send_back(request, pk):
 @require_POST
 @login_required
 @shows_refusals(_page, BadRecord, Stale)
-def undo(request, pk):
+def undo(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     reason = request.POST.get("reason", "")
     decide.undo(case=case, reason=reason, by=request.user, seen=read_seen(request.POST))
@@ -143,7 +152,7 @@ def undo(request, pk):
 
 @require_POST
 @login_required
-def claim(request, pk):
+def claim(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     take_over = request.POST.get("take_over") == "yes"
     caseload.claim(case=case, by=request.user, seen=read_seen(request.POST), take_over=take_over)
@@ -152,7 +161,7 @@ def claim(request, pk):
 
 @require_POST
 @login_required
-def release(request, pk):
+def release(request: SignedIn, pk: int) -> HttpResponse:
     caseload.release(
         case=cases.fetch(request.user, pk), by=request.user, seen=read_seen(request.POST)
     )
@@ -163,7 +172,7 @@ def release(request, pk):
 @require_POST
 @login_required
 @shows_refusals(_page, BadRecord, Stale)
-def snooze(request, pk):
+def snooze(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     caseload.snooze(
         case=case,
@@ -179,7 +188,7 @@ def snooze(request, pk):
 @require_POST
 @login_required
 @shows_refusals(_page, BadRecord, Stale)
-def escalate(request, pk):
+def escalate(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     caseload.escalate(
         case=case,

@@ -1,6 +1,9 @@
 """What stands around every page: the menu by permission, the live rule book, the last screening."""
 
+from typing import Any
+
 from django.conf import settings
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
@@ -40,19 +43,19 @@ MENU = (
 )
 
 
-def chrome(request):
+def chrome(request: HttpRequest) -> dict[str, Any]:
     """The context processor: `chrome`, worked out only by a page that shows it."""
     return {"chrome": SimpleLazyObject(lambda: _chrome(request))}
 
 
-def _is_current(path, url):
+def _is_current(path: str, url: str) -> bool:
     """Whether a page belongs to an entry of the menu; a case belongs to the queue."""
     if url == "/":
         return path == url or path.startswith("/cases/")
     return path == url or path.startswith(f"{url}/")
 
 
-def _chrome(request):
+def _chrome(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"signed_in": False, "demonstration": settings.DEMO_SIGN_INS.exists()}

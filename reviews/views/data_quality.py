@@ -1,7 +1,10 @@
 """What reviewers called wrong in the record: for whoever can put it right."""
 
+from typing import cast
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
@@ -15,13 +18,14 @@ from reviews.queries.data_quality import waiting
 from reviews.verbs import data_quality
 from reviews.views.paging import page_of
 from reviews.views.refusals import shows_refusals
+from reviews.views.signed_in import SignedIn
 
 PAGE_SIZE = 25
 
 
 @require_GET
 @login_required
-def listed(request):
+def listed(request: SignedIn) -> HttpResponse:
     access.require(request.user, Action.SEE_QUEUE)
     mine = access.practice_ids(request.user, Action.SEE_QUEUE)
     page = page_of(waiting(mine), request.GET.get("page", 1), PAGE_SIZE)
@@ -30,14 +34,14 @@ def listed(request):
     for item in page.rows:
         item.lines = [lines[pk] for pk in item.flag.prescription_ids if pk in lines]
         for line in item.lines:
-            line.dose_in_words = labels.dose(line)
+            line.dose_in_words = labels.dose(cast(labels.Dosed, line))
         item.may_check = access.allowed(request.user, Action.CHECK_DATA, item.decision)
         item.may_amend = access.allowed(request.user, Action.AMEND, item.decision)
     context = {"page": page, "results": DataCheck.Result.choices}
     return render(request, "reviews/data_quality/list.html", context)
 
 
-def _checked_before(request, refusal, pk):
+def _checked_before(request: SignedIn, refusal: Stale, pk: int) -> HttpResponse:
     messages.warning(request, refusal.message)
     return redirect("data-quality")
 
@@ -45,7 +49,7 @@ def _checked_before(request, refusal, pk):
 @require_POST
 @login_required
 @shows_refusals(_checked_before, Stale)
-def check(request, pk):
+def check(request: SignedIn, pk: int) -> HttpResponse:
     """Say what became of an entry: put right, or right as it was."""
     mine = access.practice_ids(request.user, Action.SEE_QUEUE)
     items = DecisionItem.objects.select_related("decision__answer", "flag")

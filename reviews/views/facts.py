@@ -2,9 +2,12 @@
 
 from datetime import timedelta
 from itertools import groupby
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
@@ -14,7 +17,7 @@ from reviews import access, rulebooks
 from reviews.access import Action
 from reviews.errors import NotFound
 from reviews.forms.facts import CorrectForm, ExemptForm, ReadingForm
-from reviews.models import Exemption, Prescription, Reading
+from reviews.models import Exemption, Patient, Prescription, Reading
 from reviews.queries import medicines
 from reviews.rules import exemptions
 from reviews.rules.readings import KINDS
@@ -22,9 +25,10 @@ from reviews.rules.registry import BY_ID
 from reviews.verbs import exempt, observe
 from reviews.views import person
 from reviews.views.refusals import form_page, refusals_at
+from reviews.views.signed_in import SignedIn
 
 
-def sections(patient, user):
+def sections(patient: Patient, user: User) -> dict[str, Any]:
     """What the patient page shows of readings and exemptions."""
     today = timezone.localdate()
     rows = (
@@ -71,7 +75,7 @@ def sections(patient, user):
 
 @require_GET
 @login_required
-def kinds(request, pk):
+def kinds(request: SignedIn, pk: int) -> HttpResponse:
     """Which kind of reading to record."""
     found = _patient(request, pk, Action.RECORD_FACT)
     groups = [
@@ -86,7 +90,7 @@ def kinds(request, pk):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def reading(request, pk, kind):
+def reading(request: SignedIn, pk: int, kind: str) -> HttpResponse:
     """Record a reading of one kind."""
     found = _patient(request, pk, Action.RECORD_FACT)
     if kind not in KINDS:
@@ -103,7 +107,7 @@ def reading(request, pk, kind):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def correct(request, pk, reading_pk):
+def correct(request: SignedIn, pk: int, reading_pk: int) -> HttpResponse:
     """Put a reading right; what it said before is kept."""
     found = _patient(request, pk, Action.RECORD_FACT)
     held = Reading.objects.filter(patient=found, pk=reading_pk, kind__in=KINDS).first()
@@ -121,7 +125,7 @@ def correct(request, pk, reading_pk):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def grant(request, pk):
+def grant(request: SignedIn, pk: int) -> HttpResponse:
     """Exempt a patient from some rules."""
     found = _patient(request, pk, Action.EXEMPT)
     _version, book = rulebooks.live()
@@ -140,7 +144,7 @@ def grant(request, pk):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def end(request, pk, exemption_pk):
+def end(request: SignedIn, pk: int, exemption_pk: int) -> HttpResponse:
     """Ask once more, then end an exemption before its day."""
     found = _patient(request, pk, Action.EXEMPT)
     held = Exemption.objects.filter(patient=found, pk=exemption_pk).select_related("owner").first()
@@ -154,24 +158,24 @@ def end(request, pk, exemption_pk):
     return render(request, "reviews/facts/end.html", context)
 
 
-def _effects(kind):
+def _effects(kind: str) -> tuple[str, list[str]]:
     """The rules that an exemption silences, in words, and the ids of those it lowers."""
     left = {rule_id: exemptions.graded(rule_id, 1, [kind]) for rule_id in BY_ID}
     silent = sorted(rule_id for rule_id, severity in left.items() if severity is None)
-    kept = sorted(rule_id for rule_id, severity in left.items() if severity is not None)
-    lowered = sorted(rule_id for rule_id in kept if left[rule_id] > 1)
+    kept = {rule_id: severity for rule_id, severity in sorted(left.items()) if severity is not None}
+    lowered = [rule_id for rule_id, severity in kept.items() if severity > 1]
     if len(silent) > len(kept):
         return f"every rule but {', '.join(kept)}", lowered
     return ", ".join(silent), lowered
 
 
-def _said(row):
+def _said(row: medicines.Row) -> str:
     """An order in a line: what, how much, since when."""
     begun = f"from {row.begun_on:%-d %b %Y}" if row.begun_on else ""
     return ", ".join(filter(None, [row.prescription.medicine.text, row.dose, begun]))
 
 
-def _patient(request, pk, action):
+def _patient(request: SignedIn, pk: int, action: Action) -> Patient:
     found = person.fetch(request.user, Action.SEE_PATIENT, pk)
     access.require(request.user, action, found)
     return found

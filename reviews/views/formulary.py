@@ -1,15 +1,27 @@
 """The formulary: find a drug, read what is held on it and on whose word, change it."""
 
+from datetime import date
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from drugs.detail import detail
+from drugs.detail import Detail, Interaction, detail
 from drugs.due import overdue, unverified
-from drugs.models import DrugClass, DrugFact, Ingredient, IngredientClass, Pair, Profile
+from drugs.models import (
+    DrugClass,
+    DrugFact,
+    Ingredient,
+    IngredientClass,
+    Pair,
+    Profile,
+    Sourced,
+)
 from drugs.search import find_drugs
 from reviews import access
 from reviews.access import Action
@@ -20,6 +32,7 @@ from reviews.rules.indications import INDICATIONS
 from reviews.rules.registry import BY_ID
 from reviews.verbs import edit
 from reviews.views.refusals import form_page, refusals_at, shows_refusals
+from reviews.views.signed_in import SignedIn
 
 FOUND_AT_MOST = 60
 TABLES = {
@@ -38,7 +51,7 @@ INTERACTIONS_SHOWN = 20
 
 @require_GET
 @login_required
-def formulary(request):
+def formulary(request: SignedIn) -> HttpResponse:
     """Find a drug; without a search, all benzodiazepines and Z-drugs."""
     access.require(request.user, Action.SEE_FORMULARY)
     may_edit = access.allowed(request.user, Action.EDIT_FORMULARY)
@@ -59,7 +72,7 @@ def formulary(request):
 
 @require_GET
 @login_required
-def drug(request, key):
+def drug(request: SignedIn, key: str) -> HttpResponse:
     """Everything held on one drug."""
     access.require(request.user, Action.SEE_FORMULARY)
     held = _detail(key)
@@ -98,7 +111,7 @@ def drug(request, key):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def change(request, key, kind, pk):
+def change(request: SignedIn, key: str, kind: str, pk: int) -> HttpResponse:
     """Change one row, with its source."""
     access.require(request.user, Action.EDIT_FORMULARY)
     held = _ingredient(key)
@@ -122,12 +135,12 @@ def change(request, key, kind, pk):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def add(request, key, kind):
+def add(request: SignedIn, key: str, kind: str) -> HttpResponse:
     """Write down a row about a drug."""
     access.require(request.user, Action.EDIT_FORMULARY)
     held = _ingredient(key)
     model = edit.KINDS.get(kind)
-    if model not in edit.IDENTITY:
+    if model is None or model not in edit.IDENTITY:
         raise NotFound("There is nothing of that kind to add.")
     form = RowForm(model, None, request.POST or None)
     with refusals_at(form):
@@ -145,7 +158,9 @@ def add(request, key, kind):
     return form_page(request, "reviews/formulary/add.html", form, context)
 
 
-def _still_in_force(request, refusal, key, kind, pk):
+def _still_in_force(
+    request: SignedIn, refusal: BadRecord, key: str, kind: str, pk: int
+) -> HttpResponse:
     messages.warning(request, f"Still in force: {refusal.message}.")
     return redirect("drug-edit", key, kind, pk)
 
@@ -153,7 +168,7 @@ def _still_in_force(request, refusal, key, kind, pk):
 @require_POST
 @login_required
 @shows_refusals(_still_in_force, BadRecord)
-def retire(request, key, kind, pk):
+def retire(request: SignedIn, key: str, kind: str, pk: int) -> HttpResponse:
     """Take one row out of force."""
     access.require(request.user, Action.EDIT_FORMULARY)
     row = _held_row(_ingredient(key), kind, pk)
@@ -167,7 +182,7 @@ def retire(request, key, kind, pk):
     return redirect("drug", key)
 
 
-def _find(request):
+def _find(request: SignedIn) -> dict[str, Any]:
     """The search box and what it found, under the profile that was asked for or is mine."""
     mine = [practice.profile for practice in access.practices(request.user, Action.SEE_FORMULARY)]
     asked = request.GET.get("profile", "")
@@ -182,26 +197,26 @@ def _find(request):
     }
 
 
-def _live_book():
+def _live_book() -> dict[str, Any] | None:
     live = RuleVersion.objects.filter(state=RuleVersion.State.PUBLISHED)
     return live.values("number", "published_at").first()
 
 
-def _detail(key):
+def _detail(key: str) -> Detail:
     try:
         return detail(key)
     except Ingredient.DoesNotExist as error:
         raise NotFound("The formulary holds no such drug.") from error
 
 
-def _ingredient(key):
+def _ingredient(key: str) -> Ingredient:
     found = Ingredient.objects.live().filter(key=key).first()
     if found is None:
         raise NotFound("The formulary holds no such drug.")
     return found
 
 
-def _held_row(ingredient, kind, pk):
+def _held_row(ingredient: Ingredient, kind: str, pk: int) -> Sourced:
     """A row in force that the drug's page shows. Raises `NotFound`."""
     model = edit.KINDS.get(kind)
     if model is None:
@@ -215,12 +230,12 @@ def _held_row(ingredient, kind, pk):
     return row
 
 
-def _reach(row):
+def _reach(row: Sourced) -> int:
     """How many drugs a change concerns besides this one."""
     return row.members.live().count() if isinstance(row, DrugClass) else 0
 
 
-def _effect(row, *, membership=False):
+def _effect(row: Sourced, *, membership: bool = False) -> str:
     """When the change of a row takes effect. Belonging to a class always reaches screening."""
     if edit.reaches_screening(row) or (membership and isinstance(row, IngredientClass)):
         return "It takes effect when a rule book with it is published."
@@ -230,12 +245,12 @@ def _effect(row, *, membership=False):
 class Sources:
     """The citations of a page, numbered in the order in which its rows name them."""
 
-    def __init__(self, today):
+    def __init__(self, today: date) -> None:
         self.today = today
         self.cited = []
         self._numbers = {}
 
-    def row(self, row, **words):
+    def row(self, row: Sourced, **words: Any) -> dict[str, Any]:
         """A sourced row with what the page says of it, and the number of its citation."""
         key = (row.source, row.locator, row.reviewed, row.next_review)
         if key not in self._numbers:
@@ -250,11 +265,11 @@ class Sources:
         }
 
 
-def _rules(line):
+def _rules(line: Interaction) -> list[dict[str, bool | str]]:
     return [{"id": rule_id, "known": rule_id in BY_ID} for rule_id in line.rules]
 
 
-def _context(context):
+def _context(context: str) -> str:
     """Whom a limit is for, in words."""
     return CONTEXTS.get(context) or INDICATIONS.get(context, context.replace("_", " ")).lower()
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
@@ -15,6 +16,7 @@ from reviews.models import Job
 from reviews.queries import jobs as followed
 from reviews.verbs import jobs as verbs
 from reviews.views.paging import page_of
+from reviews.views.signed_in import SignedIn
 
 PAGE_SIZE = 20
 LATELY = timedelta(days=7)
@@ -23,7 +25,7 @@ REFRESH_SECONDS, IDLE_SECONDS = 3, 30
 
 @require_GET
 @login_required
-def jobs(request):
+def jobs(request: SignedIn) -> HttpResponse:
     """The jobs that I may see. Asked for by the page itself, the answer is the list alone."""
     access.require(request.user, Action.SEE_JOBS)
     visible = followed.visible_to(request.user)
@@ -47,7 +49,7 @@ def jobs(request):
     return render(request, template, context)
 
 
-def _heading(running, waiting, failed):
+def _heading(running: int, waiting: int, failed: int) -> str:
     """ "2 jobs run, 1 waits; 1 failed in the last 7 days"."""
     now = []
     if running:
@@ -61,7 +63,7 @@ def _heading(running, waiting, failed):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def cancel(request, pk):
+def cancel(request: SignedIn, pk: int) -> HttpResponse:
     """Ask, then cancel: at once, or after the slice that the job is in."""
     access.require(request.user, Action.SEE_JOBS)
     job = followed.fetch(request.user, pk)

@@ -2,7 +2,9 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import F
+from django.contrib.auth.models import User
+from django.db.models import F, QuerySet
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.cache import never_cache
@@ -15,11 +17,12 @@ from reviews.forms.keys import KeyForm
 from reviews.models import ApiKey
 from reviews.verbs import clients
 from reviews.views.refusals import form_page, refusals_at
+from reviews.views.signed_in import SignedIn
 
 
 @require_GET
 @login_required
-def keys(request):
+def keys(request: SignedIn) -> HttpResponse:
     """The keys of the practices whose clients I manage, those in force first."""
     found = list(_mine(request.user).order_by(F("revoked_at").desc(nulls_first=True), "name", "pk"))
     context = {
@@ -32,7 +35,7 @@ def keys(request):
 @never_cache
 @require_http_methods(["GET", "POST"])
 @login_required
-def make(request):
+def make(request: SignedIn) -> HttpResponse:
     """The secret is in the answer to the form and nowhere else: it is not kept, even in passing."""
     practices = access.practices(request.user, Action.MANAGE_CLIENTS)
     if not practices:
@@ -48,7 +51,7 @@ def make(request):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def revoke(request, pk):
+def revoke(request: SignedIn, pk: int) -> HttpResponse:
     """Ask, then end the key at once."""
     key = _mine(request.user).filter(pk=pk).first()
     if key is None:
@@ -60,7 +63,7 @@ def revoke(request, pk):
     return render(request, "reviews/keys/revoke.html", {"key": key})
 
 
-def _mine(user):
+def _mine(user: User) -> QuerySet[ApiKey]:
     practice_ids = access.practice_ids(user, Action.MANAGE_CLIENTS)
     if not practice_ids:
         raise NotAllowed("You may not see keys. A formulary admin may.")

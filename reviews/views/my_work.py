@@ -2,6 +2,8 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods
@@ -16,6 +18,7 @@ from reviews.verbs import caseload
 from reviews.views.paging import page_of
 from reviews.views.queue import fill_rows, with_row
 from reviews.views.refusals import shows_refusals
+from reviews.views.signed_in import SignedIn
 
 DECIDED_PAGE = 20
 BACK_TO_QUEUE = "queue"
@@ -24,7 +27,7 @@ CONCLUDED = (Decision.Kind.DECIDED, Decision.Kind.PROPOSED, Decision.Kind.CONFIR
 
 @require_GET
 @login_required
-def my_work(request):
+def my_work(request: SignedIn) -> HttpResponse:
     """What waits for me first; then what I thought was done and is not; then what is."""
     access.require(request.user, Action.SEE_WORK)
     user = request.user
@@ -58,7 +61,7 @@ def my_work(request):
     return render(request, "reviews/queue/my_work.html", context)
 
 
-def _hand_over_page(request, refusal=None):
+def _hand_over_page(request: SignedIn, refusal: BadRecord | None = None) -> HttpResponse:
     """The marked cases, or all of mine, and to whom they may go."""
     given = request.POST if request.method == "POST" else request.GET
     marks = read_marks(given.getlist("case"))
@@ -87,7 +90,7 @@ def _hand_over_page(request, refusal=None):
 @require_http_methods(["GET", "POST"])
 @login_required
 @shows_refusals(_hand_over_page, BadRecord)
-def hand_over(request):
+def hand_over(request: SignedIn) -> HttpResponse:
     """Hand over the marked cases; each that cannot be is told, and the others are."""
     access.require(request.user, Action.HAND_OVER)
     if request.method == "GET":
@@ -108,7 +111,7 @@ def hand_over(request):
     return redirect("my-work")
 
 
-def _colleague(key, user):
+def _colleague(key: str, user: User) -> User | None:
     """The reviewer chosen, or None for the queue. Raises `BadRecord`."""
     if key == BACK_TO_QUEUE:
         return None

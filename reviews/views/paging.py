@@ -1,11 +1,13 @@
 """Pages of a long list without counting it: there is a next page, or there is not."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
 class Page:
-    rows: list
+    rows: list[Any]
     number: int
     previous: int
     next: int | None
@@ -13,7 +15,13 @@ class Page:
     last_row: int
 
 
-def page_of(rows, number, size):
+class Rows(Protocol):
+    """A queryset, a list: whatever can be cut."""
+
+    def __getitem__(self, part: slice, /) -> Iterable[Any]: ...
+
+
+def page_of(rows: Rows, number: int | str, size: int) -> Page:
     """Page `number` (from 1, as typed in an address) of a queryset or a list."""
     number = int(number) if str(number).isdecimal() and 0 < int(number) < 10**6 else 1
     start = (number - 1) * size

@@ -1,8 +1,11 @@
 """Patients: find one, register one, and everything that is known of one on their page."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import Exists, OuterRef, Q
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
@@ -21,6 +24,7 @@ from reviews.verbs import prescribe
 from reviews.views import facts, person
 from reviews.views.paging import page_of
 from reviews.views.refusals import form_page, refusals_at
+from reviews.views.signed_in import SignedIn
 
 PAGE_SIZE = 25
 MEDICINES_PAGE_SIZE = 50
@@ -30,7 +34,7 @@ CASES_SHOWN = 10
 
 @require_GET
 @login_required
-def patients(request):
+def patients(request: SignedIn) -> HttpResponse:
     """Everybody I may see, or those who fit what was typed."""
     if not access.allowed(request.user, Action.SEE_PATIENT):
         raise NotAllowed("You may not see patients. A clinician, reviewer or auditor may.")
@@ -72,7 +76,7 @@ def patients(request):
 
 @require_GET
 @login_required
-def patient(request, pk):
+def patient(request: SignedIn, pk: int) -> HttpResponse:
     """One patient: what matters now first, then what there was."""
     found = _fetch(request, pk)
     context = _frame(request, found, tab="overview")
@@ -111,7 +115,7 @@ def patient(request, pk):
 
 @require_GET
 @login_required
-def all_medicines(request, pk):
+def all_medicines(request: SignedIn, pk: int) -> HttpResponse:
     """Every order with its earlier versions."""
     found = _fetch(request, pk)
     context = _frame(request, found, tab="medicines")
@@ -121,7 +125,7 @@ def all_medicines(request, pk):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def register(request):
+def register(request: SignedIn) -> HttpResponse:
     """Register a person at a practice where I may."""
     practices = access.practices(request.user, Action.REGISTER)
     if not practices:
@@ -139,7 +143,7 @@ def register(request):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def condition(request, pk):
+def condition(request: SignedIn, pk: int) -> HttpResponse:
     """Record a problem of a patient."""
     found = _fetch(request, pk)
     access.require(request.user, Action.RECORD_FACT, found)
@@ -154,7 +158,7 @@ def condition(request, pk):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def end_condition(request, pk, condition_pk):
+def end_condition(request: SignedIn, pk: int, condition_pk: int) -> HttpResponse:
     """End a problem on a day, or say that it was entered in error."""
     found = _fetch(request, pk)
     access.require(request.user, Action.RECORD_FACT, found)
@@ -173,7 +177,7 @@ def end_condition(request, pk, condition_pk):
     return form_page(request, "reviews/patients/end_condition.html", form, context)
 
 
-def _not_checked():
+def _not_checked() -> Q:
     """Patients whose last screening failed, who wait for one, or who were never screened."""
     waiting = ScreeningRequest.objects.filter(priority=ScreeningRequest.Priority.CHANGE)
     failed = PatientScreening.objects.exclude(problem="")
@@ -183,11 +187,11 @@ def _not_checked():
     return Q(pk__in=waiting.values("patient").union(failed.values("patient"), never.values("pk")))
 
 
-def _fetch(request, pk):
+def _fetch(request: SignedIn, pk: int) -> Patient:
     return person.fetch(request.user, Action.SEE_PATIENT, pk)
 
 
-def _frame(request, patient, *, tab):
+def _frame(request: SignedIn, patient: Patient, *, tab: str) -> dict[str, Any]:
     """What stands on every tab of a patient: banner, tabs, what I may do, the medicines."""
     _version, book = rulebooks.live()
     rows, dossier = medicines.of(patient, book=book, as_of=timezone.localdate())
@@ -214,7 +218,7 @@ def _frame(request, patient, *, tab):
     }
 
 
-def _unjudged(patient):
+def _unjudged(patient: Patient) -> list[tuple[list[dict[str, Any]], str, list[tuple[str, str]]]]:
     """What the last screening could not judge, one row a reason: (rules, reason, kinds).
 
     `kinds` are the readings that all these rules use: what can be recorded to let them judge.
@@ -233,7 +237,7 @@ def _unjudged(patient):
     ]
 
 
-def _conditions(patient):
+def _conditions(patient: Patient) -> list[Condition]:
     """Live conditions, going on first; those entered in error are history, not shown."""
     rows = Condition.objects.live().filter(patient=patient).exclude(status="entered-in-error")
     found = list(rows.order_by("ended_on", "-onset_on", "pk"))
@@ -242,7 +246,7 @@ def _conditions(patient):
     return sorted(found, key=lambda row: not row.going_on)
 
 
-def _headline(patient, state, open_case):
+def _headline(patient: Patient, state: checked.Checked, open_case: Case | None) -> str:
     """The conclusion of the page, which is its heading."""
     exposure = patient.screening.exposure if hasattr(patient, "screening") else None
     if state.at is None:
@@ -259,7 +263,7 @@ def _headline(patient, state, open_case):
     return "Checked, nothing to review"
 
 
-def _runs(exposure):
+def _runs(exposure: dict[str, Any]) -> bool:
     return bool(exposure["end_on"]) and exposure["end_on"] >= timezone.localdate().isoformat()
 
 

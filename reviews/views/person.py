@@ -1,5 +1,8 @@
 """Who a page is about: what the banner of every page of a patient shows."""
 
+from typing import Any
+
+from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Prefetch
 
 from reviews import access
@@ -11,7 +14,7 @@ NOT_RECOGNISED = "DQ-03"
 NHS_NUMBER = ("https://fhir.nhs.uk/Id/nhs-number", "nhs")
 
 
-def fetch(user, action, pk):
+def fetch(user: User, action: Action, pk: int) -> Patient:
     """The patient with what the banner needs, in three queries. Raises `NotFound`."""
     allergies = (
         Condition.objects.live()
@@ -30,14 +33,14 @@ def fetch(user, action, pk):
     return access.fetch(checked.with_waiting(rows), user, action, pk=pk)
 
 
-def fetch_for(user, action, pk):
+def fetch_for(user: User, action: Action, pk: int) -> Patient:
     """The patient as `fetch` does, on whom `user` may do `action`. Raises `NotAllowed` too."""
     patient = fetch(user, Action.SEE_PATIENT, pk)
     access.require(user, action, patient)
     return patient
 
 
-def banner(patient):
+def banner(patient: Patient) -> dict[str, Any]:
     """The banner's context for a patient that `fetch` gave; `partly`: not all could be judged."""
     screening = getattr(patient, "screening", None)
     return {
@@ -50,7 +53,7 @@ def banner(patient):
     }
 
 
-def identifiers(patient):
+def identifiers(patient: Patient) -> list[tuple[str, str]]:
     """`[(what the number is called, the number)]`, in the order in which they were given."""
     return [
         (_system_in_words(identifier.system), _spaced(identifier.system, identifier.value))
@@ -58,14 +61,14 @@ def identifiers(patient):
     ]
 
 
-def _system_in_words(system):
+def _system_in_words(system: str) -> str:
     """ "NHS number", else the last part of the system's address."""
     if system in NHS_NUMBER:
         return "NHS number"
     return system.rstrip("/").rpartition("/")[2].rpartition(":")[2].replace("-", " ") or system
 
 
-def _spaced(system, value):
+def _spaced(system: str, value: str) -> str:
     """An NHS number in the groups in which it is read aloud; any other number as it is."""
     if system in NHS_NUMBER and len(value) == 10 and value.isdecimal():
         return f"{value[:3]} {value[3:6]} {value[6:]}"

@@ -4,8 +4,11 @@ One form with three buttons, so that each works without a script: "find" and "pr
 page again, "save" saves. With HTMX the picker and the preview follow what is typed.
 """
 
+from typing import Any, cast
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
@@ -16,22 +19,23 @@ from reviews.access import Action
 from reviews.drawing import labels
 from reviews.errors import IllegalMove, Stale
 from reviews.forms.prescribing import PrescriptionForm, WithdrawForm, values, with_units
-from reviews.models import WITHDRAWN
+from reviews.models import WITHDRAWN, Patient
 from reviews.queries import prescriptions
-from reviews.queries.before_saving import before_saving
+from reviews.queries.before_saving import BeforeSaving, before_saving
 from reviews.queries.picker import picker, recognise
 from reviews.records import NOT_GIVEN
 from reviews.rules.drug import BENZODIAZEPINE, BZRA
 from reviews.verbs import prescribe
 from reviews.views import person
 from reviews.views.refusals import refusals_at, shows_refusals
+from reviews.views.signed_in import SignedIn
 
 SAVE = "save"
 
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def log(request, pk):
+def log(request: SignedIn, pk: int) -> HttpResponse:
     """Log a prescription of any medicine."""
     patient = person.fetch_for(request.user, Action.LOG, pk)
     initial = {"start_on": timezone.localdate(), "indication": "unknown"}
@@ -42,7 +46,7 @@ def log(request, pk):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def amend(request, pk):
+def amend(request: SignedIn, pk: int) -> HttpResponse:
     """Amend a prescription: the form holds its values, and saving makes a new version."""
     held = prescriptions.fetch(request.user, Action.AMEND, pk)
     live = prescriptions.newest(held)
@@ -63,7 +67,7 @@ def amend(request, pk):
 
 @require_POST
 @login_required
-def preview(request, pk):
+def preview(request: SignedIn, pk: int) -> HttpResponse:
     """The fragments that follow the fields: what screening would say, and what is worked out."""
     patient = person.fetch_for(request.user, Action.LOG, pk)
     held = None
@@ -82,7 +86,7 @@ def preview(request, pk):
 
 @require_GET
 @login_required
-def find(request, pk):
+def find(request: SignedIn, pk: int) -> HttpResponse:
     """The picker's list for what is typed."""
     patient = person.fetch_for(request.user, Action.LOG, pk)
     typed, chosen = request.GET.get("q", ""), request.GET.get("product", "")
@@ -90,14 +94,14 @@ def find(request, pk):
     return render(request, "reviews/prescribing/_picker.html", context)
 
 
-def _start(request, patient, form):
+def _start(request: SignedIn, patient: Patient, form: PrescriptionForm) -> HttpResponse:
     """The page before anything was typed: an amendment is previewed as it stands."""
     as_it_stands = PrescriptionForm(form.as_posted(), held=form.held)
     ahead = _ahead(request, patient, as_it_stands)
     return _page(request, None, patient=patient, form=form, ahead=ahead)
 
 
-def _answer(request, patient, form):
+def _answer(request: SignedIn, patient: Patient, form: PrescriptionForm) -> HttpResponse:
     """Save, or show the page again with everything that is known about what was typed."""
     ahead = _ahead(request, patient, form)
     shown = {"patient": patient, "form": form, "ahead": ahead}
@@ -111,7 +115,7 @@ def _answer(request, patient, form):
     return _save(request, **shown)
 
 
-def _ahead(request, patient, form):
+def _ahead(request: SignedIn, patient: Patient, form: PrescriptionForm) -> BeforeSaving | None:
     """What is known of the prescription that was typed; None while something cannot be read."""
     with refusals_at(form):
         if form.is_valid():
@@ -124,7 +128,16 @@ def _ahead(request, patient, form):
     return None
 
 
-def _page(request, refusal, *, patient, form, ahead, ask_now=False, status=200):
+def _page(
+    request: SignedIn,
+    refusal: Stale | None,
+    *,
+    patient: Patient,
+    form: PrescriptionForm,
+    ahead: BeforeSaving | None,
+    ask_now: bool = False,
+    status: int = 200,
+) -> HttpResponse:
     held = form.held
     live = prescriptions.newest(held) if held else None
     chosen = request.POST.get("product") or form.initial.get("product", "")
@@ -139,17 +152,19 @@ def _page(request, refusal, *, patient, form, ahead, ask_now=False, status=200):
         "picker": picker(patient.practice.profile, request.POST.get("q", ""), chosen),
         "show_errors": status == 422 and bool(form.errors),
         "refusal": refusal,
-        "changes": form.changes(live) if refusal else [],
+        "changes": form.changes(live) if live and refusal else [],
     }
     return render(request, "reviews/prescribing/prescription.html", context, status=status)
 
 
-def _changed_meanwhile(request, refusal, **shown):
+def _changed_meanwhile(request: SignedIn, refusal: Stale, **shown: Any) -> HttpResponse:
     return _page(request, refusal, **shown, status=409)
 
 
 @shows_refusals(_changed_meanwhile, Stale)
-def _save(request, *, patient, form, ahead):
+def _save(
+    request: SignedIn, *, patient: Patient, form: PrescriptionForm, ahead: BeforeSaving
+) -> HttpResponse:
     reason = form.cleaned_data["reason"] if ahead.asking else ""
     if ahead.interrupting:
         reason = reason or NOT_GIVEN
@@ -164,7 +179,9 @@ def _save(request, *, patient, form, ahead):
     return _page(request, None, patient=patient, form=form, ahead=ahead, status=422)
 
 
-def _withdraw_page(request, refusal, pk, form=None):
+def _withdraw_page(
+    request: SignedIn, refusal: Stale | None, pk: int, form: WithdrawForm | None = None
+) -> HttpResponse:
     held = prescriptions.fetch(request.user, Action.WITHDRAW, pk)
     live = prescriptions.newest(held)
     if live.status in WITHDRAWN:
@@ -180,7 +197,7 @@ def _withdraw_page(request, refusal, pk, form=None):
         **person.banner(patient),
         "form": form or WithdrawForm(request.POST),
         "held": live,
-        "dose": labels.dose(live),
+        "dose": labels.dose(cast(labels.Dosed, live)),
         "sedative": bool(recognition.mask & BZRA),
         "benzodiazepine": bool(recognition.mask & BENZODIAZEPINE),
         "changed": changed,
@@ -193,7 +210,7 @@ def _withdraw_page(request, refusal, pk, form=None):
 @require_http_methods(["GET", "POST"])
 @login_required
 @shows_refusals(_withdraw_page, Stale)
-def withdraw(request, pk):
+def withdraw(request: SignedIn, pk: int) -> HttpResponse:
     """Say that an order has ended, never began or was an error; it stays on the record."""
     held = prescriptions.fetch(request.user, Action.WITHDRAW, pk)
     form = WithdrawForm(request.POST or None)

@@ -1,13 +1,16 @@
 """The review queue: worst first, filters in the address bar and by name, claim from the row."""
 
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import F, IntegerField
+from django.contrib.auth.models import User
+from django.db.models import F, IntegerField, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -24,6 +27,7 @@ from reviews.verbs import caseload, saved_views
 from reviews.views import person
 from reviews.views.paging import page_of
 from reviews.views.refusals import shows_refusals
+from reviews.views.signed_in import SignedIn
 
 PAGE_SIZE = 20
 FEW = 1_000
@@ -60,7 +64,7 @@ VIEWS = (
 
 @require_GET
 @login_required
-def queue(request):
+def queue(request: SignedIn) -> HttpResponse:
     """The page and, for a live refresh, the list with the counts above it."""
     if not access.allowed(request.user, Action.SEE_QUEUE):
         return home(request)
@@ -117,7 +121,7 @@ def queue(request):
 
 @require_POST
 @login_required
-def claim(request):
+def claim(request: SignedIn) -> HttpResponse:
     """Claim the ticked cases; each that cannot be is told, and the others are claimed.
 
     The same ticks can go to the page that hands cases over instead.
@@ -135,7 +139,7 @@ def claim(request):
     return redirect(_back(request) + (f"#case-{claimed[0].pk}" if claimed else ""))
 
 
-def _view_not_saved(request, refusal):
+def _view_not_saved(request: SignedIn, refusal: BadRecord) -> HttpResponse:
     messages.warning(request, f"Not saved. {refusal.reason}.")
     return redirect(_back(request))
 
@@ -143,7 +147,7 @@ def _view_not_saved(request, refusal):
 @require_POST
 @login_required
 @shows_refusals(_view_not_saved, BadRecord)
-def save_view(request):
+def save_view(request: SignedIn) -> HttpResponse:
     """Keep the filters of the page I came from, under a name."""
     narrowing = filters(dict(parse_qsl(request.POST.get("back", "").removeprefix("?"))))
     query = urlencode({name: value for name, value in narrowing.items() if value})
@@ -152,7 +156,7 @@ def save_view(request):
     return redirect(_back(request))
 
 
-def _view_not_renamed(request, refusal, pk):
+def _view_not_renamed(request: SignedIn, refusal: BadRecord, pk: int) -> HttpResponse:
     messages.warning(request, f"Not renamed. {refusal.reason}.")
     return redirect(_back(request))
 
@@ -160,7 +164,7 @@ def _view_not_renamed(request, refusal, pk):
 @require_POST
 @login_required
 @shows_refusals(_view_not_renamed, BadRecord)
-def change_view(request, pk):
+def change_view(request: SignedIn, pk: int) -> HttpResponse:
     """Rename or remove a view of mine."""
     if request.POST.get("do") == "remove":
         view = saved_views.remove(pk=pk, by=request.user)
@@ -170,14 +174,14 @@ def change_view(request, pk):
     return redirect(_back(request))
 
 
-def home(request):
+def home(request: SignedIn) -> HttpResponse:
     """Where somebody who has no queue starts: the first page of their menu."""
     if access.allowed(request.user, Action.SEE_FORMULARY):
         return redirect("formulary")
     return render(request, "reviews/no_role.html", status=403)
 
 
-def filters(given):
+def filters(given: Mapping[str, str]) -> dict[str, str]:
     """The filters of an address, as text; unknown values left out, the usual order too."""
     owner = given.get("owner", "")
     return {
@@ -191,7 +195,7 @@ def filters(given):
     }
 
 
-def narrow(cases, chosen, user):
+def narrow(cases: QuerySet[Case], chosen: dict[str, str], user: User) -> QuerySet[Case]:
     """The cases that the filters leave, in the chosen order."""
     if chosen["severity"]:
         cases = cases.filter(severity=chosen["severity"])
@@ -224,14 +228,14 @@ def narrow(cases, chosen, user):
     return cases.order_by(*SORTS[chosen["sort"] or "worst"][1])
 
 
-def with_row(cases):
+def with_row(cases: QuerySet[Case]) -> QuerySet[Case]:
     """The cases with what a row of the list shows, in a fixed number of queries."""
     return cases.select_related(
         "patient", "patient__screening", "practice", "owner", "proposed_by"
     ).prefetch_related("patient__identifiers")
 
 
-def fill_rows(cases, user):
+def fill_rows(cases: list[Case], user: User) -> None:
     """What a row says of each case, and what `user` may do with it."""
     for case in cases:
         works_here = access.allowed(user, Action.CLAIM, case)
@@ -243,25 +247,25 @@ def fill_rows(cases, user):
         case.themes = _themes(case.rule_ids)
 
 
-def _known(value, values):
-    return value if value in values else ""
+def _known(value: str | None, values: Container[str]) -> str:
+    return value if value is not None and value in values else ""
 
 
-def _number(value):
+def _number(value: str) -> str:
     return value if value.isdecimal() and len(value) < 10 else ""
 
 
-def _same(view, narrowing):
+def _same(view: SavedView, narrowing: dict[str, str]) -> bool:
     return dict(parse_qsl(view.query)) == narrowing
 
 
-def _back(request):
+def _back(request: SignedIn) -> str:
     """The address of the queue that the form came from; nowhere else."""
     back = request.POST.get("back", "")
     return reverse("queue") + (back if back.startswith("?") else "")
 
 
-def _themes(rule_ids):
+def _themes(rule_ids: list[str]) -> list[str]:
     """What the flags of a case are about, in the order in which the case shows its themes."""
     about = {BY_ID[rule_id].theme for rule_id in rule_ids if rule_id in BY_ID}
     return [theme.lower() for theme in THEMES if theme in about]

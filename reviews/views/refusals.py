@@ -8,6 +8,7 @@ in `portal.errors`.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from typing import Any
 
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
@@ -45,7 +46,7 @@ def shows_refusals(again: View, *kinds: type[DomainError]) -> Callable[[View], V
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def answered(request: HttpRequest, **address) -> HttpResponse:
+        def answered(request: HttpRequest, **address: Any) -> HttpResponse:
             try:
                 return view(request, **address)
             except kinds as refusal:

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_required
 from django.db.models import F
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
@@ -15,6 +16,7 @@ from reviews.models import Engine, Role, RuleVersion
 from reviews.queries import jobs
 from reviews.queries.differences import SECTIONS, differences
 from reviews.verbs import publish
+from reviews.views.signed_in import SignedIn
 
 SHOWN_EACH = 100
 NOTE_LENGTH = 1000
@@ -22,7 +24,7 @@ NOTE_LENGTH = 1000
 
 @require_GET
 @login_required
-def rulebooks(request):
+def rulebooks(request: SignedIn) -> HttpResponse:
     """The live book, what waits for the next one, drafts, and every book there was."""
     access.require(request.user, Action.SEE_FORMULARY)
     versions = list(
@@ -53,7 +55,7 @@ def rulebooks(request):
 
 @require_GET
 @login_required
-def rulebook(request, number):
+def rulebook(request: SignedIn, number: int) -> HttpResponse:
     """One book against the one it would replace, or did replace."""
     access.require(request.user, Action.SEE_FORMULARY)
     version = _version(number)
@@ -83,7 +85,7 @@ def rulebook(request, number):
 
 @require_POST
 @login_required
-def draft(request):
+def draft(request: SignedIn) -> HttpResponse:
     """Freeze the formulary and the rules as they are now."""
     note = request.POST.get("note", "").strip()[:NOTE_LENGTH]
     made = publish.draft(note=note, by=request.user)
@@ -93,7 +95,7 @@ def draft(request):
 
 @require_POST
 @login_required
-def publication(request, number):
+def publication(request: SignedIn, number: int) -> HttpResponse:
     """Agree, as a second person, and make the draft the live book."""
     published = publish.publish(version=_version(number), by=request.user)
     messages.success(
@@ -105,14 +107,14 @@ def publication(request, number):
 
 @require_POST
 @login_required
-def discard(request, number):
+def discard(request: SignedIn, number: int) -> HttpResponse:
     """Put a draft away."""
     discarded = publish.discard(version=_version(number), by=request.user)
     messages.success(request, f"Draft {discarded.number} is put away. Its number stays unused.")
     return redirect("rulebooks")
 
 
-def _version(number):
+def _version(number: int) -> RuleVersion:
     version = (
         RuleVersion.objects.select_related("drafted_by", "published_by", "engine")
         .filter(number=number)
@@ -123,7 +125,7 @@ def _version(number):
     return version
 
 
-def _compared_with(version):
+def _compared_with(version: RuleVersion) -> RuleVersion | None:
     """For a draft the live book; for any other the book published before it."""
     published = RuleVersion.objects.exclude(pk=version.pk).filter(published_at__isnull=False)
     if version.state == "draft":
@@ -133,7 +135,7 @@ def _compared_with(version):
     return published.order_by(F("published_at").desc()).first()
 
 
-def _second_persons(version):
+def _second_persons(version: RuleVersion) -> list[str]:
     """Who else may publish, by name."""
     people = get_user_model().objects.filter(is_active=True, memberships__role=Role.FORMULARY_ADMIN)
     others = people.exclude(pk=version.drafted_by_id).distinct().order_by("last_name", "username")

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count
+from django.db.models import Count, QuerySet
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils import timezone
@@ -15,19 +17,21 @@ from reviews.access import Action
 from reviews.errors import NotFound
 from reviews.models import CHANGED_PLAN, Decision, DecisionItem, Flag, Outcome, Profile
 from reviews.rules.asking import runs
+from reviews.rules.book import RuleBook
 from reviews.rules.catalogue import catalogue, labelled, left_out
 from reviews.rules.examples import worked_examples
 from reviews.rules.exemptions import exempted
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.precedence import rows_of
 from reviews.rules.registry import BY_ID
+from reviews.views.signed_in import SignedIn
 
 RECENT_DAYS = 30
 
 
 @require_GET
 @login_required
-def rules(request):
+def rules(request: SignedIn) -> HttpResponse:
     """Every rule by family, under the profile that was asked for or is mine."""
     access.require(request.user, Action.SEE_FORMULARY)
     mine = access.practices(request.user, Action.SEE_FORMULARY)
@@ -69,7 +73,7 @@ def rules(request):
 
 @require_GET
 @login_required
-def rule(request, rule_id):
+def rule(request: SignedIn, rule_id: str) -> HttpResponse:
     """One rule: what it says, its parameters in each profile, its sources, how it does."""
     access.require(request.user, Action.SEE_FORMULARY)
     known = next((rule for rule in catalogue() if rule["id"] == rule_id), None)
@@ -101,7 +105,7 @@ def rule(request, rule_id):
     return render(request, "reviews/rules/rule.html", context)
 
 
-def _limits(rule_id, parameters):
+def _limits(rule_id: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     """`[{label, value, unit}]` of a rule under one profile."""
     limits = [labelled(rule_id, name, value) for name, value in sorted(parameters.items())]
     for limit in limits:
@@ -110,7 +114,7 @@ def _limits(rule_id, parameters):
     return limits
 
 
-def _table(rule_id, parameters, mine):
+def _table(rule_id: str, parameters: dict[str, Any], mine: set[str]) -> dict[str, Any]:
     """The parameters of a rule, a row each, with the value of every profile: None = no such."""
     columns = [{"profile": profile, "mine": profile in mine} for profile in Profile.values]
     names = sorted({name for limits in parameters.values() for name in limits})
@@ -127,7 +131,7 @@ def _table(rule_id, parameters, mine):
     return {"columns": columns, "rows": rows}
 
 
-def _examples(rule_id, book, profile):
+def _examples(rule_id: str, book: RuleBook, profile: str) -> dict[str, Any]:
     """The worked examples under the live book, and what a finding of this profile reads like."""
     worked = worked_examples(rule_id, book)
     fired = [
@@ -149,7 +153,7 @@ def _examples(rule_id, book, profile):
     }
 
 
-def _rule(rule, book):
+def _rule(rule: dict[str, Any], book: RuleBook) -> dict[str, Any]:
     """A rule of the catalogue with the parameters and sources of the live book."""
     today = timezone.localdate().isoformat()
     sources = book.citations.get(rule["id"], [])
@@ -171,7 +175,7 @@ def _rule(rule, book):
     }
 
 
-def _raised(practice_ids):
+def _raised(practice_ids: list[int]) -> Counter[str]:
     """Flags raised in the last days at these practices, by rule."""
     since = timezone.now() - timedelta(days=RECENT_DAYS)
     return _by_rule(
@@ -179,16 +183,16 @@ def _raised(practice_ids):
     )
 
 
-def _open(practice_ids):
+def _open(practice_ids: list[int]) -> Counter[str]:
     """Flags that wait for a decision now, by rule."""
     return _by_rule(Flag.objects.open().filter(practice__in=practice_ids, severity__lte=3))
 
 
-def _by_rule(flags):
+def _by_rule(flags: QuerySet[Flag]) -> Counter[str]:
     return Counter(dict(flags.order_by().values_list("rule_id").annotate(Count("pk"))))
 
 
-def _outcomes(rule_id, practice_ids):
+def _outcomes(rule_id: str, practice_ids: list[int]) -> Counter[str]:
     """What was decided on this rule's flags in the last days."""
     since = timezone.now() - timedelta(days=RECENT_DAYS)
     decisions = Decision.objects.standing().filter(decided_at__gte=since, practice__in=practice_ids)

@@ -1,7 +1,10 @@
 """One search for everything: people by name or number, people by medicine, and the formulary."""
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET
@@ -14,13 +17,14 @@ from reviews.queries import search
 from reviews.queries.work import counted
 from reviews.views import person
 from reviews.views.paging import page_of
+from reviews.views.signed_in import SignedIn
 
 PEOPLE, PRESCRIBED, DRUGS = 10, 15, 8
 
 
 @require_GET
 @login_required
-def everywhere(request):
+def everywhere(request: SignedIn) -> HttpResponse:
     """What fits, in groups; a group that I may not see is not looked for."""
     access.require(request.user, Action.SEE_FORMULARY)
     typed = " ".join(request.GET.get("q", "").split())[:100]
@@ -33,7 +37,7 @@ def everywhere(request):
     return render(request, "reviews/search.html", context)
 
 
-def _people(request, typed):
+def _people(request: SignedIn, typed: str) -> dict[str, Any]:
     visible = access.scope(Patient.objects.all(), request.user, Action.SEE_PATIENT)
     medicines = search.medicines_meant(typed)
     takers = search.prescribed(visible, typed, medicines)
@@ -69,12 +73,12 @@ def _people(request, typed):
     }
 
 
-def _with_case(patients):
+def _with_case(patients: QuerySet[Patient]) -> QuerySet[Patient]:
     open_cases = Prefetch("cases", queryset=Case.objects.open(), to_attr="open_cases")
     return patients.select_related("practice").prefetch_related("identifiers", open_cases)
 
 
-def _say_of(patients):
+def _say_of(patients: list[Patient]) -> None:
     for patient in patients:
         patient.numbers = person.identifiers(patient)[:1]
         patient.case = next(iter(patient.open_cases), None)

@@ -2,11 +2,13 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.views.decorators.http import require_http_methods
 
 from drugs.due import unverified
+from drugs.models import Sourced
 from reviews import access
 from reviews.access import Action
 from reviews.errors import BadRecord
@@ -16,11 +18,12 @@ from reviews.rules.words import sentence_case
 from reviews.verbs import sign_off
 from reviews.views.paging import page_of
 from reviews.views.refusals import shows_refusals
+from reviews.views.signed_in import SignedIn
 
 PAGE_SIZE = 50
 
 
-def _page(request, refusal=None):
+def _page(request: SignedIn, refusal: BadRecord | None = None) -> HttpResponse:
     """The unverified rows of one table, and what was signed off lately."""
     given = request.POST if request.method == "POST" else request.GET
     counts = dict(zip(TABLES, unverified().values(), strict=True))
@@ -57,7 +60,7 @@ def _page(request, refusal=None):
 @require_http_methods(["GET", "POST"])
 @login_required
 @shows_refusals(_page, BadRecord)
-def unverified_rows(request):
+def unverified_rows(request: SignedIn) -> HttpResponse:
     """Show what nobody has signed off; sign off the rows that are ticked."""
     access.require(request.user, Action.EDIT_FORMULARY)
     if request.method == "GET":
@@ -78,15 +81,15 @@ def unverified_rows(request):
     return redirect(f"{reverse('sign-off')}?table={key}")
 
 
-def _table(given, counts):
+def _table(given: QueryDict, counts: dict[str, int]) -> str:
     """The key of the table that is asked for, else of the first one with rows that wait."""
     asked = given.get("table")
     first = next((key for key, count in counts.items() if count), next(iter(counts)))
     return asked if asked in TABLES else first
 
 
-def _name(model):
-    return sentence_case(model._meta.verbose_name_plural)
+def _name(model: type[Sourced]) -> str:
+    return sentence_case(str(model._meta.verbose_name_plural))
 
 
 urlpatterns = [path("sign-off", unverified_rows, name="sign-off")]

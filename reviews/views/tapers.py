@@ -1,9 +1,11 @@
 """Tapers: plan one, see how far it has come beside what was prescribed, move it, print it."""
 
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
@@ -14,12 +16,13 @@ from reviews.access import Action
 from reviews.drawing import taper_chart
 from reviews.errors import BadRecord, NotFound
 from reviews.forms.tapers import MoveForm, PlanForm
-from reviews.models import TaperMove, TaperStatus, TaperVersion
+from reviews.models import Patient, TaperMove, TaperStatus, TaperVersion
 from reviews.queries import medicines, tapers
 from reviews.tapering import checking, comparing, doses
 from reviews.verbs import taper
 from reviews.views import person
 from reviews.views.refusals import refusals_at, shows_refusals
+from reviews.views.signed_in import SignedIn
 
 # Whom a person calls. Local policy: the number of the country of the profile.
 EMERGENCY = {"UK": "999", "US": "911", "EU": "112"}
@@ -40,7 +43,7 @@ NEEDS_REASON |= {TaperMove.GIVE_UP, TaperMove.CANCEL}
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def plan(request, pk):
+def plan(request: SignedIn, pk: int) -> HttpResponse:
     """Show the schedule that is asked for, at once with what the rules say of it; or save it."""
     patient = person.fetch(request.user, Action.SEE_PATIENT, pk)
     access.require(request.user, Action.TAPER, patient)
@@ -50,14 +53,16 @@ def plan(request, pk):
     return _plan_page(request, None, patient=patient, planner=planner)
 
 
-def _plan_page(request, refusal, *, patient, planner):
+def _plan_page(
+    request: SignedIn, refusal: BadRecord | None, *, patient: Patient, planner: dict[str, Any]
+) -> HttpResponse:
     context = {**planner, **person.banner(patient), "refusal": refusal}
     name = "_planned_parts" if request.htmx else "plan"
     status = 422 if request.method == "POST" else 200
     return render(request, f"reviews/tapers/{name}.html", context, status=status)
 
 
-def _planner(request, patient):
+def _planner(request: SignedIn, patient: Patient) -> dict[str, Any]:
     """The form, what the person takes now, and the plan that the form asks for, if it can be."""
     given = request.POST if request.method == "POST" else request.GET
     today = timezone.localdate()
@@ -107,7 +112,7 @@ def _planner(request, patient):
 
 
 @shows_refusals(_plan_page, BadRecord)
-def _save(request, *, patient, planner):
+def _save(request: SignedIn, *, patient: Patient, planner: dict[str, Any]) -> HttpResponse:
     """Save the plan that was drafted, as a new taper or as the next version of one in force."""
     revised = planner["revised"]
     given = {
@@ -128,12 +133,18 @@ def _save(request, *, patient, planner):
 
 @require_GET
 @login_required
-def show(request, pk):
+def show(request: SignedIn, pk: int) -> HttpResponse:
     """How far a taper has come, what was prescribed meanwhile, and what can be done."""
     return _show(request, tapers.fetch(request.user, pk))
 
 
-def _show(request, version, form=None, refused_move="", refusal=None):
+def _show(
+    request: SignedIn,
+    version: TaperVersion,
+    form: MoveForm | None = None,
+    refused_move: str = "",
+    refusal: BadRecord | None = None,
+) -> HttpResponse:
     patient = person.fetch(request.user, Action.SEE_PATIENT, version.taper.patient_id)
     _, book = rulebooks.live()
     today = timezone.localdate()
@@ -172,7 +183,7 @@ def _show(request, version, form=None, refused_move="", refusal=None):
 ATTENTION = (comparing.FASTER, comparing.SLOWER, comparing.NOT_SUPPLIED, comparing.UNCLEAR)
 
 
-def _moves(version, today):
+def _moves(version: TaperVersion, today: date) -> list[dict[str, Any]]:
     """What can be done now, in the order in which it is offered."""
     return [
         {
@@ -193,7 +204,7 @@ def _moves(version, today):
 
 @require_POST
 @login_required
-def move(request, pk, code):
+def move(request: SignedIn, pk: int, code: str) -> HttpResponse:
     """One move of a taper; a refused one is shown again with what was typed."""
     version = tapers.fetch(request.user, pk)
     if code not in OFFERED:
@@ -204,12 +215,14 @@ def move(request, pk, code):
     return _move(request, version=version, code=code, form=form)
 
 
-def _move_again(request, refusal, *, version, code, form):
+def _move_again(
+    request: SignedIn, refusal: BadRecord, *, version: TaperVersion, code: str, form: MoveForm
+) -> HttpResponse:
     return _show(request, version, form=form, refused_move=code, refusal=refusal)
 
 
 @shows_refusals(_move_again, BadRecord)
-def _move(request, *, version, code, form):
+def _move(request: SignedIn, *, version: TaperVersion, code: str, form: MoveForm) -> HttpResponse:
     data = form.cleaned_data
     given = {"taper": version.taper, "by": request.user, "seen": data["seen"]}
     given["reason"] = data["reason"]
@@ -228,7 +241,7 @@ def _move(request, *, version, code, form):
 
 @require_GET
 @login_required
-def sheet(request, pk):
+def sheet(request: SignedIn, pk: int) -> HttpResponse:
     """The patient's copy, in plain words, for paper."""
     version = tapers.fetch(request.user, pk)
     if not version.in_force:

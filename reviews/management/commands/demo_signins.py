@@ -1,5 +1,7 @@
 """`manage.py demo_signins`: who can sign in to the demo practices, and with which password."""
 
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.core.management import BaseCommand
 
@@ -10,7 +12,7 @@ from reviews.seeding import staff
 class Command(BaseCommand):
     help = "Prints the demo sign-ins, if this installation was seeded."
 
-    def handle(self, **options):
+    def handle(self, **options: Any) -> None:
         passwords = staff.remembered()
         users = {
             user.username: user

@@ -9,8 +9,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from reviews import dossiers, rulebooks
@@ -102,7 +103,7 @@ class Command(BaseCommand):
         "without names or identifiers, as of one moment. See docs/export.md."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("directory", metavar="DIR", type=Path)
         parser.add_argument(
             "--with-text",
@@ -110,7 +111,7 @@ class Command(BaseCommand):
             help="also write conditions as they were worded; free text may name somebody",
         )
 
-    def handle(self, *, directory, with_text, verbosity, **options):
+    def handle(self, *, directory: Path, with_text: bool, verbosity: int, **options: Any) -> None:
         target = directory.resolve()
         _check(directory, target)
         unfinished = target.with_name(f".{target.name}.{os.getpid()}")
@@ -131,14 +132,14 @@ class Command(BaseCommand):
                 self.stdout.write(f"{name}.csv: {count:,} rows")
 
 
-def _check(directory, target):
+def _check(directory: Path, target: Path) -> None:
     if target.exists() and not target.is_dir():
         raise CommandError(f"{directory} is not a directory.")
     if target.is_dir() and any(target.iterdir()):
         raise CommandError(f"{directory} is not empty. Name a new directory.")
 
 
-def _write(folder, with_text):
+def _write(folder: Path, with_text: bool) -> dict[str, int]:
     """Write every file from one snapshot; returns how many rows each has."""
     counts = {}
     with transaction.atomic(), connection.cursor() as cursor:
@@ -156,7 +157,7 @@ def _write(folder, with_text):
     return counts
 
 
-def _copy(cursor, query, path):
+def _copy(cursor: CursorWrapper, query: str, path: Path) -> int:
     """Stream a query into a file; PostgreSQL writes the CSV."""
     with (
         path.open("xb") as file,
@@ -167,7 +168,7 @@ def _copy(cursor, query, path):
     return cursor.rowcount
 
 
-def _about(path, book):
+def _about(path: Path, book: RuleBook) -> None:
     """With what, and for which day, the rest was written."""
     with path.open("x", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\n")

@@ -5,6 +5,7 @@ import os
 import re
 from argparse import ArgumentTypeError
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
 from fractions import Fraction
@@ -12,26 +13,30 @@ from functools import partial
 from itertools import count, groupby
 from operator import attrgetter
 from pathlib import Path
+from typing import Any, TypeAlias
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from reviews.rules import conventions
-from reviews.rules.conventions import Dispensing
+from reviews.rules.conventions import Dispensing, Episode
 
 COLUMNS = ("person", "medicine", "start", "days", "dose_per_day")
 RESULT = ("person", "medicine", "episode", "start", "end", "days", "dispensings")
 LONGEST_SUPPLY_DAYS = 36_525
 """A century: a longer supply is a misread column."""
 
+People: TypeAlias = dict[str, list[Dispensing]]
+Exposure: TypeAlias = Callable[[list[Dispensing]], list[Episode]]
+
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 WHOLE = re.compile(r"(-?\d{1,9})(?:\.0+)?", re.ASCII)
 AMOUNT = re.compile(r"\d{1,12}(?:\.\d{0,12})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 
 
-def whole_from(least):
+def whole_from(least: int) -> Callable[[str], int]:
     """A type of option: a whole number that is at least so much."""
 
-    def whole(text):
+    def whole(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
             raise ArgumentTypeError(f"'{text}' is not a whole number from {least}")
         return int(text)
@@ -46,9 +51,9 @@ class Command(BaseCommand):
         "with carry-over as in the R package AdhereR. An end is the first day no longer covered. "
         "See docs/exposure.md."
     )
-    requires_system_checks = []
+    requires_system_checks = []  # pyright: ignore[reportAssignmentType] - Django takes a list
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("source", metavar="IN.csv", type=Path)
         parser.add_argument("result", metavar="OUT.csv", type=Path)
         parser.add_argument("--convention", required=True, choices=["era", "episode"])
@@ -83,7 +88,9 @@ class Command(BaseCommand):
             help="follow each person up for so long from the first dispensing (default: no end)",
         )
 
-    def handle(self, *, source, result, convention, verbosity, **options):
+    def handle(
+        self, *, source: Path, result: Path, convention: str, verbosity: int, **options: Any
+    ) -> None:
         by_medicine = convention == "era"
         exposure = _eras(options) if by_medicine else _episodes(options)
         _check_files(source, result)
@@ -99,7 +106,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"Without days' supply, counted as one day: {unstated:,}.")
 
 
-def _eras(options):
+def _eras(options: dict[str, Any]) -> Exposure:
     for name in ("carry_over", "rescale_dose", "new_episode_on_change", "follow_up_days"):
         if options[name]:
             raise CommandError(f"--{name.replace('_', '-')} is only for --convention episode.")
@@ -109,7 +116,7 @@ def _eras(options):
     )
 
 
-def _episodes(options):
+def _episodes(options: dict[str, Any]) -> Exposure:
     gap_days = options["gap_days"]
     return partial(
         conventions.episodes,
@@ -121,7 +128,7 @@ def _episodes(options):
     )
 
 
-def _check_files(source, result):
+def _check_files(source: Path, result: Path) -> None:
     if result.exists():
         if not result.is_file():
             raise CommandError(f"{result} is not a file that can be replaced.")
@@ -136,9 +143,9 @@ class _Bad(Exception):
     """The column, and why its value cannot be used."""
 
 
-def _read(source, *, least_days, dose_needed):
+def _read(source: Path, *, least_days: int, dose_needed: bool) -> tuple[People, int]:
     """Dispensings by person in the order of the file, and how many had no days' supply."""
-    people = defaultdict(list)
+    people: People = defaultdict(list)
     unstated = line = 0
     values = (
         _Values("person", _text),
@@ -181,7 +188,7 @@ def _read(source, *, least_days, dose_needed):
     return people, unstated
 
 
-def _places(source, header):
+def _places(source: Path, header: list[str]) -> list[int]:
     for name in COLUMNS:
         if header.count(name) != 1:
             raise CommandError(
@@ -191,7 +198,7 @@ def _places(source, header):
     return [header.index(name) for name in COLUMNS]
 
 
-def _width(header, row):
+def _width(header: list[str], row: list[str]) -> str:
     if len(row) < len(header):
         return f"column {header[len(row)]}: the line ends before it"
     return f"column {len(header) + 1}: there are {len(row)} values for {len(header)} columns"
@@ -200,12 +207,12 @@ def _width(header, row):
 class _Values(dict):
     """Values of a column by their text: a million rows hold few different dates and doses."""
 
-    def __init__(self, column, parse):
+    def __init__(self, column: str, parse: Callable[[str], Any]) -> None:
         super().__init__()
         self.column = column
         self.parse = parse
 
-    def __missing__(self, text):
+    def __missing__(self, text: str) -> Any:
         try:
             value = self[text] = self.parse(text.strip())
         except ValueError as reason:
@@ -213,13 +220,13 @@ class _Values(dict):
         return value
 
 
-def _text(text):
+def _text(text: str) -> str:
     if not text:
         raise ValueError("it is empty")
     return text
 
 
-def _day(text):
+def _day(text: str) -> int:
     # fromisoformat alone also takes weeks and dates without hyphens.
     if not DAY.fullmatch(text):
         raise ValueError(f"'{text}' is not a date like 2025-01-31")
@@ -229,7 +236,7 @@ def _day(text):
         raise ValueError(f"'{text}' is not a day of the calendar") from None
 
 
-def _days(least, text):
+def _days(least: int, text: str) -> int:
     if not text and least == 0:
         return 0
     number = WHOLE.fullmatch(text)
@@ -241,7 +248,7 @@ def _days(least, text):
     return days
 
 
-def _dose(needed, text):
+def _dose(needed: bool, text: str) -> Fraction | None:
     if not text:
         if needed:
             raise ValueError("it is empty, and --rescale-dose needs the dose of every dispensing")
@@ -255,7 +262,7 @@ def _dose(needed, text):
 # --- writing ---------------------------------------------------------------------------------
 
 
-def _write(result, people, exposure, by_medicine):
+def _write(result: Path, people: People, exposure: Exposure, by_medicine: bool) -> int:
     """Write everything beside the result and rename it, so that no half of it is ever seen."""
     target = result.resolve()
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
@@ -277,7 +284,7 @@ def _write(result, people, exposure, by_medicine):
     return written
 
 
-def _rows(person, found, by_medicine):
+def _rows(person: str, found: list[Episode], by_medicine: bool) -> list[tuple[object, ...]]:
     """Rows of a person; eras are numbered within their medicine, episodes within the person."""
     runs = groupby(found, key=attrgetter("medicine")) if by_medicine else [(None, found)]
     try:
@@ -298,6 +305,6 @@ def _rows(person, found, by_medicine):
         raise CommandError(f"Person {person}: the supply lasts beyond the year 9999.") from None
 
 
-def _shown(days):
+def _shown(days: int | Fraction) -> str:
     """Whole days as such, parts of a day to six decimals."""
     return str(days) if isinstance(days, int) else f"{float(days):.6f}".rstrip("0").rstrip(".")

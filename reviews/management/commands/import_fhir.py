@@ -1,9 +1,11 @@
 """`import_fhir FILE... --practice CODE --source NAME`: FHIR R4 Bundles through the sync verbs."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from reviews.errors import DomainError
@@ -25,7 +27,7 @@ class Command(BaseCommand):
         " FHIR R4 Bundles; twice does no harm."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("files", nargs="+", metavar="FILE", type=Path)
         parser.add_argument("--practice", required=True, metavar="CODE", help="code of a practice")
         parser.add_argument(
@@ -35,7 +37,9 @@ class Command(BaseCommand):
             "--show", type=int, default=5, metavar="N", help="resources to name for each reason (5)"
         )
 
-    def handle(self, *, files, practice, source, show, **options):
+    def handle(
+        self, *, files: list[Path], practice: str, source: str, show: int, **options: Any
+    ) -> None:
         place = Practice.objects.filter(code=practice).first()
         if place is None:
             known = ", ".join(Practice.objects.order_by("code").values_list("code", flat=True))
@@ -49,7 +53,7 @@ class Command(BaseCommand):
         if failed:
             raise CommandError(f"{len(failed)} of {len(files)} files could not be imported.")
 
-    def _import(self, path, show):
+    def _import(self, path: Path, show: int) -> bool:
         """Import one file, whole or not at all; returns whether it could be read."""
         self.stdout.write(str(path))
         try:
@@ -69,7 +73,9 @@ class Command(BaseCommand):
             self.stdout.write(f"  not read: {others}")
         return True
 
-    def _send(self, kind, verb, named):
+    def _send(
+        self, kind: str, verb: Callable[..., sync.SyncResult], named: list[tuple[str, dict]]
+    ) -> list[bundle.Said]:
         rows = [{**record, "practice": self.place.code} for _, record in named]
         result = verb(rows=enumerate(rows), source_system=self.source, by=self.by)
         self.stdout.write(
@@ -81,7 +87,9 @@ class Command(BaseCommand):
             for error in result.errors
         ]
 
-    def _tell(self, word, said, show, style):
+    def _tell(
+        self, word: str, said: list[bundle.Said], show: int, style: Callable[[str], str]
+    ) -> None:
         """Each reason once, with how often and the first few resources it is about."""
         for reason, count in Counter(one.reason for one in said).most_common():
             about = [one.resource for one in said if one.reason == reason]

@@ -3,14 +3,18 @@
 import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from reviews import dossiers, rulebooks
 from reviews.errors import NotFound
 from reviews.models import Patient
-from reviews.rules.finding import Severity
+from reviews.rules.book import RuleBook
+from reviews.rules.dossier import Dossier
+from reviews.rules.finding import ExposureSummary, Severity
 from reviews.rules.registry import RULES
 from reviews.rules.screen import screen
 
@@ -37,7 +41,7 @@ class Noise:
     severities: Counter = field(default_factory=Counter)
     rules: dict = field(default_factory=lambda: {rule.id: Counter() for rule in RULES})
 
-    def add(self, dossier, book):
+    def add(self, dossier: Dossier, book: RuleBook) -> None:
         """Count one person, as the rules see them and as they would without exemptions."""
         self.people += 1
         said = screen(dossier, book)
@@ -70,16 +74,16 @@ class Noise:
             if len(rule_ids) == 1:
                 self.rules[rule_ids.pop()]["cases_alone"] += 1
 
-    def _count(self, step, rule_id):
+    def _count(self, step: str, rule_id: str) -> None:
         self.steps[step] += 1
         self.rules[rule_id][step] += 1
 
-    def per_hundred(self, number):
+    def per_hundred(self, number: int) -> float | None:
         """Of 100 people on a benzodiazepine or Z-drug; None when there are none."""
         return round(100 * number / self.on, 1) if self.on else None
 
 
-def _is_on(exposure, as_of):
+def _is_on(exposure: ExposureSummary | None, as_of: date) -> bool:
     """Whether supply is in hand on the day, or may be because its length is not known."""
     if exposure is None or (exposure.start_on is not None and exposure.start_on > as_of):
         return False
@@ -93,7 +97,7 @@ class Command(BaseCommand):
         "nothing; decisions already made are left out of account. See docs/noise.md."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="as JSON")
         parser.add_argument("--practice", metavar="CODE", help="one practice only")
         parser.add_argument(
@@ -102,7 +106,9 @@ class Command(BaseCommand):
             help="as if no review, check, offer, advice or measurement had ever been recorded",
         )
 
-    def handle(self, *, json: bool, practice, without_readings, **options):
+    def handle(
+        self, *, json: bool, practice: str | None, without_readings: bool, **options: Any
+    ) -> None:
         try:
             _, book = rulebooks.live()
         except NotFound as error:
@@ -119,7 +125,7 @@ class Command(BaseCommand):
         self.stdout.write(report)
 
 
-def _as_json(noise, book, as_of):
+def _as_json(noise: Noise, book: RuleBook, as_of: date) -> str:
     return json.dumps(
         {
             "as_of": as_of.isoformat(),
@@ -143,7 +149,7 @@ def _as_json(noise, book, as_of):
     )
 
 
-def _as_text(noise, book, as_of):
+def _as_text(noise: Noise, book: RuleBook, as_of: date) -> str:
     lines = [
         f"{as_of:%-d %b %Y}, rule book {book.number}: {noise.people:,} patients, of whom "
         f"{noise.on:,} are on a benzodiazepine or Z-drug.",
@@ -170,6 +176,6 @@ def _as_text(noise, book, as_of):
     return "\n".join(lines)
 
 
-def _shown(noise, number):
+def _shown(noise: Noise, number: int) -> str:
     rate = noise.per_hundred(number)
     return "-" if rate is None else f"{rate:.1f}"

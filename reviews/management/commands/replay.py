@@ -2,14 +2,16 @@
 
 import json
 from datetime import date, datetime, time
+from typing import Any, cast
 
 import msgspec
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from reviews import dossiers, rulebooks
-from reviews.models import Patient, RuleVersion
+from reviews.models import DecisionItem, Flag, Patient, PatientScreening, RuleVersion
 from reviews.queries import said
+from reviews.queries.said import Said
 from reviews.rules import ENGINE
 from reviews.rules.screen import screen
 
@@ -26,14 +28,16 @@ class Command(BaseCommand):
         "another. The code of an earlier engine cannot be run. Changes nothing."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("patient", type=int, metavar="PATIENT", help="the portal's patient id")
         parser.add_argument("--as-of", type=date.fromisoformat, metavar="DAY", help="YYYY-MM-DD")
         parser.add_argument(
             "--rule-version", type=int, metavar="N", help="number of the book to judge again with"
         )
 
-    def handle(self, *, patient, as_of, rule_version, **options):
+    def handle(
+        self, *, patient: int, as_of: date | None, rule_version: int | None, **options: Any
+    ) -> None:
         as_of = as_of or timezone.localdate()
         known_at = timezone.make_aware(datetime.combine(as_of, time.max))
         try:
@@ -50,7 +54,7 @@ class Command(BaseCommand):
         }
         self.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False))
 
-    def _version(self, number, known_at):
+    def _version(self, number: int | None, known_at: datetime) -> RuleVersion:
         if number is not None:
             version = RuleVersion.objects.filter(number=number).first()
             if version is None:
@@ -64,7 +68,7 @@ class Command(BaseCommand):
         return version
 
 
-def _said(kept):
+def _said(kept: Said) -> dict[str, Any]:
     return {
         "from": "what was kept; nothing is judged here",
         "screening": _screening(kept),
@@ -72,15 +76,15 @@ def _said(kept):
     }
 
 
-def _screening(kept):
+def _screening(kept: Said) -> dict[str, Any] | str:
     if kept.screening is None:
         return NEVER
     if kept.since:
         return NOT_KEPT
-    return {**_judge(kept.screening), "at": kept.screening.screened_at.isoformat()}
+    return {**_judge(kept.screening), "at": cast(datetime, kept.screening.screened_at).isoformat()}
 
 
-def _flag(flag, items):
+def _flag(flag: Flag, items: list[DecisionItem]) -> dict[str, Any]:
     return {
         "id": flag.pk,
         "rule_id": flag.rule_id,
@@ -110,14 +114,16 @@ def _flag(flag, items):
     }
 
 
-def _judge(kept):
+def _judge(kept: Flag | PatientScreening) -> dict[str, Any]:
     return {
         "rule_book": kept.version.number if kept.version else None,
         "engine": kept.engine.name if kept.engine else BEFORE_ENGINES,
     }
 
 
-def _judged_again(person, version, as_of, known_at):
+def _judged_again(
+    person: Patient, version: RuleVersion, as_of: date, known_at: datetime
+) -> dict[str, Any]:
     dossier = dossiers.one(person, as_of=as_of, known_at=known_at)
     result = screen(dossier, rulebooks.book(version.pk))
     return {

@@ -1,8 +1,9 @@
 """Print the rule catalogue: what each rule looks for, how urgent it is, and what it rests on."""
 
 import json
+from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from reviews.rules.catalogue import catalogue, left_out
 
@@ -10,10 +11,10 @@ from reviews.rules.catalogue import catalogue, left_out
 class Command(BaseCommand):
     help = "Print the rule catalogue, as text or with --json as data."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="as JSON, with every parameter")
 
-    def handle(self, *, json: bool, **options):
+    def handle(self, *, json: bool, **options: Any) -> None:
         if json:
             self.stdout.write(_json({"rules": catalogue(), "left_out": left_out()}))
             return
@@ -31,5 +32,5 @@ class Command(BaseCommand):
             self.stdout.write(f"{rule_id:8} left out: {reason}")
 
 
-def _json(data):
+def _json(data: dict[str, Any]) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False)

@@ -2,8 +2,10 @@
 
 import time
 from datetime import date
+from typing import Any
 
 from django.core.management import BaseCommand, CommandError
+from django.core.management.base import CommandParser
 from django.db import transaction
 from django.utils import timezone
 
@@ -23,7 +25,7 @@ class Command(BaseCommand):
         "day. Refuses where other patients are."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--patients", type=int, default=2000, metavar="N")
         parser.add_argument("--seed", type=int, default=SEED, metavar="N")
         parser.add_argument(
@@ -40,7 +42,7 @@ class Command(BaseCommand):
             help="cases that the demo reviewers decide at once (default: 12)",
         )
 
-    def handle(self, *, patients, seed, today, **options):
+    def handle(self, *, patients: int, seed: int, today: date | None, **options: Any) -> None:
         if patients < 1:
             raise CommandError("--patients must be at least 1.")
         codes = [practice.code for practice in PRACTICES]
@@ -58,7 +60,7 @@ class Command(BaseCommand):
         )
         self._decide(options["decisions"])
 
-    def _populate(self, patients, seed, today):
+    def _populate(self, patients: int, seed: int, today: date) -> writing.Writer:
         practices, doctors, passwords = staff.employ()
         if patients > MANY:
             writing.trust_rows()
@@ -73,7 +75,7 @@ class Command(BaseCommand):
         staff.remember(passwords)
         return writer
 
-    def _decide(self, count):
+    def _decide(self, count: int) -> None:
         if not count:
             return
         if not RuleVersion.objects.filter(state=RuleVersion.State.PUBLISHED).exists():
