@@ -264,13 +264,22 @@ SHOWN = tuple(
 """Fields that the form shows as they are kept, in the order of the page."""
 
 
-def with_units(posted: QueryDict) -> QueryDict:
-    """The posted fields, with the unit of the product chosen where none is chosen yet."""
+def with_units(posted: QueryDict, held: Prescription | None = None) -> QueryDict:
+    """The posted fields, with the unit of the product chosen where none is chosen yet.
+
+    An amount that is amended keeps the unit that nobody knew while it stays as it was held.
+    """
     fields = posted.copy()
     unit = unit_of(fields.get("product", ""))
+    as_held = {} if held is None else values(held)
     counted = {"dose_unit": ("dose", "schedule"), "quantity_unit": ("quantity",)}
     for name, amounts in counted.items():
-        if unit and any(fields.get(amount) for amount in amounts) and not fields.get(name):
+        anew = any(
+            PrescriptionForm.base_fields[amount].has_changed(as_held.get(amount), fields[amount])
+            for amount in amounts
+            if fields.get(amount)
+        )
+        if unit and anew and not fields.get(name):
             fields[name] = unit
     return fields
 

@@ -30,7 +30,7 @@ AT_LEAST_AS_GRAVE = Condition(
     lambda mine, other: other.finding.severity <= mine.finding.severity,
 )
 NONE_PLANNED = Condition(
-    "no review is planned, rather than a planned one missed",
+    "no review is planned (a planned one that was missed is shown)",
     lambda mine, _: mine.kind == "none planned",
 )
 URGENT = Condition(

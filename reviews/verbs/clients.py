@@ -41,6 +41,11 @@ def make_key(
     if not name or len(name) > 100:
         raise BadRecord("name", "is needed, in at most 100 characters")
     _check_source(source_system)
+    if ApiKey.objects.filter(
+        name=name, source_system=source_system, practices__in=practices, revoked_at=None
+    ).exists():
+        # Two keys that nobody can tell apart: a form sent twice, or a name chosen too quickly.
+        raise BadRecord("name", "is that of a key in force: choose another, or revoke that one")
     prefix = f"psp_{secrets.token_hex(4)}"
     secret = f"{prefix}_{secrets.token_urlsafe(SECRET_BYTES)}"
     key = ApiKey.objects.create(

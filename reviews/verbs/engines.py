@@ -66,7 +66,7 @@ def rescreen(job: Job, seconds: float) -> Slice:
     done = max(job.done, total - left)
     if left:
         return Slice(done=done, wait_seconds=LOOK_AGAIN_SECONDS)
-    return Slice(done=total, finished=True, note=f"{total} patients are judged by it.")
+    return Slice(done=total, finished=True, note=f"{total:,} patients are judged by it.")
 
 
 def _ask_for_unjudged(engine_id: int) -> int:

@@ -57,7 +57,7 @@ def amend(request: SignedIn, pk: int) -> HttpResponse:
         )
     patient = person.fetch_for(request.user, Action.LOG, held.patient_id)
     if request.method == "POST":
-        form = PrescriptionForm(with_units(request.POST), held=held, initial=values(held))
+        form = PrescriptionForm(with_units(request.POST, held), held=held, initial=values(held))
         return _answer(request, patient, form)
     if live.pk != held.pk:
         messages.info(request, "This prescription was changed. Here is its newest version.")

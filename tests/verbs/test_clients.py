@@ -27,6 +27,16 @@ def test_a_key_is_told_once_and_kept_as_a_hash(harbour, ada):
     assert secret not in map(str, kept)
 
 
+def test_a_form_that_is_sent_twice_makes_one_key(harbour, ada):
+    key, _ = make_key(ada, harbour)
+    with pytest.raises(BadRecord, match="key in force"):
+        make_key(ada, harbour)
+    assert ApiKey.objects.count() == 1
+    clients.revoke_key(key=key, by=ada)
+    again, _ = make_key(ada, harbour)
+    assert again.pk != key.pk
+
+
 def test_a_key_acts_as_a_service_user_who_may_sync_there_and_nowhere_else(harbour, lakeside, ada):
     key, secret = make_key(ada, harbour)
     assert clients.authenticate(secret).user == key.user

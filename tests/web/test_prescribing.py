@@ -322,6 +322,20 @@ def test_an_amendment_is_a_new_version_and_keeps_what_the_form_does_not_show(
     )
 
 
+def test_a_unit_that_nobody_knew_is_not_made_up_when_something_else_is_amended(
+    browser, bell, clara
+):
+    held = make.prescription(bell, clara, quantity=2, quantity_unit=None, days_supply=None)
+    amend = reverse("prescription-amend", args=[held.pk])
+    given = fields(days_supply="", quantity="2", quantity_unit="", status="on-hold")
+    assert browser.post(amend, **given).status_code == 302
+    now = logged(bell)
+    assert (now.version, now.quantity, now.quantity_unit) == (2, 2, "")
+    given = fields(days_supply="", quantity="28", quantity_unit="", status="on-hold")
+    assert browser.post(reverse("prescription-amend", args=[now.pk]), **given).status_code == 302
+    assert logged(bell).quantity_unit == "tablet", "an amount that is typed is of the product"
+
+
 def test_a_schedule_of_doses_is_kept_unless_it_is_given_up(browser, bell, clara):
     taper = [{"per_day": 4, "days": 14}, {"per_day": 2, "days": 14}]
     held = make.prescription(bell, clara, schedule=taper, pharmacy="High Street")

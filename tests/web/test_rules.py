@@ -154,7 +154,9 @@ def test_the_page_shows_the_rows_of_the_table_of_precedence(clara):
     )
     months = browser.read("/rules/DUR-04")
     assert "Shown in place of DUR-01 where both are about the same episode" in months
-    assert "REV-02 where no review is planned, rather than a planned one missed and" in months
+    assert (
+        "REV-02 where no review is planned (a planned one that was missed is shown) and" in months
+    )
     assert "More urgent with OPI-01, OPI-02" in months
     assert "Makes more urgent DUR-04 where" in browser.read("/rules/OPI-01")
     assert "Gives way" not in browser.read("/rules/OPI-01")
