@@ -33,11 +33,13 @@ _LATER = [_FIELDS[name] for name in Line._fields if name in _FIELDS and _FIELDS[
 _READ = {
     "route": "nullif(route, '')",
     "prescriber": "coalesce(prescriber_id::text, prescriber_name)",
-    "source": "CASE WHEN dispensed THEN 'dispensed' ELSE 'written' END",
+    "source": "CASE WHEN dispensed THEN 'dispensed' WHEN evidence <> '' THEN evidence"
+    " ELSE 'written' END",
     "schedule": "coalesce(schedule, '[]')",
 }
 _READ_KIND = {AMOUNT: "{}::float8", UNIT: "nullif({}, '')"}
 _TYPES = {
+    AMOUNT: float | None,
     COUNT: int | None,
     DAY: date | None,
     FLAG: bool,
@@ -203,7 +205,7 @@ def line(record: PrescriptionRecord, *, line_id: int = 0, prescriber: str = "") 
     said |= {
         "route": record.route or None,
         "prescriber": prescriber,
-        "source": "dispensed" if record.dispensed else "written",
+        "source": "dispensed" if record.dispensed else record.evidence or "written",
         "schedule": tuple((step.per_day, step.days) for step in record.schedule),
     }
     return Line(

@@ -145,6 +145,7 @@ def test_an_order_with_its_own_concept(orders):
         "quantity": 28.0,
         "quantity_unit": "tablet",
         "days_supply": 14,
+        "repeats_allowed": 2,
     }
 
 
@@ -163,7 +164,9 @@ def test_an_order_that_refers_to_a_medication(orders):
     assert (order["dose"], order["dose_unit"], order["max_per_day"]) == (7.5, "mg", 7.5)
     assert (order["days_supply"], order["start_on"]) == (30, "2026-03-02")
     assert "end_on" not in order, "the end of validity is not the end of use"
-    assert "quantity_unit" not in order
+    assert order["valid_until"] == "2026-08-31"
+    assert order["quantity_text"] == "30 each"
+    assert "quantity" not in order, "a number whose unit is not understood is no number"
 
 
 def test_an_order_with_a_contained_medication_and_a_written_taper(orders):
@@ -210,11 +213,8 @@ def test_what_could_not_be_kept_is_said(content):
         ],
         "Condition/insomnia": ["is provisional: kept as a condition"],
         "Condition/apnoea": ["ended_on “2020-03” is only part of a date: left as not known"],
-        "MedicationRequest/concept": [
-            "a code without a system is left out",
-            "allows 2 repeats: only the first supply is counted",
-        ],
-        "MedicationRequest/reference": ["the unit of quantity “each” is not known"],
+        "MedicationRequest/concept": ["a code without a system is left out"],
+        "MedicationRequest/reference": ["the unit of quantity “each” is not known: kept as text"],
         "MedicationRequest/contained": ["has 2 dosage instructions: the dose is kept as text only"],
         "MedicationRequest/bare": ["its Medication is not in the bundle: only the name is known"],
         "MedicationRequest/proposal": [

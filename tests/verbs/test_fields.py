@@ -72,6 +72,13 @@ EVERYTHING = make.record(
     pharmacy="Quay Pharmacy",
     start_minute=510,
     schedule=[{"per_day": 2, "days": 7}, {"per_day": 0.5, "days": 7}],
+    dose_max=2,
+    times_per_day_max=4,
+    repeats_allowed=5,
+    issue_days=28,
+    valid_until=make.day(150),
+    quantity_text="2 packs of 30",
+    evidence="reported",
 )
 
 
@@ -133,6 +140,9 @@ def test_fhir_says_each_by_an_element_or_by_an_extension_of_our_own():
         "supply": {
             "dispenseRequest": {
                 "quantity": {"value": 60, "unit": "tablet"},
+                "numberOfRepeatsAllowed": 5,
+                "dispenseInterval": {"value": 28, "code": "d"},
+                "validityPeriod": {"end": "2026-06-30"},
                 "expectedSupplyDuration": {"value": 30, "code": "d"},
             }
         },
@@ -177,7 +187,12 @@ def test_fhir_says_each_by_an_element_or_by_an_extension_of_our_own():
             for place in (1, 2)
         ]
     )
-    handed_out = {**fhir.REQUEST, "resourceType": "MedicationDispense", "status": "completed"}
+    handed_out = {
+        **fhir.REQUEST,
+        "resourceType": "MedicationDispense",
+        "status": "completed",
+        "quantity": {"value": 2, "unit": "Packung"},
+    }
     ((_, supply),) = fhir.read(fhir.PATIENT, handed_out).prescriptions
     by_element = {*order, *one_after_the_other, *supply} - {"source_id", "patient"}
     by_extension = {field.name for field in PRESCRIPTION if field.extension}
@@ -222,7 +237,7 @@ def test_a_field_is_of_its_kind_everywhere(field):
     assert not field.later or column.null or column.has_db_default()
     if field.kind in (AMOUNT, SCHEDULE):
         assert field.unit, "a number says what it counts"
-    if field.later:
+    if field.later and field.line:
         unsaid = getattr(records.PrescriptionRecord(medicine="x"), field.name)
         assert unsaid == Line._field_defaults[field.line], "a line says nothing in the same way"
 

@@ -200,7 +200,7 @@ def unit(quantity: Quantity) -> str | None:
     return None
 
 
-def days(quantity: Quantity) -> int | None:
+def days(quantity: Quantity | None) -> int | None:
     """Whole days of a FHIR Duration, or None when its unit or value is not known."""
     if quantity is None or quantity.value is None:
         return None
