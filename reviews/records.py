@@ -361,7 +361,8 @@ def check_prescription(record: PrescriptionRecord) -> None:
         raise BadRecord("times_per_day_max", "is below times_per_day")
     if record.schedule and record.dose_unit is None:
         raise BadRecord("dose_unit", "is needed when a schedule is given")
-    if record.max_per_day is not None and not record.as_needed:
+    is_range = record.dose_max is not None or record.times_per_day_max is not None
+    if record.max_per_day is not None and not (record.as_needed or is_range):
         raise BadRecord("max_per_day", "is only for a medicine taken as needed")
 
 

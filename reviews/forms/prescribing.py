@@ -218,7 +218,8 @@ class PrescriptionForm(forms.Form):
         for name in ("dose", "times_per_day"):
             if 0 < (data.get(f"{name}_max") or 0) < (data.get(name) or 0):
                 self.add_error(f"{name}_max", "Must not be less than the lower number.")
-        if data.get("max_per_day") and not data.get("as_needed"):
+        is_range = data.get("dose_max") or data.get("times_per_day_max")
+        if data.get("max_per_day") and not (data.get("as_needed") or is_range):
             self.add_error("as_needed", "A daily maximum is for a medicine taken if needed.")
         if data.get("start_on") and data.get("end_on") and data["end_on"] < data["start_on"]:
             self.add_error("end_on", "Must not be before the start.")

@@ -150,8 +150,8 @@ def _end(line: Line, recognition: Recognition, book: RuleBook, profile: str) -> 
 def _quantity(line: Line) -> str:
     """ "28 tablets"; empty when not recorded."""
     if line.quantity is None:
-        return ""
-    unit = line.quantity_unit or line.dose_unit or ""
+        return f"“{line.quantity_text}”" if line.quantity_text else ""
+    unit = line.quantity_unit or "(unit not recorded)"
     if line.quantity != 1 and unit in COUNTED:
         unit = PLURALS.get(unit, f"{unit}s")
     return f"{words.amount(line.quantity)} {unit}".strip()

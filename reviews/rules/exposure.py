@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar, NamedTuple, TypeAlias
 
+from reviews.rules import quantities, rates
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Line
 from reviews.rules.drug import BZRA, Drug, Part, Recognition
 from reviews.rules.kept import kept
+from reviews.rules.rates import Exact, exact
 from reviews.rules.recognise import COUNTED, MASS_IN_MG
 
 OPEN = date.max.toordinal()
@@ -23,6 +25,8 @@ RESCUE_FORMS = frozenset({"buccal", "nasal", "rectal", "suppository"})
 
 START_FROM_WRITTEN = "start taken from the date written"
 SUPPLY_FROM_QUANTITY = "days' supply worked out from quantity and dose"
+SUPPLY_FROM_WORDS = "days' supply worked out from the supply in words and the dose"
+SUPPLY_FROM_RANGE = "days' supply worked out from quantity and the lower end of the range"
 SUPPLY_FROM_EXPECTED = "days' supply worked out from quantity and the longer of the two rates"
 SUPPLY_FROM_SCHEDULE = "supply taken from the written schedule of doses"
 SUPPLY_FROM_END = "supply taken from the written end date"
@@ -148,13 +152,33 @@ def in_mg(value: float, unit: str | None, part: Part, form: str | None) -> float
 
 def rate(line: Line) -> float | None:
     """The highest written rate, in `dose_unit` a day."""
+    highest = _highest(line)
+    return None if highest is None else rates.value(highest)
+
+
+def _highest(line: Line) -> Exact | None:
     if line.schedule:
-        return max(amount for amount, _ in line.schedule)
-    if line.as_needed and line.max_per_day is not None:
-        return line.max_per_day
+        return exact(max(amount for amount, _ in line.schedule))
+    most = None if line.max_per_day is None else exact(line.max_per_day)
+    if line.as_needed and most is not None:
+        return most
+    dose = line.dose if line.dose_max is None else line.dose_max
+    often = line.times_per_day if line.times_per_day_max is None else line.times_per_day_max
+    if dose is None or often is None:
+        return most
+    highest = rates.times(exact(dose), exact(often))
+    return highest if most is None else min(highest, most, key=rates.value)
+
+
+def _lowest(line: Line) -> Exact | None:
+    """The lower end of a range of doses or times a day; of a single one the same as the highest."""
     if line.dose is None or line.times_per_day is None:
         return None
-    return line.dose * line.times_per_day
+    return rates.times(exact(line.dose), exact(line.times_per_day))
+
+
+def _is_range(line: Line) -> bool:
+    return line.dose_max is not None or line.times_per_day_max is not None
 
 
 def mg_per_day(line: Line, part: Part, form: str | None) -> float | None:
@@ -168,26 +192,42 @@ def mg_per_day(line: Line, part: Part, form: str | None) -> float | None:
     return in_mg(per_day, line.dose_unit, part, form)
 
 
-def _days(line: Line, part: Part, form: str | None, per_day: float | None) -> int | None:
-    """Whole days that the quantity lasts at a rate; None when it cannot be worked out."""
-    if line.quantity is None or not per_day:
-        return None
+class Amount(NamedTuple):
+    """An amount supplied; `unit` None: a bare number, which may count packs."""
+
+    number: float
+    unit: str | None
+
+
+def supplied(line: Line) -> Amount | None:
+    """What one issue holds, read from the words where there is no number with its unit."""
+    if line.quantity is not None and line.quantity_unit:
+        return Amount(line.quantity, line.quantity_unit)
+    if line.quantity_text and (told := quantities.read(line.quantity_text)):
+        return Amount(*told)
+    return None if line.quantity is None else Amount(line.quantity, None)
+
+
+def _days(
+    line: Line, part: Part, form: str | None, amount: Amount | None, per_day: Exact | None
+) -> int | None:
+    """Whole days that an amount lasts at a rate; None when it cannot be worked out."""
     unit = line.dose_unit
-    counted_in = line.quantity_unit or (
+    if amount is None or not unit or not per_day or not per_day[0]:
+        return None
+    # At the least, a number counts what the dose is counted in.
+    counted_in = amount.unit or (
         unit if unit in COUNTABLE or unit == "ml" else COUNTED.get(form or "")
     )
-    if not unit or not counted_in:
+    if not counted_in:
         return None
     if counted_in == unit or (counted_in in COUNTABLE and unit in COUNTABLE):
-        quotient = line.quantity / per_day
-    else:
-        quantity_mg = in_mg(line.quantity, counted_in, part, form)
-        per_day_mg = in_mg(per_day, unit, part, form)
-        if quantity_mg is None or not per_day_mg:
-            return None
-        quotient = quantity_mg / per_day_mg
-    # A quotient such as 27.999999999 is 28 days lost to binary fractions.
-    return int(quotient + 1e-6)
+        return rates.whole_days(exact(amount.number), per_day)
+    quantity_mg = in_mg(amount.number, counted_in, part, form)
+    per_day_mg = in_mg(rates.value(per_day), unit, part, form)
+    if quantity_mg is None or not per_day_mg:
+        return None
+    return rates.whole(quantity_mg / per_day_mg)
 
 
 # --- one line --------------------------------------------------------------------------------
@@ -257,27 +297,43 @@ def _length(line: Line, part: Part, form: str | None) -> tuple[int | None, int, 
         return sum(days for _, days in line.schedule), 1, SUPPLY_FROM_SCHEDULE
     if line.days_supply is not None:
         return line.days_supply, 1, ""
-    days = _days(line, part, form, rate(line))
-    if not line.as_needed:
-        return days, 1, "" if days is None else SUPPLY_FROM_QUANTITY
-    if line.expected_per_day is None:
+    amount = supplied(line)
+    days = _days(line, part, form, amount, _highest(line))
+    if amount is not None and amount.unit is None:
         return None, days or 1, ""
-    expected = _days(line, part, form, line.expected_per_day)
-    if expected is None:
-        return days, 1, ""
-    return expected if days is None else max(days, expected), 1, SUPPLY_FROM_EXPECTED
+    if line.as_needed:
+        if line.expected_per_day is None:
+            return None, days or 1, ""
+        expected = _days(line, part, form, amount, exact(line.expected_per_day))
+        if expected is None:
+            return days, 1, ""
+        return expected if days is None else max(days, expected), 1, SUPPLY_FROM_EXPECTED
+    if _is_range(line):
+        longest = _days(line, part, form, amount, _lowest(line))
+        return longest, days or 1, "" if longest is None else SUPPLY_FROM_RANGE
+    if days is None:
+        return None, 1, ""
+    by_number = line.quantity is not None and line.quantity_unit
+    return days, 1, SUPPLY_FROM_QUANTITY if by_number else SUPPLY_FROM_WORDS
 
 
 def _lacking(line: Line, part: Part) -> tuple[str, ...]:
     """The entries that would have told the length of a supply."""
     lacking = []
-    if line.quantity is None:
+    amount = supplied(line)
+    if amount is not None and amount.unit is None:
+        lacking.append(f"the unit of the quantity ({amount.number:.10g})")
+    elif amount is None and line.quantity_text:
+        lacking.append(f"a quantity that is understood (“{line.quantity_text}”)")
+    elif amount is None:
         lacking.append("quantity or days' supply")
     if rate(line) is None:
         lacking.append("daily dose")
     if line.as_needed and line.expected_per_day is None:
         lacking.append(EXPECTED_USE)
-    elif line.quantity is not None and part.strength_mg is None:
+    elif _is_range(line) and _lowest(line) is None and rate(line) is not None:
+        lacking.append("lowest daily dose")
+    elif amount is not None and amount.unit and part.strength_mg is None:
         lacking.append("strength")
     return tuple(lacking) or ("units that fit together",)
 

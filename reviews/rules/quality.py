@@ -100,10 +100,11 @@ def _daily_amount(use: Use) -> list[str]:
     line = use.line
     if line.schedule and line.dose_unit:
         return ["strength"]
-    if line.dose is None and not (line.as_needed and line.max_per_day is not None):
-        return ["daily dose"]
-    if line.times_per_day is None and not (line.as_needed and line.max_per_day is not None):
-        return ["times a day"]
+    if line.max_per_day is None:
+        if line.dose is None and line.dose_max is None:
+            return ["daily dose"]
+        if line.times_per_day is None and line.times_per_day_max is None:
+            return ["times a day"]
     if not line.dose_unit:
         return ["unit of the dose"]
     return ["strength"]

@@ -56,6 +56,30 @@ SUPPLIES = [
     ({"days_supply": 0, "end_on": on(9)}, None, "and the end date does not cure it"),
     ({"days_supply": 120}, 120, "120 days is the most that is plausible"),
     ({"days_supply": 121}, None, "121 days is not"),
+    *(
+        ({"days_supply": None, **told}, days, why)
+        for told, days, why in [
+            ({"quantity": 4, "times_per_day": 0.1429}, 28, "four, one a week"),
+            ({"quantity": 12, "times_per_day": 0.4286}, 28, "twelve, three a week"),
+            ({"quantity": 28, "times_per_day": 0.6667}, 42, "two in three days"),
+            ({"quantity": 28, "times_per_day": 0.67}, 41, "but 0.67 is what it says"),
+            ({"quantity": 28, "quantity_unit": None}, None, "28 of what?"),
+            ({"quantity": 2, "quantity_unit": None, "quantity_text": "2 packs of 28"}, 56, "words"),
+            ({"quantity": None, "quantity_text": "2 packs of 28"}, 56, "56 tablets"),
+            ({"quantity": None, "quantity_text": "2 Packungen à 28 Tabletten"}, 56, "in German"),
+            ({"quantity": None, "quantity_text": "2 Packung"}, None, "of an unknown size"),
+            ({"quantity": None, "quantity_text": "56 ml"}, None, "no tablets"),
+            (
+                {"quantity": 30, "quantity_text": "2 Packung"},
+                30,
+                "a number with a unit is better",
+            ),
+            ({"dose_max": 2}, 28, "one or two: the lower end tells how long it can last"),
+            ({"times_per_day_max": 4}, 28, "once to four times"),
+            ({"dose": None, "dose_max": 2}, None, "up to two"),
+            ({"quantity": None, "dose_max": 2}, None, "no quantity"),
+        ]
+    ),
 ]
 
 
@@ -80,6 +104,37 @@ def test_the_length_of_an_as_needed_supply(fields, days, why):
     use = use_of(line(as_needed=True, **{"days_supply": None, "quantity": 28, **fields}))
     length = None if use.end is None else use.end - use.start + 1
     assert length == days, why
+
+
+@pytest.mark.parametrize(
+    ("fields", "days", "why"),
+    [
+        ({"quantity_unit": None}, 28, "28 packs are no less than 28 tablets"),
+        ({"quantity": 2, "quantity_unit": None, "times_per_day": 3}, 1, "at least a day"),
+        ({"dose": None, "dose_max": 2}, 14, "up to two a day"),
+        ({"times_per_day": None, "times_per_day_max": 4}, 7, "up to four times a day"),
+        ({"quantity": None, "quantity_text": "2 Packung"}, 1, "nobody knows"),
+    ],
+)
+def test_a_supply_of_unknown_length_lasts_at_least(fields, days, why):
+    use = use_of(line(**{"days_supply": None, "quantity": 28, **fields}))
+    assert (use.end, use.least_end) == (None, BEGIN + days - 1), why
+
+
+@pytest.mark.parametrize(
+    ("fields", "mg"),
+    [
+        ({"dose_max": 2}, 10),
+        ({"times_per_day": 2, "times_per_day_max": 3}, 15),
+        ({"dose": 1, "dose_max": 2, "times_per_day": 1, "times_per_day_max": 3}, 30),
+        ({"dose": None, "dose_max": 2}, 10),
+        ({"dose_max": 2, "times_per_day": 4, "max_per_day": 6}, 30),
+        ({"dose_max": 2, "as_needed": True, "max_per_day": 1}, 5),
+        ({"times_per_day": 0.4286}, 15 / 7),
+    ],
+)
+def test_the_dose_of_a_day_is_the_upper_end_of_a_range(fields, mg):
+    assert use_of(line(**fields)).mg == pytest.approx(mg)
 
 
 def test_an_as_needed_supply_of_unknown_length_lasts_at_least_as_long_as_at_the_highest_rate():
