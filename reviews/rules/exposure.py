@@ -13,6 +13,7 @@ from reviews.rules import quantities, rates
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Line
 from reviews.rules.drug import BZRA, Drug, Part, Recognition
 from reviews.rules.kept import kept
+from reviews.rules.parameters import Limits
 from reviews.rules.rates import Exact, exact
 from reviews.rules.recognise import COUNTED, MASS_IN_MG
 
@@ -32,6 +33,9 @@ SUPPLY_FROM_SCHEDULE = "supply taken from the written schedule of doses"
 SUPPLY_FROM_END = "supply taken from the written end date"
 ENDED_EARLY = "supply shortened to the written end date"
 
+MAY_GO_ON = "further issues are allowed, of which none is on record"
+
+FURTHER_ISSUES = "number of further issues"
 NO_DAYS = "days' supply (it comes to 0)"
 TOO_LONG = "a plausible days' supply"
 EXPECTED_USE = "expected use"
@@ -69,12 +73,15 @@ class Supply(_Use):
 
     `least_end` and `reach`, the last day that is certain and the last that is possible, are the
     end. They are kept beside it, because they are read far more often than they are made.
+    `authorised` is the last day that further issues of the same order can reach: OPEN where nobody
+    says how many there are, and the end where there are none.
     """
 
     start: int
     end: int
     least_end: int
     reach: int
+    authorised: int
 
 
 @dataclass(eq=False)
@@ -90,6 +97,13 @@ class UnclearSupply(_Use):
     least_end: int
     reach: int
     end: ClassVar[None] = None
+
+
+class FurtherIssues(UnclearSupply):
+    """What an order allows after its first issue, from the day after that: no day is certain.
+
+    `least_end` is the end of the first issue, and so before the start.
+    """
 
 
 @dataclass(eq=False)
@@ -233,7 +247,7 @@ def _days(
 # --- one line --------------------------------------------------------------------------------
 
 
-def read(line: Line, recognition: Recognition, ingredient, limit) -> Use | None:
+def read(line: Line, recognition: Recognition, ingredient, limit: Limits) -> Use | None:
     """A line's days for one ingredient (part, drug, mask); None when it was never taken.
 
     A written schedule of doses says its own days. Otherwise a stated days' supply outranks what
@@ -269,14 +283,19 @@ def read(line: Line, recognition: Recognition, ingredient, limit) -> Use | None:
             if until is not None and until < end:
                 end = until
                 notes += (ENDED_EARLY,)
+            authorised = _authorised(line, supply, end)
+            if authorised > end:
+                notes += (MAY_GO_ON,)
             return Supply(
-                line, recognition, part, drug, mask, notes, (), supply, start, end, end, end
+                *(line, recognition, part, drug, mask, notes, (), supply),
+                *(start, end, end, end, authorised),
             )
     elif until is not None:
         notes += (SUPPLY_FROM_END,)
         days = until - start + 1
         return Supply(
-            line, recognition, part, drug, mask, notes, (), days, start, until, until, until
+            *(line, recognition, part, drug, mask, notes, (), days),
+            *(start, until, until, until, until),
         )
     else:
         missing = _lacking(line, part)
@@ -315,6 +334,25 @@ def _length(line: Line, part: Part, form: str | None) -> tuple[int | None, int, 
         return None, 1, ""
     by_number = line.quantity is not None and line.quantity_unit
     return days, 1, SUPPLY_FROM_QUANTITY if by_number else SUPPLY_FROM_WORDS
+
+
+def _authorised(line: Line, days: int, end: int) -> int:
+    """The last day that an order's issues can reach, of so many days each, the first to `end`."""
+    if line.source != "written" or line.status in OVER:
+        return end
+    if line.repeats_allowed is not None:
+        more = line.repeats_allowed - (line.refill_number or 0)
+        last = end + more * max(days, line.issue_days or 0)
+    elif line.repeat_template:
+        last = OPEN
+    else:
+        return end
+    if line.valid_until is not None:
+        # What is issued on the last day still lasts its days.
+        last = min(last, line.valid_until.toordinal() + days - 1)
+    if line.end_on is not None:
+        last = min(last, line.end_on.toordinal())
+    return max(last, end)
 
 
 def _lacking(line: Line, part: Part) -> tuple[str, ...]:
@@ -465,6 +503,52 @@ def _piece_order(piece):
 # --- many lines ------------------------------------------------------------------------------
 
 
+def as_taken(uses: list[Use], today: int, limit: Limits) -> list[Use]:
+    """The uses of a person's lines as far as each tells of a supply of its own.
+
+    A written supply that was dispensed is left out, and what an order allows after an issue that
+    is over is added.
+    """
+    return _with_further_issues(dispensed_first(uses), today, limit["gap_days"])
+
+
+def same_product(a: Use, b: Use) -> bool:
+    """Is it the same drug in the same strength and form, as far as both are known?"""
+    if a.drug.key != b.drug.key:
+        return False
+    if a.line.medicine.key == b.line.medicine.key:
+        return True
+    if a.part.strength_mg is None or a.part.strength_mg != b.part.strength_mg:
+        return False
+    forms = {a.recognition.form, b.recognition.form} - {None}
+    return len(forms) < 2
+
+
+def _with_further_issues(uses: list[Use], today: int, gap_days: int) -> list[Use]:
+    """Nobody recorded whether more was issued: until the next record of the product, or as far as
+    the order reaches. An issue that has a record of its own follows within the gap."""
+    going_on = [use for use in uses if use.end is not None and use.end < use.authorised]
+    found = uses
+    for use in going_on:
+        later = [
+            other.start
+            for other in uses
+            if other.start is not None and other.start > use.start and same_product(use, other)
+        ]
+        following = min(later, default=OPEN)
+        if today <= use.end or following <= use.end + gap_days + 1:
+            continue
+        further = FurtherIssues(
+            *(use.line, use.recognition, use.part, use.drug, use.mask, use.notes),
+            *((FURTHER_ISSUES,), None),
+            start=use.end + 1,
+            least_end=use.end,
+            reach=min(use.authorised, following - 1),
+        )
+        found = [*found, further]
+    return found
+
+
 def dispensed_first(uses: list[Use]) -> list[Use]:
     """Leave out a written supply that was dispensed: what was handed out is nearer to the truth."""
     dispensed = [use for use in uses if use.line.source == "dispensed" and use.start is not None]
@@ -476,10 +560,14 @@ def dispensed_first(uses: list[Use]) -> list[Use]:
         if use.line.source == "dispensed"
         or use.start is None
         or not any(
-            other.drug.key == use.drug.key and use.start <= other.start <= use.reach
+            other.drug.key == use.drug.key and use.start <= other.start <= _furthest(use)
             for other in dispensed
         )
     ]
+
+
+def _furthest(use: DatedUse) -> int:
+    return use.reach if use.end is None else use.authorised
 
 
 def carry_forward(uses: Sequence[Supply], max_days: int) -> list[Span]:

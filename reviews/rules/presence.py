@@ -13,16 +13,17 @@ from reviews.rules.dossier import Line
 from reviews.rules.drug import BIT, BZRA_CLASSES, Recognition
 from reviews.rules.exposure import (
     OPEN,
+    FurtherIssues,
     Intervals,
     Span,
     Supply,
     UnclearSupply,
     UndatedSupply,
     Use,
+    as_taken,
     both,
     carry_forward,
     count,
-    dispensed_first,
     is_patch,
     on_the_skin,
     read,
@@ -162,7 +163,7 @@ class InHand:
                         use = read(line, recognition, ingredient, self._limit)
                         if use is not None:
                             uses.append(use)
-        found = self._uses[name] = dispensed_first(uses)
+        found = self._uses[name] = as_taken(uses, self._today, self._limit)
         return found
 
     def presence(self, name: str) -> Presence:
@@ -208,7 +209,8 @@ class InHand:
         vague = [use for use in uses if use.start is not None and use.end is None]
         open_ended = [Span(use.start, _possible_end(use, uses), use) for use in vague]
         possible = union([*certain, *((span.start, span.end) for span in open_ended)])
-        certain = union([*certain, *((use.start, use.least_end) for use in vague)])
+        sure = [(use.start, use.least_end) for use in vague if use.start <= use.least_end]
+        certain = union([*certain, *sure])
         undated = [use for use in uses if use.start is None]
         return Presence(certain, possible, [*spans, *open_ended], undated)
 
@@ -325,8 +327,8 @@ def _possible_end(use: UnclearSupply, uses: Sequence[Use]) -> int:
     One that is over may have lasted until the next of the same drug, so that a renewal does not
     look like a start.
     """
-    if use.reach == OPEN:
-        return OPEN
+    if use.reach == OPEN or isinstance(use, FurtherIssues):
+        return use.reach
     renewals = [
         other.start
         for other in uses

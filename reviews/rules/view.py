@@ -13,14 +13,15 @@ from reviews.rules.exposure import (
     DatedUse,
     DrugDose,
     Episode,
+    FurtherIssues,
     Span,
     Stretch,
     Supply,
     UnclearSupply,
     UndatedSupply,
     Use,
+    as_taken,
     carry_forward,
-    dispensed_first,
     doses,
     episodes,
     is_rescue,
@@ -101,7 +102,7 @@ class View:
         self.today = self._watch.today
         self.watch, self.reached = self._watch.note, self._watch.reached
         self.unmapped = unmapped
-        self.uses, self.rescue = _uses(sedatives, limit)
+        self.uses, self.rescue = _uses(sedatives, self.today, limit)
         known = [use for use in self.uses if use.end is not None]
         self.unclear: Sequence[UnclearSupply] = ()
         self.undated: Sequence[UndatedSupply] = ()
@@ -205,7 +206,12 @@ class View:
         if not vague:
             return self.stretches_now
         first_days = [Span(use.start, use.start, use) for use in vague]
-        return [*self.stretches_now, *stretches(first_days)]
+        certain = [span for span in first_days if not isinstance(span.use, FurtherIssues)]
+        found = [*self.stretches_now, *stretches(certain)]
+        for span in first_days:
+            if isinstance(span.use, FurtherIssues):
+                found += stretches([span])
+        return found
 
     @kept
     def doses(self) -> Mapping[str, Sequence[DrugDose]]:
@@ -347,7 +353,9 @@ def once_for_a_view(work: Callable[[View], Answer]) -> Callable[[View], Answer]:
     return answer
 
 
-def _uses(sedatives: Iterable[Recognised], limit: Limits) -> tuple[Sequence[Use], Sequence[Use]]:
+def _uses(
+    sedatives: Iterable[Recognised], today: int, limit: Limits
+) -> tuple[Sequence[Use], Sequence[Use]]:
     """(regular uses, rescue uses) of benzodiazepines and Z-drugs."""
     uses: list[Use] = []
     for line, recognition in sedatives:
@@ -356,7 +364,7 @@ def _uses(sedatives: Iterable[Recognised], limit: Limits) -> tuple[Sequence[Use]
                 use = read(line, recognition, ingredient, limit)
                 if use is not None:
                     uses.append(use)
-    uses = dispensed_first(uses)
+    uses = as_taken(uses, today, limit)
     rescue = [use for use in uses if is_rescue(use)]
     return [use for use in uses if use not in rescue] if rescue else uses, rescue
 
