@@ -143,7 +143,7 @@ def _may_go_on(dossier: Dossier, book: RuleBook) -> set[int]:
                 uses.append(use)
     return {
         use.line.id
-        for use in as_taken(uses, today, limit)
+        for use in as_taken(uses, today, limit).uses
         if isinstance(use, FurtherIssues) and use.reach >= today
     }
 

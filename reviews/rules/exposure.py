@@ -4,6 +4,7 @@ Days are ordinals (`date.toordinal`) and intervals include both ends. Nothing he
 """
 
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +22,7 @@ OPEN = date.max.toordinal()
 """The end of a supply that nobody recorded and that may still be in use."""
 
 COUNTABLE = frozenset({"tablet", "capsule", "patch", "spray", "suppository", "unit"})
+_PART_OF_DAY = re.compile(r"\b(?:morning|mane|noon|midday|afternoon|evening|night|nocte|bedtime)\b")
 RESCUE_ROUTES = frozenset({"buccal", "nasal", "rectal"})
 RESCUE_FORMS = frozenset({"buccal", "nasal", "rectal", "suppository"})
 
@@ -503,13 +505,76 @@ def _piece_order(piece):
 # --- many lines ------------------------------------------------------------------------------
 
 
-def as_taken(uses: list[Use], today: int, limit: Limits) -> list[Use]:
-    """The uses of a person's lines as far as each tells of a supply of its own.
+class Copy(NamedTuple):
+    """A use that may be another record of a supply, or of one just like it: nobody can tell."""
 
-    A written supply that was dispensed is left out, and what an order allows after an issue that
-    is over is added.
+    use: DatedUse
+    kept: DatedUse
+
+
+class Taken(NamedTuple):
+    """The uses of a person's lines that tell each of a supply of its own, and perhaps copies."""
+
+    uses: list[Use]
+    copies: list[Copy]
+
+
+def as_taken(uses: list[Use], today: int, limit: Limits) -> Taken:
+    """What the uses of a person's lines come to together.
+
+    A written supply that was dispensed is left out, and so is what may be a copy; what an order
+    allows after an issue that is over is added.
     """
-    return _with_further_issues(dispensed_first(uses), today, limit["gap_days"])
+    uses, copies = _without_copies(dispensed_first(uses))
+    return Taken(_with_further_issues(uses, today, limit["gap_days"]), copies)
+
+
+def _without_copies(uses: list[Use]) -> tuple[list[Use], list[Copy]]:
+    """Records of one product, dose and day are issues to be used up one after the other if one
+    system wrote them in the same words, and otherwise perhaps one supply recorded twice."""
+    dated = [use for use in uses if use.start is not None]
+    if len({(use.drug.key, use.start) for use in dated}) == len(dated):
+        return uses, []
+    clusters: list[list[DatedUse]] = []
+    for use in sorted(dated, key=lambda use: use.line.id):
+        alike = next((cluster for cluster in clusters if is_alike(use, cluster[0])), None)
+        if alike is None:
+            clusters.append([use])
+        else:
+            alike.append(use)
+    copies = [copy for cluster in clusters if len(cluster) > 1 for copy in _copies(cluster)]
+    gone = {copy.use for copy in copies}
+    return [use for use in uses if use not in gone], copies
+
+
+def _copies(alike: list[DatedUse]) -> list[Copy]:
+    """Those of alike uses that may be copies: all but the issues of one system, which last longest.
+
+    Of uses whose length nobody knows, or which all last till one day, only one is kept.
+    """
+    by_words: dict[tuple[str, str, str], list[DatedUse]] = {}
+    for use in alike:
+        line = use.line
+        written = line.medicine.key, line.dosage_text, line.system
+        by_words.setdefault(written, []).append(use)
+    kept: list[DatedUse] = max(by_words.values(), key=_days_of_all)
+    issues = [use for use in kept if use.end is not None and SUPPLY_FROM_END not in use.notes]
+    kept = issues or [max(kept, key=lambda use: use.reach)]
+    return [Copy(use, kept[0]) for use in alike if use not in kept]
+
+
+def _days_of_all(uses: list[DatedUse]) -> int:
+    return sum(use.reach - use.start + 1 for use in uses)
+
+
+def is_alike(a: DatedUse, b: DatedUse) -> bool:
+    """Do two records tell of one product in one dose from one day on, at one time of the day?"""
+    return (
+        a.start == b.start
+        and _dose_of(a) == _dose_of(b)
+        and same_product(a, b)
+        and not _at_other_times(a.line, b.line)
+    )
 
 
 def same_product(a: Use, b: Use) -> bool:
@@ -522,6 +587,23 @@ def same_product(a: Use, b: Use) -> bool:
         return False
     forms = {a.recognition.form, b.recognition.form} - {None}
     return len(forms) < 2
+
+
+def _at_other_times(a: Line, b: Line) -> bool:
+    """Are both to be taken at a time that is said, and not at the same one?"""
+    if a.start_minute is not None and b.start_minute is not None:
+        return a.start_minute != b.start_minute
+    of_a, of_b = (set(_PART_OF_DAY.findall(each.dosage_text.lower())) for each in (a, b))
+    return bool(of_a and of_b) and of_a != of_b
+
+
+def _dose_of(use: Use) -> tuple:
+    line = use.line
+    mg = None if use.mg is None else round(use.mg, 4)
+    written = (line.dose, line.dose_unit, line.times_per_day) if mg is None else None
+    # What was given was given each time.
+    once = line.id if line.source == "given" else None
+    return mg, written, line.as_needed, line.schedule, once
 
 
 def _with_further_issues(uses: list[Use], today: int, gap_days: int) -> list[Use]:
@@ -574,7 +656,8 @@ def carry_forward(uses: Sequence[Supply], max_days: int) -> list[Span]:
     """Known supplies as spans, an early refill shifted behind the stock that was left.
 
     Per ingredient, for at most `max_days` of stock. Supplies that begin on one day run side by
-    side (two strengths make up one dose). The shift never passes the day a line was ended.
+    side (two strengths make up one dose), but issues of one product and dose one after the other.
+    No supply is shifted past the day its line was ended.
     """
     if len(uses) == 1:
         use = uses[0]
@@ -588,20 +671,25 @@ def carry_forward(uses: Sequence[Supply], max_days: int) -> list[Span]:
             mine.sort(key=_order)
         stock_end = earlier_end = -1
         begun = None
+        of_the_day: list[Span] = []
         for use in mine:
             start, end = use.start, use.end
             if start != begun:
-                stock_end, begun = earlier_end, start
-            shift = stock_end - start + 1
+                stock_end, begun, of_the_day = earlier_end, start, []
+            shift = min(stock_end - start + 1, max_days)
+            before = [span.end for span in of_the_day if is_alike(span.use, use)]
+            if before:
+                shift = max(before) - start + 1
             # A written period says its own days; there is no stock to carry.
             if shift > 0 and SUPPLY_FROM_END not in use.notes:
-                shift = min(shift, max_days)
-                if ENDED_EARLY not in use.notes:
-                    start, end = start + shift, end + shift
-                elif start + shift <= end:
-                    start += shift
+                last = OPEN if use.line.end_on is None else use.line.end_on.toordinal()
+                if start + shift <= last:
+                    start, end = start + shift, min(end + shift, last)
+                elif before:
+                    continue  # ended before its turn came
             earlier_end = max(earlier_end, end)
-            spans.append(Span(start, end, use))
+            of_the_day.append(Span(start, end, use))
+            spans.append(of_the_day[-1])
     return spans
 
 

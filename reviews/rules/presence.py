@@ -163,7 +163,7 @@ class InHand:
                         use = read(line, recognition, ingredient, self._limit)
                         if use is not None:
                             uses.append(use)
-        found = self._uses[name] = as_taken(uses, self._today, self._limit)
+        found = self._uses[name] = as_taken(uses, self._today, self._limit).uses
         return found
 
     def presence(self, name: str) -> Presence:
@@ -201,10 +201,11 @@ class InHand:
 
     def _present(self, uses: Sequence[Use], spans: Sequence[Span] | None = None) -> Presence:
         """`spans` are those of the known supplies, where they have been worked out already."""
+        known = [use for use in uses if use.end is not None]
         if spans is None:
-            spans = self._carried([use for use in uses if use.end is not None])
+            spans = self._carried(known)
         certain: Intervals = union([(span.start, span.end) for span in spans])
-        if len(spans) == len(uses):
+        if len(known) == len(uses):
             return Presence(certain, certain, spans, ())
         vague = [use for use in uses if use.start is not None and use.end is None]
         open_ended = [Span(use.start, _possible_end(use, uses), use) for use in vague]

@@ -9,7 +9,8 @@ GAP_DAYS = 14
 
 
 def covered_days(supplies):
-    """For each supply the set of days it covers, early refills of a drug moved behind its stock."""
+    """For each supply the set of days it covers, early refills of a drug moved behind its stock,
+    and issues of one day and dose behind one another."""
     found = {}
     for drug in sorted({row[0] for row in supplies}):
         mine = [n for n, row in enumerate(supplies) if row[0] == drug]
@@ -17,8 +18,12 @@ def covered_days(supplies):
         for n in mine:
             _, start, days, _ = supplies[n]
             earlier = [day for m in mine if supplies[m][1] < start for day in found.get(m, ())]
+            alike = [m for m in found if supplies[m][:2] == (drug, start)]
+            before = [day for m in alike if supplies[m][3] == supplies[n][3] for day in found[m]]
             shift = 0
             while earlier and start + shift <= max(earlier) and shift < CARRIED_DAYS:
+                shift += 1
+            while before and start + shift <= max(before):
                 shift += 1
             found[n] = {start + shift + day for day in range(days)}
     return found

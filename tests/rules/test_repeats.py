@@ -162,4 +162,4 @@ def test_a_rescue_medicine_on_repeat_is_no_exposure():
 def test_exposures_of_records_without_repeats_are_as_before():
     lines = [line(start=n * 30) for n in range(4)]
     uses = [use_of(each) for each in lines]
-    assert as_taken(uses, BEGIN + 200, LIMIT) == uses
+    assert as_taken(uses, BEGIN + 200, LIMIT) == (uses, [])
