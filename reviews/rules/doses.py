@@ -446,6 +446,9 @@ def escalation(view: View, limit: Limits) -> Says:
         yield _risen(view, limit, sharp[-1] if sharp else None, many)
 
 
+WEEK = 7
+
+
 class _Rise(NamedTuple):
     """The daily dose rose on a day; `mean_mg` is that of the exposed days before, None without."""
 
@@ -472,7 +475,21 @@ def _rises(view: View, limit: Limits) -> list[_Rise]:
         if after.dose.mg > before.dose.mg * 1.001
         and after.start - before.end <= window
         and _begins_untitrated(after, view.scale.counted)
+        and not _alternates(known, before, after)
     ]
+
+
+def _alternates(
+    rows: list[DailyEquivalent], before: DailyEquivalent, after: DailyEquivalent
+) -> bool:
+    """Does a written schedule only come back to an amount of the week before, as on alternate
+    nights?"""
+    of_before = {part.use for part in before.stretch.parts}
+    begun = [part for part in after.stretch.parts if part.start == after.start]
+    if not all(part.use.line.schedule and part.use in of_before for part in begun):
+        return False
+    week = [row.dose.mg for row in rows if after.start - WEEK <= row.end < after.start]
+    return after.dose.mg <= max(week) * 1.001
 
 
 def _begins_untitrated(row: DailyEquivalent, counted: int) -> bool:

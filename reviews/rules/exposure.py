@@ -464,8 +464,31 @@ def stretches(spans: Iterable[Span]) -> list[Stretch]:
             in_hand.append(cut[at])
             at += 1
         if in_hand:
-            found.append(Stretch(first, after - 1, tuple(in_hand)))
+            found.append(Stretch(first, after - 1, _without_stock(in_hand)))
     return found
+
+
+def _without_stock(in_hand: list[Piece]) -> tuple[Piece, ...]:
+    """Of one product the latest supply is the dose: what is left of an earlier one is stock."""
+    if len(in_hand) == 1:
+        return tuple(in_hand)
+    return tuple(
+        [
+            piece
+            for piece in in_hand
+            if not any(_takes_the_place_of(other.use, piece.use) for other in in_hand)
+        ]
+    )
+
+
+def _takes_the_place_of(later: DatedUse, use: DatedUse) -> bool:
+    """Is it a later supply of the product, to be taken in the same way?"""
+    return (
+        later.start > use.start
+        and later.line.as_needed == use.line.as_needed
+        and same_product(later, use)
+        and not _at_other_times(later.line, use.line)
+    )
 
 
 class DrugDose(NamedTuple):

@@ -229,22 +229,13 @@ class InHand:
     def amounts(self, key: str, of: str = "bzra") -> list[DailyAmount]:
         """The daily amounts of one drug of a presence, in order.
 
-        Different products, and supplies begun on one day, are added up. Of one product the latest
-        supply counts: what is left of an earlier one is stock, no dose. A supply without an end is
+        Different products, and supplies begun on one day, are added up. A supply without an end is
         taken as going on until the next one of the drug.
         """
         found = []
         spans = [span for span in self.presence(of).spans if span.use.drug.key == key]
         for stretch in stretches([_until_next(span, spans) for span in spans]):
-            latest: dict[str, int] = {}
-            for part in stretch.parts:
-                product = part.use.line.medicine.key
-                latest[product] = max(part.use.start, latest.get(product, 0))
-            doses = [
-                part.mg
-                for part in stretch.parts
-                if part.use.start == latest[part.use.line.medicine.key]
-            ]
+            doses = [part.mg for part in stretch.parts]
             known = [mg for mg in doses if mg is not None]
             mg = sum(known) if len(known) == len(doses) else None
             found.append(DailyAmount(stretch.start, stretch.end, mg))

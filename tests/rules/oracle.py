@@ -65,9 +65,11 @@ def shared_days(supplies, one, other):
 
 
 def mg_on(supplies, drug, day):
-    """The daily amount of a drug on a day."""
+    """The daily amount of a drug on a day: of the supplies begun last, the rest is stock."""
     cover = covered_days(supplies)
-    return sum(row[3] for n, row in enumerate(supplies) if row[0] == drug and day in cover[n])
+    in_hand = [row for n, row in enumerate(supplies) if row[0] == drug and day in cover[n]]
+    latest = max((start for _, start, _, _ in in_hand), default=None)
+    return sum(mg for _, start, _, mg in in_hand if start == latest)
 
 
 def early_refills(supplies):

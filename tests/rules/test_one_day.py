@@ -114,3 +114,32 @@ def test_other_medicines_follow_one_another_too():
     ]
     sedative = line(start=20, days=5)
     assert "OPI-01" in fired(sedative, *weekly, as_of=20)
+
+
+STOCK = [
+    ({}, 5, "what is left of an earlier supply of the product is stock"),
+    ({"medicine": OTHER_WORDS}, 5, "in other words too"),
+    ({"dose": 2}, 10, "the dose of the later one holds"),
+    ({"medicine": "diazepam 2 mg tablets"}, 7, "another strength is added"),
+    ({"as_needed": True, "max_per_day": 1, "days_supply": 28}, 10, "beside a regular one"),
+]
+
+
+@pytest.mark.parametrize(("second", "mg", "why"), STOCK)
+def test_stock_beyond_what_is_carried_is_no_second_dose(second, mg, why):
+    # Of 25 days left, 15 are carried; the two overlap on days 18 to 27.
+    stretches = days_of(line(), line(start=3, **second))
+    assert {on_day: each for on_day, _, each in stretches}[18] == mg, why
+
+
+def test_two_parts_of_a_day_are_a_dose_whenever_they_were_begun():
+    morning, night = line(dosage_text="1 mane"), line(start=3, dosage_text="1 nocte")
+    assert days_of(morning, night)[1] == (18, 27, 10)
+
+
+def test_an_early_issue_each_month_raises_no_dose():
+    monthly = [line(start=n * 26) for n in range(14)]
+    told = fired(*monthly, as_of=13 * 26)
+    assert "DOSE-04" not in told
+    assert "TAP-01" not in told
+    assert told["REF-01"] == 2
