@@ -11,6 +11,7 @@ from datetime import date
 from typing import ClassVar, NamedTuple, TypeAlias
 
 from reviews.rules import quantities, rates
+from reviews.rules.codes import EVIDENCE
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Line
 from reviews.rules.drug import BZRA, Drug, Part, Recognition
 from reviews.rules.kept import kept
@@ -23,6 +24,7 @@ OPEN = date.max.toordinal()
 
 COUNTABLE = frozenset({"tablet", "capsule", "patch", "spray", "suppository", "unit"})
 _PART_OF_DAY = re.compile(r"\b(?:morning|mane|noon|midday|afternoon|evening|night|nocte|bedtime)\b")
+GIVEN = "given"
 RESCUE_ROUTES = frozenset({"buccal", "nasal", "rectal"})
 RESCUE_FORMS = frozenset({"buccal", "nasal", "rectal", "suppository"})
 
@@ -33,6 +35,7 @@ SUPPLY_FROM_RANGE = "days' supply worked out from quantity and the lower end of 
 SUPPLY_FROM_EXPECTED = "days' supply worked out from quantity and the longer of the two rates"
 SUPPLY_FROM_SCHEDULE = "supply taken from the written schedule of doses"
 SUPPLY_FROM_END = "supply taken from the written end date"
+GIVEN_ONCE = "given on that day"
 ENDED_EARLY = "supply shortened to the written end date"
 
 MAY_GO_ON = "further issues are allowed, of which none is on record"
@@ -180,6 +183,8 @@ def _highest(line: Line) -> Exact | None:
         return most
     dose = line.dose if line.dose_max is None else line.dose_max
     often = line.times_per_day if line.times_per_day_max is None else line.times_per_day_max
+    if often is None and line.source == GIVEN:
+        often = 1
     if dose is None or often is None:
         return most
     highest = rates.times(exact(dose), exact(often))
@@ -318,6 +323,8 @@ def _length(line: Line, part: Part, form: str | None) -> tuple[int | None, int, 
         return sum(days for _, days in line.schedule), 1, SUPPLY_FROM_SCHEDULE
     if line.days_supply is not None:
         return line.days_supply, 1, ""
+    if line.source == GIVEN:
+        return (1, 1, GIVEN_ONCE) if line.end_on is None else (None, 1, "")
     amount = supplied(line)
     days = _days(line, part, form, amount, _highest(line))
     if amount is not None and amount.unit is None:
@@ -545,10 +552,10 @@ class Taken(NamedTuple):
 def as_taken(uses: list[Use], today: int, limit: Limits) -> Taken:
     """What the uses of a person's lines come to together.
 
-    A written supply that was dispensed is left out, and so is what may be a copy; what an order
-    allows after an issue that is over is added.
+    A written supply that was dispensed is left out, and so are what was reported or given of an
+    order, and what may be a copy; what an order allows after an issue that is over is added.
     """
-    uses, copies = _without_copies(dispensed_first(uses))
+    uses, copies = _without_copies(_orders_first(dispensed_first(uses), today))
     return Taken(_with_further_issues(uses, today, limit["gap_days"]), copies)
 
 
@@ -625,7 +632,7 @@ def _dose_of(use: Use) -> tuple:
     mg = None if use.mg is None else round(use.mg, 4)
     written = (line.dose, line.dose_unit, line.times_per_day) if mg is None else None
     # What was given was given each time.
-    once = line.id if line.source == "given" else None
+    once = line.id if line.source == GIVEN else None
     return mg, written, line.as_needed, line.schedule, once
 
 
@@ -669,6 +676,28 @@ def dispensed_first(uses: list[Use]) -> list[Use]:
             for other in dispensed
         )
     ]
+
+
+def _orders_first(uses: list[Use], today: int) -> list[Use]:
+    """Leave out what is reported or was given of a drug while an order or a supply of it runs: it
+    tells of that one, not of more."""
+    told = [use for use in uses if use.line.source in EVIDENCE]
+    if not told:
+        return uses
+    orders = [use for use in uses if use.line.source not in EVIDENCE]
+    return [use for use in uses if use not in told or not _is_told_by(orders, use, today)]
+
+
+def _is_told_by(orders: list[Use], use: Use, today: int) -> bool:
+    # What nobody dated tells of today.
+    first = today if use.start is None else use.start
+    last = first if use.start is None else use.least_end
+    return any(
+        order.drug.key == use.drug.key
+        and (order.start is None or order.start <= last)
+        and (order.start is None or _furthest(order) >= first)
+        for order in orders
+    )
 
 
 def _furthest(use: DatedUse) -> int:

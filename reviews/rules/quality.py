@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from reviews.rules import words
-from reviews.rules.exposure import EXPECTED_USE, OPEN, FurtherIssues, Use
+from reviews.rules.exposure import EXPECTED_USE, GIVEN, OPEN, FurtherIssues, Use
 from reviews.rules.finding import Fact
 from reviews.rules.parameters import Limits
 from reviews.rules.rule import QUEUED, S3, UNJUDGED, Grading, rule
@@ -109,7 +109,8 @@ def _daily_amount(use: Use) -> list[str]:
     if line.max_per_day is None:
         if line.dose is None and line.dose_max is None:
             return ["daily dose"]
-        if line.times_per_day is None and line.times_per_day_max is None:
+        often = line.times_per_day or line.times_per_day_max or line.source == GIVEN
+        if not often:
             return ["times a day"]
     if not line.dose_unit:
         return ["unit of the dose"]
