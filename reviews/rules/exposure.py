@@ -71,6 +71,19 @@ class _Use:
         """The highest written daily dose in mg, as `mg_per_day` says."""
         return mg_per_day(self.line, self.part, self.recognition.form)
 
+    @kept
+    def issued_days(self) -> int | None:
+        """The days of one issue at the highest written rate, as limits of supply count them.
+
+        Less than the days' supply where that is worked out from a lower or an expected rate.
+        """
+        line, longest = self.line, self.days_supply
+        if longest is None or line.days_supply is not None or line.schedule:
+            return longest
+        form = self.recognition.form
+        days = _days(line, self.part, form, supplied(line), _highest(line))
+        return longest if days is None else min(days, longest)
+
 
 @dataclass(eq=False)
 class Supply(_Use):
@@ -746,7 +759,9 @@ def carry_forward(uses: Sequence[Supply], max_days: int) -> list[Span]:
 
 
 def _order(use: Supply):
-    return use.start, use.end, use.line.id
+    # Of two issues of one day the one that was ended comes first: it has less time.
+    until = OPEN if use.line.end_on is None else use.line.end_on.toordinal()
+    return use.start, use.end, until, use.line.id
 
 
 def episodes(spans: Sequence[Span], gap_days: int) -> list[Episode]:

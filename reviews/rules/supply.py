@@ -300,7 +300,7 @@ def long_supply(view: View, limit: Limits) -> Says:
     first_days, first_over = limit["first_days"], limit["first_over_days"]
     early, at_risk = [], []
     for item in view.judged:
-        days = item.span.use.days_supply or 0
+        days = item.span.use.issued_days or 0
         if item.span.start - item.episode.start < first_days and days > first_over:
             early.append(item.span.use)
         elif risks and days > limit["risk_over_days"]:
@@ -312,7 +312,7 @@ def long_supply(view: View, limit: Limits) -> Says:
     reason = f"over {limit['risk_over_days']} days with a risk on record"
     if early:
         reason = f"over {first_over} days within the first {first_days} days of treatment"
-    longest = max(use.days_supply or 0 for use in found)
+    longest = max(use.issued_days or 0 for use in found)
     drugs = words.listed(names(found))
     yield about_use(
         view,
