@@ -88,7 +88,7 @@ PRESCRIPTION = (
     _field("as_needed", FLAG),
     _field("max_per_day", AMOUNT, "dose_unit a day"),
     _field("expected_per_day", AMOUNT, "dose_unit a day", extension=True),
-    _field("dosage_text", TEXT, line=""),
+    _field("dosage_text", TEXT, export=""),
     _field("quantity", AMOUNT, "quantity_unit"),
     _field("quantity_unit", UNIT),
     _field("days_supply", COUNT, "days", export="recorded_days_supply"),

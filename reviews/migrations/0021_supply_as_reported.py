@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='prescription',
             name='evidence',
-            field=models.CharField(blank=True, db_default='', default='', max_length=10),
+            field=models.CharField(blank=True, choices=[('reported', 'Reported as taken'), ('given', 'Given by staff')], db_default='', default='', max_length=10),
         ),
         migrations.AddField(
             model_name='prescription',

@@ -107,7 +107,9 @@ class Prescription(Reported):
     issue_days = models.PositiveIntegerField(null=True, blank=True)
     valid_until = models.DateField(null=True, blank=True)
     quantity_text = models.CharField(max_length=200, blank=True, default="", db_default="")
-    evidence = models.CharField(max_length=10, blank=True, default="", db_default="")
+    evidence = models.CharField(
+        max_length=10, choices=list(EVIDENCE.items()), blank=True, default="", db_default=""
+    )
 
     class Meta(Reported.Meta):
         constraints = [

@@ -38,7 +38,8 @@ class Line(NamedTuple):
     statuses are those of `reviews.rules.codes`; `route` may also be None, or another text.
 
     `source` is "written" (an order), "dispensed" (handed out), "reported" (somebody says that it is
-    taken) or "given" (by staff).
+    taken) or "given" (by staff). `dosage_text` are the directions as written, and `system` is where
+    the record comes from.
 
     The fields after `source` are often unknown and then keep their default. `refill_number` counts
     refills of one authorisation (0 = the first issue); `dispensed_on` is the day of hand-over, and
@@ -77,6 +78,7 @@ class Line(NamedTuple):
     status: str = "active"
     prescriber: str = ""
     source: str = "written"
+    dosage_text: str = ""
     refill_number: int | None = None
     dispensed_on: date | None = None
     repeat_template: bool = False
@@ -94,6 +96,7 @@ class Line(NamedTuple):
     issue_days: int | None = None
     valid_until: date | None = None
     quantity_text: str = ""
+    system: str = ""
 
 
 class Condition(NamedTuple):

@@ -1,5 +1,6 @@
 """Supplies, carry-forward, episodes and overlap: tables by hand, and a day-by-day recount."""
 
+import math
 from datetime import date
 
 import pytest
@@ -220,7 +221,9 @@ EPISODES = [
     ([(0, 28), (21, 28)], (0, 55, 56), "7 days of stock are carried forward"),
     ([(0, 28), (13, 28)], (0, 55, 56), "15 days of stock are carried forward"),
     ([(0, 28), (12, 28)], (0, 54, 55), "of 16 days of stock, 15 are carried"),
-    ([(0, 28), (0, 28)], (0, 27, 28), "two packs begun on one day run side by side"),
+    ([(0, 28), (0, 28)], (0, 55, 56), "two issues of one day follow one another"),
+    ([(0, 7)] * 6, (0, 41, 42), "six weekly issues written at once"),
+    ([(0, 28), (13, 7), (13, 7)], (0, 41, 42), "behind the stock that was left"),
 ]
 
 
@@ -301,22 +304,26 @@ def naive_days(lines):
     supplies = {}
     for each in lines:
         start = (each.start_on - DAY0).days
-        end = start + each.days_supply - 1
-        cut = each.end_on is not None and (each.end_on - DAY0).days < end
-        if cut:
-            end = (each.end_on - DAY0).days
-        supplies.setdefault(each.medicine.text, []).append((start, end, cut))
+        until = math.inf if each.end_on is None else (each.end_on - DAY0).days
+        end = min(start + each.days_supply - 1, until)
+        if end >= start:
+            supplies.setdefault(each.medicine.text, {}).setdefault(start, []).append((end, until))
     exposed = set()
-    for found in supplies.values():
-        latest_by_start = {}
-        for start in sorted({start for start, _, _ in found}):
-            stock = max(latest_by_start.values(), default=-1) - start + 1
-            shift = min(max(stock, 0), 15)
-            for begun, end, cut in found:
-                if begun == start:
-                    last = end if cut else end + shift
-                    exposed |= set(range(start + shift, last + 1))
-                    latest_by_start[start] = max(latest_by_start.get(start, -1), last)
+    for by_start in supplies.values():
+        used_up = -1
+        for start in sorted(by_start):
+            # The first issue of a day waits for what is left, the next one for that one.
+            stock, waited = min(used_up, start + 14), False
+            for end, until in sorted(by_start[start]):
+                shift = max(stock - start + 1, 0)
+                if start + shift > until and waited:
+                    continue
+                if start + shift > until:
+                    shift = 0
+                last = min(end + shift, until)
+                exposed |= set(range(start + shift, last + 1))
+                stock = max(stock, last) if waited else last
+                used_up, waited = max(used_up, last), True
     return exposed
 
 

@@ -116,7 +116,7 @@ def test_the_form_asks_for_each_that_has_a_name_there():
 
 
 def test_a_line_has_them_the_later_ones_at_its_end():
-    assert set(Line._fields) - {"id"} == set(named("line"))
+    assert set(Line._fields) - {"id", "system"} == set(named("line"))
     later = [BY_NAME[name].later for name in Line._fields if name in BY_NAME]
     assert later == sorted(later)
 
@@ -282,9 +282,10 @@ def test_a_verb_and_a_batch_write_the_same_columns(bell, clara, ehr):
     assert set(columns.PRESCRIPTION.names) == set(kept(logged))
     lines = dossiers.one(bell, as_of=make.day()).lines
     prescriber = EVERYTHING.prescriber
-    assert {line._replace(id=0, prescriber=prescriber) for line in lines} == {
-        dossiers.line(EVERYTHING, prescriber=prescriber)
+    assert {line._replace(id=0, prescriber=prescriber, system="") for line in lines} == {
+        dossiers.line(EVERYTHING, prescriber=prescriber, system="")
     }
+    assert {line.system for line in lines} == {"portal", "ehr"}
 
 
 def test_withdrawing_keeps_what_was_said(bell, clara):
