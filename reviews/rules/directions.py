@@ -11,8 +11,9 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
+from reviews.rules.dossier import Line
 from reviews.rules.quantities import UNITS as COUNTED_IN
-from reviews.rules.recognise import plain
+from reviews.rules.recognise import COUNTED, plain
 
 LONGEST = 300
 """Characters of a text that is read at all."""
@@ -77,6 +78,8 @@ _WORDS = {word: number for number, word in enumerate(_UP_TO_TEN, 1)} | {
     "twelve": 12,
     "fifteen": 15,
     "twenty": 20,
+    "a": 1,
+    "an": 1,
     "i": 1,
     "ii": 2,
     "iii": 3,
@@ -102,12 +105,13 @@ def _any(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
+_COUNTS = [word for word in _WORDS if word not in ("a", "an")]
 _NUMBER = (
     rf"(?:(?:\d+ (?:and )?|\d+)?(?:{_any(_FRACTIONS)})(?![\d/])"
-    rf"|(?:\d+|{_any(_WORDS)}) and a half"
+    rf"|(?:\d+|{_any(_COUNTS)}) and a half"
     # "1.000" is one to some and a thousand to others.
     r"|(?![1-9]\d{0,2}\.\d{3}(?!\d))\d+(?:\.\d+)?(?![\d.,/]\d)"
-    rf"|(?:{_any(_PARTS)}|{_any(_WORDS)})(?![a-z]))"
+    rf"|(?:{_any(_PARTS)}|{_any(_COUNTS)})(?![a-z]))"
 )
 
 
@@ -186,6 +190,15 @@ _EVENT = _or(
     r"at \d{1,2}(?:[.:]\d\d)? ?(?:am|pm)",
     r"(?:at )?\d\d:\d\d",
 )
+_SAME_TIME = {
+    word: time
+    for time, words in {
+        "morning": "mane om qam am morning breakfast",
+        "night": "nocte on qhs hs bedtime bed night",
+        "noon": "midday noon lunch lunchtime",
+    }.items()
+    for word in words.split()
+}
 _PRN = _or(
     "prn|sos",
     "(?:only )?(?:when|if|as|where) (?:it is |they are )?(?:required|needed|necessary|reqd|req)",
@@ -226,20 +239,22 @@ class _Clause:
         self.dose: tuple[Fraction, Fraction] | None = None
         self.unit = ""
         self.times: tuple[Fraction | None, Fraction] | None = None
-        self.events = 0
+        self.events: set[str] = set()
+        self.is_added = False
         self.days_a_week: tuple[Fraction | None, Fraction] | None = None
         self.as_needed = False
 
     @property
     def says_how_often(self) -> bool:
-        return self.times is not None or self.events > 0
+        return self.times is not None or bool(self.events)
 
     def often(self) -> tuple[Fraction | None, Fraction | None]:
         """Times a day, lower and upper end. Raises `NotUnderstood` for a contradiction."""
         times = self.times
+        events = Fraction(len(self.events))
         if times is None:
-            times = (Fraction(self.events),) * 2 if self.events else None
-        elif self.events not in (0, times[1]) and max(self.events, times[1]) > 1:
+            times = (events, events) if events else None
+        elif events not in (0, times[1]) and max(events, times[1]) > 1:
             # "Three times a day at night" says two things; "every other day at night" does not.
             raise NotUnderstood
         if self.days_a_week is None:
@@ -295,7 +310,7 @@ class _Reader:
                 # A bare number may count anything.
                 raise NotUnderstood
         else:
-            # Only doses of one day that are all told can be added up.
+            self._check_one_day()
             if as_needed or len({each.unit for each in self.clauses}) > 1:
                 raise NotUnderstood
             low = high = Fraction(0)
@@ -310,6 +325,18 @@ class _Reader:
             # "One when required, at most 10 mg a day": the maximum is counted in another unit.
             raise NotUnderstood
         return Directions(low, high, unit, times, times_max, as_needed, self.max_per_day, self.days)
+
+    def _check_one_day(self) -> None:
+        """Doses are added up where each has its time of day: "2 daily; 1 daily" may be two steps.
+
+        One of them may have none where the others are said to be taken as well.
+        """
+        events = [event for each in self.clauses for event in each.events]
+        if len(set(events)) < len(events):
+            raise NotUnderstood
+        without = [each for each in self.clauses if not each.events]
+        if len(without) > 1 or (without and not all(each.is_added for each in self.clauses[1:])):
+            raise NotUnderstood
 
     # -- what a phrase means -------------------------------------------------------------------
 
@@ -326,6 +353,7 @@ class _Reader:
             if not self.clause.says_how_often:
                 raise NotUnderstood
             self.clauses.append(_Clause())
+            self.clause.is_added = self.said[: self.at].endswith((" and ", "+ ", "& "))
         self.clause.dose, self.clause.unit = (low, high), unit
 
     def _spoons(self, found: re.Match[str]) -> None:
@@ -377,14 +405,17 @@ class _Reader:
             raise NotUnderstood
         self.clause.days_a_week = (None if found["most"] else low), high
 
-    def _event(self, _: re.Match[str]) -> None:
-        self.clause.events += 1
+    def _event(self, found: re.Match[str]) -> None:
+        event = _SAME_TIME.get(found[0].split()[-1], found[0])
+        if event in self.clause.events:
+            raise NotUnderstood
+        self.clause.events.add(event)
 
     def _weekdays(self, found: re.Match[str]) -> None:
         named = re.findall(_WEEKDAY, found[0])
         if len({day[:3] for day in named}) < len(named):
             raise NotUnderstood
-        self.clause.days_a_week = (Fraction(len(named)),) * 2
+        self.clause.days_a_week = Fraction(len(named)), Fraction(len(named))
 
     def _as_needed(self, _: re.Match[str]) -> None:
         self.clause.as_needed = True
@@ -483,3 +514,56 @@ def _dashes(amounts: str, unit: str) -> Directions | None:
     dose = given[0] if same else sum(given, Fraction(0))
     times = Fraction(len(given) if same else 1)
     return Directions(dose, dose, counted, times, times, False, None, None)
+
+
+def as_directed(line: Line, form: str | None) -> Line:
+    """A line with the dose and the rate that only its words tell; the same line where they do not.
+
+    What is recorded as a number stays, and words that say something else are not used.
+    """
+    if line.schedule or not line.dosage_text:
+        return line
+    has_dose = not (line.dose is None and line.dose_max is None)
+    has_rate = not (line.times_per_day is None and line.times_per_day_max is None)
+    if has_dose and has_rate:
+        return line
+    told = read(line.dosage_text)
+    if told is None or told.dose_max is None:
+        return line
+    unit = told.unit or COUNTED.get(form or "") or ("" if form else "unit")
+    if has_dose and (not unit or (line.dose, line.dose_max, line.dose_unit) != _dose(told, unit)):
+        return line
+    if has_rate and (line.times_per_day, line.times_per_day_max) != _rate(told):
+        return line
+    if not unit:
+        return line
+    dose, dose_max, _ = _dose(told, unit)
+    times, times_max = _rate(told)
+    is_range = dose_max is not None or times_max is not None
+    as_needed = line.as_needed or told.as_needed
+    most = line.max_per_day
+    if most is None and told.max_per_day is not None and (is_range or as_needed):
+        most = float(told.max_per_day)
+    return line._replace(
+        dose=dose,
+        dose_max=dose_max,
+        dose_unit=unit,
+        times_per_day=times,
+        times_per_day_max=times_max,
+        as_needed=as_needed,
+        max_per_day=most,
+        days_supply=told.days if line.days_supply is None is line.quantity else line.days_supply,
+    )
+
+
+def _dose(told: Directions, unit: str) -> tuple[float | None, float | None, str]:
+    """The dose as a line holds it: the upper end only where there is a range."""
+    low, high = told.dose, told.dose_max
+    most = None if high is None or high == low else float(high)
+    return (None if low is None else float(low)), most, unit
+
+
+def _rate(told: Directions) -> tuple[float | None, float | None]:
+    low, high = told.times, told.times_max
+    most = None if high is None or high == low else float(high)
+    return (None if low is None else float(low)), most

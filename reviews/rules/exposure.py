@@ -12,6 +12,7 @@ from typing import ClassVar, NamedTuple, TypeAlias
 
 from reviews.rules import quantities, rates
 from reviews.rules.codes import EVIDENCE
+from reviews.rules.directions import as_directed
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Line
 from reviews.rules.drug import BZRA, Drug, Part, Recognition
 from reviews.rules.kept import kept
@@ -28,6 +29,7 @@ GIVEN = "given"
 RESCUE_ROUTES = frozenset({"buccal", "nasal", "rectal"})
 RESCUE_FORMS = frozenset({"buccal", "nasal", "rectal", "suppository"})
 
+READ_FROM_WORDS = "dose read from the words"
 START_FROM_WRITTEN = "start taken from the date written"
 SUPPLY_FROM_QUANTITY = "days' supply worked out from quantity and dose"
 SUPPLY_FROM_WORDS = "days' supply worked out from the supply in words and the dose"
@@ -289,6 +291,10 @@ def read(line: Line, recognition: Recognition, ingredient, limit: Limits) -> Use
     if until is not None and until < start:
         return None
     form = recognition.form
+    directed = as_directed(line, form)
+    if directed is not line:
+        line = directed
+        notes += (READ_FROM_WORDS,)
     supply, least, told_by = _length(line, part, form)
     if told_by:
         notes += (told_by,)

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviews.rules.directions import read
+from reviews.rules.directions import as_directed, read
+
+from .book import finding, fired, line
 
 TABLE = """
 1 at night | 1 x1
@@ -293,6 +295,13 @@ one every day at bd | -
 one three times a day at night | -
 one once a day in the morning and at night | -
 alternate one and two at night | -
+2 tablets daily; 1 tablet daily | -
+2 daily, 1 daily | -
+2 at night; 1 at night | -
+2 nocte 1 at bedtime | -
+1 bd; 2 nocte | -
+1 bd and 1 bd | -
+2 at night at night | -
 1 or 2 as needed and 1 at night | -
 one bd and one extra prn | -
 one instead of zopiclone at night | -
@@ -402,3 +411,61 @@ def test_composed_directions_mean_the_sum_of_their_parts(number, unit, often, as
     told = read(f"{verb}{number} {unit} {often}{' when required' if as_needed else ''}")
     assert (told.dose, told.unit, told.times_max) == (NUMBERS[number], unit, OFTEN[often])
     assert told.as_needed is as_needed
+
+
+# --- on a line -------------------------------------------------------------------------------
+
+
+def in_words(text, medicine="diazepam 5 mg tablets", **more):
+    """A line whose dose stands in the words alone."""
+    nothing = {"dose": None, "dose_unit": None, "times_per_day": None, "days_supply": None}
+    return line(medicine, **{**nothing, "quantity_unit": "tablet", "dosage_text": text, **more})
+
+
+@given(st.sampled_from(sorted(NUMBERS)), st.sampled_from(sorted(OFTEN)), st.integers(1, 90))
+def test_words_and_numbers_give_the_same_exposure_and_findings(number, often, quantity):
+    told = in_words(f"take {number} tablet {often}", quantity=quantity)
+    same = {"id": told.id, "days_supply": None, "quantity_unit": "tablet", "quantity": quantity}
+    numbers = line(dose=float(NUMBERS[number]), times_per_day=float(OFTEN[often]), **same)
+    assert fired(told, as_of=3) == fired(numbers, as_of=3)
+
+
+def test_the_upper_end_of_words_is_judged_as_a_dose():
+    told = in_words("one or two four times a day", quantity=56)
+    assert finding("DOSE-02", told, as_of=3).sentence.count("40")
+    assert not finding("DOSE-02", in_words("one four times a day", quantity=56), as_of=3)
+
+
+def test_words_that_are_not_understood_leave_the_dose_unknown():
+    assert "DQ-01" in fired(in_words("as directed", quantity=28), as_of=3)
+    assert "DQ-01" not in fired(in_words("1 at night", quantity=28), as_of=3)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "dose", "times"),
+    [
+        ({}, 1, 3),
+        ({"dose": 1, "dose_unit": "tablet"}, 1, 3),
+        ({"times_per_day": 3}, 1, 3),
+        ({"dose": 2, "dose_unit": "tablet"}, 2, None),
+        ({"dose": 1, "dose_unit": "capsule"}, 1, None),
+        ({"times_per_day": 2}, None, 2),
+        ({"dose": 2, "dose_unit": "tablet", "times_per_day": 2}, 2, 2),
+    ],
+)
+def test_words_fill_in_what_is_not_recorded_and_never_contradict_it(recorded, dose, times):
+    directed = as_directed(in_words("1 tablet tds", **recorded), "tablet")
+    assert (directed.dose, directed.times_per_day) == (dose, times)
+
+
+def test_a_number_in_words_is_counted_in_what_the_product_is_and_a_liquid_is_not_guessed():
+    assert as_directed(in_words("1 nocte"), "tablet").dose_unit == "tablet"
+    assert as_directed(in_words("1 nocte"), None).dose_unit == "unit"
+    assert as_directed(in_words("5 nocte"), "liquid").dose is None
+    assert as_directed(in_words("5ml nocte"), "liquid").dose_unit == "ml"
+
+
+def test_how_long_it_is_to_be_taken_is_the_supply_where_nothing_else_says_it():
+    directed = as_directed(in_words("1 nocte for 7 days", quantity=None), "tablet")
+    assert directed.days_supply == 7
+    assert as_directed(in_words("1 nocte for 7 days", quantity=28), "tablet").days_supply is None
