@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.dossier import Line
-from reviews.rules.exposure import ENDED_EARLY, SUPPLY_FROM_END, DatedUse, Span
+from reviews.rules.exposure import ENDED_EARLY, SUPPLY_FROM_END, DatedUse, Span, is_alike
 from reviews.rules.finding import Fact
 from reviews.rules.naming import names
 from reviews.rules.parameters import COUNT, DAYS, PERCENT, Limits, parameter
@@ -48,10 +48,15 @@ def early_issues(view: View) -> list[EarlyIssue]:
             if before and not any(other.use.start == span.use.start for other in spans[:n]):
                 earlier = max(before, key=lambda other: (other.end, other.use.line.id))
                 left = earlier.end - span.use.start + 1
-                supplied = earlier.use.days_supply
-                if left > 0 and supplied is not None:
+                if left > 0:
+                    supplied = _issued_with(earlier.use, spans)
                     found.append(EarlyIssue(span.use.start, left, supplied, earlier.use, span.use))
     return sorted(found, key=lambda issue: (issue.day, issue.use.line.id))
+
+
+def _issued_with(use: DatedUse, spans: list[Span]) -> int:
+    """The days of a supply and of those issued with it to follow one another."""
+    return sum(other.use.days_supply or 0 for other in spans if is_alike(other.use, use))
 
 
 @rule(
@@ -295,7 +300,7 @@ def long_supply(view: View, limit: Limits) -> Says:
     first_days, first_over = limit["first_days"], limit["first_over_days"]
     early, at_risk = [], []
     for item in view.judged:
-        days = item.span.use.days_supply or 0
+        days = item.span.use.issued_days or 0
         if item.span.start - item.episode.start < first_days and days > first_over:
             early.append(item.span.use)
         elif risks and days > limit["risk_over_days"]:
@@ -307,7 +312,7 @@ def long_supply(view: View, limit: Limits) -> Says:
     reason = f"over {limit['risk_over_days']} days with a risk on record"
     if early:
         reason = f"over {first_over} days within the first {first_days} days of treatment"
-    longest = max(use.days_supply or 0 for use in found)
+    longest = max(use.issued_days or 0 for use in found)
     drugs = words.listed(names(found))
     yield about_use(
         view,

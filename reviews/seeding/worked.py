@@ -146,6 +146,7 @@ def _order(line: Line, moved: timedelta, today: date) -> PrescriptionRecord:
         times_per_day=line.times_per_day,
         as_needed=line.as_needed,
         quantity=line.quantity,
+        quantity_unit=line.quantity_unit,
         days_supply=line.days_supply,
         written_on=_later(line.written_on, moved),
         start_on=start,
@@ -165,6 +166,12 @@ def _order(line: Line, moved: timedelta, today: date) -> PrescriptionRecord:
         pharmacy=line.pharmacy,
         start_minute=line.start_minute,
         schedule=tuple(Step(per_day=per_day, days=days) for per_day, days in line.schedule),
+        dose_max=line.dose_max,
+        times_per_day_max=line.times_per_day_max,
+        repeats_allowed=line.repeats_allowed,
+        issue_days=line.issue_days,
+        valid_until=_later(line.valid_until, moved),
+        quantity_text=line.quantity_text,
     )
 
 

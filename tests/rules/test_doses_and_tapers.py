@@ -629,3 +629,28 @@ def test_a_supply_that_will_run_out_is_no_fall_yet():
 @pytest.mark.parametrize(("as_of", "fires"), [(26, False), (27, True), (57, True), (58, False)])
 def test_an_end_without_a_day_is_that_of_the_supply(as_of, fires):
     assert ("STOP-02" in fired(line(days=28, status="stopped"), as_of=as_of)) is fires
+
+
+def written(*schedule):
+    """A written schedule of (mg a day, days)."""
+    return line(dose=None, dose_unit="mg", schedule=schedule)
+
+
+def alternate(*amounts, times=7):
+    """A schedule that repeats these amounts in mg, each for a day."""
+    return written(*[(mg, 1) for mg in amounts] * times)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "raised", "why"),
+    [
+        (alternate(10, 5), False, "every other day"),
+        (alternate(10, 5, 5), False, "every third day"),
+        (alternate(10, 10, 10, 10, 10, 5, 5, times=4), False, "less at the week-end"),
+        (written((5, 8), (10, 8)), True, "twice as much"),
+        (written((20, 1), (10, 6), (20, 7)), False, "back within a week"),
+        (written((20, 1), (10, 13), (20, 7)), True, "back after two weeks"),
+    ],
+)
+def test_a_pattern_that_comes_back_is_no_rise(schedule, raised, why):
+    assert ("DOSE-04" in fired(schedule, as_of=20)) is raised, why

@@ -167,7 +167,8 @@ def test_the_pair_that_age_makes_graver_is_not_hidden_by_another(birth, severity
     [
         ([line("clobazam 10 mg tablets")], 3),
         ([line("clobazam 20 mg tablets")], 2),
-        ([line("clobazam 10 mg tablets"), line("clobazam 10 mg tablets")], 2),
+        ([line("clobazam 10 mg tablets", dosage_text=when) for when in ("mane", "nocte")], 2),
+        ([line("clobazam 10 mg tablets"), line("clobazam 10 mg tablets")], 3),
     ],
 )
 def test_clobazam_is_added_up_over_the_day(clobazam, severity):

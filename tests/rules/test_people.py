@@ -611,7 +611,8 @@ ILL_LIVER = {"conditions": (ill("K74.6"),)}
     ("lines", "severity", "why"),
     [
         ([line("zopiclone 3.75 mg tablets")], None, "3.75 mg"),
-        ([line("zopiclone 3.75 mg tablets")] * 2, 2, "3.75 mg twice"),
+        ([line("zopiclone 3.75 mg tablets")] * 2, None, "two issues of 3.75 mg"),
+        ([line("zopiclone 3.75 mg tablets", times_per_day=2)], 2, "3.75 mg twice"),
         ([line(ZOPICLONE, days_supply=None, quantity=None)], 2, "7.5 mg, supply not known"),
     ],
 )

@@ -202,9 +202,20 @@ class Medication(Resource):
     ingredient: list[Ingredient] = []
 
 
+class Range(Struct, frozen=True):
+    low: Quantity | None = None
+    high: Quantity | None = None
+
+
 class Repeat(Struct, frozen=True):
     boundsDuration: Quantity | None = None
     boundsPeriod: Period | None = None
+    boundsRange: Range | None = None
+    count: int | None = None
+    countMax: int | None = None
+    duration: float | None = None
+    durationMax: float | None = None
+    durationUnit: PeriodUnit | None = None
     frequency: int | None = None
     frequencyMax: int | None = None
     period: float | None = None
@@ -213,6 +224,7 @@ class Repeat(Struct, frozen=True):
     dayOfWeek: list[str] = []
     timeOfDay: list[str] = []
     when: list[str] = []
+    offset: int | None = None
 
 
 class Timing(Struct, frozen=True):
@@ -222,12 +234,17 @@ class Timing(Struct, frozen=True):
 
 
 class DoseAndRate(Struct, frozen=True):
-    """A range or a rate in place of `doseQuantity` is not read."""
-
+    type: Concept = Concept()
     doseQuantity: Quantity | None = None
+    doseRange: Range | None = None
+    rateQuantity: Quantity | None = None
+    rateRange: Range | None = None
+    rateRatio: Ratio | None = None
 
 
-class Dosage(Struct, frozen=True):
+class Dosage(DoseAndRate, frozen=True):
+    """In STU3 dose and rate stand here and not in `doseAndRate`."""
+
     sequence: int | None = None
     text: str = ""
     patientInstruction: str = ""
@@ -242,6 +259,7 @@ class Dosage(Struct, frozen=True):
 class DispenseRequest(Struct, frozen=True):
     validityPeriod: Period = Period()
     numberOfRepeatsAllowed: int | None = None
+    dispenseInterval: Quantity | None = None
     quantity: Quantity | None = None
     expectedSupplyDuration: Quantity | None = None
     performer: Reference = Reference()

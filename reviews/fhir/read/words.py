@@ -2,10 +2,12 @@
 
 import re
 from datetime import date, datetime, time
+from fractions import Fraction
 from typing import Any
 
 from reviews.fhir.read.resources import Concept, Quantity
 from reviews.fields import PRESCRIPTION
+from reviews.rules import quantities
 from reviews.rules.indications import INDICATIONS
 from reviews.rules.readings import KINDS
 
@@ -55,24 +57,21 @@ UNITS = {
 MILLIGRAMS = {"mg": 1.0, "microgram": 0.001, "g": 1000.0}
 
 # Days in FHIR's units of time. A month of supply is counted as 30 days.
-DAYS = {"s": 1 / 86_400, "min": 1 / 1440, "h": 1 / 24, "d": 1, "wk": 7, "mo": 30, "a": 365}
-TIME_WORDS = {"day": "d", "days": "d", "week": "wk", "weeks": "wk", "month": "mo", "months": "mo"}
-
-# http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation and timing-abbreviation: times a day.
-TIMES_PER_DAY = {
-    "QD": 1,
-    "BID": 2,
-    "TID": 3,
-    "QID": 4,
-    "AM": 1,
-    "PM": 1,
-    "BED": 1,
-    "QOD": 0.5,
-    "Q4H": 6,
-    "Q6H": 4,
-    "Q8H": 3,
-    "WK": 1 / 7,
-    "MO": 1 / 30,
+DAYS = {
+    "s": Fraction(1, 86_400),
+    "min": Fraction(1, 1440),
+    "h": Fraction(1, 24),
+    "d": Fraction(1),
+    "wk": Fraction(7),
+    "mo": Fraction(30),
+    "a": Fraction(365),
+}
+TIME_WORDS = {
+    **dict.fromkeys(("hour", "hours", "hr", "hrs"), "h"),
+    **dict.fromkeys(("day", "days", "24 hours"), "d"),
+    **dict.fromkeys(("week", "weeks"), "wk"),
+    **dict.fromkeys(("month", "months"), "mo"),
+    **dict.fromkeys(("year", "years"), "a"),
 }
 
 # SNOMED CT codes of http://hl7.org/fhir/ValueSet/route-codes, and the words in their place.
@@ -195,19 +194,26 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 def unit(quantity: Quantity) -> str | None:
     """Our unit of a FHIR Quantity, or None when it is not one we know."""
     for said in (quantity.code, quantity.unit):
-        if found := UNITS.get(said.strip().lower()):
+        if found := UNITS.get(said.strip().lower()) or quantities.unit_of(said):
             return found
     return None
 
 
-def days(quantity: Quantity) -> int | None:
+def days(quantity: Quantity | None) -> int | None:
     """Whole days of a FHIR Duration, or None when its unit or value is not known."""
     if quantity is None or quantity.value is None:
         return None
+    long = part_of_days(quantity)
+    return None if long is None else int(long)
+
+
+def part_of_days(quantity: Quantity) -> Fraction | None:
+    """A FHIR Duration in days, 1 of its unit without a value; None when the unit is not known."""
     for said in (quantity.code, quantity.unit):
-        found = DAYS.get(said.strip()) or DAYS.get(TIME_WORDS.get(said.strip().lower(), ""))
-        if found:
-            return int(quantity.value * found)
+        code = TIME_WORDS.get(said.strip().lower(), said.strip())
+        if code in DAYS:
+            many = 1 if quantity.value is None else Fraction(str(quantity.value))
+            return DAYS[code] * many
     return None
 
 
