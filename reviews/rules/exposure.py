@@ -42,7 +42,7 @@ ENDED_EARLY = "supply shortened to the written end date"
 
 MAY_GO_ON = "further issues are allowed, of which none is on record"
 
-FURTHER_ISSUES = "number of further issues"
+FURTHER_ISSUES = "the number of further issues"
 NO_DAYS = "days' supply (it comes to 0)"
 TOO_LONG = "a plausible days' supply"
 EXPECTED_USE = "expected use"

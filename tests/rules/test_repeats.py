@@ -113,7 +113,7 @@ class TestWhatTheRulesSay:
     def test_it_is_not_over_and_not_clear(self):
         assert screen(person(line(), as_of=100), BOOK).findings == ()
         found = finding("DQ-01", ordered(), as_of=100)
-        assert found.facts[0].value == "number of further issues"
+        assert found.facts[0].value == "the number of further issues"
         assert "1 January 2026" in found.sentence
         assert {"DUR-01", "REV-01"} <= not_evaluable(ordered(), as_of=100)
 
