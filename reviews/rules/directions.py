@@ -12,8 +12,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from reviews.rules.dossier import Line
+from reviews.rules.forms import COUNTED
 from reviews.rules.quantities import UNITS as COUNTED_IN
-from reviews.rules.recognise import COUNTED, plain
+from reviews.rules.recognise import plain
 
 LONGEST = 300
 """Characters of a text that is read at all."""

@@ -107,7 +107,8 @@ class Recognition:
     `matched_by` is "code", "name" or None, `matched` the code or the words that did it. `classes`
     are the classes of all ingredients, with "opioid" replaced by SUBSTITUTION where the code says
     so; `mask` is the same as bits. `complete` is False for a combination of which a part is not
-    known; `unmapped` is True for one, and for a medicine nobody knows.
+    known; `unmapped` is True for one, and for a medicine nobody knows. `doubts` are strengths as
+    written that may mean more than one amount, or none.
     """
 
     parts: tuple[Part, ...] = ()
@@ -120,3 +121,4 @@ class Recognition:
     mask: int = 0
     complete: bool = True
     unmapped: bool = True
+    doubts: tuple[str, ...] = ()

@@ -15,10 +15,11 @@ from reviews.rules.codes import EVIDENCE
 from reviews.rules.directions import as_directed
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Line
 from reviews.rules.drug import BZRA, Drug, Part, Recognition
+from reviews.rules.forms import COUNTED
 from reviews.rules.kept import kept
 from reviews.rules.parameters import Limits
 from reviews.rules.rates import Exact, exact
-from reviews.rules.recognise import COUNTED, MASS_IN_MG
+from reviews.rules.strengths import MASS_IN_MG
 
 OPEN = date.max.toordinal()
 """The end of a supply that nobody recorded and that may still be in use."""
@@ -407,15 +408,19 @@ def _lacking(line: Line, part: Part) -> tuple[str, ...]:
 def is_rescue(use: Use) -> bool:
     """Seizure rescue and rescue forms, which no episode counts.
 
-    Midazolam counts as rescue unless the record says that it is taken by mouth: the ATC code
-    cannot tell.
+    Midazolam known by its code alone counts as rescue: the ATC code cannot tell. A form that was
+    not understood, and a dose in tablets or capsules, make no rescue.
     """
     if use.line.indication == "seizure_rescue":
         return True
     route = use.line.route or use.recognition.route
     if route in RESCUE_ROUTES or use.recognition.form in RESCUE_FORMS:
         return True
-    return use.drug.key == "midazolam" and route != "oral"
+    if use.drug.key != "midazolam":
+        return False
+    if route is not None:
+        return route != "oral"
+    return use.recognition.matched_by == "code" and use.line.dose_unit not in ("tablet", "capsule")
 
 
 def is_patch(use: Use) -> bool:

@@ -2,81 +2,29 @@
 
 import re
 import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from reviews.rules.drug import BIT, SUBSTITUTION, Entry, Ingredient, Part, Product, Recognition
+from reviews.rules.forms import COUNTED, shape_of
+from reviews.rules.strengths import MASS, Named, strengths_in
+
+if TYPE_CHECKING:
+    from reviews.rules.book import RuleBook
 
 # Product codes are exact, ingredient codes and ATC less so; a verified SNOMED substance is last.
 CODE_ORDER = {"rxnorm": 0, "dmd": 0, "ndc": 0, "atc": 1, "snomed": 2}
 
-MASS_IN_MG = {
-    "mg": 1.0,
-    "milligram": 1.0,
-    "milligrams": 1.0,
-    "mcg": 0.001,
-    "ug": 0.001,
-    "microgram": 0.001,
-    "micrograms": 0.001,
-    "microg": 0.001,
-    "g": 1000.0,
-    "gram": 1000.0,
-}
-_MASS = "|".join(sorted(MASS_IN_MG, key=len, reverse=True))
-STRENGTH = re.compile(
-    rf"(\d+(?:\.\d+)?)\s*({_MASS})\b"
-    r"(?:\s*(?:/|per)\s*(\d+(?:\.\d+)?)?\s*(ml|hour|hr|h|actuat|actuation|dose|spray)\b)?"
-)
-PER = {
-    "ml": "ml",
-    "hour": "hour",
-    "hr": "hour",
-    "h": "hour",
-    "actuat": "spray",
-    "actuation": "spray",
-    "dose": "spray",
-    "spray": "spray",
-}
-# First match wins: the special forms stand before the plain ones they contain.
-FORMS = (
-    (r"transdermal|patch(?:es)?", "patch", "transdermal"),
-    (r"buccal|oromucosal", "buccal", "buccal"),
-    (r"nasal", "nasal", "nasal"),
-    (r"suppositor(?:y|ies)", "suppository", "rectal"),
-    (r"rectal|enema|rectubes?", "rectal", "rectal"),
-    (r"sublingual", "sublingual", "sublingual"),
-    (
-        r"inject(?:ion|able)|ampoules?|cartridge|prefilled|intravenous|intramuscular|infusion|vials?",
-        "injection",
-        "parenteral",
-    ),
-    (
-        r"cream|ointment|topical|shampoo|lotion|ophthalmic|otic|eye drops?|ear drops?",
-        "topical",
-        "topical",
-    ),
-    (r"capsules?", "capsule", "oral"),
-    (r"tablets?|caplets?", "tablet", "oral"),
-    (r"oral (?:solution|suspension|liquid|drops?|concentrate)|syrup|elixir", "liquid", "oral"),
-    (r"oral film", "film", "oral"),
-)
-FORM_PATTERNS = tuple(
-    (re.compile(rf"\b(?:{words})\b"), form, route) for words, form, route in FORMS
-)
-COUNTED = {
-    "tablet": "tablet",
-    "capsule": "capsule",
-    "film": "unit",
-    "suppository": "suppository",
-    "sublingual": "tablet",
-    "patch": "patch",
-}
 WORD = re.compile(r"[a-z]+|\d+(?:\.\d+)?")
+FRACTIONS = str.maketrans({"½": ".5", "¼": ".25", "¾": ".75", "µ": "u", "μ": "u", "’": "'"})
 SEPARATOR = re.compile(r"\s[/+]\s")
-INGREDIENT_LIKE = re.compile(rf"[a-z]{{4,}}.*\d\s*(?:{_MASS})\b")
+INGREDIENT_LIKE = re.compile(rf"[a-z]{{4,}}.*\d\s*(?:{MASS})\b")
 
 
 def plain(text: str) -> str:
     """Lower case without accents, so that "Diazépam" and "diazepam" are the same words."""
-    decomposed = unicodedata.normalize("NFKD", text.replace("µ", "u").replace("μ", "u"))
+    decomposed = unicodedata.normalize("NFKD", text.translate(FRACTIONS))
     return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
 
 
@@ -102,14 +50,15 @@ class Index:
             words = tuple(WORD.findall(name))
             if words:
                 self.names.setdefault(words[0], []).append((words, entry))
+        self.held = _strengths_held(book)
         for found in self.names.values():
             found.sort(key=lambda item: (-len(item[0]), item[0]))
 
     def recognise(self, text: str, codings) -> Recognition:
         """Codes, best kind first; then names. What a code leaves open the text may fill in."""
         text = plain(text)
-        form, route = _form(text)
-        by_name, name_matched, name_substitution, name_complete = self._by_name(text, form)
+        form, route = shape_of(text)
+        named = self._by_name(text, form)
         substitution: bool | None = None
         coded: tuple[Product, str, bool] | None = None
         for system, code in sorted(codings, key=lambda c: CODE_ORDER.get(c[0], 3)):
@@ -123,18 +72,22 @@ class Index:
                 coded = product, f"{system}:{code}", incomplete
         if coded is not None:
             product, matched, incomplete = coded
-            parts, complete = _fill(product.parts, by_name, incomplete)
+            if not named.parts:
+                # The text names no drug that is known, but may say the strength of the one coded.
+                drugs = tuple(part.drug for part in product.parts)
+                named = self._read(text, form, [_Found(Entry(drugs=drugs), 0, 0)])
+            parts, complete = _fill(product.parts, named.parts, incomplete)
             form, route = product.form or form, product.route or route
             matched_by = "code"
-        elif by_name:
-            parts, matched, complete = by_name, name_matched, name_complete
+        elif named.parts:
+            parts, matched, complete = named.parts, named.matched, named.complete
             matched_by = "name"
         else:
             return Recognition(form=form, route=route)
         keys = {part.drug for part in parts}
         if substitution is None:
             # Buprenorphine with naloxone is made for substitution alone.
-            substitution = name_substitution or {"buprenorphine", "naloxone"} <= keys
+            substitution = named.substitution or {"buprenorphine", "naloxone"} <= keys
         classes = set().union(*(self.drugs[key].classes for key in keys))
         if substitution and "opioid" in classes:
             classes = classes - {"opioid"} | {SUBSTITUTION}
@@ -149,6 +102,7 @@ class Index:
             mask=sum(BIT[name] for name in classes),
             complete=complete,
             unmapped=not complete,
+            doubts=named.doubts if any(part.strength_mg is None for part in parts) else (),
         )
 
     def _ingredient(self, part: Part, of_the_medicine) -> Ingredient:
@@ -174,35 +128,91 @@ class Index:
                     return product, False, False
         return None, False, None
 
-    def _by_name(self, text, form):
-        words = [(m.group(), m.start(), m.end()) for m in WORD.finditer(text)]
-        found: list[tuple[Entry, int, int]] = []
+    def _by_name(self, text: str, form: str | None) -> "_Named":
+        words = [_Word(m.group(), m.start(), m.end()) for m in WORD.finditer(text)]
+        found: list[_Found] = []
         at = 0
         while at < len(words):
-            for name, entry in self.names.get(words[at][0], ()):
-                end = at + len(name)
-                if tuple(word for word, _, _ in words[at:end]) == name:
-                    found.append((entry, words[at][1], words[end - 1][2]))
-                    at = end
-                    break
-            else:
+            entry, length = self._longest(words, at)
+            if entry is None:
                 at += 1
-        parts: dict[str, Part] = {}
-        per_form = COUNTED.get(form or "", "")
-        for n, (entry, _, end) in enumerate(found):
-            until = found[n + 1][1] if n + 1 < len(found) else len(text)
-            strength, per = None, per_form
-            if len(entry.drugs) == 1:
-                strength, per = _strength(text[end:until], per_form)
-            for key in entry.drugs:
-                # "Diazepam 5 MG [Valium]" names one drug twice: keep the first that has a strength.
-                if key not in parts or parts[key].strength_mg is None:
-                    parts[key] = Part(key, strength, per)
-        matched = ", ".join(dict.fromkeys(text[start:end] for _, start, end in found))
-        complete = _every_segment_known(text, found)
-        substitution = any(entry.substitution for entry, _, _ in found)
-        incomplete = any(entry.incomplete for entry, _, _ in found)
-        return tuple(parts.values()), matched, substitution, complete and not incomplete
+                continue
+            found.append(_Found(entry, words[at].start, words[at + length - 1].end))
+            at += length
+        return self._read(text, form, found)
+
+    def _longest(self, words: list["_Word"], at: int) -> tuple[Entry | None, int]:
+        """The longest name that begins with the word at `at`, and how many words it takes."""
+        for name, entry in self.names.get(words[at].text, ()):
+            if tuple(word.text for word in words[at : at + len(name)]) == name:
+                return entry, len(name)
+        return None, 0
+
+    def _read(self, text: str, form: str | None, found: Sequence["_Found"]) -> "_Named":
+        """The parts that the names found stand for, each with the strength written for it."""
+        strengths = strengths_in(
+            text,
+            [Named(each.entry.drugs, each.start, each.end) for each in found],
+            self.held,
+        )
+        counted = COUNTED.get(form or "", "")
+        parts = []
+        for drug in dict.fromkeys(drug for each in found for drug in each.entry.drugs):
+            strength = strengths.of.get(drug)
+            if strength is None:
+                parts.append(Part(drug, None, counted))
+            elif strength.per == "hour" and form not in (None, "patch"):
+                # "Tablets of 10 mg/12 h" hold 10 mg; only a patch is named by what it gives off.
+                parts.append(Part(drug, None, counted))
+            else:
+                parts.append(Part(drug, strength.mg, strength.per or counted))
+        return _Named(
+            parts=tuple(parts),
+            matched=", ".join(dict.fromkeys(text[each.start : each.end] for each in found)),
+            substitution=any(each.entry.substitution for each in found),
+            complete=_every_segment_known(text, found)
+            and not any(each.entry.incomplete for each in found),
+            doubts=strengths.doubts,
+        )
+
+
+class _Word(NamedTuple):
+    """A word or number of a text, from `start` up to `end`."""
+
+    text: str
+    start: int
+    end: int
+
+
+class _Found(NamedTuple):
+    """A name found in a text, from `start` up to `end`."""
+
+    entry: Entry
+    start: int
+    end: int
+
+
+class _Named(NamedTuple):
+    """What the names in a text come to."""
+
+    parts: tuple[Part, ...]
+    matched: str
+    substitution: bool
+    complete: bool
+    doubts: tuple[str, ...]
+
+
+def _strengths_held(book: "RuleBook") -> dict[str, frozenset[float]]:
+    """The strengths in mg that are known of each drug, by its products and what is marketed."""
+    held = defaultdict(set)
+    for drug in book.drugs.values():
+        for forms in drug.strengths.values():
+            held[drug.key].update(*forms.values())
+    for product in book.products.values():
+        for part in product.parts:
+            if part.strength_mg is not None:
+                held[part.drug].add(part.strength_mg)
+    return {key: frozenset(strengths) for key, strengths in held.items()}
 
 
 def _fill(parts, by_name, incomplete):
@@ -219,24 +229,6 @@ def _fill(parts, by_name, incomplete):
     return filled + more, bool(more)
 
 
-def _form(text):
-    for pattern, form, route in FORM_PATTERNS:
-        if pattern.search(text):
-            return form, route
-    return None, None
-
-
-def _strength(text, per_form):
-    found = STRENGTH.search(text)
-    if not found:
-        return None, per_form
-    amount, unit, per_amount, per_unit = found.groups()
-    mg = float(amount) * MASS_IN_MG[unit]
-    if per_unit:
-        return mg / (float(per_amount) if per_amount else 1.0), PER[per_unit]
-    return mg, per_form
-
-
 def _every_segment_known(text, found):
     """False when a combination written with " / " or " + " has a part no name matched."""
     at = 0
@@ -245,7 +237,7 @@ def _every_segment_known(text, found):
         return True
     for piece in pieces:
         end = at + len(piece)
-        if INGREDIENT_LIKE.search(piece) and not any(at <= start < end for _, start, _ in found):
+        if INGREDIENT_LIKE.search(piece) and not any(at <= each.start < end for each in found):
             return False
         at = end + 3
     return True

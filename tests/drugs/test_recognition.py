@@ -251,7 +251,7 @@ NAMES = [
     ("Diazepam Tabs 2 mg tablet", [("diazepam", 2, "tablet")]),
     ("Heroin 10 MG Oral Tablet", [("diamorphine", 10, "tablet")]),
     ("Meperidine 50 mg tablet", [("pethidine", 50, "tablet")]),
-    ("co-codamol 30/500 tablets", [("codeine", None, "tablet"), ("paracetamol", None, "tablet")]),
+    ("co-codamol 30/500 tablets", [("codeine", 30, "tablet"), ("paracetamol", 500, "tablet")]),
     ("Paxlovid", [("nirmatrelvir", None, ""), ("ritonavir", None, "")]),
     ("Ramipril 5 mg capsules", [("ramipril", 5, "capsule")]),
     ("Rifampin 300 mg capsule", [("rifampicin", 300, "capsule")]),

@@ -1,0 +1,378 @@
+"""Strengths from the text of a medicine: what is written, and to which of its ingredients.
+
+A separator before three digits is one of thousands to some and a decimal to others. Which it is,
+the strengths held for the drug decide, and where none are held the language of the other words.
+What remains open is not known, and is said: never the smaller or the larger guess.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import permutations
+from math import isclose
+from typing import NamedTuple
+
+MASS_IN_MG = {
+    "mg": 1.0,
+    "mgs": 1.0,
+    "milligram": 1.0,
+    "milligrams": 1.0,
+    "milligramm": 1.0,
+    "milligramme": 1.0,
+    "milligrammes": 1.0,
+    "miligramo": 1.0,
+    "miligramos": 1.0,
+    "milligrammo": 1.0,
+    "milligrammi": 1.0,
+    "mcg": 0.001,
+    "mcgs": 0.001,
+    "ug": 0.001,
+    "microgram": 0.001,
+    "micrograms": 0.001,
+    "microg": 0.001,
+    "mikrogramm": 0.001,
+    "microgramme": 0.001,
+    "microgrammes": 0.001,
+    "microgramo": 0.001,
+    "microgramos": 0.001,
+    "microgrammo": 0.001,
+    "microgrammi": 0.001,
+    "nanogram": 1e-6,
+    "nanograms": 1e-6,
+    "g": 1000.0,
+    "gram": 1000.0,
+    "grams": 1000.0,
+    "gramm": 1000.0,
+    "gramme": 1000.0,
+    "grammes": 1000.0,
+    "gramo": 1000.0,
+    "gramos": 1000.0,
+    "grammo": 1000.0,
+    "grammi": 1000.0,
+}
+_PER = {
+    "ml": "ml mls millilitre millilitres milliliter milliliters mililitro mililitros millilitro "
+    "millilitri",
+    "hour": "hour hours hr hrs h std stunde stunden heure heures hora horas ora ore",
+    "spray": "actuat actuation actuations dose doses spray sprays spruhstoss hub pulverisation "
+    "pulverizacion spruzzo",
+    "drop": "drop drops tropfen goutte gouttes gota gotas goccia gocce",
+    "g": "g",
+    "tablet": "tablet tablets tab tablette tabletten comprime comprimes comprimido comprimidos "
+    "compressa compresse",
+    "capsule": "capsule capsules cap kapsel kapseln gelule gelules capsula capsulas",
+    "patch": "patch patches pflaster parche parches cerotto cerotti",
+    "suppository": "suppository suppositories zapfchen suppositoire suppositoires supositorio "
+    "supositorios supposta supposte",
+}
+PER = {word: unit for unit, words in _PER.items() for word in words.split()}
+_PIECES = ("tablet", "capsule", "patch", "suppository")
+"""What a strength is that of one of; of several at once it never is ("5 mg/28 tablets")."""
+
+
+def _any(words: Iterable[str]) -> str:
+    return "|".join(sorted(words, key=len, reverse=True))
+
+
+MASS = _any(MASS_IN_MG)
+# Taken whole or not at all, so that no part of a number is ever read for it.
+_NUMBER = r"(?>(?:\d{1,3}(?: \d{3})+(?!\d)|[.,]?\d+)(?:[.,']\d+)*)"
+_MEASURED = _any(word for word, unit in PER.items() if unit not in (*_PIECES, "g"))
+# A bare number is an amount only beside another ("10-25 mg", "30/500"), and never one of ml.
+_AMOUNT = rf"(?:{_NUMBER}\s*(?:{MASS})\b|{_NUMBER}(?![\s-]*(?:(?:{_MEASURED}|iu|ie)\b|%)))"
+_JOIN = r"\s*(?:/|\+|-|–|—|&|,\s|;|\b(?:to|and|or|bis|und|oder|a|et|ou|y|o|e|ed)\b)\s*"
+_OF = (
+    r"(?:\s*(?:/|\b(?:per|in|pro|par|por|je|en|nei?|dans|auf|cada|ogni)\b)\s*"
+    rf"(?P<per>{_NUMBER})?\s*(?P<of>{_any(PER)})\b)"
+)
+_WRITTEN = re.compile(
+    rf"(?<![\d.,'])(?P<amounts>{_AMOUNT}(?:(?:{_JOIN}|\s+(?={_NUMBER}\s*(?:{MASS})\b)){_AMOUNT})*)"
+    rf"\.?(?:{_OF})?"
+)
+_ONE = re.compile(rf"({_NUMBER})\s*({MASS})?\b")
+_ENGLISH = re.compile(
+    r"\b(?:tablets?|tabs?|caplets?|capsules|micrograms?|patch(?:es)?|injection|syrup|drops?"
+    r"|oral (?:solution|suspension|tablet|capsule)|release|coated)\b"
+)
+_CONTINENTAL = re.compile(
+    r"\b(?:\w*tabletten?|\w*tabl|\w*kapseln?|\w*tropfen|\w*pflaster|losung|comprim\w*|gelules?"
+    r"|capsulas?|compress[ae]|solution (?:buvable|injectable)|sirop|jarabe|sciroppo|gocce|gotas"
+    r"|gouttes|ampullen?|ampollas?|fiale?|filmtbl|stuck|st)\b"
+)
+
+
+class Strength(NamedTuple):
+    """The mg of an ingredient in each `per` ("" = in one piece); None: not known."""
+
+    mg: float | None
+    per: str
+
+
+class Strengths(NamedTuple):
+    """What was read: the strength of each ingredient that has one, and what stayed doubtful."""
+
+    of: dict[str, Strength]
+    doubts: tuple[str, ...]
+
+
+class Named(NamedTuple):
+    """A name found in the text, and the ingredients it stands for."""
+
+    drugs: tuple[str, ...]
+    start: int
+    end: int
+
+
+class _Reading(NamedTuple):
+    """One amount as written: what it may be in mg, and what English and other words make of it."""
+
+    mg: tuple[float, ...]
+    english: float | None = None
+    continental: float | None = None
+
+
+class _Written(NamedTuple):
+    """Amounts written together: "5 mg", "30mg/500mg", "10-25 mg", "2 mg/5 ml"."""
+
+    text: str
+    start: int
+    end: int
+    amounts: tuple[_Reading, ...]
+    per: str
+    with_unit: bool
+
+
+def strengths_in(
+    text: str, names: Sequence[Named], held: Mapping[str, frozenset[float]]
+) -> Strengths:
+    """The strength of each ingredient named in a text of lower case without accents.
+
+    `held` are the strengths in mg that are known of each drug, whatever the form. A strength
+    follows its name, or stands before each ("5 mg diazepam"); amounts written together belong to
+    as many names before them.
+    """
+    written = [
+        each
+        for each in _written_in(text)
+        if not any(name.start <= each.start < name.end for name in names)
+    ]
+    language = _language(text)
+    found: dict[str, Strength] = {}
+    doubts: list[str] = []
+    for run, nearest, each in _pairs(names, written):
+        read, sure = _of_drugs(run, nearest, each, held, language)
+        for drug, mg in read.items():
+            found.setdefault(drug, Strength(mg, each.per))
+        if not sure:
+            doubts.append(each.text)
+    if len(found) == len({drug for name in names for drug in name.drugs}):
+        doubts = []
+    return Strengths(found, tuple(dict.fromkeys(doubts)))
+
+
+def _language(text: str) -> str:
+    """ "english" or "continental" where the words of the text are clearly one of the two."""
+    english, continental = _ENGLISH.search(text), _CONTINENTAL.search(text)
+    if bool(english) == bool(continental):
+        return ""
+    return "english" if english else "continental"
+
+
+# -- What is written -------------------------------------------------------------------------------
+
+
+def _written_in(text: str) -> list[_Written]:
+    found = (_written(text, match) for match in _WRITTEN.finditer(text))
+    return [each for each in found if each is not None]
+
+
+def _written(text: str, match: re.Match) -> _Written | None:
+    told = _ONE.findall(match["amounts"])
+    units = [unit for _, unit in told]
+    if not any(units) and (len(told) < 2 or match["of"]):
+        return None
+    last = next((unit for unit in reversed(units) if unit), "mg")
+    per, divisor = "", 1.0
+    if match["of"]:
+        per, divisor = PER[match["of"]], 1.0
+        if match["per"]:
+            divisors = _number(match["per"]).mg
+            divisor = divisors[0] if len(divisors) == 1 else 0.0
+        if per in _PIECES and divisor != 1:
+            per, divisor = "", 1.0
+    glued = match.start() > 0 and text[match.start() - 1].isalpha()
+    amounts = []
+    for n, (digits, unit) in enumerate(told):
+        reading = _number(digits, glued=glued and n == 0)
+        factor = MASS_IN_MG[unit or last] / divisor if divisor else 0.0
+        amounts.append(_times(reading, factor))
+    return _Written(
+        text=match.group().strip(" .,;"),
+        start=match.start(),
+        end=match.end(),
+        amounts=tuple(amounts),
+        per=per,
+        with_unit=any(units),
+    )
+
+
+def _times(reading: _Reading, factor: float) -> _Reading:
+    def scaled(value: float | None) -> float | None:
+        return None if value is None else value * factor
+
+    return _Reading(
+        tuple(value * factor for value in reading.mg if value * factor > 0),
+        scaled(reading.english),
+        scaled(reading.continental),
+    )
+
+
+def _number(digits: str, *, glued: bool = False) -> _Reading:
+    """What a written number may be; nothing for one that is none of a known way of writing."""
+    if " " in digits:
+        whole, last = digits.replace(" ", ""), digits.rsplit(" ", 1)[1]
+        if not whole.isdigit():
+            return _Reading(())
+        if glued:
+            return _Reading((float(last),))  # "D3 800 mg"
+        # "1 000" is a thousand; "2 500" may as well be a number and another one.
+        return _Reading((float(whole),) if int(last) == 0 else (float(last), float(whole)))
+    digits = digits.replace("'", "") if re.fullmatch(r"\d{1,3}(?:'\d{3})+.*", digits) else digits
+    marks = [mark for mark in digits if not mark.isdigit()]
+    if not marks:
+        return _Reading((float(digits),))
+    head, *groups = re.split(r"[.,']", digits)
+    if "'" in marks:
+        return _Reading(())
+    if not head:
+        if len(groups) > 1:
+            return _Reading(())
+        fraction = float(f"0.{groups[0]}")
+        # After a letter the point may be the end of a word: "valium.5 mg".
+        return _Reading((fraction, float(groups[0])) if glued else (fraction,))
+    if len(marks) == 1:
+        decimal, thousands = float(f"{head}.{groups[0]}"), float(head + groups[0])
+        if len(groups[0]) != 3 or len(head) > 3 or head.startswith("0"):
+            return _Reading((decimal,))
+        if marks[0] == ",":
+            return _Reading((decimal, thousands), english=thousands, continental=decimal)
+        # A full stop before three digits in German may be either: machines write it for a decimal.
+        return _Reading((decimal, thousands), english=decimal)
+    grouped = groups if len(set(marks)) == 1 else groups[:-1]
+    if len(head) > 3 or any(len(group) != 3 for group in grouped):
+        return _Reading(())
+    if len(set(marks)) == 1:
+        return _Reading((float(head + "".join(groups)),))
+    if marks[-1] in marks[:-1]:
+        return _Reading(())
+    return _Reading((float(f"{head}{''.join(grouped)}.{groups[-1]}"),))
+
+
+# -- Whose strength it is --------------------------------------------------------------------------
+
+
+def _pairs(
+    names: Sequence[Named], written: Sequence[_Written]
+) -> list[tuple[tuple[Named, ...], Named, _Written]]:
+    """Each strength with the run of names it stands for, before it or after it, and the nearest."""
+    if not names or not written:
+        return []
+    first, last = names[0].start, names[-1].end
+    before = any(each.with_unit and each.end <= first for each in written)
+    after = any(each.with_unit and each.start >= last for each in written)
+    reverse = before and not after
+    events: list[Named | _Written] = sorted([*names, *written], key=lambda each: each.start)
+    pairs, run, taken = [], [], False
+    for event in reversed(events) if reverse else events:
+        if isinstance(event, Named):
+            run = [event] if taken else [*run, event]
+            taken = False
+        elif run and not taken:
+            of_one = {drug for name in run for drug in name.drugs}
+            if not event.with_unit and len(event.amounts) != len(of_one):
+                continue
+            pairs.append((tuple(reversed(run) if reverse else run), run[-1], event))
+            taken = True
+    return pairs
+
+
+def _of_drugs(
+    names: tuple[Named, ...],
+    nearest: Named,
+    written: _Written,
+    held: Mapping[str, frozenset[float]],
+    language: str,
+) -> tuple[dict[str, float], bool]:
+    """The mg of each drug of a run of names, and whether nothing stayed doubtful."""
+    drugs = tuple(dict.fromkeys(drug for name in names for drug in name.drugs))
+    amounts = written.amounts
+    if len(drugs) == len(amounts) > 1:
+        orders: Iterable[tuple[str, ...]] = (
+            (drugs,) if len(names) == len(drugs) else permutations(drugs)
+        )
+        return _ordered(orders, written, held, language)
+    if len(amounts) > 1:
+        # More amounts than drugs: a range, a list, or a part that no name matched.
+        if len(drugs) == 1 and _bare_tail(written):
+            amounts = amounts[:1]
+        else:
+            return {}, False
+    # One strength beside several names is that of the nearest.
+    if len(nearest.drugs) != 1:
+        return {}, True
+    (drug,) = nearest.drugs
+    mg = _settled(amounts[0], held.get(drug, frozenset()), language)
+    return ({}, False) if mg is None else ({drug: mg}, True)
+
+
+def _bare_tail(written: _Written) -> bool:
+    """ "5 mg - 28": one amount with a unit, and then a bare number, which counts something."""
+    return bool(re.fullmatch(rf"{_NUMBER}\s*(?:{MASS})\b{_JOIN}{_NUMBER}", written.text))
+
+
+def _ordered(
+    orders: Iterable[tuple[str, ...]],
+    written: _Written,
+    held: Mapping[str, frozenset[float]],
+    language: str,
+) -> tuple[dict[str, float], bool]:
+    """As many amounts as drugs: the order in which most of them are strengths held.
+
+    A name that stands for several drugs says no order ("Targinact 10/5"). Bare numbers are
+    strengths only if one of them is held.
+    """
+    ranked: dict[tuple, tuple[int, dict[str, float]]] = {}
+    for order in orders:
+        read = {}
+        for drug, amount in zip(order, written.amounts, strict=True):
+            mg = _settled(amount, held.get(drug, frozenset()), language)
+            if mg is not None:
+                read[drug] = mg
+        known = sum(_is_held(mg, held.get(drug, frozenset())) for drug, mg in read.items())
+        ranked[tuple(sorted(read.items()))] = known, read
+    found = sorted(ranked.values(), key=lambda pair: -pair[0])
+    best, read = found[0]
+    if len(found) > 1 and (best == 0 or found[1][0] == best):
+        return {}, False
+    if not written.with_unit and best == 0:
+        return {}, True
+    return read, len(read) == len(written.amounts)
+
+
+def _is_held(mg: float, held: Iterable[float]) -> bool:
+    return any(isclose(mg, known, rel_tol=1e-6) for known in held)
+
+
+def _settled(reading: _Reading, held: frozenset[float], language: str) -> float | None:
+    """The one mg that an amount comes to, or None: nothing fits, or more than one does."""
+    if len(reading.mg) < 2:
+        return reading.mg[0] if reading.mg else None
+    plausible = [mg for mg in reading.mg if _is_held(mg, held)]
+    if not plausible and held:
+        plausible = [mg for mg in reading.mg if min(held) / 4 <= mg <= max(held) * 4]
+    if len(plausible) == 1:
+        return plausible[0]
+    if plausible or held:
+        return None
+    if language == "english":
+        return reading.english
+    return reading.continental if language == "continental" else None
