@@ -13,6 +13,7 @@ from reviews.drawing import labels
 from reviews.models import WITHDRAWN, Patient, Prescription, Status
 from reviews.rules import words
 from reviews.rules.book import RuleBook
+from reviews.rules.directions import as_directed
 from reviews.rules.dossier import Dossier, Line
 from reviews.rules.drug import BZRA, Recognition
 from reviews.rules.exposure import FurtherIssues, as_taken, read
@@ -32,6 +33,7 @@ class Row:
 
     prescription: Prescription
     dose: str
+    is_read_from_words: bool
     quantity: str
     end_on: date | None
     recognition: Recognition
@@ -116,9 +118,11 @@ def _row(
 ) -> Row:
     recognition = book.recognise(line.medicine)
     end_on = _end(line, recognition, book, dossier.profile)
+    directed = as_directed(line, recognition.form)
     return Row(
         prescription=prescription,
-        dose=labels.dose(line),
+        dose=labels.dose(directed),
+        is_read_from_words=directed is not line,
         quantity=_quantity(line),
         end_on=end_on,
         recognition=recognition,
@@ -215,7 +219,7 @@ def lines_of(dossier: Dossier, book: RuleBook) -> Lines:
         rows.append(
             LineRow(
                 line,
-                labels.dose(line),
+                labels.dose(as_directed(line, recognition.form)),
                 [book.drugs[part.drug].name for part in recognition.parts],
                 recognition.matched_by,
                 end_on,

@@ -418,3 +418,14 @@ def test_what_could_not_be_judged_leads_to_what_can_be_recorded(harbour, clara, 
     link = f'<a href="{address}/readings/egfr">Record: Kidney function (eGFR)</a>'
     assert link in Browser(clara).get(address).content.decode()
     assert link not in Browser(audrey).get(address).content.decode()
+
+
+def test_a_dose_that_only_the_words_tell_is_shown_beside_them(bell, clara):
+    nothing = {"dose": None, "dose_unit": None, "times_per_day": None}
+    make.prescription(bell, clara, dosage_text="1 tds prn", **nothing)
+    make.prescription(
+        bell, clara, medicine="Lorazepam 1 mg tablets", dosage_text="as directed", **nothing
+    )
+    page = words(Browser(clara).get(f"/patients/{bell.pk}"))
+    assert "1 tablet if needed read from the words “1 tds prn”" in page
+    assert "as directed dose not read" in page
