@@ -329,6 +329,7 @@ def _new_course(
             Fact("depression", "Depression", "yes" if depressed else "not on record"),
         ),
         clears="The person is called and a decision recorded, or a taper ends the exposure.",
+        episode=episode.start,
     )
 
 
