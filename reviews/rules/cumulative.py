@@ -218,8 +218,8 @@ def premedication(view: View, limit: Limits) -> Says:
     found, vague = [], []
     for use in uses:
         days = use.days_supply
-        issued = use.start is not None and not isinstance(use, FurtherIssues)
-        again = issued and any(0 < use.start - start <= within for start in starts)
+        begun = None if isinstance(use, FurtherIssues) else use.start
+        again = begun is not None and any(0 < begun - start <= within for start in starts)
         if use.end is not None and days is not None and days > over:
             found.append((use, f"{words.days(days)} were supplied, more than {over}"))
         elif again:
@@ -329,6 +329,7 @@ def _new_course(
             Fact("depression", "Depression", "yes" if depressed else "not on record"),
         ),
         clears="The person is called and a decision recorded, or a taper ends the exposure.",
+        episode=episode.start,
     )
 
 

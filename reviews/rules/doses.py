@@ -721,6 +721,7 @@ def _two_together(view: View, found: Together, keys: str) -> Candidate:
     shown=QUEUED,
     sources=("portal",),
     parameters=(parameter("overlap_over_days", DAYS, "Supplied twice, over", 7),),
+    idle=True,
 )
 def same_medicine_twice(view: View, limit: Limits) -> Says:
     """DUP-04. Supplies of the same ingredient still overlap on more than 7 days after early refills
@@ -770,7 +771,7 @@ def _recorded_twice(view: View) -> Says:
     """Records of one product, dose and day that are in use, or may be."""
     by_drug: dict[str, list[Copy]] = {}
     for copy in view.copies:
-        if view.is_current(copy.kept.reach):
+        if view.is_current(max(copy.use.reach, copy.kept.reach)):
             by_drug.setdefault(copy.use.drug.key, []).append(copy)
     for key, copies in by_drug.items():
         latest = max(copies, key=lambda copy: (copy.use.start, copy.use.line.id))

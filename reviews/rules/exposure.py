@@ -602,23 +602,25 @@ def _without_copies(uses: list[Use]) -> tuple[list[Use], list[Copy]]:
 
 
 def _copies(alike: list[DatedUse]) -> list[Copy]:
-    """Those of alike uses that may be copies: all but the issues of one system, which last longest.
+    """Those of alike uses that may be copies: all but the issues of one system that last longest.
 
-    Of uses whose length nobody knows, or which all last till one day, only one is kept.
+    A known length is better than none. Of uses whose length nobody knows, or which all last till
+    one day, only one is kept.
     """
     by_words: dict[tuple[str, str, str], list[DatedUse]] = {}
     for use in alike:
         line = use.line
         written = line.medicine.key, line.dosage_text, line.system
         by_words.setdefault(written, []).append(use)
-    kept: list[DatedUse] = max(by_words.values(), key=_days_of_all)
-    issues = [use for use in kept if use.end is not None and SUPPLY_FROM_END not in use.notes]
-    kept = issues or [max(kept, key=lambda use: use.reach)]
-    return [Copy(use, kept[0]) for use in alike if use not in kept]
+    longest = max(by_words.values(), key=_known_days)
+    issues = {use for use in longest if use.end is not None and SUPPLY_FROM_END not in use.notes}
+    kept = issues or {max(longest, key=lambda use: (use.end is not None, use.reach))}
+    first = min(kept, key=lambda use: use.line.id)
+    return [Copy(use, first) for use in alike if use not in kept]
 
 
-def _days_of_all(uses: list[DatedUse]) -> int:
-    return sum(use.reach - use.start + 1 for use in uses)
+def _known_days(uses: list[DatedUse]) -> int:
+    return sum(use.end - use.start + 1 for use in uses if use.end is not None)
 
 
 def is_alike(a: DatedUse, b: DatedUse) -> bool:

@@ -276,22 +276,28 @@ class InHand:
             if self._today > end + restart:
                 break
             first, last = self.exposure_around(a, start, end)
-            days = count(certain, first, last)
+            of_a = [span for span in a.spans if span.start <= end and span.end >= start]
+            of_b = [span for span in b.spans if span.start <= end and span.end >= start]
+            # What was taken long before the run counts only if it is the same medicine.
+            named = _of_drugs(b, of_b)
+            mine, surely = shared, certain
+            if named is not b:
+                mine = both(a.possible, named.possible)
+                surely = mine if sure else both(a.certain, named.certain)
+            days = count(surely, first, last)
             if days >= at_least or (not sure and at_least == 1):
-                of_a = [span for span in a.spans if span.start <= end and span.end >= start]
-                of_b = [span for span in b.spans if span.start <= end and span.end >= start]
                 return Together(
                     start,
                     end,
                     days,
-                    sure or count(shared, first, last) == days,
+                    sure or count(mine, first, last) == days,
                     of_a,
                     of_b,
                     next(s for s, e in runs(b.possible, restart) if s <= start <= e),
                     names(of_a),
                     names(of_b),
                 )
-            if count(shared, first, last) >= at_least:
+            if count(mine, first, last) >= at_least:
                 return UNSURE
         if a.undated or b.undated:
             return UNSURE
@@ -304,6 +310,24 @@ class InHand:
             if begun <= end and ended >= start:
                 first, last = min(first, begun), max(last, ended)
         return first, last
+
+
+def _of_drugs(presence: Presence, spans: Sequence[Span]) -> Presence:
+    """The days of the drugs of some of its spans alone: the presence itself where that is all."""
+    keys = {span.use.drug.key for span in spans}
+    mine = [span for span in presence.spans if span.use.drug.key in keys]
+    if len(mine) == len(presence.spans):
+        return presence
+    certain = [
+        (span.start, min(span.end, span.use.least_end) if span.use.end is None else span.end)
+        for span in mine
+    ]
+    return Presence(
+        union([days for days in certain if days[0] <= days[1]]),
+        union([(span.start, span.end) for span in mine]),
+        mine,
+        presence.undated,
+    )
 
 
 def _until_next(span: Span, spans: list[Span]) -> Span:

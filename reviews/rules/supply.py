@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.dossier import Line
-from reviews.rules.exposure import ENDED_EARLY, SUPPLY_FROM_END, DatedUse, Span, is_alike
+from reviews.rules.exposure import ENDED_EARLY, SUPPLY_FROM_END, DatedUse, Span, Use, is_alike
 from reviews.rules.finding import Fact
 from reviews.rules.naming import names
 from reviews.rules.parameters import COUNT, DAYS, PERCENT, Limits, parameter
@@ -168,6 +168,11 @@ def _prescriber(line: Line) -> str:
     return line.team or line.prescriber
 
 
+def _teams(uses: list[Use]) -> set[str]:
+    """The teams that are named; prescribers without one may be colleagues of one practice."""
+    return {use.line.team for use in uses} - {""}
+
+
 @rule(
     "PRE-01",
     family="Supply and prescribing",
@@ -187,7 +192,8 @@ def _prescriber(line: Line) -> str:
 def many_prescribers(view: View, limit: Limits) -> Says:
     """PRE-01. Benzodiazepines or Z-drugs in the last 180 days from three prescribers or more who
     are not one team, or in the last 30 days from two with overlapping supply: review. From four or
-    more prescribers or pharmacies in 180 days: urgent."""
+    more teams or pharmacies in 180 days: urgent; prescribers whose team is not known may be
+    colleagues, and make it no more than a review."""
     window, brief = limit["window_days"], limit["brief_window_days"]
     recent = [
         use
@@ -215,7 +221,7 @@ def many_prescribers(view: View, limit: Limits) -> Says:
         for a in spans.values()
         for b in spans.values()
     )
-    many = max(len(prescribers), len(pharmacies))
+    many = max(len(_teams(recent)), len(pharmacies))
     if many >= limit["urgent_from_count"]:
         severity = 1
         source = f"{len(prescribers)} prescribers and {len(pharmacies)} pharmacies in {window} days"

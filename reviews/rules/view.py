@@ -152,6 +152,7 @@ class View:
             or self.undated
             or any(self.is_current(use.reach) for use in self.unclear)
             or any(use.start is None or self.is_current(use.reach) for use in self.rescue)
+            or any(self.is_current(copy.use.reach) for copy in self.copies)
         )
 
     @kept

@@ -17,7 +17,7 @@ from reviews.records import (
     Step,
 )
 from reviews.rules import words
-from reviews.rules.codes import PROFILES
+from reviews.rules.codes import EVIDENCE, PROFILES
 from reviews.rules.dossier import Exemption, Line, Taper
 from reviews.rules.examples import EXAMPLES, QUIET
 from reviews.rules.examples.writing import TODAY, Example
@@ -155,6 +155,9 @@ def _order(line: Line, moved: timedelta, today: date) -> PrescriptionRecord:
         route=line.route or "",
         setting=line.setting,
         status=status,
+        dosage_text=line.dosage_text,
+        dispensed=line.source == "dispensed",
+        evidence=line.source if line.source in EVIDENCE else "",
         refill_number=line.refill_number,
         dispensed_on=_later(line.dispensed_on, moved),
         repeat_template=line.repeat_template,

@@ -81,6 +81,16 @@ def test_of_copies_the_one_that_lasts_longest_is_kept():
     assert days_of(line(days=14), *issues) == [(n * 7, n * 7 + 6, 5) for n in range(4)]
 
 
+def test_a_record_of_unknown_length_beside_a_known_one_is_asked_about_while_it_may_go_on():
+    known = line()
+    vague = line(medicine=OTHER_WORDS, days_supply=None, quantity=None)
+    assert days_of(known, vague) == [(0, 27, 5)]
+    found = finding("DUP-04", known, vague, as_of=200)
+    assert found.line_ids == (known.id, vague.id)
+    ended = vague._replace(end_on=on(13))
+    assert "DUP-04" not in fired(known, ended, as_of=200)
+
+
 def test_two_periods_with_one_written_end_are_one():
     period = {"days_supply": None, "quantity": None, "end_on": on(9)}
     assert days_of(line(**period), line(**period)) == [(0, 9, 5)]
