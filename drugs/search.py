@@ -92,7 +92,7 @@ def search(text: str, limit: int = 20, profile: str | None = None) -> list[Match
     if not rows:
         near = _nearest(words, drugs)
         numbers = [word for word in words if word[0].isdigit()]
-        rows = [*_of(near, numbers, drugs, profile)]
+        rows = [*_of(set(near), numbers, drugs, profile)]
     best = {}
     for _, row in sorted(rows, key=lambda pair: pair[0]):
         best.setdefault(row["text"].lower(), row)
@@ -109,7 +109,7 @@ def find_drugs(text: str = "", limit: int = 50, profile: str | None = None) -> l
     """The drugs whose name, brand, synonym or code fits; without a text, the benzodiazepines."""
     words = _words(text)
     drugs = _drugs()
-    by = {}
+    by, alike = {}, {}
     if not words:
         bzra = IngredientClass.objects.live().filter(
             ingredient=OuterRef("pk"), drug_class__key__in=("benzodiazepine", "z-drug")
@@ -120,11 +120,16 @@ def find_drugs(text: str = "", limit: int = 50, profile: str | None = None) -> l
         pks = {pk for pk, drug in drugs.items() if drug.fits(words)}
         by = {pk: drugs[pk].brand(words) for pk in pks} | by
         if not by:
-            by = dict.fromkeys(_nearest(words, drugs), "")
+            alike = _nearest(words, drugs)
+            by = dict.fromkeys(alike, "")
         pks = set(by)
     chosen = sorted(
         (drugs[pk] for pk in pks if pk in drugs),
-        key=lambda drug: (bool(words) and not _fits(words[:1], drug.name), drug.name.lower()),
+        key=lambda drug: (
+            bool(words) and not _fits(words[:1], drug.name),
+            -alike.get(drug.pk, 0),
+            drug.name.lower(),
+        ),
     )[:limit]
     pks = [drug.pk for drug in chosen]
     classes = defaultdict(list)
@@ -157,7 +162,7 @@ def names_meant(text: str) -> list[str]:
     if not words:
         return []
     drugs = _drugs()
-    pks = {pk for pk, drug in drugs.items() if drug.fits(words)} or _nearest(words, drugs)
+    pks = {pk for pk, drug in drugs.items() if drug.fits(words)} or set(_nearest(words, drugs))
     meant = [drugs[pk] for pk in pks if pk in drugs]
     return sorted({name for drug in meant for name in (drug.name, *drug.synonyms, *drug.brands)})
 
@@ -232,8 +237,8 @@ def _names() -> list[tuple[int, str, str, list[int]]]:
     return list(names.values())
 
 
-def _nearest(words: list[str], drugs: dict[int, _Drug]) -> set[int]:
-    """The ids of the ingredients whose name or brand is nearest to a misspelt word.
+def _nearest(words: list[str], drugs: dict[int, _Drug]) -> dict[int, float]:
+    """The ids of the ingredients whose name or brand is nearest to a misspelt word, with how near.
 
     By the order of letters, so that two swapped ones ("zoplicone") are a small slip.
     """
@@ -242,7 +247,7 @@ def _nearest(words: list[str], drugs: dict[int, _Drug]) -> set[int]:
         for name in (drug.name, *drug.synonyms, *drug.brands):
             for part in _words(name):
                 names[part].add(drug.pk)
-    near = []
+    near: dict[int, float] = {}
     for word in words:
         if word[0].isdigit() or len(word) < 4:
             continue
@@ -250,9 +255,9 @@ def _nearest(words: list[str], drugs: dict[int, _Drug]) -> set[int]:
         for name, pks in names.items():
             match.set_seq1(name)
             if match.quick_ratio() >= ALIKE and (alike := match.ratio()) >= ALIKE:
-                near += [(alike, pk) for pk in pks]
-    best = max((alike for alike, _ in near), default=0)
-    return {pk for alike, pk in near if alike >= best - 0.1}
+                near |= {pk: max(alike, near.get(pk, 0)) for pk in pks}
+    best = max(near.values(), default=0)
+    return {pk: alike for pk, alike in near.items() if alike >= best - 0.1}
 
 
 def _codes_named(typed: str) -> dict[int, str]:

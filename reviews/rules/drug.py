@@ -108,7 +108,8 @@ class Recognition:
     are the classes of all ingredients, with "opioid" replaced by SUBSTITUTION where the code says
     so; `mask` is the same as bits. `complete` is False for a combination of which a part is not
     known; `unmapped` is True for one, and for a medicine nobody knows. `doubts` are strengths as
-    written that may mean more than one amount, or none.
+    written that may mean more than one amount, or none. `suspected` is the word of an incomplete or
+    unknown medicine that hints at a sedative: it ends like one, or names a product for the night.
     """
 
     parts: tuple[Part, ...] = ()
@@ -122,3 +123,4 @@ class Recognition:
     complete: bool = True
     unmapped: bool = True
     doubts: tuple[str, ...] = ()
+    suspected: str = ""

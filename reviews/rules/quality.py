@@ -3,9 +3,12 @@
 from typing import NamedTuple
 
 from reviews.rules import words
+from reviews.rules.dossier import Line
+from reviews.rules.drug import Recognition
 from reviews.rules.exposure import EXPECTED_USE, GIVEN, OPEN, FurtherIssues, Use
 from reviews.rules.finding import Fact
 from reviews.rules.parameters import Limits
+from reviews.rules.recognise import FOR_THE_NIGHT
 from reviews.rules.rule import QUEUED, S3, UNJUDGED, Grading, rule
 from reviews.rules.saying import Candidate, Says, candidate
 from reviews.rules.view import View
@@ -122,7 +125,9 @@ def _daily_amount(use: Use) -> list[str]:
     family="Data quality",
     title="Medicine not recognised",
     theme=UNJUDGED,
-    severity=Grading("S2; S3 without a benzodiazepine or Z-drug in use", (2, 3)),
+    severity=Grading(
+        "S2; S3 without a benzodiazepine or Z-drug in use, unless it may be one itself", (2, 3)
+    ),
     shown=QUEUED,
     sources=("portal",),
     idle=True,
@@ -132,15 +137,18 @@ def unmapped(view: View, limit: Limits) -> Says:
     """DQ-03. A medicine on the record could not be matched to the drug table by code or by name, or
     is a combination of which a part is not known. It is treated as an unknown sedative.
 
-    Review queue beside a benzodiazepine or Z-drug in use; banner and digest without one.
+    Review queue beside a benzodiazepine or Z-drug in use; and whatever else is taken, where its
+    name ends like one, it is made for the night, or it was bought online. Banner and digest
+    otherwise.
     """
-    severity = 2 if view.active else 3
     by_text: dict[str, list] = {}
     for line, recognition, end in view.unmapped:
         if end is None or view.is_current(end):
             by_text.setdefault(line.medicine.text.casefold(), []).append((line, recognition))
     for text, found in by_text.items():
         line, recognition = found[0]
+        may_be_one = [why for each in found if (why := _may_be_a_sedative(*each))]
+        severity = 2 if view.active or may_be_one else 3
         shown = line.medicine.text or "A medicine without a name"
         if recognition.parts:
             title = f"{shown}: part of a combination not recognised"
@@ -154,7 +162,8 @@ def unmapped(view: View, limit: Limits) -> Says:
             title=title,
             sentence=(
                 f"“{shown}” matches no medicine in the formulary, so its interactions were not "
-                "checked; treat it as a possible sedative until it is identified."
+                f"checked; {may_be_one[0] if may_be_one else ''}treat it as a possible sedative "
+                "until it is identified."
             ),
             facts=(
                 Fact(
@@ -167,3 +176,14 @@ def unmapped(view: View, limit: Limits) -> Says:
             clears="The medicine is mapped in the formulary, or the entry is corrected.",
             unknown="Whether it is a sedative, an opioid or an inhibitor of metabolism.",
         )
+
+
+def _may_be_a_sedative(line: Line, recognition: Recognition) -> str:
+    """Why an unknown medicine may itself be a sedative, as the beginning of a sentence; or ""."""
+    if recognition.suspected in FOR_THE_NIGHT:
+        return f"“{recognition.suspected}” says that it is for the night: "
+    if recognition.suspected:
+        return f"“{recognition.suspected}” ends like the name of a benzodiazepine or Z-drug: "
+    if line.acquired == "online":
+        return "it was bought online: "
+    return ""

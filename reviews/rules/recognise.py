@@ -4,10 +4,21 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from reviews.rules.drug import BIT, SUBSTITUTION, Entry, Ingredient, Part, Product, Recognition
+from reviews.rules.drug import (
+    BIT,
+    BZRA_CLASSES,
+    SUBSTITUTION,
+    Entry,
+    Ingredient,
+    Part,
+    Product,
+    Recognition,
+)
 from reviews.rules.forms import COUNTED, shape_of
+from reviews.rules.spelling import ends_like_a_sedative, folded, without_salt
 from reviews.rules.strengths import MASS, Named, strengths_in
 
 if TYPE_CHECKING:
@@ -18,6 +29,13 @@ CODE_ORDER = {"rxnorm": 0, "dmd": 0, "ndc": 0, "atc": 1, "snomed": 2}
 
 WORD = re.compile(r"[a-z]+|\d+(?:\.\d+)?")
 FRACTIONS = str.maketrans({"½": ".5", "¼": ".25", "¾": ".75", "µ": "u", "μ": "u", "’": "'"})
+# A product for the night of a known name holds something for sleep besides what the name tells.
+FOR_THE_NIGHT = frozenset(["pm", "night", "nighttime", "nite", "noche", "nuit", "nacht", "notte"])
+MADE_FOR_THE_NIGHT = frozenset(
+    {*BZRA_CLASSES, "other-hypnotic", "sedating-antihistamine", "older-sedative", "opioid"}
+)
+ADDED = re.compile(r"(.*[a-z].*?)(?:\b(?:with|plus|and|mit|und|avec|et|con|y)|[+&])\s*")
+NAME = re.compile(r"[a-z]+")
 SEPARATOR = re.compile(r"\s[/+]\s")
 INGREDIENT_LIKE = re.compile(rf"[a-z]{{4,}}.*\d\s*(?:{MASS})\b")
 
@@ -50,6 +68,7 @@ class Index:
             words = tuple(WORD.findall(name))
             if words:
                 self.names.setdefault(words[0], []).append((words, entry))
+        self.spelled = _spelled(book)
         self.held = _strengths_held(book)
         for found in self.names.values():
             found.sort(key=lambda item: (-len(item[0]), item[0]))
@@ -80,10 +99,11 @@ class Index:
             form, route = product.form or form, product.route or route
             matched_by = "code"
         elif named.parts:
-            parts, matched, complete = named.parts, named.matched, named.complete
+            parts, matched = named.parts, named.matched
+            complete = named.complete and not named.suspected
             matched_by = "name"
         else:
-            return Recognition(form=form, route=route)
+            return Recognition(form=form, route=route, suspected=named.suspected)
         keys = {part.drug for part in parts}
         if substitution is None:
             # Buprenorphine with naloxone is made for substitution alone.
@@ -103,6 +123,7 @@ class Index:
             complete=complete,
             unmapped=not complete,
             doubts=named.doubts if any(part.strength_mg is None for part in parts) else (),
+            suspected="" if complete else named.suspected,
         )
 
     def _ingredient(self, part: Part, of_the_medicine) -> Ingredient:
@@ -139,14 +160,31 @@ class Index:
                 continue
             found.append(_Found(entry, words[at].start, words[at + length - 1].end))
             at += length
-        return self._read(text, form, found)
+        return self._read(text, form, found)._replace(suspected=self._suspected(words, found))
+
+    def _suspected(self, words: list["_Word"], found: list["_Found"]) -> str:
+        """The word that hints at a sedative which no name tells; "" without one."""
+        known = {word.start for word in words for each in found if each.holds(word)}
+        unknown = [word for word in words if word.start not in known]
+        if word := ends_like_a_sedative([word.text for word in unknown]):
+            return word
+        drugs = {drug for each in found for drug in each.entry.drugs}
+        if any(self.drugs[drug].classes & MADE_FOR_THE_NIGHT for drug in drugs):
+            return ""
+        after = {word.end: following.text for word, following in pairwise(words)}
+        return next((after[each.end] for each in found if after.get(each.end) in FOR_THE_NIGHT), "")
 
     def _longest(self, words: list["_Word"], at: int) -> tuple[Entry | None, int]:
         """The longest name that begins with the word at `at`, and how many words it takes."""
         for name, entry in self.names.get(words[at].text, ()):
             if tuple(word.text for word in words[at : at + len(name)]) == name:
                 return entry, len(name)
-        return None, 0
+        entry = self._as_spelled_elsewhere(words[at].text)
+        return entry, int(entry is not None)
+
+    def _as_spelled_elsewhere(self, word: str) -> Entry | None:
+        """The drug of which a word is the name in another language, or a salt in German."""
+        return self.spelled.get(folded(word)) or self.spelled.get(folded(without_salt(word)))
 
     def _read(self, text: str, form: str | None, found: Sequence["_Found"]) -> "_Named":
         """The parts that the names found stand for, each with the strength written for it."""
@@ -171,8 +209,10 @@ class Index:
             matched=", ".join(dict.fromkeys(text[each.start : each.end] for each in found)),
             substitution=any(each.entry.substitution for each in found),
             complete=_every_segment_known(text, found)
+            and not _added_to_something_unknown(text, found)
             and not any(each.entry.incomplete for each in found),
             doubts=strengths.doubts,
+            suspected="",
         )
 
 
@@ -191,6 +231,10 @@ class _Found(NamedTuple):
     start: int
     end: int
 
+    def holds(self, word: _Word) -> bool:
+        """Whether a word is part of the name."""
+        return self.start <= word.start < self.end
+
 
 class _Named(NamedTuple):
     """What the names in a text come to."""
@@ -200,6 +244,21 @@ class _Named(NamedTuple):
     substitution: bool
     complete: bool
     doubts: tuple[str, ...]
+    suspected: str
+
+
+def _spelled(book: "RuleBook") -> dict[str, Entry]:
+    """The drugs by the common spelling of their names, where no two share it."""
+    by_spelling = defaultdict(set)
+    for drug in book.drugs.values():
+        name = plain(drug.name)
+        if name.isalpha() and (spelling := folded(name)):
+            by_spelling[spelling].add(drug.key)
+    return {
+        spelling: Entry(drugs=tuple(keys))
+        for spelling, keys in by_spelling.items()
+        if len(keys) == 1
+    }
 
 
 def _strengths_held(book: "RuleBook") -> dict[str, frozenset[float]]:
@@ -241,3 +300,11 @@ def _every_segment_known(text, found):
             return False
         at = end + 3
     return True
+
+
+def _added_to_something_unknown(text: str, found: Sequence[_Found]) -> bool:
+    """True where the first name found is only what is added to a product: "Zork with vitamin C"."""
+    before = ADDED.fullmatch(text[: found[0].start]) if found else None
+    if before is None:
+        return False
+    return any(len(word) >= 4 and shape_of(word).form is None for word in NAME.findall(before[1]))

@@ -212,8 +212,11 @@ BANDS = {
         " pinazepam potassium-clorazepate prazepam quazepam"
     ),
     "unknown": (
-        "adinazolam bentazepam benzodiazepine-unspecified cinolazepam dimdazenil doxefazepam"
-        " mexazolam nimetazepam remimazolam tofisopam z-drug-unspecified"
+        "adinazolam bentazepam benzodiazepine-unspecified bromazolam cinolazepam clonazolam"
+        " delorazepam deschloroetizolam diclazepam dimdazenil doxefazepam flualprazolam"
+        " flubromazepam flubromazolam flutoprazepam haloxazolam meclonazepam metizolam mexazolam"
+        " nifoxipam nimetazepam oxazolam phenazepam pyrazolam remimazolam rilmazafone tetrazepam"
+        " tofisopam z-drug-unspecified zapizolam"
     ),
 }
 

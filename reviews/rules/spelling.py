@@ -1,0 +1,54 @@
+"""One spelling for a drug's name in English, French, German, Spanish and Italian.
+
+"Morphine", "Morphin", "morfina" and "morfine"; "chlordiazepoxide" and "clordiazepossido".
+"""
+
+import re
+from functools import lru_cache
+
+SHORTEST = 6
+"""A name of fewer letters than this, without its ending, is only known as it is written."""
+# In this order; what is left of an h says nothing in two of the five languages.
+_LETTERS = (
+    ("ph", "f"),
+    ("th", "t"),
+    ("ch", "c"),
+    ("h", ""),
+    ("y", "i"),
+    ("x", "s"),
+    ("k", "c"),
+    ("z", "s"),
+)
+_TWICE = re.compile(r"([a-z])\1+")
+_ENDING = re.compile(r"(?:um|us|e|a|o|i)$")
+# The salts that German writes in one word with the drug. An English "-e" is no such ending.
+_SALT = re.compile(
+    r"(?:hydrochlorid|dihydrochlorid|hydrobromid|hydrogentartrat|hemitartrat|tartrat|sulfat"
+    r"|phosphat|citrat|hydrogenmaleat|maleat|mesilat|succinat|acetat|fumarat|embonat|decanoat)$"
+)
+# Stems of international names for benzodiazepines and for medicines like zopiclone, zolpidem and
+# zaleplon, in the five languages.
+_SEDATIVE = re.compile(
+    r"[a-z]{2,}(?:epam|zolam|pidem)(?:um|o|e)?|[a-z]{2,}(?:pic|goc|ric)lon[ea]?|[a-z]{3,}clone"
+    r"|[a-z]{3,}plon[ea]?"
+)
+
+
+@lru_cache(maxsize=100_000)
+def folded(word: str) -> str:
+    """The common spelling of a word of lower case without accents; "" for one too short."""
+    for written, one in _LETTERS:
+        word = word.replace(written, one)
+    word = _ENDING.sub("", _TWICE.sub(r"\1", word))
+    return word if len(word) >= SHORTEST else ""
+
+
+def without_salt(word: str) -> str:
+    """The drug in a German word for one of its salts ("morphinsulfat"); "" for another word."""
+    drug = _SALT.sub("", word)
+    return drug if drug != word else ""
+
+
+def ends_like_a_sedative(words: list[str]) -> str:
+    """The first word that ends like the name of a benzodiazepine or Z-drug; "" without one."""
+    return next((word for word in words if _SEDATIVE.fullmatch(word)), "")
