@@ -41,7 +41,9 @@ _SYNCED = {
     "created": "how many were new",
     "amended": "how many were another version",
     "unchanged": "how many said nothing new",
+    "waiting": "how many wait until somebody says whose they are; absent for none",
 }
+_MERGE = {"kept": "id of whose record stays", "gone": "id of whose record goes into it"}
 _BOOK = {"number": "number of the rule book"}
 _ROW = {"row": "the row of the formulary, in words"}
 _JOB = {"kind": "of the job", "title": "as shown"}
@@ -57,6 +59,47 @@ class Event(Enum):
         "patient.updated",
         "Changed what is known of the person",
         {"before": "as it was", "after": "as it is", "identifiers": "numbers that were added"},
+    )
+    IDENTITY_ASKED = (
+        "identity.asked",
+        "Put a record aside: it is not certain whose it is",
+        {"cause": "why", "differs": "the particulars that contradict those on file"},
+    )
+    IDENTITY_PROPOSED = (
+        "identity.proposed",
+        "Said that a record is of the same person; a second person must agree",
+        {"how": "how they know", "note": "as written"},
+    )
+    IDENTITY_SETTLED = (
+        "identity.settled",
+        "Said whose a record is",
+        {
+            "answer": "what was answered",
+            "how": "how they know",
+            "note": "as written",
+            "patient": "id of whose it is",
+            "records": "how many records were taken in",
+        },
+    )
+    PATIENT_KEPT_APART = (
+        "patient.kept_apart",
+        "Said that two records are of two people",
+        {"other": "id of the other", "reason": "why"},
+    )
+    PATIENT_NOT_APART = (
+        "patient.not_apart",
+        "Took back that two records are of two people",
+        {"other": "id of the other", "reason": "why"},
+    )
+    PATIENT_MERGED = (
+        "patient.merged",
+        "Merged two records of one person",
+        {**_MERGE, "reason": "why", "moved": "how many of each kind"},
+    )
+    PATIENT_UNMERGED = (
+        "patient.unmerged",
+        "Took a merge back",
+        {**_MERGE, "reason": "why"},
     )
     PATIENT_SEEDED = (
         "patient.seeded",

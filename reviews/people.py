@@ -2,38 +2,54 @@
 
 Used by verbs, inside their transaction. A batch is matched with those registered in sets: a person
 is known by any of their identifiers at the practice; what a source says anew about them is kept,
-what it leaves out is left as it was.
+what it leaves out is left as it was. Where it is not certain who is meant, the record waits
+(`Waits`), and nobody is changed by it.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from reviews import audit, records, versions
+from reviews import audit, likeness, records, versions
 from reviews.audit import Event
 from reviews.bulk import as_json, copy_rows, next_ids
 from reviews.errors import BadRecord
-from reviews.models import PARTICULARS, Identifier, Patient, PatientVersion, Practice
-from reviews.records import PatientRecord
+from reviews.models import (
+    PARTICULARS,
+    Identifier,
+    IdentityQuestion,
+    Patient,
+    PatientVersion,
+    Practice,
+)
+from reviews.records import PatientIdentifier, PatientRecord
 
+CONTRADICTION, TWO_PEOPLE, NUMBER = (
+    IdentityQuestion.Cause.CONTRADICTION,
+    IdentityQuestion.Cause.TWO_PEOPLE,
+    IdentityQuestion.Cause.NUMBER,
+)
 # A change of one of these can change what screening finds.
-SCREENED = ("birth_date", "sex", "deceased_on")
+SCREENED = ("birth_date", "sex", "deceased_on", "deceased")
 _NOTHING = {
     "family_name": "",
     "given_name": "",
     "birth_date": None,
     "sex": "unknown",
     "deceased_on": None,
+    "deceased": False,
 }
 NOBODY = tuple(_NOTHING[name] for name in PARTICULARS)
 """The particulars of somebody of whom nothing is known."""
 
 FIND = f"""
-    SELECT i.practice_id, i.system, i.value, p.id, {", ".join(f"p.{name}" for name in PARTICULARS)}
+    SELECT i.practice_id, i.system, i.value, i.use, p.id,
+        {", ".join(f"p.{name}" for name in PARTICULARS)}
     FROM ROWS FROM (
         unnest(%s::bigint[]), json_array_elements_text(%s), json_array_elements_text(%s)
     ) AS said (practice_id, system, value)
@@ -59,6 +75,53 @@ UPDATE = f"""
 """
 
 
+# Two people whom somebody has kept apart, each with the other.
+APART = f"""
+    SELECT apart.one, p.practice_id, p.id, {", ".join(f"p.{name}" for name in PARTICULARS)}
+    FROM (
+        SELECT first_id AS one, second_id AS other, practice_id, ended_at FROM reviews_keptapart
+        UNION ALL
+        SELECT second_id, first_id, practice_id, ended_at FROM reviews_keptapart
+    ) apart JOIN reviews_patient p ON p.id = apart.other
+    WHERE apart.practice_id = ANY(%s) AND apart.ended_at IS NULL AND p.merged_into_id IS NULL
+"""
+USED = """
+    UPDATE reviews_identifier i SET use = said.use
+    FROM ROWS FROM (
+        unnest(%s::bigint[]), json_array_elements_text(%s), json_array_elements_text(%s),
+        json_array_elements_text(%s)
+    ) AS said (practice_id, system, value, use)
+    WHERE (i.practice_id, i.system, i.value) = (said.practice_id, said.system, said.value)
+"""
+Key = tuple[int, str, str]
+"""An identifier at a practice: (practice id, system, value)."""
+
+
+class Waits(Exception):
+    """Only somebody who asks can say whose this record is.
+
+    `patients` are those whom it may be, `differs` the particulars that contradict theirs.
+    """
+
+    def __init__(
+        self, cause: IdentityQuestion.Cause, patients: "list[Person]", differs: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.patients = patients
+        self.differs = differs
+
+    @property
+    def reason(self) -> str:
+        """Why, in words for whoever sent it."""
+        differ = ", ".join(which.replace("_", " ") for which in self.differs)
+        return {
+            CONTRADICTION: f"waits: its number is of a patient of another {differ}",
+            TWO_PEOPLE: "waits: its numbers are of two patients, who may be one",
+            NUMBER: "waits: its number fails the check of its system",
+        }[self.cause]
+
+
 class Moved(Exception):
     """Somebody else changed a row between reading and locking it: try the batch again."""
 
@@ -71,11 +134,24 @@ class Person:
     pk: int | None
     before: tuple | None
     now: tuple
-    identifiers: list = field(default_factory=list)
+    identifiers: list[tuple[Key, str]] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
         return self.before is not None and (self.before != self.now or bool(self.identifiers))
+
+    def contradicted(self, record: PatientRecord) -> tuple[str, ...]:
+        """The particulars by which `record` is of somebody else; see `likeness.contradiction`."""
+        family_name, given_name, birth_date, sex, *_ = self.now
+        return likeness.contradiction(
+            likeness.Particulars(family_name, given_name, birth_date, sex),
+            likeness.Particulars(
+                record.family_name,
+                record.given_name,
+                likeness.possible_birth_date(record.birth_date, today=timezone.localdate()),
+                record.sex or "unknown",
+            ),
+        )
 
     @property
     def to_screen(self) -> bool:
@@ -93,27 +169,32 @@ class People:
     def __init__(self, said: Iterable[tuple[int, PatientRecord]]) -> None:
         """`said`: every (practice id, patient record) of the batch, in any order."""
         self.today = timezone.localdate()
-        self.all = {}
-        self._answers = {}
-        self._by_identifier = {}
+        self.all: dict[Any, Person] = {}
+        self._answers: dict[tuple[int, PatientRecord], Person | BadRecord | Waits] = {}
+        self._by_identifier: dict[Key, Person] = {}
+        self._uses: dict[Key, str] = {}
+        self._used: dict[Key, str] = {}
+        self._apart: dict[int | None, list[Person]] | None = None
+        distinct = set(said)
+        self._places = sorted({practice_id for practice_id, _ in distinct})
         wanted = {
             (practice_id, identifier.system, identifier.value)
-            for practice_id, record in set(said)
+            for practice_id, record in distinct
             for identifier in record.identifiers
         }
         self._find(sorted(wanted))
 
     def who(self, practice_id: int, record: PatientRecord) -> Person:
-        """The person whom `record` describes, new or known. Raises `BadRecord`."""
+        """The person whom `record` describes, new or known. Raises `BadRecord` or `Waits`."""
         key = (practice_id, record)
         answer = self._answers.get(key)
         if answer is None:
             try:
                 answer = self._recognise(practice_id, record)
-            except BadRecord as error:
+            except (BadRecord, Waits) as error:
                 answer = error
             self._answers[key] = answer
-        if isinstance(answer, BadRecord):
+        if isinstance(answer, Exception):
             raise answer
         return answer
 
@@ -132,14 +213,21 @@ class People:
             _register(new, by)
         # In one order, so that two batches with the same new identifiers cannot deadlock.
         identifiers = sorted(
-            (*identifier, person.pk)
+            (*key, use, person.pk)
             for person in self.all.values()
-            for identifier in person.identifiers
+            for key, use in person.identifiers
         )
         if identifiers:
             copy_rows(
-                "reviews_identifier", ("practice_id", "system", "value", "patient_id"), identifiers
+                "reviews_identifier",
+                ("practice_id", "system", "value", "use", "patient_id"),
+                identifiers,
             )
+        if self._used:
+            places, systems, values = zip(*self._used, strict=True)
+            with connection.cursor() as cursor:
+                uses = as_json(list(self._used.values()))
+                cursor.execute(USED, [list(places), as_json(systems), as_json(values), uses])
         return len(new), len(changed)
 
     def _find(self, wanted: list[tuple[int, str, str]]) -> None:
@@ -148,25 +236,38 @@ class People:
         with connection.cursor() as cursor:
             practice_ids, systems, values = zip(*wanted, strict=True)
             cursor.execute(FIND, [list(practice_ids), as_json(systems), as_json(values)])
-            for practice_id, system, value, pk, *now in cursor.fetchall():
-                person = self.all.get(pk)
-                if person is None:
-                    person = Person(practice_id, pk, tuple(now), tuple(now))
-                    self.all[pk] = person
-                self._by_identifier[practice_id, system, value] = person
+            for practice_id, system, value, use, pk, *now in cursor.fetchall():
+                key = (practice_id, system, value)
+                self._by_identifier[key] = self._known(practice_id, pk, tuple(now))
+                self._uses[key] = use
+
+    def _known(self, practice_id: int, pk: int, now: tuple) -> Person:
+        person = self.all.get(pk)
+        if person is None:
+            self.all[pk] = person = Person(practice_id, pk, now, now)
+        return person
 
     def _recognise(self, practice_id: int, record: PatientRecord) -> Person:
         if not record.identifiers:
             raise BadRecord("identifiers", "at least one is needed")
         keys = {
-            (practice_id, identifier.system, identifier.value) for identifier in record.identifiers
+            (practice_id, identifier.system, identifier.value): identifier
+            for identifier in sorted(record.identifiers, key=_rank)
         }
-        found = {self._by_identifier[key] for key in keys if key in self._by_identifier}
-        if len(found) > 1:
-            raise BadRecord("identifiers", "belong to different patients")
-        person = found.pop() if found else None
+        # A number that fails its check names somebody only where somebody has said whom.
+        usable = {
+            key: identifier
+            for key, identifier in keys.items()
+            if key in self._by_identifier or identifier.fits
+        }
+        if not usable:
+            raise Waits(NUMBER, [])
+        found = list(
+            dict.fromkeys(self._by_identifier[key] for key in usable if key in self._by_identifier)
+        )
+        person = self._one_of(found, record) if found else None
         before = person.now if person else NOBODY
-        now = _with_what_was_known(record, before)
+        now = particulars(record, before, today=self.today)
         if person is None or now != before:
             records.check_patient(
                 PatientRecord(**dict(zip(PARTICULARS, now, strict=True))), today=self.today
@@ -175,11 +276,50 @@ class People:
             person = Person(practice_id, None, None, now)
             self.all[id(person), "new"] = person
         person.now = now
-        for key in keys:
+        for key, identifier in usable.items():
             if key not in self._by_identifier:
-                person.identifiers.append(key)
+                person.identifiers.append((key, identifier.use))
                 self._by_identifier[key] = person
+                self._uses[key] = identifier.use
+            elif identifier.use and identifier.use != self._uses[key]:
+                self._used[key] = self._uses[key] = identifier.use
         return person
+
+    def _one_of(self, found: list[Person], record: PatientRecord) -> Person:
+        """Whom of those that its numbers name, the strongest first, a record is of.
+
+        Somebody may have said already that the holder of a number and another are two people: then
+        it is the one whom the record does not contradict. Raises `Waits`.
+        """
+        differs = {person: person.contradicted(record) for person in found}
+        if len(found) == 1 and not differs[found[0]]:
+            return found[0]
+        if len(found) > 1 and not all(
+            one in self._apart_from(other)
+            for place, one in enumerate(found)
+            for other in found[:place]
+        ):
+            raise Waits(TWO_PEOPLE, found)
+        fitting = [person for person in found if not differs[person]] or [
+            other
+            for person in found
+            for other in self._apart_from(person)
+            if not other.contradicted(record) and _says_the_same(other, record)
+        ]
+        if not fitting:
+            raise Waits(CONTRADICTION, found, differs[found[0]])
+        return fitting[0]
+
+    def _apart_from(self, person: Person) -> list[Person]:
+        """Those whom somebody has kept apart from `person`. Asked once in a batch that needs it."""
+        if self._apart is None:
+            self._apart = {}
+            with connection.cursor() as cursor:
+                cursor.execute(APART, [self._places])
+                for one, practice_id, pk, *now in cursor.fetchall():
+                    other = self._known(practice_id, pk, tuple(now))
+                    self._apart.setdefault(one, []).append(other)
+        return self._apart.get(person.pk, [])
 
     def _change(self, changed: list[Person], by: User) -> None:
         ids = [person.pk for person in changed]
@@ -216,11 +356,14 @@ class People:
 
 
 def register(practice: Practice, record: PatientRecord, by: User) -> Patient:
-    """Write one new person. Raises `BadRecord` for an identifier that is already in use."""
-    person = Person(practice.pk, None, None, _with_what_was_known(record, NOBODY))
+    """Write one new person. Raises `BadRecord` for an identifier in use, or one that cannot be."""
+    now = particulars(record, today=timezone.localdate())
+    person = Person(practice.pk, None, None, now)
     _register([person], by)
     patient = Patient.objects.get(pk=person.pk)
     for identifier in record.identifiers:
+        if not identifier.fits:
+            raise BadRecord("identifiers", f"{identifier.value} fails the check of its system")
         try:
             with transaction.atomic():
                 Identifier.objects.create(
@@ -228,6 +371,7 @@ def register(practice: Practice, record: PatientRecord, by: User) -> Patient:
                     practice=practice,
                     system=identifier.system,
                     value=identifier.value,
+                    use=identifier.use,
                 )
         except IntegrityError as error:
             raise BadRecord("identifiers", f"{identifier.value} is already in use") from error
@@ -250,14 +394,53 @@ def _register(new: list[Person], by: User) -> None:
     )
 
 
-def _with_what_was_known(record: PatientRecord, held: tuple) -> tuple:
-    """The particulars as a record says them; what it leaves out stays as it was held."""
-    return tuple(getattr(record, name) or was for name, was in zip(PARTICULARS, held, strict=True))
+def change(patient: Patient, record: PatientRecord, by: User) -> None:
+    """Write what a record says of one person who is known, in the caller's transaction."""
+    batch = People([])
+    before = tuple(getattr(patient, name) for name in PARTICULARS)
+    now = particulars(record, before, today=batch.today)
+    person = Person(patient.practice_id, patient.pk, before, now)
+    if person.changed:
+        batch.all[patient.pk] = person
+        batch.write(by)
+
+
+def particulars(record: PatientRecord, held: tuple = NOBODY, *, today: date) -> tuple:
+    """The particulars as a record says them; what it leaves out stays as it was held.
+
+    A birth date that nobody can have is none, held ones included.
+    """
+    now = {name: getattr(record, name) or was for name, was in zip(PARTICULARS, held, strict=True)}
+    was = dict(zip(PARTICULARS, held, strict=True))
+    now["birth_date"] = likeness.possible_birth_date(
+        record.birth_date, today=today
+    ) or likeness.possible_birth_date(was["birth_date"], today=today)
+    if record.deceased is not None:
+        now["deceased"] = record.deceased
+    return tuple(now.values())
+
+
+_RANK = {"": 0, "temp": 1, "old": 2}
+
+
+def _rank(identifier: PatientIdentifier) -> int:
+    return _RANK[identifier.use]
+
+
+def _says_the_same(person: Person, record: PatientRecord) -> bool:
+    """Whether a record gives the name or the birth date that is known of a person."""
+    family_name, given_name, birth_date, *_ = person.now
+    named = likeness.folded(record.family_name + record.given_name)
+    return bool(named and named == likeness.folded(family_name + given_name)) or (
+        birth_date is not None and record.birth_date == birth_date
+    )
 
 
 def _added(person: Person) -> dict[str, Any]:
     """The numbers that were added, for the trail; nothing when none was."""
-    added = [{"system": system, "value": value} for _, system, value in sorted(person.identifiers)]
+    added = [
+        {"system": system, "value": value} for (_, system, value), _ in sorted(person.identifiers)
+    ]
     return {"identifiers": added} if added else {}
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from reviews import fields
+from reviews import fields, identifiers
 from reviews.errors import BadRecord
 from reviews.models import Practice
 from reviews.rules import readings
@@ -78,12 +78,31 @@ Codings = Annotated[tuple[Coding, ...], Meta(max_length=50)]
 
 
 class PatientIdentifier(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A number in the form of its system. `use` says that it is `old` or `temp`, else nothing."""
+
     system: Annotated[str, Meta(min_length=1, max_length=200)]
     value: Annotated[str, Meta(min_length=1, max_length=100)]
+    use: Literal["", "old", "temp"] = ""
+
+    def __post_init__(self) -> None:
+        system, value = identifiers.written(self.system, self.value)
+        if system != self.system:
+            msgspec.structs.force_setattr(self, "system", system)
+        if value != self.value:
+            msgspec.structs.force_setattr(self, "value", value)
+
+    @property
+    def fits(self) -> bool:
+        """Whether its system can have given it."""
+        return identifiers.fits(self.system, self.value)
 
 
 class PatientRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A person as a form or a client knows them; names may be left out for one already known."""
+    """A person as a form or a client knows them; names may be left out for one already known.
+
+    `deceased` says that they died, where the day is not known; false takes that back, and never a
+    day of death.
+    """
 
     identifiers: Annotated[tuple[PatientIdentifier, ...], Meta(max_length=20)] = ()
     family_name: Annotated[str, Meta(max_length=120)] = ""
@@ -91,6 +110,7 @@ class PatientRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     birth_date: date | None = None
     sex: Literal[tuple(SEXES)] | None = None
     deceased_on: date | None = None
+    deceased: bool | None = None
 
 
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -388,7 +408,7 @@ def check_reading(record: ReadingRecord, *, today: date) -> None:
 
 def check_patient(record: PatientRecord, *, today: date) -> None:
     """For a person not yet known: a name is needed, and dates must be possible."""
-    if not record.family_name:
+    if not record.family_name and not record.given_name:
         raise BadRecord("family_name", "is needed for a patient not yet known")
     if record.birth_date and not FIRST_DAY <= record.birth_date <= today:
         raise BadRecord("birth_date", "is in the future or before 1900")

@@ -17,6 +17,7 @@ from .cases import (
 )
 from .clients import ApiKey
 from .facts import Exemption, Reading
+from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
 from .people import (
     PARTICULARS,
@@ -57,7 +58,9 @@ __all__ = [
     "Exemption",
     "Flag",
     "Identifier",
+    "IdentityQuestion",
     "Job",
+    "KeptApart",
     "Medicine",
     "Membership",
     "Move",
@@ -65,6 +68,7 @@ __all__ = [
     "Patient",
     "PatientScreening",
     "PatientVersion",
+    "PersonMerge",
     "Practice",
     "Preference",
     "Prescription",
@@ -84,6 +88,7 @@ __all__ = [
     "TaperStatus",
     "TaperVersion",
     "Versioned",
+    "WaitingRecord",
     "compact",
     "named",
 ]

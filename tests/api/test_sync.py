@@ -268,7 +268,7 @@ def test_an_unexpected_failure_is_a_problem_and_tells_nothing(system, monkeypatc
     def fails(*args, **kwargs):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("reviews.verbs.sync._merge", fails)
+    monkeypatch.setattr("reviews.incoming.merge", fails)
     answer = system.sync([sent.prescription()])
     assert "secret" not in is_problem(answer, 500)["detail"]
 

@@ -1,0 +1,192 @@
+"""Records of which it is not certain whose they are: put aside whole, with one question for each.
+
+Used inside the transaction of whoever takes records in. Records that say the same of a person wait
+under one question, from whatever batch; nothing of anybody on file is changed by them meanwhile.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import Q
+from django.utils import timezone
+
+from reviews import audit
+from reviews.audit import Event
+from reviews.models import IdentityQuestion, Patient, WaitingRecord
+from reviews.people import Waits
+from reviews.records import PatientRecord
+
+WHO_IS_WHO = 7_302
+"""First key of the advisory lock of a practice: batches share it, a change of who is who does not."""
+ROWS_AT_ONCE = 1_000
+
+
+class Held(NamedTuple):
+    """A record of a batch that waits: what it says of a person, why, and its row."""
+
+    practice_id: int
+    patient: PatientRecord
+    why: Waits
+    row: Any
+
+    @property
+    def key(self) -> str:
+        """The key of its question: what is said of the person, and whom it may be."""
+        said = msgspec.to_builtins(self.patient)
+        said["identifiers"] = sorted(said["identifiers"], key=str)
+        whom = sorted(person.pk or 0 for person in self.why.patients)
+        content = msgspec.json.encode([self.why.cause, whom, said], order="deterministic")
+        return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def lock(practice_id: int) -> None:
+    """Keep all batches of a practice waiting while it changes who is who there."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [WHO_IS_WHO, practice_id])
+
+
+def hold(kind: str, source_system: str, held: Iterable[Held], by: User) -> None:
+    """Put records aside, each under its question; one that waits already is not put aside twice."""
+    by_key: dict[tuple[int, str], list[Held]] = {}
+    for one in held:
+        by_key.setdefault((one.practice_id, one.key), []).append(one)
+    questions = _questions(by_key, by)
+    there = {
+        (record.question_id, record.source_id): record
+        for record in WaitingRecord.objects.filter(
+            question__in=questions.values(),
+            kind=kind,
+            source_system=source_system,
+            ended_at__isnull=True,
+        )
+    }
+    fresh, replaced = {}, []
+    for key, several in by_key.items():
+        question = questions[key]
+        for one in several:
+            content = msgspec.to_builtins(one.row.record)
+            place = (question.pk, one.row.source_id)
+            before = there.get(place)
+            if before is not None and before.content == content:
+                continue
+            if before is not None:
+                replaced.append(before.pk)
+            fresh[place] = WaitingRecord(
+                question=question,
+                practice_id=one.practice_id,
+                kind=kind,
+                source_system=source_system,
+                source_id=one.row.source_id,
+                content=content,
+                sent_by=by,
+            )
+    WaitingRecord.objects.filter(pk__in=replaced).update(ended_at=timezone.now())
+    WaitingRecord.objects.bulk_create(fresh.values(), batch_size=ROWS_AT_ONCE)
+
+
+def end(kind: str, source_system: str, taken: Iterable[Any], held: Iterable[Held]) -> None:
+    """What waited and has come again otherwise waits no more: taken in now, or under another name.
+
+    A question under which nothing waits any more is withdrawn.
+    """
+    questions: dict[tuple[int, str], str | None] = {
+        (row.practice_id, row.source_id): None for row in taken
+    }
+    questions |= {(one.practice_id, one.row.source_id): one.key for one in held}
+    waits = WaitingRecord.objects.filter(
+        practice__in={practice_id for practice_id, _ in questions},
+        kind=kind,
+        source_system=source_system,
+        ended_at__isnull=True,
+    ).exclude(source_id="")
+    over = [
+        (pk, question_id)
+        for pk, question_id, practice_id, source_id, key in waits.values_list(
+            "pk", "question", "practice", "source_id", "question__key"
+        )
+        if questions.get((practice_id, source_id), key) != key
+    ]
+    if not over:
+        return
+    now = timezone.now()
+    WaitingRecord.objects.filter(pk__in=[pk for pk, _ in over]).update(ended_at=now)
+    IdentityQuestion.objects.open().filter(pk__in={question for _, question in over}).exclude(
+        records__ended_at__isnull=True
+    ).update(settled_at=now, answer=IdentityQuestion.Answer.WITHDRAWN)
+
+
+def _questions(
+    by_key: dict[tuple[int, str], list[Held]], by: User
+) -> dict[tuple[int, str], IdentityQuestion]:
+    """The open question of each (practice id, key), asked now where it was not."""
+    found = {
+        (question.practice_id, question.key): question
+        for question in IdentityQuestion.objects.open().filter(
+            practice__in={practice_id for practice_id, _ in by_key},
+            key__in={key for _, key in by_key},
+        )
+    }
+    asked = []
+    for (practice_id, key), several in by_key.items():
+        if (practice_id, key) not in found:
+            first = several[0]
+            asked.append(
+                IdentityQuestion(
+                    practice_id=practice_id,
+                    key=key,
+                    cause=first.why.cause,
+                    said=msgspec.to_builtins(first.patient),
+                    differs=list(first.why.differs),
+                )
+            )
+    for question in IdentityQuestion.objects.bulk_create(asked, batch_size=ROWS_AT_ONCE):
+        found[question.practice_id, question.key] = question
+    whom = {
+        question.pk: {
+            person.pk for person in by_key[question.practice_id, question.key][0].why.patients
+        }
+        for question in asked
+    }
+    through = IdentityQuestion.patients.through
+    through.objects.bulk_create(
+        [
+            through(identityquestion_id=pk, patient_id=patient_id)
+            for pk, patients in whom.items()
+            for patient_id in sorted(patients)
+        ],
+        batch_size=ROWS_AT_ONCE,
+    )
+    audit.record_all(
+        audit.entry(
+            by,
+            Event.IDENTITY_ASKED,
+            practice_id=question.practice_id,
+            patient_id=patient_id,
+            subject=question,
+            cause=question.cause,
+            differs=question.differs,
+        )
+        for question in asked
+        for patient_id in sorted(whom[question.pk]) or [None]
+    )
+    _touch({patient_id for patients in whom.values() for patient_id in patients})
+    return found
+
+
+def _touch(patient_ids: Iterable[int]) -> None:
+    """Who follows changes of people learns that a record waits for them."""
+    Patient.objects.filter(pk__in=list(patient_ids)).update(updated_at=timezone.now())
+
+
+def about(patient: Patient) -> Any:
+    """The open questions whether records are of this person, the oldest first."""
+    return (
+        IdentityQuestion.objects.open()
+        .filter(Q(patients=patient))
+        .order_by("asked_at", "pk")
+        .distinct()
+    )
