@@ -784,10 +784,10 @@ def child(view: View, limit: Limits) -> Says:
     age = min(age for age, _ in under)
     uses = [use for _, use in under]
     drugs = words.listed(names(uses))
-    purpose = "for another purpose than epilepsy, rescue or a procedure"
+    purpose = "for another purpose than epilepsy, rescue or a procedure;"
     not_said = all(use.line.indication == "unknown" for use in uses)
     if not_said:
-        purpose = "and the purpose is not recorded"
+        purpose = "and the purpose is not recorded; but for epilepsy, rescue or a procedure"
     perhaps_epilepsy = not_said and view.person.has("seizure")
     young = age < limit["urgent_under_years"] and not perhaps_epilepsy
     yield about_use(
@@ -798,9 +798,8 @@ def child(view: View, limit: Limits) -> Says:
         interrupts=young,
         title=f"{words.sentence_case(drugs)} at age {age}",
         sentence=(
-            f"{words.sentence_case(drugs)} {words.are(drugs)} prescribed at age {age} {purpose}; "
-            "but for epilepsy, rescue or a procedure product texts do not recommend it, and it is "
-            "for specialists only."
+            f"{words.sentence_case(drugs)} {words.are(drugs)} prescribed at age {age} {purpose} "
+            "product texts do not recommend it, and it is for specialists only."
         ),
         facts=(Fact("age_years", "Age at prescription", age, "years"),),
         clears="The specialist's advice is recorded, or a gradual taper ends the exposure.",
