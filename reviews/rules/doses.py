@@ -11,7 +11,7 @@ from reviews.rules.dependence import BANDS, LEVELS, banded, dependence
 from reviews.rules.dossier import Medicine
 from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG
 from reviews.rules.equivalents import BAND, TABLES, DailyEquivalent, Equivalent
-from reviews.rules.exposure import Copy, DatedUse, DrugDose, Stretch, Use, pieces
+from reviews.rules.exposure import Copy, DatedUse, DrugDose, Piece, Stretch, Use, pieces
 from reviews.rules.finding import Fact, NotEvaluable
 from reviews.rules.naming import names
 from reviews.rules.pairs import cannot_compare, together_facts, together_sentence, unknown_ends
@@ -144,8 +144,9 @@ def _dose_not_judged(view: View, rule_id: str, uses: list[Use]) -> Iterator[NotE
 )
 def over_maximum(view: View, limit: Limits) -> Says:
     """DOSE-02. The daily amount of one benzodiazepine or Z-drug is over the labelled adult maximum
-    for its indication and form; urgent over one and a half times that. Supplies with different
-    maxima are held against their own, and their sum against the highest of them."""
+    for its indication and form; urgent over one and a half times that, while it is in hand or to
+    come. Supplies with different maxima are held against their own, and their sum against the
+    highest of them."""
     maxima = {use: _adult_max(view, use) for use in _dosed(view)}
     over = set()
     for key, doses in view.doses.items():
@@ -156,6 +157,8 @@ def over_maximum(view: View, limit: Limits) -> Says:
         dose, mg, (most, context) = found
         name, shown = words.sentence_case(dose.drug.name), words.amount(mg)
         urgent = mg > most * limit["urgent_over_percent"] / 100 + 1e-9
+        if urgent and view.reached(min(_last_day(part) for part in dose.parts) + 1):
+            urgent = False  # it is no longer taken
         yield about_use(
             view,
             "DOSE-02",
@@ -231,6 +234,11 @@ def over_elder_maximum(view: View, limit: Limits) -> Says:
         )
     left = [use for use in view.now if use.drug.key not in over and _elder(view, limit, use)]
     yield from _dose_not_judged(view, "DOSE-03", left)
+
+
+def _last_day(part: Piece) -> int:
+    """The last day on which an amount may be taken: of unknown length as far as it can reach."""
+    return part.end if part.use.end is not None else part.use.reach
 
 
 def _elder(view: View, limit: Limits, use: Use) -> bool:

@@ -698,7 +698,7 @@ def dispensed_first(uses: list[Use]) -> list[Use]:
         if use.line.source == "dispensed"
         or use.start is None
         or not any(
-            other.drug.key == use.drug.key and use.start <= other.start <= _furthest(use)
+            other.drug.key == use.drug.key and use.start <= other.start <= use.reach
             for other in dispensed
         )
     ]
@@ -727,6 +727,7 @@ def _is_told_by(orders: list[Use], use: Use, today: int) -> bool:
 
 
 def _furthest(use: DatedUse) -> int:
+    """The last day that a use, or what its order allows after it, can reach."""
     return use.reach if use.end is None else use.authorised
 
 

@@ -1,5 +1,6 @@
 """How it is supplied, and by whom: REF-01, REF-02, PRE-01, PRE-02, SUP-01 and SUP-02."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from reviews.rules import words
@@ -168,7 +169,7 @@ def _prescriber(line: Line) -> str:
     return line.team or line.prescriber
 
 
-def _teams(uses: list[Use]) -> set[str]:
+def _teams(uses: Iterable[Use]) -> set[str]:
     """The teams that are named; prescribers without one may be colleagues of one practice."""
     return {use.line.team for use in uses} - {""}
 

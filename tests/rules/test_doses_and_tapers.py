@@ -654,3 +654,22 @@ def alternate(*amounts, times=7):
 )
 def test_a_pattern_that_comes_back_is_no_rise(schedule, raised, why):
     assert ("DOSE-04" in fired(schedule, as_of=20)) is raised, why
+
+
+@pytest.mark.parametrize(
+    ("as_of", "severity", "why"),
+    [(11, 1, "its last day"), (12, 2, "it has come down since"), (27, None, "16 days ago")],
+)
+def test_a_dose_far_over_the_maximum_is_urgent_while_it_is_taken(as_of, severity, why):
+    coming_down = line("diazepam 10 mg tablets", schedule=((6, 12), (2, 7), (1, 14)), dose=None)
+    assert fired(coming_down, as_of=as_of).get("DOSE-02") == severity, why
+
+
+@pytest.mark.parametrize(("as_of", "severity"), [(27, 1), (28, 2), (42, 2), (43, None)])
+def test_so_it_is_once_the_supply_has_run_out(as_of, severity):
+    assert fired(line(dose=12), as_of=as_of).get("DOSE-02") == severity
+
+
+def test_a_supply_that_may_go_on_may_still_be_taken():
+    assert fired(line(dose=12, repeats_allowed=5), as_of=100)["DOSE-02"] == 1
+    assert fired(line(dose=12, days_supply=None, quantity=None), as_of=100)["DOSE-02"] == 1

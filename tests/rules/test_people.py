@@ -630,6 +630,22 @@ def test_alcohol_beside_a_supply_of_unknown_length(start, severity):
     assert fired(vague, conditions=(ill("F10.2", -500),))["ALC-01"] == severity
 
 
+@pytest.mark.parametrize(
+    ("indication", "conditions", "severity", "said"),
+    [
+        ("anxiety", (), 1, "for another purpose than epilepsy"),
+        ("unknown", (), 1, "the purpose is not recorded"),
+        ("unknown", (ill("G40", -500),), 2, "the purpose is not recorded"),
+        ("anxiety", (ill("G40", -500),), 1, "for another purpose than epilepsy"),
+    ],
+)
+def test_a_child_whose_purpose_is_not_recorded(indication, conditions, severity, said):
+    child = {"birth": date(2018, 1, 1), "conditions": conditions}
+    found = finding("PED-01", line(days=7, indication=indication), **child)
+    assert (found.severity, found.mode == "interrupt") == (severity, severity == 1)
+    assert said in found.sentence
+
+
 ILL_LIVER = {"conditions": (ill("K74.6"),)}
 
 

@@ -103,10 +103,15 @@ def test_what_was_dispensed_stands_for_the_order():
     assert [use.line.id for use in view.uses] == [each.id for each in handed_out]
 
 
-def test_a_supply_dispensed_late_in_the_order_is_of_the_order():
-    handed_out = line(start=100, source="dispensed")
-    view = screened(ordered(), handed_out, as_of=110)
-    assert [use.line.id for use in view.uses] == [handed_out.id]
+def test_a_supply_dispensed_later_ends_what_is_possible():
+    order, handed_out = ordered(), line(start=100, source="dispensed")
+    assert further(order, handed_out, as_of=110) == [(order.id, 28, 99)]
+    assert further(order, handed_out, as_of=200) == [(order.id, 28, 99)]
+    covered = [
+        (span.start - BEGIN, span.end - BEGIN)
+        for span in screened(order, handed_out, as_of=110).spans
+    ]
+    assert covered == [(0, 27), (100, 127)], "the first issue stands"
 
 
 class TestWhatTheRulesSay:
