@@ -229,6 +229,14 @@ def names_meant(text: str) -> list[str]:
     return sorted({name for drug in meant for name in (drug.name, *drug.synonyms, *drug.brands)})
 
 
+def nearly(text: str) -> list[str]:
+    """The drugs whose name or brand is spelt nearly as a word of `text`, nearest first."""
+    drugs = _drugs()
+    words = [word for word in _words(text) if word not in FORMS]
+    alike = sorted(_nearest(words, drugs).items(), key=lambda pair: -pair[1])
+    return [drugs[pk].name for pk, _ in alike if pk in drugs][:3]
+
+
 # -- Words -----------------------------------------------------------------------------------------
 
 

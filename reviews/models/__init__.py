@@ -18,6 +18,7 @@ from .cases import (
 from .clients import ApiKey
 from .facts import Exemption, Reading
 from .jobs import Job
+from .medicines import NoSedative
 from .people import (
     PARTICULARS,
     Identifier,
@@ -61,6 +62,7 @@ __all__ = [
     "Medicine",
     "Membership",
     "Move",
+    "NoSedative",
     "Outcome",
     "Patient",
     "PatientScreening",
