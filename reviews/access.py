@@ -27,6 +27,7 @@ class Action(StrEnum):
     WITHDRAW = "withdraw prescriptions"
     RECORD_FACT = "record conditions and readings"
     CHECK_DATA = "answer what was called wrong in the record"
+    JUDGE_MEDICINES = "say that a medicine is no sedative"
     EXEMPT = "exempt patients from rules"
     TAPER = "plan and change tapers"
     SYNC = "sync records"
@@ -71,6 +72,7 @@ GRANTS = {
     Action.WITHDRAW: _grant(CLINICIAN),
     Action.RECORD_FACT: _grant(CLINICIAN, REVIEWER, CLIENT),
     Action.CHECK_DATA: _grant(CLINICIAN, REVIEWER),
+    Action.JUDGE_MEDICINES: _grant(CLINICIAN, REVIEWER),
     Action.EXEMPT: _grant(REVIEWER),
     Action.TAPER: _grant(CLINICIAN, REVIEWER),
     Action.SYNC: _grant(CLIENT),

@@ -48,6 +48,7 @@ _BOOK = {"number": "number of the rule book"}
 _ROW = {"row": "the row of the formulary, in words"}
 _JOB = {"kind": "of the job", "title": "as shown"}
 _JOB_ENDED = {**_JOB, "done": "how far it came"}
+_NO_SEDATIVE = {"text": "the medicine as it is compared", "patients": "how many it concerns"}
 _KEY = {"name": "what the key is called", "source_system": "which system", "prefix": "of the key"}
 
 
@@ -218,6 +219,12 @@ class Event(Enum):
         "formulary.signed_off",
         "Read a row of the formulary in its source",
         {**_ROW, "source": "which source", "locator": "the place in it"},
+    )
+    NO_SEDATIVE_SAID = "no_sedative.said", "Said that a medicine is no sedative", _NO_SEDATIVE
+    NO_SEDATIVE_TAKEN_BACK = (
+        "no_sedative.taken_back",
+        "Took back that a medicine is no sedative",
+        _NO_SEDATIVE,
     )
     CLIENT_KEY_MADE = "client.key_made", "Made a key for a system", _KEY
     CLIENT_KEY_REVOKED = "client.key_revoked", "Revoked the key of a system", _KEY

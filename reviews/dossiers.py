@@ -85,6 +85,10 @@ TAPERS = """
     WHERE t.patient_id = ANY(%(ids)s::bigint[]) AND {} ORDER BY t.id
 """
 _steps = msgspec.json.Decoder(tuple[tuple[date, float], ...])
+# A word taken back does not count from that moment on; one for every practice has none of its own.
+SAID = "taken_back_at IS NULL"
+SAID_THEN = "said_at <= %(known_at)s AND (taken_back_at IS NULL OR taken_back_at > %(known_at)s)"
+NO_SEDATIVES = "SELECT practice_id, array_agg(text) FROM reviews_nosedative WHERE {} GROUP BY 1"
 # The lines of the orders that an exemption is limited to. Never empty then: empty means all.
 SCOPE = """
     CASE WHEN order_ids = '{{}}' THEN '{{}}' ELSE ARRAY(
@@ -166,11 +170,14 @@ def read(
             given,
         )
         tapers = _by_patient(cursor, TAPERS.format(condition), given)
+        said = cursor.execute(NO_SEDATIVES.format(SAID_THEN if known_at else SAID), given)
+        no_sedatives = {practice_id: frozenset(texts) for practice_id, texts in said.fetchall()}
     _meet({row[2] for rows in lines.values() for row in rows})
     for person in people:
         pk = person[0]
         facts = [rows.get(pk, ()) for rows in (lines, conditions, readings, exemptions, tapers)]
-        yield pk, person[1], partial(_dossier, person, as_of, facts)
+        texts = no_sedatives.get(None, frozenset()) | no_sedatives.get(person[1], frozenset())
+        yield pk, person[1], partial(_dossier, person, as_of, facts, texts)
 
 
 def one(patient: Patient, *, as_of: date, known_at: datetime | None = None) -> Dossier:
@@ -240,7 +247,7 @@ def _by_patient(cursor: psycopg.Cursor, statement: str, given: dict) -> dict[int
     return found
 
 
-def _dossier(person: tuple, as_of: date, facts: list) -> Dossier:
+def _dossier(person: tuple, as_of: date, facts: list, no_sedatives: frozenset[str]) -> Dossier:
     lines, conditions, readings, exemptions, tapers = facts
     pk, _, profile, birth_date, deceased_on, sex = person
     return Dossier(
@@ -274,6 +281,7 @@ def _dossier(person: tuple, as_of: date, facts: list) -> Dossier:
             )
             for row in tapers
         ),
+        no_sedatives=no_sedatives,
     )
 
 

@@ -18,6 +18,7 @@ from reviews.views import (
     search,
     sign_off,
     tapers,
+    unknown_medicines,
 )
 
 AREAS = (
@@ -25,6 +26,7 @@ AREAS = (
     my_work,
     cases,
     data_quality,
+    unknown_medicines,
     search,
     patients,
     facts,

@@ -19,6 +19,7 @@ from .clients import ApiKey
 from .facts import Exemption, Reading
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
+from .medicines import NoSedative
 from .people import (
     PARTICULARS,
     Identifier,
@@ -64,6 +65,7 @@ __all__ = [
     "Medicine",
     "Membership",
     "Move",
+    "NoSedative",
     "Outcome",
     "Patient",
     "PatientScreening",

@@ -18,6 +18,7 @@ from reviews.rules.dossier import Dossier, Line
 from reviews.rules.drug import BZRA, Recognition
 from reviews.rules.exposure import FurtherIssues, as_taken, read
 from reviews.rules.parameters import EXPOSURE
+from reviews.rules.screen import said_to_be_no_sedative
 
 OVER = {*WITHDRAWN, Status.DRAFT, Status.COMPLETED}
 PLURALS = {"patch": "patches", "suppository": "suppositories"}
@@ -29,6 +30,7 @@ class Row:
     """One order: its live version, what was made of it, and its earlier versions, newest first.
 
     `end_on` None means that nobody knows the last day of supply, not that there is none.
+    `no_sedative`: nobody knows the medicine, and somebody said that it is no sedative.
     """
 
     prescription: Prescription
@@ -39,12 +41,18 @@ class Row:
     recognition: Recognition
     drugs: tuple[str, ...]
     sedative: bool
+    no_sedative: bool
     now: bool
     earlier: tuple[Prescription, ...]
 
     @property
     def recognised(self) -> bool:
         return bool(self.recognition.parts)
+
+    @property
+    def asked_about(self) -> bool:
+        """Nobody knows the medicine, and nobody said that it is no sedative."""
+        return not self.recognised and not self.no_sedative
 
     @property
     def partly(self) -> bool:
@@ -128,6 +136,7 @@ def _row(
         recognition=recognition,
         drugs=tuple(drug.name for _, drug, _ in recognition.ingredients),
         sedative=bool(recognition.mask & BZRA),
+        no_sedative=said_to_be_no_sedative(line, recognition, dossier),
         # Without a last day of supply it may still be in use.
         now=line.status not in OVER and (end_on is None or end_on >= dossier.as_of),
         earlier=tuple(earlier.get(prescription.order_id, ())),

@@ -165,7 +165,11 @@ class Taper:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
-    """A person with everything the rules may look at, judged `as_of` a day under a profile."""
+    """A person with everything the rules may look at, judged `as_of` a day under a profile.
+
+    `no_sedatives` are texts of medicines, as `recognise.compared` gives them, of which somebody
+    said that they name no sedative.
+    """
 
     patient_id: int
     as_of: date
@@ -178,3 +182,4 @@ class Dossier:
     readings: tuple[Reading, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
     tapers: tuple[Taper, ...] = ()
+    no_sedatives: frozenset[str] = frozenset()

@@ -46,6 +46,11 @@ def plain(text: str) -> str:
     return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
 
 
+def compared(text: str) -> str:
+    """The text of a medicine as two of them are compared: plain, with single spaces."""
+    return " ".join(plain(text).split())
+
+
 class Index:
     """The ways into a book's drugs: codes, and names by their first word, longest first."""
 

@@ -6,13 +6,14 @@ from reviews.rules import words
 from reviews.rules.asking import Asked, Asking, asking, asking_only
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Dossier, Line, Medicine
-from reviews.rules.drug import BZRA
+from reviews.rules.drug import BZRA, Recognition
 from reviews.rules.exemptions import graded
 from reviews.rules.exposure import OPEN
 from reviews.rules.finding import ExposureSummary, NotEvaluable, Screening
 from reviews.rules.memory import memory_of
 from reviews.rules.naming import names
 from reviews.rules.precedence import settled
+from reviews.rules.recognise import compared
 from reviews.rules.rule import CONDITIONS, EXEMPTIONS, READINGS, TAPERS, Rule
 from reviews.rules.saying import Candidate, graded_as
 from reviews.rules.view import View
@@ -33,7 +34,11 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
         if recognition.mask & ~BZRA:
             others.append((line, recognition))
             have |= recognition.mask
-        if recognition.unmapped and line.status not in NEVER_TAKEN:
+        if (
+            recognition.unmapped
+            and line.status not in NEVER_TAKEN
+            and not said_to_be_no_sedative(line, recognition, dossier)
+        ):
             unmapped.append((line, recognition))
     if not sedatives and not unmapped:
         return Screening(as_of=dossier.as_of, book_number=book.number)
@@ -70,6 +75,18 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
         exposure=_exposure(view),
         valid_until=_valid_until(view, ask),
     )
+
+
+def said_to_be_no_sedative(line: Line, recognition: Recognition, dossier: Dossier) -> bool:
+    """Whether nobody knows the medicine, and somebody said that it is no sedative.
+
+    No word counts for a text that hints at a sedative, or for what was bought online.
+    """
+    if not dossier.no_sedatives or not recognition.unmapped:
+        return False
+    if recognition.suspected or line.acquired == "online":
+        return False
+    return compared(line.medicine.text) in dossier.no_sedatives
 
 
 def _ask(view: View, asked: list[Asked], have: int) -> tuple[list[Candidate], list[NotEvaluable]]:

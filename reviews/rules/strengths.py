@@ -130,7 +130,7 @@ class _Reading(NamedTuple):
     continental: float | None = None
 
 
-class _Written(NamedTuple):
+class Amounts(NamedTuple):
     """Amounts written together: "5 mg", "30mg/500mg", "10-25 mg", "2 mg/5 ml"."""
 
     text: str
@@ -152,7 +152,7 @@ def strengths_in(
     """
     written = [
         each
-        for each in _written_in(text)
+        for each in amounts_in(text)
         if not any(name.start <= each.start < name.end for name in names)
     ]
     language = _language(text)
@@ -180,12 +180,13 @@ def _language(text: str) -> str:
 # -- What is written -------------------------------------------------------------------------------
 
 
-def _written_in(text: str) -> list[_Written]:
+def amounts_in(text: str) -> list[Amounts]:
+    """Every strength written in a text of lower case without accents, in order."""
     found = (_written(text, match) for match in _WRITTEN.finditer(text))
     return [each for each in found if each is not None]
 
 
-def _written(text: str, match: re.Match) -> _Written | None:
+def _written(text: str, match: re.Match) -> Amounts | None:
     told = _ONE.findall(match["amounts"])
     units = [unit for _, unit in told]
     if not any(units) and (len(told) < 2 or match["of"]):
@@ -205,7 +206,7 @@ def _written(text: str, match: re.Match) -> _Written | None:
         reading = _number(digits, glued=glued and n == 0)
         factor = MASS_IN_MG[unit or last] / divisor if divisor else 0.0
         amounts.append(_times(reading, factor))
-    return _Written(
+    return Amounts(
         text=match.group().strip(" .,;"),
         start=match.start(),
         end=match.end(),
@@ -271,8 +272,8 @@ def _number(digits: str, *, glued: bool = False) -> _Reading:
 
 
 def _pairs(
-    names: Sequence[Named], written: Sequence[_Written]
-) -> list[tuple[tuple[Named, ...], Named, _Written]]:
+    names: Sequence[Named], written: Sequence[Amounts]
+) -> list[tuple[tuple[Named, ...], Named, Amounts]]:
     """Each strength with the run of names it stands for, before it or after it, and the nearest."""
     if not names or not written:
         return []
@@ -280,7 +281,7 @@ def _pairs(
     before = any(each.with_unit and each.end <= first for each in written)
     after = any(each.with_unit and each.start >= last for each in written)
     reverse = before and not after
-    events: list[Named | _Written] = sorted([*names, *written], key=lambda each: each.start)
+    events: list[Named | Amounts] = sorted([*names, *written], key=lambda each: each.start)
     pairs, run, taken = [], [], False
     for event in reversed(events) if reverse else events:
         if isinstance(event, Named):
@@ -298,7 +299,7 @@ def _pairs(
 def _of_drugs(
     names: tuple[Named, ...],
     nearest: Named,
-    written: _Written,
+    written: Amounts,
     held: Mapping[str, frozenset[float]],
     language: str,
 ) -> tuple[dict[str, float], bool]:
@@ -324,14 +325,14 @@ def _of_drugs(
     return ({}, False) if mg is None else ({drug: mg}, True)
 
 
-def _bare_tail(written: _Written) -> bool:
+def _bare_tail(written: Amounts) -> bool:
     """ "5 mg - 28": one amount with a unit, and then a bare number, which counts something."""
     return bool(re.fullmatch(rf"{_NUMBER}\s*(?:{MASS})\b{_JOIN}{_NUMBER}", written.text))
 
 
 def _ordered(
     orders: Iterable[tuple[str, ...]],
-    written: _Written,
+    written: Amounts,
     held: Mapping[str, frozenset[float]],
     language: str,
 ) -> tuple[dict[str, float], bool]:

@@ -37,7 +37,11 @@ def listed(request: SignedIn) -> HttpResponse:
             line.dose_in_words = labels.dose(cast(labels.Dosed, line))
         item.may_check = access.allowed(request.user, Action.CHECK_DATA, item.decision)
         item.may_amend = access.allowed(request.user, Action.AMEND, item.decision)
-    context = {"page": page, "results": DataCheck.Result.choices}
+    context = {
+        "page": page,
+        "results": DataCheck.Result.choices,
+        "may_judge": access.allowed(request.user, Action.JUDGE_MEDICINES),
+    }
     return render(request, "reviews/data_quality/list.html", context)
 
 

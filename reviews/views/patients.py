@@ -213,7 +213,9 @@ def _frame(request: SignedIn, patient: Patient, *, tab: str) -> dict[str, Any]:
         "medicines": rows,
         "episodes": episodes,
         "unknown_length": unknown_length,
-        "not_recognised": sum(not row.recognised for row in rows if row.now),
+        "not_recognised": sum(
+            not row.recognised and not row.no_sedative for row in rows if row.now
+        ),
         "may": may,
     }
 

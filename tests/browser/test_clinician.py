@@ -70,6 +70,11 @@ def test_what_is_typed_in_the_reason_stays_while_the_preview_changes(visit, clar
     page = visit(clara, NEW.format(bell.pk))
     page.get_by_label("Find a medicine").fill("morphine 10")
     page.keyboard.press("Enter")
+    first = page.locator("#matches").get_by_role("radio").first
+    # Several medicines fit: Enter leads to them, and chooses none.
+    expect(first).to_be_focused()
+    expect(first).not_to_be_checked()
+    page.keyboard.press("Space")
     reason = page.get_by_label("Reason")
     reason.fill("Specialist advice")
     page.get_by_label("Each time").fill("1")
@@ -170,6 +175,7 @@ def test_by_keyboard_alone(visit, clara, bell):
     page.keyboard.type("diazepam 2 mg tab")
     page.keyboard.press("Enter")
     expect(page.locator("#matches").get_by_role("radio").first).to_be_focused()
+    expect(page.locator("#matches").get_by_role("radio").first).to_be_checked()
     page.keyboard.press("Tab")
     expect(page.get_by_label("Each time")).to_be_focused()
     page.keyboard.type("1")
@@ -194,6 +200,11 @@ def test_every_state_of_the_form_is_accessible(visit, clara, bell):
     page = visit(clara, NEW.format(bell.pk))
     page.get_by_label("Find a medicine").fill("morphine 10")
     page.keyboard.press("Enter")
+    first = page.locator("#matches").get_by_role("radio").first
+    # Several medicines fit: Enter leads to them, and chooses none.
+    expect(first).to_be_focused()
+    expect(first).not_to_be_checked()
+    page.keyboard.press("Space")
     expect(page.get_by_label("Reason")).to_be_visible()
     with page.expect_response("**/prescriptions/preview"):
         page.get_by_label("If needed").check()
