@@ -26,6 +26,7 @@ class Action(StrEnum):
     AMEND = "amend prescriptions"
     WITHDRAW = "withdraw prescriptions"
     RECORD_FACT = "record conditions and readings"
+    IDENTIFY = "say whose a record is, and who is who"
     CHECK_DATA = "answer what was called wrong in the record"
     JUDGE_MEDICINES = "say that a medicine is no sedative"
     EXEMPT = "exempt patients from rules"
@@ -71,6 +72,7 @@ GRANTS = {
     Action.AMEND: _grant(CLINICIAN),
     Action.WITHDRAW: _grant(CLINICIAN),
     Action.RECORD_FACT: _grant(CLINICIAN, REVIEWER, CLIENT),
+    Action.IDENTIFY: _grant(CLINICIAN, REVIEWER),
     Action.CHECK_DATA: _grant(CLINICIAN, REVIEWER),
     Action.JUDGE_MEDICINES: _grant(CLINICIAN, REVIEWER),
     Action.EXEMPT: _grant(REVIEWER),

@@ -140,12 +140,12 @@ def _lock(practice_ids: Iterable[int], source_system: str) -> bool:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s, hashtext(%s || ':' || id)),"
-            " pg_advisory_xact_lock_shared(%s, id::int),"
-            " EXISTS (SELECT FROM reviews_waitingrecord WHERE practice_id = id"
+            "SELECT pg_advisory_xact_lock_shared(%s, places.id::int),"
+            " pg_advisory_xact_lock(%s, hashtext(%s || ':' || places.id)),"
+            " EXISTS (SELECT FROM reviews_waitingrecord WHERE practice_id = places.id"
             " AND source_system = %s AND ended_at IS NULL)"
             " FROM (SELECT unnest(%s::bigint[]) AS id ORDER BY id) places",
-            [LOCK_SPACE, source_system, waiting.WHO_IS_WHO, source_system, sorted(practice_ids)],
+            [waiting.WHO_IS_WHO, LOCK_SPACE, source_system, source_system, sorted(practice_ids)],
         )
         return any(waits for _, _, waits in cursor.fetchall())
 

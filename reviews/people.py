@@ -396,13 +396,26 @@ def _register(new: list[Person], by: User) -> None:
 
 def change(patient: Patient, record: PatientRecord, by: User) -> None:
     """Write what a record says of one person who is known, in the caller's transaction."""
-    batch = People([])
+    held = tuple(getattr(patient, name) for name in PARTICULARS)
+    rewrite(patient, particulars(record, held, today=timezone.localdate()), by)
+
+
+def rewrite(patient: Patient, now: tuple, by: User) -> None:
+    """Write these particulars, in the order of `PARTICULARS`, as the next version of a person."""
     before = tuple(getattr(patient, name) for name in PARTICULARS)
-    now = particulars(record, before, today=batch.today)
     person = Person(patient.practice_id, patient.pk, before, now)
     if person.changed:
+        batch = People([])
         batch.all[patient.pk] = person
         batch.write(by)
+        patient.refresh_from_db()
+
+
+def current(patient: Patient) -> Patient:
+    """The person themselves, or into whom their record was merged, and that one's in turn."""
+    while patient.merged_into_id is not None:
+        patient = Patient.objects.get(pk=patient.merged_into_id)
+    return patient
 
 
 def particulars(record: PatientRecord, held: tuple = NOBODY, *, today: date) -> tuple:

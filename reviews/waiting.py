@@ -21,7 +21,7 @@ from reviews.people import Waits
 from reviews.records import PatientRecord
 
 WHO_IS_WHO = 7_302
-"""First key of the advisory lock of a practice: batches share it, a change of who is who does not."""
+"""First key of a practice's advisory lock: batches share it, a change of who is who does not."""
 ROWS_AT_ONCE = 1_000
 
 
@@ -36,7 +36,7 @@ class Held(NamedTuple):
     @property
     def key(self) -> str:
         """The key of its question: what is said of the person, and whom it may be."""
-        said = msgspec.to_builtins(self.patient)
+        said = _said(self.patient)
         said["identifiers"] = sorted(said["identifiers"], key=str)
         whom = sorted(person.pk or 0 for person in self.why.patients)
         content = msgspec.json.encode([self.why.cause, whom, said], order="deterministic")
@@ -68,7 +68,7 @@ def hold(kind: str, source_system: str, held: Iterable[Held], by: User) -> None:
     for key, several in by_key.items():
         question = questions[key]
         for one in several:
-            content = msgspec.to_builtins(one.row.record)
+            content = _as_sent(one.row.record)
             place = (question.pk, one.row.source_id)
             before = there.get(place)
             if before is not None and before.content == content:
@@ -119,6 +119,17 @@ def end(kind: str, source_system: str, taken: Iterable[Any], held: Iterable[Held
     ).update(settled_at=now, answer=IdentityQuestion.Answer.WITHDRAWN)
 
 
+def _as_sent(record: msgspec.Struct) -> dict[str, Any]:
+    """A record as its JSON."""
+    return msgspec.json.decode(msgspec.json.encode(record))
+
+
+def _said(record: PatientRecord) -> dict[str, Any]:
+    """What a record says of a person, and nothing else."""
+    sent = _as_sent(record)
+    return {name: sent[name] for name in PatientRecord.__struct_fields__}
+
+
 def _questions(
     by_key: dict[tuple[int, str], list[Held]], by: User
 ) -> dict[tuple[int, str], IdentityQuestion]:
@@ -139,7 +150,7 @@ def _questions(
                     practice_id=practice_id,
                     key=key,
                     cause=first.why.cause,
-                    said=msgspec.to_builtins(first.patient),
+                    said=_said(first.patient),
                     differs=list(first.why.differs),
                 )
             )
