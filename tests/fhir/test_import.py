@@ -191,3 +191,13 @@ def test_six_real_sized_bundles_import_twice_without_a_duplicate(harbour):
         flagged = Flag.objects.live().filter(patient=patient, prescription_ids__contains=[line.pk])
         judged = set(flagged.values_list("rule_id", flat=True))
         assert not judged & {"DUR-01", "DUR-02", "DUR-03", "DUR-04"}
+
+
+def test_the_files_of_one_command_are_one_set(harbour, tmp_path, capsys):
+    patient, order = _as_fhir(sent.prescription())["entry"]
+    for name, entry in (("1-orders", order), ("2-patients", patient)):
+        page = {"resourceType": "Bundle", "type": "searchset", "entry": [entry]}
+        (tmp_path / f"{name}.json").write_text(json.dumps(page), encoding="utf-8-sig")
+    run(*sorted(tmp_path.glob("*.json")))
+    assert Prescription.objects.get().patient == Patient.objects.get()
+    assert "refused:" not in capsys.readouterr().out

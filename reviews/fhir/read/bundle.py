@@ -1,21 +1,22 @@
-"""A FHIR R4 Bundle to patients, conditions, readings and orders in the shapes of `reviews.records`.
+"""FHIR R4 to patients, conditions, readings and orders in the shapes of `reviews.records`.
 
 Nothing is lost in silence: a resource that cannot be used is in `refused` with its reason, what of
-it could not be kept is in `notes`, and types that are not read are counted in `others`.
+it could not be kept is in `notes`, both with the person and the medicine they are about, and types
+that are not read are counted in `others`. One part that cannot be used never costs the medicine.
 """
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import msgspec
 
-from reviews.fhir.read import resources, words
+from reviews.fhir.read import plain, resources, words
 from reviews.fhir.read.dosage import read_dosage
+from reviews.fhir.read.plain import Unreadable
 from reviews.rules.readings import CHECKLIST, DATE, KINDS, NUMBER, Kind
 
-TYPES = ("transaction", "batch", "collection", "searchset", "history", "document")
 # An intent that is not yet an order: kept, so that it is seen, but as a draft nobody takes.
 NOT_ORDERED = ("proposal", "plan", "option")
 NEVER = ("cancelled", "entered-in-error", "stopped")
@@ -36,6 +37,8 @@ _READ = {
     "PractitionerRole": resources.PractitionerRole,
     "Organization": resources.Organization,
 }
+MEDICINES = ("MedicationRequest", "MedicationDispense")
+"""The types of resource that each tell of one medicine of a person."""
 # What became of a dispensing, as the status of the order that it is kept as.
 DISPENSED = {
     "completed": "completed",
@@ -45,24 +48,25 @@ DISPENSED = {
     "cancelled": "cancelled",
     "declined": "cancelled",
 }
-_kind = msgspec.json.Decoder(resources.Resource)
-
-
-class Unreadable(Exception):
-    """Why a bundle, or one resource of it, cannot be used."""
 
 
 @dataclass(frozen=True)
 class Said:
-    """Something to be told about one resource."""
+    """Something to be told about one resource.
+
+    `patient` is the record of whom it is about, None where that is not known. `medicine` is the
+    text of the medicine, "" where it names none, and None where it is not about a medicine.
+    """
 
     resource: str
     reason: str
+    patient: dict[str, Any] | None = None
+    medicine: str | None = None
 
 
 @dataclass
 class Content:
-    """What a bundle holds: pairs of the resource's name and the record made of it."""
+    """What a file holds: pairs of the resource's name and the record made of it."""
 
     patients: list = field(default_factory=list)
     conditions: list = field(default_factory=list)
@@ -73,80 +77,157 @@ class Content:
     others: Counter = field(default_factory=Counter)
 
 
+@dataclass(eq=False)
+class _Held:
+    """A resource of the set; `record` is what was made of a patient or of an order."""
+
+    name: str
+    resource: Any
+    record: dict[str, Any] | None = None
+    medicine: str = ""
+
+
 def read(content: bytes, *, source: str) -> Content:
-    """The content of a Bundle. Raises `Unreadable` when it is none.
+    """The content of one file. Raises `Unreadable` when it is no FHIR.
 
     `source` names whom it comes from: a patient without any identifier is known by their id there.
     """
-    try:
-        bundle = msgspec.json.decode(content, type=resources.Bundle)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(f"is not a FHIR Bundle: {error}") from error
-    if bundle.type not in TYPES:
-        raise Unreadable(f"is a Bundle of type “{bundle.type}”, which is not read")
-    return _Reader(bundle, source).content
+    (found,) = read_set([content], source=source)
+    if isinstance(found, Unreadable):
+        raise found
+    return found
+
+
+def read_set(files: Sequence[bytes], *, source: str) -> list[Content | Unreadable]:
+    """The content of each of several files that belong together, or why it cannot be read.
+
+    A resource may refer to one of another file: the pages of a search, the files of an export.
+    """
+    found: list[Content | Unreadable] = []
+    readers: list[_Reader] = []
+    for content in files:
+        try:
+            reader = _Reader(plain.sent(content), source, readers)
+        except Unreadable as error:
+            found.append(error)
+            continue
+        readers.append(reader)
+        found.append(reader.content)
+    for kind in _Reader.MAKE:
+        for reader in readers:
+            reader.make(kind)
+    for reader in readers:
+        reader.finish()
+    return found
 
 
 class _Reader:
-    def __init__(self, bundle: resources.Bundle, source: str) -> None:
-        self.source = source
-        self.content = Content()
-        self.held = {}
-        self.by_reference = {}
-        for place, entry in enumerate(bundle.entry):
-            self._take(place, entry)
-        self.patients, self.orders = {}, {}
-        for kind, make in (
-            ("Patient", self._patient),
-            ("Condition", self._condition),
-            ("AllergyIntolerance", self._allergy),
-            ("Observation", self._observation),
-            ("MedicationRequest", self._prescription),
-            ("MedicationDispense", self._dispense),
-        ):
-            for name, resource in self.held.items():
-                if resource.resourceType == kind:
-                    self._make(name, resource, make)
+    """One file of a set; `all_files` are the readers of the whole set, this one among them."""
 
-    def _take(self, place: int, entry: resources.Entry) -> None:
-        name = f"entry[{place}]"
-        if bytes(entry.resource) in (b"", b"null"):
-            said = f"{entry.request.method} {entry.request.url}".strip() or "is empty"
-            self._refuse(name, f"{said}: an entry without a resource is not read")
+    MAKE: ClassVar[dict[str, Callable[..., None]]]
+    """What makes records of a type of resource, in the order in which they need one another."""
+
+    def __init__(self, sent: list[plain.Sent], source: str, all_files: list["_Reader"]) -> None:
+        self.source = source
+        self.all_files = all_files
+        self.content = Content()
+        self.held: dict[str, _Held] = {}
+        self.by_reference: dict[str, _Held] = {}
+        self.within = ""  # The name of the resource that is being read.
+        for one in sent:
+            self._take(one)
+
+    def _take(self, one: plain.Sent) -> None:
+        """Hold one resource, and what it contains."""
+        if one.resource is None:
+            self._refuse(one.place, one.problem)
             return
-        try:
-            kind = _kind.decode(entry.resource)
-        except msgspec.DecodeError as error:
-            self._refuse(name, f"is not a resource: {error}")
+        kind = one.resource.get("resourceType")
+        if not isinstance(kind, str) or not kind:
+            self._refuse(one.place, "is not a resource: it has no resourceType")
             return
-        known = kind.id or entry.fullUrl.rpartition(":")[2].rpartition("/")[2]
-        name = f"{kind.resourceType}/{known}" if known else name
-        if kind.resourceType not in _READ:
-            self.content.others[kind.resourceType] += 1
+        known = _id(one.resource) or one.full_url.rpartition(":")[2].rpartition("/")[2]
+        name = f"{kind}/{known}" if known else one.place
+        if kind not in _READ:
+            self.content.others[kind] += 1
             return
-        try:
-            if not known:
-                raise Unreadable("has neither an id nor a fullUrl")
-            if kind.modifierExtension or kind.implicitRules:
-                raise Unreadable("has a modifier extension or implicit rules, not understood here")
-            resource = msgspec.json.decode(entry.resource, type=_READ[kind.resourceType])
-        except (Unreadable, msgspec.DecodeError) as error:
-            self._refuse(name, str(error))
+        if name in self.held:
+            if self._decoded(name, one.resource, noted=False) != self.held[name].resource:
+                self._refuse(name, "is in the bundle twice: the first one is used")
+            return
+        resource = self._decoded(name, one.resource)
+        if resource is None:
             return
         resource.id = known
-        if name in self.held:
-            self._refuse(name, "is in the bundle twice: the first one is used")
-            return
-        self.held[name] = resource
-        self.by_reference[name] = resource
-        if entry.fullUrl:
-            self.by_reference[entry.fullUrl] = resource
+        held = self.held[name] = _Held(name, resource)
+        self.by_reference[name] = held
+        if one.full_url:
+            self.by_reference[one.full_url] = held
+        for contained in resource.contained:
+            self._contain(name, contained)
 
-    def _make(self, name: str, resource: Any, make: Callable[..., Any]) -> None:
+    def _contain(self, name: str, contained: Any) -> None:
+        """Hold a resource within another, which alone can refer to it."""
+        if not isinstance(contained, dict) or contained.get("resourceType") not in _READ:
+            return
+        inner = f"{name}#{_id(contained)}"
+        resource = self._decoded(inner, contained)
+        if resource is not None and inner not in self.held:
+            resource.id = inner
+            self.held[inner] = self.by_reference[inner] = _Held(inner, resource)
+
+    def _decoded(self, name: str, content: dict[str, Any], *, noted: bool = True) -> Any:
         try:
-            make(name, resource)
-        except Unreadable as error:
-            self._refuse(name, str(error))
+            resource, left_out = plain.convert(content, _READ[content["resourceType"]])
+        except msgspec.ValidationError as error:
+            if noted:
+                self._refuse(name, str(error))
+            return None
+        for said in left_out if noted else ():
+            self._note(name, said)
+        return resource
+
+    def make(self, kind: str) -> None:
+        """Make the records of one type of resource."""
+        for held in list(self.held.values()):
+            if held.resource.resourceType != kind or (
+                # Within another resource a problem is a reason, and a reading is nobody's.
+                "#" in held.name and kind not in ("Patient", "MedicationRequest")
+            ):
+                continue
+            self.within = held.name
+            try:
+                if not held.resource.id:
+                    raise Unreadable("has neither an id nor a fullUrl")
+                if held.resource.modifierExtension or held.resource.implicitRules:
+                    raise Unreadable(
+                        "has a modifier extension or implicit rules, not understood here"
+                    )
+                self.MAKE[kind](self, held.name, held.resource)
+            except Unreadable as error:
+                self._refuse(held.name, str(error))
+
+    def finish(self) -> None:
+        """Say of everything that is told whom and which medicine it is about."""
+        self.content.refused = [self._about(said) for said in self.content.refused]
+        self.content.notes = [self._about(said) for said in self.content.notes]
+
+    def _about(self, said: Said) -> Said:
+        held = self.held.get(said.resource)
+        if held is None:
+            return said
+        self.within = held.name
+        patient = held.record if isinstance(held.resource, resources.Patient) else None
+        reference = getattr(held.resource, "subject", None) or getattr(
+            held.resource, "patient", None
+        )
+        if reference is not None:
+            try:
+                patient = self._subject(reference)
+            except Unreadable:
+                patient = None
+        medicine = held.medicine if held.resource.resourceType in MEDICINES else None
+        return replace(said, patient=patient, medicine=medicine)
 
     def _refuse(self, name: str, reason: str) -> None:
         self.content.refused.append(Said(name, reason))
@@ -166,7 +247,7 @@ class _Reader:
             elif (kept := {"system": given.system, "value": given.value}) not in identifiers:
                 identifiers.append(kept)
         if not identifiers:
-            identifiers.append({"system": f"{self.source}/Patient", "value": patient.id})
+            identifiers.append({"system": f"{self.source}/Patient", "value": patient.id[:100]})
         if len(identifiers) > MOST_IDENTIFIERS:
             self._note(name, f"only the first {MOST_IDENTIFIERS} identifiers are kept")
         record = {"identifiers": identifiers[:MOST_IDENTIFIERS], **_name(patient.name)}
@@ -182,26 +263,35 @@ class _Reader:
                 self._note(name, f"{field_name} “{said}” is only part of a date: left as not known")
         if patient.deceasedBoolean and not patient.deceasedDateTime:
             self._note(name, "is said to have died, without a date: not kept")
-        self.patients[name] = record
+        self.held[name].record = record
         self.content.patients.append((name, record))
 
     def _subject(self, reference: resources.Reference) -> dict[str, Any]:
-        patient = self._resolve(reference.reference)
+        patient = self._held(reference.reference)
         if patient is not None:
-            record = self.patients.get(f"Patient/{patient.id}")
-            if record is None:
+            if patient.record is None:
                 raise Unreadable("is about a patient who was refused")
-            return record
+            return patient.record
         if reference.identifier and reference.identifier.system and reference.identifier.value:
             given = reference.identifier
             return {"identifiers": [{"system": given.system, "value": given.value}]}
         raise Unreadable(f"its patient “{reference.reference}” is not in the bundle")
 
     def _resolve(self, reference: str) -> Any:
-        """The resource of the bundle that a reference means, or None."""
+        """The resource of the set that a reference means, or None."""
+        held = self._held(reference)
+        return None if held is None else held.resource
+
+    def _held(self, reference: str) -> _Held | None:
+        """What a reference means: in the same file, else in another one of the set."""
+        if reference.startswith("#"):
+            return self.by_reference.get(f"{self.within.partition('#')[0]}{reference}")
         reference = reference.partition("/_history/")[0]
         tail = "/".join(reference.split("/")[-2:])
-        return self.by_reference.get(reference) or self.by_reference.get(tail)
+        for reader in (self, *self.all_files):
+            if found := reader.by_reference.get(reference) or reader.by_reference.get(tail):
+                return found
+        return None
 
     # -- Condition -------------------------------------------------------------------------------
 
@@ -280,7 +370,8 @@ class _Reader:
             self.content.others["Observation"] += 1
             return
         if observation.status not in (*SETTLED, "entered-in-error"):
-            raise Unreadable(f"is {observation.status}: only a final result is kept")
+            said = observation.status or "of no known status"
+            raise Unreadable(f"is {said}: only a final result is kept")
         said = (
             observation.effectiveDateTime
             or observation.effectivePeriod.start
@@ -354,15 +445,20 @@ class _Reader:
     # -- MedicationRequest -----------------------------------------------------------------------
 
     def _prescription(self, name: str, request: resources.MedicationRequest) -> None:
-        if request.doNotPerform:
-            raise Unreadable("says that the medicine is not to be given: it is no prescription")
         text, concept = self._medicine(name, request)
+        if request.doNotPerform:
+            self._note(name, "says that the medicine is not to be given: it is no prescription")
+            return
+        if request.status is None:
+            self._note(name, "has no status that is known: kept as of unknown status")
+        if request.intent is None:
+            self._note(name, "has no intent that is known: kept as an order")
         record = {
             "source_id": name,
             "patient": self._subject(request.subject),
             "medicine": self._cut(name, text, 500),
             "codings": self._codings(name, concept),
-            "status": request.status,
+            "status": request.status or "unknown",
             "status_reason": self._cut(name, request.statusReason.words, 500),
             "prescriber": self._cut(name, self._requester(request.requester), 200),
         }
@@ -389,8 +485,10 @@ class _Reader:
         for note in notes:
             self._note(name, note)
         self._extend(name, record, request)
-        self.orders[name] = record
-        self.content.prescriptions.append((name, record))
+        self.held[name].record = record
+        if "#" not in name:
+            # Within a dispensing an order only says by whom and why.
+            self.content.prescriptions.append((name, record))
 
     def _extend(
         self,
@@ -412,34 +510,25 @@ class _Reader:
 
     def _dispense(self, name: str, dispense: resources.MedicationDispense) -> None:
         """A supply handed out: the nearest to what was taken. It knows its order by reference."""
-        if dispense.status not in DISPENSED:
-            raise Unreadable(f"is {dispense.status}: nothing has been handed out yet")
         text, concept = self._medicine(name, dispense)
+        if dispense.status is None:
+            self._note(name, "has no status that is known: kept as of unknown status")
+        elif dispense.status not in DISPENSED:
+            self._note(name, f"is {dispense.status}: nothing has been handed out yet")
+            return
         record = {
             "source_id": name,
             "patient": self._subject(dispense.subject),
             "medicine": self._cut(name, text, 500),
             "codings": self._codings(name, concept),
-            "status": DISPENSED[dispense.status],
+            "status": DISPENSED[dispense.status or "unknown"],
             "dispensed": True,
         }
-        order = next(
-            (
-                found
-                for reference in dispense.authorizingPrescription
-                if isinstance(
-                    found := self._resolve(reference.reference), resources.MedicationRequest
-                )
-            ),
-            None,
-        )
-        if order is not None:
-            record |= {
-                field_name: told
-                for field_name, told in self.orders.get(f"MedicationRequest/{order.id}", {}).items()
-                if field_name in OF_THE_ORDER
-            }
-        elif dispense.authorizingPrescription:
+        order, ordered = self._authorised(dispense)
+        record |= {
+            field_name: told for field_name, told in ordered.items() if field_name in OF_THE_ORDER
+        }
+        if order is None and dispense.authorizingPrescription:
             self._note(name, "its prescription is not in the bundle: why and by whom is not known")
         self._put_day(name, record, "dispensed_on", dispense.whenHandedOver)
         pharmacy = self._named(dispense.location) or next(
@@ -461,10 +550,27 @@ class _Reader:
         self._extend(name, record, dispense)
         self.content.prescriptions.append((name, record))
 
+    def _authorised(
+        self, dispense: resources.MedicationDispense
+    ) -> tuple[resources.MedicationRequest | None, dict[str, Any]]:
+        """The order on which something was handed out, and the record made of it."""
+        for reference in dispense.authorizingPrescription:
+            held = self._held(reference.reference)
+            if held and isinstance(held.resource, resources.MedicationRequest):
+                return held.resource, held.record or {}
+        return None, {}
+
     def _medicine(
         self, name: str, request: resources.MedicationDispense | resources.MedicationRequest
     ) -> tuple[str, resources.Concept]:
         """`(text, concept)` of what is prescribed."""
+        text, concept = self._text_and_codes(name, request)
+        self.held[name].medicine = text
+        return text, concept
+
+    def _text_and_codes(
+        self, name: str, request: resources.MedicationDispense | resources.MedicationRequest
+    ) -> tuple[str, resources.Concept]:
         if request.medicationCodeableConcept is not None:
             concept = request.medicationCodeableConcept
             if not concept.words:
@@ -473,28 +579,13 @@ class _Reader:
         reference = request.medicationReference
         if reference is None:
             raise Unreadable("names no medicine")
-        if reference.reference.startswith("#"):
-            medication = self._contained(request, reference.reference[1:])
-        else:
-            medication = self._resolve(reference.reference)
+        medication = self._resolve(reference.reference)
         if isinstance(medication, resources.Medication):
             return self._product(medication, reference)
         if reference.display:
             self._note(name, "its Medication is not in the bundle: only the name is known")
             return reference.display, resources.Concept()
         raise Unreadable(f"its medicine “{reference.reference}” is not in the bundle")
-
-    def _contained(
-        self, request: resources.MedicationDispense | resources.MedicationRequest, wanted: str
-    ) -> resources.Medication | None:
-        for raw in request.contained:
-            try:
-                kind = _kind.decode(raw)
-                if kind.id == wanted and kind.resourceType == "Medication":
-                    return msgspec.json.decode(raw, type=resources.Medication)
-            except msgspec.DecodeError as error:
-                raise Unreadable(f"a contained resource cannot be read: {error}") from error
-        return None
 
     def _product(
         self, medication: resources.Medication, reference: resources.Reference
@@ -574,6 +665,22 @@ class _Reader:
             record[field_name] = day.isoformat()
         elif said:
             self._note(name, f"{field_name} “{said}” is only part of a date: left as not known")
+
+
+_Reader.MAKE = {
+    "Patient": _Reader._patient,
+    "Condition": _Reader._condition,
+    "AllergyIntolerance": _Reader._allergy,
+    "Observation": _Reader._observation,
+    "MedicationRequest": _Reader._prescription,
+    "MedicationDispense": _Reader._dispense,
+}
+
+
+def _id(resource: dict[str, Any]) -> str:
+    """Its id; some systems write it as a number."""
+    known = resource.get("id", "")
+    return str(known) if isinstance(known, (str, int)) and not isinstance(known, bool) else ""
 
 
 def _name(names: list[resources.Name]) -> dict[str, str]:

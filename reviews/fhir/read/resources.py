@@ -1,15 +1,17 @@
 """The parts of FHIR R4 resources that are read. What is not named here is not read.
 
-Codes with a required binding are typed, so that a resource with a code that FHIR does not know is
-refused as a whole, as the standard asks.
+Every part may be missing: what is not as FHIR says, such as a code that a required binding does not
+know, is left out by `plain.convert`, and the reader decides what the rest is worth.
 """
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from reviews.rules.codes import SEXES, STATUSES
 
+# Neither NaN nor infinity, nor anything that no record could hold.
+Number = Annotated[float, Meta(ge=-1e12, le=1e12)]
 Status = Literal[tuple(STATUSES)]
 Intent = Literal[
     "proposal",
@@ -71,7 +73,7 @@ class Reference(Struct, frozen=True):
 
 
 class Quantity(Struct, frozen=True):
-    value: float | None = None
+    value: Number | None = None
     unit: str = ""
     code: str = ""
     comparator: str = ""
@@ -99,8 +101,9 @@ class Resource(Struct):
 
     resourceType: str
     id: str = ""
-    modifierExtension: list[Raw] = []
+    modifierExtension: list[Any] = []
     implicitRules: str = ""
+    contained: list[Any] = []
 
 
 class Patient(Resource):
@@ -132,7 +135,7 @@ class Extension(Struct, frozen=True):
     valueString: str | None = None
     valueCode: str | None = None
     valueInteger: int | None = None
-    valueDecimal: float | None = None
+    valueDecimal: Number | None = None
     valueBoolean: bool | None = None
     valueDate: str | None = None
 
@@ -177,8 +180,8 @@ class Measured(Struct, frozen=True):
     valueDateTime: str = ""
 
 
-class Observation(Resource, kw_only=True):
-    status: ObservationStatus
+class Observation(Resource):
+    status: ObservationStatus | None = None
     subject: Reference = Reference()
     effectiveDateTime: str = ""
     effectivePeriod: Period = Period()
@@ -213,13 +216,13 @@ class Repeat(Struct, frozen=True):
     boundsRange: Range | None = None
     count: int | None = None
     countMax: int | None = None
-    duration: float | None = None
-    durationMax: float | None = None
+    duration: Number | None = None
+    durationMax: Number | None = None
     durationUnit: PeriodUnit | None = None
     frequency: int | None = None
     frequencyMax: int | None = None
-    period: float | None = None
-    periodMax: float | None = None
+    period: Number | None = None
+    periodMax: Number | None = None
     periodUnit: PeriodUnit | None = None
     dayOfWeek: list[str] = []
     timeOfDay: list[str] = []
@@ -265,11 +268,11 @@ class DispenseRequest(Struct, frozen=True):
     performer: Reference = Reference()
 
 
-class MedicationRequest(Resource, kw_only=True):
-    status: Status
+class MedicationRequest(Resource):
+    status: Status | None = None
     extension: list[Extension] = []
     courseOfTherapyType: Concept = Concept()
-    intent: Intent
+    intent: Intent | None = None
     statusReason: Concept = Concept()
     category: list[Concept] = []
     doNotPerform: bool = False
@@ -282,7 +285,6 @@ class MedicationRequest(Resource, kw_only=True):
     reasonReference: list[Reference] = []
     dosageInstruction: list[Dosage] = []
     dispenseRequest: DispenseRequest = DispenseRequest()
-    contained: list[Raw] = []
 
 
 DispenseStatus = Literal[
@@ -302,8 +304,8 @@ class Performer(Struct, frozen=True):
     actor: Reference = Reference()
 
 
-class MedicationDispense(Resource, kw_only=True):
-    status: DispenseStatus
+class MedicationDispense(Resource):
+    status: DispenseStatus | None = None
     extension: list[Extension] = []
     medicationCodeableConcept: Concept | None = None
     medicationReference: Reference | None = None
@@ -316,7 +318,6 @@ class MedicationDispense(Resource, kw_only=True):
     daysSupply: Quantity | None = None
     whenHandedOver: str = ""
     dosageInstruction: list[Dosage] = []
-    contained: list[Raw] = []
 
 
 class Request(Struct, frozen=True):
@@ -326,11 +327,16 @@ class Request(Struct, frozen=True):
 
 class Entry(Struct, frozen=True):
     fullUrl: str = ""
-    resource: Raw = Raw()
+    resource: dict[str, Any] = {}
     request: Request = Request()
 
 
-class Bundle(Struct, frozen=True, kw_only=True):
-    resourceType: Literal["Bundle"]
-    type: str
-    entry: list[Entry] = []
+class Named(Struct, frozen=True):
+    """Any resource, of which only the type is asked."""
+
+    resourceType: str = ""
+
+
+class Bundle(Struct, frozen=True):
+    type: str | None = None
+    entry: list[Raw] | None = None

@@ -1,4 +1,7 @@
-"""`import_fhir FILE... --practice CODE --source NAME`: FHIR R4 Bundles through the sync verbs."""
+"""`import_fhir FILE... --practice CODE --source NAME`: FHIR R4 through the sync verbs.
+
+The files of one command are one set: a page of orders may be about the patients of another file.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -49,15 +52,26 @@ class Command(BaseCommand):
         except DomainError as error:
             raise CommandError(error.message) from error
         self.place, self.source, self.by = place, source, by
-        failed = [path for path in files if not self._import(path, show)]
+        contents, unread = {}, {}
+        for path in files:
+            try:
+                contents[path] = path.read_bytes()
+            except OSError as error:
+                unread[path] = error
+        found = bundle.read_set(list(contents.values()), source=source)
+        read = dict(zip(contents, found, strict=True)) | unread
+        failed = [path for path in files if not self._import(path, read[path], show)]
         if failed:
             raise CommandError(f"{len(failed)} of {len(files)} files could not be imported.")
 
-    def _import(self, path: Path, show: int) -> bool:
-        """Import one file, whole or not at all; returns whether it could be read."""
+    def _import(
+        self, path: Path, content: bundle.Content | bundle.Unreadable | OSError, show: int
+    ) -> bool:
+        """Import one file, whole or not at all; returns whether it could be."""
         self.stdout.write(str(path))
         try:
-            content = bundle.read(path.read_bytes(), source=self.source)
+            if isinstance(content, Exception):
+                raise content
             refused = list(content.refused)
             with transaction.atomic():
                 for kind, verb in VERBS:
