@@ -54,8 +54,14 @@ def populate(patients):
                 pass
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE reviews_screeningrequest")
-            cursor.execute("VACUUM ANALYZE")
+        settle()
     return writer.prescriptions
+
+
+def settle():
+    """Clear away what was deleted, and count what there is."""
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from django.db import connection
 
-from reviews.errors import NotFound, Stale
+from reviews.errors import NotFound, OtherEngine
 from reviews.models import Engine
 from reviews.rules import ENGINE
 
@@ -21,8 +21,8 @@ def hold() -> int:
     """The id of the portal's engine, which stays so until the caller's transaction ends.
 
     A process that runs other code must not judge: what it found would stand beside findings of
-    the portal's engine as if it were one of them. Raises `Stale` there, and `NotFound` before any
-    engine was recorded.
+    the portal's engine as if it were one of them. Raises `OtherEngine` there, and `NotFound` before
+    any engine was recorded.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [LOCK])
@@ -31,7 +31,7 @@ def hold() -> int:
     if engine is None:
         raise NotFound("No engine is recorded yet: run prepare first.")
     if engine.digest != ENGINE.digest:
-        raise Stale(
+        raise OtherEngine(
             f"This process runs engine {ENGINE.name}, and the portal's is {engine.name}. "
             "Run prepare with the newer code, and restart what still runs the older."
         )

@@ -26,6 +26,10 @@ class Stale(DomainError):
     code = "stale"
 
 
+class OtherEngine(Stale):
+    """This process runs rule code that is not the portal's."""
+
+
 class IllegalMove(DomainError):
     """The case or version is not in a state from which this can be done."""
 

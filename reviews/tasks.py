@@ -1,9 +1,13 @@
 """Doorbells: a name, a retry policy, one call. The work itself waits in the database."""
 
-from celery import shared_task
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from celery import Task, shared_task
 
 from reviews import jobs, requests
 from reviews.engines import RESCREEN
+from reviews.errors import OtherEngine
 from reviews.verbs import digest, engines, screen
 
 # Well below the limit at which a task is cut off; a longer backlog is handed on.
@@ -17,18 +21,36 @@ KINDS: jobs.Kinds = {
 """Every kind of long job, and what does a slice of it; `reviews.jobs` says how one is made."""
 
 
-@shared_task(name="reviews.drain", ignore_result=True)
-def drain() -> None:
-    screen.drain(seconds=SECONDS)
+@contextmanager
+def _left_to_the_portals_engine(task: Task) -> Iterator[None]:
+    """A worker of another engine takes no more doorbells, or those who can judge go without.
+
+    It is idle and quick, so that in a rolling restart it would win most of them. Its queue is its
+    own again when it is restarted.
+    """
+    try:
+        yield
+    except OtherEngine:
+        if task.request.hostname:
+            queue = task.app.conf.task_default_queue
+            task.app.control.cancel_consumer(queue, destination=[task.request.hostname])
+        raise
 
 
-@shared_task(name="reviews.ring", ignore_result=True)
-def ring() -> None:
+@shared_task(bind=True, name="reviews.drain", ignore_result=True)
+def drain(task: Task) -> None:
+    with _left_to_the_portals_engine(task):
+        screen.drain(seconds=SECONDS)
+
+
+@shared_task(bind=True, name="reviews.ring", ignore_result=True)
+def ring(task: Task) -> None:
     """Started by the clock: whatever a lost message left waiting is found here."""
     if jobs.waiting():
         jobs.ring()
     if requests.waiting():
-        screen.drain(seconds=SECONDS)
+        with _left_to_the_portals_engine(task):
+            screen.drain(seconds=SECONDS)
 
 
 @shared_task(name="reviews.work", ignore_result=True)

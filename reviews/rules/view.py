@@ -199,8 +199,12 @@ class View:
 
     @kept
     def stretches_now(self) -> Sequence[Stretch]:
-        """Those of them that are still current."""
-        return [stretch for stretch in self.stretches if self.is_current(stretch.end)]
+        """Those of them that are still current.
+
+        A stretch may end because another medicine joins, while every supply goes on.
+        """
+        after = self.gap_days + 2
+        return [stretch for stretch in self.stretches if not self.reached(stretch.end + after)]
 
     @kept
     def stretches_known(self) -> Sequence[Stretch]:

@@ -25,8 +25,8 @@ from drugs.models import (
 from drugs.search import find_drugs
 from reviews import access
 from reviews.access import Action
-from reviews.errors import BadRecord, NotFound
-from reviews.forms.formulary import RowForm, seen
+from reviews.errors import BadRecord, NotFound, Stale
+from reviews.forms.formulary import SEEN, RowForm, seen
 from reviews.models import RuleVersion
 from reviews.rules.indications import INDICATIONS
 from reviews.rules.registry import BY_ID
@@ -109,8 +109,20 @@ def drug(request: SignedIn, key: str) -> HttpResponse:
     return render(request, "reviews/formulary/drug.html", context)
 
 
+def _changed_meanwhile(
+    request: SignedIn, refusal: Stale, key: str, kind: str, pk: int
+) -> HttpResponse:
+    """What was typed, beside what the row says now; saving again replaces that knowingly."""
+    held = _ingredient(key)
+    row = _held_row(held, kind, pk)
+    form = RowForm(type(row), row, {**request.POST.dict(), SEEN: row.changed_at.isoformat()})
+    context = _row_context(held, row, kind) | {"form": form, "refusal": refusal}
+    return render(request, "reviews/formulary/change.html", context, status=409)
+
+
 @require_http_methods(["GET", "POST"])
 @login_required
+@shows_refusals(_changed_meanwhile, Stale)
 def change(request: SignedIn, key: str, kind: str, pk: int) -> HttpResponse:
     """Change one row, with its source."""
     access.require(request.user, Action.EDIT_FORMULARY)
@@ -128,9 +140,17 @@ def change(request: SignedIn, key: str, kind: str, pk: int) -> HttpResponse:
             )
             messages.success(request, f"Changed: {row}. {_effect(row)}")
             return redirect("drug", key)
-    context = {"drug": held, "row": row, "kind": kind}
-    context |= {"reach": _reach(row), "screened": edit.reaches_screening(row)}
-    return form_page(request, "reviews/formulary/change.html", form, context)
+    return form_page(request, "reviews/formulary/change.html", form, _row_context(held, row, kind))
+
+
+def _row_context(held: Ingredient, row: Sourced, kind: str) -> dict[str, Any]:
+    return {
+        "drug": held,
+        "row": row,
+        "kind": kind,
+        "reach": _reach(row),
+        "screened": edit.reaches_screening(row),
+    }
 
 
 @require_http_methods(["GET", "POST"])

@@ -258,6 +258,15 @@ def test_the_answer_holds_until_it_says(dossier, days):
     assert answer(screen(later, BOOK)) == answer(first)
 
 
+def test_the_answer_about_a_dose_that_another_medicine_joined_holds_until_it_says():
+    joined = person(line("lorazepam 1 mg tablets"), line(start=1, dose=None), as_of=1)
+    first = screen(joined, BOOK)
+    assert first.valid_until <= on(16), "the day on which lorazepam alone is no current dose"
+    for day in range(2, (first.valid_until - on(0)).days):
+        later = type(joined)(**{**fields(joined), "as_of": on(day)})
+        assert answer(screen(later, BOOK)) == answer(first)
+
+
 def fields(dossier):
     return {name: getattr(dossier, name) for name in type(dossier).__slots__}
 

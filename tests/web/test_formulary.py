@@ -1,5 +1,7 @@
 """The formulary pages: finding a drug, reading it, changing it on somebody's word."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -133,9 +135,21 @@ def test_a_change_that_cannot_be_comes_back_with_the_reason(changes, said, limit
 def test_somebody_else_was_faster(limit, ada, adam):
     shown = given(limit)
     Browser(adam).post(change(limit), **{**shown, "mg_per_day": "20"})
-    assert Browser(ada).post(change(limit), **shown).status_code == 409
+    refused = Browser(ada).post(change(limit), **{**shown, "mg_per_day": "25"})
+    assert refused.status_code == 409
+    assert "Somebody else changed this" in words(refused)
+    assert "mg a day 20" in words(refused), "what it says now"
     assert Browser(ada).post(change(limit), **{**shown, "seen": "never"}).status_code == 409
     assert Limit.objects.get(pk=limit.pk).mg_per_day == 20
+    # What was typed is still there, and saved again it replaces what was just read.
+    page = refused.content.decode()
+    assert 'name="mg_per_day" value="25"' in page
+    seen = re.search(r'name="seen" value="([^"]*)"', page)[1]
+    assert (
+        Browser(ada).post(change(limit), **{**shown, "seen": seen, "mg_per_day": "25"}).status_code
+        == 302
+    )
+    assert Limit.objects.get(pk=limit.pk).mg_per_day == 25
 
 
 @pytest.mark.parametrize("who", ["clara", "ravi", "audrey"])
