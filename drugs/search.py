@@ -483,7 +483,7 @@ def _presented(drugs: dict[int, _Drug], profile: str) -> set[_Presented]:
 
 def _presentations(typed: _Typed, drugs: dict[int, _Drug], profile: str | None) -> Ranked:
     """Strengths as generic products: "zopiclone 7.5 mg tablet"."""
-    if profile not in Profile.values:
+    if profile is None or profile not in Profile.values:
         return
     letters = typed.letters
     some = {

@@ -318,9 +318,9 @@ def _of_drugs(
         else:
             return {}, False
     # One strength beside several names is that of the nearest.
-    if len(nearest.drugs) != 1:
+    if len(nearest.drugs) > 1:
         return {}, True
-    (drug,) = nearest.drugs
+    drug = nearest.drugs[0]
     mg = _settled(amounts[0], held.get(drug, frozenset()), language)
     return ({}, False) if mg is None else ({drug: mg}, True)
 
@@ -366,7 +366,7 @@ def _is_held(mg: float, held: Iterable[float]) -> bool:
 def _settled(reading: _Reading, held: frozenset[float], language: str) -> float | None:
     """The one mg that an amount comes to, or None: nothing fits, or more than one does."""
     if len(reading.mg) < 2:
-        return reading.mg[0] if reading.mg else None
+        return next(iter(reading.mg), None)
     plausible = [mg for mg in reading.mg if _is_held(mg, held)]
     if not plausible and held:
         plausible = [mg for mg in reading.mg if min(held) / 4 <= mg <= max(held) * 4]
