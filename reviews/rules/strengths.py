@@ -313,15 +313,13 @@ def _of_drugs(
         return _ordered(orders, written, held, language)
     if len(amounts) > 1:
         # More amounts than drugs: a range, a list, or a part that no name matched.
-        if len(drugs) == 1 and _bare_tail(written):
-            amounts = amounts[:1]
-        else:
+        if len(drugs) > 1 or not _bare_tail(written):
             return {}, False
     # One strength beside several names is that of the nearest.
-    if len(nearest.drugs) > 1:
+    if len(nearest.drugs) != 1:
         return {}, True
-    drug = nearest.drugs[0]
-    mg = _settled(amounts[0], held.get(drug, frozenset()), language)
+    (drug,) = nearest.drugs
+    mg = _settled(written.amounts[0], held.get(drug, frozenset()), language)
     return ({}, False) if mg is None else ({drug: mg}, True)
 
 
