@@ -1,6 +1,8 @@
 """Strengths as people and systems write them, each beside its nearest neighbours."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reviews.rules.recognise import plain
 from reviews.rules.strengths import Named, strengths_in
@@ -167,3 +169,40 @@ def test_a_code_takes_its_strength_from_the_text(text, codings, mg, why):
 def test_a_recognition_says_what_it_could_not_read():
     assert BOOK.recognise(medicine("Diazepam 5-10 mg tablets")).doubts == ("5-10 mg",)
     assert BOOK.recognise(medicine("Diazepam 5 mg tablets")).doubts == ()
+
+
+def _written(mg, point, group, unit, fraction_only):
+    """A strength as one of many systems writes it: "0,5 mg", ".5 mg", "1,000 microgram"."""
+    amount = mg * {"mg": 1, "milligram": 1, "microgram": 1000, "µg": 1000, "g": 0.001}[unit]
+    whole, _, fraction = f"{amount:.6f}".rstrip("0").rstrip(".").partition(".")
+    if group and len(whole) > 3:
+        whole = f"{int(whole):,}".replace(",", group)
+    if fraction_only and whole == "0":
+        whole = ""
+    return f"{whole}{point + fraction if fraction else ''} {unit}"
+
+
+FRAMES = (
+    *("{drug} {it}", "{it} {drug}", "{drug} {it} tablets", "{drug} {it} Filmtabletten"),
+    *("{drug} Teva {it}, comprimé", "{drug} ({it}) 28 tabs", "{drug} {it} x 56"),
+)
+
+
+@given(
+    drug=st.sampled_from(["diazepam", "clonazepam", "lorazepam", "alprazolam", "zopiclone"]),
+    data=st.data(),
+    unit=st.sampled_from(["mg", "milligram", "microgram", "µg", "g"]),
+    marks=st.sampled_from([(".", ","), (",", "."), (".", ""), (",", ""), (",", " "), (".", "'")]),
+    fraction_only=st.booleans(),
+    frame=st.sampled_from(FRAMES),
+)
+def test_a_strength_that_is_held_is_read_or_not_known_and_never_another(
+    drug, data, unit, marks, fraction_only, frame
+):
+    mg = data.draw(st.sampled_from(sorted(HELD[drug])))
+    it = _written(mg, *marks, unit, fraction_only)
+    found = read(frame.format(drug=drug, it=it), drug)
+    if found.of:
+        assert found.of[drug].mg == pytest.approx(mg), it
+    else:
+        assert found.doubts, it
