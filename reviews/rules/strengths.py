@@ -100,6 +100,17 @@ _CONTINENTAL = re.compile(
 )
 
 
+Held = Mapping[str, Mapping[str, frozenset[float]]]
+"""The strengths in mg known of each drug, by what they are strengths of: "ml", "hour", "piece"."""
+PIECE = "piece"
+_NONE: Mapping[str, frozenset[float]] = {}
+
+
+def kind_of(per: str) -> str:
+    """What a strength is one of: a tablet's and a capsule's are of one piece."""
+    return per if per in ("ml", "hour", "spray", "g", "drop") else PIECE
+
+
 class Strength(NamedTuple):
     """The mg of an ingredient in each `per` ("" = in one piece); None: not known."""
 
@@ -141,14 +152,11 @@ class Amounts(NamedTuple):
     with_unit: bool
 
 
-def strengths_in(
-    text: str, names: Sequence[Named], held: Mapping[str, frozenset[float]]
-) -> Strengths:
+def strengths_in(text: str, names: Sequence[Named], held: Held) -> Strengths:
     """The strength of each ingredient named in a text of lower case without accents.
 
-    `held` are the strengths in mg that are known of each drug, whatever the form. A strength
-    follows its name, or stands before each ("5 mg diazepam"); amounts written together belong to
-    as many names before them.
+    A strength follows its name, or stands before each ("5 mg diazepam"); amounts written together
+    belong to as many names before them.
     """
     written = [
         each
@@ -300,26 +308,26 @@ def _of_drugs(
     names: tuple[Named, ...],
     nearest: Named,
     written: Amounts,
-    held: Mapping[str, frozenset[float]],
+    held: Held,
     language: str,
 ) -> tuple[dict[str, float], bool]:
     """The mg of each drug of a run of names, and whether nothing stayed doubtful."""
     drugs = tuple(dict.fromkeys(drug for name in names for drug in name.drugs))
+    of_kind = {drug: held.get(drug, _NONE).get(kind_of(written.per), frozenset()) for drug in drugs}
     amounts = written.amounts
     if len(drugs) == len(amounts) > 1:
         orders: Iterable[tuple[str, ...]] = (
             (drugs,) if len(names) == len(drugs) else permutations(drugs)
         )
-        return _ordered(orders, written, held, language)
-    if len(amounts) > 1:
+        return _ordered(orders, written, of_kind, language)
+    if len(amounts) > 1 and (len(drugs) > 1 or not _bare_tail(written)):
         # More amounts than drugs: a range, a list, or a part that no name matched.
-        if len(drugs) > 1 or not _bare_tail(written):
-            return {}, False
+        return {}, False
     # One strength beside several names is that of the nearest.
     if len(nearest.drugs) != 1:
         return {}, True
     (drug,) = nearest.drugs
-    mg = _settled(written.amounts[0], held.get(drug, frozenset()), language)
+    mg = _settled(written.amounts[0], of_kind[drug], language)
     return ({}, False) if mg is None else ({drug: mg}, True)
 
 
@@ -334,27 +342,39 @@ def _ordered(
     held: Mapping[str, frozenset[float]],
     language: str,
 ) -> tuple[dict[str, float], bool]:
-    """As many amounts as drugs: the order in which most of them are strengths held.
+    """As many amounts as drugs: the one order that what is held of the drugs allows.
 
-    A name that stands for several drugs says no order ("Targinact 10/5"). Bare numbers are
-    strengths only if one of them is held.
+    A name that stands for several drugs says no order ("Targinact 10/5"): one in which a drug gets
+    an amount far from all that is held of it is out, and of several the one whose amounts are all
+    held is taken. Bare numbers are strengths only where one of them is held.
     """
-    ranked: dict[tuple, tuple[int, dict[str, float]]] = {}
+    possible: dict[tuple, dict[str, float]] = {}
+    orders = list(orders)
     for order in orders:
         read = {}
         for drug, amount in zip(order, written.amounts, strict=True):
-            mg = _settled(amount, held.get(drug, frozenset()), language)
-            if mg is not None:
+            mg = _settled(amount, held[drug], language)
+            if mg is not None and (len(orders) == 1 or _is_near(mg, held[drug])):
                 read[drug] = mg
-        known = sum(_is_held(mg, held.get(drug, frozenset())) for drug, mg in read.items())
-        ranked[tuple(sorted(read.items()))] = known, read
-    found = sorted(ranked.values(), key=lambda pair: -pair[0])
-    best, read = found[0]
-    if len(found) > 1 and (best == 0 or found[1][0] == best):
+        if len(read) == len(order) or len(orders) == 1:
+            possible[tuple(sorted(read.items()))] = read
+    known = [
+        read
+        for read in possible.values()
+        if all(_is_held(mg, held[drug]) for drug, mg in read.items() if held[drug])
+    ]
+    left = [*possible.values()] if len(possible) == 1 else known
+    if len(left) != 1 or (len(orders) > 1 and not any(held.values())):
         return {}, False
-    if not written.with_unit and best == 0:
+    (read,) = left
+    if not written.with_unit and not any(_is_held(mg, held[drug]) for drug, mg in read.items()):
         return {}, True
     return read, len(read) == len(written.amounts)
+
+
+def _is_near(mg: float, held: frozenset[float]) -> bool:
+    """Whether an amount is no more than four times away from all that is held; else anything is."""
+    return not held or min(held) / 4 <= mg <= max(held) * 4
 
 
 def _is_held(mg: float, held: Iterable[float]) -> bool:
@@ -367,7 +387,7 @@ def _settled(reading: _Reading, held: frozenset[float], language: str) -> float 
         return next(iter(reading.mg), None)
     plausible = [mg for mg in reading.mg if _is_held(mg, held)]
     if not plausible and held:
-        plausible = [mg for mg in reading.mg if min(held) / 4 <= mg <= max(held) * 4]
+        plausible = [mg for mg in reading.mg if _is_near(mg, held)]
     if len(plausible) == 1:
         return plausible[0]
     if plausible or held:
