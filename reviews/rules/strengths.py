@@ -89,6 +89,9 @@ _WRITTEN = re.compile(
     rf"\.?(?:{_OF})?"
 )
 _ONE = re.compile(rf"({_NUMBER})\s*({MASS})?\b")
+_PER_CENT = re.compile(
+    rf"(?<![\d.,'])({_NUMBER})\s*(?:%|(?:per ?cent|pour ?cent|prozent|por ciento|per cento)\b)"
+)
 _ENGLISH = re.compile(
     r"\b(?:tablets?|tabs?|caplets?|capsules|micrograms?|patch(?:es)?|injection|syrup|drops?"
     r"|oral (?:solution|suspension|tablet|capsule)|release|coated)\b"
@@ -191,7 +194,20 @@ def _language(text: str) -> str:
 def amounts_in(text: str) -> list[Amounts]:
     """Every strength written in a text of lower case without accents, in order."""
     found = (_written(text, match) for match in _WRITTEN.finditer(text))
-    return [each for each in found if each is not None]
+    written = [each for each in found if each is not None]
+    # A gram in 100 ml, as it is said of solutions.
+    written += [
+        Amounts(
+            text=match.group(),
+            start=match.start(),
+            end=match.end(),
+            amounts=(_times(_number(match[1]), 10.0),),
+            per="ml",
+            with_unit=True,
+        )
+        for match in _PER_CENT.finditer(text)
+    ]
+    return sorted(written, key=lambda each: each.start)
 
 
 def _written(text: str, match: re.Match) -> Amounts | None:

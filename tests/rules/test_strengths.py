@@ -64,6 +64,8 @@ ONE = [
     ("diazepam 2 mg pro 5 ml Saft", 0.4, "ml", "German"),
     ("diazepam 10 mg/2 ml Ampullen", 5, "ml", "an ampoule"),
     ("diazepam 10 mg/ml Tropfen", 10, "ml", "drops"),
+    ("diazepam 1 pour cent, solution buvable", 10, "ml", "a gram in 100 ml"),
+    ("diazepam 0,5 % Tropfen", 5, "ml", "with a sign"),
     ("diazepam 5 mg je Tablette", 5, "tablet", "each"),
     ("diazepam 5 mg/28 tablets", 5, "", "of 28 it is not the strength"),
     ("5 mg diazepam tabs", 5, "", "before the name"),
