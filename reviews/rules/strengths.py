@@ -74,6 +74,8 @@ def _any(words: Iterable[str]) -> str:
 
 
 MASS = _any(MASS_IN_MG)
+MOST_MG = 1e6
+"""More than a kilogram is the strength of nothing."""
 # Taken whole or not at all, so that no part of a number is ever read for it.
 _NUMBER = r"(?>(?:\d{1,3}(?: \d{3})+(?!\d)|[.,]?\d+)(?:[.,']\d+)*)"
 _MEASURED = _any(word for word, unit in PER.items() if unit not in (*_PIECES, "g"))
@@ -245,7 +247,7 @@ def _times(reading: _Reading, factor: float) -> _Reading:
         return None if value is None else value * factor
 
     return _Reading(
-        tuple(value * factor for value in reading.mg if value * factor > 0),
+        tuple(value * factor for value in reading.mg if 0 < value * factor <= MOST_MG),
         scaled(reading.english),
         scaled(reading.continental),
     )

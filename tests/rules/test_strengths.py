@@ -101,6 +101,8 @@ DOUBTFUL = [
     ("diazepam 5 mg/0 ml", "5 mg/0 ml", "nor in 0 ml"),
     ("diazepam 2 500 microgram", "2 500 microgram", "2.5 mg, or two of 0.5 mg"),
     ("diazepam 1.234.5 mg", "1.234.5 mg", "no way to write a number"),
+    ("diazepam 9999999 mg", "9999999 mg", "more than a kilogram"),
+    (f"diazepam {'9' * 400} mg", f"{'9' * 400} mg", "more than any number"),
 ]
 
 
