@@ -157,6 +157,9 @@ Tamsulosin 400mcg|Finasteride|Solifenacin|Betmiga|Vagifem|Estradot|Utrogestan|Ev
 Sudocrem|Canesten cream|Daktacort|Fucidin H|Betnovate|Dovobet|Zovirax cream|Bonjela|Corsodyl
 Nicorette patch|Champix|Viagra|Cialis|EpiPen|Sando-K|Creon 25000|Questran cholestyramine
 Amoxicillin 500mg|Flucloxacillin|Nitrofurantoin|Trimethoprim|Doxycycline|Clarithromycin
+Anusol cream|Aldara|Bactroban|Betnesol drops|Emla cream|Eurax|Lotriderm|Scheriproct|Zineryt
+Earol|Waxsol|Olive oil ear drops|Otomize|Sterimar|Saline nasal spray|Vicks VapoRub|Lemsip
+Cod liver oil|Garlic capsules|Turmeric|Echinacea|Menopace|Simple linctus|Flaminal|Elastoplast
 """
 
 
@@ -174,7 +177,7 @@ def test_everyday_products_are_known_and_no_sedative(book, text):
     "text",
     [
         *("Quietude forte drops", "Blue tablets, bought online", "Zork 5 mg transdermal plaster"),
-        *("Zork cream", "Diazpam 2mg tabs", "Herbal sleep aid"),
+        *("Zork cream", "Diazpam 2mg tabs", "Herbal sleep aid", "Zork: ensure it is swallowed"),
     ],
 )
 def test_the_list_of_no_sedatives_swallows_nothing_unknown(book, text):
