@@ -69,7 +69,7 @@ _WORDS = (
     ),
     (
         r"tablets?|tabs?|caplets?|\w*tabletten?|\w*tabl|\w*tbl|tavolett[ae]|comprim\w*"
-        r"|compress[ae]|compr|cpr|comp|cp|dragees?|drg|pastigli[ae]|lyoc|lyophilisats?"
+        r"|compress[ae]|compr|cpr|comp(?=\.)|cp|dragees?|drg|pastigli[ae]|lyoc|lyophilisats?"
         r"|lyophilisates?|liofilizado\w*|liofilizzat\w*|confett[oi]|grageas?",
         "tablet",
         "oral",

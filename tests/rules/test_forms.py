@@ -32,7 +32,8 @@ FORMS = [
     ("sublingual", "sublingual", "sublingual tablets|Sublingualtabletten|comprimé sublingual"),
     ("topical", "topical", "cream|Salbe|Augentropfen|collyre|crema|pomada|eye drops"),
     ("film", "oral", "oral film|film orodispersible|Schmelzfilm"),
-    (None, None, "5 mg|5 mg Foobar|Tabula rasa|Captopril|Vialon|"),
+    ("liquid", "oral", "Codein comp Saft"),
+    (None, None, "Tilidin comp 50/4 mg|5 mg|5 mg Foobar|Tabula rasa|Captopril|Vialon|"),
 ]
 
 
