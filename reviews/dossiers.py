@@ -13,7 +13,7 @@ from reviews.bulk import as_array, binary_cursor
 from reviews.fields import AMOUNT, CODE, COUNT, DAY, FLAG, SCHEDULE, TEXT, UNIT, Field
 from reviews.models import Patient
 from reviews.models.versioned import KNOWN_THEN, LIVE
-from reviews.records import PrescriptionRecord
+from reviews.records import PORTAL, PrescriptionRecord
 from reviews.rules.dossier import (
     Condition,
     Dossier,
@@ -33,11 +33,13 @@ _LATER = [_FIELDS[name] for name in Line._fields if name in _FIELDS and _FIELDS[
 _READ = {
     "route": "nullif(route, '')",
     "prescriber": "coalesce(prescriber_id::text, prescriber_name)",
-    "source": "CASE WHEN dispensed THEN 'dispensed' ELSE 'written' END",
+    "source": "CASE WHEN dispensed THEN 'dispensed' WHEN evidence <> '' THEN evidence"
+    " ELSE 'written' END",
     "schedule": "coalesce(schedule, '[]')",
 }
 _READ_KIND = {AMOUNT: "{}::float8", UNIT: "nullif({}, '')"}
 _TYPES = {
+    AMOUNT: float | None,
     COUNT: int | None,
     DAY: date | None,
     FLAG: bool,
@@ -66,7 +68,8 @@ def _unsaid(field: Field) -> str:
 SELECT_LINE = f"""
     patient_id, id, medicine_id, {", ".join(map(_read, _EARLY))},
     CASE WHEN {" AND ".join(map(_unsaid, _LATER))} THEN NULL
-        ELSE json_build_array({", ".join(map(_read, _LATER))})::text END
+        ELSE json_build_array({", ".join(map(_read, _LATER))})::text END,
+    source_system
 """
 _later = msgspec.json.Decoder(tuple[tuple(_TYPES[field.kind] for field in _LATER)])
 NOTHING_LATER = tuple(Line._field_defaults[field.line] for field in _LATER)
@@ -204,13 +207,15 @@ def every_line() -> Iterator[tuple[int, str, Line]]:
                 yield patient_id, profile, made
 
 
-def line(record: PrescriptionRecord, *, line_id: int = 0, prescriber: str = "") -> Line:
+def line(
+    record: PrescriptionRecord, *, line_id: int = 0, prescriber: str = "", system: str = PORTAL
+) -> Line:
     """A line that is not saved yet, from the record a form or a client sent."""
     said = {name: getattr(record, field.name) for name, field in _FIELDS.items()}
     said |= {
         "route": record.route or None,
         "prescriber": prescriber,
-        "source": "dispensed" if record.dispensed else "written",
+        "source": "dispensed" if record.dispensed else record.evidence or "written",
         "schedule": tuple((step.per_day, step.days) for step in record.schedule),
     }
     return Line(
@@ -220,6 +225,7 @@ def line(record: PrescriptionRecord, *, line_id: int = 0, prescriber: str = "") 
             text=record.medicine,
             codings=tuple((coding.system, coding.code) for coding in record.codings),
         ),
+        system=system,
         **said,
     )
 
@@ -290,9 +296,10 @@ def _lines(rows: Iterable[tuple]) -> tuple[Line, ...]:
                     _medicines[medicine_id],
                     *said,
                     *(NOTHING_LATER if later is None else _later.decode(later)),
+                    system,
                 )
             )
-            for _, pk, medicine_id, *said, later in rows
+            for _, pk, medicine_id, *said, later, system in rows
         ]
     )
 

@@ -7,6 +7,7 @@ Amounts are in `dose_unit`; `None` means not known, never zero.
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from math import inf as INFINITY
 from operator import attrgetter
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -22,6 +23,7 @@ from reviews.rules.codes import (
     CHANGES,
     CONDITION_KINDS,
     CONDITION_STATUSES,
+    EVIDENCE,
     READING_STATUSES,
     REPLACEMENTS,
     SETTINGS,
@@ -36,6 +38,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=500)]
 Short = Annotated[str, Meta(max_length=200)]
 # Four decimals are kept: less than 0.1 microgram of a milligram dose is no dose.
 Amount = Annotated[float, Meta(ge=0.0001, lt=10_000_000)]
+TimesPerDay = Annotated[float, Meta(ge=0.0001, le=96)]
 Days = Annotated[int, Meta(ge=0, le=3650)]
 Unit = Literal[tuple(UNITS)]
 Indication = Literal[tuple(INDICATIONS)]
@@ -104,7 +107,7 @@ class PrescriptionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_field
     codings: Codings = ()
     dose: Amount | None = None
     dose_unit: Unit | None = None
-    times_per_day: Annotated[float, Meta(ge=0.0001, le=96)] | None = None
+    times_per_day: TimesPerDay | None = None
     as_needed: bool = False
     max_per_day: Amount | None = None
     expected_per_day: Amount | None = None
@@ -133,6 +136,13 @@ class PrescriptionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_field
     pharmacy: Short = ""
     start_minute: Annotated[int, Meta(ge=0, lt=1440)] | None = None
     schedule: Annotated[tuple[Step, ...], Meta(max_length=100)] = ()
+    dose_max: Amount | None = None
+    times_per_day_max: TimesPerDay | None = None
+    repeats_allowed: Annotated[int, Meta(ge=0, le=1000)] | None = None
+    issue_days: Annotated[int, Meta(ge=1, le=3650)] | None = None
+    valid_until: date | None = None
+    quantity_text: Short = ""
+    evidence: Literal["", *EVIDENCE] = ""
 
 
 class ConditionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -343,9 +353,16 @@ def check_prescription(record: PrescriptionRecord) -> None:
         raise BadRecord("end_on", "is before start_on")
     if record.dose is not None and record.dose_unit is None:
         raise BadRecord("dose_unit", "is needed when a dose is given")
+    if record.dose_max is not None and record.dose_unit is None:
+        raise BadRecord("dose_unit", "is needed when a highest dose is given")
+    if (record.dose_max or INFINITY) < (record.dose or 0):
+        raise BadRecord("dose_max", "is below dose")
+    if (record.times_per_day_max or INFINITY) < (record.times_per_day or 0):
+        raise BadRecord("times_per_day_max", "is below times_per_day")
     if record.schedule and record.dose_unit is None:
         raise BadRecord("dose_unit", "is needed when a schedule is given")
-    if record.max_per_day is not None and not record.as_needed:
+    is_range = record.dose_max is not None or record.times_per_day_max is not None
+    if record.max_per_day is not None and not (record.as_needed or is_range):
         raise BadRecord("max_per_day", "is only for a medicine taken as needed")
 
 

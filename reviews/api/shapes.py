@@ -85,6 +85,13 @@ class Prescription(Struct):
     pharmacy: str
     start_minute: int | None
     schedule: list[Step]
+    dose_max: float | None
+    times_per_day_max: float | None
+    repeats_allowed: int | None
+    issue_days: int | None
+    valid_until: date | None
+    quantity_text: str
+    evidence: str
     reason: str
     checked: Checked
 

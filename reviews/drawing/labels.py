@@ -1,11 +1,12 @@
 """The words of the drawings: what somebody reads who points at a mark, or hears it read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Protocol
 
 from reviews.rules import words
 from reviews.rules.exposure import OPEN, Episode, Span
+from reviews.rules.rates import exact
 
 COUNTED = ("tablet", "capsule", "patch", "drop", "spray", "unit")
 
@@ -28,24 +29,51 @@ class Dosed(Protocol):
     def as_needed(self) -> bool: ...
     @property
     def max_per_day(self) -> float | None: ...
+    @property
+    def dose_max(self) -> float | None: ...
+    @property
+    def times_per_day_max(self) -> float | None: ...
 
 
 def dose(line: Dosed) -> str:
-    """The dose of a prescription: "1 tablet twice a day"; empty when no dose was recorded."""
-    if line.dose is None:
+    """The dose of a prescription: "1 to 2 tablets twice a day"; empty when none was recorded."""
+    highest = line.dose if line.dose_max is None else line.dose_max
+    if highest is None:
         return ""
-    amount = f"{words.amount(line.dose)} {line.dose_unit or ''}".strip()
-    if line.dose != 1 and line.dose_unit in COUNTED:
+    amount = f"{_range(line.dose, line.dose_max, words.amount)} {line.dose_unit or ''}".strip()
+    if highest != 1 and line.dose_unit in COUNTED:
         amount += "s" if line.dose_unit != "patch" else "es"
     if line.as_needed:
         most = f", at most {words.amount(line.max_per_day)} a day" if line.max_per_day else ""
         return f"{amount} if needed{most}"
-    if line.times_per_day is None:
-        return amount
-    often = {1: "once a day", 2: "twice a day", 0.5: "every other day"}.get(
-        line.times_per_day, f"{words.amount(line.times_per_day)} times a day"
-    )
-    return f"{amount} {often}"
+    if line.times_per_day_max is not None:
+        return f"{amount} {_range(line.times_per_day, line.times_per_day_max, _times)} times a day"
+    return amount if line.times_per_day is None else f"{amount} {_often(line.times_per_day)}"
+
+
+def _range(lowest: float | None, highest: float | None, shown: Callable[[float], str]) -> str:
+    """ "2", "1 to 2", "up to 2"."""
+    if highest is None:
+        return "" if lowest is None else shown(lowest)
+    if lowest == highest:
+        return shown(highest)
+    return f"up to {shown(highest)}" if lowest is None else f"{shown(lowest)} to {shown(highest)}"
+
+
+def _often(times_per_day: float) -> str:
+    """ "twice a day", "3 times a week", "every 3 days"."""
+    times, days = exact(float(times_per_day))
+    if days == 1:
+        return {1: "once a day", 2: "twice a day"}.get(times, f"{times} times a day")
+    if times == 1:
+        return {2: "every other day", 7: "once a week"}.get(days, f"every {days} days")
+    if days == 7:
+        return f"{times} times a week"
+    return f"{_times(times_per_day)} times a day"
+
+
+def _times(times_per_day: float) -> str:
+    return words.amount(round(float(times_per_day), 4))
 
 
 def supply(span: Span) -> str:

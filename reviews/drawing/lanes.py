@@ -13,8 +13,8 @@ from reviews.rules.exposure import (
     Supply,
     UnclearSupply,
     Use,
+    as_taken,
     carry_forward,
-    dispensed_first,
     read,
 )
 from reviews.rules.parameters import EXPOSURE
@@ -83,7 +83,7 @@ def lanes_of(dossier: Dossier, book: RuleBook) -> list[Lane]:
         medicines.setdefault(drug.name, _Medicine(mask, []))
     lanes = []
     for name, medicine in medicines.items():
-        uses = dispensed_first(medicine.uses)
+        uses = as_taken(medicine.uses, today, limit).uses
         carried_days = limit["carry_forward_max_days"] if medicine.mask & BZRA else 0
         lanes.append(
             Lane(

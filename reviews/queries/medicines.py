@@ -3,7 +3,7 @@
 Reads every version in one query, so the cost does not grow with the number of prescriptions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple, cast
 from uuid import UUID
@@ -15,7 +15,7 @@ from reviews.rules import words
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier, Line
 from reviews.rules.drug import BZRA, Recognition
-from reviews.rules.exposure import read
+from reviews.rules.exposure import FurtherIssues, as_taken, read
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.screen import said_to_be_no_sedative
 
@@ -105,6 +105,11 @@ def of(patient: Patient, *, book: RuleBook, as_of: date) -> tuple[list[Row], Dos
         # A prescription that came between the two reads is on the page the next time.
         if prescription.pk in lines
     ]
+    going_on = _may_go_on(dossier, book)
+    rows = [
+        replace(row, end_on=None, now=True) if row.prescription.pk in going_on else row
+        for row in rows
+    ]
     rows.sort(key=lambda row: row.begun_on or as_of, reverse=True)
     rows.sort(key=lambda row: (not row.now, not row.sedative))
     return rows, dossier
@@ -134,6 +139,24 @@ def _row(
     )
 
 
+def _may_go_on(dossier: Dossier, book: RuleBook) -> set[int]:
+    """The lines of which further issues may be in hand, though the first one is used up."""
+    limit = book.rules[EXPOSURE][dossier.profile]
+    today = dossier.as_of.toordinal()
+    uses = []
+    for line in dossier.lines:
+        recognition = book.recognise(line.medicine)
+        for ingredient in recognition.ingredients[:1]:
+            use = read(line, recognition, ingredient, limit)
+            if use is not None:
+                uses.append(use)
+    return {
+        use.line.id
+        for use in as_taken(uses, today, limit).uses
+        if isinstance(use, FurtherIssues) and use.reach >= today
+    }
+
+
 def last_day(line: Line, recognition: Recognition, book: RuleBook, profile: str) -> date | None:
     """The last day of supply of a medicine, None when the record does not say.
 
@@ -159,8 +182,8 @@ def _end(line: Line, recognition: Recognition, book: RuleBook, profile: str) -> 
 def _quantity(line: Line) -> str:
     """ "28 tablets"; empty when not recorded."""
     if line.quantity is None:
-        return ""
-    unit = line.quantity_unit or line.dose_unit or ""
+        return f"“{line.quantity_text}”" if line.quantity_text else ""
+    unit = line.quantity_unit or "(unit not recorded)"
     if line.quantity != 1 and unit in COUNTED:
         unit = PLURALS.get(unit, f"{unit}s")
     return f"{words.amount(line.quantity)} {unit}".strip()
@@ -190,10 +213,12 @@ RECENT_DAYS, FEW = 183, 8
 def lines_of(dossier: Dossier, book: RuleBook) -> Lines:
     """The same facts as the time line, the newest first."""
     lines = Lines([], [])
+    going_on = _may_go_on(dossier, book)
     recent = dossier.as_of - timedelta(days=RECENT_DAYS)
     for line in sorted(dossier.lines, key=lambda line: _begun(line) or dossier.as_of, reverse=True):
         recognition = book.recognise(line.medicine)
-        end_on = last_day(line, recognition, book, dossier.profile)
+        open_ended = line.id in going_on
+        end_on = None if open_ended else last_day(line, recognition, book, dossier.profile)
         over = end_on is not None and end_on < recent and _begun(line) is not None
         rows = lines.before if over and len(lines.now) >= FEW else lines.now
         rows.append(

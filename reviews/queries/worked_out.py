@@ -75,7 +75,8 @@ def _daily(line: Line, recognition: Recognition) -> tuple[str, ...]:
     per_day = rate(line)
     if per_day is None:
         return ()
-    most = "at most " if line.as_needed or len(line.schedule) > 1 else ""
+    is_range = line.dose_max is not None or line.times_per_day_max is not None
+    most = "at most " if line.as_needed or is_range or len(line.schedule) > 1 else ""
     amounts = [
         (mg_per_day(line, part, recognition.form), drug.name)
         for part, drug, _ in recognition.ingredients

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from reviews.rules import words
 from reviews.rules.dossier import Line
 from reviews.rules.drug import Recognition
-from reviews.rules.exposure import EXPECTED_USE, OPEN, Use
+from reviews.rules.exposure import EXPECTED_USE, GIVEN, OPEN, FurtherIssues, Use
 from reviews.rules.finding import Fact
 from reviews.rules.parameters import Limits
 from reviews.rules.recognise import FOR_THE_NIGHT
@@ -33,16 +33,19 @@ def incomplete(view: View, limit: Limits) -> Says:
     Asked only where an answer depends on it: a stated days' supply stands in for the quantity, a
     dose in mg for the strength.
     """
-    by_drug: dict[str, list[_Incomplete]] = {}
+    by_drug: dict[str, dict[int, _Incomplete]] = {}
     current = {item.span.use.line.id for item in view.judged}
     for use in view.uses:
         known = use.end is not None
         matters = use.line.id in current if known else _matters(view, use)
         lacking = _lacking(use) if matters else []
         if lacking:
-            by_drug.setdefault(use.drug.key, []).append(_Incomplete(use, lacking))
+            found = by_drug.setdefault(use.drug.key, {})
+            # What may follow the first issue of an order is told with it.
+            before = found.get(use.line.id, _Incomplete(use, []))
+            found[use.line.id] = _Incomplete(use, [*before.lacking, *lacking])
     for key, found in by_drug.items():
-        yield _of_one_drug(key, found)
+        yield _of_one_drug(key, [*found.values()])
 
 
 class _Incomplete(NamedTuple):
@@ -56,6 +59,8 @@ def _matters(view: View, use: Use) -> bool:
     """Does an answer depend on a use of unknown length? Not if it is over and others came later."""
     if use.start is None or use.reach == OPEN or view.is_current(use.reach):
         return True
+    if isinstance(use, FurtherIssues):
+        return False  # they were optional, and can be in use no more
     return use.start >= max(other.start for other in view.uses if other.start is not None)
 
 
@@ -71,7 +76,8 @@ def _of_one_drug(key: str, found: list[_Incomplete]) -> Candidate:
     uses = [use for use, _ in found]
     lacking = list(dict.fromkeys(item for _, items in found for item in items))
     name = uses[0].drug.name
-    dates = [use.start for use in uses if use.start is not None]
+    begun = [use.line.start_on or use.line.written_on for use in uses]
+    dates = [day.toordinal() for day in begun if day is not None]
     since = f" from {words.day(min(dates))}" if dates else ""
     title = f"{words.sentence_case(name)}: {words.listed(lacking)} not recorded"
     unknown = ""
@@ -103,10 +109,12 @@ def _daily_amount(use: Use) -> list[str]:
     line = use.line
     if line.schedule and line.dose_unit:
         return ["strength"]
-    if line.dose is None and not (line.as_needed and line.max_per_day is not None):
-        return ["daily dose"]
-    if line.times_per_day is None and not (line.as_needed and line.max_per_day is not None):
-        return ["times a day"]
+    if line.max_per_day is None:
+        if line.dose is None and line.dose_max is None:
+            return ["daily dose"]
+        often = line.times_per_day or line.times_per_day_max or line.source == GIVEN
+        if not often:
+            return ["times a day"]
     if not line.dose_unit:
         return ["unit of the dose"]
     return ["strength"]

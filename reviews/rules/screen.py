@@ -191,7 +191,7 @@ def _valid_until(view: View, ask: Asking) -> date | None:
         starts.add(span.start)
         starts.add(span.use.start)
         ends.add(span.end)
-    for use in (*view.uses, *view.rescue):
+    for use in (*view.uses, *view.rescue, *(copy.use for copy in view.copies)):
         if use.start is not None:
             starts.add(use.start)
             ends.update((use.least_end, use.reach))

@@ -145,6 +145,7 @@ def test_an_order_with_its_own_concept(orders):
         "quantity": 28.0,
         "quantity_unit": "tablet",
         "days_supply": 14,
+        "repeats_allowed": 2,
     }
 
 
@@ -163,7 +164,8 @@ def test_an_order_that_refers_to_a_medication(orders):
     assert (order["dose"], order["dose_unit"], order["max_per_day"]) == (7.5, "mg", 7.5)
     assert (order["days_supply"], order["start_on"]) == (30, "2026-03-02")
     assert "end_on" not in order, "the end of validity is not the end of use"
-    assert "quantity_unit" not in order
+    assert order["valid_until"] == "2026-08-31"
+    assert (order["quantity"], order["quantity_unit"]) == (30, "unit")
 
 
 def test_an_order_with_a_contained_medication_and_a_written_taper(orders):
@@ -210,11 +212,7 @@ def test_what_could_not_be_kept_is_said(content):
         ],
         "Condition/insomnia": ["is provisional: kept as a condition"],
         "Condition/apnoea": ["ended_on “2020-03” is only part of a date: left as not known"],
-        "MedicationRequest/concept": [
-            "a code without a system is left out",
-            "allows 2 repeats: only the first supply is counted",
-        ],
-        "MedicationRequest/reference": ["the unit of quantity “each” is not known"],
+        "MedicationRequest/concept": ["a code without a system is left out"],
         "MedicationRequest/contained": ["has 2 dosage instructions: the dose is kept as text only"],
         "MedicationRequest/bare": ["its Medication is not in the bundle: only the name is known"],
         "MedicationRequest/proposal": [
@@ -466,3 +464,39 @@ def test_an_entry_that_asks_to_delete_is_told():
 def test_what_is_no_bundle_cannot_be_read(content):
     with pytest.raises(bundle.Unreadable):
         bundle.read(content, source="ehr")
+
+
+# -- Supply ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("quantity", "kept"),
+    [
+        ({"value": 56, "unit": "Tablet(s)"}, {"quantity": 56, "quantity_unit": "tablet"}),
+        ({"value": 20, "unit": "Stück"}, {"quantity": 20, "quantity_unit": "unit"}),
+        ({"value": 28, "unit": "comprimés"}, {"quantity": 28, "quantity_unit": "tablet"}),
+        ({"value": 28}, {"quantity": 28}),
+        ({"value": 2, "unit": "Packung"}, {"quantity_text": "2 Packung"}),
+        ({"value": 2, "unit": "packs of 28"}, {"quantity_text": "2 packs of 28"}),
+        ({"value": 1.5, "code": "{bottle}"}, {"quantity_text": "1.5 {bottle}"}),
+    ],
+)
+def test_a_number_is_kept_as_one_only_with_a_unit_that_is_understood(quantity, kept):
+    record, notes = request(dispenseRequest={"quantity": quantity})
+    said = {name: record[name] for name in record if name.startswith("quantity")}
+    assert said == kept
+    assert len(notes) == ("quantity_text" in kept)
+
+
+def test_what_may_follow_the_first_issue_is_kept_and_no_note():
+    record, notes = request(
+        dispenseRequest={
+            "quantity": {"value": 56, "unit": "tablet"},
+            "numberOfRepeatsAllowed": 5,
+            "dispenseInterval": {"value": 4, "code": "wk"},
+            "validityPeriod": {"start": "2026-02-01", "end": "2026-07-31"},
+        }
+    )
+    assert (record["repeats_allowed"], record["issue_days"]) == (5, 28)
+    assert record["valid_until"] == "2026-07-31"
+    assert not notes

@@ -193,6 +193,27 @@ def test_a_missing_supply_is_not_known_and_not_evaluated(bell, clara):
     assert "Checked in part" in page
 
 
+def test_an_order_with_repeats_stays_among_the_medicines_now(bell, clara, rulebook):
+    make.prescription(bell, clara, start=-60, days=28, repeats_allowed=5, valid_until=make.day(90))
+    make.prescription(bell, clara, start=-60, days=28, medicine="Lorazepam 1 mg tablets")
+    screen.drain()
+    page = words(Browser(clara).get(f"/patients/{bell.pk}"))
+    now, before = page.split("Before now")
+    assert "1 medicine in hand or possibly in hand" in now
+    assert "Diazepam" in now.split("Medicines now")[1]
+    assert "5 repeats allowed" in now
+    assert "Lorazepam" in before
+    assert heading(Browser(clara).get(f"/patients/{bell.pk}")) != "Checked, nothing to review"
+
+
+def test_a_supply_in_words_and_evidence_of_use_are_shown(bell, clara, rulebook):
+    told = {"days": None, "days_supply": None, "quantity": None, "quantity_unit": None}
+    make.prescription(bell, clara, quantity_text="2 Packung", evidence="reported", **told)
+    page = words(Browser(clara).get(f"/patients/{bell.pk}"))
+    assert "“2 Packung”" in page
+    assert "reported as taken" in page
+
+
 def test_recognised_by_name_is_marked_and_by_code_too(bell, clara):
     make.prescription(bell, clara)
     make.prescription(

@@ -207,11 +207,13 @@ def _maximum(record: dict[str, Any], said: Dosage, notes: list[str]) -> None:
 def _supply(record: dict[str, Any], dispense: DispenseRequest, notes: list[str]) -> None:
     quantity = dispense.quantity
     if quantity is not None and quantity.value:
-        record["quantity"] = quantity.value
         if unit := words.unit(quantity):
-            record["quantity_unit"] = unit
-        elif quantity.unit or quantity.code:
-            notes.append(f"the unit of quantity “{quantity.unit or quantity.code}” is not known")
+            record["quantity"], record["quantity_unit"] = quantity.value, unit
+        elif said := quantity.unit or quantity.code:
+            record["quantity_text"] = f"{quantity.value:.10g} {said}"[:200]
+            notes.append(f"the unit of quantity “{said}” is not known: kept as text")
+        else:
+            record["quantity"] = quantity.value
     duration = dispense.expectedSupplyDuration
     if duration is not None:
         days = words.days(duration)
@@ -219,7 +221,9 @@ def _supply(record: dict[str, Any], dispense: DispenseRequest, notes: list[str])
             notes.append("the duration of supply has no unit that is known: left out")
         else:
             record["days_supply"] = days
-    if dispense.numberOfRepeatsAllowed:
-        notes.append(
-            f"allows {dispense.numberOfRepeatsAllowed} repeats: only the first supply is counted"
-        )
+    if dispense.numberOfRepeatsAllowed is not None:
+        record["repeats_allowed"] = dispense.numberOfRepeatsAllowed
+    if interval := words.days(dispense.dispenseInterval):
+        record["issue_days"] = interval
+    if last := words.day(dispense.validityPeriod.end):
+        record["valid_until"] = last.isoformat()

@@ -242,6 +242,7 @@ class Dosage(Struct, frozen=True):
 class DispenseRequest(Struct, frozen=True):
     validityPeriod: Period = Period()
     numberOfRepeatsAllowed: int | None = None
+    dispenseInterval: Quantity | None = None
     quantity: Quantity | None = None
     expectedSupplyDuration: Quantity | None = None
     performer: Reference = Reference()

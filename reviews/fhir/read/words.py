@@ -6,6 +6,7 @@ from typing import Any
 
 from reviews.fhir.read.resources import Concept, Quantity
 from reviews.fields import PRESCRIPTION
+from reviews.rules import quantities
 from reviews.rules.indications import INDICATIONS
 from reviews.rules.readings import KINDS
 
@@ -195,12 +196,12 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 def unit(quantity: Quantity) -> str | None:
     """Our unit of a FHIR Quantity, or None when it is not one we know."""
     for said in (quantity.code, quantity.unit):
-        if found := UNITS.get(said.strip().lower()):
+        if found := UNITS.get(said.strip().lower()) or quantities.unit_of(said):
             return found
     return None
 
 
-def days(quantity: Quantity) -> int | None:
+def days(quantity: Quantity | None) -> int | None:
     """Whole days of a FHIR Duration, or None when its unit or value is not known."""
     if quantity is None or quantity.value is None:
         return None

@@ -32,6 +32,8 @@ PRESCRIPTIONS = (
     *("times_per_day", "max_per_day", "expected_per_day", "quantity", "quantity_unit"),
     *("recorded_days_supply", "refill_number", "dispensed_on", "repeat_template", "acquired"),
     *("replacement_reason", "is_new_start", "change_reason", "start_minute", "schedule"),
+    *("dose_max", "times_per_day_max", "repeats_allowed", "issue_days", "valid_until"),
+    "quantity_text",
     *("strengths_mg", "form", "release", "complete", "team", "pharmacy", "worked_out", "missing"),
 )
 RECORDED = [field for field in KEPT if field.export]
