@@ -229,12 +229,16 @@ def names_meant(text: str) -> list[str]:
     return sorted({name for drug in meant for name in (drug.name, *drug.synonyms, *drug.brands)})
 
 
-def nearly(text: str) -> list[str]:
-    """The drugs whose name or brand is spelt nearly as a word of `text`, nearest first."""
+def nearly(texts: Iterable[str]) -> dict[str, list[str]]:
+    """For each text the drugs whose name or brand is nearly a word of it, nearest first."""
     drugs = _drugs()
-    words = [word for word in _words(text) if word not in FORMS]
-    alike = sorted(_nearest(words, drugs).items(), key=lambda pair: -pair[1])
-    return [drugs[pk].name for pk, _ in alike if pk in drugs][:3]
+    names = _by_word(drugs)
+    found = {}
+    for text in texts:
+        words = [word for word in _words(text) if word not in FORMS]
+        alike = sorted(_alike(words, names).items(), key=lambda pair: -pair[1])
+        found[text] = [drugs[pk].name for pk, _ in alike][:3]
+    return found
 
 
 # -- Words -----------------------------------------------------------------------------------------
@@ -312,11 +316,20 @@ def _nearest(words: list[str], drugs: dict[int, _Drug]) -> dict[int, float]:
 
     By the order of letters, so that two swapped ones ("zoplicone") are a small slip.
     """
+    return _alike(words, _by_word(drugs))
+
+
+def _by_word(drugs: dict[int, _Drug]) -> dict[str, set[int]]:
+    """The ids of the ingredients by each word of their names and brands."""
     names = defaultdict(set)
     for drug in drugs.values():
         for name in (drug.name, *drug.synonyms, *drug.brands):
             for part in _words(name):
                 names[part].add(drug.pk)
+    return names
+
+
+def _alike(words: list[str], names: dict[str, set[int]]) -> dict[int, float]:
     near: dict[int, float] = {}
     for word in words:
         if word[0].isdigit() or len(word) < 4:
@@ -324,7 +337,9 @@ def _nearest(words: list[str], drugs: dict[int, _Drug]) -> dict[int, float]:
         match = SequenceMatcher(b=word, autojunk=False)
         for name, pks in names.items():
             match.set_seq1(name)
-            if match.quick_ratio() >= ALIKE and (alike := match.ratio()) >= ALIKE:
+            if match.real_quick_ratio() < ALIKE or match.quick_ratio() < ALIKE:
+                continue
+            if (alike := match.ratio()) >= ALIKE:
                 near |= {pk: max(alike, near.get(pk, 0)) for pk in pks}
     best = max(near.values(), default=0)
     return {pk: alike for pk, alike in near.items() if alike >= best - 0.1}
@@ -483,7 +498,7 @@ def _presented(drugs: dict[int, _Drug], profile: str) -> set[_Presented]:
 
 def _presentations(typed: _Typed, drugs: dict[int, _Drug], profile: str | None) -> Ranked:
     """Strengths as generic products: "zopiclone 7.5 mg tablet"."""
-    if profile not in Profile.values:
+    if profile is None or profile not in Profile.values:
         return
     letters = typed.letters
     some = {

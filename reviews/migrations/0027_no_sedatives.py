@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0020_cancellable_jobs'),
+        ('reviews', '0021_supply_as_reported'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,7 +1,7 @@
 """The medicines that no rule can read, by their text, and what was said of them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import Count, Q, QuerySet
 
@@ -18,8 +18,8 @@ TAKEN = [status for status in Status.values if status not in dossier.NEVER_TAKEN
 class Unknown:
     """A text nobody knows: how many people have it, and how many live prescriptions name it.
 
-    `near` are drugs whose names are nearly in it. `may_be_one` says why it may be a sedative; such
-    a text cannot be said to be none.
+    `near` are drugs whose names are nearly in it; `part` those that are. `may_be_one` says why it
+    may be a sedative; such a text cannot be said to be none.
     """
 
     text: str
@@ -31,10 +31,17 @@ class Unknown:
     may_be_one: str
 
 
+def with_near(rows: list[Unknown]) -> list[Unknown]:
+    """The same with the drugs that each unknown text is spelt nearly like."""
+    near = nearly(row.shown for row in rows if not row.part)
+    return [replace(row, near=tuple(near.get(row.shown, ()))) for row in rows]
+
+
 def unknown(practice_ids: Iterable[int] | None) -> list[Unknown]:
     """Texts of live prescriptions that no rule can read, most people first; None: everywhere.
 
-    What was said to be no sedative, everywhere or in all these practices, is left out.
+    Without the drugs that are `near`, which take long to look for. What was said to be no sedative,
+    everywhere or in all these practices, is left out.
     """
     orders = Prescription.objects.live().filter(status__in=TAKEN)
     said = NoSedative.objects.filter(taken_back_at=None)
@@ -57,7 +64,7 @@ def unknown(practice_ids: Iterable[int] | None) -> list[Unknown]:
     by_text: dict[str, Unknown] = {}
     for medicine in Medicine.objects.filter(pk__in=found):
         codings = tuple((each["system"], each["code"]) for each in medicine.codings)
-        recognition = book.recognise_text(medicine.text, codings)
+        recognition = book.recognise(dossier.Medicine(medicine.key, medicine.text, codings))
         key = compared(medicine.text)
         if not recognition.unmapped or key in texts:
             continue
@@ -68,7 +75,7 @@ def unknown(practice_ids: Iterable[int] | None) -> list[Unknown]:
             # The same person may have two medicines of one text, rarely: an upper bound.
             people=row["people"] + (before.people if before else 0),
             prescriptions=row["times"] + (before.prescriptions if before else 0),
-            near=() if recognition.parts else tuple(nearly(medicine.text)),
+            near=(),
             part=tuple(each.drug.name for each in recognition.ingredients),
             may_be_one=_why(recognition.suspected, bool(row["online"]))
             or (before.may_be_one if before else ""),

@@ -19,6 +19,8 @@ from reviews.rules.parameters import EXPOSURE
 class WorkedOut:
     """`daily`: each amount a day in words; `missing` says why the last day is not known.
 
+    `doubts` are strengths as written that may mean more than one amount, or none.
+
     `equivalent` is what it comes to in diazepam, by the profile's table, and None where that is not
     known or not asked; `sedative` whether it holds a benzodiazepine or Z-drug.
     """
@@ -29,6 +31,7 @@ class WorkedOut:
     daily: tuple[str, ...]
     equivalent: Equivalent | None
     sedative: bool
+    doubts: tuple[str, ...]
     start_on: date | None
     end_on: date | None
     days: int | None
@@ -53,6 +56,7 @@ def work_out(record: PrescriptionRecord, *, book: RuleBook, profile: str) -> Wor
         "daily": _daily(line, recognition),
         "equivalent": _equivalent(line, recognition, scale(book, profile)),
         "sedative": bool(recognition.mask & BZRA),
+        "doubts": recognition.doubts,
     }
     if use is None:
         return WorkedOut(**common, **_stated(line), never_taken=bool(uses))

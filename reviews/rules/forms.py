@@ -40,7 +40,7 @@ _WORDS = (
     ),
     (r"sublingual\w*|sub-lingual\w*|perlingual\w*", "sublingual", "sublingual"),
     (
-        r"inject(?:ion|able|eur|or)\w*|inj|injektion\w*|injizier\w*|ampoules?|ampul\w*|ampoll?as?"
+        r"inject(?:ion|able|eur|or)\w*|inj|amps?|injektion\w*|injizier\w*|ampoules?|ampul\w*|ampoll?as?"
         r"|fial[ae]|iniett\w*|iniezion[ei]|inyect\w*|inyeccion\w*|perfusion[ei]?|perfusor\w*"
         r"|cartridges?|prefilled|\w*spritzen?|seringues?|jeringas?|siring[ah]e?|intravenous"
         r"|intraven\w*|intravein\w*|endoven\w*|intramusc\w*|intramuskul\w*|infusion\w*|infusione"
@@ -63,19 +63,19 @@ _WORDS = (
         "oral",
     ),
     (
-        r"capsul[aeo]s?|caps?|\w*kapseln?|kps|gelules?",
+        r"capsul[aeo]s?|caps?|\w*kapseln?|kps|cps|gelules?",
         "capsule",
         "oral",
     ),
     (
         r"tablets?|tabs?|caplets?|\w*tabletten?|\w*tabl|\w*tbl|tavolett[ae]|comprim\w*"
-        r"|compress[ae]|cpr|comp|dragees?|pastigli[ae]|lyoc|lyophilisats?"
+        r"|compress[ae]|compr|cpr|comp(?=\.)|cp|dragees?|drg|pastigli[ae]|lyoc|lyophilisats?"
         r"|lyophilisates?|liofilizado\w*|liofilizzat\w*|confett[oi]|grageas?",
         "tablet",
         "oral",
     ),
     (
-        r"oral (?:solution|suspension|liquid|drops?|concentrate)|syrup|elixir|linctus"
+        r"oral (?:sol(?:ution|n)?|susp(?:ension)?|liquid|drops?|concentrate)|syrup|elixir|linctus"
         r"|sirops?|\w*sirup|\w*saft|\w*tropfen|zum einnehmen|buvables?|gouttes|jarabe|gotas"
         r"|(?:solucion|suspension) oral|sciropp[oi]|gocce|(?:soluzione|sospensione) orale",
         "liquid",

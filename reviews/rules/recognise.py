@@ -19,7 +19,7 @@ from reviews.rules.drug import (
 )
 from reviews.rules.forms import COUNTED, shape_of
 from reviews.rules.spelling import ends_like_a_sedative, folded, without_salt
-from reviews.rules.strengths import MASS, Named, strengths_in
+from reviews.rules.strengths import MASS, PIECE, Named, kind_of, strengths_in
 
 if TYPE_CHECKING:
     from reviews.rules.book import RuleBook
@@ -29,6 +29,8 @@ CODE_ORDER = {"rxnorm": 0, "dmd": 0, "ndc": 0, "atc": 1, "snomed": 2}
 
 WORD = re.compile(r"[a-z]+|\d+(?:\.\d+)?")
 FRACTIONS = str.maketrans({"½": ".5", "¼": ".25", "¾": ".75", "µ": "u", "μ": "u", "’": "'"})
+# The forms whose strengths are marketed by the millilitre or the spray, and not by the piece.
+MEASURED = {"liquid": "ml", "injection": "ml", "nasal": "spray", "spray": "spray"}
 # A product for the night of a known name holds something for sleep besides what the name tells.
 FOR_THE_NIGHT = frozenset(["pm", "night", "nighttime", "nite", "noche", "nuit", "nacht", "notte"])
 MADE_FOR_THE_NIGHT = frozenset(
@@ -266,17 +268,21 @@ def _spelled(book: "RuleBook") -> dict[str, Entry]:
     }
 
 
-def _strengths_held(book: "RuleBook") -> dict[str, frozenset[float]]:
+def _strengths_held(book: "RuleBook") -> dict[str, dict[str, frozenset[float]]]:
     """The strengths in mg that are known of each drug, by its products and what is marketed."""
-    held = defaultdict(set)
+    held: dict[str, dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
     for drug in book.drugs.values():
         for forms in drug.strengths.values():
-            held[drug.key].update(*forms.values())
+            for form, strengths in forms.items():
+                held[drug.key][MEASURED.get(form, PIECE)].update(strengths)
     for product in book.products.values():
         for part in product.parts:
             if part.strength_mg is not None:
-                held[part.drug].add(part.strength_mg)
-    return {key: frozenset(strengths) for key, strengths in held.items()}
+                held[part.drug][kind_of(part.per_unit)].add(part.strength_mg)
+    return {
+        key: {kind: frozenset(strengths) for kind, strengths in kinds.items()}
+        for key, kinds in held.items()
+    }
 
 
 def _fill(parts, by_name, incomplete):

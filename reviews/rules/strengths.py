@@ -74,6 +74,8 @@ def _any(words: Iterable[str]) -> str:
 
 
 MASS = _any(MASS_IN_MG)
+MOST_MG = 1e6
+"""More than a kilogram is the strength of nothing."""
 # Taken whole or not at all, so that no part of a number is ever read for it.
 _NUMBER = r"(?>(?:\d{1,3}(?: \d{3})+(?!\d)|[.,]?\d+)(?:[.,']\d+)*)"
 _MEASURED = _any(word for word, unit in PER.items() if unit not in (*_PIECES, "g"))
@@ -89,6 +91,9 @@ _WRITTEN = re.compile(
     rf"\.?(?:{_OF})?"
 )
 _ONE = re.compile(rf"({_NUMBER})\s*({MASS})?\b")
+_PER_CENT = re.compile(
+    rf"(?<![\d.,'])({_NUMBER})\s*(?:%|(?:per ?cent|pour ?cent|prozent|por ciento|per cento)\b)"
+)
 _ENGLISH = re.compile(
     r"\b(?:tablets?|tabs?|caplets?|capsules|micrograms?|patch(?:es)?|injection|syrup|drops?"
     r"|oral (?:solution|suspension|tablet|capsule)|release|coated)\b"
@@ -98,6 +103,17 @@ _CONTINENTAL = re.compile(
     r"|capsulas?|compress[ae]|solution (?:buvable|injectable)|sirop|jarabe|sciroppo|gocce|gotas"
     r"|gouttes|ampullen?|ampollas?|fiale?|filmtbl|stuck|st)\b"
 )
+
+
+Held = Mapping[str, Mapping[str, frozenset[float]]]
+"""The strengths in mg known of each drug, by what they are strengths of: "ml", "hour", "piece"."""
+PIECE = "piece"
+_NONE: Mapping[str, frozenset[float]] = {}
+
+
+def kind_of(per: str) -> str:
+    """What a strength is one of: a tablet's and a capsule's are of one piece."""
+    return per if per in ("ml", "hour", "spray", "g", "drop") else PIECE
 
 
 class Strength(NamedTuple):
@@ -141,14 +157,11 @@ class Amounts(NamedTuple):
     with_unit: bool
 
 
-def strengths_in(
-    text: str, names: Sequence[Named], held: Mapping[str, frozenset[float]]
-) -> Strengths:
+def strengths_in(text: str, names: Sequence[Named], held: Held) -> Strengths:
     """The strength of each ingredient named in a text of lower case without accents.
 
-    `held` are the strengths in mg that are known of each drug, whatever the form. A strength
-    follows its name, or stands before each ("5 mg diazepam"); amounts written together belong to
-    as many names before them.
+    A strength follows its name, or stands before each ("5 mg diazepam"); amounts written together
+    belong to as many names before them.
     """
     written = [
         each
@@ -183,7 +196,20 @@ def _language(text: str) -> str:
 def amounts_in(text: str) -> list[Amounts]:
     """Every strength written in a text of lower case without accents, in order."""
     found = (_written(text, match) for match in _WRITTEN.finditer(text))
-    return [each for each in found if each is not None]
+    written = [each for each in found if each is not None]
+    # A gram in 100 ml, as it is said of solutions.
+    written += [
+        Amounts(
+            text=match.group(),
+            start=match.start(),
+            end=match.end(),
+            amounts=(_times(_number(match[1]), 10.0),),
+            per="ml",
+            with_unit=True,
+        )
+        for match in _PER_CENT.finditer(text)
+    ]
+    return sorted(written, key=lambda each: each.start)
 
 
 def _written(text: str, match: re.Match) -> Amounts | None:
@@ -221,7 +247,7 @@ def _times(reading: _Reading, factor: float) -> _Reading:
         return None if value is None else value * factor
 
     return _Reading(
-        tuple(value * factor for value in reading.mg if value * factor > 0),
+        tuple(value * factor for value in reading.mg if 0 < value * factor <= MOST_MG),
         scaled(reading.english),
         scaled(reading.continental),
     )
@@ -300,28 +326,26 @@ def _of_drugs(
     names: tuple[Named, ...],
     nearest: Named,
     written: Amounts,
-    held: Mapping[str, frozenset[float]],
+    held: Held,
     language: str,
 ) -> tuple[dict[str, float], bool]:
     """The mg of each drug of a run of names, and whether nothing stayed doubtful."""
     drugs = tuple(dict.fromkeys(drug for name in names for drug in name.drugs))
+    of_kind = {drug: held.get(drug, _NONE).get(kind_of(written.per), frozenset()) for drug in drugs}
     amounts = written.amounts
     if len(drugs) == len(amounts) > 1:
         orders: Iterable[tuple[str, ...]] = (
             (drugs,) if len(names) == len(drugs) else permutations(drugs)
         )
-        return _ordered(orders, written, held, language)
-    if len(amounts) > 1:
+        return _ordered(orders, written, of_kind, language)
+    if len(amounts) > 1 and (len(drugs) > 1 or not _bare_tail(written)):
         # More amounts than drugs: a range, a list, or a part that no name matched.
-        if len(drugs) == 1 and _bare_tail(written):
-            amounts = amounts[:1]
-        else:
-            return {}, False
+        return {}, False
     # One strength beside several names is that of the nearest.
     if len(nearest.drugs) != 1:
         return {}, True
     (drug,) = nearest.drugs
-    mg = _settled(amounts[0], held.get(drug, frozenset()), language)
+    mg = _settled(written.amounts[0], of_kind[drug], language)
     return ({}, False) if mg is None else ({drug: mg}, True)
 
 
@@ -336,27 +360,39 @@ def _ordered(
     held: Mapping[str, frozenset[float]],
     language: str,
 ) -> tuple[dict[str, float], bool]:
-    """As many amounts as drugs: the order in which most of them are strengths held.
+    """As many amounts as drugs: the one order that what is held of the drugs allows.
 
-    A name that stands for several drugs says no order ("Targinact 10/5"). Bare numbers are
-    strengths only if one of them is held.
+    A name that stands for several drugs says no order ("Targinact 10/5"): one in which a drug gets
+    an amount far from all that is held of it is out, and of several the one whose amounts are all
+    held is taken. Bare numbers are strengths only where one of them is held.
     """
-    ranked: dict[tuple, tuple[int, dict[str, float]]] = {}
+    possible: dict[tuple, dict[str, float]] = {}
+    orders = list(orders)
     for order in orders:
         read = {}
         for drug, amount in zip(order, written.amounts, strict=True):
-            mg = _settled(amount, held.get(drug, frozenset()), language)
-            if mg is not None:
+            mg = _settled(amount, held[drug], language)
+            if mg is not None and (len(orders) == 1 or _is_near(mg, held[drug])):
                 read[drug] = mg
-        known = sum(_is_held(mg, held.get(drug, frozenset())) for drug, mg in read.items())
-        ranked[tuple(sorted(read.items()))] = known, read
-    found = sorted(ranked.values(), key=lambda pair: -pair[0])
-    best, read = found[0]
-    if len(found) > 1 and (best == 0 or found[1][0] == best):
+        if len(read) == len(order) or len(orders) == 1:
+            possible[tuple(sorted(read.items()))] = read
+    known = [
+        read
+        for read in possible.values()
+        if all(_is_held(mg, held[drug]) for drug, mg in read.items() if held[drug])
+    ]
+    left = [*possible.values()] if len(possible) == 1 else known
+    if len(left) != 1 or (len(orders) > 1 and not any(held.values())):
         return {}, False
-    if not written.with_unit and best == 0:
+    (read,) = left
+    if not written.with_unit and not any(_is_held(mg, held[drug]) for drug, mg in read.items()):
         return {}, True
     return read, len(read) == len(written.amounts)
+
+
+def _is_near(mg: float, held: frozenset[float]) -> bool:
+    """Whether an amount is no more than four times away from all that is held; else anything is."""
+    return not held or min(held) / 4 <= mg <= max(held) * 4
 
 
 def _is_held(mg: float, held: Iterable[float]) -> bool:
@@ -366,10 +402,10 @@ def _is_held(mg: float, held: Iterable[float]) -> bool:
 def _settled(reading: _Reading, held: frozenset[float], language: str) -> float | None:
     """The one mg that an amount comes to, or None: nothing fits, or more than one does."""
     if len(reading.mg) < 2:
-        return reading.mg[0] if reading.mg else None
+        return next(iter(reading.mg), None)
     plausible = [mg for mg in reading.mg if _is_held(mg, held)]
     if not plausible and held:
-        plausible = [mg for mg in reading.mg if min(held) / 4 <= mg <= max(held) * 4]
+        plausible = [mg for mg in reading.mg if _is_near(mg, held)]
     if len(plausible) == 1:
         return plausible[0]
     if plausible or held:

@@ -10,7 +10,7 @@ from reviews import access
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, NotFound
 from reviews.models import Practice
-from reviews.queries.unknown_medicines import of, said, unknown
+from reviews.queries.unknown_medicines import of, said, unknown, with_near
 from reviews.verbs import no_sedatives
 from reviews.views.refusals import shows_refusals
 
@@ -25,7 +25,7 @@ def listed(request):
     here = _where(request.user)
     rows = unknown(here)
     context = {
-        "rows": rows[:SHOWN],
+        "rows": with_near(rows[:SHOWN]),
         "more": max(0, len(rows) - SHOWN),
         "texts": len(rows),
         "prescriptions": sum(row.prescriptions for row in rows),

@@ -93,6 +93,10 @@ LONGER = [
     ("Ibuprofen PM", {"ibuprofen"}, False, "what is for the night is not told"),
     ("Hedex Night tablets", {"paracetamol"}, False, "nor here"),
     ("Paracetamol 500 mg at night", {"paracetamol"}, True, "when it is taken"),
+    ("Nytol Herbal tablets", {"valerian"}, True, "longer brand"),
+    ("Nytol 25 mg", {"diphenhydramine"}, True, "shorter brand"),
+    ("Benadryl Allergy Relief", {"acrivastine"}, True, "longer brand"),
+    ("Tylenol Cold & Flu", {"dextromethorphan", "paracetamol"}, True, "longer brand"),
     ("Phenergan Night", {"promethazine"}, True, "it is one for sleep itself"),
     ("Nurofen Plus", {"codeine", "ibuprofen"}, True, "longer brand"),
     ("Nurofen 200 mg", {"ibuprofen"}, True, "shorter brand"),
@@ -153,6 +157,9 @@ Tamsulosin 400mcg|Finasteride|Solifenacin|Betmiga|Vagifem|Estradot|Utrogestan|Ev
 Sudocrem|Canesten cream|Daktacort|Fucidin H|Betnovate|Dovobet|Zovirax cream|Bonjela|Corsodyl
 Nicorette patch|Champix|Viagra|Cialis|EpiPen|Sando-K|Creon 25000|Questran cholestyramine
 Amoxicillin 500mg|Flucloxacillin|Nitrofurantoin|Trimethoprim|Doxycycline|Clarithromycin
+Anusol cream|Aldara|Bactroban|Betnesol drops|Emla cream|Eurax|Lotriderm|Scheriproct|Zineryt
+Earol|Waxsol|Olive oil ear drops|Otomize|Sterimar|Saline nasal spray|Vicks VapoRub|Lemsip
+Cod liver oil|Garlic capsules|Turmeric|Echinacea|Menopace|Simple linctus|Flaminal|Elastoplast
 """
 
 
@@ -170,7 +177,7 @@ def test_everyday_products_are_known_and_no_sedative(book, text):
     "text",
     [
         *("Quietude forte drops", "Blue tablets, bought online", "Zork 5 mg transdermal plaster"),
-        *("Zork cream", "Diazpam 2mg tabs", "Herbal sleep aid"),
+        *("Zork cream", "Diazpam 2mg tabs", "Herbal sleep aid", "Zork: ensure it is swallowed"),
     ],
 )
 def test_the_list_of_no_sedatives_swallows_nothing_unknown(book, text):

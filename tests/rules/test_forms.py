@@ -14,6 +14,10 @@ FORMS = [
     ("tablet", "oral", "5 mg comprimés|comprimé pelliculé sécable|comprimidos|compresse rivestite"),
     ("tablet", "oral", "Retardtabletten|Schmelztabletten|orodispersible tablets|dragées|cpr"),
     ("capsule", "oral", "capsules|25mg caps|Hartkapseln|gélule|microgranules en gélule|cápsulas"),
+    ("tablet", "oral", "1 mg compr.|2.5 mg cp|20 Drg.|5 mg Tbl.|comp."),
+    ("capsule", "oral", "30 cps|50 mg Kps."),
+    ("liquid", "oral", "5 mg/5 ml oral soln|oral susp"),
+    ("injection", "parenteral", "5 amps|10 mg inj"),
     ("capsule", "oral", "prolonged-release capsules|Retardkapseln|capsule rigide"),
     ("liquid", "oral", "oral solution|sirop|Saft|Tropfen zum Einnehmen|solution buvable|jarabe"),
     ("liquid", "oral", "gocce orali, soluzione|sciroppo|solución oral|gotas orales|oral drops"),
@@ -28,7 +32,8 @@ FORMS = [
     ("sublingual", "sublingual", "sublingual tablets|Sublingualtabletten|comprimé sublingual"),
     ("topical", "topical", "cream|Salbe|Augentropfen|collyre|crema|pomada|eye drops"),
     ("film", "oral", "oral film|film orodispersible|Schmelzfilm"),
-    (None, None, "5 mg|5 mg Foobar|Tabula rasa|Captopril|Vialon|"),
+    ("liquid", "oral", "Codein comp Saft"),
+    (None, None, "Tilidin comp 50/4 mg|5 mg|5 mg Foobar|Tabula rasa|Captopril|Vialon|"),
 ]
 
 

@@ -1,6 +1,8 @@
 """Strengths as people and systems write them, each beside its nearest neighbours."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reviews.rules.recognise import plain
 from reviews.rules.strengths import Named, strengths_in
@@ -8,15 +10,15 @@ from reviews.rules.strengths import Named, strengths_in
 from .book import BOOK, medicine
 
 HELD = {
-    "diazepam": frozenset({2.0, 5.0, 10.0, 0.4}),
-    "clonazepam": frozenset({0.5, 1.0, 2.0}),
-    "lorazepam": frozenset({0.5, 1.0, 2.5}),
-    "alprazolam": frozenset({0.25, 0.5, 1.0, 2.0}),
-    "zopiclone": frozenset({3.75, 7.5}),
-    "codeine": frozenset({15.0, 30.0, 60.0}),
-    "paracetamol": frozenset({300.0, 325.0, 500.0}),
-    "oxycodone": frozenset({5.0, 10.0, 20.0, 40.0}),
-    "naloxone": frozenset({0.5, 2.0}),
+    "diazepam": {"piece": frozenset({2.0, 5.0, 10.0}), "ml": frozenset({0.4, 5.0})},
+    "clonazepam": {"piece": frozenset({0.5, 1.0, 2.0})},
+    "lorazepam": {"piece": frozenset({0.5, 1.0, 2.5})},
+    "alprazolam": {"piece": frozenset({0.25, 0.5, 1.0, 2.0})},
+    "zopiclone": {"piece": frozenset({3.75, 7.5})},
+    "codeine": {"piece": frozenset({15.0, 30.0, 60.0})},
+    "paracetamol": {"piece": frozenset({300.0, 325.0, 500.0})},
+    "oxycodone": {"piece": frozenset({5.0, 10.0, 20.0, 40.0}), "ml": frozenset({1.0})},
+    "naloxone": {"piece": frozenset({0.5, 2.0}), "spray": frozenset({4.0, 8.0})},
 }
 
 
@@ -52,6 +54,7 @@ ONE = [
     ("clonazepam 2000 μg", 2, "", "the micro sign"),
     ("lorazepam 1.000 mg", 1, "", "three decimals: 1000 mg is not held"),
     ("lorazepam 1,000 mg Filmtabl", 1, "", "whatever the separator"),
+    ("oxycodone 5.000 mg", 5, "", "of the strengths of one piece"),
     ("lorazepam 1,500 mg tablets", 1.5, "", "nothing held, but 1500 mg is far from all of it"),
     ("diazepam 10 000 microgram", 10, "", "a thousand with a space"),
     ("clonazepam 1'000 microgram", 1, "", "a thousand with an apostrophe"),
@@ -61,6 +64,8 @@ ONE = [
     ("diazepam 2 mg pro 5 ml Saft", 0.4, "ml", "German"),
     ("diazepam 10 mg/2 ml Ampullen", 5, "ml", "an ampoule"),
     ("diazepam 10 mg/ml Tropfen", 10, "ml", "drops"),
+    ("diazepam 1 pour cent, solution buvable", 10, "ml", "a gram in 100 ml"),
+    ("diazepam 0,5 % Tropfen", 5, "ml", "with a sign"),
     ("diazepam 5 mg je Tablette", 5, "tablet", "each"),
     ("diazepam 5 mg/28 tablets", 5, "", "of 28 it is not the strength"),
     ("5 mg diazepam tabs", 5, "", "before the name"),
@@ -96,6 +101,8 @@ DOUBTFUL = [
     ("diazepam 5 mg/0 ml", "5 mg/0 ml", "nor in 0 ml"),
     ("diazepam 2 500 microgram", "2 500 microgram", "2.5 mg, or two of 0.5 mg"),
     ("diazepam 1.234.5 mg", "1.234.5 mg", "no way to write a number"),
+    ("diazepam 9999999 mg", "9999999 mg", "more than a kilogram"),
+    (f"diazepam {'9' * 400} mg", f"{'9' * 400} mg", "more than any number"),
 ]
 
 
@@ -113,6 +120,7 @@ UNHELD = [
     ("tramadol 1,000 mg", None, "no words"),
     ("tramadol 1.000 mg", None, "no words"),
     ("tramadol 50 mg", 50, "nothing to doubt"),
+    ("oxycodone 1.000 mg", None, "1 mg is held of a millilitre, and not of one piece"),
     ("tramadol 2 500 mg", None, "2500, or 2 of 500"),
     ("tramadol 1 000 mg", 1000, "no number is 000"),
 ]
@@ -120,8 +128,8 @@ UNHELD = [
 
 @pytest.mark.parametrize(("text", "mg", "why"), UNHELD)
 def test_where_no_strength_is_held_the_language_of_the_text_decides(text, mg, why):
-    found = read(text, "tramadol")
-    assert (found.of["tramadol"].mg if found.of else None) == mg, why
+    found = read(text, text.split()[0])
+    assert [each.mg for each in found.of.values()] == ([] if mg is None else [mg]), why
     assert bool(found.doubts) is (mg is None), why
 
 
@@ -132,7 +140,14 @@ COMBINED = [
     ("brand 8mg/500mg", ("codeine", "paracetamol"), (8, 500)),
     ("brand 30mg-500mg", ("codeine", "paracetamol"), (30, 500)),
     ("brand 40mg/20mg modified-release tablets", ("naloxone", "oxycodone"), None),
+    ("brand 7,5/325", ("oxycodone", "paracetamol"), (7.5, 325)),
     ("brand 10 mg", ("naloxone", "oxycodone"), None),
+    ("brand 12.8 mg/500 mg", ("codeine", "paracetamol"), (12.8, 500)),
+    ("brand 10/5 mg", ("naloxone", "oxycodone"), (5, 10)),
+    ("brand 5/2.5 mg", ("naloxone", "oxycodone"), None),
+    ("brand 100/8 mg", ("naloxone", "tilidine"), (8, 100)),
+    ("brand 50/4 mg", ("naloxone", "tilidine"), (4, 50)),
+    ("brand 50/4 mg", ("nothing", "tilidine"), None),
     ("brand 12/34", ("codeine", "paracetamol"), None),
     ("codeine 30 mg / paracetamol 500 mg", ("codeine", "paracetamol"), (30, 500)),
     ("500 mg paracetamol + 30 mg codeine", ("codeine", "paracetamol"), (30, 500)),
@@ -167,3 +182,40 @@ def test_a_code_takes_its_strength_from_the_text(text, codings, mg, why):
 def test_a_recognition_says_what_it_could_not_read():
     assert BOOK.recognise(medicine("Diazepam 5-10 mg tablets")).doubts == ("5-10 mg",)
     assert BOOK.recognise(medicine("Diazepam 5 mg tablets")).doubts == ()
+
+
+def _written(mg, point, group, unit, fraction_only):
+    """A strength as one of many systems writes it: "0,5 mg", ".5 mg", "1,000 microgram"."""
+    amount = mg * {"mg": 1, "milligram": 1, "microgram": 1000, "µg": 1000, "g": 0.001}[unit]
+    whole, _, fraction = f"{amount:.6f}".rstrip("0").rstrip(".").partition(".")
+    if group and len(whole) > 3:
+        whole = f"{int(whole):,}".replace(",", group)
+    if fraction_only and whole == "0":
+        whole = ""
+    return f"{whole}{point + fraction if fraction else ''} {unit}"
+
+
+FRAMES = (
+    *("{drug} {it}", "{it} {drug}", "{drug} {it} tablets", "{drug} {it} Filmtabletten"),
+    *("{drug} Teva {it}, comprimé", "{drug} ({it}) 28 tabs", "{drug} {it} x 56"),
+)
+
+
+@given(
+    drug=st.sampled_from(["diazepam", "clonazepam", "lorazepam", "alprazolam", "zopiclone"]),
+    data=st.data(),
+    unit=st.sampled_from(["mg", "milligram", "microgram", "µg", "g"]),
+    marks=st.sampled_from([(".", ","), (",", "."), (".", ""), (",", ""), (",", " "), (".", "'")]),
+    fraction_only=st.booleans(),
+    frame=st.sampled_from(FRAMES),
+)
+def test_a_strength_that_is_held_is_read_or_not_known_and_never_another(
+    drug, data, unit, marks, fraction_only, frame
+):
+    mg = data.draw(st.sampled_from(sorted(HELD[drug]["piece"])))
+    it = _written(mg, *marks, unit, fraction_only)
+    found = read(frame.format(drug=drug, it=it), drug)
+    if found.of:
+        assert found.of[drug].mg == pytest.approx(mg), it
+    else:
+        assert found.doubts, it
