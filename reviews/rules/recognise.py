@@ -37,7 +37,10 @@ MADE_FOR_THE_NIGHT = frozenset(
     {*BZRA_CLASSES, "other-hypnotic", "sedating-antihistamine", "older-sedative", "opioid"}
 )
 ADDED = re.compile(r"(.*[a-z].*?)(?:\b(?:with|plus|and|mit|und|avec|et|con|y)|[+&])\s*")
-NAME = re.compile(r"[a-z]+")
+NAME = re.compile(r"[a-z]{4,}")
+MADE_UP_AS = frozenset(
+    ["oral", "solution", "suspension", "mixture", "liquid", "powder", "medicine"]
+)
 SEPARATOR = re.compile(r"\s[/+]\s")
 INGREDIENT_LIKE = re.compile(rf"[a-z]{{4,}}.*\d\s*(?:{MASS})\b")
 
@@ -318,4 +321,5 @@ def _added_to_something_unknown(text: str, found: Sequence[_Found]) -> bool:
     before = ADDED.fullmatch(text[: found[0].start]) if found else None
     if before is None:
         return False
-    return any(len(word) >= 4 and shape_of(word).form is None for word in NAME.findall(before[1]))
+    words = set(NAME.findall(before[1])) - MADE_UP_AS
+    return any(shape_of(word).form is None for word in words)

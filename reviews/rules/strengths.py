@@ -94,6 +94,9 @@ _ONE = re.compile(rf"({_NUMBER})\s*({MASS})?\b")
 _PER_CENT = re.compile(
     rf"(?<![\d.,'])({_NUMBER})\s*(?:%|(?:per ?cent|pour ?cent|prozent|por ciento|per cento)\b)"
 )
+_BARE_TAIL = re.compile(rf"{_NUMBER}\s*(?:{MASS})\b((?:{_JOIN}{_NUMBER})+)")
+_RANGE = re.compile(r"-|–|—|\b(?:to|or|bis|oder|a|ou|o)\b")
+_PIECE = re.compile(rf"\s*(?:{_any(w for w, unit in PER.items() if unit in _PIECES)})\b")
 _ENGLISH = re.compile(
     r"\b(?:tablets?|tabs?|caplets?|capsules|micrograms?|patch(?:es)?|injection|syrup|drops?"
     r"|oral (?:solution|suspension|tablet|capsule)|release|coated)\b"
@@ -147,7 +150,11 @@ class _Reading(NamedTuple):
 
 
 class Amounts(NamedTuple):
-    """Amounts written together: "5 mg", "30mg/500mg", "10-25 mg", "2 mg/5 ml"."""
+    """Amounts written together: "5 mg", "30mg/500mg", "10-25 mg", "2 mg/5 ml".
+
+    `then_counted`: what follows the first amount are bare numbers that count something, unless they
+    are the strengths of as many drugs ("5 mg, 28 tablets").
+    """
 
     text: str
     start: int
@@ -155,6 +162,7 @@ class Amounts(NamedTuple):
     amounts: tuple[_Reading, ...]
     per: str
     with_unit: bool
+    then_counted: bool = False
 
 
 def strengths_in(text: str, names: Sequence[Named], held: Held) -> Strengths:
@@ -239,7 +247,14 @@ def _written(text: str, match: re.Match) -> Amounts | None:
         amounts=tuple(amounts),
         per=per,
         with_unit=any(units),
+        then_counted=_then_counted(match, text),
     )
+
+
+def _then_counted(match: re.Match, text: str) -> bool:
+    """Whether bare numbers follow one amount with a unit, and are no end of a range."""
+    tail = _BARE_TAIL.fullmatch(match["amounts"])
+    return bool(tail) and (not _RANGE.search(tail[1]) or bool(_PIECE.match(text, match.end())))
 
 
 def _times(reading: _Reading, factor: float) -> _Reading:
@@ -338,7 +353,7 @@ def _of_drugs(
             (drugs,) if len(names) == len(drugs) else permutations(drugs)
         )
         return _ordered(orders, written, of_kind, language)
-    if len(amounts) > 1 and (len(drugs) > 1 or not _bare_tail(written)):
+    if len(amounts) > 1 and (len(drugs) > 1 or not written.then_counted):
         # More amounts than drugs: a range, a list, or a part that no name matched.
         return {}, False
     # One strength beside several names is that of the nearest.
@@ -347,11 +362,6 @@ def _of_drugs(
     (drug,) = nearest.drugs
     mg = _settled(written.amounts[0], of_kind[drug], language)
     return ({}, False) if mg is None else ({drug: mg}, True)
-
-
-def _bare_tail(written: Amounts) -> bool:
-    """ "5 mg - 28": one amount with a unit, and then a bare number, which counts something."""
-    return bool(re.fullmatch(rf"{_NUMBER}\s*(?:{MASS})\b{_JOIN}{_NUMBER}", written.text))
 
 
 def _ordered(

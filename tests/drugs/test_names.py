@@ -101,6 +101,8 @@ LONGER = [
     ("Nurofen Plus", {"codeine", "ibuprofen"}, True, "longer brand"),
     ("Nurofen 200 mg", {"ibuprofen"}, True, "shorter brand"),
     ("Zork with vitamin C tablets", {"ascorbic-acid"}, False, "added to something unknown"),
+    ("Zork tablets with vitamin C", {"ascorbic-acid"}, False, "whatever its form"),
+    ("Oral solution with codeine", {"codeine"}, True, "added to a form"),
     ("Tablets with vitamin C", {"ascorbic-acid"}, True, "added to nothing"),
     ("Fioricet with Codeine", None, True, "a name of its own"),
     ("paracetamol 500 mg / flunitrazolam 1 mg", {"paracetamol"}, False, "a part ends like one"),
