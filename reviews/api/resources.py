@@ -10,6 +10,7 @@ from django.db.models.functions import Greatest
 from reviews.access import Action
 from reviews.api import shapes
 from reviews.fields import AMOUNT, KEPT, SCHEDULE, UNIT, Field
+from reviews.identifiers import written
 from reviews.models import (
     Case,
     Decision,
@@ -21,7 +22,7 @@ from reviews.models import (
     RuleVersion,
     TaperVersion,
 )
-from reviews.queries import checked
+from reviews.queries import checked, identity
 
 
 class Resource:
@@ -36,6 +37,10 @@ class Resource:
 
     def rows(self):
         raise NotImplementedError
+
+    def current(self, pk):
+        """The id of the row that answers for an id."""
+        return pk
 
     def listed(self, queryset):
         """The rows that a list shows, when it is more choosy than a look at one row."""
@@ -73,7 +78,7 @@ class Prescriptions(Resource):
     def matching(self, queryset, asked):
         return _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=identity.current_id(asked.patient),
             practice__code=asked.practice,
             status=asked.status,
             source_system=asked.source_system,
@@ -116,7 +121,7 @@ class Readings(Resource):
     def matching(self, queryset, asked):
         return _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=identity.current_id(asked.patient),
             practice__code=asked.practice,
             kind=asked.kind,
             source_system=asked.source_system,
@@ -157,7 +162,7 @@ class Tapers(Resource):
     def matching(self, queryset, asked):
         return _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=identity.current_id(asked.patient),
             practice__code=asked.practice,
             status=asked.status,
         )
@@ -207,9 +212,15 @@ class Patients(Resource):
         rows = (
             Patient.objects.select_related("practice", "screening__version", "screening__engine")
             .defer("screening__version__book")
-            .prefetch_related("identifiers")
+            .prefetch_related("identifiers", "merged__merged__merged")
         )
-        return checked.with_waiting(rows)
+        return checked.with_waiting(identity.with_records_waiting(rows))
+
+    def current(self, pk):
+        return identity.current_id(pk)
+
+    def listed(self, queryset):
+        return queryset.filter(merged_into__isnull=True)
 
     def matching(self, queryset, asked):
         queryset = _equal(queryset, practice__code=asked.practice)
@@ -217,7 +228,8 @@ class Patients(Resource):
             system, bar, value = asked.identifier.rpartition("|")
             wanted = {"identifiers__value": value}
             if bar:
-                wanted["identifiers__system"] = system
+                system, value = written(system, value)
+                wanted = {"identifiers__value": value, "identifiers__system": system}
             queryset = queryset.filter(**wanted).distinct()
         return queryset
 
@@ -227,7 +239,7 @@ class Patients(Resource):
             id=row.pk,
             practice=row.practice.code,
             identifiers=[
-                shapes.PatientIdentifier(system=known.system, value=known.value)
+                shapes.PatientIdentifier(system=known.system, value=known.value, use=known.use)
                 for known in sorted(row.identifiers.all(), key=lambda known: known.pk)
             ],
             family_name=row.family_name,
@@ -235,6 +247,9 @@ class Patients(Resource):
             birth_date=row.birth_date,
             sex=row.sex,
             deceased_on=row.deceased_on,
+            deceased=row.has_died,
+            merged=sorted(_merged(row)),
+            records_waiting=row.records_waiting,
             registered_at=row.registered_at,
             updated_at=row.updated_at,
             checked=_checked(checked.of(row, row)),
@@ -270,7 +285,7 @@ class Flags(Resource):
     def matching(self, queryset, asked):
         queryset = _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=identity.current_id(asked.patient),
             case_id=asked.case,
             practice__code=asked.practice,
             rule_id=asked.rule,
@@ -351,7 +366,7 @@ class Cases(Resource):
     def matching(self, queryset, asked):
         queryset = _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=identity.current_id(asked.patient),
             practice__code=asked.practice,
             state=asked.state,
             severity=asked.severity,
@@ -393,7 +408,7 @@ class Decisions(Resource):
     def matching(self, queryset, asked):
         return _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=identity.current_id(asked.patient),
             case_id=asked.case,
             practice__code=asked.practice,
         )
@@ -427,6 +442,11 @@ class Decisions(Resource):
                 for item in row.items.all()
             ],
         )
+
+
+def _merged(row: Patient) -> list[int]:
+    """The ids of all that were merged into a person, one after another."""
+    return [pk for one in row.merged.all() for pk in (one.pk, *_merged(one))]
 
 
 def _told(field: Field, row: Prescription) -> Any:

@@ -30,6 +30,7 @@ from .people import (
     Role,
     Sex,
     compact,
+    folded,
     named,
 )
 from .personal import Preference, SavedView
@@ -90,5 +91,6 @@ __all__ = [
     "Versioned",
     "WaitingRecord",
     "compact",
+    "folded",
     "named",
 ]

@@ -148,7 +148,10 @@ class Taper:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
-    """A person with everything the rules may look at, judged `as_of` a day under a profile."""
+    """A person with everything the rules may look at, judged `as_of` a day under a profile.
+
+    `deceased` says that they have died, also where `deceased_on` is not known.
+    """
 
     patient_id: int
     as_of: date
@@ -161,3 +164,11 @@ class Dossier:
     readings: tuple[Reading, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
     tapers: tuple[Taper, ...] = ()
+    deceased: bool = False
+
+    @property
+    def has_died(self) -> bool:
+        """Whether they had died by the day judged."""
+        if self.deceased_on is not None:
+            return self.deceased_on <= self.as_of
+        return self.deceased

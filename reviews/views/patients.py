@@ -40,7 +40,8 @@ def patients(request):
         "practice": int(given["practice"]) if given.get("practice", "").isdecimal() else None,
         "checked": "no" if given.get("checked") == "no" else "",
     }
-    visible = access.scope(Patient.objects.all(), request.user, Action.SEE_PATIENT)
+    everybody = Patient.objects.filter(merged_into__isnull=True)
+    visible = access.scope(everybody, request.user, Action.SEE_PATIENT)
     found = visible
     if chosen["practice"]:
         found = found.filter(practice=chosen["practice"])

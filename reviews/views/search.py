@@ -34,7 +34,8 @@ def everywhere(request):
 
 
 def _people(request, typed):
-    visible = access.scope(Patient.objects.all(), request.user, Action.SEE_PATIENT)
+    everybody = Patient.objects.filter(merged_into__isnull=True)
+    visible = access.scope(everybody, request.user, Action.SEE_PATIENT)
     medicines = search.medicines_meant(typed)
     takers = search.prescribed(visible, typed, medicines)
     page = page_of(

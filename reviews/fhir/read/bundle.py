@@ -7,12 +7,15 @@ it could not be kept is in `notes`, and types that are not read are counted in `
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from reviews.fhir.read import resources, words
+from reviews.fhir.read import people, resources, words
 from reviews.fhir.read.dosage import read_dosage
+from reviews.likeness import possible_birth_date
 from reviews.rules.readings import CHECKLIST, DATE, KINDS, NUMBER, Kind
 
 TYPES = ("transaction", "batch", "collection", "searchset", "history", "document")
@@ -23,7 +26,6 @@ NEVER = ("cancelled", "entered-in-error", "stopped")
 OF_THE_ORDER = ("prescriber", "team", "written_on", "indication", "setting", "change_reason")
 SETTLED = ("final", "amended", "corrected")
 RESOLVED = ("inactive", "remission", "resolved")
-MOST_IDENTIFIERS = 20
 _READ = {
     "Patient": resources.Patient,
     "Condition": resources.Condition,
@@ -73,23 +75,30 @@ class Content:
     others: Counter = field(default_factory=Counter)
 
 
-def read(content: bytes, *, source: str) -> Content:
+def read(
+    content: bytes, *, source: str, zone: ZoneInfo | None = None, today: date | None = None
+) -> Content:
     """The content of a Bundle. Raises `Unreadable` when it is none.
 
     `source` names whom it comes from: a patient without any identifier is known by their id there.
+    An instant is the day that it was in the time zone, or without one the day that it is written
+    as. A number whose period has ended by `today` is an old one.
     """
+    if zone is not None:
+        content = people.in_zone(content, zone)
     try:
         bundle = msgspec.json.decode(content, type=resources.Bundle)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"is not a FHIR Bundle: {error}") from error
     if bundle.type not in TYPES:
         raise Unreadable(f"is a Bundle of type “{bundle.type}”, which is not read")
-    return _Reader(bundle, source).content
+    return _Reader(bundle, source, today).content
 
 
 class _Reader:
-    def __init__(self, bundle: resources.Bundle, source: str) -> None:
+    def __init__(self, bundle: resources.Bundle, source: str, today: date | None) -> None:
         self.source = source
+        self.today = today
         self.content = Content()
         self.held = {}
         self.by_reference = {}
@@ -157,33 +166,63 @@ class _Reader:
     # -- Patient ---------------------------------------------------------------------------------
 
     def _patient(self, name: str, patient: resources.Patient) -> None:
-        identifiers = []
-        for given in patient.identifier:
-            if not (given.system and given.value):
-                self._note(name, "an identifier without a system or a value is left out")
-            elif len(given.system) > 200 or len(given.value) > 100:
-                self._note(name, "an identifier that is too long is left out")
-            elif (kept := {"system": given.system, "value": given.value}) not in identifiers:
-                identifiers.append(kept)
-        if not identifiers:
-            identifiers.append({"system": f"{self.source}/Patient", "value": patient.id})
-        if len(identifiers) > MOST_IDENTIFIERS:
-            self._note(name, f"only the first {MOST_IDENTIFIERS} identifiers are kept")
-        record = {"identifiers": identifiers[:MOST_IDENTIFIERS], **_name(patient.name)}
+        def tell(reason: str) -> None:
+            self._note(name, reason)
+
+        replaced = any(link.type == people.REPLACED_BY for link in patient.link)
+        identifiers = self._numbers(patient, tell, old=replaced)
+        for link in patient.link:
+            identifiers += self._linked(link, tell)
+        identifiers = list(
+            {(one["system"], one["value"]): one for one in identifiers[::-1]}.values()
+        )
+        identifiers = identifiers[::-1]
+        if len(identifiers) > people.MOST_IDENTIFIERS:
+            tell(f"only the first {people.MOST_IDENTIFIERS} identifiers are kept")
+        record = {
+            "identifiers": identifiers[: people.MOST_IDENTIFIERS],
+            **people.name(patient.name),
+            **people.death(patient),
+        }
         if patient.gender:
             record["sex"] = patient.gender
+        if day := words.day(patient.birthDate):
+            record["birth_date"] = day.isoformat()
+            if self.today and not possible_birth_date(day, today=self.today):
+                tell(f"birth_date “{patient.birthDate}” can be nobody’s: left as not known")
         for field_name, said in (
             ("birth_date", patient.birthDate),
             ("deceased_on", patient.deceasedDateTime),
         ):
-            if day := words.day(said):
-                record[field_name] = day.isoformat()
-            elif said:
-                self._note(name, f"{field_name} “{said}” is only part of a date: left as not known")
-        if patient.deceasedBoolean and not patient.deceasedDateTime:
-            self._note(name, "is said to have died, without a date: not kept")
+            if said and field_name not in record:
+                tell(f"{field_name} “{said}” is only part of a date: left as not known")
         self.patients[name] = record
         self.content.patients.append((name, record))
+
+    def _numbers(
+        self, patient: resources.Patient, tell: people.Tell, *, old: bool = False
+    ) -> list[dict[str, str]]:
+        """The numbers of a Patient; one without any is known by their id at the source."""
+        numbers = people.identifiers(patient.identifier, tell, today=self.today, old=old)
+        own = resources.Identifier(system=f"{self.source}/Patient", value=patient.id)
+        return numbers or people.identifiers([own], tell, old=old)
+
+    def _linked(self, link: resources.Link, tell: people.Tell) -> list[dict[str, str]]:
+        """The numbers of another record of the same person, where one stands in place of the other.
+
+        So both records name one person; where they are held as two, somebody is asked.
+        """
+        if link.type not in (people.REPLACES, people.REPLACED_BY):
+            tell(f"is recorded elsewhere too ({link.type or 'no reason given'}): not joined")
+            return []
+        old = link.type == people.REPLACES
+        other = self._resolve(link.other.reference) if link.other.reference else None
+        if isinstance(other, resources.Patient):
+            return self._numbers(other, _nothing, old=old)
+        if link.other.identifier is not None:
+            return people.identifiers([link.other.identifier], tell, today=self.today, old=old)
+        tell(f"the record that it {link.type} is not in the bundle: not joined")
+        return []
 
     def _subject(self, reference: resources.Reference) -> dict[str, Any]:
         patient = self._resolve(reference.reference)
@@ -544,7 +583,7 @@ class _Reader:
         if isinstance(found, resources.PractitionerRole):
             return self._requester(found.practitioner) or reference.display
         if isinstance(found, resources.Practitioner):
-            named = _name(found.name)
+            named = people.name(found.name)
             full = f"{named.get('given_name', '')} {named.get('family_name', '')}".strip()
             return full or reference.display
         return reference.display
@@ -576,19 +615,8 @@ class _Reader:
             self._note(name, f"{field_name} “{said}” is only part of a date: left as not known")
 
 
-def _name(names: list[resources.Name]) -> dict[str, str]:
-    """The official name, else the usual one, else the first."""
-    order = ["official", "usual", ""]
-    ranked = sorted(
-        names, key=lambda name: order.index(name.use) if name.use in order else len(order)
-    )
-    for name in ranked:
-        if name.family or name.text:
-            return {
-                "family_name": (name.family or name.text)[:120],
-                "given_name": " ".join(name.given)[:120] if name.family else "",
-            }
-    return {}
+def _nothing(reason: str) -> None:
+    """What is told of another resource is told where that one is read."""
 
 
 def _code(concept: resources.Concept | None, allowed: Any, field_name: str) -> str | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.utils import timezone
 
 from reviews.errors import DomainError
 from reviews.fhir.read import bundle
@@ -53,8 +54,13 @@ class Command(BaseCommand):
         """Import one file, whole or not at all; returns whether it could be read."""
         self.stdout.write(str(path))
         try:
-            content = bundle.read(path.read_bytes(), source=self.source)
-            refused = list(content.refused)
+            content = bundle.read(
+                path.read_bytes(),
+                source=self.source,
+                zone=self.place.zone,
+                today=timezone.localdate(),
+            )
+            refused, self.waits = list(content.refused), []
             with transaction.atomic():
                 for kind, verb in VERBS:
                     if named := getattr(content, kind):
@@ -63,6 +69,7 @@ class Command(BaseCommand):
             self.stderr.write(self.style.ERROR(f"  not imported: {error}"))
             return False
         self._tell("refused", refused, show, self.style.ERROR)
+        self._tell("waits", self.waits, show, self.style.WARNING)
         self._tell("note", content.notes, show, self.style.WARNING)
         if content.others:
             others = ", ".join(f"{kind} {count}" for kind, count in sorted(content.others.items()))
@@ -75,7 +82,12 @@ class Command(BaseCommand):
         self.stdout.write(
             f"  {kind}: {result.created} created, {result.amended} amended,"
             f" {result.unchanged} unchanged, {result.refused} refused"
+            + (f", {result.waiting} waiting" if result.waiting else "")
         )
+        self.waits += [
+            bundle.Said(named[wait.index][0], wait.reason.removeprefix("waits: "))
+            for wait in result.waits
+        ]
         return [
             bundle.Said(named[error.index][0], f"{error.field}: {error.reason}")
             for error in result.errors
