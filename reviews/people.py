@@ -363,7 +363,9 @@ def register(practice: Practice, record: PatientRecord, by: User) -> Patient:
     patient = Patient.objects.get(pk=person.pk)
     for identifier in record.identifiers:
         if not identifier.fits:
-            raise BadRecord("identifiers", f"{identifier.value} fails the check of its system")
+            raise BadRecord(
+                "identifiers", f"{identifier.value} cannot be right: a digit is wrong or missing"
+            )
         try:
             with transaction.atomic():
                 Identifier.objects.create(

@@ -209,7 +209,7 @@ class Patient(Particulars):
             GinIndex(
                 OpClass(folded("family_name"), name="gin_trgm_ops"),
                 OpClass(folded("given_name"), name="gin_trgm_ops"),
-                name="patient_folded_trigrams",
+                name="patient_name_trigrams",
             ),
             models.Index(
                 fields=["merged_into"],

@@ -1,15 +1,20 @@
-"""Who is who: what waits for whom, who is suspected to be one person, and what was settled lately."""
+"""Who is who: what waits for whom, who may be one person, and what was settled lately."""
 
+from dataclasses import replace
+from datetime import date
 from typing import NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Concat
 
-from reviews import access
+from reviews import access, dossiers, likeness
 from reviews.access import Action
-from reviews.models import IdentityQuestion, Patient, PersonMerge, WaitingRecord
+from reviews.models import IdentityQuestion, Patient, PersonMerge, WaitingRecord, folded
+from reviews.rules.book import RuleBook
+from reviews.rules.finding import Finding
+from reviews.rules.screen import screen
 
 LATELY = 10
 SUSPECTED = 50
@@ -36,6 +41,23 @@ CURRENT = """
             ON p.id = chain.merged_into_id
     )
     SELECT id FROM chain WHERE merged_into_id IS NULL
+"""
+
+
+def all_ids(patient: Patient) -> list[int]:
+    """The ids under which a person is or was known here: their own, and of what was merged in."""
+    with connection.cursor() as cursor:
+        cursor.execute(ALL, [patient.pk])
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+ALL = """
+    WITH RECURSIVE chain AS (
+        SELECT id FROM reviews_patient WHERE id = %s
+        UNION ALL
+        SELECT p.id FROM chain JOIN reviews_patient p ON p.merged_into_id = chain.id
+    )
+    SELECT id FROM chain
 """
 
 
@@ -117,3 +139,45 @@ def settled_lately(by: User) -> QuerySet[IdentityQuestion]:
     rows = IdentityQuestion.objects.filter(settled_by__isnull=False)
     rows = rows.select_related("settled_by", "patient")
     return access.scope(rows, by, Action.IDENTIFY).order_by("-settled_at", "-pk")[:LATELY]
+
+
+def known_as(question: IdentityQuestion) -> QuerySet[Patient]:
+    """Those at the practice of the name or birth date that is said, and those whom it may be."""
+    said = question.said
+    name = likeness.folded(said.get("family_name", "") + said.get("given_name", ""))
+    alike = Q(name=name) if name else Q(pk__in=())
+    if said.get("birth_date"):
+        family = likeness.folded(said.get("family_name", ""))
+        alike |= Q(birth_date=said["birth_date"], family=family)
+    everybody = Patient.objects.annotate(
+        name=folded(Concat("family_name", "given_name")), family=folded("family_name")
+    )
+    return everybody.filter(
+        alike | Q(identity_questions=question),
+        practice=question.practice_id,
+        merged_into__isnull=True,
+    ).distinct()
+
+
+def found_together(one: Patient, other: Patient, book: RuleBook, as_of: date) -> list[Finding]:
+    """What is found of two records as those of one person, and of neither alone; notes aside."""
+    first, second = (dossiers.one(patient, as_of=as_of) for patient in (one, other))
+    alone = {
+        (finding.rule_id, finding.severity)
+        for dossier in (first, second)
+        for finding in screen(dossier, book).findings
+    }
+    together = replace(
+        first,
+        birth_date=first.birth_date or second.birth_date,
+        lines=first.lines + second.lines,
+        conditions=first.conditions + second.conditions,
+        readings=first.readings + second.readings,
+        exemptions=first.exemptions + second.exemptions,
+        tapers=first.tapers + second.tapers,
+    )
+    return [
+        finding
+        for finding in screen(together, book).findings
+        if finding.severity < 4 and (finding.rule_id, finding.severity) not in alone
+    ]

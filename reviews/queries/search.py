@@ -98,6 +98,8 @@ def _matching(
     number = "".join(word for word in words if re.search(r"\d", word))
     names = [word for word in words if not re.search(r"\d", word)]
     names = [word for word in map(likeness.folded, names) if word]
+    if not names and not number:
+        return patients.none()
     fits = Q()
     for word in names:
         fits &= name_fits("family_folded", word) | name_fits("given_folded", word)
@@ -111,10 +113,10 @@ def _matching(
     ).filter(fits, merged_into__isnull=True)
     if not names:
         return patients.order_by("family_name", "given_name", "pk")
-    likeness = Greatest(
+    closeness = Greatest(
         TrigramSimilarity("family_folded", names[0]), TrigramSimilarity("given_folded", names[0])
     )
-    return patients.annotate(likeness=likeness).order_by(
+    return patients.annotate(likeness=closeness).order_by(
         "-likeness", "family_name", "given_name", "pk"
     )
 

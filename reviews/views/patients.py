@@ -8,12 +8,12 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from reviews import access, rulebooks
+from reviews import access, rulebooks, waiting
 from reviews.access import Action
 from reviews.errors import NotAllowed, NotFound
 from reviews.forms.patients import ConditionForm, EndConditionForm, RegisterForm
 from reviews.models import Case, Condition, Flag, Patient, PatientScreening, ScreeningRequest
-from reviews.queries import checked, exposures, medicines, search, tapers
+from reviews.queries import checked, exposures, identity, medicines, search, tapers
 from reviews.queries.work import counted
 from reviews.rules.readings import KINDS
 from reviews.rules.registry import BY_ID
@@ -76,6 +76,9 @@ def patients(request):
 def patient(request, pk):
     """One patient: what matters now first, then what there was."""
     found = _fetch(request, pk)
+    if found.pk != pk:
+        messages.info(request, f"That record was merged into the one of {found}.")
+        return redirect("patient", found.pk)
     context = _frame(request, found, tab="overview")
     rows = context["medicines"]
     before = [row for row in rows if not row.now]
@@ -87,7 +90,7 @@ def patient(request, pk):
         .order_by("severity", "rule_id", "pk")
     )
     cases = list(
-        Case.objects.filter(patient=found)
+        Case.objects.filter(patient__in=identity.all_ids(found))
         .select_related("owner")
         .prefetch_related("decisions__by", "decisions__items__flag")
         .order_by("-opened_at", "-pk")[: CASES_SHOWN + 1]
@@ -105,6 +108,8 @@ def patient(request, pk):
         **facts.sections(found, request.user),
         "tapers": tapers.of_patient(found, timezone.localdate()),
         "may_taper": access.allowed(request.user, Action.TAPER, found),
+        "questions": _questions(found),
+        "merges": found.merges.filter(undone_at__isnull=True).select_related("gone"),
         "headline": _headline(found, context["checked"], open_case),
     }
     return render(request, "reviews/patients/patient.html", context)
@@ -202,6 +207,7 @@ def _frame(request, patient, *, tab):
             ("record", Action.RECORD_FACT),
             ("see_audit", Action.SEE_AUDIT),
             ("see_case", Action.SEE_QUEUE),
+            ("identify", Action.IDENTIFY),
         )
     }
     return {
@@ -234,6 +240,14 @@ def _unjudged(patient):
     ]
 
 
+def _questions(patient):
+    """The open questions whether records are of this person, with the medicines that wait."""
+    found = list(waiting.about(patient)) if patient.records_waiting else []
+    for question in found:
+        question.medicines = identity.medicines(question)
+    return found
+
+
 def _conditions(patient):
     """Live conditions, going on first; those entered in error are history, not shown."""
     rows = Condition.objects.live().filter(patient=patient).exclude(status="entered-in-error")
@@ -252,6 +266,8 @@ def _headline(patient, state, open_case):
         return open_case.headline
     if state.state == checked.NOT_CHECKED:
         return "Not checked since the last change"
+    if patient.records_waiting:
+        return "Checked in part: a record waits that may be of this person"
     if patient.screening.not_evaluable:
         return "Nothing to review, but not everything could be judged"
     if exposure and exposure["known"] and _runs(exposure):
