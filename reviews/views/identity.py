@@ -149,7 +149,7 @@ def _said(question):
 
 def _on_file(patient):
     """A person on file, as a column of a comparison."""
-    version, book = rulebooks.live()
+    _version, book = rulebooks.live()
     rows, _ = medicines_of(patient, book=book, as_of=timezone.localdate())
     patient = (
         checked.with_waiting(
