@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 from django.db import connection
 
-from reviews import fields, likeness, records
+from reviews import fields, records
 from reviews.bulk import as_array, binary_cursor
 from reviews.fields import AMOUNT, CODE, COUNT, DAY, FLAG, SCHEDULE, TEXT, UNIT, Field
 from reviews.models import Patient
@@ -243,7 +243,7 @@ def _dossier(person: tuple, as_of: date, facts: list) -> Dossier:
         patient_id=pk,
         as_of=as_of,
         profile=profile,
-        birth_date=likeness.possible_birth_date(birth_date, today=as_of),
+        birth_date=birth_date,
         deceased_on=deceased_on,
         deceased=deceased,
         sex=sex,

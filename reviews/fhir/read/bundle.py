@@ -15,7 +15,7 @@ import msgspec
 
 from reviews.fhir.read import people, resources, words
 from reviews.fhir.read.dosage import read_dosage
-from reviews.likeness import possible_birth_date
+from reviews.rules.birth import possible_birth_date
 from reviews.rules.readings import CHECKLIST, DATE, KINDS, NUMBER, Kind
 
 TYPES = ("transaction", "batch", "collection", "searchset", "history", "document")
