@@ -170,7 +170,7 @@ class People:
     def __init__(self, said: Iterable[tuple[int, PatientRecord]]) -> None:
         """`said`: every (practice id, patient record) of the batch, in any order."""
         self.today = timezone.localdate()
-        self.all: dict[Any, Person] = {}
+        self.all = {}
         self._answers: dict[tuple[int, PatientRecord], Person | BadRecord | Waits] = {}
         self._by_identifier: dict[Key, Person] = {}
         self._uses: dict[Key, str] = {}
