@@ -97,13 +97,15 @@ SCOPE = """
     ) END
 """
 PATIENTS = """
-    SELECT p.id, p.practice_id, c.profile, p.birth_date, p.deceased_on, p.sex
+    SELECT p.id, p.practice_id, c.profile, p.birth_date, p.deceased_on, p.sex,
+        p.deceased
     FROM reviews_patient p JOIN reviews_practice c ON c.id = p.practice_id
     WHERE p.id = ANY(%(ids)s::bigint[])
 """
 # Of somebody registered later nothing was known then.
 PATIENTS_THEN = f"""
-    SELECT p.id, p.practice_id, c.profile, v.birth_date, v.deceased_on, coalesce(v.sex, 'unknown')
+    SELECT p.id, p.practice_id, c.profile, v.birth_date, v.deceased_on, coalesce(v.sex, 'unknown'),
+        coalesce(v.deceased, false)
     FROM reviews_patient p JOIN reviews_practice c ON c.id = p.practice_id
         LEFT JOIN reviews_patientversion v ON v.patient_id = p.id AND {KNOWN_THEN}
     WHERE p.id = ANY(%(ids)s::bigint[])
@@ -249,13 +251,14 @@ def _by_patient(cursor: psycopg.Cursor, statement: str, given: dict) -> dict[int
 
 def _dossier(person: tuple, as_of: date, facts: list, no_sedatives: frozenset[str]) -> Dossier:
     lines, conditions, readings, exemptions, tapers = facts
-    pk, _, profile, birth_date, deceased_on, sex = person
+    pk, _, profile, birth_date, deceased_on, sex, deceased = person
     return Dossier(
         patient_id=pk,
         as_of=as_of,
         profile=profile,
         birth_date=birth_date,
         deceased_on=deceased_on,
+        deceased=deceased,
         sex=sex,
         lines=_lines(lines),
         conditions=tuple([Condition(row[1], _pairs(row[2]), *row[3:]) for row in conditions]),

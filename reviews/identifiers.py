@@ -144,14 +144,14 @@ def fits(system: str, value: str) -> bool:
 
 def label(system: str) -> str:
     """What people call a system's number: from the table, else the last part of its address."""
-    if known := SYSTEMS.get(system):
+    if known := SYSTEMS.get(_known(system)[0]):
         return known.label
     return system.rstrip("/").rpartition("/")[2].rpartition(":")[2].replace("-", " ") or system
 
 
 def read_aloud(system: str, value: str) -> str:
     """A number of ten digits in the groups in which it is read aloud; any other as it is."""
-    known = SYSTEMS.get(system)
+    known = SYSTEMS.get(_known(system)[0])
     if known and known.shape is _TEN and _TEN.fullmatch(value):
         return f"{value[:3]} {value[3:6]} {value[6:]}"
     return value

@@ -39,16 +39,6 @@ _SIGNS = re.compile(f"[{SIGNS}]+")
 _NO_NAME = re.compile(
     r"(baby|infant|twin|boy|girl|male|female|of|one|two|i|ii|a|b|unknown|unnamed|test|nn|nfn|nln)+"
 )
-_PLACEHOLDERS = frozenset(
-    {
-        *(date(1900, 1, 1), date(1901, 1, 1), date(1800, 1, 1), date(1850, 1, 1)),
-        *(date(1899, 12, 30), date(1899, 12, 31), date(1753, 1, 1), date(1, 1, 1)),
-        *(date(1600, 1, 1), date(1601, 1, 1), date(1582, 10, 15), date(9999, 12, 31)),
-    }
-)
-"""Days that databases and forms write for a birth date that nobody knows."""
-OLDEST = 120
-"""Years. Nobody in a practice's care is older; one person ever is known to have been."""
 _SAID_SEX = ("male", "female")
 
 
@@ -65,17 +55,6 @@ def folded(name: str) -> str:
     """A name as it is compared: plain small letters and digits, without marks, signs and spaces."""
     apart = name if name.isascii() else unicodedata.normalize("NFKD", name)
     return _SIGNS.sub("", apart).lower().translate(_LETTERS)
-
-
-def possible_birth_date(day: date | None, *, today: date) -> date | None:
-    """A birth date that somebody can have; None for a placeholder, the future, and over 120."""
-    if day is None or day in _PLACEHOLDERS or day > today:
-        return None
-    return (
-        day
-        if today.year - day.year - ((today.month, today.day) < (day.month, day.day)) <= (OLDEST)
-        else None
-    )
 
 
 def contradiction(held: Particulars, said: Particulars) -> tuple[str, ...]:

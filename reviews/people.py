@@ -28,6 +28,7 @@ from reviews.models import (
     Practice,
 )
 from reviews.records import PatientIdentifier, PatientRecord
+from reviews.rules.birth import possible_birth_date
 
 CONTRADICTION, TWO_PEOPLE, NUMBER = (
     IdentityQuestion.Cause.CONTRADICTION,
@@ -148,7 +149,7 @@ class Person:
             likeness.Particulars(
                 record.family_name,
                 record.given_name,
-                likeness.possible_birth_date(record.birth_date, today=timezone.localdate()),
+                possible_birth_date(record.birth_date, today=timezone.localdate()),
                 record.sex or "unknown",
             ),
         )
@@ -169,7 +170,7 @@ class People:
     def __init__(self, said: Iterable[tuple[int, PatientRecord]]) -> None:
         """`said`: every (practice id, patient record) of the batch, in any order."""
         self.today = timezone.localdate()
-        self.all: dict[Any, Person] = {}
+        self.all = {}
         self._answers: dict[tuple[int, PatientRecord], Person | BadRecord | Waits] = {}
         self._by_identifier: dict[Key, Person] = {}
         self._uses: dict[Key, str] = {}
@@ -363,7 +364,9 @@ def register(practice: Practice, record: PatientRecord, by: User) -> Patient:
     patient = Patient.objects.get(pk=person.pk)
     for identifier in record.identifiers:
         if not identifier.fits:
-            raise BadRecord("identifiers", f"{identifier.value} fails the check of its system")
+            raise BadRecord(
+                "identifiers", f"{identifier.value} cannot be right: a digit is wrong or missing"
+            )
         try:
             with transaction.atomic():
                 Identifier.objects.create(
@@ -425,9 +428,9 @@ def particulars(record: PatientRecord, held: tuple = NOBODY, *, today: date) -> 
     """
     now = {name: getattr(record, name) or was for name, was in zip(PARTICULARS, held, strict=True)}
     was = dict(zip(PARTICULARS, held, strict=True))
-    now["birth_date"] = likeness.possible_birth_date(
-        record.birth_date, today=today
-    ) or likeness.possible_birth_date(was["birth_date"], today=today)
+    now["birth_date"] = possible_birth_date(record.birth_date, today=today) or possible_birth_date(
+        was["birth_date"], today=today
+    )
     if record.deceased is not None:
         now["deceased"] = record.deceased
     return tuple(now.values())

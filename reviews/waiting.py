@@ -34,12 +34,18 @@ class Held(NamedTuple):
     row: Any
 
     @property
+    def patient_ids(self) -> list[int]:
+        """Whom it may be, once those who are new have been written."""
+        return sorted({person.pk for person in self.why.patients if person.pk is not None})
+
+    @property
     def key(self) -> str:
         """The key of its question: what is said of the person, and whom it may be."""
         said = _said(self.patient)
         said["identifiers"] = sorted(said["identifiers"], key=str)
-        whom = sorted(person.pk or 0 for person in self.why.patients)
-        content = msgspec.json.encode([self.why.cause, whom, said], order="deterministic")
+        content = msgspec.json.encode(
+            [self.why.cause, self.patient_ids, said], order="deterministic"
+        )
         return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
@@ -157,17 +163,14 @@ def _questions(
     for question in IdentityQuestion.objects.bulk_create(asked, batch_size=ROWS_AT_ONCE):
         found[question.practice_id, question.key] = question
     whom = {
-        question.pk: {
-            person.pk for person in by_key[question.practice_id, question.key][0].why.patients
-        }
-        for question in asked
+        question.pk: by_key[question.practice_id, question.key][0].patient_ids for question in asked
     }
     through = IdentityQuestion.patients.through
     through.objects.bulk_create(
         [
             through(identityquestion_id=pk, patient_id=patient_id)
             for pk, patients in whom.items()
-            for patient_id in sorted(patients)
+            for patient_id in patients
         ],
         batch_size=ROWS_AT_ONCE,
     )
@@ -182,7 +185,7 @@ def _questions(
             differs=question.differs,
         )
         for question in asked
-        for patient_id in sorted(whom[question.pk]) or [None]
+        for patient_id in whom[question.pk] or [None]
     )
     _touch({patient_id for patients in whom.values() for patient_id in patients})
     return found

@@ -11,6 +11,7 @@ from msgspec import Struct
 from reviews.access import Action
 from reviews.api import shapes
 from reviews.fields import AMOUNT, KEPT, SCHEDULE, UNIT, Field
+from reviews.identifiers import written
 from reviews.models import (
     Case,
     Decision,
@@ -23,7 +24,7 @@ from reviews.models import (
     TaperVersion,
     named,
 )
-from reviews.queries import checked
+from reviews.queries import checked, identity
 
 Row = TypeVar("Row", bound=Model)
 Asked = TypeVar("Asked", bound=shapes.Question)
@@ -41,6 +42,10 @@ class Resource(Generic[Row, Asked]):
 
     def rows(self) -> QuerySet[Row]:
         raise NotImplementedError
+
+    def current(self, pk: int) -> int:
+        """The id of the row that answers for an id."""
+        return pk
 
     def listed(self, queryset: QuerySet[Row]) -> QuerySet[Row]:
         """The rows that a list shows, when it is more choosy than a look at one row."""
@@ -80,7 +85,7 @@ class Prescriptions(Resource[Prescription, shapes.Prescriptions]):
     ) -> QuerySet[Prescription]:
         return _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=identity.current_id(asked.patient),
             practice__code=asked.practice,
             status=asked.status,
             source_system=asked.source_system,
@@ -123,7 +128,7 @@ class Readings(Resource[Reading, shapes.Readings]):
     def matching(self, queryset: QuerySet[Reading], asked: shapes.Readings) -> QuerySet[Reading]:
         return _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=identity.current_id(asked.patient),
             practice__code=asked.practice,
             kind=asked.kind,
             source_system=asked.source_system,
@@ -166,7 +171,7 @@ class Tapers(Resource[TaperVersion, shapes.Tapers]):
     ) -> QuerySet[TaperVersion]:
         return _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=identity.current_id(asked.patient),
             practice__code=asked.practice,
             status=asked.status,
         )
@@ -216,9 +221,15 @@ class Patients(Resource[Patient, shapes.Patients]):
         rows = (
             Patient.objects.select_related("practice", "screening__version", "screening__engine")
             .defer("screening__version__book")
-            .prefetch_related("identifiers")
+            .prefetch_related("identifiers", "merged__merged__merged")
         )
-        return checked.with_waiting(rows)
+        return checked.with_waiting(identity.with_records_waiting(rows))
+
+    def current(self, pk: int) -> int:
+        return identity.current_id(pk)
+
+    def listed(self, queryset: QuerySet[Patient]) -> QuerySet[Patient]:
+        return queryset.filter(merged_into__isnull=True)
 
     def matching(self, queryset: QuerySet[Patient], asked: shapes.Patients) -> QuerySet[Patient]:
         queryset = _equal(queryset, practice__code=asked.practice)
@@ -226,7 +237,8 @@ class Patients(Resource[Patient, shapes.Patients]):
             system, bar, value = asked.identifier.rpartition("|")
             wanted = {"identifiers__value": value}
             if bar:
-                wanted["identifiers__system"] = system
+                system, value = written(system, value)
+                wanted = {"identifiers__value": value, "identifiers__system": system}
             queryset = queryset.filter(**wanted).distinct()
         return queryset
 
@@ -236,7 +248,7 @@ class Patients(Resource[Patient, shapes.Patients]):
             id=row.pk,
             practice=row.practice.code,
             identifiers=[
-                shapes.PatientIdentifier(system=known.system, value=known.value)
+                shapes.PatientIdentifier(system=known.system, value=known.value, use=known.use)
                 for known in sorted(row.identifiers.all(), key=lambda known: known.pk)
             ],
             family_name=row.family_name,
@@ -244,6 +256,9 @@ class Patients(Resource[Patient, shapes.Patients]):
             birth_date=row.birth_date,
             sex=row.sex,
             deceased_on=row.deceased_on,
+            deceased=row.has_died,
+            merged=sorted(_merged(row)),
+            records_waiting=row.records_waiting,
             registered_at=row.registered_at,
             updated_at=row.updated_at,
             checked=_checked(checked.of(row, row)),
@@ -279,7 +294,7 @@ class Flags(Resource[Flag, shapes.Flags]):
     def matching(self, queryset: QuerySet[Flag], asked: shapes.Flags) -> QuerySet[Flag]:
         queryset = _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=identity.current_id(asked.patient),
             case_id=asked.case,
             practice__code=asked.practice,
             rule_id=asked.rule,
@@ -361,7 +376,7 @@ class Cases(Resource[Case, shapes.Cases]):
     def matching(self, queryset: QuerySet[Case], asked: shapes.Cases) -> QuerySet[Case]:
         queryset = _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=identity.current_id(asked.patient),
             practice__code=asked.practice,
             state=asked.state,
             severity=asked.severity,
@@ -403,7 +418,7 @@ class Decisions(Resource[Decision, shapes.Decisions]):
     def matching(self, queryset: QuerySet[Decision], asked: shapes.Decisions) -> QuerySet[Decision]:
         return _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=identity.current_id(asked.patient),
             case_id=asked.case,
             practice__code=asked.practice,
         )
@@ -437,6 +452,11 @@ class Decisions(Resource[Decision, shapes.Decisions]):
                 for item in row.items.all()
             ],
         )
+
+
+def _merged(row: Patient) -> list[int]:
+    """The ids of all that were merged into a person, one after another."""
+    return [pk for one in row.merged.all() for pk in (one.pk, *_merged(one))]
 
 
 def _told(field: Field, row: Prescription) -> Any:

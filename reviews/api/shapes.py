@@ -173,6 +173,13 @@ class Patient(Struct):
     birth_date: date | None
     sex: str
     deceased_on: date | None
+    deceased: Annotated[bool, Meta(description="Has died, on a known day or not.")]
+    merged: Annotated[
+        list[int], Meta(description="Ids of records merged into this one; they answer with it.")
+    ]
+    records_waiting: Annotated[
+        int, Meta(description="Records put aside that may be of this person: not checked.")
+    ]
     registered_at: datetime
     updated_at: datetime
     checked: Checked
@@ -353,7 +360,7 @@ class DecisionPage(Struct):
 
 
 class Refusal(Struct):
-    """One record of a batch that was not accepted."""
+    """One record of a batch that was not accepted, or that waits, and why."""
 
     index: Annotated[int, Meta(ge=0, lt=MOST_RECORDS, description="Place in the batch, from 0.")]
     source_id: str | None
@@ -362,15 +369,21 @@ class Refusal(Struct):
 
 
 class Synced(Struct):
-    """What a batch did. Records: created, amended, unchanged, refused. People: the other two."""
+    """What a batch did. Records: the first five. People: the other two.
+
+    Records that wait are kept whole, are not screened, and need not be sent again: somebody of the
+    practice is asked whose they are.
+    """
 
     created: int
     amended: int
     unchanged: int
     refused: int
+    waiting: int
     registered: Annotated[int, Meta(description="People not known before.")]
     updated: Annotated[int, Meta(description="People whose particulars changed.")]
     errors: list[Refusal]
+    waits: list[Refusal]
 
 
 class FieldError(Struct):

@@ -31,6 +31,7 @@ from .people import (
     Role,
     Sex,
     compact,
+    folded,
     named,
 )
 from .personal import Preference, SavedView
@@ -92,5 +93,6 @@ __all__ = [
     "Versioned",
     "WaitingRecord",
     "compact",
+    "folded",
     "named",
 ]

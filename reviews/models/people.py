@@ -35,7 +35,7 @@ def named(user: AbstractUser | None) -> str:
     return (user.get_full_name() or user.get_username()) if user else "the portal"
 
 
-TIME_ZONES = {
+TIME_ZONES: dict[str, str] = {
     Profile.UK: "Europe/London",
     Profile.US: "America/New_York",
     Profile.EU: "Europe/Brussels",
@@ -70,7 +70,7 @@ class Practice(models.Model):
     @property
     def zone(self) -> ZoneInfo:
         """Its own time zone, or that of its profile."""
-        return ZoneInfo(self.time_zone or TIME_ZONES[Profile(self.profile)])
+        return ZoneInfo(self.time_zone or TIME_ZONES[self.profile])
 
 
 class Membership(models.Model):
@@ -94,7 +94,7 @@ class Membership(models.Model):
         return f"{self.user} as {self.get_role_display()} at {self.practice}"
 
 
-def folded(field: str) -> Func:
+def folded(field: str | Func) -> Func:
     """A name as it is looked for; `reviews.likeness.folded` is the same. An index holds it."""
     return Func(field, function="reviews_folded", output_field=models.TextField())
 
@@ -209,7 +209,7 @@ class Patient(Particulars):
             GinIndex(
                 OpClass(folded("family_name"), name="gin_trgm_ops"),
                 OpClass(folded("given_name"), name="gin_trgm_ops"),
-                name="patient_folded_trigrams",
+                name="patient_name_trigrams",
             ),
             models.Index(
                 fields=["merged_into"],

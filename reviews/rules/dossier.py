@@ -169,6 +169,7 @@ class Dossier:
 
     `no_sedatives` are texts of medicines, as `recognise.compared` gives them, of which somebody
     said that they name no sedative.
+    `deceased` says that they have died, also where `deceased_on` is not known.
     """
 
     patient_id: int
@@ -183,3 +184,11 @@ class Dossier:
     exemptions: tuple[Exemption, ...] = ()
     tapers: tuple[Taper, ...] = ()
     no_sedatives: frozenset[str] = frozenset()
+    deceased: bool = False
+
+    @property
+    def has_died(self) -> bool:
+        """Whether they had died by the day judged."""
+        if self.deceased_on is not None:
+            return self.deceased_on <= self.as_of
+        return self.deceased

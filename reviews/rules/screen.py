@@ -5,6 +5,7 @@ from datetime import date
 from reviews.rules import words
 from reviews.rules.asking import Asked, Asking, asking, asking_only
 from reviews.rules.book import RuleBook
+from reviews.rules.deaths import AFTER_DEATH
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Dossier, Line, Medicine
 from reviews.rules.drug import BZRA, Recognition
 from reviews.rules.exemptions import graded
@@ -22,7 +23,8 @@ from reviews.rules.view import View
 def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = None) -> Screening:
     """What the rules of the book say about a dossier on its day; all rules, or those given.
 
-    Nothing is said about somebody who had died by that day; what could not be judged still is.
+    Of somebody who had died by that day only what was written afterwards is found; what could not
+    be judged still is.
     KeyError when the book does not hold the dossier's profile.
     """
     known = memory_of(book).recognised.known
@@ -62,8 +64,8 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
         candidates = _lowered(candidates, view.exemptions)
         gaps = [gap for gap in gaps if graded(gap.rule_id, 1, view.exemptions) is not None]
     findings, shadowed = settled(candidates)
-    if dossier.deceased_on is not None and dossier.deceased_on <= dossier.as_of:
-        findings = []
+    if dossier.has_died:
+        findings = [finding for finding in findings if finding.rule_id == AFTER_DEATH]
     return Screening(
         as_of=dossier.as_of,
         book_number=book.number,

@@ -87,6 +87,7 @@ def tell(life: Life, example: Example, rule_id: str) -> None:
         life.sex = dossier.sex
     if dossier.birth_date is not None:
         life.turns(_age(dossier.birth_date), on=-100)
+    life.deceased_on = _later(dossier.deceased_on, moved)
     for line in dossier.lines:
         life.order(_order(line, moved, life.today))
     for condition in dossier.conditions:

@@ -11,12 +11,12 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from reviews import access, rulebooks
+from reviews import access, rulebooks, waiting
 from reviews.access import Action
 from reviews.errors import NotAllowed, NotFound
 from reviews.forms.patients import ConditionForm, EndConditionForm, RegisterForm
 from reviews.models import Case, Condition, Flag, Patient, PatientScreening, ScreeningRequest
-from reviews.queries import checked, exposures, medicines, search, tapers
+from reviews.queries import checked, exposures, identity, medicines, search, tapers
 from reviews.queries.work import counted
 from reviews.rules.readings import KINDS
 from reviews.rules.registry import BY_ID
@@ -44,7 +44,8 @@ def patients(request: SignedIn) -> HttpResponse:
         "practice": int(given["practice"]) if given.get("practice", "").isdecimal() else None,
         "checked": "no" if given.get("checked") == "no" else "",
     }
-    visible = access.scope(Patient.objects.all(), request.user, Action.SEE_PATIENT)
+    everybody = Patient.objects.filter(merged_into__isnull=True)
+    visible = access.scope(everybody, request.user, Action.SEE_PATIENT)
     found = visible
     if chosen["practice"]:
         found = found.filter(practice=chosen["practice"])
@@ -79,6 +80,9 @@ def patients(request: SignedIn) -> HttpResponse:
 def patient(request: SignedIn, pk: int) -> HttpResponse:
     """One patient: what matters now first, then what there was."""
     found = _fetch(request, pk)
+    if found.pk != pk:
+        messages.info(request, f"That record was merged into the one of {found}.")
+        return redirect("patient", found.pk)
     context = _frame(request, found, tab="overview")
     rows = context["medicines"]
     before = [row for row in rows if not row.now]
@@ -90,7 +94,7 @@ def patient(request: SignedIn, pk: int) -> HttpResponse:
         .order_by("severity", "rule_id", "pk")
     )
     cases = list(
-        Case.objects.filter(patient=found)
+        Case.objects.filter(patient__in=identity.all_ids(found))
         .select_related("owner")
         .prefetch_related("decisions__by", "decisions__items__flag")
         .order_by("-opened_at", "-pk")[: CASES_SHOWN + 1]
@@ -108,6 +112,8 @@ def patient(request: SignedIn, pk: int) -> HttpResponse:
         **facts.sections(found, request.user),
         "tapers": tapers.of_patient(found, timezone.localdate()),
         "may_taper": access.allowed(request.user, Action.TAPER, found),
+        "questions": _questions(found),
+        "merges": found.merges.filter(undone_at__isnull=True).select_related("gone"),
         "headline": _headline(found, context["checked"], open_case),
     }
     return render(request, "reviews/patients/patient.html", context)
@@ -205,6 +211,7 @@ def _frame(request: SignedIn, patient: Patient, *, tab: str) -> dict[str, Any]:
             ("record", Action.RECORD_FACT),
             ("see_audit", Action.SEE_AUDIT),
             ("see_case", Action.SEE_QUEUE),
+            ("identify", Action.IDENTIFY),
         )
     }
     return {
@@ -239,6 +246,14 @@ def _unjudged(patient: Patient) -> list[tuple[list[dict[str, Any]], str, list[tu
     ]
 
 
+def _questions(patient: Patient) -> list[IdentityQuestion]:
+    """The open questions whether records are of this person, with the medicines that wait."""
+    found = list(waiting.about(patient)) if patient.records_waiting else []
+    for question in found:
+        question.medicines = identity.medicines(question)
+    return found
+
+
 def _conditions(patient: Patient) -> list[Condition]:
     """Live conditions, going on first; those entered in error are history, not shown."""
     rows = Condition.objects.live().filter(patient=patient).exclude(status="entered-in-error")
@@ -257,6 +272,8 @@ def _headline(patient: Patient, state: checked.Checked, open_case: Case | None) 
         return open_case.headline
     if state.state == checked.NOT_CHECKED:
         return "Not checked since the last change"
+    if patient.records_waiting:
+        return "Checked in part: a record waits that may be of this person"
     if patient.screening.not_evaluable:
         return "Nothing to review, but not everything could be judged"
     if exposure and exposure["known"] and _runs(exposure):

@@ -7,15 +7,19 @@ from django.db.models import Exists, OuterRef, Prefetch
 
 from reviews import access
 from reviews.access import Action
+from reviews.identifiers import label, read_aloud
 from reviews.models import Condition, Flag, Patient
-from reviews.queries import checked
+from reviews.queries import checked, identity
 
 NOT_RECOGNISED = "DQ-03"
-NHS_NUMBER = ("https://fhir.nhs.uk/Id/nhs-number", "nhs")
+NOT_CURRENT = {"old": " (old)", "temp": " (temporary)"}
 
 
 def fetch(user: User, action: Action, pk: int) -> Patient:
-    """The patient with what the banner needs, in three queries. Raises `NotFound`."""
+    """The patient with what the banner needs, in four queries. Raises `NotFound`.
+
+    Whoever was merged into another one is that one.
+    """
     allergies = (
         Condition.objects.live()
         .filter(kind="allergy", ended_on__isnull=True)
@@ -30,7 +34,12 @@ def fetch(user: User, action: Action, pk: int) -> Patient:
         )
         .annotate(unrecognised=Exists(unrecognised))
     )
-    return access.fetch(checked.with_waiting(rows), user, action, pk=pk)
+    return access.fetch(
+        identity.with_records_waiting(checked.with_waiting(rows)),
+        user,
+        action,
+        pk=identity.current_id(pk),
+    )
 
 
 def fetch_for(user: User, action: Action, pk: int) -> Patient:
@@ -54,22 +63,11 @@ def banner(patient: Patient) -> dict[str, Any]:
 
 
 def identifiers(patient: Patient) -> list[tuple[str, str]]:
-    """`[(what the number is called, the number)]`, in the order in which they were given."""
+    """`[(what the number is called, the number)]`, in the order given, old numbers last."""
     return [
-        (_system_in_words(identifier.system), _spaced(identifier.system, identifier.value))
-        for identifier in patient.identifiers.all()
+        (
+            label(number.system) + NOT_CURRENT.get(number.use, ""),
+            read_aloud(number.system, number.value),
+        )
+        for number in sorted(patient.identifiers.all(), key=lambda number: number.use == "old")
     ]
-
-
-def _system_in_words(system: str) -> str:
-    """ "NHS number", else the last part of the system's address."""
-    if system in NHS_NUMBER:
-        return "NHS number"
-    return system.rstrip("/").rpartition("/")[2].rpartition(":")[2].replace("-", " ") or system
-
-
-def _spaced(system: str, value: str) -> str:
-    """An NHS number in the groups in which it is read aloud; any other number as it is."""
-    if system in NHS_NUMBER and len(value) == 10 and value.isdecimal():
-        return f"{value[:3]} {value[3:6]} {value[6:]}"
-    return value

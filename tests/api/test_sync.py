@@ -43,6 +43,8 @@ def test_a_batch_is_answered_with_its_numbers(system):
         "errors": [
             {"index": 2, "source_id": "c", "field": "medicine", "reason": "is missing"},
         ],
+        "waiting": 0,
+        "waits": [],
     }
 
 

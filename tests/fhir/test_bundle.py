@@ -100,6 +100,7 @@ def test_a_patient_by_official_name_and_whole_identifiers(content):
         "identifiers": [{"system": "ehr/Patient", "value": "part"}],
         "family_name": "Somebody Partial",
         "given_name": "",
+        "deceased": True,
     }
 
 
@@ -207,10 +208,7 @@ def test_what_could_not_be_kept_is_said(content):
         said.setdefault(note.resource, []).append(note.reason)
     assert said == {
         "Patient/jonathan": ["an identifier without a system or a value is left out"],
-        "Patient/part": [
-            "birth_date “1961” is only part of a date: left as not known",
-            "is said to have died, without a date: not kept",
-        ],
+        "Patient/part": ["birth_date “1961” is only part of a date: left as not known"],
         "Condition/insomnia": ["is provisional: kept as a condition"],
         "Condition/apnoea": ["ended_on “2020-03” is only part of a date: left as not known"],
         "MedicationRequest/concept": ["a code without a system is left out"],

@@ -66,12 +66,12 @@ def test_two_practices_may_import_from_the_same_source(harbour, lakeside):
 
 def test_what_the_verbs_refuse_is_named_by_its_resource(harbour, tmp_path, capsys):
     bundle = json.loads(FEATURES.read_text())
-    bundle["entry"][0]["resource"]["birthDate"] = "2950-02-03"
-    (tmp_path / "future.json").write_text(json.dumps(bundle))
-    run(tmp_path / "future.json", show=1)
+    bundle["entry"][0]["resource"]["deceasedDateTime"] = "1930-02-03"
+    (tmp_path / "early.json").write_text(json.dumps(bundle))
+    run(tmp_path / "early.json", show=1)
     said = capsys.readouterr().out
-    assert "refused: birth_date: is in the future or before 1900 (Patient/jonathan)" in said
-    assert "refused: patient.birth_date: is in the future or before 1900 (" in said
+    assert "refused: deceased_on: is before birth_date (Patient/jonathan)" in said
+    assert "refused: patient.deceased_on: is before birth_date (" in said
     assert Patient.objects.get().family_name == "Somebody Partial"
 
 

@@ -12,8 +12,8 @@ from reviews.likeness import (
     Particulars,
     contradiction,
     folded,
-    possible_birth_date,
 )
+from reviews.rules.birth import possible_birth_date
 
 TODAY = date(2026, 11, 28)
 EDITH = Particulars("Harrow", "Edith", date(1938, 4, 1), "female")

@@ -514,6 +514,10 @@ def test_two_people_kept_apart_can_be_suspected_again(two, ravi):
 # -- In any order --------------------------------------------------------------------------------
 
 
+def _day(rng):
+    return f"{rng.randrange(1930, 2015)}-0{rng.randrange(1, 9)}-0{rng.randrange(1, 9)}"
+
+
 def _slipped(rng, said):
     """The same person as somebody else types them: a letter, a digit or a married name off."""
     match rng.randrange(4):
@@ -525,7 +529,7 @@ def _slipped(rng, said):
             return said | {"family_name": "Married-" + said["given_name"]}
         case 2:
             year, month, day = said["birth_date"].split("-")
-            return said | {"birth_date": f"{year}-{month}-{day[::-1]}"}
+            return said | {"birth_date": f"{year}-{day}-{month}"}
     return said
 
 
@@ -538,7 +542,7 @@ def test_streams_in_any_order_come_to_the_same_people_or_wait(harbour, ehr, ravi
             "family_name": "".join(rng.choices("bcdfghklmnprst", k=3)).capitalize()
             + f"son{number}",
             "given_name": f"G{number}{rng.choice(['ara', 'oto', 'uli'])}",
-            "birth_date": f"{rng.randrange(1930, 2015)}-0{rng.randrange(1, 9)}-14",
+            "birth_date": _day(rng),
             "sex": rng.choice(["male", "female"]),
         }
         people[f"M{number}"] = said

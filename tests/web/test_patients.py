@@ -299,7 +299,7 @@ def given(**changes):
         "birth_date": "9 Sep 1974",
         "sex": "female",
         "system": "https://fhir.nhs.uk/Id/nhs-number",
-        "identifiers": "999 000 5555",
+        "identifiers": "999 000 5559",
         **changes,
     }
 
@@ -309,7 +309,7 @@ def test_registering_leads_to_the_patient(harbour, ravi):
     assert "OSEI, Abena is registered" in words(response)
     patient = Patient.objects.get(family_name="Osei")
     assert (patient.birth_date.isoformat(), patient.sex) == ("1974-09-09", "female")
-    assert patient.identifiers.get().value == "9990005555"
+    assert patient.identifiers.get().value == "9990005559"
 
 
 @pytest.mark.parametrize(
@@ -318,6 +318,7 @@ def test_registering_leads_to_the_patient(harbour, ravi):
         ({"family_name": ""}, "This field is required"),
         ({"birth_date": "31/31/1974"}, "Must be a day such as"),
         ({"birth_date": "+20d"}, "Is in the future or before 1900"),
+        ({"identifiers": "999 000 5555"}, "999 000 5555 cannot be right"),
     ],
 )
 def test_what_cannot_be_registered_comes_back_with_the_reason(changes, said, harbour, clara):
@@ -334,7 +335,7 @@ def test_a_number_in_use_is_refused_at_its_field(harbour, clara):
     assert browser.post("/patients/register", practice=harbour.pk, **given()).status_code == 302
     again = browser.post("/patients/register", practice=harbour.pk, **given(given_name="Kofi"))
     assert again.status_code == 422
-    assert "9990005555 is already in use" in words(again)
+    assert "9990005559 is already in use" in words(again)
     assert Patient.objects.filter(family_name="Osei").count() == 1
 
 

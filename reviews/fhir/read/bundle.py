@@ -8,13 +8,16 @@ that are not read are counted in `others`. One part that cannot be used never co
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from reviews.fhir.read import plain, resources, words
+from reviews.fhir.read import people, plain, resources, words
 from reviews.fhir.read.dosage import read_dosage
 from reviews.fhir.read.plain import Unreadable
+from reviews.rules.birth import possible_birth_date
 from reviews.rules.readings import CHECKLIST, DATE, KINDS, NUMBER, Kind
 
 # An intent that is not yet an order: kept, so that it is seen, but as a draft nobody takes.
@@ -24,7 +27,6 @@ NEVER = ("cancelled", "entered-in-error", "stopped")
 OF_THE_ORDER = ("prescriber", "team", "written_on", "indication", "setting", "change_reason")
 SETTLED = ("final", "amended", "corrected")
 RESOLVED = ("inactive", "remission", "resolved")
-MOST_IDENTIFIERS = 20
 _READ = {
     "Patient": resources.Patient,
     "Condition": resources.Condition,
@@ -87,27 +89,39 @@ class _Held:
     medicine: str = ""
 
 
-def read(content: bytes, *, source: str) -> Content:
+def read(
+    content: bytes, *, source: str, zone: ZoneInfo | None = None, today: date | None = None
+) -> Content:
     """The content of one file. Raises `Unreadable` when it is no FHIR.
 
     `source` names whom it comes from: a patient without any identifier is known by their id there.
+    An instant is the day that it was in the time zone, or without one the day that it is written
+    as. A number whose period has ended by `today` is an old one.
     """
-    (found,) = read_set([content], source=source)
+    (found,) = read_set([content], source=source, zone=zone, today=today)
     if isinstance(found, Unreadable):
         raise found
     return found
 
 
-def read_set(files: Sequence[bytes], *, source: str) -> list[Content | Unreadable]:
+def read_set(
+    files: Sequence[bytes],
+    *,
+    source: str,
+    zone: ZoneInfo | None = None,
+    today: date | None = None,
+) -> list[Content | Unreadable]:
     """The content of each of several files that belong together, or why it cannot be read.
 
     A resource may refer to one of another file: the pages of a search, the files of an export.
+    `zone` and `today` are as in `read`.
     """
     found: list[Content | Unreadable] = []
     readers: list[_Reader] = []
     for content in files:
         try:
-            reader = _Reader(plain.sent(content), source, readers)
+            sent = [_in_zone(one, zone) for one in plain.sent(content)]
+            reader = _Reader(sent, source, today, readers)
         except Unreadable as error:
             found.append(error)
             continue
@@ -127,8 +141,15 @@ class _Reader:
     MAKE: ClassVar[dict[str, Callable[..., None]]]
     """What makes records of a type of resource, in the order in which they need one another."""
 
-    def __init__(self, sent: list[plain.Sent], source: str, all_files: list["_Reader"]) -> None:
+    def __init__(
+        self,
+        sent: list[plain.Sent],
+        source: str,
+        today: date | None,
+        all_files: list["_Reader"],
+    ) -> None:
         self.source = source
+        self.today = today
         self.all_files = all_files
         self.content = Content()
         self.held: dict[str, _Held] = {}
@@ -238,33 +259,63 @@ class _Reader:
     # -- Patient ---------------------------------------------------------------------------------
 
     def _patient(self, name: str, patient: resources.Patient) -> None:
-        identifiers = []
-        for given in patient.identifier:
-            if not (given.system and given.value):
-                self._note(name, "an identifier without a system or a value is left out")
-            elif len(given.system) > 200 or len(given.value) > 100:
-                self._note(name, "an identifier that is too long is left out")
-            elif (kept := {"system": given.system, "value": given.value}) not in identifiers:
-                identifiers.append(kept)
-        if not identifiers:
-            identifiers.append({"system": f"{self.source}/Patient", "value": patient.id[:100]})
-        if len(identifiers) > MOST_IDENTIFIERS:
-            self._note(name, f"only the first {MOST_IDENTIFIERS} identifiers are kept")
-        record = {"identifiers": identifiers[:MOST_IDENTIFIERS], **_name(patient.name)}
+        def tell(reason: str) -> None:
+            self._note(name, reason)
+
+        replaced = any(link.type == people.REPLACED_BY for link in patient.link)
+        identifiers = self._numbers(patient, tell, old=replaced)
+        for link in patient.link:
+            identifiers += self._linked(link, tell)
+        identifiers = list(
+            {(one["system"], one["value"]): one for one in identifiers[::-1]}.values()
+        )
+        identifiers = identifiers[::-1]
+        if len(identifiers) > people.MOST_IDENTIFIERS:
+            tell(f"only the first {people.MOST_IDENTIFIERS} identifiers are kept")
+        record = {
+            "identifiers": identifiers[: people.MOST_IDENTIFIERS],
+            **people.name(patient.name),
+            **people.death(patient),
+        }
         if patient.gender:
             record["sex"] = patient.gender
+        if day := words.day(patient.birthDate):
+            record["birth_date"] = day.isoformat()
+            if self.today and not possible_birth_date(day, today=self.today):
+                tell(f"birth_date “{patient.birthDate}” can be nobody’s: left as not known")
         for field_name, said in (
             ("birth_date", patient.birthDate),
             ("deceased_on", patient.deceasedDateTime),
         ):
-            if day := words.day(said):
-                record[field_name] = day.isoformat()
-            elif said:
-                self._note(name, f"{field_name} “{said}” is only part of a date: left as not known")
-        if patient.deceasedBoolean and not patient.deceasedDateTime:
-            self._note(name, "is said to have died, without a date: not kept")
+            if said and field_name not in record:
+                tell(f"{field_name} “{said}” is only part of a date: left as not known")
         self.held[name].record = record
         self.content.patients.append((name, record))
+
+    def _numbers(
+        self, patient: resources.Patient, tell: people.Tell, *, old: bool = False
+    ) -> list[dict[str, str]]:
+        """The numbers of a Patient; one without any is known by their id at the source."""
+        numbers = people.identifiers(patient.identifier, tell, today=self.today, old=old)
+        own = resources.Identifier(system=f"{self.source}/Patient", value=patient.id)
+        return numbers or people.identifiers([own], tell, old=old)
+
+    def _linked(self, link: resources.Link, tell: people.Tell) -> list[dict[str, str]]:
+        """The numbers of another record of the same person, where one stands in place of the other.
+
+        So both records name one person; where they are held as two, somebody is asked.
+        """
+        if link.type not in (people.REPLACES, people.REPLACED_BY):
+            tell(f"is recorded elsewhere too ({link.type or 'no reason given'}): not joined")
+            return []
+        old = link.type == people.REPLACES
+        other = self._resolve(link.other.reference) if link.other.reference else None
+        if isinstance(other, resources.Patient):
+            return self._numbers(other, _nothing, old=old)
+        if link.other.identifier is not None:
+            return people.identifiers([link.other.identifier], tell, today=self.today, old=old)
+        tell(f"the record that it {link.type} is not in the bundle: not joined")
+        return []
 
     def _subject(self, reference: resources.Reference) -> dict[str, Any]:
         patient = self._held(reference.reference)
@@ -635,7 +686,7 @@ class _Reader:
         if isinstance(found, resources.PractitionerRole):
             return self._requester(found.practitioner) or reference.display
         if isinstance(found, resources.Practitioner):
-            named = _name(found.name)
+            named = people.name(found.name)
             full = f"{named.get('given_name', '')} {named.get('family_name', '')}".strip()
             return full or reference.display
         return reference.display
@@ -677,25 +728,18 @@ _Reader.MAKE = {
 }
 
 
+def _in_zone(one: plain.Sent, zone: ZoneInfo | None) -> plain.Sent:
+    return one if zone is None else one._replace(resource=people.in_zone(one.resource, zone))
+
+
 def _id(resource: dict[str, Any]) -> str:
     """Its id; some systems write it as a number."""
     known = resource.get("id", "")
     return str(known) if isinstance(known, (str, int)) and not isinstance(known, bool) else ""
 
 
-def _name(names: list[resources.Name]) -> dict[str, str]:
-    """The official name, else the usual one, else the first."""
-    order = ["official", "usual", ""]
-    ranked = sorted(
-        names, key=lambda name: order.index(name.use) if name.use in order else len(order)
-    )
-    for name in ranked:
-        if name.family or name.text:
-            return {
-                "family_name": (name.family or name.text)[:120],
-                "given_name": " ".join(name.given)[:120] if name.family else "",
-            }
-    return {}
+def _nothing(reason: str) -> None:
+    """What is told of another resource is told where that one is read."""
 
 
 def _code(concept: resources.Concept | None, allowed: Any, field_name: str) -> str | None:

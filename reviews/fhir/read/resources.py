@@ -61,9 +61,16 @@ class Concept(Struct, frozen=True):
         return self.text.strip() or next((words for words in displays if words), "")
 
 
+class Period(Struct, frozen=True):
+    start: str = ""
+    end: str = ""
+
+
 class Identifier(Struct, frozen=True):
     system: str = ""
     value: str = ""
+    use: str = ""
+    period: Period = Period()
 
 
 class Reference(Struct, frozen=True):
@@ -84,16 +91,14 @@ class Ratio(Struct, frozen=True):
     denominator: Quantity = Quantity()
 
 
-class Period(Struct, frozen=True):
-    start: str = ""
-    end: str = ""
-
-
 class Name(Struct, frozen=True):
+    """FHIR lets an extension stand where a part of a name is masked: null in the list of parts."""
+
     use: str = ""
-    family: str = ""
-    given: list[str] = []
-    text: str = ""
+    family: str | None = ""
+    given: list[str | None] = []
+    text: str | None = ""
+    period: Period = Period()
 
 
 class Resource(Struct):
@@ -106,13 +111,21 @@ class Resource(Struct):
     contained: list[Any] = []
 
 
+class Link(Struct, frozen=True):
+    """Another record of the same person, and how the two stand: "replaced-by", "seealso" ..."""
+
+    other: Reference = Reference()
+    type: str = ""
+
+
 class Patient(Resource):
     identifier: list[Identifier] = []
     name: list[Name] = []
     gender: Literal[tuple(SEXES)] | None = None
     birthDate: str = ""
-    deceasedBoolean: bool = False
+    deceasedBoolean: bool | None = None
     deceasedDateTime: str = ""
+    link: list[Link] = []
 
 
 class Practitioner(Resource):

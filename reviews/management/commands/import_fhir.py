@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
+from django.utils import timezone
 
 from reviews.errors import DomainError
 from reviews.fhir.read import bundle
@@ -58,7 +59,9 @@ class Command(BaseCommand):
                 contents[path] = path.read_bytes()
             except OSError as error:
                 unread[path] = error
-        found = bundle.read_set(list(contents.values()), source=source)
+        found = bundle.read_set(
+            list(contents.values()), source=source, zone=place.zone, today=timezone.localdate()
+        )
         read = dict(zip(contents, found, strict=True)) | unread
         failed = [path for path in files if not self._import(path, read[path], show)]
         if failed:
@@ -72,7 +75,7 @@ class Command(BaseCommand):
         try:
             if isinstance(content, Exception):
                 raise content
-            refused = list(content.refused)
+            refused, self.waits = list(content.refused), []
             with transaction.atomic():
                 for kind, verb in VERBS:
                     if named := getattr(content, kind):
@@ -81,6 +84,7 @@ class Command(BaseCommand):
             self.stderr.write(self.style.ERROR(f"  not imported: {error}"))
             return False
         self._tell("refused", refused, show, self.style.ERROR)
+        self._tell("waits", self.waits, show, self.style.WARNING)
         self._tell("note", content.notes, show, self.style.WARNING)
         if content.others:
             others = ", ".join(f"{kind} {count}" for kind, count in sorted(content.others.items()))
@@ -95,7 +99,12 @@ class Command(BaseCommand):
         self.stdout.write(
             f"  {kind}: {result.created} created, {result.amended} amended,"
             f" {result.unchanged} unchanged, {result.refused} refused"
+            + (f", {result.waiting} waiting" if result.waiting else "")
         )
+        self.waits += [
+            bundle.Said(named[wait.index][0], wait.reason.removeprefix("waits: "))
+            for wait in result.waits
+        ]
         return [
             bundle.Said(named[error.index][0], f"{error.field}: {error.reason}")
             for error in result.errors

@@ -60,6 +60,12 @@ EXAMPLES = {
         eg("A product no list knows, beside a benzodiazepine", 2, supply(), also("Relaxonel 10")),
         eg("The same, with no benzodiazepine or Z-drug in use", 3, also("Relaxonel 10")),
     ),
+    "DQ-04": (
+        eg("Written on the day of death", QUIET, supply(start=-7), deceased_on=on(-7)),
+        eg("Written the day after", 3, supply(start=-7), deceased_on=on(-8)),
+        eg("Never issued", QUIET, supply(start=-7, status="draft"), deceased_on=on(-8)),
+        eg("Will have died tomorrow", QUIET, supply(), deceased_on=on(1)),
+    ),
     "STR-01": (
         eg("A tablet of 10 mg", QUIET, supply("diazepam 10 mg tablets", 7)),
         eg(

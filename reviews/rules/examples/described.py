@@ -43,6 +43,14 @@ def _from(day, today):
 
 
 def _who(dossier):
+    died = ""
+    if dossier.deceased_on is not None:
+        day = when(dossier.deceased_on, dossier.as_of)
+        died = f", who died {day}" if dossier.has_died else f", whose death is dated {day}"
+    return f"{_aged(dossier)}{died}"
+
+
+def _aged(dossier):
     birth, today = dossier.birth_date, dossier.as_of
     if birth is None:
         return "no birth date recorded"

@@ -1,0 +1,96 @@
+"""A FHIR Patient as a record: numbers with their use, names, death, and other records of them.
+
+And the days of a practice: an instant is the day that it was there.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from reviews.fhir.read import resources, words
+
+LONGEST_SYSTEM, LONGEST_VALUE, LONGEST_NAME = 200, 100, 120
+MOST_IDENTIFIERS = 20
+# Of a record that stands in place of another one, and of the other one.
+REPLACES, REPLACED_BY = "replaces", "replaced-by"
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+_NAMES = ("official", "usual", "", "nickname", "anonymous", "temp", "maiden", "old")
+Tell = Callable[[str], None]
+
+
+def in_zone(content: Any, zone: ZoneInfo) -> Any:
+    """A resource whose instants are the same ones, as the clocks of a time zone show them.
+
+    What reads their first ten signs as a day then reads the local day. A birth date that is written
+    with a time is the day that it says.
+    """
+    if isinstance(content, dict):
+        return {
+            name: said if name == "birthDate" else in_zone(said, zone)
+            for name, said in content.items()
+        }
+    if isinstance(content, list):
+        return [in_zone(said, zone) for said in content]
+    if not isinstance(content, str) or not _INSTANT.fullmatch(content):
+        return content
+    try:
+        return datetime.fromisoformat(content).astimezone(zone).isoformat()
+    except (ValueError, OverflowError):
+        return content
+
+
+def identifiers(
+    given: Iterable[resources.Identifier],
+    tell: Tell,
+    *,
+    today: date | None = None,
+    old: bool = False,
+) -> list[dict[str, str]]:
+    """The identifiers that can be kept; `old` says that all are of a record no longer in use.
+
+    One whose period has ended by `today` is old too.
+    """
+    kept: dict[tuple[str, str], dict[str, str]] = {}
+    for one in given:
+        if not (one.system and one.value):
+            tell("an identifier without a system or a value is left out")
+        elif len(one.system) > LONGEST_SYSTEM or len(one.value) > LONGEST_VALUE:
+            tell("an identifier that is too long is left out")
+        else:
+            ended = words.day(one.period.end)
+            over = old or one.use == "old" or bool(ended and today and ended < today)
+            use = "old" if over else "temp" if one.use == "temp" else ""
+            said = {"system": one.system, "value": one.value}
+            kept.setdefault((one.system, one.value), said | ({"use": use} if use else {}))
+    return list(kept.values())
+
+
+def name(names: list[resources.Name]) -> dict[str, str]:
+    """The official name, else the usual one, else another; a name that is over comes last.
+
+    Somebody with a single name has one of the two parts.
+    """
+
+    def rank(one: resources.Name) -> tuple[bool, int]:
+        known = _NAMES.index(one.use) if one.use in _NAMES else len(_NAMES)
+        return bool(one.period.end), known
+
+    for one in sorted(names, key=rank):
+        given = " ".join(part.strip() for part in one.given if part and part.strip())
+        family = (one.family or "").strip()
+        if family or given:
+            return {"family_name": family[:LONGEST_NAME], "given_name": given[:LONGEST_NAME]}
+        if text := (one.text or "").strip():
+            return {"family_name": text[:LONGEST_NAME], "given_name": ""}
+    return {}
+
+
+def death(patient: resources.Patient) -> dict[str, Any]:
+    """Whether and when they died, as far as is said; part of a date is no day."""
+    if day := words.day(patient.deceasedDateTime):
+        return {"deceased_on": day.isoformat(), "deceased": True}
+    if patient.deceasedDateTime:
+        return {"deceased": True}
+    return {} if patient.deceasedBoolean is None else {"deceased": patient.deceasedBoolean}

@@ -1,0 +1,54 @@
+"""Forms about who is who: whose a record is, and why two records are one person or two."""
+
+from django import forms
+
+from reviews.models import IdentityQuestion
+from reviews.verbs.identity import ANSWERS
+
+Answer, Cause = IdentityQuestion.Answer, IdentityQuestion.Cause
+IN_WORDS = {
+    Cause.CONTRADICTION: {
+        Answer.APART: "Another person, who does not have this number",
+        Answer.SAME: "The same person: what the record says is taken over",
+        Answer.NUMBER_WRONG: "Another person, whose number it is: the one on file is wrong",
+    },
+    Cause.TWO_PEOPLE: {Answer.APART: "Two people: it goes to whom its first number names"},
+    Cause.NUMBER: {
+        Answer.APART: "Somebody not registered yet",
+        Answer.SAME: "The person chosen below",
+    },
+}
+"""What each answer means, by the cause of the question."""
+
+
+class SettleForm(forms.Form):
+    """Whose a record is, and how that is known."""
+
+    answer = forms.ChoiceField(label="Who is this?", widget=forms.RadioSelect)
+    patient = forms.ModelChoiceField(
+        label="Known here as",
+        queryset=None,
+        required=False,
+        empty_label="Not registered yet",
+        help_text="Those of the same name or birth date.",
+    )
+    how = forms.ChoiceField(
+        label="How do you know?", choices=[("", "Choose …"), *IdentityQuestion.How.choices]
+    )
+    note = forms.CharField(max_length=1000, required=False)
+
+    def __init__(self, question, known, *given):
+        super().__init__(*given)
+        words = IN_WORDS[Cause(question.cause)]
+        self.fields["answer"].choices = [
+            (answer.value, words[answer]) for answer in ANSWERS[Cause(question.cause)]
+        ]
+        self.fields["patient"].queryset = known
+
+
+class ReasonForm(forms.Form):
+    """Why two records are of one person, or of two."""
+
+    reason = forms.CharField(
+        max_length=1000, help_text="Such as: same person, married name; asked on the telephone."
+    )
