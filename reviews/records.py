@@ -285,21 +285,44 @@ def convert(content: Any, shape: type[Shape]) -> Shape:
     _refuse_nul(content, "")
     try:
         return msgspec.convert(content, shape, strict=False)
-    except msgspec.ValidationError as error:
-        raise bad_record(error) from error
+    except msgspec.ValidationError:
+        return _without_nulls(content, shape, strict=False)
 
 
 def decode(raw: bytes, decoder: msgspec.json.Decoder[Shape]) -> Shape:
     """One record's JSON by a typed decoder, or `BadRecord` naming the field and the reason."""
     try:
-        record = decoder.decode(raw)
+        try:
+            record = decoder.decode(raw)
+        except msgspec.ValidationError:
+            record = _without_nulls(msgspec.json.decode(raw), decoder.type, strict=True)
         if _ESCAPED_NUL in raw:
             _refuse_nul(msgspec.json.decode(raw), "")
-    except msgspec.ValidationError as error:
-        raise bad_record(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRecord("record", "is not valid JSON") from error
     return record
+
+
+def _without_nulls(content: Any, shape: type[Shape], *, strict: bool) -> Shape:
+    """The slow way, for what is not as its shape says: null is left out everywhere, 14.0 is 14.
+
+    Raises `BadRecord`, and `RecursionError` for what nests without end.
+    """
+    try:
+        return msgspec.convert(_said(content), shape, strict=strict)
+    except msgspec.ValidationError as error:
+        raise bad_record(error) from error
+
+
+def _said(content: Any) -> Any:
+    """JSON without what says nothing, and with whole numbers as such."""
+    if isinstance(content, dict):
+        return {name: _said(value) for name, value in content.items() if value is not None}
+    if isinstance(content, (list, tuple)):
+        return [_said(value) for value in content if value is not None]
+    if isinstance(content, float) and content.is_integer():
+        return int(content)
+    return content
 
 
 _ESCAPED_NUL = rb"\u0000"
