@@ -72,6 +72,13 @@ class Reference(Struct, frozen=True):
     identifier: Identifier | None = None
 
 
+class Stated(Struct, frozen=True):
+    """What R5 has where R4 has a concept or a reference."""
+
+    concept: Concept | None = None
+    reference: Reference | None = None
+
+
 class Quantity(Struct, frozen=True):
     value: Number | None = None
     unit: str = ""
@@ -149,8 +156,10 @@ class Extension(Struct, frozen=True):
 
 
 class Condition(Resource):
-    clinicalStatus: Concept | None = None
-    verificationStatus: Concept | None = None
+    """In STU3 the two statuses are codes and not concepts."""
+
+    clinicalStatus: Concept | str | None = None
+    verificationStatus: Concept | str | None = None
     code: Concept = Concept()
     subject: Reference = Reference()
     onsetDateTime: str = ""
@@ -159,11 +168,16 @@ class Condition(Resource):
     abatementPeriod: Period = Period()
 
 
+class Reaction(Struct, frozen=True):
+    substance: Concept = Concept()
+
+
 class AllergyIntolerance(Resource):
-    clinicalStatus: Concept | None = None
-    verificationStatus: Concept | None = None
+    clinicalStatus: Concept | str | None = None
+    verificationStatus: Concept | str | None = None
     type: Literal["allergy", "intolerance"] | None = None
     code: Concept = Concept()
+    reaction: list[Reaction] = []
     patient: Reference = Reference()
     onsetDateTime: str = ""
     onsetPeriod: Period = Period()
@@ -198,11 +212,20 @@ class Observation(Resource):
 class Ingredient(Struct, frozen=True):
     itemCodeableConcept: Concept = Concept()
     itemReference: Reference = Reference()
+    strength: Ratio | None = None
 
 
 class Medication(Resource):
+    """`amount` is what one pack holds."""
+
     code: Concept = Concept()
+    form: Concept = Concept()
+    amount: Ratio | None = None
     ingredient: list[Ingredient] = []
+
+
+class Substance(Resource):
+    code: Concept = Concept()
 
 
 class Range(Struct, frozen=True):
@@ -278,6 +301,7 @@ class MedicationRequest(Resource):
     doNotPerform: bool = False
     medicationCodeableConcept: Concept | None = None
     medicationReference: Reference | None = None
+    medication: Stated | None = None
     subject: Reference = Reference()
     authoredOn: str = ""
     requester: Reference = Reference()
@@ -309,6 +333,7 @@ class MedicationDispense(Resource):
     extension: list[Extension] = []
     medicationCodeableConcept: Concept | None = None
     medicationReference: Reference | None = None
+    medication: Stated | None = None
     subject: Reference = Reference()
     performer: list[Performer] = []
     location: Reference = Reference()
@@ -318,6 +343,84 @@ class MedicationDispense(Resource):
     daysSupply: Quantity | None = None
     whenHandedOver: str = ""
     dosageInstruction: list[Dosage] = []
+
+
+# What somebody says of a medicine, as the status of the order that it is kept as; the last two are
+# R5's, where the status tells of the record.
+STATED = {
+    "active": "active",
+    "completed": "completed",
+    "entered-in-error": "entered-in-error",
+    "intended": "draft",
+    "stopped": "stopped",
+    "on-hold": "on-hold",
+    "unknown": "unknown",
+    "not-taken": "cancelled",
+    "recorded": "active",
+    "draft": "draft",
+}
+ADMINISTERED = {
+    "in-progress": "active",
+    "not-done": "cancelled",
+    "on-hold": "on-hold",
+    "completed": "completed",
+    "entered-in-error": "entered-in-error",
+    "stopped": "stopped",
+    "unknown": "unknown",
+}
+
+
+class MedicationStatement(Resource):
+    """Somebody says that a medicine is taken; `taken` is STU3's."""
+
+    status: Literal[tuple(STATED)] | None = None
+    taken: Literal["y", "n", "unk", "na"] | None = None
+    extension: list[Extension] = []
+    statusReason: list[Concept] = []
+    medicationCodeableConcept: Concept | None = None
+    medicationReference: Reference | None = None
+    medication: Stated | None = None
+    subject: Reference = Reference()
+    effectiveDateTime: str = ""
+    effectivePeriod: Period = Period()
+    dateAsserted: str = ""
+    reasonCode: list[Concept] = []
+    reasonReference: list[Reference] = []
+    dosage: list[Dosage] = []
+
+
+class Administered(Struct, frozen=True):
+    text: str = ""
+    route: Concept = Concept()
+    dose: Quantity | None = None
+    rateQuantity: Quantity | None = None
+    rateRatio: Ratio | None = None
+
+
+class MedicationAdministration(Resource):
+    """Staff gave a medicine, once or over a period."""
+
+    status: Literal[tuple(ADMINISTERED)] | None = None
+    extension: list[Extension] = []
+    category: Concept | None = None
+    medicationCodeableConcept: Concept | None = None
+    medicationReference: Reference | None = None
+    medication: Stated | None = None
+    subject: Reference = Reference()
+    effectiveDateTime: str = ""
+    effectivePeriod: Period = Period()
+    reasonCode: list[Concept] = []
+    reasonReference: list[Reference] = []
+    dosage: Administered = Administered()
+
+
+class OfAnotherVersion(Resource):
+    """What is asked of an order that is of a version of FHIR which is not read."""
+
+    medicationCodeableConcept: Concept = Concept()
+    medicationReference: Reference = Reference()
+    subject: Reference | None = None
+    patient: Reference | None = None
 
 
 class Request(Struct, frozen=True):
