@@ -18,6 +18,7 @@ from .cases import (
 from .clients import ApiKey
 from .facts import Exemption, Reading
 from .jobs import Job
+from .notes import ImportNote
 from .people import (
     PARTICULARS,
     Identifier,
@@ -57,6 +58,7 @@ __all__ = [
     "Exemption",
     "Flag",
     "Identifier",
+    "ImportNote",
     "Job",
     "Medicine",
     "Membership",

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from django.contrib.auth.models import User
@@ -24,13 +24,13 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 from psycopg.errors import DeadlockDetected
 
-from reviews import access, audit, columns, products, records, requests, versions
+from reviews import access, audit, columns, products, records, requests, unread, versions
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.bulk import as_json, copy_rows
 from reviews.columns import Copied
 from reviews.errors import BadRecord, NotAllowed, Stale
-from reviews.models import Condition, Prescription, Reading, Reported
+from reviews.models import Condition, ImportNote, Prescription, Reading, Reported
 from reviews.people import Moved, People, Person
 from reviews.records import PatientRecord
 
@@ -84,40 +84,66 @@ class _Row(msgspec.Struct, eq=False, gc=False):
         return self.matched
 
 
-def prescriptions(*, rows: Rows, source_system: str, by: User) -> SyncResult:
+@dataclass(frozen=True)
+class Noted:
+    """What the reader of a client's format could not keep of a record, or all of it (`refused`).
+
+    `about` is the source's id of the record, `patient` the record of the person it is about.
+    """
+
+    about: str
+    patient: dict[str, Any]
+    reason: str
+    refused: bool
+    medicine: str = ""
+    practice: str = ""
+
+
+def prescriptions(
+    *, rows: Rows, source_system: str, by: User, notes: Iterable[Noted] = ()
+) -> SyncResult:
     """Merge a batch of `SyncedPrescription`. Raises `NotAllowed`, or `Stale` under a rare race."""
-    return _sync(_Prescriptions, rows, source_system, by)
+    return _sync(_Prescriptions, rows, source_system, by, notes)
 
 
-def conditions(*, rows: Rows, source_system: str, by: User) -> SyncResult:
+def conditions(
+    *, rows: Rows, source_system: str, by: User, notes: Iterable[Noted] = ()
+) -> SyncResult:
     """Merge a batch of `SyncedCondition`. Raises `NotAllowed`, or `Stale` under a rare race."""
-    return _sync(_Conditions, rows, source_system, by)
+    return _sync(_Conditions, rows, source_system, by, notes)
 
 
-def readings(*, rows: Rows, source_system: str, by: User) -> SyncResult:
+def readings(
+    *, rows: Rows, source_system: str, by: User, notes: Iterable[Noted] = ()
+) -> SyncResult:
     """Merge a batch of `SyncedReading`. Raises `NotAllowed`, or `Stale` under a rare race."""
-    return _sync(_Readings, rows, source_system, by)
+    return _sync(_Readings, rows, source_system, by, notes)
 
 
-def patients(*, rows: Rows, source_system: str, by: User) -> SyncResult:
+def patients(
+    *, rows: Rows, source_system: str, by: User, notes: Iterable[Noted] = ()
+) -> SyncResult:
     """Register or update the people of a batch of `SyncedPatient`.
 
     `created` and `registered` are then the same number, and so are `amended` and `updated`.
     """
-    return _sync(_Patients, rows, source_system, by)
+    return _sync(_Patients, rows, source_system, by, notes)
 
 
-def _sync(kind: "_Kind", rows: Rows, source_system: str, by: User) -> SyncResult:
+def _sync(
+    kind: "_Kind", rows: Rows, source_system: str, by: User, notes: Iterable[Noted]
+) -> SyncResult:
     places = {practice.code: practice.pk for practice in access.practices(by, Action.SYNC)}
     if not places:
         raise NotAllowed("You may not sync records here.", action="sync")
-    accepted, errors = _read(kind, rows, places)
+    accepted, refused = _read(kind, rows, places)
+    refused.told.extend(_told(notes, places))
     attempt = 0
     while True:
         attempt += 1
         try:
             with transaction.atomic():
-                result = _merge(kind, accepted, source_system, by, errors)
+                result = _merge(kind, accepted, source_system, by, refused)
             break
         except (Moved, IntegrityError, OperationalError) as error:
             # Somebody else wrote the same order, person or identifier at the same time.
@@ -132,10 +158,17 @@ def _sync(kind: "_Kind", rows: Rows, source_system: str, by: User) -> SyncResult
     return result
 
 
-def _read(kind: "_Kind", rows: Rows, places: dict[str, int]) -> tuple[list[_Row], list[Refusal]]:
-    """Decode and check each record by itself: `(rows, refusals)`."""
+class _Refused(NamedTuple):
+    """The records that were refused, and what is to be noted of persons."""
+
+    errors: list[Refusal]
+    told: list[unread.Told]
+
+
+def _read(kind: "_Kind", rows: Rows, places: dict[str, int]) -> tuple[list[_Row], _Refused]:
+    """Decode and check each record by itself."""
     only = next(iter(places.values())) if len(places) == 1 else None
-    accepted, errors, seen = [], [], {}
+    accepted, errors, told, seen = [], [], [], {}
     decoder = msgspec.json.Decoder(kind.shape)
     for index, content in rows:
         try:
@@ -149,6 +182,7 @@ def _read(kind: "_Kind", rows: Rows, places: dict[str, int]) -> tuple[list[_Row]
             row = kind.row(index, practice_id, record)
         except BadRecord as error:
             errors.append(Refusal(index, _source_id(content), error.field, error.reason))
+            told.append(_as_told(content, places, only, error))
             continue
         first = seen.setdefault(kind.key(row), row)
         if first is row or first.record == row.record:
@@ -157,7 +191,34 @@ def _read(kind: "_Kind", rows: Rows, places: dict[str, int]) -> tuple[list[_Row]
             # Which of the two is right cannot be known here; neither is dropped in silence.
             reason = f"differs from the record with the same source_id at index {first.index}"
             errors.append(Refusal(index, row.source_id, "source_id", reason))
-    return accepted, errors
+            error = BadRecord("source_id", reason)
+            told.append(_as_told(content, places, only, error))
+    return accepted, _Refused(errors, [one for one in told if one is not None])
+
+
+def _as_told(
+    content: Any, places: dict[str, int], only: int | None, error: BadRecord
+) -> unread.Told | None:
+    """The note of a record that was refused before it was known whom it is about."""
+    said = unread.plain(content)
+    practice = said.get("practice")
+    practice_id = places.get(practice) if isinstance(practice, str) and practice else only
+    return unread.of_refused(said, practice_id, f"{error.field}: {error.reason}")
+
+
+def _told(notes: Iterable[Noted], places: dict[str, int]) -> list[unread.Told]:
+    """The notes of a client's reader."""
+    return [
+        unread.Told(
+            places[note.practice],
+            note.about,
+            tuple((known["system"], known["value"]) for known in note.patient["identifiers"]),
+            note.reason,
+            note.refused,
+            note.medicine,
+        )
+        for note in notes
+    ]
 
 
 def _wrong_practice(record: Any) -> BadRecord:
@@ -177,9 +238,9 @@ def _source_id(content: Any) -> str | None:
 
 
 def _merge(
-    kind: "_Kind", accepted: list[_Row], source_system: str, by: User, refused: list[Refusal]
+    kind: "_Kind", accepted: list[_Row], source_system: str, by: User, refused: _Refused
 ) -> SyncResult:
-    result = SyncResult(errors=list(refused))
+    result, told = SyncResult(errors=list(refused.errors)), list(refused.told)
     counts = {row.practice_id: Counter(dict.fromkeys(COUNTED, 0)) for row in accepted}
     _lock(counts, source_system)
     people = People((row.practice_id, kind.patient(row.record)) for row in accepted)
@@ -191,11 +252,19 @@ def _merge(
         except BadRecord as error:
             name = f"{kind.patient_field}{error.field}"
             result.errors.append(Refusal(row.index, row.source_id or None, name, error.reason))
+            told.append(_unmatched(kind, row, f"{name}: {error.reason}"))
     result.registered, result.updated = people.write(by)
     changed = {person.pk for person in people.all.values() if person.to_screen}
     changed |= kind.merge(rows, source_system, by, counts)
     if changed:
         requests.enqueue(sorted(changed), reason="synced")
+    unread.keep(
+        kind.note,
+        source_system,
+        counts,
+        lambda: ((row.practice_id, kind.about(row.record)) for row in accepted),
+        told,
+    )
     for practice_id, count in (counts or {None: Counter()}).items():
         audit.record(
             by,
@@ -210,6 +279,18 @@ def _merge(
         for name, number in count.items():
             setattr(result, name, getattr(result, name) + number)
     return result
+
+
+def _unmatched(kind: "_Kind", row: _Row, reason: str) -> unread.Told:
+    """The note of a record whose person could not be told."""
+    return unread.Told(
+        row.practice_id,
+        kind.about(row.record),
+        tuple((known.system, known.value) for known in kind.patient(row.record).identifiers),
+        reason,
+        refused=True,
+        medicine=getattr(row.record, "medicine", ""),
+    )
 
 
 def _lock(practice_ids: Iterable[int], source_system: str) -> None:
@@ -232,6 +313,7 @@ class _Recorded:
     model: type[Reported]
     shape: type[msgspec.Struct]
     said: Copied
+    note: ImportNote.Kind
     patient_field = "patient."
     known_by = "practice_id"
 
@@ -248,6 +330,11 @@ class _Recorded:
     @staticmethod
     def patient(record: Any) -> PatientRecord:
         return record.patient
+
+    @staticmethod
+    def about(record: Any) -> str:
+        """What notes call this record."""
+        return record.source_id
 
     @classmethod
     def row(cls, index: int, practice_id: int, record: Any) -> _Row:
@@ -384,6 +471,7 @@ class _Recorded:
 
 class _Prescriptions(_Recorded):
     event = Event.PRESCRIPTIONS_SYNCED
+    note = ImportNote.Kind.PRESCRIPTION
     model = Prescription
     shape = records.SyncedPrescription
     check = staticmethod(records.check_prescription)
@@ -406,6 +494,7 @@ class _Prescriptions(_Recorded):
 
 class _Conditions(_Recorded):
     event = Event.CONDITIONS_SYNCED
+    note = ImportNote.Kind.CONDITION
     model = Condition
     shape = records.SyncedCondition
     check = staticmethod(records.check_condition)
@@ -415,6 +504,7 @@ class _Conditions(_Recorded):
 
 class _Readings(_Recorded):
     event = Event.READINGS_SYNCED
+    note = ImportNote.Kind.READING
     model = Reading
     shape = records.SyncedReading
     said = columns.READING
@@ -426,12 +516,19 @@ class _Readings(_Recorded):
 
 class _Patients:
     event = Event.PATIENTS_SYNCED
+    note = ImportNote.Kind.PATIENT
     shape = records.SyncedPatient
     patient_field = ""
 
     @staticmethod
     def patient(record: records.SyncedPatient) -> PatientRecord:
         return record
+
+    @staticmethod
+    def about(record: records.SyncedPatient) -> str:
+        """A person has no id in a source but their first number."""
+        known = next(iter(record.identifiers), None)
+        return f"{known.system}|{known.value}"[:200] if known else ""
 
     @staticmethod
     def row(index: int, practice_id: int, record: Any) -> _Row:

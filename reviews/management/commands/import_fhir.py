@@ -17,11 +17,12 @@ from reviews.models import Practice
 from reviews.verbs import clients, sync
 
 VERBS = (
-    ("patients", sync.patients),
-    ("conditions", sync.conditions),
-    ("readings", sync.readings),
-    ("prescriptions", sync.prescriptions),
+    ("patients", sync.patients, ("Patient",)),
+    ("conditions", sync.conditions, ("Condition", "AllergyIntolerance")),
+    ("readings", sync.readings, ("Observation",)),
+    ("prescriptions", sync.prescriptions, bundle.MEDICINES),
 )
+"""What is sent to which verb, and the types of resource whose notes go with it."""
 
 
 class Command(BaseCommand):
@@ -74,9 +75,10 @@ class Command(BaseCommand):
                 raise content
             refused = list(content.refused)
             with transaction.atomic():
-                for kind, verb in VERBS:
-                    if named := getattr(content, kind):
-                        refused += self._send(kind, verb, named)
+                for kind, verb, types in VERBS:
+                    named, notes = getattr(content, kind), _noted(content, types, self.place.code)
+                    if named or notes:
+                        refused += self._send(kind, verb, named, notes)
         except (OSError, bundle.Unreadable, DomainError) as error:
             self.stderr.write(self.style.ERROR(f"  not imported: {error}"))
             return False
@@ -88,10 +90,14 @@ class Command(BaseCommand):
         return True
 
     def _send(
-        self, kind: str, verb: Callable[..., sync.SyncResult], named: list[tuple[str, dict]]
+        self,
+        kind: str,
+        verb: Callable[..., sync.SyncResult],
+        named: list[tuple[str, dict]],
+        notes: list[sync.Noted],
     ) -> list[bundle.Said]:
         rows = [{**record, "practice": self.place.code} for _, record in named]
-        result = verb(rows=enumerate(rows), source_system=self.source, by=self.by)
+        result = verb(rows=enumerate(rows), source_system=self.source, by=self.by, notes=notes)
         self.stdout.write(
             f"  {kind}: {result.created} created, {result.amended} amended,"
             f" {result.unchanged} unchanged, {result.refused} refused"
@@ -109,3 +115,23 @@ class Command(BaseCommand):
             about = [one.resource for one in said if one.reason == reason]
             more = f" and {count - show} more" if count > show else ""
             self.stdout.write(style(f"  {word}: {reason} ({', '.join(about[:show])}{more})"))
+
+
+def _noted(content: bundle.Content, types: tuple[str, ...], practice: str) -> list[sync.Noted]:
+    """What is to be noted of persons about resources of these types.
+
+    A resource within another one is a part of that, and so is what is said of it.
+    """
+    return [
+        sync.Noted(
+            said.resource.partition("#")[0],
+            said.patient,
+            said.reason,
+            refused,
+            said.medicine or "",
+            practice,
+        )
+        for refused, group in ((True, content.refused), (False, content.notes))
+        for said in group
+        if said.patient is not None and said.resource.partition("/")[0] in types
+    ]
