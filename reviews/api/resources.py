@@ -16,6 +16,7 @@ from reviews.models import (
     Decision,
     DecisionItem,
     Flag,
+    ImportNote,
     Patient,
     Prescription,
     Reading,
@@ -216,7 +217,10 @@ class Patients(Resource[Patient, shapes.Patients]):
         rows = (
             Patient.objects.select_related("practice", "screening__version", "screening__engine")
             .defer("screening__version__book")
-            .prefetch_related("identifiers")
+            .prefetch_related(
+                "identifiers",
+                Prefetch("import_notes", queryset=ImportNote.objects.live(), to_attr="notes"),
+            )
         )
         return checked.with_waiting(rows)
 
@@ -254,6 +258,19 @@ class Patients(Resource[Patient, shapes.Patients]):
                     reason=missing["reason"],
                 )
                 for missing in (screening.not_evaluable if screening else ())
+            ],
+            medicines_not_read=sum(note.is_unread_medicine for note in row.notes),
+            notes=[
+                shapes.ImportNote(
+                    kind=note.kind,
+                    source_system=note.source_system,
+                    about=note.about,
+                    refused=note.refused,
+                    medicine=note.medicine,
+                    reason=note.reason,
+                    noted_at=note.noted_at,
+                )
+                for note in row.notes
             ],
         )
 

@@ -164,7 +164,28 @@ class CouldNotJudge(Struct):
     reason: str
 
 
+class ImportNote(Struct):
+    """What a source said of a person that could not be kept.
+
+    With `refused` nothing of the record was kept: no rule has seen a medicine that was refused.
+    `about` is the source's id of the record, and `medicine` is empty where it names none.
+    """
+
+    kind: Literal["prescription", "condition", "reading", "patient"]
+    source_system: str
+    about: str
+    refused: bool
+    medicine: str
+    reason: str
+    noted_at: datetime
+
+
 class Patient(Struct):
+    """A person with what is known of them.
+
+    Where `medicines_not_read` is above nought, "checked" means checked in part: see `notes`.
+    """
+
     id: int
     practice: str
     identifiers: list[PatientIdentifier]
@@ -177,6 +198,8 @@ class Patient(Struct):
     updated_at: datetime
     checked: Checked
     could_not_judge: list[CouldNotJudge]
+    medicines_not_read: int
+    notes: list[ImportNote]
 
 
 class Fact(Struct):

@@ -94,6 +94,11 @@ class ImportNote(models.Model):
         return f"{self.named}: {self.reason}"
 
     @property
+    def is_unread_medicine(self) -> bool:
+        """Whether it stands for a medicine which no rule has seen."""
+        return self.refused and self.kind == PRESCRIPTION
+
+    @property
     def named(self) -> str:
         """What it is about, in words: the medicine, else the record's id in its source."""
         return self.medicine or f"{self.get_kind_display()} {self.about}"

@@ -15,7 +15,15 @@ from reviews import access, rulebooks
 from reviews.access import Action
 from reviews.errors import NotAllowed, NotFound
 from reviews.forms.patients import ConditionForm, EndConditionForm, RegisterForm
-from reviews.models import Case, Condition, Flag, Patient, PatientScreening, ScreeningRequest
+from reviews.models import (
+    Case,
+    Condition,
+    Flag,
+    ImportNote,
+    Patient,
+    PatientScreening,
+    ScreeningRequest,
+)
 from reviews.queries import checked, exposures, medicines, search, tapers
 from reviews.queries.work import counted
 from reviews.rules.readings import KINDS
@@ -55,7 +63,10 @@ def patients(request: SignedIn) -> HttpResponse:
     else:
         found = found.order_by("practice", "family_name", "given_name", "pk")
     rows = checked.with_waiting(
-        found.select_related("practice", "screening__version", "screening__engine")
+        found.annotate(
+            unread=Exists(ImportNote.objects.unread_medicines().filter(patient=OuterRef("pk")))
+        )
+        .select_related("practice", "screening__version", "screening__engine")
         .defer("screening__version__book")
         .prefetch_related("identifiers")
     )
@@ -63,6 +74,8 @@ def patients(request: SignedIn) -> HttpResponse:
     for patient in page.rows:
         patient.numbers = person.identifiers(patient)
         patient.checked = checked.of(patient, patient)
+        screening = getattr(patient, "screening", None)
+        patient.partly = patient.unread or bool(screening and screening.not_evaluable)
     context = {
         "page": page,
         "count": counted(found),
@@ -108,7 +121,7 @@ def patient(request: SignedIn, pk: int) -> HttpResponse:
         **facts.sections(found, request.user),
         "tapers": tapers.of_patient(found, timezone.localdate()),
         "may_taper": access.allowed(request.user, Action.TAPER, found),
-        "headline": _headline(found, context["checked"], open_case),
+        "headline": _headline(found, context["checked"], open_case, len(context["unread"])),
     }
     return render(request, "reviews/patients/patient.html", context)
 
@@ -205,6 +218,7 @@ def _frame(request: SignedIn, patient: Patient, *, tab: str) -> dict[str, Any]:
             ("record", Action.RECORD_FACT),
             ("see_audit", Action.SEE_AUDIT),
             ("see_case", Action.SEE_QUEUE),
+            ("answer", Action.CHECK_DATA),
         )
     }
     return {
@@ -246,7 +260,7 @@ def _conditions(patient: Patient) -> list[Condition]:
     return sorted(found, key=lambda row: not row.going_on)
 
 
-def _headline(patient: Patient, state: checked.Checked, open_case: Case | None) -> str:
+def _headline(patient: Patient, state: checked.Checked, open_case: Case | None, unread: int) -> str:
     """The conclusion of the page, which is its heading."""
     exposure = patient.screening.exposure if hasattr(patient, "screening") else None
     if state.at is None:
@@ -255,6 +269,9 @@ def _headline(patient: Patient, state: checked.Checked, open_case: Case | None) 
         return open_case.headline
     if state.state == checked.NOT_CHECKED:
         return "Not checked since the last change"
+    if unread:
+        were = "medicine was" if unread == 1 else "medicines were"
+        return f"Checked in part: {unread} {were} not read"
     if patient.screening.not_evaluable:
         return "Nothing to review, but not everything could be judged"
     if exposure and exposure["known"] and _runs(exposure):
