@@ -12,6 +12,7 @@ from reviews.models import (
     AuditEvent,
     Condition,
     Flag,
+    ImportNote,
     Patient,
     PatientScreening,
     Prescription,
@@ -201,3 +202,86 @@ def test_the_files_of_one_command_are_one_set(harbour, tmp_path, capsys):
     run(*sorted(tmp_path.glob("*.json")))
     assert Prescription.objects.get().patient == Patient.objects.get()
     assert "refused:" not in capsys.readouterr().out
+
+
+def _write(path, *resources):
+    entries = [{"resource": resource} for resource in resources]
+    content = {"resourceType": "Bundle", "type": "collection", "entry": entries}
+    path.write_text(json.dumps(content))
+    return path
+
+
+def _noted():
+    return [
+        (note.kind, note.about, note.refused, note.reason) for note in ImportNote.objects.live()
+    ]
+
+
+def test_what_is_left_out_is_noted_of_the_person_until_it_is_sent_whole(harbour, tmp_path):
+    patient, order = (entry["resource"] for entry in _as_fhir(sent.prescription())["entry"])
+    run(
+        _write(
+            tmp_path / "1.json",
+            {**patient, "birthDate": "1950"},
+            {**order, "authoredOn": "2026", "modifierExtension": [{"url": "x"}]},
+            {**order, "id": "n", "authoredOn": "2026"},
+        )
+    )
+    assert _noted() == [
+        (
+            "prescription",
+            "MedicationRequest/m",
+            True,
+            "has a modifier extension or implicit rules, not understood here",
+        ),
+        (
+            "patient",
+            "hospital|H1",
+            False,
+            "birth_date “1950” is only part of a date: left as not known",
+        ),
+        (
+            "prescription",
+            "MedicationRequest/n",
+            False,
+            "written_on “2026” is only part of a date: left as not known",
+        ),
+    ]
+    run(_write(tmp_path / "1.json", patient, order, {**order, "id": "n"}))
+    assert _noted() == []
+
+
+def test_what_the_verbs_refuse_is_noted_too(harbour, tmp_path):
+    patient, order = (entry["resource"] for entry in _as_fhir(sent.prescription())["entry"])
+    run(_write(tmp_path / "1.json", patient))
+    quantity = {"dispenseRequest": {"quantity": {"value": 10**9, "unit": "tablet"}}}
+    run(_write(tmp_path / "2.json", patient, {**order, **quantity}))
+    ((kind, about, refused, _),) = _noted()
+    assert (kind, about, refused) == ("prescription", "MedicationRequest/m", True)
+
+
+def test_a_list_of_what_is_taken_is_judged(harbour, tmp_path):
+    patient, order = (entry["resource"] for entry in _as_fhir(sent.prescription())["entry"])
+    statement = {
+        "resourceType": "MedicationStatement",
+        "id": "s",
+        "status": "active",
+        "medicationCodeableConcept": order["medicationCodeableConcept"],
+        "subject": order["subject"],
+        "effectivePeriod": {"start": make.day(-90).isoformat()},
+    }
+    given = {
+        "resourceType": "MedicationAdministration",
+        "id": "a",
+        "status": "completed",
+        "medicationCodeableConcept": {"text": "Morphine 10 mg/ml injection"},
+        "subject": order["subject"],
+        "effectiveDateTime": f"{make.day(-1)}T10:00:00Z",
+        "dosage": {"dose": {"value": 10, "unit": "mg"}},
+    }
+    run(_write(tmp_path / "1.json", patient, statement, given))
+    assert sorted(Prescription.objects.values_list("evidence", flat=True)) == ["given", "reported"]
+    screen.drain()
+    said = PatientScreening.objects.get()
+    found = set(Flag.objects.live().values_list("rule_id", flat=True))
+    assert "OPI-01" in found, (found, said.not_evaluable)

@@ -118,20 +118,21 @@ class Command(BaseCommand):
 
 
 def _noted(content: bundle.Content, types: tuple[str, ...], practice: str) -> list[sync.Noted]:
-    """What is to be noted of persons about resources of these types.
-
-    A resource within another one is a part of that, and so is what is said of it.
-    """
+    """What is to be noted of persons about resources of these types."""
     return [
-        sync.Noted(
-            said.resource.partition("#")[0],
-            said.patient,
-            said.reason,
-            refused,
-            said.medicine or "",
-            practice,
-        )
+        sync.Noted(_about(said), said.patient, said.reason, refused, said.medicine or "", practice)
         for refused, group in ((True, content.refused), (False, content.notes))
         for said in group
         if said.patient is not None and said.resource.partition("/")[0] in types
     ]
+
+
+def _about(said: bundle.Said) -> str:
+    """The id by which the sync verbs know the record again.
+
+    A person goes by their first number; a resource within another one is a part of that.
+    """
+    if said.patient is not None and said.resource.startswith("Patient/"):
+        known = said.patient["identifiers"][0]
+        return f"{known['system']}|{known['value']}"[:200]
+    return said.resource.partition("#")[0]
