@@ -107,13 +107,15 @@ def test_what_was_not_given_was_not_taken():
     assert notes == ["says that the medicine was not given: kept as cancelled"]
 
 
-@pytest.mark.parametrize("kind", ["MedicationOrder", "MedicationPrescription", "MedicationUsage"])
+@pytest.mark.parametrize(
+    "kind", ["MedicationOrder", "MedicationPrescription", "MedicationUsage", "MedicineList"]
+)
 def test_a_medicine_of_another_version_is_refused_by_name_and_not_only_counted(kind):
     order = {"resourceType": kind, "id": "o", "patient": {"reference": "Patient/p"}}
     (said,) = read(PATIENT, {**order, "medicationCodeableConcept": DIAZEPAM}).refused
     assert said.patient["family_name"] == "Bell"
     assert said.medicine == "Diazepam 5 mg tablets"
-    assert "of a version of FHIR that is not read" in said.reason
+    assert said.reason == f"is a {kind}, which is not read"
 
 
 def test_the_medicine_of_r5_is_read():

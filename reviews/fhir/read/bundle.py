@@ -41,15 +41,13 @@ _READ = {
     "PractitionerRole": resources.PractitionerRole,
     "Organization": resources.Organization,
 }
-# Orders and statements as they were called before STU3, and for a time before R5.
-OF_OTHER_VERSIONS = ("MedicationOrder", "MedicationPrescription", "MedicationUsage")
 MEDICINES = (
     *("MedicationRequest", "MedicationDispense"),
-    *("MedicationStatement", "MedicationAdministration", *OF_OTHER_VERSIONS),
+    *("MedicationStatement", "MedicationAdministration"),
 )
 """The types of resource that each tell of one medicine of a person."""
-# What a resource that is not read still says: whom and what it is about.
-_READ |= dict.fromkeys(OF_OTHER_VERSIONS, resources.OfAnotherVersion)
+# What resources about a medicine hold, of whatever type and version of FHIR.
+OF_A_MEDICINE = ("medication", "dosage", "dispenseRequest")
 OfAMedicine = (
     resources.MedicationRequest
     | resources.MedicationDispense
@@ -165,7 +163,7 @@ class _Reader:
             return
         known = _id(one.resource) or one.full_url.rpartition(":")[2].rpartition("/")[2]
         name = f"{kind}/{known}" if known else one.place
-        if kind not in _READ:
+        if kind not in _READ and not any(part.startswith(OF_A_MEDICINE) for part in one.resource):
             self.content.others[kind] += 1
             return
         if name in self.held:
@@ -195,7 +193,8 @@ class _Reader:
 
     def _decoded(self, name: str, content: dict[str, Any], *, noted: bool = True) -> Any:
         try:
-            resource, left_out = plain.convert(content, _READ[content["resourceType"]])
+            shape = _READ.get(content["resourceType"], resources.UnreadMedicine)
+            resource, left_out = plain.convert(content, shape)
         except msgspec.ValidationError as error:
             if noted:
                 self._refuse(name, str(error))
@@ -226,6 +225,10 @@ class _Reader:
 
     def finish(self) -> None:
         """Say of everything that is told whom and which medicine it is about."""
+        for held in self.held.values():
+            if isinstance(held.resource, resources.UnreadMedicine):
+                held.medicine = held.resource.words
+                self._refuse(held.name, f"is a {held.resource.resourceType}, which is not read")
         self.content.refused = [self._about(said) for said in self.content.refused]
         self.content.notes = [self._about(said) for said in self.content.notes]
 
@@ -243,7 +246,10 @@ class _Reader:
                 patient = self._subject(reference)
             except Unreadable:
                 patient = None
-        medicine = held.medicine if held.resource.resourceType in MEDICINES else None
+        of_a_medicine = held.resource.resourceType in MEDICINES or isinstance(
+            held.resource, resources.UnreadMedicine
+        )
+        medicine = held.medicine if of_a_medicine else None
         return replace(said, patient=patient, medicine=medicine)
 
     def _refuse(self, name: str, reason: str) -> None:
@@ -652,12 +658,6 @@ class _Reader:
         self._reason(name, record, resource)
         return record
 
-    def _of_another_version(self, name: str, resource: resources.OfAnotherVersion) -> None:
-        concept = resource.medicationCodeableConcept
-        reference = resource.medicationReference
-        self.held[name].medicine = concept.words or reference.display
-        raise Unreadable(f"is a {resource.resourceType}, of a version of FHIR that is not read")
-
     # -- The product -----------------------------------------------------------------------------
 
     def _medicine(self, name: str, request: OfAMedicine) -> tuple[str, resources.Concept]:
@@ -823,7 +823,6 @@ _Reader.MAKE = {
     "MedicationDispense": _Reader._dispense,
     "MedicationStatement": _Reader._statement,
     "MedicationAdministration": _Reader._administration,
-    **dict.fromkeys(OF_OTHER_VERSIONS, _Reader._of_another_version),
 }
 
 

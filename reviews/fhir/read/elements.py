@@ -20,7 +20,7 @@ REASON = {
 
 ELEMENTS = {
     "Every resource": {
-        "resourceType": "which of the resources below it is; others are counted",
+        "resourceType": "others than these are counted; refused where they name a medicine",
         "id": "with the type the id of the record in its source; else the end of the fullUrl",
         "contained": "what the resource itself refers to: the patient, the product, an order",
         "modifierExtension": "not understood: the resource is refused, and noted",

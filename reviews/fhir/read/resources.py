@@ -414,13 +414,24 @@ class MedicationAdministration(Resource):
     dosage: Administered = Administered()
 
 
-class OfAnotherVersion(Resource):
-    """What is asked of an order that is of a version of FHIR which is not read."""
+class UnreadMedicine(Resource):
+    """What is asked of a resource about a medicine of a type, or of a version, that is not read.
+
+    Before STU3 orders were called MedicationOrder and MedicationPrescription.
+    """
 
     medicationCodeableConcept: Concept = Concept()
     medicationReference: Reference = Reference()
+    medication: Stated | None = None
     subject: Reference | None = None
     patient: Reference | None = None
+
+    @property
+    def words(self) -> str:
+        """The medicine, where it is named."""
+        stated = self.medication.concept if self.medication else None
+        concept = self.medicationCodeableConcept
+        return concept.words or (stated.words if stated else "") or self.medicationReference.display
 
 
 class Request(Struct, frozen=True):

@@ -20,9 +20,9 @@ VERBS = (
     ("patients", sync.patients, ("Patient",)),
     ("conditions", sync.conditions, ("Condition", "AllergyIntolerance")),
     ("readings", sync.readings, ("Observation",)),
-    ("prescriptions", sync.prescriptions, bundle.MEDICINES),
+    ("prescriptions", sync.prescriptions, ()),
 )
-"""What is sent to which verb, and the types of resource whose notes go with it."""
+"""What is sent to which verb, and the types of resource whose notes go with it; else medicines."""
 
 
 class Command(BaseCommand):
@@ -123,8 +123,13 @@ def _noted(content: bundle.Content, types: tuple[str, ...], practice: str) -> li
         sync.Noted(_about(said), said.patient, said.reason, refused, said.medicine or "", practice)
         for refused, group in ((True, content.refused), (False, content.notes))
         for said in group
-        if said.patient is not None and said.resource.partition("/")[0] in types
+        if said.patient is not None and _is_of(said, types)
     ]
+
+
+def _is_of(said: bundle.Said, types: tuple[str, ...]) -> bool:
+    kind = said.resource.partition("/")[0]
+    return kind in types if types else said.medicine is not None or kind in bundle.MEDICINES
 
 
 def _about(said: bundle.Said) -> str:
