@@ -22,6 +22,7 @@ ADDRESSES = (
     *("prescriptions", "patients", "flags", "cases", "decisions"),
     *("prescriptions/{id}", "patients/{id}", "flags/{id}", "cases/{id}", "decisions/{id}"),
     *("readings", "readings/{id}", "readings/sync", "tapers", "tapers/{id}"),
+    *("notes", "notes/{id}"),
     *("prescriptions/sync", "patients/sync", "conditions/sync"),
 )
 

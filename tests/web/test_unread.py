@@ -97,12 +97,8 @@ def test_the_api_says_what_was_not_read(bell, ehr, harbour, ada):
     (said,) = make_system(harbour, by=ada).get("patients").json()["results"]
     assert said["medicines_not_read"] == 1
     (note,) = said["notes"]
-    assert note.pop("noted_at")
-    assert note == {
-        "kind": "prescription",
-        "source_system": "ehr",
-        "about": "rx-2",
-        "refused": True,
-        "medicine": "Diazepam 5 mg tablets",
-        "reason": "dose: Expected `float` >= 0.0001",
-    }
+    told = ("kind", "source_system", "about", "refused", "medicine", "reason")
+    assert [note[name] for name in told] == [
+        *("prescription", "ehr", "rx-2", True, "Diazepam 5 mg tablets"),
+        "dose: Expected `float` >= 0.0001",
+    ]
