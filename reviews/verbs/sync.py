@@ -242,7 +242,7 @@ def _merge(
 ) -> SyncResult:
     result, told = SyncResult(errors=list(refused.errors)), list(refused.told)
     counts = {row.practice_id: Counter(dict.fromkeys(COUNTED, 0)) for row in accepted}
-    _lock(counts, source_system)
+    _lock({*counts, *(one.practice_id for one in told)}, source_system)
     people = People((row.practice_id, kind.patient(row.record)) for row in accepted)
     rows = []
     for row in accepted:

@@ -247,3 +247,10 @@ def test_packs_are_what_they_hold_where_the_product_says_it(amount, kept):
     said = {"amount": amount} if amount else {}
     record, _ = product(code=DIAZEPAM, **said)
     assert tuple(map(record.get, ("quantity", "quantity_unit", "quantity_text"))) == kept
+
+
+def test_what_is_left_out_of_a_product_is_noted_of_the_order():
+    wrong = strength("five", "mg")
+    record, notes = product(ingredient=[part(**wrong)])
+    assert record["medicine"] == "Diazepam"
+    assert any(note.startswith("of its Medication ingredient[0].strength") for note in notes)

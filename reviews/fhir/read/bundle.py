@@ -5,6 +5,7 @@ it could not be kept is in `notes`, both with the person and the medicine they a
 that are not read are counted in `others`. One part that cannot be used never costs the medicine.
 """
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -94,10 +95,14 @@ class Content:
 
 @dataclass(eq=False)
 class _Held:
-    """A resource of the set; `record` is what was made of a patient or of an order."""
+    """A resource of the set; `record` is what was made of a patient or of an order.
+
+    `left_out` are the parts of it that could not be used.
+    """
 
     name: str
     resource: Any
+    left_out: list[str]
     record: dict[str, Any] | None = None
     medicine: str = ""
 
@@ -166,19 +171,18 @@ class _Reader:
         if kind not in _READ and not any(part.startswith(OF_A_MEDICINE) for part in one.resource):
             self.content.others[kind] += 1
             return
+        held = self._decoded(name, one.resource)
+        if held is None:
+            return
+        held.resource.id = known
         if name in self.held:
-            if self._decoded(name, one.resource, noted=False) != self.held[name].resource:
+            if held.resource != self.held[name].resource:
                 self._refuse(name, "is in the bundle twice: the first one is used")
             return
-        resource = self._decoded(name, one.resource)
-        if resource is None:
-            return
-        resource.id = known
-        held = self.held[name] = _Held(name, resource)
-        self.by_reference[name] = held
+        self._hold(held)
         if one.full_url:
             self.by_reference[one.full_url] = held
-        for contained in resource.contained:
+        for contained in held.resource.contained:
             self._contain(name, contained)
 
     def _contain(self, name: str, contained: Any) -> None:
@@ -186,22 +190,26 @@ class _Reader:
         if not isinstance(contained, dict) or contained.get("resourceType") not in _READ:
             return
         inner = f"{name}#{_id(contained)}"
-        resource = self._decoded(inner, contained)
-        if resource is not None and inner not in self.held:
-            resource.id = inner
-            self.held[inner] = self.by_reference[inner] = _Held(inner, resource)
+        # What cannot be used is taken out of a copy: the whole may come again, to be compared.
+        held = self._decoded(inner, copy.deepcopy(contained))
+        if held is not None and inner not in self.held:
+            held.resource.id = inner
+            self._hold(held)
 
-    def _decoded(self, name: str, content: dict[str, Any], *, noted: bool = True) -> Any:
+    def _hold(self, held: _Held) -> None:
+        self.held[held.name] = self.by_reference[held.name] = held
+        for said in held.left_out:
+            self._note(held.name, said)
+
+    def _decoded(self, name: str, content: dict[str, Any]) -> _Held | None:
+        """A resource with what could be used of it; None where nothing can be."""
         try:
             shape = _READ.get(content["resourceType"], resources.UnreadMedicine)
             resource, left_out = plain.convert(content, shape)
         except msgspec.ValidationError as error:
-            if noted:
-                self._refuse(name, str(error))
+            self._refuse(name, str(error))
             return None
-        for said in left_out if noted else ():
-            self._note(name, said)
-        return resource
+        return _Held(name, resource, left_out)
 
     def make(self, kind: str) -> None:
         """Make the records of one type of resource."""
@@ -677,9 +685,11 @@ class _Reader:
             return concept.words, concept
         if reference is None:
             raise Unreadable("names no medicine")
-        medication = self._resolve(reference.reference)
-        if isinstance(medication, resources.Medication):
-            return self._product(name, medication, reference)
+        held = self._held(reference.reference)
+        if held is not None and isinstance(held.resource, resources.Medication):
+            for said in held.left_out:
+                self._note(name, f"of its Medication {said}")
+            return self._product(name, held.resource, reference)
         if reference.display:
             self._note(name, "its Medication is not in the bundle: only the name is known")
             return reference.display, resources.Concept()

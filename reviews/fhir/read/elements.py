@@ -7,7 +7,8 @@ way round. The elements of a Timing are in `timing.ELEMENTS`.
 from reviews.fhir.read import timing
 from reviews.fhir.read.words import EXTENSIONS, ORDER
 
-OWN = f"the extensions `{ORDER}FIELD`, which outrank the elements: {', '.join(EXTENSIONS)}"
+NAMED = ", ".join(f"`{name}`" for name in EXTENSIONS)
+OWN = f"`{ORDER}FIELD`, as in REST, which outranks the elements: {NAMED}"
 MEDICINE = {
     "medicationCodeableConcept": "the medicine: its text, else what its first code says; its codes",
     "medicationReference": "a Medication of the set or contained; else the reference's display",
