@@ -5,6 +5,7 @@ Amounts are in `dose_unit`; `None` means not known, never zero.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from math import inf as INFINITY
@@ -387,6 +388,38 @@ def check_prescription(record: PrescriptionRecord) -> None:
     is_range = record.dose_max is not None or record.times_per_day_max is not None
     if record.max_per_day is not None and not (record.as_needed or is_range):
         raise BadRecord("max_per_day", "is only for a medicine taken as needed")
+
+
+# Without these an order is none, or would be read as another one: one that is over.
+NEVER_LEFT_OUT = frozenset({"source_id", "patient", "medicine", "status", "repeats_allowed"})
+# What would be half of a statement goes as well.
+LEFT_OUT_WITH = {
+    "dose_max": ("dose",),
+    "times_per_day_max": ("times_per_day",),
+    "dose_unit": ("dose", "dose_max", "max_per_day", "expected_per_day", "schedule"),
+}
+_FIRST_NAME = re.compile(r"\w*")
+
+
+def without_unusable(content: dict[str, Any]) -> tuple[dict[str, Any], list[BadRecord]]:
+    """An order as a reader of files made it, without fields that no record may have, and why.
+
+    For files alone: a client system is told of a bad field and can send the record again.
+    """
+    content, left_out = dict(content), []
+    while True:
+        try:
+            check_prescription(convert(content, SyncedPrescription))
+        except BadRecord as error:
+            name = _FIRST_NAME.match(error.field)[0]
+            gone = {name, *LEFT_OUT_WITH.get(name, ())} & content.keys()
+            if not gone or name in NEVER_LEFT_OUT:
+                return content, left_out
+            left_out.append(error)
+            for each in gone:
+                del content[each]
+        else:
+            return content, left_out
 
 
 def check_condition(record: ConditionRecord) -> None:

@@ -55,7 +55,9 @@ def judged(content, book):
     notes = [said.reason for said in (*found.refused, *found.notes)]
     unread = sum(said.medicine is not None for said in found.refused)
     lines, conditions, person = [], [], {}
-    for number, (_, record) in enumerate(found.prescriptions, start=1):
+    for number, (_, whole) in enumerate(found.prescriptions, start=1):
+        record, left_out = records.without_unusable(whole)
+        notes += map(str, left_out)
         try:
             kept = records.convert(record, records.SyncedPrescription)
             records.check_prescription(kept)

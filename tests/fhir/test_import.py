@@ -251,11 +251,38 @@ def test_what_is_left_out_is_noted_of_the_person_until_it_is_sent_whole(harbour,
     assert _noted() == []
 
 
+@pytest.mark.parametrize(
+    ("change", "field", "reason"),
+    [
+        (
+            {"dispenseRequest": {"quantity": {"value": 10**9, "unit": "tablet"}}},
+            "quantity",
+            "quantity is left out: Expected `float` < 10000000.0",
+        ),
+        (
+            {"dispenseRequest": {"expectedSupplyDuration": {"value": 90_000, "code": "d"}}},
+            "days_supply",
+            "days_supply is left out: Expected `int` <= 3650",
+        ),
+        (
+            {"authoredOn": "0019-01-01"},
+            "written_on",
+            "written_on is left out: is outside 1900 to 2199",
+        ),
+    ],
+)
+def test_what_no_record_may_have_is_left_out_and_noted(harbour, tmp_path, change, field, reason):
+    patient, order = (entry["resource"] for entry in _as_fhir(sent.prescription())["entry"])
+    run(_write(tmp_path / "1.json", patient, {**order, **change}))
+    assert getattr(Prescription.objects.get(), field) is None
+    assert _noted() == [("prescription", "MedicationRequest/m", False, reason)]
+
+
 def test_what_the_verbs_refuse_is_noted_too(harbour, tmp_path):
     patient, order = (entry["resource"] for entry in _as_fhir(sent.prescription())["entry"])
-    run(_write(tmp_path / "1.json", patient))
-    quantity = {"dispenseRequest": {"quantity": {"value": 10**9, "unit": "tablet"}}}
-    run(_write(tmp_path / "2.json", patient, {**order, **quantity}))
+    repeats = {"dispenseRequest": {"numberOfRepeatsAllowed": 10**6}}
+    run(_write(tmp_path / "1.json", patient, {**order, **repeats}))
+    assert not Prescription.objects.exists(), "without its repeats it would look over"
     ((kind, about, refused, _),) = _noted()
     assert (kind, about, refused) == ("prescription", "MedicationRequest/m", True)
 

@@ -5,6 +5,7 @@ import json
 import pytest
 from django.db import DatabaseError, transaction
 
+from reviews import records
 from reviews.errors import BadRecord, NotAllowed
 from reviews.models import AuditEvent, ImportNote, Patient
 from reviews.verbs import data_quality, sync
@@ -162,3 +163,25 @@ def test_a_note_is_never_edited(bell, ehr, change):
         ImportNote.objects.update(**change)
     with pytest.raises(DatabaseError), transaction.atomic():
         ImportNote.objects.all().delete()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "gone"),
+    [
+        ({"dose": -1}, {"dose"}),
+        ({"dose": 2, "dose_max": 1}, {"dose", "dose_max"}),
+        ({"times_per_day_max": 500}, {"times_per_day", "times_per_day_max"}),
+        ({"dose_unit": "spoon"}, {"dose", "dose_unit"}),
+        ({"dose_unit": None}, {"dose", "dose_unit"}),
+        ({"end_on": "1999-01-01"}, {"end_on"}),
+        ({"dose": -1, "end_on": "1999-01-01"}, {"dose", "end_on"}),
+        ({"codings": [{"system": "atc"}]}, {"codings"}),
+        ({"repeats_allowed": 10**6}, set()),
+        ({"source_id": ""}, set()),
+    ],
+)
+def test_fields_that_no_record_may_have_are_left_out_of_an_order(wrong, gone):
+    whole = {**sent.prescription(), **wrong}
+    kept, left_out = records.without_unusable(whole)
+    assert whole.keys() - kept.keys() == gone
+    assert bool(left_out) == bool(gone)

@@ -220,6 +220,8 @@ class _Reader:
             ):
                 continue
             self.within = held.name
+            if kind in MEDICINES:
+                held.medicine = self._name_of_medicine(held)
             try:
                 if not held.resource.id:
                     raise Unreadable("has neither an id nor a fullUrl")
@@ -230,6 +232,16 @@ class _Reader:
                 self.MAKE[kind](self, held.name, held.resource)
             except Unreadable as error:
                 self._refuse(held.name, str(error))
+
+    def _name_of_medicine(self, held: _Held) -> str:
+        """What a resource calls its medicine, whether or not it can be used; nothing is noted."""
+        noted = len(self.content.notes)
+        try:
+            return self._medicine(held.name, held.resource)[0]
+        except Unreadable:
+            return ""
+        finally:
+            del self.content.notes[noted:]
 
     def finish(self) -> None:
         """Say of everything that is told whom and which medicine it is about."""
@@ -669,12 +681,7 @@ class _Reader:
     # -- The product -----------------------------------------------------------------------------
 
     def _medicine(self, name: str, request: OfAMedicine) -> tuple[str, resources.Concept]:
-        """`(text, concept)` of what is prescribed."""
-        text, concept = self._text_and_codes(name, request)
-        self.held[name].medicine = text
-        return text, concept
-
-    def _text_and_codes(self, name: str, request: OfAMedicine) -> tuple[str, resources.Concept]:
+        """`(text, concept)` of a medicine."""
         concept, reference = request.medicationCodeableConcept, request.medicationReference
         if request.medication is not None:
             concept = concept or request.medication.concept

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from reviews import records
 from reviews.errors import DomainError
 from reviews.fhir.read import bundle
 from reviews.models import Practice
@@ -73,6 +74,7 @@ class Command(BaseCommand):
         try:
             if isinstance(content, Exception):
                 raise content
+            _leave_out(content)
             refused = list(content.refused)
             with transaction.atomic():
                 for kind, verb, types in VERBS:
@@ -115,6 +117,22 @@ class Command(BaseCommand):
             about = [one.resource for one in said if one.reason == reason]
             more = f" and {count - show} more" if count > show else ""
             self.stdout.write(style(f"  {word}: {reason} ({', '.join(about[:show])}{more})"))
+
+
+def _leave_out(content: bundle.Content) -> None:
+    """Take out of the orders what no record may have, and note it."""
+    for place, (name, whole) in enumerate(content.prescriptions):
+        kept, left_out = records.without_unusable(whole)
+        content.prescriptions[place] = name, kept
+        content.notes += [
+            bundle.Said(
+                name,
+                f"{error.field} is left out: {error.reason}",
+                kept["patient"],
+                kept["medicine"],
+            )
+            for error in left_out
+        ]
 
 
 def _noted(content: bundle.Content, types: tuple[str, ...], practice: str) -> list[sync.Noted]:
