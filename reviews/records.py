@@ -5,7 +5,6 @@ Amounts are in `dose_unit`; `None` means not known, never zero.
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from math import inf as INFINITY
@@ -398,7 +397,6 @@ LEFT_OUT_WITH = {
     "times_per_day_max": ("times_per_day",),
     "dose_unit": ("dose", "dose_max", "max_per_day", "expected_per_day", "schedule"),
 }
-_FIRST_NAME = re.compile(r"\w*")
 
 
 def without_unusable(content: dict[str, Any]) -> tuple[dict[str, Any], list[BadRecord]]:
@@ -411,7 +409,7 @@ def without_unusable(content: dict[str, Any]) -> tuple[dict[str, Any], list[BadR
         try:
             check_prescription(convert(content, SyncedPrescription))
         except BadRecord as error:
-            name = _FIRST_NAME.match(error.field)[0]
+            name = error.field.partition(".")[0].partition("[")[0]
             gone = {name, *LEFT_OUT_WITH.get(name, ())} & content.keys()
             if not gone or name in NEVER_LEFT_OUT:
                 return content, left_out
