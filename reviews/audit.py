@@ -128,6 +128,11 @@ class Event(Enum):
         "Answered what was called wrong in the record",
         {"result": "put right, or was right", "rule": "id of the rule that had found it"},
     )
+    NOTE_ANSWERED = (
+        "note.answered",
+        "Answered what a source could not make understood",
+        {"about": "the source’s id of the record", "reason": "what it was", "answer": "in words"},
+    )
     FLAG_RAISED = "flag.raised", "Raised a flag", _FLAG
     FLAG_CLEARED = "flag.cleared", "Cleared a flag: no longer found", _FLAG
     CASE_OPENED = "case.opened", "Opened a case", _CASE

@@ -17,12 +17,12 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from reviews import audit, columns, products, records, requests, versions, waiting
+from reviews import audit, columns, products, records, requests, unread, versions, waiting
 from reviews.audit import Event
 from reviews.bulk import as_json, copy_rows
 from reviews.columns import Copied
 from reviews.errors import BadRecord
-from reviews.models import Condition, Prescription, Reading, Reported
+from reviews.models import Condition, ImportNote, Prescription, Reading, Reported
 from reviews.people import Moved, People, Person, Waits
 from reviews.records import PatientRecord
 
@@ -83,16 +83,22 @@ class Row(msgspec.Struct, eq=False, gc=False):
 
 
 def merge(
-    kind: "Kind", accepted: list[Row], source_system: str, by: User, refused: list[Refusal]
+    kind: "Kind",
+    accepted: list[Row],
+    source_system: str,
+    by: User,
+    refused: Iterable[Refusal] = (),
+    notes: Iterable[unread.Told] = (),
 ) -> SyncResult:
     """Take in what is `accepted` of a batch, in a fixed number of statements.
 
-    What cannot be taken in is refused besides those `refused` already; a record of which it is not
-    certain whose it is waits. Raises `Moved`, or a database error, where others write the same.
+    What cannot be taken in is refused besides those `refused` already, and noted of the person
+    besides the `notes`; a record of which it is not certain whose it is waits, with its notes.
+    Raises `Moved`, or a database error, where others write the same.
     """
-    result = SyncResult(errors=list(refused))
+    result, told = SyncResult(errors=list(refused)), list(notes)
     counts = {row.practice_id: Counter(dict.fromkeys(COUNTED, 0)) for row in accepted}
-    any_wait = _lock(counts, source_system)
+    any_wait = _lock({*counts, *(one.practice_id for one in told)}, source_system)
     people = People((row.practice_id, kind.patient(row.record)) for row in accepted)
     rows, held = [], []
     for row in accepted:
@@ -102,6 +108,7 @@ def merge(
         except BadRecord as error:
             name = f"{kind.patient_field}{error.field}"
             result.errors.append(Refusal(row.index, row.source_id or None, name, error.reason))
+            told.append(_unmatched(kind, row, f"{name}: {error.reason}"))
         except Waits as why:
             name = f"{kind.patient_field}identifiers"
             result.waits.append(Refusal(row.index, row.source_id or None, name, why.reason))
@@ -112,9 +119,17 @@ def merge(
     if any_wait:
         waiting.end(kind.name, source_system, rows, held)
     if held:
-        waiting.hold(kind.name, source_system, held, by)
+        told = waiting.hold(kind.name, source_system, held, by, told)
     if changed:
         requests.enqueue(sorted(changed), reason="synced")
+    unread.keep(
+        kind.note,
+        source_system,
+        counts,
+        lambda: ((row.practice_id, kind.about(row.record)) for row in accepted),
+        told,
+        {(row.practice_id, kind.about(row.record)): row.person.pk for row in rows} if told else {},
+    )
     for practice_id, count in (counts or {None: Counter()}).items():
         audit.record(
             by,
@@ -130,6 +145,18 @@ def merge(
         for name, number in count.items():
             setattr(result, name, getattr(result, name) + number)
     return result
+
+
+def _unmatched(kind: "Kind", row: Row, reason: str) -> unread.Told:
+    """The note of a record whose person could not be told."""
+    return unread.Told(
+        row.practice_id,
+        kind.about(row.record),
+        tuple((known.system, known.value) for known in kind.patient(row.record).identifiers),
+        reason,
+        refused=True,
+        medicine=getattr(row.record, "medicine", ""),
+    )
 
 
 def _lock(practice_ids: Iterable[int], source_system: str) -> bool:
@@ -161,6 +188,7 @@ class _Recorded:
     model: type[Reported]
     shape: type[msgspec.Struct]
     said: Copied
+    note: ImportNote.Kind
     patient_field = "patient."
     known_by = "practice_id"
 
@@ -177,6 +205,11 @@ class _Recorded:
     @staticmethod
     def patient(record: Any) -> PatientRecord:
         return record.patient
+
+    @staticmethod
+    def about(record: Any) -> str:
+        """What notes call this record."""
+        return record.source_id
 
     @classmethod
     def row(cls, index: int, practice_id: int, record: Any) -> Row:
@@ -314,6 +347,7 @@ class _Recorded:
 class Prescriptions(_Recorded):
     name = "prescriptions"
     event = Event.PRESCRIPTIONS_SYNCED
+    note = ImportNote.Kind.PRESCRIPTION
     model = Prescription
     shape = records.SyncedPrescription
     check = staticmethod(records.check_prescription)
@@ -337,6 +371,7 @@ class Prescriptions(_Recorded):
 class Conditions(_Recorded):
     name = "conditions"
     event = Event.CONDITIONS_SYNCED
+    note = ImportNote.Kind.CONDITION
     model = Condition
     shape = records.SyncedCondition
     check = staticmethod(records.check_condition)
@@ -347,6 +382,7 @@ class Conditions(_Recorded):
 class Readings(_Recorded):
     name = "readings"
     event = Event.READINGS_SYNCED
+    note = ImportNote.Kind.READING
     model = Reading
     shape = records.SyncedReading
     said = columns.READING
@@ -359,12 +395,19 @@ class Readings(_Recorded):
 class Patients:
     name = "patients"
     event = Event.PATIENTS_SYNCED
+    note = ImportNote.Kind.PATIENT
     shape = records.SyncedPatient
     patient_field = ""
 
     @staticmethod
     def patient(record: records.SyncedPatient) -> PatientRecord:
         return record
+
+    @staticmethod
+    def about(record: records.SyncedPatient) -> str:
+        """A person has no id in a source but their first number."""
+        known = next(iter(record.identifiers), None)
+        return f"{known.system}|{known.value}"[:200] if known else ""
 
     @staticmethod
     def row(index: int, practice_id: int, record: Any) -> Row:

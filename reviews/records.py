@@ -305,21 +305,44 @@ def convert(content: Any, shape: type[Shape]) -> Shape:
     _refuse_nul(content, "")
     try:
         return msgspec.convert(content, shape, strict=False)
-    except msgspec.ValidationError as error:
-        raise bad_record(error) from error
+    except msgspec.ValidationError:
+        return _without_nulls(content, shape, strict=False)
 
 
 def decode(raw: bytes, decoder: msgspec.json.Decoder[Shape]) -> Shape:
     """One record's JSON by a typed decoder, or `BadRecord` naming the field and the reason."""
     try:
-        record = decoder.decode(raw)
+        try:
+            record = decoder.decode(raw)
+        except msgspec.ValidationError:
+            record = _without_nulls(msgspec.json.decode(raw), decoder.type, strict=True)
         if _ESCAPED_NUL in raw:
             _refuse_nul(msgspec.json.decode(raw), "")
-    except msgspec.ValidationError as error:
-        raise bad_record(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRecord("record", "is not valid JSON") from error
     return record
+
+
+def _without_nulls(content: Any, shape: type[Shape], *, strict: bool) -> Shape:
+    """The slow way, for what is not as its shape says: null is left out everywhere, 14.0 is 14.
+
+    Raises `BadRecord`, and `RecursionError` for what nests without end.
+    """
+    try:
+        return msgspec.convert(_said(content), shape, strict=strict)
+    except msgspec.ValidationError as error:
+        raise bad_record(error) from error
+
+
+def _said(content: Any) -> Any:
+    """JSON without what says nothing, and with whole numbers as such."""
+    if isinstance(content, dict):
+        return {name: _said(value) for name, value in content.items() if value is not None}
+    if isinstance(content, (list, tuple)):
+        return [_said(value) for value in content if value is not None]
+    if isinstance(content, float) and content.is_integer():
+        return int(content)
+    return content
 
 
 _ESCAPED_NUL = rb"\u0000"
@@ -384,6 +407,37 @@ def check_prescription(record: PrescriptionRecord) -> None:
     is_range = record.dose_max is not None or record.times_per_day_max is not None
     if record.max_per_day is not None and not (record.as_needed or is_range):
         raise BadRecord("max_per_day", "is only for a medicine taken as needed")
+
+
+# Without these an order is none, or would be read as another one: one that is over.
+NEVER_LEFT_OUT = frozenset({"source_id", "patient", "medicine", "status", "repeats_allowed"})
+# What would be half of a statement goes as well.
+LEFT_OUT_WITH = {
+    "dose_max": ("dose",),
+    "times_per_day_max": ("times_per_day",),
+    "dose_unit": ("dose", "dose_max", "max_per_day", "expected_per_day", "schedule"),
+}
+
+
+def without_unusable(content: dict[str, Any]) -> tuple[dict[str, Any], list[BadRecord]]:
+    """An order as a reader of files made it, without fields that no record may have, and why.
+
+    For files alone: a client system is told of a bad field and can send the record again.
+    """
+    content, left_out = dict(content), []
+    while True:
+        try:
+            check_prescription(convert(content, SyncedPrescription))
+        except BadRecord as error:
+            name = error.field.partition(".")[0].partition("[")[0]
+            gone = {name, *LEFT_OUT_WITH.get(name, ())} & content.keys()
+            if not gone or name in NEVER_LEFT_OUT:
+                return content, left_out
+            left_out.append(error)
+            for each in gone:
+                del content[each]
+        else:
+            return content, left_out
 
 
 def check_condition(record: ConditionRecord) -> None:

@@ -5,7 +5,7 @@ under one question, from whatever batch; nothing of anybody on file is changed b
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,6 +19,7 @@ from reviews.audit import Event
 from reviews.models import IdentityQuestion, Patient, WaitingRecord
 from reviews.people import Waits
 from reviews.records import PatientRecord
+from reviews.unread import Told
 
 WHO_IS_WHO = 7_302
 """First key of a practice's advisory lock: batches share it, a change of who is who does not."""
@@ -55,8 +56,22 @@ def lock(practice_id: int) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [WHO_IS_WHO, practice_id])
 
 
-def hold(kind: str, source_system: str, held: Iterable[Held], by: User) -> None:
-    """Put records aside, each under its question; one that waits already is not put aside twice."""
+def hold(
+    kind: str, source_system: str, held: Sequence[Held], by: User, told: Iterable[Told] = ()
+) -> list[Told]:
+    """Put records aside, each under its question; one that waits already is not put aside twice.
+
+    What is `told` of them waits with them. Returns what is told of others.
+    """
+    notes: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    waits = {(one.practice_id, one.row.source_id) for one in held if one.row.source_id}
+    others = []
+    for one in told:
+        if (one.practice_id, one.about) in waits and not one.refused:
+            said = {"reason": one.reason, "medicine": one.medicine}
+            notes.setdefault((one.practice_id, one.about), []).append(said)
+        else:
+            others.append(one)
     by_key: dict[tuple[int, str], list[Held]] = {}
     for one in held:
         by_key.setdefault((one.practice_id, one.key), []).append(one)
@@ -75,9 +90,10 @@ def hold(kind: str, source_system: str, held: Iterable[Held], by: User) -> None:
         question = questions[key]
         for one in several:
             content = _as_sent(one.row.record)
+            said = notes.get((one.practice_id, one.row.source_id), [])
             place = (question.pk, one.row.source_id)
             before = there.get(place)
-            if before is not None and before.content == content:
+            if before is not None and (before.content, before.notes) == (content, said):
                 continue
             if before is not None:
                 replaced.append(before.pk)
@@ -88,10 +104,12 @@ def hold(kind: str, source_system: str, held: Iterable[Held], by: User) -> None:
                 source_system=source_system,
                 source_id=one.row.source_id,
                 content=content,
+                notes=said,
                 sent_by=by,
             )
     WaitingRecord.objects.filter(pk__in=replaced).update(ended_at=timezone.now())
     WaitingRecord.objects.bulk_create(fresh.values(), batch_size=ROWS_AT_ONCE)
+    return others
 
 
 def end(kind: str, source_system: str, taken: Iterable[Any], held: Iterable[Held]) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar, cast
 from django.contrib.auth.models import User
 from django.db.models import Model, Prefetch, Q, QuerySet
 from django.db.models.functions import Greatest
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from reviews.access import Action
 from reviews.api import shapes
@@ -17,6 +17,7 @@ from reviews.models import (
     Decision,
     DecisionItem,
     Flag,
+    ImportNote,
     Patient,
     Prescription,
     Reading,
@@ -221,7 +222,15 @@ class Patients(Resource[Patient, shapes.Patients]):
         rows = (
             Patient.objects.select_related("practice", "screening__version", "screening__engine")
             .defer("screening__version__book")
-            .prefetch_related("identifiers", "merged__merged__merged")
+            .prefetch_related(
+                "identifiers",
+                "merged__merged__merged",
+                Prefetch(
+                    "import_notes",
+                    queryset=ImportNote.objects.live().select_related("answered_by"),
+                    to_attr="notes",
+                ),
+            )
         )
         return checked.with_waiting(identity.with_records_waiting(rows))
 
@@ -270,7 +279,40 @@ class Patients(Resource[Patient, shapes.Patients]):
                 )
                 for missing in (screening.not_evaluable if screening else ())
             ],
+            medicines_not_read=sum(note.is_unread_medicine for note in row.notes),
+            notes=[_note(note, row.practice.code) for note in row.notes],
         )
+
+
+class ImportNotes(Resource[ImportNote, shapes.ImportNotes]):
+    name = "notes"
+    action = Action.SEE_PATIENT
+    question, shape, page = shapes.ImportNotes, shapes.ImportNote, shapes.ImportNotePage
+    changed_at = "change"
+
+    def rows(self) -> QuerySet[ImportNote]:
+        return ImportNote.objects.annotate(change=Greatest("noted_at", "ended_at")).select_related(
+            "practice", "answered_by"
+        )
+
+    def matching(
+        self, queryset: QuerySet[ImportNote], asked: shapes.ImportNotes
+    ) -> QuerySet[ImportNote]:
+        queryset = _equal(
+            queryset,
+            patient_id=asked.patient,
+            practice__code=asked.practice,
+            kind=asked.kind,
+            source_system=asked.source_system,
+        )
+        if asked.refused is not UNSET:
+            queryset = queryset.filter(refused=asked.refused)
+        if asked.state is not UNSET:
+            queryset = queryset.filter(ended_at__isnull=asked.state == "live")
+        return queryset
+
+    def shaped(self, row: ImportNote) -> shapes.ImportNote:
+        return _note(row, row.practice.code)
 
 
 class Flags(Resource[Flag, shapes.Flags]):
@@ -484,6 +526,24 @@ def _number(amount: Decimal | None) -> float | None:
 
 def _name(user: User | None) -> str | None:
     return named(user) if user else None
+
+
+def _note(row: ImportNote, practice: str) -> shapes.ImportNote:
+    return shapes.ImportNote(
+        id=row.pk,
+        patient=row.patient_id,
+        practice=practice,
+        kind=row.kind,
+        source_system=row.source_system,
+        about=row.about,
+        refused=row.refused,
+        medicine=row.medicine,
+        reason=row.reason,
+        noted_at=row.noted_at,
+        ended_at=row.ended_at,
+        answer=row.answer,
+        answered_by=named(row.answered_by) if row.answered_by else None,
+    )
 
 
 def _checked(state: checked.Checked) -> shapes.Checked:

@@ -11,12 +11,14 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from reviews.api.bodies import MOST_RECORDS
 from reviews.models import CaseState, Outcome, Reason
 from reviews.models import Decision as DecisionRow
+from reviews.models import ImportNote as ImportNoteRow
 from reviews.records import Coding, OrderStatus, PatientIdentifier, ReadingKind, Step
 from reviews.rules.codes import TAPER_STATES
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 SeverityNumber = Annotated[int, Meta(ge=1, le=4)]
 FlagState = Literal["open", "settled", "ended"]
+NoteKind = Literal[tuple(ImportNoteRow.Kind.values)]
 DecisionState = Literal["stands", "waits", "sent_back", "undone"]
 LIMIT, MOST = 100, 500
 
@@ -164,7 +166,35 @@ class CouldNotJudge(Struct):
     reason: str
 
 
+class ImportNote(Struct):
+    """What a source said of a person that could not be kept.
+
+    With `refused` nothing of the record was kept: no rule has seen a medicine that was refused.
+    `about` is the source's id of the record, and `medicine` is empty where it names none. It ends
+    when the source sends the record again, or with somebody's `answer`.
+    """
+
+    id: int
+    patient: int
+    practice: str
+    kind: NoteKind
+    source_system: str
+    about: str
+    refused: bool
+    medicine: str
+    reason: str
+    noted_at: datetime
+    ended_at: datetime | None
+    answer: str
+    answered_by: str | None
+
+
 class Patient(Struct):
+    """A person with what is known of them.
+
+    Where `medicines_not_read` is above nought, "checked" means checked in part: see `notes`.
+    """
+
     id: int
     practice: str
     identifiers: list[PatientIdentifier]
@@ -184,6 +214,8 @@ class Patient(Struct):
     updated_at: datetime
     checked: Checked
     could_not_judge: list[CouldNotJudge]
+    medicines_not_read: int
+    notes: list[ImportNote]
 
 
 class Fact(Struct):
@@ -341,6 +373,12 @@ class PatientPage(Struct):
     until: datetime | None
 
 
+class ImportNotePage(Struct):
+    results: list[ImportNote]
+    next: str | None
+    until: datetime | None
+
+
 class FlagPage(Struct):
     results: list[Flag]
     next: str | None
@@ -445,6 +483,14 @@ class Patients(Question):
     identifier: Annotated[
         str, Meta(max_length=301, description="`system|value`, or the value in any system.")
     ] = ""
+
+
+class ImportNotes(Question):
+    patient: Id | UnsetType = UNSET
+    kind: NoteKind | UnsetType = UNSET
+    refused: bool | UnsetType = UNSET
+    state: Literal["live", "ended"] | UnsetType = UNSET
+    source_system: Annotated[str, Meta(max_length=100)] = ""
 
 
 class Flags(Question):

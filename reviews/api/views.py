@@ -209,6 +209,20 @@ class TaperDetail(DetailView):
     operation = Operation("taper", answer=shapes.Taper)
 
 
+class ImportNoteList(ListView):
+    """What sources said of people that could not be kept, those that have ended included."""
+
+    resource = resources.ImportNotes()
+    operation = Operation("notes", query=shapes.ImportNotes, answer=shapes.ImportNotePage)
+
+
+class ImportNoteDetail(DetailView):
+    """One note of what a source said and could not be kept."""
+
+    resource = resources.ImportNotes()
+    operation = Operation("note", answer=shapes.ImportNote)
+
+
 class PatientList(ListView):
     """Patients, with whether their record was checked and what could not be judged."""
 

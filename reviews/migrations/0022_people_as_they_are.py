@@ -27,7 +27,7 @@ FOLDED = r"""
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0020_cancellable_jobs'),
+        ('reviews', '0021_supply_as_reported'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -76,6 +76,7 @@ class Migration(migrations.Migration):
                 ('source_system', models.CharField(max_length=100)),
                 ('source_id', models.CharField(blank=True, max_length=200)),
                 ('content', models.JSONField()),
+                ('notes', models.JSONField(default=list)),
                 ('arrived_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
             ],
@@ -346,6 +347,6 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='waitingrecord',
-            trigger=pgtrigger.compiler.Trigger(name='only_ended', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."question_id" IS DISTINCT FROM (NEW."question_id") OR OLD."practice_id" IS DISTINCT FROM (NEW."practice_id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."source_system" IS DISTINCT FROM (NEW."source_system") OR OLD."source_id" IS DISTINCT FROM (NEW."source_id") OR OLD."content" IS DISTINCT FROM (NEW."content") OR OLD."sent_by_id" IS DISTINCT FROM (NEW."sent_by_id") OR OLD."arrived_at" IS DISTINCT FROM (NEW."arrived_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='0d03362d0ff3c2f8644be4c7ddd0240cc8f07e14', operation='UPDATE', pgid='pgtrigger_only_ended_dca74', table='reviews_waitingrecord', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='only_ended', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."question_id" IS DISTINCT FROM (NEW."question_id") OR OLD."practice_id" IS DISTINCT FROM (NEW."practice_id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."source_system" IS DISTINCT FROM (NEW."source_system") OR OLD."source_id" IS DISTINCT FROM (NEW."source_id") OR OLD."content" IS DISTINCT FROM (NEW."content") OR OLD."notes" IS DISTINCT FROM (NEW."notes") OR OLD."sent_by_id" IS DISTINCT FROM (NEW."sent_by_id") OR OLD."arrived_at" IS DISTINCT FROM (NEW."arrived_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='b85420e84c0355c123914eea077da8d85e434612', operation='UPDATE', pgid='pgtrigger_only_ended_dca74', table='reviews_waitingrecord', when='BEFORE')),
         ),
     ]

@@ -20,6 +20,7 @@ from .facts import Exemption, Reading
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
 from .medicines import NoSedative
+from .notes import ImportNote
 from .people import (
     PARTICULARS,
     Identifier,
@@ -61,6 +62,7 @@ __all__ = [
     "Flag",
     "Identifier",
     "IdentityQuestion",
+    "ImportNote",
     "Job",
     "KeptApart",
     "Medicine",

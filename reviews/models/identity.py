@@ -118,7 +118,8 @@ class IdentityQuestion(models.Model):
 class WaitingRecord(models.Model):
     """A record as a client system sent it, whole, until somebody has said whose it is.
 
-    `kind` names the batch it came in ("prescriptions", "conditions", ...); `content` is its JSON.
+    `kind` names the batch it came in ("prescriptions", "conditions", ...); `content` is its JSON,
+    `notes` what its reader could not keep of it: dicts of `reason` and `medicine`.
     """
 
     question = models.ForeignKey(
@@ -131,6 +132,7 @@ class WaitingRecord(models.Model):
     source_system = models.CharField(max_length=100)
     source_id = models.CharField(max_length=200, blank=True)
     content = models.JSONField()
+    notes = models.JSONField(default=list)
     sent_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
     )

@@ -15,7 +15,17 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from reviews import access, audit, incoming, people, records, requests, versions, waiting
+from reviews import (
+    access,
+    audit,
+    incoming,
+    people,
+    records,
+    requests,
+    unread,
+    versions,
+    waiting,
+)
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, Stale
@@ -143,6 +153,8 @@ def merge(*, kept: Patient, gone: Patient, reason: str, by: User) -> PersonMerge
     theirs = Identifier.objects.filter(patient=gone)
     moved["identifiers"] = list(theirs.order_by("pk").values_list("pk", flat=True))
     theirs.update(patient=kept)
+    moved["notes"] = list(gone.import_notes.order_by("pk").values_list("pk", flat=True))
+    gone.import_notes.update(patient=kept)
     moved["filled"] = _fill(kept, gone, by)
     moved["apart"] = _no_longer_apart(kept, gone)
     now = timezone.now()
@@ -191,6 +203,7 @@ def unmerge(*, merge: PersonMerge, reason: str, by: User) -> PersonMerge:
     for _, now in moved["exemptions"]:
         _hand_over_exemption(Exemption.objects.get(pk=now), gone, by)
     Identifier.objects.filter(pk__in=moved["identifiers"], patient=kept).update(patient=gone)
+    kept.import_notes.filter(pk__in=moved["notes"]).update(patient=gone)
     _take_out(kept, gone, moved["filled"], by)
     Patient.objects.filter(pk=kept.pk).update(updated_at=timezone.now())
     merge.undone_at, merge.undone_by, merge.undone_because = timezone.now(), by, reason
@@ -343,18 +356,30 @@ def _take_in(question: IdentityQuestion) -> int:
         for row in group:
             by_kind.setdefault(row.kind, []).append(row)
         for name, kind in incoming.KINDS.items():
+            waited = by_kind.get(name, ())
             accepted = [
                 kind.row(index, question.practice_id, records.convert(row.content, kind.shape))
-                for index, row in enumerate(by_kind.get(name, ()))
+                for index, row in enumerate(waited)
+            ]
+            notes = [
+                unread.Told(row.practice_id, row.source_id, (), refused=False, **note)
+                for row in waited
+                for note in row.notes
             ]
             if accepted:
-                _merge(kind, accepted, source_system, sender)
+                _merge(kind, accepted, source_system, sender, notes)
     return len(rows)
 
 
-def _merge(kind: incoming.Kind, accepted: list, source_system: str, sender: User) -> None:
+def _merge(
+    kind: incoming.Kind,
+    accepted: list[incoming.Row],
+    source_system: str,
+    sender: User,
+    notes: list[unread.Told],
+) -> None:
     try:
-        result = incoming.merge(kind, accepted, source_system, sender, [])
+        result = incoming.merge(kind, accepted, source_system, sender, notes=notes)
     except (Moved, IntegrityError) as error:
         raise Stale("Others changed the same records meanwhile. Try it again.") from error
     if result.errors:

@@ -8,6 +8,7 @@ whose it is waits; all others are merged in one transaction and a fixed number o
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, OperationalError, transaction
 from psycopg.errors import DeadlockDetected
 
-from reviews import access, incoming, records
+from reviews import access, identifiers, incoming, records, unread
 from reviews.access import Action
 from reviews.errors import BadRecord, NotAllowed, Stale
 from reviews.incoming import Kind, Refusal, Row, SyncResult
@@ -25,40 +26,66 @@ ATTEMPTS = 3
 Rows = Iterable[tuple[int, Any]]
 
 
-def prescriptions(*, rows: Rows, source_system: str, by: User) -> SyncResult:
+@dataclass(frozen=True)
+class Noted:
+    """What the reader of a client's format could not keep of a record, or all of it (`refused`).
+
+    `about` is the source's id of the record, `patient` the record of the person it is about.
+    """
+
+    about: str
+    patient: dict[str, Any]
+    reason: str
+    refused: bool
+    medicine: str = ""
+    practice: str = ""
+
+
+def prescriptions(
+    *, rows: Rows, source_system: str, by: User, notes: Iterable[Noted] = ()
+) -> SyncResult:
     """Merge a batch of `SyncedPrescription`. Raises `NotAllowed`, or `Stale` under a rare race."""
-    return _sync(incoming.Prescriptions, rows, source_system, by)
+    return _sync(incoming.Prescriptions, rows, source_system, by, notes)
 
 
-def conditions(*, rows: Rows, source_system: str, by: User) -> SyncResult:
+def conditions(
+    *, rows: Rows, source_system: str, by: User, notes: Iterable[Noted] = ()
+) -> SyncResult:
     """Merge a batch of `SyncedCondition`. Raises `NotAllowed`, or `Stale` under a rare race."""
-    return _sync(incoming.Conditions, rows, source_system, by)
+    return _sync(incoming.Conditions, rows, source_system, by, notes)
 
 
-def readings(*, rows: Rows, source_system: str, by: User) -> SyncResult:
+def readings(
+    *, rows: Rows, source_system: str, by: User, notes: Iterable[Noted] = ()
+) -> SyncResult:
     """Merge a batch of `SyncedReading`. Raises `NotAllowed`, or `Stale` under a rare race."""
-    return _sync(incoming.Readings, rows, source_system, by)
+    return _sync(incoming.Readings, rows, source_system, by, notes)
 
 
-def patients(*, rows: Rows, source_system: str, by: User) -> SyncResult:
+def patients(
+    *, rows: Rows, source_system: str, by: User, notes: Iterable[Noted] = ()
+) -> SyncResult:
     """Register or update the people of a batch of `SyncedPatient`.
 
     `created` and `registered` are then the same number, and so are `amended` and `updated`.
     """
-    return _sync(incoming.Patients, rows, source_system, by)
+    return _sync(incoming.Patients, rows, source_system, by, notes)
 
 
-def _sync(kind: Kind, rows: Rows, source_system: str, by: User) -> SyncResult:
+def _sync(
+    kind: Kind, rows: Rows, source_system: str, by: User, notes: Iterable[Noted]
+) -> SyncResult:
     places = {practice.code: practice.pk for practice in access.practices(by, Action.SYNC)}
     if not places:
         raise NotAllowed("You may not sync records here.", action="sync")
-    accepted, errors = _read(kind, rows, places)
+    accepted, errors, told = _read(kind, rows, places)
+    told += _told(notes, places)
     attempt = 0
     while True:
         attempt += 1
         try:
             with transaction.atomic():
-                result = incoming.merge(kind, accepted, source_system, by, errors)
+                result = incoming.merge(kind, accepted, source_system, by, errors, told)
             break
         except (Moved, IntegrityError, OperationalError) as error:
             # Somebody else wrote the same order, person or identifier at the same time.
@@ -73,10 +100,12 @@ def _sync(kind: Kind, rows: Rows, source_system: str, by: User) -> SyncResult:
     return result
 
 
-def _read(kind: Kind, rows: Rows, places: dict[str, int]) -> tuple[list[Row], list[Refusal]]:
-    """Decode and check each record by itself: `(rows, refusals)`."""
+def _read(
+    kind: Kind, rows: Rows, places: dict[str, int]
+) -> tuple[list[Row], list[Refusal], list[unread.Told]]:
+    """Decode and check each record by itself: `(rows, refusals, what to note of persons)`."""
     only = next(iter(places.values())) if len(places) == 1 else None
-    accepted, errors, seen = [], [], {}
+    accepted, errors, told, seen = [], [], [], {}
     decoder = msgspec.json.Decoder(kind.shape)
     for index, content in rows:
         try:
@@ -90,6 +119,7 @@ def _read(kind: Kind, rows: Rows, places: dict[str, int]) -> tuple[list[Row], li
             row = kind.row(index, practice_id, record)
         except BadRecord as error:
             errors.append(Refusal(index, _source_id(content), error.field, error.reason))
+            told += _as_told(content, places, only, error)
             continue
         first = seen.setdefault(kind.key(row), row)
         if first is row or first.record == row.record:
@@ -98,7 +128,36 @@ def _read(kind: Kind, rows: Rows, places: dict[str, int]) -> tuple[list[Row], li
             # Which of the two is right cannot be known here; neither is dropped in silence.
             reason = f"differs from the record with the same source_id at index {first.index}"
             errors.append(Refusal(index, row.source_id, "source_id", reason))
-    return accepted, errors
+            told += _as_told(content, places, only, BadRecord("source_id", reason))
+    return accepted, errors, told
+
+
+def _as_told(
+    content: Any, places: dict[str, int], only: int | None, error: BadRecord
+) -> list[unread.Told]:
+    """The note of a record that was refused before it was known whom it is about, if any."""
+    said = unread.plain(content)
+    practice = said.get("practice")
+    practice_id = places.get(practice) if isinstance(practice, str) and practice else only
+    return unread.of_refused(said, practice_id, f"{error.field}: {error.reason}")
+
+
+def _told(notes: Iterable[Noted], places: dict[str, int]) -> list[unread.Told]:
+    """The notes of a client's reader."""
+    return [
+        unread.Told(
+            places[note.practice],
+            note.about,
+            tuple(
+                identifiers.written(known["system"], known["value"])
+                for known in note.patient["identifiers"]
+            ),
+            note.reason,
+            note.refused,
+            note.medicine,
+        )
+        for note in notes
+    ]
 
 
 def _wrong_practice(record: Any) -> BadRecord:

@@ -15,7 +15,16 @@ from reviews import access, rulebooks, waiting
 from reviews.access import Action
 from reviews.errors import NotAllowed, NotFound
 from reviews.forms.patients import ConditionForm, EndConditionForm, RegisterForm
-from reviews.models import Case, Condition, Flag, Patient, PatientScreening, ScreeningRequest
+from reviews.models import (
+    Case,
+    Condition,
+    Flag,
+    IdentityQuestion,
+    ImportNote,
+    Patient,
+    PatientScreening,
+    ScreeningRequest,
+)
 from reviews.queries import checked, exposures, identity, medicines, search, tapers
 from reviews.queries.work import counted
 from reviews.rules.readings import KINDS
@@ -56,7 +65,10 @@ def patients(request: SignedIn) -> HttpResponse:
     else:
         found = found.order_by("practice", "family_name", "given_name", "pk")
     rows = checked.with_waiting(
-        found.select_related("practice", "screening__version", "screening__engine")
+        found.annotate(
+            unread=Exists(ImportNote.objects.unread_medicines().filter(patient=OuterRef("pk")))
+        )
+        .select_related("practice", "screening__version", "screening__engine")
         .defer("screening__version__book")
         .prefetch_related("identifiers")
     )
@@ -64,6 +76,8 @@ def patients(request: SignedIn) -> HttpResponse:
     for patient in page.rows:
         patient.numbers = person.identifiers(patient)
         patient.checked = checked.of(patient, patient)
+        screening = getattr(patient, "screening", None)
+        patient.partly = patient.unread or bool(screening and screening.not_evaluable)
     context = {
         "page": page,
         "count": counted(found),
@@ -114,7 +128,7 @@ def patient(request: SignedIn, pk: int) -> HttpResponse:
         "may_taper": access.allowed(request.user, Action.TAPER, found),
         "questions": _questions(found),
         "merges": found.merges.filter(undone_at__isnull=True).select_related("gone"),
-        "headline": _headline(found, context["checked"], open_case),
+        "headline": _headline(found, context["checked"], open_case, len(context["unread"])),
     }
     return render(request, "reviews/patients/patient.html", context)
 
@@ -212,6 +226,7 @@ def _frame(request: SignedIn, patient: Patient, *, tab: str) -> dict[str, Any]:
             ("see_audit", Action.SEE_AUDIT),
             ("see_case", Action.SEE_QUEUE),
             ("identify", Action.IDENTIFY),
+            ("answer", Action.CHECK_DATA),
         )
     }
     return {
@@ -263,7 +278,7 @@ def _conditions(patient: Patient) -> list[Condition]:
     return sorted(found, key=lambda row: not row.going_on)
 
 
-def _headline(patient: Patient, state: checked.Checked, open_case: Case | None) -> str:
+def _headline(patient: Patient, state: checked.Checked, open_case: Case | None, unread: int) -> str:
     """The conclusion of the page, which is its heading."""
     exposure = patient.screening.exposure if hasattr(patient, "screening") else None
     if state.at is None:
@@ -274,6 +289,9 @@ def _headline(patient: Patient, state: checked.Checked, open_case: Case | None) 
         return "Not checked since the last change"
     if patient.records_waiting:
         return "Checked in part: a record waits that may be of this person"
+    if unread:
+        were = "medicine was" if unread == 1 else "medicines were"
+        return f"Checked in part: {unread} {were} not read"
     if patient.screening.not_evaluable:
         return "Nothing to review, but not everything could be judged"
     if exposure and exposure["known"] and _runs(exposure):

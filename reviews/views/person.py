@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Prefetch
 from reviews import access
 from reviews.access import Action
 from reviews.identifiers import label, read_aloud
-from reviews.models import Condition, Flag, Patient
+from reviews.models import Condition, Flag, ImportNote, Patient
 from reviews.queries import checked, identity
 
 NOT_RECOGNISED = "DQ-03"
@@ -16,7 +16,7 @@ NOT_CURRENT = {"old": " (old)", "temp": " (temporary)"}
 
 
 def fetch(user: User, action: Action, pk: int) -> Patient:
-    """The patient with what the banner needs, in four queries. Raises `NotFound`.
+    """The patient with what the banner needs, in five queries. Raises `NotFound`.
 
     Whoever was merged into another one is that one.
     """
@@ -30,7 +30,9 @@ def fetch(user: User, action: Action, pk: int) -> Patient:
         Patient.objects.select_related("practice", "screening__version", "screening__engine")
         .defer("screening__version__book")
         .prefetch_related(
-            "identifiers", Prefetch("conditions", queryset=allergies, to_attr="allergies")
+            "identifiers",
+            Prefetch("conditions", queryset=allergies, to_attr="allergies"),
+            Prefetch("import_notes", queryset=ImportNote.objects.live(), to_attr="notes"),
         )
         .annotate(unrecognised=Exists(unrecognised))
     )
@@ -52,10 +54,13 @@ def fetch_for(user: User, action: Action, pk: int) -> Patient:
 def banner(patient: Patient) -> dict[str, Any]:
     """The banner's context for a patient that `fetch` gave; `partly`: not all could be judged."""
     screening = getattr(patient, "screening", None)
+    unread = [note for note in patient.notes if note.is_unread_medicine]
     return {
         "patient": patient,
         "screening": screening,
-        "partly": bool(screening and screening.not_evaluable) or patient.unrecognised,
+        "partly": bool(unread or (screening and screening.not_evaluable)) or patient.unrecognised,
+        "unread": unread,
+        "doubts": [note for note in patient.notes if not note.is_unread_medicine],
         "allergies": [allergy.text for allergy in patient.allergies],
         "numbers": identifiers(patient),
         "checked": checked.of(patient, patient),

@@ -22,6 +22,7 @@ ADDRESSES = (
     *("prescriptions", "patients", "flags", "cases", "decisions"),
     *("prescriptions/{id}", "patients/{id}", "flags/{id}", "cases/{id}", "decisions/{id}"),
     *("readings", "readings/{id}", "readings/sync", "tapers", "tapers/{id}"),
+    *("notes", "notes/{id}"),
     *("prescriptions/sync", "patients/sync", "conditions/sync"),
 )
 
@@ -62,6 +63,7 @@ def test_a_record_that_is_valid_by_the_description_is_one_that_is_accepted(descr
         "components": described["components"],
     }
     jsonschema.validate(sent.prescription(), record)
+    jsonschema.validate({**sent.prescription(), "route": None, "days_supply": 14.0}, record)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**sent.prescription(), "dose": -1}, record)
 

@@ -434,7 +434,7 @@ def test_what_is_told_names_the_person_and_the_medicine():
     content = read(PATIENT, changed(REQUEST, modifierExtension=[{"url": "x"}]), CONDITION)
     (said,) = content.refused
     assert said.patient["family_name"] == "Bell"
-    assert said.medicine == "", "refused before its medicine was read"
+    assert said.medicine == "Diazepam 5 mg tablets"
     content = read(PATIENT, changed(REQUEST, authoredOn="2026"))
     (said,) = content.notes
     assert (said.patient["family_name"], said.medicine) == ("Bell", "Diazepam 5 mg tablets")

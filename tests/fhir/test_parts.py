@@ -289,3 +289,11 @@ def test_a_dispensing_may_contain_its_order():
     }
     record, _ = of_one(read(PATIENT, dispense))
     assert (record["source_id"], record["indication"]) == ("MedicationDispense/d", "anxiety")
+
+
+def test_the_same_resource_twice_is_no_fault_whatever_it_contains():
+    inner = changed(PATIENT, id="who", gender="m")
+    order = changed(FULL, contained=[inner], subject={"reference": "#who"})
+    content = read(order, order)
+    assert len(content.prescriptions) == 1
+    assert not content.refused

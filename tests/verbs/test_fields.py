@@ -198,7 +198,7 @@ def test_fhir_says_each_by_an_element_or_by_an_extension_of_our_own():
     by_extension = {field.name for field in PRESCRIPTION if field.extension}
     assert set(words.EXTENSIONS) == by_extension
     assert by_element | by_extension == set(BY_NAME)
-    page = (DOCS / "api.md").read_text()
+    page = (DOCS / "sources.md").read_text()
     assert [name for name in by_extension if f"`{name}`" not in page] == []
 
 

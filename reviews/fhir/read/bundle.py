@@ -5,6 +5,7 @@ it could not be kept is in `notes`, both with the person and the medicine they a
 that are not read are counted in `others`. One part that cannot be used never costs the medicine.
 """
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import structs
 
 from reviews.fhir.read import people, plain, resources, words
 from reviews.fhir.read.dosage import read_dosage
@@ -34,13 +36,27 @@ _READ = {
     "Observation": resources.Observation,
     "MedicationRequest": resources.MedicationRequest,
     "MedicationDispense": resources.MedicationDispense,
+    "MedicationStatement": resources.MedicationStatement,
+    "MedicationAdministration": resources.MedicationAdministration,
+    "Substance": resources.Substance,
     "Medication": resources.Medication,
     "Practitioner": resources.Practitioner,
     "PractitionerRole": resources.PractitionerRole,
     "Organization": resources.Organization,
 }
-MEDICINES = ("MedicationRequest", "MedicationDispense")
+MEDICINES = (
+    *("MedicationRequest", "MedicationDispense"),
+    *("MedicationStatement", "MedicationAdministration"),
+)
 """The types of resource that each tell of one medicine of a person."""
+# What resources about a medicine hold, of whatever type and version of FHIR.
+OF_A_MEDICINE = ("medication", "dosage", "dispenseRequest")
+OfAMedicine = (
+    resources.MedicationRequest
+    | resources.MedicationDispense
+    | resources.MedicationStatement
+    | resources.MedicationAdministration
+)
 # What became of a dispensing, as the status of the order that it is kept as.
 DISPENSED = {
     "completed": "completed",
@@ -81,10 +97,14 @@ class Content:
 
 @dataclass(eq=False)
 class _Held:
-    """A resource of the set; `record` is what was made of a patient or of an order."""
+    """A resource of the set; `record` is what was made of a patient or of an order.
+
+    `left_out` are the parts of it that could not be used.
+    """
 
     name: str
     resource: Any
+    left_out: list[str]
     record: dict[str, Any] | None = None
     medicine: str = ""
 
@@ -169,22 +189,21 @@ class _Reader:
             return
         known = _id(one.resource) or one.full_url.rpartition(":")[2].rpartition("/")[2]
         name = f"{kind}/{known}" if known else one.place
-        if kind not in _READ:
+        if kind not in _READ and not any(part.startswith(OF_A_MEDICINE) for part in one.resource):
             self.content.others[kind] += 1
             return
+        held = self._decoded(name, one.resource)
+        if held is None:
+            return
+        held.resource.id = known
         if name in self.held:
-            if self._decoded(name, one.resource, noted=False) != self.held[name].resource:
+            if held.resource != self.held[name].resource:
                 self._refuse(name, "is in the bundle twice: the first one is used")
             return
-        resource = self._decoded(name, one.resource)
-        if resource is None:
-            return
-        resource.id = known
-        held = self.held[name] = _Held(name, resource)
-        self.by_reference[name] = held
+        self._hold(held)
         if one.full_url:
             self.by_reference[one.full_url] = held
-        for contained in resource.contained:
+        for contained in held.resource.contained:
             self._contain(name, contained)
 
     def _contain(self, name: str, contained: Any) -> None:
@@ -192,21 +211,26 @@ class _Reader:
         if not isinstance(contained, dict) or contained.get("resourceType") not in _READ:
             return
         inner = f"{name}#{_id(contained)}"
-        resource = self._decoded(inner, contained)
-        if resource is not None and inner not in self.held:
-            resource.id = inner
-            self.held[inner] = self.by_reference[inner] = _Held(inner, resource)
+        # What cannot be used is taken out of a copy: the whole may come again, to be compared.
+        held = self._decoded(inner, copy.deepcopy(contained))
+        if held is not None and inner not in self.held:
+            held.resource.id = inner
+            self._hold(held)
 
-    def _decoded(self, name: str, content: dict[str, Any], *, noted: bool = True) -> Any:
+    def _hold(self, held: _Held) -> None:
+        self.held[held.name] = self.by_reference[held.name] = held
+        for said in held.left_out:
+            self._note(held.name, said)
+
+    def _decoded(self, name: str, content: dict[str, Any]) -> _Held | None:
+        """A resource with what could be used of it; None where nothing can be."""
         try:
-            resource, left_out = plain.convert(content, _READ[content["resourceType"]])
+            shape = _READ.get(content["resourceType"], resources.UnreadMedicine)
+            resource, left_out = plain.convert(content, shape)
         except msgspec.ValidationError as error:
-            if noted:
-                self._refuse(name, str(error))
+            self._refuse(name, str(error))
             return None
-        for said in left_out if noted else ():
-            self._note(name, said)
-        return resource
+        return _Held(name, resource, left_out)
 
     def make(self, kind: str) -> None:
         """Make the records of one type of resource."""
@@ -217,6 +241,8 @@ class _Reader:
             ):
                 continue
             self.within = held.name
+            if kind in MEDICINES:
+                held.medicine = self._name_of_medicine(held)
             try:
                 if not held.resource.id:
                     raise Unreadable("has neither an id nor a fullUrl")
@@ -228,8 +254,22 @@ class _Reader:
             except Unreadable as error:
                 self._refuse(held.name, str(error))
 
+    def _name_of_medicine(self, held: _Held) -> str:
+        """What a resource calls its medicine, whether or not it can be used; nothing is noted."""
+        noted = len(self.content.notes)
+        try:
+            return self._medicine(held.name, held.resource)[0]
+        except Unreadable:
+            return ""
+        finally:
+            del self.content.notes[noted:]
+
     def finish(self) -> None:
         """Say of everything that is told whom and which medicine it is about."""
+        for held in self.held.values():
+            if isinstance(held.resource, resources.UnreadMedicine):
+                held.medicine = held.resource.words
+                self._refuse(held.name, f"is a {held.resource.resourceType}, which is not read")
         self.content.refused = [self._about(said) for said in self.content.refused]
         self.content.notes = [self._about(said) for said in self.content.notes]
 
@@ -247,7 +287,10 @@ class _Reader:
                 patient = self._subject(reference)
             except Unreadable:
                 patient = None
-        medicine = held.medicine if held.resource.resourceType in MEDICINES else None
+        of_a_medicine = held.resource.resourceType in MEDICINES or isinstance(
+            held.resource, resources.UnreadMedicine
+        )
+        medicine = held.medicine if of_a_medicine else None
         return replace(said, patient=patient, medicine=medicine)
 
     def _refuse(self, name: str, reason: str) -> None:
@@ -336,7 +379,7 @@ class _Reader:
     def _held(self, reference: str) -> _Held | None:
         """What a reference means: in the same file, else in another one of the set."""
         if reference.startswith("#"):
-            return self.by_reference.get(f"{self.within.partition('#')[0]}{reference}")
+            reference = f"{self.within.partition('#')[0]}{reference}"
         reference = reference.partition("/_history/")[0]
         tail = "/".join(reference.split("/")[-2:])
         for reader in (self, *self.all_files):
@@ -380,9 +423,11 @@ class _Reader:
         verified = _code(
             allergy.verificationStatus, resources.AllergyVerification, "verificationStatus"
         )
-        text = allergy.code.words
-        if not text:
+        substances = [allergy.code, *(reaction.substance for reaction in allergy.reaction)]
+        substance = next((concept for concept in substances if concept.words), None)
+        if substance is None:
             raise Unreadable("names no substance")
+        text = substance.words
         if any(coding.code in words.NO_ALLERGY for coding in allergy.code.coding):
             self._note(name, "says that no allergy is known: nothing is kept")
             return
@@ -398,7 +443,7 @@ class _Reader:
             "patient": self._subject(allergy.patient),
             "kind": "allergy",
             "text": self._cut(name, text, 300),
-            "codings": self._codings(name, allergy.code),
+            "codings": self._codings(name, substance),
             "status": status,
         }
         self._put_day(name, record, "onset_on", allergy.onsetDateTime or allergy.onsetPeriod.start)
@@ -532,7 +577,9 @@ class _Reader:
         ):
             if named:
                 record[field_name] = self._cut(name, named, 200)
-        notes = read_dosage(record, request.dosageInstruction, request.dispenseRequest)
+        supply = request.dispenseRequest
+        supply = structs.replace(supply, quantity=self._packed(request, supply.quantity))
+        notes = read_dosage(record, request.dosageInstruction, supply)
         for note in notes:
             self._note(name, note)
         self._extend(name, record, request)
@@ -545,7 +592,7 @@ class _Reader:
         self,
         name: str,
         record: dict[str, Any],
-        resource: resources.MedicationDispense | resources.MedicationRequest,
+        resource: OfAMedicine,
     ) -> None:
         """What FHIR has no element for, in the portal's own extensions; these outrank the rest."""
         for extension in resource.extension:
@@ -590,7 +637,8 @@ class _Reader:
         if any(coding.code in words.FIRST_FILL for coding in dispense.type.coding):
             record["refill_number"] = 0
         supply = resources.DispenseRequest(
-            quantity=dispense.quantity, expectedSupplyDuration=dispense.daysSupply
+            quantity=self._packed(dispense, dispense.quantity),
+            expectedSupplyDuration=dispense.daysSupply,
         )
         instructions = dispense.dosageInstruction or (order.dosageInstruction if order else [])
         for note in read_dosage(record, instructions, supply):
@@ -611,49 +659,165 @@ class _Reader:
                 return held.resource, held.record or {}
         return None, {}
 
-    def _medicine(
-        self, name: str, request: resources.MedicationDispense | resources.MedicationRequest
-    ) -> tuple[str, resources.Concept]:
-        """`(text, concept)` of what is prescribed."""
-        text, concept = self._text_and_codes(name, request)
-        self.held[name].medicine = text
-        return text, concept
+    # -- MedicationStatement and MedicationAdministration ----------------------------------------
 
-    def _text_and_codes(
-        self, name: str, request: resources.MedicationDispense | resources.MedicationRequest
-    ) -> tuple[str, resources.Concept]:
-        if request.medicationCodeableConcept is not None:
-            concept = request.medicationCodeableConcept
+    def _statement(self, name: str, statement: resources.MedicationStatement) -> None:
+        """What somebody says is taken: evidence of use where nothing was ordered here."""
+        status = resources.STATED.get(statement.status or "")
+        record = self._evidence(name, statement, "reported", status)
+        if statement.taken == "n":
+            record["status"] = "cancelled"
+        if record["status"] == "cancelled":
+            self._note(name, "says that the medicine is not taken: kept as cancelled")
+        reasons = [concept.words for concept in statement.statusReason if concept.words]
+        record["status_reason"] = self._cut(name, "; ".join(reasons), 500)
+        self._put_day(name, record, "written_on", statement.dateAsserted)
+        for note in read_dosage(record, statement.dosage, resources.DispenseRequest()):
+            self._note(name, note)
+        self._put_day(
+            name, record, "start_on", statement.effectivePeriod.start or statement.effectiveDateTime
+        )
+        self._put_day(name, record, "end_on", statement.effectivePeriod.end)
+        self._extend(name, record, statement)
+        self.content.prescriptions.append((name, record))
+
+    def _administration(self, name: str, given: resources.MedicationAdministration) -> None:
+        """A dose that staff gave, or what ran over a period."""
+        status = resources.ADMINISTERED.get(given.status or "")
+        record = self._evidence(name, given, "given", status)
+        if record["status"] == "cancelled":
+            self._note(name, "says that the medicine was not given: kept as cancelled")
+        for coding in given.category.coding if given.category else ():
+            if setting := words.SETTINGS.get(coding.code):
+                record["setting"] = setting
+        said = resources.Dosage(
+            text=given.dosage.text,
+            route=given.dosage.route,
+            doseAndRate=[resources.DoseAndRate(doseQuantity=given.dosage.dose)],
+        )
+        for note in read_dosage(record, [said], resources.DispenseRequest()):
+            self._note(name, note)
+        if given.dosage.rateQuantity or given.dosage.rateRatio:
+            self._note(name, "the rate of giving is kept as text only")
+        begun = given.effectivePeriod.start or given.effectiveDateTime
+        self._put_day(name, record, "start_on", begun)
+        self._put_day(name, record, "end_on", given.effectivePeriod.end)
+        if at := words.time_of_day(begun):
+            record["start_minute"] = at.hour * 60 + at.minute
+        self._extend(name, record, given)
+        self.content.prescriptions.append((name, record))
+
+    def _evidence(
+        self,
+        name: str,
+        resource: resources.MedicationStatement | resources.MedicationAdministration,
+        evidence: str,
+        status: str | None,
+    ) -> dict[str, Any]:
+        """What both have in common."""
+        text, concept = self._medicine(name, resource)
+        if status is None:
+            self._note(name, "has no status that is known: kept as of unknown status")
+        record = {
+            "source_id": name,
+            "patient": self._subject(resource.subject),
+            "medicine": self._cut(name, text, 500),
+            "codings": self._codings(name, concept),
+            "status": status or "unknown",
+            "evidence": evidence,
+        }
+        self._reason(name, record, resource)
+        return record
+
+    # -- The product -----------------------------------------------------------------------------
+
+    def _medicine(self, name: str, request: OfAMedicine) -> tuple[str, resources.Concept]:
+        """`(text, concept)` of a medicine."""
+        concept, reference = request.medicationCodeableConcept, request.medicationReference
+        if request.medication is not None:
+            concept = concept or request.medication.concept
+            reference = reference or request.medication.reference
+        if concept is not None and (concept.words or reference is None):
             if not concept.words:
                 raise Unreadable("its medicine has neither a code nor a text")
             return concept.words, concept
-        reference = request.medicationReference
         if reference is None:
             raise Unreadable("names no medicine")
-        medication = self._resolve(reference.reference)
-        if isinstance(medication, resources.Medication):
-            return self._product(medication, reference)
+        held = self._held(reference.reference)
+        if held is not None and isinstance(held.resource, resources.Medication):
+            for said in held.left_out:
+                self._note(name, f"of its Medication {said}")
+            return self._product(name, held.resource, reference)
         if reference.display:
             self._note(name, "its Medication is not in the bundle: only the name is known")
             return reference.display, resources.Concept()
         raise Unreadable(f"its medicine “{reference.reference}” is not in the bundle")
 
     def _product(
-        self, medication: resources.Medication, reference: resources.Reference
+        self, name: str, medication: resources.Medication, reference: resources.Reference
     ) -> tuple[str, resources.Concept]:
-        if medication.code.words:
-            return medication.code.words, medication.code
-        parts = [part.itemCodeableConcept for part in medication.ingredient]
-        named = [part.words for part in parts if part.words]
-        if named and len(named) == len(medication.ingredient):
+        """A Medication by its code, else by what is in it."""
+        self.within = medication.id if "#" in medication.id else f"Medication/{medication.id}"
+        parts = [(self._substance(part), part.strength) for part in medication.ingredient]
+        self.within = name
+        codings = [
+            coding for coding in medication.code.coding if coding.system not in words.NOT_A_PRODUCT
+        ]
+        code = resources.Concept(codings, medication.code.text)
+        named = [
+            f"{concept.words} {_strength(strength)}".strip()
+            for concept, strength in parts
+            if concept.words
+        ]
+        complete = len(named) == len(medication.ingredient)
+        if code.words:
+            if complete and len(named) == 1 and not any(map(str.isdigit, code.words)):
+                # The code names the substance and the ingredient how much of it there is.
+                strength = _strength(parts[0][1])
+                return " ".join(filter(None, [code.words, strength, medication.form.words])), code
+            return code.words, code
+        if named and complete:
             # The codes of one ingredient are the product's; those of several are not.
-            return " / ".join(named), parts[0] if len(parts) == 1 else resources.Concept()
+            text = " ".join(filter(None, [" / ".join(named), medication.form.words]))
+            return text, parts[0][0] if len(parts) == 1 else resources.Concept()
+        if named:
+            self._note(name, "one of the ingredients of its Medication has no name")
+            return " / ".join(named), resources.Concept()
         if reference.display:
             return reference.display, resources.Concept()
         raise Unreadable("its Medication has neither a code nor named ingredients")
 
+    def _substance(self, part: resources.Ingredient) -> resources.Concept:
+        """What an ingredient is, itself or by reference."""
+        if part.itemCodeableConcept.words:
+            return part.itemCodeableConcept
+        reference = part.itemReference
+        found = self._resolve(reference.reference) if reference.reference else None
+        if isinstance(found, resources.Medication | resources.Substance) and found.code.words:
+            return found.code
+        return resources.Concept(text=reference.display)
+
+    def _packed(self, request: OfAMedicine, quantity: resources.Quantity | None) -> Any:
+        """So many packs, as what they hold where the Medication says it."""
+        reference = request.medicationReference
+        found = self._resolve(reference.reference) if reference and reference.reference else None
+        amount = found.amount if isinstance(found, resources.Medication) else None
+        if quantity is None or not quantity.value or amount is None:
+            return quantity
+        said = {quantity.unit.strip().casefold(), quantity.code.strip().casefold()}
+        holds = amount.numerator
+        if not said & {*words.PACKS} or not holds.value or words.unit(holds) is None:
+            return quantity
+        each = holds.value / (amount.denominator.value or 1)
+        return resources.Quantity(quantity.value * each, holds.unit, holds.code)
+
     def _reason(
-        self, name: str, record: dict[str, Any], request: resources.MedicationRequest
+        self,
+        name: str,
+        record: dict[str, Any],
+        request: resources.MedicationRequest
+        | resources.MedicationStatement
+        | resources.MedicationAdministration,
     ) -> None:
         concepts = list(request.reasonCode)
         for reference in request.reasonReference:
@@ -725,6 +889,8 @@ _Reader.MAKE = {
     "Observation": _Reader._observation,
     "MedicationRequest": _Reader._prescription,
     "MedicationDispense": _Reader._dispense,
+    "MedicationStatement": _Reader._statement,
+    "MedicationAdministration": _Reader._administration,
 }
 
 
@@ -742,10 +908,23 @@ def _nothing(reason: str) -> None:
     """What is told of another resource is told where that one is read."""
 
 
-def _code(concept: resources.Concept | None, allowed: Any, field_name: str) -> str | None:
+def _strength(ratio: resources.Ratio | None) -> str:
+    """ "5 mg", "2 mg/5 ml": how much of an ingredient there is; empty where it is not said."""
+    if ratio is None or not ratio.numerator.value:
+        return ""
+    much = f"{ratio.numerator.value:.10g} {ratio.numerator.unit or ratio.numerator.code}"
+    of = words.unit(ratio.denominator)
+    if of not in ("ml", "g", "mg"):
+        return much
+    return f"{much}/{ratio.denominator.value or 1:.10g} {of}".replace("/1 ", "/")
+
+
+def _code(concept: resources.Concept | str | None, allowed: Any, field_name: str) -> str | None:
     """The code of a concept whose binding is required, or None when there is none."""
     if concept is None:
         return None
+    if isinstance(concept, str):
+        concept = resources.Concept([resources.Coding(code=concept)])
     for coding in concept.coding:
         if coding.code in allowed.__args__:
             return coding.code

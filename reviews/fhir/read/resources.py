@@ -79,6 +79,13 @@ class Reference(Struct, frozen=True):
     identifier: Identifier | None = None
 
 
+class Stated(Struct, frozen=True):
+    """What R5 has where R4 has a concept or a reference."""
+
+    concept: Concept | None = None
+    reference: Reference | None = None
+
+
 class Quantity(Struct, frozen=True):
     value: Number | None = None
     unit: str = ""
@@ -162,8 +169,10 @@ class Extension(Struct, frozen=True):
 
 
 class Condition(Resource):
-    clinicalStatus: Concept | None = None
-    verificationStatus: Concept | None = None
+    """In STU3 the two statuses are codes and not concepts."""
+
+    clinicalStatus: Concept | str | None = None
+    verificationStatus: Concept | str | None = None
     code: Concept = Concept()
     subject: Reference = Reference()
     onsetDateTime: str = ""
@@ -172,11 +181,16 @@ class Condition(Resource):
     abatementPeriod: Period = Period()
 
 
+class Reaction(Struct, frozen=True):
+    substance: Concept = Concept()
+
+
 class AllergyIntolerance(Resource):
-    clinicalStatus: Concept | None = None
-    verificationStatus: Concept | None = None
+    clinicalStatus: Concept | str | None = None
+    verificationStatus: Concept | str | None = None
     type: Literal["allergy", "intolerance"] | None = None
     code: Concept = Concept()
+    reaction: list[Reaction] = []
     patient: Reference = Reference()
     onsetDateTime: str = ""
     onsetPeriod: Period = Period()
@@ -211,11 +225,20 @@ class Observation(Resource):
 class Ingredient(Struct, frozen=True):
     itemCodeableConcept: Concept = Concept()
     itemReference: Reference = Reference()
+    strength: Ratio | None = None
 
 
 class Medication(Resource):
+    """`amount` is what one pack holds."""
+
     code: Concept = Concept()
+    form: Concept = Concept()
+    amount: Ratio | None = None
     ingredient: list[Ingredient] = []
+
+
+class Substance(Resource):
+    code: Concept = Concept()
 
 
 class Range(Struct, frozen=True):
@@ -291,6 +314,7 @@ class MedicationRequest(Resource):
     doNotPerform: bool = False
     medicationCodeableConcept: Concept | None = None
     medicationReference: Reference | None = None
+    medication: Stated | None = None
     subject: Reference = Reference()
     authoredOn: str = ""
     requester: Reference = Reference()
@@ -322,6 +346,7 @@ class MedicationDispense(Resource):
     extension: list[Extension] = []
     medicationCodeableConcept: Concept | None = None
     medicationReference: Reference | None = None
+    medication: Stated | None = None
     subject: Reference = Reference()
     performer: list[Performer] = []
     location: Reference = Reference()
@@ -331,6 +356,95 @@ class MedicationDispense(Resource):
     daysSupply: Quantity | None = None
     whenHandedOver: str = ""
     dosageInstruction: list[Dosage] = []
+
+
+# What somebody says of a medicine, as the status of the order that it is kept as; the last two are
+# R5's, where the status tells of the record.
+STATED = {
+    "active": "active",
+    "completed": "completed",
+    "entered-in-error": "entered-in-error",
+    "intended": "draft",
+    "stopped": "stopped",
+    "on-hold": "on-hold",
+    "unknown": "unknown",
+    "not-taken": "cancelled",
+    "recorded": "active",
+    "draft": "draft",
+}
+ADMINISTERED = {
+    "in-progress": "active",
+    "not-done": "cancelled",
+    "on-hold": "on-hold",
+    "completed": "completed",
+    "entered-in-error": "entered-in-error",
+    "stopped": "stopped",
+    "unknown": "unknown",
+}
+
+
+class MedicationStatement(Resource):
+    """Somebody says that a medicine is taken; `taken` is STU3's."""
+
+    status: Literal[tuple(STATED)] | None = None
+    taken: Literal["y", "n", "unk", "na"] | None = None
+    extension: list[Extension] = []
+    statusReason: list[Concept] = []
+    medicationCodeableConcept: Concept | None = None
+    medicationReference: Reference | None = None
+    medication: Stated | None = None
+    subject: Reference = Reference()
+    effectiveDateTime: str = ""
+    effectivePeriod: Period = Period()
+    dateAsserted: str = ""
+    reasonCode: list[Concept] = []
+    reasonReference: list[Reference] = []
+    dosage: list[Dosage] = []
+
+
+class Administered(Struct, frozen=True):
+    text: str = ""
+    route: Concept = Concept()
+    dose: Quantity | None = None
+    rateQuantity: Quantity | None = None
+    rateRatio: Ratio | None = None
+
+
+class MedicationAdministration(Resource):
+    """Staff gave a medicine, once or over a period."""
+
+    status: Literal[tuple(ADMINISTERED)] | None = None
+    extension: list[Extension] = []
+    category: Concept | None = None
+    medicationCodeableConcept: Concept | None = None
+    medicationReference: Reference | None = None
+    medication: Stated | None = None
+    subject: Reference = Reference()
+    effectiveDateTime: str = ""
+    effectivePeriod: Period = Period()
+    reasonCode: list[Concept] = []
+    reasonReference: list[Reference] = []
+    dosage: Administered = Administered()
+
+
+class UnreadMedicine(Resource):
+    """What is asked of a resource about a medicine of a type, or of a version, that is not read.
+
+    Before STU3 orders were called MedicationOrder and MedicationPrescription.
+    """
+
+    medicationCodeableConcept: Concept = Concept()
+    medicationReference: Reference = Reference()
+    medication: Stated | None = None
+    subject: Reference | None = None
+    patient: Reference | None = None
+
+    @property
+    def words(self) -> str:
+        """The medicine, where it is named."""
+        stated = self.medication.concept if self.medication else None
+        concept = self.medicationCodeableConcept
+        return concept.words or (stated.words if stated else "") or self.medicationReference.display
 
 
 class Request(Struct, frozen=True):

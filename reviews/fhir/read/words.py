@@ -187,6 +187,13 @@ ANSWERS = {
 }
 # SNOMED CT: no known allergy, to drugs, to food, of the environment.
 NO_ALLERGY = ("716186003", "409137002", "429625007", "428607008")
+# What a code of a Medication may be that names no product: the kinds of entry of the German KBV.
+NOT_A_PRODUCT = ("https://fhir.kbv.de/CodeSystem/KBV_CS_ERP_Medication_Type",)
+# One pack of a product, of which a Medication may say what it holds.
+PACKS = (
+    *("{package}", "{pack}", "{box}", "pack", "packs", "package", "packages", "box", "boxes"),
+    *("packung", "packungen", "pck", "op", "boite", "boites", "boîte", "boîtes"),
+)
 _KIND = re.compile(r" \((disorder|finding|situation)\)$")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0021_supply_as_reported'),
+        ('reviews', '0024_import_notes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

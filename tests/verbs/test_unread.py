@@ -1,0 +1,187 @@
+"""What a source said and could not be kept is noted of the person, until it is sent again."""
+
+import json
+
+import pytest
+from django.db import DatabaseError, transaction
+
+from reviews import records
+from reviews.errors import BadRecord, NotAllowed
+from reviews.models import AuditEvent, ImportNote, Patient
+from reviews.verbs import data_quality, sync
+from tests import make
+from tests.api import sent
+
+
+def send(ehr, *rows, verb=sync.prescriptions, **more):
+    return verb(rows=enumerate(rows), source_system="ehr", by=ehr, **more)
+
+
+def notes():
+    return [
+        (note.patient.family_name, note.kind, note.about, note.refused, note.medicine, note.reason)
+        for note in ImportNote.objects.live()
+    ]
+
+
+@pytest.fixture
+def bell(harbour, ehr):
+    send(ehr, sent.prescription())
+    return Patient.objects.get()
+
+
+WRONG_DOSE = "dose: Expected `float` >= 0.0001"
+
+
+def test_a_refused_medicine_of_a_known_person_is_noted(bell, ehr):
+    bad = sent.prescription("rx-2", dose=-1)
+    for row in (bad, json.dumps(bad).encode()):
+        send(ehr, row)
+        assert notes() == [
+            ("Bell", "prescription", "rx-2", True, "Diazepam 5 mg tablets", WRONG_DOSE)
+        ], "once, however often it is sent"
+    assert ImportNote.objects.count() == 1
+    assert ImportNote.objects.unread_medicines().count() == 1
+
+
+def test_of_somebody_unknown_nothing_can_be_noted(bell, ehr):
+    send(ehr, sent.prescription("rx-2", "2", dose=-1), b"{", {"patient": 4}, {"source_id": "x"})
+    assert notes() == []
+
+
+def test_somebody_registered_by_the_same_batch_is_known(harbour, ehr):
+    send(ehr, sent.prescription("rx-2", dose=-1), sent.prescription())
+    assert len(notes()) == 1
+
+
+def test_sent_again_and_kept_it_is_no_longer_noted(bell, ehr):
+    send(ehr, sent.prescription("rx-2", dose=-1), sent.prescription("rx-3", dose=-1))
+    send(ehr, sent.prescription("rx-2"))
+    assert [about for _, _, about, *_ in notes()] == ["rx-3"]
+    ended = ImportNote.objects.get(about="rx-2")
+    assert ended.ended_at is not None
+    send(ehr, sent.prescription("rx-4"))
+    assert [about for _, _, about, *_ in notes()] == ["rx-3"], "another record says nothing of it"
+
+
+def test_sent_again_and_refused_for_another_reason_the_reason_is_the_new_one(bell, ehr):
+    send(ehr, sent.prescription("rx-2", dose=-1))
+    send(ehr, sent.prescription("rx-2", status="bogus"))
+    assert [reason for *_, reason in notes()] == ["status: Invalid enum value 'bogus'"]
+
+
+def test_the_same_id_in_another_source_or_of_another_kind_is_another_record(bell, ehr):
+    send(ehr, sent.prescription("1", dose=-1))
+    sync.prescriptions(rows=[(0, sent.prescription("1"))], source_system="other", by=ehr)
+    send(ehr, sent.condition("1"), verb=sync.conditions)
+    assert len(notes()) == 1
+
+
+@pytest.mark.parametrize(
+    ("verb", "bad", "good", "kind"),
+    [
+        (sync.conditions, sent.condition, {"status": "bogus"}, "condition"),
+        (sync.readings, sent.reading, {"value": "much"}, "reading"),
+    ],
+)
+def test_every_kind_of_record_is_noted(bell, ehr, verb, bad, good, kind):
+    send(ehr, bad(**good), verb=verb)
+    ((_, noted, _, refused, medicine, _),) = notes()
+    assert (noted, refused, medicine) == (kind, True, "")
+    assert not ImportNote.objects.unread_medicines()
+    send(ehr, bad(), verb=verb)
+    assert notes() == []
+
+
+def test_a_refused_change_of_the_person_is_noted(bell, ehr):
+    send(ehr, sent.patient(birth_date="2950-01-01"), verb=sync.patients)
+    ((_, kind, about, _, _, reason),) = notes()
+    assert (kind, about) == ("patient", "nhs|1")
+    assert "birth_date" in reason
+    send(ehr, sent.patient(), verb=sync.patients)
+    assert notes() == []
+
+
+def test_a_record_of_two_persons_is_noted_of_both(bell, ehr):
+    send(ehr, sent.prescription("rx-2", "2"))
+    both = sent.patient()
+    both["identifiers"] += [{"system": "nhs", "value": "2"}]
+    send(ehr, {**sent.prescription("rx-3"), "patient": both})
+    assert sorted(ImportNote.objects.live().values_list("patient", flat=True)) == sorted(
+        Patient.objects.values_list("pk", flat=True)
+    )
+
+
+def test_a_refused_record_without_an_id_is_noted_once(bell, ehr):
+    bad = sent.prescription(source_id=None)
+    send(ehr, bad)
+    send(ehr, bad)
+    assert len(notes()) == 1
+
+
+def test_what_a_reader_left_out_is_noted_and_is_no_unread_medicine(bell, ehr):
+    reason = "the unit is not known"
+    said = sync.Noted("rx-1", sent.patient(), reason, False, "Diazepam", "harbour")
+    send(ehr, sent.prescription(), notes=[said])
+    assert notes() == [("Bell", "prescription", "rx-1", False, "Diazepam", "the unit is not known")]
+    assert not ImportNote.objects.unread_medicines()
+    send(ehr, sent.prescription())
+    assert notes() == []
+
+
+# -- Answers ---------------------------------------------------------------------------------------
+
+
+def test_an_answered_note_does_not_come_back_with_the_same_record(bell, ehr, clara):
+    send(ehr, sent.prescription("rx-2", dose=-1))
+    (note,) = ImportNote.objects.live()
+    data_quality.answer_note(note=note, answer="Stopped in March, see letter.", by=clara)
+    send(ehr, sent.prescription("rx-2", dose=-1))
+    assert notes() == []
+    send(ehr, sent.prescription("rx-2", status="bogus"))
+    assert len(notes()) == 1, "another reason is another note"
+    event = AuditEvent.objects.get(verb="note.answered")
+    assert (event.actor_id, event.patient_id) == (clara.pk, bell.pk)
+
+
+def test_an_answer_needs_words_and_somebody_who_may(bell, ehr, clara, harbour):
+    send(ehr, sent.prescription("rx-2", dose=-1))
+    (note,) = ImportNote.objects.live()
+    with pytest.raises(BadRecord):
+        data_quality.answer_note(note=note, answer=" ", by=clara)
+    with pytest.raises(NotAllowed):
+        data_quality.answer_note(note=note, answer="Seen", by=make.person("audrey", harbour))
+    data_quality.answer_note(note=note, answer="Seen", by=clara)
+    data_quality.answer_note(note=note, answer="Seen again", by=clara)
+    assert ImportNote.objects.get().answer == "Seen", "what is answered stays as it was answered"
+
+
+@pytest.mark.parametrize("change", [{"reason": "other"}, {"answer": "x"}, {"medicine": "other"}])
+def test_a_note_is_never_edited(bell, ehr, change):
+    send(ehr, sent.prescription("rx-2", dose=-1))
+    with pytest.raises(DatabaseError), transaction.atomic():
+        ImportNote.objects.update(**change)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        ImportNote.objects.all().delete()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "gone"),
+    [
+        ({"dose": -1}, {"dose"}),
+        ({"dose": 2, "dose_max": 1}, {"dose", "dose_max"}),
+        ({"times_per_day_max": 500}, {"times_per_day", "times_per_day_max"}),
+        ({"dose_unit": "spoon"}, {"dose", "dose_unit"}),
+        ({"dose_unit": None}, {"dose", "dose_unit"}),
+        ({"end_on": "1999-01-01"}, {"end_on"}),
+        ({"dose": -1, "end_on": "1999-01-01"}, {"dose", "end_on"}),
+        ({"codings": [{"system": "atc"}]}, {"codings"}),
+        ({"repeats_allowed": 10**6}, set()),
+        ({"source_id": ""}, set()),
+    ],
+)
+def test_fields_that_no_record_may_have_are_left_out_of_an_order(wrong, gone):
+    whole = {**sent.prescription(), **wrong}
+    kept, left_out = records.without_unusable(whole)
+    assert whole.keys() - kept.keys() == gone
+    assert bool(left_out) == bool(gone)
