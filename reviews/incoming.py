@@ -87,6 +87,7 @@ def merge(
     accepted: list[Row],
     source_system: str,
     by: User,
+    *,
     refused: Iterable[Refusal] = (),
     notes: Iterable[unread.Told] = (),
 ) -> SyncResult:
@@ -125,10 +126,10 @@ def merge(
     unread.keep(
         kind.note,
         source_system,
-        counts,
-        lambda: ((row.practice_id, kind.about(row.record)) for row in accepted),
         told,
-        {(row.practice_id, kind.about(row.record)): row.person.pk for row in rows} if told else {},
+        practice_ids=counts,
+        sent=lambda: ((row.practice_id, kind.about(row.record)) for row in accepted),
+        whose=lambda: {(row.practice_id, kind.about(row.record)): row.person.pk for row in rows},
     )
     for practice_id, count in (counts or {None: Counter()}).items():
         audit.record(

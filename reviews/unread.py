@@ -93,16 +93,17 @@ def _identifiers(given: Any) -> tuple[tuple[str, str], ...]:
 def keep(
     kind: str,
     source_system: str,
+    told: list[Told],
+    *,
     practice_ids: Iterable[int],
     sent: Callable[[], Iterable[tuple[int, str]]],
-    told: list[Told],
-    whose: dict[tuple[int, str], int],
+    whose: Callable[[], dict[tuple[int, str], int]],
 ) -> None:
     """Note what is told, and end what was noted before of the records that were sent again.
 
-    `sent` gives (practice id, id in the source) of every record that was sent, kept or not; it is
-    asked only where it matters. `whose` gives the patient's id of records that were kept, under the
-    same keys; a refused one is of everybody whom its numbers name.
+    `sent` gives (practice id, id in the source) of every record that was sent, kept or not, `whose`
+    the patient's id of each that was kept; both are asked only where it matters. A refused record
+    is of everybody whom its numbers name.
     """
     kind = str(kind)
     of_the_source = ImportNote.objects.filter(
@@ -112,7 +113,7 @@ def keep(
     )
     if not told and not of_the_source.filter(ended_at__isnull=True).exists():
         return
-    wanted = _wanted(told, whose)
+    wanted = _wanted(told, whose()) if told else set()
     keys = {(practice_id, about) for practice_id, about in sent()}
     # Parts of a record have its id before a “#”.
     keys |= {(practice_id, about.partition("#")[0]) for practice_id, about in keys}

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar, cast
 from django.contrib.auth.models import User
 from django.db.models import Model, Prefetch, Q, QuerySet
 from django.db.models.functions import Greatest
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from reviews.access import Action
 from reviews.api import shapes
@@ -86,7 +86,7 @@ class Prescriptions(Resource[Prescription, shapes.Prescriptions]):
     ) -> QuerySet[Prescription]:
         return _equal(
             queryset,
-            patient_id=identity.current_id(asked.patient),
+            patient_id=_current(asked.patient),
             practice__code=asked.practice,
             status=asked.status,
             source_system=asked.source_system,
@@ -129,7 +129,7 @@ class Readings(Resource[Reading, shapes.Readings]):
     def matching(self, queryset: QuerySet[Reading], asked: shapes.Readings) -> QuerySet[Reading]:
         return _equal(
             queryset,
-            patient_id=identity.current_id(asked.patient),
+            patient_id=_current(asked.patient),
             practice__code=asked.practice,
             kind=asked.kind,
             source_system=asked.source_system,
@@ -172,7 +172,7 @@ class Tapers(Resource[TaperVersion, shapes.Tapers]):
     ) -> QuerySet[TaperVersion]:
         return _equal(
             queryset,
-            patient_id=identity.current_id(asked.patient),
+            patient_id=_current(asked.patient),
             practice__code=asked.practice,
             status=asked.status,
         )
@@ -300,7 +300,7 @@ class ImportNotes(Resource[ImportNote, shapes.ImportNotes]):
     ) -> QuerySet[ImportNote]:
         queryset = _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=_current(asked.patient),
             practice__code=asked.practice,
             kind=asked.kind,
             source_system=asked.source_system,
@@ -336,7 +336,7 @@ class Flags(Resource[Flag, shapes.Flags]):
     def matching(self, queryset: QuerySet[Flag], asked: shapes.Flags) -> QuerySet[Flag]:
         queryset = _equal(
             queryset,
-            patient_id=identity.current_id(asked.patient),
+            patient_id=_current(asked.patient),
             case_id=asked.case,
             practice__code=asked.practice,
             rule_id=asked.rule,
@@ -418,7 +418,7 @@ class Cases(Resource[Case, shapes.Cases]):
     def matching(self, queryset: QuerySet[Case], asked: shapes.Cases) -> QuerySet[Case]:
         queryset = _equal(
             queryset,
-            patient_id=identity.current_id(asked.patient),
+            patient_id=_current(asked.patient),
             practice__code=asked.practice,
             state=asked.state,
             severity=asked.severity,
@@ -460,7 +460,7 @@ class Decisions(Resource[Decision, shapes.Decisions]):
     def matching(self, queryset: QuerySet[Decision], asked: shapes.Decisions) -> QuerySet[Decision]:
         return _equal(
             queryset,
-            patient_id=identity.current_id(asked.patient),
+            patient_id=_current(asked.patient),
             case_id=asked.case,
             practice__code=asked.practice,
         )
@@ -522,6 +522,11 @@ def _equal(queryset: QuerySet[Row], **wanted: object) -> QuerySet[Row]:
 
 def _number(amount: Decimal | None) -> float | None:
     return None if amount is None else float(amount)
+
+
+def _current(patient_id: int | UnsetType | None) -> int | UnsetType | None:
+    """The id of whoever answers for the patient of a question, if it names one."""
+    return identity.current_id(patient_id) if isinstance(patient_id, int) else patient_id
 
 
 def _name(user: User | None) -> str | None:

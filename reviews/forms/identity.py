@@ -1,8 +1,11 @@
 """Forms about who is who: whose a record is, and why two records are one person or two."""
 
-from django import forms
+from typing import Any
 
-from reviews.models import IdentityQuestion
+from django import forms
+from django.db.models import QuerySet
+
+from reviews.models import IdentityQuestion, Patient
 from reviews.verbs.identity import ANSWERS
 
 Answer, Cause = IdentityQuestion.Answer, IdentityQuestion.Cause
@@ -27,7 +30,7 @@ class SettleForm(forms.Form):
     answer = forms.ChoiceField(label="Who is this?", widget=forms.RadioSelect)
     patient = forms.ModelChoiceField(
         label="Known here as",
-        queryset=None,
+        queryset=Patient.objects.none(),
         required=False,
         empty_label="Not registered yet",
         help_text="Those of the same name or birth date.",
@@ -37,7 +40,7 @@ class SettleForm(forms.Form):
     )
     note = forms.CharField(max_length=1000, required=False)
 
-    def __init__(self, question, known, *given):
+    def __init__(self, question: IdentityQuestion, known: QuerySet[Patient], *given: Any) -> None:
         super().__init__(*given)
         words = IN_WORDS[Cause(question.cause)]
         self.fields["answer"].choices = [

@@ -20,13 +20,11 @@ LATELY = 10
 SUSPECTED = 50
 
 
-def current_id(patient_id: int | None) -> int | None:
+def current_id(patient_id: int) -> int:
     """The id of whoever answers for an id: into whom their record was merged, else themselves.
 
-    Anything that is no id is given back.
+    An id of nobody is given back.
     """
-    if not patient_id or not isinstance(patient_id, int):
-        return patient_id
     with connection.cursor() as cursor:
         cursor.execute(CURRENT, [patient_id])
         found = cursor.fetchone()

@@ -85,7 +85,9 @@ def _sync(
         attempt += 1
         try:
             with transaction.atomic():
-                result = incoming.merge(kind, accepted, source_system, by, errors, told)
+                result = incoming.merge(
+                    kind, accepted, source_system, by, refused=errors, notes=told
+                )
             break
         except (Moved, IntegrityError, OperationalError) as error:
             # Somebody else wrote the same order, person or identifier at the same time.

@@ -1,7 +1,10 @@
 """Who is who: records that wait until somebody says whose they are, merging, and undoing that."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
@@ -15,19 +18,20 @@ from reviews.identifiers import label, read_aloud
 from reviews.models import IdentityQuestion, Patient, PersonMerge
 from reviews.queries import checked, identity
 from reviews.queries.medicines import of as medicines_of
+from reviews.rules.codes import SEXES
 from reviews.verbs import identity as verbs
 from reviews.views import person
 from reviews.views.paging import page_of
 from reviews.views.refusals import form_page, refusals_at
+from reviews.views.signed_in import SignedIn
 
 PAGE_SIZE = 25
 MEDICINES_SHOWN = 8
-SEX = dict(Patient._meta.get_field("sex").choices)
 
 
 @require_GET
 @login_required
-def listed(request):
+def listed(request: SignedIn) -> HttpResponse:
     """What waits, the oldest first; who may be one person; what was settled lately."""
     access.require(request.user, Action.IDENTIFY)
     page = page_of(identity.questions(request.user), request.GET.get("page", 1), PAGE_SIZE)
@@ -44,7 +48,7 @@ def listed(request):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def settle(request, pk):
+def settle(request: SignedIn, pk: int) -> HttpResponse:
     """One question: the record that waits beside whoever it may be, and the answer."""
     question = access.fetch(
         IdentityQuestion.objects.select_related("practice", "proposed_by", "settled_by", "patient"),
@@ -85,7 +89,7 @@ def settle(request, pk):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def merge(request, pk, other):
+def merge(request: SignedIn, pk: int, other: int) -> HttpResponse:
     """Two records side by side; one goes into the other, or they are two people."""
     kept = person.fetch_for(request.user, Action.IDENTIFY, pk)
     gone = person.fetch_for(request.user, Action.IDENTIFY, other)
@@ -116,7 +120,7 @@ def merge(request, pk, other):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def unmerge(request, pk):
+def unmerge(request: SignedIn, pk: int) -> HttpResponse:
     """Take a merge back, with the reason."""
     held = access.fetch(
         PersonMerge.objects.select_related("kept", "gone", "by"),
@@ -133,7 +137,7 @@ def unmerge(request, pk):
     return form_page(request, "reviews/identity/unmerge.html", form, {"merge": held})
 
 
-def _said(question):
+def _said(question: IdentityQuestion) -> dict[str, Any]:
     """What the record says of the person, as rows beside those on file."""
     said = records.convert(question.said, records.PatientRecord)
     return {
@@ -143,11 +147,11 @@ def _said(question):
             for number in said.identifiers
         ],
         "birth_date": said.birth_date,
-        "sex": SEX.get(said.sex or "unknown"),
+        "sex": SEXES[said.sex or "unknown"],
     }
 
 
-def _on_file(patient):
+def _on_file(patient: Patient) -> dict[str, Any]:
     """A person on file, as a column of a comparison."""
     _version, book = rulebooks.live()
     rows, _ = medicines_of(patient, book=book, as_of=timezone.localdate())
@@ -170,7 +174,7 @@ def _on_file(patient):
     }
 
 
-def _pair(question):
+def _pair(question: IdentityQuestion) -> list[Patient] | None:
     """The two people that a merge would join, where the question is about two."""
     people = list(question.patients.filter(merged_into__isnull=True).order_by("pk")[:2])
     return people if question.cause == "two_people" and len(people) == 2 else None

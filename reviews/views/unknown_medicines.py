@@ -2,6 +2,8 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
@@ -9,10 +11,11 @@ from django.views.decorators.http import require_GET, require_POST
 from reviews import access
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, NotFound
-from reviews.models import Practice
+from reviews.models import NoSedative, Practice
 from reviews.queries.unknown_medicines import of, said, unknown, with_near
 from reviews.verbs import no_sedatives
 from reviews.views.refusals import shows_refusals
+from reviews.views.signed_in import SignedIn
 
 SHOWN = 50
 EVERYWHERE = "everywhere"
@@ -20,7 +23,7 @@ EVERYWHERE = "everywhere"
 
 @require_GET
 @login_required
-def listed(request):
+def listed(request: SignedIn) -> HttpResponse:
     """The texts nobody knows, most people first, and those said to be no sedative."""
     here = _where(request.user)
     rows = unknown(here)
@@ -36,7 +39,7 @@ def listed(request):
     return render(request, "reviews/unknown_medicines/list.html", context)
 
 
-def _refused(request, refusal):
+def _refused(request: SignedIn, refusal: BadRecord) -> HttpResponse:
     messages.warning(request, f"Not saved: {refusal.reason}.")
     return redirect("unknown-medicines")
 
@@ -44,7 +47,7 @@ def _refused(request, refusal):
 @require_POST
 @login_required
 @shows_refusals(_refused, BadRecord)
-def judge(request):
+def judge(request: SignedIn) -> HttpResponse:
     """Save the answers of the page: each text that was ticked names no sedative."""
     practice = _practice(request)
     answered = 0
@@ -68,7 +71,7 @@ def judge(request):
     return redirect("unknown-medicines")
 
 
-def _taken_back_before(request, refusal, pk):
+def _taken_back_before(request: SignedIn, refusal: IllegalMove, pk: int) -> HttpResponse:
     messages.warning(request, refusal.message)
     return redirect("unknown-medicines")
 
@@ -76,7 +79,7 @@ def _taken_back_before(request, refusal, pk):
 @require_POST
 @login_required
 @shows_refusals(_taken_back_before, IllegalMove)
-def take_back(request, pk):
+def take_back(request: SignedIn, pk: int) -> HttpResponse:
     """Take one answer back."""
     held = of(_where(request.user)).filter(pk=pk).first()
     if held is None:
@@ -86,7 +89,7 @@ def take_back(request, pk):
     return redirect("unknown-medicines")
 
 
-def _where(user):
+def _where(user: User) -> list[int] | None:
     """Ids of the practices whose medicines somebody may look at; None for all of them."""
     if access.allowed(user, Action.EDIT_FORMULARY):
         return None
@@ -96,7 +99,7 @@ def _where(user):
     return here
 
 
-def _practice(request) -> Practice | None:
+def _practice(request: SignedIn) -> Practice | None:
     """The practice for which somebody answers; None for all of them."""
     chosen = request.POST.get("where", "")
     if chosen == EVERYWHERE:
@@ -108,7 +111,7 @@ def _practice(request) -> Practice | None:
     return found
 
 
-def _may_take_back(user, row):
+def _may_take_back(user: User, row: NoSedative) -> bool:
     if row.practice_id is None:
         return access.allowed(user, Action.EDIT_FORMULARY)
     return access.allowed(user, Action.JUDGE_MEDICINES, row)
