@@ -101,15 +101,20 @@ def merge(
     counts = {row.practice_id: Counter(dict.fromkeys(COUNTED, 0)) for row in accepted}
     any_wait = _lock({*counts, *(one.practice_id for one in told)}, source_system)
     people = People((row.practice_id, kind.patient(row.record)) for row in accepted)
-    rows, held = [], []
+    rows, held, doubted = [], [], set()
     for row in accepted:
         try:
-            row.matched = people.who(row.practice_id, kind.patient(row.record))
+            person = row.matched = people.who(row.practice_id, kind.patient(row.record))
             rows.append(row)
+            # Orders repeat what is said of a person: once is enough, where it was never known.
+            if person not in doubted and (kind is Patients or person.before is None):
+                if reason := people.doubt(kind.patient(row.record)):
+                    doubted.add(person)
+                    told.append(_note(kind, row, reason))
         except BadRecord as error:
             name = f"{kind.patient_field}{error.field}"
             result.errors.append(Refusal(row.index, row.source_id or None, name, error.reason))
-            told.append(_unmatched(kind, row, f"{name}: {error.reason}"))
+            told.append(_note(kind, row, f"{name}: {error.reason}", refused=True))
         except Waits as why:
             name = f"{kind.patient_field}identifiers"
             result.waits.append(Refusal(row.index, row.source_id or None, name, why.reason))
@@ -148,14 +153,14 @@ def merge(
     return result
 
 
-def _unmatched(kind: "Kind", row: Row, reason: str) -> unread.Told:
-    """The note of a record whose person could not be told."""
+def _note(kind: "Kind", row: Row, reason: str, *, refused: bool = False) -> unread.Told:
+    """What is to be noted of whoever a record is about."""
     return unread.Told(
         row.practice_id,
         kind.about(row.record),
         tuple((known.system, known.value) for known in kind.patient(row.record).identifiers),
         reason,
-        refused=True,
+        refused=refused,
         medicine=getattr(row.record, "medicine", ""),
     )
 

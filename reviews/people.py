@@ -28,7 +28,7 @@ from reviews.models import (
     Practice,
 )
 from reviews.records import PatientIdentifier, PatientRecord
-from reviews.rules.birth import possible_birth_date
+from reviews.rules.birth import nobodys, possible_birth_date
 
 CONTRADICTION, TWO_PEOPLE, NUMBER = (
     IdentityQuestion.Cause.CONTRADICTION,
@@ -198,6 +198,13 @@ class People:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def doubt(self, record: PatientRecord) -> str:
+        """What a record says of a person and nobody can have, in words; empty without."""
+        day = record.birth_date
+        if day is None or possible_birth_date(day, today=self.today):
+            return ""
+        return nobodys(day)
 
     def write(self, by: User) -> tuple[int, int]:
         """Register those who are new and change those who changed, in a fixed number of queries.

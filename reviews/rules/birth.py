@@ -18,8 +18,10 @@ def possible_birth_date(day: date | None, *, today: date) -> date | None:
     """A birth date that somebody can have; None for a placeholder, the future, and over 120."""
     if day is None or day in _PLACEHOLDERS or day > today:
         return None
-    return (
-        day
-        if today.year - day.year - ((today.month, today.day) < (day.month, day.day)) <= (OLDEST)
-        else None
-    )
+    age = today.year - day.year - ((today.month, today.day) < (day.month, day.day))
+    return day if age <= OLDEST else None
+
+
+def nobodys(day: date) -> str:
+    """What is noted of somebody whose birth date, as it was sent, nobody can have."""
+    return f"birth_date {day} can be nobody’s: left as not known"

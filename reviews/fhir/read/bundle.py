@@ -19,7 +19,7 @@ from msgspec import structs
 from reviews.fhir.read import people, plain, resources, words
 from reviews.fhir.read.dosage import read_dosage
 from reviews.fhir.read.plain import Unreadable
-from reviews.rules.birth import possible_birth_date
+from reviews.rules.birth import nobodys, possible_birth_date
 from reviews.rules.readings import CHECKLIST, DATE, KINDS, NUMBER, Kind
 
 # An intent that is not yet an order: kept, so that it is seen, but as a draft nobody takes.
@@ -325,7 +325,7 @@ class _Reader:
         if day := words.day(patient.birthDate):
             record["birth_date"] = day.isoformat()
             if self.today and not possible_birth_date(day, today=self.today):
-                tell(f"birth_date “{patient.birthDate}” can be nobody’s: left as not known")
+                tell(nobodys(day))
         for field_name, said in (
             ("birth_date", patient.birthDate),
             ("deceased_on", patient.deceasedDateTime),

@@ -28,11 +28,18 @@ ELEMENTS = {
         "implicitRules": "not understood: the resource is refused, and noted",
     },
     "Patient": {
-        "identifier": "whom it is; without any, the id in the source",
-        "name": "the official name, else the usual one, else the first",
+        "identifier": (
+            "whom it is, compared in the form of its system; old by use, an ended period or link;"
+            " without any, the id in the source"
+        ),
+        "name": "the official name, else the usual one, else the first; a single one as it is",
         "gender": "sex",
-        "birthDate": "birth date; part of a date is not known",
-        "deceasedBoolean": "noted where there is no date",
+        "birthDate": "birth date; part of a date, or one that nobody can have, is not known",
+        "link": (
+            "replaces and replaced-by name one person by the numbers of both records; where they are"
+            " held as two people, somebody is asked to merge them. Others are noted"
+        ),
+        "deceasedBoolean": "has died, on a day that is not known; or has not",
         "deceasedDateTime": "the day of death",
     },
     "MedicationRequest": {
