@@ -107,10 +107,10 @@ def merge(
             person = row.matched = people.who(row.practice_id, kind.patient(row.record))
             rows.append(row)
             # Orders repeat what is said of a person: once is enough, where it was never known.
-            if person not in doubted and (kind is Patients or person.before is None):
-                if reason := people.doubt(kind.patient(row.record)):
-                    doubted.add(person)
-                    told.append(_note(kind, row, reason))
+            first = person not in doubted and (kind is Patients or person.before is None)
+            if first and (reason := people.doubt(kind.patient(row.record))):
+                doubted.add(person)
+                told.append(_note(kind, row, reason))
         except BadRecord as error:
             name = f"{kind.patient_field}{error.field}"
             result.errors.append(Refusal(row.index, row.source_id or None, name, error.reason))

@@ -36,8 +36,8 @@ ELEMENTS = {
         "gender": "sex",
         "birthDate": "birth date; part of a date, or one that nobody can have, is not known",
         "link": (
-            "replaces and replaced-by name one person by the numbers of both records; where they are"
-            " held as two people, somebody is asked to merge them. Others are noted"
+            "replaces and replaced-by name one person by the numbers of both records; where they"
+            " are held as two people, somebody is asked to merge them. Others are noted"
         ),
         "deceasedBoolean": "has died, on a day that is not known; or has not",
         "deceasedDateTime": "the day of death",
