@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator, Sequence
 from reviews.rules import words
 from reviews.rules.dependence import LOW, band_limits, banded, regular_use
 from reviews.rules.dossier import Taper
-from reviews.rules.drug import BENZODIAZEPINE, BIT, Z_DRUG
+from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG
 from reviews.rules.exposure import Use
 from reviews.rules.finding import Fact, NotEvaluable
 from reviews.rules.naming import names, not_recorded
@@ -689,7 +689,6 @@ _DEPRESSANTS = (
     "sedating-antidepressant",
     "muscle-relaxant",
 )
-DEPRESSANT_BITS = sum(BIT[name] for name in _DEPRESSANTS)
 
 
 @rule(
