@@ -7,7 +7,16 @@ from typing import Protocol
 from reviews.rules import words
 from reviews.rules.exposure import OPEN, Episode, Span
 
-COUNTED = ("tablet", "capsule", "patch", "drop", "spray", "unit")
+PLURALS = {
+    "tablet": "tablets",
+    "capsule": "capsules",
+    "patch": "patches",
+    "drop": "drops",
+    "spray": "sprays",
+    "suppository": "suppositories",
+    "unit": "units",
+}
+"""More than one of what is counted; what is measured, such as mg, is said alike."""
 
 
 def mg(amount: float) -> str:
@@ -34,9 +43,10 @@ def dose(line: Dosed) -> str:
     """The dose of a prescription: "1 tablet twice a day"; empty when no dose was recorded."""
     if line.dose is None:
         return ""
-    amount = f"{words.amount(line.dose)} {line.dose_unit or ''}".strip()
-    if line.dose != 1 and line.dose_unit in COUNTED:
-        amount += "s" if line.dose_unit != "patch" else "es"
+    unit = line.dose_unit or ""
+    if line.dose != 1:
+        unit = PLURALS.get(unit, unit)
+    amount = f"{words.amount(line.dose)} {unit}".strip()
     if line.as_needed:
         most = f", at most {words.amount(line.max_per_day)} a day" if line.max_per_day else ""
         return f"{amount} if needed{most}"
