@@ -176,6 +176,13 @@ def test_the_fragments_say_the_same_as_the_page(browser, on_diazepam):
     assert "<html" not in parts.content.decode()
 
 
+def test_the_fragments_count_in_the_unit_that_saving_takes(browser, bell):
+    given = fields(do="preview", dose_unit="")
+    parts = words(browser.post(reverse("prescription-preview", args=[bell.pk]), **given))
+    assert "10 mg a day" in parts
+    assert "10 mg a day" in words(browser.post(new(bell), **given))
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
