@@ -24,6 +24,13 @@ def mg(amount: float) -> str:
     return words.amount(round(amount, 1))
 
 
+def counted(amount: float, unit: str | None) -> str:
+    """An amount with its unit, if that is known: "2 tablets", "0.5 patches", "10 mg"."""
+    unit = unit or ""
+    named = unit if amount == 1 else PLURALS.get(unit, unit)
+    return f"{words.amount(amount)} {named}".strip()
+
+
 class Dosed(Protocol):
     """The dose of a prescription, as `Line` has it."""
 
@@ -43,10 +50,7 @@ def dose(line: Dosed) -> str:
     """The dose of a prescription: "1 tablet twice a day"; empty when no dose was recorded."""
     if line.dose is None:
         return ""
-    unit = line.dose_unit or ""
-    if line.dose != 1:
-        unit = PLURALS.get(unit, unit)
-    amount = f"{words.amount(line.dose)} {unit}".strip()
+    amount = counted(line.dose, line.dose_unit)
     if line.as_needed:
         most = f", at most {words.amount(line.max_per_day)} a day" if line.max_per_day else ""
         return f"{amount} if needed{most}"

@@ -11,7 +11,6 @@ from uuid import UUID
 from reviews import dossiers
 from reviews.drawing import labels
 from reviews.models import WITHDRAWN, Patient, Prescription, Status
-from reviews.rules import words
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier, Line
 from reviews.rules.drug import BZRA, Recognition
@@ -19,8 +18,6 @@ from reviews.rules.exposure import read
 from reviews.rules.parameters import EXPOSURE
 
 OVER = {*WITHDRAWN, Status.DRAFT, Status.COMPLETED}
-PLURALS = {"patch": "patches", "suppository": "suppositories"}
-COUNTED = {"tablet", "capsule", "drop", "spray", "unit", *PLURALS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,10 +148,7 @@ def _quantity(line: Line) -> str:
     """ "28 tablets"; empty when not recorded."""
     if line.quantity is None:
         return ""
-    unit = line.quantity_unit or line.dose_unit or ""
-    if line.quantity != 1 and unit in COUNTED:
-        unit = PLURALS.get(unit, f"{unit}s")
-    return f"{words.amount(line.quantity)} {unit}".strip()
+    return labels.counted(line.quantity, line.quantity_unit or line.dose_unit)
 
 
 class LineRow(NamedTuple):
