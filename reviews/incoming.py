@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from reviews import audit, columns, products, records, requests, unread, versions, waiting
 from reviews.audit import Event
-from reviews.bulk import as_json, copy_rows
+from reviews.bulk import as_array, as_json, copy_rows
 from reviews.columns import Copied
 from reviews.errors import BadRecord
 from reviews.models import Condition, ImportNote, Prescription, Reading, Reported
@@ -340,8 +340,8 @@ class _Recorded:
                     OR p.patient_id <> said.patient_id
                 """,
                 [
-                    [row.practice_id for row in rows],
-                    [row.person.pk for row in rows],
+                    as_array(row.practice_id for row in rows),
+                    as_array(row.person.pk or 0 for row in rows),
                     as_json([row.source_id for row in rows]),
                     as_json([row.digest.hex() for row in rows]),
                     source_system,

@@ -42,13 +42,14 @@ def many(records: Iterable[PrescriptionRecord]) -> dict[Written, int]:
     if missing:
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO reviews_medicine (key, text, codings)"
-                " SELECT * FROM unnest(%s::text[], %s::text[], %s::jsonb[])"
+                "INSERT INTO reviews_medicine (key, text, codings) SELECT * FROM ROWS FROM ("
+                "json_array_elements_text(%s), json_array_elements_text(%s),"
+                " jsonb_array_elements(%s)) AS said"
                 " ON CONFLICT (key) DO NOTHING",
                 [
-                    missing,
-                    [by_key[key][0] for key in missing],
-                    [as_json(coded(by_key[key][1])) for key in missing],
+                    as_json(missing),
+                    as_json([by_key[key][0] for key in missing]),
+                    as_json([coded(by_key[key][1]) for key in missing]),
                 ],
             )
         ids |= _ids(missing)
@@ -57,5 +58,9 @@ def many(records: Iterable[PrescriptionRecord]) -> dict[Written, int]:
 
 def _ids(keys: list[str]) -> dict[str, int]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT key, id FROM reviews_medicine WHERE key = ANY(%s)", [keys])
+        cursor.execute(
+            "SELECT key, id FROM reviews_medicine"
+            " WHERE key = ANY(ARRAY(SELECT json_array_elements_text(%s)))",
+            [as_json(keys)],
+        )
         return dict(cursor.fetchall())

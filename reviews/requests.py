@@ -1,9 +1,8 @@
-"""The outbox: rows say who is to be screened; a Celery message only rings the bell."""
+"""Screening requests: rows say who is to be screened; a Celery message only rings the bell."""
 
 import structlog
 from celery import current_app
 from django.db import connection, transaction
-from django.db.models import Min
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerDown
 
@@ -38,9 +37,3 @@ def ring(task: str = DRAIN) -> None:
 def waiting() -> bool:
     """Whether a request is due now."""
     return ScreeningRequest.objects.filter(not_before__lte=timezone.now()).exists()
-
-
-def oldest_wait_seconds() -> float | None:
-    """Age of the oldest unscreened change in seconds, or None when nothing waits."""
-    oldest = ScreeningRequest.objects.aggregate(oldest=Min("requested_at"))["oldest"]
-    return None if oldest is None else max(0.0, (timezone.now() - oldest).total_seconds())

@@ -8,12 +8,32 @@ from reviews.rules import words
 from reviews.rules.exposure import OPEN, Episode, Span
 from reviews.rules.rates import exact
 
-COUNTED = ("tablet", "capsule", "patch", "drop", "spray", "unit")
+PLURALS = {
+    "tablet": "tablets",
+    "capsule": "capsules",
+    "patch": "patches",
+    "drop": "drops",
+    "spray": "sprays",
+    "suppository": "suppositories",
+    "unit": "units",
+}
+"""More than one of what is counted; what is measured, such as mg, is said alike."""
 
 
 def mg(amount: float) -> str:
     """An amount to one decimal: 7.5, 10."""
     return words.amount(round(amount, 1))
+
+
+def counted(amount: float, unit: str | None) -> str:
+    """An amount with its unit, if that is known: "2 tablets", "0.5 patches", "10 mg"."""
+    return f"{words.amount(amount)} {_in_number(amount, unit)}".strip()
+
+
+def _in_number(amount: float, unit: str | None) -> str:
+    """A unit after an amount: "tablet" after 1, else "tablets"; empty where it is not known."""
+    unit = unit or ""
+    return unit if amount == 1 else PLURALS.get(unit, unit)
 
 
 class Dosed(Protocol):
@@ -40,9 +60,8 @@ def dose(line: Dosed) -> str:
     highest = line.dose if line.dose_max is None else line.dose_max
     if highest is None:
         return ""
-    amount = f"{_range(line.dose, line.dose_max, words.amount)} {line.dose_unit or ''}".strip()
-    if highest != 1 and line.dose_unit in COUNTED:
-        amount += "s" if line.dose_unit != "patch" else "es"
+    amount = _range(line.dose, line.dose_max, words.amount)
+    amount = f"{amount} {_in_number(highest, line.dose_unit)}".strip()
     if line.as_needed:
         most = f", at most {words.amount(line.max_per_day)} a day" if line.max_per_day else ""
         return f"{amount} if needed{most}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from reviews.rules.book import RuleBook
-from reviews.rules.dossier import Dossier
+from reviews.rules.dossier import IN_FORCE, Dossier
 from reviews.rules.drug import BIT, BZRA, SUBSTITUTION, Drug
 from reviews.rules.exposure import (
     OPEN,
@@ -22,7 +22,6 @@ from reviews.rules.parameters import EXPOSURE
 BENZO, OPIOID, GABAPENTINOID, OTHER = KINDS = ("benzo", "opioid", "gabapentinoid", "other")
 OPIOIDS = BIT["opioid"] | BIT[SUBSTITUTION]
 GABAPENTINOIDS = BIT["gabapentinoid"]
-IN_FORCE = frozenset({"planned", "active", "paused"})
 # So many days of a planned step that has no end are drawn.
 OPEN_STEP_DAYS = 21
 # More lanes than this are not read; the others are named below the drawing.

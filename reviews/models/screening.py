@@ -13,7 +13,7 @@ from .versions import Engine, RuleVersion
 
 
 class ScreeningRequest(models.Model):
-    """The outbox: this patient is to be screened. Deleted by the transaction that screens.
+    """This patient is to be screened. Deleted by the transaction that screens.
 
     Several pending rows for one patient are normal; a unique row would lose screenings.
     """

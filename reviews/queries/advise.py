@@ -1,7 +1,6 @@
 """What screening would say: the same pure function on a prescription that is not saved yet."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -11,7 +10,7 @@ from reviews.access import Action
 from reviews.models import Patient, Prescription
 from reviews.rules.compare import compare
 from reviews.rules.dossier import Dossier
-from reviews.rules.finding import INTERRUPT, Finding, NotEvaluable, Screening
+from reviews.rules.finding import Finding, NotEvaluable, Screening
 from reviews.rules.screen import screen
 
 UNSAVED = 0
@@ -26,11 +25,6 @@ class Preview:
     not_evaluable: tuple[NotEvaluable, ...]
     screening: Screening
     dossier: Dossier
-
-    @property
-    def needs_reason(self) -> Any:
-        """Whether saving asks for a reason (it is never refused)."""
-        return any(finding.mode == INTERRUPT for finding in self.new)
 
 
 def preview(

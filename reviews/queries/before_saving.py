@@ -13,9 +13,10 @@ from reviews.queries.advise import Preview
 from reviews.queries.tapers import PartOf
 from reviews.queries.worked_out import WorkedOut, work_out
 from reviews.records import PrescriptionRecord
+from reviews.rules.asking import runs
 from reviews.rules.book import RuleBook
 from reviews.rules.finding import INTERRUPT, Finding, Severity
-from reviews.rules.registry import JUDGE_DATA
+from reviews.rules.registry import JUDGE_DATA, RULES
 
 
 class FindingCard(NamedTuple):
@@ -92,7 +93,7 @@ class BeforeSaving:
     @property
     def rule_count(self) -> int:
         """How many rules judge under the profile."""
-        return sum(self.profile in limits for limits in self.book.rules.values())
+        return sum(runs(rule, self.book, self.profile) for rule in RULES)
 
     def _card(self, finding: Finding) -> FindingCard:
         citations = self.book.citations.get(finding.rule_id, [])

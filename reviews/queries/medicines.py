@@ -11,7 +11,6 @@ from uuid import UUID
 from reviews import dossiers
 from reviews.drawing import labels
 from reviews.models import WITHDRAWN, Patient, Prescription, Status
-from reviews.rules import words
 from reviews.rules.book import RuleBook
 from reviews.rules.directions import as_directed
 from reviews.rules.dossier import Dossier, Line
@@ -21,8 +20,6 @@ from reviews.rules.parameters import EXPOSURE
 from reviews.rules.screen import said_to_be_no_sedative
 
 OVER = {*WITHDRAWN, Status.DRAFT, Status.COMPLETED}
-PLURALS = {"patch": "patches", "suppository": "suppositories"}
-COUNTED = {"tablet", "capsule", "drop", "spray", "unit", *PLURALS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,10 +184,7 @@ def _quantity(line: Line) -> str:
     """ "28 tablets"; empty when not recorded."""
     if line.quantity is None:
         return f"“{line.quantity_text}”" if line.quantity_text else ""
-    unit = line.quantity_unit or "(unit not recorded)"
-    if line.quantity != 1 and unit in COUNTED:
-        unit = PLURALS.get(unit, f"{unit}s")
-    return f"{words.amount(line.quantity)} {unit}".strip()
+    return labels.counted(line.quantity, line.quantity_unit or "(unit not recorded)")
 
 
 class LineRow(NamedTuple):

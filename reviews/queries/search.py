@@ -91,8 +91,8 @@ def medicines_meant(text: str) -> list[int]:
 def _matching(
     patients: QuerySet[Patient],
     text: str,
-    name_fits: Callable[..., Any],
-    number_fits: Callable[..., Any],
+    name_fits: Callable[[str, str], Q],
+    number_fits: Callable[[str], Q],
 ) -> QuerySet[Patient]:
     words = [word for word in re.split(r"[\s,]+", text) if word]
     number = "".join(word for word in words if re.search(r"\d", word))
@@ -121,7 +121,7 @@ def _matching(
     )
 
 
-def _numbered(number: str, fits: Callable[..., Any]) -> Any:
+def _numbered(number: str, fits: Callable[[str], Q]) -> Any:
     """The patients with such a number, whatever spaces and hyphens systems print in it."""
     bare = re.sub(r"[^0-9a-z]", "", number.lower())
     found = Identifier.objects.annotate(bare=compact("value")).filter(fits(bare))

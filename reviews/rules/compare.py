@@ -11,10 +11,6 @@ class Change(NamedTuple):
     before: Finding
     after: Finding
 
-    @property
-    def is_graver(self) -> bool:
-        return self.after.severity < self.before.severity
-
 
 class Difference(NamedTuple):
     """Findings that came, went, changed in severity or stayed, in the order of their screening.

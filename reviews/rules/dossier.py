@@ -14,6 +14,10 @@ NEVER_TAKEN = frozenset({"draft", "cancelled", "entered-in-error"})
 OVER = frozenset({"stopped", "completed"})
 # active, on-hold and unknown: the supply was issued and may still be in use.
 
+# Status of a taper: the dose comes down or is about to; in force is one that is paused as well.
+UNDER_WAY = frozenset({"planned", "active"})
+IN_FORCE = UNDER_WAY | {"paused"}
+
 
 @dataclass(frozen=True, slots=True)
 class Medicine:

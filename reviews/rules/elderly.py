@@ -36,7 +36,7 @@ def _current_uses(view: View, *, rescue: bool) -> list[DatedUse]:
 def _of_known_age(
     view: View, rule_id: str, uses: list[DatedUse]
 ) -> Generator[NotEvaluable, None, list[DatedUse]]:
-    """The same uses; without a birth date none, and that they cannot be judged."""
+    """The uses that can be judged by age: all, or without a birth date none, which is a gap."""
     if view.person.birth_date is not None or not uses:
         return uses
     yield cannot_judge(rule_id, [use.line.id for use in uses], "The birth date is not recorded.")

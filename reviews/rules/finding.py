@@ -33,7 +33,7 @@ class Fact(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One rule's candidate.
+    """One thing that a rule says about a dossier.
 
     `mode` is "interrupt" (shown at save, acknowledged with a reason), "queue" or "note" (no item
     of its own). `key` is stable: it names the rule with the episode's or overlap's first day and

@@ -4,8 +4,8 @@ from collections.abc import Generator, Iterator, Sequence
 
 from reviews.rules import words
 from reviews.rules.dependence import LOW, band_limits, banded, regular_use
-from reviews.rules.dossier import Taper
-from reviews.rules.drug import BENZODIAZEPINE, BIT, Z_DRUG
+from reviews.rules.dossier import IN_FORCE, UNDER_WAY, Taper
+from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG
 from reviews.rules.exposure import Use
 from reviews.rules.finding import Fact, NotEvaluable
 from reviews.rules.naming import names, not_recorded
@@ -109,7 +109,7 @@ def no_taper_offer(view: View, limit: Limits) -> Says:
         return
     if age < limit["age_from_years"]:
         return
-    if any(taper.status in {"planned", "active", "paused"} for taper in view.dossier.tapers):
+    if any(taper.status in IN_FORCE for taper in view.dossier.tapers):
         return
     offers = view.person.readings_of("taper_offer")
     if offers and not view.reached(offers[-1].day + limit["offer_within_days"] + 1):
@@ -626,7 +626,7 @@ ORDINAL = {0: None, 1: "first", 2: "second", 3: "third"}
 
 
 def _days_planned(taper: Taper) -> int | None:
-    if taper.status not in {"planned", "active"} or len(taper.steps) < 2:
+    if taper.status not in UNDER_WAY or len(taper.steps) < 2:
         return None
     return (taper.steps[-1].on - taper.steps[0].on).days
 
@@ -689,7 +689,6 @@ _DEPRESSANTS = (
     "sedating-antidepressant",
     "muscle-relaxant",
 )
-DEPRESSANT_BITS = sum(BIT[name] for name in _DEPRESSANTS)
 
 
 @rule(

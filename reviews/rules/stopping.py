@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.dependence import dependence
-from reviews.rules.dossier import Taper
+from reviews.rules.dossier import IN_FORCE, Taper
 from reviews.rules.drug import Drug
 from reviews.rules.exposure import DatedUse, Episode, Span, episodes, pieces
 from reviews.rules.finding import Fact
@@ -17,7 +17,6 @@ from reviews.rules.rule import INTERRUPTING, QUEUED, S1, S2, STOPPING, rule
 from reviews.rules.saying import Says, candidate, cannot_judge
 from reviews.rules.view import View
 
-UNDER_WAY = frozenset({"planned", "active"})
 AWAY = frozenset({"hospital", "moved"})
 LEFT_OUT = frozenset({"admission", "discharge"})
 
@@ -36,10 +35,7 @@ def _tapering(view: View, keys: set[str], episode: Episode) -> bool:
     """Is a taper of one of the drugs planned, under way, paused, or completed in this episode?"""
     return any(
         taper.drug in keys
-        and (
-            taper.status in {*UNDER_WAY, "paused"}
-            or (taper.status == "completed" and _belongs(taper, episode))
-        )
+        and (taper.status in IN_FORCE or (taper.status == "completed" and _belongs(taper, episode)))
         for taper in view.dossier.tapers
     )
 

@@ -12,9 +12,8 @@ from reviews.rules.naming import names, not_recorded
 from reviews.rules.parameters import ALCOHOL_UNITS, DAYS, POINTS, Limits, parameter
 from reviews.rules.rule import CONDITION, CONDITIONS, QUEUED, READINGS, S2, SUPPLY, Grading, rule
 from reviews.rules.saying import Says, about_use, cannot_judge, length_not_known
-from reviews.rules.view import View, once_for_a_view
+from reviews.rules.view import WITHDRAWAL, View, once_for_a_view
 
-WITHDRAWAL = "alcohol_withdrawal"
 OF_RISK = BIT["reversal"] | BIT["opioid-substitution"]
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.dependence import dependence
-from reviews.rules.dossier import Taper
+from reviews.rules.dossier import UNDER_WAY, Taper
 from reviews.rules.exposure import DatedUse, Episode
 from reviews.rules.finding import Fact
 from reviews.rules.naming import ids_of, names
@@ -20,8 +20,6 @@ from reviews.rules.rule import QUEUED, S2, S3, STOPPING, TAPERS, Grading, rule
 from reviews.rules.saying import Says, candidate, cannot_judge
 from reviews.rules.stopping import is_smallest
 from reviews.rules.view import View
-
-UNDER_WAY = frozenset({"planned", "active"})
 
 
 class DoseStep(NamedTuple):

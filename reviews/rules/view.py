@@ -164,17 +164,17 @@ class View:
 
     @kept
     def in_use(self) -> str:
-        """Their names: "diazepam and zopiclone"."""
+        """The names of the drugs in use: "diazepam and zopiclone"."""
         return words.listed(names(self.now))
 
     @kept
     def line_ids(self) -> tuple[int, ...]:
-        """Their lines."""
+        """The lines of what is in use."""
         return ids_of(self.now)
 
     @kept
     def anchor(self) -> str:
-        """What a finding's key says of the exposure: the first day of the current episode."""
+        """How a finding's key names the exposure: by the first day of the current episode."""
         if self.current:
             return words.iso(self.current[0].start)
         return "open" if self.now or not self.episodes else words.iso(self.episodes[-1].start)
@@ -199,7 +199,7 @@ class View:
 
     @kept
     def stretches_now(self) -> Sequence[Stretch]:
-        """Those of them that are still current.
+        """The daily amounts that are still current.
 
         A stretch may end because another medicine joins, while every supply goes on.
         """
@@ -208,7 +208,7 @@ class View:
 
     @kept
     def stretches_known(self) -> Sequence[Stretch]:
-        """The same, and the first day of each supply of unknown length that may be in use."""
+        """`stretches_now`, and the first day of each unclear supply that may be in use."""
         vague = [use for use in self.unclear if self.is_current(use.reach)]
         if not vague:
             return self.stretches_now
@@ -222,7 +222,7 @@ class View:
 
     @kept
     def doses(self) -> Mapping[str, Sequence[DrugDose]]:
-        """The daily amounts of each drug, by key, on those days.
+        """The daily amounts of each drug, by key, in `stretches_known`.
 
         A supply of unknown length counts by itself: it is certain on its first day alone.
         """

@@ -63,8 +63,8 @@ def batch(*, limit: int = BATCH, as_of: date | None = None) -> int:
     """Claim and screen up to `limit` patients in one transaction; returns how many were claimed.
 
     Requests go first: a change that commits after this point leaves a request of its own, and
-    one that committed before it is in the dossiers read below. Raises `Stale` in a process that
-    does not run the portal's engine: its requests wait for one that does.
+    one that committed before it is in the dossiers read below. Raises `OtherEngine` in a process
+    that does not run the portal's engine: its requests wait for one that does.
     """
     as_of = as_of or timezone.localdate()
     engine_id = engines.hold()

@@ -131,7 +131,9 @@ def grant(request: SignedIn, pk: int) -> HttpResponse:
     _version, book = rulebooks.live()
     rows, _dossier = medicines.of(found, book=book, as_of=timezone.localdate())
     orders = [
-        (str(row.prescription.order_id), _said(row)) for row in rows if row.now and row.sedative
+        (str(row.prescription.order_id), _in_a_line(row))
+        for row in rows
+        if row.now and row.sedative
     ]
     form = ExemptForm(orders, request.POST or None)
     with refusals_at(form):
@@ -169,7 +171,7 @@ def _effects(kind: str) -> tuple[str, list[str]]:
     return ", ".join(silent), lowered
 
 
-def _said(row: medicines.Row) -> str:
+def _in_a_line(row: medicines.Row) -> str:
     """An order in a line: what, how much, since when."""
     begun = f"from {row.begun_on:%-d %b %Y}" if row.begun_on else ""
     return ", ".join(filter(None, [row.prescription.medicine.text, row.dose, begun]))

@@ -73,7 +73,7 @@ def preview(request: SignedIn, pk: int) -> HttpResponse:
     held = None
     if request.POST.get("replaces", "").isdecimal():
         held = prescriptions.fetch(request.user, Action.AMEND, int(request.POST["replaces"]))
-    form = PrescriptionForm(request.POST, held=held)
+    form = PrescriptionForm(with_units(request.POST, held), held=held)
     context = {
         "patient": patient,
         "form": form,

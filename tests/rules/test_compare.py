@@ -38,14 +38,13 @@ def test_what_is_graded_anew_has_changed_and_is_to_be_told():
     )
     (change,) = (each for each in found.changed if each.after.rule_id == "DUR-04")
     assert (change.before.severity, change.after.severity) == (Severity.S2, Severity.S1)
-    assert change.is_graver
     assert "DUR-04" in ids(found.added)
     assert "DUR-04" not in ids(found.new)
     back = between(
         person(*course, morphine, as_of=120, sex="male"), person(*course, as_of=120, sex="male")
     )
     (change,) = (each for each in back.changed if each.after.rule_id == "DUR-04")
-    assert not change.is_graver
+    assert (change.before.severity, change.after.severity) == (Severity.S1, Severity.S2)
 
 
 def test_what_stays_stays_whatever_its_figures_and_the_order_is_that_of_the_later_one():

@@ -11,6 +11,7 @@ from reviews.models import AuditEvent, Prescription, Role, Status
 from reviews.queries.picker import AS_WRITTEN, value_of
 from reviews.records import NOT_GIVEN
 from reviews.rules.memory import memory_of
+from reviews.rules.registry import RULES
 from reviews.verbs import prescribe
 from tests import make
 from tests.web.browse import Browser, heading, words
@@ -166,12 +167,25 @@ def test_nothing_new_is_said_only_when_it_is_true(browser, bell):
     assert "Nothing new found." not in page(product=PARACETAMOL, dose="two")
 
 
+def test_the_preview_counts_the_rules_of_the_practice_and_nothing_else(browser, bell):
+    page = words(browser.post(new(bell), **fields(do="preview", product=PARACETAMOL)))
+    of_the_practice = [rule for rule in RULES if bell.practice.profile in rule.profiles]
+    assert f"Judged by {len(of_the_practice)} rules of rule book" in page
+
+
 def test_the_fragments_say_the_same_as_the_page(browser, on_diazepam):
     given = fields(product=MORPHINE)
     parts = browser.post(reverse("prescription-preview", args=[on_diazepam.pk]), **given)
     assert "OPI-01" in words(parts)
     assert 'id="why" hx-swap-oob="true"' in parts.content.decode()
     assert "<html" not in parts.content.decode()
+
+
+def test_the_fragments_count_in_the_unit_that_saving_takes(browser, bell):
+    given = fields(do="preview", dose_unit="")
+    parts = words(browser.post(reverse("prescription-preview", args=[bell.pk]), **given))
+    assert "10 mg a day" in parts
+    assert "10 mg a day" in words(browser.post(new(bell), **given))
 
 
 @pytest.mark.parametrize(

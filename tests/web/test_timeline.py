@@ -10,12 +10,13 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from reviews import dossiers, rulebooks
+from reviews.drawing import labels, timeline
 from reviews.drawing import lanes as drawn_lanes
-from reviews.drawing import timeline
 from reviews.drawing.timeline_chart import charts
-from reviews.rules import words
+from reviews.rules import codes, words
 from reviews.rules.dossier import Taper, TaperStep
 from tests import make
+from tests.rules.book import line
 
 
 @pytest.fixture
@@ -37,6 +38,25 @@ def picture(patient, ahead=0):
 
 def wide(patient):
     return charts(picture(patient))[0]
+
+
+@pytest.mark.parametrize(
+    ("dose", "unit", "said"),
+    [
+        (1, "tablet", "1 tablet once a day"),
+        (2, "tablet", "2 tablets once a day"),
+        (0.5, "patch", "0.5 patches once a day"),
+        (2, "suppository", "2 suppositories once a day"),
+        (10, "mg", "10 mg once a day"),
+        (2, None, "2 once a day"),
+    ],
+)
+def test_a_dose_in_words(dose, unit, said):
+    assert labels.dose(line(dose=dose, dose_unit=unit)) == said
+
+
+def test_every_unit_has_its_plural_or_is_measured():
+    assert codes.UNITS.keys() - labels.PLURALS.keys() == {"mg", "microgram", "g", "ml"}
 
 
 def lanes(chart):

@@ -3,7 +3,6 @@
 import re
 from datetime import date, datetime, time
 from fractions import Fraction
-from typing import Any
 
 from reviews.fhir.read.resources import Concept, Quantity
 from reviews.fields import PRESCRIPTION
@@ -255,7 +254,7 @@ def route(concept: Concept) -> str | None:
     return None
 
 
-def change_reason(concept: Concept) -> Any:
+def change_reason(concept: Concept) -> str | None:
     """Why an order differs from the one before or ended, where the code says so; or None."""
     said = (coding.code for coding in concept.coding)
     return next((CHANGE_REASONS[code] for code in said if code in CHANGE_REASONS), None)

@@ -87,9 +87,9 @@ class Command(BaseCommand):
         except (OSError, bundle.Unreadable, DomainError) as error:
             self.stderr.write(self.style.ERROR(f"  not imported: {error}"))
             return False
-        self._tell("refused", refused, show, self.style.ERROR)
-        self._tell("waits", self.waits, show, self.style.WARNING)
-        self._tell("note", content.notes, show, self.style.WARNING)
+        self._print_reasons("refused", refused, show, self.style.ERROR)
+        self._print_reasons("waits", self.waits, show, self.style.WARNING)
+        self._print_reasons("note", content.notes, show, self.style.WARNING)
         if content.others:
             others = ", ".join(f"{kind} {count}" for kind, count in sorted(content.others.items()))
             self.stdout.write(f"  not read: {others}")
@@ -118,7 +118,7 @@ class Command(BaseCommand):
             for error in result.errors
         ]
 
-    def _tell(
+    def _print_reasons(
         self, word: str, said: list[bundle.Said], show: int, style: Callable[[str], str]
     ) -> None:
         """Each reason once, with how often and the first few resources it is about."""
