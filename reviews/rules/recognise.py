@@ -18,7 +18,7 @@ from reviews.rules.drug import (
     Recognition,
 )
 from reviews.rules.forms import COUNTED, shape_of
-from reviews.rules.spelling import ends_like_a_sedative, folded, without_salt
+from reviews.rules.spelling import SHORTEST, ends_like_a_sedative, folded, without_salt
 from reviews.rules.strengths import MASS, PIECE, Named, kind_of, strengths_in
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 # Product codes are exact, ingredient codes and ATC less so; a verified SNOMED substance is last.
 CODE_ORDER = {"rxnorm": 0, "dmd": 0, "ndc": 0, "atc": 1, "snomed": 2}
 
-WORD = re.compile(r"[a-z]+|\d+(?:\.\d+)?")
+# Words of Latin letters and of katakana, in which Japanese names are written.
+WORD = re.compile(r"[a-z]+|[ァ-ヺー]+|\d+(?:\.\d+)?")
+VOICED = "\u3099\u309a"
+"""The marks that make another letter of a kana: no accents."""
 FRACTIONS = str.maketrans({"½": ".5", "¼": ".25", "¾": ".75", "µ": "u", "μ": "u", "’": "'"})
 # The forms whose strengths are marketed by the millilitre or the spray, and not by the piece.
 MEASURED = {"liquid": "ml", "injection": "ml", "nasal": "spray", "spray": "spray"}
@@ -38,6 +41,9 @@ MADE_FOR_THE_NIGHT = frozenset(
 )
 ADDED = re.compile(r"(.*[a-z].*?)(?:\b(?:with|plus|and|mit|und|avec|et|con|y)|[+&])\s*")
 NAME = re.compile(r"[a-z]{4,}")
+COMPOUNDED = frozenset([*BZRA_CLASSES, "opioid", "gabapentinoid"])
+"""The classes whose names are also found at the beginning of a longer word."""
+SHORTEST_COMPOUND = 10
 MADE_UP_AS = frozenset(
     ["oral", "solution", "suspension", "mixture", "liquid", "powder", "medicine"]
 )
@@ -48,7 +54,8 @@ INGREDIENT_LIKE = re.compile(rf"[a-z]{{4,}}.*\d\s*(?:{MASS})\b")
 def plain(text: str) -> str:
     """Lower case without accents, so that "Diazépam" and "diazepam" are the same words."""
     decomposed = unicodedata.normalize("NFKD", text.translate(FRACTIONS))
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
+    bare = "".join(c for c in decomposed if not unicodedata.combining(c) or c in VOICED)
+    return unicodedata.normalize("NFC", bare).casefold()
 
 
 def compared(text: str) -> str:
@@ -79,6 +86,11 @@ class Index:
             if words:
                 self.names.setdefault(words[0], []).append((words, entry))
         self.spelled = _spelled(book)
+        self.compounded = {
+            spelling: entry
+            for spelling, entry in self.spelled.items()
+            if book.drugs[entry.drugs[0]].classes & COMPOUNDED
+        }
         self.held = _strengths_held(book)
         for found in self.names.values():
             found.sort(key=lambda item: (-len(item[0]), item[0]))
@@ -193,8 +205,17 @@ class Index:
         return entry, int(entry is not None)
 
     def _as_spelled_elsewhere(self, word: str) -> Entry | None:
-        """The drug of which a word is the name in another language, or a salt in German."""
-        return self.spelled.get(folded(word)) or self.spelled.get(folded(without_salt(word)))
+        """The drug of which a word is the name in another language, or a German compound.
+
+        A compound begins with the whole name of a drug that a rule looks for: "Fentanylpflaster",
+        "Tramadolor".
+        """
+        entry = self.spelled.get(folded(word)) or self.spelled.get(folded(without_salt(word)))
+        if entry is not None or len(word) < SHORTEST_COMPOUND:
+            return entry
+        spelling = folded(word)
+        beginnings = (spelling[:length] for length in range(len(spelling) - 1, SHORTEST, -1))
+        return next((self.compounded[b] for b in beginnings if b in self.compounded), None)
 
     def _read(self, text: str, form: str | None, found: Sequence["_Found"]) -> "_Named":
         """The parts that the names found stand for, each with the strength written for it."""
