@@ -19,6 +19,9 @@ _LETTERS = (
     ("k", "c"),
     ("z", "s"),
 )
+# Spanish writes "loracepam" and "levomepromacina", and "midazolan" beside "midazolam".
+_SOFT = re.compile(r"c(?=[eiy])")
+_NASAL = re.compile(r"(epa|ola)n$")
 _TWICE = re.compile(r"([a-z])\1+")
 _ENDING = re.compile(r"(?:um|us|e|a|o|i)$")
 # The salts that German and Dutch write in one word with the drug. French and English do not.
@@ -32,13 +35,14 @@ _SALT = re.compile(
 # also writes "loracepam" and "alprazolan".
 _SEDATIVE = re.compile(
     r"[a-z]{2,}(?:[aeio]pa[mn]|[czs]ola[mn]|bazam|pidem)(?:um|o|e)?|[a-z]{3,}(?:clo|plo)n[ea]?"
-    r"|[a-z]{3,}zafone?"
+    r"|[a-z]{3,}(?:zafone?|azenil)"
 )
 
 
 @lru_cache(maxsize=100_000)
 def folded(word: str) -> str:
     """The common spelling of a word of lower case without accents; "" for one too short."""
+    word = _NASAL.sub(r"\1m", _SOFT.sub("s", word))
     for written, one in _LETTERS:
         word = word.replace(written, one)
     word = _ENDING.sub("", _TWICE.sub(r"\1", word))

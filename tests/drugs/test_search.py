@@ -193,7 +193,7 @@ def test_the_formulary_page_finds_a_drug_by_name_brand_or_code(typed, key, by):
 
 def test_without_a_text_the_benzodiazepines_and_z_drugs_are_listed():
     found = find_drugs(limit=100, profile="UK")
-    assert len(found) == 66
+    assert len(found) == 76
     assert {found_class for drug in found for found_class in drug.classes} >= {"Z-drugs"}
     statuses = {drug.key: drug.status for drug in found}
     assert (statuses["eszopiclone"], statuses["diazepam"]) == ("non-formulary", "unknown")
