@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from reviews.rules.drug import (
@@ -36,6 +36,10 @@ FRACTIONS = str.maketrans({"½": ".5", "¼": ".25", "¾": ".75", "µ": "u", "μ"
 MEASURED = {"liquid": "ml", "injection": "ml", "nasal": "spray", "spray": "spray"}
 # A product for the night of a known name holds something for sleep besides what the name tells.
 FOR_THE_NIGHT = frozenset(["pm", "night", "nighttime", "nite", "noche", "nuit", "nacht", "notte"])
+# What stands before "night" where it says when a medicine is taken.
+WHEN = frozenset(
+    "at each every in the per by last one a zur jede jeder fur die la a por una chaque".split()
+)
 MADE_FOR_THE_NIGHT = frozenset(
     {*BZRA_CLASSES, "other-hypnotic", "sedating-antihistamine", "older-sedative", "opioid"}
 )
@@ -47,6 +51,8 @@ SHORTEST_COMPOUND = 10
 MADE_UP_AS = frozenset(
     ["oral", "solution", "suspension", "mixture", "liquid", "powder", "medicine"]
 )
+# "Ibuprofen compositum" holds more than ibuprofen, and does not tell what ("comp." are tablets).
+COMPOUNDED_WITH = re.compile(r" (?:composit\w+|compuest\w+|compose|compost[oa])\b")
 SEPARATOR = re.compile(r"\s[/+]\s")
 INGREDIENT_LIKE = re.compile(rf"[a-z]{{4,}}.*\d\s*(?:{MASS})\b")
 
@@ -193,8 +199,15 @@ class Index:
         drugs = {drug for each in found for drug in each.entry.drugs}
         if any(self.drugs[drug].classes & MADE_FOR_THE_NIGHT for drug in drugs):
             return ""
-        after = {word.end: following.text for word, following in pairwise(words)}
-        return next((after[each.end] for each in found if after.get(each.end) in FOR_THE_NIGHT), "")
+        return self._for_the_night(unknown) if found else ""
+
+    def _for_the_night(self, words: list["_Word"]) -> str:
+        """The word of a name, before any number, that says for the night; "" for "at night"."""
+        name = takewhile(lambda word: not word.text[0].isdigit(), words)
+        for before, word in pairwise([_Word("", 0, 0), *name]):
+            if word.text in FOR_THE_NIGHT and before.text not in WHEN:
+                return word.text
+        return ""
 
     def _longest(self, words: list["_Word"], at: int) -> tuple[Entry | None, int]:
         """The longest name that begins with the word at `at`, and how many words it takes."""
@@ -241,7 +254,8 @@ class Index:
             substitution=any(each.entry.substitution for each in found),
             complete=_every_segment_known(text, found)
             and not _added_to_something_unknown(text, found)
-            and not any(each.entry.incomplete for each in found),
+            and not any(each.entry.incomplete for each in found)
+            and not any(COMPOUNDED_WITH.match(text, each.end) for each in found),
             doubts=strengths.doubts,
             suspected="",
         )

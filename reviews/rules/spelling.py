@@ -35,7 +35,7 @@ _SALT = re.compile(
 # also writes "loracepam" and "alprazolan".
 _SEDATIVE = re.compile(
     r"[a-z]{2,}(?:[aeio]pa[mn]|[czs]ola[mn]|bazam|pidem)(?:um|o|e)?|[a-z]{3,}(?:clo|plo)n[ea]?"
-    r"|[a-z]{3,}(?:zafone?|azenil)"
+    r"|[a-z]{3,}zafone?"
 )
 
 
