@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from difflib import SequenceMatcher
 from functools import reduce
-from itertools import permutations
+from itertools import permutations, product
 from math import isclose
 from operator import and_
 from typing import Any, NamedTuple
@@ -81,6 +81,15 @@ class _Typed(NamedTuple):
         return bool(CODE.fullmatch(self.text)) and len(self.text) > 4
 
     @property
+    def says_something(self) -> bool:
+        return bool(
+            any(len(word) > 1 for word in self.letters)
+            or self.strengths
+            or self.is_code
+            or self.is_several
+        )
+
+    @property
     def is_several(self) -> bool:
         return bool(SEVERAL.fullmatch(self.text))
 
@@ -118,9 +127,8 @@ def search(text: str, limit: int = 20, profile: str | None = None) -> list[Match
     first, and no combination before the ingredient that was typed.
     """
     typed = _typed(text)
-    if not (any(len(word) > 1 for word in typed.letters) or typed.strengths or typed.is_code):
-        if not typed.is_several:
-            return []
+    if not typed.says_something:
+        return []
     drugs = _drugs()
     rows = [*_by_code(typed.text, drugs)] or [*_fitting(typed, drugs, profile)]
     near = not rows
@@ -248,14 +256,17 @@ def names_meant(text: str) -> list[str]:
 
 
 def nearly(texts: Iterable[str]) -> dict[str, list[str]]:
-    """For each text the drugs whose name or brand is nearly a word of it, nearest first."""
+    """For each text the drugs whose name or brand is nearly a word of it, nearest first.
+
+    A drug found by a brand stands with it: "EllaOne (ulipristal)".
+    """
     drugs = _drugs()
     names = _by_word(drugs)
     found = {}
     for text in texts:
         words = [word for word in _words(text) if word not in FORMS]
         alike = sorted(_alike(words, names).items(), key=lambda pair: -pair[1])
-        found[text] = [drugs[pk].name for pk, _ in alike][:3]
+        found[text] = [drugs[pk].called(words) for pk, _ in alike][:3]
     return found
 
 
@@ -266,6 +277,11 @@ def _words(text: str) -> list[str]:
     """The words and numbers typed, in lower case, without a plural s."""
     tokens = TOKEN.findall(text.lower())
     return [token.removesuffix("s") if len(token) > 4 else token for token in tokens]
+
+
+def _letters(words: list[str]) -> list[str]:
+    """The words that are no number and long enough to be nearly another."""
+    return [word for word in words if len(word) >= 4 and not word[0].isdigit()]
 
 
 def _border(word: str) -> str:
@@ -304,6 +320,16 @@ class _Drug:
             return ""
         other = [*self.synonyms, *self.brands]
         return next((name for name in other if _fits(words[:1], name)), "")
+
+    def called(self, words: list[str]) -> str:
+        """The name, after the synonym or brand that is nearest to one of these words."""
+
+        def near(name: str) -> float:
+            pairs = product(_letters(_words(name)), _letters(words))
+            return max((SequenceMatcher(None, *pair).ratio() for pair in pairs), default=0)
+
+        nearest = max((self.name, *self.synonyms, *self.brands), key=near)
+        return self.name if nearest == self.name else f"{nearest} ({self.name})"
 
 
 def _drugs() -> dict[int, _Drug]:
@@ -349,9 +375,7 @@ def _by_word(drugs: dict[int, _Drug]) -> dict[str, set[int]]:
 
 def _alike(words: list[str], names: dict[str, set[int]]) -> dict[int, float]:
     near: dict[int, float] = {}
-    for word in words:
-        if word[0].isdigit() or len(word) < 4:
-            continue
+    for word in _letters(words):
         match = SequenceMatcher(b=word, autojunk=False)
         for name, pks in names.items():
             match.set_seq1(name)

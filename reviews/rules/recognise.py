@@ -38,7 +38,10 @@ MEASURED = {"liquid": "ml", "injection": "ml", "nasal": "spray", "spray": "spray
 FOR_THE_NIGHT = frozenset(["pm", "night", "nighttime", "nite", "noche", "nuit", "nacht", "notte"])
 # What stands before "night" where it says when a medicine is taken.
 WHEN = frozenset(
-    "at each every in the per by last one a zur jede jeder fur die la a por una chaque".split()
+    [
+        *("at", "each", "every", "in", "the", "per", "by", "last", "one", "a"),
+        *("zur", "jede", "jeder", "fur", "die", "la", "por", "una", "chaque"),
+    ]
 )
 MADE_FOR_THE_NIGHT = frozenset(
     {*BZRA_CLASSES, "other-hypnotic", "sedating-antihistamine", "older-sedative", "opioid"}
