@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from difflib import SequenceMatcher
 from functools import reduce
+from itertools import permutations, product
 from math import isclose
 from operator import and_
 from typing import Any, NamedTuple
@@ -28,6 +29,8 @@ from reviews.rules.recognise import plain
 from reviews.rules.strengths import Amounts, amounts_in
 
 TOKEN = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?")
+SEVERAL = re.compile(r"\d+(?:[.,]\d+)?(?: ?/ ?\d+(?:[.,]\d+)?)+")
+"""The strengths of a combination by themselves: "30/500"."""
 CODE = re.compile(r"(?=.*\d)[a-z0-9]{3,18}", re.IGNORECASE)
 UNKNOWN = "unknown"
 AS_TYPED = " (as typed)"
@@ -78,6 +81,19 @@ class _Typed(NamedTuple):
         return bool(CODE.fullmatch(self.text)) and len(self.text) > 4
 
     @property
+    def says_something(self) -> bool:
+        return bool(
+            any(len(word) > 1 for word in self.letters)
+            or self.strengths
+            or self.is_code
+            or self.is_several
+        )
+
+    @property
+    def is_several(self) -> bool:
+        return bool(SEVERAL.fullmatch(self.text))
+
+    @property
     def letters(self) -> list[str]:
         return [word for word in self.words if not word[0].isdigit()]
 
@@ -111,7 +127,7 @@ def search(text: str, limit: int = 20, profile: str | None = None) -> list[Match
     first, and no combination before the ingredient that was typed.
     """
     typed = _typed(text)
-    if not (any(len(word) > 1 for word in typed.letters) or typed.strengths or typed.is_code):
+    if not typed.says_something:
         return []
     drugs = _drugs()
     rows = [*_by_code(typed.text, drugs)] or [*_fitting(typed, drugs, profile)]
@@ -131,7 +147,7 @@ def search(text: str, limit: int = 20, profile: str | None = None) -> list[Match
     for row in chosen:
         if not row["codings"] and len(row["ingredients"]) == 1:
             row["codings"] = atc.get(row["ingredients"][0], ())
-        said = len(best) == 1 or _says_in_full(typed, row["label"])
+        said = _says_in_full(typed, row["label"]) or (len(best) == 1 and _is_all_in(typed, row))
         row["exact"] = said and not near and not row["label"].endswith(AS_TYPED)
     return [Match(**row, **_worst(statuses, row["ingredients"])) for row in chosen]
 
@@ -165,6 +181,16 @@ def _says_in_full(typed: _Typed, label: str) -> bool:
         return False
     pairs = zip(sorted(typed.words), sorted(other.words), strict=True)
     return all(full == word or (full in FORMS and full.startswith(word)) for word, full in pairs)
+
+
+def _is_all_in(typed: _Typed, row: dict) -> bool:
+    """Whether no number that was typed is lost in a medicine: "fentanyl 25" is not fentanyl."""
+    if typed.is_code:
+        return True
+    numbers = {float(number) for number in re.findall(r"\d+(?:\.\d+)?", row["label"])}
+    if any(float(number) not in numbers for number in typed.numbers):
+        return False
+    return not typed.strengths or bool(numbers)
 
 
 def find_drugs(text: str = "", limit: int = 50, profile: str | None = None) -> list[Found]:
@@ -230,14 +256,17 @@ def names_meant(text: str) -> list[str]:
 
 
 def nearly(texts: Iterable[str]) -> dict[str, list[str]]:
-    """For each text the drugs whose name or brand is nearly a word of it, nearest first."""
+    """For each text the drugs whose name or brand is nearly a word of it, nearest first.
+
+    A drug found by a brand stands with it: "EllaOne (ulipristal)".
+    """
     drugs = _drugs()
     names = _by_word(drugs)
     found = {}
     for text in texts:
         words = [word for word in _words(text) if word not in FORMS]
         alike = sorted(_alike(words, names).items(), key=lambda pair: -pair[1])
-        found[text] = [drugs[pk].name for pk, _ in alike][:3]
+        found[text] = [drugs[pk].called(words) for pk, _ in alike][:3]
     return found
 
 
@@ -248,6 +277,11 @@ def _words(text: str) -> list[str]:
     """The words and numbers typed, in lower case, without a plural s."""
     tokens = TOKEN.findall(text.lower())
     return [token.removesuffix("s") if len(token) > 4 else token for token in tokens]
+
+
+def _letters(words: list[str]) -> list[str]:
+    """The words that are no number and long enough to be nearly another."""
+    return [word for word in words if len(word) >= 4 and not word[0].isdigit()]
 
 
 def _border(word: str) -> str:
@@ -286,6 +320,16 @@ class _Drug:
             return ""
         other = [*self.synonyms, *self.brands]
         return next((name for name in other if _fits(words[:1], name)), "")
+
+    def called(self, words: list[str]) -> str:
+        """The name, after the synonym or brand that is nearest to one of these words."""
+
+        def near(name: str) -> float:
+            pairs = product(_letters(_words(name)), _letters(words))
+            return max((SequenceMatcher(None, *pair).ratio() for pair in pairs), default=0)
+
+        nearest = max((self.name, *self.synonyms, *self.brands), key=near)
+        return self.name if nearest == self.name else f"{nearest} ({self.name})"
 
 
 def _drugs() -> dict[int, _Drug]:
@@ -331,9 +375,7 @@ def _by_word(drugs: dict[int, _Drug]) -> dict[str, set[int]]:
 
 def _alike(words: list[str], names: dict[str, set[int]]) -> dict[int, float]:
     near: dict[int, float] = {}
-    for word in words:
-        if word[0].isdigit() or len(word) < 4:
-            continue
+    for word in _letters(words):
         match = SequenceMatcher(b=word, autojunk=False)
         for name, pks in names.items():
             match.set_seq1(name)
@@ -375,20 +417,46 @@ def _fitting(typed: _Typed, drugs: dict[int, _Drug], profile: str | None) -> Ran
         for word in words
     ]
     meant = {pk for pk, drug in drugs.items() if typed.letters and drug.fits(typed.letters)}
+    if typed.is_several:
+        yield from _of_strengths(typed, drugs)
+        return
     if typed.letters:
         products = Code.objects.live().filter(reduce(and_, fits), kind=Code.Kind.PRODUCT)
         yield from _products(products, typed, drugs, profile)
     yield from _presentations(typed, drugs, profile)
     yield from _ingredients(meant, typed, drugs, profile)
-    yield from _combinations(typed, drugs)
+    yield from _combinations(typed, drugs, after=bool(meant))
     if not meant:
         yield from _as_typed(typed, drugs)
 
 
-def _combinations(typed: _Typed, drugs: dict[int, _Drug]) -> Ranked:
+def _of_strengths(typed: _Typed, drugs: dict[int, _Drug]) -> Ranked:
+    """The compound names whose ingredients have the strengths typed by themselves: "30/500"."""
+    held = defaultdict(set)
+    amounts = CodePart.objects.exclude(strength_mg=None).filter(code__retired_at=None)
+    for pk, mg in amounts.values_list("ingredient", "strength_mg"):
+        held[pk].add(float(mg))
+    for row in Presentation.objects.live():
+        held[row.ingredient_id] |= {float(mg) for mg in row.strengths_mg}
+    wanted = [float(number) for number in typed.numbers]
+    for _, kind, text, pks in _names():
+        parts = [drugs[pk] for pk in pks if pk in drugs]
+        if kind != "compound" or len(parts) != len(wanted):
+            continue
+        if any(
+            all(mg in held[part.pk] for mg, part in zip(order, parts, strict=True))
+            for order in permutations(wanted)
+        ):
+            told = f"{text} {'/'.join(typed.numbers)}"
+            label = f"{told} ({', '.join(part.name for part in parts)})"
+            yield _rank(0, typed, told, parts), _row(told, parts, label=label)
+
+
+def _combinations(typed: _Typed, drugs: dict[int, _Drug], *, after: bool) -> Ranked:
     """Brands and compound names of several ingredients, with the strengths typed for them.
 
     A compound name is also found by an ingredient with as many strengths: "codeine 30/500".
+    Without them it stands `after` the single drug that was typed.
     """
     amounts = typed.numbers or [each.text for each in typed.strengths if len(each.amounts) > 1]
     for _, kind, text, pks in _names():
@@ -403,7 +471,9 @@ def _combinations(typed: _Typed, drugs: dict[int, _Drug]) -> Ranked:
             continue
         told = f"{text} {'/'.join(amounts)}" if amounts and as_many else text
         label = f"{told} ({', '.join(drug.name for drug in parts)})"
-        rank = _rank(kind != "compound", typed, told, parts, combined=bool(amounts) and not as_many)
+        several = bool(amounts) and as_many
+        combined = not several and (after or bool(amounts))
+        rank = _rank(kind != "compound", typed, told, parts, combined=combined)
         yield rank, _row(told, parts, label=label)
 
 
@@ -487,7 +557,7 @@ def _presented(drugs: dict[int, _Drug], profile: str) -> set[_Presented]:
             code__kind=Code.Kind.PRODUCT, code__retired_at=None, ingredient__in=list(drugs)
         )
         .exclude(strength_mg=None)
-        .exclude(code__form="")
+        .exclude(code__form__in=("", "topical"))
         .annotate(parts=Count("code__parts"))
         .filter(parts=1)
         .values_list("ingredient", "code__form", "strength_mg", "per_unit")
@@ -512,11 +582,13 @@ def _presentations(typed: _Typed, drugs: dict[int, _Drug], profile: str | None) 
         drug, form = drugs[presented.drug], FORM_WORDS.get(presented.form, presented.form)
         strength = _strength(presented.mg, presented.per_unit)
         text = f"{drug.name} {strength} {form}"
-        if _fits(typed.words, " ".join([text, *drug.synonyms, *drug.brands])):
+        # Patches and small doses are called by micrograms: "fentanyl 25".
+        small = f" {(presented.mg * 1000).normalize():f} microgram" if presented.mg < 1 else ""
+        if _fits(typed.words, " ".join([text + small, *drug.synonyms, *drug.brands])):
             made = _row(text, [drug], strength=strength, form=form)
             # Tablets and capsules are what is prescribed nearly always.
             plain_form = presented.form in ("tablet", "capsule")
-            yield _rank(not plain_form, typed, text, [drug]), made
+            yield _rank(not plain_form, typed, text + small, [drug]), made
 
 
 def _ingredients(

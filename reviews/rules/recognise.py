@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from reviews.rules.drug import (
@@ -18,7 +18,7 @@ from reviews.rules.drug import (
     Recognition,
 )
 from reviews.rules.forms import COUNTED, shape_of
-from reviews.rules.spelling import ends_like_a_sedative, folded, without_salt
+from reviews.rules.spelling import SHORTEST, ends_like_a_sedative, folded, without_salt
 from reviews.rules.strengths import MASS, PIECE, Named, kind_of, strengths_in
 
 if TYPE_CHECKING:
@@ -27,20 +27,35 @@ if TYPE_CHECKING:
 # Product codes are exact, ingredient codes and ATC less so; a verified SNOMED substance is last.
 CODE_ORDER = {"rxnorm": 0, "dmd": 0, "ndc": 0, "atc": 1, "snomed": 2}
 
-WORD = re.compile(r"[a-z]+|\d+(?:\.\d+)?")
+# Words of Latin letters and of katakana, in which Japanese names are written.
+WORD = re.compile(r"[a-z]+|[ァ-ヺー]+|\d+(?:\.\d+)?")
+VOICED = "\u3099\u309a"
+"""The marks that make another letter of a kana: no accents."""
 FRACTIONS = str.maketrans({"½": ".5", "¼": ".25", "¾": ".75", "µ": "u", "μ": "u", "’": "'"})
 # The forms whose strengths are marketed by the millilitre or the spray, and not by the piece.
 MEASURED = {"liquid": "ml", "injection": "ml", "nasal": "spray", "spray": "spray"}
 # A product for the night of a known name holds something for sleep besides what the name tells.
 FOR_THE_NIGHT = frozenset(["pm", "night", "nighttime", "nite", "noche", "nuit", "nacht", "notte"])
+# What stands before "night" where it says when a medicine is taken.
+WHEN = frozenset(
+    [
+        *("at", "each", "every", "in", "the", "per", "by", "last", "one", "a"),
+        *("zur", "jede", "jeder", "fur", "die", "la", "por", "una", "chaque"),
+    ]
+)
 MADE_FOR_THE_NIGHT = frozenset(
     {*BZRA_CLASSES, "other-hypnotic", "sedating-antihistamine", "older-sedative", "opioid"}
 )
 ADDED = re.compile(r"(.*[a-z].*?)(?:\b(?:with|plus|and|mit|und|avec|et|con|y)|[+&])\s*")
 NAME = re.compile(r"[a-z]{4,}")
+COMPOUNDED = frozenset([*BZRA_CLASSES, "opioid", "gabapentinoid"])
+"""The classes whose names are also found at the beginning of a longer word."""
+SHORTEST_COMPOUND = 10
 MADE_UP_AS = frozenset(
     ["oral", "solution", "suspension", "mixture", "liquid", "powder", "medicine"]
 )
+# "Ibuprofen compositum" holds more than ibuprofen, and does not tell what ("comp." are tablets).
+COMPOUNDED_WITH = re.compile(r" (?:composit\w+|compuest\w+|compose|compost[oa])\b")
 SEPARATOR = re.compile(r"\s[/+]\s")
 INGREDIENT_LIKE = re.compile(rf"[a-z]{{4,}}.*\d\s*(?:{MASS})\b")
 
@@ -48,7 +63,8 @@ INGREDIENT_LIKE = re.compile(rf"[a-z]{{4,}}.*\d\s*(?:{MASS})\b")
 def plain(text: str) -> str:
     """Lower case without accents, so that "Diazépam" and "diazepam" are the same words."""
     decomposed = unicodedata.normalize("NFKD", text.translate(FRACTIONS))
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
+    bare = "".join(c for c in decomposed if not unicodedata.combining(c) or c in VOICED)
+    return unicodedata.normalize("NFC", bare).casefold()
 
 
 def compared(text: str) -> str:
@@ -79,6 +95,11 @@ class Index:
             if words:
                 self.names.setdefault(words[0], []).append((words, entry))
         self.spelled = _spelled(book)
+        self.compounded = {
+            spelling: entry
+            for spelling, entry in self.spelled.items()
+            if book.drugs[entry.drugs[0]].classes & COMPOUNDED
+        }
         self.held = _strengths_held(book)
         for found in self.names.values():
             found.sort(key=lambda item: (-len(item[0]), item[0]))
@@ -181,8 +202,15 @@ class Index:
         drugs = {drug for each in found for drug in each.entry.drugs}
         if any(self.drugs[drug].classes & MADE_FOR_THE_NIGHT for drug in drugs):
             return ""
-        after = {word.end: following.text for word, following in pairwise(words)}
-        return next((after[each.end] for each in found if after.get(each.end) in FOR_THE_NIGHT), "")
+        return self._for_the_night(unknown) if found else ""
+
+    def _for_the_night(self, words: list["_Word"]) -> str:
+        """The word of a name, before any number, that says for the night; "" for "at night"."""
+        name = takewhile(lambda word: not word.text[0].isdigit(), words)
+        for before, word in pairwise([_Word("", 0, 0), *name]):
+            if word.text in FOR_THE_NIGHT and before.text not in WHEN:
+                return word.text
+        return ""
 
     def _longest(self, words: list["_Word"], at: int) -> tuple[Entry | None, int]:
         """The longest name that begins with the word at `at`, and how many words it takes."""
@@ -193,8 +221,17 @@ class Index:
         return entry, int(entry is not None)
 
     def _as_spelled_elsewhere(self, word: str) -> Entry | None:
-        """The drug of which a word is the name in another language, or a salt in German."""
-        return self.spelled.get(folded(word)) or self.spelled.get(folded(without_salt(word)))
+        """The drug of which a word is the name in another language, or a German compound.
+
+        A compound begins with the whole name of a drug that a rule looks for: "Fentanylpflaster",
+        "Tramadolor".
+        """
+        entry = self.spelled.get(folded(word)) or self.spelled.get(folded(without_salt(word)))
+        if entry is not None or len(word) < SHORTEST_COMPOUND:
+            return entry
+        spelling = folded(word)
+        beginnings = (spelling[:length] for length in range(len(spelling) - 1, SHORTEST, -1))
+        return next((self.compounded[b] for b in beginnings if b in self.compounded), None)
 
     def _read(self, text: str, form: str | None, found: Sequence["_Found"]) -> "_Named":
         """The parts that the names found stand for, each with the strength written for it."""
@@ -220,7 +257,8 @@ class Index:
             substitution=any(each.entry.substitution for each in found),
             complete=_every_segment_known(text, found)
             and not _added_to_something_unknown(text, found)
-            and not any(each.entry.incomplete for each in found),
+            and not any(each.entry.incomplete for each in found)
+            and not any(COMPOUNDED_WITH.match(text, each.end) for each in found),
             doubts=strengths.doubts,
             suspected="",
         )

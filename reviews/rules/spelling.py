@@ -1,4 +1,4 @@
-"""One spelling for a drug's name in English, French, German, Spanish and Italian.
+"""One spelling for a drug's name in English, French, German, Spanish, Italian and Dutch.
 
 "Morphine", "Morphin", "morfina" and "morfine"; "chlordiazepoxide" and "clordiazepossido".
 """
@@ -19,24 +19,30 @@ _LETTERS = (
     ("k", "c"),
     ("z", "s"),
 )
+# Spanish writes "loracepam" and "levomepromacina", and "midazolan" beside "midazolam".
+_SOFT = re.compile(r"c(?=[eiy])")
+_NASAL = re.compile(r"(epa|ola)n$")
 _TWICE = re.compile(r"([a-z])\1+")
 _ENDING = re.compile(r"(?:um|us|e|a|o|i)$")
-# The salts that German writes in one word with the drug. An English "-e" is no such ending.
+# The salts that German and Dutch write in one word with the drug. French and English do not.
 _SALT = re.compile(
-    r"(?:hydrochlorid|dihydrochlorid|hydrobromid|hydrogentartrat|hemitartrat|tartrat|sulfat"
-    r"|phosphat|citrat|hydrogenmaleat|maleat|mesilat|succinat|acetat|fumarat|embonat|decanoat)$"
+    r"(?:(?:di)?hydrochloride?|hydrobromide?|hydrogentartrat|(?:hemi)?tarta?raa?t|sulfaa?t"
+    r"|(?:ph|f)osfaa?t|phosphat|citraa?t|hydrogenmaleat|maleaa?t|mesilaa?t|succinaa?t|acetaa?t"
+    r"|fumaraa?t|embonat|decanoaa?t)$"
 )
-# Stems of international names for benzodiazepines and for medicines like zopiclone, zolpidem and
-# zaleplon, in the five languages.
+# Stems of international names for benzodiazepines ("clobazam" and "tofisopam" too) and for
+# medicines like zopiclone, zolpidem and zaleplon, with their endings in the five languages; Spanish
+# also writes "loracepam" and "alprazolan".
 _SEDATIVE = re.compile(
-    r"[a-z]{2,}(?:epam|zolam|pidem)(?:um|o|e)?|[a-z]{2,}(?:pic|goc|ric)lon[ea]?|[a-z]{3,}clone"
-    r"|[a-z]{3,}plon[ea]?"
+    r"[a-z]{2,}(?:[aeio]pa[mn]|[czs]ola[mn]|bazam|pidem)(?:um|o|e)?|[a-z]{3,}(?:clo|plo)n[ea]?"
+    r"|[a-z]{3,}zafone?"
 )
 
 
 @lru_cache(maxsize=100_000)
 def folded(word: str) -> str:
     """The common spelling of a word of lower case without accents; "" for one too short."""
+    word = _NASAL.sub(r"\1m", _SOFT.sub("s", word))
     for written, one in _LETTERS:
         word = word.replace(written, one)
     word = _ENDING.sub("", _TWICE.sub(r"\1", word))

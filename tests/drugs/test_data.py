@@ -213,10 +213,12 @@ BANDS = {
     ),
     "unknown": (
         "adinazolam bentazepam benzodiazepine-unspecified bromazolam cinolazepam clonazolam"
-        " delorazepam deschloroetizolam diclazepam dimdazenil doxefazepam flualprazolam"
-        " flubromazepam flubromazolam flutoprazepam haloxazolam meclonazepam metizolam mexazolam"
-        " nifoxipam nimetazepam oxazolam phenazepam pyrazolam remimazolam rilmazafone tetrazepam"
-        " tofisopam z-drug-unspecified zapizolam"
+        " cloniprazepam delorazepam desalkylgidazepam deschloroetizolam diclazepam difludiazepam"
+        " dimdazenil doxefazepam flualprazolam flubromazepam flubromazolam flubrotizolam"
+        " fluclotizolam flutazolam flutoprazepam gidazepam haloxazolam meclonazepam metizolam"
+        " mexazolam nifoxipam nimetazepam nitrazolam norflurazepam oxazolam phenazepam"
+        " phenazolam pyrazolam remimazolam rilmazafone tetrazepam tofisopam z-drug-unspecified"
+        " zapizolam"
     ),
 }
 

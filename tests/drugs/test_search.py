@@ -49,11 +49,16 @@ STRENGTHS = [
     ("co-codamol 30/500", "UK", "co-codamol 30/500"),
     ("codeine 30/500", "UK", "co-codamol 30/500"),
     ("500 microgram", "UK", "alprazolam 0.5 mg tablet"),
+    # Strengths of a combination by themselves, and micrograms without their unit.
+    ("30/500", "UK", "co-codamol 30/500"),
+    ("fentanyl 25", "UK", "fentanyl 0.025 mg/hour patch"),
     ("lorazepam 500 mg", "UK", "lorazepam"),
     # The ingredient stands before every combination that holds it.
-    ("paracetamol 500", "UK", "paracetamol"),
+    ("paracetamol 500", "UK", "paracetamol 500 mg capsule"),
+    ("paracetamol 500 tab", "UK", "paracetamol 500 mg tablet"),
     ("paracetamol 500 mg", "US", "paracetamol"),
-    ("ibuprofen 400", "UK", "ibuprofen"),
+    ("paracetamol", "US", "paracetamol"),
+    ("ibuprofen 400", "UK", "ibuprofen 400 mg tablet"),
     ("amitriptyline 10", "UK", "amitriptyline"),
     ("codeine", "UK", "codeine 15 mg tablet"),
     # Products of the practice's country, and of what is held where none are.
@@ -92,6 +97,9 @@ EXACT = [
     ("paracetamol 500", "UK", None),
     ("diazpam 2 mg tablet", "UK", None),
     ("pregabaline", "UK", None),
+    # The only medicine found, but the number that was typed would be lost.
+    ("zopiclone 7.5", "US", None),
+    ("co-codamol 30/500", "UK", None),
 ]
 
 
@@ -193,7 +201,7 @@ def test_the_formulary_page_finds_a_drug_by_name_brand_or_code(typed, key, by):
 
 def test_without_a_text_the_benzodiazepines_and_z_drugs_are_listed():
     found = find_drugs(limit=100, profile="UK")
-    assert len(found) == 66
+    assert len(found) == 76
     assert {found_class for drug in found for found_class in drug.classes} >= {"Z-drugs"}
     statuses = {drug.key: drug.status for drug in found}
     assert (statuses["eszopiclone"], statuses["diazepam"]) == ("non-formulary", "unknown")
