@@ -6,7 +6,7 @@ from typing import Protocol
 
 from reviews.rules import words
 from reviews.rules.exposure import OPEN, Episode, Span
-from reviews.rules.rates import exact
+from reviews.rules.rates import often
 
 COUNTED = ("tablet", "capsule", "patch", "drop", "spray", "unit")
 
@@ -43,12 +43,14 @@ def dose(line: Dosed) -> str:
     amount = f"{_range(line.dose, line.dose_max, words.amount)} {line.dose_unit or ''}".strip()
     if highest != 1 and line.dose_unit in COUNTED:
         amount += "s" if line.dose_unit != "patch" else "es"
-    if line.as_needed:
-        most = f", at most {words.amount(line.max_per_day)} a day" if line.max_per_day else ""
-        return f"{amount} if needed{most}"
     if line.times_per_day_max is not None:
-        return f"{amount} {_range(line.times_per_day, line.times_per_day_max, _times)} times a day"
-    return amount if line.times_per_day is None else f"{amount} {_often(line.times_per_day)}"
+        how_often = f" {_range(line.times_per_day, line.times_per_day_max, _times)} times a day"
+    else:
+        how_often = "" if line.times_per_day is None else f" {_often(line.times_per_day)}"
+    if not line.as_needed:
+        return f"{amount}{how_often}"
+    most = f", at most {words.amount(line.max_per_day)} a day" if line.max_per_day else ""
+    return f"{amount}{how_often} if needed{most}"
 
 
 def _range(lowest: float | None, highest: float | None, shown: Callable[[float], str]) -> str:
@@ -62,7 +64,7 @@ def _range(lowest: float | None, highest: float | None, shown: Callable[[float],
 
 def _often(times_per_day: float) -> str:
     """ "twice a day", "3 times a week", "every 3 days"."""
-    times, days = exact(float(times_per_day))
+    times, days = often(float(times_per_day))
     if days == 1:
         return {1: "once a day", 2: "twice a day"}.get(times, f"{times} times a day")
     if times == 1:

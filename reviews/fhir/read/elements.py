@@ -34,6 +34,7 @@ ELEMENTS = {
         "birthDate": "birth date; part of a date is not known",
         "deceasedBoolean": "noted where there is no date",
         "deceasedDateTime": "the day of death",
+        "link": "replaces and replaced-by: the numbers of both records; others are noted",
     },
     "MedicationRequest": {
         **MEDICINE,
@@ -96,6 +97,8 @@ ELEMENTS = {
         "timing": "how often, and from when to when: see Timing",
         "asNeededBoolean": "as needed",
         "asNeededCodeableConcept": "as needed",
+        "asNeeded": "as needed in R5",
+        "asNeededFor": "as needed in R5",
         "route": "route",
         "type": "where there are several doses, the one that was ordered",
         "doseAndRate": "dose and rate, of which one counts",
