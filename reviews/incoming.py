@@ -90,17 +90,22 @@ def merge(
     *,
     refused: Iterable[Refusal] = (),
     notes: Iterable[unread.Told] = (),
+    met: Iterable[tuple[int, PatientRecord]] = (),
 ) -> SyncResult:
     """Take in what is `accepted` of a batch, in a fixed number of statements.
 
     What cannot be taken in is refused besides those `refused` already, and noted of the person
     besides the `notes`; a record of which it is not certain whose it is waits, with its notes.
+    `met` are (practice id, person) whose medicine was refused: those who are not known yet are
+    registered, so that it stands on somebody's page.
     Raises `Moved`, or a database error, where others write the same.
     """
     result, told = SyncResult(errors=list(refused)), list(notes)
     counts = {row.practice_id: Counter(dict.fromkeys(COUNTED, 0)) for row in accepted}
     any_wait = _lock({*counts, *(one.practice_id for one in told)}, source_system)
-    people = People((row.practice_id, kind.patient(row.record)) for row in accepted)
+    met = list(met)
+    said = ((row.practice_id, kind.patient(row.record)) for row in accepted)
+    people = People([*said, *met])
     rows, held, doubted = [], [], set()
     for row in accepted:
         try:
@@ -119,6 +124,8 @@ def merge(
             name = f"{kind.patient_field}identifiers"
             result.waits.append(Refusal(row.index, row.source_id or None, name, why.reason))
             held.append(waiting.Held(row.practice_id, kind.patient(row.record), why, row))
+    for practice_id, record in met:
+        people.meet(practice_id, record)
     result.registered, result.updated = people.write(by)
     changed = {person.pk for person in people.all.values() if person.to_screen}
     changed |= kind.merge(rows, source_system, by, counts)

@@ -6,6 +6,7 @@ what it leaves out is left as it was. Where it is not certain who is meant, the 
 (`Waits`), and nobody is changed by it.
 """
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -205,6 +206,13 @@ class People:
         if day is None or possible_birth_date(day, today=self.today):
             return ""
         return nobodys(day)
+
+    def meet(self, practice_id: int, record: PatientRecord) -> None:
+        """Hold somebody whom none of their numbers names yet; nobody who is known is changed."""
+        numbers = {(practice_id, known.system, known.value) for known in record.identifiers}
+        if numbers.isdisjoint(self._by_identifier):
+            with contextlib.suppress(BadRecord, Waits):
+                self.who(practice_id, record)
 
     def write(self, by: User) -> tuple[int, int]:
         """Register those who are new and change those who changed, in a fixed number of queries.

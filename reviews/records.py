@@ -440,6 +440,24 @@ def without_unusable(content: dict[str, Any]) -> tuple[dict[str, Any], list[BadR
             return content, left_out
 
 
+def person_of(content: dict[str, Any]) -> PatientRecord | None:
+    """Whom a refused record is about, as far as that can be used; None without a usable number."""
+    said = content.get("patient")
+    if not isinstance(said, dict):
+        return None
+    said = dict(said)
+    while True:
+        try:
+            person = convert(said, PatientRecord)
+        except BadRecord as error:
+            name = error.field.partition(".")[0].partition("[")[0]
+            if name not in said or name == "identifiers":
+                return None
+            del said[name]
+        else:
+            return person if person.identifiers else None
+
+
 def check_condition(record: ConditionRecord) -> None:
     if record.onset_on and record.ended_on and record.ended_on < record.onset_on:
         raise BadRecord("ended_on", "is before onset_on")

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from reviews.rules import words
 from reviews.rules.exposure import OPEN, Episode, Span
-from reviews.rules.rates import exact
+from reviews.rules.rates import often
 
 PLURALS = {
     "tablet": "tablets",
@@ -62,12 +62,14 @@ def dose(line: Dosed) -> str:
         return ""
     amount = _range(line.dose, line.dose_max, words.amount)
     amount = f"{amount} {_in_number(highest, line.dose_unit)}".strip()
-    if line.as_needed:
-        most = f", at most {words.amount(line.max_per_day)} a day" if line.max_per_day else ""
-        return f"{amount} if needed{most}"
     if line.times_per_day_max is not None:
-        return f"{amount} {_range(line.times_per_day, line.times_per_day_max, _times)} times a day"
-    return amount if line.times_per_day is None else f"{amount} {_often(line.times_per_day)}"
+        how_often = f" {_range(line.times_per_day, line.times_per_day_max, _times)} times a day"
+    else:
+        how_often = "" if line.times_per_day is None else f" {_often(line.times_per_day)}"
+    if not line.as_needed:
+        return f"{amount}{how_often}"
+    most = f", at most {words.amount(line.max_per_day)} a day" if line.max_per_day else ""
+    return f"{amount}{how_often} if needed{most}"
 
 
 def _range(lowest: float | None, highest: float | None, shown: Callable[[float], str]) -> str:
@@ -81,7 +83,7 @@ def _range(lowest: float | None, highest: float | None, shown: Callable[[float],
 
 def _often(times_per_day: float) -> str:
     """ "twice a day", "3 times a week", "every 3 days"."""
-    times, days = exact(float(times_per_day))
+    times, days = often(float(times_per_day))
     if days == 1:
         return {1: "once a day", 2: "twice a day"}.get(times, f"{times} times a day")
     if times == 1:

@@ -12,14 +12,22 @@ from reviews import dossiers
 from reviews.drawing import labels
 from reviews.models import WITHDRAWN, Patient, Prescription, Status
 from reviews.rules.book import RuleBook
-from reviews.rules.directions import as_directed
+from reviews.rules.directions import as_directed, has_a_dose
 from reviews.rules.dossier import Dossier, Line
 from reviews.rules.drug import BZRA, Recognition
-from reviews.rules.exposure import FurtherIssues, as_taken, read
+from reviews.rules.exposure import (
+    START_FROM_DISPENSED,
+    START_FROM_WRITTEN,
+    FurtherIssues,
+    as_taken,
+    begins,
+    read,
+)
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.screen import said_to_be_no_sedative
 
 OVER = {*WITHDRAWN, Status.DRAFT, Status.COMPLETED}
+BEGUN_BY = {(START_FROM_WRITTEN,): "date written", (START_FROM_DISPENSED,): "handed out"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +35,16 @@ class Row:
     """One order: its live version, what was made of it, and its earlier versions, newest first.
 
     `end_on` None means that nobody knows the last day of supply, not that there is none.
-    `no_sedative`: nobody knows the medicine, and somebody said that it is no sedative.
+    `no_sedative`: nobody knows the medicine, and somebody said that it is no sedative. `recorded`
+    is the dose in numbers where the words say another one: `dose` is then what comes of both.
     """
 
     prescription: Prescription
     dose: str
     is_read_from_words: bool
+    recorded: str
+    begun_on: date | None
+    begun_by: str
     quantity: str
     end_on: date | None
     recognition: Recognition
@@ -77,10 +89,6 @@ class Row:
         who = self.prescription.prescriber
         return who.get_full_name() if who else self.prescription.prescriber_name
 
-    @property
-    def begun_on(self) -> date | None:
-        return self.prescription.start_on or self.prescription.written_on
-
 
 def of(patient: Patient, *, book: RuleBook, as_of: date) -> tuple[list[Row], Dossier]:
     """`(rows, dossier)`: every order of the patient, those in hand first, then newest first."""
@@ -124,10 +132,14 @@ def _row(
     recognition = book.recognise(line.medicine)
     end_on = _end(line, recognition, book, dossier.profile)
     directed = as_directed(line, recognition.form)
+    begun_on, begun_by = begins(line)
     return Row(
         prescription=prescription,
         dose=labels.dose(directed),
         is_read_from_words=directed is not line,
+        recorded=labels.dose(line) if directed is not line and has_a_dose(line) else "",
+        begun_on=begun_on,
+        begun_by=BEGUN_BY.get(begun_by, ""),
         quantity=_quantity(line),
         end_on=end_on,
         recognition=recognition,
@@ -232,4 +244,4 @@ def lines_of(dossier: Dossier, book: RuleBook) -> Lines:
 
 
 def _begun(line: Line) -> date | None:
-    return line.start_on or line.written_on
+    return begins(line)[0]

@@ -69,7 +69,40 @@ def _tidy(text: str) -> str:
     }.items():
         text = text.replace(sign, digits)
     said = re.sub(r"\b(?:[a-z]\.){2,}", lambda dotted: dotted[0].replace(".", ""), plain(text))
-    return " ".join(said.split()).strip(" .;,-")
+    said = _MISSPELT.sub(lambda found: _SPELLING[found[0]], said)
+    said = _SAID_TWICE.sub(_said_once, said)
+    said = _IN_24_HOURS.sub(" in 24 ", _GLUED.sub(" ", said))
+    # A point at the beginning belongs to its number: ".5 mg".
+    return " ".join(said.split()).strip(" ;,").rstrip(".-")
+
+
+_MISTYPED = {
+    "daily": "dialy daliy dayly dailly",
+    "tablet": "tablt tabelt tabet talbet",
+    "tablets": "tablts tabelts tabets talbets",
+    "capsule": "capsul capsle",
+    "twice": "twce twise tiwce",
+    "night": "nite nigth nihgt",
+    "nocte": "noct nocet",
+    "every day": "everyday",
+    "required": "requried requierd requred reqired",
+    "necessary": "neccessary necesary neccesary",
+    "morning": "moring mornng",
+    "take": "tk tke",
+    "bd": "bds",
+}
+_SPELLING = {wrong: right for right, words in _MISTYPED.items() for wrong in words.split()}
+"""Words as they are often mistyped, none of which is another word."""
+_MISSPELT = re.compile(rf"\b(?:{'|'.join(_SPELLING)})\b")
+# "2 (two) times daily".
+_SAID_TWICE = re.compile(r"\b(\d+) ?\(([a-z]+)\)")
+# "1tds", "5mg bd" has its space already.
+_IN_24_HOURS = re.compile(r"(?<=\d) ?/ ?24 ?(?=h)")
+_GLUED = re.compile(r"(?<=\d)(?=(?:od|om|on|bd|bid|tds|tid|qds|qid|nocte|mane|prn)\b)")
+
+
+def _said_once(found: re.Match[str]) -> str:
+    return found[1] if _WORDS.get(found[2]) == int(found[1]) else found[0]
 
 
 # --- numbers ---------------------------------------------------------------------------------
@@ -111,8 +144,8 @@ _NUMBER = (
     rf"(?:(?:\d+ (?:and )?|\d+)?(?:{_any(_FRACTIONS)})(?![\d/])"
     rf"|(?:\d+|{_any(_COUNTS)}) and a half"
     # "1.000" is one to some and a thousand to others.
-    r"|(?![1-9]\d{0,2}\.\d{3}(?!\d))\d+(?:\.\d+)?(?![\d.,/]\d)"
-    rf"|(?:{_any(_PARTS)}|{_any(_COUNTS)})(?![a-z]))"
+    r"|(?![1-9]\d{0,2}\.\d{3}(?!\d))(?:\d+(?:\.\d+)?|(?<![a-z\d)])\.\d+)(?![\d.,/]\d)"
+    rf"|(?:{_any(_PARTS)}|{_any(_COUNTS)})(?![a-z]| an hour))"
 )
 
 
@@ -141,6 +174,7 @@ _ENGLISH = {
         *("suppository", "suppositories", "unit", "units"),
     )
 }
+_MASSES = ("mg", "microgram", "g")
 _UNIT = rf"(?:{_any(_ENGLISH)})(?:\(s\))?(?![a-z])"
 _END = r"(?![a-z0-9])"
 
@@ -157,8 +191,8 @@ _A_DAY = _or(
 )
 # In days; "3/7" is three days, "2/52" two weeks and "1/12" a month. A month counts as 30 days.
 _PERIODS = {
-    **dict.fromkeys(("hour", "hr", "h"), Fraction(1, 24)),
-    **dict.fromkeys(("day", "d", "night", "morning", "evening", "7"), Fraction(1)),
+    **dict.fromkeys(("hour", "hours", "hr", "hrs", "h"), Fraction(1, 24)),
+    **dict.fromkeys(("day", "days", "d", "night", "morning", "evening", "7"), Fraction(1)),
     **dict.fromkeys(("week", "wk", "52"), Fraction(7)),
     **dict.fromkeys(("month", "12"), Fraction(30)),
 }
@@ -170,7 +204,7 @@ _ORDINALS = {
 }
 _TIMES = {"once": 1, "twice": 2, "thrice": 3}
 _CODES = {
-    **dict.fromkeys(("od", "qd", "daily", "nightly"), Fraction(1)),
+    **dict.fromkeys(("od", "qd", "q day", "daily", "nightly"), Fraction(1)),
     **dict.fromkeys(("bd", "bid"), Fraction(2)),
     **dict.fromkeys(("tds", "tid"), Fraction(3)),
     **dict.fromkeys(("qds", "qid"), Fraction(4)),
@@ -182,12 +216,15 @@ _CODES = {
 # An event of the day, when one dose is taken.
 _EVENT = _or(
     "mane|nocte|om|qam|qpm|qhs|hs|am|pm",
-    "morning|midday|noon|night|bedtime|evening|lunchtime|teatime",
-    "in the (?:mornings?|evenings?|afternoon)",
-    "(?:each|every) (?:morning|evening|night)",
+    "(?:each|every) (?:evening|night|nocte),? (?:(?:at|before) (?:bed|bedtime|night)|nocte)",
+    "morning|midday|noon|night|bedtime|evening|lunch|lunchtime|teatime",
+    "in the (?:mornings?|evenings?|afternoon)|in (?:am|pm)",
+    "(?:each|every) (?:morning|evening|night|am|pm)",
+    rf"(?:about )?(?:{_NUMBER} ?(?:min(?:ute)?s?|hours?|hrs?)|half an hour|an hour) before"
+    " (?:bed|bedtime|sleep|going to bed)",
     "(?:at|before|after|with) (?:breakfast|lunch|lunchtime|noon|midday|tea|teatime|dinner|supper)",
-    "(?:at|before) (?:night|bed|bedtime|sleep|going to bed)",
-    "with (?:the|your) evening meal",
+    "(?:at|before) (?:nights?|bed|bed time|bedtime|sleep|going to bed)",
+    "with (?:the |your |an )?evening meal",
     r"at \d{1,2}(?:[.:]\d\d)? ?(?:am|pm)",
     r"(?:at )?\d\d:\d\d",
 )
@@ -223,24 +260,45 @@ _REASON = (
 )
 _HARMLESS = _or(
     "orally|by mouth|po|oral|via the oral route|sublingually|under the tongue|rectally|buccally",
+    "sl|pr",
     "with (?:a (?:glass|little|drink) of )?(?:water|food|milk|meals)",
     "with or after (?:food|meals|a meal)",
     "(?:before|after) (?:food|meals|eating)",
     "on an empty stomach|ac|pc|cc|whole|swallowed whole",
-    "do not (?:drive|drink alcohol|crush or chew)|avoid alcohol|(?:warning: )?may cause drowsiness",
+    "do not (?:drive(?: or use tools or machines)?|drink alcohol|crush or chew)|avoid alcohol",
+    "(?:warning: ?)?may cause drowsiness|(?:warning: ?)?this medicine may make you sleepy",
+    "if this happens",
     "to the skin|to (?:clean,? )?dry skin|topically|only|regularly|as directed|total|the|of",
 )
-_FILLER = r"and|,|;|\.|:|-|\+|&"
+# A point or a dash before a digit may belong to the number.
+_FILLER = r"and|,|;|\.(?!\d)|:|-(?![\d.])|\+|&"
+
+
+def _are_two(event: str, between: str, other: str) -> bool:
+    """Do two times of the day stand beside each other, and not one for the other?
+
+    "In the evening before bed" and "at night, 22:00" are one, "morning and night" two.
+    """
+    if re.search(r"\band\b|[&+/]", between):
+        return True
+    both = event, other
+    late = [
+        each for each in both if each == "night" or re.search("evening|pm|tea|dinner|supper", each)
+    ]
+    if len(late) == 2 or any(re.search(r"\d", each) for each in both):
+        return False
+    return "," in between or ";" in between or all(" " not in each for each in both)
 
 
 class _Clause:
     """One dose and how often it is taken."""
 
     def __init__(self) -> None:
-        self.dose: tuple[Fraction, Fraction] | None = None
+        self.dose: tuple[Fraction | None, Fraction] | None = None
         self.unit = ""
         self.times: tuple[Fraction | None, Fraction] | None = None
         self.events: set[str] = set()
+        self.last_event, self.ends_at = "", 0
         self.is_added = False
         self.days_a_week: tuple[Fraction | None, Fraction] | None = None
         self.as_needed = False
@@ -299,9 +357,14 @@ class _Reader:
         raise NotUnderstood
 
     def _sum(self) -> Directions:
+        first = self.clauses[0]
+        if first.dose is None and self.max_per_day is not None and not first.says_how_often:
+            # "Max 3 a day" and no more: as much as that in all.
+            first.dose, first.unit = (None, self.max_per_day), self.max_unit
+            first.times = Fraction(1), Fraction(1)
+            self.max_per_day, self.max_unit = None, ""
         if all(each.dose is None for each in self.clauses):
             raise NotUnderstood
-        first = self.clauses[0]
         as_needed = any(each.as_needed for each in self.clauses)
         if len(self.clauses) == 1:
             times, times_max = first.often()
@@ -312,12 +375,16 @@ class _Reader:
                 raise NotUnderstood
         else:
             self._check_one_day()
-            if as_needed or len({each.unit for each in self.clauses}) > 1:
+            # "1 tablet in the morning and 2 at night": the second number counts the same.
+            units = {each.unit for each in self.clauses if each is first or each.unit}
+            if as_needed or len(units) > 1 or (first.unit in _MASSES and self._lacks_a_unit()):
                 raise NotUnderstood
             low = high = Fraction(0)
             for each in self.clauses:
                 least, most = each.often()
                 if each.dose is None or least is None or most is None or most < 1:
+                    raise NotUnderstood
+                if each.dose[0] is None:
                     raise NotUnderstood
                 low, high = low + each.dose[0] * least, high + each.dose[1] * most
             times = times_max = Fraction(1)
@@ -326,6 +393,9 @@ class _Reader:
             # "One when required, at most 10 mg a day": the maximum is counted in another unit.
             raise NotUnderstood
         return Directions(low, high, unit, times, times_max, as_needed, self.max_per_day, self.days)
+
+    def _lacks_a_unit(self) -> bool:
+        return any(not each.unit for each in self.clauses)
 
     def _check_one_day(self) -> None:
         """Doses are added up where each has its time of day: "2 daily; 1 daily" may be two steps.
@@ -379,6 +449,27 @@ class _Reader:
             return
         self._often(times, times)
 
+    def _code_at_most(self, found: re.Match[str]) -> None:
+        self._often(None, _CODES[found["code"]])
+
+    def _up_to(self, found: re.Match[str]) -> None:
+        """ "Up to three a day": of one tablet so many times, or so many in all."""
+        most = _number(found["number"])
+        unit = _ENGLISH[found["unit"].removesuffix("(s)")] if found["unit"] else ""
+        clause = self.clause
+        if clause.dose is None and not clause.says_how_often:
+            clause.dose, clause.unit = (None, most), unit
+            self._often(Fraction(1), Fraction(1))
+        elif clause.dose == (1, 1) and not clause.says_how_often and unit in ("", clause.unit):
+            self._often(None, most)
+        else:
+            raise NotUnderstood
+
+    def _a_patch(self, _: re.Match[str]) -> None:
+        if self.clause.dose is not None:
+            raise NotUnderstood
+        self.clause.dose, self.clause.unit = (Fraction(1), Fraction(1)), "patch"
+
     def _hours(self, found: re.Match[str]) -> None:
         low, high = _number(found["low"]), _number(found["high"] or found["low"])
         length = _PERIODS[found.groupdict().get("period") or "hour"]
@@ -402,19 +493,25 @@ class _Reader:
     def _nights(self, found: re.Match[str]) -> None:
         low = _number(found["low"])
         high = _number(found["high"]) if found["high"] else low
-        if high > 7:
+        if high > 7 or self.clause.days_a_week is not None:
             raise NotUnderstood
         self.clause.days_a_week = (None if found["most"] else low), high
 
     def _event(self, found: re.Match[str]) -> None:
         event = _SAME_TIME.get(found[0].split()[-1], found[0])
-        if event in self.clause.events:
+        clause = self.clause
+        if event in clause.events:
             raise NotUnderstood
-        self.clause.events.add(event)
+        if clause.events and not _are_two(
+            clause.last_event, self.said[clause.ends_at : self.at], event
+        ):
+            raise NotUnderstood
+        clause.events.add(event)
+        clause.last_event, clause.ends_at = event, found.end()
 
     def _weekdays(self, found: re.Match[str]) -> None:
         named = re.findall(_WEEKDAY, found[0])
-        if len({day[:3] for day in named}) < len(named):
+        if len({day[:3] for day in named}) < len(named) or self.clause.days_a_week is not None:
             raise NotUnderstood
         self.clause.days_a_week = Fraction(len(named)), Fraction(len(named))
 
@@ -449,6 +546,7 @@ _NO_MORE_THAN = _or(
     "(?:do )?not (?:to )?(?:take )?(?:more than|exceed(?:ing)?)",
     "no more than",
 )
+_THEN_STOP = r",? ?(?:and )?then stop$"
 _NO_UNIT = r"(?P<unit_low>(?!x)x)?(?P<high>)"
 _Understand = Callable[[_Reader, re.Match[str]], None]
 # The first that fits is taken: longer phrases stand before those that they begin with.
@@ -459,16 +557,30 @@ _PHRASES: tuple[tuple[re.Pattern[str], _Understand], ...] = tuple(
             rf"\(?{_NO_MORE_THAN} ?(?P<number>{_NUMBER}) ?(?P<unit>{_UNIT})? ?{_A_DAY}\)?",
             _Reader._most,
         ),
-        (rf"(?:for|x) (?:up to )?(?P<number>\d+) ?/ ?(?P<period>7|52|12){_END}", _Reader._lasting),
-        (rf"(?:for|x) ?(?P<number>{_NUMBER}) ?{_PERIOD}", _Reader._lasting),
+        (
+            rf"(?:(?:for|x) (?:up to )?)?(?P<number>\d+) ?/ ?(?P<period>7|52|12)(?:{_THEN_STOP}|$)",
+            _Reader._lasting,
+        ),
+        (
+            rf"(?:for|x) (?:up to )?(?P<number>\d+) ?/ ?(?P<period>7|52|12){_END}",
+            _Reader._lasting,
+        ),
+        (rf"(?:for|x) ?(?P<number>{_NUMBER}) ?{_PERIOD}(?:{_THEN_STOP})?", _Reader._lasting),
+        (rf"(?P<number>\d+) ?(?P<period>day|week)s?(?:{_THEN_STOP}|$)", _Reader._lasting),
         (
             rf"{_SO_OFTEN}(?:(?:a|per|each|every|in a) ?|/ ?)?(?P<period>day|week|month){_END}",
             _Reader._so_often,
         ),
         (rf"{_SO_OFTEN}(?P<period>)daily{_END}", _Reader._so_often),
+        (rf"{_SO_OFTEN}(?P<period>week|month)ly{_END}", _Reader._so_often),
+        (rf"up to (?P<code>{_any(_CODES)}){_END}", _Reader._code_at_most),
+        (
+            rf"(?:up to|max(?:imum)?(?: of)?:?) (?P<number>{_NUMBER}) ?(?P<unit>{_UNIT})? ?{_A_DAY}",
+            _Reader._up_to,
+        ),
         (rf"{_AT_MOST}{_SEVERAL} (?:nights|days) (?:a|per|each|every) week{_END}", _Reader._nights),
         (rf"every {_SEVERAL} ?{_PERIOD}", _Reader._hours),
-        (rf"q ?{_SEVERAL} ?(?P<period>h|d){_END}", _Reader._hours),
+        (rf"q ?{_SEVERAL} ?(?P<period>hours|hrs|hr|h|days|d){_END}", _Reader._hours),
         (rf"(?:every )?{_SEVERAL} ?(?:hourly|hrly){_END}", _Reader._hours),
         (
             rf"(?:on )?(?:(?:every|each) )?(?P<nth>{_any(_ORDINALS)})"
@@ -481,19 +593,20 @@ _PHRASES: tuple[tuple[re.Pattern[str], _Understand], ...] = tuple(
             _Reader._spoons,
         ),
         (
-            rf"(?P<low>{_NUMBER}) ?{_NO_UNIT}(?P<unit>{_UNIT})? ?(?:a|per) day{_END}",
+            rf"(?P<low>{_NUMBER}) ?{_NO_UNIT}(?P<unit>{_UNIT})? ?(?:(?:a|per) |/ ?)day{_END}",
             _Reader._amount_a_day,
         ),
-        (rf"{_RANGE}{_STRENGTH}(?P<unit>{_UNIT})", _Reader._amount),
-        (rf"on (?:{_WEEKDAY}(?: ?(?:,|and|&|/) ?)?)+", _Reader._weekdays),
+        (rf"{_RANGE}(?:x ?(?=\d))?{_STRENGTH}(?P<unit>{_UNIT})", _Reader._amount),
+        (rf"(?:(?:on|every|each) )?(?:{_WEEKDAY}(?: ?(?:,|and|&|/) ?| )?)+", _Reader._weekdays),
+        (rf"(?:change|replace)(?: the| your)? patch{_END}", _Reader._a_patch),
         (r"on(?= ?(?:prn|$|[,;.]|when|if|as))", _Reader._event),
         (rf"(?P<code>{_any(_CODES)}){_END}", _Reader._code),
         (rf"{_EVENT}{_END}", _Reader._event),
-        (rf"\(?{_PRN}\)?{_END}", _Reader._as_needed),
+        (rf"[(/]? ?{_PRN}\)?(?: {_COMPLAINT})?{_END}", _Reader._as_needed),
         (rf"{_REASON}{_END}", _Reader._nothing),
         (rf"{_VERB}{_END}", _Reader._nothing),
         (rf"{_HARMLESS}{_END}", _Reader._nothing),
-        (rf"\({_NUMBER} ?{_UNIT}\)", _Reader._nothing),
+        (rf"\({_NUMBER} ?{_UNIT}(?: total)?\)", _Reader._nothing),
         (rf"{_RANGE}(?P<unit>){_END}(?! ?(?:mg|ml|g|mcg|/))", _Reader._amount),
         (rf"(?P<low>a|an) {_NO_UNIT}(?P<unit>{_UNIT})", _Reader._amount),
         (_FILLER, _Reader._nothing),
@@ -517,44 +630,111 @@ def _dashes(amounts: str, unit: str) -> Directions | None:
     return Directions(dose, dose, counted, times, times, False, None, None)
 
 
+_SOMETIMES = re.compile(rf"\b{_PRN}\b")
+
+
+@lru_cache(maxsize=20_000)
+def says_if_needed(text: str) -> bool:
+    """Do the words say of anything in them that it is taken if needed, understood or not?"""
+    return bool(text) and bool(_SOMETIMES.search(_tidy(text)))
+
+
+def has_a_dose(line: Line) -> bool:
+    """Is a dose recorded as numbers, with how often it is taken?"""
+    has_dose = not (line.dose is None and line.dose_max is None)
+    return has_dose and not (line.times_per_day is None and line.times_per_day_max is None)
+
+
 def as_directed(line: Line, form: str | None) -> Line:
     """A line with the dose and the rate that only its words tell; the same line where they do not.
 
-    What is recorded as a number stays, and words that say something else are not used.
+    Where a dose is recorded as well, and the words say another one, it is a range of both.
     """
     if line.schedule or not line.dosage_text:
         return line
     has_dose = not (line.dose is None and line.dose_max is None)
     has_rate = not (line.times_per_day is None and line.times_per_day_max is None)
-    if has_dose and has_rate:
-        return line
     told = read(line.dosage_text)
+    if told is None and has_dose and not has_rate:
+        # "Twice a day" beside a dose: one that is put before the words changes nothing of them.
+        told = read(f"1 {line.dosage_text}")
+        if told is None or told.dose != 1 or told.unit:
+            return line
+        return _completed(line, told)
     if told is None or told.dose_max is None:
         return line
     unit = told.unit or COUNTED.get(form or "") or ("" if form else "unit")
-    if has_dose and (not unit or (line.dose, line.dose_max, line.dose_unit) != _dose(told, unit)):
-        return line
-    if has_rate and (line.times_per_day, line.times_per_day_max) != _rate(told):
-        return line
+    if not told.unit and line.dose_unit in (*COUNTED.values(), "unit"):
+        unit = line.dose_unit
     if not unit:
         return line
+    if has_dose and has_rate:
+        return _in_both(line, told, unit)
+    if has_dose and (line.dose, line.dose_max, line.dose_unit) != _dose(told, unit):
+        return line
+    if has_rate and told.times_max is not None:
+        if (line.times_per_day, line.times_per_day_max) != _rate(told):
+            return line
+    elif has_rate:
+        told = told._replace(
+            times=_fraction(line.times_per_day),
+            times_max=_fraction(line.times_per_day_max or line.times_per_day),
+        )
     dose, dose_max, _ = _dose(told, unit)
+    return _completed(line._replace(dose=dose, dose_max=dose_max, dose_unit=unit), told)
+
+
+def _completed(line: Line, told: Directions) -> Line:
+    """A line with its dose, and the rate and what else its words tell."""
     times, times_max = _rate(told)
-    is_range = dose_max is not None or times_max is not None
+    is_range = line.dose_max is not None or times_max is not None
     as_needed = line.as_needed or told.as_needed
     most = line.max_per_day
     if most is None and told.max_per_day is not None and (is_range or as_needed):
         most = float(told.max_per_day)
     return line._replace(
-        dose=dose,
-        dose_max=dose_max,
-        dose_unit=unit,
         times_per_day=times,
         times_per_day_max=times_max,
         as_needed=as_needed,
         max_per_day=most,
         days_supply=told.days if line.days_supply is None is line.quantity else line.days_supply,
     )
+
+
+def _in_both(line: Line, told: Directions, unit: str) -> Line:
+    """A line whose words tell a dose too: where they differ, from the lower to the higher a day.
+
+    So a rule about doses sees the higher one and a rule about length the lower; and what the words
+    say to be taken if needed is no regular use, whose end could be told.
+    """
+    as_needed = line.as_needed or told.as_needed
+    if as_needed and not line.as_needed:
+        most = None if told.max_per_day is None else float(told.max_per_day)
+        line = line._replace(as_needed=True, max_per_day=line.max_per_day or most)
+    if line.dose_unit != unit or told.times_max is None or told.dose_max is None:
+        return line
+    if line.as_needed or line.dose is None or line.times_per_day is None:
+        return line
+    low = line.dose * line.times_per_day
+    high = (line.dose_max or line.dose) * (line.times_per_day_max or line.times_per_day)
+    said_low = float((told.dose or 0) * (told.times or 0))
+    said_high = float(told.dose_max * told.times_max)
+    if abs(low - said_low) < _SAME and abs(high - said_high) < _SAME:
+        return line
+    return line._replace(
+        dose=min(low, said_low) or None,
+        dose_max=max(high, said_high),
+        times_per_day=1,
+        times_per_day_max=None,
+    )
+
+
+_SAME = 0.001
+"""Rates are kept with four decimals: what is nearer is the same."""
+
+
+def _fraction(number: float | None) -> Fraction | None:
+    return None if number is None else Fraction(number).limit_denominator(10_000)
 
 
 def _dose(told: Directions, unit: str) -> tuple[float | None, float | None, str]:

@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple, TypeAlias
 
 from reviews.rules import quantities, rates
 from reviews.rules.codes import EVIDENCE
-from reviews.rules.directions import as_directed
+from reviews.rules.directions import as_directed, has_a_dose, says_if_needed
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Line
 from reviews.rules.drug import BZRA, Drug, Part, Recognition
 from reviews.rules.forms import COUNTED
@@ -24,6 +24,11 @@ from reviews.rules.strengths import MASS_IN_MG
 OPEN = date.max.toordinal()
 """The end of a supply that nobody recorded and that may still be in use."""
 
+COPIED_WITHIN_DAYS = 3
+"""So much later another system, or a clerk after a weekend, may record an order again."""
+VALID_ALONE_DAYS = 31
+"""For so long a prescription for one issue is valid, which says nothing of a second one."""
+
 COUNTABLE = frozenset({"tablet", "capsule", "patch", "spray", "suppository", "unit"})
 _PART_OF_DAY = re.compile(r"\b(?:morning|mane|noon|midday|afternoon|evening|night|nocte|bedtime)\b")
 GIVEN = "given"
@@ -31,7 +36,9 @@ RESCUE_ROUTES = frozenset({"buccal", "nasal", "rectal"})
 RESCUE_FORMS = frozenset({"buccal", "nasal", "rectal", "suppository"})
 
 READ_FROM_WORDS = "dose read from the words"
+WORDS_DIFFER = "dose and words differ, so both count: a range, or only if needed"
 START_FROM_WRITTEN = "start taken from the date written"
+START_FROM_DISPENSED = "start taken from the day it was handed out"
 SUPPLY_FROM_QUANTITY = "days' supply worked out from quantity and dose"
 SUPPLY_FROM_WORDS = "days' supply worked out from the supply in words and the dose"
 SUPPLY_FROM_RANGE = "days' supply worked out from quantity and the lower end of the range"
@@ -44,6 +51,7 @@ ENDED_EARLY = "supply shortened to the written end date"
 MAY_GO_ON = "further issues are allowed, of which none is on record"
 
 FURTHER_ISSUES = "the number of further issues"
+ONE_OR_MORE = "whether it is one supply, recorded more than once"
 NO_DAYS = "days' supply (it comes to 0)"
 TOO_LONG = "a plausible days' supply"
 EXPECTED_USE = "expected use"
@@ -203,7 +211,7 @@ def _highest(line: Line) -> Exact | None:
         often = 1
     if dose is None or often is None:
         return most
-    highest = rates.times(exact(dose), exact(often))
+    highest = rates.times(exact(dose), rates.often(often))
     return highest if most is None else min(highest, most, key=rates.value)
 
 
@@ -211,7 +219,7 @@ def _lowest(line: Line) -> Exact | None:
     """The lower end of a range of doses or times a day; of a single one the same as the highest."""
     if line.dose is None or line.times_per_day is None:
         return None
-    return rates.times(exact(line.dose), exact(line.times_per_day))
+    return rates.times(exact(line.dose), rates.often(line.times_per_day))
 
 
 def _is_range(line: Line) -> bool:
@@ -238,11 +246,14 @@ class Amount(NamedTuple):
 
 def supplied(line: Line) -> Amount | None:
     """What one issue holds, read from the words where there is no number with its unit."""
-    if line.quantity is not None and line.quantity_unit:
-        return Amount(line.quantity, line.quantity_unit)
-    if line.quantity_text and (told := quantities.read(line.quantity_text)):
+    number, unit, text = line.quantity, line.quantity_unit, line.quantity_text
+    if number is not None and unit:
+        if text and quantities.says_otherwise(text, number, unit):
+            return Amount(number, None)
+        return Amount(number, unit)
+    if text and (told := quantities.read(text)):
         return Amount(*told)
-    return None if line.quantity is None else Amount(line.quantity, None)
+    return None if number is None else Amount(number, None)
 
 
 def _days(
@@ -283,10 +294,10 @@ def read(line: Line, recognition: Recognition, ingredient, limit: Limits) -> Use
     if line.status in NEVER_TAKEN:
         return None
     part, drug, mask = ingredient
-    begun = line.start_on or line.written_on
+    begun, begun_by = begins(line)
     if begun is None:
         return UndatedSupply(line, recognition, part, drug, mask, (), ("start date",), None)
-    notes: tuple[str, ...] = () if line.start_on else (START_FROM_WRITTEN,)
+    notes: tuple[str, ...] = begun_by
     start = begun.toordinal()
     until = None if line.end_on is None else line.end_on.toordinal()
     if until is not None and until < start:
@@ -294,8 +305,8 @@ def read(line: Line, recognition: Recognition, ingredient, limit: Limits) -> Use
     form = recognition.form
     directed = as_directed(line, form)
     if directed is not line:
+        notes += (WORDS_DIFFER if has_a_dose(line) else READ_FROM_WORDS,)
         line = directed
-        notes += (READ_FROM_WORDS,)
     supply, least, told_by = _length(line, part, form)
     if told_by:
         notes += (told_by,)
@@ -337,6 +348,15 @@ def read(line: Line, recognition: Recognition, ingredient, limit: Limits) -> Use
     )
 
 
+def begins(line: Line) -> tuple[date | None, tuple[str, ...]]:
+    """The first day of use of a line, and how it was worked out."""
+    if line.start_on is not None:
+        return line.start_on, ()
+    if line.source == "dispensed" and line.dispensed_on is not None:
+        return line.dispensed_on, (START_FROM_DISPENSED,)
+    return line.written_on, (START_FROM_WRITTEN,)
+
+
 def _length(line: Line, part: Part, form: str | None) -> tuple[int | None, int, str]:
     """(days of supply, the days that are certain without them, how they were worked out)."""
     if line.schedule:
@@ -356,6 +376,9 @@ def _length(line: Line, part: Part, form: str | None) -> tuple[int | None, int, 
         if expected is None:
             return days, 1, ""
         return expected if days is None else max(days, expected), 1, SUPPLY_FROM_EXPECTED
+    if amount is not None and says_if_needed(line.dosage_text):
+        # In words that are not understood, so how much of it is not told.
+        return None, days or 1, ""
     if _is_range(line):
         longest = _days(line, part, form, amount, _lowest(line))
         return longest, days or 1, "" if longest is None else SUPPLY_FROM_RANGE
@@ -372,7 +395,7 @@ def _authorised(line: Line, days: int, end: int) -> int:
     if line.repeats_allowed is not None:
         more = line.repeats_allowed - (line.refill_number or 0)
         last = end + more * max(days, line.issue_days or 0)
-    elif line.repeat_template:
+    elif line.repeat_template or _is_valid_for_more(line, end - days + 1):
         last = OPEN
     else:
         return end
@@ -382,6 +405,12 @@ def _authorised(line: Line, days: int, end: int) -> int:
     if line.end_on is not None:
         last = min(last, line.end_on.toordinal())
     return max(last, end)
+
+
+def _is_valid_for_more(line: Line, start: int) -> bool:
+    """Is an order that names no number of repeats valid for longer than one issue needs?"""
+    until = line.valid_until
+    return until is not None and until.toordinal() - start >= VALID_ALONE_DAYS
 
 
 def _lacking(line: Line, part: Part) -> tuple[str, ...]:
@@ -396,7 +425,7 @@ def _lacking(line: Line, part: Part) -> tuple[str, ...]:
         lacking.append("quantity or days' supply")
     if rate(line) is None:
         lacking.append("daily dose")
-    if line.as_needed and line.expected_per_day is None:
+    if line.expected_per_day is None and (line.as_needed or says_if_needed(line.dosage_text)):
         lacking.append(EXPECTED_USE)
     elif _is_range(line) and _lowest(line) is None and rate(line) is not None:
         lacking.append("lowest daily dose")
@@ -580,18 +609,20 @@ def as_taken(uses: list[Use], today: int, limit: Limits) -> Taken:
     order, and what may be a copy; what an order allows after an issue that is over is added.
     """
     uses, copies = _without_copies(_orders_first(dispensed_first(uses), today))
-    return Taken(_with_further_issues(uses, today, limit["gap_days"]), copies)
+    uses = _with_further_issues(uses, today, limit["gap_days"])
+    return Taken(_with_copies_as_issues(uses, copies, today) if copies else uses, copies)
 
 
 def _without_copies(uses: list[Use]) -> tuple[list[Use], list[Copy]]:
     """Records of one product, dose and day are issues to be used up one after the other if one
-    system wrote them in the same words, and otherwise perhaps one supply recorded twice."""
+    system wrote them in the same words, and otherwise perhaps one supply recorded twice. So are
+    those of some days later in other words."""
     dated = [use for use in uses if use.start is not None]
-    if len({(use.drug.key, use.start) for use in dated}) == len(dated):
+    if len(dated) < 2 or not _are_close(dated):
         return uses, []
     clusters: list[list[DatedUse]] = []
     for use in sorted(dated, key=lambda use: use.line.id):
-        alike = next((cluster for cluster in clusters if is_alike(use, cluster[0])), None)
+        alike = next((each for each in clusters if _is_one_or_copy(use, each[0])), None)
         if alike is None:
             clusters.append([use])
         else:
@@ -599,6 +630,29 @@ def _without_copies(uses: list[Use]) -> tuple[list[Use], list[Copy]]:
     copies = [copy for cluster in clusters if len(cluster) > 1 for copy in _copies(cluster)]
     gone = {copy.use for copy in copies}
     return [use for use in uses if use not in gone], copies
+
+
+def _are_close(dated: list[DatedUse]) -> bool:
+    """Do two uses of a drug begin within the days in which one may be a copy of the other?"""
+    begun = sorted((use.drug.key, use.start) for use in dated)
+    return any(
+        key == other and start - before <= COPIED_WITHIN_DAYS
+        for (key, before), (other, start) in itertools.pairwise(begun)
+    )
+
+
+def _is_one_or_copy(use: DatedUse, other: DatedUse) -> bool:
+    if is_alike(use, other):
+        return True
+    # In the same words of the same system it is the next issue.
+    return (
+        abs(use.start - other.start) <= COPIED_WITHIN_DAYS
+        and _words_of(use) != _words_of(other)
+        and use.days_supply is not None
+        and use.days_supply == other.days_supply
+        and use.line.source == other.line.source
+        and _is_one_product_and_dose(use, other)
+    )
 
 
 def _copies(alike: list[DatedUse]) -> list[Copy]:
@@ -609,14 +663,34 @@ def _copies(alike: list[DatedUse]) -> list[Copy]:
     """
     by_words: dict[tuple[str, str, str], list[DatedUse]] = {}
     for use in alike:
-        line = use.line
-        written = line.medicine.key, line.dosage_text, line.system
-        by_words.setdefault(written, []).append(use)
+        by_words.setdefault(_words_of(use), []).append(use)
     longest = max(by_words.values(), key=_known_days)
-    issues = {use for use in longest if use.end is not None and SUPPLY_FROM_END not in use.notes}
+    issues = _with_days_of_their_own(
+        [use for use in longest if use.end is not None and SUPPLY_FROM_END not in use.notes]
+    )
     kept = issues or {max(longest, key=lambda use: (use.end is not None, use.reach))}
     first = min(kept, key=lambda use: use.line.id)
     return [Copy(use, first) for use in alike if use not in kept]
+
+
+def _with_days_of_their_own(issues: list[Supply]) -> set[Supply]:
+    """Of issues of one day those that can follow one another: not one whose written end is the
+    last day of a whole supply, and comes before its turn."""
+    found: set[Supply] = set()
+    before = 0
+    for use in sorted(issues, key=_order):
+        end_on = use.line.end_on
+        says_its_days = end_on is not None and ENDED_EARLY not in use.notes
+        if found and says_its_days and use.start + before > end_on.toordinal():
+            continue
+        found.add(use)
+        before += use.end - use.start + 1
+    return found
+
+
+def _words_of(use: DatedUse) -> tuple[str, str, str]:
+    line = use.line
+    return line.medicine.key, line.dosage_text, line.system
 
 
 def _known_days(uses: list[DatedUse]) -> int:
@@ -625,12 +699,11 @@ def _known_days(uses: list[DatedUse]) -> int:
 
 def is_alike(a: DatedUse, b: DatedUse) -> bool:
     """Do two records tell of one product in one dose from one day on, at one time of the day?"""
-    return (
-        a.start == b.start
-        and _dose_of(a) == _dose_of(b)
-        and same_product(a, b)
-        and not _at_other_times(a.line, b.line)
-    )
+    return a.start == b.start and _is_one_product_and_dose(a, b)
+
+
+def _is_one_product_and_dose(a: DatedUse, b: DatedUse) -> bool:
+    return _dose_of(a) == _dose_of(b) and same_product(a, b) and not _at_other_times(a.line, b.line)
 
 
 def same_product(a: Use, b: Use) -> bool:
@@ -684,6 +757,34 @@ def _with_further_issues(uses: list[Use], today: int, gap_days: int) -> list[Use
             reach=min(use.authorised, following - 1),
         )
         found = [*found, further]
+    return found
+
+
+def _with_copies_as_issues(uses: list[Use], copies: list[Copy], today: int) -> list[Use]:
+    """Copies of a supply may be further ones, to be used after it: so much longer may it last."""
+    found = uses
+    for kept in dict.fromkeys(copy.kept for copy in copies):
+        of_it = [copy.use for copy in copies if copy.kept is kept]
+        known = [use for use in uses if use.end is not None and is_alike(use, kept)]
+        more = _known_days(of_it)
+        if kept.end is None or not known or not more:
+            continue
+        last = kept.start + _known_days(known) - 1
+        later = [
+            other.start
+            for other in uses
+            if other.start is not None and other.start > kept.start and same_product(kept, other)
+        ]
+        reach = min(last + more, min(later, default=OPEN) - 1)
+        if today > last and reach > last:
+            further = FurtherIssues(
+                *(kept.line, kept.recognition, kept.part, kept.drug, kept.mask, kept.notes),
+                *((ONE_OR_MORE,), None),
+                start=last + 1,
+                least_end=last,
+                reach=reach,
+            )
+            found = [*found, further]
     return found
 
 

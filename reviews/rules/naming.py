@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from reviews.rules import words
-from reviews.rules.exposure import FurtherIssues, Span, Use
+from reviews.rules.exposure import FurtherIssues, Span, Use, begins
 
 
 def names(spans_or_uses: Iterable[Span | Use]) -> list[str]:
@@ -40,6 +40,6 @@ def not_recorded(uses: Iterable[Use]) -> str:
 def _begun(use: Use) -> int:
     """The day on which a use began, or the order whose further issues it is; 0 without one."""
     if isinstance(use, FurtherIssues):
-        day = use.line.start_on or use.line.written_on
+        day = begins(use.line)[0]
         return 0 if day is None else day.toordinal()
     return use.start or 0

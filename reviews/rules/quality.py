@@ -5,7 +5,7 @@ from typing import NamedTuple
 from reviews.rules import words
 from reviews.rules.dossier import Line
 from reviews.rules.drug import Recognition
-from reviews.rules.exposure import EXPECTED_USE, GIVEN, OPEN, FurtherIssues, Use
+from reviews.rules.exposure import EXPECTED_USE, GIVEN, OPEN, FurtherIssues, Use, begins
 from reviews.rules.finding import Fact
 from reviews.rules.parameters import Limits
 from reviews.rules.recognise import FOR_THE_NIGHT
@@ -76,7 +76,7 @@ def _of_one_drug(key: str, found: list[_Incomplete]) -> Candidate:
     uses = [use for use, _ in found]
     lacking = list(dict.fromkeys(item for _, items in found for item in items))
     name = uses[0].drug.name
-    begun = [use.line.start_on or use.line.written_on for use in uses]
+    begun = [begins(use.line)[0] for use in uses]
     dates = [day.toordinal() for day in begun if day is not None]
     since = f" from {words.day(min(dates))}" if dates else ""
     title = f"{words.sentence_case(name)}: {words.listed(lacking)} not recorded"

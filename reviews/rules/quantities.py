@@ -36,13 +36,14 @@ _UNITS = {
 }
 UNITS = {word: unit for unit, words in _UNITS.items() for word in words.split()}
 """Our unit of each word for one."""
+PIECES = frozenset({"tablet", "capsule", "patch", "suppository", "unit"})
 _PACK_OF = (
     "pack packet box carton bottle blister strip packung schachtel flasche boite paquet flacon "
-    "plaquette caja envase frasco scatola confezione flacone"
+    "plaquette etui caja envase frasco scatola confezione flacone"
 )
 _PACKS = (
     f"{_PACK_OF} packs packets pkt pkts boxes cartons bottles blisters strips packungen pck pkg op "
-    "schachteln flaschen boites bte btes paquets flacons plaquettes cajas envases frascos scatole "
+    "pckg schachteln flaschen boites bte btes paquets flacons plaquettes etuis cajas envases frascos scatole "
     "confezioni flaconi"
 )
 _COUNTED = {
@@ -65,18 +66,27 @@ _NUMBER = r"\d+(?:[.,]\d{1,2})?"
 _COUNT = rf"(?P<count>\d+|{_any(' '.join(_NUMBERS))})"
 _EACH = rf"(?P<each>{_NUMBER})(?:[ -]?(?P<unit>{_any(' '.join(UNITS))})\.?)?"
 _PACK = rf"(?:original ?)?(?:{_any(_PACKS)})\.?"
-_OF = r"(?:of|de|a|zu|mit|with|con|da|di|je|x)"
+_OF = r"(?:of|de|a|zu|mit(?: je)?|with|con|da|di|je|x)"
 _ALL_OF_IT = re.compile(
     r"(?:n[123] )?"
     rf"(?P<all>{_NUMBER}) ?(?P<unit>{_any(' '.join(UNITS))})\.?"
-    rf"(?: (?:in|en|dans) (?:\d+|{_any(' '.join(_NUMBERS))}) {_PACK})?"
+    rf"(?: (?:in|en|dans) (?:\d+|{_any(' '.join(_NUMBERS))}) {_PACK}"
+    rf"| \((?:\d+|{_any(' '.join(_NUMBERS))}) {_PACK}\)| n[123])?"
 )
 _SO_MANY_OF = (
     re.compile(rf"{_COUNT} ?x ?{_EACH}(?: {_PACK})?"),
     re.compile(rf"{_COUNT} ?(?:x ?)?{_PACK} ?{_OF} ?{_EACH}(?: each)?"),
     re.compile(rf"(?P<count>)(?:{_any(_PACK_OF)}) ?{_OF} ?{_EACH}"),
     re.compile(rf"(?P<count>1|one|un|une|ein|eine|una) ?{_PACK} ?\({_EACH}\)"),
+    re.compile(rf"{_COUNT} ?(?:x ?)?{_PACK} ?\({_EACH} (?:each|je|chacune?)\)"),
+    re.compile(rf"{_COUNT} ?(?:x ?)?{_PACK} ?\((?:a|je|de|of) {_EACH}\)"),
+    re.compile(
+        rf"(?P<count>)(?P<each>{_NUMBER})[ -]?(?P<unit>{_any(' '.join(UNITS))}) (?:{_any(_PACK_OF)})"
+    ),
 )
+_PACKS_ALONE = re.compile(rf"{_COUNT} ?(?:x ?)?{_PACK}")
+# "28 (twenty-eight) tablets", "[28] tablets".
+_SAID_AGAIN = re.compile(r"^\[?(\d+)\]?(?: ?\([a-z -]+\))?(?= )")
 _WITH_SUM = re.compile(r"(?P<all>.+?) ?\((?P<parts>.+)\)")
 
 
@@ -96,16 +106,20 @@ def unit_of(word: str) -> str | None:
     return UNITS.get(_USAGE.sub("", plain(word)).strip(" ."))
 
 
+def _tidy(text: str) -> str:
+    said = " ".join(plain(text).replace("×", "x").replace("*", "x").replace("(s)", "").split())
+    return _SAID_AGAIN.sub(r"\1", said)
+
+
 @lru_cache(maxsize=10_000)
 def read(text: str) -> Told | None:
     """The amount that a supply in words comes to; None where the words leave it open."""
-    said = " ".join(plain(text).replace("×", "x").replace("*", "x").split())
+    said = _tidy(text)
     if found := _ALL_OF_IT.fullmatch(said):
         return _told(_number(found["all"]), found["unit"])
     for pattern in _SO_MANY_OF:
         if found := pattern.fullmatch(said):
-            count = found["count"]
-            many = _NUMBERS.get(count) or int(count or 1)
+            many = _count(found["count"])
             return _told(many * _number(found["each"]), found["unit"] or "unit")
     if found := _WITH_SUM.fullmatch(said):
         # "56 tablets (2 x 28)": two ways to say one amount, or neither is taken.
@@ -113,6 +127,20 @@ def read(text: str) -> Told | None:
         if whole and parts and whole.number == parts.number:
             return parts if whole.unit == "unit" else whole
     return None
+
+
+def says_otherwise(text: str, number: float, unit: str) -> bool:
+    """Do the words tell of another amount than a number with its unit, or count packs by it?"""
+    told = read(text)
+    if told is None:
+        found = _PACKS_ALONE.fullmatch(_tidy(text))
+        return bool(found) and _count(found["count"]) == number
+    counts = {told.unit, unit} <= PIECES
+    return (counts or told.unit == unit) and told.number != number
+
+
+def _count(said: str) -> int:
+    return _NUMBERS.get(said) or int(said or 1)
 
 
 def _told(number: float, unit: str) -> Told | None:

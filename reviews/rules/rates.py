@@ -37,6 +37,21 @@ def _simplest(low: int, low_of: int, high: int, high_of: int) -> Exact:
     return whole * up + down, up
 
 
+def often(times: float) -> Exact:
+    """What a number of times a day means: of two or three decimals a third or a seventh.
+
+    0.43 is three times a week and 0.67 two days of three: nobody takes 43 doses in 100 days.
+    """
+    for decimals in (2, 3):
+        if round(times, decimals) == times and round(times, 1) != times:
+            for days in (3, 7, 6, 14):
+                doses = round(times * days)
+                if doses and round(doses / days, decimals) == times:
+                    return doses, days
+            break
+    return exact(times)
+
+
 def times(a: Exact, b: Exact) -> Exact:
     return a[0] * b[0], a[1] * b[1]
 

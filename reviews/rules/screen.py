@@ -9,7 +9,7 @@ from reviews.rules.deaths import AFTER_DEATH
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Dossier, Line, Medicine
 from reviews.rules.drug import BZRA, Recognition
 from reviews.rules.exemptions import graded
-from reviews.rules.exposure import OPEN
+from reviews.rules.exposure import OPEN, begins
 from reviews.rules.finding import ExposureSummary, NotEvaluable, Screening
 from reviews.rules.memory import memory_of
 from reviews.rules.naming import names
@@ -130,7 +130,7 @@ def _lowered(candidates: list[Candidate], exemptions) -> list[Candidate]:
 
 def _end(line: Line) -> int | None:
     """The last day of a medicine nobody recognised: an ordinal, None for "not known, not over"."""
-    start = line.start_on or line.written_on
+    start = begins(line)[0]
     if line.end_on is not None and (line.days_supply is None or start is None):
         return line.end_on.toordinal()
     if start is not None and line.days_supply:

@@ -83,7 +83,7 @@ _MEASURED = _any(word for word, unit in PER.items() if unit not in (*_PIECES, "g
 _AMOUNT = rf"(?:{_NUMBER}\s*(?:{MASS})\b|{_NUMBER}(?![\s-]*(?:(?:{_MEASURED}|iu|ie)\b|%)))"
 _JOIN = r"\s*(?:/|\+|-|–|—|&|,\s|;|\b(?:to|and|or|bis|und|oder|a|et|ou|y|o|e|ed)\b)\s*"
 _OF = (
-    r"(?:\s*(?:/|\b(?:per|in|pro|par|por|je|en|nei?|dans|auf|cada|ogni)\b)\s*"
+    r"(?:\s*(?:[/:]|\b(?:per|in|pro|par|por|je|en|nei?|dans|auf|cada|ogni)\b)\s*"
     rf"(?P<per>{_NUMBER})?\s*(?P<of>{_any(PER)})\b)"
 )
 _WRITTEN = re.compile(
@@ -96,6 +96,8 @@ _PER_CENT = re.compile(
 )
 _BARE_TAIL = re.compile(rf"{_NUMBER}\s*(?:{MASS})\b((?:{_JOIN}{_NUMBER})+)")
 _RANGE = re.compile(r"-|–|—|\b(?:to|or|bis|oder|a|ou|o)\b")
+# A dose for each kilogram of a person is no strength.
+_OF_A_BODY = re.compile(r"\s*(?:/|per\s|pro\s|par\s|por\s)\s*(?:kg|m2)\b")
 _PIECE = re.compile(rf"\s*(?:{_any(w for w, unit in PER.items() if unit in _PIECES)})\b")
 _ENGLISH = re.compile(
     r"\b(?:tablets?|tabs?|caplets?|capsules|micrograms?|patch(?:es)?|injection|syrup|drops?"
@@ -239,6 +241,8 @@ def _written(text: str, match: re.Match) -> Amounts | None:
     for n, (digits, unit) in enumerate(told):
         reading = _number(digits, glued=glued and n == 0)
         factor = MASS_IN_MG[unit or last] / divisor if divisor else 0.0
+        if _OF_A_BODY.match(text, match.end()):
+            reading = _Reading(())
         amounts.append(_times(reading, factor))
     return Amounts(
         text=match.group().strip(" .,;"),

@@ -21,6 +21,7 @@ from reviews.access import Action
 from reviews.errors import BadRecord, NotAllowed, Stale
 from reviews.incoming import Kind, Refusal, Row, SyncResult
 from reviews.people import Moved
+from reviews.records import PatientRecord
 
 ATTEMPTS = 3
 Rows = Iterable[tuple[int, Any]]
@@ -78,7 +79,7 @@ def _sync(
     places = {practice.code: practice.pk for practice in access.practices(by, Action.SYNC)}
     if not places:
         raise NotAllowed("You may not sync records here.", action="sync")
-    accepted, errors, told = _read(kind, rows, places)
+    accepted, errors, told, met = _read(kind, rows, places)
     told += _told(notes, places)
     attempt = 0
     while True:
@@ -86,7 +87,7 @@ def _sync(
         try:
             with transaction.atomic():
                 result = incoming.merge(
-                    kind, accepted, source_system, by, refused=errors, notes=told
+                    kind, accepted, source_system, by, refused=errors, notes=told, met=met
                 )
             break
         except (Moved, IntegrityError, OperationalError) as error:
@@ -104,10 +105,13 @@ def _sync(
 
 def _read(
     kind: Kind, rows: Rows, places: dict[str, int]
-) -> tuple[list[Row], list[Refusal], list[unread.Told]]:
-    """Decode and check each record by itself: `(rows, refusals, what to note of persons)`."""
+) -> tuple[list[Row], list[Refusal], list[unread.Told], list[tuple[int, PatientRecord]]]:
+    """Decode and check each record by itself.
+
+    Returns rows, refusals, what to note of persons, and whose medicine was refused.
+    """
     only = next(iter(places.values())) if len(places) == 1 else None
-    accepted, errors, told, seen = [], [], [], {}
+    accepted, errors, told, met, seen = [], [], [], [], {}
     decoder = msgspec.json.Decoder(kind.shape)
     for index, content in rows:
         try:
@@ -121,7 +125,11 @@ def _read(
             row = kind.row(index, practice_id, record)
         except BadRecord as error:
             errors.append(Refusal(index, _source_id(content), error.field, error.reason))
-            told += _as_told(content, places, only, error)
+            noted = _as_told(content, places, only, error)
+            told += noted
+            if kind is incoming.Prescriptions and noted:
+                person = records.person_of(unread.plain(content))
+                met += [(one.practice_id, person) for one in noted if person is not None]
             continue
         first = seen.setdefault(kind.key(row), row)
         if first is row or first.record == row.record:
@@ -131,7 +139,7 @@ def _read(
             reason = f"differs from the record with the same source_id at index {first.index}"
             errors.append(Refusal(index, row.source_id, "source_id", reason))
             told += _as_told(content, places, only, BadRecord("source_id", reason))
-    return accepted, errors, told
+    return accepted, errors, told, met
 
 
 def _as_told(

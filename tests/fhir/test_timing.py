@@ -84,6 +84,9 @@ def test_every_element_of_a_timing_is_in_the_table():
         (every(1, 1, "d", frequencyMax=3), (1, 3)),
         (every(1, 4, "h", periodMax=6), (4, 6)),
         (every(1, 2, "d", periodMax=3), (Fraction(1, 3), Fraction(1, 2))),
+        # Without a lower end it is "up to".
+        ({"frequencyMax": 3, "period": 1, "periodUnit": "d"}, (None, 3)),
+        ({"frequencyMax": 2, "period": 1, "periodUnit": "wk"}, (None, Fraction(2, 7))),
         # Doses named by their time of day are as many as are named.
         ({"when": ["MORN", "NIGHT"]}, 2),
         ({"when": ["HS"]}, 1),
@@ -103,6 +106,8 @@ def test_every_element_of_a_timing_is_in_the_table():
         (every(1, 1, "d", dayOfWeek=["mon", "wed", "fri"]), Fraction(3, 7)),
         (every(2, 1, "d", dayOfWeek=["sat", "sun"]), Fraction(4, 7)),
         ({"dayOfWeek": ["mon", "thu"]}, Fraction(2, 7)),
+        (every(1, 1, "d", dayOfWeek=["Mon", "Wednesday", "fri"]), Fraction(3, 7)),
+        ({"dayOfWeek": ["mon", "Monday"]}, Fraction(1, 7)),
         ({"dayOfWeek": ["mon", "thu"], "when": ["MORN", "EVE"]}, Fraction(4, 7)),
     ],
 )
@@ -122,12 +127,59 @@ def test_a_repeat_is_a_rate(repeat, expected):
         {"frequency": 2, "period": 1},
         every(1, 3, "d", dayOfWeek=["mon"]),
         every(1, 6, "h", periodMax=4),
+        every(0, 1, "d"),
+        every(-1, 1, "d"),
+        every(3, 1, "d", frequencyMax=2),
+        every(1, 1, "d", dayOfWeek=["someday"]),
+        {"when": ["banana"]},
+        {"when": ["MORN", "PRN"]},
+        {"when": ["AC"]},
     ],
 )
 def test_a_repeat_that_contradicts_itself_is_noted_and_no_rate(repeat):
     told = timed(repeat=repeat)
     assert (told.times, told.times_max) == (None, None)
     assert len(told.notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "repeat", "times", "noted"),
+    [
+        ("BID", {"when": ["MORN"]}, None, True),
+        ("BID", {"when": ["MORN", "EVE"]}, 2, False),
+        ("HS", {"dayOfWeek": ["mon"]}, Fraction(1, 7), False),
+        ("BID", every(3, 1, "d"), 3, True),
+        ("TID", every(3, 1, "d"), 3, False),
+    ],
+)
+def test_a_code_beside_what_a_repeat_says(code, repeat, times, noted):
+    told = timed(repeat=repeat, code={"text": code})
+    assert (told.times, bool(told.notes)) == (times, noted)
+
+
+@pytest.mark.parametrize(
+    ("repeat", "days", "why"),
+    [
+        (every(1, 1, "d", duration=24, durationUnit="h"), None, "worn until the next one"),
+        (every(1, 72, "h", duration=72, durationUnit="h"), None, "the same for a patch"),
+        (every(1, 1, "wk", duration=7, durationUnit="d"), None, "worn for the week"),
+        (every(1, 1, "d", duration=30, durationUnit="min"), None, "an infusion"),
+        (every(2, 1, "d", duration=14, durationUnit="d"), 14, "the length of the course"),
+        (every(1, 1, "wk", duration=28, durationUnit="d"), 28, "four weeks of it"),
+        ({"duration": 14, "durationUnit": "d"}, None, "nothing tells which of the two"),
+    ],
+)
+def test_a_dose_that_takes_days_is_no_course(repeat, days, why):
+    assert timed(repeat=repeat).days == days, why
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "days"),
+    [(36, "h", 2), (24, "h", 1), (48, "h", 2), (1, "h", 1), (2, "wk", 14), (1.5, "d", 2)],
+)
+def test_a_day_that_is_begun_is_a_day_of_use(value, code, days):
+    bounds = {"boundsDuration": {"value": value, "code": code}}
+    assert timed(repeat=every(1, 1, "d", **bounds)).days == days
 
 
 def test_once_a_week_on_three_days_is_once_or_three_times():
@@ -482,3 +534,86 @@ def test_what_is_not_a_timing_is_refused_by_its_type_and_never_crashes(junk):
     except msgspec.DecodeError:
         return
     timing.read(said)
+
+
+# --- one dose said twice, and units ----------------------------------------------------------
+
+
+def test_an_instruction_that_is_said_twice_counts_once():
+    bd = instruction(repeat=every(2, 1, "d"), text="one bd")
+    record, notes = order(bd, bd)
+    assert (record["dose"], record["times_per_day"]) == (1, 2)
+    assert notes == ["says the same instruction more than once: counted once"]
+
+
+def test_instructions_that_differ_in_their_number_alone_are_no_dose():
+    bounds = {"boundsDuration": {"value": 14, "code": "d"}}
+    bd = every(2, 1, "d", **bounds)
+    record, notes = order(instruction(repeat=bd, sequence=1), instruction(repeat=bd, sequence=2))
+    assert not {"dose", "schedule"} & record.keys()
+    assert len(notes) == 1
+
+
+def period(start, end, times=1):
+    return every(times, 1, "d", boundsPeriod={"start": start, "end": end})
+
+
+@pytest.mark.parametrize(
+    ("first_end", "second_start", "schedule"),
+    [
+        ("2026-11-26", "2026-11-27", [(2, 7), (1, 7)]),
+        ("2026-11-27", "2026-11-27", [(2, 7), (1, 7)]),
+        ("2026-11-28", "2026-11-27", [(2, 7), (3, 2), (1, 5)]),
+        ("2026-11-25", "2026-11-27", [(2, 6), (0, 1), (1, 7)]),
+    ],
+)
+def test_periods_that_touch_on_a_day_do_not_add_up_on_it(first_end, second_start, schedule):
+    record, _ = order(
+        instruction(2, repeat=period("2026-11-20", first_end)),
+        instruction(1, repeat=period(second_start, "2026-12-03")),
+    )
+    assert [(step["per_day"], step["days"]) for step in record["schedule"]] == schedule
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit"),
+    [
+        ({"unit": "tablet", "code": "{tbl}"}, "tablet"),
+        ({"unit": "Tablette", "code": "mg"}, None),
+        ({"unit": "tablet", "code": "mg"}, None),
+        ({"unit": "tablet", "code": "428673006"}, "tablet"),
+        ({"unit": "each", "code": "{tablet}"}, "tablet"),
+        ({"code": "1"}, "unit"),
+        ({"unit": "1", "code": "1"}, "unit"),
+        ({"unit": "tablet", "code": "1"}, "tablet"),
+        ({}, None),
+    ],
+)
+def test_the_unit_of_a_dose(quantity, unit):
+    said = {"doseAndRate": [{"doseQuantity": {"value": 1, **quantity}}]}
+    record, notes = order({**said, "timing": {"repeat": every(1, 1, "d")}})
+    assert record.get("dose_unit") == unit
+    assert bool(notes) is (unit is None)
+
+
+def test_a_plain_number_of_a_supply_counts_what_a_plain_number_of_a_dose_counts():
+    one = {"value": 1, "code": "1"}
+    supply = {"quantity": {"value": 28, "code": "1"}}
+    record, _ = order({"doseAndRate": [{"doseQuantity": one}]}, supply=supply)
+    assert (record["quantity"], record["quantity_unit"]) == (28, "unit")
+    record, _ = order(instruction(), supply=supply)
+    assert (record["quantity"], "quantity_unit" in record) == (28, False)
+
+
+@pytest.mark.parametrize(
+    "said", [{"asNeeded": True}, {"asNeededFor": [{"text": "anxiety"}]}, {"asNeededBoolean": True}]
+)
+def test_as_needed_in_each_version(said):
+    record, _ = order(instruction(repeat=every(2, 1, "d"), **said))
+    assert record["as_needed"] is True
+
+
+def test_a_rate_of_giving_that_is_left_out_is_named():
+    per_kg = {"rateQuantity": {"value": 0.1, "unit": "mg/kg/h"}}
+    _, notes = order({"doseAndRate": [per_kg]})
+    assert notes == ["the rate of giving (0.1 mg/kg/h) is left out"]

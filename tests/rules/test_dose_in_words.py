@@ -23,8 +23,11 @@ from .book import line
         ({"times_per_day": 0.3333}, "1 tablet every 3 days"),
         (
             {"as_needed": True, "dose_max": 2, "max_per_day": 6},
-            "1 to 2 tablets if needed, at most 6 a day",
+            "1 to 2 tablets once a day if needed, at most 6 a day",
         ),
+        ({"as_needed": True, "times_per_day": 3}, "1 tablet 3 times a day if needed"),
+        ({"as_needed": True, "times_per_day": None}, "1 tablet if needed"),
+        ({"times_per_day": 0.43}, "1 tablet 3 times a week"),
         ({"dose": None}, ""),
     ],
 )

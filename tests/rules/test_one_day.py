@@ -2,7 +2,7 @@
 
 import pytest
 
-from .book import DAY0, finding, fired, line, medicine, on
+from .book import DAY0, finding, fired, line, medicine, not_evaluable, on
 from .test_exposure import view_of
 
 BEGIN = DAY0.toordinal()
@@ -53,7 +53,11 @@ def test_the_dose_of_the_day(first, second, mg, why):
         ({"medicine": OTHER_WORDS}, True, "other words"),
         ({"system": "other"}, True, "another system"),
         ({"days": 14, "medicine": OTHER_WORDS}, True, "half as long"),
-        ({"start": 1, "medicine": OTHER_WORDS}, False, "of the next day: an early refill"),
+        ({"start": 1, "medicine": OTHER_WORDS}, True, "of the next day: perhaps recorded late"),
+        ({"start": 3, "system": "other"}, True, "after a weekend"),
+        ({"start": 4, "medicine": OTHER_WORDS}, False, "later: an early refill"),
+        ({"start": 1}, False, "the same words of the next day: the next issue"),
+        ({"start": 1, "medicine": OTHER_WORDS, "days": 14}, False, "of another length"),
         ({"dose": 2, "medicine": OTHER_WORDS}, False, "another dose"),
         ({"days_supply": None, "quantity": None}, True, "nobody knows how long it lasts"),
         ({"source": "dispensed", "medicine": OTHER_WORDS}, False, "handed out: it stands for both"),
@@ -62,6 +66,37 @@ def test_the_dose_of_the_day(first, second, mg, why):
 def test_whether_the_question_is_put(second, twice, why):
     found = finding("DUP-04", line(), line(**second), as_of=1)
     assert (found is not None and found.key.endswith("recorded twice")) is twice, why
+
+
+def test_a_copy_of_the_next_day_raises_no_dose_and_no_length():
+    first, copy = line(), line(start=1, medicine=OTHER_WORDS)
+    assert days_of(first, copy, as_of=20) == [(0, 27, 5)]
+    assert "REF-01" not in fired(first, copy, as_of=20)
+
+
+def test_copies_may_be_further_supplies_so_nothing_is_over_when_the_first_is_used_up():
+    weekly = [line(days=7, dosage_text=f"week {n}") for n in range(1, 7)]
+    assert "DUP-04" in fired(*weekly, as_of=3)
+    assert "DUR-01" not in not_evaluable(*weekly, as_of=6)
+    for as_of in (7, 41):
+        assert "DUR-01" in not_evaluable(*weekly, as_of=as_of)
+        found = finding("DQ-01", *weekly, as_of=as_of)
+        assert "whether it is one supply" in found.title + found.sentence
+    assert fired(*weekly, as_of=41 + 16) == {}, "the sixth week and the gap are over"
+
+
+def test_a_later_supply_ends_what_a_copy_may_be():
+    both = line(days=14), line(days=14, medicine=OTHER_WORDS)
+    assert "DUR-01" in not_evaluable(*both, as_of=20)
+    assert "DUR-01" not in not_evaluable(*both, line(start=14, days=14), as_of=20)
+
+
+def test_issues_of_one_day_whose_written_end_is_the_same_are_asked_about():
+    weekly = [line(days=7, end_on=on(6)) for _ in range(3)]
+    assert days_of(*weekly) == [(0, 6, 5)]
+    assert "DUP-04" in fired(*weekly, as_of=3)
+    stopped = [line(days=14, end_on=on(6)) for _ in range(3)]
+    assert "DUP-04" not in fired(*stopped, as_of=3), "stopped with the order"
 
 
 def test_what_is_said_of_a_copy():
@@ -137,8 +172,8 @@ STOCK = [
 
 @pytest.mark.parametrize(("second", "mg", "why"), STOCK)
 def test_stock_beyond_what_is_carried_is_no_second_dose(second, mg, why):
-    # Of 25 days left, 15 are carried; the two overlap on days 18 to 27.
-    stretches = days_of(line(), line(start=3, **second))
+    # Of 25 days left, 15 are carried; the two overlap on days 18 to 27. Another length: no copy.
+    stretches = days_of(line(), line(start=3, **{"days": 29, **second}))
     assert {on_day: each for on_day, _, each in stretches}[18] == mg, why
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reviews.rules.quantities import read, unit_of
+from reviews.rules.quantities import read, says_otherwise, unit_of
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,16 @@ from reviews.rules.quantities import read, unit_of
         ("N2 50 St.", 50, "unit"),
         ("100 Filmtabletten in 2 Packungen", 100, "tablet"),
         ("5 Zäpfchen", 5, "suppository"),
+        ("2 boxes (28 tablets each)", 56, "tablet"),
+        ("56 tablets (2 packs)", 56, "tablet"),
+        ("56 tablet(s)", 56, "tablet"),
+        ("56 (fifty six) tablets", 56, "tablet"),
+        ("[28] tablets", 28, "tablet"),
+        ("28 tablet pack", 28, "tablet"),
+        ("20 Tbl. N1", 20, "tablet"),
+        ("1 Pckg. (20 St.)", 20, "unit"),
+        ("2 Schachteln mit je 28 Tabletten", 56, "tablet"),
+        ("2 étuis de 14", 28, "unit"),
         ("2 cajas de 28 comprimidos", 56, "tablet"),
         ("1 confezione da 30 compresse", 30, "tablet"),
     ],
@@ -50,6 +60,10 @@ def test_an_amount_with_its_unit_is_read(text, number, unit):
         ("1,000 ml", "a litre to some and a millilitre to others"),
         ("1.000 ml", "the same the other way round"),
         ("0 tablets", "nothing is no supply"),
+        ("2 packs (56 tablets)", "56 in each, or in both?"),
+        ("60 tablets + 1 refill", "more than an amount"),
+        ("28 tablets weekly", "for how many weeks?"),
+        ("28 days", "a time is no amount"),
         ("as before", "words"),
         ("", "nothing"),
     ],
@@ -75,3 +89,22 @@ def test_what_leaves_the_amount_open_is_not_read(text, why):
 )
 def test_a_word_for_a_unit(word, unit):
     assert unit_of(word) == unit
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "unit", "otherwise", "why"),
+    [
+        ("2 packs of 28", 2, "tablet", True, "56, not 2"),
+        ("2 packs of 28", 56, "tablet", False, "the same"),
+        ("2 packs of 28", 56, "capsule", False, "pieces, however they are called"),
+        ("2 Packung", 2, "tablet", True, "the number counts packs"),
+        ("one pack", 1, "unit", True, "in words too"),
+        ("2 Packung", 56, "tablet", False, "what two packs hold"),
+        ("100 ml", 100, "ml", False, "the same"),
+        ("100 ml", 50, "ml", True, "half of it"),
+        ("100 ml", 200, "mg", False, "not compared"),
+        ("as before", 2, "tablet", False, "words that say no amount"),
+    ],
+)
+def test_whether_words_and_a_number_tell_of_one_amount(text, number, unit, otherwise, why):
+    assert says_otherwise(text, number, unit) is otherwise, why

@@ -57,6 +57,10 @@ def screened(*lines, as_of):
             "a template until a day",
         ),
         ({"repeat_template": True}, 167, "a number is better than none"),
+        ({"repeats_allowed": None, "valid_until": on(200)}, 227, "valid for more than one issue"),
+        ({"repeats_allowed": None, "valid_until": on(31)}, 58, "31 days: for more than one"),
+        ({"repeats_allowed": None, "valid_until": on(30)}, 27, "as long as one prescription is"),
+        ({"repeats_allowed": 0, "valid_until": on(200)}, 27, "no repeat, however long it is valid"),
     ],
 )
 def test_how_far_an_order_can_reach(fields, last, why):

@@ -44,6 +44,8 @@ ONE = [
     ("alprazolam.5 mg", 0.5, "", "a point after a letter: 5 mg is not held"),
     ("diazepam.5 mg", 5, "", "a full stop after a letter: 0.5 mg is not held"),
     ("alprazolam 0,25 mg Tabletten", 0.25, "", "a decimal comma"),
+    ("diazepam 2mg:5ml solution", 0.4, "ml", "with a colon"),
+    ("diazepam 5 mg: 28 tablets", 5, "", "a colon before what is supplied"),
     ("alprazolam 0.250 mg", 0.25, "", "three digits after a nought are decimals"),
     ("alprazolam 0,250 mg", 0.25, "", "with a comma too"),
     ("Lorazépam 2,5 mg comprimés", 2.5, "", "French"),

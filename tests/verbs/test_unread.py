@@ -44,9 +44,48 @@ def test_a_refused_medicine_of_a_known_person_is_noted(bell, ehr):
     assert ImportNote.objects.unread_medicines().count() == 1
 
 
-def test_of_somebody_unknown_nothing_can_be_noted(bell, ehr):
-    send(ehr, sent.prescription("rx-2", "2", dose=-1), b"{", {"patient": 4}, {"source_id": "x"})
+def test_what_names_nobody_cannot_be_noted(bell, ehr):
+    nameless = {"identifiers": [{"system": "nhs", "value": "2"}]}
+    nobody = {**sent.prescription("rx-2", "2", dose=-1), "patient": nameless}
+    send(ehr, nobody, b"{", {"patient": 4}, {"source_id": "x"})
     assert notes() == []
+    assert Patient.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"dose": -1}, "dose"),
+        ({"status": "bogus"}, "status"),
+        ({"patient": sent.patient("2", sex="F")}, "patient.sex"),
+        ({"patient": sent.patient("2", birth_date="12/03/1950")}, "patient.birth_date"),
+    ],
+)
+def test_somebody_unknown_is_registered_so_that_a_refused_medicine_is_seen(bell, ehr, wrong, field):
+    bad = {**sent.prescription("rx-2", "2"), **wrong}
+    for row in (bad, json.dumps(bad).encode()):
+        result = send(ehr, row)
+        assert [error.field for error in result.errors] == [field]
+        assert Patient.objects.count() == 2
+    (note,) = ImportNote.objects.live()
+    assert (note.refused, note.medicine) == (True, "Diazepam 5 mg tablets")
+    assert note.patient != bell
+    send(ehr, sent.prescription("rx-2", "2"))
+    assert notes() == []
+    assert Patient.objects.count() == 2
+
+
+def test_a_refused_medicine_changes_nobody_who_is_known(bell, ehr):
+    other_name = {**sent.patient(), "family_name": "Belle"}
+    send(ehr, {**sent.prescription("rx-2", dose=-1), "patient": other_name})
+    bell.refresh_from_db()
+    assert bell.family_name == "Bell"
+    assert len(notes()) == 1
+
+
+def test_a_refused_reading_registers_nobody(bell, ehr):
+    send(ehr, {**sent.reading(value="much"), "patient": sent.patient("2")}, verb=sync.readings)
+    assert Patient.objects.count() == 1
 
 
 def test_somebody_registered_by_the_same_batch_is_known(harbour, ehr):

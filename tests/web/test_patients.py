@@ -449,5 +449,12 @@ def test_a_dose_that_only_the_words_tell_is_shown_beside_them(bell, clara):
         bell, clara, medicine="Lorazepam 1 mg tablets", dosage_text="as directed", **nothing
     )
     page = words(Browser(clara).get(f"/patients/{bell.pk}"))
-    assert "1 tablet if needed read from the words “1 tds prn”" in page
+    assert "1 tablet 3 times a day if needed read from the words “1 tds prn”" in page
     assert "as directed dose not read" in page
+
+
+def test_a_dose_that_the_words_contradict_is_shown_with_both(bell, clara):
+    make.prescription(bell, clara, dosage_text="TWO three times a day")
+    page = words(Browser(clara).get(f"/patients/{bell.pk}"))
+    assert "2 to 6 tablets once a day recorded as 1 tablet twice a day" in page
+    assert "in the words “TWO three times a day”: both are looked at" in page

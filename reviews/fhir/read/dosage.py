@@ -11,6 +11,9 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+import msgspec
+from msgspec import structs
+
 from reviews.fhir.read import timing, words
 from reviews.fhir.read.resources import (
     DispenseRequest,
@@ -73,7 +76,7 @@ def read_dosage(
     texts = [text for said in instructions for text in (said.text, said.patientInstruction) if text]
     record["dosage_text"] = "; ".join(dict.fromkeys(texts))[:1000]
     notes: list[str] = []
-    read = [_instruction(said) for said in instructions]
+    read = [_instruction(said) for said in _each_once(instructions, notes)]
     written_on = words.day(record.get("written_on", ""))
     if len(read) == 1:
         _alone(record, read[0], written_on, notes)
@@ -92,6 +95,17 @@ def read_dosage(
     return notes
 
 
+def _each_once(instructions: list[Dosage], notes: list[str]) -> list[Dosage]:
+    """Instructions without those that say all the same again."""
+    found: list[Dosage] = []
+    for said in instructions:
+        if said not in found:
+            found.append(said)
+    if len(found) < len(instructions):
+        notes.append("says the same instruction more than once: counted once")
+    return found
+
+
 # --- one instruction -------------------------------------------------------------------------
 
 
@@ -101,7 +115,15 @@ def _instruction(said: Dosage) -> Instruction:
     given = _given(said, notes)
     dose = None if given is None else _dose(given, timed, notes)
     nothing = given is not None and given.doseQuantity is not None and given.doseQuantity.value == 0
-    as_needed = said.asNeededBoolean or said.asNeededCodeableConcept is not None or timed.as_needed
+    as_needed = (
+        said.asNeededBoolean
+        or said.asNeeded
+        or said.asNeededCodeableConcept is not None
+        or bool(said.asNeededFor)
+        or timed.as_needed
+    )
+    if nothing:
+        notes.append("the dose is nought")
     return Instruction(said, timed, dose, nothing, as_needed, [*notes, *timed.notes])
 
 
@@ -130,8 +152,25 @@ def _dose(given: DoseAndRate, timed: Timed, notes: list[str]) -> Amount | None:
         timed.times = timed.times_max = Fraction(1)
         return rate
     if given.rateQuantity or given.rateRange or given.rateRatio:
-        notes.append("the rate of giving is kept as text only")
+        notes.append(f"the rate of giving{_rate_in_words(given)} is left out")
     return None
+
+
+def _rate_in_words(given: DoseAndRate) -> str:
+    if given.rateQuantity is not None:
+        return f" ({_in_words(given.rateQuantity)})"
+    if given.rateRange is not None:
+        ends = (given.rateRange.low, given.rateRange.high)
+        return f" ({' to '.join(_in_words(end) for end in ends if end is not None)})"
+    if given.rateRatio is not None:
+        ratio = given.rateRatio
+        return f" ({_in_words(ratio.numerator)} per {_in_words(ratio.denominator)})"
+    return ""
+
+
+def _in_words(quantity: Quantity) -> str:
+    value = "" if quantity.value is None else f"{quantity.value:.10g}"
+    return f"{value} {quantity.unit or quantity.code}".strip()
 
 
 def _between(ends: Range, notes: list[str]) -> Amount | None:
@@ -141,9 +180,10 @@ def _between(ends: Range, notes: list[str]) -> Amount | None:
     if named is None or named.value is None:
         notes.append("the dose has no number: kept as text only")
         return None
-    unit = words.unit(named)
+    unit = words.dose_unit(named)
     if unit is None:
-        notes.append(f"the dose unit “{named.unit or named.code}” is not known")
+        told = " or ".join(dict.fromkeys(filter(None, (named.unit, named.code))))
+        notes.append(f"the dose unit “{told}” is not known")
         return None
     if named.comparator.startswith(">") or high is None:
         notes.append("the dose has no upper end: kept as text only")
@@ -152,7 +192,7 @@ def _between(ends: Range, notes: list[str]) -> Amount | None:
     least = None
     if low is not None and low.value is not None and not named.comparator:
         least = _exact(low.value)
-        other = words.unit(low) if (low.unit or low.code) else unit
+        other = words.dose_unit(low) if (low.unit or low.code) else unit
         if other != unit:
             if other is None or not {other, unit} <= words.MILLIGRAMS.keys():
                 notes.append("the ends of the dose are in different units: kept as text only")
@@ -269,6 +309,9 @@ def _several(read: list[Instruction]) -> dict[str, Any] | None:
     if unit is None or any(each.most is None for each in read):
         return None
     bounded = [each for each in read if each.timed.first or each.timed.last or each.timed.days]
+    if len({_but_for_its_number(each.said) for each in read}) < len(read):
+        # Numbered, and otherwise the same: twice the dose, or said twice.
+        return None
     if not bounded:
         order = {each.said.sequence for each in read}
         # Numbered one after the other, and none says how long it lasts.
@@ -277,6 +320,10 @@ def _several(read: list[Instruction]) -> dict[str, Any] | None:
         return None
     first, steps = _steps(read, unit)
     return None if steps is None else _schedule(first, steps, unit)
+
+
+def _but_for_its_number(said: Dosage) -> bytes:
+    return msgspec.json.encode(structs.replace(said, sequence=None))
 
 
 def _one_unit(read: list[Instruction]) -> str | None:
@@ -355,7 +402,16 @@ def _steps(read: list[Instruction], unit: str) -> tuple[date | None, list[Step] 
             return first, None
         steps.append(Step(start, end, _in(unit, each, each.most)))
         group_start, group_end, sequence = start, max(group_end, end), each.said.sequence
-    return first, steps
+    return first, _without_touching(steps)
+
+
+def _without_touching(steps: list[Step]) -> list[Step]:
+    """Steps of which one ends on the day that the next begins: that day is of the next one."""
+    starts = {step.start for step in steps}
+    return [
+        step._replace(end=step.end - 1) if step.end in starts and step.end > step.start else step
+        for step in steps
+    ]
 
 
 def _schedule(first: date | None, steps: list[Step], unit: str) -> dict[str, Any] | None:
@@ -389,9 +445,14 @@ def _schedule(first: date | None, steps: list[Step], unit: str) -> dict[str, Any
 def _supply(record: dict[str, Any], dispense: DispenseRequest, notes: list[str]) -> None:
     quantity = dispense.quantity
     if quantity is not None and quantity.value:
-        if unit := words.unit(quantity):
+        said = quantity.unit or quantity.code
+        unit = words.unit(quantity)
+        if unit is None and record.get("dose_unit") == "unit":
+            # A plain number counts what the dose counts, where that is one too.
+            unit = words.dose_unit(quantity)
+        if unit:
             record["quantity"], record["quantity_unit"] = quantity.value, unit
-        elif said := quantity.unit or quantity.code:
+        elif said and said != words.ONE:
             record["quantity_text"] = f"{quantity.value:.10g} {said}"[:200]
             notes.append(f"the unit of quantity “{said}” is not known: kept as text")
         else:

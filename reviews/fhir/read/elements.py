@@ -103,6 +103,8 @@ ELEMENTS = {
         "timing": "how often, and from when to when: see Timing",
         "asNeededBoolean": "as needed",
         "asNeededCodeableConcept": "as needed",
+        "asNeeded": "as needed in R5",
+        "asNeededFor": "as needed in R5",
         "route": "route",
         "type": "where there are several doses, the one that was ordered",
         "doseAndRate": "dose and rate, of which one counts",

@@ -15,7 +15,8 @@ LONGEST_SYSTEM, LONGEST_VALUE, LONGEST_NAME = 200, 100, 120
 MOST_IDENTIFIERS = 20
 # Of a record that stands in place of another one, and of the other one.
 REPLACES, REPLACED_BY = "replaces", "replaced-by"
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+# Seconds and the colon of the zone are left out by some.
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)")
 _NAMES = ("official", "usual", "", "nickname", "anonymous", "temp", "maiden", "old")
 Tell = Callable[[str], None]
 

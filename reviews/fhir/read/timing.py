@@ -21,8 +21,8 @@ ELEMENTS = {
     "repeat.boundsRange": "the last day where both ends are one; else noted",
     "repeat.count, countMax": "the last day, where the rate is known",
     "repeat.duration, durationMax, durationUnit": (
-        "how long one dose takes, which no rule asks; a whole day or more beside no bounds is the "
-        "length of the course, as some systems send it, and noted"
+        "how long one dose takes, which no rule asks; days on which the next dose is due as well, "
+        "beside no bounds, are the length of the course, as some systems send it, and noted"
     ),
     "repeat.frequency, frequencyMax": "times a period, both ends of a range",
     "repeat.period, periodMax, periodUnit": "the period, both ends of a range, every unit of time",
@@ -50,6 +50,12 @@ EVERY = re.compile(r"Q(\d+)(H|D|W)")
 EVERY_DAYS = {"H": Fraction(1, 24), "D": Fraction(1), "W": Fraction(7)}
 AS_NEEDED = ("PRN", "SOS")
 ONCE = ("STAT", "ONCE")
+DAYS_OF_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+# http://hl7.org/fhir/event-timing and http://terminology.hl7.org/CodeSystem/v3-TimingEvent
+WHEN = frozenset(
+    "MORN MORN.early MORN.late NOON AFT AFT.early AFT.late EVE EVE.early EVE.late NIGHT PHS"
+    " HS WAKE C CM CD CV AC ACM ACD ACV PC PCM PCD PCV".split()
+)
 # Before, with or after every meal: how many these are in a day is not said.
 MEALS = ("C", "AC", "PC")
 WHOLE_WEEK = 7
@@ -60,7 +66,8 @@ class Timed:
     """`times` to `times_max` a day, equal where there is no range; None: not told.
 
     `last` is the last day; `days` how many there are from the first one, where `last` cannot be
-    told without knowing the first. `minute` is the time of the first dose after midnight.
+    told without knowing the first. `minute` is the time of the first dose after midnight, and
+    `by_events` says that the rate is what is named of days and times, without a number.
     """
 
     times: Fraction | None = None
@@ -70,9 +77,10 @@ class Timed:
     days: int | None = None
     minute: int | None = None
     as_needed: bool = False
+    by_events: bool = False
     notes: list[str] = field(default_factory=list)
 
-    def rate(self, low: Fraction, high: Fraction) -> None:
+    def rate(self, low: Fraction | None, high: Fraction) -> None:
         if high > MOST_PER_DAY:
             self.notes.append(f"{float(high):,.0f} times a day is no rate of doses: left out")
         else:
@@ -104,6 +112,8 @@ def _events(timed: Timed, timing: Timing) -> None:
     if at := words.time_of_day(min(timing.event)):
         timed.minute = at.hour * 60 + at.minute
     if len(timing.event) == 1:
+        if timing.repeat is not None:
+            return
         timed.notes.append("the timing is not a number of times a day: kept as text only")
         return
     if len(days) < len(timing.event):
@@ -128,11 +138,13 @@ def _bounds(timed: Timed, repeat: Repeat) -> None:
             last = None
         timed.first, timed.last = first or timed.first, last
     elif repeat.boundsDuration is not None:
-        timed.days = words.days(repeat.boundsDuration)
+        timed.days = words.days(repeat.boundsDuration, up=True)
         if timed.days is None:
             timed.notes.append("the time over which it is taken has no known unit: not kept")
     elif repeat.boundsRange is not None:
-        low, high = (words.days(end) for end in (repeat.boundsRange.low, repeat.boundsRange.high))
+        low, high = (
+            words.days(end, up=True) for end in (repeat.boundsRange.low, repeat.boundsRange.high)
+        )
         if low == high:
             timed.days = low
         else:
@@ -150,8 +162,12 @@ def _day(timed: Timed, name: str, said: str) -> date | None:
 
 def _rate(timed: Timed, repeat: Repeat) -> None:
     """The rate that the numbers of a repeat, its days of the week and times of day come to."""
-    events = _events_of_a_day(timed, repeat)
-    weekdays = len(set(repeat.dayOfWeek))
+    if problem := _contradiction(repeat):
+        timed.notes.append(f"{problem}: the times a day are not known")
+        return
+    events = _events_of_a_day(repeat)
+    weekdays = len({_weekday(day) for day in repeat.dayOfWeek})
+    timed.by_events = bool(events or weekdays) and repeat.frequency is None and not repeat.period
     if repeat.period and not repeat.periodUnit:
         timed.notes.append("the timing has a period without a unit: kept as text only")
         return
@@ -182,20 +198,44 @@ def _rate(timed: Timed, repeat: Repeat) -> None:
         timed.notes.append("the days of the week do not fit its period: kept as text only")
     elif shortest < 1:
         low, high = _frequency(repeat)
-        timed.rate(low / longest, high / shortest)
+        timed.rate(_share(low, 1 / longest), high / shortest)
     elif shortest == longest:
         _both(timed, repeat, events, shortest, weekdays)
     else:
         low, high = _frequency(repeat)
-        timed.rate(low / longest, high / shortest)
+        timed.rate(_share(low, 1 / longest), high / shortest)
 
 
-def _frequency(repeat: Repeat) -> tuple[int, int]:
+def _contradiction(repeat: Repeat) -> str:
+    """What of a repeat cannot be, or is not known; empty where there is nothing."""
+    often, most = repeat.frequency, repeat.frequencyMax
+    for number in (often, most):
+        if number is not None and number < 1:
+            return f"says {number} times"
+    if often is not None and most is not None and most < often:
+        return f"says {often} times, and at most {most}"
+    if unknown := [day for day in repeat.dayOfWeek if _weekday(day) not in DAYS_OF_WEEK]:
+        return f"“{unknown[0]}” is no day of the week that is known"
+    if unknown := [each for each in repeat.when if each not in WHEN]:
+        return f"“{unknown[0]}” is no time of day that is known"
+    if repeat.when and not repeat.period and not _events_of_a_day(repeat):
+        return "is taken with meals, whose number is not said"
+    return ""
+
+
+def _weekday(day: str) -> str:
+    return day.strip().lower()[:3]
+
+
+def _frequency(repeat: Repeat) -> tuple[int | None, int]:
+    """The lower and the higher frequency: without the lower one it is "up to" the higher."""
+    if repeat.frequency is None and repeat.frequencyMax is not None:
+        return None, repeat.frequencyMax
     low = repeat.frequency or 1
-    return low, max(low, repeat.frequencyMax or low)
+    return low, repeat.frequencyMax or low
 
 
-def _events_of_a_day(timed: Timed, repeat: Repeat) -> int:
+def _events_of_a_day(repeat: Repeat) -> int:
     """How many doses of a day are named by their time; nought when none is."""
     when = set(repeat.when)
     if when & {*MEALS}:
@@ -206,7 +246,7 @@ def _events_of_a_day(timed: Timed, repeat: Repeat) -> int:
 def _both(timed: Timed, repeat: Repeat, events: int, period_days: Fraction, weekdays: int) -> None:
     """A frequency in a period of whole days, beside doses named by their time of day."""
     low, high = _frequency(repeat)
-    if events > 1 and low > 1 and not low <= events <= high:
+    if events > 1 and low is not None and low > 1 and not low <= events <= high:
         timed.notes.append(
             f"names {events} times of the day and says {low}: the times a day are not known"
         )
@@ -214,8 +254,12 @@ def _both(timed: Timed, repeat: Repeat, events: int, period_days: Fraction, week
     if events > high:
         # Once a period, at each of the times that are named.
         low = high = events
-    share = Fraction(weekdays or WHOLE_WEEK, WHOLE_WEEK)
-    timed.rate(low / period_days * share, high / period_days * share)
+    share = Fraction(weekdays or WHOLE_WEEK, WHOLE_WEEK) / period_days
+    timed.rate(_share(low, share), high * share)
+
+
+def _share(low: int | None, share: Fraction) -> Fraction | None:
+    return None if low is None else low * share
 
 
 def _weekly(
@@ -234,7 +278,7 @@ def _weekly(
         timed.notes.append(
             f"names {weekdays} days for once a week: once on each of them at the most"
         )
-    timed.rate(low / period_days, high / period_days)
+    timed.rate(_share(low, 1 / period_days), high / period_days)
 
 
 def _code(timed: Timed, code: Concept) -> None:
@@ -252,7 +296,17 @@ def _code(timed: Timed, code: Concept) -> None:
         return
     if timed.times_max is None:
         timed.times, timed.times_max = told.times, told.times_max
-    elif (timed.times, timed.times_max) != (told.times, told.times_max):
+    elif (timed.times, timed.times_max) == (told.times, told.times_max):
+        return
+    elif timed.by_events and told.times_max == 1:
+        # "On Mondays" and "at bedtime" agree.
+        return
+    elif timed.by_events:
+        timed.times = timed.times_max = None
+        timed.notes.append(
+            f"its code “{code.words}” differs from the times it names: the times a day are not known"
+        )
+    else:
         timed.notes.append(f"its code “{code.words}” differs from its numbers, which are used")
 
 
@@ -297,9 +351,10 @@ def _duration(timed: Timed, repeat: Repeat) -> None:
     if repeat.duration is None or repeat.durationUnit is None:
         return
     long = Fraction(repeat.durationMax or repeat.duration) * words.DAYS[repeat.durationUnit]
-    if long < 1:
+    if long < 1 or (timed.times and long <= 1 / timed.times):
+        # A patch that is worn until the next one.
         return
-    if timed.last or timed.days is not None or repeat.durationMax:
+    if timed.last or timed.days is not None or repeat.durationMax or timed.times is None:
         timed.notes.append("says that one dose takes days: not kept")
         return
     timed.days = int(long)

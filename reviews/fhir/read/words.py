@@ -3,6 +3,7 @@
 import re
 from datetime import date, datetime, time
 from fractions import Fraction
+from math import ceil
 
 from reviews.fhir.read.resources import Concept, Quantity
 from reviews.fields import PRESCRIPTION
@@ -53,6 +54,8 @@ UNITS = {
     "unit": "unit",
     "units": "unit",
 }
+ONE = "1"
+"""UCUM's unit of a plain number."""
 MILLIGRAMS = {"mg": 1.0, "microgram": 0.001, "g": 1000.0}
 
 # Days in FHIR's units of time. A month of supply is counted as 30 days.
@@ -198,19 +201,36 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def unit(quantity: Quantity) -> str | None:
-    """Our unit of a FHIR Quantity, or None when it is not one we know."""
-    for said in (quantity.code, quantity.unit):
-        if found := UNITS.get(said.strip().lower()) or quantities.unit_of(said):
-            return found
-    return None
+    """Our unit of a FHIR Quantity, or None when it is not one we know.
+
+    None too where code and unit are two that differ: "mg" and "tablet".
+    """
+    said = [
+        found
+        for each in (quantity.code, quantity.unit)
+        if (found := UNITS.get(each.strip().lower()) or quantities.unit_of(each))
+    ]
+    named = {each for each in said if each != "unit"}
+    if len(named) > 1:
+        return None
+    return next(iter(named), None) or next(iter(said), None)
 
 
-def days(quantity: Quantity | None) -> int | None:
-    """Whole days of a FHIR Duration, or None when its unit or value is not known."""
+def dose_unit(quantity: Quantity) -> str | None:
+    """The unit of a dose, which may be a number of what the product is."""
+    said = {quantity.code.strip(), quantity.unit.strip()} - {""}
+    return "unit" if said == {ONE} else unit(quantity)
+
+
+def days(quantity: Quantity | None, *, up: bool = False) -> int | None:
+    """Whole days of a FHIR Duration, or None when its unit or value is not known.
+
+    `up`: a day that is begun counts, as for a time over which something is taken.
+    """
     if quantity is None or quantity.value is None:
         return None
     long = part_of_days(quantity)
-    return None if long is None else int(long)
+    return None if long is None else ceil(long) if up else int(long)
 
 
 def part_of_days(quantity: Quantity) -> Fraction | None:
