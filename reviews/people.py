@@ -6,6 +6,7 @@ what it leaves out is left as it was. Where it is not certain who is meant, the 
 (`Waits`), and nobody is changed by it.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -85,6 +86,13 @@ APART = f"""
         SELECT second_id, first_id, practice_id, ended_at FROM reviews_keptapart
     ) apart JOIN reviews_patient p ON p.id = apart.other
     WHERE apart.practice_id = ANY(%s) AND apart.ended_at IS NULL AND p.merged_into_id IS NULL
+"""
+# What somebody has said to be of the same person, though it contradicts: not asked again.
+SAME = """
+    SELECT coalesce(p.merged_into_id, p.id), q.said
+    FROM reviews_identityquestion q JOIN reviews_patient p ON p.id = q.patient_id
+    WHERE q.practice_id = ANY(%s) AND q.answer = 'same'
+        AND coalesce(p.merged_into_id, p.id) = ANY(%s)
 """
 USED = """
     UPDATE reviews_identifier i SET use = said.use
@@ -176,6 +184,7 @@ class People:
         self._uses: dict[Key, str] = {}
         self._used: dict[Key, str] = {}
         self._apart: dict[int | None, list[Person]] | None = None
+        self._same: set[tuple] | None = None
         distinct = set(said)
         self._places = sorted({practice_id for practice_id, _ in distinct})
         wanted = {
@@ -301,7 +310,11 @@ class People:
             for other in found[:place]
         ):
             raise Waits(TWO_PEOPLE, found)
-        fitting = [person for person in found if not differs[person]] or [
+        fitting = [
+            person
+            for person in found
+            if not differs[person] or self._said_to_be_the_same(person, record)
+        ] or [
             other
             for person in found
             for other in self._apart_from(person)
@@ -310,6 +323,20 @@ class People:
         if not fitting:
             raise Waits(CONTRADICTION, found, differs[found[0]])
         return fitting[0]
+
+    def _said_to_be_the_same(self, person: Person, record: PatientRecord) -> bool:
+        """Whether somebody has said that these particulars are of `person`, though they contradict.
+
+        Asked once in a batch that needs it.
+        """
+        if self._same is None:
+            self._same = set()
+            known = [one.pk for one in self.all.values() if one.pk is not None]
+            with connection.cursor() as cursor:
+                cursor.execute(SAME, [self._places, known])
+                for pk, said in cursor.fetchall():
+                    self._same.add((pk, *_named(records.convert(json.loads(said), PatientRecord))))
+        return (person.pk, *_named(record)) in self._same
 
     def _apart_from(self, person: Person) -> list[Person]:
         """Those whom somebody has kept apart from `person`. Asked once in a batch that needs it."""
@@ -434,6 +461,11 @@ def particulars(record: PatientRecord, held: tuple = NOBODY, *, today: date) -> 
     if record.deceased is not None:
         now["deceased"] = record.deceased
     return tuple(now.values())
+
+
+def _named(record: PatientRecord) -> tuple:
+    """What of a record says who somebody is, besides their numbers."""
+    return record.family_name, record.given_name, record.birth_date, record.sex
 
 
 _RANK = {"": 0, "temp": 1, "old": 2}

@@ -94,19 +94,19 @@ def test_every_kind_of_record_is_noted(bell, ehr, verb, bad, good, kind):
 
 
 def test_a_refused_change_of_the_person_is_noted(bell, ehr):
-    send(ehr, sent.patient(birth_date="2950-01-01"), verb=sync.patients)
+    send(ehr, sent.patient(deceased_on="1900-01-01"), verb=sync.patients)
     ((_, kind, about, _, _, reason),) = notes()
     assert (kind, about) == ("patient", "nhs|1")
-    assert "birth_date" in reason
+    assert reason == "deceased_on: is before birth_date"
     send(ehr, sent.patient(), verb=sync.patients)
     assert notes() == []
 
 
-def test_a_record_of_two_persons_is_noted_of_both(bell, ehr):
+def test_a_refused_record_of_two_persons_is_noted_of_both(bell, ehr):
     send(ehr, sent.prescription("rx-2", "2"))
     both = sent.patient()
     both["identifiers"] += [{"system": "nhs", "value": "2"}]
-    send(ehr, {**sent.prescription("rx-3"), "patient": both})
+    send(ehr, {**sent.prescription("rx-3", dose=-1), "patient": both})
     assert sorted(ImportNote.objects.live().values_list("patient", flat=True)) == sorted(
         Patient.objects.values_list("pk", flat=True)
     )
