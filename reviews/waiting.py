@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import msgspec
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from reviews import audit
+from reviews import audit, likeness
 from reviews.audit import Event
 from reviews.models import IdentityQuestion, Patient, WaitingRecord
 from reviews.people import Waits
@@ -141,6 +141,7 @@ def end(kind: str, source_system: str, taken: Iterable[Any], held: Iterable[Held
     IdentityQuestion.objects.open().filter(pk__in={question for _, question in over}).exclude(
         records__ended_at__isnull=True
     ).update(settled_at=now, answer=IdentityQuestion.Answer.WITHDRAWN)
+    tell_followers({question for _, question in over})
 
 
 def _as_sent(record: msgspec.Struct) -> dict[str, Any]:
@@ -205,20 +206,45 @@ def _questions(
         for question in asked
         for patient_id in whom[question.pk] or [None]
     )
-    _touch({patient_id for patients in whom.values() for patient_id in patients})
+    tell_followers(whom)
     return found
 
 
-def _touch(patient_ids: Iterable[int]) -> None:
-    """Who follows changes of people learns that a record waits for them."""
-    Patient.objects.filter(pk__in=list(patient_ids)).update(updated_at=timezone.now())
+# Whoever a question may be about: whose number it is, and who has the name and birth date said.
+CONCERNED = """
+    UPDATE reviews_patient p SET updated_at = statement_timestamp()
+    FROM reviews_identityquestion q
+    WHERE q.id = ANY(%s) AND p.practice_id = q.practice_id AND p.merged_into_id IS NULL
+        AND (
+            p.id IN (
+                SELECT patient_id FROM reviews_identityquestion_patients
+                WHERE identityquestion_id = q.id
+            )
+            OR p.birth_date = (q.said ->> 'birth_date')::date
+                AND reviews_folded(p.family_name || p.given_name) = reviews_folded(
+                    (q.said ->> 'family_name') || (q.said ->> 'given_name')
+                )
+        )
+"""
 
 
-def about(patient: Patient) -> Any:
-    """The open questions whether records are of this person, the oldest first."""
-    return (
-        IdentityQuestion.objects.open()
-        .filter(Q(patients=patient))
-        .order_by("asked_at", "pk")
-        .distinct()
-    )
+def tell_followers(question_ids: Iterable[int]) -> None:
+    """Who follows changes of people learns that other records wait for them now, or none."""
+    with connection.cursor() as cursor:
+        cursor.execute(CONCERNED, [list(question_ids)])
+
+
+def about(patient: Patient) -> QuerySet[IdentityQuestion]:
+    """The open questions whether records are of this person, the oldest first.
+
+    That is where one of their numbers is said, or their name and birth date under another number.
+    """
+    may_be = Q(patients=patient)
+    if patient.birth_date:
+        may_be |= Q(
+            practice=patient.practice_id,
+            said_birth_date=patient.birth_date.isoformat(),
+            said_name=likeness.folded(patient.family_name + patient.given_name),
+        )
+    rows = IdentityQuestion.objects.open().with_said().filter(may_be)
+    return rows.order_by("asked_at", "pk").distinct()

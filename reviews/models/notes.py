@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from .people import Patient, Practice
+from .versioned import of_nobody_merged_away
 
 PRESCRIPTION = "prescription"
 
@@ -65,6 +66,7 @@ class ImportNote(models.Model):
             pgtrigger.ReadOnly(
                 name="only_ended", exclude=["ended_at", "answered_by", "answer", "patient"]
             ),
+            of_nobody_merged_away(),
         ]
         constraints = [
             models.CheckConstraint(

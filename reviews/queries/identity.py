@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce, Concat
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models.functions import Cast, Coalesce, Concat
 
 from reviews import access, dossiers, likeness
 from reviews.access import Action
@@ -60,19 +60,36 @@ ALL = """
 
 
 def with_records_waiting(patients: QuerySet[Patient]) -> QuerySet[Patient]:
-    """Add `records_waiting`: how many records wait that may be of each."""
-    waits = (
-        WaitingRecord.objects.filter(
-            ended_at__isnull=True,
-            question__settled_at__isnull=True,
-            question__patients=OuterRef("pk"),
-        )
-        .order_by()
+    """Add `records_waiting`: how many records wait that may be of each.
+
+    A number of theirs is said in them, or their name and birth date under somebody else's number.
+    """
+    waits = WaitingRecord.objects.filter(
+        ended_at__isnull=True, question__settled_at__isnull=True
+    ).order_by()
+    by_number = (
+        waits.filter(question__patients=OuterRef("pk"))
         .values("question__patients")
         .annotate(number=Count("pk"))
         .values("number")
     )
-    return patients.annotate(records_waiting=Coalesce(Subquery(waits), 0))
+    named = (
+        IdentityQuestion.objects.open()
+        .with_said()
+        .filter(
+            practice=OuterRef("practice"),
+            said_birth_date=Cast(OuterRef("birth_date"), TextField()),
+            said_name=folded(Concat(OuterRef("family_name"), OuterRef("given_name"))),
+        )
+        .exclude(patients=OuterRef("pk"))
+        .order_by()
+        .values("practice")
+        .annotate(number=Count("records", filter=Q(records__ended_at__isnull=True)))
+        .values("number")
+    )
+    return patients.annotate(
+        records_waiting=Coalesce(Subquery(by_number), 0) + Coalesce(Subquery(named), 0)
+    )
 
 
 def questions(by: User) -> QuerySet[IdentityQuestion]:
@@ -155,6 +172,25 @@ def known_as(question: IdentityQuestion) -> QuerySet[Patient]:
         practice=question.practice_id,
         merged_into__isnull=True,
     ).distinct()
+
+
+def said_to_be(question: IdentityQuestion) -> QuerySet[Patient]:
+    """Those at the practice of the name and birth date said, who have none of the numbers."""
+    said = question.said
+    if not said.get("birth_date"):
+        return Patient.objects.none()
+    name = likeness.folded(said.get("family_name", "") + said.get("given_name", ""))
+    return (
+        Patient.objects.annotate(name=folded(Concat("family_name", "given_name")))
+        .filter(
+            practice=question.practice_id,
+            birth_date=said["birth_date"],
+            name=name,
+            merged_into__isnull=True,
+        )
+        .exclude(identity_questions=question)
+        .order_by("pk")
+    )
 
 
 def found_together(one: Patient, other: Patient, book: RuleBook, as_of: date) -> list[Finding]:

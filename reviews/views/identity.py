@@ -81,6 +81,7 @@ def settle(request: SignedIn, pk: int) -> HttpResponse:
         "medicines": identity.medicines(question),
         "records": question.records.filter(ended_at__isnull=True).order_by("pk"),
         "people": [_on_file(patient) for patient in question.patients.order_by("pk")],
+        "said_to_be": [_on_file(patient) for patient in identity.said_to_be(question)],
         "pair": _pair(question),
         "waiting": identity.questions(request.user).count(),
     }

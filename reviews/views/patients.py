@@ -72,12 +72,16 @@ def patients(request: SignedIn) -> HttpResponse:
         .defer("screening__version__book")
         .prefetch_related("identifiers")
     )
-    page = page_of(rows, given.get("page", 1), PAGE_SIZE)
+    page = page_of(identity.with_records_waiting(rows), given.get("page", 1), PAGE_SIZE)
     for patient in page.rows:
         patient.numbers = person.identifiers(patient)
         patient.checked = checked.of(patient, patient)
         screening = getattr(patient, "screening", None)
-        patient.partly = patient.unread or bool(screening and screening.not_evaluable)
+        patient.partly = (
+            patient.unread
+            or bool(patient.records_waiting)
+            or bool(screening and screening.not_evaluable)
+        )
     context = {
         "page": page,
         "count": counted(found),

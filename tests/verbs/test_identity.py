@@ -1,7 +1,7 @@
 """Whose a record is: what waits, who is asked, what becomes of it; merging, and undoing that."""
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from reviews import versions, waiting
@@ -22,6 +22,7 @@ from reviews.models import (
     Taper,
     WaitingRecord,
 )
+from reviews.queries.identity import with_records_waiting
 from reviews.verbs import exempt, identity, prescribe, screen, sync
 from tests import make
 from tests.api import sent
@@ -150,6 +151,44 @@ def test_a_record_of_somebody_else_under_a_number_waits_and_changes_nothing(edit
     assert (kept.kind, kept.source_id, kept.sent_by) == ("prescriptions", "rx-2", ehr)
     assert kept.content["medicine"] == "Morphine 10 mg tablets"
     assert list(waiting.about(edith)) == [question]
+
+
+def waits_for(*patients):
+    counted = with_records_waiting(Patient.objects.all()).in_bulk([one.pk for one in patients])
+    for one in patients:
+        assert bool(waiting.about(one)) == bool(counted[one.pk].records_waiting)
+    return [counted[one.pk].records_waiting for one in patients]
+
+
+def test_who_the_record_says_it_is_is_told_too(edith, ehr, ravi):
+    send(ehr, diazepam("rx-5", who(OTHER, **KOFI)), diazepam("rx-6", who("9434765870", **AMA)))
+    kofi, ama = (Patient.objects.get(given_name=name) for name in ("Kofi", "Ama"))
+    long_ago = Patient.objects.values_list("updated_at", flat=True).get(pk=kofi.pk)
+    typed = KOFI | {"family_name": "PYM", "given_name": "Kófi"}
+    send(ehr, morphine("rx-2", who(**typed)), morphine("rx-3", who(**typed)))
+    assert waits_for(edith, kofi, ama) == [2, 2, 0]
+    kofi.refresh_from_db()
+    assert kofi.updated_at > long_ago, "who follows changes learns of it"
+    asked = kofi.updated_at
+    settle(IdentityQuestion.objects.get(), Answer.APART, ravi, patient=kofi)
+    assert waits_for(edith, kofi, ama) == [0, 0, 0]
+    kofi.refresh_from_db()
+    assert kofi.updated_at > asked
+
+
+def test_who_is_registered_later_is_told_of_what_waits_already(question, edith, ehr, lakeside):
+    send(ehr, who(OTHER, **KOFI), who("9434765870", **AMA), verb=sync.patients)
+    kofi, ama = (Patient.objects.get(given_name=name) for name in ("Kofi", "Ama"))
+    assert waits_for(edith, kofi, ama) == [1, 1, 0]
+    far = make.patient(
+        lakeside, make.person("doc", lakeside, "clinician"), family_name="Pym", given_name="Kofi"
+    )
+    assert waits_for(far) == [0]
+
+
+def test_who_is_on_file_is_told_of_a_record_under_a_number_that_cannot_be(edith, ehr):
+    send(ehr, morphine("rx-2", who("9434765918", **EDITH)))
+    assert waits_for(edith) == [1]
 
 
 def test_the_same_again_waits_once_and_what_differs_replaces_it(question, ehr):
@@ -510,6 +549,29 @@ def test_a_record_with_both_numbers_of_two_people_goes_to_its_first_number(two, 
     settle(IdentityQuestion.objects.get(), Answer.APART, ravi, note="Sisters.")
     assert kept.prescriptions.live().get(source_id="rx-8")
     assert send(ehr, diazepam("rx-9", {"identifiers": both, **AMA})).created == 1
+
+
+def test_nothing_is_written_of_whose_record_went_into_another(two, clara, ravi):
+    kept, gone = two
+    opened = Patient.objects.get(pk=gone.pk)
+    live = Prescription.objects.live().get(patient=gone)
+    identity.merge(kept=kept, gone=gone, reason="Same person.", by=ravi)
+    with pytest.raises(DatabaseError, match="merged into"), transaction.atomic():
+        make.prescription(opened, clara)
+    with pytest.raises(DatabaseError, match="merged into"), transaction.atomic():
+        Identifier.objects.create(patient=gone, practice=gone.practice, system="x", value="1")
+    with pytest.raises(Stale):
+        prescribe.withdraw(prescription=live, status="stopped", reason="Better.", by=clara)
+
+
+def test_what_waits_for_whoever_has_a_number_moves_with_the_number(two, ehr, ravi):
+    kept, gone = two
+    send(ehr, morphine("rx-5", who("B2", "urn:x:mrn", **KOFI)))
+    assert waits_for(kept, gone) == [0, 1]
+    merge = identity.merge(kept=kept, gone=gone, reason="Same person.", by=ravi)
+    assert waits_for(kept) == [1]
+    identity.unmerge(merge=merge, reason="Two people.", by=ravi)
+    assert waits_for(kept, gone) == [0, 1]
 
 
 def test_two_people_kept_apart_can_be_suspected_again(two, ravi):
