@@ -22,7 +22,7 @@ from reviews.audit import Event
 from reviews.bulk import as_json, copy_rows
 from reviews.columns import Copied
 from reviews.errors import BadRecord
-from reviews.models import Condition, ImportNote, Prescription, Reading, Reported
+from reviews.models import Condition, ImportNote, Practice, Prescription, Reading, Reported
 from reviews.people import Moved, People, Person, Waits
 from reviews.records import PatientRecord
 
@@ -194,7 +194,7 @@ class _Recorded:
     known_by = "practice_id"
 
     @staticmethod
-    def check(record: Any) -> None:
+    def check(record: Any, practice: Practice) -> None:
         """Raise `BadRecord` for what its types cannot say."""
         raise NotImplementedError
 
@@ -213,9 +213,9 @@ class _Recorded:
         return record.source_id
 
     @classmethod
-    def row(cls, index: int, practice_id: int, record: Any) -> Row:
-        cls.check(record)
-        return Row(index, record.source_id, practice_id, record, records.digest(record))
+    def row(cls, index: int, practice: Practice, record: Any) -> Row:
+        cls.check(record, practice)
+        return Row(index, record.source_id, practice.pk, record, records.digest(record))
 
     @staticmethod
     def key(row: Row) -> Any:
@@ -351,7 +351,10 @@ class Prescriptions(_Recorded):
     note = ImportNote.Kind.PRESCRIPTION
     model = Prescription
     shape = records.SyncedPrescription
-    check = staticmethod(records.check_prescription)
+
+    @staticmethod
+    def check(record: records.SyncedPrescription, practice: Practice) -> None:
+        records.check_prescription(record)
 
     @classmethod
     def content(cls, rows: list[Row]) -> Copied:
@@ -375,9 +378,12 @@ class Conditions(_Recorded):
     note = ImportNote.Kind.CONDITION
     model = Condition
     shape = records.SyncedCondition
-    check = staticmethod(records.check_condition)
     said = columns.CONDITION
     known_by = "patient_id"
+
+    @staticmethod
+    def check(record: records.SyncedCondition, practice: Practice) -> None:
+        records.check_condition(record)
 
 
 class Readings(_Recorded):
@@ -389,8 +395,10 @@ class Readings(_Recorded):
     said = columns.READING
 
     @staticmethod
-    def check(record: records.SyncedReading) -> None:
-        records.check_reading(record, today=timezone.localdate())
+    def check(record: records.SyncedReading, practice: Practice) -> None:
+        # Where it is tomorrow already, what was read there today was.
+        there = timezone.localdate(timezone=practice.zone)
+        records.check_reading(record, today=max(there, timezone.localdate()))
 
 
 class Patients:
@@ -411,8 +419,8 @@ class Patients:
         return f"{known.system}|{known.value}"[:200] if known else ""
 
     @staticmethod
-    def row(index: int, practice_id: int, record: Any) -> Row:
-        return Row(index, "", practice_id, record, b"")
+    def row(index: int, practice: Practice, record: Any) -> Row:
+        return Row(index, "", practice.pk, record, b"")
 
     @staticmethod
     def key(row: Row) -> Any:

@@ -372,7 +372,7 @@ def _take_in(question: IdentityQuestion) -> int:
         for name, kind in incoming.KINDS.items():
             waited = by_kind.get(name, ())
             accepted = [
-                kind.row(index, question.practice_id, records.convert(row.content, kind.shape))
+                kind.row(index, question.practice, records.convert(row.content, kind.shape))
                 for index, row in enumerate(waited)
             ]
             notes = [

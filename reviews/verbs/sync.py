@@ -10,6 +10,7 @@ whose it is waits; all others are merged in one transaction and a fixed number o
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from django.contrib.auth.models import User
@@ -20,6 +21,7 @@ from reviews import access, identifiers, incoming, records, unread
 from reviews.access import Action
 from reviews.errors import BadRecord, NotAllowed, Stale
 from reviews.incoming import Kind, Refusal, Row, SyncResult
+from reviews.models import Practice
 from reviews.people import Moved
 
 ATTEMPTS = 3
@@ -75,7 +77,7 @@ def patients(
 def _sync(
     kind: Kind, rows: Rows, source_system: str, by: User, notes: Iterable[Noted]
 ) -> SyncResult:
-    places = {practice.code: practice.pk for practice in access.practices(by, Action.SYNC)}
+    places = {practice.code: practice for practice in access.practices(by, Action.SYNC)}
     if not places:
         raise NotAllowed("You may not sync records here.", action="sync")
     accepted, errors, told = _read(kind, rows, places)
@@ -103,22 +105,27 @@ def _sync(
 
 
 def _read(
-    kind: Kind, rows: Rows, places: dict[str, int]
+    kind: Kind, rows: Rows, places: dict[str, Practice]
 ) -> tuple[list[Row], list[Refusal], list[unread.Told]]:
     """Decode and check each record by itself: `(rows, refusals, what to note of persons)`."""
-    only = next(iter(places.values())) if len(places) == 1 else None
+    only = next(iter(places)) if len(places) == 1 else ""
     accepted, errors, told, seen = [], [], [], {}
+
+    def zone_at(practice: Any) -> ZoneInfo | None:
+        place = places.get(practice or only) if isinstance(practice, str | None) else None
+        return place.zone if place else None
+
     decoder = msgspec.json.Decoder(kind.shape)
     for index, content in rows:
         try:
             if isinstance(content, bytes | msgspec.Raw):
-                record = records.decode(content, decoder)
+                record = records.decode(content, decoder, zone_at)
             else:
-                record = records.convert(content, kind.shape)
-            practice_id = places.get(record.practice) if record.practice else only
-            if practice_id is None:
+                record = records.convert(content, kind.shape, zone_at)
+            place = places.get(record.practice or only)
+            if place is None:
                 raise _wrong_practice(record)
-            row = kind.row(index, practice_id, record)
+            row = kind.row(index, place, record)
         except BadRecord as error:
             errors.append(Refusal(index, _source_id(content), error.field, error.reason))
             told += _as_told(content, places, only, error)
@@ -135,20 +142,20 @@ def _read(
 
 
 def _as_told(
-    content: Any, places: dict[str, int], only: int | None, error: BadRecord
+    content: Any, places: dict[str, Practice], only: str, error: BadRecord
 ) -> list[unread.Told]:
     """The note of a record that was refused before it was known whom it is about, if any."""
     said = unread.plain(content)
     practice = said.get("practice")
-    practice_id = places.get(practice) if isinstance(practice, str) and practice else only
-    return unread.of_refused(said, practice_id, f"{error.field}: {error.reason}")
+    place = places.get(practice if isinstance(practice, str) and practice else only)
+    return unread.of_refused(said, place and place.pk, f"{error.field}: {error.reason}")
 
 
-def _told(notes: Iterable[Noted], places: dict[str, int]) -> list[unread.Told]:
+def _told(notes: Iterable[Noted], places: dict[str, Practice]) -> list[unread.Told]:
     """The notes of a client's reader."""
     return [
         unread.Told(
-            places[note.practice],
+            places[note.practice].pk,
             note.about,
             tuple(
                 identifiers.written(known["system"], known["value"])
