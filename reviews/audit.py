@@ -66,6 +66,11 @@ class Event(Enum):
         "Changed what is known of the person",
         {"before": "as it was", "after": "as it is", "identifiers": "numbers that were added"},
     )
+    DEATH_SAID = (
+        "patient.death_said",
+        "Said whether the person has died",
+        {"deceased": "whether", "deceased_on": "the day, where known", "reason": "why"},
+    )
     IDENTITY_ASKED = (
         "identity.asked",
         "Put a record aside: it is not certain whose it is",

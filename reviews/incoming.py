@@ -131,6 +131,8 @@ def merge(
         sent=lambda: ((row.practice_id, kind.about(row.record)) for row in accepted),
         whose=lambda: {(row.practice_id, kind.about(row.record)): row.person.pk for row in rows},
     )
+    if people.deaths:
+        _note_deaths(people, source_system)
     for practice_id, count in (counts or {None: Counter()}).items():
         audit.record(
             by,
@@ -146,6 +148,22 @@ def merge(
         for name, number in count.items():
             setattr(result, name, getattr(result, name) + number)
     return result
+
+
+def _note_deaths(people: People, source_system: str) -> None:
+    """Note what contradicts a death on record; what agrees with it ends the note."""
+    unread.keep(
+        ImportNote.Kind.PATIENT,
+        source_system,
+        [
+            unread.Told(practice_id, about, (), reason, refused=False)
+            for (practice_id, about), (_, reason) in people.deaths.items()
+            if reason
+        ],
+        practice_ids={practice_id for practice_id, _ in people.deaths},
+        sent=people.deaths.keys,
+        whose=lambda: {place: person.pk for place, (person, _) in people.deaths.items()},
+    )
 
 
 def _unmatched(kind: "Kind", row: Row, reason: str) -> unread.Told:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import msgspec
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -21,6 +22,7 @@ from reviews.audit import Event
 from reviews.bulk import as_json, copy_rows, next_ids
 from reviews.errors import BadRecord
 from reviews.models import (
+    DEATH,
     PARTICULARS,
     Identifier,
     IdentityQuestion,
@@ -86,6 +88,17 @@ APART = f"""
         SELECT second_id, first_id, practice_id, ended_at FROM reviews_keptapart
     ) apart JOIN reviews_patient p ON p.id = apart.other
     WHERE apart.practice_id = ANY(%s) AND apart.ended_at IS NULL AND p.merged_into_id IS NULL
+"""
+# Deaths that a person, not a system, has taken back.
+TAKEN_BACK = """
+    SELECT v.patient_id, v.deceased_on
+    FROM reviews_patientversion v JOIN reviews_patientversion later ON later.supersedes_id = v.id
+    WHERE v.patient_id = ANY(%s) AND (v.deceased OR v.deceased_on IS NOT NULL)
+        AND (later.deceased_on IS DISTINCT FROM v.deceased_on OR NOT later.deceased)
+        AND NOT EXISTS (
+            SELECT FROM reviews_membership m
+            WHERE m.user_id = later.recorded_by_id AND m.role = 'integration_client'
+        )
 """
 # What somebody has said to be of the same person, though it contradicts: not asked again.
 SAME = """
@@ -185,6 +198,10 @@ class People:
         self._used: dict[Key, str] = {}
         self._apart: dict[int | None, list[Person]] | None = None
         self._same: set[tuple] | None = None
+        self._taken_back: set[tuple[int, date | None]] | None = None
+        # What records say of deaths, by practice and what notes call it: whose, and what of it is
+        # not taken over, if anything.
+        self.deaths: dict[tuple[int, str], tuple[Person, str]] = {}
         distinct = set(said)
         self._places = sorted({practice_id for practice_id, _ in distinct})
         wanted = {
@@ -277,6 +294,8 @@ class People:
         )
         person = self._one_of(found, record) if found else None
         before = person.now if person else NOBODY
+        if person and (record.deceased_on or record.deceased is not None):
+            record = self._braked(person, record)
         now = particulars(record, before, today=self.today)
         if person is None or now != before:
             records.check_patient(
@@ -323,6 +342,43 @@ class People:
         if not fitting:
             raise Waits(CONTRADICTION, found, differs[found[0]])
         return fitting[0]
+
+    def _braked(self, person: Person, record: PatientRecord) -> PatientRecord:
+        """A record without a death that contradicts the one on record: this is noted instead.
+
+        A day of death stays until somebody says otherwise here, and one that somebody has taken
+        back does not return.
+        """
+        first = record.identifiers[0]
+        place = (person.practice_id, f"{first.system}|{first.value}"[:190] + DEATH)
+        if reason := self._contradicted_death(person, record):
+            self.deaths[place] = (person, reason)
+            return msgspec.structs.replace(record, deceased_on=None, deceased=None)
+        self.deaths.setdefault(place, (person, ""))
+        return record
+
+    def _contradicted_death(self, person: Person, record: PatientRecord) -> str:
+        """How a record contradicts what is known of a death; empty where it does not."""
+        held = dict(zip(PARTICULARS, person.now, strict=True))
+        said = f"died on {record.deceased_on}" if record.deceased_on else "died"
+        if day := held["deceased_on"]:
+            if record.deceased_on not in (None, day):
+                return f"says “{said}”; on record is {day}, which stays"
+            if record.deceased is False and not record.deceased_on:
+                return f"says “alive”; on record is a death on {day}, which stays"
+        elif record.deceased_on or record.deceased and not held["deceased"]:
+            if (person.pk, record.deceased_on) in self._deaths_taken_back():
+                return f"says “{said}”; somebody here has said that this is not so"
+        return ""
+
+    def _deaths_taken_back(self) -> set[tuple[int, date | None]]:
+        """(person's id, day) of deaths taken back here. Asked once in a batch that needs it."""
+        if self._taken_back is None:
+            known = [one.pk for one in self.all.values() if one.pk is not None]
+            with connection.cursor() as cursor:
+                cursor.execute(TAKEN_BACK, [known])
+                self._taken_back = set(cursor.fetchall())
+        return self._taken_back
 
     def _said_to_be_the_same(self, person: Person, record: PatientRecord) -> bool:
         """Whether somebody has said that these particulars are of `person`, though they contradict.

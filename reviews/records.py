@@ -333,9 +333,7 @@ def decode(
     return record
 
 
-def _the_slow_way(
-    content: Any, shape: type[Shape], zone_at: ZoneAt, *, strict: bool
-) -> Shape:
+def _the_slow_way(content: Any, shape: type[Shape], zone_at: ZoneAt, *, strict: bool) -> Shape:
     """What is not as its shape says: null is left out everywhere, 14.0 is 14, instants are days.
 
     Raises `BadRecord`, and `RecursionError` for what nests without end.

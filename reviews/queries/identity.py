@@ -11,7 +11,14 @@ from django.db.models.functions import Cast, Coalesce, Concat
 
 from reviews import access, dossiers, likeness
 from reviews.access import Action
-from reviews.models import IdentityQuestion, Patient, PersonMerge, WaitingRecord, folded
+from reviews.models import (
+    IdentityQuestion,
+    KeptApart,
+    Patient,
+    PersonMerge,
+    WaitingRecord,
+    folded,
+)
 from reviews.rules.book import RuleBook
 from reviews.rules.finding import Finding
 from reviews.rules.screen import screen
@@ -146,6 +153,12 @@ ALIKE = """
 def merged_lately(by: User) -> QuerySet[PersonMerge]:
     """The last merges that hold."""
     rows = PersonMerge.objects.filter(undone_at__isnull=True).select_related("kept", "gone", "by")
+    return access.scope(rows, by, Action.IDENTIFY).order_by("-at", "-pk")[:LATELY]
+
+
+def kept_apart_lately(by: User) -> QuerySet[KeptApart]:
+    """The last pairs that were kept apart, and still are."""
+    rows = KeptApart.objects.filter(ended_at__isnull=True).select_related("first", "second", "by")
     return access.scope(rows, by, Action.IDENTIFY).order_by("-at", "-pk")[:LATELY]
 
 

@@ -327,9 +327,9 @@ def _ask_about_holders(question: IdentityQuestion) -> None:
     question.patients.set(
         Patient.objects.filter(
             practice=question.practice_id,
-            pk__in=Identifier.objects.filter(
-                _any_of(said), practice=question.practice_id
-            ).values("patient"),
+            pk__in=Identifier.objects.filter(_any_of(said), practice=question.practice_id).values(
+                "patient"
+            ),
         )
     )
 
