@@ -120,7 +120,7 @@ def merge(
     if any_wait:
         waiting.end(kind.name, source_system, rows, held)
     if held:
-        told = waiting.hold(kind.name, source_system, held, by, told)
+        told = waiting.hold(kind.name, source_system, held, by, about=kind.about, told=told)
     if changed:
         requests.enqueue(sorted(changed), reason="synced")
     unread.keep(

@@ -5,7 +5,7 @@ under one question, from whatever batch; nothing of anybody on file is changed b
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -57,14 +57,21 @@ def lock(practice_id: int) -> None:
 
 
 def hold(
-    kind: str, source_system: str, held: Sequence[Held], by: User, told: Iterable[Told] = ()
+    kind: str,
+    source_system: str,
+    held: Sequence[Held],
+    by: User,
+    *,
+    about: Callable[[Any], str],
+    told: Iterable[Told] = (),
 ) -> list[Told]:
     """Put records aside, each under its question; one that waits already is not put aside twice.
 
-    What is `told` of them waits with them. Returns what is told of others.
+    What is `told` of them waits with them; `about` gives what notes call a record. Returns what is
+    told of others.
     """
     notes: dict[tuple[int, str], list[dict[str, Any]]] = {}
-    waits = {(one.practice_id, one.row.source_id) for one in held if one.row.source_id}
+    waits = {(one.practice_id, about(one.row.record)) for one in held}
     others = []
     for one in told:
         if (one.practice_id, one.about) in waits and not one.refused:
@@ -90,7 +97,7 @@ def hold(
         question = questions[key]
         for one in several:
             content = _as_sent(one.row.record)
-            said = notes.get((one.practice_id, one.row.source_id), [])
+            said = notes.get((one.practice_id, about(one.row.record)), [])
             place = (question.pk, one.row.source_id)
             before = there.get(place)
             if before is not None and (before.content, before.notes) == (content, said):
@@ -115,7 +122,8 @@ def hold(
 def end(kind: str, source_system: str, taken: Iterable[Any], held: Iterable[Held]) -> None:
     """What waited and has come again otherwise waits no more: taken in now, or under another name.
 
-    A question under which nothing waits any more is withdrawn.
+    What says only who somebody is (a “patients” record has no id) goes with the last record that
+    waited beside it. A question under which nothing waits any more is withdrawn.
     """
     questions: dict[tuple[int, str], str | None] = {
         (row.practice_id, row.source_id): None for row in taken
@@ -136,12 +144,16 @@ def end(kind: str, source_system: str, taken: Iterable[Any], held: Iterable[Held
     ]
     if not over:
         return
-    now = timezone.now()
+    now, asked = timezone.now(), {question for _, question in over}
     WaitingRecord.objects.filter(pk__in=[pk for pk, _ in over]).update(ended_at=now)
-    IdentityQuestion.objects.open().filter(pk__in={question for _, question in over}).exclude(
+    still = WaitingRecord.objects.filter(question__in=asked, ended_at__isnull=True)
+    still.filter(kind="patients", source_system=source_system).exclude(
+        question__in=still.exclude(kind="patients").values("question")
+    ).update(ended_at=now)
+    IdentityQuestion.objects.open().filter(pk__in=asked).exclude(
         records__ended_at__isnull=True
     ).update(settled_at=now, answer=IdentityQuestion.Answer.WITHDRAWN)
-    tell_followers({question for _, question in over})
+    tell_followers(asked)
 
 
 def _as_sent(record: msgspec.Struct) -> dict[str, Any]:

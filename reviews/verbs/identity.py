@@ -376,8 +376,8 @@ def _take_in(question: IdentityQuestion) -> int:
                 for index, row in enumerate(waited)
             ]
             notes = [
-                unread.Told(row.practice_id, row.source_id, (), refused=False, **note)
-                for row in waited
+                unread.Told(row.practice_id, kind.about(one.record), (), refused=False, **note)
+                for row, one in zip(waited, accepted, strict=True)
                 for note in row.notes
             ]
             if accepted:

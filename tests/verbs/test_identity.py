@@ -222,6 +222,17 @@ def test_a_record_that_comes_again_without_the_contradiction_waits_no_more(quest
     assert Prescription.objects.get(source_id="rx-2").patient != edith
 
 
+def test_a_person_who_waits_goes_with_the_last_record_that_waited_beside(question, ehr):
+    send(ehr, who(**KOFI), verb=sync.patients)
+    send(ehr, morphine("rx-3", who(**KOFI)))
+    send(ehr, who(OTHER, **KOFI), verb=sync.patients)
+    send(ehr, morphine("rx-2", who(OTHER, **KOFI)))
+    assert IdentityQuestion.objects.open().get() == question
+    send(ehr, morphine("rx-3", who(OTHER, **KOFI)))
+    assert not IdentityQuestion.objects.open()
+    assert not WaitingRecord.objects.filter(ended_at__isnull=True).exists()
+
+
 def test_a_number_that_fails_its_check_names_nobody(harbour, ehr):
     result = send(ehr, diazepam("rx-1", who("9434765918", **EDITH)))
     assert (result.waiting, Patient.objects.count()) == (1, 0)
