@@ -89,6 +89,12 @@ APART = f"""
     ) apart JOIN reviews_patient p ON p.id = apart.other
     WHERE apart.practice_id = ANY(%s) AND apart.ended_at IS NULL AND p.merged_into_id IS NULL
 """
+# Who was born on one of these days, with their names as they are compared.
+BORN = """
+    SELECT id, practice_id, birth_date, reviews_folded(family_name || given_name)
+    FROM reviews_patient
+    WHERE practice_id = ANY(%s) AND birth_date = ANY(%s) AND merged_into_id IS NULL
+"""
 # Deaths that a person, not a system, has taken back.
 TAKEN_BACK = """
     SELECT v.patient_id, v.deceased_on
@@ -162,18 +168,15 @@ class Person:
     def changed(self) -> bool:
         return self.before is not None and (self.before != self.now or bool(self.identifiers))
 
+    @property
+    def particulars(self) -> likeness.Particulars:
+        """What they are compared by."""
+        family_name, given_name, birth_date, sex, *_ = self.now
+        return likeness.Particulars(family_name, given_name, birth_date, sex)
+
     def contradicted(self, record: PatientRecord) -> tuple[str, ...]:
         """The particulars by which `record` is of somebody else; see `likeness.contradiction`."""
-        family_name, given_name, birth_date, sex, *_ = self.now
-        return likeness.contradiction(
-            likeness.Particulars(family_name, given_name, birth_date, sex),
-            likeness.Particulars(
-                record.family_name,
-                record.given_name,
-                possible_birth_date(record.birth_date, today=timezone.localdate()),
-                record.sex or "unknown",
-            ),
-        )
+        return likeness.contradiction(self.particulars, _particulars(record))
 
     @property
     def to_screen(self) -> bool:
@@ -198,11 +201,13 @@ class People:
         self._used: dict[Key, str] = {}
         self._apart: dict[int | None, list[Person]] | None = None
         self._same: set[tuple] | None = None
+        self._namesakes: set[tuple] | None = None
         self._taken_back: set[tuple[int, date | None]] | None = None
         # What records say of deaths, by practice and what notes call it: whose, and what of it is
         # not taken over, if anything.
         self.deaths: dict[tuple[int, str], tuple[Person, str]] = {}
         distinct = set(said)
+        self._said = distinct
         self._places = sorted({practice_id for practice_id, _ in distinct})
         wanted = {
             (practice_id, identifier.system, identifier.value)
@@ -320,7 +325,14 @@ class People:
         Somebody may have said already that the holder of a number and another are two people: then
         it is the one whom the record does not contradict. Raises `Waits`.
         """
-        differs = {person: person.contradicted(record) for person in found}
+        said = (record.family_name, record.given_name)
+        differs = {
+            # Whoever has just that name is not another person, which is quickly seen.
+            person: ()
+            if person.now[:2] == said
+            else person.contradicted(record) or self._of_somebody_else(person, record)
+            for person in found
+        }
         if len(found) == 1 and not differs[found[0]]:
             return found[0]
         if len(found) > 1 and not all(
@@ -360,12 +372,12 @@ class People:
     def _contradicted_death(self, person: Person, record: PatientRecord) -> str:
         """How a record contradicts what is known of a death; empty where it does not."""
         held = dict(zip(PARTICULARS, person.now, strict=True))
-        said = f"died on {record.deceased_on}" if record.deceased_on else "died"
+        said = f"died on {_in_words(record.deceased_on)}" if record.deceased_on else "died"
         if day := held["deceased_on"]:
             if record.deceased_on not in (None, day):
-                return f"says “{said}”; on record is {day}, which stays"
+                return f"says “{said}”; on record is {_in_words(day)}, which stays"
             if record.deceased is False and not record.deceased_on:
-                return f"says “alive”; on record is a death on {day}, which stays"
+                return f"says “alive”; on record is a death on {_in_words(day)}, which stays"
         elif record.deceased_on or record.deceased and not held["deceased"]:
             if (person.pk, record.deceased_on) in self._deaths_taken_back():
                 return f"says “{said}”; somebody here has said that this is not so"
@@ -379,6 +391,28 @@ class People:
                 cursor.execute(TAKEN_BACK, [known])
                 self._taken_back = set(cursor.fetchall())
         return self._taken_back
+
+    def _of_somebody_else(self, person: Person, record: PatientRecord) -> tuple[str, ...]:
+        """By what a record is of another person on file, such as a twin; empty where it is not.
+
+        That is where the name is another one, and somebody else at the practice has just that name
+        and birth date. Those are asked for once in a batch that needs it.
+        """
+        said = _particulars(record)
+        if said.birth_date is None or likeness.named_alike(person.particulars, said):
+            return ()
+        if self._namesakes is None:
+            days = {known.birth_date for _, known in self._said if known.birth_date}
+            with connection.cursor() as cursor:
+                cursor.execute(BORN, [self._places, sorted(days)])
+                self._namesakes = {tuple(row) for row in cursor.fetchall()}
+        name = likeness.folded(said.family_name + said.given_name)
+        here = {
+            (pk, known)
+            for pk, practice_id, day, known in self._namesakes
+            if practice_id == person.practice_id and day == said.birth_date
+        }
+        return ("name",) if any(known == name and pk != person.pk for pk, known in here) else ()
 
     def _said_to_be_the_same(self, person: Person, record: PatientRecord) -> bool:
         """Whether somebody has said that these particulars are of `person`, though they contradict.
@@ -511,6 +545,12 @@ def particulars(record: PatientRecord, held: tuple = NOBODY, *, today: date) -> 
     """
     now = {name: getattr(record, name) or was for name, was in zip(PARTICULARS, held, strict=True)}
     was = dict(zip(PARTICULARS, held, strict=True))
+    if _single(record.family_name, record.given_name) and _single(*held[:2]):
+        if likeness.folded("".join(held[:2])) == likeness.folded(
+            record.family_name + record.given_name
+        ):
+            # One name, whichever of the two it is called.
+            now |= {name: was[name] for name in ("family_name", "given_name")}
     now["birth_date"] = possible_birth_date(record.birth_date, today=today) or possible_birth_date(
         was["birth_date"], today=today
     )
@@ -519,9 +559,27 @@ def particulars(record: PatientRecord, held: tuple = NOBODY, *, today: date) -> 
     return tuple(now.values())
 
 
+def _single(family_name: str, given_name: str) -> bool:
+    return bool(family_name) != bool(given_name)
+
+
+def _particulars(record: PatientRecord) -> likeness.Particulars:
+    """What a record says of a person that others are compared by."""
+    return likeness.Particulars(
+        record.family_name,
+        record.given_name,
+        possible_birth_date(record.birth_date, today=timezone.localdate()),
+        record.sex or "unknown",
+    )
+
+
 def _named(record: PatientRecord) -> tuple:
     """What of a record says who somebody is, besides their numbers."""
     return record.family_name, record.given_name, record.birth_date, record.sex
+
+
+def _in_words(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
 
 
 _RANK = {"": 0, "temp": 1, "old": 2}

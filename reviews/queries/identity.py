@@ -106,9 +106,13 @@ def questions(by: User) -> QuerySet[IdentityQuestion]:
 
 
 def medicines(question: IdentityQuestion) -> list[dict]:
-    """What the prescriptions say that wait under a question."""
+    """What the prescriptions say that wait under a question; `start_on` is a date or None."""
     rows = question.records.filter(kind="prescriptions", ended_at__isnull=True).order_by("pk")
-    return [row.content for row in rows]
+    return [row.content | {"start_on": _date(row.content.get("start_on"))} for row in rows]
+
+
+def _date(said: str | None) -> date | None:
+    return date.fromisoformat(said) if said else None
 
 
 class Pair(NamedTuple):

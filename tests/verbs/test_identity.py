@@ -214,6 +214,37 @@ def test_everything_that_says_the_same_of_the_person_waits_under_one_question(qu
     }
 
 
+FAITH = AMA | {"given_name": "Faith"}
+
+
+def test_a_twin_under_the_number_of_the_other_waits(harbour, ehr, ravi):
+    mrn = "urn:x:mrn"
+    send(ehr, diazepam("rx-1", who("A1", mrn, **AMA)), diazepam("rx-2", who("B2", mrn, **FAITH)))
+    ama, faith = Patient.objects.order_by("pk")
+    assert send(ehr, morphine("rx-3", who("A1", mrn, **FAITH))).waiting == 1
+    assert waits_for(ama, faith) == [1, 1]
+    settle(IdentityQuestion.objects.get(), Answer.APART, ravi, patient=faith)
+    assert {line.source_id for line in faith.prescriptions.live()} == {"rx-2", "rx-3"}
+    again = send(ehr, morphine("rx-3", who("A1", mrn, **FAITH)), diazepam("rx-4", who("A1", mrn)))
+    assert (again.unchanged, again.created, again.waiting) == (1, 1, 0)
+    assert ama.prescriptions.live().count() == 2
+
+
+def test_another_first_name_of_nobody_else_is_taken_over(harbour, ehr):
+    send(ehr, diazepam("rx-1", who("A1", "urn:x:mrn", **AMA)))
+    assert send(ehr, morphine("rx-3", who("A1", "urn:x:mrn", **FAITH))).waiting == 0
+    assert Patient.objects.get().given_name == "Faith"
+
+
+def test_one_name_is_one_name_whichever_it_is_called(harbour, ehr):
+    for said in ({"given_name": "Suharto"}, {"family_name": "SUHARTO"}, {"given_name": "Suharto"}):
+        send(ehr, diazepam("rx-1", who("A1", "urn:x:mrn", birth_date="1950-01-02", **said)))
+    assert str(Patient.objects.get()) == "SUHARTO"
+    both = {"family_name": "Widodo", "given_name": "Suharto"}
+    send(ehr, diazepam("rx-1", who("A1", "urn:x:mrn", birth_date="1950-01-02", **both)))
+    assert str(Patient.objects.get()) == "WIDODO, Suharto"
+
+
 def test_a_record_that_comes_again_without_the_contradiction_waits_no_more(question, edith, ehr):
     send(ehr, morphine("rx-2", who(OTHER, **KOFI)))
     assert not WaitingRecord.objects.filter(ended_at__isnull=True).exists()
