@@ -162,7 +162,11 @@ def _note_deaths(people: People, source_system: str) -> None:
         ],
         practice_ids={practice_id for practice_id, _ in people.deaths},
         sent=people.deaths.keys,
-        whose=lambda: {place: person.pk for place, (person, _) in people.deaths.items()},
+        whose=lambda: {
+            place: person.pk
+            for place, (person, _) in people.deaths.items()
+            if person.pk is not None
+        },
     )
 
 
@@ -212,7 +216,7 @@ class _Recorded:
     known_by = "practice_id"
 
     @staticmethod
-    def check(record: Any, practice: Practice) -> None:
+    def check(record: Any, practice: Practice, /) -> None:
         """Raise `BadRecord` for what its types cannot say."""
         raise NotImplementedError
 
@@ -371,7 +375,7 @@ class Prescriptions(_Recorded):
     shape = records.SyncedPrescription
 
     @staticmethod
-    def check(record: records.SyncedPrescription, practice: Practice) -> None:
+    def check(record: records.SyncedPrescription, _practice: Practice, /) -> None:
         records.check_prescription(record)
 
     @classmethod
@@ -400,7 +404,7 @@ class Conditions(_Recorded):
     known_by = "patient_id"
 
     @staticmethod
-    def check(record: records.SyncedCondition, practice: Practice) -> None:
+    def check(record: records.SyncedCondition, _practice: Practice, /) -> None:
         records.check_condition(record)
 
 
@@ -413,7 +417,7 @@ class Readings(_Recorded):
     said = columns.READING
 
     @staticmethod
-    def check(record: records.SyncedReading, practice: Practice) -> None:
+    def check(record: records.SyncedReading, practice: Practice, /) -> None:
         # Where it is tomorrow already, what was read there today was.
         there = timezone.localdate(timezone=practice.zone)
         records.check_reading(record, today=max(there, timezone.localdate()))

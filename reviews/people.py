@@ -93,7 +93,7 @@ APART = f"""
 BORN = """
     SELECT id, practice_id, birth_date, reviews_folded(family_name || given_name)
     FROM reviews_patient
-    WHERE practice_id = ANY(%s) AND birth_date = ANY(%s) AND merged_into_id IS NULL
+    WHERE practice_id = ANY(%s) AND birth_date = ANY(%s::date[]) AND merged_into_id IS NULL
 """
 # Deaths that a person, not a system, has taken back.
 TAKEN_BACK = """
@@ -378,9 +378,10 @@ class People:
                 return f"says “{said}”; on record is {_in_words(day)}, which stays"
             if record.deceased is False and not record.deceased_on:
                 return f"says “alive”; on record is a death on {_in_words(day)}, which stays"
-        elif record.deceased_on or record.deceased and not held["deceased"]:
-            if (person.pk, record.deceased_on) in self._deaths_taken_back():
-                return f"says “{said}”; somebody here has said that this is not so"
+            return ""
+        is_news = record.deceased_on or (record.deceased and not held["deceased"])
+        if is_news and (person.pk, record.deceased_on) in self._deaths_taken_back():
+            return f"says “{said}”; somebody here has said that this is not so"
         return ""
 
     def _deaths_taken_back(self) -> set[tuple[int, date | None]]:
@@ -404,7 +405,7 @@ class People:
         if self._namesakes is None:
             days = {known.birth_date for _, known in self._said if known.birth_date}
             with connection.cursor() as cursor:
-                cursor.execute(BORN, [self._places, sorted(days)])
+                cursor.execute(BORN, [self._places, [day.isoformat() for day in sorted(days)]])
                 self._namesakes = {tuple(row) for row in cursor.fetchall()}
         name = likeness.folded(said.family_name + said.given_name)
         here = {
@@ -545,12 +546,8 @@ def particulars(record: PatientRecord, held: tuple = NOBODY, *, today: date) -> 
     """
     now = {name: getattr(record, name) or was for name, was in zip(PARTICULARS, held, strict=True)}
     was = dict(zip(PARTICULARS, held, strict=True))
-    if _single(record.family_name, record.given_name) and _single(*held[:2]):
-        if likeness.folded("".join(held[:2])) == likeness.folded(
-            record.family_name + record.given_name
-        ):
-            # One name, whichever of the two it is called.
-            now |= {name: was[name] for name in ("family_name", "given_name")}
+    if _one_name((record.family_name, record.given_name), held[:2]):
+        now |= {name: was[name] for name in ("family_name", "given_name")}
     now["birth_date"] = possible_birth_date(record.birth_date, today=today) or possible_birth_date(
         was["birth_date"], today=today
     )
@@ -559,8 +556,10 @@ def particulars(record: PatientRecord, held: tuple = NOBODY, *, today: date) -> 
     return tuple(now.values())
 
 
-def _single(family_name: str, given_name: str) -> bool:
-    return bool(family_name) != bool(given_name)
+def _one_name(these: tuple[str, str], those: tuple[str, str]) -> bool:
+    """Whether both are a single name, and the same, whichever of the two it is called."""
+    single = all(bool(family) != bool(given) for family, given in (these, those))
+    return single and likeness.folded("".join(these)) == likeness.folded("".join(those))
 
 
 def _particulars(record: PatientRecord) -> likeness.Particulars:

@@ -372,9 +372,11 @@ def _with_days(content: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
 
 def _dated(record: Shape, zone_at: ZoneAt) -> Shape:
     """A record whose answer is a date: an instant is the day that it was."""
-    if isinstance(record, SyncedReading) and readings.KINDS[record.kind].shape == readings.DATE:
-        if record.text and (zone := zone_at(record.practice)):
-            return msgspec.structs.replace(record, text=clocks.day(record.text, zone))
+    is_date = (
+        isinstance(record, SyncedReading) and readings.KINDS[record.kind].shape == readings.DATE
+    )
+    if is_date and record.text and (zone := zone_at(record.practice)):
+        return msgspec.structs.replace(record, text=clocks.day(record.text, zone))
     return record
 
 

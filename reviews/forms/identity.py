@@ -13,7 +13,7 @@ IN_WORDS = {
     Cause.CONTRADICTION: {
         Answer.APART: "Another person: the number is not theirs, and stays where it is",
         Answer.SAME: "The same person: name, birth date and sex become those of the record",
-        Answer.NUMBER_WRONG: "Another person, whose number it is: it moves to them, as the one on file is wrong",
+        Answer.NUMBER_WRONG: "Another person, whose number it is: it moves to them",
     },
     Cause.TWO_PEOPLE: {Answer.APART: "Two people: it goes to whom its first number names"},
     Cause.NUMBER: {

@@ -44,8 +44,8 @@ from .versions import Engine, RuleVersion
 
 __all__ = [
     "CHANGED_PLAN",
-    "OPEN_STATES",
     "DEATH",
+    "OPEN_STATES",
     "PARTICULARS",
     "RANKED",
     "WITHDRAWN",

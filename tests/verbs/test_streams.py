@@ -7,6 +7,7 @@ somebody else; once every question has been answered, whoever was one person is 
 
 import random
 from collections import Counter, defaultdict
+from itertools import pairwise
 
 import pytest
 
@@ -82,7 +83,7 @@ class Stream:
                 for _ in range(rng.randrange(1, 3)):
                     self._add(number, _slipped(rng, said), value)
             # A link: its source says that the record of one number is in place of another one.
-            for first, second in zip(mine, mine[1:], strict=False):
+            for first, second in pairwise(mine):
                 self._add(number, said, second, first)
         for number in rng.sample(range(PEOPLE), 12):
             other = (number + 100) % PEOPLE
