@@ -55,11 +55,21 @@ _KEY = {"name": "what the key is called", "source_system": "which system", "pref
 class Event(Enum):
     """Every event: its name in the trail, the words an auditor reads, what its detail may hold."""
 
+    PRACTICE_SET_UP = (
+        "practice.set_up",
+        "Set up the practice",
+        {"name": "what it is called", "profile": "whose limits apply", "time_zone": "where it is"},
+    )
     PATIENT_REGISTERED = "patient.registered", "Registered the patient", {}
     PATIENT_UPDATED = (
         "patient.updated",
         "Changed what is known of the person",
         {"before": "as it was", "after": "as it is", "identifiers": "numbers that were added"},
+    )
+    DEATH_SAID = (
+        "patient.death_said",
+        "Said whether the person has died",
+        {"deceased": "whether", "deceased_on": "the day, where known", "reason": "why"},
     )
     IDENTITY_ASKED = (
         "identity.asked",

@@ -22,7 +22,7 @@ from reviews.audit import Event
 from reviews.bulk import as_array, as_json, copy_rows
 from reviews.columns import Copied
 from reviews.errors import BadRecord
-from reviews.models import Condition, ImportNote, Prescription, Reading, Reported
+from reviews.models import Condition, ImportNote, Practice, Prescription, Reading, Reported
 from reviews.people import Moved, People, Person, Waits
 from reviews.records import PatientRecord
 
@@ -132,7 +132,7 @@ def merge(
     if any_wait:
         waiting.end(kind.name, source_system, rows, held)
     if held:
-        told = waiting.hold(kind.name, source_system, held, by, told)
+        told = waiting.hold(kind.name, source_system, held, by, about=kind.about, told=told)
     if changed:
         requests.enqueue(sorted(changed), reason="synced")
     unread.keep(
@@ -143,6 +143,8 @@ def merge(
         sent=lambda: ((row.practice_id, kind.about(row.record)) for row in accepted),
         whose=lambda: {(row.practice_id, kind.about(row.record)): row.person.pk for row in rows},
     )
+    if people.deaths:
+        _note_deaths(people, source_system)
     for practice_id, count in (counts or {None: Counter()}).items():
         audit.record(
             by,
@@ -158,6 +160,26 @@ def merge(
         for name, number in count.items():
             setattr(result, name, getattr(result, name) + number)
     return result
+
+
+def _note_deaths(people: People, source_system: str) -> None:
+    """Note what contradicts a death on record; what agrees with it ends the note."""
+    unread.keep(
+        ImportNote.Kind.PATIENT,
+        source_system,
+        [
+            unread.Told(practice_id, about, (), reason, refused=False)
+            for (practice_id, about), (_, reason) in people.deaths.items()
+            if reason
+        ],
+        practice_ids={practice_id for practice_id, _ in people.deaths},
+        sent=people.deaths.keys,
+        whose=lambda: {
+            place: person.pk
+            for place, (person, _) in people.deaths.items()
+            if person.pk is not None
+        },
+    )
 
 
 def _note(kind: "Kind", row: Row, reason: str, *, refused: bool = False) -> unread.Told:
@@ -206,7 +228,7 @@ class _Recorded:
     known_by = "practice_id"
 
     @staticmethod
-    def check(record: Any) -> None:
+    def check(record: Any, practice: Practice, /) -> None:
         """Raise `BadRecord` for what its types cannot say."""
         raise NotImplementedError
 
@@ -225,9 +247,9 @@ class _Recorded:
         return record.source_id
 
     @classmethod
-    def row(cls, index: int, practice_id: int, record: Any) -> Row:
-        cls.check(record)
-        return Row(index, record.source_id, practice_id, record, records.digest(record))
+    def row(cls, index: int, practice: Practice, record: Any) -> Row:
+        cls.check(record, practice)
+        return Row(index, record.source_id, practice.pk, record, records.digest(record))
 
     @staticmethod
     def key(row: Row) -> Any:
@@ -363,7 +385,10 @@ class Prescriptions(_Recorded):
     note = ImportNote.Kind.PRESCRIPTION
     model = Prescription
     shape = records.SyncedPrescription
-    check = staticmethod(records.check_prescription)
+
+    @staticmethod
+    def check(record: records.SyncedPrescription, _practice: Practice, /) -> None:
+        records.check_prescription(record)
 
     @classmethod
     def content(cls, rows: list[Row]) -> Copied:
@@ -387,9 +412,12 @@ class Conditions(_Recorded):
     note = ImportNote.Kind.CONDITION
     model = Condition
     shape = records.SyncedCondition
-    check = staticmethod(records.check_condition)
     said = columns.CONDITION
     known_by = "patient_id"
+
+    @staticmethod
+    def check(record: records.SyncedCondition, _practice: Practice, /) -> None:
+        records.check_condition(record)
 
 
 class Readings(_Recorded):
@@ -401,8 +429,10 @@ class Readings(_Recorded):
     said = columns.READING
 
     @staticmethod
-    def check(record: records.SyncedReading) -> None:
-        records.check_reading(record, today=timezone.localdate())
+    def check(record: records.SyncedReading, practice: Practice, /) -> None:
+        # Where it is tomorrow already, what was read there today was.
+        there = timezone.localdate(timezone=practice.zone)
+        records.check_reading(record, today=max(there, timezone.localdate()))
 
 
 class Patients:
@@ -423,8 +453,8 @@ class Patients:
         return f"{known.system}|{known.value}"[:200] if known else ""
 
     @staticmethod
-    def row(index: int, practice_id: int, record: Any) -> Row:
-        return Row(index, "", practice_id, record, b"")
+    def row(index: int, practice: Practice, record: Any) -> Row:
+        return Row(index, "", practice.pk, record, b"")
 
     @staticmethod
     def key(row: Row) -> Any:

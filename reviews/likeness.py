@@ -73,6 +73,11 @@ def contradiction(held: Particulars, said: Particulars) -> tuple[str, ...]:
     return ("name", *(["birth_date"] if day else []), *(["sex"] if sex else []))
 
 
+def named_alike(held: Particulars, said: Particulars) -> bool:
+    """Whether the names are of one person by themselves: both parts agree, or all that is said."""
+    return _names(held, said) == SAME
+
+
 SAME, HALF, OTHER = "same", "half", "other"
 
 

@@ -7,11 +7,13 @@ what it leaves out is left as it was. Where it is not certain who is meant, the 
 """
 
 import contextlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import msgspec
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -21,6 +23,7 @@ from reviews.audit import Event
 from reviews.bulk import as_json, copy_rows, next_ids
 from reviews.errors import BadRecord
 from reviews.models import (
+    DEATH,
     PARTICULARS,
     Identifier,
     IdentityQuestion,
@@ -87,6 +90,30 @@ APART = f"""
     ) apart JOIN reviews_patient p ON p.id = apart.other
     WHERE apart.practice_id = ANY(%s) AND apart.ended_at IS NULL AND p.merged_into_id IS NULL
 """
+# Who was born on one of these days, with their names as they are compared.
+BORN = """
+    SELECT id, practice_id, birth_date, reviews_folded(family_name || given_name)
+    FROM reviews_patient
+    WHERE practice_id = ANY(%s) AND birth_date = ANY(%s::date[]) AND merged_into_id IS NULL
+"""
+# Deaths that a person, not a system, has taken back.
+TAKEN_BACK = """
+    SELECT v.patient_id, v.deceased_on
+    FROM reviews_patientversion v JOIN reviews_patientversion later ON later.supersedes_id = v.id
+    WHERE v.patient_id = ANY(%s) AND (v.deceased OR v.deceased_on IS NOT NULL)
+        AND (later.deceased_on IS DISTINCT FROM v.deceased_on OR NOT later.deceased)
+        AND NOT EXISTS (
+            SELECT FROM reviews_membership m
+            WHERE m.user_id = later.recorded_by_id AND m.role = 'integration_client'
+        )
+"""
+# What somebody has said to be of the same person, though it contradicts: not asked again.
+SAME = """
+    SELECT coalesce(p.merged_into_id, p.id), q.said
+    FROM reviews_identityquestion q JOIN reviews_patient p ON p.id = q.patient_id
+    WHERE q.practice_id = ANY(%s) AND q.answer = 'same'
+        AND coalesce(p.merged_into_id, p.id) = ANY(%s)
+"""
 USED = """
     UPDATE reviews_identifier i SET use = said.use
     FROM ROWS FROM (
@@ -142,18 +169,15 @@ class Person:
     def changed(self) -> bool:
         return self.before is not None and (self.before != self.now or bool(self.identifiers))
 
+    @property
+    def particulars(self) -> likeness.Particulars:
+        """What they are compared by."""
+        family_name, given_name, birth_date, sex, *_ = self.now
+        return likeness.Particulars(family_name, given_name, birth_date, sex)
+
     def contradicted(self, record: PatientRecord) -> tuple[str, ...]:
         """The particulars by which `record` is of somebody else; see `likeness.contradiction`."""
-        family_name, given_name, birth_date, sex, *_ = self.now
-        return likeness.contradiction(
-            likeness.Particulars(family_name, given_name, birth_date, sex),
-            likeness.Particulars(
-                record.family_name,
-                record.given_name,
-                possible_birth_date(record.birth_date, today=timezone.localdate()),
-                record.sex or "unknown",
-            ),
-        )
+        return likeness.contradiction(self.particulars, _particulars(record))
 
     @property
     def to_screen(self) -> bool:
@@ -177,7 +201,14 @@ class People:
         self._uses: dict[Key, str] = {}
         self._used: dict[Key, str] = {}
         self._apart: dict[int | None, list[Person]] | None = None
+        self._same: set[tuple] | None = None
+        self._namesakes: set[tuple] | None = None
+        self._taken_back: set[tuple[int, date | None]] | None = None
+        # What records say of deaths, by practice and what notes call it: whose, and what of it is
+        # not taken over, if anything.
+        self.deaths: dict[tuple[int, str], tuple[Person, str]] = {}
         distinct = set(said)
+        self._said = distinct
         self._places = sorted({practice_id for practice_id, _ in distinct})
         wanted = {
             (practice_id, identifier.system, identifier.value)
@@ -283,6 +314,8 @@ class People:
         )
         person = self._one_of(found, record) if found else None
         before = person.now if person else NOBODY
+        if person and (record.deceased_on or record.deceased is not None):
+            record = self._braked(person, record)
         now = particulars(record, before, today=self.today)
         if person is None or now != before:
             records.check_patient(
@@ -307,7 +340,14 @@ class People:
         Somebody may have said already that the holder of a number and another are two people: then
         it is the one whom the record does not contradict. Raises `Waits`.
         """
-        differs = {person: person.contradicted(record) for person in found}
+        said = (record.family_name, record.given_name)
+        differs = {
+            # Whoever has just that name is not another person, which is quickly seen.
+            person: ()
+            if person.now[:2] == said
+            else person.contradicted(record) or self._of_somebody_else(person, record)
+            for person in found
+        }
         if len(found) == 1 and not differs[found[0]]:
             return found[0]
         if len(found) > 1 and not all(
@@ -316,7 +356,11 @@ class People:
             for other in found[:place]
         ):
             raise Waits(TWO_PEOPLE, found)
-        fitting = [person for person in found if not differs[person]] or [
+        fitting = [
+            person
+            for person in found
+            if not differs[person] or self._said_to_be_the_same(person, record)
+        ] or [
             other
             for person in found
             for other in self._apart_from(person)
@@ -325,6 +369,80 @@ class People:
         if not fitting:
             raise Waits(CONTRADICTION, found, differs[found[0]])
         return fitting[0]
+
+    def _braked(self, person: Person, record: PatientRecord) -> PatientRecord:
+        """A record without a death that contradicts the one on record: this is noted instead.
+
+        A day of death stays until somebody says otherwise here, and one that somebody has taken
+        back does not return.
+        """
+        first = record.identifiers[0]
+        place = (person.practice_id, f"{first.system}|{first.value}"[:190] + DEATH)
+        if reason := self._contradicted_death(person, record):
+            self.deaths[place] = (person, reason)
+            return msgspec.structs.replace(record, deceased_on=None, deceased=None)
+        self.deaths.setdefault(place, (person, ""))
+        return record
+
+    def _contradicted_death(self, person: Person, record: PatientRecord) -> str:
+        """How a record contradicts what is known of a death; empty where it does not."""
+        held = dict(zip(PARTICULARS, person.now, strict=True))
+        said = f"died on {_in_words(record.deceased_on)}" if record.deceased_on else "died"
+        if day := held["deceased_on"]:
+            if record.deceased_on not in (None, day):
+                return f"says “{said}”; on record is {_in_words(day)}, which stays"
+            if record.deceased is False and not record.deceased_on:
+                return f"says “alive”; on record is a death on {_in_words(day)}, which stays"
+            return ""
+        is_news = record.deceased_on or (record.deceased and not held["deceased"])
+        if is_news and (person.pk, record.deceased_on) in self._deaths_taken_back():
+            return f"says “{said}”; somebody here has said that this is not so"
+        return ""
+
+    def _deaths_taken_back(self) -> set[tuple[int, date | None]]:
+        """(person's id, day) of deaths taken back here. Asked once in a batch that needs it."""
+        if self._taken_back is None:
+            known = [one.pk for one in self.all.values() if one.pk is not None]
+            with connection.cursor() as cursor:
+                cursor.execute(TAKEN_BACK, [known])
+                self._taken_back = set(cursor.fetchall())
+        return self._taken_back
+
+    def _of_somebody_else(self, person: Person, record: PatientRecord) -> tuple[str, ...]:
+        """By what a record is of another person on file, such as a twin; empty where it is not.
+
+        That is where the name is another one, and somebody else at the practice has just that name
+        and birth date. Those are asked for once in a batch that needs it.
+        """
+        said = _particulars(record)
+        if said.birth_date is None or likeness.named_alike(person.particulars, said):
+            return ()
+        if self._namesakes is None:
+            days = {known.birth_date for _, known in self._said if known.birth_date}
+            with connection.cursor() as cursor:
+                cursor.execute(BORN, [self._places, [day.isoformat() for day in sorted(days)]])
+                self._namesakes = {tuple(row) for row in cursor.fetchall()}
+        name = likeness.folded(said.family_name + said.given_name)
+        here = {
+            (pk, known)
+            for pk, practice_id, day, known in self._namesakes
+            if practice_id == person.practice_id and day == said.birth_date
+        }
+        return ("name",) if any(known == name and pk != person.pk for pk, known in here) else ()
+
+    def _said_to_be_the_same(self, person: Person, record: PatientRecord) -> bool:
+        """Whether somebody has said that these particulars are of `person`, though they contradict.
+
+        Asked once in a batch that needs it.
+        """
+        if self._same is None:
+            self._same = set()
+            known = [one.pk for one in self.all.values() if one.pk is not None]
+            with connection.cursor() as cursor:
+                cursor.execute(SAME, [self._places, known])
+                for pk, said in cursor.fetchall():
+                    self._same.add((pk, *_named(records.convert(json.loads(said), PatientRecord))))
+        return (person.pk, *_named(record)) in self._same
 
     def _apart_from(self, person: Person) -> list[Person]:
         """Those whom somebody has kept apart from `person`. Asked once in a batch that needs it."""
@@ -443,12 +561,39 @@ def particulars(record: PatientRecord, held: tuple = NOBODY, *, today: date) -> 
     """
     now = {name: getattr(record, name) or was for name, was in zip(PARTICULARS, held, strict=True)}
     was = dict(zip(PARTICULARS, held, strict=True))
+    if _one_name((record.family_name, record.given_name), held[:2]):
+        now |= {name: was[name] for name in ("family_name", "given_name")}
     now["birth_date"] = possible_birth_date(record.birth_date, today=today) or possible_birth_date(
         was["birth_date"], today=today
     )
     if record.deceased is not None:
         now["deceased"] = record.deceased
     return tuple(now.values())
+
+
+def _one_name(these: tuple[str, str], those: tuple[str, str]) -> bool:
+    """Whether both are a single name, and the same, whichever of the two it is called."""
+    single = all(bool(family) != bool(given) for family, given in (these, those))
+    return single and likeness.folded("".join(these)) == likeness.folded("".join(those))
+
+
+def _particulars(record: PatientRecord) -> likeness.Particulars:
+    """What a record says of a person that others are compared by."""
+    return likeness.Particulars(
+        record.family_name,
+        record.given_name,
+        possible_birth_date(record.birth_date, today=timezone.localdate()),
+        record.sex or "unknown",
+    )
+
+
+def _named(record: PatientRecord) -> tuple:
+    """What of a record says who somebody is, besides their numbers."""
+    return record.family_name, record.given_name, record.birth_date, record.sex
+
+
+def _in_words(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
 
 
 _RANK = {"": 0, "temp": 1, "old": 2}

@@ -10,11 +10,12 @@ from datetime import date
 from math import inf as INFINITY
 from operator import attrgetter
 from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta, Struct
 
-from reviews import fields, identifiers
+from reviews import clocks, fields, identifiers
 from reviews.errors import BadRecord
 from reviews.models import Practice
 from reviews.rules import readings
@@ -300,22 +301,31 @@ def medicine_key(text: str, codings: Iterable[Coding]) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def convert(content: Any, shape: type[Shape]) -> Shape:
-    """`content` as `shape`, or `BadRecord` naming the field and the reason."""
+ZoneAt = Callable[[Any], ZoneInfo | None]
+"""The time zone of the practice that a record names, in whatever way; None where it is not one."""
+
+
+def convert(content: Any, shape: type[Shape], zone_at: ZoneAt = lambda _: None) -> Shape:
+    """`content` as `shape`, or `BadRecord` naming the field and the reason.
+
+    Where an instant stands for a day, it is the day that it was at the practice.
+    """
     _refuse_nul(content, "")
     try:
-        return msgspec.convert(content, shape, strict=False)
+        return _dated(msgspec.convert(content, shape, strict=False), zone_at)
     except msgspec.ValidationError:
-        return _without_nulls(content, shape, strict=False)
+        return _the_slow_way(content, shape, zone_at, strict=False)
 
 
-def decode(raw: bytes, decoder: msgspec.json.Decoder[Shape]) -> Shape:
-    """One record's JSON by a typed decoder, or `BadRecord` naming the field and the reason."""
+def decode(
+    raw: bytes, decoder: msgspec.json.Decoder[Shape], zone_at: ZoneAt = lambda _: None
+) -> Shape:
+    """One record's JSON by a typed decoder, as `convert` gives it, or `BadRecord`."""
     try:
         try:
-            record = decoder.decode(raw)
+            record = _dated(decoder.decode(raw), zone_at)
         except msgspec.ValidationError:
-            record = _without_nulls(msgspec.json.decode(raw), decoder.type, strict=True)
+            record = _the_slow_way(msgspec.json.decode(raw), decoder.type, zone_at, strict=True)
         if _ESCAPED_NUL in raw:
             _refuse_nul(msgspec.json.decode(raw), "")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -323,15 +333,51 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Shape]) -> Shape:
     return record
 
 
-def _without_nulls(content: Any, shape: type[Shape], *, strict: bool) -> Shape:
-    """The slow way, for what is not as its shape says: null is left out everywhere, 14.0 is 14.
+def _the_slow_way(content: Any, shape: type[Shape], zone_at: ZoneAt, *, strict: bool) -> Shape:
+    """What is not as its shape says: null is left out everywhere, 14.0 is 14, instants are days.
 
     Raises `BadRecord`, and `RecursionError` for what nests without end.
     """
+    content = _said(content)
+    if isinstance(content, dict) and (zone := zone_at(content.get("practice"))):
+        content = _with_days(content, zone)
     try:
-        return msgspec.convert(_said(content), shape, strict=strict)
+        return _dated(msgspec.convert(content, shape, strict=strict), zone_at)
     except msgspec.ValidationError as error:
         raise bad_record(error) from error
+
+
+_DAY_FIELDS = frozenset(
+    field.name
+    for shape in (PatientRecord, PrescriptionRecord, ConditionRecord, ReadingRecord)
+    for field in msgspec.structs.fields(shape)
+    if field.type in (date, date | None)
+)
+
+
+def _with_days(content: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    """A record whose instants are days. Nobody's birth date moves: it is the day that it says."""
+    days = {}
+    for name, said in content.items():
+        if name == "patient" and isinstance(said, dict):
+            days[name] = _with_days(said, zone)
+        elif name == "birth_date" and isinstance(said, str) and clocks.there(said, zone):
+            days[name] = said[:10]
+        elif name in _DAY_FIELDS and isinstance(said, str):
+            days[name] = clocks.day(said, zone)
+        else:
+            days[name] = said
+    return days
+
+
+def _dated(record: Shape, zone_at: ZoneAt) -> Shape:
+    """A record whose answer is a date: an instant is the day that it was."""
+    is_date = (
+        isinstance(record, SyncedReading) and readings.KINDS[record.kind].shape == readings.DATE
+    )
+    if is_date and record.text and (zone := zone_at(record.practice)):
+        return msgspec.structs.replace(record, text=clocks.day(record.text, zone))
+    return record
 
 
 def _said(content: Any) -> Any:

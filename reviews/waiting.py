@@ -5,16 +5,16 @@ under one question, from whatever batch; nothing of anybody on file is changed b
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from reviews import audit
+from reviews import audit, likeness
 from reviews.audit import Event
 from reviews.models import IdentityQuestion, Patient, WaitingRecord
 from reviews.people import Waits
@@ -57,14 +57,21 @@ def lock(practice_id: int) -> None:
 
 
 def hold(
-    kind: str, source_system: str, held: Sequence[Held], by: User, told: Iterable[Told] = ()
+    kind: str,
+    source_system: str,
+    held: Sequence[Held],
+    by: User,
+    *,
+    about: Callable[[Any], str],
+    told: Iterable[Told] = (),
 ) -> list[Told]:
     """Put records aside, each under its question; one that waits already is not put aside twice.
 
-    What is `told` of them waits with them. Returns what is told of others.
+    What is `told` of them waits with them; `about` gives what notes call a record. Returns what is
+    told of others.
     """
     notes: dict[tuple[int, str], list[dict[str, Any]]] = {}
-    waits = {(one.practice_id, one.row.source_id) for one in held if one.row.source_id}
+    waits = {(one.practice_id, about(one.row.record)) for one in held}
     others = []
     for one in told:
         if (one.practice_id, one.about) in waits and not one.refused:
@@ -90,7 +97,7 @@ def hold(
         question = questions[key]
         for one in several:
             content = _as_sent(one.row.record)
-            said = notes.get((one.practice_id, one.row.source_id), [])
+            said = notes.get((one.practice_id, about(one.row.record)), [])
             place = (question.pk, one.row.source_id)
             before = there.get(place)
             if before is not None and (before.content, before.notes) == (content, said):
@@ -115,7 +122,8 @@ def hold(
 def end(kind: str, source_system: str, taken: Iterable[Any], held: Iterable[Held]) -> None:
     """What waited and has come again otherwise waits no more: taken in now, or under another name.
 
-    A question under which nothing waits any more is withdrawn.
+    What says only who somebody is (a “patients” record has no id) goes with the last record that
+    waited beside it. A question under which nothing waits any more is withdrawn.
     """
     questions: dict[tuple[int, str], str | None] = {
         (row.practice_id, row.source_id): None for row in taken
@@ -136,11 +144,16 @@ def end(kind: str, source_system: str, taken: Iterable[Any], held: Iterable[Held
     ]
     if not over:
         return
-    now = timezone.now()
+    now, asked = timezone.now(), {question for _, question in over}
     WaitingRecord.objects.filter(pk__in=[pk for pk, _ in over]).update(ended_at=now)
-    IdentityQuestion.objects.open().filter(pk__in={question for _, question in over}).exclude(
+    still = WaitingRecord.objects.filter(question__in=asked, ended_at__isnull=True)
+    still.filter(kind="patients", source_system=source_system).exclude(
+        question__in=still.exclude(kind="patients").values("question")
+    ).update(ended_at=now)
+    IdentityQuestion.objects.open().filter(pk__in=asked).exclude(
         records__ended_at__isnull=True
     ).update(settled_at=now, answer=IdentityQuestion.Answer.WITHDRAWN)
+    tell_followers(asked)
 
 
 def _as_sent(record: msgspec.Struct) -> dict[str, Any]:
@@ -205,20 +218,45 @@ def _questions(
         for question in asked
         for patient_id in whom[question.pk] or [None]
     )
-    _touch({patient_id for patients in whom.values() for patient_id in patients})
+    tell_followers(whom)
     return found
 
 
-def _touch(patient_ids: Iterable[int]) -> None:
-    """Who follows changes of people learns that a record waits for them."""
-    Patient.objects.filter(pk__in=list(patient_ids)).update(updated_at=timezone.now())
+# Whoever a question may be about: whose number it is, and who has the name and birth date said.
+CONCERNED = """
+    UPDATE reviews_patient p SET updated_at = statement_timestamp()
+    FROM reviews_identityquestion q
+    WHERE q.id = ANY(%s) AND p.practice_id = q.practice_id AND p.merged_into_id IS NULL
+        AND (
+            p.id IN (
+                SELECT patient_id FROM reviews_identityquestion_patients
+                WHERE identityquestion_id = q.id
+            )
+            OR p.birth_date = (q.said ->> 'birth_date')::date
+                AND reviews_folded(p.family_name || p.given_name) = reviews_folded(
+                    (q.said ->> 'family_name') || (q.said ->> 'given_name')
+                )
+        )
+"""
 
 
-def about(patient: Patient) -> Any:
-    """The open questions whether records are of this person, the oldest first."""
-    return (
-        IdentityQuestion.objects.open()
-        .filter(Q(patients=patient))
-        .order_by("asked_at", "pk")
-        .distinct()
-    )
+def tell_followers(question_ids: Iterable[int]) -> None:
+    """Who follows changes of people learns that other records wait for them now, or none."""
+    with connection.cursor() as cursor:
+        cursor.execute(CONCERNED, [list(question_ids)])
+
+
+def about(patient: Patient) -> QuerySet[IdentityQuestion]:
+    """The open questions whether records are of this person, the oldest first.
+
+    That is where one of their numbers is said, or their name and birth date under another number.
+    """
+    may_be = Q(patients=patient)
+    if patient.birth_date:
+        may_be |= Q(
+            practice=patient.practice_id,
+            said_birth_date=patient.birth_date.isoformat(),
+            said_name=likeness.folded(patient.family_name + patient.given_name),
+        )
+    rows = IdentityQuestion.objects.open().with_said().filter(may_be)
+    return rows.order_by("asked_at", "pk").distinct()

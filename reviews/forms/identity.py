@@ -11,9 +11,9 @@ from reviews.verbs.identity import ANSWERS
 Answer, Cause = IdentityQuestion.Answer, IdentityQuestion.Cause
 IN_WORDS = {
     Cause.CONTRADICTION: {
-        Answer.APART: "Another person, who does not have this number",
-        Answer.SAME: "The same person: what the record says is taken over",
-        Answer.NUMBER_WRONG: "Another person, whose number it is: the one on file is wrong",
+        Answer.APART: "Another person: the number is not theirs, and stays where it is",
+        Answer.SAME: "The same person: name, birth date and sex become those of the record",
+        Answer.NUMBER_WRONG: "Another person, whose number it is: it moves to them",
     },
     Cause.TWO_PEOPLE: {Answer.APART: "Two people: it goes to whom its first number names"},
     Cause.NUMBER: {
@@ -29,11 +29,11 @@ class SettleForm(forms.Form):
 
     answer = forms.ChoiceField(label="Who is this?", widget=forms.RadioSelect)
     patient = forms.ModelChoiceField(
-        label="Known here as",
+        label="Whose record is it?",
         queryset=Patient.objects.none(),
         required=False,
         empty_label="Not registered yet",
-        help_text="Those of the same name or birth date.",
+        help_text="Whoever has the number, name or birth date.",
     )
     how = forms.ChoiceField(
         label="How do you know?", choices=[("", "Choose …"), *IdentityQuestion.How.choices]

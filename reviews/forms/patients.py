@@ -55,6 +55,20 @@ class RegisterForm(forms.Form):
         )
 
 
+class DeathForm(forms.Form):
+    """Whether a person has died, since when, and how that is known."""
+
+    deceased = forms.ChoiceField(
+        label="Has this person died?",
+        choices=[("yes", "Yes"), ("no", "No, the record is wrong")],
+        widget=forms.RadioSelect,
+    )
+    deceased_on = DayField(
+        label="Day of death", required=False, help_text="Leave empty if not known."
+    )
+    reason = forms.CharField(label="How do you know?", max_length=500)
+
+
 class ConditionForm(forms.Form):
     """A problem, coded where a code is known."""
 

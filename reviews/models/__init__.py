@@ -20,7 +20,7 @@ from .facts import Exemption, Reading
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
 from .medicines import NoSedative
-from .notes import ImportNote
+from .notes import DEATH, ImportNote
 from .people import (
     PARTICULARS,
     Identifier,
@@ -44,6 +44,7 @@ from .versions import Engine, RuleVersion
 
 __all__ = [
     "CHANGED_PLAN",
+    "DEATH",
     "OPEN_STATES",
     "PARTICULARS",
     "RANKED",

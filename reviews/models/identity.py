@@ -7,15 +7,23 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Concat, Now
 
-from .people import Patient, Practice
+from .people import Patient, Practice, folded
 
 
 class IdentityQuestionQuerySet(models.QuerySet):
     def open(self) -> Self:
         """Those that nobody has settled."""
         return self.filter(settled_at__isnull=True)
+
+    def with_said(self) -> Self:
+        """Add `said_birth_date` in ISO form, and `said_name` as names are compared."""
+        names = (KeyTextTransform(part, "said") for part in ("family_name", "given_name"))
+        return self.annotate(
+            said_birth_date=KeyTextTransform("birth_date", "said"), said_name=folded(Concat(*names))
+        )
 
 
 class IdentityQuestion(models.Model):
@@ -102,6 +110,14 @@ class IdentityQuestion(models.Model):
                 name="identity_question_cause_known",
                 condition=Q(cause__in=["contradiction", "two_people", "number"]),
             ),
+        ]
+        indexes = [
+            models.Index(
+                "practice",
+                KeyTextTransform("birth_date", "said"),
+                condition=Q(settled_at__isnull=True),
+                name="identity_question_by_birth",
+            )
         ]
 
     def __str__(self) -> str:

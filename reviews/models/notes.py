@@ -7,14 +7,21 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from .people import Patient, Practice
+from .versioned import of_nobody_merged_away
 
 PRESCRIPTION = "prescription"
+DEATH = " death"
+"""Ends `about` of a note that a source contradicts the death on record."""
 
 
 class ImportNoteQuerySet(models.QuerySet["ImportNote"]):
     def live(self) -> "ImportNoteQuerySet":
         """Those that still hold, what was not kept at all first."""
         return self.filter(ended_at__isnull=True).order_by("-refused", "source_system", "pk")
+
+    def deaths(self) -> "ImportNoteQuerySet":
+        """Live ones that contradict what is on record of a death."""
+        return self.live().filter(kind="patient", about__endswith=DEATH)
 
     def unread_medicines(self) -> "ImportNoteQuerySet":
         """Live ones that each stand for a medicine which no rule has seen."""
@@ -65,6 +72,7 @@ class ImportNote(models.Model):
             pgtrigger.ReadOnly(
                 name="only_ended", exclude=["ended_at", "answered_by", "answer", "patient"]
             ),
+            of_nobody_merged_away(),
         ]
         constraints = [
             models.CheckConstraint(
@@ -99,6 +107,13 @@ class ImportNote(models.Model):
         return self.refused and self.kind == PRESCRIPTION
 
     @property
+    def is_of_a_death(self) -> bool:
+        """Whether a source contradicts what is on record of the person's death."""
+        return self.kind == self.Kind.PATIENT and self.about.endswith(DEATH)
+
+    @property
     def named(self) -> str:
         """What it is about, in words: the medicine, else the record's id in its source."""
+        if self.is_of_a_death:
+            return "Death"
         return self.medicine or f"{self.get_kind_display()} {self.about}"

@@ -16,7 +16,7 @@ from drugs.models import Profile
 from reviews import identifiers
 from reviews.rules.codes import SEXES
 
-from .versioned import Versioned, one_live_version
+from .versioned import Versioned, of_nobody_merged_away, one_live_version
 
 
 class Role(models.TextChoices):
@@ -268,6 +268,7 @@ class Identifier(models.Model):
     use = models.CharField(max_length=4, choices=Use, blank=True, default="", db_default="")
 
     class Meta:
+        triggers = [of_nobody_merged_away()]
         constraints = [
             models.CheckConstraint(
                 name="identifier_use_known", condition=Q(use__in=["", "temp", "old"])

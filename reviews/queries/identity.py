@@ -6,12 +6,19 @@ from typing import NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce, Concat
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models.functions import Cast, Coalesce, Concat
 
 from reviews import access, dossiers, likeness
 from reviews.access import Action
-from reviews.models import IdentityQuestion, Patient, PersonMerge, WaitingRecord, folded
+from reviews.models import (
+    IdentityQuestion,
+    KeptApart,
+    Patient,
+    PersonMerge,
+    WaitingRecord,
+    folded,
+)
 from reviews.rules.book import RuleBook
 from reviews.rules.finding import Finding
 from reviews.rules.screen import screen
@@ -60,19 +67,36 @@ ALL = """
 
 
 def with_records_waiting(patients: QuerySet[Patient]) -> QuerySet[Patient]:
-    """Add `records_waiting`: how many records wait that may be of each."""
-    waits = (
-        WaitingRecord.objects.filter(
-            ended_at__isnull=True,
-            question__settled_at__isnull=True,
-            question__patients=OuterRef("pk"),
-        )
-        .order_by()
+    """Add `records_waiting`: how many records wait that may be of each.
+
+    A number of theirs is said in them, or their name and birth date under somebody else's number.
+    """
+    waits = WaitingRecord.objects.filter(
+        ended_at__isnull=True, question__settled_at__isnull=True
+    ).order_by()
+    by_number = (
+        waits.filter(question__patients=OuterRef("pk"))
         .values("question__patients")
         .annotate(number=Count("pk"))
         .values("number")
     )
-    return patients.annotate(records_waiting=Coalesce(Subquery(waits), 0))
+    named = (
+        IdentityQuestion.objects.open()
+        .with_said()
+        .filter(
+            practice=OuterRef("practice"),
+            said_birth_date=Cast(OuterRef("birth_date"), TextField()),
+            said_name=folded(Concat(OuterRef("family_name"), OuterRef("given_name"))),
+        )
+        .exclude(patients=OuterRef("pk"))
+        .order_by()
+        .values("practice")
+        .annotate(number=Count("records", filter=Q(records__ended_at__isnull=True)))
+        .values("number")
+    )
+    return patients.annotate(
+        records_waiting=Coalesce(Subquery(by_number), 0) + Coalesce(Subquery(named), 0)
+    )
 
 
 def questions(by: User) -> QuerySet[IdentityQuestion]:
@@ -82,9 +106,13 @@ def questions(by: User) -> QuerySet[IdentityQuestion]:
 
 
 def medicines(question: IdentityQuestion) -> list[dict]:
-    """What the prescriptions say that wait under a question."""
+    """What the prescriptions say that wait under a question; `start_on` is a date or None."""
     rows = question.records.filter(kind="prescriptions", ended_at__isnull=True).order_by("pk")
-    return [row.content for row in rows]
+    return [row.content | {"start_on": _date(row.content.get("start_on"))} for row in rows]
+
+
+def _date(said: str | None) -> date | None:
+    return date.fromisoformat(said) if said else None
 
 
 class Pair(NamedTuple):
@@ -132,6 +160,12 @@ def merged_lately(by: User) -> QuerySet[PersonMerge]:
     return access.scope(rows, by, Action.IDENTIFY).order_by("-at", "-pk")[:LATELY]
 
 
+def kept_apart_lately(by: User) -> QuerySet[KeptApart]:
+    """The last pairs that were kept apart, and still are."""
+    rows = KeptApart.objects.filter(ended_at__isnull=True).select_related("first", "second", "by")
+    return access.scope(rows, by, Action.IDENTIFY).order_by("-at", "-pk")[:LATELY]
+
+
 def settled_lately(by: User) -> QuerySet[IdentityQuestion]:
     """The last questions that somebody answered."""
     rows = IdentityQuestion.objects.filter(settled_by__isnull=False)
@@ -155,6 +189,25 @@ def known_as(question: IdentityQuestion) -> QuerySet[Patient]:
         practice=question.practice_id,
         merged_into__isnull=True,
     ).distinct()
+
+
+def said_to_be(question: IdentityQuestion) -> QuerySet[Patient]:
+    """Those at the practice of the name and birth date said, who have none of the numbers."""
+    said = question.said
+    if not said.get("birth_date"):
+        return Patient.objects.none()
+    name = likeness.folded(said.get("family_name", "") + said.get("given_name", ""))
+    return (
+        Patient.objects.annotate(name=folded(Concat("family_name", "given_name")))
+        .filter(
+            practice=question.practice_id,
+            birth_date=said["birth_date"],
+            name=name,
+            merged_into__isnull=True,
+        )
+        .exclude(identity_questions=question)
+        .order_by("pk")
+    )
 
 
 def found_together(one: Patient, other: Patient, book: RuleBook, as_of: date) -> list[Finding]:

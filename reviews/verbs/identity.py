@@ -167,12 +167,10 @@ def merge(*, kept: Patient, gone: Patient, reason: str, by: User) -> PersonMerge
     counts = {name: len(what) for name, what in moved.items()}
     _tell_both(by, Event.PATIENT_MERGED, made, reason=reason, moved=counts)
     for question in IdentityQuestion.objects.open().filter(patients=gone).order_by("pk"):
-        if {people.current(one).pk for one in question.patients.all()} == {kept.pk}:
-            if question.cause == Cause.TWO_PEOPLE:
-                _settled(question, Answer.MERGED, kept, by, note=reason)
-                _take_in(question)
-        else:
-            question.patients.add(kept)
+        _ask_about_holders(question)
+        if question.cause == Cause.TWO_PEOPLE and question.patients.count() == 1:
+            _settled(question, Answer.MERGED, kept, by, note=reason)
+            _take_in(question)
     return made
 
 
@@ -210,6 +208,8 @@ def unmerge(*, merge: PersonMerge, reason: str, by: User) -> PersonMerge:
     merge.save(update_fields=["undone_at", "undone_by", "undone_because"])
     _tell_both(by, Event.PATIENT_UNMERGED, merge, reason=reason)
     _keep_apart(kept, gone, reason, by)
+    for question in IdentityQuestion.objects.open().filter(patients=kept).order_by("pk"):
+        _ask_about_holders(question)
     requests.enqueue([kept.pk, gone.pk], reason="unmerged")
     return merge
 
@@ -321,6 +321,19 @@ def _give_numbers(whose: Patient, said: PatientRecord) -> None:
         )
 
 
+def _ask_about_holders(question: IdentityQuestion) -> None:
+    """A question is about those whose numbers are said, whoever they are now."""
+    said = records.convert(question.said, PatientRecord)
+    question.patients.set(
+        Patient.objects.filter(
+            practice=question.practice_id,
+            pk__in=Identifier.objects.filter(_any_of(said), practice=question.practice_id).values(
+                "patient"
+            ),
+        )
+    )
+
+
 def _any_of(said: PatientRecord) -> Q:
     """The condition that a number is one of a record's."""
     return reduce(or_, (Q(system=n.system, value=n.value) for n in said.identifiers))
@@ -339,6 +352,7 @@ def _settled(
     question.answer, question.how, question.note = answer, how, note
     question.patient = whose
     question.save(update_fields=["settled_at", "settled_by", "answer", "how", "note", "patient"])
+    waiting.tell_followers([question.pk])
 
 
 def _take_in(question: IdentityQuestion) -> int:
@@ -358,12 +372,12 @@ def _take_in(question: IdentityQuestion) -> int:
         for name, kind in incoming.KINDS.items():
             waited = by_kind.get(name, ())
             accepted = [
-                kind.row(index, question.practice_id, records.convert(row.content, kind.shape))
+                kind.row(index, question.practice, records.convert(row.content, kind.shape))
                 for index, row in enumerate(waited)
             ]
             notes = [
-                unread.Told(row.practice_id, row.source_id, (), refused=False, **note)
-                for row in waited
+                unread.Told(row.practice_id, kind.about(one.record), (), refused=False, **note)
+                for row, one in zip(waited, accepted, strict=True)
                 for note in row.notes
             ]
             if accepted:

@@ -9,7 +9,8 @@ whose it is waits; all others are merged in one transaction and a fixed number o
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 from django.contrib.auth.models import User
@@ -20,6 +21,7 @@ from reviews import access, identifiers, incoming, records, unread
 from reviews.access import Action
 from reviews.errors import BadRecord, NotAllowed, Stale
 from reviews.incoming import Kind, Refusal, Row, SyncResult
+from reviews.models import Practice
 from reviews.people import Moved
 from reviews.records import PatientRecord
 
@@ -76,7 +78,7 @@ def patients(
 def _sync(
     kind: Kind, rows: Rows, source_system: str, by: User, notes: Iterable[Noted]
 ) -> SyncResult:
-    places = {practice.code: practice.pk for practice in access.practices(by, Action.SYNC)}
+    places = {practice.code: practice for practice in access.practices(by, Action.SYNC)}
     if not places:
         raise NotAllowed("You may not sync records here.", action="sync")
     accepted, errors, told, met = _read(kind, rows, places)
@@ -103,26 +105,38 @@ def _sync(
     return result
 
 
-def _read(
-    kind: Kind, rows: Rows, places: dict[str, int]
-) -> tuple[list[Row], list[Refusal], list[unread.Told], list[tuple[int, PatientRecord]]]:
-    """Decode and check each record by itself.
+class _Checked(NamedTuple):
+    """A batch of which each record was looked at by itself.
 
-    Returns rows, refusals, what to note of persons, and whose medicine was refused.
+    `met` are (practice id, person) of medicines that were refused.
     """
-    only = next(iter(places.values())) if len(places) == 1 else None
+
+    accepted: list[Row]
+    errors: list[Refusal]
+    told: list[unread.Told]
+    met: list[tuple[int, PatientRecord]]
+
+
+def _read(kind: Kind, rows: Rows, places: dict[str, Practice]) -> _Checked:
+    """Decode and check each record by itself."""
+    only = next(iter(places)) if len(places) == 1 else ""
     accepted, errors, told, met, seen = [], [], [], [], {}
+
+    def zone_at(practice: Any) -> ZoneInfo | None:
+        place = places.get(practice or only) if isinstance(practice, str | None) else None
+        return place.zone if place else None
+
     decoder = msgspec.json.Decoder(kind.shape)
     for index, content in rows:
         try:
             if isinstance(content, bytes | msgspec.Raw):
-                record = records.decode(content, decoder)
+                record = records.decode(content, decoder, zone_at)
             else:
-                record = records.convert(content, kind.shape)
-            practice_id = places.get(record.practice) if record.practice else only
-            if practice_id is None:
+                record = records.convert(content, kind.shape, zone_at)
+            place = places.get(record.practice or only)
+            if place is None:
                 raise _wrong_practice(record)
-            row = kind.row(index, practice_id, record)
+            row = kind.row(index, place, record)
         except BadRecord as error:
             errors.append(Refusal(index, _source_id(content), error.field, error.reason))
             noted = _as_told(content, places, only, error)
@@ -139,24 +153,24 @@ def _read(
             reason = f"differs from the record with the same source_id at index {first.index}"
             errors.append(Refusal(index, row.source_id, "source_id", reason))
             told += _as_told(content, places, only, BadRecord("source_id", reason))
-    return accepted, errors, told, met
+    return _Checked(accepted, errors, told, met)
 
 
 def _as_told(
-    content: Any, places: dict[str, int], only: int | None, error: BadRecord
+    content: Any, places: dict[str, Practice], only: str, error: BadRecord
 ) -> list[unread.Told]:
     """The note of a record that was refused before it was known whom it is about, if any."""
     said = unread.plain(content)
     practice = said.get("practice")
-    practice_id = places.get(practice) if isinstance(practice, str) and practice else only
-    return unread.of_refused(said, practice_id, f"{error.field}: {error.reason}")
+    place = places.get(practice if isinstance(practice, str) and practice else only)
+    return unread.of_refused(said, place and place.pk, f"{error.field}: {error.reason}")
 
 
-def _told(notes: Iterable[Noted], places: dict[str, int]) -> list[unread.Told]:
+def _told(notes: Iterable[Noted], places: dict[str, Practice]) -> list[unread.Told]:
     """The notes of a client's reader."""
     return [
         unread.Told(
-            places[note.practice],
+            places[note.practice].pk,
             note.about,
             tuple(
                 identifiers.written(known["system"], known["value"])

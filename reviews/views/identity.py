@@ -15,7 +15,7 @@ from reviews.access import Action
 from reviews.errors import BadRecord
 from reviews.forms.identity import ReasonForm, SettleForm
 from reviews.identifiers import label, read_aloud
-from reviews.models import IdentityQuestion, Patient, PersonMerge
+from reviews.models import IdentityQuestion, KeptApart, Patient, PersonMerge
 from reviews.queries import checked, identity
 from reviews.queries.medicines import of as medicines_of
 from reviews.rules.codes import SEXES
@@ -27,6 +27,8 @@ from reviews.views.signed_in import SignedIn
 
 PAGE_SIZE = 25
 MEDICINES_SHOWN = 8
+SAID_TO_BE_SHOWN = 2
+OTHERS_SHOWN = 8
 
 
 @require_GET
@@ -41,6 +43,7 @@ def listed(request: SignedIn) -> HttpResponse:
         "page": page,
         "suspected": identity.suspected(request.user),
         "merged": identity.merged_lately(request.user),
+        "apart": identity.kept_apart_lately(request.user),
         "settled": identity.settled_lately(request.user),
     }
     return render(request, "reviews/identity/list.html", context)
@@ -75,14 +78,22 @@ def settle(request: SignedIn, pk: int) -> HttpResponse:
             if settled.patient_id:
                 return redirect("patient", settled.patient_id)
             return redirect("waiting-records")
+    others = identity.questions(request.user)
     context = {
         "question": question,
         "said": _said(question),
         "medicines": identity.medicines(question),
         "records": question.records.filter(ended_at__isnull=True).order_by("pk"),
-        "people": [_on_file(patient) for patient in question.patients.order_by("pk")],
+        "people": [
+            *(_on_file(patient) for patient in question.patients.order_by("pk")),
+            *(
+                _on_file(patient) | {"said_to_be": True}
+                for patient in identity.said_to_be(question)[:SAID_TO_BE_SHOWN]
+            ),
+        ],
         "pair": _pair(question),
-        "waiting": identity.questions(request.user).count(),
+        "waiting": others.count(),
+        "others": others[:OTHERS_SHOWN],
     }
     return form_page(request, "reviews/identity/question.html", form, context)
 
@@ -137,6 +148,25 @@ def unmerge(request: SignedIn, pk: int) -> HttpResponse:
     return form_page(request, "reviews/identity/unmerge.html", form, {"merge": held})
 
 
+@require_http_methods(["GET", "POST"])
+@login_required
+def not_apart(request: SignedIn, pk: int) -> HttpResponse:
+    """Take back that two people are two, with the reason; then they can be merged."""
+    held = access.fetch(
+        KeptApart.objects.select_related("first", "second", "by"),
+        request.user,
+        Action.IDENTIFY,
+        pk=pk,
+    )
+    form = ReasonForm(request.POST or None)
+    with refusals_at(form):
+        if form.is_valid():
+            verbs.not_apart(apart=held, reason=form.cleaned_data["reason"], by=request.user)
+            messages.success(request, "Taken back. If they are one person, merge their records.")
+            return redirect("patient-merge", held.first_id, held.second_id)
+    return form_page(request, "reviews/identity/not_apart.html", form, {"apart": held})
+
+
 def _said(question: IdentityQuestion) -> dict[str, Any]:
     """What the record says of the person, as rows beside those on file."""
     said = records.convert(question.said, records.PatientRecord)
@@ -147,6 +177,8 @@ def _said(question: IdentityQuestion) -> dict[str, Any]:
             for number in said.identifiers
         ],
         "birth_date": said.birth_date,
+        "deceased_on": said.deceased_on,
+        "deceased": said.deceased,
         "sex": SEXES[said.sex or "unknown"],
     }
 
@@ -185,4 +217,5 @@ urlpatterns = [
     path("waiting-records/<int:pk>", settle, name="waiting-record"),
     path("patients/<int:pk>/merge/<int:other>", merge, name="patient-merge"),
     path("merges/<int:pk>/undo", unmerge, name="merge-undo"),
+    path("kept-apart/<int:pk>/undo", not_apart, name="kept-apart-undo"),
 ]

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from reviews import access, rulebooks, waiting
 from reviews.access import Action
 from reviews.errors import NotAllowed, NotFound
-from reviews.forms.patients import ConditionForm, EndConditionForm, RegisterForm
+from reviews.forms.patients import ConditionForm, DeathForm, EndConditionForm, RegisterForm
 from reviews.models import (
     Case,
     Condition,
@@ -29,7 +29,7 @@ from reviews.queries import checked, exposures, identity, medicines, search, tap
 from reviews.queries.work import counted
 from reviews.rules.readings import KINDS
 from reviews.rules.registry import BY_ID
-from reviews.verbs import prescribe
+from reviews.verbs import deaths, prescribe
 from reviews.views import facts, person
 from reviews.views.paging import page_of
 from reviews.views.refusals import form_page, refusals_at
@@ -72,12 +72,16 @@ def patients(request: SignedIn) -> HttpResponse:
         .defer("screening__version__book")
         .prefetch_related("identifiers")
     )
-    page = page_of(rows, given.get("page", 1), PAGE_SIZE)
+    page = page_of(identity.with_records_waiting(rows), given.get("page", 1), PAGE_SIZE)
     for patient in page.rows:
         patient.numbers = person.identifiers(patient)
         patient.checked = checked.of(patient, patient)
         screening = getattr(patient, "screening", None)
-        patient.partly = patient.unread or bool(screening and screening.not_evaluable)
+        patient.partly = (
+            patient.unread
+            or bool(patient.records_waiting)
+            or bool(screening and screening.not_evaluable)
+        )
     context = {
         "page": page,
         "count": counted(found),
@@ -197,6 +201,28 @@ def end_condition(request: SignedIn, pk: int, condition_pk: int) -> HttpResponse
     return form_page(request, "reviews/patients/end_condition.html", form, context)
 
 
+@require_http_methods(["GET", "POST"])
+@login_required
+def death(request: SignedIn, pk: int) -> HttpResponse:
+    """Say whether a person has died, also against what a source says."""
+    found = _fetch(request, pk)
+    access.require(request.user, Action.CHECK_DATA, found)
+    form = DeathForm(request.POST or None)
+    with refusals_at(form):
+        if form.is_valid():
+            given = form.cleaned_data
+            deaths.say(
+                patient=found,
+                deceased=given["deceased"] == "yes",
+                deceased_on=given["deceased_on"],
+                reason=given["reason"],
+                by=request.user,
+            )
+            messages.success(request, "Kept. The patient is checked again now.")
+            return redirect("patient", found.pk)
+    return form_page(request, "reviews/patients/death.html", form, person.banner(found))
+
+
 def _not_checked() -> Q:
     """Patients whose last screening failed, who wait for one, or who were never screened."""
     waiting = ScreeningRequest.objects.filter(priority=ScreeningRequest.Priority.CHANGE)
@@ -289,6 +315,8 @@ def _headline(patient: Patient, state: checked.Checked, open_case: Case | None, 
         return "Not checked since the last change"
     if patient.records_waiting:
         return "Checked in part: a record waits that may be of this person"
+    if any(note.is_of_a_death for note in patient.notes):
+        return "Checked in part: a source contradicts what is known of a death"
     if unread:
         were = "medicine was" if unread == 1 else "medicines were"
         return f"Checked in part: {unread} {were} not read"
@@ -309,6 +337,7 @@ urlpatterns = [
     path("patients/register", register, name="patient-register"),
     path("patients/<int:pk>", patient, name="patient"),
     path("patients/<int:pk>/medicines", all_medicines, name="patient-medicines"),
+    path("patients/<int:pk>/death", death, name="patient-death"),
     path("patients/<int:pk>/conditions", condition, name="patient-condition"),
     path(
         "patients/<int:pk>/conditions/<int:condition_pk>/end",

@@ -55,12 +55,15 @@ def banner(patient: Patient) -> dict[str, Any]:
     """The banner's context for a patient that `fetch` gave; `partly`: not all could be judged."""
     screening = getattr(patient, "screening", None)
     unread = [note for note in patient.notes if note.is_unread_medicine]
+    deaths = [note for note in patient.notes if note.is_of_a_death]
     return {
         "patient": patient,
         "screening": screening,
-        "partly": bool(unread or (screening and screening.not_evaluable)) or patient.unrecognised,
+        "partly": bool(unread or deaths or (screening and screening.not_evaluable))
+        or patient.unrecognised,
         "unread": unread,
-        "doubts": [note for note in patient.notes if not note.is_unread_medicine],
+        "deaths": deaths,
+        "doubts": [note for note in patient.notes if note not in (*unread, *deaths)],
         "allergies": [allergy.text for allergy in patient.allergies],
         "numbers": identifiers(patient),
         "checked": checked.of(patient, patient),

@@ -1,9 +1,7 @@
 """Whose a record is: what waits, who is asked, what becomes of it; merging, and undoing that."""
 
-import random
-
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from reviews import versions, waiting
@@ -24,6 +22,7 @@ from reviews.models import (
     Taper,
     WaitingRecord,
 )
+from reviews.queries.identity import with_records_waiting
 from reviews.verbs import exempt, identity, prescribe, screen, sync
 from tests import make
 from tests.api import sent
@@ -154,6 +153,44 @@ def test_a_record_of_somebody_else_under_a_number_waits_and_changes_nothing(edit
     assert list(waiting.about(edith)) == [question]
 
 
+def waits_for(*patients):
+    counted = with_records_waiting(Patient.objects.all()).in_bulk([one.pk for one in patients])
+    for one in patients:
+        assert bool(waiting.about(one)) == bool(counted[one.pk].records_waiting)
+    return [counted[one.pk].records_waiting for one in patients]
+
+
+def test_who_the_record_says_it_is_is_told_too(edith, ehr, ravi):
+    send(ehr, diazepam("rx-5", who(OTHER, **KOFI)), diazepam("rx-6", who("9434765870", **AMA)))
+    kofi, ama = (Patient.objects.get(given_name=name) for name in ("Kofi", "Ama"))
+    long_ago = Patient.objects.values_list("updated_at", flat=True).get(pk=kofi.pk)
+    typed = KOFI | {"family_name": "PYM", "given_name": "Kófi"}
+    send(ehr, morphine("rx-2", who(**typed)), morphine("rx-3", who(**typed)))
+    assert waits_for(edith, kofi, ama) == [2, 2, 0]
+    kofi.refresh_from_db()
+    assert kofi.updated_at > long_ago, "who follows changes learns of it"
+    asked = kofi.updated_at
+    settle(IdentityQuestion.objects.get(), Answer.APART, ravi, patient=kofi)
+    assert waits_for(edith, kofi, ama) == [0, 0, 0]
+    kofi.refresh_from_db()
+    assert kofi.updated_at > asked
+
+
+def test_who_is_registered_later_is_told_of_what_waits_already(question, edith, ehr, lakeside):
+    send(ehr, who(OTHER, **KOFI), who("9434765870", **AMA), verb=sync.patients)
+    kofi, ama = (Patient.objects.get(given_name=name) for name in ("Kofi", "Ama"))
+    assert waits_for(edith, kofi, ama) == [1, 1, 0]
+    far = make.patient(
+        lakeside, make.person("doc", lakeside, "clinician"), family_name="Pym", given_name="Kofi"
+    )
+    assert waits_for(far) == [0]
+
+
+def test_who_is_on_file_is_told_of_a_record_under_a_number_that_cannot_be(edith, ehr):
+    send(ehr, morphine("rx-2", who("9434765918", **EDITH)))
+    assert waits_for(edith) == [1]
+
+
 def test_the_same_again_waits_once_and_what_differs_replaces_it(question, ehr):
     send(ehr, morphine("rx-2", who(**KOFI)))
     assert WaitingRecord.objects.count() == 1
@@ -177,12 +214,54 @@ def test_everything_that_says_the_same_of_the_person_waits_under_one_question(qu
     }
 
 
+FAITH = AMA | {"given_name": "Faith"}
+
+
+def test_a_twin_under_the_number_of_the_other_waits(harbour, ehr, ravi):
+    mrn = "urn:x:mrn"
+    send(ehr, diazepam("rx-1", who("A1", mrn, **AMA)), diazepam("rx-2", who("B2", mrn, **FAITH)))
+    ama, faith = Patient.objects.order_by("pk")
+    assert send(ehr, morphine("rx-3", who("A1", mrn, **FAITH))).waiting == 1
+    assert waits_for(ama, faith) == [1, 1]
+    settle(IdentityQuestion.objects.get(), Answer.APART, ravi, patient=faith)
+    assert {line.source_id for line in faith.prescriptions.live()} == {"rx-2", "rx-3"}
+    again = send(ehr, morphine("rx-3", who("A1", mrn, **FAITH)), diazepam("rx-4", who("A1", mrn)))
+    assert (again.unchanged, again.created, again.waiting) == (1, 1, 0)
+    assert ama.prescriptions.live().count() == 2
+
+
+def test_another_first_name_of_nobody_else_is_taken_over(harbour, ehr):
+    send(ehr, diazepam("rx-1", who("A1", "urn:x:mrn", **AMA)))
+    assert send(ehr, morphine("rx-3", who("A1", "urn:x:mrn", **FAITH))).waiting == 0
+    assert Patient.objects.get().given_name == "Faith"
+
+
+def test_one_name_is_one_name_whichever_it_is_called(harbour, ehr):
+    for said in ({"given_name": "Suharto"}, {"family_name": "SUHARTO"}, {"given_name": "Suharto"}):
+        send(ehr, diazepam("rx-1", who("A1", "urn:x:mrn", birth_date="1950-01-02", **said)))
+    assert str(Patient.objects.get()) == "SUHARTO"
+    both = {"family_name": "Widodo", "given_name": "Suharto"}
+    send(ehr, diazepam("rx-1", who("A1", "urn:x:mrn", birth_date="1950-01-02", **both)))
+    assert str(Patient.objects.get()) == "WIDODO, Suharto"
+
+
 def test_a_record_that_comes_again_without_the_contradiction_waits_no_more(question, edith, ehr):
     send(ehr, morphine("rx-2", who(OTHER, **KOFI)))
     assert not WaitingRecord.objects.filter(ended_at__isnull=True).exists()
     question.refresh_from_db()
     assert (question.answer, question.settled_by) == (Answer.WITHDRAWN, None)
     assert Prescription.objects.get(source_id="rx-2").patient != edith
+
+
+def test_a_person_who_waits_goes_with_the_last_record_that_waited_beside(question, ehr):
+    send(ehr, who(**KOFI), verb=sync.patients)
+    send(ehr, morphine("rx-3", who(**KOFI)))
+    send(ehr, who(OTHER, **KOFI), verb=sync.patients)
+    send(ehr, morphine("rx-2", who(OTHER, **KOFI)))
+    assert IdentityQuestion.objects.open().get() == question
+    send(ehr, morphine("rx-3", who(OTHER, **KOFI)))
+    assert not IdentityQuestion.objects.open()
+    assert not WaitingRecord.objects.filter(ended_at__isnull=True).exists()
 
 
 def test_a_number_that_fails_its_check_names_nobody(harbour, ehr):
@@ -265,6 +344,19 @@ def test_the_same_person_where_less_differs_needs_one(edith, ehr, ravi):
     settle(question, Answer.SAME, ravi)
     edith.refresh_from_db()
     assert edith.given_name == "Ama"
+
+
+def test_what_was_said_to_be_the_same_is_not_asked_again(edith, ehr, ravi):
+    send(ehr, morphine("rx-2", who(**AMA)))
+    settle(IdentityQuestion.objects.get(), Answer.SAME, ravi)
+    for source_id in ("rx-1", "rx-1", "rx-3"):
+        send(ehr, diazepam(source_id, who(**EDITH)))
+        if question := IdentityQuestion.objects.open().first():
+            settle(question, Answer.SAME, ravi)
+        assert send(ehr, morphine("rx-2", who(**AMA))).waiting == 0
+    assert IdentityQuestion.objects.count() == 2, "once each way"
+    assert send(ehr, morphine("rx-2", who(**AMA | {"sex": "male"}))).waiting == 0
+    assert send(ehr, morphine("rx-2", who(**KOFI))).waiting == 1, "said of nobody else"
 
 
 def test_a_number_that_was_wrong_on_file_goes_to_whose_it_is(question, edith, ehr, ravi):
@@ -501,6 +593,29 @@ def test_a_record_with_both_numbers_of_two_people_goes_to_its_first_number(two, 
     assert send(ehr, diazepam("rx-9", {"identifiers": both, **AMA})).created == 1
 
 
+def test_nothing_is_written_of_whose_record_went_into_another(two, clara, ravi):
+    kept, gone = two
+    opened = Patient.objects.get(pk=gone.pk)
+    live = Prescription.objects.live().get(patient=gone)
+    identity.merge(kept=kept, gone=gone, reason="Same person.", by=ravi)
+    with pytest.raises(DatabaseError, match="merged into"), transaction.atomic():
+        make.prescription(opened, clara)
+    with pytest.raises(DatabaseError, match="merged into"), transaction.atomic():
+        Identifier.objects.create(patient=gone, practice=gone.practice, system="x", value="1")
+    with pytest.raises(Stale):
+        prescribe.withdraw(prescription=live, status="stopped", reason="Better.", by=clara)
+
+
+def test_what_waits_for_whoever_has_a_number_moves_with_the_number(two, ehr, ravi):
+    kept, gone = two
+    send(ehr, morphine("rx-5", who("B2", "urn:x:mrn", **KOFI)))
+    assert waits_for(kept, gone) == [0, 1]
+    merge = identity.merge(kept=kept, gone=gone, reason="Same person.", by=ravi)
+    assert waits_for(kept) == [1]
+    identity.unmerge(merge=merge, reason="Two people.", by=ravi)
+    assert waits_for(kept, gone) == [0, 1]
+
+
 def test_two_people_kept_apart_can_be_suspected_again(two, ravi):
     kept, gone = two
     identity.keep_apart(first=gone, second=kept, reason="Twins.", by=ravi)
@@ -509,72 +624,3 @@ def test_two_people_kept_apart_can_be_suspected_again(two, ravi):
     identity.not_apart(apart=apart, reason="They are one.", by=ravi)
     with pytest.raises(Stale):
         identity.not_apart(apart=apart, reason="They are one.", by=ravi)
-
-
-# -- In any order --------------------------------------------------------------------------------
-
-
-def _day(rng):
-    return f"{rng.randrange(1930, 2015)}-0{rng.randrange(1, 9)}-0{rng.randrange(1, 9)}"
-
-
-def _slipped(rng, said):
-    """The same person as somebody else types them: a letter, a digit or a married name off."""
-    match rng.randrange(4):
-        case 0:
-            name = said["family_name"]
-            place = rng.randrange(1, len(name))
-            return said | {"family_name": name[:place] + name[place + 1 :]}
-        case 1:
-            return said | {"family_name": "Married-" + said["given_name"]}
-        case 2:
-            year, month, day = said["birth_date"].split("-")
-            return said | {"birth_date": f"{year}-{day}-{month}"}
-    return said
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_streams_in_any_order_come_to_the_same_people_or_wait(harbour, ehr, ravi, seed):
-    rng = random.Random(seed)
-    people, rows = {}, []
-    for number in range(200):
-        said = {
-            "family_name": "".join(rng.choices("bcdfghklmnprst", k=3)).capitalize()
-            + f"son{number}",
-            "given_name": f"G{number}{rng.choice(['ara', 'oto', 'uli'])}",
-            "birth_date": _day(rng),
-            "sex": rng.choice(["male", "female"]),
-        }
-        people[f"M{number}"] = said
-        rows.append((f"rx-{number}", f"M{number}", said))
-        rows.append((f"ry-{number}", f"M{number}", _slipped(rng, said)))
-    wrong = rng.sample(range(200), 10)
-    for number in wrong:
-        rows.append((f"rz-{number}", f"M{number}", people[f"M{(number + 100) % 200}"]))
-    rng.shuffle(rows)
-    records_sent = [
-        {"source_id": name, "patient": who(mrn, "urn:x:mrn", **said), "medicine": "Diazepam"}
-        for name, mrn, said in rows
-    ]
-    for start in range(0, len(records_sent), 97):
-        send(ehr, *records_sent[start : start + 97])
-    held = set(
-        WaitingRecord.objects.filter(ended_at__isnull=True).values_list("source_id", flat=True)
-    )
-    taken = (
-        Prescription.objects.live()
-        .select_related("patient")
-        .prefetch_related("patient__identifiers")
-    )
-    assert len(held) + taken.count() == len(rows), "nothing is lost"
-    assert Patient.objects.count() == 200
-    for line in taken:
-        kind, number = line.source_id.split("-")
-        if kind != "rz":
-            continue
-        # Whoever came first under a wrong number is who the number is of until somebody says
-        # otherwise: then the owner's own records are what waits, and never both together.
-        assert {f"rx-{number}", f"ry-{number}"} <= held
-    assert {f"rz-{number}" for number in wrong} <= held | {
-        line.source_id for line in taken if line.source_id.startswith("rz")
-    }

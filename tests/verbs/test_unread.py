@@ -7,8 +7,8 @@ from django.db import DatabaseError, transaction
 
 from reviews import records
 from reviews.errors import BadRecord, NotAllowed
-from reviews.models import AuditEvent, ImportNote, Patient
-from reviews.verbs import data_quality, sync
+from reviews.models import AuditEvent, IdentityQuestion, ImportNote, Patient, WaitingRecord
+from reviews.verbs import data_quality, identity, sync
 from tests import make
 from tests.api import sent
 
@@ -242,3 +242,98 @@ def test_fields_that_no_record_may_have_are_left_out_of_an_order(wrong, gone):
     kept, left_out = records.without_unusable(whole)
     assert whole.keys() - kept.keys() == gone
     assert bool(left_out) == bool(gone)
+
+
+# -- Of records that wait, and of people who become one --------------------------------------------
+
+OTHER = {"family_name": "Pym", "given_name": "Ama", "birth_date": "1999-01-01", "sex": "female"}
+
+
+def said_of(about, patient, reason="the unit is not known"):
+    return sync.Noted(about, patient, reason, False, "Diazepam", "harbour")
+
+
+def settle(answer, by, **given):
+    identity.settle(
+        question=IdentityQuestion.objects.open().get(), answer=answer, by=by, how="sender", **given
+    )
+
+
+def noted():
+    return {
+        (note.patient.family_name, note.about, note.reason) for note in ImportNote.objects.live()
+    }
+
+
+def test_notes_of_a_record_that_waits_wait_with_it_and_go_to_whose_it_is(bell, ehr, ravi):
+    ama = sent.patient(**OTHER)
+    row = sent.prescription("rx-2", patient=ama)
+    for _ in range(2):
+        assert send(ehr, row, notes=[said_of("rx-2", ama)]).waiting == 1
+    assert noted() == set(), "nobody is said to have what may be of somebody else"
+    assert WaitingRecord.objects.get().notes == [
+        {"reason": "the unit is not known", "medicine": "Diazepam"}
+    ]
+    settle("apart", ravi)
+    assert noted() == {("Pym", "rx-2", "the unit is not known")}
+    send(ehr, row, notes=[said_of("rx-2", ama)])
+    assert ImportNote.objects.count() == 1
+    send(ehr, row)
+    assert noted() == set(), "its source can read it now"
+
+
+def test_other_notes_of_a_record_that_waits_replace_those_before(bell, ehr, ravi):
+    ama = sent.patient(**OTHER)
+    row = sent.prescription("rx-2", patient=ama)
+    send(ehr, row, notes=[said_of("rx-2", ama)])
+    send(ehr, row, notes=[said_of("rx-2", ama, "the route is not known")])
+    settle("same", ravi)
+    settle("same", make.person("samira", bell.practice))
+    assert noted() == {("Pym", "rx-2", "the route is not known")}
+
+
+def test_notes_of_a_person_who_waits_wait_too(bell, ehr, ravi):
+    ama = sent.patient(**OTHER)
+    send(ehr, ama, verb=sync.patients, notes=[said_of("nhs|1", ama, "an address is left out")])
+    assert noted() == set()
+    settle("apart", ravi)
+    assert noted() == {("Pym", "nhs|1", "an address is left out")}
+
+
+@pytest.fixture
+def two(bell, ehr):
+    """Bell, and a second record of him with a note of its own."""
+    again = sent.patient("2")
+    row = sent.prescription("rx-2", "2")
+    send(ehr, row, notes=[said_of("rx-2", again)])
+    return bell, Patient.objects.exclude(pk=bell.pk).get()
+
+
+def owners():
+    return dict(ImportNote.objects.live().values_list("about", "patient"))
+
+
+def test_notes_move_with_a_merge_and_back(two, ehr, ravi, clara):
+    kept, gone = two
+    send(ehr, sent.prescription("rx-3", "2", dose=-1))
+    data_quality.answer_note(note=ImportNote.objects.get(about="rx-3"), answer="Stopped.", by=clara)
+    merge = identity.merge(kept=kept, gone=gone, reason="One person.", by=ravi)
+    assert owners() == {"rx-2": kept.pk}
+    send(ehr, sent.prescription("rx-3", "2", dose=-1))
+    assert owners() == {"rx-2": kept.pk}, "what was answered does not come back"
+    send(ehr, sent.prescription("rx-2", "2"), notes=[said_of("rx-2", sent.patient("2"))])
+    assert ImportNote.objects.count() == 2, "the same note, of the same person"
+    send(ehr, sent.prescription("rx-4", "2", dose=-1))
+    assert owners() == {"rx-2": kept.pk, "rx-4": kept.pk}
+    identity.unmerge(merge=merge, reason="Two people.", by=ravi)
+    assert owners() == {"rx-2": gone.pk, "rx-4": kept.pk}
+    send(ehr, sent.prescription("rx-4", "2", dose=-1))
+    assert owners() == {"rx-2": gone.pk, "rx-4": gone.pk}, "whoever has the number has the note"
+
+
+def test_a_note_of_whoever_was_merged_away_is_answered_where_it_is(two, ehr, ravi, clara):
+    kept, gone = two
+    identity.merge(kept=kept, gone=gone, reason="One person.", by=ravi)
+    (note,) = ImportNote.objects.live()
+    data_quality.answer_note(note=note, answer="Two tablets.", by=clara)
+    assert AuditEvent.objects.get(verb="note.answered").patient_id == kept.pk

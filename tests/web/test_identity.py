@@ -109,6 +109,46 @@ def test_two_records_of_one_name_and_birth_date_are_suspected_until_somebody_say
     assert not asked.suspected(ravi)
 
 
+def test_that_two_are_two_is_taken_back(two, ravi, audrey):
+    kept, gone = two
+    browser = Browser(ravi)
+    browser.post(f"/patients/{kept.pk}/merge/{gone.pk}", answer="apart", reason="Twins.")
+    apart = KeptApart.objects.get()
+    address = f"/kept-apart/{apart.pk}/undo"
+    assert address in browser.get(LIST).content.decode()
+    assert Browser(audrey).get(address).status_code == 404
+    assert browser.post(address, reason="").status_code == 422
+    done = browser.follow(address, reason="One birth certificate.")
+    assert "One person?" in heading(done)
+    assert "This has been taken back" in browser.read(address)
+    assert address not in browser.get(LIST).content.decode()
+    assert browser.post(address, reason="Again.").status_code == 409
+
+
+def test_a_record_that_was_kept_apart_leads_to_a_merge(question, ravi):
+    browser = Browser(ravi)
+    browser.post(f"{LIST}/{question.pk}", answer="apart", how="sender")
+    edith, kofi = Patient.objects.order_by("pk")
+    page = browser.get(f"{LIST}/{question.pk}").content.decode()
+    assert f"/patients/{edith.pk}/merge/{kofi.pk}" in page
+
+
+def test_whose_name_is_said_stands_beside_whose_number_it_is(harbour, ehr, ravi):
+    send(ehr, diazepam("rx-1", who(**EDITH)), diazepam("rx-5", who("9434765919", **KOFI)))
+    send(ehr, morphine("rx-2", who(**KOFI)))
+    screen.drain()
+    edith, kofi = Patient.objects.order_by("pk")
+    browser = Browser(ravi)
+    page = browser.read(f"{LIST}/{IdentityQuestion.objects.get().pk}")
+    for said in ("On file here", "Of that name here", "943 476 5919"):
+        assert said in page
+    for patient in (edith, kofi):
+        assert "A record waits that may be of this person" in browser.read(
+            f"/patients/{patient.pk}"
+        )
+        assert "in part" in browser.read("/patients", q=patient.family_name)
+
+
 def test_an_old_address_and_id_answer_with_the_one_that_stays(two, ravi):
     kept, gone = two
     browser = Browser(ravi)

@@ -3,20 +3,18 @@
 And the days of a practice: an instant is the day that it was there.
 """
 
-import re
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from reviews import clocks
 from reviews.fhir.read import resources, words
 
 LONGEST_SYSTEM, LONGEST_VALUE, LONGEST_NAME = 200, 100, 120
 MOST_IDENTIFIERS = 20
 # Of a record that stands in place of another one, and of the other one.
 REPLACES, REPLACED_BY = "replaces", "replaced-by"
-# Seconds and the colon of the zone are left out by some.
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)")
 _NAMES = ("official", "usual", "", "nickname", "anonymous", "temp", "maiden", "old")
 Tell = Callable[[str], None]
 
@@ -34,12 +32,8 @@ def in_zone(content: Any, zone: ZoneInfo) -> Any:
         }
     if isinstance(content, list):
         return [in_zone(said, zone) for said in content]
-    if not isinstance(content, str) or not _INSTANT.fullmatch(content):
-        return content
-    try:
-        return datetime.fromisoformat(content).astimezone(zone).isoformat()
-    except (ValueError, OverflowError):
-        return content
+    moment = clocks.there(content, zone) if isinstance(content, str) else None
+    return moment.isoformat() if moment else content
 
 
 def identifiers(
