@@ -12,7 +12,7 @@ from reviews import dossiers
 from reviews.drawing import labels
 from reviews.models import WITHDRAWN, Patient, Prescription, Status
 from reviews.rules.book import RuleBook
-from reviews.rules.directions import as_directed, has_a_dose
+from reviews.rules.directions import as_directed, words_differ
 from reviews.rules.dossier import Dossier, Line
 from reviews.rules.drug import BZRA, Recognition
 from reviews.rules.exposure import (
@@ -36,7 +36,7 @@ class Row:
 
     `end_on` None means that nobody knows the last day of supply, not that there is none.
     `no_sedative`: nobody knows the medicine, and somebody said that it is no sedative. `recorded`
-    is the dose in numbers where the words say another one: `dose` is then what comes of both.
+    is the dose in numbers where the words say another one: `dose` is then the higher of the two.
     """
 
     prescription: Prescription
@@ -137,7 +137,7 @@ def _row(
         prescription=prescription,
         dose=labels.dose(directed),
         is_read_from_words=directed is not line,
-        recorded=labels.dose(line) if directed is not line and has_a_dose(line) else "",
+        recorded=labels.dose(line) if words_differ(line, recognition.form) else "",
         begun_on=begun_on,
         begun_by=BEGUN_BY.get(begun_by, ""),
         quantity=_quantity(line),

@@ -648,7 +648,7 @@ def has_a_dose(line: Line) -> bool:
 def as_directed(line: Line, form: str | None) -> Line:
     """A line with the dose and the rate that only its words tell; the same line where they do not.
 
-    Where a dose is recorded as well, and the words say another one, it is a range of both.
+    Where a dose is recorded as well, and the words say a higher one, it is a range up to that.
     """
     if line.schedule or not line.dosage_text:
         return line
@@ -663,9 +663,7 @@ def as_directed(line: Line, form: str | None) -> Line:
         return _completed(line, told)
     if told is None or told.dose_max is None:
         return line
-    unit = told.unit or COUNTED.get(form or "") or ("" if form else "unit")
-    if not told.unit and line.dose_unit in (*COUNTED.values(), "unit"):
-        unit = line.dose_unit
+    unit = _unit(line, told, form)
     if not unit:
         return line
     if has_dose and has_rate:
@@ -702,31 +700,52 @@ def _completed(line: Line, told: Directions) -> Line:
 
 
 def _in_both(line: Line, told: Directions, unit: str) -> Line:
-    """A line whose words tell a dose too: where they differ, from the lower to the higher a day.
-
-    So a rule about doses sees the higher one and a rule about length the lower; and what the words
-    say to be taken if needed is no regular use, whose end could be told.
-    """
+    """A line whose words tell a dose too: up to the higher of the two, and if needed where they
+    say so. A lower dose in words changes nothing, since the numbers are what was ordered."""
     as_needed = line.as_needed or told.as_needed
     if as_needed and not line.as_needed:
         most = None if told.max_per_day is None else float(told.max_per_day)
         line = line._replace(as_needed=True, max_per_day=line.max_per_day or most)
+    both = _both(line, told, unit)
+    if both is None or line.as_needed or line.dose is None or line.times_per_day is None:
+        return line
+    (low, high), (_, said_high) = both
+    if said_high < high + _SAME:
+        return line
+    return line._replace(dose=low, dose_max=said_high, times_per_day=1, times_per_day_max=None)
+
+
+def _both(
+    line: Line, told: Directions, unit: str
+) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """The lowest and highest amount a day in numbers, and in words, where they can be compared."""
     if line.dose_unit != unit or told.times_max is None or told.dose_max is None:
-        return line
-    if line.as_needed or line.dose is None or line.times_per_day is None:
-        return line
-    low = line.dose * line.times_per_day
-    high = (line.dose_max or line.dose) * (line.times_per_day_max or line.times_per_day)
-    said_low = float((told.dose or 0) * (told.times or 0))
-    said_high = float(told.dose_max * told.times_max)
-    if abs(low - said_low) < _SAME and abs(high - said_high) < _SAME:
-        return line
-    return line._replace(
-        dose=min(low, said_low) or None,
-        dose_max=max(high, said_high),
-        times_per_day=1,
-        times_per_day_max=None,
+        return None
+    high = (line.dose_max or line.dose or 0) * (line.times_per_day_max or line.times_per_day or 0)
+    low = (line.dose or 0) * (line.times_per_day or 0)
+    said = float((told.dose or 0) * (told.times or 0)), float(told.dose_max * told.times_max)
+    return (low, high), said
+
+
+def words_differ(line: Line, form: str | None) -> bool:
+    """Do the words tell another dose than the numbers, or that it is taken if needed?"""
+    if line.schedule or not line.dosage_text or not has_a_dose(line):
+        return False
+    told = read(line.dosage_text)
+    if told is None:
+        return False
+    both = _both(line, told, _unit(line, told, form))
+    another = both is not None and any(
+        abs(number - said) > _SAME for number, said in zip(*both, strict=True)
     )
+    return another or (told.as_needed and not line.as_needed)
+
+
+def _unit(line: Line, told: Directions, form: str | None) -> str:
+    """What a dose in words is counted in; "" where a number could count anything."""
+    if not told.unit and line.dose_unit in (*COUNTED.values(), "unit"):
+        return line.dose_unit
+    return told.unit or COUNTED.get(form or "") or ("" if form else "unit")
 
 
 _SAME = 0.001

@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple, TypeAlias
 
 from reviews.rules import quantities, rates
 from reviews.rules.codes import EVIDENCE
-from reviews.rules.directions import as_directed, has_a_dose, says_if_needed
+from reviews.rules.directions import as_directed, says_if_needed, words_differ
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Line
 from reviews.rules.drug import BZRA, Drug, Part, Recognition
 from reviews.rules.forms import COUNTED
@@ -36,7 +36,7 @@ RESCUE_ROUTES = frozenset({"buccal", "nasal", "rectal"})
 RESCUE_FORMS = frozenset({"buccal", "nasal", "rectal", "suppository"})
 
 READ_FROM_WORDS = "dose read from the words"
-WORDS_DIFFER = "dose and words differ, so both count: a range, or only if needed"
+WORDS_DIFFER = "the directions say another dose than the numbers"
 START_FROM_WRITTEN = "start taken from the date written"
 START_FROM_DISPENSED = "start taken from the day it was handed out"
 SUPPLY_FROM_QUANTITY = "days' supply worked out from quantity and dose"
@@ -304,9 +304,11 @@ def read(line: Line, recognition: Recognition, ingredient, limit: Limits) -> Use
         return None
     form = recognition.form
     directed = as_directed(line, form)
-    if directed is not line:
-        notes += (WORDS_DIFFER if has_a_dose(line) else READ_FROM_WORDS,)
-        line = directed
+    if words_differ(line, form):
+        notes += (WORDS_DIFFER,)
+    elif directed is not line:
+        notes += (READ_FROM_WORDS,)
+    line = directed
     supply, least, told_by = _length(line, part, form)
     if told_by:
         notes += (told_by,)

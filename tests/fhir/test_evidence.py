@@ -98,7 +98,17 @@ def test_an_infusion_is_given_from_day_to_day():
     infusion = changed(GIVEN, effectiveDateTime=GONE, effectivePeriod=period, dosage=rate)
     record, notes = of_one(read(PATIENT, infusion))
     assert (record["start_on"], record["end_on"]) == ("2026-01-02", "2026-01-04")
-    assert notes == ["the rate of giving is kept as text only"]
+    assert notes == ["the rate of giving (2 mg/h) is left out"]
+
+
+def test_an_infusion_that_still_runs_has_no_known_end():
+    period = {"start": "2026-01-02T08:00:00Z"}
+    running = changed(GIVEN, effectiveDateTime=GONE, effectivePeriod=period, status="in-progress")
+    record, notes = of_one(read(PATIENT, running))
+    assert (record["start_on"], record["evidence"]) == ("2026-01-02", "reported")
+    assert notes == ["is still being given, and until when is not known"]
+    done = changed(GIVEN, effectiveDateTime=GONE, effectivePeriod=period, status="completed")
+    assert of_one(read(PATIENT, done))[0]["evidence"] == "given"
 
 
 def test_what_was_not_given_was_not_taken():

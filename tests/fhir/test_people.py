@@ -233,6 +233,8 @@ def test_a_birth_date_that_is_nobodys_costs_neither_the_person_nor_the_medicine(
         ("2026-11-20T03:00:00Z", "America/New_York", "2026-11-19"),
         ("2026-11-20T05:00:00.000Z", "America/New_York", "2026-11-20"),
         ("2026-11-20T23:30:00+01:00", "Europe/Brussels", "2026-11-20"),
+        ("2026-07-31T23:30Z", "Europe/London", "2026-08-01"),
+        ("2026-07-31T23:30:00+0000", "Europe/London", "2026-08-01"),
         ("2026-11-20", "America/New_York", "2026-11-20"),
         ("2026-11-20T23:30:00", "America/New_York", "2026-11-20"),
     ],

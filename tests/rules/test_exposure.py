@@ -183,6 +183,13 @@ def test_the_written_date_stands_in_for_the_start_and_says_so():
     assert (use.start, use.notes) == (BEGIN + 3, (exposure.START_FROM_WRITTEN,))
 
 
+def test_what_was_handed_out_begins_on_that_day_where_no_other_is_recorded():
+    handed_out = {"start": None, "written_on": on(3), "dispensed_on": on(9)}
+    use = use_of(line(source="dispensed", **handed_out))
+    assert (use.start, use.notes) == (BEGIN + 9, (exposure.START_FROM_DISPENSED,))
+    assert use_of(line(**handed_out)).start == BEGIN + 3, "an order begins when it is written"
+
+
 @pytest.mark.parametrize(
     ("text", "fields", "mg"),
     [

@@ -105,6 +105,8 @@ DOUBTFUL = [
     ("diazepam 5mg-10", "5mg-10", "a range without its second unit"),
     ("diazepam 5 mg or 10", "5 mg or 10", "in words"),
     ("diazepam 0 mg", "0 mg", "no strength is 0"),
+    ("diazepam 0.2 mg/kg", "0.2 mg", "for each kilogram of a person"),
+    ("diazepam 0,2 mg pro kg", "0,2 mg", "in German"),
     ("diazepam 0,0 mg tablets", "0,0 mg", "however it is written"),
     ("diazepam 5 mg/0 ml", "5 mg/0 ml", "nor in 0 ml"),
     ("diazepam 2 500 microgram", "2 500 microgram", "2.5 mg, or two of 0.5 mg"),

@@ -456,5 +456,5 @@ def test_a_dose_that_only_the_words_tell_is_shown_beside_them(bell, clara):
 def test_a_dose_that_the_words_contradict_is_shown_with_both(bell, clara):
     make.prescription(bell, clara, dosage_text="TWO three times a day")
     page = words(Browser(clara).get(f"/patients/{bell.pk}"))
-    assert "2 to 6 tablets once a day recorded as 1 tablet twice a day" in page
-    assert "in the words “TWO three times a day”: both are looked at" in page
+    assert "recorded as 1 tablet twice a day; the words say otherwise: “TWO three times" in page
+    assert "2 to 6 tablets once a day" in page

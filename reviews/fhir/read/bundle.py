@@ -17,7 +17,7 @@ import msgspec
 from msgspec import structs
 
 from reviews.fhir.read import people, plain, resources, words
-from reviews.fhir.read.dosage import read_dosage
+from reviews.fhir.read.dosage import rate_in_words, read_dosage
 from reviews.fhir.read.plain import Unreadable
 from reviews.rules.birth import nobodys, possible_birth_date
 from reviews.rules.readings import CHECKLIST, DATE, KINDS, NUMBER, Kind
@@ -698,7 +698,15 @@ class _Reader:
         for note in read_dosage(record, [said], resources.DispenseRequest()):
             self._note(name, note)
         if given.dosage.rateQuantity or given.dosage.rateRatio:
-            self._note(name, "the rate of giving is kept as text only")
+            rate = resources.DoseAndRate(
+                rateQuantity=given.dosage.rateQuantity, rateRatio=given.dosage.rateRatio
+            )
+            self._note(name, f"the rate of giving{rate_in_words(rate)} is left out")
+        period = given.effectivePeriod
+        if given.status == "in-progress" and period.start and not period.end:
+            # No single dose: it runs, and until when is not known.
+            record["evidence"] = "reported"
+            self._note(name, "is still being given, and until when is not known")
         begun = given.effectivePeriod.start or given.effectiveDateTime
         self._put_day(name, record, "start_on", begun)
         self._put_day(name, record, "end_on", given.effectivePeriod.end)

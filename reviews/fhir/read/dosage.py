@@ -152,11 +152,12 @@ def _dose(given: DoseAndRate, timed: Timed, notes: list[str]) -> Amount | None:
         timed.times = timed.times_max = Fraction(1)
         return rate
     if given.rateQuantity or given.rateRange or given.rateRatio:
-        notes.append(f"the rate of giving{_rate_in_words(given)} is left out")
+        notes.append(f"the rate of giving{rate_in_words(given)} is left out")
     return None
 
 
-def _rate_in_words(given: DoseAndRate) -> str:
+def rate_in_words(given: DoseAndRate) -> str:
+    """ " (2 mg/h)": a rate of giving as it was sent; empty without one."""
     if given.rateQuantity is not None:
         return f" ({_in_words(given.rateQuantity)})"
     if given.rateRange is not None:

@@ -87,13 +87,13 @@ ELEMENTS = {
     },
     "MedicationAdministration": {
         **MEDICINE,
-        "status": "evidence “given”; not-done is cancelled",
+        "status": "evidence “given”; not-done is cancelled; what still runs is “reported”",
         "category": "where it was given",
         "subject": "who got it",
         "effectiveDateTime": "the day and the time of the dose",
         "effectivePeriod": "the first and the last day",
         **REASON,
-        "dosage": "text, route and dose; a rate is kept as text, and noted",
+        "dosage": "text, route and dose; a rate is noted",
         "extension": OWN,
     },
     "Dosage": {

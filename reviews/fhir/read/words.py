@@ -53,6 +53,14 @@ UNITS = {
     "{unit}": "unit",
     "unit": "unit",
     "units": "unit",
+    # SNOMED CT, as the NHS sends them: units of product usage and of presentation.
+    "258684004": "mg",
+    "258685003": "microgram",
+    "258773002": "ml",
+    "428673006": "tablet",
+    "732936001": "tablet",
+    "428641000": "capsule",
+    "732937005": "capsule",
 }
 ONE = "1"
 """UCUM's unit of a plain number."""
