@@ -95,17 +95,16 @@ def merge(
     """Take in what is `accepted` of a batch, in a fixed number of statements.
 
     `met` are (practice id, person) whose medicine was refused: those who are not known yet are
-    registered, so that it stands on somebody's page. What cannot be taken in is refused besides those `refused` already, and noted of the person
-    besides the `notes`; a record of which it is not certain whose it is waits, with its notes.
-    Raises `Moved`, or a database error, where others write the same.
+    registered, so that it stands on somebody's page. What cannot be taken in is refused besides
+    those `refused` already, and noted of the person besides the `notes`; a record of which it is
+    not certain whose it is waits, with its notes. Raises `Moved`, or a database error, where others
+    write the same.
     """
     result, told = SyncResult(errors=list(refused)), list(notes)
     counts = {row.practice_id: Counter(dict.fromkeys(COUNTED, 0)) for row in accepted}
     any_wait = _lock({*counts, *(one.practice_id for one in told)}, source_system)
     met = list(met)
-    people = People(
-        [*((row.practice_id, kind.patient(row.record)) for row in accepted), *met]
-    )
+    people = People([*((row.practice_id, kind.patient(row.record)) for row in accepted), *met])
     rows, held = [], []
     for row in accepted:
         try:

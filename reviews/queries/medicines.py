@@ -29,7 +29,7 @@ from reviews.rules.screen import said_to_be_no_sedative
 
 OVER = {*WITHDRAWN, Status.DRAFT, Status.COMPLETED}
 PLURALS = {"patch": "patches", "suppository": "suppositories"}
-BEGUN_BY = {(START_FROM_WRITTEN,): "date written", (START_FROM_DISPENSED,): "handed out"}
+BEGUN_BY = {START_FROM_WRITTEN: "date written", START_FROM_DISPENSED: "handed out"}
 COUNTED = {"tablet", "capsule", "drop", "spray", "unit", *PLURALS}
 
 
@@ -142,7 +142,7 @@ def _row(
         is_read_from_words=directed is not line,
         recorded=labels.dose(line) if words_differ(line, recognition.form) else "",
         begun_on=begun_on,
-        begun_by=BEGUN_BY.get(begun_by, ""),
+        begun_by=" ".join(BEGUN_BY[how] for how in begun_by),
         quantity=_quantity(line),
         end_on=end_on,
         recognition=recognition,

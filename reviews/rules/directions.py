@@ -282,7 +282,9 @@ def _are_two(event: str, between: str, other: str) -> bool:
     if re.search(r"\band\b|[&+/]", between):
         return True
     both = event, other
-    late = [each for each in both if each == "night" or re.search("evening|pm|tea|dinner|supper", each)]
+    late = [
+        each for each in both if each == "night" or re.search("evening|pm|tea|dinner|supper", each)
+    ]
     if len(late) == 2 or any(re.search(r"\d", each) for each in both):
         return False
     return "," in between or ";" in between or all(" " not in each for each in both)
@@ -500,7 +502,9 @@ class _Reader:
         clause = self.clause
         if event in clause.events:
             raise NotUnderstood
-        if clause.events and not _are_two(clause.last_event, self.said[clause.ends_at : self.at], event):
+        if clause.events and not _are_two(
+            clause.last_event, self.said[clause.ends_at : self.at], event
+        ):
             raise NotUnderstood
         clause.events.add(event)
         clause.last_event, clause.ends_at = event, found.end()
@@ -571,7 +575,8 @@ _PHRASES: tuple[tuple[re.Pattern[str], _Understand], ...] = tuple(
         (rf"{_SO_OFTEN}(?P<period>week|month)ly{_END}", _Reader._so_often),
         (rf"up to (?P<code>{_any(_CODES)}){_END}", _Reader._code_at_most),
         (
-            rf"(?:up to|max(?:imum)?(?: of)?:?) (?P<number>{_NUMBER}) ?(?P<unit>{_UNIT})? ?{_A_DAY}",
+            rf"(?:up to|max(?:imum)?(?: of)?:?) (?P<number>{_NUMBER}) ?(?P<unit>{_UNIT})?"
+            rf" ?{_A_DAY}",
             _Reader._up_to,
         ),
         (rf"{_AT_MOST}{_SEVERAL} (?:nights|days) (?:a|per|each|every) week{_END}", _Reader._nights),

@@ -410,9 +410,7 @@ def _without_touching(steps: list[Step]) -> list[Step]:
     """Steps of which one ends on the day that the next begins: that day is of the next one."""
     starts = {step.start for step in steps}
     return [
-        step._replace(end=step.end - 1)
-        if step.end in starts and step.end > step.start
-        else step
+        step._replace(end=step.end - 1) if step.end in starts and step.end > step.start else step
         for step in steps
     ]
 
