@@ -97,8 +97,8 @@ def merge(
     What cannot be taken in is refused besides those `refused` already, and noted of the person
     besides the `notes`; a record of which it is not certain whose it is waits, with its notes.
     `met` are (practice id, person) whose medicine was refused: those who are not known yet are
-    registered, so that it stands on somebody's page.
-    Raises `Moved`, or a database error, where others write the same.
+    registered, so that it stands on somebody's page. Raises `Moved`, or a database error, where
+    others write the same.
     """
     result, told = SyncResult(errors=list(refused)), list(notes)
     counts = {row.practice_id: Counter(dict.fromkeys(COUNTED, 0)) for row in accepted}

@@ -27,7 +27,7 @@ from reviews.rules.parameters import EXPOSURE
 from reviews.rules.screen import said_to_be_no_sedative
 
 OVER = {*WITHDRAWN, Status.DRAFT, Status.COMPLETED}
-BEGUN_BY = {(START_FROM_WRITTEN,): "date written", (START_FROM_DISPENSED,): "handed out"}
+BEGUN_BY = {START_FROM_WRITTEN: "date written", START_FROM_DISPENSED: "handed out"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,7 @@ def _row(
         is_read_from_words=directed is not line,
         recorded=labels.dose(line) if words_differ(line, recognition.form) else "",
         begun_on=begun_on,
-        begun_by=BEGUN_BY.get(begun_by, ""),
+        begun_by=" ".join(BEGUN_BY[how] for how in begun_by),
         quantity=_quantity(line),
         end_on=end_on,
         recognition=recognition,

@@ -575,7 +575,8 @@ _PHRASES: tuple[tuple[re.Pattern[str], _Understand], ...] = tuple(
         (rf"{_SO_OFTEN}(?P<period>week|month)ly{_END}", _Reader._so_often),
         (rf"up to (?P<code>{_any(_CODES)}){_END}", _Reader._code_at_most),
         (
-            rf"(?:up to|max(?:imum)?(?: of)?:?) (?P<number>{_NUMBER}) ?(?P<unit>{_UNIT})? ?{_A_DAY}",
+            rf"(?:up to|max(?:imum)?(?: of)?:?) (?P<number>{_NUMBER}) ?(?P<unit>{_UNIT})?"
+            rf" ?{_A_DAY}",
             _Reader._up_to,
         ),
         (rf"{_AT_MOST}{_SEVERAL} (?:nights|days) (?:a|per|each|every) week{_END}", _Reader._nights),

@@ -682,8 +682,8 @@ def _with_days_of_their_own(issues: list[Supply]) -> set[Supply]:
     before = 0
     for use in sorted(issues, key=_order):
         end_on = use.line.end_on
-        says_its_days = end_on is not None and ENDED_EARLY not in use.notes
-        if found and says_its_days and use.start + before > end_on.toordinal():
+        says_its_days = ENDED_EARLY not in use.notes
+        if found and says_its_days and end_on and use.start + before > end_on.toordinal():
             continue
         found.add(use)
         before += use.end - use.start + 1
@@ -695,7 +695,7 @@ def _words_of(use: DatedUse) -> tuple[str, str, str]:
     return line.medicine.key, line.dosage_text, line.system
 
 
-def _known_days(uses: list[DatedUse]) -> int:
+def _known_days(uses: Sequence[DatedUse]) -> int:
     return sum(use.end - use.start + 1 for use in uses if use.end is not None)
 
 
@@ -765,22 +765,22 @@ def _with_further_issues(uses: list[Use], today: int, gap_days: int) -> list[Use
 def _with_copies_as_issues(uses: list[Use], copies: list[Copy], today: int) -> list[Use]:
     """Copies of a supply may be further ones, to be used after it: so much longer may it last."""
     found = uses
-    for kept in dict.fromkeys(copy.kept for copy in copies):
-        of_it = [copy.use for copy in copies if copy.kept is kept]
-        known = [use for use in uses if use.end is not None and is_alike(use, kept)]
+    for first in dict.fromkeys(copy.kept for copy in copies):
+        of_it = [copy.use for copy in copies if copy.kept is first]
+        known = [use for use in uses if use.end is not None and is_alike(use, first)]
         more = _known_days(of_it)
-        if kept.end is None or not known or not more:
+        if first.end is None or not known or not more:
             continue
-        last = kept.start + _known_days(known) - 1
+        last = first.start + _known_days(known) - 1
         later = [
             other.start
             for other in uses
-            if other.start is not None and other.start > kept.start and same_product(kept, other)
+            if other.start is not None and other.start > first.start and same_product(first, other)
         ]
         reach = min(last + more, min(later, default=OPEN) - 1)
         if today > last and reach > last:
             further = FurtherIssues(
-                *(kept.line, kept.recognition, kept.part, kept.drug, kept.mask, kept.notes),
+                *(first.line, first.recognition, first.part, first.drug, first.mask, first.notes),
                 *((ONE_OR_MORE,), None),
                 start=last + 1,
                 least_end=last,

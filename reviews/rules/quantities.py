@@ -43,8 +43,8 @@ _PACK_OF = (
 )
 _PACKS = (
     f"{_PACK_OF} packs packets pkt pkts boxes cartons bottles blisters strips packungen pck pkg op "
-    "pckg schachteln flaschen boites bte btes paquets flacons plaquettes etuis cajas envases frascos scatole "
-    "confezioni flaconi"
+    "pckg schachteln flaschen boites bte btes paquets flacons plaquettes etuis cajas envases "
+    "frascos scatole confezioni flaconi"
 )
 _COUNTED = {
     1: "a one un une ein eine una uno",
@@ -81,7 +81,8 @@ _SO_MANY_OF = (
     re.compile(rf"{_COUNT} ?(?:x ?)?{_PACK} ?\({_EACH} (?:each|je|chacune?)\)"),
     re.compile(rf"{_COUNT} ?(?:x ?)?{_PACK} ?\((?:a|je|de|of) {_EACH}\)"),
     re.compile(
-        rf"(?P<count>)(?P<each>{_NUMBER})[ -]?(?P<unit>{_any(' '.join(UNITS))}) (?:{_any(_PACK_OF)})"
+        rf"(?P<count>)(?P<each>{_NUMBER})[ -]?(?P<unit>{_any(' '.join(UNITS))})"
+        rf" (?:{_any(_PACK_OF)})"
     ),
 )
 _PACKS_ALONE = re.compile(rf"{_COUNT} ?(?:x ?)?{_PACK}")

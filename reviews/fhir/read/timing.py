@@ -53,8 +53,11 @@ ONCE = ("STAT", "ONCE")
 DAYS_OF_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # http://hl7.org/fhir/event-timing and http://terminology.hl7.org/CodeSystem/v3-TimingEvent
 WHEN = frozenset(
-    "MORN MORN.early MORN.late NOON AFT AFT.early AFT.late EVE EVE.early EVE.late NIGHT PHS"
-    " HS WAKE C CM CD CV AC ACM ACD ACV PC PCM PCD PCV".split()
+    {
+        *("MORN", "MORN.early", "MORN.late", "NOON", "AFT", "AFT.early", "AFT.late", "PHS"),
+        *("EVE", "EVE.early", "EVE.late", "NIGHT", "HS", "WAKE", "C", "CM", "CD", "CV"),
+        *("AC", "ACM", "ACD", "ACV", "PC", "PCM", "PCD", "PCV"),
+    }
 )
 # Before, with or after every meal: how many these are in a day is not said.
 MEALS = ("C", "AC", "PC")
@@ -304,7 +307,8 @@ def _code(timed: Timed, code: Concept) -> None:
     elif timed.by_events:
         timed.times = timed.times_max = None
         timed.notes.append(
-            f"its code “{code.words}” differs from the times it names: the times a day are not known"
+            f"its code “{code.words}” differs from the times that it names:"
+            " the times a day are not known"
         )
     else:
         timed.notes.append(f"its code “{code.words}” differs from its numbers, which are used")
