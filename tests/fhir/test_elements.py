@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from reviews.fhir.read import resources
-from reviews.fhir.read.bundle import _READ
 from reviews.fhir.read.elements import ELEMENTS
+from reviews.fhir.read.file import READ
 from reviews.management.commands import sources
 
 PAGE = Path(__file__).parents[2] / "docs" / "sources.md"
@@ -22,9 +22,9 @@ def fields(shape):
     return {field.encode_name for field in msgspec.structs.fields(shape)}
 
 
-@pytest.mark.parametrize(("name", "shape"), [*_READ.items(), *PARTS.items()])
+@pytest.mark.parametrize(("name", "shape"), [*READ.items(), *PARTS.items()])
 def test_every_element_that_is_read_is_in_the_table_and_no_other(name, shape):
-    common = fields(resources.Resource) if name in _READ else set()
+    common = fields(resources.Resource) if name in READ else set()
     assert set(ELEMENTS[name]) == fields(shape) - common
 
 
@@ -36,7 +36,7 @@ def test_every_element_of_a_timing_is_in_the_table():
 
 
 def test_the_table_knows_no_resource_that_is_not_read():
-    assert set(ELEMENTS) == {*_READ, *PARTS, "Timing"}
+    assert set(ELEMENTS) == {*READ, *PARTS, "Timing"}
 
 
 def test_the_page_is_what_the_code_says():

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from reviews import clocks
 from reviews.fhir.read import resources, words
+from reviews.fhir.read.file import File
+from reviews.rules.birth import nobodys, possible_birth_date
 
 LONGEST_SYSTEM, LONGEST_VALUE, LONGEST_NAME = 200, 100, 120
 MOST_IDENTIFIERS = 20
@@ -62,7 +64,7 @@ def identifiers(
     return list(kept.values())
 
 
-def name(names: list[resources.Name]) -> dict[str, str]:
+def official_name(names: list[resources.Name]) -> dict[str, str]:
     """The official name, else the usual one, else another; a name that is over comes last.
 
     Somebody with a single name has one of the two parts.
@@ -89,3 +91,70 @@ def death(patient: resources.Patient) -> dict[str, Any]:
     if patient.deceasedDateTime:
         return {"deceased": True}
     return {} if patient.deceasedBoolean is None else {"deceased": patient.deceasedBoolean}
+
+
+def patient(file: File, name: str, patient: resources.Patient) -> None:
+    """A person, known by their own numbers and those of records that stand for them too."""
+
+    def tell(reason: str) -> None:
+        file.note(name, reason)
+
+    replaced = any(link.type == REPLACED_BY for link in patient.link)
+    numbers = _numbers(file, patient, tell, old=replaced)
+    for link in patient.link:
+        numbers += _linked(file, link, tell)
+    once: dict[tuple[str, str], dict[str, str]] = {}
+    for number in numbers:
+        once.setdefault((number["system"], number["value"]), number)
+    if len(once) > MOST_IDENTIFIERS:
+        tell(f"only the first {MOST_IDENTIFIERS} identifiers are kept")
+    record = {
+        "identifiers": list(once.values())[:MOST_IDENTIFIERS],
+        **official_name(patient.name),
+        **death(patient),
+    }
+    if patient.gender:
+        record["sex"] = patient.gender
+    if day := words.day(patient.birthDate):
+        record["birth_date"] = day.isoformat()
+        if file.today and not possible_birth_date(day, today=file.today):
+            tell(nobodys(day))
+    for field_name, said in (
+        ("birth_date", patient.birthDate),
+        ("deceased_on", patient.deceasedDateTime),
+    ):
+        if said and field_name not in record:
+            tell(f"{field_name} “{said}” is only part of a date: left as not known")
+    file.held[name].record = record
+    file.content.patients.append((name, record))
+
+
+def _numbers(
+    file: File, patient: resources.Patient, tell: Tell, *, old: bool = False
+) -> list[dict[str, str]]:
+    """The numbers of a Patient; one without any is known by their id at the source."""
+    numbers = identifiers(patient.identifier, tell, today=file.today, old=old)
+    own = resources.Identifier(system=f"{file.source}/Patient", value=patient.id)
+    return numbers or identifiers([own], tell, old=old)
+
+
+def _linked(file: File, link: resources.Link, tell: Tell) -> list[dict[str, str]]:
+    """The numbers of another record of the same person, where one stands in place of the other.
+
+    So both records name one person; where they are held as two, somebody is asked.
+    """
+    if link.type not in (REPLACES, REPLACED_BY):
+        tell(f"is recorded elsewhere too ({link.type or 'no reason given'}): not joined")
+        return []
+    old = link.type == REPLACES
+    other = file.resolve(link.other.reference) if link.other.reference else None
+    if isinstance(other, resources.Patient):
+        return _numbers(file, other, _nothing, old=old)
+    if link.other.identifier is not None:
+        return identifiers([link.other.identifier], tell, today=file.today, old=old)
+    tell(f"the record that it {link.type} is not in the bundle: not joined")
+    return []
+
+
+def _nothing(reason: str) -> None:
+    """What is told of another resource is told where that one is read."""
