@@ -679,14 +679,14 @@ def _with_days_of_their_own(issues: list[Supply]) -> set[Supply]:
     """Of issues of one day those that can follow one another: not one whose written end is the
     last day of a whole supply, and comes before its turn."""
     found: set[Supply] = set()
-    before = 0
+    used_up = -1
     for use in sorted(issues, key=_order):
-        end_on = use.line.end_on
-        says_its_days = ENDED_EARLY not in use.notes
-        if found and says_its_days and end_on and use.start + before > end_on.toordinal():
+        last = OPEN if use.line.end_on is None else use.line.end_on.toordinal()
+        begins = max(use.start, used_up + 1)
+        if begins > last and ENDED_EARLY not in use.notes:
             continue
         found.add(use)
-        before += use.end - use.start + 1
+        used_up = max(used_up, min(begins + use.end - use.start, last))
     return found
 
 
@@ -861,7 +861,7 @@ def carry_forward(uses: Sequence[Supply], max_days: int) -> list[Span]:
             shift = min(stock_end - start + 1, max_days)
             before = [span.end for span in of_the_day if is_alike(span.use, use)]
             if before:
-                shift = max(before) - start + 1
+                shift = max(shift, max(before) - start + 1)
             # A written period says its own days; there is no stock to carry.
             if shift > 0 and SUPPLY_FROM_END not in use.notes:
                 last = OPEN if use.line.end_on is None else use.line.end_on.toordinal()

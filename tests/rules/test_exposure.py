@@ -343,7 +343,7 @@ def naive_days(lines):
                     shift = 0
                 last = min(end + shift, until)
                 exposed |= set(range(start + shift, last + 1))
-                stock = max(stock, last) if waited else last
+                stock = max(stock, last)
                 used_up, waited = max(used_up, last), True
     return exposed
 

@@ -136,6 +136,17 @@ def test_issues_end_with_the_order():
     assert days_of(*weekly) == [(0, 6, 5), (7, 9, 5)]
 
 
+def test_an_ended_issue_of_the_day_takes_nothing_from_what_is_carried_to_another():
+    stock, ended, issue = line(days=3), line(start=1, days=1, end_on=on(1)), line(start=1, days=1)
+    assert days_of(stock, issue) == [(0, 2, 5), (3, 3, 5)]
+    assert days_of(stock, ended, issue)[-1] == (3, 3, 5)
+
+
+def test_an_issue_with_room_for_a_day_before_its_end_is_no_copy():
+    issues = [line(days=1), line(days=11, end_on=on(10)), line(days=11, end_on=on(11))]
+    assert days_of(*issues)[-1][1] == 11
+
+
 def test_what_was_given_was_given_each_time():
     given = [line(days=1, source="given") for _ in range(2)]
     assert days_of(*given) == [(0, 0, 10)]
