@@ -2,6 +2,7 @@
 
 from reviews.rules import words
 from reviews.rules.dossier import NEVER_TAKEN
+from reviews.rules.exposure import Use
 from reviews.rules.finding import Fact
 from reviews.rules.parameters import Limits
 from reviews.rules.rule import QUEUED, S3, UNJUDGED, rule
@@ -32,23 +33,24 @@ def written_after_death(view: View, limit: Limits) -> Says:
     if view.dossier.deceased_on is None or not view.dossier.has_died:
         return
     died = view.dossier.deceased_on.toordinal()
-    late = []
+    # One order may have several uses: of each ingredient, and of what it allows later.
+    late: dict[int, tuple[int, Use]] = {}
     for use in (*view.uses, *view.rescue):
         on = use.line.written_on or use.line.start_on
         if on is not None and on.toordinal() > died and use.line.status not in NEVER_TAKEN:
-            late.append((on.toordinal(), use))
+            late[use.line.id] = (on.toordinal(), use)
     if not late:
         return
-    late.sort(key=lambda each: (each[0], each[1].line.id))
-    drugs = words.listed(dict.fromkeys(use.drug.name for _, use in late))
-    first = late[0][0]
+    in_order = sorted(late.values(), key=lambda each: (each[0], each[1].line.id))
+    drugs = words.listed(dict.fromkeys(use.drug.name for _, use in in_order))
+    first = in_order[0][0]
     how_many = "A prescription" if len(late) == 1 else f"{len(late)} prescriptions"
     since = "on" if len(late) == 1 else "from"
     yield candidate(
         AFTER_DEATH,
         3,
         key=AFTER_DEATH,
-        line_ids=tuple(sorted(use.line.id for _, use in late)),
+        line_ids=tuple(sorted(late)),
         title=f"{words.sentence_case(drugs)} written after the recorded death",
         sentence=(
             f"{how_many} of {drugs} {'is' if len(late) == 1 else 'are'} dated {since} "

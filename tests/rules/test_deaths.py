@@ -54,3 +54,10 @@ def test_a_death_that_is_dated_ahead_changes_nothing_yet():
     assert not dossier.has_died
     assert person(as_of=12, deceased_on=on(12)).has_died
     assert on(13) - on(12) == timedelta(days=1)
+
+
+def test_an_order_that_may_go_on_is_one_prescription():
+    order = line(start=10, days=28, repeats_allowed=5)
+    found = findings(order, as_of=100, deceased_on=on(5))["DQ-04"]
+    assert found.line_ids == (order.id,)
+    assert found.sentence.startswith("A prescription of diazepam is dated")
