@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import NamedTuple, cast
 from uuid import UUID
 
-from reviews import dossiers
+from reviews import dossiers, products, rulebooks
 from reviews.drawing import labels
 from reviews.models import WITHDRAWN, Patient, Prescription, Status
 from reviews.rules.book import RuleBook
@@ -24,7 +24,7 @@ from reviews.rules.exposure import (
     read,
 )
 from reviews.rules.parameters import EXPOSURE
-from reviews.rules.screen import said_to_be_no_sedative
+from reviews.rules.meanings import recognised, said_to_be_no_sedative
 
 OVER = {*WITHDRAWN, Status.DRAFT, Status.COMPLETED}
 BEGUN_BY = {(START_FROM_WRITTEN,): "date written", (START_FROM_DISPENSED,): "handed out"}
@@ -129,7 +129,7 @@ def _row(
     book: RuleBook,
     dossier: Dossier,
 ) -> Row:
-    recognition = book.recognise(line.medicine)
+    recognition = recognised(line, dossier.meanings, book)
     end_on = _end(line, recognition, book, dossier.profile)
     directed = as_directed(line, recognition.form)
     begun_on, begun_by = begins(line)
@@ -158,7 +158,7 @@ def _may_go_on(dossier: Dossier, book: RuleBook) -> set[int]:
     today = dossier.as_of.toordinal()
     uses = []
     for line in dossier.lines:
-        recognition = book.recognise(line.medicine)
+        recognition = recognised(line, dossier.meanings, book)
         for ingredient in recognition.ingredients[:1]:
             use = read(line, recognition, ingredient, limit)
             if use is not None:
@@ -220,13 +220,24 @@ class Lines(NamedTuple):
 RECENT_DAYS, FEW = 183, 8
 
 
+def recognition_of(prescription: Prescription) -> Recognition:
+    """Which drugs a prescription holds by the live book, else as somebody said."""
+    _version, book = rulebooks.live()
+    line = Line(
+        id=prescription.pk,
+        medicine=products.as_read(prescription.medicine),
+        acquired=prescription.acquired,
+    )
+    return recognised(line, dossiers.meanings_in(prescription.practice_id), book)
+
+
 def lines_of(dossier: Dossier, book: RuleBook) -> Lines:
     """The same facts as the time line, the newest first."""
     lines = Lines([], [])
     going_on = _may_go_on(dossier, book)
     recent = dossier.as_of - timedelta(days=RECENT_DAYS)
     for line in sorted(dossier.lines, key=lambda line: _begun(line) or dossier.as_of, reverse=True):
-        recognition = book.recognise(line.medicine)
+        recognition = recognised(line, dossier.meanings, book)
         open_ended = line.id in going_on
         end_on = None if open_ended else last_day(line, recognition, book, dossier.profile)
         over = end_on is not None and end_on < recent and _begun(line) is not None
