@@ -10,11 +10,12 @@ from uuid import UUID
 
 from reviews import dossiers, products, rulebooks
 from reviews.drawing import labels
-from reviews.models import WITHDRAWN, Patient, Prescription, Status
+from reviews.models import WITHDRAWN, MedicineMeaning, Patient, Prescription, Status
+from reviews.queries.unknown_medicines import meant_in
 from reviews.rules.book import RuleBook
 from reviews.rules.directions import as_directed, has_a_dose
 from reviews.rules.dossier import Dossier, Line
-from reviews.rules.drug import BZRA, Recognition
+from reviews.rules.drug import BZRA, SAID, Recognition
 from reviews.rules.exposure import (
     START_FROM_DISPENSED,
     START_FROM_WRITTEN,
@@ -23,8 +24,9 @@ from reviews.rules.exposure import (
     begins,
     read,
 )
-from reviews.rules.parameters import EXPOSURE
 from reviews.rules.meanings import recognised, said_to_be_no_sedative
+from reviews.rules.parameters import EXPOSURE
+from reviews.rules.recognise import compared
 
 OVER = {*WITHDRAWN, Status.DRAFT, Status.COMPLETED}
 BEGUN_BY = {(START_FROM_WRITTEN,): "date written", (START_FROM_DISPENSED,): "handed out"}
@@ -35,7 +37,8 @@ class Row:
     """One order: its live version, what was made of it, and its earlier versions, newest first.
 
     `end_on` None means that nobody knows the last day of supply, not that there is none.
-    `no_sedative`: nobody knows the medicine, and somebody said that it is no sedative. `recorded`
+    `no_sedative`: nobody knows the medicine, and somebody said that it is no sedative; `said` is
+    who said which medicine it is. `recorded`
     is the dose in numbers where the words say another one: `dose` is then what comes of both.
     """
 
@@ -51,6 +54,7 @@ class Row:
     drugs: tuple[str, ...]
     sedative: bool
     no_sedative: bool
+    said: MedicineMeaning | None
     now: bool
     earlier: tuple[Prescription, ...]
 
@@ -106,8 +110,9 @@ def of(patient: Patient, *, book: RuleBook, as_of: date) -> tuple[list[Row], Dos
         else:
             prescription.dose_in_words = labels.dose(cast(labels.Dosed, prescription))
             earlier.setdefault(prescription.order_id, []).append(prescription)
+    said = _said_of(dossier, patient.practice_id)
     rows = [
-        _row(prescription, lines[prescription.pk], earlier, book, dossier)
+        _row(prescription, lines[prescription.pk], earlier, book, dossier, said)
         for prescription in live
         # A prescription that came between the two reads is on the page the next time.
         if prescription.pk in lines
@@ -128,6 +133,7 @@ def _row(
     earlier: dict[UUID, list[Prescription]],
     book: RuleBook,
     dossier: Dossier,
+    said: dict[str, MedicineMeaning],
 ) -> Row:
     recognition = recognised(line, dossier.meanings, book)
     end_on = _end(line, recognition, book, dossier.profile)
@@ -146,10 +152,23 @@ def _row(
         drugs=tuple(drug.name for _, drug, _ in recognition.ingredients),
         sedative=bool(recognition.mask & BZRA),
         no_sedative=said_to_be_no_sedative(line, recognition, dossier),
+        said=_who(line, recognition, said),
         # Without a last day of supply it may still be in use.
         now=line.status not in OVER and (end_on is None or end_on >= dossier.as_of),
         earlier=tuple(earlier.get(prescription.order_id, ())),
     )
+
+
+def _said_of(dossier: Dossier, practice_id: int) -> dict[str, MedicineMeaning]:
+    """Who said what a text is; asked only where somebody did."""
+    return meant_in(practice_id) if dossier.meanings else {}
+
+
+def _who(
+    line: Line, recognition: Recognition, said: dict[str, MedicineMeaning]
+) -> MedicineMeaning | None:
+    """Who said what the medicine of a line is; None where it was recognised by itself."""
+    return said.get(compared(line.medicine.text)) if recognition.matched_by == SAID else None
 
 
 def _may_go_on(dossier: Dossier, book: RuleBook) -> set[int]:
@@ -206,6 +225,7 @@ class LineRow(NamedTuple):
     dose: str
     drugs: list[str]
     matched_by: str | None
+    said: MedicineMeaning | None
     end_on: date | None
 
 
@@ -231,10 +251,11 @@ def recognition_of(prescription: Prescription) -> Recognition:
     return recognised(line, dossiers.meanings_in(prescription.practice_id), book)
 
 
-def lines_of(dossier: Dossier, book: RuleBook) -> Lines:
+def lines_of(dossier: Dossier, book: RuleBook, practice_id: int) -> Lines:
     """The same facts as the time line, the newest first."""
     lines = Lines([], [])
     going_on = _may_go_on(dossier, book)
+    said = _said_of(dossier, practice_id)
     recent = dossier.as_of - timedelta(days=RECENT_DAYS)
     for line in sorted(dossier.lines, key=lambda line: _begun(line) or dossier.as_of, reverse=True):
         recognition = recognised(line, dossier.meanings, book)
@@ -248,6 +269,7 @@ def lines_of(dossier: Dossier, book: RuleBook) -> Lines:
                 labels.dose(as_directed(line, recognition.form)),
                 [book.drugs[part.drug].name for part in recognition.parts],
                 recognition.matched_by,
+                _who(line, recognition, said),
                 end_on,
             )
         )

@@ -157,6 +157,7 @@ def test_unknown_texts_are_listed_with_how_many_take_them(bell, harbour, lakesid
     assert list(rows) == ["zorkoline 10 mg tablets", "diazpam 2mg tabs", "flunitrazolam 1 mg"]
     assert rows["zorkoline 10 mg tablets"].people == 2
     assert rows["diazpam 2mg tabs"].near[0] == "diazepam"
+    assert rows["diazpam 2mg tabs"].proposals[0] == "diazepam 2 mg tablets"
     assert "ends like" in rows["flunitrazolam 1 mg"].may_be_one
     assert unknown([lakeside.pk]) == []
     say(ravi, harbour)
