@@ -1,6 +1,7 @@
 """What a word on an unknown text changes: whoever takes a medicine of this text is judged anew."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.contrib.auth.models import User
 
@@ -26,9 +27,12 @@ def screen_again(
     *,
     by: User,
     event: Event,
-    **detail: str,
+    **detail: Any,
 ) -> None:
-    """Write a word, or that it is taken back, into the trail, and ask for those it concerns."""
+    """Write a word, or that it is taken back, into the trail, and ask for those it concerns.
+
+    `detail` is that of the event, besides the text and how many people it concerns.
+    """
     patients = sorted({order.patient_id for order in orders})
     audit.record(
         by,

@@ -1,4 +1,4 @@
-"""What somebody says of each unknown medicine on a page: which one it is, no sedative, or nothing."""
+"""What somebody says of each unknown medicine of a page: which one it is, or that it is none."""
 
 import re
 from collections.abc import Mapping

@@ -69,7 +69,7 @@ def _said_whole(name: str) -> list[models.BaseConstraint]:
 class NoSedative(SaidOfAText):
     """Somebody's word that a text names no sedative."""
 
-    class Meta:
+    class Meta(SaidOfAText.Meta):
         triggers = _only_taken_back()
         constraints = _said_whole("no_sedative")
 
@@ -78,14 +78,14 @@ class NoSedative(SaidOfAText):
 
 
 class MedicineMeaning(SaidOfAText):
-    """Somebody's word which medicine of the formulary a text is: `medicine`, as it would be written.
+    """Somebody's word which medicine of the formulary a text is: `medicine`, as one would write it.
 
-    What the formulary holds of that medicine then counts for whoever takes something of this text.
+    What the formulary holds of it then counts for whoever takes something of this text.
     """
 
     medicine = models.ForeignKey("Medicine", on_delete=models.PROTECT, related_name="+")
 
-    class Meta:
+    class Meta(SaidOfAText.Meta):
         triggers = _only_taken_back()
         constraints = _said_whole("medicine_meaning")
 

@@ -54,9 +54,9 @@ class Row:
     drugs: tuple[str, ...]
     sedative: bool
     no_sedative: bool
-    said: MedicineMeaning | None
     now: bool
     earlier: tuple[Prescription, ...]
+    said: MedicineMeaning | None = None
 
     @property
     def recognised(self) -> bool:
@@ -110,12 +110,16 @@ def of(patient: Patient, *, book: RuleBook, as_of: date) -> tuple[list[Row], Dos
         else:
             prescription.dose_in_words = labels.dose(cast(labels.Dosed, prescription))
             earlier.setdefault(prescription.order_id, []).append(prescription)
-    said = _said_of(dossier, patient.practice_id)
     rows = [
-        _row(prescription, lines[prescription.pk], earlier, book, dossier, said)
+        _row(prescription, lines[prescription.pk], earlier, book, dossier)
         for prescription in live
         # A prescription that came between the two reads is on the page the next time.
         if prescription.pk in lines
+    ]
+    said = _said_of(dossier, patient.practice_id)
+    rows = [
+        replace(row, said=_who(row.prescription.medicine.text, row.recognition, said))
+        for row in rows
     ]
     going_on = _may_go_on(dossier, book)
     rows = [
@@ -133,7 +137,6 @@ def _row(
     earlier: dict[UUID, list[Prescription]],
     book: RuleBook,
     dossier: Dossier,
-    said: dict[str, MedicineMeaning],
 ) -> Row:
     recognition = recognised(line, dossier.meanings, book)
     end_on = _end(line, recognition, book, dossier.profile)
@@ -152,7 +155,6 @@ def _row(
         drugs=tuple(drug.name for _, drug, _ in recognition.ingredients),
         sedative=bool(recognition.mask & BZRA),
         no_sedative=said_to_be_no_sedative(line, recognition, dossier),
-        said=_who(line, recognition, said),
         # Without a last day of supply it may still be in use.
         now=line.status not in OVER and (end_on is None or end_on >= dossier.as_of),
         earlier=tuple(earlier.get(prescription.order_id, ())),
@@ -165,10 +167,10 @@ def _said_of(dossier: Dossier, practice_id: int) -> dict[str, MedicineMeaning]:
 
 
 def _who(
-    line: Line, recognition: Recognition, said: dict[str, MedicineMeaning]
+    text: str, recognition: Recognition, said: dict[str, MedicineMeaning]
 ) -> MedicineMeaning | None:
-    """Who said what the medicine of a line is; None where it was recognised by itself."""
-    return said.get(compared(line.medicine.text)) if recognition.matched_by == SAID else None
+    """Who said what a medicine is, by its text; None where it was recognised by itself."""
+    return said.get(compared(text)) if recognition.matched_by == SAID else None
 
 
 def _may_go_on(dossier: Dossier, book: RuleBook) -> set[int]:
@@ -269,7 +271,7 @@ def lines_of(dossier: Dossier, book: RuleBook, practice_id: int) -> Lines:
                 labels.dose(as_directed(line, recognition.form)),
                 [book.drugs[part.drug].name for part in recognition.parts],
                 recognition.matched_by,
-                _who(line, recognition, said),
+                _who(line.medicine.text, recognition, said),
                 end_on,
             )
         )

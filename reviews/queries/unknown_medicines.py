@@ -20,8 +20,12 @@ from reviews.rules.meanings import objection
 from reviews.rules.recognise import FOR_THE_NIGHT, compared
 
 FORMS = {
-    **{"tablet": "tablets", "capsule": "capsules", "patch": "patches", "injection": "injection"},
-    **{"liquid": "oral liquid", "suppository": "suppositories"},
+    "tablet": "tablets",
+    "capsule": "capsules",
+    "patch": "patches",
+    "injection": "injection",
+    "liquid": "oral liquid",
+    "suppository": "suppositories",
 }
 """Forms of medicines, as several are called."""
 TAKEN = [status for status in Status.values if status not in dossier.NEVER_TAKEN]
@@ -79,7 +83,10 @@ def with_strength(name: str, text: str, book: RuleBook) -> str:
     if part is None or part.strength_mg is None:
         return name
     strength = f"{name} {words.amount(part.strength_mg)} mg"
-    for told in (f"{strength}{PER.get(part.per_unit, '')} {FORMS.get(read.form, '')}", strength):
+    for told in (
+        f"{strength}{PER.get(part.per_unit, '')} {FORMS.get(read.form or '', '')}",
+        strength,
+    ):
         if book.recognise_text(told.strip()).parts in ((part,), (replace(part, per_unit=""),)):
             return told.strip()
     return name

@@ -87,7 +87,7 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
 
 
 def _naming(finding: Finding, said: dict[int, str]) -> Finding:
-    """The finding, with what its medicines were said to be where nobody knows them by themselves."""
+    """The finding, with what somebody said that its unknown medicines are."""
     told = dict.fromkeys(said[pk] for pk in finding.line_ids if pk in said)
     facts = tuple(Fact("said_to_be", "Recognised as somebody said", each) for each in told)
     return finding._replace(facts=finding.facts + facts)

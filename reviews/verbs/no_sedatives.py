@@ -20,8 +20,7 @@ def say(*, text: str, practice: Practice | None, by: User, reason: str = "") -> 
 
     Whoever takes it there is screened again. Said twice it is said once. Raises `BadRecord` for a
     text that the formulary knows, that hints at a sedative, or under which something was bought
-    online: these stay unknown sedatives. Neither can be said of one text: that it is no sedative and
-    which medicine it is.
+    online: these stay unknown sedatives. So is a text of which somebody said which medicine it is.
     """
     _require(by, practice)
     key = compared(text)

@@ -1,5 +1,7 @@
 """Medicines that no rule can read: what people take that nobody knows, and who says what it is."""
 
+from itertools import count
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
@@ -46,10 +48,13 @@ def _page(request: SignedIn, refused: dict[str, AnswerForm]) -> HttpResponse:
     shown = rows[:SHOWN] + [row for row in rows[SHOWN:] if row.shown in refused]
     rest = rows[SHOWN:]
     everywhere = access.allowed(user, Action.EDIT_FORMULARY)
+    # What was refused keeps its fields, and no other text may have the same.
+    used = {form.prefix for form in refused.values()}
+    free = (prefix for number in count() if (prefix := f"m{number}") not in used)
     context = {
         "rows": [
-            (row, refused.get(row.shown) or AnswerForm(prefix=f"m{number}"))
-            for number, row in enumerate(with_near(shown))
+            (row, refused.get(row.shown) or AnswerForm(prefix=next(free)))
+            for row in with_near(shown)
         ],
         "rarer": len(rest),
         "rarer_prescriptions": sum(row.prescriptions for row in rest),
@@ -172,9 +177,7 @@ def _may_take_back(user: User, row: NoSedative | MedicineMeaning) -> bool:
     if row.practice_id is None:
         return access.allowed(user, Action.EDIT_FORMULARY)
     named = isinstance(row, MedicineMeaning)
-    return access.allowed(
-        user, Action.IDENTIFY_MEDICINES if named else Action.JUDGE_MEDICINES, row
-    )
+    return access.allowed(user, Action.IDENTIFY_MEDICINES if named else Action.JUDGE_MEDICINES, row)
 
 
 urlpatterns = [

@@ -1,6 +1,7 @@
 """The page of medicines that no rule can read, from the list to the patient's page."""
 
 import html
+import re
 
 import pytest
 from django.urls import reverse
@@ -211,3 +212,11 @@ def test_a_strength_that_was_not_read_is_shown(client, harbour, clara):
     make.prescription(bell, clara, "Diazepam 5-10 mg tablets", start=-5, days=28)
     client.force_login(clara)
     assert "strength not read: “5-10 mg”" in page(client, reverse("patient", args=[bell.pk]))
+
+
+def test_what_is_refused_shares_its_fields_with_no_other_text(client, bell, harbour, ravi):
+    client.force_login(ravi)
+    answers = {"Diazpam 2mg tabs": "is:diazepam 2 mg tablets", ZORKOLINE: "other:Zorkmid"}
+    _, text = send(client, harbour, answers)
+    prefixes = re.findall(r'name="(m\d+)-text"', text)
+    assert len(prefixes) == len(set(prefixes)) == 2
