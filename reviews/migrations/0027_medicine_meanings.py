@@ -9,137 +9,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("reviews", "0026_who_waits"),
+        ('reviews', '0026_who_waits'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name="MedicineMeaning",
+            name='MedicineMeaning',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("text", models.CharField(max_length=500)),
-                ("shown", models.CharField(max_length=500)),
-                ("reason", models.CharField(blank=True, max_length=300)),
-                (
-                    "said_at",
-                    models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now(), editable=False
-                    ),
-                ),
-                ("taken_back_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "medicine",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="reviews.medicine",
-                    ),
-                ),
-                (
-                    "practice",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="reviews.practice",
-                    ),
-                ),
-                (
-                    "said_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "taken_back_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('text', models.CharField(max_length=500)),
+                ('shown', models.CharField(max_length=500)),
+                ('reason', models.CharField(blank=True, max_length=300)),
+                ('said_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ('taken_back_at', models.DateTimeField(blank=True, null=True)),
+                ('medicine', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reviews.medicine')),
+                ('practice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reviews.practice')),
+                ('said_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('taken_back_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                "constraints": [
-                    models.UniqueConstraint(
-                        condition=models.Q(("taken_back_at__isnull", True)),
-                        fields=("practice", "text"),
-                        name="medicine_meaning_said_once",
-                        nulls_distinct=False,
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(("text", ""), _negated=True),
-                        name="medicine_meaning_has_a_text",
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            models.Q(
-                                ("taken_back_at__isnull", True), ("taken_back_by__isnull", True)
-                            ),
-                            models.Q(
-                                ("taken_back_at__isnull", False), ("taken_back_by__isnull", False)
-                            ),
-                            _connector="OR",
-                        ),
-                        name="medicine_meaning_taken_back_by_somebody",
-                    ),
-                ],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('taken_back_at__isnull', True)), fields=('practice', 'text'), name='medicine_meaning_said_once', nulls_distinct=False), models.CheckConstraint(condition=models.Q(('text', ''), _negated=True), name='medicine_meaning_has_a_text'), models.CheckConstraint(condition=models.Q(models.Q(('taken_back_at__isnull', True), ('taken_back_by__isnull', True)), models.Q(('taken_back_at__isnull', False), ('taken_back_by__isnull', False)), _connector='OR'), name='medicine_meaning_taken_back_by_somebody')],
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name="medicinemeaning",
-            trigger=pgtrigger.compiler.Trigger(
-                name="said_not_deleted",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;",
-                    hash="709d1ff7598fb3a731950eb4aec3e6fd4556b2e3",
-                    operation="DELETE",
-                    pgid="pgtrigger_said_not_deleted_18bb3",
-                    table="reviews_medicinemeaning",
-                    when="BEFORE",
-                ),
-            ),
+            model_name='medicinemeaning',
+            trigger=pgtrigger.compiler.Trigger(name='said_not_deleted', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='709d1ff7598fb3a731950eb4aec3e6fd4556b2e3', operation='DELETE', pgid='pgtrigger_said_not_deleted_18bb3', table='reviews_medicinemeaning', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name="medicinemeaning",
-            trigger=pgtrigger.compiler.Trigger(
-                name="taken_back_once",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."taken_back_at" IS NOT NULL)',
-                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
-                    hash="e1cd2e36bf924c056a15e6e1124f88d5bd6123bf",
-                    operation="UPDATE",
-                    pgid="pgtrigger_taken_back_once_8c34f",
-                    table="reviews_medicinemeaning",
-                    when="BEFORE",
-                ),
-            ),
+            model_name='medicinemeaning',
+            trigger=pgtrigger.compiler.Trigger(name='taken_back_once', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."taken_back_at" IS NOT NULL)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='e1cd2e36bf924c056a15e6e1124f88d5bd6123bf', operation='UPDATE', pgid='pgtrigger_taken_back_once_8c34f', table='reviews_medicinemeaning', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name="medicinemeaning",
-            trigger=pgtrigger.compiler.Trigger(
-                name="only_taken_back",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."practice_id" IS DISTINCT FROM (NEW."practice_id") OR OLD."text" IS DISTINCT FROM (NEW."text") OR OLD."shown" IS DISTINCT FROM (NEW."shown") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."said_by_id" IS DISTINCT FROM (NEW."said_by_id") OR OLD."said_at" IS DISTINCT FROM (NEW."said_at") OR OLD."medicine_id" IS DISTINCT FROM (NEW."medicine_id"))',
-                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
-                    hash="cd819bd9d95c8c5d9ca3f10149e51f41960e1d07",
-                    operation="UPDATE",
-                    pgid="pgtrigger_only_taken_back_7c88a",
-                    table="reviews_medicinemeaning",
-                    when="BEFORE",
-                ),
-            ),
+            model_name='medicinemeaning',
+            trigger=pgtrigger.compiler.Trigger(name='only_taken_back', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."practice_id" IS DISTINCT FROM (NEW."practice_id") OR OLD."text" IS DISTINCT FROM (NEW."text") OR OLD."shown" IS DISTINCT FROM (NEW."shown") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."said_by_id" IS DISTINCT FROM (NEW."said_by_id") OR OLD."said_at" IS DISTINCT FROM (NEW."said_at") OR OLD."medicine_id" IS DISTINCT FROM (NEW."medicine_id"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='cd819bd9d95c8c5d9ca3f10149e51f41960e1d07', operation='UPDATE', pgid='pgtrigger_only_taken_back_7c88a', table='reviews_medicinemeaning', when='BEFORE')),
         ),
     ]
