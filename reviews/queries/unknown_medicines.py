@@ -1,5 +1,6 @@
 """The medicines that no rule can read, by their text, and what was said of them."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,11 @@ FORMS = {
     "suppository": "suppositories",
 }
 """Forms of medicines, as several are called."""
+PROPOSED = 0.88
+"""How alike a text and a name must be, 0 to 1, for the drug to be offered as the answer.
+
+One letter lost of eight is 0.93, two swapped in "zoplicone" 0.89; by chance long words reach 0.85.
+"""
 TAKEN = [status for status in Status.values if status not in dossier.NEVER_TAKEN]
 
 
@@ -37,7 +43,7 @@ class Unknown:
 
     `near` are drugs whose names are nearly in it; `part` those that are. `may_be_one` says why it
     may be a sedative; such a text cannot be said to be none. `proposals` are the medicines it may
-    well be, with the strength and form that it says; `medicines` the ids of what is so written.
+    well be, with the strength and form that it says; `asked` pairs of (medicine id, practice id).
     """
 
     text: str
@@ -48,7 +54,7 @@ class Unknown:
     part: tuple[str, ...]
     may_be_one: str
     online: bool
-    medicines: tuple[int, ...]
+    asked: frozenset[tuple[int, int]]
     proposals: tuple[str, ...] = ()
 
 
@@ -63,6 +69,8 @@ def _with_near(row: Unknown, near: list[Near], book: RuleBook) -> Unknown:
     recognition = book.recognise_text(row.shown)
     proposed = []
     for each in near:
+        if each.alike < PROPOSED:
+            continue
         medicine = with_strength(each.drug, row.shown, book)
         if not objection(recognition, book.recognise_text(medicine), online=row.online):
             proposed.append(medicine)
@@ -96,39 +104,49 @@ def unknown(practice_ids: Iterable[int] | None) -> list[Unknown]:
     """Texts of live prescriptions that no rule can read, most people first; None: everywhere.
 
     Without the drugs that are `near`, which take long to look for. What was said to be no sedative,
-    or a medicine, everywhere or in all these practices, is left out.
+    or a medicine, is left out in the practices where that holds.
     """
     orders = Prescription.objects.live().filter(status__in=TAKEN)
-    ids = None if practice_ids is None else [*practice_ids]
-    if ids is not None:
-        orders = orders.filter(practice__in=ids)
-    texts = _settled(NoSedative.objects.all(), ids) | _settled(MedicineMeaning.objects.all(), ids)
-    rows = orders.values("medicine").annotate(
+    if practice_ids is not None:
+        orders = orders.filter(practice__in=[*practice_ids])
+    answered = _answered()
+    rows = orders.values("medicine", "practice").annotate(
         people=Count("patient", distinct=True),
         times=Count("pk"),
         online=Count("pk", filter=Q(acquired="online")),
     )
-    found = {row["medicine"]: row for row in rows}
+    found: dict[int, list[dict]] = defaultdict(list)
+    for row in rows:
+        found[row["medicine"]].append(row)
     _version, book = rulebooks.live()
     by_text: dict[str, Unknown] = {}
     for medicine in Medicine.objects.filter(pk__in=found):
         recognition = book.recognise(products.as_read(medicine))
         key = compared(medicine.text)
-        if not recognition.unmapped or key in texts:
+        # Whoever speaks for all practices is asked about every one, and answered by no single one.
+        asked = [
+            row
+            for row in found[medicine.pk]
+            if (None, key) not in answered
+            and (practice_ids is None or (row["practice"], key) not in answered)
+        ]
+        if not recognition.unmapped or not asked:
             continue
-        row, before = found[medicine.pk], by_text.get(key)
+        before = by_text.get(key)
+        online = any(row["online"] for row in asked)
         by_text[key] = Unknown(
             text=key,
             shown=medicine.text or "A medicine without a name",
             # The same person may have two medicines of one text, rarely: an upper bound.
-            people=row["people"] + (before.people if before else 0),
-            prescriptions=row["times"] + (before.prescriptions if before else 0),
+            people=sum(row["people"] for row in asked) + (before.people if before else 0),
+            prescriptions=sum(row["times"] for row in asked)
+            + (before.prescriptions if before else 0),
             near=(),
             part=tuple(each.drug.name for each in recognition.ingredients),
-            may_be_one=_why(recognition.suspected, bool(row["online"]))
-            or (before.may_be_one if before else ""),
-            online=bool(row["online"]) or (before is not None and before.online),
-            medicines=(medicine.pk, *(before.medicines if before else ())),
+            may_be_one=_why(recognition.suspected, online) or (before.may_be_one if before else ""),
+            online=online or (before is not None and before.online),
+            asked=frozenset((medicine.pk, row["practice"]) for row in asked)
+            | (before.asked if before else frozenset()),
         )
     return sorted(by_text.values(), key=lambda each: (-each.people, each.text))
 
@@ -141,23 +159,22 @@ def _why(suspected: str, online: bool) -> str:
     return "bought online" if online else ""
 
 
-def _settled(rows: QuerySet, ids: list[int] | None) -> set[str]:
-    """The texts that have an answer everywhere, or in all these practices."""
-    live = rows.filter(taken_back_at=None)
-    texts = set(live.filter(practice=None).values_list("text", flat=True))
-    if ids is None:
-        return texts
-    here = live.filter(practice__in=ids).values("text").annotate(of=Count("practice"))
-    return texts | {row["text"] for row in here if row["of"] == len(ids)}
+def _answered() -> set[tuple[int | None, str]]:
+    """`(practice id, text)` of every answer in force; None where it holds in all."""
+    return {
+        pair
+        for kind in (NoSedative, MedicineMeaning)
+        for pair in kind.objects.filter(taken_back_at=None).values_list("practice", "text")
+    }
 
 
-def people(rows: Iterable[Unknown], practice_ids: Iterable[int] | None) -> int:
-    """How many people have one of these medicines, in some practices or (None) anywhere."""
-    medicines = [pk for row in rows for pk in row.medicines]
+def people(rows: Iterable[Unknown]) -> int:
+    """How many people have one of these medicines, where it is asked about."""
+    asked = {pair for row in rows for pair in row.asked}
+    medicines = {medicine for medicine, _practice in asked}
     orders = Prescription.objects.live().filter(status__in=TAKEN, medicine__in=medicines)
-    if practice_ids is not None:
-        orders = orders.filter(practice__in=[*practice_ids])
-    return orders.values("patient").distinct().count()
+    held = orders.values_list("medicine", "practice", "patient").distinct()
+    return len({patient for medicine, practice, patient in held if (medicine, practice) in asked})
 
 
 def no_sedatives(practice_ids: Iterable[int] | None) -> QuerySet[NoSedative]:

@@ -60,7 +60,7 @@ def _page(request: SignedIn, refused: dict[str, AnswerForm]) -> HttpResponse:
         "rarer_prescriptions": sum(row.prescriptions for row in rest),
         "texts": len(rows),
         "prescriptions": sum(row.prescriptions for row in rows),
-        "people": people(rows, here),
+        "people": people(rows),
         "said": [(each, _may_take_back(user, each.row)) for each in said(here)],
         "practices": access.practices(user, Action.JUDGE_MEDICINES),
         "everywhere": everywhere,
