@@ -7,14 +7,14 @@ from reviews.rules.asking import Asked, Asking, asking, asking_only
 from reviews.rules.book import RuleBook
 from reviews.rules.deaths import AFTER_DEATH
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Dossier, Line, Medicine
-from reviews.rules.drug import BZRA, Recognition
+from reviews.rules.drug import BZRA, SAID
 from reviews.rules.exemptions import graded
 from reviews.rules.exposure import OPEN, begins
-from reviews.rules.finding import ExposureSummary, NotEvaluable, Screening
+from reviews.rules.finding import ExposureSummary, Fact, Finding, NotEvaluable, Screening
+from reviews.rules.meanings import as_said, in_words, said_to_be_no_sedative
 from reviews.rules.memory import memory_of
 from reviews.rules.naming import names
 from reviews.rules.precedence import settled
-from reviews.rules.recognise import compared
 from reviews.rules.rule import CONDITIONS, EXEMPTIONS, READINGS, TAPERS, Rule
 from reviews.rules.saying import Candidate, graded_as
 from reviews.rules.view import View
@@ -29,8 +29,13 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
     """
     known = memory_of(book).recognised.known
     sedatives, others, unmapped, have = [], [], [], 0
+    said: dict[int, str] = {}
     for line in dossier.lines:
         recognition = known.get(line.medicine.key) or book.recognise(line.medicine)
+        if recognition.unmapped and dossier.meanings:
+            recognition = as_said(line, recognition, dossier.meanings, book)
+            if recognition.matched_by == SAID:
+                said[line.id] = f"“{line.medicine.text}”: {in_words(recognition)}"
         if recognition.mask & BZRA:
             sedatives.append((line, recognition))
         if recognition.mask & ~BZRA:
@@ -66,6 +71,8 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
     findings, shadowed = settled(candidates)
     if dossier.has_died:
         findings = [finding for finding in findings if finding.rule_id == AFTER_DEATH]
+    if said:
+        findings = [_naming(finding, said) for finding in findings]
     return Screening(
         as_of=dossier.as_of,
         book_number=book.number,
@@ -79,16 +86,11 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
     )
 
 
-def said_to_be_no_sedative(line: Line, recognition: Recognition, dossier: Dossier) -> bool:
-    """Whether nobody knows the medicine, and somebody said that it is no sedative.
-
-    No word counts for a text that hints at a sedative, or for what was bought online.
-    """
-    if not dossier.no_sedatives or not recognition.unmapped:
-        return False
-    if recognition.suspected or line.acquired == "online":
-        return False
-    return compared(line.medicine.text) in dossier.no_sedatives
+def _naming(finding: Finding, said: dict[int, str]) -> Finding:
+    """The finding, with what somebody said that its unknown medicines are."""
+    told = dict.fromkeys(said[pk] for pk in finding.line_ids if pk in said)
+    facts = tuple(Fact("said_to_be", "Recognised as somebody said", each) for each in told)
+    return finding._replace(facts=finding.facts + facts)
 
 
 def _ask(view: View, asked: list[Asked], have: int) -> tuple[list[Candidate], list[NotEvaluable]]:
