@@ -15,7 +15,13 @@ from pathlib import Path
 from reviews.rules.codes import PROFILES
 
 DATA = Path(__file__).parent / "data"
-INGREDIENT_FILES = ("benzodiazepines.toml", "interacting.toml", "further.toml", "plain.toml")
+INGREDIENT_FILES = (
+    "benzodiazepines.toml",
+    "interacting.toml",
+    "further.toml",
+    "plain.toml",
+    "no_sedatives.toml",
+)
 BANDS = ("short", "intermediate", "long", "unknown")
 SYSTEMS = ("atc", "rxnorm", "snomed", "dmd", "ndc")
 STATUSES = ("formulary", "restricted", "non-formulary")

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from difflib import SequenceMatcher
 from functools import reduce
+from itertools import permutations, product
+from math import isclose
 from operator import and_
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from drugs.models import (
     Code,
@@ -23,10 +25,15 @@ from drugs.models import (
     Presentation,
     Profile,
 )
+from reviews.rules.recognise import plain
+from reviews.rules.strengths import Amounts, amounts_in
 
 TOKEN = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?")
+SEVERAL = re.compile(r"\d+(?:[.,]\d+)?(?: ?/ ?\d+(?:[.,]\d+)?)+")
+"""The strengths of a combination by themselves: "30/500"."""
 CODE = re.compile(r"(?=.*\d)[a-z0-9]{3,18}", re.IGNORECASE)
 UNKNOWN = "unknown"
+AS_TYPED = " (as typed)"
 ALIKE = 0.75
 """How alike a misspelt word and a name must be, 0 to 1: "zoplicone" and zopiclone are 0.89."""
 PER = {"ml": "/ml", "hour": "/hour", "spray": "/spray", "g": "/g"}
@@ -46,7 +53,8 @@ class Match:
     """A medicine to pick. `text` and `codings` are what a prescription would record.
 
     `strength` and `form` are words, "" where not one figure or not known. `status` is that of the
-    profile asked for: formulary, restricted, non-formulary or unknown, with its `reason`.
+    profile asked for: formulary, restricted, non-formulary or unknown, with its `reason`. `exact`:
+    what was typed says this medicine in full, or fits nothing else.
     """
 
     label: str
@@ -58,6 +66,40 @@ class Match:
     route: str = ""
     status: str = UNKNOWN
     reason: str = ""
+    exact: bool = False
+
+
+class _Typed(NamedTuple):
+    """What was typed: its words and bare numbers, the strengths with a unit, and the whole."""
+
+    text: str
+    words: list[str]
+    strengths: tuple[Amounts, ...]
+
+    @property
+    def is_code(self) -> bool:
+        return bool(CODE.fullmatch(self.text)) and len(self.text) > 4
+
+    @property
+    def says_something(self) -> bool:
+        return bool(
+            any(len(word) > 1 for word in self.letters)
+            or self.strengths
+            or self.is_code
+            or self.is_several
+        )
+
+    @property
+    def is_several(self) -> bool:
+        return bool(SEVERAL.fullmatch(self.text))
+
+    @property
+    def letters(self) -> list[str]:
+        return [word for word in self.words if not word[0].isdigit()]
+
+    @property
+    def numbers(self) -> list[str]:
+        return [word for word in self.words if word[0].isdigit()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,20 +121,23 @@ class Found:
 def search(text: str, limit: int = 20, profile: str | None = None) -> list[Match]:
     """The medicines that fit what was typed, best first; [] for nothing to go by.
 
-    Every word must begin a word of the product, of an ingredient or of its brand, and every number
-    a number of the product. A misspelt name finds the nearest. What is marketed under `profile`
-    ("UK", "US", "EU") comes first.
+    Every word must begin a word of the product, of an ingredient or of its brand, every bare number
+    a number of the product, and every amount ("500 microgram", "2 mg/5 ml") be a strength of it. A
+    misspelt name finds the nearest. What is marketed under `profile` ("UK", "US", "EU") comes
+    first, and no combination before the ingredient that was typed.
     """
-    typed = " ".join(text.split())
-    words = _words(typed)
-    if not any(len(word) > 1 for word in words):
+    typed = _typed(text)
+    if not typed.says_something:
         return []
     drugs = _drugs()
-    rows = [*_by_code(typed, drugs)] or [*_fitting(typed, words, drugs, profile)]
-    if not rows:
-        near = _nearest(words, drugs)
-        numbers = [word for word in words if word[0].isdigit()]
-        rows = [*_of(near, numbers, drugs, profile)]
+    rows = [*_by_code(typed.text, drugs)] or [*_fitting(typed, drugs, profile)]
+    near = not rows
+    if near:
+        rows = [
+            ((-alike, *rank), row)
+            for pk, alike in _nearest(typed.letters, drugs).items()
+            for rank, row in _of({pk}, typed, drugs, profile)
+        ]
     best = {}
     for _, row in sorted(rows, key=lambda pair: pair[0]):
         best.setdefault(row["text"].lower(), row)
@@ -102,14 +147,57 @@ def search(text: str, limit: int = 20, profile: str | None = None) -> list[Match
     for row in chosen:
         if not row["codings"] and len(row["ingredients"]) == 1:
             row["codings"] = atc.get(row["ingredients"][0], ())
+        said = _says_in_full(typed, row["label"]) or (len(best) == 1 and _is_all_in(typed, row))
+        row["exact"] = said and not near and not row["label"].endswith(AS_TYPED)
     return [Match(**row, **_worst(statuses, row["ingredients"])) for row in chosen]
+
+
+def statuses_set(profile: str | None) -> bool:
+    """Whether anybody has said of any medicine that it is, or is in part, on the formulary."""
+    said = (FormularyStatus.Status.FORMULARY, FormularyStatus.Status.RESTRICTED)
+    return FormularyStatus.objects.live().filter(profile=profile, status__in=said).exists()
+
+
+def _typed(text: str) -> _Typed:
+    text = " ".join(text.split())
+    simple, strengths, rest, at = plain(text), [], "", 0
+    for amounts in amounts_in(simple):
+        if amounts.with_unit:
+            strengths.append(amounts)
+            rest += simple[at : amounts.start] + " "
+            at = amounts.end
+    rest = re.sub(r"(?<!\d)\.(?=\d)", "0.", (rest + simple[at:]).replace(",", "."))
+    return _Typed(text, _words(rest), tuple(strengths))
+
+
+def _says_in_full(typed: _Typed, label: str) -> bool:
+    """Whether words, numbers and strengths typed are those of a label; a form may be begun."""
+    other = _typed(label)
+    strengths, others = (
+        [(amount.mg, each.per) for each in said.strengths for amount in each.amounts]
+        for said in (typed, other)
+    )
+    if strengths != others or len(typed.words) != len(other.words):
+        return False
+    pairs = zip(sorted(typed.words), sorted(other.words), strict=True)
+    return all(full == word or (full in FORMS and full.startswith(word)) for word, full in pairs)
+
+
+def _is_all_in(typed: _Typed, row: dict) -> bool:
+    """Whether no number that was typed is lost in a medicine: "fentanyl 25" is not fentanyl."""
+    if typed.is_code:
+        return True
+    numbers = {float(number) for number in re.findall(r"\d+(?:\.\d+)?", row["label"])}
+    if any(float(number) not in numbers for number in typed.numbers):
+        return False
+    return not typed.strengths or bool(numbers)
 
 
 def find_drugs(text: str = "", limit: int = 50, profile: str | None = None) -> list[Found]:
     """The drugs whose name, brand, synonym or code fits; without a text, the benzodiazepines."""
     words = _words(text)
     drugs = _drugs()
-    by = {}
+    by, alike = {}, {}
     if not words:
         bzra = IngredientClass.objects.live().filter(
             ingredient=OuterRef("pk"), drug_class__key__in=("benzodiazepine", "z-drug")
@@ -120,11 +208,16 @@ def find_drugs(text: str = "", limit: int = 50, profile: str | None = None) -> l
         pks = {pk for pk, drug in drugs.items() if drug.fits(words)}
         by = {pk: drugs[pk].brand(words) for pk in pks} | by
         if not by:
-            by = dict.fromkeys(_nearest(words, drugs), "")
+            alike = _nearest(words, drugs)
+            by = dict.fromkeys(alike, "")
         pks = set(by)
     chosen = sorted(
         (drugs[pk] for pk in pks if pk in drugs),
-        key=lambda drug: (bool(words) and not _fits(words[:1], drug.name), drug.name.lower()),
+        key=lambda drug: (
+            bool(words) and not _fits(words[:1], drug.name),
+            -alike.get(drug.pk, 0),
+            drug.name.lower(),
+        ),
     )[:limit]
     pks = [drug.pk for drug in chosen]
     classes = defaultdict(list)
@@ -157,9 +250,34 @@ def names_meant(text: str) -> list[str]:
     if not words:
         return []
     drugs = _drugs()
-    pks = {pk for pk, drug in drugs.items() if drug.fits(words)} or _nearest(words, drugs)
+    pks = {pk for pk, drug in drugs.items() if drug.fits(words)} or set(_nearest(words, drugs))
     meant = [drugs[pk] for pk in pks if pk in drugs]
     return sorted({name for drug in meant for name in (drug.name, *drug.synonyms, *drug.brands)})
+
+
+class Near(NamedTuple):
+    """A drug that a text is spelt nearly like: its name, and in `called` the brand that is near.
+
+    A drug found by a brand stands with it: "EllaOne (ulipristal)". `alike` says how near, 0 to 1.
+    """
+
+    drug: str
+    called: str
+    alike: float
+
+
+def nearly(texts: Iterable[str]) -> dict[str, list[Near]]:
+    """For each text the drugs whose name or brand is nearly a word of it, nearest first."""
+    drugs = _drugs()
+    names = _by_word(drugs)
+    found = {}
+    for text in texts:
+        words = [word for word in _words(text) if word not in FORMS]
+        alike = sorted(_alike(words, names).items(), key=lambda pair: -pair[1])
+        found[text] = [
+            Near(drugs[pk].name, drugs[pk].called(words), near) for pk, near in alike[:3]
+        ]
+    return found
 
 
 # -- Words -----------------------------------------------------------------------------------------
@@ -169,6 +287,11 @@ def _words(text: str) -> list[str]:
     """The words and numbers typed, in lower case, without a plural s."""
     tokens = TOKEN.findall(text.lower())
     return [token.removesuffix("s") if len(token) > 4 else token for token in tokens]
+
+
+def _letters(words: list[str]) -> list[str]:
+    """The words that are no number and long enough to be nearly another."""
+    return [word for word in words if len(word) >= 4 and not word[0].isdigit()]
 
 
 def _border(word: str) -> str:
@@ -208,6 +331,16 @@ class _Drug:
         other = [*self.synonyms, *self.brands]
         return next((name for name in other if _fits(words[:1], name)), "")
 
+    def called(self, words: list[str]) -> str:
+        """The name, after the synonym or brand that is nearest to one of these words."""
+
+        def near(name: str) -> float:
+            pairs = product(_letters(_words(name)), _letters(words))
+            return max((SequenceMatcher(None, *pair).ratio() for pair in pairs), default=0)
+
+        nearest = max((self.name, *self.synonyms, *self.brands), key=near)
+        return self.name if nearest == self.name else f"{nearest} ({self.name})"
+
 
 def _drugs() -> dict[int, _Drug]:
     drugs = {
@@ -232,27 +365,36 @@ def _names() -> list[tuple[int, str, str, list[int]]]:
     return list(names.values())
 
 
-def _nearest(words: list[str], drugs: dict[int, _Drug]) -> set[int]:
-    """The ids of the ingredients whose name or brand is nearest to a misspelt word.
+def _nearest(words: list[str], drugs: dict[int, _Drug]) -> dict[int, float]:
+    """The ids of the ingredients whose name or brand is nearest to a misspelt word, with how near.
 
     By the order of letters, so that two swapped ones ("zoplicone") are a small slip.
     """
+    return _alike(words, _by_word(drugs))
+
+
+def _by_word(drugs: dict[int, _Drug]) -> dict[str, set[int]]:
+    """The ids of the ingredients by each word of their names and brands."""
     names = defaultdict(set)
     for drug in drugs.values():
         for name in (drug.name, *drug.synonyms, *drug.brands):
             for part in _words(name):
                 names[part].add(drug.pk)
-    near = []
-    for word in words:
-        if word[0].isdigit() or len(word) < 4:
-            continue
+    return names
+
+
+def _alike(words: list[str], names: dict[str, set[int]]) -> dict[int, float]:
+    near: dict[int, float] = {}
+    for word in _letters(words):
         match = SequenceMatcher(b=word, autojunk=False)
         for name, pks in names.items():
             match.set_seq1(name)
-            if match.quick_ratio() >= ALIKE and (alike := match.ratio()) >= ALIKE:
-                near += [(alike, pk) for pk in pks]
-    best = max((alike for alike, _ in near), default=0)
-    return {pk for alike, pk in near if alike >= best - 0.1}
+            if match.real_quick_ratio() < ALIKE or match.quick_ratio() < ALIKE:
+                continue
+            if (alike := match.ratio()) >= ALIKE:
+                near |= {pk: max(alike, near.get(pk, 0)) for pk in pks}
+    best = max(near.values(), default=0)
+    return {pk: alike for pk, alike in near.items() if alike >= best - 0.1}
 
 
 def _codes_named(typed: str) -> dict[int, str]:
@@ -272,8 +414,9 @@ def _by_code(typed: str, drugs: dict[int, _Drug]) -> Ranked:
             yield (0,), _code_row(code, parts, drugs)
 
 
-def _fitting(typed: str, words: list[str], drugs: dict[int, _Drug], profile: str | None) -> Ranked:
+def _fitting(typed: _Typed, drugs: dict[int, _Drug], profile: str | None) -> Ranked:
     """The products, marketed strengths, drugs and combinations in which every word is found."""
+    words = typed.words
     named = {
         word: {pk for pk, drug in drugs.items() if drug.fits([word], brands=False)}
         for word in words
@@ -283,96 +426,220 @@ def _fitting(typed: str, words: list[str], drugs: dict[int, _Drug], profile: str
         | Q(Exists(CodePart.objects.filter(code=OuterRef("pk"), ingredient__in=named[word])))
         for word in words
     ]
-    if any(len(word) > 1 and not word[0].isdigit() for word in words):
+    meant = {pk for pk, drug in drugs.items() if typed.letters and drug.fits(typed.letters)}
+    if typed.is_several:
+        yield from _of_strengths(typed, drugs)
+        return
+    if typed.letters:
         products = Code.objects.live().filter(reduce(and_, fits), kind=Code.Kind.PRODUCT)
-        yield from _products(products, words, drugs, profile)
-    yield from _presentations(words, drugs, profile)
-    whole = {pk for pk, drug in drugs.items() if drug.fits(words)}
-    yield from _ingredients(whole, words, drugs, profile)
-    for _, _, text, pks in _names():
-        if len(pks) > 1 and _fits(words, text):
-            parts = [drugs[pk] for pk in pks if pk in drugs]
-            label = f"{text} ({', '.join(drug.name for drug in parts)})"
-            yield _rank(1, words, text, parts), _row(text, parts, label=label)
-    if not whole:
-        yield from _as_typed(typed, words, drugs)
+        yield from _products(products, typed, drugs, profile)
+    yield from _presentations(typed, drugs, profile)
+    yield from _ingredients(meant, typed, drugs, profile)
+    yield from _combinations(typed, drugs, after=bool(meant))
+    if not meant:
+        yield from _as_typed(typed, drugs)
 
 
-def _of(pks: set[int], numbers: list[str], drugs: dict[int, _Drug], profile: str | None) -> Ranked:
+def _of_strengths(typed: _Typed, drugs: dict[int, _Drug]) -> Ranked:
+    """The compound names whose ingredients have the strengths typed by themselves: "30/500"."""
+    held = defaultdict(set)
+    amounts = CodePart.objects.exclude(strength_mg=None).filter(code__retired_at=None)
+    for pk, mg in amounts.values_list("ingredient", "strength_mg"):
+        held[pk].add(float(mg))
+    for row in Presentation.objects.live():
+        held[row.ingredient_id] |= {float(mg) for mg in row.strengths_mg}
+    wanted = [float(number) for number in typed.numbers]
+    for _, kind, text, pks in _names():
+        parts = [drugs[pk] for pk in pks if pk in drugs]
+        if kind != "compound" or len(parts) != len(wanted):
+            continue
+        if any(
+            all(mg in held[part.pk] for mg, part in zip(order, parts, strict=True))
+            for order in permutations(wanted)
+        ):
+            told = f"{text} {'/'.join(typed.numbers)}"
+            label = f"{told} ({', '.join(part.name for part in parts)})"
+            yield _rank(0, typed, told, parts), _row(told, parts, label=label)
+
+
+def _combinations(typed: _Typed, drugs: dict[int, _Drug], *, after: bool) -> Ranked:
+    """Brands and compound names of several ingredients, with the strengths typed for them.
+
+    A compound name is also found by an ingredient with as many strengths: "codeine 30/500".
+    Without them it stands `after` the single drug that was typed.
+    """
+    amounts = typed.numbers or [each.text for each in typed.strengths if len(each.amounts) > 1]
+    for _, kind, text, pks in _names():
+        parts = [drugs[pk] for pk in pks if pk in drugs]
+        if len(parts) < 2 or not typed.letters:
+            continue
+        as_many = len(amounts) == len(parts) or amounts != typed.numbers
+        by_part = kind == "compound" and as_many and any(d.fits(typed.letters) for d in parts)
+        if not by_part and not _fits(typed.letters if as_many else typed.words, text):
+            continue
+        if typed.strengths and not (amounts and as_many):
+            continue
+        told = f"{text} {'/'.join(amounts)}" if amounts and as_many else text
+        label = f"{told} ({', '.join(drug.name for drug in parts)})"
+        several = bool(amounts) and as_many
+        combined = not several and (after or bool(amounts))
+        rank = _rank(kind != "compound", typed, told, parts, combined=combined)
+        yield rank, _row(told, parts, label=label)
+
+
+def _of(pks: set[int], typed: _Typed, drugs: dict[int, _Drug], profile: str | None) -> Ranked:
     """The products, marketed strengths and names of some drugs in which every number is found."""
     products = Code.objects.live().filter(
-        *[Q(name__iregex=_border(number) + re.escape(number)) for number in numbers],
+        *[Q(name__iregex=_border(number) + re.escape(number)) for number in typed.numbers],
         Exists(CodePart.objects.filter(code=OuterRef("pk"), ingredient__in=pks)),
         kind=Code.Kind.PRODUCT,
     )
     some = {pk: drugs[pk] for pk in pks if pk in drugs}
-    yield from _products(products, numbers, drugs, profile)
-    yield from _presentations(numbers, some, profile)
-    yield from _ingredients(set(some), numbers, drugs, profile)
+    typed = typed._replace(words=typed.numbers)
+    yield from _products(products, typed, drugs, profile)
+    yield from _presentations(typed, some, profile)
+    yield from _ingredients(set(some), typed, drugs, profile)
 
 
 def _products(
-    codes: QuerySet[Code], words: list[str], drugs: dict[int, _Drug], profile: str | None
+    codes: QuerySet[Code], typed: _Typed, drugs: dict[int, _Drug], profile: str | None
 ) -> Ranked:
     for code, parts in _with_parts(codes):
+        if not _holds(typed.strengths, [(mg, per) for _, mg, per in parts]):
+            continue
         # RxNorm names US products; elsewhere they come after what is marketed there.
-        kind = (0 if profile == Profile.US else 2) + ("[" in code.name)
+        kind = (0 if profile == Profile.US else 4) + ("[" in code.name)
         if any(mg is None for _, mg, _ in parts):
             kind += 5  # a code that states no strength is recognised, but a poor thing to record
-        yield _rank(kind, words, code.name, parts), _code_row(code, parts, drugs)
+        combined = len(parts) > 1 and not _names_all(typed, [drugs[pk] for pk, _, _ in parts])
+        rank = _rank(kind, typed, code.name, parts, combined=combined)
+        yield rank, _code_row(code, parts, drugs)
 
 
-def _presentations(words: list[str], drugs: dict[int, _Drug], profile: str | None) -> Ranked:
-    """Marketed strengths as products: "zopiclone 7.5 mg tablet"."""
-    if profile not in Profile.values:
-        return
-    letters = [word for word in words if not word[0].isdigit()]
-    rows = Presentation.objects.live().filter(profile=profile, ingredient__in=list(drugs))
-    if profile == Profile.US:
-        coded = CodePart.objects.filter(
-            ingredient=OuterRef("ingredient"), code__kind=Code.Kind.PRODUCT, code__retired_at=None
+def _names_all(typed: _Typed, parts: list[_Drug]) -> bool:
+    """Whether each part of a combination was named by some word that was typed."""
+    return all(any(drug.fits([word]) for word in typed.letters) for drug in parts)
+
+
+def _holds(strengths: Iterable[Amounts], parts: Iterable[tuple[Decimal | None, str]]) -> bool:
+    """Whether every amount typed is a strength of one of the parts, per the unit that was typed."""
+    held = [(float(mg), per) for mg, per in parts if mg is not None]
+    return all(
+        any(
+            any(isclose(mg, known, rel_tol=1e-6) for mg in amount.mg)
+            and (not each.per or each.per == per)
+            for known, per in held
         )
-        rows = rows.exclude(Exists(coded))
-    for row in rows:
-        drug, form = drugs[row.ingredient_id], FORM_WORDS.get(row.form, str(row.form))
-        if not any(drug.fits([word]) for word in letters) and letters:
+        for each in strengths
+        for amount in each.amounts
+    )
+
+
+class _Presented(NamedTuple):
+    """A strength of a form of a drug: its mg in each `per_unit`."""
+
+    drug: int
+    form: str
+    mg: Decimal
+    per_unit: str
+
+
+def _presented(drugs: dict[int, _Drug], profile: str) -> set[_Presented]:
+    """The strengths and forms of some drugs under a profile.
+
+    Outside the US, whose products are coded, a drug without any there has those that are held of
+    it elsewhere: generic products, which carry no code of another country.
+    """
+    rows = [
+        (row.profile, _Presented(row.ingredient_id, str(row.form), mg, row.per_unit))
+        for row in Presentation.objects.live().filter(ingredient__in=list(drugs))
+        for mg in row.strengths_mg
+    ]
+    own = {presented for of, presented in rows if of == profile}
+    if profile == Profile.US:
+        coded = CodePart.objects.filter(code__kind=Code.Kind.PRODUCT, code__retired_at=None)
+        have = set(coded.filter(ingredient__in=list(drugs)).values_list("ingredient", flat=True))
+        return {presented for presented in own if presented.drug not in have}
+    have = {presented.drug for presented in own}
+    elsewhere = {presented for _, presented in rows}
+    single = (
+        CodePart.objects.filter(
+            code__kind=Code.Kind.PRODUCT, code__retired_at=None, ingredient__in=list(drugs)
+        )
+        .exclude(strength_mg=None)
+        .exclude(code__form__in=("", "topical"))
+        .annotate(parts=Count("code__parts"))
+        .filter(parts=1)
+        .values_list("ingredient", "code__form", "strength_mg", "per_unit")
+    )
+    elsewhere |= {_Presented(pk, form, mg.normalize(), per) for pk, form, mg, per in single}
+    return own | {presented for presented in elsewhere if presented.drug not in have}
+
+
+def _presentations(typed: _Typed, drugs: dict[int, _Drug], profile: str | None) -> Ranked:
+    """Strengths as generic products: "zopiclone 7.5 mg tablet"."""
+    if profile is None or profile not in Profile.values:
+        return
+    letters = typed.letters
+    some = {
+        pk: drug
+        for pk, drug in drugs.items()
+        if not letters or any(drug.fits([word]) for word in letters)
+    }
+    for presented in _presented(some, profile):
+        if not _holds(typed.strengths, [(presented.mg, presented.per_unit)]):
             continue
-        for mg in row.strengths_mg:
-            strength = _strength(mg, row.per_unit)
-            text = f"{drug.name} {strength} {form}"
-            if _fits(words, " ".join([text, *drug.synonyms, *drug.brands])):
-                made = _row(text, [drug], strength=strength, form=form)
-                # Tablets and capsules are what is prescribed nearly always.
-                yield _rank(row.form not in ("tablet", "capsule"), words, text, [drug]), made
+        drug, form = drugs[presented.drug], FORM_WORDS.get(presented.form, presented.form)
+        strength = _strength(presented.mg, presented.per_unit)
+        text = f"{drug.name} {strength} {form}"
+        # Patches and small doses are called by micrograms: "fentanyl 25".
+        small = f" {(presented.mg * 1000).normalize():f} microgram" if presented.mg < 1 else ""
+        if _fits(typed.words, " ".join([text + small, *drug.synonyms, *drug.brands])):
+            made = _row(text, [drug], strength=strength, form=form)
+            # Tablets and capsules are what is prescribed nearly always.
+            plain_form = presented.form in ("tablet", "capsule")
+            yield _rank(not plain_form, typed, text + small, [drug]), made
 
 
 def _ingredients(
-    pks: set[int], words: list[str], drugs: dict[int, _Drug], profile: str | None
+    pks: set[int], typed: _Typed, drugs: dict[int, _Drug], profile: str | None
 ) -> Ranked:
-    # Where products are coded they stand first; elsewhere the bare name is as good as any.
+    # Where products are coded they stand first; elsewhere the bare name is as good as any. With a
+    # strength typed it stands after what has that strength, and before every combination.
     kind = 2 if profile == Profile.US else 1
+    if typed.numbers or typed.strengths:
+        kind = 8
     for pk in pks:
-        yield _rank(kind, words, drugs[pk].name, [pk]), _row(drugs[pk].name, [drugs[pk]])
+        letters = typed._replace(words=typed.letters)
+        # Two bare numbers are those of a combination.
+        combined = len(typed.numbers) > 1
+        rank = _rank(kind, letters, drugs[pk].name, [pk], combined=combined)
+        yield rank, _row(drugs[pk].name, [drugs[pk]])
 
 
-def _as_typed(typed: str, words: list[str], drugs: dict[int, _Drug]) -> Ranked:
+def _as_typed(typed: _Typed, drugs: dict[int, _Drug]) -> Ranked:
     """What was typed, when it spells one ingredient or more in full: "amlodipine 5 mg once"."""
     spelt = []
     for drug in drugs.values():
         own = {*_words(" ".join([drug.name, *drug.synonyms, *drug.brands]))}
-        if any(len(word) > 3 and word in own for word in words):
+        if any(len(word) > 3 and word in own and word not in FORMS for word in typed.words):
             spelt.append(drug)
     if 0 < len(spelt) <= 4:
         # What was typed always fits itself: it stands after everything else that fits.
-        yield (9,), _row(typed, spelt, label=f"{typed} (as typed)")
+        yield (9,), _row(typed.text, spelt, label=f"{typed.text}{AS_TYPED}")
 
 
-def _rank(kind: int, words: list[str], text: str, parts: Sequence) -> tuple:
-    """Exact numbers first, then names that begin with the first word, then by kind and size."""
+def _rank(
+    kind: int, typed: _Typed, text: str, parts: Sequence, *, combined: bool | None = None
+) -> tuple:
+    """Exact numbers first, combinations last, then names that begin with the first word, then by
+    kind and size."""
     numbers = sorted(float(number) for number in re.findall(r"\d+(?:\.\d+)?", text))
-    inexact = sum(word[0].isdigit() and float(word) not in numbers for word in words)
-    begins = not words or _fits(words[:1], text.split(" ", maxsplit=1)[0])
-    return inexact, not begins, kind, len(parts), numbers, text.lower()
+    inexact = sum(float(number) not in numbers for number in typed.numbers)
+    begins = not typed.letters or _fits(typed.letters[:1], text.split(" ", maxsplit=1)[0])
+    if combined is None:
+        combined = len(parts) > 1
+    return combined, inexact, not begins, kind, len(parts), numbers, text.lower()
 
 
 def _row(text: str, drugs: Iterable[_Drug], *, label: str | None = None, **words: str) -> dict:

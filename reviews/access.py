@@ -26,7 +26,10 @@ class Action(StrEnum):
     AMEND = "amend prescriptions"
     WITHDRAW = "withdraw prescriptions"
     RECORD_FACT = "record conditions and readings"
+    IDENTIFY = "say whose a record is, and who is who"
     CHECK_DATA = "answer what was called wrong in the record"
+    JUDGE_MEDICINES = "say that a medicine is no sedative"
+    IDENTIFY_MEDICINES = "say which medicine an unknown text is"
     EXEMPT = "exempt patients from rules"
     TAPER = "plan and change tapers"
     SYNC = "sync records"
@@ -70,7 +73,10 @@ GRANTS = {
     Action.AMEND: _grant(CLINICIAN),
     Action.WITHDRAW: _grant(CLINICIAN),
     Action.RECORD_FACT: _grant(CLINICIAN, REVIEWER, CLIENT),
+    Action.IDENTIFY: _grant(CLINICIAN, REVIEWER),
     Action.CHECK_DATA: _grant(CLINICIAN, REVIEWER),
+    Action.JUDGE_MEDICINES: _grant(CLINICIAN, REVIEWER),
+    Action.IDENTIFY_MEDICINES: _grant(REVIEWER),
     Action.EXEMPT: _grant(REVIEWER),
     Action.TAPER: _grant(CLINICIAN, REVIEWER),
     Action.SYNC: _grant(CLIENT),

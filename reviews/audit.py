@@ -41,22 +41,77 @@ _SYNCED = {
     "created": "how many were new",
     "amended": "how many were another version",
     "unchanged": "how many said nothing new",
+    "waiting": "how many wait until somebody says whose they are; absent for none",
 }
+_MERGE = {"kept": "id of whose record stays", "gone": "id of whose record goes into it"}
 _BOOK = {"number": "number of the rule book"}
 _ROW = {"row": "the row of the formulary, in words"}
 _JOB = {"kind": "of the job", "title": "as shown"}
 _JOB_ENDED = {**_JOB, "done": "how far it came"}
+_NO_SEDATIVE = {"text": "the medicine as it is compared", "patients": "how many it concerns"}
+_MEANING = {**_NO_SEDATIVE, "medicine": "which one it is said to be"}
 _KEY = {"name": "what the key is called", "source_system": "which system", "prefix": "of the key"}
 
 
 class Event(Enum):
     """Every event: its name in the trail, the words an auditor reads, what its detail may hold."""
 
+    PRACTICE_SET_UP = (
+        "practice.set_up",
+        "Set up the practice",
+        {"name": "what it is called", "profile": "whose limits apply", "time_zone": "where it is"},
+    )
     PATIENT_REGISTERED = "patient.registered", "Registered the patient", {}
     PATIENT_UPDATED = (
         "patient.updated",
         "Changed what is known of the person",
         {"before": "as it was", "after": "as it is", "identifiers": "numbers that were added"},
+    )
+    DEATH_SAID = (
+        "patient.death_said",
+        "Said whether the person has died",
+        {"deceased": "whether", "deceased_on": "the day, where known", "reason": "why"},
+    )
+    IDENTITY_ASKED = (
+        "identity.asked",
+        "Put a record aside: it is not certain whose it is",
+        {"cause": "why", "differs": "the particulars that contradict those on file"},
+    )
+    IDENTITY_PROPOSED = (
+        "identity.proposed",
+        "Said that a record is of the same person; a second person must agree",
+        {"how": "how they know", "note": "as written"},
+    )
+    IDENTITY_SETTLED = (
+        "identity.settled",
+        "Said whose a record is",
+        {
+            "answer": "what was answered",
+            "how": "how they know",
+            "note": "as written",
+            "patient": "id of whose it is",
+            "records": "how many records were taken in",
+        },
+    )
+    PATIENT_KEPT_APART = (
+        "patient.kept_apart",
+        "Said that two records are of two people",
+        {"other": "id of the other", "reason": "why"},
+    )
+    PATIENT_NOT_APART = (
+        "patient.not_apart",
+        "Took back that two records are of two people",
+        {"other": "id of the other", "reason": "why"},
+    )
+    PATIENT_MERGED = (
+        "patient.merged",
+        "Merged two records of one person",
+        {**_MERGE, "reason": "why", "moved": "how many of each kind"},
+    )
+    PATIENT_UNMERGED = (
+        "patient.unmerged",
+        "Took a merge back",
+        {**_MERGE, "reason": "why"},
     )
     PATIENT_SEEDED = (
         "patient.seeded",
@@ -83,6 +138,11 @@ class Event(Enum):
         "data.checked",
         "Answered what was called wrong in the record",
         {"result": "put right, or was right", "rule": "id of the rule that had found it"},
+    )
+    NOTE_ANSWERED = (
+        "note.answered",
+        "Answered what a source could not make understood",
+        {"about": "the source’s id of the record", "reason": "what it was", "answer": "in words"},
     )
     FLAG_RAISED = "flag.raised", "Raised a flag", _FLAG
     FLAG_CLEARED = "flag.cleared", "Cleared a flag: no longer found", _FLAG
@@ -175,6 +235,18 @@ class Event(Enum):
         "formulary.signed_off",
         "Read a row of the formulary in its source",
         {**_ROW, "source": "which source", "locator": "the place in it"},
+    )
+    NO_SEDATIVE_SAID = "no_sedative.said", "Said that a medicine is no sedative", _NO_SEDATIVE
+    NO_SEDATIVE_TAKEN_BACK = (
+        "no_sedative.taken_back",
+        "Took back that a medicine is no sedative",
+        _NO_SEDATIVE,
+    )
+    MEANING_SAID = "medicine_meaning.said", "Said which medicine a text is", _MEANING
+    MEANING_TAKEN_BACK = (
+        "medicine_meaning.taken_back",
+        "Took back which medicine a text is",
+        _MEANING,
     )
     CLIENT_KEY_MADE = "client.key_made", "Made a key for a system", _KEY
     CLIENT_KEY_REVOKED = "client.key_revoked", "Revoked the key of a system", _KEY

@@ -13,7 +13,7 @@ from reviews.bulk import as_array, binary_cursor
 from reviews.fields import AMOUNT, CODE, COUNT, DAY, FLAG, SCHEDULE, TEXT, UNIT, Field
 from reviews.models import Patient
 from reviews.models.versioned import KNOWN_THEN, LIVE
-from reviews.records import PrescriptionRecord
+from reviews.records import PORTAL, PrescriptionRecord
 from reviews.rules.dossier import (
     Condition,
     Dossier,
@@ -24,6 +24,7 @@ from reviews.rules.dossier import (
     Taper,
     TaperStep,
 )
+from reviews.rules.meanings import Meanings
 
 _FIELDS = {field.line: field for field in fields.KEPT if field.line}
 # In the order of `Line`, whose named fields after the medicine are those of the table.
@@ -33,11 +34,13 @@ _LATER = [_FIELDS[name] for name in Line._fields if name in _FIELDS and _FIELDS[
 _READ = {
     "route": "nullif(route, '')",
     "prescriber": "coalesce(prescriber_id::text, prescriber_name)",
-    "source": "CASE WHEN dispensed THEN 'dispensed' ELSE 'written' END",
+    "source": "CASE WHEN dispensed THEN 'dispensed' WHEN evidence <> '' THEN evidence"
+    " ELSE 'written' END",
     "schedule": "coalesce(schedule, '[]')",
 }
 _READ_KIND = {AMOUNT: "{}::float8", UNIT: "nullif({}, '')"}
 _TYPES = {
+    AMOUNT: float | None,
     COUNT: int | None,
     DAY: date | None,
     FLAG: bool,
@@ -66,7 +69,8 @@ def _unsaid(field: Field) -> str:
 SELECT_LINE = f"""
     patient_id, id, medicine_id, {", ".join(map(_read, _EARLY))},
     CASE WHEN {" AND ".join(map(_unsaid, _LATER))} THEN NULL
-        ELSE json_build_array({", ".join(map(_read, _LATER))})::text END
+        ELSE json_build_array({", ".join(map(_read, _LATER))})::text END,
+    source_system
 """
 _later = msgspec.json.Decoder(tuple[tuple(_TYPES[field.kind] for field in _LATER)])
 NOTHING_LATER = tuple(Line._field_defaults[field.line] for field in _LATER)
@@ -82,6 +86,14 @@ TAPERS = """
     WHERE t.patient_id = ANY(%(ids)s::bigint[]) AND {} ORDER BY t.id
 """
 _steps = msgspec.json.Decoder(tuple[tuple[date, float], ...])
+# A word taken back does not count from that moment on; one for every practice has none of its own.
+SAID = "taken_back_at IS NULL"
+SAID_THEN = "said_at <= %(known_at)s AND (taken_back_at IS NULL OR taken_back_at > %(known_at)s)"
+MEANINGS = """
+    SELECT s.practice_id, s.text, m.key, m.text, m.codings::text
+    FROM reviews_medicinemeaning s JOIN reviews_medicine m ON m.id = s.medicine_id WHERE {}
+"""
+NO_SEDATIVES = "SELECT practice_id, array_agg(text) FROM reviews_nosedative WHERE {} GROUP BY 1"
 # The lines of the orders that an exemption is limited to. Never empty then: empty means all.
 SCOPE = """
     CASE WHEN order_ids = '{{}}' THEN '{{}}' ELSE ARRAY(
@@ -90,13 +102,15 @@ SCOPE = """
     ) END
 """
 PATIENTS = """
-    SELECT p.id, p.practice_id, c.profile, p.birth_date, p.deceased_on, p.sex
+    SELECT p.id, p.practice_id, c.profile, p.birth_date, p.deceased_on, p.sex,
+        p.deceased
     FROM reviews_patient p JOIN reviews_practice c ON c.id = p.practice_id
     WHERE p.id = ANY(%(ids)s::bigint[])
 """
 # Of somebody registered later nothing was known then.
 PATIENTS_THEN = f"""
-    SELECT p.id, p.practice_id, c.profile, v.birth_date, v.deceased_on, coalesce(v.sex, 'unknown')
+    SELECT p.id, p.practice_id, c.profile, v.birth_date, v.deceased_on, coalesce(v.sex, 'unknown'),
+        coalesce(v.deceased, false)
     FROM reviews_patient p JOIN reviews_practice c ON c.id = p.practice_id
         LEFT JOIN reviews_patientversion v ON v.patient_id = p.id AND {KNOWN_THEN}
     WHERE p.id = ANY(%(ids)s::bigint[])
@@ -163,11 +177,16 @@ def read(
             given,
         )
         tapers = _by_patient(cursor, TAPERS.format(condition), given)
+        said = cursor.execute(NO_SEDATIVES.format(SAID_THEN if known_at else SAID), given)
+        no_sedatives = {practice_id: frozenset(texts) for practice_id, texts in said.fetchall()}
+        meanings = _meanings(cursor, SAID_THEN if known_at else SAID, given)
     _meet({row[2] for rows in lines.values() for row in rows})
     for person in people:
         pk = person[0]
         facts = [rows.get(pk, ()) for rows in (lines, conditions, readings, exemptions, tapers)]
-        yield pk, person[1], partial(_dossier, person, as_of, facts)
+        texts = no_sedatives.get(None, frozenset()) | no_sedatives.get(person[1], frozenset())
+        meant = _in_practice(meanings, person[1])
+        yield pk, person[1], partial(_dossier, person, as_of, facts, texts, meant)
 
 
 def one(patient: Patient, *, as_of: date, known_at: datetime | None = None) -> Dossier:
@@ -176,34 +195,46 @@ def one(patient: Patient, *, as_of: date, known_at: datetime | None = None) -> D
     return make()
 
 
-def every_line() -> Iterator[tuple[int, str, Line]]:
-    """Stream `(patient id, profile, line)` of the whole live record, in order of patient and line.
+def meanings_in(practice_id: int) -> Meanings:
+    """The texts of which somebody said what they are, where that holds in a practice."""
+    with binary_cursor() as cursor:
+        return _in_practice(_meanings(cursor, SAID, {}), practice_id)
+
+
+def every_line() -> Iterator[tuple[int, str, Meanings, Line]]:
+    """Stream `(patient id, profile, meanings, line)` of the whole live record, in order of patient
+    and line; `meanings` are those that hold in the practice.
 
     Inside the caller's transaction, whose snapshot it reads.
     """
     connection.ensure_connection()
+    with binary_cursor() as cursor:
+        meanings = _meanings(cursor, SAID, {})
     with psycopg.ServerCursor(connection.connection, "every_line") as cursor:
         cursor.format = psycopg.pq.Format.BINARY
         statement = (
-            "SELECT (SELECT profile FROM reviews_practice c WHERE c.id = practice_id),"
-            f" {SELECT_LINE} FROM reviews_prescription WHERE {LIVE} ORDER BY 2, 3"
+            "SELECT practice_id,"
+            " (SELECT profile FROM reviews_practice c WHERE c.id = practice_id),"
+            f" {SELECT_LINE} FROM reviews_prescription WHERE {LIVE} ORDER BY 3, 4"
         )
         # As bytes: psycopg's types take text only where it is a literal.
         cursor.execute(statement.encode())
         while rows := cursor.fetchmany(STREAMED):
-            _meet({row[3] for row in rows})
-            read_lines = _lines([row[1:] for row in rows])
-            for (profile, patient_id, *_), made in zip(rows, read_lines, strict=True):
-                yield patient_id, profile, made
+            _meet({row[4] for row in rows})
+            read_lines = _lines([row[2:] for row in rows])
+            for (practice_id, profile, patient_id, *_), made in zip(rows, read_lines, strict=True):
+                yield patient_id, profile, _in_practice(meanings, practice_id), made
 
 
-def line(record: PrescriptionRecord, *, line_id: int = 0, prescriber: str = "") -> Line:
+def line(
+    record: PrescriptionRecord, *, line_id: int = 0, prescriber: str = "", system: str = PORTAL
+) -> Line:
     """A line that is not saved yet, from the record a form or a client sent."""
     said = {name: getattr(record, field.name) for name, field in _FIELDS.items()}
     said |= {
         "route": record.route or None,
         "prescriber": prescriber,
-        "source": "dispensed" if record.dispensed else "written",
+        "source": "dispensed" if record.dispensed else record.evidence or "written",
         "schedule": tuple((step.per_day, step.days) for step in record.schedule),
     }
     return Line(
@@ -213,6 +244,7 @@ def line(record: PrescriptionRecord, *, line_id: int = 0, prescriber: str = "") 
             text=record.medicine,
             codings=tuple((coding.system, coding.code) for coding in record.codings),
         ),
+        system=system,
         **said,
     )
 
@@ -234,15 +266,37 @@ def _by_patient(cursor: psycopg.Cursor, statement: str, given: dict) -> dict[int
     return found
 
 
-def _dossier(person: tuple, as_of: date, facts: list) -> Dossier:
+def _meanings(cursor: psycopg.Cursor, condition: str, given: dict) -> dict[int | None, Meanings]:
+    """What was said of texts, by practice; what one says itself counts before what holds in all."""
+    found: dict[int | None, dict[str, Medicine]] = {}
+    for practice_id, text, key, written, codings in cursor.execute(
+        MEANINGS.format(condition).encode(), given
+    ).fetchall():
+        found.setdefault(practice_id, {})[text] = Medicine(key, written, _pairs(codings))
+    everywhere = found.get(None, {})
+    return {practice_id: everywhere | own for practice_id, own in found.items()}
+
+
+def _in_practice(meanings: dict[int | None, Meanings], practice_id: int) -> Meanings:
+    return meanings.get(practice_id) or meanings.get(None, {})
+
+
+def _dossier(
+    person: tuple,
+    as_of: date,
+    facts: list,
+    no_sedatives: frozenset[str],
+    meanings: Meanings,
+) -> Dossier:
     lines, conditions, readings, exemptions, tapers = facts
-    pk, _, profile, birth_date, deceased_on, sex = person
+    pk, _, profile, birth_date, deceased_on, sex, deceased = person
     return Dossier(
         patient_id=pk,
         as_of=as_of,
         profile=profile,
         birth_date=birth_date,
         deceased_on=deceased_on,
+        deceased=deceased,
         sex=sex,
         lines=_lines(lines),
         conditions=tuple([Condition(row[1], _pairs(row[2]), *row[3:]) for row in conditions]),
@@ -268,6 +322,8 @@ def _dossier(person: tuple, as_of: date, facts: list) -> Dossier:
             )
             for row in tapers
         ),
+        no_sedatives=no_sedatives,
+        meanings=meanings,
     )
 
 
@@ -282,9 +338,10 @@ def _lines(rows: Iterable[tuple]) -> tuple[Line, ...]:
                     _medicines[medicine_id],
                     *said,
                     *(NOTHING_LATER if later is None else _later.decode(later)),
+                    system,
                 )
             )
-            for _, pk, medicine_id, *said, later in rows
+            for _, pk, medicine_id, *said, later, system in rows
         ]
     )
 

@@ -88,7 +88,7 @@ PRESCRIPTION = (
     _field("as_needed", FLAG),
     _field("max_per_day", AMOUNT, "dose_unit a day"),
     _field("expected_per_day", AMOUNT, "dose_unit a day", extension=True),
-    _field("dosage_text", TEXT, line=""),
+    _field("dosage_text", TEXT, export=""),
     _field("quantity", AMOUNT, "quantity_unit"),
     _field("quantity_unit", UNIT),
     _field("days_supply", COUNT, "days", export="recorded_days_supply"),
@@ -116,6 +116,15 @@ PRESCRIPTION = (
     _field("pharmacy", TEXT, extension=True, later=True),
     _field("start_minute", COUNT, "minutes after midnight", form="start_time", later=True),
     _field("schedule", SCHEDULE, "dose_unit a day", later=True),
+    # "1 to 2 tablets, 1 to 3 times a day": the upper bounds, beside `dose` and `times_per_day`.
+    _field("dose_max", AMOUNT, "dose_unit", extension=True, later=True),
+    _field("times_per_day_max", AMOUNT, "times a day", extension=True, later=True),
+    _field("repeats_allowed", COUNT, "issues after the first", later=True),
+    _field("issue_days", COUNT, "days from one issue to the next", later=True),
+    _field("valid_until", DAY, later=True),
+    _field("quantity_text", TEXT, later=True),
+    # Neither an order nor a hand-over: what somebody reported, or what staff gave.
+    _field("evidence", CODE, line="", extension=True, later=True),
 )
 KEPT = tuple(field for field in PRESCRIPTION if field.column)
 """Those with a column of `reviews_prescription`: all but the product itself."""

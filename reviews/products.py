@@ -7,6 +7,7 @@ from django.db import connection
 from reviews.bulk import as_json
 from reviews.models import Medicine
 from reviews.records import Coding, PrescriptionRecord, medicine_key
+from reviews.rules.dossier import Medicine as WrittenMedicine
 
 Written = tuple[str, tuple[Coding, ...]]
 """A product as it was written: its text and its codes."""
@@ -18,6 +19,12 @@ def coded(codings: Iterable[Coding]) -> list[dict[str, str]]:
         {"system": coding.system, "code": coding.code, "display": coding.display}
         for coding in codings
     ]
+
+
+def as_read(medicine: Medicine) -> WrittenMedicine:
+    """The row of a product as the rules read it."""
+    codings = tuple((coding["system"], coding["code"]) for coding in medicine.codings)
+    return WrittenMedicine(medicine.key, medicine.text, codings)
 
 
 def one(text: str, codings: tuple[Coding, ...]) -> Medicine:
@@ -42,13 +49,14 @@ def many(records: Iterable[PrescriptionRecord]) -> dict[Written, int]:
     if missing:
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO reviews_medicine (key, text, codings)"
-                " SELECT * FROM unnest(%s::text[], %s::text[], %s::jsonb[])"
+                "INSERT INTO reviews_medicine (key, text, codings) SELECT * FROM ROWS FROM ("
+                "json_array_elements_text(%s), json_array_elements_text(%s),"
+                " jsonb_array_elements(%s)) AS said"
                 " ON CONFLICT (key) DO NOTHING",
                 [
-                    missing,
-                    [by_key[key][0] for key in missing],
-                    [as_json(coded(by_key[key][1])) for key in missing],
+                    as_json(missing),
+                    as_json([by_key[key][0] for key in missing]),
+                    as_json([coded(by_key[key][1]) for key in missing]),
                 ],
             )
         ids |= _ids(missing)
@@ -57,5 +65,9 @@ def many(records: Iterable[PrescriptionRecord]) -> dict[Written, int]:
 
 def _ids(keys: list[str]) -> dict[str, int]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT key, id FROM reviews_medicine WHERE key = ANY(%s)", [keys])
+        cursor.execute(
+            "SELECT key, id FROM reviews_medicine"
+            " WHERE key = ANY(ARRAY(SELECT json_array_elements_text(%s)))",
+            [as_json(keys)],
+        )
         return dict(cursor.fetchall())

@@ -7,13 +7,15 @@ Amounts are in `dose_unit`; `None` means not known, never zero.
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from math import inf as INFINITY
 from operator import attrgetter
 from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta, Struct
 
-from reviews import fields
+from reviews import clocks, fields, identifiers
 from reviews.errors import BadRecord
 from reviews.models import Practice
 from reviews.rules import readings
@@ -22,6 +24,7 @@ from reviews.rules.codes import (
     CHANGES,
     CONDITION_KINDS,
     CONDITION_STATUSES,
+    EVIDENCE,
     READING_STATUSES,
     REPLACEMENTS,
     SETTINGS,
@@ -36,6 +39,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=500)]
 Short = Annotated[str, Meta(max_length=200)]
 # Four decimals are kept: less than 0.1 microgram of a milligram dose is no dose.
 Amount = Annotated[float, Meta(ge=0.0001, lt=10_000_000)]
+TimesPerDay = Annotated[float, Meta(ge=0.0001, le=96)]
 Days = Annotated[int, Meta(ge=0, le=3650)]
 Unit = Literal[tuple(UNITS)]
 Indication = Literal[tuple(INDICATIONS)]
@@ -75,12 +79,31 @@ Codings = Annotated[tuple[Coding, ...], Meta(max_length=50)]
 
 
 class PatientIdentifier(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A number in the form of its system. `use` says that it is `old` or `temp`, else nothing."""
+
     system: Annotated[str, Meta(min_length=1, max_length=200)]
     value: Annotated[str, Meta(min_length=1, max_length=100)]
+    use: Literal["", "old", "temp"] = ""
+
+    def __post_init__(self) -> None:
+        system, value = identifiers.written(self.system, self.value)
+        if system != self.system:
+            msgspec.structs.force_setattr(self, "system", system)
+        if value != self.value:
+            msgspec.structs.force_setattr(self, "value", value)
+
+    @property
+    def fits(self) -> bool:
+        """Whether its system can have given it."""
+        return identifiers.fits(self.system, self.value)
 
 
 class PatientRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A person as a form or a client knows them; names may be left out for one already known."""
+    """A person as a form or a client knows them; names may be left out for one already known.
+
+    `deceased` says that they died, where the day is not known; false takes that back, and never a
+    day of death.
+    """
 
     identifiers: Annotated[tuple[PatientIdentifier, ...], Meta(max_length=20)] = ()
     family_name: Annotated[str, Meta(max_length=120)] = ""
@@ -88,6 +111,7 @@ class PatientRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     birth_date: date | None = None
     sex: Literal[tuple(SEXES)] | None = None
     deceased_on: date | None = None
+    deceased: bool | None = None
 
 
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -104,7 +128,7 @@ class PrescriptionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_field
     codings: Codings = ()
     dose: Amount | None = None
     dose_unit: Unit | None = None
-    times_per_day: Annotated[float, Meta(ge=0.0001, le=96)] | None = None
+    times_per_day: TimesPerDay | None = None
     as_needed: bool = False
     max_per_day: Amount | None = None
     expected_per_day: Amount | None = None
@@ -133,6 +157,13 @@ class PrescriptionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_field
     pharmacy: Short = ""
     start_minute: Annotated[int, Meta(ge=0, lt=1440)] | None = None
     schedule: Annotated[tuple[Step, ...], Meta(max_length=100)] = ()
+    dose_max: Amount | None = None
+    times_per_day_max: TimesPerDay | None = None
+    repeats_allowed: Annotated[int, Meta(ge=0, le=1000)] | None = None
+    issue_days: Annotated[int, Meta(ge=1, le=3650)] | None = None
+    valid_until: date | None = None
+    quantity_text: Short = ""
+    evidence: Literal["", *EVIDENCE] = ""
 
 
 class ConditionRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -270,26 +301,94 @@ def medicine_key(text: str, codings: Iterable[Coding]) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def convert(content: Any, shape: type[Shape]) -> Shape:
-    """`content` as `shape`, or `BadRecord` naming the field and the reason."""
+ZoneAt = Callable[[Any], ZoneInfo | None]
+"""The time zone of the practice that a record names, in whatever way; None where it is not one."""
+
+
+def convert(content: Any, shape: type[Shape], zone_at: ZoneAt = lambda _: None) -> Shape:
+    """`content` as `shape`, or `BadRecord` naming the field and the reason.
+
+    Where an instant stands for a day, it is the day that it was at the practice.
+    """
     _refuse_nul(content, "")
     try:
-        return msgspec.convert(content, shape, strict=False)
-    except msgspec.ValidationError as error:
-        raise bad_record(error) from error
+        return _dated(msgspec.convert(content, shape, strict=False), zone_at)
+    except msgspec.ValidationError:
+        return _the_slow_way(content, shape, zone_at, strict=False)
 
 
-def decode(raw: bytes, decoder: msgspec.json.Decoder[Shape]) -> Shape:
-    """One record's JSON by a typed decoder, or `BadRecord` naming the field and the reason."""
+def decode(
+    raw: bytes, decoder: msgspec.json.Decoder[Shape], zone_at: ZoneAt = lambda _: None
+) -> Shape:
+    """One record's JSON by a typed decoder, as `convert` gives it, or `BadRecord`."""
     try:
-        record = decoder.decode(raw)
+        try:
+            record = _dated(decoder.decode(raw), zone_at)
+        except msgspec.ValidationError:
+            record = _the_slow_way(msgspec.json.decode(raw), decoder.type, zone_at, strict=True)
         if _ESCAPED_NUL in raw:
             _refuse_nul(msgspec.json.decode(raw), "")
-    except msgspec.ValidationError as error:
-        raise bad_record(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRecord("record", "is not valid JSON") from error
     return record
+
+
+def _the_slow_way(content: Any, shape: type[Shape], zone_at: ZoneAt, *, strict: bool) -> Shape:
+    """What is not as its shape says: null is left out everywhere, 14.0 is 14, instants are days.
+
+    Raises `BadRecord`, and `RecursionError` for what nests without end.
+    """
+    content = _said(content)
+    if isinstance(content, dict) and (zone := zone_at(content.get("practice"))):
+        content = _with_days(content, zone)
+    try:
+        return _dated(msgspec.convert(content, shape, strict=strict), zone_at)
+    except msgspec.ValidationError as error:
+        raise bad_record(error) from error
+
+
+_DAY_FIELDS = frozenset(
+    field.name
+    for shape in (PatientRecord, PrescriptionRecord, ConditionRecord, ReadingRecord)
+    for field in msgspec.structs.fields(shape)
+    if field.type in (date, date | None)
+)
+
+
+def _with_days(content: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    """A record whose instants are days. Nobody's birth date moves: it is the day that it says."""
+    days = {}
+    for name, said in content.items():
+        if name == "patient" and isinstance(said, dict):
+            days[name] = _with_days(said, zone)
+        elif name == "birth_date" and isinstance(said, str) and clocks.there(said, zone):
+            days[name] = said[:10]
+        elif name in _DAY_FIELDS and isinstance(said, str):
+            days[name] = clocks.day(said, zone)
+        else:
+            days[name] = said
+    return days
+
+
+def _dated(record: Shape, zone_at: ZoneAt) -> Shape:
+    """A record whose answer is a date: an instant is the day that it was."""
+    is_date = (
+        isinstance(record, SyncedReading) and readings.KINDS[record.kind].shape == readings.DATE
+    )
+    if is_date and record.text and (zone := zone_at(record.practice)):
+        return msgspec.structs.replace(record, text=clocks.day(record.text, zone))
+    return record
+
+
+def _said(content: Any) -> Any:
+    """JSON without what says nothing, and with whole numbers as such."""
+    if isinstance(content, dict):
+        return {name: _said(value) for name, value in content.items() if value is not None}
+    if isinstance(content, (list, tuple)):
+        return [_said(value) for value in content if value is not None]
+    if isinstance(content, float) and content.is_integer():
+        return int(content)
+    return content
 
 
 _ESCAPED_NUL = rb"\u0000"
@@ -343,10 +442,66 @@ def check_prescription(record: PrescriptionRecord) -> None:
         raise BadRecord("end_on", "is before start_on")
     if record.dose is not None and record.dose_unit is None:
         raise BadRecord("dose_unit", "is needed when a dose is given")
+    if record.dose_max is not None and record.dose_unit is None:
+        raise BadRecord("dose_unit", "is needed when a highest dose is given")
+    if (record.dose_max or INFINITY) < (record.dose or 0):
+        raise BadRecord("dose_max", "is below dose")
+    if (record.times_per_day_max or INFINITY) < (record.times_per_day or 0):
+        raise BadRecord("times_per_day_max", "is below times_per_day")
     if record.schedule and record.dose_unit is None:
         raise BadRecord("dose_unit", "is needed when a schedule is given")
-    if record.max_per_day is not None and not record.as_needed:
+    is_range = record.dose_max is not None or record.times_per_day_max is not None
+    if record.max_per_day is not None and not (record.as_needed or is_range):
         raise BadRecord("max_per_day", "is only for a medicine taken as needed")
+
+
+# Without these an order is none, or would be read as another one: one that is over.
+NEVER_LEFT_OUT = frozenset({"source_id", "patient", "medicine", "status", "repeats_allowed"})
+# What would be half of a statement goes as well.
+LEFT_OUT_WITH = {
+    "dose_max": ("dose",),
+    "times_per_day_max": ("times_per_day",),
+    "dose_unit": ("dose", "dose_max", "max_per_day", "expected_per_day", "schedule"),
+}
+
+
+def without_unusable(content: dict[str, Any]) -> tuple[dict[str, Any], list[BadRecord]]:
+    """An order as a reader of files made it, without fields that no record may have, and why.
+
+    For files alone: a client system is told of a bad field and can send the record again.
+    """
+    content, left_out = dict(content), []
+    while True:
+        try:
+            check_prescription(convert(content, SyncedPrescription))
+        except BadRecord as error:
+            name = error.field.partition(".")[0].partition("[")[0]
+            gone = {name, *LEFT_OUT_WITH.get(name, ())} & content.keys()
+            if not gone or name in NEVER_LEFT_OUT:
+                return content, left_out
+            left_out.append(error)
+            for each in gone:
+                del content[each]
+        else:
+            return content, left_out
+
+
+def person_of(content: dict[str, Any]) -> PatientRecord | None:
+    """Whom a refused record is about, as far as that can be used; None without a usable number."""
+    said = content.get("patient")
+    if not isinstance(said, dict):
+        return None
+    said = dict(said)
+    while True:
+        try:
+            person = convert(said, PatientRecord)
+        except BadRecord as error:
+            name = error.field.partition(".")[0].partition("[")[0]
+            if name not in said or name == "identifiers":
+                return None
+            del said[name]
+        else:
+            return person if person.identifiers else None
 
 
 def check_condition(record: ConditionRecord) -> None:
@@ -371,7 +526,7 @@ def check_reading(record: ReadingRecord, *, today: date) -> None:
 
 def check_patient(record: PatientRecord, *, today: date) -> None:
     """For a person not yet known: a name is needed, and dates must be possible."""
-    if not record.family_name:
+    if not record.family_name and not record.given_name:
         raise BadRecord("family_name", "is needed for a patient not yet known")
     if record.birth_date and not FIRST_DAY <= record.birth_date <= today:
         raise BadRecord("birth_date", "is in the future or before 1900")

@@ -6,6 +6,7 @@ from reviews.views import (
     data_quality,
     facts,
     formulary,
+    identity,
     jobs,
     keys,
     my_work,
@@ -18,6 +19,7 @@ from reviews.views import (
     search,
     sign_off,
     tapers,
+    unknown_medicines,
 )
 
 AREAS = (
@@ -25,9 +27,11 @@ AREAS = (
     my_work,
     cases,
     data_quality,
+    unknown_medicines,
     search,
     patients,
     facts,
+    identity,
     prescribing,
     tapers,
     formulary,

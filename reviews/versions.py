@@ -38,6 +38,23 @@ def supersede(live: V, *, by: User, **columns: Any) -> V:
     )
 
 
+OF_THE_VERSION = ("id", "version", "supersedes", "superseded_at", "recorded_at", "recorded_by")
+
+
+def content(version: Versioned) -> dict[str, Any]:
+    """The columns of what a version says, and whose it is; not of the version itself."""
+    return {
+        field.attname: getattr(version, field.attname)
+        for field in type(version)._meta.concrete_fields
+        if field.name not in OF_THE_VERSION
+    }
+
+
+def hand_over(live: V, *, by: User, **columns: Any) -> V:
+    """Write the next version of a live one, which says the same but for `columns`."""
+    return supersede(live, by=by, **content(live) | columns)
+
+
 def end(model: type[Versioned], ids: Iterable[int]) -> datetime | None:
     """End these live versions at one moment, at which their next ones are recorded; returns it.
 

@@ -1,5 +1,6 @@
 """Bodies of many records: JSON arrays and NDJSON, gzipped or not, never larger than the limits."""
 
+import codecs
 import zlib
 from http import HTTPStatus
 
@@ -31,7 +32,8 @@ def read(request: Request) -> list[bytes]:
     split = SPLIT.get(request.content_type.partition(";")[0].strip().lower())
     if split is None:
         raise UnsupportedMediaType(request.content_type)
-    records = split(_unpacked(request))
+    # Some systems begin with a mark of byte order.
+    records = split(_unpacked(request).removeprefix(codecs.BOM_UTF8))
     if len(records) > MOST_RECORDS:
         raise TooLarge(
             f"{len(records):,} records were sent; at most {MOST_RECORDS:,} are taken at once."

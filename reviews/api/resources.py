@@ -6,16 +6,18 @@ from typing import Any, Generic, TypeVar, cast
 from django.contrib.auth.models import User
 from django.db.models import Model, Prefetch, Q, QuerySet
 from django.db.models.functions import Greatest
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from reviews.access import Action
 from reviews.api import shapes
 from reviews.fields import AMOUNT, KEPT, SCHEDULE, UNIT, Field
+from reviews.identifiers import written
 from reviews.models import (
     Case,
     Decision,
     DecisionItem,
     Flag,
+    ImportNote,
     Patient,
     Prescription,
     Reading,
@@ -23,7 +25,7 @@ from reviews.models import (
     TaperVersion,
     named,
 )
-from reviews.queries import checked
+from reviews.queries import checked, identity
 
 Row = TypeVar("Row", bound=Model)
 Asked = TypeVar("Asked", bound=shapes.Question)
@@ -41,6 +43,10 @@ class Resource(Generic[Row, Asked]):
 
     def rows(self) -> QuerySet[Row]:
         raise NotImplementedError
+
+    def current(self, pk: int) -> int:
+        """The id of the row that answers for an id."""
+        return pk
 
     def listed(self, queryset: QuerySet[Row]) -> QuerySet[Row]:
         """The rows that a list shows, when it is more choosy than a look at one row."""
@@ -80,7 +86,7 @@ class Prescriptions(Resource[Prescription, shapes.Prescriptions]):
     ) -> QuerySet[Prescription]:
         return _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=_current(asked.patient),
             practice__code=asked.practice,
             status=asked.status,
             source_system=asked.source_system,
@@ -123,7 +129,7 @@ class Readings(Resource[Reading, shapes.Readings]):
     def matching(self, queryset: QuerySet[Reading], asked: shapes.Readings) -> QuerySet[Reading]:
         return _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=_current(asked.patient),
             practice__code=asked.practice,
             kind=asked.kind,
             source_system=asked.source_system,
@@ -166,7 +172,7 @@ class Tapers(Resource[TaperVersion, shapes.Tapers]):
     ) -> QuerySet[TaperVersion]:
         return _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=_current(asked.patient),
             practice__code=asked.practice,
             status=asked.status,
         )
@@ -216,9 +222,23 @@ class Patients(Resource[Patient, shapes.Patients]):
         rows = (
             Patient.objects.select_related("practice", "screening__version", "screening__engine")
             .defer("screening__version__book")
-            .prefetch_related("identifiers")
+            .prefetch_related(
+                "identifiers",
+                "merged__merged__merged",
+                Prefetch(
+                    "import_notes",
+                    queryset=ImportNote.objects.live().select_related("answered_by"),
+                    to_attr="notes",
+                ),
+            )
         )
-        return checked.with_waiting(rows)
+        return checked.with_waiting(identity.with_records_waiting(rows))
+
+    def current(self, pk: int) -> int:
+        return identity.current_id(pk)
+
+    def listed(self, queryset: QuerySet[Patient]) -> QuerySet[Patient]:
+        return queryset.filter(merged_into__isnull=True)
 
     def matching(self, queryset: QuerySet[Patient], asked: shapes.Patients) -> QuerySet[Patient]:
         queryset = _equal(queryset, practice__code=asked.practice)
@@ -226,7 +246,8 @@ class Patients(Resource[Patient, shapes.Patients]):
             system, bar, value = asked.identifier.rpartition("|")
             wanted = {"identifiers__value": value}
             if bar:
-                wanted["identifiers__system"] = system
+                system, value = written(system, value)
+                wanted = {"identifiers__value": value, "identifiers__system": system}
             queryset = queryset.filter(**wanted).distinct()
         return queryset
 
@@ -236,7 +257,7 @@ class Patients(Resource[Patient, shapes.Patients]):
             id=row.pk,
             practice=row.practice.code,
             identifiers=[
-                shapes.PatientIdentifier(system=known.system, value=known.value)
+                shapes.PatientIdentifier(system=known.system, value=known.value, use=known.use)
                 for known in sorted(row.identifiers.all(), key=lambda known: known.pk)
             ],
             family_name=row.family_name,
@@ -244,6 +265,9 @@ class Patients(Resource[Patient, shapes.Patients]):
             birth_date=row.birth_date,
             sex=row.sex,
             deceased_on=row.deceased_on,
+            deceased=row.has_died,
+            merged=sorted(_merged(row)),
+            records_waiting=row.records_waiting,
             registered_at=row.registered_at,
             updated_at=row.updated_at,
             checked=_checked(checked.of(row, row)),
@@ -255,7 +279,40 @@ class Patients(Resource[Patient, shapes.Patients]):
                 )
                 for missing in (screening.not_evaluable if screening else ())
             ],
+            medicines_not_read=sum(note.is_unread_medicine for note in row.notes),
+            notes=[_note(note, row.practice.code) for note in row.notes],
         )
+
+
+class ImportNotes(Resource[ImportNote, shapes.ImportNotes]):
+    name = "notes"
+    action = Action.SEE_PATIENT
+    question, shape, page = shapes.ImportNotes, shapes.ImportNote, shapes.ImportNotePage
+    changed_at = "change"
+
+    def rows(self) -> QuerySet[ImportNote]:
+        return ImportNote.objects.annotate(change=Greatest("noted_at", "ended_at")).select_related(
+            "practice", "answered_by"
+        )
+
+    def matching(
+        self, queryset: QuerySet[ImportNote], asked: shapes.ImportNotes
+    ) -> QuerySet[ImportNote]:
+        queryset = _equal(
+            queryset,
+            patient_id=_current(asked.patient),
+            practice__code=asked.practice,
+            kind=asked.kind,
+            source_system=asked.source_system,
+        )
+        if asked.refused is not UNSET:
+            queryset = queryset.filter(refused=asked.refused)
+        if asked.state is not UNSET:
+            queryset = queryset.filter(ended_at__isnull=asked.state == "live")
+        return queryset
+
+    def shaped(self, row: ImportNote) -> shapes.ImportNote:
+        return _note(row, row.practice.code)
 
 
 class Flags(Resource[Flag, shapes.Flags]):
@@ -279,7 +336,7 @@ class Flags(Resource[Flag, shapes.Flags]):
     def matching(self, queryset: QuerySet[Flag], asked: shapes.Flags) -> QuerySet[Flag]:
         queryset = _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=_current(asked.patient),
             case_id=asked.case,
             practice__code=asked.practice,
             rule_id=asked.rule,
@@ -361,7 +418,7 @@ class Cases(Resource[Case, shapes.Cases]):
     def matching(self, queryset: QuerySet[Case], asked: shapes.Cases) -> QuerySet[Case]:
         queryset = _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=_current(asked.patient),
             practice__code=asked.practice,
             state=asked.state,
             severity=asked.severity,
@@ -403,7 +460,7 @@ class Decisions(Resource[Decision, shapes.Decisions]):
     def matching(self, queryset: QuerySet[Decision], asked: shapes.Decisions) -> QuerySet[Decision]:
         return _equal(
             queryset,
-            patient_id=asked.patient,
+            patient_id=_current(asked.patient),
             case_id=asked.case,
             practice__code=asked.practice,
         )
@@ -439,6 +496,11 @@ class Decisions(Resource[Decision, shapes.Decisions]):
         )
 
 
+def _merged(row: Patient) -> list[int]:
+    """The ids of all that were merged into a person, one after another."""
+    return [pk for one in row.merged.all() for pk in (one.pk, *_merged(one))]
+
+
 def _told(field: Field, row: Prescription) -> Any:
     """A field of a prescription as the API says it."""
     value = getattr(row, field.column)
@@ -462,8 +524,31 @@ def _number(amount: Decimal | None) -> float | None:
     return None if amount is None else float(amount)
 
 
+def _current(patient_id: int | UnsetType | None) -> int | UnsetType | None:
+    """The id of whoever answers for the patient of a question, if it names one."""
+    return identity.current_id(patient_id) if isinstance(patient_id, int) else patient_id
+
+
 def _name(user: User | None) -> str | None:
     return named(user) if user else None
+
+
+def _note(row: ImportNote, practice: str) -> shapes.ImportNote:
+    return shapes.ImportNote(
+        id=row.pk,
+        patient=row.patient_id,
+        practice=practice,
+        kind=row.kind,
+        source_system=row.source_system,
+        about=row.about,
+        refused=row.refused,
+        medicine=row.medicine,
+        reason=row.reason,
+        noted_at=row.noted_at,
+        ended_at=row.ended_at,
+        answer=row.answer,
+        answered_by=named(row.answered_by) if row.answered_by else None,
+    )
 
 
 def _checked(state: checked.Checked) -> shapes.Checked:

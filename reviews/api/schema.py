@@ -15,6 +15,7 @@ from reviews.api import shapes
 from reviews.api.bodies import MOST_BYTES, MOST_RECORDS
 from reviews.records import SyncedCondition, SyncedPatient, SyncedPrescription, SyncedReading
 
+SYNCED = (SyncedPrescription, SyncedCondition, SyncedReading, SyncedPatient)
 REF = "#/components/schemas/{name}"
 PROBLEMS = {
     400: "The request cannot be read, or a value in it cannot be accepted: see `errors`.",
@@ -159,7 +160,7 @@ def add_shapes(
 
 @cache
 def _shapes() -> dict[str, type[msgspec.Struct]]:
-    found = [SyncedPrescription, SyncedCondition, SyncedReading, SyncedPatient]
+    found = [*SYNCED]
     found += [
         shape
         for shape in vars(shapes).values()
@@ -173,7 +174,23 @@ def _shapes() -> dict[str, type[msgspec.Struct]]:
 @cache
 def _components() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(_shapes().values(), ref_template=REF)
+    for name in ("PatientRecord", *(shape.__name__ for shape in SYNCED)):
+        described = components[name]
+        for field, schema in described["properties"].items():
+            if field not in described.get("required", ()):
+                described["properties"][field] = _or_null(schema)
     return components
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """What may be left out may be null as well."""
+    default = {name: schema[name] for name in ("default",) if name in schema}
+    return {
+        "anyOf": [
+            {name: value for name, value in schema.items() if name != "default"},
+            {"type": "null"},
+        ]
+    } | default
 
 
 def _ref(shape: type) -> dict[str, str]:

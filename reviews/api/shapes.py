@@ -11,12 +11,14 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from reviews.api.bodies import MOST_RECORDS
 from reviews.models import CaseState, Outcome, Reason
 from reviews.models import Decision as DecisionRow
+from reviews.models import ImportNote as ImportNoteRow
 from reviews.records import Coding, OrderStatus, PatientIdentifier, ReadingKind, Step
 from reviews.rules.codes import TAPER_STATES
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 SeverityNumber = Annotated[int, Meta(ge=1, le=4)]
 FlagState = Literal["open", "settled", "ended"]
+NoteKind = Literal[tuple(ImportNoteRow.Kind.values)]
 DecisionState = Literal["stands", "waits", "sent_back", "undone"]
 LIMIT, MOST = 100, 500
 
@@ -85,6 +87,13 @@ class Prescription(Struct):
     pharmacy: str
     start_minute: int | None
     schedule: list[Step]
+    dose_max: float | None
+    times_per_day_max: float | None
+    repeats_allowed: int | None
+    issue_days: int | None
+    valid_until: date | None
+    quantity_text: str
+    evidence: str
     reason: str
     checked: Checked
 
@@ -157,7 +166,35 @@ class CouldNotJudge(Struct):
     reason: str
 
 
+class ImportNote(Struct):
+    """What a source said of a person that could not be kept.
+
+    With `refused` nothing of the record was kept: no rule has seen a medicine that was refused.
+    `about` is the source's id of the record, and `medicine` is empty where it names none. It ends
+    when the source sends the record again, or with somebody's `answer`.
+    """
+
+    id: int
+    patient: int
+    practice: str
+    kind: NoteKind
+    source_system: str
+    about: str
+    refused: bool
+    medicine: str
+    reason: str
+    noted_at: datetime
+    ended_at: datetime | None
+    answer: str
+    answered_by: str | None
+
+
 class Patient(Struct):
+    """A person with what is known of them.
+
+    Where `medicines_not_read` is above nought, "checked" means checked in part: see `notes`.
+    """
+
     id: int
     practice: str
     identifiers: list[PatientIdentifier]
@@ -166,10 +203,19 @@ class Patient(Struct):
     birth_date: date | None
     sex: str
     deceased_on: date | None
+    deceased: Annotated[bool, Meta(description="Has died, on a known day or not.")]
+    merged: Annotated[
+        list[int], Meta(description="Ids of records merged into this one; they answer with it.")
+    ]
+    records_waiting: Annotated[
+        int, Meta(description="Records put aside that may be of this person: not checked.")
+    ]
     registered_at: datetime
     updated_at: datetime
     checked: Checked
     could_not_judge: list[CouldNotJudge]
+    medicines_not_read: int
+    notes: list[ImportNote]
 
 
 class Fact(Struct):
@@ -327,6 +373,12 @@ class PatientPage(Struct):
     until: datetime | None
 
 
+class ImportNotePage(Struct):
+    results: list[ImportNote]
+    next: str | None
+    until: datetime | None
+
+
 class FlagPage(Struct):
     results: list[Flag]
     next: str | None
@@ -346,7 +398,7 @@ class DecisionPage(Struct):
 
 
 class Refusal(Struct):
-    """One record of a batch that was not accepted."""
+    """One record of a batch that was not accepted, or that waits, and why."""
 
     index: Annotated[int, Meta(ge=0, lt=MOST_RECORDS, description="Place in the batch, from 0.")]
     source_id: str | None
@@ -355,15 +407,21 @@ class Refusal(Struct):
 
 
 class Synced(Struct):
-    """What a batch did. Records: created, amended, unchanged, refused. People: the other two."""
+    """What a batch did. Records: the first five. People: the other two.
+
+    Records that wait are kept whole, are not screened, and need not be sent again: somebody of the
+    practice is asked whose they are.
+    """
 
     created: int
     amended: int
     unchanged: int
     refused: int
+    waiting: int
     registered: Annotated[int, Meta(description="People not known before.")]
     updated: Annotated[int, Meta(description="People whose particulars changed.")]
     errors: list[Refusal]
+    waits: list[Refusal]
 
 
 class FieldError(Struct):
@@ -425,6 +483,14 @@ class Patients(Question):
     identifier: Annotated[
         str, Meta(max_length=301, description="`system|value`, or the value in any system.")
     ] = ""
+
+
+class ImportNotes(Question):
+    patient: Id | UnsetType = UNSET
+    kind: NoteKind | UnsetType = UNSET
+    refused: bool | UnsetType = UNSET
+    state: Literal["live", "ended"] | UnsetType = UNSET
+    source_system: Annotated[str, Meta(max_length=100)] = ""
 
 
 class Flags(Question):

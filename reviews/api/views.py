@@ -98,7 +98,7 @@ class DetailView(ApiView):
     def get(self, request: Request, pk: int) -> HttpResponse:
         if request.query_params:
             records.convert(request.query_params.dict(), Nothing)
-        row = _visible(self.resource, request).filter(pk=pk).first()
+        row = _visible(self.resource, request).filter(pk=self.resource.current(pk)).first()
         if row is None:
             raise NotFound("There is no such record, or you may not see it.")
         return _json(self.resource.shapes([row])[0])
@@ -124,11 +124,16 @@ class SyncView(ApiView):
             amended=result.amended,
             unchanged=result.unchanged,
             refused=result.refused,
+            waiting=result.waiting,
             registered=result.registered,
             updated=result.updated,
             errors=[
                 shapes.Refusal(error.index, error.source_id, error.field, error.reason)
                 for error in result.errors
+            ],
+            waits=[
+                shapes.Refusal(wait.index, wait.source_id, wait.field, wait.reason)
+                for wait in result.waits
             ],
         )
         return _json(answer)
@@ -202,6 +207,20 @@ class TaperDetail(DetailView):
 
     resource = resources.Tapers()
     operation = Operation("taper", answer=shapes.Taper)
+
+
+class ImportNoteList(ListView):
+    """What sources said of people that could not be kept, those that have ended included."""
+
+    resource = resources.ImportNotes()
+    operation = Operation("notes", query=shapes.ImportNotes, answer=shapes.ImportNotePage)
+
+
+class ImportNoteDetail(DetailView):
+    """One note of what a source said and could not be kept."""
+
+    resource = resources.ImportNotes()
+    operation = Operation("note", answer=shapes.ImportNote)
 
 
 class PatientList(ListView):

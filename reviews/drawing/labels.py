@@ -1,11 +1,12 @@
 """The words of the drawings: what somebody reads who points at a mark, or hears it read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Protocol
 
 from reviews.rules import words
 from reviews.rules.exposure import OPEN, Episode, Span
+from reviews.rules.rates import often
 
 PLURALS = {
     "tablet": "tablets",
@@ -26,9 +27,13 @@ def mg(amount: float) -> str:
 
 def counted(amount: float, unit: str | None) -> str:
     """An amount with its unit, if that is known: "2 tablets", "0.5 patches", "10 mg"."""
+    return f"{words.amount(amount)} {_in_number(amount, unit)}".strip()
+
+
+def _in_number(amount: float, unit: str | None) -> str:
+    """A unit after an amount: "tablet" after 1, else "tablets"; empty where it is not known."""
     unit = unit or ""
-    named = unit if amount == 1 else PLURALS.get(unit, unit)
-    return f"{words.amount(amount)} {named}".strip()
+    return unit if amount == 1 else PLURALS.get(unit, unit)
 
 
 class Dosed(Protocol):
@@ -44,22 +49,52 @@ class Dosed(Protocol):
     def as_needed(self) -> bool: ...
     @property
     def max_per_day(self) -> float | None: ...
+    @property
+    def dose_max(self) -> float | None: ...
+    @property
+    def times_per_day_max(self) -> float | None: ...
 
 
 def dose(line: Dosed) -> str:
-    """The dose of a prescription: "1 tablet twice a day"; empty when no dose was recorded."""
-    if line.dose is None:
+    """The dose of a prescription: "1 to 2 tablets twice a day"; empty when none was recorded."""
+    highest = line.dose if line.dose_max is None else line.dose_max
+    if highest is None:
         return ""
-    amount = counted(line.dose, line.dose_unit)
-    if line.as_needed:
-        most = f", at most {words.amount(line.max_per_day)} a day" if line.max_per_day else ""
-        return f"{amount} if needed{most}"
-    if line.times_per_day is None:
-        return amount
-    often = {1: "once a day", 2: "twice a day", 0.5: "every other day"}.get(
-        line.times_per_day, f"{words.amount(line.times_per_day)} times a day"
-    )
-    return f"{amount} {often}"
+    amount = _range(line.dose, line.dose_max, words.amount)
+    amount = f"{amount} {_in_number(highest, line.dose_unit)}".strip()
+    if line.times_per_day_max is not None:
+        how_often = f" {_range(line.times_per_day, line.times_per_day_max, _times)} times a day"
+    else:
+        how_often = "" if line.times_per_day is None else f" {_often(line.times_per_day)}"
+    if not line.as_needed:
+        return f"{amount}{how_often}"
+    most = f", at most {words.amount(line.max_per_day)} a day" if line.max_per_day else ""
+    return f"{amount}{how_often} if needed{most}"
+
+
+def _range(lowest: float | None, highest: float | None, shown: Callable[[float], str]) -> str:
+    """ "2", "1 to 2", "up to 2"."""
+    if highest is None:
+        return "" if lowest is None else shown(lowest)
+    if lowest == highest:
+        return shown(highest)
+    return f"up to {shown(highest)}" if lowest is None else f"{shown(lowest)} to {shown(highest)}"
+
+
+def _often(times_per_day: float) -> str:
+    """ "twice a day", "3 times a week", "every 3 days"."""
+    times, days = often(float(times_per_day))
+    if days == 1:
+        return {1: "once a day", 2: "twice a day"}.get(times, f"{times} times a day")
+    if times == 1:
+        return {2: "every other day", 7: "once a week"}.get(days, f"every {days} days")
+    if days == 7:
+        return f"{times} times a week"
+    return f"{_times(times_per_day)} times a day"
+
+
+def _times(times_per_day: float) -> str:
+    return words.amount(round(float(times_per_day), 4))
 
 
 def supply(span: Span) -> str:

@@ -13,10 +13,11 @@ from reviews.rules.exposure import (
     Supply,
     UnclearSupply,
     Use,
+    as_taken,
     carry_forward,
-    dispensed_first,
     read,
 )
+from reviews.rules.meanings import recognised
 from reviews.rules.parameters import EXPOSURE
 
 BENZO, OPIOID, GABAPENTINOID, OTHER = KINDS = ("benzo", "opioid", "gabapentinoid", "other")
@@ -82,7 +83,7 @@ def lanes_of(dossier: Dossier, book: RuleBook) -> list[Lane]:
         medicines.setdefault(drug.name, _Medicine(mask, []))
     lanes = []
     for name, medicine in medicines.items():
-        uses = dispensed_first(medicine.uses)
+        uses = as_taken(medicine.uses, today, limit).uses
         carried_days = limit["carry_forward_max_days"] if medicine.mask & BZRA else 0
         lanes.append(
             Lane(
@@ -100,7 +101,7 @@ def _medicines(dossier: Dossier, book: RuleBook, limit: dict) -> dict[str, _Medi
     """The drugs that a rule knows and that were in hand from a day on, by name."""
     medicines: dict[str, _Medicine] = {}
     for line in dossier.lines:
-        recognition = book.recognise(line.medicine)
+        recognition = recognised(line, dossier.meanings, book)
         for ingredient in recognition.ingredients:
             use = read(line, recognition, ingredient, limit) if ingredient.mask else None
             if use is not None and use.start is not None:

@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from reviews import records
 from reviews.forms.days import DayField
+from reviews.identifiers import NHS_NUMBER
 from reviews.models import Condition, Practice, Sex
 
-NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 SYSTEMS = [
     (NHS_NUMBER, "NHS number"),
     ("hospital-number", "Hospital number"),
@@ -23,7 +23,7 @@ CODE_SYSTEMS = [
 
 
 class RegisterForm(forms.Form):
-    """A person to register. Only the family name is needed; unknown stays unknown."""
+    """A person to register. Only the family name is needed, or the only name; unknown stays so."""
 
     practice = forms.ModelChoiceField(queryset=Practice.objects.none(), empty_label=None)
     family_name = forms.CharField(max_length=120)
@@ -42,7 +42,7 @@ class RegisterForm(forms.Form):
     def record(self) -> records.PatientRecord:
         """The person as a record. Raises `BadRecord`."""
         data = self.cleaned_data
-        number = "".join(data["identifiers"].split())
+        number = data["identifiers"]
         return records.convert(
             {
                 "family_name": data["family_name"],
@@ -53,6 +53,20 @@ class RegisterForm(forms.Form):
             },
             records.PatientRecord,
         )
+
+
+class DeathForm(forms.Form):
+    """Whether a person has died, since when, and how that is known."""
+
+    deceased = forms.ChoiceField(
+        label="Has this person died?",
+        choices=[("yes", "Yes"), ("no", "No, the record is wrong")],
+        widget=forms.RadioSelect,
+    )
+    deceased_on = DayField(
+        label="Day of death", required=False, help_text="Leave empty if not known."
+    )
+    reason = forms.CharField(label="How do you know?", max_length=500)
 
 
 class ConditionForm(forms.Form):

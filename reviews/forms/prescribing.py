@@ -18,6 +18,7 @@ from reviews.records import NOT_GIVEN, PORTAL
 from reviews.rules.codes import (
     ACQUIRED,
     CHANGES,
+    EVIDENCE,
     REPLACEMENTS,
     ROUTES,
     SETTINGS,
@@ -31,7 +32,8 @@ GOING_ON = (Status.ACTIVE, Status.ON_HOLD, Status.COMPLETED)
 MORE = (
     *("schedule", "change_reason", "is_new_start", "written_on", "dispensed", "dispensed_on"),
     *("pharmacy", "refill_number", "repeat_template", "replacement_reason", "acquired", "team"),
-    "start_time",
+    *("start_time", "dose_max", "times_per_day_max", "repeats_allowed", "issue_days"),
+    *("valid_until", "quantity_text", "evidence"),
 )
 """Rarely needed, and folded away until one of them says something."""
 LEAST = 0.0001
@@ -167,6 +169,29 @@ class PrescriptionForm(forms.Form):
             format="%H:%M", attrs={"class": "short", "autocomplete": "off", "placeholder": "14:30"}
         ),
     )
+    dose_max = Amount(label="Each time, up to")
+    times_per_day_max = Amount(label="Times a day, up to")
+    repeats_allowed = Count(
+        label="Repeats allowed",
+        required=False,
+        min_value=0,
+        max_value=1000,
+        error_messages={"invalid": "Must be a whole number, the first issue not counted"},
+    )
+    issue_days = Count(
+        label="Days between issues",
+        required=False,
+        min_value=1,
+        max_value=3650,
+        error_messages={"invalid": "Must be a whole number of days"},
+    )
+    valid_until = Day(label="Repeats until", required=False)
+    quantity_text = forms.CharField(label="Supply in words", max_length=200, required=False)
+    evidence = forms.ChoiceField(
+        label="Known from",
+        choices=[("", "An order or a supply"), *EVIDENCE.items()],
+        required=False,
+    )
     reason = forms.CharField(max_length=1000, required=False)
 
     def __init__(self, *given: Any, held: Prescription | None = None, **options: Any) -> None:
@@ -191,7 +216,13 @@ class PrescriptionForm(forms.Form):
             self.add_error("dose_unit", "Say in what the dose is counted.")
         elif data.get("schedule") and not data.get("dose_unit"):
             self.add_error("dose_unit", "Say in what the amounts of the schedule are counted.")
-        if data.get("max_per_day") and not data.get("as_needed"):
+        elif data.get("dose_max") and not data.get("dose_unit"):
+            self.add_error("dose_unit", "Say in what the highest dose is counted.")
+        for name in ("dose", "times_per_day"):
+            if 0 < (data.get(f"{name}_max") or 0) < (data.get(name) or 0):
+                self.add_error(f"{name}_max", "Must not be less than the lower number.")
+        is_range = data.get("dose_max") or data.get("times_per_day_max")
+        if data.get("max_per_day") and not (data.get("as_needed") or is_range):
             self.add_error("as_needed", "A daily maximum is for a medicine taken if needed.")
         if data.get("start_on") and data.get("end_on") and data["end_on"] < data["start_on"]:
             self.add_error("end_on", "Must not be before the start.")

@@ -17,7 +17,10 @@ from .cases import (
 )
 from .clients import ApiKey
 from .facts import Exemption, Reading
+from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
+from .medicines import MedicineMeaning, NoSedative
+from .notes import DEATH, ImportNote
 from .people import (
     PARTICULARS,
     Identifier,
@@ -29,6 +32,7 @@ from .people import (
     Role,
     Sex,
     compact,
+    folded,
     named,
 )
 from .personal import Preference, SavedView
@@ -40,6 +44,7 @@ from .versions import Engine, RuleVersion
 
 __all__ = [
     "CHANGED_PLAN",
+    "DEATH",
     "OPEN_STATES",
     "PARTICULARS",
     "RANKED",
@@ -57,14 +62,20 @@ __all__ = [
     "Exemption",
     "Flag",
     "Identifier",
+    "IdentityQuestion",
+    "ImportNote",
     "Job",
+    "KeptApart",
     "Medicine",
+    "MedicineMeaning",
     "Membership",
     "Move",
+    "NoSedative",
     "Outcome",
     "Patient",
     "PatientScreening",
     "PatientVersion",
+    "PersonMerge",
     "Practice",
     "Preference",
     "Prescription",
@@ -84,6 +95,8 @@ __all__ = [
     "TaperStatus",
     "TaperVersion",
     "Versioned",
+    "WaitingRecord",
     "compact",
+    "folded",
     "named",
 ]

@@ -14,7 +14,7 @@ from reviews.rules import exemptions, readings
 from reviews.rules.codes import READING_STATUSES
 
 from .people import Patient, Practice
-from .versioned import Reported, one_live_version
+from .versioned import Reported, of_nobody_merged_away, one_live_version
 
 
 class Reading(Reported):
@@ -126,6 +126,7 @@ class Exemption(models.Model):
                 condition=pgtrigger.Q(old__ended_at__isnull=False),
             ),
             pgtrigger.ReadOnly(name="only_ended", exclude=["ended_at", "ended_by"]),
+            of_nobody_merged_away(),
         ]
         constraints = [
             models.CheckConstraint(

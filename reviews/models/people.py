@@ -1,19 +1,22 @@
 """Practices, the people who work there, and the patients in their care."""
 
 from datetime import date
+from zoneinfo import ZoneInfo, available_timezones
 
 import pgtrigger
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Func, Q, Value
 from django.db.models.functions import Lower, Now
 
 from drugs.models import Profile
+from reviews import identifiers
 from reviews.rules.codes import SEXES
 
-from .versioned import Versioned, one_live_version
+from .versioned import Versioned, of_nobody_merged_away, one_live_version
 
 
 class Role(models.TextChoices):
@@ -32,10 +35,27 @@ def named(user: AbstractUser | None) -> str:
     return (user.get_full_name() or user.get_username()) if user else "the portal"
 
 
+TIME_ZONES: dict[str, str] = {
+    Profile.UK: "Europe/London",
+    Profile.US: "America/New_York",
+    Profile.EU: "Europe/Brussels",
+}
+"""Where a practice of each profile is taken to be until somebody says otherwise."""
+
+
+def is_time_zone(name: str) -> None:
+    """Raise `ValidationError` unless there is a time zone of that name."""
+    if name not in available_timezones():
+        raise ValidationError(f"There is no time zone “{name}”.")
+
+
 class Practice(models.Model):
+    """A place of care. Its `time_zone` (of the IANA list) says which day it is there."""
+
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=200)
     profile = models.CharField(max_length=2, choices=Profile.choices)
+    time_zone = models.CharField(max_length=40, blank=True, validators=[is_time_zone])
 
     class Meta:
         constraints = [
@@ -46,6 +66,11 @@ class Practice(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Its own time zone, or that of its profile."""
+        return ZoneInfo(self.time_zone or TIME_ZONES[self.profile])
 
 
 class Membership(models.Model):
@@ -69,22 +94,39 @@ class Membership(models.Model):
         return f"{self.user} as {self.get_role_display()} at {self.practice}"
 
 
-class Particulars(models.Model):
-    """What is known of a person; `None` means not known, never zero."""
+def folded(field: str | Func) -> Func:
+    """A name as it is looked for; `reviews.likeness.folded` is the same. An index holds it."""
+    return Func(field, function="reviews_folded", output_field=models.TextField())
 
-    family_name = models.CharField(max_length=120)
+
+class Particulars(models.Model):
+    """What is known of a person; `None` means not known, never zero.
+
+    Somebody with a single name has one of the two. `deceased` says that they died, also where
+    nobody knows on which day.
+    """
+
+    family_name = models.CharField(max_length=120, blank=True)
     given_name = models.CharField(max_length=120, blank=True)
     birth_date = models.DateField(null=True, blank=True)
     sex = models.CharField(max_length=7, choices=Sex.choices, default=Sex.UNKNOWN)
     deceased_on = models.DateField(null=True, blank=True)
+    deceased = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         abstract = True
 
     @property
     def display_name(self) -> str:
-        """Family name in capitals first, as on a prescription."""
+        """Family name in capitals first, as on a prescription; or the only name there is."""
+        if not self.family_name:
+            return self.given_name.upper()
         return ", ".join(filter(None, [self.family_name.upper(), self.given_name]))
+
+    @property
+    def has_died(self) -> bool:
+        """Whether they are known to have died, on a known day or not."""
+        return self.deceased or self.deceased_on is not None
 
     def age_on(self, day: date) -> int | None:
         """Completed years on `day`, or None when the birth date is not known."""
@@ -124,9 +166,18 @@ class Patient(Particulars):
     """A person registered with one practice, as they are known now.
 
     Whatever refers to a person refers to this row. What it says is always what the live
-    `PatientVersion` says, which is written first; the database refuses anything else.
+    `PatientVersion` says, which is written first; the database refuses anything else. Somebody
+    `merged_into` another has nothing of their own any more: whoever asks for them gets the other.
     """
 
+    merged_into = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="merged",
+        db_index=False,
+    )
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="patients")
     registered_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -144,14 +195,26 @@ class Patient(Particulars):
                 | Q(birth_date__isnull=True)
                 | Q(deceased_on__gte=models.F("birth_date")),
             ),
+            models.CheckConstraint(
+                name="patient_has_a_name", condition=~Q(family_name="", given_name="")
+            ),
+            models.CheckConstraint(
+                name="patient_not_merged_into_themselves",
+                condition=Q(merged_into__isnull=True) | ~Q(merged_into=models.F("id")),
+            ),
         ]
         indexes = [
             models.Index(fields=["practice", "family_name", "given_name", "id"]),
             models.Index(fields=["updated_at", "id"]),
             GinIndex(
+                OpClass(folded("family_name"), name="gin_trgm_ops"),
+                OpClass(folded("given_name"), name="gin_trgm_ops"),
                 name="patient_name_trigrams",
-                fields=["family_name", "given_name"],
-                opclasses=["gin_trgm_ops", "gin_trgm_ops"],
+            ),
+            models.Index(
+                fields=["merged_into"],
+                condition=Q(merged_into__isnull=False),
+                name="patient_merged",
             ),
         ]
 
@@ -187,18 +250,32 @@ def compact(field: str) -> Func:
 
 
 class Identifier(models.Model):
-    """A patient's number in somebody's system, such as an NHS number."""
+    """A patient's number in somebody's system, such as an NHS number.
+
+    System and value are as `reviews.identifiers` writes them. `use` is FHIR's: an old number still
+    names its person, and one that ended is an old one.
+    """
+
+    class Use(models.TextChoices):
+        CURRENT = "", "Current"
+        TEMPORARY = "temp", "Temporary"
+        OLD = "old", "Old"
 
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="identifiers")
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
     system = models.CharField(max_length=200)
     value = models.CharField(max_length=100)
+    use = models.CharField(max_length=4, choices=Use, blank=True, default="", db_default="")
 
     class Meta:
+        triggers = [of_nobody_merged_away()]
         constraints = [
+            models.CheckConstraint(
+                name="identifier_use_known", condition=Q(use__in=["", "temp", "old"])
+            ),
             models.UniqueConstraint(
                 fields=["practice", "system", "value"], name="identifier_once_per_practice"
-            )
+            ),
         ]
         indexes = [
             GinIndex(
@@ -211,8 +288,5 @@ class Identifier(models.Model):
 
     @property
     def label(self) -> str:
-        """What people call the number, from the system's name or address."""
-        known = self.system.rstrip("/").rpartition("/")[2].replace("-", " ").lower()
-        return {"nhs": "NHS number", "nhs number": "NHS number", "mrn": "MRN"}.get(
-            known, known.capitalize()
-        )
+        """What people call the number."""
+        return identifiers.label(self.system)

@@ -13,6 +13,7 @@ from reviews.rules.codes import (
     CHANGES,
     CONDITION_KINDS,
     CONDITION_STATUSES,
+    EVIDENCE,
     REPLACEMENTS,
     SETTINGS,
     STATUSES,
@@ -100,6 +101,15 @@ class Prescription(Reported):
     pharmacy = models.CharField(max_length=200, blank=True, default="", db_default="")
     start_minute = models.PositiveSmallIntegerField(null=True, blank=True)
     schedule = models.JSONField(null=True, blank=True)
+    dose_max = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
+    times_per_day_max = models.DecimalField(max_digits=8, decimal_places=4, null=True, blank=True)
+    repeats_allowed = models.PositiveIntegerField(null=True, blank=True)
+    issue_days = models.PositiveIntegerField(null=True, blank=True)
+    valid_until = models.DateField(null=True, blank=True)
+    quantity_text = models.CharField(max_length=200, blank=True, default="", db_default="")
+    evidence = models.CharField(
+        max_length=10, choices=list(EVIDENCE.items()), blank=True, default="", db_default=""
+    )
 
     class Meta(Reported.Meta):
         constraints = [
@@ -116,6 +126,20 @@ class Prescription(Reported):
                 & (Q(max_per_day__isnull=True) | Q(max_per_day__gt=0))
                 & (Q(expected_per_day__isnull=True) | Q(expected_per_day__gt=0))
                 & (Q(quantity__isnull=True) | Q(quantity__gt=0)),
+            ),
+            models.CheckConstraint(
+                name="prescription_ranges_in_order",
+                condition=(Q(dose_max__isnull=True) | Q(dose_max__gt=0))
+                & (Q(dose__isnull=True) | ~Q(dose_max__lt=models.F("dose")))
+                & (Q(times_per_day_max__isnull=True) | Q(times_per_day_max__gt=0))
+                & (
+                    Q(times_per_day__isnull=True)
+                    | ~Q(times_per_day_max__lt=models.F("times_per_day"))
+                ),
+            ),
+            models.CheckConstraint(
+                name="prescription_evidence_known",
+                condition=Q(evidence__in=["", *EVIDENCE]),
             ),
             models.CheckConstraint(
                 name="prescription_ends_after_start",

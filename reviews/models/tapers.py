@@ -15,7 +15,7 @@ from reviews.tapering.doses import Part, read_code
 from reviews.tapering.planning import Plan, Step
 
 from .people import Patient, Practice
-from .versioned import Versioned, one_live_version
+from .versioned import Versioned, of_nobody_merged_away, one_live_version
 
 TaperStatus = models.TextChoices(
     "TaperStatus", {code.upper(): (code, label) for code, label in TAPER_STATES.items()}
@@ -61,6 +61,7 @@ class Taper(models.Model):
                 condition=pgtrigger.Q(old__ended_at__isnull=False),
             ),
             pgtrigger.ReadOnly(name="only_ended", exclude=["ended_at"]),
+            of_nobody_merged_away(),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -20,6 +20,31 @@ KNOWN_THEN = (
 )
 
 
+def of_nobody_merged_away() -> pgtrigger.Trigger:
+    """Refuse rows of somebody whose record went into another one: nobody would ever look there.
+
+    Once for each statement. Who merges locks the two people, so a row is there before and moves,
+    or comes after and is refused.
+    """
+    return pgtrigger.Trigger(
+        name="of_nobody_merged_away",
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        referencing=pgtrigger.Referencing(new="written"),
+        func="""
+            IF EXISTS (
+                SELECT FROM written WHERE patient_id IN (
+                    SELECT id FROM reviews_patient WHERE merged_into_id IS NOT NULL
+                )
+            ) THEN
+                RAISE EXCEPTION 'this person was merged into another one';
+            END IF;
+            RETURN NULL;
+        """,
+    )
+
+
 class VersionedQuerySet(models.QuerySet):
     """Rows of a `Versioned` model."""
 
@@ -88,6 +113,7 @@ class Versioned(models.Model):
                 condition=pgtrigger.Q(old__superseded_at__isnull=False),
             ),
             pgtrigger.ReadOnly(name="only_superseding", exclude=["superseded_at"]),
+            of_nobody_merged_away(),
         ]
 
     @property

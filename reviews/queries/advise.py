@@ -53,7 +53,8 @@ def preview(
             for exemption in without.exemptions
         )
         without = replace(without, lines=kept, exemptions=exempted)
-    line = dossiers.line(record, line_id=UNSAVED, prescriber=prescriber)
+    system = records.PORTAL if replaces is None else replaces.source_system
+    line = dossiers.line(record, line_id=UNSAVED, prescriber=prescriber, system=system)
     added = replace(without, lines=(*without.lines, line))
     after = screen(added, book)
     difference = compare(screen(without, book), after)

@@ -3,21 +3,33 @@
 Reads every version in one query, so the cost does not grow with the number of prescriptions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple, cast
 from uuid import UUID
 
-from reviews import dossiers
+from reviews import dossiers, products, rulebooks
 from reviews.drawing import labels
-from reviews.models import WITHDRAWN, Patient, Prescription, Status
+from reviews.models import WITHDRAWN, MedicineMeaning, Patient, Prescription, Status
+from reviews.queries.unknown_medicines import meant_in
 from reviews.rules.book import RuleBook
+from reviews.rules.directions import as_directed, words_differ
 from reviews.rules.dossier import Dossier, Line
-from reviews.rules.drug import BZRA, Recognition
-from reviews.rules.exposure import read
+from reviews.rules.drug import BZRA, SAID, Recognition
+from reviews.rules.exposure import (
+    START_FROM_DISPENSED,
+    START_FROM_WRITTEN,
+    FurtherIssues,
+    as_taken,
+    begins,
+    read,
+)
+from reviews.rules.meanings import recognised, said_to_be_no_sedative
 from reviews.rules.parameters import EXPOSURE
+from reviews.rules.recognise import compared
 
 OVER = {*WITHDRAWN, Status.DRAFT, Status.COMPLETED}
+BEGUN_BY = {START_FROM_WRITTEN: "date written", START_FROM_DISPENSED: "handed out"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,21 +37,35 @@ class Row:
     """One order: its live version, what was made of it, and its earlier versions, newest first.
 
     `end_on` None means that nobody knows the last day of supply, not that there is none.
+    `no_sedative`: nobody knows the medicine, and somebody said that it is no sedative; `said` is
+    who said which medicine it is. `recorded` is the dose in numbers where the words say another
+    one: `dose` is then what comes of both.
     """
 
     prescription: Prescription
     dose: str
+    is_read_from_words: bool
+    recorded: str
+    begun_on: date | None
+    begun_by: str
     quantity: str
     end_on: date | None
     recognition: Recognition
     drugs: tuple[str, ...]
     sedative: bool
+    no_sedative: bool
     now: bool
     earlier: tuple[Prescription, ...]
+    said: MedicineMeaning | None = None
 
     @property
     def recognised(self) -> bool:
         return bool(self.recognition.parts)
+
+    @property
+    def asked_about(self) -> bool:
+        """Nobody knows the medicine, and nobody said that it is no sedative."""
+        return not self.recognised and not self.no_sedative
 
     @property
     def partly(self) -> bool:
@@ -67,10 +93,6 @@ class Row:
         who = self.prescription.prescriber
         return who.get_full_name() if who else self.prescription.prescriber_name
 
-    @property
-    def begun_on(self) -> date | None:
-        return self.prescription.start_on or self.prescription.written_on
-
 
 def of(patient: Patient, *, book: RuleBook, as_of: date) -> tuple[list[Row], Dossier]:
     """`(rows, dossier)`: every order of the patient, those in hand first, then newest first."""
@@ -94,6 +116,16 @@ def of(patient: Patient, *, book: RuleBook, as_of: date) -> tuple[list[Row], Dos
         # A prescription that came between the two reads is on the page the next time.
         if prescription.pk in lines
     ]
+    said = _said_of(dossier, patient.practice_id)
+    rows = [
+        replace(row, said=_who(row.prescription.medicine.text, row.recognition, said))
+        for row in rows
+    ]
+    going_on = _may_go_on(dossier, book)
+    rows = [
+        replace(row, end_on=None, now=True) if row.prescription.pk in going_on else row
+        for row in rows
+    ]
     rows.sort(key=lambda row: row.begun_on or as_of, reverse=True)
     rows.sort(key=lambda row: (not row.now, not row.sedative))
     return rows, dossier
@@ -106,20 +138,57 @@ def _row(
     book: RuleBook,
     dossier: Dossier,
 ) -> Row:
-    recognition = book.recognise(line.medicine)
+    recognition = recognised(line, dossier.meanings, book)
     end_on = _end(line, recognition, book, dossier.profile)
+    directed = as_directed(line, recognition.form)
+    begun_on, begun_by = begins(line)
     return Row(
         prescription=prescription,
-        dose=labels.dose(line),
+        dose=labels.dose(directed),
+        is_read_from_words=directed is not line,
+        recorded=labels.dose(line) if words_differ(line, recognition.form) else "",
+        begun_on=begun_on,
+        begun_by=" ".join(BEGUN_BY[how] for how in begun_by),
         quantity=_quantity(line),
         end_on=end_on,
         recognition=recognition,
         drugs=tuple(drug.name for _, drug, _ in recognition.ingredients),
         sedative=bool(recognition.mask & BZRA),
+        no_sedative=said_to_be_no_sedative(line, recognition, dossier),
         # Without a last day of supply it may still be in use.
         now=line.status not in OVER and (end_on is None or end_on >= dossier.as_of),
         earlier=tuple(earlier.get(prescription.order_id, ())),
     )
+
+
+def _said_of(dossier: Dossier, practice_id: int) -> dict[str, MedicineMeaning]:
+    """Who said what a text is; asked only where somebody did."""
+    return meant_in(practice_id) if dossier.meanings else {}
+
+
+def _who(
+    text: str, recognition: Recognition, said: dict[str, MedicineMeaning]
+) -> MedicineMeaning | None:
+    """Who said what a medicine is, by its text; None where it was recognised by itself."""
+    return said.get(compared(text)) if recognition.matched_by == SAID else None
+
+
+def _may_go_on(dossier: Dossier, book: RuleBook) -> set[int]:
+    """The lines of which further issues may be in hand, though the first one is used up."""
+    limit = book.rules[EXPOSURE][dossier.profile]
+    today = dossier.as_of.toordinal()
+    uses = []
+    for line in dossier.lines:
+        recognition = recognised(line, dossier.meanings, book)
+        for ingredient in recognition.ingredients[:1]:
+            use = read(line, recognition, ingredient, limit)
+            if use is not None:
+                uses.append(use)
+    return {
+        use.line.id
+        for use in as_taken(uses, today, limit).uses
+        if isinstance(use, FurtherIssues) and use.reach >= today
+    }
 
 
 def last_day(line: Line, recognition: Recognition, book: RuleBook, profile: str) -> date | None:
@@ -147,8 +216,8 @@ def _end(line: Line, recognition: Recognition, book: RuleBook, profile: str) -> 
 def _quantity(line: Line) -> str:
     """ "28 tablets"; empty when not recorded."""
     if line.quantity is None:
-        return ""
-    return labels.counted(line.quantity, line.quantity_unit or line.dose_unit)
+        return f"“{line.quantity_text}”" if line.quantity_text else ""
+    return labels.counted(line.quantity, line.quantity_unit or "(unit not recorded)")
 
 
 class LineRow(NamedTuple):
@@ -158,6 +227,7 @@ class LineRow(NamedTuple):
     dose: str
     drugs: list[str]
     matched_by: str | None
+    said: MedicineMeaning | None
     end_on: date | None
 
 
@@ -172,21 +242,36 @@ class Lines(NamedTuple):
 RECENT_DAYS, FEW = 183, 8
 
 
-def lines_of(dossier: Dossier, book: RuleBook) -> Lines:
+def recognition_of(prescription: Prescription) -> Recognition:
+    """Which drugs a prescription holds by the live book, else as somebody said."""
+    _version, book = rulebooks.live()
+    line = Line(
+        id=prescription.pk,
+        medicine=products.as_read(prescription.medicine),
+        acquired=prescription.acquired,
+    )
+    return recognised(line, dossiers.meanings_in(prescription.practice_id), book)
+
+
+def lines_of(dossier: Dossier, book: RuleBook, practice_id: int) -> Lines:
     """The same facts as the time line, the newest first."""
     lines = Lines([], [])
+    going_on = _may_go_on(dossier, book)
+    said = _said_of(dossier, practice_id)
     recent = dossier.as_of - timedelta(days=RECENT_DAYS)
     for line in sorted(dossier.lines, key=lambda line: _begun(line) or dossier.as_of, reverse=True):
-        recognition = book.recognise(line.medicine)
-        end_on = last_day(line, recognition, book, dossier.profile)
+        recognition = recognised(line, dossier.meanings, book)
+        open_ended = line.id in going_on
+        end_on = None if open_ended else last_day(line, recognition, book, dossier.profile)
         over = end_on is not None and end_on < recent and _begun(line) is not None
         rows = lines.before if over and len(lines.now) >= FEW else lines.now
         rows.append(
             LineRow(
                 line,
-                labels.dose(line),
+                labels.dose(as_directed(line, recognition.form)),
                 [book.drugs[part.drug].name for part in recognition.parts],
                 recognition.matched_by,
+                _who(line.medicine.text, recognition, said),
                 end_on,
             )
         )
@@ -194,4 +279,4 @@ def lines_of(dossier: Dossier, book: RuleBook) -> Lines:
 
 
 def _begun(line: Line) -> date | None:
-    return line.start_on or line.written_on
+    return begins(line)[0]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from drugs.search import UNKNOWN, Match, search
+from drugs.search import UNKNOWN, Match, search, statuses_set
 from reviews import rulebooks
 from reviews.errors import BadRecord
 from reviews.rules import words
@@ -42,7 +42,11 @@ class Product(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A radio button of the picker; `unit` is the one its form is counted in, empty if unknown."""
+    """A radio button of the picker.
+
+    `unit` is the one its form is counted in, empty if unknown. `exact`: it is the one medicine that
+    was typed in full, which Enter may choose.
+    """
 
     value: str
     label: Label
@@ -51,6 +55,7 @@ class Choice:
     note: str
     unit: str
     chosen: bool
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +63,13 @@ class Picker:
     """What can be chosen, first the medicine chosen before; then what was typed itself.
 
     `count` is how many medicines fit; `recognised_as` names the drugs in the words as typed.
+    `statuses_known`: a status is known of one of them; `statuses_set`: somebody has set one at all.
     """
 
     typed: str
     count: int
     statuses_known: bool
+    statuses_set: bool
     choices: list[Choice]
     as_written: bool
     recognised_as: tuple[str, ...]
@@ -74,13 +81,18 @@ def picker(profile: str, typed: str, chosen: str) -> Picker:
     matches = search(typed, MATCHES, profile) if typed else []
     # What was typed, as typed, has its own choice below.
     matches = [match for match in matches if match.label != f"{typed} (as typed)"]
-    choices = [_choice(match, typed, chosen) for match in matches]
+    exact = [match for match in matches if match.exact]
+    choices = [
+        _choice(match, typed, chosen, exact=len(exact) == 1 and match is exact[0])
+        for match in matches
+    ]
     if chosen and chosen != AS_WRITTEN and not any(choice.chosen for choice in choices):
         choices = [*_chosen_before(chosen), *choices]
     return Picker(
         typed=typed,
         count=len(matches),
         statuses_known=any(match.status != UNKNOWN for match in matches),
+        statuses_set=bool(matches) and statuses_set(profile),
         choices=choices,
         as_written=chosen == AS_WRITTEN,
         recognised_as=_drugs(recognise(typed)) if typed else (),
@@ -126,7 +138,7 @@ def _product_of(chosen: str) -> Product | None:
         return None
 
 
-def _choice(match: Match, typed: str, chosen: str) -> Choice:
+def _choice(match: Match, typed: str, chosen: str, *, exact: bool) -> Choice:
     value = value_of(match.text, match.codings)
     return Choice(
         value=value,
@@ -136,6 +148,7 @@ def _choice(match: Match, typed: str, chosen: str) -> Choice:
         note=match.reason,
         unit=COUNTED_AS.get(match.form, ""),
         chosen=chosen == value,
+        exact=exact,
     )
 
 

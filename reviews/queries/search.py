@@ -1,7 +1,8 @@
 """Find people by part of a name or number, or by what they are prescribed.
 
 What was typed is looked for as it is. Only where nothing has it, a slip of the keyboard is allowed
-for: a letter too many, too few, wrong or in the wrong place. All of it is found by trigram indexes.
+for: a letter too many, too few, wrong or in the wrong place. Names are compared without accents,
+apostrophes, hyphens and spaces (`likeness.folded`). All of it is found by trigram indexes.
 """
 
 import re
@@ -13,7 +14,17 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from drugs.search import names_meant
-from reviews.models import WITHDRAWN, Identifier, Medicine, Patient, Prescription, Status, compact
+from reviews import likeness
+from reviews.models import (
+    WITHDRAWN,
+    Identifier,
+    Medicine,
+    Patient,
+    Prescription,
+    Status,
+    compact,
+    folded,
+)
 
 SHORTEST = 3
 """Letters. Fewer make no trigram, and would find half of everybody."""
@@ -86,21 +97,26 @@ def _matching(
     words = [word for word in re.split(r"[\s,]+", text) if word]
     number = "".join(word for word in words if re.search(r"\d", word))
     names = [word for word in words if not re.search(r"\d", word)]
+    names = [word for word in map(likeness.folded, names) if word]
+    if not names and not number:
+        return patients.none()
     fits = Q()
     for word in names:
-        fits &= name_fits("family_name", word) | name_fits("given_name", word)
+        fits &= name_fits("family_folded", word) | name_fits("given_folded", word)
     if number:
         fits &= Q(pk__in=_numbered(number, number_fits))
     if number and names:
         # "LQ 0000012": the letters can belong to the number.
         fits |= Q(pk__in=_numbered("".join(words), number_fits))
-    patients = patients.filter(fits)
+    patients = patients.alias(
+        family_folded=folded("family_name"), given_folded=folded("given_name")
+    ).filter(fits, merged_into__isnull=True)
     if not names:
         return patients.order_by("family_name", "given_name", "pk")
-    likeness = Greatest(
-        TrigramSimilarity("family_name", names[0]), TrigramSimilarity("given_name", names[0])
+    closeness = Greatest(
+        TrigramSimilarity("family_folded", names[0]), TrigramSimilarity("given_folded", names[0])
     )
-    return patients.annotate(likeness=likeness).order_by(
+    return patients.annotate(likeness=closeness).order_by(
         "-likeness", "family_name", "given_name", "pk"
     )
 
@@ -130,8 +146,7 @@ def _slips(word: str) -> Iterator[str]:
 
 
 def _holds(field: str, word: str) -> Q:
-    # Not "icontains", which compares in capitals and so goes past the index.
-    return Q(**{f"{field}__iregex": re.escape(word)})
+    return Q(**{f"{field}__contains": word})
 
 
 def _is_like(field: str, word: str) -> Q:
@@ -142,5 +157,5 @@ def _is_like(field: str, word: str) -> Q:
             re.escape(word[:n] + word[n + 1] + word[n] + word[n + 2 :])
             for n in range(len(word) - 1)
         ]
-        like |= Q(**{f"{field}__iregex": "|".join(swaps)})
+        like |= Q(**{f"{field}__regex": "|".join(swaps)})
     return like

@@ -12,12 +12,16 @@ from reviews.rules.dossier import Line
 from reviews.rules.drug import BZRA, Recognition
 from reviews.rules.equivalents import Equivalent, Scale, scale
 from reviews.rules.exposure import mg_per_day, rate, read
+from reviews.rules.meanings import Meanings
+from reviews.rules.meanings import recognised as as_recognised
 from reviews.rules.parameters import EXPOSURE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkedOut:
     """`daily`: each amount a day in words; `missing` says why the last day is not known.
+
+    `doubts` are strengths as written that may mean more than one amount, or none.
 
     `equivalent` is what it comes to in diazepam, by the profile's table, and None where that is not
     known or not asked; `sedative` whether it holds a benzodiazepine or Z-drug.
@@ -29,6 +33,7 @@ class WorkedOut:
     daily: tuple[str, ...]
     equivalent: Equivalent | None
     sedative: bool
+    doubts: tuple[str, ...]
     start_on: date | None
     end_on: date | None
     days: int | None
@@ -37,10 +42,12 @@ class WorkedOut:
     never_taken: bool = False
 
 
-def work_out(record: PrescriptionRecord, *, book: RuleBook, profile: str) -> WorkedOut:
+def work_out(
+    record: PrescriptionRecord, *, book: RuleBook, profile: str, meanings: Meanings
+) -> WorkedOut:
     """What follows from a record, by the same functions that screening uses."""
     line = dossiers.line(record)
-    recognition = book.recognise(line.medicine)
+    recognition = as_recognised(line, meanings, book)
     uses = [
         read(line, recognition, ingredient, book.rules[EXPOSURE][profile])
         for ingredient in recognition.ingredients
@@ -53,6 +60,7 @@ def work_out(record: PrescriptionRecord, *, book: RuleBook, profile: str) -> Wor
         "daily": _daily(line, recognition),
         "equivalent": _equivalent(line, recognition, scale(book, profile)),
         "sedative": bool(recognition.mask & BZRA),
+        "doubts": recognition.doubts,
     }
     if use is None:
         return WorkedOut(**common, **_stated(line), never_taken=bool(uses))
@@ -71,7 +79,8 @@ def _daily(line: Line, recognition: Recognition) -> tuple[str, ...]:
     per_day = rate(line)
     if per_day is None:
         return ()
-    most = "at most " if line.as_needed or len(line.schedule) > 1 else ""
+    is_range = line.dose_max is not None or line.times_per_day_max is not None
+    most = "at most " if line.as_needed or is_range or len(line.schedule) > 1 else ""
     amounts = [
         (mg_per_day(line, part, recognition.form), drug.name)
         for part, drug, _ in recognition.ingredients

@@ -57,6 +57,7 @@ STATUSES = {
 """FHIR MedicationRequest.status."""
 
 ACQUIRED = {"nhs": "Usual health service", "private": "Private", "online": "Online"}
+EVIDENCE = {"reported": "Reported as taken", "given": "Given by staff"}
 REPLACEMENTS = {"lost": "Lost", "stolen": "Stolen", "travel": "Travel", "damaged": "Damaged"}
 CHANGES = {
     "adverse_effect": "Adverse effect of the earlier medicine",

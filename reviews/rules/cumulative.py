@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from reviews.rules import words
 from reviews.rules.drug import Z_DRUG
-from reviews.rules.exposure import Episode, Span, Use
+from reviews.rules.exposure import Episode, FurtherIssues, Span, Use
 from reviews.rules.finding import Fact
 from reviews.rules.indicated import HYPNOTIC_ATC
 from reviews.rules.naming import names, not_recorded
@@ -218,7 +218,8 @@ def premedication(view: View, limit: Limits) -> Says:
     found, vague = [], []
     for use in uses:
         days = use.days_supply
-        again = use.start is not None and any(0 < use.start - start <= within for start in starts)
+        begun = None if isinstance(use, FurtherIssues) else use.start
+        again = begun is not None and any(0 < begun - start <= within for start in starts)
         if use.end is not None and days is not None and days > over:
             found.append((use, f"{words.days(days)} were supplied, more than {over}"))
         elif again:
@@ -328,6 +329,7 @@ def _new_course(
             Fact("depression", "Depression", "yes" if depressed else "not on record"),
         ),
         clears="The person is called and a decision recorded, or a taper ends the exposure.",
+        episode=episode.start,
     )
 
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.dependence import BANDS, LEVELS, banded, dependence
-from reviews.rules.dossier import Medicine
-from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG
+from reviews.rules.dossier import Line
+from reviews.rules.drug import BENZODIAZEPINE, SAID, Z_DRUG, Recognition
 from reviews.rules.equivalents import BAND, TABLES, DailyEquivalent, Equivalent
-from reviews.rules.exposure import DatedUse, DrugDose, Stretch, Use, pieces
+from reviews.rules.exposure import Copy, DatedUse, DrugDose, Piece, Stretch, Use, pieces
 from reviews.rules.finding import Fact, NotEvaluable
 from reviews.rules.naming import names
 from reviews.rules.pairs import cannot_compare, together_facts, together_sentence, unknown_ends
@@ -32,9 +32,12 @@ ANXIETY = frozenset({"anxiety", "anxiety_mild", "anxiety_crisis", "gad"})
 _EXTENDED = re.compile(r"\b(?:extended|modified|prolonged)\b|\b(?:er|cr|xr|mr)\b")
 
 
-def release(medicine: Medicine) -> str:
+def release(line: Line, recognition: Recognition) -> str:
     """The form of a tablet that has a maximum of its own: "orodispersible", "extended_release"."""
-    return _release(medicine.text)
+    text = line.medicine.text
+    if recognition.matched_by == SAID:
+        text = f"{text} {recognition.matched}"
+    return _release(text)
 
 
 @lru_cache(maxsize=50_000)
@@ -60,7 +63,7 @@ def _adult_max(view: View, use: Use) -> Maximum | None:
     line = use.line
     contexts = (
         "inpatient" if line.setting == "inpatient" else "",
-        release(line.medicine),
+        release(line, use.recognition),
         "anxiety" if line.indication in ANXIETY else line.indication,
         "adult",
     )
@@ -144,8 +147,9 @@ def _dose_not_judged(view: View, rule_id: str, uses: list[Use]) -> Iterator[NotE
 )
 def over_maximum(view: View, limit: Limits) -> Says:
     """DOSE-02. The daily amount of one benzodiazepine or Z-drug is over the labelled adult maximum
-    for its indication and form; urgent over one and a half times that. Supplies with different
-    maxima are held against their own, and their sum against the highest of them."""
+    for its indication and form; urgent over one and a half times that, while it is in hand or to
+    come. Supplies with different maxima are held against their own, and their sum against the
+    highest of them."""
     maxima = {use: _adult_max(view, use) for use in _dosed(view)}
     over = set()
     for key, doses in view.doses.items():
@@ -156,6 +160,8 @@ def over_maximum(view: View, limit: Limits) -> Says:
         dose, mg, (most, context) = found
         name, shown = words.sentence_case(dose.drug.name), words.amount(mg)
         urgent = mg > most * limit["urgent_over_percent"] / 100 + 1e-9
+        if urgent and view.reached(min(_last_day(part) for part in dose.parts) + 1):
+            urgent = False  # it is no longer taken
         yield about_use(
             view,
             "DOSE-02",
@@ -233,6 +239,11 @@ def over_elder_maximum(view: View, limit: Limits) -> Says:
     yield from _dose_not_judged(view, "DOSE-03", left)
 
 
+def _last_day(part: Piece) -> int:
+    """The last day on which an amount may be taken: of unknown length as far as it can reach."""
+    return part.end if part.use.end is not None else part.use.reach
+
+
 def _elder(view: View, limit: Limits, use: Use) -> bool:
     """Is a use of somebody of that age? One without a beginning is judged today."""
     if use.start is None:
@@ -257,7 +268,7 @@ def _elder_max(view: View, limit: Limits, use: Use) -> Maximum | None:
 def _elder_figure(view: View, use: Use) -> float | None:
     """The label's figure for older people, of the form recorded where it has one of its own."""
     limits = use.drug.max_mg_per_day.get(view.profile, {})
-    own = f"elder_{release(use.line.medicine)}"
+    own = f"elder_{release(use.line, use.recognition)}"
     return limits[own] if own in limits else use.drug.elder_max_mg_per_day.get(view.profile)
 
 
@@ -446,6 +457,9 @@ def escalation(view: View, limit: Limits) -> Says:
         yield _risen(view, limit, sharp[-1] if sharp else None, many)
 
 
+WEEK = 7
+
+
 class _Rise(NamedTuple):
     """The daily dose rose on a day; `mean_mg` is that of the exposed days before, None without."""
 
@@ -472,7 +486,21 @@ def _rises(view: View, limit: Limits) -> list[_Rise]:
         if after.dose.mg > before.dose.mg * 1.001
         and after.start - before.end <= window
         and _begins_untitrated(after, view.scale.counted)
+        and not _alternates(known, before, after)
     ]
+
+
+def _alternates(
+    rows: list[DailyEquivalent], before: DailyEquivalent, after: DailyEquivalent
+) -> bool:
+    """Does a written schedule only come back to an amount of the week before, as on alternate
+    nights?"""
+    of_before = {part.use for part in before.stretch.parts}
+    begun = [part for part in after.stretch.parts if part.start == after.start]
+    if not all(part.use.line.schedule and part.use in of_before for part in begun):
+        return False
+    week = [row.dose.mg for row in rows if after.start - WEEK <= row.end < after.start]
+    return after.dose.mg <= max(week) * 1.001
 
 
 def _begins_untitrated(row: DailyEquivalent, counted: int) -> bool:
@@ -619,7 +647,7 @@ def zolpidem_start(view: View, limit: Limits) -> Says:
         if mg is None:
             yield cannot_judge("DOSE-06", [use.line.id], "The dose of zolpidem is not known.")
             continue
-        extended = release(use.line.medicine) == "extended_release"
+        extended = release(use.line, use.recognition) == "extended_release"
         most = limit["extended_over_mg" if extended else "over_mg"]
         if mg <= most + 1e-9:
             continue
@@ -704,10 +732,13 @@ def _two_together(view: View, found: Together, keys: str) -> Candidate:
     shown=QUEUED,
     sources=("portal",),
     parameters=(parameter("overlap_over_days", DAYS, "Supplied twice, over", 7),),
+    idle=True,
 )
 def same_medicine_twice(view: View, limit: Limits) -> Says:
     """DUP-04. Supplies of the same ingredient still overlap on more than 7 days after early refills
-    were carried forward by up to 15 days."""
+    were carried forward by up to 15 days; or one product is recorded twice in one dose from one
+    day, and nobody can tell whether that is one supply or two. Its dose is counted once."""
+    yield from _recorded_twice(view)
     if len(view.spans) < 2:
         return
     for item in view.judged:
@@ -745,3 +776,36 @@ def same_medicine_twice(view: View, limit: Limits) -> Says:
             clears="The reason is recorded, or the supplies are corrected.",
         )
         return
+
+
+def _recorded_twice(view: View) -> Says:
+    """Records of one product, dose and day that are in use, or may be."""
+    by_drug: dict[str, list[Copy]] = {}
+    for copy in view.copies:
+        if view.is_current(max(copy.use.reach, copy.kept.reach)):
+            by_drug.setdefault(copy.use.drug.key, []).append(copy)
+    for key, copies in by_drug.items():
+        latest = max(copies, key=lambda copy: (copy.use.start, copy.use.line.id))
+        name, mg = latest.kept.drug.name, latest.kept.mg
+        alike = [copy for copy in copies if copy.kept is latest.kept]
+        records = len(alike) + 1
+        dose = "The dose was counted once"
+        if mg is not None:
+            times = words.amount(round(mg * records, 4))
+            dose += (
+                f", {words.amount(round(mg, 4))} mg a day; taken side by side they are {times} mg"
+            )
+        yield about_use(
+            view,
+            "DUP-04",
+            3,
+            uses=[use for copy in copies for use in copy],
+            key=f"{key}:recorded twice",
+            title=f"{words.sentence_case(name)} recorded twice for {words.day(latest.kept.start)}",
+            sentence=(
+                f"{records} records say the same dose of {name} from "
+                f"{words.day(latest.kept.start)}, and may be of one supply. {dose}."
+            ),
+            facts=(Fact("records", "Records of that day", records),),
+            clears="A copy is marked as entered in error, or the doses are recorded as one.",
+        )

@@ -5,7 +5,8 @@ rows belong in a dossier: a superseded or withdrawn version of a prescription is
 whoever builds it. Dates are calendar days; no clock is read anywhere below `reviews.rules`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
@@ -41,6 +42,10 @@ class Line(NamedTuple):
     `dose_unit` a day. `end_on` is the last day of use, included. The units, routes, settings and
     statuses are those of `reviews.rules.codes`; `route` may also be None, or another text.
 
+    `source` is "written" (an order), "dispensed" (handed out), "reported" (somebody says that it is
+    taken) or "given" (by staff). `dosage_text` are the directions as written, and `system` is where
+    the record comes from.
+
     The fields after `source` are often unknown and then keep their default. `refill_number` counts
     refills of one authorisation (0 = the first issue); `dispensed_on` is the day of hand-over, and
     `written_on` the date on the prescription. `repeat_template` is true for repeat or automatic
@@ -51,6 +56,11 @@ class Line(NamedTuple):
     a day in `dose_unit`, days), in order from the start; it outranks dose and days' supply. `team`
     and `pharmacy` name who prescribed with whom, and who dispensed. `start_minute` is the time of
     the first dose in minutes after midnight.
+
+    `dose_max` and `times_per_day_max` are the upper bounds of a range, whose lower ones are `dose`
+    and `times_per_day`. `quantity` is one issue; `repeats_allowed` more may follow until
+    `valid_until`, `issue_days` apart. `quantity_text` is a supply in words, where its unit was not
+    understood.
     """
 
     id: int
@@ -73,6 +83,7 @@ class Line(NamedTuple):
     status: str = "active"
     prescriber: str = ""
     source: str = "written"
+    dosage_text: str = ""
     refill_number: int | None = None
     dispensed_on: date | None = None
     repeat_template: bool = False
@@ -84,6 +95,13 @@ class Line(NamedTuple):
     team: str = ""
     pharmacy: str = ""
     start_minute: int | None = None
+    dose_max: float | None = None
+    times_per_day_max: float | None = None
+    repeats_allowed: int | None = None
+    issue_days: int | None = None
+    valid_until: date | None = None
+    quantity_text: str = ""
+    system: str = ""
 
 
 class Condition(NamedTuple):
@@ -152,7 +170,13 @@ class Taper:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
-    """A person with everything the rules may look at, judged `as_of` a day under a profile."""
+    """A person with everything the rules may look at, judged `as_of` a day under a profile.
+
+    `no_sedatives` are texts of medicines, as `recognise.compared` gives them, of which somebody
+    said that they name no sedative; `meanings` are such texts, each with the medicine that
+    somebody said it is.
+    `deceased` says that they have died, also where `deceased_on` is not known.
+    """
 
     patient_id: int
     as_of: date
@@ -165,3 +189,13 @@ class Dossier:
     readings: tuple[Reading, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
     tapers: tuple[Taper, ...] = ()
+    no_sedatives: frozenset[str] = frozenset()
+    deceased: bool = False
+    meanings: Mapping[str, Medicine] = field(default_factory=dict)
+
+    @property
+    def has_died(self) -> bool:
+        """Whether they had died by the day judged."""
+        if self.deceased_on is not None:
+            return self.deceased_on <= self.as_of
+        return self.deceased

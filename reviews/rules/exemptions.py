@@ -17,7 +17,7 @@ KINDS = {
 
 SILENT = None
 _DURATION = ("DUR-01", "DUR-02", "DUR-03", "DUR-04", "DUR-05", "DUR-06", "DUR-10")
-_KEPT_IN_PALLIATIVE_CARE = frozenset({"ALG-01", "DQ-03", "STOP-01", "STOP-02"})
+_KEPT_IN_PALLIATIVE_CARE = frozenset({"ALG-01", "DQ-03", "DQ-04", "STOP-01", "STOP-02"})
 
 EFFECTS: dict[str, dict[str, int | None]] = {
     "epilepsy_adjunct": {

@@ -415,7 +415,7 @@ def legal_limits(view: View, limit: Limits) -> Says:
 
 
 def _breaches(use, limit: Limits):
-    line, days = use.line, use.days_supply
+    line, days = use.line, use.issued_days
     cap = limit.get("supply_over_days")
     if "hypnotic_supply_over_days" in limit:
         hypnotic = any(code.startswith(HYPNOTIC_ATC) for code in use.drug.atc)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from reviews.rules import words
-from reviews.rules.exposure import Span, Use
+from reviews.rules.exposure import FurtherIssues, Span, Use, begins
 
 
 def names(spans_or_uses: Iterable[Span | Use]) -> list[str]:
@@ -31,7 +31,15 @@ def key_of(spans: Iterable[Span]) -> str:
 
 def not_recorded(uses: Iterable[Use]) -> str:
     """Supplies that have no recorded length: "lorazepam of 9 October 2026"."""
-    found = sorted({(use.start or 0, use.drug.name) for use in uses})
+    found = sorted({(_begun(use), use.drug.name) for use in uses})
     return words.listed(
         f"{name} of {words.day(start)}" if start else f"{name} (no date)" for start, name in found
     )
+
+
+def _begun(use: Use) -> int:
+    """The day on which a use began, or the order whose further issues it is; 0 without one."""
+    if isinstance(use, FurtherIssues):
+        day = begins(use.line)[0]
+        return 0 if day is None else day.toordinal()
+    return use.start or 0

@@ -767,7 +767,7 @@ FOR_CHILDREN = frozenset(
 def child(view: View, limit: Limits) -> Says:
     """PED-01. Under 18, with a benzodiazepine or Z-drug that is not for epilepsy, seizure rescue, a
     procedure or spasticity under a specialist. Urgent, and asks for a reason, under 12; review from
-    12."""
+    12, and where the purpose is not recorded while seizures are on record."""
     uses = [use for use in view.now if use.line.indication not in FOR_CHILDREN]
     if uses and view.person.birth_date is None:
         yield cannot_judge("PED-01", view.line_ids, "The birth date is not recorded.")
@@ -781,9 +781,14 @@ def child(view: View, limit: Limits) -> Says:
     if not under:
         return
     age = min(age for age, _ in under)
-    young = age < limit["urgent_under_years"]
     uses = [use for _, use in under]
     drugs = words.listed(names(uses))
+    purpose = "for another purpose than epilepsy, rescue or a procedure;"
+    not_said = all(use.line.indication == "unknown" for use in uses)
+    if not_said:
+        purpose = "and the purpose is not recorded; but for epilepsy, rescue or a procedure"
+    perhaps_epilepsy = not_said and view.person.has("seizure")
+    young = age < limit["urgent_under_years"] and not perhaps_epilepsy
     yield about_use(
         view,
         "PED-01",
@@ -792,9 +797,8 @@ def child(view: View, limit: Limits) -> Says:
         interrupts=young,
         title=f"{words.sentence_case(drugs)} at age {age}",
         sentence=(
-            f"{words.sentence_case(drugs)} {words.are(drugs)} prescribed at age {age} for another "
-            "purpose than epilepsy, rescue or a procedure; product texts do not recommend it, and "
-            "it is for specialists only."
+            f"{words.sentence_case(drugs)} {words.are(drugs)} prescribed at age {age} {purpose} "
+            "product texts do not recommend it, and it is for specialists only."
         ),
         facts=(Fact("age_years", "Age at prescription", age, "years"),),
         clears="The specialist's advice is recorded, or a gradual taper ends the exposure.",

@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from reviews.rules import conditions
+from reviews.rules.birth import possible_birth_date
 from reviews.rules.dossier import Condition, Dossier
 from reviews.rules.kept import kept
 from reviews.rules.readings import KINDS
@@ -24,7 +25,7 @@ class Person:
     """What the record says of a person; each answer that time can change notes the day."""
 
     def __init__(self, dossier: Dossier, watch: Watch):
-        self.birth_date = dossier.birth_date
+        self.birth_date = possible_birth_date(dossier.birth_date, today=dossier.as_of)
         self.sex = dossier.sex
         self._dossier = dossier
         self._watch = watch

@@ -65,6 +65,8 @@ GIVES_WAY = (
     GivesWay("DUR-02", ("DUR-04",), (SAME_EPISODE,)),
     GivesWay("DUR-03", ("DUR-04",), (SAME_EPISODE,)),
     GivesWay("DUR-05", ("DUR-06",)),
+    # A course of over 120 days is not newly begun any more.
+    GivesWay("DUR-08", ("DUR-04",), (SAME_EPISODE,)),
     GivesWay("DOSE-03", ("DOSE-02",), (SAME_DRUG,)),
     GivesWay("DOSE-01", ("DOSE-03",), (SAME_DRUG,)),
     GivesWay("DOSE-04", ("TAP-05",)),

@@ -13,16 +13,17 @@ from reviews.rules.dossier import Line
 from reviews.rules.drug import BIT, BZRA_CLASSES, Recognition
 from reviews.rules.exposure import (
     OPEN,
+    FurtherIssues,
     Intervals,
     Span,
     Supply,
     UnclearSupply,
     UndatedSupply,
     Use,
+    as_taken,
     both,
     carry_forward,
     count,
-    dispensed_first,
     is_patch,
     on_the_skin,
     read,
@@ -162,7 +163,7 @@ class InHand:
                         use = read(line, recognition, ingredient, self._limit)
                         if use is not None:
                             uses.append(use)
-        found = self._uses[name] = dispensed_first(uses)
+        found = self._uses[name] = as_taken(uses, self._today, self._limit).uses
         return found
 
     def presence(self, name: str) -> Presence:
@@ -200,15 +201,17 @@ class InHand:
 
     def _present(self, uses: Sequence[Use], spans: Sequence[Span] | None = None) -> Presence:
         """`spans` are those of the known supplies, where they have been worked out already."""
+        known = [use for use in uses if use.end is not None]
         if spans is None:
-            spans = self._carried([use for use in uses if use.end is not None])
+            spans = self._carried(known)
         certain: Intervals = union([(span.start, span.end) for span in spans])
-        if len(spans) == len(uses):
+        if len(known) == len(uses):
             return Presence(certain, certain, spans, ())
         vague = [use for use in uses if use.start is not None and use.end is None]
         open_ended = [Span(use.start, _possible_end(use, uses), use) for use in vague]
         possible = union([*certain, *((span.start, span.end) for span in open_ended)])
-        certain = union([*certain, *((use.start, use.least_end) for use in vague)])
+        sure = [(use.start, use.least_end) for use in vague if use.start <= use.least_end]
+        certain = union([*certain, *sure])
         undated = [use for use in uses if use.start is None]
         return Presence(certain, possible, [*spans, *open_ended], undated)
 
@@ -226,22 +229,13 @@ class InHand:
     def amounts(self, key: str, of: str = "bzra") -> list[DailyAmount]:
         """The daily amounts of one drug of a presence, in order.
 
-        Different products, and supplies begun on one day, are added up. Of one product the latest
-        supply counts: what is left of an earlier one is stock, no dose. A supply without an end is
+        Different products, and supplies begun on one day, are added up. A supply without an end is
         taken as going on until the next one of the drug.
         """
         found = []
         spans = [span for span in self.presence(of).spans if span.use.drug.key == key]
         for stretch in stretches([_until_next(span, spans) for span in spans]):
-            latest: dict[str, int] = {}
-            for part in stretch.parts:
-                product = part.use.line.medicine.key
-                latest[product] = max(part.use.start, latest.get(product, 0))
-            doses = [
-                part.mg
-                for part in stretch.parts
-                if part.use.start == latest[part.use.line.medicine.key]
-            ]
+            doses = [part.mg for part in stretch.parts]
             known = [mg for mg in doses if mg is not None]
             mg = sum(known) if len(known) == len(doses) else None
             found.append(DailyAmount(stretch.start, stretch.end, mg))
@@ -282,22 +276,28 @@ class InHand:
             if self._today > end + restart:
                 break
             first, last = self.exposure_around(a, start, end)
-            days = count(certain, first, last)
+            of_a = [span for span in a.spans if span.start <= end and span.end >= start]
+            of_b = [span for span in b.spans if span.start <= end and span.end >= start]
+            # What was taken long before the run counts only if it is the same medicine.
+            named = _of_drugs(b, of_b)
+            mine, surely = shared, certain
+            if named is not b:
+                mine = both(a.possible, named.possible)
+                surely = mine if sure else both(a.certain, named.certain)
+            days = count(surely, first, last)
             if days >= at_least or (not sure and at_least == 1):
-                of_a = [span for span in a.spans if span.start <= end and span.end >= start]
-                of_b = [span for span in b.spans if span.start <= end and span.end >= start]
                 return Together(
                     start,
                     end,
                     days,
-                    sure or count(shared, first, last) == days,
+                    sure or count(mine, first, last) == days,
                     of_a,
                     of_b,
                     next(s for s, e in runs(b.possible, restart) if s <= start <= e),
                     names(of_a),
                     names(of_b),
                 )
-            if count(shared, first, last) >= at_least:
+            if count(mine, first, last) >= at_least:
                 return UNSURE
         if a.undated or b.undated:
             return UNSURE
@@ -310,6 +310,24 @@ class InHand:
             if begun <= end and ended >= start:
                 first, last = min(first, begun), max(last, ended)
         return first, last
+
+
+def _of_drugs(presence: Presence, spans: Sequence[Span]) -> Presence:
+    """The days of the drugs of some of its spans alone: the presence itself where that is all."""
+    keys = {span.use.drug.key for span in spans}
+    mine = [span for span in presence.spans if span.use.drug.key in keys]
+    if len(mine) == len(presence.spans):
+        return presence
+    certain = [
+        (span.start, min(span.end, span.use.least_end) if span.use.end is None else span.end)
+        for span in mine
+    ]
+    return Presence(
+        union([days for days in certain if days[0] <= days[1]]),
+        union([(span.start, span.end) for span in mine]),
+        mine,
+        presence.undated,
+    )
 
 
 def _until_next(span: Span, spans: list[Span]) -> Span:
@@ -325,8 +343,8 @@ def _possible_end(use: UnclearSupply, uses: Sequence[Use]) -> int:
     One that is over may have lasted until the next of the same drug, so that a renewal does not
     look like a start.
     """
-    if use.reach == OPEN:
-        return OPEN
+    if use.reach == OPEN or isinstance(use, FurtherIssues):
+        return use.reach
     renewals = [
         other.start
         for other in uses

@@ -3,9 +3,12 @@
 from typing import NamedTuple
 
 from reviews.rules import words
-from reviews.rules.exposure import EXPECTED_USE, OPEN, Use
+from reviews.rules.dossier import Line
+from reviews.rules.drug import Recognition
+from reviews.rules.exposure import EXPECTED_USE, GIVEN, OPEN, FurtherIssues, Use, begins
 from reviews.rules.finding import Fact
 from reviews.rules.parameters import Limits
+from reviews.rules.recognise import FOR_THE_NIGHT
 from reviews.rules.rule import QUEUED, S3, UNJUDGED, Grading, rule
 from reviews.rules.saying import Candidate, Says, candidate
 from reviews.rules.view import View
@@ -30,16 +33,19 @@ def incomplete(view: View, limit: Limits) -> Says:
     Asked only where an answer depends on it: a stated days' supply stands in for the quantity, a
     dose in mg for the strength.
     """
-    by_drug: dict[str, list[_Incomplete]] = {}
+    by_drug: dict[str, dict[int, _Incomplete]] = {}
     current = {item.span.use.line.id for item in view.judged}
     for use in view.uses:
         known = use.end is not None
         matters = use.line.id in current if known else _matters(view, use)
         lacking = _lacking(use) if matters else []
         if lacking:
-            by_drug.setdefault(use.drug.key, []).append(_Incomplete(use, lacking))
+            found = by_drug.setdefault(use.drug.key, {})
+            # What may follow the first issue of an order is told with it.
+            before = found.get(use.line.id, _Incomplete(use, []))
+            found[use.line.id] = _Incomplete(use, [*before.lacking, *lacking])
     for key, found in by_drug.items():
-        yield _of_one_drug(key, found)
+        yield _of_one_drug(key, [*found.values()])
 
 
 class _Incomplete(NamedTuple):
@@ -53,6 +59,8 @@ def _matters(view: View, use: Use) -> bool:
     """Does an answer depend on a use of unknown length? Not if it is over and others came later."""
     if use.start is None or use.reach == OPEN or view.is_current(use.reach):
         return True
+    if isinstance(use, FurtherIssues):
+        return False  # they were optional, and can be in use no more
     return use.start >= max(other.start for other in view.uses if other.start is not None)
 
 
@@ -68,7 +76,8 @@ def _of_one_drug(key: str, found: list[_Incomplete]) -> Candidate:
     uses = [use for use, _ in found]
     lacking = list(dict.fromkeys(item for _, items in found for item in items))
     name = uses[0].drug.name
-    dates = [use.start for use in uses if use.start is not None]
+    begun = [begins(use.line)[0] for use in uses]
+    dates = [day.toordinal() for day in begun if day is not None]
     since = f" from {words.day(min(dates))}" if dates else ""
     title = f"{words.sentence_case(name)}: {words.listed(lacking)} not recorded"
     unknown = ""
@@ -100,10 +109,12 @@ def _daily_amount(use: Use) -> list[str]:
     line = use.line
     if line.schedule and line.dose_unit:
         return ["strength"]
-    if line.dose is None and not (line.as_needed and line.max_per_day is not None):
-        return ["daily dose"]
-    if line.times_per_day is None and not (line.as_needed and line.max_per_day is not None):
-        return ["times a day"]
+    if line.max_per_day is None:
+        if line.dose is None and line.dose_max is None:
+            return ["daily dose"]
+        often = line.times_per_day or line.times_per_day_max or line.source == GIVEN
+        if not often:
+            return ["times a day"]
     if not line.dose_unit:
         return ["unit of the dose"]
     return ["strength"]
@@ -114,7 +125,9 @@ def _daily_amount(use: Use) -> list[str]:
     family="Data quality",
     title="Medicine not recognised",
     theme=UNJUDGED,
-    severity=Grading("S2; S3 without a benzodiazepine or Z-drug in use", (2, 3)),
+    severity=Grading(
+        "S2; S3 without a benzodiazepine or Z-drug in use, unless it may be one itself", (2, 3)
+    ),
     shown=QUEUED,
     sources=("portal",),
     idle=True,
@@ -124,15 +137,18 @@ def unmapped(view: View, limit: Limits) -> Says:
     """DQ-03. A medicine on the record could not be matched to the drug table by code or by name, or
     is a combination of which a part is not known. It is treated as an unknown sedative.
 
-    Review queue beside a benzodiazepine or Z-drug in use; banner and digest without one.
+    Review queue beside a benzodiazepine or Z-drug in use; and whatever else is taken, where its
+    name ends like one, it is made for the night, or it was bought online. Banner and digest
+    otherwise.
     """
-    severity = 2 if view.active else 3
     by_text: dict[str, list] = {}
     for line, recognition, end in view.unmapped:
         if end is None or view.is_current(end):
             by_text.setdefault(line.medicine.text.casefold(), []).append((line, recognition))
     for text, found in by_text.items():
         line, recognition = found[0]
+        may_be_one = [why for each in found if (why := _may_be_a_sedative(*each))]
+        severity = 2 if view.active or may_be_one else 3
         shown = line.medicine.text or "A medicine without a name"
         if recognition.parts:
             title = f"{shown}: part of a combination not recognised"
@@ -146,7 +162,8 @@ def unmapped(view: View, limit: Limits) -> Says:
             title=title,
             sentence=(
                 f"“{shown}” matches no medicine in the formulary, so its interactions were not "
-                "checked; treat it as a possible sedative until it is identified."
+                f"checked; {may_be_one[0] if may_be_one else ''}treat it as a possible sedative "
+                "until it is identified."
             ),
             facts=(
                 Fact(
@@ -159,3 +176,14 @@ def unmapped(view: View, limit: Limits) -> Says:
             clears="The medicine is mapped in the formulary, or the entry is corrected.",
             unknown="Whether it is a sedative, an opioid or an inhibitor of metabolism.",
         )
+
+
+def _may_be_a_sedative(line: Line, recognition: Recognition) -> str:
+    """Why an unknown medicine may itself be a sedative, as the beginning of a sentence; or ""."""
+    if recognition.suspected in FOR_THE_NIGHT:
+        return f"“{recognition.suspected}” says that it is for the night: "
+    if recognition.suspected:
+        return f"“{recognition.suspected}” ends like the name of a benzodiazepine or Z-drug: "
+    if line.acquired == "online":
+        return "it was bought online: "
+    return ""

@@ -2,82 +2,74 @@
 
 import re
 import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise, takewhile
+from typing import TYPE_CHECKING, NamedTuple
 
-from reviews.rules.drug import BIT, SUBSTITUTION, Entry, Ingredient, Part, Product, Recognition
+from reviews.rules.drug import (
+    BIT,
+    BZRA_CLASSES,
+    SUBSTITUTION,
+    Entry,
+    Ingredient,
+    Part,
+    Product,
+    Recognition,
+)
+from reviews.rules.forms import COUNTED, shape_of
+from reviews.rules.spelling import SHORTEST, ends_like_a_sedative, folded, without_salt
+from reviews.rules.strengths import MASS, PIECE, Named, kind_of, strengths_in
+
+if TYPE_CHECKING:
+    from reviews.rules.book import RuleBook
 
 # Product codes are exact, ingredient codes and ATC less so; a verified SNOMED substance is last.
 CODE_ORDER = {"rxnorm": 0, "dmd": 0, "ndc": 0, "atc": 1, "snomed": 2}
 
-MASS_IN_MG = {
-    "mg": 1.0,
-    "milligram": 1.0,
-    "milligrams": 1.0,
-    "mcg": 0.001,
-    "ug": 0.001,
-    "microgram": 0.001,
-    "micrograms": 0.001,
-    "microg": 0.001,
-    "g": 1000.0,
-    "gram": 1000.0,
-}
-_MASS = "|".join(sorted(MASS_IN_MG, key=len, reverse=True))
-STRENGTH = re.compile(
-    rf"(\d+(?:\.\d+)?)\s*({_MASS})\b"
-    r"(?:\s*(?:/|per)\s*(\d+(?:\.\d+)?)?\s*(ml|hour|hr|h|actuat|actuation|dose|spray)\b)?"
+# Words of Latin letters and of katakana, in which Japanese names are written.
+WORD = re.compile(r"[a-z]+|[ァ-ヺー]+|\d+(?:\.\d+)?")
+VOICED = "\u3099\u309a"
+"""The marks that make another letter of a kana: no accents."""
+FRACTIONS = str.maketrans({"½": ".5", "¼": ".25", "¾": ".75", "µ": "u", "μ": "u", "’": "'"})
+# The forms whose strengths are marketed by the millilitre or the spray, and not by the piece.
+MEASURED = {"liquid": "ml", "injection": "ml", "nasal": "spray", "spray": "spray"}
+# A product for the night of a known name holds something for sleep besides what the name tells.
+FOR_THE_NIGHT = frozenset(["pm", "night", "nighttime", "nite", "noche", "nuit", "nacht", "notte"])
+# What stands before "night" where it says when a medicine is taken.
+WHEN = frozenset(
+    [
+        *("at", "each", "every", "in", "the", "per", "by", "last", "one", "a"),
+        *("zur", "jede", "jeder", "fur", "die", "la", "por", "una", "chaque"),
+    ]
 )
-PER = {
-    "ml": "ml",
-    "hour": "hour",
-    "hr": "hour",
-    "h": "hour",
-    "actuat": "spray",
-    "actuation": "spray",
-    "dose": "spray",
-    "spray": "spray",
-}
-# First match wins: the special forms stand before the plain ones they contain.
-FORMS = (
-    (r"transdermal|patch(?:es)?", "patch", "transdermal"),
-    (r"buccal|oromucosal", "buccal", "buccal"),
-    (r"nasal", "nasal", "nasal"),
-    (r"suppositor(?:y|ies)", "suppository", "rectal"),
-    (r"rectal|enema|rectubes?", "rectal", "rectal"),
-    (r"sublingual", "sublingual", "sublingual"),
-    (
-        r"inject(?:ion|able)|ampoules?|cartridge|prefilled|intravenous|intramuscular|infusion|vials?",
-        "injection",
-        "parenteral",
-    ),
-    (
-        r"cream|ointment|topical|shampoo|lotion|ophthalmic|otic|eye drops?|ear drops?",
-        "topical",
-        "topical",
-    ),
-    (r"capsules?", "capsule", "oral"),
-    (r"tablets?|caplets?", "tablet", "oral"),
-    (r"oral (?:solution|suspension|liquid|drops?|concentrate)|syrup|elixir", "liquid", "oral"),
-    (r"oral film", "film", "oral"),
+MADE_FOR_THE_NIGHT = frozenset(
+    {*BZRA_CLASSES, "other-hypnotic", "sedating-antihistamine", "older-sedative", "opioid"}
 )
-FORM_PATTERNS = tuple(
-    (re.compile(rf"\b(?:{words})\b"), form, route) for words, form, route in FORMS
+ADDED = re.compile(r"(.*[a-z].*?)(?:\b(?:with|plus|and|mit|und|avec|et|con|y)|[+&])\s*")
+NAME = re.compile(r"[a-z]{4,}")
+COMPOUNDED = frozenset([*BZRA_CLASSES, "opioid", "gabapentinoid"])
+"""The classes whose names are also found at the beginning of a longer word."""
+SHORTEST_COMPOUND = 10
+MADE_UP_AS = frozenset(
+    ["oral", "solution", "suspension", "mixture", "liquid", "powder", "medicine"]
 )
-COUNTED = {
-    "tablet": "tablet",
-    "capsule": "capsule",
-    "film": "unit",
-    "suppository": "suppository",
-    "sublingual": "tablet",
-    "patch": "patch",
-}
-WORD = re.compile(r"[a-z]+|\d+(?:\.\d+)?")
+# "Ibuprofen compositum" holds more than ibuprofen, and does not tell what ("comp." are tablets).
+COMPOUNDED_WITH = re.compile(r" (?:composit\w+|compuest\w+|compose|compost[oa])\b")
 SEPARATOR = re.compile(r"\s[/+]\s")
-INGREDIENT_LIKE = re.compile(rf"[a-z]{{4,}}.*\d\s*(?:{_MASS})\b")
+INGREDIENT_LIKE = re.compile(rf"[a-z]{{4,}}.*\d\s*(?:{MASS})\b")
 
 
 def plain(text: str) -> str:
     """Lower case without accents, so that "Diazépam" and "diazepam" are the same words."""
-    decomposed = unicodedata.normalize("NFKD", text.replace("µ", "u").replace("μ", "u"))
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
+    decomposed = unicodedata.normalize("NFKD", text.translate(FRACTIONS))
+    bare = "".join(c for c in decomposed if not unicodedata.combining(c) or c in VOICED)
+    return unicodedata.normalize("NFC", bare).casefold()
+
+
+def compared(text: str) -> str:
+    """The text of a medicine as two of them are compared: plain, with single spaces."""
+    return " ".join(plain(text).split())
 
 
 class Index:
@@ -102,14 +94,21 @@ class Index:
             words = tuple(WORD.findall(name))
             if words:
                 self.names.setdefault(words[0], []).append((words, entry))
+        self.spelled = _spelled(book)
+        self.compounded = {
+            spelling: entry
+            for spelling, entry in self.spelled.items()
+            if book.drugs[entry.drugs[0]].classes & COMPOUNDED
+        }
+        self.held = _strengths_held(book)
         for found in self.names.values():
             found.sort(key=lambda item: (-len(item[0]), item[0]))
 
     def recognise(self, text: str, codings) -> Recognition:
         """Codes, best kind first; then names. What a code leaves open the text may fill in."""
         text = plain(text)
-        form, route = _form(text)
-        by_name, name_matched, name_substitution, name_complete = self._by_name(text, form)
+        form, route = shape_of(text)
+        named = self._by_name(text, form)
         substitution: bool | None = None
         coded: tuple[Product, str, bool] | None = None
         for system, code in sorted(codings, key=lambda c: CODE_ORDER.get(c[0], 3)):
@@ -123,18 +122,23 @@ class Index:
                 coded = product, f"{system}:{code}", incomplete
         if coded is not None:
             product, matched, incomplete = coded
-            parts, complete = _fill(product.parts, by_name, incomplete)
+            if not named.parts:
+                # The text names no drug that is known, but may say the strength of the one coded.
+                drugs = tuple(part.drug for part in product.parts)
+                named = self._read(text, form, [_Found(Entry(drugs=drugs), 0, 0)])
+            parts, complete = _fill(product.parts, named.parts, incomplete)
             form, route = product.form or form, product.route or route
             matched_by = "code"
-        elif by_name:
-            parts, matched, complete = by_name, name_matched, name_complete
+        elif named.parts:
+            parts, matched = named.parts, named.matched
+            complete = named.complete and not named.suspected
             matched_by = "name"
         else:
-            return Recognition(form=form, route=route)
+            return Recognition(form=form, route=route, suspected=named.suspected)
         keys = {part.drug for part in parts}
         if substitution is None:
             # Buprenorphine with naloxone is made for substitution alone.
-            substitution = name_substitution or {"buprenorphine", "naloxone"} <= keys
+            substitution = named.substitution or {"buprenorphine", "naloxone"} <= keys
         classes = set().union(*(self.drugs[key].classes for key in keys))
         if substitution and "opioid" in classes:
             classes = classes - {"opioid"} | {SUBSTITUTION}
@@ -149,6 +153,8 @@ class Index:
             mask=sum(BIT[name] for name in classes),
             complete=complete,
             unmapped=not complete,
+            doubts=named.doubts if any(part.strength_mg is None for part in parts) else (),
+            suspected="" if complete else named.suspected,
         )
 
     def _ingredient(self, part: Part, of_the_medicine) -> Ingredient:
@@ -174,35 +180,150 @@ class Index:
                     return product, False, False
         return None, False, None
 
-    def _by_name(self, text, form):
-        words = [(m.group(), m.start(), m.end()) for m in WORD.finditer(text)]
-        found: list[tuple[Entry, int, int]] = []
+    def _by_name(self, text: str, form: str | None) -> "_Named":
+        words = [_Word(m.group(), m.start(), m.end()) for m in WORD.finditer(text)]
+        found: list[_Found] = []
         at = 0
         while at < len(words):
-            for name, entry in self.names.get(words[at][0], ()):
-                end = at + len(name)
-                if tuple(word for word, _, _ in words[at:end]) == name:
-                    found.append((entry, words[at][1], words[end - 1][2]))
-                    at = end
-                    break
-            else:
+            entry, length = self._longest(words, at)
+            if entry is None:
                 at += 1
-        parts: dict[str, Part] = {}
-        per_form = COUNTED.get(form or "", "")
-        for n, (entry, _, end) in enumerate(found):
-            until = found[n + 1][1] if n + 1 < len(found) else len(text)
-            strength, per = None, per_form
-            if len(entry.drugs) == 1:
-                strength, per = _strength(text[end:until], per_form)
-            for key in entry.drugs:
-                # "Diazepam 5 MG [Valium]" names one drug twice: keep the first that has a strength.
-                if key not in parts or parts[key].strength_mg is None:
-                    parts[key] = Part(key, strength, per)
-        matched = ", ".join(dict.fromkeys(text[start:end] for _, start, end in found))
-        complete = _every_segment_known(text, found)
-        substitution = any(entry.substitution for entry, _, _ in found)
-        incomplete = any(entry.incomplete for entry, _, _ in found)
-        return tuple(parts.values()), matched, substitution, complete and not incomplete
+                continue
+            found.append(_Found(entry, words[at].start, words[at + length - 1].end))
+            at += length
+        return self._read(text, form, found)._replace(suspected=self._suspected(words, found))
+
+    def _suspected(self, words: list["_Word"], found: list["_Found"]) -> str:
+        """The word that hints at a sedative which no name tells; "" without one."""
+        known = {word.start for word in words for each in found if each.holds(word)}
+        unknown = [word for word in words if word.start not in known]
+        if word := ends_like_a_sedative([word.text for word in unknown]):
+            return word
+        drugs = {drug for each in found for drug in each.entry.drugs}
+        if any(self.drugs[drug].classes & MADE_FOR_THE_NIGHT for drug in drugs):
+            return ""
+        return self._for_the_night(unknown) if found else ""
+
+    def _for_the_night(self, words: list["_Word"]) -> str:
+        """The word of a name, before any number, that says for the night; "" for "at night"."""
+        name = takewhile(lambda word: not word.text[0].isdigit(), words)
+        for before, word in pairwise([_Word("", 0, 0), *name]):
+            if word.text in FOR_THE_NIGHT and before.text not in WHEN:
+                return word.text
+        return ""
+
+    def _longest(self, words: list["_Word"], at: int) -> tuple[Entry | None, int]:
+        """The longest name that begins with the word at `at`, and how many words it takes."""
+        for name, entry in self.names.get(words[at].text, ()):
+            if tuple(word.text for word in words[at : at + len(name)]) == name:
+                return entry, len(name)
+        entry = self._as_spelled_elsewhere(words[at].text)
+        return entry, int(entry is not None)
+
+    def _as_spelled_elsewhere(self, word: str) -> Entry | None:
+        """The drug of which a word is the name in another language, or a German compound.
+
+        A compound begins with the whole name of a drug that a rule looks for: "Fentanylpflaster",
+        "Tramadolor".
+        """
+        entry = self.spelled.get(folded(word)) or self.spelled.get(folded(without_salt(word)))
+        if entry is not None or len(word) < SHORTEST_COMPOUND:
+            return entry
+        spelling = folded(word)
+        beginnings = (spelling[:length] for length in range(len(spelling) - 1, SHORTEST, -1))
+        return next((self.compounded[b] for b in beginnings if b in self.compounded), None)
+
+    def _read(self, text: str, form: str | None, found: Sequence["_Found"]) -> "_Named":
+        """The parts that the names found stand for, each with the strength written for it."""
+        strengths = strengths_in(
+            text,
+            [Named(each.entry.drugs, each.start, each.end) for each in found],
+            self.held,
+        )
+        counted = COUNTED.get(form or "", "")
+        parts = []
+        for drug in dict.fromkeys(drug for each in found for drug in each.entry.drugs):
+            strength = strengths.of.get(drug)
+            if strength is None:
+                parts.append(Part(drug, None, counted))
+            elif strength.per == "hour" and form not in (None, "patch"):
+                # "Tablets of 10 mg/12 h" hold 10 mg; only a patch is named by what it gives off.
+                parts.append(Part(drug, None, counted))
+            else:
+                parts.append(Part(drug, strength.mg, strength.per or counted))
+        return _Named(
+            parts=tuple(parts),
+            matched=", ".join(dict.fromkeys(text[each.start : each.end] for each in found)),
+            substitution=any(each.entry.substitution for each in found),
+            complete=_every_segment_known(text, found)
+            and not _added_to_something_unknown(text, found)
+            and not any(each.entry.incomplete for each in found)
+            and not any(COMPOUNDED_WITH.match(text, each.end) for each in found),
+            doubts=strengths.doubts,
+            suspected="",
+        )
+
+
+class _Word(NamedTuple):
+    """A word or number of a text, from `start` up to `end`."""
+
+    text: str
+    start: int
+    end: int
+
+
+class _Found(NamedTuple):
+    """A name found in a text, from `start` up to `end`."""
+
+    entry: Entry
+    start: int
+    end: int
+
+    def holds(self, word: _Word) -> bool:
+        """Whether a word is part of the name."""
+        return self.start <= word.start < self.end
+
+
+class _Named(NamedTuple):
+    """What the names in a text come to."""
+
+    parts: tuple[Part, ...]
+    matched: str
+    substitution: bool
+    complete: bool
+    doubts: tuple[str, ...]
+    suspected: str
+
+
+def _spelled(book: "RuleBook") -> dict[str, Entry]:
+    """The drugs by the common spelling of their names, where no two share it."""
+    by_spelling = defaultdict(set)
+    for drug in book.drugs.values():
+        name = plain(drug.name)
+        if name.isalpha() and (spelling := folded(name)):
+            by_spelling[spelling].add(drug.key)
+    return {
+        spelling: Entry(drugs=tuple(keys))
+        for spelling, keys in by_spelling.items()
+        if len(keys) == 1
+    }
+
+
+def _strengths_held(book: "RuleBook") -> dict[str, dict[str, frozenset[float]]]:
+    """The strengths in mg that are known of each drug, by its products and what is marketed."""
+    held: dict[str, dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
+    for drug in book.drugs.values():
+        for forms in drug.strengths.values():
+            for form, strengths in forms.items():
+                held[drug.key][MEASURED.get(form, PIECE)].update(strengths)
+    for product in book.products.values():
+        for part in product.parts:
+            if part.strength_mg is not None:
+                held[part.drug][kind_of(part.per_unit)].add(part.strength_mg)
+    return {
+        key: {kind: frozenset(strengths) for kind, strengths in kinds.items()}
+        for key, kinds in held.items()
+    }
 
 
 def _fill(parts, by_name, incomplete):
@@ -219,24 +340,6 @@ def _fill(parts, by_name, incomplete):
     return filled + more, bool(more)
 
 
-def _form(text):
-    for pattern, form, route in FORM_PATTERNS:
-        if pattern.search(text):
-            return form, route
-    return None, None
-
-
-def _strength(text, per_form):
-    found = STRENGTH.search(text)
-    if not found:
-        return None, per_form
-    amount, unit, per_amount, per_unit = found.groups()
-    mg = float(amount) * MASS_IN_MG[unit]
-    if per_unit:
-        return mg / (float(per_amount) if per_amount else 1.0), PER[per_unit]
-    return mg, per_form
-
-
 def _every_segment_known(text, found):
     """False when a combination written with " / " or " + " has a part no name matched."""
     at = 0
@@ -245,7 +348,16 @@ def _every_segment_known(text, found):
         return True
     for piece in pieces:
         end = at + len(piece)
-        if INGREDIENT_LIKE.search(piece) and not any(at <= start < end for _, start, _ in found):
+        if INGREDIENT_LIKE.search(piece) and not any(at <= each.start < end for each in found):
             return False
         at = end + 3
     return True
+
+
+def _added_to_something_unknown(text: str, found: Sequence[_Found]) -> bool:
+    """True where the first name found is only what is added to a product: "Zork with vitamin C"."""
+    before = ADDED.fullmatch(text[: found[0].start]) if found else None
+    if before is None:
+        return False
+    words = set(NAME.findall(before[1])) - MADE_UP_AS
+    return any(shape_of(word).form is None for word in words)

@@ -10,6 +10,7 @@ from types import ModuleType
 from reviews.rules import (
     coprescribed,
     cumulative,
+    deaths,
     doses,
     duplicates,
     duration,
@@ -53,6 +54,7 @@ _MODULES = (
     duration,
     elderly,
     quality,
+    deaths,
     cumulative,
     doses,
     patient,

@@ -5,11 +5,13 @@ from datetime import date
 from reviews.rules import words
 from reviews.rules.asking import Asked, Asking, asking, asking_only
 from reviews.rules.book import RuleBook
+from reviews.rules.deaths import AFTER_DEATH
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Dossier, Line, Medicine
-from reviews.rules.drug import BZRA
+from reviews.rules.drug import BZRA, SAID
 from reviews.rules.exemptions import graded
-from reviews.rules.exposure import OPEN
-from reviews.rules.finding import ExposureSummary, NotEvaluable, Screening
+from reviews.rules.exposure import OPEN, begins
+from reviews.rules.finding import ExposureSummary, Fact, Finding, NotEvaluable, Screening
+from reviews.rules.meanings import as_said, in_words, said_to_be_no_sedative
 from reviews.rules.memory import memory_of
 from reviews.rules.naming import names
 from reviews.rules.precedence import settled
@@ -21,19 +23,29 @@ from reviews.rules.view import View
 def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = None) -> Screening:
     """What the rules of the book say about a dossier on its day; all rules, or those given.
 
-    Nothing is said about somebody who had died by that day; what could not be judged still is.
+    Of somebody who had died by that day only what was written afterwards is found; what could not
+    be judged still is.
     KeyError when the book does not hold the dossier's profile.
     """
     known = memory_of(book).recognised.known
     sedatives, others, unmapped, have = [], [], [], 0
+    said: dict[int, str] = {}
     for line in dossier.lines:
         recognition = known.get(line.medicine.key) or book.recognise(line.medicine)
+        if recognition.unmapped and dossier.meanings:
+            recognition = as_said(line, recognition, dossier.meanings, book)
+            if recognition.matched_by == SAID:
+                said[line.id] = f"“{line.medicine.text}”: {in_words(recognition)}"
         if recognition.mask & BZRA:
             sedatives.append((line, recognition))
         if recognition.mask & ~BZRA:
             others.append((line, recognition))
             have |= recognition.mask
-        if recognition.unmapped and line.status not in NEVER_TAKEN:
+        if (
+            recognition.unmapped
+            and line.status not in NEVER_TAKEN
+            and not said_to_be_no_sedative(line, recognition, dossier)
+        ):
             unmapped.append((line, recognition))
     if not sedatives and not unmapped:
         return Screening(as_of=dossier.as_of, book_number=book.number)
@@ -57,8 +69,10 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
         candidates = _lowered(candidates, view.exemptions)
         gaps = [gap for gap in gaps if graded(gap.rule_id, 1, view.exemptions) is not None]
     findings, shadowed = settled(candidates)
-    if dossier.deceased_on is not None and dossier.deceased_on <= dossier.as_of:
-        findings = []
+    if dossier.has_died:
+        findings = [finding for finding in findings if finding.rule_id == AFTER_DEATH]
+    if said:
+        findings = [_naming(finding, said) for finding in findings]
     return Screening(
         as_of=dossier.as_of,
         book_number=book.number,
@@ -70,6 +84,13 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
         exposure=_exposure(view),
         valid_until=_valid_until(view, ask),
     )
+
+
+def _naming(finding: Finding, said: dict[int, str]) -> Finding:
+    """The finding, with what somebody said that its unknown medicines are."""
+    told = dict.fromkeys(said[pk] for pk in finding.line_ids if pk in said)
+    facts = tuple(Fact("said_to_be", "Recognised as somebody said", each) for each in told)
+    return finding._replace(facts=finding.facts + facts)
 
 
 def _ask(view: View, asked: list[Asked], have: int) -> tuple[list[Candidate], list[NotEvaluable]]:
@@ -111,7 +132,7 @@ def _lowered(candidates: list[Candidate], exemptions) -> list[Candidate]:
 
 def _end(line: Line) -> int | None:
     """The last day of a medicine nobody recognised: an ordinal, None for "not known, not over"."""
-    start = line.start_on or line.written_on
+    start = begins(line)[0]
     if line.end_on is not None and (line.days_supply is None or start is None):
         return line.end_on.toordinal()
     if start is not None and line.days_supply:
@@ -174,7 +195,7 @@ def _valid_until(view: View, ask: Asking) -> date | None:
         starts.add(span.start)
         starts.add(span.use.start)
         ends.add(span.end)
-    for use in (*view.uses, *view.rescue):
+    for use in (*view.uses, *view.rescue, *(copy.use for copy in view.copies)):
         if use.start is not None:
             starts.add(use.start)
             ends.update((use.least_end, use.reach))

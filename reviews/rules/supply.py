@@ -1,10 +1,11 @@
 """How it is supplied, and by whom: REF-01, REF-02, PRE-01, PRE-02, SUP-01 and SUP-02."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.dossier import Line
-from reviews.rules.exposure import ENDED_EARLY, SUPPLY_FROM_END, DatedUse, Span
+from reviews.rules.exposure import ENDED_EARLY, SUPPLY_FROM_END, DatedUse, Span, Use, is_alike
 from reviews.rules.finding import Fact
 from reviews.rules.naming import names
 from reviews.rules.parameters import COUNT, DAYS, PERCENT, Limits, parameter
@@ -48,10 +49,15 @@ def early_issues(view: View) -> list[EarlyIssue]:
             if before and not any(other.use.start == span.use.start for other in spans[:n]):
                 earlier = max(before, key=lambda other: (other.end, other.use.line.id))
                 left = earlier.end - span.use.start + 1
-                supplied = earlier.use.days_supply
-                if left > 0 and supplied is not None:
+                if left > 0:
+                    supplied = _issued_with(earlier.use, spans)
                     found.append(EarlyIssue(span.use.start, left, supplied, earlier.use, span.use))
     return sorted(found, key=lambda issue: (issue.day, issue.use.line.id))
+
+
+def _issued_with(use: DatedUse, spans: list[Span]) -> int:
+    """The days of a supply and of those issued with it to follow one another."""
+    return sum(other.use.days_supply or 0 for other in spans if is_alike(other.use, use))
 
 
 @rule(
@@ -163,6 +169,11 @@ def _prescriber(line: Line) -> str:
     return line.team or line.prescriber
 
 
+def _teams(uses: Iterable[Use]) -> set[str]:
+    """The teams that are named; prescribers without one may be colleagues of one practice."""
+    return {use.line.team for use in uses} - {""}
+
+
 @rule(
     "PRE-01",
     family="Supply and prescribing",
@@ -182,7 +193,8 @@ def _prescriber(line: Line) -> str:
 def many_prescribers(view: View, limit: Limits) -> Says:
     """PRE-01. Benzodiazepines or Z-drugs in the last 180 days from three prescribers or more who
     are not one team, or in the last 30 days from two with overlapping supply: review. From four or
-    more prescribers or pharmacies in 180 days: urgent."""
+    more teams or pharmacies in 180 days: urgent; prescribers whose team is not known may be
+    colleagues, and make it no more than a review."""
     window, brief = limit["window_days"], limit["brief_window_days"]
     recent = [
         use
@@ -210,7 +222,7 @@ def many_prescribers(view: View, limit: Limits) -> Says:
         for a in spans.values()
         for b in spans.values()
     )
-    many = max(len(prescribers), len(pharmacies))
+    many = max(len(_teams(recent)), len(pharmacies))
     if many >= limit["urgent_from_count"]:
         severity = 1
         source = f"{len(prescribers)} prescribers and {len(pharmacies)} pharmacies in {window} days"
@@ -295,7 +307,7 @@ def long_supply(view: View, limit: Limits) -> Says:
     first_days, first_over = limit["first_days"], limit["first_over_days"]
     early, at_risk = [], []
     for item in view.judged:
-        days = item.span.use.days_supply or 0
+        days = item.span.use.issued_days or 0
         if item.span.start - item.episode.start < first_days and days > first_over:
             early.append(item.span.use)
         elif risks and days > limit["risk_over_days"]:
@@ -307,7 +319,7 @@ def long_supply(view: View, limit: Limits) -> Says:
     reason = f"over {limit['risk_over_days']} days with a risk on record"
     if early:
         reason = f"over {first_over} days within the first {first_days} days of treatment"
-    longest = max(use.days_supply or 0 for use in found)
+    longest = max(use.issued_days or 0 for use in found)
     drugs = words.listed(names(found))
     yield about_use(
         view,

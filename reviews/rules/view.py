@@ -10,17 +10,19 @@ from reviews.rules.dossier import Dossier, Line
 from reviews.rules.drug import BZRA, Recognition
 from reviews.rules.equivalents import DailyEquivalent, Scale, daily, scale
 from reviews.rules.exposure import (
+    Copy,
     DatedUse,
     DrugDose,
     Episode,
+    FurtherIssues,
     Span,
     Stretch,
     Supply,
     UnclearSupply,
     UndatedSupply,
     Use,
+    as_taken,
     carry_forward,
-    dispensed_first,
     doses,
     episodes,
     is_rescue,
@@ -78,7 +80,8 @@ class View:
 
     `person` tells of age, conditions and readings, `in_hand` of the other medicines and of days
     together. `uses` are the regular uses; those of them with known days are in `spans` after
-    carry-forward, `unclear` lack a length and `undated` a beginning. `rescue` medicine is no
+    carry-forward, `unclear` lack a length and `undated` a beginning. `copies` may be
+    other records of one of them. `rescue` medicine is no
     exposure. `current` are the episodes that a supply starting today would still join, `judged`
     their current lines. `watch(day)` says that the answer can change on a day, and `reached(day)`
     asks whether one has come. `unmapped` are medicines that nobody recognised, with their last day.
@@ -101,7 +104,7 @@ class View:
         self.today = self._watch.today
         self.watch, self.reached = self._watch.note, self._watch.reached
         self.unmapped = unmapped
-        self.uses, self.rescue = _uses(sedatives, limit)
+        self.uses, self.rescue, self.copies = _uses(sedatives, self.today, limit)
         known = [use for use in self.uses if use.end is not None]
         self.unclear: Sequence[UnclearSupply] = ()
         self.undated: Sequence[UndatedSupply] = ()
@@ -149,6 +152,7 @@ class View:
             or self.undated
             or any(self.is_current(use.reach) for use in self.unclear)
             or any(use.start is None or self.is_current(use.reach) for use in self.rescue)
+            or any(self.is_current(copy.use.reach) for copy in self.copies)
         )
 
     @kept
@@ -209,7 +213,12 @@ class View:
         if not vague:
             return self.stretches_now
         first_days = [Span(use.start, use.start, use) for use in vague]
-        return [*self.stretches_now, *stretches(first_days)]
+        certain = [span for span in first_days if not isinstance(span.use, FurtherIssues)]
+        found = [*self.stretches_now, *stretches(certain)]
+        for span in first_days:
+            if isinstance(span.use, FurtherIssues):
+                found += stretches([span])
+        return found
 
     @kept
     def doses(self) -> Mapping[str, Sequence[DrugDose]]:
@@ -351,8 +360,10 @@ def once_for_a_view(work: Callable[[View], Answer]) -> Callable[[View], Answer]:
     return answer
 
 
-def _uses(sedatives: Iterable[Recognised], limit: Limits) -> tuple[Sequence[Use], Sequence[Use]]:
-    """(regular uses, rescue uses) of benzodiazepines and Z-drugs."""
+def _uses(
+    sedatives: Iterable[Recognised], today: int, limit: Limits
+) -> tuple[Sequence[Use], Sequence[Use], Sequence[Copy]]:
+    """(regular uses, rescue uses, perhaps copies) of benzodiazepines and Z-drugs."""
     uses: list[Use] = []
     for line, recognition in sedatives:
         for ingredient in recognition.ingredients:
@@ -360,9 +371,10 @@ def _uses(sedatives: Iterable[Recognised], limit: Limits) -> tuple[Sequence[Use]
                 use = read(line, recognition, ingredient, limit)
                 if use is not None:
                     uses.append(use)
-    uses = dispensed_first(uses)
+    uses, copies = as_taken(uses, today, limit)
     rescue = [use for use in uses if is_rescue(use)]
-    return [use for use in uses if use not in rescue] if rescue else uses, rescue
+    regular = [use for use in uses if use not in rescue] if rescue else uses
+    return regular, rescue, copies
 
 
 def _carried(known: list[Supply], limit: Limits) -> list[Span]:

@@ -68,6 +68,7 @@ class Life:
         self.today = today
         self.birth_date = birth_date
         self.sex = sex
+        self.deceased_on: date | None = None
         self.orders: list[Order] = []
         self.conditions: list[ConditionRecord] = []
         self.readings: list[ReadingRecord] = []

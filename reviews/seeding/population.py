@@ -13,7 +13,7 @@ from reviews.rules.dossier import Exemption, Taper
 from reviews.seeding import names, numbers
 from reviews.seeding.life import Life, Order
 from reviews.seeding.medicines import EU, UK, US
-from reviews.seeding.stories import QUIET, STORIES, Story, tell
+from reviews.seeding.stories import QUIET, STORIES, TOLD_LATER, Story, tell
 from reviews.seeding.surgeries import PRACTICES, DemoPractice
 
 # One person in five has a story of their own, one in eight an ordinary use of a sedative or an
@@ -51,7 +51,7 @@ ONCE = (
 TURNS = sorted(
     ((told, profile) for told in STORIES for profile in told.profiles),
     key=lambda turn: (turn[0].profiles.index(turn[1]), STORIES.index(turn[0]) * 37 % len(STORIES)),
-)
+) + [(told, profile) for told in TOLD_LATER for profile in told.profiles]
 REPEAT_DAYS = {UK: 28, EU: 28, US: 30}
 
 
@@ -104,6 +104,7 @@ def person(n: int, *, seed: int, today: date) -> Person:
             given_name=given,
             birth_date=life.birth_date,
             sex=life.sex,
+            deceased_on=life.deceased_on,
         ),
         orders=life.orders,
         conditions=life.conditions,

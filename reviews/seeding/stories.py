@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
 
+from reviews.rules.registry import BY_ID
 from reviews.seeding import tapers, worked
 from reviews.seeding.life import Kind, Life
 from reviews.seeding.medicines import EU, UK, US
@@ -579,4 +580,7 @@ QUIET = tuple(told for told in STORIES if told.quiet)
 # -- Every other rule ----------------------------------------------------------------------------
 
 TOLD_ABOVE = {rule for told in STORIES for rule in (*told.raises, *told.spares)}
-STORIES.extend(worked.stories(TOLD_ABOVE, Story))
+# Rules that came later: their stories take turns after all others, which keep their people.
+LATER = {"DQ-04"}
+STORIES.extend(worked.stories(TOLD_ABOVE | LATER, Story))
+TOLD_LATER = tuple(worked.stories(BY_ID.keys() - LATER, Story))

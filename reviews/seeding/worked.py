@@ -17,7 +17,7 @@ from reviews.records import (
     Step,
 )
 from reviews.rules import words
-from reviews.rules.codes import PROFILES
+from reviews.rules.codes import EVIDENCE, PROFILES
 from reviews.rules.dossier import Exemption, Line, Taper
 from reviews.rules.examples import EXAMPLES, QUIET
 from reviews.rules.examples.writing import TODAY, Example
@@ -87,6 +87,7 @@ def tell(life: Life, example: Example, rule_id: str) -> None:
         life.sex = dossier.sex
     if dossier.birth_date is not None:
         life.turns(_age(dossier.birth_date), on=-100)
+    life.deceased_on = _later(dossier.deceased_on, moved)
     for line in dossier.lines:
         life.order(_order(line, moved, life.today))
     for condition in dossier.conditions:
@@ -146,6 +147,7 @@ def _order(line: Line, moved: timedelta, today: date) -> PrescriptionRecord:
         times_per_day=line.times_per_day,
         as_needed=line.as_needed,
         quantity=line.quantity,
+        quantity_unit=line.quantity_unit,
         days_supply=line.days_supply,
         written_on=_later(line.written_on, moved),
         start_on=start,
@@ -154,6 +156,9 @@ def _order(line: Line, moved: timedelta, today: date) -> PrescriptionRecord:
         route=line.route or "",
         setting=line.setting,
         status=status,
+        dosage_text=line.dosage_text,
+        dispensed=line.source == "dispensed",
+        evidence=line.source if line.source in EVIDENCE else "",
         refill_number=line.refill_number,
         dispensed_on=_later(line.dispensed_on, moved),
         repeat_template=line.repeat_template,
@@ -165,6 +170,12 @@ def _order(line: Line, moved: timedelta, today: date) -> PrescriptionRecord:
         pharmacy=line.pharmacy,
         start_minute=line.start_minute,
         schedule=tuple(Step(per_day=per_day, days=days) for per_day, days in line.schedule),
+        dose_max=line.dose_max,
+        times_per_day_max=line.times_per_day_max,
+        repeats_allowed=line.repeats_allowed,
+        issue_days=line.issue_days,
+        valid_until=_later(line.valid_until, moved),
+        quantity_text=line.quantity_text,
     )
 
 

@@ -15,6 +15,7 @@ from reviews import audit, columns, products, records, requests
 from reviews.audit import Entry, Event
 from reviews.bulk import copy_rows, next_ids
 from reviews.models import PARTICULARS, Practice
+from reviews.people import particulars
 from reviews.records import PrescriptionRecord
 from reviews.rules.dossier import Taper
 from reviews.seeding import tapers, worked
@@ -151,9 +152,9 @@ class Writer:
         doctor = doctors[int(person.doctor * len(doctors))]
         registered = self._at(self.now.date() + timedelta(days=person.registered_on_offset), 9)
         record = person.record
-        particulars = [getattr(record, name) for name in PARTICULARS]
-        rows["reviews_patientversion"].append((pk, practice.pk, 1, registered, *particulars))
-        rows["reviews_patient"].append((pk, practice.pk, registered, registered, *particulars))
+        said = particulars(record, today=self.now.date())
+        rows["reviews_patientversion"].append((pk, practice.pk, 1, registered, *said))
+        rows["reviews_patient"].append((pk, practice.pk, registered, registered, *said))
         for identifier in record.identifiers:
             rows["reviews_identifier"].append(
                 (pk, practice.pk, identifier.system, identifier.value)

@@ -1,6 +1,6 @@
 """What was prescribed during a taper, beside what was planned."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -8,7 +8,17 @@ from typing import NamedTuple
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier
 from reviews.rules.drug import BZRA
-from reviews.rules.exposure import Piece, Span, is_rescue, pieces, read
+from reviews.rules.exposure import (
+    Piece,
+    Span,
+    Supply,
+    as_taken,
+    carry_forward,
+    is_rescue,
+    pieces,
+    read,
+)
+from reviews.rules.meanings import recognised
 from reviews.rules.parameters import EXPOSURE
 from reviews.tapering.planning import Plan, Step
 
@@ -51,22 +61,14 @@ class ComparedStep(NamedTuple):
 def prescribed(dossier: Dossier, book: RuleBook, drug: str, since: date) -> list[Prescribed]:
     """The daily amounts of a drug as prescribed from a day on, in order, without overlap.
 
-    Prescriptions that start on one day make up one dose; those of a later day take their place
-    from then on, whatever was left: that is how the steps of a taper are written.
+    Prescriptions that start on one day make up one dose, or are issues that follow one another;
+    those of a later day take their place from then on, whatever was left: that is how the steps of
+    a taper are written.
     """
-    limit = book.rules[EXPOSURE][dossier.profile]
     begun: dict[int, list[Piece]] = {}
-    for line in dossier.lines:
-        recognition = book.recognise(line.medicine)
-        for ingredient in recognition.ingredients:
-            if ingredient.drug.key != drug:
-                continue
-            use = read(line, recognition, ingredient, limit)
-            if use is None or use.start is None or is_rescue(use):
-                continue
-            end = use.least_end if use.end is None else use.end
-            for piece in pieces(Span(use.start, end, use)):
-                begun.setdefault(piece.start, []).append(piece)
+    for span in _spans(dossier, book, drug):
+        for piece in pieces(span):
+            begun.setdefault(piece.start, []).append(piece)
     rows = []
     starts = sorted(begun)
     for n, start in enumerate(starts):
@@ -85,6 +87,27 @@ def prescribed(dossier: Dossier, book: RuleBook, drug: str, since: date) -> list
             )
         )
     return rows
+
+
+def _spans(dossier: Dossier, book: RuleBook, drug: str) -> Iterator[Span]:
+    """The days of each prescription of a drug that are certain, from the day it was begun."""
+    limit = book.rules[EXPOSURE][dossier.profile]
+    uses = []
+    for line in dossier.lines:
+        recognition = recognised(line, dossier.meanings, book)
+        for ingredient in recognition.ingredients:
+            if ingredient.drug.key == drug:
+                use = read(line, recognition, ingredient, limit)
+                if use is not None and use.start is not None and not is_rescue(use):
+                    uses.append(use)
+    by_start: dict[int, list[Supply]] = {}
+    for use in as_taken(uses, dossier.as_of.toordinal(), limit).uses:
+        if use.end is not None:
+            by_start.setdefault(use.start, []).append(use)
+        elif use.start is not None and use.start <= use.least_end:
+            yield Span(use.start, use.least_end, use)
+    for issued in by_start.values():
+        yield from carry_forward(issued, 0)
 
 
 def compare(planned: Plan, supplied: list[Prescribed], today: date) -> list[ComparedStep]:
@@ -168,7 +191,7 @@ def current_use(dossier: Dossier, book: RuleBook) -> list[Use]:
     gap = timedelta(days=book.rules[EXPOSURE][dossier.profile]["gap_days"] + 1)
     strengths: dict[str, set[tuple[str, Decimal]]] = {}
     for line in dossier.lines:
-        recognition = book.recognise(line.medicine)
+        recognition = recognised(line, dossier.meanings, book)
         for part, drug, mask in recognition.ingredients:
             if mask & BZRA:
                 known = strengths.setdefault(drug.key, set())

@@ -1,13 +1,16 @@
-"""The verb `check`: an answer to what a reviewer called wrong in the record."""
+"""The verbs `check` and `answer_note`: answers to what is wrong in the record, or was not read."""
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 
 from reviews import access, audit, requests, settling
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, Stale
-from reviews.models import DataCheck, DecisionItem, Patient
+from reviews.models import DataCheck, DecisionItem, ImportNote, Patient
+
+LONGEST_ANSWER = 500
 
 
 @transaction.atomic
@@ -36,3 +39,33 @@ def check(*, item: DecisionItem, result: str, by: User, note: str = "") -> DataC
         rule=item.flag.rule_id,
     )
     return made
+
+
+@transaction.atomic
+def answer_note(*, note: ImportNote, answer: str, by: User) -> ImportNote:
+    """Say what is known of something a source could not make understood; it is then shown no more.
+
+    Of a note that the source has ended meanwhile there is nothing left to answer.
+    """
+    access.require(by, Action.CHECK_DATA, note)
+    answer = answer.strip()
+    if not answer:
+        raise BadRecord("answer", "is needed: what is known of it")
+    if len(answer) > LONGEST_ANSWER:
+        raise BadRecord("answer", f"is longer than {LONGEST_ANSWER} characters")
+    held = ImportNote.objects.select_for_update(no_key=True).get(pk=note.pk)
+    if held.ended_at is not None:
+        return held
+    held.ended_at, held.answered_by, held.answer = timezone.now(), by, answer
+    held.save(update_fields=["ended_at", "answered_by", "answer"])
+    audit.record(
+        by,
+        Event.NOTE_ANSWERED,
+        practice_id=held.practice_id,
+        patient_id=held.patient_id,
+        subject=held,
+        about=held.about,
+        reason=held.reason,
+        answer=answer,
+    )
+    return held

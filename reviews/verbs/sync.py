@@ -2,122 +2,95 @@
 
 Each verb takes `rows`: pairs of (index, record), a record being JSON bytes or plain Python data in
 the shape of `records.SyncedPrescription`, `SyncedCondition`, `SyncedReading` or `SyncedPatient`. A
-record that cannot be accepted is refused by index, field and reason; all others are merged in one
-transaction and a fixed number of statements. The same content again changes nothing and screens
-nobody.
-
-A record is known by (practice, source system, source id). What the source says last replaces the
-live version, whoever made that; when the source only repeats itself, a clinician's later amendment
-stands.
+record that cannot be accepted is refused by index, field and reason; one of which it is not certain
+whose it is waits; all others are merged in one transaction and a fixed number of statements
+(`reviews.incoming`). The same content again changes nothing and screens nobody.
 """
 
-import uuid
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 from django.contrib.auth.models import User
-from django.db import IntegrityError, OperationalError, connection, transaction
-from django.utils import timezone
+from django.db import IntegrityError, OperationalError, transaction
 from psycopg.errors import DeadlockDetected
 
-from reviews import access, audit, columns, products, records, requests, versions
+from reviews import access, identifiers, incoming, records, unread
 from reviews.access import Action
-from reviews.audit import Event
-from reviews.bulk import as_json, copy_rows
-from reviews.columns import Copied
 from reviews.errors import BadRecord, NotAllowed, Stale
-from reviews.models import Condition, Prescription, Reading, Reported
-from reviews.people import Moved, People, Person
+from reviews.incoming import Kind, Refusal, Row, SyncResult
+from reviews.models import Practice
+from reviews.people import Moved
 from reviews.records import PatientRecord
 
 ATTEMPTS = 3
-LOOKUPS = 20
-COUNTED = ("created", "amended", "unchanged")
-# First key of the advisory lock that keeps two batches of one source and practice apart.
-LOCK_SPACE = 7_301
 Rows = Iterable[tuple[int, Any]]
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """One record that was not accepted, and why; `index` is its place in the batch."""
+class Noted:
+    """What the reader of a client's format could not keep of a record, or all of it (`refused`).
 
-    index: int
-    source_id: str | None
-    field: str
+    `about` is the source's id of the record, `patient` the record of the person it is about.
+    """
+
+    about: str
+    patient: dict[str, Any]
     reason: str
+    refused: bool
+    medicine: str = ""
+    practice: str = ""
 
 
-@dataclass
-class SyncResult:
-    """What a batch did: numbers of records, of people, and the records that were refused."""
-
-    created: int = 0
-    amended: int = 0
-    unchanged: int = 0
-    registered: int = 0
-    updated: int = 0
-    errors: list[Refusal] = field(default_factory=list)
-
-    @property
-    def refused(self) -> int:
-        return len(self.errors)
-
-
-class _Row(msgspec.Struct, eq=False, gc=False):
-    index: int
-    source_id: str
-    practice_id: int
-    record: Any
-    digest: bytes
-    matched: Person | None = None
-
-    @property
-    def person(self) -> Person:
-        """Whom it is about, once everybody in the batch has been looked up."""
-        if self.matched is None:
-            raise LookupError(f"Nobody has been looked up for the record at index {self.index}.")
-        return self.matched
-
-
-def prescriptions(*, rows: Rows, source_system: str, by: User) -> SyncResult:
+def prescriptions(
+    *, rows: Rows, source_system: str, by: User, notes: Iterable[Noted] = ()
+) -> SyncResult:
     """Merge a batch of `SyncedPrescription`. Raises `NotAllowed`, or `Stale` under a rare race."""
-    return _sync(_Prescriptions, rows, source_system, by)
+    return _sync(incoming.Prescriptions, rows, source_system, by, notes)
 
 
-def conditions(*, rows: Rows, source_system: str, by: User) -> SyncResult:
+def conditions(
+    *, rows: Rows, source_system: str, by: User, notes: Iterable[Noted] = ()
+) -> SyncResult:
     """Merge a batch of `SyncedCondition`. Raises `NotAllowed`, or `Stale` under a rare race."""
-    return _sync(_Conditions, rows, source_system, by)
+    return _sync(incoming.Conditions, rows, source_system, by, notes)
 
 
-def readings(*, rows: Rows, source_system: str, by: User) -> SyncResult:
+def readings(
+    *, rows: Rows, source_system: str, by: User, notes: Iterable[Noted] = ()
+) -> SyncResult:
     """Merge a batch of `SyncedReading`. Raises `NotAllowed`, or `Stale` under a rare race."""
-    return _sync(_Readings, rows, source_system, by)
+    return _sync(incoming.Readings, rows, source_system, by, notes)
 
 
-def patients(*, rows: Rows, source_system: str, by: User) -> SyncResult:
+def patients(
+    *, rows: Rows, source_system: str, by: User, notes: Iterable[Noted] = ()
+) -> SyncResult:
     """Register or update the people of a batch of `SyncedPatient`.
 
     `created` and `registered` are then the same number, and so are `amended` and `updated`.
     """
-    return _sync(_Patients, rows, source_system, by)
+    return _sync(incoming.Patients, rows, source_system, by, notes)
 
 
-def _sync(kind: "_Kind", rows: Rows, source_system: str, by: User) -> SyncResult:
-    places = {practice.code: practice.pk for practice in access.practices(by, Action.SYNC)}
+def _sync(
+    kind: Kind, rows: Rows, source_system: str, by: User, notes: Iterable[Noted]
+) -> SyncResult:
+    places = {practice.code: practice for practice in access.practices(by, Action.SYNC)}
     if not places:
         raise NotAllowed("You may not sync records here.", action="sync")
-    accepted, errors = _read(kind, rows, places)
+    accepted, errors, told, met = _read(kind, rows, places)
+    told += _told(notes, places)
     attempt = 0
     while True:
         attempt += 1
         try:
             with transaction.atomic():
-                result = _merge(kind, accepted, source_system, by, errors)
+                result = incoming.merge(
+                    kind, accepted, source_system, by, refused=errors, notes=told, met=met
+                )
             break
         except (Moved, IntegrityError, OperationalError) as error:
             # Somebody else wrote the same order, person or identifier at the same time.
@@ -132,23 +105,45 @@ def _sync(kind: "_Kind", rows: Rows, source_system: str, by: User) -> SyncResult
     return result
 
 
-def _read(kind: "_Kind", rows: Rows, places: dict[str, int]) -> tuple[list[_Row], list[Refusal]]:
-    """Decode and check each record by itself: `(rows, refusals)`."""
-    only = next(iter(places.values())) if len(places) == 1 else None
-    accepted, errors, seen = [], [], {}
+class _Checked(NamedTuple):
+    """A batch of which each record was looked at by itself.
+
+    `met` are (practice id, person) of medicines that were refused.
+    """
+
+    accepted: list[Row]
+    errors: list[Refusal]
+    told: list[unread.Told]
+    met: list[tuple[int, PatientRecord]]
+
+
+def _read(kind: Kind, rows: Rows, places: dict[str, Practice]) -> _Checked:
+    """Decode and check each record by itself."""
+    only = next(iter(places)) if len(places) == 1 else ""
+    accepted, errors, told, met, seen = [], [], [], [], {}
+
+    def zone_at(practice: Any) -> ZoneInfo | None:
+        place = places.get(practice or only) if isinstance(practice, str | None) else None
+        return place.zone if place else None
+
     decoder = msgspec.json.Decoder(kind.shape)
     for index, content in rows:
         try:
             if isinstance(content, bytes | msgspec.Raw):
-                record = records.decode(content, decoder)
+                record = records.decode(content, decoder, zone_at)
             else:
-                record = records.convert(content, kind.shape)
-            practice_id = places.get(record.practice) if record.practice else only
-            if practice_id is None:
+                record = records.convert(content, kind.shape, zone_at)
+            place = places.get(record.practice or only)
+            if place is None:
                 raise _wrong_practice(record)
-            row = kind.row(index, practice_id, record)
+            row = kind.row(index, place, record)
         except BadRecord as error:
             errors.append(Refusal(index, _source_id(content), error.field, error.reason))
+            noted = _as_told(content, places, only, error)
+            told += noted
+            if kind is incoming.Prescriptions and noted:
+                person = records.person_of(unread.plain(content))
+                met += [(one.practice_id, person) for one in noted if person is not None]
             continue
         first = seen.setdefault(kind.key(row), row)
         if first is row or first.record == row.record:
@@ -157,7 +152,36 @@ def _read(kind: "_Kind", rows: Rows, places: dict[str, int]) -> tuple[list[_Row]
             # Which of the two is right cannot be known here; neither is dropped in silence.
             reason = f"differs from the record with the same source_id at index {first.index}"
             errors.append(Refusal(index, row.source_id, "source_id", reason))
-    return accepted, errors
+            told += _as_told(content, places, only, BadRecord("source_id", reason))
+    return _Checked(accepted, errors, told, met)
+
+
+def _as_told(
+    content: Any, places: dict[str, Practice], only: str, error: BadRecord
+) -> list[unread.Told]:
+    """The note of a record that was refused before it was known whom it is about, if any."""
+    said = unread.plain(content)
+    practice = said.get("practice")
+    place = places.get(practice if isinstance(practice, str) and practice else only)
+    return unread.of_refused(said, place and place.pk, f"{error.field}: {error.reason}")
+
+
+def _told(notes: Iterable[Noted], places: dict[str, Practice]) -> list[unread.Told]:
+    """The notes of a client's reader."""
+    return [
+        unread.Told(
+            places[note.practice].pk,
+            note.about,
+            tuple(
+                identifiers.written(known["system"], known["value"])
+                for known in note.patient["identifiers"]
+            ),
+            note.reason,
+            note.refused,
+            note.medicine,
+        )
+        for note in notes
+    ]
 
 
 def _wrong_practice(record: Any) -> BadRecord:
@@ -174,288 +198,3 @@ def _source_id(content: Any) -> str | None:
         return None
     found = given.get("source_id") if isinstance(given, dict) else None
     return found[:200] if isinstance(found, str) else None
-
-
-def _merge(
-    kind: "_Kind", accepted: list[_Row], source_system: str, by: User, refused: list[Refusal]
-) -> SyncResult:
-    result = SyncResult(errors=list(refused))
-    counts = {row.practice_id: Counter(dict.fromkeys(COUNTED, 0)) for row in accepted}
-    _lock(counts, source_system)
-    people = People((row.practice_id, kind.patient(row.record)) for row in accepted)
-    rows = []
-    for row in accepted:
-        try:
-            row.matched = people.who(row.practice_id, kind.patient(row.record))
-            rows.append(row)
-        except BadRecord as error:
-            name = f"{kind.patient_field}{error.field}"
-            result.errors.append(Refusal(row.index, row.source_id or None, name, error.reason))
-    result.registered, result.updated = people.write(by)
-    changed = {person.pk for person in people.all.values() if person.to_screen}
-    changed |= kind.merge(rows, source_system, by, counts)
-    if changed:
-        requests.enqueue(sorted(changed), reason="synced")
-    for practice_id, count in (counts or {None: Counter()}).items():
-        audit.record(
-            by,
-            kind.event,
-            practice_id=practice_id,
-            source_system=source_system,
-            first=accepted[0].source_id if accepted else None,
-            last=accepted[-1].source_id if accepted else None,
-            refused=result.refused,
-            **count,
-        )
-        for name, number in count.items():
-            setattr(result, name, getattr(result, name) + number)
-    return result
-
-
-def _lock(practice_ids: Iterable[int], source_system: str) -> None:
-    """Wait for other batches of this source: two at once would both miss what the other adds."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s, hashtext(%s || ':' || id))"
-            " FROM (SELECT unnest(%s::bigint[]) AS id ORDER BY id) places",
-            [LOCK_SPACE, source_system, sorted(practice_ids)],
-        )
-
-
-class _Recorded:
-    """What all records but people have in common: a source id, a digest and versions.
-
-    `known_by` is the column within which a source's id names one record.
-    """
-
-    event: Event
-    model: type[Reported]
-    shape: type[msgspec.Struct]
-    said: Copied
-    patient_field = "patient."
-    known_by = "practice_id"
-
-    @staticmethod
-    def check(record: Any) -> None:
-        """Raise `BadRecord` for what its types cannot say."""
-        raise NotImplementedError
-
-    @classmethod
-    def content(cls, _rows: list[_Row]) -> Copied:
-        """The columns that hold what these rows say."""
-        return cls.said
-
-    @staticmethod
-    def patient(record: Any) -> PatientRecord:
-        return record.patient
-
-    @classmethod
-    def row(cls, index: int, practice_id: int, record: Any) -> _Row:
-        cls.check(record)
-        return _Row(index, record.source_id, practice_id, record, records.digest(record))
-
-    @staticmethod
-    def key(row: _Row) -> Any:
-        return row.practice_id, row.source_id
-
-    @classmethod
-    def merge(
-        cls, rows: list[_Row], source_system: str, by: User, counts: dict[int, Counter]
-    ) -> set[int]:
-        """Write what is new or different; returns the ids of the patients it is about."""
-        fresh, different, changed, met = [], [], set(), set()
-        found = cls.differences(rows, source_system)
-        for place, row in enumerate(rows):
-            if place not in found or cls.key(row) in met:
-                continue
-            met.add(cls.key(row))
-            pk, patient_id = found[place]
-            if pk is None:
-                counts[row.practice_id]["created"] += 1
-                fresh.append(row)
-            else:
-                counts[row.practice_id]["amended"] += 1
-                different.append((pk, row))
-                changed.add(patient_id)
-            changed.add(row.person.pk)
-        for practice_id, given in Counter(row.practice_id for row in rows).items():
-            count = counts[practice_id]
-            count["unchanged"] = given - count["created"] - count["amended"]
-        if changed:
-            cls.write(fresh, different, source_system, by)
-        return changed
-
-    @classmethod
-    def write(
-        cls, fresh: list[_Row], different: list[tuple[int, _Row]], source_system: str, by: User
-    ) -> None:
-        """Copy the first versions of what is new, and the next ones of (live id, row)."""
-        content = cls.content([*fresh, *(row for _, row in different)])
-        held, moment = cls.supersede(different, source_system) if different else ((), None)
-        # What is only new is recorded when the database says, which is one value less in each row.
-        recorded = (moment,) if moment else ()
-
-        def version(
-            row: _Row, record_id: uuid.UUID, number: int = 1, supersedes: int | None = None
-        ) -> tuple:
-            return (
-                *(row.person.pk, row.practice_id, record_id, number, supersedes, by.pk),
-                *(source_system, row.source_id, row.digest),
-                *content.values(row.record),
-                *recorded,
-            )
-
-        def rows() -> Iterable[tuple]:
-            for row in fresh:
-                yield version(row, uuid.uuid4())
-            for (pk, record_id, number), row in held:
-                yield version(row, record_id, number + 1, pk)
-
-        copy_rows(
-            cls.model._meta.db_table,
-            (
-                *("patient_id", "practice_id", cls.model.VERSIONS_OF, "version", "supersedes_id"),
-                *("recorded_by_id", "source_system", "source_id", "digest"),
-                *content.names,
-                *(("recorded_at",) if moment else ()),
-            ),
-            rows(),
-        )
-
-    @classmethod
-    def supersede(
-        cls, different: list[tuple[int, _Row]], source_system: str
-    ) -> tuple[list[tuple[tuple, _Row]], datetime | None]:
-        """Lock the live versions of (id, row) in one order and end them, at the moment returned.
-
-        Returns pairs of what is held (id, the record's id, number) and the row. A version that
-        somebody amended before it was locked is looked up again; what is locked already stays, so
-        this ends soon.
-        """
-        table, record = cls.model._meta.db_table, cls.model.VERSIONS_OF
-        locked = []
-        with connection.cursor() as cursor:
-            for _ in range(LOOKUPS):
-                cursor.execute(
-                    f"SELECT id, {record}, version FROM {table}"
-                    " WHERE id = ANY(%s) AND superseded_at IS NULL ORDER BY id FOR NO KEY UPDATE",
-                    [[pk for pk, _ in different]],
-                )
-                live = {held[0]: held for held in cursor.fetchall()}
-                locked += [(live[pk], row) for pk, row in different if pk in live]
-                moved = [row for pk, row in different if pk not in live]
-                if not moved:
-                    break
-                found = cls.differences(moved, source_system)
-                if len(found) < len(moved) or any(pk is None for pk, _ in found.values()):
-                    raise Moved
-                different = [(pk, moved[place]) for place, (pk, _) in found.items()]
-            else:
-                raise Moved
-        return locked, versions.end(cls.model, [held[0] for held, _ in locked])
-
-    @classmethod
-    def differences(cls, rows: list[_Row], source_system: str) -> dict[int, list]:
-        """`{place in rows: (id, patient id)}` of rows not held as they are; no id: not held."""
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"""
-                SELECT said.place - 1, p.id, p.patient_id
-                FROM ROWS FROM (
-                    unnest(%s::bigint[]), unnest(%s::bigint[]),
-                    json_array_elements_text(%s), json_array_elements_text(%s)
-                ) WITH ORDINALITY AS said (practice_id, patient_id, source_id, digest, place)
-                LEFT JOIN {cls.model._meta.db_table} p
-                    ON p.{cls.known_by} = said.{cls.known_by} AND p.source_id = said.source_id
-                    AND p.source_system = %s AND p.superseded_at IS NULL
-                WHERE p.digest IS DISTINCT FROM decode(said.digest, 'hex')
-                    OR p.patient_id <> said.patient_id
-                """,
-                [
-                    [row.practice_id for row in rows],
-                    [row.person.pk for row in rows],
-                    as_json([row.source_id for row in rows]),
-                    as_json([row.digest.hex() for row in rows]),
-                    source_system,
-                ],
-            )
-            return {place: held for place, *held in cursor.fetchall()}
-
-
-class _Prescriptions(_Recorded):
-    event = Event.PRESCRIPTIONS_SYNCED
-    model = Prescription
-    shape = records.SyncedPrescription
-    check = staticmethod(records.check_prescription)
-
-    @classmethod
-    def content(cls, rows: list[_Row]) -> Copied:
-        medicines = products.many(row.record for row in rows)
-        # Most systems say nothing of the later fields.
-        later = any(records.said_later(row.record) for row in rows)
-        said = columns.PRESCRIPTION if later else columns.WITHOUT_LATER
-        return Copied(
-            ("medicine_id", "reason", *said.names),
-            lambda record: (
-                medicines[record.medicine, record.codings],
-                "",
-                *said.values(record),
-            ),
-        )
-
-
-class _Conditions(_Recorded):
-    event = Event.CONDITIONS_SYNCED
-    model = Condition
-    shape = records.SyncedCondition
-    check = staticmethod(records.check_condition)
-    said = columns.CONDITION
-    known_by = "patient_id"
-
-
-class _Readings(_Recorded):
-    event = Event.READINGS_SYNCED
-    model = Reading
-    shape = records.SyncedReading
-    said = columns.READING
-
-    @staticmethod
-    def check(record: records.SyncedReading) -> None:
-        records.check_reading(record, today=timezone.localdate())
-
-
-class _Patients:
-    event = Event.PATIENTS_SYNCED
-    shape = records.SyncedPatient
-    patient_field = ""
-
-    @staticmethod
-    def patient(record: records.SyncedPatient) -> PatientRecord:
-        return record
-
-    @staticmethod
-    def row(index: int, practice_id: int, record: Any) -> _Row:
-        return _Row(index, "", practice_id, record, b"")
-
-    @staticmethod
-    def key(row: _Row) -> Any:
-        return row.index
-
-    @staticmethod
-    def merge(
-        rows: list[_Row], _source_system: str, _by: User, counts: dict[int, Counter]
-    ) -> set[int]:
-        met = set()
-        for row in rows:
-            kind = "unchanged"
-            if row.person not in met:
-                if row.person.before is None:
-                    kind = "created"
-                elif row.person.changed:
-                    kind = "amended"
-            met.add(row.person)
-            counts[row.practice_id][kind] += 1
-        return set()
-
-
-_Kind = type[_Recorded] | type[_Patients]

@@ -35,6 +35,7 @@ MENU = (
     (Action.SEE_WORK, "my-work", "My work"),
     (Action.SEE_PATIENT, "patients", "Patients"),
     (Action.CHECK_DATA, "data-quality", "Data quality"),
+    (Action.IDENTIFY, "waiting-records", "Waiting records"),
     (Action.SEE_FORMULARY, "formulary", "Formulary"),
     (Action.SEE_FORMULARY, "rules", "Rules"),
     (Action.DRAFT, "rulebooks", "Rule books"),

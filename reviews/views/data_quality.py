@@ -12,8 +12,8 @@ from django.views.decorators.http import require_GET, require_POST
 from reviews import access
 from reviews.access import Action
 from reviews.drawing import labels
-from reviews.errors import NotFound, Stale
-from reviews.models import DataCheck, DecisionItem, Prescription
+from reviews.errors import BadRecord, NotFound, Stale
+from reviews.models import DataCheck, DecisionItem, ImportNote, Prescription
 from reviews.queries.data_quality import waiting
 from reviews.verbs import data_quality
 from reviews.views.paging import page_of
@@ -37,7 +37,11 @@ def listed(request: SignedIn) -> HttpResponse:
             line.dose_in_words = labels.dose(cast(labels.Dosed, line))
         item.may_check = access.allowed(request.user, Action.CHECK_DATA, item.decision)
         item.may_amend = access.allowed(request.user, Action.AMEND, item.decision)
-    context = {"page": page, "results": DataCheck.Result.choices}
+    context = {
+        "page": page,
+        "results": DataCheck.Result.choices,
+        "may_judge": access.allowed(request.user, Action.JUDGE_MEDICINES),
+    }
     return render(request, "reviews/data_quality/list.html", context)
 
 
@@ -68,7 +72,28 @@ def check(request: SignedIn, pk: int) -> HttpResponse:
     return redirect("data-quality")
 
 
+def _unanswered(request: SignedIn, refusal: BadRecord, pk: int) -> HttpResponse:
+    messages.warning(request, refusal.message)
+    return redirect("patient", _note(request, pk).patient_id)
+
+
+@require_POST
+@login_required
+@shows_refusals(_unanswered, BadRecord)
+def answer_note(request: SignedIn, pk: int) -> HttpResponse:
+    """Say what is known of something a source could not make understood."""
+    note = _note(request, pk)
+    data_quality.answer_note(note=note, answer=request.POST.get("answer", ""), by=request.user)
+    messages.success(request, f"Answered: {note.named}.")
+    return redirect("patient", note.patient_id)
+
+
+def _note(request: SignedIn, pk: int) -> ImportNote:
+    return access.fetch(ImportNote.objects.all(), request.user, Action.SEE_PATIENT, pk=pk)
+
+
 urlpatterns = [
     path("data-quality", listed, name="data-quality"),
     path("data-quality/<int:pk>", check, name="data-quality-check"),
+    path("notes/<int:pk>/answer", answer_note, name="import-note-answer"),
 ]

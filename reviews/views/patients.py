@@ -11,16 +11,25 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from reviews import access, rulebooks
+from reviews import access, rulebooks, waiting
 from reviews.access import Action
 from reviews.errors import NotAllowed, NotFound
-from reviews.forms.patients import ConditionForm, EndConditionForm, RegisterForm
-from reviews.models import Case, Condition, Flag, Patient, PatientScreening, ScreeningRequest
-from reviews.queries import checked, exposures, medicines, search, tapers
+from reviews.forms.patients import ConditionForm, DeathForm, EndConditionForm, RegisterForm
+from reviews.models import (
+    Case,
+    Condition,
+    Flag,
+    IdentityQuestion,
+    ImportNote,
+    Patient,
+    PatientScreening,
+    ScreeningRequest,
+)
+from reviews.queries import checked, exposures, identity, medicines, search, tapers
 from reviews.queries.work import counted
 from reviews.rules.readings import KINDS
 from reviews.rules.registry import BY_ID
-from reviews.verbs import prescribe
+from reviews.verbs import deaths, prescribe
 from reviews.views import facts, person
 from reviews.views.paging import page_of
 from reviews.views.refusals import form_page, refusals_at
@@ -44,7 +53,8 @@ def patients(request: SignedIn) -> HttpResponse:
         "practice": int(given["practice"]) if given.get("practice", "").isdecimal() else None,
         "checked": "no" if given.get("checked") == "no" else "",
     }
-    visible = access.scope(Patient.objects.all(), request.user, Action.SEE_PATIENT)
+    everybody = Patient.objects.filter(merged_into__isnull=True)
+    visible = access.scope(everybody, request.user, Action.SEE_PATIENT)
     found = visible
     if chosen["practice"]:
         found = found.filter(practice=chosen["practice"])
@@ -55,14 +65,23 @@ def patients(request: SignedIn) -> HttpResponse:
     else:
         found = found.order_by("practice", "family_name", "given_name", "pk")
     rows = checked.with_waiting(
-        found.select_related("practice", "screening__version", "screening__engine")
+        found.annotate(
+            unread=Exists(ImportNote.objects.unread_medicines().filter(patient=OuterRef("pk")))
+        )
+        .select_related("practice", "screening__version", "screening__engine")
         .defer("screening__version__book")
         .prefetch_related("identifiers")
     )
-    page = page_of(rows, given.get("page", 1), PAGE_SIZE)
+    page = page_of(identity.with_records_waiting(rows), given.get("page", 1), PAGE_SIZE)
     for patient in page.rows:
         patient.numbers = person.identifiers(patient)
         patient.checked = checked.of(patient, patient)
+        screening = getattr(patient, "screening", None)
+        patient.partly = (
+            patient.unread
+            or bool(patient.records_waiting)
+            or bool(screening and screening.not_evaluable)
+        )
     context = {
         "page": page,
         "count": counted(found),
@@ -79,6 +98,9 @@ def patients(request: SignedIn) -> HttpResponse:
 def patient(request: SignedIn, pk: int) -> HttpResponse:
     """One patient: what matters now first, then what there was."""
     found = _fetch(request, pk)
+    if found.pk != pk:
+        messages.info(request, f"That record was merged into the one of {found}.")
+        return redirect("patient", found.pk)
     context = _frame(request, found, tab="overview")
     rows = context["medicines"]
     before = [row for row in rows if not row.now]
@@ -90,7 +112,7 @@ def patient(request: SignedIn, pk: int) -> HttpResponse:
         .order_by("severity", "rule_id", "pk")
     )
     cases = list(
-        Case.objects.filter(patient=found)
+        Case.objects.filter(patient__in=identity.all_ids(found))
         .select_related("owner")
         .prefetch_related("decisions__by", "decisions__items__flag")
         .order_by("-opened_at", "-pk")[: CASES_SHOWN + 1]
@@ -108,7 +130,9 @@ def patient(request: SignedIn, pk: int) -> HttpResponse:
         **facts.sections(found, request.user),
         "tapers": tapers.of_patient(found, timezone.localdate()),
         "may_taper": access.allowed(request.user, Action.TAPER, found),
-        "headline": _headline(found, context["checked"], open_case),
+        "questions": _questions(found),
+        "merges": found.merges.filter(undone_at__isnull=True).select_related("gone"),
+        "headline": _headline(found, context["checked"], open_case, len(context["unread"])),
     }
     return render(request, "reviews/patients/patient.html", context)
 
@@ -177,6 +201,28 @@ def end_condition(request: SignedIn, pk: int, condition_pk: int) -> HttpResponse
     return form_page(request, "reviews/patients/end_condition.html", form, context)
 
 
+@require_http_methods(["GET", "POST"])
+@login_required
+def death(request: SignedIn, pk: int) -> HttpResponse:
+    """Say whether a person has died, also against what a source says."""
+    found = _fetch(request, pk)
+    access.require(request.user, Action.CHECK_DATA, found)
+    form = DeathForm(request.POST or None)
+    with refusals_at(form):
+        if form.is_valid():
+            given = form.cleaned_data
+            deaths.say(
+                patient=found,
+                deceased=given["deceased"] == "yes",
+                deceased_on=given["deceased_on"],
+                reason=given["reason"],
+                by=request.user,
+            )
+            messages.success(request, "Kept. The patient is checked again now.")
+            return redirect("patient", found.pk)
+    return form_page(request, "reviews/patients/death.html", form, person.banner(found))
+
+
 def _not_checked() -> Q:
     """Patients whose last screening failed, who wait for one, or who were never screened."""
     waiting = ScreeningRequest.objects.filter(priority=ScreeningRequest.Priority.CHANGE)
@@ -205,6 +251,8 @@ def _frame(request: SignedIn, patient: Patient, *, tab: str) -> dict[str, Any]:
             ("record", Action.RECORD_FACT),
             ("see_audit", Action.SEE_AUDIT),
             ("see_case", Action.SEE_QUEUE),
+            ("identify", Action.IDENTIFY),
+            ("answer", Action.CHECK_DATA),
         )
     }
     return {
@@ -213,7 +261,9 @@ def _frame(request: SignedIn, patient: Patient, *, tab: str) -> dict[str, Any]:
         "medicines": rows,
         "episodes": episodes,
         "unknown_length": unknown_length,
-        "not_recognised": sum(not row.recognised for row in rows if row.now),
+        "not_recognised": sum(
+            not row.recognised and not row.no_sedative for row in rows if row.now
+        ),
         "may": may,
     }
 
@@ -237,6 +287,14 @@ def _unjudged(patient: Patient) -> list[tuple[list[dict[str, Any]], str, list[tu
     ]
 
 
+def _questions(patient: Patient) -> list[IdentityQuestion]:
+    """The open questions whether records are of this person, with the medicines that wait."""
+    found = list(waiting.about(patient)) if patient.records_waiting else []
+    for question in found:
+        question.medicines = identity.medicines(question)
+    return found
+
+
 def _conditions(patient: Patient) -> list[Condition]:
     """Live conditions, going on first; those entered in error are history, not shown."""
     rows = Condition.objects.live().filter(patient=patient).exclude(status="entered-in-error")
@@ -246,7 +304,7 @@ def _conditions(patient: Patient) -> list[Condition]:
     return sorted(found, key=lambda row: not row.going_on)
 
 
-def _headline(patient: Patient, state: checked.Checked, open_case: Case | None) -> str:
+def _headline(patient: Patient, state: checked.Checked, open_case: Case | None, unread: int) -> str:
     """The conclusion of the page, which is its heading."""
     exposure = patient.screening.exposure if hasattr(patient, "screening") else None
     if state.at is None:
@@ -255,6 +313,13 @@ def _headline(patient: Patient, state: checked.Checked, open_case: Case | None) 
         return open_case.headline
     if state.state == checked.NOT_CHECKED:
         return "Not checked since the last change"
+    if patient.records_waiting:
+        return "Checked in part: a record waits that may be of this person"
+    if any(note.is_of_a_death for note in patient.notes):
+        return "Checked in part: a source contradicts what is known of a death"
+    if unread:
+        were = "medicine was" if unread == 1 else "medicines were"
+        return f"Checked in part: {unread} {were} not read"
     if patient.screening.not_evaluable:
         return "Nothing to review, but not everything could be judged"
     if exposure and exposure["known"] and _runs(exposure):
@@ -272,6 +337,7 @@ urlpatterns = [
     path("patients/register", register, name="patient-register"),
     path("patients/<int:pk>", patient, name="patient"),
     path("patients/<int:pk>/medicines", all_medicines, name="patient-medicines"),
+    path("patients/<int:pk>/death", death, name="patient-death"),
     path("patients/<int:pk>/conditions", condition, name="patient-condition"),
     path(
         "patients/<int:pk>/conditions/<int:condition_pk>/end",

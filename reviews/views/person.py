@@ -7,15 +7,19 @@ from django.db.models import Exists, OuterRef, Prefetch
 
 from reviews import access
 from reviews.access import Action
-from reviews.models import Condition, Flag, Patient
-from reviews.queries import checked
+from reviews.identifiers import label, read_aloud
+from reviews.models import Condition, Flag, ImportNote, Patient
+from reviews.queries import checked, identity
 
 NOT_RECOGNISED = "DQ-03"
-NHS_NUMBER = ("https://fhir.nhs.uk/Id/nhs-number", "nhs")
+NOT_CURRENT = {"old": " (old)", "temp": " (temporary)"}
 
 
 def fetch(user: User, action: Action, pk: int) -> Patient:
-    """The patient with what the banner needs, in three queries. Raises `NotFound`."""
+    """The patient with what the banner needs, in five queries. Raises `NotFound`.
+
+    Whoever was merged into another one is that one.
+    """
     allergies = (
         Condition.objects.live()
         .filter(kind="allergy", ended_on__isnull=True)
@@ -26,11 +30,18 @@ def fetch(user: User, action: Action, pk: int) -> Patient:
         Patient.objects.select_related("practice", "screening__version", "screening__engine")
         .defer("screening__version__book")
         .prefetch_related(
-            "identifiers", Prefetch("conditions", queryset=allergies, to_attr="allergies")
+            "identifiers",
+            Prefetch("conditions", queryset=allergies, to_attr="allergies"),
+            Prefetch("import_notes", queryset=ImportNote.objects.live(), to_attr="notes"),
         )
         .annotate(unrecognised=Exists(unrecognised))
     )
-    return access.fetch(checked.with_waiting(rows), user, action, pk=pk)
+    return access.fetch(
+        identity.with_records_waiting(checked.with_waiting(rows)),
+        user,
+        action,
+        pk=identity.current_id(pk),
+    )
 
 
 def fetch_for(user: User, action: Action, pk: int) -> Patient:
@@ -43,10 +54,16 @@ def fetch_for(user: User, action: Action, pk: int) -> Patient:
 def banner(patient: Patient) -> dict[str, Any]:
     """The banner's context for a patient that `fetch` gave; `partly`: not all could be judged."""
     screening = getattr(patient, "screening", None)
+    unread = [note for note in patient.notes if note.is_unread_medicine]
+    deaths = [note for note in patient.notes if note.is_of_a_death]
     return {
         "patient": patient,
         "screening": screening,
-        "partly": bool(screening and screening.not_evaluable) or patient.unrecognised,
+        "partly": bool(unread or deaths or (screening and screening.not_evaluable))
+        or patient.unrecognised,
+        "unread": unread,
+        "deaths": deaths,
+        "doubts": [note for note in patient.notes if note not in (*unread, *deaths)],
         "allergies": [allergy.text for allergy in patient.allergies],
         "numbers": identifiers(patient),
         "checked": checked.of(patient, patient),
@@ -54,22 +71,11 @@ def banner(patient: Patient) -> dict[str, Any]:
 
 
 def identifiers(patient: Patient) -> list[tuple[str, str]]:
-    """`[(what the number is called, the number)]`, in the order in which they were given."""
+    """`[(what the number is called, the number)]`, in the order given, old numbers last."""
     return [
-        (_system_in_words(identifier.system), _spaced(identifier.system, identifier.value))
-        for identifier in patient.identifiers.all()
+        (
+            label(number.system) + NOT_CURRENT.get(number.use, ""),
+            read_aloud(number.system, number.value),
+        )
+        for number in sorted(patient.identifiers.all(), key=lambda number: number.use == "old")
     ]
-
-
-def _system_in_words(system: str) -> str:
-    """ "NHS number", else the last part of the system's address."""
-    if system in NHS_NUMBER:
-        return "NHS number"
-    return system.rstrip("/").rpartition("/")[2].rpartition(":")[2].replace("-", " ") or system
-
-
-def _spaced(system: str, value: str) -> str:
-    """An NHS number in the groups in which it is read aloud; any other number as it is."""
-    if system in NHS_NUMBER and len(value) == 10 and value.isdecimal():
-        return f"{value[:3]} {value[3:6]} {value[6:]}"
-    return value

@@ -38,7 +38,8 @@ def everywhere(request: SignedIn) -> HttpResponse:
 
 
 def _people(request: SignedIn, typed: str) -> dict[str, Any]:
-    visible = access.scope(Patient.objects.all(), request.user, Action.SEE_PATIENT)
+    everybody = Patient.objects.filter(merged_into__isnull=True)
+    visible = access.scope(everybody, request.user, Action.SEE_PATIENT)
     medicines = search.medicines_meant(typed)
     takers = search.prescribed(visible, typed, medicines)
     page = page_of(

@@ -19,7 +19,9 @@ from tests.api.conftest import make_system
 from tests.api.test_sync import is_problem
 from tests.verbs.test_taper import request as taper_request
 
-LISTS = ("prescriptions", "readings", "tapers", "patients", "flags", "cases", "decisions")
+LISTS = (
+    *("prescriptions", "readings", "tapers", "patients", "notes", "flags", "cases", "decisions"),
+)
 LONG_AGO = "2000-01-01T00:00:00Z"
 
 
@@ -227,6 +229,22 @@ def test_a_reading_says_its_answer_and_what_it_replaced(system):
     is_problem(system.get("readings", kind="shoe_size"), 400)
 
 
+def test_a_note_says_what_was_not_kept_and_when_that_was_over(system):
+    system.sync([sent.prescription(), sent.prescription("rx-2", dose=-1)])
+    (row,) = rows(system.get("notes", state="live", refused="true", kind="prescription"))
+    (patient,) = rows(system.get("patients"))
+    assert (row["about"], row["patient"], row["practice"]) == ("rx-2", patient["id"], "harbour")
+    assert (row["ended_at"], row["answer"], row["answered_by"]) == (None, "", None)
+    assert patient["notes"] == [row]
+    assert system.get(f"notes/{row['id']}").json() == row
+    system.sync([sent.prescription("rx-2")])
+    assert rows(system.get("notes", state="live")) == []
+    (ended,) = rows(system.get("notes", updated_since=LONG_AGO))
+    assert ended["ended_at"] is not None
+    assert rows(system.get("patients"))[0]["notes"] == []
+    assert rows(system.get("notes", kind="reading")) == []
+
+
 # -- Filters -----------------------------------------------------------------------------------
 
 
@@ -398,6 +416,7 @@ def test_until_is_a_time_with_its_zone(system):
 def test_a_key_sees_its_own_practices_alone(harbour, lakeside, system, path):
     decided_case(harbour, make.person("clara", harbour), make.person("ravi", harbour))
     there = make_system(lakeside, by=make.person("ada", lakeside), source="other")
+    system.sync([sent.prescription("kept", "7"), sent.prescription("refused", "7", dose=-1)])
     seen = ids(system.get(path))
     assert seen
     assert ids(there.get(path)) == []

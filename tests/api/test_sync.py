@@ -43,6 +43,8 @@ def test_a_batch_is_answered_with_its_numbers(system):
         "errors": [
             {"index": 2, "source_id": "c", "field": "medicine", "reason": "is missing"},
         ],
+        "waiting": 0,
+        "waits": [],
     }
 
 
@@ -83,6 +85,24 @@ def test_gzip_is_unpacked(system, content_type):
             "prescriptions/sync", packed, content_type=content_type, **{"Content-Encoding": "gzip"}
         )
         assert answer.json()["created"] == (2, 0)[number]
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_refused_medicine_is_named_in_the_answer_and_seen_with_the_person(system, known):
+    if known:
+        system.sync([sent.patient()], "patients")
+    answer = system.sync([sent.prescription("rx-9", times_per_day=97)]).json()
+    assert (answer["refused"], answer["registered"]) == (1, 0 if known else 1)
+    (error,) = answer["errors"]
+    assert (error["source_id"], error["field"]) == ("rx-9", "times_per_day")
+    (person,) = system.get("patients").json()["results"]
+    assert person["medicines_not_read"] == 1
+    (note,) = person["notes"]
+    assert (note["refused"], note["medicine"]) == (True, "Diazepam 5 mg tablets")
+    assert "times_per_day" in note["reason"]
+    system.sync([sent.prescription("rx-9")])
+    (person,) = system.get("patients").json()["results"]
+    assert person["medicines_not_read"] == 0
 
 
 def test_a_charset_in_the_content_type_is_fine(system):
@@ -268,7 +288,7 @@ def test_an_unexpected_failure_is_a_problem_and_tells_nothing(system, monkeypatc
     def fails(*args, **kwargs):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("reviews.verbs.sync._merge", fails)
+    monkeypatch.setattr("reviews.incoming.merge", fails)
     answer = system.sync([sent.prescription()])
     assert "secret" not in is_problem(answer, 500)["detail"]
 

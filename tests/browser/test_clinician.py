@@ -46,8 +46,8 @@ def test_from_sign_in_to_an_urgent_prescription_with_its_reason(visit, clara, be
     picked = page.locator("#matches li", has_text="Morphine").first
     picked.get_by_role("radio").check()
     expect(page.get_by_label("Unit").first).to_have_value("tablet")
-    page.get_by_label("Each time").fill("1")
-    page.get_by_label("Times a day").fill("2")
+    page.get_by_label("Each time", exact=True).fill("1")
+    page.get_by_label("Times a day", exact=True).fill("2")
     page.get_by_label("Days’ supply").fill("7")
     page.get_by_label("Indication").select_option("pain")
 
@@ -70,9 +70,14 @@ def test_what_is_typed_in_the_reason_stays_while_the_preview_changes(visit, clar
     page = visit(clara, NEW.format(bell.pk))
     page.get_by_label("Find a medicine").fill("morphine 10")
     page.keyboard.press("Enter")
+    first = page.locator("#matches").get_by_role("radio").first
+    # Several medicines fit: Enter leads to them, and chooses none.
+    expect(first).to_be_focused()
+    expect(first).not_to_be_checked()
+    page.keyboard.press("Space")
     reason = page.get_by_label("Reason")
     reason.fill("Specialist advice")
-    page.get_by_label("Each time").fill("1")
+    page.get_by_label("Each time", exact=True).fill("1")
     expect(page.locator("#worked-out")).to_contain_text("Missing")
     expect(reason).to_have_value("Specialist advice")
 
@@ -151,8 +156,8 @@ def test_without_a_script_find_preview_ask_and_save(visit, clara, bell):
     page.get_by_label("Find a medicine").fill("morphine 10")
     page.get_by_role("button", name="Find").click()
     page.locator("#matches").get_by_role("radio").first.check()
-    page.get_by_label("Each time").fill("1")
-    page.get_by_label("Times a day").fill("2")
+    page.get_by_label("Each time", exact=True).fill("1")
+    page.get_by_label("Times a day", exact=True).fill("2")
     page.get_by_label("Days’ supply").fill("7")
     page.get_by_role("button", name="Preview").click()
     expect(page.locator("#preview")).to_contain_text("OPI-01")
@@ -170,8 +175,9 @@ def test_by_keyboard_alone(visit, clara, bell):
     page.keyboard.type("diazepam 2 mg tab")
     page.keyboard.press("Enter")
     expect(page.locator("#matches").get_by_role("radio").first).to_be_focused()
+    expect(page.locator("#matches").get_by_role("radio").first).to_be_checked()
     page.keyboard.press("Tab")
-    expect(page.get_by_label("Each time")).to_be_focused()
+    expect(page.get_by_label("Each time", exact=True)).to_be_focused()
     page.keyboard.type("1")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
@@ -194,12 +200,17 @@ def test_every_state_of_the_form_is_accessible(visit, clara, bell):
     page = visit(clara, NEW.format(bell.pk))
     page.get_by_label("Find a medicine").fill("morphine 10")
     page.keyboard.press("Enter")
+    first = page.locator("#matches").get_by_role("radio").first
+    # Several medicines fit: Enter leads to them, and chooses none.
+    expect(first).to_be_focused()
+    expect(first).not_to_be_checked()
+    page.keyboard.press("Space")
     expect(page.get_by_label("Reason")).to_be_visible()
     with page.expect_response("**/prescriptions/preview"):
         page.get_by_label("If needed").check()
     expect(page.locator(".htmx-request")).to_have_count(0)
     assert faults(page) == []
-    page.get_by_label("Each time").fill("two")
+    page.get_by_label("Each time", exact=True).fill("two")
     page.get_by_role("button", name="Save prescription").click()
     expect(page.get_by_role("alert")).to_be_focused()
     assert faults(page) == []

@@ -81,6 +81,7 @@ def test_of_a_reviewer(visit, ravi, record):
         *(reverse("search") + query for query in ("", "?q=bell", "?q=diazepam", "?q=zzyzx")),
         reverse("patient", args=[person]),
         reverse("patient-medicines", args=[person]),
+        reverse("unknown-medicines"),
     ]
     assert all_faults(visit, ravi, addresses) == []
 

@@ -212,8 +212,13 @@ BANDS = {
         " pinazepam potassium-clorazepate prazepam quazepam"
     ),
     "unknown": (
-        "adinazolam bentazepam benzodiazepine-unspecified cinolazepam dimdazenil doxefazepam"
-        " mexazolam nimetazepam remimazolam tofisopam z-drug-unspecified"
+        "adinazolam bentazepam benzodiazepine-unspecified bromazolam cinolazepam clonazolam"
+        " cloniprazepam delorazepam desalkylgidazepam deschloroetizolam diclazepam difludiazepam"
+        " dimdazenil doxefazepam flualprazolam flubromazepam flubromazolam flubrotizolam"
+        " fluclotizolam flutazolam flutoprazepam gidazepam haloxazolam meclonazepam metizolam"
+        " mexazolam nifoxipam nimetazepam nitrazolam norflurazepam oxazolam phenazepam"
+        " phenazolam pyrazolam remimazolam rilmazafone tetrazepam tofisopam z-drug-unspecified"
+        " zapizolam"
     ),
 }
 

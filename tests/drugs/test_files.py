@@ -14,7 +14,7 @@ FAULTS = [
         "interacting.toml",
         'class = "gabapentinoid"',
         'class = "gabapentin"',
-        "interacting.toml ingredient 82 (gabapentin) classes 1: unknown class 'gabapentin'",
+        "interacting.toml ingredient 110 (gabapentin) classes 1: unknown class 'gabapentin'",
     ),
     (
         "duplicate code within a file",

@@ -59,12 +59,12 @@ def test_a_new_row_is_added_and_an_altered_one_changed(folder):
         folder,
         "brands.toml",
         "name = [\n",
-        'name = [\n    { name = "Anxicalm", kind = "brand", ingredients = ["diazepam"],'
+        'name = [\n    { name = "Anxinowhere", kind = "brand", ingredients = ["diazepam"],'
         ' cite = "brand-general" },\n',
     )
     report = load(folder)
     assert (report.added.total(), report.changed.total(), report.retired.total()) == (1, 1, 0)
-    assert formulary()["names"]["anxicalm"] == {"drugs": ["diazepam"]}
+    assert formulary()["names"]["anxinowhere"] == {"drugs": ["diazepam"]}
 
 
 def test_a_changed_product_keeps_one_set_of_parts(folder):

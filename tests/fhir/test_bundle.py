@@ -100,6 +100,7 @@ def test_a_patient_by_official_name_and_whole_identifiers(content):
         "identifiers": [{"system": "ehr/Patient", "value": "part"}],
         "family_name": "Somebody Partial",
         "given_name": "",
+        "deceased": True,
     }
 
 
@@ -145,6 +146,7 @@ def test_an_order_with_its_own_concept(orders):
         "quantity": 28.0,
         "quantity_unit": "tablet",
         "days_supply": 14,
+        "repeats_allowed": 2,
     }
 
 
@@ -160,10 +162,12 @@ def test_an_order_that_refers_to_a_medication(orders):
         "oral",
     )
     assert (order["as_needed"], order["times_per_day"]) == (True, 1)
-    assert (order["dose"], order["dose_unit"], order["max_per_day"]) == (7.5, "mg", 7.5)
+    assert (order["dose"], order["dose_unit"]) == (7.5, "mg")
+    assert "max_per_day" not in order, "15 mg in two days may be 15 mg in one"
     assert (order["days_supply"], order["start_on"]) == (30, "2026-03-02")
     assert "end_on" not in order, "the end of validity is not the end of use"
-    assert "quantity_unit" not in order
+    assert order["valid_until"] == "2026-08-31"
+    assert (order["quantity"], order["quantity_unit"]) == (30, "unit")
 
 
 def test_an_order_with_a_contained_medication_and_a_written_taper(orders):
@@ -204,23 +208,18 @@ def test_what_could_not_be_kept_is_said(content):
         said.setdefault(note.resource, []).append(note.reason)
     assert said == {
         "Patient/jonathan": ["an identifier without a system or a value is left out"],
-        "Patient/part": [
-            "birth_date “1961” is only part of a date: left as not known",
-            "is said to have died, without a date: not kept",
-        ],
+        "Patient/part": ["birth_date “1961” is only part of a date: left as not known"],
         "Condition/insomnia": ["is provisional: kept as a condition"],
         "Condition/apnoea": ["ended_on “2020-03” is only part of a date: left as not known"],
-        "MedicationRequest/concept": [
-            "a code without a system is left out",
-            "allows 2 repeats: only the first supply is counted",
-        ],
-        "MedicationRequest/reference": ["the unit of quantity “each” is not known"],
+        "MedicationRequest/concept": ["a code without a system is left out"],
         "MedicationRequest/contained": ["has 2 dosage instructions: the dose is kept as text only"],
         "MedicationRequest/bare": ["its Medication is not in the bundle: only the name is known"],
         "MedicationRequest/proposal": [
             "is a proposal, not an order: kept as a draft",
-            "the dose is a range or a rate: kept as text only",
-            "the times a day are a range: kept as text only",
+            "the dose unit “” is not known",
+        ],
+        "MedicationRequest/reference": [
+            "the maximum dose is not a daily amount of a dose that varies: left out"
         ],
         "MedicationRequest/outside": ["the dose unit “spoon” is not known"],
     }
@@ -256,7 +255,6 @@ def test_times_a_day_by_code(code, times):
     "timing",
     [
         {"repeat": {"frequency": 2}},
-        {"repeat": {"frequency": 1, "period": 4, "periodMax": 6, "periodUnit": "h"}},
         {"code": {"text": "when the moon is full"}},
         {"event": ["2026-02-01"]},
     ],
@@ -381,10 +379,6 @@ def test_a_resource_without_an_id_is_known_by_its_full_url():
 @pytest.mark.parametrize(
     ("resource", "reason"),
     [
-        (changed(REQUEST, status="bogus"), "Invalid enum value 'bogus'"),
-        (changed(REQUEST, status=GONE), "missing required field `status`"),
-        (changed(REQUEST, intent="wish"), "Invalid enum value 'wish'"),
-        (changed(REQUEST, intent=GONE), "missing required field `intent`"),
         (changed(REQUEST, medicationCodeableConcept=GONE), "names no medicine"),
         (changed(REQUEST, medicationCodeableConcept={}), "neither a code nor a text"),
         (
@@ -403,20 +397,13 @@ def test_a_resource_without_an_id_is_known_by_its_full_url():
         ),
         (changed(REQUEST, subject={"reference": "Patient/x"}), "its patient “Patient/x” is not"),
         (changed(REQUEST, subject=GONE), "its patient “” is not in the bundle"),
-        (changed(REQUEST, doNotPerform=True), "is not to be given"),
         (changed(REQUEST, modifierExtension=[{"url": "x"}]), "modifier extension"),
         (changed(REQUEST, id=GONE), "has neither an id nor a fullUrl"),
-        (changed(REQUEST, dosageInstruction="often"), "Expected `array`"),
-        (
-            changed(REQUEST, dosageInstruction=[{"timing": {"repeat": {"periodUnit": "x"}}}]),
-            "Invalid enum value 'x'",
-        ),
         (changed(CONDITION, code=GONE), "has neither a code nor a text"),
         (
             changed(CONDITION, clinicalStatus={"coding": [{"code": "sort of"}]}),
             "its clinicalStatus “sort of” is not a code of FHIR",
         ),
-        (changed(PATIENT, id="q", gender="m"), "Invalid enum value 'm'"),
         ({"id": "x"}, "is not a resource"),
     ],
 )
@@ -428,16 +415,34 @@ def test_what_cannot_be_used_is_refused_with_its_reason(resource, reason):
 
 
 def test_orders_of_a_refused_patient_are_refused():
-    content = read(changed(PATIENT, gender="m"), REQUEST)
+    content = read(changed(PATIENT, implicitRules="x"), REQUEST)
     assert [said.resource for said in content.refused] == ["Patient/p", "MedicationRequest/m"]
+    assert content.refused[1].reason == "is about a patient who was refused"
 
 
-def test_a_resource_that_comes_twice_is_told():
+def test_a_resource_that_comes_twice_is_told_where_the_two_differ():
     content = read(PATIENT, REQUEST, REQUEST)
+    assert not content.refused
+    content = read(PATIENT, REQUEST, changed(REQUEST, status="stopped"))
     assert [said.reason for said in content.refused] == [
         "is in the bundle twice: the first one is used"
     ]
     assert len(content.prescriptions) == 1
+
+
+def test_what_is_told_names_the_person_and_the_medicine():
+    content = read(PATIENT, changed(REQUEST, modifierExtension=[{"url": "x"}]), CONDITION)
+    (said,) = content.refused
+    assert said.patient["family_name"] == "Bell"
+    assert said.medicine == "Diazepam 5 mg tablets"
+    content = read(PATIENT, changed(REQUEST, authoredOn="2026"))
+    (said,) = content.notes
+    assert (said.patient["family_name"], said.medicine) == ("Bell", "Diazepam 5 mg tablets")
+    content = read(PATIENT, changed(CONDITION, onsetDateTime="2026"))
+    (said,) = content.notes
+    assert (said.patient["family_name"], said.medicine) == ("Bell", None)
+    content = read(changed(REQUEST, subject={"reference": "Patient/x"}))
+    assert content.refused[0].patient is None
 
 
 def test_an_entry_that_asks_to_delete_is_told():
@@ -457,12 +462,46 @@ def test_an_entry_that_asks_to_delete_is_told():
         b"not json",
         b"[]",
         b"\xff",
-        json.dumps(PATIENT).encode(),
         b'{"resourceType": "Bundle"}',
-        b'{"resourceType": "Bundle", "type": "message"}',
         b'{"resourceType": "Bundle", "type": "collection", "entry": "none"}',
     ],
 )
 def test_what_is_no_bundle_cannot_be_read(content):
     with pytest.raises(bundle.Unreadable):
         bundle.read(content, source="ehr")
+
+
+# -- Supply ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("quantity", "kept"),
+    [
+        ({"value": 56, "unit": "Tablet(s)"}, {"quantity": 56, "quantity_unit": "tablet"}),
+        ({"value": 20, "unit": "Stück"}, {"quantity": 20, "quantity_unit": "unit"}),
+        ({"value": 28, "unit": "comprimés"}, {"quantity": 28, "quantity_unit": "tablet"}),
+        ({"value": 28}, {"quantity": 28}),
+        ({"value": 2, "unit": "Packung"}, {"quantity_text": "2 Packung"}),
+        ({"value": 2, "unit": "packs of 28"}, {"quantity_text": "2 packs of 28"}),
+        ({"value": 1.5, "code": "{bottle}"}, {"quantity_text": "1.5 {bottle}"}),
+    ],
+)
+def test_a_number_is_kept_as_one_only_with_a_unit_that_is_understood(quantity, kept):
+    record, notes = request(dispenseRequest={"quantity": quantity})
+    said = {name: record[name] for name in record if name.startswith("quantity")}
+    assert said == kept
+    assert len(notes) == ("quantity_text" in kept)
+
+
+def test_what_may_follow_the_first_issue_is_kept_and_no_note():
+    record, notes = request(
+        dispenseRequest={
+            "quantity": {"value": 56, "unit": "tablet"},
+            "numberOfRepeatsAllowed": 5,
+            "dispenseInterval": {"value": 4, "code": "wk"},
+            "validityPeriod": {"start": "2026-02-01", "end": "2026-07-31"},
+        }
+    )
+    assert (record["repeats_allowed"], record["issue_days"]) == (5, 28)
+    assert record["valid_until"] == "2026-07-31"
+    assert not notes

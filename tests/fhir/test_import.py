@@ -12,6 +12,7 @@ from reviews.models import (
     AuditEvent,
     Condition,
     Flag,
+    ImportNote,
     Patient,
     PatientScreening,
     Prescription,
@@ -66,12 +67,12 @@ def test_two_practices_may_import_from_the_same_source(harbour, lakeside):
 
 def test_what_the_verbs_refuse_is_named_by_its_resource(harbour, tmp_path, capsys):
     bundle = json.loads(FEATURES.read_text())
-    bundle["entry"][0]["resource"]["birthDate"] = "2950-02-03"
-    (tmp_path / "future.json").write_text(json.dumps(bundle))
-    run(tmp_path / "future.json", show=1)
+    bundle["entry"][0]["resource"]["deceasedDateTime"] = "1930-02-03"
+    (tmp_path / "early.json").write_text(json.dumps(bundle))
+    run(tmp_path / "early.json", show=1)
     said = capsys.readouterr().out
-    assert "refused: birth_date: is in the future or before 1900 (Patient/jonathan)" in said
-    assert "refused: patient.birth_date: is in the future or before 1900 (" in said
+    assert "refused: deceased_on: is before birth_date (Patient/jonathan)" in said
+    assert "refused: patient.deceased_on: is before birth_date (" in said
     assert Patient.objects.get().family_name == "Somebody Partial"
 
 
@@ -191,3 +192,123 @@ def test_six_real_sized_bundles_import_twice_without_a_duplicate(harbour):
         flagged = Flag.objects.live().filter(patient=patient, prescription_ids__contains=[line.pk])
         judged = set(flagged.values_list("rule_id", flat=True))
         assert not judged & {"DUR-01", "DUR-02", "DUR-03", "DUR-04"}
+
+
+def test_the_files_of_one_command_are_one_set(harbour, tmp_path, capsys):
+    patient, order = _as_fhir(sent.prescription())["entry"]
+    for name, entry in (("1-orders", order), ("2-patients", patient)):
+        page = {"resourceType": "Bundle", "type": "searchset", "entry": [entry]}
+        (tmp_path / f"{name}.json").write_text(json.dumps(page), encoding="utf-8-sig")
+    run(*sorted(tmp_path.glob("*.json")))
+    assert Prescription.objects.get().patient == Patient.objects.get()
+    assert "refused:" not in capsys.readouterr().out
+
+
+def _write(path, *resources):
+    entries = [{"resource": resource} for resource in resources]
+    content = {"resourceType": "Bundle", "type": "collection", "entry": entries}
+    path.write_text(json.dumps(content))
+    return path
+
+
+def _noted():
+    return [
+        (note.kind, note.about, note.refused, note.reason) for note in ImportNote.objects.live()
+    ]
+
+
+def test_what_is_left_out_is_noted_of_the_person_until_it_is_sent_whole(harbour, tmp_path):
+    patient, order = (entry["resource"] for entry in _as_fhir(sent.prescription())["entry"])
+    run(
+        _write(
+            tmp_path / "1.json",
+            {**patient, "birthDate": "1950"},
+            {**order, "authoredOn": "2026", "modifierExtension": [{"url": "x"}]},
+            {**order, "id": "n", "authoredOn": "2026"},
+        )
+    )
+    assert _noted() == [
+        (
+            "prescription",
+            "MedicationRequest/m",
+            True,
+            "has a modifier extension or implicit rules, not understood here",
+        ),
+        (
+            "patient",
+            "hospital|H1",
+            False,
+            "birth_date “1950” is only part of a date: left as not known",
+        ),
+        (
+            "prescription",
+            "MedicationRequest/n",
+            False,
+            "written_on “2026” is only part of a date: left as not known",
+        ),
+    ]
+    run(_write(tmp_path / "1.json", patient, order, {**order, "id": "n"}))
+    assert _noted() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "reason"),
+    [
+        (
+            {"dispenseRequest": {"quantity": {"value": 10**9, "unit": "tablet"}}},
+            "quantity",
+            "quantity is left out: Expected `float` < 10000000.0",
+        ),
+        (
+            {"dispenseRequest": {"expectedSupplyDuration": {"value": 90_000, "code": "d"}}},
+            "days_supply",
+            "days_supply is left out: Expected `int` <= 3650",
+        ),
+        (
+            {"authoredOn": "0019-01-01"},
+            "written_on",
+            "written_on is left out: is outside 1900 to 2199",
+        ),
+    ],
+)
+def test_what_no_record_may_have_is_left_out_and_noted(harbour, tmp_path, change, field, reason):
+    patient, order = (entry["resource"] for entry in _as_fhir(sent.prescription())["entry"])
+    run(_write(tmp_path / "1.json", patient, {**order, **change}))
+    assert getattr(Prescription.objects.get(), field) is None
+    assert _noted() == [("prescription", "MedicationRequest/m", False, reason)]
+
+
+def test_what_the_verbs_refuse_is_noted_too(harbour, tmp_path):
+    patient, order = (entry["resource"] for entry in _as_fhir(sent.prescription())["entry"])
+    repeats = {"dispenseRequest": {"numberOfRepeatsAllowed": 10**6}}
+    run(_write(tmp_path / "1.json", patient, {**order, **repeats}))
+    assert not Prescription.objects.exists(), "without its repeats it would look over"
+    ((kind, about, refused, _),) = _noted()
+    assert (kind, about, refused) == ("prescription", "MedicationRequest/m", True)
+
+
+def test_a_list_of_what_is_taken_is_judged(harbour, tmp_path):
+    patient, order = (entry["resource"] for entry in _as_fhir(sent.prescription())["entry"])
+    statement = {
+        "resourceType": "MedicationStatement",
+        "id": "s",
+        "status": "active",
+        "medicationCodeableConcept": order["medicationCodeableConcept"],
+        "subject": order["subject"],
+        "effectivePeriod": {"start": make.day(-90).isoformat()},
+    }
+    given = {
+        "resourceType": "MedicationAdministration",
+        "id": "a",
+        "status": "completed",
+        "medicationCodeableConcept": {"text": "Morphine 10 mg/ml injection"},
+        "subject": order["subject"],
+        "effectiveDateTime": f"{make.day(-1)}T10:00:00Z",
+        "dosage": {"dose": {"value": 10, "unit": "mg"}},
+    }
+    run(_write(tmp_path / "1.json", patient, statement, given))
+    assert sorted(Prescription.objects.values_list("evidence", flat=True)) == ["given", "reported"]
+    screen.drain()
+    said = PatientScreening.objects.get()
+    found = set(Flag.objects.live().values_list("rule_id", flat=True))
+    assert "OPI-01" in found, (found, said.not_evaluable)

@@ -94,6 +94,48 @@ FIELDS = {
         {"pharmacy": "Quay Pharmacy"},
         {"pharmacy": {"display": "Quay Pharmacy"}},
     ),
+    "dose_max": (
+        {"dose_max": "2"},
+        {"dose_max": 2},
+        {"extension": extension("dose_max", valueDecimal=2)},
+    ),
+    "times_per_day_max": (
+        {"times_per_day_max": "3"},
+        {"times_per_day_max": 3},
+        {"extension": extension("times_per_day_max", valueDecimal=3)},
+    ),
+    "source": (
+        {"evidence": "reported"},
+        {"evidence": "reported"},
+        {"extension": extension("evidence", valueCode="reported")},
+    ),
+    "repeats_allowed": (
+        {"repeats_allowed": "5", "issue_days": "28", "valid_until": "+150d"},
+        {
+            "repeats_allowed": 5,
+            "issue_days": 28,
+            "valid_until": make.day(150).isoformat(),
+        },
+        {
+            "dispenseRequest": {
+                "quantity": {"value": 42, "unit": "tablet"},
+                "expectedSupplyDuration": {"value": 21, "code": "d"},
+                "numberOfRepeatsAllowed": 5,
+                "dispenseInterval": {"value": 28, "code": "d"},
+                "validityPeriod": {"end": make.day(150).isoformat()},
+            }
+        },
+    ),
+    "quantity_text": (
+        {"quantity": "", "quantity_unit": "", "quantity_text": "2 Packung"},
+        {"quantity": None, "quantity_unit": None, "quantity_text": "2 Packung"},
+        {
+            "dispenseRequest": {
+                "quantity": {"value": 2, "unit": "Packung"},
+                "expectedSupplyDuration": {"value": 21, "code": "d"},
+            }
+        },
+    ),
     "start_minute": (
         {"start_time": "08:30"},
         {"start_minute": 510},
@@ -269,7 +311,7 @@ def test_an_order_is_the_same_order_by_form_rest_and_fhir(field, three):
         as_rest(**rest),
         as_fhir(**fhir),
     )
-    lines = [dossier.lines[0]._replace(id=0, prescriber="") for dossier in told]
+    lines = [dossier.lines[0]._replace(id=0, prescriber="", system="") for dossier in told]
     assert lines[0] == lines[1]
     assert lines[0] == lines[2]
     if field != "nothing more":

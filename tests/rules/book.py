@@ -189,6 +189,7 @@ def line(text="diazepam 5 mg tablets", start=0, days=28, **more) -> Line:
         "dose_unit": "tablet",
         "times_per_day": 1,
         "quantity": days,
+        "quantity_unit": "tablet",
         "days_supply": days,
         "indication": "anxiety",
     }

@@ -9,7 +9,8 @@ GAP_DAYS = 14
 
 
 def covered_days(supplies):
-    """For each supply the set of days it covers, early refills of a drug moved behind its stock."""
+    """For each supply the set of days it covers, early refills of a drug moved behind its stock,
+    and issues of one day and dose behind one another."""
     found = {}
     for drug in sorted({row[0] for row in supplies}):
         mine = [n for n, row in enumerate(supplies) if row[0] == drug]
@@ -17,8 +18,12 @@ def covered_days(supplies):
         for n in mine:
             _, start, days, _ = supplies[n]
             earlier = [day for m in mine if supplies[m][1] < start for day in found.get(m, ())]
+            alike = [m for m in found if supplies[m][:2] == (drug, start)]
+            before = [day for m in alike if supplies[m][3] == supplies[n][3] for day in found[m]]
             shift = 0
             while earlier and start + shift <= max(earlier) and shift < CARRIED_DAYS:
+                shift += 1
+            while before and start + shift <= max(before):
                 shift += 1
             found[n] = {start + shift + day for day in range(days)}
     return found
@@ -60,9 +65,11 @@ def shared_days(supplies, one, other):
 
 
 def mg_on(supplies, drug, day):
-    """The daily amount of a drug on a day."""
+    """The daily amount of a drug on a day: of the supplies begun last, the rest is stock."""
     cover = covered_days(supplies)
-    return sum(row[3] for n, row in enumerate(supplies) if row[0] == drug and day in cover[n])
+    in_hand = [row for n, row in enumerate(supplies) if row[0] == drug and day in cover[n]]
+    latest = max((start for _, start, _, _ in in_hand), default=None)
+    return sum(mg for _, start, _, mg in in_hand if start == latest)
 
 
 def early_refills(supplies):

@@ -42,7 +42,7 @@ SOMETIMES = {
     "prescriber": list("ABCDE"),
     "pharmacy": list("PQRST"),
     "team": list("XY"),
-    "source": ["dispensed"],
+    "source": ["dispensed", "reported", "given"],
     "refill_number": range(8),
     "acquired": ["private", "online"],
     "replacement_reason": sorted(REPLACEMENTS),
@@ -50,6 +50,12 @@ SOMETIMES = {
     "is_new_start": [True],
     "repeat_template": [True],
     "start_minute": range(0, 1440, 90),
+    "dose_max": [2.0, 4.0],
+    "times_per_day_max": [3.0, 4.0],
+    "repeats_allowed": range(6),
+    "issue_days": [7, 28],
+    "valid_until": [TODAY - timedelta(days=40), TODAY + timedelta(days=150)],
+    "quantity_text": ["2 packs of 28", "2 Packung", "1 bottle"],
     "schedule": [((3.0, 7), (2.0, 7), (1.0, 14)), ((1.0, 14), (2.0, 14))],
 }
 

@@ -77,5 +77,5 @@ def test_the_words_of_a_severity_name_each_that_may_be_given(found):
     assert found.shown.interrupts is ("Interrupts" in found.shown.words)
 
 
-def test_missing_data_is_judged_by_three_rules():
-    assert [each.id for each in RULES if each.judges_data] == ["DQ-01", "DQ-03", "DQ-02"]
+def test_the_record_is_judged_by_four_rules():
+    assert [each.id for each in RULES if each.judges_data] == ["DQ-01", "DQ-03", "DQ-04", "DQ-02"]

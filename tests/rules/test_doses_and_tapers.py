@@ -629,3 +629,47 @@ def test_a_supply_that_will_run_out_is_no_fall_yet():
 @pytest.mark.parametrize(("as_of", "fires"), [(26, False), (27, True), (57, True), (58, False)])
 def test_an_end_without_a_day_is_that_of_the_supply(as_of, fires):
     assert ("STOP-02" in fired(line(days=28, status="stopped"), as_of=as_of)) is fires
+
+
+def written(*schedule):
+    """A written schedule of (mg a day, days)."""
+    return line(dose=None, dose_unit="mg", schedule=schedule)
+
+
+def alternate(*amounts, times=7):
+    """A schedule that repeats these amounts in mg, each for a day."""
+    return written(*[(mg, 1) for mg in amounts] * times)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "raised", "why"),
+    [
+        (alternate(10, 5), False, "every other day"),
+        (alternate(10, 5, 5), False, "every third day"),
+        (alternate(10, 10, 10, 10, 10, 5, 5, times=4), False, "less at the week-end"),
+        (written((5, 8), (10, 8)), True, "twice as much"),
+        (written((20, 1), (10, 6), (20, 7)), False, "back within a week"),
+        (written((20, 1), (10, 13), (20, 7)), True, "back after two weeks"),
+    ],
+)
+def test_a_pattern_that_comes_back_is_no_rise(schedule, raised, why):
+    assert ("DOSE-04" in fired(schedule, as_of=20)) is raised, why
+
+
+@pytest.mark.parametrize(
+    ("as_of", "severity", "why"),
+    [(11, 1, "its last day"), (12, 2, "it has come down since"), (27, None, "16 days ago")],
+)
+def test_a_dose_far_over_the_maximum_is_urgent_while_it_is_taken(as_of, severity, why):
+    coming_down = line("diazepam 10 mg tablets", schedule=((6, 12), (2, 7), (1, 14)), dose=None)
+    assert fired(coming_down, as_of=as_of).get("DOSE-02") == severity, why
+
+
+@pytest.mark.parametrize(("as_of", "severity"), [(27, 1), (28, 2), (42, 2), (43, None)])
+def test_so_it_is_once_the_supply_has_run_out(as_of, severity):
+    assert fired(line(dose=12), as_of=as_of).get("DOSE-02") == severity
+
+
+def test_a_supply_that_may_go_on_may_still_be_taken():
+    assert fired(line(dose=12, repeats_allowed=5), as_of=100)["DOSE-02"] == 1
+    assert fired(line(dose=12, days_supply=None, quantity=None), as_of=100)["DOSE-02"] == 1

@@ -1,5 +1,6 @@
 """Supplies, carry-forward, episodes and overlap: tables by hand, and a day-by-day recount."""
 
+import math
 from datetime import date
 
 import pytest
@@ -56,6 +57,43 @@ SUPPLIES = [
     ({"days_supply": 0, "end_on": on(9)}, None, "and the end date does not cure it"),
     ({"days_supply": 120}, 120, "120 days is the most that is plausible"),
     ({"days_supply": 121}, None, "121 days is not"),
+    *(
+        ({"days_supply": None, **told}, days, why)
+        for told, days, why in [
+            ({"quantity": 4, "times_per_day": 0.1429}, 28, "four, one a week"),
+            ({"quantity": 12, "times_per_day": 0.4286}, 28, "twelve, three a week"),
+            ({"quantity": 28, "times_per_day": 0.6667}, 42, "two in three days"),
+            ({"quantity": 28, "times_per_day": 0.67}, 42, "in two decimals too"),
+            ({"quantity": 12, "times_per_day": 0.43}, 28, "twelve, three a week"),
+            ({"quantity": 4, "times_per_day": 0.143}, 28, "four, one a week, in three decimals"),
+            ({"quantity": 28, "times_per_day": 0.7}, 40, "one decimal is what it says"),
+            (
+                {"quantity": 2, "quantity_text": "2 packs of 28"},
+                None,
+                "two tablets, or two packs: unknown",
+            ),
+            ({"quantity": 2, "quantity_text": "2 Packung"}, None, "a number of packs"),
+            ({"quantity": 56, "quantity_text": "2 Packung"}, 56, "what two packs hold"),
+            ({"quantity": 56, "quantity_text": "2 packs of 28"}, 56, "the same twice"),
+            ({"dosage_text": "1 nocte prn max 2"}, None, "if needed, in words not understood"),
+            ({"dosage_text": "one at night, avoid grapefruit"}, 28, "words that say nothing of it"),
+            ({"quantity": 28, "quantity_unit": None}, None, "28 of what?"),
+            ({"quantity": 2, "quantity_unit": None, "quantity_text": "2 packs of 28"}, 56, "words"),
+            ({"quantity": None, "quantity_text": "2 packs of 28"}, 56, "56 tablets"),
+            ({"quantity": None, "quantity_text": "2 Packungen à 28 Tabletten"}, 56, "in German"),
+            ({"quantity": None, "quantity_text": "2 Packung"}, None, "of an unknown size"),
+            ({"quantity": None, "quantity_text": "56 ml"}, None, "no tablets"),
+            (
+                {"quantity": 30, "quantity_text": "2 Packung"},
+                30,
+                "a number with a unit is better",
+            ),
+            ({"dose_max": 2}, 28, "one or two: the lower end tells how long it can last"),
+            ({"times_per_day_max": 4}, 28, "once to four times"),
+            ({"dose": None, "dose_max": 2}, None, "up to two"),
+            ({"quantity": None, "dose_max": 2}, None, "no quantity"),
+        ]
+    ),
 ]
 
 
@@ -80,6 +118,37 @@ def test_the_length_of_an_as_needed_supply(fields, days, why):
     use = use_of(line(as_needed=True, **{"days_supply": None, "quantity": 28, **fields}))
     length = None if use.end is None else use.end - use.start + 1
     assert length == days, why
+
+
+@pytest.mark.parametrize(
+    ("fields", "days", "why"),
+    [
+        ({"quantity_unit": None}, 28, "28 packs are no less than 28 tablets"),
+        ({"quantity": 2, "quantity_unit": None, "times_per_day": 3}, 1, "at least a day"),
+        ({"dose": None, "dose_max": 2}, 14, "up to two a day"),
+        ({"times_per_day": None, "times_per_day_max": 4}, 7, "up to four times a day"),
+        ({"quantity": None, "quantity_text": "2 Packung"}, 1, "nobody knows"),
+    ],
+)
+def test_a_supply_of_unknown_length_lasts_at_least(fields, days, why):
+    use = use_of(line(**{"days_supply": None, "quantity": 28, **fields}))
+    assert (use.end, use.least_end) == (None, BEGIN + days - 1), why
+
+
+@pytest.mark.parametrize(
+    ("fields", "mg"),
+    [
+        ({"dose_max": 2}, 10),
+        ({"times_per_day": 2, "times_per_day_max": 3}, 15),
+        ({"dose": 1, "dose_max": 2, "times_per_day": 1, "times_per_day_max": 3}, 30),
+        ({"dose": None, "dose_max": 2}, 10),
+        ({"dose_max": 2, "times_per_day": 4, "max_per_day": 6}, 30),
+        ({"dose_max": 2, "as_needed": True, "max_per_day": 1}, 5),
+        ({"times_per_day": 0.4286}, 15 / 7),
+    ],
+)
+def test_the_dose_of_a_day_is_the_upper_end_of_a_range(fields, mg):
+    assert use_of(line(**fields)).mg == pytest.approx(mg)
 
 
 def test_an_as_needed_supply_of_unknown_length_lasts_at_least_as_long_as_at_the_highest_rate():
@@ -114,6 +183,13 @@ def test_the_written_date_stands_in_for_the_start_and_says_so():
     assert (use.start, use.notes) == (BEGIN + 3, (exposure.START_FROM_WRITTEN,))
 
 
+def test_what_was_handed_out_begins_on_that_day_where_no_other_is_recorded():
+    handed_out = {"start": None, "written_on": on(3), "dispensed_on": on(9)}
+    use = use_of(line(source="dispensed", **handed_out))
+    assert (use.start, use.notes) == (BEGIN + 9, (exposure.START_FROM_DISPENSED,))
+    assert use_of(line(**handed_out)).start == BEGIN + 3, "an order begins when it is written"
+
+
 @pytest.mark.parametrize(
     ("text", "fields", "mg"),
     [
@@ -142,7 +218,8 @@ def test_the_daily_dose_in_mg(text, fields, mg):
         ({"medicine": "diazepam 5 mg tablets"}, False),
         ({"medicine": "diazepam 10 mg rectal solution"}, True),
         ({"medicine": "midazolam 10 mg/2 ml oromucosal solution"}, True),
-        ({"medicine": medicine("as coded", ("atc", "N05CD08"))}, True),
+        ({"medicine": medicine("as coded", ("atc", "N05CD08")), "dose_unit": "ml"}, True),
+        ({"medicine": medicine("as coded", ("atc", "N05CD08")), "dose_unit": "tablet"}, False),
         ({"medicine": medicine("as coded", ("atc", "N05CD08")), "route": "oral"}, False),
         ({"medicine": "midazolam 15 mg tablets"}, False),
         ({"medicine": "diazepam 5 mg tablets", "indication": "seizure_rescue"}, True),
@@ -165,7 +242,9 @@ EPISODES = [
     ([(0, 28), (21, 28)], (0, 55, 56), "7 days of stock are carried forward"),
     ([(0, 28), (13, 28)], (0, 55, 56), "15 days of stock are carried forward"),
     ([(0, 28), (12, 28)], (0, 54, 55), "of 16 days of stock, 15 are carried"),
-    ([(0, 28), (0, 28)], (0, 27, 28), "two packs begun on one day run side by side"),
+    ([(0, 28), (0, 28)], (0, 55, 56), "two issues of one day follow one another"),
+    ([(0, 7)] * 6, (0, 41, 42), "six weekly issues written at once"),
+    ([(0, 28), (13, 7), (13, 7)], (0, 41, 42), "behind the stock that was left"),
 ]
 
 
@@ -246,22 +325,26 @@ def naive_days(lines):
     supplies = {}
     for each in lines:
         start = (each.start_on - DAY0).days
-        end = start + each.days_supply - 1
-        cut = each.end_on is not None and (each.end_on - DAY0).days < end
-        if cut:
-            end = (each.end_on - DAY0).days
-        supplies.setdefault(each.medicine.text, []).append((start, end, cut))
+        until = math.inf if each.end_on is None else (each.end_on - DAY0).days
+        end = min(start + each.days_supply - 1, until)
+        if end >= start:
+            supplies.setdefault(each.medicine.text, {}).setdefault(start, []).append((end, until))
     exposed = set()
-    for found in supplies.values():
-        latest_by_start = {}
-        for start in sorted({start for start, _, _ in found}):
-            stock = max(latest_by_start.values(), default=-1) - start + 1
-            shift = min(max(stock, 0), 15)
-            for begun, end, cut in found:
-                if begun == start:
-                    last = end if cut else end + shift
-                    exposed |= set(range(start + shift, last + 1))
-                    latest_by_start[start] = max(latest_by_start.get(start, -1), last)
+    for by_start in supplies.values():
+        used_up = -1
+        for start in sorted(by_start):
+            # The first issue of a day waits for what is left, the next one for that one.
+            stock, waited = min(used_up, start + 14), False
+            for end, until in sorted(by_start[start]):
+                shift = max(stock - start + 1, 0)
+                if start + shift > until and waited:
+                    continue
+                if start + shift > until:
+                    shift = 0
+                last = min(end + shift, until)
+                exposed |= set(range(start + shift, last + 1))
+                stock = max(stock, last)
+                used_up, waited = max(used_up, last), True
     return exposed
 
 

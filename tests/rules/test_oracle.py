@@ -160,7 +160,8 @@ def lengths(supplies, today, indication, profile, old):
         elif over := [severity for limit, severity in steps if count > limit]:
             found[rule] = min(*over, found.get(rule, 9))
         new = not any(min(episode) - 450 <= day < min(episode) for day in all_days)
-        if old and new and (count >= 21 or any(supplies[n][2] >= 21 for n in lines)):
+        long = count >= 21 or any(supplies[n][2] >= 21 for n in lines)
+        if old and new and long and count <= 120:
             found["DUR-08"] = 2
     if last_days:
         end = max(last_days)

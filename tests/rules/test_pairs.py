@@ -167,7 +167,8 @@ def test_the_pair_that_age_makes_graver_is_not_hidden_by_another(birth, severity
     [
         ([line("clobazam 10 mg tablets")], 3),
         ([line("clobazam 20 mg tablets")], 2),
-        ([line("clobazam 10 mg tablets"), line("clobazam 10 mg tablets")], 2),
+        ([line("clobazam 10 mg tablets", dosage_text=when) for when in ("mane", "nocte")], 2),
+        ([line("clobazam 10 mg tablets"), line("clobazam 10 mg tablets")], 3),
     ],
 )
 def test_clobazam_is_added_up_over_the_day(clobazam, severity):
@@ -309,3 +310,23 @@ def test_lorazepam_renewed_since_and_of_unknown_length_has_no_dose_to_compare():
         line("valproic acid 500 mg tablets", start=100, days=None),
     ]
     assert "UGT-01" in not_evaluable(*lines, as_of=101)
+
+
+def test_days_together_are_those_of_the_medicine_named():
+    """Another opioid of weeks ago is no day of the one that is taken now."""
+    sedative = [line(start=n * 28) for n in range(3)]
+    before = line("morphine 10 mg tablets", start=10, days=20, indication="other")
+    now = line("dextromethorphan 15 mg capsules", start=70, days=5, indication="other")
+    found = finding("OPI-01", *sedative, before, now, as_of=72)
+    assert "for 5 days, from" in found.sentence
+    again = line("dextromethorphan 15 mg capsules", start=20, days=6, indication="other")
+    found = finding("OPI-01", *sedative, again, now, as_of=72)
+    assert "for 11 days" in found.sentence, "the same medicine earlier in the exposure"
+
+
+def test_a_sleeping_medicine_of_long_ago_does_not_lend_its_days_to_another():
+    sedative = [line(start=n * 28) for n in range(3)]
+    melatonin = line("melatonin 2 mg tablets", start=0, days=20, indication="insomnia")
+    suvorexant = line("suvorexant 10 mg tablets", start=70, days=3, indication="insomnia")
+    assert "CNS-02" not in fired(*sedative, melatonin, suvorexant, as_of=71)
+    assert "CNS-02" in fired(*sedative, suvorexant._replace(days_supply=7), as_of=71)

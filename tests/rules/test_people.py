@@ -472,6 +472,32 @@ def test_several_prescribers(teams, severity, why):
     assert fired(*lines).get("PRE-01") == severity, why
 
 
+@pytest.mark.parametrize(
+    ("told", "severity", "why"),
+    [
+        ({"prescriber": "p{}"}, 2, "four prescribers may be of one practice"),
+        ({"prescriber": "p{}", "team": "a"}, None, "and here they are"),
+        ({"prescriber": "p{}", "team": "t{}"}, 1, "four teams"),
+        ({"prescriber": "p{}", "pharmacy": "s{}"}, 1, "four pharmacies"),
+        ({"prescriber": "p", "pharmacy": "s"}, None, "one of each"),
+    ],
+)
+def test_who_may_be_colleagues(told, severity, why):
+    lines = [
+        line(start=n * 28, **{name: value.format(n) for name, value in told.items()})
+        for n in range(4)
+    ]
+    assert fired(*lines, as_of=90).get("PRE-01") == severity, why
+
+
+@pytest.mark.parametrize(("as_of", "fires"), [(75, True), (180, True), (181, False)])
+def test_short_supplies_from_many_are_seen_between_them_too(as_of, fires):
+    short = [line(start=n * 25, days=5, team=f"t{n}", replacement_reason="lost") for n in range(3)]
+    found = fired(*short, as_of=as_of)
+    assert ("PRE-01" in found) is fires
+    assert ("REF-02" in found) is (as_of <= 25 + 180)
+
+
 def test_two_prescribers_one_after_the_other_are_no_finding():
     assert "PRE-01" not in fired(line(days=7, team="a"), line(start=8, days=7, team="b"), as_of=9)
 
@@ -604,6 +630,22 @@ def test_alcohol_beside_a_supply_of_unknown_length(start, severity):
     assert fired(vague, conditions=(ill("F10.2", -500),))["ALC-01"] == severity
 
 
+@pytest.mark.parametrize(
+    ("indication", "conditions", "severity", "said"),
+    [
+        ("anxiety", (), 1, "for another purpose than epilepsy"),
+        ("unknown", (), 1, "the purpose is not recorded"),
+        ("unknown", (ill("G40", -500),), 2, "the purpose is not recorded"),
+        ("anxiety", (ill("G40", -500),), 1, "for another purpose than epilepsy"),
+    ],
+)
+def test_a_child_whose_purpose_is_not_recorded(indication, conditions, severity, said):
+    child = {"birth": date(2018, 1, 1), "conditions": conditions}
+    found = finding("PED-01", line(days=7, indication=indication), **child)
+    assert (found.severity, found.mode == "interrupt") == (severity, severity == 1)
+    assert said in found.sentence
+
+
 ILL_LIVER = {"conditions": (ill("K74.6"),)}
 
 
@@ -611,7 +653,8 @@ ILL_LIVER = {"conditions": (ill("K74.6"),)}
     ("lines", "severity", "why"),
     [
         ([line("zopiclone 3.75 mg tablets")], None, "3.75 mg"),
-        ([line("zopiclone 3.75 mg tablets")] * 2, 2, "3.75 mg twice"),
+        ([line("zopiclone 3.75 mg tablets")] * 2, None, "two issues of 3.75 mg"),
+        ([line("zopiclone 3.75 mg tablets", times_per_day=2)], 2, "3.75 mg twice"),
         ([line(ZOPICLONE, days_supply=None, quantity=None)], 2, "7.5 mg, supply not known"),
     ],
 )
@@ -700,7 +743,7 @@ def test_rescue_medicine_alone_is_looked_at_where_the_notes_say_so():
             "midazolam 10 mg oromucosal solution",
             start=n,
             days=2,
-            prescriber=f"p{n}",
+            team=f"t{n}",
             replacement_reason="lost",
         )
         for n in range(4)

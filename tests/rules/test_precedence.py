@@ -154,7 +154,14 @@ TAPERED = person(
     as_of=30,
     tapers=(Taper(id=1, drug="diazepam", steps=(TaperStep(on(0), 5), TaperStep(on(42), 4))),),
 )
+STOPPED = person(
+    *(line(start=n * 28) for n in range(5)),
+    line(start=140, end_on=on(150), status="stopped"),
+    as_of=158,
+)
 BY_HAND = [
+    (STOPPED, BOOK),
+    (person(*(line(start=n * 28) for n in range(5)), as_of=120, birth=OLD), BOOK),
     (TAPERED, BOOK),
     (person(line("nitrazepam 40 mg tablets"), as_of=20, birth=OLD), ELDER_FIGURE),
     (together("diazepam 5 mg", "baclofen 10 mg", "pregabalin 75 mg", "morphine 10 mg"), BOOK),

@@ -119,7 +119,15 @@ def lines(draw):
         status=draw(st.sampled_from(["active", "active", "completed", "stopped", "draft"])),
         indication=draw(st.sampled_from(["anxiety", "insomnia", "seizure_rescue", "unknown"])),
         setting=draw(st.sampled_from(["community", "procedural"])),
-        source=draw(st.sampled_from(["written", "written", "dispensed"])),
+        source=draw(st.sampled_from([*["written"] * 4, "dispensed", "reported", "given"])),
+        repeats_allowed=draw(st.sampled_from([None, None, None, 0, 2])),
+        issue_days=draw(st.sampled_from([None, 28])),
+        valid_until=draw(st.sampled_from([None, None, on(90)])),
+        dose_max=draw(st.sampled_from([None, None, 2])),
+        quantity_unit=draw(st.sampled_from(["tablet", "tablet", None])),
+        quantity_text=draw(st.sampled_from(["", "", "2 packs of 28", "2 Packung"])),
+        dosage_text=draw(st.sampled_from(["", "", "one in the morning", "1 nocte"])),
+        system=draw(st.sampled_from(["portal", "portal", "ehr"])),
         is_new_start=draw(st.booleans()),
         repeat_template=draw(st.booleans()),
         replacement_reason=draw(st.sampled_from(["", "", "lost"])),
@@ -263,6 +271,28 @@ def fields(dossier):
     return {name: getattr(dossier, name) for name in type(dossier).__slots__}
 
 
+def heard(screening):
+    """The rules that say something: a finding, a gap, or one that another is shown for."""
+    return {
+        *(finding.rule_id for finding in screening.findings),
+        *(gap.rule_id for gap in screening.not_evaluable),
+        *screening.shadowed,
+    }
+
+
+@settings(max_examples=300, deadline=None)
+@given(people(), st.integers(1, 5))
+def test_repeats_silence_nothing(dossier, repeats):
+    """What is said of orders for one issue is said, or asked, of orders that may go on."""
+    once = [each._replace(repeats_allowed=None, repeat_template=False) for each in dossier.lines]
+    more = [each._replace(repeats_allowed=repeats) for each in once]
+    before, after = (
+        screen(type(dossier)(**{**fields(dossier), "lines": tuple(mine)}), BOOK)
+        for mine in (once, more)
+    )
+    assert {finding.rule_id for finding in before.findings} <= heard(after)
+
+
 @settings(max_examples=200, deadline=None)
 @given(people(), st.randoms())
 def test_the_order_of_the_record_changes_nothing(dossier, random):
@@ -311,6 +341,7 @@ EVERY_ID = [
     "DQ-01",
     "DQ-02",
     "DQ-03",
+    "DQ-04",
     "STR-01",
     "IND-01",
     "IND-02",

@@ -11,6 +11,28 @@ MISSING = [
     ({"quantity": None}, None, "a stated days' supply stands in for the quantity"),
     ({"medicine": "diazepam tablets", "dose": 5, "dose_unit": "mg"}, None, "mg need no strength"),
     ({"days_supply": None, "quantity": None}, "quantity or days' supply", "no supply"),
+    (
+        {"days_supply": None, "quantity": 2, "quantity_unit": None},
+        "the unit of the quantity (2)",
+        "two tablets, or two packs of an unknown size",
+    ),
+    (
+        {"days_supply": None, "quantity": None, "quantity_text": "2 Packung"},
+        "a quantity that is understood (“2 Packung”)",
+        "the words are shown",
+    ),
+    (
+        {"days_supply": None, "quantity": None, "quantity_text": "2 Packungen zu 28"},
+        None,
+        "and read where they say enough",
+    ),
+    ({"quantity": 2, "quantity_unit": None}, None, "a stated days' supply needs no unit"),
+    ({"dose": None, "dose_max": 2}, None, "up to two tablets is a daily amount"),
+    (
+        {"days_supply": None, "dose": None, "dose_max": 2},
+        "lowest daily dose",
+        "how long it lasts is open",
+    ),
     ({"dose": None}, "daily dose", "no dose"),
     ({"times_per_day": None}, "times a day", "no frequency"),
     ({"dose_unit": None}, "unit of the dose", "no unit"),

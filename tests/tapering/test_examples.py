@@ -301,6 +301,21 @@ def test_two_strengths_of_one_day_are_one_dose():
     assert compared(*both)[2].result == "as planned"
 
 
+def test_weekly_issues_of_one_day_are_the_dose_of_each_week():
+    weekly = [issue(1, 13.5, 7) for _ in range(2)]
+    assert compared(*weekly, issue(15, 12.5))[1].result == "as planned"
+
+
+def test_an_order_and_its_dispensing_are_one_dose():
+    both = issue(1, 13.5), issue(1, 13.5, source="dispensed")
+    assert compared(*both, issue(15, 12.5))[1].result == "as planned"
+
+
+def test_what_an_order_allows_later_was_not_supplied_for_certain():
+    order = issue(1, 13.5, repeats_allowed=5)
+    assert [row.result for row in compared(order)[1:3]] == ["as planned", "not supplied"]
+
+
 def test_a_written_schedule_is_read_step_by_step():
     schedule = ((13.5, 14), (12.5, 14), (11.5, 14))
     rows = compared(issue(1, 13.5, 42, schedule=schedule))

@@ -72,6 +72,13 @@ EVERYTHING = make.record(
     pharmacy="Quay Pharmacy",
     start_minute=510,
     schedule=[{"per_day": 2, "days": 7}, {"per_day": 0.5, "days": 7}],
+    dose_max=2,
+    times_per_day_max=4,
+    repeats_allowed=5,
+    issue_days=28,
+    valid_until=make.day(150),
+    quantity_text="2 packs of 30",
+    evidence="reported",
 )
 
 
@@ -109,7 +116,7 @@ def test_the_form_asks_for_each_that_has_a_name_there():
 
 
 def test_a_line_has_them_the_later_ones_at_its_end():
-    assert set(Line._fields) - {"id"} == set(named("line"))
+    assert set(Line._fields) - {"id", "system"} == set(named("line"))
     later = [BY_NAME[name].later for name in Line._fields if name in BY_NAME]
     assert later == sorted(later)
 
@@ -133,6 +140,9 @@ def test_fhir_says_each_by_an_element_or_by_an_extension_of_our_own():
         "supply": {
             "dispenseRequest": {
                 "quantity": {"value": 60, "unit": "tablet"},
+                "numberOfRepeatsAllowed": 5,
+                "dispenseInterval": {"value": 28, "code": "d"},
+                "validityPeriod": {"end": "2026-06-30"},
                 "expectedSupplyDuration": {"value": 30, "code": "d"},
             }
         },
@@ -177,13 +187,18 @@ def test_fhir_says_each_by_an_element_or_by_an_extension_of_our_own():
             for place in (1, 2)
         ]
     )
-    handed_out = {**fhir.REQUEST, "resourceType": "MedicationDispense", "status": "completed"}
+    handed_out = {
+        **fhir.REQUEST,
+        "resourceType": "MedicationDispense",
+        "status": "completed",
+        "quantity": {"value": 2, "unit": "Packung"},
+    }
     ((_, supply),) = fhir.read(fhir.PATIENT, handed_out).prescriptions
     by_element = {*order, *one_after_the_other, *supply} - {"source_id", "patient"}
     by_extension = {field.name for field in PRESCRIPTION if field.extension}
     assert set(words.EXTENSIONS) == by_extension
     assert by_element | by_extension == set(BY_NAME)
-    page = (DOCS / "api.md").read_text()
+    page = (DOCS / "sources.md").read_text()
     assert [name for name in by_extension if f"`{name}`" not in page] == []
 
 
@@ -222,7 +237,7 @@ def test_a_field_is_of_its_kind_everywhere(field):
     assert not field.later or column.null or column.has_db_default()
     if field.kind in (AMOUNT, SCHEDULE):
         assert field.unit, "a number says what it counts"
-    if field.later:
+    if field.later and field.line:
         unsaid = getattr(records.PrescriptionRecord(medicine="x"), field.name)
         assert unsaid == Line._field_defaults[field.line], "a line says nothing in the same way"
 
@@ -267,9 +282,10 @@ def test_a_verb_and_a_batch_write_the_same_columns(bell, clara, ehr):
     assert set(columns.PRESCRIPTION.names) == set(kept(logged))
     lines = dossiers.one(bell, as_of=make.day()).lines
     prescriber = EVERYTHING.prescriber
-    assert {line._replace(id=0, prescriber=prescriber) for line in lines} == {
-        dossiers.line(EVERYTHING, prescriber=prescriber)
+    assert {line._replace(id=0, prescriber=prescriber, system="") for line in lines} == {
+        dossiers.line(EVERYTHING, prescriber=prescriber, system="")
     }
+    assert {line.system for line in lines} == {"portal", "ehr"}
 
 
 def test_withdrawing_keeps_what_was_said(bell, clara):
@@ -312,7 +328,7 @@ def test_a_form_that_is_saved_as_it_was_shown_changes_nothing(bell, clara):
 
 def test_an_exported_line_says_what_was_recorded(bell, clara, rulebook):
     prescribe.log(patient=bell, record=EVERYTHING, by=clara)
-    ((patient_id, profile, line),) = list(dossiers.every_line())
+    ((patient_id, profile, _meanings, line),) = list(dossiers.every_line())
     who = {"prescriber": 1, "team": 1, "pharmacy": 1}
     book = rulebooks.live()[1]
     limit = book.rules[export.EXPOSURE][profile]

@@ -21,6 +21,12 @@ FURTHER = {
     "pharmacy": "Quay Pharmacy",
     "start_minute": 8 * 60,
     "schedule": [{"per_day": 2, "days": 7}, {"per_day": 0.5, "days": 7}],
+    "dose_max": 2.5,
+    "times_per_day_max": 3,
+    "repeats_allowed": 5,
+    "issue_days": 28,
+    "valid_until": make.day(150),
+    "quantity_text": "2 packs of 28",
 }
 IN_A_LINE = FURTHER | {"schedule": ((2.0, 7), (0.5, 7))}
 
@@ -99,6 +105,12 @@ def test_a_record_known_before_is_still_known():
         ({"schedule": [{"per_day": 1, "days": 0}]}, "schedule[0].days"),
         ({"schedule": FURTHER["schedule"], "dose": None, "dose_unit": None}, "dose_unit"),
         ({"dispensed_on": "1066-10-14"}, "dispensed_on"),
+        ({"dose_max": 0.5}, "dose_max"),
+        ({"dose": None, "dose_unit": None, "dose_max": 2}, "dose_unit"),
+        ({"times_per_day": 2, "times_per_day_max": 1}, "times_per_day_max"),
+        ({"repeats_allowed": -1}, "repeats_allowed"),
+        ({"issue_days": 0}, "issue_days"),
+        ({"evidence": "rumour"}, "evidence"),
     ],
 )
 def test_what_is_refused(bell, ehr, changes, field):
@@ -133,9 +145,13 @@ class TestTheDatabaseRefuses:
             {"replacement_reason": "eaten"},
             {"change_reason": "whim"},
             {"start_minute": 1440},
+            {"evidence": "rumour"},
+            {"dose": 2, "dose_max": 1},
+            {"dose_max": 0},
+            {"times_per_day": 2, "times_per_day_max": 1},
         ],
     )
-    def test_codes_nobody_knows(self, bell, clara, changes):
+    def test_codes_nobody_knows_and_ranges_upside_down(self, bell, clara, changes):
         logged = make.prescription(bell, clara)
         row = {
             "patient": bell,

@@ -201,7 +201,7 @@ def test_registering_refuses_an_identifier_in_use(harbour, jonathan, clara):
 
 def test_registering_needs_a_name_and_a_possible_birth_date(harbour, clara):
     with pytest.raises(BadRecord, match="family_name"):
-        make.patient(harbour, clara, family_name="")
+        make.patient(harbour, clara, family_name="", given_name="")
     with pytest.raises(BadRecord, match="birth_date"):
         prescribe.register(
             practice=harbour,

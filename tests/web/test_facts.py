@@ -241,7 +241,7 @@ def test_an_exemption_can_be_for_single_orders(bell, clara, ravi):
     [
         (
             "palliative",
-            "Silent: every rule but ALG-01, DQ-03, OPI-03, STOP-01, STOP-02. Lower: OPI-03.",
+            "Silent: every rule but ALG-01, DQ-03, DQ-04, OPI-03, STOP-01, STOP-02. Lower: OPI-03.",
         ),
         ("alcohol_withdrawal", "Silent: ALC-01, DOSE-01, ELD-01."),
         ("specialist", "Lower: DUR-01, DUR-02, DUR-03,"),

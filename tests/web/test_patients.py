@@ -193,6 +193,27 @@ def test_a_missing_supply_is_not_known_and_not_evaluated(bell, clara):
     assert "Checked in part" in page
 
 
+def test_an_order_with_repeats_stays_among_the_medicines_now(bell, clara, rulebook):
+    make.prescription(bell, clara, start=-60, days=28, repeats_allowed=5, valid_until=make.day(90))
+    make.prescription(bell, clara, start=-60, days=28, medicine="Lorazepam 1 mg tablets")
+    screen.drain()
+    page = words(Browser(clara).get(f"/patients/{bell.pk}"))
+    now, before = page.split("Before now")
+    assert "1 medicine in hand or possibly in hand" in now
+    assert "Diazepam" in now.split("Medicines now")[1]
+    assert "5 repeats allowed" in now
+    assert "Lorazepam" in before
+    assert heading(Browser(clara).get(f"/patients/{bell.pk}")) != "Checked, nothing to review"
+
+
+def test_a_supply_in_words_and_evidence_of_use_are_shown(bell, clara, rulebook):
+    told = {"days": None, "days_supply": None, "quantity": None, "quantity_unit": None}
+    make.prescription(bell, clara, quantity_text="2 Packung", evidence="reported", **told)
+    page = words(Browser(clara).get(f"/patients/{bell.pk}"))
+    assert "“2 Packung”" in page
+    assert "reported as taken" in page
+
+
 def test_recognised_by_name_is_marked_and_by_code_too(bell, clara):
     make.prescription(bell, clara)
     make.prescription(
@@ -278,7 +299,7 @@ def given(**changes):
         "birth_date": "9 Sep 1974",
         "sex": "female",
         "system": "https://fhir.nhs.uk/Id/nhs-number",
-        "identifiers": "999 000 5555",
+        "identifiers": "999 000 5559",
         **changes,
     }
 
@@ -288,7 +309,7 @@ def test_registering_leads_to_the_patient(harbour, ravi):
     assert "OSEI, Abena is registered" in words(response)
     patient = Patient.objects.get(family_name="Osei")
     assert (patient.birth_date.isoformat(), patient.sex) == ("1974-09-09", "female")
-    assert patient.identifiers.get().value == "9990005555"
+    assert patient.identifiers.get().value == "9990005559"
 
 
 @pytest.mark.parametrize(
@@ -297,6 +318,7 @@ def test_registering_leads_to_the_patient(harbour, ravi):
         ({"family_name": ""}, "This field is required"),
         ({"birth_date": "31/31/1974"}, "Must be a day such as"),
         ({"birth_date": "+20d"}, "Is in the future or before 1900"),
+        ({"identifiers": "999 000 5555"}, "999 000 5555 cannot be right"),
     ],
 )
 def test_what_cannot_be_registered_comes_back_with_the_reason(changes, said, harbour, clara):
@@ -313,7 +335,7 @@ def test_a_number_in_use_is_refused_at_its_field(harbour, clara):
     assert browser.post("/patients/register", practice=harbour.pk, **given()).status_code == 302
     again = browser.post("/patients/register", practice=harbour.pk, **given(given_name="Kofi"))
     assert again.status_code == 422
-    assert "9990005555 is already in use" in words(again)
+    assert "9990005559 is already in use" in words(again)
     assert Patient.objects.filter(family_name="Osei").count() == 1
 
 
@@ -418,3 +440,21 @@ def test_what_could_not_be_judged_leads_to_what_can_be_recorded(harbour, clara, 
     link = f'<a href="{address}/readings/egfr">Record: Kidney function (eGFR)</a>'
     assert link in Browser(clara).get(address).content.decode()
     assert link not in Browser(audrey).get(address).content.decode()
+
+
+def test_a_dose_that_only_the_words_tell_is_shown_beside_them(bell, clara):
+    nothing = {"dose": None, "dose_unit": None, "times_per_day": None}
+    make.prescription(bell, clara, dosage_text="1 tds prn", **nothing)
+    make.prescription(
+        bell, clara, medicine="Lorazepam 1 mg tablets", dosage_text="as directed", **nothing
+    )
+    page = words(Browser(clara).get(f"/patients/{bell.pk}"))
+    assert "1 tablet 3 times a day if needed read from the words “1 tds prn”" in page
+    assert "as directed dose not read" in page
+
+
+def test_a_dose_that_the_words_contradict_is_shown_with_both(bell, clara):
+    make.prescription(bell, clara, dosage_text="TWO three times a day")
+    page = words(Browser(clara).get(f"/patients/{bell.pk}"))
+    assert "recorded as 1 tablet twice a day; the words say otherwise: “TWO three times" in page
+    assert "2 to 6 tablets once a day" in page

@@ -119,6 +119,11 @@ def test_half_typed_words_are_not_remembered_by_the_rule_book(browser, bell, rul
     assert set(known) == before
 
 
+def test_a_strength_that_may_mean_two_amounts_is_said_before_it_is_saved(browser, bell):
+    typed = fields(do="preview", q="Diazepam 5-10 mg tablets", product=AS_WRITTEN)
+    assert "strength not read: “5-10 mg”" in words(browser.post(new(bell), **typed))
+
+
 # -- What is worked out, and the preview ----------------------------------------------------------
 
 

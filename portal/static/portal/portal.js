@@ -224,7 +224,7 @@
   });
 
   document.addEventListener("htmx:afterSwap", () => {
-    pickFirst();
+    pickTyped();
   });
 
   // What could not be brought up to date must say so, or it would be taken for the newest.
@@ -261,16 +261,20 @@
     if (day.dataset.preset && day.value === day.dataset.preset) day.value = "";
   }
 
-  // --- A prescription: Enter picks the first match; its unit is where a dose begins ---
+  // --- A prescription: Enter picks the one medicine typed in full; its unit is where a dose begins ---
 
-  let wanted = false;
+  let wanted = "";
 
-  function pickFirst() {
-    const first = one("#matches input");
+  /** Enter chooses what was typed in full, and nothing else; else, as the arrow, it leads to the list. */
+  function pickTyped() {
+    const exact = wanted === "Enter" && one("#matches input[data-exact]");
+    const first = exact || one("#matches input");
     if (!wanted || !first) return;
-    wanted = false;
-    first.checked = true;
-    first.dispatchEvent(new Event("change", { bubbles: true }));
+    wanted = "";
+    if (exact) {
+      exact.checked = true;
+      exact.dispatchEvent(new Event("change", { bubbles: true }));
+    }
     first.focus();
   }
 
@@ -278,9 +282,9 @@
     if (!event.target.matches("[data-picker]") || !["Enter", "ArrowDown"].includes(event.key)) return;
     if (event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    wanted = true;
+    wanted = event.key;
     const said = one("#matches-hint").textContent;
-    if (said.includes(`“${event.target.value.trim()}”`)) pickFirst();
+    if (said.includes(`“${event.target.value.trim()}”`)) pickTyped();
   });
 
   function countIn(unit) {

@@ -1,15 +1,17 @@
 """The parts of FHIR R4 resources that are read. What is not named here is not read.
 
-Codes with a required binding are typed, so that a resource with a code that FHIR does not know is
-refused as a whole, as the standard asks.
+Every part may be missing: what is not as FHIR says, such as a code that a required binding does not
+know, is left out by `plain.convert`, and the reader decides what the rest is worth.
 """
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from reviews.rules.codes import SEXES, STATUSES
 
+# Neither NaN nor infinity, nor anything that no record could hold.
+Number = Annotated[float, Meta(ge=-1e12, le=1e12)]
 Status = Literal[tuple(STATUSES)]
 Intent = Literal[
     "proposal",
@@ -59,9 +61,16 @@ class Concept(Struct, frozen=True):
         return self.text.strip() or next((words for words in displays if words), "")
 
 
+class Period(Struct, frozen=True):
+    start: str = ""
+    end: str = ""
+
+
 class Identifier(Struct, frozen=True):
     system: str = ""
     value: str = ""
+    use: str = ""
+    period: Period = Period()
 
 
 class Reference(Struct, frozen=True):
@@ -70,8 +79,15 @@ class Reference(Struct, frozen=True):
     identifier: Identifier | None = None
 
 
+class Stated(Struct, frozen=True):
+    """What R5 has where R4 has a concept or a reference."""
+
+    concept: Concept | None = None
+    reference: Reference | None = None
+
+
 class Quantity(Struct, frozen=True):
-    value: float | None = None
+    value: Number | None = None
     unit: str = ""
     code: str = ""
     comparator: str = ""
@@ -82,16 +98,14 @@ class Ratio(Struct, frozen=True):
     denominator: Quantity = Quantity()
 
 
-class Period(Struct, frozen=True):
-    start: str = ""
-    end: str = ""
-
-
 class Name(Struct, frozen=True):
+    """FHIR lets an extension stand where a part of a name is masked: null in the list of parts."""
+
     use: str = ""
-    family: str = ""
-    given: list[str] = []
-    text: str = ""
+    family: str | None = ""
+    given: list[str | None] = []
+    text: str | None = ""
+    period: Period = Period()
 
 
 class Resource(Struct):
@@ -99,8 +113,16 @@ class Resource(Struct):
 
     resourceType: str
     id: str = ""
-    modifierExtension: list[Raw] = []
+    modifierExtension: list[Any] = []
     implicitRules: str = ""
+    contained: list[Any] = []
+
+
+class Link(Struct, frozen=True):
+    """Another record of the same person, and how the two stand: "replaced-by", "seealso" ..."""
+
+    other: Reference = Reference()
+    type: str = ""
 
 
 class Patient(Resource):
@@ -108,8 +130,9 @@ class Patient(Resource):
     name: list[Name] = []
     gender: Literal[tuple(SEXES)] | None = None
     birthDate: str = ""
-    deceasedBoolean: bool = False
+    deceasedBoolean: bool | None = None
     deceasedDateTime: str = ""
+    link: list[Link] = []
 
 
 class Practitioner(Resource):
@@ -132,7 +155,7 @@ class Extension(Struct, frozen=True):
     valueString: str | None = None
     valueCode: str | None = None
     valueInteger: int | None = None
-    valueDecimal: float | None = None
+    valueDecimal: Number | None = None
     valueBoolean: bool | None = None
     valueDate: str | None = None
 
@@ -146,8 +169,10 @@ class Extension(Struct, frozen=True):
 
 
 class Condition(Resource):
-    clinicalStatus: Concept | None = None
-    verificationStatus: Concept | None = None
+    """In STU3 the two statuses are codes and not concepts."""
+
+    clinicalStatus: Concept | str | None = None
+    verificationStatus: Concept | str | None = None
     code: Concept = Concept()
     subject: Reference = Reference()
     onsetDateTime: str = ""
@@ -156,11 +181,16 @@ class Condition(Resource):
     abatementPeriod: Period = Period()
 
 
+class Reaction(Struct, frozen=True):
+    substance: Concept = Concept()
+
+
 class AllergyIntolerance(Resource):
-    clinicalStatus: Concept | None = None
-    verificationStatus: Concept | None = None
+    clinicalStatus: Concept | str | None = None
+    verificationStatus: Concept | str | None = None
     type: Literal["allergy", "intolerance"] | None = None
     code: Concept = Concept()
+    reaction: list[Reaction] = []
     patient: Reference = Reference()
     onsetDateTime: str = ""
     onsetPeriod: Period = Period()
@@ -177,8 +207,8 @@ class Measured(Struct, frozen=True):
     valueDateTime: str = ""
 
 
-class Observation(Resource, kw_only=True):
-    status: ObservationStatus
+class Observation(Resource):
+    status: ObservationStatus | None = None
     subject: Reference = Reference()
     effectiveDateTime: str = ""
     effectivePeriod: Period = Period()
@@ -195,24 +225,45 @@ class Observation(Resource, kw_only=True):
 class Ingredient(Struct, frozen=True):
     itemCodeableConcept: Concept = Concept()
     itemReference: Reference = Reference()
+    strength: Ratio | None = None
 
 
 class Medication(Resource):
+    """`amount` is what one pack holds."""
+
     code: Concept = Concept()
+    form: Concept = Concept()
+    amount: Ratio | None = None
     ingredient: list[Ingredient] = []
+
+
+class Substance(Resource):
+    code: Concept = Concept()
+
+
+class Range(Struct, frozen=True):
+    low: Quantity | None = None
+    high: Quantity | None = None
 
 
 class Repeat(Struct, frozen=True):
     boundsDuration: Quantity | None = None
     boundsPeriod: Period | None = None
+    boundsRange: Range | None = None
+    count: int | None = None
+    countMax: int | None = None
+    duration: Number | None = None
+    durationMax: Number | None = None
+    durationUnit: PeriodUnit | None = None
     frequency: int | None = None
     frequencyMax: int | None = None
-    period: float | None = None
-    periodMax: float | None = None
+    period: Number | None = None
+    periodMax: Number | None = None
     periodUnit: PeriodUnit | None = None
     dayOfWeek: list[str] = []
     timeOfDay: list[str] = []
     when: list[str] = []
+    offset: int | None = None
 
 
 class Timing(Struct, frozen=True):
@@ -222,18 +273,25 @@ class Timing(Struct, frozen=True):
 
 
 class DoseAndRate(Struct, frozen=True):
-    """A range or a rate in place of `doseQuantity` is not read."""
-
+    type: Concept = Concept()
     doseQuantity: Quantity | None = None
+    doseRange: Range | None = None
+    rateQuantity: Quantity | None = None
+    rateRange: Range | None = None
+    rateRatio: Ratio | None = None
 
 
-class Dosage(Struct, frozen=True):
+class Dosage(DoseAndRate, frozen=True):
+    """In STU3 dose and rate stand here and not in `doseAndRate`."""
+
     sequence: int | None = None
     text: str = ""
     patientInstruction: str = ""
     timing: Timing = Timing()
     asNeededBoolean: bool = False
     asNeededCodeableConcept: Concept | None = None
+    asNeeded: bool = False
+    asNeededFor: list[Concept] = []
     route: Concept = Concept()
     doseAndRate: list[DoseAndRate] = []
     maxDosePerPeriod: Ratio | None = None
@@ -242,21 +300,23 @@ class Dosage(Struct, frozen=True):
 class DispenseRequest(Struct, frozen=True):
     validityPeriod: Period = Period()
     numberOfRepeatsAllowed: int | None = None
+    dispenseInterval: Quantity | None = None
     quantity: Quantity | None = None
     expectedSupplyDuration: Quantity | None = None
     performer: Reference = Reference()
 
 
-class MedicationRequest(Resource, kw_only=True):
-    status: Status
+class MedicationRequest(Resource):
+    status: Status | None = None
     extension: list[Extension] = []
     courseOfTherapyType: Concept = Concept()
-    intent: Intent
+    intent: Intent | None = None
     statusReason: Concept = Concept()
     category: list[Concept] = []
     doNotPerform: bool = False
     medicationCodeableConcept: Concept | None = None
     medicationReference: Reference | None = None
+    medication: Stated | None = None
     subject: Reference = Reference()
     authoredOn: str = ""
     requester: Reference = Reference()
@@ -264,7 +324,6 @@ class MedicationRequest(Resource, kw_only=True):
     reasonReference: list[Reference] = []
     dosageInstruction: list[Dosage] = []
     dispenseRequest: DispenseRequest = DispenseRequest()
-    contained: list[Raw] = []
 
 
 DispenseStatus = Literal[
@@ -284,11 +343,12 @@ class Performer(Struct, frozen=True):
     actor: Reference = Reference()
 
 
-class MedicationDispense(Resource, kw_only=True):
-    status: DispenseStatus
+class MedicationDispense(Resource):
+    status: DispenseStatus | None = None
     extension: list[Extension] = []
     medicationCodeableConcept: Concept | None = None
     medicationReference: Reference | None = None
+    medication: Stated | None = None
     subject: Reference = Reference()
     performer: list[Performer] = []
     location: Reference = Reference()
@@ -298,7 +358,95 @@ class MedicationDispense(Resource, kw_only=True):
     daysSupply: Quantity | None = None
     whenHandedOver: str = ""
     dosageInstruction: list[Dosage] = []
-    contained: list[Raw] = []
+
+
+# What somebody says of a medicine, as the status of the order that it is kept as; the last two are
+# R5's, where the status tells of the record.
+STATED = {
+    "active": "active",
+    "completed": "completed",
+    "entered-in-error": "entered-in-error",
+    "intended": "draft",
+    "stopped": "stopped",
+    "on-hold": "on-hold",
+    "unknown": "unknown",
+    "not-taken": "cancelled",
+    "recorded": "active",
+    "draft": "draft",
+}
+ADMINISTERED = {
+    "in-progress": "active",
+    "not-done": "cancelled",
+    "on-hold": "on-hold",
+    "completed": "completed",
+    "entered-in-error": "entered-in-error",
+    "stopped": "stopped",
+    "unknown": "unknown",
+}
+
+
+class MedicationStatement(Resource):
+    """Somebody says that a medicine is taken; `taken` is STU3's."""
+
+    status: Literal[tuple(STATED)] | None = None
+    taken: Literal["y", "n", "unk", "na"] | None = None
+    extension: list[Extension] = []
+    statusReason: list[Concept] = []
+    medicationCodeableConcept: Concept | None = None
+    medicationReference: Reference | None = None
+    medication: Stated | None = None
+    subject: Reference = Reference()
+    effectiveDateTime: str = ""
+    effectivePeriod: Period = Period()
+    dateAsserted: str = ""
+    reasonCode: list[Concept] = []
+    reasonReference: list[Reference] = []
+    dosage: list[Dosage] = []
+
+
+class Administered(Struct, frozen=True):
+    text: str = ""
+    route: Concept = Concept()
+    dose: Quantity | None = None
+    rateQuantity: Quantity | None = None
+    rateRatio: Ratio | None = None
+
+
+class MedicationAdministration(Resource):
+    """Staff gave a medicine, once or over a period."""
+
+    status: Literal[tuple(ADMINISTERED)] | None = None
+    extension: list[Extension] = []
+    category: Concept | None = None
+    medicationCodeableConcept: Concept | None = None
+    medicationReference: Reference | None = None
+    medication: Stated | None = None
+    subject: Reference = Reference()
+    effectiveDateTime: str = ""
+    effectivePeriod: Period = Period()
+    reasonCode: list[Concept] = []
+    reasonReference: list[Reference] = []
+    dosage: Administered = Administered()
+
+
+class UnreadMedicine(Resource):
+    """What is asked of a resource about a medicine of a type, or of a version, that is not read.
+
+    Before STU3 orders were called MedicationOrder and MedicationPrescription.
+    """
+
+    medicationCodeableConcept: Concept = Concept()
+    medicationReference: Reference = Reference()
+    medication: Stated | None = None
+    subject: Reference | None = None
+    patient: Reference | None = None
+
+    @property
+    def words(self) -> str:
+        """The medicine, where it is named."""
+        stated = self.medication.concept if self.medication else None
+        concept = self.medicationCodeableConcept
+        return concept.words or (stated.words if stated else "") or self.medicationReference.display
 
 
 class Request(Struct, frozen=True):
@@ -308,11 +456,16 @@ class Request(Struct, frozen=True):
 
 class Entry(Struct, frozen=True):
     fullUrl: str = ""
-    resource: Raw = Raw()
+    resource: dict[str, Any] = {}
     request: Request = Request()
 
 
-class Bundle(Struct, frozen=True, kw_only=True):
-    resourceType: Literal["Bundle"]
-    type: str
-    entry: list[Entry] = []
+class Named(Struct, frozen=True):
+    """Any resource, of which only the type is asked."""
+
+    resourceType: str = ""
+
+
+class Bundle(Struct, frozen=True):
+    type: str | None = None
+    entry: list[Raw] | None = None

@@ -2,9 +2,12 @@
 
 import re
 from datetime import date, datetime, time
+from fractions import Fraction
+from math import ceil
 
 from reviews.fhir.read.resources import Concept, Quantity
 from reviews.fields import PRESCRIPTION
+from reviews.rules import quantities
 from reviews.rules.indications import INDICATIONS
 from reviews.rules.readings import KINDS
 
@@ -50,28 +53,35 @@ UNITS = {
     "{unit}": "unit",
     "unit": "unit",
     "units": "unit",
+    # SNOMED CT, as the NHS sends them: units of product usage and of presentation.
+    "258684004": "mg",
+    "258685003": "microgram",
+    "258773002": "ml",
+    "428673006": "tablet",
+    "732936001": "tablet",
+    "428641000": "capsule",
+    "732937005": "capsule",
 }
+ONE = "1"
+"""UCUM's unit of a plain number."""
 MILLIGRAMS = {"mg": 1.0, "microgram": 0.001, "g": 1000.0}
 
 # Days in FHIR's units of time. A month of supply is counted as 30 days.
-DAYS = {"s": 1 / 86_400, "min": 1 / 1440, "h": 1 / 24, "d": 1, "wk": 7, "mo": 30, "a": 365}
-TIME_WORDS = {"day": "d", "days": "d", "week": "wk", "weeks": "wk", "month": "mo", "months": "mo"}
-
-# http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation and timing-abbreviation: times a day.
-TIMES_PER_DAY = {
-    "QD": 1,
-    "BID": 2,
-    "TID": 3,
-    "QID": 4,
-    "AM": 1,
-    "PM": 1,
-    "BED": 1,
-    "QOD": 0.5,
-    "Q4H": 6,
-    "Q6H": 4,
-    "Q8H": 3,
-    "WK": 1 / 7,
-    "MO": 1 / 30,
+DAYS = {
+    "s": Fraction(1, 86_400),
+    "min": Fraction(1, 1440),
+    "h": Fraction(1, 24),
+    "d": Fraction(1),
+    "wk": Fraction(7),
+    "mo": Fraction(30),
+    "a": Fraction(365),
+}
+TIME_WORDS = {
+    **dict.fromkeys(("hour", "hours", "hr", "hrs"), "h"),
+    **dict.fromkeys(("day", "days", "24 hours"), "d"),
+    **dict.fromkeys(("week", "weeks"), "wk"),
+    **dict.fromkeys(("month", "months"), "mo"),
+    **dict.fromkeys(("year", "years"), "a"),
 }
 
 # SNOMED CT codes of http://hl7.org/fhir/ValueSet/route-codes, and the words in their place.
@@ -187,26 +197,57 @@ ANSWERS = {
 }
 # SNOMED CT: no known allergy, to drugs, to food, of the environment.
 NO_ALLERGY = ("716186003", "409137002", "429625007", "428607008")
+# What a code of a Medication may be that names no product: the kinds of entry of the German KBV.
+NOT_A_PRODUCT = ("https://fhir.kbv.de/CodeSystem/KBV_CS_ERP_Medication_Type",)
+# One pack of a product, of which a Medication may say what it holds.
+PACKS = (
+    *("{package}", "{pack}", "{box}", "pack", "packs", "package", "packages", "box", "boxes"),
+    *("packung", "packungen", "pck", "op", "boite", "boites", "boîte", "boîtes"),
+)
 _KIND = re.compile(r" \((disorder|finding|situation)\)$")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def unit(quantity: Quantity) -> str | None:
-    """Our unit of a FHIR Quantity, or None when it is not one we know."""
-    for said in (quantity.code, quantity.unit):
-        if found := UNITS.get(said.strip().lower()):
-            return found
-    return None
+    """Our unit of a FHIR Quantity, or None when it is not one we know.
+
+    None too where code and unit are two that differ: "mg" and "tablet".
+    """
+    said = [
+        found
+        for each in (quantity.code, quantity.unit)
+        if (found := UNITS.get(each.strip().lower()) or quantities.unit_of(each))
+    ]
+    named = {each for each in said if each != "unit"}
+    if len(named) > 1:
+        return None
+    return next(iter(named), None) or next(iter(said), None)
 
 
-def days(quantity: Quantity) -> int | None:
-    """Whole days of a FHIR Duration, or None when its unit or value is not known."""
+def dose_unit(quantity: Quantity) -> str | None:
+    """The unit of a dose, which may be a number of what the product is."""
+    said = {quantity.code.strip(), quantity.unit.strip()} - {""}
+    return "unit" if said == {ONE} else unit(quantity)
+
+
+def days(quantity: Quantity | None, *, up: bool = False) -> int | None:
+    """Whole days of a FHIR Duration, or None when its unit or value is not known.
+
+    `up`: a day that is begun counts, as for a time over which something is taken.
+    """
     if quantity is None or quantity.value is None:
         return None
+    long = part_of_days(quantity)
+    return None if long is None else ceil(long) if up else int(long)
+
+
+def part_of_days(quantity: Quantity) -> Fraction | None:
+    """A FHIR Duration in days, 1 of its unit without a value; None when the unit is not known."""
     for said in (quantity.code, quantity.unit):
-        found = DAYS.get(said.strip()) or DAYS.get(TIME_WORDS.get(said.strip().lower(), ""))
-        if found:
-            return int(quantity.value * found)
+        code = TIME_WORDS.get(said.strip().lower(), said.strip())
+        if code in DAYS:
+            many = 1 if quantity.value is None else Fraction(str(quantity.value))
+            return DAYS[code] * many
     return None
 
 

@@ -22,6 +22,7 @@ from reviews.rules.doses import release
 from reviews.rules.dossier import Line
 from reviews.rules.drug import Recognition
 from reviews.rules.exposure import mg_per_day, read
+from reviews.rules.meanings import recognised
 from reviews.rules.parameters import EXPOSURE
 
 LIST = ";"
@@ -33,6 +34,8 @@ PRESCRIPTIONS = (
     *("times_per_day", "max_per_day", "expected_per_day", "quantity", "quantity_unit"),
     *("recorded_days_supply", "refill_number", "dispensed_on", "repeat_template", "acquired"),
     *("replacement_reason", "is_new_start", "change_reason", "start_minute", "schedule"),
+    *("dose_max", "times_per_day_max", "repeats_allowed", "issue_days", "valid_until"),
+    "quantity_text",
     *("strengths_mg", "form", "release", "complete", "team", "pharmacy", "worked_out", "missing"),
 )
 RECORDED = [field for field in KEPT if field.export]
@@ -183,13 +186,14 @@ def _prescriptions(path: Path, book: RuleBook) -> int:
     with path.open("x", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
         out.writerow(PRESCRIPTIONS)
-        for patient_id, profile, line in dossiers.every_line():
+        for patient_id, profile, meanings, line in dossiers.every_line():
             who = {
                 kind: (name := getattr(line, kind)) and given.setdefault(name, len(given) + 1)
                 for kind, given in numbers.items()
             }
             limit = book.rules[EXPOSURE][profile]
-            out.writerow(_row(patient_id, line, who, book.recognise(line.medicine), limit))
+            recognition = recognised(line, meanings, book)
+            out.writerow(_row(patient_id, line, who, recognition, limit))
             count += 1
     return count
 
@@ -222,7 +226,7 @@ def _row(
         "schedule": [f"{per_day:.10g}x{length}" for per_day, length in line.schedule],
         "strengths_mg": [part.strength_mg for part in parts],
         "form": form,
-        "release": release(line.medicine),
+        "release": release(line, recognition),
         "complete": recognition.complete,
         "worked_out": use.notes if use else (),
         "missing": use.missing if use else (),

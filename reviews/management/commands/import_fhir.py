@@ -1,4 +1,7 @@
-"""`import_fhir FILE... --practice CODE --source NAME`: FHIR R4 Bundles through the sync verbs."""
+"""`import_fhir FILE... --practice CODE --source NAME`: FHIR R4 through the sync verbs.
+
+The files of one command are one set: a page of orders may be about the patients of another file.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -7,18 +10,21 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
+from django.utils import timezone
 
+from reviews import identifiers, records
 from reviews.errors import DomainError
 from reviews.fhir.read import bundle
 from reviews.models import Practice
 from reviews.verbs import clients, sync
 
 VERBS = (
-    ("patients", sync.patients),
-    ("conditions", sync.conditions),
-    ("readings", sync.readings),
-    ("prescriptions", sync.prescriptions),
+    ("patients", sync.patients, ("Patient",)),
+    ("conditions", sync.conditions, ("Condition", "AllergyIntolerance")),
+    ("readings", sync.readings, ("Observation",)),
+    ("prescriptions", sync.prescriptions, ()),
 )
+"""What is sent to which verb, and the types of resource whose notes go with it; else medicines."""
 
 
 class Command(BaseCommand):
@@ -49,24 +55,40 @@ class Command(BaseCommand):
         except DomainError as error:
             raise CommandError(error.message) from error
         self.place, self.source, self.by = place, source, by
-        failed = [path for path in files if not self._import(path, show)]
+        contents, unread = {}, {}
+        for path in files:
+            try:
+                contents[path] = path.read_bytes()
+            except OSError as error:
+                unread[path] = error
+        found = bundle.read_set(
+            list(contents.values()), source=source, zone=place.zone, today=timezone.localdate()
+        )
+        read = dict(zip(contents, found, strict=True)) | unread
+        failed = [path for path in files if not self._import(path, read[path], show)]
         if failed:
             raise CommandError(f"{len(failed)} of {len(files)} files could not be imported.")
 
-    def _import(self, path: Path, show: int) -> bool:
-        """Import one file, whole or not at all; returns whether it could be read."""
+    def _import(
+        self, path: Path, content: bundle.Content | bundle.Unreadable | OSError, show: int
+    ) -> bool:
+        """Import one file, whole or not at all; returns whether it could be."""
         self.stdout.write(str(path))
         try:
-            content = bundle.read(path.read_bytes(), source=self.source)
-            refused = list(content.refused)
+            if isinstance(content, Exception):
+                raise content
+            _leave_out(content)
+            refused, self.waits = list(content.refused), []
             with transaction.atomic():
-                for kind, verb in VERBS:
-                    if named := getattr(content, kind):
-                        refused += self._send(kind, verb, named)
+                for kind, verb, types in VERBS:
+                    named, notes = getattr(content, kind), _noted(content, types, self.place.code)
+                    if named or notes:
+                        refused += self._send(kind, verb, named, notes)
         except (OSError, bundle.Unreadable, DomainError) as error:
             self.stderr.write(self.style.ERROR(f"  not imported: {error}"))
             return False
         self._print_reasons("refused", refused, show, self.style.ERROR)
+        self._print_reasons("waits", self.waits, show, self.style.WARNING)
         self._print_reasons("note", content.notes, show, self.style.WARNING)
         if content.others:
             others = ", ".join(f"{kind} {count}" for kind, count in sorted(content.others.items()))
@@ -74,14 +96,23 @@ class Command(BaseCommand):
         return True
 
     def _send(
-        self, kind: str, verb: Callable[..., sync.SyncResult], named: list[tuple[str, dict]]
+        self,
+        kind: str,
+        verb: Callable[..., sync.SyncResult],
+        named: list[tuple[str, dict]],
+        notes: list[sync.Noted],
     ) -> list[bundle.Said]:
         rows = [{**record, "practice": self.place.code} for _, record in named]
-        result = verb(rows=enumerate(rows), source_system=self.source, by=self.by)
+        result = verb(rows=enumerate(rows), source_system=self.source, by=self.by, notes=notes)
         self.stdout.write(
             f"  {kind}: {result.created} created, {result.amended} amended,"
             f" {result.unchanged} unchanged, {result.refused} refused"
+            + (f", {result.waiting} waiting" if result.waiting else "")
         )
+        self.waits += [
+            bundle.Said(named[wait.index][0], wait.reason.removeprefix("waits: "))
+            for wait in result.waits
+        ]
         return [
             bundle.Said(named[error.index][0], f"{error.field}: {error.reason}")
             for error in result.errors
@@ -95,3 +126,45 @@ class Command(BaseCommand):
             about = [one.resource for one in said if one.reason == reason]
             more = f" and {count - show} more" if count > show else ""
             self.stdout.write(style(f"  {word}: {reason} ({', '.join(about[:show])}{more})"))
+
+
+def _leave_out(content: bundle.Content) -> None:
+    """Take out of the orders what no record may have, and note it."""
+    for place, (name, whole) in enumerate(content.prescriptions):
+        kept, left_out = records.without_unusable(whole)
+        content.prescriptions[place] = name, kept
+        content.notes += [
+            bundle.Said(
+                name,
+                f"{error.field} is left out: {error.reason}",
+                kept["patient"],
+                kept["medicine"],
+            )
+            for error in left_out
+        ]
+
+
+def _noted(content: bundle.Content, types: tuple[str, ...], practice: str) -> list[sync.Noted]:
+    """What is to be noted of persons about resources of these types."""
+    return [
+        sync.Noted(_about(said), said.patient, said.reason, refused, said.medicine or "", practice)
+        for refused, group in ((True, content.refused), (False, content.notes))
+        for said in group
+        if said.patient is not None and _is_of(said, types)
+    ]
+
+
+def _is_of(said: bundle.Said, types: tuple[str, ...]) -> bool:
+    kind = said.resource.partition("/")[0]
+    return kind in types if types else said.medicine is not None or kind in bundle.MEDICINES
+
+
+def _about(said: bundle.Said) -> str:
+    """The id by which the sync verbs know the record again.
+
+    A person goes by their first number; a resource within another one is a part of that.
+    """
+    if said.patient is not None and said.resource.startswith("Patient/"):
+        known = said.patient["identifiers"][0]
+        return "|".join(identifiers.written(known["system"], known["value"]))[:200]
+    return said.resource.partition("#")[0]

@@ -31,6 +31,19 @@ EXAMPLES = {
         eg("120 days in one supply", QUIET, supply(days=120)),
         eg("121 days in one supply: not plausible", 3, supply(days=121)),
         eg("Neither quantity nor days' supply", 3, supply(days=None)),
+        eg("“2 packs of 28”", QUIET, supply(days=None, quantity_text="2 packs of 28")),
+        eg("“2 packs”, of an unknown size", 3, supply(days=None, quantity_text="2 packs")),
+        eg(
+            "A quantity of 28, without a unit",
+            3,
+            supply(days_supply=None, quantity_unit=None),
+        ),
+        eg(
+            "Repeats allowed, on the last day of the first issue",
+            QUIET,
+            supply(start=-MONTH + 1, repeats_allowed=5),
+        ),
+        eg("The day after: more may have been issued", 3, supply(start=-MONTH, repeats_allowed=5)),
         eg("No start date", 3, supply(start=None)),
         eg("No dose", 3, supply(dose=None, dose_unit=None, times_per_day=None)),
     ),
@@ -46,6 +59,12 @@ EXAMPLES = {
         eg("Known by its name, without a code", QUIET, supply(), also("amlodipine 5 mg tablets")),
         eg("A product no list knows, beside a benzodiazepine", 2, supply(), also("Relaxonel 10")),
         eg("The same, with no benzodiazepine or Z-drug in use", 3, also("Relaxonel 10")),
+    ),
+    "DQ-04": (
+        eg("Written on the day of death", QUIET, supply(start=-7), deceased_on=on(-7)),
+        eg("Written the day after", 3, supply(start=-7), deceased_on=on(-8)),
+        eg("Never issued", QUIET, supply(start=-7, status="draft"), deceased_on=on(-8)),
+        eg("Will have died tomorrow", QUIET, supply(), deceased_on=on(1)),
     ),
     "STR-01": (
         eg("A tablet of 10 mg", QUIET, supply("diazepam 10 mg tablets", 7)),

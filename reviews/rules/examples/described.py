@@ -43,6 +43,14 @@ def _from(day, today):
 
 
 def _who(dossier):
+    died = ""
+    if dossier.deceased_on is not None:
+        day = when(dossier.deceased_on, dossier.as_of)
+        died = f", who died {day}" if dossier.has_died else f", whose death is dated {day}"
+    return f"{_aged(dossier)}{died}"
+
+
+def _aged(dossier):
     birth, today = dossier.birth_date, dossier.as_of
     if birth is None:
         return "no birth date recorded"
@@ -88,6 +96,8 @@ def _dose(line):
     if line.dose is None:
         return "no dose recorded"
     amount = words.amount(line.dose)
+    if line.dose_max is not None:
+        amount += f" to {words.amount(line.dose_max)}"
     if line.dose_unit == "mg":
         amount += " mg"
     if line.as_needed:
@@ -108,8 +118,7 @@ def _more(line, today):
         yield f"{line.route} route"
     if line.start_minute is not None:
         yield f"given at {line.start_minute // 60:02d}:{line.start_minute % 60:02d}"
-    if line.repeat_template:
-        yield "on repeat"
+    yield from _how_supplied(line)
     if line.is_new_start:
         yield "recorded as a new start"
     if line.acquired != "nhs":
@@ -129,6 +138,17 @@ def _more(line, today):
         yield "set to ended by the prescriber"
     if line.end_on is not None:
         yield f"last day {when(line.end_on, today)}"
+
+
+def _how_supplied(line):
+    if line.dosage_text:
+        yield f"“{line.dosage_text}”"
+    if line.source != "written":
+        yield {"dispensed": "handed out"}.get(line.source, line.source)
+    if line.repeat_template:
+        yield "on repeat"
+    if line.repeats_allowed:
+        yield f"{line.repeats_allowed} repeats allowed"
 
 
 def _supplies(lines, today):
@@ -156,7 +176,10 @@ def _length(line):
     if line.days_supply is not None:
         return words.days(line.days_supply)
     if line.quantity is not None:
-        return f"a quantity of {words.amount(line.quantity)}"
+        unit = "" if line.quantity_unit else ", without a unit"
+        return f"a quantity of {words.amount(line.quantity)}{unit}"
+    if line.quantity_text:
+        return f"a supply of “{line.quantity_text}”"
     return "no quantity and no days' supply recorded"
 
 

@@ -250,5 +250,18 @@ EXAMPLES = {
             supply(start=-5),
             supply(),
         ),
+        eg("Two issues of one day follow one another", QUIET, supply(days=14), supply(days=14)),
+        eg(
+            "The same dose recorded twice for one day, in other words",
+            3,
+            supply(),
+            supply("DIAZEPAM TAB 5MG"),
+        ),
+        eg(
+            "One for the morning and one for the night",
+            QUIET,
+            supply(dosage_text="One in the morning"),
+            supply(dosage_text="One at night"),
+        ),
     ),
 }

@@ -118,6 +118,7 @@ def supply(
         "dose_unit": "capsule" if "capsule" in text else "tablet",
         "times_per_day": 1.0,
         "quantity": None if days is None else float(days),
+        "quantity_unit": "capsule" if "capsule" in text else "tablet",
         "days_supply": days,
         "indication": "anxiety",
     }
