@@ -8,7 +8,7 @@ from reviews.rules.dossier import NEVER_TAKEN
 from reviews.rules.drug import BIT, BZRA
 from reviews.rules.exposure import OPEN, Use, both, count
 from reviews.rules.finding import Fact
-from reviews.rules.naming import ids_of, key_of, names, not_recorded
+from reviews.rules.naming import ids_of, key_of, length_unknown, names
 from reviews.rules.pairs import (
     beside,
     by_row,
@@ -432,7 +432,7 @@ def _cannot_judge_three(view, limit: Limits, vague):
         yield cannot_judge(
             "CNS-06",
             [use.line.id for use in vague],
-            f"Days together cannot be counted: the supply is not known for {not_recorded(vague)}.",
+            f"Days together cannot be counted: {length_unknown(vague)}.",
         )
 
 

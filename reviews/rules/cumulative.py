@@ -7,7 +7,7 @@ from reviews.rules.drug import Z_DRUG
 from reviews.rules.exposure import Episode, FurtherIssues, Span, Use
 from reviews.rules.finding import Fact
 from reviews.rules.indicated import HYPNOTIC_ATC
-from reviews.rules.naming import names, not_recorded
+from reviews.rules.naming import length_unknown, names
 from reviews.rules.parameters import COUNT, DAYS, YEARS, Limits, parameter
 from reviews.rules.rule import DUPLICATE, LENGTH, OLDER, QUEUED, S3, Grading, rule
 from reviews.rules.saying import (
@@ -187,7 +187,7 @@ def _on_days(
         ),
         clears="A taper brings the exposed days down, or a decision or exemption covers it.",
         unknown=(
-            f"The length of supply is not known for {not_recorded(touching)}." if touching else ""
+            f"{words.sentence_case(length_unknown(touching))}." if touching else ""
         ),
     )
 

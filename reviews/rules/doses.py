@@ -13,7 +13,7 @@ from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG
 from reviews.rules.equivalents import BAND, TABLES, DailyEquivalent, Equivalent
 from reviews.rules.exposure import Copy, DatedUse, DrugDose, Piece, Stretch, Use, pieces
 from reviews.rules.finding import Fact, NotEvaluable
-from reviews.rules.naming import names
+from reviews.rules.naming import length_unknown, names
 from reviews.rules.pairs import cannot_compare, together_facts, together_sentence, unknown_ends
 from reviews.rules.parameters import COUNT, DAYS, MG, PERCENT, YEARS, Limits, parameter
 from reviews.rules.presence import UNSURE, Together
@@ -26,7 +26,7 @@ from reviews.rules.saying import (
     cannot_judge,
     length_not_known,
 )
-from reviews.rules.view import View
+from reviews.rules.view import WITHDRAWAL, View
 
 ANXIETY = frozenset({"anxiety", "anxiety_mild", "anxiety_crisis", "gad"})
 _EXTENDED = re.compile(r"\b(?:extended|modified|prolonged)\b|\b(?:er|cr|xr|mr)\b")
@@ -58,6 +58,9 @@ def _adult_max(view: View, use: Use) -> Maximum | None:
     if not limits:
         return None
     line = use.line
+    if line.indication == WITHDRAWAL:
+        # Maxima for anxiety are none for this: labels give single doses to be repeated.
+        return Maximum(limits[WITHDRAWAL], WITHDRAWAL) if WITHDRAWAL in limits else None
     contexts = (
         "inpatient" if line.setting == "inpatient" else "",
         release(line.medicine),
@@ -123,13 +126,15 @@ def _dose_not_judged(view: View, rule_id: str, uses: list[Use]) -> Iterator[NotE
             f"The daily dose is not known for {words.listed(names(blank))}.",
         )
     unlimited = [use for use in uses if _adult_max(view, use) is None]
-    if unlimited:
-        yield cannot_judge(
-            rule_id,
-            [use.line.id for use in unlimited],
-            f"No labelled maximum of the {view.profile} profile is held for "
-            f"{words.listed(names(unlimited))}.",
-        )
+    for withdrawal, purpose in ((False, ""), (True, " in alcohol withdrawal")):
+        mine = [use for use in unlimited if (use.line.indication == WITHDRAWAL) is withdrawal]
+        if mine:
+            yield cannot_judge(
+                rule_id,
+                [use.line.id for use in mine],
+                f"No labelled maximum of the {view.profile} profile is held for "
+                f"{words.listed(names(mine))}{purpose}.",
+            )
 
 
 @rule(
@@ -254,7 +259,7 @@ def _elder_max(view: View, limit: Limits, use: Use) -> Maximum | None:
     if not _elder(view, limit, use):
         return None
     figure, adult = _elder_figure(view, use), _adult_max(view, use)
-    if figure is not None:
+    if figure is not None and (adult is not None or use.line.indication != WITHDRAWAL):
         return Maximum(figure, "the label's figure for older people")
     if adult is None:
         return None
@@ -295,12 +300,24 @@ def _current_run(
     return found if found is not None and view.is_current(found.end) else None
 
 
-def _no_figure(rule_id: str, uses: Sequence[Use]) -> NotEvaluable:
-    return cannot_judge(
-        rule_id,
-        [use.line.id for use in uses],
-        f"No dose or equivalent is held for {words.listed(names(uses))}.",
-    )
+def _no_amount(view: View, rule_id: str, uses: Sequence[Use]) -> NotEvaluable:
+    """What uses come to in diazepam cannot be said, and why."""
+    return cannot_judge(rule_id, [use.line.id for use in uses], _why_no_amount(view, uses))
+
+
+def _why_no_amount(view: View, uses: Sequence[Use]) -> str:
+    """The dose, the figure that compares it with diazepam, or the days: what is lacking of each."""
+    doseless = [use for use in uses if use.mg is None]
+    without = [use for use in uses if use not in doseless and not view.scale.factors[use.drug.key]]
+    rest = [use for use in uses if use not in doseless and use not in without]
+    reasons = []
+    if doseless:
+        reasons.append(f"The daily dose is not known for {words.listed(names(doseless))}.")
+    if without:
+        reasons.append(f"No diazepam equivalent is held for {words.listed(names(without))}.")
+    if rest:
+        reasons.append(f"{words.sentence_case(length_unknown(rest))}.")
+    return " ".join(reasons)
 
 
 def _no_maximum(view: View, uses: Iterable[Use]) -> bool:
@@ -345,7 +362,7 @@ def total_equivalent(view: View, limit: Limits) -> Says:
         run = _current_run(view, rows, limit["over_mg"], limit["dose_days"])
     if not urgent:
         if unsure:
-            yield _no_figure("DOSE-01", unsure)
+            yield _no_amount(view, "DOSE-01", unsure)
         yield from length_not_known("DOSE-01", _perhaps_added_up(view))
     if run is None:
         return
@@ -408,7 +425,7 @@ def _over_in_all(
         ),
         clears="The doses are confirmed with specialist advice, or come down gradually.",
         unknown=(
-            f"No dose or equivalent is held for {words.listed(names(unsure))}." if unsure else ""
+            _why_no_amount(view, unsure) if unsure else ""
         ),
         # What several come to is about no one of them.
         drugs=frozenset() if several else keys,
@@ -443,7 +460,7 @@ def escalation(view: View, limit: Limits) -> Says:
         return
     blank = [use for row in view.daily if view.is_current(row.end) for use in row.dose.missing]
     if blank:
-        yield _no_figure("DOSE-04", blank)
+        yield _no_amount(view, "DOSE-04", blank)
     rises = _rises(view, limit)
     recent = [rise for rise in rises if view.started_recently(rise.day)]
     if not recent:
@@ -568,9 +585,9 @@ def risk_band(view: View, limit: Limits) -> Says:
     bands = [(stretch, banded(view.scale, limit, stretch)) for stretch in view.stretches_known]
     known = [(stretch, band) for stretch, band in bands if band is not None]
     if not known:
-        unknown = [use for use in view.now if use.mask & BENZODIAZEPINE]
+        unknown = [use for use in view.now if use.mask & BENZODIAZEPINE and _lacks(view, use)]
         if unknown:
-            yield _no_figure("DOSE-05", unknown)
+            yield _no_amount(view, "DOSE-05", unknown)
         return
     stretch, (level, mg, tables) = max(known, key=lambda pair: LEVELS.index(pair[1].level))
     parts = [part for part in stretch.parts if part.use.mask & BENZODIAZEPINE]
@@ -610,6 +627,11 @@ def risk_band(view: View, limit: Limits) -> Says:
         ),
         clears="The label follows the dose.",
     )
+
+
+def _lacks(view: View, use: Use) -> bool:
+    """Does a use lack the dose, the figure or the days that put it into a band?"""
+    return use.mg is None or not view.scale.factors[use.drug.key] or use.end is None
 
 
 @rule(

@@ -12,7 +12,7 @@ from reviews.rules import words
 from reviews.rules.exposure import Episode, Span, Use
 from reviews.rules.finding import Fact, Severity
 from reviews.rules.indications import INDICATIONS, duration_rule, in_words
-from reviews.rules.naming import names, not_recorded
+from reviews.rules.naming import length_unknown, names
 from reviews.rules.parameters import DAYS, Limits, parameter
 from reviews.rules.rule import LENGTH, QUEUED, Grading, Shown, rule
 from reviews.rules.saying import Candidate, Says, candidate, length_not_known
@@ -298,7 +298,6 @@ def _unknown(span: Span, touching: Sequence[Use]) -> str:
         unknown.append("The indication is not recorded.")
     if touching:
         unknown.append(
-            f"The length of supply is not known for {not_recorded(touching)}, so the exposure may "
-            "be longer."
+            f"{words.sentence_case(length_unknown(touching))}, so the exposure may be longer."
         )
     return " ".join(unknown)

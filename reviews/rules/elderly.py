@@ -7,7 +7,7 @@ from reviews.rules.drug import BENZODIAZEPINE
 from reviews.rules.duration import CLEARS
 from reviews.rules.exposure import OPEN, DatedUse, Use
 from reviews.rules.finding import Fact, NotEvaluable
-from reviews.rules.naming import ids_of, names, not_recorded
+from reviews.rules.naming import ids_of, length_unknown, names, not_recorded
 from reviews.rules.parameters import DAYS, YEARS, Limits, parameter
 from reviews.rules.rule import OLDER, QUEUED, S3, Grading, rule
 from reviews.rules.saying import Candidate, Says, candidate, cannot_judge, length_not_known
@@ -75,8 +75,7 @@ def new_start(view: View, limit: Limits) -> Says:
             yield cannot_judge(
                 "ELD-01",
                 [each.line.id for each in vague],
-                "Whether this is a new start is not known, because the length of supply is not "
-                f"known for {not_recorded(vague)}.",
+                f"Whether this is a new start is not known: {length_unknown(vague)}.",
             )
         else:
             yield _new_start(view, window, [each for each in uses if each.start == use.start])
@@ -302,6 +301,6 @@ def _exposed_so_long(
         ),
         clears=CLEARS.format(gap=view.gap_days),
         unknown=(
-            f"The length of supply is not known for {not_recorded(touching)}." if touching else ""
+            f"{words.sentence_case(length_unknown(touching))}." if touching else ""
         ),
     )

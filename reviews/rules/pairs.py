@@ -6,7 +6,7 @@ from typing import NamedTuple
 from reviews.rules import words
 from reviews.rules.exposure import OPEN, Use
 from reviews.rules.finding import Fact, NotEvaluable
-from reviews.rules.naming import key_of, not_recorded
+from reviews.rules.naming import key_of, length_unknown
 from reviews.rules.presence import UNSURE, Together, Which
 from reviews.rules.saying import Candidate, candidate, cannot_judge
 from reviews.rules.view import View
@@ -209,7 +209,7 @@ def unknown_ends(found: Together) -> str:
     vague = {span.use.line.id: span.use for span in spans if span.use.end is None}
     if not vague:
         return ""
-    return f"How long the supply lasts is not recorded for {not_recorded(vague.values())}."
+    return f"{words.sentence_case(length_unknown(vague.values()))}."
 
 
 def cannot_compare(view: View, rule_id: str, uses: Iterable[Use]) -> NotEvaluable:
@@ -218,5 +218,5 @@ def cannot_compare(view: View, rule_id: str, uses: Iterable[Use]) -> NotEvaluabl
     return cannot_judge(
         rule_id,
         [use.line.id for use in vague],
-        f"Days together cannot be counted: the supply is not known for {not_recorded(vague)}.",
+        f"Days together cannot be counted: {length_unknown(vague)}.",
     )

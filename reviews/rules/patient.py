@@ -8,7 +8,7 @@ from reviews.rules.dossier import Taper
 from reviews.rules.drug import BENZODIAZEPINE, BIT, Z_DRUG
 from reviews.rules.exposure import Use
 from reviews.rules.finding import Fact, NotEvaluable
-from reviews.rules.naming import names, not_recorded
+from reviews.rules.naming import length_unknown, names
 from reviews.rules.parameters import (
     COUNT,
     DAYS,
@@ -140,7 +140,7 @@ def _elapsed_unknown(view: View, limit: Limits) -> Iterator[NotEvaluable]:
         yield cannot_judge(
             "ELD-05",
             [use.line.id for use in vague],
-            f"The length of supply is not known for {not_recorded(vague)}.",
+            f"{words.sentence_case(length_unknown(vague))}.",
         )
 
 
