@@ -92,8 +92,11 @@ def naloxone(view: View, limit: Limits) -> Says:
         3,
         found,
         gist=(
-            f"No naloxone was supplied or offered in the last {within} days; guidance is to offer "
-            "it to everybody with both."
+            f"No supply or offer of naloxone is recorded in the last {within} days; guidance is to "
+            "offer it to everybody with both."
+        ),
+        title=(
+            f"No naloxone on record: {words.listed(found.b_names)} with {words.listed(found.a_names)}"
         ),
         clears="Naloxone is supplied or offered, and that is recorded.",
         more=(Fact("within_days", "Looked back", within, "days"),),

@@ -161,19 +161,19 @@ def over_maximum(view: View, limit: Limits) -> Says:
         over.add(key)
         dose, mg, (most, context) = found
         name, shown = words.sentence_case(dose.drug.name), words.amount(mg)
-        urgent = mg > most * limit["urgent_over_percent"] / 100 + 1e-9
-        if urgent and view.reached(min(_last_day(part) for part in dose.parts) + 1):
-            urgent = False  # it is no longer taken
+        last = min(_last_day(part) for part in dose.parts)
+        over_now = not view.reached(last + 1)
+        urgent = over_now and mg > most * limit["urgent_over_percent"] / 100 + 1e-9
         yield about_use(
             view,
             "DOSE-02",
             1 if urgent else 2,
             uses=dose.uses,
             key=key,
-            title=f"{name} {shown} mg a day, over the maximum",
+            title=f"{name} {shown} mg a day{_until(last, over_now)}, over the maximum",
             sentence=(
-                f"{name} comes to {shown} mg a day from {words.day(dose.start)}; the labelled "
-                f"maximum of the {view.profile} profile is {words.amount(most)} mg "
+                f"{name} {'comes' if over_now else 'came'} to {shown} mg a day from "
+                f"{words.day(dose.start)}{_until(last, over_now)}; the labelled maximum of the {view.profile} profile is {words.amount(most)} mg "
                 f"({context.replace('_', ' ')})."
             ),
             facts=(
@@ -218,16 +218,18 @@ def over_elder_maximum(view: View, limit: Limits) -> Says:
         dose, mg, (most, source) = found
         name, shown = dose.drug.name, words.amount(mg)
         age = view.person.age_on(max(use.start for use in dose.uses))
+        last = min(_last_day(part) for part in dose.parts)
+        over_now = not view.reached(last + 1)
         yield about_use(
             view,
             "DOSE-03",
             2,
             uses=dose.uses,
             key=key,
-            title=f"{words.sentence_case(name)} {shown} mg a day at {age}",
+            title=f"{words.sentence_case(name)} {shown} mg a day{_until(last, over_now)} at {age}",
             sentence=(
-                f"At age {age}, {name} comes to {shown} mg a day from {words.day(dose.start)}; "
-                f"{words.amount(most)} mg is {source}."
+                f"At age {age}, {name} {'comes' if over_now else 'came'} to {shown} mg a day from "
+                f"{words.day(dose.start)}{_until(last, over_now)}; {words.amount(most)} mg is {source}."
             ),
             facts=(
                 Fact("age_years", "Age at prescription", age, "years"),
@@ -239,6 +241,11 @@ def over_elder_maximum(view: View, limit: Limits) -> Says:
         )
     left = [use for use in view.now if use.drug.key not in over and _elder(view, limit, use)]
     yield from _dose_not_judged(view, "DOSE-03", left)
+
+
+def _until(last: int, over_now: bool) -> str:
+    """ " until 13 November 2026" of an amount that is no longer taken."""
+    return "" if over_now else f" until {words.day(last)}"
 
 
 def _last_day(part: Piece) -> int:
@@ -404,6 +411,9 @@ def _over_in_all(
     )
     drugs = words.listed(names(uses))
     days, peak = run.end - run.start + 1, run.peak
+    come = words.verb(drugs, "come")
+    if view.reached(run.end + 1):
+        come = "came"
     return about_use(
         view,
         "DOSE-01",
@@ -414,9 +424,8 @@ def _over_in_all(
             "equivalent a day"
         ),
         sentence=(
-            f"{words.sentence_case(drugs)} {'come' if len(keys) > 1 else 'comes'} to "
-            f"{peak.in_words()} a day, for {words.days(days)} from {words.day(run.start)}; the "
-            f"maximum of the {view.profile} profile is {words.amount(limit['over_mg'])} mg."
+            f"{words.sentence_case(drugs)} {come} to {peak.in_words()} a day, for "
+            f"{words.days(days)} from {words.day(run.start)}; the maximum of the {view.profile} profile is {words.amount(limit['over_mg'])} mg."
         ),
         facts=(
             *peak.facts(),
@@ -475,11 +484,16 @@ WEEK = 7
 
 
 class _Rise(NamedTuple):
-    """The daily dose rose on a day; `mean_mg` is that of the exposed days before, None without."""
+    """The daily dose rose on a day; `mean_mg` is that of the exposed days before, None without.
+
+    `before` and `after` are the amounts taken until and from that day.
+    """
 
     day: int
     dose: Equivalent
     mean_mg: float | None
+    before: Stretch
+    after: Stretch
 
     def is_sharp(self, limit: Limits) -> bool:
         """By so much of the mean, and by so many mg."""
@@ -495,7 +509,13 @@ def _rises(view: View, limit: Limits) -> list[_Rise]:
     window = limit["mean_of_days"]
     known = [row for row in view.daily if row.dose.mg and not row.dose.missing]
     return [
-        _Rise(after.start, after.dose, _mean_before(view.daily, after.start, window))
+        _Rise(
+            after.start,
+            after.dose,
+            _mean_before(view.daily, after.start, window),
+            before.stretch,
+            after.stretch,
+        )
         for before, after in itertools.pairwise(known)
         if after.dose.mg > before.dose.mg * 1.001
         and after.start - before.end <= window
@@ -533,16 +553,19 @@ def _risen(view: View, limit: Limits, sharp: _Rise | None, many: list[_Rise]) ->
     rises = Fact("rises", f"Rises in {within} days", len(many))
     if sharp is None or sharp.mean_mg is None:
         day, facts = many[-1].day, (rises,)
-        risen = f"The daily dose rose {len(many)} times in {within} days"
+        risen = f"The daily dose rises {len(many)} times in {within} days"
+        if view.reached(day):
+            risen = f"The daily dose rose {len(many)} times in {within} days"
     else:
         day, mean = sharp.day, sharp.mean_mg
+        rose = "rose" if view.reached(day) else "is to rise"
         facts = (
             *sharp.dose.facts(),
             Fact("mean_before_mg", "Mean of the 28 days before", round(mean, 2), "mg a day"),
             rises,
         )
         risen = (
-            f"The daily dose rose on {words.day(day)} from a mean of "
+            f"The daily dose {rose} on {words.day(day)} from a mean of "
             f"{words.amount(round(mean, 1))} mg to {sharp.dose.in_words()}"
         )
     return about_use(
@@ -550,11 +573,38 @@ def _risen(view: View, limit: Limits, sharp: _Rise | None, many: list[_Rise]) ->
         "DOSE-04",
         2 if disorder else 3,
         key=words.iso(day),
-        title=f"Dose of {view.in_use} raised",
+        title=_what_rose(view, many[-1] if sharp is None else sharp),
         sentence=f"{risen}; that can be a sign of tolerance.",
         facts=facts,
         clears="Signs of dependence are asked for and the plan recorded.",
     )
+
+
+def _what_rose(view: View, rise: _Rise) -> str:
+    """A title that names the medicine whose dose rose, or the one that was added to another."""
+    before, after = (_mg_by_name(view, stretch) for stretch in (rise.before, rise.after))
+    has_come = view.reached(rise.day)
+    added = [name for name in after if name not in before]
+    kept = [name for name in after if name in before]
+    if added and kept:
+        verb = "added" if has_come else "to be added"
+        return f"{words.sentence_case(words.listed(added))} {verb} to {words.listed(kept)}"
+    if added:
+        verb = "took" if has_come else "is to take"
+        taken = words.sentence_case(words.listed(added))
+        return f"{taken} {verb} the place of {words.listed(before)} in a higher dose"
+    risen = [name for name in kept if after[name] > before[name]] or kept
+    return f"Dose of {words.listed(risen)} {'raised' if has_come else 'to be raised'}"
+
+
+def _mg_by_name(view: View, stretch: Stretch) -> dict[str, float]:
+    """The mg a day of each drug that is added up, by its name."""
+    found: dict[str, float] = {}
+    for part in stretch.parts:
+        if part.use.mask & view.scale.counted:
+            name = part.use.drug.name
+            found[name] = found.get(name, 0.0) + (part.mg or 0.0)
+    return found
 
 
 def _mean_before(rows: Iterable[DailyEquivalent], day: int, window: int) -> float | None:

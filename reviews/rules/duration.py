@@ -63,7 +63,7 @@ def _past_four_months(view: View, limit: Limits, longest: Judged) -> Candidate:
     drugs = words.listed(names(episode.spans))
     touching = view.touching(episode)
     past = (
-        f"The current supply, to {words.day(span.end)}, takes exposure to {drugs} to "
+        f"{view.supply_takes(span.end)} to {drugs} to "
         f"{'at least ' if touching else ''}{words.days(longest.days)} since "
         f"{words.day(episode.start)}; benefit beyond {over} days has not been assessed, and a "
         "structured review is due"
@@ -73,7 +73,7 @@ def _past_four_months(view: View, limit: Limits, longest: Judged) -> Candidate:
         Severity.S2,
         key=f"DUR-04:{words.iso(episode.start)}",
         line_ids=episode.line_ids,
-        title=f"{words.sentence_case(drugs)} past day {over}",
+        title=_passes(view, drugs, longest, over),
         sentence=f"{past}.",
         facts=exposure_facts(longest, over),
         clears=CLEARS.format(gap=view.gap_days),
@@ -254,10 +254,9 @@ def _past(view: View, rule_id: str, step: Step, touching: Sequence[Use]) -> Cand
             f"label allows no more than {over} days in one supply."
         )
     else:
-        title = f"{words.sentence_case(item.drugs)} past {over} days"
+        title = _passes(view, item.drugs, item, over)
         sentence = (
-            f"The current supply, to {words.day(span.end)}, takes exposure to "
-            f"{item.drugs} to {at_least}{words.days(days)} since "
+            f"{view.supply_takes(span.end)} to {item.drugs} to {at_least}{words.days(days)} since "
             f"{words.day(episode.start)}, {label}; the limit of the {view.profile} "
             f"profile is {over} days."
         )
@@ -273,6 +272,12 @@ def _past(view: View, rule_id: str, step: Step, touching: Sequence[Use]) -> Cand
         unknown=_unknown(span, touching),
         episode=episode.start,
     )
+
+
+def _passes(view: View, drugs: str, item: Judged, over: int) -> str:
+    """The title of an exposure past a limit, by the day on which it passes it."""
+    day = item.episode.day_of(over + 1)
+    return f"{words.sentence_case(drugs)} {view.passes(day, f'day {over}')}"
 
 
 def exposure_facts(item: Judged, over: int) -> tuple[Fact, ...]:

@@ -48,7 +48,7 @@ def _of_known_age(
     family="Patient conditions",
     title="New start at 65 or over",
     theme=OLDER,
-    severity=S3,
+    severity=Grading("S3; S4 under the specialist exemption", (3, 4)),
     shown=QUEUED,
     sources=("beers-2023-t2", "eld-01-180"),
     parameters=(
@@ -107,14 +107,15 @@ def _new_start(view: View, window: int, uses: list[DatedUse]) -> Candidate:
     start = uses[0].start
     age = view.person.age_on(start)
     drugs = words.listed(names(uses))
+    begun = "begun" if view.reached(start) else "to begin"
     return candidate(
         "ELD-01",
         3,
         key=f"ELD-01:{words.iso(start)}",
         line_ids=ids_of(uses),
-        title=f"{words.sentence_case(drugs)} begun at {age}",
+        title=f"{words.sentence_case(drugs)} {begun} at {age}",
         sentence=(
-            f"{words.sentence_case(drugs)} begins on {words.day(start)} at age {age}, with "
+            f"{words.sentence_case(drugs)} {words.verb(drugs, 'begin')} on {words.day(start)} at age {age}, with "
             f"no benzodiazepine or Z-drug in the {window} days before; guidance for older "
             "people is to avoid a start unless there is a clear reason, and then to begin with "
             "half the dose."
@@ -145,7 +146,10 @@ def _supervised_withdrawal(view: View, use: DatedUse) -> bool:
     family="Patient conditions",
     title="Long-acting benzodiazepine at 65 or over",
     theme=OLDER,
-    severity=Grading("S2; S3 under the spasticity and S4 under the epilepsy exemption", (2, 3, 4)),
+    severity=Grading(
+        "S2; S3 under the spasticity and S4 under the epilepsy and the specialist exemption",
+        (2, 3, 4),
+    ),
     shown=QUEUED,
     sources=("mhra-module", "herings-1995"),
     parameters=(parameter("age_from_years", YEARS, "Age, from", 65),),
@@ -199,9 +203,11 @@ def long_acting(view: View, limit: Limits) -> Says:
     family="Patient conditions",
     title="Benzodiazepine for 4 weeks or more at 65 or over",
     theme=OLDER,
-    severity=Grading("S2; S3 under the spasticity exemption", (2, 3)),
+    severity=Grading(
+        "S2; S3 under the spasticity and S4 under the specialist exemption", (2, 3, 4)
+    ),
     shown=QUEUED,
-    sources=("stopp-v3-d8",),
+    sources=("stopp-v3-d8", "beers-2023-t2"),
     parameters=(
         parameter("age_from_years", YEARS, "Age, from", 65),
         parameter("exposed_from_days", DAYS, "Exposure, from", 28),
@@ -282,14 +288,16 @@ def _exposed_so_long(
     age = view.person.age_on(span.use.start)
     touching = view.touching(episode)
     at_least = "at least " if touching else ""
+    reached = episode.day_of(at)
+    days = f"{at} days {'reached' if view.reached(reached) else 'would be reached'}"
     return candidate(
         rule_id,
         2,
         key=f"{rule_id}:{words.iso(episode.start)}",
         line_ids=item.line_ids,
-        title=f"{words.sentence_case(drugs)} for {at} days or more at {age}",
+        title=f"{words.sentence_case(drugs)} at {age}: {days} on {words.day(reached)}",
         sentence=(
-            f"At age {age}, the current supply, to {words.day(span.end)}, takes exposure to "
+            f"{view.supply_takes(span.end)} at age {age} to "
             f"{at_least}{words.days(item.days)} since {words.day(episode.start)}; {gist}."
         ),
         facts=(

@@ -163,6 +163,15 @@ class Episode:
     def line_ids(self) -> tuple[int, ...]:
         return tuple(sorted({span.use.line.id for span in self.spans}))
 
+    def day_of(self, number: int) -> int:
+        """The day on which so many exposed days are reached, counted from 1; there must be one."""
+        left = number
+        for start, end in self.covered:
+            if left <= end - start + 1:
+                return start + left - 1
+            left -= end - start + 1
+        raise ValueError(f"fewer than {number} exposed days")
+
     def exposed_days(self, first: int, last: int) -> int:
         """Distinct exposed days from `first` to `last`, both included."""
         return count(self.covered, first, last)

@@ -122,7 +122,8 @@ def no_taper_offer(view: View, limit: Limits) -> Says:
         sentence=(
             f"{words.sentence_case(view.in_use)}: in use since "
             f"{words.day(item.episode.start)} ({words.days(elapsed)} to the end of supply) at age "
-            f"{age}, and no taper was offered in the last {limit['offer_within_days']} days."
+            f"{age}, and no offer of a taper is recorded in the last "
+            f"{limit['offer_within_days']} days."
         ),
         facts=(
             Fact("age_years", "Age at prescription", age, "years"),
@@ -766,18 +767,16 @@ FOR_CHILDREN = frozenset(
     ),
 )
 def child(view: View, limit: Limits) -> Says:
-    """PED-01. Under 18, with a benzodiazepine or Z-drug that is not for epilepsy, seizure rescue, a
+    """PED-01. Somebody who is under 18 today, with a benzodiazepine or Z-drug that is not for epilepsy, seizure rescue, a
     procedure or spasticity under a specialist. Urgent, and asks for a reason, under 12; review from
     12, and where the purpose is not recorded while seizures are on record."""
     uses = [use for use in view.now if use.line.indication not in FOR_CHILDREN]
     if uses and view.person.birth_date is None:
         yield cannot_judge("PED-01", view.line_ids, "The birth date is not recorded.")
         return
-    if any(use.start is None for use in uses):
-        view.person.watch_birthday(limit["under_years"])
-        view.person.watch_birthday(limit["urgent_under_years"])
-    # Without a start the person was no older then than today.
-    ages = [(view.person.age_on(use.start or view.today), use) for use in uses]
+    view.person.watch_birthday(limit["urgent_under_years"])
+    view.person.watch_birthday(limit["under_years"])
+    ages = [(view.person.age_on(max(use.start or 0, view.today)), use) for use in uses]
     under = [(age, use) for age, use in ages if age is not None and age < limit["under_years"]]
     if not under:
         return
@@ -801,7 +800,7 @@ def child(view: View, limit: Limits) -> Says:
             f"{words.sentence_case(drugs)} {words.are(drugs)} prescribed at age {age} {purpose} "
             "product texts do not recommend it, and it is for specialists only."
         ),
-        facts=(Fact("age_years", "Age at prescription", age, "years"),),
+        facts=(Fact("age_years", "Age", age, "years"),),
         clears="The specialist's advice is recorded, or a gradual taper ends the exposure.",
     )
 

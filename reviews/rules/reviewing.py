@@ -63,12 +63,15 @@ def structured_review(view: View, limit: Limits) -> Says:
     long_days = limit["urgent_overdue_from_days"]
     long_overdue = bool(overdue) and view.reached(due + long_days)
     shown = f"{long_days} days or more" if long_overdue else f"under {long_days} days"
+    title = "Review long overdue" if long_overdue else "Review due"
+    if overdue and not view.reached(due):
+        title, shown = f"Review due on {words.day(due)}", "not yet"
     yield about_use(
         view,
         "REV-01",
         2,
         uses=item.uses,
-        title=("Review long overdue" if long_overdue else "Review due") + f": {view.in_use}",
+        title=f"{title}: {view.in_use}",
         sentence=(
             f"{words.sentence_case(view.in_use)}: in use since {words.day(episode.start)} "
             f"({words.days(elapsed)} to the end of supply), and {overdue or at_renewal}."

@@ -81,7 +81,7 @@ def gabapentinoid(view: View, limit: Limits) -> Says:
         severity,
         key=f"GAB-01:{words.iso(found.start)}:{key_of(found.b)}",
         line_ids=found.line_ids,
-        title=together_title(found, start),
+        title=together_title(view, found, start),
         sentence=(
             f"{together_sentence(found)}. Both slow the brain and can slow breathing"
             + (f"; the risk is raised by {words.listed(risks)}." if risks else ".")
@@ -138,7 +138,7 @@ def older_sedative(view: View, limit: Limits) -> Says:
         interrupts=severity == 1 and start,
         key=f"CNS-01:{words.iso(found.start)}:{key_of(found.b)}",
         line_ids=found.line_ids,
-        title=together_title(found, start),
+        title=together_title(view, found, start),
         sentence=(
             f"{together_sentence(found)}. Sedation and slowed breathing add up; a specialist plan "
             "is needed, and neither is to be changed abruptly."
@@ -186,7 +186,7 @@ def other_hypnotic(view: View, limit: Limits) -> Says:
             severity,
             key=f"CNS-02:{words.iso(found.start)}:{key_of(found.b)}",
             line_ids=found.line_ids,
-            title=together_title(found, False),
+            title=together_title(view, found, False),
             sentence=(
                 f"{together_sentence(found)}. Two medicines for sleep add sedation without added "
                 "benefit; one is usually enough, and a benzodiazepine or Z-drug is tapered."

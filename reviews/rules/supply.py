@@ -277,8 +277,8 @@ def private_supply(view: View, limit: Limits) -> Says:
         uses=uses,
         title=f"{words.sentence_case(words.listed(names(uses)))} from {source}",
         sentence=(
-            f"{words.sentence_case(words.listed(names(uses)))} comes from {source}, and it "
-            "is not recorded that the usual prescriber knows; confirm identity and inform them."
+            f"{words.sentence_case(words.listed(names(uses)))} "
+            f"{words.verb(words.listed(names(uses)), 'come')} from {source}, and it is not recorded that the usual prescriber knows; confirm identity and inform them."
         ),
         facts=(Fact("acquired", "Source", how),),
         clears="The usual prescriber is informed, and that is recorded.",

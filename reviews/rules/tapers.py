@@ -81,12 +81,16 @@ def _is_small(before: DoseStep, after: DoseStep, limit: Limits) -> bool:
 
 
 def _steepest(
-    steps: Sequence[DoseStep], limit: Limits, smallest: Callable[[float], bool]
+    steps: Sequence[DoseStep],
+    limit: Limits,
+    smallest: Callable[[float], bool],
+    counts: Callable[[int], bool] = lambda day: True,
 ) -> _Fall | None:
     """The steepest fall in any window of days; None when none counts.
 
     A window begins with a step: what was taken before it is the dose at its start. The last step
-    to nothing from the smallest dose is no fall; what came before it is.
+    to nothing from the smallest dose is no fall; what came before it is. `counts` says whether a
+    fall on a day is looked at.
     """
     falls = []
     for before, (n, first) in zip(steps, enumerate(steps[1:], 1), strict=False):
@@ -95,7 +99,7 @@ def _steepest(
         for step in steps[n:]:
             if step.day > first.day + limit["window_days"] - 1:
                 break
-            if step.mg >= before.mg or _is_small(before, step, limit):
+            if step.mg >= before.mg or _is_small(before, step, limit) or not counts(step.day):
                 continue
             at = next(i for i, each in enumerate(steps) if each.day == step.day)
             if step.mg > 0 or not smallest(steps[at - 1].mg):
@@ -151,7 +155,8 @@ def too_fast(view: View, limit: Limits) -> Says:
     """TAP-01. A planned or issued dose falls by more than 25 % of the dose at the start of any 14
     days, the first step included; urgent over 50 %. Not where the start is 10 mg diazepam
     equivalent or less and the fall 2 mg or less, not the last step to nothing from 1 mg or the
-    smallest unit, and not before 28 exposed days while dependence is not to be expected."""
+    smallest unit, and not before 28 exposed days (of a dose issued: on the day of the fall) while
+    dependence is not to be expected."""
     if view.current and not _gate(view, limit):
         planned = any(taper.status in UNDER_WAY for taper in view.dossier.tapers)
         lasts = view.today < max(episode.end for episode in view.current)
@@ -171,6 +176,13 @@ def _gate(view: View, limit: Limits) -> bool:
         episode.exposed_days(episode.start, episode.end) >= limit["exposed_from_days"]
         or dependence(view, episode, min(view.today, episode.end))
         for episode in view.current
+    )
+
+
+def _used_for_long(view: View, limit: Limits, episode: Episode, until: int) -> bool:
+    """The same of one episode up to a day: what a fall came after, and not what was still to come."""
+    return episode.exposed_days(episode.start, until) >= limit["exposed_from_days"] or bool(
+        dependence(view, episode, until)
     )
 
 
@@ -203,7 +215,12 @@ def _issued_fall(view: View, limit: Limits, issued: _Issued) -> Says:
     # A fall is looked at for 28 days; what lies further back was answered or has passed.
     recent = [n for n, step in enumerate(steps) if n > 0 and view.started_recently(step.day)]
     if recent:
-        fall = _steepest(steps[recent[0] - 1 :], limit, lambda _: False)
+        fall = _steepest(
+            steps[recent[0] - 1 :],
+            limit,
+            lambda _: False,
+            lambda day: _used_for_long(view, limit, episode, day - 1),
+        )
         drugs = words.listed(names(episode.spans))
         key = f"issued:{words.iso(episode.start)}"
         yield from _fall(limit, fall, drugs, key=key, line_ids=episode.line_ids)
