@@ -86,6 +86,7 @@ def naloxone(view: View, limit: Limits) -> Says:
             offers.append(on.toordinal())
     if offers and not view.reached(max(offers) + within + 1):
         return
+    others = words.listed(found.b_names)
     yield beside(
         view,
         "OPI-03",
@@ -95,9 +96,7 @@ def naloxone(view: View, limit: Limits) -> Says:
             f"No supply or offer of naloxone is recorded in the last {within} days; guidance is to "
             "offer it to everybody with both."
         ),
-        title=(
-            f"No naloxone on record: {words.listed(found.b_names)} with {words.listed(found.a_names)}"
-        ),
+        title=f"No naloxone on record: {others} with {words.listed(found.a_names)}",
         clears="Naloxone is supplied or offered, and that is recorded.",
         more=(Fact("within_days", "Looked back", within, "days"),),
     )

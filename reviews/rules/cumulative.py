@@ -197,9 +197,7 @@ def _on_days(
             fact,
         ),
         clears="A taper brings the exposed days down, or a decision or exemption covers it.",
-        unknown=(
-            f"{words.sentence_case(length_unknown(touching))}." if touching else ""
-        ),
+        unknown=(f"{words.sentence_case(length_unknown(touching))}." if touching else ""),
     )
 
 
@@ -233,7 +231,11 @@ def premedication(view: View, limit: Limits) -> Says:
         again = begun is not None and any(0 < begun - start <= within for start in starts)
         if use.end is not None and days is not None and days > over:
             found.append(
-                (use, f"{words.days(days)} supplied", f"{days} days were supplied, more than {over}")
+                (
+                    use,
+                    f"{words.days(days)} supplied",
+                    f"{days} days were supplied, more than {over}",
+                )
             )
         elif again:
             again_within = f"second supply within {within} days"
@@ -278,7 +280,7 @@ def premedication(view: View, limit: Limits) -> Says:
 def older_new_user(view: View, limit: Limits) -> Says:
     """DUR-08. Somebody of over 65 (66 completed years or more), with no exposure in the 450 days
     before the episode, receives a supply of 21 days or more or reaches 21 exposed days. Once for an
-    episode, and for 90 days after its first day; with a diagnosis of depression the finding says so."""
+    episode, for 90 days from its first day; with a diagnosis of depression the finding says so."""
     at = limit["exposed_from_days"]
     alone = [
         use
@@ -327,7 +329,9 @@ def _new_course(
     depressed = view.person.has("depression")
     drugs = words.listed(names(episode.spans))
     has_begun = view.reached(episode.start)
-    begun, when = ("newly begun", words.were(drugs)) if has_begun else ("to begin", words.are(drugs))
+    begun, when = (
+        ("newly begun", words.were(drugs)) if has_begun else ("to begin", words.are(drugs))
+    )
     when = f"{when} {'begun' if has_begun else 'to begin'}"
     return candidate(
         "DUR-08",

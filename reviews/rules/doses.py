@@ -173,8 +173,8 @@ def over_maximum(view: View, limit: Limits) -> Says:
             title=f"{name} {shown} mg a day{_until(last, over_now)}, over the maximum",
             sentence=(
                 f"{name} {'comes' if over_now else 'came'} to {shown} mg a day from "
-                f"{words.day(dose.start)}{_until(last, over_now)}; the labelled maximum of the {view.profile} profile is {words.amount(most)} mg "
-                f"({context.replace('_', ' ')})."
+                f"{words.day(dose.start)}{_until(last, over_now)}; the labelled maximum of the "
+                f"{view.profile} profile is {words.amount(most)} mg ({context.replace('_', ' ')})."
             ),
             facts=(
                 Fact("mg_per_day", "Daily amount", round(mg, 4), "mg a day"),
@@ -229,7 +229,8 @@ def over_elder_maximum(view: View, limit: Limits) -> Says:
             title=f"{words.sentence_case(name)} {shown} mg a day{_until(last, over_now)} at {age}",
             sentence=(
                 f"At age {age}, {name} {'comes' if over_now else 'came'} to {shown} mg a day from "
-                f"{words.day(dose.start)}{_until(last, over_now)}; {words.amount(most)} mg is {source}."
+                f"{words.day(dose.start)}{_until(last, over_now)}; {words.amount(most)} mg is "
+                f"{source}."
             ),
             facts=(
                 Fact("age_years", "Age at prescription", age, "years"),
@@ -425,7 +426,8 @@ def _over_in_all(
         ),
         sentence=(
             f"{words.sentence_case(drugs)} {come} to {peak.in_words()} a day, for "
-            f"{words.days(days)} from {words.day(run.start)}; the maximum of the {view.profile} profile is {words.amount(limit['over_mg'])} mg."
+            f"{words.days(days)} from {words.day(run.start)}; the maximum of the {view.profile} "
+            f"profile is {words.amount(limit['over_mg'])} mg."
         ),
         facts=(
             *peak.facts(),
@@ -433,9 +435,7 @@ def _over_in_all(
             Fact("dose_days", "Days in a row", days, "days"),
         ),
         clears="The doses are confirmed with specialist advice, or come down gradually.",
-        unknown=(
-            _why_no_amount(view, unsure) if unsure else ""
-        ),
+        unknown=(_why_no_amount(view, unsure) if unsure else ""),
         # What several come to is about no one of them.
         drugs=frozenset() if several else keys,
     )

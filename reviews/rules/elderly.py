@@ -9,7 +9,7 @@ from reviews.rules.exposure import OPEN, DatedUse, Use
 from reviews.rules.finding import Fact, NotEvaluable
 from reviews.rules.naming import ids_of, length_unknown, names, not_recorded
 from reviews.rules.parameters import DAYS, YEARS, Limits, parameter
-from reviews.rules.rule import OLDER, QUEUED, S3, Grading, rule
+from reviews.rules.rule import OLDER, QUEUED, Grading, rule
 from reviews.rules.saying import Candidate, Says, candidate, cannot_judge, length_not_known
 from reviews.rules.view import Judged, View
 
@@ -115,10 +115,10 @@ def _new_start(view: View, window: int, uses: list[DatedUse]) -> Candidate:
         line_ids=ids_of(uses),
         title=f"{words.sentence_case(drugs)} {begun} at {age}",
         sentence=(
-            f"{words.sentence_case(drugs)} {words.verb(drugs, 'begin')} on {words.day(start)} at age {age}, with "
-            f"no benzodiazepine or Z-drug in the {window} days before; guidance for older "
-            "people is to avoid a start unless there is a clear reason, and then to begin with "
-            "half the dose."
+            f"{words.sentence_case(drugs)} {words.verb(drugs, 'begin')} on {words.day(start)} at "
+            f"age {age}, with no benzodiazepine or Z-drug in the {window} days before; guidance "
+            "for older people is to avoid a start unless there is a clear reason, and then to "
+            "begin with half the dose."
         ),
         facts=(
             Fact("age_years", "Age at start", age, "years"),
@@ -308,7 +308,5 @@ def _exposed_so_long(
             Fact("supply_end", "Supply runs to", words.iso(span.end), "date"),
         ),
         clears=CLEARS.format(gap=view.gap_days),
-        unknown=(
-            f"{words.sentence_case(length_unknown(touching))}." if touching else ""
-        ),
+        unknown=(f"{words.sentence_case(length_unknown(touching))}." if touching else ""),
     )

@@ -88,9 +88,8 @@ def reconciled(view: View, limit: Limits) -> Says:
         uses=[item.span.use for item in first],
         title="Current medicines not checked before a new course",
         sentence=(
-            f"{words.sentence_case(view.in_use)} {words.verb(view.in_use, 'begin')} a new course on "
-            f"{words.day(start)}, and "
-            f"{why}; without them no interaction can be looked for."
+            f"{words.sentence_case(view.in_use)} {words.verb(view.in_use, 'begin')} a new course "
+            f"on {words.day(start)}, and {why}; without them no interaction can be looked for."
         ),
         facts=(
             Fact("start", "New course begins", words.iso(start), "date"),
@@ -416,8 +415,7 @@ def legal_limits(view: View, limit: Limits) -> Says:
             uses=uses,
             title=f"{words.sentence_case(words.listed(names(uses)))}: {said[0]}",
             sentence=(
-                f"{words.sentence_case(words.listed(names(uses)))}: {words.listed(said)}; "
-                f"{rules}"
+                f"{words.sentence_case(words.listed(names(uses)))}: {words.listed(said)}; {rules}"
             ),
             facts=(Fact("limits", "Passed", "; ".join(said)),),
             clears="The quantity or the date is corrected, or the exceptional reason is recorded.",

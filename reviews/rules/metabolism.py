@@ -299,7 +299,7 @@ def inducer(view: View, limit: Limits) -> Says:
         [use for use in sedatives if use.drug.key in CONTRAINDICATED_WITH_ANY],
         [use for use in partners if use.drug.key == "efavirenz"],
         limit["contraindicated_from_days"],
-        severity_of=lambda drug, partner: 1,
+        severity_of=lambda *pair: 1,  # noqa: ARG005 - it is of concern whatever the pair
     )
     if ruled_out:
         found = ruled_out[0].together

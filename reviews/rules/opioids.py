@@ -77,7 +77,7 @@ def pain_relief(view: View, limit: Limits) -> Says:
                 "at least 2 weeks after a start or change."
             )
             substitution = (
-                "Where it is substitution treatment, that is recorded and it is not disturbed. Else: "
+                "Where it is substitution treatment, that is recorded, and it goes on. Else: "
             )
         yield candidate(
             "OPI-01",
@@ -92,9 +92,9 @@ def pain_relief(view: View, limit: Limits) -> Says:
             ),
             facts=together_facts(found),
             clears=(
-                f"{substitution}One of the two comes down gradually, or a decision records why both are needed, "
-                "the lowest doses, the shortest time, the warning signs explained and naloxone "
-                "offered."
+                f"{substitution}One of the two comes down gradually, or a decision records why "
+                "both are needed, the lowest doses, the shortest time, the warning signs explained "
+                "and naloxone offered."
             ),
             unknown=unknown_ends(found),
             begun=found.b_start if severity == 1 else None,

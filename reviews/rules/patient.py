@@ -767,9 +767,10 @@ FOR_CHILDREN = frozenset(
     ),
 )
 def child(view: View, limit: Limits) -> Says:
-    """PED-01. Somebody who is under 18 today, with a benzodiazepine or Z-drug that is not for epilepsy, seizure rescue, a
-    procedure or spasticity under a specialist. Urgent, and asks for a reason, under 12; review from
-    12, and where the purpose is not recorded while seizures are on record."""
+    """PED-01. Somebody who is under 18 today has a benzodiazepine or Z-drug that is not for
+    epilepsy, seizure rescue, a procedure or spasticity under a specialist. Urgent, and asks for a
+    reason, under 12; review from 12, and where the purpose is not recorded while seizures are on
+    record."""
     uses = [use for use in view.now if use.line.indication not in FOR_CHILDREN]
     if uses and view.person.birth_date is None:
         yield cannot_judge("PED-01", view.line_ids, "The birth date is not recorded.")

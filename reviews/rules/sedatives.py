@@ -28,7 +28,12 @@ UNDER_EPILEPSY_CARE = frozenset({"phenobarbital", "primidone"})
     theme=BREATHING,
     severity=Grading("S2; S1 with an added risk; S3 under the epilepsy exemption", (1, 2, 3)),
     shown=QUEUED,
-    sources=("fda-gabapentinoid-2019", "mhra-pregabalin-2021", "gab-egfr-60"),
+    sources=(
+        "fda-gabapentinoid-2019",
+        "mhra-gabapentin-2017",
+        "mhra-pregabalin-2021",
+        "gab-egfr-60",
+    ),
     parameters=(
         parameter("overlap_from_days", DAYS, "Together on, from", 1),
         parameter("age_from_years", YEARS, "Age, from", 65),

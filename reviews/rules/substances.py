@@ -270,9 +270,7 @@ def suicide_risk(view: View, limit: Limits) -> Says:
         ),
         clears="The quantity is limited and a crisis plan recorded.",
         unknown=(
-            f"{words.sentence_case(length_unknown(vague))}."
-            if severity == 3 and vague
-            else ""
+            f"{words.sentence_case(length_unknown(vague))}." if severity == 3 and vague else ""
         ),
     )
 

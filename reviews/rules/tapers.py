@@ -84,7 +84,7 @@ def _steepest(
     steps: Sequence[DoseStep],
     limit: Limits,
     smallest: Callable[[float], bool],
-    counts: Callable[[int], bool] = lambda day: True,
+    counts: Callable[[int], bool] | None = None,
 ) -> _Fall | None:
     """The steepest fall in any window of days; None when none counts.
 
@@ -99,7 +99,9 @@ def _steepest(
         for step in steps[n:]:
             if step.day > first.day + limit["window_days"] - 1:
                 break
-            if step.mg >= before.mg or _is_small(before, step, limit) or not counts(step.day):
+            if step.mg >= before.mg or _is_small(before, step, limit):
+                continue
+            if counts is not None and not counts(step.day):
                 continue
             at = next(i for i, each in enumerate(steps) if each.day == step.day)
             if step.mg > 0 or not smallest(steps[at - 1].mg):
@@ -180,7 +182,7 @@ def _gate(view: View, limit: Limits) -> bool:
 
 
 def _used_for_long(view: View, limit: Limits, episode: Episode, until: int) -> bool:
-    """The same of one episode up to a day: what a fall came after, and not what was still to come."""
+    """The same of one episode up to a day: what came before a fall, and not what was to come."""
     return episode.exposed_days(episode.start, until) >= limit["exposed_from_days"] or bool(
         dependence(view, episode, until)
     )
