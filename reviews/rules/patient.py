@@ -83,7 +83,9 @@ def on_record(
     family="Patient conditions",
     title="No taper offered at 65 or over",
     theme=OLDER,
-    severity=Grading("S2; S3 under the spasticity exemption", (2, 3)),
+    severity=Grading(
+        "S2; S3 under the spasticity and S4 under the specialist exemption", (2, 3, 4)
+    ),
     shown=QUEUED,
     sources=("asam-2025-27",),
     parameters=(
