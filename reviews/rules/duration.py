@@ -246,7 +246,7 @@ def _past(view: View, rule_id: str, step: Step, touching: Sequence[Use]) -> Cand
     label = _indication(span.use.line.indication)
     at_least = "at least " if touching else ""
     supply = span.use.days_supply
-    if over > 30 and supply is not None and days <= over:
+    if supply is not None and days <= over:
         # Only the triazolam supply limit is passed while the days of exposure are not.
         title = f"Triazolam: {supply} days in one supply"
         sentence = (
