@@ -293,6 +293,13 @@ def older_new_user(view: View, limit: Limits) -> Says:
     if alone:
         yield from length_not_known("DUR-08", alone)
         return
+    if not view.current and view.undated:
+        view.person.watch_birthday(limit["age_from_years"])
+        if view.person.birth_date is None or view.person.is_aged(
+            limit["age_from_years"], view.today
+        ):
+            yield from length_not_known("DUR-08", view.undated)
+        return
     stands = limit.get("stands_days", OPEN)
     for episode in view.current:
         if stands < OPEN and view.reached(episode.start + stands + 1):

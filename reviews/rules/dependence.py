@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG
 from reviews.rules.equivalents import BAND, Scale
-from reviews.rules.exposure import Episode, Stretch, count, stretches
+from reviews.rules.exposure import DatedUse, Episode, Stretch, count, stretches
 from reviews.rules.parameters import MG, Limits, parameter
 from reviews.rules.view import View
 
@@ -165,6 +165,17 @@ def dependence(view: View, episode: Episode, until: int) -> str:
     ):
         return f"alprazolam on {at} days or more in a row"
     return ""
+
+
+def dose_may_be_high(view: View, episode: Episode, until: int) -> list[DatedUse]:
+    """Benzodiazepines of unknown dose, where with a high one dependence would be to be expected."""
+    found = [
+        span.use
+        for span in episode.spans
+        if span.use.mask & BENZODIAZEPINE and span.use.mg is None and span.start <= until
+    ]
+    days = until - episode.start + 1
+    return found if days >= view.limit["gate_high_band_days"] else []
 
 
 def _is_high(scale: Scale, limit: Limits, stretch: Stretch) -> bool:

@@ -635,7 +635,8 @@ def risk_band(view: View, limit: Limits) -> Says:
     bands = [(stretch, banded(view.scale, limit, stretch)) for stretch in view.stretches_known]
     known = [(stretch, band) for stretch, band in bands if band is not None]
     if not known:
-        unknown = [use for use in view.now if use.mask & BENZODIAZEPINE and _lacks(view, use)]
+        counted = dict.fromkeys([*view.now, *_dosed(view)])
+        unknown = [use for use in counted if use.mask & BENZODIAZEPINE and _lacks(view, use)]
         if unknown:
             yield _no_amount(view, "DOSE-05", unknown)
         return

@@ -1,6 +1,7 @@
 """The older patient: ELD-01, ELD-02, ELD-04 and ELD-06. Age counts at the prescription's start."""
 
 from collections.abc import Callable, Generator
+from typing import TypeVar
 
 from reviews.rules import words
 from reviews.rules.drug import BENZODIAZEPINE
@@ -13,13 +14,15 @@ from reviews.rules.rule import OLDER, QUEUED, Grading, rule
 from reviews.rules.saying import Candidate, Says, candidate, cannot_judge, length_not_known
 from reviews.rules.view import Judged, View
 
+AnyUse = TypeVar("AnyUse", bound=Use)
 NOT_A_NEW_COURSE = frozenset({"premedication", "procedure"})
 
 
 def _age(view: View, use: Use) -> int | None:
-    """Age at the prescription's start; today for one that is open-ended, as it may be renewed."""
+    """Age at the prescription's start; today for one that is open-ended, as it may be renewed, and
+    for one without a start."""
     if use.start is None:
-        return None
+        return view.person.age_on(view.today)
     if use.end is None and use.reach == OPEN:
         return view.person.age_on(max(use.start, view.today))
     return view.person.age_on(use.start)
@@ -34,8 +37,8 @@ def _current_uses(view: View, *, rescue: bool) -> list[DatedUse]:
 
 
 def _of_known_age(
-    view: View, rule_id: str, uses: list[DatedUse]
-) -> Generator[NotEvaluable, None, list[DatedUse]]:
+    view: View, rule_id: str, uses: list[AnyUse]
+) -> Generator[NotEvaluable, None, list[AnyUse]]:
     """The same uses; without a birth date none, and that they cannot be judged."""
     if view.person.birth_date is not None or not uses:
         return uses
@@ -65,7 +68,13 @@ def new_start(view: View, limit: Limits) -> Says:
         for use in _current_uses(view, rescue=True)
         if use.line.indication not in NOT_A_NEW_COURSE and not _supervised_withdrawal(view, use)
     ]
+    undated = [use for use in view.undated if use.line.indication not in NOT_A_NEW_COURSE]
+    if view.person.birth_date is None and not uses:
+        yield from _of_known_age(view, "ELD-01", undated)
     uses = yield from _of_known_age(view, "ELD-01", uses)
+    view.person.watch_birthday(limit["age_from_years"])
+    if not uses and view.person.is_aged(limit["age_from_years"], view.today):
+        yield from length_not_known("ELD-01", undated)
     window = limit["unexposed_before_days"]
     for use in sorted(uses, key=lambda use: (use.start, use.line.id)):
         if not _may_be_a_start(view, limit, use) or _exposed_before(view, use, window):
@@ -159,18 +168,24 @@ def long_acting(view: View, limit: Limits) -> Says:
     """ELD-02. Somebody of 65 or over has a benzodiazepine whose half-life, or that of an active
     metabolite, is over 24 hours; one of unknown half-life counts as long. Moving to a short-acting
     medicine is no protection against falls."""
-    uses = [
+    uses: list[Use] = [
         use
-        for use in _current_uses(view, rescue=True)
+        for use in (*_current_uses(view, rescue=True), *view.undated)
         if use.mask & BENZODIAZEPINE and use.drug.band in {"long", "unknown", None}
     ]
     uses = yield from _of_known_age(view, "ELD-02", uses)
+    if view.undated:
+        view.person.watch_birthday(limit["age_from_years"])
     old = [use for use in uses if (_age(view, use) or 0) >= limit["age_from_years"]]
     if not old:
         return
     drugs = names(old)
     unknown = [use.drug.name for use in old if use.drug.band != "long"]
-    ages = [_age(view, use) for use in old if use.end is not None or use.reach != OPEN]
+    ages = [
+        _age(view, use)
+        for use in old
+        if use.end is not None or (use.start is not None and use.reach != OPEN)
+    ]
     age = max((age for age in ages if age is not None), default=None)
     open_ended = [use for use in old if use.end is None]
     notes = []
@@ -257,7 +272,11 @@ def _exposed(
     view: View, rule_id: str, limit: Limits, concerns: Callable[[Use], bool], gist: str
 ) -> Says:
     """The current supply of a use of concern takes exposure to so many days, at the rule's age."""
-    uses = [use for use in _current_uses(view, rescue=False) if concerns(use)]
+    uses: list[Use] = [
+        use for use in (*_current_uses(view, rescue=False), *view.undated) if concerns(use)
+    ]
+    if view.undated:
+        view.person.watch_birthday(limit["age_from_years"])
     uses = yield from _of_known_age(view, rule_id, uses)
     at, from_years = limit["exposed_from_days"], limit["age_from_years"]
     vague = [use for use in uses if use.end is None and (_age(view, use) or 0) >= from_years]

@@ -25,7 +25,7 @@ from reviews.rules.rule import (
     Shown,
     rule,
 )
-from reviews.rules.saying import Says, about_use, length_not_known
+from reviews.rules.saying import Says, about_use, cannot_judge, length_not_known
 from reviews.rules.view import View
 
 DOUBTFUL = frozenset(
@@ -156,7 +156,7 @@ def strength(view: View, limit: Limits) -> Says:
 def missing_indication(view: View, limit: Limits) -> Says:
     """IND-01. A benzodiazepine or Z-drug prescription has no indication or "other"; or it is still
     "not known" more than 7 days after it was written."""
-    found = []
+    found, undated = [], []
     for use in view.now:
         code = use.line.indication
         if code in {"", "other"}:
@@ -164,12 +164,19 @@ def missing_indication(view: View, limit: Limits) -> Says:
         elif code == "unknown":
             written = use.line.written_on or use.line.start_on
             if written is None:
+                undated.append(use)
                 continue
             due = written.toordinal() + limit["unknown_over_days"] + 1
             if view.today >= due:
                 found.append(use)
             else:
                 view.watch(due)
+    if undated and not found:
+        yield cannot_judge(
+            "IND-01",
+            [use.line.id for use in undated],
+            "For how long the indication has not been known cannot be said: no date is recorded.",
+        )
     if found:
         drugs = words.listed(names(found))
         yield about_use(

@@ -6,9 +6,9 @@ from reviews.rules import words
 from reviews.rules.dependence import LOW, band_limits, banded, regular_use
 from reviews.rules.dossier import Taper
 from reviews.rules.drug import BENZODIAZEPINE, BIT, Z_DRUG
-from reviews.rules.exposure import Use
+from reviews.rules.exposure import DatedUse, Use
 from reviews.rules.finding import Fact, NotEvaluable
-from reviews.rules.naming import length_unknown, names
+from reviews.rules.naming import names
 from reviews.rules.parameters import (
     COUNT,
     DAYS,
@@ -40,7 +40,7 @@ from reviews.rules.rule import (
     Shown,
     rule,
 )
-from reviews.rules.saying import Candidate, Says, about_use, cannot_judge
+from reviews.rules.saying import Candidate, Says, about_use, cannot_judge, length_not_known
 from reviews.rules.view import View
 
 UGT = "UGT"
@@ -99,7 +99,7 @@ def no_taper_offer(view: View, limit: Limits) -> Says:
     in the last 365 days no taper was offered."""
     item = view.last
     if item is None:
-        if view.unclear and view.person.reading("taper_offer") is None:
+        if (view.unclear or view.undated) and view.person.reading("taper_offer") is None:
             yield from _elapsed_unknown(view, limit)
         return
     elapsed = item.span.end - item.episode.start + 1
@@ -139,12 +139,7 @@ def no_taper_offer(view: View, limit: Limits) -> Says:
 def _elapsed_unknown(view: View, limit: Limits) -> Iterator[NotEvaluable]:
     age = view.person.age_on(view.today)
     if age is None or age >= limit["age_from_years"]:
-        vague = [use for use in view.unclear if use in view.now]
-        yield cannot_judge(
-            "ELD-05",
-            [use.line.id for use in vague],
-            f"{words.sentence_case(length_unknown(vague))}.",
-        )
+        yield from length_not_known("ELD-05", [use for use in view.now if use.end is None])
 
 
 @rule(
@@ -949,10 +944,15 @@ DRIVES = {"": "not recorded", "private": "privately", "vocational": "for work"}
 
 
 def _newest_change(view: View) -> int | None:
-    """The latest day on which a current episode began or its daily amount of a drug rose."""
-    if not view.current:
+    """The latest day on which a current episode began or its daily amount of a drug rose; a supply
+    of unknown length begins one where nothing was taken within the gap before."""
+    begun = [episode.start for episode in view.current]
+    begun += [
+        use.start for use in view.unclear if use in view.now and not _follows_another(view, use)
+    ]
+    newest = max(begun, default=None)
+    if newest is None:
         return None
-    newest = max(episode.start for episode in view.current)
     before: dict[str, float] = {}
     for stretch in view.stretches:
         amounts: dict[str, float] = {}
@@ -964,6 +964,16 @@ def _newest_change(view: View) -> int | None:
                 newest = max(newest, stretch.start)
         before |= amounts
     return newest
+
+
+def _follows_another(view: View, use: DatedUse) -> bool:
+    """Was there, or may there have been, another supply within the gap before?"""
+    return any(
+        other is not use
+        and other.start is not None
+        and other.start < use.start <= other.reach + view.gap_days + 1
+        for other in view.uses
+    )
 
 
 @rule(

@@ -305,7 +305,7 @@ SOURCES: dict[str, Citation] = {
         2015,
         "30 days' supply is strong advice; 28 days' validity is law; Z-drugs Schedule 4 "
         "Part 1 since 10 June 2014",
-        "described, not cited by title: read on pages of NHS bodies",
+        "secondary: described, not cited by title: read on pages of NHS bodies",
     ),
     "us-csa-c4": Citation(
         "Controlled Substances Act, Schedule IV",
@@ -473,7 +473,7 @@ SOURCES: dict[str, Citation] = {
         "Andersson and others",
         1990,
         "clearance lower by 26 % only",
-        "described, not cited by title: the abstract was read",
+        "secondary: described, not cited by title: the abstract was read",
     ),
     "norvir-smpc": Citation(
         "Norvir (ritonavir), summary of product characteristics",
@@ -521,7 +521,7 @@ SOURCES: dict[str, Citation] = {
         "Epilepsy & Behavior 142:109156",
         2023,
         "reduce clobazam 2 to 4 weeks after the start",
-        "described, not cited by title",
+        "secondary: described, not cited by title",
     ),
     "alc-01": _unverified(
         "Alcohol figures that count",
@@ -566,7 +566,7 @@ SOURCES: dict[str, Citation] = {
         "Malte and others, Medical Care",
         2018,
         "co-prescribing lower by 61.5 % with suicide risk",
-        "described, not cited by title: read in reports of it",
+        "secondary: described, not cited by title: read in reports of it",
     ),
     "sui-01": _unverified(
         "Times and quantities in risk of suicide",
@@ -836,7 +836,7 @@ SOURCES: dict[str, Citation] = {
         "Several groups",
         2014,
         "four or more providers: 11.9 %; each more raises overdose risk",
-        "described, not cited by title; definitions vary from 2 to 4 or more",
+        "secondary: described, not cited by title; definitions vary from 2 to 4 or more",
     ),
     "pre-01": _unverified(
         "How many prescribers",

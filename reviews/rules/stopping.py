@@ -6,7 +6,13 @@ Texts here ask for contact, review or a taper; none tells anybody to end a medic
 from typing import NamedTuple
 
 from reviews.rules import words
-from reviews.rules.dependence import POSSIBLE, UNLIKELY, dependence, likelihood
+from reviews.rules.dependence import (
+    POSSIBLE,
+    UNLIKELY,
+    dependence,
+    dose_may_be_high,
+    likelihood,
+)
 from reviews.rules.dossier import Taper
 from reviews.rules.drug import Drug
 from reviews.rules.exposure import DatedUse, Episode, Span, episodes, pieces
@@ -109,6 +115,14 @@ def abrupt_end(view: View, limit: Limits) -> Says:
         return
     why = dependence(view, episode, ended)
     if not why:
+        doseless = dose_may_be_high(view, episode, ended)
+        if doseless:
+            yield cannot_judge(
+                "STOP-01",
+                [use.line.id for use in doseless],
+                f"The daily dose is not known for {words.listed(names(doseless))}, and so whether "
+                "dependence is to be expected.",
+            )
         return
     vague = [*view.unclear_between(ended + 1, view.today), *view.undated]
     if vague:

@@ -93,16 +93,19 @@ def early_refill(view: View, limit: Limits) -> Says:
     if view.reached(latest.day + window + 1) or (not repeated and latest.use not in view.now):
         return
     name = latest.use.drug.name
+    issued, was = "issued", "was issued"
+    if not view.reached(latest.day):
+        issued, was = "to be issued", "is to be issued"
     yield about_use(
         view,
         "REF-01",
         2 if repeated else 4,
         uses=[latest.before, *(issue.use for issue in often)],
         key=latest.use.drug.key,
-        title=f"{words.sentence_case(name)} issued early"
+        title=f"{words.sentence_case(name)} {issued} early"
         + (f" {len(often)} times in {window} days" if repeated else ""),
         sentence=(
-            f"{words.sentence_case(name)} was issued on {words.day(latest.day)} with "
+            f"{words.sentence_case(name)} {was} on {words.day(latest.day)} with "
             f"{words.days(latest.left_days)} of the supply before still left (of "
             f"{words.days(latest.supply_days)})"
             + (f", {len(often)} times early in {window} days" if repeated else "")

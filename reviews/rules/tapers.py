@@ -10,7 +10,8 @@ from typing import NamedTuple
 from reviews.rules import words
 from reviews.rules.dependence import dependence
 from reviews.rules.dossier import Taper
-from reviews.rules.exposure import DatedUse, Episode
+from reviews.rules.equivalents import DailyEquivalent
+from reviews.rules.exposure import DatedUse, Episode, same_product
 from reviews.rules.finding import Fact
 from reviews.rules.naming import ids_of, names
 from reviews.rules.parameters import COUNT, DAYS, MG, PERCENT, Limits, parameter
@@ -122,10 +123,13 @@ def _issued(view: View) -> Iterator[_Issued]:
     for episode in view.current:
         steps: list[DoseStep] = []
         unknown: list[DatedUse] = []
+        before: DailyEquivalent | None = None
         for row in view.daily:
             start, dose = row.start, row.dose
-            # A supply that will run out is no lower dose yet; an issue that begins then is.
-            coming = start > view.today and all(part.start != start for part in row.stretch.parts)
+            # A supply that will run out is no lower dose yet; an issue that begins then is, unless
+            # it only goes on as before.
+            coming = start > view.today and not _begins_anew(before, row)
+            before = row
             if not episode.start <= start <= episode.end or coming:
                 continue
             if dose.missing:
@@ -133,6 +137,16 @@ def _issued(view: View) -> Iterator[_Issued]:
             elif dose.mg > 0 and (not steps or steps[-1].mg != dose.mg):
                 steps.append(DoseStep(start, dose.mg, dose.mg))
         yield _Issued(episode, steps, unknown)
+
+
+def _begins_anew(before: DailyEquivalent | None, row: DailyEquivalent) -> bool:
+    """Does an issue begin on its first day that differs from what was taken until then?"""
+    earlier = () if before is None else before.stretch.parts
+    return any(
+        part.start == row.start
+        and not any(same_product(part.use, each.use) and part.mg == each.mg for each in earlier)
+        for part in row.stretch.parts
+    )
 
 
 @rule(
