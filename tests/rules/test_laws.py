@@ -22,7 +22,7 @@ from reviews.rules.words import MONTHS
 
 from .book import BOOK, line, medicine, on, person
 
-DRAWN = int(os.environ.get("LAWS", "2000"))
+DRAWN = int(os.environ.get("LAWS", "1500"))
 drawn = settings(
     max_examples=DRAWN,
     derandomize="LAWS" not in os.environ,
