@@ -287,7 +287,7 @@ def read(line: Line, recognition: Recognition, ingredient, limit: Limits) -> Use
     an as-needed medicine a stated days' supply is what the prescriber expects; without one, the
     longer of the two rates decides, and without an expected rate the length is not known. A supply
     over the plausible maximum counts as not known for benzodiazepines and Z-drugs, whose length the
-    rules judge.
+    rules judge, unless a written end leaves it no more than that.
     """
     if line.status in NEVER_TAKEN:
         return None
@@ -310,9 +310,11 @@ def read(line: Line, recognition: Recognition, ingredient, limit: Limits) -> Use
         notes += (told_by,)
     missing: tuple[str, ...] = ()
     if supply is not None:
+        most = limit["plausible_supply_max_days"]
+        bounded = until is not None and until < start + most
         if supply == 0:
             missing = (NO_DAYS,)
-        elif supply > limit["plausible_supply_max_days"] and mask & BZRA:
+        elif supply > most and mask & BZRA and not bounded:
             missing, least = (TOO_LONG,), supply
         else:
             end = start + supply - 1
