@@ -93,8 +93,9 @@ def naloxone(view: View, limit: Limits) -> Says:
         3,
         found,
         gist=(
-            f"No supply or offer of naloxone is recorded in the last {within} days; guidance is to "
-            "offer it to everybody with both."
+            f"No supply or offer of naloxone is recorded in the last {within} days; "
+            f"{'guidance' if view.profile == 'US' else 'US guidance'} is to offer it to everybody "
+            "with both."
         ),
         title=f"No naloxone on record: {others} with {words.listed(found.a_names)}",
         clears="Naloxone is supplied or offered, and that is recorded.",

@@ -14,6 +14,24 @@ NEXT_REVIEW = date(2027, 10, 1)
 NEXT_REVIEW_UNVERIFIED = date(2027, 5, 3)
 
 
+_COUNTRIES = {
+    "US": (*("US ", "American ", "Texas ", "Oregon ", "Pharmacy Quality Alliance"),),
+    "UK": (
+        *("UK ", "Medicines and Healthcare", "National Institute for Health and Care", "NICE "),
+        *("Committee on Safety of Medicines", "Department of Health", "PrescQIPP", "Scottish "),
+    ),
+    "EU": ("European Medicines",),
+    "France": ("Agence nationale", "Haute Autorité", "Ordre national"),
+    "Australia": ("Royal Australian",),
+}
+"""Whose guidance it is, by how the name of its issuer begins; studies are of no country."""
+
+
+def country_of(issuer: str) -> str:
+    """The country whose authority or profession speaks: "US", "France"; "" for a study or us."""
+    return next((place for place, names in _COUNTRIES.items() if issuer.startswith(names)), "")
+
+
 class Citation(NamedTuple):
     title: str
     issuer: str

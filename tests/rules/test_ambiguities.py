@@ -6,6 +6,7 @@ import pytest
 
 from reviews.rules import conditions, screen
 from reviews.rules.dossier import Condition, Exemption
+from reviews.rules.sources import SOURCES, country_of
 
 from .book import BOOK, finding, fired, line, not_evaluable, on, person
 
@@ -213,3 +214,42 @@ def test_a_drug_without_a_figure_is_said_to_have_none():
     screening = screen(person(line("oxazepam 10 mg tablets"), as_of=3), BOOK)
     (gap,) = [gap for gap in screening.not_evaluable if gap.rule_id == "DOSE-05"]
     assert gap.reason == "No diazepam equivalent is held for oxazepam."
+
+
+# --- whose guidance it is --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("profile", "whose"), [("US", "; guidance is"), ("UK", "; US guidance is")]
+)
+def test_guidance_of_another_country_is_named_as_such(profile, whose):
+    found = finding("OPI-03", line(), line("morphine 10 mg tablets"), profile=profile)
+    assert whose in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("key", "country"),
+    [
+        ("asam-2025-17", "US"),
+        ("mhra-opioid-2020", "UK"),
+        ("fr-meddispar", "France"),
+        ("racgp-b", "Australia"),
+        ("norvir-smpc", "EU"),
+        ("manitoba-2021", ""),
+        ("portal", ""),
+    ],
+)
+def test_the_country_of_a_source(key, country):
+    assert country_of(SOURCES[key].issuer) == country
+
+
+def test_a_legal_limit_is_of_a_country():
+    """LEG-01: of the countries of the EU profile one limit is held, and it is named."""
+    found = finding("LEG-01", line("temazepam 10 mg tablets", days=29), profile="EU")
+    assert (found.severity, "France" in found.title) == (4, True)
+
+
+@pytest.mark.parametrize(("birth", "fires"), [(date(2008, 1, 5), True), (date(2008, 1, 4), False)])
+def test_a_child_is_one_today(birth, fires):
+    """PED-01 on 4 January 2026, of an order of three days before."""
+    assert ("PED-01" in fired(line(), birth=birth, as_of=3)) is fires

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from reviews.rules import screen
 from reviews.rules.codes import PROFILES
+from reviews.rules.compare import compare
 from reviews.rules.dossier import Exemption
 from reviews.rules.exemptions import KINDS
 from reviews.rules.registry import BY_ID
@@ -229,6 +230,39 @@ def test_all_days_moved_by_as_many_changes_nothing(rows, others, profile, by):
     # A month has no fixed length, so what a law says in months may change on another day.
     if profile != "US" and one.valid_until is not None:
         assert two.valid_until == one.valid_until + timedelta(days=by)
+
+
+TIMES = {1: "once a day", 2: "twice a day", 3: "three times a day"}
+
+
+@drawn
+@given(supplies, besides, profiles, st.sampled_from((1, 2)), st.sampled_from(sorted(TIMES)))
+def test_a_dose_in_words_is_the_dose_in_numbers(rows, others, profile, tablets, often):
+    said = f"Take {tablets} tablet{'s' if tablets > 1 else ''} {TIMES[often]}"
+    numbers = [each._replace(dose=tablets, times_per_day=often) for each in course(rows)]
+    in_words = [
+        each._replace(dose=None, dose_unit=None, times_per_day=None, dosage_text=said)
+        for each in numbers
+    ]
+    one, two = (
+        screen(somebody([*each, *also(others)], profile), BOOK) for each in (numbers, in_words)
+    )
+    assert severities(one) == severities(two)
+
+
+@drawn
+@given(supplies, besides, profiles, ages)
+def test_a_difference_turned_round_is_its_opposite(rows, others, profile, age):
+    lines = course(rows)
+    one, two = (
+        screen(somebody(each, profile, age), BOOK) for each in (lines, [*lines, *also(others)])
+    )
+    there, back = compare(one, two), compare(two, one)
+    assert not compare(one, one).added
+    assert (there.new, there.gone) == (back.gone, back.new)
+    assert [not each.is_graver for each in sorted(there.changed, key=lambda c: c.after.key)] == [
+        each.is_graver for each in sorted(back.changed, key=lambda c: c.after.key)
+    ]
 
 
 # --- what is taken away ----------------------------------------------------------------------

@@ -95,6 +95,12 @@ EXAMPLES = {
         eg("150 mg, one and a half times it", 2, _chlordiazepoxide(150)),
         eg("151 mg", 1, _chlordiazepoxide(151)),
         eg(
+            "160 mg until yesterday, 50 mg since: no longer urgent",
+            2,
+            supply(CHLORDIAZEPOXIDE, 28, -7, schedule=((16.0, 7), (5.0, 21))),
+            mentions="until",
+        ),
+        eg(
             "120 mg in alcohol withdrawal: in Europe the label names no daily maximum",
             {"UK": NOT_EVALUABLE, "US": QUIET, "EU": NOT_EVALUABLE},
             supply(CHLORDIAZEPOXIDE, 7, dose=12.0, indication="alcohol_withdrawal"),
