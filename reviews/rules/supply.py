@@ -74,6 +74,7 @@ def _issued_with(use: DatedUse, spans: list[Span]) -> int:
         parameter("window_days", DAYS, "Looked at over", 90),
         parameter("repeated_from_count", COUNT, "Review from so many early issues", 2),
     ),
+    idle=True,
 )
 def early_refill(view: View, limit: Limits) -> Says:
     """REF-01. A new issue while more than 15 % of the days of the supply before, and 3 days or

@@ -79,6 +79,13 @@ def test_early_issues_are_counted_back_from_the_latest(between, severity):
     assert fired(*lines, as_of=between + 21)["REF-01"] == severity
 
 
+@pytest.mark.parametrize(("as_of", "fires"), [(50, True), (110, True), (111, False)])
+def test_early_issues_are_told_between_supplies_too(as_of, fires):
+    """REF-01: twice within 90 days, the last of them on day 20; all are used up on day 33."""
+    lines = [line(days=14), line(start=10, days=14), line(start=20, days=14)]
+    assert (fired(*lines, as_of=as_of).get("REF-01") == 2) is fires
+
+
 # --- in proportion ---------------------------------------------------------------------------
 
 

@@ -323,6 +323,25 @@ def test_a_supply_a_day_longer_never_shortens_exposure(rows, others, profile, ag
 
 
 @drawn
+@given(
+    st.sampled_from(SEDATIVES),
+    st.lists(st.integers(0, 12), min_size=1, max_size=9),
+    st.sampled_from((7, 14, 28)),
+    profiles,
+)
+def test_more_in_the_house_is_not_more_taken(text, early, days, profile):
+    """Repeats of one product, each collected some days early, are one constant dose."""
+    starts = [-60]
+    for by in early:
+        starts.append(starts[-1] + max(1, days - by))
+    lines = [line(text, start, days, dose=0.5) for start in starts]
+    found = severities(screen(somebody(lines, profile), BOOK))
+    once = severities(screen(somebody([line(text, -60, 90, dose=0.5)], profile), BOOK))
+    for rule_id in ("DOSE-01", "DOSE-02", "DOSE-03", "DOSE-04", "TAP-01"):
+        assert rule_id in once or rule_id not in found, rule_id
+
+
+@drawn
 @given(supplies, besides, profiles, ages)
 def test_half_the_dose_is_no_graver_dose(rows, others, profile, age):
     halved = [(text, start, days, dose / 2, why) for text, start, days, dose, why in rows]
