@@ -232,6 +232,28 @@ def test_all_days_moved_by_as_many_changes_nothing(rows, others, profile, by):
         assert two.valid_until == one.valid_until + timedelta(days=by)
 
 
+@drawn
+@given(supplies, besides, profiles, st.booleans())
+def test_an_amount_is_the_days_it_lasts(rows, others, profile, in_words):
+    def amount(each):
+        told = {"days_supply": None, "quantity": each.days_supply * each.dose}
+        if in_words:
+            count = round(each.dose * 2)
+            told |= {"quantity": None, "quantity_unit": None, "dose": count}
+            told |= {"quantity_text": f"{each.days_supply} x {count} tablets"}
+        return each._replace(**told)
+
+    by_amount = [amount(each) for each in course(rows)]
+    by_days = [
+        each._replace(dose=other.dose) for each, other in zip(course(rows), by_amount, strict=True)
+    ]
+    one, two = (
+        screen(somebody([*each, *also(others)], profile), BOOK) for each in (by_days, by_amount)
+    )
+    assert severities(one) == severities(two)
+    assert one.exposure.days == two.exposure.days
+
+
 TIMES = {1: "once a day", 2: "twice a day", 3: "three times a day"}
 
 

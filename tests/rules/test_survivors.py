@@ -96,3 +96,11 @@ def test_medicines_are_named_in_the_order_in_which_they_were_begun(again, first)
     assert finding("DUP-01", *lines, as_of=25 if again else 10).title == (
         f"{first.capitalize()} and {second} together"
     )
+
+
+def test_brief_use_of_unknown_length_is_not_judged():
+    """DUR-07."""
+    known = line(days=2, indication="premedication")
+    vague = known._replace(days_supply=None, quantity=None)
+    assert "DUR-07" not in not_evaluable(known)
+    assert "DUR-07" in not_evaluable(vague)
