@@ -68,7 +68,8 @@ def on_record(
         uses=uses,
         title=f"{words.sentence_case(drugs)} and {what}",
         sentence=(
-            f"{words.sentence_case(drugs)} {words.are(drugs)} in use, with this on record: {what}. "
+            f"{view.use_in_words(view.now if uses is None else uses)}, with this on record: "
+            f"{what}. "
             f"{words.sentence_case(gist)}."
         ),
         facts=facts or (Fact("on_record", "On record", what),),
@@ -120,10 +121,10 @@ def no_taper_offer(view: View, limit: Limits) -> Says:
         view,
         "ELD-05",
         2,
-        title=f"No taper offered: {view.in_use} at {age}",
+        title=f"No offer of a taper on record: {view.in_use} at {age}",
         sentence=(
-            f"{words.sentence_case(view.in_use)}: in use since "
-            f"{words.day(item.episode.start)} ({words.days(elapsed)} to the end of supply) at age "
+            f"{words.sentence_case(view.in_use)}: {view.in_use_since(item.episode.start)} "
+            f"({words.days(elapsed)} to the end of supply) at age "
             f"{age}, and no offer of a taper is recorded in the last "
             f"{limit['offer_within_days']} days."
         ),

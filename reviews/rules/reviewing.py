@@ -73,7 +73,7 @@ def structured_review(view: View, limit: Limits) -> Says:
         uses=item.uses,
         title=f"{title}: {view.in_use}",
         sentence=(
-            f"{words.sentence_case(view.in_use)}: in use since {words.day(episode.start)} "
+            f"{words.sentence_case(view.in_use)}: {view.in_use_since(episode.start)} "
             f"({words.days(elapsed)} to the end of supply), and {overdue or at_renewal}."
             + (f" It is overdue by {long_days} days or more." if long_overdue else "")
         ),
@@ -164,7 +164,7 @@ def next_review(view: View, limit: Limits) -> Says:
         2 if late else 3,
         title=f"{'Review missed' if missed else 'No review planned'}: {view.in_use}",
         sentence=(
-            f"{words.sentence_case(view.in_use)} {words.are(view.in_use)} in use, and "
+            f"{view.use_in_words(view.now)}, and "
             f"{waiting.why}; each course needs a day on which it is looked at again."
         ),
         facts=(

@@ -70,7 +70,7 @@ def alcohol(view: View, limit: Limits) -> Says:
         uses=uses,
         title=f"{words.sentence_case(drugs)} and alcohol",
         sentence=(
-            f"{words.sentence_case(drugs)} {words.are(drugs)} in use, with this on record: "
+            f"{view.use_in_words(uses)}, with this on record: "
             f"{words.listed(signs)}. Alcohol adds to sedation and to slowed breathing, and the "
             "risk of dependence is raised."
         ),

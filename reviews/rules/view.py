@@ -289,6 +289,32 @@ class View:
         verb = "passed" if self.reached(day) else "would pass"
         return f"{verb} {what} on {words.day(day)}"
 
+    def in_use_since(self, day: int) -> str:
+        """ "in use since 3 November 2026", or "to begin on" a day that has not come."""
+        return f"{'in use since' if self.reached(day) else 'to begin on'} {words.day(day)}"
+
+    def use_in_words(self, uses: Sequence[Use]) -> str:
+        """Drugs and whether they are in use: "Diazepam is in use", "Diazepam was supplied until 3
+        November 2026", "Diazepam is to begin on 20 December 2026"."""
+        drugs = words.listed(names(uses))
+        days = [(item.span.start, item.span.end) for item in self.judged if item.span.use in uses]
+        days += [
+            (use.start, use.reach) for use in uses if use.start is not None and use.end is None
+        ]
+        days += [
+            (use.start, use.end)
+            for use in uses
+            if use.end is not None and not any(item.span.use is use for item in self.judged)
+        ]
+        begun = [end for start, end in days if self.reached(start)]
+        said = f"{words.are(drugs)} in use"
+        if days and not begun:
+            first = min(start for start, _ in days)
+            said = f"{words.are(drugs)} to begin on {words.day(first)}"
+        elif days and self.reached(max(begun) + 1) and len(days) == len(uses):
+            said = f"{words.were(drugs)} supplied until {words.day(max(begun))}"
+        return f"{words.sentence_case(drugs)} {said}"
+
     def supply_takes(self, end: int) -> str:
         """The beginning of a sentence on a current supply and what exposure it comes to."""
         if self.reached(end + 1):

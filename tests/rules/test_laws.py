@@ -378,8 +378,8 @@ def test_half_the_dose_is_no_graver_dose(rows, others, profile, age):
 # --- what is said ----------------------------------------------------------------------------
 
 PAST = re.compile(
-    r"(?<!be )\b(?:passed|rose|ended|began|ran|came|took|reached|started|raised|added|issued)\b"
-    r"(?: [\w ]*?)?(?:on|to|until|from) (?P<day>\d{1,2} \w+ \d{4})"
+    r"(?<!be )\b(?:in use|supplied|passed|rose|ended|began|ran|came|took|reached|started|raised"
+    r"|added|issued)\b(?: [\w ]*?)? ?(?:on|to|until|from|since) (?P<day>\d{1,2} \w+ \d{4})"
 )
 
 
@@ -391,6 +391,8 @@ def test_nothing_is_told_as_past_that_is_still_to_come(rows, others, profile, ag
         for text in (each.title, *each.sentence.split(";")):
             for told in PAST.finditer(text):
                 assert days_named(told["day"])[0] <= dossier.as_of, text
+        if " in use, " in each.sentence:
+            assert any(start <= 0 for _, start, *_ in rows), each.sentence
         if re.search(r"(?<!be )\b(?:started|begun|raised|added)\b", each.title):
             facts = {fact.name: fact.value for fact in each.facts}
             began = facts.get("overlap_start") or facts.get("start")
