@@ -23,7 +23,7 @@ from reviews.rules.words import MONTHS
 
 from .book import BOOK, line, medicine, on, person
 
-DRAWN = int(os.environ.get("LAWS", "1500"))
+DRAWN = int(os.environ.get("LAWS", "1000"))
 drawn = settings(
     max_examples=DRAWN,
     derandomize="LAWS" not in os.environ,
