@@ -780,6 +780,7 @@ def child(view: View, limit: Limits) -> Says:
     if not under:
         return
     age = min(age for age, _ in under)
+    view.person.watch_birthday(age + 1)  # it is said, so it changes with each birthday
     uses = [use for _, use in under]
     drugs = words.listed(names(uses))
     purpose = "for another purpose than epilepsy, rescue or a procedure;"

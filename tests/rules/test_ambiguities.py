@@ -260,3 +260,8 @@ def test_a_legal_limit_is_of_a_country():
 def test_a_child_is_one_today(birth, fires):
     """PED-01 on 4 January 2026, of an order of three days before."""
     assert ("PED-01" in fired(line(), birth=birth, as_of=3)) is fires
+
+
+def test_the_age_said_of_a_child_holds_until_the_next_birthday():
+    child = person(line(days=60), birth=date(2017, 1, 20), as_of=3)
+    assert screen(child, BOOK).valid_until <= date(2026, 1, 20)
