@@ -237,6 +237,7 @@ class Citation(Struct):
     next_review: date
     verified: bool
     note: str
+    country: str = ""
 
 
 class FlagOutcome(Struct):

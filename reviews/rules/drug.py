@@ -34,6 +34,7 @@ SUBSTITUTION = "opioid-substitution"
 BIT = {name: 1 << i for i, name in enumerate([*CLASSES, SUBSTITUTION])}
 BENZODIAZEPINE = BIT["benzodiazepine"]
 Z_DRUG = BIT["z-drug"]
+OPIOID = BIT["opioid"]
 BZRA = BENZODIAZEPINE | Z_DRUG
 BZRA_CLASSES = frozenset({"benzodiazepine", "z-drug"})
 

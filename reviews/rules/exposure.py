@@ -171,6 +171,15 @@ class Episode:
     def line_ids(self) -> tuple[int, ...]:
         return tuple(sorted({span.use.line.id for span in self.spans}))
 
+    def day_of(self, number: int) -> int:
+        """The day on which so many exposed days are reached, counted from 1; there must be one."""
+        left = number
+        for start, end in self.covered:
+            if left <= end - start + 1:
+                return start + left - 1
+            left -= end - start + 1
+        raise ValueError(f"fewer than {number} exposed days")
+
     def exposed_days(self, first: int, last: int) -> int:
         """Distinct exposed days from `first` to `last`, both included."""
         return count(self.covered, first, last)
@@ -289,7 +298,7 @@ def read(line: Line, recognition: Recognition, ingredient, limit: Limits) -> Use
     an as-needed medicine a stated days' supply is what the prescriber expects; without one, the
     longer of the two rates decides, and without an expected rate the length is not known. A supply
     over the plausible maximum counts as not known for benzodiazepines and Z-drugs, whose length the
-    rules judge.
+    rules judge, unless a written end leaves it no more than that.
     """
     if line.status in NEVER_TAKEN:
         return None
@@ -314,9 +323,11 @@ def read(line: Line, recognition: Recognition, ingredient, limit: Limits) -> Use
         notes += (told_by,)
     missing: tuple[str, ...] = ()
     if supply is not None:
+        most = limit["plausible_supply_max_days"]
+        bounded = until is not None and until < start + most
         if supply == 0:
             missing = (NO_DAYS,)
-        elif supply > limit["plausible_supply_max_days"] and mask & BZRA:
+        elif supply > most and mask & BZRA and not bounded:
             missing, least = (TOO_LONG,), supply
         else:
             end = start + supply - 1

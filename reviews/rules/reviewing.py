@@ -63,14 +63,17 @@ def structured_review(view: View, limit: Limits) -> Says:
     long_days = limit["urgent_overdue_from_days"]
     long_overdue = bool(overdue) and view.reached(due + long_days)
     shown = f"{long_days} days or more" if long_overdue else f"under {long_days} days"
+    title = "Review long overdue" if long_overdue else "Review due"
+    if overdue and not view.reached(due):
+        title, shown = f"Review due on {words.day(due)}", "not yet"
     yield about_use(
         view,
         "REV-01",
         2,
         uses=item.uses,
-        title=("Review long overdue" if long_overdue else "Review due") + f": {view.in_use}",
+        title=f"{title}: {view.in_use}",
         sentence=(
-            f"{words.sentence_case(view.in_use)}: in use since {words.day(episode.start)} "
+            f"{words.sentence_case(view.in_use)}: {view.in_use_since(episode.start)} "
             f"({words.days(elapsed)} to the end of supply), and {overdue or at_renewal}."
             + (f" It is overdue by {long_days} days or more." if long_overdue else "")
         ),
@@ -161,7 +164,7 @@ def next_review(view: View, limit: Limits) -> Says:
         2 if late else 3,
         title=f"{'Review missed' if missed else 'No review planned'}: {view.in_use}",
         sentence=(
-            f"{words.sentence_case(view.in_use)} {words.are(view.in_use)} in use, and "
+            f"{view.use_in_words(view.now)}, and "
             f"{waiting.why}; each course needs a day on which it is looked at again."
         ),
         facts=(

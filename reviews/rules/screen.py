@@ -7,14 +7,14 @@ from reviews.rules.asking import Asked, Asking, asking, asking_only
 from reviews.rules.book import RuleBook
 from reviews.rules.deaths import AFTER_DEATH
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Dossier, Line, Medicine
-from reviews.rules.drug import BZRA, Recognition
+from reviews.rules.drug import BZRA, OPIOID, Recognition
 from reviews.rules.exemptions import graded
 from reviews.rules.exposure import OPEN, begins
 from reviews.rules.finding import ExposureSummary, NotEvaluable, Screening
 from reviews.rules.memory import memory_of
 from reviews.rules.naming import names
 from reviews.rules.precedence import settled
-from reviews.rules.recognise import compared
+from reviews.rules.recognise import as_prescribed, compared
 from reviews.rules.rule import CONDITIONS, EXEMPTIONS, READINGS, TAPERS, Rule
 from reviews.rules.saying import Candidate, graded_as
 from reviews.rules.view import View
@@ -31,6 +31,8 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
     sedatives, others, unmapped, have = [], [], [], 0
     for line in dossier.lines:
         recognition = known.get(line.medicine.key) or book.recognise(line.medicine)
+        if recognition.mask & OPIOID:
+            recognition = as_prescribed(line, recognition)
         if recognition.mask & BZRA:
             sedatives.append((line, recognition))
         if recognition.mask & ~BZRA:

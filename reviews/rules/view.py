@@ -9,6 +9,7 @@ from reviews.rules import words
 from reviews.rules.dossier import Dossier, Line
 from reviews.rules.drug import BZRA, Recognition
 from reviews.rules.equivalents import DailyEquivalent, Scale, daily, scale
+from reviews.rules.exemptions import PALLIATIVE_CARE
 from reviews.rules.exposure import (
     Copy,
     DatedUse,
@@ -37,6 +38,7 @@ from reviews.rules.presence import InHand, Presence
 from reviews.rules.watch import Watch
 
 WITHDRAWAL = "alcohol_withdrawal"
+PALLIATIVE = "palliative"
 
 
 @dataclass(eq=False)
@@ -281,6 +283,44 @@ class View:
         """In the last 28 days (the limit included), or still to come."""
         return not self.reached(start + self.limit["start_window_days"] + 1)
 
+    def passes(self, day: int, what: str) -> str:
+        """What is passed on a day, told as past only once the day has come: "passed day 28 on 3
+        November 2026", "would pass day 28 on 20 December 2026"."""
+        verb = "passed" if self.reached(day) else "would pass"
+        return f"{verb} {what} on {words.day(day)}"
+
+    def in_use_since(self, day: int) -> str:
+        """ "in use since 3 November 2026", or "to begin on" a day that has not come."""
+        return f"{'in use since' if self.reached(day) else 'to begin on'} {words.day(day)}"
+
+    def use_in_words(self, uses: Sequence[Use]) -> str:
+        """Drugs and whether they are in use: "Diazepam is in use", "Diazepam was supplied until 3
+        November 2026", "Diazepam is to begin on 20 December 2026"."""
+        drugs = words.listed(names(uses))
+        days = [(item.span.start, item.span.end) for item in self.judged if item.span.use in uses]
+        days += [
+            (use.start, use.reach) for use in uses if use.start is not None and use.end is None
+        ]
+        days += [
+            (use.start, use.end)
+            for use in uses
+            if use.end is not None and not any(item.span.use is use for item in self.judged)
+        ]
+        begun = [end for start, end in days if self.reached(start)]
+        said = f"{words.are(drugs)} in use"
+        if days and not begun:
+            first = min(start for start, _ in days)
+            said = f"{words.are(drugs)} to begin on {words.day(first)}"
+        elif days and self.reached(max(begun) + 1) and len(days) == len(uses):
+            said = f"{words.were(drugs)} supplied until {words.day(max(begun))}"
+        return f"{words.sentence_case(drugs)} {said}"
+
+    def supply_takes(self, end: int) -> str:
+        """The beginning of a sentence on a current supply and what exposure it comes to."""
+        if self.reached(end + 1):
+            return f"The last supply, to {words.day(end)}, took exposure"
+        return f"The current supply, to {words.day(end)}, takes exposure"
+
     def limits_of(self, rule_id: str, *names: str) -> Limits | None:
         """The limits of another rule under this profile.
 
@@ -316,17 +356,34 @@ class View:
 
     def _exemptions(self) -> frozenset[str]:
         """Kinds of exemption in force today over every current benzodiazepine or Z-drug line."""
+        care = frozenset({PALLIATIVE_CARE}) if self._in_palliative_care() else frozenset()
         if not self.dossier.exemptions:
-            return frozenset()
+            return care
         as_of = self.dossier.as_of
         current = {use.line.id for use in self.now}
-        return frozenset(
+        return care | frozenset(
             exemption.kind
             for exemption in self.dossier.exemptions
             if exemption.starts_on <= as_of <= exemption.expires_on
             and (not exemption.line_scope or current <= set(exemption.line_scope))
             and (exemption.kind != WITHDRAWAL or self._supervised())
         )
+
+    def _in_palliative_care(self) -> bool:
+        """Is every sedative in use, or kept ready, for palliative care and begun lately?
+
+        For longer an exemption is asked for, which has an owner and an end.
+        """
+        if not any(use.line.indication == PALLIATIVE for use in (*self.uses, *self.rescue)):
+            return False
+        ready = [use for use in self.rescue if use.start is None or self.is_current(use.reach)]
+        uses = [*self.now, *ready]
+        if not uses or any(use.line.indication != PALLIATIVE for use in uses):
+            return False
+        begun = [use.start for use in uses if use.start is not None]
+        begun += [episode.start for episode in self.current]
+        days = self.limit.get("palliative_indication_days")  # books of before do not hold it
+        return days is not None and bool(begun) and not self.reached(min(begun) + days + 1)
 
     def _supervised(self) -> bool:
         """The alcohol withdrawal exemption holds for a supervised regimen of few days only.

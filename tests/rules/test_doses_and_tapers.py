@@ -465,19 +465,19 @@ def test_an_end_that_is_explained(more, why):
 
 
 @pytest.mark.parametrize(
-    ("days", "dose", "fires", "why"),
+    ("days", "dose", "mode", "why"),
     [
-        (27, 1, False, "27 days of a low dose"),
-        (28, 1, True, "28 days"),
-        (14, 4, True, "14 days of a high dose"),
-        (13, 4, False, "13 days of a high dose"),
+        (27, 1, None, "27 days of a low dose"),
+        (28, 1, NOTE, "28 days"),
+        (29, 1, INTERRUPT, "29 days: no short course any more"),
+        (14, 4, INTERRUPT, "14 days of a high dose"),
+        (13, 4, None, "13 days of a high dose"),
     ],
 )
-def test_ended_by_a_prescriber(days, dose, fires, why):
+def test_ended_by_a_prescriber(days, dose, mode, why):
     stopped = line(days=60, dose=dose, end_on=on(days - 1), status="stopped")
     found = finding("STOP-02", stopped, as_of=days)
-    assert (found is not None) is fires, why
-    assert found is None or found.mode == INTERRUPT
+    assert (found and found.mode) == mode, why
 
 
 def test_the_end_of_a_completed_taper_is_no_abrupt_end():
