@@ -165,6 +165,8 @@ def _exposure(view: View) -> ExposureSummary | None:
         )
     touching = view.touching(episode)
     notes = dict.fromkeys(note for span in episode.spans for note in span.use.notes)
+    if view.told is not None and episode.start <= view.told.since:
+        notes[view.told.in_words()] = None
     return ExposureSummary(
         start_on=date.fromordinal(episode.start),
         end_on=date.fromordinal(episode.end),

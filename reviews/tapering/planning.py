@@ -473,6 +473,8 @@ def _accept(request: Request) -> None:
             raise Unplannable("from_mg", "needs a dose over 0 at each time of the day named")
     if not 1 <= request.nights <= EVERY_NIGHT:
         raise Unplannable("nights", "must be from 1 to 7 a week")
+    if request.fewer_nights and request.every_days % EVERY_NIGHT:
+        raise Unplannable("every_days", "must be whole weeks where the nights become fewer")
     if request.fewer_nights and len(request.times) > 1:
         raise Unplannable("fewer_nights", "is for a dose taken once, at night")
     if not request.strengths:

@@ -74,7 +74,7 @@ def nightly(draw):
         begin_on=DAY0,
         first_on=DAY0 + timedelta(days=draw(st.integers(1, 20))),
         percent=draw(percents),
-        every_days=draw(st.sampled_from([3, 7, 14, 28])),
+        every_days=draw(st.sampled_from([7, 14, 28])),
         strengths=chosen,
         nights=draw(st.integers(1, 7)),
         fewer_nights=True,
@@ -188,6 +188,36 @@ def test_pieces_by_strength_by_days_are_the_mg_planned(request):
         for week in weeks:
             nights = sum(supply.step.is_taken_on(day) for day in week)
             assert nights == supply.step.nights
+
+
+def as_written(plan):
+    """The plan as a prescriber writes it: mg a day and days, night by night where they differ."""
+    rows = []
+    for supply in plan.supplies():
+        on = supply.step.on
+        while on <= supply.until:
+            taken = float(supply.step.taken_mg if supply.step.is_taken_on(on) else 0)
+            if rows and rows[-1][0] == taken:
+                rows[-1] = taken, rows[-1][1] + 1
+            else:
+                rows.append((taken, 1))
+            on += timedelta(days=1)
+    return tuple(rows)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(requests(), nightly()), st.integers(0, 3))
+def test_a_plan_that_is_written_down_is_readable_by_the_rules(request, quarter):
+    """No dose of it is a rise, and its end is no abrupt one."""
+    plan = made(request)
+    written = line(
+        "diazepam tablets", dose=None, dose_unit="mg", schedule=as_written(plan), days_supply=None
+    )
+    days = (plan.ends_on - DAY0).days
+    for taper in ((), (checking.as_taper(plan, id=9, last_contact_on=DAY0),)):
+        for as_of in {days * quarter // 3, days + 8}:
+            found = screen(person(written, as_of=as_of, tapers=taper), BOOK).findings
+            assert not {f.rule_id for f in found} & {"DOSE-04", "TAP-05", "STOP-01"}
 
 
 @settings(max_examples=100, deadline=None)
