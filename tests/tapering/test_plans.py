@@ -210,6 +210,7 @@ def as_written(plan):
 def test_a_plan_that_is_written_down_is_readable_by_the_rules(request, quarter):
     """After four weeks at the start, no dose of it is a rise, and its end is no abrupt one."""
     plan = made(request._replace(first_on=request.first_on + timedelta(days=28)))
+    assume(plan.reductions > 1)  # a small dose may end at once: written down, that is no taper
     written = line(
         "diazepam tablets", dose=None, dose_unit="mg", schedule=as_written(plan), days_supply=None
     )
