@@ -29,6 +29,8 @@ from reviews.tapering.planning import Plan
 
 LONGEST_REASON = 1000
 LONGEST_HOLD_DAYS = 84
+ASKED = ("fewer_nights", "quick_end")
+"""What a plan was asked for besides its pace and strengths, and is again when it is resumed."""
 PLANNED, ACTIVE, PAUSED = TaperStatus.PLANNED, TaperStatus.ACTIVE, TaperStatus.PAUSED
 
 MOVES = {
@@ -146,7 +148,7 @@ def plan(
         over=drafted.over,
         reason=_checked(reason, drafted.over),
         recorded_by=by,
-        **_columns(drafted, cross),
+        **_columns(drafted, cross, reason),
     )
     _tell(by, version)
     return version
@@ -167,7 +169,7 @@ def revise(
     if request.drug != taper.drug:
         raise BadRecord("drug", "cannot be changed: plan another taper")
     drafted = draft(patient=taper.patient, request=request, cross=cross, by=by, taper=taper)
-    columns = _columns(drafted, cross)
+    columns = _columns(drafted, cross, reason)
     if live.status != PLANNED and _has_begun(live):
         columns |= _with_contacts(taper, _continued(live.plan, drafted.plan))
         columns["cross_over"] = live.cross_over
@@ -197,10 +199,9 @@ def contact(*, taper: Taper, by: User, seen: int, reason: str) -> TaperVersion:
 
 
 @transaction.atomic
-def hold(*, taper: Taper, by: User, seen: int, days: int, reason: str) -> TaperVersion:
-    """Stay on this dose for so many days more."""
+def hold(*, taper: Taper, by: User, seen: int, days: int, reason: str = "") -> TaperVersion:
+    """Stay on this dose for so many days more. One action: no reason is asked for."""
     live = _lock(taper, by, seen, TaperMove.HOLD)
-    _need_reason(reason)
     if not 1 <= days <= LONGEST_HOLD_DAYS:
         raise BadRecord("days", f"must be from 1 to {LONGEST_HOLD_DAYS}")
     planned = planning.hold(live.plan, timezone.localdate(), days)
@@ -208,10 +209,12 @@ def hold(*, taper: Taper, by: User, seen: int, days: int, reason: str) -> TaperV
 
 
 @transaction.atomic
-def step_back(*, taper: Taper, by: User, seen: int, reason: str) -> TaperVersion:
-    """Back to the dose before this one from today, and on from there at the same pace."""
+def step_back(*, taper: Taper, by: User, seen: int, reason: str = "") -> TaperVersion:
+    """Back to the dose before this one from today, and on from there at the same pace.
+
+    One action: no reason is asked for, and it is no failure.
+    """
     live = _lock(taper, by, seen, TaperMove.STEP_BACK)
-    _need_reason(reason)
     try:
         planned = planning.step_back(live.plan, timezone.localdate(), live.every_days)
     except Unplannable as error:
@@ -240,17 +243,24 @@ def pause(
 
 @transaction.atomic
 def resume(*, taper: Taper, by: User, seen: int, first_on: date, reason: str = "") -> TaperVersion:
-    """Plan on from the dose that was kept, at the pace and with the strengths of before."""
+    """Plan on from the dose that was kept, at the pace and with the strengths of before.
+
+    One action: what the plan was accepted for stands, unless it now passes another limit.
+    """
     live = _lock(taper, by, seen, TaperMove.RESUME)
     request = request_of(live, first_on=first_on, begin_on=timezone.localdate())
     drafted = draft(patient=taper.patient, request=request, by=by, taper=taper)
     whole = _continued(live.plan, drafted.plan)
+    if set(drafted.over) <= set(live.over):
+        reason = reason.strip() or live.accepted_for
     return _next_version(
         live,
         TaperMove.RESUME,
         by,
         reason,
         over=drafted.over,
+        asked={name: live.asked[name] for name in ASKED if name in live.asked}
+        | _accepted(drafted, reason),
         maintenance_agreed=False,
         **_with_contacts(taper, whole),
     )
@@ -291,12 +301,15 @@ def request_of(live: TaperVersion, **changes: date) -> planning.Request:
     now = planned.step_on(today) or planned.steps[0]
     return planning.Request(
         drug=planned.drug,
-        from_mg=now.mg,
+        from_mg=now.taken_mg,
         begin_on=today,
         first_on=today + timedelta(days=1),
         percent=live.percent,
         every_days=live.every_days,
         strengths=tuple(read_code(code) for code in live.strengths),
+        times=tuple((dose.time, dose.mg) for dose in now.times),
+        nights=now.nights,
+        **{name: bool(live.asked.get(name)) for name in ASKED},
     )._replace(**changes)
 
 
@@ -321,13 +334,20 @@ def _draft(
             begin_on = stages[-1].on
             settled = begin_on + timedelta(days=crossing.SETTLE_DAYS)
             request = request._replace(
-                from_mg=cross.to_mg, begin_on=begin_on, first_on=max(request.first_on, settled)
+                from_mg=cross.to_mg,
+                times=(),
+                begin_on=begin_on,
+                first_on=max(request.first_on, settled),
             )
         planned = planning.plan(request, pace)
     except Unplannable as error:
         raise BadRecord(error.field, error.reason) from error
     checks = checking.check(
-        planned, dossier, book, taper_id=checking.UNSAVED if taper is None else taper.pk
+        planned,
+        dossier,
+        book,
+        pace_chosen=(request.percent, request.every_days),
+        taper_id=checking.UNSAVED if taper is None else taper.pk,
     )
     contacts = planning.contacts(planned, pace)
     if stages:
@@ -415,7 +435,7 @@ def _next_version(
     kept = {
         name: getattr(live, name)
         for name in (
-            *("steps", "percent", "every_days", "strengths", "contacts", "cross_over"),
+            *("steps", "percent", "every_days", "strengths", "asked", "contacts", "cross_over"),
             *("maintenance_agreed", "last_contact_on"),
         )
     }
@@ -480,7 +500,7 @@ def _plan_review(version: TaperVersion, by: User) -> None:
         observed.keep(patient=version.taper.patient, record=record, by=by)
 
 
-def _columns(drafted: Drafted, cross: CrossOver | None) -> dict:
+def _columns(drafted: Drafted, cross: CrossOver | None, reason: str) -> dict:
     request = drafted.request
     columns = {
         **_plan_columns(drafted.plan, drafted.contacts),
@@ -488,6 +508,8 @@ def _columns(drafted: Drafted, cross: CrossOver | None) -> dict:
         "every_days": request.every_days,
         "strengths": [strength.code for strength in request.strengths],
         "cross_over": {},
+        "asked": {name: True for name in ASKED if getattr(request, name)}
+        | _accepted(drafted, reason),
     }
     if cross is not None:
         columns["cross_over"] = {
@@ -508,6 +530,11 @@ def _columns(drafted: Drafted, cross: CrossOver | None) -> dict:
     return columns
 
 
+def _accepted(drafted: Drafted, reason: str) -> dict[str, str]:
+    """What the plan was accepted for; later moves have reasons of their own."""
+    return {"accepted_for": reason.strip()} if drafted.over else {}
+
+
 def _with_contacts(taper: Taper, planned: Plan) -> dict:
     return _plan_columns(planned, planning.contacts(planned, _limits(taper)))
 
@@ -518,7 +545,16 @@ def _plan_columns(planned: Plan, contacts: Iterable[date]) -> dict:
 
 def _steps(planned: Plan) -> list[list]:
     return [
-        [step.on.isoformat(), str(step.mg), _parts(step.parts), step.smallest]
+        [
+            step.on.isoformat(),
+            str(step.mg),
+            _parts(step.parts),
+            step.smallest,
+            {
+                "times": [[dose.time, str(dose.mg), _parts(dose.parts)] for dose in step.times],
+                "nights": step.nights,
+            },
+        ]
         for step in planned.steps
     ]
 
