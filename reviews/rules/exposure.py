@@ -488,9 +488,7 @@ def comes_down(schedule: Sequence[tuple[float, int]]) -> bool:
         some > 0
         and sum(days[-some:]) < sum(days[:some]) - 1e-9
         and all(
-            amount <= max(days[n - WEEK : n]) + 1e-9
-            for n, amount in enumerate(days)
-            if n >= WEEK
+            amount <= max(days[n - WEEK : n]) + 1e-9 for n, amount in enumerate(days) if n >= WEEK
         )
     )
 

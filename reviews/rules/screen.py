@@ -90,9 +90,9 @@ def use_today(dossier: Dossier, book: RuleBook) -> UseToday:
     return UseToday(days, dependence(view, episode, min(view.today, episode.end)))
 
 
-def _sorted_out(dossier: Dossier, book: RuleBook) -> tuple[
-    list[Recognised], list[Recognised], list[Recognised], int
-]:
+def _sorted_out(
+    dossier: Dossier, book: RuleBook
+) -> tuple[list[Recognised], list[Recognised], list[Recognised], int]:
     """Lines with a benzodiazepine or Z-drug, with something else, and unknown; all their bits."""
     known = memory_of(book).recognised.known
     sedatives, others, unmapped, have = [], [], [], 0

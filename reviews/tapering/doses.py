@@ -191,9 +191,7 @@ class _Making(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _solids(
-    strengths: tuple[Strength, ...], up_to: Decimal
-) -> Mapping[Decimal, tuple[Part, ...]]:
+def _solids(strengths: tuple[Strength, ...], up_to: Decimal) -> Mapping[Decimal, tuple[Part, ...]]:
     """Every dose that solid pieces make, with its parts: the classic problem of making change.
 
     A half counts as a piece, so that the whole of half the strength is preferred to it.

@@ -318,10 +318,10 @@ def step_back(planned: Plan, on: date, every_days: int) -> Plan:
     dose.
     """
     taken = [step for step in planned.steps if step.on <= on]
-    higher = [step for step in taken[:-1] if step.mg > taken[-1].mg] if taken else []
-    if not higher:
+    back = higher_before(planned, on)
+    if back is None:
         raise Unplannable("step", "is the first one: there is no dose to go back to")
-    now, back = taken[-1], higher[-1]
+    now = taken[-1]
     rest = planned.steps[len(taken) :]
     if now.on == on:
         taken.pop()
@@ -338,6 +338,12 @@ def step_back(planned: Plan, on: date, every_days: int) -> Plan:
             *(step._replace(on=step.on + later) for step in rest),
         )
     )
+
+
+def higher_before(planned: Plan, on: date) -> Step | None:
+    """The step before the one of a day at which more was taken; None where there is none."""
+    taken = [step for step in planned.steps if step.on <= on]
+    return next((step for step in reversed(taken[:-1]) if step.mg > taken[-1].mg), None)
 
 
 def contacts(planned: Plan, limits: Limits) -> tuple[date, ...]:

@@ -4,12 +4,14 @@ A proposal, never a rule: the clinician chooses. How long is how long it is in u
 may have told, and not how long the record is.
 """
 
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.book import RuleBook
-from reviews.rules.dossier import Dossier
+from reviews.rules.dossier import Dossier, Reading
 from reviews.rules.screen import use_today
 from reviews.rules.sources import NEXT_REVIEW_UNVERIFIED, REVIEWED, SOURCES, Citation
 
@@ -31,6 +33,8 @@ LENGTHS = Citation(
 )
 SHORT_DAYS = 28
 TWO_WEEKS = 14
+LATEST = 2**62
+"""An id above every reading on record: of two readings of a day the latest counts."""
 
 
 class Pace(NamedTuple):
@@ -49,6 +53,29 @@ PACES = (
 """ASAM 2025, recommendation 6: 5 to 10 % at first, typically not more than 25 % in 2 weeks. Which
 length of use gets which of these is local policy, unverified."""
 UNKNOWN = PACES[1]
+
+
+class InUseSince(NamedTuple):
+    """Since when the medicine is in use, and who said so (a choice of the reading, or empty)."""
+
+    since: date
+    told_by: str = ""
+
+    def answers(self) -> dict[str, str]:
+        """The answer of each kind of reading that says so."""
+        found = {"in_use_since": self.since.isoformat(), "in_use_since_told_by": self.told_by}
+        return {kind: text for kind, text in found.items() if text}
+
+
+def with_use(dossier: Dossier, since: InUseSince | None) -> Dossier:
+    """The record as it would be once somebody's word on it is recorded on its day."""
+    if since is None:
+        return dossier
+    told = (
+        Reading(LATEST + n, kind, on=dossier.as_of, text=text)
+        for n, (kind, text) in enumerate(since.answers().items())
+    )
+    return replace(dossier, readings=(*dossier.readings, *told))
 
 
 class Proportion(NamedTuple):

@@ -26,6 +26,7 @@ from reviews.rules.drug import BZRA_CLASSES
 from reviews.tapering import checking, crossing, limits, planning
 from reviews.tapering.doses import Part, Unplannable, read_code
 from reviews.tapering.planning import Plan
+from reviews.tapering.proportion import InUseSince, with_use
 
 LONGEST_REASON = 1000
 LONGEST_HOLD_DAYS = 84
@@ -109,12 +110,16 @@ def draft(
     cross: CrossOver | None = None,
     by: User,
     taper: Taper | None = None,
+    since: InUseSince | None = None,
 ) -> Drafted:
-    """Work a plan out against the record as it is now; saves nothing. Raises `BadRecord`."""
+    """Work a plan out against the record as it is now; saves nothing. Raises `BadRecord`.
+
+    With `since` the record is taken as it would be once that is on it.
+    """
     access.require(by, Action.TAPER, patient)
     _, book = rulebooks.live()
     dossier = dossiers.one(patient, as_of=timezone.localdate())
-    return _draft(dossier, book, request, cross, taper)
+    return _draft(with_use(dossier, since), book, request, cross, taper)
 
 
 @transaction.atomic
@@ -125,6 +130,7 @@ def plan(
     by: User,
     cross: CrossOver | None = None,
     reason: str = "",
+    since: InUseSince | None = None,
 ) -> TaperVersion:
     """Save the first version of a taper. Raises `BadRecord`; `IllegalMove` if one is in force.
 
@@ -135,6 +141,7 @@ def plan(
     type(patient).objects.select_for_update().get(pk=patient.pk)
     if Taper.objects.filter(patient=patient, drug=request.drug, ended_at=None).exists():
         raise IllegalMove(f"A taper of {request.drug} is in force already: change that one.")
+    _keep(since, patient, by)
     drafted = draft(patient=patient, request=request, cross=cross, by=by)
     taper = Taper.objects.create(
         patient=patient, practice_id=patient.practice_id, drug=request.drug
@@ -163,11 +170,13 @@ def revise(
     seen: int,
     cross: CrossOver | None = None,
     reason: str = "",
+    since: InUseSince | None = None,
 ) -> TaperVersion:
     """Plan the rest of a taper anew; what was taken so far stays. Raises as `plan`, and `Stale`."""
     live = _lock(taper, by, seen, TaperMove.REVISE)
     if request.drug != taper.drug:
         raise BadRecord("drug", "cannot be changed: plan another taper")
+    _keep(since, taper.patient, by)
     drafted = draft(patient=taper.patient, request=request, cross=cross, by=by, taper=taper)
     columns = _columns(drafted, cross, reason)
     if live.status != PLANNED and _has_begun(live):
@@ -498,6 +507,17 @@ def _plan_review(version: TaperVersion, by: User) -> None:
             records.ReadingRecord,
         )
         observed.keep(patient=version.taper.patient, record=record, by=by)
+
+
+def _keep(since: InUseSince | None, patient: Patient, by: User) -> None:
+    """Put on the record since when it is in use, before the plan is judged by it."""
+    if since is None:
+        return
+    for kind, text in since.answers().items():
+        record = records.convert(
+            {"kind": kind, "on": timezone.localdate(), "text": text}, records.ReadingRecord
+        )
+        observed.keep(patient=patient, record=record, by=by)
 
 
 def _columns(drafted: Drafted, cross: CrossOver | None, reason: str) -> dict:

@@ -526,9 +526,7 @@ def test_what_moves_steps_waits_for_the_cross_over(on_lorazepam, clara):
     for move in (TaperMove.HOLD, TaperMove.STEP_BACK, TaperMove.PAUSE):
         with pytest.raises(IllegalMove, match="not complete yet"):
             DO[move](version.taper, clara, 2)
-    again = taper.revise(
-        taper=version.taper, request=request(10), by=clara, seen=2, reason=SMALL
-    )
+    again = taper.revise(taper=version.taper, request=request(10), by=clara, seen=2, reason=SMALL)
     assert (again.stages, again.plan.steps[0].mg) == ([], 10)
 
 
