@@ -11,7 +11,7 @@ from django.db.models import Prefetch, QuerySet
 
 from reviews import access, dossiers, rulebooks
 from reviews.access import Action
-from reviews.models import Patient, Taper, TaperVersion
+from reviews.models import Patient, Taper, TaperStatus, TaperVersion
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier
 from reviews.rules.drug import BZRA_CLASSES
@@ -31,6 +31,7 @@ from reviews.tapering.planning import (
 )
 from reviews.tapering.proportion import InUseSince, Proportion
 from reviews.tapering.scored import Scored
+from reviews.tapering.sheet import Wording
 
 
 class Standing(NamedTuple):
@@ -328,6 +329,52 @@ def part_of(patient: Patient, dossier: Dossier, book: RuleBook, line_id: int) ->
                 result = comparing.against_step(step, row.mg)
                 return PartOf(version, name_of(book, plan.drug), step, row.mg, result)
     return None
+
+
+def said(
+    wording: Wording,
+    *,
+    patient: Patient,
+    version: TaperVersion,
+    book: RuleBook,
+    others: Sequence[str],
+    emergency: str,
+    other_times: str,
+    today: date,
+) -> dict[str, str]:
+    """What a sheet says of this person and taper, sentence by sentence; stars mark what is bold.
+
+    `others` are medicines taken as well that make people drowsy.
+    """
+    author = version.recorded_by
+    talk = next((day for day in version.contact_days if day >= today), None)
+    born = patient.birth_date
+    filled = {
+        "medicine": name_of(book, version.taper.drug),
+        "old": name_of(book, version.cross_over.get("drug")),
+        "medicines": wording.listed(others) if others else "",
+        "name": f"{patient.given_name} {patient.family_name}",
+        "born": wording["born"].format(day=wording.day(born, year=True)) if born else "",
+        "practice": str(patient.practice),
+        "person": author.get_full_name() or str(author),
+        "number": emergency,
+        "service": other_times,
+        "day": wording.day(today, year=True),
+    }
+    names = ["title", "for_whom", "never_at_once", "no_driving", "emergency", "call", "too_hard"]
+    names += ["with_others" if others else "no_alcohol"]
+    if version.version > 1:
+        names.append("replaces")
+    if version.cross_over:
+        names += ["change", "no_more", "then"]
+    if version.status == TaperStatus.PAUSED:
+        names.append("paused")
+    if other_times:
+        names.append("other_times")
+    texts = {name: wording[name].format_map(filled) for name in names}
+    if talk is not None:
+        texts["next_call"] = wording["next_call"].format(day=wording.day(talk))
+    return texts
 
 
 def name_of(book: RuleBook, drug: str | None) -> str:

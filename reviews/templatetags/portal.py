@@ -198,6 +198,15 @@ def before_colon(text: str) -> str:
 
 
 @register.filter
+def starred(text: str) -> str:
+    """A text in which *stars* mark what is bold."""
+    parts = ((part, n % 2) for n, part in enumerate((text or "").split("*")))
+    return format_html_join(
+        "", "{}", ((format_html("<b>{}</b>", part) if bold else part,) for part, bold in parts)
+    )
+
+
+@register.filter
 def after_colon(text: str) -> str:
     """What is said at a place, without the place."""
     return text.partition(": ")[2] or text

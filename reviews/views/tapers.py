@@ -18,7 +18,9 @@ from reviews.errors import BadRecord, NotFound
 from reviews.forms.tapers import MoveForm, PlanForm
 from reviews.models import Patient, TaperMove, TaperStatus, TaperVersion
 from reviews.queries import medicines, tapers
-from reviews.tapering import checking, comparing, doses, planning
+from reviews.rules.drug import BZRA_CLASSES
+from reviews.tapering import checking, comparing, planning
+from reviews.tapering import sheet as sheets
 from reviews.verbs import taper
 from reviews.views import person
 from reviews.views.refusals import refusals_at, shows_refusals
@@ -26,6 +28,10 @@ from reviews.views.signed_in import SignedIn
 
 # Whom a person calls. Local policy: the number of the country of the profile.
 EMERGENCY = {"UK": "999", "US": "911", "EU": "112"}
+OUT_OF_HOURS = {"UK": "NHS 111"}
+"""Whom a person calls at other times, where that is one number (local policy)."""
+# Taken as well as a benzodiazepine or Z-drug, these make people drowsy and slow breathing.
+SEDATING = BZRA_CLASSES | {"opioid", "gabapentinoid"}
 OFFERED = {
     TaperMove.START: ("Start", "It is agreed with the person and begins."),
     TaperMove.CONTACT: ("Record contact", "Somebody asked how it goes."),
@@ -298,40 +304,57 @@ def _move(request: SignedIn, *, version: TaperVersion, code: str, form: MoveForm
 @require_GET
 @login_required
 def sheet(request: SignedIn, pk: int) -> HttpResponse:
-    """The patient's copy, in plain words, for paper."""
+    """The patient's sheet, in plain words, for paper: the next steps, or the whole plan."""
     version = tapers.fetch(request.user, pk)
     if not version.in_force:
         # Nobody is to follow a plan that is over.
         return redirect("taper", pk)
+    code = request.GET.get("language", sheets.DEFAULT)
+    if code not in sheets.LANGUAGES:
+        raise NotFound("There are no words in that language.")
     patient = person.fetch(request.user, Action.SEE_PATIENT, version.taper.patient_id)
     _, book = rulebooks.live()
     today = timezone.localdate()
     rows, _dossier = medicines.of(patient, book=book, as_of=today)
-    opioids = {
+    others = {
         name
         for row in rows
         if row.now
         for name, part in zip(row.drugs, row.recognition.parts, strict=True)
-        if "opioid" in book.drugs[part.drug].classes
+        if part.drug != version.taper.drug and book.drugs[part.drug].classes & SEDATING
     }
-    planned = version.plan
+    planned, wording = version.plan, sheets.wording(code)
+    profile = patient.practice.profile
+    whole = "whole" in request.GET
     context = {
         **person.banner(patient),
         "version": version,
-        "name": tapers.name_of(book, planned.drug),
-        "rows": [
-            row
-            for row in tapers.step_rows(planned, (), today)
-            if row.until is None or row.until >= today
-        ],
+        "wording": wording,
+        "say": tapers.said(
+            wording,
+            patient=patient,
+            version=version,
+            book=book,
+            others=sorted(others),
+            emergency=EMERGENCY[profile],
+            other_times=OUT_OF_HOURS.get(profile, ""),
+            today=today,
+        ),
+        "languages": [sheets.wording(each) for each in sheets.LANGUAGES],
+        "grade": sheets.reading_grade(" ".join(sheets.sentences(wording)))
+        if code == sheets.DEFAULT
+        else None,
+        "highest_grade": sheets.HIGHEST_GRADE,
+        "whole": whole,
+        "sheet": sheets.sheet(planned, wording, today, most=None if whole else sheets.STEPS),
         "stages": [
-            (stage, doses.in_words(stage.old_parts), doses.in_words(stage.new_parts))
+            (
+                wording.day(stage.on),
+                wording.listed(map(wording.amount, stage.old_parts)) if stage.old_parts else "",
+                wording.listed(map(wording.amount, stage.new_parts)),
+            )
             for stage in version.stages
         ],
-        "old_name": tapers.name_of(book, version.cross_over.get("drug")),
-        "next_contact": next((day for day in version.contact_days if day >= today), None),
-        "opioids": sorted(opioids),
-        "emergency": EMERGENCY[patient.practice.profile],
         "today": today,
     }
     return render(request, "reviews/tapers/sheet.html", context)

@@ -456,13 +456,38 @@ def test_the_copy_is_in_plain_words(treated, clara):
     version = under_way(treated, clara)
     text = Browser(clara).read(f"/tapers/{version.taper_id}/sheet")
     assert "Coming down slowly from diazepam" in text
-    assert "Do not stop suddenly" in text
-    assert "two and a half 5 mg tablets and half a 2 mg tablet" in text
-    assert f"We speak next on {make.day(8):%A %-d %B %Y}" in text
-    assert "stay on the dose you are on and ring us" in text
-    assert "Ring 999 if somebody cannot wake you" in text
+    assert "Do not stop all at once" in text
+    assert "2 and a half tablets of 5 mg and half a tablet of 2 mg" in text
+    assert f"We will talk on {make.day(8):%A %-d %B}" in text
+    assert "Stay on your dose and call us" in text
+    assert "Call 999 if no one can wake you" in text
     assert "ask for Clara Moreau" in text
+    assert "words not signed, unverified" in text
     assert "TAP-" not in text
+
+
+def test_the_sheet_has_four_steps_and_the_whole_plan_as_an_annex(treated, clara):
+    version = under_way(treated, clara)
+    address = f"/tapers/{version.taper_id}/sheet"
+    browser = Browser(clara)
+    steps = browser.get(address).content.decode().count('<th scope="row">')
+    assert steps == 4
+    whole = browser.get(address, whole="1")
+    assert whole.content.decode().count('<th scope="row">') == len(version.plan.steps)
+    assert "you have come all the way down" in words(whole)
+    assert "Questions to bring" not in words(whole)
+
+
+def test_another_language_is_marked_unverified_on_screen_and_on_paper(treated, clara):
+    version = under_way(treated, clara)
+    address = f"/tapers/{version.taper_id}/sheet"
+    page = Browser(clara).get(address, language="fr")
+    text = words(page)
+    assert "Réduire diazepam lentement" in text
+    assert "Traduction non vérifiée" in text
+    assert "words not signed, unverified" in text
+    assert '<article class="sheet large" lang="fr"' in page.content.decode()
+    assert Browser(clara).get(address, language="tlh").status_code == 404
 
 
 def test_the_copy_warns_of_an_opioid_and_knows_the_country(treated, clara, lakeside):
@@ -473,7 +498,7 @@ def test_the_copy_warns_of_an_opioid_and_knows_the_country(treated, clara, lakes
     there = make.patient(lakeside, doctor)
     supply(there, doctor, 15, start=-60, days=70)
     other = under_way(there, doctor)
-    assert "Ring 911" in Browser(doctor).read(f"/tapers/{other.taper_id}/sheet")
+    assert "Call 911" in Browser(doctor).read(f"/tapers/{other.taper_id}/sheet")
 
 
 def test_the_copy_of_a_pause(treated, clara):
@@ -488,8 +513,8 @@ def test_the_copy_of_a_cross_over(harbour, clara):
     supply(patient, clara, 3, start=-100, days=110, medicine="Lorazepam 1 mg tablets")
     version = crossed(patient, clara)
     text = Browser(clara).read(f"/tapers/{version.taper_id}/sheet")
-    assert "First: changing from lorazepam to diazepam" in text
-    assert "one and a half 1 mg tablets of lorazepam" in text
+    assert "First: change from lorazepam to diazepam" in text
+    assert "1 and a half tablets of 1 mg" in text
 
 
 def test_nothing_on_these_pages_tells_anybody_to_end_it_at_once(treated, clara, page):
@@ -497,7 +522,7 @@ def test_nothing_on_these_pages_tells_anybody_to_end_it_at_once(treated, clara, 
     browser = Browser(clara)
     for address in (page, f"/tapers/{version.taper_id}", f"/tapers/{version.taper_id}/sheet"):
         text = browser.read(address).lower()
-        assert "stop" not in text.replace("do not stop suddenly", "")
+        assert "stop" not in text.replace("do not stop all at once", "")
 
 
 @pytest.mark.parametrize(
