@@ -41,7 +41,7 @@ RULE_IDS = tuple(TITLES)
 SAID_BY_STEPS = ("TAP-01", "TAP-02")
 """Rules whose answer names every step that is larger, and not only the first or the steepest."""
 PACE = "pace"
-PACE_TITLE = "Pace: {percent} % in {every_days} days, held for the whole plan"
+PACE_TITLE = "{percent} % in {every_days} days, held for the whole plan"
 UNSAVED = 0
 Answer = tuple[str, str]
 """A result (`MET`, `LOOK`, ...) and a sentence about the plan."""

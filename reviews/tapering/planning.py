@@ -14,6 +14,8 @@ LEAST_PERCENT, MOST_PERCENT = 1, 50
 LEAST_DAYS, MOST_DAYS = 1, 84
 LONGEST_DAYS = 5 * 366
 MOST_MG = 1000
+MOST_PIECES = 4
+"""Tablets at a time, up to which one strength alone is preferred to several (local policy)."""
 DAY = "day"
 """The time of a dose whose time of day is not known."""
 TIMES = {"morning": "Morning", "midday": "Midday", "evening": "Evening", "night": "Night"}
@@ -178,11 +180,37 @@ def plan(request: Request, limits: Limits) -> Plan:
     no dose between can be made the smallest practical step is taken, after as many intervals as the
     limit asks for, and is kept longer until the mean pace is the pace asked for again. Such a step
     is marked, and `checking` says what it makes of it. No plan goes from a dose to nothing in one
-    step, unless that dose is a small one.
+    step, unless that dose is a small one. Where one strength makes the same doses in few pieces, it
+    is used alone: one box is easier to follow than two.
     """
     _accept(request)
     if request.fewer_nights:
         return _plan_nights(request)
+    planned = _plan_doses(request, limits)
+    for alone in sorted(request.strengths, key=lambda each: -each.mg):
+        if len(request.strengths) > 1 and alone.form != LIQUID:
+            simpler = _by_one(request, limits, alone)
+            if simpler is not None and _amounts(simpler) == _amounts(planned):
+                return simpler
+    return planned
+
+
+def _by_one(request: Request, limits: Limits, alone: Strength) -> Plan | None:
+    """The plan with one strength alone; None where it makes none, or only with many pieces."""
+    try:
+        planned = _plan_doses(request._replace(strengths=(alone,)), limits)
+    except Unplannable:
+        return None
+    pieces = (part.number for step in planned.steps for dose in step.times for part in dose.parts)
+    return planned if max(pieces, default=0) <= MOST_PIECES else None
+
+
+def _amounts(planned: Plan) -> list[tuple[date, Decimal]]:
+    return [(step.on, step.mg) for step in planned.steps]
+
+
+def _plan_doses(request: Request, limits: Limits) -> Plan:
+    """The plan from all the strengths of a request."""
     at_times = request.at_times()
     doses = makeable(request.strengths, request.from_mg)
     if len(doses) == 1:
@@ -237,7 +265,10 @@ def _kept_days(request: Request, limits: Limits, before: Step, after: Step) -> i
 
 
 def _plan_nights(request: Request) -> Plan:
-    """The same dose on fewer nights: down to few in steps of one, and from there to none."""
+    """The same dose on fewer nights: down to few in steps of one, and from there to none.
+
+    Each step begins on a Monday, as the week of the nights does.
+    """
     mg = request.from_mg
     doses = makeable(request.strengths, mg)
     if mg not in doses:
@@ -251,7 +282,8 @@ def _plan_nights(request: Request) -> Plan:
         return Step(on, mean, night.parts, times=(night,), nights=nights)
 
     least = FEW_NIGHTS if request.nights > FEW_NIGHTS else 1
-    steps, day = [step(request.begin_on, request.nights)], request.first_on
+    day = request.first_on + timedelta(days=-request.first_on.weekday() % EVERY_NIGHT)
+    steps = [step(request.begin_on, request.nights)]
     for nights in range(request.nights - 1, least - 1, -1):
         steps.append(step(day, nights))
         fallen = Decimal(100) / (nights + 1)

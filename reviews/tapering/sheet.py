@@ -164,13 +164,20 @@ def _row(
         days_named = wording.listed(wording["weekdays"][day] for day in NIGHTS[step.nights])
         nights = wording["on_nights"].format(days=days_named)
     return Row(
-        on=wording["now"] if step.on <= today else wording.day(step.on),
+        on=_begins(step, ends, wording, today),
         cells=tuple(cells) if step.mg else (),
         nights=nights,
         weeks=weeks if len(weeks) <= MOST_TICKS else (),
         until=ends,
         none="" if step.mg else wording["all_the_way"],
     )
+
+
+def _begins(step: Step, ends: str, wording: Wording, today: date) -> str:
+    """ "Monday 7 December", or "now, to 6 December 2026"."""
+    if step.on > today:
+        return wording.day(step.on)
+    return f"{wording['now']}, {ends}" if ends else wording["now"]
 
 
 # --- how hard it is to read ----------------------------------------------------------------------

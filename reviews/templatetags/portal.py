@@ -18,6 +18,7 @@ PICTURES = {
     Decimal(1): ("tablet-whole", 24),
     doses.HALF: ("tablet-half", 14),
     doses.QUARTER: ("tablet-quarter", 14),
+    "tablet": ("tablet-plain", 24),
     "capsule": ("capsule", 24),
     "film": ("film", 24),
 }
@@ -225,7 +226,7 @@ def pieces(parts: tuple[doses.Part, ...]) -> str:
     None for a liquid, and none for more than can be told apart at a glance.
     """
     glyphs = [
-        (PICTURES[piece] if part.strength.form == "tablet" else PICTURES[part.strength.form])
+        (PICTURES[piece] if part.strength.divided else PICTURES[part.strength.form])
         for part in parts
         for piece in part.pieces
     ]

@@ -192,7 +192,8 @@ def test_half_of_the_smallest_zopiclone_tablet_is_kept_for_ten_weeks():
     )
     assert [step.nights for step in nights.steps] == [7, 6, 5, 4, 3, 7]
     assert [days for _, _, days in nights.held()] == [14, 14, 14, 14]
-    assert sum(number for each in nights.supplies() for _, number in each.numbers[:1]) == 37
+    # From Monday 5 January: 4 days before it, and 12, 10, 8 and 6 nights.
+    assert sum(number for each in nights.supplies() for _, number in each.numbers[:1]) == 40
 
 
 # -- Circumstances ---------------------------------------------------------------------------------

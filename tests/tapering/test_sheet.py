@@ -44,7 +44,10 @@ def test_the_sheet_says_the_same_as_the_plan(request, day, whole):
     expected = plan.steps[first:] if whole else plan.steps[first : first + sheet.STEPS]
     assert len(shown.rows) == len(expected)
     for row, step in zip(shown.rows, expected, strict=True):
-        assert row.on == ("now" if step.on <= today else ENGLISH.day(step.on))
+        if step.on > today:
+            assert row.on == ENGLISH.day(step.on)
+        else:
+            assert row.on == (f"now, {row.until}" if row.until else "now")
         said = [cell.said for cell in row.cells]
         if "as you take it now" not in said:
             assert sum(map(read_back, said), Decimal(0)) == step.taken_mg
@@ -69,7 +72,7 @@ def test_a_calendar_has_a_box_for_each_week():
     )
     shown = sheet.sheet(made(request), ENGLISH, DAY0)
     assert [row.on for row in shown.rows] == [
-        "now",
+        "now, to 4 January 2026",
         "Monday 5 January",
         "Monday 19 January",
         "Monday 9 February",
