@@ -200,7 +200,9 @@ class PlanForm(forms.Form):
             chosen.append(strength(LIQUID, _exact(data["other_liquid"]) / 5))
         times = () if self.crosses else self._times()
         mg = data["cross_mg"] if self.crosses else data["from_mg"]
-        if mg is None and not times:
+        if times:
+            mg = None  # the times of the day say more
+        elif mg is None:
             field = "cross_mg" if self.crosses else "from_mg"
             raise Unplannable(field, "is needed")
         first_on, today = data["first_on"], timezone.localdate()
@@ -208,7 +210,7 @@ class PlanForm(forms.Form):
             raise Unplannable("first_on", "has passed")
         return planning.Request(
             drug=self.target,
-            from_mg=sum((each for _, each in times), Decimal(0)) if times else _exact(mg),
+            from_mg=sum((each for _, each in times), Decimal(0)) if mg is None else _exact(mg),
             begin_on=min(today, first_on - timedelta(days=1)),
             first_on=first_on,
             percent=_exact(data["own_percent"] or data["percent"]),
@@ -268,7 +270,7 @@ def _monday(today: date) -> date:
 
 
 def _begins(use: Use | None) -> dict[str, str]:
-    """The dose that a plan begins with, as the form shows it: by time of day where that is known."""
+    """The dose that a plan begins with, as fields: by time of day where that is known."""
     begins = dict.fromkeys(("from_mg", "nights", *(f"at_{time}" for time in planning.TIMES)), "")
     if use is not None and use.times:
         begins |= {f"at_{time}": f"{mg.normalize():f}" for time, mg in use.times}

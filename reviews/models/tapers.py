@@ -80,11 +80,11 @@ class TaperVersion(Versioned):
 
     `steps` are `[day, mg a day, [[strength code, number], ...], smallest, more]`, the first one the
     dose at the start; `more` says what is taken at which time of the day, and on how many nights a
-    week. `asked` says what
-    else the planner was asked for, and what the plan was accepted for. `contacts` are the days on which somebody asks how it goes. `over` names the
-    rules that this plan does not meet, and `reason` says why it is kept all the same, or why the
-    move was made. `cross_over` is empty, or says from which medicine, by which table and in which
-    stages the person changes to diazepam first.
+    week. `asked` says what else the planner was asked for, and what the plan was accepted for.
+    `contacts` are the days on which somebody asks how it goes. `over` names the rules that this
+    plan does not meet, and `reason` says why it is kept all the same, or why the move was made.
+    `cross_over` is empty, or says from which medicine, by which table and in which stages the
+    person changes to diazepam first.
     """
 
     VERSIONS_OF = "taper_id"

@@ -20,7 +20,7 @@ from reviews.rules.registry import BY_ID
 from reviews.rules.screen import screen
 from reviews.rules.sources import SOURCES, Citation
 from reviews.tapering import limits as pace
-from reviews.tapering.planning import Plan, contacts, percent_fallen
+from reviews.tapering.planning import FEW_NIGHTS, Plan, Step, contacts, percent_fallen
 
 MET = "met"
 LOOK = "look"
@@ -104,7 +104,10 @@ def check(
         if finding.rule_id in RULE_IDS and _is_about(finding, mine):
             found.setdefault(finding.rule_id, finding)
     answers = _Answers(planned, dossier, book, screening, set(found) | set(screening.shadowed))
-    checks = [] if pace_chosen is None else [_pace(planned, *pace_chosen)]
+    checks = []
+    if pace_chosen is not None:
+        limits = pace.of(book.rules, dossier.profile, book.drugs[planned.drug])
+        checks.append(_pace(planned, *pace_chosen, limits))
     for rule_id in RULE_IDS:
         result, said = answers.of(rule_id)
         finding = found.get(rule_id)
@@ -132,8 +135,11 @@ def _is_about(finding: Finding, taper: Taper) -> bool:
     return str(taper.id) in about[:2]
 
 
-def _pace(planned: Plan, percent: Decimal, every_days: int) -> Check:
-    """Whether every step is kept as long as the pace chosen asks for."""
+def _pace(planned: Plan, percent: Decimal, every_days: int, limits: pace.Limits) -> Check:
+    """Whether every step is kept as long as the pace chosen asks for.
+
+    Nothing can be kept after the last step: one from a dose that is not small is to be accepted.
+    """
     fastest, faster = Decimal(0), []
     for before, after, days in planned.held():
         mean = percent_fallen(before, after) * every_days / days
@@ -144,9 +150,22 @@ def _pace(planned: Plan, percent: Decimal, every_days: int) -> Check:
     said = f"largest mean: {fastest:.0f} % in {every_days} days"
     if faster:
         said += f"; faster at {_steps(faster)}"
-    else:
-        said += f", all {planned.reductions} steps; the last one, to nothing, is judged below"
-    return Check(PACE, title, said, LOOK if faster else MET, None, ())
+    last = planned.steps[-2] if len(planned.steps) > 1 and not planned.steps[-1].mg else None
+    large = last is not None and not _may_end_at(last, limits)
+    if last is not None and large:
+        equal = (
+            "" if limits.per_mg is None else f", about {_mg(last.mg * limits.per_mg)} mg diazepam"
+        )
+        said += (
+            f"; the last step, from {_mg(last.mg)} mg a day{equal}, to none is a large one: a "
+            "liquid, a smaller part of a tablet or a change to diazepam makes it smaller"
+        )
+    return Check(PACE, title, said, LOOK if faster or large else MET, None, ())
+
+
+def _may_end_at(last: Step, limits: pace.Limits) -> bool:
+    """A small dose, or few enough nights a week that the rest may go together."""
+    return limits.is_small_dose(last.mg) or last.nights <= FEW_NIGHTS
 
 
 def _steps(numbers: list[int]) -> str:

@@ -234,7 +234,7 @@ def _divided(use: Use, lines: list[Line], classes: frozenset[str]) -> Use:
         return use._replace(mg=mg, times=(("night", mg),), nights=nights)
     if often == 1 and at_night:
         return use._replace(times=(("night", use.mg),))
-    times = USUAL_TIMES.get(often or 0)
+    times = USUAL_TIMES.get(round(often)) if often is not None and not often % 1 else None
     if times is None or (use.mg / len(times)) != round(use.mg / len(times), 3):
         return use
     return use._replace(times=tuple((time, use.mg / len(times)) for time in times))

@@ -85,10 +85,10 @@ class Part(NamedTuple):
         """ "2½ × 5 mg", "4 ml of 2 mg/5 ml"."""
         if self.strength.form == LIQUID:
             return f"{_plain(self.number)} ml of {_plain(self.strength.mg * 5)} mg/5 ml"
-        return f"{self.count} × {_plain(self.strength.mg)} mg"
+        return f"{self.counted} × {_plain(self.strength.mg)} mg"
 
     @property
-    def count(self) -> str:
+    def counted(self) -> str:
         """ "2½", "¾", "3": how many tablets, capsules or films."""
         return _with_fraction(self.number)
 

@@ -1,4 +1,4 @@
-"""In proportion to use: which pace suits how long it was taken, and whether a taper is needed at all.
+"""In proportion to use: which pace suits how long it was taken, and whether a taper is needed.
 
 A proposal, never a rule: the clinician chooses. How long is how long it is in use, which somebody
 may have told, and not how long the record is.

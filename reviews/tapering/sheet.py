@@ -9,6 +9,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
@@ -27,7 +28,8 @@ MOST_TICKS = 10
 HIGHEST_GRADE = 7
 
 
-class Wording(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Wording:
     """The words of a language; `signed_by` is empty until somebody signed these very words."""
 
     code: str
@@ -92,9 +94,7 @@ def read(code: str, content: Mapping[str, Any]) -> Wording:
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
     signed = content["signed"]
     holds = signed["digest"] == digest
-    return Wording(
-        code, said, signed["by"] if holds else "", signed["on"] if holds else "", digest
-    )
+    return Wording(code, said, signed["by"] if holds else "", signed["on"] if holds else "", digest)
 
 
 class Cell(NamedTuple):
@@ -151,7 +151,9 @@ def _row(
         dose = by_time.get(time)
         said = wording["none"]
         if dose is not None:
-            said = wording.listed(map(wording.amount, dose.parts)) if dose.parts else wording["as_now"]
+            said = (
+                wording.listed(map(wording.amount, dose.parts)) if dose.parts else wording["as_now"]
+            )
         cells.append(Cell(wording["times"][time], () if dose is None else dose.parts, said))
     weeks: tuple[str, ...] = ()
     ends = ""

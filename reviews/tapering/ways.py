@@ -47,6 +47,12 @@ def _dose(request: Request, limits: Limits) -> Way | None:
     longest = max((days for _, _, days in plan.held()), default=request.every_days)
     weeks = round(plan.days / 7)
     said = f"{plan.reductions} steps in {weeks} weeks; the longest is kept for {longest // 7} weeks"
+    last = plan.steps[-2]
+    if not limits.is_small_dose(last.mg):
+        said += (
+            f". The last step, from {last.mg.normalize():f} mg to none, is a large one: another "
+            "strength, a liquid or a change to diazepam makes it smaller"
+        )
     return Way(DOSE, "Lower doses", f"{said}.", plan)
 
 
@@ -75,7 +81,9 @@ def _nights(request: Request, limits: Limits, use: Proportion) -> Way | None:
         else ""
     )
     said = f"The tablet stays as it is; {round(plan.days / 7)} weeks.{few}"
-    return Way(NIGHTS, "Fewer nights", f"{said} That nights come first is local policy, unverified.", plan)
+    return Way(
+        NIGHTS, "Fewer nights", f"{said} That nights come first is local policy, unverified.", plan
+    )
 
 
 def _cross(equals: Sequence[Equivalent]) -> Way:
@@ -87,8 +95,7 @@ def _cross(equals: Sequence[Equivalent]) -> Way:
             why_not="No table held has an equivalent for this medicine.",
         )
     tables = words.listed(
-        f"≈ {_range(row)} mg by {row.table}{' (this profile)' if row.own else ''}"
-        for row in equals
+        f"≈ {_range(row)} mg by {row.table}{' (this profile)' if row.own else ''}" for row in equals
     )
     return Way(
         CROSS,

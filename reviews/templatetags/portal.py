@@ -23,7 +23,7 @@ PICTURES = {
     "film": ("film", 24),
 }
 """The symbol of a piece, and its width where 24 is the height (`tapers/_symbols.html`)."""
-MOST_PICTURES = 8
+MOST_PICTURES = 4
 
 register = template.Library()
 

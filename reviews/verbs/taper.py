@@ -318,7 +318,8 @@ def request_of(live: TaperVersion, **changes: date) -> planning.Request:
         strengths=tuple(read_code(code) for code in live.strengths),
         times=tuple((dose.time, dose.mg) for dose in now.times),
         nights=now.nights,
-        **{name: bool(live.asked.get(name)) for name in ASKED},
+        fewer_nights=bool(live.asked.get("fewer_nights")),
+        quick_end=bool(live.asked.get("quick_end")),
     )._replace(**changes)
 
 

@@ -133,6 +133,8 @@ def test_clonazepam_tablets_leave_no_small_last_step():
     assert all(step.smallest for step in planned.steps[1:])
     found = checked(planned, *supply(mg=0.5, medicine="clonazepam tablets"))
     assert (found["TAP-01"].result, found["TAP-01"].severity) == (LOOK, 2)
+    assert found["pace"].result == LOOK
+    assert "from 0.25 mg a day, about 5 mg diazepam, to none is a large one" in found["pace"].said
 
 
 def test_a_weekly_step_waits_when_the_tablets_make_it_large():
@@ -160,7 +162,7 @@ def test_lorazepam_three_times_a_day_keeps_its_times():
         times=(("morning", D(1)), ("midday", D(1)), ("night", D(1))),
     )
     planned = planning.plan(request, limits.of(BOOK.rules, "UK", LORAZEPAM))
-    taken = [{dose.time: dose.parts[0].count for dose in step.times} for step in planned.steps]
+    taken = [{dose.time: dose.parts[0].counted for dose in step.times} for step in planned.steps]
     assert taken[:5] == [
         {"morning": "2", "midday": "2", "night": "2"},
         {"morning": "2", "midday": "1½", "night": "2"},

@@ -227,7 +227,7 @@ def test_a_quick_end_is_chosen_and_accepted_with_a_reason(treated, clara, page):
     weeks = [int(re.search(r"steps in (\d+) weeks", text)[1]) for text in (slow, quick)]
     assert weeks[1] < weeks[0]
     assert "held for the whole plan" in slow
-    assert re.search(r"Largest mean: 10 % in 14 days, all \d+ steps", slow)
+    assert re.search(r"Largest mean: 10 % in 14 days", slow)
     assert re.search(r"Largest mean: 50 % in 14 days; faster at steps", quick)
 
 

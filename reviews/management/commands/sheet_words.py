@@ -1,4 +1,4 @@
-"""Print the languages of the patient's sheet: who signed them, and what a signature would hold for."""
+"""Print the languages of the patient's sheet: who signed them, and the digest to sign."""
 
 from typing import Any
 
