@@ -148,7 +148,7 @@ class PlanForm(forms.Form):
         ]
         for name in ("halves", "quarters"):
             self.fields[name].choices = [
-                (code, strength("tablet", _mg(code)).name) for code in tablets
+                (code, f"{strength('tablet', _mg(code)).name}, {name}") for code in tablets
             ]
         self.tablets = tablets
         self.crosses = crosses
