@@ -159,7 +159,8 @@ def _row(
     ends = ""
     if until is not None:
         days = range(0, (until - step.on).days + 1, 7)
-        weeks = tuple(wording.day(step.on + timedelta(days=n)).partition(" ")[2] for n in days)
+        firsts = (step.on + timedelta(days=n) for n in days)
+        weeks = tuple(f"{on.day} {wording['months_short'][on.month - 1]}" for on in firsts)
         ends = wording["until"].format(day=wording.day(until, year=True))
     nights = ""
     if step.mg and step.nights < EVERY_NIGHT:

@@ -77,8 +77,8 @@ def test_a_calendar_has_a_box_for_each_week():
         "Monday 19 January",
         "Monday 9 February",
     ]
-    assert shown.rows[1].weeks == ("5 January", "12 January")
-    assert shown.rows[2].weeks == ("19 January", "26 January", "2 February")
+    assert shown.rows[1].weeks == ("5 Jan", "12 Jan")
+    assert shown.rows[2].weeks == ("19 Jan", "26 Jan", "2 Feb")
     assert shown.rows[0].until == "to 4 January 2026"
 
 
@@ -117,7 +117,7 @@ def test_every_language_says_everything_and_fills_in_the_same(code):
         assert type(text) is type(ENGLISH[name])
     for group in ("times", "amounts"):
         assert said[group].keys() == ENGLISH[group].keys()
-    assert (len(said["weekdays"]), len(said["months"])) == (7, 12)
+    assert (len(said["weekdays"]), len(said["months"]), len(said["months_short"])) == (7, 12, 12)
 
 
 def blanks(text):
