@@ -194,6 +194,8 @@ def start(*, taper: Taper, by: User, seen: int, reason: str = "") -> TaperVersio
     if live.stages and live.stages[0].on < today:
         raise IllegalMove("The first day of the change to diazepam has passed: plan it anew.")
     late = (today + timedelta(days=1) - planned.steps[1].on).days
+    if planned.by_nights:
+        late += -late % planning.EVERY_NIGHT  # fewer nights begin on a Monday
     if late > 0:
         planned = planning.hold(planned, planned.steps[0].on, late)
     return _next_version(live, TaperMove.START, by, reason, **_with_contacts(taper, planned))

@@ -1,5 +1,6 @@
 """What holds of every plan, whatever the dose, the pace and the tablets (no database)."""
 
+import os
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -81,6 +82,11 @@ def nightly(draw):
     )
 
 
+def often(examples):
+    """So many examples of a law; `LAWS_TIMES=20` asks for twenty times as many."""
+    return settings(max_examples=examples * int(os.environ.get("LAWS_TIMES", "1")), deadline=None)
+
+
 def made(request):
     try:
         return planning.plan(request, LIMITS)
@@ -107,7 +113,7 @@ def steepest_percent(plan):
     return max((fall.percent for fall in checking.steepest(plan, LIMITS).values()), default=0)
 
 
-@settings(max_examples=150, deadline=None)
+@often(150)
 @given(requests())
 def test_a_plan_ends_at_nothing_and_its_days_agree(request):
     plan = made(request)
@@ -129,7 +135,7 @@ def mean_pace(plan, first, last):
     )
 
 
-@settings(max_examples=300, deadline=None)
+@often(300)
 @given(st.one_of(requests(), nightly()))
 def test_the_mean_pace_is_at_most_the_pace_chosen(request):
     """Of every step, and of any steps in a row: the last step to nothing is judged by itself."""
@@ -141,7 +147,7 @@ def test_the_mean_pace_is_at_most_the_pace_chosen(request):
             assert percent * request.every_days <= request.percent * days + Decimal("1e-9")
 
 
-@settings(max_examples=300, deadline=None)
+@often(300)
 @given(st.one_of(requests(), nightly()))
 def test_every_dose_is_made_of_the_strengths_given(request):
     for step in made(request).steps[1:]:
@@ -155,7 +161,7 @@ def test_every_dose_is_made_of_the_strengths_given(request):
                 assert count % strength.part == 0
 
 
-@settings(max_examples=200, deadline=None)
+@often(200)
 @given(requests())
 def test_one_dose_of_the_day_comes_down_at_a_time_and_none_goes_up(request):
     plan = made(request)
@@ -167,7 +173,7 @@ def test_one_dose_of_the_day_comes_down_at_a_time_and_none_goes_up(request):
         )
 
 
-@settings(max_examples=300, deadline=None)
+@often(300)
 @given(st.one_of(requests(), nightly()))
 def test_pieces_by_strength_by_days_are_the_mg_planned(request):
     """What is to be supplied is counted day by day, and is never short of the plan."""
@@ -205,7 +211,7 @@ def as_written(plan):
     return tuple(rows)
 
 
-@settings(max_examples=150, deadline=None)
+@often(150)
 @given(st.one_of(requests(), nightly()), st.integers(0, 3))
 def test_a_plan_that_is_written_down_is_readable_by_the_rules(request, quarter):
     """After four weeks at the start, no dose of it is a rise, and its end is no abrupt one."""
@@ -221,7 +227,7 @@ def test_a_plan_that_is_written_down_is_readable_by_the_rules(request, quarter):
             assert not {f.rule_id for f in found} & {"DOSE-04", "TAP-05", "STOP-01"}
 
 
-@settings(max_examples=100, deadline=None)
+@often(100)
 @given(nightly())
 def test_fewer_nights_end_at_none_and_the_dose_of_a_night_stays(request):
     plan = made(request)
@@ -232,7 +238,7 @@ def test_fewer_nights_end_at_none_and_the_dose_of_a_night_stays(request):
     assert plan.steps[-1].mg == 0
 
 
-@settings(max_examples=200, deadline=None)
+@often(200)
 @given(requests())
 def test_a_plan_is_never_faster_than_the_limit_without_a_reason(request):
     plan = made(request)
@@ -256,7 +262,7 @@ def between(request, before, after):
     return [mg for dose in before.times for mg in sizes if dose.mg - fall < mg < dose.mg]
 
 
-@settings(max_examples=150, deadline=None)
+@often(150)
 @given(requests())
 def test_a_step_called_the_smallest_is_the_smallest(request):
     for before, after in pairwise(made(request).steps):
@@ -264,7 +270,7 @@ def test_a_step_called_the_smallest_is_the_smallest(request):
             assert not between(request, before, after)
 
 
-@settings(max_examples=100, deadline=None)
+@often(100)
 @given(requests())
 def test_with_a_reason_only_the_pace_asked_for_counts(request):
     plan = made(request._replace(faster_because="agreed with the ward"))
@@ -273,7 +279,7 @@ def test_with_a_reason_only_the_pace_asked_for_counts(request):
         assert days == planning.kept_days(fallen, request.percent, request.every_days)
 
 
-@settings(max_examples=100, deadline=None)
+@often(100)
 @given(requests())
 def test_a_quick_end_is_as_fast_as_the_interval_at_small_doses_only(request):
     plan = made(request._replace(quick_end=True, faster_because="agreed with her"))
@@ -285,7 +291,7 @@ def test_a_quick_end_is_as_fast_as_the_interval_at_small_doses_only(request):
             assert days == planning.kept_days(fallen, request.percent, request.every_days)
 
 
-@settings(max_examples=60, deadline=None)
+@often(60)
 @given(requests())
 def test_what_the_check_says_is_what_screening_says(request):
     """The same plan, once unsaved and once on the record: TAP-01 and TAP-06 agree."""
@@ -305,7 +311,7 @@ def test_what_the_check_says_is_what_screening_says(request):
     assert checks["TAP-06"].needs_reason == ("TAP-06" in fired)
 
 
-@settings(max_examples=100, deadline=None)
+@often(100)
 @given(requests(), st.integers(0, 400), st.integers(1, 60))
 def test_a_hold_only_makes_it_longer(request, day, days):
     plan = made(request)
@@ -318,7 +324,7 @@ def test_a_hold_only_makes_it_longer(request, day, days):
     assert steepest_percent(held) <= steepest_percent(plan)
 
 
-@settings(max_examples=100, deadline=None)
+@often(100)
 @given(requests(), st.integers(0, 400))
 def test_a_step_back_goes_up_once_and_still_ends_at_nothing(request, day):
     plan = made(request)
@@ -338,7 +344,7 @@ def test_a_step_back_goes_up_once_and_still_ends_at_nothing(request, day):
     assert steepest_percent(back) <= steepest_percent(plan)
 
 
-@settings(max_examples=100, deadline=None)
+@often(100)
 @given(requests())
 def test_contacts_leave_no_gap_that_tap_03_would_find(request):
     plan = made(request)

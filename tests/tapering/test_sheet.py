@@ -6,13 +6,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reviews.tapering import doses, planning, sheet
 from reviews.tapering.sheet import HIGHEST_GRADE, LANGUAGES, wording
 from tests.rules.book import DAY0
-from tests.tapering.test_plans import made, nightly, requests
+from tests.tapering.test_plans import made, nightly, often, requests
 
 ENGLISH = wording("en")
 SHARES = {"half": Decimal("0.5"), "quarter": Decimal("0.25")}
@@ -34,7 +34,7 @@ def read_back(said):
     return total
 
 
-@settings(max_examples=300, deadline=None)
+@often(300)
 @given(st.one_of(requests(), nightly()), st.integers(0, 300), st.booleans())
 def test_the_sheet_says_the_same_as_the_plan(request, day, whole):
     plan = made(request)

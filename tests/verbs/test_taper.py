@@ -103,7 +103,8 @@ def test_a_plan_that_is_too_fast_needs_a_reason_and_is_flagged_all_the_same(trea
     assert refused.value.field == "reason"
     assert "TAP-01" in refused.value.reason
     version = planned(treated, clara, **fast, reason="Moves abroad in five weeks; ward informed")
-    assert version.over == ["TAP-01"]
+    # The last step, from 5 mg to none, is a large one as well.
+    assert version.over == ["pace", "TAP-01"]
     assert flagged(treated)["TAP-01"] == 1
     # Another version with a slower pace clears it.
     taper.revise(taper=version.taper, request=request(), by=clara, seen=1, reason=SMALL)
@@ -133,9 +134,16 @@ def test_each_time_of_day_is_kept_from_version_to_version(treated, clara):
 
 def test_fewer_nights_are_kept_and_resumed_as_such(treated, clara):
     version = under_way(
-        treated, clara, mg=10, strengths=(TEN,), fewer_nights=True, times=(("night", D(10)),)
+        treated,
+        clara,
+        mg=10,
+        first=-20,
+        strengths=(TEN,),
+        fewer_nights=True,
+        times=(("night", D(10)),),
     )
     assert [step.nights for step in version.plan.steps] == [7, 6, 5, 4, 3, 7]
+    assert {step.on.weekday() for step in version.plan.steps[1:]} == {0}
     taper.pause(taper=version.taper, by=clara, seen=2, reason="Bereaved")
     resumed = taper.resume(taper=version.taper, by=clara, seen=3, first_on=make.day(1))
     assert [step.nights for step in resumed.plan.steps] == [7, 6, 5, 4, 3, 7]

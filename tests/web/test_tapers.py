@@ -116,10 +116,10 @@ def test_a_plan_past_a_limit_asks_for_a_reason(treated, clara, page):
     assert not Taper.objects.exists()
     browser.client.post(page, given | {"reason": "Moves abroad; ward informed"})
     version = TaperVersion.objects.get()
-    assert version.over == ["TAP-01"]
+    assert version.over == ["pace", "TAP-01"]
     text = browser.read(f"/tapers/{version.taper_id}")
     assert "Moves abroad; ward informed" in text
-    assert "TAP-01 accepted" in text
+    assert "pace, TAP-01 accepted" in text
 
 
 @pytest.mark.parametrize(
