@@ -125,12 +125,26 @@ class TaperPart(Struct):
     number: float
 
 
+class TaperDose(Struct):
+    """What is taken at a time: "morning", "midday", "evening" or "night"; "day" where not known."""
+
+    time: str
+    mg: float
+    made_of: list[TaperPart]
+
+
 class TaperStep(Struct):
-    """From a day on, so many mg a day; `made_of` is empty where that is not known, or nothing."""
+    """From a day on, so many mg a day; `made_of` is empty where that is not known, or nothing.
+
+    On fewer than 7 `nights_a_week`, `mg_per_day` is the mean, and `made_of` and `doses` are what is
+    taken on each of those nights.
+    """
 
     on: date
     mg_per_day: float
     made_of: list[TaperPart]
+    doses: list[TaperDose]
+    nights_a_week: int
 
 
 class Taper(Struct):

@@ -180,6 +180,8 @@ def _on_days(
     end = item.span.end
     uses, drugs = view.supplied(window, end)
     touching = view.unclear_between(end - window + 1, end)
+    told = view.told is not None and view.told.recorded.start > end - window + 1
+    covers = f"{'use, partly as told,' if told else 'supply'} of {drugs} covers"
     return about_use(
         view,
         rule_id,
@@ -187,7 +189,7 @@ def _on_days(
         uses=uses,
         title=f"{words.sentence_case(drugs)}: {days} of the {window} days to {words.day(end)}",
         sentence=(
-            f"In the {window} days to {words.day(end)}, supply of {drugs} covers "
+            f"In the {window} days to {words.day(end)}, {covers} "
             f"{'at least ' if touching else ''}{words.days(days)}; {gist}."
         ),
         facts=(

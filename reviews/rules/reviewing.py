@@ -197,8 +197,8 @@ def _none_planned(view: View) -> _Waiting | None:
         return None
     due = [use.start for use in view.unclear if use.start <= view.today and use in view.now]
     for item in view.judged:
-        first = [span for span in item.episode.spans if span.start == item.episode.start]
-        beyond = max(span.end for span in first) + 1
+        begins = min(span.start for span in item.episode.spans)
+        beyond = max(span.end for span in item.episode.spans if span.start == begins) + 1
         begun, gone_on = view.reached(item.span.start), view.reached(beyond)
         if begun and gone_on and view.today <= item.span.end:
             due.append(beyond)

@@ -15,7 +15,7 @@ from reviews.rules.dependence import (
 )
 from reviews.rules.dossier import IN_FORCE, Taper
 from reviews.rules.drug import Drug
-from reviews.rules.exposure import DatedUse, Episode, Span, episodes, pieces
+from reviews.rules.exposure import DatedUse, Episode, Span, comes_down, episodes, pieces
 from reviews.rules.finding import Fact
 from reviews.rules.naming import ids_of, names
 from reviews.rules.parameters import DAYS, MG, Limits, parameter
@@ -54,12 +54,7 @@ def _belongs(taper: Taper, episode: Episode) -> bool:
 def _written_taper(span: Span) -> bool:
     """Is the supply itself a taper, by its reason or by a schedule that comes down?"""
     line = span.use.line
-    if line.change_reason == "taper":
-        return True
-    amounts = [amount for amount, _ in line.schedule]
-    return (
-        len(amounts) > 1 and amounts == sorted(amounts, reverse=True) and amounts[0] > amounts[-1]
-    )
+    return line.change_reason == "taper" or comes_down(line.schedule)
 
 
 @rule(

@@ -122,7 +122,7 @@ def _issued(view: View) -> Iterator[_Issued]:
         steps: list[DoseStep] = []
         unknown: list[DatedUse] = []
         before: DailyEquivalent | None = None
-        for row in view.daily:
+        for row in view.daily_trend:
             start, dose = row.start, row.dose
             # A supply that will run out is no lower dose yet; an issue that begins then is, unless
             # it only goes on as before.
@@ -505,7 +505,7 @@ def raised_during_taper(view: View, limit: Limits) -> Says:
 def _issued_changes(view: View, drug: str) -> list[DoseChange]:
     """From each daily amount of a drug issued in the current episodes to the next that is known."""
     known: list[tuple[int, float]] = []
-    for stretch in view.stretches:
+    for stretch in view.trend:
         amounts = [part.mg for part in stretch.parts if part.use.drug.key == drug]
         given = [mg for mg in amounts if mg is not None]
         if given and len(given) == len(amounts):

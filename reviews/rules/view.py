@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import wraps
 from typing import Any, NamedTuple, TypeVar
 
@@ -26,6 +27,7 @@ from reviews.rules.exposure import (
     carry_forward,
     doses,
     episodes,
+    in_use_since,
     is_rescue,
     read,
     stretches,
@@ -35,10 +37,13 @@ from reviews.rules.naming import ids_of, names
 from reviews.rules.parameters import EXPOSURE, Limits
 from reviews.rules.person import Person
 from reviews.rules.presence import InHand, Presence
+from reviews.rules.readings import KINDS
 from reviews.rules.watch import Watch
 
 WITHDRAWAL = "alcohol_withdrawal"
 PALLIATIVE = "palliative"
+IN_USE_SINCE, TOLD_BY = "in_use_since", "in_use_since_told_by"
+TELLERS = KINDS[TOLD_BY].choices
 
 
 @dataclass(eq=False)
@@ -68,6 +73,27 @@ class Judged:
 
 Recognised = tuple[Line, Recognition]
 """A line with the drugs that it was taken to hold."""
+
+
+class Told(NamedTuple):
+    """In use since a day, as was said on another, by whom (a choice of the reading, or empty).
+
+    `recorded` is the episode that the record shows by itself.
+    """
+
+    since: int
+    on: int
+    by: str
+    recorded: Episode
+
+    def in_words(self) -> str:
+        """ "in use since 2 May 2026, as the person said on 12 November 2026"."""
+        teller = TELLERS.get(self.by, "")
+        who = f"{teller[:1].lower()}{teller[1:]} said" if teller else "was said"
+        return (
+            f"in use since {words.day(self.since)}, as {who} on {words.day(self.on)}; the record "
+            f"begins on {words.day(self.recorded.start)}"
+        )
 
 
 class Supplied(NamedTuple):
@@ -114,7 +140,11 @@ class View:
             self.unclear = [use for use in self.uses if use.start is not None and use.end is None]
             self.undated = [use for use in self.uses if use.start is None]
         self.spans: Sequence[Span] = _carried(known, limit)
-        self.episodes: Sequence[Episode] = episodes(self.spans, self.gap_days)
+        recorded = episodes(self.spans, self.gap_days)
+        self.told: Told | None = self._told(recorded) if dossier.readings else None
+        if self.told is not None:
+            recorded = in_use_since(recorded, self.told.since, self.told.recorded)
+        self.episodes: Sequence[Episode] = recorded
         self.current: Sequence[Episode] = [
             episode for episode in self.episodes if self.is_current(episode.end)
         ]
@@ -143,6 +173,19 @@ class View:
             limit=self.limit,
             today=self.today,
         )
+
+    def _told(self, recorded: list[Episode]) -> "Told | None":
+        """Since when somebody says that what is in use now has been in use, before the record."""
+        if not any(reading.kind == IN_USE_SINCE for reading in self.dossier.readings):
+            return None
+        answer = self.person.reading(IN_USE_SINCE)
+        current = [each for each in recorded if self.is_current(each.end)] or recorded[-1:]
+        if answer is None or not current:
+            return None
+        since = date.fromisoformat(answer.text).toordinal()
+        if since >= current[0].start:
+            return None
+        return Told(since, answer.day, self.person.answer(TOLD_BY), current[0])
 
     # --- what is in use ------------------------------------------------------------------
 
@@ -200,6 +243,15 @@ class View:
         return stretches([span for episode in mine for span in episode.spans])
 
     @kept
+    def trend(self) -> Sequence[Stretch]:
+        """The same, where alternate days are told by the mean of their week: how doses change."""
+        mine = self.current or self.episodes[-1:]
+        spans = [span for episode in mine for span in episode.spans]
+        if not any(span.use.line.schedule for span in spans):
+            return self.stretches
+        return stretches(spans, even=True)
+
+    @kept
     def stretches_now(self) -> Sequence[Stretch]:
         """The daily amounts that are still current.
 
@@ -239,6 +291,11 @@ class View:
     def daily(self) -> Sequence[DailyEquivalent]:
         """The diazepam equivalents of `stretches`."""
         return daily(self.scale, self.stretches)
+
+    @kept
+    def daily_trend(self) -> Sequence[DailyEquivalent]:
+        """The diazepam equivalents of `trend`."""
+        return self.daily if self.trend is self.stretches else daily(self.scale, self.trend)
 
     # --- questions -----------------------------------------------------------------------
 

@@ -656,6 +656,40 @@ def test_a_pattern_that_comes_back_is_no_rise(schedule, raised, why):
     assert ("DOSE-04" in fired(schedule, as_of=20)) is raised, why
 
 
+UNDER_WAY = Taper(id=1, drug="diazepam", steps=(TaperStep(on(-60), 20),), last_contact_on=on(0))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "raised", "why"),
+    [
+        (alternate(10, 5), False, "every other day"),
+        (alternate(10, 0), False, "every other night"),
+        (alternate(10, 0, 10, 0, 10, 0, 0, times=4), False, "three nights a week"),
+        (written((5, 7), (10, 7)), True, "twice as much from the second week"),
+    ],
+)
+def test_alternate_days_are_no_rise_during_a_taper(schedule, raised, why):
+    assert ("TAP-05" in fired(schedule, as_of=10, tapers=(UNDER_WAY,))) is raised, why
+
+
+@pytest.mark.parametrize(
+    ("schedule", "severity", "why"),
+    [
+        (((20, 28), *((20, 1), (10, 1)) * 14), None, "20 then 15 a day: 25 % less"),
+        (((20, 28), *((20, 1), (5, 1)) * 14), 2, "then 12.5 a day, after a week with one more"),
+        (((20, 28), (10, 28)), 2, "half"),
+    ],
+)
+def test_alternate_days_come_down_by_the_mean_of_a_week(schedule, severity, why):
+    assert fired(written(*schedule), as_of=40).get("TAP-01") == severity, why
+
+
+def test_fewer_nights_that_are_written_down_end_without_alarm():
+    nights = ((10, 28), *((10, 2), (0, 1), (10, 4)) * 2, *((10, 1), (0, 1)) * 14)
+    assert "STOP-01" not in fired(written(*nights), as_of=82)
+    assert "STOP-01" in fired(alternate(10, 0, times=35), as_of=82), "they do not come down"
+
+
 @pytest.mark.parametrize(
     ("as_of", "severity", "why"),
     [(11, 1, "its last day"), (12, 2, "it has come down since"), (27, None, "16 days ago")],

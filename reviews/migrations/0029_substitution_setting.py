@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0025_no_sedatives'),
+        ('reviews', '0028_taper_times'),
     ]
 
     operations = [
