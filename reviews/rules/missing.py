@@ -46,7 +46,8 @@ class Missing(NamedTuple):
 
     `telling` are the ids of the rules whose findings of S1 or S2 it could change, the gravest
     first, and `worst` is the gravest finding that it could bring. `known` False: nobody can say
-    what it could change, because it cannot be supposed.
+    what it could change, because it cannot be supposed. `kind` is the kind of reading that would
+    say it, empty for what is no reading.
     """
 
     what: str
@@ -55,6 +56,7 @@ class Missing(NamedTuple):
     telling: tuple[str, ...] = ()
     worst: Severity | None = None
     known: bool = True
+    kind: str = ""
 
     @property
     def tells(self) -> bool:
@@ -67,6 +69,7 @@ class Supposed(NamedTuple):
 
     what: str
     dossiers: Sequence[Dossier]
+    kind: str = ""
 
 
 def missing(dossier: Dossier, book: RuleBook) -> list[Missing]:
@@ -87,7 +90,7 @@ def missing(dossier: Dossier, book: RuleBook) -> list[Missing]:
         closed |= answers
         changed = _changed(now.findings, [one.findings for one in said])
         mine = [gap for gap in gaps if _gap(gap) in answers]
-        found.append(_missing(each.what, mine, changed))
+        found.append(_missing(each, mine, changed))
     left = [gap for gap in gaps if _gap(gap) not in closed]
     for reason in dict.fromkeys(gap.reason for gap in left):
         rules = tuple(dict.fromkeys(gap.rule_id for gap in left if gap.reason == reason))
@@ -95,10 +98,12 @@ def missing(dossier: Dossier, book: RuleBook) -> list[Missing]:
     return sorted(found, key=lambda each: (not each.tells, each.worst or Severity.S4))
 
 
-def _missing(what: str, gaps: Iterable[NotEvaluable], changed: dict[str, Severity]) -> Missing:
-    gaps = list(gaps)
+def _missing(
+    fact: Supposed, gaps: Sequence[NotEvaluable], changed: dict[str, Severity]
+) -> Missing:
     return Missing(
-        what=what,
+        what=fact.what,
+        kind=fact.kind,
         rules=tuple(dict.fromkeys(gap.rule_id for gap in gaps)),
         reasons=tuple(dict.fromkeys(gap.reason for gap in gaps)),
         telling=tuple(sorted(changed, key=lambda rule_id: (changed[rule_id], rule_id))),
@@ -149,7 +154,8 @@ def _supposed(dossier: Dossier, book: RuleBook, rules: set[str]) -> Iterator[Sup
         yield Supposed("Date of birth", [replace(dossier, birth_date=each) for each in births])
     for kind, label in ASKED.items():
         if not rules.isdisjoint(KINDS[kind].rules) and not _speaks(dossier, kind):
-            yield Supposed(label, [_answered(dossier, kind, each) for each in _extremes(kind)])
+            known = [_answered(dossier, kind, each) for each in _extremes(kind)]
+            yield Supposed(label, known, kind)
     yield from _supplies(dossier, book)
 
 
