@@ -130,8 +130,9 @@ def _matter_answer(
 
 
 def _sent(posted: QueryDict, *keys: str) -> Pick:
-    """The fields of the first of the keys that were filled in: a matter may have lost flags since."""
-    return next((pick for key in keys if (pick := _pick(posted, key)).outcome), _pick(posted, keys[0]))
+    """The fields of the first key that was answered: a matter may have lost flags since."""
+    picks = [_pick(posted, key) for key in keys]
+    return next((pick for pick in picks if pick.outcome), picks[0])
 
 
 def _chosen(posted: QueryDict, key: object) -> bool:

@@ -19,8 +19,8 @@ class About(NamedTuple):
     """Conditions that are not over and readings that still count, the newest first, a few of each.
 
     `more_conditions` and `more_readings` say how many are left out. `review` is the last structured
-    review, `next_review` the day planned for the next. `prescribers` are those of what sedates and
-X
+    review, `next_review` the day planned for the next. `prescribers` are those of the
+    benzodiazepines and Z-drugs begun within the last quarter.
     """
 
     conditions: list[Condition]

@@ -13,12 +13,12 @@ from reviews.queries import outcomes
 from reviews.queries.outcomes import Tally
 from reviews.records import NOT_GIVEN
 from reviews.rules.finding import INTERRUPT, ExposureSummary
-from reviews.rules.matters import Matter, Told, matters
+from reviews.rules.matters import Matter, Told, matters, telling
 from reviews.rules.registry import BY_ID, JUDGE_DATA, RULES
 
 OUTCOMES = [(outcome, outcome.label) for outcome in Outcome]
 NUMBERS = 3
-"""So many facts of the gravest flag stand on a card; all of them are folded into its line."""
+"""So many facts stand on a card; all of them are folded into its lines."""
 ASKS_FOR_A_REASON = {rule.id for rule in RULES if rule.shown.interrupts}
 
 
@@ -33,7 +33,7 @@ DOES = {
 
 
 class Do(NamedTuple):
-    """What a button of a card does: record a reading of a kind, or plan a taper where it has none."""
+    """What a button of a card does: record a reading of a kind; plan a taper where it has none."""
 
     label: str
     kind: str
@@ -74,7 +74,7 @@ class Line:
     @property
     def number(self) -> dict[str, Any] | None:
         """The fact that stands beside its title."""
-        return self.flag.facts[0] if self.flag.facts else None
+        return telling(self.flag)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ class Card:
 
     @property
     def numbers(self) -> list[dict[str, Any]]:
-        return self.matter.findings[0].facts[:NUMBERS]
+        return list(self.matter.beside[:NUMBERS])
 
     @property
     def does(self) -> list[Do]:

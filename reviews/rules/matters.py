@@ -161,7 +161,10 @@ class Told(NamedTuple):
 
 
 class Matter(NamedTuple, Generic[Finding]):
-    """Findings that are one fact, the gravest first: one card, with what a colleague would say."""
+    """Findings that are one fact, the gravest first: one card, with what a colleague would say.
+
+    `beside` are facts of the gravest finding that the sentence does not say already.
+    """
 
     key: str
     title: str
@@ -169,6 +172,7 @@ class Matter(NamedTuple, Generic[Finding]):
     sentence: str
     findings: tuple[Finding, ...]
     does: tuple[str, ...]
+    beside: tuple[Any, ...] = ()
 
 
 def row_of(rule_id: str) -> Row:
@@ -190,13 +194,17 @@ def _matter(row: Row, group: Iterable[Finding], told: Told) -> Matter[Finding]:
     findings = tuple(sorted(group, key=lambda each: each.severity))
     there = {row_of(each.rule_id).key for each in findings}
     joined = [each for each in ROWS if each.key in there and each is not row]
+    speaker = SPEAKERS.get(row.key)
+    said = speaker(findings, told) if speaker else ""
     return Matter(
         key=row.key,
         title=", ".join([row.title, *(each.joined for each in joined if each.joined)]),
         severity=findings[0].severity,
-        sentence=_sentence(row.key, findings, told),
+        sentence=said or findings[0].sentence,
         findings=findings,
         does=tuple(dict.fromkeys(what for each in (row, *joined) for what in each.does)),
+        # A finding says its numbers itself.
+        beside=tuple(each for each in findings[0].facts if _name(each) not in SAID) if said else (),
     )
 
 
@@ -223,15 +231,29 @@ def _joined(by_row: Mapping[str, list[Finding]]) -> dict[str, list[Finding]]:
 # and the finding speaks for itself.
 
 
-def _sentence(key: str, findings: Sequence[Found], told: Told) -> str:
-    speaker = SPEAKERS.get(key)
-    return (speaker and speaker(findings, told)) or findings[0].sentence
+SAID = frozenset(
+    {
+        *("exposed_days", "elapsed_days", "episode_start", "supply_end", "window_days"),
+        *("overlap_days", "overlap_start", "overlap_end", "age_years"),
+    }
+)
+"""Names of facts that the sentences below are made of."""
+
+
+def telling(found: Found) -> Any:
+    """The fact that tells most of a finding beside its title, None where it has none."""
+    facts = [each for each in found.facts if _name(each) != "age_years"]
+    return next(iter(facts or found.facts), None)
+
+
+def _name(fact: Any) -> str:
+    return fact["name"] if isinstance(fact, dict) else fact.name
 
 
 def fact(found: Found, name: str) -> Any:
     """The value of a fact of a finding, None where it has none of that name."""
     for each in found.facts:
-        if (each["name"] if isinstance(each, dict) else each.name) == name:
+        if _name(each) == name:
             return each["value"] if isinstance(each, dict) else each.value
     return None
 
@@ -244,8 +266,8 @@ def _of(findings: Iterable[Found], *rule_ids: str) -> Found | None:
 def _used_so_long(findings: Sequence[Found], told: Told) -> str:
     """How long until today, at what age, and what is not on record beside it.
 
-    "At 79, diazepam has been supplied since 21 July 2026: 131 days so far. No structured review and
-    no offer of a taper is on record."
+    "At 79, diazepam has been supplied since 21 July 2026: 131 days of supply so far. No structured
+    review and no offer of a taper are on record."
     """
     exposure, today = told.exposure, told.today
     if exposure is None or exposure.start_on is None or not exposure.drugs:
@@ -275,8 +297,8 @@ def _so_far(exposure: ExposureSummary, today: date) -> str:
     if days < 1:
         return ""
     until = words.day(exposure.end_on.toordinal())
-    more = f", and {words.days(exposure.days)} when the supply ends on {until}" if ahead else ""
-    return f": {words.days(days)} so far{more}"
+    more = f", and {exposure.days} when it ends on {until}" if ahead else ""
+    return f": {words.days(days)} of supply so far{more}"
 
 
 def _lacking(findings: Sequence[Found]) -> str:

@@ -84,7 +84,9 @@ def missing(dossier: Dossier, book: RuleBook) -> list[Missing]:
     found, closed = [], set()
     for each in _supposed(dossier, book, {gap.rule_id for gap in gaps}):
         said = [screen(other, book) for other in each.dossiers]
-        answers = {_gap(gap) for gap in gaps if any(_closes(gap, one.not_evaluable) for one in said)}
+        answers = {
+            _gap(gap) for gap in gaps if any(_closes(gap, one.not_evaluable) for one in said)
+        }
         if answers <= closed:
             continue
         closed |= answers
@@ -98,9 +100,7 @@ def missing(dossier: Dossier, book: RuleBook) -> list[Missing]:
     return sorted(found, key=lambda each: (not each.tells, each.worst or Severity.S4))
 
 
-def _missing(
-    fact: Supposed, gaps: Sequence[NotEvaluable], changed: dict[str, Severity]
-) -> Missing:
+def _missing(fact: Supposed, gaps: Sequence[NotEvaluable], changed: dict[str, Severity]) -> Missing:
     return Missing(
         what=fact.what,
         kind=fact.kind,
@@ -120,9 +120,7 @@ def _closes(gap: NotEvaluable, left: Iterable[NotEvaluable]) -> bool:
     return not any(other.rule_id == gap.rule_id and other.reason == gap.reason for other in left)
 
 
-def _changed(
-    now: Iterable[Finding], others: Iterable[Iterable[Finding]]
-) -> dict[str, Severity]:
+def _changed(now: Iterable[Finding], others: Iterable[Iterable[Finding]]) -> dict[str, Severity]:
     """Rules of which a finding of S1 or S2 comes, goes or is graded otherwise, with the gravest."""
     changed: dict[str, Severity] = {}
     before = _gravest(now)
@@ -281,8 +279,15 @@ def _high(line: Line, use: Use, today: date) -> Line:
 def _dosed(line: Line, use: Use, mg: float) -> Line:
     """The line with a daily dose; a length that is known stays what it is."""
     given = line._replace(
-        dose=mg, dose_unit="mg", times_per_day=1, dose_max=None, times_per_day_max=None,
-        as_needed=False, max_per_day=None, schedule=(), dosage_text="",
+        dose=mg,
+        dose_unit="mg",
+        times_per_day=1,
+        dose_max=None,
+        times_per_day_max=None,
+        as_needed=False,
+        max_per_day=None,
+        schedule=(),
+        dosage_text="",
     )
     if isinstance(use, Supply):
         return given._replace(days_supply=use.end - use.start + 1, quantity=None, quantity_text="")

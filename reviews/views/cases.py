@@ -17,9 +17,9 @@ from reviews.drawing import timeline, timeline_chart
 from reviews.errors import BadRecord, DomainError, Stale
 from reviews.forms.days import read_day
 from reviews.forms.decision import DecisionForm, read_outcomes, read_seen, refused_flag
-from reviews.models import Case, CaseState, Decision, Reason
+from reviews.models import Case, CaseState, Decision, Patient, Reason
 from reviews.queries import about, case_cards, case_history, cases, medicines
-from reviews.rules.missing import missing
+from reviews.rules.missing import Missing, missing
 from reviews.verbs import caseload, decide
 from reviews.views import person
 from reviews.views.refusals import shows_refusals
@@ -62,7 +62,7 @@ def _context(
     cards = case_cards.cards_of(case, flags, own)
     lacking = missing(dossier, book) if case.closed_at is None else []
     return {
-        **person.banner(person.fetch(user, Action.SEE_PATIENT, case.patient_id)),
+        **_banner(person.fetch(user, Action.SEE_PATIENT, case.patient_id), lacking),
         "case": case,
         "is_open": case.closed_at is None,
         "is_mine": case.owner_id == user.pk,
@@ -71,8 +71,6 @@ def _context(
         "flag_count": len(flags),
         "cards": cards,
         "about": about.about(dossier, book),
-        "telling": [each for each in lacking if each.tells],
-        "not_telling": [each for each in lacking if not each.tells],
         "quiet": cases.quiet_flags(case, flags),
         "own_urgent": bool(own),
         "picture": picture,
@@ -83,9 +81,7 @@ def _context(
         "concluded": concluded,
         "concluded_items": cases.items_of(concluded) if concluded else [],
         "seconds": cases.second_persons(case) if waits else [],
-        "form": DecisionForm(
-            [card.matter for card in cards], today, posted, refused_flag(refusal)
-        ),
+        "form": DecisionForm([card.matter for card in cards], today, posted, refused_flag(refusal)),
         "reasons": Reason.choices,
         "reasons_for": conclusions.REASONS,
         "escalate_to": [(role, role.label) for role in caseload.ESCALATE_TO],
@@ -93,6 +89,20 @@ def _context(
         "refusal": refusal,
         "refused_flag": refused_flag(refusal),
     }
+
+
+def _banner(patient: Patient, lacking: list[Missing]) -> dict[str, Any]:
+    """The banner of a case: in part only where what is missing could change what to do.
+
+    What else was not judged is named all the same.
+    """
+    banner = person.banner(patient)
+    telling = [each for each in lacking if each.tells]
+    rest = [each for each in lacking if not each.tells]
+    if lacking:
+        banner["partly"] = bool(telling or banner["unread"] or patient.unrecognised)
+        banner["but_for"] = sorted({rule_id for each in rest for rule_id in each.rules})
+    return {**banner, "telling": telling, "not_telling": rest}
 
 
 def _decision_page(request: SignedIn, refusal: DomainError, pk: int) -> HttpResponse:

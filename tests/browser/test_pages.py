@@ -115,7 +115,7 @@ def test_of_a_decided_case_with_its_history(visit, ravi, record):
     caseload.claim(case=record, by=ravi, seen=record.lock)
     record.refresh_from_db()
     page = visit(ravi, reverse("case", args=[record.pk]))
-    for fields in page.locator("fieldset[data-flag]").all():
+    for fields in page.locator("fieldset[data-matter]").all():
         fields.locator("select").nth(0).select_option("taper")
         fields.locator("select").nth(1).select_option("agreed_with_patient")
     page.get_by_role("button", name="Decide and open next").click()

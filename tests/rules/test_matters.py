@@ -11,7 +11,7 @@ from reviews.rules import RULES, screen
 from reviews.rules import engine as engines
 from reviews.rules.examples import EXAMPLES
 from reviews.rules.finding import ExposureSummary, Fact
-from reviews.rules.matters import BY_KEY, ROWS, SPEAKERS, Told, matters, row_of, titles
+from reviews.rules.matters import BY_KEY, ROWS, SPEAKERS, Told, matters, row_of, telling, titles
 from reviews.rules.readings import KINDS
 from reviews.rules.saying import candidate
 
@@ -121,7 +121,7 @@ class TestWhatJoinsWhat:
     def test_long_use_takes_in_the_older_person_and_the_review(self):
         matter = one(found("REV-01"), found("ELD-05"), found("DUR-04", 1), found("DUR-06"))
         assert (matter.key, matter.title) == ("length", "Length of use, older person")
-        assert [each.rule_id for each in matter.findings][0] == "DUR-04"
+        assert matter.findings[0].rule_id == "DUR-04"
         assert len(matter.findings) == 4
         assert matter.does == ("reading:review", "taper", "reading:taper_offer")
 
@@ -155,7 +155,7 @@ class TestSentences:
         )
         assert matter.sentence == (
             "At 79, diazepam and zopiclone, one or more of them, have been supplied since "
-            "21 July 2026: 131 days so far, and 146 days when the supply ends on 13 December 2026. "
+            "21 July 2026: 131 days of supply so far, and 146 when it ends on 13 December 2026. "
             "No structured review and no offer of a taper are on record."
         )
 
@@ -166,14 +166,14 @@ class TestSentences:
                 date(2026, 11, 28),
                 date(2026, 12, 25),
                 28,
-                "Diazepam has been supplied since 28 November 2026: 1 day so far, and 28 days "
-                "when the supply ends on 25 December 2026.",
+                "Diazepam has been supplied since 28 November 2026: 1 day of supply so far, and "
+                "28 when it ends on 25 December 2026.",
             ),
             (
                 date(2026, 11, 1),
                 date(2026, 11, 28),
                 28,
-                "Diazepam has been supplied since 1 November 2026: 28 days so far.",
+                "Diazepam has been supplied since 1 November 2026: 28 days of supply so far.",
             ),
             (
                 date(2026, 10, 1),
@@ -227,6 +227,24 @@ class TestSentences:
         with_note = one(opioid, found("OPI-03", 3)).sentence
         assert with_note.endswith("Why. No offer of naloxone is on record.")
 
+    def test_what_the_sentence_says_is_not_said_again(self):
+        opioid = found(
+            "OPI-01",
+            overlap_days=5,
+            overlap_start="2026-11-24",
+            overlap_end="2026-11-28",
+            mg_per_day=60,
+        )
+        assert [each.name for each in one(opioid).beside] == ["mg_per_day"]
+        assert one(found("DOSE-02", mg_per_day=60)).beside == ()
+
+    def test_the_number_beside_a_title_is_no_age(self):
+        assert telling(found("ELD-04", age_years=79, exposed_days=28)).name == "exposed_days"
+        assert telling(found("PED-01", age_years=17)).name == "age_years"
+        assert telling(found("DQ-03")) is None
+
     def test_days_with_gaps_are_left_to_the_finding(self):
-        given = found("OPI-01", overlap_days=9, overlap_start="2026-11-01", overlap_end="2026-12-01")
+        given = found(
+            "OPI-01", overlap_days=9, overlap_start="2026-11-01", overlap_end="2026-12-01"
+        )
         assert one(given).sentence == "Sentence."

@@ -24,7 +24,7 @@ from reviews.models import (
 )
 from reviews.queries import outcomes
 from reviews.rules.matters import Told, matters
-from reviews.verbs import caseload, decide, observe, prescribe, screen, sync
+from reviews.verbs import caseload, decide, prescribe, screen, sync
 from tests import make
 from tests.api import sent
 from tests.web.browse import words
@@ -95,8 +95,9 @@ def test_what_is_missing_and_changes_nothing_is_one_quiet_line(client, harbour, 
     make.prescription(man, clara, start=-34, days=35)
     screen.drain()
     page = words(get(client, ravi, Case.objects.open().get(patient=man)))
-    assert "Kidney function (eGFR) (REN-01)" in page
+    assert "would change nothing to act on: Kidney function (eGFR) (REN-01)" in page
     assert "could change an answer" not in page
+    assert re.search(r"Checked with rule book \d+, [^ ]+, but for REN-01", page)
     make.prescription(
         man, clara, "Gabapentin 300 mg capsules", start=-20, days=28, indication="pain"
     )
@@ -104,6 +105,7 @@ def test_what_is_missing_and_changes_nothing_is_one_quiet_line(client, harbour, 
     page = words(get(client, ravi, Case.objects.open().get(patient=man)))
     assert "Missing, and could change an answer" in page
     assert "Kidney function (eGFR). Could bring or change a finding S1 Urgent GAB-01" in page
+    assert "Checked in part" in page
 
 
 def test_deciding_closes_and_opens_the_next_case(client, harbour, clara, case, ravi):
@@ -579,7 +581,7 @@ def test_a_matter_is_said_once_with_what_is_true_today(client, several, ravi):
     page = words(get(client, ravi, several))
     assert "Matters 3, from" in page
     assert "At 79, diazepam has been supplied since" in page
-    assert "131 days so far" in page
+    assert "131 days of supply so far" in page
     assert page.count("Length of use, older person") >= 1
 
 
