@@ -13,6 +13,8 @@ from reviews.rules.readings import KINDS
 
 FEW = 3
 REVIEW, NEXT_REVIEW = "review", "next_review"
+UNTOLD = "medicines_reconciled"
+"""Said only where it lacks, by DQ-02."""
 
 
 class About(NamedTuple):
@@ -49,6 +51,7 @@ def about(dossier: Dossier, book: RuleBook) -> About:
         Reading.objects.live()
         .filter(patient=dossier.patient_id, dated_on__lte=today)
         .exclude(status="entered-in-error")
+        .exclude(kind=UNTOLD)
         .order_by("-dated_on", "-pk")
     ):
         latest.setdefault(row.kind, row)

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from reviews.rules import words
-from reviews.rules.finding import ExposureSummary
+from reviews.rules.finding import ExposureSummary, Severity
 
 
 class Found(Protocol):
@@ -281,8 +281,11 @@ def _used_so_long(findings: Sequence[Found], told: Told) -> str:
     verb = ", one or more of them, have been" if several else " has been"
     since = words.day(exposure.start_on.toordinal())
     said = f"{at}{drugs}{verb} supplied since {since}{_so_far(exposure, today)}."
-    lacking = _lacking(findings)
-    return f"{words.sentence_case(said)}{' ' if lacking else ''}{lacking}"
+    # What the table of precedence makes graver says why: on its own it is not urgent.
+    lately = findings[0].rule_id == "DUR-04" and findings[0].severity == Severity.S1
+    urgent = "Urgent because a medicine was begun beside it in the last weeks." if lately else ""
+    parts = (words.sentence_case(said), _lacking(findings), urgent)
+    return " ".join(part for part in parts if part)
 
 
 def _so_far(exposure: ExposureSummary, today: date) -> str:
