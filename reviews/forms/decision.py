@@ -167,7 +167,7 @@ def read_outcomes(posted: QueryDict) -> list[FlagOutcome]:
 
 
 def _resolved(posted: QueryDict, key: str) -> Pick:
-    """The fields of an answer; one that is as another's has those, and a day of its own if given."""
+    """The fields of an answer; one that is as another's has those, and its own day if given."""
     pick = _pick(posted, key)
     if not pick.outcome.startswith(AS):
         return pick

@@ -138,12 +138,10 @@ def told_of(case: Case) -> Told:
 
 def _exposure(kept: dict[str, Any]) -> ExposureSummary:
     """The summary of an exposure as a screening keeps it."""
-    days = {
-        name: date.fromisoformat(kept[name]) if kept[name] else None
-        for name in ("start_on", "end_on")
-    }
+    start, end = kept["start_on"], kept["end_on"]
     return ExposureSummary(
-        **days,
+        start_on=date.fromisoformat(start) if start else None,
+        end_on=date.fromisoformat(end) if end else None,
         days=kept["days"],
         elapsed_days=kept["elapsed_days"],
         drugs=tuple(kept["drugs"]),

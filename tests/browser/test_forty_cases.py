@@ -1,7 +1,7 @@
 """A reviewer works through forty cases by keyboard alone, and every key press is counted.
 
 A routine case has no urgent flag: its answers are pre-set, the reviewer reads and agrees. For an
-urgent one the answer of each urgent matter is chosen. A chord such as Ctrl Enter counts as one press.
+urgent one the answer of each urgent matter is chosen. A chord such as Ctrl Enter is one press.
 """
 
 import re

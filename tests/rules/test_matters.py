@@ -156,8 +156,8 @@ class TestSentences:
         assert matter.sentence == (
             "At 79, diazepam and zopiclone, one or more of them, have been supplied since "
             "21 July 2026: 131 days of supply so far, and 146 when it ends on 13 December 2026. "
-            "No structured review and no offer of a taper are on record. Urgent because a medicine was "
-            "begun beside it in the last weeks."
+            "No structured review and no offer of a taper are on record. Urgent because a medicine "
+            "was begun beside it in the last weeks."
         )
 
     def test_long_use_is_urgent_for_no_other_reason(self):
