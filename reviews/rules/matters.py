@@ -73,7 +73,7 @@ ROWS = (
         "beside",
         "With another medicine that sedates",
         (
-            *("GAB-01", "CNS-01", "CNS-03", "CNS-04", "CNS-05", "CNS-06"),
+            *("GAB-01", "CNS-01", "CNS-03", "CNS-04", "CNS-05"),
             *("ADP-02", "OLZ-01", "CLZ-01", "OXY-01"),
         ),
     ),
@@ -122,6 +122,7 @@ ROWS = (
             *("ADP-01", "UGT-01", "AED-01", "AED-02"),
         ),
     ),
+    Row("brain", "Three or more medicines that act on the brain", ("CNS-06",)),
     Row("falls", "Falls and fractures", ("FAL-01",), does=("taper",)),
     Row("substances", "Alcohol and other drugs", ("ALC-01", "ALC-02", "ILL-01", "SUD-01")),
     Row("dependence", "Signs of dependence", ("DEP-01",), does=("taper",)),
@@ -142,7 +143,7 @@ ROWS = (
     ),
     Row("prescribers", "Where it comes from", ("PRE-01", "PRE-02")),
     Row("exemption", "Exemption that ran out", ("EXM-06",)),
-    Row("unrecognised", "Medicine not recognised", ("DQ-03", "STR-01")),
+    Row("unrecognised", "Medicine or strength not known", ("DQ-03", "STR-01")),
     Row("record", "What the record lacks", ("DQ-01", "DQ-02")),
     Row("death", "Written after a death", ("DQ-04",)),
 )
@@ -266,6 +267,10 @@ def _of(findings: Iterable[Found], *rule_ids: str) -> Found | None:
     return next((each for each in findings if each.rule_id in rule_ids), None)
 
 
+COUNTED = frozenset({"DUR-01", "DUR-02", "DUR-03", "DUR-04", "ELD-04", "ELD-05", "ELD-06"})
+"""Rules that count from the start of the exposure. Others count another time, and say which."""
+
+
 def _used_so_long(findings: Sequence[Found], told: Told) -> str:
     """How long until today, at what age, and what is not on record beside it.
 
@@ -278,6 +283,9 @@ def _used_so_long(findings: Sequence[Found], told: Told) -> str:
     if exposure.start_on > today:
         return ""
     drugs = words.listed(exposure.drugs)
+    gravest = findings[0].severity
+    if not any(each.rule_id in COUNTED for each in findings if each.severity == gravest):
+        return ""
     older = any(row_of(each.rule_id).key == ELDER for each in findings)
     at = f"At {told.age}, " if older and told.age is not None else ""
     several = len(exposure.drugs) > 1
@@ -362,6 +370,7 @@ def _days_together(found: Found, today: date) -> str:
 Speaker = Callable[[Sequence[Found], Told], str]
 SPEAKERS: Mapping[str, Speaker] = {
     LENGTH: _used_so_long,
+    ELDER: _used_so_long,
     "opioid": _together,
     "beside": _together,
     "several": _together,

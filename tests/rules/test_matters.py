@@ -200,6 +200,18 @@ class TestSentences:
         given = exposure(days, start=start, end=end)
         assert one(found("DUR-01"), exposure=given).sentence == said
 
+    @pytest.mark.parametrize("rule_id", ["DUR-05", "DUR-09", "REV-02", "ELD-01", "DUR-08"])
+    def test_a_finding_that_counts_another_time_speaks_for_itself(self, rule_id):
+        given = exposure(14, start=date(2026, 11, 28), end=date(2026, 12, 11))
+        assert one(found(rule_id), exposure=given).sentence == "Sentence."
+        with_days = matters([found(rule_id), found("ELD-04", 3)], Told(TODAY, exposure=given))
+        assert with_days[0].sentence == "Sentence.", "as the days are not what is gravest"
+
+    def test_an_older_person_without_a_length_past_guidance(self):
+        given = exposure(28, start=date(2026, 11, 28), end=date(2026, 12, 25))
+        said = one(found("ELD-02"), found("ELD-04"), age=65, exposure=given).sentence
+        assert said.startswith("At 65, diazepam has been supplied since 28 November 2026: 1 day")
+
     def test_a_supply_of_tomorrow_is_told_by_the_finding(self):
         given = exposure(28, start=date(2026, 11, 29), end=date(2026, 12, 26))
         assert one(found("DUR-01"), exposure=given).sentence == "Sentence."
