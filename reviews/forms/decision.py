@@ -100,43 +100,42 @@ def _matter_answer(
     presets = {flag.pk: _preset(flag, today) for flag in flags}
     # An urgent matter starts empty as a whole: a tired reviewer takes what is pre-set.
     started = EMPTY if matter.severity == 1 else presets[flags[0].pk]
-    is_one = len(flags) == 1
-    key = str(flags[0].pk) if is_one else matter.key
-    apart = {}
-    for flag in [] if is_one else flags:
-        other = started != EMPTY and presets[flag.pk][:2] != started[:2]
-        apart[flag.pk] = Answer(
-            str(flag.pk),
-            (presets[flag.pk] if other else EMPTY) if posted is None else _pick(posted, flag.pk),
-            preset=posted is None and other,
-            required=False,
-            refused=flag.pk == refused and posted is not None and _chosen(posted, flag.pk),
-        )
-    answered_apart = any(answer.pick.outcome for answer in apart.values())
-    refused_whole = refused in presets and not any(each.refused for each in apart.values())
-    return MatterAnswer(
-        Answer(
-            key,
-            started if posted is None else _sent(posted, key, matter.key),
-            preset=posted is None and started != EMPTY,
-            # Nothing is asked of the whole where a refused page answers its flags apart.
-            required=not (answered_apart and posted is not None and not _chosen(posted, key)),
-            refused=refused_whole,
-        ),
-        tuple(flag.pk for flag in flags),
-        apart,
-        opens=answered_apart,
+    key, apart = matter.key, {}
+    if len(flags) == 1:
+        key = str(flags[0].pk)
+    else:
+        apart = {
+            flag.pk: _apart(flag, presets[flag.pk], started, posted, refused) for flag in flags
+        }
+    opens = any(answer.pick.outcome for answer in apart.values())
+    pick = started if posted is None else _sent(posted, key, matter.key)
+    whole = Answer(
+        key,
+        pick,
+        preset=posted is None and started != EMPTY,
+        # Nothing is asked of the whole where a refused page answers its flags apart.
+        required=posted is None or not opens or bool(pick.outcome),
+        refused=refused in presets and not any(each.refused for each in apart.values()),
     )
+    return MatterAnswer(whole, tuple(presets), apart, opens)
+
+
+def _apart(
+    flag: Flag, preset: Pick, started: Pick, posted: QueryDict | None, refused: int | None
+) -> Answer:
+    """The own answer of one flag of several: empty, unless another than the matter's is pre-set."""
+    if posted is not None:
+        pick = _pick(posted, flag.pk)
+        was_refused = flag.pk == refused and bool(pick.outcome)
+        return Answer(str(flag.pk), pick, required=False, refused=was_refused)
+    other = started != EMPTY and preset[:2] != started[:2]
+    return Answer(str(flag.pk), preset if other else EMPTY, preset=other, required=False)
 
 
 def _sent(posted: QueryDict, *keys: str) -> Pick:
     """The fields of the first key that was answered: a matter may have lost flags since."""
     picks = [_pick(posted, key) for key in keys]
     return next((pick for pick in picks if pick.outcome), picks[0])
-
-
-def _chosen(posted: QueryDict, key: object) -> bool:
-    return bool(_pick(posted, key).outcome)
 
 
 def read_outcomes(posted: QueryDict) -> list[FlagOutcome]:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from reviews.models import Case, CaseState, Decision, Flag, Role
-from reviews.verbs import caseload, screen
+from reviews.verbs import caseload
 from tests import make
 
 pytestmark = pytest.mark.browser
@@ -161,15 +161,7 @@ def test_another_outcome_frees_the_pre_set_day_and_offers_its_reasons(visit, rav
 @pytest.fixture
 def costa(harbour, clara):
     """Long use at 79, with morphine since yesterday: two urgent matters of many findings."""
-    treated = make.patient(harbour, clara, age=79, family_name="Costa")
-    for start in (-130, -102, -74, -46, -18):
-        make.prescription(treated, clara, start=start, days=28)
-    make.prescription(treated, clara, "Morphine 10 mg tablets", start=-1, days=7, indication="pain")
-    make.prescription(
-        treated, clara, "Mirtazapine 15 mg tablets", start=-20, days=28, indication="other"
-    )
-    screen.drain()
-    return Case.objects.open().get(patient=treated)
+    return make.case_of_three_matters(harbour, logged_by=clara)
 
 
 @pytest.mark.parametrize("js", [True, False])

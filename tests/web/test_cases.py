@@ -458,16 +458,8 @@ def test_three_hundred_prescriptions_ask_no_more_and_stay_readable(
 
 @pytest.fixture
 def several(harbour, clara):
-    """A case of an older person with one urgent flag and several others."""
-    treated = make.patient(harbour, clara, age=79)
-    for start in (-130, -102, -74, -46, -18):
-        make.prescription(treated, clara, start=start, days=28)
-    make.prescription(treated, clara, "Morphine 10 mg tablets", start=-1, days=7, indication="pain")
-    make.prescription(
-        treated, clara, "Mirtazapine 15 mg tablets", start=-20, days=28, indication="other"
-    )
-    screen.drain()
-    return Case.objects.open().get(patient=treated)
+    """Long use at 79, with morphine since yesterday: two urgent matters, and one that is not."""
+    return make.case_of_three_matters(harbour, logged_by=clara)
 
 
 def by_matter(case, **changes):
