@@ -27,6 +27,7 @@ from reviews.models import (
     named,
 )
 from reviews.queries import checked, identity
+from reviews.rules.matters import row_of
 from reviews.tapering.doses import Part
 
 Row = TypeVar("Row", bound=Model)
@@ -372,6 +373,7 @@ class Flags(Resource[Flag, shapes.Flags]):
             practice=row.practice.code,
             case=row.case_id,
             rule=row.rule_id,
+            matter=row_of(row.rule_id).key,
             severity=row.severity,
             mode=row.mode,
             state="ended" if row.ended_at else "settled" if row.settled_at else "open",

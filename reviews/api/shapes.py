@@ -276,7 +276,8 @@ class FlagOutcome(Struct):
 class Flag(Struct):
     """A finding kept on a patient, with the rule book and the engine that made it, and why.
 
-    `engine` is null for a finding from before engines were recorded.
+    `engine` is null for a finding from before engines were recorded. `matter` is what it is about,
+    as today's table of matters has it: findings of a case with one matter are one fact.
     """
 
     id: int
@@ -284,6 +285,7 @@ class Flag(Struct):
     practice: str
     case: int | None
     rule: str
+    matter: str
     severity: int
     mode: str
     state: FlagState
