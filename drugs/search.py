@@ -255,18 +255,28 @@ def names_meant(text: str) -> list[str]:
     return sorted({name for drug in meant for name in (drug.name, *drug.synonyms, *drug.brands)})
 
 
-def nearly(texts: Iterable[str]) -> dict[str, list[str]]:
-    """For each text the drugs whose name or brand is nearly a word of it, nearest first.
+class Near(NamedTuple):
+    """A drug that a text is spelt nearly like: its name, and in `called` the brand that is near.
 
-    A drug found by a brand stands with it: "EllaOne (ulipristal)".
+    A drug found by a brand stands with it: "EllaOne (ulipristal)". `alike` says how near, 0 to 1.
     """
+
+    drug: str
+    called: str
+    alike: float
+
+
+def nearly(texts: Iterable[str]) -> dict[str, list[Near]]:
+    """For each text the drugs whose name or brand is nearly a word of it, nearest first."""
     drugs = _drugs()
     names = _by_word(drugs)
     found = {}
     for text in texts:
         words = [word for word in _words(text) if word not in FORMS]
         alike = sorted(_alike(words, names).items(), key=lambda pair: -pair[1])
-        found[text] = [drugs[pk].called(words) for pk, _ in alike][:3]
+        found[text] = [
+            Near(drugs[pk].name, drugs[pk].called(words), near) for pk, near in alike[:3]
+        ]
     return found
 
 

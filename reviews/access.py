@@ -29,6 +29,7 @@ class Action(StrEnum):
     IDENTIFY = "say whose a record is, and who is who"
     CHECK_DATA = "answer what was called wrong in the record"
     JUDGE_MEDICINES = "say that a medicine is no sedative"
+    IDENTIFY_MEDICINES = "say which medicine an unknown text is"
     EXEMPT = "exempt patients from rules"
     TAPER = "plan and change tapers"
     SYNC = "sync records"
@@ -75,6 +76,7 @@ GRANTS = {
     Action.IDENTIFY: _grant(CLINICIAN, REVIEWER),
     Action.CHECK_DATA: _grant(CLINICIAN, REVIEWER),
     Action.JUDGE_MEDICINES: _grant(CLINICIAN, REVIEWER),
+    Action.IDENTIFY_MEDICINES: _grant(REVIEWER),
     Action.EXEMPT: _grant(REVIEWER),
     Action.TAPER: _grant(CLINICIAN, REVIEWER),
     Action.SYNC: _grant(CLIENT),

@@ -49,6 +49,7 @@ _ROW = {"row": "the row of the formulary, in words"}
 _JOB = {"kind": "of the job", "title": "as shown"}
 _JOB_ENDED = {**_JOB, "done": "how far it came"}
 _NO_SEDATIVE = {"text": "the medicine as it is compared", "patients": "how many it concerns"}
+_MEANING = {**_NO_SEDATIVE, "medicine": "which one it is said to be"}
 _KEY = {"name": "what the key is called", "source_system": "which system", "prefix": "of the key"}
 
 
@@ -240,6 +241,12 @@ class Event(Enum):
         "no_sedative.taken_back",
         "Took back that a medicine is no sedative",
         _NO_SEDATIVE,
+    )
+    MEANING_SAID = "medicine_meaning.said", "Said which medicine a text is", _MEANING
+    MEANING_TAKEN_BACK = (
+        "medicine_meaning.taken_back",
+        "Took back which medicine a text is",
+        _MEANING,
     )
     CLIENT_KEY_MADE = "client.key_made", "Made a key for a system", _KEY
     CLIENT_KEY_REVOKED = "client.key_revoked", "Revoked the key of a system", _KEY

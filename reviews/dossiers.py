@@ -24,6 +24,7 @@ from reviews.rules.dossier import (
     Taper,
     TaperStep,
 )
+from reviews.rules.meanings import Meanings
 
 _FIELDS = {field.line: field for field in fields.KEPT if field.line}
 # In the order of `Line`, whose named fields after the medicine are those of the table.
@@ -88,6 +89,10 @@ _steps = msgspec.json.Decoder(tuple[tuple[date, float], ...])
 # A word taken back does not count from that moment on; one for every practice has none of its own.
 SAID = "taken_back_at IS NULL"
 SAID_THEN = "said_at <= %(known_at)s AND (taken_back_at IS NULL OR taken_back_at > %(known_at)s)"
+MEANINGS = """
+    SELECT s.practice_id, s.text, m.key, m.text, m.codings::text
+    FROM reviews_medicinemeaning s JOIN reviews_medicine m ON m.id = s.medicine_id WHERE {}
+"""
 NO_SEDATIVES = "SELECT practice_id, array_agg(text) FROM reviews_nosedative WHERE {} GROUP BY 1"
 # The lines of the orders that an exemption is limited to. Never empty then: empty means all.
 SCOPE = """
@@ -174,12 +179,14 @@ def read(
         tapers = _by_patient(cursor, TAPERS.format(condition), given)
         said = cursor.execute(NO_SEDATIVES.format(SAID_THEN if known_at else SAID), given)
         no_sedatives = {practice_id: frozenset(texts) for practice_id, texts in said.fetchall()}
+        meanings = _meanings(cursor, SAID_THEN if known_at else SAID, given)
     _meet({row[2] for rows in lines.values() for row in rows})
     for person in people:
         pk = person[0]
         facts = [rows.get(pk, ()) for rows in (lines, conditions, readings, exemptions, tapers)]
         texts = no_sedatives.get(None, frozenset()) | no_sedatives.get(person[1], frozenset())
-        yield pk, person[1], partial(_dossier, person, as_of, facts, texts)
+        meant = _in_practice(meanings, person[1])
+        yield pk, person[1], partial(_dossier, person, as_of, facts, texts, meant)
 
 
 def one(patient: Patient, *, as_of: date, known_at: datetime | None = None) -> Dossier:
@@ -188,25 +195,35 @@ def one(patient: Patient, *, as_of: date, known_at: datetime | None = None) -> D
     return make()
 
 
-def every_line() -> Iterator[tuple[int, str, Line]]:
-    """Stream `(patient id, profile, line)` of the whole live record, in order of patient and line.
+def meanings_in(practice_id: int) -> Meanings:
+    """The texts of which somebody said what they are, where that holds in a practice."""
+    with binary_cursor() as cursor:
+        return _in_practice(_meanings(cursor, SAID, {}), practice_id)
+
+
+def every_line() -> Iterator[tuple[int, str, Meanings, Line]]:
+    """Stream `(patient id, profile, meanings, line)` of the whole live record, in order of patient
+    and line; `meanings` are those that hold in the practice.
 
     Inside the caller's transaction, whose snapshot it reads.
     """
     connection.ensure_connection()
+    with binary_cursor() as cursor:
+        meanings = _meanings(cursor, SAID, {})
     with psycopg.ServerCursor(connection.connection, "every_line") as cursor:
         cursor.format = psycopg.pq.Format.BINARY
         statement = (
-            "SELECT (SELECT profile FROM reviews_practice c WHERE c.id = practice_id),"
-            f" {SELECT_LINE} FROM reviews_prescription WHERE {LIVE} ORDER BY 2, 3"
+            "SELECT practice_id,"
+            " (SELECT profile FROM reviews_practice c WHERE c.id = practice_id),"
+            f" {SELECT_LINE} FROM reviews_prescription WHERE {LIVE} ORDER BY 3, 4"
         )
         # As bytes: psycopg's types take text only where it is a literal.
         cursor.execute(statement.encode())
         while rows := cursor.fetchmany(STREAMED):
-            _meet({row[3] for row in rows})
-            read_lines = _lines([row[1:] for row in rows])
-            for (profile, patient_id, *_), made in zip(rows, read_lines, strict=True):
-                yield patient_id, profile, made
+            _meet({row[4] for row in rows})
+            read_lines = _lines([row[2:] for row in rows])
+            for (practice_id, profile, patient_id, *_), made in zip(rows, read_lines, strict=True):
+                yield patient_id, profile, _in_practice(meanings, practice_id), made
 
 
 def line(
@@ -249,7 +266,28 @@ def _by_patient(cursor: psycopg.Cursor, statement: str, given: dict) -> dict[int
     return found
 
 
-def _dossier(person: tuple, as_of: date, facts: list, no_sedatives: frozenset[str]) -> Dossier:
+def _meanings(cursor: psycopg.Cursor, condition: str, given: dict) -> dict[int | None, Meanings]:
+    """What was said of texts, by practice; what one says itself counts before what holds in all."""
+    found: dict[int | None, dict[str, Medicine]] = {}
+    for practice_id, text, key, written, codings in cursor.execute(
+        MEANINGS.format(condition).encode(), given
+    ).fetchall():
+        found.setdefault(practice_id, {})[text] = Medicine(key, written, _pairs(codings))
+    everywhere = found.get(None, {})
+    return {practice_id: everywhere | own for practice_id, own in found.items()}
+
+
+def _in_practice(meanings: dict[int | None, Meanings], practice_id: int) -> Meanings:
+    return meanings.get(practice_id) or meanings.get(None, {})
+
+
+def _dossier(
+    person: tuple,
+    as_of: date,
+    facts: list,
+    no_sedatives: frozenset[str],
+    meanings: Meanings,
+) -> Dossier:
     lines, conditions, readings, exemptions, tapers = facts
     pk, _, profile, birth_date, deceased_on, sex, deceased = person
     return Dossier(
@@ -285,6 +323,7 @@ def _dossier(person: tuple, as_of: date, facts: list, no_sedatives: frozenset[st
             for row in tapers
         ),
         no_sedatives=no_sedatives,
+        meanings=meanings,
     )
 
 

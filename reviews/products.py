@@ -7,6 +7,7 @@ from django.db import connection
 from reviews.bulk import as_json
 from reviews.models import Medicine
 from reviews.records import Coding, PrescriptionRecord, medicine_key
+from reviews.rules.dossier import Medicine as WrittenMedicine
 
 Written = tuple[str, tuple[Coding, ...]]
 """A product as it was written: its text and its codes."""
@@ -18,6 +19,12 @@ def coded(codings: Iterable[Coding]) -> list[dict[str, str]]:
         {"system": coding.system, "code": coding.code, "display": coding.display}
         for coding in codings
     ]
+
+
+def as_read(medicine: Medicine) -> WrittenMedicine:
+    """The row of a product as the rules read it."""
+    codings = tuple((coding["system"], coding["code"]) for coding in medicine.codings)
+    return WrittenMedicine(medicine.key, medicine.text, codings)
 
 
 def one(text: str, codings: tuple[Coding, ...]) -> Medicine:

@@ -17,6 +17,7 @@ from reviews.rules.exposure import (
     carry_forward,
     read,
 )
+from reviews.rules.meanings import recognised
 from reviews.rules.parameters import EXPOSURE
 
 BENZO, OPIOID, GABAPENTINOID, OTHER = KINDS = ("benzo", "opioid", "gabapentinoid", "other")
@@ -100,7 +101,7 @@ def _medicines(dossier: Dossier, book: RuleBook, limit: dict) -> dict[str, _Medi
     """The drugs that a rule knows and that were in hand from a day on, by name."""
     medicines: dict[str, _Medicine] = {}
     for line in dossier.lines:
-        recognition = book.recognise(line.medicine)
+        recognition = recognised(line, dossier.meanings, book)
         for ingredient in recognition.ingredients:
             use = read(line, recognition, ingredient, limit) if ingredient.mask else None
             if use is not None and use.start is not None:

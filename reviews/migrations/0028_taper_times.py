@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0026_who_waits'),
+        ('reviews', '0027_medicine_meanings'),
     ]
 
     operations = [

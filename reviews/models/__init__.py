@@ -19,7 +19,7 @@ from .clients import ApiKey
 from .facts import Exemption, Reading
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
-from .medicines import NoSedative
+from .medicines import MedicineMeaning, NoSedative
 from .notes import DEATH, ImportNote
 from .people import (
     PARTICULARS,
@@ -67,6 +67,7 @@ __all__ = [
     "Job",
     "KeptApart",
     "Medicine",
+    "MedicineMeaning",
     "Membership",
     "Move",
     "NoSedative",

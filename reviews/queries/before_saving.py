@@ -109,7 +109,7 @@ def before_saving(
     profile = patient.practice.profile
     return BeforeSaving(
         record=record,
-        worked_out=work_out(record, book=book, profile=profile),
+        worked_out=work_out(record, book=book, profile=profile, meanings=preview.dossier.meanings),
         taper=tapers.part_of(patient, preview.dossier, book, advise.UNSAVED),
         preview=preview,
         book=book,

@@ -8,6 +8,7 @@ from reviews.rules.dossier import Dossier
 from reviews.rules.drug import BZRA
 from reviews.rules.equivalents import Equivalent, equivalent
 from reviews.rules.exposure import Episode, stretches
+from reviews.rules.meanings import recognised as as_recognised
 from reviews.rules.naming import names
 from reviews.rules.view import View
 
@@ -29,7 +30,7 @@ class Row:
 
 def of(dossier: Dossier, book: RuleBook) -> tuple[list[Row], list[str]]:
     """`(rows, unknown)`: the episodes, newest first, and the drugs of supplies without a length."""
-    recognised = [(line, book.recognise(line.medicine)) for line in dossier.lines]
+    recognised = [(line, as_recognised(line, dossier.meanings, book)) for line in dossier.lines]
     sedatives = [(line, medicine) for line, medicine in recognised if medicine.mask & BZRA]
     if not sedatives:
         return [], []

@@ -8,13 +8,14 @@ from datetime import date, timedelta
 from typing import NamedTuple, cast
 from uuid import UUID
 
-from reviews import dossiers
+from reviews import dossiers, products, rulebooks
 from reviews.drawing import labels
-from reviews.models import WITHDRAWN, Patient, Prescription, Status
+from reviews.models import WITHDRAWN, MedicineMeaning, Patient, Prescription, Status
+from reviews.queries.unknown_medicines import meant_in
 from reviews.rules.book import RuleBook
 from reviews.rules.directions import as_directed, words_differ
 from reviews.rules.dossier import Dossier, Line
-from reviews.rules.drug import BZRA, Recognition
+from reviews.rules.drug import BZRA, SAID, Recognition
 from reviews.rules.exposure import (
     START_FROM_DISPENSED,
     START_FROM_WRITTEN,
@@ -23,8 +24,9 @@ from reviews.rules.exposure import (
     begins,
     read,
 )
+from reviews.rules.meanings import recognised, said_to_be_no_sedative
 from reviews.rules.parameters import EXPOSURE
-from reviews.rules.screen import said_to_be_no_sedative
+from reviews.rules.recognise import compared
 
 OVER = {*WITHDRAWN, Status.DRAFT, Status.COMPLETED}
 BEGUN_BY = {START_FROM_WRITTEN: "date written", START_FROM_DISPENSED: "handed out"}
@@ -35,8 +37,9 @@ class Row:
     """One order: its live version, what was made of it, and its earlier versions, newest first.
 
     `end_on` None means that nobody knows the last day of supply, not that there is none.
-    `no_sedative`: nobody knows the medicine, and somebody said that it is no sedative. `recorded`
-    is the dose in numbers where the words say another one: `dose` is then the higher of the two.
+    `no_sedative`: nobody knows the medicine, and somebody said that it is no sedative; `said` is
+    who said which medicine it is. `recorded` is the dose in numbers where the words say another
+    one: `dose` is then what comes of both.
     """
 
     prescription: Prescription
@@ -53,6 +56,7 @@ class Row:
     no_sedative: bool
     now: bool
     earlier: tuple[Prescription, ...]
+    said: MedicineMeaning | None = None
 
     @property
     def recognised(self) -> bool:
@@ -112,6 +116,11 @@ def of(patient: Patient, *, book: RuleBook, as_of: date) -> tuple[list[Row], Dos
         # A prescription that came between the two reads is on the page the next time.
         if prescription.pk in lines
     ]
+    said = _said_of(dossier, patient.practice_id)
+    rows = [
+        replace(row, said=_who(row.prescription.medicine.text, row.recognition, said))
+        for row in rows
+    ]
     going_on = _may_go_on(dossier, book)
     rows = [
         replace(row, end_on=None, now=True) if row.prescription.pk in going_on else row
@@ -129,7 +138,7 @@ def _row(
     book: RuleBook,
     dossier: Dossier,
 ) -> Row:
-    recognition = book.recognise(line.medicine)
+    recognition = recognised(line, dossier.meanings, book)
     end_on = _end(line, recognition, book, dossier.profile)
     directed = as_directed(line, recognition.form)
     begun_on, begun_by = begins(line)
@@ -152,13 +161,25 @@ def _row(
     )
 
 
+def _said_of(dossier: Dossier, practice_id: int) -> dict[str, MedicineMeaning]:
+    """Who said what a text is; asked only where somebody did."""
+    return meant_in(practice_id) if dossier.meanings else {}
+
+
+def _who(
+    text: str, recognition: Recognition, said: dict[str, MedicineMeaning]
+) -> MedicineMeaning | None:
+    """Who said what a medicine is, by its text; None where it was recognised by itself."""
+    return said.get(compared(text)) if recognition.matched_by == SAID else None
+
+
 def _may_go_on(dossier: Dossier, book: RuleBook) -> set[int]:
     """The lines of which further issues may be in hand, though the first one is used up."""
     limit = book.rules[EXPOSURE][dossier.profile]
     today = dossier.as_of.toordinal()
     uses = []
     for line in dossier.lines:
-        recognition = book.recognise(line.medicine)
+        recognition = recognised(line, dossier.meanings, book)
         for ingredient in recognition.ingredients[:1]:
             use = read(line, recognition, ingredient, limit)
             if use is not None:
@@ -206,6 +227,7 @@ class LineRow(NamedTuple):
     dose: str
     drugs: list[str]
     matched_by: str | None
+    said: MedicineMeaning | None
     end_on: date | None
 
 
@@ -220,13 +242,25 @@ class Lines(NamedTuple):
 RECENT_DAYS, FEW = 183, 8
 
 
-def lines_of(dossier: Dossier, book: RuleBook) -> Lines:
+def recognition_of(prescription: Prescription) -> Recognition:
+    """Which drugs a prescription holds by the live book, else as somebody said."""
+    _version, book = rulebooks.live()
+    line = Line(
+        id=prescription.pk,
+        medicine=products.as_read(prescription.medicine),
+        acquired=prescription.acquired,
+    )
+    return recognised(line, dossiers.meanings_in(prescription.practice_id), book)
+
+
+def lines_of(dossier: Dossier, book: RuleBook, practice_id: int) -> Lines:
     """The same facts as the time line, the newest first."""
     lines = Lines([], [])
     going_on = _may_go_on(dossier, book)
+    said = _said_of(dossier, practice_id)
     recent = dossier.as_of - timedelta(days=RECENT_DAYS)
     for line in sorted(dossier.lines, key=lambda line: _begun(line) or dossier.as_of, reverse=True):
-        recognition = book.recognise(line.medicine)
+        recognition = recognised(line, dossier.meanings, book)
         open_ended = line.id in going_on
         end_on = None if open_ended else last_day(line, recognition, book, dossier.profile)
         over = end_on is not None and end_on < recent and _begun(line) is not None
@@ -237,6 +271,7 @@ def lines_of(dossier: Dossier, book: RuleBook) -> Lines:
                 labels.dose(as_directed(line, recognition.form)),
                 [book.drugs[part.drug].name for part in recognition.parts],
                 recognition.matched_by,
+                _who(line.medicine.text, recognition, said),
                 end_on,
             )
         )

@@ -12,6 +12,8 @@ from reviews.rules.dossier import Line
 from reviews.rules.drug import BZRA, Recognition
 from reviews.rules.equivalents import Equivalent, Scale, scale
 from reviews.rules.exposure import mg_per_day, rate, read
+from reviews.rules.meanings import Meanings
+from reviews.rules.meanings import recognised as as_recognised
 from reviews.rules.parameters import EXPOSURE
 
 
@@ -40,10 +42,12 @@ class WorkedOut:
     never_taken: bool = False
 
 
-def work_out(record: PrescriptionRecord, *, book: RuleBook, profile: str) -> WorkedOut:
+def work_out(
+    record: PrescriptionRecord, *, book: RuleBook, profile: str, meanings: Meanings
+) -> WorkedOut:
     """What follows from a record, by the same functions that screening uses."""
     line = dossiers.line(record)
-    recognition = book.recognise(line.medicine)
+    recognition = as_recognised(line, meanings, book)
     uses = [
         read(line, recognition, ingredient, book.rules[EXPOSURE][profile])
         for ingredient in recognition.ingredients

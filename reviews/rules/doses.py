@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.dependence import BANDS, LEVELS, banded, dependence
-from reviews.rules.dossier import Medicine
-from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG
+from reviews.rules.dossier import Line
+from reviews.rules.drug import BENZODIAZEPINE, SAID, Z_DRUG, Recognition
 from reviews.rules.equivalents import BAND, TABLES, DailyEquivalent, Equivalent
 from reviews.rules.exposure import Copy, DatedUse, DrugDose, Piece, Stretch, Use, pieces
 from reviews.rules.finding import Fact, NotEvaluable
@@ -32,9 +32,12 @@ ANXIETY = frozenset({"anxiety", "anxiety_mild", "anxiety_crisis", "gad"})
 _EXTENDED = re.compile(r"\b(?:extended|modified|prolonged)\b|\b(?:er|cr|xr|mr)\b")
 
 
-def release(medicine: Medicine) -> str:
+def release(line: Line, recognition: Recognition) -> str:
     """The form of a tablet that has a maximum of its own: "orodispersible", "extended_release"."""
-    return _release(medicine.text)
+    text = line.medicine.text
+    if recognition.matched_by == SAID:
+        text = f"{text} {recognition.matched}"
+    return _release(text)
 
 
 @lru_cache(maxsize=50_000)
@@ -63,7 +66,7 @@ def _adult_max(view: View, use: Use) -> Maximum | None:
         return Maximum(limits[WITHDRAWAL], WITHDRAWAL) if WITHDRAWAL in limits else None
     contexts = (
         "inpatient" if line.setting == "inpatient" else "",
-        release(line.medicine),
+        release(line, use.recognition),
         "anxiety" if line.indication in ANXIETY else line.indication,
         "adult",
     )
@@ -278,7 +281,7 @@ def _elder_max(view: View, limit: Limits, use: Use) -> Maximum | None:
 def _elder_figure(view: View, use: Use) -> float | None:
     """The label's figure for older people, of the form recorded where it has one of its own."""
     limits = use.drug.max_mg_per_day.get(view.profile, {})
-    own = f"elder_{release(use.line.medicine)}"
+    own = f"elder_{release(use.line, use.recognition)}"
     return limits[own] if own in limits else use.drug.elder_max_mg_per_day.get(view.profile)
 
 
@@ -717,7 +720,7 @@ def zolpidem_start(view: View, limit: Limits) -> Says:
         if mg is None:
             yield cannot_judge("DOSE-06", [use.line.id], "The dose of zolpidem is not known.")
             continue
-        extended = release(use.line.medicine) == "extended_release"
+        extended = release(use.line, use.recognition) == "extended_release"
         most = limit["extended_over_mg" if extended else "over_mg"]
         if mg <= most + 1e-9:
             continue

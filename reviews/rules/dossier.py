@@ -5,7 +5,8 @@ rows belong in a dossier: a superseded or withdrawn version of a prescription is
 whoever builds it. Dates are calendar days; no clock is read anywhere below `reviews.rules`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
@@ -172,7 +173,8 @@ class Dossier:
     """A person with everything the rules may look at, judged `as_of` a day under a profile.
 
     `no_sedatives` are texts of medicines, as `recognise.compared` gives them, of which somebody
-    said that they name no sedative.
+    said that they name no sedative; `meanings` are such texts, each with the medicine that
+    somebody said it is.
     `deceased` says that they have died, also where `deceased_on` is not known.
     """
 
@@ -189,6 +191,7 @@ class Dossier:
     tapers: tuple[Taper, ...] = ()
     no_sedatives: frozenset[str] = frozenset()
     deceased: bool = False
+    meanings: Mapping[str, Medicine] = field(default_factory=dict)
 
     @property
     def has_died(self) -> bool:

@@ -31,6 +31,9 @@ CLASSES = {
 SUBSTITUTION = "opioid-substitution"
 """Given by recognition in place of "opioid", never by the formulary: it depends on the code."""
 
+SAID = "said"
+"""How a medicine was recognised that nobody knows, where somebody said which one it is."""
+
 BIT = {name: 1 << i for i, name in enumerate([*CLASSES, SUBSTITUTION])}
 BENZODIAZEPINE = BIT["benzodiazepine"]
 Z_DRUG = BIT["z-drug"]
@@ -105,12 +108,13 @@ class Recognition:
 
     `parts` are named in the order found; none means that nobody knows the medicine. `ingredients`
     are the same with their drugs; two recognitions are equal whatever is known about the drugs.
-    `matched_by` is "code", "name" or None, `matched` the code or the words that did it. `classes`
-    are the classes of all ingredients, with "opioid" replaced by SUBSTITUTION where the code says
-    so; `mask` is the same as bits. `complete` is False for a combination of which a part is not
-    known; `unmapped` is True for one, and for a medicine nobody knows. `doubts` are strengths as
-    written that may mean more than one amount, or none. `suspected` is the word of an incomplete or
-    unknown medicine that hints at a sedative: it ends like one, or names a product for the night.
+    `matched_by` is "code", "name", SAID or None, `matched` the code or the words that did it, or
+    the medicine that it was said to be. `classes` are the classes of all ingredients, with "opioid"
+    replaced by SUBSTITUTION where the code says so; `mask` is the same as bits. `complete` is False
+    for a combination of which a part is not known; `unmapped` is True for one, and for a medicine
+    nobody knows. `doubts` are strengths as written that may mean more than one amount, or none.
+    `suspected` is the word of an incomplete or unknown medicine that hints at a sedative: it ends
+    like one, or names a product for the night.
     """
 
     parts: tuple[Part, ...] = ()

@@ -14,7 +14,7 @@ from reviews.rules import quantities, rates
 from reviews.rules.codes import EVIDENCE
 from reviews.rules.directions import as_directed, says_if_needed, words_differ
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Line
-from reviews.rules.drug import BZRA, Drug, Part, Recognition
+from reviews.rules.drug import BZRA, SAID, Drug, Part, Recognition
 from reviews.rules.forms import COUNTED
 from reviews.rules.kept import kept
 from reviews.rules.parameters import Limits
@@ -35,6 +35,7 @@ GIVEN = "given"
 RESCUE_ROUTES = frozenset({"buccal", "nasal", "rectal"})
 RESCUE_FORMS = frozenset({"buccal", "nasal", "rectal", "suppository"})
 
+SAID_SO = "which medicine it is was said by somebody, not recognised"
 READ_FROM_WORDS = "dose read from the words"
 WORDS_DIFFER = "the directions say another dose than the numbers"
 START_FROM_WRITTEN = "start taken from the date written"
@@ -321,6 +322,8 @@ def read(line: Line, recognition: Recognition, ingredient, limit: Limits) -> Use
     supply, least, told_by = _length(line, part, form)
     if told_by:
         notes += (told_by,)
+    if recognition.matched_by == SAID:
+        notes += (SAID_SO,)
     missing: tuple[str, ...] = ()
     if supply is not None:
         most = limit["plausible_supply_max_days"]

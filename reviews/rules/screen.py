@@ -9,14 +9,15 @@ from reviews.rules.book import RuleBook
 from reviews.rules.deaths import AFTER_DEATH
 from reviews.rules.dependence import dependence
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Dossier, Line, Medicine
-from reviews.rules.drug import BZRA, OPIOID, Recognition
+from reviews.rules.drug import BZRA, OPIOID, SAID
 from reviews.rules.exemptions import graded
 from reviews.rules.exposure import OPEN, begins
-from reviews.rules.finding import ExposureSummary, NotEvaluable, Screening
+from reviews.rules.finding import ExposureSummary, Fact, Finding, NotEvaluable, Screening
+from reviews.rules.meanings import as_said, in_words, said_to_be_no_sedative
 from reviews.rules.memory import memory_of
 from reviews.rules.naming import names
 from reviews.rules.precedence import settled
-from reviews.rules.recognise import as_prescribed, compared
+from reviews.rules.recognise import as_prescribed
 from reviews.rules.rule import CONDITIONS, EXEMPTIONS, READINGS, TAPERS, Rule
 from reviews.rules.saying import Candidate, graded_as
 from reviews.rules.view import Recognised, View
@@ -29,7 +30,7 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
     be judged still is.
     KeyError when the book does not hold the dossier's profile.
     """
-    sedatives, others, unmapped, have = _sorted_out(dossier, book)
+    sedatives, others, unmapped, have, said = _sorted_out(dossier, book)
     if not sedatives and not unmapped:
         return Screening(as_of=dossier.as_of, book_number=book.number)
 
@@ -54,6 +55,8 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
     findings, shadowed = settled(candidates)
     if dossier.has_died:
         findings = [finding for finding in findings if finding.rule_id == AFTER_DEATH]
+    if said:
+        findings = [_naming(finding, said) for finding in findings]
     return Screening(
         as_of=dossier.as_of,
         book_number=book.number,
@@ -79,8 +82,8 @@ class UseToday(NamedTuple):
 
 def use_today(dossier: Dossier, book: RuleBook) -> UseToday:
     """How long benzodiazepines and Z-drugs have been in use by the day judged."""
-    sedatives, others, _, _ = _sorted_out(dossier, book)
-    view = View(dossier, book, sedatives, others)
+    found = _sorted_out(dossier, book)
+    view = View(dossier, book, found.sedatives, found.others)
     begun = [each for each in view.current if each.start <= view.today] or view.episodes[-1:]
     if not begun:
         return UseToday(None, "")
@@ -90,14 +93,29 @@ def use_today(dossier: Dossier, book: RuleBook) -> UseToday:
     return UseToday(days, dependence(view, episode, min(view.today, episode.end)))
 
 
-def _sorted_out(
-    dossier: Dossier, book: RuleBook
-) -> tuple[list[Recognised], list[Recognised], list[Recognised], int]:
-    """Lines with a benzodiazepine or Z-drug, with something else, and unknown; all their bits."""
+class _SortedOut(NamedTuple):
+    """Lines with a benzodiazepine or Z-drug, with something else, and unknown; all their bits.
+
+    `said` tells of lines, by id, what somebody said that their medicine is.
+    """
+
+    sedatives: list[Recognised]
+    others: list[Recognised]
+    unmapped: list[Recognised]
+    have: int
+    said: dict[int, str]
+
+
+def _sorted_out(dossier: Dossier, book: RuleBook) -> _SortedOut:
     known = memory_of(book).recognised.known
     sedatives, others, unmapped, have = [], [], [], 0
+    said: dict[int, str] = {}
     for line in dossier.lines:
         recognition = known.get(line.medicine.key) or book.recognise(line.medicine)
+        if recognition.unmapped and dossier.meanings:
+            recognition = as_said(line, recognition, dossier.meanings, book)
+            if recognition.matched_by == SAID:
+                said[line.id] = f"“{line.medicine.text}”: {in_words(recognition)}"
         if recognition.mask & OPIOID:
             recognition = as_prescribed(line, recognition)
         if recognition.mask & BZRA:
@@ -111,19 +129,14 @@ def _sorted_out(
             and not said_to_be_no_sedative(line, recognition, dossier)
         ):
             unmapped.append((line, recognition))
-    return sedatives, others, unmapped, have
+    return _SortedOut(sedatives, others, unmapped, have, said)
 
 
-def said_to_be_no_sedative(line: Line, recognition: Recognition, dossier: Dossier) -> bool:
-    """Whether nobody knows the medicine, and somebody said that it is no sedative.
-
-    No word counts for a text that hints at a sedative, or for what was bought online.
-    """
-    if not dossier.no_sedatives or not recognition.unmapped:
-        return False
-    if recognition.suspected or line.acquired == "online":
-        return False
-    return compared(line.medicine.text) in dossier.no_sedatives
+def _naming(finding: Finding, said: dict[int, str]) -> Finding:
+    """The finding, with what somebody said that its unknown medicines are."""
+    told = dict.fromkeys(said[pk] for pk in finding.line_ids if pk in said)
+    facts = tuple(Fact("said_to_be", "Recognised as somebody said", each) for each in told)
+    return finding._replace(facts=finding.facts + facts)
 
 
 def _ask(view: View, asked: list[Asked], have: int) -> tuple[list[Candidate], list[NotEvaluable]]:

@@ -18,6 +18,7 @@ from reviews.rules.exposure import (
     pieces,
     read,
 )
+from reviews.rules.meanings import recognised
 from reviews.rules.parameters import EXPOSURE
 from reviews.tapering.planning import EVERY_NIGHT, Plan, Step
 
@@ -99,7 +100,7 @@ def _spans(dossier: Dossier, book: RuleBook, drug: str) -> Iterator[Span]:
     limit = book.rules[EXPOSURE][dossier.profile]
     uses = []
     for line in dossier.lines:
-        recognition = book.recognise(line.medicine)
+        recognition = recognised(line, dossier.meanings, book)
         for ingredient in recognition.ingredients:
             if ingredient.drug.key == drug:
                 use = read(line, recognition, ingredient, limit)
@@ -200,7 +201,7 @@ def current_use(dossier: Dossier, book: RuleBook) -> list[Use]:
     gap = timedelta(days=book.rules[EXPOSURE][dossier.profile]["gap_days"] + 1)
     strengths: dict[str, set[tuple[str, Decimal]]] = {}
     for line in dossier.lines:
-        recognition = book.recognise(line.medicine)
+        recognition = recognised(line, dossier.meanings, book)
         for part, drug, mask in recognition.ingredients:
             if mask & BZRA:
                 known = strengths.setdefault(drug.key, set())

@@ -2,14 +2,16 @@
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from reviews import access, audit, requests, rulebooks
+from reviews import access, rulebooks
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove
-from reviews.models import Medicine, NoSedative, Practice, Prescription
+from reviews.models import MedicineMeaning, NoSedative, Practice, Prescription
 from reviews.rules.recognise import compared
+from reviews.said_of_texts import screen_again, takers
 
 
 @transaction.atomic
@@ -18,21 +20,22 @@ def say(*, text: str, practice: Practice | None, by: User, reason: str = "") -> 
 
     Whoever takes it there is screened again. Said twice it is said once. Raises `BadRecord` for a
     text that the formulary knows, that hints at a sedative, or under which something was bought
-    online: these stay unknown sedatives.
+    online: these stay unknown sedatives. So is a text of which somebody said which medicine it is.
     """
     _require(by, practice)
     key = compared(text)
     if not key:
         raise BadRecord("text", "name the medicine")
-    takers = _takers(key, practice)
-    _refuse_what_may_be_one(text, takers)
+    orders = takers(key, practice)
+    _refuse_what_may_be_one(text, orders)
+    _refuse_what_is_named(key, practice)
     held = NoSedative.objects.filter(practice=practice, text=key, taken_back_at=None).first()
     if held is not None:
         return held
     said = NoSedative.objects.create(
         practice=practice, text=key, shown=" ".join(text.split()), reason=reason, said_by=by
     )
-    _screen_again(said, takers, by, Event.NO_SEDATIVE_SAID)
+    screen_again(said, orders, by=by, event=Event.NO_SEDATIVE_SAID)
     return said
 
 
@@ -45,7 +48,8 @@ def take_back(*, said: NoSedative, by: User) -> NoSedative:
         raise IllegalMove("This was taken back already.")
     held.taken_back_at, held.taken_back_by = timezone.now(), by
     held.save(update_fields=["taken_back_at", "taken_back_by"])
-    _screen_again(held, _takers(held.text, held.practice), by, Event.NO_SEDATIVE_TAKEN_BACK)
+    orders = takers(held.text, held.practice)
+    screen_again(held, orders, by=by, event=Event.NO_SEDATIVE_TAKEN_BACK)
     return held
 
 
@@ -57,17 +61,14 @@ def _require(by: User, practice: Practice | None) -> None:
         access.require(by, Action.JUDGE_MEDICINES, practice)
 
 
-def _takers(key: str, practice: Practice | None) -> list[Prescription]:
-    """The live orders of medicines that are compared as this text."""
-    texts = Medicine.objects.values_list("pk", "text")
-    alike = [pk for pk, text in texts.iterator() if compared(text) == key]
-    orders = Prescription.objects.live().filter(medicine__in=alike)
-    if practice is not None:
-        orders = orders.filter(practice=practice)
-    return [*orders.only("patient_id", "acquired")]
+def _refuse_what_is_named(key: str, practice: Practice | None) -> None:
+    named = MedicineMeaning.objects.filter(text=key, taken_back_at=None)
+    here = named.filter(Q(practice=practice) | Q(practice=None)).select_related("medicine").first()
+    if here is not None:
+        raise BadRecord("text", f"it was said to be {here.medicine.text}: take that back first")
 
 
-def _refuse_what_may_be_one(text: str, takers: list[Prescription]) -> None:
+def _refuse_what_may_be_one(text: str, orders: list[Prescription]) -> None:
     _version, book = rulebooks.live()
     recognition = book.recognise_text(text)
     if recognition.suspected:
@@ -78,18 +79,5 @@ def _refuse_what_may_be_one(text: str, takers: list[Prescription]) -> None:
         )
     if not recognition.unmapped:
         raise BadRecord("text", "the formulary knows this medicine")
-    if any(order.acquired == "online" for order in takers):
+    if any(order.acquired == "online" for order in orders):
         raise BadRecord("text", "it was bought online: it stays an unknown sedative")
-
-
-def _screen_again(said: NoSedative, takers: list[Prescription], by: User, event: Event) -> None:
-    patients = sorted({order.patient_id for order in takers})
-    audit.record(
-        by,
-        event,
-        practice_id=said.practice_id,
-        subject=said,
-        text=said.text,
-        patients=len(patients),
-    )
-    requests.enqueue(patients, reason=event.verb)

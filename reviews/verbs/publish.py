@@ -5,7 +5,7 @@ publishes it; then the patients it can affect are screened again.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -19,10 +19,11 @@ from reviews import access, audit, engines, requests, rulebooks
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import IllegalMove, NotAllowed, Stale
-from reviews.models import Medicine, Patient, Prescription, RuleVersion
+from reviews.models import Medicine, MedicineMeaning, Patient, Prescription, RuleVersion
 from reviews.rules.book import RuleBook
 from reviews.rules.catalogue import default_citations_section, default_rules_section
 from reviews.rules.dossier import Medicine as WrittenMedicine
+from reviews.rules.recognise import compared
 
 DRAFT, PUBLISHED = RuleVersion.State.DRAFT, RuleVersion.State.PUBLISHED
 RETIRED = RuleVersion.State.RETIRED
@@ -114,21 +115,38 @@ def affected_patients(old: RuleVersion | None, new: RuleVersion) -> list[int]:
         return list(treated.values_list("patient_id", flat=True).distinct())
     drugs = set(changed["drugs"])
     before, after = rulebooks.book(old.pk), rulebooks.book(new.pk)
+    meant = _meant()
     medicines = [
         pk
         for pk, written in _written_medicines()
-        if _touched(before, written, drugs)
-        or _touched(after, written, drugs)
-        or before.recognise(written) != after.recognise(written)
+        if any(
+            _touched(before, each, drugs)
+            or _touched(after, each, drugs)
+            or before.recognise(each) != after.recognise(each)
+            for each in (written, *meant.get(compared(written.text), ()))
+        )
     ]
     treated = treated.filter(medicine__in=medicines)
     return list(treated.values_list("patient_id", flat=True).distinct())
 
 
-def _written_medicines() -> Iterator[tuple[int, WrittenMedicine]]:
-    for pk, key, text, codings in Medicine.objects.values_list("pk", "key", "text", "codings"):
+def _written_medicines(
+    pks: Iterable[int] | None = None,
+) -> Iterator[tuple[int, WrittenMedicine]]:
+    rows = Medicine.objects.all() if pks is None else Medicine.objects.filter(pk__in=[*pks])
+    for pk, key, text, codings in rows.values_list("pk", "key", "text", "codings"):
         pairs = tuple((coding["system"], coding["code"]) for coding in codings)
         yield pk, WrittenMedicine(key=key, text=text, codings=pairs)
+
+
+def _meant() -> dict[str, list[WrittenMedicine]]:
+    """By its text as it is compared, the medicines that somebody said it is, in any practice."""
+    meant: dict[str, list[WrittenMedicine]] = {}
+    said = MedicineMeaning.objects.filter(taken_back_at=None).values_list("text", "medicine")
+    written = dict(_written_medicines(pk for _, pk in said))
+    for text, pk in said:
+        meant.setdefault(text, []).append(written[pk])
+    return meant
 
 
 def _touched(book: RuleBook, written: WrittenMedicine, drugs: set[str]) -> bool:

@@ -75,7 +75,7 @@ def _context(
         "own_urgent": bool(own),
         "picture": picture,
         "charts": timeline_chart.charts(picture) if picture else [],
-        "medicines": medicines.lines_of(dossier, book),
+        "medicines": medicines.lines_of(dossier, book, case.practice_id),
         "history": history,
         "following": cases.following(user, case),
         "concluded": concluded,

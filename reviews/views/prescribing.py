@@ -20,9 +20,9 @@ from reviews.drawing import labels
 from reviews.errors import IllegalMove, Stale
 from reviews.forms.prescribing import PrescriptionForm, WithdrawForm, values, with_units
 from reviews.models import WITHDRAWN, Patient
-from reviews.queries import prescriptions
+from reviews.queries import medicines, prescriptions
 from reviews.queries.before_saving import BeforeSaving, before_saving
-from reviews.queries.picker import picker, recognise
+from reviews.queries.picker import picker
 from reviews.records import NOT_GIVEN
 from reviews.rules.drug import BENZODIAZEPINE, BZRA
 from reviews.verbs import prescribe
@@ -191,7 +191,7 @@ def _withdraw_page(
         return redirect("prescription-withdraw", live.pk)
     # Even where what was typed is what is refused: the version below is not the one that was read.
     changed = refusal is not None or live.pk != held.pk
-    recognition = recognise(live.medicine.text, live.medicine.codings)
+    recognition = medicines.recognition_of(live)
     patient = person.fetch_for(request.user, Action.WITHDRAW, held.patient_id)
     context = {
         **person.banner(patient),

@@ -1,5 +1,7 @@
 """Medicines that no rule can read: what people take that nobody knows, and who says what it is."""
 
+from itertools import count
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
@@ -8,13 +10,23 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import access
+from reviews import access, rulebooks
 from reviews.access import Action
-from reviews.errors import BadRecord, IllegalMove, NotFound
-from reviews.models import NoSedative, Practice
-from reviews.queries.unknown_medicines import of, said, unknown, with_near
-from reviews.verbs import no_sedatives
-from reviews.views.refusals import shows_refusals
+from reviews.errors import IllegalMove, NotFound
+from reviews.forms.unknown_medicines import AnswerForm, answers
+from reviews.models import MedicineMeaning, NoSedative, Practice
+from reviews.queries.unknown_medicines import (
+    drug_names,
+    meanings,
+    people,
+    said,
+    unknown,
+    with_near,
+    with_strength,
+)
+from reviews.queries.unknown_medicines import no_sedatives as no_sedatives_of
+from reviews.verbs import medicine_meanings, no_sedatives
+from reviews.views.refusals import refusals_at, shows_refusals
 from reviews.views.signed_in import SignedIn
 
 SHOWN = 50
@@ -24,51 +36,85 @@ EVERYWHERE = "everywhere"
 @require_GET
 @login_required
 def listed(request: SignedIn) -> HttpResponse:
-    """The texts nobody knows, most people first, and those said to be no sedative."""
-    here = _where(request.user)
+    """The texts nobody knows, most people first, and what was said of others."""
+    return _page(request, {})
+
+
+def _page(request: SignedIn, refused: dict[str, AnswerForm]) -> HttpResponse:
+    """The page; `refused` are the answers that were not saved, by their text, to be mended."""
+    user, here = request.user, _where(request.user)
     rows = unknown(here)
+    # What was refused stays in sight, however rare it is.
+    shown = rows[:SHOWN] + [row for row in rows[SHOWN:] if row.shown in refused]
+    rest = rows[SHOWN:]
+    everywhere = access.allowed(user, Action.EDIT_FORMULARY)
+    # What was refused keeps its fields, and no other text may have the same.
+    used = {form.prefix for form in refused.values()}
+    free = (prefix for number in count() if (prefix := f"m{number}") not in used)
     context = {
-        "rows": with_near(rows[:SHOWN]),
-        "more": max(0, len(rows) - SHOWN),
+        "rows": [
+            (row, refused.get(row.shown) or AnswerForm(prefix=next(free)))
+            for row in with_near(shown)
+        ],
+        "rarer": len(rest),
+        "rarer_prescriptions": sum(row.prescriptions for row in rest),
         "texts": len(rows),
         "prescriptions": sum(row.prescriptions for row in rows),
-        "said": [(row, _may_take_back(request.user, row)) for row in said(here)],
-        "practices": access.practices(request.user, Action.JUDGE_MEDICINES),
-        "everywhere": access.allowed(request.user, Action.EDIT_FORMULARY),
+        "people": people(rows),
+        "said": [(each, _may_take_back(user, each.row)) for each in said(here)],
+        "practices": access.practices(user, Action.JUDGE_MEDICINES),
+        "everywhere": everywhere,
+        "may_identify": everywhere or access.allowed(user, Action.IDENTIFY_MEDICINES),
+        "drug_names": drug_names(),
+        "chosen": {key: request.POST.get(key, "") for key in ("where", "reason")},
     }
-    return render(request, "reviews/unknown_medicines/list.html", context)
-
-
-def _refused(request: SignedIn, refusal: BadRecord) -> HttpResponse:
-    messages.warning(request, f"Not saved: {refusal.reason}.")
-    return redirect("unknown-medicines")
+    status = 422 if refused else 200
+    return render(request, "reviews/unknown_medicines/list.html", context, status=status)
 
 
 @require_POST
 @login_required
-@shows_refusals(_refused, BadRecord)
 def judge(request: SignedIn) -> HttpResponse:
-    """Save the answers of the page: each text that was ticked names no sedative."""
+    """Save the answers of the page, each by itself; those that are refused are shown again."""
     practice = _practice(request)
-    answered = 0
-    for text in request.POST.getlist("no_sedative"):
-        no_sedatives.say(
-            text=text,
-            practice=practice,
-            reason=request.POST.get("reason", "")[:300],
-            by=request.user,
-        )
-        answered += 1
-    if answered:
+    sent = answers(request.POST)
+    saved = sum(_save(form, request, practice) for form in sent)
+    refused = {form.data[form.add_prefix("text")]: form for form in sent if form.errors}
+    if saved:
         where = "in every practice" if practice is None else f"at {practice}"
         messages.success(
             request,
-            f"{answered} text{'' if answered == 1 else 's'} said to be no sedative {where}. "
-            "Whoever takes it is checked again.",
+            f"{saved} answer{'' if saved == 1 else 's'} saved, {where}. "
+            "Whoever takes these medicines is checked again.",
         )
-    else:
-        messages.info(request, "Nothing was ticked, so nothing was saved.")
+    if refused:
+        messages.warning(request, f"{len(refused)} not saved: see below why.")
+        return _page(request, refused)
+    if not saved:
+        messages.info(request, "Nothing was answered, so nothing was saved.")
     return redirect("unknown-medicines")
+
+
+def _save(form: AnswerForm, request: SignedIn, practice: Practice | None) -> bool:
+    """Save one answer; False where nothing was answered, or where it is refused."""
+    if not form.is_valid():
+        return False
+    given = {
+        "text": form.cleaned_data["text"],
+        "practice": practice,
+        "reason": request.POST.get("reason", "")[:300],
+        "by": request.user,
+    }
+    with refusals_at(form):
+        if form.is_no_sedative:
+            no_sedatives.say(**given)
+            return True
+        if form.medicine:
+            _version, book = rulebooks.live()
+            medicine = with_strength(form.medicine, given["text"], book)
+            medicine_meanings.say(medicine=medicine, **given)
+            return True
+    return False
 
 
 def _taken_back_before(request: SignedIn, refusal: IllegalMove, pk: int) -> HttpResponse:
@@ -80,11 +126,27 @@ def _taken_back_before(request: SignedIn, refusal: IllegalMove, pk: int) -> Http
 @login_required
 @shows_refusals(_taken_back_before, IllegalMove)
 def take_back(request: SignedIn, pk: int) -> HttpResponse:
-    """Take one answer back."""
-    held = of(_where(request.user)).filter(pk=pk).first()
+    """Take back that a text names no sedative."""
+    held = no_sedatives_of(_where(request.user)).filter(pk=pk).first()
     if held is None:
         raise NotFound(access.NO_SUCH_RECORD)
     no_sedatives.take_back(said=held, by=request.user)
+    return _asked_again(request, held)
+
+
+@require_POST
+@login_required
+@shows_refusals(_taken_back_before, IllegalMove)
+def take_meaning_back(request: SignedIn, pk: int) -> HttpResponse:
+    """Take back which medicine a text is."""
+    held = meanings(_where(request.user)).filter(pk=pk).first()
+    if held is None:
+        raise NotFound(access.NO_SUCH_RECORD)
+    medicine_meanings.take_back(said=held, by=request.user)
+    return _asked_again(request, held)
+
+
+def _asked_again(request: SignedIn, held: NoSedative | MedicineMeaning) -> HttpResponse:
     messages.success(request, f"“{held.shown}” is asked about again.")
     return redirect("unknown-medicines")
 
@@ -111,14 +173,20 @@ def _practice(request: SignedIn) -> Practice | None:
     return found
 
 
-def _may_take_back(user: User, row: NoSedative) -> bool:
+def _may_take_back(user: User, row: NoSedative | MedicineMeaning) -> bool:
     if row.practice_id is None:
         return access.allowed(user, Action.EDIT_FORMULARY)
-    return access.allowed(user, Action.JUDGE_MEDICINES, row)
+    named = isinstance(row, MedicineMeaning)
+    return access.allowed(user, Action.IDENTIFY_MEDICINES if named else Action.JUDGE_MEDICINES, row)
 
 
 urlpatterns = [
     path("unknown-medicines", listed, name="unknown-medicines"),
     path("unknown-medicines/judge", judge, name="unknown-medicines-judge"),
     path("unknown-medicines/<int:pk>/take-back", take_back, name="unknown-medicines-take-back"),
+    path(
+        "unknown-medicines/meanings/<int:pk>/take-back",
+        take_meaning_back,
+        name="unknown-medicines-meaning-take-back",
+    ),
 ]

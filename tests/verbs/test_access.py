@@ -35,6 +35,7 @@ MAY = {
         Action.CHECK_DATA,
         Action.JUDGE_MEDICINES,
         Action.IDENTIFY,
+        Action.IDENTIFY_MEDICINES,
         Action.EXEMPT,
         Action.TAPER,
         Action.SEE_QUEUE,

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from reviews import records
 from reviews.management.commands import export
 from reviews.rules import ENGINE
-from reviews.verbs import exempt, observe, prescribe, screen, sync
+from reviews.verbs import exempt, medicine_meanings, observe, prescribe, screen, sync
 from tests import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -291,3 +291,16 @@ def test_a_third_party_finds_the_same_from_the_files_alone(folder, harbour, ehr)
     assert told == naive_dur_01(folder)
     assert {severity for severity, _ in told.values()} == {2, 4}
     assert len(told) < len(stories)
+
+
+def test_what_somebody_said_a_text_is_is_read_as_that(folder, harbour, clara, ravi):
+    bell = make.patient(harbour, clara)
+    make.prescription(bell, clara, "Relaxonel 10 mg")
+    medicine_meanings.say(
+        text="Relaxonel 10 mg", medicine="diazepam 10 mg tablets", practice=harbour, by=ravi
+    )
+    call_command("export", str(folder), verbosity=0)
+    (row,) = table(folder, "prescriptions")
+    assert (row["ingredients"], row["strengths_mg"], row["form"]) == ("diazepam", "10", "tablet")
+    assert "said by somebody" in row["worked_out"]
+    assert "Relaxonel" not in str(row)

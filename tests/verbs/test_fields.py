@@ -328,7 +328,7 @@ def test_a_form_that_is_saved_as_it_was_shown_changes_nothing(bell, clara):
 
 def test_an_exported_line_says_what_was_recorded(bell, clara, rulebook):
     prescribe.log(patient=bell, record=EVERYTHING, by=clara)
-    ((patient_id, profile, line),) = list(dossiers.every_line())
+    ((patient_id, profile, _meanings, line),) = list(dossiers.every_line())
     who = {"prescriber": 1, "team": 1, "pharmacy": 1}
     book = rulebooks.live()[1]
     limit = book.rules[export.EXPOSURE][profile]

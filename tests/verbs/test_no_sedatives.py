@@ -7,7 +7,7 @@ from django.utils import timezone
 from reviews import dossiers
 from reviews.errors import BadRecord, IllegalMove, NotAllowed
 from reviews.models import AuditEvent, Flag, NoSedative, ScreeningRequest
-from reviews.queries.unknown_medicines import unknown, with_near
+from reviews.queries.unknown_medicines import people, unknown, with_near
 from reviews.verbs import no_sedatives, screen
 from tests import make
 
@@ -157,8 +157,21 @@ def test_unknown_texts_are_listed_with_how_many_take_them(bell, harbour, lakesid
     assert list(rows) == ["zorkoline 10 mg tablets", "diazpam 2mg tabs", "flunitrazolam 1 mg"]
     assert rows["zorkoline 10 mg tablets"].people == 2
     assert rows["diazpam 2mg tabs"].near[0] == "diazepam"
+    assert rows["diazpam 2mg tabs"].proposals[0] == "diazepam 2 mg tablets"
+    assert rows["flunitrazolam 1 mg"].near
+    assert rows["flunitrazolam 1 mg"].proposals == ()
     assert "ends like" in rows["flunitrazolam 1 mg"].may_be_one
     assert unknown([lakeside.pk]) == []
     say(ravi, harbour)
     assert "zorkoline 10 mg tablets" not in {row.text for row in unknown([harbour.pk])}
+    # Whoever works elsewhere too is not asked again where nobody takes it.
+    both = [harbour.pk, lakeside.pk]
+    assert "zorkoline 10 mg tablets" not in {row.text for row in unknown(both)}
+    assert people(unknown(both)) == 1
+    lena = make.person("lena", lakeside, "clinician")
+    third = make.patient(lakeside, lena, family_name="Third")
+    make.prescription(third, lena, "Zorkoline 10 mg tablets", start=-5, days=28)
+    (asked_again,) = [row for row in unknown(both) if row.text == "zorkoline 10 mg tablets"]
+    assert asked_again.people == 1
+    assert people(unknown(both)) == 2
     assert "zorkoline 10 mg tablets" in {row.text for row in unknown(None)}

@@ -22,6 +22,7 @@ from reviews.rules.doses import release
 from reviews.rules.dossier import Line
 from reviews.rules.drug import Recognition
 from reviews.rules.exposure import mg_per_day, read
+from reviews.rules.meanings import recognised
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.recognise import as_prescribed
 
@@ -186,13 +187,13 @@ def _prescriptions(path: Path, book: RuleBook) -> int:
     with path.open("x", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
         out.writerow(PRESCRIPTIONS)
-        for patient_id, profile, line in dossiers.every_line():
+        for patient_id, profile, meanings, line in dossiers.every_line():
             who = {
                 kind: (name := getattr(line, kind)) and given.setdefault(name, len(given) + 1)
                 for kind, given in numbers.items()
             }
             limit = book.rules[EXPOSURE][profile]
-            recognition = as_prescribed(line, book.recognise(line.medicine))
+            recognition = as_prescribed(line, recognised(line, meanings, book))
             out.writerow(_row(patient_id, line, who, recognition, limit))
             count += 1
     return count
@@ -224,7 +225,7 @@ def _row(
         "schedule": [f"{per_day:.10g}x{length}" for per_day, length in line.schedule],
         "strengths_mg": [part.strength_mg for part in parts],
         "form": form,
-        "release": release(line.medicine),
+        "release": release(line, recognition),
         "complete": recognition.complete,
         "worked_out": use.notes if use else (),
         "missing": use.missing if use else (),
