@@ -69,8 +69,8 @@ PLANTED = (
     ),
     Fault(
         "compare",
-        "return self.after.severity < self.before.severity",
-        "return self.after.severity > self.before.severity",
+        "changed=tuple(each for each in kept if each.before.severity != each.after.severity),",
+        "changed=tuple(each for each in kept if each.before.severity < each.after.severity),",
     ),
     Fault("conditions", "return bool(_NO.match(_spoken(text)))", "return False"),
     Fault(
@@ -144,11 +144,26 @@ PLANTED = (
         "setattr(type(instance), self.work.__name__, found)",
     ),
     Fault(
+        "matters",
+        "grouped.setdefault(joins if joins in by_row else key, [])",
+        "grouped.setdefault(joins, [])",
+    ),
+    Fault(
+        "meanings",
+        "if recognition.suspected or line.acquired == ONLINE:",
+        "if recognition.suspected and line.acquired == ONLINE:",
+    ),
+    Fault(
         "memory",
         "answers = memory_of(book).answers\n        key = (work, *asked)",
         "answers = memory_of(book).answers\n        key = (work,)",
     ),
     Fault("metabolism", '"nefazodone": {"triazolam": 1,', '"nefazodone": {"triazolam": 2,'),
+    Fault(
+        "missing",
+        "if was != is_now and worst <= ACTED_ON:",
+        "if was != is_now and worst < ACTED_ON:",
+    ),
     Fault(
         "naming",
         "if name not in first or start < first[name]:",

@@ -168,6 +168,19 @@ class PlanForm(forms.Form):
         return [self[f"at_{time}"] for time in planning.TIMES]
 
     @property
+    def has_other_strengths(self) -> bool:
+        """Whether a strength was written that is not in the list, or written wrongly."""
+        return self._is_written("other_tablet", "other_liquid")
+
+    @property
+    def has_own_pace(self) -> bool:
+        """Whether a pace of its own was asked for, or asked for wrongly."""
+        return self._is_written("own_percent", "own_days", "faster", "quick_end")
+
+    def _is_written(self, *names: str) -> bool:
+        return any(self.data.get(name) or name in self.errors for name in names)
+
+    @property
     def has_dose(self) -> bool:
         """Whether a dose to start from is given; only when the form is valid."""
         return bool(self._times() or self.cleaned_data["from_mg"])
