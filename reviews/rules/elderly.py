@@ -294,15 +294,13 @@ def _exposed(
             vague += view.touching(episode)
             continue
         reached = True
-        drugs = words.listed(names([item.span for item in judged]))
-        yield _exposed_so_long(view, rule_id, longest, drugs=drugs, at=at, gist=gist)
+        yield _exposed_so_long(view, rule_id, longest, at, gist)
     if not reached:
         yield from length_not_known(rule_id, vague)
 
 
-def _exposed_so_long(
-    view: View, rule_id: str, item: Judged, *, drugs: str, at: int, gist: str
-) -> Candidate:
+def _exposed_so_long(view: View, rule_id: str, item: Judged, at: int, gist: str) -> Candidate:
+    """The title names every medicine whose days were counted, not only those of concern."""
     episode, span = item.episode, item.span
     age = view.person.age_on(span.use.start)
     touching = view.touching(episode)
@@ -314,7 +312,7 @@ def _exposed_so_long(
         2,
         key=f"{rule_id}:{words.iso(episode.start)}",
         line_ids=item.line_ids,
-        title=f"{words.sentence_case(drugs)} at {age}: {days} on {words.day(reached)}",
+        title=f"{words.sentence_case(item.drugs)} at {age}: {days} on {words.day(reached)}",
         sentence=(
             f"{view.supply_takes(span.end)} at age {age} to "
             f"{at_least}{words.days(item.days)} since {words.day(episode.start)}; {gist}."

@@ -401,6 +401,20 @@ def test_nothing_is_told_as_past_that_is_still_to_come(rows, others, profile, ag
 
 @drawn
 @given(supplies, besides, profiles, ages)
+def test_no_title_tells_of_a_medicine_before_there_was_any(rows, others, profile, age):
+    dossier = somebody(course(rows) + also(others), profile, age)
+    for each in screen(dossier, BOOK).findings:
+        begun = [
+            on(start)
+            for text, start, *_ in (*rows, *others)
+            if text.split()[0].lower() in each.title.lower()
+        ]
+        for day in days_named(each.title):
+            assert not begun or day >= min(begun), each.title
+
+
+@drawn
+@given(supplies, besides, profiles, ages)
 def test_no_finding_names_more_days_than_lie_between_its_dates(rows, others, profile, age):
     dossier = somebody(course(rows) + also(others), profile, age)
     for each in screen(dossier, BOOK).findings:
