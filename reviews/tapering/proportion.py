@@ -25,7 +25,7 @@ LENGTHS = Citation(
     "Which pace is proposed after how long",
     "Prescription Safety Portal",
     2026,
-    "25 % in 2 weeks under 90 days, 10 % under a year, then 5 %",
+    "25 % in 2 weeks under 90 days, then 10 %; 5 % after a taper that was given up",
     REVIEWED,
     NEXT_REVIEW_UNVERIFIED,
     verified=False,
@@ -45,14 +45,12 @@ class Pace(NamedTuple):
     every_days: int
 
 
-PACES = (
-    Pace(365, Decimal(5), TWO_WEEKS),
-    Pace(90, Decimal(10), TWO_WEEKS),
-    Pace(0, Decimal(25), TWO_WEEKS),
-)
+PACES = (Pace(90, Decimal(10), TWO_WEEKS), Pace(0, Decimal(25), TWO_WEEKS))
+GIVEN_UP = Pace(0, Decimal(5), TWO_WEEKS)
 """ASAM 2025, recommendation 6: 5 to 10 % at first, typically not more than 25 % in 2 weeks. Which
-length of use gets which of these is local policy, unverified."""
-UNKNOWN = PACES[1]
+length of use gets which of these is local policy, unverified. From 40 mg of diazepam, 5 % each time
+takes more than four years: that is for whom 10 % was too fast."""
+UNKNOWN = PACES[0]
 
 
 class InUseSince(NamedTuple):
@@ -100,7 +98,7 @@ def of(dossier: Dossier, book: RuleBook) -> Proportion:
         return Proportion(None, why, UNKNOWN, False, said, (SOURCES["asam-2025-6"], LENGTHS))
     # An earlier taper that was given up asks for the smallest steps, however short the use.
     failed = any(taper.status == "failed" for taper in dossier.tapers)
-    pace = PACES[0] if failed else next(each for each in PACES if days >= each.from_days)
+    pace = GIVEN_UP if failed else next(each for each in PACES if days >= each.from_days)
     in_use = f"In use for {words.days(days)}"
     if days < SHORT_DAYS and not why and not failed:
         said = (

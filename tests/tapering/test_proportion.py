@@ -25,8 +25,7 @@ def in_use(days, text="zopiclone 3.75 mg tablets"):
         (28, 25, False),
         (89, 25, False),
         (90, 10, False),
-        (364, 10, False),
-        (365, 5, False),
+        (1820, 10, False),
     ],
 )
 def test_the_pace_follows_the_length_of_use(days, percent, none_needed):
@@ -51,7 +50,7 @@ def test_a_short_record_of_long_use_is_long_use():
     """20 days on record, but she says that it is in use since two years."""
     said = (Reading(1, "in_use_since", on=on(-1), text=on(-730).isoformat()),)
     found = proposed(*in_use(20), readings=said)
-    assert (found.none_needed, found.pace.percent) == (False, 5)
+    assert (found.none_needed, found.pace.percent) == (False, 10)
     assert "dependence is to be expected" in found.said
 
 
