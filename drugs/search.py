@@ -40,6 +40,7 @@ PER = {"ml": "/ml", "hour": "/hour", "spray": "/spray", "g": "/g"}
 FORM_WORDS = {"liquid": "oral liquid", "film": "oral film", "spray": "oral spray"}
 # Words that say how a medicine is made up, and not which it is.
 FORMS = {"tablet", "capsule", "oral", "liquid", "solution", "patche", "drop", "spray", "injection"}
+UNITS = {"microgram", "milligram", "nanogram", "gram", "unit", "hour", "dose"}
 Ranked = Iterator[tuple[tuple, dict]]
 """(rank, the values of a `Match`): the smallest rank is the best match."""
 CodedPart = tuple[int, Decimal | None, str]
@@ -267,13 +268,18 @@ class Near(NamedTuple):
 
 
 def nearly(texts: Iterable[str]) -> dict[str, list[Near]]:
-    """For each text the drugs whose name or brand is nearly a word of it, nearest first."""
+    """For each text the drugs whose name or brand is nearly a word of it, nearest first.
+
+    A slip seldom changes the first letter, so that "Relaxonel" is not nearly "EllaOne".
+    """
     drugs = _drugs()
     names = _by_word(drugs)
     found = {}
     for text in texts:
-        words = [word for word in _words(text) if word not in FORMS]
-        alike = sorted(_alike(words, names).items(), key=lambda pair: -pair[1])
+        words = [word for word in _words(text) if word not in FORMS and word not in UNITS]
+        first = {word[0] for word in words}
+        begun_alike = {name: pks for name, pks in names.items() if name[0] in first}
+        alike = sorted(_alike(words, begun_alike).items(), key=lambda pair: -pair[1])
         found[text] = [
             Near(drugs[pk].name, drugs[pk].called(words), near) for pk, near in alike[:3]
         ]

@@ -92,7 +92,7 @@ APART = f"""
 """
 # Who was born on one of these days, with their names as they are compared.
 BORN = """
-    SELECT id, practice_id, birth_date, reviews_folded(family_name || given_name)
+    SELECT id, practice_id, birth_date, family_folded || given_folded
     FROM reviews_patient
     WHERE practice_id = ANY(%s) AND birth_date = ANY(%s::date[]) AND merged_into_id IS NULL
 """

@@ -233,7 +233,7 @@ CONCERNED = """
                 WHERE identityquestion_id = q.id
             )
             OR p.birth_date = (q.said ->> 'birth_date')::date
-                AND reviews_folded(p.family_name || p.given_name) = reviews_folded(
+                AND p.family_folded || p.given_folded = reviews_folded(
                     (q.said ->> 'family_name') || (q.said ->> 'given_name')
                 )
         )

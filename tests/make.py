@@ -125,3 +125,16 @@ def urgent_case(place, *, logged_by):
     prescription(treated, logged_by, "Morphine 10 mg tablets", start=-1, days=7, indication="pain")
     screen.drain()
     return Case.objects.open().get(patient=treated)
+
+
+def case_of_three_matters(place, *, logged_by):
+    """Long use at 79, morphine since yesterday and mirtazapine: many findings, three cards."""
+    treated = patient(place, logged_by, age=79)
+    for start in (-130, -102, -74, -46, -18):
+        prescription(treated, logged_by, start=start, days=28)
+    prescription(treated, logged_by, "Morphine 10 mg tablets", start=-1, days=7, indication="pain")
+    prescription(
+        treated, logged_by, "Mirtazapine 15 mg tablets", start=-20, days=28, indication="other"
+    )
+    screen.drain()
+    return Case.objects.open().get(patient=treated)

@@ -1,5 +1,6 @@
 """What can be read: for each resource its rows, its filters, and how a row becomes a shape."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Generic, TypeVar, cast
 
@@ -26,6 +27,8 @@ from reviews.models import (
     named,
 )
 from reviews.queries import checked, identity
+from reviews.rules.matters import row_of
+from reviews.tapering.doses import Part
 
 Row = TypeVar("Row", bound=Model)
 Asked = TypeVar("Asked", bound=shapes.Question)
@@ -191,14 +194,14 @@ class Tapers(Resource[TaperVersion, shapes.Tapers]):
                 shapes.TaperStep(
                     on=step.on,
                     mg_per_day=float(step.mg),
-                    made_of=[
-                        shapes.TaperPart(
-                            form=part.strength.form,
-                            strength_mg=float(part.strength.mg),
-                            number=float(part.number),
+                    made_of=_made_of(step.parts),
+                    doses=[
+                        shapes.TaperDose(
+                            time=dose.time, mg=float(dose.mg), made_of=_made_of(dose.parts)
                         )
-                        for part in step.parts
+                        for dose in step.times
                     ],
+                    nights_a_week=step.nights,
                 )
                 for step in row.plan.steps
             ],
@@ -210,6 +213,17 @@ class Tapers(Resource[TaperVersion, shapes.Tapers]):
             recorded_at=row.recorded_at,
             superseded_at=row.superseded_at,
         )
+
+
+def _made_of(parts: Iterable[Part]) -> list[shapes.TaperPart]:
+    return [
+        shapes.TaperPart(
+            form=part.strength.form,
+            strength_mg=float(part.strength.mg),
+            number=float(part.number),
+        )
+        for part in parts
+    ]
 
 
 class Patients(Resource[Patient, shapes.Patients]):
@@ -359,6 +373,7 @@ class Flags(Resource[Flag, shapes.Flags]):
             practice=row.practice.code,
             case=row.case_id,
             rule=row.rule_id,
+            matter=row_of(row.rule_id).key,
             severity=row.severity,
             mode=row.mode,
             state="ended" if row.ended_at else "settled" if row.settled_at else "open",

@@ -125,12 +125,26 @@ class TaperPart(Struct):
     number: float
 
 
+class TaperDose(Struct):
+    """What is taken at a time: "morning", "midday", "evening" or "night"; "day" where not known."""
+
+    time: str
+    mg: float
+    made_of: list[TaperPart]
+
+
 class TaperStep(Struct):
-    """From a day on, so many mg a day; `made_of` is empty where that is not known, or nothing."""
+    """From a day on, so many mg a day; `made_of` is empty where that is not known, or nothing.
+
+    On fewer than 7 `nights_a_week`, `mg_per_day` is the mean, and `made_of` and `doses` are what is
+    taken on each of those nights.
+    """
 
     on: date
     mg_per_day: float
     made_of: list[TaperPart]
+    doses: list[TaperDose]
+    nights_a_week: int
 
 
 class Taper(Struct):
@@ -237,6 +251,7 @@ class Citation(Struct):
     next_review: date
     verified: bool
     note: str
+    country: str = ""
 
 
 class FlagOutcome(Struct):
@@ -261,7 +276,8 @@ class FlagOutcome(Struct):
 class Flag(Struct):
     """A finding kept on a patient, with the rule book and the engine that made it, and why.
 
-    `engine` is null for a finding from before engines were recorded.
+    `engine` is null for a finding from before engines were recorded. `matter` is what it is about,
+    as today's table of matters has it: findings of a case with one matter are one fact.
     """
 
     id: int
@@ -269,6 +285,7 @@ class Flag(Struct):
     practice: str
     case: int | None
     rule: str
+    matter: str
     severity: int
     mode: str
     state: FlagState

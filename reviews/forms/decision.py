@@ -1,6 +1,6 @@
-"""The form of a decision: an outcome, a coded reason and a day for every flag of a case."""
+"""The form of a decision: an outcome, a coded reason and a day for every matter of a case."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -10,13 +10,13 @@ from reviews import conclusions
 from reviews.conclusions import FlagOutcome
 from reviews.errors import BadRecord, DomainError
 from reviews.forms.days import read_day
-from reviews.models import Flag, Outcome
+from reviews.models import Flag
+from reviews.rules.matters import Matter
 
-# From this many flags on, those that are not urgent can be answered together. An urgent flag is
-# always answered by itself.
-REST_FROM = 3
-REST = "rest"
-"""Ends the names of the fields that answer flags together."""
+OF = "of-"
+"""Begins the name of the fields that say which flags a matter's fields are for."""
+AS = "as:"
+"""Begins an outcome that says "as the matter whose fields end so": the first one on the page."""
 
 
 class Pick(NamedTuple):
@@ -33,77 +33,125 @@ EMPTY = Pick()
 
 
 class Answer(NamedTuple):
-    """The answer to one flag: its fields, and whether they are pre-set, or were refused.
+    """The answer to a matter, or apart to one of its flags: its fields, and how they came about.
 
-    One that is `together` with others has fields of its own only for whoever wants to answer apart.
+    `key` ends the names of the fields. They are pre-set, or what was `refused`. One that is not
+    `required` may stay empty: a flag then takes the answer of its matter.
     """
 
+    key: str
     pick: Pick
-    preset: bool
-    together: bool
-    refused: bool
+    preset: bool = False
+    required: bool = True
+    refused: bool = False
 
-    @property
-    def is_required(self) -> bool:
-        """Whether the fields must be filled in: not where the common answer will do."""
-        return not self.together
+
+class MatterAnswer(NamedTuple):
+    """The answer to a matter, and to each of its flags apart where it has several, by flag.
+
+    `same` is the key of the first matter's fields, whose answer this one can be given too; empty
+    for the first. `opens` says whether the flags are answered apart already.
+    """
+
+    answer: Answer
+    flags: tuple[int, ...]
+    apart: dict[int, Answer]
+    opens: bool
+    same: str = ""
 
 
 class DecisionForm:
     """What the fields of a decision start with, and what they held when it was refused.
 
-    `answers` are by flag. `rest` are the ids of the flags that are answered together, with the
-    fields of `rest_pick`; both are empty where that is not offered.
+    `answers` are by the key of the matter.
     """
 
     def __init__(
         self,
-        flags: Iterable[Flag],
+        matters: Sequence[Matter[Flag]],
         today: date,
         posted: QueryDict | None = None,
         refused: int | None = None,
     ) -> None:
         """`posted`: the decision that was sent; `refused`: the flag whose answer was refused."""
-        flags = list(flags)
-        presets = {flag.pk: _preset(flag, today) for flag in flags}
-        common = [flag for flag in flags if presets[flag.pk].outcome == Outcome.REVIEW]
-        together = common if len(common) >= REST_FROM else []
-        self.rest = [flag.pk for flag in together]
-        self.rest_pick = EMPTY
-        if together:
-            worst = min(together, key=lambda flag: flag.severity)
-            self.rest_pick = presets[worst.pk] if posted is None else _pick(posted, REST)
-        self.answers = {}
-        for flag in flags:
-            shared = flag.pk in self.rest
-            started = EMPTY if shared else presets[flag.pk]
-            self.answers[flag.pk] = Answer(
-                pick=started if posted is None else _pick(posted, flag.pk),
-                preset=posted is None and not shared and flag.severity != 1,
-                together=shared,
-                refused=flag.pk == refused,
-            )
+        self.answers: dict[str, MatterAnswer] = {}
+        first = ""
+        for matter in matters:
+            given = _matter_answer(matter, today, posted, refused)
+            self.answers[matter.key] = given._replace(same=first)
+            first = first or given.answer.key
 
     @property
-    def some_apart(self) -> bool:
-        """Whether a flag that can be answered together was answered apart, or refused."""
-        return any(
-            answer.together and (answer.pick.outcome or answer.refused)
-            for answer in self.answers.values()
-        )
+    def refused_key(self) -> str:
+        """The key of the fields that were refused, empty without any."""
+        given = [
+            answer
+            for each in self.answers.values()
+            for answer in (*each.apart.values(), each.answer)
+        ]
+        return next((answer.key for answer in given if answer.refused), "")
+
+
+def _matter_answer(
+    matter: Matter[Flag], today: date, posted: QueryDict | None, refused: int | None
+) -> MatterAnswer:
+    """A matter with one flag is answered by that flag's own fields."""
+    flags = matter.findings
+    presets = {flag.pk: _preset(flag, today) for flag in flags}
+    # An urgent matter starts empty as a whole: a tired reviewer takes what is pre-set.
+    started = EMPTY if matter.severity == 1 else presets[flags[0].pk]
+    key, apart = matter.key, {}
+    if len(flags) == 1:
+        key = str(flags[0].pk)
+    else:
+        apart = {
+            flag.pk: _apart(flag, presets[flag.pk], started, posted, refused) for flag in flags
+        }
+    opens = any(answer.pick.outcome for answer in apart.values())
+    pick = started if posted is None else _sent(posted, key, matter.key)
+    whole = Answer(
+        key,
+        pick,
+        preset=posted is None and started != EMPTY,
+        # Nothing is asked of the whole where a refused page answers its flags apart.
+        required=posted is None or not opens or bool(pick.outcome),
+        refused=refused in presets and not any(each.refused for each in apart.values()),
+    )
+    return MatterAnswer(whole, tuple(presets), apart, opens)
+
+
+def _apart(
+    flag: Flag, preset: Pick, started: Pick, posted: QueryDict | None, refused: int | None
+) -> Answer:
+    """The own answer of one flag of several: empty, unless another than the matter's is pre-set."""
+    if posted is not None:
+        pick = _pick(posted, flag.pk)
+        was_refused = flag.pk == refused and bool(pick.outcome)
+        return Answer(str(flag.pk), pick, required=False, refused=was_refused)
+    other = started != EMPTY and preset[:2] != started[:2]
+    return Answer(str(flag.pk), preset if other else EMPTY, preset=other, required=False)
+
+
+def _sent(posted: QueryDict, *keys: str) -> Pick:
+    """The fields of the first key that was answered: a matter may have lost flags since."""
+    picks = [_pick(posted, key) for key in keys]
+    return next((pick for pick in picks if pick.outcome), picks[0])
 
 
 def read_outcomes(posted: QueryDict) -> list[FlagOutcome]:
     """What was concluded on each flag, from the fields outcome-N, reason-N and so on.
 
-    A flag left empty takes the fields of "rest" where the form offered that for it. Raises
-    `BadRecord` for a day that cannot be read.
+    `of-KEY` names the flags of a matter: one left empty takes the fields of the matter, and they
+    those of the first matter where they say so. Raises `BadRecord` for a day that cannot be read.
     """
     ids = [name.partition("-")[2] for name in posted if name.startswith("outcome-")]
-    picks = {int(pk): _pick(posted, pk) for pk in ids if pk.isdigit()}
-    for pk in posted.getlist(REST):
-        if pk.isdigit() and not picks.get(int(pk), EMPTY).outcome:
-            picks[int(pk)] = _pick(posted, REST)
+    picks = {int(pk): _resolved(posted, pk) for pk in ids if pk.isdigit()}
+    for name in posted:
+        key = name.removeprefix(OF)
+        if name.startswith(OF):
+            for pk in posted.getlist(name):
+                if pk.isdigit() and not picks.get(int(pk), EMPTY).outcome:
+                    picks[int(pk)] = _resolved(posted, key)
     return [
         FlagOutcome(
             pk,
@@ -115,6 +163,15 @@ def read_outcomes(posted: QueryDict) -> list[FlagOutcome]:
         )
         for pk, pick in picks.items()
     ]
+
+
+def _resolved(posted: QueryDict, key: str) -> Pick:
+    """The fields of an answer; one that is as another's has those, and its own day if given."""
+    pick = _pick(posted, key)
+    if not pick.outcome.startswith(AS):
+        return pick
+    other = _pick(posted, pick.outcome.removeprefix(AS))
+    return other._replace(until=pick.until or other.until)
 
 
 def read_seen(posted: QueryDict) -> int:

@@ -132,9 +132,19 @@ class Migration(migrations.Migration):
             name='family_name',
             field=models.CharField(blank=True, max_length=120),
         ),
+        migrations.AddField(
+            model_name='patient',
+            name='family_folded',
+            field=models.GeneratedField(db_persist=True, expression=models.Func('family_name', function='reviews_folded', output_field=models.TextField()), output_field=models.TextField()),
+        ),
+        migrations.AddField(
+            model_name='patient',
+            name='given_folded',
+            field=models.GeneratedField(db_persist=True, expression=models.Func('given_name', function='reviews_folded', output_field=models.TextField()), output_field=models.TextField()),
+        ),
         migrations.AddIndex(
             model_name='patient',
-            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass(models.Func('family_name', function='reviews_folded', output_field=models.TextField()), name='gin_trgm_ops'), django.contrib.postgres.indexes.OpClass(models.Func('given_name', function='reviews_folded', output_field=models.TextField()), name='gin_trgm_ops'), name='patient_name_trigrams'),
+            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass('family_folded', name='gin_trgm_ops'), django.contrib.postgres.indexes.OpClass('given_folded', name='gin_trgm_ops'), name='patient_name_trigrams'),
         ),
         migrations.AddIndex(
             model_name='patient',

@@ -95,8 +95,15 @@ class Membership(models.Model):
 
 
 def folded(field: str | Func) -> Func:
-    """A name as it is looked for; `reviews.likeness.folded` is the same. An index holds it."""
+    """A name as it is looked for; `reviews.likeness.folded` is the same."""
     return Func(field, function="reviews_folded", output_field=models.TextField())
+
+
+def _kept_folded(field: str) -> models.GeneratedField:
+    """A name as it is looked for, kept beside it: a search would fold each name that it finds."""
+    return models.GeneratedField(
+        expression=folded(field), output_field=models.TextField(), db_persist=True
+    )
 
 
 class Particulars(models.Model):
@@ -179,6 +186,8 @@ class Patient(Particulars):
         db_index=False,
     )
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="patients")
+    family_folded = _kept_folded("family_name")
+    given_folded = _kept_folded("given_name")
     registered_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -207,8 +216,8 @@ class Patient(Particulars):
             models.Index(fields=["practice", "family_name", "given_name", "id"]),
             models.Index(fields=["updated_at", "id"]),
             GinIndex(
-                OpClass(folded("family_name"), name="gin_trgm_ops"),
-                OpClass(folded("given_name"), name="gin_trgm_ops"),
+                OpClass("family_folded", name="gin_trgm_ops"),
+                OpClass("given_folded", name="gin_trgm_ops"),
                 name="patient_name_trigrams",
             ),
             models.Index(

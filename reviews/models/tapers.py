@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pgtrigger
 from django.conf import settings
@@ -12,7 +13,7 @@ from django.db.models.functions import Now
 from reviews.rules.codes import TAPER_STATES
 from reviews.tapering.crossing import Stage
 from reviews.tapering.doses import Part, read_code
-from reviews.tapering.planning import Plan, Step
+from reviews.tapering.planning import DAY, EVERY_NIGHT, Plan, Step, TimedDose
 
 from .people import Patient, Practice
 from .versioned import Versioned, of_nobody_merged_away, one_live_version
@@ -78,11 +79,13 @@ class Taper(models.Model):
 class TaperVersion(Versioned):
     """A taper as it was from one move to the next.
 
-    `steps` are `[day, mg a day, [[strength code, number], ...], smallest]`, the first one the dose
-    at the start. `contacts` are the days on which somebody asks how it goes. `over` names the
-    rules that this plan does not meet, and `reason` says why it is kept all the same, or why the
-    move was made. `cross_over` is empty, or says from which medicine, by which table and in which
-    stages the person changes to diazepam first.
+    `steps` are `[day, mg a day, [[strength code, number], ...], smallest, more]`, the first one the
+    dose at the start; `more` says what is taken at which time of the day, and on how many nights a
+    week. `asked` says what else the planner was asked for, and what the plan was accepted for.
+    `contacts` are the days on which somebody asks how it goes. `over` names the rules that this
+    plan does not meet, and `reason` says why it is kept all the same, or why the move was made.
+    `cross_over` is empty, or says from which medicine, by which table and in which stages the
+    person changes to diazepam first.
     """
 
     VERSIONS_OF = "taper_id"
@@ -101,6 +104,7 @@ class TaperVersion(Versioned):
     strengths = models.JSONField()
     contacts = models.JSONField(default=list)
     cross_over = models.JSONField(default=dict)
+    asked = models.JSONField(default=dict)
     maintenance_agreed = models.BooleanField(default=False)
     last_contact_on = models.DateField(null=True, blank=True)
     over = models.JSONField(default=list)
@@ -124,17 +128,18 @@ class TaperVersion(Versioned):
         return f"{self.taper}, version {self.version}"
 
     @property
+    def accepted_for(self) -> str:
+        """Why the plan is kept although it passes a limit; empty when it passes none."""
+        return self.asked.get("accepted_for", self.reason) if self.over else ""
+
+    @property
     def in_force(self) -> bool:
         return self.status in IN_FORCE
 
     @property
     def plan(self) -> Plan:
         """The plan as a value."""
-        steps = (
-            Step(date.fromisoformat(on), Decimal(mg), _parts(parts), smallest)
-            for on, mg, parts, smallest in self.steps
-        )
-        return Plan(self.taper.drug, tuple(steps))
+        return Plan(self.taper.drug, tuple(_step(*written) for written in self.steps))
 
     @property
     def contact_days(self) -> list[date]:
@@ -147,6 +152,22 @@ class TaperVersion(Versioned):
             Stage(date.fromisoformat(on), Decimal(old), _parts(olds), Decimal(new), _parts(news))
             for on, old, olds, new, news in self.cross_over.get("stages", ())
         ]
+
+
+def _step(
+    on: str, mg: str, parts: list, smallest: bool, more: dict[str, Any] | None = None
+) -> Step:
+    """A step as it was written. Before times of day were kept it was one dose of the day."""
+    made, total = _parts(parts), Decimal(mg)
+    more = more or {}
+    times = [
+        TimedDose(time, Decimal(amount), _parts(written))
+        for time, amount, written in more.get("times", ())
+    ]
+    if total and not times:
+        times = [TimedDose(DAY, total, made)]
+    nights = more.get("nights", EVERY_NIGHT)
+    return Step(date.fromisoformat(on), total, made, smallest, tuple(times), nights)
 
 
 def _parts(written: list) -> tuple[Part, ...]:

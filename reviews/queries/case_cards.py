@@ -1,10 +1,9 @@
-"""The flags of a case as its page shows them: each a card, bundled by theme."""
+"""The flags of a case as its page shows them: a card for each matter, and a line for each flag."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
-from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 
@@ -13,13 +12,31 @@ from reviews.models import Case, Decision, DecisionItem, Flag, Outcome, Prescrip
 from reviews.queries import outcomes
 from reviews.queries.outcomes import Tally
 from reviews.records import NOT_GIVEN
-from reviews.rules.finding import INTERRUPT
-from reviews.rules.registry import BY_ID, JUDGE_DATA, RULES, THEMES
+from reviews.rules.finding import INTERRUPT, ExposureSummary
+from reviews.rules.matters import Matter, Told, matters, telling
+from reviews.rules.registry import BY_ID, JUDGE_DATA, RULES
 
 OUTCOMES = [(outcome, outcome.label) for outcome in Outcome]
-OTHER_THEME = "Other"
-"""The theme of flags whose rule is there no longer."""
+NUMBERS = 3
+"""So many facts stand on a card; all of them are folded into its lines."""
 ASKS_FOR_A_REASON = {rule.id for rule in RULES if rule.shown.interrupts}
+
+
+DOES = {
+    "taper": "Plan a taper",
+    "reading:review": "Record a review",
+    "reading:naloxone": "Record naloxone",
+    "reading:taper_offer": "Record an offer of a taper",
+    "reading:driving_counselling": "Record advice on driving",
+}
+"""What the table of matters offers to do, as a button says it."""
+
+
+class Do(NamedTuple):
+    """What a button of a card does: record a reading of a kind; plan a taper where it has none."""
+
+    label: str
+    kind: str
 
 
 class KeptReason(NamedTuple):
@@ -30,8 +47,8 @@ class KeptReason(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """A flag with its authority, what was decided before on its matter, and what may be concluded.
+class Line:
+    """A flag with its authority, what was decided before on it, and what may be concluded.
 
     `latest` is the last day until which a decision on it can hold, `own` whether the reader's own
     prescription raised it as an urgent one, `unjudged` whether it says that the record lacks
@@ -39,8 +56,6 @@ class Card:
     """
 
     flag: Flag
-    number: int = 0
-    theme: str
     rule_title: str
     citations: list[dict]
     earlier: list[DecisionItem]
@@ -56,29 +71,125 @@ class Card:
     def urgent(self) -> bool:
         return self.flag.severity == 1
 
+    @property
+    def number(self) -> dict[str, Any] | None:
+        """The fact that stands beside its title."""
+        return telling(self.flag)
 
-class Theme(NamedTuple):
-    """The cards of one theme."""
 
-    name: str
-    cards: list[Card]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A matter of a case: what a colleague would say of it, and its flags, the gravest first.
+
+    `outcomes`, `exemptions` and `latest` are those that all of its flags allow, `reasons` what was
+    given when somebody prescribed.
+    """
+
+    number: int
+    matter: Matter[Flag]
+    lines: list[Line]
+    outcomes: list[tuple[str, str]]
+    exemptions: list[tuple[str, str]]
+    latest: date | None
+    reasons: list[KeptReason]
+
+    @property
+    def urgent(self) -> bool:
+        return self.matter.severity == 1
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether it says nothing but that the record lacks something."""
+        return all(line.unjudged for line in self.lines)
+
+    @property
+    def numbers(self) -> list[dict[str, Any]]:
+        return list(self.matter.beside[:NUMBERS])
+
+    @property
+    def does(self) -> list[Do]:
+        return [Do(DOES[what], what.partition(":")[2]) for what in self.matter.does]
+
+    @property
+    def tally(self) -> Tally | None:
+        """How reviewers decided on its gravest flag."""
+        return self.lines[0].tally
+
+    @property
+    def earlier(self) -> DecisionItem | None:
+        """The last decision on any of its flags that still stands."""
+        items = [item for line in self.lines for item in line.earlier[:1]]
+        return max(items, key=lambda item: item.decision.decided_at, default=None)
+
+
+def told_of(case: Case) -> Told:
+    """What the sentences of a case may rest on: the day that it shows, and the exposure then.
+
+    Of a closed case the exposure of that day is not kept.
+    """
+    if case.closed_at is not None:
+        day = timezone.localdate(case.closed_at)
+        return Told(day, case.patient.age_on(day))
+    today = timezone.localdate()
+    screening = getattr(case.patient, "screening", None)
+    kept = screening.exposure if screening else None
+    return Told(today, case.patient.age_on(today), _exposure(kept) if kept else None)
+
+
+def _exposure(kept: dict[str, Any]) -> ExposureSummary:
+    """The summary of an exposure as a screening keeps it."""
+    start, end = kept["start_on"], kept["end_on"]
+    return ExposureSummary(
+        start_on=date.fromisoformat(start) if start else None,
+        end_on=date.fromisoformat(end) if end else None,
+        days=kept["days"],
+        elapsed_days=kept["elapsed_days"],
+        drugs=tuple(kept["drugs"]),
+        known=kept["known"],
+    )
 
 
 def cards_of(case: Case, flags: Sequence[Flag], own: Iterable[Flag]) -> list[Card]:
-    """A card for each flag of a case; `own` are those that the reader may not decide."""
+    """A card for each matter of a case; `own` are the flags that the reader may not decide."""
+    lines = {line.flag.pk: line for line in _lines(case, flags, own)}
+    return [
+        _card(number, matter, [lines[flag.pk] for flag in matter.findings])
+        for number, matter in enumerate(matters(flags, told_of(case)), 1)
+    ]
+
+
+def _card(number: int, matter: Matter[Flag], lines: list[Line]) -> Card:
+    first, *others = lines
+    latest = [line.latest for line in lines if line.latest is not None]
+    reasons = {kept.prescription.pk: kept for line in lines for kept in line.reasons}
+    return Card(
+        number=number,
+        matter=matter,
+        lines=lines,
+        outcomes=[
+            choice for choice in first.outcomes if all(choice in line.outcomes for line in others)
+        ],
+        exemptions=[
+            kind for kind in first.exemptions if all(kind in line.exemptions for line in others)
+        ],
+        latest=min(latest, default=None),
+        reasons=list(reasons.values()),
+    )
+
+
+def _lines(case: Case, flags: Sequence[Flag], own: Iterable[Flag]) -> list[Line]:
     earlier = _earlier(case)
     reasons = _reasons(flags)
     tallies = outcomes.by_rule()
     own_ids = {flag.pk for flag in own}
     today = timezone.localdate()
-    cards = []
+    lines = []
     for flag in flags:
         rule = BY_ID.get(flag.rule_id)
         exemptions = conclusions.exemptions_for(flag.rule_id, flag.severity)
-        cards.append(
-            Card(
+        lines.append(
+            Line(
                 flag=flag,
-                theme=rule.theme if rule else OTHER_THEME,
                 rule_title=rule.title if rule else flag.rule_id,
                 citations=rulebooks.book(flag.version_id).citations.get(flag.rule_id, []),
                 earlier=earlier.get((flag.rule_id, flag.key), []),
@@ -93,21 +204,7 @@ def cards_of(case: Case, flags: Sequence[Flag], own: Iterable[Flag]) -> list[Car
                 unjudged=flag.rule_id in JUDGE_DATA,
             )
         )
-    return cards
-
-
-def by_theme(cards: Iterable[Card]) -> list[Theme]:
-    """Cards numbered and bundled by theme, the theme with the worst flag first."""
-    cards = list(cards)
-    order = {theme: n for n, theme in enumerate(THEMES)}
-    worst: dict[str, int] = {}
-    for card in cards:
-        worst[card.theme] = min(worst.get(card.theme, 9), card.flag.severity)
-    cards.sort(key=lambda card: (worst[card.theme], order.get(card.theme, len(order))))
-    numbered = [replace(card, number=number) for number, card in enumerate(cards, 1)]
-    return [
-        Theme(name, list(group)) for name, group in groupby(numbered, key=lambda card: card.theme)
-    ]
+    return lines
 
 
 def _outcomes(flag: Flag, exemptions: Sequence) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from reviews.queries import work
 
 def fetch(user: User, pk: int) -> Case:
     """The case, if `user` may see it. Raises `NotFound`."""
-    rows = Case.objects.select_related("patient", "practice", "owner")
+    rows = Case.objects.select_related("patient__screening", "practice", "owner")
     return access.fetch(rows, user, Action.SEE_QUEUE, pk=pk)
 
 
@@ -77,6 +77,7 @@ class May:
     release: bool
     prescribe: bool
     taper: bool
+    record: bool
 
 
 def may(user: User, case: Case, concluded: Decision | None, own: list[Flag]) -> May:
@@ -94,6 +95,7 @@ def may(user: User, case: Case, concluded: Decision | None, own: list[Flag]) -> 
         release=works and case.owner_id == user.pk,
         prescribe=access.allowed(user, Action.LOG, case),
         taper=access.allowed(user, Action.TAPER, case),
+        record=access.allowed(user, Action.RECORD_FACT, case),
     )
 
 

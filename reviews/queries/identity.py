@@ -116,24 +116,28 @@ def _date(said: str | None) -> date | None:
 
 
 class Pair(NamedTuple):
-    """Two records that may be of one person."""
+    """Two records that may be of one person, of `records` with their name and birth date."""
 
     first: Patient
     second: Patient
+    records: int
 
 
 def suspected(by: User) -> list[Pair]:
-    """Pairs of one name and birth date at a practice that nobody has kept apart, at most 50."""
+    """For each name and birth date at a practice one pair that nobody has kept apart, at most 50.
+
+    Where there are more than two records, the next pair follows when this one is settled.
+    """
     with connection.cursor() as cursor:
         cursor.execute(ALIKE, [access.practice_ids(by, Action.IDENTIFY), SUSPECTED])
         pairs = cursor.fetchall()
-    ids = {pk for pair in pairs for pk in pair}
+    ids = {pk for first, second, _ in pairs for pk in (first, second)}
     people = (
         Patient.objects.select_related("practice")
         .prefetch_related("identifiers")
         .in_bulk(list(ids))
     )
-    return [Pair(people[first], people[second]) for first, second in pairs]
+    return [Pair(people[first], people[second], records) for first, second, records in pairs]
 
 
 # One name and birth date, whatever the signs and spaces; groups first, so that nobody is compared
@@ -145,12 +149,12 @@ ALIKE = """
         GROUP BY practice_id, birth_date, reviews_folded(family_name || given_name)
         HAVING count(*) > 1
     )
-    SELECT one.id, other.id FROM alike, unnest(ids) AS one (id), unnest(ids) AS other (id)
+    SELECT DISTINCT ON (ids) one.id, other.id, cardinality(ids) FROM alike, unnest(ids) AS one (id), unnest(ids) AS other (id)
     WHERE one.id < other.id AND NOT EXISTS (
         SELECT FROM reviews_keptapart k
         WHERE k.first_id = one.id AND k.second_id = other.id AND k.ended_at IS NULL
     )
-    ORDER BY 1, 2 LIMIT %s
+    ORDER BY ids, 1, 2 LIMIT %s
 """
 
 

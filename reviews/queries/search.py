@@ -15,16 +15,7 @@ from django.db.models.functions import Greatest
 
 from drugs.search import names_meant
 from reviews import likeness
-from reviews.models import (
-    WITHDRAWN,
-    Identifier,
-    Medicine,
-    Patient,
-    Prescription,
-    Status,
-    compact,
-    folded,
-)
+from reviews.models import WITHDRAWN, Identifier, Medicine, Patient, Prescription, Status, compact
 
 SHORTEST = 3
 """Letters. Fewer make no trigram, and would find half of everybody."""
@@ -108,9 +99,7 @@ def _matching(
     if number and names:
         # "LQ 0000012": the letters can belong to the number.
         fits |= Q(pk__in=_numbered("".join(words), number_fits))
-    patients = patients.alias(
-        family_folded=folded("family_name"), given_folded=folded("given_name")
-    ).filter(fits, merged_into__isnull=True)
+    patients = patients.filter(fits, merged_into__isnull=True)
     if not names:
         return patients.order_by("family_name", "given_name", "pk")
     closeness = Greatest(

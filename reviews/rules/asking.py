@@ -9,7 +9,9 @@ from reviews.rules.parameters import EXPOSURE, Limits
 from reviews.rules.registry import RULES
 from reviews.rules.rule import THEMES, Check, Rule
 
-AFTERWARDS = frozenset({"DQ-03", "DQ-04", "PRE-01", "REF-02", "STOP-01", "STOP-02", "STOP-03"})
+AFTERWARDS = frozenset(
+    {"DQ-03", "DQ-04", "PRE-01", "REF-01", "REF-02", "STOP-01", "STOP-02", "STOP-03"}
+)
 """Rules that are asked even once every supply is gone: who looks for short supplies in several
 places has none in between."""
 

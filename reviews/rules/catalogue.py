@@ -3,7 +3,7 @@
 from reviews.rules.equivalents import TABLES
 from reviews.rules.parameters import EXPOSURE, KINDS, SHARED, Parameter
 from reviews.rules.registry import LEFT_OUT, PARAMETERS, RULES
-from reviews.rules.sources import SOURCES
+from reviews.rules.sources import SOURCES, country_of
 
 _PARAMETERS: dict[str, dict[str, Parameter]] = {
     rule_id: {each.name: each for each in parameters}
@@ -17,6 +17,7 @@ def _citation(key: str) -> dict:
         "key": key,
         "title": citation.title,
         "issuer": citation.issuer,
+        "country": country_of(citation.issuer),
         "year": citation.year,
         "locator": citation.locator,
         "reviewed": citation.reviewed.isoformat(),

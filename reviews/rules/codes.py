@@ -39,6 +39,7 @@ SETTINGS = {
     "community": "Community",
     "inpatient": "In-patient",
     "procedural": "Procedure",
+    "substitution": "Substitution service",
     "unsupervised": "Community, unsupervised",
     "unknown": "Not known",
 }

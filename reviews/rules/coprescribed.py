@@ -8,7 +8,7 @@ from reviews.rules.dossier import NEVER_TAKEN
 from reviews.rules.drug import BIT, BZRA
 from reviews.rules.exposure import OPEN, Use, both, count
 from reviews.rules.finding import Fact
-from reviews.rules.naming import ids_of, key_of, names, not_recorded
+from reviews.rules.naming import ids_of, key_of, length_unknown, names
 from reviews.rules.pairs import (
     beside,
     by_row,
@@ -86,15 +86,18 @@ def naloxone(view: View, limit: Limits) -> Says:
             offers.append(on.toordinal())
     if offers and not view.reached(max(offers) + within + 1):
         return
+    others = words.listed(found.b_names)
     yield beside(
         view,
         "OPI-03",
         3,
         found,
         gist=(
-            f"No naloxone was supplied or offered in the last {within} days; guidance is to offer "
-            "it to everybody with both."
+            f"No supply or offer of naloxone is recorded in the last {within} days; "
+            f"{'guidance' if view.profile == 'US' else 'US guidance'} is to offer it to everybody "
+            "with both."
         ),
+        title=f"No naloxone on record: {others} with {words.listed(found.a_names)}",
         clears="Naloxone is supplied or offered, and that is recorded.",
         more=(Fact("within_days", "Looked back", within, "days"),),
     )
@@ -432,7 +435,7 @@ def _cannot_judge_three(view, limit: Limits, vague):
         yield cannot_judge(
             "CNS-06",
             [use.line.id for use in vague],
-            f"Days together cannot be counted: the supply is not known for {not_recorded(vague)}.",
+            f"Days together cannot be counted: {length_unknown(vague)}.",
         )
 
 

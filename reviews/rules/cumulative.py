@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from reviews.rules import words
 from reviews.rules.drug import Z_DRUG
-from reviews.rules.exposure import Episode, FurtherIssues, Span, Use
+from reviews.rules.exposure import OPEN, Episode, FurtherIssues, Span, Use
 from reviews.rules.finding import Fact
 from reviews.rules.indicated import HYPNOTIC_ATC
-from reviews.rules.naming import names, not_recorded
+from reviews.rules.naming import length_unknown, names
 from reviews.rules.parameters import COUNT, DAYS, YEARS, Limits, parameter
 from reviews.rules.rule import DUPLICATE, LENGTH, OLDER, QUEUED, S3, Grading, rule
 from reviews.rules.saying import (
@@ -125,7 +125,8 @@ def ninety_in_a_year(view: View, limit: Limits) -> Says:
 )
 def intermittent(view: View, limit: Limits) -> Says:
     """DUR-10. Intermittent but persistent: 6 supplies or more begun in the 365 days that end with
-    the current supply, with 95 to 273 exposed days (26 to 75 in a hundred)."""
+    the current supply, with 95 to 273 exposed days (26 to 75 in a hundred), and with pauses: no
+    more than that share of the days since the first of these supplies."""
     item = view.last
     window = limit["window_days"]
     vague = _vague(view, item, window)
@@ -138,6 +139,8 @@ def intermittent(view: View, limit: Limits) -> Says:
     if len(supplies) < limit["supplies_from_count"]:
         return
     days = view.exposed(window, end)
+    if item is not None and _without_a_pause(view, limit, end, days):
+        return
     if item is None or not limit["exposed_from_days"] <= days <= limit["exposed_to_days"]:
         if days <= limit["exposed_to_days"]:
             yield from length_not_known("DUR-10", vague)
@@ -152,6 +155,14 @@ def intermittent(view: View, limit: Limits) -> Says:
         gist=f"with {len(supplies)} supplies in that time the use is intermittent but goes on",
         fact=Fact("supplies", "Supplies begun", len(supplies)),
     )
+
+
+def _without_a_pause(view: View, limit: Limits, end: int, days: int) -> bool:
+    """Is so large a part of the days since the first supply of the window covered that the use is
+    continuous, and only began or ended within the window?"""
+    window = limit["window_days"]
+    first = min(max(span.start, end - window + 1) for span in view.spans if span.end > end - window)
+    return days * window > limit["exposed_to_days"] * (end - first + 1)
 
 
 def _on_days(
@@ -169,14 +180,16 @@ def _on_days(
     end = item.span.end
     uses, drugs = view.supplied(window, end)
     touching = view.unclear_between(end - window + 1, end)
+    told = view.told is not None and view.told.recorded.start > end - window + 1
+    covers = f"{'use, partly as told,' if told else 'supply'} of {drugs} covers"
     return about_use(
         view,
         rule_id,
         severity,
         uses=uses,
-        title=f"{words.sentence_case(drugs)} on {days} of {window} days",
+        title=f"{words.sentence_case(drugs)}: {days} of the {window} days to {words.day(end)}",
         sentence=(
-            f"In the {window} days to {words.day(end)}, supply of {drugs} covers "
+            f"In the {window} days to {words.day(end)}, {covers} "
             f"{'at least ' if touching else ''}{words.days(days)}; {gist}."
         ),
         facts=(
@@ -186,9 +199,7 @@ def _on_days(
             fact,
         ),
         clears="A taper brings the exposed days down, or a decision or exemption covers it.",
-        unknown=(
-            f"The length of supply is not known for {not_recorded(touching)}." if touching else ""
-        ),
+        unknown=(f"{words.sentence_case(length_unknown(touching))}." if touching else ""),
     )
 
 
@@ -221,23 +232,29 @@ def premedication(view: View, limit: Limits) -> Says:
         begun = None if isinstance(use, FurtherIssues) else use.start
         again = begun is not None and any(0 < begun - start <= within for start in starts)
         if use.end is not None and days is not None and days > over:
-            found.append((use, f"{words.days(days)} were supplied, more than {over}"))
+            found.append(
+                (
+                    use,
+                    f"{words.days(days)} supplied",
+                    f"{days} days were supplied, more than {over}",
+                )
+            )
         elif again:
-            found.append((use, f"it is a second supply within {within} days"))
+            again_within = f"second supply within {within} days"
+            found.append((use, again_within, f"it is a {again_within}"))
         elif use.end is None:
             vague.append(use)
     if not found:
         yield from length_not_known("DUR-07", vague)
         return
-    drugs = words.listed(names([use for use, _ in found]))
-    use, said = found[0]
+    use, in_short, said = found[0]
     yield about_use(
         view,
         "DUR-07",
         3,
-        uses=[each for each, _ in found],
-        key="+".join(sorted({each.drug.key for each, _ in found})),
-        title=f"{words.sentence_case(drugs)} for a procedure: more than one occasion",
+        uses=[each for each, *_ in found],
+        key="+".join(sorted({each.drug.key for each, *_ in found})),
+        title=f"{words.sentence_case(use.drug.name)} for a procedure: {in_short}",
         sentence=(
             f"{words.sentence_case(use.drug.name)} is for premedication or a procedure, and "
             f"{said}; a single dose or at most {over} days is expected."
@@ -259,12 +276,13 @@ def premedication(view: View, limit: Limits) -> Says:
         parameter("age_from_years", YEARS, "Age, from", 66),
         parameter("unexposed_before_days", DAYS, "None in the days before", 450),
         parameter("exposed_from_days", DAYS, "Exposure, from", 21),
+        parameter("stands_days", DAYS, "New for", 90),
     ),
 )
 def older_new_user(view: View, limit: Limits) -> Says:
     """DUR-08. Somebody of over 65 (66 completed years or more), with no exposure in the 450 days
     before the episode, receives a supply of 21 days or more or reaches 21 exposed days. Once for an
-    episode; with a diagnosis of depression the finding says so."""
+    episode, for 90 days from its first day; with a diagnosis of depression the finding says so."""
     at = limit["exposed_from_days"]
     alone = [
         use
@@ -277,7 +295,17 @@ def older_new_user(view: View, limit: Limits) -> Says:
     if alone:
         yield from length_not_known("DUR-08", alone)
         return
+    if not view.current and view.undated:
+        view.person.watch_birthday(limit["age_from_years"])
+        if view.person.birth_date is None or view.person.is_aged(
+            limit["age_from_years"], view.today
+        ):
+            yield from length_not_known("DUR-08", view.undated)
+        return
+    stands = limit.get("stands_days", OPEN)
     for episode in view.current:
+        if stands < OPEN and view.reached(episode.start + stands + 1):
+            continue
         items = view.judged_of(episode)
         days = max(item.days for item in items)
         longest = max(item.span.use.days_supply or 0 for item in items)
@@ -309,14 +337,19 @@ def _new_course(
     at, window = limit["exposed_from_days"], limit["unexposed_before_days"]
     depressed = view.person.has("depression")
     drugs = words.listed(names(episode.spans))
+    has_begun = view.reached(episode.start)
+    begun, when = (
+        ("newly begun", words.were(drugs)) if has_begun else ("to begin", words.are(drugs))
+    )
+    when = f"{when} {'begun' if has_begun else 'to begin'}"
     return candidate(
         "DUR-08",
         2,
         key=f"DUR-08:{words.iso(episode.start)}",
         line_ids=episode.line_ids,
-        title=f"{words.sentence_case(drugs)} newly begun at {age}, {at} days or more",
+        title=f"{words.sentence_case(drugs)} {begun} at {age}, {at} days or more",
         sentence=(
-            f"{words.sentence_case(drugs)} {words.were(drugs)} begun on "
+            f"{words.sentence_case(drugs)} {when} on "
             f"{words.day(episode.start)} at age {age} after {window} days or more without; "
             f"the exposure reaches {words.days(days)}"
             + (" in a person with depression" if depressed else "")

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from reviews.rules.drug import BENZODIAZEPINE
+from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG
 from reviews.rules.equivalents import BAND, Scale
-from reviews.rules.exposure import Episode, Stretch, count, stretches
+from reviews.rules.exposure import DatedUse, Episode, Stretch, count, stretches
 from reviews.rules.parameters import MG, Limits, parameter
 from reviews.rules.view import View
 
@@ -167,6 +167,86 @@ def dependence(view: View, episode: Episode, until: int) -> str:
     return ""
 
 
+def dose_may_be_high(view: View, episode: Episode, until: int) -> list[DatedUse]:
+    """Benzodiazepines of unknown dose, where with a high one dependence would be to be expected."""
+    found = [
+        span.use
+        for span in episode.spans
+        if span.use.mask & BENZODIAZEPINE and span.use.mg is None and span.start <= until
+    ]
+    days = until - episode.start + 1
+    return found if days >= view.limit["gate_high_band_days"] else []
+
+
 def _is_high(scale: Scale, limit: Limits, stretch: Stretch) -> bool:
     found = banded(scale, limit, stretch)
     return found is not None and found.level == HIGH
+
+
+UNLIKELY, POSSIBLE, LIKELY = "unlikely", "possible", "likely"
+"""How likely dependence is at the end of a use for which it is to be thought of at all."""
+
+NARROW_LABEL = frozenset({"triazolam"})
+"""Medicines whose label ends before the 28 days of the others."""
+
+LENGTHS = ("short_course_to_days", "likely_from_days", "earlier_within_days")
+"""The parameters of STOP-01 by which the length of use decides."""
+
+
+def likelihood(view: View, episode: Episode, until: int) -> str:
+    """How likely dependence is on a day on which `dependence` is not empty.
+
+    By length of use, dose and earlier courses, as Table 2 of ASAM 2025 does: likely from about 3
+    months, or after a month of a moderate or high dose; unlikely at the end of a single course of
+    at most 28 days without a high dose. An earlier seizure, and a length that is not known, count
+    as likely; a dose that is not known as high.
+    """
+    limit = view.limits_of("STOP-01", *LENGTHS)
+    if limit is None or view.touching(episode) or view.undated:
+        return LIKELY
+    if view.person.had("withdrawal_complication") or view.person.has("seizure"):
+        return LIKELY
+    if view.person.answer("withdrawal_complication") == "yes":
+        return LIKELY
+    days = episode.exposed_days(episode.start, until)
+    earlier = view.exposed(limit["earlier_within_days"], episode.start - 1)
+    if days + earlier >= limit["likely_from_days"]:
+        return LIKELY
+    level = dose_level(view, episode, until)
+    if days > limit["short_course_to_days"]:
+        return POSSIBLE if level == LOW else LIKELY
+    narrow = any(span.use.drug.key in {*NARROW_LABEL, "alprazolam"} for span in episode.spans)
+    return POSSIBLE if earlier or narrow or level not in (LOW, MODERATE) else UNLIKELY
+
+
+def dose_level(view: View, episode: Episode, until: int) -> str | None:
+    """The highest dose band of the last 28 days up to a day; None where a dose is not known.
+
+    Z-drugs have no band: within the labelled maximum they count as low, beyond it as high, and
+    beside a benzodiazepine as moderate at least.
+    """
+    limit = band_limits(view)
+    if limit is None:
+        return None
+    first = until - view.limit["regular_window_days"] + 1
+    found = [LOW]
+    for stretch in stretches(list(episode.spans)):
+        if stretch.end < first or stretch.start > until:
+            continue
+        z_drugs = [part for part in stretch.parts if part.use.mask & Z_DRUG]
+        if len(z_drugs) < len(stretch.parts):
+            band = banded(view.scale, limit, stretch)
+            if band is None:
+                return None
+            found.append(band.level)
+            if z_drugs:
+                found.append(MODERATE)
+        amounts: dict[str, float] = {}
+        for part in z_drugs:
+            most = part.use.drug.max_mg_per_day.get(view.profile, {}).get("adult")
+            if part.mg is None or most is None:
+                return None
+            amounts[part.use.drug.key] = amounts.get(part.use.drug.key, 0.0) + part.mg / most
+        if len(amounts) > 1 or any(share > 1 + 1e-9 for share in amounts.values()):
+            found.append(HIGH)
+    return max(found, key=LEVELS.index)

@@ -13,7 +13,7 @@ from reviews.rules.drug import BENZODIAZEPINE, SAID, Z_DRUG, Recognition
 from reviews.rules.equivalents import BAND, TABLES, DailyEquivalent, Equivalent
 from reviews.rules.exposure import Copy, DatedUse, DrugDose, Piece, Stretch, Use, pieces
 from reviews.rules.finding import Fact, NotEvaluable
-from reviews.rules.naming import names
+from reviews.rules.naming import length_unknown, names
 from reviews.rules.pairs import cannot_compare, together_facts, together_sentence, unknown_ends
 from reviews.rules.parameters import COUNT, DAYS, MG, PERCENT, YEARS, Limits, parameter
 from reviews.rules.presence import UNSURE, Together
@@ -26,7 +26,7 @@ from reviews.rules.saying import (
     cannot_judge,
     length_not_known,
 )
-from reviews.rules.view import View
+from reviews.rules.view import WITHDRAWAL, View
 
 ANXIETY = frozenset({"anxiety", "anxiety_mild", "anxiety_crisis", "gad"})
 _EXTENDED = re.compile(r"\b(?:extended|modified|prolonged)\b|\b(?:er|cr|xr|mr)\b")
@@ -61,6 +61,9 @@ def _adult_max(view: View, use: Use) -> Maximum | None:
     if not limits:
         return None
     line = use.line
+    if line.indication == WITHDRAWAL:
+        # Maxima for anxiety are none for this: labels give single doses to be repeated.
+        return Maximum(limits[WITHDRAWAL], WITHDRAWAL) if WITHDRAWAL in limits else None
     contexts = (
         "inpatient" if line.setting == "inpatient" else "",
         release(line, use.recognition),
@@ -126,13 +129,15 @@ def _dose_not_judged(view: View, rule_id: str, uses: list[Use]) -> Iterator[NotE
             f"The daily dose is not known for {words.listed(names(blank))}.",
         )
     unlimited = [use for use in uses if _adult_max(view, use) is None]
-    if unlimited:
-        yield cannot_judge(
-            rule_id,
-            [use.line.id for use in unlimited],
-            f"No labelled maximum of the {view.profile} profile is held for "
-            f"{words.listed(names(unlimited))}.",
-        )
+    for withdrawal, purpose in ((False, ""), (True, " in alcohol withdrawal")):
+        mine = [use for use in unlimited if (use.line.indication == WITHDRAWAL) is withdrawal]
+        if mine:
+            yield cannot_judge(
+                rule_id,
+                [use.line.id for use in mine],
+                f"No labelled maximum of the {view.profile} profile is held for "
+                f"{words.listed(names(mine))}{purpose}.",
+            )
 
 
 @rule(
@@ -159,20 +164,20 @@ def over_maximum(view: View, limit: Limits) -> Says:
         over.add(key)
         dose, mg, (most, context) = found
         name, shown = words.sentence_case(dose.drug.name), words.amount(mg)
-        urgent = mg > most * limit["urgent_over_percent"] / 100 + 1e-9
-        if urgent and view.reached(min(_last_day(part) for part in dose.parts) + 1):
-            urgent = False  # it is no longer taken
+        last = min(_last_day(part) for part in dose.parts)
+        over_now = not view.reached(last + 1)
+        urgent = over_now and mg > most * limit["urgent_over_percent"] / 100 + 1e-9
         yield about_use(
             view,
             "DOSE-02",
             1 if urgent else 2,
             uses=dose.uses,
             key=key,
-            title=f"{name} {shown} mg a day, over the maximum",
+            title=f"{name} {shown} mg a day{_until(last, over_now)}, over the maximum",
             sentence=(
-                f"{name} comes to {shown} mg a day from {words.day(dose.start)}; the labelled "
-                f"maximum of the {view.profile} profile is {words.amount(most)} mg "
-                f"({context.replace('_', ' ')})."
+                f"{name} {'comes' if over_now else 'came'} to {shown} mg a day from "
+                f"{words.day(dose.start)}{_until(last, over_now)}; the labelled maximum of the "
+                f"{view.profile} profile is {words.amount(most)} mg ({context.replace('_', ' ')})."
             ),
             facts=(
                 Fact("mg_per_day", "Daily amount", round(mg, 4), "mg a day"),
@@ -216,16 +221,19 @@ def over_elder_maximum(view: View, limit: Limits) -> Says:
         dose, mg, (most, source) = found
         name, shown = dose.drug.name, words.amount(mg)
         age = view.person.age_on(max(use.start for use in dose.uses))
+        last = min(_last_day(part) for part in dose.parts)
+        over_now = not view.reached(last + 1)
         yield about_use(
             view,
             "DOSE-03",
             2,
             uses=dose.uses,
             key=key,
-            title=f"{words.sentence_case(name)} {shown} mg a day at {age}",
+            title=f"{words.sentence_case(name)} {shown} mg a day{_until(last, over_now)} at {age}",
             sentence=(
-                f"At age {age}, {name} comes to {shown} mg a day from {words.day(dose.start)}; "
-                f"{words.amount(most)} mg is {source}."
+                f"At age {age}, {name} {'comes' if over_now else 'came'} to {shown} mg a day from "
+                f"{words.day(dose.start)}{_until(last, over_now)}; {words.amount(most)} mg is "
+                f"{source}."
             ),
             facts=(
                 Fact("age_years", "Age at prescription", age, "years"),
@@ -237,6 +245,11 @@ def over_elder_maximum(view: View, limit: Limits) -> Says:
         )
     left = [use for use in view.now if use.drug.key not in over and _elder(view, limit, use)]
     yield from _dose_not_judged(view, "DOSE-03", left)
+
+
+def _until(last: int, over_now: bool) -> str:
+    """ " until 13 November 2026" of an amount that is no longer taken."""
+    return "" if over_now else f" until {words.day(last)}"
 
 
 def _last_day(part: Piece) -> int:
@@ -257,7 +270,7 @@ def _elder_max(view: View, limit: Limits, use: Use) -> Maximum | None:
     if not _elder(view, limit, use):
         return None
     figure, adult = _elder_figure(view, use), _adult_max(view, use)
-    if figure is not None:
+    if figure is not None and (adult is not None or use.line.indication != WITHDRAWAL):
         return Maximum(figure, "the label's figure for older people")
     if adult is None:
         return None
@@ -298,12 +311,24 @@ def _current_run(
     return found if found is not None and view.is_current(found.end) else None
 
 
-def _no_figure(rule_id: str, uses: Sequence[Use]) -> NotEvaluable:
-    return cannot_judge(
-        rule_id,
-        [use.line.id for use in uses],
-        f"No dose or equivalent is held for {words.listed(names(uses))}.",
-    )
+def _no_amount(view: View, rule_id: str, uses: Sequence[Use]) -> NotEvaluable:
+    """What uses come to in diazepam cannot be said, and why."""
+    return cannot_judge(rule_id, [use.line.id for use in uses], _why_no_amount(view, uses))
+
+
+def _why_no_amount(view: View, uses: Sequence[Use]) -> str:
+    """The dose, the figure that compares it with diazepam, or the days: what is lacking of each."""
+    doseless = [use for use in uses if use.mg is None]
+    without = [use for use in uses if use not in doseless and not view.scale.factors[use.drug.key]]
+    rest = [use for use in uses if use not in doseless and use not in without]
+    reasons = []
+    if doseless:
+        reasons.append(f"The daily dose is not known for {words.listed(names(doseless))}.")
+    if without:
+        reasons.append(f"No diazepam equivalent is held for {words.listed(names(without))}.")
+    if rest:
+        reasons.append(f"{words.sentence_case(length_unknown(rest))}.")
+    return " ".join(reasons)
 
 
 def _no_maximum(view: View, uses: Iterable[Use]) -> bool:
@@ -348,7 +373,7 @@ def total_equivalent(view: View, limit: Limits) -> Says:
         run = _current_run(view, rows, limit["over_mg"], limit["dose_days"])
     if not urgent:
         if unsure:
-            yield _no_figure("DOSE-01", unsure)
+            yield _no_amount(view, "DOSE-01", unsure)
         yield from length_not_known("DOSE-01", _perhaps_added_up(view))
     if run is None:
         return
@@ -390,6 +415,9 @@ def _over_in_all(
     )
     drugs = words.listed(names(uses))
     days, peak = run.end - run.start + 1, run.peak
+    come = words.verb(drugs, "come")
+    if view.reached(run.end + 1):
+        come = "came"
     return about_use(
         view,
         "DOSE-01",
@@ -400,9 +428,9 @@ def _over_in_all(
             "equivalent a day"
         ),
         sentence=(
-            f"{words.sentence_case(drugs)} {'come' if len(keys) > 1 else 'comes'} to "
-            f"{peak.in_words()} a day, for {words.days(days)} from {words.day(run.start)}; the "
-            f"maximum of the {view.profile} profile is {words.amount(limit['over_mg'])} mg."
+            f"{words.sentence_case(drugs)} {come} to {peak.in_words()} a day, for "
+            f"{words.days(days)} from {words.day(run.start)}; the maximum of the {view.profile} "
+            f"profile is {words.amount(limit['over_mg'])} mg."
         ),
         facts=(
             *peak.facts(),
@@ -410,9 +438,7 @@ def _over_in_all(
             Fact("dose_days", "Days in a row", days, "days"),
         ),
         clears="The doses are confirmed with specialist advice, or come down gradually.",
-        unknown=(
-            f"No dose or equivalent is held for {words.listed(names(unsure))}." if unsure else ""
-        ),
+        unknown=(_why_no_amount(view, unsure) if unsure else ""),
         # What several come to is about no one of them.
         drugs=frozenset() if several else keys,
     )
@@ -446,7 +472,7 @@ def escalation(view: View, limit: Limits) -> Says:
         return
     blank = [use for row in view.daily if view.is_current(row.end) for use in row.dose.missing]
     if blank:
-        yield _no_figure("DOSE-04", blank)
+        yield _no_amount(view, "DOSE-04", blank)
     rises = _rises(view, limit)
     recent = [rise for rise in rises if view.started_recently(rise.day)]
     if not recent:
@@ -461,11 +487,16 @@ WEEK = 7
 
 
 class _Rise(NamedTuple):
-    """The daily dose rose on a day; `mean_mg` is that of the exposed days before, None without."""
+    """The daily dose rose on a day; `mean_mg` is that of the exposed days before, None without.
+
+    `before` and `after` are the amounts taken until and from that day.
+    """
 
     day: int
     dose: Equivalent
     mean_mg: float | None
+    before: Stretch
+    after: Stretch
 
     def is_sharp(self, limit: Limits) -> bool:
         """By so much of the mean, and by so many mg."""
@@ -481,7 +512,13 @@ def _rises(view: View, limit: Limits) -> list[_Rise]:
     window = limit["mean_of_days"]
     known = [row for row in view.daily if row.dose.mg and not row.dose.missing]
     return [
-        _Rise(after.start, after.dose, _mean_before(view.daily, after.start, window))
+        _Rise(
+            after.start,
+            after.dose,
+            _mean_before(view.daily, after.start, window),
+            before.stretch,
+            after.stretch,
+        )
         for before, after in itertools.pairwise(known)
         if after.dose.mg > before.dose.mg * 1.001
         and after.start - before.end <= window
@@ -519,16 +556,19 @@ def _risen(view: View, limit: Limits, sharp: _Rise | None, many: list[_Rise]) ->
     rises = Fact("rises", f"Rises in {within} days", len(many))
     if sharp is None or sharp.mean_mg is None:
         day, facts = many[-1].day, (rises,)
-        risen = f"The daily dose rose {len(many)} times in {within} days"
+        risen = f"The daily dose rises {len(many)} times in {within} days"
+        if view.reached(day):
+            risen = f"The daily dose rose {len(many)} times in {within} days"
     else:
         day, mean = sharp.day, sharp.mean_mg
+        rose = "rose" if view.reached(day) else "is to rise"
         facts = (
             *sharp.dose.facts(),
             Fact("mean_before_mg", "Mean of the 28 days before", round(mean, 2), "mg a day"),
             rises,
         )
         risen = (
-            f"The daily dose rose on {words.day(day)} from a mean of "
+            f"The daily dose {rose} on {words.day(day)} from a mean of "
             f"{words.amount(round(mean, 1))} mg to {sharp.dose.in_words()}"
         )
     return about_use(
@@ -536,11 +576,38 @@ def _risen(view: View, limit: Limits, sharp: _Rise | None, many: list[_Rise]) ->
         "DOSE-04",
         2 if disorder else 3,
         key=words.iso(day),
-        title=f"Dose of {view.in_use} raised",
+        title=_what_rose(view, many[-1] if sharp is None else sharp),
         sentence=f"{risen}; that can be a sign of tolerance.",
         facts=facts,
         clears="Signs of dependence are asked for and the plan recorded.",
     )
+
+
+def _what_rose(view: View, rise: _Rise) -> str:
+    """A title that names the medicine whose dose rose, or the one that was added to another."""
+    before, after = (_mg_by_name(view, stretch) for stretch in (rise.before, rise.after))
+    has_come = view.reached(rise.day)
+    added = [name for name in after if name not in before]
+    kept = [name for name in after if name in before]
+    if added and kept:
+        verb = "added" if has_come else "to be added"
+        return f"{words.sentence_case(words.listed(added))} {verb} to {words.listed(kept)}"
+    if added:
+        verb = "took" if has_come else "is to take"
+        taken = words.sentence_case(words.listed(added))
+        return f"{taken} {verb} the place of {words.listed(before)} in a higher dose"
+    risen = [name for name in kept if after[name] > before[name]] or kept
+    return f"Dose of {words.listed(risen)} {'raised' if has_come else 'to be raised'}"
+
+
+def _mg_by_name(view: View, stretch: Stretch) -> dict[str, float]:
+    """The mg a day of each drug that is added up, by its name."""
+    found: dict[str, float] = {}
+    for part in stretch.parts:
+        if part.use.mask & view.scale.counted:
+            name = part.use.drug.name
+            found[name] = found.get(name, 0.0) + (part.mg or 0.0)
+    return found
 
 
 def _mean_before(rows: Iterable[DailyEquivalent], day: int, window: int) -> float | None:
@@ -571,9 +638,10 @@ def risk_band(view: View, limit: Limits) -> Says:
     bands = [(stretch, banded(view.scale, limit, stretch)) for stretch in view.stretches_known]
     known = [(stretch, band) for stretch, band in bands if band is not None]
     if not known:
-        unknown = [use for use in view.now if use.mask & BENZODIAZEPINE]
+        counted = dict.fromkeys([*view.now, *_dosed(view)])
+        unknown = [use for use in counted if use.mask & BENZODIAZEPINE and _lacks(view, use)]
         if unknown:
-            yield _no_figure("DOSE-05", unknown)
+            yield _no_amount(view, "DOSE-05", unknown)
         return
     stretch, (level, mg, tables) = max(known, key=lambda pair: LEVELS.index(pair[1].level))
     parts = [part for part in stretch.parts if part.use.mask & BENZODIAZEPINE]
@@ -613,6 +681,11 @@ def risk_band(view: View, limit: Limits) -> Says:
         ),
         clears="The label follows the dose.",
     )
+
+
+def _lacks(view: View, use: Use) -> bool:
+    """Does a use lack the dose, the figure or the days that put it into a band?"""
+    return use.mg is None or not view.scale.factors[use.drug.key] or use.end is None
 
 
 @rule(

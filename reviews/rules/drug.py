@@ -37,6 +37,7 @@ SAID = "said"
 BIT = {name: 1 << i for i, name in enumerate([*CLASSES, SUBSTITUTION])}
 BENZODIAZEPINE = BIT["benzodiazepine"]
 Z_DRUG = BIT["z-drug"]
+OPIOID = BIT["opioid"]
 BZRA = BENZODIAZEPINE | Z_DRUG
 BZRA_CLASSES = frozenset({"benzodiazepine", "z-drug"})
 

@@ -12,7 +12,7 @@ from reviews.rules import words
 from reviews.rules.exposure import Episode, Span, Use
 from reviews.rules.finding import Fact, Severity
 from reviews.rules.indications import INDICATIONS, duration_rule, in_words
-from reviews.rules.naming import names, not_recorded
+from reviews.rules.naming import length_unknown, names
 from reviews.rules.parameters import DAYS, Limits, parameter
 from reviews.rules.rule import LENGTH, QUEUED, Grading, Shown, rule
 from reviews.rules.saying import Candidate, Says, candidate, length_not_known
@@ -63,7 +63,7 @@ def _past_four_months(view: View, limit: Limits, longest: Judged) -> Candidate:
     drugs = words.listed(names(episode.spans))
     touching = view.touching(episode)
     past = (
-        f"The current supply, to {words.day(span.end)}, takes exposure to {drugs} to "
+        f"{view.supply_takes(span.end)} to {drugs} to "
         f"{'at least ' if touching else ''}{words.days(longest.days)} since "
         f"{words.day(episode.start)}; benefit beyond {over} days has not been assessed, and a "
         "structured review is due"
@@ -73,7 +73,7 @@ def _past_four_months(view: View, limit: Limits, longest: Judged) -> Candidate:
         Severity.S2,
         key=f"DUR-04:{words.iso(episode.start)}",
         line_ids=episode.line_ids,
-        title=f"{words.sentence_case(drugs)} past day {over}",
+        title=_passes(view, drugs, longest, over),
         sentence=f"{past}.",
         facts=exposure_facts(longest, over),
         clears=CLEARS.format(gap=view.gap_days),
@@ -246,7 +246,7 @@ def _past(view: View, rule_id: str, step: Step, touching: Sequence[Use]) -> Cand
     label = _indication(span.use.line.indication)
     at_least = "at least " if touching else ""
     supply = span.use.days_supply
-    if over > 30 and supply is not None and days <= over:
+    if supply is not None and days <= over:
         # Only the triazolam supply limit is passed while the days of exposure are not.
         title = f"Triazolam: {supply} days in one supply"
         sentence = (
@@ -254,10 +254,9 @@ def _past(view: View, rule_id: str, step: Step, touching: Sequence[Use]) -> Cand
             f"label allows no more than {over} days in one supply."
         )
     else:
-        title = f"{words.sentence_case(item.drugs)} past {over} days"
+        title = _passes(view, item.drugs, item, over)
         sentence = (
-            f"The current supply, to {words.day(span.end)}, takes exposure to "
-            f"{item.drugs} to {at_least}{words.days(days)} since "
+            f"{view.supply_takes(span.end)} to {item.drugs} to {at_least}{words.days(days)} since "
             f"{words.day(episode.start)}, {label}; the limit of the {view.profile} "
             f"profile is {over} days."
         )
@@ -273,6 +272,12 @@ def _past(view: View, rule_id: str, step: Step, touching: Sequence[Use]) -> Cand
         unknown=_unknown(span, touching),
         episode=episode.start,
     )
+
+
+def _passes(view: View, drugs: str, item: Judged, over: int) -> str:
+    """The title of an exposure past a limit, by the day on which it passes it."""
+    day = item.episode.day_of(over + 1)
+    return f"{words.sentence_case(drugs)} {view.passes(day, f'day {over}')}"
 
 
 def exposure_facts(item: Judged, over: int) -> tuple[Fact, ...]:
@@ -298,7 +303,6 @@ def _unknown(span: Span, touching: Sequence[Use]) -> str:
         unknown.append("The indication is not recorded.")
     if touching:
         unknown.append(
-            f"The length of supply is not known for {not_recorded(touching)}, so the exposure may "
-            "be longer."
+            f"{words.sentence_case(length_unknown(touching))}, so the exposure may be longer."
         )
     return " ".join(unknown)

@@ -1,25 +1,28 @@
 """The older patient: ELD-01, ELD-02, ELD-04 and ELD-06. Age counts at the prescription's start."""
 
 from collections.abc import Callable, Generator
+from typing import TypeVar
 
 from reviews.rules import words
 from reviews.rules.drug import BENZODIAZEPINE
 from reviews.rules.duration import CLEARS
 from reviews.rules.exposure import OPEN, DatedUse, Use
 from reviews.rules.finding import Fact, NotEvaluable
-from reviews.rules.naming import ids_of, names, not_recorded
+from reviews.rules.naming import ids_of, length_unknown, names, not_recorded
 from reviews.rules.parameters import DAYS, YEARS, Limits, parameter
-from reviews.rules.rule import OLDER, QUEUED, S3, Grading, rule
+from reviews.rules.rule import OLDER, QUEUED, Grading, rule
 from reviews.rules.saying import Candidate, Says, candidate, cannot_judge, length_not_known
 from reviews.rules.view import Judged, View
 
+AnyUse = TypeVar("AnyUse", bound=Use)
 NOT_A_NEW_COURSE = frozenset({"premedication", "procedure"})
 
 
 def _age(view: View, use: Use) -> int | None:
-    """Age at the prescription's start; today for one that is open-ended, as it may be renewed."""
+    """Age at the prescription's start; today for one that is open-ended, as it may be renewed, and
+    for one without a start."""
     if use.start is None:
-        return None
+        return view.person.age_on(view.today)
     if use.end is None and use.reach == OPEN:
         return view.person.age_on(max(use.start, view.today))
     return view.person.age_on(use.start)
@@ -34,8 +37,8 @@ def _current_uses(view: View, *, rescue: bool) -> list[DatedUse]:
 
 
 def _of_known_age(
-    view: View, rule_id: str, uses: list[DatedUse]
-) -> Generator[NotEvaluable, None, list[DatedUse]]:
+    view: View, rule_id: str, uses: list[AnyUse]
+) -> Generator[NotEvaluable, None, list[AnyUse]]:
     """The uses that can be judged by age: all, or without a birth date none, which is a gap."""
     if view.person.birth_date is not None or not uses:
         return uses
@@ -48,7 +51,7 @@ def _of_known_age(
     family="Patient conditions",
     title="New start at 65 or over",
     theme=OLDER,
-    severity=S3,
+    severity=Grading("S3; S4 under the specialist exemption", (3, 4)),
     shown=QUEUED,
     sources=("beers-2023-t2", "eld-01-180"),
     parameters=(
@@ -65,7 +68,13 @@ def new_start(view: View, limit: Limits) -> Says:
         for use in _current_uses(view, rescue=True)
         if use.line.indication not in NOT_A_NEW_COURSE and not _supervised_withdrawal(view, use)
     ]
+    undated = [use for use in view.undated if use.line.indication not in NOT_A_NEW_COURSE]
+    if view.person.birth_date is None and not uses:
+        yield from _of_known_age(view, "ELD-01", undated)
     uses = yield from _of_known_age(view, "ELD-01", uses)
+    view.person.watch_birthday(limit["age_from_years"])
+    if not uses and view.person.is_aged(limit["age_from_years"], view.today):
+        yield from length_not_known("ELD-01", undated)
     window = limit["unexposed_before_days"]
     for use in sorted(uses, key=lambda use: (use.start, use.line.id)):
         if not _may_be_a_start(view, limit, use) or _exposed_before(view, use, window):
@@ -75,8 +84,7 @@ def new_start(view: View, limit: Limits) -> Says:
             yield cannot_judge(
                 "ELD-01",
                 [each.line.id for each in vague],
-                "Whether this is a new start is not known, because the length of supply is not "
-                f"known for {not_recorded(vague)}.",
+                f"Whether this is a new start is not known: {length_unknown(vague)}.",
             )
         else:
             yield _new_start(view, window, [each for each in uses if each.start == use.start])
@@ -108,17 +116,18 @@ def _new_start(view: View, window: int, uses: list[DatedUse]) -> Candidate:
     start = uses[0].start
     age = view.person.age_on(start)
     drugs = words.listed(names(uses))
+    begun = "begun" if view.reached(start) else "to begin"
     return candidate(
         "ELD-01",
         3,
         key=f"ELD-01:{words.iso(start)}",
         line_ids=ids_of(uses),
-        title=f"{words.sentence_case(drugs)} begun at {age}",
+        title=f"{words.sentence_case(drugs)} {begun} at {age}",
         sentence=(
-            f"{words.sentence_case(drugs)} begins on {words.day(start)} at age {age}, with "
-            f"no benzodiazepine or Z-drug in the {window} days before; guidance for older "
-            "people is to avoid a start unless there is a clear reason, and then to begin with "
-            "half the dose."
+            f"{words.sentence_case(drugs)} {words.verb(drugs, 'begin')} on {words.day(start)} at "
+            f"age {age}, with no benzodiazepine or Z-drug in the {window} days before; guidance "
+            "for older people is to avoid a start unless there is a clear reason, and then to "
+            "begin with half the dose."
         ),
         facts=(
             Fact("age_years", "Age at start", age, "years"),
@@ -146,7 +155,10 @@ def _supervised_withdrawal(view: View, use: DatedUse) -> bool:
     family="Patient conditions",
     title="Long-acting benzodiazepine at 65 or over",
     theme=OLDER,
-    severity=Grading("S2; S3 under the spasticity and S4 under the epilepsy exemption", (2, 3, 4)),
+    severity=Grading(
+        "S2; S3 under the spasticity and S4 under the epilepsy and the specialist exemption",
+        (2, 3, 4),
+    ),
     shown=QUEUED,
     sources=("mhra-module", "herings-1995"),
     parameters=(parameter("age_from_years", YEARS, "Age, from", 65),),
@@ -156,18 +168,24 @@ def long_acting(view: View, limit: Limits) -> Says:
     """ELD-02. Somebody of 65 or over has a benzodiazepine whose half-life, or that of an active
     metabolite, is over 24 hours; one of unknown half-life counts as long. Moving to a short-acting
     medicine is no protection against falls."""
-    uses = [
+    uses: list[Use] = [
         use
-        for use in _current_uses(view, rescue=True)
+        for use in (*_current_uses(view, rescue=True), *view.undated)
         if use.mask & BENZODIAZEPINE and use.drug.band in {"long", "unknown", None}
     ]
     uses = yield from _of_known_age(view, "ELD-02", uses)
+    if view.undated:
+        view.person.watch_birthday(limit["age_from_years"])
     old = [use for use in uses if (_age(view, use) or 0) >= limit["age_from_years"]]
     if not old:
         return
     drugs = names(old)
     unknown = [use.drug.name for use in old if use.drug.band != "long"]
-    ages = [_age(view, use) for use in old if use.end is not None or use.reach != OPEN]
+    ages = [
+        _age(view, use)
+        for use in old
+        if use.end is not None or (use.start is not None and use.reach != OPEN)
+    ]
     age = max((age for age in ages if age is not None), default=None)
     open_ended = [use for use in old if use.end is None]
     notes = []
@@ -200,9 +218,11 @@ def long_acting(view: View, limit: Limits) -> Says:
     family="Patient conditions",
     title="Benzodiazepine for 4 weeks or more at 65 or over",
     theme=OLDER,
-    severity=Grading("S2; S3 under the spasticity exemption", (2, 3)),
+    severity=Grading(
+        "S2; S3 under the spasticity and S4 under the specialist exemption", (2, 3, 4)
+    ),
     shown=QUEUED,
-    sources=("stopp-v3-d8",),
+    sources=("stopp-v3-d8", "beers-2023-t2"),
     parameters=(
         parameter("age_from_years", YEARS, "Age, from", 65),
         parameter("exposed_from_days", DAYS, "Exposure, from", 28),
@@ -252,7 +272,11 @@ def _exposed(
     view: View, rule_id: str, limit: Limits, concerns: Callable[[Use], bool], gist: str
 ) -> Says:
     """The current supply of a use of concern takes exposure to so many days, at the rule's age."""
-    uses = [use for use in _current_uses(view, rescue=False) if concerns(use)]
+    uses: list[Use] = [
+        use for use in (*_current_uses(view, rescue=False), *view.undated) if concerns(use)
+    ]
+    if view.undated:
+        view.person.watch_birthday(limit["age_from_years"])
     uses = yield from _of_known_age(view, rule_id, uses)
     at, from_years = limit["exposed_from_days"], limit["age_from_years"]
     vague = [use for use in uses if use.end is None and (_age(view, use) or 0) >= from_years]
@@ -270,27 +294,27 @@ def _exposed(
             vague += view.touching(episode)
             continue
         reached = True
-        drugs = words.listed(names([item.span for item in judged]))
-        yield _exposed_so_long(view, rule_id, longest, drugs=drugs, at=at, gist=gist)
+        yield _exposed_so_long(view, rule_id, longest, at, gist)
     if not reached:
         yield from length_not_known(rule_id, vague)
 
 
-def _exposed_so_long(
-    view: View, rule_id: str, item: Judged, *, drugs: str, at: int, gist: str
-) -> Candidate:
+def _exposed_so_long(view: View, rule_id: str, item: Judged, at: int, gist: str) -> Candidate:
+    """The title names every medicine whose days were counted, not only those of concern."""
     episode, span = item.episode, item.span
     age = view.person.age_on(span.use.start)
     touching = view.touching(episode)
     at_least = "at least " if touching else ""
+    reached = episode.day_of(at)
+    days = f"{at} days {'reached' if view.reached(reached) else 'would be reached'}"
     return candidate(
         rule_id,
         2,
         key=f"{rule_id}:{words.iso(episode.start)}",
         line_ids=item.line_ids,
-        title=f"{words.sentence_case(drugs)} for {at} days or more at {age}",
+        title=f"{words.sentence_case(item.drugs)} at {age}: {days} on {words.day(reached)}",
         sentence=(
-            f"At age {age}, the current supply, to {words.day(span.end)}, takes exposure to "
+            f"{view.supply_takes(span.end)} at age {age} to "
             f"{at_least}{words.days(item.days)} since {words.day(episode.start)}; {gist}."
         ),
         facts=(
@@ -301,7 +325,5 @@ def _exposed_so_long(
             Fact("supply_end", "Supply runs to", words.iso(span.end), "date"),
         ),
         clears=CLEARS.format(gap=view.gap_days),
-        unknown=(
-            f"The length of supply is not known for {not_recorded(touching)}." if touching else ""
-        ),
+        unknown=(f"{words.sentence_case(length_unknown(touching))}." if touching else ""),
     )

@@ -12,8 +12,10 @@ RULES = Path(__file__).parent
 
 # What counts is what stands between a record and a finding: the rules, what they share, and how a
 # dossier is read from the record. What does not judge does not count: the worked examples, the
-# planning of tapers (the rules read the steps that a record holds) and the drawings. The words of a
-# comment do count: whether a change of text can change a finding is not for a program to say.
+# grouping of findings into matters, the question what a missing fact could change, the planning of
+# tapers (the rules read the steps that a record holds) and the drawings. The words of a comment do
+# count: whether a change of text can change a finding is not for a program to say.
+NOT_JUDGING = ("examples/", "matters.py", "missing.py")
 READERS = (RULES.parent / "dossiers.py", RULES.parent / "fields.py")
 
 
@@ -31,9 +33,9 @@ def engine_of(rules: Path, readers: tuple[Path, ...]) -> Engine:
     where the tree stands, the order of files, the ends of lines or what was compiled of them.
     """
     sources = {
-        path.relative_to(rules).as_posix(): path
+        name: path
         for path in rules.rglob("*.py")
-        if rules / "examples" not in path.parents
+        if not (name := path.relative_to(rules).as_posix()).startswith(NOT_JUDGING)
     }
     if not sources:
         raise RuntimeError(f"The rules cannot be named: {rules} holds no sources.")

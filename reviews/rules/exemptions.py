@@ -15,6 +15,10 @@ KINDS = {
     "catatonia or tardive dyskinesia, by specialist letter",
 }
 
+PALLIATIVE_CARE = "palliative_care"
+"""No exemption that somebody granted: every current order of a sedative says that it is for
+palliative or end-of-life care, and was begun lately. A granted one silences, this one lowers."""
+
 SILENT = None
 _DURATION = ("DUR-01", "DUR-02", "DUR-03", "DUR-04", "DUR-05", "DUR-06", "DUR-10")
 _KEPT_IN_PALLIATIVE_CARE = frozenset({"ALG-01", "DQ-03", "DQ-04", "STOP-01", "STOP-02"})
@@ -32,7 +36,11 @@ EFFECTS: dict[str, dict[str, int | None]] = {
         **dict.fromkeys(("ELD-01", "ELD-02", "ELD-04", "ELD-05", "ELD-06"), 3),
     },
     "alcohol_withdrawal": dict.fromkeys(("DOSE-01", "ALC-01", "ELD-01"), SILENT),
-    "specialist": dict.fromkeys((*_DURATION, "DUR-07", "DUR-08", "DUR-09"), 4),
+    # REM sleep behaviour disorder and severe generalised anxiety are among the exceptions of Beers
+    # 2023 for benzodiazepines; nothing there excepts a Z-drug, or a fall.
+    "specialist": dict.fromkeys(
+        (*_DURATION, "DUR-07", "DUR-08", "DUR-09", "ELD-01", "ELD-02", "ELD-04", "ELD-05"), 4
+    ),
 }
 
 
@@ -44,6 +52,10 @@ def graded(rule_id: str, severity: int, kinds) -> Severity | None:
                 severity = 4
             elif rule_id not in _KEPT_IN_PALLIATIVE_CARE:
                 return None
+            continue
+        if kind == PALLIATIVE_CARE:
+            if rule_id not in _KEPT_IN_PALLIATIVE_CARE:
+                severity = 4
             continue
         effects = EFFECTS[kind]
         if rule_id in effects:

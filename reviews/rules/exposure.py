@@ -172,6 +172,15 @@ class Episode:
     def line_ids(self) -> tuple[int, ...]:
         return tuple(sorted({span.use.line.id for span in self.spans}))
 
+    def day_of(self, number: int) -> int:
+        """The day on which so many exposed days are reached, counted from 1; there must be one."""
+        left = number
+        for start, end in self.covered:
+            if left <= end - start + 1:
+                return start + left - 1
+            left -= end - start + 1
+        raise ValueError(f"fewer than {number} exposed days")
+
     def exposed_days(self, first: int, last: int) -> int:
         """Distinct exposed days from `first` to `last`, both included."""
         return count(self.covered, first, last)
@@ -290,7 +299,7 @@ def read(line: Line, recognition: Recognition, ingredient, limit: Limits) -> Use
     an as-needed medicine a stated days' supply is what the prescriber expects; without one, the
     longer of the two rates decides, and without an expected rate the length is not known. A supply
     over the plausible maximum counts as not known for benzodiazepines and Z-drugs, whose length the
-    rules judge.
+    rules judge, unless a written end leaves it no more than that.
     """
     if line.status in NEVER_TAKEN:
         return None
@@ -317,9 +326,11 @@ def read(line: Line, recognition: Recognition, ingredient, limit: Limits) -> Use
         notes += (SAID_SO,)
     missing: tuple[str, ...] = ()
     if supply is not None:
+        most = limit["plausible_supply_max_days"]
+        bounded = until is not None and until < start + most
         if supply == 0:
             missing = (NO_DAYS,)
-        elif supply > limit["plausible_supply_max_days"] and mask & BZRA:
+        elif supply > most and mask & BZRA and not bounded:
             missing, least = (TOO_LONG,), supply
         else:
             end = start + supply - 1
@@ -494,14 +505,78 @@ class Stretch:
     parts: tuple[Piece, ...]
 
 
-def pieces(span: Span) -> list[Piece]:
-    """A span in parts of one daily amount: several only where a schedule of doses is written."""
+WEEK = 7
+
+
+def steady(schedule: Sequence[tuple[float, int]]) -> Sequence[tuple[float, int]]:
+    """A written schedule, in which a week that goes up and down is told by its mean.
+
+    That is how fewer nights a week are written, and every second day another amount: not a dose
+    that falls and rises. Weeks are counted from the first day; where their means go up and down as
+    well, as of every second day, two weeks are taken together.
+    """
+    days = [amount for amount, count in schedule for _ in range(count)]
+    if not _swings(days):
+        return schedule
+    weeks = _by_means(days, WEEK)
+    return _as_schedule(_by_means(days, 2 * WEEK) if _swings(weeks, 2 * WEEK) else weeks)
+
+
+def comes_down(schedule: Sequence[tuple[float, int]]) -> bool:
+    """Is less taken at the end of a written schedule than at its beginning, and never more?
+
+    An amount that comes back within a week is no more: that is how fewer nights are written.
+    """
+    days = [amount for amount, count in schedule for _ in range(count)]
+    some = min(2 * WEEK, len(days) // 2)
+    return (
+        some > 0
+        and sum(days[-some:]) < sum(days[:some]) - 1e-9
+        and all(
+            amount <= max(days[n - WEEK : n]) + 1e-9 for n, amount in enumerate(days) if n >= WEEK
+        )
+    )
+
+
+def _swings(days: Sequence[float], within: int = WEEK) -> bool:
+    """Does an amount rise again to one of the days before?"""
+    return any(
+        amount > before + 1e-9 and amount <= max(days[max(n - within, 0) : n]) + 1e-9
+        for n, (before, amount) in enumerate(itertools.pairwise(days), start=1)
+    )
+
+
+def _by_means(days: Sequence[float], block: int) -> list[float]:
+    """Each block of days that goes up and down by its mean; what is left over joins the last."""
+    starts = list(range(0, max(len(days) - block, 0) + 1, block))
+    found: list[float] = []
+    for start, after in itertools.pairwise([*starts, len(days)]):
+        part = days[start:after]
+        found += [sum(part) / len(part)] * len(part) if _swings(part) else part
+    return found
+
+
+def _as_schedule(days: Iterable[float]) -> list[tuple[float, int]]:
+    found: list[tuple[float, int]] = []
+    for amount in days:
+        if found and abs(found[-1][0] - amount) < 1e-9:
+            found[-1] = found[-1][0], found[-1][1] + 1
+        else:
+            found.append((amount, 1))
+    return found
+
+
+def pieces(span: Span, *, even: bool = False) -> list[Piece]:
+    """A span in parts of one daily amount: several only where a schedule of doses is written.
+
+    `even` tells a week that goes up and down by its mean.
+    """
     start, end, use = span.start, span.end, span.use
     line = use.line
     if not line.schedule:
         return [Piece(start, end, use, use.mg)]
     found = []
-    for amount, days in line.schedule:
+    for amount, days in steady(line.schedule) if even else line.schedule:
         if days > 0 and start <= end:
             mg = in_mg(amount, line.dose_unit, use.part, use.recognition.form)
             found.append(Piece(start, min(start + days - 1, end), use, mg))
@@ -509,13 +584,16 @@ def pieces(span: Span) -> list[Piece]:
     return found
 
 
-def stretches(spans: Iterable[Span]) -> list[Stretch]:
-    """All days of some spans, cut where any of their amounts begins, changes or ends."""
+def stretches(spans: Iterable[Span], *, even: bool = False) -> list[Stretch]:
+    """All days of some spans, cut where any of their amounts begins, changes or ends.
+
+    `even` tells a week of a written schedule that goes up and down by its mean.
+    """
     cut: list[Piece] = []
     for span in spans:
         use = span.use
         if use.line.schedule:
-            cut += pieces(span)
+            cut += pieces(span, even=even)
         else:
             cut.append(Piece(span.start, span.end, use, use.mg))
     cut.sort(key=_piece_order)
@@ -907,6 +985,22 @@ def episodes(spans: Sequence[Span], gap_days: int) -> list[Episode]:
     covered.append((first, last))
     found.append(Episode(covered[0][0], last, tuple(covered), tuple(mine)))
     return found
+
+
+def in_use_since(found: list[Episode], told: int, current: Episode) -> list[Episode]:
+    """The episodes, of which the current one goes back to a day on which use is said to have begun.
+
+    What is on record before it and after that day is part of the same use.
+    """
+    if told >= current.start:
+        return found
+    joined = [each for each in found if each.end >= told and each.start <= current.start]
+    start = min(told, joined[0].start)
+    covered = union([(start, current.start - 1), *current.covered])
+    spans = tuple(span for each in joined for span in each.spans)
+    long = Episode(start, current.end, tuple(covered), spans)
+    at = found.index(joined[0])
+    return [*found[:at], long, *found[at + len(joined) :]]
 
 
 def _span_order(span):

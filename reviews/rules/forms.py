@@ -68,7 +68,7 @@ _WORDS = (
         "oral",
     ),
     (
-        r"tablets?|tabs?|caplets?|\w*tabletten?|\w*tabl|\w*tbl|tavolett[ae]|comprim\w*"
+        r"tablets?|tabs?|caplets?|tabletas?|\w*tablett(?:er)?|tablet[ky]a?|\w*tabletten?|\w*tabl|\w*tbl|tavolett[ae]|comprim\w*"
         r"|compress[ae]|compr|cpr|comp(?=\.)|cp|dragees?|drg|pastigli[ae]|lyoc|lyophilisats?"
         r"|lyophilisates?|liofilizado\w*|liofilizzat\w*|confett[oi]|grageas?",
         "tablet",
@@ -77,7 +77,8 @@ _WORDS = (
     (
         r"oral (?:sol(?:ution|n)?|susp(?:ension)?|liquid|drops?|concentrate)|syrup|elixir|linctus"
         r"|sirops?|\w*sirup|\w*saft|\w*tropfen|zum einnehmen|buvables?|gouttes|jarabe|gotas"
-        r"|(?:solucion|suspension) oral|sciropp[oi]|gocce|(?:soluzione|sospensione) orale",
+        r"|(?:solucion|suspension) oral|sciropp[oi]|gocce|(?:soluzione|sospensione) orale"
+        r"|\w*drank|oral losning|peroralni roztok|roztwor doustny|xarope",
         "liquid",
         "oral",
     ),

@@ -25,7 +25,7 @@ from reviews.rules.rule import (
     Shown,
     rule,
 )
-from reviews.rules.saying import Says, about_use, length_not_known
+from reviews.rules.saying import Says, about_use, cannot_judge, length_not_known
 from reviews.rules.view import View
 
 DOUBTFUL = frozenset(
@@ -88,8 +88,8 @@ def reconciled(view: View, limit: Limits) -> Says:
         uses=[item.span.use for item in first],
         title="Current medicines not checked before a new course",
         sentence=(
-            f"{words.sentence_case(view.in_use)} begins a new course on {words.day(start)}, and "
-            f"{why}; without them no interaction can be looked for."
+            f"{words.sentence_case(view.in_use)} {words.verb(view.in_use, 'begin')} a new course "
+            f"on {words.day(start)}, and {why}; without them no interaction can be looked for."
         ),
         facts=(
             Fact("start", "New course begins", words.iso(start), "date"),
@@ -156,7 +156,7 @@ def strength(view: View, limit: Limits) -> Says:
 def missing_indication(view: View, limit: Limits) -> Says:
     """IND-01. A benzodiazepine or Z-drug prescription has no indication or "other"; or it is still
     "not known" more than 7 days after it was written."""
-    found = []
+    found, undated = [], []
     for use in view.now:
         code = use.line.indication
         if code in {"", "other"}:
@@ -164,12 +164,19 @@ def missing_indication(view: View, limit: Limits) -> Says:
         elif code == "unknown":
             written = use.line.written_on or use.line.start_on
             if written is None:
+                undated.append(use)
                 continue
             due = written.toordinal() + limit["unknown_over_days"] + 1
             if view.today >= due:
                 found.append(use)
             else:
                 view.watch(due)
+    if undated and not found:
+        yield cannot_judge(
+            "IND-01",
+            [use.line.id for use in undated],
+            "For how long the indication has not been known cannot be said: no date is recorded.",
+        )
     if found:
         drugs = words.listed(names(found))
         yield about_use(
@@ -300,8 +307,8 @@ def trauma(view: View, limit: Limits) -> Says:
         uses=[item.span.use for item in found],
         title=f"{words.sentence_case(view.in_use)} in post-traumatic stress disorder",
         sentence=(
-            f"The current supply takes exposure to {words.days(days)} in a person with "
-            "post-traumatic stress disorder; guidance is to consider a taper strongly."
+            f"{view.supply_takes(max(item.span.end for item in found))} to {words.days(days)} in a "
+            "person with post-traumatic stress disorder; guidance is to consider a taper strongly."
         ),
         facts=(
             Fact("exposed_days", "Exposure", days, "days"),
@@ -377,7 +384,7 @@ def allergy(view: View, limit: Limits) -> Says:
     family="Indication",
     title="Legal limits of a controlled drug",
     theme=SUPPLY,
-    severity=S2,
+    severity=Grading("S2; S4 in the EU, whose countries differ", (2, 4)),
     shown=QUEUED,
     sources=("uk-cd-30", "us-csa-c4", "fr-meddispar"),
     parameters=(
@@ -391,23 +398,31 @@ def allergy(view: View, limit: Limits) -> Says:
 )
 def legal_limits(view: View, limit: Limits) -> Says:
     """LEG-01. A controlled-drug limit of the profile's country: more days in one supply than
-    advised (UK 30; EU, as in France, hypnotic 28 and anxiolytic 84); UK dispensed over 28 days
-    after the date on the prescription; US over 5 refills, or over 6 months after it was written."""
+    advised (UK 30); UK dispensed over 28 days
+    after the date on the prescription; US over 5 refills, or over 6 months after it was written. In
+    the EU, whose countries have laws of their own, a note where the limits of France are passed
+    (hypnotic 28 days, anxiolytic 84)."""
     problems = []
     for use in view.now:
         problems += [(use, said) for said in _breaches(use, limit)]
     if problems:
         uses = [use for use, _ in problems]
         said = list(dict.fromkeys(text for _, text in problems))
+        elsewhere = "hypnotic_supply_over_days" in limit
+        rules = (
+            "the law of France is the only one held of the countries of this profile, so check it "
+            "against that of your own."
+            if elsewhere
+            else "check the quantity and the date against the rules for controlled drugs."
+        )
         yield about_use(
             view,
             "LEG-01",
-            2,
+            4 if elsewhere else 2,
             uses=uses,
             title=f"{words.sentence_case(words.listed(names(uses)))}: {said[0]}",
             sentence=(
-                f"{words.sentence_case(words.listed(names(uses)))}: {words.listed(said)}; check "
-                "the quantity and the date against the rules for controlled drugs."
+                f"{words.sentence_case(words.listed(names(uses)))}: {words.listed(said)}; {rules}"
             ),
             facts=(Fact("limits", "Passed", "; ".join(said)),),
             clears="The quantity or the date is corrected, or the exceptional reason is recorded.",
@@ -421,7 +436,8 @@ def _breaches(use, limit: Limits):
         hypnotic = any(code.startswith(HYPNOTIC_ATC) for code in use.drug.atc)
         cap = limit["hypnotic_supply_over_days" if hypnotic else "anxiolytic_supply_over_days"]
     if cap is not None and days is not None and days > cap:
-        yield f"{days} days in one supply, over {cap}"
+        where = " (France)" if "hypnotic_supply_over_days" in limit else ""
+        yield f"{days} days in one supply, over {cap}{where}"
     handed = line.dispensed_on or (line.start_on if line.source == "dispensed" else None)
     written = line.written_on
     valid = limit.get("dispensed_over_days")

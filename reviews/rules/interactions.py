@@ -23,6 +23,10 @@ from reviews.rules.saying import Says, candidate
 from reviews.rules.view import View
 
 CONTRAINDICATED_WITH_ANY = frozenset({"triazolam", "midazolam"})
+RITONAVIR_CONTRAINDICATED = frozenset(
+    {"diazepam", "potassium-clorazepate", "estazolam", "flurazepam"}
+)
+"""By the EU summary of product characteristics; the US label names triazolam and midazolam."""
 ALPRAZOLAM_CONTRAINDICATED = frozenset({"ketoconazole", "itraconazole"})
 DEPENDENT_ON_CYP3A4 = frozenset(
     {
@@ -50,7 +54,7 @@ DEPENDENT_ON_CYP3A4 = frozenset(
     theme=METABOLISM,
     severity=Grading("S1 for the contraindicated pairs, S2 for the others", (1, 2)),
     shown=Shown("Interrupts for S1; queue for S2", interrupts=True),
-    sources=("alprazolam-label", "halcion-cyp", "paxlovid-label", "ansm-2020"),
+    sources=("alprazolam-label", "halcion-cyp", "paxlovid-label", "norvir-smpc", "ansm-2020"),
     parameters=(
         parameter("overlap_from_days", DAYS, "Together on, from", 1),
         parameter("short_course_max_days", DAYS, "Short course, at most", 14),
@@ -61,7 +65,8 @@ DEPENDENT_ON_CYP3A4 = frozenset(
 def strong_inhibitor(view: View, limit: Limits) -> Says:
     """CYP-01. A strong CYP3A4 inhibitor is in hand on a day of a benzodiazepine or Z-drug that
     depends on CYP3A4. Urgent, and asks for a reason: triazolam or midazolam by mouth with any of
-    them, alprazolam with ketoconazole or itraconazole. Review: the other pairs, and always with
+    them, alprazolam with ketoconazole or itraconazole; in the UK and the EU also diazepam,
+    clorazepate, estazolam and flurazepam with ritonavir. Review: the other pairs, and always with
     idelalisib or ceritinib. Never lorazepam, oxazepam, temazepam or lormetazepam."""
     inhibitors = view.in_hand.uses_of("cyp3a4-strong")
     if not inhibitors:
@@ -101,7 +106,7 @@ def strong_inhibitor(view: View, limit: Limits) -> Says:
         interrupts=severity == 1,
         key=f"CYP-01:{words.iso(found.start)}:{key_of(found.b)}:{key_of(found.a)}",
         line_ids=lines,
-        title=together_title(found, start),
+        title=together_title(view, found, start),
         sentence=(
             f"{together_sentence(found)}. {words.sentence_case(words.listed(found.b_names))} can "
             f"raise the level of {words.listed(found.a_names)} several times over"
@@ -127,10 +132,13 @@ def _graded_kinds(view: View, inhibitors: Sequence[Use]):
     azoles = [use for use in full if use.drug.key in ALPRAZOLAM_CONTRAINDICATED]
     mouth = [use for use in by_mouth(view) if use.drug.key in CONTRAINDICATED_WITH_ANY]
     alprazolam = [use for use in view.uses if use.drug.key == "alprazolam"]
+    ritonavir = [use for use in full if use.drug.key == "ritonavir" and view.profile != "US"]
+    named = [use for use in view.uses if use.drug.key in RITONAVIR_CONTRAINDICATED]
     dependent = [use for use in view.uses if use.drug.key in DEPENDENT_ON_CYP3A4]
     return (
         (1, mouth, full),
         (1, alprazolam, azoles),
+        (1, named, ritonavir),
         (2, dependent + mouth, inhibitors),
     )
 

@@ -24,7 +24,7 @@ NO_OXIDATION = frozenset({"lorazepam", "oxazepam", "temazepam", "lormetazepam"})
 TWO_C_NINETEEN = frozenset({"diazepam", "clobazam"})
 
 ANTIDEPRESSANT_PAIRS = {
-    "nefazodone": {"triazolam": 1, "alprazolam": 2},
+    "nefazodone": {"triazolam": 1, "alprazolam": 2, "midazolam": 2},
     "fluvoxamine": {
         "alprazolam": 2,
         "triazolam": 2,
@@ -268,11 +268,15 @@ RIFAMPICIN_STRONG = frozenset({"midazolam", "zolpidem", "zopiclone", "diazepam"}
     family="Co-prescription",
     title="Enzyme inducer begun or ended",
     theme=METABOLISM,
-    severity=Grading("S3; S2 rifampicin pairs and after its end", (2, 3)),
+    severity=Grading(
+        "S3; S2 rifampicin pairs and after its end; S1 efavirenz with triazolam or oral midazolam",
+        (1, 2, 3),
+    ),
     shown=Shown("Queue; S4 is a note"),
-    sources=("ansm-2020", "diazepam-smpc"),
+    sources=("ansm-2020", "diazepam-smpc", "sustiva-leaflet"),
     parameters=(
         parameter("overlap_from_days", DAYS, "Together on, from", 7),
+        parameter("contraindicated_from_days", DAYS, "Contraindicated pair together, from", 1),
         parameter("ended_within_days", DAYS, "Inducer ended in the last", 28),
     ),
     needs=BIT["inducer"],
@@ -282,10 +286,35 @@ def inducer(view: View, limit: Limits) -> Says:
     """CYP-04. An enzyme inducer is begun, together on 7 days or more, beside a benzodiazepine or
     Z-drug that is not glucuronidated: loss of effect, for 28 days after the start (digest; review
     for rifampicin with midazolam, zolpidem, zopiclone or diazepam). Review also when an inducer
-    ended in the last 28 days and the dose was raised while it was taken: the level climbs again."""
+    ended in the last 28 days and the dose was raised while it was taken: the level climbs again.
+    Urgent from the first day, and as long as both are taken: efavirenz with triazolam or with
+    midazolam by mouth, which its label rules out."""
     partners = view.in_hand.uses_of("inducer")
     sedatives = [use for use in by_mouth(view) if use.drug.key not in NO_OXIDATION]
     if not partners or not sedatives:
+        return
+    ruled_out = yield from overlapping(
+        view,
+        "CYP-04",
+        [use for use in sedatives if use.drug.key in CONTRAINDICATED_WITH_ANY],
+        [use for use in partners if use.drug.key == "efavirenz"],
+        limit["contraindicated_from_days"],
+        severity_of=lambda *pair: 1,  # noqa: ARG005 - it is of concern whatever the pair
+    )
+    if ruled_out:
+        found = ruled_out[0].together
+        yield beside(
+            view,
+            "CYP-04",
+            1,
+            found,
+            gist=(
+                f"The label of efavirenz rules out {words.listed(found.a_names)}, whose level may "
+                "rise instead of fall."
+            ),
+            clears="Another sedative takes its place gradually, or a decision records the plan.",
+            begun=found.b_start if view.started_recently(found.start) else None,
+        )
         return
     ended = _ended_after_a_rise(view, limit, sedatives, partners)
     if ended is not None:

@@ -37,6 +37,26 @@ def not_recorded(uses: Iterable[Use]) -> str:
     )
 
 
+def length_unknown(uses: Iterable[Use]) -> str:
+    """Why the days of some supplies are not known, as a clause without a full stop.
+
+    Three things can be lacking: the first day, how long a supply lasts, or whether more was issued
+    of an order after its first issue.
+    """
+    uses = list(uses)
+    more = [use for use in uses if isinstance(use, FurtherIssues)]
+    undated = [use for use in uses if use.start is None]
+    vague = [use for use in uses if use not in more and use not in undated]
+    clauses = []
+    if vague:
+        clauses.append(f"the length of supply is not known for {not_recorded(vague)}")
+    if more:
+        clauses.append(f"whether more was issued is not known for {not_recorded(more)}")
+    if undated:
+        clauses.append(f"the first day is not recorded for {words.listed(names(undated))}")
+    return "; ".join(clauses)
+
+
 def _begun(use: Use) -> int:
     """The day on which a use began, or the order whose further issues it is; 0 without one."""
     if isinstance(use, FurtherIssues):

@@ -70,11 +70,14 @@ def pain_relief(view: View, limit: Limits) -> Says:
             severity = 1 if start else 2
         else:
             severity = row
-        notes = ""
+        notes = substitution = ""
         if any(span.use.drug.key in TWO_WEEK_NOTE for span in found.b):
             notes = (
                 " With methadone or buprenorphine depression of breathing can come late: watch for "
                 "at least 2 weeks after a start or change."
+            )
+            substitution = (
+                "Where it is substitution treatment, that is recorded, and it goes on. Else: "
             )
         yield candidate(
             "OPI-01",
@@ -82,16 +85,16 @@ def pain_relief(view: View, limit: Limits) -> Says:
             interrupts=severity == 1,
             key=f"OPI-01:{words.iso(found.start)}:{key_of(found.b)}",
             line_ids=found.line_ids,
-            title=together_title(found, start),
+            title=together_title(view, found, start),
             sentence=(
                 f"{together_sentence(found)}. Together they can slow breathing; the risk is "
                 f"highest in the first weeks.{notes}"
             ),
             facts=together_facts(found),
             clears=(
-                "One of the two comes down gradually, or a decision records why both are needed, "
-                "the lowest doses, the shortest time, the warning signs explained and naloxone "
-                "offered."
+                f"{substitution}One of the two comes down gradually, or a decision records why "
+                "both are needed, the lowest doses, the shortest time, the warning signs explained "
+                "and naloxone offered."
             ),
             unknown=unknown_ends(found),
             begun=found.b_start if severity == 1 else None,
@@ -116,8 +119,9 @@ def pain_relief(view: View, limit: Limits) -> Says:
     idle=True,
 )
 def substitution(view: View, limit: Limits) -> Says:
-    """OPI-02. Opioid substitution treatment (methadone, buprenorphine or diamorphine coded as such)
-    beside a benzodiazepine or Z-drug. Urgent at the start of the second, or when the dose of either
+    """OPI-02. Opioid substitution treatment (methadone, buprenorphine or diamorphine coded as such,
+    or any opioid for opioid dependence or from a substitution service) beside a benzodiazepine or
+    Z-drug. Urgent at the start of the second, or when the dose of either
     rose in the last 28 days; otherwise review. The substitution itself is not to be disturbed."""
     found = yield from together(
         view, "OPI-02", "bzra+rescue", SUBSTITUTION, limit["overlap_from_days"]
@@ -127,14 +131,16 @@ def substitution(view: View, limit: Limits) -> Says:
     start = view.started_recently(found.start)
     rise = _latest_rise(view, found)
     urgent = start or rise is not None
-    title = together_title(found, start)
+    title = together_title(view, found, start)
     if rise is not None and not start:
-        title = f"{words.sentence_case(rise.drug)} dose raised beside {_others(found, rise.drug)}"
+        raised = "raised" if view.reached(rise.day) else "to be raised"
+        title = f"{words.sentence_case(rise.drug)} dose {raised} beside {_others(found, rise.drug)}"
     facts = together_facts(found)
     sentence = together_sentence(found)
     if rise is not None:
         sentence += (
-            f"; {rise.drug} rose from {words.amount(rise.before_mg)} to "
+            f"; {rise.drug} {'rose' if view.reached(rise.day) else 'is to rise'} from "
+            f"{words.amount(rise.before_mg)} to "
             f"{words.amount(rise.after_mg)} mg a day on {words.day(rise.day)}"
         )
         before, after = (words.sentence_case(f"{rise.drug} {when}") for when in ("before", "after"))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from reviews.rules import words
 from reviews.rules.exposure import OPEN, Use
 from reviews.rules.finding import Fact, NotEvaluable
-from reviews.rules.naming import key_of, not_recorded
+from reviews.rules.naming import key_of, length_unknown
 from reviews.rules.presence import UNSURE, Together, Which
 from reviews.rules.saying import Candidate, candidate, cannot_judge
 from reviews.rules.view import View
@@ -121,6 +121,7 @@ def beside(
     *,
     gist: str,
     clears: str,
+    title: str = "",
     interrupts: bool = False,
     more: tuple[Fact, ...] = (),
     begun: int | None = None,
@@ -133,7 +134,7 @@ def beside(
         interrupts=interrupts,
         key=f"{rule_id}:{words.iso(found.start)}:{key_of(found.b)}",
         line_ids=found.line_ids,
-        title=together_title(found, start and severity == 1),
+        title=title or together_title(view, found, start and severity == 1),
         sentence=f"{together_sentence(found)}. {gist}",
         facts=(*together_facts(found), *more),
         clears=clears,
@@ -148,17 +149,18 @@ def is_elder(view: View, found: Together, age_from: int) -> bool | None:
     return None if age is None else age >= age_from
 
 
-def together_title(found: Together, start: bool) -> str:
+def together_title(view: View, found: Together, start: bool) -> str:
     sedatives, others = words.listed(found.a_names), words.listed(found.b_names)
     if not start:
         return f"{words.sentence_case(others)} together with {sedatives}"
+    started = "started" if view.reached(found.start) else "to be started"
     first_a = min(span.start for span in found.a)
     first_b = min(span.start for span in found.b)
     if first_b > first_a:
-        return f"{words.sentence_case(others)} started while on {sedatives}"
+        return f"{words.sentence_case(others)} {started} while on {sedatives}"
     if first_a > first_b:
-        return f"{words.sentence_case(sedatives)} started while on {others}"
-    return f"{words.sentence_case(others)} and {sedatives} started together"
+        return f"{words.sentence_case(sedatives)} {started} while on {others}"
+    return f"{words.sentence_case(others)} and {sedatives} {started} together"
 
 
 def together_sentence(found: Together) -> str:
@@ -173,8 +175,8 @@ def together_sentence(found: Together) -> str:
         return f"{pair} may overlap {between}"
     verb = "overlaps" if len(others) == 1 else "overlap"
     at_least = "" if found.sure else "at least "
-    if found.days < found.end - found.start + 1:
-        between = f"most recently {between}"
+    if found.first < found.start:
+        between = f"since {words.day(found.first)}, most recently {between}"
     return (
         f"{words.sentence_case(words.listed(others))} {verb} with {words.listed(sedatives)} for "
         f"{at_least}{words.days(found.days)}, {between}"
@@ -209,7 +211,7 @@ def unknown_ends(found: Together) -> str:
     vague = {span.use.line.id: span.use for span in spans if span.use.end is None}
     if not vague:
         return ""
-    return f"How long the supply lasts is not recorded for {not_recorded(vague.values())}."
+    return f"{words.sentence_case(length_unknown(vague.values()))}."
 
 
 def cannot_compare(view: View, rule_id: str, uses: Iterable[Use]) -> NotEvaluable:
@@ -218,5 +220,5 @@ def cannot_compare(view: View, rule_id: str, uses: Iterable[Use]) -> NotEvaluabl
     return cannot_judge(
         rule_id,
         [use.line.id for use in vague],
-        f"Days together cannot be counted: the supply is not known for {not_recorded(vague)}.",
+        f"Days together cannot be counted: {length_unknown(vague)}.",
     )

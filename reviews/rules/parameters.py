@@ -95,6 +95,7 @@ SHARED = (
     parameter("plausible_supply_max_days", DAYS, "Longest plausible supply", 120),
     parameter("restart_gap_days", DAYS, "An overlap starts anew after a gap of", 14),
     parameter("start_window_days", DAYS, "Counts as a start for", 28),
+    parameter("palliative_indication_days", DAYS, "Palliative by the indication alone, for", 90),
     parameter("fentanyl_patch_tail_days", DAYS, "A fentanyl patch acts on for", 3),
     # Regular use and the dependence gate.
     parameter("regular_from_days", DAYS, "Regular use: exposed days, from", 16),

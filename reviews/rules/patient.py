@@ -6,9 +6,9 @@ from reviews.rules import words
 from reviews.rules.dependence import LOW, band_limits, banded, regular_use
 from reviews.rules.dossier import IN_FORCE, UNDER_WAY, Taper
 from reviews.rules.drug import BENZODIAZEPINE, Z_DRUG
-from reviews.rules.exposure import Use
+from reviews.rules.exposure import DatedUse, Use
 from reviews.rules.finding import Fact, NotEvaluable
-from reviews.rules.naming import names, not_recorded
+from reviews.rules.naming import names
 from reviews.rules.parameters import (
     COUNT,
     DAYS,
@@ -40,7 +40,7 @@ from reviews.rules.rule import (
     Shown,
     rule,
 )
-from reviews.rules.saying import Candidate, Says, about_use, cannot_judge
+from reviews.rules.saying import Candidate, Says, about_use, cannot_judge, length_not_known
 from reviews.rules.view import View
 
 UGT = "UGT"
@@ -68,7 +68,8 @@ def on_record(
         uses=uses,
         title=f"{words.sentence_case(drugs)} and {what}",
         sentence=(
-            f"{words.sentence_case(drugs)} {words.are(drugs)} in use, with this on record: {what}. "
+            f"{view.use_in_words(view.now if uses is None else uses)}, with this on record: "
+            f"{what}. "
             f"{words.sentence_case(gist)}."
         ),
         facts=facts or (Fact("on_record", "On record", what),),
@@ -83,7 +84,9 @@ def on_record(
     family="Patient conditions",
     title="No taper offered at 65 or over",
     theme=OLDER,
-    severity=Grading("S2; S3 under the spasticity exemption", (2, 3)),
+    severity=Grading(
+        "S2; S3 under the spasticity and S4 under the specialist exemption", (2, 3, 4)
+    ),
     shown=QUEUED,
     sources=("asam-2025-27",),
     parameters=(
@@ -97,7 +100,7 @@ def no_taper_offer(view: View, limit: Limits) -> Says:
     in the last 365 days no taper was offered."""
     item = view.last
     if item is None:
-        if view.unclear and view.person.reading("taper_offer") is None:
+        if (view.unclear or view.undated) and view.person.reading("taper_offer") is None:
             yield from _elapsed_unknown(view, limit)
         return
     elapsed = item.span.end - item.episode.start + 1
@@ -118,11 +121,12 @@ def no_taper_offer(view: View, limit: Limits) -> Says:
         view,
         "ELD-05",
         2,
-        title=f"No taper offered: {view.in_use} at {age}",
+        title=f"No offer of a taper on record: {view.in_use} at {age}",
         sentence=(
-            f"{words.sentence_case(view.in_use)}: in use since "
-            f"{words.day(item.episode.start)} ({words.days(elapsed)} to the end of supply) at age "
-            f"{age}, and no taper was offered in the last {limit['offer_within_days']} days."
+            f"{words.sentence_case(view.in_use)}: {view.in_use_since(item.episode.start)} "
+            f"({words.days(elapsed)} to the end of supply) at age "
+            f"{age}, and no offer of a taper is recorded in the last "
+            f"{limit['offer_within_days']} days."
         ),
         facts=(
             Fact("age_years", "Age at prescription", age, "years"),
@@ -136,12 +140,7 @@ def no_taper_offer(view: View, limit: Limits) -> Says:
 def _elapsed_unknown(view: View, limit: Limits) -> Iterator[NotEvaluable]:
     age = view.person.age_on(view.today)
     if age is None or age >= limit["age_from_years"]:
-        vague = [use for use in view.unclear if use in view.now]
-        yield cannot_judge(
-            "ELD-05",
-            [use.line.id for use in vague],
-            f"The length of supply is not known for {not_recorded(vague)}.",
-        )
+        yield from length_not_known("ELD-05", [use for use in view.now if use.end is None])
 
 
 @rule(
@@ -765,22 +764,22 @@ FOR_CHILDREN = frozenset(
     ),
 )
 def child(view: View, limit: Limits) -> Says:
-    """PED-01. Under 18, with a benzodiazepine or Z-drug that is not for epilepsy, seizure rescue, a
-    procedure or spasticity under a specialist. Urgent, and asks for a reason, under 12; review from
-    12, and where the purpose is not recorded while seizures are on record."""
+    """PED-01. Somebody who is under 18 today has a benzodiazepine or Z-drug that is not for
+    epilepsy, seizure rescue, a procedure or spasticity under a specialist. Urgent, and asks for a
+    reason, under 12; review from 12, and where the purpose is not recorded while seizures are on
+    record."""
     uses = [use for use in view.now if use.line.indication not in FOR_CHILDREN]
     if uses and view.person.birth_date is None:
         yield cannot_judge("PED-01", view.line_ids, "The birth date is not recorded.")
         return
-    if any(use.start is None for use in uses):
-        view.person.watch_birthday(limit["under_years"])
-        view.person.watch_birthday(limit["urgent_under_years"])
-    # Without a start the person was no older then than today.
-    ages = [(view.person.age_on(use.start or view.today), use) for use in uses]
+    view.person.watch_birthday(limit["urgent_under_years"])
+    view.person.watch_birthday(limit["under_years"])
+    ages = [(view.person.age_on(max(use.start or 0, view.today)), use) for use in uses]
     under = [(age, use) for age, use in ages if age is not None and age < limit["under_years"]]
     if not under:
         return
     age = min(age for age, _ in under)
+    view.person.watch_birthday(age + 1)  # it is said, so it changes with each birthday
     uses = [use for _, use in under]
     drugs = words.listed(names(uses))
     purpose = "for another purpose than epilepsy, rescue or a procedure;"
@@ -800,7 +799,7 @@ def child(view: View, limit: Limits) -> Says:
             f"{words.sentence_case(drugs)} {words.are(drugs)} prescribed at age {age} {purpose} "
             "product texts do not recommend it, and it is for specialists only."
         ),
-        facts=(Fact("age_years", "Age at prescription", age, "years"),),
+        facts=(Fact("age_years", "Age", age, "years"),),
         clears="The specialist's advice is recorded, or a gradual taper ends the exposure.",
     )
 
@@ -946,10 +945,15 @@ DRIVES = {"": "not recorded", "private": "privately", "vocational": "for work"}
 
 
 def _newest_change(view: View) -> int | None:
-    """The latest day on which a current episode began or its daily amount of a drug rose."""
-    if not view.current:
+    """The latest day on which a current episode began or its daily amount of a drug rose; a supply
+    of unknown length begins one where nothing was taken within the gap before."""
+    begun = [episode.start for episode in view.current]
+    begun += [
+        use.start for use in view.unclear if use in view.now and not _follows_another(view, use)
+    ]
+    newest = max(begun, default=None)
+    if newest is None:
         return None
-    newest = max(episode.start for episode in view.current)
     before: dict[str, float] = {}
     for stretch in view.stretches:
         amounts: dict[str, float] = {}
@@ -961,6 +965,16 @@ def _newest_change(view: View) -> int | None:
                 newest = max(newest, stretch.start)
         before |= amounts
     return newest
+
+
+def _follows_another(view: View, use: DatedUse) -> bool:
+    """Was there, or may there have been, another supply within the gap before?"""
+    return any(
+        other is not use
+        and other.start is not None
+        and other.start < use.start <= other.reach + view.gap_days + 1
+        for other in view.uses
+    )
 
 
 @rule(

@@ -59,12 +59,14 @@ class Together:
 
     `a` and `b` are the spans of either kind that touch the run; `a_names`, `b_names` their drugs.
     `start` and `end` are the first and last day of the latest run of shared days (OPEN if nobody
-    knows); `days` the distinct shared days within the exposure that holds the run, `sure` False
-    when that is only a lower bound; `b_start` when the second kind began.
+    knows); `days` the distinct shared days of these drugs within the exposure that holds the run,
+    of which `first` is the earliest, `sure` False when that is only a lower bound; `b_start` when
+    the second kind began.
     """
 
     start: int
     end: int
+    first: int
     days: int
     sure: bool
     a: Sequence[Span]
@@ -279,16 +281,18 @@ class InHand:
             of_a = [span for span in a.spans if span.start <= end and span.end >= start]
             of_b = [span for span in b.spans if span.start <= end and span.end >= start]
             # What was taken long before the run counts only if it is the same medicine.
-            named = _of_drugs(b, of_b)
+            named_a, named_b = _of_drugs(a, of_a), _of_drugs(b, of_b)
             mine, surely = shared, certain
-            if named is not b:
-                mine = both(a.possible, named.possible)
-                surely = mine if sure else both(a.certain, named.certain)
+            if named_a is not a or named_b is not b:
+                mine = both(named_a.possible, named_b.possible)
+                surely = mine if sure else both(named_a.certain, named_b.certain)
             days = count(surely, first, last)
             if days >= at_least or (not sure and at_least == 1):
+                counted = [begun for begun, ended in surely if begun <= last and ended >= first]
                 return Together(
                     start,
                     end,
+                    max(first, min(counted, default=start)),
                     days,
                     sure or count(mine, first, last) == days,
                     of_a,

@@ -223,6 +223,28 @@ KINDS: dict[str, Kind] = {
         None,
         "REV-01",
     ),
+    "in_use_since": Kind(
+        "Benzodiazepine or Z-drug in use since",
+        DATE,
+        CARE,
+        (
+            *("DUR-01", "DUR-02", "DUR-03", "DUR-04", "DUR-05", "DUR-06", "ELD-04", "ELD-05"),
+            *("STOP-01", "STOP-02", "TAP-01", "TAP-02", "TAP-06"),
+        ),
+    ),
+    "in_use_since_told_by": _choice(
+        "Who said since when it is in use",
+        CARE,
+        {
+            "person": "The person",
+            "carer": "A relative or carer",
+            "prescriber": "A prescriber",
+            "pharmacy": "The pharmacy",
+            "record": "An earlier record",
+        },
+        None,
+        "DUR-06",
+    ),
     "next_review": Kind("Next review planned for", DATE, CARE, ("REV-02",)),
     "taper_offer": _choice(
         "Taper offered",

@@ -4,9 +4,11 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
+from reviews.rules.dossier import Line
 from reviews.rules.drug import (
     BIT,
     BZRA_CLASSES,
@@ -161,7 +163,7 @@ class Index:
         drug = self.drugs[part.drug]
         mask = sum(BIT[name] for name in drug.classes)
         if SUBSTITUTION in of_the_medicine and "opioid" in drug.classes:
-            mask += BIT[SUBSTITUTION] - BIT["opioid"]
+            mask = _substituted(mask)
         return Ingredient(part, drug, mask)
 
     def _by_code(self, system, code) -> tuple[Product | None, bool, bool | None]:
@@ -361,3 +363,28 @@ def _added_to_something_unknown(text: str, found: Sequence[_Found]) -> bool:
         return False
     words = set(NAME.findall(before[1])) - MADE_UP_AS
     return any(shape_of(word).form is None for word in words)
+
+
+def as_prescribed(line: Line, recognition: Recognition) -> Recognition:
+    """What a medicine was taken to be, in the light of what this line prescribes it for.
+
+    An opioid for opioid dependence, or from a substitution service, is substitution whatever its
+    code says.
+    """
+    if recognition.mask & BIT["opioid"] and (
+        line.indication == "opioid_dependence" or line.setting == "substitution"
+    ):
+        return replace(
+            recognition,
+            classes=recognition.classes - {"opioid"} | {SUBSTITUTION},
+            mask=_substituted(recognition.mask),
+            ingredients=tuple(
+                each._replace(mask=_substituted(each.mask)) for each in recognition.ingredients
+            ),
+        )
+    return recognition
+
+
+def _substituted(mask: int) -> int:
+    """Classes with SUBSTITUTION in place of "opioid", where that is among them."""
+    return mask & ~BIT["opioid"] | BIT[SUBSTITUTION] if mask & BIT["opioid"] else mask

@@ -63,14 +63,17 @@ def structured_review(view: View, limit: Limits) -> Says:
     long_days = limit["urgent_overdue_from_days"]
     long_overdue = bool(overdue) and view.reached(due + long_days)
     shown = f"{long_days} days or more" if long_overdue else f"under {long_days} days"
+    title = "Review long overdue" if long_overdue else "Review due"
+    if overdue and not view.reached(due):
+        title, shown = f"Review due on {words.day(due)}", "not yet"
     yield about_use(
         view,
         "REV-01",
         2,
         uses=item.uses,
-        title=("Review long overdue" if long_overdue else "Review due") + f": {view.in_use}",
+        title=f"{title}: {view.in_use}",
         sentence=(
-            f"{words.sentence_case(view.in_use)}: in use since {words.day(episode.start)} "
+            f"{words.sentence_case(view.in_use)}: {view.in_use_since(episode.start)} "
             f"({words.days(elapsed)} to the end of supply), and {overdue or at_renewal}."
             + (f" It is overdue by {long_days} days or more." if long_overdue else "")
         ),
@@ -161,7 +164,7 @@ def next_review(view: View, limit: Limits) -> Says:
         2 if late else 3,
         title=f"{'Review missed' if missed else 'No review planned'}: {view.in_use}",
         sentence=(
-            f"{words.sentence_case(view.in_use)} {words.are(view.in_use)} in use, and "
+            f"{view.use_in_words(view.now)}, and "
             f"{waiting.why}; each course needs a day on which it is looked at again."
         ),
         facts=(
@@ -194,8 +197,8 @@ def _none_planned(view: View) -> _Waiting | None:
         return None
     due = [use.start for use in view.unclear if use.start <= view.today and use in view.now]
     for item in view.judged:
-        first = [span for span in item.episode.spans if span.start == item.episode.start]
-        beyond = max(span.end for span in first) + 1
+        begins = min(span.start for span in item.episode.spans)
+        beyond = max(span.end for span in item.episode.spans if span.start == begins) + 1
         begun, gone_on = view.reached(item.span.start), view.reached(beyond)
         if begun and gone_on and view.today <= item.span.end:
             due.append(beyond)

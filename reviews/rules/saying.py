@@ -7,6 +7,7 @@ silence it, and it can give way to another rule's (`reviews.rules.precedence`).
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from reviews.rules import words
 from reviews.rules.finding import (
     INTERRUPT,
     NOTE,
@@ -17,7 +18,7 @@ from reviews.rules.finding import (
     NotEvaluable,
     Severity,
 )
-from reviews.rules.naming import ids_of, not_recorded
+from reviews.rules.naming import ids_of, length_unknown
 
 if TYPE_CHECKING:
     from reviews.rules.exposure import Use
@@ -138,11 +139,11 @@ def cannot_judge(rule_id: str, line_ids: Iterable[int], reason: str) -> NotEvalu
 
 
 def length_not_known(rule_id: str, uses: Iterable["Use"]) -> Iterator[NotEvaluable]:
-    """Not evaluable, because it is not known how long some supplies last; nothing without any."""
+    """Not evaluable, because the days of some supplies are not known; nothing without any."""
     uses = list(uses)
     if uses:
         yield cannot_judge(
             rule_id,
             [use.line.id for use in uses],
-            f"The length of supply is not known for {not_recorded(uses)}.",
+            f"{words.sentence_case(length_unknown(uses))}.",
         )

@@ -1,13 +1,15 @@
 """A dossier and a rule book in, a screening out. Nothing else is read, the clock least of all."""
 
 from datetime import date
+from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.asking import Asked, Asking, asking, asking_only
 from reviews.rules.book import RuleBook
 from reviews.rules.deaths import AFTER_DEATH
+from reviews.rules.dependence import dependence
 from reviews.rules.dossier import NEVER_TAKEN, OVER, Dossier, Line, Medicine
-from reviews.rules.drug import BZRA, SAID
+from reviews.rules.drug import BZRA, OPIOID, SAID
 from reviews.rules.exemptions import graded
 from reviews.rules.exposure import OPEN, begins
 from reviews.rules.finding import ExposureSummary, Fact, Finding, NotEvaluable, Screening
@@ -15,9 +17,10 @@ from reviews.rules.meanings import as_said, in_words, said_to_be_no_sedative
 from reviews.rules.memory import memory_of
 from reviews.rules.naming import names
 from reviews.rules.precedence import settled
+from reviews.rules.recognise import as_prescribed
 from reviews.rules.rule import CONDITIONS, EXEMPTIONS, READINGS, TAPERS, Rule
 from reviews.rules.saying import Candidate, graded_as
-from reviews.rules.view import View
+from reviews.rules.view import Recognised, View
 
 
 def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = None) -> Screening:
@@ -27,26 +30,7 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
     be judged still is.
     KeyError when the book does not hold the dossier's profile.
     """
-    known = memory_of(book).recognised.known
-    sedatives, others, unmapped, have = [], [], [], 0
-    said: dict[int, str] = {}
-    for line in dossier.lines:
-        recognition = known.get(line.medicine.key) or book.recognise(line.medicine)
-        if recognition.unmapped and dossier.meanings:
-            recognition = as_said(line, recognition, dossier.meanings, book)
-            if recognition.matched_by == SAID:
-                said[line.id] = f"“{line.medicine.text}”: {in_words(recognition)}"
-        if recognition.mask & BZRA:
-            sedatives.append((line, recognition))
-        if recognition.mask & ~BZRA:
-            others.append((line, recognition))
-            have |= recognition.mask
-        if (
-            recognition.unmapped
-            and line.status not in NEVER_TAKEN
-            and not said_to_be_no_sedative(line, recognition, dossier)
-        ):
-            unmapped.append((line, recognition))
+    sedatives, others, unmapped, have, said = _sorted_out(dossier, book)
     if not sedatives and not unmapped:
         return Screening(as_of=dossier.as_of, book_number=book.number)
 
@@ -84,6 +68,68 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
         exposure=_exposure(view),
         valid_until=_valid_until(view, ask),
     )
+
+
+class UseToday(NamedTuple):
+    """Exposed days of the course in use, or last in use, up to the day judged; None = not known.
+
+    `dependence` says why dependence is to be expected; empty when it is not.
+    """
+
+    days: int | None
+    dependence: str
+
+
+def use_today(dossier: Dossier, book: RuleBook) -> UseToday:
+    """How long benzodiazepines and Z-drugs have been in use by the day judged."""
+    found = _sorted_out(dossier, book)
+    view = View(dossier, book, found.sedatives, found.others)
+    begun = [each for each in view.current if each.start <= view.today] or view.episodes[-1:]
+    if not begun:
+        return UseToday(None, "")
+    episode = begun[-1]
+    vague = view.touching(episode) or view.undated
+    days = None if vague else episode.exposed_days(episode.start, view.today)
+    return UseToday(days, dependence(view, episode, min(view.today, episode.end)))
+
+
+class _SortedOut(NamedTuple):
+    """Lines with a benzodiazepine or Z-drug, with something else, and unknown; all their bits.
+
+    `said` tells of lines, by id, what somebody said that their medicine is.
+    """
+
+    sedatives: list[Recognised]
+    others: list[Recognised]
+    unmapped: list[Recognised]
+    have: int
+    said: dict[int, str]
+
+
+def _sorted_out(dossier: Dossier, book: RuleBook) -> _SortedOut:
+    known = memory_of(book).recognised.known
+    sedatives, others, unmapped, have = [], [], [], 0
+    said: dict[int, str] = {}
+    for line in dossier.lines:
+        recognition = known.get(line.medicine.key) or book.recognise(line.medicine)
+        if recognition.unmapped and dossier.meanings:
+            recognition = as_said(line, recognition, dossier.meanings, book)
+            if recognition.matched_by == SAID:
+                said[line.id] = f"“{line.medicine.text}”: {in_words(recognition)}"
+        if recognition.mask & OPIOID:
+            recognition = as_prescribed(line, recognition)
+        if recognition.mask & BZRA:
+            sedatives.append((line, recognition))
+        if recognition.mask & ~BZRA:
+            others.append((line, recognition))
+            have |= recognition.mask
+        if (
+            recognition.unmapped
+            and line.status not in NEVER_TAKEN
+            and not said_to_be_no_sedative(line, recognition, dossier)
+        ):
+            unmapped.append((line, recognition))
+    return _SortedOut(sedatives, others, unmapped, have, said)
 
 
 def _naming(finding: Finding, said: dict[int, str]) -> Finding:
@@ -167,6 +213,8 @@ def _exposure(view: View) -> ExposureSummary | None:
         )
     touching = view.touching(episode)
     notes = dict.fromkeys(note for span in episode.spans for note in span.use.notes)
+    if view.told is not None and episode.start <= view.told.since:
+        notes[view.told.in_words()] = None
     return ExposureSummary(
         start_on=date.fromordinal(episode.start),
         end_on=date.fromordinal(episode.end),

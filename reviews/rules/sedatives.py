@@ -28,7 +28,12 @@ UNDER_EPILEPSY_CARE = frozenset({"phenobarbital", "primidone"})
     theme=BREATHING,
     severity=Grading("S2; S1 with an added risk; S3 under the epilepsy exemption", (1, 2, 3)),
     shown=QUEUED,
-    sources=("fda-gabapentinoid-2019", "mhra-pregabalin-2021", "gab-egfr-60"),
+    sources=(
+        "fda-gabapentinoid-2019",
+        "mhra-gabapentin-2017",
+        "mhra-pregabalin-2021",
+        "gab-egfr-60",
+    ),
     parameters=(
         parameter("overlap_from_days", DAYS, "Together on, from", 1),
         parameter("age_from_years", YEARS, "Age, from", 65),
@@ -81,7 +86,7 @@ def gabapentinoid(view: View, limit: Limits) -> Says:
         severity,
         key=f"GAB-01:{words.iso(found.start)}:{key_of(found.b)}",
         line_ids=found.line_ids,
-        title=together_title(found, start),
+        title=together_title(view, found, start),
         sentence=(
             f"{together_sentence(found)}. Both slow the brain and can slow breathing"
             + (f"; the risk is raised by {words.listed(risks)}." if risks else ".")
@@ -138,7 +143,7 @@ def older_sedative(view: View, limit: Limits) -> Says:
         interrupts=severity == 1 and start,
         key=f"CNS-01:{words.iso(found.start)}:{key_of(found.b)}",
         line_ids=found.line_ids,
-        title=together_title(found, start),
+        title=together_title(view, found, start),
         sentence=(
             f"{together_sentence(found)}. Sedation and slowed breathing add up; a specialist plan "
             "is needed, and neither is to be changed abruptly."
@@ -186,7 +191,7 @@ def other_hypnotic(view: View, limit: Limits) -> Says:
             severity,
             key=f"CNS-02:{words.iso(found.start)}:{key_of(found.b)}",
             line_ids=found.line_ids,
-            title=together_title(found, False),
+            title=together_title(view, found, False),
             sentence=(
                 f"{together_sentence(found)}. Two medicines for sleep add sedation without added "
                 "benefit; one is usually enough, and a benzodiazepine or Z-drug is tapered."

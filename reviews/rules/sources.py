@@ -14,6 +14,24 @@ NEXT_REVIEW = date(2027, 10, 1)
 NEXT_REVIEW_UNVERIFIED = date(2027, 5, 3)
 
 
+_COUNTRIES = {
+    "US": (*("US ", "American ", "Texas ", "Oregon ", "Pharmacy Quality Alliance"),),
+    "UK": (
+        *("UK ", "Medicines and Healthcare", "National Institute for Health and Care", "NICE "),
+        *("Committee on Safety of Medicines", "Department of Health", "PrescQIPP", "Scottish "),
+    ),
+    "EU": ("European Medicines",),
+    "France": ("Agence nationale", "Haute Autorité", "Ordre national"),
+    "Australia": ("Royal Australian",),
+}
+"""Whose guidance it is, by how the name of its issuer begins; studies are of no country."""
+
+
+def country_of(issuer: str) -> str:
+    """The country whose authority or profession speaks: "US", "France"; "" for a study or us."""
+    return next((place for place, names in _COUNTRIES.items() if issuer.startswith(names)), "")
+
+
 class Citation(NamedTuple):
     title: str
     issuer: str
@@ -159,10 +177,10 @@ SOURCES: dict[str, Citation] = {
         "March 2020: only without an alternative, lowest dose, shortest time; methadone 2 weeks",
     ),
     "cdc-2022-11": Citation(
-        "Clinical practice guideline for prescribing opioids for pain, MMWR 71(3)",
+        "CDC Clinical Practice Guideline for Prescribing Opioids for Pain — United States, 2022",
         "US Centers for Disease Control and Prevention",
         2022,
-        "recommendation 11: particular caution",
+        "MMWR Recomm Rep 2022;71(RR-3), recommendation 11: particular caution",
         note="grade of evidence read in one place only",
     ),
     "beers-2023-t5": Citation(
@@ -189,6 +207,14 @@ SOURCES: dict[str, Citation] = {
         "Medicines and Healthcare products Regulatory Agency",
         2021,
         "February 2021: respiratory or neurological disease, renal impairment, age over 65",
+    ),
+    "mhra-gabapentin-2017": Citation(
+        "Drug Safety Update: gabapentin (Neurontin), risk of severe respiratory depression",
+        "Medicines and Healthcare products Regulatory Agency",
+        2017,
+        "October 2017: respiratory or neurological disease, renal impairment, other CNS "
+        "depressants, older people; also without an opioid",
+        note="read in reports of it",
     ),
     "gab-egfr-60": _unverified(
         "Kidney function that raises the risk of a gabapentinoid",
@@ -291,12 +317,13 @@ SOURCES: dict[str, Citation] = {
         "section 4.3: hypersensitivity, severe respiratory insufficiency, sleep apnoea, "
         "unstable myasthenia gravis, severe hepatic impairment",
     ),
-    "uk-cd-30": Citation(
-        "Controlled drugs: quantity and validity of prescriptions, Schedules 2, 3 and 4",
+    "uk-cd-30": _unverified(
+        "UK rules on quantity and validity of controlled-drug prescriptions (title not read)",
         "Department of Health and Social Care",
         2015,
         "30 days' supply is strong advice; 28 days' validity is law; Z-drugs Schedule 4 "
         "Part 1 since 10 June 2014",
+        "secondary: described, not cited by title: read on pages of NHS bodies",
     ),
     "us-csa-c4": Citation(
         "Controlled Substances Act, Schedule IV",
@@ -319,10 +346,12 @@ SOURCES: dict[str, Citation] = {
         "local policy/unverified beyond that measure: all ages and Z-drugs are a product choice",
     ),
     "manitoba-2021": Citation(
-        "Long-term benzodiazepine and Z-drug use in Manitoba",
-        "Cohort of 206,933 people",
+        "Risk of long-term benzodiazepine and Z-drug use following the first prescription among "
+        "community-dwelling adults with anxiety/mood and sleep disorders: a retrospective cohort "
+        "study",
+        "Brandt and others, BMJ Open",
         2021,
-        "180 days or more as long-term use",
+        "2021;11:e046916: 180 days or more as long-term use, in 206,933 people of Manitoba",
     ),
     "uk-filter-008": Citation(
         "Medication safety filters 008 and 009",
@@ -457,11 +486,26 @@ SOURCES: dict[str, Citation] = {
         "pairs of ADP-01 and CYP-03 that no label read names",
         "local policy/unverified: general knowledge",
     ),
-    "andersson-1990": Citation(
-        "Effect of omeprazole on diazepam in slow and rapid metabolisers",
+    "andersson-1990": _unverified(
+        "Study of omeprazole and diazepam in slow and rapid metabolisers (title not read)",
         "Andersson and others",
         1990,
         "clearance lower by 26 % only",
+        "secondary: described, not cited by title: the abstract was read",
+    ),
+    "norvir-smpc": Citation(
+        "Norvir (ritonavir), summary of product characteristics",
+        "European Medicines Agency",
+        None,
+        "section 4.3: clorazepate, diazepam, estazolam, flurazepam, oral midazolam and triazolam",
+        note="read in copies",
+    ),
+    "sustiva-leaflet": Citation(
+        "Sustiva (efavirenz), package leaflet",
+        "European Medicines Agency",
+        None,
+        "not to be taken with midazolam or triazolam",
+        note="read in a copy of the leaflet; the product text was not read that far",
     ),
     "diazepam-smpc": Citation(
         "Summary of product characteristics of diazepam",
@@ -490,11 +534,12 @@ SOURCES: dict[str, Citation] = {
         None,
         "halve the dose with valproate or probenecid",
     ),
-    "cenobamate-2023": Citation(
-        "Clobazam dose with cenobamate",
+    "cenobamate-2023": _unverified(
+        "Article on the dose of clobazam with cenobamate (title not read)",
         "Epilepsy & Behavior 142:109156",
         2023,
         "reduce clobazam 2 to 4 weeks after the start",
+        "secondary: described, not cited by title",
     ),
     "alc-01": _unverified(
         "Alcohol figures that count",
@@ -534,11 +579,12 @@ SOURCES: dict[str, Citation] = {
         2020,
         "23 September 2020: abuse, dependence, withdrawal, seizures on abrupt end",
     ),
-    "malte-2018": Citation(
-        "Opioid and benzodiazepine alerts in high-risk patients",
+    "malte-2018": _unverified(
+        "Study of alerts on opioids with benzodiazepines in high-risk patients (title not read)",
         "Malte and others, Medical Care",
         2018,
         "co-prescribing lower by 61.5 % with suicide risk",
+        "secondary: described, not cited by title: read in reports of it",
     ),
     "sui-01": _unverified(
         "Times and quantities in risk of suicide",
@@ -686,19 +732,28 @@ SOURCES: dict[str, Citation] = {
         "Joint clinical practice guideline on benzodiazepine tapering",
         "American Society of Addiction Medicine",
         2025,
-        "recommendation 2 and Table 2: no abrupt end if dependence is likely",
+        "recommendation 2 and Table 2: no abrupt end if dependence is likely; by use on 4 days a "
+        "week or more: possible under a month, from 1 to 3 months possible at a low dose and "
+        "likely at a higher one, likely from 3 months",
+    ),
+    "asam-2025-3": Citation(
+        "Joint clinical practice guideline on benzodiazepine tapering",
+        "American Society of Addiction Medicine",
+        2025,
+        "recommendations 2b and 3: where dependence is unlikely, an end without a taper or a short "
+        "one, with advice to report symptoms; giving it again and tapering if they are significant",
     ),
     "racgp-b": Citation(
         "Prescribing drugs of dependence in general practice, part B",
         "Royal Australian College of General Practitioners",
         None,
-        "onset 1 to 2 days (short), 3 to 7 days (long)",
+        "onset 1 to 2 days (short), 3 to 7 days (long); under 4 weeks usually no taper",
     ),
     "stop-01": _unverified(
         "Days of grace after the end of supply",
         "Prescription Safety Portal",
         2026,
-        "2, 4 and 7 days; stands for 30",
+        "2, 4 and 7 days; stands for 30; earlier courses of 180 days; a course of up to 28 days",
         "local policy/unverified: product choices",
     ),
     "stop-02": _unverified(
@@ -794,12 +849,12 @@ SOURCES: dict[str, Citation] = {
         "two in 180 days",
         "local policy/unverified: general knowledge",
     ),
-    "multiple-providers": Citation(
-        "Multiple provider episodes",
-        "PMC3928962 and others",
+    "multiple-providers": _unverified(
+        "Studies of several providers of opioids, PMC3928962 among them (titles not read)",
+        "Several groups",
         2014,
         "four or more providers: 11.9 %; each more raises overdose risk",
-        note="definitions vary from 2 to 4 or more",
+        "secondary: described, not cited by title; definitions vary from 2 to 4 or more",
     ),
     "pre-01": _unverified(
         "How many prescribers",

@@ -6,14 +6,20 @@ Texts here ask for contact, review or a taper; none tells anybody to end a medic
 from typing import NamedTuple
 
 from reviews.rules import words
-from reviews.rules.dependence import dependence
+from reviews.rules.dependence import (
+    POSSIBLE,
+    UNLIKELY,
+    dependence,
+    dose_may_be_high,
+    likelihood,
+)
 from reviews.rules.dossier import IN_FORCE, Taper
 from reviews.rules.drug import Drug
-from reviews.rules.exposure import DatedUse, Episode, Span, episodes, pieces
+from reviews.rules.exposure import DatedUse, Episode, Span, comes_down, episodes, pieces
 from reviews.rules.finding import Fact
 from reviews.rules.naming import ids_of, names
 from reviews.rules.parameters import DAYS, MG, Limits, parameter
-from reviews.rules.rule import INTERRUPTING, QUEUED, S1, S2, STOPPING, rule
+from reviews.rules.rule import QUEUED, S2, STOPPING, Grading, Shown, rule
 from reviews.rules.saying import Says, candidate, cannot_judge
 from reviews.rules.view import View
 
@@ -48,12 +54,7 @@ def _belongs(taper: Taper, episode: Episode) -> bool:
 def _written_taper(span: Span) -> bool:
     """Is the supply itself a taper, by its reason or by a schedule that comes down?"""
     line = span.use.line
-    if line.change_reason == "taper":
-        return True
-    amounts = [amount for amount, _ in line.schedule]
-    return (
-        len(amounts) > 1 and amounts == sorted(amounts, reverse=True) and amounts[0] > amounts[-1]
-    )
+    return line.change_reason == "taper" or comes_down(line.schedule)
 
 
 @rule(
@@ -61,22 +62,31 @@ def _written_taper(span: Span) -> bool:
     family="Stopping and tapering",
     title="Supply ended without a taper",
     theme=STOPPING,
-    severity=S1,
+    severity=Grading(
+        "S1 where dependence is likely, S2 where it is possible, S4 after a single short course",
+        (1, 2, 4),
+    ),
     shown=QUEUED,
-    sources=("fda-bzd-2020", "asam-2025-2", "racgp-b", "stop-01"),
+    sources=("fda-bzd-2020", "asam-2025-2", "asam-2025-3", "racgp-b", "stop-01"),
     parameters=(
         parameter("short_from_days", DAYS, "After the end, short-acting, from", 2),
         parameter("intermediate_from_days", DAYS, "After the end, intermediate-acting, from", 4),
         parameter("long_from_days", DAYS, "After the end, long-acting, from", 7),
         parameter("stands_days", DAYS, "Shown for", 30),
+        parameter("short_course_to_days", DAYS, "A short course, up to", 28),
+        parameter("likely_from_days", DAYS, "Dependence likely from", 90),
+        parameter("earlier_within_days", DAYS, "Earlier courses count within", 180),
     ),
     idle=True,
 )
 def abrupt_end(view: View, limit: Limits) -> Says:
-    """STOP-01. Supply ended without a new one while dependence is to be expected: 2 days ago or
-    more for a short-acting medicine (or one of unknown half-life), 4 for an intermediate and 7 for
-    a long-acting one; no taper is planned, and the person is not in hospital, moved or dead. The
-    same-day question is whether there are symptoms; usually it is given again and tapered."""
+    """STOP-01. Supply ended without a new one after regular use: 2 days ago or more for a
+    short-acting medicine (or one of unknown half-life), 4 for an intermediate and 7 for a
+    long-acting one; no taper is planned, and the person is not in hospital, moved or dead. Urgent
+    where dependence is likely: 90 days of use or more with courses of the last 180 days, over 28
+    days of a dose that is not low, or an earlier withdrawal seizure. Review where it is possible:
+    over 28 days of a low dose, or a shorter use that was not the first, of a high dose, or of
+    alprazolam or triazolam. A note at the end of a single course of at most 28 days."""
     episode = _latest(view)
     if episode is None:
         return
@@ -96,6 +106,14 @@ def abrupt_end(view: View, limit: Limits) -> Says:
         return
     why = dependence(view, episode, ended)
     if not why:
+        doseless = dose_may_be_high(view, episode, ended)
+        if doseless:
+            yield cannot_judge(
+                "STOP-01",
+                [use.line.id for use in doseless],
+                f"The daily dose is not known for {words.listed(names(doseless))}, and so whether "
+                "dependence is to be expected.",
+            )
         return
     vague = [*view.unclear_between(ended + 1, view.today), *view.undated]
     if vague:
@@ -106,24 +124,56 @@ def abrupt_end(view: View, limit: Limits) -> Says:
         )
         return
     drugs = words.listed(names(spans))
+    days = episode.exposed_days(episode.start, ended)
+    likely = likelihood(view, episode, ended)
+    severity, title, sentence = _said_of_the_end(likely, drugs, ended, days, why)
     yield candidate(
         "STOP-01",
-        1,
+        severity,
         key=f"STOP-01:{words.iso(episode.start)}:{words.iso(ended)}",
         line_ids=episode.line_ids,
-        title=f"Supply of {drugs} ended on {words.day(ended)} without a taper",
-        sentence=(
-            f"The last supply of {drugs} ran to {words.day(ended)}, no further supply or taper is "
-            f"on record, and dependence is to be expected ({why}); get in touch the same day, ask "
-            "about withdrawal symptoms, and usually give it again and taper."
-        ),
+        title=title,
+        sentence=sentence,
         facts=(
             Fact("supply_end", "Supply ran to", words.iso(ended), "date"),
+            Fact("exposed_days", "Exposure", days, "days"),
+            Fact("likelihood", "Dependence", likely),
             Fact("grace_days", "Threshold, from", grace, "days"),
             Fact("band", "Half-life band", named),
-            Fact("gate", "Dependence expected", why),
+            Fact("gate", "Thought of because of", why),
         ),
         clears="A further supply, a taper plan or the contact with its outcome is recorded.",
+    )
+
+
+def _said_of_the_end(
+    likely: str, drugs: str, ended: int, days: int, why: str
+) -> tuple[int, str, str]:
+    """Severity, title and sentence of a supply that ended, by how likely dependence is."""
+    on = words.day(ended)
+    if likely == UNLIKELY:
+        return (
+            4,
+            f"Course of {drugs} ended on {on}",
+            f"A single course of {drugs} ran to {on}, {words.days(days)} in all. After so short a "
+            "use it can usually end without a taper; ask the person to report rebound or "
+            "withdrawal symptoms.",
+        )
+    title = f"Supply of {drugs} ended on {on} without a taper"
+    past = f"The last supply of {drugs} ran to {on}, no further supply or taper is on record, and"
+    if likely == POSSIBLE:
+        return (
+            2,
+            title,
+            f"{past} after {words.days(days)} dependence is possible ({why}); get in touch in the "
+            "next days and ask about withdrawal symptoms. Where they are troublesome, giving it "
+            "again and tapering is one way.",
+        )
+    return (
+        1,
+        title,
+        f"{past} dependence is to be expected ({why}); get in touch the same day, ask about "
+        "withdrawal symptoms, and usually give it again and taper.",
     )
 
 
@@ -141,9 +191,9 @@ def _grace(bands: set[str | None], limit: Limits) -> tuple[int, str]:
     family="Stopping and tapering",
     title="Ended by a prescriber without a taper",
     theme=STOPPING,
-    severity=S1,
-    shown=INTERRUPTING,
-    sources=("fda-bzd-2020", "asam-2025-2", "stop-02"),
+    severity=Grading("S1; S4 after a single short course", (1, 4)),
+    shown=Shown("Interrupts; a note after a single short course", interrupts=True),
+    sources=("fda-bzd-2020", "asam-2025-2", "asam-2025-3", "racgp-b", "stop-02"),
     parameters=(
         parameter("stands_days", DAYS, "Shown for", 30),
         parameter("last_step_mg", MG, "Left out: to nothing from at most", 1),
@@ -153,7 +203,8 @@ def _grace(bands: set[str | None], limit: Limits) -> tuple[int, str]:
 def ended_by_a_prescriber(view: View, limit: Limits) -> Says:
     """STOP-02. A prescription is set to ended by a prescriber while dependence is to be expected,
     at any dose, and nothing takes its place. Urgent, and asks for a reason. Not at the end of a
-    completed taper, whose last step was 1 mg diazepam equivalent or less, or the smallest unit."""
+    completed taper, whose last step was 1 mg diazepam equivalent or less, or the smallest unit. A
+    note where dependence is not likely, as STOP-01 says."""
     episode = _latest(view)
     if episode is None:
         return
@@ -166,22 +217,32 @@ def ended_by_a_prescriber(view: View, limit: Limits) -> Says:
         if not why or all(_end_of_taper(view, span, episode, ended, limit) for span in spans):
             continue
         name = spans[0].use.drug.name
+        days = mine.exposed_days(mine.start, ended)
+        short = likelihood(view, mine, ended) == UNLIKELY
+        gist = (
+            f"while dependence is to be expected ({why}); an abrupt end can bring on seizures, so "
+            "plan a gradual taper instead."
+        )
+        if short:
+            gist = (
+                f"after a single course of {words.days(days)}. After so short a use it can usually "
+                "end without a taper; ask the person to report rebound or withdrawal symptoms."
+            )
         yield candidate(
             "STOP-02",
-            1,
-            interrupts=True,
+            4 if short else 1,
+            interrupts=not short,
             key=f"STOP-02:{words.iso(episode.start)}:{key}:{words.iso(ended)}",
             line_ids=tuple(sorted({span.use.line.id for span in spans})),
-            title=f"{words.sentence_case(name)} set to ended without a taper",
-            sentence=(
-                f"{words.sentence_case(name)} was set to ended on {words.day(ended)} while "
-                f"dependence is to be expected ({why}); an abrupt end can bring on seizures, so "
-                "plan a gradual taper instead."
+            title=(
+                f"{words.sentence_case(name)} set to ended "
+                + (f"after {words.days(days)}" if short else "without a taper")
             ),
+            sentence=f"{words.sentence_case(name)} was set to ended on {words.day(ended)} {gist}",
             facts=(
                 Fact("ended", "Ended", words.iso(ended), "date"),
                 Fact("gate", "Dependence expected", why),
-                Fact("exposed_days", "Exposure", mine.exposed_days(mine.start, ended), "days"),
+                Fact("exposed_days", "Exposure", days, "days"),
             ),
             clears="A taper is planned and supplied, or the reason is recorded.",
         )

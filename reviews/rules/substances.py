@@ -8,7 +8,7 @@ from reviews.rules import words
 from reviews.rules.drug import BIT
 from reviews.rules.exposure import Use, runs, union
 from reviews.rules.finding import Fact
-from reviews.rules.naming import names, not_recorded
+from reviews.rules.naming import length_unknown, names
 from reviews.rules.parameters import ALCOHOL_UNITS, DAYS, POINTS, Limits, parameter
 from reviews.rules.rule import CONDITION, CONDITIONS, QUEUED, READINGS, S2, SUPPLY, Grading, rule
 from reviews.rules.saying import Says, about_use, cannot_judge, length_not_known
@@ -69,7 +69,7 @@ def alcohol(view: View, limit: Limits) -> Says:
         uses=uses,
         title=f"{words.sentence_case(drugs)} and alcohol",
         sentence=(
-            f"{words.sentence_case(drugs)} {words.are(drugs)} in use, with this on record: "
+            f"{view.use_in_words(uses)}, with this on record: "
             f"{words.listed(signs)}. Alcohol adds to sedation and to slowed breathing, and the "
             "risk of dependence is raised."
         ),
@@ -269,9 +269,7 @@ def suicide_risk(view: View, limit: Limits) -> Says:
         ),
         clears="The quantity is limited and a crisis plan recorded.",
         unknown=(
-            f"The length of supply is not known for {not_recorded(vague)}."
-            if severity == 3 and vague
-            else ""
+            f"{words.sentence_case(length_unknown(vague))}." if severity == 3 and vague else ""
         ),
     )
 

@@ -1,16 +1,16 @@
 """How it is supplied, and by whom: REF-01, REF-02, PRE-01, PRE-02, SUP-01 and SUP-02."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.dossier import Line
-from reviews.rules.exposure import ENDED_EARLY, SUPPLY_FROM_END, DatedUse, Span, Use, is_alike
+from reviews.rules.exposure import ENDED_EARLY, SUPPLY_FROM_END, DatedUse, Span, is_alike
 from reviews.rules.finding import Fact
 from reviews.rules.naming import names
 from reviews.rules.parameters import COUNT, DAYS, PERCENT, Limits, parameter
 from reviews.rules.rule import QUEUED, S2, S3, SUPPLY, Grading, Shown, rule
-from reviews.rules.saying import Says, about_use, length_not_known
+from reviews.rules.saying import Says, about_use, cannot_judge, length_not_known
 from reviews.rules.substances import risks_on_record
 from reviews.rules.view import View
 
@@ -74,6 +74,7 @@ def _issued_with(use: DatedUse, spans: list[Span]) -> int:
         parameter("window_days", DAYS, "Looked at over", 90),
         parameter("repeated_from_count", COUNT, "Review from so many early issues", 2),
     ),
+    idle=True,
 )
 def early_refill(view: View, limit: Limits) -> Says:
     """REF-01. A new issue while more than 15 % of the days of the supply before, and 3 days or
@@ -93,16 +94,19 @@ def early_refill(view: View, limit: Limits) -> Says:
     if view.reached(latest.day + window + 1) or (not repeated and latest.use not in view.now):
         return
     name = latest.use.drug.name
+    issued, was = "issued", "was issued"
+    if not view.reached(latest.day):
+        issued, was = "to be issued", "is to be issued"
     yield about_use(
         view,
         "REF-01",
         2 if repeated else 4,
         uses=[latest.before, *(issue.use for issue in often)],
         key=latest.use.drug.key,
-        title=f"{words.sentence_case(name)} issued early"
+        title=f"{words.sentence_case(name)} {issued} early"
         + (f" {len(often)} times in {window} days" if repeated else ""),
         sentence=(
-            f"{words.sentence_case(name)} was issued on {words.day(latest.day)} with "
+            f"{words.sentence_case(name)} {was} on {words.day(latest.day)} with "
             f"{words.days(latest.left_days)} of the supply before still left (of "
             f"{words.days(latest.supply_days)})"
             + (f", {len(often)} times early in {window} days" if repeated else "")
@@ -165,13 +169,30 @@ def replaced(view: View, limit: Limits) -> Says:
 
 
 def _prescriber(line: Line) -> str:
-    """The team that prescribed, else the prescriber: colleagues of one team count as one."""
+    """Who prescribed, as far as it counts as another: colleagues of one team are one.
+
+    An order without a team is of the practice whose system wrote it, if it came from the usual
+    health service; a supply handed out, and what is private or online, is of whoever is named.
+    """
+    if line.team:
+        return line.team
+    if line.source == "written" and line.acquired == "nhs":
+        return f"practice of {line.system}"
+    return line.prescriber
+
+
+def _named(line: Line) -> str:
+    """Whoever is named, whether or not they may be colleagues."""
     return line.team or line.prescriber
 
 
-def _teams(uses: Iterable[Use]) -> set[str]:
-    """The teams that are named; prescribers without one may be colleagues of one practice."""
-    return {use.line.team for use in uses} - {""}
+def _two_at_once(uses: Sequence[DatedUse], who: Callable[[Line], str]) -> bool:
+    """Do supplies of two of them overlap as they were issued, whatever was carried forward?"""
+    return any(
+        "" < who(a.line) < who(b.line) and a.start <= b.reach and b.start <= a.reach
+        for a in uses
+        for b in uses
+    )
 
 
 @rule(
@@ -192,9 +213,9 @@ def _teams(uses: Iterable[Use]) -> set[str]:
 )
 def many_prescribers(view: View, limit: Limits) -> Says:
     """PRE-01. Benzodiazepines or Z-drugs in the last 180 days from three prescribers or more who
-    are not one team, or in the last 30 days from two with overlapping supply: review. From four or
-    more teams or pharmacies in 180 days: urgent; prescribers whose team is not known may be
-    colleagues, and make it no more than a review."""
+    are not one team, or in the last 30 days from two whose supplies overlap as issued: review. From
+    four or more, or four pharmacies, in 180 days: urgent. Orders without a team are of the practice
+    whose system wrote them, so its colleagues are one; whether they are is then not evaluable."""
     window, brief = limit["window_days"], limit["brief_window_days"]
     recent = [
         use
@@ -204,35 +225,31 @@ def many_prescribers(view: View, limit: Limits) -> Says:
     if len(recent) < 2:
         return
     prescribers = {_prescriber(use.line) for use in recent} - {""}
+    named = {_named(use.line) for use in recent} - {""}
     pharmacies = {use.line.pharmacy for use in recent} - {""}
-    if len(prescribers) < 2 and len(pharmacies) < limit["urgent_from_count"]:
+    if len(named) < 2 and len(pharmacies) < limit["urgent_from_count"]:
         return
     for use in recent:
         view.watch(use.start + window + 1)
         view.watch(use.start + brief + 1)
-    spans = {
-        span.use.line.id: span
-        for span in view.in_hand.presence("bzra").spans
-        if view.today <= span.use.start + brief and span.use.start <= view.today
-    }
-    overlapping = any(
-        "" < _prescriber(a.use.line) < _prescriber(b.use.line)
-        and a.start <= b.end
-        and b.start <= a.end
-        for a in spans.values()
-        for b in spans.values()
-    )
-    many = max(len(_teams(recent)), len(pharmacies))
+    lately = [use for use in recent if view.today <= use.start + brief]
+    many = max(len(prescribers), len(pharmacies))
     if many >= limit["urgent_from_count"]:
         severity = 1
-        source = f"{len(prescribers)} prescribers and {len(pharmacies)} pharmacies in {window} days"
+        source = f"{len(named)} prescribers and {len(pharmacies)} pharmacies in {window} days"
     elif len(prescribers) >= limit["review_from_count"]:
         severity = 2
         source = f"{len(prescribers)} prescribers in {window} days"
-    elif overlapping:
+    elif _two_at_once(lately, _prescriber):
         severity = 2
         source = f"two prescribers with overlapping supply in {brief} days"
     else:
+        if len(named) >= limit["review_from_count"] or _two_at_once(lately, _named):
+            yield cannot_judge(
+                "PRE-01",
+                [use.line.id for use in recent],
+                f"Whether the {len(named)} prescribers are of one practice is not recorded.",
+            )
         return
     yield about_use(
         view,
@@ -245,7 +262,7 @@ def many_prescribers(view: View, limit: Limits) -> Says:
             "prescriber with a shared plan is safer."
         ),
         facts=(
-            Fact("prescribers", "Prescribers or teams", len(prescribers)),
+            Fact("prescribers", "Prescribers or teams", len(named)),
             Fact("pharmacies", "Pharmacies", len(pharmacies)),
             Fact("window_days", "In the last", window, "days"),
         ),
@@ -270,15 +287,16 @@ def private_supply(view: View, limit: Limits) -> Says:
         return
     how = words.listed(sorted({use.line.acquired for use in uses}))
     source = "an online source" if how == "online" else f"a {how} source"
+    drugs = words.listed(names(uses))
     yield about_use(
         view,
         "PRE-02",
         2,
         uses=uses,
-        title=f"{words.sentence_case(words.listed(names(uses)))} from {source}",
+        title=f"{words.sentence_case(drugs)} from {source}",
         sentence=(
-            f"{words.sentence_case(words.listed(names(uses)))} comes from {source}, and it "
-            "is not recorded that the usual prescriber knows; confirm identity and inform them."
+            f"{words.sentence_case(drugs)} {words.verb(drugs, 'come')} from {source}, and it is "
+            "not recorded that the usual prescriber knows; confirm identity and inform them."
         ),
         facts=(Fact("acquired", "Source", how),),
         clears="The usual prescriber is informed, and that is recorded.",

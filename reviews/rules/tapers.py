@@ -10,7 +10,8 @@ from typing import NamedTuple
 from reviews.rules import words
 from reviews.rules.dependence import dependence
 from reviews.rules.dossier import UNDER_WAY, Taper
-from reviews.rules.exposure import DatedUse, Episode
+from reviews.rules.equivalents import DailyEquivalent
+from reviews.rules.exposure import DatedUse, Episode, same_product
 from reviews.rules.finding import Fact
 from reviews.rules.naming import ids_of, names
 from reviews.rules.parameters import COUNT, DAYS, MG, PERCENT, Limits, parameter
@@ -79,12 +80,16 @@ def _is_small(before: DoseStep, after: DoseStep, limit: Limits) -> bool:
 
 
 def _steepest(
-    steps: Sequence[DoseStep], limit: Limits, smallest: Callable[[float], bool]
+    steps: Sequence[DoseStep],
+    limit: Limits,
+    smallest: Callable[[float], bool],
+    counts: Callable[[int], bool] | None = None,
 ) -> _Fall | None:
     """The steepest fall in any window of days; None when none counts.
 
     A window begins with a step: what was taken before it is the dose at its start. The last step
-    to nothing from the smallest dose is no fall; what came before it is.
+    to nothing from the smallest dose is no fall; what came before it is. `counts` says whether a
+    fall on a day is looked at.
     """
     falls = []
     for before, (n, first) in zip(steps, enumerate(steps[1:], 1), strict=False):
@@ -94,6 +99,8 @@ def _steepest(
             if step.day > first.day + limit["window_days"] - 1:
                 break
             if step.mg >= before.mg or _is_small(before, step, limit):
+                continue
+            if counts is not None and not counts(step.day):
                 continue
             at = next(i for i, each in enumerate(steps) if each.day == step.day)
             if step.mg > 0 or not smallest(steps[at - 1].mg):
@@ -114,10 +121,13 @@ def _issued(view: View) -> Iterator[_Issued]:
     for episode in view.current:
         steps: list[DoseStep] = []
         unknown: list[DatedUse] = []
-        for row in view.daily:
+        before: DailyEquivalent | None = None
+        for row in view.daily_trend:
             start, dose = row.start, row.dose
-            # A supply that will run out is no lower dose yet; an issue that begins then is.
-            coming = start > view.today and all(part.start != start for part in row.stretch.parts)
+            # A supply that will run out is no lower dose yet; an issue that begins then is, unless
+            # it only goes on as before.
+            coming = start > view.today and not _begins_anew(before, row)
+            before = row
             if not episode.start <= start <= episode.end or coming:
                 continue
             if dose.missing:
@@ -125,6 +135,16 @@ def _issued(view: View) -> Iterator[_Issued]:
             elif dose.mg > 0 and (not steps or steps[-1].mg != dose.mg):
                 steps.append(DoseStep(start, dose.mg, dose.mg))
         yield _Issued(episode, steps, unknown)
+
+
+def _begins_anew(before: DailyEquivalent | None, row: DailyEquivalent) -> bool:
+    """Does an issue begin on its first day that differs from what was taken until then?"""
+    earlier = () if before is None else before.stretch.parts
+    return any(
+        part.start == row.start
+        and not any(same_product(part.use, each.use) and part.mg == each.mg for each in earlier)
+        for part in row.stretch.parts
+    )
 
 
 @rule(
@@ -149,7 +169,8 @@ def too_fast(view: View, limit: Limits) -> Says:
     """TAP-01. A planned or issued dose falls by more than 25 % of the dose at the start of any 14
     days, the first step included; urgent over 50 %. Not where the start is 10 mg diazepam
     equivalent or less and the fall 2 mg or less, not the last step to nothing from 1 mg or the
-    smallest unit, and not before 28 exposed days while dependence is not to be expected."""
+    smallest unit, and not before 28 exposed days (of a dose issued: on the day of the fall) while
+    dependence is not to be expected."""
     if view.current and not _gate(view, limit):
         planned = any(taper.status in UNDER_WAY for taper in view.dossier.tapers)
         lasts = view.today < max(episode.end for episode in view.current)
@@ -169,6 +190,13 @@ def _gate(view: View, limit: Limits) -> bool:
         episode.exposed_days(episode.start, episode.end) >= limit["exposed_from_days"]
         or dependence(view, episode, min(view.today, episode.end))
         for episode in view.current
+    )
+
+
+def _used_for_long(view: View, limit: Limits, episode: Episode, until: int) -> bool:
+    """The same of one episode up to a day: what came before a fall, and not what was to come."""
+    return episode.exposed_days(episode.start, until) >= limit["exposed_from_days"] or bool(
+        dependence(view, episode, until)
     )
 
 
@@ -201,7 +229,12 @@ def _issued_fall(view: View, limit: Limits, issued: _Issued) -> Says:
     # A fall is looked at for 28 days; what lies further back was answered or has passed.
     recent = [n for n, step in enumerate(steps) if n > 0 and view.started_recently(step.day)]
     if recent:
-        fall = _steepest(steps[recent[0] - 1 :], limit, lambda _: False)
+        fall = _steepest(
+            steps[recent[0] - 1 :],
+            limit,
+            lambda _: False,
+            lambda day: _used_for_long(view, limit, episode, day - 1),
+        )
         drugs = words.listed(names(episode.spans))
         key = f"issued:{words.iso(episode.start)}"
         yield from _fall(limit, fall, drugs, key=key, line_ids=episode.line_ids)
@@ -472,7 +505,7 @@ def raised_during_taper(view: View, limit: Limits) -> Says:
 def _issued_changes(view: View, drug: str) -> list[DoseChange]:
     """From each daily amount of a drug issued in the current episodes to the next that is known."""
     known: list[tuple[int, float]] = []
-    for stretch in view.stretches:
+    for stretch in view.trend:
         amounts = [part.mg for part in stretch.parts if part.use.drug.key == drug]
         given = [mg for mg in amounts if mg is not None]
         if given and len(given) == len(amounts):

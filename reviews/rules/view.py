@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import wraps
 from typing import Any, NamedTuple, TypeVar
 
@@ -9,6 +10,7 @@ from reviews.rules import words
 from reviews.rules.dossier import Dossier, Line
 from reviews.rules.drug import BZRA, Recognition
 from reviews.rules.equivalents import DailyEquivalent, Scale, daily, scale
+from reviews.rules.exemptions import PALLIATIVE_CARE
 from reviews.rules.exposure import (
     Copy,
     DatedUse,
@@ -25,6 +27,7 @@ from reviews.rules.exposure import (
     carry_forward,
     doses,
     episodes,
+    in_use_since,
     is_rescue,
     read,
     stretches,
@@ -34,9 +37,13 @@ from reviews.rules.naming import ids_of, names
 from reviews.rules.parameters import EXPOSURE, Limits
 from reviews.rules.person import Person
 from reviews.rules.presence import InHand, Presence
+from reviews.rules.readings import KINDS
 from reviews.rules.watch import Watch
 
 WITHDRAWAL = "alcohol_withdrawal"
+PALLIATIVE = "palliative"
+IN_USE_SINCE, TOLD_BY = "in_use_since", "in_use_since_told_by"
+TELLERS = KINDS[TOLD_BY].choices
 
 
 @dataclass(eq=False)
@@ -66,6 +73,27 @@ class Judged:
 
 Recognised = tuple[Line, Recognition]
 """A line with the drugs that it was taken to hold."""
+
+
+class Told(NamedTuple):
+    """In use since a day, as was said on another, by whom (a choice of the reading, or empty).
+
+    `recorded` is the episode that the record shows by itself.
+    """
+
+    since: int
+    on: int
+    by: str
+    recorded: Episode
+
+    def in_words(self) -> str:
+        """ "in use since 2 May 2026, as the person said on 12 November 2026"."""
+        teller = TELLERS.get(self.by, "")
+        who = f"{teller[:1].lower()}{teller[1:]} said" if teller else "was said"
+        return (
+            f"in use since {words.day(self.since)}, as {who} on {words.day(self.on)}; the record "
+            f"begins on {words.day(self.recorded.start)}"
+        )
 
 
 class Supplied(NamedTuple):
@@ -112,7 +140,11 @@ class View:
             self.unclear = [use for use in self.uses if use.start is not None and use.end is None]
             self.undated = [use for use in self.uses if use.start is None]
         self.spans: Sequence[Span] = _carried(known, limit)
-        self.episodes: Sequence[Episode] = episodes(self.spans, self.gap_days)
+        recorded = episodes(self.spans, self.gap_days)
+        self.told: Told | None = self._told(recorded) if dossier.readings else None
+        if self.told is not None:
+            recorded = in_use_since(recorded, self.told.since, self.told.recorded)
+        self.episodes: Sequence[Episode] = recorded
         self.current: Sequence[Episode] = [
             episode for episode in self.episodes if self.is_current(episode.end)
         ]
@@ -141,6 +173,19 @@ class View:
             limit=self.limit,
             today=self.today,
         )
+
+    def _told(self, recorded: list[Episode]) -> "Told | None":
+        """Since when somebody says that what is in use now has been in use, before the record."""
+        if not any(reading.kind == IN_USE_SINCE for reading in self.dossier.readings):
+            return None
+        answer = self.person.reading(IN_USE_SINCE)
+        current = [each for each in recorded if self.is_current(each.end)] or recorded[-1:]
+        if answer is None or not current:
+            return None
+        since = date.fromisoformat(answer.text).toordinal()
+        if since >= current[0].start:
+            return None
+        return Told(since, answer.day, self.person.answer(TOLD_BY), current[0])
 
     # --- what is in use ------------------------------------------------------------------
 
@@ -198,6 +243,15 @@ class View:
         return stretches([span for episode in mine for span in episode.spans])
 
     @kept
+    def trend(self) -> Sequence[Stretch]:
+        """The same, where alternate days are told by the mean of their week: how doses change."""
+        mine = self.current or self.episodes[-1:]
+        spans = [span for episode in mine for span in episode.spans]
+        if not any(span.use.line.schedule for span in spans):
+            return self.stretches
+        return stretches(spans, even=True)
+
+    @kept
     def stretches_now(self) -> Sequence[Stretch]:
         """The daily amounts that are still current.
 
@@ -237,6 +291,11 @@ class View:
     def daily(self) -> Sequence[DailyEquivalent]:
         """The diazepam equivalents of `stretches`."""
         return daily(self.scale, self.stretches)
+
+    @kept
+    def daily_trend(self) -> Sequence[DailyEquivalent]:
+        """The diazepam equivalents of `trend`."""
+        return self.daily if self.trend is self.stretches else daily(self.scale, self.trend)
 
     # --- questions -----------------------------------------------------------------------
 
@@ -281,6 +340,44 @@ class View:
         """In the last 28 days (the limit included), or still to come."""
         return not self.reached(start + self.limit["start_window_days"] + 1)
 
+    def passes(self, day: int, what: str) -> str:
+        """What is passed on a day, told as past only once the day has come: "passed day 28 on 3
+        November 2026", "would pass day 28 on 20 December 2026"."""
+        verb = "passed" if self.reached(day) else "would pass"
+        return f"{verb} {what} on {words.day(day)}"
+
+    def in_use_since(self, day: int) -> str:
+        """ "in use since 3 November 2026", or "to begin on" a day that has not come."""
+        return f"{'in use since' if self.reached(day) else 'to begin on'} {words.day(day)}"
+
+    def use_in_words(self, uses: Sequence[Use]) -> str:
+        """Drugs and whether they are in use: "Diazepam is in use", "Diazepam was supplied until 3
+        November 2026", "Diazepam is to begin on 20 December 2026"."""
+        drugs = words.listed(names(uses))
+        days = [(item.span.start, item.span.end) for item in self.judged if item.span.use in uses]
+        days += [
+            (use.start, use.reach) for use in uses if use.start is not None and use.end is None
+        ]
+        days += [
+            (use.start, use.end)
+            for use in uses
+            if use.end is not None and not any(item.span.use is use for item in self.judged)
+        ]
+        begun = [end for start, end in days if self.reached(start)]
+        said = f"{words.are(drugs)} in use"
+        if days and not begun:
+            first = min(start for start, _ in days)
+            said = f"{words.are(drugs)} to begin on {words.day(first)}"
+        elif days and self.reached(max(begun) + 1) and len(days) == len(uses):
+            said = f"{words.were(drugs)} supplied until {words.day(max(begun))}"
+        return f"{words.sentence_case(drugs)} {said}"
+
+    def supply_takes(self, end: int) -> str:
+        """The beginning of a sentence on a current supply and what exposure it comes to."""
+        if self.reached(end + 1):
+            return f"The last supply, to {words.day(end)}, took exposure"
+        return f"The current supply, to {words.day(end)}, takes exposure"
+
     def limits_of(self, rule_id: str, *names: str) -> Limits | None:
         """The limits of another rule under this profile.
 
@@ -316,17 +413,34 @@ class View:
 
     def _exemptions(self) -> frozenset[str]:
         """Kinds of exemption in force today over every current benzodiazepine or Z-drug line."""
+        care = frozenset({PALLIATIVE_CARE}) if self._in_palliative_care() else frozenset()
         if not self.dossier.exemptions:
-            return frozenset()
+            return care
         as_of = self.dossier.as_of
         current = {use.line.id for use in self.now}
-        return frozenset(
+        return care | frozenset(
             exemption.kind
             for exemption in self.dossier.exemptions
             if exemption.starts_on <= as_of <= exemption.expires_on
             and (not exemption.line_scope or current <= set(exemption.line_scope))
             and (exemption.kind != WITHDRAWAL or self._supervised())
         )
+
+    def _in_palliative_care(self) -> bool:
+        """Is every sedative in use, or kept ready, for palliative care and begun lately?
+
+        For longer an exemption is asked for, which has an owner and an end.
+        """
+        if not any(use.line.indication == PALLIATIVE for use in (*self.uses, *self.rescue)):
+            return False
+        ready = [use for use in self.rescue if use.start is None or self.is_current(use.reach)]
+        uses = [*self.now, *ready]
+        if not uses or any(use.line.indication != PALLIATIVE for use in uses):
+            return False
+        begun = [use.start for use in uses if use.start is not None]
+        begun += [episode.start for episode in self.current]
+        days = self.limit.get("palliative_indication_days")  # books of before do not hold it
+        return days is not None and bool(begun) and not self.reached(min(begun) + days + 1)
 
     def _supervised(self) -> bool:
         """The alcohol withdrawal exemption holds for a supervised regimen of few days only.

@@ -50,6 +50,11 @@ def were(names: str) -> str:
     return "were" if " and " in names else "was"
 
 
+def verb(names: str, stem: str) -> str:
+    """A regular verb after names that were `listed`: "begin" after two, "begins" after one."""
+    return stem if " and " in names else f"{stem}s"
+
+
 def listed(names) -> str:
     """ "diazepam", "diazepam and zopiclone", "a, b and c"."""
     names = list(names)

@@ -86,6 +86,7 @@ def columns(taper: Taper) -> tuple:
         json.dumps([strength.code for strength in STRENGTHS[taper.drug]]),
         json.dumps([day.isoformat() for day in contacts]),
         "{}",
+        "{}",
         taper.maintenance_agreed,
         taper.last_contact_on,
         "[]",

@@ -85,6 +85,7 @@ TABLES = {
         "strengths",
         "contacts",
         "cross_over",
+        "asked",
         "maintenance_agreed",
         "last_contact_on",
         "over",

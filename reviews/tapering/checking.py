@@ -20,7 +20,7 @@ from reviews.rules.registry import BY_ID
 from reviews.rules.screen import screen
 from reviews.rules.sources import SOURCES, Citation
 from reviews.tapering import limits as pace
-from reviews.tapering.planning import Plan, contacts
+from reviews.tapering.planning import FEW_NIGHTS, Plan, Step, contacts, percent_fallen
 
 MET = "met"
 LOOK = "look"
@@ -38,6 +38,10 @@ TITLES = {
     "TAP-07": "Level of care, over {over_mg} mg diazepam equivalent or with a risk on record",
 }
 RULE_IDS = tuple(TITLES)
+SAID_BY_STEPS = ("TAP-01", "TAP-02")
+"""Rules whose answer names every step that is larger, and not only the first or the steepest."""
+PACE = "pace"
+PACE_TITLE = "{percent} % in {every_days} days, held for the whole plan"
 UNSAVED = 0
 Answer = tuple[str, str]
 """A result (`MET`, `LOOK`, ...) and a sentence about the plan."""
@@ -47,7 +51,9 @@ class Check(NamedTuple):
     """One rule's answer to a plan; `title` says what the rule asks.
 
     `result` is "met", "look" (change the plan or give a reason), "not applicable", or "unknown":
-    the record holds no supply by which the rule could judge. `said` is about this plan.
+    the record holds no supply by which the rule could judge. `said` is about this plan. Small doses
+    that a rule leaves out are named and to be accepted; they are never "met". `rule_id` is `PACE`
+    for the pace that was chosen, which no rule knows.
     """
 
     rule_id: str
@@ -79,9 +85,17 @@ def as_taper(
 
 
 def check(
-    planned: Plan, dossier: Dossier, book: RuleBook, *, taper_id: int = UNSAVED
+    planned: Plan,
+    dossier: Dossier,
+    book: RuleBook,
+    *,
+    pace_chosen: tuple[Decimal, int] | None = None,
+    taper_id: int = UNSAVED,
 ) -> tuple[Check, ...]:
-    """Every rule about tapers, in order. The plan takes the place of the taper with this id."""
+    """The pace chosen (percent, in so many days), then every rule about tapers, in order.
+
+    The plan takes the place of the taper with this id.
+    """
     others = tuple(taper for taper in dossier.tapers if taper.id != taper_id)
     mine = as_taper(planned, id=taper_id, last_contact_on=dossier.as_of)
     screening = screen(replace(dossier, tapers=(*others, mine)), book)
@@ -91,6 +105,9 @@ def check(
             found.setdefault(finding.rule_id, finding)
     answers = _Answers(planned, dossier, book, screening, set(found) | set(screening.shadowed))
     checks = []
+    if pace_chosen is not None:
+        limits = pace.of(book.rules, dossier.profile, book.drugs[planned.drug])
+        checks.append(_pace(planned, *pace_chosen, limits))
     for rule_id in RULE_IDS:
         result, said = answers.of(rule_id)
         finding = found.get(rule_id)
@@ -101,7 +118,7 @@ def check(
             Check(
                 rule_id=rule_id,
                 title=answers.title(rule_id),
-                said=said if finding is None or rule_id == "TAP-01" else finding.sentence,
+                said=said if finding is None or rule_id in SAID_BY_STEPS else finding.sentence,
                 result=result,
                 severity=None if finding is None else int(finding.severity),
                 sources=tuple(SOURCES[key] for key in rule.sources),
@@ -116,6 +133,48 @@ def _is_about(finding: Finding, taper: Taper) -> bool:
     if rule_id in ("TAP-05", "TAP-07"):
         return rule_id == "TAP-07"
     return str(taper.id) in about[:2]
+
+
+def _pace(planned: Plan, percent: Decimal, every_days: int, limits: pace.Limits) -> Check:
+    """Whether every step is kept as long as the pace chosen asks for.
+
+    Nothing can be kept after the last step: one from a dose that is not small is to be accepted.
+    """
+    fastest, faster = Decimal(0), []
+    for before, after, days in planned.held():
+        mean = percent_fallen(before, after) * every_days / days
+        fastest = max(fastest, mean)
+        if mean > percent + pace.TOLERANCE:
+            faster.append(planned.steps.index(after))
+    title = PACE_TITLE.format(percent=_mg(percent), every_days=every_days)
+    said = f"largest mean: {fastest:.0f} % in {every_days} days"
+    if faster:
+        said += f"; faster at {_steps(faster)}"
+    last = planned.steps[-2] if len(planned.steps) > 1 and not planned.steps[-1].mg else None
+    large = last is not None and not _may_end_at(last, limits)
+    if last is not None and large:
+        equal = (
+            "" if limits.per_mg is None else f", about {_mg(last.mg * limits.per_mg)} mg diazepam"
+        )
+        said += (
+            f"; the last step, from {_mg(last.mg)} mg a day{equal}, to none is a large one: a "
+            "liquid, a smaller part of a tablet or a change to diazepam makes it smaller"
+        )
+    return Check(PACE, title, said, LOOK if faster or large else MET, None, ())
+
+
+def _may_end_at(last: Step, limits: pace.Limits) -> bool:
+    """A small dose, or few enough nights a week that the rest may go together."""
+    return limits.is_small_dose(last.mg) or last.nights <= FEW_NIGHTS
+
+
+def _steps(numbers: list[int]) -> str:
+    """ "step 3", "steps 16 to 18", "steps 3, 7 and 9"."""
+    if len(numbers) == 1:
+        return f"step {numbers[0]}"
+    if numbers == list(range(numbers[0], numbers[-1] + 1)):
+        return f"steps {numbers[0]} to {numbers[-1]}"
+    return f"steps {words.listed(map(str, numbers))}"
 
 
 class _Answers:
@@ -169,24 +228,30 @@ class _Answers:
         return NOT_APPLICABLE if self.judged else UNKNOWN
 
     def _steepest_fall(self) -> Answer:
-        fall = steepest(self.planned, self.limits)
-        if fall is None:
-            return MET, "only small doses and the last small step come down"
-        before, after, on = fall
-        percent = 100 * (before - after) / before
-        said = (
-            f"at most {percent:.0f} % in any {self.limits.window_days} days, small doses left "
-            f"out: from {_mg(before)} to {_mg(after)} mg a day by {_day(on)}"
-        )
-        return self._silent(percent <= self.limits.fall_percent), said
+        falls = steepest(self.planned, self.limits)
+        over = {n: fall for n, fall in falls.items() if fall.percent > self.limits.fall_percent}
+        within = [n for n in falls if n not in over]
+        said = []
+        if within:
+            most = max(falls[n].percent for n in within)
+            said.append(f"{_steps(within)}: at most {most:.0f} %")
+        if over:
+            each = words.listed(
+                f"{fall.percent:.0f} % ({_mg(fall.before)} mg to {_left(fall.after)})"
+                for fall in over.values()
+            )
+            alone = all(fall.alone for fall in over.values())
+            alone = f", each alone in {self.limits.window_days} days" * alone
+            said.append(f"{_steps([*over])}: {each}{alone}")
+        return self._judged(not over), "; ".join(said) or "no dose comes down"
+
+    def _judged(self, holds: bool) -> str:
+        """The result where no step at all was left out: small doses are looked at too."""
+        if holds:
+            return MET
+        return LOOK if self.judged else UNKNOWN
 
     def _size_of_steps(self) -> Answer:
-        over = [
-            (before.mg, after.mg)
-            for before, after in self.planned.pairs()
-            if before.mg - after.mg
-            > before.mg * Decimal(str(self.rules["TAP-02"]["step_over_percent"])) / 100
-        ]
         failed = any(taper.status == "failed" for taper in self.dossier.tapers)
         known = (
             "exposure not known"
@@ -194,6 +259,18 @@ class _Answers:
             else f"{self.exposed_days} days of use"
         )
         said = f"{known}; {'an earlier taper was given up' if failed else 'no taper given up'}"
+        limit = self.rules["TAP-02"]
+        applies = failed or (self.exposed_days or 0) >= limit["exposed_from_days"]
+        over = [
+            n
+            for n, (before, after) in enumerate(self.planned.pairs(), start=1)
+            if percent_fallen(before, after) > Decimal(str(limit["step_over_percent"]))
+        ]
+        if over and applies:
+            said += f"; larger: {_steps(over)}"
+            return LOOK, said
+        if not applies and self.judged:
+            return NOT_APPLICABLE, said
         return self._silent(not over), said
 
     def _contacts(self) -> Answer:
@@ -240,25 +317,40 @@ class _Answers:
         return (MET if self.judged else UNKNOWN), said
 
 
-def steepest(planned: Plan, limits: pace.Limits) -> tuple[Decimal, Decimal, date] | None:
-    """(dose before, dose after, day) of the largest fall in any window; None without one.
+class Fall(NamedTuple):
+    """The dose at the start of a window of days, and what is left of it; `alone`: by one step."""
 
-    Without the small doses and the last step, to which TAP-01 does not apply.
+    before: Decimal
+    after: Decimal
+    alone: bool
+
+    @property
+    def percent(self) -> Decimal:
+        return 100 * (self.before - self.after) / self.before
+
+
+def steepest(planned: Plan, limits: pace.Limits) -> dict[int, Fall]:
+    """For each reduction by its number, the largest fall in any window that it ends.
+
+    Every dose counts, the small ones and the last step too.
     """
-    best: tuple[Decimal, Decimal, date] | None = None
+    falls: dict[int, Fall] = {}
     rows = planned.steps
     for n in range(1, len(rows)):
-        before = rows[n - 1].mg
-        for m in range(n, len(rows)):
-            step = rows[m]
-            if (step.on - rows[n].on).days >= limits.window_days:
-                break
-            ending = not step.mg and limits.is_last_step(rows[m - 1].mg)
-            if step.mg >= before or ending or limits.is_small(before, step.mg):
+        if rows[n].mg >= rows[n - 1].mg:
+            continue
+        for m in range(1, n + 1):
+            if (rows[n].on - rows[m].on).days >= limits.window_days:
                 continue
-            if best is None or (before - step.mg) * best[0] > (best[0] - best[1]) * before:
-                best = (before, step.mg, step.on)
-    return best
+            if rows[n].mg < rows[m - 1].mg:
+                fall = Fall(rows[m - 1].mg, rows[n].mg, m == n)
+                if n not in falls or fall.percent > falls[n].percent:
+                    falls[n] = fall
+    return falls
+
+
+def _left(mg: Decimal) -> str:
+    return f"{_mg(mg)} mg" if mg else "none"
 
 
 def _mg(value: Decimal) -> str:

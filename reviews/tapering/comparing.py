@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from reviews.rules.book import RuleBook
-from reviews.rules.dossier import Dossier
+from reviews.rules.dossier import Dossier, Line
 from reviews.rules.drug import BZRA
 from reviews.rules.exposure import (
     Piece,
@@ -20,7 +20,7 @@ from reviews.rules.exposure import (
 )
 from reviews.rules.meanings import recognised
 from reviews.rules.parameters import EXPOSURE
-from reviews.tapering.planning import Plan, Step
+from reviews.tapering.planning import EVERY_NIGHT, Plan, Step
 
 AS_PLANNED = "as planned"
 FASTER = "faster"
@@ -30,6 +30,12 @@ UNCLEAR = "not known"
 TO_COME = "to come"
 SAME_WITHIN = Decimal("0.005")
 """Half a percent apart is the same dose: a quantity in mg has been rounded somewhere."""
+USUAL_TIMES = {
+    2: ("morning", "night"),
+    3: ("morning", "midday", "night"),
+    4: ("morning", "midday", "evening", "night"),
+}
+"""The times that so many doses a day are proposed for; whoever plans puts them right."""
 MOSTLY = Decimal("0.5")
 """With a supply on fewer of a step's days, the step counts as not supplied (local policy)."""
 
@@ -178,12 +184,16 @@ class Use(NamedTuple):
     """What somebody takes now of one benzodiazepine or Z-drug, and of which strengths.
 
     `mg` a day is None where the dose is not known; `strengths` are (form, mg) of the products.
+    `times` divide it over the day, empty where that is not known; on fewer than 7 `nights` a week
+    `mg` is the dose of a night.
     """
 
     drug: str
     mg: Decimal | None
     until: date
     strengths: tuple[tuple[str, Decimal], ...]
+    times: tuple[tuple[str, Decimal], ...] = ()
+    nights: int = EVERY_NIGHT
 
 
 def current_use(dossier: Dossier, book: RuleBook) -> list[Use]:
@@ -198,6 +208,7 @@ def current_use(dossier: Dossier, book: RuleBook) -> list[Use]:
                 form = recognition.form
                 if part.strength_mg is not None and part.per_unit in ("", form) and form:
                     known.add((form, Decimal(str(part.strength_mg))))
+    lines = {line.id: line for line in dossier.lines}
     uses = []
     for drug, known in strengths.items():
         rows = [
@@ -206,5 +217,25 @@ def current_use(dossier: Dossier, book: RuleBook) -> list[Use]:
             if row.start <= dossier.as_of
         ]
         if rows:
-            uses.append(Use(drug, rows[-1].mg, rows[-1].end, tuple(sorted(known))))
+            last = rows[-1]
+            use = Use(drug, last.mg, last.end, tuple(sorted(known)))
+            uses.append(_divided(use, [lines[n] for n in last.line_ids], book.drugs[drug].classes))
     return sorted(uses, key=lambda use: (use.drug != "diazepam", use.drug))
+
+
+def _divided(use: Use, lines: list[Line], classes: frozenset[str]) -> Use:
+    """How the dose is divided over the day or the week, as far as one order says so."""
+    if len(lines) != 1 or not use.mg or lines[0].schedule:
+        return use
+    (line,) = lines
+    often = line.times_per_day
+    at_night = "z-drug" in classes or line.indication == "insomnia"
+    if often is not None and 0 < often < 1 and (nights := round(often * EVERY_NIGHT)):
+        mg = round(use.mg * EVERY_NIGHT / nights, 3)
+        return use._replace(mg=mg, times=(("night", mg),), nights=nights)
+    if often == 1 and at_night:
+        return use._replace(times=(("night", use.mg),))
+    times = USUAL_TIMES.get(round(often)) if often is not None and not often % 1 else None
+    if times is None or (use.mg / len(times)) != round(use.mg / len(times), 3):
+        return use
+    return use._replace(times=tuple((time, use.mg / len(times)) for time in times))

@@ -1,13 +1,15 @@
 """Which doses can be made up from the tablets, capsules and liquids at hand, and how."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
+from itertools import combinations
 from typing import NamedTuple
 
 from reviews.rules import words
 
-HALF = Decimal("0.5")
+HALF, QUARTER = Decimal("0.5"), Decimal("0.25")
 SMALLEST_ML = Decimal("0.5")
 """What an oral syringe measures well. A product choice (local policy/unverified)."""
 MOST_ML = 20
@@ -17,7 +19,18 @@ SOLID = frozenset({"tablet", "capsule", "film"})
 LIQUID = "liquid"
 FORMS = (*sorted(SOLID, reverse=True), LIQUID)
 MOST_SIZES = 20_000
+A_STRENGTH_COSTS = 2
+"""A further strength must save as many pieces: fewer boxes are easier to follow (local policy)."""
 NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+CUTS = {
+    Decimal(0): (),
+    QUARTER: (QUARTER,),
+    HALF: (HALF,),
+    HALF + QUARTER: (HALF, QUARTER),
+}
+"""What is left of a number of tablets after the whole ones, as pieces."""
+FRACTIONS = {QUARTER: "a quarter", HALF: "half", HALF + QUARTER: "three quarters"}
+SIGNS = {Decimal(0): "", QUARTER: "¼", HALF: "½", HALF + QUARTER: "¾"}
 PLURALS = {"tablet": "tablets", "capsule": "capsules", "film": "films"}
 
 
@@ -32,7 +45,8 @@ class Unplannable(ValueError):
 class Strength(NamedTuple):
     """A form of the medicine: mg in one tablet, capsule or film, or in one ml.
 
-    `part` is the smallest part of one that can be taken: half a tablet, a whole capsule, 0.5 ml.
+    `part` is the smallest part of one that can be taken: half or a quarter of a tablet, a whole
+    capsule, 0.5 ml.
     """
 
     form: str
@@ -52,8 +66,9 @@ class Strength(NamedTuple):
         return f"{_plain(self.mg)} mg {PLURALS[self.form]}"
 
     @property
-    def halved(self) -> bool:
-        return self.form in DIVIDED and self.part == HALF
+    def divided(self) -> bool:
+        """Whether a plan may ask for less than one whole of it."""
+        return self.form in DIVIDED and self.part < 1
 
 
 class Part(NamedTuple):
@@ -70,19 +85,32 @@ class Part(NamedTuple):
         """ "2½ × 5 mg", "4 ml of 2 mg/5 ml"."""
         if self.strength.form == LIQUID:
             return f"{_plain(self.number)} ml of {_plain(self.strength.mg * 5)} mg/5 ml"
-        return f"{_with_half(self.number)} × {_plain(self.strength.mg)} mg"
+        return f"{self.counted} × {_plain(self.strength.mg)} mg"
+
+    @property
+    def counted(self) -> str:
+        """ "2½", "¾", "3": how many tablets, capsules or films."""
+        return _with_fraction(self.number)
+
+    @property
+    def pieces(self) -> tuple[Decimal, ...]:
+        """The wholes, halves and quarters that are taken, the largest first; none of a liquid."""
+        if self.strength.form == LIQUID:
+            return ()
+        return (Decimal(1),) * int(self.number) + CUTS[self.number % 1]
 
     def in_words(self) -> str:
         """ "two and a half 5 mg tablets", as on the patient's copy."""
         form, mg = self.strength.form, _plain(self.strength.mg)
         if form == LIQUID:
             return f"{_plain(self.number)} ml of the {_plain(self.strength.mg * 5)} mg/5 ml liquid"
-        whole, half = int(self.number), self.number % 1
+        whole, rest = int(self.number), self.number % 1
         if not whole:
-            return f"half a {mg} mg {form}"
+            return f"{FRACTIONS[rest]} {'a' if rest == HALF else 'of a'} {mg} mg {form}"
         counted = NUMBERS[whole] if whole < len(NUMBERS) else str(whole)
-        if half:
-            return f"{counted} and a half {mg} mg {PLURALS[form]}"
+        if rest:
+            fraction = "a half" if rest == HALF else FRACTIONS[rest]
+            return f"{counted} and {fraction} {mg} mg {PLURALS[form]}"
         return f"{counted} {mg} mg {form if whole == 1 else PLURALS[form]}"
 
 
@@ -96,8 +124,10 @@ def in_words(parts: Iterable[Part]) -> str:
     return words.listed(part.in_words() for part in parts)
 
 
-def strength(form: str, mg: Decimal | float, *, halves: bool = True) -> Strength:
-    """A strength with the smallest part its form allows. Raises `Unplannable`."""
+def strength(
+    form: str, mg: Decimal | float, *, halves: bool = True, quarters: bool = False
+) -> Strength:
+    """A strength, of which a tablet may be halved or quartered. Raises `Unplannable`."""
     mg = Decimal(str(mg))
     if form not in FORMS:
         raise Unplannable("strengths", f"must be one of {', '.join(FORMS)}")
@@ -106,6 +136,8 @@ def strength(form: str, mg: Decimal | float, *, halves: bool = True) -> Strength
     part = Decimal(1)
     if form == LIQUID:
         part = SMALLEST_ML
+    elif form in DIVIDED and quarters:
+        part = QUARTER
     elif form in DIVIDED and halves:
         part = HALF
     return Strength(form, mg, part)
@@ -115,7 +147,8 @@ def read_code(code: str) -> Strength:
     """The strength that `Strength.code` wrote. Raises `Unplannable`."""
     try:
         form, mg, part = code.split(":")
-        found = strength(form, Decimal(mg), halves=Decimal(part) != 1)
+        smallest = Decimal(part)
+        found = strength(form, Decimal(mg), halves=smallest != 1, quarters=smallest == QUARTER)
     except (ValueError, ArithmeticError) as error:
         raise Unplannable("strengths", "are not written as form:mg:part") from error
     return found
@@ -125,11 +158,12 @@ def makeable(strengths: Iterable[Strength], up_to: Decimal) -> dict[Decimal, tup
     """Every dose up to so many mg that can be made, with its parts; nothing (0) is one of them.
 
     A dose is made of tablets, capsules and films alone, or of one liquid alone, never of both. Of
-    several ways the one with the fewest pieces counts, then the one with the fewest halves. Raises
-    `Unplannable` for strengths too fine for the dose.
+    several ways the one with the fewest pieces counts, where a further strength counts as
+    `A_STRENGTH_COSTS` of them; then the one with the fewest halves. Raises `Unplannable` for
+    strengths too fine for the dose.
     """
     strengths = tuple(strengths)
-    found = _solids([each for each in strengths if each.form in SOLID], up_to)
+    found = dict(_solids(tuple(each for each in strengths if each.form in SOLID), up_to))
     for liquid in sorted(each for each in strengths if each.form == LIQUID):
         step = liquid.mg * liquid.part
         for n in range(1, int(min(up_to / step, MOST_ML / liquid.part)) + 1):
@@ -156,7 +190,8 @@ class _Making(NamedTuple):
     last: _Piece | None
 
 
-def _solids(strengths: list[Strength], up_to: Decimal) -> dict[Decimal, tuple[Part, ...]]:
+@lru_cache(maxsize=64)
+def _solids(strengths: tuple[Strength, ...], up_to: Decimal) -> Mapping[Decimal, tuple[Part, ...]]:
     """Every dose that solid pieces make, with its parts: the classic problem of making change.
 
     A half counts as a piece, so that the whole of half the strength is preferred to it.
@@ -165,7 +200,7 @@ def _solids(strengths: list[Strength], up_to: Decimal) -> dict[Decimal, tuple[Pa
     scaled = [
         (int(each.mg * number * 100_000), each, number)
         for each in strengths
-        for number in {each.part, Decimal(1)}
+        for number in {each.part, *((HALF,) if each.part == QUARTER else ()), Decimal(1)}
     ]
     if not scaled:
         return found
@@ -174,11 +209,22 @@ def _solids(strengths: list[Strength], up_to: Decimal) -> dict[Decimal, tuple[Pa
     if largest > MOST_SIZES:
         raise Unplannable("strengths", "are too fine for this dose: leave the smallest out")
     pieces = [_Piece(size // unit, each, number) for size, each, number in scaled]
-    best = _fewest_pieces(pieces, largest)
-    for size in sorted(best.keys() - {0}):
-        parts = _parts(best, size)
-        found[sum((part.mg for part in parts), Decimal(0))] = parts
+    costs: dict[Decimal, tuple[int, int]] = {Decimal(0): (0, 0)}
+    for group in _groups(strengths):
+        best = _fewest_pieces([each for each in pieces if each.strength in group], largest)
+        for size in sorted(best.keys() - {0}):
+            made = best[size]
+            cost = made.pieces + A_STRENGTH_COSTS * (len(group) - 1), made.halves
+            mg = Decimal(size * unit) / 100_000
+            if mg not in costs or cost < costs[mg]:
+                costs[mg], found[mg] = cost, _parts(best, size)
     return found
+
+
+def _groups(strengths: tuple[Strength, ...]) -> Iterator[tuple[Strength, ...]]:
+    """Each strength by itself, each two of them, and all: the sets that a dose is made up from."""
+    for number in sorted({1, 2, len(strengths)}):
+        yield from combinations(strengths, number)
 
 
 def _fewest_pieces(pieces: list[_Piece], largest: int) -> dict[int, _Making]:
@@ -211,10 +257,9 @@ def _largest_first(item: tuple[Strength, Decimal]) -> tuple[Decimal, str]:
     return -item[0].mg, item[0].form
 
 
-def _with_half(count: Decimal) -> str:
-    """ "2½", "½", "3"."""
-    whole = int(count)
-    return f"{whole or ''}½" if count % 1 else str(whole)
+def _with_fraction(count: Decimal) -> str:
+    """ "2½", "½", "¾", "3"."""
+    return f"{int(count) or ''}{SIGNS[count % 1]}"
 
 
 def _plain(value: Decimal) -> str:

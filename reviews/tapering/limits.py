@@ -37,9 +37,11 @@ class Limits(NamedTuple):
 
     def is_last_step(self, mg: Decimal) -> bool:
         """May the dose go from this to nothing in one step?"""
-        if self.per_mg is not None and mg * self.per_mg <= self.last_step_mg + TOLERANCE:
-            return True
-        return self.smallest_mg is not None and mg <= self.smallest_mg
+        return self.is_small_dose(mg) or (self.smallest_mg is not None and mg <= self.smallest_mg)
+
+    def is_small_dose(self, mg: Decimal) -> bool:
+        """Is the whole of a dose so small that it may be left out at once?"""
+        return self.per_mg is not None and mg * self.per_mg <= self.last_step_mg + TOLERANCE
 
     def is_small(self, before: Decimal, after: Decimal) -> bool:
         """Is a fall so small, from a dose so low, that the percentage does not count?"""

@@ -8,11 +8,22 @@ from typing import Any
 from django import template
 from django.template.context import RequestContext
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from reviews import service_levels
 from reviews.models import Case, Patient
 from reviews.tapering import doses
+
+PICTURES = {
+    Decimal(1): ("tablet-whole", 24),
+    doses.HALF: ("tablet-half", 14),
+    doses.QUARTER: ("tablet-quarter", 14),
+    "tablet": ("tablet-plain", 24),
+    "capsule": ("capsule", 24),
+    "film": ("film", 24),
+}
+"""The symbol of a piece, and its width where 24 is the height (`tapers/_symbols.html`)."""
+MOST_PICTURES = 4
 
 register = template.Library()
 
@@ -188,6 +199,45 @@ def before_colon(text: str) -> str:
 
 
 @register.filter
+def starred(text: str) -> str:
+    """A text in which *stars* mark what is bold."""
+    parts = ((part, n % 2) for n, part in enumerate((text or "").split("*")))
+    return format_html_join(
+        "", "{}", ((format_html("<b>{}</b>", part) if bold else part,) for part, bold in parts)
+    )
+
+
+@register.filter
+def after_colon(text: str) -> str:
+    """What is said at a place, without the place."""
+    return text.partition(": ")[2] or text
+
+
+@register.filter
 def made(parts: tuple[doses.Part, ...]) -> str:
     """What a dose is made up from: 2½ × 5 mg + ½ × 2 mg."""
     return doses.short(parts)
+
+
+@register.simple_tag
+def pieces(parts: tuple[doses.Part, ...]) -> str:
+    """Tablets as pictures: whole, half and quarter ones, for eyes alone; the words stand beside.
+
+    None for a liquid, and none for more than can be told apart at a glance.
+    """
+    glyphs = [
+        (PICTURES[piece] if part.strength.divided else PICTURES[part.strength.form])
+        for part in parts
+        for piece in part.pieces
+    ]
+    if not 0 < len(glyphs) <= MOST_PICTURES:
+        return ""
+    x, uses = 0, []
+    for symbol, width in glyphs:
+        uses.append((symbol, x, width))
+        x += width + 3
+    return format_html(
+        '<svg class="pieces" viewBox="0 0 {} 24" aria-hidden="true">{}</svg>',
+        x,
+        format_html_join("", '<use href="#{}" x="{}" width="{}" height="24"/>', uses),
+    )

@@ -26,9 +26,12 @@ from reviews.rules.drug import BZRA_CLASSES
 from reviews.tapering import checking, crossing, limits, planning
 from reviews.tapering.doses import Part, Unplannable, read_code
 from reviews.tapering.planning import Plan
+from reviews.tapering.proportion import InUseSince, with_use
 
 LONGEST_REASON = 1000
 LONGEST_HOLD_DAYS = 84
+ASKED = ("fewer_nights", "quick_end")
+"""What a plan was asked for besides its pace and strengths, and is again when it is resumed."""
 PLANNED, ACTIVE, PAUSED = TaperStatus.PLANNED, TaperStatus.ACTIVE, TaperStatus.PAUSED
 
 MOVES = {
@@ -107,12 +110,16 @@ def draft(
     cross: CrossOver | None = None,
     by: User,
     taper: Taper | None = None,
+    since: InUseSince | None = None,
 ) -> Drafted:
-    """Work a plan out against the record as it is now; saves nothing. Raises `BadRecord`."""
+    """Work a plan out against the record as it is now; saves nothing. Raises `BadRecord`.
+
+    With `since` the record is taken as it would be once that is on it.
+    """
     access.require(by, Action.TAPER, patient)
     _, book = rulebooks.live()
     dossier = dossiers.one(patient, as_of=timezone.localdate())
-    return _draft(dossier, book, request, cross, taper)
+    return _draft(with_use(dossier, since), book, request, cross, taper)
 
 
 @transaction.atomic
@@ -123,6 +130,7 @@ def plan(
     by: User,
     cross: CrossOver | None = None,
     reason: str = "",
+    since: InUseSince | None = None,
 ) -> TaperVersion:
     """Save the first version of a taper. Raises `BadRecord`; `IllegalMove` if one is in force.
 
@@ -133,6 +141,7 @@ def plan(
     type(patient).objects.select_for_update().get(pk=patient.pk)
     if Taper.objects.filter(patient=patient, drug=request.drug, ended_at=None).exists():
         raise IllegalMove(f"A taper of {request.drug} is in force already: change that one.")
+    _keep(since, patient, by)
     drafted = draft(patient=patient, request=request, cross=cross, by=by)
     taper = Taper.objects.create(
         patient=patient, practice_id=patient.practice_id, drug=request.drug
@@ -146,7 +155,7 @@ def plan(
         over=drafted.over,
         reason=_checked(reason, drafted.over),
         recorded_by=by,
-        **_columns(drafted, cross),
+        **_columns(drafted, cross, reason),
     )
     _tell(by, version)
     return version
@@ -161,13 +170,15 @@ def revise(
     seen: int,
     cross: CrossOver | None = None,
     reason: str = "",
+    since: InUseSince | None = None,
 ) -> TaperVersion:
     """Plan the rest of a taper anew; what was taken so far stays. Raises as `plan`, and `Stale`."""
     live = _lock(taper, by, seen, TaperMove.REVISE)
     if request.drug != taper.drug:
         raise BadRecord("drug", "cannot be changed: plan another taper")
+    _keep(since, taper.patient, by)
     drafted = draft(patient=taper.patient, request=request, cross=cross, by=by, taper=taper)
-    columns = _columns(drafted, cross)
+    columns = _columns(drafted, cross, reason)
     if live.status != PLANNED and _has_begun(live):
         columns |= _with_contacts(taper, _continued(live.plan, drafted.plan))
         columns["cross_over"] = live.cross_over
@@ -183,6 +194,8 @@ def start(*, taper: Taper, by: User, seen: int, reason: str = "") -> TaperVersio
     if live.stages and live.stages[0].on < today:
         raise IllegalMove("The first day of the change to diazepam has passed: plan it anew.")
     late = (today + timedelta(days=1) - planned.steps[1].on).days
+    if planned.by_nights:
+        late += -late % planning.EVERY_NIGHT  # fewer nights begin on a Monday
     if late > 0:
         planned = planning.hold(planned, planned.steps[0].on, late)
     return _next_version(live, TaperMove.START, by, reason, **_with_contacts(taper, planned))
@@ -197,10 +210,9 @@ def contact(*, taper: Taper, by: User, seen: int, reason: str) -> TaperVersion:
 
 
 @transaction.atomic
-def hold(*, taper: Taper, by: User, seen: int, days: int, reason: str) -> TaperVersion:
-    """Stay on this dose for so many days more."""
+def hold(*, taper: Taper, by: User, seen: int, days: int, reason: str = "") -> TaperVersion:
+    """Stay on this dose for so many days more. One action: no reason is asked for."""
     live = _lock(taper, by, seen, TaperMove.HOLD)
-    _need_reason(reason)
     if not 1 <= days <= LONGEST_HOLD_DAYS:
         raise BadRecord("days", f"must be from 1 to {LONGEST_HOLD_DAYS}")
     planned = planning.hold(live.plan, timezone.localdate(), days)
@@ -208,10 +220,12 @@ def hold(*, taper: Taper, by: User, seen: int, days: int, reason: str) -> TaperV
 
 
 @transaction.atomic
-def step_back(*, taper: Taper, by: User, seen: int, reason: str) -> TaperVersion:
-    """Back to the dose before this one from today, and on from there at the same pace."""
+def step_back(*, taper: Taper, by: User, seen: int, reason: str = "") -> TaperVersion:
+    """Back to the dose before this one from today, and on from there at the same pace.
+
+    One action: no reason is asked for, and it is no failure.
+    """
     live = _lock(taper, by, seen, TaperMove.STEP_BACK)
-    _need_reason(reason)
     try:
         planned = planning.step_back(live.plan, timezone.localdate(), live.every_days)
     except Unplannable as error:
@@ -240,17 +254,24 @@ def pause(
 
 @transaction.atomic
 def resume(*, taper: Taper, by: User, seen: int, first_on: date, reason: str = "") -> TaperVersion:
-    """Plan on from the dose that was kept, at the pace and with the strengths of before."""
+    """Plan on from the dose that was kept, at the pace and with the strengths of before.
+
+    One action: what the plan was accepted for stands, unless it now passes another limit.
+    """
     live = _lock(taper, by, seen, TaperMove.RESUME)
     request = request_of(live, first_on=first_on, begin_on=timezone.localdate())
     drafted = draft(patient=taper.patient, request=request, by=by, taper=taper)
     whole = _continued(live.plan, drafted.plan)
+    if set(drafted.over) <= set(live.over):
+        reason = reason.strip() or live.accepted_for
     return _next_version(
         live,
         TaperMove.RESUME,
         by,
         reason,
         over=drafted.over,
+        asked={name: live.asked[name] for name in ASKED if name in live.asked}
+        | _accepted(drafted, reason),
         maintenance_agreed=False,
         **_with_contacts(taper, whole),
     )
@@ -291,12 +312,16 @@ def request_of(live: TaperVersion, **changes: date) -> planning.Request:
     now = planned.step_on(today) or planned.steps[0]
     return planning.Request(
         drug=planned.drug,
-        from_mg=now.mg,
+        from_mg=now.taken_mg,
         begin_on=today,
         first_on=today + timedelta(days=1),
         percent=live.percent,
         every_days=live.every_days,
         strengths=tuple(read_code(code) for code in live.strengths),
+        times=tuple((dose.time, dose.mg) for dose in now.times),
+        nights=now.nights,
+        fewer_nights=bool(live.asked.get("fewer_nights")),
+        quick_end=bool(live.asked.get("quick_end")),
     )._replace(**changes)
 
 
@@ -321,13 +346,20 @@ def _draft(
             begin_on = stages[-1].on
             settled = begin_on + timedelta(days=crossing.SETTLE_DAYS)
             request = request._replace(
-                from_mg=cross.to_mg, begin_on=begin_on, first_on=max(request.first_on, settled)
+                from_mg=cross.to_mg,
+                times=(),
+                begin_on=begin_on,
+                first_on=max(request.first_on, settled),
             )
         planned = planning.plan(request, pace)
     except Unplannable as error:
         raise BadRecord(error.field, error.reason) from error
     checks = checking.check(
-        planned, dossier, book, taper_id=checking.UNSAVED if taper is None else taper.pk
+        planned,
+        dossier,
+        book,
+        pace_chosen=(request.percent, request.every_days),
+        taper_id=checking.UNSAVED if taper is None else taper.pk,
     )
     contacts = planning.contacts(planned, pace)
     if stages:
@@ -415,7 +447,7 @@ def _next_version(
     kept = {
         name: getattr(live, name)
         for name in (
-            *("steps", "percent", "every_days", "strengths", "contacts", "cross_over"),
+            *("steps", "percent", "every_days", "strengths", "asked", "contacts", "cross_over"),
             *("maintenance_agreed", "last_contact_on"),
         )
     }
@@ -480,7 +512,18 @@ def _plan_review(version: TaperVersion, by: User) -> None:
         observed.keep(patient=version.taper.patient, record=record, by=by)
 
 
-def _columns(drafted: Drafted, cross: CrossOver | None) -> dict:
+def _keep(since: InUseSince | None, patient: Patient, by: User) -> None:
+    """Put on the record since when it is in use, before the plan is judged by it."""
+    if since is None:
+        return
+    for kind, text in since.answers().items():
+        record = records.convert(
+            {"kind": kind, "on": timezone.localdate(), "text": text}, records.ReadingRecord
+        )
+        observed.keep(patient=patient, record=record, by=by)
+
+
+def _columns(drafted: Drafted, cross: CrossOver | None, reason: str) -> dict:
     request = drafted.request
     columns = {
         **_plan_columns(drafted.plan, drafted.contacts),
@@ -488,6 +531,8 @@ def _columns(drafted: Drafted, cross: CrossOver | None) -> dict:
         "every_days": request.every_days,
         "strengths": [strength.code for strength in request.strengths],
         "cross_over": {},
+        "asked": {name: True for name in ASKED if getattr(request, name)}
+        | _accepted(drafted, reason),
     }
     if cross is not None:
         columns["cross_over"] = {
@@ -508,6 +553,11 @@ def _columns(drafted: Drafted, cross: CrossOver | None) -> dict:
     return columns
 
 
+def _accepted(drafted: Drafted, reason: str) -> dict[str, str]:
+    """What the plan was accepted for; later moves have reasons of their own."""
+    return {"accepted_for": reason.strip()} if drafted.over else {}
+
+
 def _with_contacts(taper: Taper, planned: Plan) -> dict:
     return _plan_columns(planned, planning.contacts(planned, _limits(taper)))
 
@@ -518,7 +568,16 @@ def _plan_columns(planned: Plan, contacts: Iterable[date]) -> dict:
 
 def _steps(planned: Plan) -> list[list]:
     return [
-        [step.on.isoformat(), str(step.mg), _parts(step.parts), step.smallest]
+        [
+            step.on.isoformat(),
+            str(step.mg),
+            _parts(step.parts),
+            step.smallest,
+            {
+                "times": [[dose.time, str(dose.mg), _parts(dose.parts)] for dose in step.times],
+                "nights": step.nights,
+            },
+        ]
         for step in planned.steps
     ]
 

@@ -17,8 +17,9 @@ from reviews.drawing import timeline, timeline_chart
 from reviews.errors import BadRecord, DomainError, Stale
 from reviews.forms.days import read_day
 from reviews.forms.decision import DecisionForm, read_outcomes, read_seen, refused_flag
-from reviews.models import Case, CaseState, Decision, Outcome, Reason
-from reviews.queries import case_cards, case_history, cases, medicines
+from reviews.models import Case, CaseState, Decision, Patient, Reason
+from reviews.queries import about, case_cards, case_history, cases, medicines
+from reviews.rules.missing import Missing, missing
 from reviews.verbs import caseload, decide
 from reviews.views import person
 from reviews.views.refusals import shows_refusals
@@ -58,15 +59,18 @@ def _context(
     dossier = dossiers.one(case.patient, as_of=today)
     history = case_history.history(case)
     picture = timeline.picture(dossier, book, case_history.pins(history))
+    cards = case_cards.cards_of(case, flags, own)
+    lacking = missing(dossier, book) if case.closed_at is None else []
     return {
-        **person.banner(person.fetch(user, Action.SEE_PATIENT, case.patient_id)),
+        **_banner(person.fetch(user, Action.SEE_PATIENT, case.patient_id), lacking),
         "case": case,
         "is_open": case.closed_at is None,
         "is_mine": case.owner_id == user.pk,
         "waits": waits,
         "may": cases.may(user, case, concluded, own),
         "flag_count": len(flags),
-        "themes": case_cards.by_theme(case_cards.cards_of(case, flags, own)),
+        "cards": cards,
+        "about": about.about(dossier, book),
         "quiet": cases.quiet_flags(case, flags),
         "own_urgent": bool(own),
         "picture": picture,
@@ -77,8 +81,7 @@ def _context(
         "concluded": concluded,
         "concluded_items": cases.items_of(concluded) if concluded else [],
         "seconds": cases.second_persons(case) if waits else [],
-        "form": DecisionForm(flags, today, posted, refused_flag(refusal)),
-        "outcomes": [choice for choice in case_cards.OUTCOMES if choice[0] != Outcome.EXEMPT],
+        "form": DecisionForm([card.matter for card in cards], today, posted, refused_flag(refusal)),
         "reasons": Reason.choices,
         "reasons_for": conclusions.REASONS,
         "escalate_to": [(role, role.label) for role in caseload.ESCALATE_TO],
@@ -86,6 +89,20 @@ def _context(
         "refusal": refusal,
         "refused_flag": refused_flag(refusal),
     }
+
+
+def _banner(patient: Patient, lacking: list[Missing]) -> dict[str, Any]:
+    """The banner of a case: in part only where what is missing could change what to do.
+
+    What else was not judged is named all the same.
+    """
+    banner = person.banner(patient)
+    telling = [each for each in lacking if each.tells]
+    rest = [each for each in lacking if not each.tells]
+    if lacking:
+        banner["partly"] = bool(telling or banner["unread"] or patient.unrecognised)
+        banner["but_for"] = sorted({rule_id for each in rest for rule_id in each.rules})
+    return {**banner, "telling": telling, "not_telling": rest}
 
 
 def _decision_page(request: SignedIn, refusal: DomainError, pk: int) -> HttpResponse:
@@ -102,7 +119,7 @@ def show(request: SignedIn, pk: int) -> HttpResponse:
 @login_required
 @shows_refusals(_decision_page, BadRecord, Stale)
 def decision(request: SignedIn, pk: int) -> HttpResponse:
-    """Decide on every flag at once."""
+    """Decide on every flag at once, by its matter or apart."""
     case = cases.fetch(request.user, pk)
     decided = decide.decide(
         case=case,

@@ -15,13 +15,13 @@ from reviews.queries import checked
 KEYS_COOKIE = "single-keys"
 
 KEYS = (
-    ("j, k", "next and previous case or flag"),
+    ("j, k", "next and previous case or matter"),
     ("o", "open the case"),
     ("x", "select the case"),
     ("c, h", "claim, hand over"),
     ("n", "next case"),
     ("/", "search"),
-    ("1 to 9", "go to a flag"),
+    ("1 to 9", "go to a matter; again: unfold its findings"),
     ("d", "go to the decision"),
     ("s, e", "snooze, escalate"),
     ("p", "log a prescription"),

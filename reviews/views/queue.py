@@ -22,7 +22,8 @@ from reviews.forms.marks import NO_CASE, read_marks
 from reviews.models import RANKED, Case, CaseState, Patient, PatientScreening, SavedView
 from reviews.moves import MOVES, Move
 from reviews.queries import search, work
-from reviews.rules.registry import BY_ID, RULES, THEMES
+from reviews.rules.matters import titles
+from reviews.rules.registry import BY_ID, RULES
 from reviews.verbs import caseload, saved_views
 from reviews.views import person
 from reviews.views.paging import page_of
@@ -244,7 +245,7 @@ def fill_rows(cases: list[Case], user: User) -> None:
         case.may_tick = works_here
         case.is_mine = case.owner_id == user.pk
         case.numbers = person.identifiers(case.patient)[:1]
-        case.themes = _themes(case.rule_ids)
+        case.matters = _matters(case.rule_ids)
 
 
 def _known(value: str | None, values: Container[str]) -> str:
@@ -265,10 +266,9 @@ def _back(request: SignedIn) -> str:
     return reverse("queue") + (back if back.startswith("?") else "")
 
 
-def _themes(rule_ids: list[str]) -> list[str]:
-    """What the flags of a case are about, in the order in which the case shows its themes."""
-    about = {BY_ID[rule_id].theme for rule_id in rule_ids if rule_id in BY_ID}
-    return [theme.lower() for theme in THEMES if theme in about]
+def _matters(rule_ids: list[str]) -> list[str]:
+    """What the matters of a case are called, in the middle of a line."""
+    return [title[:1].lower() + title[1:] for title in titles(rule_ids)]
 
 
 urlpatterns = [

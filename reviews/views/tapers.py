@@ -18,7 +18,9 @@ from reviews.errors import BadRecord, NotFound
 from reviews.forms.tapers import MoveForm, PlanForm
 from reviews.models import Patient, TaperMove, TaperStatus, TaperVersion
 from reviews.queries import medicines, tapers
-from reviews.tapering import checking, comparing, doses
+from reviews.rules.drug import BZRA_CLASSES
+from reviews.tapering import checking, comparing, planning
+from reviews.tapering import sheet as sheets
 from reviews.verbs import taper
 from reviews.views import person
 from reviews.views.refusals import refusals_at, shows_refusals
@@ -26,6 +28,10 @@ from reviews.views.signed_in import SignedIn
 
 # Whom a person calls. Local policy: the number of the country of the profile.
 EMERGENCY = {"UK": "999", "US": "911", "EU": "112"}
+OUT_OF_HOURS = {"UK": "NHS 111"}
+"""Whom a person calls at other times, where that is one number (local policy)."""
+# Taken as well as a benzodiazepine or Z-drug, these make people drowsy and slow breathing.
+SEDATING = BZRA_CLASSES | {"opioid", "gabapentinoid"}
 OFFERED = {
     TaperMove.START: ("Start", "It is agreed with the person and begins."),
     TaperMove.CONTACT: ("Record contact", "Somebody asked how it goes."),
@@ -37,8 +43,9 @@ OFFERED = {
     TaperMove.GIVE_UP: ("Give up", "The taper does not go on. The dose is not to end suddenly."),
     TaperMove.CANCEL: ("Cancel the plan", "It never began."),
 }
-NEEDS_REASON = {TaperMove.CONTACT, TaperMove.HOLD, TaperMove.STEP_BACK, TaperMove.PAUSE}
-NEEDS_REASON |= {TaperMove.GIVE_UP, TaperMove.CANCEL}
+NEEDS_REASON = {TaperMove.CONTACT, TaperMove.PAUSE, TaperMove.GIVE_UP, TaperMove.CANCEL}
+NEXT_STEPS = 5
+"""The step of today and the next four."""
 
 
 @require_http_methods(["GET", "POST"])
@@ -67,21 +74,37 @@ def _planner(request: SignedIn, patient: Patient) -> dict[str, Any]:
     given = request.POST if request.method == "POST" else request.GET
     today = timezone.localdate()
     basis = tapers.basis(patient, today)
-    form = PlanForm(given, uses=basis.uses, names=basis.names, marketed=basis.marketed)
+    form = PlanForm(
+        given,
+        uses=basis.uses,
+        names=basis.names,
+        marketed=basis.marketed,
+        halved=basis.halved,
+        proposed=basis.proportion.pace,
+    )
     revised = basis.in_force.get(form.target)
-    asked = cross = drafted = None
-    equals = []
+    asked = cross = drafted = since = None
+    equals, ways, proportion = [], [], basis.proportion
     with refusals_at(form):
         if form.is_valid():
-            if form.crosses and form.cleaned_data["from_mg"]:
+            since = form.in_use_since()
+            proportion = tapers.in_proportion(basis, since)
+            if form.has_dose:
                 equals = basis.in_diazepam(form.cleaned_data["drug"], form.starting_mg())
             asked, cross = form.request(), form.cross_over(basis.marketed)
+            if cross is None:
+                ways = [
+                    way._asdict()
+                    | {"rows": tapers.step_rows(way.plan, (), today) if way.plan else []}
+                    for way in tapers.ways_down(basis, asked, proportion, equals)
+                ]
             drafted = taper.draft(
                 patient=patient,
                 request=asked,
                 cross=cross,
                 by=request.user,
                 taper=revised.taper if revised else None,
+                since=since,
             )
     drug = form.data["drug"]
     context = {
@@ -92,17 +115,26 @@ def _planner(request: SignedIn, patient: Patient) -> dict[str, Any]:
         "others": [basis.names[use.drug] for use in basis.uses if use.drug != drug],
         "use": next((use for use in basis.uses if use.drug == drug), None),
         "exposure": getattr(getattr(patient, "screening", None), "exposure", None),
-        "equals": equals,
+        "proportion": proportion,
+        "scored": basis.scored(form.target),
+        "ways": ways,
+        "equals": equals if form.crosses else [],
         "drafted": drafted,
         "asked": asked,
         "cross": cross,
+        "since": since,
         "reason": given.get("reason", ""),
         "today": today,
     }
     if drafted is not None:
+        rows = tapers.step_rows(
+            drafted.plan, drafted.contacts, today, every_days=drafted.request.every_days
+        )
         context |= {
             "chart": taper_chart.drawing(drafted.plan, [], today),
-            "rows": tapers.step_rows(drafted.plan, drafted.contacts, today),
+            "rows": rows,
+            "first_rows": rows[:NEXT_STEPS],
+            "in_all": tapers.in_all(drafted.plan),
             "weeks": round(drafted.plan.days / 7),
             "met": sum(check.result == checking.MET for check in drafted.checks),
             "look": sum(check.needs_reason for check in drafted.checks),
@@ -120,6 +152,7 @@ def _save(request: SignedIn, *, patient: Patient, planner: dict[str, Any]) -> Ht
         "cross": planner["cross"],
         "by": request.user,
         "reason": planner["reason"],
+        "since": planner["since"],
     }
     if revised is None:
         saved = taper.plan(patient=patient, **given)
@@ -157,19 +190,34 @@ def _show(
     compared = comparing.compare(planned, supplied, today) if begun else []
     may = access.allowed(request.user, Action.TAPER, patient)
     has_steps = len(planned.steps) > 1
+    rows = tapers.step_rows(
+        planned, version.contact_days, today, compared, every_days=version.every_days
+    )
     context = {
         **person.banner(patient),
         **standing._asdict(),
         "taper": version.taper,
         "name": tapers.name_of(book, planned.drug),
         "chart": taper_chart.drawing(planned, supplied, today) if has_steps else None,
-        "rows": tapers.step_rows(planned, version.contact_days, today, compared),
+        "rows": rows,
+        "next_rows": [row for row in rows if row.now or row.step.on > today][:NEXT_STEPS],
+        "in_all": tapers.in_all(planned),
+        "as_planned": sum(row.result == comparing.AS_PLANNED for row in compared),
+        "steps_so_far": sum(row.days > 0 for row in compared),
+        "back_to": planning.higher_before(planned, today),
         "begun": begun,
-        "checks": checking.check(planned, dossier, book, taper_id=version.taper_id)
+        "checks": checking.check(
+            planned,
+            dossier,
+            book,
+            pace_chosen=(version.percent, version.every_days),
+            taper_id=version.taper_id,
+        )
         if version.in_force and planned.drug in book.drugs and has_steps
         else (),
         "results": sorted({row.result for row in compared if row.result in ATTENTION}),
         "moves": _moves(version, today) if may else [],
+        "quick": _quick(version, today) if may else [],
         "may_plan": may and (version.status, TaperMove.REVISE) in taper.MOVES,
         "history": TaperVersion.objects.history(version).select_related("recorded_by").reverse(),
         "form": form,
@@ -202,6 +250,20 @@ def _moves(version: TaperVersion, today: date) -> list[dict[str, Any]]:
     ]
 
 
+def _quick(version: TaperVersion, today: date) -> list[dict[str, str]]:
+    """What takes one press on a taper that has begun: hold, step back, resume."""
+    back = planning.higher_before(version.plan, today)
+    weeks, days = divmod(version.every_days, 7)
+    some = f"{version.every_days} days" if days else f"{weeks} week{'s' * (weeks > 1)}"
+    says = {
+        TaperMove.HOLD: f"Hold for {some}",
+        TaperMove.STEP_BACK: f"Step back to {back.mg.normalize():f} mg" if back else "",
+        TaperMove.RESUME: "Resume from tomorrow",
+    }
+    offered = {item["code"] for item in _moves(version, today)}
+    return [{"code": code, "says": said} for code, said in says.items() if said and code in offered]
+
+
 @require_POST
 @login_required
 def move(request: SignedIn, pk: int, code: str) -> HttpResponse:
@@ -227,9 +289,9 @@ def _move(request: SignedIn, *, version: TaperVersion, code: str, form: MoveForm
     given = {"taper": version.taper, "by": request.user, "seen": data["seen"]}
     given["reason"] = data["reason"]
     if code == TaperMove.HOLD:
-        given["days"] = data["days"] or 0
+        given["days"] = version.every_days if data["days"] is None else data["days"]
     elif code == TaperMove.RESUME:
-        given["first_on"] = data["first_on"]
+        given["first_on"] = data["first_on"] or timezone.localdate() + timedelta(days=1)
     elif code == TaperMove.PAUSE:
         given["maintenance_agreed"] = data["maintenance_agreed"]
     moved = getattr(taper, code)(**given)
@@ -242,40 +304,57 @@ def _move(request: SignedIn, *, version: TaperVersion, code: str, form: MoveForm
 @require_GET
 @login_required
 def sheet(request: SignedIn, pk: int) -> HttpResponse:
-    """The patient's copy, in plain words, for paper."""
+    """The patient's sheet, in plain words, for paper: the next steps, or the whole plan."""
     version = tapers.fetch(request.user, pk)
     if not version.in_force:
         # Nobody is to follow a plan that is over.
         return redirect("taper", pk)
+    code = request.GET.get("language", sheets.DEFAULT)
+    if code not in sheets.LANGUAGES:
+        raise NotFound("There are no words in that language.")
     patient = person.fetch(request.user, Action.SEE_PATIENT, version.taper.patient_id)
     _, book = rulebooks.live()
     today = timezone.localdate()
     rows, _dossier = medicines.of(patient, book=book, as_of=today)
-    opioids = {
+    others = {
         name
         for row in rows
         if row.now
         for name, part in zip(row.drugs, row.recognition.parts, strict=True)
-        if "opioid" in book.drugs[part.drug].classes
+        if part.drug != version.taper.drug and book.drugs[part.drug].classes & SEDATING
     }
-    planned = version.plan
+    planned, wording = version.plan, sheets.wording(code)
+    profile = patient.practice.profile
+    whole = "whole" in request.GET
     context = {
         **person.banner(patient),
         "version": version,
-        "name": tapers.name_of(book, planned.drug),
-        "rows": [
-            row
-            for row in tapers.step_rows(planned, (), today)
-            if row.until is None or row.until >= today
-        ],
+        "wording": wording,
+        "say": tapers.said(
+            wording,
+            patient=patient,
+            version=version,
+            book=book,
+            others=sorted(others),
+            emergency=EMERGENCY[profile],
+            other_times=OUT_OF_HOURS.get(profile, ""),
+            today=today,
+        ),
+        "languages": [sheets.wording(each) for each in sheets.LANGUAGES],
+        "grade": sheets.reading_grade(" ".join(sheets.sentences(wording)))
+        if code == sheets.DEFAULT
+        else None,
+        "highest_grade": sheets.HIGHEST_GRADE,
+        "whole": whole,
+        "sheet": sheets.sheet(planned, wording, today, most=None if whole else sheets.STEPS),
         "stages": [
-            (stage, doses.in_words(stage.old_parts), doses.in_words(stage.new_parts))
+            (
+                wording.day(stage.on),
+                wording.listed(map(wording.amount, stage.old_parts)) if stage.old_parts else "",
+                wording.listed(map(wording.amount, stage.new_parts)),
+            )
             for stage in version.stages
         ],
-        "old_name": tapers.name_of(book, version.cross_over.get("drug")),
-        "next_contact": next((day for day in version.contact_days if day >= today), None),
-        "opioids": sorted(opioids),
-        "emergency": EMERGENCY[patient.practice.profile],
         "today": today,
     }
     return render(request, "reviews/tapers/sheet.html", context)

@@ -63,7 +63,7 @@ def decided_case(place, clara, ravi):
     case = make.flagged_case(place, logged_by=clara)
     record = records.convert({"kind": "egfr", "value": 60, "on": make.day()}, records.ReadingRecord)
     observe.record_reading(patient=case.patient, record=record, by=clara)
-    taper.plan(patient=case.patient, request=taper_request(10), by=clara)
+    taper.plan(patient=case.patient, request=taper_request(10), by=clara, reason="small last doses")
     screen.drain()
     case = caseload.claim(case=case, by=ravi, seen=case.lock)
     outcomes = [
@@ -186,16 +186,21 @@ def test_one_row_is_what_the_list_says_of_it(system, harbour, clara, ravi, path)
 
 def test_a_taper_says_its_steps_and_what_they_are_made_of(system, harbour, clara):
     patient = make.patient(harbour, clara)
-    version = taper.plan(patient=patient, request=taper_request(15), by=clara)
+    version = taper.plan(
+        patient=patient, request=taper_request(15), by=clara, reason="small last doses"
+    )
     (row,) = rows(system.get("tapers"))
     assert (row["taper"], row["drug"], row["status"]) == (version.taper_id, "diazepam", "planned")
+    made_of = [
+        {"form": "tablet", "strength_mg": 5.0, "number": 2.5},
+        {"form": "tablet", "strength_mg": 2.0, "number": 0.5},
+    ]
     assert row["steps"][1] == {
         "on": make.day(1).isoformat(),
         "mg_per_day": 13.5,
-        "made_of": [
-            {"form": "tablet", "strength_mg": 5.0, "number": 2.5},
-            {"form": "tablet", "strength_mg": 2.0, "number": 0.5},
-        ],
+        "made_of": made_of,
+        "doses": [{"time": "day", "mg": 13.5, "made_of": made_of}],
+        "nights_a_week": 7,
     }
     assert row["steps"][-1]["mg_per_day"] == 0
     taper.start(taper=version.taper, by=clara, seen=1)

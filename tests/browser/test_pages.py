@@ -111,11 +111,20 @@ def test_of_a_queue_with_somebody_not_checked_and_one_that_is_empty(visit, ravi,
     assert faults(page) == []
 
 
+def test_of_a_case_with_every_finding_unfolded_and_a_matter_split(visit, ravi, record):
+    page = visit(ravi, reverse("case", args=[record.pk]))
+    page.get_by_role("button", name="Unfold all lines").click()
+    page.get_by_text("Split its").first.click()
+    assert page.get_by_text("What would clear it").first.is_visible()
+    assert page.get_by_text("Missing, and could change an answer").is_visible()
+    assert faults(page, ALL) == []
+
+
 def test_of_a_decided_case_with_its_history(visit, ravi, record):
     caseload.claim(case=record, by=ravi, seen=record.lock)
     record.refresh_from_db()
     page = visit(ravi, reverse("case", args=[record.pk]))
-    for fields in page.locator("fieldset[data-flag]").all():
+    for fields in page.locator("fieldset[data-matter]").all():
         fields.locator("select").nth(0).select_option("taper")
         fields.locator("select").nth(1).select_option("agreed_with_patient")
     page.get_by_role("button", name="Decide and open next").click()

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from reviews.models import Case, CaseState, Decision, Role
+from reviews.models import Case, CaseState, Decision, Flag, Role
 from reviews.verbs import caseload
 from tests import make
 
@@ -110,19 +110,24 @@ def test_by_keyboard_alone(visit, ravi, long_case, urgent):
     page.keyboard.press("o")  # it is the current one still
     expect(page).to_have_url(re.compile(f"/cases/{urgent.pk}$"))
     page.keyboard.press("1")
-    expect(page.locator("#flag-1")).to_be_focused()
+    expect(page.locator("#matter-1")).to_be_focused()
+    sentence = page.locator("#matter-1 .inside").first
+    expect(sentence).to_be_hidden()
+    page.keyboard.press("1")  # once there, its findings unfold
+    expect(sentence).to_be_visible()
     page.keyboard.press("d")
-    fieldsets = page.locator("#decide fieldset").count()
-    for _ in range(fieldsets):
+    for matter in page.locator("#decide fieldset[data-matter]").all():
         page.keyboard.type("Continue")  # a list jumps to what is typed
         page.keyboard.press("Tab")
         page.keyboard.type("Benefit")
         page.keyboard.press("Tab")
         page.keyboard.press("Tab")
+        if matter.locator("details").count():
+            page.keyboard.press("Tab")  # past "Split"
     page.keyboard.press("Control+Enter")
     # Continuing with an urgent flag is proposed to a colleague.
     expect(page.get_by_role("status").first).to_contain_text("Proposed, for a second person")
-    assert Decision.objects.get().items.count() == fieldsets
+    assert Decision.objects.get().items.count() == Flag.objects.open().filter(case=urgent).count()
 
 
 def test_a_routine_case_takes_four_keys(visit, ravi, harbour, clara, long_case):
@@ -140,19 +145,62 @@ def test_a_routine_case_takes_four_keys(visit, ravi, harbour, clara, long_case):
 
 def test_another_outcome_frees_the_pre_set_day_and_offers_its_reasons(visit, ravi, long_case):
     page = visit(ravi, f"/cases/{long_case.pk}")
-    common = page.locator("#decide-rest")
-    expect(common.get_by_label("until")).not_to_have_value("")
-    common.get_by_role("combobox").first.select_option("taper")
-    expect(common.get_by_label("until")).to_have_value("")
-    page.get_by_text("Answer some of them apart").click()
-    apart = page.locator("details.apart fieldset", has_text="past the guidance")
-    evidence = apart.get_by_label(re.compile("Evidence"))
+    length = page.locator("#decide fieldset[data-matter]", has_text="Length of use")
+    expect(length.get_by_label("until")).not_to_have_value("")
+    length.get_by_role("combobox").first.select_option("taper")
+    expect(length.get_by_label("until")).to_have_value("")
+    evidence = length.get_by_label(re.compile("Evidence"))
     expect(evidence).to_be_hidden()
-    apart.get_by_role("combobox").first.select_option("exempt")
-    expect(apart.get_by_role("combobox", name=re.compile("Reason"))).to_have_value(
+    length.get_by_role("combobox").first.select_option("exempt")
+    expect(length.get_by_role("combobox", name=re.compile("Reason"))).to_have_value(
         "specialist_care"
     )
     expect(evidence).to_be_visible()
+
+
+@pytest.fixture
+def costa(harbour, clara):
+    """Long use at 79, with morphine since yesterday: two urgent matters of many findings."""
+    return make.case_of_three_matters(harbour, logged_by=clara)
+
+
+@pytest.mark.parametrize("js", [True, False])
+def test_a_matter_is_split_and_another_is_as_the_first(visit, ravi, costa, js):
+    page = visit(ravi, f"/cases/{costa.pk}", js=js)
+    opioid, length, beside = page.locator("#decide fieldset[data-matter]").all()
+    opioid.get_by_role("combobox", name=re.compile("Outcome")).select_option("refer")
+    opioid.get_by_role("combobox", name=re.compile("Reason")).select_option("service_needed")
+    beside.get_by_role("combobox", name=re.compile("Outcome")).select_option("As matter 1")
+    beside.get_by_label("until").fill("")
+    length.get_by_role("combobox", name=re.compile("Outcome")).select_option("taper")
+    length.get_by_role("combobox", name=re.compile("Reason")).select_option("agreed_with_patient")
+    length.get_by_text(re.compile("Split its")).click()
+    apart = length.locator("fieldset", has_text="REV-01")
+    expect(apart.get_by_label("until")).to_have_value("")
+    apart.get_by_role("combobox", name=re.compile("Outcome")).select_option("other_medicine")
+    apart.get_by_role("combobox", name=re.compile("Reason")).select_option("specialist_advice")
+    page.get_by_role("button", name=re.compile("Decide and open next")).click()
+    expect(page.get_by_role("status").first).to_contain_text("Decision saved")
+    items = Decision.objects.get().items.values_list("flag__rule_id", "outcome")
+    by_rule = dict(items)
+    assert {by_rule["OPI-01"], by_rule["ADP-02"]} == {"refer"}
+    assert by_rule.pop("REV-01") == "other_medicine"
+    assert {by_rule[rule] for rule in by_rule if rule.startswith("DUR")} == {"taper"}
+
+
+def test_findings_unfold_by_a_click_all_at_once_and_by_a_link(visit, ravi, costa):
+    page = visit(ravi, f"/cases/{costa.pk}")
+    lines = page.locator(".findings > li > details")
+    number = lines.count()
+    assert number > page.locator("article.matter").count() == 3
+    expect(page.locator(".findings > li > details[open]")).to_have_count(0)
+    lines.first.locator("summary").first.click()
+    expect(page.locator(".findings > li > details[open]")).to_have_count(1)
+    expect(lines.first).to_contain_text("What would clear it")
+    page.get_by_role("button", name="Unfold all lines").click()
+    expect(page.locator(".findings > li > details[open]")).to_have_count(number)
+    page.get_by_role("button", name="Fold all lines", exact=True).click()
+    expect(page.locator(".findings > li > details[open]")).to_have_count(0)
 
 
 def test_an_urgent_flag_is_continued_by_two(visit, ravi, samira, urgent):

@@ -79,4 +79,4 @@ def test_sign_off_takes_a_fact_off_the_list(rulebook, ada):
     assert row.next_review > TODAY
     unverified = formulary()["drugs"]["alprazolam"]["unverified"]
     assert "max_mg_per_day.UK.adult" not in unverified
-    assert "max_mg_per_day.EU.adult" in unverified
+    assert "elder_max_mg_per_day.EU" in unverified

@@ -4,7 +4,7 @@ import pytest
 
 from drugs import models
 from drugs.detail import detail
-from drugs.search import find_drugs, search
+from drugs.search import find_drugs, nearly, search
 from tests.drugs.conftest import TODAY
 
 pytestmark = pytest.mark.usefixtures("rulebook")
@@ -275,3 +275,17 @@ def test_what_is_marketed_here_stands_before_another_countrys_products():
     codes = [match.label for match in search("temaz", profile="UK")]
     assert codes[:2] == ["temazepam 10 mg tablet", "temazepam 20 mg tablet"]
     assert codes.index("temazepam") < codes.index("temazepam 7.5 MG Oral Capsule")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Diazapem 2mg tabs", "diazepam"),
+        ("zoplicone 7.5", "zopiclone"),
+        ("Relaxonel 10 mg tablets", None),
+        ("Co-phenotrope 2.5mg/25microgram tablets", None),
+    ],
+)
+def test_a_text_is_nearly_like_what_begins_like_it_and_like_no_unit(text, named):
+    near = nearly([text])[text]
+    assert [each.drug for each in near[:1]] == ([named] if named else [])

@@ -29,7 +29,7 @@ def release(tmp_path):
             shutil.copy(source, tmp_path / name)
     rule = tmp_path / "reviews" / "rules" / "duration.py"
     before = rule.read_text()
-    after = before.replace(", takes exposure to", ", brings exposure to")
+    after = before.replace("profile is {over} days.", "profile allows {over} days.")
     assert after != before, "the words that this test changes are no longer in the rule"
     rule.write_text(after)
     return tmp_path
@@ -95,7 +95,7 @@ def test_everybody_treated_is_judged_again_and_what_was_said_stays(portal, relea
     changed = Flag.objects.filter(engine=engine)
     assert changed, "a test in which the release finds nothing else shows nothing"
     for flag in changed.select_related("supersedes__engine"):
-        assert ", brings exposure to" in flag.sentence
+        assert "profile allows" in flag.sentence
         assert flag.supersedes.engine.name == ENGINE.name
         assert flag.supersedes.end_reason == "superseded"
     assert Flag.objects.live().filter(engine__name=ENGINE.name).exists(), "what is unchanged stays"

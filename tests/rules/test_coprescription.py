@@ -145,9 +145,7 @@ def test_an_opioid_without_supply_is_not_missed():
     vague = morphine(-200, days_supply=None, quantity=None)
     found = finding("OPI-01", line(), vague, as_of=3)
     assert found.severity == 1
-    assert (
-        found.unknown == "How long the supply lasts is not recorded for morphine of 15 June 2025."
-    )
+    assert found.unknown == "The length of supply is not known for morphine of 15 June 2025."
     over = morphine(-200, days_supply=None, quantity=None, status="completed")
     assert "OPI-01" not in fired(line(), over, as_of=3)
 

@@ -465,19 +465,19 @@ def test_an_end_that_is_explained(more, why):
 
 
 @pytest.mark.parametrize(
-    ("days", "dose", "fires", "why"),
+    ("days", "dose", "mode", "why"),
     [
-        (27, 1, False, "27 days of a low dose"),
-        (28, 1, True, "28 days"),
-        (14, 4, True, "14 days of a high dose"),
-        (13, 4, False, "13 days of a high dose"),
+        (27, 1, None, "27 days of a low dose"),
+        (28, 1, NOTE, "28 days"),
+        (29, 1, INTERRUPT, "29 days: no short course any more"),
+        (14, 4, INTERRUPT, "14 days of a high dose"),
+        (13, 4, None, "13 days of a high dose"),
     ],
 )
-def test_ended_by_a_prescriber(days, dose, fires, why):
+def test_ended_by_a_prescriber(days, dose, mode, why):
     stopped = line(days=60, dose=dose, end_on=on(days - 1), status="stopped")
     found = finding("STOP-02", stopped, as_of=days)
-    assert (found is not None) is fires, why
-    assert found is None or found.mode == INTERRUPT
+    assert (found and found.mode) == mode, why
 
 
 def test_the_end_of_a_completed_taper_is_no_abrupt_end():
@@ -654,6 +654,40 @@ def alternate(*amounts, times=7):
 )
 def test_a_pattern_that_comes_back_is_no_rise(schedule, raised, why):
     assert ("DOSE-04" in fired(schedule, as_of=20)) is raised, why
+
+
+UNDER_WAY = Taper(id=1, drug="diazepam", steps=(TaperStep(on(-60), 20),), last_contact_on=on(0))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "raised", "why"),
+    [
+        (alternate(10, 5), False, "every other day"),
+        (alternate(10, 0), False, "every other night"),
+        (alternate(10, 0, 10, 0, 10, 0, 0, times=4), False, "three nights a week"),
+        (written((5, 7), (10, 7)), True, "twice as much from the second week"),
+    ],
+)
+def test_alternate_days_are_no_rise_during_a_taper(schedule, raised, why):
+    assert ("TAP-05" in fired(schedule, as_of=10, tapers=(UNDER_WAY,))) is raised, why
+
+
+@pytest.mark.parametrize(
+    ("schedule", "severity", "why"),
+    [
+        (((20, 28), *((20, 1), (10, 1)) * 14), None, "20 then 15 a day: 25 % less"),
+        (((20, 28), *((20, 1), (5, 1)) * 14), 2, "then 12.5 a day, after a week with one more"),
+        (((20, 28), (10, 28)), 2, "half"),
+    ],
+)
+def test_alternate_days_come_down_by_the_mean_of_a_week(schedule, severity, why):
+    assert fired(written(*schedule), as_of=40).get("TAP-01") == severity, why
+
+
+def test_fewer_nights_that_are_written_down_end_without_alarm():
+    nights = ((10, 28), *((10, 2), (0, 1), (10, 4)) * 2, *((10, 1), (0, 1)) * 14)
+    assert "STOP-01" not in fired(written(*nights), as_of=82)
+    assert "STOP-01" in fired(alternate(10, 0, times=35), as_of=82), "they do not come down"
 
 
 @pytest.mark.parametrize(

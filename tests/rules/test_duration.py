@@ -196,7 +196,7 @@ def test_the_key_names_the_episode_and_not_the_count():
 
 def test_the_sentence_gives_numbers_and_days_in_words():
     found = finding("DUR-01", line(days=33), as_of=5)
-    assert found.title == "Diazepam past 28 days"
+    assert found.title == "Diazepam would pass day 28 on 29 January 2026"
     assert found.sentence == (
         "The current supply, to 2 February 2026, takes exposure to diazepam to 33 days since "
         "1 January 2026, for severe or disabling anxiety; the limit of the UK profile is 28 days."

@@ -52,8 +52,8 @@ def test_a_taper_under_way_is_no_completed_one(day, fires, why):
 def test_a_supply_dated_weeks_ahead_does_not_hide_dependence():
     ended_then = line("alprazolam 0.5 mg", days=14)
     ahead = line(ZOPICLONE, start=52, days=3)
-    assert fired(ended_then, as_of=43)["STOP-01"] == 1
-    assert fired(ended_then, ahead, as_of=43)["STOP-01"] == 1
+    assert fired(ended_then, as_of=43)["STOP-01"] == 2
+    assert fired(ended_then, ahead, as_of=43)["STOP-01"] == 2
 
 
 # --- what goes on ----------------------------------------------------------------------------

@@ -12,6 +12,12 @@ from .test_exposure import use_of
 FORMS = [
     ("tablet", "oral", "5 mg tablets|5mg tabs|5 mg Tabletten|7,5 mg Filmtabletten|5 mg Filmtbl."),
     ("tablet", "oral", "5 mg comprimés|comprimé pelliculé sécable|comprimidos|compresse rivestite"),
+    (
+        "tablet",
+        "oral",
+        "7,5 mg tabletas|7,5 mg tablety|15 mg tablett|15 mg filmdragerade tabletter",
+    ),
+    ("liquid", "oral", "2 mg/ml drank|2 mg/ml xarope"),
     ("tablet", "oral", "Retardtabletten|Schmelztabletten|orodispersible tablets|dragées|cpr"),
     ("capsule", "oral", "capsules|25mg caps|Hartkapseln|gélule|microgranules en gélule|cápsulas"),
     ("tablet", "oral", "1 mg compr.|2.5 mg cp|20 Drg.|5 mg Tbl.|comp."),

@@ -161,7 +161,8 @@ def lengths(supplies, today, indication, profile, old):
             found[rule] = min(*over, found.get(rule, 9))
         new = not any(min(episode) - 450 <= day < min(episode) for day in all_days)
         long = count >= 21 or any(supplies[n][2] >= 21 for n in lines)
-        if old and new and long and count <= 120:
+        recent = today <= min(episode) + 90
+        if old and new and long and recent and count <= 120:
             found["DUR-08"] = 2
     if last_days:
         end = max(last_days)
@@ -172,7 +173,8 @@ def lengths(supplies, today, indication, profile, old):
         elif year > 90:
             found["DUR-05"] = 3
         begun = sum(end - 365 < start <= end for _, start, _, _ in supplies)
-        if begun >= 6 and 95 <= year <= 273:
+        since = end + 1 - min(day for day in all_days if end - 365 < day)
+        if begun >= 6 and 95 <= year <= 273 and year * 365 <= 273 * since:
             found["DUR-10"] = 3
     return found
 

@@ -475,7 +475,9 @@ def test_several_prescribers(teams, severity, why):
 @pytest.mark.parametrize(
     ("told", "severity", "why"),
     [
-        ({"prescriber": "p{}"}, 2, "four prescribers may be of one practice"),
+        ({"prescriber": "p{}"}, None, "four prescribers may be of one practice"),
+        ({"prescriber": "p{}", "system": "s{}"}, 1, "orders of four systems"),
+        ({"prescriber": "p{}", "source": "dispensed"}, 1, "supplies handed out for four"),
         ({"prescriber": "p{}", "team": "a"}, None, "and here they are"),
         ({"prescriber": "p{}", "team": "t{}"}, 1, "four teams"),
         ({"prescriber": "p{}", "pharmacy": "s{}"}, 1, "four pharmacies"),
@@ -488,6 +490,21 @@ def test_who_may_be_colleagues(told, severity, why):
         for n in range(4)
     ]
     assert fired(*lines, as_of=90).get("PRE-01") == severity, why
+    unsure = severity is None and told == {"prescriber": "p{}"}
+    assert ("PRE-01" in not_evaluable(*lines, as_of=90)) is unsure, why
+
+
+@pytest.mark.parametrize(
+    ("second", "fires", "why"),
+    [
+        (1, True, "a day later, though its supply is carried behind the first"),
+        (6, True, "on the last day of the first"),
+        (7, False, "the day after it"),
+    ],
+)
+def test_two_teams_overlap_as_issued(second, fires, why):
+    lines = [line(days=7, team="a"), line(start=second, days=7, team="b")]
+    assert ("PRE-01" in fired(*lines, as_of=10)) is fires, why
 
 
 @pytest.mark.parametrize(("as_of", "fires"), [(75, True), (180, True), (181, False)])
@@ -755,7 +772,7 @@ def test_rescue_medicine_alone_is_looked_at_where_the_notes_say_so():
 
 @pytest.mark.parametrize(("start", "fires"), [(5, True), (None, False)])
 def test_two_prescribers_of_whom_one_supply_has_no_end(start, fires):
-    lines = [line(days_supply=None, quantity=None, prescriber="a")]
+    lines = [line(days_supply=None, quantity=None, team="a")]
     if start is not None:
-        lines.append(line(start=start, prescriber="b"))
+        lines.append(line(start=start, team="b"))
     assert ("PRE-01" in fired(*lines, as_of=6)) is fires

@@ -162,6 +162,8 @@ STOPPED = person(
 BY_HAND = [
     (STOPPED, BOOK),
     (person(*(line(start=n * 28) for n in range(5)), as_of=120, birth=OLD), BOOK),
+    # A course that is new yet, and whose supplies reach past day 120 already.
+    (person(line(days=90), line(start=90, days=60), as_of=89, birth=OLD), BOOK),
     (TAPERED, BOOK),
     (person(line("nitrazepam 40 mg tablets"), as_of=20, birth=OLD), ELDER_FIGURE),
     (together("diazepam 5 mg", "baclofen 10 mg", "pregabalin 75 mg", "morphine 10 mg"), BOOK),

@@ -63,7 +63,7 @@ SPEAKS_FOR_DAYS = {
     None: (
         "home_oxygen complex_sleep_behaviour driving_occupation safety_critical_job review"
         " next_review medicines_reconciled care_status usual_prescriber_informed"
-        " withdrawal_complication"
+        " withdrawal_complication in_use_since in_use_since_told_by"
     ),
 }
 

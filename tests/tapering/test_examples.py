@@ -51,7 +51,8 @@ def supply(*, mg=20, days=140, medicine="diazepam tablets", **more):
 
 def checked(planned, *lines, **more):
     dossier = person(*(lines or supply()), **more)
-    return {check.rule_id: check for check in checking.check(planned, dossier, BOOK)}
+    checks = checking.check(planned, dossier, BOOK, pace_chosen=(D(10), 14))
+    return {check.rule_id: check for check in checks}
 
 
 # -- Paces that the sources name -------------------------------------------------------------------
@@ -65,10 +66,12 @@ def test_asam_ten_percent_every_two_weeks_from_15_mg():
     assert doses.short(planned.steps[3].parts) == "1½ × 5 mg + 2 × 2 mg"
     assert amounts(planned)[-5:] == ["0.8", "0.6", "0.4", "0.2", "0"]
     assert doses.short(planned.steps[-2].parts) == "0.5 ml of 2 mg/5 ml"
-    assert planned.days == 14 * (planned.reductions - 1)
+    # 0.4 to 0.2 mg is half: kept for 5 times as long as a tenth would be.
+    assert [days for _, _, days in planned.held()][-2:] == [49, 70]
     results = checked(planned, *supply(mg=15))
     assert {rule: check.result for rule, check in results.items()} == {
-        "TAP-01": MET,
+        "pace": MET,
+        "TAP-01": LOOK,
         "TAP-02": NOT_APPLICABLE,
         "TAP-03": MET,
         "TAP-04": MET,
@@ -82,8 +85,14 @@ def test_cks_one_eighth_every_two_weeks_from_20_mg():
     """An eighth of the dose fortnightly (CKS, extract of 2018 to 2019), with 2, 5 and 10 mg."""
     planned = plan(20, TWO, FIVE, TEN, percent="12.5")
     assert amounts(planned)[:9] == ["20", "17.5", "15.5", "14", "12.5", "11", "10", "9", "8"]
-    assert doses.short(planned.steps[1].parts) == "1 × 10 mg + 1½ × 5 mg"
-    assert checked(planned)["TAP-01"].result == MET
+    assert doses.short(planned.steps[1].parts) == "3½ × 5 mg"
+    check = checked(planned)["TAP-01"]
+    assert check.said == (
+        "steps 1 to 19: at most 20 %; steps 20 to 21: 50 % (2 mg to 1 mg) and 100 % (1 mg to "
+        "none), each alone in 14 days"
+    )
+    # The rule leaves so small doses out; the plan is accepted with a reason all the same.
+    assert (check.result, check.severity) == (LOOK, None)
     # After a year the same pace is one to look at.
     year = supply(days=364 + 28)
     assert checked(planned, *year)["TAP-02"].result == LOOK
@@ -124,15 +133,69 @@ def test_clonazepam_tablets_leave_no_small_last_step():
     assert all(step.smallest for step in planned.steps[1:])
     found = checked(planned, *supply(mg=0.5, medicine="clonazepam tablets"))
     assert (found["TAP-01"].result, found["TAP-01"].severity) == (LOOK, 2)
+    assert found["pace"].result == LOOK
+    assert "from 0.25 mg a day, about 5 mg diazepam, to none is a large one" in found["pace"].said
 
 
 def test_a_weekly_step_waits_when_the_tablets_make_it_large():
     planned = plan(20, FIVE, percent="10", every=7)
     days = [(step.on - DAY0).days for step in planned.steps[1:4]]
     assert amounts(planned)[:4] == ["20", "17.5", "15", "12.5"]
-    assert days == [1, 8, 22]
+    # 20 to 17.5 mg is 12.5 %, so it is kept for 2 weeks; 17.5 to 15 mg is 14 %.
+    assert days == [1, 15, 29]
     # From 2.5 mg, 2.5 mg of diazepam, half a tablet is all that is left: the plan says so.
-    assert checked(planned)["TAP-01"].said.startswith("at most 100 %")
+    assert "100 %" in checked(planned)["TAP-01"].said
+
+
+LORAZEPAM_HALF = doses.strength("tablet", "0.5")
+
+
+def test_lorazepam_three_times_a_day_keeps_its_times():
+    request = planning.Request(
+        "lorazepam",
+        D(3),
+        DAY0,
+        on(1),
+        D(10),
+        14,
+        (LORAZEPAM_HALF,),
+        times=(("morning", D(1)), ("midday", D(1)), ("night", D(1))),
+    )
+    planned = planning.plan(request, limits.of(BOOK.rules, "UK", LORAZEPAM))
+    taken = [{dose.time: dose.parts[0].counted for dose in step.times} for step in planned.steps]
+    assert taken[:5] == [
+        {"morning": "2", "midday": "2", "night": "2"},
+        {"morning": "2", "midday": "1½", "night": "2"},
+        {"morning": "1½", "midday": "1½", "night": "2"},
+        {"morning": "1½", "midday": "1½", "night": "1½"},
+        {"morning": "1½", "midday": "1", "night": "1½"},
+    ]
+    assert taken[-2:] == [{"night": "½"}, {}]
+    # 2.25 to 2 mg is 11 %, kept for 3 weeks and not 2.
+    assert [days for _, _, days in planned.held()][:5] == [14, 14, 14, 21, 21]
+    supply = [*planned.supplies()][1]
+    assert [(each.name, number) for each, number in supply.numbers] == [("0.5 mg tablets", 77)]
+
+
+def test_half_of_the_smallest_zopiclone_tablet_is_kept_for_ten_weeks():
+    """3.75 to 1.875 mg is a step of half: 5 times a tenth, so 5 times 2 weeks."""
+    zopiclone = limits.of(BOOK.rules, "UK", BOOK.drugs["zopiclone"])
+    tablet = doses.strength("tablet", "3.75")
+    request = planning.Request("zopiclone", D("3.75"), DAY0, on(1), D(10), 14, (tablet,))
+    planned = planning.plan(request, zopiclone)
+    assert amounts(planned) == ["3.75", "1.875", "0"]
+    assert [days for _, _, days in planned.held()] == [70]
+    whole = request._replace(strengths=(doses.strength("tablet", "3.75", halves=False),))
+    with pytest.raises(doses.Unplannable) as refused:
+        planning.plan(whole, zopiclone)
+    assert "fewer nights" in str(refused.value)
+    nights = planning.plan(
+        whole._replace(fewer_nights=True, percent=D(25), times=(("night", D("3.75")),)), zopiclone
+    )
+    assert [step.nights for step in nights.steps] == [7, 6, 5, 4, 3, 7]
+    assert [days for _, _, days in nights.held()] == [14, 14, 14, 14]
+    # From Monday 5 January: 4 days before it, and 12, 10, 8 and 6 nights.
+    assert sum(number for each in nights.supplies() for _, number in each.numbers[:1]) == 40
 
 
 # -- Circumstances ---------------------------------------------------------------------------------
@@ -332,10 +395,11 @@ def test_what_is_not_known_is_said():
 def test_after_the_end_any_supply_is_slower():
     planned = plan(2, TWO)
     assert amounts(planned) == ["2", "1", "0"]
-    late = comparing.compare(planned, supplied(issue(16, 1), as_of=20), on(20))
+    # 2 to 1 mg is half, kept for 10 weeks.
+    late = comparing.compare(planned, supplied(issue(72, 1), as_of=80), on(80))
     assert late[-1].result == "slower"
     assert late[-1].until is None
-    done = comparing.compare(planned, supplied(issue(1, 1), as_of=20), on(20))
+    done = comparing.compare(planned, supplied(issue(1, 1), as_of=80), on(80))
     assert done[-1].result == "as planned"
 
 

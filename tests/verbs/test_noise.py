@@ -50,8 +50,22 @@ def test_each_step_counts_fewer(three):
     assert counts["cases"] == (1, 50.0)
     assert counts["fired"][0] > counts["queued"][0] > counts["cases"][0]
     assert counts["queued"][0] == sum(rule.get("queued", 0) for rule in of.values())
+    assert counts["queued"][0] >= counts["cards"][0] >= counts["cases"][0]
+    assert said["per_case"] == {
+        "findings": {"median": 4, "mean": 4, "most": 4},
+        "cards": {"median": 3, "mean": 3, "most": 3},
+    }
     assert said["cases_by_severity"] == {"s2": 1}
     assert said["cases_of_others"] == 0
+
+
+def test_findings_of_one_matter_are_one_card(harbour, clara):
+    long = make.patient(harbour, clara, age=79)
+    for start in (-130, -102, -74, -46, -18):
+        make.prescription(long, clara, start=start, days=28)
+    of = measured()["per_case"]
+    assert of["findings"]["most"] > of["cards"]["most"] == 1
+    assert "Cards of a case: 1 (median)" in noise()
 
 
 def test_what_an_exemption_covers_is_counted_before_context_only(three, ravi):

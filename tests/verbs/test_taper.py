@@ -24,6 +24,7 @@ from reviews.verbs import screen, taper
 from tests import make
 
 D = Decimal
+SMALL = "small last doses, each kept longer"
 TWO, FIVE, TEN = (doses.strength("tablet", mg) for mg in (2, 5, 10))
 
 
@@ -67,7 +68,7 @@ def treated(harbour, clara):
 
 
 def planned(patient, by, **changes):
-    reason = changes.pop("reason", "")
+    reason = changes.pop("reason", SMALL)
     return taper.plan(patient=patient, request=request(**changes), by=by, reason=reason)
 
 
@@ -98,15 +99,54 @@ def test_a_plan_at_the_usual_pace_raises_nothing_about_tapers(treated, clara):
 def test_a_plan_that_is_too_fast_needs_a_reason_and_is_flagged_all_the_same(treated, clara):
     fast = {"percent": 50, "every": 7, "strengths": (TEN, FIVE), "faster_because": "moving house"}
     with pytest.raises(BadRecord) as refused:
-        planned(treated, clara, **fast)
+        planned(treated, clara, **fast, reason=" ")
     assert refused.value.field == "reason"
     assert "TAP-01" in refused.value.reason
     version = planned(treated, clara, **fast, reason="Moves abroad in five weeks; ward informed")
-    assert version.over == ["TAP-01"]
+    # The last step, from 5 mg to none, is a large one as well.
+    assert version.over == ["pace", "TAP-01"]
     assert flagged(treated)["TAP-01"] == 1
     # Another version with a slower pace clears it.
-    taper.revise(taper=version.taper, request=request(), by=clara, seen=1)
+    taper.revise(taper=version.taper, request=request(), by=clara, seen=1, reason=SMALL)
     assert "TAP-01" not in flagged(treated)
+
+
+def test_what_a_plan_was_accepted_for_outlasts_the_reasons_of_later_moves(treated, clara):
+    version = under_way(treated, clara)
+    assert (version.over, version.accepted_for) == (["TAP-01"], SMALL)
+    held = taper.hold(taper=version.taper, by=clara, seen=2, days=7, reason="Exams")
+    assert (held.reason, held.accepted_for) == ("Exams", SMALL)
+    taper.pause(taper=version.taper, by=clara, seen=3, reason="Bereaved")
+    resumed = taper.resume(taper=version.taper, by=clara, seen=4, first_on=make.day(3))
+    assert (resumed.reason, resumed.accepted_for) == (SMALL, SMALL)
+
+
+def test_each_time_of_day_is_kept_from_version_to_version(treated, clara):
+    times = (("morning", D(5)), ("night", D(10)))
+    version = under_way(treated, clara, times=times)
+    first, second = version.plan.steps[:2]
+    assert [(dose.time, dose.mg) for dose in first.times] == [*times]
+    assert [(dose.time, dose.mg) for dose in second.times] == [("morning", 5), ("night", D("8.5"))]
+    taper.pause(taper=version.taper, by=clara, seen=2, reason="Bereaved")
+    resumed = taper.resume(taper=version.taper, by=clara, seen=3, first_on=make.day(1))
+    assert resumed.plan.steps == version.plan.steps
+
+
+def test_fewer_nights_are_kept_and_resumed_as_such(treated, clara):
+    version = under_way(
+        treated,
+        clara,
+        mg=10,
+        first=-20,
+        strengths=(TEN,),
+        fewer_nights=True,
+        times=(("night", D(10)),),
+    )
+    assert [step.nights for step in version.plan.steps] == [7, 6, 5, 4, 3, 7]
+    assert {step.on.weekday() for step in version.plan.steps[1:]} == {0}
+    taper.pause(taper=version.taper, by=clara, seen=2, reason="Bereaved")
+    resumed = taper.resume(taper=version.taper, by=clara, seen=3, first_on=make.day(1))
+    assert [step.nights for step in resumed.plan.steps] == [7, 6, 5, 4, 3, 7]
 
 
 def test_the_end_of_supply_is_no_abrupt_end_while_a_taper_is_on_record(treated, clara):
@@ -163,7 +203,7 @@ def test_a_large_step_after_a_failed_taper(treated, clara):
     first = under_way(treated, clara)
     taper.give_up(taper=first.taper, by=clara, seen=2, reason="Panic came back")
     with pytest.raises(BadRecord, match="TAP-02"):
-        planned(treated, clara, percent="12.5")
+        planned(treated, clara, percent="12.5", reason="")
     planned(treated, clara, percent="12.5", reason="Asked for by the person")
     assert flagged(treated)["TAP-02"] == 3
 
@@ -172,7 +212,7 @@ def test_the_level_of_care_is_asked(harbour, clara):
     patient = make.patient(harbour, clara)
     supply(patient, clara, 45, start=-40, days=60)
     with pytest.raises(BadRecord, match="TAP-07"):
-        planned(patient, clara, mg=45)
+        planned(patient, clara, mg=45, reason="")
     planned(patient, clara, mg=45, reason="Day hospital informed, letter of today")
     assert flagged(patient)["TAP-07"] == 2
 
@@ -263,7 +303,7 @@ def test_flags_keep_their_key_from_version_to_version(treated, clara):
 
 DO = {
     TaperMove.REVISE: lambda held, by, seen: taper.revise(
-        taper=held, request=request(), by=by, seen=seen
+        taper=held, request=request(), by=by, seen=seen, reason=SMALL
     ),
     TaperMove.START: lambda held, by, seen: taper.start(taper=held, by=by, seen=seen),
     TaperMove.CONTACT: lambda held, by, seen: taper.contact(
@@ -351,7 +391,11 @@ def test_planning_anew_keeps_what_was_taken(treated, clara):
     version = planned(treated, clara, first=-5)
     started = taper.start(taper=version.taper, by=clara, seen=1)
     again = taper.revise(
-        taper=version.taper, request=request(first=7, every=28), by=clara, seen=started.version
+        taper=version.taper,
+        request=request(first=7, every=28),
+        by=clara,
+        seen=started.version,
+        reason=SMALL,
     )
     assert again.plan.steps[0] == started.plan.steps[0]
     assert again.plan.steps[1].on == make.day(7)
@@ -378,14 +422,23 @@ def test_a_taper_is_not_complete_before_the_last_step(treated, clara):
         taper.complete(taper=version.taper, by=clara, seen=2)
 
 
-@pytest.mark.parametrize("move", ["contact", "hold", "step_back", "pause", "give_up"])
+@pytest.mark.parametrize("move", ["contact", "pause", "give_up"])
 def test_a_move_says_why(treated, clara, move):
     version = under_way(treated, clara)
-    more = {"days": 7} if move == "hold" else {}
     with pytest.raises(BadRecord) as refused:
-        getattr(taper, move)(taper=version.taper, by=clara, seen=2, reason="  ", **more)
+        getattr(taper, move)(taper=version.taper, by=clara, seen=2, reason="  ")
     assert refused.value.field == "reason"
     assert TaperVersion.objects.count() == 2
+
+
+def test_hold_step_back_and_resume_are_one_action_each(treated, clara):
+    version = under_way(treated, clara, first=-20)
+    assert taper.hold(taper=version.taper, by=clara, seen=2, days=14).version == 3
+    with pytest.raises(IllegalMove, match="no dose to go back to"):
+        taper.step_back(taper=version.taper, by=clara, seen=3)
+    taper.pause(taper=version.taper, by=clara, seen=3, reason="Bereaved")
+    resumed = taper.resume(taper=version.taper, by=clara, seen=4, first_on=make.day(1))
+    assert (resumed.status, resumed.version) == ("active", 5)
 
 
 def test_who_saw_an_older_version_is_told(treated, clara, ravi):
@@ -452,7 +505,7 @@ def on_lorazepam(harbour, clara):
     return patient
 
 
-def crossed(patient, by, *, to=30, reason="", old="lorazepam", begin_on=None, **changes):
+def crossed(patient, by, *, to=30, reason=SMALL, old="lorazepam", begin_on=None, **changes):
     cross = taper.CrossOver(
         old_drug=old,
         old=crossing.Side(D(3), (doses.strength("tablet", 1),)),
@@ -472,7 +525,7 @@ def test_a_cross_over_comes_before_the_taper_and_is_left_to_settle(on_lorazepam,
     assert version.plan.steps[0][:2] == (make.day(5), D(30))
     assert version.plan.steps[1].on == version.contact_days[0] == make.day(12)
     assert version.cross_over["tables"][0] == ["Scottish Government 2024", "30.00", "30.00"]
-    assert version.over == []
+    assert version.over == ["TAP-01"]
 
 
 def test_what_moves_steps_waits_for_the_cross_over(on_lorazepam, clara):
@@ -481,7 +534,7 @@ def test_what_moves_steps_waits_for_the_cross_over(on_lorazepam, clara):
     for move in (TaperMove.HOLD, TaperMove.STEP_BACK, TaperMove.PAUSE):
         with pytest.raises(IllegalMove, match="not complete yet"):
             DO[move](version.taper, clara, 2)
-    again = taper.revise(taper=version.taper, request=request(10), by=clara, seen=2)
+    again = taper.revise(taper=version.taper, request=request(10), by=clara, seen=2, reason=SMALL)
     assert (again.stages, again.plan.steps[0].mg) == ([], 10)
 
 
@@ -493,7 +546,7 @@ def test_a_cross_over_whose_day_has_passed_is_planned_anew(on_lorazepam, clara):
 
 def test_a_dose_outside_every_table_needs_a_reason(on_lorazepam, clara):
     with pytest.raises(BadRecord, match="cross-over"):
-        crossed(on_lorazepam, clara, to=50)
+        crossed(on_lorazepam, clara, to=50, reason="")
     assert "cross-over" in crossed(on_lorazepam, clara, to=50, reason="Specialist's letter").over
 
 

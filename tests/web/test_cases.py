@@ -10,18 +10,20 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from reviews import conclusions
+from reviews import conclusions, records
 from reviews.drawing.lanes import MOST_LANES
 from reviews.forms import decision
 from reviews.models import (
     Case,
     CaseState,
     Decision,
+    DecisionItem,
     Exemption,
     Flag,
     ScreeningRequest,
 )
 from reviews.queries import outcomes
+from reviews.rules.matters import Told, matters
 from reviews.verbs import caseload, decide, prescribe, screen, sync
 from tests import make
 from tests.api import sent
@@ -82,8 +84,28 @@ def test_a_missing_supply_is_hatched_and_worded(client, harbour, clara, ravi):
     make.prescription(treated, clara, start=-5, days=None, dose=None, dose_unit=None)
     screen.drain()
     text = get(client, ravi, Case.objects.open().get(patient=treated)).content.decode()
-    assert "Not evaluated" in text
+    assert "Missing, and could change an answer" in text
+    assert "<b>Length of supply of diazepam.</b>" in text
+    assert "<b>Daily dose of diazepam.</b>" in text
     assert "length not known" in text
+
+
+def test_what_is_missing_and_changes_nothing_is_one_quiet_line(client, harbour, clara, ravi):
+    man = make.patient(harbour, clara, sex="male")
+    make.prescription(man, clara, start=-34, days=35)
+    screen.drain()
+    page = words(get(client, ravi, Case.objects.open().get(patient=man)))
+    assert "would change nothing to act on: Kidney function (eGFR) (REN-01)" in page
+    assert "could change an answer" not in page
+    assert re.search(r"Checked with rule book \d+, [^ ]+, but for REN-01", page)
+    make.prescription(
+        man, clara, "Gabapentin 300 mg capsules", start=-20, days=28, indication="pain"
+    )
+    screen.drain()
+    page = words(get(client, ravi, Case.objects.open().get(patient=man)))
+    assert "Missing, and could change an answer" in page
+    assert "Kidney function (eGFR). Could bring or change a finding S1 Urgent GAB-01" in page
+    assert "Checked in part" in page
 
 
 def test_deciding_closes_and_opens_the_next_case(client, harbour, clara, case, ravi):
@@ -153,15 +175,15 @@ def test_a_refused_snooze_keeps_what_was_typed(client, case, ravi):
     assert text.count('value="Waits for a letter"') == 1
 
 
-def test_an_urgent_flag_starts_empty_and_the_others_on_another_look(client, several, ravi):
+def test_an_urgent_matter_starts_empty_and_the_others_on_another_look(client, several, ravi):
     response = get(client, ravi, several)
-    form = response.context["form"]
-    cards = [card for theme in response.context["themes"] for card in theme.cards]
-    urgent = [card.flag.pk for card in cards if card.urgent]
-    assert urgent
-    assert {form.answers[pk].pick for pk in urgent} == {decision.EMPTY}
-    assert (form.rest_pick.outcome, form.rest_pick.reason) == ("review", "looked_at")
-    assert form.rest_pick.until == f"{make.day(28):%-d %b %Y}"
+    answers = response.context["form"].answers
+    cards = response.context["cards"]
+    assert [card.urgent for card in cards] == [True, True, False]
+    started = {card.matter.key: answers[card.matter.key].answer.pick for card in cards}
+    assert started["opioid"] == started["length"] == decision.EMPTY
+    assert (started["beside"].outcome, started["beside"].reason) == ("review", "looked_at")
+    assert started["beside"].until == f"{make.day(28):%-d %b %Y}"
 
 
 def test_a_routine_case_is_decided_as_it_stands(client, case, ravi):
@@ -180,7 +202,8 @@ def fields(page):
     form = page[page.index('<form class="panel decision"') :]
     form = form[: form.index("</form>")]
     sent = dict(re.findall(r'<input [^>]*name="((?:seen|until)[^"]*)" value="([^"]*)"', form))
-    sent["rest"] = re.findall(r'name="rest" value="(\d+)"', form)
+    for name, pk in re.findall(r'name="(of-[^"]+)" value="(\d+)"', form):
+        sent.setdefault(name, []).append(pk)
     for name, options in re.findall(r'<select name="([^"]+)"(.*?)</select>', form, re.DOTALL):
         sent[name] = "".join(re.findall(r'value="([^"]*)" selected', options))
     return sent
@@ -435,74 +458,146 @@ def test_three_hundred_prescriptions_ask_no_more_and_stay_readable(
 
 @pytest.fixture
 def several(harbour, clara):
-    """A case of an older person with one urgent flag and several others."""
-    treated = make.patient(harbour, clara, age=79)
-    for start in (-130, -102, -74, -46, -18):
-        make.prescription(treated, clara, start=start, days=28)
-    make.prescription(treated, clara, "Morphine 10 mg tablets", start=-1, days=7, indication="pain")
-    screen.drain()
-    return Case.objects.open().get(patient=treated)
+    """Long use at 79, with morphine since yesterday: two urgent matters, and one that is not."""
+    return make.case_of_three_matters(harbour, logged_by=clara)
 
 
-def together(case, **changes):
-    """Urgent flags answered one by one, all others by the fields of the rest."""
-    flags = Flag.objects.open().filter(case=case)
+def by_matter(case, **changes):
+    """What the form sends when each matter is answered and none is split."""
+    flags = list(Flag.objects.open().filter(case=case))
     data = {f"{name}-{flag.pk}": "" for flag in flags for name in ("outcome", "reason", "until")}
-    for flag in flags.filter(severity=1):
-        data[f"outcome-{flag.pk}"] = "continue"
-        data[f"reason-{flag.pk}"] = "specialist_advice"
-    return {
-        **data,
-        "seen": case.lock,
-        "rest": list(flags.filter(severity__gt=1).values_list("pk", flat=True)),
-        "outcome-rest": "taper",
-        "reason-rest": "agreed_with_patient",
-        "until-rest": "+14d",
-        **changes,
+    for matter in matters(flags, Told(make.day())):
+        key = matter.key if len(matter.findings) > 1 else matter.findings[0].pk
+        data |= {f"of-{matter.key}": [flag.pk for flag in matter.findings]}
+        data |= {f"outcome-{key}": "taper", f"reason-{key}": "agreed_with_patient"}
+        data |= {f"until-{key}": "+14d"}
+    return {**data, "seen": case.lock, **changes}
+
+
+def decided(client, case, by, data):
+    client.force_login(by)
+    response = client.post(reverse("case-decide", args=[case.pk]), data)
+    return response, {
+        item.flag.rule_id: item for item in DecisionItem.objects.select_related("flag")
     }
 
 
-def test_flags_that_are_not_urgent_can_be_answered_together(client, several, ravi):
-    offered = get(client, ravi, several).context["form"].rest
-    urgent = set(Flag.objects.open().filter(case=several, severity=1).values_list("pk", flat=True))
-    assert len(offered) >= 3
-    assert urgent
-    assert not urgent & set(offered)
-    client.post(reverse("case-decide", args=[several.pk]), together(several))
-    items = Decision.objects.get().items.select_related("flag")
-    for item in items:
-        wanted = "continue" if item.flag.severity == 1 else "taper"
-        assert item.outcome == wanted
-    assert {item.until for item in items if item.flag.severity > 1} == {make.day(14)}
+class TestOneOutcomeAMatter:
+    def test_every_finding_of_a_matter_gets_it(self, client, several, ravi):
+        page = get(client, ravi, several).context
+        assert page["flag_count"] > len(page["cards"]) + 3
+        _, items = decided(client, several, ravi, by_matter(several))
+        assert len(items) == page["flag_count"]
+        assert {item.outcome for item in items.values()} == {"taper"}
+        assert {item.until for item in items.values()} == {make.day(14)}
+
+    def test_one_of_its_findings_can_be_answered_apart(self, client, several, ravi):
+        own = Flag.objects.open().get(case=several, rule_id="REV-01")
+        apart = {f"outcome-{own.pk}": "refer", f"reason-{own.pk}": "service_needed"}
+        _, items = decided(client, several, ravi, by_matter(several, **apart))
+        assert items.pop("REV-01").outcome == "refer"
+        assert {item.outcome for item in items.values()} == {"taper"}
+
+    def test_a_matter_without_an_answer_is_named_and_the_rest_kept(self, client, several, ravi):
+        data = by_matter(several, **{"outcome-length": "", "reason-length": ""})
+        response, items = decided(client, several, ravi, data)
+        assert response.status_code == 400
+        text = html.unescape(response.content.decode())
+        assert ": choose an outcome" in text
+        assert 'href="#decide-length"' in text
+        assert 'id="refused-length"' in text
+        assert response.context["form"].answers["opioid"].answer.pick.outcome == "taper"
+        assert not items
+
+    def test_a_finding_refused_apart_is_shown_open(self, client, several, ravi):
+        own = Flag.objects.open().get(case=several, rule_id="REV-01")
+        apart = {f"outcome-{own.pk}": "refer", f"reason-{own.pk}": ""}
+        response, items = decided(client, several, ravi, by_matter(several, **apart))
+        assert response.status_code == 400
+        text = response.content.decode()
+        assert f'href="#decide-{own.pk}"' in text
+        assert f'id="refused-{own.pk}"' in text
+        assert response.context["form"].answers["length"].opens
+        assert not items
+
+    def test_another_matter_can_be_as_the_first(self, client, several, ravi):
+        offered = get(client, ravi, several).content.decode()
+        assert offered.count('value="as:opioid"') == 2
+        data = by_matter(several)
+        data |= {"outcome-opioid": "refer", "reason-opioid": "service_needed"}
+        data |= {"outcome-length": "as:opioid", "reason-length": "", "until-length": ""}
+        _, items = decided(client, several, ravi, data)
+        assert items["DUR-04"].outcome == "refer"
+        assert items["DUR-04"].reason == "service_needed"
+        assert items["DUR-04"].until == make.day(14)
+        assert items["ADP-02"].outcome == "taper"
+
+    def test_as_a_matter_that_is_not_there_is_no_answer(self, client, several, ravi):
+        response, items = decided(
+            client, several, ravi, by_matter(several, **{"outcome-length": "as:nothing"})
+        )
+        assert response.status_code == 400
+        assert not items
+
+    def test_a_whole_matter_is_exempted_only_where_that_changes_all_of_it(
+        self, client, several, ravi
+    ):
+        cards = get(client, ravi, several).context["cards"]
+        length = next(card for card in cards if card.matter.key == "length")
+        each = [{kind for kind, _ in line.exemptions} for line in length.lines]
+        assert {kind for kind, _ in length.exemptions} == set.intersection(*each)
+        assert ("exempt" in dict(length.outcomes)) == bool(length.exemptions)
+        assert "review" not in dict(length.outcomes)
+
+    def test_what_is_pre_set_otherwise_is_split(self, client, harbour, clara, ravi):
+        """Data that lack something, and a list that lacks something, want different outcomes."""
+        unclear = make.patient(harbour, clara)
+        make.prescription(unclear, clara, "Relaxonel 10 mg tablets", start=-3, days=14)
+        make.prescription(
+            unclear,
+            clara,
+            "Diazepam 20 mg tablets",
+            start=-3,
+            days=14,
+        )
+        screen.drain()
+        case = Case.objects.open().get(patient=unclear)
+        form = get(client, ravi, case).context["form"]
+        given = form.answers["unrecognised"]
+        assert given.answer.pick.outcome == "data_wrong"
+        assert [answer.pick.outcome for answer in given.apart.values()] == ["", "review"]
+        assert given.opens
 
 
-def test_an_own_answer_goes_before_the_common_one(client, several, ravi):
-    own = Flag.objects.open().filter(case=several, severity__gt=1).first()
-    data = together(several, **{f"outcome-{own.pk}": "refer", f"reason-{own.pk}": "service_needed"})
-    client.force_login(ravi)
-    client.post(reverse("case-decide", args=[several.pk]), data)
-    assert Decision.objects.get().items.get(flag=own).outcome == "refer"
+def test_a_matter_is_said_once_with_what_is_true_today(client, several, ravi):
+    page = words(get(client, ravi, several))
+    assert "Matters 3, from" in page
+    assert "At 79, diazepam has been supplied since" in page
+    assert "131 days of supply so far" in page
+    assert page.count("Length of use, older person") >= 1
 
 
-def test_the_common_answer_never_reaches_an_urgent_flag(client, several, ravi):
-    urgent = Flag.objects.open().filter(case=several, severity=1).first()
-    data = together(several, **{f"outcome-{urgent.pk}": "", f"reason-{urgent.pk}": ""})
-    client.force_login(ravi)
-    response = client.post(reverse("case-decide", args=[several.pk]), data)
-    assert response.status_code == 400
-    assert f"{urgent.title}: choose an outcome" in html.unescape(response.content.decode())
-    assert not Decision.objects.exists()
+def test_the_findings_of_a_matter_keep_their_numbers_and_sources(client, several, ravi):
+    text = get(client, ravi, several).content.decode()
+    for flag in Flag.objects.open().filter(case=several):
+        assert f'id="flag-{flag.pk}"' in text
+        assert escape(flag.sentence) in text
+        assert escape(flag.clears) in text
 
 
-def test_the_common_answer_is_not_offered_for_a_flag_or_two(client, case, ravi, monkeypatch):
-    flags = Flag.objects.open().filter(case=case).count()
-    monkeypatch.setattr(decision, "REST_FROM", flags + 1)
-    response = get(client, ravi, case)
-    assert response.context["form"].rest == []
-    assert "outcome-rest" not in response.content.decode()
+def test_who_it_is_about_stands_above(client, several, ravi, clara):
+    prescribe.record_condition(
+        patient=several.patient,
+        record=records.ConditionRecord(text="Osteoarthritis of both knees"),
+        by=clara,
+    )
+    page = words(get(client, ravi, several))
+    assert "Osteoarthritis of both knees" in page
+    assert "Last structured review none recorded" in page
+    assert "Prescribed by Clara Moreau" in page
 
 
-def test_a_reason_given_at_prescribing_stands_on_the_flag(client, harbour, clara, ravi):
+def test_a_reason_given_at_prescribing_stands_on_the_card(client, harbour, clara, ravi):
     treated = make.patient(harbour, clara)
     make.prescription(treated, clara, start=-5)
     prescribe.log(
@@ -513,9 +608,9 @@ def test_a_reason_given_at_prescribing_stands_on_the_flag(client, harbour, clara
     )
     screen.drain()
     page = words(get(client, ravi, Case.objects.get()))
-    flag = page[page.index("OPI-01") :]
-    assert "Reason given for Morphine 10 mg tablets: “Five days after surgery”" in flag
-    assert page.count("Five days after surgery") == 1, "on the flag that asks for a reason alone"
+    card = page[page.index("With an opioid") :]
+    assert "Reason given for Morphine 10 mg tablets: “Five days after surgery”" in card
+    assert page.count("Five days after surgery") == 1, "on the card whose rule asks for it alone"
 
 
 def test_the_next_case_is_one_of_mine_first(client, harbour, clara, ravi):

@@ -97,7 +97,7 @@ def test_a_question_of_another_practice_is_not_there(question, lakeside):
 
 
 def test_two_records_of_one_name_and_birth_date_are_suspected_until_somebody_says(two, ravi):
-    assert [tuple(pair) for pair in asked.suspected(ravi)] == [tuple(two)]
+    assert asked.suspected(ravi) == [(*two, 2)]
     kept, gone = two
     browser = Browser(ravi)
     page = browser.get(f"/patients/{kept.pk}/merge/{gone.pk}")
@@ -107,6 +107,17 @@ def test_two_records_of_one_name_and_birth_date_are_suspected_until_somebody_say
     browser.post(f"/patients/{kept.pk}/merge/{gone.pk}", answer="apart", reason="Twins.")
     assert KeptApart.objects.get().reason == "Twins."
     assert not asked.suspected(ravi)
+
+
+def test_ten_records_of_one_name_and_birth_date_are_one_line(harbour, ehr, ravi):
+    for number in range(10):
+        send(ehr, diazepam(f"rx-{number}", who(f"A{number}", "urn:x:mrn", **AMA)))
+    first, second, third, *_ = Patient.objects.order_by("pk")
+    assert asked.suspected(ravi) == [(first, second, 10)]
+    assert "10 records, two at a time" in Browser(ravi).read(LIST)
+    address = f"/patients/{first.pk}/merge/{second.pk}"
+    Browser(ravi).post(address, answer="apart", reason="Two registrations.")
+    assert asked.suspected(ravi) == [(first, third, 10)]
 
 
 def test_that_two_are_two_is_taken_back(two, ravi, audrey):

@@ -62,6 +62,19 @@
     return Boolean(one(".cases :checked")) && press(one("[value=hand_over], [action$='hand-over'] .case-bar button"));
   }
 
+  /** Go to a matter; once there, fold its findings open or shut. */
+  function toMatter(matter) {
+    if (document.activeElement === matter) fold(all(".findings > li > details", matter));
+    goTo(matter);
+  }
+
+  /** Open all, or shut all where none is shut. */
+  function fold(boxes) {
+    const shut = boxes.some((box) => !box.open);
+    boxes.forEach((box) => { box.open = shut; });
+    return shut;
+  }
+
   const KEYS = {
     j: () => step(1),
     k: () => step(-1),
@@ -99,9 +112,9 @@
     if (event.target.matches(TYPING) || one("dialog[open]")) return;
     let done = false;
     if (/^[1-9]$/.test(event.key)) {
-      const flag = one(`#flag-${event.key}`);
-      if (flag) goTo(flag);
-      done = Boolean(flag);
+      const matter = one(`#matter-${event.key}`);
+      if (matter) toMatter(matter);
+      done = Boolean(matter);
     } else {
       done = Boolean(KEYS[event.key] && KEYS[event.key]()) || press(one(`[data-key="${event.key}"]`));
     }
@@ -129,6 +142,14 @@
       }
     }
   }
+
+  all("[data-unfold]").forEach((button) => {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const shut = fold(all(".findings > li > details", one(button.dataset.unfold)));
+      button.textContent = shut ? "Fold all lines" : "Unfold all lines";
+    });
+  });
 
   window.addEventListener("hashchange", unfold);
   document.addEventListener("click", (event) => {
@@ -253,6 +274,8 @@
       if (!fits && option.selected) reasons.value = "";
     }
     if (fitting.length === 1) reasons.value = fitting[0];
+    // "As matter 1" has its reason there.
+    reasons.required = outcome.required && !outcome.value.startsWith("as:");
   }
 
   /** The day that goes with the pre-set outcome is not that of another one. */

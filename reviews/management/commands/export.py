@@ -24,6 +24,7 @@ from reviews.rules.drug import Recognition
 from reviews.rules.exposure import mg_per_day, read
 from reviews.rules.meanings import recognised
 from reviews.rules.parameters import EXPOSURE
+from reviews.rules.recognise import as_prescribed
 
 LIST = ";"
 PRESCRIPTIONS = (
@@ -192,7 +193,7 @@ def _prescriptions(path: Path, book: RuleBook) -> int:
                 for kind, given in numbers.items()
             }
             limit = book.rules[EXPOSURE][profile]
-            recognition = recognised(line, meanings, book)
+            recognition = as_prescribed(line, recognised(line, meanings, book))
             out.writerow(_row(patient_id, line, who, recognition, limit))
             count += 1
     return count
@@ -216,9 +217,7 @@ def _row(
         "prescription_id": line.id,
         "patient_id": patient_id,
         "ingredients": [part.drug for part in parts],
-        "classes": sorted(
-            {name for _, drug, _ in recognition.ingredients for name in drug.classes}
-        ),
+        "classes": sorted(recognition.classes),
         "route": line.route or recognition.route,
         "start": start,
         "days_supply": days,

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import date
+from statistics import mean, median
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -15,6 +16,7 @@ from reviews.models import Patient
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier
 from reviews.rules.finding import ExposureSummary, Severity
+from reviews.rules.matters import Told, matters
 from reviews.rules.registry import RULES
 from reviews.rules.screen import screen
 
@@ -23,6 +25,7 @@ STEPS = {
     "fired": "Every rule that fires or cannot be judged, as a pop-up would",
     "in_context": "Without what an exemption or another rule shown in its place covers",
     "queued": "Without notes (S4) and what could not be judged",
+    "cards": "Grouped: cards, one a matter of a case",
     "cases": "Bundled: cases, one a patient",
 }
 
@@ -32,6 +35,7 @@ class Noise:
     """Counts over the people on a benzodiazepine or Z-drug; `rules` by id, then by what became.
 
     `elsewhere` counts the cases of everybody else, such as somebody whose supply has ended.
+    `findings_of` and `cards_of` hold how many findings and how many cards each case has.
     """
 
     people: int = 0
@@ -39,6 +43,8 @@ class Noise:
     elsewhere: int = 0
     steps: Counter = field(default_factory=Counter)
     severities: Counter = field(default_factory=Counter)
+    findings_of: list[int] = field(default_factory=list)
+    cards_of: list[int] = field(default_factory=list)
     rules: dict = field(default_factory=lambda: {rule.id: Counter() for rule in RULES})
 
     def add(self, dossier: Dossier, book: RuleBook) -> None:
@@ -67,6 +73,10 @@ class Noise:
             self._count("queued", finding.rule_id)
         if queued:
             self.steps["cases"] += 1
+            cards = matters(queued, Told(dossier.as_of))
+            self.steps["cards"] += len(cards)
+            self.findings_of.append(len(queued))
+            self.cards_of.append(len(cards))
             self.severities[f"s{min(finding.severity for finding in queued)}"] += 1
             rule_ids = {finding.rule_id for finding in queued}
             for rule_id in rule_ids:
@@ -77,6 +87,14 @@ class Noise:
     def _count(self, step: str, rule_id: str) -> None:
         self.steps[step] += 1
         self.rules[rule_id][step] += 1
+
+    def per_case(self) -> dict[str, dict[str, float]]:
+        """How many findings, and how many cards, a case has: the median, the mean and the most."""
+        return {
+            name: {"median": median(counts), "mean": round(mean(counts), 1), "most": max(counts)}
+            for name, counts in (("findings", self.findings_of), ("cards", self.cards_of))
+            if counts
+        }
 
     def per_hundred(self, number: int) -> float | None:
         """Of 100 people on a benzodiazepine or Z-drug; None when there are none."""
@@ -143,6 +161,7 @@ def _as_json(noise: Noise, book: RuleBook, as_of: date) -> str:
             ],
             "cases_by_severity": dict(sorted(noise.severities.items())),
             "cases_of_others": noise.elsewhere,
+            "per_case": noise.per_case(),
             "rules": {rule_id: counts for rule_id, counts in noise.rules.items() if counts},
         },
         indent=2,
@@ -163,6 +182,11 @@ def _as_text(noise: Noise, book: RuleBook, as_of: date) -> str:
         lines.append(f"{worst:66}{number:6,}{_shown(noise, number):>9}")
     lines += [
         f"{'Cases of everybody else, such as after supply ended':66}{noise.elsewhere:6,}",
+        *(
+            f"{name.capitalize()} of a case: {of['median']:g} (median), {of['mean']:g} (mean), "
+            f"{of['most']} at most"
+            for name, of in noise.per_case().items()
+        ),
         "",
         "rule      fired  S1  S2  S3  S4  not judged  in cases  per 100  alone in a case",
     ]

@@ -121,11 +121,11 @@ EXAMPLES = {
         eg("30 days in one supply", QUIET, supply(days=30)),
         eg("31 days in one supply", {"UK": 2, "US": QUIET, "EU": QUIET}, supply(days=31)),
         eg("An anxiolytic for 84 days", {"UK": 2, "US": QUIET, "EU": QUIET}, supply(days=84)),
-        eg("An anxiolytic for 85 days", {"UK": 2, "US": QUIET, "EU": 2}, supply(days=85)),
+        eg("An anxiolytic for 85 days", {"UK": 2, "US": QUIET, "EU": 4}, supply(days=85)),
         eg("A hypnotic for 28 days", QUIET, supply(TEMAZEPAM, indication="insomnia")),
         eg(
             "A hypnotic for 29 days",
-            {"UK": QUIET, "US": QUIET, "EU": 2},
+            {"UK": QUIET, "US": QUIET, "EU": 4},
             supply(TEMAZEPAM, 29, indication="insomnia"),
         ),
         eg(

@@ -8,6 +8,7 @@ from reviews.rules.examples.writing import (
     DIAZEPAM_LIQUID,
     LORAZEPAM,
     MONTH,
+    NOT_EVALUABLE,
     QUIET,
     SLEEP,
     ZOLPIDEM,
@@ -93,6 +94,22 @@ EXAMPLES = {
         eg("105 mg", 2, _chlordiazepoxide(105)),
         eg("150 mg, one and a half times it", 2, _chlordiazepoxide(150)),
         eg("151 mg", 1, _chlordiazepoxide(151)),
+        eg(
+            "160 mg until yesterday, 50 mg since: no longer urgent",
+            2,
+            supply(CHLORDIAZEPOXIDE, 28, -7, schedule=((16.0, 7), (5.0, 21))),
+            mentions="until",
+        ),
+        eg(
+            "120 mg in alcohol withdrawal: in Europe the label names no daily maximum",
+            {"UK": NOT_EVALUABLE, "US": QUIET, "EU": NOT_EVALUABLE},
+            supply(CHLORDIAZEPOXIDE, 7, dose=12.0, indication="alcohol_withdrawal"),
+        ),
+        eg(
+            "301 mg in alcohol withdrawal, over that of the US label",
+            {"UK": NOT_EVALUABLE, "US": 2, "EU": NOT_EVALUABLE},
+            supply(CHLORDIAZEPOXIDE, 7, mg=301, indication="alcohol_withdrawal"),
+        ),
         eg(
             "Diazepam 31 mg: the maximum is 30 mg, in the US 40 mg",
             {"UK": 2, "US": QUIET, "EU": 2},

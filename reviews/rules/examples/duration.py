@@ -26,6 +26,13 @@ def _days(count, claim, text=DIAZEPAM, why="", **more):
     return eg(why or f"{count} days", claim, course(count, text, **more))
 
 
+def _paused(last):
+    """Seven supplies within 365 days, six of them of 41 days, the last one of so many."""
+    first = last - 365
+    starts = [first + 56 * n for n in range(6)]
+    return [*(supply(days=41, start=start) for start in starts), supply(days=last)]
+
+
 def _spread(*lengths, every, first=None):
     """Supplies that begin at even distances, the last one today; the first one elsewhere."""
     last = len(lengths) - 1
@@ -107,7 +114,7 @@ EXAMPLES = {
             3,
             supply(days=14, start=-28, **_SPASM),
             supply(LORAZEPAM, 1, **_SPASM),
-            mentions="Diazepam and lorazepam past 14 days",
+            mentions="Diazepam and lorazepam passed day 14",
         ),
         eg(
             "The same with 15 free days: a new exposure",
@@ -218,6 +225,8 @@ EXAMPLES = {
         eg("20 days at 66", QUIET, supply(ZOPICLONE, 20, **SLEEP), age=66),
         eg("21 days at 66", 2, supply(ZOPICLONE, 21, **SLEEP), age=66),
         eg("21 days at 65", QUIET, supply(ZOPICLONE, 21, **SLEEP), age=65),
+        eg("Begun 90 days ago", 2, course(92, ZOPICLONE, end=1, **SLEEP), age=66),
+        eg("Begun 91 days ago", QUIET, course(93, ZOPICLONE, end=1, **SLEEP), age=66),
         eg(
             "A week that ended 450 days before",
             QUIET,
@@ -257,8 +266,9 @@ EXAMPLES = {
         eg("6 supplies, 94 days in the year", QUIET, *_spread(16, 16, 16, 16, 16, 14, every=60)),
         eg("6 supplies, 95 days in the year", 3, *_spread(16, 16, 16, 16, 16, 15, every=60)),
         eg("5 supplies, 100 days in the year", QUIET, *_spread(20, 20, 20, 20, 20, every=60)),
-        eg("273 days in the year", 3, course(273)),
-        eg("274 days in the year: no longer intermittent", QUIET, course(274)),
+        eg("273 days in the year, with pauses", 3, *_paused(27)),
+        eg("274 days in the year: no longer intermittent", QUIET, *_paused(28)),
+        eg("180 days without a pause: continuous, and begun this year", QUIET, course(180)),
         eg(
             "The sixth supply back began 364 days before the end of the current one",
             3,

@@ -3,6 +3,7 @@
 from reviews.rules.examples.writing import (
     ALPRAZOLAM,
     CLOBAZAM,
+    CLONAZEPAM,
     DIAZEPAM,
     DIAZEPAM_LIQUID,
     LORAZEPAM,
@@ -22,6 +23,7 @@ _SEIZURES: Fields = {"indication": "epilepsy_adjunct"}
 CLARITHROMYCIN, ITRACONAZOLE = "clarithromycin 500 mg tablets", "itraconazole 100 mg capsules"
 ERYTHROMYCIN, TICLOPIDINE = "erythromycin 250 mg tablets", "ticlopidine 250 mg tablets"
 RIFAMPICIN, VALPROATE = "rifampicin 300 mg capsules", "valproic acid 500 mg tablets"
+EFAVIRENZ, RITONAVIR = "efavirenz 600 mg tablets", "ritonavir 100 mg tablets"
 CARBAMAZEPINE, STIRIPENTOL = "carbamazepine 200 mg tablets", "stiripentol 250 mg capsules"
 FLUOXETINE, FLUVOXAMINE = "fluoxetine 20 mg capsules", "fluvoxamine 50 mg tablets"
 
@@ -78,6 +80,13 @@ EXAMPLES = {
             also(ITRACONAZOLE, 14),
             mentions="labels contraindicate",
         ),
+        eg(
+            "Ritonavir with diazepam: contraindicated in Europe, not on the US label",
+            {"UK": 1, "US": 2, "EU": 1},
+            supply(),
+            also(RITONAVIR, 14),
+        ),
+        eg("Ritonavir with clonazepam", 2, supply(CLONAZEPAM), also(RITONAVIR, 14)),
         eg("Clarithromycin with lorazepam", QUIET, supply(LORAZEPAM), also(CLARITHROMYCIN, 7)),
     ),
     "CYP-02": (
@@ -99,7 +108,14 @@ EXAMPLES = {
     "CYP-04": (
         eg("6 days with rifampicin", QUIET, together(6, RIFAMPICIN)),
         eg("7 days with rifampicin", 2, together(7, RIFAMPICIN)),
-        eg("7 days with efavirenz", 3, together(7, "efavirenz 600 mg tablets", ALPRAZOLAM)),
+        eg("7 days with efavirenz", 3, together(7, EFAVIRENZ, ALPRAZOLAM)),
+        eg("Efavirenz the day after triazolam", QUIET, together(0, EFAVIRENZ, TRIAZOLAM)),
+        eg(
+            "Efavirenz on the last day of triazolam",
+            1,
+            together(1, EFAVIRENZ, TRIAZOLAM),
+            mentions="rules out triazolam",
+        ),
         eg("Rifampicin begun 28 days ago", 2, course(3 * MONTH), also(RIFAMPICIN, 60, -28)),
         eg("Rifampicin begun 29 days ago", QUIET, course(3 * MONTH), also(RIFAMPICIN, 60, -29)),
         eg("Rifampicin ended 28 days ago, diazepam was raised", 2, _inducer_ended(28)),

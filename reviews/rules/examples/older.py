@@ -2,6 +2,7 @@
 
 from reviews.rules.examples.writing import (
     CLOBAZAM,
+    CLONAZEPAM,
     LORAZEPAM,
     QUIET,
     SLEEP,
@@ -38,6 +39,13 @@ EXAMPLES = {
         eg("Diazepam at 64", QUIET, supply(days=7), age=64),
         eg("Diazepam at 65", 2, supply(days=7), age=65),
         eg("Lorazepam at 65", QUIET, supply(LORAZEPAM, 7), age=65),
+        eg(
+            "Clonazepam for REM sleep behaviour disorder, under the specialist exemption",
+            4,
+            supply(CLONAZEPAM, indication="rem_sleep_behaviour_disorder"),
+            exempt("specialist"),
+            age=75,
+        ),
         eg(
             "Clobazam at 65 under the epilepsy exemption",
             4,

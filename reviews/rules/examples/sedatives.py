@@ -47,6 +47,11 @@ def _injection(text, minute):
     return supply(text, 1, route="parenteral", start_minute=minute, indication="agitation")
 
 
+def _for_palliative_care(start):
+    """Diazepam without an end on record, for palliative care, from a day on."""
+    return supply(days=None, start=start, indication="palliative")
+
+
 EXAMPLES = {
     "OPI-01": (
         eg(
@@ -56,6 +61,20 @@ EXAMPLES = {
             _pain(),
         ),
         eg("The opioid begins on the last day of diazepam", 1, supply(start=-27), _pain()),
+        eg(
+            "A box for palliative care begun 90 days ago: a note",
+            4,
+            _for_palliative_care(-90),
+            _pain(start=-2),
+        ),
+        eg("Begun 91 days ago", 1, _for_palliative_care(-91), _pain(start=-2)),
+        eg(
+            "Diazepam for anxiety as well: no note",
+            1,
+            _for_palliative_care(-90),
+            supply(),
+            _pain(start=-2),
+        ),
         eg(
             "Together since 28 days ago: still a start",
             1,
@@ -123,6 +142,19 @@ EXAMPLES = {
     "OPI-02": (
         eg("Diazepam begins the day after methadone", QUIET, _methadone(40, start=-28), supply()),
         eg("Diazepam begins on the last day of methadone", 1, _methadone(40, start=-27), supply()),
+        eg(
+            "Methadone by name alone: for opioid dependence",
+            1,
+            supply(start=-3),
+            also("methadone 1 mg/ml oral solution", indication="opioid_dependence"),
+        ),
+        eg(
+            "From a substitution service, for a purpose that is not recorded",
+            1,
+            supply(start=-3),
+            also("methadone 1 mg/ml oral solution", indication="unknown", setting="substitution"),
+        ),
+        eg("For pain", QUIET, supply(), also("methadone 1 mg/ml oral solution", indication="pain")),
         eg("Together since 29 days ago", 2, _methadone(40, 60, -29), course(2 * MONTH, end=20)),
         eg(
             "Methadone raised 28 days ago",
