@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 from django.conf import settings
 from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db.models import F
 
@@ -16,6 +17,7 @@ from reviews.models import (
     Case,
     Decision,
     Flag,
+    ImportNote,
     Membership,
     Patient,
     PatientScreening,
@@ -23,6 +25,7 @@ from reviews.models import (
     Prescription,
     ScreeningRequest,
 )
+from reviews.queries import identity
 from reviews.rules.registry import RULES
 from reviews.rules.screen import concerns
 from reviews.seeding import population, staff, writing
@@ -144,6 +147,22 @@ def test_decisions_are_made_by_the_reviewers_and_audited(rulebook):
     assert made.filter(actor_id__isnull=False).count() == made.count() == 5
     assert Flag.objects.filter(settled_at__isnull=False).exists()
     assert Case.objects.filter(state="claimed").exists()
+
+
+def test_a_feed_brings_what_only_a_person_can_settle(rulebook):
+    call_command("seed", patients=400, decisions=1, verbosity=0)
+    ravi = User.objects.get(username="ravi")
+    waits = identity.questions(ravi).get()
+    assert (waits.cause, [m["medicine"] for m in identity.medicines(waits)]) == (
+        "contradiction",
+        ["Morphine sulfate 10 mg tablets"],
+    )
+    assert [pair.records for pair in identity.suspected(ravi)] == [2]
+    note = ImportNote.objects.get()
+    assert (note.medicine, note.reason) == (
+        "Morphine sulfate 10 mg tablets",
+        "dose_unit: Invalid enum value 'spoon'",
+    )
 
 
 def test_the_sign_ins_work_and_only_the_owner_reads_them(rulebook, sign_ins, capsys, rf):

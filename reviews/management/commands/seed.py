@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from reviews import requests
 from reviews.models import Patient, Practice, RuleVersion
-from reviews.seeding import decisions, population, staff, writing
+from reviews.seeding import decisions, feed, population, staff, writing
 from reviews.seeding.surgeries import PRACTICES
 
 SEED = 20
@@ -58,7 +58,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{writer.patients:,} patients with {writer.prescriptions:,} prescriptions."
         )
-        self._decide(options["decisions"])
+        self._decide(options["decisions"], today or timezone.localdate())
 
     def _populate(self, patients: int, seed: int, today: date) -> writing.Writer:
         practices, doctors, passwords = staff.employ()
@@ -75,11 +75,12 @@ class Command(BaseCommand):
         staff.remember(passwords)
         return writer
 
-    def _decide(self, count: int) -> None:
+    def _decide(self, count: int, today: date) -> None:
         if not count:
             return
         if not RuleVersion.objects.filter(state=RuleVersion.State.PUBLISHED).exists():
             self.stdout.write("No rule book is published yet, so nothing was decided.")
             return
         decided = decisions.make_history(count)
+        feed.send(today)
         self.stdout.write(f"{decided} cases decided by the demo reviewers.")
