@@ -52,7 +52,7 @@ ELEMENTS = {
         "requester": "prescriber; a PractitionerRole or an Organization is the team as well",
         **REASON,
         "category": "where it is taken",
-        "courseOfTherapyType": "continuous: a repeat template",
+        "courseOfTherapyType": "continuous, by its code or its words: a repeat template",
         "statusReason": "the reason of the status, and why it was changed",
         "dosageInstruction": "dose, rate and days: see Dosage",
         "dispenseRequest": "the supply: see Supply",
