@@ -149,7 +149,8 @@ ALIKE = """
         GROUP BY practice_id, birth_date, reviews_folded(family_name || given_name)
         HAVING count(*) > 1
     )
-    SELECT DISTINCT ON (ids) one.id, other.id, cardinality(ids) FROM alike, unnest(ids) AS one (id), unnest(ids) AS other (id)
+    SELECT DISTINCT ON (ids) one.id, other.id, cardinality(ids)
+    FROM alike, unnest(ids) AS one (id), unnest(ids) AS other (id)
     WHERE one.id < other.id AND NOT EXISTS (
         SELECT FROM reviews_keptapart k
         WHERE k.first_id = one.id AND k.second_id = other.id AND k.ended_at IS NULL

@@ -135,7 +135,8 @@ def _daily_amount(use: Use) -> list[str]:
 )
 def unmapped(view: View, limit: Limits) -> Says:
     """DQ-03. A medicine on the record could not be matched to the drug table by code or by name, is
-    a combination of which a part is not known, or has a code for one drug and the name of another. It is treated as an unknown sedative.
+    a combination of which a part is not known, or has a code for one drug and the name of another.
+    It is treated as an unknown sedative.
 
     Review queue beside a benzodiazepine or Z-drug in use; and whatever else is taken, where its
     name ends like one, it is made for the night, or it was bought online. Banner and digest
@@ -170,8 +171,8 @@ def unmapped(view: View, limit: Limits) -> Says:
             line_ids=tuple(sorted(line.id for line, _ in found)),
             title=title,
             sentence=(
-                f"{nothing} checked; {may_be_one[0] if may_be_one else ''}treat it as a possible sedative "
-                "until it is identified."
+                f"{nothing} checked; {may_be_one[0] if may_be_one else ''}"
+                "treat it as a possible sedative until it is identified."
             ),
             facts=(
                 Fact(

@@ -85,7 +85,8 @@ _MEASURED = _any(word for word, unit in PER.items() if unit not in (*_PIECES, "g
 _AMOUNT = rf"(?:{_NUMBER}\s*(?:{MASS})\b|{_NUMBER}(?![\s-]*(?:(?:{_MEASURED}|iu|ie)\b|%)))"
 _JOIN = r"\s*(?:/|\+|-|–|—|&|,\s|;|\b(?:to|and|or|bis|und|oder|a|et|ou|y|o|e|ed)\b)\s*"
 _OF = (
-    r"(?:\s*(?:[/:]|\b(?:per|in|pro|par|por|je|en|nei?|dans|auf|cada|ogni)\b(?: (?:each|every)\b)?)\s*"
+    r"(?:\s*(?:[/:]|\b(?:per|in|pro|par|por|je|en|nei?|dans|auf|cada|ogni)\b"
+    r"(?: (?:each|every)\b)?)\s*"
     rf"(?P<per>{_NUMBER})?\s*(?P<of>{_any(PER)})\b)"
 )
 _WRITTEN = re.compile(

@@ -299,7 +299,9 @@ def test_the_same_resource_twice_is_no_fault_whatever_it_contains():
     assert not content.refused
 
 
-UK_REPEATS = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-MedicationRepeatInformation"
+UK_REPEATS = (
+    "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-MedicationRepeatInformation"
+)
 CARE_CONNECT = (
     "https://fhir.nhs.uk/STU3/StructureDefinition/"
     "Extension-CareConnect-GPC-MedicationRepeatInformation-1"
@@ -327,9 +329,7 @@ CARE_CONNECT = (
     ],
 )
 def test_what_british_profiles_say_of_repeats_is_read(url, parts, expected):
-    record, _ = of_one(
-        read(PATIENT, {**FULL, "extension": [{"url": url, "extension": parts}]})
-    )
+    record, _ = of_one(read(PATIENT, {**FULL, "extension": [{"url": url, "extension": parts}]}))
     told = ("valid_until", "repeats_allowed", "repeat_template")
     assert {name: record[name] for name in told if name in record} == expected
 

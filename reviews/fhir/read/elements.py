@@ -8,7 +8,10 @@ from reviews.fhir.read import timing
 from reviews.fhir.read.words import EXTENSIONS, ORDER
 
 NAMED = ", ".join(f"`{name}`" for name in EXTENSIONS)
-OWN = f"`{ORDER}FIELD`, as in REST, which outranks the elements: {NAMED}"
+OWN = (
+    f"`{ORDER}FIELD`, as in REST, which outranks the elements: {NAMED}; of UK Core and CareConnect "
+    "the number and the last day of what was authorised (MedicationRepeatInformation)"
+)
 MEDICINE = {
     "medicationCodeableConcept": "the medicine: its text, else what its first code says; its codes",
     "medicationReference": "a Medication of the set or contained; else the reference's display",

@@ -295,7 +295,9 @@ def _code(timed: Timed, code: Concept) -> None:
         timed.as_needed = timed.as_needed or any(found.as_needed for found in read)
         if timed.times_max is None or timed.by_events:
             timed.times = timed.times_max = None
-            timed.notes.append(f"its codes say several rates ({', '.join(said)}): kept as text only")
+            timed.notes.append(
+                f"its codes say several rates ({', '.join(said)}): kept as text only"
+            )
         else:
             timed.notes.append(f"its code “{code.words}” differs from its numbers, which are used")
         return
