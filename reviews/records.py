@@ -434,6 +434,8 @@ _DAYS = tuple(field.name for field in fields.PRESCRIPTION if field.kind is field
 
 def check_prescription(record: PrescriptionRecord) -> None:
     """What types cannot say. Raises `BadRecord`; a missing value is no fault."""
+    if not record.medicine.strip():
+        raise BadRecord("medicine", "is empty")
     for field in _DAYS:
         day = getattr(record, field)
         if day is not None and not FIRST_DAY <= day <= LAST_DAY:

@@ -130,7 +130,8 @@ def unknown(practice_ids: Iterable[int] | None) -> list[Unknown]:
             if (None, key) not in answered
             and (practice_ids is None or (row["practice"], key) not in answered)
         ]
-        if not recognition.unmapped or not asked:
+        if not recognition.unmapped or recognition.otherwise or not asked:
+            # What code and words say differently is put right in the record, by no answer here.
             continue
         before = by_text.get(key)
         online = any(row["online"] for row in asked)

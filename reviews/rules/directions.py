@@ -73,7 +73,7 @@ def _tidy(text: str) -> str:
     said = _SAID_TWICE.sub(_said_once, said)
     said = _IN_24_HOURS.sub(" in 24 ", _GLUED.sub(" ", said))
     # A point at the beginning belongs to its number: ".5 mg".
-    return " ".join(said.split()).strip(" ;,").rstrip(".-")
+    return " ".join(said.split()).lstrip(" ;").rstrip(" ;,").rstrip(".-")
 
 
 _MISTYPED = {
@@ -270,8 +270,8 @@ _HARMLESS = _or(
     "if this happens",
     "to the skin|to (?:clean,? )?dry skin|topically|only|regularly|as directed|total|the|of",
 )
-# A point or a dash before a digit may belong to the number.
-_FILLER = r"and|,|;|\.(?!\d)|:|-(?![\d.])|\+|&"
+# A point or a dash before a digit may belong to the number, and so may a comma after a space.
+_FILLER = r"and|(?<=[a-z]),|,(?!\d)|;|\.(?!\d)|:|-(?![\d.])|(?<!\d)\+|&"
 
 
 def _are_two(event: str, between: str, other: str) -> bool:

@@ -114,7 +114,8 @@ class Recognition:
     for a combination of which a part is not known; `unmapped` is True for one, and for a medicine
     nobody knows. `doubts` are strengths as written that may mean more than one amount, or none.
     `suspected` is the word of an incomplete or unknown medicine that hints at a sedative: it ends
-    like one, or names a product for the night.
+    like one, or names a product for the night. `otherwise` are names of drugs that the text or
+    another code tells and that the code taken does not hold: then it is unmapped as well.
     """
 
     parts: tuple[Part, ...] = ()
@@ -129,3 +130,4 @@ class Recognition:
     unmapped: bool = True
     doubts: tuple[str, ...] = ()
     suspected: str = ""
+    otherwise: tuple[str, ...] = ()

@@ -66,9 +66,10 @@ def objection(recognition: Recognition, meant: Recognition, *, online: bool) -> 
 def said_to_be_no_sedative(line: Line, recognition: Recognition, dossier: Dossier) -> bool:
     """Whether nobody knows the medicine, and somebody said that it is no sedative.
 
-    No word counts for a text that hints at a sedative, or for what was bought online.
+    No word counts for a text that hints at a sedative, for what was bought online, or where a code
+    and the words differ.
     """
-    if not dossier.no_sedatives or not recognition.unmapped:
+    if not dossier.no_sedatives or not recognition.unmapped or recognition.otherwise:
         return False
     if recognition.suspected or line.acquired == ONLINE:
         return False

@@ -134,8 +134,9 @@ def _daily_amount(use: Use) -> list[str]:
     judges_data=True,
 )
 def unmapped(view: View, limit: Limits) -> Says:
-    """DQ-03. A medicine on the record could not be matched to the drug table by code or by name, or
-    is a combination of which a part is not known. It is treated as an unknown sedative.
+    """DQ-03. A medicine on the record could not be matched to the drug table by code or by name, is
+    a combination of which a part is not known, or has a code for one drug and the name of another.
+    It is treated as an unknown sedative.
 
     Review queue beside a benzodiazepine or Z-drug in use; and whatever else is taken, where its
     name ends like one, it is made for the night, or it was bought online. Banner and digest
@@ -150,7 +151,16 @@ def unmapped(view: View, limit: Limits) -> Says:
         may_be_one = [why for each in found if (why := _may_be_a_sedative(*each))]
         severity = 2 if view.active or may_be_one else 3
         shown = line.medicine.text or "A medicine without a name"
-        if recognition.parts:
+        drugs = [drug.name for _, drug, _ in recognition.ingredients]
+        nothing = f"“{shown}” matches no medicine in the formulary, so its interactions were not"
+        if recognition.otherwise:
+            title = f"{shown}: its code and its words differ"
+            nothing = (
+                f"“{shown}” is {words.listed(drugs)} by its code and "
+                f"{words.listed(recognition.otherwise)} by its words or another code, whose "
+                "interactions were not"
+            )
+        elif recognition.parts:
             title = f"{shown}: part of a combination not recognised"
         else:
             title = f"{shown}: not recognised"
@@ -161,9 +171,8 @@ def unmapped(view: View, limit: Limits) -> Says:
             line_ids=tuple(sorted(line.id for line, _ in found)),
             title=title,
             sentence=(
-                f"“{shown}” matches no medicine in the formulary, so its interactions were not "
-                f"checked; {may_be_one[0] if may_be_one else ''}treat it as a possible sedative "
-                "until it is identified."
+                f"{nothing} checked; {may_be_one[0] if may_be_one else ''}"
+                "treat it as a possible sedative until it is identified."
             ),
             facts=(
                 Fact(

@@ -31,9 +31,12 @@ CODE_ORDER = {"rxnorm": 0, "dmd": 0, "ndc": 0, "atc": 1, "snomed": 2}
 
 # Words of Latin letters and of katakana, in which Japanese names are written.
 WORD = re.compile(r"[a-z]+|[ァ-ヺー]+|\d+(?:\.\d+)?")
+# Signs that are written for the decimal point: "0·5 mg" in older British print.
+POINT = re.compile(r"(?<=\d)[·•∙⋅٫](?=\d)")
 VOICED = "\u3099\u309a"
 """The marks that make another letter of a kana: no accents."""
 FRACTIONS = str.maketrans({"½": ".5", "¼": ".25", "¾": ".75", "µ": "u", "μ": "u", "’": "'"})
+VOLUME = re.compile(r"\d\s*ml\b")
 # The forms whose strengths are marketed by the millilitre or the spray, and not by the piece.
 MEASURED = {"liquid": "ml", "injection": "ml", "nasal": "spray", "spray": "spray"}
 # A product for the night of a known name holds something for sleep besides what the name tells.
@@ -64,6 +67,8 @@ INGREDIENT_LIKE = re.compile(rf"[a-z]{{4,}}.*\d\s*(?:{MASS})\b")
 
 def plain(text: str) -> str:
     """Lower case without accents, so that "Diazépam" and "diazepam" are the same words."""
+    if not text.isascii():
+        text = POINT.sub(".", text)
     decomposed = unicodedata.normalize("NFKD", text.translate(FRACTIONS))
     bare = "".join(c for c in decomposed if not unicodedata.combining(c) or c in VOICED)
     return unicodedata.normalize("NFC", bare).casefold()
@@ -113,6 +118,7 @@ class Index:
         named = self._by_name(text, form)
         substitution: bool | None = None
         coded: tuple[Product, str, bool] | None = None
+        told = [named.parts]
         for system, code in sorted(codings, key=lambda c: CODE_ORDER.get(c[0], 3)):
             product, incomplete, says = self._by_code(system, code)
             if product is None:
@@ -122,6 +128,7 @@ class Index:
                 substitution = says if says is not None else substitution
             if coded is None:
                 coded = product, f"{system}:{code}", incomplete
+            told.append(product.parts)
         if coded is not None:
             product, matched, incomplete = coded
             if not named.parts:
@@ -130,10 +137,13 @@ class Index:
                 named = self._read(text, form, [_Found(Entry(drugs=drugs), 0, 0)])
             parts, complete = _fill(product.parts, named.parts, incomplete)
             form, route = product.form or form, product.route or route
+            otherwise = self._told_otherwise(parts, told)
+            complete = complete and not otherwise
             matched_by = "code"
         elif named.parts:
             parts, matched = named.parts, named.matched
             complete = named.complete and not named.suspected
+            otherwise = ()
             matched_by = "name"
         else:
             return Recognition(form=form, route=route, suspected=named.suspected)
@@ -157,7 +167,20 @@ class Index:
             unmapped=not complete,
             doubts=named.doubts if any(part.strength_mg is None for part in parts) else (),
             suspected="" if complete else named.suspected,
+            otherwise=otherwise,
         )
+
+    def _told_otherwise(
+        self, parts: tuple[Part, ...], told: list[tuple[Part, ...]]
+    ) -> tuple[str, ...]:
+        """The drugs that the text or another code tells, where it shares none with the medicine,
+        and some rule asks for one of them all."""
+        held = {part.drug for part in parts}
+        apart = [others for others in told if others and not held & {part.drug for part in others}]
+        keys = dict.fromkeys(part.drug for others in apart for part in others)
+        if not any(self.drugs[key].classes for key in (*held, *keys)):
+            return ()
+        return tuple(self.drugs[key].name for key in keys)
 
     def _ingredient(self, part: Part, of_the_medicine) -> Ingredient:
         drug = self.drugs[part.drug]
@@ -243,7 +266,7 @@ class Index:
             self.held,
         )
         counted = COUNTED.get(form or "", "")
-        parts = []
+        parts, doubts = [], list(strengths.doubts)
         for drug in dict.fromkeys(drug for each in found for drug in each.entry.drugs):
             strength = strengths.of.get(drug)
             if strength is None:
@@ -251,6 +274,10 @@ class Index:
             elif strength.per == "hour" and form not in (None, "patch"):
                 # "Tablets of 10 mg/12 h" hold 10 mg; only a patch is named by what it gives off.
                 parts.append(Part(drug, None, counted))
+            elif form == "liquid" and not strength.per and VOLUME.search(text):
+                # "2 mg (5 ml)" may be in 5 ml, or in each of them.
+                parts.append(Part(drug, None, counted))
+                doubts.append(f"{strength.mg:g} mg")
             else:
                 parts.append(Part(drug, strength.mg, strength.per or counted))
         return _Named(
@@ -261,7 +288,7 @@ class Index:
             and not _added_to_something_unknown(text, found)
             and not any(each.entry.incomplete for each in found)
             and not any(COMPOUNDED_WITH.match(text, each.end) for each in found),
-            doubts=strengths.doubts,
+            doubts=tuple(dict.fromkeys(doubts)),
             suspected="",
         )
 

@@ -76,18 +76,23 @@ def _any(words: Iterable[str]) -> str:
 MASS = _any(MASS_IN_MG)
 MOST_MG = 1e6
 """More than a kilogram is the strength of nothing."""
-# Taken whole or not at all, so that no part of a number is ever read for it.
-_NUMBER = r"(?>(?:\d{1,3}(?: \d{3})+(?!\d)|[.,]?\d+)(?:[.,']\d+)*)"
+# Taken whole or not at all, so that no part of a number is ever read for it. "7. 5" is one badly
+# written number, or two.
+_NUMBER = r"(?>\d+ ?\. \d+|(?:\d{1,3}(?: \d{3})+(?!\d)|[.,]?\d+)(?:[.,']\d+)*)"
+_NO_PARTING = r"[^\w\s/\\+*=&|:;(){}\[\]–—-]"
 _MEASURED = _any(word for word, unit in PER.items() if unit not in (*_PIECES, "g"))
 # A bare number is an amount only beside another ("10-25 mg", "30/500"), and never one of ml.
 _AMOUNT = rf"(?:{_NUMBER}\s*(?:{MASS})\b|{_NUMBER}(?![\s-]*(?:(?:{_MEASURED}|iu|ie)\b|%)))"
 _JOIN = r"\s*(?:/|\+|-|–|—|&|,\s|;|\b(?:to|and|or|bis|und|oder|a|et|ou|y|o|e|ed)\b)\s*"
 _OF = (
-    r"(?:\s*(?:[/:]|\b(?:per|in|pro|par|por|je|en|nei?|dans|auf|cada|ogni)\b)\s*"
+    r"(?:\s*(?:[/:]|\b(?:per|in|pro|par|por|je|en|nei?|dans|auf|cada|ogni)\b"
+    r"(?: (?:each|every)\b)?)\s*"
     rf"(?P<per>{_NUMBER})?\s*(?P<of>{_any(PER)})\b)"
 )
 _WRITTEN = re.compile(
-    rf"(?<![\d.,'])(?P<amounts>{_AMOUNT}(?:(?:{_JOIN}|\s+(?={_NUMBER}\s*(?:{MASS})\b)){_AMOUNT})*)"
+    # After a digit and a sign that is none of those that part two numbers, it is part of a number.
+    rf"(?<![\d.,'])(?<!\d{_NO_PARTING})"
+    rf"(?P<amounts>{_AMOUNT}(?:(?:{_JOIN}|\s+(?={_NUMBER}\s*(?:{MASS})\b)){_AMOUNT})*)"
     rf"\.?(?:{_OF})?"
 )
 _ONE = re.compile(rf"({_NUMBER})\s*({MASS})?\b")

@@ -297,3 +297,56 @@ def test_the_same_resource_twice_is_no_fault_whatever_it_contains():
     content = read(order, order)
     assert len(content.prescriptions) == 1
     assert not content.refused
+
+
+UK_REPEATS = (
+    "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-MedicationRepeatInformation"
+)
+CARE_CONNECT = (
+    "https://fhir.nhs.uk/STU3/StructureDefinition/"
+    "Extension-CareConnect-GPC-MedicationRepeatInformation-1"
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "parts", "expected"),
+    [
+        (
+            UK_REPEATS,
+            [{"url": "authorisationExpiryDate", "valueDateTime": "2027-01-31T00:00:00Z"}],
+            {"valid_until": "2027-01-31", "repeat_template": True},
+        ),
+        (
+            CARE_CONNECT,
+            [
+                {"url": "numberOfRepeatPrescriptionsAllowed", "valuePositiveInt": 6},
+                {"url": "numberOfRepeatPrescriptionsIssued", "valueUnsignedInt": 1},
+            ],
+            {"repeats_allowed": 6},
+        ),
+        (UK_REPEATS, [], {"repeat_template": True}),
+        ("https://example.org/StructureDefinition/colour", [], {}),
+    ],
+)
+def test_what_british_profiles_say_of_repeats_is_read(url, parts, expected):
+    record, _ = of_one(read(PATIENT, {**FULL, "extension": [{"url": url, "extension": parts}]}))
+    told = ("valid_until", "repeats_allowed", "repeat_template")
+    assert {name: record[name] for name in told if name in record} == expected
+
+
+@pytest.mark.parametrize(
+    ("course", "goes_on", "notes"),
+    [
+        ({"coding": [{"code": "continuous"}]}, True, 0),
+        ({"text": "Continuous long term therapy"}, True, 0),
+        ({"coding": [{"code": "x", "display": "Repeat"}]}, True, 0),
+        ({"coding": [{"code": "acute"}], "text": "Short course"}, None, 0),
+        ({"text": "See letter"}, None, 1),
+        ({}, None, 0),
+    ],
+)
+def test_a_course_of_therapy_is_read_by_its_code_or_its_words(course, goes_on, notes):
+    before = len(of_one(read(PATIENT, FULL))[1])
+    record, noted = of_one(read(PATIENT, {**FULL, "courseOfTherapyType": course}))
+    assert record.get("repeat_template") is goes_on
+    assert len(noted) - before == notes

@@ -617,3 +617,19 @@ def test_a_rate_of_giving_that_is_left_out_is_named():
     per_kg = {"rateQuantity": {"value": 0.1, "unit": "mg/kg/h"}}
     _, notes = order({"doseAndRate": [per_kg]})
     assert notes == ["the rate of giving (0.1 mg/kg/h) is left out"]
+
+
+def code(text, *codes, **repeat):
+    said = {"code": {"text": text, "coding": [{"code": each} for each in codes]}}
+    return timed(**said, **({"repeat": repeat} if repeat else {}))
+
+
+def test_codes_that_say_several_rates_are_no_rate():
+    assert code("once daily", "QD").times == 1
+    assert code("as needed", "BID").as_needed
+    several = code("twice a day", "QD")
+    assert several.times is None
+    assert several.notes == ["its codes say several rates (QD, twice a day): kept as text only"]
+    beside_numbers = code("twice a day", "QD", **every(3, 1, "d"))
+    assert beside_numbers.times == 3
+    assert len(beside_numbers.notes) == 1

@@ -328,6 +328,12 @@ see letter | -
 1 box | -
 28 | -
 one tablet daily, two on sundays | -
+,5 mg tds | -
+take ,5 mg tds | -
+0·5 mg tds | 1/2 mg x3
+2 mane,1 nocte | 3 x1
+1+ nocte | -
+1 mane + 2 nocte | 3 x1
 10mg at night or 5mg if drowsy | -
 5mg or 10mg | 5-10 mg
 1 tablet or 2 capsules at night | -

@@ -119,3 +119,31 @@ def test_the_same_unknown_medicine_is_one_finding():
 def test_a_person_without_medicines_is_checked_and_clear():
     screening = screen(person(), BOOK)
     assert (screening.findings, screening.exposure, screening.valid_until) == ((), None, None)
+
+
+ZOPICLONE = ("atc", "N05CF01")
+
+
+@pytest.mark.parametrize(
+    ("text", "codings", "otherwise"),
+    [
+        ("zopiclone 7.5 mg tablets", [ZOPICLONE], ()),
+        ("Imovane 7.5 mg tablets", [ZOPICLONE], ()),
+        ("zork 7.5 mg tablets", [ZOPICLONE], ()),
+        ("temazepam 10 mg tablets", [ZOPICLONE], ("temazepam",)),
+        ("zork", [("atc", "N05CD07"), ZOPICLONE], ("zopiclone",)),
+        ("temazepam with zopiclone", [ZOPICLONE], ()),
+    ],
+)
+def test_a_code_for_one_drug_beside_the_name_of_another_is_said(text, codings, otherwise):
+    recognition = BOOK.recognise(medicine(text, *codings))
+    assert recognition.otherwise == otherwise
+    assert recognition.unmapped == bool(otherwise)
+
+
+def test_where_code_and_words_differ_the_person_is_not_clear():
+    both = medicine("zopiclone 7.5 mg tablets", ("atc", "N05CD07"))
+    found = finding("DQ-03", line(days=7), line(medicine=both))
+    assert found.severity == 2
+    assert found.title == "zopiclone 7.5 mg tablets: its code and its words differ"
+    assert "is temazepam by its code and zopiclone by its words" in found.sentence

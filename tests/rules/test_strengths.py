@@ -60,6 +60,12 @@ ONE = [
     ("lorazepam 1,500 mg tablets", 1.5, "", "nothing held, but 1500 mg is far from all of it"),
     ("diazepam 10 000 microgram", 10, "", "a thousand with a space"),
     ("clonazepam 1'000 microgram", 1, "", "a thousand with an apostrophe"),
+    ("alprazolam 0·5 mg", 0.5, "", "the raised point of British print"),
+    ("zopiclone 7∙5mg tablets", 7.5, "", "and what looks like it"),
+    ("lorazepam 2٫5 mg", 2.5, "", "the Arabic decimal sign"),
+    ("diazepam 5 mg · 28 tablets", 5, "", "a point between two things is no decimal"),
+    ("diazepam 28x5 mg", 5, "", "a count before it"),
+    ("diazepam 2mg in each 5ml", 0.4, "ml", "each"),
     ("diazepam 2mg in 5ml oral solution", 0.4, "ml", "in words"),
     ("diazepam 2mg/5ml oral solution", 0.4, "ml", "with a stroke"),
     ("diazepam 2 mg par 5 ml, sirop", 0.4, "ml", "French"),
@@ -110,6 +116,8 @@ DOUBTFUL = [
     ("diazepam 0,0 mg tablets", "0,0 mg", "however it is written"),
     ("diazepam 5 mg/0 ml", "5 mg/0 ml", "nor in 0 ml"),
     ("diazepam 2 500 microgram", "2 500 microgram", "2.5 mg, or two of 0.5 mg"),
+    ("diazepam 7. 5 mg", "7. 5 mg", "7.5, or two numbers"),
+    ("diazepam 28 . 5 mg", "28 . 5 mg", "with spaces on both sides"),
     ("diazepam 1.234.5 mg", "1.234.5 mg", "no way to write a number"),
     ("diazepam 9999999 mg", "9999999 mg", "more than a kilogram"),
     (f"diazepam {'9' * 400} mg", f"{'9' * 400} mg", "more than any number"),
@@ -120,6 +128,27 @@ DOUBTFUL = [
 def test_what_may_mean_more_than_one_amount_is_not_known_and_said(text, doubt, why):
     found = read(text, "diazepam")
     assert found == ({}, (doubt,)), why
+
+
+@pytest.mark.parametrize("sign", ["`", "‚", "\u2032", '"', "¸"])
+def test_what_stands_after_a_sign_that_parts_no_numbers_is_never_a_strength_alone(sign):
+    assert read(f"alprazolam 0{sign}25 mg", "alprazolam").of == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "mg", "doubts"),
+    [
+        ("diazepam 2mg/5ml oral solution", 0.4, ()),
+        ("diazepam 2mg (5ml) oral solution", None, ("2 mg",)),
+        ("diazepam oral solution 5 ml = 2 mg", None, ("2 mg",)),
+        ("diazepam 2mg-5ml oral solution", None, ("2 mg",)),
+        ("diazepam 2 mg oral solution", 2, ()),
+        ("diazepam 10 mg 2 ml ampoule", 10, ()),
+    ],
+)
+def test_the_mg_of_a_liquid_beside_its_ml_are_not_those_of_a_piece(text, mg, doubts):
+    recognition = BOOK.recognise(medicine(text))
+    assert (recognition.parts[0].strength_mg, recognition.doubts) == (mg, doubts)
 
 
 UNHELD = [

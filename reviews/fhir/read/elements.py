@@ -8,7 +8,10 @@ from reviews.fhir.read import timing
 from reviews.fhir.read.words import EXTENSIONS, ORDER
 
 NAMED = ", ".join(f"`{name}`" for name in EXTENSIONS)
-OWN = f"`{ORDER}FIELD`, as in REST, which outranks the elements: {NAMED}"
+OWN = (
+    f"`{ORDER}FIELD`, as in REST, which outranks the elements: {NAMED}; of UK Core and CareConnect "
+    "the number and the last day of what was authorised (MedicationRepeatInformation)"
+)
 MEDICINE = {
     "medicationCodeableConcept": "the medicine: its text, else what its first code says; its codes",
     "medicationReference": "a Medication of the set or contained; else the reference's display",
@@ -52,7 +55,7 @@ ELEMENTS = {
         "requester": "prescriber; a PractitionerRole or an Organization is the team as well",
         **REASON,
         "category": "where it is taken",
-        "courseOfTherapyType": "continuous: a repeat template",
+        "courseOfTherapyType": "continuous, by its code or its words: a repeat template",
         "statusReason": "the reason of the status, and why it was changed",
         "dosageInstruction": "dose, rate and days: see Dosage",
         "dispenseRequest": "the supply: see Supply",

@@ -52,8 +52,7 @@ def order(file: File, name: str, request: resources.MedicationRequest) -> None:
         for coding in category.coding:
             if setting := words.SETTINGS.get(coding.code):
                 record["setting"] = setting
-    if any(coding.code in words.ON_REPEAT for coding in request.courseOfTherapyType.coding):
-        record["repeat_template"] = True
+    _course(file, name, record, request.courseOfTherapyType)
     if reason := words.change_reason(request.statusReason):
         record["change_reason"] = reason
     for field_name, named in (
@@ -72,6 +71,29 @@ def order(file: File, name: str, request: resources.MedicationRequest) -> None:
     if "#" not in name:
         # Within a dispensing an order only says by whom and why.
         file.content.prescriptions.append((name, record))
+
+
+def _course(file: File, name: str, record: dict[str, Any], course: resources.Concept) -> None:
+    """Whether it goes on, by its code, else by its words."""
+    codes = {coding.code for coding in course.coding}
+    if codes & {*words.ON_REPEAT}:
+        record["repeat_template"] = True
+    elif course.words and not codes & {*words.NOT_ON_REPEAT}:
+        if words.GOES_ON.search(course.words):
+            record["repeat_template"] = True
+        else:
+            file.note(name, f"the course of therapy “{course.words}” is not understood")
+
+
+def _repeats(record: dict[str, Any], said: list[resources.Extension]) -> None:
+    """What a British profile says of further issues, where the supply does not say it."""
+    for one in said:
+        if one.url in words.ALLOWED and isinstance(one.value, int):
+            record.setdefault("repeats_allowed", one.value)
+        elif one.url == words.AUTHORISED_UNTIL and (until := words.day(str(one.value))):
+            record.setdefault("valid_until", until.isoformat())
+    if "repeats_allowed" not in record:
+        record["repeat_template"] = True
 
 
 def dispense(file: File, name: str, dispense: resources.MedicationDispense) -> None:
@@ -238,6 +260,9 @@ def _extend(
 ) -> None:
     """What FHIR has no element for, in the portal's own extensions; these outrank the rest."""
     for extension in resource.extension:
+        if words.REPEAT_INFORMATION.search(extension.url):
+            _repeats(record, extension.extension)
+            continue
         field_name = extension.url.removeprefix(words.ORDER)
         if field_name == extension.url:
             continue

@@ -149,21 +149,26 @@ class PractitionerRole(Resource):
 
 
 class Extension(Struct, frozen=True):
-    """A simple extension: the values that the portal's own ones may have."""
+    """An extension: the values that the portal's own ones may have, and the parts of another."""
 
     url: str = ""
     valueString: str | None = None
     valueCode: str | None = None
     valueInteger: int | None = None
+    valuePositiveInt: int | None = None
+    valueUnsignedInt: int | None = None
     valueDecimal: Number | None = None
     valueBoolean: bool | None = None
     valueDate: str | None = None
+    valueDateTime: str | None = None
+    extension: "list[Extension]" = []
 
     @property
     def value(self) -> bool | float | str | None:
         values = (
             *(self.valueString, self.valueCode, self.valueInteger, self.valueDecimal),
-            *(self.valueBoolean, self.valueDate),
+            *(self.valuePositiveInt, self.valueUnsignedInt, self.valueBoolean, self.valueDate),
+            self.valueDateTime,
         )
         return next((value for value in values if value is not None), None)
 

@@ -289,12 +289,23 @@ def _code(timed: Timed, code: Concept) -> None:
     said = [*(coding.code for coding in code.coding), code.text]
     said += [coding.display for coding in code.coding]
     said = [" ".join(each.split()) for each in said if each.strip()]
-    told = next((found for each in said if (found := _by_code(each))), None)
+    read = [found for each in said if (found := _by_code(each))]
+    told = next((found for found in read if found.times_max), read[0] if read else None)
+    if len({(found.times, found.times_max) for found in read if found.times_max}) > 1:
+        timed.as_needed = timed.as_needed or any(found.as_needed for found in read)
+        if timed.times_max is None or timed.by_events:
+            timed.times = timed.times_max = None
+            timed.notes.append(
+                f"its codes say several rates ({', '.join(said)}): kept as text only"
+            )
+        else:
+            timed.notes.append(f"its code “{code.words}” differs from its numbers, which are used")
+        return
     if told is None:
         if said and timed.times is None and not _only_as_needed(timed, said):
             timed.notes.append(f"the timing “{code.words}” is not understood: kept as text only")
         return
-    timed.as_needed = timed.as_needed or told.as_needed
+    timed.as_needed = timed.as_needed or any(found.as_needed for found in read)
     if told.times_max is None:
         return
     if timed.times_max is None:

@@ -120,6 +120,12 @@ EXTENSIONS = tuple(field.name for field in PRESCRIPTION if field.extension)
 
 # courseOfTherapyType: HL7's "continuous", and the repeat dispensing of the English NHS.
 ON_REPEAT = ("continuous", "continuous-repeat-dispensing")
+NOT_ON_REPEAT = ("acute", "seasonal")
+GOES_ON = re.compile(r"continuous|long.?term|repeat", re.IGNORECASE)
+# How the British profiles (UK Core, CareConnect) say what was authorised, by the end of their URIs.
+REPEAT_INFORMATION = re.compile(r"/Extension-\S*MedicationRepeatInformation(-\d+)?$")
+ALLOWED = ("numberOfRepeatPrescriptionsAllowed", "numberOfRepeatsAllowed")
+AUTHORISED_UNTIL = "authorisationExpiryDate"
 # http://terminology.hl7.org/CodeSystem/v3-ActCode: first fill, complete, partial, and emergency.
 FIRST_FILL = ("FF", "FFC", "FFP", "FFCS", "FFPS", "FFSS", "TF", "EM")
 # http://terminology.hl7.org/CodeSystem/medicationrequest-status-reason
