@@ -19,6 +19,7 @@ from reviews.rules import dossier, words
 from reviews.rules.book import RuleBook
 from reviews.rules.meanings import objection
 from reviews.rules.recognise import FOR_THE_NIGHT, compared
+from reviews.rules.spelling import names_a_class
 
 FORMS = {
     "tablet": "tablets",
@@ -155,6 +156,8 @@ def unknown(practice_ids: Iterable[int] | None) -> list[Unknown]:
 def _why(suspected: str, online: bool) -> str:
     if suspected in FOR_THE_NIGHT:
         return f"“{suspected}”: made for the night"
+    if names_a_class(suspected):
+        return f"“{suspected}” names a class of medicines that sedate"
     if suspected:
         return f"“{suspected}” ends like a benzodiazepine or Z-drug"
     return "bought online" if online else ""

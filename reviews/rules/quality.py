@@ -11,6 +11,7 @@ from reviews.rules.parameters import Limits
 from reviews.rules.recognise import FOR_THE_NIGHT
 from reviews.rules.rule import QUEUED, S3, UNJUDGED, Grading, rule
 from reviews.rules.saying import Candidate, Says, candidate
+from reviews.rules.spelling import names_a_class
 from reviews.rules.view import View
 
 
@@ -191,6 +192,8 @@ def _may_be_a_sedative(line: Line, recognition: Recognition) -> str:
     """Why an unknown medicine may itself be a sedative, as the beginning of a sentence; or ""."""
     if recognition.suspected in FOR_THE_NIGHT:
         return f"“{recognition.suspected}” says that it is for the night: "
+    if names_a_class(recognition.suspected):
+        return f"“{recognition.suspected}” names a class of medicines that sedate: "
     if recognition.suspected:
         return f"“{recognition.suspected}” ends like the name of a benzodiazepine or Z-drug: "
     if line.acquired == "online":

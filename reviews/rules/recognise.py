@@ -20,7 +20,13 @@ from reviews.rules.drug import (
     Recognition,
 )
 from reviews.rules.forms import COUNTED, shape_of
-from reviews.rules.spelling import SHORTEST, ends_like_a_sedative, folded, without_salt
+from reviews.rules.spelling import (
+    SHORTEST,
+    ends_like_a_sedative,
+    folded,
+    names_a_class,
+    without_salt,
+)
 from reviews.rules.strengths import MASS, PIECE, Named, kind_of, strengths_in
 
 if TYPE_CHECKING:
@@ -223,6 +229,8 @@ class Index:
         known = {word.start for word in words for each in found if each.holds(word)}
         unknown = [word for word in words if word.start not in known]
         if word := ends_like_a_sedative([word.text for word in unknown]):
+            return word
+        if not found and (word := next((w.text for w in words if names_a_class(w.text)), "")):
             return word
         drugs = {drug for each in found for drug in each.entry.drugs}
         if any(self.drugs[drug].classes & MADE_FOR_THE_NIGHT for drug in drugs):

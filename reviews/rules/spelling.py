@@ -37,6 +37,11 @@ _SEDATIVE = re.compile(
     r"[a-z]{2,}(?:[aeio]pa[mn]|[czs]ola[mn]|bazam|pidem)(?:um|o|e)?|[a-z]{3,}(?:clo|plo)n[ea]?"
     r"|[a-z]{3,}zafone?"
 )
+# Words that name no medicine but a class of medicines that sedate, in the five languages.
+_CLASS = re.compile(
+    r"ben[zc]odia[zc]epin\w*|(?:h[iy]p|ip)noti[ckq]\w*|sedat[iv]\w*|sedante|tran[qc]u?il+i[sz]\w*"
+    r"|an[xs]iol[iy]ti[ckq]\w*|op+ioid\w*|opiat\w*|opiace\w*|[a-z]*nitazene?|ghb|gbl"
+)
 
 
 @lru_cache(maxsize=100_000)
@@ -53,6 +58,11 @@ def without_salt(word: str) -> str:
     """The drug in a German word for one of its salts ("morphinsulfat"); "" for another word."""
     drug = _SALT.sub("", word)
     return drug if drug != word else ""
+
+
+def names_a_class(word: str) -> bool:
+    """Whether a word says that something sedates, and not what: "benzodiazepine", "opioid"."""
+    return bool(_CLASS.fullmatch(word))
 
 
 def ends_like_a_sedative(words: list[str]) -> str:

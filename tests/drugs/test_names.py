@@ -128,6 +128,19 @@ def test_a_designer_drug_is_one_or_may_be_one(book, name):
     assert found.suspected or "benzodiazepine" in found.classes
 
 
+CLASSES = """
+benzodiazepine benzodiazepines Benzodiazepin Benzodiazépine benzodiacepina benzodiazepina hypnotic
+Hypnotikum hypnotique hipnótico ipnotico sedative Sedativum sédatif sedante sedativo tranquillizer
+tranquilliser Tranquilizer opioid opioids Opiat opiate opiacé opiáceo oppioide isotonitazene
+metonitazene protonitazen GHB GBL
+"""
+
+
+@pytest.mark.parametrize("name", CLASSES.split())
+def test_a_class_of_sedatives_is_a_suspected_one(book, name):
+    assert recognise(book, f"{name} (unspecified) tablets").suspected
+
+
 @pytest.mark.parametrize(("text", "wanted"), NEIGHBOURS)
 def test_a_name_near_another_is_not_taken_for_it(book, text, wanted):
     assert drugs(book, text) == wanted
