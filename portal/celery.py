@@ -15,7 +15,21 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 RING_SECONDS = 5.0
 
-app = Celery("portal")
+DOORBELL_SECONDS = 1.0
+"""How long whoever rings waits for a broker that is there and does not answer."""
+
+
+class Portal(Celery):
+    """Celery's application, in which whoever sends a message does not wait for the broker."""
+
+    def connection_for_write(self, url: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        options = {"socket_timeout": DOORBELL_SECONDS} | (
+            kwargs.pop("transport_options", None) or {}
+        )
+        return super().connection_for_write(url, *args, transport_options=options, **kwargs)
+
+
+app = Portal("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # A worker keeps its database connection between tasks: opening one takes as long as screening
 # somebody. Celery would close it around every task, unless it may be used again.

@@ -16,3 +16,4 @@ accesslog = None
 errorlog = "-"
 # Only this process pools connections, one for each thread; settings read it when the app is loaded.
 os.environ.setdefault("DATABASE_POOL", str(threads))
+os.environ.setdefault("DATABASE_STATEMENT_SECONDS", "30")

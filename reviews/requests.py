@@ -4,8 +4,10 @@ import structlog
 from celery import current_app
 from django.db import connection, transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError as BrokerDown
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
 
+from reviews.fuse import valkey
 from reviews.models import ScreeningRequest
 
 log = structlog.get_logger(__name__)
@@ -27,11 +29,20 @@ def enqueue(
 
 
 def ring(task: str = DRAIN) -> None:
-    """Wake a worker. A lost or refused message loses nothing: beat rings again for what waits."""
+    """Wake a worker. A lost or refused message loses nothing: beat rings again for what waits.
+
+    Called after the commit, when nothing may fail any more: what was written is written. So nobody
+    waits long for a broker that does not answer, and the next caller does not wait at all.
+    """
+    if not valkey.allows():
+        return
     try:
         current_app.send_task(task, retry=False)  # pyright: ignore[reportCallIssue] - a proxy
-    except (BrokerDown, OSError) as error:
+    except (KombuError, RedisError, OSError) as error:
+        valkey.blow()
         log.warning("doorbell_not_rung", error=type(error).__name__)
+    else:
+        valkey.mend()
 
 
 def waiting() -> bool:

@@ -11,7 +11,7 @@ from portal.processes import kill_session
 from reviews import jobs, requests
 from reviews.models import Job, SavedView
 
-from .conftest import until
+from .parts import until
 from .counting import STEPS
 from .test_faults import pool_processes
 
