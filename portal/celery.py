@@ -40,7 +40,9 @@ app.conf.beat_schedule = {
     "ring": {
         "task": "reviews.ring",
         "schedule": RING_SECONDS,
-        "options": {"expires": RING_SECONDS},
+        # While no worker is up they would pile up. Longer than any difference between the clocks of
+        # the machines that send and receive it, or none would ever be in time.
+        "options": {"expires": 60 * RING_SECONDS},
     },
     # A course grows too long and an exemption expires without any event: judge them each morning.
     "sweep": {"task": "reviews.sweep", "schedule": crontab(hour=3, minute=30)},

@@ -61,8 +61,7 @@ def alive(connection: redis.Redis, part: str) -> int:
 
     Raises redis.RedisError when the broker cannot be asked.
     """
-    since = time.time() - STALE_AFTER_SECONDS[part]
-    return connection.zcount(_key(part), since, "+inf")
+    return connection.zcount(_key(part), *_lately(part))
 
 
 def worker_name(hostname: str) -> str:
@@ -72,9 +71,17 @@ def worker_name(hostname: str) -> str:
 
 def engines(connection: redis.Redis) -> set[str]:
     """The names of the engines that live workers run. Raises redis.RedisError as `alive`."""
-    since = time.time() - STALE_AFTER_SECONDS[WORKER]
-    names = connection.zrangebyscore(_key(WORKER), since, "+inf")
+    names = connection.zrangebyscore(_key(WORKER), *_lately(WORKER))
     return {name.decode().rpartition(" ")[2] for name in names}
+
+
+def _lately(part: str) -> tuple[float, float]:
+    """From when until when a sign of life counts.
+
+    One from the future was given before a clock was set back, by a process that may be dead since.
+    """
+    now, seconds = time.time(), STALE_AFTER_SECONDS[part]
+    return now - seconds, now + seconds
 
 
 def _key(part: str) -> str:
@@ -118,7 +125,19 @@ class HeartbeatScheduler(PersistentScheduler):
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         write(self.signs, BEAT, "beat")
+        self.forget_the_future()
         return super().tick(*args, **kwargs)
+
+    def forget_the_future(self) -> None:
+        """Take what was sent later than now as sent now, or it would be sent again only after that.
+
+        The clock was set back, perhaps while beat did not run: it keeps these times in a file.
+        """
+        now = self.app.now()
+        for entry in self.schedule.values():
+            if entry.last_run_at > now:
+                entry.last_run_at = now
+                self._heap = None
 
     def close(self) -> None:
         super().close()

@@ -1,9 +1,12 @@
 """Screening requests: rows say who is to be screened; a Celery message only rings the bell."""
 
+from datetime import timedelta
+
 import structlog
 from celery import current_app
 from django.db import connection, transaction
-from django.utils import timezone
+from django.db.models import Q
+from django.db.models.functions import Now
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
@@ -12,6 +15,8 @@ from reviews.models import ScreeningRequest
 
 log = structlog.get_logger(__name__)
 DRAIN = "reviews.drain"
+LONGEST_WAIT_SECONDS = 3600
+"""What is to be tried later than this from now was put off before the clock was set back: now."""
 CHANGE, BULK = ScreeningRequest.Priority.CHANGE, ScreeningRequest.Priority.BULK
 
 
@@ -47,4 +52,9 @@ def ring(task: str = DRAIN) -> None:
 
 def waiting() -> bool:
     """Whether a request is due now."""
-    return ScreeningRequest.objects.filter(not_before__lte=timezone.now()).exists()
+    due = (
+        Q(not_before=None)
+        | Q(not_before__lte=Now())
+        | Q(not_before__gt=Now() + timedelta(seconds=LONGEST_WAIT_SECONDS))
+    )
+    return ScreeningRequest.objects.filter(due).exists()

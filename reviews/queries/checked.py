@@ -54,10 +54,8 @@ def with_waiting(queryset: QuerySet[Row], *, patient: str = "pk") -> QuerySet[Ro
     )
 
 
-def of(
-    patient: Patient, row: Patient | Prescription, *, recorded_at: datetime | None = None
-) -> Checked:
-    """The state of a patient, or of one record of theirs made at `recorded_at`.
+def of(patient: Patient, row: Patient | Prescription) -> Checked:
+    """The state of a patient, or of one prescription of theirs.
 
     `row` is of `with_waiting`: the patient or that record. Needs `screening__version` and
     `screening__engine` of the patient selected with it.
@@ -71,8 +69,13 @@ def of(
         reason = f"The last screening failed and will be tried again: {screening.problem}"
     elif row.waiting_since:
         reason = "A change waits to be screened."
-    elif at is None or (recorded_at and at < recorded_at):
+    elif at is None or (isinstance(row, Prescription) and not _seen(row, screening.seen_through)):
         reason = "Not screened yet."
     else:
         return Checked(CHECKED, book, engine, at, again, "")
     return Checked(NOT_CHECKED, book, engine, at, again, reason)
+
+
+def _seen(prescription: Prescription, seen_through: int | None) -> bool:
+    """Whether a screening that read the record through that id had this version before it."""
+    return seen_through is not None and prescription.pk <= seen_through
