@@ -1,17 +1,24 @@
 """The Celery application, and what beat sends when."""
 
 import os
+import sys
 from typing import Any, cast
 
 from celery import Celery
 from celery.schedules import crontab
 from celery.signals import task_prerun
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from portal.heartbeats import WorkerHeartbeat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+try:
+    _ = settings.SECRET_KEY  # read, so that a missing setting is said plainly
+except ImproperlyConfigured as error:
+    sys.exit(str(error))
 
 RING_SECONDS = 5.0
 

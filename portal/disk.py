@@ -1,4 +1,4 @@
-"""Room on the disk: asked for before anything starts, and shown by the health page while it runs."""
+"""Room on the disk: asked for before anything starts, and shown on the health page."""
 
 import errno
 import os
@@ -14,11 +14,12 @@ NEARLY_FULL = 256 * 1024 * 1024
 _WRITES = b"x" * 4096
 
 
-def refusal(folder: Path) -> str | None:
+def refusal(folder: Path, setting: str = "PORTAL_VAR") -> str | None:
     """One line that says why nothing can be kept in `folder` and what to do; None when all is well.
 
-    Makes the folder where it is missing.
+    Makes the folder where it is missing. `setting` is the variable that names another one.
     """
+    elsewhere = f"set {setting} to"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -28,23 +29,23 @@ def refusal(folder: Path) -> str | None:
         left = shutil.disk_usage(folder).free
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return _full(folder, 0)
+            return _full(folder, 0, elsewhere)
         if error.errno == errno.EROFS:
             return (
                 f"{folder} is on a read-only disk. Make it writable, "
-                "or set PORTAL_VAR to a folder that is."
+                f"or {elsewhere} a place on one that is."
             )
         return (
             f"Nothing can be written to {folder} ({os.strerror(error.errno or 0)}). Give this user "
-            "the right to, or set PORTAL_VAR to a folder where it may."
+            f"the right to, or {elsewhere} a place where it may."
         )
-    return _full(folder, left) if left < LEAST_TO_START else None
+    return _full(folder, left, elsewhere) if left < LEAST_TO_START else None
 
 
-def _full(folder: Path, left: int) -> str:
+def _full(folder: Path, left: int, elsewhere: str) -> str:
     return (
         f"The disk of {folder} is full ({left // 2**20} MB left). Free some room, "
-        "or set PORTAL_VAR to a folder on another disk."
+        f"or {elsewhere} a place on another disk."
     )
 
 

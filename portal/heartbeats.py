@@ -5,6 +5,7 @@ hangs stops beating although beat still sends tasks, and the other way round.
 """
 
 import time
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -12,6 +13,7 @@ from celery import bootsteps
 from celery.beat import PersistentScheduler
 from django.conf import settings
 
+from portal import disk
 from reviews.rules import ENGINE
 
 WORKER, BEAT = "worker", "beat"
@@ -118,7 +120,11 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
 class HeartbeatScheduler(PersistentScheduler):
     """Celery's own scheduler, which says at each tick that it ticks."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, schedule_filename: str, **kwargs: Any) -> None:
+        folder = Path(schedule_filename).absolute().parent
+        if reason := disk.refusal(folder, "BEAT_SCHEDULE_FILE"):
+            raise SystemExit(reason)
+        kwargs["schedule_filename"] = schedule_filename
         super().__init__(*args, **kwargs)
         self.max_interval = BEAT_EVERY_SECONDS
         self.signs = client()

@@ -42,8 +42,7 @@ class Child:
         if self.before:
             self.before()
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        if self.log.exists() and self.log.stat().st_size > _LOG_KEEP_BYTES:
-            self.log.replace(self.log.with_suffix(".old.log"))
+        self.rotate()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.argv,
@@ -62,6 +61,27 @@ class Child:
                 pipe.close()
         except BrokenPipeError:
             pass  # it has ended already; whoever waits for it will say so
+
+    def rotate(self) -> None:
+        """Begin a log that has grown anew, while the child goes on writing to the same file.
+
+        It appends, so it writes at whatever end the file has. Of what was there, the last
+        `_LOG_KEEP_BYTES` and more are in the older log; on a full disk they make room instead.
+        """
+        older = self.log.with_suffix(".old.log")
+        try:
+            if self.log.stat().st_size <= _LOG_KEEP_BYTES:
+                return
+            with self.log.open("rb") as grown, older.open("wb") as kept:
+                # Again until nothing was added meanwhile.
+                while part := grown.read(1 << 20):
+                    kept.write(part)
+                os.truncate(self.log, 0)
+        except FileNotFoundError:
+            return
+        except OSError:
+            older.unlink(missing_ok=True)
+            os.truncate(self.log, 0)
 
     def _enter(self) -> None:
         if self.enter:

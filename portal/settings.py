@@ -21,8 +21,10 @@ VAR = Path(env.str("PORTAL_VAR", default=str(BASE_DIR / "var")))
 
 SECRET_KEY = env.str("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS")
+environment.require_secret(SECRET_KEY, *SECRET_KEY_FALLBACKS)
 DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
+environment.require_named_hosts(ALLOWED_HOSTS)
 # Off only for ./dev on this machine, where there is no TLS: browsers drop Secure cookies there.
 HTTPS = env.bool("HTTPS", default=True)
 if not HTTPS:

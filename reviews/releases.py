@@ -27,10 +27,7 @@ def require() -> None:
 
     Work done by the one on the other would fail in the middle, or be done by half.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(APPLIED)
-        applied = [name for (name,) in cursor.fetchall()]
-    lacking, unknown = difference(applied)
+    lacking, unknown = difference(applied())
     if lacking:
         raise OlderDatabase(
             f"The database lacks {lacking[-1]} of this release: run prepare with it."
@@ -41,9 +38,16 @@ def require() -> None:
         )
 
 
-def difference(applied: Iterable[str]) -> tuple[list[str], list[str]]:
-    """`(lacking, unknown)`: migrations of this code that are not applied, and applied others."""
-    there, ours = set(applied), _of_this_code()
+def applied() -> list[str]:
+    """The migrations of our own that the database has seen."""
+    with connection.cursor() as cursor:
+        cursor.execute(APPLIED)
+        return [name for (name,) in cursor.fetchall()]
+
+
+def difference(there: Iterable[str]) -> tuple[list[str], list[str]]:
+    """`(lacking, unknown)`: migrations of this code that are not `there`, and others that are."""
+    there, ours = set(there), _of_this_code()
     return sorted(ours - there), sorted(there - ours)
 
 

@@ -32,7 +32,7 @@ def test_a_database_without_what_the_code_needs_is_named(db, differs):
 
 def test_a_database_of_a_newer_release_is_named(db, differs):
     differs(FIRST)
-    with pytest.raises(releases.NewerDatabase, match="newer release .* restart this process"):
+    with pytest.raises(releases.NewerDatabase, match=r"newer release .* restart this process"):
         releases.require()
 
 
