@@ -1,0 +1,254 @@
+"""What goes wrong: each fault lasts while it is held, and is over when its context ends.
+
+`bound` is in how many seconds whoever asks must have an answer meanwhile; None where the web server
+itself is what is wrong. `serves` says that the portal takes what is written all the same.
+"""
+
+import contextlib
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+
+from tests.faults.parts import frozen, kill, stop, tree, until
+
+SECONDS = 5.0
+"""How long most of them are held."""
+ANSWERED = 3.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    name: str
+    hold: Callable
+    bound: float | None = None
+    serves: bool = False
+
+
+FAULTS = []
+
+
+def fault(name, **said):
+    """Make a fault of a generator that gets the chaos, and yields once it has begun."""
+
+    def make(hold):
+        FAULTS.append(Fault(name, contextlib.contextmanager(hold), **said))
+        return hold
+
+    return make
+
+
+def backends(chaos):
+    """Ids of the database's processes that serve the portal."""
+    rows = chaos.ask("SELECT pid FROM pg_stat_activity WHERE application_name = 'portal'")
+    own = {pid for (pid,) in rows}
+    return [pid for pid in tree(chaos.parts.database) if pid in own] or [
+        pid for pid in tree(chaos.parts.database)[1:]
+    ]
+
+
+# -- Killed ---------------------------------------------------------------------------------------
+
+
+@fault("a worker killed in the middle of a batch", serves=True)
+def worker_in_a_batch(chaos):
+    chaos.many_changes()
+    until(chaos.in_a_batch, seconds=10, every=0.002)
+    kill(chaos.worker)
+    yield
+
+
+@fault("a pool process of a worker killed", bound=ANSWERED, serves=True)
+def pool_process(chaos):
+    chaos.many_changes()
+    until(chaos.in_a_batch, seconds=10, every=0.002)
+    for pid in tree(chaos.worker)[1:]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    yield
+
+
+@fault("beat killed", bound=ANSWERED, serves=True)
+def beat(chaos):
+    kill(chaos.beat)
+    yield
+
+
+@fault("the web server killed")
+def web(chaos):
+    kill(chaos.web)
+    yield
+
+
+@fault("a web process killed under its server")
+def web_process(chaos):
+    for pid in tree(chaos.web)[1:]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    yield
+
+
+@fault("the broker killed", bound=ANSWERED, serves=True)
+def broker(chaos):
+    kill(chaos.parts.broker)
+    yield
+
+
+@fault("the broker emptied", bound=ANSWERED, serves=True)
+def emptied(chaos):
+    with contextlib.suppress(Exception):
+        chaos.parts.lose_messages()
+    yield
+
+
+@fault("the database killed", bound=ANSWERED)
+def database(chaos):
+    pids = tree(chaos.parts.database)
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    chaos.parts.database.process.wait()
+    yield
+
+
+@fault("a backend of the database killed", bound=ANSWERED)
+def backend(chaos):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(chaos.random.choice(backends(chaos)), signal.SIGKILL)
+    yield
+
+
+# -- Hung -----------------------------------------------------------------------------------------
+
+
+@fault("the worker hung", bound=ANSWERED, serves=True)
+def worker_hung(chaos):
+    with frozen(chaos.worker):
+        yield
+
+
+@fault("beat hung", bound=ANSWERED, serves=True)
+def beat_hung(chaos):
+    with frozen(chaos.beat):
+        yield
+
+
+@fault("the web server hung")
+def web_hung(chaos):
+    with frozen(chaos.web):
+        yield
+
+
+@fault("the broker hung", bound=ANSWERED, serves=True)
+def broker_hung(chaos):
+    with frozen(chaos.parts.broker):
+        yield
+
+
+@fault("the database hung", bound=ANSWERED)
+def database_hung(chaos):
+    with frozen(chaos.parts.database):
+        yield
+
+
+@fault("a backend of the database hung")
+def backend_hung(chaos):
+    pid = chaos.random.choice(backends(chaos))
+    stop(pid)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+# -- Full -----------------------------------------------------------------------------------------
+
+
+@fault("no connection left in the database", bound=ANSWERED)
+def connections(chaos):
+    held = []
+    with contextlib.suppress(psycopg.OperationalError):
+        while len(held) < 200:
+            held.append(psycopg.connect(chaos.url, connect_timeout=3))
+    try:
+        yield
+    finally:
+        for one in held:
+            one.close()
+
+
+@fault("a table held by somebody, so that every connection waits")
+def held_table(chaos):
+    with psycopg.connect(chaos.url, connect_timeout=3) as own:
+        own.execute("SET statement_timeout = '10s'")
+        with contextlib.suppress(psycopg.Error):
+            own.execute("LOCK TABLE reviews_patient IN ACCESS EXCLUSIVE MODE")
+        yield
+        own.rollback()
+
+
+@fault("a full disk under the database")
+def disk_of_the_database(chaos):
+    with no_more_room(tree(chaos.parts.database), most=8192):
+        yield
+
+
+@fault("a full disk under the logs and the schedule", bound=ANSWERED)
+def disk_of_the_logs(chaos):
+    pids = [pid for child in (chaos.web, chaos.worker, chaos.beat) for pid in tree(child)]
+    with no_more_room(pids, most=0):
+        yield
+
+
+@contextlib.contextmanager
+def no_more_room(pids, *, most):
+    """Let no file of these processes grow beyond `most` bytes: a full disk, for them only."""
+    before = {}
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, hard))
+            before[pid] = (soft, hard)
+    try:
+        yield
+    finally:
+        for pid, limits in before.items():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+
+
+# -- Wrong ----------------------------------------------------------------------------------------
+
+
+@fault("the database's clock set back by two hours", serves=True)
+def clock_back(chaos):
+    chaos.step("-2 hours")
+    yield
+
+
+@fault("the database's clock set forward by two hours", serves=True)
+def clock_forward(chaos):
+    chaos.step("2 hours")
+    yield
+
+
+@fault("two beats", bound=ANSWERED, serves=True)
+def two_beats(chaos):
+    second = chaos.parts.beat()
+    time.sleep(SECONDS)
+    yield
+    kill(second)
+
+
+@fault("two workers, and one of them killed", bound=ANSWERED, serves=True)
+def two_workers(chaos):
+    second = chaos.start_worker()
+    chaos.many_changes()
+    until(chaos.in_a_batch, seconds=10, every=0.002)
+    kill(second)
+    yield
