@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import ctypes
+import hashlib
 import json
 import os
 import random
@@ -11,12 +12,14 @@ import signal
 import sys
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 
 from portal import embedded
-from tests.faults.parts import Portal, kill, tree, until
+from portal.local import free_port
+from tests.faults.parts import ROOT, Portal, kill, tree, until
 
 from . import faults, load
 
@@ -34,8 +37,8 @@ CLOCK = """
         AS 'SELECT pg_catalog.statement_timestamp() + (SELECT by FROM shifted.clock)';
     CREATE FUNCTION shifted.now() RETURNS timestamptz LANGUAGE sql STABLE
         AS 'SELECT pg_catalog.now() + (SELECT by FROM shifted.clock)';
-    ALTER DATABASE portal SET search_path = shifted, pg_catalog, public;
 """
+SEARCH = "ALTER DATABASE portal SET search_path = shifted, pg_catalog, public"
 """A clock of the database's that can be set: its functions go before PostgreSQL's own."""
 DEFAULTS = """
     SELECT format('ALTER TABLE public.%I ALTER COLUMN %I SET DEFAULT shifted.%s', table_name,
@@ -61,11 +64,13 @@ class Chaos:
         self.load = None
         self.parts = Portal(folder)
         self.url = embedded.database_url(self.parts.home)
+        self.server = self.url.rpartition("/")[0] + "/postgres"
 
     # -- Setting up -------------------------------------------------------------------------------
 
     def prepare(self):
         os.environ |= self.parts.environment() | {
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
             "LOG_LEVEL": "ERROR",
             "DEMO_PATIENTS": str(PEOPLE),
         }
@@ -74,8 +79,11 @@ class Chaos:
         django.setup()
         from django.core.management import call_command  # noqa: PLC0415
 
-        call_command("prepare", demo=True)
-        self._set_up_clock()
+        if not self._taken_from_last_time():
+            call_command("prepare", demo=True)
+            self._set_up_clock()
+            self._keep_for_next_time()
+        self.parts.lose_messages()
         self.load = self._make_load()
         self.web, self.worker, self.beat = None, None, None
         self.mend()
@@ -84,9 +92,38 @@ class Chaos:
         self.settle()
         self.load.start()
 
+    def _taken_from_last_time(self):
+        """Whether a run of the same code has left the database as it was at the beginning."""
+        name = self._name()
+        with psycopg.connect(self.server, autocommit=True) as own:
+            there = own.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+            own.execute("DROP DATABASE IF EXISTS portal WITH (FORCE)")
+            own.execute(f"CREATE DATABASE portal TEMPLATE {name if there else 'template0'}")
+            if there:
+                own.execute(SEARCH)
+        return bool(there)
+
+    def _keep_for_next_time(self):
+        from django.db import connection  # noqa: PLC0415
+
+        connection.close()
+        with psycopg.connect(self.server, autocommit=True) as own:
+            own.execute(f"CREATE DATABASE {self._name()} TEMPLATE portal")
+
+    def _name(self):
+        """Of that database: by the day, as what is seeded has days, and by what it is made of."""
+        digest = hashlib.sha256(f"{datetime.now(UTC).date()} {PEOPLE}".encode())
+        for path in sorted(
+            path for top in ("drugs", "reviews") for path in (ROOT / top).rglob("*.*")
+        ):
+            if path.suffix in (".py", ".toml"):
+                digest.update(path.read_bytes())
+        return f"prepared_{digest.hexdigest()[:12]}"
+
     def _set_up_clock(self):
         with psycopg.connect(self.url, autocommit=True) as own:
             own.execute(CLOCK)
+            own.execute(SEARCH)
             for (change,) in own.execute(DEFAULTS).fetchall():
                 own.execute(change)
         from django.db import connection  # noqa: PLC0415
@@ -119,10 +156,9 @@ class Chaos:
             value = client.cookies[settings.SESSION_COOKIE_NAME].value
             return f"{settings.SESSION_COOKIE_NAME}={value}"
 
-        self.parts.port = load_port = self.parts.port or faults_free_port()
-        self.parts._collect_static()
+        self.parts.port = free_port()
         return load.Load(
-            load_port,
+            self.parts.port,
             keys=keys,
             clara=cookie("clara"),
             stranger=cookie("niamh"),
@@ -278,12 +314,6 @@ class Chaos:
                 print(f"    BROKEN, promise {number}: {sentence}", flush=True)
             rounds[fault.name] += 1
         return found, rounds, time.monotonic() - started
-
-
-def faults_free_port():
-    from portal.local import free_port  # noqa: PLC0415
-
-    return free_port()
 
 
 def report(chaos, found, rounds, seconds):
