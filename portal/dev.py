@@ -17,6 +17,7 @@ _DEFAULT_PORT = 8000
 _WHOLE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 # So many are screened while they are seeded: no worker is needed.
 _PHOTOGRAPHED_PATIENTS = "400"
+OWN_HOMES = ("test", "bench", "chaos", "screenshots")
 _COMPILE = ("pip", "compile", "--quiet", "--universal", "--generate-hashes")
 
 
@@ -117,7 +118,7 @@ def _bench(argv: list[str]) -> int:
 
 
 def _chaos(argv: list[str]) -> int:
-    """Kill, hang and fill up the parts of a portal of its own, and see what it keeps of its word."""
+    """Kill, hang and fill up the parts of a portal of its own, and see what it keeps."""
     home = Home(VAR / "chaos")
     adopt_orphans()
     # Nothing of it may reach servers that somebody named for other things.
@@ -165,7 +166,7 @@ def _lock(argv: list[str]) -> None:
 
 def _reset(argv: list[str]) -> None:
     """Remove everything under var/: data, secrets, logs. Refuses while a command uses them."""
-    for home in (*(Home(VAR / name) for name in ("test", "bench", "chaos", "screenshots")), Home()):
+    for home in (*(Home(VAR / name) for name in OWN_HOMES), Home()):
         home.remove()
     say("Removed all local data, secrets and logs. ./dev up starts over.")
 

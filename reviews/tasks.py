@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from typing import cast
 
 import structlog
 from celery import Task, shared_task
@@ -44,7 +45,8 @@ def task(name: str) -> Callable[[Callable[[Task], None]], Task]:
                 return
             work(task)
 
-        return shared_task(bind=True, name=name, ignore_result=True)(of_one_release)
+        decorate = shared_task(bind=True, name=name, ignore_result=True)
+        return cast(Task, decorate(of_one_release))
 
     return make
 

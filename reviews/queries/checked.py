@@ -65,17 +65,20 @@ def of(patient: Patient, row: Patient | Prescription) -> Checked:
     book = screening.version.number if screening and screening.version else None
     engine = screening.engine.name if screening and screening.engine else None
     again = at is not None and row.judged_again
+    seen = screening is not None and _seen(row, screening.seen_through)
     if screening and screening.problem:
         reason = f"The last screening failed and will be tried again: {screening.problem}"
     elif row.waiting_since:
         reason = "A change waits to be screened."
-    elif at is None or (isinstance(row, Prescription) and not _seen(row, screening.seen_through)):
+    elif at is None or not seen:
         reason = "Not screened yet."
     else:
         return Checked(CHECKED, book, engine, at, again, "")
     return Checked(NOT_CHECKED, book, engine, at, again, reason)
 
 
-def _seen(prescription: Prescription, seen_through: int | None) -> bool:
+def _seen(row: Patient | Prescription, seen_through: int | None) -> bool:
     """Whether a screening that read the record through that id had this version before it."""
-    return seen_through is not None and prescription.pk <= seen_through
+    if isinstance(row, Patient):
+        return True
+    return seen_through is not None and row.pk <= seen_through

@@ -25,6 +25,7 @@ from . import faults, load
 
 PEOPLE = 40
 MANY = 60
+MADE_FROM = ("drugs", "reviews/migrations", "reviews/rules", "reviews/seeding")
 PR_SET_PDEATHSIG = 1
 PLANTED = "tests.chaos.planted"
 CLOCK = """
@@ -113,9 +114,7 @@ class Chaos:
     def _name(self):
         """Of that database: by the day, as what is seeded has days, and by what it is made of."""
         digest = hashlib.sha256(f"{datetime.now(UTC).date()} {PEOPLE}".encode())
-        for path in sorted(
-            path for top in ("drugs", "reviews") for path in (ROOT / top).rglob("*.*")
-        ):
+        for path in sorted(path for top in MADE_FROM for path in (ROOT / top).rglob("*.*")):
             if path.suffix in (".py", ".toml"):
                 digest.update(path.read_bytes())
         return f"prepared_{digest.hexdigest()[:12]}"
@@ -322,9 +321,9 @@ def report(chaos, found, rounds, seconds):
     told = Counter(each.status for each in answers)
     slowest = max((each.took for each in answers), default=0.0)
     print(
-        f"\nSeed {chaos.seed}: {sum(rounds.values())} rounds of {len(rounds)} faults in {seconds:.0f}"
-        f" s; {len(answers)} requests ({told[200] + told[302]} served, {told[503]} told to wait, "
-        f"{told[0]} without an answer, slowest {slowest:.1f} s); "
+        f"\nSeed {chaos.seed}: {sum(rounds.values())} rounds of {len(rounds)} faults in "
+        f"{seconds:.0f} s; {len(answers)} requests ({told[200] + told[302]} served, "
+        f"{told[503]} told to wait, {told[0]} without an answer, slowest {slowest:.1f} s); "
         f"{len(chaos.load.known.acknowledged)} prescriptions acknowledged, "
         f"{len(chaos.load.known.written_by_form)} by form, {len(chaos.twins)} twins."
     )

@@ -46,9 +46,8 @@ def backends(chaos):
     """Ids of the database's processes that serve the portal."""
     rows = chaos.ask("SELECT pid FROM pg_stat_activity WHERE application_name = 'portal'")
     own = {pid for (pid,) in rows}
-    return [pid for pid in tree(chaos.parts.database) if pid in own] or [
-        pid for pid in tree(chaos.parts.database)[1:]
-    ]
+    all_of_it = tree(chaos.parts.database)
+    return [pid for pid in all_of_it if pid in own] or all_of_it[1:]
 
 
 # -- Killed ---------------------------------------------------------------------------------------

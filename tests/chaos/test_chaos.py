@@ -1,7 +1,7 @@
 """The harness ends by itself, leaves nothing behind, keeps quiet without a reason, and finds a bug.
 
-One fault, over and over: all of them take longer than a suite should. What each planted bug needs to
-be found stands in docs/operations.md.
+One fault, over and over: all of them take longer than a suite should. What each planted bug
+needs to be found stands in docs/operations.md.
 """
 
 import os
