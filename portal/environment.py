@@ -15,7 +15,7 @@ REQUIRED = (
 )
 LEAST_SECRET = 50
 """Characters of a SECRET_KEY: what Django's own check asks for."""
-MAKE_SECRET = 'python3 -c "import secrets; print(secrets.token_urlsafe(64))"'
+HOW_TO_MAKE_ONE = 'python3 -c "import secrets; print(secrets.token_urlsafe(64))"'
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "testserver"})
 
 
@@ -39,7 +39,7 @@ def require_secret(*keys: str) -> None:
             raise ImproperlyConfigured(
                 f"SECRET_KEY (or one of SECRET_KEY_FALLBACKS) is too easy to guess: it has "
                 f"{len(key)} characters of {len(set(key))} kinds. Make one of at least "
-                f"{LEAST_SECRET}: {MAKE_SECRET}"
+                f"{LEAST_SECRET}: {HOW_TO_MAKE_ONE}"
             )
 
 
