@@ -193,32 +193,33 @@ def held_table(chaos):
 
 @fault("a full disk under the database")
 def disk_of_the_database(chaos):
-    with no_more_room(tree(chaos.parts.database), most=8192):
+    with no_more_room(chaos.parts.database, most=8192):
         yield
 
 
 @fault("a full disk under the logs and the schedule", bound=ANSWERED)
 def disk_of_the_logs(chaos):
-    pids = [pid for child in (chaos.web, chaos.worker, chaos.beat) for pid in tree(child)]
-    with no_more_room(pids, most=0):
+    with no_more_room(chaos.web, chaos.worker, chaos.beat, most=0):
         yield
 
 
 @contextlib.contextmanager
-def no_more_room(pids, *, most):
-    """Let no file of these processes grow beyond `most` bytes: a full disk, for them only."""
-    before = {}
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, hard))
-            before[pid] = (soft, hard)
+def no_more_room(*children, most):
+    """Let no file of these grow beyond `most` bytes: a full disk, for them only."""
+    _limit(children, most)
     try:
         yield
     finally:
-        for pid, limits in before.items():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+        # Those too that were started meanwhile, and have it from their parents.
+        _limit(children, None)
+
+
+def _limit(children, most):
+    for pid in [pid for child in children for pid in tree(child)]:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+            soft = hard if most is None else most
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
 
 
 # -- Wrong ----------------------------------------------------------------------------------------
