@@ -250,10 +250,14 @@ class Chaos:
             )
             if answer.status != 200:
                 return
-        found = [
-            self.ask(f"SELECT patient_id FROM reviews_identifier WHERE value = '{number}'")[0][0]
-            for number in numbers
-        ]
+        rows = self.ask(
+            "SELECT patient_id FROM reviews_identifier"
+            f" WHERE value IN ('{numbers[0]}', '{numbers[1]}') ORDER BY value = '{numbers[1]}'"
+        )
+        if len(rows) != 2:
+            self.load.known.broken.append(f"two were acknowledged, and {len(rows)} are there")
+            return
+        found = [pk for (pk,) in rows]
         fields = {"dose": "1", "days_supply": "35", "quantity": "70", "quantity_unit": "tablet"}
         if not self.load.by_form(self.load.clara, found[0], **fields):
             return

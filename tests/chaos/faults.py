@@ -227,7 +227,10 @@ def _limit(children, most):
 
 @fault("the database's clock set back by two hours", serves=True)
 def clock_back(chaos):
-    chaos.step("-2 hours")
+    # While something waits, which has the time of before.
+    with frozen(chaos.worker):
+        chaos.many_changes()
+        chaos.step("-2 hours")
     yield
 
 

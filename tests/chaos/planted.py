@@ -97,12 +97,14 @@ def trail():
 def stranger():
     """Whoever is signed in sees the patients of every practice."""
 
-    def everywhere(user, action):
+    honest = access.practice_ids
+
+    def everywhere(by, action):
+        if by.username.startswith("client-"):
+            return honest(by, action)
         return list(Practice.objects.values_list("pk", flat=True))
 
     access.practice_ids = everywhere
-    access.allowed = lambda *_: True
-    access.require = lambda *_: None
 
 
 PLANTED = {each.__name__: each for each in (early, clock, clear, hang, trail, stranger)}
