@@ -279,7 +279,7 @@ class Chaos:
         try:
             with fault.hold(self):
                 began = time.monotonic()
-                time.sleep(faults.SECONDS)
+                time.sleep(fault.seconds)
                 ended = time.monotonic()
         except psycopg.Error as error:
             # The database was away when the fault wanted it: nothing was held.

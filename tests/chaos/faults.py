@@ -27,6 +27,7 @@ class Fault:
     hold: Callable
     bound: float | None = None
     serves: bool = False
+    seconds: float = SECONDS
 
 
 FAULTS = []
@@ -142,13 +143,13 @@ def web_hung(chaos):
         yield
 
 
-@fault("the broker hung", bound=ANSWERED, serves=True)
+@fault("the broker hung", bound=ANSWERED, serves=True, seconds=2 * SECONDS)
 def broker_hung(chaos):
     with frozen(chaos.parts.broker):
         yield
 
 
-@fault("the database hung", bound=ANSWERED)
+@fault("the database hung", bound=ANSWERED, seconds=2 * SECONDS)
 def database_hung(chaos):
     with frozen(chaos.parts.database):
         yield
