@@ -21,7 +21,7 @@ COPY portal portal
 COPY reviews reviews
 COPY templates templates
 # Static files need no server, only that the settings can be read.
-RUN SECRET_KEY=build DATABASE_URL=postgres://build REDIS_URL=redis://build ALLOWED_HOSTS=build \
+RUN SECRET_KEY=only-for-this-step-0123456789-abcdefghijklmnopqrstuvwxyz DATABASE_URL=postgres://build REDIS_URL=redis://build ALLOWED_HOSTS=build \
     python manage.py collectstatic --no-input --verbosity 0 \
     && chown -R portal var
 USER portal

@@ -10,6 +10,8 @@ from django.core.cache.backends.redis import RedisCache  # pyright: ignore[repor
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from reviews.fuse import valkey
+
 log = structlog.get_logger(__name__)
 _DOWN = (RedisConnectionError, RedisTimeoutError)
 
@@ -51,8 +53,16 @@ class ForgivingRedisCache(RedisCache):
         return self._or(delta, super().incr, key, delta, version)
 
     def _or(self, fallback: Any, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if not valkey.allows():
+            return fallback
         try:
-            return method(*args, **kwargs)
+            answer = method(*args, **kwargs)
         except _DOWN:
+            valkey.blow()
             log.warning("cache_unreachable")
             return fallback
+        except BaseException:
+            valkey.mend()  # it answered, if only that there is no such key
+            raise
+        valkey.mend()
+        return answer

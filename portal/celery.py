@@ -1,21 +1,42 @@
 """The Celery application, and what beat sends when."""
 
 import os
+import sys
 from typing import Any, cast
 
 from celery import Celery
 from celery.schedules import crontab
 from celery.signals import task_prerun
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from portal.heartbeats import WorkerHeartbeat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+try:
+    _ = settings.SECRET_KEY  # read, so that a missing setting is said plainly
+except ImproperlyConfigured as error:
+    sys.exit(str(error))
 
 RING_SECONDS = 5.0
 
-app = Celery("portal")
+DOORBELL_SECONDS = 1.0
+"""How long whoever rings waits for a broker that is there and does not answer."""
+
+
+class Portal(Celery):
+    """Celery's application, in which whoever sends a message does not wait for the broker."""
+
+    def connection_for_write(self, url: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        options = {"socket_timeout": DOORBELL_SECONDS} | (
+            kwargs.pop("transport_options", None) or {}
+        )
+        return super().connection_for_write(url, *args, transport_options=options, **kwargs)
+
+
+app = Portal("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # A worker keeps its database connection between tasks: opening one takes as long as screening
 # somebody. Celery would close it around every task, unless it may be used again.
@@ -26,7 +47,9 @@ app.conf.beat_schedule = {
     "ring": {
         "task": "reviews.ring",
         "schedule": RING_SECONDS,
-        "options": {"expires": RING_SECONDS},
+        # While no worker is up they would pile up. Longer than any difference between the clocks of
+        # the machines that send and receive it, or none would ever be in time.
+        "options": {"expires": 60 * RING_SECONDS},
     },
     # A course grows too long and an exemption expires without any event: judge them each morning.
     "sweep": {"task": "reviews.sweep", "schedule": crontab(hour=3, minute=30)},

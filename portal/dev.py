@@ -8,6 +8,7 @@ from pathlib import Path
 
 from portal import browser, embedded
 from portal.local import BASE_DIR, VAR, Held, Home, Refused, free_port
+from portal.processes import adopt_orphans, kill_orphans
 from portal.progress import say, step
 from portal.supervisor import Stopped, base_environment, fail, serve, supervised, up
 
@@ -16,6 +17,7 @@ _DEFAULT_PORT = 8000
 _WHOLE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 # So many are screened while they are seeded: no worker is needed.
 _PHOTOGRAPHED_PATIENTS = "400"
+OWN_HOMES = ("test", "bench", "chaos", "screenshots")
 _COMPILE = ("pip", "compile", "--quiet", "--universal", "--generate-hashes")
 
 
@@ -115,6 +117,21 @@ def _bench(argv: list[str]) -> int:
         return supervisor.run([sys.executable, "-m", "benchmarks", *argv], env=env)[0]
 
 
+def _chaos(argv: list[str]) -> int:
+    """Kill, hang and fill up the parts of a portal of its own, and see what it keeps."""
+    home = Home(VAR / "chaos")
+    adopt_orphans()
+    # Nothing of it may reach servers that somebody named for other things.
+    named = ("DATABASE_URL", "REDIS_URL")
+    env = {name: text for name, text in base_environment(home).items() if name not in named}
+    with home.lock({"command": "chaos"}), supervised(home) as supervisor:
+        try:
+            run = [sys.executable, "-m", "tests.chaos", *argv]
+            return supervisor.run(run, env=env | {"CHAOS_FOLDER": str(home.path)})[0]
+        finally:
+            kill_orphans()
+
+
 def _screenshots(argv: list[str]) -> int:
     """Photograph the pages of a demo of its own, made anew, so that each run shows the same."""
     chromium = browser.find()
@@ -149,7 +166,7 @@ def _lock(argv: list[str]) -> None:
 
 def _reset(argv: list[str]) -> None:
     """Remove everything under var/: data, secrets, logs. Refuses while a command uses them."""
-    for home in (*(Home(VAR / name) for name in ("test", "bench", "screenshots")), Home()):
+    for home in (*(Home(VAR / name) for name in OWN_HOMES), Home()):
         home.remove()
     say("Removed all local data, secrets and logs. ./dev up starts over.")
 
@@ -160,6 +177,7 @@ _COMMANDS = {
     "test": _test,
     "check": _check,
     "bench": _bench,
+    "chaos": _chaos,
     "screenshots": _screenshots,
     "lock": _lock,
     "reset": _reset,

@@ -13,6 +13,9 @@ REQUIRED = (
     ("REDIS_URL", "redis://:password@host:6379/0"),
     ("ALLOWED_HOSTS", "the host names the portal answers to, separated by commas"),
 )
+LEAST_SECRET = 50
+"""Characters of a SECRET_KEY: what Django's own check asks for."""
+HOW_TO_MAKE_ONE = 'python3 -c "import secrets; print(secrets.token_urlsafe(64))"'
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "testserver"})
 
 
@@ -26,6 +29,26 @@ def require(env: environ.Env) -> None:
             f"Missing settings: {names}.{lines}\n"
             "Set them in the environment (docs/operations.md), or start the portal with ./dev up, "
             "which makes its own."
+        )
+
+
+def require_secret(*keys: str) -> None:
+    """Raise ImproperlyConfigured when a key could be guessed: whoever has it can be anybody."""
+    for key in keys:
+        if len(key) < LEAST_SECRET or len(set(key)) < 5:
+            raise ImproperlyConfigured(
+                f"SECRET_KEY (or one of SECRET_KEY_FALLBACKS) is too easy to guess: it has "
+                f"{len(key)} characters of {len(set(key))} kinds. Make one of at least "
+                f"{LEAST_SECRET}: {HOW_TO_MAKE_ONE}"
+            )
+
+
+def require_named_hosts(hosts: list[str]) -> None:
+    """Raise ImproperlyConfigured when any host name would do, and links could be to anywhere."""
+    if "*" in hosts:
+        raise ImproperlyConfigured(
+            "ALLOWED_HOSTS=* lets a request choose which host the portal takes itself for. "
+            "Name the hosts it answers to, separated by commas."
         )
 
 

@@ -4,6 +4,7 @@ Under /api every error is an RFC 9457 problem, whoever raises it; elsewhere it i
 `templates/<status>.html`, which finds the sentence in `message`.
 """
 
+import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +17,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.views import set_rollback
 
+from portal import away
 from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, NotFound, Stale
 
 STATUS = {
@@ -139,6 +141,17 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """The answer to what nobody caught: 503 while the database is away, else 500.
+
+    Wherever the database failed, in a view or in what stands around it, Django comes by here while
+    it handles the error.
+    """
+    if reason := away.why(sys.exc_info()[1]):
+        message = away.sentence(request, reason)
+        if not _is_api(request):
+            return away.page(message)
+        later = {"Retry-After": str(away.RETRY_SECONDS)}
+        return problem(request, away.STATUS, message, code="unavailable", headers=later)
     if _is_api(request):
         return problem(
             request,

@@ -4,26 +4,39 @@ Read by the supervisor, by load balancers and by people. It asks each part direc
 timeouts and without the connection pool, so that it answers while a part is down.
 """
 
+import time
 from typing import Any
 
 import psycopg
 import redis
+from django.conf import settings
 from django.db import connection as django_connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from portal import heartbeats
+from portal import disk, heartbeats
+from portal.postgresql.connection import Connection, answers
+from reviews import releases
+from reviews.clock import SMALL_SECONDS
 from reviews.engines import RESCREEN
 
 TIMEOUT_SECONDS = 1
+CLOCKS_APART_SECONDS = 30
+"""What two machines without a time server may differ by before somebody is told."""
 OTHER_ENGINE = "runs other code than the portal's engine"
-_JUDGING = """
+_JUDGING = f"""
     SELECT
-        (SELECT extract(epoch FROM clock_timestamp() - min(requested_at))::float
-            FROM reviews_screeningrequest),
+        -- By the furthest that the clock has shown: set back, it would make all of them young.
+        extract(epoch FROM
+            greatest(clock_timestamp(), (SELECT furthest FROM reviews_clock WHERE id = 1))
+            - (SELECT min(requested_at) FROM reviews_screeningrequest))::float,
         (SELECT name FROM reviews_engine WHERE is_current),
-        (SELECT total - done FROM reviews_job WHERE kind = %s AND ended_at IS NULL LIMIT 1)
+        (SELECT total - done FROM reviews_job WHERE kind = %s AND ended_at IS NULL LIMIT 1),
+        extract(epoch FROM clock_timestamp())::float,
+        extract(epoch FROM
+            (SELECT furthest FROM reviews_clock WHERE id = 1) - clock_timestamp())::float,
+        ARRAY({releases.APPLIED})
 """
 _UNKNOWN = {"oldest_unscreened_seconds": None, "engine": None, "rescreen_left": None}
 
@@ -31,34 +44,69 @@ _UNKNOWN = {"oldest_unscreened_seconds": None, "engine": None, "rescreen_left": 
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when every part is up, else 503 with the names of those that are down."""
+    """Answer 200 when every part is up, else 503 with the names of those that are not.
+
+    A part whose state is None cannot be known while another one is down.
+    """
     database, judging = _database()
-    parts = {"web": "up", "database": database, **_broker(judging["engine"])}
-    down = [name for name, state in parts.items() if state != "up"]
+    room = disk.state(settings.VAR)
+    parts = {
+        "web": "up",
+        **database,
+        **_broker(judging["engine"]),
+        "disk": room.pop("disk"),
+    }
+    down = [name for name, state in parts.items() if state not in ("up", None)]
     return JsonResponse(
-        {"status": "down" if down else "up", "down": down, **parts, **judging},
+        {"status": "down" if down else "up", "down": down, **parts, **judging, **room},
         status=503 if down else 200,
     )
 
 
-def _database() -> tuple[str, dict[str, Any]]:
-    """Its state, and what it knows of the judging: by which engine, and how much of it waits."""
+def _database() -> tuple[dict[str, str | None], dict[str, Any]]:
+    """The database, its clock and its schema; and what it knows of the judging and what waits."""
+    states: dict[str, str | None] = {"database": "down", "clock": None, "schema": None}
     parameters = {**django_connection.get_connection_params(), "connect_timeout": TIMEOUT_SECONDS}
-    parameters.pop("pool", None)
+    # One that is stopped lets everybody in and says nothing; psycopg waits for it twice as long.
+    if not answers(parameters.get("host"), parameters.get("port"), TIMEOUT_SECONDS):
+        return states, _UNKNOWN
     try:
-        with psycopg.connect(**parameters, autocommit=True) as connection:
+        with Connection.connect(**parameters, autocommit=True) as connection:
             milliseconds = str(TIMEOUT_SECONDS * 1000)
             connection.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
-            [(oldest, engine, left)] = connection.execute(_JUDGING, [RESCREEN]).fetchall()
-    except psycopg.errors.UndefinedTable:
-        return "not migrated", _UNKNOWN
+            asked = connection.execute(_JUDGING, [RESCREEN])
+            [(oldest, engine, left, now, behind, applied)] = asked.fetchall()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+        return states | {"database": "not migrated"}, _UNKNOWN
     except psycopg.Error:
-        return "down", _UNKNOWN
-    return "up", {
+        return states, _UNKNOWN
+    return {
+        "database": "up",
+        "clock": _clock(behind or 0.0, now - time.time()),
+        "schema": _schema(applied),
+    }, {
         "oldest_unscreened_seconds": None if oldest is None else round(max(0.0, oldest), 1),
         "engine": engine,
         "rescreen_left": left,
     }
+
+
+def _clock(behind: float, apart: float) -> str:
+    """`behind`: what it has shown more before; `apart`: more than the clock here; in seconds."""
+    if behind > SMALL_SECONDS:
+        return f"set back: {behind:.0f} s behind what it has shown"
+    if abs(apart) > CLOCKS_APART_SECONDS:
+        return f"{abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} the web server's"
+    return "up"
+
+
+def _schema(applied: list[str]) -> str:
+    lacking, unknown = releases.difference(applied)
+    if lacking:
+        return "older than this release: run prepare with it"
+    if unknown:
+        return "newer than this release: restart with the newer one"
+    return "up"
 
 
 def _broker(engine: str | None) -> dict[str, str]:

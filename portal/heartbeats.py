@@ -5,6 +5,7 @@ hangs stops beating although beat still sends tasks, and the other way round.
 """
 
 import time
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -12,6 +13,7 @@ from celery import bootsteps
 from celery.beat import PersistentScheduler
 from django.conf import settings
 
+from portal import disk
 from reviews.rules import ENGINE
 
 WORKER, BEAT = "worker", "beat"
@@ -61,8 +63,7 @@ def alive(connection: redis.Redis, part: str) -> int:
 
     Raises redis.RedisError when the broker cannot be asked.
     """
-    since = time.time() - STALE_AFTER_SECONDS[part]
-    return connection.zcount(_key(part), since, "+inf")
+    return connection.zcount(_key(part), *_lately(part))
 
 
 def worker_name(hostname: str) -> str:
@@ -72,9 +73,17 @@ def worker_name(hostname: str) -> str:
 
 def engines(connection: redis.Redis) -> set[str]:
     """The names of the engines that live workers run. Raises redis.RedisError as `alive`."""
-    since = time.time() - STALE_AFTER_SECONDS[WORKER]
-    names = connection.zrangebyscore(_key(WORKER), since, "+inf")
+    names = connection.zrangebyscore(_key(WORKER), *_lately(WORKER))
     return {name.decode().rpartition(" ")[2] for name in names}
+
+
+def _lately(part: str) -> tuple[float, float]:
+    """From when until when a sign of life counts.
+
+    One from the future was given before a clock was set back, by a process that may be dead since.
+    """
+    now, seconds = time.time(), STALE_AFTER_SECONDS[part]
+    return now - seconds, now + seconds
 
 
 def _key(part: str) -> str:
@@ -111,14 +120,30 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
 class HeartbeatScheduler(PersistentScheduler):
     """Celery's own scheduler, which says at each tick that it ticks."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, schedule_filename: str, **kwargs: Any) -> None:
+        folder = Path(schedule_filename).absolute().parent
+        if reason := disk.refusal(folder, "BEAT_SCHEDULE_FILE"):
+            raise SystemExit(reason)
+        kwargs["schedule_filename"] = schedule_filename
         super().__init__(*args, **kwargs)
         self.max_interval = BEAT_EVERY_SECONDS
         self.signs = client()
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         write(self.signs, BEAT, "beat")
+        self.forget_the_future()
         return super().tick(*args, **kwargs)
+
+    def forget_the_future(self) -> None:
+        """Take what was sent later than now as sent now, or it would be sent again only after that.
+
+        The clock was set back, perhaps while beat did not run: it keeps these times in a file.
+        """
+        now = self.app.now()
+        for entry in self.schedule.values():
+            if entry.last_run_at > now:
+                entry.last_run_at = now
+                self._heap = None
 
     def close(self) -> None:
         super().close()

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TextIO
 
+from portal import disk
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 _SERVER_PORTS = range(20_000, 32_768)
 VAR = Path(os.environ.get("PORTAL_VAR", BASE_DIR / "var"))
@@ -43,6 +45,8 @@ class Home:
                 f"Cannot make {self.path}: this user may not write there. Run ./dev as the user "
                 "who owns this folder, or clone the project into a folder of your own."
             ) from None
+        except OSError:
+            raise Refused(disk.refusal(self.path) or f"Cannot make {self.path}.") from None
         if self.path.stat().st_uid != os.geteuid():
             raise Refused(
                 f"{self.path} was made by another user. Run ./dev as that user, or remove it."
@@ -85,6 +89,8 @@ class Home:
         The lock goes with the process, so a killed command leaves nothing to clean up.
         """
         self.prepare()
+        if reason := disk.refusal(self.path):
+            raise Refused(reason)
         file = os.fdopen(os.open(self.path / "running", os.O_RDWR | os.O_CREAT, 0o600), "r+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

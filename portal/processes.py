@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _LOG_KEEP_BYTES = 10 * 1024 * 1024
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -42,8 +43,7 @@ class Child:
         if self.before:
             self.before()
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        if self.log.exists() and self.log.stat().st_size > _LOG_KEEP_BYTES:
-            self.log.replace(self.log.with_suffix(".old.log"))
+        self.rotate()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.argv,
@@ -62,6 +62,27 @@ class Child:
                 pipe.close()
         except BrokenPipeError:
             pass  # it has ended already; whoever waits for it will say so
+
+    def rotate(self) -> None:
+        """Begin a log that has grown anew, while the child goes on writing to the same file.
+
+        It appends, so it writes at whatever end the file has. Of what was there, the last
+        `_LOG_KEEP_BYTES` and more are in the older log; on a full disk they make room instead.
+        """
+        older = self.log.with_suffix(".old.log")
+        try:
+            if self.log.stat().st_size <= _LOG_KEEP_BYTES:
+                return
+            with self.log.open("rb") as grown, older.open("wb") as kept:
+                # Again until nothing was added meanwhile.
+                while part := grown.read(1 << 20):
+                    kept.write(part)
+                os.truncate(self.log, 0)
+        except FileNotFoundError:
+            return
+        except OSError:
+            older.unlink(missing_ok=True)
+            os.truncate(self.log, 0)
 
     def _enter(self) -> None:
         if self.enter:
@@ -109,3 +130,21 @@ def kill_session(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever loses its own below us, so that nothing is lost sight of."""
+    if _libc:
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def kill_orphans() -> None:
+    """Kill all that is left below this process, also what is stopped, until nothing is."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    while children.exists() and (left := children.read_text().split()):
+        for pid in left:
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+                os.waitpid(int(pid), 0)
+            except (ProcessLookupError, ChildProcessError):
+                continue

@@ -1,6 +1,7 @@
 """The one settings file. What differs between installations is read from the environment."""
 
 import logging
+import math
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import environ
 from csp.constants import NONE, SELF
 
 from portal import environment, logs
+from portal.postgresql.connection import Connection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env(SECRET_KEY_FALLBACKS=(list, []), CSRF_TRUSTED_ORIGINS=(list, []))
@@ -19,8 +21,10 @@ VAR = Path(env.str("PORTAL_VAR", default=str(BASE_DIR / "var")))
 
 SECRET_KEY = env.str("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS")
+environment.require_secret(SECRET_KEY, *SECRET_KEY_FALLBACKS)
 DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
+environment.require_named_hosts(ALLOWED_HOSTS)
 # Off only for ./dev on this machine, where there is no TLS: browsers drop Secure cookies there.
 HTTPS = env.bool("HTTPS", default=True)
 if not HTTPS:
@@ -28,21 +32,39 @@ if not HTTPS:
 # How many proxies of ours stand in front; their X-Forwarded-* headers are believed, no others.
 PROXY_COUNT = env.int("PROXY_COUNT", default=0)
 
+# The longest a page or an API call may spend on one statement; 0 is without limit, for workers and
+# commands. A server that does not answer at all is given up much sooner (portal/postgresql).
+DATABASE_STATEMENT_SECONDS = env.int("DATABASE_STATEMENT_SECONDS", default=0)
 DATABASES = {"default": env.db_url("DATABASE_URL")}
+DATABASES["default"]["ENGINE"] = "portal.postgresql"
 DATABASES["default"]["OPTIONS"] = {
-    **DATABASES["default"].get("OPTIONS", {}),
-    "connect_timeout": 3,
     "application_name": "portal",
+    # A machine that vanished: what was sent to it is not waited for.
+    "tcp_user_timeout": 5_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    **DATABASES["default"].get("OPTIONS", {}),
+    "connect_timeout": 2,
 }
+if DATABASE_STATEMENT_SECONDS:
+    DATABASES["default"]["OPTIONS"]["options"] = (
+        f"-c statement_timeout={DATABASE_STATEMENT_SECONDS}s"
+        f" -c lock_timeout={math.ceil(DATABASE_STATEMENT_SECONDS / 3)}s"
+    )
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # Connections each web process keeps open (portal/gunicorn.py sets it to its threads). Never in a
 # Celery worker: its pool processes are forked and would share sockets. They keep one each.
 DATABASE_POOL = env.int("DATABASE_POOL", default=0)
 if DATABASE_POOL:
     DATABASES["default"]["OPTIONS"]["pool"] = {
+        "connection_class": Connection,
         "min_size": 1,
         "max_size": DATABASE_POOL,
-        "timeout": 5,
+        "timeout": 2,
+        # Its patience with a server that is away would grow to minutes. Whoever needs a connection
+        # has it try again.
+        "reconnect_timeout": 2,
     }
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 600
@@ -260,6 +282,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # kombu's own patience is six seconds a save. Workers reconnect by a policy of their own.
     "socket_connect_timeout": 1,
     "max_retries": 0,
+    # Of a worker, which reads. Whoever writes waits for a second only (portal/celery.py).
+    "socket_timeout": 5,
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None

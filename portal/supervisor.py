@@ -135,6 +135,7 @@ class Supervisor:
             self.pause(0.25)
             for ward in self.wards:
                 self._look_after(ward)
+                ward.child.rotate()
 
     def _look_after(self, ward: Ward) -> None:
         now = time.monotonic()

@@ -194,6 +194,16 @@ class Event(Enum):
         "Asked for whoever time alone can change",
         {"patients": "how many", "as_of": "the day"},
     )
+    CLOCK_BEHIND = (
+        "clock.behind",
+        "Found the database's clock set back",
+        {"seconds": "by how much", "furthest": "what it had shown before"},
+    )
+    CLOCK_ACCEPTED = (
+        "clock.accepted",
+        "Took the database's clock as right after it was set back",
+        {"seconds": "by how much"},
+    )
     RULES_DRAFTED = "rules.drafted", "Drafted a rule book", _BOOK
     RULES_PUBLISHED = (
         "rules.published",

@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 import structlog
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from reviews import audit, requests
@@ -46,6 +46,7 @@ DONE, FAILED, CANCELLED = Job.State.DONE, Job.State.FAILED, Job.State.CANCELLED
 ENDED = {DONE: Event.JOB_DONE, FAILED: Event.JOB_FAILED, CANCELLED: Event.JOB_CANCELLED}
 
 RETRY_SECONDS = (5, 30, 120, 600)
+LONGEST_WAIT_SECONDS = 3600
 MOST_TRIES = len(RETRY_SECONDS) + 1
 CUT_OFF_SECONDS = 60
 LOCK = 0x10B5
@@ -146,8 +147,10 @@ def work(kinds: Kinds, *, seconds: float) -> int:
 
 def _due() -> QuerySet[Job]:
     """Unfinished jobs whose next slice is due, the one left alone for longest first."""
-    due = Job.objects.unfinished().filter(not_before__lte=timezone.now())
-    return due.order_by(F("worked_at").asc(nulls_first=True), "pk")
+    now = timezone.now()
+    # What is put off for longer than anything is was so before a clock was set back.
+    due = Q(not_before__lte=now) | Q(not_before__gt=now + timedelta(seconds=LONGEST_WAIT_SECONDS))
+    return Job.objects.unfinished().filter(due).order_by(F("worked_at").asc(nulls_first=True), "pk")
 
 
 @transaction.atomic
@@ -203,7 +206,8 @@ def _slice(pk: int, kinds: Kinds, seconds: float) -> None:
 def _keep(job: Job, made: Slice) -> None:
     job.done, job.note, job.place = made.done, made.note, made.place
     job.tries, job.error = 0, ""
-    job.not_before = timezone.now() + timedelta(seconds=made.wait_seconds)
+    wait = min(made.wait_seconds, LONGEST_WAIT_SECONDS)
+    job.not_before = timezone.now() + timedelta(seconds=wait)
     if made.total is not None:
         job.total = made.total
     job.save(update_fields=["done", "total", "note", "place", "tries", "error", "not_before"])

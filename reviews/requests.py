@@ -1,15 +1,22 @@
 """Screening requests: rows say who is to be screened; a Celery message only rings the bell."""
 
+from datetime import timedelta
+
 import structlog
 from celery import current_app
 from django.db import connection, transaction
-from django.utils import timezone
-from kombu.exceptions import OperationalError as BrokerDown
+from django.db.models import Q
+from django.db.models.functions import Now
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
 
+from reviews.fuse import valkey
 from reviews.models import ScreeningRequest
 
 log = structlog.get_logger(__name__)
 DRAIN = "reviews.drain"
+LONGEST_WAIT_SECONDS = 3600
+"""What is to be tried later than this from now was put off before the clock was set back: now."""
 CHANGE, BULK = ScreeningRequest.Priority.CHANGE, ScreeningRequest.Priority.BULK
 
 
@@ -27,13 +34,27 @@ def enqueue(
 
 
 def ring(task: str = DRAIN) -> None:
-    """Wake a worker. A lost or refused message loses nothing: beat rings again for what waits."""
+    """Wake a worker. A lost or refused message loses nothing: beat rings again for what waits.
+
+    Called after the commit, when nothing may fail any more: what was written is written. So nobody
+    waits long for a broker that does not answer, and the next caller does not wait at all.
+    """
+    if not valkey.allows():
+        return
     try:
         current_app.send_task(task, retry=False)  # pyright: ignore[reportCallIssue] - a proxy
-    except (BrokerDown, OSError) as error:
+    except (KombuError, RedisError, OSError) as error:
+        valkey.blow()
         log.warning("doorbell_not_rung", error=type(error).__name__)
+    else:
+        valkey.mend()
 
 
 def waiting() -> bool:
     """Whether a request is due now."""
-    return ScreeningRequest.objects.filter(not_before__lte=timezone.now()).exists()
+    due = (
+        Q(not_before=None)
+        | Q(not_before__lte=Now())
+        | Q(not_before__gt=Now() + timedelta(seconds=LONGEST_WAIT_SECONDS))
+    )
+    return ScreeningRequest.objects.filter(due).exists()

@@ -1,14 +1,19 @@
 """Doorbells: a name, a retry policy, one call. The work itself waits in the database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import cast
 
+import structlog
 from celery import Task, shared_task
 
-from reviews import jobs, requests
+from reviews import clock, jobs, releases, requests
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
 from reviews.verbs import digest, engines, screen
+
+log = structlog.get_logger(__name__)
 
 # Well below the limit at which a task is cut off; a longer backlog is handed on.
 SECONDS = 20
@@ -21,31 +26,66 @@ KINDS: jobs.Kinds = {
 """Every kind of long job, and what does a slice of it; `reviews.jobs` says how one is made."""
 
 
+def task(name: str) -> Callable[[Callable[[Task], None]], Task]:
+    """Make a task of a function that gets it; it does nothing where database and code differ.
+
+    A worker older than the database takes no more doorbells. One that is newer leaves the work
+    alone until somebody has run `prepare`, and says so each time.
+    """
+
+    def make(work: Callable[[Task], None]) -> Task:
+        @wraps(work)
+        def of_one_release(task: Task) -> None:
+            try:
+                releases.require()
+            except (releases.OlderDatabase, releases.NewerDatabase) as error:
+                log.warning("not_of_this_release", why=error.message)
+                if isinstance(error, releases.NewerDatabase):
+                    _take_no_more(task)
+                return
+            work(task)
+
+        decorate = shared_task(bind=True, name=name, ignore_result=True)
+        return cast(Task, decorate(of_one_release))
+
+    return make
+
+
+def _take_no_more(task: Task) -> None:
+    """Have this worker take no more doorbells: its queue is its own again when it is restarted."""
+    if task.request.hostname:
+        queue = task.app.conf.task_default_queue
+        task.app.control.cancel_consumer(queue, destination=[task.request.hostname])
+
+
 @contextmanager
 def _left_to_the_portals_engine(task: Task) -> Iterator[None]:
     """A worker of another engine takes no more doorbells, or those who can judge go without.
 
-    It is idle and quick, so that in a rolling restart it would win most of them. Its queue is its
-    own again when it is restarted.
+    It is idle and quick, so that in a rolling restart it would win most of them.
     """
     try:
         yield
     except OtherEngine:
-        if task.request.hostname:
-            queue = task.app.conf.task_default_queue
-            task.app.control.cancel_consumer(queue, destination=[task.request.hostname])
+        _take_no_more(task)
         raise
 
 
-@shared_task(bind=True, name="reviews.drain", ignore_result=True)
+@task("reviews.drain")
 def drain(task: Task) -> None:
     with _left_to_the_portals_engine(task):
         screen.drain(seconds=SECONDS)
 
 
-@shared_task(bind=True, name="reviews.ring", ignore_result=True)
+@task("reviews.ring")
 def ring(task: Task) -> None:
-    """Started by the clock: whatever a lost message left waiting is found here."""
+    """Started by the clock: whatever a lost message left waiting is found here.
+
+    Here a database clock that was set back is noticed, too: who was judged as of a day that is
+    still to come is judged again.
+    """
+    if clock.look():
+        screen.sweep()
     if jobs.waiting():
         jobs.ring()
     if requests.waiting():
@@ -53,16 +93,16 @@ def ring(task: Task) -> None:
             screen.drain(seconds=SECONDS)
 
 
-@shared_task(name="reviews.work", ignore_result=True)
-def work() -> None:
+@task("reviews.work")
+def work(task: Task) -> None:
     jobs.work(KINDS, seconds=JOB_SECONDS)
 
 
-@shared_task(name="reviews.sweep", ignore_result=True)
-def sweep() -> None:
+@task("reviews.sweep")
+def sweep(task: Task) -> None:
     screen.sweep()
 
 
-@shared_task(name="reviews.digest", ignore_result=True)
-def send_digests() -> None:
+@task("reviews.digest")
+def send_digests(task: Task) -> None:
     digest.send()

@@ -6,7 +6,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
 
-from reviews import engines
+from reviews import engines, fuse
 from reviews.models import RuleVersion
 from reviews.verbs import engines as adopting
 from tests import database, make
@@ -24,8 +24,9 @@ def pytest_configure():
 
 @pytest.fixture(autouse=True)
 def _empty_cache():
-    """Start each test with nothing counted against any limit."""
+    """Start each test with nothing counted against any limit, and nobody known to be away."""
     cache.clear()
+    fuse.valkey.mend()
 
 
 @pytest.fixture(scope="session")

@@ -113,7 +113,7 @@ class Prescriptions(Resource[Prescription, shapes.Prescriptions]):
             ),
             **{field.name: _told(field, row) for field in KEPT},
             reason=row.reason,
-            checked=_checked(checked.of(row.patient, row, recorded_at=row.recorded_at)),
+            checked=_checked(checked.of(row.patient, row)),
         )
 
 

@@ -16,6 +16,7 @@ from .cases import (
     Reason,
 )
 from .clients import ApiKey
+from .clock import Clock
 from .facts import Exemption, Reading
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
@@ -54,6 +55,7 @@ __all__ = [
     "Case",
     "CaseMove",
     "CaseState",
+    "Clock",
     "Condition",
     "DataCheck",
     "Decision",

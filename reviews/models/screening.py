@@ -15,7 +15,8 @@ from .versions import Engine, RuleVersion
 class ScreeningRequest(models.Model):
     """This patient is to be screened. Deleted by the transaction that screens.
 
-    Several pending rows for one patient are normal; a unique row would lose screenings.
+    Several pending rows for one patient are normal; a unique row would lose screenings. Only what
+    is tried again has a `not_before`: nothing new may wait for a clock, which can be set back.
     """
 
     class Priority(models.IntegerChoices):
@@ -27,7 +28,7 @@ class ScreeningRequest(models.Model):
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="requests")
     reason = models.CharField(max_length=40)
     requested_at = models.DateTimeField(db_default=Now(), editable=False)
-    not_before = models.DateTimeField(db_default=Now())
+    not_before = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.CHANGE)
 
@@ -45,7 +46,9 @@ class PatientScreening(models.Model):
     """The newest screening of a patient: with what, when, and what could not be judged.
 
     `gave_way` names the rules that fired and are shown by another one of their chain. `problem` is
-    why the patient is NOT CHECKED; empty when the last screening succeeded.
+    why the patient is NOT CHECKED; empty when the last screening succeeded. `seen_through` is the
+    newest id that any version of a prescription had when the record was read: one with a later id
+    was not seen. Ids are given in order, times are not.
     """
 
     patient = models.OneToOneField(
@@ -60,6 +63,7 @@ class PatientScreening(models.Model):
     )
     as_of = models.DateField(null=True)
     screened_at = models.DateTimeField(null=True)
+    seen_through = models.BigIntegerField(null=True)
     valid_until = models.DateField(null=True)
     not_evaluable = models.JSONField(default=list)
     # The stubs know no default of the database here.

@@ -54,10 +54,8 @@ def with_waiting(queryset: QuerySet[Row], *, patient: str = "pk") -> QuerySet[Ro
     )
 
 
-def of(
-    patient: Patient, row: Patient | Prescription, *, recorded_at: datetime | None = None
-) -> Checked:
-    """The state of a patient, or of one record of theirs made at `recorded_at`.
+def of(patient: Patient, row: Patient | Prescription) -> Checked:
+    """The state of a patient, or of one prescription of theirs.
 
     `row` is of `with_waiting`: the patient or that record. Needs `screening__version` and
     `screening__engine` of the patient selected with it.
@@ -67,12 +65,20 @@ def of(
     book = screening.version.number if screening and screening.version else None
     engine = screening.engine.name if screening and screening.engine else None
     again = at is not None and row.judged_again
+    seen = screening is not None and _seen(row, screening.seen_through)
     if screening and screening.problem:
         reason = f"The last screening failed and will be tried again: {screening.problem}"
     elif row.waiting_since:
         reason = "A change waits to be screened."
-    elif at is None or (recorded_at and at < recorded_at):
+    elif at is None or not seen:
         reason = "Not screened yet."
     else:
         return Checked(CHECKED, book, engine, at, again, "")
     return Checked(NOT_CHECKED, book, engine, at, again, reason)
+
+
+def _seen(row: Patient | Prescription, seen_through: int | None) -> bool:
+    """Whether a screening that read the record through that id had this version before it."""
+    if isinstance(row, Patient):
+        return True
+    return seen_through is not None and row.pk <= seen_through

@@ -78,10 +78,12 @@ def counts(visible: QuerySet[Case], user: User) -> dict[str, int | str]:
 
 def not_checked(user: User) -> dict[str, Any]:
     """Patients of mine whose last screening failed or who have waited too long, and since when."""
+    now = timezone.now()
+    # Asked for at a time that is still to come: nobody knows how long ago that was.
+    too_long = Q(requested_at__lt=now - PATIENCE) | Q(requested_at__gt=now + PATIENCE)
     waiting = (
         ScreeningRequest.objects.filter(
-            patient__practice__in=access.practice_ids(user, Action.SEE_QUEUE),
-            requested_at__lt=timezone.now() - PATIENCE,
+            too_long, patient__practice__in=access.practice_ids(user, Action.SEE_QUEUE)
         )
         .order_by("requested_at")
         .values("patient", "requested_at")

@@ -89,8 +89,8 @@ def _left(engine_id: int) -> int:
 
 UNJUDGED = """
     INSERT INTO reviews_screeningrequest
-        (patient_id, reason, requested_at, not_before, attempts, priority)
-    SELECT patient_id, 'engine', now(), now(), 0, %(priority)s FROM (
+        (patient_id, reason, requested_at, attempts, priority)
+    SELECT patient_id, 'engine', now(), 0, %(priority)s FROM (
         SELECT DISTINCT patient_id FROM reviews_prescription WHERE superseded_at IS NULL
     ) treated
     LEFT JOIN reviews_patientscreening s USING (patient_id)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 import structlog
 from django.db import DatabaseError, connection, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from reviews import audit, dossiers, engines, requests, rulebooks, service_levels
@@ -29,7 +30,7 @@ from reviews.rules.screen import concerns, screen
 log = structlog.get_logger(__name__)
 
 BATCH = 1_000
-RETRY_SECONDS = (5, 30, 120, 600, 3600)
+RETRY_SECONDS = (5, 30, 120, 600, requests.LONGEST_WAIT_SECONDS)
 CLEARED, SUPERSEDED = Flag.EndReason.CLEARED, Flag.EndReason.SUPERSEDED
 
 
@@ -71,10 +72,10 @@ def batch(*, limit: int = BATCH, as_of: date | None = None) -> int:
     patient_ids = _claim(limit)
     if not patient_ids:
         return 0
-    taken, read_at = _take_requests(patient_ids)
+    taken, read_at, seen_through = _take_requests(patient_ids)
     version_id, book = rulebooks.live()
     results, problems = _screen_all(patient_ids, as_of, book)
-    run = Run(version_id, engine_id, as_of, read_at)
+    run = Run(version_id, engine_id, as_of, read_at, seen_through)
     try:
         with transaction.atomic():
             _keep(results, run)
@@ -90,7 +91,8 @@ def batch(*, limit: int = BATCH, as_of: date | None = None) -> int:
 def sweep(*, as_of: date | None = None) -> int:
     """Ask for everybody whose answer can have changed with time alone; returns how many.
 
-    Also the safety net: whoever holds a change newer than the last screening and no request.
+    Also the safety net: whoever holds a change newer than the last screening and no request, and
+    whoever was judged as of a day that is still to come, because a clock was ahead.
     """
     as_of = as_of or timezone.localdate()
     given: dict[str, Any] = {"as_of": as_of, "priority": requests.BULK}
@@ -105,8 +107,8 @@ def sweep(*, as_of: date | None = None) -> int:
 
 SWEEP = """
     INSERT INTO reviews_screeningrequest
-        (patient_id, reason, requested_at, not_before, attempts, priority)
-    SELECT patient_id, 'sweep', now(), now(), 0, %(priority)s FROM (
+        (patient_id, reason, requested_at, attempts, priority)
+    SELECT patient_id, 'sweep', now(), 0, %(priority)s FROM (
         SELECT patient_id FROM reviews_patientscreening
             WHERE valid_until <= %(as_of)s OR problem <> ''
         UNION
@@ -119,7 +121,7 @@ SWEEP = """
         SELECT p.patient_id FROM reviews_prescription p
             LEFT JOIN reviews_patientscreening s USING (patient_id)
             WHERE p.superseded_at IS NULL
-              AND (s.screened_at IS NULL OR s.screened_at < p.recorded_at)
+              AND (s.seen_through IS NULL OR s.seen_through < p.id OR s.as_of > %(as_of)s)
     ) due
     WHERE NOT EXISTS (
         SELECT 1 FROM reviews_screeningrequest r WHERE r.patient_id = due.patient_id
@@ -130,7 +132,8 @@ SWEEP = """
 CLAIM = """
     SELECT p.id FROM (
         SELECT DISTINCT patient_id FROM reviews_screeningrequest
-        WHERE priority = %s AND not_before <= statement_timestamp() ORDER BY patient_id
+        WHERE priority = %s AND (not_before IS NULL OR not_before <= statement_timestamp()
+            OR not_before > statement_timestamp() + make_interval(secs => %s)) ORDER BY patient_id
     ) due JOIN reviews_patient p ON p.id = due.patient_id
     LIMIT %s FOR NO KEY UPDATE OF p SKIP LOCKED
 """
@@ -142,18 +145,20 @@ def _claim(limit: int) -> list[int]:
     with connection.cursor() as cursor:
         for priority in (requests.CHANGE, requests.BULK):
             if len(claimed) < limit:
-                cursor.execute(CLAIM, [priority, limit - len(claimed)])
+                longest = requests.LONGEST_WAIT_SECONDS
+                cursor.execute(CLAIM, [priority, longest, limit - len(claimed)])
                 claimed += [pk for (pk,) in cursor.fetchall()]
     return sorted(set(claimed))
 
 
 class Run(NamedTuple):
-    """By what is judged, for which day, and from when on a record may be newer than was read."""
+    """By what is judged, for which day, when it was read, and up to which id of a prescription."""
 
     version_id: int
     engine_id: int
     as_of: date
     read_at: datetime
+    seen_through: int
 
 
 class Pending(NamedTuple):
@@ -175,8 +180,11 @@ Results: TypeAlias = dict[int, tuple[int, Screening]]
 """`{patient id: (practice id, Screening)}`."""
 
 
-def _take_requests(patient_ids: list[int]) -> tuple[dict[int, Pending], datetime]:
-    """Remove the pending requests; returns them by patient, and from when on the record is read."""
+def _take_requests(patient_ids: list[int]) -> tuple[dict[int, Pending], datetime, int]:
+    """Remove the pending requests.
+
+    Returns them by patient, when the record is read, and the newest id of a prescription then.
+    """
     taken: dict[int, Pending] = {}
     with binary_cursor() as cursor:
         cursor.execute(
@@ -191,9 +199,9 @@ def _take_requests(patient_ids: list[int]) -> tuple[dict[int, Pending], datetime
                 min(seen.requested_at, requested_at),
                 min(seen.priority, priority),
             )
-        cursor.execute("SELECT clock_timestamp()")
-        (read_at,) = cursor.fetchone()
-    return taken, read_at
+        cursor.execute("SELECT clock_timestamp(), last_value FROM reviews_prescription_id_seq")
+        read_at, seen_through = cursor.fetchone()
+    return taken, read_at, seen_through
 
 
 def _screen_all(
@@ -226,17 +234,16 @@ def _keep_one_by_one(results: Results, run: Run) -> dict[int, str]:
 
 def _put_back(problems: dict[int, str], taken: dict[int, Pending]) -> None:
     """Ask again later, and show the patient as NOT CHECKED until it succeeds."""
-    now = timezone.now()
     again = []
     for pk in problems:
-        asked = taken.get(pk, Pending(0, now, requests.CHANGE))
+        asked = taken[pk]
         wait = RETRY_SECONDS[min(asked.attempts, len(RETRY_SECONDS) - 1)]
         again.append(
             ScreeningRequest(
                 patient_id=pk,
                 reason="retry",
                 requested_at=asked.requested_at,
-                not_before=now + timedelta(seconds=wait),
+                not_before=Now() + timedelta(seconds=wait),
                 attempts=asked.attempts + 1,
                 priority=asked.priority,
             )
@@ -570,6 +577,7 @@ def _mark_screened(results: Results, run: Run) -> None:
         "engine": run.engine_id,
         "as_of": run.as_of,
         "read_at": run.read_at,
+        "seen_through": run.seen_through,
     }
     with connection.cursor() as cursor:
         cursor.execute(MARK, given)
@@ -582,16 +590,16 @@ MARK = """
     )
     INSERT INTO reviews_patientscreening
         (patient_id, valid_until, not_evaluable, gave_way, exposure, version_id, engine_id, as_of,
-        screened_at, problem)
+        screened_at, seen_through, problem)
     SELECT pk, until, missing, gave_way, exposure, %(version)s, %(engine)s, %(as_of)s,
-        %(read_at)s, ''
+        %(read_at)s, %(seen_through)s, ''
     FROM jsonb_to_recordset(%(rows)s::jsonb)
         AS row (pk bigint, until date, missing jsonb, gave_way jsonb, exposure jsonb)
     ON CONFLICT (patient_id) DO UPDATE SET
         valid_until = excluded.valid_until, not_evaluable = excluded.not_evaluable,
         gave_way = excluded.gave_way, exposure = excluded.exposure,
         version_id = excluded.version_id, engine_id = excluded.engine_id, as_of = excluded.as_of,
-        screened_at = excluded.screened_at, problem = ''
+        screened_at = excluded.screened_at, seen_through = excluded.seen_through, problem = ''
 """
 
 

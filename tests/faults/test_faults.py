@@ -15,7 +15,8 @@ from reviews.rules.screen import screen
 from reviews.verbs import prescribe
 from tests import make
 
-from .conftest import PEOPLE, until
+from .conftest import PEOPLE
+from .parts import until
 
 pytestmark = pytest.mark.faults
 

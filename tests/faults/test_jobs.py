@@ -11,8 +11,8 @@ from portal.processes import kill_session
 from reviews import jobs, requests
 from reviews.models import Job, SavedView
 
-from .conftest import until
 from .counting import STEPS
+from .parts import until
 from .test_faults import pool_processes
 
 pytestmark = pytest.mark.faults

@@ -10,7 +10,7 @@ from django.db import connection
 from reviews.models import AuditEvent, Engine, Flag, Job, PatientScreening, Prescription
 from reviews.rules import ENGINE
 
-from .conftest import ROOT, until
+from .parts import ROOT, until
 
 pytestmark = pytest.mark.faults
 PEOPLE = 150

@@ -1,12 +1,15 @@
 """/healthz says which part is down, quickly, and how long the oldest change has waited."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
-from portal import health, heartbeats
-from reviews import engines, jobs, requests
+from portal import disk, health, heartbeats
+from reviews import clock, engines, jobs, releases, requests
+from reviews.models import Clock
 from reviews.rules import ENGINE
 from tests import make
 
@@ -36,7 +39,7 @@ def test_all_is_up(client, db, all_beating):
     parts = answer.json()
     assert parts["status"] == "up"
     assert parts["down"] == []
-    for part in ("web", "database", "broker", "worker", "beat"):
+    for part in ("web", "database", "clock", "schema", "broker", "worker", "beat", "disk"):
         assert parts[part] == "up"
 
 
@@ -136,3 +139,68 @@ def test_nothing_waiting_has_no_age(client, db, all_beating):
 
 def test_writing_is_not_offered(client, db):
     assert client.post("/healthz").status_code == 405
+
+
+def test_a_sign_of_life_from_the_future_is_none(client, db, signs, all_beating):
+    """Given before the clock went back, by a process that may be dead since."""
+    signs.zadd("heartbeats:worker", {HERE: time.time() + 7200})
+    signs.zadd("heartbeats:beat", {"beat": time.time() + 7200})
+    assert client.get("/healthz").json()["down"] == ["worker", "beat"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_clock_set_back_is_told_and_makes_no_change_young(client, all_beating, harbour, clara):
+    make.prescription(make.patient(harbour, clara), clara)
+    clock.look()
+    Clock.objects.update(furthest=timezone.now() + timedelta(hours=2))
+    answer = client.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json()["down"] == ["clock"]
+    assert answer.json()["clock"].startswith("set back: 7200 s behind")
+    assert answer.json()["oldest_unscreened_seconds"] >= 7199
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(20, "up"), (40, "40 s behind the web server's"), (-40, "40 s ahead of the web server's")],
+)
+def test_clocks_that_differ_are_told(client, db, all_beating, monkeypatch, seconds, told):
+    monkeypatch.setattr(health, "time", type("Ahead", (), {"time": lambda: time.time() + seconds}))
+    assert client.get("/healthz").json()["clock"] == told
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("reviews.9999_of_this_code", "older than this release: run prepare with it"),
+        ("reviews.0001_initial", "newer than this release: restart with the newer one"),
+    ],
+)
+def test_code_and_database_of_two_releases_are_told(
+    client, db, all_beating, monkeypatch, name, told
+):
+    other = releases._of_this_code() ^ {name}
+    monkeypatch.setattr(releases, "_of_this_code", lambda: other)
+    answer = client.get("/healthz").json()
+    assert (answer["schema"], answer["down"]) == (told, ["schema"])
+
+
+def test_the_room_left_and_the_size_of_the_logs_are_shown(
+    client, db, all_beating, settings, tmp_path
+):
+    settings.VAR = tmp_path
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "web.log").write_bytes(b"x" * 700)
+    (tmp_path / "log" / "web.old.log").write_bytes(b"x" * 300)
+    answer = client.get("/healthz").json()
+    assert answer["log_bytes"] == 1000
+    assert answer["disk_free_bytes"] > 0
+
+
+def test_a_disk_that_is_nearly_full_is_told_while_there_is_time(
+    client, db, all_beating, monkeypatch
+):
+    left = type("Usage", (), {"free": 100 * 2**20})
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: left)
+    answer = client.get("/healthz").json()
+    assert (answer["disk"], answer["down"]) == ("nearly full: 100 MB left", ["disk"])

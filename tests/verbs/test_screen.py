@@ -367,7 +367,7 @@ def test_two_drains_at_once_while_writers_write(rulebook):
 
 def test_the_doorbell_may_fail(harbour, clara, monkeypatch, django_capture_on_commit_callbacks):
     def down(*args, **kwargs):
-        raise requests.BrokerDown("connection refused")
+        raise requests.KombuError("connection refused")
 
     monkeypatch.setattr(requests.current_app, "send_task", down)
     treated = make.patient(harbour, clara)

@@ -7,10 +7,12 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
-from django.core.management import BaseCommand, call_command
+from django.core.management import BaseCommand, CommandError, call_command
 from django.db import connection
 
+from portal import disk
 from portal.progress import say, step
+from reviews import releases
 from reviews.rules import ENGINE
 from reviews.verbs import engines, publish
 
@@ -28,6 +30,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, demo: bool, **options: Any) -> None:
+        if reason := disk.refusal(settings.VAR):
+            raise CommandError(reason)
+        if newer := _of_a_newer_release():
+            raise CommandError(
+                f"The database is of a newer release ({newer}). Run prepare with that; to go back, "
+                "first undo with it what it added: manage.py migrate (docs/operations.md)."
+            )
         with step("Bring the database up to date"):
             call_command("migrate", interactive=False, verbosity=0)
         collect_static()
@@ -63,6 +72,14 @@ def _sources_digest() -> str:
                 f"{file} {storage.size(path)} {storage.get_modified_time(path)}\n".encode()
             )
     return digest.hexdigest()
+
+
+def _of_a_newer_release() -> str | None:
+    """The last migration in the database that this code does not know; None when it knows all."""
+    if "django_migrations" not in connection.introspection.table_names():
+        return None
+    _, unknown = releases.difference(releases.applied())
+    return unknown[-1] if unknown else None
 
 
 def _has_practices() -> bool:
