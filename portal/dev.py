@@ -115,6 +115,12 @@ def _bench(argv: list[str]) -> int:
         return supervisor.run([sys.executable, "-m", "benchmarks", *argv], env=env)[0]
 
 
+def _drill(argv: list[str]) -> None:
+    """Rehearse something on servers of its own; the drill says what it does."""
+    drill = [sys.executable, str(BASE_DIR / ".ci" / "drill.py"), *argv]
+    os.execve(sys.executable, drill, os.environ | {"PYTHONPATH": str(BASE_DIR)})
+
+
 def _screenshots(argv: list[str]) -> int:
     """Photograph the pages of a demo of its own, made anew, so that each run shows the same."""
     chromium = browser.find()
@@ -160,6 +166,7 @@ _COMMANDS = {
     "test": _test,
     "check": _check,
     "bench": _bench,
+    "drill": _drill,
     "screenshots": _screenshots,
     "lock": _lock,
     "reset": _reset,
