@@ -1,6 +1,7 @@
 """What `./dev` does once the packages are there; the script itself lists the commands."""
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -153,6 +154,21 @@ def _lock(argv: list[str]) -> None:
             )
 
 
+def _sbom(argv: list[str]) -> None:
+    """Write what a server installs, with the hashes of the lock file; the same each time."""
+    program = Path(sys.executable).with_name("cyclonedx-py")
+    file = VAR / "sbom.json"
+    VAR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    options = ["--pyproject=pyproject.toml", "--spec-version=1.6", "--output-format=JSON"]
+    subprocess.run(
+        [program, "requirements", "--output-reproducible", *options, f"--output-file={file}"],
+        cwd=BASE_DIR,
+        check=True,
+    )
+    components = json.loads(file.read_text())["components"]
+    say(f"{len(components)} packages in {file}.")
+
+
 def _reset(argv: list[str]) -> None:
     """Remove everything under var/: data, secrets, logs. Refuses while a command uses them."""
     for home in (*(Home(VAR / name) for name in ("test", "bench", "screenshots")), Home()):
@@ -169,6 +185,7 @@ _COMMANDS = {
     "drill": _drill,
     "screenshots": _screenshots,
     "lock": _lock,
+    "sbom": _sbom,
     "reset": _reset,
 }
 
