@@ -1,4 +1,4 @@
-"""`./dev drill NAME`: what an operator should have tried before it is needed. A line for each part."""
+"""`./dev drill NAME`: what an operator should have tried before it is needed; a line a part."""
 
 import sys
 

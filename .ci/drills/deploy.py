@@ -51,6 +51,15 @@ SECRETS = {
     "ALLOWED_HOSTS": NAME,
     "CSRF_TRUSTED_ORIGINS": f"https://{NAME}",
 }
+KEY = """
+from django.contrib.auth.models import User
+from reviews.models import Practice
+from reviews.verbs import clients
+harbour = Practice.objects.get(code="harbour-street")
+ada = User.objects.get(username="ada")
+print(clients.make_key(name="drill", source_system="drill", practices=[harbour], by=ada)[1])
+"""
+PARTS = ("web", "database", "broker", "worker", "beat")
 WORKERS = ("worker-1", "worker-2")
 PEOPLE = 300
 
@@ -311,7 +320,8 @@ class Deployment:
         ]
         part.expect(ours == seen, f"compose.yaml asks for {ours}, and these are {seen}")
         part.say(
-            f"PostgreSQL {versions[0][2]} and Valkey {versions[1][2].removeprefix('v=')}, the versions of compose.yaml"
+            f"PostgreSQL {versions[0][2]} and Valkey {versions[1][2].removeprefix('v=')},"
+            " the versions of compose.yaml"
         )
 
     def prepare(self, part):
@@ -327,12 +337,7 @@ class Deployment:
         said = self.once("migrate", *seed).strip().splitlines()[-1]
         file = self.new_root("migrate") / "portal/var/demo-signins.json"
         self.sign_ins = json.loads(file.read_text())
-        script = (
-            "from reviews.models import Practice; from reviews.verbs import clients;"
-            "from django.contrib.auth.models import User;"
-            "print(clients.make_key(name='drill', source_system='drill', practices=list(Practice.objects.filter("
-            "code='harbour-street')), by=User.objects.get(username='ada'))[1])"
-        )
+        script = KEY
         self.key = self.once(
             "migrate", "python", "manage.py", "shell", "-v0", "-c", script
         ).split()[-1]
@@ -353,7 +358,7 @@ class Deployment:
             part.expect(test[0] == "CMD", f"a health check is not run as a command: {test}")
             self.once("web", *test[1:])
         part.say(
-            f"up after {took:.1f} s: {', '.join(sorted(set(health) & {'web', 'database', 'broker', 'worker', 'beat'}))}"
+            f"up after {took:.1f} s: {', '.join(part for part in PARTS if health[part] == 'up')}"
         )
         part.say("the health checks of image and compose.yaml pass; everybody was screened")
 
@@ -476,9 +481,10 @@ class Deployment:
         version = subprocess.run(
             [_program("nginx"), "-v"], capture_output=True, text=True, check=False
         ).stderr
-        part.say(
-            f"nginx {version.strip().rpartition('/')[2]} with docs/nginx.conf: http goes to https (the API is refused), TLS 1.2 and 1.3 only, one HSTS header of a year, no certificate for other names, /healthz for the monitoring only"
-        )
+        part.say(f"nginx {version.strip().rpartition('/')[2]} with docs/nginx.conf")
+        part.say("http goes to https, but to the API it is refused; TLS 1.2 and 1.3 alone")
+        part.say("one HSTS header, of a year; no certificate for other names; TRACE refused")
+        part.say("/healthz for the monitoring alone")
 
     def browser(self, come_from="127.0.0.1"):
         return Browser(443, name=NAME, trusted=self.certificate, come_from=come_from)
@@ -526,9 +532,8 @@ class Deployment:
         part.expect(
             refused.status == 403, f"a form from another site is answered with {refused.status}"
         )
-        part.say(
-            "over TLS, with a __Host- cookie (Secure, HttpOnly); queue, case and compressed styles served; a form from another site is refused"
-        )
+        part.say("over TLS, with a __Host- cookie (Secure, HttpOnly)")
+        part.say("queue, case and compressed styles served; a form from another site is refused")
 
     def sync(self, part):
         record = {
@@ -562,9 +567,7 @@ class Deployment:
         page = browser.get("/?q=Drill").text
         part.expect("Drill" in page and "/cases/" in page, "the queue shows no case of hers")
         part.expect(self.send(b"[]", key="psp_wrong").status == 401, "a wrong key is not refused")
-        part.say(
-            f"sent by REST with its key, screened by a worker and in the queue {took * 1000:.0f} ms later"
-        )
+        part.say(f"sent by REST with its key, screened and in the queue {took * 1000:.0f} ms later")
 
     def send(self, body, key=None):
         headers = {"Authorization": f"Bearer {key or self.key}", "Content-Type": "application/json"}
@@ -592,8 +595,10 @@ class Deployment:
             neighbour == 302, f"another account at that address is locked out with it: {neighbour}"
         )
         part.say(
-            f"locked after {seen.index(429)} wrong passwords from one address, whatever X-Forwarded-For it sends; the person elsewhere and the neighbour at that address get in"
+            f"locked after {seen.index(429)} wrong passwords from one address,"
+            " whatever X-Forwarded-For it sends"
         )
+        part.say("the person elsewhere and a neighbour at that address get in")
 
     def limits(self, part):
         mib = 1024 * 1024
@@ -634,9 +639,9 @@ class Deployment:
         part.expect(header in (400, 431, 494), f"a header of 20 kB is answered with {header}")
         hurried = [self.browser("127.0.0.4").get("/accounts/login/").status for _ in range(150)]
         part.expect(429 in hurried, "150 sign-in pages at once are not slowed down")
-        part.say(
-            f"413 above 32 MiB for the API and 1 MiB for forms; 10,000 records in {len(body) / mib:.0f} MiB taken in {took:.1f} s; long headers refused; {hurried.count(200)} of 150 sign-in pages at once served, the rest 429"
-        )
+        part.say("413 above 32 MiB for the API and 1 MiB for forms; long headers refused")
+        part.say(f"10,000 records in {len(body) / mib:.0f} MiB taken in {took:.1f} s")
+        part.say(f"{hurried.count(200)} of 150 sign-in pages at once served, the rest 429")
 
     def slow(self, part):
         """Connections that send a byte now and then hold nobody up, and are ended."""
@@ -645,7 +650,8 @@ class Deployment:
         for browser in slow:
             connection = browser.connect()
             connection.sock.sendall(
-                b"POST /accounts/login/ HTTP/1.1\r\nHost: portal.example\r\nContent-Length: 5000\r\n\r\nx"
+                b"POST /accounts/login/ HTTP/1.1\r\n"
+                b"Host: portal.example\r\nContent-Length: 5000\r\n\r\nx"
             )
             held.append(connection)
         times = []
@@ -665,7 +671,8 @@ class Deployment:
         took = time.monotonic() - began
         part.expect(took < 15, f"they were ended after {took:.0f} s only")
         part.say(
-            f"beside {len(slow)} of them a page takes {max(times) * 1000:.0f} ms at most; all ended within {took:.0f} s"
+            f"beside {len(slow)} of them a page takes {max(times) * 1000:.0f} ms at most;"
+            f" all ended within {took:.0f} s"
         )
 
     # -- Faults and the end ----------------------------------------------------------------------
@@ -713,7 +720,8 @@ class Deployment:
         self.wait_healthy()
         part.expect(self.browser().get("/accounts/login/").status == 200, "it does not come back")
         part.say(
-            f"meanwhile the proxy says 503 with a sentence; served again {time.monotonic() - began:.1f} s after its restart"
+            "meanwhile the proxy says 503 with a sentence; served again"
+            f" {time.monotonic() - began:.1f} s after its restart"
         )
 
     def private(self, part):
@@ -749,7 +757,8 @@ class Deployment:
         ]
         part.expect(not errors, f"{len(errors)} errors: {errors[:2]}")
         part.say(
-            f"no search word, name, password or key in {len(list(self.logs.iterdir()))} logs; {lines} requests of the proxy; no errors of the portal"
+            f"no search word, name, password or key in {len(list(self.logs.iterdir()))} logs;"
+            f" {lines} requests of the proxy; no errors of the portal"
         )
 
     def end(self, part):

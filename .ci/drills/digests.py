@@ -19,7 +19,7 @@ def columns(connection):
         GROUP BY table_name ORDER BY table_name
         """
     )
-    return {table: names for table, names in rows}
+    return dict(rows.fetchall())
 
 
 def of_tables(connection, wanted=None):

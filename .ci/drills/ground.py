@@ -46,7 +46,7 @@ class Ground:
         return said
 
     def work_off(self, tree):
-        """Have a worker and beat of a tree screen whoever waits; both end then, as is documented."""
+        """Have a worker and beat of a tree screen whoever waits; both are stopped then."""
         celery = [sys.executable, "-m", "celery", "-A", "portal"]
         commands = {
             "worker": ("worker", "--pool=prefork", "--concurrency=2"),

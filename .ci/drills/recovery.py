@@ -1,10 +1,10 @@
-"""Lose the database and get it back: to a moment, from a base backup and archived WAL, and from a dump.
+"""Lose the database and get it back: to a moment, from base backup and WAL, and from a dump.
 
     ./dev drill recovery [--patients 2000]
 
-Backs up as docs/operations.md says while the portal works on, destroys data and then the server, and
-restores to the moment before. Every table must then be what it was at that moment, by its digest,
-and the portal must work on it.
+Backs up as docs/operations.md says while the portal works on, destroys data and then the server,
+and restores to the moment before. Every table must then be what it was at that moment, by its
+digest, and the portal must work on it.
 """
 
 import argparse
@@ -34,7 +34,8 @@ from reviews.models import Practice
 first, count = {first}, {count}
 ada = User.objects.get(username="ada")
 key = clients.make_key(
-    name="drill {first}", source_system="drill", practices=[Practice.objects.get(code="harbour-street")], by=ada
+    name="drill {first}", source_system="drill", by=ada,
+    practices=[Practice.objects.get(code="harbour-street")],
 )[0]
 rows = [
     (n, dict(
@@ -61,9 +62,12 @@ def main(argv):
     home = Home(VAR / "drill-recovery")
     home.remove()
     drill = Drill()
-    with home.lock({"command": "drill recovery"}), supervised(home) as supervisor:
-        with contextlib.suppress(Ended):
-            Recovery(drill, Ground(home, supervisor)).run(given.patients)
+    with (
+        home.lock({"command": "drill recovery"}),
+        supervised(home) as supervisor,
+        contextlib.suppress(Ended),
+    ):
+        Recovery(drill, Ground(home, supervisor)).run(given.patients)
     for name in ("postgres", "base", "archive"):
         shutil.rmtree(home.path / name, ignore_errors=True)
     return drill.close()
@@ -196,10 +200,10 @@ class Recovery:
         time.sleep(0.5)  # its own children end with it
         shutil.rmtree(self.data)
         segments = list(self.archive.iterdir())
+        size = sum(path.stat().st_size for path in segments) / 2**20
         return (
             f"every prescription deleted with triggers off, the server killed, its data removed;"
-            f" {len(segments)} WAL segments of {sum(p.stat().st_size for p in segments) / 2**20:,.0f}"
-            " MiB are in the archive"
+            f" {len(segments)} WAL segments of {size:,.0f} MiB are in the archive"
         )
 
     def restore(self, part):
@@ -241,4 +245,7 @@ class Recovery:
             self.write(first=4000, count=10)  # numbers go on where they were
             [events] = connection.execute("SELECT count(*) FROM reviews_auditevent").fetchone()
         self.ground.work_off(BASE_DIR)
-        return f"the {before} people who were not screened are now; new records are taken; {events:,} events in the trail"
+        return (
+            f"the {before} people who were not screened are now; new records are taken;"
+            f" {events:,} events in the trail"
+        )

@@ -58,9 +58,12 @@ def main(argv):
     home = Home(VAR / "drill-upgrade")
     home.remove()
     drill = Drill()
-    with home.lock({"command": "drill upgrade"}), supervised(home) as supervisor:
-        with contextlib.suppress(Ended):
-            Rehearsal(drill, home, supervisor).run(given.commit, given.prescriptions)
+    with (
+        home.lock({"command": "drill upgrade"}),
+        supervised(home) as supervisor,
+        contextlib.suppress(Ended),
+    ):
+        Rehearsal(drill, home, supervisor).run(given.commit, given.prescriptions)
     shutil.rmtree(home.path / "postgres", ignore_errors=True)
     return drill.close()
 
@@ -115,9 +118,7 @@ class Rehearsal:
             rewritten = [name for name in digests.differing(rows, now) if name.startswith(OURS)]
             lost = [table for table in rewritten if now[table][0] < rows[table][0]]
             part.say(f"{sum(count for count, _ in rows.values()):,} rows in {len(rows)} tables")
-            part.say(
-                "the same in what was there before, but for " + (", ".join(rewritten) or "none")
-            )
+            part.say(f"the same in what was there before, but for {', '.join(rewritten) or 'none'}")
             part.expect(not lost, f"rows are missing in {', '.join(lost)}")
         with self.drill.part("the schema is that of a new installation", needed=False) as part:
             part.say(self._same_schema(part))
@@ -261,8 +262,8 @@ class Watch:
         slowest = max(self.reads, key=lambda table: max(self.reads[table]))
         usual = sorted(took for took, _ in self.pages)[len(self.pages) // 2]
         return (
-            f"{len(self.pages):,} pages, median {usual * 1000:.0f} ms, longest {worst * 1000:.0f} ms"
-            f" ({path.partition('?')[0]}); {sum(map(len, self.reads.values())):,} look-ups, longest"
+            f"{len(self.pages):,} pages, median {usual * 1000:.0f} ms,"
+            f" longest {worst * 1000:.0f} ms ({path.partition('?')[0]}); {sum(map(len, self.reads.values())):,} look-ups, longest"
             f" {max(self.reads[slowest]) * 1000:.0f} ms ({slowest}); {len(self.writes):,} writes,"
             f" longest {max(self.writes) * 1000:.0f} ms"
         )
@@ -273,7 +274,7 @@ class Watch:
             held = {}
             for (table, kind), seconds in self.held.items():
                 if mode in (None, kind):
-                    held[table] = max(held.get(table, 0), max(seconds))
+                    held[table] = max(held.get(table, 0), *seconds)
             longest = sorted(held.items(), key=lambda item: -item[1])[:4]
             said = ", ".join(f"{table} {seconds:.2f} s" for table, seconds in longest) or "none"
             yield f"locks seen that stop {whom}: {said}"
@@ -309,7 +310,7 @@ class Watch:
                 times.append(time.monotonic() - began)
 
     def _write(self):
-        """Take the locks of a write, as a release that is still serving would, and change nothing."""
+        """Take the locks of writes, as a release that still serves would, and change nothing."""
         tables = ("reviews_patient", "reviews_prescription", "reviews_identifier")
         queries = cycle(f"UPDATE {table} SET id = id WHERE false" for table in tables)
         with self.rehearsal.ground.connect() as connection:
