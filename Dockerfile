@@ -1,5 +1,5 @@
 # One image for web, worker, beat and migrations; compose.yaml says which is which.
-# Linted by ./dev check, but not yet built or run anywhere: see docs/operations.md.
+# `./dev drill deploy` builds it and runs what compose.yaml says: see docs/operations.md.
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /portal
 RUN python -m venv /venv

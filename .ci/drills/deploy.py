@@ -70,6 +70,7 @@ def main(argv):
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--no-build", action="store_true", help="run the image of the last time")
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     missing = [package for name, package in PROGRAMS.items() if not _program(name)]
@@ -81,9 +82,9 @@ def main(argv):
     folder = VAR / "drill-deploy"
     with contextlib.suppress(Ended):
         if given.inside:
-            Deployment(drill, folder).run()
+            Deployment(drill, folder, build=not given.no_build).run()
         else:
-            return _fetch_and_enter(drill, folder)
+            return _fetch_and_enter(drill, folder, argv)
     return drill.close()
 
 
@@ -100,7 +101,7 @@ def _run(*argv, **options):
     return done.stdout
 
 
-def _fetch_and_enter(drill, folder):
+def _fetch_and_enter(drill, folder, given):
     """What needs a network; then all the rest where there is none."""
     folder.mkdir(parents=True, exist_ok=True)
     root, wheels = folder / "base", folder / "wheels"
@@ -121,7 +122,7 @@ def _fetch_and_enter(drill, folder):
         where = ["--only-binary=:all:", "--python-version=3.11", f"--dest={wheels}"]
         _run(*pip, *where, f"--requirement={wanted}")
         part.say(f"{len(list(wheels.iterdir()))} wheels with the hashes of requirements.txt")
-    argv = [sys.executable, str(BASE_DIR / ".ci" / "drill.py"), "deploy", INSIDE]
+    argv = [sys.executable, str(BASE_DIR / ".ci" / "drill.py"), "deploy", INSIDE, *given]
     namespaces = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     return subprocess.run(["unshare", *namespaces, *argv], check=False).returncode
 
@@ -131,8 +132,9 @@ def _size(tree):
 
 
 class Deployment:
-    def __init__(self, drill, folder):
+    def __init__(self, drill, folder, *, build):
         self.drill = drill
+        self.fresh = build
         self.folder = folder
         self.work = folder / "run"
         self.home = Home(folder / "services")
@@ -184,6 +186,17 @@ class Deployment:
         )
         os.environ["CONTAINERS_STORAGE_CONF"] = str(conf)
         os.environ["BUILDAH_ISOLATION"] = "chroot"
+        if self.fresh:
+            part.say(self.make_image())
+        else:
+            _run("buildah", "rm", "--all")
+        known = json.loads(_run("buildah", "inspect", "--type=image", IMAGE))
+        self.config = known["Docker"]["config"]
+        container = _run("buildah", "from", "--pull-never", IMAGE).strip()
+        self.root = Path(_run("buildah", "mount", container).strip())
+        part.say(f"mounted, {_size(self.root)}")
+
+    def make_image(self):
         shutil.rmtree(self.folder / "store", ignore_errors=True)
         base = "docker.io/library/" + re.search(r"^FROM (\S+)", _read("Dockerfile"), re.M)[1]
         scratch = _run("buildah", "from", "scratch").strip()
@@ -193,7 +206,6 @@ class Deployment:
         pip.write_text("[global]\nno_index = true\nfind_links = /wheels\n")
         began = time.monotonic()
         tree = self.work / "tree"
-        _run("git", "-c", f"safe.directory={BASE_DIR}", "-C", str(BASE_DIR), "worktree", "prune")
         tree.mkdir()
         names = _run(
             "git", "-c", f"safe.directory={BASE_DIR}", "-C", str(BASE_DIR), "ls-files", "-z"
@@ -205,13 +217,7 @@ class Deployment:
         volumes += ["--volume", f"{pip}:/etc/pip.conf:ro"]
         options = ["--format=docker", "--pull-never", "--network=host", "--layers=false"]
         _run("buildah", "bud", *options, *volumes, "--tag", IMAGE, str(tree))
-        self.config = json.loads(_run("buildah", "inspect", "--type=image", IMAGE))["Docker"][
-            "config"
-        ]
-        container = _run("buildah", "from", "--pull-never", IMAGE).strip()
-        self.root = Path(_run("buildah", "mount", container).strip())
-        took = time.monotonic() - began
-        part.say(f"built from {base} without a network in {took:.0f} s, {_size(self.root)}")
+        return f"built from {base} without a network in {time.monotonic() - began:.0f} s"
 
     def image(self, part):
         part.expect(self.config["User"] == "portal", "it runs as root")

@@ -263,7 +263,8 @@ class Watch:
         usual = sorted(took for took, _ in self.pages)[len(self.pages) // 2]
         return (
             f"{len(self.pages):,} pages, median {usual * 1000:.0f} ms,"
-            f" longest {worst * 1000:.0f} ms ({path.partition('?')[0]}); {sum(map(len, self.reads.values())):,} look-ups, longest"
+            f" longest {worst * 1000:.0f} ms ({path.partition('?')[0]});"
+            f" {sum(map(len, self.reads.values())):,} look-ups, longest"
             f" {max(self.reads[slowest]) * 1000:.0f} ms ({slowest}); {len(self.writes):,} writes,"
             f" longest {max(self.writes) * 1000:.0f} ms"
         )
