@@ -7,6 +7,27 @@ from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
 
 
+def _positive(column):
+    """Add the column and its check apart: together, every row is read while the table is locked."""
+    check = f'reviews_prescription_{column}_check'
+    return migrations.SeparateDatabaseAndState(
+        [
+            migrations.RunSQL(
+                f'ALTER TABLE reviews_prescription ADD COLUMN {column} integer,'
+                f' ADD CONSTRAINT {check} CHECK ({column} >= 0) NOT VALID',
+                f'ALTER TABLE reviews_prescription DROP COLUMN {column}',
+            )
+        ],
+        [
+            migrations.AddField(
+                model_name='prescription',
+                name=column,
+                field=models.PositiveIntegerField(blank=True, null=True),
+            )
+        ],
+    )
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -29,21 +50,13 @@ class Migration(migrations.Migration):
             name='evidence',
             field=models.CharField(blank=True, choices=[('reported', 'Reported as taken'), ('given', 'Given by staff')], db_default='', default='', max_length=10),
         ),
-        migrations.AddField(
-            model_name='prescription',
-            name='issue_days',
-            field=models.PositiveIntegerField(blank=True, null=True),
-        ),
+        _positive('issue_days'),
         migrations.AddField(
             model_name='prescription',
             name='quantity_text',
             field=models.CharField(blank=True, db_default='', default='', max_length=200),
         ),
-        migrations.AddField(
-            model_name='prescription',
-            name='repeats_allowed',
-            field=models.PositiveIntegerField(blank=True, null=True),
-        ),
+        _positive('repeats_allowed'),
         migrations.AddField(
             model_name='prescription',
             name='times_per_day_max',

@@ -12,6 +12,8 @@ BATCH = 5_000
 # Half made, if this was interrupted.
 AGAIN = 'DROP INDEX CONCURRENTLY IF EXISTS {}'
 
+VALID = 'ALTER TABLE reviews_prescription VALIDATE CONSTRAINT reviews_prescription_{}_check'
+
 
 def fold_names(apps, schema_editor):
     """Have the database fold the names of everybody who is there, some at a time."""
@@ -35,6 +37,8 @@ class Migration(migrations.Migration):
         migrations.RunPython(fold_names, migrations.RunPython.noop),
         ValidateConstraint('prescription', 'prescription_ranges_in_order'),
         ValidateConstraint('prescription', 'prescription_evidence_known'),
+        migrations.RunSQL(VALID.format('issue_days'), migrations.RunSQL.noop),
+        migrations.RunSQL(VALID.format('repeats_allowed'), migrations.RunSQL.noop),
         ValidateConstraint('identifier', 'identifier_use_known'),
         ValidateConstraint('patient', 'patient_has_a_name'),
         ValidateConstraint('patient', 'patient_not_merged_into_themselves'),

@@ -23,6 +23,11 @@ from tests import make
 
 WIDEN = "ALTER TABLE scratch ADD COLUMN more int"
 INDEX = models.Index(fields=["id"], name="an_index")
+POSITIVE = (
+    models.PositiveIntegerField,
+    models.PositiveSmallIntegerField,
+    models.PositiveBigIntegerField,
+)
 RELEASED = "0020_cancellable_jobs"
 """The last migration of a release that somebody may have; those after it are held to be short."""
 # Tables with a row for each person, order or event, or more.
@@ -174,6 +179,8 @@ def too_long(migration):
             yield f"{migration.name}: {kind} on {table}; use {kind}Concurrently or NotValid"
         if kind == "AddField" and getattr(operation.field, "generated", False):
             yield f"{migration.name}: {table}.{operation.name} is written for everybody at once"
+        if kind == "AddField" and isinstance(operation.field, POSITIVE):
+            yield f"{migration.name}: the check of {table}.{operation.name} reads every row"
     long = [one for one in migration.operations if type(one).__name__ == "ValidateConstraint"]
     if long and migration.atomic:
         yield f"{migration.name}: constraints are checked in the transaction that locks"
@@ -192,6 +199,8 @@ def test_that_test_sees_what_it_is_for():
             migrations.AddConstraint("prescription", None),
             migrations.AddIndex("job", INDEX),
             AddIndexConcurrently("patient", INDEX),
+            migrations.AddField("flag", "rank", models.PositiveIntegerField(null=True)),
+            migrations.AddField("flag", "word", models.CharField(null=True, max_length=9)),
         ]
 
-    assert len(list(too_long(Long("long", "reviews")))) == 2
+    assert len(list(too_long(Long("long", "reviews")))) == 3
