@@ -64,7 +64,7 @@ def at_once(
 
     Raises CommandError when others hold the locks for `GIVE_UP_SECONDS`; nothing is changed then.
     """
-    wanted = [text for text in statements if not text.startswith("--")]
+    wanted = [text for text in statements if not _is_comment(text)]
     deadline = time.monotonic() + GIVE_UP_SECONDS
     while True:
         try:
@@ -82,6 +82,11 @@ def at_once(
             raise CommandError(_who_holds(connection))
         say("  A table is in use; trying again ...")
         time.sleep(PAUSE_SECONDS)
+
+
+def _is_comment(text: str) -> bool:
+    """Whether nothing is to be run: Django says before each operation what it is."""
+    return all(line.startswith("--") for line in text.splitlines() if line.strip())
 
 
 def _who_holds(connection: BaseDatabaseWrapper) -> str:

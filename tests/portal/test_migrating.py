@@ -88,7 +88,8 @@ def test_others_go_on_reading_while_a_migration_waits_for_a_long_reader(scratch)
         for thread in threads:
             thread.start()
         noted = []
-        migrating.at_once(connection, [WIDEN], then=lambda: noted.append("then"))
+        said = ["--", "-- Widen", f"-- with a comment\n{WIDEN}"]
+        migrating.at_once(connection, said, then=lambda: noted.append("then"))
         over.set()
         for thread in threads:
             thread.join()
