@@ -1,5 +1,5 @@
 # One image for web, worker, beat and migrations; compose.yaml says which is which.
-# Linted by ./dev check, but not yet built or run anywhere: see docs/operations.md.
+# `./dev drill deploy` builds it and runs what compose.yaml says: see docs/operations.md.
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /portal
 RUN python -m venv /venv
@@ -12,7 +12,7 @@ FROM python:3.11-slim-bookworm
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DJANGO_SETTINGS_MODULE=portal.settings
-RUN useradd --system --uid 10001 --home-dir /portal portal
+RUN useradd --uid 10001 --no-create-home --home-dir /portal --shell /usr/sbin/nologin portal
 WORKDIR /portal
 COPY --from=build /venv /venv
 COPY manage.py ./

@@ -1,4 +1,4 @@
-"""Lints Dockerfile and compose.yaml by reading them; no container is built or started."""
+"""Lints Dockerfile, compose.yaml and the proxy's configuration by reading them; starts nothing."""
 
 import re
 import sys
@@ -26,7 +26,7 @@ INSTRUCTIONS = {
 
 
 def main():
-    problems = [*_dockerfile(), *_compose()]
+    problems = [*_dockerfile(), *_compose(), *_proxy()]
     print("\n".join(problems))
     return 1 if problems else 0
 
@@ -89,6 +89,15 @@ def _settings(services):
         given = services[name].get("environment", {})
         if missing := {name for name, _ in REQUIRED} - given.keys():
             yield f"compose.yaml: {name} is not given {', '.join(sorted(missing))}"
+
+
+def _proxy():
+    text = (ROOT / "docs" / "nginx.conf").read_text()
+    if "proxy_set_header X-Forwarded-For $remote_addr;" not in text:
+        yield "docs/nginx.conf: does not set X-Forwarded-For to the client's address alone"
+    for logged in re.findall(r"log_format [^;]+;", text):
+        if re.search(r"\$(request\b|request_uri|args|query_string|http_|cookie)", logged):
+            yield "docs/nginx.conf: logs what may hold search words or cookies"
 
 
 if __name__ == "__main__":

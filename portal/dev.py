@@ -1,6 +1,7 @@
 """What `./dev` does once the packages are there; the script itself lists the commands."""
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -132,6 +133,12 @@ def _chaos(argv: list[str]) -> int:
             kill_orphans()
 
 
+def _drill(argv: list[str]) -> None:
+    """Rehearse something on servers of its own; the drill says what it does."""
+    drill = [sys.executable, str(BASE_DIR / ".ci" / "drill.py"), *argv]
+    os.execve(sys.executable, drill, os.environ | {"PYTHONPATH": str(BASE_DIR)})
+
+
 def _screenshots(argv: list[str]) -> int:
     """Photograph the pages of a demo of its own, made anew, so that each run shows the same."""
     chromium = browser.find()
@@ -164,6 +171,21 @@ def _lock(argv: list[str]) -> None:
             )
 
 
+def _sbom(argv: list[str]) -> None:
+    """Write what a server installs, with the hashes of the lock file; the same each time."""
+    program = Path(sys.executable).with_name("cyclonedx-py")
+    file = VAR / "sbom.json"
+    VAR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    options = ["--pyproject=pyproject.toml", "--spec-version=1.6", "--output-format=JSON"]
+    subprocess.run(
+        [program, "requirements", "--output-reproducible", *options, f"--output-file={file}"],
+        cwd=BASE_DIR,
+        check=True,
+    )
+    components = json.loads(file.read_text())["components"]
+    say(f"{len(components)} packages in {file}.")
+
+
 def _reset(argv: list[str]) -> None:
     """Remove everything under var/: data, secrets, logs. Refuses while a command uses them."""
     for home in (*(Home(VAR / name) for name in OWN_HOMES), Home()):
@@ -178,8 +200,10 @@ _COMMANDS = {
     "check": _check,
     "bench": _bench,
     "chaos": _chaos,
+    "drill": _drill,
     "screenshots": _screenshots,
     "lock": _lock,
+    "sbom": _sbom,
     "reset": _reset,
 }
 

@@ -1,0 +1,19 @@
+"""`./dev drill NAME`: what an operator should have tried before it is needed; a line a part."""
+
+import sys
+
+from drills import deploy, recovery, upgrade
+
+DRILLS = {"deploy": deploy, "recovery": recovery, "upgrade": upgrade}
+
+
+def main(argv):
+    name = argv[0] if argv else ""
+    if name not in DRILLS:
+        print("Drills: " + ", ".join(DRILLS) + ". Each takes --help.", file=sys.stderr)
+        return 2
+    return DRILLS[name].main(argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
