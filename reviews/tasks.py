@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from celery import Task, shared_task
 
-from reviews import jobs, requests
+from reviews import jobs, presses, requests
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
 from reviews.verbs import digest, engines, screen
@@ -66,3 +66,8 @@ def sweep() -> None:
 @shared_task(name="reviews.digest", ignore_result=True)
 def send_digests() -> None:
     digest.send()
+
+
+@shared_task(name="reviews.forget_presses", ignore_result=True)
+def forget_presses() -> None:
+    presses.forget()

@@ -14,7 +14,7 @@ MOST_BYTES = 32 * 1024 * 1024
 MOST_MEMBERS = 1_000
 """A gzip body may be put together from so many."""
 FEW_PARTS = 50 * MOST_RECORDS
-"""With fewer commas or lines in it, a list of the parts of a body takes no memory worth counting."""
+"""With fewer commas or lines in a body, a list of its parts takes no memory worth counting."""
 GZIP = 16 + zlib.MAX_WBITS
 CHUNK = 64 * 1024
 

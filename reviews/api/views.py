@@ -27,6 +27,7 @@ from reviews.verbs import sync
 TIME = re.compile(r"\d{4}-\d\d-\d\dT", re.ASCII)
 NO_TIME = "must be an RFC 3339 time with an offset, such as 2026-01-01T00:00:00Z"
 
+
 class AlwaysJson(BaseContentNegotiation):
     """There is one format, so what a client says it would rather have is not asked."""
 
