@@ -171,7 +171,7 @@ def test_presses_are_forgotten_when_nobody_can_send_them_again(form):
 def test_a_fact_about_somebody_is_recorded_once(harbour, clara):
     bell = make.patient(harbour, clara)
     address, browser = reverse("patient-condition", args=[bell.pk]), Browser(clara)
-    sent = {"text": "Sleep apnoea", "kind": "condition", FIELD: "a"}
+    sent = {"text": "Sleep apnoea", "kind": "condition", "system": "snomed", FIELD: "a"}
     for _ in range(2):
         browser.post(address, **sent)
     assert Condition.objects.count() == 1
