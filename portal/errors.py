@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.views import set_rollback
 
 from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, NotFound, Stale
+from reviews.forms.numbers import LARGEST
 
 STATUS = {
     BadRecord.code: HTTPStatus.BAD_REQUEST,
@@ -104,8 +105,14 @@ class RefusalMiddleware:
         page["Allow"] = response["Allow"]
         return page
 
-    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
-        """PostgreSQL keeps no NUL and nobody types one: a page that is sent one is not asked."""
+    def process_view(self, request: HttpRequest, *view: Any) -> HttpResponse | None:
+        """What no page can use is refused before it is asked.
+
+        PostgreSQL keeps no NUL and nobody types one; and no row has an id beyond its numbers.
+        """
+        numbers = (value for value in view[-1].values() if isinstance(value, int))
+        if any(number > LARGEST for number in numbers):
+            raise Http404
         if is_api(request) or not _holds_nul(request):
             return None
         message = "What was sent contains the character NUL. Nothing was changed."
@@ -150,7 +157,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _holds_nul(request: HttpRequest) -> bool:
     sent = (request.GET, request.POST)
-    return any("\0" in text for form in sent for _, texts in form.lists() for text in texts)
+    return any(
+        "\0" in text for form in sent for name, texts in form.lists() for text in (name, *texts)
+    )
 
 
 def is_api(request: HttpRequest) -> bool:

@@ -25,5 +25,6 @@ max_requests_jitter = 1_000
 # Its own access log would hold the search words of a request; django_structlog logs without them.
 accesslog = None
 errorlog = "-"
+control_socket_disable = True  # it is stopped by signals
 # Only this process pools connections, one for each thread; settings read it when the app is loaded.
 os.environ.setdefault("DATABASE_POOL", str(threads))

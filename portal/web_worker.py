@@ -32,6 +32,7 @@ HEAD_SECONDS, BODY_SECONDS = 15, 90
 """From its first byte, a request must have sent its head, and all of it, within so long."""
 IDLE_SECONDS = 15
 MOST_CONNECTIONS = 1_000
+SHY_SECONDS, MOST_SHY_SECONDS = 0.003, 0.015
 MANY, GATHER_SECONDS = 100, 0.005
 MOST_BODY_BYTES = 33 * 1024 * 1024
 RETRY_SECONDS = 2
@@ -99,6 +100,10 @@ class Lanes:
         else:
             request.shed = True
             self.quick.add_task(channel)
+
+    def loaded(self) -> int:
+        """How many pages are at work or wait."""
+        return self.pages.active_count + len(self.pages.queue)
 
     def shutdown(self, seconds: float) -> None:
         self.pages.shutdown(cancel_pending=True, timeout=seconds)
@@ -178,7 +183,7 @@ class PortalWorker(Worker):
         ]
         for server in self.servers:
             server.channel_class = Channel
-            server.accepting = True
+        self._accept(True)
         while self.alive and self.lanes.served < self.max_requests:
             self._turn()
             if self.ppid != os.getppid():
@@ -189,7 +194,16 @@ class PortalWorker(Worker):
         self.alive = False
 
     def _turn(self) -> None:
-        wasyncore.loop(timeout=1, use_poll=True, map=self.connections, count=1)
+        if loaded := self.lanes.loaded():
+            # The more a process has to do, the longer it leaves new connections to the others.
+            # Then it takes some all the same: somebody must at least tell them to come again.
+            self._accept(False)
+            self._loop(min(loaded * SHY_SECONDS, MOST_SHY_SECONDS))
+            self._accept(True)
+            for _ in range(1 + len(self.lanes.pages.queue)):
+                self._loop(0)
+        else:
+            self._loop(1)
         if len(self.connections) > MANY:
             # Each turn looks at all of them: let a few events gather, rather than turn for each.
             time.sleep(GATHER_SECONDS)
@@ -202,20 +216,26 @@ class PortalWorker(Worker):
             if channel.too_slow(now):
                 channel.handle_close()
 
+    def _loop(self, seconds: float) -> None:
+        wasyncore.loop(timeout=seconds, use_poll=True, map=self.connections, count=1)
+
+    def _accept(self, yes: bool) -> None:
+        for server in self.servers:
+            server.accepting = yes
+
     def _channels(self) -> list[Channel]:
         return [channel for server in self.servers for channel in server.active_channels.values()]
 
     def _finish(self) -> None:
         """Take no new connections, answer what has been asked, and end."""
         for server in self.servers:
-            server.accepting = False
             server.del_channel(self.connections)
         deadline = time.monotonic() + self.cfg.graceful_timeout
         while time.monotonic() < deadline and any(
             channel.requests or channel.total_outbufs_len for channel in self._channels()
         ):
             self.notify()
-            wasyncore.loop(timeout=0.1, use_poll=True, map=self.connections, count=1)
+            self._loop(0.1)
         self.lanes.shutdown(max(0.0, deadline - time.monotonic()))
 
 
