@@ -81,7 +81,7 @@ def queue(request: SignedIn) -> HttpResponse:
     fill_rows(page.rows, request.user)
     practices = list(access.practices(request.user, Action.SEE_QUEUE))
     colleagues = list(work.reviewers(mine).exclude(pk=request.user.pk))
-    counts = work.counts(visible, request.user)
+    counts = work.counts(mine, request.user)
     own = list(SavedView.objects.filter(user=request.user).order_by("name"))
     narrowing = {name: value for name, value in chosen.items() if value}
     context = {

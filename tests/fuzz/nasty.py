@@ -24,7 +24,8 @@ SHAPES = [
     '["x", [{}]]', '["x", [{"system": 1, "code": []}]]', '[1, []]', '[null, null]', '["x", null]',
     '["\\u0000", []]', '["x", [{"system": "a", "code": "\\u0000"}]]', '["\\ud800", []]', "[" * 5000,
     "[" * 200_000, '{"a":' * 2000, '["x"', "NaN", "1e999", '["x", [], 3]', '{"medicine": "x"}',
-    '["' + "x" * 6000 + '", []]', "as-written", "AS-WRITTEN", '["x", [{"system":"atc","code":"N05"}]]',
+    '["' + "x" * 6000 + '", []]', "as-written", "AS-WRITTEN",
+    '["x", [{"system": "atc", "code": "N05"}]]',
 ]  # fmt: skip
 ALL = [*NUMBERS, *DAYS, *TEXTS, *SHAPES]
 # Not what text becomes on its way, but bytes that are no text.
