@@ -1,4 +1,4 @@
-"""Pages asked of the real server at a steady rate, whoever still waits: 25 and 50 a second, then 200.
+"""Pages asked of the real server at a steady rate, whoever waits: 25 and 50 a second, then 200.
 
 The floor is the same pages one after the other. A page is a case, the queue or a person in turn.
 The client runs beside the server, on the same processors.

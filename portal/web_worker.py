@@ -16,7 +16,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from gunicorn.workers.base import Worker
 from waitress import wasyncore
@@ -90,23 +90,24 @@ class Lanes:
         self.most_waiting = threads * WAITING_PER_THREAD
 
     def add_task(self, channel: Channel) -> None:
+        # What waitress calls a task here is the connection; its stubs mean something else.
         request = channel.requests[0]
         request.queued_at, request.shed = time.monotonic(), False
         self.served += 1
         if request.error or request.path.startswith(QUICK):
-            self.quick.add_task(channel)
+            self.quick.add_task(cast(Any, channel))
         elif len(self.pages.queue) < self.most_waiting:
-            self.pages.add_task(channel)
+            self.pages.add_task(cast(Any, channel))
         else:
             request.shed = True
-            self.quick.add_task(channel)
+            self.quick.add_task(cast(Any, channel))
 
     def loaded(self) -> int:
         """How many pages are at work or wait."""
         return self.pages.active_count + len(self.pages.queue)
 
     def shutdown(self, seconds: float) -> None:
-        self.pages.shutdown(cancel_pending=True, timeout=seconds)
+        self.pages.shutdown(cancel_pending=True, timeout=cast(Any, seconds))
         self.quick.shutdown(cancel_pending=True, timeout=1)
 
 
@@ -166,7 +167,7 @@ class PortalWorker(Worker):
             shedding(self.wsgi),
             map=self.connections,
             _start=False,
-            _dispatcher=self.lanes,
+            _dispatcher=cast(Any, self.lanes),
             sockets=[_socket(listener) for listener in self.sockets],
             backlog=self.cfg.backlog,
             connection_limit=min(MOST_CONNECTIONS, max(soft - 200, 100)),

@@ -170,10 +170,12 @@ def _visible(resource: resources.Resource[Any, Any], request: Request) -> QueryS
 
 def _asked_once(request: Request) -> dict[str, str]:
     """The question by name. Of a name that comes twice nobody can say which was meant."""
+    asked = {}
     for name, values in request.query_params.lists():
         if len(values) > 1:
             raise BadRecord(name, "was given more than once")
-    return request.query_params.dict()
+        asked[name] = str(values[0]) if values else ""
+    return asked
 
 
 def _json(answer: msgspec.Struct) -> HttpResponse:

@@ -34,8 +34,8 @@ class Checked:
     reason: str
 
 
-def last_screened() -> QuerySet[ScreeningRun, Any]:
-    """When patients were screened last, whoever they were; nothing before the first."""
+def last_screened() -> Any:
+    """A query for when patients were screened last, whoever they were; no row before the first."""
     return ScreeningRun.objects.order_by("-pk").values_list("screened_at", flat=True)[:1]
 
 

@@ -41,7 +41,7 @@ from tests.fuzz import nasty
 from tests.fuzz.surface import addresses, survey
 from tests.web.browse import BACKEND
 
-TRIES = int(os.environ.get("FUZZ_TRIES", "600"))
+TRIES = int(os.environ.get("FUZZ_TRIES", "400"))
 SEED = int(os.environ.get("FUZZ_SEED", "11"))
 RECORDS = {
     "prescriptions": sent.prescription,
@@ -50,16 +50,16 @@ RECORDS = {
     "patients": sent.patient,
 }
 MODELS = (
-    ApiKey, Case, Condition, Flag, IdentityQuestion, ImportNote, Job, Patient, Prescription, Reading,
-    RuleVersion, SavedView, Taper, WaitingRecord,
+    ApiKey, Case, Condition, Flag, IdentityQuestion, ImportNote, Job, Patient, Prescription,
+    Reading, RuleVersion, SavedView, Taper, WaitingRecord,
 )  # fmt: skip
 HEADERS = (
     "Accept-Language", "Authorization", "Cookie", "HX-Current-URL", "If-Modified-Since", "Range",
     "Referer", "X-Forwarded-For",
 )  # fmt: skip
 QUESTIONS = (
-    "limit", "cursor", "updated_since", "practice", "patient", "status", "state", "rule", "severity",
-    "case", "kind", "identifier", "source_id", "refused", "unknown",
+    "limit", "cursor", "updated_since", "practice", "patient", "status", "state", "rule",
+    "severity", "case", "kind", "identifier", "source_id", "refused", "unknown",
 )  # fmt: skip
 SUFFIXES = ("²", "-1", "-²", "0", "[]", "-" + "9" * 30)
 
