@@ -1,4 +1,4 @@
-"""`./dev bench [--quick] [queue] [case] [people] [rescreen] [latency] [rules] [sync]`: or all."""
+"""`./dev bench [--quick] [queue] [case] [people] [rescreen] [latency] [load] [rules] [sync]`."""
 
 import argparse
 import re
@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import case_page, ground, latency, people_page, queue, rescreen
+from benchmarks import case_page, ground, latency, load, people_page, queue, rescreen
 from benchmarks.table import Row, markdown, plain
 from portal.progress import say, step
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
-ON_GROUND = ("queue", "case", "people", "rescreen", "latency")
+ON_GROUND = ("queue", "case", "people", "rescreen", "latency", "load")
 BY_THEMSELVES = {"rules": "benchmarks.screening", "sync": "benchmarks.sync"}
 
 
@@ -41,6 +41,8 @@ def main():
                 rows += rescreen.measure(patients)
             if "latency" in names:
                 rows += latency.measure(5 if given.quick else 30)
+            if "load" in names:
+                rows += load.measure(5 if given.quick else 20)
     for name, module in BY_THEMSELVES.items():
         if name in names:
             try:

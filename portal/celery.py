@@ -53,6 +53,7 @@ app.conf.beat_schedule = {
     },
     # A course grows too long and an exemption expires without any event: judge them each morning.
     "sweep": {"task": "reviews.sweep", "schedule": crontab(hour=3, minute=30)},
+    "forget_presses": {"task": "reviews.forget_presses", "schedule": crontab(minute=40)},
     # Again and again, in case the mail server was away; nobody gets two for one day.
     "digest": {"task": "reviews.digest", "schedule": crontab(hour="7-9", minute="*/15")},
 }

@@ -19,6 +19,7 @@ from rest_framework.views import set_rollback
 
 from portal import away
 from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, NotFound, Stale
+from reviews.forms.numbers import LARGEST
 
 STATUS = {
     BadRecord.code: HTTPStatus.BAD_REQUEST,
@@ -99,16 +100,22 @@ class RefusalMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         refused = response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
-        if not refused or request.method != "GET" or _is_api(request):
+        if not refused or request.method != "GET" or is_api(request):
             return response
         # The address of a form, gone to by hand, or by signing in again while it was sent.
         page = render(request, "405.html", status=HTTPStatus.METHOD_NOT_ALLOWED)
         page["Allow"] = response["Allow"]
         return page
 
-    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
-        """PostgreSQL keeps no NUL and nobody types one: a page that is sent one is not asked."""
-        if _is_api(request) or not _holds_nul(request):
+    def process_view(self, request: HttpRequest, *view: Any) -> HttpResponse | None:
+        """What no page can use is refused before it is asked.
+
+        PostgreSQL keeps no NUL and nobody types one; and no row has an id beyond its numbers.
+        """
+        numbers = (value for value in view[-1].values() if isinstance(value, int))
+        if any(number > LARGEST for number in numbers):
+            raise Http404
+        if is_api(request) or not _holds_nul(request):
             return None
         message = "What was sent contains the character NUL. Nothing was changed."
         return render(request, "400.html", {"message": message}, status=HTTPStatus.BAD_REQUEST)
@@ -116,26 +123,26 @@ class RefusalMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, DomainError):
             return None
-        if _is_api(request):
+        if is_api(request):
             return refusal(request, exception)
         status = STATUS.get(exception.code, HTTPStatus.CONFLICT)
         return render(request, f"{int(status)}.html", {"message": exception.message}, status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if _is_api(request):
+    if is_api(request):
         return problem(request, HTTPStatus.BAD_REQUEST, "The request cannot be read.")
     return defaults.bad_request(request, exception)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if _is_api(request):
+    if is_api(request):
         return problem(request, HTTPStatus.FORBIDDEN, "You may not do this.")
     return defaults.permission_denied(request, exception)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if _is_api(request):
+    if is_api(request):
         return problem(request, HTTPStatus.NOT_FOUND, "There is nothing at this address.")
     return defaults.page_not_found(request, exception)
 
@@ -148,11 +155,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     if reason := away.why(sys.exc_info()[1]):
         message = away.sentence(request, reason)
-        if not _is_api(request):
+        if not is_api(request):
             return away.page(message)
         later = {"Retry-After": str(away.RETRY_SECONDS)}
         return problem(request, away.STATUS, message, code="unavailable", headers=later)
-    if _is_api(request):
+    if is_api(request):
         return problem(
             request,
             HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -163,8 +170,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _holds_nul(request: HttpRequest) -> bool:
     sent = (request.GET, request.POST)
-    return any("\0" in text for form in sent for _, texts in form.lists() for text in texts)
+    return any(
+        "\0" in text for form in sent for name, texts in form.lists() for text in (name, *texts)
+    )
 
 
-def _is_api(request: HttpRequest) -> bool:
+def is_api(request: HttpRequest) -> bool:
+    """Whether a machine asks, which is answered with problems and not with pages."""
     return request.path.startswith("/api/")

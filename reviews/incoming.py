@@ -56,7 +56,7 @@ class SyncResult:
 
     @property
     def refused(self) -> int:
-        return len(self.errors)
+        return len({error.index for error in self.errors})
 
     @property
     def waiting(self) -> int:

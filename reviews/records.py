@@ -5,7 +5,9 @@ Amounts are in `dose_unit`; `None` means not known, never zero.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from datetime import date
 from math import inf as INFINITY
 from operator import attrgetter
@@ -455,6 +457,84 @@ def check_prescription(record: PrescriptionRecord) -> None:
     is_range = record.dose_max is not None or record.times_per_day_max is not None
     if record.max_per_day is not None and not (record.as_needed or is_range):
         raise BadRecord("max_per_day", "is only for a medicine taken as needed")
+
+
+MOST_FAULTS = 20
+# What stands in for a wrong value that cannot be left out, while the rest is looked at.
+_STAND_INS: dict[str, Any] = {
+    "source_id": "1",
+    "patient": {},
+    "medicine": "1",
+    "text": "1",
+    "kind": "egfr",
+    "on": FIRST_DAY.isoformat(),
+    "codings[]": {"system": "1", "code": "1"},
+    "codings[].system": "1",
+    "codings[].code": "1",
+    "identifiers[]": {"system": "1", "value": "1"},
+    "identifiers[].system": "1",
+    "identifiers[].value": "1",
+    "schedule[]": {"per_day": 1, "days": 1},
+    "schedule[].per_day": 1,
+    "schedule[].days": 1,
+}
+
+
+def faults(
+    first: BadRecord,
+    content: bytes,
+    shape: type[Struct],
+    check: Callable[[Any, set[str]], object],
+    zone_at: ZoneAt = lambda _: None,
+) -> list[BadRecord]:
+    """Everything that is wrong with a record of JSON that was refused for `first`.
+
+    Each wrong value is set right in turn and the record looked at again, so a value that cannot be
+    judged beside a wrong one is not told. `check(record, fields)` raises what its types cannot say;
+    it is given the fields that are known to be wrong.
+    """
+    met = {first.field: first}
+    required = {field.name for field in msgspec.structs.fields(shape) if field.required}
+    try:
+        said = _said(msgspec.json.decode(content))
+        while len(met) < MOST_FAULTS and _set_right(said, next(reversed(met)), required):
+            try:
+                _refuse_nul(said, "")
+                check(_the_slow_way(said, shape, zone_at, strict=True), set(met))
+                break
+            except BadRecord as error:
+                if error.field in met:
+                    break
+                met[error.field] = error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    return list(met.values())
+
+
+_STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+
+
+def _set_right(content: Any, path: str, required: set[str]) -> bool:
+    """Put something right where `path` says that a value is wrong; whether there was a way."""
+    steps = [name or int(index) for index, name in _STEP.findall(path)]
+    where = content
+    for step in steps[:-1]:
+        try:
+            where = where[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+    name = re.sub(r"\[\d+\]", "[]", path).removeprefix("patient.")
+    if name in _STAND_INS and (len(steps) > 1 or name in required):
+        if not isinstance(where, dict | list):
+            return False
+        where[steps[-1]] = copy(_STAND_INS[name])
+        return True
+    if not isinstance(where, dict):
+        return False
+    gone = {steps[-1], *LEFT_OUT_WITH.get(path, ())} & where.keys()
+    for each in gone:
+        del where[each]
+    return bool(gone)
 
 
 # Without these an order is none, or would be read as another one: one that is over.

@@ -8,7 +8,7 @@ from typing import cast
 import structlog
 from celery import Task, shared_task
 
-from reviews import clock, jobs, releases, requests
+from reviews import clock, jobs, presses, releases, requests
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
 from reviews.verbs import digest, engines, screen
@@ -106,3 +106,8 @@ def sweep(task: Task) -> None:
 @task("reviews.digest")
 def send_digests(task: Task) -> None:
     digest.send()
+
+
+@shared_task(name="reviews.forget_presses", ignore_result=True)
+def forget_presses() -> None:
+    presses.forget()

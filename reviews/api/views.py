@@ -1,5 +1,6 @@
 """The addresses of the API: parse, call one verb or one query, answer."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,8 +21,11 @@ from reviews.api.authentication import Bearer, Known, Session
 from reviews.api.limits import Reads, Syncs
 from reviews.api.pages import page
 from reviews.api.schema import Operation
-from reviews.errors import NotAllowed, NotFound
+from reviews.errors import BadRecord, NotAllowed, NotFound
 from reviews.verbs import sync
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT", re.ASCII)
+NO_TIME = "must be an RFC 3339 time with an offset, such as 2026-01-01T00:00:00Z"
 
 
 class AlwaysJson(BaseContentNegotiation):
@@ -67,10 +71,13 @@ class ListView(ApiView):
     resource: resources.Resource[Any, Any]
 
     def get(self, request: Request) -> HttpResponse:
-        given = request.query_params.dict()
+        given = _asked_once(request)
         if "updated_since" in given:
             # An offset's plus sign that was not escaped arrives as a space.
             given["updated_since"] = given["updated_since"].replace(" ", "+")
+            if not TIME.match(given["updated_since"]):
+                # Digits alone would be read as seconds since 1970.
+                raise BadRecord("updated_since", NO_TIME)
         asked = records.convert(given, self.resource.question)
         rows = self.resource.matching(self.resource.listed(_visible(self.resource, request)), asked)
         found = page(
@@ -97,7 +104,7 @@ class DetailView(ApiView):
 
     def get(self, request: Request, pk: int) -> HttpResponse:
         if request.query_params:
-            records.convert(request.query_params.dict(), Nothing)
+            records.convert(_asked_once(request), Nothing)
         row = _visible(self.resource, request).filter(pk=self.resource.current(pk)).first()
         if row is None:
             raise NotFound("There is no such record, or you may not see it.")
@@ -113,7 +120,7 @@ class SyncView(ApiView):
 
     def post(self, request: Request) -> HttpResponse:
         if request.query_params:
-            records.convert(request.query_params.dict(), Nothing)
+            records.convert(_asked_once(request), Nothing)
         result = type(self).verb(
             rows=enumerate(bodies.read(request)),
             source_system=request.auth.source_system,
@@ -159,6 +166,16 @@ def _visible(resource: resources.Resource[Any, Any], request: Request) -> QueryS
     if not access.practice_ids(request.user, resource.action):
         raise NotAllowed(f"You may not {resource.action} anywhere.")
     return access.scope(resource.rows(), request.user, resource.action)
+
+
+def _asked_once(request: Request) -> dict[str, str]:
+    """The question by name. Of a name that comes twice nobody can say which was meant."""
+    asked = {}
+    for name, values in request.query_params.lists():
+        if len(values) > 1:
+            raise BadRecord(name, "was given more than once")
+        asked[name] = str(values[0]) if values else ""
+    return asked
 
 
 def _json(answer: msgspec.Struct) -> HttpResponse:

@@ -10,6 +10,7 @@ from reviews import conclusions
 from reviews.conclusions import FlagOutcome
 from reviews.errors import BadRecord, DomainError
 from reviews.forms.days import read_day
+from reviews.forms.numbers import whole
 from reviews.models import Flag
 from reviews.rules.matters import Matter
 
@@ -145,13 +146,13 @@ def read_outcomes(posted: QueryDict) -> list[FlagOutcome]:
     those of the first matter where they say so. Raises `BadRecord` for a day that cannot be read.
     """
     ids = [name.partition("-")[2] for name in posted if name.startswith("outcome-")]
-    picks = {int(pk): _resolved(posted, pk) for pk in ids if pk.isdigit()}
+    picks = {number: _resolved(posted, pk) for pk in ids if (number := whole(pk)) is not None}
     for name in posted:
         key = name.removeprefix(OF)
         if name.startswith(OF):
-            for pk in posted.getlist(name):
-                if pk.isdigit() and not picks.get(int(pk), EMPTY).outcome:
-                    picks[int(pk)] = _resolved(posted, key)
+            for pk in map(whole, posted.getlist(name)):
+                if pk is not None and not picks.get(pk, EMPTY).outcome:
+                    picks[pk] = _resolved(posted, key)
     return [
         FlagOutcome(
             pk,
@@ -176,16 +177,16 @@ def _resolved(posted: QueryDict, key: str) -> Pick:
 
 def read_seen(posted: QueryDict) -> int:
     """The lock of the case as the page showed it. Raises `BadRecord`."""
-    seen = posted.get("seen", "")
-    if not seen.isdigit():
+    seen = whole(posted.get("seen"))
+    if seen is None:
         raise BadRecord("seen", "is missing: open the case again")
-    return int(seen)
+    return seen
 
 
 def refused_flag(refusal: DomainError | None) -> int | None:
     """The id of the flag whose answer was refused, None where the refusal names none."""
     name, _, pk = (getattr(refusal, "field", "") or "").partition("-")
-    return int(pk) if name == "flag" else None
+    return whole(pk) if name == "flag" else None
 
 
 def _pick(posted: QueryDict, key: object) -> Pick:

@@ -12,6 +12,7 @@ from django.forms.models import fields_for_model
 from drugs.models import DrugClass, DrugFact, Ingredient, Sourced
 from reviews.errors import BadRecord
 from reviews.forms.days import DayField
+from reviews.forms.numbers import whole
 from reviews.verbs.edit import IDENTITY, Citation
 
 SEEN = "seen"
@@ -111,8 +112,8 @@ def read_ticked_rows(tokens: Iterable[str]) -> dict[int, datetime]:
     ticked = {}
     for token in tokens:
         pk, _, changed_at = token.partition("@")
-        try:
-            ticked[int(pk)] = datetime.fromisoformat(changed_at)
-        except ValueError as error:
-            raise BadRecord("rows", "a row cannot be read: open the page again") from error
+        number, moment = whole(pk), seen(changed_at)
+        if number is None or moment == NEVER:
+            raise BadRecord("rows", "a row cannot be read: open the page again")
+        ticked[number] = moment
     return ticked

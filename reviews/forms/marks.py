@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from reviews.forms.numbers import whole
+
 NO_CASE = "That is not a case."
 
 
@@ -18,9 +20,9 @@ def read_marks(ticked: Iterable[str]) -> Marks:
     seen = {}
     unread = 0
     for mark in ticked:
-        pk, _, lock = mark.partition(":")
-        if pk.isdecimal() and lock.isdecimal():
-            seen[int(pk)] = int(lock)
-        else:
+        pk, _, lock = (whole(part) for part in mark.partition(":"))
+        if pk is None or lock is None:
             unread += 1
+        else:
+            seen[pk] = lock
     return Marks(seen, unread)

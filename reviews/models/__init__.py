@@ -38,6 +38,7 @@ from .people import (
 )
 from .personal import Preference, SavedView
 from .prescriptions import WITHDRAWN, Condition, Medicine, Prescription, Status
+from .presses import Press
 from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .versioned import Reported, Versioned
@@ -81,6 +82,7 @@ __all__ = [
     "Practice",
     "Preference",
     "Prescription",
+    "Press",
     "Profile",
     "Reading",
     "Reason",

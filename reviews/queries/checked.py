@@ -5,7 +5,7 @@ Silence means checked and clear, so whatever waits, failed or was never screened
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from django.db.models import Exists, Model, OuterRef, QuerySet, Subquery
 
@@ -34,10 +34,9 @@ class Checked:
     reason: str
 
 
-def last_screened_at() -> datetime | None:
-    """When patients were screened last, whoever they were; None before the first."""
-    newest = ScreeningRun.objects.order_by("-pk")
-    return newest.values_list("screened_at", flat=True).first()
+def last_screened() -> Any:
+    """A query for when patients were screened last, whoever they were; no row before the first."""
+    return ScreeningRun.objects.order_by("-pk").values_list("screened_at", flat=True)[:1]
 
 
 def with_waiting(queryset: QuerySet[Row], *, patient: str = "pk") -> QuerySet[Row]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.models import User
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -28,6 +29,27 @@ CAME_BACK_AT_MOST = 200
 HANDED_ON = (Move.HAND_OVER, Move.ESCALATE, Move.PROPOSE, Move.SEND_BACK)
 # Screening takes seconds; whoever has waited longer is shown as not checked.
 PATIENCE = timedelta(minutes=2)
+
+
+_AWAKE = f"state <> '{CaseState.SNOOZED}'"
+_COUNTED = {
+    "all": _AWAKE,
+    "s1": f"{_AWAKE} AND severity = 1",
+    "s2": f"{_AWAKE} AND severity = 2",
+    "s3": f"{_AWAKE} AND severity = 3",
+    "overdue": f"{_AWAKE} AND due_at < %(overdue_before)s",
+    "today": f"{_AWAKE} AND due_at >= %(today_since)s AND due_at < %(today_before)s",
+    "soon": f"{_AWAKE} AND due_at >= %(soon_since)s AND due_at < %(soon_before)s",
+    "snoozed": f"state = '{CaseState.SNOOZED}'",
+    "mine": f"{_AWAKE} AND owner_id = %(user)s",
+    "unclaimed": f"{_AWAKE} AND owner_id IS NULL",
+}
+"""The counts at the top of the queue: which of the open cases each of them counts."""
+_COUNTS = "SELECT " + ", ".join(
+    f"(SELECT count(*) FROM (SELECT FROM {Case._meta.db_table} WHERE closed_at IS NULL"
+    f" AND practice_id = ANY(%(practices)s) AND {condition} LIMIT %(most)s) AS capped)"
+    for condition in _COUNTED.values()
+)
 
 
 def counted(rows: Any) -> int | str:
@@ -55,25 +77,21 @@ def due(cases: QuerySet[Case], state: str) -> QuerySet[Case]:
     return cases.filter(due_at__gte=since) if since else cases
 
 
-def counts(visible: QuerySet[Case], user: User) -> dict[str, int | str]:
-    """How many of the open cases in `visible` are how urgent, due when, and whose.
+def counts(practice_ids: list[int], user: User) -> dict[str, int | str]:
+    """How many of the open cases at these practices are how urgent, due when, and whose.
 
-    Capped, so that a large queue costs no more.
+    Capped, so that a large queue costs no more; and one statement, because every reviewer asks
+    this all day, and ten of them took a third of the page's time.
     """
-    awake = visible.exclude(state=CaseState.SNOOZED)
-    rows = {
-        "all": awake,
-        "s1": awake.filter(severity=1),
-        "s2": awake.filter(severity=2),
-        "s3": awake.filter(severity=3),
-        "overdue": due(awake, "overdue"),
-        "today": due(awake, "today"),
-        "soon": due(awake, "soon"),
-        "snoozed": visible.filter(state=CaseState.SNOOZED),
-        "mine": awake.filter(owner=user),
-        "unclaimed": awake.filter(owner__isnull=True),
-    }
-    return {name: counted(found) for name, found in rows.items()}
+    between = due_between()
+    given: dict[str, Any] = {"practices": practice_ids, "user": user.pk, "most": COUNT_LIMIT}
+    for name, (since, before) in between.items():
+        given |= {f"{name}_since": since, f"{name}_before": before}
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS, given)
+        row = cast(tuple[int, ...], cursor.fetchone())
+    found = dict(zip(_COUNTED, row, strict=True))
+    return {name: f"{COUNT_LIMIT}+" if n == COUNT_LIMIT else n for name, n in found.items()}
 
 
 def not_checked(user: User) -> dict[str, Any]:

@@ -26,6 +26,10 @@ from reviews.people import Moved
 from reviews.records import PatientRecord
 
 ATTEMPTS = 3
+MOST_BYTES = 256 * 1024
+"""Of one record of JSON. One that says all that a record can say is a tenth of that."""
+MOST_LOOKS = 20_000
+"""So often a batch is looked at again for further faults of refused records; then for the first."""
 Rows = Iterable[tuple[int, Any]]
 
 
@@ -121,24 +125,44 @@ def _read(kind: Kind, rows: Rows, places: dict[str, Practice]) -> _Checked:
     """Decode and check each record by itself."""
     only = next(iter(places)) if len(places) == 1 else ""
     accepted, errors, told, met, seen = [], [], [], [], {}
+    looks_left = MOST_LOOKS
 
     def zone_at(practice: Any) -> ZoneInfo | None:
         place = places.get(practice or only) if isinstance(practice, str | None) else None
         return place.zone if place else None
 
+    def row_of(index: int, record: Any) -> Row:
+        place = places.get(record.practice or only)
+        if place is None:
+            raise _wrong_practice(record)
+        return kind.row(index, place, record)
+
+    def look(record: Any, wrong: set[str]) -> None:
+        """Check a record of which some fields are wrong, and what hangs on them is not asked."""
+        if "kind" in wrong:
+            return
+        if "practice" in wrong:
+            record = msgspec.structs.replace(record, practice=next(iter(places)))
+        row_of(0, record)
+
     decoder = msgspec.json.Decoder(kind.shape)
     for index, content in rows:
+        if isinstance(content, bytes) and len(content) > MOST_BYTES:
+            errors.append(Refusal(index, None, "record", f"is larger than {MOST_BYTES:,} bytes"))
+            continue
         try:
             if isinstance(content, bytes | msgspec.Raw):
                 record = records.decode(content, decoder, zone_at)
             else:
                 record = records.convert(content, kind.shape, zone_at)
-            place = places.get(record.practice or only)
-            if place is None:
-                raise _wrong_practice(record)
-            row = kind.row(index, place, record)
+            row = row_of(index, record)
         except BadRecord as error:
-            errors.append(Refusal(index, _source_id(content), error.field, error.reason))
+            found = [error]
+            if isinstance(content, bytes) and looks_left > 0:
+                found = records.faults(error, content, kind.shape, look, zone_at)
+                looks_left -= len(found)
+            source_id = _source_id(content)
+            errors += [Refusal(index, source_id, each.field, each.reason) for each in found]
             noted = _as_told(content, places, only, error)
             told += noted
             if kind is incoming.Prescriptions and noted:

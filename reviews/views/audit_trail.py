@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 
 from reviews.access import Action
 from reviews.audit import EVENTS
+from reviews.forms.numbers import whole
 from reviews.models import AuditEvent, CaseState, Condition, Prescription, Role, Status
 from reviews.queries.work import counted
 from reviews.views import person
@@ -35,9 +36,9 @@ def trail(request: SignedIn, pk: int) -> HttpResponse:
     verb = request.GET.get("verb", "")
     if verb in verbs:
         events = events.filter(verb=verb)
-    before = request.GET.get("before", "")
-    if before.isdecimal():
-        events = events.filter(pk__lt=int(before))
+    before = whole(request.GET.get("before"))
+    if before is not None:
+        events = events.filter(pk__lt=before)
     found = list(events.order_by("-pk")[: PAGE_SIZE + 1])
     shown = found[:PAGE_SIZE]
     context = {

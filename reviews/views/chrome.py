@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
@@ -63,7 +64,8 @@ def _chrome(request: HttpRequest) -> dict[str, Any]:
     held = set().union(*access.roles_of(user).values())
     book = (
         RuleVersion.objects.filter(state=RuleVersion.State.PUBLISHED)
-        .values("number", "published_at")
+        .annotate(last_screened_at=Subquery(checked.last_screened()))
+        .values("number", "published_at", "last_screened_at")
         .first()
     )
     return {
@@ -87,5 +89,5 @@ def _chrome(request: HttpRequest) -> dict[str, Any]:
         "keys": KEYS,
         "single_keys": request.COOKIES.get(KEYS_COOKIE) != "off",
         "book": book,
-        "last_screened_at": checked.last_screened_at(),
+        "last_screened_at": book and book["last_screened_at"],
     }

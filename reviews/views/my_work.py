@@ -12,6 +12,7 @@ from reviews import access
 from reviews.access import Action
 from reviews.errors import BadRecord
 from reviews.forms.marks import NO_CASE, read_marks
+from reviews.forms.numbers import whole
 from reviews.models import Case, CaseState, Decision
 from reviews.queries import work
 from reviews.verbs import caseload
@@ -116,7 +117,8 @@ def _colleague(key: str, user: User) -> User | None:
     if key == BACK_TO_QUEUE:
         return None
     here = work.reviewers(access.practice_ids(user, Action.HAND_OVER))
-    found = here.filter(pk=int(key)).first() if key.isdecimal() and len(key) < 10 else None
+    chosen = whole(key)
+    found = here.filter(pk=chosen).first() if chosen is not None else None
     if found is None:
         raise BadRecord("to", "Choose a colleague, or the queue")
     return found

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from reviews.forms.numbers import whole
+
 
 @dataclass(frozen=True)
 class Page:
@@ -15,6 +17,9 @@ class Page:
     last_row: int
 
 
+MOST_PAGES = 10**6
+
+
 class Rows(Protocol):
     """A queryset, a list: whatever can be cut."""
 
@@ -23,7 +28,8 @@ class Rows(Protocol):
 
 def page_of(rows: Rows, number: int | str, size: int) -> Page:
     """Page `number` (from 1, as typed in an address) of a queryset or a list."""
-    number = int(number) if str(number).isdecimal() and 0 < int(number) < 10**6 else 1
+    typed = whole(str(number)) or 1
+    number = typed if typed < MOST_PAGES else 1
     start = (number - 1) * size
     found = list(rows[start : start + size + 1])
     return Page(

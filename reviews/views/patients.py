@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from reviews import access, rulebooks, waiting
 from reviews.access import Action
 from reviews.errors import NotAllowed, NotFound
+from reviews.forms.numbers import whole
 from reviews.forms.patients import ConditionForm, DeathForm, EndConditionForm, RegisterForm
 from reviews.models import (
     Case,
@@ -50,7 +51,7 @@ def patients(request: SignedIn) -> HttpResponse:
     given = request.GET
     chosen = {
         "q": " ".join(given.get("q", "").split())[:100],
-        "practice": int(given["practice"]) if given.get("practice", "").isdecimal() else None,
+        "practice": whole(given.get("practice")),
         "checked": "no" if given.get("checked") == "no" else "",
     }
     everybody = Patient.objects.filter(merged_into__isnull=True)

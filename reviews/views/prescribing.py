@@ -18,6 +18,7 @@ from reviews import access
 from reviews.access import Action
 from reviews.drawing import labels
 from reviews.errors import IllegalMove, Stale
+from reviews.forms.numbers import whole
 from reviews.forms.prescribing import PrescriptionForm, WithdrawForm, values, with_units
 from reviews.models import WITHDRAWN, Patient
 from reviews.queries import medicines, prescriptions
@@ -70,9 +71,8 @@ def amend(request: SignedIn, pk: int) -> HttpResponse:
 def preview(request: SignedIn, pk: int) -> HttpResponse:
     """The fragments that follow the fields: what screening would say, and what is worked out."""
     patient = person.fetch_for(request.user, Action.LOG, pk)
-    held = None
-    if request.POST.get("replaces", "").isdecimal():
-        held = prescriptions.fetch(request.user, Action.AMEND, int(request.POST["replaces"]))
+    replaced = whole(request.POST.get("replaces"))
+    held = prescriptions.fetch(request.user, Action.AMEND, replaced) if replaced else None
     form = PrescriptionForm(with_units(request.POST, held), held=held)
     context = {
         "patient": patient,

@@ -19,6 +19,7 @@ from reviews import access, conclusions, service_levels
 from reviews.access import Action
 from reviews.errors import BadRecord
 from reviews.forms.marks import NO_CASE, read_marks
+from reviews.forms.numbers import whole
 from reviews.models import RANKED, Case, CaseState, Patient, PatientScreening, SavedView
 from reviews.moves import MOVES, Move
 from reviews.queries import search, work
@@ -80,7 +81,7 @@ def queue(request: SignedIn) -> HttpResponse:
     fill_rows(page.rows, request.user)
     practices = list(access.practices(request.user, Action.SEE_QUEUE))
     colleagues = list(work.reviewers(mine).exclude(pk=request.user.pk))
-    counts = work.counts(visible, request.user)
+    counts = work.counts(mine, request.user)
     own = list(SavedView.objects.filter(user=request.user).order_by("name"))
     narrowing = {name: value for name, value in chosen.items() if value}
     context = {
@@ -253,7 +254,7 @@ def _known(value: str | None, values: Container[str]) -> str:
 
 
 def _number(value: str) -> str:
-    return value if value.isdecimal() and len(value) < 10 else ""
+    return "" if whole(value) is None else value
 
 
 def _same(view: SavedView, narrowing: dict[str, str]) -> bool:

@@ -15,6 +15,7 @@ from reviews import access, dossiers, rulebooks
 from reviews.access import Action
 from reviews.drawing import taper_chart
 from reviews.errors import BadRecord, NotFound
+from reviews.forms.numbers import whole
 from reviews.forms.tapers import MoveForm, PlanForm
 from reviews.models import Patient, TaperMove, TaperStatus, TaperVersion
 from reviews.queries import medicines, tapers
@@ -157,8 +158,7 @@ def _save(request: SignedIn, *, patient: Patient, planner: dict[str, Any]) -> Ht
     if revised is None:
         saved = taper.plan(patient=patient, **given)
     else:
-        seen = request.POST.get("seen", "")
-        seen = int(seen) if seen.isdecimal() else 0
+        seen = whole(request.POST.get("seen")) or 0
         saved = taper.revise(taper=revised.taper, seen=seen, **given)
     messages.success(request, f"Saved: {saved.taper}, version {saved.version}. It is checked now.")
     return redirect("taper", saved.taper_id)

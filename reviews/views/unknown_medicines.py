@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from reviews import access, rulebooks
 from reviews.access import Action
 from reviews.errors import IllegalMove, NotFound
+from reviews.forms.numbers import whole
 from reviews.forms.unknown_medicines import AnswerForm, answers
 from reviews.models import MedicineMeaning, NoSedative, Practice
 from reviews.queries.unknown_medicines import (
@@ -167,7 +168,7 @@ def _practice(request: SignedIn) -> Practice | None:
     if chosen == EVERYWHERE:
         return None
     mine = access.practices(request.user, Action.JUDGE_MEDICINES)
-    found = mine.filter(pk=chosen).first() if chosen.isdecimal() else None
+    found = mine.filter(pk=pk).first() if (pk := whole(chosen)) is not None else None
     if found is None:
         raise NotFound(access.NO_SUCH_RECORD)
     return found

@@ -2,13 +2,15 @@
 
 import gzip
 import json
+import resource
+import time
 
 import pytest
 
 from reviews import records
 from reviews.api import bodies, limits
 from reviews.models import Patient, Prescription, Reading
-from reviews.verbs import clients, observe
+from reviews.verbs import clients, observe, sync
 from tests import make
 from tests.api import sent
 from tests.api.conftest import make_system
@@ -42,6 +44,7 @@ def test_a_batch_is_answered_with_its_numbers(system):
         "updated": 0,
         "errors": [
             {"index": 2, "source_id": "c", "field": "medicine", "reason": "is missing"},
+            {"index": 2, "source_id": "c", "field": "patient", "reason": "is missing"},
         ],
         "waiting": 0,
         "waits": [],
@@ -296,3 +299,120 @@ def test_an_unexpected_failure_is_a_problem_and_tells_nothing(system, monkeypatc
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/", "/api/v2/flags", "/api/"])
 def test_an_address_that_does_not_exist_is_a_problem(system, path):
     is_problem(system.http.get(path), 404)
+
+
+# -- What is sent to do harm ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def memory():
+    """Ends the process's memory 400 MB from here, so that what takes more fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        now = int(statm.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + 400 * 1024 * 1024, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@pytest.mark.parametrize("element", [b"{}", b"1", b'""', b"[]", b'{"a":[[],[]]}'])
+def test_a_small_gzip_of_a_huge_array_makes_no_list_of_it(system, memory, element):
+    count = bodies.MOST_BYTES // (len(element) + 1) - 1
+    packed = gzip.compress(b"[" + b",".join([element]) + (b"," + element) * (count - 1) + b"]")
+    assert len(packed) < 150_000
+    answer = system.post("prescriptions/sync", packed, **{"Content-Encoding": "gzip"})
+    assert answer.status_code in (400, 413)
+
+
+@pytest.mark.parametrize("line", [b"\n", b"1\n", b"{}\n"])
+def test_a_small_gzip_of_endless_lines_makes_no_list_of_them(system, memory, line):
+    packed = gzip.compress(line * (bodies.MOST_BYTES // len(line)))
+    answer = system.post(
+        "prescriptions/sync",
+        packed,
+        content_type="application/x-ndjson",
+        **{"Content-Encoding": "gzip"},
+    )
+    is_problem(answer, 413)
+
+
+def test_a_record_larger_than_any_is_refused_unread_and_the_others_are_kept(system, memory):
+    huge = b'{"source_id":"rx-9","medicine":[' + b"[]," * 9_000_000 + b"[]]}"
+    body = b"[" + huge + b"," + json.dumps(sent.prescription()).encode() + b"]"
+    answer = system.post("prescriptions/sync", body).json()
+    assert (answer["created"], answer["refused"]) == (1, 1)
+    assert answer["errors"][0]["reason"] == "is larger than 262,144 bytes"
+
+
+def test_a_gzip_of_many_empty_members_is_not_unpacked_to_its_end(system):
+    many = gzip.compress(b"") * 145_000
+    started = time.process_time()
+    answer = system.post("prescriptions/sync", many, **{"Content-Encoding": "gzip"})
+    assert is_problem(answer, 413)["detail"] == "The gzip body has more than 1,000 members."
+    assert time.process_time() - started < 2
+
+
+def test_a_gzip_of_some_members_is_read(system):
+    body = json.dumps([sent.prescription()]).encode()
+    packed = b"".join(gzip.compress(body[at : at + 1]) for at in range(len(body)))
+    answer = system.post("prescriptions/sync", packed, **{"Content-Encoding": "gzip"})
+    assert answer.json()["created"] == 1
+
+
+# -- Every field that is wrong --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "record", "fields"),
+    [
+        (
+            "prescriptions",
+            sent.prescription(dose=-1, times_per_day=97, start_on="tomorrow", wrong=1),
+            ["dose", "start_on", "times_per_day", "wrong"],
+        ),
+        (
+            "prescriptions",
+            sent.prescription(patient={"sex": "x", "birth_date": "1"}, medicine=""),
+            ["medicine", "patient.birth_date", "patient.sex"],
+        ),
+        (
+            "prescriptions",
+            sent.prescription(codings=[{"system": ""}, 7], status="no", medicine="A\0"),
+            ["codings[0].code", "codings[0].system", "codings[1]", "medicine", "status"],
+        ),
+        ("prescriptions", {}, ["medicine", "patient", "source_id"]),
+        (
+            "prescriptions",
+            sent.prescription(dose_unit=None, written_on="1066-10-14", practice="elsewhere"),
+            ["dose_unit", "practice", "written_on"],
+        ),
+        (
+            "prescriptions",
+            sent.prescription(start_on="2026-01-02T00:00:00Z", end_on="2026-01-01", dose=0),
+            ["dose", "end_on"],
+        ),
+        ("conditions", sent.condition(text="", status="over"), ["status", "text"]),
+        ("readings", sent.reading(kind="shoe", on="x"), ["kind", "on"]),
+        ("readings", sent.reading(value=1e9, unit="stone"), ["unit", "value"]),
+        ("patients", sent.patient(sex="x", deceased="no"), ["deceased", "sex"]),
+    ],
+)
+def test_a_refused_record_is_told_every_field_that_is_wrong(system, kind, record, fields):
+    answer = system.sync([record], kind).json()
+    assert answer["refused"] == 1
+    assert sorted(error["field"] for error in answer["errors"]) == fields
+    assert {error["index"] for error in answer["errors"]} == {0}
+
+
+def test_a_batch_of_the_worst_records_is_looked_at_so_often_and_no_more(system, monkeypatch):
+    monkeypatch.setattr(sync, "MOST_LOOKS", 30)
+    bad = sent.prescription(**{f"wrong_{n}": n for n in range(40)})
+    answer = system.sync([bad] * 5).json()
+    assert answer["refused"] == 5
+    assert [sum(error["index"] == n for error in answer["errors"]) for n in range(5)] == [
+        records.MOST_FAULTS,
+        records.MOST_FAULTS,
+        1,
+        1,
+        1,
+    ]

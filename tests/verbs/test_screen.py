@@ -377,13 +377,13 @@ def test_the_doorbell_may_fail(harbour, clara, monkeypatch, django_capture_on_co
 
 
 def test_a_page_can_say_when_screening_last_finished(harbour, clara):
-    assert checked.last_screened_at() is None
+    assert checked.last_screened().first() is None
     case = make.flagged_case(harbour, logged_by=clara)
-    first = checked.last_screened_at()
+    first = checked.last_screened().first()
     assert first == PatientScreening.objects.get(patient=case.patient).screened_at
     make.flagged_case(harbour, logged_by=clara)
-    assert checked.last_screened_at() > first
-    assert checked.last_screened_at() == max(
+    assert checked.last_screened().first() > first
+    assert checked.last_screened().first() == max(
         PatientScreening.objects.values_list("screened_at", flat=True)
     )
 
