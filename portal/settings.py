@@ -58,6 +58,10 @@ CACHES = {
     }
 }
 
+# Where the key that seals the trail is, and what is kept of the seals outside the database. Each
+# process that seals or verifies needs it, and it should be backed up apart from the database.
+SEAL_DIR = Path(env.str("SEAL_DIR", default=str(VAR / "seal")))
+
 # -- Parts ---------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [

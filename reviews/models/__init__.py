@@ -1,6 +1,6 @@
 """Shape, and truth that the database enforces."""
 
-from .audit import AuditEvent
+from .audit import SHOWN, AuditEvent
 from .cases import (
     CHANGED_PLAN,
     OPEN_STATES,
@@ -38,6 +38,7 @@ from .people import (
 from .personal import Preference, SavedView
 from .prescriptions import WITHDRAWN, Condition, Medicine, Prescription, Status
 from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
+from .sealing import SealedLeaf, SealedSubtree, TreeHead
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .versioned import Reported, Versioned
 from .versions import Engine, RuleVersion
@@ -48,6 +49,7 @@ __all__ = [
     "OPEN_STATES",
     "PARTICULARS",
     "RANKED",
+    "SHOWN",
     "WITHDRAWN",
     "ApiKey",
     "AuditEvent",
@@ -86,6 +88,8 @@ __all__ = [
     "Role",
     "RuleVersion",
     "SavedView",
+    "SealedLeaf",
+    "SealedSubtree",
     "ScreeningRequest",
     "ScreeningRun",
     "Sex",
@@ -94,6 +98,7 @@ __all__ = [
     "TaperMove",
     "TaperStatus",
     "TaperVersion",
+    "TreeHead",
     "Versioned",
     "WaitingRecord",
     "compact",
