@@ -14,6 +14,7 @@ from portal.heartbeats import WorkerHeartbeat
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 RING_SECONDS = 5.0
+SEAL_SECONDS = 300.0
 
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -30,6 +31,13 @@ app.conf.beat_schedule = {
     },
     # A course grows too long and an exemption expires without any event: judge them each morning.
     "sweep": {"task": "reviews.sweep", "schedule": crontab(hour=3, minute=30)},
+    # What was written since the last signed tree head; then everything again, before work begins.
+    "seal": {
+        "task": "reviews.seal",
+        "schedule": SEAL_SECONDS,
+        "options": {"expires": SEAL_SECONDS},
+    },
+    "verify": {"task": "reviews.verify", "schedule": crontab(hour=5, minute=0)},
     # Again and again, in case the mail server was away; nobody gets two for one day.
     "digest": {"task": "reviews.digest", "schedule": crontab(hour="7-9", minute="*/15")},
 }

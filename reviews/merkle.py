@@ -74,7 +74,7 @@ def root_of(start: int, end: int, subtree: Subtree) -> bytes:
 
 
 def inclusion(position: int, size: int, subtree: Subtree) -> list[bytes]:
-    """The hashes that lead from a leaf to the root of the first `size` leaves, the nearest first."""
+    """The hashes from a leaf to the root of the first `size` leaves, the nearest first."""
     path, start, end = [], 0, size
     while end - start > 1:
         middle = start + split(end - start)

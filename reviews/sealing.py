@@ -19,6 +19,7 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -91,7 +92,9 @@ TEXTS = {
 }
 """The text that is hashed, of the row of a leaf `l`: JSON as PostgreSQL writes `jsonb`."""
 
-TEXT = f"CASE l.kind {' '.join(f'''WHEN '{kind}' THEN ({sql})''' for kind, sql in TEXTS.items())} END"
+TEXT = (
+    f"CASE l.kind {' '.join(f'''WHEN '{kind}' THEN ({sql})''' for kind, sql in TEXTS.items())} END"
+)
 HASH = rf"sha256('\x00'::bytea || convert_to({TEXT}, 'UTF8'))"
 
 
@@ -130,7 +133,7 @@ def seal(*, announce: str = "", restored: str = "") -> TreeHead | None:
                 f"{last.number if last else 'none'}. Nothing is sealed until somebody says why: "
                 "manage.py seal --restored REASON, after a restore; otherwise manage.py verify."
             )
-        horizon, cluster = _now()
+        horizon, cluster = running()
         batch = _batch(last, cluster)
         if not batch.rows and not announce and not restored and last is not None:
             return None
@@ -166,12 +169,15 @@ def seal(*, announce: str = "", restored: str = "") -> TreeHead | None:
     return head
 
 
-def seal_all() -> TreeHead | None:
-    """Seal until nothing is left of what was there at the beginning; the last head, if any."""
-    head = None
+def seal_all(*, seconds: float = 3600) -> TreeHead | None:
+    """Seal until nothing is left of what was there at the beginning, or the time is up.
+
+    The last head, if any was made.
+    """
+    head, until = None, time.monotonic() + seconds
     while (made := seal()) is not None:
         head = made
-        if made.size - _size_before(made) < BATCH:
+        if made.size - _size_before(made) < BATCH or time.monotonic() >= until:
             break
     return head
 
@@ -182,7 +188,7 @@ def _alone() -> bool:
         return (cursor.fetchone() or (False,))[0]
 
 
-def _now() -> tuple[int, int]:
+def running() -> tuple[int, int]:
     """The oldest transaction that still runs, and the server whose transactions are counted."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -209,16 +215,14 @@ def _batch(last: TreeHead | None, cluster: int) -> Batch:
     decisions = _unsealed("reviews_decision", DECISION, everything, since, "")
     books = _unsealed("reviews_ruleversion", BOOK, True, None, "r.published_at IS NOT NULL")
     rows = [
-        *_vouched_events(events[:BATCH], first),
-        *_vouched_decisions(decisions[:BATCH], first),
-        *_vouched_books(books[:BATCH], first),
+        *vouched_events(events[:BATCH], first),
+        *vouched_decisions(decisions[:BATCH], first),
+        *vouched_books(books[:BATCH], first),
     ]
     return Batch(rows, max(map(len, (events, decisions, books))) <= BATCH)
 
 
-def _unsealed(
-    table: str, kind: str, everything: bool, since: int | None, also: str
-) -> list[int]:
+def _unsealed(table: str, kind: str, everything: bool, since: int | None, also: str) -> list[int]:
     """Ids of rows without a leaf, one more than a batch at most, in order."""
     conditions = ["TRUE" if everything else "r.xact >= %(since)s", also or "TRUE"]
     with connection.cursor() as cursor:
@@ -277,7 +281,7 @@ def _insert(size: int, rows: list[tuple[str, int, bool | None]]) -> None:
 # -- Whether the portal wrote a row ------------------------------------------------------------
 
 
-def _vouched_events(ids: list[int], first: bool) -> Iterator[tuple[str, int, bool | None]]:
+def vouched_events(ids: list[int], first: bool) -> Iterator[tuple[str, int, bool | None]]:
     found = AuditEvent.objects.in_bulk(ids)
     for pk in ids:
         event = found[pk]
@@ -291,7 +295,7 @@ def is_the_portals(event: AuditEvent) -> bool:
     return audit.is_marked(event.pk, made, None if event.mark is None else bytes(event.mark))
 
 
-def _vouched_decisions(ids: list[int], first: bool) -> Iterator[tuple[str, int, bool | None]]:
+def vouched_decisions(ids: list[int], first: bool) -> Iterator[tuple[str, int, bool | None]]:
     items: dict[int, list[DecisionItem]] = {}
     for item in DecisionItem.objects.filter(decision__in=ids).order_by("pk"):
         items.setdefault(item.decision_id, []).append(item)
@@ -304,7 +308,7 @@ def _vouched_decisions(ids: list[int], first: bool) -> Iterator[tuple[str, int, 
         yield DECISION, pk, None if old else vouched
 
 
-def _vouched_books(ids: list[int], first: bool) -> Iterator[tuple[str, int, bool | None]]:
+def vouched_books(ids: list[int], first: bool) -> Iterator[tuple[str, int, bool | None]]:
     """A book carries no number of its transaction: the event that published it holds its digest."""
     told = _told([Event.RULES_PUBLISHED], None) if ids else set()
     contents = {content for _, content in told}
@@ -325,9 +329,7 @@ def _told(events: Iterable[Event], xacts: set[int] | None) -> set[tuple[int | No
     if xacts is not None:
         rows = rows.filter(xact__in=xacts)
     return {
-        (event.xact, event.detail.get("content", ""))
-        for event in rows
-        if is_the_portals(event)
+        (event.xact, event.detail.get("content", "")) for event in rows if is_the_portals(event)
     }
 
 
@@ -386,9 +388,9 @@ class Stored:
                     level=level, index__gte=first, index__lt=last
                 ).order_by("index")
             else:
-                rows = SealedLeaf.objects.filter(
-                    position__gte=first, position__lt=last
-                ).order_by("position")
+                rows = SealedLeaf.objects.filter(position__gte=first, position__lt=last).order_by(
+                    "position"
+                )
             self._read[key] = [bytes(found) for found in rows.values_list("hash", flat=True)]
         return self._read[key]
 
@@ -418,6 +420,26 @@ def prove(kind: str, row_id: int, head: TreeHead, stored: Stored | None = None) 
         [(text,)] = cursor.fetchall()
     path = merkle.inclusion(leaf.position, head.size, (stored or Stored()).subtree)
     return Proof(kind, row_id, leaf.position, text or "", head, [each.hex() for each in path])
+
+
+def write_log(path: Path, head: TreeHead) -> int:
+    """Write the text of every leaf under `head`, a line each in order; how many there were.
+
+    A row that was removed leaves an empty text, which gives another hash. Raises `OSError`.
+    """
+    count = 0
+    with path.open("x", encoding="utf-8") as file:
+        for start in range(0, head.size, BATCH):
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    f"SELECT {TEXT} FROM reviews_sealedleaf l"
+                    " WHERE l.position >= %s AND l.position < %s ORDER BY l.position",
+                    [start, min(start + BATCH, head.size)],
+                )
+                for (text,) in cursor.fetchall():
+                    file.write((text or "") + "\n")
+                    count += 1
+    return count
 
 
 def line(head: TreeHead) -> str:
@@ -471,6 +493,11 @@ def _key_for(last: TreeHead | None) -> Ed25519PrivateKey:
     if fingerprint(public_of(key)) != expected:
         raise BrokenLog(f"The key at {file} is not the one that signs the log ({expected}).")
     return key
+
+
+def public_key() -> str:
+    """The public key that signs now. Raises `BrokenLog`."""
+    return public_of(_key_for(newest()))
 
 
 def rotate() -> TreeHead:

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 from celery import Task, shared_task
 
-from reviews import jobs, requests
+from reviews import jobs, requests, sealing
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
-from reviews.verbs import digest, engines, screen
+from reviews.verbs import digest, engines, screen, seal
 
 # Well below the limit at which a task is cut off; a longer backlog is handed on.
 SECONDS = 20
@@ -17,6 +17,7 @@ JOB_SECONDS = 5
 
 KINDS: jobs.Kinds = {
     RESCREEN: engines.rescreen,
+    seal.VERIFY: seal.verify,
 }
 """Every kind of long job, and what does a slice of it; `reviews.jobs` says how one is made."""
 
@@ -66,3 +67,13 @@ def sweep() -> None:
 @shared_task(name="reviews.digest", ignore_result=True)
 def send_digests() -> None:
     digest.send()
+
+
+@shared_task(name="reviews.seal", ignore_result=True)
+def seal_what_is_new() -> None:
+    sealing.seal_all(seconds=SECONDS)
+
+
+@shared_task(name="reviews.verify", ignore_result=True)
+def verify_what_is_sealed() -> None:
+    seal.ask_to_verify(by=None)

@@ -8,6 +8,7 @@ and that the file outside knows of no head that the database lacks.
 
 import hashlib
 import json
+import time
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,8 +16,7 @@ from django.db import connection
 from django.utils import timezone
 
 from reviews import merkle, sealing
-from reviews.bulk import as_array
-from reviews.models import AuditEvent, Decision, RuleVersion, SealedLeaf, TreeHead
+from reviews.models import RuleVersion, SealedLeaf, TreeHead
 from reviews.sealing import BOOK, DECISION, EVENT, Kept
 
 SLICE = 5_000
@@ -79,8 +79,17 @@ def verify() -> Check:
     return check
 
 
+def steps(check: Check, seconds: float) -> None:
+    """As many steps as there is time for, and one at least."""
+    until = time.monotonic() + seconds
+    while not check.finished:
+        step(check)
+        if time.monotonic() >= until:
+            return
+
+
 def step(check: Check) -> None:
-    """Look at the next `SLICE` leaves and the heads that end among them; at the end, at the rest."""
+    """Look at the next `SLICE` leaves and the heads among them; at the end, at the rest."""
     outside = _living(Kept.read())
     heads = _heads(check, outside)
     end = heads[-1][1]["size"] if heads else check.size
@@ -136,7 +145,7 @@ def _look_at_head(
     root: str | None,
     outside: dict[int, Kept],
 ) -> None:
-    """Signature, chain, order and root of one head; whether the database has it as the file does."""
+    """Signature, chain and root of one head; whether the database has it as the file does."""
     name = f"Tree head {held.number} of {_moment(body.get('signed_at'))}"
     if not check.key:
         check.key = body.get("new_key", "")
@@ -260,9 +269,7 @@ def _tags(start: int, until: int) -> dict[int, bytes]:
     with path.open("rb") as file:
         file.seek(start * size)
         held = file.read((until - start) * size)
-    return {
-        start + n: held[n * size : (n + 1) * size] for n in range(len(held) // size)
-    }
+    return {start + n: held[n * size : (n + 1) * size] for n in range(len(held) // size)}
 
 
 # -- What no leaf and no head tells ------------------------------------------------------------
@@ -314,14 +321,16 @@ def _look_at_subtrees(check: Check) -> None:
                     made[level, index] = root
     if held != made:
         wrong = min(set(held.items()) ^ set(made.items()))[0]
-        check.add(f"The kept root of subtree {wrong[1]} of level {wrong[0]} is not that of its leaves.")
+        check.add(
+            f"The kept root of subtree {wrong[1]} of level {wrong[0]} is not that of its leaves."
+        )
 
 
 def _look_for_unsealed(check: Check, last: TreeHead) -> None:
-    """Rows without a leaf that the last batch should have held, or that the portal did not write."""
+    """Rows without a leaf that the last batch should have held, or that are not the portal's."""
     body = json.loads(last.body)
     horizon = body["horizon"]
-    _, cluster = sealing._now()
+    _, cluster = sealing.running()
     if horizon is None or cluster != body["cluster"]:
         # Nothing can be said of them before the next head.
         return
@@ -336,13 +345,15 @@ def _look_for_unsealed(check: Check, last: TreeHead) -> None:
                     pk,
                 )
     events = [pk for pk, late in _without_leaf("reviews_auditevent", EVENT, horizon) if not late]
-    decisions = [pk for pk, late in _without_leaf("reviews_decision", DECISION, horizon) if not late]
+    decisions = [
+        pk for pk, late in _without_leaf("reviews_decision", DECISION, horizon) if not late
+    ]
     sealed = SealedLeaf.objects.filter(kind=BOOK).values("row_id")
     books = RuleVersion.objects.filter(published_at__isnull=False).exclude(pk__in=sealed)
     for kind, pk, vouched in (
-        *sealing._vouched_events(events, first=False),
-        *sealing._vouched_decisions(decisions, first=False),
-        *sealing._vouched_books(list(books.values_list("pk", flat=True)), first=False),
+        *sealing.vouched_events(events, first=False),
+        *sealing.vouched_decisions(decisions, first=False),
+        *sealing.vouched_books(list(books.values_list("pk", flat=True)), first=False),
     ):
         if not vouched:
             check.add(f"{NAMES[kind]} {pk} was not written by the portal.", kind, pk)

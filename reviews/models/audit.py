@@ -38,7 +38,9 @@ class AuditEvent(models.Model):
             models.Index(fields=["practice_id", "id"]),
             # Who did it, on that person's day; what the portal does by itself is most of the trail.
             models.Index(
-                fields=["actor_id", "id"], condition=Q(actor_id__isnull=False), name="event_by_actor"
+                fields=["actor_id", "id"],
+                condition=Q(actor_id__isnull=False),
+                name="event_by_actor",
             ),
             BrinIndex(fields=["at"], autosummarize=True, name="event_by_time"),
             BrinIndex(fields=["xact"], autosummarize=True, name="event_by_transaction"),

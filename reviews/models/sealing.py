@@ -62,7 +62,7 @@ class SealedSubtree(models.Model):
 
 
 class TreeHead(models.Model):
-    """A signed tree head: `body` is the JSON text that was signed, the columns are to find it by."""
+    """A signed tree head. `body` is the JSON text that was signed; by the columns it is found."""
 
     number = models.BigIntegerField(primary_key=True)
     size = models.BigIntegerField()

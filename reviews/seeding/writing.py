@@ -1,7 +1,6 @@
 """Write many invented people at once: COPY, with the same digests and keys that the verbs use."""
 
 import hashlib
-
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, time, timedelta

@@ -36,7 +36,7 @@ def sealed(harbour, clara, ravi, samira, ada, adam):
             case = make.flagged_case(harbour, logged_by=clara, age=40 + n)
             if n:
                 settled(case, ravi)
-            if n == round_:
+            if n == 2:
                 case.refresh_from_db()
                 decide.undo(case=case, reason="The wrong patient", by=ravi, seen=case.lock)
         urgent = make.urgent_case(harbour, logged_by=clara)
