@@ -103,6 +103,7 @@ MIDDLEWARE = [
     "portal.errors.RefusalMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "reviews.views.reading.ReadingMiddleware",
     # Last: it turns a locked-out sign-in into its own answer.
     "axes.middleware.AxesMiddleware",
 ]

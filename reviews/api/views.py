@@ -21,7 +21,8 @@ from reviews.api.limits import Reads, Syncs
 from reviews.api.pages import page
 from reviews.api.schema import Operation
 from reviews.errors import NotAllowed, NotFound
-from reviews.verbs import sync
+from reviews.models import Patient
+from reviews.verbs import read, sync
 
 
 class AlwaysJson(BaseContentNegotiation):
@@ -86,6 +87,7 @@ class ListView(ApiView):
             query = request.query_params.copy()
             query["cursor"] = found.following
             following = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+        _told(self.resource, request, found.rows)
         answer = self.resource.page(self.resource.shapes(found.rows), following, found.until)
         return _json(answer)
 
@@ -101,6 +103,7 @@ class DetailView(ApiView):
         row = _visible(self.resource, request).filter(pk=self.resource.current(pk)).first()
         if row is None:
             raise NotFound("There is no such record, or you may not see it.")
+        _told(self.resource, request, [row])
         return _json(self.resource.shapes([row])[0])
 
 
@@ -159,6 +162,15 @@ def _visible(resource: resources.Resource[Any, Any], request: Request) -> QueryS
     if not access.practice_ids(request.user, resource.action):
         raise NotAllowed(f"You may not {resource.action} anywhere.")
     return access.scope(resource.rows(), request.user, resource.action)
+
+
+def _told(resource: resources.Resource[Any, Any], request: Request, rows: list[Any]) -> None:
+    """Write down of whom rows go out, before they do."""
+    patients = [row.pk if isinstance(row, Patient) else row.patient_id for row in rows]
+    query = request.query_params.dict()
+    read.over_api(
+        resource=resource.name, query=query, patients=patients, rows=len(rows), by=request.user
+    )
 
 
 def _json(answer: msgspec.Struct) -> HttpResponse:
