@@ -87,6 +87,19 @@ def inclusion(position: int, size: int, subtree: Subtree) -> list[bytes]:
     return path[::-1]
 
 
+def climbed(leaf: bytes, position: int, size: int, path: list[bytes]) -> bytes:
+    """The root that a leaf leads to with the hashes of its proof."""
+    start, end, sides = 0, size, []
+    while end - start > 1:
+        middle = start + split(end - start)
+        sides.append(position < middle)
+        start, end = (start, middle) if position < middle else (middle, end)
+    root = leaf
+    for is_left, other in zip(reversed(sides), path, strict=True):
+        root = node_hash(root, other) if is_left else node_hash(other, root)
+    return root
+
+
 def consistency(before: int, size: int, subtree: Subtree) -> list[bytes]:
     """The hashes that show that the first `before` of `size` leaves are those they were."""
     path, start, end, whole = [], 0, size, True

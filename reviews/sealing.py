@@ -422,6 +422,22 @@ def prove(kind: str, row_id: int, head: TreeHead, stored: Stored | None = None) 
     return Proof(kind, row_id, leaf.position, text or "", head, [each.hex() for each in path])
 
 
+def root_of(head: TreeHead) -> str:
+    """The root that a head was signed for, as hexadecimal digits."""
+    return _body(head)["root"]
+
+
+def holds(proof: Proof) -> bool:
+    """Whether a row leads to the root that was signed, by the hashes of its proof."""
+    root = merkle.climbed(
+        merkle.leaf_hash(proof.text.encode()),
+        proof.position,
+        proof.head.size,
+        [bytes.fromhex(each) for each in proof.path],
+    )
+    return root.hex() == root_of(proof.head)
+
+
 def write_log(path: Path, head: TreeHead) -> int:
     """Write the text of every leaf under `head`, a line each in order; how many there were.
 

@@ -11,8 +11,7 @@ from reviews.audit import Event
 from reviews.errors import BadRecord
 from reviews.jobs import Slice
 from reviews.models import Job, TreeHead
-
-VERIFY = "verify"
+from reviews.queries.trail import VERIFY
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from django.utils.functional import SimpleLazyObject
 from reviews import access
 from reviews.access import Action
 from reviews.models import Role, RuleVersion
-from reviews.queries import checked
+from reviews.queries import checked, trail
 
 KEYS_COOKIE = "single-keys"
 
@@ -31,6 +31,7 @@ KEYS = (
 )
 
 MENU = (
+    (Action.SEE_AUDIT, "audit", "Audit"),
     (Action.SEE_QUEUE, "queue", "Queue"),
     (Action.SEE_WORK, "my-work", "My work"),
     (Action.SEE_PATIENT, "patients", "Patients"),
@@ -87,5 +88,6 @@ def _chrome(request: HttpRequest) -> dict[str, Any]:
         "keys": KEYS,
         "single_keys": request.COOKIES.get(KEYS_COOKIE) != "off",
         "book": book,
+        "does_not_fit": trail.does_not_fit() if access.allowed(user, Action.SEE_AUDIT) else "",
         "last_screened_at": checked.last_screened_at(),
     }

@@ -3,6 +3,7 @@
 import pytest
 
 from reviews.models import AuditEvent
+from reviews.queries import trail
 from reviews.verbs import caseload, screen
 from reviews.views import audit_trail
 from tests import make
@@ -65,8 +66,8 @@ def test_pages_follow_one_another_without_gap_or_repeat(bell, audrey, monkeypatc
 
 
 def test_details_are_words():
-    assert audit_trail.in_words({"from_owner": None, "state": "snoozed"}) == (
+    assert trail.in_words({"from_owner": None, "state": "snoozed"}) == (
         "from owner nothing, state Snoozed"
     )
-    assert audit_trail.in_words([1, "active"]) == "1; Active"
-    assert audit_trail.said("new.thing_done") == "new: thing done"
+    assert trail.in_words([1, "active"]) == "1; Active"
+    assert trail.said("new.thing_done") == "new: thing done"
