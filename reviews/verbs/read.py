@@ -43,6 +43,20 @@ def searched(*, typed: str, shown: Iterable[int], by: User) -> None:
     audit.record(by, Event.SEARCH_MADE, typed=typed, shown=sorted(set(shown)))
 
 
+def exported(*, rows: dict[str, int], digest: str, with_text: bool, operator: str) -> None:
+    """The live record is about to be handed out as files, to whoever works on the server."""
+    what = "the live record as CSV" + (", conditions as worded" if with_text else "")
+    audit.record(
+        None,
+        Event.EXPORT_MADE,
+        what=what,
+        rows=rows,
+        form="CSV",
+        reason=f"asked for on the server by {operator}",
+        digest=digest,
+    )
+
+
 def over_api(
     *, resource: str, query: dict[str, str], patients: Iterable[int], rows: int, by: User
 ) -> None:

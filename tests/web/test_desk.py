@@ -1,4 +1,4 @@
-"""The auditor's desk: who decided what and why, who saw whom, one person's day, export and proof."""
+"""The auditor's desk: who decided what and why, who saw whom, one day, export and proof."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from reviews import jobs, sealing, tasks
 from reviews.conclusions import FlagOutcome
 from reviews.models import AuditEvent, Flag, Job, Outcome, Reason
 from reviews.sealing import Kept
-from reviews.verbs import decide, screen
+from reviews.verbs import decide, read, screen
 from tests import make
 from tests.verbs.test_sealing import VERIFIER
 from tests.web.browse import Browser, heading, words
@@ -62,7 +62,10 @@ def test_who_decided_on_this_temazepam_and_why_is_two_clicks(continued, audrey):
     assert "Logged a prescription : Temazepam 10 mg tablets" in text.replace(
         "prescription:", "prescription :"
     )
-    assert "continue" not in text.replace("Continued", "")
+    assert "case.decide" not in text
+    assert "benefit_outweighs" not in text
+    medicines = desk.read(f"/patients/{continued.patient_id}/medicines")
+    assert "Who decided" in medicines
 
 
 def test_nobody_but_an_auditor_comes_here(continued, harbour, lakeside, clara, ravi, ada, ehr):
@@ -134,13 +137,22 @@ def test_two_people_are_told_apart_from_each_other(harbour, clara, ravi, samira,
 
 
 def test_who_opened_the_record_is_a_table_with_machines_in_it(
-    continued, harbour, audrey, ravi, clara
+    continued, harbour, audrey, ravi, clara, ehr
 ):
     Browser(ravi).get("/patients", q="Bell")
+    someone = make.patient(harbour, clara, family_name="Quince")
+    read.over_api(
+        resource="prescriptions",
+        query={},
+        patients=[continued.patient_id, someone.pk],
+        rows=9,
+        by=ehr,
+    )
     page = Browser(audrey).get("/audit", patient=continued.patient_id)
     text = words(page)
-    assert f"case {continued.pk}, in a list that was searched" in text
-    assert "1 person, 2 openings" in text
+    assert f"in a list that was searched, case {continued.pk}" in text
+    assert "prescriptions, 1 patient of 2" in text
+    assert "1 person and 1 machine, 3 openings" in text
     other = make.patient(harbour, clara, family_name="Quill")
     assert "Nobody opened it" in words(Browser(audrey).get("/audit", patient=other.pk))
 
@@ -163,7 +175,7 @@ def test_one_persons_day_is_told_in_stretches(continued, harbour, audrey, ravi, 
     assert heading(page).endswith("3 decisions")
     assert "2 decisions" in text
     assert (
-        text.index("Continued with temazepam") < text.index("Marlowe") < text.index("2 decisions")
+        text.index("Continued with temazepam") < text.index("MARLOWE") < text.index("2 decisions")
     )
     assert "3 times" in text
     assert "Decided to reduce or taper diazepam: agreed with the patient" in text

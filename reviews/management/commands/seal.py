@@ -1,13 +1,11 @@
 """`seal`: seal now, show or change the key, go on after a restore, hand the log out."""
 
-import os
-import pwd
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from reviews import sealing
+from reviews import operators, sealing
 from reviews.errors import DomainError
 from reviews.verbs import seal
 
@@ -57,7 +55,7 @@ class Command(BaseCommand):
             if new_key:
                 head = sealing.rotate()
             elif restored is not None:
-                head = seal.go_on(reason=restored, operator=operator())
+                head = seal.go_on(reason=restored, operator=operators.name())
             else:
                 head = sealing.seal_all()
         except DomainError as error:
@@ -68,11 +66,3 @@ class Command(BaseCommand):
             self.stdout.write("Nothing is left to seal.")
         else:
             self.stdout.write(f"Tree head {head.number} over {head.size:,} rows is signed.")
-
-
-def operator() -> str:
-    """Who runs this command on this machine, for the trail."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
