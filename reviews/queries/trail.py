@@ -60,26 +60,26 @@ OPENED = (Event.RECORD_OPENED.verb, Event.RECORD_PRINTED.verb)
 READ = (*OPENED, Event.SEARCH_MADE.verb, Event.API_READ.verb)
 
 KINDS: dict[str, tuple[str, Q]] = {
-    "decided": ("Decided, proposed, confirmed", Q(verb__in=DECIDED)),
-    "opened": ("Opened or printed a record", Q(verb__in=OPENED)),
-    "read": ("Searched, or read over the API", Q(verb__in=READ[2:])),
+    "decided": ("decided, proposed, confirmed", Q(verb__in=DECIDED)),
+    "opened": ("opened or printed a record", Q(verb__in=OPENED)),
+    "read": ("searched, or read over the API", Q(verb__in=READ[2:])),
     "exported": (
-        "Exported",
+        "exported",
         Q(verb__in=[Event.EXPORT_MADE.verb, Event.TRAIL_SEARCHED.verb]),
     ),
-    "prescribed": ("Prescribed or changed", Q(verb__startswith="prescription.")),
-    "cases": ("Moved a case", Q(verb__startswith="case.") & ~Q(verb__in=DECIDED)),
-    "tapers": ("Tapers", Q(verb__startswith="taper.")),
+    "prescribed": ("prescribed or changed", Q(verb__startswith="prescription.")),
+    "cases": ("moved a case", Q(verb__startswith="case.") & ~Q(verb__in=DECIDED)),
+    "tapers": ("tapers", Q(verb__startswith="taper.")),
     "record": (
-        "Changed what is known of a person",
+        "changed what is known of a person",
         Q(verb__regex=r"^(patient|identity|condition|reading|exemption|note|data)\."),
     ),
-    "signed_in": ("Signed in, failed, or changed an account", Q(verb__regex=r"^(sign_in|account)")),
+    "signed_in": ("signed in, failed, or changed an account", Q(verb__regex=r"^(sign_in|account)")),
     "staff": (
-        "Roles, keys and practices",
+        "roles, keys and practices",
         Q(verb__regex=r"^(person|practice|client|invitation|factor_reset)\."),
     ),
-    "rules": ("Rule books and the formulary", Q(verb__regex=r"^(rules|formulary|engine)\.")),
+    "rules": ("rule books and the formulary", Q(verb__regex=r"^(rules|formulary|engine)\.")),
 }
 """What the desk offers to narrow by: in words, and which events."""
 
@@ -102,7 +102,7 @@ class Asked:
             (self.q, f"“{self.q}”"),
             (self.patient, f"patient {self.patient}"),
             (self.who, f"by {self.who}"),
-            (self.kind, KINDS[self.kind][0].lower() if self.kind in KINDS else ""),
+            (self.kind, KINDS[self.kind][0] if self.kind in KINDS else ""),
             (self.practice, f"practice {self.practice}"),
             (self.since, f"from {self.since}"),
             (self.until, f"to {self.until}"),
@@ -257,7 +257,8 @@ class Told:
 WORDED = {"severity": "S{}".format, "order": lambda value: str(value)[:8]}
 LABELS = {"expires_on": "until"}
 WORDS = {**dict(CaseState.choices), **dict(Status.choices), **dict(Role.choices)}
-NOT_TOLD = {"content", SHOWN, "decision", "outcomes", "reason", "note", "case"}
+NOT_TOLD = {"content", SHOWN, "decision", "outcomes", "reason", "note"}
+NOT_TOLD |= {"case", "page", "typed"}
 """Details that are said otherwise, or that say nothing to a reader."""
 
 OUTCOMES = {
@@ -300,6 +301,8 @@ def in_words(value: Any) -> str:
         return "; ".join(in_words(item) for item in value)
     if value is None:
         return "nothing"
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        return f"{date.fromisoformat(value):%-d %b %Y}"
     return WORDS.get(str(value), str(value))
 
 
@@ -317,13 +320,8 @@ def told(events: list[AuditEvent]) -> list[Told]:
         if decision is not None:
             _tell_decision(row, decision)
         else:
-            name = about.get(event.subject, "")
-            row.sentences = [(said(event.verb), f": {name}" if name else "")]
-            row.details = [
-                (label, value)
-                for label, value in details(event)
-                if label not in NOT_TOLD or (label == "case" and event.verb in OPENED)
-            ]
+            row.sentences = [(said(event.verb), _about(event, about.get(event.subject, "")))]
+            row.details = [pair for pair in details(event) if pair[0] not in NOT_TOLD]
             row.said = str(event.detail.get("reason") or event.detail.get("note") or "")
         if event.pk in began:
             row.read_seconds = (event.at - began[event.pk]).total_seconds()
@@ -333,6 +331,17 @@ def told(events: list[AuditEvent]) -> list[Told]:
             row.links.append(Link("case", case, f"Case {case}"))
         rows.append(row)
     return rows
+
+
+def _about(event: AuditEvent, name: str) -> str:
+    """What follows the words of an event: the medicine, the page that was opened, who was shown."""
+    if event.verb in OPENED:
+        return f": {_page(event)}"
+    if event.verb == Event.SEARCH_MADE.verb:
+        shown = len(event.detail.get(SHOWN, ()))
+        people_shown = f"{shown} shown" if shown else "nobody shown"
+        return f": “{event.detail.get('typed', '')}”, {people_shown}"
+    return f": {name}" if name else ""
 
 
 def _number(subject: str, model: str) -> int | None:
@@ -388,10 +397,13 @@ def outcomes(items: list[DecisionItem]) -> list[tuple[str, str]]:
     names = _medicines({pk for item in items for pk in item.flag.prescription_ids})
     groups: dict[tuple, list[DecisionItem]] = {}
     for item in sorted(items, key=lambda each: (each.flag.severity, each.pk)):
-        key = (item.outcome, item.reason, item.until, item.exemption_kind)
+        # The day matters only where the sentence names it.
+        until = item.until if "{day}" in OUTCOMES[Outcome(item.outcome)] else None
+        key = (item.outcome, item.reason, until, item.exemption_kind)
         groups.setdefault(key, []).append(item)
     sentences = []
-    for (outcome, _reason, until, kind), group in groups.items():
+    for (outcome, _reason, _until, kind), group in groups.items():
+        until = group[0].until
         told_of = dict.fromkeys(
             name
             for item in group
@@ -537,10 +549,16 @@ def _seen(event: AuditEvent) -> str:
     if event.verb == Event.API_READ.verb:
         among = len(detail.get(SHOWN, ()))
         return f"{detail.get('resource')}, 1 patient of {among}"
-    page = PAGES.get(detail.get("page", ""), detail.get("page", "").replace("-", " "))
-    if detail.get("case"):
-        page = f"case {detail['case']}"
-    return f"{page}, printed" if event.verb == Event.RECORD_PRINTED.verb else page
+    printed = event.verb == Event.RECORD_PRINTED.verb
+    return f"{_page(event)}, printed" if printed else _page(event)
+
+
+def _page(event: AuditEvent) -> str:
+    """The page of a record that an event is about, in words."""
+    if event.detail.get("case"):
+        return f"case {event.detail['case']}"
+    name = event.detail.get("page", "")
+    return PAGES.get(name, name.replace("-", " "))
 
 
 # -- One person's day --------------------------------------------------------------------------
@@ -594,7 +612,7 @@ def _kind(event: AuditEvent) -> str:
         return "decided"
     if event.verb in OPENED:
         return f"opened {event.patient_id}"
-    return event.verb
+    return f"{event.verb} {event.patient_id or ''}"
 
 
 def _begin(day: date) -> datetime:
