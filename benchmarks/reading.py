@@ -1,10 +1,10 @@
 """What it costs a page to be told of: the same pages without the line in the trail are the floor.
 
-With and without by turns, so that whatever else the machine does meets both.
+With and without by turns, so that whatever else the machine does meets both; the quickest counts,
+because anything else that a machine does only ever adds.
 """
 
 import time
-from statistics import median
 from unittest import mock
 
 from django.contrib.auth.models import User
@@ -48,7 +48,7 @@ def measure():
 
 
 def both(address):
-    """The median seconds of a page that is told of, and of one that is not."""
+    """The quickest seconds of a page that is told of, and of one that is not."""
     browser = Client()
     browser.force_login(User.objects.get(username="samira"))
     silent = mock.patch.multiple(
@@ -63,7 +63,7 @@ def both(address):
     written = AuditEvent.objects.count() - events
     if written != ROUNDS:
         raise SystemExit(f"{address} was told of {written} times and not {ROUNDS}.")
-    return median(told[2:]), median(untold[2:])
+    return min(told[2:]), min(untold[2:])
 
 
 def seconds(browser, address):
