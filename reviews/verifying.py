@@ -25,7 +25,7 @@ MOST = 20
 CATCH_UP_SECONDS = 15 * 60
 """The file outside may lack heads for so long: a worker was killed between commit and file."""
 
-NAMES = {EVENT: "Event", DECISION: "Decision", BOOK: "Rule book row"}
+NAMES: dict[str, str] = {EVENT: "Event", DECISION: "Decision", BOOK: "Rule book row"}
 
 
 class Wrong(NamedTuple):

@@ -415,7 +415,7 @@ def outcomes(items: list[DecisionItem]) -> list[tuple[str, str]]:
         why = group[0].get_reason_display()
         why = why[:1].lower() + why[1:]
         if kind:
-            why = f"{EXEMPTIONS.get(kind, kind).lower()}; {why}. {group[0].evidence}"
+            why = f"{(EXEMPTIONS.get(kind) or kind).lower()}; {why}. {group[0].evidence}"
         sentences.append((what, f": {why}"))
     return sentences
 
@@ -558,7 +558,7 @@ def _page(event: AuditEvent) -> str:
     if event.detail.get("case"):
         return f"case {event.detail['case']}"
     name = event.detail.get("page", "")
-    return PAGES.get(name, name.replace("-", " "))
+    return PAGES.get(name) or name.replace("-", " ")
 
 
 # -- One person's day --------------------------------------------------------------------------

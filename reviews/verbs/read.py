@@ -6,7 +6,7 @@ gathered first. The commit does not wait for the disk (PostgreSQL writes it with
 server that crashes in that time could forget what was seen, never what was done.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -62,7 +62,7 @@ def exported(*, rows: dict[str, int], digest: str, with_text: bool, operator: st
 
 
 def over_api(
-    *, resource: str, query: dict[str, str], patients: Iterable[int], rows: int, by: User
+    *, resource: str, query: Mapping[str, object], patients: Iterable[int], rows: int, by: User
 ) -> None:
     """Rows of a resource went out, of these patients."""
     _tell(
@@ -70,7 +70,7 @@ def over_api(
         Event.API_READ,
         resource=resource,
         rows=rows,
-        query=query,
+        query=dict(query),
         shown=sorted(set(patients)),
     )
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -109,7 +110,7 @@ def _ndjson(rows: Sequence[Told], head: TreeHead | None) -> bytes:
     if head is None:
         raise BadRecord("form", "no proof can be given: nothing is sealed yet")
     stored = sealing.Stored()
-    lines = [{"head": {"body": head.body, "signature": head.signature}}]
+    lines: list[dict[str, Any]] = [{"head": {"body": head.body, "signature": head.signature}}]
     for row in rows:
         told_of = [(sealing.EVENT, row.event.pk)]
         if row.event.verb in DECIDED and "decision" in row.event.detail:
