@@ -1,4 +1,4 @@
-"""`./dev bench [--quick] [queue] [case] [people] [rescreen] [latency] [load] [rules] [sync]`."""
+"""`./dev bench [--quick] [queue|case|reading|people|rescreen|latency|load|rules|sync]...`."""
 
 import argparse
 import re
@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import case_page, ground, latency, load, people_page, queue, rescreen
+from benchmarks import case_page, ground, latency, load, people_page, queue, reading, rescreen
 from benchmarks.table import Row, markdown, plain
 from portal.progress import say, step
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
-ON_GROUND = ("queue", "case", "people", "rescreen", "latency", "load")
+ON_GROUND = ("queue", "case", "reading", "people", "rescreen", "latency", "load")
 BY_THEMSELVES = {"rules": "benchmarks.screening", "sync": "benchmarks.sync"}
 
 
@@ -35,6 +35,8 @@ def main():
                 rows += queue.measure(patients // 10, patients * 2)
             if "case" in names:
                 rows += case_page.measure()
+            if "reading" in names:
+                rows += reading.measure()
             if "people" in names:
                 rows += people_page.measure(patients, floor)
             if "rescreen" in names:

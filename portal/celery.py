@@ -21,6 +21,7 @@ except ImproperlyConfigured as error:
     sys.exit(str(error))
 
 RING_SECONDS = 5.0
+SEAL_SECONDS = 300.0
 
 DOORBELL_SECONDS = 1.0
 """How long whoever rings waits for a broker that is there and does not answer."""
@@ -54,6 +55,13 @@ app.conf.beat_schedule = {
     # A course grows too long and an exemption expires without any event: judge them each morning.
     "sweep": {"task": "reviews.sweep", "schedule": crontab(hour=3, minute=30)},
     "forget_presses": {"task": "reviews.forget_presses", "schedule": crontab(minute=40)},
+    # What was written since the last signed tree head; then everything again, before work begins.
+    "seal": {
+        "task": "reviews.seal",
+        "schedule": SEAL_SECONDS,
+        "options": {"expires": SEAL_SECONDS},
+    },
+    "verify": {"task": "reviews.verify", "schedule": crontab(hour=5, minute=0)},
     # Again and again, in case the mail server was away; nobody gets two for one day.
     "digest": {"task": "reviews.digest", "schedule": crontab(hour="7-9", minute="*/15")},
 }

@@ -41,7 +41,10 @@ PAGES = {
         ("rule", "/rules/DUR-04", ()),
         ("rulebooks", "/rule-books", ()),
     ),
-    "audrey": (("audit", "/patients", ("tbody a", "a[href$='/audit']")),),
+    "audrey": (
+        ("audit", "/patients", ("tbody a", "a[href$='/audit']")),
+        ("audit-desk", "/audit?q=zopiclone", ()),
+    ),
 }
 
 

@@ -80,6 +80,10 @@ CACHES = {
     }
 }
 
+# Where the key that seals the trail is, and what is kept of the seals outside the database. Each
+# process that seals or verifies needs it, and it should be backed up apart from the database.
+SEAL_DIR = Path(env.str("SEAL_DIR", default=str(VAR / "seal")))
+
 # -- Parts ---------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -122,6 +126,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.one_press.OnePressMiddleware",
+    "reviews.views.reading.ReadingMiddleware",
     # Last: it turns a locked-out sign-in into its own answer.
     "axes.middleware.AxesMiddleware",
 ]

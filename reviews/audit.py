@@ -2,17 +2,26 @@
 
 An event is written inside the transaction of the verb it tells of. The trail is for auditors: what
 a page needs of the past, such as who moved a case, has rows of its own.
+
+Each event bears a mark that only the portal can make, so that one put into the table by hand is
+known before it is sealed (`reviews.sealing`) as well as after.
 """
 
+import hashlib
+import hmac
+import json
 from collections.abc import Iterable
 from enum import Enum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+import msgspec
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Model
 
-from reviews.bulk import as_json, copy_rows
-from reviews.models import AuditEvent, named
+from reviews.bulk import as_json, copy_rows, next_ids
+from reviews.models import SHOWN, AuditEvent, named
 
 _ORDER = {"order": "id shared by all versions of the order", "version": "number of the version"}
 _READING = {"kind": "what was measured or asked", "dated_on": "its day", "status": "its status"}
@@ -25,8 +34,9 @@ _FLAG = {"rule": "id of the rule", "severity": "1 to 4", "title": "as shown"}
 _CASE = {"case": "number of the case"}
 _HANDED = {"from": "id of who had it", "to": "id of who has it now", "reason": "why"}
 _TAKEN = {"taken_from": "id of the reviewer who had it"}
-_DECIDED = {"decision": "number of the decision", "outcomes": "outcome by rule"}
-_ANSWERED = {"decision": "number of the decision answered", "reason": "why"}
+_CONTENT = {"content": "digest of what was written down, as it is sealed"}
+_DECIDED = {"decision": "number of the decision", "outcomes": "outcome by rule", **_CONTENT}
+_ANSWERED = {"decision": "number of the decision answered", "reason": "why", **_CONTENT}
 _TAPER = {
     "drug": "key of the medicine",
     "version": "number of the version of the taper",
@@ -208,7 +218,7 @@ class Event(Enum):
     RULES_PUBLISHED = (
         "rules.published",
         "Published a rule book",
-        {**_BOOK, "patients": "how many it asked to screen again"},
+        {**_BOOK, "patients": "how many it asked to screen again", **_CONTENT},
     )
     RULES_DISCARDED = "rules.discarded", "Discarded a draft of a rule book", _BOOK
     ENGINE_CHANGED = (
@@ -261,6 +271,49 @@ class Event(Enum):
     CLIENT_KEY_MADE = "client.key_made", "Made a key for a system", _KEY
     CLIENT_KEY_REVOKED = "client.key_revoked", "Revoked the key of a system", _KEY
     CLIENT_IMPORTER_MADE = "client.importer_made", "Made the user of an import", _KEY
+    RECORD_OPENED = (
+        "record.opened",
+        "Opened the record",
+        {"page": "which page of it", "case": "number of the case, where it was one"},
+    )
+    RECORD_PRINTED = "record.printed", "Printed the record", {"page": "which page of it"}
+    SEARCH_MADE = (
+        "search.made",
+        "Searched for people",
+        {"typed": "what was looked for", SHOWN: "ids of the patients that were shown"},
+    )
+    API_READ = (
+        "api.read",
+        "Read records over the API",
+        {
+            "resource": "of which kind",
+            "rows": "how many",
+            "query": "what was asked for",
+            SHOWN: "ids of the patients whose records were read",
+        },
+    )
+    EXPORT_MADE = (
+        "export.made",
+        "Exported",
+        {
+            "what": "in words",
+            "rows": "how many, or by file",
+            "form": "CSV, NDJSON or a page to print",
+            "asked": "what the search was for",
+            "reason": "what for",
+            "digest": "SHA-256 of what was handed out",
+        },
+    )
+    TRAIL_SEARCHED = (
+        "trail.searched",
+        "Searched the audit trail",
+        {"asked": "what the search was for"},
+    )
+    SEAL_RESTORED = (
+        "seal.restored",
+        "Went on with the log after a restore",
+        {"reason": "why", "lost": "number of the last tree head that was lost"},
+    )
     DIGEST_SENT = "digest.sent", "Sent a digest by mail", {"lines": "how many lines it had"}
 
     def __init__(self, verb: str, words: str, detail: dict[str, str]) -> None:
@@ -283,6 +336,10 @@ class Entry(NamedTuple):
     patient_id: int | None
     subject: str
     detail: dict[str, Any]
+
+
+COLUMNS = ("id", *Entry._fields, "mark")
+"""The columns of a row that `rows` gives."""
 
 
 def entry(
@@ -324,10 +381,62 @@ def record(
     made = entry(
         by, event, practice_id=practice_id, patient_id=patient_id, subject=subject, **detail
     )
-    return AuditEvent.objects.create(**made._asdict())
+    [pk] = next_ids("reviews_auditevent", 1)
+    return AuditEvent.objects.create(pk=pk, **made._asdict(), mark=mark_of(pk, made))
 
 
 def record_all(entries: Iterable[Entry]) -> None:
     """Write many entries now, in the caller's transaction."""
-    rows = (made._replace(detail=as_json(made.detail)) for made in entries)
-    copy_rows("reviews_auditevent", Entry._fields, rows)
+    copy_rows("reviews_auditevent", COLUMNS, rows(list(entries)))
+
+
+def rows(entries: list[Entry]) -> list[tuple[Any, ...]]:
+    """Entries as rows to be copied: the fields of COLUMNS."""
+    ids = next_ids("reviews_auditevent", len(entries))
+    return [
+        (pk, *made._replace(detail=as_json(made.detail)), mark_of(pk, made))
+        for pk, made in zip(ids, entries, strict=True)
+    ]
+
+
+# -- The mark of the portal --------------------------------------------------------------------
+
+
+def mark_of(pk: int, made: Entry, secret: str | None = None) -> bytes:
+    """What shows that the portal wrote this event: 16 bytes that hang on all but its time.
+
+    The number is part of it, so that a copy of an event under another number does not bear it.
+    """
+    key = _key(settings.SECRET_KEY if secret is None else secret)
+    return hmac.digest(key, canonical([pk, *made]), "sha256")[:16]
+
+
+def is_marked(pk: int, made: Entry, mark: bytes | None) -> bool:
+    """Whether the portal wrote this event, with its secret of today or one that it had before."""
+    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return mark is not None and any(
+        hmac.compare_digest(mark, mark_of(pk, made, secret)) for secret in secrets
+    )
+
+
+def canonical(value: Any) -> bytes:
+    """JSON that is the same before and after a value was kept as `jsonb`."""
+    plain = msgspec.json.decode(msgspec.json.encode(value))
+    text = json.dumps(_whole(plain), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode()
+
+
+def _whole(value: Any) -> Any:
+    """With whole numbers as such: `jsonb` writes 1e20 without an exponent, and keeps 1.0."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _whole(each) for name, each in value.items()}
+    return value
+
+
+@lru_cache(maxsize=8)
+def _key(secret: str) -> bytes:
+    return hashlib.sha256(b"reviews.audit.mark\0" + secret.encode()).digest()

@@ -8,10 +8,10 @@ from typing import cast
 import structlog
 from celery import Task, shared_task
 
-from reviews import clock, jobs, presses, releases, requests
+from reviews import clock, jobs, presses, releases, requests, sealing
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
-from reviews.verbs import digest, engines, screen
+from reviews.verbs import digest, engines, screen, seal
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +22,7 @@ JOB_SECONDS = 5
 
 KINDS: jobs.Kinds = {
     RESCREEN: engines.rescreen,
+    seal.VERIFY: seal.verify,
 }
 """Every kind of long job, and what does a slice of it; `reviews.jobs` says how one is made."""
 
@@ -111,3 +112,13 @@ def send_digests(task: Task) -> None:
 @shared_task(name="reviews.forget_presses", ignore_result=True)
 def forget_presses() -> None:
     presses.forget()
+
+
+@shared_task(name="reviews.seal", ignore_result=True)
+def seal_what_is_new() -> None:
+    sealing.seal_all(seconds=SECONDS)
+
+
+@shared_task(name="reviews.verify", ignore_result=True)
+def verify_what_is_sealed() -> None:
+    seal.ask_to_verify(by=None)

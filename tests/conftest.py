@@ -29,6 +29,12 @@ def _empty_cache():
     fuse.valkey.mend()
 
 
+@pytest.fixture(autouse=True)
+def _seals_of_its_own(monkeypatch, tmp_path):
+    """Give each test a key and files of its own outside the database."""
+    monkeypatch.setattr(settings, "SEAL_DIR", tmp_path / "seal")
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment, django_db_modify_db_settings, django_db_blocker):
     """Give this process a copy of the template, where formulary and rule book are loaded."""

@@ -22,7 +22,8 @@ from reviews.api.limits import Reads, Syncs
 from reviews.api.pages import page
 from reviews.api.schema import Operation
 from reviews.errors import BadRecord, NotAllowed, NotFound
-from reviews.verbs import sync
+from reviews.models import Patient
+from reviews.verbs import read, sync
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT", re.ASCII)
 NO_TIME = "must be an RFC 3339 time with an offset, such as 2026-01-01T00:00:00Z"
@@ -93,6 +94,7 @@ class ListView(ApiView):
             query = request.query_params.copy()
             query["cursor"] = found.following
             following = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+        _told(self.resource, request, found.rows)
         answer = self.resource.page(self.resource.shapes(found.rows), following, found.until)
         return _json(answer)
 
@@ -108,6 +110,7 @@ class DetailView(ApiView):
         row = _visible(self.resource, request).filter(pk=self.resource.current(pk)).first()
         if row is None:
             raise NotFound("There is no such record, or you may not see it.")
+        _told(self.resource, request, [row])
         return _json(self.resource.shapes([row])[0])
 
 
@@ -176,6 +179,15 @@ def _asked_once(request: Request) -> dict[str, str]:
             raise BadRecord(name, "was given more than once")
         asked[name] = str(values[0]) if values else ""
     return asked
+
+
+def _told(resource: resources.Resource[Any, Any], request: Request, rows: list[Any]) -> None:
+    """Write down of whom rows go out, before they do."""
+    patients = [row.pk if isinstance(row, Patient) else row.patient_id for row in rows]
+    query = request.query_params.dict()
+    read.over_api(
+        resource=resource.name, query=query, patients=patients, rows=len(rows), by=request.user
+    )
 
 
 def _json(answer: msgspec.Struct) -> HttpResponse:

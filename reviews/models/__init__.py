@@ -1,6 +1,6 @@
 """Shape, and truth that the database enforces."""
 
-from .audit import AuditEvent
+from .audit import SHOWN, AuditEvent
 from .cases import (
     CHANGED_PLAN,
     OPEN_STATES,
@@ -40,6 +40,7 @@ from .personal import Preference, SavedView
 from .prescriptions import WITHDRAWN, Condition, Medicine, Prescription, Status
 from .presses import Press
 from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
+from .sealing import SealedLeaf, SealedSubtree, TreeHead
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .versioned import Reported, Versioned
 from .versions import Engine, RuleVersion
@@ -50,6 +51,7 @@ __all__ = [
     "OPEN_STATES",
     "PARTICULARS",
     "RANKED",
+    "SHOWN",
     "WITHDRAWN",
     "ApiKey",
     "AuditEvent",
@@ -92,12 +94,15 @@ __all__ = [
     "SavedView",
     "ScreeningRequest",
     "ScreeningRun",
+    "SealedLeaf",
+    "SealedSubtree",
     "Sex",
     "Status",
     "Taper",
     "TaperMove",
     "TaperStatus",
     "TaperVersion",
+    "TreeHead",
     "Versioned",
     "WaitingRecord",
     "compact",

@@ -6,13 +6,14 @@ import pgtrigger
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from .people import Patient, Practice, Role, named
 from .screening import Flag
+from .sealing import transaction_number
 
 
 class CaseState(models.TextChoices):
@@ -303,6 +304,7 @@ class Decision(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     decided_at = models.DateTimeField(db_default=Now(), editable=False)
     note = models.TextField(blank=True)
+    xact = models.BigIntegerField(null=True, editable=False, db_default=transaction_number())
 
     objects = DecisionQuerySet.as_manager()
 
@@ -339,6 +341,7 @@ class Decision(models.Model):
         indexes = [
             models.Index(fields=["patient", "decided_at"]),
             models.Index(fields=["decided_at", "id"]),
+            BrinIndex(fields=["xact"], autosummarize=True, name="decision_by_transaction"),
         ]
 
     def __str__(self) -> str:

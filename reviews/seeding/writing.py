@@ -1,7 +1,6 @@
 """Write many invented people at once: COPY, with the same digests and keys that the verbs use."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, time, timedelta
@@ -94,7 +93,7 @@ TABLES = {
         "recorded_by_id",
     ),
     "reviews_screeningrequest": ("patient_id", "reason", "attempts", "priority"),
-    "reviews_auditevent": Entry._fields,
+    "reviews_auditevent": audit.COLUMNS,
 }
 
 
@@ -129,12 +128,15 @@ class Writer:
 
     def _write(self, chunk: list[Person]) -> None:
         rows: Rows = {table: [] for table in TABLES}
+        told: list[Entry] = []
         patient_ids = next_ids("reviews_patient", len(chunk))
         orders = sum(1 + (o.earlier is not None) for p in chunk for o in p.orders)
         prescription_ids = iter(next_ids("reviews_prescription", orders))
         taper_ids = iter(next_ids("reviews_taper", sum(len(p.tapers) for p in chunk)))
         for pk, person in zip(patient_ids, chunk, strict=True):
             self._add(rows, pk, person, prescription_ids, taper_ids)
+            told.append(self._told(pk, person))
+        rows["reviews_auditevent"] = audit.rows(told)
         for table, names in TABLES.items():
             copy_rows(table, names, rows[table])
         self.patients += len(chunk)
@@ -198,17 +200,17 @@ class Writer:
         ]
         self._tapers(rows, (pk, practice.pk), person.tapers, doctor, taper_ids)
         rows["reviews_screeningrequest"].append((pk, "seeded", 0, requests.BULK))
+
+    def _told(self, pk: int, person: Person) -> Entry:
         told = audit.entry(
             None,
             Event.PATIENT_SEEDED,
-            practice_id=practice.pk,
+            practice_id=self.practices[person.practice].pk,
             patient_id=pk,
             prescriptions=len(person.orders),
             conditions=len(person.conditions),
         )
-        rows["reviews_auditevent"].append(
-            told._replace(subject=f"patient {pk}", detail=json.dumps(told.detail))
-        )
+        return told._replace(subject=f"patient {pk}")
 
     def _tapers(
         self,

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, conclusions, exemptions, moves, requests, settling
+from reviews import access, conclusions, exemptions, moves, requests, sealing, settling
 from reviews.access import Action
 from reviews.conclusions import FlagOutcome
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
@@ -95,7 +95,7 @@ def send_back(*, case: Case, reason: str, by: User, seen: int) -> Case:
         raise NotAllowed("You proposed this. Take it back instead.")
     if not reason.strip():
         raise BadRecord("reason", "is needed to send a proposal back")
-    _write(locked, Decision.Kind.SENT_BACK, by, reason, answers=proposal)
+    answer = _write(locked, Decision.Kind.SENT_BACK, by, reason, answers=proposal)
     return moves.move_case(
         locked,
         Move.SEND_BACK,
@@ -105,7 +105,7 @@ def send_back(*, case: Case, reason: str, by: User, seen: int) -> Case:
         proposed_by=None,
         to=proposal.by,
         reason=reason,
-        detail={"decision": proposal.pk, "reason": reason},
+        detail=_answered(answer, reason),
     )
 
 
@@ -124,14 +124,14 @@ def undo(*, case: Case, reason: str, by: User, seen: int) -> Case:
     waits = decision.kind == Decision.Kind.PROPOSED
     if not (waits or conclusions.may_undo(decision)):
         raise IllegalMove("A decision can be undone on the day it was made, and not later.")
-    _write(locked, Decision.Kind.UNDONE, by, reason, answers=decision)
+    answer = _write(locked, Decision.Kind.UNDONE, by, reason, answers=decision)
     source = decision.answers or decision
     for exemption in Exemption.objects.filter(decision=source, ended_at__isnull=True):
         access.require(by, Action.EXEMPT, exemption)
         exemptions.end(exemption=exemption, by=by)
     # Screening ranks the case anew, and raises again what an exemption had silenced.
     requests.enqueue([locked.patient_id], reason="undone")
-    detail = {"decision": decision.pk, "reason": reason}
+    detail = _answered(answer, reason)
     covered = settling.covered_by(decision)
     elsewhere = Case.objects.open().filter(patient=locked.patient_id).exclude(pk=locked.pk)
     if not waits and (elsewhere.exists() or not covered.exists()):
@@ -218,4 +218,14 @@ def _outcomes(decision: Decision, items: list[DecisionItem]) -> dict[str, object
     return {
         "decision": decision.pk,
         "outcomes": {item.flag.rule_id: item.outcome for item in items},
+        # A confirmation has no items of its own: it answers those that were proposed.
+        "content": sealing.content_of(decision, () if decision.answers_id else items),
+    }
+
+
+def _answered(answer: Decision, reason: str) -> dict[str, object]:
+    return {
+        "decision": answer.answers_id,
+        "reason": reason,
+        "content": sealing.content_of(answer, ()),
     }

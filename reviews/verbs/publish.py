@@ -15,7 +15,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from drugs.facts import formulary
-from reviews import access, audit, engines, requests, rulebooks
+from reviews import access, audit, engines, requests, rulebooks, sealing
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import IllegalMove, NotAllowed, Stale
@@ -38,7 +38,13 @@ def bootstrap() -> RuleVersion | None:
     version.state, version.published_at = PUBLISHED, timezone.now()
     version.engine = engines.current()
     version.save(update_fields=["state", "published_at", "engine"])
-    audit.record(None, Event.RULES_PUBLISHED, subject=version, number=version.number)
+    audit.record(
+        None,
+        Event.RULES_PUBLISHED,
+        subject=version,
+        number=version.number,
+        content=sealing.book_content(version),
+    )
     return version
 
 
@@ -78,7 +84,12 @@ def publish(*, version: RuleVersion, by: User) -> RuleVersion:
     affected = affected_patients(live, locked)
     requests.enqueue(affected, reason="published", priority=requests.BULK)
     audit.record(
-        by, Event.RULES_PUBLISHED, subject=locked, number=locked.number, patients=len(affected)
+        by,
+        Event.RULES_PUBLISHED,
+        subject=locked,
+        number=locked.number,
+        patients=len(affected),
+        content=sealing.book_content(locked),
     )
     return locked
 

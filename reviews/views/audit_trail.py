@@ -9,20 +9,14 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from reviews.access import Action
-from reviews.audit import EVENTS
 from reviews.forms.numbers import whole
-from reviews.models import AuditEvent, CaseState, Condition, Prescription, Role, Status
+from reviews.models import AuditEvent, Condition, Prescription
+from reviews.queries.trail import details, said
 from reviews.queries.work import counted
 from reviews.views import person
 from reviews.views.signed_in import SignedIn
 
 PAGE_SIZE = 50
-LABELS = {
-    "expires_on": "until",
-}
-# An order is known by the beginning of its id: versions of one order share it.
-WORDED = {"severity": "S{}".format, "order": lambda value: str(value)[:8]}
-WORDS = {**dict(CaseState.choices), **dict(Status.choices), **dict(Role.choices)}
 
 
 @require_GET
@@ -55,12 +49,6 @@ def trail(request: SignedIn, pk: int) -> HttpResponse:
     return render(request, "reviews/audit/trail.html", context)
 
 
-def said(verb: str) -> str:
-    """An event in the words of the table; one that an older edition wrote stands as written."""
-    event = EVENTS.get(verb)
-    return event.words if event else verb.replace(".", ": ").replace("_", " ")
-
-
 def _rows(events: list[AuditEvent]) -> list[dict[str, Any]]:
     """Events with what they tell of by name, in two queries however many there are."""
     names = {}
@@ -80,29 +68,6 @@ def _rows(events: list[AuditEvent]) -> list[dict[str, Any]]:
         }
         for event in events
     ]
-
-
-def details(event: AuditEvent) -> list[tuple[str, str]]:
-    """The details of an event as `(label, value)` in words."""
-    detail: dict[str, Any] = event.detail
-    return [
-        (LABELS.get(name, name.replace("_", " ")), WORDED.get(name, in_words)(value))
-        for name, value in detail.items()
-        if value not in (None, "", [], {})
-    ]
-
-
-def in_words(value: Any) -> str:
-    """A detail as text: lists and pairs are spelt out, states get their names."""
-    if isinstance(value, dict):
-        return ", ".join(
-            f"{name.replace('_', ' ')} {in_words(held)}" for name, held in value.items()
-        )
-    if isinstance(value, list):
-        return "; ".join(in_words(item) for item in value)
-    if value is None:
-        return "nothing"
-    return WORDS.get(str(value), str(value))
 
 
 urlpatterns = [path("patients/<int:pk>/audit", trail, name="patient-audit")]

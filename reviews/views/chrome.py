@@ -11,7 +11,7 @@ from django.utils.functional import SimpleLazyObject
 from reviews import access
 from reviews.access import Action
 from reviews.models import Role, RuleVersion
-from reviews.queries import checked
+from reviews.queries import checked, trail
 
 KEYS_COOKIE = "single-keys"
 
@@ -32,6 +32,7 @@ KEYS = (
 )
 
 MENU = (
+    (Action.SEE_AUDIT, "audit", "Audit"),
     (Action.SEE_QUEUE, "queue", "Queue"),
     (Action.SEE_WORK, "my-work", "My work"),
     (Action.SEE_PATIENT, "patients", "Patients"),
@@ -89,5 +90,6 @@ def _chrome(request: HttpRequest) -> dict[str, Any]:
         "keys": KEYS,
         "single_keys": request.COOKIES.get(KEYS_COOKIE) != "off",
         "book": book,
+        "does_not_fit": trail.does_not_fit() if access.allowed(user, Action.SEE_AUDIT) else "",
         "last_screened_at": book and book["last_screened_at"],
     }

@@ -31,7 +31,7 @@ from reviews.queries.work import counted
 from reviews.rules.readings import KINDS
 from reviews.rules.registry import BY_ID
 from reviews.verbs import deaths, prescribe
-from reviews.views import facts, person
+from reviews.views import facts, person, reading
 from reviews.views.paging import page_of
 from reviews.views.refusals import form_page, refusals_at
 from reviews.views.signed_in import SignedIn
@@ -74,6 +74,8 @@ def patients(request: SignedIn) -> HttpResponse:
         .prefetch_related("identifiers")
     )
     page = page_of(identity.with_records_waiting(rows), given.get("page", 1), PAGE_SIZE)
+    if chosen["q"]:
+        reading.searched(request, chosen["q"], page.rows)
     for patient in page.rows:
         patient.numbers = person.identifiers(patient)
         patient.checked = checked.of(patient, patient)

@@ -12,13 +12,15 @@ from reviews.models import Condition, Flag, ImportNote, Patient
 from reviews.queries import checked, identity
 
 NOT_RECOGNISED = "DQ-03"
+OPENED = "_opened"
+"""Where `fetch` notes on a user whose pages a request shows, for the trail (`views.reading`)."""
 NOT_CURRENT = {"old": " (old)", "temp": " (temporary)"}
 
 
 def fetch(user: User, action: Action, pk: int) -> Patient:
     """The patient with what the banner needs, in five queries. Raises `NotFound`.
 
-    Whoever was merged into another one is that one.
+    Whoever was merged into another one is that one. That the page was opened will be told.
     """
     allergies = (
         Condition.objects.live()
@@ -36,12 +38,14 @@ def fetch(user: User, action: Action, pk: int) -> Patient:
         )
         .annotate(unrecognised=Exists(unrecognised))
     )
-    return access.fetch(
+    patient = access.fetch(
         identity.with_records_waiting(checked.with_waiting(rows)),
         user,
         action,
         pk=identity.current_id(pk),
     )
+    setattr(user, OPENED, [*getattr(user, OPENED, ()), patient])
+    return patient
 
 
 def fetch_for(user: User, action: Action, pk: int) -> Patient:

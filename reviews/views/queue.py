@@ -26,7 +26,7 @@ from reviews.queries import search, work
 from reviews.rules.matters import titles
 from reviews.rules.registry import BY_ID, RULES
 from reviews.verbs import caseload, saved_views
-from reviews.views import person
+from reviews.views import person, reading
 from reviews.views.paging import page_of
 from reviews.views.refusals import shows_refusals
 from reviews.views.signed_in import SignedIn
@@ -78,6 +78,8 @@ def queue(request: SignedIn) -> HttpResponse:
     page = page_of(cases.values_list("pk", flat=True), request.GET.get("page", 1), PAGE_SIZE)
     shown = with_row(Case.objects.all()).in_bulk(page.rows)
     page = replace(page, rows=[shown[pk] for pk in page.rows])
+    if chosen["q"]:
+        reading.searched(request, chosen["q"], [case.patient for case in page.rows])
     fill_rows(page.rows, request.user)
     practices = list(access.practices(request.user, Action.SEE_QUEUE))
     colleagues = list(work.reviewers(mine).exclude(pk=request.user.pk))

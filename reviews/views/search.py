@@ -15,7 +15,7 @@ from reviews.access import Action
 from reviews.models import Case, Patient
 from reviews.queries import search
 from reviews.queries.work import counted
-from reviews.views import person
+from reviews.views import person, reading
 from reviews.views.paging import page_of
 from reviews.views.signed_in import SignedIn
 
@@ -52,6 +52,7 @@ def _people(request: SignedIn, typed: str) -> dict[str, Any]:
     if like:
         called = search.alike(visible, typed)
     people = list(_with_case(called)[:PEOPLE])
+    reading.searched(request, typed, [*people, *page.rows])
     _say_of(people)
     _say_of(page.rows)
     taken = {}

@@ -1,6 +1,7 @@
 """`export DIR`: the live record and every flag in force as plain CSV; see docs/export.md."""
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from reviews import dossiers, rulebooks
+from reviews import dossiers, operators, rulebooks, sealing
 from reviews.errors import DomainError
 from reviews.fields import KEPT
 from reviews.rules.book import RuleBook
@@ -25,6 +26,7 @@ from reviews.rules.exposure import mg_per_day, read
 from reviews.rules.meanings import recognised
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.recognise import as_prescribed
+from reviews.verbs import read as reading
 
 LIST = ";"
 PRESCRIPTIONS = (
@@ -122,6 +124,13 @@ class Command(BaseCommand):
         try:
             unfinished.mkdir(parents=True)
             counts = _write(unfinished, with_text)
+            # Told of before it can be had.
+            reading.exported(
+                rows=counts,
+                digest=_digest(unfinished),
+                with_text=with_text,
+                operator=operators.name(),
+            )
             # Over an empty directory this replaces it; all files are there at once or none.
             unfinished.replace(target)
         except OSError as error:
@@ -158,7 +167,19 @@ def _write(folder: Path, with_text: bool) -> dict[str, int]:
             json.dumps(book.to_json(), ensure_ascii=False, indent=1, sort_keys=True) + "\n",
             encoding="utf-8",
         )
+        if head := sealing.newest():
+            (folder / "head.json").write_text(sealing.line(head) + "\n", encoding="utf-8")
     return counts
+
+
+def _digest(folder: Path) -> str:
+    """SHA-256 over the names and the content of all files, in order of their names."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{path.name} {content}\n".encode())
+    return digest.hexdigest()
 
 
 def _copy(cursor: CursorWrapper, query: str, path: Path) -> int:

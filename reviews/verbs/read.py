@@ -1,0 +1,82 @@
+"""What somebody saw: opened, printed, searched for, read over the API. Each becomes an event.
+
+Written before the answer goes out, one row in a commit of its own: an answer that cannot be
+recorded is not given, and a process that dies afterwards loses nothing. Nothing is sampled or
+gathered first. The commit does not wait for the disk (PostgreSQL writes it within 0.6 s): only a
+server that crashes in that time could forget what was seen, never what was done.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+
+from reviews import audit
+from reviews.audit import Event
+from reviews.models import Patient
+
+
+def opened(*, patient: Patient, page: str, by: User, case: int | None = None) -> None:
+    """A page about a patient was shown; `page` is its name among the addresses."""
+    detail = {"page": page} | ({"case": case} if case else {})
+    _tell(
+        by,
+        Event.RECORD_OPENED,
+        practice_id=patient.practice_id,
+        patient_id=patient.pk,
+        subject=patient,
+        **detail,
+    )
+
+
+def printed(*, patient: Patient, page: str, by: User) -> None:
+    """A browser was told to print a page about a patient."""
+    _tell(
+        by,
+        Event.RECORD_PRINTED,
+        practice_id=patient.practice_id,
+        patient_id=patient.pk,
+        subject=patient,
+        page=page,
+    )
+
+
+def searched(*, typed: str, shown: Iterable[int], by: User) -> None:
+    """A search showed these patients."""
+    _tell(by, Event.SEARCH_MADE, typed=typed, shown=sorted(set(shown)))
+
+
+def exported(*, rows: dict[str, int], digest: str, with_text: bool, operator: str) -> None:
+    """The live record is about to be handed out as files, to whoever works on the server."""
+    what = "the live record as CSV" + (", conditions as worded" if with_text else "")
+    audit.record(
+        None,
+        Event.EXPORT_MADE,
+        what=what,
+        rows=rows,
+        form="CSV",
+        reason=f"asked for on the server by {operator}",
+        digest=digest,
+    )
+
+
+def over_api(
+    *, resource: str, query: Mapping[str, object], patients: Iterable[int], rows: int, by: User
+) -> None:
+    """Rows of a resource went out, of these patients."""
+    _tell(
+        by,
+        Event.API_READ,
+        resource=resource,
+        rows=rows,
+        query=dict(query),
+        shown=sorted(set(patients)),
+    )
+
+
+def _tell(by: User, event: Event, **told: Any) -> None:
+    # Durable: in a transaction around it, this would be about that one's commit.
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        audit.record(by, event, **told)
