@@ -97,7 +97,7 @@ class RefusalMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         refused = response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
-        if not refused or request.method != "GET" or _is_api(request):
+        if not refused or request.method != "GET" or is_api(request):
             return response
         # The address of a form, gone to by hand, or by signing in again while it was sent.
         page = render(request, "405.html", status=HTTPStatus.METHOD_NOT_ALLOWED)
@@ -106,7 +106,7 @@ class RefusalMiddleware:
 
     def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
         """PostgreSQL keeps no NUL and nobody types one: a page that is sent one is not asked."""
-        if _is_api(request) or not _holds_nul(request):
+        if is_api(request) or not _holds_nul(request):
             return None
         message = "What was sent contains the character NUL. Nothing was changed."
         return render(request, "400.html", {"message": message}, status=HTTPStatus.BAD_REQUEST)
@@ -114,32 +114,32 @@ class RefusalMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, DomainError):
             return None
-        if _is_api(request):
+        if is_api(request):
             return refusal(request, exception)
         status = STATUS.get(exception.code, HTTPStatus.CONFLICT)
         return render(request, f"{int(status)}.html", {"message": exception.message}, status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if _is_api(request):
+    if is_api(request):
         return problem(request, HTTPStatus.BAD_REQUEST, "The request cannot be read.")
     return defaults.bad_request(request, exception)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if _is_api(request):
+    if is_api(request):
         return problem(request, HTTPStatus.FORBIDDEN, "You may not do this.")
     return defaults.permission_denied(request, exception)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if _is_api(request):
+    if is_api(request):
         return problem(request, HTTPStatus.NOT_FOUND, "There is nothing at this address.")
     return defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    if _is_api(request):
+    if is_api(request):
         return problem(
             request,
             HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -153,5 +153,5 @@ def _holds_nul(request: HttpRequest) -> bool:
     return any("\0" in text for form in sent for _, texts in form.lists() for text in texts)
 
 
-def _is_api(request: HttpRequest) -> bool:
+def is_api(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")

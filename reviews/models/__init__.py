@@ -30,6 +30,7 @@ from .people import (
     Practice,
     Profile,
     Role,
+    SecondFactor,
     Sex,
     compact,
     folded,
@@ -38,6 +39,7 @@ from .people import (
 from .personal import Preference, SavedView
 from .prescriptions import WITHDRAWN, Condition, Medicine, Prescription, Status
 from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
+from .signing_in import Tries
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .versioned import Reported, Versioned
 from .versions import Engine, RuleVersion
@@ -86,6 +88,7 @@ __all__ = [
     "Role",
     "RuleVersion",
     "SavedView",
+    "SecondFactor",
     "ScreeningRequest",
     "ScreeningRun",
     "Sex",
@@ -94,6 +97,7 @@ __all__ = [
     "TaperMove",
     "TaperStatus",
     "TaperVersion",
+    "Tries",
     "Versioned",
     "WaitingRecord",
     "compact",

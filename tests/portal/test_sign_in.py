@@ -33,7 +33,7 @@ def test_a_wrong_password_is_refused(client, mary):
 
 
 def test_the_account_is_locked_after_repeated_failures(client, mary):
-    for _ in range(settings.AXES_FAILURE_LIMIT):
+    for _ in range(settings.SIGN_IN_FAILURE_LIMIT):
         sign_in(client, "mary", WRONG)
     answer = sign_in(client, "mary")
     assert answer.status_code == 429
@@ -41,7 +41,7 @@ def test_the_account_is_locked_after_repeated_failures(client, mary):
 
 
 def test_username_and_email_share_one_count(client, mary):
-    for number in range(settings.AXES_FAILURE_LIMIT):
+    for number in range(settings.SIGN_IN_FAILURE_LIMIT):
         sign_in(client, "mary" if number % 2 else "mary@harbour.example", WRONG)
     assert sign_in(client, "mary").status_code == 429
     assert sign_in(client, "mary@harbour.example").status_code == 429
@@ -49,13 +49,13 @@ def test_username_and_email_share_one_count(client, mary):
 
 def test_others_are_not_locked_out_with_her(client, mary):
     User.objects.create_user("nell", "nell@harbour.example", PASSWORD)
-    for _ in range(settings.AXES_FAILURE_LIMIT):
+    for _ in range(settings.SIGN_IN_FAILURE_LIMIT):
         sign_in(client, "mary", WRONG)
     assert sign_in(client, "nell").status_code == 302
 
 
 def test_a_success_starts_the_count_again(client, mary):
-    for _ in range(settings.AXES_FAILURE_LIMIT - 1):
+    for _ in range(settings.SIGN_IN_FAILURE_LIMIT - 1):
         sign_in(client, "mary", WRONG)
     sign_in(client, "mary")
     client.logout()

@@ -64,7 +64,7 @@ def test_a_wrong_password_is_told_without_saying_which_was_wrong(client, ravi):
 
 
 def test_the_lock_out_says_for_how_long(client, ravi):
-    for _ in range(settings.AXES_FAILURE_LIMIT):
+    for _ in range(settings.SIGN_IN_FAILURE_LIMIT):
         response = sign_in(client, "wrong")
     assert response.status_code == 429
     assert "15 minutes" in words(response)
