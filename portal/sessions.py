@@ -6,6 +6,7 @@ somebody lacks the second factor that their practice asks for, all they can do i
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from allauth.account.internal.flows.login import get_authentication_records
@@ -69,7 +70,8 @@ class SessionMiddleware:
         if not request.session["lacks_factor"] or _leads_to_a_factor(request):
             return None
         if is_api(request):
-            return problem(request, 403, "Your practice asks for a second factor: set it up first.")
+            return problem(
+                request, HTTPStatus.FORBIDDEN, "Your practice asks for a second factor: set it up first.")
         return redirect("mfa_index")
 
 
@@ -151,15 +153,22 @@ def _leads_to_a_factor(request: HttpRequest) -> bool:
 
 
 def _whole_page(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """Where a part of a page would be led away, the whole page is."""
-    away = response.get("Location", "")
-    if not request.htmx or response.status_code != 302:
+    """What a part of a page is answered where its person is led away.
+
+    A list that brings itself up to date makes room, so that no names stay on a screen that nobody
+    looks at. Where somebody types, the page stays and says that it is not up to date: what they
+    send is kept until they have signed in.
+    """
+    if not request.htmx or response.status_code != HTTPStatus.FOUND:
         return response
-    path = urlsplit(away).path
-    if path not in (reverse(settings.LOGIN_URL), reverse("mfa_index")):
+    path = urlsplit(response["Location"]).path
+    if path == reverse("mfa_index"):
+        return HttpResponse(status=204, headers={"HX-Redirect": path})
+    if path != reverse(settings.LOGIN_URL):
         return response
-    if path == reverse(settings.LOGIN_URL):
-        away = redirect_to_login(_page_of(request))["Location"]
+    if not _refreshes_itself(request):
+        return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
+    away = redirect_to_login(_page_of(request))["Location"]
     return HttpResponse(status=204, headers={"HX-Redirect": away})
 
 

@@ -174,6 +174,11 @@ class Case(models.Model):
             ),
         ]
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether a flag of it is of the worst severity."""
+        return self.severity == 1
+
     def __str__(self) -> str:
         return self.headline
 
