@@ -3,7 +3,8 @@
 from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter
-from allauth.account.decorators import reauthentication_required
+from allauth.account.internal.flows.reauthentication import resume_request
+from allauth.socialaccount.providers.base import AuthProcess
 from allauth.usersessions.internal.flows.sessions import end_sessions
 from allauth.usersessions.models import UserSession
 from django.conf import settings
@@ -18,9 +19,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 from portal import sessions, trail
 from portal.addresses import client_address
 from portal.browsers import named
+from portal.sign_in import PROVEN_WITHIN_SECONDS
 from reviews.audit import Event
 from reviews.errors import BadRecord, NotFound, Stale
 from reviews.verbs import account
+from reviews.views.confirming import confirmed, is_confirmed
 
 _SALT = "portal.mail"
 LINK_SECONDS = 24 * 60 * 60
@@ -61,8 +64,9 @@ def _end(request: HttpRequest, mine: list[UserSession]) -> HttpResponse:
     return redirect("own-sessions")
 
 
-@reauthentication_required
 @require_http_methods(["GET", "POST"])
+@login_required
+@confirmed
 def mail(request: HttpRequest) -> HttpResponse:
     """Ask for another e-mail address; a link sent there makes the change."""
     refusal = None
@@ -123,7 +127,36 @@ def unsent(request: HttpRequest) -> HttpResponse:
     return render(request, "account/unsent.html", {"kept": kept})
 
 
+@require_GET
+@login_required
+def confirm_at_organisation(request: HttpRequest) -> HttpResponse:
+    """To the organisation's sign-in, which asks again whoever has a session there."""
+    back = reverse("confirmed-at-organisation") + "?" + urlencode({"next": _next(request)})
+    asked = {
+        "process": AuthProcess.REDIRECT,
+        "next": back,
+        "auth_params": urlencode({"prompt": "login", "max_age": PROVEN_WITHIN_SECONDS}),
+    }
+    login = reverse("openid_connect_login", args=["organisation"])
+    return redirect(f"{login}?{urlencode(asked)}")
+
+
+@require_GET
+@login_required
+def confirmed_at_organisation(request: HttpRequest) -> HttpResponse:
+    """Back from there: what was being sent is sent on, if they have confirmed indeed."""
+    if not is_confirmed(request):
+        return redirect("confirm-at-organisation")
+    return resume_request(request) or redirect(settings.LOGIN_REDIRECT_URL)
+
+
+def _next(request: HttpRequest) -> str:
+    return request.GET.get("next", settings.LOGIN_REDIRECT_URL)
+
+
 urlpatterns = [
+    path("confirm/", confirm_at_organisation, name="confirm-at-organisation"),
+    path("confirmed/", confirmed_at_organisation, name="confirmed-at-organisation"),
     path("sessions/", own_sessions, name="own-sessions"),
     path("email/", mail, name="account_email"),
     path("email/confirm/", confirm_mail, name="mail-confirm"),

@@ -1,14 +1,19 @@
 """Sign-in: who may have an account, whose attempts are counted together, and what mails say."""
 
+import time
+from http import HTTPStatus
 from smtplib import SMTPException
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import requests
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import record_authentication
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.providers.base import AuthProcess
 from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -23,6 +28,7 @@ from portal.addresses import client_address
 from reviews.audit import Event
 
 log = structlog.get_logger(__name__)
+PROVEN_WITHIN_SECONDS = 300
 NAME = "Prescription Safety Portal"
 
 
@@ -67,6 +73,15 @@ class AccountAdapter(DefaultAccountAdapter):
         attempts.remember_browser(request, response, user)
         return response
 
+    def get_reauthentication_methods(self, user: User) -> list[dict[str, str]]:
+        """Whoever has neither password nor second factor here confirms at the organisation."""
+        methods = super().get_reauthentication_methods(user)
+        if methods or not SocialAccount.objects.filter(user_id=user.pk).exists():
+            return methods
+        said = f"Sign in at {settings.OIDC_NAME} again"
+        url = reverse("confirm-at-organisation")
+        return [{"id": "organisation", "description": said, "url": url}]
+
     def add_message(self, request: HttpRequest, level: int, *said: Any, **more: Any) -> None:
         """Whoever signs in or out sees that they did."""
         template = said[0] if said else more.get("message_template", "")
@@ -108,11 +123,48 @@ class OrganisationAdapter(DefaultSocialAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         return False
 
+    def on_authentication_error(
+        self,
+        request: HttpRequest,
+        provider: Any,
+        error: str | None = None,
+        exception: Exception | None = None,
+        extra_context: dict[str, Any] | None = None,
+    ) -> None:
+        """Nobody was signed in: whoever runs the portal reads in its log why."""
+        said = request.GET.get("error_description") or request.GET.get("error") or ""
+        because = type(exception).__name__ if exception else said[:200]
+        log.warning("organisation_sign_in_failed", error=error, because=because)
+        if request.GET.get("code"):
+            trail.refused(request, None, "the organisation did not vouch for it")
+
+    def get_requests_session(self) -> requests.Session:
+        """A provider that is away, or fails, is told to whoever wanted to sign in."""
+        session = super().get_requests_session()
+        ask = session.request
+
+        def ask_or_tell(*args: Any, **kwargs: Any) -> requests.Response:
+            try:
+                answer = ask(*args, **kwargs)
+                if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    answer.raise_for_status()
+            except requests.RequestException as error:
+                self.on_authentication_error(self.request, None, "away", error)
+                page = "socialaccount/authentication_error.html"
+                raise ImmediateHttpResponse(render(self.request, page, status=503)) from error
+            return answer
+
+        session.request = ask_or_tell
+        return session
+
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Link the account that an administrator made for this address, the first time.
 
         From then on the organisation's own identifier of the person counts, not the address.
         """
+        if sociallogin.state.get("process") == AuthProcess.REDIRECT:
+            _confirm(request, sociallogin)
+            return
         if sociallogin.is_existing:
             return
         user = None if request.user.is_authenticated else _made_for(sociallogin)
@@ -124,6 +176,16 @@ class OrganisationAdapter(DefaultSocialAccountAdapter):
         trail.record(
             request, Event.ORGANISATION_LINKED, by=user, organisation=settings.OIDC_NAME
         )
+
+
+def _confirm(request: HttpRequest, login: SocialLogin) -> None:
+    """Somebody who is signed in has just proven at their organisation that it is them."""
+    proven_at = login.account.extra_data.get("id_token", {}).get("auth_time", 0)
+    lately = time.time() - proven_at < PROVEN_WITHIN_SECONDS
+    if not (lately and login.is_existing and login.user == request.user):
+        trail.refused(request, request.user.pk, "not confirmed by the organisation")
+        raise ImmediateHttpResponse(render(request, "account/not_confirmed.html", status=403))
+    record_authentication(request, request.user, "socialaccount", reauthenticated=True)
 
 
 def _made_for(login: SocialLogin) -> User | None:

@@ -5,18 +5,43 @@ lately (`ACCOUNT_REAUTHENTICATION_TIMEOUT`) is not asked. Otherwise the form is 
 it was once they have confirmed: nothing that was written is lost.
 """
 
-from allauth.account.decorators import reauthentication_required
-from django.http import HttpRequest
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
-confirmed = reauthentication_required(allow_get=True)
-"""Decorates a view: only sending its form asks, looking at it does not."""
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.core.exceptions import ReauthenticationRequired
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+View = Callable[..., HttpResponse]
 
 
-@reauthentication_required
-def _asked(request: HttpRequest) -> None:
-    """Nothing more: whoever comes so far has confirmed."""
+def is_confirmed(request: HttpRequest) -> bool:
+    """Whether the person of this session proved lately who they are."""
+    proven = [
+        record["at"]
+        for record in get_authentication_records(request, request.user)
+        if record.get("reauthenticated")
+    ]
+    age = time.time() - max(proven, default=0)
+    return 0 <= age < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 
 
 def confirm_first(request: HttpRequest) -> None:
-    """Ask, where only the view itself can tell that it must."""
-    _asked(request)
+    """Ask, unless they have confirmed; for where only the view itself can tell that it must."""
+    if not is_confirmed(request):
+        raise ReauthenticationRequired
+
+
+def confirmed(view: View) -> View:
+    """Ask before a form is acted on; looking at it asks nobody."""
+
+    @wraps(view)
+    def asked(request: HttpRequest, **address: Any) -> HttpResponse:
+        if request.method == "POST":
+            confirm_first(request)
+        return view(request, **address)
+
+    return asked

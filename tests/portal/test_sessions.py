@@ -12,6 +12,7 @@ from tests import make
 from tests.portal.factors import App, age_session, give_password, is_signed_in
 from tests.web.browse import Browser, heading, words
 from tests.web.test_cases import choices
+from tests.web.test_rulebooks import change_a_limit
 
 IDLE = settings.SESSION_IDLE_SECONDS
 BY_CLOCK = {"HX-Request": "true", "X-By-Clock": "yes"}
@@ -94,11 +95,11 @@ class TestWorkIsKept:
     @pytest.fixture
     def case(self, harbour, clara, ravi):
         case = make.flagged_case(harbour, logged_by=clara)
-        Browser(ravi).post(reverse("case-claim", args=[case.pk]), lock=case.lock)
+        Browser(ravi).post(reverse("case-claim", args=[case.pk]), seen=case.lock)
         return Case.objects.get(pk=case.pk)
 
     def escalate(self, case):
-        return {"to": "clinician", "reason": "Ask Dr Moreau about the fall", "lock": str(case.lock)}
+        return {"to": "clinician", "reason": "Ask Dr Moreau about the fall", "seen": str(case.lock)}
 
     def test_it_waits_for_the_sign_in_and_is_sent_by_a_press(self, case, ravi):
         browser = Browser(ravi)
@@ -204,7 +205,7 @@ class TestConfirming:
     @pytest.fixture
     def urgent(self, harbour, clara, ravi):
         case = make.urgent_case(harbour, logged_by=clara)
-        Browser(ravi).post(reverse("case-claim", args=[case.pk]), lock=case.lock)
+        Browser(ravi).post(reverse("case-claim", args=[case.pk]), seen=case.lock)
         return Case.objects.get(pk=case.pk)
 
     def decision(self, case):
@@ -230,7 +231,7 @@ class TestConfirming:
     def test_what_the_page_refuses_after_that_still_holds_what_was_written(self, urgent, ravi):
         browser = Browser(ravi)
         age_session(browser.client, settings.ACCOUNT_REAUTHENTICATION_TIMEOUT + 1)
-        stale = self.decision(urgent) | {"seen": "1"}
+        stale = self.decision(urgent) | {"seen": urgent.lock - 1}
         asked = browser.post(reverse("case-decide", args=[urgent.pk]), **stale)
         answer = self.confirm(browser, asked)
         assert answer.status_code == 409
@@ -246,6 +247,7 @@ class TestConfirming:
         assert Decision.objects.count() == 1
 
     def test_keys_and_publishing(self, harbour, ada, adam):
+        change_a_limit(adam)
         version = publish.draft(note="", by=adam)
         browser = Browser(ada)
         age_session(browser.client, settings.ACCOUNT_REAUTHENTICATION_TIMEOUT + 1)
@@ -274,7 +276,7 @@ class TestConfirming:
         case = make.flagged_case(harbour, logged_by=clara)
         assert not case.is_urgent
         browser = Browser(ravi)
-        browser.post(reverse("case-claim", args=[case.pk]), lock=case.lock)
+        browser.post(reverse("case-claim", args=[case.pk]), seen=case.lock)
         age_session(browser.client, settings.ACCOUNT_REAUTHENTICATION_TIMEOUT + 1)
-        answer = browser.post(reverse("case-decide", args=[case.pk]), lock="0")
+        answer = browser.post(reverse("case-decide", args=[case.pk]), seen="0")
         assert not answer.get("Location", "").startswith("/accounts/")
