@@ -3,6 +3,7 @@
 import time
 from http import HTTPStatus
 from smtplib import SMTPException
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -30,13 +31,6 @@ from reviews.audit import Event
 log = structlog.get_logger(__name__)
 PROVEN_WITHIN_SECONDS = 300
 NAME = "Prescription Safety Portal"
-
-
-class Site:
-    """What mails call the portal: never what a request called it."""
-
-    name = NAME
-    domain = settings.PORTAL_URL
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -90,8 +84,10 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """A mail server that is away costs the mail, never the change that it tells of."""
+        # What the portal is called: never what a request called it.
+        site = SimpleNamespace(name=NAME, domain=settings.PORTAL_URL)
         try:
-            super().send_mail(template_prefix, email, {"current_site": Site, **context})
+            super().send_mail(template_prefix, email, {"current_site": site, **context})
         except (OSError, SMTPException) as error:
             log.warning("mail_not_sent", error=type(error).__name__)
 
