@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core import signing
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.views.decorators.http import require_GET, require_http_methods
@@ -24,6 +24,7 @@ from reviews.audit import Event
 from reviews.errors import BadRecord, NotFound, Stale
 from reviews.verbs import account
 from reviews.views.confirming import confirmed, is_confirmed
+from reviews.views.signed_in import SignedIn
 
 _SALT = "portal.mail"
 LINK_SECONDS = 24 * 60 * 60
@@ -31,7 +32,7 @@ LINK_SECONDS = 24 * 60 * 60
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def own_sessions(request: HttpRequest) -> HttpResponse:
+def own_sessions(request: SignedIn) -> HttpResponse:
     """Where I am signed in; end one of them, all others, or all."""
     UserSession.objects.create_from_request(request)
     mine = UserSession.objects.purge_and_list(request.user)
@@ -39,20 +40,20 @@ def own_sessions(request: HttpRequest) -> HttpResponse:
         return _end(request, mine)
     rows = [
         {"session": row, "here": row.is_current(), "browser": named(row.user_agent)}
-        for row in sorted(mine, key=lambda row: (not row.is_current(), -row.last_seen_at.timestamp()))
+        for row in sorted(
+            mine, key=lambda row: (not row.is_current(), -row.last_seen_at.timestamp())
+        )
     ]
     context = {"rows": rows, "idle_minutes": settings.SESSION_IDLE_SECONDS // 60}
     return render(request, "account/sessions.html", context)
 
 
-def _end(request: HttpRequest, mine: list[UserSession]) -> HttpResponse:
+def _end(request: SignedIn, mine: list[UserSession]) -> HttpResponse:
     which = request.POST.get("end", "")
     ended = [
         row
         for row in mine
-        if which == "all"
-        or (which == "others" and not row.is_current())
-        or str(row.pk) == which
+        if which == "all" or (which == "others" and not row.is_current()) or str(row.pk) == which
     ]
     if not ended:
         raise NotFound("There is no such session of yours any more.")
@@ -67,7 +68,7 @@ def _end(request: HttpRequest, mine: list[UserSession]) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 @confirmed
-def mail(request: HttpRequest) -> HttpResponse:
+def mail(request: SignedIn) -> HttpResponse:
     """Ask for another e-mail address; a link sent there makes the change."""
     refusal = None
     to = request.POST.get("email", "")
@@ -78,13 +79,15 @@ def mail(request: HttpRequest) -> HttpResponse:
             refusal = error
         else:
             _send_link(request, to)
-            messages.success(request, f"A link is on its way to {to}. Until it is used, nothing changes.")
+            messages.success(
+                request, f"A link is on its way to {to}. Until it is used, nothing changes."
+            )
             return redirect("account_email")
     context = {"refusal": refusal, "typed": to, "hours": LINK_SECONDS // 3600}
     return render(request, "account/mail.html", context, status=422 if refusal else 200)
 
 
-def _send_link(request: HttpRequest, to: str) -> None:
+def _send_link(request: SignedIn, to: str) -> None:
     token = signing.dumps([request.user.pk, request.user.email, to], salt=_SALT)
     link = settings.PORTAL_URL + reverse("mail-confirm") + "?" + urlencode({"link": token})
     get_adapter().send_mail("account/email/mail_link", to, {"link": link, "user": request.user})
@@ -92,13 +95,11 @@ def _send_link(request: HttpRequest, to: str) -> None:
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def confirm_mail(request: HttpRequest) -> HttpResponse:
+def confirm_mail(request: SignedIn) -> HttpResponse:
     """What the link opens: whoever reads the mail, and is signed in, agrees to the address."""
     asked = request.GET.get("link", "")
     try:
-        pk, before, to = signing.loads(
-            asked, salt=_SALT, max_age=LINK_SECONDS, fallback_keys=settings.SECRET_KEY_FALLBACKS
-        )
+        pk, before, to = signing.loads(asked, salt=_SALT, max_age=LINK_SECONDS)
     except signing.BadSignature:
         pk, before, to = None, "", ""
     if pk != request.user.pk or before != request.user.email:
@@ -119,7 +120,7 @@ def confirm_mail(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @login_required
-def unsent(request: HttpRequest) -> HttpResponse:
+def unsent(request: SignedIn) -> HttpResponse:
     """What was sent after the session had ended: send it now, or leave it."""
     kept = sessions.kept_form(request)
     if kept is None:
@@ -129,7 +130,7 @@ def unsent(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @login_required
-def confirm_at_organisation(request: HttpRequest) -> HttpResponse:
+def confirm_at_organisation(request: SignedIn) -> HttpResponse:
     """To the organisation's sign-in, which asks again whoever has a session there."""
     back = reverse("confirmed-at-organisation") + "?" + urlencode({"next": _next(request)})
     asked = {
@@ -143,14 +144,14 @@ def confirm_at_organisation(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @login_required
-def confirmed_at_organisation(request: HttpRequest) -> HttpResponse:
+def confirmed_at_organisation(request: SignedIn) -> HttpResponse:
     """Back from there: what was being sent is sent on, if they have confirmed indeed."""
     if not is_confirmed(request):
         return redirect("confirm-at-organisation")
     return resume_request(request) or redirect(settings.LOGIN_REDIRECT_URL)
 
 
-def _next(request: HttpRequest) -> str:
+def _next(request: SignedIn) -> str:
     return request.GET.get("next", settings.LOGIN_REDIRECT_URL)
 
 

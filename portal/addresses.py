@@ -6,7 +6,8 @@ from django.conf import settings
 from django.http import HttpRequest
 
 IPV6_NETWORK = 64
-UNKNOWN = "0.0.0.0"  # nosec B104 - no address that anything listens on
+UNKNOWN = "0.0.0.0"  # nosec B104
+"""Stands for no address at all; nothing listens on it."""
 
 
 def client_address(request: HttpRequest) -> str:

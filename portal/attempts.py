@@ -133,7 +133,6 @@ def _known(request: HttpRequest) -> tuple[str, list[int]]:
             request.COOKIES.get(settings.DEVICE_COOKIE_NAME, ""),
             salt=_SALT,
             max_age=_DEVICE_SECONDS,
-            fallback_keys=settings.SECRET_KEY_FALLBACKS,
         )
     except (signing.BadSignature, ValueError):
         return "", []

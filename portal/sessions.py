@@ -7,6 +7,7 @@ somebody lacks the second factor that their practice asks for, all they can do i
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import cast
 from urllib.parse import urlsplit
 
 from allauth.account.internal.flows.login import get_authentication_records
@@ -71,7 +72,10 @@ class SessionMiddleware:
             return None
         if is_api(request):
             return problem(
-                request, HTTPStatus.FORBIDDEN, "Your practice asks for a second factor: set it up first.")
+                request,
+                HTTPStatus.FORBIDDEN,
+                "Your practice asks for a second factor: set it up first.",
+            )
         return redirect("mfa_index")
 
 
@@ -82,7 +86,7 @@ def lacks_second_factor(request: HttpRequest) -> bool:
     )
     if not any(role in SecondFactor(policy).roles for role, policy in held):
         return False
-    if settings.OIDC_SECOND_FACTOR and _came_from_organisation(request, request.user):
+    if settings.OIDC_SECOND_FACTOR and _came_from_organisation(request):
         return False
     proofs = Authenticator.objects.exclude(type=Authenticator.Type.RECOVERY_CODES)
     return not proofs.filter(user=request.user).exists()
@@ -134,8 +138,8 @@ def _form_of(request: HttpRequest) -> dict | None:
     return {"user": request.user.pk, "path": request.get_full_path(), "fields": fields}
 
 
-def _came_from_organisation(request: HttpRequest, user: User) -> bool:
-    made = get_authentication_records(request, user)
+def _came_from_organisation(request: HttpRequest) -> bool:
+    made = get_authentication_records(request, cast(User, request.user))
     return any(record["method"] == "socialaccount" for record in made)
 
 

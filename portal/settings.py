@@ -165,7 +165,7 @@ LOGOUT_REDIRECT_URL = "account_login"
 # What somebody is shown or refused, and what is counted: portal/sign_in.py, portal/attempts.py.
 SIGN_IN_FAILURE_LIMIT = env.int("SIGN_IN_FAILURE_LIMIT", default=5)
 ACCOUNT_ADAPTER = "portal.sign_in.AccountAdapter"
-ACCOUNT_FORMS = {"change_password": "portal.sign_in_forms.NewPasswordForm"}
+ACCOUNT_FORMS = {"change_password": "portal.sign_in_forms.NewPasswordForm"}  # nosec B105
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"

@@ -4,7 +4,7 @@ import time
 from http import HTTPStatus
 from smtplib import SMTPException
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -14,10 +14,9 @@ from allauth.account.internal.flows.login import record_authentication
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from allauth.socialaccount.providers.base import AuthProcess
 from allauth.socialaccount.models import SocialAccount, SocialLogin
+from allauth.socialaccount.providers.base import AuthProcess
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -42,7 +41,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request)
 
-    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
         """Look at a password only after a try was taken for it. Also where somebody confirms."""
         account = attempted(request, credentials)
         attempt = attempts.at_password(request, account)
@@ -62,12 +61,14 @@ class AccountAdapter(DefaultAccountAdapter):
             return error
         return ValidationError(f"{error.message} {tries_left(left)}", code=code)
 
-    def post_login(self, request: HttpRequest, user: User, **login: Any) -> HttpResponse:
+    def post_login(  # pyright: ignore[reportIncompatibleMethodOverride] - handed on as they come
+        self, request: HttpRequest, user: User, **login: Any
+    ) -> HttpResponse:
         response = super().post_login(request, user, **login)
         attempts.remember_browser(request, response, user)
         return response
 
-    def get_reauthentication_methods(self, user: User) -> list[dict[str, str]]:
+    def get_reauthentication_methods(self, user: Any) -> list[dict]:
         """Whoever has neither password nor second factor here confirms at the organisation."""
         methods = super().get_reauthentication_methods(user)
         if methods or not SocialAccount.objects.filter(user_id=user.pk).exists():
@@ -91,8 +92,8 @@ class AccountAdapter(DefaultAccountAdapter):
         except (OSError, SMTPException) as error:
             log.warning("mail_not_sent", error=type(error).__name__)
 
-    def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
-        trail.record(self.request, Event.PASSWORD_LINK_SENT, by=None, about=user)
+    def send_password_reset_mail(self, user: Any, email: str, context: dict[str, Any]) -> None:
+        trail.record(cast(HttpRequest, self.request), Event.PASSWORD_LINK_SENT, by=None, about=user)
         super().send_password_reset_mail(user, email, context)
 
     def get_reset_password_from_key_url(self, key: str) -> str:
@@ -145,7 +146,7 @@ class OrganisationAdapter(DefaultSocialAccountAdapter):
                 if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
                     answer.raise_for_status()
             except requests.RequestException as error:
-                self.on_authentication_error(self.request, None, "away", error)
+                self.on_authentication_error(cast(HttpRequest, self.request), None, "away", error)
                 page = "socialaccount/authentication_error.html"
                 raise ImmediateHttpResponse(render(self.request, page, status=503)) from error
             return answer
@@ -169,9 +170,7 @@ class OrganisationAdapter(DefaultSocialAccountAdapter):
             page = render(request, "account/unknown_to_us.html", status=403)
             raise ImmediateHttpResponse(page)
         sociallogin.connect(request, user)
-        trail.record(
-            request, Event.ORGANISATION_LINKED, by=user, organisation=settings.OIDC_NAME
-        )
+        trail.record(request, Event.ORGANISATION_LINKED, by=user, organisation=settings.OIDC_NAME)
 
 
 def _confirm(request: HttpRequest, login: SocialLogin) -> None:
@@ -181,7 +180,7 @@ def _confirm(request: HttpRequest, login: SocialLogin) -> None:
     if not (lately and login.is_existing and login.user == request.user):
         trail.refused(request, request.user.pk, "not confirmed by the organisation")
         raise ImmediateHttpResponse(render(request, "account/not_confirmed.html", status=403))
-    record_authentication(request, request.user, "socialaccount", reauthenticated=True)
+    record_authentication(request, cast(User, request.user), "socialaccount", reauthenticated=True)
 
 
 def _made_for(login: SocialLogin) -> User | None:
@@ -193,7 +192,7 @@ def _made_for(login: SocialLogin) -> User | None:
     vouched = [
         given.email for given in login.email_addresses if given.verified or settings.OIDC_OWNS_MAIL
     ]
-    users = get_user_model().objects.filter(is_active=True, email__iexact=(vouched or [""])[0])
+    users = User.objects.filter(is_active=True, email__iexact=(vouched or [""])[0])
     if not vouched or len(users) != 1:
         return None
     linked = SocialAccount.objects.filter(user=users[0], provider=login.account.provider)
@@ -206,7 +205,7 @@ def attempted(request: HttpRequest, credentials: dict[str, Any]) -> int | str:
     So user name and e-mail address share one count, and so do all spellings of either.
     """
     typed = (credentials.get("username") or credentials.get("email") or "").strip()
-    users = get_user_model().objects
+    users = User.objects
     by_email = users.filter(email__iexact=typed) if "@" in typed else users.none()
     user = users.filter(username__iexact=typed).first() or by_email.order_by("pk").first()
     return user.pk if user else typed.casefold()

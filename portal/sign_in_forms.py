@@ -1,13 +1,15 @@
 """allauth's forms, where a try is counted before it is looked at."""
 
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.adapter import get_adapter
 from allauth.account.forms import ChangePasswordForm
 from allauth.core import context
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.totp.forms import ActivateTOTPForm
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 
 from portal import attempts
 from portal.sign_in import tries_left
@@ -19,7 +21,7 @@ class _Counted:
     """A code of an app, or a recovery code: counted for the person, whatever the session."""
 
     def clean_code(self) -> str:
-        attempt = attempts.at_code(context.request, self.user)
+        attempt = attempts.at_code(cast(HttpRequest, context.request), self.user)
         try:
             code = super().clean_code()
             if not attempts.first_use(self.user, code):
@@ -53,6 +55,6 @@ class NewPasswordForm(ChangePasswordForm):
 
     def clean_oldpassword(self) -> Any:
         given = self.cleaned_data.get("oldpassword", "")
-        if not get_adapter().reauthenticate(self.user, given):
+        if not get_adapter().reauthenticate(cast(User, self.user), given):
             raise get_adapter().validation_error("incorrect_password")
         return given

@@ -10,7 +10,7 @@ from typing import Any
 from allauth.account import signals as account
 from allauth.account.internal.flows.login import get_authentication_records, record_authentication
 from allauth.mfa import signals as mfa
-from django.contrib.auth import get_user_model, signals
+from django.contrib.auth import signals
 from django.contrib.auth.models import User
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -20,8 +20,8 @@ from reviews import access, audit
 from reviews.audit import Event
 
 PROOFS = {
-    "password": "password",
-    "password_reset": "link by mail",
+    "password": "password",  # nosec B105
+    "password_reset": "link by mail",  # nosec B105
     "socialaccount": "organisation",
     "totp": "code of an app",
     "recovery_codes": "recovery code",
@@ -50,8 +50,12 @@ def record(
 def refused(request: HttpRequest, account_id: object, why: str) -> None:
     """Write that a sign-in was refused. It is not said to be by whose account was tried."""
     known = isinstance(account_id, int)
-    user = get_user_model().objects.filter(pk=account_id).first() if known else None
+    user = User.objects.filter(pk=account_id).first() if known else None
     record(request, Event.SIGN_IN_REFUSED, by=None, about=user, why=why)
+
+
+def _named(proof: str) -> str:
+    return PROOFS.get(proof, proof)
 
 
 @receiver(signals.user_logged_in)
@@ -64,7 +68,7 @@ def _begin(request: HttpRequest, user: User, **_more: Any) -> None:
 @receiver(account.user_logged_in)
 def _signed_in(request: HttpRequest, user: User, **_more: Any) -> None:
     proofs = [
-        PROOFS.get(made.get("type") or made["method"], made["method"])
+        _named(str(made.get("type") or made["method"]))
         for made in get_authentication_records(request, user)
         if made["method"] != SIGN_IN
     ]
@@ -83,7 +87,7 @@ def _confirmed(
     request: HttpRequest, user: User, method: str, reauthenticated: bool = False, **more: Any
 ) -> None:
     if reauthenticated and method != SIGN_IN:
-        how = PROOFS.get(more.get("type") or method, method)
+        how = _named(more.get("type") or method)
         record(request, Event.SIGN_IN_CONFIRMED, by=user, how=how)
 
 

@@ -19,9 +19,9 @@ KEPT = timedelta(days=1)
 
 
 class Limit(NamedTuple):
-    """`count` tries are looked at; then nobody is until `wait` has passed since the last."""
+    """`most` tries are looked at; then none is until `wait` has passed since the last."""
 
-    count: int
+    most: int
     wait: timedelta
 
 
@@ -45,23 +45,23 @@ def take(key: str, limit: Limit) -> Taken:
             """
             INSERT INTO reviews_tries AS t (key, count, last_at, waits_until)
             VALUES (%(key)s, 1, clock_timestamp(),
-                CASE WHEN %(most)s = 1 THEN clock_timestamp() + %(wait)s END)
+                CASE WHEN %(most)s = 1 THEN clock_timestamp() + %(wait)s::interval END)
             ON CONFLICT (key) DO UPDATE SET
-                count = CASE WHEN t.last_at <= clock_timestamp() - %(wait)s THEN 1
+                count = CASE WHEN t.last_at <= clock_timestamp() - %(wait)s::interval THEN 1
                     ELSE t.count + 1 END,
                 last_at = clock_timestamp(),
                 waits_until = CASE
-                    WHEN t.last_at > clock_timestamp() - %(wait)s AND t.count + 1 >= %(most)s
+                    WHEN t.last_at > clock_timestamp() - %(wait)s::interval AND t.count + 1 >= %(most)s
                         OR %(most)s = 1
-                    THEN clock_timestamp() + %(wait)s END
+                    THEN clock_timestamp() + %(wait)s::interval END
                 WHERE t.waits_until IS NULL OR t.waits_until <= clock_timestamp()
             RETURNING count
             """,
-            {"key": key, "most": limit.count, "wait": limit.wait},
+            {"key": key, "most": limit.most, "wait": f"{limit.wait.total_seconds()} seconds"},
         )
         row = cursor.fetchone()
     if row is not None:
-        return Taken(left=max(0, limit.count - row[0]))
+        return Taken(left=max(0, limit.most - row[0]))
     until = Tries.objects.filter(pk=key).values_list("waits_until", flat=True).first()
     return Taken(left=0, until=until or timezone.now())
 

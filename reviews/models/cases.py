@@ -174,13 +174,13 @@ class Case(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return self.headline
+
     @property
     def is_urgent(self) -> bool:
         """Whether a flag of it is of the worst severity."""
         return self.severity == 1
-
-    def __str__(self) -> str:
-        return self.headline
 
 
 class CaseMove(models.Model):

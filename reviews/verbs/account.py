@@ -18,9 +18,7 @@ def ask_mail(*, to: str, by: User, address: str) -> str:
     request came from. Raises `BadRecord`.
     """
     to = _free(to, by)
-    audit.record(
-        by, Event.MAIL_ASKED, subject=by, address=address, before=by.email, after=to
-    )
+    audit.record(by, Event.MAIL_ASKED, subject=by, address=address, before=by.email, after=to)
     return to
 
 

@@ -8,11 +8,12 @@ it was once they have confirmed: nothing that was written is lost.
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.core.exceptions import ReauthenticationRequired
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
 View = Callable[..., HttpResponse]
@@ -22,7 +23,7 @@ def is_confirmed(request: HttpRequest) -> bool:
     """Whether the person of this session proved lately who they are."""
     proven = [
         record["at"]
-        for record in get_authentication_records(request, request.user)
+        for record in get_authentication_records(request, cast(User, request.user))
         if record.get("reauthenticated")
     ]
     age = time.time() - max(proven, default=0)

@@ -89,7 +89,9 @@ def test_a_passkey_is_set_up_asked_for_and_signs_in_alone(visit, harbour, ravi):
     done = AuditEvent.objects.filter(verb="sign_in.done").order_by("pk")
     assert [row.detail["how"] for row in done] == ["password", "password, passkey", "passkey"]
     page.goto(reverse("mfa_list_webauthn"))
-    expect(page.get_by_role("row", name=re.compile("Work laptop"))).to_contain_text("signs in by itself")
+    expect(page.get_by_role("row", name=re.compile("Work laptop"))).to_contain_text(
+        "signs in by itself"
+    )
 
 
 def test_a_decision_goes_on_after_a_passkey_confirmed_it(visit, harbour, clara, ravi):

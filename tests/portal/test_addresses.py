@@ -31,7 +31,9 @@ def asked(called_by, *forwarded):
         (2, PROXY, [], PROXY),
     ],
 )
-def test_only_what_our_proxies_appended_is_believed(settings, proxies, called_by, forwarded, address):
+def test_only_what_our_proxies_appended_is_believed(
+    settings, proxies, called_by, forwarded, address
+):
     settings.PROXY_COUNT = proxies
     assert client_address(asked(called_by, *forwarded)) == address
 

@@ -1,4 +1,4 @@
-"""Links in mails lead to the portal's own address, and whoever holds a session alone gets no mail."""
+"""Links in mails lead to the portal's own address; a session alone moves no address."""
 
 import re
 

@@ -26,7 +26,12 @@ def test_a_case_a_person_and_a_part_of_a_page(harbour, clara, ravi):
 
 def test_refusals_and_redirects_and_the_api(client, ravi):
     browser = Browser(ravi)
-    for address in ("/cases/999999", "/no-such-page", reverse("case-claim", args=[1]), "/api/v1/cases"):
+    for address in (
+        "/cases/999999",
+        "/no-such-page",
+        reverse("case-claim", args=[1]),
+        "/api/v1/cases",
+    ):
         assert browser.get(address)["Cache-Control"] == "no-store"
     assert client.get(reverse("queue"))["Cache-Control"] == "no-store"
     assert client.get(reverse("account_login"))["Cache-Control"] == "no-store"

@@ -19,9 +19,12 @@ from tests import make
 from tests.portal.factors import App, age_session, is_signed_in
 from tests.web.browse import heading, words
 
-LOGIN, CALLBACK = "/accounts/oidc/organisation/login/", "/accounts/oidc/organisation/login/callback/"
-PASSWORD = "at the organisation"  # noqa: S105
-SECRET = "a secret between the portal and its organisation"  # noqa: S105
+LOGIN, CALLBACK = (
+    "/accounts/oidc/organisation/login/",
+    "/accounts/oidc/organisation/login/callback/",
+)
+PASSWORD = "at the organisation"
+SECRET = "a secret between the portal and its organisation"
 
 
 @pytest.fixture(scope="session")

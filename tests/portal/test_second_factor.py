@@ -15,7 +15,15 @@ from django.urls import reverse
 
 from reviews.models import AuditEvent, Membership, Practice, Role, SecondFactor
 from tests import make
-from tests.portal.factors import App, age_session, give_code, give_password, has, is_signed_in, shown
+from tests.portal.factors import (
+    App,
+    age_session,
+    give_code,
+    give_password,
+    has,
+    is_signed_in,
+    shown,
+)
 from tests.web.browse import Browser, heading, words
 
 LIMIT = settings.SIGN_IN_FAILURE_LIMIT
@@ -143,7 +151,7 @@ class TestCodes:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_four_hundred_codes_at_once_five_are_looked_at(ravi):
-    """What went through before: 400 wrong codes, fifty a second, the last of them as good as any."""
+    """Over eight sessions, as fast as they come; the last of them was once as good as any."""
     app = App(ravi)
     sessions = []
     for _ in range(8):

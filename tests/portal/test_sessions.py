@@ -55,7 +55,8 @@ class TestItEndsByItself:
         for _ in range(2):
             age_session(browser.client, IDLE // 2 + 5)
             answer = browser.client.get(
-                reverse("queue"), headers=BY_CLOCK | {"HX-Current-URL": "http://testserver/?due=today"}
+                reverse("queue"),
+                headers=BY_CLOCK | {"HX-Current-URL": "http://testserver/?due=today"},
             )
         assert answer.status_code == 204
         assert answer["HX-Redirect"] == "/accounts/login/?next=/%3Fdue%3Dtoday"
@@ -194,12 +195,13 @@ class TestOnesOwn:
 
 
 class TestConfirming:
-    """Urgent decisions, keys and publishing ask who it is; what was written arrives all the same."""
+    """Urgent decisions, keys and publishing ask who it is; what was written still arrives."""
 
     def confirm(self, browser, asked, password=make.PASSWORD):
         address = asked["Location"]
         return browser.client.post(
-            address, {"password": password, "next": address.partition("next=")[2].replace("%2F", "/")}
+            address,
+            {"password": password, "next": address.partition("next=")[2].replace("%2F", "/")},
         )
 
     @pytest.fixture
