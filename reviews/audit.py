@@ -62,7 +62,12 @@ class Event(Enum):
     PRACTICE_SET_UP = (
         "practice.set_up",
         "Set up the practice",
-        {"name": "what it is called", "profile": "whose limits apply", "time_zone": "where it is"},
+        {
+            "name": "what it is called",
+            "profile": "whose limits apply",
+            "time_zone": "where it is",
+            "second_factor": "who must have one",
+        },
     )
     PATIENT_REGISTERED = "patient.registered", "Registered the patient", {}
     PATIENT_UPDATED = (

@@ -51,8 +51,8 @@ def take(key: str, limit: Limit) -> Taken:
                     ELSE t.count + 1 END,
                 last_at = clock_timestamp(),
                 waits_until = CASE
-                    WHEN t.last_at > clock_timestamp() - %(wait)s::interval AND t.count + 1 >= %(most)s
-                        OR %(most)s = 1
+                    WHEN %(most)s = 1 OR t.count + 1 >= %(most)s
+                        AND t.last_at > clock_timestamp() - %(wait)s::interval
                     THEN clock_timestamp() + %(wait)s::interval END
                 WHERE t.waits_until IS NULL OR t.waits_until <= clock_timestamp()
             RETURNING count
