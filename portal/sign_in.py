@@ -13,6 +13,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import record_authentication
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialLogin
 from allauth.socialaccount.providers.base import AuthProcess
@@ -59,7 +60,7 @@ class AccountAdapter(DefaultAccountAdapter):
         left = getattr(self.request, "tries_left", None)
         if left is None or not code.endswith(("_password_mismatch", "incorrect_password")):
             return error
-        return ValidationError(f"{error.message} {tries_left(left)}", code=code)
+        return ValidationError(f"That did not match. {tries_left(left)}", code=code)
 
     def post_login(  # pyright: ignore[reportIncompatibleMethodOverride] - handed on as they come
         self, request: HttpRequest, user: User, **login: Any
@@ -109,6 +110,9 @@ class FactorAdapter(DefaultMFAAdapter):
 
     def decrypt(self, encrypted_text: str) -> str:
         return secret_text.decrypt(encrypted_text)
+
+    def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:
+        return f"Key {Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1}"
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         return {"id": urlsplit(settings.PORTAL_URL).hostname or "", "name": NAME}

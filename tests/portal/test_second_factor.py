@@ -3,12 +3,14 @@
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 
 import pytest
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.core import mail
 from django.core.cache import cache
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -203,6 +205,13 @@ class TestPolicy:
     def test_a_new_practice_asks_for_it(self, db):
         made = Practice.objects.create(code="new", name="New", profile="UK")
         assert made.second_factor == SecondFactor.OFFICES
+
+    def test_a_practice_says_so_by_a_command_and_the_trail_keeps_it(self, harbour):
+        call_command("practice", "harbour", second_factor="everybody", stdout=StringIO())
+        harbour.refresh_from_db()
+        assert harbour.second_factor == SecondFactor.EVERYBODY
+        event = AuditEvent.objects.get(verb="practice.set_up")
+        assert event.detail["second_factor"] == "everybody"
 
     def test_the_strictest_practice_of_a_person_counts(self, harbour, lakeside, ravi):
         Membership.objects.create(user=ravi, practice=lakeside, role=Role.AUDITOR)

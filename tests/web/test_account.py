@@ -62,7 +62,7 @@ def confirm(client):
 
 def test_a_wrong_password_is_told_without_saying_which_was_wrong(client, ravi):
     page = words(sign_in(client, "wrong"))
-    assert "not correct" in page
+    assert "That did not match" in page
     assert 'value="ravi"' in sign_in(client, "wrong").content.decode()
 
 
