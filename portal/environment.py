@@ -4,6 +4,9 @@ Everything that differs between one installation and the next is an environment 
 docs/operations.md lists them all.
 """
 
+from typing import Any
+from urllib.parse import urlsplit
+
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
@@ -60,3 +63,32 @@ def require_loopback(hosts: list[str]) -> None:
             f"HTTPS=off is only for this machine, but ALLOWED_HOSTS has {', '.join(public)}. "
             "Put a TLS proxy in front and leave HTTPS on."
         )
+
+
+def organisation(env: environ.Env, *, https: bool) -> dict[str, Any]:
+    """How allauth signs people in by the organisation; empty where no provider is named.
+
+    Raises ImproperlyConfigured where half of it is said, or its answers could be read on the way.
+    """
+    server = env.str("OIDC_SERVER_URL", default="").rstrip("/")
+    if not server:
+        return {}
+    given = {name: env.str(name, default="") for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")}
+    if missing := [name for name, value in given.items() if not value]:
+        raise ImproperlyConfigured(f"OIDC_SERVER_URL needs {' and '.join(missing)} beside it.")
+    if https and urlsplit(server).scheme != "https":
+        raise ImproperlyConfigured("OIDC_SERVER_URL must begin with https://.")
+    return {
+        "openid_connect": {
+            "OAUTH_PKCE_ENABLED": True,
+            "APPS": [
+                {
+                    "provider_id": "organisation",
+                    "name": env.str("OIDC_NAME", default="your organisation"),
+                    "client_id": given["OIDC_CLIENT_ID"],
+                    "secret": given["OIDC_CLIENT_SECRET"],
+                    "settings": {"server_url": server},
+                }
+            ],
+        }
+    }

@@ -95,8 +95,6 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # Lock-outs are kept in the database; its log lines would name the person signing in.
-            "axes": {"level": "ERROR"},
             # django_structlog says that a task began and how it ended.
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},

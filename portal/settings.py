@@ -2,7 +2,6 @@
 
 import logging
 import math
-from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -102,10 +101,12 @@ INSTALLED_APPS = [
     "django_structlog",
     "django_htmx",
     "csp",
-    "axes",
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -115,6 +116,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "portal.sessions.NoStoreMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -125,10 +127,9 @@ MIDDLEWARE = [
     "portal.errors.RefusalMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "portal.sessions.SessionMiddleware",
     "portal.one_press.OnePressMiddleware",
     "reviews.views.reading.ReadingMiddleware",
-    # Last: it turns a locked-out sign-in into its own answer.
-    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -175,11 +176,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 
 # -- Sign-in -------------------------------------------------------------------------------------
 
-AUTHENTICATION_BACKENDS = [
-    # First, so that a locked-out attempt never reaches a password.
-    "axes.backends.AxesStandaloneBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -194,40 +191,64 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "account_login"
 
-ACCOUNT_ADAPTER = "portal.sign_in.ClosedAccountAdapter"
+# What somebody is shown or refused, and what is counted: portal/sign_in.py, portal/attempts.py.
+SIGN_IN_FAILURE_LIMIT = env.int("SIGN_IN_FAILURE_LIMIT", default=5)
+ACCOUNT_ADAPTER = "portal.sign_in.AccountAdapter"
+ACCOUNT_FORMS = {"change_password": "portal.sign_in_forms.NewPasswordForm"}  # nosec B105
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+# A mail to whom nobody knows would be a mail that anybody can have sent.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_GET = False
-# Counting failed sign-ins is axes' work: it is kept in the database, this would be in the cache.
-ACCOUNT_RATE_LIMITS = {"login_failed": None}
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# Urgent decisions, keys, roles and publishing ask who it is where the last proof is older.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 60 * env.int("CONFIRM_MINUTES", default=15)
+# Tries are counted in the database (portal/attempts.py): these counts are in the cache, which may
+# be down, and one of all sign-ins of an address would shut a whole site out at nine o'clock.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
+
+MFA_ADAPTER = "portal.sign_in.FactorAdapter"
+MFA_FORMS = {
+    "authenticate": "portal.sign_in_forms.CodeForm",
+    "reauthenticate": "portal.sign_in_forms.ConfirmByCodeForm",
+    "activate_totp": "portal.sign_in_forms.FirstCodeForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+# A passkey cannot be guessed, and a site that signs in at nine has one address.
+MFA_RATE_LIMITS = {"webauthn_login": None}
+MFA_TOTP_ISSUER = "Prescription Safety Portal"
+MFA_TOTP_TOLERANCE = 1  # a telephone's clock may be half a minute off
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 # Administrators enter the addresses; nobody is asked to prove one before securing an account.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
-ALLAUTH_TRUSTED_PROXY_COUNT = PROXY_COUNT
 
-AXES_FAILURE_LIMIT = env.int("SIGN_IN_FAILURE_LIMIT", default=5)
-AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_CALLABLE = "portal.sign_in.attempted_username"
-AXES_USERNAME_FORM_FIELD = "login"
-AXES_LOCKOUT_TEMPLATE = "account/locked_out.html"
-AXES_HTTP_RESPONSE_CODE = 429
-AXES_RESET_ON_SUCCESS = True
-AXES_VERBOSE = False
-AXES_IPWARE_PROXY_COUNT = PROXY_COUNT or None
-AXES_IPWARE_META_PRECEDENCE_ORDER = (
-    ["HTTP_X_FORWARDED_FOR", "REMOTE_ADDR"] if PROXY_COUNT else ["REMOTE_ADDR"]
-)
+# Sign-in by the organisation, where OIDC_SERVER_URL names its provider.
+SOCIALACCOUNT_ADAPTER = "portal.sign_in.OrganisationAdapter"
+SOCIALACCOUNT_ONLY = False
+SOCIALACCOUNT_STORE_TOKENS = False
+# A link: a form that leads through several sites would be stopped by the content policy.
+SOCIALACCOUNT_LOGIN_ON_GET = True
+OIDC_NAME = env.str("OIDC_NAME", default="your organisation")
+# Whether the organisation asks for a second factor, and whether it owns every address it names.
+OIDC_SECOND_FACTOR = env.bool("OIDC_SECOND_FACTOR", default=False)
+OIDC_OWNS_MAIL = env.bool("OIDC_OWNS_MAIL", default=False)
+SOCIALACCOUNT_PROVIDERS = environment.organisation(env, https=HTTPS)
 
 # -- What a browser may do -----------------------------------------------------------------------
 
-SESSION_COOKIE_AGE = 8 * 60 * 60
+# A session ends after so long, and after a time in which nobody used it.
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_IDLE_SECONDS = 60 * env.int("SESSION_IDLE_MINUTES", default=30)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
+DEVICE_COOKIE_NAME = "__Host-browser" if HTTPS else "browser"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = HTTPS

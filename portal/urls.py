@@ -2,10 +2,12 @@
 
 from django.urls import include, path
 
-from portal import health
+from portal import account_pages, health
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
+    # Before allauth's, whose page of e-mail addresses asks nobody to confirm anything.
+    path("accounts/", include(account_pages)),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("reviews.api.urls")),
     path("", include("reviews.urls")),

@@ -60,6 +60,9 @@ _JOB = {"kind": "of the job", "title": "as shown"}
 _JOB_ENDED = {**_JOB, "done": "how far it came"}
 _NO_SEDATIVE = {"text": "the medicine as it is compared", "patients": "how many it concerns"}
 _MEANING = {**_NO_SEDATIVE, "medicine": "which one it is said to be"}
+_FROM = {"address": "network address it came from"}
+_FACTOR = {**_FROM, "kind": "which factor"}
+_MAIL = {**_FROM, "before": "the address before", "after": "the address after"}
 _KEY = {"name": "what the key is called", "source_system": "which system", "prefix": "of the key"}
 
 
@@ -69,7 +72,12 @@ class Event(Enum):
     PRACTICE_SET_UP = (
         "practice.set_up",
         "Set up the practice",
-        {"name": "what it is called", "profile": "whose limits apply", "time_zone": "where it is"},
+        {
+            "name": "what it is called",
+            "profile": "whose limits apply",
+            "time_zone": "where it is",
+            "second_factor": "who must have one",
+        },
     )
     PATIENT_REGISTERED = "patient.registered", "Registered the patient", {}
     PATIENT_UPDATED = (
@@ -313,6 +321,39 @@ class Event(Enum):
         "seal.restored",
         "Went on with the log after a restore",
         {"reason": "why", "lost": "number of the last tree head that was lost"},
+    )
+    SIGNED_IN = "sign_in.done", "Signed in", {**_FROM, "how": "by which proofs"}
+    SIGN_IN_REFUSED = "sign_in.refused", "Refused a sign-in", {**_FROM, "why": "why"}
+    SIGN_IN_CONFIRMED = (
+        "sign_in.confirmed",
+        "Confirmed who they are, while signed in",
+        {**_FROM, "how": "by which proof"},
+    )
+    SIGNED_OUT = "sign_in.ended", "Signed out", {**_FROM, "why": "why"}
+    SESSIONS_ENDED = (
+        "sign_in.sessions_ended",
+        "Ended sessions of their own",
+        {**_FROM, "sessions": "how many"},
+    )
+    PASSWORD_CHANGED = (
+        "account.password_changed",
+        "Changed the password",
+        {**_FROM, "how": "with the old one, or by a link"},
+    )
+    PASSWORD_LINK_SENT = (
+        "account.password_link_sent",
+        "Sent a link to set a new password",
+        _FROM,
+    )
+    MAIL_ASKED = "account.mail_asked", "Asked for another e-mail address", _MAIL
+    MAIL_CHANGED = "account.mail_changed", "Changed the e-mail address", _MAIL
+    FACTOR_ADDED = "account.factor_added", "Set up a second factor", _FACTOR
+    FACTOR_REMOVED = "account.factor_removed", "Removed a second factor", _FACTOR
+    CODES_MADE = "account.codes_made", "Made new recovery codes", _FROM
+    ORGANISATION_LINKED = (
+        "account.organisation_linked",
+        "Linked the account to a sign-in of the organisation",
+        {**_FROM, "organisation": "which one"},
     )
     DIGEST_SENT = "digest.sent", "Sent a digest by mail", {"lines": "how many lines it had"}
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from reviews import records
-from reviews.models import Case, Membership, Practice, Role
+from reviews.models import Case, Membership, Practice, Role, SecondFactor
 from reviews.rules.engine import Engine
 from reviews.verbs import prescribe, screen
 
@@ -37,7 +37,9 @@ PASSWORD = "correct horse battery staple"
 
 
 def practice(code="harbour", *, name="Harbour Street Surgery", profile="UK"):
-    return Practice.objects.create(code=code, name=name, profile=profile)
+    return Practice.objects.create(
+        code=code, name=name, profile=profile, second_factor=SecondFactor.OPTIONAL
+    )
 
 
 def person(username, place, *roles):

@@ -31,6 +31,7 @@ from .people import (
     Practice,
     Profile,
     Role,
+    SecondFactor,
     Sex,
     compact,
     folded,
@@ -41,6 +42,7 @@ from .prescriptions import WITHDRAWN, Condition, Medicine, Prescription, Status
 from .presses import Press
 from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
 from .sealing import SealedLeaf, SealedSubtree, TreeHead
+from .signing_in import Tries
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .versioned import Reported, Versioned
 from .versions import Engine, RuleVersion
@@ -96,6 +98,7 @@ __all__ = [
     "ScreeningRun",
     "SealedLeaf",
     "SealedSubtree",
+    "SecondFactor",
     "Sex",
     "Status",
     "Taper",
@@ -103,6 +106,7 @@ __all__ = [
     "TaperStatus",
     "TaperVersion",
     "TreeHead",
+    "Tries",
     "Versioned",
     "WaitingRecord",
     "compact",

@@ -178,6 +178,11 @@ class Case(models.Model):
     def __str__(self) -> str:
         return self.headline
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether a flag of it is of the worst severity."""
+        return self.severity == 1
+
 
 class CaseMove(models.Model):
     """Who moved a case where, when and why: written by the move, read by pages; append-only.

@@ -27,6 +27,24 @@ class Role(models.TextChoices):
     INTEGRATION_CLIENT = "integration_client", "Integration client"
 
 
+class SecondFactor(models.TextChoices):
+    """Who must have a second factor at a practice. Anybody may."""
+
+    OPTIONAL = "optional", "Nobody has to"
+    OFFICES = "offices", "Reviewers, admins and auditors must"
+    EVERYBODY = "everybody", "Everybody must"
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The roles whose holders must; a machine has no second factor."""
+        people = frozenset(Role.values) - {Role.INTEGRATION_CLIENT}
+        return {
+            SecondFactor.OPTIONAL: frozenset(),
+            SecondFactor.OFFICES: people - {Role.CLINICIAN},
+            SecondFactor.EVERYBODY: people,
+        }[self]
+
+
 Sex = models.TextChoices("Sex", {code.upper(): (code, label) for code, label in SEXES.items()})
 
 
@@ -56,12 +74,22 @@ class Practice(models.Model):
     name = models.CharField(max_length=200)
     profile = models.CharField(max_length=2, choices=Profile.choices)
     time_zone = models.CharField(max_length=40, blank=True, validators=[is_time_zone])
+    second_factor = models.CharField(
+        max_length=9,
+        choices=SecondFactor,
+        default=SecondFactor.OFFICES,
+        db_default=SecondFactor.OFFICES,
+    )
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 name="practice_profile_known", condition=Q(profile__in=Profile.values)
-            )
+            ),
+            models.CheckConstraint(
+                name="practice_second_factor_known",
+                condition=Q(second_factor__in=SecondFactor.values),
+            ),
         ]
 
     def __str__(self) -> str:

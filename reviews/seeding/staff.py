@@ -7,7 +7,7 @@ import secrets
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from reviews.models import Membership, Practice
+from reviews.models import Membership, Practice, SecondFactor
 from reviews.seeding.surgeries import PRACTICES, STAFF, clinicians
 
 CONSONANTS, VOWELS = "bdfghjklmnprstvz", "aeiou"
@@ -19,7 +19,13 @@ def employ() -> tuple[dict[str, Practice], dict[str, list[int]], dict[str, str]]
     Returns `({practice code: practice}, {practice code: ids of its clinicians}, {user: password})`.
     """
     practices = {
-        demo.code: Practice.objects.create(code=demo.code, name=demo.name, profile=demo.profile)
+        # Whoever tries the portal out has a password for each of them, and no telephone.
+        demo.code: Practice.objects.create(
+            code=demo.code,
+            name=demo.name,
+            profile=demo.profile,
+            second_factor=SecondFactor.OPTIONAL,
+        )
         for demo in PRACTICES
     }
     users, passwords = {}, {}

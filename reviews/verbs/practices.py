@@ -14,9 +14,16 @@ from reviews.models import Practice
 
 @transaction.atomic
 def set_up(
-    *, code: str, name: str | None = None, profile: str | None = None, time_zone: str | None = None
+    *,
+    code: str,
+    name: str | None = None,
+    profile: str | None = None,
+    time_zone: str | None = None,
+    second_factor: str | None = None,
 ) -> Practice:
-    """Make a practice, or change the name or time zone of one; None leaves it as it is.
+    """Make a practice, or change what is said of one; None leaves it as it is.
+
+    `second_factor` is the policy of who must have one (`SecondFactor`).
 
     The empty time zone is that of its profile, and a profile stays: with it everybody there would
     have to be judged anew. Days that instants have become stay too. Raises `BadRecord`.
@@ -31,6 +38,8 @@ def set_up(
     else:
         practice.name = practice.name if name is None else name
         practice.time_zone = practice.time_zone if time_zone is None else time_zone
+    if second_factor is not None:
+        practice.second_factor = second_factor
     try:
         practice.full_clean()
     except ValidationError as error:
@@ -45,5 +54,6 @@ def set_up(
         name=practice.name,
         profile=practice.profile,
         time_zone=practice.zone.key,
+        second_factor=practice.second_factor,
     )
     return practice

@@ -22,6 +22,7 @@ from reviews.queries import about, case_cards, case_history, cases, medicines
 from reviews.rules.missing import Missing, missing
 from reviews.verbs import caseload, decide
 from reviews.views import person
+from reviews.views.confirming import confirm_first
 from reviews.views.refusals import shows_refusals
 from reviews.views.signed_in import SignedIn
 
@@ -29,6 +30,11 @@ from reviews.views.signed_in import SignedIn
 def _to_following(request: SignedIn, case: Case) -> HttpResponse:
     following = cases.following(request.user, case)
     return redirect("case", following.pk) if following else redirect("queue")
+
+
+def _confirm_if_urgent(request: SignedIn, case: Case) -> None:
+    if case.is_urgent:
+        confirm_first(request)
 
 
 def _page(
@@ -121,6 +127,7 @@ def show(request: SignedIn, pk: int) -> HttpResponse:
 def decision(request: SignedIn, pk: int) -> HttpResponse:
     """Decide on every flag at once, by its matter or apart."""
     case = cases.fetch(request.user, pk)
+    _confirm_if_urgent(request, case)
     decided = decide.decide(
         case=case,
         outcomes=read_outcomes(request.POST),
@@ -139,6 +146,7 @@ def decision(request: SignedIn, pk: int) -> HttpResponse:
 @shows_refusals(_page, Stale)
 def confirm(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
+    _confirm_if_urgent(request, case)
     note = request.POST.get("note", "")
     decide.confirm(case=case, by=request.user, seen=read_seen(request.POST), note=note)
     messages.success(request, f"Confirmed: the decision for {case.patient} holds now.")

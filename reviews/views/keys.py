@@ -16,6 +16,7 @@ from reviews.errors import NotAllowed, NotFound
 from reviews.forms.keys import KeyForm
 from reviews.models import ApiKey
 from reviews.verbs import clients
+from reviews.views.confirming import confirmed
 from reviews.views.refusals import form_page, refusals_at
 from reviews.views.signed_in import SignedIn
 
@@ -35,6 +36,7 @@ def keys(request: SignedIn) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 @login_required
+@confirmed
 def make(request: SignedIn) -> HttpResponse:
     """The secret is in the answer to the form and nowhere else: it is not kept, even in passing."""
     practices = access.practices(request.user, Action.MANAGE_CLIENTS)
@@ -51,6 +53,7 @@ def make(request: SignedIn) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @login_required
+@confirmed
 def revoke(request: SignedIn, pk: int) -> HttpResponse:
     """Ask, then end the key at once."""
     key = _mine(request.user).filter(pk=pk).first()

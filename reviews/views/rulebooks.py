@@ -16,6 +16,7 @@ from reviews.models import Engine, Role, RuleVersion
 from reviews.queries import jobs
 from reviews.queries.differences import SECTIONS, differences
 from reviews.verbs import publish
+from reviews.views.confirming import confirmed
 from reviews.views.signed_in import SignedIn
 
 SHOWN_EACH = 100
@@ -95,6 +96,7 @@ def draft(request: SignedIn) -> HttpResponse:
 
 @require_POST
 @login_required
+@confirmed
 def publication(request: SignedIn, number: int) -> HttpResponse:
     """Agree, as a second person, and make the draft the live book."""
     published = publish.publish(version=_version(number), by=request.user)

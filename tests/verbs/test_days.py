@@ -106,7 +106,7 @@ def test_a_practice_is_made_and_keeps_its_own_time(db):
     assert "Europe/London" in practice("mill", name="Mill House", profile="UK")
     assert "Europe/Dublin" in practice("mill", time_zone="Europe/Dublin")
     assert "Europe/Dublin" in practice("mill", name="The Mill House")
-    assert practice() == practice("mill") == "mill  UK  Europe/Dublin  The Mill House\n"
+    assert practice() == practice("mill") == "mill  UK  Europe/Dublin  offices  The Mill House\n"
     assert "Europe/London" in practice("mill", time_zone="")
     events = AuditEvent.objects.filter(verb="practice.set_up").order_by("pk")
     assert [event.detail["time_zone"] for event in events][:2] == [LONDON, "Europe/Dublin"]

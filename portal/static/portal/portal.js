@@ -220,12 +220,6 @@
   });
 
   document.addEventListener("htmx:beforeSwap", (event) => {
-    // The session is over: the sign-in page does not belong into a part of this one.
-    if (event.detail.xhr.responseURL.includes("/accounts/login")) {
-      event.detail.shouldSwap = false;
-      window.location.reload();
-      return;
-    }
     if (event.target.id !== "cases") return;
     if (!inUse()) {
       keepPlace();
@@ -246,6 +240,11 @@
 
   document.addEventListener("htmx:afterSwap", () => {
     pickTyped();
+  });
+
+  // A page out of the browser's memory may be of somebody who has signed out.
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) window.location.reload();
   });
 
   // What could not be brought up to date must say so, or it would be taken for the newest.

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from drugs.models import Profile
 from reviews.errors import BadRecord
-from reviews.models import Practice
+from reviews.models import Practice, SecondFactor
 from reviews.verbs import practices
 
 
@@ -23,6 +23,12 @@ class Command(BaseCommand):
             "--time-zone", help="of the IANA list, such as Europe/Dublin; empty: of the profile"
         )
 
+        parser.add_argument(
+            "--second-factor",
+            choices=SecondFactor.values,
+            help="who must have one; of a new practice: offices, that is all but clinicians",
+        )
+
     def handle(
         self,
         *,
@@ -30,9 +36,11 @@ class Command(BaseCommand):
         name: str | None,
         profile: str | None,
         time_zone: str | None,
+        second_factor: str | None,
         **options: Any,
     ) -> None:
         said = {"name": name, "profile": profile, "time_zone": time_zone}
+        said["second_factor"] = second_factor
         rows = Practice.objects.order_by("code")
         if code is not None:
             if any(value is not None for value in said.values()):
@@ -44,4 +52,6 @@ class Command(BaseCommand):
             if not rows:
                 raise CommandError(f"There is no practice “{code}”.")
         for row in rows:
-            self.stdout.write(f"{row.code}  {row.profile}  {row.zone.key}  {row.name}")
+            self.stdout.write(
+                f"{row.code}  {row.profile}  {row.zone.key}  {row.second_factor}  {row.name}"
+            )
