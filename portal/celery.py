@@ -10,6 +10,7 @@ from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from portal.heartbeats import WorkerHeartbeat
+from reviews import walls
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -37,8 +38,12 @@ app.conf.beat_schedule = {
 
 @task_prerun.connect
 def use_a_sound_connection(**_: Any) -> None:
-    """Close a connection that broke or grew old; the first query of the task looks at the rest."""
+    """Close a connection that broke or grew old; the first query of the task looks at the rest.
+
+    A task works for every practice.
+    """
     close_old_connections()
+    walls.let_see(walls.EVERYTHING)
 
 
 # Celery gives no types: its class says None, each application has sets of steps by name.

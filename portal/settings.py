@@ -1,6 +1,7 @@
 """The one settings file. What differs between installations is read from the environment."""
 
 import logging
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import environ
 from csp.constants import NONE, SELF
 
 from portal import environment, logs
+from reviews import walls
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env(SECRET_KEY_FALLBACKS=(list, []), CSRF_TRUSTED_ORIGINS=(list, []))
@@ -28,12 +30,21 @@ if not HTTPS:
 # How many proxies of ours stand in front; their X-Forwarded-* headers are believed, no others.
 PROXY_COUNT = env.int("PROXY_COUNT", default=0)
 
+# Web and worker connect as the application, which owns no table. What makes and changes the tables
+# (manage.py says which commands) connects as their owner, where one is named.
 DATABASES = {"default": env.db_url("DATABASE_URL")}
+# The role that the owner gives the rights of the application to. Tests and benchmarks connect as
+# the owner and take this role on.
+DATABASE_ROLE = env.str("DATABASE_ROLE", default=DATABASES["default"]["USER"])
+if env.bool("PORTAL_AS_OWNER", default=False):
+    DATABASES["default"] = env.db_url("DATABASE_OWNER_URL", default=env.str("DATABASE_URL"))
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     "connect_timeout": 3,
     "application_name": "portal",
 }
+if "DATABASE_ROLE" in os.environ and not env.bool("PORTAL_AS_OWNER", default=False):
+    DATABASES["default"]["OPTIONS"]["assume_role"] = DATABASE_ROLE
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # Connections each web process keeps open (portal/gunicorn.py sets it to its threads). Never in a
 # Celery worker: its pool processes are forked and would share sockets. They keep one each.
@@ -43,6 +54,7 @@ if DATABASE_POOL:
         "min_size": 1,
         "max_size": DATABASE_POOL,
         "timeout": 5,
+        "reset": walls.forget,
     }
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 600
@@ -93,6 +105,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.sight.SightMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 
+from reviews import walls
 from reviews.errors import NotAllowed, NotFound
 from reviews.models import Membership, Practice, Role
 
@@ -113,6 +114,11 @@ def roles_of(user: User) -> dict[int, set[str]]:
             held.setdefault(practice_id, set()).add(role)
         user._roles_by_practice = held
     return held
+
+
+def let_see(user: User) -> None:
+    """Let the database show the practices where `user` works, for the rest of the request."""
+    walls.let_see(walls.of(roles_of(user)))
 
 
 def _practice_id(subject: Any) -> int:

@@ -9,12 +9,14 @@ import random
 
 import pytest
 
-from portal import browser
+from portal import browser, embedded
 
 os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only-for-tests-only-for-tests")
 os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1")
 os.environ.setdefault("HTTPS", "off")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
+# Tests connect as who makes databases, and take on the role that web and worker have.
+os.environ.setdefault("DATABASE_ROLE", embedded.APPLICATION)
 
 _left_out = pytest.StashKey[int]()
 # Of two workers, neither may be left alone with these at the end.
