@@ -112,9 +112,10 @@ def of(practice_ids: Iterable[int]) -> str:
 
 
 def let_see(sight: str) -> None:
-    """See so much from here on, until the `seeing` around it ends."""
-    _sight.set(sight)
-    _tell()
+    """See so much from here on, until the `seeing` around it ends; without one nothing changes."""
+    if _sight.get() is not None:
+        _sight.set(sight)
+        _tell()
 
 
 @contextmanager
