@@ -122,6 +122,8 @@ def _make_application(connection: psycopg.Connection, password: str) -> None:
             sql.SQL("ALTER" if there else "CREATE"), sql.Identifier(APPLICATION), password
         )
     )
+    # A poll for changes asks since when the transactions of others run, the owner's too.
+    connection.execute(f"GRANT pg_read_all_stats TO {APPLICATION}")
 
 
 def valkey(home: Home) -> Child:

@@ -36,14 +36,15 @@ DATABASES = {"default": env.db_url("DATABASE_URL")}
 # The role that the owner gives the rights of the application to. Tests and benchmarks connect as
 # the owner and take this role on.
 DATABASE_ROLE = env.str("DATABASE_ROLE", default=DATABASES["default"]["USER"])
-if env.bool("PORTAL_AS_OWNER", default=False):
-    DATABASES["default"] = env.db_url("DATABASE_OWNER_URL", default=env.str("DATABASE_URL"))
+AS_OWNER = env.bool("PORTAL_AS_OWNER", default=False)
+if AS_OWNER and env.str("DATABASE_OWNER_URL", default=""):
+    DATABASES["default"] = env.db_url("DATABASE_OWNER_URL")
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     "connect_timeout": 3,
     "application_name": "portal",
 }
-if "DATABASE_ROLE" in os.environ and not env.bool("PORTAL_AS_OWNER", default=False):
+if "DATABASE_ROLE" in os.environ and not AS_OWNER:
     DATABASES["default"]["OPTIONS"]["assume_role"] = DATABASE_ROLE
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # Connections each web process keeps open (portal/gunicorn.py sets it to its threads). Never in a

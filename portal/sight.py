@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.http import HttpRequest, HttpResponse
 
@@ -28,11 +29,11 @@ class SightMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponse], *_: object
     ) -> None:
-        if view not in ASK_NOBODY and request.user.is_authenticated:
+        if view not in ASK_NOBODY and isinstance(request.user, User):
             access.let_see(request.user)
 
 
-def _see_from_now_on(*, user: object, **_: object) -> None:
+def _see_from_now_on(*, user: User, **_: object) -> None:
     access.let_see(user)
 
 

@@ -1,5 +1,6 @@
 """Who may do what, and where: one table. Lists start from `scope`, so nobody sees beyond it."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -119,6 +120,11 @@ def roles_of(user: User) -> dict[int, set[str]]:
 def let_see(user: User) -> None:
     """Let the database show the practices where `user` works, for the rest of the request."""
     walls.let_see(walls.of(roles_of(user)))
+
+
+def seeing_as(user: User) -> AbstractContextManager[None]:
+    """Inside, the database shows what `user` may see, whoever runs this."""
+    return walls.seeing(walls.of(roles_of(user)))
 
 
 def _practice_id(subject: Any) -> int:

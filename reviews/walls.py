@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import connection
 from django.db.backends.signals import connection_created
 from psycopg.pq import TransactionStatus
 
@@ -130,7 +130,7 @@ def seeing(sight: str) -> Iterator[None]:
         _tell()
 
 
-def _tell() -> None:
+def _tell(connection: Any = connection) -> None:
     """Tell the open connection; one that is opened later is told then.
 
     The setting is the session's, so it holds outside transactions too. One that is rolled back
@@ -149,8 +149,7 @@ def _tell() -> None:
 
 
 def _tell_new(*, connection: Any, **_: Any) -> None:
-    if connection.alias == DEFAULT_DB_ALIAS:
-        _tell()
+    _tell(connection)
 
 
 connection_created.connect(_tell_new, dispatch_uid="reviews.walls")

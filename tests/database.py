@@ -136,6 +136,7 @@ def _make_role(server):
     server.execute("SELECT FROM pg_roles WHERE rolname = %s", [role])
     if server.fetchone() is None:
         server.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
+    server.execute(sql.SQL("GRANT pg_read_all_stats TO {}").format(sql.Identifier(role)))
 
 
 @contextmanager

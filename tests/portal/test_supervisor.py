@@ -381,5 +381,5 @@ class TestDevUp:
 
 
 def count(var, sql):
-    with psycopg.connect(embedded.database_url(Home(Path(var)))) as connection:
+    with psycopg.connect(embedded.owner_url(Home(Path(var)))) as connection:
         return connection.execute(sql).fetchone()[0]
