@@ -30,6 +30,11 @@ def pytest_addoption(parser):
         metavar="SEED",
         help="run files, and the tests of each file, in an order that depends on SEED",
     )
+    parser.addoption(
+        "--sites",
+        action="store_true",
+        help="plant the fault of tests/web/test_walls.py in every place, not only in a sample",
+    )
 
 
 @pytest.hookimpl(trylast=True)

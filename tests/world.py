@@ -118,6 +118,7 @@ class World:
         self.question = IdentityQuestion.objects.open().get(practice=self.place)
         self.note = ImportNote.objects.live().get(practice=self.place)
         self.reading = self.patient.readings.get()
+        self.condition = self.patient.conditions.get()
 
     def _decided(self, ravi):
         """Another case, decided, part of which was called wrong."""
@@ -135,4 +136,5 @@ class World:
         )
         self.decision = Decision.objects.get(case=case)
         self.item = self.decision.items.first()
+        self.flag = flags[0]
         self.decided = Case.objects.get(pk=case.pk)
