@@ -13,13 +13,33 @@ GIVEN = """
     REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {role};
     GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role};
 """
+TELL_NOTHING = (
+    "textlike(text, text)",
+    "textregexeq(text, text)",
+    "similarity_op(text, text)",
+    "lower(text)",
+    "regexp_replace(text, text, text, text)",
+    "arraycontains(anyarray, anyarray)",
+    "arrayoverlap(anyarray, anyarray)",
+)
+"""Functions of PostgreSQL by which people and cases are searched for.
+
+Behind a policy an index answers only by functions that PostgreSQL knows to tell nothing of the rows
+that they are given. These do not, but only a superuser may say so. Where nobody does, a search goes
+through the people of a practice one by one.
+"""
 
 
 def give() -> None:
     """Give the application its rights to every table there is; by the owner, again and again."""
     role = settings.DATABASE_ROLE
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT current_user = %s", [role])
-        if cursor.fetchone() == (True,):
-            return
-        cursor.execute(GIVEN.format(role=connection.ops.quote_name(role)))
+        cursor.execute(
+            "SELECT current_user = %s, rolsuper FROM pg_roles WHERE rolname = current_user", [role]
+        )
+        [(itself, superuser)] = cursor.fetchall()
+        if not itself:
+            cursor.execute(GIVEN.format(role=connection.ops.quote_name(role)))
+        if superuser:
+            for function in TELL_NOTHING:
+                cursor.execute(f"ALTER FUNCTION {function} LEAKPROOF")

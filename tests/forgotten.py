@@ -57,7 +57,8 @@ def forgetting(site):
     functions = [
         each
         for each in gc.get_objects()
-        if isinstance(each, FunctionType) and each.__code__ == before
+        # Not isinstance: that would wake whatever is lazy.
+        if type(each) is FunctionType and each.__code__ == before
     ]
     assert functions, site
     with patch.multiple(access, create=True, **EVERYBODYS):
