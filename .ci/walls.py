@@ -17,7 +17,18 @@ TEST = "tests/web/test_walls.py"
 
 def main():
     done = subprocess.run(
-        ["./dev", "test", TEST, "--sites", "-q", "-s", "--show-capture=no", "-k", "forgets"],
+        [
+            "./dev",
+            "test",
+            TEST,
+            "--sites",
+            "-q",
+            "-s",
+            "--show-capture=no",
+            "--log-level=ERROR",
+            "-k",
+            "forgets",
+        ],
         cwd=ROOT,
         check=False,
     )

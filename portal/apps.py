@@ -10,3 +10,6 @@ __all__ = ["PortalConfig", "celery_app"]
 class PortalConfig(AppConfig):
     name = "portal"
     verbose_name = "Prescription Safety Portal"
+
+    def ready(self) -> None:
+        from portal import checks  # noqa: F401, PLC0415 - it registers itself

@@ -17,7 +17,7 @@ from reviews.models import (
     RuleVersion,
     ScreeningRequest,
 )
-from reviews.verbs import clients, edit, no_sedatives, publish, screen
+from reviews.verbs import clients, data_quality, edit, no_sedatives, publish, screen
 from tests import database, make
 from tests.web.browse import Browser
 from tests.world import World
@@ -25,7 +25,11 @@ from tests.world import World
 
 @pytest.fixture
 def quill(harbour):
-    return World(harbour, "Quillfeather")
+    world = World(harbour, "Quillfeather")
+    reviewer, clinician = world.staff[Role.REVIEWER], world.staff[Role.CLINICIAN]
+    data_quality.check(item=world.item, result="was_right", note="", by=reviewer)
+    make.prescription(world.other, clinician)  # and it waits to be screened
+    return world
 
 
 def asked(sql, *given):
@@ -202,7 +206,7 @@ def test_who_has_left_sees_nothing(quill):
 def test_a_rule_book_reaches_practices_where_its_publisher_does_not_work(quill, ada, lakeside):
     adam = make.person("adam", lakeside)
     limit = Limit.objects.filter(ingredient__key="diazepam").first()
-    edit.retire(row=limit, reason="a test", seen=limit.updated_at, by=ada)
+    edit.retire(row=limit, reason="a test", seen=limit.changed_at, by=ada)
     version = publish.draft(note="", by=ada)
     ScreeningRequest.objects.all().delete()
     Browser(adam).post(f"/rule-books/{version.number}/publish")
