@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TEST = "tests/web/test_walls.py"
+QUIET = ("--show-capture=no", "--log-level=ERROR")
 
 
 def main():

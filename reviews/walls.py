@@ -39,6 +39,7 @@ def _of(table: str, column: str) -> str:
 
 
 WALLED = {
+    "reviews_apikey_practices": OF_PRACTICE,
     "reviews_auditevent": OF_PRACTICE_OR_NONE,
     "reviews_case": OF_PRACTICE,
     "reviews_casemove": _of("reviews_case", "case_id"),
@@ -66,14 +67,13 @@ WALLED = {
     "reviews_taperversion": OF_PRACTICE,
     "reviews_waitingrecord": OF_PRACTICE,
 }
-"""`{table: which of its rows a connection sees and writes}`: all that is said of patients.
+"""`{table: which of its rows a connection sees and writes}`: all that is said of patients, and keys.
 
 The policy `practices` of each table says the same; migrations write it.
 """
 
 OPEN = {
-    "reviews_apikey": "keys of systems; nothing of a patient",
-    "reviews_apikey_practices": "keys of systems; nothing of a patient",
+    "reviews_apikey": "keys of systems, looked up before anybody is known; whose they are is walled",
     "reviews_engine": "the code of the rules",
     "reviews_job": "long work; no text of it names a patient",
     "reviews_medicine": "medicines as they are written, whoever takes them",

@@ -101,6 +101,7 @@ def sent(world):
     """`{name of the address: what its form or query says}`, where it says whom it is about."""
     return {
         "hand-over": {"case": world.case.pk, "to": world.staff[Role.REVIEWER].pk},
+        "unknown-medicines-judge": {"where": world.place.pk},
         "queue-claim": {"case": f"{world.case.pk}:{world.case.lock}"},
     }
 
@@ -156,13 +157,15 @@ class Visitors:
             self.clients[role].force_login(user, backend=BACKEND)
         self.bearer = {"Authorization": f"Bearer {world.secret}"}
 
-    def ask(self, asked):
-        """The answer to a request."""
+    def ask(self, asked, then=None):
+        """The answer to a request; `then` is called before what it changed is undone."""
         send = getattr(self.clients[asked.who], asked.method.lower())
         headers = self.bearer if asked.who == KEY else {}
         cache.clear()  # or the limit of requests would answer
         with transaction.atomic():
             answer = send(asked.address, dict(asked.data), headers=headers)
+            if then:
+                then()
             transaction.set_rollback(True)
         return answer
 

@@ -31,7 +31,8 @@ from tests.verbs.test_taper import request, supply
 
 
 class World:
-    """One practice: its people by role, its rows by kind. `name` stands in all that is written.
+    """One practice: its people by role, its rows by kind. `name` stands in all that is written of
+    patients.
 
     `name` is a word that is in no page by itself, such as "Quillfeather".
     """
@@ -58,7 +59,7 @@ class World:
         screen.drain()
 
     def _person(self, username, *roles):
-        return make.person(f"{username}-{self.name.lower()}", self.place, *roles)
+        return make.person(f"{username}-{self.place.code}", self.place, *roles)
 
     def _patient(self, given_name, **changes):
         return make.patient(

@@ -15,6 +15,7 @@ def _of(table, column):
 
 
 WALLED = {
+    "reviews_apikey_practices": OF_PRACTICE,
     "reviews_auditevent": OF_PRACTICE_OR_NONE,
     "reviews_case": OF_PRACTICE,
     "reviews_casemove": _of("reviews_case", "case_id"),
