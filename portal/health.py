@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from portal import heartbeats
+from reviews import walls
 from reviews.engines import RESCREEN
 
 TIMEOUT_SECONDS = 1
@@ -49,6 +50,7 @@ def _database() -> tuple[str, dict[str, Any]]:
         with psycopg.connect(**parameters, autocommit=True) as connection:
             milliseconds = str(TIMEOUT_SECONDS * 1000)
             connection.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
+            connection.execute(walls.SEE_EVERYTHING)
             [(oldest, engine, left)] = connection.execute(_JUDGING, [RESCREEN]).fetchall()
     except psycopg.errors.UndefinedTable:
         return "not migrated", _UNKNOWN

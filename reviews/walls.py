@@ -24,6 +24,9 @@ NO_PRACTICE = "{}"
 UNSET = ""
 """What a connection sees of which nobody said anything: nothing."""
 
+SEE_EVERYTHING = f"SELECT set_config('{SETTING}', '{EVERYTHING}', false)"
+"""For a connection of one's own that counts and shows nobody."""
+
 _ALL = f"(SELECT current_setting('{SETTING}', true) = '{EVERYTHING}')"
 # In a sub-select, so that each is read once for a query and not once for a row.
 _PRACTICES = (
@@ -67,13 +70,13 @@ WALLED = {
     "reviews_taperversion": OF_PRACTICE,
     "reviews_waitingrecord": OF_PRACTICE,
 }
-"""`{table: which of its rows a connection sees and writes}`: all that is said of patients, and keys.
+"""`{table: which of its rows a connection sees and writes}`: what is said of patients, and keys.
 
 The policy `practices` of each table says the same; migrations write it.
 """
 
 OPEN = {
-    "reviews_apikey": "keys of systems, looked up before anybody is known; whose they are is walled",
+    "reviews_apikey": "looked up before anybody is known; whose a key is is walled",
     "reviews_engine": "the code of the rules",
     "reviews_job": "long work; no text of it names a patient",
     "reviews_medicine": "medicines as they are written, whoever takes them",

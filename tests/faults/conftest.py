@@ -129,7 +129,7 @@ class Portal:
             capture_output=True,
             check=True,
         )
-        url = embedded.database_url(self.home)
+        url = embedded.owner_url(self.home)
         subprocess.run(
             [tools / "psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", url],
             input=dump.stdout,
@@ -148,7 +148,7 @@ class Portal:
 
     def ask(self, sql):
         """All rows of a query, on a connection of its own."""
-        url = embedded.database_url(self.home)
+        url = embedded.owner_url(self.home)
         with psycopg.connect(url, autocommit=True, connect_timeout=3) as own:
             return own.execute(sql).fetchall()
 
@@ -186,7 +186,8 @@ def here(request, services, django_db_setup, django_db_blocker, tmp_path_factory
     people = getattr(request.module, "PEOPLE", PEOPLE)
     database = connections.databases["default"]
     services.copy_database(database)
-    own = environ.Env.db_url_config(embedded.database_url(services.home))
+    # As the tests' own: the owner, who takes on the role of the application.
+    own = environ.Env.db_url_config(embedded.owner_url(services.home))
     before = {name: database[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
     with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
         connection.close()

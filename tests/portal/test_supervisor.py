@@ -147,6 +147,8 @@ def local_environment(var):
     """Our environment as it is where nobody set up any server."""
     ours = (
         "DATABASE_URL",
+        "DATABASE_OWNER_URL",
+        "DATABASE_ROLE",
         "REDIS_URL",
         "SECRET_KEY",
         "ALLOWED_HOSTS",
