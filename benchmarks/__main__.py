@@ -1,4 +1,4 @@
-"""`./dev bench [--quick] [queue|case|reading|people|rescreen|latency|load|rules|sync]...`."""
+"""`./dev bench [--quick] [NAME ...]`: the benchmarks named (--help lists them), or all."""
 
 import argparse
 import re
@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 from benchmarks import case_page, ground, latency, load, people_page, queue, reading, rescreen
+from benchmarks import walls as behind_walls
 from benchmarks.table import Row, markdown, plain
 from portal.progress import say, step
+from reviews import walls
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
-ON_GROUND = ("queue", "case", "reading", "people", "rescreen", "latency", "load")
+ON_GROUND = ("queue", "walls", "case", "reading", "people", "rescreen", "latency", "load")
 BY_THEMSELVES = {"rules": "benchmarks.screening", "sync": "benchmarks.sync"}
 
 
@@ -25,6 +27,7 @@ def main():
     parser.add_argument("--patients", type=int, metavar="N", help="size of the population")
     given = parser.parse_args()
     names = given.names or [*ON_GROUND, *BY_THEMSELVES]
+    walls.by_default(walls.EVERYTHING)
     patients = given.patients or (5_000 if given.quick else 100_000)
     rows, failed, prescriptions = [], [], 0
     if set(names) & set(ON_GROUND):
@@ -33,6 +36,8 @@ def main():
             prescriptions = ground.populate(patients)
             if "queue" in names:
                 rows += queue.measure(patients // 10, patients * 2)
+            if "walls" in names:
+                rows += behind_walls.measure(patients * 2)
             if "case" in names:
                 rows += case_page.measure()
             if "reading" in names:

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,6 +19,7 @@ from portal.processes import Child
 from portal.progress import step
 from reviews.seeding import population, staff, writing
 from reviews.verbs import engines, publish
+from tests import database
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20
@@ -29,22 +30,48 @@ LONGEST_SECONDS = 600
 @contextmanager
 def own_database():
     """A fresh, migrated database beside the configured one, with the formulary; gone afterwards."""
-    configured = connection.settings_dict["NAME"]
-    with step("Make a database for this run"):
-        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    with step("Make a database for this run"), empty_database() as made:
         call_command("load_formulary", verbosity=0)
         engines.adopt()
         publish.bootstrap()
+        keep = made.pop_all()
+    with keep:
+        yield
+
+
+@contextmanager
+def empty_database():
+    """A fresh, migrated database; gone afterwards, unless its `ExitStack` is taken over."""
+    configured = connection.settings_dict["NAME"]
+    with ExitStack() as made:
+        with _connecting_as_owner():
+            connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        made.callback(_drop, configured)
+        yield made
+
+
+def _drop(configured):
+    with _connecting_as_owner():
+        connection.creation.destroy_test_db(configured, verbosity=0)
+
+
+@contextmanager
+def _connecting_as_owner():
+    """Inside, connections have all rights from their start, and not those of the application."""
+    options = connection.settings_dict["OPTIONS"]
+    role = options.pop("assume_role")
+    connection.close()
     try:
         yield
     finally:
-        connection.creation.destroy_test_db(configured, verbosity=0)
+        options["assume_role"] = role
+        connection.close()
 
 
 def populate(patients):
     """Invent so many patients; nobody is asked for yet. Returns how many prescriptions."""
     with step(f"Seed {patients:,} patients"):
-        with transaction.atomic():
+        with transaction.atomic(), database.as_owner():
             writing.trust_rows()
             practices, doctors, _ = staff.employ()
             writer = writing.Writer(practices=practices, doctors=doctors)
@@ -52,7 +79,7 @@ def populate(patients):
                 population.people(patients, seed=SEED, today=timezone.localdate())
             ):
                 pass
-        with connection.cursor() as cursor:
+        with database.as_owner(), connection.cursor() as cursor:
             cursor.execute("TRUNCATE reviews_screeningrequest")
         settle()
     return writer.prescriptions
@@ -60,7 +87,7 @@ def populate(patients):
 
 def settle():
     """Clear away what was deleted, and count what there is."""
-    with connection.cursor() as cursor:
+    with database.as_owner(), connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
 
 

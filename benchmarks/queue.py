@@ -10,6 +10,7 @@ from django.test import Client
 from benchmarks.table import Row
 from portal.management.commands.prepare import collect_static
 from portal.progress import step
+from tests import database
 
 AIM = 1.2
 PAGES = 15
@@ -65,7 +66,7 @@ def page(address, *, holds=b"case"):
 def fill(flags):
     """Open cases for `flags / 2` patients, two flags each, spread over severities and days."""
     empty()
-    with connection.cursor() as cursor:
+    with database.as_owner(), connection.cursor() as cursor:
         cursor.execute(CASES, [flags // FLAGS_A_CASE])
         cursor.execute(FLAGS)
         cursor.execute(SCREENINGS)
@@ -73,7 +74,7 @@ def fill(flags):
 
 
 def empty():
-    with connection.cursor() as cursor:
+    with database.as_owner(), connection.cursor() as cursor:
         cursor.execute("TRUNCATE reviews_flag, reviews_case, reviews_patientscreening CASCADE")
 
 

@@ -11,7 +11,6 @@ is the best of several rounds, taken in turns.
 import json
 import random
 import sys
-from contextlib import contextmanager
 from datetime import date, timedelta
 from time import perf_counter
 
@@ -19,9 +18,11 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
-from reviews import requests
+from benchmarks import ground
+from reviews import requests, walls
 from reviews.models import Membership, Practice, Prescription, Role
 from reviews.verbs import clients
+from tests import database
 
 RECORDS = 10_000
 PER_PERSON = 5
@@ -96,7 +97,7 @@ class Sender:
 
 def floor(name):
     """Seconds to COPY the prescriptions of a batch into an equal, empty table."""
-    with connection.cursor() as cursor:
+    with database.as_owner(), connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS bench_floor")
         cursor.execute("CREATE TABLE bench_floor (LIKE reviews_prescription INCLUDING ALL)")
         rows = f"SELECT * FROM reviews_prescription WHERE source_id LIKE '{name}-%'"
@@ -112,21 +113,11 @@ def floor(name):
     return took
 
 
-@contextmanager
-def own_database():
-    """A fresh, migrated database beside the configured one; gone afterwards."""
-    configured = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-    try:
-        yield
-    finally:
-        connection.creation.destroy_test_db(configured, verbosity=0)
-
-
 def main():
     requests.ring = lambda: None  # nobody is there to be woken
     times = {"first": [], "again": [], "tenth": [], "floor": []}
-    with own_database():
+    walls.by_default(walls.EVERYTHING)
+    with ground.empty_database():
         sender = Sender()
         rng = random.Random(7)
         for number in range(ROUNDS):

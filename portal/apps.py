@@ -15,3 +15,4 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("portal.trail")
+        from portal import checks  # noqa: F401, PLC0415 - it registers itself

@@ -6,13 +6,14 @@ from typing import Any, cast
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import task_prerun
+from celery.signals import task_prerun, worker_init
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from portal.heartbeats import WorkerHeartbeat
+from reviews import walls
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 try:
@@ -71,6 +72,12 @@ app.conf.beat_schedule = {
 def use_a_sound_connection(**_: Any) -> None:
     """Close a connection that broke or grew old; the first query of the task looks at the rest."""
     close_old_connections()
+
+
+@worker_init.connect
+def work_for_every_practice(**_: Any) -> None:
+    """Let this worker, and the processes of its pool, see everybody."""
+    walls.by_default(walls.EVERYTHING)
 
 
 # Celery gives no types: its class says None, each application has sets of steps by name.

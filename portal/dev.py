@@ -77,16 +77,25 @@ def _running_environment(home: Home, held: Held) -> dict[str, str]:
     if held.holder.get("command") != "up" or "own" not in held.holder:
         raise held
     env = base_environment(home)
-    for name, url in (
-        ("DATABASE_URL", embedded.database_url),
-        ("REDIS_URL", embedded.broker_url),
+    for name, urls in (
+        (
+            "DATABASE_URL",
+            {"DATABASE_URL": embedded.database_url, "DATABASE_OWNER_URL": embedded.owner_url},
+        ),
+        ("REDIS_URL", {"REDIS_URL": embedded.broker_url}),
     ):
         if env.get(name):
             continue
         if name not in held.holder["own"]:
             raise Refused(f"The running portal was started with {name}. Set it here as well.")
-        env[name] = url(home)
+        env |= {each: url(home) for each, url in urls.items()}
     return env
+
+
+def _as_owner(env: dict[str, str]) -> dict[str, str]:
+    """Settings for tests and benchmarks: they connect as the owner, and take the role on."""
+    url = env.pop("DATABASE_OWNER_URL", None) or env["DATABASE_URL"]
+    return env | {"DATABASE_URL": url, "DATABASE_ROLE": embedded.APPLICATION}
 
 
 def _test(argv: list[str]) -> int:
@@ -97,7 +106,7 @@ def _test(argv: list[str]) -> int:
             browser.install()
     home = Home(VAR / "test")
     with home.lock({"command": "test"}), supervised(home) as supervisor:
-        env = supervisor.services(durable=False)
+        env = _as_owner(supervisor.services(durable=False))
         if found := browser.find():
             env["CHROMIUM"] = found
         say()
@@ -114,7 +123,7 @@ def _bench(argv: list[str]) -> int:
     """Measure on services of their own, as durable as those of `./dev up`."""
     home = Home(VAR / "bench")
     with home.lock({"command": "bench"}), supervised(home) as supervisor:
-        env = supervisor.services()
+        env = _as_owner(supervisor.services())
         return supervisor.run([sys.executable, "-m", "benchmarks", *argv], env=env)[0]
 
 

@@ -22,6 +22,7 @@ from typing import Self
 
 import psycopg
 import redis
+from psycopg import sql
 
 from portal.local import Home, Refused
 from portal.processes import Child
@@ -70,18 +71,30 @@ def postgres(home: Home, *, durable: bool = True) -> Child:
     )
 
 
+APPLICATION = "portal_application"
+"""The role of web and worker. It owns no table; `portal` does."""
+
+
 def database_url(home: Home) -> str:
+    """How web and worker connect."""
+    return _url(home, APPLICATION, "application_password")
+
+
+def owner_url(home: Home) -> str:
+    """How the owner of the tables connects, who makes and changes them."""
+    return _url(home, "portal", "database_password")
+
+
+def _url(home: Home, role: str, password: str) -> str:
     state = home.state()
-    return (
-        f"postgres://portal:{state['database_password']}@127.0.0.1:{state['database_port']}/portal"
-    )
+    return f"postgres://{role}:{state[password]}@127.0.0.1:{state['database_port']}/portal"
 
 
 def wait_for_postgres(
     home: Home, child: Child, *, pause: Callable[[float], None] = time.sleep, seconds: float = 60
 ) -> None:
-    """Wait until the database answers and has our database in it; raises Refused otherwise."""
-    server = database_url(home).rpartition("/")[0] + "/postgres"
+    """Wait until the database answers, with our database and roles; raises Refused otherwise."""
+    server = owner_url(home).rpartition("/")[0] + "/postgres"
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -91,10 +104,26 @@ def wait_for_postgres(
                 ).fetchone()
                 if not there:
                     connection.execute("CREATE DATABASE portal")
+                _make_application(connection, home.state()["application_password"])
                 return
         except psycopg.OperationalError as error:
             _give_up_if_over(child, deadline, error)
         pause(0.05)
+
+
+def _make_application(connection: psycopg.Connection, password: str) -> None:
+    """Make the role of the application, or give it our password again."""
+    there = connection.execute(
+        "SELECT 1 FROM pg_roles WHERE rolname = %s", [APPLICATION]
+    ).fetchone()
+    statement = "{} ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD {}"
+    connection.execute(
+        sql.SQL(statement).format(
+            sql.SQL("ALTER" if there else "CREATE"), sql.Identifier(APPLICATION), password
+        )
+    )
+    # A poll for changes asks since when the transactions of others run, the owner's too.
+    connection.execute(f"GRANT pg_read_all_stats TO {APPLICATION}")
 
 
 def valkey(home: Home) -> Child:

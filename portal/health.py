@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from portal import disk, heartbeats
 from portal.postgresql.connection import Connection, answers
-from reviews import releases
+from reviews import releases, walls
 from reviews.clock import SMALL_SECONDS
 from reviews.engines import RESCREEN
 
@@ -74,6 +74,7 @@ def _database() -> tuple[dict[str, str | None], dict[str, Any]]:
         with Connection.connect(**parameters, autocommit=True) as connection:
             milliseconds = str(TIMEOUT_SECONDS * 1000)
             connection.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
+            connection.execute(walls.SEE_EVERYTHING)
             asked = connection.execute(_JUDGING, [RESCREEN])
             [(oldest, engine, left, now, behind, applied)] = asked.fetchall()
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):

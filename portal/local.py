@@ -60,6 +60,7 @@ class Home:
         made = {
             "secret_key": secrets.token_urlsafe(64),
             "database_password": secrets.token_urlsafe(32),
+            "application_password": secrets.token_urlsafe(32),
             "broker_password": secrets.token_urlsafe(32),
         }
         if not made.keys() <= state.keys():

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 from pathlib import Path
 
 import environ
@@ -9,6 +10,7 @@ from csp.constants import NONE, SELF
 
 from portal import environment, logs
 from portal.postgresql.connection import Connection
+from reviews import walls
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env(SECRET_KEY_FALLBACKS=(list, []), CSRF_TRUSTED_ORIGINS=(list, []))
@@ -34,7 +36,15 @@ PROXY_COUNT = env.int("PROXY_COUNT", default=0)
 # The longest a page or an API call may spend on one statement; 0 is without limit, for workers and
 # commands. A server that does not answer at all is given up much sooner (portal/postgresql).
 DATABASE_STATEMENT_SECONDS = env.int("DATABASE_STATEMENT_SECONDS", default=0)
+# Web and worker connect as the application, which owns no table. What makes and changes the tables
+# (manage.py says which commands) connects as their owner, where one is named.
 DATABASES = {"default": env.db_url("DATABASE_URL")}
+# The role that the owner gives the rights of the application to. Tests and benchmarks connect as
+# the owner and take this role on.
+DATABASE_ROLE = env.str("DATABASE_ROLE", default=DATABASES["default"]["USER"])
+AS_OWNER = env.bool("PORTAL_AS_OWNER", default=False)
+if AS_OWNER and env.str("DATABASE_OWNER_URL", default=""):
+    DATABASES["default"] = env.db_url("DATABASE_OWNER_URL")
 DATABASES["default"]["ENGINE"] = "portal.postgresql"
 DATABASES["default"]["OPTIONS"] = {
     "application_name": "portal",
@@ -51,6 +61,8 @@ if DATABASE_STATEMENT_SECONDS:
         f"-c statement_timeout={DATABASE_STATEMENT_SECONDS}s"
         f" -c lock_timeout={math.ceil(DATABASE_STATEMENT_SECONDS / 3)}s"
     )
+if "DATABASE_ROLE" in os.environ and not AS_OWNER:
+    DATABASES["default"]["OPTIONS"]["assume_role"] = DATABASE_ROLE
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # Connections each web process keeps open (portal/gunicorn.py sets it to its threads). Never in a
 # Celery worker: its pool processes are forked and would share sockets. They keep one each.
@@ -61,6 +73,7 @@ if DATABASE_POOL:
         "min_size": 1,
         "max_size": DATABASE_POOL,
         "timeout": 2,
+        "reset": walls.forget,
         # Its patience with a server that is away would grow to minutes. Whoever needs a connection
         # has it try again.
         "reconnect_timeout": 2,
@@ -121,6 +134,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.sight.SightMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",

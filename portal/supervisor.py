@@ -94,6 +94,7 @@ class Supervisor:
                     embedded.postgres(self.home, durable=durable), wait=embedded.wait_for_postgres
                 )
             env["DATABASE_URL"] = embedded.database_url(self.home)
+            env["DATABASE_OWNER_URL"] = embedded.owner_url(self.home)
             self.own.append("DATABASE_URL")
         if not env.get("REDIS_URL"):
             with shown("Start Valkey"):
@@ -262,6 +263,8 @@ def serve(supervisor: Supervisor, env: dict[str, str], port: int) -> None:
 def portal_children(home: Home, env: dict[str, str], port: int) -> list[Child]:
     """Return worker, beat and web as children, in the order they are started."""
     celery = [sys.executable, "-m", "celery", "-A", "portal"]
+    # Who serves has no means to connect as the owner of the tables.
+    env = {name: value for name, value in env.items() if name != "DATABASE_OWNER_URL"}
     shared = {"env": env, "cwd": BASE_DIR}
     return [
         Child(

@@ -1,5 +1,6 @@
 """Who may do what, and where: one table. Lists start from `scope`, so nobody sees beyond it."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -7,6 +8,7 @@ from typing import Any, TypeVar
 from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 
+from reviews import walls
 from reviews.errors import NotAllowed, NotFound
 from reviews.models import Membership, Practice, Role
 
@@ -100,6 +102,142 @@ GRANTS = {
 }
 
 
+@dataclass(frozen=True)
+class Door:
+    """An address: what somebody must be allowed to be shown it (`see`) and to send to it (`do`).
+
+    All of the actions, or one of them where `either`; None where there is nothing to see, or to
+    send; no action at all where being signed in is enough. `own`: only what they made themselves.
+    `public`: nobody has to be signed in. `system`: it is for keys, and nobody signs in there.
+    """
+
+    see: tuple[Action, ...] | None = None
+    do: tuple[Action, ...] | None = None
+    either: bool = False
+    own: bool = False
+    public: bool = False
+    system: bool = False
+
+    def opens(self, role: str, actions: tuple[Action, ...]) -> bool:
+        """Whether a role may; where it is held, unless what is there belongs to no practice."""
+        each = [role in GRANTS[action].roles for action in actions]
+        return any(each) if self.either else all(each)
+
+    def anywhere(self, actions: tuple[Action, ...]) -> bool:
+        """Whether it is the same behind it in every practice."""
+        return any(GRANTS[action].anywhere for action in actions)
+
+
+def _page(*see: Action, **more: bool) -> Door:
+    return Door(see=see, **more)
+
+
+def _button(*do: Action, **more: bool) -> Door:
+    return Door(do=do, **more)
+
+
+def _form(*both: Action, **more: bool) -> Door:
+    return Door(see=both, do=both, **more)
+
+
+DOORS = {
+    "healthz": _page(public=True),
+    "queue": _page(Action.SEE_QUEUE),
+    "queue-claim": _button(Action.SEE_QUEUE, Action.CLAIM),
+    "queue-view-save": _button(Action.SEE_QUEUE),
+    "queue-view": _button(own=True),
+    "my-work": _page(Action.SEE_WORK),
+    "hand-over": _button(Action.SEE_WORK, Action.HAND_OVER),
+    "case": _page(Action.SEE_QUEUE),
+    "case-decide": _button(Action.SEE_QUEUE, Action.DECIDE),
+    "case-confirm": _button(Action.SEE_QUEUE, Action.DECIDE),
+    "case-send-back": _button(Action.SEE_QUEUE, Action.DECIDE),
+    "case-undo": _button(Action.SEE_QUEUE, Action.DECIDE),
+    "case-claim": _button(Action.SEE_QUEUE, Action.CLAIM),
+    "case-release": _button(Action.SEE_QUEUE, Action.RELEASE),
+    "case-snooze": _button(Action.SEE_QUEUE, Action.SNOOZE),
+    "case-escalate": _button(Action.SEE_QUEUE, Action.ESCALATE),
+    "data-quality": _page(Action.SEE_QUEUE),
+    "data-quality-check": _button(Action.SEE_QUEUE, Action.CHECK_DATA),
+    "import-note-answer": _button(Action.SEE_PATIENT, Action.CHECK_DATA),
+    "unknown-medicines": _page(Action.EDIT_FORMULARY, Action.JUDGE_MEDICINES, either=True),
+    "unknown-medicines-judge": _button(Action.EDIT_FORMULARY, Action.JUDGE_MEDICINES, either=True),
+    "unknown-medicines-take-back": _button(Action.JUDGE_MEDICINES),
+    "unknown-medicines-meaning-take-back": _button(Action.IDENTIFY_MEDICINES),
+    "search": _page(Action.SEE_FORMULARY),
+    "patients": _page(Action.SEE_PATIENT),
+    "patient": _page(Action.SEE_PATIENT),
+    "patient-medicines": _page(Action.SEE_PATIENT),
+    "patient-register": _form(Action.REGISTER),
+    "patient-condition": _form(Action.SEE_PATIENT, Action.RECORD_FACT),
+    "patient-condition-end": _form(Action.SEE_PATIENT, Action.RECORD_FACT),
+    "patient-death": _form(Action.SEE_PATIENT, Action.CHECK_DATA),
+    "patient-readings": _page(Action.SEE_PATIENT, Action.RECORD_FACT),
+    "patient-reading": _form(Action.SEE_PATIENT, Action.RECORD_FACT),
+    "patient-reading-correct": _form(Action.SEE_PATIENT, Action.RECORD_FACT),
+    "patient-exempt": _form(Action.SEE_PATIENT, Action.EXEMPT),
+    "patient-exemption-end": _form(Action.SEE_PATIENT, Action.EXEMPT),
+    "patient-audit": _page(Action.SEE_AUDIT),
+    "waiting-records": _page(Action.IDENTIFY),
+    "waiting-record": _form(Action.IDENTIFY),
+    "patient-merge": _form(Action.SEE_PATIENT, Action.IDENTIFY),
+    "merge-undo": _form(Action.IDENTIFY),
+    "kept-apart-undo": _form(Action.IDENTIFY),
+    "prescription-log": _form(Action.SEE_PATIENT, Action.LOG),
+    "prescription-preview": _button(Action.SEE_PATIENT, Action.LOG),
+    "medicine-search": _page(Action.SEE_PATIENT, Action.LOG),
+    "prescription-amend": _form(Action.SEE_PATIENT, Action.AMEND),
+    "prescription-withdraw": _form(Action.SEE_PATIENT, Action.WITHDRAW),
+    "taper-plan": _form(Action.SEE_PATIENT, Action.TAPER),
+    "taper": _page(Action.SEE_PATIENT),
+    "taper-sheet": _page(Action.SEE_PATIENT),
+    "taper-move": _button(Action.SEE_PATIENT, Action.TAPER),
+    "formulary": _page(Action.SEE_FORMULARY),
+    "drug": _page(Action.SEE_FORMULARY),
+    "drug-add": _form(Action.EDIT_FORMULARY),
+    "drug-edit": _form(Action.EDIT_FORMULARY),
+    "drug-retire": _button(Action.EDIT_FORMULARY),
+    "rules": _page(Action.SEE_FORMULARY),
+    "rule": _page(Action.SEE_FORMULARY),
+    "sign-off": _form(Action.EDIT_FORMULARY),
+    "rulebooks": _page(Action.SEE_FORMULARY),
+    "rulebook": _page(Action.SEE_FORMULARY),
+    "rulebook-draft": _button(Action.DRAFT),
+    "rulebook-publish": _button(Action.PUBLISH),
+    "rulebook-discard": _button(Action.DRAFT),
+    "keys": _page(Action.MANAGE_CLIENTS),
+    "key-make": _form(Action.MANAGE_CLIENTS),
+    "key-revoke": _form(Action.MANAGE_CLIENTS),
+    "jobs": _page(Action.SEE_JOBS),
+    "job-cancel": _form(Action.CANCEL_JOB, own=True),
+    "preferences": _form(),
+    "preferences-digest": _button(),
+    "api-schema": _page(public=True),
+    "api-docs": _page(public=True),
+    "api-prescriptions": _page(Action.SEE_PATIENT),
+    "api-prescription": _page(Action.SEE_PATIENT),
+    "api-prescriptions-sync": _button(Action.SYNC, system=True),
+    "api-conditions-sync": _button(Action.SYNC, system=True),
+    "api-readings": _page(Action.SEE_PATIENT),
+    "api-reading": _page(Action.SEE_PATIENT),
+    "api-readings-sync": _button(Action.SYNC, system=True),
+    "api-tapers": _page(Action.SEE_PATIENT),
+    "api-taper": _page(Action.SEE_PATIENT),
+    "api-notes": _page(Action.SEE_PATIENT),
+    "api-note": _page(Action.SEE_PATIENT),
+    "api-patients": _page(Action.SEE_PATIENT),
+    "api-patient": _page(Action.SEE_PATIENT),
+    "api-patients-sync": _button(Action.SYNC, system=True),
+    "api-flags": _page(Action.SEE_QUEUE),
+    "api-flag": _page(Action.SEE_QUEUE),
+    "api-cases": _page(Action.SEE_QUEUE),
+    "api-case": _page(Action.SEE_QUEUE),
+    "api-decisions": _page(Action.SEE_QUEUE),
+    "api-decision": _page(Action.SEE_QUEUE),
+}
+"""`{name of an address: its door}`: all of them but those of signing in."""
+
+
 def roles_of(user: User) -> dict[int, set[str]]:
     """`{practice id: set of roles}`, read once per user object (that is, per request)."""
     if not user or not user.is_active:
@@ -113,6 +251,16 @@ def roles_of(user: User) -> dict[int, set[str]]:
             held.setdefault(practice_id, set()).add(role)
         user._roles_by_practice = held
     return held
+
+
+def let_see(user: User) -> None:
+    """Let the database show the practices where `user` works, for the rest of the request."""
+    walls.let_see(walls.of(roles_of(user)))
+
+
+def seeing_as(user: User) -> AbstractContextManager[None]:
+    """Inside, the database shows what `user` may see, whoever runs this."""
+    return walls.seeing(walls.of(roles_of(user)))
 
 
 def _practice_id(subject: Any) -> int:

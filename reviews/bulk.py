@@ -22,15 +22,20 @@ def binary_cursor() -> Iterator[Any]:
 
 
 def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """COPY `rows`, tuples in the order of `columns`, into `table`. Constraints hold as ever."""
-    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
-    with (
-        connection.wrap_database_errors,
-        connection.cursor() as cursor,
-        cursor.copy(statement) as copy,
-    ):
-        for row in rows:
-            copy.write_row(row)
+    """COPY `rows`, tuples in the order of `columns`, into `table`. Constraints hold as ever.
+
+    By way of a table of this connection: PostgreSQL refuses COPY into one that a policy guards.
+    """
+    names, own = ", ".join(columns), f"copied_{table}"
+    with connection.wrap_database_errors, connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {own} ON COMMIT DELETE ROWS"
+            f" AS TABLE {table} WITH NO DATA"
+        )
+        with cursor.copy(f"COPY {own} ({names}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {own}; TRUNCATE {own}")
 
 
 def next_ids(table: str, count: int) -> list[int]:

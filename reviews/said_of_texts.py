@@ -5,20 +5,25 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from reviews import audit, requests
+from reviews import audit, requests, walls
 from reviews.audit import Event
 from reviews.models import Medicine, MedicineMeaning, NoSedative, Practice, Prescription
 from reviews.rules.recognise import compared
 
 
 def takers(key: str, practice: Practice | None) -> list[Prescription]:
-    """The live orders, in a practice or anywhere, of medicines that are compared as this text."""
+    """The live orders, in a practice or anywhere, of medicines that are compared as this text.
+
+    Anywhere is also where the person who asks does not work.
+    """
     texts = Medicine.objects.values_list("pk", "text")
     alike = [pk for pk, text in texts.iterator() if compared(text) == key]
     orders = Prescription.objects.live().filter(medicine__in=alike).select_related("medicine")
+    orders = orders.only("patient_id", "acquired", "medicine")
     if practice is not None:
-        orders = orders.filter(practice=practice)
-    return [*orders.only("patient_id", "acquired", "medicine")]
+        return [*orders.filter(practice=practice)]
+    with walls.seeing(walls.EVERYTHING):
+        return [*orders]
 
 
 def screen_again(
@@ -43,4 +48,5 @@ def screen_again(
         patients=len(patients),
         **detail,
     )
-    requests.enqueue(patients, reason=event.verb)
+    with walls.seeing(walls.EVERYTHING if said.practice_id is None else walls.sight()):
+        requests.enqueue(patients, reason=event.verb)

@@ -6,7 +6,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
 
-from reviews import engines, fuse
+from reviews import engines, fuse, walls
 from reviews.models import RuleVersion
 from reviews.verbs import engines as adopting
 from tests import database, make
@@ -20,6 +20,8 @@ def pytest_configure():
     }
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    # As a command does; a request that a test makes sees what its person may.
+    walls.by_default(walls.EVERYTHING)
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,12 @@ all it was made from, so it is made again when any of that changes, and only the
 import hashlib
 from contextlib import contextmanager
 
+import psycopg
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
+from psycopg import sql
 
 from portal.local import BASE_DIR
 from reviews.verbs import engines, publish
@@ -28,6 +31,7 @@ def take(name):
     """Make database `name` for this process, a copy of the template."""
     with _server() as server:
         server.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        _make_role(server)
         template = PREFIX + _digest()
         server.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [PREFIX])
         there = [found for (found,) in server.fetchall()]
@@ -52,7 +56,7 @@ def bring_back():
 
     Emptying and filling all of them, as Django does, takes longer than most of those tests.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), as_owner(), connection.cursor() as cursor:
         kept, others = _tables(cursor, "kept"), _tables(cursor, "public")
         # Wait for writers that the test left behind: a request that is still being answered.
         cursor.execute(f"LOCK TABLE {', '.join(others)} IN SHARE ROW EXCLUSIVE MODE")
@@ -76,11 +80,12 @@ def _make(server, template):
     server.execute(f"CREATE DATABASE {draft}")
     connection.close()
     connection.settings_dict["NAME"] = draft
-    call_command("migrate", interactive=False, verbosity=0)
+    with as_owner():
+        call_command("migrate", interactive=False, verbosity=0)
     call_command("load_formulary", verbosity=0)
     engines.adopt()
     publish.bootstrap()
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA kept")
         for table in _tables(cursor, "public"):
             cursor.execute(f"SELECT EXISTS (TABLE {table})")
@@ -109,7 +114,35 @@ def _tables(cursor, schema):
 
 
 @contextmanager
+def as_owner():
+    """Inside, this connection has the rights of who owns the tables, as `migrate` has."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET ROLE NONE")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET ROLE {settings.DATABASE_ROLE}")
+
+
+def without_triggers(cursor, *, on=True):
+    """Until the transaction ends, or `on` is False, change what triggers keep as it was."""
+    with as_owner():
+        cursor.execute(f"SET LOCAL session_replication_role = {'replica' if on else 'origin'}")
+
+
+def _make_role(server):
+    role = settings.DATABASE_ROLE
+    server.execute("SELECT FROM pg_roles WHERE rolname = %s", [role])
+    if server.fetchone() is None:
+        server.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
+    server.execute(sql.SQL("GRANT pg_read_all_stats TO {}").format(sql.Identifier(role)))
+
+
+@contextmanager
 def _server():
-    """A cursor on the server, connected to none of the databases concerned."""
-    with connection._nodb_cursor() as cursor:
-        yield cursor
+    """A cursor on the server, connected to none of the databases concerned, with all rights."""
+    given = connection.get_connection_params()
+    wanted = {name: given[name] for name in ("user", "password", "host", "port") if name in given}
+    with psycopg.connect(**wanted, dbname="postgres", autocommit=True) as server:
+        yield server.cursor()

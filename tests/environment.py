@@ -9,12 +9,14 @@ import random
 
 import pytest
 
-from portal import browser
+from portal import browser, embedded
 
 os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only-for-tests-only-for-tests")
 os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1")
 os.environ.setdefault("HTTPS", "off")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
+# Tests connect as who makes databases, and take on the role that web and worker have.
+os.environ.setdefault("DATABASE_ROLE", embedded.APPLICATION)
 
 _left_out = pytest.StashKey[int]()
 # Of two workers, neither may be left alone with these at the end.
@@ -27,6 +29,11 @@ def pytest_addoption(parser):
         type=int,
         metavar="SEED",
         help="run files, and the tests of each file, in an order that depends on SEED",
+    )
+    parser.addoption(
+        "--sites",
+        action="store_true",
+        help="plant the fault of tests/web/test_walls.py in every place, not only in a sample",
     )
 
 

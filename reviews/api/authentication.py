@@ -7,6 +7,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from reviews import access
 from reviews.models import ApiKey
 from reviews.verbs import clients
 
@@ -22,6 +23,7 @@ class Bearer(BaseAuthentication):
         key = clients.authenticate(secret) if secret.isascii() and secret.isprintable() else None
         if key is None:
             raise AuthenticationFailed("This key is not known, or it was revoked.")
+        access.let_see(key.user)
         return key.user, key
 
     def authenticate_header(  # pyright: ignore[reportIncompatibleMethodOverride] - the base has none

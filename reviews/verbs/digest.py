@@ -169,7 +169,8 @@ def _not_yet(day: date) -> Q:
 
 def _send(user: User, connection: BaseEmailBackend) -> int:
     """Send one, unless nothing waits; returns how many were sent."""
-    lines = lines_for(user)
+    with access.seeing_as(user):
+        lines = lines_for(user)
     if not lines:
         return 0
     text = render_to_string(

@@ -15,7 +15,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from drugs.facts import formulary
-from reviews import access, audit, engines, requests, rulebooks, sealing
+from reviews import access, audit, engines, requests, rulebooks, sealing, walls
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import IllegalMove, NotAllowed, Stale
@@ -81,8 +81,10 @@ def publish(*, version: RuleVersion, by: User) -> RuleVersion:
     locked.state, locked.published_by, locked.published_at = PUBLISHED, by, timezone.now()
     locked.engine = engines.current()
     locked.save(update_fields=["state", "published_by", "published_at", "engine"])
-    affected = affected_patients(live, locked)
-    requests.enqueue(affected, reason="published", priority=requests.BULK)
+    # A book is for every practice, also for those where the person who publishes does not work.
+    with walls.seeing(walls.EVERYTHING):
+        affected = affected_patients(live, locked)
+        requests.enqueue(affected, reason="published", priority=requests.BULK)
     audit.record(
         by,
         Event.RULES_PUBLISHED,

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import access, rulebooks
+from reviews import access, rulebooks, walls
 from reviews.access import Action
 from reviews.errors import IllegalMove, NotFound
 from reviews.forms.numbers import whole
@@ -43,7 +43,16 @@ def listed(request: SignedIn) -> HttpResponse:
 
 def _page(request: SignedIn, refused: dict[str, AnswerForm]) -> HttpResponse:
     """The page; `refused` are the answers that were not saved, by their text, to be mended."""
-    user, here = request.user, _where(request.user)
+    here = _where(request.user)
+    # Whoever keeps the formulary is asked about the texts of every practice. No person is on it.
+    with walls.seeing(walls.EVERYTHING if here is None else walls.sight()):
+        return _shown(request, here, refused)
+
+
+def _shown(
+    request: SignedIn, here: list[int] | None, refused: dict[str, AnswerForm]
+) -> HttpResponse:
+    user = request.user
     rows = unknown(here)
     # What was refused stays in sight, however rare it is.
     shown = rows[:SHOWN] + [row for row in rows[SHOWN:] if row.shown in refused]

@@ -34,7 +34,8 @@ def here(request, services, django_db_setup, django_db_blocker, tmp_path_factory
     people = getattr(request.module, "PEOPLE", PEOPLE)
     database = connections.databases["default"]
     services.copy_database(database)
-    own = environ.Env.db_url_config(embedded.database_url(services.home))
+    # As the tests' own: the owner, who takes on the role of the application.
+    own = environ.Env.db_url_config(embedded.owner_url(services.home))
     before = {name: database[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
     with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
         connection.close()

@@ -165,7 +165,7 @@ class Portal:
             capture_output=True,
             check=True,
         )
-        url = embedded.database_url(self.home)
+        url = embedded.owner_url(self.home)
         subprocess.run(
             [tools / "psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", url],
             input=dump.stdout,
@@ -184,7 +184,7 @@ class Portal:
 
     def ask(self, sql):
         """All rows of a query, on a connection of its own."""
-        url = embedded.database_url(self.home)
+        url = embedded.owner_url(self.home)
         with psycopg.connect(url, autocommit=True, connect_timeout=3) as own:
             return own.execute(sql).fetchall()
 

@@ -42,7 +42,7 @@ def valkey(home):
 
 
 def query(home, sql):
-    with psycopg.connect(embedded.database_url(home), autocommit=True) as connection:
+    with psycopg.connect(embedded.owner_url(home), autocommit=True) as connection:
         cursor = connection.execute(sql)
         return cursor.fetchall() if cursor.description else None
 
@@ -72,7 +72,7 @@ def test_a_pid_file_with_somebody_elses_number_is_no_obstacle(home, postgres):
 
 
 def test_postgres_wants_the_password(home, postgres):
-    wrong = embedded.database_url(home).replace(home.state()["database_password"], "wrong")
+    wrong = embedded.owner_url(home).replace(home.state()["database_password"], "wrong")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(wrong)
 

@@ -123,7 +123,12 @@ def test_a_database_without_tables_is_not_up(client, db, all_beating, monkeypatc
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_oldest_unscreened_change_has_an_age(client, all_beating, harbour, clara):
+def test_the_oldest_unscreened_change_has_an_age(
+    client, all_beating, harbour, clara, monkeypatch, settings
+):
+    """Whoever's it is: asked by the role of the web server, that nobody's rows are shown."""
+    given = connection.get_connection_params() | {"options": f"-c role={settings.DATABASE_ROLE}"}
+    monkeypatch.setattr(health.django_connection, "get_connection_params", lambda: given)
     make.patient(harbour, clara)
     requests.enqueue([make.patient(harbour, clara).pk], reason="logged")
     with connection.cursor() as cursor:

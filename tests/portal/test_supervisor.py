@@ -147,6 +147,8 @@ def local_environment(var):
     """Our environment as it is where nobody set up any server."""
     ours = (
         "DATABASE_URL",
+        "DATABASE_OWNER_URL",
+        "DATABASE_ROLE",
         "REDIS_URL",
         "SECRET_KEY",
         "ALLOWED_HOSTS",
@@ -381,5 +383,5 @@ class TestDevUp:
 
 
 def count(var, sql):
-    with psycopg.connect(embedded.database_url(Home(Path(var)))) as connection:
+    with psycopg.connect(embedded.owner_url(Home(Path(var)))) as connection:
         return connection.execute(sql).fetchone()[0]

@@ -23,7 +23,7 @@ from reviews.rules import ENGINE
 from reviews.rules.engine import READERS, engine_of
 from reviews.rules.engine import Engine as Named
 from reviews.verbs import engines, jobs, screen
-from tests import make
+from tests import database, make
 
 LATER = make.LATER
 
@@ -190,7 +190,7 @@ def test_older_code_does_not_judge(case, clara, another):
 
 def test_before_the_first_engine_nobody_judges(db):
     with connections["default"].cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+        database.without_triggers(cursor)
         cursor.execute("UPDATE reviews_engine SET is_current = false")
     with pytest.raises(NotFound, match="run prepare first"):
         screen.drain()
@@ -217,7 +217,7 @@ def test_a_rollback_leaves_alone_whom_the_engine_has_judged(case, another):
 
 def test_what_was_judged_before_engines_were_recorded_is_judged_again(case, another):
     with connections["default"].cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+        database.without_triggers(cursor)
         cursor.execute("UPDATE reviews_flag SET engine_id = NULL")
         cursor.execute("UPDATE reviews_patientscreening SET engine_id = NULL")
         cursor.execute("UPDATE reviews_screeningrun SET engine_id = NULL")

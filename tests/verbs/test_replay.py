@@ -14,7 +14,7 @@ from reviews.queries import said
 from reviews.rules import ENGINE
 from reviews.verbs import decide, screen
 from reviews.verbs.decide import FlagOutcome
-from tests import make
+from tests import database, make
 
 
 @pytest.fixture
@@ -38,11 +38,11 @@ def backdate(days):
         "reviews_prescription": ("recorded_at", "superseded_at"),
     }
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+        database.without_triggers(cursor)
         for table, columns in past.items():
             moved = ", ".join(f"{name} = {name} - %(by)s" for name in columns)
             cursor.execute(f"UPDATE {table} SET {moved}", {"by": timedelta(days=days)})
-        cursor.execute("SET LOCAL session_replication_role = origin")
+        database.without_triggers(cursor, on=False)
 
 
 def conclude(case, by, *, outcome="taper", reason="agreed_with_patient", days=30):
@@ -89,7 +89,7 @@ def test_what_is_judged_again_says_so(case):
 
 def test_a_flag_of_before_engines_says_so(case):
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+        database.without_triggers(cursor)
         cursor.execute("UPDATE reviews_flag SET engine_id = NULL")
         cursor.execute("UPDATE reviews_patientscreening SET engine_id = NULL")
     answer = replay(case.patient)["said"]
@@ -159,7 +159,7 @@ def test_what_was_taken_back_covered_until_then(case, ravi):
     case.refresh_from_db()
     decide.undo(case=case, reason="the wrong person", by=ravi, seen=case.lock)
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+        database.without_triggers(cursor)
         cursor.execute(
             "UPDATE reviews_decision SET decided_at = decided_at + interval '2 hours'"
             " WHERE kind = 'undone'"

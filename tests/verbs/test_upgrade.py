@@ -36,8 +36,9 @@ def before(django_db_setup, django_db_blocker):
             server.execute(f"CREATE DATABASE {NAME}")
         connection.settings_dict["NAME"] = NAME
         try:
-            call_command("migrate", *BEFORE, verbosity=0)
-            yield MigrationExecutor(connection).loader.project_state([BEFORE]).apps
+            with database.as_owner():
+                call_command("migrate", *BEFORE, verbosity=0)
+                yield MigrationExecutor(connection).loader.project_state([BEFORE]).apps
         finally:
             connection.settings_dict["NAME"] = own
             database.leave(NAME)

@@ -7,7 +7,7 @@ from reviews import requests, tasks
 from reviews.models import Job, PatientScreening
 from reviews.rules import ENGINE
 from reviews.verbs import engines, screen
-from tests import make
+from tests import database, make
 from tests.web.browse import Browser
 
 LATER = make.LATER
@@ -54,7 +54,7 @@ def test_a_change_that_waits_goes_before(upgraded, clara):
 
 def test_what_is_older_than_engines_says_so(case, clara, ravi):
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+        database.without_triggers(cursor)
         cursor.execute("UPDATE reviews_flag SET engine_id = NULL")
         cursor.execute("UPDATE reviews_patientscreening SET engine_id = NULL")
     for address in (f"/patients/{case.patient_id}", f"/cases/{case.pk}"):

@@ -1,0 +1,164 @@
+"""The second wall: PostgreSQL itself shows a connection only the rows of practices it was told.
+
+`access` asks first, in each list and look-up. Where one of them was forgotten, policies on the
+tables (`WALLED`) still hold. What a connection may see is said once for each request and each task,
+and it is nothing until somebody says so.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import psycopg
+from django.db import connection
+from django.db.backends.signals import connection_created
+from psycopg.pq import TransactionStatus
+
+SETTING = "portal.practices"
+EVERYTHING = "all"
+"""What the portal itself sees: workers, commands and migrations."""
+NO_PRACTICE = "{}"
+"""What somebody sees who works nowhere, or whom nobody knows: rows that belong to no practice."""
+UNSET = ""
+"""What a connection sees of which nobody said anything: nothing."""
+
+SEE_EVERYTHING = f"SELECT set_config('{SETTING}', '{EVERYTHING}', false)"
+"""For a connection of one's own that counts and shows nobody."""
+
+_ALL = f"(SELECT current_setting('{SETTING}', true) = '{EVERYTHING}')"
+# In a sub-select, so that each is read once for a query and not once for a row.
+_PRACTICES = (
+    f"(SELECT nullif(nullif(current_setting('{SETTING}', true), '{EVERYTHING}'), '')::bigint[])"
+)
+OF_PRACTICE = f"{_ALL} OR practice_id = ANY ({_PRACTICES}::bigint[])"
+OF_PRACTICE_OR_NONE = f"{OF_PRACTICE} OR (practice_id IS NULL AND {_PRACTICES} IS NOT NULL)"
+
+
+def _of(table: str, column: str) -> str:
+    """Rows of a table without a practice: seen with the row that they belong to."""
+    return f"{_ALL} OR EXISTS (SELECT FROM {table} parent WHERE parent.id = {column})"
+
+
+WALLED = {
+    "reviews_apikey_practices": OF_PRACTICE,
+    "reviews_auditevent": OF_PRACTICE_OR_NONE,
+    "reviews_case": OF_PRACTICE,
+    "reviews_casemove": _of("reviews_case", "case_id"),
+    "reviews_condition": OF_PRACTICE,
+    "reviews_datacheck": _of("reviews_decisionitem", "item_id"),
+    "reviews_decision": OF_PRACTICE,
+    "reviews_decisionitem": _of("reviews_decision", "decision_id"),
+    "reviews_exemption": OF_PRACTICE,
+    "reviews_flag": OF_PRACTICE,
+    "reviews_identifier": OF_PRACTICE,
+    "reviews_identityquestion": OF_PRACTICE,
+    "reviews_identityquestion_patients": _of("reviews_identityquestion", "identityquestion_id"),
+    "reviews_importnote": OF_PRACTICE,
+    "reviews_keptapart": OF_PRACTICE,
+    "reviews_medicinemeaning": OF_PRACTICE_OR_NONE,
+    "reviews_nosedative": OF_PRACTICE_OR_NONE,
+    "reviews_patient": OF_PRACTICE,
+    "reviews_patientscreening": _of("reviews_patient", "patient_id"),
+    "reviews_patientversion": OF_PRACTICE,
+    "reviews_personmerge": OF_PRACTICE,
+    "reviews_prescription": OF_PRACTICE,
+    "reviews_reading": OF_PRACTICE,
+    "reviews_screeningrequest": _of("reviews_patient", "patient_id"),
+    "reviews_taper": OF_PRACTICE,
+    "reviews_taperversion": OF_PRACTICE,
+    "reviews_waitingrecord": OF_PRACTICE,
+}
+"""`{table: which of its rows a connection sees and writes}`: what is said of patients, and keys.
+
+The policy `practices` of each table says the same; migrations write it.
+"""
+
+OPEN = {
+    "reviews_apikey": "looked up before anybody is known; whose a key is is walled",
+    "reviews_engine": "the code of the rules",
+    "reviews_job": "long work; no text of it names a patient",
+    "reviews_medicine": "medicines as they are written, whoever takes them",
+    "reviews_membership": "who works where: read before anybody is known to see anything",
+    "reviews_practice": "names of practices",
+    "reviews_preference": "how somebody likes their pages",
+    "reviews_ruleversion": "rule books are for every practice",
+    "reviews_savedview": "questions that somebody keeps; the answers are walled",
+    "reviews_screeningrun": "how many were screened, and when",
+}
+"""`{table: why no wall is around it}`. A table of reviews stands here or in WALLED."""
+
+
+_sight: ContextVar[str | None] = ContextVar("sight", default=None)
+_lock = threading.Lock()
+_default = UNSET
+
+
+def by_default(sight: str) -> None:
+    """Say what this process sees wherever nothing else is said, such as EVERYTHING in a command."""
+    global _default  # noqa: PLW0603 - it is a fact of the process
+    with _lock:
+        _default = sight
+    _tell()
+
+
+def sight() -> str:
+    """What may be seen here and now."""
+    said = _sight.get()
+    return _default if said is None else said
+
+
+def of(practice_ids: Iterable[int]) -> str:
+    """The sight of somebody who works at these practices."""
+    return f"{{{','.join(str(int(pk)) for pk in sorted(practice_ids))}}}"
+
+
+def let_see(sight: str) -> None:
+    """See so much from here on, until the `seeing` around it ends; without one nothing changes."""
+    if _sight.get() is not None:
+        _sight.set(sight)
+        _tell()
+
+
+@contextmanager
+def seeing(sight: str) -> Iterator[None]:
+    """See so much inside, and afterwards as much as before."""
+    before = _sight.set(sight)
+    _tell()
+    try:
+        yield
+    finally:
+        _sight.reset(before)
+        _tell()
+
+
+def _tell(connection: Any = connection) -> None:
+    """Tell the open connection; one that is opened later is told then.
+
+    The setting is the session's, so it holds outside transactions too. One that is rolled back
+    takes back what was said in it: to what was said before, which is what holds there again. So an
+    aborted one, which takes no statement any more, needs none.
+    """
+    raw = connection.connection
+    if raw is None or raw.closed or raw.info.transaction_status == TransactionStatus.INERROR:
+        return
+    try:
+        # Past Django's cursor: this is no query of a page, and none to be counted.
+        raw.execute(f"SELECT set_config('{SETTING}', %s, false)", [sight()])
+    except psycopg.Error:
+        # What could not be told must not be asked: the next query opens another connection.
+        connection.close()
+
+
+def _tell_new(*, connection: Any, **_: Any) -> None:
+    _tell(connection)
+
+
+connection_created.connect(_tell_new, dispatch_uid="reviews.walls")
+
+
+def forget(raw: Any) -> None:
+    """Take what a connection was told from it, before the pool lends it to somebody else."""
+    raw.autocommit = True
+    raw.execute(f"SELECT set_config('{SETTING}', '', false)")

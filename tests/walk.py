@@ -1,0 +1,175 @@
+"""Every address of the portal, and going through all of them as somebody."""
+
+from typing import NamedTuple
+
+from django.core.cache import cache
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+
+from drugs.models import Equivalent
+from reviews.models import Role
+from tests.web.browse import BACKEND
+
+KEY = "key"
+"""Who calls with the key of a system, beside the roles of people."""
+
+
+class Route(NamedTuple):
+    """An address by its name, and the names of what it takes."""
+
+    name: str
+    takes: frozenset[str]
+
+
+def routes():
+    """Every named address: pages and API, without those of sign-in, which are allauth's."""
+    found = []
+
+    def collect(patterns):
+        for pattern in patterns:
+            if isinstance(pattern, URLPattern):
+                if pattern.name:
+                    found.append(Route(pattern.name, frozenset(pattern.pattern.converters)))
+            elif str(pattern.pattern) != "accounts/":
+                collect(pattern.url_patterns)
+
+    collect(get_resolver().url_patterns)
+    return found
+
+
+def arguments(world):
+    """`{name of the address: what it takes}`, to reach what belongs to `world`."""
+    patient, case, taper = ({"pk": row.pk} for row in (world.patient, world.case, world.taper))
+    drug = {"key": "diazepam"}
+    equivalent = Equivalent.objects.filter(ingredient__key="diazepam").latest("pk")
+    row = {**drug, "kind": "equivalent", "pk": equivalent.pk}
+    book = {"number": 1}
+    given = {
+        **{route.name: {} for route in routes() if not route.takes},
+        "patient": patient,
+        "prescription-log": patient,
+        "prescription-preview": patient,
+        "medicine-search": patient,
+        "taper-plan": patient,
+        "api-patient": patient,
+        "patient-reading": {**patient, "kind": "egfr"},
+        "patient-reading-correct": {**patient, "reading_pk": world.reading.pk},
+        "patient-condition-end": {**patient, "condition_pk": world.condition.pk},
+        "patient-exemption-end": {**patient, "exemption_pk": world.exemption.pk},
+        "patient-merge": {**patient, "other": world.other.pk},
+        "prescription-amend": {"pk": world.prescription.pk},
+        "prescription-withdraw": {"pk": world.prescription.pk},
+        "api-prescription": {"pk": world.prescription.pk},
+        "case": case,
+        "api-case": case,
+        "taper": taper,
+        "taper-sheet": taper,
+        "taper-move": {**taper, "code": "start"},
+        "api-taper": taper,
+        "data-quality-check": {"pk": world.item.pk},
+        "import-note-answer": {"pk": world.note.pk},
+        "api-note": {"pk": world.note.pk},
+        "waiting-record": {"pk": world.question.pk},
+        "merge-undo": {"pk": world.merge.pk},
+        "kept-apart-undo": {"pk": world.apart.pk},
+        "unknown-medicines-take-back": {"pk": world.said.pk},
+        "unknown-medicines-meaning-take-back": {"pk": world.meaning.pk},
+        "api-reading": {"pk": world.reading.pk},
+        "api-flag": {"pk": world.flag.pk},
+        "api-decision": {"pk": world.decision.pk},
+        "queue-view": {"pk": world.view.pk},
+        "job-cancel": {"pk": world.job.pk},
+        "key-revoke": {"pk": world.key.pk},
+        "drug": drug,
+        "drug-add": {**drug, "kind": "equivalent"},
+        "drug-edit": row,
+        "drug-retire": row,
+        "rule": {"rule_id": "DUR-01"},
+        "rulebook": book,
+        "rulebook-publish": book,
+        "rulebook-discard": book,
+    }
+    for route in routes():
+        prefix = route.name.partition("-")[0]
+        if route.name not in given and prefix in ("patient", "case"):
+            given[route.name] = {"patient": patient, "case": case}[prefix]
+    return given
+
+
+def sent(world):
+    """`{name of the address: what its form or query says}`, where it says whom it is about."""
+    return {
+        "hand-over": {"case": world.case.pk, "to": world.staff[Role.REVIEWER].pk},
+        "unknown-medicines-judge": {"where": world.place.pk},
+        "queue-claim": {"case": f"{world.case.pk}:{world.case.lock}"},
+    }
+
+
+def questions(world):
+    """Lists asked for what belongs to `world`: address and query, most of a name among them."""
+    part = world.name[:-2]
+    person = {"patient": world.patient.pk}
+    return [
+        *(("queue", query) for query in ({"q": part}, {"sort": "due"}, {"rule": "DQ-03"})),
+        *(("patients", query) for query in ({"q": part}, {"q": f"1{part}"})),
+        *(("search", query) for query in ({"q": part}, {"q": f"{part[:-2]}{part[-1]}{part[-2]}"})),
+        ("prescription-log", {"replaces": world.prescription.pk}),
+        *(
+            (f"api-{kind}", person)
+            for kind in ("prescriptions", "readings", "tapers", "notes", "flags", "cases")
+        ),
+        ("api-patients", {"updated_since": "2020-01-01T00:00:00Z"}),
+    ]
+
+
+class Asked(NamedTuple):
+    """One request, and who makes it."""
+
+    who: str
+    method: str
+    address: str
+    data: tuple[tuple[str, object], ...] = ()
+
+
+def requests(to, of):
+    """All that anybody of the world `to` may try in order to see something of the world `of`."""
+    own, foreign = arguments(to), arguments(of)
+    tried = []
+    for route in routes():
+        address = reverse(route.name, kwargs=foreign[route.name])
+        tried.append(("GET", address, ()))
+        tried.append(("POST", address, tuple(sent(of).get(route.name, {}).items())))
+        tried.append(("GET", reverse(route.name, kwargs=own[route.name]), ()))
+    for name, query in questions(of):
+        for place in (foreign, own):
+            tried.append(("GET", reverse(name, kwargs=place[name]), tuple(query.items())))
+    everybody = [*to.staff, KEY]
+    return [Asked(who, *each) for who in everybody for each in dict.fromkeys(tried)]
+
+
+class Visitors:
+    """Everybody of a world, and the system that has a key there. What they change is undone."""
+
+    def __init__(self, world):
+        self.clients = {who: Client(raise_request_exception=False) for who in (*world.staff, KEY)}
+        for role, user in world.staff.items():
+            self.clients[role].force_login(user, backend=BACKEND)
+        self.bearer = {"Authorization": f"Bearer {world.secret}"}
+
+    def ask(self, asked, then=None):
+        """The answer to a request; `then` is called before what it changed is undone."""
+        send = getattr(self.clients[asked.who], asked.method.lower())
+        headers = self.bearer if asked.who == KEY else {}
+        cache.clear()  # or the limit of requests would answer
+        with transaction.atomic():
+            answer = send(asked.address, dict(asked.data), headers=headers)
+            if then:
+                then()
+            transaction.set_rollback(True)
+        return answer
+
+
+def shows(answer, world):
+    """Whether an answer has something of a world in it, by its name, which is in all its texts."""
+    return world.name.lower() in answer.content.decode(errors="replace").lower()

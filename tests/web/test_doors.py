@@ -1,0 +1,163 @@
+"""Role by address by practice: every page and API route, tried by everybody."""
+
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+
+from reviews.access import DOORS, GRANTS
+from reviews.models import AuditEvent, Role
+from tests import walk
+from tests.world import World
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "roles.md"
+REFUSED = {401, 403, 404}
+UNREAD = {400, 409, 422}
+"""An empty form was looked at before it was asked who sent it, and nothing came of it."""
+METHODS = {"see": "GET", "do": "POST"}
+ELSEWHERE = {"queue", "queue-claim"}
+"""Sends those who may not to what they may see, and says of each case that it was not claimed."""
+
+
+@pytest.fixture
+def quill(harbour):
+    return World(harbour, "Quillfeather")
+
+
+@pytest.fixture
+def marsh(lakeside):
+    return World(lakeside, "Marshbanks")
+
+
+def test_every_address_has_a_door():
+    assert {route.name for route in walk.routes()} == DOORS.keys()
+
+
+def tried():
+    """`(name of an address, method, its door, what it asks for, who)`, for all that can be."""
+    for name, door in DOORS.items():
+        for kind, method in METHODS.items():
+            actions = getattr(door, kind)
+            for role in Role:
+                if actions is not None and not door.own and not door.public:
+                    yield name, method, door, actions, role
+
+
+def who(role, door):
+    return walk.KEY if door.system and role == Role.INTEGRATION_CLIENT else role
+
+
+def asking(name, method, role, door, world):
+    """The request of somebody with this role, for what belongs to `world`."""
+    address = reverse(name, kwargs=walk.arguments(world)[name])
+    data = walk.sent(world).get(name, {}) if method == "POST" else {}
+    if data and name == "unknown-medicines-judge" and role == Role.FORMULARY_ADMIN:
+        data = {"where": "everywhere"}
+    return walk.Asked(who(role, door), method, address, tuple(data.items()))
+
+
+def answered(visitors, asked):
+    """`(status, whether the trail grew)`."""
+    grew = []
+
+    def look():
+        grew.append(AuditEvent.objects.count())
+
+    before = AuditEvent.objects.count()
+    return visitors.ask(asked, then=look).status_code, grew[0] > before
+
+
+def test_every_role_comes_in_where_the_table_says_so_and_nowhere_else(quill):
+    visitors, wrong = walk.Visitors(quill), []
+    for name, method, door, actions, role in tried():
+        asked = asking(name, method, role, door, quill)
+        status, changed = answered(visitors, asked)
+        may = door.opens(role, actions) and not (door.system and asked.who != walk.KEY)
+        out = status in REFUSED or (name in ELSEWHERE and status == 302 and not changed)
+        if not may and method == "POST":
+            out = out or (status in UNREAD and not changed)
+        if may == out or status >= 500:
+            wrong.append(f"{role} {method} {name}: {status}, may: {may}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nobody_comes_in_at_another_practice(quill, marsh):
+    visitors = walk.Visitors(marsh)
+    takes = {route.name: route.takes for route in walk.routes()}
+    wrong = []
+    for name, method, door, actions, role in tried():
+        if not takes[name] or (door.anywhere(actions) and not door.either):
+            continue
+        asked = asking(name, method, role, door, quill)
+        status, changed = answered(visitors, asked)
+        if status not in REFUSED or changed:
+            wrong.append(f"{role} {method} {name}: {status}, changed: {changed}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nobody_comes_in_without_signing_in(quill, client):
+    given = walk.arguments(quill)
+    wrong = []
+    for name, door in DOORS.items():
+        for kind, method in METHODS.items():
+            if getattr(door, kind) is None or door.public:
+                continue
+            answer = getattr(client, method.lower())(reverse(name, kwargs=given[name]))
+            to_sign_in = answer.status_code == 302 and "/accounts/login/" in answer["Location"]
+            if answer.status_code != 401 and not to_sign_in:
+                wrong.append(f"{method} {name}: {answer.status_code}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_page_says_what_the_tables_say():
+    assert PAGE.read_text() == written(), "the page says how it is written again"
+
+
+def written():
+    """The page of roles, from the two tables of `reviews/access.py`."""
+    heads = [role.label for role in Role]
+    lines = [
+        "# Who may do what, and where",
+        "",
+        "Written from `GRANTS` and `DOORS` in `reviews/access.py`. A test compares it, tries each",
+        "address with every role, at the own practice and at another one, and fails for one that",
+        "is not here. `./dev manage shell -c 'from tests.web.test_doors import *;",
+        "PAGE.write_text(written())'` writes it again.",
+        "",
+        "A role counts at the practice where it is held. *Anywhere*: what it is about belongs to",
+        "no practice.",
+        "",
+        f"| action | {' | '.join(heads)} | |",
+        f"|---|{'---|' * len(heads)}---|",
+    ]
+    for action, grant in GRANTS.items():
+        marks = ["yes" if role in grant.roles else "" for role in Role]
+        lines.append(f"| {action} | {' | '.join(marks)} | {'anywhere' if grant.anywhere else ''} |")
+    lines += [
+        "",
+        "*see*: the page or the answer is shown. *send*: the form or the request is taken. At",
+        "another practice: never, but for what is the same in every practice.",
+        "",
+        f"| address | {' | '.join(heads)} | |",
+        f"|---|{'---|' * len(heads)}---|",
+    ]
+    for name, door in DOORS.items():
+        marks = []
+        for role in Role:
+            may = [
+                word
+                for word, actions in (("see", door.see), ("send", door.do))
+                if actions is not None and door.opens(role, actions)
+            ]
+            marks.append(", ".join(may))
+        notes = [
+            word
+            for word, holds in (
+                ("without signing in", door.public),
+                ("only one’s own", door.own),
+                ("by key", door.system),
+            )
+            if holds
+        ]
+        lines.append(f"| `{name}` | {' | '.join(marks)} | {', '.join(notes)} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,92 @@
+"""The second wall: what PostgreSQL shows, whatever the pages forget to ask."""
+
+import sys
+from collections import defaultdict
+
+import pytest
+
+from reviews.models import Role
+from tests import database, forgotten, walk
+from tests.world import World
+
+SAMPLE, AT_MOST = 9, 60
+"""One place of so many is tried, by about so many requests; `.ci/walls.py` tries everything."""
+
+
+@pytest.fixture
+def quill(harbour, lakeside):
+    return World(harbour, "Quillfeather")
+
+
+@pytest.fixture
+def marsh(lakeside):
+    return World(lakeside, "Marshbanks")
+
+
+def test_one_of_everything_is_shown_to_the_own_practice(quill):
+    """Or the walk would find nothing because it looks nowhere."""
+    visitors = walk.Visitors(quill)
+    found = {
+        asked.address
+        for asked in walk.requests(quill, quill)
+        if asked.method == "GET" and walk.shows(visitors.ask(asked), quill)
+    }
+    assert len(found) > 40, sorted(found)
+
+
+def walked(visitors, asked, world):
+    """`(requests that failed or were shown something of `world`, requests by code reached)`."""
+    codes = {forgotten.code_of(site) for site in forgotten.sites()}
+    wrong, reached, here = [], defaultdict(list), []
+
+    def look(frame, event, _):
+        if event == "call" and frame.f_code in codes:
+            here.append(frame.f_code)
+
+    for each in asked:
+        here.clear()
+        sys.setprofile(look)
+        try:
+            answer = visitors.ask(each)
+        finally:
+            sys.setprofile(None)
+        if answer.status_code >= 500 or walk.shows(answer, world):
+            wrong.append((answer.status_code, each))
+        for code in dict.fromkeys(here):
+            reached[code].append(each)
+    return wrong, reached
+
+
+def leaks(site, asked, visitors, world):
+    with forgotten.forgetting(site):
+        return [each for each in asked if walk.shows(visitors.ask(each), world)]
+
+
+def test_what_a_page_forgets_to_ask_the_database_does_not_show(quill, marsh, request):
+    """Nothing of another practice: as it is, and with one question of `access` left out."""
+    every = request.config.getoption("--sites")
+    visitors = walk.Visitors(marsh)
+    asked = [each for each in walk.requests(marsh, quill) if not left_out(each)]
+    wrong, reached = walked(visitors, asked, quill)
+    assert not wrong, "\n".join(map(str, wrong))
+    leaking, said = 0, []
+    for site in forgotten.sites()[:: 1 if every else SAMPLE]:
+        came = reached[forgotten.code_of(site)]
+        came = came if every else came[:: max(1, len(came) // AT_MOST)]
+        assert leaks(site, came, visitors, quill) == [], site
+        with database.as_owner():
+            shown = len(leaks(site, came, visitors, quill))
+        leaking += bool(shown)
+        said.append(f"| {site} | {len(came)} | {shown} |")
+        if every:
+            print(said[-1], flush=True)
+    assert leaking > len(said) / 3, "\n".join(said)
+
+
+def left_out(asked):
+    """The state of the parts, which are not there; and what is asked of one for all practices.
+
+    Whoever keeps the formulary is asked about the texts nobody knows, wherever they are.
+    """
+    unknown = asked.address.startswith("/unknown-medicines")
+    return asked.address == "/healthz" or (unknown and asked.who == Role.FORMULARY_ADMIN)

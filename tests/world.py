@@ -1,0 +1,141 @@
+"""A practice with one of everything that belongs to patients, to knock at every door of it."""
+
+from reviews import jobs
+from reviews.conclusions import FlagOutcome
+from reviews.models import (
+    Case,
+    Decision,
+    Flag,
+    IdentityQuestion,
+    ImportNote,
+    KeptApart,
+    Outcome,
+    Reason,
+    Role,
+)
+from reviews.verbs import (
+    clients,
+    decide,
+    exempt,
+    identity,
+    medicine_meanings,
+    no_sedatives,
+    saved_views,
+    screen,
+    sync,
+    taper,
+)
+from tests import make
+from tests.api import sent
+from tests.verbs.test_taper import request, supply
+
+
+class World:
+    """One practice: its people by role, its rows by kind. `name` stands in all that is written of
+    patients.
+
+    `name` is a word that is in no page by itself, such as "Quillfeather".
+    """
+
+    def __init__(self, place, name):
+        self.place, self.name = place, name
+        self.staff = {role: self._person(role, role) for role in Role}
+        clara, ravi = self.staff[Role.CLINICIAN], self.staff[Role.REVIEWER]
+        ehr, ada = self.staff[Role.INTEGRATION_CLIENT], self.staff[Role.FORMULARY_ADMIN]
+        self.key, self.secret = clients.make_key(
+            name=f"Key of {name}", source_system="ehr", practices=[place], by=ada
+        )
+        self._people(clara, ravi)
+        self._sent(ehr, clara)
+        screen.drain()
+        self.case = Case.objects.open().get(patient=self.patient)
+        self._decided(ravi)
+        self.said = no_sedatives.say(text=f"{name}in 10 mg", practice=place, by=ravi)
+        self.meaning = medicine_meanings.say(
+            text=f"{name}ol 10 mg", medicine="diazepam 10 mg tablets", practice=place, by=ravi
+        )
+        self.view = saved_views.save(name=name, query="severity=2", by=ravi)
+        self.job = jobs.ask("rescreen", title="Screen everybody again", by=ravi, unit="patients")
+        screen.drain()
+
+    def _person(self, username, *roles):
+        return make.person(f"{username}-{self.place.code}", self.place, *roles)
+
+    def _patient(self, given_name, **changes):
+        return make.patient(
+            self.place,
+            self.staff[Role.CLINICIAN],
+            family_name=self.name,
+            given_name=given_name,
+            **changes,
+        )
+
+    def _people(self, clara, ravi):
+        self.patient = self._patient("Ada", identifiers=[f"1{self.name}"])
+        for start in range(-128, 0, 28):
+            supply(self.patient, clara, 15, start=start)
+        self.prescription = self.patient.prescriptions.live().latest("start_on")
+        for number, text in enumerate(("in", "ol", "ex")):
+            make.prescription(
+                self.patient, clara, f"{self.name}{text} 10 mg", start=-3 - number, days=9
+            )
+        self.taper = taper.plan(
+            patient=self.patient,
+            request=request(),
+            by=clara,
+            reason=f"{self.name}, small last doses",
+        )
+        self.exemption = exempt.exempt(
+            patient=self.patient,
+            kind="palliative",
+            evidence=f"Letter about {self.name}.",
+            expires_on=make.day(60),
+            by=ravi,
+        )
+        self.merge = identity.merge(
+            kept=self._patient("Bo"), gone=self._patient("Bea"), reason=self.name, by=ravi
+        )
+        first, second = self._patient("Cy"), self._patient("Cyd")
+        identity.keep_apart(first=first, second=second, reason=self.name, by=ravi)
+        self.apart = KeptApart.objects.get(practice=self.place)
+        self.other = self._patient("Cyan")
+
+    def _sent(self, ehr, clara):
+        number = {"identifiers": [{"system": "nhs", "value": f"1{self.name}"}]}
+        stranger = {
+            **number,
+            "family_name": f"{self.name}son",
+            "given_name": "Zed",
+            "birth_date": "2009-09-09",
+            "sex": "male",
+        }
+        for verb, row in (
+            (sync.prescriptions, sent.prescription(f"rx-{self.name}", patient=stranger)),
+            (sync.prescriptions, sent.prescription(f"no-{self.name}", patient=number, dose=-1)),
+            (sync.readings, sent.reading(f"r-{self.name}", patient=number)),
+            (sync.conditions, sent.condition(f"c-{self.name}", patient=number, text=self.name)),
+        ):
+            verb(rows=enumerate([row]), source_system="ehr", by=ehr)
+        self.question = IdentityQuestion.objects.open().get(practice=self.place)
+        self.note = ImportNote.objects.live().get(practice=self.place)
+        self.reading = self.patient.readings.get()
+        self.condition = self.patient.conditions.get()
+
+    def _decided(self, ravi):
+        """Another case, decided, part of which was called wrong."""
+        treated = self._patient("Dee")
+        make.prescription(treated, self.staff[Role.CLINICIAN], start=-40, days=45)
+        screen.drain()
+        case = Case.objects.open().get(patient=treated)
+        flags = list(Flag.objects.open().filter(case=case))
+        decide.decide(
+            case=case,
+            outcomes=[FlagOutcome(flag.pk, Outcome.DATA_WRONG, Reason.NOT_TAKEN) for flag in flags],
+            by=ravi,
+            seen=case.lock,
+            note=f"{self.name} says so",
+        )
+        self.decision = Decision.objects.get(case=case)
+        self.item = self.decision.items.first()
+        self.flag = flags[0]
+        self.decided = Case.objects.get(pk=case.pk)
