@@ -8,7 +8,7 @@ from celery import Task, shared_task
 from reviews import jobs, requests
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
-from reviews.verbs import digest, engines, screen
+from reviews.verbs import digest, engines, leaving, screen
 
 # Well below the limit at which a task is cut off; a longer backlog is handed on.
 SECONDS = 20
@@ -61,6 +61,11 @@ def work() -> None:
 @shared_task(name="reviews.sweep", ignore_result=True)
 def sweep() -> None:
     screen.sweep()
+
+
+@shared_task(name="reviews.leave", ignore_result=True)
+def end_work() -> None:
+    leaving.carry_out()
 
 
 @shared_task(name="reviews.digest", ignore_result=True)

@@ -22,6 +22,9 @@ from .jobs import Job
 from .medicines import MedicineMeaning, NoSedative
 from .notes import DEATH, ImportNote
 from .people import (
+    COUNTRIES,
+    LOCALES,
+    MACHINES,
     PARTICULARS,
     Identifier,
     Membership,
@@ -38,13 +41,17 @@ from .people import (
 from .personal import Preference, SavedView
 from .prescriptions import WITHDRAWN, Condition, Medicine, Prescription, Status
 from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
+from .staff import FactorReset, Invitation, Leaving, RegisterEntry
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .versioned import Reported, Versioned
 from .versions import Engine, RuleVersion
 
 __all__ = [
     "CHANGED_PLAN",
+    "COUNTRIES",
     "DEATH",
+    "LOCALES",
+    "MACHINES",
     "OPEN_STATES",
     "PARTICULARS",
     "RANKED",
@@ -60,12 +67,15 @@ __all__ = [
     "DecisionItem",
     "Engine",
     "Exemption",
+    "FactorReset",
     "Flag",
     "Identifier",
     "IdentityQuestion",
     "ImportNote",
+    "Invitation",
     "Job",
     "KeptApart",
+    "Leaving",
     "Medicine",
     "MedicineMeaning",
     "Membership",
@@ -82,6 +92,7 @@ __all__ = [
     "Profile",
     "Reading",
     "Reason",
+    "RegisterEntry",
     "Reported",
     "Role",
     "RuleVersion",
