@@ -125,6 +125,12 @@ def give(person: User, practice: Practice, roles: Iterable[str]) -> None:
     )
 
 
+def keys_of(person: User, practice: Practice) -> list[ApiKey]:
+    """The keys in force at a practice that somebody made: systems use them, so they go on."""
+    made = ApiKey.objects.filter(created_by=person, practices=practice, revoked_at=None)
+    return list(made.order_by("name", "pk"))
+
+
 def register_entry_of(person: User) -> RegisterEntry | None:
     """What is known now of somebody's professional number."""
     return RegisterEntry.objects.filter(user=person).order_by("-pk").first()

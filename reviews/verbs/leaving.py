@@ -155,7 +155,7 @@ def _end(leaving: Leaving, by: User | None) -> Left:
         person.save(update_fields=["is_active", "password"])
     handed_over, released = _pass_on(person, practice, leaving.cases_to, by)
     ended = sessions.end_all(person)
-    keys = keys_of(person, practice)
+    keys = staff.keys_of(person, practice)
     leaving.done_at, leaving.roles = timezone.now(), roles
     leaving.save(update_fields=["done_at", "roles"])
     audit.record(
@@ -173,12 +173,6 @@ def _end(leaving: Leaving, by: User | None) -> Left:
         keys=[key.prefix for key in keys],
     )
     return Left(ended, handed_over, released, blocked, keys)
-
-
-def keys_of(person: User, practice: Practice) -> list[ApiKey]:
-    """The keys in force at a practice that somebody made: systems use them, so they go on."""
-    made = ApiKey.objects.filter(created_by=person, practices=practice, revoked_at=None)
-    return list(made.order_by("name", "pk"))
 
 
 def _pass_on(
