@@ -31,7 +31,11 @@ app.conf.beat_schedule = {
     # A course grows too long and an exemption expires without any event: judge them each morning.
     "sweep": {"task": "reviews.sweep", "schedule": crontab(hour=3, minute=30)},
     # Whose last day has come is refused from that minute on; this tidies up after them.
-    "leave": {"task": "reviews.leave", "schedule": crontab(minute="*/5"), "options": {"expires": 300}},
+    "leave": {
+        "task": "reviews.leave",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 300},
+    },
     # Again and again, in case the mail server was away; nobody gets two for one day.
     "digest": {"task": "reviews.digest", "schedule": crontab(hour="7-9", minute="*/15")},
 }

@@ -98,7 +98,7 @@ class Event(Enum):
             "register": "which register",
             "number": "the professional number",
             "status": "what it said",
-            "checked_on": "on which day; absent where it was not asked",
+            "checked_on": "on which day; null where it was not asked",
         },
     )
     LEAVING_PLANNED = (
@@ -132,8 +132,12 @@ class Event(Enum):
     FACTOR_RESET_AGREED = (
         "factor_reset.agreed",
         "Agreed, and reset a second factor",
-        {**_PERSON, "asked_by": "id of who had asked", "removed": "kinds of factors removed",
-         "sessions": "how many sessions were ended"},
+        {
+            **_PERSON,
+            "asked_by": "id of who had asked",
+            "removed": "kinds of factors removed",
+            "sessions": "how many sessions were ended",
+        },
     )
     FACTOR_RESET_REFUSED = (
         "factor_reset.refused",

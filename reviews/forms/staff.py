@@ -112,7 +112,9 @@ class PracticeForm(forms.Form):
     profile = forms.ChoiceField(choices=Profile.choices, help_text="Whose limits apply.")
     country = forms.ChoiceField(required=False)
     time_zone = forms.CharField(
-        max_length=40, required=False, help_text="Such as Europe/Dublin; a day ends at midnight there."
+        max_length=40,
+        required=False,
+        help_text="Such as Europe/Dublin; a day ends at midnight there.",
     )
     locale = forms.CharField(
         max_length=12, required=False, label="Language", help_text="A tag, such as en-GB."
@@ -136,7 +138,7 @@ class NewPracticeForm(PracticeForm):
         max_length=40,  # pyright: ignore[reportCallIssue] - it is a CharField
         help_text="Letters, digits and hyphens. Client systems call it by this, and it stays.",
     )
-    field_order = ("name", "code")
+    field_order = ["name", "code"]
 
 
 class CodeForm(forms.Form):

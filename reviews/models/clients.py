@@ -48,7 +48,7 @@ class ApiKey(models.Model):
                 name="key_revoked_by_somebody",
                 condition=Q(revoked_at__isnull=True, revoked_by__isnull=True)
                 | Q(revoked_at__isnull=False, revoked_by__isnull=False),
-            )
+            ),
         ]
 
     def __str__(self) -> str:

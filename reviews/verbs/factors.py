@@ -5,6 +5,7 @@ Neither is the person themselves. Nobody else can remove a factor that is not th
 
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
@@ -132,7 +133,7 @@ def _answer(reset: FactorReset, answer: FactorReset.Answer, by: User | None) -> 
     reset.save(update_fields=["answer", "answered_by", "answered_at"])
 
 
-def _record(by: User, event: Event, reset: FactorReset, **detail: object) -> None:
+def _record(by: User, event: Event, reset: FactorReset, **detail: Any) -> None:
     audit.record(
         by,
         event,

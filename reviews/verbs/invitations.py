@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from allauth.account.models import EmailAddress
@@ -33,6 +33,8 @@ MOST_DAYS = 30
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """Neither I nor 1, neither O nor 0: a code is typed from paper."""
 GROUPS, GROUP = 4, 5
+FIRST_ROLES = (Role.CLINICIAN, Role.REVIEWER, Role.FORMULARY_ADMIN)
+"""What the first practice admin of a portal may be as well: nobody else can give it to them."""
 RESERVED = ("client-", "import-")
 """What user names of systems begin with."""
 NO_SUCH_CODE = (
@@ -274,7 +276,7 @@ def _told(invitation: Invitation, code: str) -> Invited:
     return Invited(invitation, code, link, mailed)
 
 
-def _record(by: User | None, event: Event, invitation: Invitation, **detail: object) -> None:
+def _record(by: User | None, event: Event, invitation: Invitation, **detail: Any) -> None:
     if event in (Event.PERSON_INVITED, Event.INVITATION_RENEWED):
         detail["ends_at"] = invitation.ends_at.isoformat()
     audit.record(

@@ -38,6 +38,7 @@ LEFT = "Left the practice"
 class Left(NamedTuple):
     """What the end of somebody's work did, and the keys of theirs that go on."""
 
+    at: datetime
     sessions: int
     handed_over: int
     released: int
@@ -172,7 +173,7 @@ def _end(leaving: Leaving, by: User | None) -> Left:
         blocked=blocked,
         keys=[key.prefix for key in keys],
     )
-    return Left(ended, handed_over, released, blocked, keys)
+    return Left(leaving.done_at, ended, handed_over, released, blocked, keys)
 
 
 def _pass_on(
@@ -220,7 +221,5 @@ def _check_heir(heir: User | None, person: User, practice: Practice) -> None:
 
 
 def _keep_an_admin(person: User, practice: Practice) -> None:
-    if Membership.objects.filter(
-        user=person, practice=practice, role=Role.PRACTICE_ADMIN
-    ).exists():
+    if Membership.objects.filter(user=person, practice=practice, role=Role.PRACTICE_ADMIN).exists():
         staff.keep_an_admin(practice, without=person)

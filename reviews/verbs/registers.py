@@ -66,6 +66,6 @@ def record(
         register=register,
         number=number,
         status=status,
-        **({"checked_on": checked_on.isoformat()} if checked_on else {}),
+        checked_on=checked_on.isoformat() if checked_on else None,
     )
     return entry

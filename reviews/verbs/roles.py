@@ -28,9 +28,8 @@ def change(
     rows = Membership.objects.in_force().filter(user=person, practice=locked)
     held = {Role(role) for role in rows.values_list("role", flat=True)}
     others = held - mine
-    wanted = set(roles)
-    if wanted or not others:
-        wanted = staff.known_roles(wanted, mine)
+    asked = set(roles)
+    wanted = staff.known_roles(asked, mine) if asked or not others else set()
     given, taken = wanted - held, (held & mine) - wanted
     if given and person.pk in staff.behind(by):
         raise NotAllowed("Nobody gives roles to themselves. Ask another practice admin.")
@@ -54,4 +53,4 @@ def change(
     )
     if Role.PRACTICE_ADMIN in given:
         staff.tell_admins(locked, of=person, except_for=[by, person])
-    return {*wanted, *others}
+    return wanted | others

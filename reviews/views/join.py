@@ -4,6 +4,8 @@ The code comes in the address once, behind the question mark, which no log keeps
 the session. Opening a link uses nothing up: mail filters do that as well.
 """
 
+from typing import cast
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,6 +18,7 @@ from reviews.errors import NotFound
 from reviews.forms.staff import AcceptForm, CodeForm
 from reviews.verbs import invitations
 from reviews.views.refusals import form_page, refusals_at
+from reviews.views.signed_in import SignedIn
 
 IN_SESSION = "invitation-code"
 
@@ -40,13 +43,13 @@ def join(request: HttpRequest) -> HttpResponse:
         return render(request, "reviews/people/join_code.html", context, status=404)
     context = {"invitation": invitation}
     if request.user.is_authenticated:
-        return _accept_as(request, code, context)
+        return _accept_as(cast(SignedIn, request), code, context)
     if invitations.account_of(invitation):
         return render(request, "reviews/people/join_sign_in.html", context)
     return _accept(request, code, context)
 
 
-def _accept_as(request: HttpRequest, code: str, context: dict) -> HttpResponse:
+def _accept_as(request: SignedIn, code: str, context: dict) -> HttpResponse:
     if request.method == "GET":
         return render(request, "reviews/people/join_as.html", context)
     invitations.accept_as(code=code, by=request.user)
@@ -80,9 +83,7 @@ def _accept(request: HttpRequest, code: str, context: dict) -> HttpResponse:
                 request, f"Your account is ready. Sign in as {person.username}, with your password."
             )
             return redirect("account_login")
-    return form_page(
-        request, "reviews/people/join.html", form, {**context, "former": former}
-    )
+    return form_page(request, "reviews/people/join.html", form, {**context, "former": former})
 
 
 urlpatterns = [path("join", join, name="join")]

@@ -130,9 +130,7 @@ def ask_reset(request: SignedIn, practice_pk: int, pk: int) -> HttpResponse:
 @login_required
 def answer_reset(request: SignedIn, pk: int) -> HttpResponse:
     """Agree that a second factor be reset, or not."""
-    reset = access.fetch(
-        queries.waiting_resets(), request.user, Action.RESET_FACTOR, pk=pk
-    )
+    reset = access.fetch(queries.waiting_resets(), request.user, Action.RESET_FACTOR, pk=pk)
     if request.POST.get("answer") == "agree":
         factors.agree(reset=reset, by=request.user)
         messages.success(
@@ -232,9 +230,7 @@ def _practice(request: SignedIn, pk: int | None) -> Practice:
     return practice
 
 
-def _colleague(
-    request: SignedIn, practice_pk: int, pk: int
-) -> tuple[Practice, queries.Colleague]:
+def _colleague(request: SignedIn, practice_pk: int, pk: int) -> tuple[Practice, queries.Colleague]:
     practice = _practice(request, practice_pk)
     for colleague in queries.colleagues(practice):
         if colleague.user.pk == pk:
@@ -330,10 +326,10 @@ def _person_page(
     return render(request, "reviews/people/person.html", context, status=status)
 
 
-def _left(
-    request: SignedIn, practice: Practice, user: User, left: leaving.Left
-) -> HttpResponse:
-    said = [f"{named(user)} has left and is blocked." if left.blocked else f"{named(user)} has left."]
+def _left(request: SignedIn, practice: Practice, user: User, left: leaving.Left) -> HttpResponse:
+    said = [
+        f"{named(user)} has left and is blocked." if left.blocked else f"{named(user)} has left."
+    ]
     if left.handed_over:
         said.append(f"{left.handed_over} cases handed over.")
     if left.released:
@@ -342,7 +338,9 @@ def _left(
         said.append(f"{len(left.keys)} keys that they made go on: see Keys.")
     messages.success(request, " ".join(said))
     # Whoever ends their own work has no page here any more.
-    return redirect("people-of", practice.pk) if user != request.user else redirect(reverse("queue"))
+    return (
+        redirect("people-of", practice.pk) if user != request.user else redirect(reverse("queue"))
+    )
 
 
 urlpatterns = [

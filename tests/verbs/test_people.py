@@ -1,4 +1,4 @@
-"""Who comes to a practice, in which roles, and who leaves it: all verbs, both sides of each limit."""
+"""Who comes to a practice, in which roles, and who leaves it: every verb, with its limits."""
 
 import re
 import threading
@@ -12,7 +12,7 @@ from django.core import mail
 from django.db import IntegrityError, connections, transaction
 from django.utils import timezone
 
-from reviews import access, sessions
+from reviews import access, conclusions, sessions
 from reviews.access import Action
 from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, NotFound
 from reviews.models import (
@@ -20,11 +20,14 @@ from reviews.models import (
     Case,
     CaseMove,
     FactorReset,
+    Flag,
     Invitation,
     Leaving,
     Membership,
     Move,
+    Outcome,
     Practice,
+    Reason,
     RegisterEntry,
     Role,
 )
@@ -139,7 +142,9 @@ def test_a_code_works_until_its_end(harbour, maeve, left, good):
 def test_how_long_a_code_may_work(harbour, maeve, days, fits):
     if fits:
         invitation = invite(harbour, maeve, days=days).invitation
-        assert abs(invitation.ends_at - timezone.now() - timedelta(days=days)) < timedelta(minutes=1)
+        assert abs(invitation.ends_at - timezone.now() - timedelta(days=days)) < timedelta(
+            minutes=1
+        )
     else:
         with pytest.raises(BadRecord, match="days"):
             invite(harbour, maeve, days=days)
@@ -221,7 +226,7 @@ def test_nobody_is_invited_twice_by_one_address(harbour, maeve):
         ({"username": "client-psp"}, "username"),
         ({"username": "tom ashby"}, "username"),
         ({"password": "short"}, "password"),
-        ({"password": "passwordpassword"}, "password"),
+        ({"password": "918273645546372819"}, "password"),
         ({"family_name": ""}, "family_name"),
         ({"email": "clara@example.org"}, "email"),
     ],
@@ -305,7 +310,7 @@ GIVEN = [
 ]
 
 
-@pytest.mark.parametrize(("giver", "role", "may"), GIVEN, ids=lambda value: str(value))
+@pytest.mark.parametrize(("giver", "role", "may"), GIVEN, ids=str)
 def test_who_gives_which_role(harbour, lakeside, maeve, clara, giver, role, may):
     by = maeve if giver == PRACTICE_ADMIN else a_key(maeve, harbour)
     if may:
@@ -468,7 +473,8 @@ def test_who_leaves_is_blocked_at_once_with_sessions_cases_and_keys(
     ravi.refresh_from_db()
     assert not ravi.is_active
     assert not ravi.has_usable_password()
-    assert not client.login(username="ravi", password=make.PASSWORD)
+    client.post("/accounts/login/", {"login": "ravi", "password": make.PASSWORD})
+    assert "_auth_user_id" not in client.session
     case.refresh_from_db()
     assert (case.owner, case.state) == (samira, "claimed")
     move = CaseMove.objects.get(case=case, move=Move.HAND_OVER)
@@ -508,12 +514,13 @@ def test_cases_go_to_somebody_who_reviews_here(harbour, lakeside, maeve, clara, 
 def test_who_works_elsewhere_too_goes_on_there(harbour, lakeside, maeve, clara, ravi):
     make.person("ravi", lakeside, REVIEWER)
     there = make.person("doc", lakeside, CLINICIAN)
-    here, elsewhere = claimed(harbour, clara, ravi), None
+    here = claimed(harbour, clara, ravi)
     access.forget(ravi)
     elsewhere = claimed(lakeside, there, ravi)
     left = leaving.leave(person=ravi, practice=harbour, by=maeve)
     assert not left.blocked
     ravi.refresh_from_db()
+    access.forget(ravi)
     assert ravi.is_active
     assert access.practice_ids(ravi, Action.DECIDE) == [lakeside.pk]
     assert Case.objects.get(pk=here.pk).owner is None
@@ -532,9 +539,6 @@ def test_a_proposal_of_somebody_who_left_comes_back_to_whoever_sends_it_back(
 
 
 def proposed(case, by):
-    from reviews import conclusions  # noqa: PLC0415
-    from reviews.models import Flag, Outcome, Reason  # noqa: PLC0415
-
     outcomes = [
         conclusions.FlagOutcome(flag.pk, Outcome.CONTINUE, Reason.BENEFIT_OUTWEIGHS)
         for flag in Flag.objects.open().filter(case=case)
