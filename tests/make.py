@@ -1,7 +1,8 @@
 """The same few people in every test, and builders that reach a state by doing what a user does.
 
-clara prescribes, ravi and samira review, ada and adam keep the formulary, audrey audits, maeve
-and iris administer the practice, and `ehr` is a machine. All work at one practice unless a test says otherwise.
+clara prescribes, ravi and samira review, ada and adam keep the formulary, audrey audits, maeve and
+iris administer the practice, and `ehr` is a machine. All work at one practice unless a test says
+otherwise.
 """
 
 from datetime import timedelta

@@ -123,7 +123,7 @@ def withdraw(*, invitation: Invitation, by: User | None) -> Invitation:
 
 
 def of_code(code: str) -> Invitation:
-    """The invitation that a code opens. Raises `NotFound`, which says the same whatever is wrong."""
+    """The invitation that a code opens. Raises `NotFound`, the same whatever is wrong with it."""
     invitation = (
         Invitation.objects.select_related("practice", "made_by")
         .filter(code_hash=_hash(code), answered_at=None, ends_at__gt=timezone.now())
@@ -221,7 +221,7 @@ def accept_as(*, code: str, by: User) -> User:
 
 
 def _to_accept(code: str) -> Invitation:
-    """The invitation of a code, behind the lock of its practice; whoever waited is looked up anew."""
+    """The invitation of a code, behind the lock of its practice: looked up anew after waiting."""
     practice = of_code(code).practice
     Practice.objects.select_for_update(no_key=True).get(pk=practice.pk)
     return of_code(code)
