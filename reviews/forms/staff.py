@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from drugs.models import Profile
 from reviews import countries
-from reviews.errors import BadRecord
 from reviews.forms.days import DayField
 from reviews.models import Practice, RegisterEntry, Role, named
 
@@ -76,11 +75,17 @@ class LeavingForm(forms.Form):
         label="Cases go to",
         empty_label="nobody: back to the queue",
     )
-    day = DayField(required=False, label="Leaves on")
-    time = forms.TimeField(required=False, label="At", initial=LAST_HOUR, input_formats=["%H:%M"])
+    day = DayField(label="Leaves on")
+    time = forms.TimeField(label="At", initial=LAST_HOUR, input_formats=["%H:%M"])
 
-    def __init__(self, heirs: list[User], practice: Practice, *given: Any, **more: Any) -> None:
+    def __init__(
+        self, heirs: list[User], practice: Practice, *given: Any, now: bool = False, **more: Any
+    ) -> None:
+        """`now`: they leave at once, so that no day is asked for."""
         super().__init__(*given, **more)
+        for field in ("day", "time") if now else ():
+            self.fields[field].disabled = True
+            self.fields[field].required = False
         self.practice = practice
         heir = self.fields["cases_to"]
         heir.queryset = User.objects.filter(pk__in=[user.pk for user in heirs])
@@ -88,10 +93,8 @@ class LeavingForm(forms.Form):
         self.fields["time"].widget.attrs.update({"class": "short", "autocomplete": "off"})
 
     def at(self) -> datetime:
-        """The time, as the clocks of the practice show it. Raises `BadRecord` without a day."""
+        """The time, as the clocks of the practice show it."""
         day, time = self.cleaned_data["day"], self.cleaned_data["time"]
-        if day is None or time is None:
-            raise BadRecord("at", "is needed: on which day, and when?")
         return timezone.make_aware(datetime.combine(day, time), self.practice.zone)
 
 

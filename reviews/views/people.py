@@ -159,7 +159,8 @@ def leave(request: SignedIn, practice_pk: int, pk: int) -> HttpResponse:
             "time": f"{there:%H:%M}",
             "cases_to": planned.cases_to_id,
         }
-    form = LeavingForm(heirs, practice, request.POST or None, initial=initial)
+    now = request.POST.get("do") == "now"
+    form = LeavingForm(heirs, practice, request.POST or None, now=now, initial=initial)
     with refusals_at(form):
         if request.POST.get("do") == "stay":
             leaving.withdraw(person=user, practice=practice, by=request.user)
@@ -172,7 +173,7 @@ def leave(request: SignedIn, practice_pk: int, pk: int) -> HttpResponse:
                 "cases_to": form.cleaned_data["cases_to"],
                 "by": request.user,
             }
-            if request.POST.get("do") == "now":
+            if now:
                 return _left(request, practice, user, leaving.leave(**said))
             kept = leaving.plan(at=form.at(), **said)
             there = timezone.localtime(kept.at, practice.zone)
@@ -266,7 +267,6 @@ def _page(request: SignedIn, practice: Practice) -> dict[str, Any]:
             for reset in queries.resets(practice)
         ],
         "today": timezone.localtime(now, practice.zone),
-        "patients": practice.patients.exists(),
     }
 
 
@@ -331,16 +331,20 @@ def _left(request: SignedIn, practice: Practice, user: User, left: leaving.Left)
         f"{named(user)} has left and is blocked." if left.blocked else f"{named(user)} has left."
     ]
     if left.handed_over:
-        said.append(f"{left.handed_over} cases handed over.")
+        said.append(f"Handed over: {_cases(left.handed_over)}.")
     if left.released:
-        said.append(f"{left.released} cases are back in the queue.")
+        said.append(f"Back in the queue: {_cases(left.released)}.")
     if left.keys:
-        said.append(f"{len(left.keys)} keys that they made go on: see Keys.")
+        said.append(f"Keys that they made go on: {len(left.keys)}.")
     messages.success(request, " ".join(said))
     # Whoever ends their own work has no page here any more.
     return (
         redirect("people-of", practice.pk) if user != request.user else redirect(reverse("queue"))
     )
+
+
+def _cases(count: int) -> str:
+    return "1 case" if count == 1 else f"{count} cases"
 
 
 urlpatterns = [
