@@ -230,8 +230,8 @@ def _to_accept(code: str) -> Invitation:
 def _let_in(invitation: Invitation, person: User, *, new: bool) -> None:
     practice = invitation.practice
     held = Membership.objects.filter(user=person, practice=practice)
-    # What has ended and is not removed yet is no role, and must not keep the new one out.
-    held.filter(ends_at__lte=timezone.now()).delete()
+    if held.filter(ends_at__lte=timezone.now()).exists():
+        raise IllegalMove("Your work here ended a moment ago. Accept in ten minutes.")
     staff.give(person, practice, set(invitation.roles) - set(held.values_list("role", flat=True)))
     known = staff.register_entry_of(person)
     if invitation.number and (known is None or known.number != invitation.number):

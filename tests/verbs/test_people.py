@@ -1,5 +1,6 @@
 """Who comes to a practice, in which roles, and who leaves it: every verb, with its limits."""
 
+import random
 import re
 import threading
 from datetime import timedelta
@@ -16,6 +17,7 @@ from reviews import access, conclusions, sessions
 from reviews.access import Action
 from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, NotFound
 from reviews.models import (
+    MACHINES,
     AuditEvent,
     Case,
     CaseMove,
@@ -447,6 +449,55 @@ def test_two_who_remove_each_other_at_once_leave_one(harbour, maeve, iris, ways)
     assert staying.count() == 1
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_anybody_tries_one_admin_stays_and_nobody_raises_themselves(
+    harbour, lakeside, maeve, iris, clara, ravi, seed
+):
+    """A law: twenty-five tries of random people at random verbs, most of them refused."""
+    chance = random.Random(seed)
+    make.person("eve", lakeside, PRACTICE_ADMIN)
+    key = a_key(maeve, harbour)
+    names = ("maeve", "iris", "clara", "ravi", "eve", key.username)
+    given = [role for role in Role if role not in {FORMULARY_ADMIN}]
+    done = 0
+    for _ in range(25):
+        by, person = (User.objects.get(username=chance.choice(names)) for _ in "12")
+        before = {
+            user.username: held(user, harbour) for user in User.objects.filter(username__in=names)
+        }
+        some = chance.sample(given, chance.randint(0, 3))
+        tries = (
+            lambda: change(person, harbour, some, by),  # noqa: B023 - called in this round
+            lambda: leaves(person, harbour, by),  # noqa: B023
+            lambda: will_leave(person, harbour, by),  # noqa: B023
+            lambda: leaving.withdraw(person=person, practice=harbour, by=by),  # noqa: B023
+            lambda: invitations.accept_as(
+                code=invite(harbour, by, roles=some).code,  # noqa: B023
+                by=person,  # noqa: B023
+            ),
+        )
+        try:
+            chance.choice(tries)()
+            done += 1
+        except DomainError:
+            pass
+        after = {
+            user.username: held(user, harbour) for user in User.objects.filter(username__in=names)
+        }
+        assert after[by.username] <= before[by.username] or by != person
+        if by == key:
+            assert after["maeve"] <= before["maeve"], "their own key is their own hand"
+        for username, roles_held in after.items():
+            assert FORMULARY_ADMIN not in roles_held
+            if username != key.username:
+                assert not roles_held & set(MACHINES)
+        staying = Membership.objects.filter(
+            practice=harbour, role=PRACTICE_ADMIN, ends_at=None, user__is_active=True
+        )
+        assert staying.exists()
+    assert done, "something was allowed"
+
+
 # -- Leavers -----------------------------------------------------------------------------------
 
 
@@ -605,6 +656,19 @@ def test_who_comes_back_gets_their_account_again(harbour, maeve, ravi):
     back = accept(invited.code, username="")
     assert (back.pk, back.username, back.is_active) == (ravi.pk, "ravi", True)
     assert held(back, harbour) == {REVIEWER}
+
+
+def test_who_comes_back_before_their_leaving_is_tidied_up_waits_for_that(harbour, maeve, ravi):
+    plan(ravi, harbour, maeve, days=2)
+    past = timezone.now() - timedelta(seconds=1)
+    Membership.objects.filter(user=ravi).update(ends_at=past)
+    Leaving.objects.update(at=past)
+    invited = invite(harbour, maeve, email="ravi@example.org", roles=[REVIEWER])
+    with pytest.raises(IllegalMove, match="a moment ago"):
+        invitations.accept_as(code=invited.code, by=ravi)
+    leaving.carry_out()
+    assert accept(invited.code, username="") == ravi
+    assert list(ravi.memberships.values_list("role", "ends_at")) == [(REVIEWER, None)]
 
 
 def test_an_account_blocked_by_no_leaving_does_not_come_back_so(harbour, maeve, clara):
