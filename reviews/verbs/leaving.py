@@ -157,7 +157,8 @@ def _end(leaving: Leaving, by: User | None) -> Left:
     handed_over, released = _pass_on(person, practice, leaving.cases_to, by)
     ended = sessions.end_all(person)
     keys = staff.keys_of(person, practice)
-    leaving.done_at, leaving.roles = timezone.now(), roles
+    now = timezone.now()
+    leaving.done_at, leaving.roles = now, roles
     leaving.save(update_fields=["done_at", "roles"])
     audit.record(
         by,
@@ -173,7 +174,7 @@ def _end(leaving: Leaving, by: User | None) -> Left:
         blocked=blocked,
         keys=[key.prefix for key in keys],
     )
-    return Left(leaving.done_at, ended, handed_over, released, blocked, keys)
+    return Left(now, ended, handed_over, released, blocked, keys)
 
 
 def _pass_on(
