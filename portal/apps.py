@@ -15,4 +15,5 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("portal.trail")
+        import_module("portal.told")
         from portal import checks  # noqa: F401, PLC0415 - it registers itself

@@ -63,6 +63,12 @@ app.conf.beat_schedule = {
         "options": {"expires": SEAL_SECONDS},
     },
     "verify": {"task": "reviews.verify", "schedule": crontab(hour=5, minute=0)},
+    # Whose last day has come is refused from that minute on; this tidies up after them.
+    "leave": {
+        "task": "reviews.leave",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 300},
+    },
     # Again and again, in case the mail server was away; nobody gets two for one day.
     "digest": {"task": "reviews.digest", "schedule": crontab(hour="7-9", minute="*/15")},
 }

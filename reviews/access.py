@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 
 from reviews import walls
 from reviews.errors import NotAllowed, NotFound
-from reviews.models import Membership, Practice, Role
+from reviews.models import MACHINES, Membership, Practice, Role
 
 Row = TypeVar("Row", bound=Model)
 
@@ -19,6 +19,8 @@ REVIEWER = Role.REVIEWER
 FORMULARY_ADMIN = Role.FORMULARY_ADMIN
 AUDITOR = Role.AUDITOR
 CLIENT = Role.INTEGRATION_CLIENT
+PRACTICE_ADMIN = Role.PRACTICE_ADMIN
+PROVISIONER = Role.PROVISIONING_CLIENT
 
 
 class Action(StrEnum):
@@ -47,7 +49,17 @@ class Action(StrEnum):
     EDIT_FORMULARY = "edit the formulary"
     DRAFT = "draft rule books"
     PUBLISH = "publish rule books"
-    MANAGE_CLIENTS = "make and revoke keys"
+    MANAGE_CLIENTS = "make keys for records"
+    PROVISION = "make keys that keep people"
+    REVOKE_KEYS = "see and revoke keys"
+    SEE_PEOPLE = "see who works here"
+    INVITE = "invite people"
+    GIVE_ROLES = "give and take roles"
+    CHECK_REGISTER = "record what a register says of people"
+    END_WORK = "say that people leave"
+    RESET_FACTOR = "reset second factors"
+    SET_UP_PRACTICE = "set practices up"
+    EDIT_PRACTICE = "change what is known of the practice"
     SEE_AUDIT = "see the audit trail"
     SEE_JOBS = "see long jobs of your own"
     CANCEL_JOB = "cancel long jobs of your own"
@@ -66,7 +78,7 @@ def _grant(*roles: str, anywhere: bool = False) -> Grant:
     return Grant(frozenset(roles), anywhere)
 
 
-EVERYBODY = tuple(Role)
+EVERYBODY = tuple(role for role in Role if role != PROVISIONER)
 
 GRANTS = {
     Action.SEE_PATIENT: _grant(CLINICIAN, REVIEWER, AUDITOR, CLIENT),
@@ -95,11 +107,37 @@ GRANTS = {
     Action.DRAFT: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.PUBLISH: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.MANAGE_CLIENTS: _grant(FORMULARY_ADMIN),
+    Action.PROVISION: _grant(PRACTICE_ADMIN),
+    Action.REVOKE_KEYS: _grant(FORMULARY_ADMIN, PRACTICE_ADMIN),
+    Action.SEE_PEOPLE: _grant(PRACTICE_ADMIN, PROVISIONER),
+    Action.INVITE: _grant(PRACTICE_ADMIN, PROVISIONER),
+    Action.GIVE_ROLES: _grant(PRACTICE_ADMIN, PROVISIONER),
+    Action.CHECK_REGISTER: _grant(PRACTICE_ADMIN, PROVISIONER),
+    Action.END_WORK: _grant(PRACTICE_ADMIN, PROVISIONER),
+    Action.RESET_FACTOR: _grant(PRACTICE_ADMIN),
+    Action.SET_UP_PRACTICE: _grant(PRACTICE_ADMIN, anywhere=True),
+    Action.EDIT_PRACTICE: _grant(PRACTICE_ADMIN, PROVISIONER),
     Action.SEE_AUDIT: _grant(AUDITOR),
     Action.SEE_JOBS: _grant(*EVERYBODY, anywhere=True),
     Action.CANCEL_JOB: _grant(*EVERYBODY, anywhere=True),
     Action.OVERSEE_JOBS: _grant(FORMULARY_ADMIN, anywhere=True),
 }
+
+GIVES: dict[Role, frozenset[Role]] = {
+    PRACTICE_ADMIN: frozenset({CLINICIAN, REVIEWER, AUDITOR, PRACTICE_ADMIN}),
+    PROVISIONER: frozenset({CLINICIAN, REVIEWER}),
+}
+"""Which roles the holders of a role give and take at their practice. A formulary admin publishes
+for every practice, so nobody of one practice makes one: the command on the portal's machine does.
+"""
+
+
+def gives(by: User | None, practice: Practice) -> frozenset[Role]:
+    """The roles that `by` gives and takes at a practice; None is the portal, who gives any."""
+    if by is None:
+        return frozenset(Role) - frozenset(MACHINES)
+    held = roles_of(by).get(practice.pk, set())
+    return frozenset().union(*(given for role, given in GIVES.items() if role in held))
 
 
 @dataclass(frozen=True)
@@ -245,9 +283,8 @@ def roles_of(user: User) -> dict[int, set[str]]:
     held = getattr(user, "_roles_by_practice", None)
     if held is None:
         held = {}
-        for practice_id, role in Membership.objects.filter(user=user).values_list(
-            "practice_id", "role"
-        ):
+        in_force = Membership.objects.in_force().filter(user=user)
+        for practice_id, role in in_force.values_list("practice_id", "role"):
             held.setdefault(practice_id, set()).add(role)
         user._roles_by_practice = held
     return held
@@ -261,6 +298,11 @@ def let_see(user: User) -> None:
 def seeing_as(user: User) -> AbstractContextManager[None]:
     """Inside, the database shows what `user` may see, whoever runs this."""
     return walls.seeing(walls.of(roles_of(user)))
+
+
+def forget(user: User) -> None:
+    """Read the roles of `user` anew when they are next asked for."""
+    user.__dict__.pop("_roles_by_practice", None)
 
 
 def _practice_id(subject: Any) -> int:

@@ -32,6 +32,8 @@ _EXEMPTION = {
 }
 _FLAG = {"rule": "id of the rule", "severity": "1 to 4", "title": "as shown"}
 _CASE = {"case": "number of the case"}
+_PERSON = {"person": "id of whom it is about", "name": "their name"}
+_INVITED = {"name": "of whom", "roles": "which roles"}
 _HANDED = {"from": "id of who had it", "to": "id of who has it now", "reason": "why"}
 _TAKEN = {"taken_from": "id of the reviewer who had it"}
 _CONTENT = {"content": "digest of what was written down, as it is sealed"}
@@ -64,6 +66,7 @@ _FROM = {"address": "network address it came from"}
 _FACTOR = {**_FROM, "kind": "which factor"}
 _MAIL = {**_FROM, "before": "the address before", "after": "the address after"}
 _KEY = {"name": "what the key is called", "source_system": "which system", "prefix": "of the key"}
+_KEY_MADE = {**_KEY, "kind": "what it is for"}
 
 
 class Event(Enum):
@@ -78,6 +81,86 @@ class Event(Enum):
             "time_zone": "where it is",
             "second_factor": "who must have one",
         },
+    )
+    PRACTICE_CHANGED = (
+        "practice.changed",
+        "Changed what is known of the practice",
+        {"before": "what differs, as it was", "after": "what differs, as it is"},
+    )
+    PERSON_INVITED = (
+        "person.invited",
+        "Invited somebody to work here",
+        {**_INVITED, "mailed": "whether the code went by mail", "ends_at": "until when it holds"},
+    )
+    INVITATION_RENEWED = (
+        "invitation.renewed",
+        "Made a new code for an invitation; the one before ended",
+        {**_INVITED, "mailed": "whether the code went by mail", "ends_at": "until when it holds"},
+    )
+    INVITATION_WITHDRAWN = "invitation.withdrawn", "Took an invitation back", _INVITED
+    INVITATION_ACCEPTED = (
+        "invitation.accepted",
+        "Accepted an invitation to work here",
+        {**_INVITED, "new": "whether an account was made for it"},
+    )
+    ROLES_CHANGED = (
+        "person.roles_changed",
+        "Changed the roles of somebody",
+        {**_PERSON, "given": "roles given", "taken": "roles taken", "reason": "why"},
+    )
+    REGISTER_SAID = (
+        "person.register_said",
+        "Recorded what a register says of somebody",
+        {
+            **_PERSON,
+            "register": "which register",
+            "number": "the professional number",
+            "status": "what it said",
+            "checked_on": "on which day; null where it was not asked",
+        },
+    )
+    LEAVING_PLANNED = (
+        "person.leaving_planned",
+        "Said when somebody leaves",
+        {**_PERSON, "at": "when", "cases_to": "id of who gets their cases"},
+    )
+    LEAVING_WITHDRAWN = (
+        "person.leaving_withdrawn",
+        "Took back that somebody leaves",
+        {**_PERSON, "at": "when it would have been"},
+    )
+    PERSON_LEFT = (
+        "person.left",
+        "Ended somebody’s work here",
+        {
+            **_PERSON,
+            "roles": "the roles that ended",
+            "sessions": "how many sessions were ended",
+            "handed_over": "how many cases went to whom they were meant for",
+            "released": "how many cases went back to the queue",
+            "blocked": "whether they can sign in no longer",
+            "keys": "what keys that they made and that go on begin with",
+        },
+    )
+    FACTOR_RESET_ASKED = (
+        "factor_reset.asked",
+        "Asked that a second factor be reset; a second person must agree",
+        {**_PERSON, "reason": "as written"},
+    )
+    FACTOR_RESET_AGREED = (
+        "factor_reset.agreed",
+        "Agreed, and reset a second factor",
+        {
+            **_PERSON,
+            "asked_by": "id of who had asked",
+            "removed": "kinds of factors removed",
+            "sessions": "how many sessions were ended",
+        },
+    )
+    FACTOR_RESET_REFUSED = (
+        "factor_reset.refused",
+        "Did not agree that a second factor be reset",
+        {**_PERSON, "asked_by": "id of who had asked"},
     )
     PATIENT_REGISTERED = "patient.registered", "Registered the patient", {}
     PATIENT_UPDATED = (
@@ -276,7 +359,7 @@ class Event(Enum):
         "Took back which medicine a text is",
         _MEANING,
     )
-    CLIENT_KEY_MADE = "client.key_made", "Made a key for a system", _KEY
+    CLIENT_KEY_MADE = "client.key_made", "Made a key for a system", _KEY_MADE
     CLIENT_KEY_REVOKED = "client.key_revoked", "Revoked the key of a system", _KEY
     CLIENT_IMPORTER_MADE = "client.importer_made", "Made the user of an import", _KEY
     RECORD_OPENED = (

@@ -100,7 +100,7 @@ def target(case: Case, move: Move) -> CaseState:
 def move_case(
     case: Case,
     move: Move,
-    by: User,
+    by: User | None,
     *,
     to: User | None = None,
     to_role: str = "",
@@ -110,7 +110,7 @@ def move_case(
 ) -> Case:
     """Move a locked case, and keep who moved it where and why; `changes` are of its other columns.
 
-    `detail` goes into the trail. Raises `IllegalMove`.
+    `detail` goes into the trail. `by` None is the portal. Raises `IllegalMove`.
     """
     case.state = target(case, move)
     return keep(case, move, by, to=to, to_role=to_role, reason=reason, detail=detail, **changes)
@@ -119,7 +119,7 @@ def move_case(
 def keep(
     case: Case,
     move: Move,
-    by: User,
+    by: User | None,
     *,
     to: User | None = None,
     to_role: str = "",

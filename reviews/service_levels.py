@@ -17,6 +17,8 @@ SNOOZE_DAYS: dict[int, int] = {Severity.S1: 7, Severity.S2: 90, Severity.S3: 180
 SETTLED_DAYS: dict[int, int] = {Severity.S1: 28, Severity.S2: 90, Severity.S3: 180}
 # "Keep under review" decides nothing, so it holds for less long, and never for an urgent flag.
 REVIEW_DAYS: dict[int, int] = {Severity.S2: 28, Severity.S3: 90}
+# How long what a professional register said of somebody is taken to hold.
+REGISTER_CHECK_DAYS = 365
 
 
 def due(severity: int, opened_at: datetime) -> datetime:

@@ -11,7 +11,7 @@ from celery import Task, shared_task
 from reviews import clock, jobs, presses, releases, requests, sealing
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
-from reviews.verbs import digest, engines, screen, seal
+from reviews.verbs import digest, engines, leaving, screen, seal
 
 log = structlog.get_logger(__name__)
 
@@ -102,6 +102,11 @@ def work(task: Task) -> None:
 @task("reviews.sweep")
 def sweep(task: Task) -> None:
     screen.sweep()
+
+
+@task("reviews.leave")
+def end_work(task: Task) -> None:
+    leaving.carry_out()
 
 
 @task("reviews.digest")

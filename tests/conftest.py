@@ -97,6 +97,16 @@ def audrey(harbour):
 
 
 @pytest.fixture
+def maeve(harbour):
+    return make.person("maeve", harbour)
+
+
+@pytest.fixture
+def iris(harbour):
+    return make.person("iris", harbour)
+
+
+@pytest.fixture
 def ehr(harbour):
     return make.person("ehr", harbour)
 

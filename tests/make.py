@@ -1,7 +1,8 @@
 """The same few people in every test, and builders that reach a state by doing what a user does.
 
-clara prescribes, ravi and samira review, ada and adam keep the formulary, audrey audits, and
-`ehr` is a machine. All work at one practice unless a test says otherwise.
+clara prescribes, ravi and samira review, ada and adam keep the formulary, audrey audits, maeve and
+iris administer the practice, and `ehr` is a machine. All work at one practice unless a test says
+otherwise.
 """
 
 from datetime import timedelta
@@ -22,6 +23,8 @@ ROLES = {
     "adam": Role.FORMULARY_ADMIN,
     "audrey": Role.AUDITOR,
     "ehr": Role.INTEGRATION_CLIENT,
+    "maeve": Role.PRACTICE_ADMIN,
+    "iris": Role.PRACTICE_ADMIN,
 }
 LAST_NAMES = {
     "clara": "Moreau",
@@ -30,6 +33,8 @@ LAST_NAMES = {
     "ada": "Lindqvist",
     "adam": "Byrne",
     "audrey": "Nolan",
+    "maeve": "Sutton",
+    "iris": "Penhale",
 }
 LATER = Engine(digest="1a7e" * 16, name="1a7e1a7e")
 """The engine of a later release."""

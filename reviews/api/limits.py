@@ -51,3 +51,8 @@ class Reads(PerCaller):
 class Syncs(PerCaller):
     name = "sync"
     quota = 60
+
+
+class Writes(PerCaller):
+    name = "write"
+    quota = 120

@@ -39,11 +39,15 @@ class Operation:
     answer: type
     query: type | None = None
     body: type | None = None
+    record: type | None = None
+    """Shape of a body that is one record, where `body` is that of each record of a batch."""
 
     @property
     def problems(self) -> tuple[int, ...]:
         if self.body:
             return (*ALWAYS, 409, 411, 413, 415)
+        if self.record:
+            return (*ALWAYS, 404, 409, 411, 413, 415)
         return ALWAYS if self.query else (*ALWAYS, 404)
 
 
@@ -81,6 +85,9 @@ class Schema(AutoSchema):
         ]
 
     def _get_request_body(self, direction: str = "request") -> dict[str, Any] | None:
+        if self.view.operation.record:
+            content = {"application/json": {"schema": _ref(self.view.operation.record)}}
+            return {"required": True, "content": content}
         body = self.view.operation.body
         if body is None:
             return None
@@ -152,7 +159,7 @@ def add_shapes(
     named = {
         name: schema
         for name, schema in _components().items()
-        if not issubclass(_shapes().get(name, object), shapes.Question)
+        if not issubclass(_shapes().get(name, object), (shapes.Question, shapes.PeopleQuestion))
     }
     result.setdefault("components", {}).setdefault("schemas", {}).update(named)
     return result
@@ -174,9 +181,10 @@ def _shapes() -> dict[str, type[msgspec.Struct]]:
 @cache
 def _components() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(_shapes().values(), ref_template=REF)
-    for name in ("PatientRecord", *(shape.__name__ for shape in SYNCED)):
+    sent = (*SYNCED, *shapes.BODIES)
+    for name in ("PatientRecord", *(shape.__name__ for shape in sent)):
         described = components[name]
-        for field, schema in described["properties"].items():
+        for field, schema in described.get("properties", {}).items():
             if field not in described.get("required", ()):
                 described["properties"][field] = _or_null(schema)
     return components

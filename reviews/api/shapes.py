@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reviews.api.bodies import MOST_RECORDS
-from reviews.models import CaseState, Outcome, Reason
+from reviews.models import MACHINES, CaseState, Outcome, Profile, Reason, RegisterEntry, Role
 from reviews.models import Decision as DecisionRow
 from reviews.models import ImportNote as ImportNoteRow
 from reviews.records import Coding, OrderStatus, PatientIdentifier, ReadingKind, Step
@@ -528,3 +528,164 @@ class Cases(Question):
 class Decisions(Question):
     patient: Id | UnsetType = UNSET
     case: Id | UnsetType = UNSET
+
+
+# -- The people of a practice --------------------------------------------------------------------
+
+RoleOfPeople = Literal[tuple(role.value for role in Role if role not in MACHINES)]
+RegisterStatus = Literal[tuple(RegisterEntry.Status.values)]
+Name = Annotated[str, Meta(max_length=150)]
+Number = Annotated[str, Meta(max_length=40)]
+Instant = Annotated[datetime, Meta(tz=True)]
+PracticeCode = Annotated[
+    str, Meta(max_length=40, description="May be left out where the key serves one practice.")
+]
+
+
+class Practice(Struct):
+    """A practice. What is empty is that of its profile; `time_zone` and `locale` are what holds."""
+
+    code: str
+    name: str
+    profile: str
+    country: str
+    time_zone: str
+    locale: str
+    address: str
+    telephone: str
+    email: str
+
+
+class Practices(Struct):
+    results: list[Practice]
+
+
+class PersonOfPractice(Struct):
+    """Somebody who works at a practice, and what their register said when it was last asked.
+
+    From `leaves_at` on their roles count for nothing.
+    """
+
+    id: int
+    practice: str
+    username: str
+    given_name: str
+    family_name: str
+    email: str
+    roles: list[RoleOfPeople]
+    second_factors: list[str]
+    register: str
+    number: str
+    register_status: RegisterStatus | None
+    checked_on: date | None
+    leaves_at: datetime | None
+    last_sign_in: datetime | None
+
+
+class People(Struct):
+    results: list[PersonOfPractice]
+
+
+class Invitation(Struct):
+    """An invitation that nobody has answered yet. Its code is told only when it is made."""
+
+    id: int
+    practice: str
+    given_name: str
+    family_name: str
+    email: str
+    roles: list[RoleOfPeople]
+    made_at: datetime
+    ends_at: datetime
+
+
+class Invitations(Struct):
+    results: list[Invitation]
+
+
+class Invited(Struct):
+    """An invitation that was made. `link` and `code` are null where they went out by mail."""
+
+    invitation: Invitation
+    mailed: bool
+    code: str | None
+    link: str | None
+
+
+class Left(Struct):
+    """What the end of somebody's work did. With `done` false it is planned, and all are nought.
+
+    `keys` are the beginnings of keys that they made and that go on.
+    """
+
+    at: datetime
+    done: bool
+    blocked: bool
+    sessions: int
+    handed_over: int
+    released: int
+    keys: list[str]
+
+
+class PeopleQuestion(Struct, kw_only=True, forbid_unknown_fields=True):
+    practice: Annotated[str, Meta(max_length=40, description="A practice's code.")] = ""
+
+
+class NewInvitation(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Who is invited to work at a practice. Without an `email` the answer holds the code."""
+
+    practice: PracticeCode = ""
+    given_name: Name = ""
+    family_name: Annotated[str, Meta(min_length=1, max_length=150)]
+    email: Annotated[str, Meta(max_length=254)] = ""
+    roles: Annotated[list[RoleOfPeople], Meta(min_length=1, max_length=5)]
+    register: Number = ""
+    number: Number = ""
+    days: Annotated[int, Meta(ge=1, le=30)] = 7
+
+
+class NewRoles(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Which of the roles that a key gives somebody holds; their other roles stay."""
+
+    practice: PracticeCode = ""
+    roles: Annotated[list[RoleOfPeople], Meta(max_length=5)]
+    reason: Annotated[str, Meta(max_length=200)] = ""
+
+
+class RegisterCheck(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A professional number and, with a status, what its register said on a day."""
+
+    practice: PracticeCode = ""
+    register: Annotated[str, Meta(min_length=1, max_length=40)]
+    number: Annotated[str, Meta(min_length=1, max_length=40)]
+    status: RegisterStatus = "unchecked"
+    checked_on: date | None = None
+
+
+class NewLeaving(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Somebody leaves: at once, or at a time ahead. `cases_to` is the id of a reviewer."""
+
+    practice: PracticeCode = ""
+    at: Instant | None = None
+    cases_to: Id | None = None
+
+
+class PracticeDetails(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What is to change; what is left out stays. An empty text is that of the profile."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
+    profile: Literal[tuple(Profile.values)] | UnsetType = UNSET
+    country: Annotated[str, Meta(max_length=2)] | UnsetType = UNSET
+    time_zone: Annotated[str, Meta(max_length=40)] | UnsetType = UNSET
+    locale: Annotated[str, Meta(max_length=12)] | UnsetType = UNSET
+    address: Annotated[str, Meta(max_length=300)] | UnsetType = UNSET
+    telephone: Annotated[str, Meta(max_length=40)] | UnsetType = UNSET
+    email: Annotated[str, Meta(max_length=254)] | UnsetType = UNSET
+
+
+class Nothing(Struct, forbid_unknown_fields=True):
+    """The empty object."""
+
+
+BODIES = (NewInvitation, NewRoles, RegisterCheck, NewLeaving, PracticeDetails, Nothing)
+"""The shapes of what is sent one at a time. What may be left out may be null as well."""

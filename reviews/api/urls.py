@@ -4,7 +4,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
-from reviews.api import docs, views
+from reviews.api import docs, provisioning, views
 
 urlpatterns = [
     path("prescriptions", views.PrescriptionList.as_view(), name="api-prescriptions"),
@@ -27,6 +27,19 @@ urlpatterns = [
     path("cases/<int:pk>", views.CaseDetail.as_view(), name="api-case"),
     path("decisions", views.DecisionList.as_view(), name="api-decisions"),
     path("decisions/<int:pk>", views.DecisionDetail.as_view(), name="api-decision"),
+    path("practices", provisioning.Practices.as_view(), name="api-practices"),
+    path("practices/<slug:code>", provisioning.PracticeChange.as_view(), name="api-practice"),
+    path("people", provisioning.People.as_view(), name="api-people"),
+    path("people/<int:pk>/roles", provisioning.Roles.as_view(), name="api-person-roles"),
+    path("people/<int:pk>/register", provisioning.Register.as_view(), name="api-person-register"),
+    path("people/<int:pk>/leave", provisioning.Leave.as_view(), name="api-person-leave"),
+    path("invitations", provisioning.Invitations.as_view(), name="api-invitations"),
+    path("invitations/make", provisioning.Invite.as_view(), name="api-invite"),
+    path(
+        "invitations/<int:pk>/withdraw",
+        provisioning.InvitationWithdrawal.as_view(),
+        name="api-invitation-withdraw",
+    ),
     path(
         "schema/",
         SpectacularJSONAPIView.as_view(

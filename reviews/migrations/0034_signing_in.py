@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0029_substitution_setting'),
+        ('reviews', '0030_people_and_practices'),
     ]
 
     operations = [

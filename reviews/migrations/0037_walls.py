@@ -62,7 +62,7 @@ def _taken_down(table):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reviews", "0029_substitution_setting")]
+    dependencies = [("reviews", "0034_signing_in")]
 
     operations = [
         migrations.RunSQL(_put_up(table, seen), _taken_down(table))

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0029_substitution_setting'),
+        ('reviews', '0037_walls'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

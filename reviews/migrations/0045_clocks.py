@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reviews", "0029_substitution_setting")]
+    dependencies = [("reviews", "0042_trail_indexes")]
 
     operations = [
         migrations.AddField(

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0029_substitution_setting'),
+        ('reviews', '0046_seen_through'),
     ]
 
     operations = [

@@ -23,6 +23,9 @@ from .jobs import Job
 from .medicines import MedicineMeaning, NoSedative
 from .notes import DEATH, ImportNote
 from .people import (
+    COUNTRIES,
+    LOCALES,
+    MACHINES,
     PARTICULARS,
     Identifier,
     Membership,
@@ -43,13 +46,17 @@ from .presses import Press
 from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
 from .sealing import SealedLeaf, SealedSubtree, TreeHead
 from .signing_in import Tries
+from .staff import FactorReset, Invitation, Leaving, RegisterEntry
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .versioned import Reported, Versioned
 from .versions import Engine, RuleVersion
 
 __all__ = [
     "CHANGED_PLAN",
+    "COUNTRIES",
     "DEATH",
+    "LOCALES",
+    "MACHINES",
     "OPEN_STATES",
     "PARTICULARS",
     "RANKED",
@@ -67,12 +74,15 @@ __all__ = [
     "DecisionItem",
     "Engine",
     "Exemption",
+    "FactorReset",
     "Flag",
     "Identifier",
     "IdentityQuestion",
     "ImportNote",
+    "Invitation",
     "Job",
     "KeptApart",
+    "Leaving",
     "Medicine",
     "MedicineMeaning",
     "Membership",
@@ -90,6 +100,7 @@ __all__ = [
     "Profile",
     "Reading",
     "Reason",
+    "RegisterEntry",
     "Reported",
     "Role",
     "RuleVersion",

@@ -55,6 +55,8 @@ class Move(models.TextChoices):
 
 
 THE_PORTALS = (Move.OPEN, Move.WAKE, Move.CLEAR)
+ALSO_THE_PORTALS = (Move.RELEASE, Move.HAND_OVER)
+"""Made by the portal where a command on its machine says that somebody has left."""
 
 RANKED = ("severity", "-leads", "due_at", "opened_at", "id")
 """The order of the queue. Indexes hold it."""
@@ -225,7 +227,7 @@ class CaseMove(models.Model):
             ),
             models.CheckConstraint(
                 name="case_moved_by_the_portal_or_somebody",
-                condition=Q(by__isnull=True, move__in=THE_PORTALS)
+                condition=Q(by__isnull=True, move__in=(*THE_PORTALS, *ALSO_THE_PORTALS))
                 | (Q(by__isnull=False) & ~Q(move__in=THE_PORTALS)),
             ),
         ]

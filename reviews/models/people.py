@@ -1,6 +1,8 @@
 """Practices, the people who work there, and the patients in their care."""
 
+import re
 from datetime import date
+from typing import Self
 from zoneinfo import ZoneInfo, available_timezones
 
 import pgtrigger
@@ -11,9 +13,10 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Func, Q, Value
 from django.db.models.functions import Lower, Now
+from django.utils import timezone
 
 from drugs.models import Profile
-from reviews import identifiers
+from reviews import countries, identifiers
 from reviews.rules.codes import SEXES
 
 from .versioned import Versioned, of_nobody_merged_away, one_live_version
@@ -25,6 +28,12 @@ class Role(models.TextChoices):
     FORMULARY_ADMIN = "formulary_admin", "Formulary admin"
     AUDITOR = "auditor", "Auditor"
     INTEGRATION_CLIENT = "integration_client", "Integration client"
+    PRACTICE_ADMIN = "practice_admin", "Practice admin"
+    PROVISIONING_CLIENT = "provisioning_client", "Provisioning client"
+
+
+MACHINES = (Role.INTEGRATION_CLIENT, Role.PROVISIONING_CLIENT)
+"""The roles of keys. Nobody holds one of them who can sign in."""
 
 
 class SecondFactor(models.TextChoices):
@@ -59,6 +68,11 @@ TIME_ZONES: dict[str, str] = {
     Profile.EU: "Europe/Brussels",
 }
 """Where a practice of each profile is taken to be until somebody says otherwise."""
+COUNTRIES: dict[str, str] = {Profile.UK: "GB", Profile.US: "US"}
+"""The country of a practice of each profile, where the profile is of one country."""
+LOCALES: dict[str, str] = {Profile.UK: "en-GB", Profile.US: "en-US", Profile.EU: "en-IE"}
+"""How a practice of each profile writes until somebody says otherwise."""
+_LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 
 
 def is_time_zone(name: str) -> None:
@@ -67,8 +81,24 @@ def is_time_zone(name: str) -> None:
         raise ValidationError(f"There is no time zone “{name}”.")
 
 
+def is_country(code: str) -> None:
+    """Raise `ValidationError` unless a country has that code."""
+    if code not in countries.NAMES:
+        raise ValidationError(f"There is no country “{code}”.")
+
+
+def is_locale(tag: str) -> None:
+    """Raise `ValidationError` unless the text is a tag of a language, such as en-GB."""
+    if not _LANGUAGE_TAG.fullmatch(tag):
+        raise ValidationError(f"“{tag}” is no tag of a language, such as en-GB.")
+
+
 class Practice(models.Model):
-    """A place of care. Its `time_zone` (of the IANA list) says which day it is there."""
+    """A place of care, and how it is reached.
+
+    `time_zone` (of the IANA list) says which day it is there, `country` is of ISO 3166, `locale` a
+    tag of a language. Whatever is empty is that of its profile.
+    """
 
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=200)
@@ -80,6 +110,11 @@ class Practice(models.Model):
         default=SecondFactor.OFFICES,
         db_default=SecondFactor.OFFICES,
     )
+    country = models.CharField(max_length=2, blank=True, db_default="", validators=[is_country])
+    locale = models.CharField(max_length=12, blank=True, db_default="", validators=[is_locale])
+    address = models.CharField(max_length=300, blank=True, db_default="")
+    telephone = models.CharField(max_length=40, blank=True, db_default="")
+    email = models.EmailField(blank=True, db_default="")
 
     class Meta:
         constraints = [
@@ -100,15 +135,37 @@ class Practice(models.Model):
         """Its own time zone, or that of its profile."""
         return ZoneInfo(self.time_zone or TIME_ZONES[self.profile])
 
+    @property
+    def country_name(self) -> str:
+        """Its country in words; empty where nobody has said it and its profile has several."""
+        return countries.NAMES.get(self.country or COUNTRIES.get(self.profile, ""), "")
+
+    @property
+    def language_tag(self) -> str:
+        """Its own locale, or that of its profile."""
+        return self.locale or LOCALES[self.profile]
+
+
+class MembershipQuerySet(models.QuerySet):
+    def in_force(self) -> Self:
+        """Those that have not ended."""
+        return self.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=timezone.now()))
+
 
 class Membership(models.Model):
-    """One role of one person at one practice; a person may hold several."""
+    """One role of one person at one practice; a person may hold several.
+
+    From `ends_at` on it counts for nothing, whether or not anybody has removed it yet.
+    """
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
     )
     practice = models.ForeignKey(Practice, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role)
+    ends_at = models.DateTimeField(null=True, blank=True)
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -3,13 +3,17 @@
 import json
 import os
 import secrets
+from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.utils import timezone
 
-from reviews.models import Membership, Practice, SecondFactor
+from reviews.models import Membership, Practice, RegisterEntry, SecondFactor
 from reviews.seeding.surgeries import PRACTICES, STAFF, clinicians
+from reviews.verbs import registers
 
+CHECKED_BY = "maeve"
 CONSONANTS, VOWELS = "bdfghjklmnprstvz", "aeiou"
 
 
@@ -44,8 +48,24 @@ def employ() -> tuple[dict[str, Practice], dict[str, list[int]], dict[str, str]]
             for code, roles in member.roles.items()
             for role in roles
         )
+    _register(users)
     doctors = {code: [users[username].pk for username in clinicians(code)] for code in practices}
     return practices, doctors, passwords
+
+
+def _register(users: dict[str, User]) -> None:
+    """Give professionals a number that the practice admin has checked."""
+    for member in STAFF:
+        if member.checked_days_ago is not None:
+            registers.record(
+                person=users[member.username],
+                practice=Practice.objects.get(code=next(iter(member.roles))),
+                register=member.register,
+                number=member.number,
+                status=RegisterEntry.Status.REGISTERED,
+                checked_on=timezone.localdate() - timedelta(days=member.checked_days_ago),
+                by=users[CHECKED_BY],
+            )
 
 
 def password() -> str:

@@ -8,6 +8,7 @@ from reviews.seeding.medicines import EU, UK, US
 
 CLINICIAN, REVIEWER = Role.CLINICIAN, Role.REVIEWER
 FORMULARY_ADMIN, AUDITOR = Role.FORMULARY_ADMIN, Role.AUDITOR
+PRACTICE_ADMIN = Role.PRACTICE_ADMIN
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,15 @@ class DemoPractice:
 
 @dataclass(frozen=True)
 class Member:
-    """A member of staff, with the roles held at each practice."""
+    """A member of staff, with the roles held at each practice and an invented number."""
 
     username: str
     first_name: str
     last_name: str
     roles: dict[str, tuple[str, ...]]
+    register: str = ""
+    number: str = ""
+    checked_days_ago: int | None = None
 
 
 HARBOUR = DemoPractice(
@@ -65,16 +69,26 @@ def _at(practices: Iterable[DemoPractice], *roles: str) -> dict[str, tuple[str, 
 
 
 STAFF = (
-    Member("clara", "Clara", "Moreau", _at([HARBOUR], CLINICIAN)),
-    Member("joseph", "Joseph", "Abara", _at([HARBOUR], CLINICIAN)),
-    Member("niamh", "Niamh", "Kelleher", _at([LIFFEY], CLINICIAN)),
-    Member("daniel", "Daniel", "Reyes", _at([LAKESIDE], CLINICIAN)),
-    Member("ravi", "Ravi", "Shah", _at(PRACTICES, REVIEWER)),
-    Member("samira", "Samira", "Okafor", _at(PRACTICES, REVIEWER)),
-    Member("nell", "Nell", "Hartley", _at([HARBOUR, LIFFEY], CLINICIAN, REVIEWER)),
+    Member("clara", "Clara", "Moreau", _at([HARBOUR], CLINICIAN), "GMC", "9000017", 12),
+    Member("joseph", "Joseph", "Abara", _at([HARBOUR], CLINICIAN), "GMC", "9000024", 12),
+    Member("niamh", "Niamh", "Kelleher", _at([LIFFEY], CLINICIAN), "IMC", "900031", 30),
+    Member("daniel", "Daniel", "Reyes", _at([LAKESIDE], CLINICIAN), "NPI", "9000000048", 30),
+    Member("ravi", "Ravi", "Shah", _at(PRACTICES, REVIEWER), "GPhC", "9000055", 390),
+    Member("samira", "Samira", "Okafor", _at(PRACTICES, REVIEWER), "GPhC", "9000062", 12),
+    Member(
+        "nell",
+        "Nell",
+        "Hartley",
+        _at([HARBOUR, LIFFEY], CLINICIAN, REVIEWER),
+        "GPhC",
+        "9000079",
+        12,
+    ),
     Member("ada", "Ada", "Lindqvist", _at(PRACTICES, FORMULARY_ADMIN)),
     Member("adam", "Adam", "Byrne", _at(PRACTICES, FORMULARY_ADMIN)),
     Member("audrey", "Audrey", "Nolan", _at(PRACTICES, AUDITOR)),
+    Member("maeve", "Maeve", "Sutton", _at(PRACTICES, PRACTICE_ADMIN)),
+    Member("iris", "Iris", "Penhale", _at([HARBOUR], PRACTICE_ADMIN)),
 )
 
 

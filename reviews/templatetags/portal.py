@@ -6,12 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.contrib.auth.models import User
 from django.template.context import RequestContext
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from reviews import service_levels
-from reviews.models import Case, Patient
+from reviews.models import Case, Patient, named
 from reviews.tapering import doses
 
 PICTURES = {
@@ -36,6 +37,12 @@ def severity(level: int | str) -> str:
     """Shape, words and colour of a severity."""
     level = int(level)
     return format_html('<span class="severity s{}"><span>{}</span></span>', level, SEVERITY[level])
+
+
+@register.filter(name="named")
+def name_of(user: User | None) -> str:
+    """The name that others read of somebody; nobody is the portal itself."""
+    return named(user)
 
 
 @register.filter

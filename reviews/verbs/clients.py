@@ -21,23 +21,37 @@ from reviews.records import PORTAL
 
 SECRET_BYTES = 32
 USED_EVERY = timedelta(minutes=1)
+Kind = ApiKey.Kind
+KINDS: dict[str, tuple[Action, Role]] = {
+    Kind.RECORDS: (Action.MANAGE_CLIENTS, Role.INTEGRATION_CLIENT),
+    Kind.PEOPLE: (Action.PROVISION, Role.PROVISIONING_CLIENT),
+}
+"""Who makes keys of a kind, and the role in which such a key acts."""
 
 
 @transaction.atomic
 def make_key(
-    *, name: str, source_system: str, practices: Iterable[Practice], by: User
+    *,
+    name: str,
+    source_system: str,
+    practices: Iterable[Practice],
+    kind: str = Kind.RECORDS,
+    by: User,
 ) -> tuple[ApiKey, str]:
     """`(ApiKey, secret)`: a key for one system at these practices. Only here is the secret seen.
 
-    The key acts as a service user of its own, who can sign in nowhere. Raises `NotAllowed` unless
-    `by` manages clients at every one of the practices.
+    The key acts as a service user of its own, who can sign in nowhere, in the role that its kind
+    has. Raises `NotAllowed` unless `by` makes keys of that kind at every one of the practices.
     """
     practices = list(practices)
     name, source_system = name.strip(), source_system.strip()
     if not practices:
         raise BadRecord("practices", "at least one is needed")
+    if kind not in KINDS:
+        raise BadRecord("kind", f"must be one of {', '.join(KINDS)}")
+    action, role = KINDS[kind]
     for practice in practices:
-        access.require(by, Action.MANAGE_CLIENTS, practice)
+        access.require(by, action, practice)
     if not name or len(name) > 100:
         raise BadRecord("name", "is needed, in at most 100 characters")
     _check_source(source_system)
@@ -50,10 +64,11 @@ def make_key(
     secret = f"{prefix}_{secrets.token_urlsafe(SECRET_BYTES)}"
     key = ApiKey.objects.create(
         name=name,
+        kind=kind,
         source_system=source_system,
         prefix=prefix,
         key_hash=_hash(secret),
-        user=_service_user(f"client-{prefix}", name, practices),
+        user=_service_user(f"client-{prefix}", name, practices, role),
         created_by=by,
     )
     key.practices.set(practices)
@@ -66,18 +81,19 @@ def make_key(
             name=name,
             source_system=source_system,
             prefix=prefix,
+            kind=kind,
         )
     return key, secret
 
 
 @transaction.atomic
 def revoke_key(*, key: ApiKey, by: User) -> ApiKey:
-    """End a key now. Whoever manages clients at one of its practices may; twice is no error."""
+    """End a key now. Whoever revokes keys at one of its practices may; twice is no error."""
     # Also those of its practices where `by` does not work.
     with walls.seeing(walls.EVERYTHING):
         practices = list(key.practices.all())
-    if not any(access.allowed(by, Action.MANAGE_CLIENTS, practice) for practice in practices):
-        raise NotAllowed("You may not revoke this key.", action="manage_clients")
+    if not any(access.allowed(by, Action.REVOKE_KEYS, practice) for practice in practices):
+        raise NotAllowed("You may not revoke this key.", action="revoke_keys")
     changed = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(
         revoked_at=Now(), revoked_by=by
     )
@@ -138,13 +154,18 @@ def _check_source(source_system: str) -> None:
         raise BadRecord("source_system", f"“{PORTAL}” means the portal's own forms")
 
 
-def _service_user(username: str, name: str, practices: Iterable[Practice]) -> User:
+def _service_user(
+    username: str,
+    name: str,
+    practices: Iterable[Practice],
+    role: Role = Role.INTEGRATION_CLIENT,
+) -> User:
     user, made = User.objects.get_or_create(username=username, defaults={"last_name": name})
     if made:
         user.set_unusable_password()
         user.save(update_fields=["password"])
     for practice in practices:
-        Membership.objects.get_or_create(user=user, practice=practice, role=Role.INTEGRATION_CLIENT)
+        Membership.objects.get_or_create(user=user, practice=practice, role=role)
     return user
 
 

@@ -87,7 +87,10 @@ def confirm(*, case: Case, by: User, seen: int, note: str = "") -> Decision:
 
 @transaction.atomic
 def send_back(*, case: Case, reason: str, by: User, seen: int) -> Case:
-    """As the second person, give a proposal back to the colleague who made it, with the reason."""
+    """As the second person, give a proposal back to the colleague who made it, with the reason.
+
+    A colleague who reviews here no longer gets nothing: then it is mine.
+    """
     locked = moves.lock(case, Action.DECIDE, by, seen)
     moves.target(locked, Move.SEND_BACK)
     proposal = _to_answer(locked)
@@ -96,14 +99,16 @@ def send_back(*, case: Case, reason: str, by: User, seen: int) -> Case:
     if not reason.strip():
         raise BadRecord("reason", "is needed to send a proposal back")
     answer = _write(locked, Decision.Kind.SENT_BACK, by, reason, answers=proposal)
+    still_here = access.allowed(proposal.by, Action.DECIDE, locked)
+    back_to = proposal.by if still_here else by
     return moves.move_case(
         locked,
         Move.SEND_BACK,
         by,
-        owner=proposal.by,
+        owner=back_to,
         claimed_at=timezone.now(),
         proposed_by=None,
-        to=proposal.by,
+        to=back_to,
         reason=reason,
         detail=_answered(answer, reason),
     )

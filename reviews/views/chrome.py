@@ -41,7 +41,8 @@ MENU = (
     (Action.SEE_FORMULARY, "formulary", "Formulary"),
     (Action.SEE_FORMULARY, "rules", "Rules"),
     (Action.DRAFT, "rulebooks", "Rule books"),
-    (Action.MANAGE_CLIENTS, "keys", "Keys"),
+    (Action.SEE_PEOPLE, "people", "People"),
+    (Action.REVOKE_KEYS, "keys", "Keys"),
     (Action.OVERSEE_JOBS, "jobs", "Jobs"),
 )
 

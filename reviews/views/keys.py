@@ -16,6 +16,7 @@ from reviews.errors import NotAllowed, NotFound
 from reviews.forms.keys import KeyForm
 from reviews.models import ApiKey
 from reviews.verbs import clients
+from reviews.verbs.clients import KINDS
 from reviews.views.confirming import confirmed
 from reviews.views.refusals import form_page, refusals_at
 from reviews.views.signed_in import SignedIn
@@ -24,10 +25,11 @@ from reviews.views.signed_in import SignedIn
 @require_GET
 @login_required
 def keys(request: SignedIn) -> HttpResponse:
-    """The keys of the practices whose clients I manage, those in force first."""
+    """The keys of the practices whose keys I may revoke, those in force first."""
     found = list(_mine(request.user).order_by(F("revoked_at").desc(nulls_first=True), "name", "pk"))
     context = {
         "in_force": [key for key in found if key.revoked_at is None],
+        "all_for_records": all(key.kind == ApiKey.Kind.RECORDS for key in found),
         "revoked": [key for key in found if key.revoked_at is not None],
     }
     return render(request, "reviews/keys/keys.html", context)
@@ -39,10 +41,11 @@ def keys(request: SignedIn) -> HttpResponse:
 @confirmed
 def make(request: SignedIn) -> HttpResponse:
     """The secret is in the answer to the form and nowhere else: it is not kept, even in passing."""
-    practices = access.practices(request.user, Action.MANAGE_CLIENTS)
-    if not practices:
-        raise NotAllowed("You may not make keys. A formulary admin may.")
-    form = KeyForm(practices, request.POST or None)
+    may = {kind: access.practices(request.user, action) for kind, (action, _) in KINDS.items()}
+    may = {kind: practices for kind, practices in may.items() if practices}
+    if not may:
+        raise NotAllowed("You may not make keys. A formulary admin may, or a practice admin.")
+    form = KeyForm(may, request.POST or None)
     with refusals_at(form):
         if form.is_valid():
             key, secret = clients.make_key(**form.cleaned_data, by=request.user)
@@ -67,9 +70,9 @@ def revoke(request: SignedIn, pk: int) -> HttpResponse:
 
 
 def _mine(user: User) -> QuerySet[ApiKey]:
-    practice_ids = access.practice_ids(user, Action.MANAGE_CLIENTS)
+    practice_ids = access.practice_ids(user, Action.REVOKE_KEYS)
     if not practice_ids:
-        raise NotAllowed("You may not see keys. A formulary admin may.")
+        raise NotAllowed("You may not see keys. A formulary admin may, or a practice admin.")
     return (
         ApiKey.objects.filter(practices__in=practice_ids)
         .distinct()

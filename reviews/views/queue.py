@@ -180,6 +180,8 @@ def change_view(request: SignedIn, pk: int) -> HttpResponse:
 
 def home(request: SignedIn) -> HttpResponse:
     """Where somebody who has no queue starts: the first page of their menu."""
+    if access.allowed(request.user, Action.SEE_PEOPLE):
+        return redirect("people")
     if access.allowed(request.user, Action.SEE_FORMULARY):
         return redirect("formulary")
     return render(request, "reviews/no_role.html", status=403)

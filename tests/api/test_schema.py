@@ -13,7 +13,7 @@ from schemathesis.config import SchemathesisConfig
 
 from portal.wsgi import application
 from reviews.api import limits
-from reviews.verbs import screen
+from reviews.verbs import clients, screen
 from tests import make
 from tests.api import sent
 
@@ -36,6 +36,16 @@ ADDRESSES = (
     *("notes", "notes/{id}"),
     *("prescriptions/sync", "patients/sync", "conditions/sync"),
 )
+LISTS_OF_PEOPLE = ("practices", "people", "invitations")
+CHANGES = {
+    "practices/{code}": "PATCH",
+    "people/{id}/roles": "PUT",
+    "people/{id}/register": "POST",
+    "people/{id}/leave": "POST",
+    "invitations/make": "POST",
+    "invitations/{id}/withdraw": "POST",
+}
+"""What a key changes that keeps people, one record at a time."""
 
 
 @pytest.fixture
@@ -50,13 +60,15 @@ def test_the_description_is_openapi_3_1(described):
 
 
 def test_every_address_is_described_with_its_refusals(described):
-    assert described["paths"].keys() == {f"/api/v1/{path}" for path in ADDRESSES}
+    assert described["paths"].keys() == {
+        f"/api/v1/{path}" for path in (*ADDRESSES, *LISTS_OF_PEOPLE, *CHANGES)
+    }
     for path, operations in described["paths"].items():
         for operation in operations.values():
             assert {"200", "400", "401", "403", "429"} <= operation["responses"].keys()
             assert operation["security"]
             assert operation["summary"]
-            if path.endswith("/sync"):
+            if path.endswith("/sync") or path.removeprefix("/api/v1/") in CHANGES:
                 assert {"409", "411", "413", "415"} <= operation["responses"].keys()
             for status, answer in operation["responses"].items():
                 wanted = "application/json" if status == "200" else "application/problem+json"
@@ -98,20 +110,32 @@ def attacked(harbour, system, monkeypatch):
     """The API with one screened patient in it, called in this process and this transaction."""
     monkeypatch.setattr(limits.Reads, "quota", 10**9)
     monkeypatch.setattr(limits.Syncs, "quota", 10**9)
+    monkeypatch.setattr(limits.Writes, "quota", 10**9)
+    _, provisioning = clients.make_key(
+        name="Staff list",
+        source_system="hr",
+        practices=[harbour],
+        kind="people",
+        by=make.person("maeve", harbour),
+    )
     clara = make.person("clara", harbour)
     make.flagged_case(harbour, logged_by=clara)
     system.sync([sent.prescription()])
     screen.drain()
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
-    yield schemathesis.openapi.from_wsgi(OPENAPI_SCHEMA, application, config=REFUSALS)
+    described = schemathesis.openapi.from_wsgi(OPENAPI_SCHEMA, application, config=REFUSALS)
+    described.provisioning = provisioning
+    yield described
     for signal in (request_started, request_finished):
         signal.connect(close_old_connections)
 
 
-@pytest.mark.parametrize("path", ADDRESSES)
+@pytest.mark.parametrize("path", [*ADDRESSES, *LISTS_OF_PEOPLE, *CHANGES])
 def test_no_request_made_from_the_description_is_answered_otherwise(attacked, system, path):
-    operation = attacked[f"/api/v1/{path}"]["POST" if path.endswith("/sync") else "GET"]
+    method = CHANGES.get(path) or ("POST" if path.endswith("/sync") else "GET")
+    operation = attacked[f"/api/v1/{path}"][method]
+    secret = attacked.provisioning if path in (*LISTS_OF_PEOPLE, *CHANGES) else system.secret
     right, wrong = (
         operation.as_strategy(generation_mode=mode) for mode in schemathesis.GenerationMode
     )
@@ -126,7 +150,7 @@ def test_no_request_made_from_the_description_is_answered_otherwise(attacked, sy
     )
     def attack(case):
         case.call_and_validate(
-            headers={"Authorization": f"Bearer {system.secret}"},
+            headers={"Authorization": f"Bearer {secret}"},
             # Any text is a valid cursor to the description; only the portal knows which are.
             excluded_checks=[schemathesis.checks.positive_data_acceptance],
         )

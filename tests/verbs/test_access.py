@@ -1,6 +1,9 @@
 """Role by action by practice: the whole table, legal or not."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from reviews import access
 from reviews.access import GRANTS, Action
@@ -9,6 +12,14 @@ from reviews.models import Case, Patient, Role
 from tests import make
 
 OWN_JOBS = {Action.SEE_JOBS, Action.CANCEL_JOB}
+KEEPS_PEOPLE = {
+    Action.SEE_PEOPLE,
+    Action.INVITE,
+    Action.GIVE_ROLES,
+    Action.CHECK_REGISTER,
+    Action.END_WORK,
+    Action.EDIT_PRACTICE,
+}
 # Written out by hand on purpose: a change to the table must be a change here.
 MAY = {
     Role.CLINICIAN: {
@@ -55,6 +66,7 @@ MAY = {
         Action.DRAFT,
         Action.PUBLISH,
         Action.MANAGE_CLIENTS,
+        Action.REVOKE_KEYS,
         Action.OVERSEE_JOBS,
     },
     Role.AUDITOR: {
@@ -73,7 +85,26 @@ MAY = {
         Action.SEE_QUEUE,
         Action.SEE_FORMULARY,
     },
+    Role.PRACTICE_ADMIN: {
+        *OWN_JOBS,
+        *KEEPS_PEOPLE,
+        Action.SEE_FORMULARY,
+        Action.PROVISION,
+        Action.REVOKE_KEYS,
+        Action.RESET_FACTOR,
+        Action.SET_UP_PRACTICE,
+    },
+    Role.PROVISIONING_CLIENT: KEEPS_PEOPLE,
 }
+CLINICAL = {
+    Action.SEE_PATIENT,
+    Action.SEE_QUEUE,
+    Action.SEE_AUDIT,
+    Action.SEE_WORK,
+    Action.MANAGE_CLIENTS,
+    Action.SYNC,
+}
+"""What shows something of a patient, or makes something that does."""
 PAIRS = [(role, action) for role in Role for action in Action]
 
 
@@ -87,6 +118,32 @@ def test_role_by_action(role, action, harbour, lakeside):
     assert access.allowed(user, action, harbour) == (action in MAY[role])
     elsewhere = action in MAY[role] and GRANTS[action].anywhere
     assert access.allowed(user, action, lakeside) == elsewhere
+
+
+@pytest.mark.parametrize("role", [Role.PRACTICE_ADMIN, Role.PROVISIONING_CLIENT])
+def test_who_keeps_people_sees_no_patient(role):
+    assert not MAY[role] & CLINICAL
+
+
+def test_who_gives_which_role():
+    """A formulary admin publishes for every practice: nobody of one practice makes one."""
+    given = {
+        Role.PRACTICE_ADMIN: {
+            *(Role.CLINICIAN, Role.REVIEWER, Role.AUDITOR, Role.PRACTICE_ADMIN),
+        },
+        Role.PROVISIONING_CLIENT: {Role.CLINICIAN, Role.REVIEWER},
+    }
+    assert given == access.GIVES
+
+
+def test_a_role_counts_until_it_ends(harbour, clara):
+    soon = timezone.now() + timedelta(seconds=30)
+    clara.memberships.update(ends_at=soon)
+    assert access.allowed(make.person("clara", harbour), Action.LOG, harbour)
+    clara.memberships.update(ends_at=timezone.now())
+    access.forget(clara)
+    assert not access.allowed(clara, Action.LOG, harbour)
+    assert not access.practices(clara, Action.SEE_PATIENT)
 
 
 def test_one_person_may_hold_several_roles(harbour):
