@@ -3,7 +3,29 @@
 import pgtrigger.compiler
 import pgtrigger.migrations
 from django.conf import settings
+from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
+
+
+def _positive(column):
+    """Add the column and its check apart: together, every row is read while the table is locked."""
+    check = f'reviews_prescription_{column}_check'
+    return migrations.SeparateDatabaseAndState(
+        [
+            migrations.RunSQL(
+                f'ALTER TABLE reviews_prescription ADD COLUMN {column} integer,'
+                f' ADD CONSTRAINT {check} CHECK ({column} >= 0) NOT VALID',
+                f'ALTER TABLE reviews_prescription DROP COLUMN {column}',
+            )
+        ],
+        [
+            migrations.AddField(
+                model_name='prescription',
+                name=column,
+                field=models.PositiveIntegerField(blank=True, null=True),
+            )
+        ],
+    )
 
 
 class Migration(migrations.Migration):
@@ -28,21 +50,13 @@ class Migration(migrations.Migration):
             name='evidence',
             field=models.CharField(blank=True, choices=[('reported', 'Reported as taken'), ('given', 'Given by staff')], db_default='', default='', max_length=10),
         ),
-        migrations.AddField(
-            model_name='prescription',
-            name='issue_days',
-            field=models.PositiveIntegerField(blank=True, null=True),
-        ),
+        _positive('issue_days'),
         migrations.AddField(
             model_name='prescription',
             name='quantity_text',
             field=models.CharField(blank=True, db_default='', default='', max_length=200),
         ),
-        migrations.AddField(
-            model_name='prescription',
-            name='repeats_allowed',
-            field=models.PositiveIntegerField(blank=True, null=True),
-        ),
+        _positive('repeats_allowed'),
         migrations.AddField(
             model_name='prescription',
             name='times_per_day_max',
@@ -57,11 +71,11 @@ class Migration(migrations.Migration):
             model_name='prescription',
             trigger=pgtrigger.compiler.Trigger(name='only_superseding', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."patient_id" IS DISTINCT FROM (NEW."patient_id") OR OLD."practice_id" IS DISTINCT FROM (NEW."practice_id") OR OLD."version" IS DISTINCT FROM (NEW."version") OR OLD."supersedes_id" IS DISTINCT FROM (NEW."supersedes_id") OR OLD."recorded_at" IS DISTINCT FROM (NEW."recorded_at") OR OLD."recorded_by_id" IS DISTINCT FROM (NEW."recorded_by_id") OR OLD."source_system" IS DISTINCT FROM (NEW."source_system") OR OLD."source_id" IS DISTINCT FROM (NEW."source_id") OR OLD."digest" IS DISTINCT FROM (NEW."digest") OR OLD."medicine_id" IS DISTINCT FROM (NEW."medicine_id") OR OLD."order_id" IS DISTINCT FROM (NEW."order_id") OR OLD."dose" IS DISTINCT FROM (NEW."dose") OR OLD."dose_unit" IS DISTINCT FROM (NEW."dose_unit") OR OLD."times_per_day" IS DISTINCT FROM (NEW."times_per_day") OR OLD."as_needed" IS DISTINCT FROM (NEW."as_needed") OR OLD."max_per_day" IS DISTINCT FROM (NEW."max_per_day") OR OLD."expected_per_day" IS DISTINCT FROM (NEW."expected_per_day") OR OLD."dosage_text" IS DISTINCT FROM (NEW."dosage_text") OR OLD."quantity" IS DISTINCT FROM (NEW."quantity") OR OLD."quantity_unit" IS DISTINCT FROM (NEW."quantity_unit") OR OLD."days_supply" IS DISTINCT FROM (NEW."days_supply") OR OLD."written_on" IS DISTINCT FROM (NEW."written_on") OR OLD."start_on" IS DISTINCT FROM (NEW."start_on") OR OLD."end_on" IS DISTINCT FROM (NEW."end_on") OR OLD."indication" IS DISTINCT FROM (NEW."indication") OR OLD."route" IS DISTINCT FROM (NEW."route") OR OLD."setting" IS DISTINCT FROM (NEW."setting") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."status_reason" IS DISTINCT FROM (NEW."status_reason") OR OLD."dispensed" IS DISTINCT FROM (NEW."dispensed") OR OLD."prescriber_id" IS DISTINCT FROM (NEW."prescriber_id") OR OLD."prescriber_name" IS DISTINCT FROM (NEW."prescriber_name") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."refill_number" IS DISTINCT FROM (NEW."refill_number") OR OLD."dispensed_on" IS DISTINCT FROM (NEW."dispensed_on") OR OLD."repeat_template" IS DISTINCT FROM (NEW."repeat_template") OR OLD."acquired" IS DISTINCT FROM (NEW."acquired") OR OLD."replacement_reason" IS DISTINCT FROM (NEW."replacement_reason") OR OLD."is_new_start" IS DISTINCT FROM (NEW."is_new_start") OR OLD."change_reason" IS DISTINCT FROM (NEW."change_reason") OR OLD."team" IS DISTINCT FROM (NEW."team") OR OLD."pharmacy" IS DISTINCT FROM (NEW."pharmacy") OR OLD."start_minute" IS DISTINCT FROM (NEW."start_minute") OR OLD."schedule" IS DISTINCT FROM (NEW."schedule") OR OLD."dose_max" IS DISTINCT FROM (NEW."dose_max") OR OLD."times_per_day_max" IS DISTINCT FROM (NEW."times_per_day_max") OR OLD."repeats_allowed" IS DISTINCT FROM (NEW."repeats_allowed") OR OLD."issue_days" IS DISTINCT FROM (NEW."issue_days") OR OLD."valid_until" IS DISTINCT FROM (NEW."valid_until") OR OLD."quantity_text" IS DISTINCT FROM (NEW."quantity_text") OR OLD."evidence" IS DISTINCT FROM (NEW."evidence"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='646e807c9acb786ffcee6672472d422a909a42d5', operation='UPDATE', pgid='pgtrigger_only_superseding_37b68', table='reviews_prescription', when='BEFORE')),
         ),
-        migrations.AddConstraint(
+        AddConstraintNotValid(
             model_name='prescription',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('dose_max__isnull', True), ('dose_max__gt', 0), _connector='OR'), models.Q(('dose__isnull', True), models.Q(('dose_max__lt', models.F('dose')), _negated=True), _connector='OR'), models.Q(('times_per_day_max__isnull', True), ('times_per_day_max__gt', 0), _connector='OR'), models.Q(('times_per_day__isnull', True), models.Q(('times_per_day_max__lt', models.F('times_per_day')), _negated=True), _connector='OR')), name='prescription_ranges_in_order'),
         ),
-        migrations.AddConstraint(
+        AddConstraintNotValid(
             model_name='prescription',
             constraint=models.CheckConstraint(condition=models.Q(('evidence__in', ['', 'reported', 'given'])), name='prescription_evidence_known'),
         ),

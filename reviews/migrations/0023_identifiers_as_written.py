@@ -24,6 +24,6 @@ def write_identifiers(apps, schema_editor):
 
 class Migration(migrations.Migration):
 
-    dependencies = [('reviews', '0022_people_as_they_are')]
+    dependencies = [('reviews', '0022_names_folded')]
 
     operations = [migrations.RunPython(write_identifiers, migrations.RunPython.noop)]

@@ -99,11 +99,13 @@ def folded(field: str | Func) -> Func:
     return Func(field, function="reviews_folded", output_field=models.TextField())
 
 
-def _kept_folded(field: str) -> models.GeneratedField:
-    """A name as it is looked for, kept beside it: a search would fold each name that it finds."""
-    return models.GeneratedField(
-        expression=folded(field), output_field=models.TextField(), db_persist=True
-    )
+def _kept_folded() -> models.TextField:
+    """A name as it is looked for, kept beside it: a search would fold each name that it finds.
+
+    The database writes it (`names_folded`), whatever is said here. A generated column would be
+    written for everybody while the table is locked.
+    """
+    return models.TextField(editable=False, blank=True, db_default="")
 
 
 class Particulars(models.Model):
@@ -186,8 +188,8 @@ class Patient(Particulars):
         db_index=False,
     )
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="patients")
-    family_folded = _kept_folded("family_name")
-    given_folded = _kept_folded("given_name")
+    family_folded = _kept_folded()
+    given_folded = _kept_folded()
     registered_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -195,6 +197,16 @@ class Patient(Particulars):
         triggers = [
             _as_its_live_version("registered_as_said", pgtrigger.Insert),
             _as_its_live_version("changed_as_said", pgtrigger.Update),
+            pgtrigger.Trigger(
+                name="names_folded",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                func="""
+                    NEW.family_folded := reviews_folded(NEW.family_name);
+                    NEW.given_folded := reviews_folded(NEW.given_name);
+                    RETURN NEW;
+                """,
+            ),
         ]
         constraints = [
             models.CheckConstraint(name="patient_sex_known", condition=Q(sex__in=Sex.values)),
@@ -218,7 +230,7 @@ class Patient(Particulars):
             GinIndex(
                 OpClass("family_folded", name="gin_trgm_ops"),
                 OpClass("given_folded", name="gin_trgm_ops"),
-                name="patient_name_trigrams",
+                name="patient_folded_trigrams",
             ),
             models.Index(
                 fields=["merged_into"],
