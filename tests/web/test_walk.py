@@ -51,7 +51,7 @@ class Walk:
         self.modules.update(dict.fromkeys(reversed(stack)))
 
 
-def test_a_prescription_is_followed_to_its_flag_through_eleven_modules(clara, harbour):
+def test_a_prescription_is_followed_to_its_flag_through_twelve_modules(clara, harbour):
     bell = make.patient(harbour, clara)
     screen.drain()
     form = {
@@ -80,5 +80,6 @@ def test_a_prescription_is_followed_to_its_flag_through_eleven_modules(clara, ha
         "reviews.verbs.prescribe",
         "reviews.verbs.screen",
         "reviews.views.prescribing",
+        "reviews.views.reading",
         "reviews.views.refusals",
     ]
