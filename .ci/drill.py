@@ -3,6 +3,7 @@
 import sys
 
 from drills import deploy, recovery, upgrade
+
 from portal.local import Refused
 from portal.supervisor import Stopped, fail
 
