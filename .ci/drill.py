@@ -4,6 +4,9 @@ import sys
 
 from drills import deploy, recovery, upgrade
 
+from portal.local import Refused
+from portal.supervisor import Stopped, fail
+
 DRILLS = {"deploy": deploy, "recovery": recovery, "upgrade": upgrade}
 
 
@@ -12,7 +15,12 @@ def main(argv):
     if name not in DRILLS:
         print("Drills: " + ", ".join(DRILLS) + ". Each takes --help.", file=sys.stderr)
         return 2
-    return DRILLS[name].main(argv[1:])
+    try:
+        return DRILLS[name].main(argv[1:])
+    except Refused as error:
+        fail(error)
+    except Stopped:
+        return 130
 
 
 if __name__ == "__main__":

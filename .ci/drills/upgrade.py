@@ -35,7 +35,9 @@ from portal.supervisor import supervised
 PRESCRIPTIONS_A_PERSON = 10.2
 """What the invented people of the demo have."""
 AIM_SECONDS = 1.0
-"""No reader may wait this much longer than before, page or look-up, however long it all takes."""
+"""No look-up may wait this much longer than before: that is what locks do."""
+PAGE_SECONDS = 3.0
+"""No page may take longer: it may lack an index that its release had, and not be kept waiting."""
 LOOKED_AT = 8
 OURS = ("reviews_", "drugs_")
 """What is in the other tables (sessions, sign-ins, permissions) changes with use."""
@@ -99,7 +101,7 @@ class Rehearsal:
                 time.sleep(WARM_SECONDS)
             part.expect(not watch.errors, f"{len(watch.errors)} failed: {watch.errors[:2]}")
             part.say(watch.words())
-            before_it = watch.longest()
+            before_it = watch.longest_read()
         with self.drill.part("migrate while they read", needed=False) as part:
             with Watch(self, port, paths, largest) as watch:
                 took = self._migrate()
@@ -109,9 +111,11 @@ class Rehearsal:
             for words in watch.locks():
                 part.say(words)
             part.expect(
-                watch.longest() <= before_it + AIM_SECONDS,
-                f"a reader waited {watch.longest():.2f} s, {before_it:.2f} s before",
+                watch.longest_read() <= before_it + AIM_SECONDS,
+                f"a look-up waited {watch.longest_read():.2f} s, {before_it:.2f} s before",
             )
+            slowest, page = max(watch.pages)
+            part.expect(slowest <= PAGE_SECONDS, f"{page} took {slowest:.2f} s")
         with self.drill.part("every row is there", needed=False) as part:
             with self.ground.connect() as connection:
                 now = digests.of_tables(connection, before)
@@ -252,10 +256,8 @@ class Watch:
         except Exception as error:
             self.errors.append((type(error).__name__, str(error)))
 
-    def longest(self):
-        return max(
-            [*(took for took, _ in self.pages), *(max(all_) for all_ in self.reads.values())]
-        )
+    def longest_read(self):
+        return max(max(times) for times in self.reads.values())
 
     def words(self):
         worst, path = max(self.pages)
