@@ -166,15 +166,15 @@ class Door:
         return any(GRANTS[action].anywhere for action in actions)
 
 
-def _page(*see: Action, **more: bool) -> Door:
+def _page(*see: Action, **more: Any) -> Door:
     return Door(see=see, **more)
 
 
-def _button(*do: Action, **more: bool) -> Door:
+def _button(*do: Action, **more: Any) -> Door:
     return Door(do=do, **more)
 
 
-def _form(*both: Action, **more: bool) -> Door:
+def _form(*both: Action, **more: Any) -> Door:
     return Door(see=both, do=both, **more)
 
 
