@@ -28,6 +28,7 @@ from reviews.forms.staff import (
 from reviews.models import Invitation, Practice, named
 from reviews.queries import staff as queries
 from reviews.verbs import factors, invitations, leaving, practices, registers, roles
+from reviews.views.confirming import confirmed
 from reviews.views.refusals import form_page, refusals_at
 from reviews.views.signed_in import SignedIn
 
@@ -46,6 +47,7 @@ def people(request: SignedIn, pk: int | None = None) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 @login_required
+@confirmed
 def invite(request: SignedIn, pk: int) -> HttpResponse:
     """Invite somebody; a code to print is in the answer to the form and nowhere else."""
     practice = _practice(request, pk)
@@ -61,6 +63,7 @@ def invite(request: SignedIn, pk: int) -> HttpResponse:
 @never_cache
 @require_POST
 @login_required
+@confirmed
 def renew(request: SignedIn, pk: int) -> HttpResponse:
     """A new code for an invitation; the old one ends."""
     return _invited(
@@ -79,6 +82,7 @@ def withdraw(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @login_required
+@confirmed
 def person(request: SignedIn, practice_pk: int, pk: int) -> HttpResponse:
     """One person: their roles, changed here."""
     practice, colleague = _colleague(request, practice_pk, pk)
@@ -112,6 +116,7 @@ def register(request: SignedIn, practice_pk: int, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
+@confirmed
 def ask_reset(request: SignedIn, practice_pk: int, pk: int) -> HttpResponse:
     """Ask that somebody's second factor be reset."""
     practice, colleague = _colleague(request, practice_pk, pk)
@@ -128,6 +133,7 @@ def ask_reset(request: SignedIn, practice_pk: int, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
+@confirmed
 def answer_reset(request: SignedIn, pk: int) -> HttpResponse:
     """Agree that a second factor be reset, or not."""
     reset = access.fetch(queries.waiting_resets(), request.user, Action.RESET_FACTOR, pk=pk)
@@ -146,6 +152,7 @@ def answer_reset(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @login_required
+@confirmed
 def leave(request: SignedIn, practice_pk: int, pk: int) -> HttpResponse:
     """What somebody has in hand, when they leave and who gets it; or block them now."""
     practice, colleague = _colleague(request, practice_pk, pk)
