@@ -1,7 +1,7 @@
 """Who may do what, and where: one table. Lists start from `scope`, so nobody sees beyond it."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -129,15 +129,15 @@ class Door:
 
 
 def _page(*see: Action, **more: bool) -> Door:
-    return Door(see=see, **more)
+    return replace(Door(see=see), **more)
 
 
 def _button(*do: Action, **more: bool) -> Door:
-    return Door(do=do, **more)
+    return replace(Door(do=do), **more)
 
 
 def _form(*both: Action, **more: bool) -> Door:
-    return Door(see=both, do=both, **more)
+    return replace(Door(see=both, do=both), **more)
 
 
 DOORS = {
