@@ -1,7 +1,7 @@
 """Who may do what, and where: one table. Lists start from `scope`, so nobody sees beyond it."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -166,16 +166,16 @@ class Door:
         return any(GRANTS[action].anywhere for action in actions)
 
 
-def _page(*see: Action, **more: Any) -> Door:
-    return Door(see=see, **more)
+def _page(*see: Action, **more: bool) -> Door:
+    return replace(Door(see=see), **more)
 
 
-def _button(*do: Action, **more: Any) -> Door:
-    return Door(do=do, **more)
+def _button(*do: Action, **more: bool) -> Door:
+    return replace(Door(do=do), **more)
 
 
-def _form(*both: Action, **more: Any) -> Door:
-    return Door(see=both, do=both, **more)
+def _form(*both: Action, **more: bool) -> Door:
+    return replace(Door(see=both, do=both), **more)
 
 
 DOORS = {

@@ -11,7 +11,7 @@ GIVEN = """
     REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role};
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
     REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {role};
-    GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role};
+    GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role};
 """
 TELL_NOTHING = (
     "textlike(text, text)",

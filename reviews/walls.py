@@ -77,15 +77,25 @@ The policy `practices` of each table says the same; migrations write it.
 
 OPEN = {
     "reviews_apikey": "looked up before anybody is known; whose a key is is walled",
+    "reviews_clock": "the furthest time that the database has shown",
     "reviews_engine": "the code of the rules",
+    "reviews_factorreset": "who asked for whose second factor to be reset; no patient",
+    "reviews_invitation": "read before anybody is known; no patient",
     "reviews_job": "long work; no text of it names a patient",
+    "reviews_leaving": "who stops working where; read before anybody is known to see anything",
     "reviews_medicine": "medicines as they are written, whoever takes them",
     "reviews_membership": "who works where: read before anybody is known to see anything",
     "reviews_practice": "names of practices",
     "reviews_preference": "how somebody likes their pages",
+    "reviews_press": "digests of forms that were sent, and where their answers led",
+    "reviews_registerentry": "numbers of staff in their registers; no patient",
     "reviews_ruleversion": "rule books are for every practice",
     "reviews_savedview": "questions that somebody keeps; the answers are walled",
+    "reviews_sealedleaf": "digests of what is sealed",
+    "reviews_sealedsubtree": "digests of digests",
     "reviews_screeningrun": "how many were screened, and when",
+    "reviews_treehead": "signed digests of the whole log",
+    "reviews_tries": "how often somebody tried to sign in",
 }
 """`{table: why no wall is around it}`. A table of reviews stands here or in WALLED."""
 

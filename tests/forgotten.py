@@ -54,6 +54,7 @@ def _asked(call, path):
 def forgetting(site):
     """Inside, the code of this site asks for everybody's rows instead."""
     before, after = _codes(site)
+    gc.unfreeze()  # what was imported before the tests is out of its sight
     functions = [
         each
         for each in gc.get_objects()

@@ -57,6 +57,7 @@ class World:
         self.view = saved_views.save(name=name, query="severity=2", by=ravi)
         self.job = jobs.ask("rescreen", title="Screen everybody again", by=ravi, unit="patients")
         screen.drain()
+        self.case.refresh_from_db()
 
     def _person(self, username, *roles):
         return make.person(f"{username}-{self.place.code}", self.place, *roles)
