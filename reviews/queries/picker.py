@@ -6,7 +6,7 @@ Knows nothing but names: whether a choice is wise is for the preview to say.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict
 
 import msgspec
 
@@ -31,6 +31,19 @@ COUNTED_AS = {
 Codings = Iterable[Mapping[str, str]]
 Label = tuple[tuple[str, bool], ...]
 """A label in pieces: (text, whether it repeats what was typed)."""
+
+
+class _Coding(TypedDict):
+    system: str
+    code: str
+    display: NotRequired[str]
+
+
+class _Product(TypedDict):
+    """The JSON of a product in the value of a choice."""
+
+    medicine: str
+    codings: list[_Coding]
 
 
 class Product(NamedTuple):
@@ -107,10 +120,12 @@ def value_of(text: str, codings: Codings) -> str:
 def read_value(chosen: str) -> Product:
     """The product that a choice holds. Raises `BadRecord`."""
     try:
-        product = msgspec.json.decode(chosen)
-        return Product(product["medicine"], product["codings"])
-    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        product = msgspec.json.decode(chosen, type=_Product)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise BadRecord("product", "choose it again") from error
+    if r"\u0000" in chosen:  # NUL can stand there in no other way
+        raise BadRecord("product", "choose it again")
+    return Product(product["medicine"], product["codings"])
 
 
 def unit_of(chosen: str) -> str:

@@ -20,10 +20,18 @@ TEXTS = [
     "a|b|c", ":", "1:", ":1", "1:2:3", "²:²", "1@", "1@²", "@2026", "?", "?page=²", "&=&", "nhs|",
 ]  # fmt: skip
 SHAPES = [
+    '{"medicine": 1, "codings": []}', '{"medicine": "x", "codings": 1}', '{"medicine": "x"}',
+    '{"medicine": "x", "codings": [1]}',
+    '{"medicine": "x", "codings": [{"system": 1, "code": []}]}',
+    '{"medicine": "x", "codings": [{}]}', '{"medicine": null, "codings": null}',
+    '{"medicine": "a\\u0000b", "codings": []}', '{"medicine": "\\ud800", "codings": []}',
+    '{"medicine": "x", "codings": {"system": "atc", "code": "N05"}}',
+    '{"medicine": "", "codings": []}',
+    '{"medicine": "x", "codings": [{"system": "atc", "code": "\\u0000"}]}', '{"medicine":' * 3000,
     "[]", "{}", "null", "1", '"x"', "[1]", '["x"]', '["x", 1]', '["x", [1]]', '["x", [[]]]', "[[]]",
     '["x", [{}]]', '["x", [{"system": 1, "code": []}]]', '[1, []]', '[null, null]', '["x", null]',
     '["\\u0000", []]', '["x", [{"system": "a", "code": "\\u0000"}]]', '["\\ud800", []]', "[" * 5000,
-    "[" * 200_000, '{"a":' * 2000, '["x"', "NaN", "1e999", '["x", [], 3]', '{"medicine": "x"}',
+    "[" * 200_000, '{"a":' * 2000, '["x"', "NaN", "1e999", '["x", [], 3]',
     '["' + "x" * 6000 + '", []]', "as-written", "AS-WRITTEN",
     '["x", [{"system": "atc", "code": "N05"}]]',
 ]  # fmt: skip
