@@ -128,13 +128,21 @@ class PracticeForm(forms.Form):
     telephone = forms.CharField(max_length=40, required=False)
     email = forms.EmailField(required=False, label="Mail")
     second_factor = forms.ChoiceField(
-        choices=SecondFactor.choices, help_text="Who must have one to sign in."
+        choices=SecondFactor.choices,
+        initial=SecondFactor.OFFICES,
+        required=False,
+        help_text="Who must have one to sign in.",
     )
 
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
         named_countries = sorted(countries.NAMES.items(), key=lambda country: country[1])
         self.fields["country"].choices = [("", "that of its profile"), *named_countries]
+
+    def clean_second_factor(self) -> str:
+        """As it is, where nothing was said."""
+        said = self.cleaned_data["second_factor"]
+        return said or self.get_initial_for_field(self.fields["second_factor"], "second_factor")
 
 
 class NewPracticeForm(PracticeForm):

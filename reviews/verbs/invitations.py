@@ -22,7 +22,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from reviews import access, audit, staff
+from reviews import access, audit, staff, walls
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, NotFound
@@ -245,7 +245,9 @@ def _let_in(invitation: Invitation, person: User, *, new: bool) -> None:
     invitation.answer = Invitation.Answer.ACCEPTED
     invitation.answered_at, invitation.answered_by = timezone.now(), person
     invitation.save(update_fields=["answer", "answered_at", "answered_by"])
-    _record(person, Event.INVITATION_ACCEPTED, invitation, new=new)
+    # Until now they saw nothing of this practice, and may not even be signed in.
+    with walls.seeing(walls.of([practice.pk])):
+        _record(person, Event.INVITATION_ACCEPTED, invitation, new=new)
     if Role.PRACTICE_ADMIN in invitation.roles:
         staff.tell_admins(practice, of=person, except_for=[invitation.made_by, person])
 

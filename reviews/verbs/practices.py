@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from reviews import access, audit, staff
+from reviews import access, audit, staff, walls
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord
@@ -33,29 +33,31 @@ def set_up(*, code: str, by: User | None = None, **details: str) -> Practice:
         access.require(by, Action.SET_UP_PRACTICE)
     practice = Practice(code=code, **_known(details))
     _save(practice)
-    audit.record(
-        by,
-        Event.PRACTICE_SET_UP,
-        practice_id=practice.pk,
-        subject=practice,
-        name=practice.name,
-        profile=practice.profile,
-        time_zone=practice.zone.key,
-        second_factor=practice.second_factor,
-    )
-    if by is not None:
-        staff.give(by, practice, [Role.PRACTICE_ADMIN])
-        access.forget(by)
+    # Nobody works there yet, and so nobody sees it.
+    with walls.seeing(walls.of([practice.pk])):
         audit.record(
             by,
-            Event.ROLES_CHANGED,
+            Event.PRACTICE_SET_UP,
             practice_id=practice.pk,
-            subject=by,
-            person=by.pk,
-            name=by.get_full_name(),
-            given=[Role.PRACTICE_ADMIN],
-            reason="set the practice up",
+            subject=practice,
+            name=practice.name,
+            profile=practice.profile,
+            time_zone=practice.zone.key,
+            second_factor=practice.second_factor,
         )
+        if by is not None:
+            staff.give(by, practice, [Role.PRACTICE_ADMIN])
+            access.forget(by)
+            audit.record(
+                by,
+                Event.ROLES_CHANGED,
+                practice_id=practice.pk,
+                subject=by,
+                person=by.pk,
+                name=by.get_full_name(),
+                given=[Role.PRACTICE_ADMIN],
+                reason="set the practice up",
+            )
     return practice
 
 
