@@ -291,7 +291,7 @@ def test_a_batch_of_people_is_compared_with_their_versions_once_and_not_row_by_r
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT tgtype FROM pg_trigger WHERE tgrelid = 'reviews_patient'::regclass"
-            " AND tgname LIKE 'pgtrigger_%'"
+            " AND tgname LIKE 'pgtrigger%as_said%'"
         )
         kinds = [kind for (kind,) in cursor.fetchall()]
     assert len(kinds) == 2
