@@ -142,6 +142,11 @@ class Migration(migrations.Migration):
             model_name='patient',
             trigger=pgtrigger.compiler.Trigger(name='names_folded', sql=pgtrigger.compiler.UpsertTriggerSql(func='\n                    NEW.family_folded := reviews_folded(NEW.family_name);\n                    NEW.given_folded := reviews_folded(NEW.given_name);\n                    RETURN NEW;\n                ', hash='9cb55e536925eedc8d6243311134ca2e24ee7c35', operation='INSERT OR UPDATE', pgid='pgtrigger_names_folded_1273b', table='reviews_patient', when='BEFORE')),
         ),
+        # Also where other triggers are passed by, as while very many people are written at once.
+        migrations.RunSQL(
+            'ALTER TABLE reviews_patient ENABLE ALWAYS TRIGGER pgtrigger_names_folded_1273b',
+            migrations.RunSQL.noop,
+        ),
         pgtrigger.migrations.AddTrigger(
             model_name='patient',
             trigger=pgtrigger.compiler.Trigger(name='registered_as_said', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF EXISTS (\n                SELECT FROM written p LEFT JOIN reviews_patientversion v\n                    ON v.patient_id = p.id AND v.superseded_at IS NULL\n                WHERE (p.practice_id, p.family_name, p.given_name, p.birth_date, p.sex, p.deceased_on, p.deceased) IS DISTINCT FROM (v.practice_id, v.family_name, v.given_name, v.birth_date, v.sex, v.deceased_on, v.deceased)\n            ) THEN\n                RAISE EXCEPTION 'a patient must be what the live version says';\n            END IF;\n            RETURN NULL;\n        ", hash='c9f6f1fe61945f37640601db624116dc545e0890', level='STATEMENT', operation='INSERT', pgid='pgtrigger_registered_as_said_7b977', referencing='REFERENCING NEW TABLE AS written ', table='reviews_patient', when='AFTER')),

@@ -11,7 +11,8 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db.models import F
 
-from reviews import dossiers, records, rulebooks, rules
+from reviews import dossiers, likeness, records, rulebooks, rules
+from reviews.management.commands import seed
 from reviews.models import (
     AuditEvent,
     Case,
@@ -147,6 +148,14 @@ def test_decisions_are_made_by_the_reviewers_and_audited(rulebook):
     assert made.filter(actor_id__isnull=False).count() == made.count() == 5
     assert Flag.objects.filter(settled_at__isnull=False).exists()
     assert Case.objects.filter(state="claimed").exists()
+
+
+def test_very_many_people_are_found_by_name_too(rulebook, monkeypatch):
+    monkeypatch.setattr(seed, "MANY", 5)
+    call_command("seed", patients=10, decisions=0, verbosity=0)
+    for person in Patient.objects.all():
+        assert person.family_folded == likeness.folded(person.family_name)
+        assert person.given_folded == likeness.folded(person.given_name)
 
 
 def test_a_feed_brings_what_only_a_person_can_settle(rulebook):
