@@ -6,7 +6,7 @@ Knows nothing but names: whether a choice is wise is for the preview to say.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, NotRequired, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict, cast
 
 import msgspec
 
@@ -125,7 +125,7 @@ def read_value(chosen: str) -> Product:
         raise BadRecord("product", "choose it again") from error
     if r"\u0000" in chosen:  # NUL can stand there in no other way
         raise BadRecord("product", "choose it again")
-    return Product(product["medicine"], product["codings"])
+    return Product(product["medicine"], cast(Codings, product["codings"]))
 
 
 def unit_of(chosen: str) -> str:
