@@ -282,9 +282,7 @@ def _until(last: int, over_now: bool) -> str:
 
 def _last_day(dose: DrugDose) -> int:
     """The last day on which an amount may be taken: of unknown length as far as it can reach."""
-    return min(
-        dose.end if part.use.end is not None else part.use.reach for part in dose.parts
-    )
+    return min(dose.end if part.use.end is not None else part.use.reach for part in dose.parts)
 
 
 def _elder(view: View, limit: Limits, use: Use) -> bool:
