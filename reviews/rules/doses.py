@@ -213,7 +213,11 @@ def over_maximum(view: View, limit: Limits) -> Says:
                 Fact("max_mg_per_day", "Labelled maximum", most, "mg a day"),
                 Fact("context", "Maximum for", context.replace("_", " ")),
             ),
-            clears="The dose is confirmed and recorded as intended, or comes down gradually.",
+            clears=(
+                "The dose is confirmed and recorded as intended, or comes down gradually."
+                if over_now
+                else "It is recorded whether that dose was intended."
+            ),
             drugs=frozenset({key}),
         )
     left = [use for use in view.now if use.drug.key not in over]
@@ -671,7 +675,15 @@ def risk_band(view: View, limit: Limits) -> Says:
         if unknown:
             yield _no_amount(view, "DOSE-05", unknown)
         return
-    stretch, (level, mg, tables) = max(known, key=lambda pair: LEVELS.index(pair[1].level))
+    stretch, (level, mg, tables) = max(
+        known,
+        # Of equal bands that of today is told, else the one to come.
+        key=lambda pair: (
+            LEVELS.index(pair[1].level),
+            not view.reached(pair[0].end + 1),
+            view.reached(pair[0].start),
+        ),
+    )
     parts = [part for part in stretch.parts if part.use.mask & BENZODIAZEPINE]
     drugs = words.listed(names([part.use for part in parts]))
     yield about_use(
@@ -681,8 +693,8 @@ def risk_band(view: View, limit: Limits) -> Says:
         uses=[part.use for part in parts],
         title=f"{words.sentence_case(level)} dose band",
         sentence=(
-            f"The dose of {drugs} lies in the {level} band for the risk of dependence, which "
-            "length of use raises further."
+            f"The dose of {drugs} {_lies(view, stretch)} in the {level} band for the risk of "
+            "dependence, which length of use raises further."
         ),
         facts=(
             Fact("band", "Dose band", level),
@@ -709,6 +721,14 @@ def risk_band(view: View, limit: Limits) -> Says:
         ),
         clears="The label follows the dose.",
     )
+
+
+def _lies(view: View, stretch: Stretch) -> str:
+    """Lies today, lay until lately, or is to lie."""
+    if not view.reached(stretch.start):
+        return f"is to lie, from {words.day(stretch.start)},"
+    over = all(part.use.end is not None for part in stretch.parts) and view.reached(stretch.end + 1)
+    return f"lay until {words.day(stretch.end)}" if over else "lies"
 
 
 def _lacks(view: View, use: Use) -> bool:

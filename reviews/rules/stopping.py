@@ -138,7 +138,9 @@ def abrupt_end(view: View, limit: Limits) -> Says:
     days = episode.exposed_days(episode.start, ended)
     likely = likelihood(view, episode, ended)
     stage = _stage(view, ended, {span.use.drug.band for span in spans})
-    severity, title, sentence = _said_of_the_end(likely, stage, drugs, ended, days, why)
+    severity, title, sentence = _said_of_the_end(
+        likely, stage, drugs, ended=ended, days=days, why=why
+    )
     yield candidate(
         "STOP-01",
         severity,
@@ -163,7 +165,7 @@ def abrupt_end(view: View, limit: Limits) -> Says:
 
 
 def _said_of_the_end(
-    likely: str, stage: str, drugs: str, ended: int, days: int, why: str
+    likely: str, stage: str, drugs: str, *, ended: int, days: int, why: str
 ) -> tuple[int, str, str]:
     """Severity, title and sentence of a supply that ended, by how likely dependence is."""
     on = words.day(ended)
@@ -239,7 +241,7 @@ def _stage(view: View, ended: int, bands: set[str | None]) -> str:
     title="Ended by a prescriber without a taper",
     theme=STOPPING,
     severity=Grading(
-        "S1 until withdrawal may begin, then as STOP-01; S4 after a single short course", (1, 2, 4)
+        "S1 until withdrawal may begin, then S1 or S2 as STOP-01; S4 after a short course", (1, 2, 4)
     ),
     shown=Shown("Interrupts where S1; else queue; a note after a short course", interrupts=True),
     sources=("fda-bzd-2020", "asam-2025-2", "asam-2025-3", "racgp-b", "stop-02"),

@@ -728,7 +728,7 @@ def test_a_supply_renewed_is_judged_by_what_is_taken_now(tablets, severity, says
 
 
 def test_what_is_left_of_a_dose_that_another_took_the_place_of_is_not_taken():
-    """Begun early, the lower dose is carried 15 days; from then on the rest of the higher is stock."""
+    """The lower dose is carried 15 days; from then on the rest of the higher one is stock."""
     lines = [
         line("diazepam 10 mg tablets", dose=6),
         line("diazepam 10 mg tablets", start=5, dose=3),
