@@ -245,15 +245,42 @@ def find_drugs(text: str = "", limit: int = 50, profile: str | None = None) -> l
 
 
 def names_meant(text: str) -> list[str]:
-    """Every name, synonym and brand of the drugs that `text` names, in full or nearly."""
-    words = [word for word in _words(text) if len(word) > 2 and not word[0].isdigit()]
-    words = [word for word in words if word not in FORMS]
-    if not words:
+    """Every name, synonym and brand of the drugs that `text` names."""
+    words = _of_drugs(text)
+    pks = set.intersection(*map(_named, words)) if words else set()
+    own = Ingredient.objects.live().filter(pk__in=pks).values_list("name", flat=True)
+    others = _alone(NamePart.objects.filter(ingredient__in=pks))
+    return sorted({*own, *others.values_list("name__text", flat=True)}) if pks else []
+
+
+def names_nearly_meant(text: str) -> list[str]:
+    """Every name, synonym and brand of the drugs nearest to `text`; [] where it names one."""
+    words, drugs = _of_drugs(text), _drugs()
+    if any(drug.fits(words) for drug in drugs.values()):
         return []
-    drugs = _drugs()
-    pks = {pk for pk, drug in drugs.items() if drug.fits(words)} or set(_nearest(words, drugs))
-    meant = [drugs[pk] for pk in pks if pk in drugs]
-    return sorted({name for drug in meant for name in (drug.name, *drug.synonyms, *drug.brands)})
+    near = [drugs[pk] for pk in _nearest(words, drugs)]
+    return sorted({name for drug in near for name in (drug.name, *drug.synonyms, *drug.brands)})
+
+
+def _of_drugs(text: str) -> list[str]:
+    """The words of a text that can be of the name of a drug."""
+    words = [word for word in _words(text) if len(word) > 2 and not word[0].isdigit()]
+    return [word for word in words if word not in FORMS]
+
+
+def _named(word: str) -> set[int]:
+    """The ids of the ingredients of which a name of their own begins a word so."""
+    # Asked of the database: to read all the names of all drugs takes longer than the search.
+    begins = _border(word) + re.escape(word)
+    own = Ingredient.objects.live().filter(name__iregex=begins)
+    others = _alone(NamePart.objects.filter(name__text__iregex=begins))
+    return {*own.values_list("pk", flat=True), *others.values_list("ingredient", flat=True)}
+
+
+def _alone(parts: QuerySet[NamePart]) -> QuerySet[NamePart]:
+    """Those of names in force that stand for one ingredient alone."""
+    with_it = NamePart.objects.filter(name=OuterRef("name")).exclude(pk=OuterRef("pk"))
+    return parts.filter(~Exists(with_it), name__retired_at=None)
 
 
 class Near(NamedTuple):

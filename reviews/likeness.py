@@ -7,7 +7,7 @@ test holds for every Latin letter.
 import re
 import unicodedata
 from datetime import date
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple
 
 # Letters that Unicode does not take apart into a plain one and a mark.
@@ -40,6 +40,62 @@ _NO_NAME = re.compile(
     r"(baby|infant|twin|boy|girl|male|female|of|one|two|i|ii|a|b|unknown|unnamed|test|nn|nfn|nln)+"
 )
 _SAID_SEX = ("male", "female")
+# What people of these given names are called, where it has no three letters in a row of the name.
+# One that is missing here costs somebody a question, once.
+CALLED = {
+    name: frozenset(called.split())
+    for name, called in {
+        "aleksander": "sasza sascha sasha",
+        "aleksandr": "sasha sacha shura",
+        "aleksandra": "ola sasha",
+        "aleksei": "alyosha lyosha",
+        "alexander": "sasha sascha sacha alick",
+        "alexandra": "sasha sascha sacha ola",
+        "andre": "dede",
+        "ann": "nancy nina",
+        "anna": "nancy nan",
+        "anne": "nancy nan",
+        "barbara": "babs basia bobbie",
+        "catherine": "kate katie kitty kit kay",
+        "charles": "chuck",
+        "dmitri": "dima",
+        "dolores": "lola",
+        "edward": "ted teddy ned eddie",
+        "eleanor": "nell nellie",
+        "elizabeth": "bess bessie libby elsie lisa",
+        "francisco": "paco kiko",
+        "georg": "jurgen juergen joerg",
+        "gerald": "jerry",
+        "gerard": "jerry",
+        "helen": "nell nellie",
+        "henry": "hank harry hal",
+        "isabel": "izzy",
+        "isabella": "izzy",
+        "james": "jim jimmy",
+        "joanna": "asia",
+        "johann": "jan",
+        "johannes": "jan",
+        "john": "jack jan ian ivan juan sean giovanni hans",
+        "jose": "pepe pepito chema",
+        "josef": "sepp beppo",
+        "joseph": "joe joey yusuf",
+        "katherine": "kitty kit kay",
+        "lawrence": "larry",
+        "malgorzata": "gosia",
+        "margaret": "daisy maggie meg maisie peggy peg madge",
+        "mary": "molly polly minnie",
+        "michael": "mike mikey misha",
+        "nicholas": "klaus claus niko",
+        "patrick": "paddy padraig",
+        "richard": "dick dickie",
+        "robert": "bob bobby rab",
+        "sarah": "sally sadie",
+        "theodore": "ted teddy",
+        "theresa": "tess tessa terry",
+        "thomas": "tam tommy",
+        "vladimir": "volodya vova",
+    }.items()
+}
 
 
 class Particulars(NamedTuple):
@@ -60,15 +116,16 @@ def folded(name: str) -> str:
 def contradiction(held: Particulars, said: Particulars) -> tuple[str, ...]:
     """The particulars by which these are two people: "name" and "birth_date", "sex" or both.
 
-    Empty where they can be one person. A slip of typing, a married name, another first name or a
-    corrected birth date alone is none: the name has to be another one, and something else with it.
-    Where one part of the name agrees (a father and his son under one number), it has to be the
-    birth date.
+    Empty where they can be one person. A slip of typing, a married name, a nickname or a corrected
+    birth date alone is none: the name has to be another one, and something else with it. Where one
+    part of the name agrees (a father and his son under one number), it has to be the birth date.
+    But another given name beside the family name is enough, which is all that tells twins apart.
     """
     name = _names(held, said)
     day = not _alike(held.birth_date, said.birth_date)
     sex = held.sex in _SAID_SEX and said.sex in _SAID_SEX and held.sex != said.sex
-    if not (day or (sex and name == OTHER)) or name == SAME:
+    differs = day or (sex and name == OTHER) or (name == HALF and _may_be_twins(held, said))
+    if name == SAME or not differs:
         return ()
     return ("name", *(["birth_date"] if day else []), *(["sex"] if sex else []))
 
@@ -97,6 +154,30 @@ def _names(held: Particulars, said: Particulars) -> str:
     if all(straight) or all(crossed):
         return SAME
     return HALF if any(straight) or any(crossed) else OTHER
+
+
+def _may_be_twins(held: Particulars, said: Particulars) -> bool:
+    """Whether the family name agrees and the given names have nothing in common."""
+    (family, given), (other_family, other_given) = _parts(held), _parts(said)
+    return (
+        bool(given and other_given)
+        and _part(family, other_family)
+        and not have_letters_in_common(given, other_given)
+        and not _called_so(held.given_name, said.given_name)
+    )
+
+
+def have_letters_in_common(a: str, b: str) -> bool:
+    """Whether two folded names are nearly one, or hold the same three letters in a row."""
+    return _part(a, b) or any(a[n : n + 3] in b for n in range(len(a) - 2))
+
+
+def _called_so(one: str, other: str) -> bool:
+    """Whether one of the given names is a nickname of one of the others: Peggy and Margaret."""
+    names, others = (
+        [folded(name) for name in re.split(r"[\s-]+", given)] for given in (one, other)
+    )
+    return any(a in CALLED.get(b, ()) or b in CALLED.get(a, ()) for a, b in product(names, others))
 
 
 def _parts(person: Particulars) -> tuple[str, str]:

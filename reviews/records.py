@@ -9,13 +9,14 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from datetime import date
+from functools import cache
 from math import inf as INFINITY
 from operator import attrgetter
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, inspect
 
 from reviews import clocks, fields, identifiers
 from reviews.errors import BadRecord
@@ -346,7 +347,7 @@ def _the_slow_way(content: Any, shape: type[Shape], zone_at: ZoneAt, *, strict: 
     try:
         return _dated(msgspec.convert(content, shape, strict=strict), zone_at)
     except msgspec.ValidationError as error:
-        raise bad_record(error) from error
+        raise bad_record(error, shape) from error
 
 
 _DAY_FIELDS = frozenset(
@@ -409,8 +410,11 @@ def _refuse_nul(content: Any, path: str) -> None:
             _refuse_nul(value, f"{path}[{index}]")
 
 
-def bad_record(error: msgspec.ValidationError) -> BadRecord:
-    """msgspec says "Expected `date` - at `$.start_on`": name the field, keep the reason."""
+def bad_record(error: msgspec.ValidationError, shape: type[Struct]) -> BadRecord:
+    """msgspec says "Expected `date` - at `$.start_on`": name the field, keep the reason.
+
+    Of what is none of the known values it does not say which those are.
+    """
     message = str(error)
     reason, _, path = message.partition(" - at `")
     field = path.rstrip("`").removeprefix("$").removeprefix(".")
@@ -420,7 +424,24 @@ def bad_record(error: msgspec.ValidationError) -> BadRecord:
     elif reason.startswith("Object missing required field"):
         field = ".".join(filter(None, [field, reason.split("`")[1]]))
         reason = "is missing"
+    elif reason.startswith("Invalid enum value"):
+        said = reason.removeprefix("Invalid enum value ")
+        reason = f"{said} is none of {', '.join(filter(None, _known_values(shape, field)))}"
     return BadRecord(field or "record", reason)
+
+
+@cache
+def _known_values(shape: type[Struct], path: str) -> tuple[str, ...]:
+    """The values that a field of a record can have, by its path: "patient.identifiers[0].use"."""
+    within = inspect.type_info(shape)
+    for name in re.sub(r"\[[^]]*\]", "", path).split("."):
+        (field,) = [each for each in within.fields if each.encode_name == name]
+        within = field.type
+        if isinstance(within, inspect.UnionType):
+            within = next(t for t in within.types if not isinstance(t, inspect.NoneType))
+        if isinstance(within, inspect.ListType | inspect.VarTupleType):
+            within = within.item_type
+    return tuple(str(value) for value in within.values)
 
 
 def of_the_practice(record: PrescriptionRecord, practice: Practice) -> PrescriptionRecord:

@@ -13,7 +13,7 @@ from django.contrib.postgres.search import TrigramSimilarity
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Greatest
 
-from drugs.search import names_meant
+from drugs.search import names_meant, names_nearly_meant
 from reviews import likeness
 from reviews.models import WITHDRAWN, Identifier, Medicine, Patient, Prescription, Status, compact
 
@@ -35,9 +35,12 @@ def anybody(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
     # One list of ids. Asked for as two, either of which may hold, PostgreSQL expects half of
     # everybody and looks each of them up.
     called = named(patients, text).order_by().values("pk")
-    taking = prescriptions(medicines_meant(text)).values("patient")
+    taking = prescriptions(medicines_named(text)).values("patient")
     found = patients.filter(pk__in=called.union(taking))
-    return found if found.exists() else alike(patients, text)
+    if found.exists():
+        return found
+    taking_like_it = prescribed(patients, medicines_nearly_named(text))
+    return taking_like_it if taking_like_it.exists() else alike(patients, text)
 
 
 def named(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
@@ -50,12 +53,9 @@ def alike(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
     return _matching(patients, text, _is_like, _has_nearly)
 
 
-def prescribed(
-    patients: QuerySet[Patient], text: str, medicines: list[int] | None = None
-) -> QuerySet[Patient]:
-    """Those of `patients` who have a prescription of the medicine that `text` means."""
-    ids = medicines_meant(text) if medicines is None else medicines
-    return patients.filter(Exists(prescriptions(ids).filter(patient=OuterRef("pk"))))
+def prescribed(patients: QuerySet[Patient], medicines: list[int]) -> QuerySet[Patient]:
+    """Those of `patients` who have a prescription of one of these medicines."""
+    return patients.filter(Exists(prescriptions(medicines).filter(patient=OuterRef("pk"))))
 
 
 def prescriptions(medicines: list[int]) -> QuerySet[Prescription]:
@@ -65,18 +65,35 @@ def prescriptions(medicines: list[int]) -> QuerySet[Prescription]:
 
 
 def medicines_meant(text: str) -> list[int]:
+    """Ids of the products that have what was typed, or else of those that are named like it."""
+    return medicines_named(text) or medicines_nearly_named(text)
+
+
+def medicines_named(text: str) -> list[int]:
     """Ids of the products that name what was typed, or that a name of the same drug means."""
+    typed = " ".join(text.split())
+    return _with_a_name([typed, *names_meant(typed)]) if len(typed) >= SHORTEST else []
+
+
+def medicines_nearly_named(text: str) -> list[int]:
+    """Ids of the products of the drugs whose names are like what was typed."""
     typed = " ".join(text.split())
     if len(typed) < SHORTEST:
         return []
-    names = [re.escape(name) for name in (typed, *names_meant(typed))]
-    found = Medicine.objects.filter(text__iregex=rf"\m({'|'.join(names)})")
-    ids = list(found.values_list("pk", flat=True))
+    names = names_nearly_meant(typed)
+    ids = _with_a_name(names) if names else []
     if not ids and not re.search(r"\d", typed):
         # A product that the formulary does not know, misspelt.
         like = Medicine.objects.filter(text__trigram_word_similar=typed)
         ids = list(like.values_list("pk", flat=True))
     return ids
+
+
+def _with_a_name(names: list[str]) -> list[int]:
+    """Ids of the products in whose text one of these names begins a word."""
+    said = "|".join(map(re.escape, names))
+    found = Medicine.objects.filter(text__iregex=rf"\m({said})")
+    return list(found.values_list("pk", flat=True))
 
 
 def _matching(

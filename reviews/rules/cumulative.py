@@ -338,6 +338,8 @@ def _new_course(
     depressed = view.person.has("depression")
     drugs = words.listed(names(episode.spans))
     has_begun = view.reached(episode.start)
+    last = max(item.span.end for item in view.judged_of(episode))
+    is_over = not view.touching(episode) and view.reached(last + 1)
     begun, when = (
         ("newly begun", words.were(drugs)) if has_begun else ("to begin", words.are(drugs))
     )
@@ -351,9 +353,14 @@ def _new_course(
         sentence=(
             f"{words.sentence_case(drugs)} {when} on "
             f"{words.day(episode.start)} at age {age} after {window} days or more without; "
-            f"the exposure reaches {words.days(days)}"
+            f"the exposure {'reached' if is_over else 'reaches'} {words.days(days)}"
             + (" in a person with depression" if depressed else "")
-            + "; an early call decides whether it needs to go on."
+            + (
+                f", to {words.day(last)}; a call before any further supply decides whether it is "
+                "needed."
+                if is_over
+                else "; an early call decides whether it needs to go on."
+            )
         ),
         facts=(
             Fact("age_years", "Age at start", age, "years"),

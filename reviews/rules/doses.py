@@ -11,7 +11,8 @@ from reviews.rules.dependence import BANDS, LEVELS, banded, dependence
 from reviews.rules.dossier import Line
 from reviews.rules.drug import BENZODIAZEPINE, SAID, Z_DRUG, Recognition
 from reviews.rules.equivalents import BAND, TABLES, DailyEquivalent, Equivalent
-from reviews.rules.exposure import Copy, DatedUse, DrugDose, Piece, Stretch, Use, pieces
+from reviews.rules.exposure import Copy, DatedUse, DrugDose, Stretch, Use, pieces
+from reviews.rules.exposure import doses as all_doses
 from reviews.rules.finding import Fact, NotEvaluable
 from reviews.rules.naming import length_unknown, names
 from reviews.rules.pairs import cannot_compare, together_facts, together_sentence, unknown_ends
@@ -82,15 +83,43 @@ def _dosed(view: View) -> set[Use]:
 
 
 class _Over(NamedTuple):
-    """A daily amount of one drug, the mg of it that a maximum is for, and that maximum."""
+    """A daily amount of one drug, the mg of it that a maximum is for, that maximum, and since when
+    and until when the drug has come to as much without a pause."""
 
     dose: DrugDose
     mg: float
     maximum: Maximum
+    since: int
+    last: int
+
+
+def _over(
+    view: View, doses: Sequence[DrugDose], maxima: Mapping[Use, Maximum | None]
+) -> _Over | None:
+    """The daily amount that is furthest over its maximum: of those in hand or to come where one of
+    these is over, else of those of the last days; None where none is over. A supply renewed in the
+    same dose goes on."""
+    ahead = [dose for dose in doses if not view.reached(_last_day(dose) + 1)]
+    found = _furthest_over(ahead, maxima) or _furthest_over(doses, maxima)
+    if found is None:
+        return None
+    since, last = found.since, found.last
+    same = [
+        dose
+        for dose in all_doses(view.stretches).get(found.dose.drug.key, ())
+        if abs(dose.mg - found.dose.mg) < 1e-9
+    ]
+    for dose in reversed(same):
+        if dose.end == since - 1:
+            since = dose.start
+    for dose in same:
+        if dose.start == last + 1:
+            last = dose.end
+    return found._replace(since=since, last=last)
 
 
 def _furthest_over(doses: Iterable[DrugDose], maxima: Mapping[Use, Maximum | None]) -> _Over | None:
-    """The daily amount that is furthest over its maximum; None where none is over.
+    """The daily amount of these that is furthest over its maximum; None where none is over.
 
     Supplies of one drug may have different maxima, by indication or form: each counts for the
     supplies it is for, and the highest for all of them together.
@@ -104,7 +133,8 @@ def _furthest_over(doses: Iterable[DrugDose], maxima: Mapping[Use, Maximum | Non
                 sums[maximum] = sums.get(maximum, 0.0) + (part.mg or 0.0)
         for maximum, mg in [*sums.items(), *([(max(sums), dose.mg)] if sums else [])]:
             if mg > maximum.mg + 1e-9 and mg / maximum.mg > share:
-                furthest, share = _Over(dose, mg, maximum), mg / maximum.mg
+                share = mg / maximum.mg
+                furthest = _Over(dose, mg, maximum, dose.start, _last_day(dose))
     return furthest
 
 
@@ -158,13 +188,12 @@ def over_maximum(view: View, limit: Limits) -> Says:
     maxima = {use: _adult_max(view, use) for use in _dosed(view)}
     over = set()
     for key, doses in view.doses.items():
-        found = _furthest_over(doses, maxima)
+        found = _over(view, doses, maxima)
         if found is None:
             continue
         over.add(key)
-        dose, mg, (most, context) = found
+        dose, mg, (most, context), since, last = found
         name, shown = words.sentence_case(dose.drug.name), words.amount(mg)
-        last = min(_last_day(part) for part in dose.parts)
         over_now = not view.reached(last + 1)
         urgent = over_now and mg > most * limit["urgent_over_percent"] / 100 + 1e-9
         yield about_use(
@@ -176,7 +205,7 @@ def over_maximum(view: View, limit: Limits) -> Says:
             title=f"{name} {shown} mg a day{_until(last, over_now)}, over the maximum",
             sentence=(
                 f"{name} {'comes' if over_now else 'came'} to {shown} mg a day from "
-                f"{words.day(dose.start)}{_until(last, over_now)}; the labelled maximum of the "
+                f"{words.day(since)}{_until(last, over_now)}; the labelled maximum of the "
                 f"{view.profile} profile is {words.amount(most)} mg ({context.replace('_', ' ')})."
             ),
             facts=(
@@ -184,7 +213,11 @@ def over_maximum(view: View, limit: Limits) -> Says:
                 Fact("max_mg_per_day", "Labelled maximum", most, "mg a day"),
                 Fact("context", "Maximum for", context.replace("_", " ")),
             ),
-            clears="The dose is confirmed and recorded as intended, or comes down gradually.",
+            clears=(
+                "The dose is confirmed and recorded as intended, or comes down gradually."
+                if over_now
+                else "It is recorded whether that dose was intended."
+            ),
             drugs=frozenset({key}),
         )
     left = [use for use in view.now if use.drug.key not in over]
@@ -214,14 +247,13 @@ def over_elder_maximum(view: View, limit: Limits) -> Says:
     maxima = {use: _elder_max(view, limit, use) for use in _dosed(view)}
     over = set()
     for key, doses in view.doses.items():
-        found = _furthest_over(doses, maxima)
+        found = _over(view, doses, maxima)
         if found is None:
             continue
         over.add(key)
-        dose, mg, (most, source) = found
+        dose, mg, (most, source), since, last = found
         name, shown = dose.drug.name, words.amount(mg)
         age = view.person.age_on(max(use.start for use in dose.uses))
-        last = min(_last_day(part) for part in dose.parts)
         over_now = not view.reached(last + 1)
         yield about_use(
             view,
@@ -232,7 +264,7 @@ def over_elder_maximum(view: View, limit: Limits) -> Says:
             title=f"{words.sentence_case(name)} {shown} mg a day{_until(last, over_now)} at {age}",
             sentence=(
                 f"At age {age}, {name} {'comes' if over_now else 'came'} to {shown} mg a day from "
-                f"{words.day(dose.start)}{_until(last, over_now)}; {words.amount(most)} mg is "
+                f"{words.day(since)}{_until(last, over_now)}; {words.amount(most)} mg is "
                 f"{source}."
             ),
             facts=(
@@ -252,9 +284,9 @@ def _until(last: int, over_now: bool) -> str:
     return "" if over_now else f" until {words.day(last)}"
 
 
-def _last_day(part: Piece) -> int:
+def _last_day(dose: DrugDose) -> int:
     """The last day on which an amount may be taken: of unknown length as far as it can reach."""
-    return part.end if part.use.end is not None else part.use.reach
+    return min(dose.end if part.use.end is not None else part.use.reach for part in dose.parts)
 
 
 def _elder(view: View, limit: Limits, use: Use) -> bool:
@@ -643,7 +675,15 @@ def risk_band(view: View, limit: Limits) -> Says:
         if unknown:
             yield _no_amount(view, "DOSE-05", unknown)
         return
-    stretch, (level, mg, tables) = max(known, key=lambda pair: LEVELS.index(pair[1].level))
+    stretch, (level, mg, tables) = max(
+        known,
+        # Of equal bands that of today is told, else the one to come.
+        key=lambda pair: (
+            LEVELS.index(pair[1].level),
+            not view.reached(pair[0].end + 1),
+            view.reached(pair[0].start),
+        ),
+    )
     parts = [part for part in stretch.parts if part.use.mask & BENZODIAZEPINE]
     drugs = words.listed(names([part.use for part in parts]))
     yield about_use(
@@ -653,8 +693,8 @@ def risk_band(view: View, limit: Limits) -> Says:
         uses=[part.use for part in parts],
         title=f"{words.sentence_case(level)} dose band",
         sentence=(
-            f"The dose of {drugs} lies in the {level} band for the risk of dependence, which "
-            "length of use raises further."
+            f"The dose of {drugs} {_lies(view, stretch)} in the {level} band for the risk of "
+            "dependence, which length of use raises further."
         ),
         facts=(
             Fact("band", "Dose band", level),
@@ -681,6 +721,14 @@ def risk_band(view: View, limit: Limits) -> Says:
         ),
         clears="The label follows the dose.",
     )
+
+
+def _lies(view: View, stretch: Stretch) -> str:
+    """Lies today, lay until lately, or is to lie."""
+    if not view.reached(stretch.start):
+        return f"is to lie, from {words.day(stretch.start)},"
+    over = all(part.use.end is not None for part in stretch.parts) and view.reached(stretch.end + 1)
+    return f"lay until {words.day(stretch.end)}" if over else "lies"
 
 
 def _lacks(view: View, use: Use) -> bool:

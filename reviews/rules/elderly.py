@@ -314,7 +314,7 @@ def _exposed_so_long(view: View, rule_id: str, item: Judged, at: int, gist: str)
         line_ids=item.line_ids,
         title=f"{words.sentence_case(item.drugs)} at {age}: {days} on {words.day(reached)}",
         sentence=(
-            f"{view.supply_takes(span.end)} at age {age} to "
+            f"{view.supply_takes(span.end)}, from age {age}, to "
             f"{at_least}{words.days(item.days)} since {words.day(episode.start)}; {gist}."
         ),
         facts=(

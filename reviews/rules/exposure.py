@@ -635,7 +635,7 @@ def _takes_the_place_of(later: DatedUse, use: DatedUse) -> bool:
 
 
 class DrugDose(NamedTuple):
-    """A daily amount of one drug, with its first day and the supplies that make it up.
+    """A daily amount of one drug, with its first and last day and the supplies that make it up.
 
     An amount that is not known adds none.
     """
@@ -643,6 +643,7 @@ class DrugDose(NamedTuple):
     drug: Drug
     mg: float
     start: int
+    end: int
     parts: tuple[Piece, ...]
 
     @property
@@ -659,7 +660,7 @@ def doses(stretches: Iterable[Stretch]) -> dict[str, list[DrugDose]]:
             by_drug.setdefault(part.use.drug.key, []).append(part)
         for key, parts in by_drug.items():
             mg = sum(part.mg for part in parts if part.mg is not None)
-            dose = DrugDose(parts[0].use.drug, mg, stretch.start, tuple(parts))
+            dose = DrugDose(parts[0].use.drug, mg, stretch.start, stretch.end, tuple(parts))
             found.setdefault(key, []).append(dose)
     return found
 

@@ -23,7 +23,7 @@ from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier, Line, Reading
 from reviews.rules.drug import BZRA
 from reviews.rules.exposure import OPEN, Supply, UndatedSupply, Use, read
-from reviews.rules.finding import Finding, NotEvaluable, Severity
+from reviews.rules.finding import Finding, NotEvaluable, Screening, Severity
 from reviews.rules.naming import names
 from reviews.rules.parameters import EXPOSURE, Limits
 from reviews.rules.readings import CHOICE, KINDS
@@ -39,6 +39,9 @@ LOWEST_MG, HIGHEST_MG = 0.1, 1_000.0
 """A daily dose below, and one above, any dose that a rule knows."""
 FURTHER_DAYS = 28
 """How long a supply is supposed to last from today where nobody said."""
+LONG_AGO_DAYS = 400
+"""So long ago a supply is supposed to have begun where nobody said: over a year, the longest use
+that a rule asks for."""
 
 
 class Missing(NamedTuple):
@@ -64,12 +67,27 @@ class Missing(NamedTuple):
         return bool(self.telling) or not self.known
 
 
+Gap = tuple[str, tuple[int, ...]]
+"""A rule, and the lines that it cannot judge."""
+
+
 class Supposed(NamedTuple):
     """A missing fact, and the dossier as it would be with each of its extremes."""
 
     what: str
     dossiers: Sequence[Dossier]
     kind: str = ""
+
+
+class Judged(NamedTuple):
+    """A fact that was supposed, the gaps that it closes, and the rules whose findings it changes.
+
+    `changed` holds the gravest severity of each, as `_changed` gives it.
+    """
+
+    fact: Supposed
+    closes: set[Gap]
+    changed: dict[str, Severity]
 
 
 def missing(dossier: Dossier, book: RuleBook) -> list[Missing]:
@@ -81,37 +99,71 @@ def missing(dossier: Dossier, book: RuleBook) -> list[Missing]:
     gaps = now.not_evaluable
     if not gaps:
         return []
-    found, closed = [], set()
-    for each in _supposed(dossier, book, {gap.rule_id for gap in gaps}):
-        said = [screen(other, book) for other in each.dossiers]
-        answers = {
-            _gap(gap) for gap in gaps if any(_closes(gap, one.not_evaluable) for one in said)
-        }
-        if answers <= closed:
-            continue
-        closed |= answers
-        changed = _changed(now.findings, [one.findings for one in said])
-        mine = [gap for gap in gaps if _gap(gap) in answers]
-        found.append(_missing(each, mine, changed))
-    left = [gap for gap in gaps if _gap(gap) not in closed]
-    for reason in dict.fromkeys(gap.reason for gap in left):
-        rules = tuple(dict.fromkeys(gap.rule_id for gap in left if gap.reason == reason))
+    left = {_gap(gap) for gap in gaps}
+    supplies = _supplies(dossier, book)
+    judged: list[Judged] = []
+    for fact in (*_of_the_person(dossier, {gap.rule_id for gap in gaps}), *supplies.apart):
+        if not left:
+            break
+        judged.append(_judged(fact, now, book))
+        left -= judged[-1].closes
+    found = []
+    unsaid = {_gap(gap) for gap in gaps}
+    for each in _judged_together(judged, supplies, now, book):
+        if each.closes & unsaid:
+            unsaid -= each.closes
+            found.append(_missing(each, gaps))
+    unknown = [gap for gap in gaps if _gap(gap) in unsaid]
+    for reason in dict.fromkeys(gap.reason for gap in unknown):
+        rules = tuple(dict.fromkeys(gap.rule_id for gap in unknown if gap.reason == reason))
         found.append(Missing(reason.rstrip("."), rules, (reason,), known=False))
     return sorted(found, key=lambda each: (not each.tells, each.worst or Severity.S4))
 
 
-def _missing(fact: Supposed, gaps: Sequence[NotEvaluable], changed: dict[str, Severity]) -> Missing:
+def _judged(fact: Supposed, now: Screening, book: RuleBook) -> Judged:
+    said = [screen(other, book) for other in fact.dossiers]
+    return Judged(
+        fact,
+        {
+            _gap(gap)
+            for gap in now.not_evaluable
+            if any(_closes(gap, one.not_evaluable) for one in said)
+        },
+        _changed(now.findings, [one.findings for one in said]),
+    )
+
+
+def _judged_together(
+    judged: list[Judged], supplies: "Supplies", now: Screening, book: RuleBook
+) -> list[Judged]:
+    """Lengths and doses in one where neither changes an answer and both together do.
+
+    Where one of them does, it is marked already, and the other is asked again once it is known.
+    """
+    apart = [each for each in judged if each.fact in supplies.apart]
+    if supplies.together is None or len(apart) < 2 or any(each.changed for each in apart):
+        return judged
+    both = _judged(supplies.together, now, book)
+    if not both.changed:
+        return judged
+    closes = both.closes.union(*(each.closes for each in apart))
+    return [each for each in judged if each not in apart] + [both._replace(closes=closes)]
+
+
+def _missing(judged: Judged, gaps: Sequence[NotEvaluable]) -> Missing:
+    changed = judged.changed
+    closed = [gap for gap in gaps if _gap(gap) in judged.closes]
     return Missing(
-        what=fact.what,
-        kind=fact.kind,
-        rules=tuple(dict.fromkeys(gap.rule_id for gap in gaps)),
-        reasons=tuple(dict.fromkeys(gap.reason for gap in gaps)),
+        what=judged.fact.what,
+        kind=judged.fact.kind,
+        rules=tuple(dict.fromkeys(gap.rule_id for gap in closed)),
+        reasons=tuple(dict.fromkeys(gap.reason for gap in closed)),
         telling=tuple(sorted(changed, key=lambda rule_id: (changed[rule_id], rule_id))),
         worst=min(changed.values(), default=None),
     )
 
 
-def _gap(gap: NotEvaluable) -> tuple[str, tuple[int, ...]]:
+def _gap(gap: NotEvaluable) -> Gap:
     return gap.rule_id, gap.line_ids
 
 
@@ -144,8 +196,18 @@ def _gravest(findings: Iterable[Finding]) -> dict[str, Severity]:
 # --- what can be supposed --------------------------------------------------------------------
 
 
-def _supposed(dossier: Dossier, book: RuleBook, rules: set[str]) -> Iterator[Supposed]:
-    """Each fact that this dossier lacks and that one of these rules may want, by itself."""
+class Supplies(NamedTuple):
+    """Lengths and doses of supplies that lack them, each by itself; and both `together`, if so.
+
+    Those of all supplies at once, because the rules add them up.
+    """
+
+    apart: list[Supposed]
+    together: Supposed | None
+
+
+def _of_the_person(dossier: Dossier, rules: set[str]) -> Iterator[Supposed]:
+    """Each fact about the person that the dossier lacks and that one of these rules may want."""
     as_of = dossier.as_of
     if possible_birth_date(dossier.birth_date, today=as_of) is None:
         births = [as_of - timedelta(days=round(age * 365.25) + 1) for age in AGES]
@@ -154,7 +216,6 @@ def _supposed(dossier: Dossier, book: RuleBook, rules: set[str]) -> Iterator[Sup
         if not rules.isdisjoint(KINDS[kind].rules) and not _speaks(dossier, kind):
             known = [_answered(dossier, kind, each) for each in _extremes(kind)]
             yield Supposed(label, known, kind)
-    yield from _supplies(dossier, book)
 
 
 def _speaks(dossier: Dossier, kind: str) -> bool:
@@ -184,11 +245,8 @@ def _answered(dossier: Dossier, kind: str, answer: tuple[float | None, str]) -> 
     return replace(dossier, readings=(*dossier.readings, reading))
 
 
-def _supplies(dossier: Dossier, book: RuleBook) -> Iterator[Supposed]:
-    """The lengths and the doses of supplies that lack them: short and long, low and high.
-
-    Those of all supplies at once, because the rules add them up; then lengths and doses together.
-    """
+def _supplies(dossier: Dossier, book: RuleBook) -> Supplies:
+    """Each length supposed short and long, each dose low and high."""
     limit = book.rules[EXPOSURE][dossier.profile]
     long: dict[int, Use] = {}
     dosed: dict[int, Use] = {}
@@ -197,16 +255,18 @@ def _supplies(dossier: Dossier, book: RuleBook) -> Iterator[Supposed]:
             long[use.line.id] = use
         if use.mask & BZRA and use.mg is None:
             dosed[use.line.id] = use
-    lengths = [_with_lines(dossier, long, change) for change in (_short, _long)]
-    length = f"Length of supply of {words.listed(names(long.values()))}"
+    length = words.listed(names(long.values()))
+    dose = words.listed(names(dosed.values()))
+    lengths = [_with_lines(dossier, long, change) for change in (_short, _long)] if long else []
+    doses = [_with_lines(dossier, dosed, change) for change in (_low, _high)] if dosed else []
+    both = [_with_lines(one, dosed, change) for one in lengths for change in (_low, _high)]
+    apart = []
     if long:
-        yield Supposed(length, lengths)
+        apart.append(Supposed(f"Length of supply of {length}", lengths))
     if dosed:
-        dose = f"Daily dose of {words.listed(names(dosed.values()))}"
-        yield Supposed(dose, [_with_lines(dossier, dosed, change) for change in (_low, _high)])
-        if long:
-            both = [_with_lines(one, dosed, change) for one in lengths for change in (_low, _high)]
-            yield Supposed(f"{length}, and their daily dose", both)
+        apart.append(Supposed(f"Daily dose of {dose}", doses))
+    what = f"Length of supply of {length}, and daily dose of {dose}"
+    return Supplies(apart, Supposed(what, both) if long and dosed else None)
 
 
 def _uses(dossier: Dossier, book: RuleBook, limit: Limits) -> Iterator[Use]:
@@ -232,34 +292,26 @@ def _with_lines(dossier: Dossier, uses: dict[int, Use], change: Change) -> Dossi
 
 def _short(line: Line, use: Use, today: date) -> Line:
     """It was over as soon as the record allows."""
-    start = _start(line, today)
-    least = getattr(use, "least_end", None) or start.toordinal()
-    return _lasting(line, start, max(start, date.fromordinal(least)))
+    if isinstance(use, UndatedSupply):
+        return _lasting(line, today.toordinal(), today.toordinal())
+    return _lasting(line, use.start, max(use.start, use.least_end))
 
 
 def _long(line: Line, use: Use, today: date) -> Line:
     """It goes on for weeks from today, or as long as the record allows."""
-    start = today - timedelta(days=400) if isinstance(use, UndatedSupply) else _start(line, today)
-    reach = getattr(use, "reach", OPEN)
-    if isinstance(use, Supply):
-        reach = use.authorised
-    end = max(start, today) + timedelta(days=FURTHER_DAYS - 1)
-    return _lasting(line, start, max(start, end if reach == OPEN else min(end, _day(reach))))
+    if isinstance(use, UndatedSupply):
+        start, reach = today.toordinal() - LONG_AGO_DAYS, OPEN
+    else:
+        start, reach = use.start, use.authorised if isinstance(use, Supply) else use.reach
+    further = max(start, today.toordinal()) + FURTHER_DAYS - 1
+    return _lasting(line, start, max(start, min(further, reach)))
 
 
-def _start(line: Line, today: date) -> date:
-    return line.start_on or line.written_on or today
-
-
-def _day(ordinal: int) -> date:
-    return date.fromordinal(ordinal)
-
-
-def _lasting(line: Line, start: date, end: date) -> Line:
+def _lasting(line: Line, start: int, end: int) -> Line:
     """The line from one day to another, whatever else it said of its length."""
     return line._replace(
-        start_on=start,
-        end_on=end,
+        start_on=date.fromordinal(start),
+        end_on=date.fromordinal(end),
         days_supply=None,
         quantity=None,
         quantity_text="",

@@ -167,7 +167,7 @@ def together_sentence(found: Together) -> str:
     others, sedatives = found.b_names, found.a_names
     pair = f"{words.sentence_case(words.listed(others))} and {words.listed(sedatives)}"
     if found.end == OPEN:
-        return f"{pair} are both on record from {words.day(found.start)}, with no end recorded"
+        return f"{pair} are on record together from {words.day(found.start)}, with no end recorded"
     between = f"from {words.day(found.start)} to {words.day(found.end)}"
     if found.start == found.end:
         between = f"on {words.day(found.start)}"

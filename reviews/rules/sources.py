@@ -753,7 +753,8 @@ SOURCES: dict[str, Citation] = {
         "Days of grace after the end of supply",
         "Prescription Safety Portal",
         2026,
-        "2, 4 and 7 days; stands for 30; earlier courses of 180 days; a course of up to 28 days",
+        "2, 4 and 7 days; urgent for 14, shown for 30; earlier courses of 180 days; a course of "
+        "up to 28 days",
         "local policy/unverified: product choices",
     ),
     "stop-02": _unverified(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from reviews.rules import words
 from reviews.rules.dependence import (
+    LIKELY,
     POSSIBLE,
     UNLIKELY,
     dependence,
@@ -22,6 +23,13 @@ from reviews.rules.parameters import DAYS, MG, Limits, parameter
 from reviews.rules.rule import QUEUED, S2, STOPPING, Grading, Shown, rule
 from reviews.rules.saying import Says, candidate, cannot_judge
 from reviews.rules.view import View
+
+EARLY, DUE, LATE = "before withdrawal", "while withdrawal is due", "after it was due"
+"""How far behind an end lies: before withdrawal may begin, in the days in which it is to be looked
+for at once, and after them."""
+
+TIMES = ("short_from_days", "intermediate_from_days", "long_from_days", "urgent_for_days")
+"""The parameters of STOP-01 by which the days since the end decide."""
 
 AWAY = frozenset({"hospital", "moved"})
 LEFT_OUT = frozenset({"admission", "discharge"})
@@ -63,7 +71,8 @@ def _written_taper(span: Span) -> bool:
     title="Supply ended without a taper",
     theme=STOPPING,
     severity=Grading(
-        "S1 where dependence is likely, S2 where it is possible, S4 after a single short course",
+        "S1 where dependence is likely, for 14 days; S2 after them, and where it is possible; S4 "
+        "after a single short course",
         (1, 2, 4),
     ),
     shown=QUEUED,
@@ -72,6 +81,7 @@ def _written_taper(span: Span) -> bool:
         parameter("short_from_days", DAYS, "After the end, short-acting, from", 2),
         parameter("intermediate_from_days", DAYS, "After the end, intermediate-acting, from", 4),
         parameter("long_from_days", DAYS, "After the end, long-acting, from", 7),
+        parameter("urgent_for_days", DAYS, "Urgent from then for", 14),
         parameter("stands_days", DAYS, "Shown for", 30),
         parameter("short_course_to_days", DAYS, "A short course, up to", 28),
         parameter("likely_from_days", DAYS, "Dependence likely from", 90),
@@ -83,10 +93,11 @@ def abrupt_end(view: View, limit: Limits) -> Says:
     """STOP-01. Supply ended without a new one after regular use: 2 days ago or more for a
     short-acting medicine (or one of unknown half-life), 4 for an intermediate and 7 for a
     long-acting one; no taper is planned, and the person is not in hospital, moved or dead. Urgent
-    where dependence is likely: 90 days of use or more with courses of the last 180 days, over 28
-    days of a dose that is not low, or an earlier withdrawal seizure. Review where it is possible:
-    over 28 days of a low dose, or a shorter use that was not the first, of a high dose, or of
-    alprazolam or triazolam. A note at the end of a single course of at most 28 days."""
+    for the 14 days from then where dependence is likely: 90 days of use or more with courses of the
+    last 180 days, over 28 days of a dose that is not low, or an earlier withdrawal seizure. Review
+    afterwards, and where it is possible: over 28 days of a low dose, or a shorter use that was not
+    the first, of a high dose, or of alprazolam or triazolam. A note at the end of a single course
+    of at most 28 days."""
     episode = _latest(view)
     if episode is None:
         return
@@ -126,7 +137,10 @@ def abrupt_end(view: View, limit: Limits) -> Says:
     drugs = words.listed(names(spans))
     days = episode.exposed_days(episode.start, ended)
     likely = likelihood(view, episode, ended)
-    severity, title, sentence = _said_of_the_end(likely, drugs, ended, days, why)
+    stage = _stage(view, ended, {span.use.drug.band for span in spans})
+    severity, title, sentence = _said_of_the_end(
+        likely, stage, drugs, ended=ended, days=days, why=why
+    )
     yield candidate(
         "STOP-01",
         severity,
@@ -142,12 +156,16 @@ def abrupt_end(view: View, limit: Limits) -> Says:
             Fact("band", "Half-life band", named),
             Fact("gate", "Thought of because of", why),
         ),
-        clears="A further supply, a taper plan or the contact with its outcome is recorded.",
+        clears=(
+            "The contact with its outcome is recorded."
+            if likely == UNLIKELY or stage == LATE
+            else "A further supply, a taper plan or the contact with its outcome is recorded."
+        ),
     )
 
 
 def _said_of_the_end(
-    likely: str, drugs: str, ended: int, days: int, why: str
+    likely: str, stage: str, drugs: str, *, ended: int, days: int, why: str
 ) -> tuple[int, str, str]:
     """Severity, title and sentence of a supply that ended, by how likely dependence is."""
     on = words.day(ended)
@@ -156,24 +174,44 @@ def _said_of_the_end(
             4,
             f"Course of {drugs} ended on {on}",
             f"A single course of {drugs} ran to {on}, {words.days(days)} in all. After so short a "
-            "use it can usually end without a taper; ask the person to report rebound or "
-            "withdrawal symptoms.",
+            f"use {_SHORT_USE}",
         )
-    title = f"Supply of {drugs} ended on {on} without a taper"
-    past = f"The last supply of {drugs} ran to {on}, no further supply or taper is on record, and"
+    after = f"after {words.days(days)} " if likely == POSSIBLE else ""
+    return (
+        1 if likely == LIKELY and stage == DUE else 2,
+        f"Supply of {drugs} ended on {on} without a taper",
+        f"The last supply of {drugs} ran to {on}, no further supply or taper is on record, and "
+        f"{after}dependence {_expected(likely, stage)} ({why}); {_advice(likely, stage)}",
+    )
+
+
+_SHORT_USE = (
+    "it can usually end without a taper; ask the person to report rebound or withdrawal symptoms."
+)
+
+
+def _expected(likely: str, stage: str) -> str:
+    verb = "was" if stage == LATE else "is"
+    return f"{verb} possible" if likely == POSSIBLE else f"{verb} to be expected"
+
+
+def _advice(likely: str, stage: str) -> str:
+    """What to do about an end where dependence is likely or possible, from the day on which
+    withdrawal may begin: nothing is given again, weeks later, to somebody who is well without."""
+    if stage == LATE:
+        return (
+            "withdrawal would have begun by now. Get in touch in the next days and ask about "
+            "symptoms that last; only where they are troublesome is giving it again and tapering "
+            "one way."
+        )
     if likely == POSSIBLE:
         return (
-            2,
-            title,
-            f"{past} after {words.days(days)} dependence is possible ({why}); get in touch in the "
-            "next days and ask about withdrawal symptoms. Where they are troublesome, giving it "
-            "again and tapering is one way.",
+            "get in touch in the next days and ask about withdrawal symptoms. Where they are "
+            "troublesome, giving it again and tapering is one way."
         )
     return (
-        1,
-        title,
-        f"{past} dependence is to be expected ({why}); get in touch the same day, ask about "
-        "withdrawal symptoms, and usually give it again and taper.",
+        "get in touch the same day, ask about withdrawal symptoms, and usually give it again and "
+        "taper."
     )
 
 
@@ -186,13 +224,26 @@ def _grace(bands: set[str | None], limit: Limits) -> tuple[int, str]:
     return limit["short_from_days"], "short or unknown"
 
 
+def _stage(view: View, ended: int, bands: set[str | None]) -> str:
+    """How far an end lies behind the day judged; `EARLY` under a book without STOP-01."""
+    limit = view.limits_of("STOP-01", *TIMES)
+    if limit is None:
+        return EARLY
+    due = ended + _grace(bands, limit)[0]
+    if not view.reached(due):
+        return EARLY
+    return LATE if view.reached(due + limit["urgent_for_days"]) else DUE
+
+
 @rule(
     "STOP-02",
     family="Stopping and tapering",
     title="Ended by a prescriber without a taper",
     theme=STOPPING,
-    severity=Grading("S1; S4 after a single short course", (1, 4)),
-    shown=Shown("Interrupts; a note after a single short course", interrupts=True),
+    severity=Grading(
+        "S1 until withdrawal may begin, then S1 or S2 as STOP-01; S4 after a short course", (1, 2, 4)
+    ),
+    shown=Shown("Interrupts where S1; else queue; a note after a short course", interrupts=True),
     sources=("fda-bzd-2020", "asam-2025-2", "asam-2025-3", "racgp-b", "stop-02"),
     parameters=(
         parameter("stands_days", DAYS, "Shown for", 30),
@@ -202,9 +253,10 @@ def _grace(bands: set[str | None], limit: Limits) -> tuple[int, str]:
 )
 def ended_by_a_prescriber(view: View, limit: Limits) -> Says:
     """STOP-02. A prescription is set to ended by a prescriber while dependence is to be expected,
-    at any dose, and nothing takes its place. Urgent, and asks for a reason. Not at the end of a
-    completed taper, whose last step was 1 mg diazepam equivalent or less, or the smallest unit. A
-    note where dependence is not likely, as STOP-01 says."""
+    at any dose, and nothing takes its place. Urgent, and asks for a reason, until withdrawal may
+    begin: a taper can still take its place. From then on graded as STOP-01 is: urgent for 14 days
+    where dependence is likely, else review; a note where it is not. Not at the end of a completed
+    taper, whose last step was 1 mg diazepam equivalent or less, or the smallest unit."""
     episode = _latest(view)
     if episode is None:
         return
@@ -216,36 +268,49 @@ def ended_by_a_prescriber(view: View, limit: Limits) -> Says:
         why = dependence(view, mine, ended)
         if not why or all(_end_of_taper(view, span, episode, ended, limit) for span in spans):
             continue
-        name = spans[0].use.drug.name
+        name = words.sentence_case(spans[0].use.drug.name)
         days = mine.exposed_days(mine.start, ended)
-        short = likelihood(view, mine, ended) == UNLIKELY
-        gist = (
-            f"while dependence is to be expected ({why}); an abrupt end can bring on seizures, so "
-            "plan a gradual taper instead."
-        )
-        if short:
-            gist = (
-                f"after a single course of {words.days(days)}. After so short a use it can usually "
-                "end without a taper; ask the person to report rebound or withdrawal symptoms."
-            )
+        likely = likelihood(view, mine, ended)
+        stage = _stage(view, ended, {spans[0].use.drug.band})
+        severity, gist = _said_of_what_was_ended(likely, stage, days, why)
         yield candidate(
             "STOP-02",
-            4 if short else 1,
-            interrupts=not short,
+            severity,
+            interrupts=severity == 1,
             key=f"STOP-02:{words.iso(episode.start)}:{key}:{words.iso(ended)}",
             line_ids=tuple(sorted({span.use.line.id for span in spans})),
             title=(
-                f"{words.sentence_case(name)} set to ended "
-                + (f"after {words.days(days)}" if short else "without a taper")
+                f"{name} set to ended "
+                + (f"after {words.days(days)}" if likely == UNLIKELY else "without a taper")
             ),
-            sentence=f"{words.sentence_case(name)} was set to ended on {words.day(ended)} {gist}",
+            sentence=f"{name} was set to ended on {words.day(ended)}{gist}",
             facts=(
                 Fact("ended", "Ended", words.iso(ended), "date"),
                 Fact("gate", "Dependence expected", why),
                 Fact("exposed_days", "Exposure", days, "days"),
             ),
-            clears="A taper is planned and supplied, or the reason is recorded.",
+            clears=(
+                "A taper is planned and supplied, or the reason is recorded."
+                if stage == EARLY and likely != UNLIKELY
+                else "The contact with its outcome, or the reason, is recorded."
+            ),
         )
+
+
+def _said_of_what_was_ended(likely: str, stage: str, days: int, why: str) -> tuple[int, str]:
+    """Severity, and what is said after the day on which a prescriber set a medicine to ended."""
+    if likely == UNLIKELY:
+        return 4, f" after a single course of {words.days(days)}. After so short a use {_SHORT_USE}"
+    if stage == EARLY:
+        return 1, (
+            f" while dependence {_expected(likely, stage)} ({why}); an abrupt end can bring on "
+            "seizures, so plan a gradual taper instead."
+        )
+    severity = 1 if likely == LIKELY and stage == DUE else 2
+    after = f"after {words.days(days)} " if likely == POSSIBLE else ""
+    return severity, (
+        f", and {after}dependence {_expected(likely, stage)} ({why}); {_advice(likely, stage)}"
+    )
 
 
 def _set_to_ended(view: View, episode: Episode, limit: Limits) -> dict[tuple[str, int], list[Span]]:

@@ -134,7 +134,7 @@ def _problems(view: View, limit: Limits, uses: list[Use]) -> Iterator[str]:
         days = use.days_supply
         inpatient = use.line.setting == "inpatient"
         if days is not None and days > limit["supply_over_days"] and not inpatient:
-            yield f"{words.days(days)} were handed out at once"
+            yield f"{words.days(days)} were supplied at once"
     items = [item for item in view.judged if item.span.use.line.indication == WITHDRAWAL]
     most = max((item.days for item in items), default=0)
     if most > limit["alcohol_over_days"]:

@@ -107,8 +107,8 @@ def early_refill(view: View, limit: Limits) -> Says:
         + (f" {len(often)} times in {window} days" if repeated else ""),
         sentence=(
             f"{words.sentence_case(name)} {was} on {words.day(latest.day)} with "
-            f"{words.days(latest.left_days)} of the supply before still left (of "
-            f"{words.days(latest.supply_days)})"
+            f"{words.days(latest.left_days)} still left of what was supplied before (the last "
+            f"for {words.days(latest.supply_days)})"
             + (f", {len(often)} times early in {window} days" if repeated else "")
             + "; ask for the reason."
         ),
@@ -234,9 +234,11 @@ def many_prescribers(view: View, limit: Limits) -> Says:
         view.watch(use.start + brief + 1)
     lately = [use for use in recent if view.today <= use.start + brief]
     many = max(len(prescribers), len(pharmacies))
+    several = "prescribers" if len(prescribers) > 1 else "pharmacies"
     if many >= limit["urgent_from_count"]:
         severity = 1
-        source = f"{len(named)} prescribers and {len(pharmacies)} pharmacies in {window} days"
+        counted = ((len(named), "prescribers"), (len(pharmacies), "pharmacies"))
+        source = " and ".join(f"{n} {what}" for n, what in counted if n > 1) + f" in {window} days"
     elif len(prescribers) >= limit["review_from_count"]:
         severity = 2
         source = f"{len(prescribers)} prescribers in {window} days"
@@ -256,10 +258,11 @@ def many_prescribers(view: View, limit: Limits) -> Says:
         "PRE-01",
         severity,
         uses=recent,
-        title=f"{words.sentence_case(words.listed(names(recent)))} from several prescribers",
+        title=f"{words.sentence_case(words.listed(names(recent)))} from several {several}",
         sentence=(
             f"{words.sentence_case(words.listed(names(recent)))} came from {source}; one "
-            "prescriber with a shared plan is safer."
+            f"{'prescriber' if several == 'prescribers' else 'pharmacy'} with a shared plan is "
+            "safer."
         ),
         facts=(
             Fact("prescribers", "Prescribers or teams", len(named)),

@@ -4,20 +4,18 @@ from math import isclose
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
-from django.utils import timezone
 
-from reviews import access, products, rulebooks
+from reviews import products, rulebooks, said_of_texts
 from reviews.access import Action
 from reviews.audit import Event
-from reviews.errors import BadRecord, IllegalMove
+from reviews.errors import BadRecord
 from reviews.models import MedicineMeaning, NoSedative, Practice, Prescription
 from reviews.rules import words
 from reviews.rules.book import RuleBook
 from reviews.rules.drug import Recognition
 from reviews.rules.meanings import ONLINE, objection
 from reviews.rules.recognise import compared
-from reviews.said_of_texts import screen_again, takers
+from reviews.said_of_texts import in_force, screen_again, takers
 
 
 @transaction.atomic
@@ -31,7 +29,7 @@ def say(
     itself names, or is of another strength; and for a harmless one where the text hints at a
     sedative, or something of this text was bought online.
     """
-    _require(by, practice)
+    said_of_texts.require(by, Action.IDENTIFY_MEDICINES, practice)
     key, medicine = compared(text), " ".join(medicine.split())
     if not key:
         raise BadRecord("text", "name the medicine")
@@ -61,24 +59,12 @@ def say(
 @transaction.atomic
 def take_back(*, said: MedicineMeaning, by: User) -> MedicineMeaning:
     """Take back which medicine a text is: it is asked about again. Raises `IllegalMove`."""
-    _require(by, said.practice)
-    held = MedicineMeaning.objects.select_for_update().get(pk=said.pk)
-    if held.taken_back_at is not None:
-        raise IllegalMove("This was taken back already.")
-    held.taken_back_at, held.taken_back_by = timezone.now(), by
-    held.save(update_fields=["taken_back_at", "taken_back_by"])
+    said_of_texts.require(by, Action.IDENTIFY_MEDICINES, said.practice)
+    held = said_of_texts.take_back(said, by)
     orders = takers(held.text, held.practice)
     medicine = held.medicine.text
     screen_again(held, orders, by=by, event=Event.MEANING_TAKEN_BACK, medicine=medicine)
     return held
-
-
-def _require(by: User, practice: Practice | None) -> None:
-    # What holds in every practice is for whoever keeps the formulary of all.
-    if practice is None:
-        access.require(by, Action.EDIT_FORMULARY)
-    else:
-        access.require(by, Action.IDENTIFY_MEDICINES, practice)
 
 
 def _refuse_what_it_cannot_be(text: str, medicine: str, orders: list[Prescription]) -> None:
@@ -112,6 +98,5 @@ def _other_strength(text: str, meant: Recognition, book: RuleBook) -> str:
 
 
 def _refuse_what_is_no_sedative(key: str, practice: Practice | None) -> None:
-    said = NoSedative.objects.filter(text=key, taken_back_at=None)
-    if said.filter(Q(practice=practice) | Q(practice=None)).exists():
+    if in_force(NoSedative, key, practice).exists():
         raise BadRecord("text", "it was said to be no sedative: take that back first")

@@ -2,16 +2,14 @@
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
-from django.utils import timezone
 
-from reviews import access, rulebooks
+from reviews import rulebooks, said_of_texts
 from reviews.access import Action
 from reviews.audit import Event
-from reviews.errors import BadRecord, IllegalMove
+from reviews.errors import BadRecord
 from reviews.models import MedicineMeaning, NoSedative, Practice, Prescription
 from reviews.rules.recognise import compared
-from reviews.said_of_texts import screen_again, takers
+from reviews.said_of_texts import in_force, screen_again, takers
 
 
 @transaction.atomic
@@ -22,7 +20,7 @@ def say(*, text: str, practice: Practice | None, by: User, reason: str = "") -> 
     text that the formulary knows, that hints at a sedative, or under which something was bought
     online: these stay unknown sedatives. So is a text of which somebody said which medicine it is.
     """
-    _require(by, practice)
+    said_of_texts.require(by, Action.JUDGE_MEDICINES, practice)
     key = compared(text)
     if not key:
         raise BadRecord("text", "name the medicine")
@@ -42,30 +40,17 @@ def say(*, text: str, practice: Practice | None, by: User, reason: str = "") -> 
 @transaction.atomic
 def take_back(*, said: NoSedative, by: User) -> NoSedative:
     """Take back that a text names no sedative: it is asked about again. Raises `IllegalMove`."""
-    _require(by, said.practice)
-    held = NoSedative.objects.select_for_update().get(pk=said.pk)
-    if held.taken_back_at is not None:
-        raise IllegalMove("This was taken back already.")
-    held.taken_back_at, held.taken_back_by = timezone.now(), by
-    held.save(update_fields=["taken_back_at", "taken_back_by"])
+    said_of_texts.require(by, Action.JUDGE_MEDICINES, said.practice)
+    held = said_of_texts.take_back(said, by)
     orders = takers(held.text, held.practice)
     screen_again(held, orders, by=by, event=Event.NO_SEDATIVE_TAKEN_BACK)
     return held
 
 
-def _require(by: User, practice: Practice | None) -> None:
-    # What holds in every practice is for whoever keeps the formulary of all.
-    if practice is None:
-        access.require(by, Action.EDIT_FORMULARY)
-    else:
-        access.require(by, Action.JUDGE_MEDICINES, practice)
-
-
 def _refuse_what_is_named(key: str, practice: Practice | None) -> None:
-    named = MedicineMeaning.objects.filter(text=key, taken_back_at=None)
-    here = named.filter(Q(practice=practice) | Q(practice=None)).select_related("medicine").first()
-    if here is not None:
-        raise BadRecord("text", f"it was said to be {here.medicine.text}: take that back first")
+    named = in_force(MedicineMeaning, key, practice).select_related("medicine").first()
+    if named is not None:
+        raise BadRecord("text", f"it was said to be {named.medicine.text}: take that back first")
 
 
 def _refuse_what_may_be_one(text: str, orders: list[Prescription]) -> None:

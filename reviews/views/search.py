@@ -41,7 +41,7 @@ def _people(request: SignedIn, typed: str) -> dict[str, Any]:
     everybody = Patient.objects.filter(merged_into__isnull=True)
     visible = access.scope(everybody, request.user, Action.SEE_PATIENT)
     medicines = search.medicines_meant(typed)
-    takers = search.prescribed(visible, typed, medicines)
+    takers = search.prescribed(visible, medicines)
     page = page_of(
         _with_case(takers.order_by("family_name", "given_name", "pk")),
         request.GET.get("page", 1),

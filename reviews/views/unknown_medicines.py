@@ -5,6 +5,7 @@ from itertools import count
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -26,6 +27,7 @@ from reviews.queries.unknown_medicines import (
     with_strength,
 )
 from reviews.queries.unknown_medicines import no_sedatives as no_sedatives_of
+from reviews.said_of_texts import Word
 from reviews.verbs import medicine_meanings, no_sedatives
 from reviews.views.refusals import refusals_at, shows_refusals
 from reviews.views.signed_in import SignedIn
@@ -137,9 +139,7 @@ def _taken_back_before(request: SignedIn, refusal: IllegalMove, pk: int) -> Http
 @shows_refusals(_taken_back_before, IllegalMove)
 def take_back(request: SignedIn, pk: int) -> HttpResponse:
     """Take back that a text names no sedative."""
-    held = no_sedatives_of(_where(request.user)).filter(pk=pk).first()
-    if held is None:
-        raise NotFound(access.NO_SUCH_RECORD)
+    held = _held(no_sedatives_of(_where(request.user)), pk)
     no_sedatives.take_back(said=held, by=request.user)
     return _asked_again(request, held)
 
@@ -149,11 +149,17 @@ def take_back(request: SignedIn, pk: int) -> HttpResponse:
 @shows_refusals(_taken_back_before, IllegalMove)
 def take_meaning_back(request: SignedIn, pk: int) -> HttpResponse:
     """Take back which medicine a text is."""
-    held = meanings(_where(request.user)).filter(pk=pk).first()
-    if held is None:
-        raise NotFound(access.NO_SUCH_RECORD)
+    held = _held(meanings(_where(request.user)), pk)
     medicine_meanings.take_back(said=held, by=request.user)
     return _asked_again(request, held)
+
+
+def _held(words: QuerySet[Word], pk: int) -> Word:
+    """The word of this id among those that somebody may see. Raises `NotFound`."""
+    held = words.filter(pk=pk).first()
+    if held is None:
+        raise NotFound(access.NO_SUCH_RECORD)
+    return held
 
 
 def _asked_again(request: SignedIn, held: NoSedative | MedicineMeaning) -> HttpResponse:

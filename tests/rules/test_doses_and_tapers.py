@@ -707,3 +707,39 @@ def test_so_it_is_once_the_supply_has_run_out(as_of, severity):
 def test_a_supply_that_may_go_on_may_still_be_taken():
     assert fired(line(dose=12, repeats_allowed=5), as_of=100)["DOSE-02"] == 1
     assert fired(line(dose=12, days_supply=None, quantity=None), as_of=100)["DOSE-02"] == 1
+
+
+@pytest.mark.parametrize(
+    ("tablets", "severity", "says", "why"),
+    [
+        (6, 1, "comes to 60 mg a day from 1 January 2026;", "the same dose goes on"),
+        (4, 2, "comes to 40 mg a day from 29 January 2026;", "what is taken now is told"),
+        (3, 2, "came to 60 mg a day from 1 January 2026 until 28 January 2026;", "30 mg, within"),
+    ],
+)
+def test_a_supply_renewed_is_judged_by_what_is_taken_now(tablets, severity, says, why):
+    renewed = [
+        line("diazepam 10 mg tablets", dose=6),
+        line("diazepam 10 mg tablets", start=28, dose=tablets),
+    ]
+    found = finding("DOSE-02", *renewed, as_of=30)
+    assert int(found.severity) == severity, why
+    assert says in found.sentence, why
+
+
+def test_what_is_left_of_a_dose_that_another_took_the_place_of_is_not_taken():
+    """The lower dose is carried 15 days; from then on the rest of the higher one is stock."""
+    lines = [
+        line("diazepam 10 mg tablets", dose=6),
+        line("diazepam 10 mg tablets", start=5, dose=3),
+    ]
+    assert fired(*lines, as_of=19)["DOSE-02"] == 1
+    assert "until 20 January 2026" in finding("DOSE-02", *lines, as_of=20).title
+    assert fired(*lines, as_of=20)["DOSE-02"] == 2
+
+
+@pytest.mark.parametrize(("tablets", "past"), [(1, False), (0.5, True)])
+def test_so_is_the_dose_of_an_older_person(tablets, past):
+    lines = [line("diazepam 20 mg tablets"), line("diazepam 20 mg tablets", start=28, dose=tablets)]
+    found = finding("DOSE-03", *lines, as_of=30, birth=date(1950, 1, 1))
+    assert ("until 28 January 2026" in found.title) is past

@@ -115,6 +115,58 @@ def test_two_strengths_ended_on_one_day_are_one_finding():
     assert set(found.line_ids) == {each.id for each in lines}
 
 
+# --- how far behind ---------------------------------------------------------------------------
+
+TEMAZEPAM = "temazepam 20 mg tablets"
+
+
+@pytest.mark.parametrize("ends", ["supply", "prescriber"])
+@pytest.mark.parametrize(
+    ("text", "due", "late"),
+    [(ZOPICLONE, 2, 16), (TEMAZEPAM, 4, 18), ("diazepam 5 mg tablets", 7, 21)],
+)
+def test_the_end_of_long_use_is_urgent_until_withdrawal_was_due(ends, text, due, late):
+    more = {"status": "stopped", "end_on": on(99)} if ends == "prescriber" else {}
+    rule_id = "STOP-02" if more else "STOP-01"
+
+    def after(days):
+        return finding(rule_id, line(text, days=100, **more), as_of=99 + days)
+
+    before = after(due - 1)
+    if more:
+        assert int(before.severity) == 1
+        assert "plan a gradual taper instead" in before.sentence
+    else:
+        assert before is None
+    for days in (due, late - 1):
+        assert int(after(days).severity) == 1
+        assert "the same day" in after(days).sentence
+        assert "instead" not in after(days).sentence
+    for days in (late, 30):
+        assert int(after(days).severity) == 2
+        assert "only where they are troublesome" in after(days).sentence
+        assert "usually give" not in after(days).sentence
+        assert "supply" not in after(days).clears
+    assert after(31) is None
+
+
+@pytest.mark.parametrize(("days", "severity"), [(6, 1), (7, 2), (20, 2), (30, 2)])
+def test_where_dependence_is_possible_only_planning_is_urgent_and_asking_is_not(days, severity):
+    stopped = line(days=40, status="stopped", end_on=on(39))
+    assert fired(stopped, as_of=39 + days)["STOP-02"] == severity
+
+
+@pytest.mark.parametrize("more", [{}, {"status": "stopped", "end_on": on(27)}])
+def test_after_a_short_course_no_word_gives_it_again(more):
+    for days in range(7, 31):
+        found = screen(person(line(**more), as_of=27 + days), BOOK).findings
+        (end,) = (each for each in found if each.rule_id.startswith("STOP"))
+        assert int(end.severity) == 4
+        assert "giv" not in end.sentence
+        assert "supply" not in end.clears
+        assert "taper plan" not in end.clears
+
+
 # --- TAP-01 ----------------------------------------------------------------------------------
 
 

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from reviews.identifiers import NHS_NUMBER, fits, label, read_aloud, visible, written
 from reviews.likeness import (
+    CALLED,
     Particulars,
     contradiction,
     folded,
+    have_letters_in_common,
 )
 from reviews.rules.birth import possible_birth_date
 
@@ -178,10 +180,9 @@ def test_a_folded_name_is_folded(name):
         (EDITH._replace(birth_date=date(1950, 6, 7)), "a birth date put right"),
         (EDITH._replace(birth_date=date(1950, 6, 7), sex="male"), "the name is hers"),
         (EDITH._replace(sex="male"), "a sex put right"),
-        (
-            EDITH._replace(given_name="Peter", sex="male"),
-            "another first name and sex, one birth date",
-        ),
+        (EDITH._replace(given_name="Edie", sex="male"), "a nickname, and a sex put right"),
+        (EDITH._replace(given_name="Mary Edith"), "a second given name, put first"),
+        (EDITH._replace(family_name="Pemberton", given_name="Edyth"), "a married name, and a slip"),
         (EDITH._replace(family_name="Edith", given_name="Harrow"), "the names exchanged"),
         (EDITH._replace(given_name="E"), "an initial"),
         (EDITH._replace(given_name="Edith Mary", family_name="Harrow-Lane"), "more of the names"),
@@ -213,6 +214,15 @@ def test_these_can_be_one_person(said, why):
             ("name", "birth_date", "sex"),
             "mother and son",
         ),
+        (EDITH._replace(given_name="Joan"), ("name",), "twins"),
+        (EDITH._replace(given_name="Peter", sex="male"), ("name", "sex"), "sister and brother"),
+        (
+            EDITH._replace(family_name="Harrow-Lane", given_name="Peter", sex="male"),
+            ("name", "sex"),
+            "twins, one with a double name",
+        ),
+        (EDITH._replace(given_name="P"), ("name",), "an initial of another name"),
+        (Particulars("Harrow", "Joan"), ("name",), "nothing but a name, and it is another one"),
         (
             Particulars("Harrow", "Joan", date(1970, 8, 9), "female"),
             ("name", "birth_date"),
@@ -233,6 +243,35 @@ def test_these_can_be_one_person(said, why):
 def test_these_are_two_people(said, differs, why):
     assert contradiction(EDITH, said) == differs, why
     assert contradiction(said, EDITH) == differs, why
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_one"),
+    [
+        ("Margaret", "Peggy", True),
+        ("Mary Margaret", "Peggy Ann", True),
+        ("Wilhelmina", "Mina", True),
+        ("Małgorzata", "Gosia", True),
+        ("Anna Maria", "Maria Luise", True),
+        ("Søren", "Soren", True),
+        ("Søren", "Lars", False),
+        ("Peggy", "Betty", False),
+        ("Mary-Ann", "Elizabeth Jane", False),
+    ],
+)
+def test_twins_are_told_apart_by_a_given_name_that_is_no_nickname(one, other, is_one):
+    a, b = (Particulars("Lind", given, date(1990, 1, 2)) for given in (one, other))
+    assert contradiction(a, b) == contradiction(b, a) == (() if is_one else ("name",))
+
+
+def test_only_nicknames_that_their_letters_do_not_tell_are_listed():
+    told = [
+        (name, called)
+        for name, several in CALLED.items()
+        for called in several
+        if have_letters_in_common(name, called) or folded(called) != called
+    ]
+    assert told == []
 
 
 def test_a_baby_without_a_name_yet_is_not_somebody_else():

@@ -364,6 +364,36 @@ def test_more_in_the_house_is_not_more_taken(text, early, days, profile):
 
 
 @drawn
+@given(
+    st.sampled_from(SEDATIVES),
+    st.integers(1, 12),
+    st.lists(st.sampled_from((7, 14, 28)), min_size=1, max_size=4),
+    st.integers(-20, 0),
+    profiles,
+    ages,
+)
+def test_a_dose_that_goes_on_is_judged_like_one_supply_of_it(
+    text, dose, lengths, begun, profile, age
+):
+    """However often it was renewed, what is taken today is as far over a maximum, and not past."""
+    lines, start = [], begun
+    for days in reversed(lengths):
+        lines.append(line(text, start, days, dose=dose))
+        start -= days
+    once = line(text, begun, lengths[-1], dose=dose)
+    assume(begun + lengths[-1] > 0)
+    found = {}
+    for name, each in (("renewed", lines), ("once", [once])):
+        findings = screen(somebody(each, profile, age), BOOK).findings
+        found[name] = {
+            f.rule_id: (int(f.severity), f.title)
+            for f in findings
+            if f.rule_id in ("DOSE-02", "DOSE-03")
+        }
+    assert found["renewed"] == found["once"]
+
+
+@drawn
 @given(supplies, besides, profiles, ages)
 def test_half_the_dose_is_no_graver_dose(rows, others, profile, age):
     halved = [(text, start, days, dose / 2, why) for text, start, days, dose, why in rows]

@@ -27,6 +27,7 @@ from reviews.models import (
     ScreeningRequest,
 )
 from reviews.queries import identity
+from reviews.rules.codes import UNITS
 from reviews.rules.registry import RULES
 from reviews.rules.screen import concerns
 from reviews.seeding import population, staff, writing
@@ -170,7 +171,7 @@ def test_a_feed_brings_what_only_a_person_can_settle(rulebook):
     note = ImportNote.objects.get()
     assert (note.medicine, note.reason) == (
         "Morphine sulfate 10 mg tablets",
-        "dose_unit: Invalid enum value 'spoon'",
+        f"dose_unit: 'spoon' is none of {', '.join(sorted(UNITS))}",
     )
 
 

@@ -230,10 +230,38 @@ def test_a_twin_under_the_number_of_the_other_waits(harbour, ehr, ravi):
     assert ama.prescriptions.live().count() == 2
 
 
-def test_another_first_name_of_nobody_else_is_taken_over(harbour, ehr):
+def test_a_twin_who_is_not_known_yet_waits_under_the_number_of_the_other(harbour, ehr, ravi):
     send(ehr, diazepam("rx-1", who("A1", "urn:x:mrn", **AMA)))
-    assert send(ehr, morphine("rx-3", who("A1", "urn:x:mrn", **FAITH))).waiting == 0
+    result = send(ehr, morphine("rx-3", who("A1", "urn:x:mrn", **FAITH)))
+    assert [wait.reason for wait in result.waits] == [
+        "waits: its number is of a patient of another name"
+    ]
+    ama = Patient.objects.get()
+    assert (ama.given_name, ama.prescriptions.live().count()) == ("Ama", 1)
+    settle(IdentityQuestion.objects.get(), Answer.APART, ravi)
+    faith = Patient.objects.exclude(pk=ama.pk).get()
+    assert [line.source_id for line in faith.prescriptions.live()] == ["rx-3"]
+
+
+def test_a_given_name_that_was_changed_is_asked_about_once(harbour, ehr, ravi):
+    send(ehr, diazepam("rx-1", who("A1", "urn:x:mrn", **AMA)))
+    send(ehr, morphine("rx-3", who("A1", "urn:x:mrn", **FAITH)))
+    settle(IdentityQuestion.objects.get(), Answer.SAME, ravi)
     assert Patient.objects.get().given_name == "Faith"
+    again = send(
+        ehr,
+        morphine("rx-3", who("A1", "urn:x:mrn", **FAITH)),
+        morphine("rx-4", who("A1", "urn:x:mrn", **FAITH)),
+    )
+    assert (again.unchanged, again.created, again.waiting) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("given", ["Amy", "Grace Ama", "A."])
+def test_a_nickname_or_a_second_given_name_is_taken_over(harbour, ehr, given):
+    send(ehr, diazepam("rx-1", who("A1", "urn:x:mrn", **AMA)))
+    said = AMA | {"given_name": given}
+    assert send(ehr, morphine("rx-3", who("A1", "urn:x:mrn", **said))).waiting == 0
+    assert Patient.objects.get().given_name == given
 
 
 def test_one_name_is_one_name_whichever_it_is_called(harbour, ehr):

@@ -20,6 +20,8 @@ from reviews.models import (
     Prescription,
     ScreeningRequest,
 )
+from reviews.rules.codes import STATUSES, UNITS
+from reviews.rules.indications import INDICATIONS
 from reviews.verbs import prescribe, screen, sync
 from tests import make
 from tests.api import sent
@@ -260,9 +262,27 @@ GONE = object()
         ({"dose": -1}, "dose", "Expected `float` >= 0.0001"),
         ({"dose": "one"}, "dose", "Expected `float | null`, got `str`"),
         ({"dose_unit": None}, "dose_unit", "is needed when a dose is given"),
-        ({"dose_unit": "spoon"}, "dose_unit", "Invalid enum value 'spoon'"),
-        ({"indication": "nerves"}, "indication", "Invalid enum value 'nerves'"),
-        ({"status": "bogus"}, "status", "Invalid enum value 'bogus'"),
+        ({"dose_unit": "spoon"}, "dose_unit", f"'spoon' is none of {', '.join(sorted(UNITS))}"),
+        (
+            {"indication": "nerves"},
+            "indication",
+            f"'nerves' is none of {', '.join(sorted(INDICATIONS))}",
+        ),
+        ({"status": "bogus"}, "status", f"'bogus' is none of {', '.join(sorted(STATUSES))}"),
+        (
+            {"patient": sent.patient(sex="F")},
+            "patient.sex",
+            "'F' is none of female, male, other, unknown",
+        ),
+        (
+            {
+                "patient": {
+                    "identifiers": [{"system": "urn:x:mrn", "value": "77", "use": "official"}]
+                }
+            },
+            "patient.identifiers[0].use",
+            "'official' is none of old, temp",
+        ),
         ({"start_on": "yesterday"}, "start_on", "Invalid RFC3339 encoded date"),
         ({"start_on": "0019-01-01"}, "start_on", "is outside 1900 to 2199"),
         ({"end_on": "1999-01-01"}, "end_on", "is before start_on"),

@@ -93,6 +93,17 @@ def test_what_is_called_so_comes_before_what_is_like_it(harbour, clara):
     assert set(search.people(Patient.objects.all(), "smitth")) == {smith, smyth}
 
 
+def test_who_is_called_like_a_misspelt_medicine_comes_before_who_takes_it(edith, harbour, clara):
+    assert found("diazpam") == [edith]
+    called = make.patient(harbour, clara, family_name="Diazpam", given_name="Jo")
+    assert found("diazpam") == [called]
+
+
+def test_the_names_of_all_drugs_are_read_only_for_a_slip(edith, monkeypatch):
+    monkeypatch.setattr("drugs.search._drugs", lambda: pytest.fail("reads them all"))
+    assert found("winterbourne") == found("valium") == [edith]
+
+
 def test_letters_of_a_number_may_stand_apart(harbour, clara):
     treated = make.patient(harbour, clara, identifiers=["LQ0000012"])
     for typed in ("LQ 0000012", "lq0000012", "LQ-0000012"):

@@ -26,23 +26,14 @@ DISPENSED = {
 
 
 def order(file: File, name: str, request: resources.MedicationRequest) -> None:
-    text, concept = products.product(file, name, request)
     if request.doNotPerform:
         file.note(name, "says that the medicine is not to be given: it is no prescription")
         return
-    if request.status is None:
-        file.note(name, "has no status that is known: kept as of unknown status")
+    record = _medicine(file, name, request, request.status)
     if request.intent is None:
         file.note(name, "has no intent that is known: kept as an order")
-    record = {
-        "source_id": name,
-        "patient": file.subject(request.subject),
-        "medicine": file.cut(name, text, 500),
-        "codings": file.codings(name, concept),
-        "status": request.status or "unknown",
-        "status_reason": file.cut(name, request.statusReason.words, 500),
-        "prescriber": file.cut(name, _requester(file, request.requester), 200),
-    }
+    record["status_reason"] = file.cut(name, request.statusReason.words, 500)
+    record["prescriber"] = file.cut(name, _requester(file, request.requester), 200)
     if request.intent in NOT_ORDERED and request.status not in NEVER:
         record["status"] = "draft"
         file.note(name, f"is a {request.intent}, not an order: kept as a draft")
@@ -214,20 +205,31 @@ def _evidence(
     evidence: str,
     status: str | None,
 ) -> dict[str, Any]:
-    """What both have in common."""
+    """What a report of use and a medicine given have in common."""
+    record = _medicine(file, name, resource, status) | {"evidence": evidence}
+    _reason(file, name, record, resource)
+    return record
+
+
+def _medicine(
+    file: File,
+    name: str,
+    resource: resources.MedicationRequest
+    | resources.MedicationStatement
+    | resources.MedicationAdministration,
+    status: str | None,
+) -> dict[str, Any]:
+    """Which medicine it is, whose, and with which status."""
     text, concept = products.product(file, name, resource)
     if status is None:
         file.note(name, "has no status that is known: kept as of unknown status")
-    record = {
+    return {
         "source_id": name,
         "patient": file.subject(resource.subject),
         "medicine": file.cut(name, text, 500),
         "codings": file.codings(name, concept),
         "status": status or "unknown",
-        "evidence": evidence,
     }
-    _reason(file, name, record, resource)
-    return record
 
 
 def _reason(

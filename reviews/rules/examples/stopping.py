@@ -97,6 +97,14 @@ EXAMPLES = {
             _ended(90, 10),
             mentions="get in touch the same day",
         ),
+        eg("Diazepam for 90 days, ended 20 days ago", 1, _ended(90, 20)),
+        eg(
+            "Diazepam for 90 days, ended 21 days ago",
+            2,
+            _ended(90, 21),
+            mentions="only where they are troublesome",
+            lacks="usually give",
+        ),
         eg("15 mg of diazepam for 29 days: no low dose", 1, _ended(29, 10, DIAZEPAM_LIQUID, mg=15)),
         eg(
             "29 days after an earlier withdrawal seizure",
@@ -134,7 +142,15 @@ EXAMPLES = {
         ),
     ),
     "STOP-02": (
-        eg("Set to ended 30 days ago", 1, _stopped(30)),
+        eg("Set to ended 6 days ago", 1, _stopped(6), mentions="plan a gradual taper instead"),
+        eg(
+            "Set to ended 7 days ago: withdrawal may have begun",
+            2,
+            _stopped(7),
+            mentions="ask about withdrawal symptoms",
+            lacks="instead",
+        ),
+        eg("Set to ended 30 days ago", 2, _stopped(30), mentions="symptoms that last"),
         eg("Set to ended 31 days ago", QUIET, _stopped(31)),
         eg("Set to ended today", 1, _stopped(0)),
         eg(
@@ -144,7 +160,7 @@ EXAMPLES = {
             mentions="usually end without a taper",
         ),
         eg(
-            "On the last day of one of 29 days",
+            "Set to ended 3 days ago, on the last day of one of 29 days",
             1,
             supply(days=29, start=-31, end_on=on(-3), status="stopped"),
         ),
