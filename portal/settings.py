@@ -142,8 +142,8 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.sessions.SessionMiddleware",
-    "portal.one_press.OnePressMiddleware",
     "reviews.views.reading.ReadingMiddleware",
+    "portal.one_press.OnePressMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"

@@ -16,7 +16,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from portal.addresses import client_address
-from reviews import access, audit
+from reviews import access, audit, walls
 from reviews.audit import Event
 
 PROOFS = {
@@ -37,14 +37,16 @@ def record(
     """Write an event of somebody's account; of no practice where they work at several."""
     subject = about or by
     practices = list(access.roles_of(subject)) if subject else []
-    audit.record(
-        by,
-        event,
-        practice_id=practices[0] if len(practices) == 1 else None,
-        subject=subject,
-        address=client_address(request),
-        **detail,
-    )
+    # Before somebody has signed in, and once they have left, they see no practice themselves.
+    with walls.seeing(walls.of(practices)):
+        audit.record(
+            by,
+            event,
+            practice_id=practices[0] if len(practices) == 1 else None,
+            subject=subject,
+            address=client_address(request),
+            **detail,
+        )
 
 
 def refused(request: HttpRequest, account_id: object, why: str) -> None:
