@@ -210,8 +210,8 @@ class TestPolicy:
         call_command("practice", "harbour", second_factor="everybody", stdout=StringIO())
         harbour.refresh_from_db()
         assert harbour.second_factor == SecondFactor.EVERYBODY
-        event = AuditEvent.objects.get(verb="practice.set_up")
-        assert event.detail["second_factor"] == "everybody"
+        event = AuditEvent.objects.get(verb="practice.changed")
+        assert event.detail["after"] == {"second_factor": "everybody"}
 
     def test_the_strictest_practice_of_a_person_counts(self, harbour, lakeside, ravi):
         Membership.objects.create(user=ravi, practice=lakeside, role=Role.AUDITOR)

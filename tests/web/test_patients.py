@@ -102,6 +102,7 @@ def test_an_empty_practice_offers_to_register(clara):
 
 def test_the_list_costs_no_more_with_more_patients(bell, harbour, clara):
     browser = Browser(clara)
+    queries(browser, "/patients")  # the first page of a session asks for its second factor
     few = queries(browser, "/patients")
     for n in range(20):
         make.patient(harbour, clara, family_name=f"Bell{n}", identifiers=[f"99900055{n:02}"])
@@ -282,6 +283,7 @@ def test_three_hundred_prescriptions_cost_no_more_queries_than_three(bell, clara
     screen.drain()
     browser = Browser(clara)
     pages = (f"/patients/{bell.pk}", f"/patients/{bell.pk}/medicines")
+    queries(browser, pages[0])  # the first page of a session asks for its second factor
     few = [queries(browser, page) for page in pages]
     add(298)
     assert [queries(browser, page) for page in pages] == few
