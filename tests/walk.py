@@ -127,9 +127,9 @@ def sent(world):
         "reset-answer": {"answer": "refuse"},
         "practice-edit": {"name": "Another name", "profile": world.place.profile},
         "api-practice": {"telephone": "01632 960114"},
-        "api-person-roles": {"roles": [Role.REVIEWER]},
+        "api-person-roles": {"roles": (Role.REVIEWER,)},
         "api-person-register": {"register": "GMC", "number": "9000017", "status": "unchecked"},
-        "api-invite": {"family_name": "Ashby", "roles": [Role.CLINICIAN]},
+        "api-invite": {"family_name": "Ashby", "roles": (Role.CLINICIAN,)},
     }
 
 
