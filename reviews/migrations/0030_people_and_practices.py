@@ -14,7 +14,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0029_substitution_setting'),
+        ('reviews', '0029_names_written_by_a_trigger'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
