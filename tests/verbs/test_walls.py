@@ -70,16 +70,21 @@ def test_the_policies_are_what_the_table_says_and_hold_for_the_owner_too(db):
     with database.as_owner(), connection.cursor() as cursor:
         for table, seen in walls.WALLED.items():
             cursor.execute(f"CREATE POLICY as_written ON {table} USING ({seen})")
+        for table, seen in walls.READABLE.items():
+            cursor.execute(f"CREATE POLICY as_read ON {table} FOR SELECT USING ({seen})")
     held = asked(
         "SELECT relname, relrowsecurity, relforcerowsecurity, polpermissive, polcmd, polroles,"
         " polwithcheck, pg_get_expr(polqual, polrelid),"
         " (SELECT pg_get_expr(w.polqual, w.polrelid) FROM pg_policy w"
-        "  WHERE w.polrelid = p.polrelid AND w.polname = 'as_written')"
-        " FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE polname <> 'as_written'"
+        "  WHERE w.polrelid = p.polrelid"
+        "  AND w.polname = CASE p.polcmd WHEN 'r' THEN 'as_read' ELSE 'as_written' END)"
+        " FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE left(polname, 3) <> 'as_'"
     )
-    assert {row[0] for row in held} == walls.WALLED.keys()
-    for table, on, forced, permissive, command, roles, check, seen, written in held:
-        assert (on, forced, permissive, command, check) == (True, True, True, "*", None), table
+    assert sorted((row[0], row[4]) for row in held) == sorted(
+        [(table, "*") for table in walls.WALLED] + [(table, "r") for table in walls.READABLE]
+    )
+    for table, on, forced, permissive, _command, roles, check, seen, written in held:
+        assert (on, forced, permissive, check) == (True, True, True, None), table
         assert roles == [0], f"{table}: for every role"
         assert seen == written, table
 
