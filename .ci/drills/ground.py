@@ -78,5 +78,5 @@ def python_of(tree):
 
 
 def _has_roles(tree):
-    """Whether this release serves as a role that owns no table; earlier ones served as the owner."""
+    """Whether this release serves as a role that owns no table; before, all served as the owner."""
     return (tree / "reviews" / "rights.py").exists()
