@@ -15,7 +15,7 @@ from django.urls import NoReverseMatch, get_resolver, reverse
 from django.utils import timezone
 
 from reviews.models import AuditEvent, Case, Leaving, Membership, Practice, RegisterEntry, Role
-from reviews.verbs import caseload, invitations
+from reviews.verbs import caseload, invitations, leaving
 from tests import make
 from tests.portal.factors import age_session
 from tests.web.browse import Browser, heading, words
@@ -249,6 +249,7 @@ def test_a_practice_is_set_up_and_changed(harbour, maeve):
 
 def test_keys_for_people_are_made_by_a_practice_admin_and_for_records_are_not(harbour, maeve, ada):
     fields = {"name": "Staff list", "source_system": "hr", "practices": [harbour.pk]}
+    assert heading(Browser(maeve).get("/keys")) == "No system can call the portal"
     made = Browser(maeve).post("/keys/make", **fields)
     assert heading(made) == "Copy this key now: it is not shown again"
     assert Browser(maeve).post("/keys/make", **fields, kind="records").status_code == 422
@@ -291,6 +292,13 @@ def test_who_must_have_a_second_factor_is_shown_and_changed_after_a_confirmation
     Browser(maeve).post(address, **said)
     harbour.refresh_from_db()
     assert harbour.second_factor == "everybody"
+
+
+def test_an_auditor_reads_of_whom_it_is(harbour, maeve, ravi, audrey):
+    leaving.leave(person=ravi, practice=harbour, by=maeve)
+    page = Browser(audrey).read("/audit", kind="staff")
+    assert "Ended somebody’s work here : Ravi Shah." in page.replace("here:", "here :")
+    assert "blocked yes" in page
 
 
 # -- Joining -----------------------------------------------------------------------------------
