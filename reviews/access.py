@@ -1,5 +1,6 @@
 """Who may do what, and where: one table. Lists start from `scope`, so nobody sees beyond it."""
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,7 +11,7 @@ from django.db.models import Model, QuerySet
 
 from reviews import walls
 from reviews.errors import NotAllowed, NotFound
-from reviews.models import MACHINES, Membership, Practice, Role
+from reviews.models import MACHINES, BreakGlass, Membership, Patient, Practice, Role
 
 Row = TypeVar("Row", bound=Model)
 
@@ -60,6 +61,7 @@ class Action(StrEnum):
     RESET_FACTOR = "reset second factors"
     SET_UP_PRACTICE = "set practices up"
     EDIT_PRACTICE = "change what is known of the practice"
+    BREAK_GLASS = "open a record in an emergency"
     SEE_AUDIT = "see the audit trail"
     SEE_JOBS = "see long jobs of your own"
     CANCEL_JOB = "cancel long jobs of your own"
@@ -117,6 +119,7 @@ GRANTS = {
     Action.RESET_FACTOR: _grant(PRACTICE_ADMIN),
     Action.SET_UP_PRACTICE: _grant(PRACTICE_ADMIN, anywhere=True),
     Action.EDIT_PRACTICE: _grant(PRACTICE_ADMIN, PROVISIONER),
+    Action.BREAK_GLASS: _grant(CLINICIAN, REVIEWER, anywhere=True),
     Action.SEE_AUDIT: _grant(AUDITOR),
     Action.SEE_JOBS: _grant(*EVERYBODY, anywhere=True),
     Action.CANCEL_JOB: _grant(*EVERYBODY, anywhere=True),
@@ -221,6 +224,9 @@ DOORS = {
     "patient-exemption-end": _form(Action.SEE_PATIENT, Action.EXEMPT),
     "patient-audit": _page(Action.SEE_AUDIT),
     "patient-printed": _button(Action.SEE_PATIENT),
+    "break-glass": _form(Action.BREAK_GLASS),
+    "break-glass-end": _button(Action.BREAK_GLASS, own=True),
+    "break-glass-look": _button(Action.SEE_AUDIT),
     "waiting-records": _page(Action.IDENTIFY),
     "waiting-record": _form(Action.IDENTIFY),
     "patient-merge": _form(Action.SEE_PATIENT, Action.IDENTIFY),
@@ -322,9 +328,49 @@ def roles_of(user: User) -> dict[int, set[str]]:
     return held
 
 
-def let_see(user: User) -> None:
-    """Let the database show the practices where `user` works, for the rest of the request."""
-    walls.let_see(walls.of(roles_of(user)))
+READ_WHEN_OPENED = frozenset({Action.SEE_PATIENT, Action.SEE_QUEUE})
+"""What somebody may who opened a record in an emergency: look at that record, and nothing else."""
+
+
+def let_see(user: User, opened: Iterable[int] = (), *, reads: bool = False) -> None:
+    """Let the database show the practices where `user` works, for the rest of the request.
+
+    `opened` are the numbers of the records that were opened in this session in an emergency. Those
+    in force are shown too to a request that only `reads`.
+    """
+    held = _opened_in_force(user, opened) if opened else {}
+    user._opened_in_emergency = held
+    walls.let_see(walls.of(roles_of(user), held if reads else ()))
+
+
+def opened_by(user: User) -> dict[int, BreakGlass]:
+    """`{patient id: how their record was opened}`, of this request, by the ids they have had."""
+    return getattr(user, "_opened_in_emergency", {})
+
+
+def _opened_in_force(user: User, opened: Iterable[int]) -> dict[int, BreakGlass]:
+    if not allowed(user, Action.BREAK_GLASS):
+        return {}
+    with walls.seeing(walls.EVERYTHING):
+        rows = BreakGlass.objects.in_force().filter(by=user, pk__in=list(opened))
+        held = {row.patient_id: row for row in rows.select_related("patient", "practice")}
+        found = held
+        # Whoever was merged into them has cases of their own.
+        while found:
+            merged = Patient.objects.filter(merged_into__in=found).values_list("pk", "merged_into")
+            found = {pk: found[into] for pk, into in merged}
+            held |= found
+    return held
+
+
+def _is_opened(by: User, action: Action, subject: Any) -> bool:
+    """Whether the record that a subject belongs to was opened by `by`, and this is to read it."""
+    if action not in READ_WHEN_OPENED or not opened_by(by):
+        return False
+    patient_id = (
+        subject.pk if isinstance(subject, Patient) else getattr(subject, "patient_id", None)
+    )
+    return patient_id in opened_by(by)
 
 
 def seeing_as(user: User) -> AbstractContextManager[None]:
@@ -350,7 +396,9 @@ def allowed(by: User, action: Action, subject: Any = None) -> bool:
     held = roles_of(by)
     if subject is None or grant.anywhere:
         return any(roles & grant.roles for roles in held.values())
-    return bool(held.get(_practice_id(subject), set()) & grant.roles)
+    return bool(held.get(_practice_id(subject), set()) & grant.roles) or _is_opened(
+        by, action, subject
+    )
 
 
 def require(by: User, action: Action, subject: Any = None) -> None:
@@ -380,6 +428,9 @@ NO_SUCH_RECORD = "There is no such record, or you may not see it."
 def fetch(queryset: QuerySet[Row], by: User, action: Action, **lookup: Any) -> Row:
     """The one row that `lookup` names, if `by` may see it; `NotFound` says the same either way."""
     found = scope(queryset, by, action).filter(**lookup).first()
+    if found is None and action in READ_WHEN_OPENED and (opened := opened_by(by)):
+        patient = "pk" if issubclass(queryset.model, Patient) else "patient"
+        found = queryset.filter(**lookup, **{f"{patient}__in": list(opened)}).first()
     if found is None:
         raise NotFound(NO_SUCH_RECORD)
     return found

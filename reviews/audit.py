@@ -65,6 +65,7 @@ _MEANING = {**_NO_SEDATIVE, "medicine": "which one it is said to be"}
 _FROM = {"address": "network address it came from"}
 _FACTOR = {**_FROM, "kind": "which factor"}
 _MAIL = {**_FROM, "before": "the address before", "after": "the address after"}
+_IN_EMERGENCY = {"emergency": "number of the emergency it was opened in"}
 _KEY = {"name": "what the key is called", "source_system": "which system", "prefix": "of the key"}
 _KEY_MADE = {**_KEY, "kind": "what it is for"}
 
@@ -365,9 +366,37 @@ class Event(Enum):
     RECORD_OPENED = (
         "record.opened",
         "Opened the record",
-        {"page": "which page of it", "case": "number of the case, where it was one"},
+        {
+            "page": "which page of it",
+            "case": "number of the case, where it was one",
+            **_IN_EMERGENCY,
+        },
     )
-    RECORD_PRINTED = "record.printed", "Printed the record", {"page": "which page of it"}
+    RECORD_PRINTED = (
+        "record.printed",
+        "Printed the record",
+        {"page": "which page of it", **_IN_EMERGENCY},
+    )
+    EMERGENCY_LOOKED_UP = (
+        "emergency.looked_up",
+        "Looked for a person of any practice, in an emergency",
+        {"typed": "what was looked for"},
+    )
+    EMERGENCY_OPENED = (
+        "emergency.opened",
+        "Opened a record in an emergency",
+        {**_IN_EMERGENCY, "reason": "as written", "until": "when it ends by itself"},
+    )
+    EMERGENCY_ENDED = (
+        "emergency.ended",
+        "A record that was opened in an emergency was closed",
+        {**_IN_EMERGENCY, "why": "why"},
+    )
+    EMERGENCY_LOOKED_AT = (
+        "emergency.looked_at",
+        "Looked at how a record was opened in an emergency",
+        {**_IN_EMERGENCY, "note": "as written"},
+    )
     SEARCH_MADE = (
         "search.made",
         "Searched for people",

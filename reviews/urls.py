@@ -2,6 +2,7 @@
 
 from reviews.views import (
     audit_trail,
+    break_glass,
     cases,
     data_quality,
     desk,
@@ -44,6 +45,7 @@ AREAS = (
     rulebooks,
     desk,
     audit_trail,
+    break_glass,
     people,
     reading,
     join,

@@ -109,6 +109,8 @@ def arguments(world):
         "rulebook": book,
         "rulebook-publish": book,
         "rulebook-discard": book,
+        "break-glass-end": {"pk": world.opened.pk},
+        "break-glass-look": {"pk": world.opened.pk},
     }
     for route in routes():
         prefix = route.name.partition("-")[0]

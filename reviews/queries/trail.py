@@ -21,6 +21,7 @@ from reviews.audit import EVENTS, Event
 from reviews.models import (
     SHOWN,
     AuditEvent,
+    BreakGlass,
     CaseState,
     Condition,
     Decision,
@@ -42,6 +43,7 @@ from reviews.rules.exemptions import KINDS as EXEMPTIONS
 PAGE_SIZE = 40
 OPENINGS_SHOWN = 400
 DAY_SHOWN = 2_000
+EMERGENCIES_SHOWN = 50
 PEOPLE_MEANT = 50
 PRESCRIPTIONS_MEANT = 5_000
 VERIFY = "verify"
@@ -63,6 +65,10 @@ KINDS: dict[str, tuple[str, Q]] = {
     "decided": ("decided, proposed, confirmed", Q(verb__in=DECIDED)),
     "opened": ("opened or printed a record", Q(verb__in=OPENED)),
     "read": ("searched, or read over the API", Q(verb__in=READ[2:])),
+    "emergency": (
+        "opened a record in an emergency",
+        Q(verb__startswith="emergency.") | Q(verb__in=OPENED, detail__has_key="emergency"),
+    ),
     "exported": (
         "exported",
         Q(verb__in=[Event.EXPORT_MADE.verb, Event.TRAIL_SEARCHED.verb]),
@@ -643,6 +649,27 @@ def does_not_fit() -> str:
 
 LATELY = timedelta(days=14)
 HASTY_SECONDS = 30
+
+
+def opened_in_emergency(user: User) -> list[BreakGlass]:
+    """What was opened in an emergency and no auditor has looked at, the oldest first.
+
+    `pages` are those that were read, in words.
+    """
+    rows = access.scope(BreakGlass.objects.to_look_at(), user, Action.SEE_AUDIT)
+    waiting = list(rows.select_related("patient", "by").order_by("pk")[:EMERGENCIES_SHOWN])
+    read = visible(user).filter(
+        verb__in=OPENED,
+        patient_id__in=[each.patient_id for each in waiting],
+        detail__has_key="emergency",
+    )
+    pages: dict[int, list[str]] = {}
+    for event in read.order_by("pk") if waiting else ():
+        pages.setdefault(event.detail["emergency"], []).append(_page(event))
+    for each in waiting:
+        each.count = len(pages.get(each.pk, []))
+        each.pages = list(dict.fromkeys(pages.get(each.pk, [])))
+    return waiting
 
 
 def hasty(user: User) -> list[Told]:
