@@ -7,6 +7,7 @@ many requests come to it, and how many of them show a row of another practice wh
 is down. With the wall, one that does ends the run. docs/walls.md keeps the figures.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,10 @@ HOW = ("--sites", "-k", "forgets", "-q", "-s", "--show-capture=no", "--log-level
 
 
 def main():
-    return subprocess.run(["./dev", "test", TEST, *HOW], cwd=ROOT, check=False).returncode
+    quiet = os.environ | {"LOG_LEVEL": "CRITICAL"}
+    return subprocess.run(
+        ["./dev", "test", TEST, *HOW], cwd=ROOT, check=False, env=quiet
+    ).returncode
 
 
 if __name__ == "__main__":

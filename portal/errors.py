@@ -9,6 +9,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
+from django.contrib.auth.views import redirect_to_login
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -130,6 +132,12 @@ class RefusalMiddleware:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What cannot be read; and what was answered to a session that somebody ended meanwhile.
+
+    What that one asked for may have been done, so nothing is said of it.
+    """
+    if isinstance(exception, SessionInterrupted) and not is_api(request):
+        return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
     if is_api(request):
         return problem(request, HTTPStatus.BAD_REQUEST, "The request cannot be read.")
     return defaults.bad_request(request, exception)

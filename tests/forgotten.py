@@ -102,6 +102,11 @@ def code_of(site):
     return _codes(site)[0]
 
 
+def function_of(site):
+    """The function in which the site is, by its name."""
+    return code_of(site).co_qualname
+
+
 def _scope(queryset, by, action):
     return queryset
 

@@ -214,7 +214,9 @@ def send(client, asked, headers=None):
         return way(asked.address, dict(asked.data), headers=headers)
     body = json.dumps(dict(asked.data))
     json_type = "application/json"
-    return client.generic(asked.method, asked.address, body, content_type=json_type, headers=headers)
+    return client.generic(
+        asked.method, asked.address, body, content_type=json_type, headers=headers
+    )
 
 
 def shows(answer, world):

@@ -264,7 +264,7 @@ WORDED = {"severity": "S{}".format, "order": lambda value: str(value)[:8]}
 LABELS = {"expires_on": "until"}
 WORDS = {**dict(CaseState.choices), **dict(Status.choices), **dict(Role.choices)}
 NOT_TOLD = {"content", SHOWN, "decision", "outcomes", "reason", "note"}
-NOT_TOLD |= {"case", "page", "typed"}
+NOT_TOLD |= {"case", "page", "typed", "person", "name"}
 """Details that are said otherwise, or that say nothing to a reader."""
 
 OUTCOMES = {
@@ -307,6 +307,8 @@ def in_words(value: Any) -> str:
         return "; ".join(in_words(item) for item in value)
     if value is None:
         return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
         return f"{date.fromisoformat(value):%-d %b %Y}"
     return WORDS.get(str(value), str(value))
@@ -347,6 +349,8 @@ def _about(event: AuditEvent, name: str) -> str:
         shown = len(event.detail.get(SHOWN, ()))
         people_shown = f"{shown} shown" if shown else "nobody shown"
         return f": “{event.detail.get('typed', '')}”, {people_shown}"
+    # What is done about a colleague, an invitation or a key names them itself.
+    name = name or str(event.detail.get("name", ""))
     return f": {name}" if name else ""
 
 

@@ -89,7 +89,8 @@ def test_what_a_page_forgets_to_ask_the_database_does_not_show(quill, marsh, req
         with database.as_owner():
             shown = len(leaks(site, came, visitors, quill))
         if every:
-            print(f"| {site} | {len(came)} | {shown} |", flush=True)
+            where = f"| `{site.path}` | `{forgotten.function_of(site)}` | `{site.asked}` |"
+            print(f"{where} {len(came)} | {shown} |", flush=True)
         else:
             assert shown, f"{site} is asked again elsewhere: choose another place"
         leaking += bool(shown)
