@@ -315,6 +315,7 @@ SPECTACULAR_SETTINGS = {
 # after twice this, checked every `unacked_restore_interval` seconds.
 TASK_LIMIT_SECONDS = 60
 CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_TRANSPORT = "portal.broker:Transport"
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 2 * TASK_LIMIT_SECONDS,
     "unacked_restore_interval": 5,

@@ -5,6 +5,7 @@ A session says in its data whose it is and in no column, so all that have not ex
 
 from collections.abc import Iterator
 
+from allauth.usersessions.models import UserSession
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
@@ -22,6 +23,12 @@ def end_all(user: User) -> int:
     keys = list(_keys(user))
     Session.objects.filter(pk__in=keys).delete()
     return len(keys)
+
+
+def forget() -> None:
+    """Remove sessions that are over, and from which address and browser they were opened."""
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    UserSession.objects.exclude(session_key__in=Session.objects.values("pk")).delete()
 
 
 def _keys(user: User) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import cast
 import structlog
 from celery import Task, shared_task
 
-from reviews import clock, jobs, presses, releases, requests, sealing
+from reviews import clock, jobs, presses, releases, requests, sealing, sessions, tries
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
 from reviews.verbs import break_glass, digest, engines, leaving, screen, seal
@@ -119,16 +119,19 @@ def send_digests(task: Task) -> None:
     digest.send()
 
 
-@shared_task(name="reviews.forget_presses", ignore_result=True)
-def forget_presses() -> None:
+@task("reviews.forget")
+def forget(task: Task) -> None:
+    """Remove what is of no more use: forms that nobody can send again, sessions, tries."""
     presses.forget()
+    sessions.forget()
+    tries.forget_old()
 
 
-@shared_task(name="reviews.seal", ignore_result=True)
-def seal_what_is_new() -> None:
+@task("reviews.seal")
+def seal_what_is_new(task: Task) -> None:
     sealing.seal_all(seconds=SECONDS)
 
 
-@shared_task(name="reviews.verify", ignore_result=True)
-def verify_what_is_sealed() -> None:
+@task("reviews.verify")
+def verify_what_is_sealed(task: Task) -> None:
     seal.ask_to_verify(by=None)

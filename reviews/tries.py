@@ -77,8 +77,12 @@ def give_back(key: str) -> None:
 
 
 def forget(keys: Iterable[str]) -> None:
-    """Begin these counts anew, and drop what nobody has added to for a day."""
+    """Begin these counts anew."""
     Tries.objects.filter(pk__in=list(keys)).delete()
+
+
+def forget_old() -> None:
+    """Drop what nobody has added to for a day."""
     Tries.objects.filter(last_at__lt=timezone.now() - KEPT).delete()
 
 

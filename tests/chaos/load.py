@@ -33,6 +33,7 @@ TELLTALE = {
     "indication": "anxiety",
 }
 OTHERS = ("Morphine 10 mg tablets", "Zopiclone 7.5 mg tablets", "Paracetamol 500 mg tablets")
+HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 BRIEF = {"dose": 1, "dose_unit": "tablet", "times_per_day": 1, "days_supply": 14}
 
 
@@ -243,10 +244,7 @@ class Load:
         form = clara.ask("form", path)
         if form.status != 200:
             return False
-        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form.body))
-        token = hidden.get("csrfmiddlewaretoken", "")
         filled = {
-            **{name: html.unescape(value) for name, value in hidden.items()},
             "do": "save",
             "product": PRODUCT,
             "dose": dose,
@@ -258,19 +256,33 @@ class Load:
             "setting": "community",
             **fields,
         }
-        sent = clara.ask(
-            "form sent",
-            path,
-            method="POST",
-            body=urllib.parse.urlencode(filled),
-            Cookie=f"{clara.headers['Cookie']}; csrf={token}",
-            **{"Content-Type": "application/x-www-form-urlencoded"},
-        )
+        sent = self._send_form(clara, path, form, filled)
+        for _ in range(2):
+            if sent.status == 200:
+                # It asks once for each rule that is urgent, and systems send meanwhile.
+                sent = self._send_form(clara, path, sent, filled)
         if sent.status in (302, 303):
             self.known.written_by_form.append(patient)
         elif sent.status not in (0, 503):
             self.known.broken.append(f"a sound form was answered with {sent.status}")
         return sent.status in (302, 303)
+
+    def _send_form(self, clara, path, page, filled):
+        """Send the form of a page as it was filled in, with what the page hides in it."""
+        hidden = [
+            (name, html.unescape(value))
+            for name, value in HIDDEN.findall(page.body)
+            if name not in filled
+        ]
+        token = dict(hidden).get("csrfmiddlewaretoken", "")
+        return clara.ask(
+            "form sent",
+            path,
+            method="POST",
+            body=urllib.parse.urlencode([*hidden, *filled.items()]),
+            Cookie=f"{clara.headers['Cookie']}; csrf={token}",
+            **{"Content-Type": "application/x-www-form-urlencoded"},
+        )
 
     def _pry(self, other, own):
         """Somebody of another practice, or nobody at all, asks for a patient of this one."""

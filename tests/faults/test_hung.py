@@ -3,9 +3,13 @@
 import threading
 import time
 
+import psycopg
 import pytest
+from django.conf import settings
 from django.db import connection
 
+from portal import embedded
+from reviews import requests
 from reviews.fuse import valkey
 from reviews.verbs import prescribe
 from tests import make
@@ -17,6 +21,7 @@ pytestmark = pytest.mark.faults
 PEOPLE = 60
 BOUND = 3.0
 """Seconds in which everybody has an answer."""
+WAITS_FOR_A_LOCK = "SELECT FROM pg_locks WHERE NOT granted"
 
 
 @pytest.fixture
@@ -63,6 +68,19 @@ def test_health_tells_of_a_hung_broker_in_time(web):
         assert status == 200, body
         assert took < BOUND
     assert until(lambda: web.health().get("status") == "up"), web.logs()
+
+
+def test_a_worker_whose_task_ended_while_the_broker_hung_takes_the_next(web, harbour, clara):
+    person = make.patient(harbour, clara, family_name="Patience")
+    with psycopg.connect(embedded.owner_url(web.home)) as own:
+        own.execute("LOCK TABLE reviews_screeningrequest IN ACCESS EXCLUSIVE MODE")
+        requests.ring()
+        assert until(lambda: web.ask(WAITS_FOR_A_LOCK)), "no worker came to the table"
+        with frozen(web.broker):
+            own.rollback()
+            time.sleep(settings.CELERY_BROKER_TRANSPORT_OPTIONS["socket_timeout"] + 2)
+    prescribe.log(patient=person, record=make.record(), by=clara)
+    assert_nothing_lost_and_nothing_twice(web)
 
 
 @pytest.mark.parametrize("ask", [sign_in_page, api])

@@ -1,11 +1,16 @@
 """A session ends by itself, its person sees and ends it, and no work is lost with it."""
 
+from datetime import timedelta
+
 import pytest
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from reviews import tasks
 from reviews.models import ApiKey, AuditEvent, Case, Decision
 from reviews.verbs import publish
 from tests import make
@@ -182,6 +187,16 @@ class TestOnesOwn:
         for which in (end, row.pk):
             assert browser.post(reverse("own-sessions"), end=which).status_code == 404
         assert is_signed_in(other)
+
+    def test_what_is_over_leaves_nothing_of_where_it_was(self, client, ravi, samira):
+        over = self.elsewhere(ravi)
+        give_password(client, samira)
+        yesterday = timezone.now() - timedelta(days=1)
+        Session.objects.filter(pk=over.session.session_key).update(expire_date=yesterday)
+        tasks.forget()
+        assert [row.pk for row in Session.objects.all()] == [client.session.session_key]
+        assert [row.user for row in UserSession.objects.all()] == [samira]
+        assert client.get(reverse("patients")).status_code == 200
 
     def test_a_new_password_ends_all_others(self, client, ravi):
         other = self.elsewhere(ravi)

@@ -53,13 +53,19 @@ def test_a_right_try_is_given_back(db):
     assert tries.take(KEY, LIMIT).until
 
 
-def test_forgetting_begins_anew_and_clears_what_is_old(db):
-    old = tries.key("password", "nobody")
-    tries.take(old, LIMIT)
+def test_a_count_begins_anew(db):
+    tries.take(KEY, LIMIT)
+    tries.take(tries.key("password", "somebody else"), LIMIT)
+    tries.forget([KEY])
+    assert Tries.objects.count() == 1
+
+
+def test_what_nobody_added_to_for_a_day_is_dropped(db):
+    tries.take(tries.key("password", "nobody"), LIMIT)
     pass_time(days=2)
     tries.take(KEY, LIMIT)
-    tries.forget([KEY])
-    assert not Tries.objects.exists()
+    tries.forget_old()
+    assert [row.pk for row in Tries.objects.all()] == [KEY]
 
 
 def test_a_key_says_nothing_of_what_was_typed():
