@@ -39,6 +39,7 @@ class Action(StrEnum):
     AMEND = "amend prescriptions"
     WITHDRAW = "withdraw prescriptions"
     RECORD_FACT = "record conditions and readings"
+    SEE_NUMBERS = "see the whole numbers of patients"
     IDENTIFY = "say whose a record is, and who is who"
     CHECK_DATA = "answer what was called wrong in the record"
     JUDGE_MEDICINES = "say that a medicine is no sedative"
@@ -93,6 +94,7 @@ EVERYBODY = tuple(role for role in Role if role != PROVISIONER)
 
 GRANTS = {
     Action.SEE_PATIENT: _grant(CLINICIAN, REVIEWER, AUDITOR, CLIENT),
+    Action.SEE_NUMBERS: _grant(CLINICIAN, REVIEWER, CLIENT),
     Action.REGISTER: _grant(CLINICIAN, REVIEWER, CLIENT),
     Action.LOG: _grant(CLINICIAN),
     Action.AMEND: _grant(CLINICIAN),
@@ -308,7 +310,7 @@ def roles_of(user: User) -> dict[int, set[str]]:
     return held
 
 
-READ_WHEN_OPENED = frozenset({Action.SEE_PATIENT, Action.SEE_QUEUE})
+READ_WHEN_OPENED = frozenset({Action.SEE_PATIENT, Action.SEE_QUEUE, Action.SEE_NUMBERS})
 """What somebody may who opened a record in an emergency: look at that record, and nothing else."""
 
 

@@ -78,7 +78,9 @@ def patients(request: SignedIn) -> HttpResponse:
     if chosen["q"]:
         reading.searched(request, chosen["q"], page.rows)
     for patient in page.rows:
-        patient.numbers = person.identifiers(patient)
+        patient.numbers = person.identifiers(
+            patient, whole=access.allowed(request.user, Action.SEE_NUMBERS, patient)
+        )
         patient.is_hidden = access.hides(request.user, patient)
         patient.checked = checked.of(patient, patient)
         screening = getattr(patient, "screening", None)

@@ -257,7 +257,9 @@ def fill_rows(cases: list[Case], user: User) -> None:
         case.needs_me = works_here and conclusions.needs_second(case, user)
         case.may_tick = works_here
         case.is_mine = case.owner_id == user.pk
-        case.numbers = person.identifiers(case.patient)[:1]
+        case.numbers = person.identifiers(
+            case.patient, whole=access.allowed(user, Action.SEE_NUMBERS, case)
+        )[:1]
         case.matters = _matters(case.rule_ids)
         case.is_hidden = access.hides(user, case)
 

@@ -90,7 +90,9 @@ def _with_case(patients: QuerySet[Patient]) -> QuerySet[Patient]:
 def _say_of(patients: list[Patient], user: User) -> None:
     for patient in patients:
         patient.is_hidden = access.hides(user, patient)
-        patient.numbers = person.identifiers(patient)[:1]
+        patient.numbers = person.identifiers(
+            patient, whole=access.allowed(user, Action.SEE_NUMBERS, patient)
+        )[:1]
         patient.case = next(iter(patient.open_cases), None)
 
 

@@ -72,7 +72,7 @@ def test_every_page_of_it_asks_for_a_reason_first(case, browser):
         f"/patients/{case.patient_id}",
         f"/patients/{case.patient_id}/medicines",
         f"/patients/{case.patient_id}/conditions",
-        f"/patients/{case.patient_id}/tapers/plan",
+        f"/patients/{case.patient_id}/death",
         f"/cases/{case.pk}",
     ):
         answer = browser.get(page)
