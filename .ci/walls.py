@@ -13,27 +13,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TEST = "tests/web/test_walls.py"
-QUIET = ("--show-capture=no", "--log-level=ERROR")
+HOW = ("--sites", "-k", "forgets", "-q", "-s", "--show-capture=no", "--log-level=ERROR")
 
 
 def main():
-    done = subprocess.run(
-        [
-            "./dev",
-            "test",
-            TEST,
-            "--sites",
-            "-q",
-            "-s",
-            "--show-capture=no",
-            "--log-level=ERROR",
-            "-k",
-            "forgets",
-        ],
-        cwd=ROOT,
-        check=False,
-    )
-    return done.returncode
+    return subprocess.run(["./dev", "test", TEST, *HOW], cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ def _chaos(argv: list[str]) -> int:
     home = Home(VAR / "chaos")
     adopt_orphans()
     # Nothing of it may reach servers that somebody named for other things.
-    named = ("DATABASE_URL", "REDIS_URL")
+    named = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_ROLE", "REDIS_URL")
     env = {name: text for name, text in base_environment(home).items() if name not in named}
     with home.lock({"command": "chaos"}), supervised(home) as supervisor:
         try:

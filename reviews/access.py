@@ -162,6 +162,7 @@ class Door:
     All of the actions, or one of them where `either`; None where there is nothing to see, or to
     send; no action at all where being signed in is enough. `own`: only what they made themselves.
     `public`: nobody has to be signed in. `system`: it is for keys, and nobody signs in there.
+    `by` is the method that sends to it.
     """
 
     see: tuple[Action, ...] | None = None
@@ -170,9 +171,12 @@ class Door:
     own: bool = False
     public: bool = False
     system: bool = False
+    by: str = "POST"
 
     def opens(self, role: str, actions: tuple[Action, ...]) -> bool:
         """Whether a role may; where it is held, unless what is there belongs to no practice."""
+        if self.system and role not in MACHINES:
+            return False
         each = [role in GRANTS[action].roles for action in actions]
         return any(each) if self.either else all(each)
 
@@ -181,15 +185,15 @@ class Door:
         return any(GRANTS[action].anywhere for action in actions)
 
 
-def _page(*see: Action, **more: bool) -> Door:
+def _page(*see: Action, **more: Any) -> Door:
     return replace(Door(see=see), **more)
 
 
-def _button(*do: Action, **more: bool) -> Door:
+def _button(*do: Action, **more: Any) -> Door:
     return replace(Door(do=do), **more)
 
 
-def _form(*both: Action, **more: bool) -> Door:
+def _form(*both: Action, **more: Any) -> Door:
     return replace(Door(see=both, do=both), **more)
 
 
@@ -231,6 +235,7 @@ DOORS = {
     "patient-exempt": _form(Action.SEE_PATIENT, Action.EXEMPT),
     "patient-exemption-end": _form(Action.SEE_PATIENT, Action.EXEMPT),
     "patient-audit": _page(Action.SEE_AUDIT),
+    "patient-printed": _button(Action.SEE_PATIENT),
     "break-glass": _form(Action.BREAK_GLASS),
     "break-glass-end": _button(Action.BREAK_GLASS, own=True),
     "break-glass-look": _button(Action.SEE_AUDIT),
@@ -263,9 +268,27 @@ DOORS = {
     "rulebook-draft": _button(Action.DRAFT),
     "rulebook-publish": _button(Action.PUBLISH),
     "rulebook-discard": _button(Action.DRAFT),
-    "keys": _page(Action.MANAGE_CLIENTS),
-    "key-make": _form(Action.MANAGE_CLIENTS),
-    "key-revoke": _form(Action.MANAGE_CLIENTS),
+    "audit": _page(Action.SEE_AUDIT),
+    "audit-day": _page(Action.SEE_AUDIT),
+    "audit-event": _page(Action.SEE_AUDIT),
+    "audit-verify": _button(Action.SEE_AUDIT),
+    "audit-export": _button(Action.SEE_AUDIT),
+    "people": _page(Action.SEE_PEOPLE),
+    "people-of": _page(Action.SEE_PEOPLE),
+    "people-invite": _form(Action.SEE_PEOPLE, Action.INVITE),
+    "invitation-renew": _button(Action.INVITE),
+    "invitation-withdraw": _button(Action.INVITE),
+    "person": _form(Action.SEE_PEOPLE, Action.GIVE_ROLES),
+    "person-register": _button(Action.SEE_PEOPLE, Action.CHECK_REGISTER),
+    "person-leave": _form(Action.SEE_PEOPLE, Action.END_WORK),
+    "person-reset": _button(Action.SEE_PEOPLE, Action.RESET_FACTOR),
+    "reset-answer": _button(Action.RESET_FACTOR),
+    "practice-new": _form(Action.SET_UP_PRACTICE),
+    "practice-edit": _form(Action.SEE_PEOPLE, Action.EDIT_PRACTICE),
+    "join": _form(public=True),
+    "keys": _page(Action.REVOKE_KEYS),
+    "key-make": _form(Action.MANAGE_CLIENTS, Action.PROVISION, either=True),
+    "key-revoke": _form(Action.REVOKE_KEYS),
     "jobs": _page(Action.SEE_JOBS),
     "job-cancel": _form(Action.CANCEL_JOB, own=True),
     "preferences": _form(),
@@ -292,6 +315,15 @@ DOORS = {
     "api-case": _page(Action.SEE_QUEUE),
     "api-decisions": _page(Action.SEE_QUEUE),
     "api-decision": _page(Action.SEE_QUEUE),
+    "api-practices": _page(Action.SEE_PEOPLE),
+    "api-practice": _button(Action.EDIT_PRACTICE, system=True, by="PATCH"),
+    "api-people": _page(Action.SEE_PEOPLE),
+    "api-person-roles": _button(Action.GIVE_ROLES, system=True, by="PUT"),
+    "api-person-register": _button(Action.CHECK_REGISTER, system=True),
+    "api-person-leave": _button(Action.END_WORK, system=True),
+    "api-invitations": _page(Action.SEE_PEOPLE),
+    "api-invite": _button(Action.INVITE, system=True),
+    "api-invitation-withdraw": _button(Action.INVITE, system=True),
 }
 """`{name of an address: its door}`: all of them but those of signing in."""
 

@@ -16,6 +16,11 @@ class Fuse:
         self._lock = threading.Lock()
         self._closed_until: float | None = None
 
+    @property
+    def blown(self) -> bool:
+        """Whether there was no answer the last time."""
+        return self._closed_until is not None
+
     def allows(self) -> bool:
         """Whether the caller may ask now. A caller who may must `mend` or `blow` afterwards."""
         if self._closed_until is None:

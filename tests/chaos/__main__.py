@@ -9,6 +9,7 @@ import os
 import random
 import secrets
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -38,6 +39,8 @@ CLOCK = """
         AS 'SELECT pg_catalog.statement_timestamp() + (SELECT by FROM shifted.clock)';
     CREATE FUNCTION shifted.now() RETURNS timestamptz LANGUAGE sql STABLE
         AS 'SELECT pg_catalog.now() + (SELECT by FROM shifted.clock)';
+    GRANT USAGE ON SCHEMA shifted TO PUBLIC;
+    GRANT SELECT ON shifted.clock TO PUBLIC;
 """
 SEARCH = "ALTER DATABASE portal SET search_path = shifted, pg_catalog, public"
 """A clock of the database's that can be set: its functions go before PostgreSQL's own."""
@@ -64,8 +67,9 @@ class Chaos:
         self.held = (faults.Fault("none", None), 0.0, 0.0)
         self.load = None
         self.parts = Portal(folder)
-        self.url = embedded.database_url(self.parts.home)
-        self.server = self.url.rpartition("/")[0] + "/postgres"
+        self.application = embedded.database_url(self.parts.home)
+        self.owner = embedded.owner_url(self.parts.home)
+        self.server = self.owner.rpartition("/")[0] + "/postgres"
 
     # -- Setting up -------------------------------------------------------------------------------
 
@@ -78,10 +82,16 @@ class Chaos:
         import django  # noqa: PLC0415  (settings read the environment of this very run)
 
         django.setup()
-        from django.core.management import call_command  # noqa: PLC0415
+        from reviews import walls  # noqa: PLC0415
 
+        walls.by_default(walls.EVERYTHING)
         if not self._taken_from_last_time():
-            call_command("prepare", demo=True)
+            subprocess.run(
+                [sys.executable, "manage.py", "prepare", "--demo"],
+                cwd=ROOT,
+                env=os.environ | {"DATABASE_OWNER_URL": self.owner},
+                check=True,
+            )
             self._set_up_clock()
             self._keep_for_next_time()
         self.parts.lose_messages()
@@ -108,9 +118,6 @@ class Chaos:
         return bool(there)
 
     def _keep_for_next_time(self):
-        from django.db import connection  # noqa: PLC0415
-
-        connection.close()
         with psycopg.connect(self.server, autocommit=True) as own:
             own.execute(f"CREATE DATABASE {self._name()} TEMPLATE portal")
 
@@ -123,14 +130,11 @@ class Chaos:
         return f"prepared_{digest.hexdigest()[:12]}"
 
     def _set_up_clock(self):
-        with psycopg.connect(self.url, autocommit=True) as own:
+        with psycopg.connect(self.owner, autocommit=True) as own:
             own.execute(CLOCK)
             own.execute(SEARCH)
             for (change,) in own.execute(DEFAULTS).fetchall():
                 own.execute(change)
-        from django.db import connection  # noqa: PLC0415
-
-        connection.close()
 
     def _make_load(self):
         from django.conf import settings  # noqa: PLC0415
@@ -189,7 +193,7 @@ class Chaos:
     def step(self, by):
         with (
             contextlib.suppress(psycopg.Error),
-            psycopg.connect(self.url, connect_timeout=3) as own,
+            psycopg.connect(self.owner, connect_timeout=3) as own,
         ):
             own.execute("UPDATE shifted.clock SET by = by + %s::interval", [by])
 

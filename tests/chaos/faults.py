@@ -174,7 +174,7 @@ def connections(chaos):
     held = []
     with contextlib.suppress(psycopg.OperationalError):
         while len(held) < 200:
-            held.append(psycopg.connect(chaos.url, connect_timeout=3))
+            held.append(psycopg.connect(chaos.application, connect_timeout=3))
     try:
         yield
     finally:
@@ -184,7 +184,7 @@ def connections(chaos):
 
 @fault("a table held by somebody, so that every connection waits")
 def held_table(chaos):
-    with psycopg.connect(chaos.url, connect_timeout=3) as own:
+    with psycopg.connect(chaos.owner, connect_timeout=3) as own:
         own.execute("SET statement_timeout = '10s'")
         with contextlib.suppress(psycopg.Error):
             own.execute("LOCK TABLE reviews_patient IN ACCESS EXCLUSIVE MODE")

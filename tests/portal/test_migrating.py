@@ -19,7 +19,7 @@ from psycopg.errors import DuplicateColumn
 
 from portal import migrating
 from reviews.models import Patient
-from tests import make
+from tests import database, make
 
 WIDEN = "ALTER TABLE scratch ADD COLUMN more int"
 INDEX = models.Index(fields=["id"], name="an_index")
@@ -39,10 +39,10 @@ LARGE = {
 
 @pytest.fixture
 def scratch(transactional_db):
-    with connection.cursor() as cursor:
+    """A table, and the connection of who owns it: migrations are run by nobody else."""
+    with database.as_owner(), connection.cursor() as cursor:
         cursor.execute("CREATE TABLE scratch (id int); INSERT INTO scratch VALUES (1)")
-    yield
-    with connection.cursor() as cursor:
+        yield
         cursor.execute("DROP TABLE scratch")
 
 

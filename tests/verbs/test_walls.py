@@ -1,5 +1,6 @@
 """Row-level security itself: which tables, for whom, until when; and what a role may not do."""
 
+import pgtrigger
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
@@ -275,6 +276,54 @@ def test_the_application_changes_rows_and_nothing_else(db, statement):
         transaction.atomic(),
     ):
         asked(statement)
+
+
+SEALED = {
+    *("reviews_auditevent", "reviews_decision", "reviews_decisionitem"),
+    *("reviews_sealedleaf", "reviews_sealedsubtree", "reviews_treehead"),
+}
+
+
+def test_what_is_only_added_to_the_application_neither_changes_nor_deletes(db):
+    promised = {
+        model._meta.db_table
+        for model in apps.get_models()
+        for trigger in getattr(model._meta, "triggers", ())
+        if isinstance(trigger, pgtrigger.Protect)
+        and not trigger.condition
+        and str(trigger.operation) == "UPDATE OR DELETE"
+    }
+    assert promised > SEALED
+    for table in promised:
+        may = [
+            asked(f"SELECT {function}(%s, %s)", table, right)[0][0]
+            for function, right in (
+                ("has_table_privilege", "SELECT"),
+                ("has_table_privilege", "INSERT"),
+                ("has_any_column_privilege", "UPDATE"),
+                ("has_table_privilege", "DELETE, TRUNCATE, TRIGGER"),
+            )
+        ]
+        assert may == [True, True, False, False], table
+    with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
+        AuditEvent.objects.update(actor="somebody else")
+    with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
+        AuditEvent.objects.all().delete()
+
+
+def test_no_setting_makes_a_trigger_step_aside(db):
+    """As pgtrigger would have it: any role may make a setting."""
+    triggers = [name for (name,) in asked("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")]
+    assert len(triggers) > 20
+    asked("SELECT set_config('pgtrigger.ignore', %s, true)", f"{{{','.join(triggers)}}}")
+    with pytest.raises(DatabaseError, match="Cannot delete"), transaction.atomic():
+        RuleVersion.objects.all().delete()
+    with (
+        database.as_owner(),
+        pytest.raises(DatabaseError, match="Cannot update or delete"),
+        transaction.atomic(),
+    ):
+        AuditEvent.objects.update(actor="somebody else")
 
 
 def test_who_connects_cannot_leave_the_policies_out(quill):
