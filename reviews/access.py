@@ -7,11 +7,19 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
-from django.db.models import Model, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from reviews import walls
-from reviews.errors import NotAllowed, NotFound
-from reviews.models import MACHINES, BreakGlass, Membership, Patient, Practice, Role
+from reviews.errors import NotAllowed, NotFound, ReasonNeeded
+from reviews.models import (
+    MACHINES,
+    BreakGlass,
+    Membership,
+    Patient,
+    Practice,
+    Role,
+    SensitiveMark,
+)
 
 Row = TypeVar("Row", bound=Model)
 
@@ -31,6 +39,7 @@ class Action(StrEnum):
     AMEND = "amend prescriptions"
     WITHDRAW = "withdraw prescriptions"
     RECORD_FACT = "record conditions and readings"
+    SEE_NUMBERS = "see the whole numbers of patients"
     IDENTIFY = "say whose a record is, and who is who"
     CHECK_DATA = "answer what was called wrong in the record"
     JUDGE_MEDICINES = "say that a medicine is no sedative"
@@ -62,6 +71,7 @@ class Action(StrEnum):
     SET_UP_PRACTICE = "set practices up"
     EDIT_PRACTICE = "change what is known of the practice"
     BREAK_GLASS = "open a record in an emergency"
+    MARK_SENSITIVE = "mark records as sensitive"
     SEE_AUDIT = "see the audit trail"
     SEE_JOBS = "see long jobs of your own"
     CANCEL_JOB = "cancel long jobs of your own"
@@ -84,6 +94,7 @@ EVERYBODY = tuple(role for role in Role if role != PROVISIONER)
 
 GRANTS = {
     Action.SEE_PATIENT: _grant(CLINICIAN, REVIEWER, AUDITOR, CLIENT),
+    Action.SEE_NUMBERS: _grant(CLINICIAN, REVIEWER, CLIENT),
     Action.REGISTER: _grant(CLINICIAN, REVIEWER, CLIENT),
     Action.LOG: _grant(CLINICIAN),
     Action.AMEND: _grant(CLINICIAN),
@@ -120,6 +131,7 @@ GRANTS = {
     Action.SET_UP_PRACTICE: _grant(PRACTICE_ADMIN, anywhere=True),
     Action.EDIT_PRACTICE: _grant(PRACTICE_ADMIN, PROVISIONER),
     Action.BREAK_GLASS: _grant(CLINICIAN, REVIEWER, anywhere=True),
+    Action.MARK_SENSITIVE: _grant(REVIEWER),
     Action.SEE_AUDIT: _grant(AUDITOR),
     Action.SEE_JOBS: _grant(*EVERYBODY, anywhere=True),
     Action.CANCEL_JOB: _grant(*EVERYBODY, anywhere=True),
@@ -227,6 +239,8 @@ DOORS = {
     "break-glass": _form(Action.BREAK_GLASS),
     "break-glass-end": _button(Action.BREAK_GLASS, own=True),
     "break-glass-look": _button(Action.SEE_AUDIT),
+    "patient-reason": _form(Action.SEE_PATIENT),
+    "patient-sensitive": _form(Action.SEE_PATIENT, Action.MARK_SENSITIVE),
     "waiting-records": _page(Action.IDENTIFY),
     "waiting-record": _form(Action.IDENTIFY),
     "patient-merge": _form(Action.SEE_PATIENT, Action.IDENTIFY),
@@ -328,32 +342,35 @@ def roles_of(user: User) -> dict[int, set[str]]:
     return held
 
 
-READ_WHEN_OPENED = frozenset({Action.SEE_PATIENT, Action.SEE_QUEUE})
+READ_WHEN_OPENED = frozenset({Action.SEE_PATIENT, Action.SEE_QUEUE, Action.SEE_NUMBERS})
 """What somebody may who opened a record in an emergency: look at that record, and nothing else."""
 
 
 def let_see(user: User, opened: Iterable[int] = (), *, reads: bool = False) -> None:
     """Let the database show the practices where `user` works, for the rest of the request.
 
-    `opened` are the numbers of the records that were opened in this session in an emergency. Those
-    in force are shown too to a request that only `reads`.
+    `opened` are the numbers of what was opened in this session with a reason. Records opened in an
+    emergency, and still in force, are shown too to a request that only `reads`.
     """
     held = _opened_in_force(user, opened) if opened else {}
-    user._opened_in_emergency = held
-    walls.let_see(walls.of(roles_of(user), held if reads else ()))
+    user._opened_with_reason = held
+    emergencies = [pk for pk, row in held.items() if row.is_emergency]
+    walls.let_see(walls.of(roles_of(user), emergencies if reads else ()))
 
 
 def opened_by(user: User) -> dict[int, BreakGlass]:
     """`{patient id: how their record was opened}`, of this request, by the ids they have had."""
-    return getattr(user, "_opened_in_emergency", {})
+    return getattr(user, "_opened_with_reason", {})
 
 
 def _opened_in_force(user: User, opened: Iterable[int]) -> dict[int, BreakGlass]:
-    if not allowed(user, Action.BREAK_GLASS):
-        return {}
     with walls.seeing(walls.EVERYTHING):
         rows = BreakGlass.objects.in_force().filter(by=user, pk__in=list(opened))
-        held = {row.patient_id: row for row in rows.select_related("patient", "practice")}
+        held = {
+            row.patient_id: row
+            for row in rows.select_related("patient", "practice").order_by("pk")
+            if allowed(user, Action.BREAK_GLASS if row.is_emergency else Action.SEE_PATIENT, row)
+        }
         found = held
         # Whoever was merged into them has cases of their own.
         while found:
@@ -365,12 +382,47 @@ def _opened_in_force(user: User, opened: Iterable[int]) -> dict[int, BreakGlass]
 
 def _is_opened(by: User, action: Action, subject: Any) -> bool:
     """Whether the record that a subject belongs to was opened by `by`, and this is to read it."""
-    if action not in READ_WHEN_OPENED or not opened_by(by):
-        return False
-    patient_id = (
-        subject.pk if isinstance(subject, Patient) else getattr(subject, "patient_id", None)
+    return action in READ_WHEN_OPENED and _patient_id(subject) in opened_by(by)
+
+
+def _patient_id(subject: Any) -> int | None:
+    return subject.pk if isinstance(subject, Patient) else getattr(subject, "patient_id", None)
+
+
+def with_marks(rows: QuerySet[Row]) -> QuerySet[Row]:
+    """Add `is_marked` to patients, or to what belongs to one: whether the record is sensitive."""
+    patient = "pk" if issubclass(rows.model, Patient) else "patient_id"
+    return rows.annotate(
+        is_marked=Exists(SensitiveMark.objects.live().filter(patient=OuterRef(patient)))
     )
-    return patient_id in opened_by(by)
+
+
+def hides(by: User, row: Any) -> bool:
+    """Whether a row of `with_marks` is of a marked record for which `by` has given no reason.
+
+    A list shows whose it is and that it is marked, and nothing clinical.
+    """
+    return row.is_marked and _patient_id(row) not in opened_by(by)
+
+
+def unhidden(
+    rows: QuerySet[Row], by: User, *, but: QuerySet[Patient] | None = None, patient: str = ""
+) -> QuerySet[Row]:
+    """Without the rows of marked records for which `by` has given no reason, `but` for these.
+
+    `patient` is the path to the patient's id, where the rows have another one than their own.
+    """
+    path = patient or ("pk" if issubclass(rows.model, Patient) else "patient_id")
+    marks = SensitiveMark.objects.live().exclude(patient__in=list(opened_by(by)))
+    if but is not None:
+        marks = marks.exclude(patient__in=but.order_by().values("pk"))
+    return rows.exclude(Exists(marks.filter(patient=OuterRef(path))))
+
+
+def require_reason(by: User, patient: Patient) -> None:
+    """Raise `ReasonNeeded` for a marked record for which `by` has given no reason."""
+    if hides(by, with_marks(Patient.objects.all()).get(pk=patient.pk)):
+        raise ReasonNeeded(patient.pk)
 
 
 def seeing_as(user: User) -> AbstractContextManager[None]:
@@ -426,11 +478,18 @@ NO_SUCH_RECORD = "There is no such record, or you may not see it."
 
 
 def fetch(queryset: QuerySet[Row], by: User, action: Action, **lookup: Any) -> Row:
-    """The one row that `lookup` names, if `by` may see it; `NotFound` says the same either way."""
+    """The one row that `lookup` names, if `by` may see it; `NotFound` says the same either way.
+
+    Raises `ReasonNeeded` where the record is marked and `by` has not said why they open it.
+    """
+    reads = action in READ_WHEN_OPENED
+    queryset = with_marks(queryset) if reads else queryset
     found = scope(queryset, by, action).filter(**lookup).first()
-    if found is None and action in READ_WHEN_OPENED and (opened := opened_by(by)):
+    if found is None and reads and (opened := opened_by(by)):
         patient = "pk" if issubclass(queryset.model, Patient) else "patient"
         found = queryset.filter(**lookup, **{f"{patient}__in": list(opened)}).first()
     if found is None:
         raise NotFound(NO_SUCH_RECORD)
+    if reads and hides(by, found):
+        raise ReasonNeeded(_patient_id(found) or 0)
     return found

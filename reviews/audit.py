@@ -65,7 +65,7 @@ _MEANING = {**_NO_SEDATIVE, "medicine": "which one it is said to be"}
 _FROM = {"address": "network address it came from"}
 _FACTOR = {**_FROM, "kind": "which factor"}
 _MAIL = {**_FROM, "before": "the address before", "after": "the address after"}
-_IN_EMERGENCY = {"emergency": "number of the emergency it was opened in"}
+_OPENING = {"opening": "number of the opening with a reason"}
 _KEY = {"name": "what the key is called", "source_system": "which system", "prefix": "of the key"}
 _KEY_MADE = {**_KEY, "kind": "what it is for"}
 
@@ -369,13 +369,13 @@ class Event(Enum):
         {
             "page": "which page of it",
             "case": "number of the case, where it was one",
-            **_IN_EMERGENCY,
+            **_OPENING,
         },
     )
     RECORD_PRINTED = (
         "record.printed",
         "Printed the record",
-        {"page": "which page of it", **_IN_EMERGENCY},
+        {"page": "which page of it", **_OPENING},
     )
     EMERGENCY_LOOKED_UP = (
         "emergency.looked_up",
@@ -385,17 +385,32 @@ class Event(Enum):
     EMERGENCY_OPENED = (
         "emergency.opened",
         "Opened a record in an emergency",
-        {**_IN_EMERGENCY, "reason": "as written", "until": "when it ends by itself"},
+        {**_OPENING, "reason": "as written", "until": "when it ends by itself"},
+    )
+    SENSITIVE_OPENED = (
+        "emergency.sensitive_opened",
+        "Opened a record that is marked as sensitive",
+        {**_OPENING, "reason": "as written", "until": "when it ends by itself"},
+    )
+    SENSITIVE_MARKED = (
+        "patient.marked_sensitive",
+        "Marked the record as sensitive",
+        {"kind": "of whom it is", "reason": "as written"},
+    )
+    SENSITIVE_REMOVED = (
+        "patient.mark_removed",
+        "Took back that the record is sensitive",
+        {"kind": "of whom it was said to be", "reason": "as written"},
     )
     EMERGENCY_ENDED = (
         "emergency.ended",
-        "A record that was opened in an emergency was closed",
-        {**_IN_EMERGENCY, "why": "why"},
+        "Closed a record that was opened with a reason",
+        {**_OPENING, "why": "why"},
     )
     EMERGENCY_LOOKED_AT = (
         "emergency.looked_at",
-        "Looked at how a record was opened in an emergency",
-        {**_IN_EMERGENCY, "note": "as written"},
+        "Looked at why a record was opened with a reason",
+        {**_OPENING, "note": "as written"},
     )
     SEARCH_MADE = (
         "search.made",

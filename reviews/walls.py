@@ -70,6 +70,7 @@ WALLED = {
     "reviews_prescription": OF_PRACTICE,
     "reviews_reading": OF_PRACTICE,
     "reviews_screeningrequest": _of("reviews_patient", "patient_id"),
+    "reviews_sensitivemark": OF_PRACTICE,
     "reviews_taper": OF_PRACTICE,
     "reviews_taperversion": OF_PRACTICE,
     "reviews_waitingrecord": OF_PRACTICE,
@@ -98,6 +99,7 @@ READABLE = {
     "reviews_patientversion": _OF_OPENED,
     "reviews_prescription": _OF_OPENED,
     "reviews_reading": _OF_OPENED,
+    "reviews_sensitivemark": _OF_OPENED,
     "reviews_taper": _OF_OPENED,
     "reviews_taperversion": _OF_OPENED,
 }

@@ -29,6 +29,7 @@ from reviews.verbs import (
     no_sedatives,
     saved_views,
     screen,
+    sensitive,
     sync,
     taper,
 )
@@ -165,6 +166,9 @@ class World:
         self.item = self.decision.items.first()
         self.flag = flags[0]
         self.decided = Case.objects.get(pk=case.pk)
+        self.marked = sensitive.mark(
+            patient=self._patient("Eve"), kind="staff", reason=f"{self.name} works here", by=ravi
+        )
         # By somebody of this practice: who it is plays no part in what is seen of it.
         self.opened = break_glass.open_record(
             patient=self.patient, reason=f"{self.name} was brought in", by=ravi

@@ -3,6 +3,7 @@
 from django import forms
 
 from reviews.forms.days import DayField
+from reviews.models import SensitiveMark
 
 REASON = forms.Textarea(attrs={"rows": 2})
 
@@ -22,3 +23,24 @@ class OpenForm(LookUpForm):
 
     patient = forms.IntegerField(error_messages={"required": "Say who it is."})
     reason = forms.CharField(max_length=500, widget=REASON)
+
+
+class ReasonForm(forms.Form):
+    """Why somebody opens a marked record."""
+
+    reason = forms.CharField(max_length=500, widget=REASON, label="Why you open it")
+
+
+class MarkForm(forms.Form):
+    """That a record is sensitive, and why."""
+
+    kind = forms.ChoiceField(
+        choices=SensitiveMark.Kind.choices, widget=forms.RadioSelect, label="Of whom it is"
+    )
+    reason = forms.CharField(max_length=300, help_text="For the audit trail.")
+
+
+class RemoveMarkForm(forms.Form):
+    """Why a record is sensitive no longer."""
+
+    reason = forms.CharField(max_length=300, help_text="For the audit trail.")

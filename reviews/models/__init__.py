@@ -1,7 +1,7 @@
 """Shape, and truth that the database enforces."""
 
 from .audit import SHOWN, AuditEvent
-from .break_glass import LASTS, BreakGlass
+from .break_glass import LASTS, BreakGlass, SensitiveMark
 from .cases import (
     CHANGED_PLAN,
     OPEN_STATES,
@@ -113,6 +113,7 @@ __all__ = [
     "SealedLeaf",
     "SealedSubtree",
     "SecondFactor",
+    "SensitiveMark",
     "Sex",
     "Status",
     "Taper",

@@ -1,4 +1,4 @@
-"""Records that somebody opened with a reason instead of a role, which an auditor looks at."""
+"""Records that are opened with a reason, which an auditor looks at; and which are marked so."""
 
 from datetime import timedelta
 from typing import Self
@@ -25,12 +25,21 @@ class BreakGlassQuerySet(models.QuerySet):
 
 
 class BreakGlass(models.Model):
-    """Somebody opened the record of one person, in an emergency; to read, and only for a time.
+    """Somebody opened the record of one person with a reason, for a time.
 
-    It holds in the session in which it was opened, until `until` or until it is ended before.
-    `practice` is that of the patient. `ended_because` is in words.
+    In an emergency it is one of another practice, to read. Or the record is marked as sensitive,
+    and whoever opens it by their role says why. It holds in the session in which it was opened,
+    until `until` or until it is ended before. `practice` is that of the patient. `ended_because` is
+    in words.
     """
 
+    class Kind(models.TextChoices):
+        EMERGENCY = "emergency", "In an emergency"
+        SENSITIVE = "sensitive", "Marked as sensitive"
+
+    kind = models.CharField(
+        max_length=9, choices=Kind, default=Kind.EMERGENCY, db_default=Kind.EMERGENCY
+    )
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -48,8 +57,11 @@ class BreakGlass(models.Model):
     objects = BreakGlassQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "records opened in an emergency"
+        verbose_name_plural = "records opened with a reason"
         constraints = [
+            models.CheckConstraint(
+                name="break_glass_kind_known", condition=Q(kind__in=["emergency", "sensitive"])
+            ),
             models.CheckConstraint(name="break_glass_with_reason", condition=~Q(reason="")),
             models.CheckConstraint(
                 name="break_glass_looked_at_by_another_with_a_note",
@@ -76,6 +88,10 @@ class BreakGlass(models.Model):
         return f"{self.patient}, opened by {self.by}"
 
     @property
+    def is_emergency(self) -> bool:
+        return self.kind == BreakGlass.Kind.EMERGENCY
+
+    @property
     def is_over(self) -> bool:
         return self.ended_at is not None or self.until <= timezone.now()
 
@@ -83,3 +99,55 @@ class BreakGlass(models.Model):
     def seconds_left(self) -> int:
         """Whole seconds until it ends by itself, at least one."""
         return max(1, int((self.until - timezone.now()).total_seconds()) + 1)
+
+
+class SensitiveMarkQuerySet(models.QuerySet):
+    def live(self) -> Self:
+        return self.filter(removed_at__isnull=True)
+
+
+class SensitiveMark(models.Model):
+    """The record of somebody whom people here know, or many: it is opened with a reason alone.
+
+    It is kept when it is removed. Screening takes no notice of it.
+    """
+
+    class Kind(models.TextChoices):
+        STAFF = "staff", "Works here, or is close to somebody who does"
+        PUBLIC = "public", "Publicly known"
+        OTHER = "other", "At risk from being found, or another reason"
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+", db_index=False)
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=6, choices=Kind)
+    reason = models.CharField(max_length=300)
+    set_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    set_at = models.DateTimeField(db_default=Now(), editable=False)
+    removed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    removed_at = models.DateTimeField(null=True)
+    removal_reason = models.CharField(max_length=300, blank=True)
+
+    objects = SensitiveMarkQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="sensitive_mark_kind_known", condition=Q(kind__in=["staff", "public", "other"])
+            ),
+            models.CheckConstraint(name="sensitive_mark_with_reason", condition=~Q(reason="")),
+            models.CheckConstraint(
+                name="sensitive_mark_removed_with_reason",
+                condition=Q(removed_at__isnull=True, removed_by__isnull=True, removal_reason="")
+                | (Q(removed_at__isnull=False, removed_by__isnull=False) & ~Q(removal_reason="")),
+            ),
+            models.UniqueConstraint(
+                fields=["patient"],
+                condition=Q(removed_at__isnull=True),
+                name="sensitive_mark_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.patient}: {self.get_kind_display()}"

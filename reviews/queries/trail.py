@@ -66,8 +66,8 @@ KINDS: dict[str, tuple[str, Q]] = {
     "opened": ("opened or printed a record", Q(verb__in=OPENED)),
     "read": ("searched, or read over the API", Q(verb__in=READ[2:])),
     "emergency": (
-        "opened a record in an emergency",
-        Q(verb__startswith="emergency.") | Q(verb__in=OPENED, detail__has_key="emergency"),
+        "opened a record with a reason",
+        Q(verb__startswith="emergency.") | Q(verb__in=OPENED, detail__has_key="opening"),
     ),
     "exported": (
         "exported",
@@ -651,8 +651,8 @@ LATELY = timedelta(days=14)
 HASTY_SECONDS = 30
 
 
-def opened_in_emergency(user: User) -> list[BreakGlass]:
-    """What was opened in an emergency and no auditor has looked at, the oldest first.
+def opened_with_reason(user: User) -> list[BreakGlass]:
+    """What was opened with a reason and no auditor has looked at, the oldest first.
 
     `pages` are those that were read, in words.
     """
@@ -661,11 +661,11 @@ def opened_in_emergency(user: User) -> list[BreakGlass]:
     read = visible(user).filter(
         verb__in=OPENED,
         patient_id__in=[each.patient_id for each in waiting],
-        detail__has_key="emergency",
+        detail__has_key="opening",
     )
     pages: dict[int, list[str]] = {}
     for event in read.order_by("pk") if waiting else ():
-        pages.setdefault(event.detail["emergency"], []).append(_page(event))
+        pages.setdefault(event.detail["opening"], []).append(_page(event))
     for each in waiting:
         each.count = len(pages.get(each.pk, []))
         each.pages = list(dict.fromkeys(pages.get(each.pk, [])))

@@ -1,13 +1,15 @@
-"""Break-glass: somebody with a clinical role reads the record of another practice in an emergency.
+"""Break-glass: a reason in words opens one record, in the session in which it was given.
 
-A reason in words opens one record, for an hour, in the session in which it was given. Each page is
-told of in the trail of the patient's practice, and its auditors are told until one has looked.
+In an emergency it is a record of another practice, to read, for an hour. Or it is one of the own
+practice that is marked as sensitive, until the session ends. Each page is told of in the trail of
+the patient's practice, and its auditors are told until one has looked.
 """
 
 import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -70,20 +72,35 @@ def look_up(*, number: str, family_name: str, birth_date: date | None, by: User)
 def open_record(*, patient: Patient, reason: str, by: User) -> BreakGlass:
     """Open the record of somebody whom `look_up` has found. Raises `BadRecord` without a reason."""
     access.require(by, Action.BREAK_GLASS)
+    return _open(patient, BreakGlass.Kind.EMERGENCY, reason, LASTS, by)
+
+
+@transaction.atomic
+def open_sensitive(*, patient: Patient, reason: str, by: User) -> BreakGlass:
+    """Open a marked record of one's own practice for this session. Raises `BadRecord` likewise."""
+    access.require(by, Action.SEE_PATIENT, patient)
+    session = timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    return _open(patient, BreakGlass.Kind.SENSITIVE, reason, session, by)
+
+
+def _open(
+    patient: Patient, kind: BreakGlass.Kind, reason: str, lasts: timedelta, by: User
+) -> BreakGlass:
     reason = " ".join(reason.split())
     if len(reason) < SHORTEST_REASON:
         raise BadRecord("reason", "must say in words why you need this record now")
+    emergency = kind == BreakGlass.Kind.EMERGENCY
+    event = Event.EMERGENCY_OPENED if emergency else Event.SENSITIVE_OPENED
     with walls.seeing(walls.of([patient.practice_id])):
         opened = BreakGlass.objects.create(
             patient=patient,
             practice_id=patient.practice_id,
+            kind=kind,
             by=by,
             reason=reason[:500],
-            until=timezone.now() + LASTS,
+            until=timezone.now() + lasts,
         )
-        _tell(
-            opened, Event.EMERGENCY_OPENED, by, reason=opened.reason, until=opened.until.isoformat()
-        )
+        _tell(opened, event, by, reason=opened.reason, until=opened.until.isoformat())
     return opened
 
 
@@ -143,7 +160,7 @@ def _tell(opened: BreakGlass, event: Event, by: User | None, **detail: object) -
         practice_id=opened.practice_id,
         patient_id=opened.patient_id,
         subject=opened,
-        emergency=opened.pk,
+        opening=opened.pk,
         **detail,
     )
 

@@ -61,13 +61,13 @@ def over_api(
 
 
 def _tell_of(patient: Patient, by: User, event: Event, **detail: Any) -> None:
-    """Tell of one person, and of the emergency in which their record was opened, if one was."""
-    emergency = access.opened_by(by).get(patient.pk)
-    if emergency is not None:
-        detail["emergency"] = emergency.pk
+    """Tell of one person, and of the reason with which their record was opened, if any."""
+    opening = access.opened_by(by).get(patient.pk)
+    if opening is not None:
+        detail["opening"] = opening.pk
     about = {"practice_id": patient.practice_id, "patient_id": patient.pk, "subject": patient}
-    # An emergency is one at another practice, whose trail is written there.
-    there = walls.sight() if emergency is None else walls.of([patient.practice_id])
+    # In an emergency it is one of another practice, whose trail is written there.
+    there = walls.sight() if opening is None else walls.of([patient.practice_id])
     with walls.seeing(there):
         _tell(by, event, **about, **detail)
 

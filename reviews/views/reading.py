@@ -43,10 +43,11 @@ class ReadingMiddleware:
             for patient in opened(request):
                 case = match.kwargs["pk"] if name.partition("-")[0] == "case" else None
                 read.opened(patient=patient, page=name, case=case, by=_user(request))
-                if emergency := access.opened_by(_user(request)).get(patient.pk):
+                opening = access.opened_by(_user(request)).get(patient.pk)
+                if opening and opening.is_emergency:
                     # What is over does not stay on a screen that nobody touches.
                     over = reverse("break-glass")
-                    response["Refresh"] = f"{emergency.seconds_left}; url={over}"
+                    response["Refresh"] = f"{opening.seconds_left}; url={over}"
             if search := getattr(request, "_searched", None):
                 typed, shown = search
                 read.searched(typed=typed, shown=shown, by=_user(request))

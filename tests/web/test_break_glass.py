@@ -143,7 +143,7 @@ def test_it_opens_every_page_of_the_record_with_a_banner_and_tells_of_each(brows
     assert begun.detail["reason"] == WHY
     read = told("record.opened")
     assert len(read) == len(pages(quill))
-    assert {event.detail["emergency"] for event in read} == {row.pk}
+    assert {event.detail["opening"] for event in read} == {row.pk}
     assert {event.practice_id for event in read} == {quill.place.pk}
 
 
@@ -161,7 +161,7 @@ def test_printing_is_told_of_too(browser, quill):
     row = opened(browser, quill)
     answer = browser.post(f"/patients/{quill.patient.pk}/printed", page="patient")
     assert answer.status_code == 204
-    assert told("record.printed")[0].detail["emergency"] == row.pk
+    assert told("record.printed")[0].detail["opening"] == row.pk
 
 
 def test_who_works_there_is_sent_to_the_record_without_an_emergency(quill):
