@@ -148,7 +148,7 @@ def _record(by: User, event: Event, reset: FactorReset, **detail: Any) -> None:
 def _tell(reset: FactorReset, subject: str, template: str) -> None:
     if not reset.user.email:
         return
-    context = {
+    context: dict[str, object] = {
         "asked_by": named(reset.asked_by),
         "answered_by": named(reset.answered_by) if reset.answered_by else "",
     }
