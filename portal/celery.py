@@ -70,6 +70,12 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="*/5"),
         "options": {"expires": 300},
     },
+    # A record that was opened in an emergency lets nobody in once its hour is over; this tells so.
+    "end_break_glass": {
+        "task": "reviews.end_break_glass",
+        "schedule": crontab(),
+        "options": {"expires": 60},
+    },
     # Again and again, in case the mail server was away; nobody gets two for one day.
     "digest": {"task": "reviews.digest", "schedule": crontab(hour="7-9", minute="*/15")},
 }

@@ -11,7 +11,15 @@ from portal import browser, embedded
 from portal.local import BASE_DIR, VAR, Held, Home, Refused, free_port
 from portal.processes import adopt_orphans, kill_orphans
 from portal.progress import say, step
-from portal.supervisor import Stopped, base_environment, fail, serve, supervised, up
+from portal.supervisor import (
+    Stopped,
+    address_of,
+    base_environment,
+    fail,
+    serve,
+    supervised,
+    up,
+)
 
 _DEFAULT_PORT = 8000
 # Two workers pay off for the whole suite only: each needs a database of its own.
@@ -63,7 +71,8 @@ def _manage(argv: list[str]) -> int:
         os.chdir(_caller_folder())
         os.execve(sys.executable, manage, env)
     with lock, supervised(home) as supervisor:
-        env = supervisor.services(said=False)
+        port = os.environ.get("PORT") or _DEFAULT_PORT
+        env = {"PORTAL_URL": address_of(port), **supervisor.services(said=False)}
         return supervisor.run(manage, env=env, cwd=_caller_folder())[0]
 
 
@@ -76,7 +85,8 @@ def _running_environment(home: Home, held: Held) -> dict[str, str]:
     """Return the settings that reach the services of the `./dev up` that holds the home."""
     if held.holder.get("command") != "up" or "own" not in held.holder:
         raise held
-    env = base_environment(home)
+    # Links that a command prints or mails lead to the portal that runs.
+    env = {"PORTAL_URL": held.holder["address"], **base_environment(home)}
     for name, urls in (
         (
             "DATABASE_URL",

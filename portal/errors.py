@@ -8,22 +8,35 @@ import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
+from django.contrib.auth.views import redirect_to_login
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views import defaults
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.views import set_rollback
 
 from portal import away
-from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, NotFound, Stale
+from reviews.errors import (
+    BadRecord,
+    DomainError,
+    IllegalMove,
+    NotAllowed,
+    NotFound,
+    ReasonNeeded,
+    Stale,
+)
 from reviews.forms.numbers import LARGEST
 
 STATUS = {
     BadRecord.code: HTTPStatus.BAD_REQUEST,
     NotAllowed.code: HTTPStatus.FORBIDDEN,
+    ReasonNeeded.code: HTTPStatus.FORBIDDEN,
     NotFound.code: HTTPStatus.NOT_FOUND,
     Stale.code: HTTPStatus.CONFLICT,
     IllegalMove.code: HTTPStatus.CONFLICT,
@@ -125,11 +138,20 @@ class RefusalMiddleware:
             return None
         if is_api(request):
             return refusal(request, exception)
+        if isinstance(exception, ReasonNeeded):
+            back = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
+            return redirect(f"{reverse('patient-reason', args=[exception.patient_id])}?{back}")
         status = STATUS.get(exception.code, HTTPStatus.CONFLICT)
         return render(request, f"{int(status)}.html", {"message": exception.message}, status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What cannot be read; and what was answered to a session that somebody ended meanwhile.
+
+    What that one asked for may have been done, so nothing is said of it.
+    """
+    if isinstance(exception, SessionInterrupted) and not is_api(request):
+        return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
     if is_api(request):
         return problem(request, HTTPStatus.BAD_REQUEST, "The request cannot be read.")
     return defaults.bad_request(request, exception)

@@ -2,9 +2,10 @@
 
 What Django does for one migration in Python (it rebuilds its models for each operation) takes
 seconds, and as a rule it holds the locks of the first statement meanwhile. Here the statements of
-an atomic migration are collected first, without a lock, and then run at once. A statement that has
-to wait for a reader gives up after `PATIENCE`, so that others do not queue behind it, and before
-PostgreSQL looks for deadlocks (1 s) and ends a reader for one: all of it is tried again.
+an atomic migration are collected first, without a lock, and then run at once. Where they have to
+wait for readers they give up after `PATIENCE_MS` together, so that others do not queue behind them
+or behind the locks they already hold, and before PostgreSQL looks for deadlocks (1 s) and ends a
+reader for one: all of it is tried again.
 """
 
 import time
@@ -21,11 +22,14 @@ from django.db.migrations.state import ProjectState
 
 from portal.progress import say
 
-PATIENCE = "400ms"
-"""How long a statement waits for a lock, and so how long readers may have to wait behind it."""
+PATIENCE_MS = 400
+"""How long the statements wait for locks, and so how long readers may have to wait behind them."""
+LEAST_MS = 50
+"""How long a statement waits at least: a migration of many tables must come to its end."""
 PAUSE_SECONDS = 0.5
 GIVE_UP_SECONDS = 300
 _LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
+_PATIENCE = "SELECT set_config('lock_timeout', %s, true)"
 _HOLDERS = """
     SELECT pid, application_name, now() - xact_start FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
@@ -69,8 +73,10 @@ def at_once(
     while True:
         try:
             with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
+                began = time.monotonic()
                 for text in wanted:
+                    left_ms = PATIENCE_MS - int((time.monotonic() - began) * 1000)
+                    cursor.execute(_PATIENCE, [str(max(left_ms, LEAST_MS))])
                     cursor.execute(text)
                 then()
                 return

@@ -81,9 +81,8 @@ class SessionMiddleware:
 
 def lacks_second_factor(request: HttpRequest) -> bool:
     """Whether a practice asks for a second factor from a role that its person holds there."""
-    held = Membership.objects.filter(user=request.user).values_list(
-        "role", "practice__second_factor"
-    )
+    in_force = Membership.objects.in_force().filter(user=request.user)
+    held = in_force.values_list("role", "practice__second_factor")
     if not any(role in SecondFactor(policy).roles for role, policy in held):
         return False
     if settings.OIDC_SECOND_FACTOR and _came_from_organisation(request):

@@ -30,6 +30,11 @@ from reviews.audit import Event
 
 log = structlog.get_logger(__name__)
 PROVEN_WITHIN_SECONDS = 300
+SEEN_ANYWAY = {
+    "account/messages/logged_in.txt",
+    "account/messages/logged_out.txt",
+    "mfa/messages/recovery_codes_generated.txt",
+}
 NAME = "Prescription Safety Portal"
 
 
@@ -79,9 +84,9 @@ class AccountAdapter(DefaultAccountAdapter):
         return [{"id": "organisation", "description": said, "url": url}]
 
     def add_message(self, request: HttpRequest, level: int, *said: Any, **more: Any) -> None:
-        """Whoever signs in or out sees that they did."""
+        """Whoever signs in or out, or is shown new codes, sees that it was done."""
         template = said[0] if said else more.get("message_template", "")
-        if template not in {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}:
+        if template not in SEEN_ANYWAY:
             super().add_message(request, level, *said, **more)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:

@@ -197,13 +197,18 @@ def supervised(home: Home) -> Iterator[Supervisor]:
             signal.signal(number, handler)
 
 
+def address_of(port: int | str) -> str:
+    """Where the portal is that listens on a port of this machine."""
+    return f"http://127.0.0.1:{port}"
+
+
 def up(port: int, *, demo: bool = False) -> None:
     """Run the portal until somebody stops it. Raises Refused when it cannot start.
 
     `demo`: seed invented people even into a database that somebody else keeps.
     """
     home = Home()
-    address = f"http://127.0.0.1:{port}"
+    address = address_of(port)
     with home.lock({"command": "up", "address": address}) as lock:
         if port < 1024 and not may_listen(port):
             raise Refused(f"This user may not listen on port {port}. Choose one from 1024 up.")
@@ -242,7 +247,10 @@ def _start(supervisor: Supervisor, port: int, address: str, lock: Lock, demo: bo
     print(f"\nThe Prescription Safety Portal is at {address}\n")
     print(sign_ins, flush=True)
     if "--demo" not in prepare:
-        say("DATABASE_URL names this database, so nobody was invented in it: ./dev up --demo does.")
+        say(
+            "DATABASE_URL names this database, so nobody was invented in it: ./dev up --demo does. "
+            "For its first practice and admin: ./dev manage first_run --help."
+        )
     say("Stop it with Ctrl-C.")
 
 

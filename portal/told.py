@@ -17,7 +17,7 @@ def tell_of_a_reset(*, request: HttpRequest, user: User, **_: object) -> None:
     reset = factors.tell(user=user)
     if reset is None or not hasattr(request, "_messages"):
         return
-    when = timezone.localtime(reset.answered_at)
+    when = timezone.localtime(reset.answered_at, reset.practice.zone)
     messages.warning(
         request,
         f"Your second factor was reset on {when:%-d %b %Y, %H:%M}: {named(reset.asked_by)} asked, "

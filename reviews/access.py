@@ -1,16 +1,25 @@
 """Who may do what, and where: one table. Lists start from `scope`, so nobody sees beyond it."""
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
-from django.db.models import Model, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from reviews import walls
-from reviews.errors import NotAllowed, NotFound
-from reviews.models import MACHINES, Membership, Practice, Role
+from reviews.errors import NotAllowed, NotFound, ReasonNeeded
+from reviews.models import (
+    MACHINES,
+    BreakGlass,
+    Membership,
+    Patient,
+    Practice,
+    Role,
+    SensitiveMark,
+)
 
 Row = TypeVar("Row", bound=Model)
 
@@ -30,6 +39,7 @@ class Action(StrEnum):
     AMEND = "amend prescriptions"
     WITHDRAW = "withdraw prescriptions"
     RECORD_FACT = "record conditions and readings"
+    SEE_NUMBERS = "see the whole numbers of patients"
     IDENTIFY = "say whose a record is, and who is who"
     CHECK_DATA = "answer what was called wrong in the record"
     JUDGE_MEDICINES = "say that a medicine is no sedative"
@@ -60,6 +70,8 @@ class Action(StrEnum):
     RESET_FACTOR = "reset second factors"
     SET_UP_PRACTICE = "set practices up"
     EDIT_PRACTICE = "change what is known of the practice"
+    BREAK_GLASS = "open a record in an emergency"
+    MARK_SENSITIVE = "mark records as sensitive"
     SEE_AUDIT = "see the audit trail"
     SEE_JOBS = "see long jobs of your own"
     CANCEL_JOB = "cancel long jobs of your own"
@@ -82,6 +94,7 @@ EVERYBODY = tuple(role for role in Role if role != PROVISIONER)
 
 GRANTS = {
     Action.SEE_PATIENT: _grant(CLINICIAN, REVIEWER, AUDITOR, CLIENT),
+    Action.SEE_NUMBERS: _grant(CLINICIAN, REVIEWER, CLIENT),
     Action.REGISTER: _grant(CLINICIAN, REVIEWER, CLIENT),
     Action.LOG: _grant(CLINICIAN),
     Action.AMEND: _grant(CLINICIAN),
@@ -117,6 +130,8 @@ GRANTS = {
     Action.RESET_FACTOR: _grant(PRACTICE_ADMIN),
     Action.SET_UP_PRACTICE: _grant(PRACTICE_ADMIN, anywhere=True),
     Action.EDIT_PRACTICE: _grant(PRACTICE_ADMIN, PROVISIONER),
+    Action.BREAK_GLASS: _grant(CLINICIAN, REVIEWER, anywhere=True),
+    Action.MARK_SENSITIVE: _grant(REVIEWER),
     Action.SEE_AUDIT: _grant(AUDITOR),
     Action.SEE_JOBS: _grant(*EVERYBODY, anywhere=True),
     Action.CANCEL_JOB: _grant(*EVERYBODY, anywhere=True),
@@ -147,6 +162,7 @@ class Door:
     All of the actions, or one of them where `either`; None where there is nothing to see, or to
     send; no action at all where being signed in is enough. `own`: only what they made themselves.
     `public`: nobody has to be signed in. `system`: it is for keys, and nobody signs in there.
+    `by` is the method that sends to it.
     """
 
     see: tuple[Action, ...] | None = None
@@ -155,9 +171,12 @@ class Door:
     own: bool = False
     public: bool = False
     system: bool = False
+    by: str = "POST"
 
     def opens(self, role: str, actions: tuple[Action, ...]) -> bool:
         """Whether a role may; where it is held, unless what is there belongs to no practice."""
+        if self.system and role not in MACHINES:
+            return False
         each = [role in GRANTS[action].roles for action in actions]
         return any(each) if self.either else all(each)
 
@@ -166,15 +185,15 @@ class Door:
         return any(GRANTS[action].anywhere for action in actions)
 
 
-def _page(*see: Action, **more: bool) -> Door:
+def _page(*see: Action, **more: Any) -> Door:
     return replace(Door(see=see), **more)
 
 
-def _button(*do: Action, **more: bool) -> Door:
+def _button(*do: Action, **more: Any) -> Door:
     return replace(Door(do=do), **more)
 
 
-def _form(*both: Action, **more: bool) -> Door:
+def _form(*both: Action, **more: Any) -> Door:
     return replace(Door(see=both, do=both), **more)
 
 
@@ -216,6 +235,12 @@ DOORS = {
     "patient-exempt": _form(Action.SEE_PATIENT, Action.EXEMPT),
     "patient-exemption-end": _form(Action.SEE_PATIENT, Action.EXEMPT),
     "patient-audit": _page(Action.SEE_AUDIT),
+    "patient-printed": _button(Action.SEE_PATIENT),
+    "break-glass": _form(Action.BREAK_GLASS),
+    "break-glass-end": _button(Action.BREAK_GLASS, own=True),
+    "break-glass-look": _button(Action.SEE_AUDIT),
+    "patient-reason": _form(Action.SEE_PATIENT),
+    "patient-sensitive": _form(Action.SEE_PATIENT, Action.MARK_SENSITIVE),
     "waiting-records": _page(Action.IDENTIFY),
     "waiting-record": _form(Action.IDENTIFY),
     "patient-merge": _form(Action.SEE_PATIENT, Action.IDENTIFY),
@@ -243,9 +268,27 @@ DOORS = {
     "rulebook-draft": _button(Action.DRAFT),
     "rulebook-publish": _button(Action.PUBLISH),
     "rulebook-discard": _button(Action.DRAFT),
-    "keys": _page(Action.MANAGE_CLIENTS),
-    "key-make": _form(Action.MANAGE_CLIENTS),
-    "key-revoke": _form(Action.MANAGE_CLIENTS),
+    "audit": _page(Action.SEE_AUDIT),
+    "audit-day": _page(Action.SEE_AUDIT),
+    "audit-event": _page(Action.SEE_AUDIT),
+    "audit-verify": _button(Action.SEE_AUDIT),
+    "audit-export": _button(Action.SEE_AUDIT),
+    "people": _page(Action.SEE_PEOPLE),
+    "people-of": _page(Action.SEE_PEOPLE),
+    "people-invite": _form(Action.SEE_PEOPLE, Action.INVITE),
+    "invitation-renew": _button(Action.INVITE),
+    "invitation-withdraw": _button(Action.INVITE),
+    "person": _form(Action.SEE_PEOPLE, Action.GIVE_ROLES),
+    "person-register": _button(Action.SEE_PEOPLE, Action.CHECK_REGISTER),
+    "person-leave": _form(Action.SEE_PEOPLE, Action.END_WORK),
+    "person-reset": _button(Action.SEE_PEOPLE, Action.RESET_FACTOR),
+    "reset-answer": _button(Action.RESET_FACTOR),
+    "practice-new": _form(Action.SET_UP_PRACTICE),
+    "practice-edit": _form(Action.SEE_PEOPLE, Action.EDIT_PRACTICE),
+    "join": _form(public=True),
+    "keys": _page(Action.REVOKE_KEYS),
+    "key-make": _form(Action.MANAGE_CLIENTS, Action.PROVISION, either=True),
+    "key-revoke": _form(Action.REVOKE_KEYS),
     "jobs": _page(Action.SEE_JOBS),
     "job-cancel": _form(Action.CANCEL_JOB, own=True),
     "preferences": _form(),
@@ -272,6 +315,15 @@ DOORS = {
     "api-case": _page(Action.SEE_QUEUE),
     "api-decisions": _page(Action.SEE_QUEUE),
     "api-decision": _page(Action.SEE_QUEUE),
+    "api-practices": _page(Action.SEE_PEOPLE),
+    "api-practice": _button(Action.EDIT_PRACTICE, system=True, by="PATCH"),
+    "api-people": _page(Action.SEE_PEOPLE),
+    "api-person-roles": _button(Action.GIVE_ROLES, system=True, by="PUT"),
+    "api-person-register": _button(Action.CHECK_REGISTER, system=True),
+    "api-person-leave": _button(Action.END_WORK, system=True),
+    "api-invitations": _page(Action.SEE_PEOPLE),
+    "api-invite": _button(Action.INVITE, system=True),
+    "api-invitation-withdraw": _button(Action.INVITE, system=True),
 }
 """`{name of an address: its door}`: all of them but those of signing in."""
 
@@ -290,9 +342,87 @@ def roles_of(user: User) -> dict[int, set[str]]:
     return held
 
 
-def let_see(user: User) -> None:
-    """Let the database show the practices where `user` works, for the rest of the request."""
-    walls.let_see(walls.of(roles_of(user)))
+READ_WHEN_OPENED = frozenset({Action.SEE_PATIENT, Action.SEE_QUEUE, Action.SEE_NUMBERS})
+"""What somebody may who opened a record in an emergency: look at that record, and nothing else."""
+
+
+def let_see(user: User, opened: Iterable[int] = (), *, reads: bool = False) -> None:
+    """Let the database show the practices where `user` works, for the rest of the request.
+
+    `opened` are the numbers of what was opened in this session with a reason. Records opened in an
+    emergency, and still in force, are shown too to a request that only `reads`.
+    """
+    held = _opened_in_force(user, opened) if opened else {}
+    user._opened_with_reason = held
+    emergencies = [pk for pk, row in held.items() if row.is_emergency]
+    walls.let_see(walls.of(roles_of(user), emergencies if reads else ()))
+
+
+def opened_by(user: User) -> dict[int, BreakGlass]:
+    """`{patient id: how their record was opened}`, of this request, by the ids they have had."""
+    return getattr(user, "_opened_with_reason", {})
+
+
+def _opened_in_force(user: User, opened: Iterable[int]) -> dict[int, BreakGlass]:
+    with walls.seeing(walls.EVERYTHING):
+        rows = BreakGlass.objects.in_force().filter(by=user, pk__in=list(opened))
+        held = {
+            row.patient_id: row
+            for row in rows.select_related("patient", "practice").order_by("pk")
+            if allowed(user, Action.BREAK_GLASS if row.is_emergency else Action.SEE_PATIENT, row)
+        }
+        found = held
+        # Whoever was merged into them has cases of their own.
+        while found:
+            merged = Patient.objects.filter(merged_into__in=found).values_list("pk", "merged_into")
+            found = {pk: found[into] for pk, into in merged}
+            held |= found
+    return held
+
+
+def _is_opened(by: User, action: Action, subject: Any) -> bool:
+    """Whether the record that a subject belongs to was opened by `by`, and this is to read it."""
+    return action in READ_WHEN_OPENED and _patient_id(subject) in opened_by(by)
+
+
+def _patient_id(subject: Any) -> int | None:
+    return subject.pk if isinstance(subject, Patient) else getattr(subject, "patient_id", None)
+
+
+def with_marks(rows: QuerySet[Row]) -> QuerySet[Row]:
+    """Add `is_marked` to patients, or to what belongs to one: whether the record is sensitive."""
+    patient = "pk" if issubclass(rows.model, Patient) else "patient_id"
+    return rows.annotate(
+        is_marked=Exists(SensitiveMark.objects.live().filter(patient=OuterRef(patient)))
+    )
+
+
+def hides(by: User, row: Any) -> bool:
+    """Whether a row of `with_marks` is of a marked record for which `by` has given no reason.
+
+    A list shows whose it is and that it is marked, and nothing clinical.
+    """
+    return row.is_marked and _patient_id(row) not in opened_by(by)
+
+
+def unhidden(
+    rows: QuerySet[Row], by: User, *, but: QuerySet[Patient] | None = None, patient: str = ""
+) -> QuerySet[Row]:
+    """Without the rows of marked records for which `by` has given no reason, `but` for these.
+
+    `patient` is the path to the patient's id, where the rows have another one than their own.
+    """
+    path = patient or ("pk" if issubclass(rows.model, Patient) else "patient_id")
+    marks = SensitiveMark.objects.live().exclude(patient__in=list(opened_by(by)))
+    if but is not None:
+        marks = marks.exclude(patient__in=but.order_by().values("pk"))
+    return rows.exclude(Exists(marks.filter(patient=OuterRef(path))))
+
+
+def require_reason(by: User, patient: Patient) -> None:
+    """Raise `ReasonNeeded` for a marked record for which `by` has given no reason."""
+    if hides(by, with_marks(Patient.objects.all()).get(pk=patient.pk)):
+        raise ReasonNeeded(patient.pk)
 
 
 def seeing_as(user: User) -> AbstractContextManager[None]:
@@ -318,7 +448,9 @@ def allowed(by: User, action: Action, subject: Any = None) -> bool:
     held = roles_of(by)
     if subject is None or grant.anywhere:
         return any(roles & grant.roles for roles in held.values())
-    return bool(held.get(_practice_id(subject), set()) & grant.roles)
+    return bool(held.get(_practice_id(subject), set()) & grant.roles) or _is_opened(
+        by, action, subject
+    )
 
 
 def require(by: User, action: Action, subject: Any = None) -> None:
@@ -346,8 +478,18 @@ NO_SUCH_RECORD = "There is no such record, or you may not see it."
 
 
 def fetch(queryset: QuerySet[Row], by: User, action: Action, **lookup: Any) -> Row:
-    """The one row that `lookup` names, if `by` may see it; `NotFound` says the same either way."""
+    """The one row that `lookup` names, if `by` may see it; `NotFound` says the same either way.
+
+    Raises `ReasonNeeded` where the record is marked and `by` has not said why they open it.
+    """
+    reads = action in READ_WHEN_OPENED
+    queryset = with_marks(queryset) if reads else queryset
     found = scope(queryset, by, action).filter(**lookup).first()
+    if found is None and reads and (opened := opened_by(by)):
+        patient = "pk" if issubclass(queryset.model, Patient) else "patient"
+        found = queryset.filter(**lookup, **{f"{patient}__in": list(opened)}).first()
     if found is None:
         raise NotFound(NO_SUCH_RECORD)
+    if reads and hides(by, found):
+        raise ReasonNeeded(_patient_id(found) or 0)
     return found

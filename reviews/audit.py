@@ -65,6 +65,7 @@ _MEANING = {**_NO_SEDATIVE, "medicine": "which one it is said to be"}
 _FROM = {"address": "network address it came from"}
 _FACTOR = {**_FROM, "kind": "which factor"}
 _MAIL = {**_FROM, "before": "the address before", "after": "the address after"}
+_OPENING = {"opening": "number of the opening with a reason"}
 _KEY = {"name": "what the key is called", "source_system": "which system", "prefix": "of the key"}
 _KEY_MADE = {**_KEY, "kind": "what it is for"}
 
@@ -365,9 +366,52 @@ class Event(Enum):
     RECORD_OPENED = (
         "record.opened",
         "Opened the record",
-        {"page": "which page of it", "case": "number of the case, where it was one"},
+        {
+            "page": "which page of it",
+            "case": "number of the case, where it was one",
+            **_OPENING,
+        },
     )
-    RECORD_PRINTED = "record.printed", "Printed the record", {"page": "which page of it"}
+    RECORD_PRINTED = (
+        "record.printed",
+        "Printed the record",
+        {"page": "which page of it", **_OPENING},
+    )
+    EMERGENCY_LOOKED_UP = (
+        "emergency.looked_up",
+        "Looked for a person of any practice, in an emergency",
+        {"typed": "what was looked for"},
+    )
+    EMERGENCY_OPENED = (
+        "emergency.opened",
+        "Opened a record in an emergency",
+        {**_OPENING, "reason": "as written", "until": "when it ends by itself"},
+    )
+    SENSITIVE_OPENED = (
+        "emergency.sensitive_opened",
+        "Opened a record that is marked as sensitive",
+        {**_OPENING, "reason": "as written", "until": "when it ends by itself"},
+    )
+    SENSITIVE_MARKED = (
+        "patient.marked_sensitive",
+        "Marked the record as sensitive",
+        {"kind": "of whom it is", "reason": "as written"},
+    )
+    SENSITIVE_REMOVED = (
+        "patient.mark_removed",
+        "Took back that the record is sensitive",
+        {"kind": "of whom it was said to be", "reason": "as written"},
+    )
+    EMERGENCY_ENDED = (
+        "emergency.ended",
+        "Closed a record that was opened with a reason",
+        {**_OPENING, "why": "why"},
+    )
+    EMERGENCY_LOOKED_AT = (
+        "emergency.looked_at",
+        "Looked at why a record was opened with a reason",
+        {**_OPENING, "note": "as written"},
+    )
     SEARCH_MADE = (
         "search.made",
         "Searched for people",

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
 
 
 @contextmanager
@@ -27,7 +27,12 @@ def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
     By way of a table of this connection: PostgreSQL refuses COPY into one that a policy guards.
     """
     names, own = ", ".join(columns), f"copied_{table}"
-    with connection.wrap_database_errors, connection.cursor() as cursor:
+    # In one transaction, the caller's if there is one: a commit in between would empty that table.
+    with (
+        transaction.atomic(savepoint=False),
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+    ):
         cursor.execute(
             f"CREATE TEMPORARY TABLE IF NOT EXISTS {own} ON COMMIT DELETE ROWS"
             f" AS TABLE {table} WITH NO DATA"

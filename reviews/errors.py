@@ -47,6 +47,19 @@ class BadRecord(DomainError):
         self.reason = reason
 
 
+class ReasonNeeded(NotAllowed):
+    """The record of `patient_id` is marked as sensitive: it opens once a reason was given."""
+
+    code = "reason_needed"
+
+    def __init__(self, patient_id: int) -> None:
+        super().__init__(
+            "This record is marked as sensitive. Say on its page why you open it.",
+            patient=patient_id,
+        )
+        self.patient_id = patient_id
+
+
 class NotFound(DomainError):
     """There is nothing of that name, or it may not be seen."""
 

@@ -157,6 +157,16 @@ def read_aloud(system: str, value: str) -> str:
     return value
 
 
+def masked(value: str) -> str:
+    """A number for whom it is enough to tell two apart: its last four signs, or fewer of a short.
+
+    Spaces and hyphens stay where they were.
+    """
+    shown = 4 if len(value) >= 8 else len(value) // 4
+    hidden = len(value) - shown
+    return re.sub(r"[^\s-]", "•", value[:hidden]) + value[hidden:]
+
+
 def visible(text: str) -> str:
     """A text without what cannot be seen: control and format signs, and spaces around or doubled.
 

@@ -34,7 +34,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from reviews import audit, merkle
+from reviews import audit, merkle, walls
 from reviews.audit import Event
 from reviews.bulk import copy_rows
 from reviews.errors import DomainError
@@ -121,7 +121,8 @@ def seal(*, announce: str = "", restored: str = "") -> TreeHead | None:
     head on, `restored` why the database has fewer heads than the file outside (then the head says
     from which one the log goes on). Raises `BrokenLog`.
     """
-    with transaction.atomic():
+    # Of every practice, whatever is seen around it: the next batch looks only for what is newer.
+    with walls.seeing(walls.EVERYTHING), transaction.atomic():
         if not _alone():
             return None
         last = TreeHead.objects.order_by("number").last()

@@ -15,6 +15,7 @@ from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
+from django.utils import timezone
 
 from reviews import access
 from reviews.access import Action
@@ -149,12 +150,18 @@ def written_number(register: str, number: str) -> tuple[str, str]:
     return register, number
 
 
-def mail(to: str, subject: str, template: str, context: dict[str, object]) -> bool:
+def mail(
+    to: str, subject: str, template: str, context: dict[str, object], *, practice: Practice
+) -> bool:
     """Send a mail whose links begin with the address of the portal; whether it went out.
 
-    No mail is worth a change that was made: where the server does not answer, the log says so.
+    Times in it are those of the practice, as on its pages. No mail is worth a change that was made:
+    where the server does not answer, the log says so.
     """
-    text = render_to_string(template, {**context, "portal": settings.PORTAL_URL})
+    with timezone.override(practice.zone):
+        text = render_to_string(
+            template, {**context, "practice": practice, "portal": settings.PORTAL_URL}
+        )
     try:
         return bool(EmailMessage(subject, text, to=[to]).send())
     except (OSError, SMTPException) as error:
@@ -166,7 +173,6 @@ def tell_admins(practice: Practice, *, of: User, except_for: Iterable[User | Non
     """Tell the other practice admins, after the commit, that somebody is one from now on."""
     known = {user.pk for user in except_for if user is not None}
     admins = [user for user in staying_admins(practice) if user.pk not in known and user.email]
-    context = {"practice": practice, "person": named(of)}
     for admin in admins:
         transaction.on_commit(
             partial(
@@ -174,6 +180,7 @@ def tell_admins(practice: Practice, *, of: User, except_for: Iterable[User | Non
                 admin.email,
                 f"A practice admin more at {practice.name}",
                 "reviews/people/admin_added.txt",
-                context,
+                {"person": named(of)},
+                practice=practice,
             )
         )

@@ -11,7 +11,7 @@ from celery import Task, shared_task
 from reviews import clock, jobs, presses, releases, requests, sealing, sessions, tries
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
-from reviews.verbs import digest, engines, leaving, screen, seal
+from reviews.verbs import break_glass, digest, engines, leaving, screen, seal
 
 log = structlog.get_logger(__name__)
 
@@ -107,6 +107,11 @@ def sweep(task: Task) -> None:
 @task("reviews.leave")
 def end_work(task: Task) -> None:
     leaving.carry_out()
+
+
+@task("reviews.end_break_glass")
+def end_what_was_opened(task: Task) -> None:
+    break_glass.end_what_is_over()
 
 
 @task("reviews.digest")

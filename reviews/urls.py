@@ -2,6 +2,7 @@
 
 from reviews.views import (
     audit_trail,
+    break_glass,
     cases,
     data_quality,
     desk,
@@ -21,6 +22,7 @@ from reviews.views import (
     rulebooks,
     rules,
     search,
+    sensitive,
     sign_off,
     tapers,
     unknown_medicines,
@@ -44,6 +46,8 @@ AREAS = (
     rulebooks,
     desk,
     audit_trail,
+    break_glass,
+    sensitive,
     people,
     reading,
     join,

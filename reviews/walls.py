@@ -17,6 +17,8 @@ from django.db.backends.signals import connection_created
 from psycopg.pq import TransactionStatus
 
 SETTING = "portal.practices"
+OPENED_SETTING = "portal.opened"
+"""The single patients whose records somebody opened beside those of their practices."""
 EVERYTHING = "all"
 """What the portal itself sees: workers, commands and migrations."""
 NO_PRACTICE = "{}"
@@ -32,6 +34,7 @@ _ALL = f"(SELECT current_setting('{SETTING}', true) = '{EVERYTHING}')"
 _PRACTICES = (
     f"(SELECT nullif(nullif(current_setting('{SETTING}', true), '{EVERYTHING}'), '')::bigint[])"
 )
+_OPENED = f"(SELECT nullif(current_setting('{OPENED_SETTING}', true), '')::bigint[])"
 OF_PRACTICE = f"{_ALL} OR practice_id = ANY ({_PRACTICES}::bigint[])"
 OF_PRACTICE_OR_NONE = f"{OF_PRACTICE} OR (practice_id IS NULL AND {_PRACTICES} IS NOT NULL)"
 
@@ -44,6 +47,7 @@ def _of(table: str, column: str) -> str:
 WALLED = {
     "reviews_apikey_practices": OF_PRACTICE,
     "reviews_auditevent": OF_PRACTICE_OR_NONE,
+    "reviews_breakglass": OF_PRACTICE,
     "reviews_case": OF_PRACTICE,
     "reviews_casemove": _of("reviews_case", "case_id"),
     "reviews_condition": OF_PRACTICE,
@@ -66,6 +70,7 @@ WALLED = {
     "reviews_prescription": OF_PRACTICE,
     "reviews_reading": OF_PRACTICE,
     "reviews_screeningrequest": _of("reviews_patient", "patient_id"),
+    "reviews_sensitivemark": OF_PRACTICE,
     "reviews_taper": OF_PRACTICE,
     "reviews_taperversion": OF_PRACTICE,
     "reviews_waitingrecord": OF_PRACTICE,
@@ -73,6 +78,35 @@ WALLED = {
 """`{table: which of its rows a connection sees and writes}`: what is said of patients, and keys.
 
 The policy `practices` of each table says the same; migrations write it.
+"""
+
+_OF_OPENED = f"patient_id = ANY ({_OPENED}::bigint[])"
+_WHERE_OPENED = f"""practice_id IN (
+    SELECT opened.practice_id FROM reviews_patient opened
+    WHERE opened.id = ANY ({_OPENED}::bigint[])
+)"""
+READABLE = {
+    "reviews_patient": f"id = ANY ({_OPENED}::bigint[])",
+    "reviews_case": _OF_OPENED,
+    "reviews_condition": _OF_OPENED,
+    "reviews_decision": _OF_OPENED,
+    "reviews_exemption": _OF_OPENED,
+    "reviews_flag": _OF_OPENED,
+    "reviews_identifier": _OF_OPENED,
+    "reviews_importnote": _OF_OPENED,
+    "reviews_medicinemeaning": _WHERE_OPENED,
+    "reviews_nosedative": _WHERE_OPENED,
+    "reviews_patientversion": _OF_OPENED,
+    "reviews_prescription": _OF_OPENED,
+    "reviews_reading": _OF_OPENED,
+    "reviews_sensitivemark": _OF_OPENED,
+    "reviews_taper": _OF_OPENED,
+    "reviews_taperversion": _OF_OPENED,
+}
+"""`{table: which rows beside those of its practices a connection also reads}`, and never writes.
+
+The policy `records_opened` of each table says the same. What belongs to a row of them, such as
+a move of a case, is seen with it. It comes after `practices` by name, and so is asked last.
 """
 
 OPEN = {
@@ -119,9 +153,17 @@ def sight() -> str:
     return _default if said is None else said
 
 
-def of(practice_ids: Iterable[int]) -> str:
-    """The sight of somebody who works at these practices."""
-    return f"{{{','.join(str(int(pk)) for pk in sorted(practice_ids))}}}"
+def of(practice_ids: Iterable[int], opened: Iterable[int] = ()) -> str:
+    """The sight of somebody who works at these practices and opened the records of these patients.
+
+    A text: the practices, and behind a space the patients.
+    """
+    practices, patients = _array(practice_ids), _array(opened)
+    return practices if patients == "{}" else f"{practices} {patients}"
+
+
+def _array(ids: Iterable[int]) -> str:
+    return f"{{{','.join(str(int(pk)) for pk in sorted(ids))}}}"
 
 
 def let_see(sight: str) -> None:
@@ -143,6 +185,9 @@ def seeing(sight: str) -> Iterator[None]:
         _tell()
 
 
+_TELL = f"SELECT set_config('{SETTING}', %s, false), set_config('{OPENED_SETTING}', %s, false)"
+
+
 def _tell(connection: Any = connection) -> None:
     """Tell the open connection; one that is opened later is told then.
 
@@ -155,7 +200,8 @@ def _tell(connection: Any = connection) -> None:
         return
     try:
         # Past Django's cursor: this is no query of a page, and none to be counted.
-        raw.execute(f"SELECT set_config('{SETTING}', %s, false)", [sight()])
+        practices, _, opened = sight().partition(" ")
+        raw.execute(_TELL, [practices, opened])
     except psycopg.Error:
         # What could not be told must not be asked: the next query opens another connection.
         connection.close()
@@ -171,4 +217,4 @@ connection_created.connect(_tell_new, dispatch_uid="reviews.walls")
 def forget(raw: Any) -> None:
     """Take what a connection was told from it, before the pool lends it to somebody else."""
     raw.autocommit = True
-    raw.execute(f"SELECT set_config('{SETTING}', '', false)")
+    raw.execute(_TELL, [UNSET, ""])

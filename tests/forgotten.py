@@ -86,21 +86,25 @@ def _codes(site):
 
 
 def _innermost(code, site):
-    inside = [
-        each
-        for each in code.co_consts
-        if isinstance(each, CodeType)
-        and any(
-            start == site.line and column == site.column
-            for start, _, column, _ in each.co_positions()
-        )
-    ]
-    return _innermost(inside[0], site) if inside else code
+    """The code of the innermost function around the site, inside this code; None for elsewhere.
+
+    A comprehension is no function of its own: it is made anew whenever its function runs.
+    """
+    inside = (_innermost(each, site) for each in code.co_consts if isinstance(each, CodeType))
+    if found := next(filter(None, inside), None):
+        return code if found.co_name.startswith("<") else found
+    places = ((line, column) for line, _, column, _ in code.co_positions())
+    return code if (site.line, site.column) in places else None
 
 
 def code_of(site):
     """The code in which the site is, as it is."""
     return _codes(site)[0]
+
+
+def function_of(site):
+    """The function in which the site is, by its name."""
+    return code_of(site).co_qualname
 
 
 def _scope(queryset, by, action):

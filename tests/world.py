@@ -1,8 +1,12 @@
 """A practice with one of everything that belongs to patients, to knock at every door of it."""
 
+from allauth.mfa.models import Authenticator
+
 from reviews import jobs
+from reviews.audit import Event
 from reviews.conclusions import FlagOutcome
 from reviews.models import (
+    AuditEvent,
     Case,
     Decision,
     Flag,
@@ -14,14 +18,18 @@ from reviews.models import (
     Role,
 )
 from reviews.verbs import (
+    break_glass,
     clients,
     decide,
     exempt,
+    factors,
     identity,
+    invitations,
     medicine_meanings,
     no_sedatives,
     saved_views,
     screen,
+    sensitive,
     sync,
     taper,
 )
@@ -42,9 +50,15 @@ class World:
         self.staff = {role: self._person(role, role) for role in Role}
         clara, ravi = self.staff[Role.CLINICIAN], self.staff[Role.REVIEWER]
         ehr, ada = self.staff[Role.INTEGRATION_CLIENT], self.staff[Role.FORMULARY_ADMIN]
-        self.key, self.secret = clients.make_key(
-            name=f"Key of {name}", source_system="ehr", practices=[place], by=ada
-        )
+        self.key, self.secrets = None, {}
+        for role, kind, by in (
+            (Role.PROVISIONING_CLIENT, "people", self.staff[Role.PRACTICE_ADMIN]),
+            (Role.INTEGRATION_CLIENT, "records", ada),
+        ):
+            self.key, self.secrets[role] = clients.make_key(
+                name=f"{name} {kind}", source_system="ehr", practices=[place], kind=kind, by=by
+            )
+        self._colleagues(clara, self.staff[Role.PRACTICE_ADMIN])
         self._people(clara, ravi)
         self._sent(ehr, clara)
         screen.drain()
@@ -58,6 +72,8 @@ class World:
         self.job = jobs.ask("rescreen", title="Screen everybody again", by=ravi, unit="patients")
         screen.drain()
         self.case.refresh_from_db()
+        about = AuditEvent.objects.filter(patient_id=self.patient.pk)
+        self.event = about.filter(verb=Event.TAPER_PLAN.verb).latest("pk")
 
     def _person(self, username, *roles):
         return make.person(f"{username}-{self.place.code}", self.place, *roles)
@@ -69,6 +85,16 @@ class World:
             family_name=self.name,
             given_name=given_name,
             **changes,
+        )
+
+    def _colleagues(self, clara, maeve):
+        """Somebody who is invited, and somebody who has lost their second factor."""
+        self.invitation = invitations.invite(
+            practice=self.place, family_name="Ashby", roles=[Role.CLINICIAN], by=maeve
+        ).invitation
+        Authenticator.objects.create(user=clara, type=Authenticator.Type.TOTP, data={"secret": "x"})
+        self.reset = factors.ask(
+            person=clara, practice=self.place, reason="Seen in person.", by=maeve
         )
 
     def _people(self, clara, ravi):
@@ -140,3 +166,10 @@ class World:
         self.item = self.decision.items.first()
         self.flag = flags[0]
         self.decided = Case.objects.get(pk=case.pk)
+        self.marked = sensitive.mark(
+            patient=self._patient("Eve"), kind="staff", reason=f"{self.name} works here", by=ravi
+        )
+        # By somebody of this practice: who it is plays no part in what is seen of it.
+        self.opened = break_glass.open_record(
+            patient=self.patient, reason=f"{self.name} was brought in", by=ravi
+        )

@@ -93,7 +93,7 @@ class PracticeChange(Change):
             raise NotFound(access.NO_SUCH_RECORD)
         details = {
             field: value
-            for field in practices.DETAILS
+            for field in shapes.PracticeDetails.__struct_fields__
             if (value := getattr(sent, field)) is not msgspec.UNSET
         }
         return _json(_practice(practices.edit(practice=practice, by=request.user, **details)))
@@ -286,6 +286,7 @@ def _practice(practice: Practice) -> shapes.Practice:
         address=practice.address,
         telephone=practice.telephone,
         email=practice.email,
+        second_factor=practice.second_factor,
     )
 
 

@@ -9,7 +9,16 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reviews.api.bodies import MOST_RECORDS
-from reviews.models import MACHINES, CaseState, Outcome, Profile, Reason, RegisterEntry, Role
+from reviews.models import (
+    MACHINES,
+    CaseState,
+    Outcome,
+    Profile,
+    Reason,
+    RegisterEntry,
+    Role,
+    SecondFactor,
+)
 from reviews.models import Decision as DecisionRow
 from reviews.models import ImportNote as ImportNoteRow
 from reviews.records import Coding, OrderStatus, PatientIdentifier, ReadingKind, Step
@@ -543,7 +552,10 @@ PracticeCode = Annotated[
 
 
 class Practice(Struct):
-    """A practice. What is empty is that of its profile; `time_zone` and `locale` are what holds."""
+    """A practice. What is empty is that of its profile; `time_zone` and `locale` are what holds.
+
+    `second_factor` says who must have one. Only a practice admin changes it, not a key.
+    """
 
     code: str
     name: str
@@ -554,6 +566,7 @@ class Practice(Struct):
     address: str
     telephone: str
     email: str
+    second_factor: Literal[tuple(SecondFactor.values)]
 
 
 class Practices(Struct):

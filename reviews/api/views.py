@@ -16,12 +16,14 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from reviews import access, records
+from reviews.access import Action
 from reviews.api import bodies, resources, shapes
 from reviews.api.authentication import Bearer, Known, Session
 from reviews.api.limits import Reads, Syncs
 from reviews.api.pages import page
 from reviews.api.schema import Operation
 from reviews.errors import BadRecord, NotAllowed, NotFound
+from reviews.identifiers import masked
 from reviews.models import Patient
 from reviews.verbs import read, sync
 
@@ -95,7 +97,9 @@ class ListView(ApiView):
             query["cursor"] = found.following
             following = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
         _told(self.resource, request, found.rows)
-        answer = self.resource.page(self.resource.shapes(found.rows), following, found.until)
+        answer = self.resource.page(
+            _shapes(self.resource, request, found.rows), following, found.until
+        )
         return _json(answer)
 
 
@@ -111,7 +115,7 @@ class DetailView(ApiView):
         if row is None:
             raise NotFound("There is no such record, or you may not see it.")
         _told(self.resource, request, [row])
-        return _json(self.resource.shapes([row])[0])
+        return _json(_shapes(self.resource, request, [row])[0])
 
 
 class SyncView(ApiView):
@@ -168,7 +172,19 @@ class NowhereView(ApiView):
 def _visible(resource: resources.Resource[Any, Any], request: Request) -> QuerySet[Any]:
     if not access.practice_ids(request.user, resource.action):
         raise NotAllowed(f"You may not {resource.action} anywhere.")
-    return access.scope(resource.rows(), request.user, resource.action)
+    rows = access.scope(resource.rows(), request.user, resource.action)
+    # A system goes on with everybody. A person reads a marked record on its pages, with a reason.
+    return rows if request.auth else access.unhidden(rows, request.user)
+
+
+def _shapes(resource: resources.Resource[Any, Any], request: Request, rows: list[Any]) -> list[Any]:
+    """The shapes of rows; numbers of patients whole only for those whose work needs them."""
+    made = resource.shapes(rows)
+    for row, shape in zip(rows, made, strict=True):
+        if isinstance(row, Patient) and not access.allowed(request.user, Action.SEE_NUMBERS, row):
+            for number in shape.identifiers:
+                number.value = masked(number.value)
+    return made
 
 
 def _asked_once(request: Request) -> dict[str, str]:

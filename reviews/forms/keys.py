@@ -21,12 +21,12 @@ class KeyForm(forms.Form):
     source_system = forms.SlugField(
         max_length=60,  # pyright: ignore[reportCallIssue] - it is a CharField
         label="Source system",
-        help_text="Letters, digits and hyphens. Every record it sends is marked with this.",
+        help_text="Letters, digits and hyphens. Whatever it sends is marked with this.",
     )
     practices = forms.ModelMultipleChoiceField(
         queryset=Practice.objects.none(),
         widget=forms.CheckboxSelectMultiple,
-        help_text="It sees and sends only what belongs to these.",
+        help_text="It reaches only what belongs to these.",
     )
 
     def __init__(self, may: dict[str, QuerySet[Practice]], *given: Any) -> None:

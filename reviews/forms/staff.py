@@ -107,6 +107,10 @@ class ResetForm(forms.Form):
         help_text="Such as “seen in person, badge checked”.",
     )
 
+    def __init__(self, *given: Any, **more: Any) -> None:
+        """Its reason stands on one page with that of the roles."""
+        super().__init__(*given, auto_id="reset_%s", **more)
+
 
 class PracticeForm(forms.Form):
     """What is known of a practice. Whatever is left empty is that of its profile."""
@@ -117,10 +121,13 @@ class PracticeForm(forms.Form):
     time_zone = forms.CharField(
         max_length=40,
         required=False,
-        help_text="Such as Europe/Dublin; a day ends at midnight there.",
+        help_text="Such as Europe/Dublin; instants become days there. Empty: that of its profile.",
     )
     locale = forms.CharField(
-        max_length=12, required=False, label="Language", help_text="A tag, such as en-GB."
+        max_length=12,
+        required=False,
+        label="Language",
+        help_text="A tag, such as en-GB. Empty: that of its profile.",
     )
     address = forms.CharField(
         max_length=300, required=False, widget=forms.Textarea(attrs={"rows": 3})

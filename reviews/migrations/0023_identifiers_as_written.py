@@ -24,6 +24,7 @@ def write_identifiers(apps, schema_editor):
 
 class Migration(migrations.Migration):
 
-    dependencies = [('reviews', '0022_names_folded')]
+    # Not on 0022_names_folded: some databases were upgraded before that was a migration of its own.
+    dependencies = [('reviews', '0022_people_as_they_are')]
 
     operations = [migrations.RunPython(write_identifiers, migrations.RunPython.noop)]

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0030_people_and_practices'),
+        ('reviews', '0031_case_moves_checked'),
     ]
 
     operations = [

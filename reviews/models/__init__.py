@@ -1,6 +1,7 @@
 """Shape, and truth that the database enforces."""
 
 from .audit import SHOWN, AuditEvent
+from .break_glass import LASTS, BreakGlass, SensitiveMark
 from .cases import (
     CHANGED_PLAN,
     OPEN_STATES,
@@ -55,6 +56,7 @@ __all__ = [
     "CHANGED_PLAN",
     "COUNTRIES",
     "DEATH",
+    "LASTS",
     "LOCALES",
     "MACHINES",
     "OPEN_STATES",
@@ -64,6 +66,7 @@ __all__ = [
     "WITHDRAWN",
     "ApiKey",
     "AuditEvent",
+    "BreakGlass",
     "Case",
     "CaseMove",
     "CaseState",
@@ -110,6 +113,7 @@ __all__ = [
     "SealedLeaf",
     "SealedSubtree",
     "SecondFactor",
+    "SensitiveMark",
     "Sex",
     "Status",
     "Taper",

@@ -46,7 +46,7 @@ class SecondFactor(models.TextChoices):
     @property
     def roles(self) -> frozenset[str]:
         """The roles whose holders must; a machine has no second factor."""
-        people = frozenset(Role.values) - {Role.INTEGRATION_CLIENT}
+        people = frozenset(Role.values) - frozenset(MACHINES)
         return {
             SecondFactor.OPTIONAL: frozenset(),
             SecondFactor.OFFICES: people - {Role.CLINICIAN},

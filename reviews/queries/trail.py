@@ -21,6 +21,7 @@ from reviews.audit import EVENTS, Event
 from reviews.models import (
     SHOWN,
     AuditEvent,
+    BreakGlass,
     CaseState,
     Condition,
     Decision,
@@ -42,6 +43,7 @@ from reviews.rules.exemptions import KINDS as EXEMPTIONS
 PAGE_SIZE = 40
 OPENINGS_SHOWN = 400
 DAY_SHOWN = 2_000
+EMERGENCIES_SHOWN = 50
 PEOPLE_MEANT = 50
 PRESCRIPTIONS_MEANT = 5_000
 VERIFY = "verify"
@@ -63,6 +65,10 @@ KINDS: dict[str, tuple[str, Q]] = {
     "decided": ("decided, proposed, confirmed", Q(verb__in=DECIDED)),
     "opened": ("opened or printed a record", Q(verb__in=OPENED)),
     "read": ("searched, or read over the API", Q(verb__in=READ[2:])),
+    "emergency": (
+        "opened a record with a reason",
+        Q(verb__startswith="emergency.") | Q(verb__in=OPENED, detail__has_key="opening"),
+    ),
     "exported": (
         "exported",
         Q(verb__in=[Event.EXPORT_MADE.verb, Event.TRAIL_SEARCHED.verb]),
@@ -258,7 +264,7 @@ WORDED = {"severity": "S{}".format, "order": lambda value: str(value)[:8]}
 LABELS = {"expires_on": "until"}
 WORDS = {**dict(CaseState.choices), **dict(Status.choices), **dict(Role.choices)}
 NOT_TOLD = {"content", SHOWN, "decision", "outcomes", "reason", "note"}
-NOT_TOLD |= {"case", "page", "typed"}
+NOT_TOLD |= {"case", "page", "typed", "person", "name"}
 """Details that are said otherwise, or that say nothing to a reader."""
 
 OUTCOMES = {
@@ -301,6 +307,8 @@ def in_words(value: Any) -> str:
         return "; ".join(in_words(item) for item in value)
     if value is None:
         return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
         return f"{date.fromisoformat(value):%-d %b %Y}"
     return WORDS.get(str(value), str(value))
@@ -341,6 +349,8 @@ def _about(event: AuditEvent, name: str) -> str:
         shown = len(event.detail.get(SHOWN, ()))
         people_shown = f"{shown} shown" if shown else "nobody shown"
         return f": “{event.detail.get('typed', '')}”, {people_shown}"
+    # What is done about a colleague, an invitation or a key names them itself.
+    name = name or str(event.detail.get("name", ""))
     return f": {name}" if name else ""
 
 
@@ -639,6 +649,27 @@ def does_not_fit() -> str:
 
 LATELY = timedelta(days=14)
 HASTY_SECONDS = 30
+
+
+def opened_with_reason(user: User) -> list[BreakGlass]:
+    """What was opened with a reason and no auditor has looked at, the oldest first.
+
+    `pages` are those that were read, in words.
+    """
+    rows = access.scope(BreakGlass.objects.to_look_at(), user, Action.SEE_AUDIT)
+    waiting = list(rows.select_related("patient", "by").order_by("pk")[:EMERGENCIES_SHOWN])
+    read = visible(user).filter(
+        verb__in=OPENED,
+        patient_id__in=[each.patient_id for each in waiting],
+        detail__has_key="opening",
+    )
+    pages: dict[int, list[str]] = {}
+    for event in read.order_by("pk") if waiting else ():
+        pages.setdefault(event.detail["opening"], []).append(_page(event))
+    for each in waiting:
+        each.count = len(pages.get(each.pk, []))
+        each.pages = list(dict.fromkeys(pages.get(each.pk, [])))
+    return waiting
 
 
 def hasty(user: User) -> list[Told]:

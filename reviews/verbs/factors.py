@@ -148,9 +148,10 @@ def _record(by: User, event: Event, reset: FactorReset, **detail: Any) -> None:
 def _tell(reset: FactorReset, subject: str, template: str) -> None:
     if not reset.user.email:
         return
-    context = {
-        "practice": reset.practice,
+    context: dict[str, object] = {
         "asked_by": named(reset.asked_by),
         "answered_by": named(reset.answered_by) if reset.answered_by else "",
     }
-    transaction.on_commit(partial(staff.mail, reset.user.email, subject, template, context))
+    transaction.on_commit(
+        partial(staff.mail, reset.user.email, subject, template, context, practice=reset.practice)
+    )

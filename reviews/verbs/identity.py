@@ -41,6 +41,7 @@ from reviews.models import (
     Prescription,
     Reading,
     Reported,
+    SensitiveMark,
     Taper,
     TaperMove,
     TaperStatus,
@@ -142,6 +143,8 @@ def merge(*, kept: Patient, gone: Patient, reason: str, by: User) -> PersonMerge
         raise BadRecord("gone", "is of another practice")
     if kept.pk == gone.pk:
         raise BadRecord("gone", "is the same record")
+    for each in (kept, gone):
+        access.require_reason(by, each)
     reason = _needed(reason)
     waiting.lock(kept.practice_id)
     kept, gone = _locked(kept, gone)
@@ -155,6 +158,7 @@ def merge(*, kept: Patient, gone: Patient, reason: str, by: User) -> PersonMerge
     theirs.update(patient=kept)
     moved["notes"] = list(gone.import_notes.order_by("pk").values_list("pk", flat=True))
     gone.import_notes.update(patient=kept)
+    _mark_as_sensitive(kept, gone)
     moved["filled"] = _fill(kept, gone, by)
     moved["apart"] = _no_longer_apart(kept, gone)
     now = timezone.now()
@@ -172,6 +176,19 @@ def merge(*, kept: Patient, gone: Patient, reason: str, by: User) -> PersonMerge
             _settled(question, Answer.MERGED, kept, by, note=reason)
             _take_in(question)
     return made
+
+
+def _mark_as_sensitive(kept: Patient, gone: Patient) -> None:
+    """Who was marked stays so under either record, also where the merge is taken back."""
+    held = SensitiveMark.objects.live().filter(patient=gone).first()
+    if held and not SensitiveMark.objects.live().filter(patient=kept).exists():
+        SensitiveMark.objects.create(
+            patient=kept,
+            practice_id=kept.practice_id,
+            kind=held.kind,
+            reason=held.reason,
+            set_by=held.set_by,
+        )
 
 
 @transaction.atomic

@@ -205,19 +205,26 @@ def accept(
 def accept_as(*, code: str, by: User) -> User:
     """Accept as somebody who has an account already, and is signed in.
 
-    Nobody accepts what they offered themselves, nor what went to the address of another. Raises
-    `NotFound`, `NotAllowed`.
+    Raises `NotFound`, and `NotAllowed` for what `not_for` says.
     """
     invitation = _to_accept(code)
-    if by.pk in staff.behind(invitation.made_by):
-        raise NotAllowed("You made this invitation, so you cannot accept it.")
-    if not by.is_active or (invitation.email and invitation.email.lower() != by.email.lower()):
-        raise NotAllowed(
-            "This invitation went to another address than that of your account. Sign out first."
-        )
+    if reason := not_for(invitation, by):
+        raise NotAllowed(reason)
     _let_in(invitation, by, new=False)
     access.forget(by)
     return by
+
+
+def not_for(invitation: Invitation, by: User) -> str:
+    """Why somebody who is signed in cannot accept an invitation; empty where they can.
+
+    Nobody accepts what they offered themselves, nor what went to the address of another.
+    """
+    if by.pk in staff.behind(invitation.made_by):
+        return "You made this invitation, so you cannot accept it."
+    if not by.is_active or (invitation.email and invitation.email.lower() != by.email.lower()):
+        return "This invitation went to another address than that of your account."
+    return ""
 
 
 def _to_accept(code: str) -> Invitation:
@@ -274,6 +281,7 @@ def _told(invitation: Invitation, code: str) -> Invited:
         f"You are invited to the Prescription Safety Portal of {invitation.practice.name}",
         "reviews/people/invitation.txt",
         {"invitation": invitation, "by": named(invitation.made_by), "link": link},
+        practice=invitation.practice,
     )
     return Invited(invitation, code, link, mailed)
 

@@ -12,34 +12,19 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from reviews import audit
+from reviews import access, audit, walls
 from reviews.audit import Event
 from reviews.models import Patient
 
 
 def opened(*, patient: Patient, page: str, by: User, case: int | None = None) -> None:
     """A page about a patient was shown; `page` is its name among the addresses."""
-    detail = {"page": page} | ({"case": case} if case else {})
-    _tell(
-        by,
-        Event.RECORD_OPENED,
-        practice_id=patient.practice_id,
-        patient_id=patient.pk,
-        subject=patient,
-        **detail,
-    )
+    _tell_of(patient, by, Event.RECORD_OPENED, page=page, **({"case": case} if case else {}))
 
 
 def printed(*, patient: Patient, page: str, by: User) -> None:
     """A browser was told to print a page about a patient."""
-    _tell(
-        by,
-        Event.RECORD_PRINTED,
-        practice_id=patient.practice_id,
-        patient_id=patient.pk,
-        subject=patient,
-        page=page,
-    )
+    _tell_of(patient, by, Event.RECORD_PRINTED, page=page)
 
 
 def searched(*, typed: str, shown: Iterable[int], by: User) -> None:
@@ -73,6 +58,18 @@ def over_api(
         query=dict(query),
         shown=sorted(set(patients)),
     )
+
+
+def _tell_of(patient: Patient, by: User, event: Event, **detail: Any) -> None:
+    """Tell of one person, and of the reason with which their record was opened, if any."""
+    opening = access.opened_by(by).get(patient.pk)
+    if opening is not None:
+        detail["opening"] = opening.pk
+    about = {"practice_id": patient.practice_id, "patient_id": patient.pk, "subject": patient}
+    # In an emergency it is one of another practice, whose trail is written there.
+    there = walls.sight() if opening is None else walls.of([patient.practice_id])
+    with walls.seeing(there):
+        _tell(by, event, **about, **detail)
 
 
 def _tell(by: User, event: Event, **told: Any) -> None:

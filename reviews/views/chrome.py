@@ -87,6 +87,10 @@ def _chrome(request: HttpRequest) -> dict[str, Any]:
         "search_for": "Patient, number or medicine"
         if access.allowed(user, Action.SEE_PATIENT)
         else "Medicine",
+        "emergency_url": reverse("break-glass") if access.allowed(user, Action.BREAK_GLASS) else "",
+        "opened": list(
+            {row.pk: row for row in access.opened_by(user).values() if row.is_emergency}.values()
+        ),
         "jobs_url": reverse("jobs") if access.allowed(user, Action.SEE_JOBS) else "",
         "keys": KEYS,
         "single_keys": request.COOKIES.get(KEYS_COOKIE) != "off",

@@ -28,7 +28,11 @@ PAGE_SIZE = 25
 def listed(request: SignedIn) -> HttpResponse:
     access.require(request.user, Action.SEE_QUEUE)
     mine = access.practice_ids(request.user, Action.SEE_QUEUE)
-    page = page_of(waiting(mine), request.GET.get("page", 1), PAGE_SIZE)
+    page = page_of(
+        access.unhidden(waiting(mine), request.user, patient="decision__patient_id"),
+        request.GET.get("page", 1),
+        PAGE_SIZE,
+    )
     ids = {pk for item in page.rows for pk in item.flag.prescription_ids}
     lines = Prescription.objects.select_related("medicine").in_bulk(ids)
     for item in page.rows:

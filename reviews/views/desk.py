@@ -47,6 +47,7 @@ def desk(request: SignedIn) -> HttpResponse:
     patient = _patient(request.user, asked, rows)
     context = {
         **_around(request, asked),
+        "emergencies": trail.opened_with_reason(request.user),
         "problem": problem,
         "rows": rows,
         "more": len(found) > trail.PAGE_SIZE,

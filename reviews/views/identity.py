@@ -198,7 +198,7 @@ def _on_file(patient: Patient) -> dict[str, Any]:
     )
     return {
         "patient": patient,
-        "numbers": person.identifiers(patient),
+        "numbers": person.identifiers(patient, whole=True),
         "medicines": [row for row in rows if row.now][:MEDICINES_SHOWN],
         "medicines_count": len(rows),
         "open_case": patient.cases.filter(closed_at__isnull=True).first(),

@@ -51,7 +51,8 @@ def join(request: HttpRequest) -> HttpResponse:
 
 def _accept_as(request: SignedIn, code: str, context: dict) -> HttpResponse:
     if request.method == "GET":
-        return render(request, "reviews/people/join_as.html", context)
+        refusal = invitations.not_for(context["invitation"], request.user)
+        return render(request, "reviews/people/join_as.html", {**context, "refusal": refusal})
     invitations.accept_as(code=code, by=request.user)
     request.session.pop(IN_SESSION, None)
     messages.success(request, f"Welcome to {context['invitation'].practice}.")

@@ -43,12 +43,14 @@ def my_work(request: SignedIn) -> HttpResponse:
         case.news = why[case.pk]
     fill_rows([*mine, *asked, *came_back], user)
     decisions = (
-        Decision.objects.filter(by=user, kind__in=CONCLUDED)
+        access.with_marks(Decision.objects.filter(by=user, kind__in=CONCLUDED))
         .select_related("patient", "case", "answer__by", "answers__by")
         .prefetch_related("items__flag", "answers__items__flag")
         .order_by("-decided_at", "-pk")
     )
     decided = page_of(decisions, request.GET.get("page", 1), DECIDED_PAGE)
+    for decision in decided.rows:
+        decision.is_hidden = access.hides(user, decision)
     context = {
         "mine": mine,
         "asked": asked,
@@ -75,6 +77,7 @@ def _hand_over_page(request: SignedIn, refusal: BadRecord | None = None) -> Http
     for case in cases:
         # The list may be older than this page: what was seen there is what must still hold.
         case.seen = marks.seen.get(case.pk, case.lock)
+        case.is_hidden = access.hides(request.user, case)
     practice_ids = {case.practice_id for case in cases}
     context = {
         "cases": cases,

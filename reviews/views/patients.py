@@ -66,7 +66,8 @@ def patients(request: SignedIn) -> HttpResponse:
     else:
         found = found.order_by("practice", "family_name", "given_name", "pk")
     rows = checked.with_waiting(
-        found.annotate(
+        access.with_marks(found)
+        .annotate(
             unread=Exists(ImportNote.objects.unread_medicines().filter(patient=OuterRef("pk")))
         )
         .select_related("practice", "screening__version", "screening__engine")
@@ -77,7 +78,10 @@ def patients(request: SignedIn) -> HttpResponse:
     if chosen["q"]:
         reading.searched(request, chosen["q"], page.rows)
     for patient in page.rows:
-        patient.numbers = person.identifiers(patient)
+        patient.numbers = person.identifiers(
+            patient, whole=access.allowed(request.user, Action.SEE_NUMBERS, patient)
+        )
+        patient.is_hidden = access.hides(request.user, patient)
         patient.checked = checked.of(patient, patient)
         screening = getattr(patient, "screening", None)
         patient.partly = (
@@ -255,6 +259,7 @@ def _frame(request: SignedIn, patient: Patient, *, tab: str) -> dict[str, Any]:
             ("see_audit", Action.SEE_AUDIT),
             ("see_case", Action.SEE_QUEUE),
             ("identify", Action.IDENTIFY),
+            ("mark", Action.MARK_SENSITIVE),
             ("answer", Action.CHECK_DATA),
         )
     }

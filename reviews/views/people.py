@@ -3,12 +3,13 @@
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path, reverse
+from django.urls import path
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -212,8 +213,9 @@ def new_practice(request: SignedIn) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @login_required
+@confirmed
 def edit_practice(request: SignedIn, pk: int) -> HttpResponse:
-    """Change what is known of a practice."""
+    """Change what is known of a practice, and who must have a second factor there."""
     practice = _practice(request, pk)
     access.require(request.user, Action.EDIT_PRACTICE, practice)
     initial = {field: getattr(practice, field) for field in practices.DETAILS}
@@ -255,6 +257,11 @@ def _page(request: SignedIn, practice: Practice) -> dict[str, Any]:
     everybody = queries.colleagues(practice)
     now = timezone.now()
     unanswered = list(queries.invitations(practice))
+    me = request.user.pk
+    resets = [
+        {"reset": reset, "mine": reset.asked_by_id == me, "about_me": reset.user_id == me}
+        for reset in queries.resets(practice)
+    ]
     return {
         "practice": practice,
         "practices": access.practices(request.user, Action.SEE_PEOPLE),
@@ -265,13 +272,9 @@ def _page(request: SignedIn, practice: Practice) -> dict[str, Any]:
         "left": queries.left(practice),
         "invitations": [row for row in unanswered if row.ends_at > now],
         "lapsed": [row for row in unanswered if row.ends_at <= now],
-        "resets": [
-            {
-                "reset": reset,
-                "mine": reset.asked_by_id == request.user.pk,
-                "about_me": reset.user_id == request.user.pk,
-            }
-            for reset in queries.resets(practice)
+        "resets": resets,
+        "to_answer": [
+            each["reset"] for each in resets if not each["mine"] and not each["about_me"]
         ],
         "today": timezone.localtime(now, practice.zone),
     }
@@ -343,11 +346,12 @@ def _left(request: SignedIn, practice: Practice, user: User, left: leaving.Left)
         said.append(f"Back in the queue: {_cases(left.released)}.")
     if left.keys:
         said.append(f"Keys that they made go on: {len(left.keys)}.")
+    if user == request.user:
+        # This session has ended as well; what is said goes into a new one.
+        request.signed_out_because = "their work at a practice ended"
+        logout(request)
     messages.success(request, " ".join(said))
-    # Whoever ends their own work has no page here any more.
-    return (
-        redirect("people-of", practice.pk) if user != request.user else redirect(reverse("queue"))
-    )
+    return redirect("people-of", practice.pk) if user != request.user else redirect("account_login")
 
 
 def _cases(count: int) -> str:

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Prefetch
 
 from reviews import access
 from reviews.access import Action
-from reviews.identifiers import label, read_aloud
+from reviews.identifiers import label, masked, read_aloud
 from reviews.models import Condition, Flag, ImportNote, Patient
 from reviews.queries import checked, identity
 
@@ -44,6 +44,7 @@ def fetch(user: User, action: Action, pk: int) -> Patient:
         action,
         pk=identity.current_id(pk),
     )
+    patient.shows_numbers = access.allowed(user, Action.SEE_NUMBERS, patient)
     setattr(user, OPENED, [*getattr(user, OPENED, ()), patient])
     return patient
 
@@ -69,17 +70,19 @@ def banner(patient: Patient) -> dict[str, Any]:
         "deaths": deaths,
         "doubts": [note for note in patient.notes if note not in (*unread, *deaths)],
         "allergies": [allergy.text for allergy in patient.allergies],
-        "numbers": identifiers(patient),
+        "numbers": identifiers(patient, whole=patient.shows_numbers),
         "checked": checked.of(patient, patient),
     }
 
 
-def identifiers(patient: Patient) -> list[tuple[str, str]]:
-    """`[(what the number is called, the number)]`, in the order given, old numbers last."""
-    return [
-        (
-            label(number.system) + NOT_CURRENT.get(number.use, ""),
-            read_aloud(number.system, number.value),
-        )
-        for number in sorted(patient.identifiers.all(), key=lambda number: number.use == "old")
-    ]
+def identifiers(patient: Patient, *, whole: bool) -> list[tuple[str, str]]:
+    """`[(what the number is called, the number)]`, in the order given, old numbers last.
+
+    `whole` only for those whose work needs it (`Action.SEE_NUMBERS`).
+    """
+    told = []
+    for number in sorted(patient.identifiers.all(), key=lambda number: number.use == "old"):
+        said = read_aloud(number.system, number.value)
+        called = label(number.system) + NOT_CURRENT.get(number.use, "")
+        told.append((called, said if whole else masked(said)))
+    return told

@@ -89,6 +89,8 @@ def queue(request: SignedIn) -> HttpResponse:
     context = {
         "page": page,
         "chosen": chosen,
+        "marked_left_out": bool(chosen["rule"] or chosen["q"])
+        and access.with_marks(visible).filter(is_marked=True).exists(),
         "filtered": bool(narrowing.keys() - {"sort"}),
         "counts": counts,
         "views": [
@@ -203,6 +205,10 @@ def filters(given: Mapping[str, str]) -> dict[str, str]:
 
 def narrow(cases: QuerySet[Case], chosen: dict[str, str], user: User) -> QuerySet[Case]:
     """The cases that the filters leave, in the chosen order."""
+    if chosen["rule"] or chosen["q"]:
+        # Whom a rule or a medicine finds tells something clinical of them. The page says so.
+        called = search.named(Patient.objects.all(), chosen["q"])
+        cases = access.unhidden(cases, user, but=None if chosen["rule"] else called)
     if chosen["severity"]:
         cases = cases.filter(severity=chosen["severity"])
     if chosen["rule"]:
@@ -236,9 +242,11 @@ def narrow(cases: QuerySet[Case], chosen: dict[str, str], user: User) -> QuerySe
 
 def with_row(cases: QuerySet[Case]) -> QuerySet[Case]:
     """The cases with what a row of the list shows, in a fixed number of queries."""
-    return cases.select_related(
-        "patient", "patient__screening", "practice", "owner", "proposed_by"
-    ).prefetch_related("patient__identifiers")
+    return (
+        access.with_marks(cases)
+        .select_related("patient", "patient__screening", "practice", "owner", "proposed_by")
+        .prefetch_related("patient__identifiers")
+    )
 
 
 def fill_rows(cases: list[Case], user: User) -> None:
@@ -249,8 +257,11 @@ def fill_rows(cases: list[Case], user: User) -> None:
         case.needs_me = works_here and conclusions.needs_second(case, user)
         case.may_tick = works_here
         case.is_mine = case.owner_id == user.pk
-        case.numbers = person.identifiers(case.patient)[:1]
+        case.numbers = person.identifiers(
+            case.patient, whole=access.allowed(user, Action.SEE_NUMBERS, case)
+        )[:1]
         case.matters = _matters(case.rule_ids)
+        case.is_hidden = access.hides(user, case)
 
 
 def _known(value: str | None, values: Container[str]) -> str:

@@ -11,9 +11,10 @@ from http import HTTPStatus
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.views.decorators.http import require_POST
 
+from reviews import access
 from reviews.access import Action
 from reviews.models import Patient
 from reviews.verbs import read
@@ -42,6 +43,11 @@ class ReadingMiddleware:
             for patient in opened(request):
                 case = match.kwargs["pk"] if name.partition("-")[0] == "case" else None
                 read.opened(patient=patient, page=name, case=case, by=_user(request))
+                opening = access.opened_by(_user(request)).get(patient.pk)
+                if opening and opening.is_emergency:
+                    # What is over does not stay on a screen that nobody touches.
+                    over = reverse("break-glass")
+                    response["Refresh"] = f"{opening.seconds_left}; url={over}"
             if search := getattr(request, "_searched", None):
                 typed, shown = search
                 read.searched(typed=typed, shown=shown, by=_user(request))

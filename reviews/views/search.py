@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -41,7 +42,8 @@ def _people(request: SignedIn, typed: str) -> dict[str, Any]:
     everybody = Patient.objects.filter(merged_into__isnull=True)
     visible = access.scope(everybody, request.user, Action.SEE_PATIENT)
     medicines = search.medicines_meant(typed)
-    takers = search.prescribed(visible, medicines)
+    # That somebody takes it is clinical: a marked record is found by its name.
+    takers = access.unhidden(search.prescribed(visible, medicines), request.user)
     page = page_of(
         _with_case(takers.order_by("family_name", "given_name", "pk")),
         request.GET.get("page", 1),
@@ -53,8 +55,8 @@ def _people(request: SignedIn, typed: str) -> dict[str, Any]:
         called = search.alike(visible, typed)
     people = list(_with_case(called)[:PEOPLE])
     reading.searched(request, typed, [*people, *page.rows])
-    _say_of(people)
-    _say_of(page.rows)
+    _say_of(people, request.user)
+    _say_of(page.rows, request.user)
     taken = {}
     for prescription in (
         search.prescriptions(medicines)
@@ -69,6 +71,7 @@ def _people(request: SignedIn, typed: str) -> dict[str, Any]:
         "people": people,
         "people_count": counted(called),
         "like": like,
+        "marked": bool(medicines) and access.with_marks(visible).filter(is_marked=True).exists(),
         "takers": page,
         "takers_count": counted(takers),
         "practices": access.practices(request.user, Action.SEE_PATIENT),
@@ -77,12 +80,19 @@ def _people(request: SignedIn, typed: str) -> dict[str, Any]:
 
 def _with_case(patients: QuerySet[Patient]) -> QuerySet[Patient]:
     open_cases = Prefetch("cases", queryset=Case.objects.open(), to_attr="open_cases")
-    return patients.select_related("practice").prefetch_related("identifiers", open_cases)
+    return (
+        access.with_marks(patients)
+        .select_related("practice")
+        .prefetch_related("identifiers", open_cases)
+    )
 
 
-def _say_of(patients: list[Patient]) -> None:
+def _say_of(patients: list[Patient], user: User) -> None:
     for patient in patients:
-        patient.numbers = person.identifiers(patient)[:1]
+        patient.is_hidden = access.hides(user, patient)
+        patient.numbers = person.identifiers(
+            patient, whole=access.allowed(user, Action.SEE_NUMBERS, patient)
+        )[:1]
         patient.case = next(iter(patient.open_cases), None)
 
 

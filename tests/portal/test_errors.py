@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.test import RequestFactory
 
 from portal import errors
@@ -35,6 +36,15 @@ def test_a_refusal_is_a_page_elsewhere_that_says_why(error, status, db):
     assert answer.status_code == status
     assert answer.headers["Content-Type"].startswith("text/html")
     assert error.message in answer.content.decode()
+
+
+def test_whose_session_was_ended_meanwhile_signs_in_again():
+    """It is not said that nothing was changed: what was asked for may have been done."""
+    ended = SessionInterrupted("ended before the request was answered")
+    answer = errors.bad_request(RequestFactory().get("/patients?q=bell"), ended)
+    assert answer["Location"] == "/accounts/login/?next=/patients%3Fq%3Dbell"
+    answer = errors.bad_request(RequestFactory().post("/patients/7/death"), ended)
+    assert answer["Location"] == "/accounts/login/?next=/"
 
 
 def test_a_bad_value_names_its_field():

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from itertools import takewhile
 
@@ -19,7 +19,7 @@ from psycopg.errors import DuplicateColumn
 
 from portal import migrating
 from reviews.models import Patient
-from tests import make
+from tests import database, make
 
 WIDEN = "ALTER TABLE scratch ADD COLUMN more int"
 INDEX = models.Index(fields=["id"], name="an_index")
@@ -39,10 +39,10 @@ LARGE = {
 
 @pytest.fixture
 def scratch(transactional_db):
-    with connection.cursor() as cursor:
+    """A table, and the connection of who owns it: migrations are run by nobody else."""
+    with database.as_owner(), connection.cursor() as cursor:
         cursor.execute("CREATE TABLE scratch (id int); INSERT INTO scratch VALUES (1)")
-    yield
-    with connection.cursor() as cursor:
+        yield
         cursor.execute("DROP TABLE scratch")
 
 
@@ -61,6 +61,15 @@ def somebody():
         yield other
 
 
+def read(over, waits):
+    """Look at the table again and again until it is over, and note how long each time took."""
+    with somebody() as other:
+        while not over.wait(0.01):
+            began = time.monotonic()
+            other.execute("SELECT * FROM scratch", prepare=False)
+            waits.append(time.monotonic() - began)
+
+
 def columns():
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM scratch")
@@ -70,13 +79,6 @@ def columns():
 def test_others_go_on_reading_while_a_migration_waits_for_a_long_reader(scratch):
     over, waits = threading.Event(), []
 
-    def read():
-        with somebody() as other:
-            while not over.wait(0.01):
-                began = time.monotonic()
-                other.execute("SELECT * FROM scratch", prepare=False)
-                waits.append(time.monotonic() - began)
-
     def leave(holder):
         time.sleep(2.5)
         holder.execute("ROLLBACK")
@@ -84,7 +86,10 @@ def test_others_go_on_reading_while_a_migration_waits_for_a_long_reader(scratch)
     with somebody() as holder:
         holder.execute("BEGIN")
         holder.execute("SELECT * FROM scratch")
-        threads = [threading.Thread(target=read), threading.Thread(target=leave, args=[holder])]
+        threads = [
+            threading.Thread(target=read, args=[over, waits]),
+            threading.Thread(target=leave, args=[holder]),
+        ]
         for thread in threads:
             thread.start()
         noted = []
@@ -99,6 +104,41 @@ def test_others_go_on_reading_while_a_migration_waits_for_a_long_reader(scratch)
     # They queue behind it for as long as it waits, which without a limit would be all of 2.5 s.
     assert max(waits) < 1.5
     assert max(waits) > 0.2, "nobody had to wait, so this shows nothing"
+
+
+def test_it_does_not_wait_for_one_table_after_another_while_it_holds_the_first(scratch):
+    """Behind each of them a reader comes to its end in time; together they take too long."""
+    tables = [f"scratch_{n}" for n in range(5)]
+    over, waits = threading.Event(), []
+
+    def leave_one_after_another(holders):
+        for holder in holders:
+            time.sleep(0.3)
+            holder.execute("ROLLBACK")
+
+    with ExitStack() as held, connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"CREATE TABLE {table} (id int)")
+        holders = [held.enter_context(somebody()) for _ in tables]
+        for holder, table in zip(holders, tables, strict=True):
+            holder.execute(f"BEGIN; SELECT * FROM {table}")
+        threads = [
+            threading.Thread(target=leave_one_after_another, args=[holders]),
+            threading.Thread(target=read, args=[over, waits]),
+        ]
+        for thread in threads:
+            thread.start()
+        widened = [WIDEN, *(WIDEN.replace("scratch", table) for table in tables)]
+        migrating.at_once(connection, widened, then=list)
+        over.set()
+        for thread in threads:
+            thread.join()
+        for table in tables:
+            cursor.execute(f"DROP TABLE {table}")
+    assert columns() == ["id", "more"]
+    assert len(waits) > 20
+    # One after another, with 0.4 s for each, that would be 1.5 s.
+    assert max(waits) < 1
 
 
 def test_it_says_whom_it_waited_for_and_changes_nothing(scratch, monkeypatch):
@@ -151,6 +191,47 @@ def test_the_command_runs_migrations_so(scratch):
 
 def test_names_are_folded_whoever_writes_them(harbour, clara):
     bell = make.patient(harbour, clara, family_name="Bellé-Øst", given_name="Jon")
+    folded = Patient.objects.values_list("family_folded", "given_folded")
+    assert folded.get(pk=bell.pk) == ("belleost", "jon")
+    Patient.objects.filter(pk=bell.pk).update(family_folded="something else")
+    assert folded.get(pk=bell.pk) == ("belleost", "jon")
+
+
+@pytest.fixture
+def upgraded_early(db):
+    """As databases are that had everything up to 0029 before names were folded apart."""
+    loader = MigrationLoader(connection)
+    later = loader.graph.backwards_plan(("reviews", "0022_names_folded"))
+    with database.as_owner(), connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM django_migrations WHERE app = 'reviews' AND name = ANY(%s)",
+            [[name for _, name in later]],
+        )
+        cursor.execute("DROP TRIGGER pgtrigger_names_folded_1273b ON reviews_patient")
+        cursor.execute("ALTER TABLE reviews_patient DROP family_folded, DROP given_folded")
+        for name in ("family", "given"):
+            cursor.execute(
+                f"ALTER TABLE reviews_patient ADD {name}_folded text"
+                f" GENERATED ALWAYS AS (reviews_folded({name}_name)) STORED"
+            )
+
+
+def test_a_database_that_was_upgraded_early_goes_on(upgraded_early):
+    loader = MigrationLoader(connection)
+    loader.check_consistent_history(connection)
+    assert ("reviews", "0029_substitution_setting") in loader.applied_migrations
+    assert ("reviews", "0022_names_folded") not in loader.applied_migrations
+
+
+def test_in_it_names_are_folded_by_the_trigger_from_then_on(upgraded_early, harbour, clara):
+    bell = make.patient(harbour, clara, family_name="Bellé-Øst", given_name="Jon")
+    brought_in = import_module("reviews.migrations.0029_names_written_by_a_trigger")
+    with database.as_owner(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for _ in range(2):  # and again, where nothing is to be done
+            for operation in brought_in.Migration.operations:
+                for text in [operation.sql] if isinstance(operation.sql, str) else operation.sql:
+                    cursor.execute(text)
     folded = Patient.objects.values_list("family_folded", "given_folded")
     assert folded.get(pk=bell.pk) == ("belleost", "jon")
     Patient.objects.filter(pk=bell.pk).update(family_folded="something else")

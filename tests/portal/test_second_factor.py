@@ -3,6 +3,7 @@
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -14,8 +15,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from reviews.models import AuditEvent, Membership, Practice, Role, SecondFactor
+from reviews.models import MACHINES, AuditEvent, Membership, Practice, Role, SecondFactor
 from tests import make
 from tests.portal.factors import (
     App,
@@ -199,8 +201,14 @@ class TestPolicy:
         answer = Browser(somebody).get(reverse("preferences"))
         assert (answer.status_code == 302 and answer["Location"] == reverse("mfa_index")) is must
 
-    def test_every_role_but_two_is_an_office(self):
-        assert SecondFactor.OFFICES.roles == set(Role) - {Role.CLINICIAN, Role.INTEGRATION_CLIENT}
+    def test_every_role_but_clinician_and_machine_is_an_office(self):
+        assert SecondFactor.OFFICES.roles == set(Role) - {Role.CLINICIAN, *MACHINES}
+
+    def test_a_role_that_has_ended_asks_for_none(self, harbour, lakeside, ravi):
+        ended = timezone.now() - timedelta(minutes=1)
+        Membership.objects.create(user=ravi, practice=lakeside, role=Role.AUDITOR, ends_at=ended)
+        ask(lakeside, SecondFactor.OFFICES)
+        assert Browser(ravi).get(reverse("queue")).status_code == 200
 
     def test_a_new_practice_asks_for_it(self, db):
         made = Practice.objects.create(code="new", name="New", profile="UK")

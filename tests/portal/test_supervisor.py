@@ -351,6 +351,12 @@ class TestDevUp:
         assert done.returncode == 0, done.stderr
         assert int(done.stdout) > 0
 
+    def test_links_that_manage_prints_lead_to_it(self, running):
+        done = dev(
+            "manage", "invite", "harbour-street", "Tom Ashby", "--role=clinician", var=running.var
+        )
+        assert done.stdout.startswith(f"http://127.0.0.1:{running.port}/join?code="), done.stderr
+
     def test_whatever_is_killed_comes_back(self, running):
         before = running.children()
         assert before.keys() == {"postgres", "valkey", "worker", "beat", "web"}

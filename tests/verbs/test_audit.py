@@ -15,7 +15,7 @@ from reviews.audit import EVENTS, Event
 from reviews.conclusions import FlagOutcome
 from reviews.models import AuditEvent, CaseMove, Flag, Move, Outcome, Reason
 from reviews.verbs import caseload, decide
-from tests import make
+from tests import database, make
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "reviews" / "audit.py"
@@ -142,8 +142,19 @@ def test_a_claim_by_the_portal_and_a_snooze_without_a_day_are_refused(case, ravi
 
 def test_a_move_is_never_edited(case):
     for change in (lambda: CaseMove.objects.update(reason="x"), CaseMove.objects.all().delete):
-        with pytest.raises(DatabaseError, match="Cannot update or delete"), transaction.atomic():
+        with (
+            database.as_owner(),
+            pytest.raises(DatabaseError, match="Cannot update or delete"),
+            transaction.atomic(),
+        ):
             change()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_events_are_kept_where_nobody_began_a_transaction(rulebook):
+    before = AuditEvent.objects.count()
+    audit.record_all(audit.entry(None, Event.DIGEST_SENT, lines=n) for n in range(3))
+    assert AuditEvent.objects.count() == before + 3
 
 
 def read_from_the_trail():

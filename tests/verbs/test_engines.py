@@ -189,8 +189,7 @@ def test_older_code_does_not_judge(case, clara, another):
 
 
 def test_before_the_first_engine_nobody_judges(db):
-    with connections["default"].cursor() as cursor:
-        database.without_triggers(cursor)
+    with database.without_triggers() as cursor:
         cursor.execute("UPDATE reviews_engine SET is_current = false")
     with pytest.raises(NotFound, match="run prepare first"):
         screen.drain()
@@ -216,8 +215,7 @@ def test_a_rollback_leaves_alone_whom_the_engine_has_judged(case, another):
 
 
 def test_what_was_judged_before_engines_were_recorded_is_judged_again(case, another):
-    with connections["default"].cursor() as cursor:
-        database.without_triggers(cursor)
+    with database.without_triggers() as cursor:
         cursor.execute("UPDATE reviews_flag SET engine_id = NULL")
         cursor.execute("UPDATE reviews_patientscreening SET engine_id = NULL")
         cursor.execute("UPDATE reviews_screeningrun SET engine_id = NULL")

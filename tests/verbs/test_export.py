@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import connection
 
 from reviews import records
 from reviews.management.commands import export
@@ -141,8 +141,7 @@ def test_files_have_an_order_wherever_the_rows_lie(folder, harbour, clara):
             )
     screen.drain()
     call_command("export", str(folder), verbosity=0)
-    with transaction.atomic(), connection.cursor() as cursor:
-        database.without_triggers(cursor)
+    with database.without_triggers() as cursor:
         for name in ("patient", "prescription", "reading", "condition", "flag"):
             # The row that came first comes last now.
             first = f"(SELECT min(id) FROM reviews_{name})"

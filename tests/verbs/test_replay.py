@@ -6,7 +6,6 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.utils import timezone
 
 from reviews.models import Flag, PatientScreening
@@ -37,12 +36,10 @@ def backdate(days):
         "reviews_ruleversion": ("published_at",),
         "reviews_prescription": ("recorded_at", "superseded_at"),
     }
-    with connection.cursor() as cursor:
-        database.without_triggers(cursor)
+    with database.without_triggers() as cursor:
         for table, columns in past.items():
             moved = ", ".join(f"{name} = {name} - %(by)s" for name in columns)
             cursor.execute(f"UPDATE {table} SET {moved}", {"by": timedelta(days=days)})
-        database.without_triggers(cursor, on=False)
 
 
 def conclude(case, by, *, outcome="taper", reason="agreed_with_patient", days=30):
@@ -88,8 +85,7 @@ def test_what_is_judged_again_says_so(case):
 
 
 def test_a_flag_of_before_engines_says_so(case):
-    with connection.cursor() as cursor:
-        database.without_triggers(cursor)
+    with database.without_triggers() as cursor:
         cursor.execute("UPDATE reviews_flag SET engine_id = NULL")
         cursor.execute("UPDATE reviews_patientscreening SET engine_id = NULL")
     answer = replay(case.patient)["said"]
@@ -158,8 +154,7 @@ def test_what_was_taken_back_covered_until_then(case, ravi):
     decided_at = conclude(case, ravi).decided_at
     case.refresh_from_db()
     decide.undo(case=case, reason="the wrong person", by=ravi, seen=case.lock)
-    with connection.cursor() as cursor:
-        database.without_triggers(cursor)
+    with database.without_triggers() as cursor:
         cursor.execute(
             "UPDATE reviews_decision SET decided_at = decided_at + interval '2 hours'"
             " WHERE kind = 'undone'"

@@ -63,7 +63,6 @@ def found(tamper, seed):
         return way.did, expected, verifying.verify().first
     finally:
         transaction.savepoint_rollback(point)
-        tampering.run("SET LOCAL session_replication_role = origin")
 
 
 def fits(first, expected):

@@ -1,5 +1,6 @@
 """Row-level security itself: which tables, for whom, until when; and what a role may not do."""
 
+import pgtrigger
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
@@ -69,16 +70,21 @@ def test_the_policies_are_what_the_table_says_and_hold_for_the_owner_too(db):
     with database.as_owner(), connection.cursor() as cursor:
         for table, seen in walls.WALLED.items():
             cursor.execute(f"CREATE POLICY as_written ON {table} USING ({seen})")
+        for table, seen in walls.READABLE.items():
+            cursor.execute(f"CREATE POLICY as_read ON {table} FOR SELECT USING ({seen})")
     held = asked(
         "SELECT relname, relrowsecurity, relforcerowsecurity, polpermissive, polcmd, polroles,"
         " polwithcheck, pg_get_expr(polqual, polrelid),"
         " (SELECT pg_get_expr(w.polqual, w.polrelid) FROM pg_policy w"
-        "  WHERE w.polrelid = p.polrelid AND w.polname = 'as_written')"
-        " FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE polname <> 'as_written'"
+        "  WHERE w.polrelid = p.polrelid"
+        "  AND w.polname = CASE p.polcmd WHEN 'r' THEN 'as_read' ELSE 'as_written' END)"
+        " FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE left(polname, 3) <> 'as_'"
     )
-    assert {row[0] for row in held} == walls.WALLED.keys()
-    for table, on, forced, permissive, command, roles, check, seen, written in held:
-        assert (on, forced, permissive, command, check) == (True, True, True, "*", None), table
+    assert sorted((row[0], row[4]) for row in held) == sorted(
+        [(table, "*") for table in walls.WALLED] + [(table, "r") for table in walls.READABLE]
+    )
+    for table, on, forced, permissive, _command, roles, check, seen, written in held:
+        assert (on, forced, permissive, check) == (True, True, True, None), table
         assert roles == [0], f"{table}: for every role"
         assert seen == written, table
 
@@ -270,6 +276,54 @@ def test_the_application_changes_rows_and_nothing_else(db, statement):
         transaction.atomic(),
     ):
         asked(statement)
+
+
+SEALED = {
+    *("reviews_auditevent", "reviews_decision", "reviews_decisionitem"),
+    *("reviews_sealedleaf", "reviews_sealedsubtree", "reviews_treehead"),
+}
+
+
+def test_what_is_only_added_to_the_application_neither_changes_nor_deletes(db):
+    promised = {
+        model._meta.db_table
+        for model in apps.get_models()
+        for trigger in getattr(model._meta, "triggers", ())
+        if isinstance(trigger, pgtrigger.Protect)
+        and not trigger.condition
+        and str(trigger.operation) == "UPDATE OR DELETE"
+    }
+    assert promised > SEALED
+    for table in promised:
+        may = [
+            asked(f"SELECT {function}(%s, %s)", table, right)[0][0]
+            for function, right in (
+                ("has_table_privilege", "SELECT"),
+                ("has_table_privilege", "INSERT"),
+                ("has_any_column_privilege", "UPDATE"),
+                ("has_table_privilege", "DELETE, TRUNCATE, TRIGGER"),
+            )
+        ]
+        assert may == [True, True, False, False], table
+    with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
+        AuditEvent.objects.update(actor="somebody else")
+    with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
+        AuditEvent.objects.all().delete()
+
+
+def test_no_setting_makes_a_trigger_step_aside(db):
+    """As pgtrigger would have it: any role may make a setting."""
+    triggers = [name for (name,) in asked("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")]
+    assert len(triggers) > 20
+    asked("SELECT set_config('pgtrigger.ignore', %s, true)", f"{{{','.join(triggers)}}}")
+    with pytest.raises(DatabaseError, match="Cannot delete"), transaction.atomic():
+        RuleVersion.objects.all().delete()
+    with (
+        database.as_owner(),
+        pytest.raises(DatabaseError, match="Cannot update or delete"),
+        transaction.atomic(),
+    ):
+        AuditEvent.objects.update(actor="somebody else")
 
 
 def test_who_connects_cannot_leave_the_policies_out(quill):

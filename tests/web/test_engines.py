@@ -1,7 +1,6 @@
 """By which engine somebody was judged: on the pages and in the API."""
 
 import pytest
-from django.db import connection
 
 from reviews import requests, tasks
 from reviews.models import Job, PatientScreening
@@ -53,8 +52,7 @@ def test_a_change_that_waits_goes_before(upgraded, clara):
 
 
 def test_what_is_older_than_engines_says_so(case, clara, ravi):
-    with connection.cursor() as cursor:
-        database.without_triggers(cursor)
+    with database.without_triggers() as cursor:
         cursor.execute("UPDATE reviews_flag SET engine_id = NULL")
         cursor.execute("UPDATE reviews_patientscreening SET engine_id = NULL")
     for address in (f"/patients/{case.patient_id}", f"/cases/{case.pk}"):

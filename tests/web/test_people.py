@@ -6,15 +6,18 @@ from datetime import timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.core import mail
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import NoReverseMatch, get_resolver, reverse
 from django.utils import timezone
 
-from reviews.models import Case, Leaving, Membership, Practice, RegisterEntry, Role
-from reviews.verbs import caseload, invitations
+from reviews.models import AuditEvent, Case, Leaving, Membership, Practice, RegisterEntry, Role
+from reviews.verbs import caseload, invitations, leaving
 from tests import make
+from tests.portal.factors import age_session
 from tests.web.browse import Browser, heading, words
 
 PASSWORD = "a long walk by the canal"
@@ -246,10 +249,56 @@ def test_a_practice_is_set_up_and_changed(harbour, maeve):
 
 def test_keys_for_people_are_made_by_a_practice_admin_and_for_records_are_not(harbour, maeve, ada):
     fields = {"name": "Staff list", "source_system": "hr", "practices": [harbour.pk]}
+    assert heading(Browser(maeve).get("/keys")) == "No system can call the portal"
     made = Browser(maeve).post("/keys/make", **fields)
     assert heading(made) == "Copy this key now: it is not shown again"
     assert Browser(maeve).post("/keys/make", **fields, kind="records").status_code == 422
     assert Browser(ada).post("/keys/make", **fields, kind="people").status_code == 422
+
+
+def test_no_two_fields_of_a_page_share_an_id(harbour, maeve, iris, clara):
+    Authenticator.objects.create(user=clara, type="totp", data={"secret": "x"})
+    invited(harbour, maeve)
+    browser = Browser(maeve)
+    for address in ("/people", address_of(clara, harbour), address_of(clara, harbour, "/leave")):
+        ids = re.findall(r'\sid="([^"]+)"', browser.get(address).content.decode())
+        assert len(ids) == len(set(ids)), (address, sorted(ids))
+
+
+def test_who_ends_their_own_work_is_told_and_signs_in_anew(harbour, maeve, iris):
+    browser = Browser(maeve)
+    page = browser.follow(address_of(maeve, harbour, "/leave"), do="now")
+    assert heading(page) == "Sign in"
+    assert "Maeve Sutton has left and is blocked." in words(page)
+    assert AuditEvent.objects.filter(verb="sign_in.ended", actor_id=maeve.pk).exists()
+
+
+def test_a_reset_that_waits_for_me_stands_above_all(harbour, maeve, iris, clara):
+    Authenticator.objects.create(user=clara, type="totp", data={"secret": "x"})
+    Browser(maeve).post(address_of(clara, harbour, "/reset"), reason="seen in person")
+    asked = "Maeve Sutton asks that the second factor of Clara Moreau be reset."
+    assert asked in Browser(iris).read("/people")
+    assert asked not in Browser(maeve).read("/people")
+
+
+def test_who_must_have_a_second_factor_is_shown_and_changed_after_a_confirmation(harbour, maeve):
+    browser, address = Browser(maeve), f"/people/practices/{harbour.pk}"
+    assert "Second factor Nobody has to" in browser.read("/people")
+    said = {"name": harbour.name, "profile": harbour.profile, "second_factor": "everybody"}
+    age_session(browser.client, settings.ACCOUNT_REAUTHENTICATION_TIMEOUT + 1)
+    assert "reauthenticate" in browser.post(address, **said)["Location"]
+    harbour.refresh_from_db()
+    assert harbour.second_factor == "optional"
+    Browser(maeve).post(address, **said)
+    harbour.refresh_from_db()
+    assert harbour.second_factor == "everybody"
+
+
+def test_an_auditor_reads_of_whom_it_is(harbour, maeve, ravi, audrey):
+    leaving.leave(person=ravi, practice=harbour, by=maeve)
+    page = Browser(audrey).read("/audit", kind="staff")
+    assert "Ended somebody’s work here : Ravi Shah." in page.replace("here:", "here :")
+    assert "blocked yes" in page
 
 
 # -- Joining -----------------------------------------------------------------------------------
@@ -271,6 +320,26 @@ def test_a_link_leads_to_an_account_and_the_account_to_the_portal(harbour, maeve
     client.post("/accounts/login/", {"login": "tom", "password": PASSWORD})
     assert client.get("/").status_code == 200
     assert Client().get("/join", {"code": code}, follow=True).status_code == 404
+
+
+def test_a_mail_says_until_when_by_the_clocks_of_the_practice(harbour, maeve):
+    harbour.time_zone = "Australia/Perth"
+    harbour.save()
+    invitation = invited(harbour, maeve, email="tom@example.org").invitation
+    there = timezone.localtime(invitation.ends_at, harbour.zone)
+    assert f"until {there:%-d %B %Y, %H:%M}:" in mail.outbox[0].body
+
+
+def test_an_invitation_of_somebody_else_is_not_offered(harbour, maeve, clara):
+    printed = invited(harbour, maeve)
+    mailed = invited(harbour, maeve, email="tom@example.org")
+    for person, one in ((maeve, printed), (clara, mailed)):
+        page = Browser(person).client.get("/join", {"code": one.code}, follow=True)
+        assert heading(page) == "Harbour Street Surgery invites Tom Ashby"
+        assert "Accept" not in words(page)
+    assert "Accept" in words(
+        Browser(clara).client.get("/join", {"code": printed.code}, follow=True)
+    )
 
 
 def test_a_wrong_code_says_the_same_as_an_old_one(harbour, maeve):
