@@ -47,6 +47,7 @@ PACKAGES = "python3,python3-venv,python-is-python3"
 SECRETS = {
     "SECRET_KEY": "only-for-this-drill-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ",
     "POSTGRES_PASSWORD": "only-for-this-drill-p",
+    "APPLICATION_PASSWORD": "only-for-this-drill-a",
     "VALKEY_PASSWORD": "only-for-this-drill-v",
     "ALLOWED_HOSTS": NAME,
     "CSRF_TRUSTED_ORIGINS": f"https://{NAME}",
@@ -306,6 +307,7 @@ class Deployment:
                 {
                     "secret_key": SECRETS["SECRET_KEY"],
                     "database_password": SECRETS["POSTGRES_PASSWORD"],
+                    "application_password": SECRETS["APPLICATION_PASSWORD"],
                     "broker_password": SECRETS["VALKEY_PASSWORD"],
                     # This network has nobody else in it.
                     "database_port": 5432,
@@ -315,6 +317,7 @@ class Deployment:
         )
         supervisor.add(embedded.postgres(self.home), wait=embedded.wait_for_postgres)
         supervisor.add(embedded.valkey(self.home), wait=embedded.wait_for_valkey)
+        self.make_role()
         versions = [
             _run(str(program), "--version").split()
             for program in (embedded._postgres_bin() / "postgres", embedded._valkey_server())
@@ -329,6 +332,21 @@ class Deployment:
             f"PostgreSQL {versions[0][2]} and Valkey {versions[1][2].removeprefix('v=')},"
             " the versions of compose.yaml"
         )
+
+    def make_role(self):
+        """Have the role of web and worker made as the postgres image does, by docs/roles.sh."""
+        tools = embedded._postgres_bin()
+        server = {
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "PGHOST": "127.0.0.1",
+            "PGPASSWORD": SECRETS["POSTGRES_PASSWORD"],
+            "POSTGRES_USER": "portal",
+            "POSTGRES_DB": "portal",
+            "APPLICATION_PASSWORD": SECRETS["APPLICATION_PASSWORD"],
+        }
+        drop = f"DROP ROLE {embedded.APPLICATION}"
+        _run("psql", "--username=portal", "--dbname=portal", f"--command={drop}", env=server)
+        _run("sh", str(BASE_DIR / "docs/roles.sh"), env=server)
 
     def prepare(self, part):
         self.once("migrate", *self.command("migrate"))

@@ -18,7 +18,7 @@ import time
 import psycopg
 from drills import digests
 from drills.ground import Ground
-from drills.parts import Drill, Ended
+from drills.parts import Drill, Ended, Failed
 
 from portal import embedded
 from portal.local import BASE_DIR, VAR, Home
@@ -89,6 +89,7 @@ class Recovery:
             self.ground.manage(BASE_DIR, "prepare")
             said = self.ground.manage(BASE_DIR, "seed", f"--patients={patients}", "--decisions=12")
             self.ground.work_off(BASE_DIR)
+            self.ground.manage(BASE_DIR, "seal")
             part.say(" ".join(said.split()).rstrip("."))
         with self.drill.part("base backup") as part:
             part.say(self.back_up())
@@ -189,6 +190,8 @@ class Recovery:
     def destroy(self):
         """Somebody empties a table past every trigger; the server dies; its disk is gone."""
         self.write(first=3000, count=50)
+        # The file outside the database knows of it, and the database will not.
+        self.ground.manage(BASE_DIR, "seal")
         with self.ground.connect() as connection:
             connection.execute("SET session_replication_role = replica")
             connection.execute("DELETE FROM reviews_prescription")
@@ -237,6 +240,13 @@ class Recovery:
 
     def work_on(self, part):
         self.ground.manage(BASE_DIR, "prepare")
+        try:
+            self.ground.manage(BASE_DIR, "seal")
+        except Failed:
+            pass  # as it should: the file outside has heads that the restore lost
+        else:
+            raise Failed("the trail is sealed on as if nothing had been lost")
+        self.ground.manage(BASE_DIR, "seal", "--restored=the disk was lost")
         with self.ground.connect() as connection:
             waiting = "SELECT count(*) FROM reviews_screeningrequest"
             [before] = connection.execute(waiting).fetchone()
@@ -245,6 +255,10 @@ class Recovery:
             self.write(first=4000, count=10)  # numbers go on where they were
             [events] = connection.execute("SELECT count(*) FROM reviews_auditevent").fetchone()
         self.ground.work_off(BASE_DIR)
+        self.ground.manage(BASE_DIR, "seal")
+        whole = self.ground.manage(BASE_DIR, "verify").strip()
+        part.expect(whole.startswith("Whole"), whole)
+        part.say(f"the trail goes on once somebody has said why. {whole.partition('.')[0]}")
         return (
             f"the {before} people who were not screened are now; new records are taken;"
             f" {events:,} events in the trail"
