@@ -182,8 +182,10 @@ def _shapes(resource: resources.Resource[Any, Any], request: Request, rows: list
     made = resource.shapes(rows)
     for row, shape in zip(rows, made, strict=True):
         if isinstance(row, Patient) and not access.allowed(request.user, Action.SEE_NUMBERS, row):
-            for number in shape.identifiers:
-                number.value = masked(number.value)
+            shape.identifiers = [
+                msgspec.structs.replace(number, value=masked(number.value))
+                for number in shape.identifiers
+            ]
     return made
 
 

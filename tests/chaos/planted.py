@@ -109,7 +109,7 @@ def stranger():
         return list(Practice.objects.values_list("pk", flat=True))
 
     access.practice_ids = everywhere
-    access.let_see = lambda _: walls.let_see(walls.EVERYTHING)
+    access.let_see = lambda *_, **__: walls.let_see(walls.EVERYTHING)
 
 
 PLANTED = {each.__name__: each for each in (early, clock, clear, hang, trail, stranger)}

@@ -140,7 +140,9 @@ def written():
     lines += [
         "",
         "*see*: the page or the answer is shown. *send*: the form or the request is taken. At",
-        "another practice: never, but for what is the same in every practice.",
+        "another practice: never, but for what is the same in every practice, and for the pages of",
+        "one record that was opened in an emergency, to read. A marked record asks for a reason",
+        "first.",
         "",
         f"| address | {' | '.join(heads)} | |",
         f"|---|{'---|' * len(heads)}---|",
