@@ -25,6 +25,8 @@ MAY = {
     Role.CLINICIAN: {
         *OWN_JOBS,
         Action.SEE_PATIENT,
+        Action.SEE_NUMBERS,
+        Action.BREAK_GLASS,
         Action.REGISTER,
         Action.LOG,
         Action.AMEND,
@@ -41,6 +43,9 @@ MAY = {
     Role.REVIEWER: {
         *OWN_JOBS,
         Action.SEE_PATIENT,
+        Action.SEE_NUMBERS,
+        Action.BREAK_GLASS,
+        Action.MARK_SENSITIVE,
         Action.REGISTER,
         Action.RECORD_FACT,
         Action.CHECK_DATA,
@@ -79,6 +84,7 @@ MAY = {
     Role.INTEGRATION_CLIENT: {
         *OWN_JOBS,
         Action.SEE_PATIENT,
+        Action.SEE_NUMBERS,
         Action.REGISTER,
         Action.RECORD_FACT,
         Action.SYNC,
@@ -98,6 +104,8 @@ MAY = {
 }
 CLINICAL = {
     Action.SEE_PATIENT,
+    Action.SEE_NUMBERS,
+    Action.BREAK_GLASS,
     Action.SEE_QUEUE,
     Action.SEE_AUDIT,
     Action.SEE_WORK,
