@@ -112,7 +112,12 @@ def wait_for_postgres(
 
 
 def _make_application(connection: psycopg.Connection, password: str) -> None:
-    """Make the role of the application, or give it our password again."""
+    """Make the role of the application, or give it our password again.
+
+    A server that is being restored takes no writes, and has the role from its backup.
+    """
+    if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
+        return
     there = connection.execute(
         "SELECT 1 FROM pg_roles WHERE rolname = %s", [APPLICATION]
     ).fetchone()
