@@ -235,6 +235,21 @@ class Event(Enum):
         "Corrected a reading",
         {**_READING, "supersedes": "number of the version before"},
     )
+    REVIEW_RECORDED = (
+        "review.recorded",
+        "Recorded a structured medication review",
+        {
+            "outcome": "how it went",
+            "reviewed_on": "its day",
+            "asked": "the parts that were answered",
+            "readings": "how many readings it is made of",
+        },
+    )
+    REVIEW_TAKEN_BACK = (
+        "review.taken_back",
+        "Took back a structured medication review",
+        {"readings": "how many of its readings were taken back"},
+    )
     DATA_CHECKED = (
         "data.checked",
         "Answered what was called wrong in the record",

@@ -66,6 +66,7 @@ WALLED = {
     "reviews_prescription": OF_PRACTICE,
     "reviews_reading": OF_PRACTICE,
     "reviews_screeningrequest": _of("reviews_patient", "patient_id"),
+    "reviews_structuredreview": OF_PRACTICE,
     "reviews_taper": OF_PRACTICE,
     "reviews_taperversion": OF_PRACTICE,
     "reviews_waitingrecord": OF_PRACTICE,

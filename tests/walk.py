@@ -57,6 +57,9 @@ def arguments(world):
         "patient-reading-correct": {**patient, "reading_pk": world.reading.pk},
         "patient-condition-end": {**patient, "condition_pk": world.condition.pk},
         "patient-exemption-end": {**patient, "exemption_pk": world.exemption.pk},
+        "patient-review-shown": {**patient, "review_pk": world.review.pk},
+        "patient-review-take-back": {**patient, "review_pk": world.review.pk},
+        "api-review": {"pk": world.review.pk},
         "patient-merge": {**patient, "other": world.other.pk},
         "prescription-amend": {"pk": world.prescription.pk},
         "prescription-withdraw": {"pk": world.prescription.pk},
@@ -117,7 +120,15 @@ def questions(world):
         ("prescription-log", {"replaces": world.prescription.pk}),
         *(
             (f"api-{kind}", person)
-            for kind in ("prescriptions", "readings", "tapers", "notes", "flags", "cases")
+            for kind in (
+                "prescriptions",
+                "readings",
+                "reviews",
+                "tapers",
+                "notes",
+                "flags",
+                "cases",
+            )
         ),
         ("api-patients", {"updated_since": "2020-01-01T00:00:00Z"}),
     ]

@@ -50,6 +50,7 @@ class World:
         screen.drain()
         self.case = Case.objects.open().get(patient=self.patient)
         self._decided(ravi)
+        self.review = make.review(self.patient, clara, note=f"{name} was there")
         self.said = no_sedatives.say(text=f"{name}in 10 mg", practice=place, by=ravi)
         self.meaning = medicine_meanings.say(
             text=f"{name}ol 10 mg", medicine="diazepam 10 mg tablets", practice=place, by=ravi

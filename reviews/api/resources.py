@@ -23,10 +23,11 @@ from reviews.models import (
     Prescription,
     Reading,
     RuleVersion,
+    StructuredReview,
     TaperVersion,
     named,
 )
-from reviews.queries import checked, identity
+from reviews.queries import checked, identity, reviewing
 from reviews.rules.matters import row_of
 from reviews.tapering.doses import Part
 
@@ -156,6 +157,65 @@ class Readings(Resource[Reading, shapes.Readings]):
             on=row.dated_on,
             status=row.status,
         )
+
+
+class Reviews(Resource[StructuredReview, shapes.Reviews]):
+    name = "reviews"
+    action = Action.SEE_PATIENT
+    question, shape, page = shapes.Reviews, shapes.Review, shapes.ReviewPage
+    changed_at = "change"
+
+    def rows(self) -> QuerySet[StructuredReview]:
+        return StructuredReview.objects.annotate(
+            change=Greatest("recorded_at", "taken_back_at")
+        ).select_related("practice", "by")
+
+    def matching(
+        self, queryset: QuerySet[StructuredReview], asked: shapes.Reviews
+    ) -> QuerySet[StructuredReview]:
+        return _equal(
+            queryset,
+            patient_id=_current(asked.patient),
+            practice__code=asked.practice,
+            outcome=asked.outcome,
+        )
+
+    def shaped(self, row: StructuredReview) -> shapes.Review:
+        return _review(row, reviewing.words_of([row])[row.pk])
+
+    def shapes(self, rows: list[StructuredReview]) -> list[Any]:
+        """The readings of all are read at once, for the parts that were confirmed."""
+        words = reviewing.words_of(rows)
+        return [_review(row, words[row.pk]) for row in rows]
+
+
+def _review(row: StructuredReview, words: list[reviewing.Answered]) -> shapes.Review:
+    return shapes.Review(
+        id=row.pk,
+        patient=row.patient_id,
+        practice=row.practice.code,
+        case=row.case_id,
+        outcome=row.outcome,
+        on=row.reviewed_on,
+        answers=[
+            shapes.ReviewAnswer(
+                part=each.key,
+                label=each.label,
+                codes=list(row.answers.get(each.key, {}).get("codes", ())),
+                answer=each.answer,
+                words=each.words,
+                unchanged=each.key in row.unchanged,
+            )
+            for each in words
+        ],
+        matters=row.matters,
+        next_on=row.next_on,
+        note=row.note,
+        readings=row.reading_ids,
+        by=named(row.by),
+        recorded_at=row.recorded_at,
+        taken_back_at=row.taken_back_at,
+    )
 
 
 class Tapers(Resource[TaperVersion, shapes.Tapers]):

@@ -12,6 +12,7 @@ from reviews.api.bodies import MOST_RECORDS
 from reviews.models import MACHINES, CaseState, Outcome, Profile, Reason, RegisterEntry, Role
 from reviews.models import Decision as DecisionRow
 from reviews.models import ImportNote as ImportNoteRow
+from reviews.models import StructuredReview as StructuredReviewRow
 from reviews.records import Coding, OrderStatus, PatientIdentifier, ReadingKind, Step
 from reviews.rules.codes import TAPER_STATES
 
@@ -115,6 +116,43 @@ class Reading(Struct):
     text: str
     on: date
     status: str
+
+
+class ReviewAnswer(Struct):
+    """A part of a review, by its key and in words: what was answered, and what was said beside it.
+
+    `codes` are empty where it was confirmed as it was known before (`unchanged`).
+    """
+
+    part: str
+    label: str
+    codes: list[str]
+    answer: str
+    words: str
+    unchanged: bool
+
+
+class Review(Struct):
+    """A structured medication review, and the readings that it is made of.
+
+    What was not answered was not asked. One that was declined, not attended or not appropriate has
+    no answers. `taken_back_at`: it counts no longer, and its readings are entered in error.
+    """
+
+    id: int
+    patient: int
+    practice: str
+    case: int | None
+    outcome: str
+    on: date
+    answers: list[ReviewAnswer]
+    matters: str
+    next_on: date | None
+    note: str
+    readings: list[int]
+    by: str
+    recorded_at: datetime
+    taken_back_at: datetime | None
 
 
 class TaperPart(Struct):
@@ -378,6 +416,12 @@ class ReadingPage(Struct):
     until: datetime | None
 
 
+class ReviewPage(Struct):
+    results: list[Review]
+    next: str | None
+    until: datetime | None
+
+
 class TaperPage(Struct):
     results: list[Taper]
     next: str | None
@@ -489,6 +533,11 @@ class Readings(Question):
     kind: ReadingKind | None = None
     source_system: Annotated[str, Meta(max_length=100)] = ""
     source_id: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Reviews(Question):
+    patient: Id | UnsetType = UNSET
+    outcome: Literal[tuple(StructuredReviewRow.Outcome.values)] | UnsetType = UNSET
 
 
 class Tapers(Question):

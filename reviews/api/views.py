@@ -224,6 +224,20 @@ class ReadingDetail(DetailView):
     operation = Operation("reading", answer=shapes.Reading)
 
 
+class ReviewList(ListView):
+    """Structured medication reviews, those that were taken back included."""
+
+    resource = resources.Reviews()
+    operation = Operation("reviews", query=shapes.Reviews, answer=shapes.ReviewPage)
+
+
+class ReviewDetail(DetailView):
+    """One structured medication review."""
+
+    resource = resources.Reviews()
+    operation = Operation("review", answer=shapes.Review)
+
+
 class TaperList(ListView):
     """Live tapers: the newest version of each, with its steps and the days of contact."""
 

@@ -43,6 +43,7 @@ from .people import (
 from .personal import Preference, SavedView
 from .prescriptions import WITHDRAWN, Condition, Medicine, Prescription, Status
 from .presses import Press
+from .reviewing import StructuredReview
 from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
 from .sealing import SealedLeaf, SealedSubtree, TreeHead
 from .signing_in import Tries
@@ -112,6 +113,7 @@ __all__ = [
     "SecondFactor",
     "Sex",
     "Status",
+    "StructuredReview",
     "Taper",
     "TaperMove",
     "TaperStatus",
