@@ -45,6 +45,8 @@ class Action(StrEnum):
     DECIDE = "decide on cases"
     SNOOZE = "snooze cases"
     ESCALATE = "escalate cases"
+    MESSAGE = "write to the people of a case"
+    ANSWER = "answer what is asked about a case"
     SEE_FORMULARY = "see the formulary and the rules"
     EDIT_FORMULARY = "edit the formulary"
     DRAFT = "draft rule books"
@@ -102,6 +104,8 @@ GRANTS = {
     Action.DECIDE: _grant(REVIEWER),
     Action.SNOOZE: _grant(REVIEWER),
     Action.ESCALATE: _grant(REVIEWER),
+    Action.MESSAGE: _grant(CLINICIAN, REVIEWER),
+    Action.ANSWER: _grant(CLINICIAN, REVIEWER),
     Action.SEE_FORMULARY: _grant(*EVERYBODY, anywhere=True),
     Action.EDIT_FORMULARY: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.DRAFT: _grant(FORMULARY_ADMIN, anywhere=True),
@@ -195,6 +199,11 @@ DOORS = {
     "case-release": _button(Action.SEE_QUEUE, Action.RELEASE),
     "case-snooze": _button(Action.SEE_QUEUE, Action.SNOOZE),
     "case-escalate": _button(Action.SEE_QUEUE, Action.ESCALATE),
+    "case-thread": _page(Action.SEE_QUEUE),
+    "case-message": _button(Action.SEE_QUEUE, Action.MESSAGE),
+    "message-answer": _button(Action.SEE_WORK, Action.ANSWER),
+    "message-close": _button(Action.SEE_WORK, Action.MESSAGE, own=True),
+    "message-keep": _button(Action.SEE_WORK, Action.ANSWER, own=True),
     "data-quality": _page(Action.SEE_QUEUE),
     "data-quality-check": _button(Action.SEE_QUEUE, Action.CHECK_DATA),
     "import-note-answer": _button(Action.SEE_PATIENT, Action.CHECK_DATA),
@@ -276,6 +285,8 @@ DOORS = {
     "api-flag": _page(Action.SEE_QUEUE),
     "api-cases": _page(Action.SEE_QUEUE),
     "api-case": _page(Action.SEE_QUEUE),
+    "api-messages": _page(Action.SEE_QUEUE),
+    "api-message": _page(Action.SEE_QUEUE),
     "api-decisions": _page(Action.SEE_QUEUE),
     "api-decision": _page(Action.SEE_QUEUE),
 }

@@ -278,7 +278,43 @@ class Event(Enum):
     CASE_ESCALATE = (
         "case.escalate",
         "Escalated the case",
-        {"to": "the role it waits for", "reason": "why"},
+        {
+            "to": "the role it waits for",
+            "person": "id of who is asked; absent for whoever holds the role",
+            "reason": "why",
+        },
+    )
+    CASE_ANSWER = (
+        "case.answer",
+        "Answered an escalated case: it is back in the queue",
+        {"message": "number of the answer"},
+    )
+    MESSAGE_SENT = (
+        "message.sent",
+        "Wrote to somebody about the case",
+        {**_CASE, "to": "id of who is asked", "to_role": "the role asked", "text": "as written"},
+    )
+    MESSAGE_ANSWERED = (
+        "message.answered",
+        "Answered what was asked about the case",
+        {
+            **_CASE,
+            "message": "number of the message answered",
+            "answer": "what was answered",
+            "did": "what was done",
+            "text": "as written",
+        },
+    )
+    MESSAGE_CLOSED = (
+        "message.closed",
+        "Said that nothing more is asked",
+        {**_CASE, "message": "number of the message"},
+    )
+    MESSAGE_KEPT = "message.kept", "Did what was promised", {**_CASE, "promised_on": "for when"}
+    MESSAGES_MAILED = (
+        "message.mailed",
+        "Sent a mail that messages wait, without saying of whom",
+        {"messages": "how many", "overdue": "how many of them are overdue"},
     )
     CASE_DECIDE = "case.decide", "Decided on the case", _DECIDED
     CASE_PROPOSE = "case.propose", "Proposed a decision, for a second person", _DECIDED

@@ -11,7 +11,7 @@ from celery import Task, shared_task
 from reviews import clock, jobs, presses, releases, requests, sealing
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
-from reviews.verbs import digest, engines, leaving, screen, seal
+from reviews.verbs import digest, engines, leaving, messages, screen, seal
 
 log = structlog.get_logger(__name__)
 
@@ -112,6 +112,11 @@ def end_work(task: Task) -> None:
 @task("reviews.digest")
 def send_digests(task: Task) -> None:
     digest.send()
+
+
+@task("reviews.remind")
+def send_reminders(task: Task) -> None:
+    messages.remind()
 
 
 @shared_task(name="reviews.forget_presses", ignore_result=True)

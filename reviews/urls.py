@@ -11,6 +11,7 @@ from reviews.views import (
     jobs,
     join,
     keys,
+    messages,
     my_work,
     patients,
     people,
@@ -30,6 +31,7 @@ from reviews.views import (
 AREAS = (
     queue,
     my_work,
+    messages,
     cases,
     data_quality,
     unknown_medicines,

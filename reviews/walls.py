@@ -58,6 +58,7 @@ WALLED = {
     "reviews_importnote": OF_PRACTICE,
     "reviews_keptapart": OF_PRACTICE,
     "reviews_medicinemeaning": OF_PRACTICE_OR_NONE,
+    "reviews_message": OF_PRACTICE,
     "reviews_nosedative": OF_PRACTICE_OR_NONE,
     "reviews_patient": OF_PRACTICE,
     "reviews_patientscreening": _of("reviews_patient", "patient_id"),

@@ -70,6 +70,10 @@ def arguments(world):
         "taper-sheet": taper,
         "taper-move": {**taper, "code": "start"},
         "api-taper": taper,
+        "message-answer": {"pk": world.message.pk},
+        "message-close": {"pk": world.message.pk},
+        "message-keep": {"pk": world.message.pk},
+        "api-message": {"pk": world.message.pk},
         "data-quality-check": {"pk": world.item.pk},
         "import-note-answer": {"pk": world.note.pk},
         "api-note": {"pk": world.note.pk},
@@ -128,6 +132,7 @@ def questions(world):
                 "notes",
                 "flags",
                 "cases",
+                "messages",
             )
         ),
         ("api-patients", {"updated_since": "2020-01-01T00:00:00Z"}),

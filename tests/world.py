@@ -2,6 +2,7 @@
 
 from reviews import jobs
 from reviews.conclusions import FlagOutcome
+from reviews.messaging import Draft
 from reviews.models import (
     Case,
     Decision,
@@ -19,6 +20,7 @@ from reviews.verbs import (
     exempt,
     identity,
     medicine_meanings,
+    messages,
     no_sedatives,
     saved_views,
     screen,
@@ -51,6 +53,8 @@ class World:
         self.case = Case.objects.open().get(patient=self.patient)
         self._decided(ravi)
         self.review = make.review(self.patient, clara, note=f"{name} was there")
+        draft = Draft(text=f"Could {name} come in?", to=clara)
+        self.message = messages.write(case=self.case, draft=draft, by=ravi)
         self.said = no_sedatives.say(text=f"{name}in 10 mg", practice=place, by=ravi)
         self.meaning = medicine_meanings.say(
             text=f"{name}ol 10 mg", medicine="diazepam 10 mg tablets", practice=place, by=ravi

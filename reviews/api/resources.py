@@ -19,6 +19,7 @@ from reviews.models import (
     DecisionItem,
     Flag,
     ImportNote,
+    Message,
     Patient,
     Prescription,
     Reading,
@@ -156,6 +157,54 @@ class Readings(Resource[Reading, shapes.Readings]):
             text=row.text,
             on=row.dated_on,
             status=row.status,
+        )
+
+
+class Messages(Resource[Message, shapes.Messages]):
+    name = "messages"
+    question, shape, page = shapes.Messages, shapes.Message, shapes.MessagePage
+    changed_at = "change"
+
+    def rows(self) -> QuerySet[Message]:
+        return Message.objects.annotate(
+            change=Greatest("sent_at", "seen_at", "closed_at", "kept_at")
+        ).select_related("practice", "by", "to", "case")
+
+    def matching(self, queryset: QuerySet[Message], asked: shapes.Messages) -> QuerySet[Message]:
+        queryset = _equal(
+            queryset,
+            case__patient_id=_current(asked.patient),
+            case_id=asked.case,
+            practice__code=asked.practice,
+        )
+        if asked.state is not UNSET:
+            closed = asked.state == "closed"
+            queryset = queryset.filter(due_at__isnull=False, closed_at__isnull=not closed)
+        return queryset
+
+    def shaped(self, row: Message) -> shapes.Message:
+        return shapes.Message(
+            id=row.pk,
+            case=row.case_id,
+            patient=row.case.patient_id,
+            practice=row.practice.code,
+            answers=row.answers_id,
+            decision=row.decision_id,
+            carried_by=row.carried_by,
+            by=named(row.by),
+            to=_name(row.to),
+            to_role=row.to_role,
+            severity=row.severity,
+            text=row.text,
+            answer=row.answer,
+            because=row.because,
+            did=row.did,
+            promised_on=row.promised_on,
+            kept_at=row.kept_at,
+            sent_at=row.sent_at,
+            due_at=row.due_at,
+            seen_at=row.seen_at,
+            closed_at=row.closed_at,
         )
 
 

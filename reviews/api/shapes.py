@@ -118,6 +118,37 @@ class Reading(Struct):
     status: str
 
 
+class Message(Struct):
+    """What somebody wrote about a case, to a person (`to`) or to whoever holds `to_role`.
+
+    With `due_at` it wants an answer, and waits for one until `closed_at`. An answer names in
+    `answers` the message it answers, and what it is: `will_do` (by `promised_on`, kept at
+    `kept_at`), `done` (`did` says what), `not_appropriate` (`because`), or a `question`.
+    """
+
+    id: int
+    case: int
+    patient: int
+    practice: str
+    answers: int | None
+    decision: int | None
+    carried_by: str
+    by: str
+    to: str | None
+    to_role: str
+    severity: int
+    text: str
+    answer: str
+    because: str
+    did: str
+    promised_on: date | None
+    kept_at: datetime | None
+    sent_at: datetime
+    due_at: datetime | None
+    seen_at: datetime | None
+    closed_at: datetime | None
+
+
 class ReviewAnswer(Struct):
     """A part of a review, by its key and in words: what was answered, and what was said beside it.
 
@@ -416,6 +447,12 @@ class ReadingPage(Struct):
     until: datetime | None
 
 
+class MessagePage(Struct):
+    results: list[Message]
+    next: str | None
+    until: datetime | None
+
+
 class ReviewPage(Struct):
     results: list[Review]
     next: str | None
@@ -533,6 +570,12 @@ class Readings(Question):
     kind: ReadingKind | None = None
     source_system: Annotated[str, Meta(max_length=100)] = ""
     source_id: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Messages(Question):
+    patient: Id | UnsetType = UNSET
+    case: Id | UnsetType = UNSET
+    state: Literal["waits", "closed"] | UnsetType = UNSET
 
 
 class Reviews(Question):

@@ -224,6 +224,20 @@ class ReadingDetail(DetailView):
     operation = Operation("reading", answer=shapes.Reading)
 
 
+class MessageList(ListView):
+    """What the people of cases wrote to one another, answers included."""
+
+    resource = resources.Messages()
+    operation = Operation("messages", query=shapes.Messages, answer=shapes.MessagePage)
+
+
+class MessageDetail(DetailView):
+    """One message."""
+
+    resource = resources.Messages()
+    operation = Operation("message", answer=shapes.Message)
+
+
 class ReviewList(ListView):
     """Structured medication reviews, those that were taken back included."""
 

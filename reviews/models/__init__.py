@@ -21,6 +21,7 @@ from .facts import Exemption, Reading
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
 from .medicines import MedicineMeaning, NoSedative
+from .messages import Message
 from .notes import DEATH, ImportNote
 from .people import (
     COUNTRIES,
@@ -87,6 +88,7 @@ __all__ = [
     "Medicine",
     "MedicineMeaning",
     "Membership",
+    "Message",
     "Move",
     "NoSedative",
     "Outcome",

@@ -4,11 +4,20 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, audit, columns, observed, requests, structured_reviews, versions
+from reviews import (
+    access,
+    audit,
+    columns,
+    messaging,
+    observed,
+    requests,
+    structured_reviews,
+    versions,
+)
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove
-from reviews.models import Case, Patient, Reading, StructuredReview
+from reviews.models import Case, Message, Patient, Reading, StructuredReview
 from reviews.structured_reviews import DONE, Given
 
 
@@ -55,6 +64,8 @@ def record(
         asked=sorted(made.answers),
         readings=len(readings),
     )
+    if done:
+        messaging.done_by(patient, by, Message.Did.REVIEWED)
     return made
 
 

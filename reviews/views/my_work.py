@@ -16,6 +16,7 @@ from reviews.forms.numbers import whole
 from reviews.models import Case, CaseState, Decision
 from reviews.queries import work
 from reviews.verbs import caseload
+from reviews.views.messages import my_messages
 from reviews.views.paging import page_of
 from reviews.views.queue import fill_rows, with_row
 from reviews.views.refusals import shows_refusals
@@ -56,6 +57,7 @@ def my_work(request: SignedIn) -> HttpResponse:
         "came_back": came_back,
         "decided": decided,
         "practices": access.practices(user, Action.SEE_WORK),
+        **my_messages(user),
         "may_claim": access.allowed(user, Action.CLAIM),
         "may_hand_over": access.allowed(user, Action.HAND_OVER),
     }

@@ -55,7 +55,7 @@ def test_a_full_review_takes_twelve_clicks_from_the_case(visit, ravi, costa):
     assert made.case == costa
     assert len(made.answers) == 10
     assert made.next_on == make.day(90)
-    assert Reading.objects.filter(pk__in=made.reading_ids).count() == 17
+    assert Reading.objects.filter(pk__in=made.reading_ids).count() == 16
 
 
 def test_by_keyboard_alone(visit, ravi, costa):

@@ -36,6 +36,8 @@ MAY = {
         Action.TAPER,
         Action.SEE_QUEUE,
         Action.SEE_WORK,
+        Action.MESSAGE,
+        Action.ANSWER,
         Action.SEE_FORMULARY,
     },
     Role.REVIEWER: {
@@ -57,6 +59,8 @@ MAY = {
         Action.DECIDE,
         Action.SNOOZE,
         Action.ESCALATE,
+        Action.MESSAGE,
+        Action.ANSWER,
         Action.SEE_FORMULARY,
     },
     Role.FORMULARY_ADMIN: {
@@ -103,6 +107,8 @@ CLINICAL = {
     Action.SEE_WORK,
     Action.MANAGE_CLIENTS,
     Action.SYNC,
+    Action.MESSAGE,
+    Action.ANSWER,
 }
 """What shows something of a patient, or makes something that does."""
 PAIRS = [(role, action) for role in Role for action in Action]
