@@ -47,6 +47,8 @@ class Action(StrEnum):
     ESCALATE = "escalate cases"
     MESSAGE = "write to the people of a case"
     ANSWER = "answer what is asked about a case"
+    CALL_UNHELPFUL = "say that a finding does not help"
+    ANSWER_UNHELPFUL = "answer what was called unhelpful"
     SEE_FORMULARY = "see the formulary and the rules"
     EDIT_FORMULARY = "edit the formulary"
     DRAFT = "draft rule books"
@@ -106,6 +108,8 @@ GRANTS = {
     Action.ESCALATE: _grant(REVIEWER),
     Action.MESSAGE: _grant(CLINICIAN, REVIEWER),
     Action.ANSWER: _grant(CLINICIAN, REVIEWER),
+    Action.CALL_UNHELPFUL: _grant(CLINICIAN, REVIEWER),
+    Action.ANSWER_UNHELPFUL: _grant(FORMULARY_ADMIN),
     Action.SEE_FORMULARY: _grant(*EVERYBODY, anywhere=True),
     Action.EDIT_FORMULARY: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.DRAFT: _grant(FORMULARY_ADMIN, anywhere=True),
@@ -204,6 +208,9 @@ DOORS = {
     "message-answer": _button(Action.SEE_WORK, Action.ANSWER),
     "message-close": _button(Action.SEE_WORK, Action.MESSAGE, own=True),
     "message-keep": _button(Action.SEE_WORK, Action.ANSWER, own=True),
+    "finding-unhelpful": _button(Action.SEE_PATIENT, Action.CALL_UNHELPFUL),
+    "opinions": _page(Action.ANSWER_UNHELPFUL),
+    "opinion-answer": _button(Action.ANSWER_UNHELPFUL),
     "data-quality": _page(Action.SEE_QUEUE),
     "data-quality-check": _button(Action.SEE_QUEUE, Action.CHECK_DATA),
     "import-note-answer": _button(Action.SEE_PATIENT, Action.CHECK_DATA),

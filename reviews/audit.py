@@ -260,6 +260,16 @@ class Event(Enum):
         "Answered what a source could not make understood",
         {"about": "the source’s id of the record", "reason": "what it was", "answer": "in words"},
     )
+    FINDING_UNHELPFUL = (
+        "finding.unhelpful",
+        "Said that a finding does not help",
+        {"rule": "id of the rule", "because": "why", "where": "where it stood"},
+    )
+    UNHELPFUL_ANSWERED = (
+        "finding.unhelpful_answered",
+        "Answered whoever said that a finding does not help",
+        {"rule": "id of the rule", "answer": "as written"},
+    )
     FLAG_RAISED = "flag.raised", "Raised a flag", _FLAG
     FLAG_CLEARED = "flag.cleared", "Cleared a flag: no longer found", _FLAG
     CASE_OPENED = "case.opened", "Opened a case", _CASE

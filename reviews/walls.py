@@ -51,6 +51,7 @@ WALLED = {
     "reviews_decision": OF_PRACTICE,
     "reviews_decisionitem": _of("reviews_decision", "decision_id"),
     "reviews_exemption": OF_PRACTICE,
+    "reviews_findingopinion": OF_PRACTICE,
     "reviews_flag": OF_PRACTICE,
     "reviews_identifier": OF_PRACTICE,
     "reviews_identityquestion": OF_PRACTICE,

@@ -70,6 +70,8 @@ def arguments(world):
         "taper-sheet": taper,
         "taper-move": {**taper, "code": "start"},
         "api-taper": taper,
+        "finding-unhelpful": {**patient, "rule_id": "DUR-01"},
+        "opinion-answer": {"pk": world.opinion.pk},
         "message-answer": {"pk": world.message.pk},
         "message-close": {"pk": world.message.pk},
         "message-keep": {"pk": world.message.pk},
@@ -109,6 +111,8 @@ def sent(world):
     return {
         "hand-over": {"case": world.case.pk, "to": world.staff[Role.REVIEWER].pk},
         "unknown-medicines-judge": {"where": world.place.pk},
+        "finding-unhelpful": {"unhelpful": "short"},
+        "opinion-answer": {"answer": "It stays"},
         "queue-claim": {"case": f"{world.case.pk}:{world.case.lock}"},
     }
 

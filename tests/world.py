@@ -22,6 +22,7 @@ from reviews.verbs import (
     medicine_meanings,
     messages,
     no_sedatives,
+    opinions,
     saved_views,
     screen,
     sync,
@@ -55,6 +56,14 @@ class World:
         self.review = make.review(self.patient, clara, note=f"{name} was there")
         draft = Draft(text=f"Could {name} come in?", to=clara)
         self.message = messages.write(case=self.case, draft=draft, by=ravi)
+        self.opinion = opinions.say(
+            rule_id="DUR-01",
+            practice=self.place,
+            because="short",
+            where="case",
+            words=f"{name} flies tomorrow",
+            by=clara,
+        )
         self.said = no_sedatives.say(text=f"{name}in 10 mg", practice=place, by=ravi)
         self.meaning = medicine_meanings.say(
             text=f"{name}ol 10 mg", medicine="diazepam 10 mg tablets", practice=place, by=ravi

@@ -23,6 +23,7 @@ from .jobs import Job
 from .medicines import MedicineMeaning, NoSedative
 from .messages import Message
 from .notes import DEATH, ImportNote
+from .opinions import FindingOpinion
 from .people import (
     COUNTRIES,
     LOCALES,
@@ -77,6 +78,7 @@ __all__ = [
     "Engine",
     "Exemption",
     "FactorReset",
+    "FindingOpinion",
     "Flag",
     "Identifier",
     "IdentityQuestion",

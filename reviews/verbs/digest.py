@@ -25,7 +25,7 @@ from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord
 from reviews.models import Case, CaseState, Preference, RuleVersion
-from reviews.queries import work
+from reviews.queries import opinions, work
 
 log = structlog.get_logger(__name__)
 Digest = Preference.Digest
@@ -95,6 +95,12 @@ LINES = (
         lambda user: work.not_checked(user)["count"],
         "patients",
         "?checked=no",
+    ),
+    Line(
+        Action.ANSWER_UNHELPFUL,
+        "words on findings that wait for your answer",
+        lambda user: work.counted(opinions.unanswered(user)),
+        "opinions",
     ),
     Line(
         Action.EDIT_FORMULARY,

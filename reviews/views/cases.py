@@ -23,7 +23,7 @@ from reviews.queries import about, case_cards, case_history, cases, medicines
 from reviews.rules.missing import Missing, missing
 from reviews.verbs import caseload, decide
 from reviews.views import messages as messages_of
-from reviews.views import person
+from reviews.views import opinions, person
 from reviews.views.confirming import confirm_first
 from reviews.views.refusals import shows_refusals
 from reviews.views.signed_in import SignedIn
@@ -98,6 +98,7 @@ def _context(
         "refusal": refusal,
         "refused_flag": refused_flag(refusal),
         **messages_of.of_case(user, case, flags),
+        **opinions.on_flags(user, case, flags),
     }
 
 

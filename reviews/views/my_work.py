@@ -17,6 +17,7 @@ from reviews.models import Case, CaseState, Decision
 from reviews.queries import work
 from reviews.verbs import caseload
 from reviews.views.messages import my_messages
+from reviews.views.opinions import my_opinions
 from reviews.views.paging import page_of
 from reviews.views.queue import fill_rows, with_row
 from reviews.views.refusals import shows_refusals
@@ -58,6 +59,7 @@ def my_work(request: SignedIn) -> HttpResponse:
         "decided": decided,
         "practices": access.practices(user, Action.SEE_WORK),
         **my_messages(user),
+        **my_opinions(user),
         "may_claim": access.allowed(user, Action.CLAIM),
         "may_hand_over": access.allowed(user, Action.HAND_OVER),
     }

@@ -38,6 +38,7 @@ MAY = {
         Action.SEE_WORK,
         Action.MESSAGE,
         Action.ANSWER,
+        Action.CALL_UNHELPFUL,
         Action.SEE_FORMULARY,
     },
     Role.REVIEWER: {
@@ -61,6 +62,7 @@ MAY = {
         Action.ESCALATE,
         Action.MESSAGE,
         Action.ANSWER,
+        Action.CALL_UNHELPFUL,
         Action.SEE_FORMULARY,
     },
     Role.FORMULARY_ADMIN: {
@@ -72,6 +74,7 @@ MAY = {
         Action.MANAGE_CLIENTS,
         Action.REVOKE_KEYS,
         Action.OVERSEE_JOBS,
+        Action.ANSWER_UNHELPFUL,
     },
     Role.AUDITOR: {
         *OWN_JOBS,
