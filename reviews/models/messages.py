@@ -154,6 +154,11 @@ class Message(models.Model):
         return f"message {self.pk} on case {self.case_id}"
 
     @property
+    def patient_id(self) -> int:
+        """Whom its case is about: so that those who read it are in the trail of that person."""
+        return self.case.patient_id
+
+    @property
     def waits(self) -> bool:
         """Whether it wants an answer that nobody has given."""
         return self.due_at is not None and self.closed_at is None

@@ -23,7 +23,7 @@ class OfRule(NamedTuple):
 
     rule_id: str
     title: str
-    count: int
+    times: int
     raised: int
     becauses: list[tuple[str, int]]
 
@@ -70,7 +70,7 @@ def by_rule(user: User) -> list[OfRule]:
         )
         for rule_id, said in reasons.items()
     ]
-    return sorted(rows, key=lambda row: (-row.count, row.rule_id))
+    return sorted(rows, key=lambda row: (-row.times, row.rule_id))
 
 
 class Flagged(NamedTuple):

@@ -1,4 +1,4 @@
-"""Unhelpful, because: said once of a flag, counted by rule, answered once by who keeps the rules."""
+"""Unhelpful, because: said once of a flag, counted by rule, answered once."""
 
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
@@ -36,7 +36,7 @@ def test_it_is_said_once_of_a_flag_and_counted_by_rule(flag, clara, ravi, ada):
         rule_id=flag.rule_id, practice=flag.practice, because="short", where="preview", by=clara
     )
     [row] = asked.by_rule(ada)
-    assert (row.rule_id, row.count, row.raised) == (flag.rule_id, 3, 1)
+    assert (row.rule_id, row.times, row.raised) == (flag.rule_id, 3, 1)
     assert row.becauses == [("Short course", 2), ("Known already", 1)]
     [event] = AuditEvent.objects.filter(verb="finding.unhelpful", actor_id=ravi.pk)
     assert event.detail["because"] == "known"

@@ -172,6 +172,7 @@ def test_at_the_preview_one_press_says_it(urgent, clara):
         quantity=14,
         quantity_unit="tablet",
         indication="pain",
+        setting="community",
     )
     assert "Unhelpful, because" in words(page)
 
