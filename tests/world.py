@@ -55,7 +55,8 @@ class World:
         self._decided(ravi)
         self.review = make.review(self.patient, clara, note=f"{name} was there")
         draft = Draft(text=f"Could {name} come in?", to=clara)
-        self.message = messages.write(case=self.case, draft=draft, by=ravi)
+        samira = self._person("samira", Role.REVIEWER)
+        self.message = messages.write(case=self.case, draft=draft, by=samira)
         self.opinion = opinions.say(
             rule_id="DUR-01",
             practice=self.place,

@@ -13,8 +13,6 @@ from tests.browser.test_pages import ALL, faults
 from tests.browser.test_reviewer import decide_all
 
 pytestmark = pytest.mark.browser
-MOST = 6
-"""Clicks and keys to escalate a case, and to answer it, without what is written."""
 
 
 @pytest.fixture
@@ -38,7 +36,6 @@ def test_an_escalated_case_is_answered_in_six(visit, ravi, clara, costa):
     hers.get_by_role("button", name="Send to Ravi Shah").click()
     expect(hers.get_by_role("status").first).to_contain_text("Answered: will do")
     print("escalate and answer: 1 key and 1 click, then 2 clicks")
-    assert MOST >= 1 + 1 + 2
     assert Case.objects.get(pk=costa.pk).state == CaseState.QUEUED
     back = visit(ravi, "/my-work")
     expect(back.get_by_role("main")).to_contain_text("Answers that came back")
@@ -57,7 +54,7 @@ def test_a_decision_its_message_the_question_back_and_the_end(visit, ravi, clara
     assert (message.to, message.decision) == (clara, Decision.objects.get())
 
     hers = visit(clara, "/my-work", js=False)
-    hers.get_by_label("A question").check()
+    hers.get_by_role("radio", name="A question").check()
     hers.get_by_label(re.compile("In words")).fill("Which first?")
     hers.get_by_role("button", name="Send to Ravi Shah").click()
     expect(hers.get_by_role("status").first).to_contain_text("Answered: a question")
@@ -74,16 +71,16 @@ def test_a_decision_its_message_the_question_back_and_the_end(visit, ravi, clara
 def test_the_answer_asks_only_for_what_it_needs(visit, ravi, clara, costa):
     ask(costa, ravi, clara)
     page = visit(clara, "/my-work")
-    because = page.get_by_label("Because")
+    because = page.get_by_label("Because", exact=True)
     expect(because).to_be_hidden()
-    page.get_by_label("Not appropriate, because").check()
+    page.get_by_role("radio", name="Not appropriate, because").check()
     expect(because).to_be_visible()
     because.select_option("other")
     page.get_by_role("button", name="Send to Ravi Shah").click()
     told = page.get_by_role("alert")
     expect(told).to_contain_text("Say it in words")
     expect(told).to_be_focused()
-    expect(page.get_by_label("Because")).to_have_value("other")
+    expect(page.get_by_label("Because", exact=True)).to_have_value("other")
 
 
 def test_unhelpful_is_said_in_two_clicks(visit, clara, costa):

@@ -8,6 +8,7 @@ from reviews.models import Case, CaseState, Decision, FindingOpinion, Flag, Mess
 from reviews.verbs import messages
 from tests import make
 from tests.web.browse import Browser, heading, words
+from tests.web.test_prescribing import MORPHINE, fields
 
 
 @pytest.fixture
@@ -162,17 +163,8 @@ def test_at_the_preview_one_press_says_it(urgent, clara):
     )
     assert "You said: unhelpful, short course" in words(answer)
     assert FindingOpinion.objects.get().flag is None
-    fields = {"medicine": "Morphine 10 mg tablets", "start_on": f"{make.day():%-d %b %Y}"}
     page = Browser(clara).post(
-        reverse("prescription-preview", args=[urgent.patient_id]),
-        **fields,
-        dose=1,
-        dose_unit="tablet",
-        times_per_day=2,
-        quantity=14,
-        quantity_unit="tablet",
-        indication="pain",
-        setting="community",
+        reverse("prescription-preview", args=[urgent.patient_id]), **fields(product=MORPHINE)
     )
     assert "Unhelpful, because" in words(page)
 
