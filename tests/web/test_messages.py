@@ -163,8 +163,10 @@ def test_at_the_preview_one_press_says_it(urgent, clara):
     )
     assert "You said: unhelpful, short course" in words(answer)
     assert FindingOpinion.objects.get().flag is None
+    bell = make.patient(urgent.practice, clara)
+    make.prescription(bell, clara)
     page = Browser(clara).post(
-        reverse("prescription-preview", args=[urgent.patient_id]), **fields(product=MORPHINE)
+        reverse("prescription-preview", args=[bell.pk]), **fields(product=MORPHINE)
     )
     assert "Unhelpful, because" in words(page)
 
