@@ -76,6 +76,8 @@ app.conf.beat_schedule = {
         "schedule": crontab(),
         "options": {"expires": 60},
     },
+    # Whoever is asked is told in working hours, and each day from the day on which it is due.
+    "remind": {"task": "reviews.remind", "schedule": crontab(hour="7-18", minute="5-59/15")},
     # Again and again, in case the mail server was away; nobody gets two for one day.
     "digest": {"task": "reviews.digest", "schedule": crontab(hour="7-9", minute="*/15")},
 }

@@ -55,6 +55,10 @@ class Action(StrEnum):
     DECIDE = "decide on cases"
     SNOOZE = "snooze cases"
     ESCALATE = "escalate cases"
+    MESSAGE = "write to the people of a case"
+    ANSWER = "answer what is asked about a case"
+    CALL_UNHELPFUL = "say that a finding does not help"
+    ANSWER_UNHELPFUL = "answer what was called unhelpful"
     SEE_FORMULARY = "see the formulary and the rules"
     EDIT_FORMULARY = "edit the formulary"
     DRAFT = "draft rule books"
@@ -115,6 +119,10 @@ GRANTS = {
     Action.DECIDE: _grant(REVIEWER),
     Action.SNOOZE: _grant(REVIEWER),
     Action.ESCALATE: _grant(REVIEWER),
+    Action.MESSAGE: _grant(CLINICIAN, REVIEWER),
+    Action.ANSWER: _grant(CLINICIAN, REVIEWER),
+    Action.CALL_UNHELPFUL: _grant(CLINICIAN, REVIEWER),
+    Action.ANSWER_UNHELPFUL: _grant(FORMULARY_ADMIN),
     Action.SEE_FORMULARY: _grant(*EVERYBODY, anywhere=True),
     Action.EDIT_FORMULARY: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.DRAFT: _grant(FORMULARY_ADMIN, anywhere=True),
@@ -214,6 +222,14 @@ DOORS = {
     "case-release": _button(Action.SEE_QUEUE, Action.RELEASE),
     "case-snooze": _button(Action.SEE_QUEUE, Action.SNOOZE),
     "case-escalate": _button(Action.SEE_QUEUE, Action.ESCALATE),
+    "case-thread": _page(Action.SEE_QUEUE),
+    "case-message": _button(Action.SEE_QUEUE, Action.MESSAGE),
+    "message-answer": _button(Action.SEE_WORK, Action.ANSWER),
+    "message-close": _button(Action.SEE_WORK, Action.MESSAGE, own=True),
+    "message-keep": _button(Action.SEE_WORK, Action.ANSWER, own=True),
+    "finding-unhelpful": _button(Action.SEE_PATIENT, Action.CALL_UNHELPFUL),
+    "opinions": _page(Action.ANSWER_UNHELPFUL),
+    "opinion-answer": _button(Action.ANSWER_UNHELPFUL),
     "data-quality": _page(Action.SEE_QUEUE),
     "data-quality-check": _button(Action.SEE_QUEUE, Action.CHECK_DATA),
     "import-note-answer": _button(Action.SEE_PATIENT, Action.CHECK_DATA),
@@ -232,6 +248,10 @@ DOORS = {
     "patient-readings": _page(Action.SEE_PATIENT, Action.RECORD_FACT),
     "patient-reading": _form(Action.SEE_PATIENT, Action.RECORD_FACT),
     "patient-reading-correct": _form(Action.SEE_PATIENT, Action.RECORD_FACT),
+    "patient-review": _form(Action.SEE_PATIENT, Action.RECORD_FACT),
+    "patient-review-would": _button(Action.SEE_PATIENT, Action.RECORD_FACT),
+    "patient-review-shown": _page(Action.SEE_PATIENT),
+    "patient-review-take-back": _button(Action.SEE_PATIENT, Action.RECORD_FACT),
     "patient-exempt": _form(Action.SEE_PATIENT, Action.EXEMPT),
     "patient-exemption-end": _form(Action.SEE_PATIENT, Action.EXEMPT),
     "patient-audit": _page(Action.SEE_AUDIT),
@@ -302,6 +322,8 @@ DOORS = {
     "api-readings": _page(Action.SEE_PATIENT),
     "api-reading": _page(Action.SEE_PATIENT),
     "api-readings-sync": _button(Action.SYNC, system=True),
+    "api-reviews": _page(Action.SEE_PATIENT),
+    "api-review": _page(Action.SEE_PATIENT),
     "api-tapers": _page(Action.SEE_PATIENT),
     "api-taper": _page(Action.SEE_PATIENT),
     "api-notes": _page(Action.SEE_PATIENT),
@@ -313,6 +335,8 @@ DOORS = {
     "api-flag": _page(Action.SEE_QUEUE),
     "api-cases": _page(Action.SEE_QUEUE),
     "api-case": _page(Action.SEE_QUEUE),
+    "api-messages": _page(Action.SEE_QUEUE),
+    "api-message": _page(Action.SEE_QUEUE),
     "api-decisions": _page(Action.SEE_QUEUE),
     "api-decision": _page(Action.SEE_QUEUE),
     "api-practices": _page(Action.SEE_PEOPLE),

@@ -236,6 +236,21 @@ class Event(Enum):
         "Corrected a reading",
         {**_READING, "supersedes": "number of the version before"},
     )
+    REVIEW_RECORDED = (
+        "review.recorded",
+        "Recorded a structured medication review",
+        {
+            "outcome": "how it went",
+            "reviewed_on": "its day",
+            "asked": "the parts that were answered",
+            "readings": "how many readings it is made of",
+        },
+    )
+    REVIEW_TAKEN_BACK = (
+        "review.taken_back",
+        "Took back a structured medication review",
+        {"readings": "how many of its readings were taken back"},
+    )
     DATA_CHECKED = (
         "data.checked",
         "Answered what was called wrong in the record",
@@ -245,6 +260,16 @@ class Event(Enum):
         "note.answered",
         "Answered what a source could not make understood",
         {"about": "the source’s id of the record", "reason": "what it was", "answer": "in words"},
+    )
+    FINDING_UNHELPFUL = (
+        "finding.unhelpful",
+        "Said that a finding does not help",
+        {"rule": "id of the rule", "because": "why", "where": "where it stood"},
+    )
+    UNHELPFUL_ANSWERED = (
+        "finding.unhelpful_answered",
+        "Answered whoever said that a finding does not help",
+        {"rule": "id of the rule", "answer": "as written"},
     )
     FLAG_RAISED = "flag.raised", "Raised a flag", _FLAG
     FLAG_CLEARED = "flag.cleared", "Cleared a flag: no longer found", _FLAG
@@ -264,7 +289,43 @@ class Event(Enum):
     CASE_ESCALATE = (
         "case.escalate",
         "Escalated the case",
-        {"to": "the role it waits for", "reason": "why"},
+        {
+            "to": "the role it waits for",
+            "person": "id of who is asked; absent for whoever holds the role",
+            "reason": "why",
+        },
+    )
+    CASE_ANSWER = (
+        "case.answer",
+        "Answered an escalated case: it is back in the queue",
+        {"message": "number of the answer"},
+    )
+    MESSAGE_SENT = (
+        "message.sent",
+        "Wrote to somebody about the case",
+        {**_CASE, "to": "id of who is asked", "to_role": "the role asked", "text": "as written"},
+    )
+    MESSAGE_ANSWERED = (
+        "message.answered",
+        "Answered what was asked about the case",
+        {
+            **_CASE,
+            "message": "number of the message answered",
+            "answer": "what was answered",
+            "did": "what was done",
+            "text": "as written",
+        },
+    )
+    MESSAGE_CLOSED = (
+        "message.closed",
+        "Said that nothing more is asked",
+        {**_CASE, "message": "number of the message"},
+    )
+    MESSAGE_KEPT = "message.kept", "Did what was promised", {**_CASE, "promised_on": "for when"}
+    MESSAGES_MAILED = (
+        "message.mailed",
+        "Sent a mail that messages wait, without saying of whom",
+        {"messages": "how many", "overdue": "how many of them are overdue"},
     )
     CASE_DECIDE = "case.decide", "Decided on the case", _DECIDED
     CASE_PROPOSE = "case.propose", "Proposed a decision, for a second person", _DECIDED

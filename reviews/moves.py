@@ -42,6 +42,7 @@ MOVES: dict[tuple[str, str], CaseState] = {
     (QUEUED, Move.ESCALATE): ESCALATED,
     (CLAIMED, Move.ESCALATE): ESCALATED,
     (SNOOZED, Move.ESCALATE): ESCALATED,
+    (ESCALATED, Move.ANSWER): QUEUED,
     (SNOOZED, Move.WAKE): QUEUED,
     (QUEUED, Move.CLEAR): CLEARED,
     (CLAIMED, Move.CLEAR): CLEARED,
@@ -62,6 +63,7 @@ TOLD = {
     Move.UNDO: Event.CASE_UNDO,
     Move.SNOOZE: Event.CASE_SNOOZE,
     Move.ESCALATE: Event.CASE_ESCALATE,
+    Move.ANSWER: Event.CASE_ANSWER,
 }
 """What the trail calls the moves of people. Screening tells of its own, many at once."""
 

@@ -10,6 +10,7 @@ from reviews import audit, columns, records, requests
 from reviews.audit import Event
 from reviews.models import Patient, Reading
 from reviews.records import PORTAL, ReadingRecord
+from reviews.rules.readings import CHECKLIST, KINDS
 
 
 def keep(*, patient: Patient, record: ReadingRecord, by: User) -> Reading:
@@ -26,6 +27,19 @@ def keep(*, patient: Patient, record: ReadingRecord, by: User) -> Reading:
     )
     tell(by, Event.READING_RECORDED, reading)
     return reading
+
+
+def as_error(reading: Reading) -> ReadingRecord:
+    """What a reading is once it was entered in error: the same, marked so."""
+    ticked = KINDS[reading.kind].shape == CHECKLIST
+    value = None if ticked or reading.value is None else float(reading.value)
+    return ReadingRecord(
+        kind=reading.kind,
+        on=reading.dated_on,
+        value=value,
+        text=reading.text,
+        status="entered-in-error",
+    )
 
 
 def tell(by: User, event: Event, reading: Reading, **detail: Any) -> None:

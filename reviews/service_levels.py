@@ -4,7 +4,7 @@ Local policy: the periods follow the urgency tiers of the rule catalogue and are
 values. Working days are Monday to Friday; public holidays are not known to the portal.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.utils import timezone
 
@@ -17,6 +17,9 @@ SNOOZE_DAYS: dict[int, int] = {Severity.S1: 7, Severity.S2: 90, Severity.S3: 180
 SETTLED_DAYS: dict[int, int] = {Severity.S1: 28, Severity.S2: 90, Severity.S3: 180}
 # "Keep under review" decides nothing, so it holds for less long, and never for an urgent flag.
 REVIEW_DAYS: dict[int, int] = {Severity.S2: 28, Severity.S3: 90}
+# How soon whoever is asked about a case is to answer; an urgent one by noon of the working day.
+MESSAGE_WORKING_DAYS: dict[int, int] = {Severity.S1: 1, Severity.S2: 5, Severity.S3: 10}
+NOON = time(12)
 # How long what a professional register said of somebody is taken to hold.
 REGISTER_CHECK_DAYS = 365
 
@@ -26,6 +29,15 @@ def due(severity: int, opened_at: datetime) -> datetime:
     if severity in ANSWER_HOURS:
         return opened_at + timedelta(hours=ANSWER_HOURS[severity])
     return after_working_days(opened_at, ANSWER_WORKING_DAYS[severity])
+
+
+def message_due(severity: int, sent_at: datetime) -> datetime:
+    """When a message on a case of this severity, sent then, is to be answered."""
+    days = MESSAGE_WORKING_DAYS.get(severity, MESSAGE_WORKING_DAYS[Severity.S3])
+    due = after_working_days(sent_at, days)
+    if severity > Severity.S1:
+        return due
+    return timezone.make_aware(datetime.combine(due.date(), NOON))
 
 
 def check_day(field: str, day: date | None, last: date) -> date:

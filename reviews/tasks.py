@@ -11,7 +11,7 @@ from celery import Task, shared_task
 from reviews import clock, jobs, presses, releases, requests, sealing, sessions, tries
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
-from reviews.verbs import break_glass, digest, engines, leaving, screen, seal
+from reviews.verbs import break_glass, digest, engines, leaving, messages, screen, seal
 
 log = structlog.get_logger(__name__)
 
@@ -117,6 +117,11 @@ def end_what_was_opened(task: Task) -> None:
 @task("reviews.digest")
 def send_digests(task: Task) -> None:
     digest.send()
+
+
+@task("reviews.remind")
+def send_reminders(task: Task) -> None:
+    messages.remind()
 
 
 @task("reviews.forget")

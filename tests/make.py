@@ -13,7 +13,8 @@ from django.utils import timezone
 from reviews import records
 from reviews.models import Case, Membership, Practice, Role, SecondFactor
 from reviews.rules.engine import Engine
-from reviews.verbs import prescribe, screen
+from reviews.structured_reviews import Given
+from reviews.verbs import prescribe, reviewing, screen
 
 ROLES = {
     "clara": Role.CLINICIAN,
@@ -115,6 +116,18 @@ def record(medicine="Diazepam 5 mg tablets", *, start=-10, days=14, **changes):
 
 def prescription(person_treated, by, medicine="Diazepam 5 mg tablets", **changes):
     return prescribe.log(patient=person_treated, record=record(medicine, **changes), by=by)
+
+
+def review(person_treated, by, *, case=None, words=None, **changes):
+    """A structured review that was done: it goes on, and a taper was offered and declined."""
+    given = {
+        "outcome": "done",
+        "reviewed_on": day(),
+        "answers": {"came_to": ("declined",)},
+        "words": words or {},
+        **changes,
+    }
+    return reviewing.record(patient=person_treated, given=Given(**given), by=by, case=case)
 
 
 def flagged_case(place, *, logged_by, age=45, days=35, medicine="Diazepam 5 mg tablets", **changes):

@@ -61,6 +61,9 @@ def arguments(world):
         "patient-reading-correct": {**patient, "reading_pk": world.reading.pk},
         "patient-condition-end": {**patient, "condition_pk": world.condition.pk},
         "patient-exemption-end": {**patient, "exemption_pk": world.exemption.pk},
+        "patient-review-shown": {**patient, "review_pk": world.review.pk},
+        "patient-review-take-back": {**patient, "review_pk": world.review.pk},
+        "api-review": {"pk": world.review.pk},
         "patient-merge": {**patient, "other": world.other.pk},
         "prescription-amend": {"pk": world.prescription.pk},
         "prescription-withdraw": {"pk": world.prescription.pk},
@@ -71,6 +74,12 @@ def arguments(world):
         "taper-sheet": taper,
         "taper-move": {**taper, "code": "start"},
         "api-taper": taper,
+        "finding-unhelpful": {**patient, "rule_id": "DUR-01"},
+        "opinion-answer": {"pk": world.opinion.pk},
+        "message-answer": {"pk": world.message.pk},
+        "message-close": {"pk": world.message.pk},
+        "message-keep": {"pk": world.message.pk},
+        "api-message": {"pk": world.message.pk},
         "data-quality-check": {"pk": world.item.pk},
         "import-note-answer": {"pk": world.note.pk},
         "api-note": {"pk": world.note.pk},
@@ -124,6 +133,8 @@ def sent(world):
     return {
         "hand-over": {"case": world.case.pk, "to": world.staff[Role.REVIEWER].pk},
         "unknown-medicines-judge": {"where": world.place.pk},
+        "finding-unhelpful": {"unhelpful": "short"},
+        "opinion-answer": {"answer": "It stays"},
         "queue-claim": {"case": f"{world.case.pk}:{world.case.lock}"},
         "audit-export": {"form": "csv", "reason": "asked for", "query": f"q={world.name}"},
         "reset-answer": {"answer": "refuse"},
@@ -148,7 +159,16 @@ def questions(world):
         ("audit-day", {"who": world.staff[Role.CLINICIAN].pk}),
         *(
             (f"api-{kind}", person)
-            for kind in ("prescriptions", "readings", "tapers", "notes", "flags", "cases")
+            for kind in (
+                "prescriptions",
+                "readings",
+                "reviews",
+                "tapers",
+                "notes",
+                "flags",
+                "cases",
+                "messages",
+            )
         ),
         ("api-patients", {"updated_since": "2020-01-01T00:00:00Z"}),
     ]

@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from reviews import jobs
 from reviews.audit import Event
 from reviews.conclusions import FlagOutcome
+from reviews.messaging import Draft
 from reviews.models import (
     AuditEvent,
     Case,
@@ -27,7 +28,9 @@ from reviews.verbs import (
     identity,
     invitations,
     medicine_meanings,
+    messages,
     no_sedatives,
+    opinions,
     saved_views,
     screen,
     sensitive,
@@ -67,6 +70,18 @@ class World:
         screen.drain()
         self.case = Case.objects.open().get(patient=self.patient)
         self._decided(ravi)
+        self.review = make.review(self.patient, clara, note=f"{name} was there")
+        draft = Draft(text=f"Could {name} come in?", to=clara)
+        samira = self._person("samira", Role.REVIEWER)
+        self.message = messages.write(case=self.case, draft=draft, by=samira)
+        self.opinion = opinions.say(
+            rule_id="DUR-01",
+            practice=self.place,
+            because="short",
+            where="case",
+            words=f"{name} flies tomorrow",
+            by=clara,
+        )
         self.said = no_sedatives.say(text=f"{name}in 10 mg", practice=place, by=ravi)
         self.meaning = medicine_meanings.say(
             text=f"{name}ol 10 mg", medicine="diazepam 10 mg tablets", practice=place, by=ravi

@@ -19,14 +19,16 @@ from reviews.models import (
     DecisionItem,
     Flag,
     ImportNote,
+    Message,
     Patient,
     Prescription,
     Reading,
     RuleVersion,
+    StructuredReview,
     TaperVersion,
     named,
 )
-from reviews.queries import checked, identity
+from reviews.queries import checked, identity, reviewing
 from reviews.rules.matters import row_of
 from reviews.tapering.doses import Part
 
@@ -156,6 +158,113 @@ class Readings(Resource[Reading, shapes.Readings]):
             on=row.dated_on,
             status=row.status,
         )
+
+
+class Messages(Resource[Message, shapes.Messages]):
+    name = "messages"
+    question, shape, page = shapes.Messages, shapes.Message, shapes.MessagePage
+    changed_at = "change"
+
+    def rows(self) -> QuerySet[Message]:
+        return Message.objects.annotate(
+            change=Greatest("sent_at", "seen_at", "closed_at", "kept_at")
+        ).select_related("practice", "by", "to", "case")
+
+    def matching(self, queryset: QuerySet[Message], asked: shapes.Messages) -> QuerySet[Message]:
+        queryset = _equal(
+            queryset,
+            case__patient_id=_current(asked.patient),
+            case_id=asked.case,
+            practice__code=asked.practice,
+        )
+        if asked.state is not UNSET:
+            closed = asked.state == "closed"
+            queryset = queryset.filter(due_at__isnull=False, closed_at__isnull=not closed)
+        return queryset
+
+    def shaped(self, row: Message) -> shapes.Message:
+        return shapes.Message(
+            id=row.pk,
+            case=row.case_id,
+            patient=row.case.patient_id,
+            practice=row.practice.code,
+            answers=row.answers_id,
+            decision=row.decision_id,
+            carried_by=row.carried_by,
+            by=named(row.by),
+            to=_name(row.to),
+            to_role=row.to_role,
+            severity=row.severity,
+            text=row.text,
+            answer=row.answer,
+            because=row.because,
+            did=row.did,
+            promised_on=row.promised_on,
+            kept_at=row.kept_at,
+            sent_at=row.sent_at,
+            due_at=row.due_at,
+            seen_at=row.seen_at,
+            closed_at=row.closed_at,
+        )
+
+
+class Reviews(Resource[StructuredReview, shapes.Reviews]):
+    name = "reviews"
+    action = Action.SEE_PATIENT
+    question, shape, page = shapes.Reviews, shapes.Review, shapes.ReviewPage
+    changed_at = "change"
+
+    def rows(self) -> QuerySet[StructuredReview]:
+        return StructuredReview.objects.annotate(
+            change=Greatest("recorded_at", "taken_back_at")
+        ).select_related("practice", "by")
+
+    def matching(
+        self, queryset: QuerySet[StructuredReview], asked: shapes.Reviews
+    ) -> QuerySet[StructuredReview]:
+        return _equal(
+            queryset,
+            patient_id=_current(asked.patient),
+            practice__code=asked.practice,
+            outcome=asked.outcome,
+        )
+
+    def shaped(self, row: StructuredReview) -> shapes.Review:
+        return _review(row, reviewing.words_of([row])[row.pk])
+
+    def shapes(self, rows: list[StructuredReview]) -> list[Any]:
+        """The readings of all are read at once, for the parts that were confirmed."""
+        words = reviewing.words_of(rows)
+        return [_review(row, words[row.pk]) for row in rows]
+
+
+def _review(row: StructuredReview, words: list[reviewing.Answered]) -> shapes.Review:
+    return shapes.Review(
+        id=row.pk,
+        patient=row.patient_id,
+        practice=row.practice.code,
+        case=row.case_id,
+        outcome=row.outcome,
+        on=row.reviewed_on,
+        answers=[
+            shapes.ReviewAnswer(
+                part=each.key,
+                label=each.label,
+                codes=list(row.answers.get(each.key, {}).get("codes", ())),
+                answer=each.answer,
+                words=each.words,
+                unchanged=each.key in row.unchanged,
+            )
+            for each in words
+        ],
+        matters=row.matters,
+        next_on=row.next_on,
+        note=row.note,
+        readings=row.reading_ids,
+        by=named(row.by),
+        recorded_at=row.recorded_at,
+        taken_back_at=row.taken_back_at,
+    )
 
 
 class Tapers(Resource[TaperVersion, shapes.Tapers]):

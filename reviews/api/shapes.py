@@ -21,6 +21,7 @@ from reviews.models import (
 )
 from reviews.models import Decision as DecisionRow
 from reviews.models import ImportNote as ImportNoteRow
+from reviews.models import StructuredReview as StructuredReviewRow
 from reviews.records import Coding, OrderStatus, PatientIdentifier, ReadingKind, Step
 from reviews.rules.codes import TAPER_STATES
 
@@ -124,6 +125,74 @@ class Reading(Struct):
     text: str
     on: date
     status: str
+
+
+class Message(Struct):
+    """What somebody wrote about a case, to a person (`to`) or to whoever holds `to_role`.
+
+    With `due_at` it wants an answer, and waits for one until `closed_at`. An answer names in
+    `answers` the message it answers, and what it is: `will_do` (by `promised_on`, kept at
+    `kept_at`), `done` (`did` says what), `not_appropriate` (`because`), or a `question`.
+    """
+
+    id: int
+    case: int
+    patient: int
+    practice: str
+    answers: int | None
+    decision: int | None
+    carried_by: str
+    by: str
+    to: str | None
+    to_role: str
+    severity: int
+    text: str
+    answer: str
+    because: str
+    did: str
+    promised_on: date | None
+    kept_at: datetime | None
+    sent_at: datetime
+    due_at: datetime | None
+    seen_at: datetime | None
+    closed_at: datetime | None
+
+
+class ReviewAnswer(Struct):
+    """A part of a review, by its key and in words: what was answered, and what was said beside it.
+
+    `codes` are empty where it was confirmed as it was known before (`unchanged`).
+    """
+
+    part: str
+    label: str
+    codes: list[str]
+    answer: str
+    words: str
+    unchanged: bool
+
+
+class Review(Struct):
+    """A structured medication review, and the readings that it is made of.
+
+    What was not answered was not asked. One that was declined, not attended or not appropriate has
+    no answers. `taken_back_at`: it counts no longer, and its readings are entered in error.
+    """
+
+    id: int
+    patient: int
+    practice: str
+    case: int | None
+    outcome: str
+    on: date
+    answers: list[ReviewAnswer]
+    matters: str
+    next_on: date | None
+    note: str
+    readings: list[int]
+    by: str
+    recorded_at: datetime
+    taken_back_at: datetime | None
 
 
 class TaperPart(Struct):
@@ -387,6 +456,18 @@ class ReadingPage(Struct):
     until: datetime | None
 
 
+class MessagePage(Struct):
+    results: list[Message]
+    next: str | None
+    until: datetime | None
+
+
+class ReviewPage(Struct):
+    results: list[Review]
+    next: str | None
+    until: datetime | None
+
+
 class TaperPage(Struct):
     results: list[Taper]
     next: str | None
@@ -498,6 +579,17 @@ class Readings(Question):
     kind: ReadingKind | None = None
     source_system: Annotated[str, Meta(max_length=100)] = ""
     source_id: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Messages(Question):
+    patient: Id | UnsetType = UNSET
+    case: Id | UnsetType = UNSET
+    state: Literal["waits", "closed"] | UnsetType = UNSET
+
+
+class Reviews(Question):
+    patient: Id | UnsetType = UNSET
+    outcome: Literal[tuple(StructuredReviewRow.Outcome.values)] | UnsetType = UNSET
 
 
 class Tapers(Question):

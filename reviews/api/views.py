@@ -242,6 +242,34 @@ class ReadingDetail(DetailView):
     operation = Operation("reading", answer=shapes.Reading)
 
 
+class MessageList(ListView):
+    """What the people of cases wrote to one another, answers included."""
+
+    resource = resources.Messages()
+    operation = Operation("messages", query=shapes.Messages, answer=shapes.MessagePage)
+
+
+class MessageDetail(DetailView):
+    """One message."""
+
+    resource = resources.Messages()
+    operation = Operation("message", answer=shapes.Message)
+
+
+class ReviewList(ListView):
+    """Structured medication reviews, those that were taken back included."""
+
+    resource = resources.Reviews()
+    operation = Operation("reviews", query=shapes.Reviews, answer=shapes.ReviewPage)
+
+
+class ReviewDetail(DetailView):
+    """One structured medication review."""
+
+    resource = resources.Reviews()
+    operation = Operation("review", answer=shapes.Review)
+
+
 class TaperList(ListView):
     """Live tapers: the newest version of each, with its steps and the days of contact."""
 

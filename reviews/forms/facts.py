@@ -9,7 +9,7 @@ from uuid import UUID
 from django import forms
 from django.utils import timezone
 
-from reviews import records
+from reviews import observed, records
 from reviews.exemptions import LONGEST_DAYS
 from reviews.forms.days import DayField
 from reviews.models import Reading
@@ -75,17 +75,7 @@ class CorrectForm(ReadingForm):
         """The reading as it is from now on. Raises `BadRecord`."""
         if self.cleaned_data["status"] == self.OTHERWISE:
             return super().record()
-        value = None if self.known.shape == CHECKLIST else self.held.value
-        return records.convert(
-            {
-                "kind": self.kind,
-                "on": self.held.dated_on,
-                "value": None if value is None else float(value),
-                "text": self.held.text,
-                "status": self.ERROR,
-            },
-            records.ReadingRecord,
-        )
+        return observed.as_error(self.held)
 
     def _held_answer(self) -> date | list[str] | str:
         text = self.held.text

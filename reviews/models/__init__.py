@@ -22,7 +22,9 @@ from .facts import Exemption, Reading
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
 from .medicines import MedicineMeaning, NoSedative
+from .messages import Message
 from .notes import DEATH, ImportNote
+from .opinions import FindingOpinion
 from .people import (
     COUNTRIES,
     LOCALES,
@@ -44,6 +46,7 @@ from .people import (
 from .personal import Preference, SavedView
 from .prescriptions import WITHDRAWN, Condition, Medicine, Prescription, Status
 from .presses import Press
+from .reviewing import StructuredReview
 from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
 from .sealing import SealedLeaf, SealedSubtree, TreeHead
 from .signing_in import Tries
@@ -78,6 +81,7 @@ __all__ = [
     "Engine",
     "Exemption",
     "FactorReset",
+    "FindingOpinion",
     "Flag",
     "Identifier",
     "IdentityQuestion",
@@ -89,6 +93,7 @@ __all__ = [
     "Medicine",
     "MedicineMeaning",
     "Membership",
+    "Message",
     "Move",
     "NoSedative",
     "Outcome",
@@ -116,6 +121,7 @@ __all__ = [
     "SensitiveMark",
     "Sex",
     "Status",
+    "StructuredReview",
     "Taper",
     "TaperMove",
     "TaperStatus",

@@ -50,6 +50,7 @@ class Move(models.TextChoices):
     UNDO = "undo", "Taken back"
     SNOOZE = "snooze", "Snoozed"
     ESCALATE = "escalate", "Escalated"
+    ANSWER = "answer", "Answered"
     WAKE = "wake", "Back in the queue"
     CLEAR = "clear", "Case cleared, nothing left to decide"
 

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 from django.utils import timezone
 
-from reviews import conclusions, rulebooks, settling
+from reviews import conclusions, rulebooks, settling, structured_reviews
 from reviews.models import Case, Decision, DecisionItem, Flag, Outcome, Prescription
 from reviews.queries import outcomes
 from reviews.queries.outcomes import Tally
 from reviews.records import NOT_GIVEN
 from reviews.rules.finding import INTERRUPT, ExposureSummary
-from reviews.rules.matters import Matter, Told, matters, telling
+from reviews.rules.matters import Matter, Told, matters, row_of, telling
+from reviews.rules.readings import KINDS
 from reviews.rules.registry import BY_ID, JUDGE_DATA, RULES
 
 OUTCOMES = [(outcome, outcome.label) for outcome in Outcome]
@@ -22,6 +23,10 @@ NUMBERS = 3
 ASKS_FOR_A_REASON = {rule.id for rule in RULES if rule.shown.interrupts}
 
 
+NOT_CLEARED_BY_READINGS = frozenset(
+    rule for kind in ("in_use_since", "in_use_since_told_by") for rule in KINDS[kind].rules
+)
+"""A reading is used by these, and lengthens what they say: a review or a taper answers them."""
 DOES = {
     "taper": "Plan a taper",
     "reading:review": "Record a review",
@@ -33,10 +38,31 @@ DOES = {
 
 
 class Do(NamedTuple):
-    """What a button of a card does: record a reading of a kind; plan a taper where it has none."""
+    """What a button does: record a reading of a kind; plan a taper where it has none.
+
+    `part` is the part of a structured review that records it, empty where none does.
+    """
 
     label: str
     kind: str
+    part: str = ""
+
+
+def _do(what: str) -> Do:
+    kind = what.partition(":")[2]
+    part = structured_reviews.BY_KIND.get(kind)
+    return Do(DOES[what], kind, part.key if part else "")
+
+
+def _clearing(rule_id: str) -> list[Do]:
+    """What clears a finding and can be done from here: a part of a review, a reading, a taper."""
+    part = structured_reviews.answering(rule_id)
+    if part is not None:
+        return [Do("Record it in a review", part.kinds[0], part.key)]
+    kinds = [kind for kind, known in KINDS.items() if rule_id in known.rules]
+    if kinds and rule_id not in NOT_CLEARED_BY_READINGS:
+        return [Do(f"Record: {KINDS[kinds[0]].label}", kinds[0])]
+    return [_do(what) for what in row_of(rule_id).does]
 
 
 class KeptReason(NamedTuple):
@@ -70,6 +96,11 @@ class Line:
     @property
     def urgent(self) -> bool:
         return self.flag.severity == 1
+
+    @property
+    def does(self) -> list[Do]:
+        """What can be done to clear it."""
+        return _clearing(self.flag.rule_id)
 
     @property
     def number(self) -> dict[str, Any] | None:
@@ -108,7 +139,7 @@ class Card:
 
     @property
     def does(self) -> list[Do]:
-        return [Do(DOES[what], what.partition(":")[2]) for what in self.matter.does]
+        return [_do(what) for what in self.matter.does]
 
     @property
     def tally(self) -> Tally | None:

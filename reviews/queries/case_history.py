@@ -15,7 +15,7 @@ SHOWN = 50
 # Decisions stand in the history themselves, with what was decided.
 TOLD_MOVES = (
     *(Move.OPEN, Move.CLAIM, Move.TAKE_OVER, Move.RELEASE, Move.HAND_OVER),
-    *(Move.SNOOZE, Move.ESCALATE, Move.WAKE, Move.CLEAR),
+    *(Move.SNOOZE, Move.ESCALATE, Move.ANSWER, Move.WAKE, Move.CLEAR),
 )
 
 

@@ -18,6 +18,7 @@ from reviews.models import (
     Decision,
     DecisionItem,
     Flag,
+    Message,
     Move,
     ScreeningRequest,
 )
@@ -26,7 +27,7 @@ COUNT_LIMIT = 1000
 """Counting further would take longer than it tells anybody anything."""
 SOON_WORKING_DAYS = 5
 CAME_BACK_AT_MOST = 200
-HANDED_ON = (Move.HAND_OVER, Move.ESCALATE, Move.PROPOSE, Move.SEND_BACK)
+HANDED_ON = (Move.HAND_OVER, Move.ESCALATE, Move.ANSWER, Move.PROPOSE, Move.SEND_BACK)
 # Screening takes seconds; whoever has waited longer is shown as not checked.
 PATIENCE = timedelta(minutes=2)
 
@@ -137,7 +138,14 @@ def escalated(user: User) -> QuerySet[Case]:
     for practice_id, roles in access.roles_of(user).items():
         to_me |= Q(practice=practice_id, escalated_to__in=roles)
     mine = access.scope(Case.objects.open(), user, Action.SEE_WORK)
-    return mine.filter(to_me, state=CaseState.ESCALATED)
+    # One that was put to a person by name is not everybody's.
+    others = Message.objects.filter(
+        case=OuterRef("pk"),
+        carried_by=Message.Carrier.ESCALATION,
+        to__isnull=False,
+        closed_at__isnull=True,
+    ).exclude(to=user)
+    return mine.filter(~Exists(others), to_me, state=CaseState.ESCALATED)
 
 
 def to_confirm(user: User) -> QuerySet[Case]:

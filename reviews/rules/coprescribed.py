@@ -66,7 +66,8 @@ def _opioids(view: View) -> list[Use]:
 )
 def naloxone(view: View, limit: Limits) -> Says:
     """OPI-03. An opioid, substitution included, is in hand together with a benzodiazepine or
-    Z-drug, and in the last 365 days naloxone was neither supplied nor offered."""
+    Z-drug, and in the last 365 days naloxone was neither supplied nor offered, nor was it
+    recorded as not appropriate."""
     opioids = _opioids(view)
     if not opioids:
         return

@@ -97,7 +97,7 @@ def on_record(
 )
 def no_taper_offer(view: View, limit: Limits) -> Says:
     """ELD-05. At 65 or over, the current supply takes the episode to 90 calendar days or more, and
-    in the last 365 days no taper was offered."""
+    in the last 365 days no taper was offered, nor was it recorded that one is not appropriate."""
     item = view.last
     if item is None:
         if (view.unclear or view.undated) and view.person.reading("taper_offer") is None:
@@ -156,21 +156,26 @@ def _elapsed_unknown(view: View, limit: Limits) -> Iterator[NotEvaluable]:
         parameter("urgent_under_days", DAYS, "Urgent when less than so long ago", 30),
         parameter("urgent_from_count", COUNT, "Urgent from so many", 2),
     ),
-    needs=CONDITIONS,
+    needs=CONDITIONS | READINGS,
 )
 def falls(view: View, limit: Limits) -> Says:
     """FAL-01. A fall or fragility fracture in the last 365 days, with a benzodiazepine or Z-drug.
     Urgent with two or more in that time (or recurrent falls on record), or with one less than 30
-    days ago."""
+    days ago. A fall that the person told of counts for 365 days from when they told, and on an
+    unknown day: by itself it is never less than 30 days ago."""
     if not view.now:
         return
     within = limit["within_days"]
     days = sorted(
         {*view.person.events("fall", within), *view.person.events("fragility_fracture", within)}
     )
+    told = TOLD_FALLS.get(view.person.answer("falls_in_a_year"), 0)
     if not days:
+        if told:
+            yield _falls_told(view, limit, told)
         return
-    recurrent = len(days) >= limit["urgent_from_count"] or bool(
+    count = max(len(days), told)
+    recurrent = count >= limit["urgent_from_count"] or bool(
         view.person.events("recurrent_falls", within)
     )
     near = not view.reached(days[-1] + limit["urgent_under_days"])
@@ -183,8 +188,31 @@ def falls(view: View, limit: Limits) -> Says:
         gist=f"the last was on {words.day(days[-1])}, and sedatives raise the risk of the next",
         clears="A review or taper plan and a falls check are recorded.",
         facts=(
-            Fact("events", f"In {within} days", len(days)),
+            Fact("events", f"In {within} days", count),
             Fact("latest", "Last", words.iso(days[-1]), "date"),
+        ),
+    )
+
+
+TOLD_FALLS = {"one": 1, "several": 2}
+"""How many falls an answer of "falls_in_a_year" tells of, at least."""
+
+
+def _falls_told(view: View, limit: Limits, count: int) -> Candidate:
+    """The finding where nothing but the person tells of falls."""
+    answers = view.person.readings_of("falls_in_a_year")
+    told_on = answers[-1].day
+    recurrent = count >= limit["urgent_from_count"]
+    return on_record(
+        view,
+        "FAL-01",
+        1 if recurrent else 2,
+        "two or more falls or fractures" if recurrent else "a fall or fracture",
+        gist=f"told on {words.day(told_on)}, and sedatives raise the risk of the next",
+        clears="A review or taper plan and a falls check are recorded.",
+        facts=(
+            Fact("events", f"In {limit['within_days']} days, at least", count),
+            Fact("told_on", "Told on", words.iso(told_on), "date"),
         ),
     )
 

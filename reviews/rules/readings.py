@@ -26,7 +26,8 @@ class Kind(NamedTuple):
 
     `group` is a heading for forms. `unit`, `lowest` and `highest` belong to numbers (the range is
     what is plausible, ends included), `choices` (code: label) to choices and checklists.
-    `valid_days` is how long an answer counts, None = until the next one. `rules` use it.
+    `valid_days` is how long an answer counts, None = until the next one. `rules` use it; what only
+    people read, of a review, none does.
     """
 
     label: str
@@ -46,6 +47,7 @@ FAMILY = "Pregnancy and breastfeeding"
 SUBSTANCES = "Alcohol and substances"
 CARE = "Reviews and care"
 SAFETY = "Safety"
+AT_A_REVIEW = "Asked at a structured review"
 
 
 def _number(label, group, unit, plausible, *rules, valid_days):
@@ -132,7 +134,12 @@ KINDS: dict[str, Kind] = {
     "naloxone": _choice(
         "Naloxone to take home",
         SAFETY,
-        {"supplied": "Supplied", "offered": "Offered", "declined": "Offered and declined"},
+        {
+            "supplied": "Supplied",
+            "offered": "Offered",
+            "declined": "Offered and declined",
+            "not_appropriate": "Not appropriate",
+        },
         365,
         "OPI-03",
     ),
@@ -246,10 +253,22 @@ KINDS: dict[str, Kind] = {
         "DUR-06",
     ),
     "next_review": Kind("Next review planned for", DATE, CARE, ("REV-02",)),
+    "falls_in_a_year": _choice(
+        "Falls in the last 12 months, as told",
+        CARE,
+        {"none": "None", "one": "One", "several": "Two or more"},
+        365,
+        "FAL-01",
+    ),
     "taper_offer": _choice(
         "Taper offered",
         CARE,
-        {"offered": "Offered", "accepted": "Accepted", "declined": "Declined"},
+        {
+            "offered": "Offered",
+            "accepted": "Accepted",
+            "declined": "Declined",
+            "not_appropriate": "Not appropriate",
+        },
         365,
         "ELD-05",
     ),
@@ -295,6 +314,45 @@ KINDS: dict[str, Kind] = {
     ),
     "severe_comorbidity": _choice(
         "Severe illness that complicates a taper", SAFETY, YES_NO, 365, "TAP-07"
+    ),
+    "review_outcome": _choice(
+        "How a structured review went",
+        AT_A_REVIEW,
+        {
+            "done": "Done",
+            "declined": "Declined",
+            "did_not_attend": "Did not attend",
+            "not_appropriate": "Not appropriate",
+        },
+        None,
+    ),
+    "still_indicated": _choice(
+        "Still needed for what it was begun for",
+        AT_A_REVIEW,
+        {"yes": "Yes", "no": "No longer", "unclear": "Not clear"},
+        365,
+    ),
+    "benefit": _choice(
+        "Benefit of the benzodiazepine or Z-drug",
+        AT_A_REVIEW,
+        {"clear": "Helps clearly", "little": "Helps a little", "none": "Does not help"},
+        365,
+    ),
+    "other_medicines": _choice(
+        "Bought, borrowed or other people’s medicines",
+        AT_A_REVIEW,
+        {"none": "None", "some": "Some"},
+        365,
+    ),
+    "shared_decision": _choice(
+        "Decision shared with the person",
+        AT_A_REVIEW,
+        {
+            "agreed": "Agreed together",
+            "wants_time": "Wants time",
+            "disagrees": "Does not agree",
+        },
+        None,
     ),
 }
 """Code: kind. A code is at most 40 characters long."""

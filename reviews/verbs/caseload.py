@@ -7,10 +7,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, conclusions, moves, service_levels
+from reviews import access, conclusions, messaging, moves, service_levels
 from reviews.access import Action
 from reviews.errors import BadRecord, DomainError, Stale
-from reviews.models import Case, CaseState, Flag, Move, Role, named
+from reviews.models import Case, CaseState, Flag, Message, Move, Role, named
+from reviews.queries.messages import sight_of
 
 CLAIMED = CaseState.CLAIMED
 ESCALATE_TO = (Role.CLINICIAN, Role.REVIEWER)
@@ -138,14 +139,22 @@ def latest_snooze(severity: int, today: date) -> date:
 
 
 @transaction.atomic
-def escalate(*, case: Case, to: str, reason: str, by: User, seen: int) -> Case:
-    """Hand the case to whoever holds a role, with the reason."""
+def escalate(
+    *, case: Case, to: str, reason: str, by: User, seen: int, person: User | None = None
+) -> Case:
+    """Hand the case to whoever holds a role, or to one `person` of them, with what is asked.
+
+    They can answer it: the case is then back in the queue, and the answer with whoever asked.
+    """
     locked = moves.lock(case, Action.ESCALATE, by, seen)
     moves.refuse_a_colleagues(locked, by)
     if to not in ESCALATE_TO:
         raise BadRecord("to", f"must be one of {', '.join(ESCALATE_TO)}")
     if not reason.strip():
         raise BadRecord("reason", "is needed to escalate a case")
+    draft = messaging.Draft(text=reason, to=person, to_role=to)
+    sight = sight_of([locked])[locked.pk]
+    messaging.send(locked, draft, by, sight=sight, carried_by=Message.Carrier.ESCALATION)
     return moves.move_case(
         locked,
         Move.ESCALATE,
@@ -154,7 +163,8 @@ def escalate(*, case: Case, to: str, reason: str, by: User, seen: int) -> Case:
         claimed_at=None,
         snoozed_until=None,
         escalated_to=to,
+        to=person,
         to_role=to,
         reason=reason,
-        detail={"to": to, "reason": reason},
+        detail={"to": to, "reason": reason, **({"person": person.pk} if person else {})},
     )

@@ -6,18 +6,25 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, conclusions, exemptions, moves, requests, sealing, settling
+from reviews import access, conclusions, exemptions, messaging, moves, requests, sealing, settling
 from reviews.access import Action
 from reviews.conclusions import FlagOutcome
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
-from reviews.models import Case, Decision, DecisionItem, Exemption, Flag, Move
+from reviews.models import Case, Decision, DecisionItem, Exemption, Flag, Message, Move
+from reviews.queries.messages import sight_of
 
 
 @transaction.atomic
 def decide(
-    *, case: Case, outcomes: Iterable[FlagOutcome], by: User, seen: int, note: str = ""
+    *,
+    case: Case,
+    outcomes: Iterable[FlagOutcome],
+    by: User,
+    seen: int,
+    note: str = "",
+    message: messaging.Draft | None = None,
 ) -> Decision:
-    """Conclude on every open flag of the case at once, and close it.
+    """Conclude on every open flag of the case at once, and close it; a `message` goes with it.
 
     Where an outcome on an urgent flag needs a second person, the decision is only proposed: the
     flags stay open and the case waits for `confirm` or `send_back`. Raises `BadRecord` for a
@@ -35,6 +42,11 @@ def decide(
     two = any(item.flag.severity == 1 and item.outcome in conclusions.NEEDS_TWO for item in items)
     kind = Decision.Kind.PROPOSED if two else Decision.Kind.DECIDED
     decision = _write(locked, kind, by, note)
+    messaging.settle(locked)
+    if message is not None:
+        carried_by = Message.Carrier.PROPOSAL if two else Message.Carrier.DECISION
+        sight = sight_of([locked])[locked.pk]
+        messaging.send(locked, message, by, sight=sight, carried_by=carried_by, decision=decision)
     for item in items:
         item.decision = decision
     DecisionItem.objects.bulk_create(items)
@@ -131,6 +143,7 @@ def undo(*, case: Case, reason: str, by: User, seen: int) -> Case:
         raise IllegalMove("A decision can be undone on the day it was made, and not later.")
     answer = _write(locked, Decision.Kind.UNDONE, by, reason, answers=decision)
     source = decision.answers or decision
+    messaging.taken_back([source], by)
     for exemption in Exemption.objects.filter(decision=source, ended_at__isnull=True):
         access.require(by, Action.EXEMPT, exemption)
         exemptions.end(exemption=exemption, by=by)

@@ -20,12 +20,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from drugs.due import overdue
-from reviews import access, audit
+from reviews import access, audit, messaging
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord
 from reviews.models import Case, CaseState, Preference, RuleVersion
-from reviews.queries import work
+from reviews.queries import opinions, work
 
 log = structlog.get_logger(__name__)
 Digest = Preference.Digest
@@ -54,6 +54,12 @@ def _asked(user: User) -> int | str:
 LINES = (
     Line(
         Action.SEE_WORK, "claimed by you", lambda user: work.counted(work.claimed(user)), "my-work"
+    ),
+    Line(
+        Action.ANSWER,
+        "messages that wait for your answer",
+        lambda user: work.counted(messaging.waiting_for(user)),
+        "my-work",
     ),
     Line(Action.SEE_WORK, "asked of you by a colleague", _asked, "my-work"),
     Line(
@@ -89,6 +95,12 @@ LINES = (
         lambda user: work.not_checked(user)["count"],
         "patients",
         "?checked=no",
+    ),
+    Line(
+        Action.ANSWER_UNHELPFUL,
+        "words on findings that wait for your answer",
+        lambda user: work.counted(opinions.unanswered(user)),
+        "opinions",
     ),
     Line(
         Action.EDIT_FORMULARY,

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, audit, columns, people, records, requests, versions
+from reviews import access, audit, columns, messaging, people, records, requests, versions
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove
@@ -15,6 +15,7 @@ from reviews.fields import KEPT
 from reviews.models import (
     WITHDRAWN,
     Condition,
+    Message,
     Patient,
     Practice,
     Prescription,
@@ -82,6 +83,7 @@ def amend(
         record = records.of_the_practice(record, seen.practice)
     amended = versions.supersede(seen, by=by, reason=reason, **columns.of_prescription(record))
     _tell(by, Event.PRESCRIPTION_AMENDED, amended)
+    messaging.done_by(amended.patient, by, Message.Did.AMENDED, order_id=amended.order_id)
     return amended
 
 
@@ -104,6 +106,7 @@ def withdraw(*, prescription: Prescription, status: str, reason: str, by: User) 
         said["end_on"] = min(filter(None, [seen.end_on, today]))
     withdrawn = versions.supersede(seen, by=by, reason=seen.reason, **said)
     _tell(by, Event.PRESCRIPTION_WITHDRAWN, withdrawn, status=status)
+    messaging.done_by(withdrawn.patient, by, Message.Did.AMENDED, order_id=withdrawn.order_id)
     return withdrawn
 
 

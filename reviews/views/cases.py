@@ -17,11 +17,13 @@ from reviews.drawing import timeline, timeline_chart
 from reviews.errors import BadRecord, DomainError, Stale
 from reviews.forms.days import read_day
 from reviews.forms.decision import DecisionForm, read_outcomes, read_seen, refused_flag
+from reviews.forms.messages import read_draft, read_escalation
 from reviews.models import Case, CaseState, Decision, Patient, Reason
 from reviews.queries import about, case_cards, case_history, cases, medicines
 from reviews.rules.missing import Missing, missing
 from reviews.verbs import caseload, decide
-from reviews.views import person
+from reviews.views import messages as messages_of
+from reviews.views import opinions, person
 from reviews.views.confirming import confirm_first
 from reviews.views.refusals import shows_refusals
 from reviews.views.signed_in import SignedIn
@@ -46,6 +48,7 @@ def _page(
     """
     context = _context(request.user, cases.fetch(request.user, pk), refusal, posted)
     context["note"] = request.POST.get("note", "")
+    context["typed"] = request.POST
     status = 200
     if refusal is not None:
         status = 409 if isinstance(refusal, Stale) else 400
@@ -94,6 +97,8 @@ def _context(
         "latest_snooze": caseload.latest_snooze(case.severity, today),
         "refusal": refusal,
         "refused_flag": refused_flag(refusal),
+        **messages_of.of_case(user, case, flags),
+        **opinions.on_flags(user, case, flags),
     }
 
 
@@ -134,6 +139,7 @@ def decision(request: SignedIn, pk: int) -> HttpResponse:
         note=request.POST.get("note", ""),
         by=request.user,
         seen=read_seen(request.POST),
+        message=read_draft(request.POST),
     )
     proposed = decided.kind == Decision.Kind.PROPOSED
     done = "Proposed, for a second person:" if proposed else "Decision saved for"
@@ -215,9 +221,11 @@ def snooze(request: SignedIn, pk: int) -> HttpResponse:
 @shows_refusals(_page, BadRecord, Stale)
 def escalate(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
+    to, person_asked = read_escalation(request.POST.get("to", ""), case)
     caseload.escalate(
         case=case,
-        to=request.POST.get("to", ""),
+        to=to,
+        person=person_asked,
         reason=request.POST.get("reason", ""),
         by=request.user,
         seen=read_seen(request.POST),

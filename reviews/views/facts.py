@@ -18,7 +18,7 @@ from reviews.access import Action
 from reviews.errors import NotFound
 from reviews.forms.facts import CorrectForm, ExemptForm, ReadingForm
 from reviews.models import Exemption, Patient, Prescription, Reading
-from reviews.queries import medicines
+from reviews.queries import medicines, reviewing
 from reviews.rules import exemptions
 from reviews.rules.readings import KINDS
 from reviews.rules.registry import BY_ID
@@ -26,6 +26,8 @@ from reviews.verbs import exempt, observe
 from reviews.views import person
 from reviews.views.refusals import form_page, refusals_at
 from reviews.views.signed_in import SignedIn
+
+REVIEWS_SHOWN = 5
 
 
 def sections(patient: Patient, user: User) -> dict[str, Any]:
@@ -66,6 +68,7 @@ def sections(patient: Patient, user: User) -> dict[str, Any]:
     return {
         "readings": list(latest.values()),
         "earlier_readings": earlier,
+        "reviews_done": reviewing.of(patient)[:REVIEWS_SHOWN],
         "exemptions": [e for e in granted if e.ended_at is None and e.expires_on >= today],
         "past_exemptions": [e for e in granted if e.ended_at or e.expires_on < today],
         "may_exempt": access.allowed(user, Action.EXEMPT, patient),

@@ -16,6 +16,8 @@ from reviews.forms.numbers import whole
 from reviews.models import Case, CaseState, Decision
 from reviews.queries import work
 from reviews.verbs import caseload
+from reviews.views.messages import my_messages
+from reviews.views.opinions import my_opinions
 from reviews.views.paging import page_of
 from reviews.views.queue import fill_rows, with_row
 from reviews.views.refusals import shows_refusals
@@ -58,6 +60,8 @@ def my_work(request: SignedIn) -> HttpResponse:
         "came_back": came_back,
         "decided": decided,
         "practices": access.practices(user, Action.SEE_WORK),
+        **my_messages(user),
+        **my_opinions(user),
         "may_claim": access.allowed(user, Action.CLAIM),
         "may_hand_over": access.allowed(user, Action.HAND_OVER),
     }

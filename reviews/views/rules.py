@@ -16,6 +16,7 @@ from reviews import access, rulebooks
 from reviews.access import Action
 from reviews.errors import NotFound
 from reviews.models import CHANGED_PLAN, Decision, DecisionItem, Flag, Outcome, Profile
+from reviews.queries import opinions
 from reviews.rules.asking import runs
 from reviews.rules.book import RuleBook
 from reviews.rules.catalogue import catalogue, labelled, left_out
@@ -67,6 +68,8 @@ def rules(request: SignedIn) -> HttpResponse:
         "shared": _limits(EXPOSURE, book.rules.get(EXPOSURE, {}).get(profile, {})),
         "days": RECENT_DAYS,
         "left_out": left_out().items(),
+        "may_answer_unhelpful": access.allowed(request.user, Action.ANSWER_UNHELPFUL),
+        "unhelpful_waiting": opinions.unanswered(request.user).count(),
     }
     return render(request, "reviews/rules/rules.html", context)
 

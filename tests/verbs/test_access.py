@@ -38,6 +38,9 @@ MAY = {
         Action.TAPER,
         Action.SEE_QUEUE,
         Action.SEE_WORK,
+        Action.MESSAGE,
+        Action.ANSWER,
+        Action.CALL_UNHELPFUL,
         Action.SEE_FORMULARY,
     },
     Role.REVIEWER: {
@@ -62,6 +65,9 @@ MAY = {
         Action.DECIDE,
         Action.SNOOZE,
         Action.ESCALATE,
+        Action.MESSAGE,
+        Action.ANSWER,
+        Action.CALL_UNHELPFUL,
         Action.SEE_FORMULARY,
     },
     Role.FORMULARY_ADMIN: {
@@ -73,6 +79,7 @@ MAY = {
         Action.MANAGE_CLIENTS,
         Action.REVOKE_KEYS,
         Action.OVERSEE_JOBS,
+        Action.ANSWER_UNHELPFUL,
     },
     Role.AUDITOR: {
         *OWN_JOBS,
@@ -111,6 +118,8 @@ CLINICAL = {
     Action.SEE_WORK,
     Action.MANAGE_CLIENTS,
     Action.SYNC,
+    Action.MESSAGE,
+    Action.ANSWER,
 }
 """What shows something of a patient, or makes something that does."""
 PAIRS = [(role, action) for role in Role for action in Action]

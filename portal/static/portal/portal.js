@@ -97,6 +97,17 @@
     },
   };
 
+  // "None of these" stands alone among ticks.
+  document.addEventListener("change", (event) => {
+    const box = event.target;
+    const group = box.type === "checkbox" && box.checked && box.closest(".segments");
+    if (!group) return;
+    const alone = "alone" in box.dataset;
+    all("[type=checkbox]", group).forEach((other) => {
+      if (other !== box && (alone || "alone" in other.dataset)) other.checked = false;
+    });
+  }, true);
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       const form = document.activeElement.closest("form");

@@ -96,5 +96,17 @@ EXAMPLES = {
             ill("Fall", "W19", -300),
             ill("Hip fracture", "S72.0", -100),
         ),
+        eg("One fall told of 365 days ago", 2, supply(), told("falls_in_a_year", "one", -365)),
+        eg("One fall told of 366 days ago", QUIET, supply(), told("falls_in_a_year", "one", -366)),
+        eg("One fall told of today", 2, supply(), told("falls_in_a_year", "one", 0)),
+        eg("Two falls told of", 1, supply(), told("falls_in_a_year", "several", -30)),
+        eg("No fall told of", QUIET, supply(), told("falls_in_a_year", "none", -30)),
+        eg(
+            "A fall 100 days ago, and one told of",
+            2,
+            supply(),
+            ill("Fall", "W19", -100),
+            told("falls_in_a_year", "one", -30),
+        ),
     ),
 }
