@@ -29,7 +29,7 @@ NO_WALL = """
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0047_presses'),
+        ('reviews', '0049_sensitive_marks'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
