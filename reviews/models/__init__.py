@@ -20,6 +20,7 @@ from .clock import Clock
 from .facts import Exemption, Reading
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
+from .letters import Audience, Letter, LetterTemplate, LetterText
 from .medicines import MedicineMeaning, NoSedative
 from .notes import DEATH, ImportNote
 from .people import (
@@ -43,6 +44,15 @@ from .people import (
 from .personal import Preference, SavedView
 from .prescriptions import WITHDRAWN, Condition, Medicine, Prescription, Status
 from .presses import Press
+from .recall import (
+    Asked,
+    OptOut,
+    RecallAnswer,
+    RecallList,
+    RecallLook,
+    RecallPerson,
+    RecallRound,
+)
 from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
 from .sealing import SealedLeaf, SealedSubtree, TreeHead
 from .signing_in import Tries
@@ -63,6 +73,8 @@ __all__ = [
     "SHOWN",
     "WITHDRAWN",
     "ApiKey",
+    "Asked",
+    "Audience",
     "AuditEvent",
     "Case",
     "CaseMove",
@@ -83,11 +95,15 @@ __all__ = [
     "Job",
     "KeptApart",
     "Leaving",
+    "Letter",
+    "LetterTemplate",
+    "LetterText",
     "Medicine",
     "MedicineMeaning",
     "Membership",
     "Move",
     "NoSedative",
+    "OptOut",
     "Outcome",
     "Patient",
     "PatientScreening",
@@ -100,6 +116,11 @@ __all__ = [
     "Profile",
     "Reading",
     "Reason",
+    "RecallAnswer",
+    "RecallList",
+    "RecallLook",
+    "RecallPerson",
+    "RecallRound",
     "RegisterEntry",
     "Reported",
     "Role",
