@@ -45,6 +45,13 @@ class Action(StrEnum):
     DECIDE = "decide on cases"
     SNOOZE = "snooze cases"
     ESCALATE = "escalate cases"
+    WRITE_LETTER = "write letters"
+    SEE_RECALL = "see recall lists"
+    RECALL = "keep recall lists, and write to those on them"
+    OPT_OUT = "leave people out of recall letters until a day"
+    SEE_LETTER_TEXTS = "see the texts of letters"
+    EDIT_LETTER_TEXTS = "draft texts of letters"
+    PUBLISH_LETTER_TEXTS = "publish texts of letters"
     SEE_FORMULARY = "see the formulary and the rules"
     EDIT_FORMULARY = "edit the formulary"
     DRAFT = "draft rule books"
@@ -102,6 +109,13 @@ GRANTS = {
     Action.DECIDE: _grant(REVIEWER),
     Action.SNOOZE: _grant(REVIEWER),
     Action.ESCALATE: _grant(REVIEWER),
+    Action.WRITE_LETTER: _grant(CLINICIAN, REVIEWER),
+    Action.SEE_RECALL: _grant(CLINICIAN, REVIEWER, AUDITOR),
+    Action.RECALL: _grant(REVIEWER),
+    Action.OPT_OUT: _grant(CLINICIAN, REVIEWER),
+    Action.SEE_LETTER_TEXTS: _grant(*EVERYBODY, anywhere=True),
+    Action.EDIT_LETTER_TEXTS: _grant(FORMULARY_ADMIN, anywhere=True),
+    Action.PUBLISH_LETTER_TEXTS: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.SEE_FORMULARY: _grant(*EVERYBODY, anywhere=True),
     Action.EDIT_FORMULARY: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.DRAFT: _grant(FORMULARY_ADMIN, anywhere=True),
