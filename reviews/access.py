@@ -257,6 +257,26 @@ DOORS = {
     "rulebook-draft": _button(Action.DRAFT),
     "rulebook-publish": _button(Action.PUBLISH),
     "rulebook-discard": _button(Action.DRAFT),
+    "letter-texts": _page(Action.SEE_LETTER_TEXTS),
+    "letter-text-new": _form(Action.EDIT_LETTER_TEXTS),
+    "letter-text": Door(
+        see=(Action.SEE_LETTER_TEXTS,), do=(Action.SEE_LETTER_TEXTS, Action.EDIT_LETTER_TEXTS)
+    ),
+    "letter-text-publish": _button(Action.PUBLISH_LETTER_TEXTS),
+    "letter-text-put-away": _button(Action.EDIT_LETTER_TEXTS),
+    "patient-letters": _form(Action.SEE_PATIENT, Action.WRITE_LETTER),
+    "letter": _page(Action.SEE_PATIENT),
+    "letter-pdf": _page(Action.SEE_PATIENT),
+    "recall": _page(Action.SEE_RECALL),
+    "recall-make": _form(Action.RECALL),
+    "recall-list": _page(Action.SEE_RECALL),
+    "recall-opt-out": _button(Action.SEE_RECALL, Action.OPT_OUT),
+    "recall-ask-again": _button(Action.SEE_RECALL, Action.OPT_OUT),
+    "recall-looked": _button(Action.SEE_RECALL, Action.OPT_OUT),
+    "recall-write": _button(Action.SEE_RECALL, Action.RECALL),
+    "recall-close": _button(Action.SEE_RECALL, Action.RECALL),
+    "recall-answer": _button(Action.SEE_RECALL, Action.RECALL),
+    "recall-pages": _page(Action.SEE_RECALL, Action.RECALL),
     "keys": _page(Action.MANAGE_CLIENTS),
     "key-make": _form(Action.MANAGE_CLIENTS),
     "key-revoke": _form(Action.MANAGE_CLIENTS),
@@ -286,6 +306,7 @@ DOORS = {
     "api-case": _page(Action.SEE_QUEUE),
     "api-decisions": _page(Action.SEE_QUEUE),
     "api-decision": _page(Action.SEE_QUEUE),
+    "api-decision-text": _page(Action.SEE_QUEUE),
 }
 """`{name of an address: its door}`: all of them but those of signing in."""
 

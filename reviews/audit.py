@@ -411,7 +411,11 @@ class Event(Enum):
             "digest": "SHA-256 of its pages",
         },
     )
-    LETTER_PRINTED = "letter.printed", "Printed letters", {"letters": "what stands on them"}
+    LETTER_PRINTED = (
+        "letter.printed",
+        "Printed letters",
+        {"letters": "what stands on them", SHOWN: "ids of the patients whose letters they are"},
+    )
     LETTER_TEXT_DRAFTED = "letter_text.drafted", "Drafted the text of a letter", _LETTER_TEXT
     LETTER_TEXT_PUBLISHED = (
         "letter_text.published",
@@ -460,11 +464,6 @@ class Event(Enum):
         "recall.answered",
         "Recorded what came back from a person written to",
         {**_RECALL, "answer": "which", "ask_again_on": "when they may be asked again"},
-    )
-    TEXT_COPIED = (
-        "case.text_copied",
-        "Read the text of a decision for the clinical record",
-        {"decision": "number of the decision"},
     )
     SEAL_RESTORED = (
         "seal.restored",

@@ -89,13 +89,13 @@ ROOTS = """
         SELECT given, given FROM unnest(%(patients)s::bigint[]) given
     ),
     climb AS (
-        SELECT said.person, p.id AS at, p.merged_into_id AS into
+        SELECT said.person, p.id AS at, p.merged_into_id AS went
         FROM said JOIN reviews_patient p ON p.id = said.patient_id
         UNION ALL
         SELECT climb.person, p.id, p.merged_into_id
-        FROM climb JOIN reviews_patient p ON p.id = climb.into
+        FROM climb JOIN reviews_patient p ON p.id = climb.went
     ),
-    roots AS (SELECT person, at AS root FROM climb WHERE into IS NULL),
+    roots AS (SELECT person, at AS root FROM climb WHERE went IS NULL),
     records AS (
         SELECT DISTINCT root, root AS record FROM roots
         UNION

@@ -45,6 +45,7 @@ def arguments(world):
     equivalent = Equivalent.objects.filter(ingredient__key="diazepam").latest("pk")
     row = {**drug, "kind": "equivalent", "pk": equivalent.pk}
     book = {"number": 1}
+    letter, recall = {"key": "invitation"}, {"pk": world.recall.pk}
     given = {
         **{route.name: {} for route in routes() if not route.takes},
         "patient": patient,
@@ -78,6 +79,20 @@ def arguments(world):
         "api-reading": {"pk": world.reading.pk},
         "api-flag": {"pk": world.flag.pk},
         "api-decision": {"pk": world.decision.pk},
+        "api-decision-text": {"pk": world.decision.pk},
+        "letter": {"pk": world.letter.pk},
+        "letter-pdf": {"pk": world.letter.pk},
+        "letter-text": letter,
+        "letter-text-publish": {**letter, "number": 1},
+        "letter-text-put-away": {**letter, "number": 1},
+        "recall-list": recall,
+        "recall-opt-out": recall,
+        "recall-looked": recall,
+        "recall-write": recall,
+        "recall-close": recall,
+        "recall-pages": {**recall, "number": 1},
+        "recall-answer": {**recall, "person_pk": world.recalled.pk},
+        "recall-ask-again": {**recall, "person_pk": world.recalled.pk},
         "queue-view": {"pk": world.view.pk},
         "job-cancel": {"pk": world.job.pk},
         "key-revoke": {"pk": world.key.pk},

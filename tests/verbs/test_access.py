@@ -20,10 +20,12 @@ KEEPS_PEOPLE = {
     Action.END_WORK,
     Action.EDIT_PRACTICE,
 }
+LETTERS = {Action.WRITE_LETTER, Action.SEE_RECALL, Action.OPT_OUT}
 # Written out by hand on purpose: a change to the table must be a change here.
 MAY = {
     Role.CLINICIAN: {
         *OWN_JOBS,
+        *LETTERS,
         Action.SEE_PATIENT,
         Action.REGISTER,
         Action.LOG,
@@ -37,9 +39,12 @@ MAY = {
         Action.SEE_QUEUE,
         Action.SEE_WORK,
         Action.SEE_FORMULARY,
+        Action.SEE_LETTER_TEXTS,
     },
     Role.REVIEWER: {
         *OWN_JOBS,
+        *LETTERS,
+        Action.RECALL,
         Action.SEE_PATIENT,
         Action.REGISTER,
         Action.RECORD_FACT,
@@ -58,22 +63,28 @@ MAY = {
         Action.SNOOZE,
         Action.ESCALATE,
         Action.SEE_FORMULARY,
+        Action.SEE_LETTER_TEXTS,
     },
     Role.FORMULARY_ADMIN: {
         *OWN_JOBS,
         Action.SEE_FORMULARY,
+        Action.SEE_LETTER_TEXTS,
         Action.EDIT_FORMULARY,
         Action.DRAFT,
         Action.PUBLISH,
+        Action.EDIT_LETTER_TEXTS,
+        Action.PUBLISH_LETTER_TEXTS,
         Action.MANAGE_CLIENTS,
         Action.REVOKE_KEYS,
         Action.OVERSEE_JOBS,
     },
     Role.AUDITOR: {
         *OWN_JOBS,
+        Action.SEE_RECALL,
         Action.SEE_PATIENT,
         Action.SEE_QUEUE,
         Action.SEE_FORMULARY,
+        Action.SEE_LETTER_TEXTS,
         Action.SEE_AUDIT,
     },
     Role.INTEGRATION_CLIENT: {
@@ -84,11 +95,13 @@ MAY = {
         Action.SYNC,
         Action.SEE_QUEUE,
         Action.SEE_FORMULARY,
+        Action.SEE_LETTER_TEXTS,
     },
     Role.PRACTICE_ADMIN: {
         *OWN_JOBS,
         *KEEPS_PEOPLE,
         Action.SEE_FORMULARY,
+        Action.SEE_LETTER_TEXTS,
         Action.PROVISION,
         Action.REVOKE_KEYS,
         Action.RESET_FACTOR,

@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, transaction
 
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
-from reviews.letters import words_of
 from reviews.lettering import stopping
+from reviews.letters import words_of
 from reviews.models import AuditEvent, Letter, LetterText, Practice
 from reviews.queries import letters as said_of
 from reviews.verbs import deaths, letters
@@ -144,7 +144,7 @@ def test_a_letter_is_filled_kept_and_numbered(treated, ravi):
 def test_what_went_out_is_never_changed(treated, ravi):
     letter = letters.write(patient=treated, text=in_use("invitation"), by=ravi)
     for change in ({"blocks": []}, {"pdf": b""}, {"identifier": "X"}):
-        with pytest.raises(DatabaseError, match="append_only|Cannot update"), transaction.atomic():
+        with pytest.raises(DatabaseError, match="Cannot update"), transaction.atomic():
             Letter.objects.filter(pk=letter.pk).update(**change)
     with pytest.raises(DatabaseError), transaction.atomic():
         letter.delete()
