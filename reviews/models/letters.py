@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from reviews.lettering.fields import AUDIENCES
 
@@ -98,6 +99,11 @@ class LetterText(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}, version {self.number}"
+
+    @property
+    def is_to_be_read_again(self) -> bool:
+        """Whether its owner should have read it again by now."""
+        return self.next_review_on < timezone.localdate()
 
 
 class Letter(models.Model):

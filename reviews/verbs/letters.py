@@ -4,6 +4,7 @@ import hashlib
 import tomllib
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -233,5 +234,5 @@ def _locked(text: LetterText) -> LetterText:
     return LetterText.objects.select_related("template").get(pk=text.pk)
 
 
-def _tell(by: User | None, event: Event, text: LetterText, **detail: object) -> None:
+def _tell(by: User | None, event: Event, text: LetterText, **detail: Any) -> None:
     audit.record(by, event, subject=text, letter=text.template.key, number=text.number, **detail)

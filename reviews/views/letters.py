@@ -50,7 +50,6 @@ def texts(request: SignedIn) -> HttpResponse:
     context = {
         "rows": rows,
         "drafts": sum(len(row["drafts"]) for row in rows),
-        "today": timezone.localdate(),
         "may_edit": access.allowed(request.user, Action.EDIT_LETTER_TEXTS),
     }
     return render(request, "reviews/letters/texts.html", context)
@@ -116,7 +115,6 @@ def _editor(
         ),
         "may_put_away": may_edit and shown and shown.state in (DRAFT, PUBLISHED),
         "fields": FIELDS.items(),
-        "today": timezone.localdate(),
         **_preview(request, body, str(said.get("audience") or "")),
     }
     status = 422 if form.is_bound and form.errors else 200
@@ -203,7 +201,6 @@ def _write_page(request: SignedIn, refusal: BadRecord | Stale | None, pk: int) -
         "chosen": chosen,
         "refusal": refusal,
         "letters": said_of.of_patient(patient)[:20],
-        "today": timezone.localdate(),
     }
     if chosen:
         known = said_of.values(patient, by=request.user, today=timezone.localdate())
