@@ -314,19 +314,14 @@ def yet_to_look(recall: RecallList) -> list[User]:
 
 
 @transaction.atomic
-def write_to_all(*, recall: RecallList, text: LetterText, by: User) -> RecallRound:
+def write_to_all(*, recall: RecallList, text: LetterText | None, by: User) -> RecallRound:
     """Ask for a letter to each person who waits: the next round, or the rest of one cut short.
 
-    Raises `NotAllowed` while prescribers may still look, `IllegalMove` while letters are being
-    made.
+    The rest of a round has the letter that it began with, so that `text` is not asked then. Raises
+    `NotAllowed` while prescribers may still look, `IllegalMove` while letters are being made.
     """
     access.require(by, Action.RECALL, recall)
     locked = _open(recall)
-    current = LetterText.objects.select_related("template").get(pk=text.pk)
-    if current.state != LetterText.State.PUBLISHED:
-        raise Stale("Another text of this letter is in use now. Look at it first.")
-    if current.audience != Audience.PATIENT:
-        raise BadRecord("text", "choose a letter to the patient")
     if timezone.localdate() <= locked.look_by and (waits := yet_to_look(locked)):
         names = words.listed(sorted(user.get_full_name() or user.username for user in waits))
         raise NotAllowed(
@@ -341,6 +336,7 @@ def write_to_all(*, recall: RecallList, text: LetterText, by: User) -> RecallRou
         due = [each for each in standing.values() if each.is_due(last.number)]
         to_round = last
     else:
+        current = _to_patients(text)
         number = (locked.rounds.aggregate(Max("number"))["number__max"] or 0) + 1
         due = [each for each in standing.values() if each.is_due(number)]
         to_round = RecallRound(
@@ -372,6 +368,21 @@ def write_to_all(*, recall: RecallList, text: LetterText, by: User) -> RecallRou
     return to_round
 
 
+def _to_patients(text: LetterText | None) -> LetterText:
+    """A text that may go to many patients. Raises `BadRecord` or `Stale`."""
+    if text is None or text.audience != Audience.PATIENT:
+        raise BadRecord("text", "choose a letter to the patient")
+    if (in_use := _in_use(text)) is None or in_use.pk != text.pk:
+        raise Stale("Another text of this letter is in use now. Look at it first.")
+    return in_use
+
+
+def _in_use(text: LetterText) -> LetterText | None:
+    """The text that a letter has now; None where it was taken out of use."""
+    rows = LetterText.objects.select_related("template")
+    return rows.filter(template=text.template_id, state=LetterText.State.PUBLISHED).first()
+
+
 def write_letters(job: Job, seconds: float) -> Slice:
     """A slice of the job: a few letters, each to somebody who is still to be written to.
 
@@ -383,7 +394,10 @@ def write_letters(job: Job, seconds: float) -> Slice:
     ).get(recall=job.given["recall"], number=job.given["round"])
     recall = to_round.recall
     held_back: dict[str, list[str]] = dict(job.place or {})
-    if recall.closed_at is not None or not access.allowed(to_round.asked_by, Action.RECALL, recall):
+    # The text is that of now: one that was found wrong meanwhile goes to nobody any more.
+    text = _in_use(to_round.text)
+    may = access.allowed(to_round.asked_by, Action.RECALL, recall)
+    if recall.closed_at is not None or text is None or not may:
         return _far(job, 0, held_back, finished=True)
     waiting = _due(recall, to_round, held_back)
     if not waiting:
@@ -399,7 +413,7 @@ def write_letters(job: Job, seconds: float) -> Slice:
     for each in chosen:
         if each.root not in held or each.person_id not in still:
             continue
-        lacking = _write_one(whose[each.root], people[each.person_id], to_round)
+        lacking = _write_one(whose[each.root], people[each.person_id], text, to_round)
         if lacking:
             held_back[str(each.person_id)] = lacking
         else:
@@ -419,15 +433,17 @@ def _due(
     ]
 
 
-def _write_one(patient: Patient, person: RecallPerson, to_round: RecallRound) -> list[str]:
+def _write_one(
+    patient: Patient, person: RecallPerson, text: LetterText, to_round: RecallRound
+) -> list[str]:
     """Write to one person; returns what is not known instead, where something needed is not."""
     known = said_of.values(patient, by=to_round.asked_by, today=timezone.localdate())
-    if lacking := said_of.lacking(to_round.text.body, known):
+    if lacking := said_of.lacking(text.body, known):
         return lacking
     letters.keep(
         patient=patient,
-        text=to_round.text,
-        blocks=fill(to_round.text.body, known),
+        text=text,
+        blocks=fill(text.body, known),
         addressee=known["patient_name"],
         by=to_round.asked_by,
         person=person,

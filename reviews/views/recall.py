@@ -33,6 +33,7 @@ from reviews.models import (
 from reviews.queries import jobs as followed
 from reviews.queries import letters as said_of
 from reviews.queries import recall as lists
+from reviews.queries.identity import all_ids
 from reviews.recalls import State
 from reviews.rules.registry import BY_ID
 from reviews.verbs import jobs as job_verbs
@@ -332,7 +333,7 @@ def end_opt_out(request: SignedIn, pk: int, person_pk: int) -> HttpResponse:
     records = Patient.objects.filter(pk=row.standing.root)
     today = timezone.localdate()
     standing = OptOut.objects.filter(
-        patient__in=said_of.all_ids(records[0]), ended_at__isnull=True, until__gte=today
+        patient__in=all_ids(records[0]), ended_at__isnull=True, until__gte=today
     )
     for opted in standing:
         recall.end_opt_out(opted=opted, by=request.user)
@@ -358,9 +359,10 @@ def write(request: SignedIn, pk: int) -> HttpResponse:
     """Ask for a letter to each person who waits."""
     found = lists.fetch(request.user, pk)
     access.require(request.user, Action.RECALL, found)
+    wanted = whole(request.POST.get("text"))
     asked = recall.write_to_all(
         recall=found,
-        text=said_of.text_in_use(whole(request.POST.get("text")) or 0),
+        text=said_of.text_in_use(wanted) if wanted is not None else None,
         by=request.user,
     )
     messages.success(request, f"{asked.job.total} letters are being made, one a person.")

@@ -17,9 +17,10 @@ from reviews.models import (
 from reviews.recalls import State
 from reviews.records import ReadingRecord
 from reviews.tasks import KINDS
-from reviews.verbs import deaths, exempt, identity, observe, prescribe, recall, taper
+from reviews.verbs import deaths, exempt, identity, letters, observe, prescribe, recall, taper
 from reviews.verbs.jobs import cancel
 from tests import make
+from tests.verbs.test_letters import BODY
 from tests.verbs.test_taper import request
 
 
@@ -356,6 +357,24 @@ def test_the_database_refuses_a_second_letter_of_a_round(made, clara, ravi):
     letter.pk, letter.number, letter.identifier = None, 99, "HSS-99"
     with pytest.raises(DatabaseError, match="letter_one_a_person_and_round"), transaction.atomic():
         letter.save(force_insert=True)
+
+
+def test_a_text_found_wrong_meanwhile_goes_to_nobody_any_more(
+    made, clara, ravi, ada, adam, monkeypatch
+):
+    monkeypatch.setattr(recall, "AT_ONCE", 1)
+    recall.look(recall=made, by=clara)
+    recall.write_to_all(recall=made, text=text(), by=ravi)
+    jobs.work(KINDS, seconds=0)
+    old = text()
+    draft = letters.draft(
+        template=old.template, name=old.name, audience="patient", body=BODY, by=ada
+    )
+    letters.publish(text=draft, by=adam)
+    jobs.work(KINDS, seconds=0)
+    letters.put_away(text=draft, by=ada)
+    jobs.work(KINDS, seconds=60)
+    assert list(Letter.objects.order_by("pk").values_list("text__number", flat=True)) == [1, 2]
 
 
 def test_nobody_is_written_to_from_a_closed_list(made, clara, ravi):
