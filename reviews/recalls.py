@@ -44,6 +44,8 @@ LEFT = (State.DIED, State.MOVED, State.EXEMPT, State.REVIEWED, State.TAPERED)
 OFF = (State.EXCLUDED, State.SAME, State.OPTED_OUT, State.DECLINED, *LEFT)
 """Nobody in one of these is written to."""
 ANSWERS = (State.DECLINED, State.CAME_BACK, State.ANSWERED)
+INVITES = 1
+"""The round that invites; later ones remind."""
 ONLY_FIRST = (State.CAME_BACK, State.ANSWERED)
 """On the list, but a reminder would be wrong."""
 
@@ -72,10 +74,15 @@ class Standing(NamedTuple):
         return self.state not in OFF
 
     def is_due(self, number: int) -> bool:
-        """Whether a letter of this round goes to them."""
+        """Whether a letter of this round goes to them: the first invites, later ones remind.
+
+        Who comes back to the list after the others were written to is invited then.
+        """
         if not self.is_on or number in self.letters:
             return False
-        return number == 1 or self.state not in ONLY_FIRST
+        if number == INVITES:
+            return not self.letters
+        return bool(self.letters) and self.state not in ONLY_FIRST
 
 
 # All records of one person: the one that stays and those that went into it, directly or not.

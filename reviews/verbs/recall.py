@@ -10,7 +10,6 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Max
 from django.utils import timezone
 
 from reviews import access, audit, jobs, letters, recalls, rulebooks
@@ -314,10 +313,12 @@ def yet_to_look(recall: RecallList) -> list[User]:
 
 
 @transaction.atomic
-def write_to_all(*, recall: RecallList, text: LetterText | None, by: User) -> RecallRound:
-    """Ask for a letter to each person who waits: the next round, or the rest of one cut short.
+def write_to_all(
+    *, recall: RecallList, text: LetterText | None = None, remind: bool = False, by: User
+) -> RecallRound:
+    """Ask for a letter to each person who was not written to yet, or remind those who were.
 
-    The rest of a round has the letter that it began with, so that `text` is not asked then. Raises
+    A round that was begun is gone on with, by its own letter: then `text` is not asked. Raises
     `NotAllowed` while prescribers may still look, `IllegalMove` while letters are being made.
     """
     access.require(by, Action.RECALL, recall)
@@ -331,21 +332,16 @@ def write_to_all(*, recall: RecallList, text: LetterText | None, by: User) -> Re
     last = locked.rounds.select_related("job").order_by("-number").first()
     if last is not None and last.job.ended_at is None:
         raise IllegalMove("Letters are being made already.")
-    standing = recalls.standings(locked)
-    if last is not None and last.job.state != Job.State.DONE:
-        due = [each for each in standing.values() if each.is_due(last.number)]
-        to_round = last
-    else:
-        current = _to_patients(text)
-        number = (locked.rounds.aggregate(Max("number"))["number__max"] or 0) + 1
-        due = [each for each in standing.values() if each.is_due(number)]
+    to_round = open_round(locked, remind=remind)
+    if to_round is None:
         to_round = RecallRound(
             recall=locked,
             practice_id=locked.practice_id,
-            number=number,
-            text=current,
+            number=(last.number if last else 0) + 1,
+            text=_to_patients(text),
             asked_by=by,
         )
+    due = [each for each in recalls.standings(locked).values() if each.is_due(to_round.number)]
     if not due:
         raise IllegalMove("Nobody waits for a letter.")
     to_round.job = jobs.ask(
@@ -366,6 +362,20 @@ def write_to_all(*, recall: RecallList, text: LetterText | None, by: User) -> Re
         text=f"{to_round.text.template.key} {to_round.text.number}",
     )
     return to_round
+
+
+def open_round(recall: RecallList, *, remind: bool) -> RecallRound | None:
+    """The round that the next letters belong to, where it was begun: the one that invites, or a
+    reminder that was cut short. Raises `IllegalMove` for a reminder before anybody was written to.
+    """
+    rounds = recall.rounds.select_related("job", "text__template").order_by("-number")
+    if not remind:
+        return rounds.filter(number=recalls.INVITES).first()
+    last = rounds.first()
+    if last is None:
+        raise IllegalMove("Nobody was written to yet.")
+    cut_short = last.number > recalls.INVITES and last.job.state != Job.State.DONE
+    return last if cut_short else None
 
 
 def _to_patients(text: LetterText | None) -> LetterText:

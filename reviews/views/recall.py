@@ -175,7 +175,8 @@ def _context(request: SignedIn, found: RecallList) -> dict[str, Any]:
         job.seconds_left = followed.seconds_left(job)
         job.may_cancel = job_verbs.may_cancel(job, user)
     running = job is not None and job.ended_at is None
-    everybody = lists.rows(found, (job.place if job else None) or {})
+    held_back = (job.place if job else None) or {}
+    everybody = lists.rows(found, held_back)
     may_write = access.allowed(user, Action.RECALL, found) and found.closed_at is None
     context: dict[str, Any] = {
         "recall": found,
@@ -191,10 +192,11 @@ def _context(request: SignedIn, found: RecallList) -> dict[str, Any]:
         return context
     chosen = _chosen(request)
     rows = [row for row in everybody if _fits(row, chosen, user.pk)]
-    cut_short = last is not None and not running and job and job.state != "done"
-    number = (last.number + (not cut_short)) if last else 1
-    due = sum(row.standing.is_due(number) and not row.held_back for row in everybody)
-    wanted = FIRST_LETTER if number == 1 else NEXT_LETTER
+    invited = {each.number for each in rounds}
+    due = _due(everybody, recalls.INVITES)
+    reminds = recall.open_round(found, remind=True) if rounds else None
+    remind_number = reminds.number if reminds else max(invited, default=0) + 1
+    remind_due = _due(everybody, remind_number) if rounds else 0
     offered = [each for each in said_of.in_use_texts() if each.audience == "patient"]
     looked = lists.prescribers(found, everybody)
     steps = lists.funnel(found, everybody)
@@ -219,13 +221,19 @@ def _context(request: SignedIn, found: RecallList) -> dict[str, Any]:
         "reasons": OptOut.Reason.choices,
         "answers": RecallAnswer.Answer.choices,
         "until": timezone.localdate() + timedelta(days=OPT_OUT_DAYS),
-        "number": number,
-        "cut_short": cut_short,
         "due": due,
+        "reminds": reminds,
+        "remind_due": remind_due,
         "offered": offered,
-        "wanted": next((each.pk for each in offered if each.template.key == wanted), None),
+        "first": next((each.pk for each in offered if each.template.key == FIRST_LETTER), None),
+        "next": next((each.pk for each in offered if each.template.key == NEXT_LETTER), None),
         "on": sum(row.standing.is_on for row in everybody),
     }
+
+
+def _due(everybody: list[lists.Row], number: int) -> int:
+    """How many letters a round would make now. Who was held back is tried again."""
+    return sum(row.standing.is_due(number) for row in everybody)
 
 
 def _chosen(request: SignedIn) -> dict[str, str]:
@@ -363,6 +371,7 @@ def write(request: SignedIn, pk: int) -> HttpResponse:
     asked = recall.write_to_all(
         recall=found,
         text=said_of.text_in_use(wanted) if wanted is not None else None,
+        remind=request.POST.get("remind") == "yes",
         by=request.user,
     )
     messages.success(request, f"{asked.job.total} letters are being made, one a person.")

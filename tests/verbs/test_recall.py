@@ -77,9 +77,9 @@ def text(key="invitation"):
     return LetterText.objects.get(template__key=key, state="published")
 
 
-def look_and_write(made, clara, ravi, key="invitation"):
+def look_and_write(made, clara, ravi, key="invitation", **more):
     recall.look(recall=made, by=clara)
-    to_round = recall.write_to_all(recall=made, text=text(key), by=ravi)
+    to_round = recall.write_to_all(recall=made, text=text(key), by=ravi, **more)
     jobs.work(KINDS, seconds=60)
     to_round.job.refresh_from_db()
     assert to_round.job.state == "done", to_round.job.error
@@ -310,12 +310,25 @@ def test_a_reminder_goes_to_those_who_have_not_answered_and_still_wait(
     recall.answer(person=made.people.get(patient=people[0]), answer="talk", by=ravi)
     recall.answer(person=made.people.get(patient=people[1]), answer="declined", by=ravi)
     assert states(made) == {"Ann": State.ANSWERED, "Bob": State.DECLINED, "Cy": State.WRITTEN}
-    to_round = look_and_write(made, clara, ravi, key="reminder")
+    to_round = look_and_write(made, clara, ravi, key="reminder", remind=True)
     assert (to_round.number, to_round.letters.count()) == (2, 1)
     assert Letter.objects.filter(patient=people[2]).count() == 2
     reviewed(people[2], ravi)
     with pytest.raises(IllegalMove, match="Nobody waits"):
-        recall.write_to_all(recall=made, text=text("reminder"), by=ravi)
+        recall.write_to_all(recall=made, text=text("reminder"), remind=True, by=ravi)
+
+
+def test_who_comes_back_later_is_invited_and_not_reminded(made, people, clara, ravi):
+    with pytest.raises(IllegalMove, match="Nobody was written to"):
+        recall.write_to_all(recall=made, text=text("reminder"), remind=True, by=ravi)
+    leave_out(made, "Ann", by=clara)
+    look_and_write(made, clara, ravi)
+    recall.end_opt_out(opted=OptOut.objects.get(), by=clara)
+    look_and_write(made, clara, ravi, key="reminder", remind=True)
+    assert not Letter.objects.filter(patient=people[0]).exists()
+    look_and_write(made, clara, ravi)
+    sent = Letter.objects.order_by("pk").values_list("patient__given_name", "round__number")
+    assert list(sent) == [("Bob", 1), ("Cy", 1), ("Bob", 2), ("Cy", 2), ("Ann", 1)]
 
 
 def test_a_letter_that_would_have_a_hole_is_held_back_and_said(made, people, clara, ravi):
