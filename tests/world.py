@@ -60,9 +60,9 @@ class World:
             text=f"{name}ol 10 mg", medicine="diazepam 10 mg tablets", practice=place, by=ravi
         )
         self.view = saved_views.save(name=name, query="severity=2", by=ravi)
+        self._written_to(clara, ravi)
         self.job = jobs.ask("rescreen", title="Screen everybody again", by=ravi, unit="patients")
         screen.drain()
-        self._written_to(clara, ravi)
         self.case.refresh_from_db()
 
     def _written_to(self, clara, ravi):

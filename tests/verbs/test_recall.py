@@ -319,6 +319,7 @@ def test_a_reminder_goes_to_those_who_have_not_answered_and_still_wait(
 
 
 def test_who_comes_back_later_is_invited_and_not_reminded(made, people, clara, ravi):
+    recall.look(recall=made, by=clara)
     with pytest.raises(IllegalMove, match="Nobody was written to"):
         recall.write_to_all(recall=made, text=text("reminder"), remind=True, by=ravi)
     leave_out(made, "Ann", by=clara)
