@@ -59,6 +59,13 @@ class Action(StrEnum):
     ANSWER = "answer what is asked about a case"
     CALL_UNHELPFUL = "say that a finding does not help"
     ANSWER_UNHELPFUL = "answer what was called unhelpful"
+    WRITE_LETTER = "write letters"
+    SEE_RECALL = "see recall lists"
+    RECALL = "keep recall lists, and write to those on them"
+    OPT_OUT = "leave people out of recall letters until a day"
+    SEE_LETTER_TEXTS = "see the texts of letters"
+    EDIT_LETTER_TEXTS = "draft texts of letters"
+    PUBLISH_LETTER_TEXTS = "publish texts of letters"
     SEE_FORMULARY = "see the formulary and the rules"
     EDIT_FORMULARY = "edit the formulary"
     DRAFT = "draft rule books"
@@ -123,6 +130,13 @@ GRANTS = {
     Action.ANSWER: _grant(CLINICIAN, REVIEWER),
     Action.CALL_UNHELPFUL: _grant(CLINICIAN, REVIEWER),
     Action.ANSWER_UNHELPFUL: _grant(FORMULARY_ADMIN),
+    Action.WRITE_LETTER: _grant(CLINICIAN, REVIEWER),
+    Action.SEE_RECALL: _grant(CLINICIAN, REVIEWER, AUDITOR),
+    Action.RECALL: _grant(REVIEWER),
+    Action.OPT_OUT: _grant(CLINICIAN, REVIEWER),
+    Action.SEE_LETTER_TEXTS: _grant(*EVERYBODY, anywhere=True),
+    Action.EDIT_LETTER_TEXTS: _grant(FORMULARY_ADMIN, anywhere=True),
+    Action.PUBLISH_LETTER_TEXTS: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.SEE_FORMULARY: _grant(*EVERYBODY, anywhere=True),
     Action.EDIT_FORMULARY: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.DRAFT: _grant(FORMULARY_ADMIN, anywhere=True),
@@ -309,6 +323,26 @@ DOORS = {
     "keys": _page(Action.REVOKE_KEYS),
     "key-make": _form(Action.MANAGE_CLIENTS, Action.PROVISION, either=True),
     "key-revoke": _form(Action.REVOKE_KEYS),
+    "letter-texts": _page(Action.SEE_LETTER_TEXTS),
+    "letter-text-new": _form(Action.EDIT_LETTER_TEXTS),
+    "letter-text": Door(
+        see=(Action.SEE_LETTER_TEXTS,), do=(Action.SEE_LETTER_TEXTS, Action.EDIT_LETTER_TEXTS)
+    ),
+    "letter-text-publish": _button(Action.PUBLISH_LETTER_TEXTS),
+    "letter-text-put-away": _button(Action.EDIT_LETTER_TEXTS),
+    "patient-letters": _form(Action.SEE_PATIENT, Action.WRITE_LETTER),
+    "letter": _page(Action.SEE_PATIENT),
+    "letter-pdf": _page(Action.SEE_PATIENT),
+    "recall": _page(Action.SEE_RECALL),
+    "recall-make": _form(Action.RECALL),
+    "recall-list": _page(Action.SEE_RECALL),
+    "recall-opt-out": _button(Action.SEE_RECALL, Action.OPT_OUT),
+    "recall-ask-again": _button(Action.SEE_RECALL, Action.OPT_OUT),
+    "recall-looked": _button(Action.SEE_RECALL, Action.OPT_OUT),
+    "recall-write": _button(Action.SEE_RECALL, Action.RECALL),
+    "recall-close": _button(Action.SEE_RECALL, Action.RECALL),
+    "recall-answer": _button(Action.SEE_RECALL, Action.RECALL),
+    "recall-pages": _page(Action.SEE_RECALL, Action.RECALL),
     "jobs": _page(Action.SEE_JOBS),
     "job-cancel": _form(Action.CANCEL_JOB, own=True),
     "preferences": _form(),
@@ -348,6 +382,7 @@ DOORS = {
     "api-invitations": _page(Action.SEE_PEOPLE),
     "api-invite": _button(Action.INVITE, system=True),
     "api-invitation-withdraw": _button(Action.INVITE, system=True),
+    "api-decision-text": _page(Action.SEE_QUEUE),
 }
 """`{name of an address: its door}`: all of them but those of signing in."""
 

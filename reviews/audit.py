@@ -58,6 +58,8 @@ _SYNCED = {
 _MERGE = {"kept": "id of whose record stays", "gone": "id of whose record goes into it"}
 _BOOK = {"number": "number of the rule book"}
 _ROW = {"row": "the row of the formulary, in words"}
+_LETTER_TEXT = {"letter": "which letter", "number": "number of the text"}
+_RECALL = {"recall": "number of the list", "name": "what it is called"}
 _JOB = {"kind": "of the job", "title": "as shown"}
 _JOB_ENDED = {**_JOB, "done": "how far it came"}
 _NO_SEDATIVE = {"text": "the medicine as it is compared", "patients": "how many it concerns"}
@@ -504,6 +506,69 @@ class Event(Enum):
         "trail.searched",
         "Searched the audit trail",
         {"asked": "what the search was for"},
+    )
+    LETTER_WRITTEN = (
+        "letter.written",
+        "Wrote a letter",
+        {
+            "letter": "what stands on it",
+            "text": "which text, and its version",
+            "digest": "SHA-256 of its pages",
+        },
+    )
+    LETTER_PRINTED = (
+        "letter.printed",
+        "Printed letters",
+        {"letters": "what stands on them", SHOWN: "ids of the patients whose letters they are"},
+    )
+    LETTER_TEXT_DRAFTED = "letter_text.drafted", "Drafted the text of a letter", _LETTER_TEXT
+    LETTER_TEXT_PUBLISHED = (
+        "letter_text.published",
+        "Published the text of a letter",
+        {**_LETTER_TEXT, "digest": "SHA-256 of the text"},
+    )
+    LETTER_TEXT_DISCARDED = (
+        "letter_text.discarded",
+        "Discarded a draft of a letter",
+        _LETTER_TEXT,
+    )
+    LETTER_TEXT_RETIRED = (
+        "letter_text.retired",
+        "Took a letter out of use",
+        _LETTER_TEXT,
+    )
+    RECALL_MADE = (
+        "recall.made",
+        "Made a recall list",
+        {
+            **_RECALL,
+            "asked": "what for",
+            "query": "the view it was made from",
+            "found": "how many people",
+            "excluded": "how many of them the list leaves out",
+        },
+    )
+    RECALL_CLOSED = "recall.closed", "Closed a recall list", _RECALL
+    RECALL_LOOKED = "recall.looked", "Looked at their people of a recall list", _RECALL
+    RECALL_OPTED_OUT = (
+        "recall.opted_out",
+        "Left the person out of recall letters",
+        {**_RECALL, "reason": "why", "until": "the last day it holds", "note": "as written"},
+    )
+    RECALL_OPT_OUT_ENDED = (
+        "recall.opt_out_ended",
+        "Ended that the person is left out of recall letters",
+        {"reason": "why they had been", "until": "the day it would have held to"},
+    )
+    RECALL_LETTERS_ASKED = (
+        "recall.letters_asked",
+        "Asked for letters to those on a recall list",
+        {**_RECALL, "round": "1 invites, later ones remind", "text": "which text, and its version"},
+    )
+    RECALL_ANSWERED = (
+        "recall.answered",
+        "Recorded what came back from a person written to",
+        {**_RECALL, "answer": "which", "ask_again_on": "when they may be asked again"},
     )
     SEAL_RESTORED = (
         "seal.restored",

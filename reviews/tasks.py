@@ -11,7 +11,7 @@ from celery import Task, shared_task
 from reviews import clock, jobs, presses, releases, requests, sealing, sessions, tries
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
-from reviews.verbs import break_glass, digest, engines, leaving, messages, screen, seal
+from reviews.verbs import break_glass, digest, engines, leaving, messages, recall, screen, seal
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +23,7 @@ JOB_SECONDS = 5
 KINDS: jobs.Kinds = {
     RESCREEN: engines.rescreen,
     seal.VERIFY: seal.verify,
+    recall.LETTERS: recall.write_letters,
 }
 """Every kind of long job, and what does a slice of it; `reviews.jobs` says how one is made."""
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from psycopg import sql
 
 from portal.local import BASE_DIR
-from reviews.verbs import engines, publish
+from reviews.verbs import engines, letters, publish
 
 PREFIX = "portal_template_"
 MADE_FROM = ("drugs", "reviews", "portal/settings.py", "requirements-dev.txt", "tests/database.py")
@@ -85,6 +85,7 @@ def _make(server, template):
     call_command("load_formulary", verbosity=0)
     engines.adopt()
     publish.bootstrap()
+    letters.bootstrap()
     with as_owner(), connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA kept")
         for table in _tables(cursor, "public"):

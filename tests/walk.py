@@ -49,6 +49,7 @@ def arguments(world):
     book, place = {"number": 1}, {"pk": world.place.pk}
     colleague, invitation = {"pk": world.staff[Role.CLINICIAN].pk}, {"pk": world.invitation.pk}
     colleague_here = {"practice_pk": world.place.pk, **colleague}
+    letter, recall = {"key": "invitation"}, {"pk": world.recall.pk}
     given = {
         **{route.name: {} for route in routes() if not route.takes},
         "patient": patient,
@@ -91,6 +92,20 @@ def arguments(world):
         "api-reading": {"pk": world.reading.pk},
         "api-flag": {"pk": world.flag.pk},
         "api-decision": {"pk": world.decision.pk},
+        "api-decision-text": {"pk": world.decision.pk},
+        "letter": {"pk": world.letter.pk},
+        "letter-pdf": {"pk": world.letter.pk},
+        "letter-text": letter,
+        "letter-text-publish": {**letter, "number": 1},
+        "letter-text-put-away": {**letter, "number": 1},
+        "recall-list": recall,
+        "recall-opt-out": recall,
+        "recall-looked": recall,
+        "recall-write": recall,
+        "recall-close": recall,
+        "recall-pages": {**recall, "number": 1},
+        "recall-answer": {**recall, "person_pk": world.recalled.pk},
+        "recall-ask-again": {**recall, "person_pk": world.recalled.pk},
         "queue-view": {"pk": world.view.pk},
         "job-cancel": {"pk": world.job.pk},
         "key-revoke": {"pk": world.key.pk},

@@ -15,6 +15,7 @@ from reviews.models import (
     IdentityQuestion,
     ImportNote,
     KeptApart,
+    LetterText,
     Outcome,
     Reason,
     Role,
@@ -27,10 +28,12 @@ from reviews.verbs import (
     factors,
     identity,
     invitations,
+    letters,
     medicine_meanings,
     messages,
     no_sedatives,
     opinions,
+    recall,
     saved_views,
     screen,
     sensitive,
@@ -51,6 +54,8 @@ class World:
 
     def __init__(self, place, name):
         self.place, self.name = place, name
+        place.telephone = "01632 960 114"
+        place.save()
         self.staff = {role: self._person(role, role) for role in Role}
         clara, ravi = self.staff[Role.CLINICIAN], self.staff[Role.REVIEWER]
         ehr, ada = self.staff[Role.INTEGRATION_CLIENT], self.staff[Role.FORMULARY_ADMIN]
@@ -87,11 +92,52 @@ class World:
             text=f"{name}ol 10 mg", medicine="diazepam 10 mg tablets", practice=place, by=ravi
         )
         self.view = saved_views.save(name=name, query="severity=2", by=ravi)
+        self._written_to(clara, ravi)
         self.job = jobs.ask("rescreen", title="Screen everybody again", by=ravi, unit="patients")
         screen.drain()
         self.case.refresh_from_db()
         about = AuditEvent.objects.filter(patient_id=self.patient.pk)
         self.event = about.filter(verb=Event.TAPER_PLAN.verb).latest("pk")
+
+    def _written_to(self, clara, ravi):
+        """A recall list with one person, who was left out once, written to, and answered."""
+        self.letter = letters.write(
+            patient=self.patient,
+            text=LetterText.objects.get(template__key="to-pharmacy", state="published"),
+            addressee=f"{self.name} Pharmacy",
+            by=ravi,
+        )
+        self.recall = recall.make(
+            practice=self.place,
+            name=f"{self.name} and others",
+            reason=self.name,
+            question="All open cases",
+            query="",
+            asked="review",
+            since=make.day(),
+            look_by=make.day(7),
+            due_on=make.day(60),
+            patient_ids=[self.treated.pk],
+            by=ravi,
+        )
+        self.recalled = self.recall.people.get()
+        [opted] = recall.opt_out(
+            recall=self.recall,
+            people=[self.recalled],
+            reason="other",
+            note=self.name,
+            until=make.day(30),
+            by=clara,
+        )
+        recall.end_opt_out(opted=opted, by=clara)
+        recall.look(recall=self.recall, by=clara)
+        recall.write_to_all(
+            recall=self.recall,
+            text=LetterText.objects.get(template__key="invitation", state="published"),
+            by=ravi,
+        )
+        jobs.work({recall.LETTERS: recall.write_letters}, seconds=30)
+        recall.answer(person=self.recalled, answer="talk", note=self.name, by=ravi)
 
     def _person(self, username, *roles):
         return make.person(f"{username}-{self.place.code}", self.place, *roles)
@@ -168,7 +214,7 @@ class World:
 
     def _decided(self, ravi):
         """Another case, decided, part of which was called wrong."""
-        treated = self._patient("Dee")
+        self.treated = treated = self._patient("Dee")
         make.prescription(treated, self.staff[Role.CLINICIAN], start=-40, days=45)
         screen.drain()
         case = Case.objects.open().get(patient=treated)

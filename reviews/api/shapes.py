@@ -424,6 +424,22 @@ class DecisionOutcome(Struct):
     evidence: str
 
 
+class Code(Struct):
+    """A code that the record holds for a medicine of the text."""
+
+    system: str
+    code: str
+    display: str
+
+
+class DecisionText(Struct):
+    """A decision as plain text, to be put into a clinical system; the case page copies the same."""
+
+    decision: int
+    text: str
+    codes: list[Code]
+
+
 class Decision(Struct):
     """What a reviewer concluded on a case; never changed afterwards.
 

@@ -31,6 +31,7 @@ urlpatterns = [
     path("messages/<int:pk>", views.MessageDetail.as_view(), name="api-message"),
     path("decisions", views.DecisionList.as_view(), name="api-decisions"),
     path("decisions/<int:pk>", views.DecisionDetail.as_view(), name="api-decision"),
+    path("decisions/<int:pk>/text", views.DecisionText.as_view(), name="api-decision-text"),
     path("practices", provisioning.Practices.as_view(), name="api-practices"),
     path("practices/<slug:code>", provisioning.PracticeChange.as_view(), name="api-practice"),
     path("people", provisioning.People.as_view(), name="api-people"),

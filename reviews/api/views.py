@@ -24,7 +24,8 @@ from reviews.api.pages import page
 from reviews.api.schema import Operation
 from reviews.errors import BadRecord, NotAllowed, NotFound
 from reviews.identifiers import masked
-from reviews.models import Patient
+from reviews.models import Decision, Patient
+from reviews.queries import for_the_record
 from reviews.verbs import read, sync
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT", re.ASCII)
@@ -352,6 +353,24 @@ class DecisionDetail(DetailView):
 
     resource = resources.Decisions()
     operation = Operation("decision", answer=shapes.Decision)
+
+
+class DecisionText(ApiView):
+    """The text of a decision for the clinical record. One that sends back or undoes has none."""
+
+    operation = Operation("decision-text", answer=shapes.DecisionText)
+
+    def get(self, request: Request, pk: int) -> HttpResponse:
+        if request.query_params:
+            records.convert(_asked_once(request), Nothing)
+        resource = DecisionDetail.resource
+        row = _visible(resource, request).filter(pk=pk).first()
+        if row is None or row.kind in (Decision.Kind.SENT_BACK, Decision.Kind.UNDONE):
+            raise NotFound("There is no such record, or you may not see it.")
+        _told(resource, request, [row])
+        said = for_the_record.of(row)
+        codes = [shapes.Code(*code) for code in said.codes]
+        return _json(shapes.DecisionText(row.pk, said.text, codes))
 
 
 class PrescriptionSync(SyncView):

@@ -21,6 +21,7 @@ from .clock import Clock
 from .facts import Exemption, Reading
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
+from .letters import Audience, Letter, LetterTemplate, LetterText
 from .medicines import MedicineMeaning, NoSedative
 from .messages import Message
 from .notes import DEATH, ImportNote
@@ -46,6 +47,15 @@ from .people import (
 from .personal import Preference, SavedView
 from .prescriptions import WITHDRAWN, Condition, Medicine, Prescription, Status
 from .presses import Press
+from .recall import (
+    Asked,
+    OptOut,
+    RecallAnswer,
+    RecallList,
+    RecallLook,
+    RecallPerson,
+    RecallRound,
+)
 from .reviewing import StructuredReview
 from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
 from .sealing import SealedLeaf, SealedSubtree, TreeHead
@@ -68,6 +78,8 @@ __all__ = [
     "SHOWN",
     "WITHDRAWN",
     "ApiKey",
+    "Asked",
+    "Audience",
     "AuditEvent",
     "BreakGlass",
     "Case",
@@ -90,12 +102,16 @@ __all__ = [
     "Job",
     "KeptApart",
     "Leaving",
+    "Letter",
+    "LetterTemplate",
+    "LetterText",
     "Medicine",
     "MedicineMeaning",
     "Membership",
     "Message",
     "Move",
     "NoSedative",
+    "OptOut",
     "Outcome",
     "Patient",
     "PatientScreening",
@@ -108,6 +124,11 @@ __all__ = [
     "Profile",
     "Reading",
     "Reason",
+    "RecallAnswer",
+    "RecallList",
+    "RecallLook",
+    "RecallPerson",
+    "RecallRound",
     "RegisterEntry",
     "Reported",
     "Role",

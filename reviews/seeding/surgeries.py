@@ -22,6 +22,8 @@ class DemoPractice:
     share: int
     identifier_system: str
     identifier_prefix: str
+    address: str
+    telephone: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ HARBOUR = DemoPractice(
     50,
     "https://harbour-street.example/patient",
     "HS",
+    "14 Harbour Street, Lowport LP2 4DN",
+    "01632 960 114",
 )
 LIFFEY = DemoPractice(
     "liffey-quay",
@@ -52,6 +56,8 @@ LIFFEY = DemoPractice(
     20,
     "https://liffey-quay.example/patient",
     "LQ",
+    "3 Liffey Quay, Dublin",
+    "01 555 0114",
 )
 LAKESIDE = DemoPractice(
     "lakeside",
@@ -60,6 +66,8 @@ LAKESIDE = DemoPractice(
     30,
     "https://lakeside.example/mrn",
     "MRN",
+    "200 Lakeside Avenue, Springfield",
+    "555-0114",
 )
 PRACTICES = (HARBOUR, LIFFEY, LAKESIDE)
 

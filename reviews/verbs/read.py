@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from reviews import access, audit, walls
 from reviews.audit import Event
-from reviews.models import Patient
+from reviews.models import Letter, Patient
 
 
 def opened(*, patient: Patient, page: str, by: User, case: int | None = None) -> None:
@@ -57,6 +57,19 @@ def over_api(
         rows=rows,
         query=dict(query),
         shown=sorted(set(patients)),
+    )
+
+
+def letters_printed(*, letters: Iterable[Letter], by: User) -> None:
+    """The pages of letters of one practice went out, to be printed."""
+    rows = list(letters)
+    _tell(
+        by,
+        Event.LETTER_PRINTED,
+        practice_id=rows[0].practice_id,
+        patient_id=rows[0].patient_id if len(rows) == 1 else None,
+        letters=[letter.identifier for letter in rows],
+        shown=sorted({letter.patient_id for letter in rows}),
     )
 
 

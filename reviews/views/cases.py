@@ -19,7 +19,7 @@ from reviews.forms.days import read_day
 from reviews.forms.decision import DecisionForm, read_outcomes, read_seen, refused_flag
 from reviews.forms.messages import read_draft, read_escalation
 from reviews.models import Case, CaseState, Decision, Patient, Reason
-from reviews.queries import about, case_cards, case_history, cases, medicines
+from reviews.queries import about, case_cards, case_history, cases, for_the_record, medicines
 from reviews.rules.missing import Missing, missing
 from reviews.verbs import caseload, decide
 from reviews.views import messages as messages_of
@@ -89,6 +89,7 @@ def _context(
         "following": cases.following(user, case),
         "concluded": concluded,
         "concluded_items": cases.items_of(concluded) if concluded else [],
+        "for_the_record": for_the_record.of(concluded) if concluded and not waits else None,
         "seconds": cases.second_persons(case) if waits else [],
         "form": DecisionForm([card.matter for card in cards], today, posted, refused_flag(refusal)),
         "reasons": Reason.choices,

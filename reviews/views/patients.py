@@ -26,7 +26,7 @@ from reviews.models import (
     PatientScreening,
     ScreeningRequest,
 )
-from reviews.queries import checked, exposures, identity, medicines, search, tapers
+from reviews.queries import checked, exposures, identity, letters, medicines, search, tapers
 from reviews.queries.work import counted
 from reviews.rules.readings import KINDS
 from reviews.rules.registry import BY_ID
@@ -136,6 +136,7 @@ def patient(request: SignedIn, pk: int) -> HttpResponse:
         "conditions": _conditions(found),
         **facts.sections(found, request.user),
         "tapers": tapers.of_patient(found, timezone.localdate()),
+        "letters": list(letters.of_patient(found)[:CASES_SHOWN]),
         "may_taper": access.allowed(request.user, Action.TAPER, found),
         "questions": _questions(found),
         "merges": found.merges.filter(undone_at__isnull=True).select_related("gone"),

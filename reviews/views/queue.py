@@ -116,6 +116,7 @@ def queue(request: SignedIn) -> HttpResponse:
             *((str(user.pk), user.get_full_name() or user.username) for user in colleagues),
         ],
         "may_claim": access.allowed(request.user, Action.CLAIM),
+        "may_recall": access.allowed(request.user, Action.RECALL),
         "service_levels": service_levels.in_words(),
         "checked_patients": work.counted(
             PatientScreening.objects.filter(problem="", patient__practice__in=mine)

@@ -20,10 +20,12 @@ KEEPS_PEOPLE = {
     Action.END_WORK,
     Action.EDIT_PRACTICE,
 }
+LETTERS = {Action.WRITE_LETTER, Action.SEE_RECALL, Action.OPT_OUT}
 # Written out by hand on purpose: a change to the table must be a change here.
 MAY = {
     Role.CLINICIAN: {
         *OWN_JOBS,
+        *LETTERS,
         Action.SEE_PATIENT,
         Action.SEE_NUMBERS,
         Action.BREAK_GLASS,
@@ -42,9 +44,12 @@ MAY = {
         Action.ANSWER,
         Action.CALL_UNHELPFUL,
         Action.SEE_FORMULARY,
+        Action.SEE_LETTER_TEXTS,
     },
     Role.REVIEWER: {
         *OWN_JOBS,
+        *LETTERS,
+        Action.RECALL,
         Action.SEE_PATIENT,
         Action.SEE_NUMBERS,
         Action.BREAK_GLASS,
@@ -69,13 +74,17 @@ MAY = {
         Action.ANSWER,
         Action.CALL_UNHELPFUL,
         Action.SEE_FORMULARY,
+        Action.SEE_LETTER_TEXTS,
     },
     Role.FORMULARY_ADMIN: {
         *OWN_JOBS,
         Action.SEE_FORMULARY,
+        Action.SEE_LETTER_TEXTS,
         Action.EDIT_FORMULARY,
         Action.DRAFT,
         Action.PUBLISH,
+        Action.EDIT_LETTER_TEXTS,
+        Action.PUBLISH_LETTER_TEXTS,
         Action.MANAGE_CLIENTS,
         Action.REVOKE_KEYS,
         Action.OVERSEE_JOBS,
@@ -83,9 +92,11 @@ MAY = {
     },
     Role.AUDITOR: {
         *OWN_JOBS,
+        Action.SEE_RECALL,
         Action.SEE_PATIENT,
         Action.SEE_QUEUE,
         Action.SEE_FORMULARY,
+        Action.SEE_LETTER_TEXTS,
         Action.SEE_AUDIT,
     },
     Role.INTEGRATION_CLIENT: {
@@ -97,11 +108,13 @@ MAY = {
         Action.SYNC,
         Action.SEE_QUEUE,
         Action.SEE_FORMULARY,
+        Action.SEE_LETTER_TEXTS,
     },
     Role.PRACTICE_ADMIN: {
         *OWN_JOBS,
         *KEEPS_PEOPLE,
         Action.SEE_FORMULARY,
+        Action.SEE_LETTER_TEXTS,
         Action.PROVISION,
         Action.REVOKE_KEYS,
         Action.RESET_FACTOR,

@@ -14,7 +14,7 @@ from portal import disk
 from portal.progress import say, step
 from reviews import releases
 from reviews.rules import ENGINE
-from reviews.verbs import engines, publish
+from reviews.verbs import engines, letters, publish
 
 DEMO_PATIENTS = int(os.environ.get("DEMO_PATIENTS", "2000"))
 
@@ -47,6 +47,8 @@ class Command(BaseCommand):
         with step("Load the formulary and its rule book"):
             call_command("load_formulary", verbosity=0)
             publish.bootstrap()
+        with step("Put the letters in use that come with it"):
+            letters.bootstrap()
         if demo and not _has_practices():
             with step(f"Seed three demo practices with {DEMO_PATIENTS} patients"):
                 call_command("seed", patients=DEMO_PATIENTS)

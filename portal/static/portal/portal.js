@@ -351,6 +351,28 @@
   });
   window.addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => { delete form.dataset.sent; }));
 
+  // --- Copy, print ---
+
+  async function copy(button) {
+    const field = one(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(field.value);
+    } catch {  // no permission, or no secure page
+      field.closest("details").open = true;
+      field.select();
+      if (!document.execCommand("copy")) return "Marked: copy it with Ctrl+C";
+    }
+    return "Copied: paste it into the clinical system";
+  }
+
+  all("[data-copy], [data-print]").forEach((button) => { button.hidden = false; });
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy], [data-print]");
+    if (!button) return;
+    if ("print" in button.dataset) window.print();
+    else button.parentElement.querySelector("[data-copied]").textContent = await copy(button);
+  });
+
   all("#decide select[name^=outcome-]").forEach(fitReasons);
   countTicked();
   unfold();
