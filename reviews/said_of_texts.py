@@ -17,7 +17,6 @@ from reviews.errors import IllegalMove
 from reviews.models import Medicine, MedicineMeaning, NoSedative, Practice, Prescription
 from reviews.rules.recognise import compared
 
-
 Word = TypeVar("Word", NoSedative, MedicineMeaning)
 
 

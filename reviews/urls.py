@@ -24,10 +24,12 @@ from reviews.views import (
     sign_off,
     tapers,
     unknown_medicines,
+    walking,
 )
 
 AREAS = (
     queue,
+    walking,
     my_work,
     cases,
     data_quality,

@@ -1,4 +1,4 @@
-"""One case: its flags, what was concluded on it, what somebody may do with it, and what is next."""
+"""One case: its flags, what was concluded on it, what somebody may do with it, and who else may."""
 
 from dataclasses import dataclass
 
@@ -16,19 +16,6 @@ def fetch(user: User, pk: int) -> Case:
     """The case, if `user` may see it. Raises `NotFound`."""
     rows = Case.objects.select_related("patient__screening", "practice", "owner")
     return access.fetch(rows, user, Action.SEE_QUEUE, pk=pk)
-
-
-def following(user: User, case: Case) -> Case | None:
-    """The worst of my cases; then of those nobody works on and somebody else need not confirm."""
-    return work.claimed(user).exclude(pk=case.pk).ranked().first() or (
-        access.scope(Case.objects.open(), user, Action.DECIDE)
-        .exclude(state=CaseState.SNOOZED)
-        .exclude(state=CaseState.PROPOSED, proposed_by=user)
-        .exclude(pk=case.pk)
-        .filter(owner__isnull=True)
-        .ranked()
-        .first()
-    )
 
 
 def flags_of(case: Case, concluded: Decision | None) -> list[Flag]:

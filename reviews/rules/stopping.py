@@ -241,7 +241,8 @@ def _stage(view: View, ended: int, bands: set[str | None]) -> str:
     title="Ended by a prescriber without a taper",
     theme=STOPPING,
     severity=Grading(
-        "S1 until withdrawal may begin, then S1 or S2 as STOP-01; S4 after a short course", (1, 2, 4)
+        "S1 until withdrawal may begin, then S1 or S2 as STOP-01; S4 after a short course",
+        (1, 2, 4),
     ),
     shown=Shown("Interrupts where S1; else queue; a note after a short course", interrupts=True),
     sources=("fda-bzd-2020", "asam-2025-2", "asam-2025-3", "racgp-b", "stop-02"),

@@ -9,7 +9,7 @@ from django.utils import timezone
 from reviews import access, conclusions, exemptions, moves, requests, sealing, settling
 from reviews.access import Action
 from reviews.conclusions import FlagOutcome
-from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
+from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, Stale
 from reviews.models import Case, Decision, DecisionItem, Exemption, Flag, Move
 
 
@@ -123,6 +123,35 @@ def undo(*, case: Case, reason: str, by: User, seen: int) -> Case:
     """
     locked = moves.lock(case, Action.DECIDE, by, seen)
     moves.target(locked, Move.UNDO)
+    return _take_back(locked, reason, by)
+
+
+@transaction.atomic
+def undo_this(*, decision: Decision, reason: str, by: User) -> Case:
+    """As `undo`, of the decision that was seen. Raises `Stale` where another one came after it."""
+    case = Case.objects.get(pk=decision.case_id)
+    locked = moves.lock(case, Action.DECIDE, by, case.lock)
+    newest = conclusions.newest(locked)
+    if newest is None or newest.pk != decision.pk:
+        raise Stale(f"{case.patient}: this is not what holds any more. Look at the case again.")
+    moves.target(locked, Move.UNDO)
+    return _take_back(locked, reason, by)
+
+
+def undo_all(
+    *, decisions: Iterable[Decision], reason: str, by: User
+) -> tuple[list[Case], list[str]]:
+    """Take each back in a transaction of its own: `(the cases open again, why others are not)`."""
+    undone, refusals = [], []
+    for decision in decisions:
+        try:
+            undone.append(undo_this(decision=decision, reason=reason, by=by))
+        except DomainError as refusal:
+            refusals.append(refusal.message)
+    return undone, refusals
+
+
+def _take_back(locked: Case, reason: str, by: User) -> Case:
     if not reason.strip():
         raise BadRecord("reason", "is needed to undo a decision")
     decision = _to_answer(locked)
