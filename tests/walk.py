@@ -79,6 +79,8 @@ def arguments(world):
         "api-flag": {"pk": world.flag.pk},
         "api-decision": {"pk": world.decision.pk},
         "queue-view": {"pk": world.view.pk},
+        "work-session": {"pk": world.session.pk},
+        "work-session-leave": {"pk": world.session.pk},
         "job-cancel": {"pk": world.job.pk},
         "key-revoke": {"pk": world.key.pk},
         "drug": drug,
@@ -103,6 +105,7 @@ def sent(world):
         "hand-over": {"case": world.case.pk, "to": world.staff[Role.REVIEWER].pk},
         "unknown-medicines-judge": {"where": world.place.pk},
         "queue-claim": {"case": f"{world.case.pk}:{world.case.lock}"},
+        "decisions-undo": {"decision": world.decision.pk},
     }
 
 

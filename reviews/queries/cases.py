@@ -86,6 +86,33 @@ def may(user: User, case: Case, concluded: Decision | None, own: list[Flag]) -> 
     )
 
 
+def why_not(may: May, case: Case, own: list[Flag]) -> dict[str, str]:
+    """`{key: why it can do nothing}` for the keys of a case that `user` cannot use now."""
+    if case.closed_at is not None:
+        because = f"this case is {case.get_state_display().lower()}."
+    elif case.state == CaseState.PROPOSED:
+        because = "it waits for a second person."
+    elif may.take_over:
+        because = f"{named(case.owner)} is working on it. Take it over first."
+    elif not may.decide and not own:
+        because = f"reviewers of {case.practice} do that."
+    else:
+        because = "that cannot be done now."
+    said = {}
+    if not may.move:
+        said |= {"s": f"Not snoozed: {because}", "e": f"Not escalated: {because}"}
+    if not may.claim:
+        mine = case.owner_id is not None and not may.take_over
+        said["c"] = "It is claimed by you already." if mine else f"Not claimed: {because}"
+    if not may.release:
+        said["h"] = "Only a case that you have claimed can be handed over."
+    if own:
+        said["d"] = "An urgent flag comes from your own prescription: another reviewer decides."
+    elif not (may.decide and may.move) and not may.confirm and not may.undo:
+        said["d"] = f"Nothing to decide: {because}"
+    return said
+
+
 def own_urgent(user: User, case: Case, flags: list[Flag]) -> list[Flag]:
     """The urgent flags of an open case that `user`, who reviews it, may not decide: their own."""
     if case.closed_at is not None or not access.allowed(user, Action.DECIDE, case):

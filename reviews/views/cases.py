@@ -31,6 +31,10 @@ from reviews.views.signed_in import SignedIn
 PRESSED_UNDO = "Taken back at once, without a further reason"
 """What the history says of somebody who only pressed Undo."""
 NAMED = 3
+WITHOUT_A_LIST = {
+    "n": "There is no next case: this one was opened alone. Open one from a list.",
+    "p": "There is none before it in the list.",
+}
 
 
 def _onwards(request: SignedIn, case: Case) -> HttpResponse:
@@ -72,6 +76,7 @@ def _context(
     concluded = conclusions.newest(case)
     flags = cases.flags_of(case, concluded)
     own = cases.own_urgent(user, case, flags)
+    may = cases.may(user, case, concluded, own)
     waits = case.state == CaseState.PROPOSED
     _version, book = rulebooks.live()
     dossier = dossiers.one(case.patient, as_of=today)
@@ -85,7 +90,8 @@ def _context(
         "is_open": case.closed_at is None,
         "is_mine": case.owner_id == user.pk,
         "waits": waits,
-        "may": cases.may(user, case, concluded, own),
+        "may": may,
+        "why_not": {**WITHOUT_A_LIST, **cases.why_not(may, case, own)},
         "flag_count": len(flags),
         "cards": cards,
         "about": about.about(dossier, book),
