@@ -55,6 +55,11 @@ app.conf.beat_schedule = {
     },
     # A course grows too long and an exemption expires without any event: judge them each morning.
     "sweep": {"task": "reviews.sweep", "schedule": crontab(hour=3, minute=30)},
+    "mark_overdue": {
+        "task": "reviews.mark_overdue",
+        "schedule": crontab(),
+        "options": {"expires": 60},
+    },
     "forget_presses": {"task": "reviews.forget_presses", "schedule": crontab(minute=40)},
     # What was written since the last signed tree head; then everything again, before work begins.
     "seal": {

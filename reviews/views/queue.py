@@ -19,6 +19,7 @@ from reviews.forms.marks import NO_CASE, Marks, read_marks
 from reviews.models import Case, PatientScreening, SavedView
 from reviews.moves import MOVES, Move
 from reviews.queries import work
+from reviews.rules import weight
 from reviews.rules.matters import titles
 from reviews.rules.registry import RULES
 from reviews.verbs import caseload, saved_views
@@ -213,6 +214,7 @@ def fill_rows(cases: list[Case], user: User) -> None:
         case.is_mine = case.owner_id == user.pk
         case.numbers = person.identifiers(case.patient)[:1]
         case.matters = _matters(case.rule_ids)
+        case.weighed_by = weight.in_words(case.weighed)
 
 
 def _back(request: SignedIn) -> str:

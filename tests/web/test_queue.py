@@ -82,7 +82,7 @@ def test_pages_follow_one_another_without_a_gap(client, harbour, clara, ravi, mo
 @pytest.mark.parametrize(
     ("rows", "index"),
     [
-        (lambda cases: cases.ranked(), "case_queue"),
+        (lambda cases: cases.ranked(), "case_worst"),
         (lambda cases: cases.filter(state="snoozed"), "case_set_aside"),
         (lambda cases: cases.filter(state="proposed", practice__in=[1, 2]), "case_set_aside"),
     ],
