@@ -182,6 +182,7 @@ DOORS = {
     "healthz": _page(public=True),
     "queue": _page(Action.SEE_QUEUE),
     "queue-claim": _button(Action.SEE_QUEUE, Action.CLAIM),
+    "queue-answer": _form(Action.SEE_QUEUE, Action.DECIDE),
     "queue-view-save": _button(Action.SEE_QUEUE),
     "queue-view": _button(own=True),
     "my-work": _page(Action.SEE_WORK),

@@ -23,6 +23,7 @@ from reviews.views import (
     search,
     sign_off,
     tapers,
+    together,
     unknown_medicines,
     walking,
 )
@@ -30,6 +31,7 @@ from reviews.views import (
 AREAS = (
     queue,
     walking,
+    together,
     my_work,
     cases,
     data_quality,

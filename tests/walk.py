@@ -105,6 +105,7 @@ def sent(world):
         "hand-over": {"case": world.case.pk, "to": world.staff[Role.REVIEWER].pk},
         "unknown-medicines-judge": {"where": world.place.pk},
         "queue-claim": {"case": f"{world.case.pk}:{world.case.lock}"},
+        "queue-answer": {"case": f"{world.case.pk}:{world.case.lock}"},
         "decisions-undo": {"decision": world.decision.pk},
     }
 

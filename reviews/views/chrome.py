@@ -22,6 +22,7 @@ KEYS = (
     ("c, h", "claim, hand over"),
     ("n, p", "next and previous case of the list"),
     ("w", "work through the cases selected"),
+    ("b", "answer like notes together: those selected, or all of the list"),
     ("u", "undo what was just decided"),
     ("/", "search"),
     ("1 to 9", "go to a matter; again: unfold its findings"),

@@ -132,6 +132,10 @@ def claim(request: SignedIn) -> HttpResponse:
     if request.POST.get("do") == "hand_over":
         marks = request.POST.getlist("case")
         return redirect(f"{reverse('hand-over')}?{urlencode({'case': marks}, doseq=True)}")
+    if request.POST.get("do") == "answer":
+        back = request.POST.get("back", "").removeprefix("?")
+        asked = [("list", back), *(("case", mark) for mark in request.POST.getlist("case"))]
+        return redirect(f"{reverse('queue-answer')}?{urlencode(asked)}")
     marks = read_marks(request.POST.getlist("case"))
     if request.POST.get("do") == "work":
         return _work_through(request, marks)
