@@ -97,7 +97,10 @@ class Case(models.Model):
     leads = models.BooleanField(default=False, db_default=False)
     overdue = models.BooleanField(default=False, db_default=False)
     weight = models.SmallIntegerField(default=0, db_default=0)
-    weighed = models.JSONField(default=dict, db_default={})
+    weighed = models.JSONField(
+        default=dict,
+        db_default={},  # pyright: ignore[reportCallIssue] - JSON of any shape
+    )
     headline = models.CharField(max_length=200)
     rule_ids = ArrayField(models.CharField(max_length=10), default=list)
     flag_count = models.PositiveSmallIntegerField(default=0)

@@ -226,7 +226,7 @@ def times(walked: Walk) -> Times:
         if moment
     ]
     took = [
-        stop.at - stop.opened_at
+        (stop.at - stop.opened_at).total_seconds()
         for stop in walked.of(Stands.DECIDED, Stands.PROPOSED)
         if stop.at and stop.opened_at and stop.at > stop.opened_at
     ]
@@ -234,5 +234,5 @@ def times(walked: Walk) -> Times:
     return Times(
         since=min(moments, default=started),
         until=max(moments, default=started),
-        each=median(took) if took else None,
+        each=timedelta(seconds=median(took)) if took else None,
     )

@@ -20,7 +20,7 @@ from reviews.errors import BadRecord
 from reviews.forms import toast
 from reviews.forms.days import read_day
 from reviews.forms.marks import read_marks
-from reviews.models import Case, Outcome, Reason
+from reviews.models import Case, Outcome, Reason, named
 from reviews.rules.finding import Severity
 from reviews.rules.matters import titles
 from reviews.verbs import decide
@@ -127,7 +127,7 @@ def _commonest(cases: list[Case]) -> list[str]:
 
 def _colleagues(case: Case, user: User) -> str:
     if case.owner_id not in (None, user.pk):
-        return f"{case.owner.get_full_name() or case.owner.username} is working on it"
+        return f"{named(case.owner)} is working on it"
     return ""
 
 
