@@ -80,10 +80,11 @@ def empty():
 
 CASES = """
     INSERT INTO reviews_case (patient_id, practice_id, state, severity, headline, rule_ids,
-        flag_count, opened_at, due_at, escalated_to, updated_at, lock)
+        flag_count, opened_at, due_at, overdue, weight, escalated_to, updated_at, lock)
     SELECT id, practice_id, 'queued', severity, 'Diazepam past 28 days',
         ARRAY[(ARRAY['DUR-01', 'DUR-02', 'OPI-01', 'ELD-02'])[1 + id %% 4], 'DUR-04'],
-        2, now() - id %% 50 * interval '1 day', now() + (id %% 60 - 20) * interval '1 day', '',
+        2, now() - id %% 50 * interval '1 day', now() + (id %% 60 - 20) * interval '1 day',
+        id %% 60 < 20, id %% 97, '',
         now(), 1
     FROM (
         SELECT *, CASE WHEN id %% 20 = 0 THEN 1 WHEN id %% 3 = 0 THEN 3 ELSE 2 END AS severity

@@ -57,6 +57,11 @@ app.conf.beat_schedule = {
     "sweep": {"task": "reviews.sweep", "schedule": crontab(hour=3, minute=30)},
     # Presses, sessions and tries that are over.
     "forget": {"task": "reviews.forget", "schedule": crontab(minute=40)},
+    "mark_overdue": {
+        "task": "reviews.mark_overdue",
+        "schedule": crontab(),
+        "options": {"expires": 60},
+    },
     # What was written since the last signed tree head; then everything again, before work begins.
     "seal": {
         "task": "reviews.seal",

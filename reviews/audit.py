@@ -334,6 +334,12 @@ class Event(Enum):
     CASE_CONFIRM = "case.confirm", "Confirmed a colleague’s decision", _DECIDED
     CASE_SEND_BACK = "case.send_back", "Sent a proposal back", _ANSWERED
     CASE_UNDO = "case.undo", "Took a decision back", _ANSWERED
+    SESSION_BEGUN = (
+        "work_session.begun",
+        "Began to work through a list of cases",
+        {"cases": "how many", "query": "which list, without a name that was searched for"},
+    )
+    SESSION_ENDED = "work_session.ended", "Left a list of cases", {}
     TAPER_PLAN = "taper.plan", "Planned a taper", _TAPER
     TAPER_REVISE = "taper.revise", "Planned a taper anew", _TAPER
     TAPER_START = "taper.start", "Started a taper", _TAPER

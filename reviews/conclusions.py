@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from django.contrib.auth.models import User
 from django.db.models import Q
@@ -21,6 +22,7 @@ from reviews.models import (
     Reason,
 )
 from reviews.rules.exemptions import KINDS, graded
+from reviews.rules.finding import Severity
 from reviews.settling import latest_until
 
 # Which coded reasons go with which outcome. Local policy.
@@ -79,6 +81,29 @@ class FlagOutcome:
     until: date | None = None
     exemption_kind: str = ""
     evidence: str = ""
+
+
+class Answer(NamedTuple):
+    """One answer for several cases: no exemption, whose evidence is each person's own."""
+
+    outcome: str
+    reason: str
+    until: date | None = None
+
+
+def not_alike(case: Case, rule_ids: Iterable[str]) -> str:
+    """Why a case cannot be answered together with others that hold these rules; empty if it can."""
+    if case.severity < Severity.S3:
+        return "it holds more than notes, and is decided on its own page"
+    if case.closed_at is not None:
+        return f"it is {case.get_state_display().lower()} already"
+    more = sorted(set(case.rule_ids) - set(rule_ids))
+    less = sorted(set(rule_ids) - set(case.rule_ids))
+    if more:
+        return f"it also holds {', '.join(more)}"
+    if less:
+        return f"it holds {', '.join(less)} no longer"
+    return ""
 
 
 def item(flag: Flag, given: FlagOutcome | None) -> DecisionItem:

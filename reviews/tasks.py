@@ -105,6 +105,11 @@ def sweep(task: Task) -> None:
     screen.sweep()
 
 
+@task("reviews.mark_overdue")
+def mark_overdue(task: Task) -> None:
+    screen.mark_overdue()
+
+
 @task("reviews.leave")
 def end_work(task: Task) -> None:
     leaving.carry_out()

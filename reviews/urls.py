@@ -30,11 +30,15 @@ from reviews.views import (
     sensitive,
     sign_off,
     tapers,
+    together,
     unknown_medicines,
+    walking,
 )
 
 AREAS = (
     queue,
+    walking,
+    together,
     my_work,
     messages,
     opinions,

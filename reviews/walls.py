@@ -36,6 +36,7 @@ _PRACTICES = (
 )
 _OPENED = f"(SELECT nullif(current_setting('{OPENED_SETTING}', true), '')::bigint[])"
 OF_PRACTICE = f"{_ALL} OR practice_id = ANY ({_PRACTICES}::bigint[])"
+OF_ANY_PRACTICE = f"{_ALL} OR practice_ids && {_PRACTICES}::bigint[]"
 OF_PRACTICE_OR_NONE = f"{OF_PRACTICE} OR (practice_id IS NULL AND {_PRACTICES} IS NOT NULL)"
 
 
@@ -84,6 +85,8 @@ WALLED = {
     "reviews_taper": OF_PRACTICE,
     "reviews_taperversion": OF_PRACTICE,
     "reviews_waitingrecord": OF_PRACTICE,
+    "reviews_worksession": OF_ANY_PRACTICE,
+    "reviews_workvisit": _of("reviews_worksession", "session_id"),
 }
 """`{table: which of its rows a connection sees and writes}`: what is said of patients, and keys.
 

@@ -107,6 +107,8 @@ def arguments(world):
         "recall-answer": {**recall, "person_pk": world.recalled.pk},
         "recall-ask-again": {**recall, "person_pk": world.recalled.pk},
         "queue-view": {"pk": world.view.pk},
+        "work-session": {"pk": world.session.pk},
+        "work-session-leave": {"pk": world.session.pk},
         "job-cancel": {"pk": world.job.pk},
         "key-revoke": {"pk": world.key.pk},
         "audit-event": {"pk": world.event.pk},
@@ -158,6 +160,8 @@ def sent(world):
         "api-person-roles": {"roles": (Role.REVIEWER,)},
         "api-person-register": {"register": "GMC", "number": "9000017", "status": "unchecked"},
         "api-invite": {"family_name": "Ashby", "roles": (Role.CLINICIAN,)},
+        "queue-answer": {"case": f"{world.case.pk}:{world.case.lock}"},
+        "decisions-undo": {"decision": world.decision.pk},
     }
 
 

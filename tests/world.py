@@ -39,6 +39,7 @@ from reviews.verbs import (
     sensitive,
     sync,
     taper,
+    work_sessions,
 )
 from tests import make
 from tests.api import sent
@@ -93,6 +94,10 @@ class World:
         )
         self.view = saved_views.save(name=name, query="severity=2", by=ravi)
         self._written_to(clara, ravi)
+        self.session = work_sessions.begin(
+            name=name, query="", told="", case_ids=[self.case.pk], found="1", by=ravi
+        )
+        work_sessions.come_to(session=self.session, case=self.case, by=ravi)
         self.job = jobs.ask("rescreen", title="Screen everybody again", by=ravi, unit="patients")
         screen.drain()
         self.case.refresh_from_db()

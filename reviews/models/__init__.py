@@ -64,6 +64,7 @@ from .staff import FactorReset, Invitation, Leaving, RegisterEntry
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .versioned import Reported, Versioned
 from .versions import Engine, RuleVersion
+from .work import WorkSession, WorkVisit
 
 __all__ = [
     "CHANGED_PLAN",
@@ -151,6 +152,8 @@ __all__ = [
     "Tries",
     "Versioned",
     "WaitingRecord",
+    "WorkSession",
+    "WorkVisit",
     "compact",
     "folded",
     "named",

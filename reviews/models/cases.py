@@ -59,7 +59,7 @@ THE_PORTALS = (Move.OPEN, Move.WAKE, Move.CLEAR)
 ALSO_THE_PORTALS = (Move.RELEASE, Move.HAND_OVER)
 """Made by the portal where a command on its machine says that somebody has left."""
 
-RANKED = ("severity", "-leads", "due_at", "opened_at", "id")
+RANKED = ("severity", "-leads", "-overdue", "-weight", "due_at", "opened_at", "id")
 """The order of the queue. Indexes hold it."""
 
 SET_ASIDE = (CaseState.SNOOZED, CaseState.ESCALATED, CaseState.PROPOSED)
@@ -71,14 +71,19 @@ class CaseQuerySet(models.QuerySet):
         return self.filter(closed_at__isnull=True)
 
     def ranked(self) -> Self:
-        """Worst first, then those whose review is long overdue, due first, open longest."""
+        """Worst first; of those the overdue, the heaviest, due first, open longest.
+
+        Before all of its severity comes whose review is long overdue.
+        """
         return self.order_by(*RANKED)
 
 
 class Case(models.Model):
     """A patient's open flags as one place in the queue. `lock` grows with every change.
 
-    `leads` puts it before the others of its severity: a flag of it says so.
+    `leads` puts it before the others of its severity: a flag of it says so. `weight` orders those
+    that are as severe and as late, `weighed` is what it was made of (`reviews.rules.weight`).
+    `overdue` follows `due_at` within a minute, so that an index holds the order.
     """
 
     # The indexes below begin with the patient, the practice and the owner.
@@ -91,6 +96,12 @@ class Case(models.Model):
     state = models.CharField(max_length=10, choices=CaseState, default=CaseState.QUEUED)
     severity = models.PositiveSmallIntegerField()
     leads = models.BooleanField(default=False, db_default=False)
+    overdue = models.BooleanField(default=False, db_default=False)
+    weight = models.SmallIntegerField(default=0, db_default=0)
+    weighed = models.JSONField(
+        default=dict,
+        db_default={},  # pyright: ignore[reportCallIssue] - JSON of any shape
+    )
     headline = models.CharField(max_length=200)
     rule_ids = ArrayField(models.CharField(max_length=10), default=list)
     flag_count = models.PositiveSmallIntegerField(default=0)
@@ -155,9 +166,9 @@ class Case(models.Model):
             models.Index(
                 fields=["practice", *RANKED],
                 condition=Q(closed_at__isnull=True),
-                name="case_queue_by_practice",
+                name="case_worst_by_practice",
             ),
-            models.Index(fields=RANKED, condition=Q(closed_at__isnull=True), name="case_queue"),
+            models.Index(fields=RANKED, condition=Q(closed_at__isnull=True), name="case_worst"),
             models.Index(
                 fields=["state", "practice"],
                 condition=Q(closed_at__isnull=True, state__in=SET_ASIDE),

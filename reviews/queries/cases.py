@@ -1,4 +1,4 @@
-"""One case: its flags, what was concluded on it, what somebody may do with it, and what is next."""
+"""One case: its flags, what was concluded on it, what somebody may do with it, and who else may."""
 
 from dataclasses import dataclass
 
@@ -16,19 +16,6 @@ def fetch(user: User, pk: int) -> Case:
     """The case, if `user` may see it. Raises `NotFound`."""
     rows = Case.objects.select_related("patient__screening", "practice", "owner")
     return access.fetch(rows, user, Action.SEE_QUEUE, pk=pk)
-
-
-def following(user: User, case: Case) -> Case | None:
-    """The worst of my cases; then of those nobody works on and somebody else need not confirm."""
-    return work.claimed(user).exclude(pk=case.pk).ranked().first() or (
-        access.scope(Case.objects.open(), user, Action.DECIDE)
-        .exclude(state=CaseState.SNOOZED)
-        .exclude(state=CaseState.PROPOSED, proposed_by=user)
-        .exclude(pk=case.pk)
-        .filter(owner__isnull=True)
-        .ranked()
-        .first()
-    )
 
 
 def flags_of(case: Case, concluded: Decision | None) -> list[Flag]:
@@ -97,6 +84,33 @@ def may(user: User, case: Case, concluded: Decision | None, own: list[Flag]) -> 
         taper=access.allowed(user, Action.TAPER, case),
         record=access.allowed(user, Action.RECORD_FACT, case),
     )
+
+
+def why_not(may: May, case: Case, own: list[Flag]) -> dict[str, str]:
+    """`{key: why it can do nothing}` for the keys of a case that `user` cannot use now."""
+    if case.closed_at is not None:
+        because = f"this case is {case.get_state_display().lower()}."
+    elif case.state == CaseState.PROPOSED:
+        because = "it waits for a second person."
+    elif may.take_over:
+        because = f"{named(case.owner)} is working on it. Take it over first."
+    elif not may.decide and not own:
+        because = f"reviewers of {case.practice} do that."
+    else:
+        because = "that cannot be done now."
+    said = {}
+    if not may.move:
+        said |= {"s": f"Not snoozed: {because}", "e": f"Not escalated: {because}"}
+    if not may.claim:
+        mine = case.owner_id is not None and not may.take_over
+        said["c"] = "It is claimed by you already." if mine else f"Not claimed: {because}"
+    if not may.release:
+        said["h"] = "Only a case that you have claimed can be handed over."
+    if own:
+        said["d"] = "An urgent flag comes from your own prescription: another reviewer decides."
+    elif not (may.decide and may.move) and not may.confirm and not may.undo:
+        said["d"] = f"Nothing to decide: {because}"
+    return said
 
 
 def own_urgent(user: User, case: Case, flags: list[Flag]) -> list[Flag]:

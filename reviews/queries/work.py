@@ -1,10 +1,11 @@
 """What waits, for whom: the counts at the top of the queue, and the work of one person."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 
 from django.contrib.auth.models import User
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -57,6 +58,22 @@ def counted(rows: Any) -> int | str:
     """How many rows, or "1000+" beyond what is worth counting."""
     found = rows.order_by().values("pk")[:COUNT_LIMIT].count()
     return f"{COUNT_LIMIT}+" if found == COUNT_LIMIT else found
+
+
+def count_all(lists: Sequence[QuerySet[Case]]) -> list[int | str]:
+    """As `counted` for each of the lists, in one statement."""
+    parts, given = [], []
+    for rows in lists:
+        try:
+            sql, params = rows.order_by().values("pk")[:COUNT_LIMIT].query.sql_with_params()
+        except EmptyResultSet:
+            sql, params = "SELECT 1 WHERE false", ()
+        parts.append(f"(SELECT count(*) FROM ({sql}) AS capped)")
+        given += params
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(parts)}", given)
+        row = cast(tuple[int, ...], cursor.fetchone())
+    return [f"{COUNT_LIMIT}+" if n == COUNT_LIMIT else n for n in row]
 
 
 def due_between() -> dict[str, tuple[None, datetime] | tuple[datetime, datetime]]:

@@ -7,11 +7,13 @@ from typing import Any
 
 from django import template
 from django.contrib.auth.models import User
+from django.contrib.messages.storage.base import Message
 from django.template.context import RequestContext
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from reviews import service_levels
+from reviews.forms import toast
 from reviews.models import Case, Patient, named
 from reviews.tapering import doses
 
@@ -182,6 +184,12 @@ def query(context: RequestContext, **changes: Any) -> str:
             params[name] = value
     encoded = params.urlencode()
     return f"?{encoded}" if encoded else "?"
+
+
+@register.simple_tag
+def undo_of(message: Message) -> toast.Undo | None:
+    """What a message can take back: the decisions it is about; None for any other message."""
+    return toast.read(message.extra_tags)
 
 
 @register.filter

@@ -1,6 +1,6 @@
 """Deciding on a case: decide, or propose and let a second person answer; and taking it back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from reviews import access, conclusions, exemptions, messaging, moves, requests, sealing, settling
 from reviews.access import Action
-from reviews.conclusions import FlagOutcome
-from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
-from reviews.models import Case, Decision, DecisionItem, Exemption, Flag, Message, Move
+from reviews.conclusions import Answer, FlagOutcome
+from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, Stale
+from reviews.models import Case, Decision, DecisionItem, Exemption, Flag, Message, Move, Outcome
 from reviews.queries.messages import sight_of
 
 
@@ -65,6 +65,51 @@ def decide(
         detail=_outcomes(decision, items),
     )
     return decision
+
+
+def decide_alike(
+    *, seen: Mapping[int, int], rule_ids: Sequence[str], answer: Answer, by: User, note: str = ""
+) -> tuple[list[Decision], list[str]]:
+    """Give notes that are alike one answer, by id of their case with the lock that was seen.
+
+    Each case is checked and decided by itself: `(what was decided, why others were not)`. Refused
+    is a case that holds more than notes, or other rules than `rule_ids`. The history says of each
+    that it was answered with others.
+    """
+    visible = access.scope(Case.objects.select_related("patient"), by, Action.DECIDE)
+    cases = visible.in_bulk(seen)
+    together = f"One answer for {len(seen)} like cases." if len(seen) > 1 else ""
+    decisions, refusals = [], []
+    for pk, lock in seen.items():
+        case = cases.get(pk)
+        if case is None:
+            refusals.append(access.NO_SUCH_RECORD)
+            continue
+        try:
+            said = " ".join(part for part in (note.strip(), together) if part)
+            _refuse_unlike(case, rule_ids, answer)
+            decisions.append(
+                decide(case=case, outcomes=_same(case, answer), by=by, seen=lock, note=said)
+            )
+        except BadRecord as refusal:
+            refusals.append(f"{case.patient}: {refusal.reason}.")
+        except DomainError as refusal:
+            refusals.append(f"{case.patient}: {refusal.message}")
+    return decisions, refusals
+
+
+def _refuse_unlike(case: Case, rule_ids: Sequence[str], answer: Answer) -> None:
+    why_not = conclusions.not_alike(case, rule_ids)
+    if why_not:
+        raise BadRecord("case", why_not)
+    if answer.outcome == Outcome.EXEMPT:
+        raise BadRecord("outcome", "an exemption needs evidence of its own for each person")
+
+
+def _same(case: Case, answer: Answer) -> list[FlagOutcome]:
+    """The answer for each open flag of a case; one that is added meanwhile makes it stale."""
+    flags = Flag.objects.open().filter(case=case).values_list("pk", flat=True)
+    return [FlagOutcome(pk, answer.outcome, answer.reason, answer.until) for pk in flags]
 
 
 @transaction.atomic
@@ -135,6 +180,35 @@ def undo(*, case: Case, reason: str, by: User, seen: int) -> Case:
     """
     locked = moves.lock(case, Action.DECIDE, by, seen)
     moves.target(locked, Move.UNDO)
+    return _take_back(locked, reason, by)
+
+
+@transaction.atomic
+def undo_this(*, decision: Decision, reason: str, by: User) -> Case:
+    """As `undo`, of the decision that was seen. Raises `Stale` where another one came after it."""
+    case = Case.objects.get(pk=decision.case_id)
+    locked = moves.lock(case, Action.DECIDE, by, case.lock)
+    newest = conclusions.newest(locked)
+    if newest is None or newest.pk != decision.pk:
+        raise Stale(f"{case.patient}: this is not what holds any more. Look at the case again.")
+    moves.target(locked, Move.UNDO)
+    return _take_back(locked, reason, by)
+
+
+def undo_all(
+    *, decisions: Iterable[Decision], reason: str, by: User
+) -> tuple[list[Case], list[str]]:
+    """Take each back in a transaction of its own: `(the cases open again, why others are not)`."""
+    undone, refusals = [], []
+    for decision in decisions:
+        try:
+            undone.append(undo_this(decision=decision, reason=reason, by=by))
+        except DomainError as refusal:
+            refusals.append(refusal.message)
+    return undone, refusals
+
+
+def _take_back(locked: Case, reason: str, by: User) -> Case:
     if not reason.strip():
         raise BadRecord("reason", "is needed to undo a decision")
     decision = _to_answer(locked)

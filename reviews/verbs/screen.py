@@ -23,6 +23,7 @@ from reviews.audit import Event
 from reviews.bulk import as_array, as_json, binary_cursor, copy_rows, next_ids
 from reviews.models import CaseState, Flag, ScreeningRequest
 from reviews.moves import MOVES, Move
+from reviews.rules import weight
 from reviews.rules.book import RuleBook
 from reviews.rules.finding import Finding, Screening, Severity
 from reviews.rules.screen import concerns, screen
@@ -85,6 +86,26 @@ def batch(*, limit: int = BATCH, as_of: date | None = None) -> int:
     if problems:
         _put_back(problems, taken)
     return len(patient_ids)
+
+
+@transaction.atomic
+def mark_overdue() -> int:
+    """Put the cases whose time has come among the overdue of the queue; returns how many.
+
+    Only their place changes, so nobody's page is out of date by it. One that is being changed now
+    is left for the next time.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(OVERDUE)
+        return cursor.rowcount
+
+
+OVERDUE = """
+    UPDATE reviews_case SET overdue = true FROM (
+        SELECT id FROM reviews_case
+        WHERE closed_at IS NULL AND due_at < now() AND NOT overdue FOR UPDATE SKIP LOCKED
+    ) late WHERE reviews_case.id = late.id
+"""
 
 
 @transaction.atomic
@@ -176,8 +197,16 @@ class Place(NamedTuple):
     practice_id: int
 
 
-Results: TypeAlias = dict[int, tuple[int, Screening]]
-"""`{patient id: (practice id, Screening)}`."""
+class Screened(NamedTuple):
+    """The answer about a patient of a practice, and their age in completed years."""
+
+    practice_id: int
+    result: Screening
+    age: int | None
+
+
+Results: TypeAlias = dict[int, Screened]
+"""`{patient id: what screening said}`."""
 
 
 def _take_requests(patient_ids: list[int]) -> tuple[dict[int, Pending], datetime, int]:
@@ -213,7 +242,9 @@ def _screen_all(
     concerning = partial(concerns, book)
     for pk, practice_id, make in dossiers.read(patient_ids, as_of=as_of, concerning=concerning):
         try:
-            results[pk] = (practice_id, screen(make(), book))
+            dossier = make()
+            age = weight.age(dossier.birth_date, as_of)
+            results[pk] = Screened(practice_id, screen(dossier, book), age)
         except Exception as error:  # one broken record must not leave the others unscreened
             log.exception("not_screened", patient=pk)
             problems[pk] = f"{type(error).__name__}: {error}"[:500]
@@ -266,11 +297,12 @@ def _keep(results: Results, run: Run) -> None:
         live.setdefault(flag.patient_id, {})[flag.rule_id, flag.key] = flag
     cases = _open_cases(ids)
     difference = Difference(run)
-    for pk, (practice_id, result) in results.items():
+    for pk, screened in results.items():
         held, case = live.get(pk, {}), cases.get(pk)
-        if result.findings or held or case:
-            place = Place(pk, practice_id)
-            difference.rank(place, case, *difference.compare(place, result.findings, held))
+        findings = screened.result.findings
+        if findings or held or case:
+            place = Place(pk, screened.practice_id)
+            difference.rank(place, case, *difference.compare(place, findings, held), screened)
     difference.write()
     _mark_screened(results, run)
     done = audit.entry(None, Event.SCREENING_DONE, patients=len(ids), version=run.version_id)
@@ -337,9 +369,18 @@ class OpenCase(NamedTuple):
     rule_ids: list[str]
     flag_count: int
     due_at: datetime
+    overdue: bool
+    weight: int
+    weighed: dict[str, Any]
     snoozed_until: date | None = None
     closed_at: datetime | None = None
     lock: int = 1
+
+    def is_like(self, other: "OpenCase") -> bool:
+        """Whether a reviewer would see the same case: its place in the queue aside."""
+        return self._replace(overdue=False, weight=0, weighed={}) == other._replace(
+            overdue=False, weight=0, weighed={}
+        )
 
     def wakes(self, day: date) -> bool:
         """Whether the day has come until which it was snoozed."""
@@ -381,6 +422,7 @@ class Difference:
         self.flags: list[NewFlag] = []
         self.opened: list[OpenCase] = []
         self.changed: list[OpenCase] = []
+        self.reweighed: list[OpenCase] = []
         self.case_ids: dict[int, int] = {}  # of the open case, by patient
         self.moves: list[tuple[int, str, str, str]] = []
         self.events: list[audit.Entry] = []
@@ -424,7 +466,12 @@ class Difference:
         return open_flags, fresh
 
     def rank(
-        self, place: Place, case: OpenCase | None, open_flags: list[LiveFlag | NewFlag], fresh: bool
+        self,
+        place: Place,
+        case: OpenCase | None,
+        open_flags: list[LiveFlag | NewFlag],
+        fresh: bool,
+        screened: Screened,
     ) -> None:
         """Open, re-rank, wake or close the one case of a patient."""
         if not open_flags:
@@ -441,6 +488,14 @@ class Difference:
             "rule_ids": sorted({flag.rule_id for flag in open_flags}),
             "flag_count": len(open_flags),
         }
+        exposure = screened.result.exposure
+        weighed = weight.weigh(
+            {flag.rule_id for flag in open_flags},
+            dde_mg=weight.dose(screened.result.findings),
+            age=screened.age,
+            days=exposure.days if exposure else None,
+        )
+        ranking |= {"weight": weighed.points, "weighed": weighed._asdict(), "overdue": False}
         due_at = service_levels.due(severity, self.now)
         if case is None:
             state = CaseState.QUEUED.value
@@ -450,12 +505,16 @@ class Difference:
         ranked = case._replace(**ranking)
         if severity < case.severity:
             ranked = ranked._replace(due_at=min(case.due_at, due_at))
+        ranked = ranked._replace(overdue=ranked.due_at < self.now)
         if case.state == CaseState.SNOOZED and (fresh or case.wakes(self.as_of)):
             woken = ranked._replace(state=MOVES[case.state, Move.WAKE], snoozed_until=None)
             self._moved(case.id, Move.WAKE)
             self._change(woken, Event.CASE_WOKEN)
-        elif fresh or ranked != case:
+        elif fresh or not ranked.is_like(case):
             self._change(ranked, Event.CASE_RANKED)
+        elif ranked != case:
+            # Only its place in the queue is another: whoever looks at it need not look again.
+            self.reweighed.append(ranked)
 
     def write(self) -> None:
         """Write all but the events, in a fixed number of statements."""
@@ -465,8 +524,8 @@ class Difference:
                 cursor.execute(END, [self.now, as_array(self.ended), reasons])
         if self.opened:
             self._open()
-        if self.changed:
-            cases = [case._asdict() for case in self.changed]
+        if self.changed or self.reweighed:
+            cases = [case._asdict() for case in (*self.changed, *self.reweighed)]
             with connection.cursor() as cursor:
                 cursor.execute(RANK, [self.now, as_json(cases)])
         if self.flags:
@@ -478,7 +537,8 @@ class Difference:
         opened = []
         ids = next_ids("reviews_case", len(self.opened))
         for pk, case in zip(ids, self.opened, strict=True):
-            opened.append((pk, *case[1:], self.now, self.now, ""))
+            kept = case._replace(id=pk, weighed=as_json(case.weighed))
+            opened.append((*kept, self.now, self.now, ""))
             self.case_ids[case.patient_id] = pk
             self._moved(pk, Move.OPEN)
             self._event(Event.CASE_OPENED, case, case=pk)
@@ -546,11 +606,13 @@ RANK = """
     UPDATE reviews_case SET
         state = now.state, severity = now.severity, leads = now.leads, headline = now.headline,
         rule_ids = now.rule_ids, flag_count = now.flag_count, due_at = now.due_at,
+        overdue = now.overdue, weight = now.weight, weighed = now.weighed,
         snoozed_until = now.snoozed_until, closed_at = now.closed_at, lock = now.lock,
-        updated_at = %s
+        updated_at = CASE WHEN reviews_case.lock = now.lock THEN updated_at ELSE %s END
     FROM jsonb_to_recordset(%s::jsonb) AS now (
         id bigint, state text, severity smallint, leads boolean, headline text, rule_ids text[],
-        flag_count smallint, due_at timestamptz, snoozed_until date, closed_at timestamptz,
+        flag_count smallint, due_at timestamptz, overdue boolean, weight smallint, weighed jsonb,
+        snoozed_until date, closed_at timestamptz,
         lock integer
     )
     WHERE reviews_case.id = now.id
@@ -566,7 +628,7 @@ def _mark_screened(results: Results, run: Run) -> None:
             "gave_way": result.shadowed,
             "exposure": result.exposure,
         }
-        for pk, (_, result) in results.items()
+        for pk, (_, result, _) in results.items()
     ]
     if not rows:
         return

@@ -11,27 +11,42 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import conclusions, dossiers, rulebooks
+from reviews import access, conclusions, dossiers, rulebooks
 from reviews.access import Action
 from reviews.drawing import timeline, timeline_chart
-from reviews.errors import BadRecord, DomainError, Stale
+from reviews.errors import BadRecord, DomainError, NotFound, Stale
+from reviews.forms import toast
 from reviews.forms.days import read_day
 from reviews.forms.decision import DecisionForm, read_outcomes, read_seen, refused_flag
 from reviews.forms.messages import read_draft, read_escalation
+from reviews.forms.numbers import whole
 from reviews.models import Case, CaseState, Decision, Patient, Reason
 from reviews.queries import about, case_cards, case_history, cases, for_the_record, medicines
 from reviews.rules.missing import Missing, missing
-from reviews.verbs import caseload, decide
+from reviews.verbs import caseload, decide, work_sessions
 from reviews.views import messages as messages_of
-from reviews.views import opinions, person
+from reviews.views import opinions, person, walking
 from reviews.views.confirming import confirm_first
 from reviews.views.refusals import shows_refusals
 from reviews.views.signed_in import SignedIn
 
+PRESSED_UNDO = "Taken back at once, without a further reason"
+"""What the history says of somebody who only pressed Undo."""
+NAMED = 3
+WITHOUT_A_LIST = {
+    "n": "There is no next case: this one was opened alone. Open one from a list.",
+    "p": "There is none before it in the list.",
+}
 
-def _to_following(request: SignedIn, case: Case) -> HttpResponse:
-    following = cases.following(request.user, case)
-    return redirect("case", following.pk) if following else redirect("queue")
+
+def _onwards(request: SignedIn, case: Case) -> HttpResponse:
+    """The next case of the list that is worked through; without one, the queue."""
+    session = walking.current(request, request.user)
+    return walking.onwards(request.user, case, session)
+
+
+def _again(request: SignedIn, pk: int) -> HttpResponse:
+    return redirect(walking.to_case(pk, walking.current(request, request.user)))
 
 
 def _confirm_if_urgent(request: SignedIn, case: Case) -> None:
@@ -47,6 +62,7 @@ def _page(
     `posted` is the decision that was refused.
     """
     context = _context(request.user, cases.fetch(request.user, pk), refusal, posted)
+    context |= walking.bar(request.user, context["case"], walking.current(request, request.user))
     context["note"] = request.POST.get("note", "")
     context["typed"] = request.POST
     status = 200
@@ -63,6 +79,7 @@ def _context(
     concluded = conclusions.newest(case)
     flags = cases.flags_of(case, concluded)
     own = cases.own_urgent(user, case, flags)
+    may = cases.may(user, case, concluded, own)
     waits = case.state == CaseState.PROPOSED
     _version, book = rulebooks.live()
     dossier = dossiers.one(case.patient, as_of=today)
@@ -76,7 +93,8 @@ def _context(
         "is_open": case.closed_at is None,
         "is_mine": case.owner_id == user.pk,
         "waits": waits,
-        "may": cases.may(user, case, concluded, own),
+        "may": may,
+        "why_not": {**WITHOUT_A_LIST, **cases.why_not(may, case, own)},
         "flag_count": len(flags),
         "cards": cards,
         "about": about.about(dossier, book),
@@ -86,7 +104,6 @@ def _context(
         "charts": timeline_chart.charts(picture) if picture else [],
         "medicines": medicines.lines_of(dossier, book, case.practice_id),
         "history": history,
-        "following": cases.following(user, case),
         "concluded": concluded,
         "concluded_items": cases.items_of(concluded) if concluded else [],
         "for_the_record": for_the_record.of(concluded) if concluded and not waits else None,
@@ -124,6 +141,14 @@ def _decision_page(request: SignedIn, refusal: DomainError, pk: int) -> HttpResp
 @require_GET
 @login_required
 def show(request: SignedIn, pk: int) -> HttpResponse:
+    """The page; opened from a list, it leads into a session over that list."""
+    case = cases.fetch(request.user, pk)
+    if walking.LIST in request.GET:
+        session = walking.begin(request.user, case, request.GET[walking.LIST])
+        return redirect(walking.to_case(pk, session))
+    session = walking.current(request, request.user)
+    if session is not None and pk in session.case_ids:
+        work_sessions.come_to(session=session, case=case, by=request.user)
     return _page(request, None, pk)
 
 
@@ -144,8 +169,8 @@ def decision(request: SignedIn, pk: int) -> HttpResponse:
     )
     proposed = decided.kind == Decision.Kind.PROPOSED
     done = "Proposed, for a second person:" if proposed else "Decision saved for"
-    messages.success(request, f"{done} {case.patient}.")
-    return _to_following(request, case)
+    _tell(request, f"{done} {case.patient}.", decided)
+    return _onwards(request, case)
 
 
 @require_POST
@@ -155,9 +180,9 @@ def confirm(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     _confirm_if_urgent(request, case)
     note = request.POST.get("note", "")
-    decide.confirm(case=case, by=request.user, seen=read_seen(request.POST), note=note)
-    messages.success(request, f"Confirmed: the decision for {case.patient} holds now.")
-    return _to_following(request, case)
+    confirmed = decide.confirm(case=case, by=request.user, seen=read_seen(request.POST), note=note)
+    _tell(request, f"Confirmed: the decision for {case.patient} holds now.", confirmed)
+    return _onwards(request, case)
 
 
 @require_POST
@@ -168,7 +193,35 @@ def send_back(request: SignedIn, pk: int) -> HttpResponse:
     reason = request.POST.get("reason", "")
     decide.send_back(case=case, reason=reason, by=request.user, seen=read_seen(request.POST))
     messages.success(request, f"Sent back: {case.patient}.")
-    return _to_following(request, case)
+    return _onwards(request, case)
+
+
+def _tell(request: SignedIn, said: str, decided: Decision) -> None:
+    """Say what was decided, with the way to take it back."""
+    session = walking.current(request, request.user)
+    tags = toast.tags([decided], session.pk if session else None)
+    messages.success(request, said, extra_tags=tags)
+
+
+@require_POST
+@login_required
+def undo_decisions(request: SignedIn) -> HttpResponse:
+    """Take back what a message or a list shows as decided; each that cannot be is told."""
+    marked = {whole(pk) for pk in request.POST.getlist("decision")} - {None}
+    found = Decision.objects.filter(pk__in=marked).select_related("case__patient")
+    visible = list(access.scope(found, request.user, Action.DECIDE).order_by("pk"))
+    if not visible:
+        raise NotFound(access.NO_SUCH_RECORD)
+    undone, refusals = decide.undo_all(decisions=visible, reason=PRESSED_UNDO, by=request.user)
+    for refusal in refusals:
+        messages.warning(request, refusal)
+    if undone:
+        names = ", ".join(str(case.patient) for case in undone[:NAMED])
+        more = f" and {len(undone) - NAMED} more" if len(undone) > NAMED else ""
+        messages.success(request, f"Taken back for {names}{more}. It is open again, and yours.")
+    if len(visible) == 1:
+        return _again(request, visible[0].case_id)
+    return redirect("my-work")
 
 
 @require_POST
@@ -179,7 +232,7 @@ def undo(request: SignedIn, pk: int) -> HttpResponse:
     reason = request.POST.get("reason", "")
     decide.undo(case=case, reason=reason, by=request.user, seen=read_seen(request.POST))
     messages.success(request, "Taken back. What it covered is open again.")
-    return redirect("case", pk)
+    return _again(request, pk)
 
 
 @require_POST
@@ -188,17 +241,17 @@ def claim(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     take_over = request.POST.get("take_over") == "yes"
     caseload.claim(case=case, by=request.user, seen=read_seen(request.POST), take_over=take_over)
-    return redirect("case", pk)
+    return _again(request, pk)
 
 
 @require_POST
 @login_required
 def release(request: SignedIn, pk: int) -> HttpResponse:
-    caseload.release(
-        case=cases.fetch(request.user, pk), by=request.user, seen=read_seen(request.POST)
-    )
-    messages.success(request, "The case is back in the queue.")
-    return redirect("queue")
+    case = cases.fetch(request.user, pk)
+    caseload.release(case=case, by=request.user, seen=read_seen(request.POST))
+    messages.success(request, f"Back in the queue: {case.patient}.")
+    session = walking.current(request, request.user)
+    return redirect(walking.to_case(pk, session) if session else "queue")
 
 
 @require_POST
@@ -214,7 +267,7 @@ def snooze(request: SignedIn, pk: int) -> HttpResponse:
         seen=read_seen(request.POST),
     )
     messages.success(request, f"Snoozed: {case.patient}.")
-    return redirect("queue")
+    return _onwards(request, case)
 
 
 @require_POST
@@ -232,10 +285,11 @@ def escalate(request: SignedIn, pk: int) -> HttpResponse:
         seen=read_seen(request.POST),
     )
     messages.success(request, f"Escalated: {case.patient}.")
-    return redirect("queue")
+    return _onwards(request, case)
 
 
 urlpatterns = [
+    path("decisions/undo", undo_decisions, name="decisions-undo"),
     path("cases/<int:pk>", show, name="case"),
     path("cases/<int:pk>/decide", decision, name="case-decide"),
     path("cases/<int:pk>/confirm", confirm, name="case-confirm"),

@@ -1,15 +1,12 @@
 """The review queue: worst first, filters in the address bar and by name, claim from the row."""
 
-from collections.abc import Container, Mapping
 from dataclasses import replace
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.db.models import F, IntegerField, QuerySet
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Cast
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
@@ -18,50 +15,32 @@ from django.views.decorators.http import require_GET, require_POST
 from reviews import access, conclusions, service_levels
 from reviews.access import Action
 from reviews.errors import BadRecord
-from reviews.forms.marks import NO_CASE, read_marks
-from reviews.forms.numbers import whole
-from reviews.models import RANKED, Case, CaseState, Patient, PatientScreening, SavedView
+from reviews.forms.marks import NO_CASE, Marks, read_marks
+from reviews.models import Case, PatientScreening, SavedView
 from reviews.moves import MOVES, Move
-from reviews.queries import search, work
+from reviews.queries import work
+from reviews.rules import weight
 from reviews.rules.matters import titles
-from reviews.rules.registry import BY_ID, RULES
+from reviews.rules.registry import RULES
 from reviews.verbs import caseload, saved_views
-from reviews.views import person, reading
+from reviews.views import person, reading, walking
+from reviews.views.filters import (
+    DUE,
+    OPIOID,
+    OWNERS,
+    PAGE_SIZE,
+    SEVERITIES,
+    SORTS,
+    VIEWS,
+    filters,
+    in_words,
+    narrow,
+    query_of,
+    unknown,
+)
 from reviews.views.paging import page_of
 from reviews.views.refusals import shows_refusals
 from reviews.views.signed_in import SignedIn
-
-PAGE_SIZE = 20
-FEW = 1_000
-"""People found by name, whose cases are looked up one by one."""
-
-SORTS = {
-    "worst": ("Worst first", RANKED),
-    "due": ("Due first", ("due_at", "severity", "opened_at", "id")),
-    "newest": ("Newest first", ("-opened_at", "-id")),
-    "exposure": ("Longest exposure", ("-exposed_days", "severity", "due_at", "id")),
-}
-DUE = {
-    "overdue": "Overdue",
-    "today": "Due today",
-    "soon": f"Due in {work.SOON_WORKING_DAYS} working days",
-    "snoozed": "Snoozed",
-    "escalated": "Escalated",
-    "second": "For a second person",
-}
-SEVERITIES = {"1": "S1 Urgent", "2": "S2 Review", "3": "S3 Note"}
-OWNERS = {"me": "Mine", "none": "Nobody"}
-# The views that reviewers ask for most: a name, its filters, and the count it shows, if any.
-VIEWS = (
-    ("All open", {}, "all"),
-    ("Mine", {"owner": "me"}, "mine"),
-    ("Urgent, unclaimed", {"severity": "1", "owner": "none"}, None),
-    ("With an opioid", {"rule": "OPI-01"}, None),
-    ("Past day 120", {"rule": "DUR-04"}, None),
-    ("Cannot be judged", {"rule": "DQ-01"}, None),
-    ("For a second person", {"due": "second"}, None),
-    ("Snoozed", {"due": "snoozed"}, "snoozed"),
-)
 
 
 @require_GET
@@ -86,6 +65,20 @@ def queue(request: SignedIn) -> HttpResponse:
     counts = work.counts(mine, request.user)
     own = list(SavedView.objects.filter(user=request.user).order_by("name"))
     narrowing = {name: value for name, value in chosen.items() if value}
+    own_queries = [query_of(view.query) for view in own]
+    total, *view_counts = work.count_all(
+        [
+            cases,
+            *(
+                narrow(visible, filters(query), request.user)
+                for query in [*(view.query for view in VIEWS), *own_queries]
+            ),
+        ]
+    )
+    for view, query, count in zip(own, own_queries, view_counts[len(VIEWS) :], strict=True):
+        view.count, view.says = count, in_words(filters(query))
+    current = next((view for view in own if query_of(view.query) == narrowing), None)
+    known_view = next((view for view in VIEWS if view.query == narrowing), None)
     context = {
         "page": page,
         "chosen": chosen,
@@ -95,16 +88,22 @@ def queue(request: SignedIn) -> HttpResponse:
         "counts": counts,
         "views": [
             {
-                "name": name,
-                "query": urlencode(query),
-                "count": counts[count] if count else None,
-                "current": narrowing == query,
+                "name": view.name,
+                "query": urlencode(view.query),
+                "says": view.says,
+                "count": count,
+                "current": view == known_view,
             }
-            for name, query, count in VIEWS
+            for view, count in zip(VIEWS, view_counts, strict=False)
         ],
         "own_views": own,
-        "current_view": next((view for view in own if _same(view, narrowing)), None),
-        "may_save": bool(narrowing) and all(narrowing != query for _, query, _ in VIEWS),
+        "current_view": current,
+        "may_save": bool(narrowing) and known_view is None,
+        "total": total,
+        "shows": known_view.says if known_view else in_words(chosen),
+        "unknown_filters": unknown(request.GET, request.user),
+        "list_query": urlencode(narrowing | ({"page": page.number} if page.number > 1 else {})),
+        "opioid_rules": OPIOID,
         "not_checked": work.not_checked(request.user),
         "practices": practices,
         "rules": [(rule.id, rule.title) for rule in RULES],
@@ -136,7 +135,13 @@ def claim(request: SignedIn) -> HttpResponse:
     if request.POST.get("do") == "hand_over":
         marks = request.POST.getlist("case")
         return redirect(f"{reverse('hand-over')}?{urlencode({'case': marks}, doseq=True)}")
+    if request.POST.get("do") == "answer":
+        back = request.POST.get("back", "").removeprefix("?")
+        asked = [("list", back), *(("case", mark) for mark in request.POST.getlist("case"))]
+        return redirect(f"{reverse('queue-answer')}?{urlencode(asked)}")
     marks = read_marks(request.POST.getlist("case"))
+    if request.POST.get("do") == "work":
+        return _work_through(request, marks)
     claimed, refusals = caseload.claim_all(seen=marks.seen, by=request.user)
     for refusal in [*refusals, *[NO_CASE] * marks.unread]:
         messages.warning(request, refusal)
@@ -144,6 +149,16 @@ def claim(request: SignedIn) -> HttpResponse:
         messages.success(request, f"{len(claimed)} case{'s'[: len(claimed) > 1]} claimed.")
     # The place in the list is kept, with a script or without.
     return redirect(_back(request) + (f"#case-{claimed[0].pk}" if claimed else ""))
+
+
+def _work_through(request: SignedIn, marks: Marks) -> HttpResponse:
+    """Begin a session over the ticked cases."""
+    if not marks.seen:
+        messages.warning(request, "Tick the cases that you want to work through.")
+        return redirect(_back(request))
+    back = request.POST.get("back", "").removeprefix("?")
+    session = walking.begin_with(request.user, list(marks.seen), back)
+    return redirect(walking.to_case(session.case_ids[0], session))
 
 
 def _view_not_saved(request: SignedIn, refusal: BadRecord) -> HttpResponse:
@@ -156,8 +171,7 @@ def _view_not_saved(request: SignedIn, refusal: BadRecord) -> HttpResponse:
 @shows_refusals(_view_not_saved, BadRecord)
 def save_view(request: SignedIn) -> HttpResponse:
     """Keep the filters of the page I came from, under a name."""
-    narrowing = filters(dict(parse_qsl(request.POST.get("back", "").removeprefix("?"))))
-    query = urlencode({name: value for name, value in narrowing.items() if value})
+    query = urlencode(query_of(request.POST.get("back", "").removeprefix("?")))
     view = saved_views.save(name=request.POST.get("name", ""), query=query, by=request.user)
     messages.success(request, f"Saved as “{view.name}”. Only you see it.")
     return redirect(_back(request))
@@ -190,57 +204,6 @@ def home(request: SignedIn) -> HttpResponse:
     return render(request, "reviews/no_role.html", status=403)
 
 
-def filters(given: Mapping[str, str]) -> dict[str, str]:
-    """The filters of an address, as text; unknown values left out, the usual order too."""
-    owner = given.get("owner", "")
-    return {
-        "q": " ".join(given.get("q", "").split())[:100],
-        "severity": _known(given.get("severity"), SEVERITIES),
-        "rule": _known(given.get("rule"), BY_ID),
-        "practice": _number(given.get("practice", "")),
-        "owner": owner if owner in OWNERS else _number(owner),
-        "due": _known(given.get("due"), DUE),
-        "sort": _known(given.get("sort"), SORTS.keys() - {"worst"}),
-    }
-
-
-def narrow(cases: QuerySet[Case], chosen: dict[str, str], user: User) -> QuerySet[Case]:
-    """The cases that the filters leave, in the chosen order."""
-    if chosen["rule"] or chosen["q"]:
-        # Whom a rule or a medicine finds tells something clinical of them. The page says so.
-        called = search.named(Patient.objects.all(), chosen["q"])
-        cases = access.unhidden(cases, user, but=None if chosen["rule"] else called)
-    if chosen["severity"]:
-        cases = cases.filter(severity=chosen["severity"])
-    if chosen["rule"]:
-        cases = cases.filter(rule_ids__contains=[chosen["rule"]])
-    if chosen["practice"]:
-        cases = cases.filter(practice=chosen["practice"])
-    if chosen["owner"] == "none":
-        cases = cases.filter(owner__isnull=True)
-    elif chosen["owner"]:
-        cases = cases.filter(owner=user.pk if chosen["owner"] == "me" else chosen["owner"])
-    if chosen["due"] in (CaseState.SNOOZED, CaseState.ESCALATED):
-        cases = cases.filter(state=chosen["due"])
-    elif not chosen["q"]:
-        cases = cases.exclude(state=CaseState.SNOOZED)
-    if chosen["due"] == "second":
-        cases = cases.filter(state=CaseState.PROPOSED).exclude(proposed_by=user)
-    if chosen["due"] in work.due_between():
-        cases = work.due(cases, chosen["due"])
-    if chosen["q"]:
-        found = search.anybody(Patient.objects.all(), chosen["q"]).order_by().values_list("pk")
-        few = [pk for (pk,) in found[: FEW + 1]]
-        # Told as a question, PostgreSQL would rather walk the queue and try the name on everybody.
-        cases = cases.filter(patient__in=few if len(few) <= FEW else found)
-    if chosen["sort"] == "exposure":
-        days = KeyTextTransform("days", "patient__screening__exposure")
-        return cases.annotate(exposed_days=Cast(days, IntegerField())).order_by(
-            F("exposed_days").desc(nulls_last=True), "severity", "due_at", "id"
-        )
-    return cases.order_by(*SORTS[chosen["sort"] or "worst"][1])
-
-
 def with_row(cases: QuerySet[Case]) -> QuerySet[Case]:
     """The cases with what a row of the list shows, in a fixed number of queries."""
     return (
@@ -263,18 +226,7 @@ def fill_rows(cases: list[Case], user: User) -> None:
         )[:1]
         case.matters = _matters(case.rule_ids)
         case.is_hidden = access.hides(user, case)
-
-
-def _known(value: str | None, values: Container[str]) -> str:
-    return value if value is not None and value in values else ""
-
-
-def _number(value: str) -> str:
-    return "" if whole(value) is None else value
-
-
-def _same(view: SavedView, narrowing: dict[str, str]) -> bool:
-    return dict(parse_qsl(view.query)) == narrowing
+        case.weighed_by = weight.in_words(case.weighed)
 
 
 def _back(request: SignedIn) -> str:

@@ -170,7 +170,7 @@ def test_without_a_script_find_preview_ask_and_save(visit, clara, bell):
 
 def test_by_keyboard_alone(visit, clara, bell):
     page = visit(clara, f"/patients/{bell.pk}")
-    page.keyboard.press("p")
+    page.keyboard.press("l")
     expect(page.get_by_label("Find a medicine")).to_be_focused()
     page.keyboard.type("diazepam 2 mg tab")
     page.keyboard.press("Enter")

@@ -11,6 +11,8 @@ from tests import make
 
 pytestmark = pytest.mark.browser
 
+DECIDE = re.compile("^Decide")
+
 
 @pytest.fixture
 def long_case(harbour, clara):
@@ -35,7 +37,7 @@ def row(page, case):
     return page.locator(f"#case-{case.pk}")
 
 
-def test_filter_claim_open_decide_and_the_next_case_opens(visit, ravi, long_case, urgent):
+def test_filter_claim_open_decide_and_the_list_is_at_its_end(visit, ravi, long_case, urgent):
     page = visit(ravi, "/")
     expect(page.locator(".case-row")).to_have_count(2)
     page.get_by_role("search", name="Filter cases").get_by_label("Severity").select_option("1")
@@ -53,9 +55,11 @@ def test_filter_claim_open_decide_and_the_next_case_opens(visit, ravi, long_case
     expect(offered).to_have_count(3)  # none yet, a service, specialist advice
     decide_all(page)
     page.get_by_label("Note for whoever acts next").fill("Agreed by telephone")
-    page.get_by_role("button", name=re.compile("Decide and open next")).click()
+    page.get_by_role("button", name=DECIDE).click()
 
-    expect(page).to_have_url(re.compile(f"/cases/{long_case.pk}$"))
+    # The other case is not in the list that was filtered.
+    expect(page).to_have_url(re.compile(r"/sessions/\d+$"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 of 1 decided, none left")
     expect(page.get_by_role("status").first).to_contain_text("Decision saved")
     decision = Decision.objects.get(case=urgent)
     assert (decision.by, decision.note) == (ravi, "Agreed by telephone")
@@ -68,7 +72,7 @@ def test_a_second_window_is_told_and_keeps_what_was_chosen(visit, ravi, samira, 
     hers.get_by_role("button", name=re.compile("Claim")).click()
     expect(hers.get_by_role("main")).to_contain_text("claimed by you")
 
-    mine.get_by_role("button", name=re.compile("Decide and open next")).click()
+    mine.get_by_role("button", name=DECIDE).click()
     told = mine.get_by_role("alert")
     expect(told).to_contain_text("Not saved")
     expect(told).to_contain_text("Samira")
@@ -83,13 +87,13 @@ def test_a_stale_decision_keeps_what_was_chosen(visit, ravi, long_case):
     decide_all(page, "continue", "benefit_outweighs")
     page.get_by_label("Note for whoever acts next").fill("Discussed at length")
     caseload.claim(case=long_case, by=ravi, seen=long_case.lock)
-    page.get_by_role("button", name=re.compile("Decide and open next")).click()
+    page.get_by_role("button", name=DECIDE).click()
     expect(page.get_by_role("alert")).to_contain_text("What you chose is still here")
     first = page.locator("#decide fieldset").first.get_by_role("combobox")
     expect(first.first).to_have_value("continue")
     expect(first.last).to_have_value("benefit_outweighs")
     expect(page.get_by_label("Note for whoever acts next")).to_have_value("Discussed at length")
-    page.get_by_role("button", name=re.compile("Decide and open next")).click()
+    page.get_by_role("button", name=DECIDE).click()
     expect(page.get_by_role("status").first).to_contain_text("Decision saved")
 
 
@@ -108,7 +112,7 @@ def test_by_keyboard_alone(visit, ravi, long_case, urgent):
     page.keyboard.press("c")
     expect(page.get_by_role("status").first).to_contain_text("1 case claimed")
     page.keyboard.press("o")  # it is the current one still
-    expect(page).to_have_url(re.compile(f"/cases/{urgent.pk}$"))
+    expect(page).to_have_url(re.compile(rf"/cases/{urgent.pk}(\?session=\d+)?$"))
     page.keyboard.press("1")
     expect(page.locator("#matter-1")).to_be_focused()
     sentence = page.locator("#matter-1 .inside").first
@@ -135,10 +139,10 @@ def test_a_routine_case_takes_four_keys(visit, ravi, harbour, clara, long_case):
     page = visit(ravi, "/")
     for key in ("j", "o"):
         page.keyboard.press(key)
-    expect(page).to_have_url(re.compile(f"/cases/{long_case.pk}$"))
+    expect(page).to_have_url(re.compile(rf"/cases/{long_case.pk}(\?session=\d+)?$"))
     for key in ("d", "Control+Enter"):
         page.keyboard.press(key)
-    expect(page).to_have_url(re.compile(f"/cases/{following.pk}$"))
+    expect(page).to_have_url(re.compile(rf"/cases/{following.pk}(\?session=\d+)?$"))
     outcomes = Decision.objects.get(case=long_case).items.values_list("outcome", flat=True)
     assert set(outcomes) == {"review"}
 
@@ -179,7 +183,7 @@ def test_a_matter_is_split_and_another_is_as_the_first(visit, ravi, costa, js):
     expect(apart.get_by_label("until")).to_have_value("")
     apart.get_by_role("combobox", name=re.compile("Outcome")).select_option("other_medicine")
     apart.get_by_role("combobox", name=re.compile("Reason")).select_option("specialist_advice")
-    page.get_by_role("button", name=re.compile("Decide and open next")).click()
+    page.get_by_role("button", name=DECIDE).click()
     expect(page.get_by_role("status").first).to_contain_text("Decision saved")
     items = Decision.objects.get().items.values_list("flag__rule_id", "outcome")
     by_rule = dict(items)
@@ -210,7 +214,7 @@ def test_an_urgent_flag_is_continued_by_two(visit, ravi, samira, urgent):
     decide_all(page, "continue", "benefit_outweighs")
     expect(warned).to_be_visible()
     page.get_by_label("Note for whoever acts next").fill("Hospice care, naloxone at home")
-    page.get_by_role("button", name=re.compile("Decide and open next")).click()
+    page.get_by_role("button", name=DECIDE).click()
     expect(page.get_by_role("status").first).to_contain_text("Proposed")
 
     hers = visit(samira, "/?due=second")
@@ -219,7 +223,7 @@ def test_an_urgent_flag_is_continued_by_two(visit, ravi, samira, urgent):
     expect(hers.locator("#decide")).to_contain_text("Hospice care, naloxone at home")
     hers.keyboard.press("d")
     expect(hers.get_by_label(re.compile("Note, if you want"))).to_be_focused()
-    hers.get_by_role("button", name="Confirm and open next").click()
+    hers.get_by_role("button", name=re.compile("^Confirm")).click()
     expect(hers.get_by_role("status").first).to_contain_text("Confirmed")
     urgent.refresh_from_db()
     assert urgent.state == CaseState.DECIDED
@@ -308,13 +312,19 @@ def test_without_a_script_claim_decide_and_escalate(visit, ravi, harbour, clara,
     row(page, long_case).get_by_role("checkbox").check()
     page.get_by_role("button", name=re.compile("Claim selected")).click()
     expect(row(page, long_case)).to_contain_text("You")
-    row(page, long_case).get_by_role("link").click()
+    row(page, urgent).get_by_role("checkbox").check()
+    row(page, long_case).get_by_role("checkbox").check()
+    page.get_by_role("button", name=re.compile("Work through selected")).click()
+    page.get_by_role("link", name=re.compile("Next")).click()
     decide_all(page, "taper", "quantity_wrong")
-    page.get_by_role("button", name=re.compile("Decide and open next")).click()
+    page.get_by_role("button", name=DECIDE).click()
     expect(page.get_by_role("alert")).to_contain_text("choose a reason that goes with the outcome")
     decide_all(page)
-    page.get_by_role("button", name=re.compile("Decide and open next")).click()
-    expect(page).to_have_url(re.compile(f"/cases/{urgent.pk}$"))
+    page.get_by_role("button", name=DECIDE).click()
+    # It was the last of the list; the one before it is left.
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 of 2 decided, 1 left")
+    page.get_by_role("link", name=re.compile("Go on with what is left")).click()
+    expect(page).to_have_url(re.compile(rf"/cases/{urgent.pk}\?session=\d+$"))
 
     page.locator("#escalate summary").click()
     page.get_by_label("What is asked of them").fill("Please call the patient")

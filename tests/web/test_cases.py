@@ -108,11 +108,13 @@ def test_what_is_missing_and_changes_nothing_is_one_quiet_line(client, harbour, 
     assert "Checked in part" in page
 
 
-def test_deciding_closes_and_opens_the_next_case(client, harbour, clara, case, ravi):
-    following = make.flagged_case(harbour, logged_by=clara)
+def test_deciding_closes_the_case_and_without_a_list_leads_nowhere_else(
+    client, harbour, clara, case, ravi
+):
+    make.flagged_case(harbour, logged_by=clara)
     client.force_login(ravi)
     response = client.post(reverse("case-decide", args=[case.pk]), choices(case))
-    assert response.url == reverse("case", args=[following.pk])
+    assert response.url == reverse("queue")
     decided = Decision.objects.get()
     assert (decided.by, decided.note) == (ravi, "Agreed by telephone")
     history = get(client, ravi, case).content.decode()
@@ -239,7 +241,7 @@ class TestTheSecondPerson:
         assert "Samira Okafor can confirm it or send it back" in text
         assert "Take the proposal back" in text
         assert reverse("case-confirm", args=[waiting.pk]) not in text
-        assert "Decide and open next" not in text
+        assert "data-submit>Decide" not in text
 
     def test_nobody_else_there_is_said(self, client, waiting, ravi):
         assert "Nobody else reviews at" in get(client, ravi, waiting).content.decode()
@@ -247,7 +249,7 @@ class TestTheSecondPerson:
     def test_a_colleague_confirms_and_the_note_is_read_by_all(self, client, waiting, samira, clara):
         text = get(client, samira, waiting).content.decode()
         assert "Agreed by telephone" in text
-        assert "Confirm and open next" in text
+        assert "data-submit>Confirm" in text
         client.post(
             reverse("case-confirm", args=[waiting.pk]),
             {"seen": waiting.lock, "note": "Seen the letter"},
@@ -267,7 +269,7 @@ class TestTheSecondPerson:
         client.post(address, {"seen": waiting.lock, "reason": "No naloxone offer yet"})
         text = get(client, ravi, waiting).content.decode()
         assert "No naloxone offer yet" in text
-        assert "Decide and open next" in text
+        assert "data-submit>Decide" in text
 
     def test_an_answer_from_a_second_window_is_told(self, client, waiting, samira):
         client.force_login(samira)
@@ -301,7 +303,7 @@ def test_undo_reopens_and_keeps_both(client, case, ravi):
     text = answer.content.decode()
     assert "Wrong patient" in text
     assert "taken back" in text
-    assert "Decide and open next" in text
+    assert "data-submit>Decide" in text
     case.refresh_from_db()
     assert case.state == CaseState.CLAIMED
 
@@ -373,7 +375,7 @@ def test_ones_own_urgent_flag_is_for_another(client, harbour):
     urgent = make.urgent_case(harbour, logged_by=both)
     text = get(client, both, urgent).content.decode()
     assert "Another reviewer must decide" in text
-    assert "Decide and open next" not in text
+    assert "data-submit>Decide" not in text
     response = client.post(reverse("case-decide", args=[urgent.pk]), choices(urgent))
     assert response.status_code == 403
 
@@ -407,7 +409,7 @@ def test_a_snooze_too_long_says_the_last_day(client, case, ravi):
 @pytest.mark.parametrize(("who", "may"), [("clara", False), ("audrey", False), ("ravi", True)])
 def test_who_is_offered_the_decision(client, case, who, may, request):
     text = get(client, request.getfixturevalue(who), case).content.decode()
-    assert ("Decide and open next" in text) == may
+    assert ("data-submit>Decide" in text) == may
 
 
 def test_another_practice_finds_nothing(client, case, lakeside):
@@ -611,13 +613,3 @@ def test_a_reason_given_at_prescribing_stands_on_the_card(client, harbour, clara
     card = page[page.index("With an opioid") :]
     assert "Reason given for Morphine 10 mg tablets: “Five days after surgery”" in card
     assert page.count("Five days after surgery") == 1, "on the card whose rule asks for it alone"
-
-
-def test_the_next_case_is_one_of_mine_first(client, harbour, clara, ravi):
-    cases = [make.flagged_case(harbour, logged_by=clara) for _ in range(3)]
-    caseload.claim(case=cases[2], by=ravi, seen=cases[2].lock)
-    client.force_login(ravi)
-    response = client.get(reverse("case", args=[cases[0].pk]))
-    assert response.context["following"] == cases[2]
-    response = client.get(reverse("case", args=[cases[2].pk]))
-    assert response.context["following"] == cases[0]

@@ -8,10 +8,12 @@ from django.forms import model_to_dict
 from django.urls import reverse
 from django.utils import timezone
 
-from reviews.models import Case, SavedView, ScreeningRequest
+from reviews import requests
+from reviews.models import AuditEvent, Case, SavedView, ScreeningRequest
 from reviews.verbs import caseload, saved_views, screen
 from reviews.views import queue
 from tests import make
+from tests.web.browse import words
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ def test_pages_follow_one_another_without_a_gap(client, harbour, clara, ravi, mo
 @pytest.mark.parametrize(
     ("rows", "index"),
     [
-        (lambda cases: cases.ranked(), "case_queue"),
+        (lambda cases: cases.ranked(), "case_worst"),
         (lambda cases: cases.filter(state="snoozed"), "case_set_aside"),
         (lambda cases: cases.filter(state="proposed", practice__in=[1, 2]), "case_set_aside"),
     ],
@@ -275,3 +277,65 @@ def test_the_query_count_does_not_grow(client, harbour, clara, ravi, django_asse
             client.get(reverse("queue"))
         counts.append(len(counted))
     assert counts[0] == counts[1]
+
+
+def test_of_those_as_severe_the_overdue_then_the_heaviest_come_first(client, harbour, clara, ravi):
+    light, heavy, late = (make.flagged_case(harbour, logged_by=clara, age=a) for a in (30, 80, 30))
+    heavy_words = "age 80"
+    Case.objects.filter(pk=late.pk).update(due_at=timezone.now() - timedelta(days=1))
+    assert screen.mark_overdue() == 1
+    assert screen.mark_overdue() == 0
+    cases = Case.objects.open().filter(severity=light.severity)
+    assert [case.pk for case in cases.ranked()] == [late.pk, heavy.pk, light.pk]
+    text = page(client, ravi, severity=light.severity).content.decode()
+    assert heavy_words in text
+    assert "7 days past day 28" in text
+
+
+def test_a_weight_alone_changes_nobodys_page(harbour, clara, case):
+    Case.objects.filter(pk=case.pk).update(weight=0, weighed={})
+    events = AuditEvent.objects.count()
+    requests.enqueue([case.patient_id], reason="test")
+    screen.drain()
+    again = Case.objects.get(pk=case.pk)
+    assert again.weight > 0
+    assert (again.lock, again.updated_at) == (case.lock, case.updated_at)
+    assert AuditEvent.objects.count() == events + 1, "that somebody was screened, and no more"
+
+
+def test_every_view_has_its_count_and_says_what_it_shows(client, harbour, clara, ravi):
+    make.flagged_case(harbour, logged_by=clara)
+    urgent = make.urgent_case(harbour, logged_by=clara)
+    saved_views.save(name="Second wave", query="severity=2", by=ravi)
+    response = page(client, ravi)
+    views = {view["name"]: view["count"] for view in response.context["views"]}
+    assert views["All open"] == 2
+    assert views["Urgent, unclaimed"] == 1
+    assert views["With an opioid"] == 1
+    assert views["Snoozed"] == 0
+    assert response.context["own_views"][0].count == 1
+    Case.objects.filter(pk=urgent.pk).update(rule_ids=["OPI-02"])
+    response = page(client, ravi, rule="OPI-01,OPI-02")
+    assert shown(response) == [urgent.pk]
+    text = words(response)
+    assert "1 case · Beside an opioid, for pain (OPI-01) or as substitution treatment" in text
+    assert "1 to 1 of 1" in text
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"severity": "9"}, "There is no severity “9”"),
+        ({"rule": "OPI-99"}, "There is no rule “OPI-99”"),
+        ({"rule": "OPI-01,XX"}, "There is no rule “OPI-01,XX”"),
+        ({"due": "never"}, "There is no due state “never”"),
+        ({"owner": "999999"}, "Nobody has that number"),
+        ({"practice": "999999"}, "You see no practice of that number"),
+        ({"colour": "red"}, "“colour” is no filter of this list"),
+    ],
+)
+def test_an_unknown_filter_is_said(client, case, ravi, asked, said):
+    assert said in words(page(client, ravi, **asked))
+    assert "is not understood" not in words(
+        page(client, ravi, severity="2", sort="worst", page="1")
+    )

@@ -75,6 +75,37 @@
     return shut;
   }
 
+  /** Work on what is ticked: the button of that value. */
+  const together = (value) => Boolean(one("#cases :checked")) && press(one(`#cases .case-bar [value=${value}]`));
+
+  // A key that can do nothing says why: the page knows best (#why-not), else what is said here.
+
+  const WHY_NOT = {
+    j: "There is no list here to move in.",
+    k: "There is no list here to move in.",
+    o: "No row is chosen: press j first.",
+    x: "No row is chosen: press j first.",
+    c: "Nothing here can be claimed: choose a row that nobody has, or tick some.",
+    h: "Nothing here can be handed over: choose a row first.",
+    w: "Tick the cases that you want to work through first (x).",
+    b: "There are no notes here to answer together.",
+    n: "There is no next case here: open one from a list.",
+    p: "There is no case before this one.",
+    d: "There is nothing to decide on this page.",
+    s: "There is nothing to snooze on this page.",
+    e: "There is nothing to escalate on this page.",
+    l: "No prescription can be logged from this page.",
+    t: "No taper can be planned from this page.",
+    u: "There is nothing to undo on this page.",
+    "/": "There is no search on this page.",
+    ...JSON.parse(one("#why-not")?.textContent || "{}"),
+  };
+
+  function say(text) {
+    const said = one("#key-said");
+    if (said) said.textContent = text;
+  }
+
   const KEYS = {
     j: () => step(1),
     k: () => step(-1),
@@ -87,6 +118,8 @@
       return Boolean(field);
     },
     h: handOver,
+    w: () => together("work"),
+    b: () => press(one("#cases .case-bar [value=answer]")),
     s: () => open("#snooze"),
     e: () => open("#escalate"),
     "/": () => press(all("[type=search]").find((field) => field.offsetParent)),
@@ -111,13 +144,16 @@
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       const form = document.activeElement.closest("form");
-      const button = (form && one("[data-submit]", form)) || one("[data-submit]");
-      if (button) {
-        event.preventDefault();
-        button.click();
-      }
+      const own = form && one("[data-submit]", form);
+      const button = own || one("[data-submit]");
+      if (button) event.preventDefault();
+      // Nobody decides by a key before they have come to where it is decided.
+      if (button && !own && button.closest("#decide")) say("Nothing was decided: go to the decision first (d).");
+      else if (button) button.click();
+      else say("There is nothing to save on this page.");
       return;
     }
+    say("");
     if (event.key === "Escape") all(MENUS).forEach((menu) => { menu.open = false; });
     if (!("keys" in document.body.dataset) || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.matches(TYPING) || one("dialog[open]")) return;
@@ -130,6 +166,8 @@
       done = Boolean(KEYS[event.key] && KEYS[event.key]()) || press(one(`[data-key="${event.key}"]`));
     }
     if (done) event.preventDefault();
+    else if (/^[1-9]$/.test(event.key)) say(`There is no matter ${event.key} on this page.`);
+    else if (Object.hasOwn(WHY_NOT, event.key)) say(`${event.key}: ${WHY_NOT[event.key]}`);
   });
 
   document.addEventListener("focusin", (event) => {
