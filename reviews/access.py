@@ -206,6 +206,7 @@ DOORS = {
     "patients": _page(Action.SEE_PATIENT),
     "patient": _page(Action.SEE_PATIENT),
     "patient-medicines": _page(Action.SEE_PATIENT),
+    "patient-checked": _page(Action.SEE_PATIENT),
     "patient-register": _form(Action.REGISTER),
     "patient-condition": _form(Action.SEE_PATIENT, Action.RECORD_FACT),
     "patient-condition-end": _form(Action.SEE_PATIENT, Action.RECORD_FACT),

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from reviews import conclusions, dossiers, rulebooks
 from reviews.access import Action
 from reviews.drawing import timeline, timeline_chart
-from reviews.errors import BadRecord, DomainError, Stale
+from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, Stale
 from reviews.forms.days import read_day
 from reviews.forms.decision import DecisionForm, read_outcomes, read_seen, refused_flag
 from reviews.models import Case, CaseState, Decision, Patient, Reason
@@ -25,6 +25,10 @@ from reviews.views import person
 from reviews.views.confirming import confirm_first
 from reviews.views.refusals import shows_refusals
 from reviews.views.signed_in import SignedIn
+
+
+REFUSED = (BadRecord, IllegalMove, NotAllowed, Stale)
+"""What the page of the case itself says, with all that was typed: never a page that has lost it."""
 
 
 def _to_following(request: SignedIn, case: Case) -> HttpResponse:
@@ -44,12 +48,29 @@ def _page(
 
     `posted` is the decision that was refused.
     """
+    if isinstance(refusal, NotAllowed) and "action" in refusal.detail:
+        # That is not theirs to do on any case: a page of its own says who may.
+        raise refusal
     context = _context(request.user, cases.fetch(request.user, pk), refusal, posted)
     context["note"] = request.POST.get("note", "")
+    context["form_is_gone"] = refusal is not None and not _has_form(request, context["may"])
     status = 200
     if refusal is not None:
-        status = 409 if isinstance(refusal, Stale) else 400
+        status = 400 if isinstance(refusal, BadRecord) else 409
     return render(request, "reviews/cases/case.html", context, status=status)
+
+
+def _has_form(request: SignedIn, may: cases.May) -> bool:
+    """Whether the page shows the form that was sent again, with what was typed into it."""
+    sent = request.resolver_match and request.resolver_match.url_name
+    return {
+        "case-decide": may.decide,
+        "case-confirm": may.confirm,
+        "case-send-back": may.send_back,
+        "case-undo": may.undo,
+        "case-snooze": may.snooze,
+        "case-escalate": may.escalate,
+    }.get(sent or "", False)
 
 
 def _context(
@@ -65,7 +86,11 @@ def _context(
     dossier = dossiers.one(case.patient, as_of=today)
     history = case_history.history(case)
     picture = timeline.picture(dossier, book, case_history.pins(history))
-    cards = case_cards.cards_of(case, flags, own)
+    may = cases.may(user, case, concluded, own)
+    asks_for_two = waits or (may.decide and any(flag.severity == 1 for flag in flags))
+    seconds = cases.second_persons(user, case, flags) if asks_for_two else []
+    alone = asks_for_two and not seconds
+    cards = case_cards.cards_of(case, flags, own, alone=alone)
     lacking = missing(dossier, book) if case.closed_at is None else []
     return {
         **_banner(person.fetch(user, Action.SEE_PATIENT, case.patient_id), lacking),
@@ -73,7 +98,8 @@ def _context(
         "is_open": case.closed_at is None,
         "is_mine": case.owner_id == user.pk,
         "waits": waits,
-        "may": cases.may(user, case, concluded, own),
+        "may": may,
+        "alone": alone,
         "flag_count": len(flags),
         "cards": cards,
         "about": about.about(dossier, book),
@@ -86,7 +112,7 @@ def _context(
         "following": cases.following(user, case),
         "concluded": concluded,
         "concluded_items": cases.items_of(concluded) if concluded else [],
-        "seconds": cases.second_persons(case) if waits else [],
+        "seconds": seconds,
         "form": DecisionForm([card.matter for card in cards], today, posted, refused_flag(refusal)),
         "reasons": Reason.choices,
         "reasons_for": conclusions.REASONS,
@@ -123,7 +149,7 @@ def show(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_decision_page, BadRecord, Stale)
+@shows_refusals(_decision_page, *REFUSED)
 def decision(request: SignedIn, pk: int) -> HttpResponse:
     """Decide on every flag at once, by its matter or apart."""
     case = cases.fetch(request.user, pk)
@@ -143,7 +169,7 @@ def decision(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_page, Stale)
+@shows_refusals(_page, *REFUSED)
 def confirm(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     _confirm_if_urgent(request, case)
@@ -155,7 +181,7 @@ def confirm(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_page, BadRecord, Stale)
+@shows_refusals(_page, *REFUSED)
 def send_back(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     reason = request.POST.get("reason", "")
@@ -166,7 +192,7 @@ def send_back(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_page, BadRecord, Stale)
+@shows_refusals(_page, *REFUSED)
 def undo(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     reason = request.POST.get("reason", "")
@@ -177,6 +203,7 @@ def undo(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
+@shows_refusals(_page, Stale, IllegalMove)
 def claim(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     take_over = request.POST.get("take_over") == "yes"
@@ -186,6 +213,7 @@ def claim(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
+@shows_refusals(_page, Stale, IllegalMove)
 def release(request: SignedIn, pk: int) -> HttpResponse:
     caseload.release(
         case=cases.fetch(request.user, pk), by=request.user, seen=read_seen(request.POST)
@@ -196,7 +224,7 @@ def release(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_page, BadRecord, Stale)
+@shows_refusals(_page, *REFUSED)
 def snooze(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     caseload.snooze(
@@ -212,7 +240,7 @@ def snooze(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_page, BadRecord, Stale)
+@shows_refusals(_page, *REFUSED)
 def escalate(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     caseload.escalate(

@@ -174,7 +174,7 @@ def _save(
             saved, done = prescribe.log(patient=patient, **given), "Logged"
         else:
             saved, done = prescribe.amend(prescription=form.held, **given), "Amended"
-        messages.success(request, f"{done}: {saved}. {patient} is checked again now.")
+        messages.success(request, f"{done}: {saved}. {patient} is being checked again.")
         return redirect("patient", patient.pk)
     return _page(request, None, patient=patient, form=form, ahead=ahead, status=422)
 
