@@ -245,6 +245,12 @@ class Event(Enum):
         "Answered what a source could not make understood",
         {"about": "the source’s id of the record", "reason": "what it was", "answer": "in words"},
     )
+    PATIENT_NOTED = "patient.noted", "Wrote a note on a patient", {"note": "number of the note"}
+    PATIENT_NOTE_STRUCK = (
+        "patient.note_struck",
+        "Struck a note on a patient",
+        {"note": "number of the note", "reason": "why"},
+    )
     FLAG_RAISED = "flag.raised", "Raised a flag", _FLAG
     FLAG_CLEARED = "flag.cleared", "Cleared a flag: no longer found", _FLAG
     CASE_OPENED = "case.opened", "Opened a case", _CASE

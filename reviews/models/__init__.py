@@ -21,7 +21,7 @@ from .facts import Exemption, Reading
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
 from .medicines import MedicineMeaning, NoSedative
-from .notes import DEATH, ImportNote
+from .notes import DEATH, ImportNote, PatientNote
 from .people import (
     COUNTRIES,
     LOCALES,
@@ -90,6 +90,7 @@ __all__ = [
     "NoSedative",
     "Outcome",
     "Patient",
+    "PatientNote",
     "PatientScreening",
     "PatientVersion",
     "PersonMerge",

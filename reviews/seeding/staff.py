@@ -28,6 +28,7 @@ def employ() -> tuple[dict[str, Practice], dict[str, list[int]], dict[str, str]]
             code=demo.code,
             name=demo.name,
             profile=demo.profile,
+            telephone=demo.telephone,
             second_factor=SecondFactor.OPTIONAL,
         )
         for demo in PRACTICES

@@ -14,7 +14,7 @@ PRACTICE_ADMIN = Role.PRACTICE_ADMIN
 @dataclass(frozen=True)
 class DemoPractice:
     """`share` is its part of the population. British patients have NHS test numbers, as far as
-    they go; all others have a number of the practice."""
+    they go; all others have a number of the practice. The telephone is of a range for fiction."""
 
     code: str
     name: str
@@ -22,6 +22,7 @@ class DemoPractice:
     share: int
     identifier_system: str
     identifier_prefix: str
+    telephone: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ HARBOUR = DemoPractice(
     50,
     "https://harbour-street.example/patient",
     "HS",
+    "+44 1632 960140",
 )
 LIFFEY = DemoPractice(
     "liffey-quay",
@@ -52,6 +54,7 @@ LIFFEY = DemoPractice(
     20,
     "https://liffey-quay.example/patient",
     "LQ",
+    "+353 20 912 4140",
 )
 LAKESIDE = DemoPractice(
     "lakeside",
@@ -60,6 +63,7 @@ LAKESIDE = DemoPractice(
     30,
     "https://lakeside.example/mrn",
     "MRN",
+    "+1 312 555 0142",
 )
 PRACTICES = (HARBOUR, LIFFEY, LAKESIDE)
 

@@ -11,7 +11,7 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import conclusions, dossiers, rulebooks
+from reviews import access, conclusions, dossiers, rulebooks
 from reviews.access import Action
 from reviews.drawing import timeline, timeline_chart
 from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, Stale
@@ -102,7 +102,10 @@ def _context(
         "alone": alone,
         "flag_count": len(flags),
         "cards": cards,
-        "about": about.about(dossier, book),
+        "about": about.about(
+            dossier, book, practice=case.practice, rule_ids=[flag.rule_id for flag in flags]
+        ),
+        "may_note": access.allowed(user, Action.WRITE_NOTE, case),
         "quiet": cases.quiet_flags(case, flags),
         "own_urgent": bool(own),
         "picture": picture,

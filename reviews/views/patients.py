@@ -24,6 +24,7 @@ from reviews.models import (
     IdentityQuestion,
     ImportNote,
     Patient,
+    PatientNote,
     PatientScreening,
     ScreeningRequest,
 )
@@ -131,6 +132,7 @@ def patient(request: SignedIn, pk: int) -> HttpResponse:
         "closed_cases": [case for case in cases if case is not open_case][:CASES_SHOWN],
         "unjudged": _unjudged(found),
         "conditions": _conditions(found),
+        "patient_notes": list(PatientNote.objects.filter(patient=found).newest_first()),
         **facts.sections(found, request.user),
         "tapers": tapers.of_patient(found, timezone.localdate()),
         "may_taper": access.allowed(request.user, Action.TAPER, found),
@@ -274,6 +276,7 @@ def _frame(request: SignedIn, patient: Patient, *, tab: str) -> dict[str, Any]:
             ("see_case", Action.SEE_QUEUE),
             ("identify", Action.IDENTIFY),
             ("answer", Action.CHECK_DATA),
+            ("note", Action.WRITE_NOTE),
         )
     }
     return {
