@@ -122,6 +122,8 @@ def kept_form(request: HttpRequest) -> dict[str, Any] | None:
         return None
     kept = request.session.get(KEPT_FORM)
     if not kept or kept["user"] != user.pk:
+        if kept and not kept.get("for_another"):
+            forget_form(request)
         return None
     here = request.get_full_path() in (kept["page"], reverse("unsent"))
     shown = resolve(kept["path"].partition("?")[0])
@@ -157,8 +159,9 @@ def form_without_proof(request: HttpRequest, reason: str = "") -> HttpResponse:
     kept = None if is_api(request) else _form_of(request)
     if kept is None or not request.user.is_authenticated or kept["user"] is None:
         return render(request, "403_csrf.html", {"reason": reason}, status=HTTPStatus.FORBIDDEN)
+    kept["for_another"] = kept["user"] != request.user.pk
     request.session[KEPT_FORM] = kept
-    if kept["user"] != request.user.pk:
+    if kept["for_another"]:
         return render(request, "account/not_yours.html", status=HTTPStatus.CONFLICT)
     return redirect(kept["page"])
 

@@ -57,6 +57,7 @@ def arguments(world):
         "patient-reading-correct": {**patient, "reading_pk": world.reading.pk},
         "patient-condition-end": {**patient, "condition_pk": world.condition.pk},
         "patient-exemption-end": {**patient, "exemption_pk": world.exemption.pk},
+        "patient-note-strike": {**patient, "note_pk": world.patient_note.pk},
         "patient-merge": {**patient, "other": world.other.pk},
         "prescription-amend": {"pk": world.prescription.pk},
         "prescription-withdraw": {"pk": world.prescription.pk},

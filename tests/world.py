@@ -20,6 +20,7 @@ from reviews.verbs import (
     identity,
     medicine_meanings,
     no_sedatives,
+    patient_notes,
     saved_views,
     screen,
     sync,
@@ -92,6 +93,9 @@ class World:
             evidence=f"Letter about {self.name}.",
             expires_on=make.day(60),
             by=ravi,
+        )
+        self.patient_note = patient_notes.write(
+            patient=self.patient, text=f"{self.name} lives alone", by=clara
         )
         self.merge = identity.merge(
             kept=self._patient("Bo"), gone=self._patient("Bea"), reason=self.name, by=ravi

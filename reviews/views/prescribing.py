@@ -168,6 +168,9 @@ def _save(
     reason = form.cleaned_data["reason"] if ahead.asking else ""
     if ahead.interrupting:
         reason = reason or NOT_GIVEN
+    elif form.held is not None and not ahead.asking:
+        # Nothing new is asked about, so what was said of this prescription goes on holding.
+        reason = form.held.reason
     given = {"record": ahead.record, "by": request.user, "reason": reason}
     with refusals_at(form):
         if form.held is None:

@@ -21,14 +21,15 @@ from reviews.models import (
     DecisionItem,
     Exemption,
     Flag,
+    PatientNote,
     ScreeningRequest,
 )
 from reviews.queries import outcomes
 from reviews.rules.matters import Told, matters
-from reviews.verbs import caseload, decide, prescribe, screen, sync
+from reviews.verbs import caseload, decide, observe, prescribe, screen, sync
 from tests import make
 from tests.api import sent
-from tests.web.browse import words
+from tests.web.browse import Browser, words
 
 
 @pytest.fixture
@@ -42,8 +43,11 @@ def get(client, user, case):
 
 
 def offered(response):
-    """The codes of all outcomes that the page offers."""
-    return re.findall(r'<option value="([a-z_]+)"', response.content.decode())
+    """The codes of the outcomes that the page offers for what is urgent."""
+    cards = response.context["cards"]
+    choices = [each for card in cards for each in (card, *card.lines) if each.urgent]
+    assert choices
+    return {code for each in choices for code, _ in each.outcomes}
 
 
 def choices(case, outcome="taper", reason="agreed_with_patient", **extra):
@@ -259,11 +263,11 @@ class TestTheSecondPerson:
         assert "nobody else can confirm it at Harbour Street Surgery" in text
         # clara prescribed the morphine: she reviews here now, and still cannot be the second.
         make.person("clara", harbour, "clinician", "reviewer")
-        assert not takes_two & set(offered(get(client, ravi, urgent)))
+        assert not takes_two & offered(get(client, ravi, urgent))
         make.person("samira", harbour)
         text = get(client, ravi, urgent).content.decode()
         assert "this will be proposed to Samira Okafor." in text
-        assert takes_two <= set(offered(get(client, ravi, urgent)))
+        assert {"continue", "not_relevant"} <= offered(get(client, ravi, urgent))
 
     def test_the_second_sends_back_and_only_the_proposer_takes_back(
         self, client, waiting, ravi, samira
@@ -548,7 +552,7 @@ class TestUntilItIsChecked:
         client.force_login(clara)
         answer = client.post(
             reverse("patient-reading", args=[case.patient_id, "egfr"]),
-            {"value": "58", "dated_on": "today"},
+            {"answer": "58", "on": "-1d"},
             follow=True,
         )
         text = answer.content.decode()
@@ -773,7 +777,95 @@ def test_who_it_is_about_stands_above(client, several, ravi, clara):
     page = words(get(client, ravi, several))
     assert "Osteoarthritis of both knees" in page
     assert "Last structured review none recorded" in page
-    assert "Prescribed by Clara Moreau" in page
+    assert "Prescribed by Clara Moreau, clinician: morphine, diazepam" in page
+    assert "Notes on the patient none" in page
+
+
+def test_who_prescribes_is_reached_from_the_page(client, several, ravi, clara):
+    several.practice.telephone = "+44 1632 960140"
+    several.practice.save()
+    response = get(client, ravi, several)
+    assert '<a class="nowrap" href="tel:+441632960140">+44 1632 960140</a>' in (
+        response.content.decode()
+    )
+    assert '<a href="mailto:clara@example.org">' in response.content.decode()
+    # Whoever left is no longer reached there.
+    clara.memberships.all().delete()
+    text = get(client, ravi, several).content.decode()
+    assert "mailto:clara" not in text
+    assert "(not of Harbour Street Surgery)" in text
+
+
+def test_the_readings_are_those_that_the_rules_used_and_their_age(client, several, ravi, clara):
+    """Naloxone is asked for by OPI-03; eGFR of everybody; an old answer says that it is one."""
+    for kind, day, answer in (
+        ("egfr", -3, {"value": 58}),
+        ("naloxone", -400, {"text": "supplied"}),
+        ("audit_c", -2, {"value": 3}),
+    ):
+        observe.record_reading(
+            patient=several.patient,
+            record=records.ReadingRecord(kind=kind, on=make.day(day), **answer),
+            by=clara,
+        )
+    about = get(client, ravi, several).context["about"]
+    used = {answer.reading.kind: answer.counts for answer in about.used}
+    assert used["egfr"]
+    assert used["naloxone"] is False
+    assert "audit_c" in {answer.reading.kind for answer in about.readings}
+    page = words(get(client, ravi, several))
+    assert "Kidney function (eGFR): 58 mL/min/1.73m2" in page
+    assert "too old to count" in page
+    assert "not recorded Taper offered" in page
+
+
+def test_the_last_review_stands_with_its_age(client, several, ravi, clara):
+    observe.record_reading(
+        patient=several.patient,
+        record=records.ReadingRecord(kind="review", on=make.day(-41), text="continue"),
+        by=clara,
+    )
+    assert "41 days ago" in words(get(client, ravi, several))
+
+
+class TestNotesOnThePatient:
+    def write(self, user, case, text="Wife died in June. Daughter nearby.", **more):
+        return Browser(user).post(
+            reverse("patient-note-write", args=[case.patient_id]), text=text, **more
+        )
+
+    def test_it_is_written_on_the_case_and_read_there_and_on_the_patient(
+        self, client, case, ravi, clara
+    ):
+        answer = self.write(ravi, case, case=case.pk)
+        assert answer["Location"] == reverse("case", args=[case.pk])
+        for address in (answer["Location"], reverse("patient", args=[case.patient_id])):
+            page = Browser(clara).read(address)
+            assert "Wife died in June. Daughter nearby." in page
+            assert "Ravi Shah" in page
+
+    def test_a_wrong_one_is_struck_and_stays_to_be_read(self, client, case, ravi, clara):
+        self.write(ravi, case)
+        note = PatientNote.objects.get()
+        address = reverse("patient-note-strike", args=[case.patient_id, note.pk])
+        Browser(clara).post(address, reason="Of somebody else")
+        assert "Wife died" not in words(get(client, ravi, case))
+        page = Browser(ravi).get(reverse("patient", args=[case.patient_id]))
+        assert "<s>“Wife died in June. Daughter nearby.”</s>" in page.content.decode()
+        assert "Struck by Clara Moreau" in words(page)
+        assert "Of somebody else" in words(page)
+
+    def test_an_auditor_reads_and_does_not_write(self, client, case, audrey):
+        assert "Write a note" not in get(client, audrey, case).content.decode()
+        assert self.write(audrey, case).status_code == 403
+
+    def test_what_says_nothing_is_not_kept_and_what_is_too_long_is_not_lost(self, case, ravi):
+        assert self.write(ravi, case, text="  ").status_code == 400
+        long = "so much to say " * 200
+        refused = self.write(ravi, case, text=long)
+        assert refused.status_code == 400
+        assert long.strip() in refused.content.decode()
+        assert not PatientNote.objects.exists()
 
 
 def test_a_reason_given_at_prescribing_stands_on_the_card(client, harbour, clara, ravi):
