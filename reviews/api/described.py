@@ -1,4 +1,4 @@
-"""The OpenAPI description in the shape of a page: operations by area, and what they take and give."""
+"""The OpenAPI description in the shape of a page: operations by area, what they take and give."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -20,7 +20,7 @@ class Kind(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A field of a shape, or a parameter of an operation; `place` is "path" or "query" for those."""
+    """A field of a shape, or a parameter of an operation: `place` is then "path" or "query"."""
 
     name: str
     kind: Kind
@@ -152,7 +152,9 @@ def _one_of(choices: list[Schema]) -> Kind:
     texts = [kind.text for kind in named if kind.text]
     if any(each.get("type") == "null" for each in choices):
         texts.append("may be null")
-    return Kind(", ".join(dict.fromkeys(", ".join(texts).split(", "))), next((kind.shape for kind in named if kind.shape), ""))
+    # A limit that each of the kinds has is said once.
+    said = ", ".join(dict.fromkeys(", ".join(texts).split(", ")))
+    return Kind(said, next((kind.shape for kind in named if kind.shape), ""))
 
 
 def _type(schema: Schema) -> str:

@@ -182,9 +182,7 @@ def _card(number: int, matter: Matter[Flag], lines: list[Line]) -> Card:
     )
 
 
-def _lines(
-    case: Case, flags: Sequence[Flag], own: Iterable[Flag], *, alone: bool
-) -> list[Line]:
+def _lines(case: Case, flags: Sequence[Flag], own: Iterable[Flag], *, alone: bool) -> list[Line]:
     earlier = _earlier(case)
     reasons = _reasons(flags)
     tallies = outcomes.by_rule()
@@ -194,9 +192,7 @@ def _lines(
     for flag in flags:
         rule = BY_ID.get(flag.rule_id)
         takes_two = alone and flag.severity == 1
-        exemptions = (
-            [] if takes_two else conclusions.exemptions_for(flag.rule_id, flag.severity)
-        )
+        exemptions = [] if takes_two else conclusions.exemptions_for(flag.rule_id, flag.severity)
         lines.append(
             Line(
                 flag=flag,

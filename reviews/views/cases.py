@@ -26,7 +26,6 @@ from reviews.views.confirming import confirm_first
 from reviews.views.refusals import shows_refusals
 from reviews.views.signed_in import SignedIn
 
-
 REFUSED = (BadRecord, IllegalMove, NotAllowed, Stale)
 """What the page of the case itself says, with all that was typed: never a page that has lost it."""
 

@@ -183,9 +183,7 @@ class TestWorkIsKept:
     def test_it_can_be_left(self, case, ravi):
         browser = Browser(ravi)
         age_session(browser.client, IDLE + 1)
-        asked = browser.client.post(
-            reverse("case-escalate", args=[case.pk]), self.escalate(case)
-        )
+        asked = browser.client.post(reverse("case-escalate", args=[case.pk]), self.escalate(case))
         self.sign_in(browser.client, asked)
         browser.post(reverse("unsent"))
         assert "was not sent" not in words(browser.get(reverse("case", args=[case.pk])))

@@ -69,8 +69,7 @@ def test_ages_are_those_of_adults_and_of_one_nearly_grown_up():
 def urgent(count=2000):
     """Those of whom an urgent story is told: the first pages of the queue."""
     return [
-        person for person in people(count)
-        if person.story and 1 in person.story.raises.values()
+        person for person in people(count) if person.story and 1 in person.story.raises.values()
     ]
 
 
