@@ -69,9 +69,17 @@ class About(NamedTuple):
 
 
 def about(
-    dossier: Dossier, book: RuleBook, *, practice: Practice, rule_ids: Iterable[str] = ()
+    dossier: Dossier,
+    book: RuleBook,
+    *,
+    practice: Practice,
+    rule_ids: Iterable[str] = (),
+    line_ids: Iterable[int] = (),
 ) -> About:
-    """What the record says of the person of a dossier; `rule_ids` are those with a finding."""
+    """What the record says of the person of a dossier.
+
+    `rule_ids` are the rules with a finding, `line_ids` the prescriptions that they found it in.
+    """
     today = dossier.as_of
     conditions = sorted(
         (
@@ -109,7 +117,7 @@ def about(
         review=review,
         reviewed_days_ago=(today - review.dated_on).days if review else None,
         next_review=next_review,
-        prescribers=_prescribers(dossier, book, practice),
+        prescribers=_prescribers(dossier, book, practice, frozenset(line_ids)),
         notes=newest[:NOTES],
         more_notes=len(newest[NOTES:]),
     )
@@ -131,8 +139,10 @@ def _answer(row: Reading, today: date) -> Answer:
     return Answer(row, not valid or row.dated_on + timedelta(days=valid) >= today)
 
 
-def _prescribers(dossier: Dossier, book: RuleBook, practice: Practice) -> list[Prescriber]:
-    """Who prescribed sedatives and opioids of late, the latest first, each once."""
+def _prescribers(
+    dossier: Dossier, book: RuleBook, practice: Practice, found_in: frozenset[int]
+) -> list[Prescriber]:
+    """Who prescribed sedatives, opioids and what was found of late, the latest first, each once."""
     since = dossier.as_of - timedelta(days=RECENT_DAYS)
     lines = sorted(
         (
@@ -140,7 +150,7 @@ def _prescribers(dossier: Dossier, book: RuleBook, practice: Practice) -> list[P
             for line in dossier.lines
             if line.status not in NEVER_TAKEN
             and line.prescriber
-            and book.recognise(line.medicine).mask & ASKED_OF
+            and (line.id in found_in or book.recognise(line.medicine).mask & ASKED_OF)
             and (line.start_on or line.written_on or since) >= since
         ),
         key=lambda line: line.start_on or line.written_on or date.min,

@@ -40,7 +40,8 @@ IN_ML = {
     "olanzapine 10 mg injection": 2.0,
     "fentanyl 50 micrograms/ml injection": 1.0,
 }
-"""What is measured, and its usual dose: examples that count days count everything in tablets."""
+"""Usual doses of what is measured: examples that count days count everything in tablets."""
+POURED = ("solution", "injection")
 # A text that a product of these countries has is coded as the product is.
 CODED = dict(written for product in PRODUCTS.values() for written in product.written.values())
 LATE = ("DQ-02", "REV-02")
@@ -212,13 +213,15 @@ def _order(line: Line, moved: timedelta, today: date) -> PrescriptionRecord:
 
 def _measured(line: Line) -> Line:
     """The line with a dose that its form allows."""
-    ml = IN_ML.get(line.medicine.text)
-    if ml is None or line.dose_unit != "tablet":
+    if not any(form in line.medicine.text for form in POURED):
         return line
-    amount = {"dose": ml * (line.dose or 1), "dose_unit": "ml", "quantity_unit": "ml"}
-    if line.quantity is not None:
-        amount["quantity"] = line.quantity * ml
-    return line._replace(**amount)
+    ml = IN_ML.get(line.medicine.text, 1.0)
+    if line.dose_unit == "tablet":
+        line = line._replace(dose=ml * (line.dose or 1), dose_unit="ml")
+    if line.quantity_unit == "tablet":
+        quantity = None if line.quantity is None else line.quantity * ml
+        line = line._replace(quantity=quantity, quantity_unit="ml")
+    return line
 
 
 def _taper(taper: Taper, moved: timedelta) -> Taper:

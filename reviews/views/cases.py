@@ -102,7 +102,11 @@ def _context(
         "flag_count": len(flags),
         "cards": cards,
         "about": about.about(
-            dossier, book, practice=case.practice, rule_ids=[flag.rule_id for flag in flags]
+            dossier,
+            book,
+            practice=case.practice,
+            rule_ids=[flag.rule_id for flag in flags],
+            line_ids=[pk for flag in flags for pk in flag.prescription_ids],
         ),
         "may_note": access.allowed(user, Action.WRITE_NOTE, case),
         "quiet": cases.quiet_flags(case, flags),

@@ -118,9 +118,7 @@ def merge(request: SignedIn, pk: int, other: int) -> HttpResponse:
             if request.POST.get("answer") != "merge":
                 raise BadRecord("reason", "is needed with an answer: merge, or two people")
             verbs.merge(kept=kept, gone=gone, reason=reason, by=request.user)
-            messages.success(
-                request, "Merged. Both are checked again; it can be undone here."
-            )
+            messages.success(request, "Merged. Both are checked again; it can be undone here.")
             return redirect("patient", kept.pk)
     _version, book = rulebooks.live()
     context = {
