@@ -278,8 +278,9 @@ def _is_sent_again(request: HttpRequest) -> bool:
     if request.method != "POST" or not request.user.is_authenticated:
         return False
     kept = request.session.get(KEPT_FORM)
-    mine = kept is not None and kept["user"] == request.user.pk
-    return mine and kept["path"] == request.get_full_path() and not request.htmx
+    if kept is None or kept["user"] != request.user.pk or request.htmx:
+        return False
+    return kept["path"] == request.get_full_path()
 
 
 def _came_from_organisation(request: HttpRequest) -> bool:

@@ -11,6 +11,8 @@ from reviews.models import Case, Decision
 from reviews.verbs import screen
 from tests import make
 
+pytestmark = pytest.mark.browser
+
 NOTE = "Spoke with her daughter; keeps the tablets at hers"
 
 
