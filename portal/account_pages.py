@@ -118,14 +118,17 @@ def confirm_mail(request: SignedIn) -> HttpResponse:
     return redirect("preferences")
 
 
-@require_GET
+@require_http_methods(["GET", "POST"])
 @login_required
 def unsent(request: SignedIn) -> HttpResponse:
-    """What was sent after the session had ended: send it now, or leave it."""
-    kept = sessions.kept_form(request)
-    if kept is None:
+    """What was written and did not arrive: send it now, leave it, or let its person sign in."""
+    if request.POST.get("do") == "give_back":
+        return sessions.give_back(request)
+    if request.method == "POST":
+        sessions.forget_form(request)
+    if sessions.kept_form(request) is None:
         return redirect(settings.LOGIN_REDIRECT_URL)
-    return render(request, "account/unsent.html", {"kept": kept})
+    return render(request, "account/unsent.html")
 
 
 @require_GET

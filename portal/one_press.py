@@ -6,11 +6,17 @@ answered in time, is given the first answer: it is remembered by a key that is u
 transaction that did the deed, so there is no moment at which only one of them is there.
 
 The same form sent with something else in it is another press: somebody went back and chose again.
+
+The token also says, signed, who was shown the form: whoever has lost their session since, or whose
+cookies are gone, is known by it, so that what they wrote can wait for them (`portal.sessions`).
 """
 
 import hashlib
+import secrets
 from collections.abc import Callable
+from typing import Any
 
+from django.core import signing
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, UnreadablePostError
 from django.shortcuts import render
@@ -20,6 +26,21 @@ from reviews import presses
 
 FIELD = "press"
 IGNORED = {FIELD, "csrfmiddlewaretoken"}
+_signer = signing.Signer(salt="portal.press")
+
+
+def token_for(user: Any) -> str:
+    """A token that no other form has; of somebody who is signed in, it says who they are."""
+    token = secrets.token_urlsafe(16)
+    return _signer.sign(f"{token}.{user.pk}") if user and user.is_authenticated else token
+
+
+def written_by(token: str) -> int | None:
+    """The id of whoever was shown the form with this token; None for any other text."""
+    try:
+        return int(_signer.unsign(token).rpartition(".")[2])
+    except (signing.BadSignature, ValueError):
+        return None
 
 
 class OnePressMiddleware:

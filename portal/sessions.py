@@ -2,12 +2,16 @@
 
 A session ends after a time without its person, and in any case after the working day. While
 somebody lacks the second factor that their practice asks for, all they can do is set it up.
+
+What was written is not lost with a session. A form that arrives after its session has ended, or
+with cookies that are gone or of another sign-in, is kept; its person signs in and finds the page
+where they wrote it, filled in as it was.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from allauth.account.internal.flows.login import get_authentication_records
@@ -18,18 +22,25 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.shortcuts import redirect, render
+from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 
 from portal.errors import is_api, problem
+from portal.one_press import FIELD, written_by
+from reviews.access import DOORS
 from reviews.models import Membership, SecondFactor
 
 SEEN_EVERY_SECONDS = 60
 KEPT_FORM = "kept_form"
 KEPT_FORM_LENGTH = 100_000
-NEVER_KEPT = ("csrfmiddlewaretoken", "password", "code", "secret", "credential")
+NEVER_KEPT = (FIELD, "csrfmiddlewaretoken", "password", "code", "secret", "credential")
+IN_WORDS = ("note", "reason", "text")
+PREVIEWED = ("prescription-log", "prescription-amend")
+LONG = 24
+"""So many letters are no code of a list, but something that somebody wrote."""
 
 
 class NoStoreMiddleware:
@@ -51,8 +62,11 @@ class SessionMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self._instead(request) if request.user.is_authenticated else None
+        signed_in = request.user.is_authenticated
+        response = self._instead(request) if signed_in else _ask_who(request)
         if response is None:
+            if _is_sent_again(request):
+                forget_form(request)
             response = self.get_response(request)
         return _whole_page(request, response)
 
@@ -91,10 +105,77 @@ def lacks_second_factor(request: HttpRequest) -> bool:
     return not proofs.filter(user=request.user).exists()
 
 
-def kept_form(request: HttpRequest) -> dict | None:
-    """What somebody sent after their session had ended, if they are who signed in since."""
-    kept = request.session.pop(KEPT_FORM, None)
-    return kept if kept and kept["user"] == request.user.pk else None
+def context(request: HttpRequest) -> dict[str, Any]:
+    """The context processor: what was not sent on, and what the request itself would have sent."""
+    return {"unsent": kept_form(request), "written": SimpleLazyObject(lambda: _written(request))}
+
+
+def kept_form(request: HttpRequest) -> dict[str, Any] | None:
+    """What was written here and did not arrive, for whoever wrote it; it waits until it is sent.
+
+    `here` says whether the page that is asked for is the one where it was written, `previews`
+    whether its form can also be looked at before it is carried out.
+    """
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return None
+    kept = request.session.get(KEPT_FORM)
+    if not kept or kept["user"] != user.pk:
+        if kept and not kept.get("for_another"):
+            forget_form(request)
+        return None
+    here = request.get_full_path() in (kept["page"], reverse("unsent"))
+    shown = resolve(kept["path"].partition("?")[0])
+    return {
+        **kept,
+        "here": here,
+        "said": prose(kept["fields"]),
+        "previews": shown.url_name in PREVIEWED,
+    }
+
+
+def forget_form(request: HttpRequest) -> None:
+    """What was kept is not wanted any more."""
+    request.session.pop(KEPT_FORM, None)
+
+
+def give_back(request: HttpRequest) -> HttpResponse:
+    """Sign out whoever is here, so that the person who wrote what was kept can sign in."""
+    kept = request.session.get(KEPT_FORM)
+    request.signed_out_because = "somebody else had written here"
+    logout(request)
+    if kept is None:
+        return redirect(settings.LOGIN_URL)
+    return _wait(request, kept)
+
+
+def form_without_proof(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The answer to a form whose cookie is another one than its page had.
+
+    Usually its person has signed in again in another window: then it waits on its page for one
+    more press. What somebody else wrote, who was signed in here before, waits for them.
+    """
+    kept = None if is_api(request) else _form_of(request)
+    if kept is None or not request.user.is_authenticated or kept["user"] is None:
+        return render(request, "403_csrf.html", {"reason": reason}, status=HTTPStatus.FORBIDDEN)
+    kept["for_another"] = kept["user"] != request.user.pk
+    request.session[KEPT_FORM] = kept
+    if kept["for_another"]:
+        return render(request, "account/not_yours.html", status=HTTPStatus.CONFLICT)
+    return redirect(kept["page"])
+
+
+def prose(fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What of a form somebody wrote in words: `[(name of the field, what it says)]`."""
+    return [
+        (name.replace("_", " ").replace("-", " ").capitalize(), value)
+        for name, value in fields
+        if value.strip() and (name in IN_WORDS or " " in value.strip() or len(value) > LONG)
+    ]
+
+
+def _written(request: HttpRequest) -> list[tuple[str, str]]:
+    return prose(_fields(request)) if request.method == "POST" else []
 
 
 def _over(request: HttpRequest, now: int) -> str:
@@ -108,33 +189,97 @@ def _over(request: HttpRequest, now: int) -> str:
 
 def _end(request: HttpRequest, because: str) -> HttpResponse | None:
     kept = _form_of(request)
+    if kept and kept["user"] is None:
+        kept["user"] = request.user.pk
     request.signed_out_because = because
     logout(request)
     if is_api(request):
         return None
     messages.info(request, f"You were signed out: {because}.")
     if kept:
-        request.session[KEPT_FORM] = kept
-        return redirect_to_login(reverse("unsent"))
+        return _wait(request, kept)
     if request.method == "GET":
         return redirect_to_login(_page_of(request))
     return redirect(settings.LOGIN_URL)
 
 
-def _form_of(request: HttpRequest) -> dict | None:
-    """What was typed, to be sent again by the same person; no password and no code."""
+def _ask_who(request: HttpRequest) -> HttpResponse | None:
+    """To the sign-in, from a form whose session is gone; None where nobody knows who wrote it."""
+    kept = _form_of(request)
+    if kept is None or kept["user"] is None:
+        return None
+    messages.info(request, "You are no longer signed in. What you wrote waits until you are.")
+    return _wait(request, kept)
+
+
+def _wait(request: HttpRequest, kept: dict[str, Any]) -> HttpResponse:
+    """To the sign-in and from there back to the page where it was written."""
+    request.session[KEPT_FORM] = kept
+    return redirect_to_login(kept["page"])
+
+
+def _form_of(request: HttpRequest) -> dict[str, Any] | None:
+    """What was written, for the same person to send; no password and no code.
+
+    `user` is who was shown the form, None where its token does not say.
+    """
     is_form = request.method == "POST" and not request.htmx and not is_api(request)
     if not is_form or request.path.startswith("/accounts/"):
         return None
-    fields = [
-        (name, value)
-        for name, values in request.POST.lists()
-        if name not in NEVER_KEPT
-        for value in values
-    ]
+    fields = _fields(request)
     if sum(len(name) + len(value) for name, value in fields) > KEPT_FORM_LENGTH:
         return None
-    return {"user": request.user.pk, "path": request.get_full_path(), "fields": fields}
+    return {
+        "user": written_by(request.POST.get(FIELD, "")),
+        "path": request.get_full_path(),
+        "page": _page_with_form(request),
+        "fields": fields,
+    }
+
+
+def _fields(request: HttpRequest) -> list[tuple[str, str]]:
+    try:
+        lists = list(request.POST.lists())
+    except UnreadablePostError:
+        return []
+    return [
+        (name, value)
+        for name, values in lists
+        if name not in NEVER_KEPT and "password" not in name
+        for value in values
+    ]
+
+
+def _page_with_form(request: HttpRequest) -> str:
+    """The page where a form stood: the one it came from, else the nearest above its address."""
+    came = urlsplit(request.headers.get("Referer", ""))
+    if came.netloc == request.get_host() and _can_be_opened(came.path):
+        return came._replace(scheme="", netloc="", fragment="").geturl()
+    path = request.path
+    while path:
+        if _can_be_opened(path):
+            return path
+        path = path.rpartition("/")[0]
+    return reverse("unsent")
+
+
+def _can_be_opened(path: str) -> bool:
+    """Whether there is a page at an address, and not only something that takes a form."""
+    try:
+        name = resolve(path).url_name
+    except Resolver404:
+        return False
+    return name in DOORS and DOORS[name].see is not None
+
+
+def _is_sent_again(request: HttpRequest) -> bool:
+    """Whether this is the form that was kept, filled in once more."""
+    if request.method != "POST" or not request.user.is_authenticated:
+        return False
+    kept = request.session.get(KEPT_FORM)
+    if kept is None or kept["user"] != request.user.pk or request.htmx:
+        return False
+    return kept["path"] == request.get_full_path()
 
 
 def _came_from_organisation(request: HttpRequest) -> bool:
@@ -169,7 +314,7 @@ def _whole_page(request: HttpRequest, response: HttpResponse) -> HttpResponse:
         return HttpResponse(status=204, headers={"HX-Redirect": path})
     if path != reverse(settings.LOGIN_URL):
         return response
-    if not _refreshes_itself(request):
+    if not _refreshes_itself(request) or request.headers.get("X-Stays") == "yes":
         return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
     away = redirect_to_login(_page_of(request))["Location"]
     return HttpResponse(status=204, headers={"HX-Redirect": away})

@@ -38,6 +38,7 @@ class Action(StrEnum):
     LOG = "log prescriptions"
     AMEND = "amend prescriptions"
     WITHDRAW = "withdraw prescriptions"
+    WRITE_NOTE = "write notes on patients"
     RECORD_FACT = "record conditions and readings"
     SEE_NUMBERS = "see the whole numbers of patients"
     IDENTIFY = "say whose a record is, and who is who"
@@ -110,6 +111,7 @@ GRANTS = {
     Action.LOG: _grant(CLINICIAN),
     Action.AMEND: _grant(CLINICIAN),
     Action.WITHDRAW: _grant(CLINICIAN),
+    Action.WRITE_NOTE: _grant(CLINICIAN, REVIEWER),
     Action.RECORD_FACT: _grant(CLINICIAN, REVIEWER, CLIENT),
     Action.IDENTIFY: _grant(CLINICIAN, REVIEWER),
     Action.CHECK_DATA: _grant(CLINICIAN, REVIEWER),
@@ -259,6 +261,9 @@ DOORS = {
     "patients": _page(Action.SEE_PATIENT),
     "patient": _page(Action.SEE_PATIENT),
     "patient-medicines": _page(Action.SEE_PATIENT),
+    "patient-note-write": _button(Action.SEE_PATIENT, Action.WRITE_NOTE),
+    "patient-note-strike": _button(Action.SEE_PATIENT, Action.WRITE_NOTE),
+    "patient-checked": _page(Action.SEE_PATIENT),
     "patient-register": _form(Action.REGISTER),
     "patient-condition": _form(Action.SEE_PATIENT, Action.RECORD_FACT),
     "patient-condition-end": _form(Action.SEE_PATIENT, Action.RECORD_FACT),

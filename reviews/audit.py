@@ -273,6 +273,12 @@ class Event(Enum):
         "Answered whoever said that a finding does not help",
         {"rule": "id of the rule", "answer": "as written"},
     )
+    PATIENT_NOTED = "patient.noted", "Wrote a note on a patient", {"note": "number of the note"}
+    PATIENT_NOTE_STRUCK = (
+        "patient.note_struck",
+        "Struck a note on a patient",
+        {"note": "number of the note", "reason": "why"},
+    )
     FLAG_RAISED = "flag.raised", "Raised a flag", _FLAG
     FLAG_CLEARED = "flag.cleared", "Cleared a flag: no longer found", _FLAG
     CASE_OPENED = "case.opened", "Opened a case", _CASE

@@ -170,6 +170,15 @@ def own_urgent_flags(flags: Iterable[Flag], by: User) -> list[Flag]:
     return [flag for flag in urgent if mine.intersection(flag.prescription_ids)]
 
 
+def urgent_prescribers(flags: Iterable[Flag]) -> set[int]:
+    """The ids of those whose own prescriptions raised the S1 flags among `flags`."""
+    ids = {pk for flag in flags if flag.severity == 1 for pk in flag.prescription_ids}
+    if not ids:
+        return set()
+    rows = Prescription.objects.filter(pk__in=ids).values_list("prescriber_id", "recorded_by_id")
+    return {pk for row in rows for pk in row if pk is not None}
+
+
 def newest(case: Case) -> Decision | None:
     """The decision of a case that nothing has answered yet: the one that holds, or waits."""
     concluded = [Decision.Kind.DECIDED, Decision.Kind.PROPOSED, Decision.Kind.CONFIRMED]

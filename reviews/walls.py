@@ -69,6 +69,7 @@ WALLED = {
     "reviews_nosedative": OF_PRACTICE_OR_NONE,
     "reviews_optout": OF_PRACTICE,
     "reviews_patient": OF_PRACTICE,
+    "reviews_patientnote": OF_PRACTICE,
     "reviews_patientscreening": _of("reviews_patient", "patient_id"),
     "reviews_patientversion": OF_PRACTICE,
     "reviews_personmerge": OF_PRACTICE,

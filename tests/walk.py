@@ -65,6 +65,7 @@ def arguments(world):
         "patient-review-shown": {**patient, "review_pk": world.review.pk},
         "patient-review-take-back": {**patient, "review_pk": world.review.pk},
         "api-review": {"pk": world.review.pk},
+        "patient-note-strike": {**patient, "note_pk": world.patient_note.pk},
         "patient-merge": {**patient, "other": world.other.pk},
         "prescription-amend": {"pk": world.prescription.pk},
         "prescription-withdraw": {"pk": world.prescription.pk},

@@ -33,6 +33,7 @@ from reviews.verbs import (
     messages,
     no_sedatives,
     opinions,
+    patient_notes,
     recall,
     saved_views,
     screen,
@@ -187,6 +188,9 @@ class World:
             evidence=f"Letter about {self.name}.",
             expires_on=make.day(60),
             by=ravi,
+        )
+        self.patient_note = patient_notes.write(
+            patient=self.patient, text=f"{self.name} lives alone", by=clara
         )
         self.merge = identity.merge(
             kept=self._patient("Bo"), gone=self._patient("Bea"), reason=self.name, by=ravi

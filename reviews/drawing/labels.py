@@ -5,6 +5,7 @@ from datetime import date
 from typing import Protocol
 
 from reviews.rules import words
+from reviews.rules.drug import Part
 from reviews.rules.exposure import OPEN, Episode, Span
 from reviews.rules.rates import often
 
@@ -18,6 +19,10 @@ PLURALS = {
     "unit": "units",
 }
 """More than one of what is counted; what is measured, such as mg, is said alike."""
+MEASURED = ("ml", "hour")
+"""What a strength is said per; of a tablet or a patch it goes without saying."""
+MOST_LETTERS = 30
+"""So many fit beside a drawing."""
 
 
 def mg(amount: float) -> str:
@@ -97,10 +102,42 @@ def _times(times_per_day: float) -> str:
     return words.amount(round(float(times_per_day), 4))
 
 
+def strength(part: Part) -> str:
+    """What one of a medicine holds: "5 mg", "2 mg/ml", "0.012 mg/hour"; empty where not known."""
+    if part.strength_mg is None:
+        return ""
+    held = f"{words.amount(part.strength_mg)} mg"
+    return f"{held}/{part.per_unit}" if part.per_unit in MEASURED else held
+
+
+def daily_dose(line: Dosed, highest_mg: float | None) -> str:
+    """A dose with what it comes to: "1 tablet twice a day = 10 mg"; the mg alone where it is long.
+
+    `highest_mg` is the highest daily dose, None where it is not known.
+    """
+    said = dose(line)
+    if highest_mg is None:
+        return said
+    both = f"{said} = {_at_most(line)}{words.amount(highest_mg)} mg"
+    return both if len(both) <= MOST_LETTERS else a_day(line, highest_mg)
+
+
+def a_day(line: Dosed, highest_mg: float) -> str:
+    """The mg of a day: "10 mg a day", "up to 20 mg a day"."""
+    return f"{_at_most(line)}{words.amount(highest_mg)} mg a day"
+
+
+def _at_most(line: Dosed) -> str:
+    several = line.dose_max is not None or line.times_per_day_max is not None
+    return "up to " if line.as_needed or several else ""
+
+
 def supply(span: Span) -> str:
-    """A supply of known length: the product, its days and their number."""
+    """A supply of known length: the product, the mg of a day, its days and their number."""
+    use = span.use
+    mg_a_day = "" if use.mg is None else f", {a_day(use.line, use.mg)}"
     return (
-        f"{span.use.line.medicine.text}, {_from_to(span.start, span.end)}, "
+        f"{use.line.medicine.text}{mg_a_day}, {_from_to(span.start, span.end)}, "
         f"{words.days(span.end - span.start + 1)}"
     )
 

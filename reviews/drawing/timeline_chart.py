@@ -16,7 +16,7 @@ from reviews.drawing.lanes import Lane, Step
 from reviews.drawing.scale import MonthMark, Scale, TextPlace, firsts_of_months
 from reviews.drawing.timeline import Picture
 from reviews.rules import words
-from reviews.rules.exposure import Episode, Span, union
+from reviews.rules.exposure import Episode, Span, Use, union
 
 # Room for a text, in units of the view box.
 MARK_TEXT, MONTH_TEXT, PIN = 48, 56, 19
@@ -86,9 +86,10 @@ class PlannedBar(NamedTuple):
 
 
 class LaneRow(NamedTuple):
-    """One medicine: its name and newest dose in words, its bars and where they stand."""
+    """One medicine: its name, newest strength and dose in words, its bars and where they stand."""
 
     name: str
+    strength: str
     dose: str
     kind: str
     y: int
@@ -279,9 +280,11 @@ def _split(start: int, end: int, scale: Scale, today: int) -> SplitBox:
 
 
 def _lane(lane: Lane, y: int, picture: Picture, scale: Scale, layout: Layout) -> LaneRow:
+    newest = _newest(lane)
     return LaneRow(
         name=words.sentence_case(lane.name),
-        dose=_newest_dose(lane),
+        strength=labels.strength(newest.part) if newest else "",
+        dose=labels.daily_dose(newest.line, newest.mg) if newest else "planned",
         kind=lane.kind,
         y=y,
         text_y=y + 12 if layout.wide else y - 5,
@@ -318,12 +321,10 @@ def _lane(lane: Lane, y: int, picture: Picture, scale: Scale, layout: Layout) ->
     )
 
 
-def _newest_dose(lane: Lane) -> str:
-    """The dose of the newest prescription in a lane, in words."""
+def _newest(lane: Lane) -> Use | None:
+    """The newest prescription in a lane; None where one is only planned."""
     recorded: Sequence[Span] = (*lane.spans, *lane.unclear)
-    if not recorded:
-        return "planned"
-    return labels.dose(max(recorded, key=lambda span: span.start).use.line)
+    return max(recorded, key=lambda span: span.start).use if recorded else None
 
 
 def _band(episode: Episode, picture: Picture, scale: Scale) -> Band:

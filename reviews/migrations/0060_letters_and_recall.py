@@ -38,7 +38,7 @@ def _taken_down(table):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0047_presses'),
+        ('reviews', '0049_sensitive_marks'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

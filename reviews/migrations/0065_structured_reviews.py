@@ -29,7 +29,7 @@ NO_WALL = """
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0049_sensitive_marks'),
+        ('reviews', '0060_letters_and_recall'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

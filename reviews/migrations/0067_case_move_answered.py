@@ -6,6 +6,6 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("reviews", "0066_messages")]
+    dependencies = [('reviews', '0066_messages')]
 
     operations = [ValidateConstraint("casemove", "case_move_known")]

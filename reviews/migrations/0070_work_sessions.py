@@ -28,7 +28,7 @@ def _put_up(table, seen):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0047_presses'),
+        ('reviews', '0068_opinions'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

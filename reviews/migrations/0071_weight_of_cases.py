@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reviews", "0070_work_sessions")]
+    dependencies = [('reviews', '0070_work_sessions')]
 
     operations = [
         migrations.AddField(

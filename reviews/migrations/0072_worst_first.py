@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
     # Nobody waits while the queue is gone through.
     atomic = False
 
-    dependencies = [("reviews", "0071_weight_of_cases")]
+    dependencies = [('reviews', '0071_weight_of_cases')]
 
     operations = [
         AddIndexConcurrently(

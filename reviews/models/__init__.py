@@ -24,7 +24,7 @@ from .jobs import Job
 from .letters import Audience, Letter, LetterTemplate, LetterText
 from .medicines import MedicineMeaning, NoSedative
 from .messages import Message
-from .notes import DEATH, ImportNote
+from .notes import DEATH, ImportNote, PatientNote
 from .opinions import FindingOpinion
 from .people import (
     COUNTRIES,
@@ -115,6 +115,7 @@ __all__ = [
     "OptOut",
     "Outcome",
     "Patient",
+    "PatientNote",
     "PatientScreening",
     "PatientVersion",
     "PersonMerge",

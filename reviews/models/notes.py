@@ -1,4 +1,4 @@
-"""What a source said of a person and could not be kept, or was read with a doubt."""
+"""What a source said of a person and could not be kept, and what colleagues note on a person."""
 
 import pgtrigger
 from django.conf import settings
@@ -117,3 +117,64 @@ class ImportNote(models.Model):
         if self.is_of_a_death:
             return "Death"
         return self.medicine or f"{self.get_kind_display()} {self.about}"
+
+
+class PatientNoteQuerySet(models.QuerySet["PatientNote"]):
+    def newest_first(self) -> "PatientNoteQuerySet":
+        """As somebody reads them, with who wrote and who struck each."""
+        return self.select_related("written_by", "struck_by").order_by("-written_at", "-pk")
+
+
+class PatientNote(models.Model):
+    """What a colleague wants the next one to know of a person, in their own words.
+
+    Never changed: one that is wrong, or of another person, is struck with the reason and stays.
+    """
+
+    LONGEST = 2000
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="colleagues_notes")
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    text = models.CharField(max_length=LONGEST)
+    written_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    written_at = models.DateTimeField(db_default=Now(), editable=False)
+    struck_at = models.DateTimeField(null=True, blank=True)
+    struck_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    struck_because = models.CharField(max_length=500, blank=True)
+
+    objects = PatientNoteQuerySet.as_manager()
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="struck_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.struck_at IS NOT NULL"
+                    " AND (OLD.struck_at, OLD.struck_by_id, OLD.struck_because)"
+                    " IS DISTINCT FROM (NEW.struck_at, NEW.struck_by_id, NEW.struck_because)"
+                ),
+            ),
+            # A note goes with its person, whose record may become part of another one.
+            pgtrigger.ReadOnly(
+                name="only_struck", exclude=["struck_at", "struck_by", "struck_because", "patient"]
+            ),
+            of_nobody_merged_away(),
+        ]
+        constraints = [
+            models.CheckConstraint(name="patientnote_says_something", condition=~Q(text="")),
+            models.CheckConstraint(
+                name="patientnote_struck_by_somebody_with_a_reason",
+                condition=Q(struck_at__isnull=True, struck_by__isnull=True, struck_because="")
+                | (Q(struck_at__isnull=False, struck_by__isnull=False) & ~Q(struck_because="")),
+            ),
+        ]
+        indexes = [models.Index(fields=["patient", "-written_at"], name="patientnote_newest")]
+
+    def __str__(self) -> str:
+        return self.text

@@ -8,8 +8,8 @@ from django.utils import timezone
 from reviews import access, dossiers, records, rulebooks
 from reviews.access import Action
 from reviews.models import Patient, Prescription
-from reviews.rules.compare import compare
-from reviews.rules.dossier import Dossier
+from reviews.rules.compare import Change, compare
+from reviews.rules.dossier import Dossier, Line
 from reviews.rules.finding import Finding, NotEvaluable, Screening
 from reviews.rules.screen import screen
 
@@ -18,13 +18,20 @@ UNSAVED = 0
 
 @dataclass(frozen=True)
 class Preview:
-    """`new` is what this prescription adds or grades anew; `standing` is what holds without it."""
+    """What saving changes: `new` is what it adds or grades anew, `standing` what holds before too.
+
+    `gone` is what would no longer be found, `changed` of `new` what was found in another severity.
+    `line_id` is the line of the prescription in `dossier`, the record as it would be.
+    """
 
     new: tuple[Finding, ...]
     standing: tuple[Finding, ...]
+    gone: tuple[Finding, ...]
+    changed: tuple[Change, ...]
     not_evaluable: tuple[NotEvaluable, ...]
     screening: Screening
     dossier: Dossier
+    line_id: int
 
 
 def preview(
@@ -34,36 +41,42 @@ def preview(
     by: User,
     replaces: Prescription | None = None,
 ) -> Preview:
-    """Screen the patient with `record` added, in place of the prescription it amends, if any."""
+    """Screen the patient as the record is, and with `record` added or in place of what it amends.
+
+    An amendment keeps the line of the prescription that it replaces: what is found of that one
+    already, and stays, is not new.
+    """
     access.require(by, Action.LOG, patient)
     records.check_prescription(record)
     _, book = rulebooks.live()
-    without = dossiers.one(patient, as_of=timezone.localdate())
-    prescriber = str(by.pk)
-    if replaces is None or replaces.source_system == records.PORTAL:
-        record = records.of_the_practice(record, patient.practice)
+    before = dossiers.one(patient, as_of=timezone.localdate())
+    prescriber, line_id, system = str(by.pk), UNSAVED, records.PORTAL
     if replaces is not None:
         # An amendment is recorded by somebody, and stays the order of whoever prescribed it.
         prescriber = str(replaces.prescriber_id or replaces.prescriber_name)
-        kept = tuple(line for line in without.lines if line.id != replaces.pk)
-        exempted = tuple(
-            replace(exemption, line_scope=(*exemption.line_scope, UNSAVED))
-            if replaces.pk in exemption.line_scope
-            else exemption
-            for exemption in without.exemptions
-        )
-        without = replace(without, lines=kept, exemptions=exempted)
-    system = records.PORTAL if replaces is None else replaces.source_system
-    line = dossiers.line(record, line_id=UNSAVED, prescriber=prescriber, system=system)
-    added = replace(without, lines=(*without.lines, line))
-    after = screen(added, book)
-    difference = compare(screen(without, book), after)
+        line_id, system = replaces.pk, replaces.source_system
+    if system == records.PORTAL:
+        record = records.of_the_practice(record, patient.practice)
+    line = dossiers.line(record, line_id=line_id, prescriber=prescriber, system=system)
+    after = replace(before, lines=_with(before.lines, line))
+    screened = screen(after, book)
+    difference = compare(screen(before, book), screened)
     return Preview(
         new=difference.added,
         standing=difference.same,
+        gone=difference.gone,
+        changed=difference.changed,
         not_evaluable=tuple(
-            missing for missing in after.not_evaluable if UNSAVED in missing.line_ids
+            missing for missing in screened.not_evaluable if line_id in missing.line_ids
         ),
-        screening=after,
-        dossier=added,
+        screening=screened,
+        dossier=after,
+        line_id=line_id,
     )
+
+
+def _with(lines: tuple[Line, ...], line: Line) -> tuple[Line, ...]:
+    """The lines with one more, or with one in the place of its earlier version."""
+    if all(each.id != line.id for each in lines):
+        return (*lines, line)
+    return tuple(line if each.id == line.id else each for each in lines)

@@ -20,20 +20,25 @@ from reviews.rules.registry import JUDGE_DATA, RULES
 
 
 class FindingCard(NamedTuple):
-    """A finding with its authority; `unjudged`: it says that the record lacks something."""
+    """A finding with its authority; `unjudged`: it says that the record lacks something.
+
+    `was` is its severity as the record is now, where it is found already in another one.
+    """
 
     finding: Finding
     citations: list[dict]
     unjudged: bool
+    was: Severity | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeforeSaving:
     """A prescription as it was typed, what follows from it, and what screening would say of it.
 
-    `taper` is the step of a taper that it belongs to, if any.
+    `taper` is the step of a taper that it belongs to, if any. `amends`: it replaces another one.
     """
 
+    amends: bool
     record: PrescriptionRecord
     worked_out: WorkedOut
     taper: PartOf | None
@@ -53,8 +58,13 @@ class BeforeSaving:
 
     @property
     def standing(self) -> list[Finding]:
-        """Findings that hold without this prescription."""
+        """Findings that hold already: without this prescription, or as it is now."""
         return [each for each in self.preview.standing if each.severity < Severity.S4]
+
+    @property
+    def gone(self) -> list[Finding]:
+        """Findings that hold now and would not after saving."""
+        return [each for each in self.preview.gone if each.severity < Severity.S4]
 
     @property
     def not_evaluable(self) -> list[tuple[str, list[str]]]:
@@ -97,7 +107,10 @@ class BeforeSaving:
 
     def _card(self, finding: Finding) -> FindingCard:
         citations = self.book.citations.get(finding.rule_id, [])
-        return FindingCard(finding, citations, finding.rule_id in JUDGE_DATA)
+        was = [each.before.severity for each in self.preview.changed if each.after is finding]
+        return FindingCard(
+            finding, citations, finding.rule_id in JUDGE_DATA, was[0] if was else None
+        )
 
 
 def before_saving(
@@ -108,9 +121,10 @@ def before_saving(
     preview = advise.preview(patient=patient, record=record, by=by, replaces=replaces)
     profile = patient.practice.profile
     return BeforeSaving(
+        amends=replaces is not None,
         record=record,
         worked_out=work_out(record, book=book, profile=profile, meanings=preview.dossier.meanings),
-        taper=tapers.part_of(patient, preview.dossier, book, advise.UNSAVED),
+        taper=tapers.part_of(patient, preview.dossier, book, preview.line_id),
         preview=preview,
         book=book,
         profile=profile,

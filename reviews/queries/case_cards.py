@@ -180,9 +180,14 @@ def _exposure(kept: dict[str, Any]) -> ExposureSummary:
     )
 
 
-def cards_of(case: Case, flags: Sequence[Flag], own: Iterable[Flag]) -> list[Card]:
-    """A card for each matter of a case; `own` are the flags that the reader may not decide."""
-    lines = {line.flag.pk: line for line in _lines(case, flags, own)}
+def cards_of(
+    case: Case, flags: Sequence[Flag], own: Iterable[Flag], *, alone: bool = False
+) -> list[Card]:
+    """A card for each matter of a case; `own` are the flags that the reader may not decide.
+
+    `alone`: nobody could confirm what takes a second person, so it is not among the outcomes.
+    """
+    lines = {line.flag.pk: line for line in _lines(case, flags, own, alone=alone)}
     return [
         _card(number, matter, [lines[flag.pk] for flag in matter.findings])
         for number, matter in enumerate(matters(flags, told_of(case)), 1)
@@ -208,7 +213,7 @@ def _card(number: int, matter: Matter[Flag], lines: list[Line]) -> Card:
     )
 
 
-def _lines(case: Case, flags: Sequence[Flag], own: Iterable[Flag]) -> list[Line]:
+def _lines(case: Case, flags: Sequence[Flag], own: Iterable[Flag], *, alone: bool) -> list[Line]:
     earlier = _earlier(case)
     reasons = _reasons(flags)
     tallies = outcomes.by_rule()
@@ -217,7 +222,8 @@ def _lines(case: Case, flags: Sequence[Flag], own: Iterable[Flag]) -> list[Line]
     lines = []
     for flag in flags:
         rule = BY_ID.get(flag.rule_id)
-        exemptions = conclusions.exemptions_for(flag.rule_id, flag.severity)
+        takes_two = alone and flag.severity == 1
+        exemptions = [] if takes_two else conclusions.exemptions_for(flag.rule_id, flag.severity)
         lines.append(
             Line(
                 flag=flag,
@@ -228,7 +234,7 @@ def _lines(case: Case, flags: Sequence[Flag], own: Iterable[Flag]) -> list[Line]
                 reasons=[reasons[pk] for pk in flag.prescription_ids if pk in reasons]
                 if _asks_for_a_reason(flag)
                 else [],
-                outcomes=_outcomes(flag, exemptions),
+                outcomes=_outcomes(flag, exemptions, alone=takes_two),
                 exemptions=exemptions,
                 latest=settling.latest_until(flag.severity, today) if flag.severity < 4 else None,
                 own=flag.pk in own_ids,
@@ -238,11 +244,13 @@ def _lines(case: Case, flags: Sequence[Flag], own: Iterable[Flag]) -> list[Line]
     return lines
 
 
-def _outcomes(flag: Flag, exemptions: Sequence) -> list[tuple[str, str]]:
+def _outcomes(flag: Flag, exemptions: Sequence, *, alone: bool) -> list[tuple[str, str]]:
     """The outcomes that a flag can have: exempt only where an exemption changes its rule."""
     left_out = set() if exemptions else {Outcome.EXEMPT}
     if flag.severity == 1:
         left_out.add(Outcome.REVIEW)
+        if alone:
+            left_out |= conclusions.NEEDS_TWO
     return [choice for choice in OUTCOMES if choice[0] not in left_out]
 
 

@@ -44,21 +44,26 @@ def items_of(concluded: Decision) -> QuerySet[DecisionItem]:
     return source.items.select_related("flag").order_by("flag__severity", "flag__rule_id", "pk")
 
 
-def second_persons(case: Case) -> list[str]:
-    """The names of those who may confirm what a colleague proposed."""
-    return [
-        named(each) for each in work.reviewers([case.practice_id]).exclude(pk=case.proposed_by_id)
-    ]
+def second_persons(user: User, case: Case, flags: list[Flag]) -> list[str]:
+    """The names of those who may confirm what was proposed, or what `user` would propose.
+
+    Nobody confirms their own proposal, or leaves as it is what their own prescription raised.
+    """
+    first = case.proposed_by_id or user.pk
+    never = conclusions.urgent_prescribers(flags) | {first}
+    return [named(each) for each in work.reviewers([case.practice_id]).exclude(pk__in=never)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class May:
-    """What somebody may do with a case now."""
+    """What somebody may do with a case now, and can: nothing is offered that would be refused."""
 
     decide: bool
     confirm: bool
+    send_back: bool
     undo: bool
-    move: bool
+    snooze: bool
+    escalate: bool
     claim: bool
     take_over: bool
     release: bool
@@ -68,17 +73,28 @@ class May:
 
 
 def may(user: User, case: Case, concluded: Decision | None, own: list[Flag]) -> May:
-    """What `user` may do; `own` are the urgent flags that their own prescription raised."""
+    """What `user` may do; `own` are the urgent flags that their own prescription raised.
+
+    They give such a case on, and neither keep it nor hide it.
+    """
     reviews_here = access.allowed(user, Action.DECIDE, case)
     works = reviews_here and case.closed_at is None
+    free = works and case.owner_id in (None, user.pk)
     waits = case.state == CaseState.PROPOSED
+    second = works and conclusions.needs_second(case, user)
+    if waits:
+        may_undo = case.proposed_by_id == user.pk
+    else:
+        may_undo = concluded is not None and conclusions.may_undo(concluded)
     return May(
-        decide=works and not waits and not own,
-        confirm=works and conclusions.needs_second(case, user) and not own,
-        undo=reviews_here and concluded is not None and (waits or conclusions.may_undo(concluded)),
-        move=works and not waits and case.owner_id in (None, user.pk),
-        claim=works and (case.state, Move.CLAIM) in MOVES,
-        take_over=works and case.owner_id not in (None, user.pk),
+        decide=free and not waits and not own,
+        confirm=second and not own,
+        send_back=second,
+        undo=reviews_here and may_undo,
+        snooze=free and not own and (case.state, Move.SNOOZE) in MOVES,
+        escalate=free and (case.state, Move.ESCALATE) in MOVES,
+        claim=works and not own and (case.state, Move.CLAIM) in MOVES,
+        take_over=works and not own and case.owner_id not in (None, user.pk),
         release=works and case.owner_id == user.pk,
         prescribe=access.allowed(user, Action.LOG, case),
         taper=access.allowed(user, Action.TAPER, case),

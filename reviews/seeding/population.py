@@ -55,6 +55,18 @@ TURNS = sorted(
 REPEAT_DAYS = {UK: 28, EU: 28, US: 30}
 
 
+NOTES = (
+    "Lives alone; a neighbour fetches the medicines.",
+    "Hard of hearing: write, or ring and speak slowly.",
+    "Daughter helps with the medicines on Mondays and likes to be told of changes.",
+    "Works nights and sleeps until two in the afternoon.",
+    "Reads large print only.",
+    "Wife died in the summer. Sleeps badly since, and says so openly.",
+    "Was on a taper years ago that went too fast; wants small steps.",
+    "Prefers to come in person, with the tablets that are left.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """One invented patient with everything on record. `story` never leaves the generator."""
@@ -69,6 +81,7 @@ class Person:
     doctor: float
     registered_on_offset: int
     story: Story | None
+    note: str
 
 
 def people(count: int, *, seed: int, today: date, first: int = 0) -> Iterator[Person]:
@@ -114,7 +127,14 @@ def person(n: int, *, seed: int, today: date) -> Person:
         doctor=rng.random(),
         registered_on_offset=-rng.randint(800, 5000),
         story=told,
+        note=_note(n, seed) if told else "",
     )
+
+
+def _note(n: int, seed: int) -> str:
+    """What a colleague noted on one in three; drawn apart, so that it changes nothing else."""
+    rng = random.Random(f"{seed}/{n}/note")
+    return rng.choice(NOTES) if rng.random() < 1 / 3 else ""
 
 
 def _story_and_practice(n: int, rng: random.Random) -> tuple[Story | None, DemoPractice]:

@@ -14,7 +14,7 @@ PRACTICE_ADMIN = Role.PRACTICE_ADMIN
 @dataclass(frozen=True)
 class DemoPractice:
     """`share` is its part of the population. British patients have NHS test numbers, as far as
-    they go; all others have a number of the practice."""
+    they go; all others have a number of the practice. The telephone is of a range for fiction."""
 
     code: str
     name: str
@@ -47,7 +47,7 @@ HARBOUR = DemoPractice(
     "https://harbour-street.example/patient",
     "HS",
     "14 Harbour Street, Lowport LP2 4DN",
-    "01632 960 114",
+    "+44 1632 960140",
 )
 LIFFEY = DemoPractice(
     "liffey-quay",
@@ -57,7 +57,7 @@ LIFFEY = DemoPractice(
     "https://liffey-quay.example/patient",
     "LQ",
     "3 Liffey Quay, Dublin",
-    "01 555 0114",
+    "+353 20 912 4140",
 )
 LAKESIDE = DemoPractice(
     "lakeside",
@@ -67,7 +67,7 @@ LAKESIDE = DemoPractice(
     "https://lakeside.example/mrn",
     "MRN",
     "200 Lakeside Avenue, Springfield",
-    "555-0114",
+    "+1 312 555 0142",
 )
 PRACTICES = (HARBOUR, LIFFEY, LAKESIDE)
 

@@ -29,6 +29,19 @@ from reviews.seeding.medicines import PRODUCTS
 _Made = TypeVar("_Made")
 
 YOUNGEST = 17
+ANY_ADULT = 45
+"""The age of an example that asks for none."""
+BELIEVABLE, EXPECTING = (28, 62), (24, 40)
+OF_PREGNANCY = ("pregnancy", "breastfeeding", "pregnancy_intention")
+NEAREST_BIRTHDAY = 40
+IN_ML = {
+    "sodium oxybate 500 mg/ml oral solution": 4.5,
+    "lorazepam 4 mg/ml injection": 0.5,
+    "olanzapine 10 mg injection": 2.0,
+    "fentanyl 50 micrograms/ml injection": 1.0,
+}
+"""Usual doses of what is measured: examples that count days count everything in tablets."""
+POURED = ("solution", "injection")
 # A text that a product of these countries has is coded as the product is.
 CODED = dict(written for product in PRODUCTS.values() for written in product.written.values())
 LATE = ("DQ-02", "REV-02")
@@ -86,7 +99,7 @@ def tell(life: Life, example: Example, rule_id: str) -> None:
     if dossier.sex != "unknown":
         life.sex = dossier.sex
     if dossier.birth_date is not None:
-        life.turns(_age(dossier.birth_date), on=-100)
+        _live_for(life, _age(dossier.birth_date), expecting=_is_expecting(example))
     life.deceased_on = _later(dossier.deceased_on, moved)
     for line in dossier.lines:
         life.order(_order(line, moved, life.today))
@@ -120,6 +133,24 @@ def tell(life: Life, example: Example, rule_id: str) -> None:
         life.tapers.append(_taper(taper, moved))
 
 
+def _live_for(life: Life, age: int, *, expecting: bool) -> None:
+    """Give somebody the age of an example, and a birthday of their own.
+
+    Where the example only says "an adult" they keep the age they had, so that not everybody is 45.
+    The birthday lies far enough from today for the days that examples count in.
+    """
+    lived = (life.today - life.birth_date).days
+    if age == ANY_ADULT:
+        youngest, oldest = EXPECTING if expecting else BELIEVABLE
+        age = min(max(int(lived / 365.25), youngest), oldest)
+    since_birthday = min(max(lived % 365, NEAREST_BIRTHDAY), 365 - NEAREST_BIRTHDAY)
+    life.turns(age, on=-since_birthday)
+
+
+def _is_expecting(example: Example) -> bool:
+    return any(reading.kind in OF_PREGNANCY for reading in example.dossier.readings)
+
+
 def _age(born: date) -> int:
     """In whole years, on the day that examples are judged."""
     return TODAY.year - born.year - ((TODAY.month, TODAY.day) < (born.month, born.day))
@@ -137,6 +168,7 @@ def _order(line: Line, moved: timedelta, today: date) -> PrescriptionRecord:
         last = start + timedelta(days=line.days_supply - 1)
     if status == "active" and last is not None and last < today:
         status = "completed"
+    line = _measured(line)
     text = words.sentence_case(line.medicine.text)
     own = tuple(Coding(system, code) for system, code in line.medicine.codings)
     return PrescriptionRecord(
@@ -177,6 +209,19 @@ def _order(line: Line, moved: timedelta, today: date) -> PrescriptionRecord:
         valid_until=_later(line.valid_until, moved),
         quantity_text=line.quantity_text,
     )
+
+
+def _measured(line: Line) -> Line:
+    """The line with a dose that its form allows."""
+    if not any(form in line.medicine.text for form in POURED):
+        return line
+    ml = IN_ML.get(line.medicine.text, 1.0)
+    if line.dose_unit == "tablet":
+        line = line._replace(dose=ml * (line.dose or 1), dose_unit="ml")
+    if line.quantity_unit == "tablet":
+        quantity = None if line.quantity is None else line.quantity * ml
+        line = line._replace(quantity=quantity, quantity_unit="ml")
+    return line
 
 
 def _taper(taper: Taper, moved: timedelta) -> Taper:

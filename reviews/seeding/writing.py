@@ -92,6 +92,10 @@ TABLES = {
         "recorded_at",
         "recorded_by_id",
     ),
+    "reviews_patientnote": (
+        *("patient_id", "practice_id", "text", "written_by_id", "written_at"),
+        "struck_because",
+    ),
     "reviews_screeningrequest": ("patient_id", "reason", "attempts", "priority"),
     "reviews_auditevent": audit.COLUMNS,
 }
@@ -199,6 +203,9 @@ class Writer:
             for exemption in person.exemptions
         ]
         self._tapers(rows, (pk, practice.pk), person.tapers, doctor, taper_ids)
+        if person.note:
+            noted = self._at(self.now.date() - timedelta(days=30 + pk % 300), 16)
+            rows["reviews_patientnote"].append((pk, practice.pk, person.note, doctor, noted, ""))
         rows["reviews_screeningrequest"].append((pk, "seeded", 0, requests.BULK))
 
     def _told(self, pk: int, person: Person) -> Entry:

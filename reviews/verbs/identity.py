@@ -159,6 +159,9 @@ def merge(*, kept: Patient, gone: Patient, reason: str, by: User) -> PersonMerge
     moved["notes"] = list(gone.import_notes.order_by("pk").values_list("pk", flat=True))
     gone.import_notes.update(patient=kept)
     _mark_as_sensitive(kept, gone)
+    theirs = gone.colleagues_notes.order_by("pk")
+    moved["colleagues_notes"] = list(theirs.values_list("pk", flat=True))
+    gone.colleagues_notes.update(patient=kept)
     moved["filled"] = _fill(kept, gone, by)
     moved["apart"] = _no_longer_apart(kept, gone)
     now = timezone.now()
@@ -219,6 +222,9 @@ def unmerge(*, merge: PersonMerge, reason: str, by: User) -> PersonMerge:
         _hand_over_exemption(Exemption.objects.get(pk=now), gone, by)
     Identifier.objects.filter(pk__in=moved["identifiers"], patient=kept).update(patient=gone)
     kept.import_notes.filter(pk__in=moved["notes"]).update(patient=gone)
+    # A merge from before there were such notes has moved none.
+    noted = kept.colleagues_notes.filter(pk__in=moved.get("colleagues_notes", ()))
+    noted.update(patient=gone)
     _take_out(kept, gone, moved["filled"], by)
     Patient.objects.filter(pk=kept.pk).update(updated_at=timezone.now())
     merge.undone_at, merge.undone_by, merge.undone_because = timezone.now(), by, reason

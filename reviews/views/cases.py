@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from reviews import access, conclusions, dossiers, rulebooks
 from reviews.access import Action
 from reviews.drawing import timeline, timeline_chart
-from reviews.errors import BadRecord, DomainError, NotFound, Stale
+from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, NotFound, Stale
 from reviews.forms import toast
 from reviews.forms.days import read_day
 from reviews.forms.decision import DecisionForm, read_outcomes, read_seen, refused_flag
@@ -37,6 +37,9 @@ WITHOUT_A_LIST = {
     "n": "There is no next case: this one was opened alone. Open one from a list.",
     "p": "There is none before it in the list.",
 }
+REFUSED = (BadRecord, IllegalMove, NotAllowed, Stale)
+"""What the page of the case itself says, with all that was typed: never a page that has lost it."""
+
 
 
 def _onwards(request: SignedIn, case: Case) -> HttpResponse:
@@ -61,14 +64,31 @@ def _page(
 
     `posted` is the decision that was refused.
     """
+    if isinstance(refusal, NotAllowed) and "action" in refusal.detail:
+        # That is not theirs to do on any case: a page of its own says who may.
+        raise refusal
     context = _context(request.user, cases.fetch(request.user, pk), refusal, posted)
     context |= walking.bar(request.user, context["case"], walking.current(request, request.user))
     context["note"] = request.POST.get("note", "")
     context["typed"] = request.POST
+    context["form_is_gone"] = refusal is not None and not _has_form(request, context["may"])
     status = 200
     if refusal is not None:
-        status = 409 if isinstance(refusal, Stale) else 400
+        status = 400 if isinstance(refusal, BadRecord) else 409
     return render(request, "reviews/cases/case.html", context, status=status)
+
+
+def _has_form(request: SignedIn, may: cases.May) -> bool:
+    """Whether the page shows the form that was sent again, with what was typed into it."""
+    sent = request.resolver_match and request.resolver_match.url_name
+    return {
+        "case-decide": may.decide,
+        "case-confirm": may.confirm,
+        "case-send-back": may.send_back,
+        "case-undo": may.undo,
+        "case-snooze": may.snooze,
+        "case-escalate": may.escalate,
+    }.get(sent or "", False)
 
 
 def _context(
@@ -85,7 +105,10 @@ def _context(
     dossier = dossiers.one(case.patient, as_of=today)
     history = case_history.history(case)
     picture = timeline.picture(dossier, book, case_history.pins(history))
-    cards = case_cards.cards_of(case, flags, own)
+    asks_for_two = waits or (may.decide and any(flag.severity == 1 for flag in flags))
+    seconds = cases.second_persons(user, case, flags) if asks_for_two else []
+    alone = asks_for_two and not seconds
+    cards = case_cards.cards_of(case, flags, own, alone=alone)
     lacking = missing(dossier, book) if case.closed_at is None else []
     return {
         **_banner(person.fetch(user, Action.SEE_PATIENT, case.patient_id), lacking),
@@ -95,9 +118,17 @@ def _context(
         "waits": waits,
         "may": may,
         "why_not": {**WITHOUT_A_LIST, **cases.why_not(may, case, own)},
+        "alone": alone,
         "flag_count": len(flags),
         "cards": cards,
-        "about": about.about(dossier, book),
+        "about": about.about(
+            dossier,
+            book,
+            practice=case.practice,
+            rule_ids=[flag.rule_id for flag in flags],
+            line_ids=[pk for flag in flags for pk in flag.prescription_ids],
+        ),
+        "may_note": access.allowed(user, Action.WRITE_NOTE, case),
         "quiet": cases.quiet_flags(case, flags),
         "own_urgent": bool(own),
         "picture": picture,
@@ -107,7 +138,7 @@ def _context(
         "concluded": concluded,
         "concluded_items": cases.items_of(concluded) if concluded else [],
         "for_the_record": for_the_record.of(concluded) if concluded and not waits else None,
-        "seconds": cases.second_persons(case) if waits else [],
+        "seconds": seconds,
         "form": DecisionForm([card.matter for card in cards], today, posted, refused_flag(refusal)),
         "reasons": Reason.choices,
         "reasons_for": conclusions.REASONS,
@@ -154,7 +185,7 @@ def show(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_decision_page, BadRecord, Stale)
+@shows_refusals(_decision_page, *REFUSED)
 def decision(request: SignedIn, pk: int) -> HttpResponse:
     """Decide on every flag at once, by its matter or apart."""
     case = cases.fetch(request.user, pk)
@@ -175,7 +206,7 @@ def decision(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_page, Stale)
+@shows_refusals(_page, *REFUSED)
 def confirm(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     _confirm_if_urgent(request, case)
@@ -187,7 +218,7 @@ def confirm(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_page, BadRecord, Stale)
+@shows_refusals(_page, *REFUSED)
 def send_back(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     reason = request.POST.get("reason", "")
@@ -226,7 +257,7 @@ def undo_decisions(request: SignedIn) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_page, BadRecord, Stale)
+@shows_refusals(_page, *REFUSED)
 def undo(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     reason = request.POST.get("reason", "")
@@ -237,6 +268,7 @@ def undo(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
+@shows_refusals(_page, Stale, IllegalMove)
 def claim(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     take_over = request.POST.get("take_over") == "yes"
@@ -246,6 +278,7 @@ def claim(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
+@shows_refusals(_page, Stale, IllegalMove)
 def release(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     caseload.release(case=case, by=request.user, seen=read_seen(request.POST))
@@ -256,7 +289,7 @@ def release(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_page, BadRecord, Stale)
+@shows_refusals(_page, *REFUSED)
 def snooze(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     caseload.snooze(
@@ -272,7 +305,7 @@ def snooze(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_page, BadRecord, Stale)
+@shows_refusals(_page, *REFUSED)
 def escalate(request: SignedIn, pk: int) -> HttpResponse:
     case = cases.fetch(request.user, pk)
     to, person_asked = read_escalation(request.POST.get("to", ""), case)

@@ -102,7 +102,7 @@ def reading(request: SignedIn, pk: int, kind: str) -> HttpResponse:
     with refusals_at(form):
         if form.is_valid():
             made = observe.record_reading(patient=found, record=form.record(), by=request.user)
-            messages.success(request, f"Recorded: {made}. The patient is checked again now.")
+            messages.success(request, f"Recorded: {made}. The patient is being checked again.")
             return redirect("patient", found.pk)
     context = {**person.banner(found), "rules": KINDS[kind].rules}
     return form_page(request, "reviews/facts/reading.html", form, context)
@@ -120,7 +120,7 @@ def correct(request: SignedIn, pk: int, reading_pk: int) -> HttpResponse:
     with refusals_at(form):
         if form.is_valid():
             observe.correct(reading=held, record=form.record(), by=request.user)
-            messages.success(request, f"Corrected: {held}. The patient is checked again now.")
+            messages.success(request, f"Corrected: {held}. The patient is being checked again.")
             return redirect("patient", found.pk)
     context = {**person.banner(found), "reading": held}
     return form_page(request, "reviews/facts/correct.html", form, context)
@@ -142,7 +142,7 @@ def grant(request: SignedIn, pk: int) -> HttpResponse:
     with refusals_at(form):
         if form.is_valid():
             made = exempt.exempt(patient=found, by=request.user, **form.cleaned_data)
-            messages.success(request, f"Exempted: {made}. The patient is checked again now.")
+            messages.success(request, f"Exempted: {made}. The patient is being checked again.")
             return redirect("patient", found.pk)
     return form_page(request, "reviews/facts/exempt.html", form, person.banner(found))
 

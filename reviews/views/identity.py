@@ -118,7 +118,7 @@ def merge(request: SignedIn, pk: int, other: int) -> HttpResponse:
             if request.POST.get("answer") != "merge":
                 raise BadRecord("reason", "is needed with an answer: merge, or two people")
             verbs.merge(kept=kept, gone=gone, reason=reason, by=request.user)
-            messages.success(request, "Merged. Both are checked again now; it can be undone here.")
+            messages.success(request, "Merged. Both are checked again; it can be undone here.")
             return redirect("patient", kept.pk)
     _version, book = rulebooks.live()
     context = {
@@ -143,7 +143,7 @@ def unmerge(request: SignedIn, pk: int) -> HttpResponse:
     with refusals_at(form):
         if form.is_valid():
             verbs.unmerge(merge=held, reason=form.cleaned_data["reason"], by=request.user)
-            messages.success(request, "Undone. Both are checked again now, and are kept apart.")
+            messages.success(request, "Undone. Both are being checked again, and are kept apart.")
             return redirect("patient", held.gone_id)
     return form_page(request, "reviews/identity/unmerge.html", form, {"merge": held})
 

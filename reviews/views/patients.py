@@ -7,8 +7,9 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Exists, OuterRef, Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_http_methods
 
 from reviews import access, rulebooks, waiting
@@ -23,6 +24,7 @@ from reviews.models import (
     IdentityQuestion,
     ImportNote,
     Patient,
+    PatientNote,
     PatientScreening,
     ScreeningRequest,
 )
@@ -134,6 +136,7 @@ def patient(request: SignedIn, pk: int) -> HttpResponse:
         "closed_cases": [case for case in cases if case is not open_case][:CASES_SHOWN],
         "unjudged": _unjudged(found),
         "conditions": _conditions(found),
+        "patient_notes": list(PatientNote.objects.filter(patient=found).newest_first()),
         **facts.sections(found, request.user),
         "tapers": tapers.of_patient(found, timezone.localdate()),
         "letters": list(letters.of_patient(found)[:CASES_SHOWN]),
@@ -183,7 +186,7 @@ def condition(request: SignedIn, pk: int) -> HttpResponse:
     with refusals_at(form):
         if form.is_valid():
             made = prescribe.record_condition(patient=found, record=form.record(), by=request.user)
-            messages.success(request, f"Recorded: {made}. The patient is checked again now.")
+            messages.success(request, f"Recorded: {made}. The patient is being checked again.")
             return redirect("patient", found.pk)
     return form_page(request, "reviews/patients/condition.html", form, person.banner(found))
 
@@ -203,7 +206,7 @@ def end_condition(request: SignedIn, pk: int, condition_pk: int) -> HttpResponse
             prescribe.record_condition(
                 patient=found, record=form.record(held), by=request.user, supersedes=held
             )
-            messages.success(request, f"{held}: {form.said()}. The patient is checked again.")
+            messages.success(request, f"{held}: {form.said()}. The patient is being checked again.")
             return redirect("patient", found.pk)
     context = {**person.banner(found), "condition": held}
     return form_page(request, "reviews/patients/end_condition.html", form, context)
@@ -226,7 +229,7 @@ def death(request: SignedIn, pk: int) -> HttpResponse:
                 reason=given["reason"],
                 by=request.user,
             )
-            messages.success(request, "Kept. The patient is checked again now.")
+            messages.success(request, "Kept. The patient is being checked again.")
             return redirect("patient", found.pk)
     return form_page(request, "reviews/patients/death.html", form, person.banner(found))
 
@@ -239,6 +242,23 @@ def _not_checked() -> Q:
     never = Patient.objects.filter(~Exists(screened))
     # As a union each is found by its index; as alternatives everybody would be asked all three.
     return Q(pk__in=waiting.values("patient").union(failed.values("patient"), never.values("pk")))
+
+
+@require_GET
+@login_required
+def checked_now(request: SignedIn, pk: int) -> HttpResponse:
+    """Whether somebody is checked by now: what a page that said otherwise asks until it is.
+
+    `page` is the page that asks. Nothing of the person is shown, so nothing is told of it.
+    """
+    rows = Patient.objects.select_related("screening__version", "screening__engine")
+    rows = checked.with_waiting(rows.defer("screening__version__book"))
+    found = access.fetch(rows, request.user, Action.SEE_PATIENT, pk=identity.current_id(pk))
+    page = request.GET.get("page", "")
+    if not url_has_allowed_host_and_scheme(page, allowed_hosts=None):
+        page = reverse("patient", args=[found.pk])
+    context = {"patient": found, "checked": checked.of(found, found), "asked_from": page}
+    return render(request, "reviews/patients/_checked_now.html", context)
 
 
 def _fetch(request: SignedIn, pk: int) -> Patient:
@@ -262,6 +282,7 @@ def _frame(request: SignedIn, patient: Patient, *, tab: str) -> dict[str, Any]:
             ("identify", Action.IDENTIFY),
             ("mark", Action.MARK_SENSITIVE),
             ("answer", Action.CHECK_DATA),
+            ("note", Action.WRITE_NOTE),
         )
     }
     return {
@@ -345,6 +366,7 @@ urlpatterns = [
     path("patients", patients, name="patients"),
     path("patients/register", register, name="patient-register"),
     path("patients/<int:pk>", patient, name="patient"),
+    path("patients/<int:pk>/checked", checked_now, name="patient-checked"),
     path("patients/<int:pk>/medicines", all_medicines, name="patient-medicines"),
     path("patients/<int:pk>/death", death, name="patient-death"),
     path("patients/<int:pk>/conditions", condition, name="patient-condition"),

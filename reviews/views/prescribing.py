@@ -168,13 +168,16 @@ def _save(
     reason = form.cleaned_data["reason"] if ahead.asking else ""
     if ahead.interrupting:
         reason = reason or NOT_GIVEN
+    elif form.held is not None and not ahead.asking:
+        # Nothing new is asked about, so what was said of this prescription goes on holding.
+        reason = form.held.reason
     given = {"record": ahead.record, "by": request.user, "reason": reason}
     with refusals_at(form):
         if form.held is None:
             saved, done = prescribe.log(patient=patient, **given), "Logged"
         else:
             saved, done = prescribe.amend(prescription=form.held, **given), "Amended"
-        messages.success(request, f"{done}: {saved}. {patient} is checked again now.")
+        messages.success(request, f"{done}: {saved}. {patient} is being checked again.")
         return redirect("patient", patient.pk)
     return _page(request, None, patient=patient, form=form, ahead=ahead, status=422)
 

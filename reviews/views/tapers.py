@@ -296,7 +296,7 @@ def _move(request: SignedIn, *, version: TaperVersion, code: str, form: MoveForm
         given["maintenance_agreed"] = data["maintenance_agreed"]
     moved = getattr(taper, code)(**given)
     messages.success(
-        request, f"{moved.get_move_display()}: {moved.taper}. It is checked again now."
+        request, f"{moved.get_move_display()}: {moved.taper}. It is being checked again."
     )
     return redirect("taper", version.taper_id)
 

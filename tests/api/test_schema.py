@@ -105,6 +105,21 @@ def test_the_page_to_read_it_runs_no_inline_script_and_loads_nothing_from_outsid
     assert "script-src" not in policy, "scripts come from this site alone"
 
 
+def test_the_page_to_read_it_is_light_and_names_all_there_is(client, db, described):
+    text = client.get("/api/v1/docs/").content.decode()
+    # With the style sheet of the portal a quarter of what a browser for schemas took.
+    assert len(text) < 200_000
+    assert "<script" not in text
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            assert f'id="{operation["operationId"]}"' in text
+            assert f"{method.upper()} {path}" in text
+    for name in described["components"]["schemas"]:
+        assert f'id="shape-{name}"' in text
+    targets = set(re.findall(r'href="#([^"]+)"', text))
+    assert targets <= set(re.findall(r'id="([^"]+)"', text))
+
+
 @pytest.fixture
 def attacked(harbour, system, monkeypatch):
     """The API with one screened patient in it, called in this process and this transaction."""

@@ -1,5 +1,6 @@
 """A session ends by itself, its person sees and ends it, and no work is lost with it."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -15,7 +16,7 @@ from reviews.models import ApiKey, AuditEvent, Case, Decision
 from reviews.verbs import publish
 from tests import make
 from tests.portal.factors import App, age_session, give_password, is_signed_in
-from tests.web.browse import Browser, heading, words
+from tests.web.browse import BACKEND, Browser, heading, words
 from tests.web.test_cases import choices
 from tests.web.test_rulebooks import change_a_limit
 
@@ -73,7 +74,7 @@ class TestItEndsByItself:
             for part in template.read_text().split("<")
             if 'hx-trigger="every' in part
         ]
-        assert len(clocks) >= 2
+        assert len(clocks) >= 3
         assert all('"X-By-Clock": "yes"' in part for part in clocks)
 
     def test_where_somebody_types_the_page_stays(self, harbour, clara):
@@ -109,22 +110,114 @@ class TestWorkIsKept:
     def escalate(self, case):
         return {"to": "clinician", "reason": "Ask Dr Moreau about the fall", "seen": str(case.lock)}
 
+    def token(self, client, case):
+        """The token of a form on the page of a case, and so of who is signed in."""
+        page = client.get(reverse("case", args=[case.pk])).content.decode()
+        return re.search(r'name="press" value="([^"]+)"', page)[1]
+
+    def sign_in(self, client, asked, who="ravi"):
+        given = {"login": who, "password": make.PASSWORD}
+        return client.post(asked["Location"], given, follow=True)
+
+    def still_there(self, client, case, shown):
+        """Signed in again, the page of the case holds what was written; one press sends it."""
+        assert shown.request["PATH_INFO"] == reverse("case", args=[case.pk])
+        assert "What you wrote here was not sent" in words(shown)
+        assert "Ask Dr Moreau about the fall" in words(shown)
+        assert Case.objects.get(pk=case.pk).state == "claimed"
+        # Elsewhere a line leads back to it, for as long as it was neither sent nor left.
+        elsewhere = client.get(reverse("preferences")).content.decode()
+        assert f'<a href="{reverse("case", args=[case.pk])}">Go back to it</a>' in elsewhere
+        kept = shown.context["unsent"]
+        client.post(kept["path"], dict(kept["fields"]))
+        assert Case.objects.get(pk=case.pk).state == "escalated"
+        assert "kept_form" not in client.session
+
     def test_it_waits_for_the_sign_in_and_is_sent_by_a_press(self, case, ravi):
         browser = Browser(ravi)
         age_session(browser.client, IDLE + 1)
         address = reverse("case-escalate", args=[case.pk])
         asked = browser.client.post(address, self.escalate(case))
-        assert asked["Location"] == "/accounts/login/?next=/accounts/unsent/"
-        shown = browser.client.post(
-            asked["Location"], {"login": "ravi", "password": make.PASSWORD}, follow=True
-        )
-        assert heading(shown) == "Your work was kept, and not sent"
-        assert "Ask Dr Moreau about the fall" in words(shown)
+        assert asked["Location"] == f"/accounts/login/?next=/cases/{case.pk}"
+        self.still_there(browser.client, case, self.sign_in(browser.client, asked))
+
+    @pytest.mark.parametrize("lost", ["the session", "its cookie", "all cookies"])
+    def test_so_it_does_where_nothing_says_who_it_was(self, case, ravi, lost):
+        """Ended from elsewhere, or cookies cleared: the form itself says whose it is."""
+        client = Client(enforce_csrf_checks=lost == "all cookies")
+        client.force_login(ravi, backend=BACKEND)
+        token = self.token(client, case)
+        if lost == "the session":
+            client.session.flush()
+        elif lost == "its cookie":
+            del client.cookies[settings.SESSION_COOKIE_NAME]
+        else:
+            client.cookies.clear()
+        address = reverse("case-escalate", args=[case.pk])
+        asked = client.post(address, {**self.escalate(case), "press": token})
+        assert asked["Location"] == f"/accounts/login/?next=/cases/{case.pk}"
+        client.handler.enforce_csrf_checks = False
+        self.still_there(client, case, self.sign_in(client, asked))
+
+    def test_signing_in_again_in_another_window_loses_nothing_either(self, case, ravi):
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(ravi, backend=BACKEND)
+        token = self.token(client, case)
+        address = reverse("case-escalate", args=[case.pk])
+        old = {**self.escalate(case), "press": token, "csrfmiddlewaretoken": "a" * 32}
+        asked = client.post(address, old)
+        assert asked["Location"] == reverse("case", args=[case.pk])
+        client.handler.enforce_csrf_checks = False
+        self.still_there(client, case, client.get(asked["Location"]))
+
+    def test_a_page_that_is_there_is_returned_to_with_its_filters(self, case, ravi):
+        browser = Browser(ravi)
+        age_session(browser.client, IDLE + 1)
+        came = "http://testserver/data-quality?practice=1"
+        note = reverse("import-note-answer", args=[5])
+        asked = browser.client.post(note, {"text": "Read by telephone"}, headers={"Referer": came})
+        assert asked["Location"].endswith("?next=/data-quality%3Fpractice%3D1")
+        # Nobody is led to where a stranger's page says.
+        browser = Browser(ravi)
+        age_session(browser.client, IDLE + 1)
+        came = "http://elsewhere.example/cases/1"
+        asked = browser.client.post(note, {"text": "Read"}, headers={"Referer": came})
+        assert "elsewhere" not in asked["Location"]
+
+    def test_it_can_be_left(self, case, ravi):
+        browser = Browser(ravi)
+        age_session(browser.client, IDLE + 1)
+        asked = browser.client.post(reverse("case-escalate", args=[case.pk]), self.escalate(case))
+        self.sign_in(browser.client, asked)
+        browser.post(reverse("unsent"))
+        assert "was not sent" not in words(browser.get(reverse("case", args=[case.pk])))
+
+    def test_what_somebody_else_wrote_here_before_waits_for_them(self, case, ravi, samira):
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(ravi, backend=BACKEND)
+        token = self.token(client, case)
+        client.force_login(samira, backend=BACKEND)
+        old = {**self.escalate(case), "press": token, "csrfmiddlewaretoken": "a" * 32}
+        answer = client.post(reverse("case-escalate", args=[case.pk]), old)
+        assert answer.status_code == 409
+        assert heading(answer) == "Somebody else wrote this"
+        assert "Dr Moreau about the fall" not in answer.content.decode()
         assert Case.objects.get(pk=case.pk).state == "claimed"
-        kept = shown.context["kept"]
-        assert kept["path"] == address
-        browser.client.post(kept["path"], dict(kept["fields"]))
-        assert Case.objects.get(pk=case.pk).state == "escalated"
+        client.handler.enforce_csrf_checks = False
+        asked = client.post(reverse("unsent"), {"do": "give_back"})
+        self.still_there(client, case, self.sign_in(client, asked))
+
+    def test_a_form_that_nobody_was_shown_is_not_kept(self, case, ravi):
+        """A stranger's site has no token of ours, and so puts nothing before anybody."""
+        for token in ("", "made.up:signature", f"x.{ravi.pk}"):
+            client = Client(enforce_csrf_checks=True)
+            client.force_login(ravi, backend=BACKEND)
+            sent = {**self.escalate(case), "press": token}
+            answer = client.post(reverse("case-escalate", args=[case.pk]), sent)
+            assert answer.status_code == 403
+            assert "kept_form" not in client.session
+            # What was written stands on the page all the same.
+            assert "Ask Dr Moreau about the fall" in words(answer)
 
     def test_nobody_else_gets_it(self, case, ravi, samira):
         browser = Browser(ravi)

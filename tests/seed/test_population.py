@@ -66,6 +66,54 @@ def test_ages_are_those_of_adults_and_of_one_nearly_grown_up():
     assert 0.25 < sum(age >= 65 for age in ages) / len(ages) < 0.5
 
 
+def urgent(count=2000):
+    """Those of whom an urgent story is told: the first pages of the queue."""
+    return [
+        person for person in people(count) if person.story and 1 in person.story.raises.values()
+    ]
+
+
+def test_urgent_people_differ_as_people_do():
+    born = [person.record.birth_date for person in urgent()]
+    assert len(born) > 15
+    assert len(set(born)) == len(born), "nobody shares a birthday and a year"
+    ages = Counter((TODAY - day).days // 365 for day in born)
+    assert max(ages) - min(ages) > 30
+    assert max(ages.values()) <= len(born) // 4, ages
+    assert len({day.month for day in born}) > 6
+
+
+def test_nobody_expects_a_child_at_an_age_that_nobody_believes():
+    for person in people(2000):
+        pregnant = any(
+            reading.kind == "pregnancy" and reading.text != "not_pregnant"
+            for reading in person.readings
+        )
+        if pregnant:
+            assert person.record.sex == "female"
+            assert (TODAY - person.record.birth_date).days < 43 * 365.25, person.story.name
+
+
+COUNTED = {"tablet", "capsule", "patch"}
+
+
+def test_each_dose_is_one_that_its_form_allows():
+    """No "oral solution, 1 tablet", and no injection that is swallowed."""
+    for person in people(2000):
+        for order in person.orders:
+            given, text = order.record, order.record.medicine.lower()
+            for unit in {given.dose_unit, given.quantity_unit} & COUNTED:
+                liquid = any(form in text for form in ("solution", "injection", "liquid", "syrup"))
+                assert not liquid, (text, given.dose, unit)
+            if "injection" in text:
+                assert given.route != "oral", text
+
+
+def test_what_colleagues_noted_changes_nothing_else_and_is_on_some():
+    told = [person for person in people(400) if person.story]
+    assert 0.2 < sum(bool(person.note) for person in told) / len(told) < 0.5
+
+
 def test_each_practice_has_its_share_and_each_identifier_is_used_once():
     crowd = people(2000)
     assert set(Counter(person.practice for person in crowd)) == {

@@ -14,20 +14,22 @@ from reviews import conclusions, records
 from reviews.drawing.lanes import MOST_LANES
 from reviews.forms import decision
 from reviews.models import (
+    AuditEvent,
     Case,
     CaseState,
     Decision,
     DecisionItem,
     Exemption,
     Flag,
+    PatientNote,
     ScreeningRequest,
 )
 from reviews.queries import outcomes
 from reviews.rules.matters import Told, matters
-from reviews.verbs import caseload, decide, prescribe, screen, sync
+from reviews.verbs import caseload, decide, observe, prescribe, screen, sync
 from tests import make
 from tests.api import sent
-from tests.web.browse import words
+from tests.web.browse import Browser, words
 
 
 @pytest.fixture
@@ -38,6 +40,14 @@ def case(harbour, clara):
 def get(client, user, case):
     client.force_login(user)
     return client.get(reverse("case", args=[case.pk]))
+
+
+def offered(response):
+    """The codes of the outcomes that the page offers for what is urgent."""
+    cards = response.context["cards"]
+    choices = [each for card in cards for each in (card, *card.lines) if each.urgent]
+    assert choices
+    return {code for each in choices for code, _ in each.outcomes}
 
 
 def choices(case, outcome="taper", reason="agreed_with_patient", **extra):
@@ -246,6 +256,37 @@ class TestTheSecondPerson:
     def test_nobody_else_there_is_said(self, client, waiting, ravi):
         assert "Nobody else reviews at" in get(client, ravi, waiting).content.decode()
 
+    def test_where_one_reviews_alone_what_takes_two_is_not_among_the_outcomes(
+        self, client, harbour, clara, ravi
+    ):
+        urgent = make.urgent_case(harbour, logged_by=clara)
+        takes_two = {"continue", "exempt", "not_relevant"}
+        text = get(client, ravi, urgent).content.decode()
+        assert "nobody else can confirm it at Harbour Street Surgery" in text
+        # clara prescribed the morphine: she reviews here now, and still cannot be the second.
+        make.person("clara", harbour, "clinician", "reviewer")
+        assert not takes_two & offered(get(client, ravi, urgent))
+        make.person("samira", harbour)
+        text = get(client, ravi, urgent).content.decode()
+        assert "this will be proposed to Samira Okafor." in text
+        assert {"continue", "not_relevant"} <= offered(get(client, ravi, urgent))
+
+    def test_the_second_sends_back_and_only_the_proposer_takes_back(
+        self, client, waiting, ravi, samira
+    ):
+        theirs, own = ("case-confirm", "case-send-back"), ("case-undo",)
+        for user, may, may_not in ((samira, theirs, own), (ravi, own, theirs)):
+            text = get(client, user, waiting).content.decode()
+            assert all(reverse(name, args=[waiting.pk]) in text for name in may), user
+            assert not any(reverse(name, args=[waiting.pk]) in text for name in may_not), user
+
+    def test_who_prescribed_it_may_send_it_back_and_not_confirm(self, client, waiting, samira):
+        clara = make.person("clara", waiting.practice, "clinician", "reviewer")
+        text = get(client, clara, waiting).content.decode()
+        assert "Samira Okafor can confirm it" in text
+        assert reverse("case-send-back", args=[waiting.pk]) in text
+        assert reverse("case-confirm", args=[waiting.pk]) not in text
+
     def test_a_colleague_confirms_and_the_note_is_read_by_all(self, client, waiting, samira, clara):
         text = get(client, samira, waiting).content.decode()
         assert "Agreed by telephone" in text
@@ -376,8 +417,150 @@ def test_ones_own_urgent_flag_is_for_another(client, harbour):
     text = get(client, both, urgent).content.decode()
     assert "Another reviewer must decide" in text
     assert "data-submit>Decide" not in text
-    response = client.post(reverse("case-decide", args=[urgent.pk]), choices(urgent))
-    assert response.status_code == 403
+    response = client.post(
+        reverse("case-decide", args=[urgent.pk]), choices(urgent, note="Naloxone is at home")
+    )
+    assert response.status_code == 409
+    assert "Naloxone is at home" in response.content.decode()
+    assert not Decision.objects.exists()
+
+
+def test_ones_own_urgent_flag_is_given_on_and_neither_kept_nor_hidden(client, harbour, samira):
+    both = make.person("both", harbour, "clinician", "reviewer")
+    urgent = make.urgent_case(harbour, logged_by=both)
+    text = get(client, both, urgent).content.decode()
+    assert reverse("case-escalate", args=[urgent.pk]) in text
+    for name in ("case-claim", "case-snooze"):
+        assert reverse(name, args=[urgent.pk]) not in text, name
+    assert "data-submit" not in text
+
+
+@pytest.mark.parametrize("state", ["snoozed", "escalated"])
+def test_a_move_that_the_table_lacks_is_not_offered(client, case, ravi, state):
+    if state == "snoozed":
+        caseload.snooze(case=case, until=make.day(2), reason="Letter", by=ravi, seen=case.lock)
+        lacks, has = "case-snooze", "case-escalate"
+    else:
+        caseload.escalate(case=case, to="clinician", reason="Call", by=ravi, seen=case.lock)
+        lacks, has = "case-escalate", "case-claim"
+    text = get(client, ravi, case).content.decode()
+    assert reverse(lacks, args=[case.pk]) not in text
+    assert reverse(has, args=[case.pk]) in text
+
+
+class TestTheCaseMovedOn:
+    """Whatever a form meets, the page of the case answers, and what was typed stands on it."""
+
+    NOTE = "Spoke with her daughter; she keeps the tablets"
+
+    def sent(self, client, case, name, **changes):
+        typed = {"note": self.NOTE, "reason": self.NOTE, "until": "+2d", "to": "clinician"}
+        return client.post(reverse(name, args=[case.pk]), {**choices(case), **typed, **changes})
+
+    @pytest.mark.parametrize(
+        "name",
+        ["case-decide", "case-snooze", "case-escalate", "case-confirm", "case-send-back"],
+    )
+    def test_a_colleague_decided_it(self, client, case, ravi, samira, name):
+        client.force_login(samira)
+        client.post(reverse("case-decide", args=[case.pk]), choices(case))
+        client.force_login(ravi)
+        response = self.sent(client, case, name)
+        assert response.status_code == 409
+        assert "Decided" in response.content.decode()
+        assert self.NOTE in response.content.decode()
+
+    def test_a_colleague_claimed_it(self, client, case, ravi, samira):
+        caseload.claim(case=case, by=samira, seen=case.lock)
+        client.force_login(ravi)
+        response = self.sent(client, case, "case-decide")
+        assert response.status_code == 409
+        assert f"{self.NOTE}</textarea>" in response.content.decode()
+        # Even where the newest state was seen, a colleague's case is a colleague's.
+        case.refresh_from_db()
+        response = self.sent(client, case, "case-decide", seen=case.lock)
+        assert "Take it over first" in response.content.decode()
+        assert f"{self.NOTE}</textarea>" in response.content.decode()
+
+    def test_what_screening_closed(self, client, case, clara, ravi):
+        data = {**choices(case), "note": self.NOTE}
+        held = case.patient.prescriptions.get()
+        prescribe.withdraw(
+            prescription=held, status="entered-in-error", reason="other patient", by=clara
+        )
+        screen.drain()
+        client.force_login(ravi)
+        response = client.post(reverse("case-decide", args=[case.pk]), data)
+        assert response.status_code == 409
+        assert self.NOTE in response.content.decode()
+
+    def test_it_is_told_whose_page_was_shown(self, client, case, ravi, samira):
+        caseload.claim(case=case, by=samira, seen=case.lock)
+        client.force_login(ravi)
+        self.sent(client, case, "case-decide")
+        opened = AuditEvent.objects.filter(verb="record.opened")
+        assert opened.get().patient_id == case.patient_id
+
+
+class TestUntilItIsChecked:
+    """A page that says NOT CHECKED asks by itself until it is true."""
+
+    @pytest.fixture
+    def unchecked(self, case, clara):
+        make.prescription(case.patient, clara, "Morphine 10 mg tablets", start=-1, days=7)
+        return case
+
+    def asked(self, client, case):
+        page = reverse("case", args=[case.pk])
+        answer = client.get(reverse("patient-checked", args=[case.patient_id]), {"page": page})
+        return answer.content.decode()
+
+    def test_it_asks_while_it_is_not_and_then_leads_to_the_page(self, client, unchecked, ravi):
+        text = get(client, ravi, unchecked).content.decode()
+        address = reverse("patient-checked", args=[unchecked.patient_id])
+        assert f'hx-get="{address}?page=/cases/{unchecked.pk}"' in text
+        assert "NOT CHECKED" in self.asked(client, unchecked)
+        assert "every 3s" in self.asked(client, unchecked)
+        screen.drain()
+        text = self.asked(client, unchecked)
+        assert "NOT CHECKED" not in text
+        assert "every 3s" not in text
+        assert f'<a href="/cases/{unchecked.pk}">show it as it is now</a>' in text
+        # The notice in the page goes with it: the two never contradict one another.
+        assert 'id="not-checked-notice" class="notice" hx-swap-oob="outerHTML"' in text
+
+    def test_a_checked_page_asks_nothing(self, client, case, ravi):
+        assert "every 3s" not in get(client, ravi, case).content.decode()
+
+    def test_asking_shows_nobody_and_is_not_told(self, client, unchecked, ravi, harbour, lakeside):
+        client.force_login(ravi)
+        text = self.asked(client, unchecked)
+        assert unchecked.patient.family_name not in text
+        assert not AuditEvent.objects.filter(verb="record.opened").exists()
+        stranger = make.person("stranger", lakeside, "reviewer")
+        client.force_login(stranger)
+        address = reverse("patient-checked", args=[unchecked.patient_id])
+        assert client.get(address).status_code == 404
+
+    @pytest.mark.parametrize("page", ["//elsewhere.example", "javascript:alert(1)", ""])
+    def test_it_leads_nowhere_else(self, client, case, ravi, page):
+        client.force_login(ravi)
+        address = reverse("patient-checked", args=[case.patient_id])
+        text = client.get(address, {"page": page}).content.decode()
+        assert f'href="{reverse("patient", args=[case.patient_id])}"' in text
+        assert page == "" or page not in text
+
+    def test_saving_does_not_claim_what_is_not_true(self, client, case, clara):
+        client.force_login(clara)
+        answer = client.post(
+            reverse("patient-reading", args=[case.patient_id, "egfr"]),
+            {"answer": "58", "on": "-1d"},
+            follow=True,
+        )
+        text = answer.content.decode()
+        assert "being checked again" in text
+        assert "checked again now" not in text
+        assert "NOT CHECKED" in text
 
 
 def test_claim_release_snooze_escalate(client, case, ravi):
@@ -542,7 +725,7 @@ class TestOneOutcomeAMatter:
         assert not items
 
     def test_a_whole_matter_is_exempted_only_where_that_changes_all_of_it(
-        self, client, several, ravi
+        self, client, several, ravi, samira
     ):
         cards = get(client, ravi, several).context["cards"]
         length = next(card for card in cards if card.matter.key == "length")
@@ -596,7 +779,95 @@ def test_who_it_is_about_stands_above(client, several, ravi, clara):
     page = words(get(client, ravi, several))
     assert "Osteoarthritis of both knees" in page
     assert "Last structured review none recorded" in page
-    assert "Prescribed by Clara Moreau" in page
+    assert "Prescribed by Clara Moreau, clinician: morphine, diazepam" in page
+    assert "Notes on the patient none" in page
+
+
+def test_who_prescribes_is_reached_from_the_page(client, several, ravi, clara):
+    several.practice.telephone = "+44 1632 960140"
+    several.practice.save()
+    response = get(client, ravi, several)
+    assert '<a class="nowrap" href="tel:+441632960140">+44 1632 960140</a>' in (
+        response.content.decode()
+    )
+    assert '<a href="mailto:clara@example.org">' in response.content.decode()
+    # Whoever left is no longer reached there.
+    clara.memberships.all().delete()
+    text = get(client, ravi, several).content.decode()
+    assert "mailto:clara" not in text
+    assert "(not of Harbour Street Surgery)" in text
+
+
+def test_the_readings_are_those_that_the_rules_used_and_their_age(client, several, ravi, clara):
+    """Naloxone is asked for by OPI-03; eGFR of everybody; an old answer says that it is one."""
+    for kind, day, answer in (
+        ("egfr", -3, {"value": 58}),
+        ("naloxone", -400, {"text": "supplied"}),
+        ("audit_c", -2, {"value": 3}),
+    ):
+        observe.record_reading(
+            patient=several.patient,
+            record=records.ReadingRecord(kind=kind, on=make.day(day), **answer),
+            by=clara,
+        )
+    about = get(client, ravi, several).context["about"]
+    used = {answer.reading.kind: answer.counts for answer in about.used}
+    assert used["egfr"]
+    assert used["naloxone"] is False
+    assert "audit_c" in {answer.reading.kind for answer in about.readings}
+    page = words(get(client, ravi, several))
+    assert "Kidney function (eGFR): 58 mL/min/1.73m2" in page
+    assert "too old to count" in page
+    assert "Taper offered" in about.not_recorded
+    assert "Taper offered" in page
+
+
+def test_the_last_review_stands_with_its_age(client, several, ravi, clara):
+    observe.record_reading(
+        patient=several.patient,
+        record=records.ReadingRecord(kind="review", on=make.day(-41), text="continue"),
+        by=clara,
+    )
+    assert "41 days ago" in words(get(client, ravi, several))
+
+
+class TestNotesOnThePatient:
+    def write(self, user, on, text="Wife died in June. Daughter nearby.", **more):
+        address = reverse("patient-note-write", args=[on.patient_id])
+        return Browser(user).post(address, text=text, **more)
+
+    def test_it_is_written_on_the_case_and_read_there_and_on_the_patient(
+        self, client, case, ravi, clara
+    ):
+        answer = self.write(ravi, case, case=case.pk)
+        assert answer["Location"] == reverse("case", args=[case.pk])
+        for address in (answer["Location"], reverse("patient", args=[case.patient_id])):
+            page = Browser(clara).read(address)
+            assert "Wife died in June. Daughter nearby." in page
+            assert "Ravi Shah" in page
+
+    def test_a_wrong_one_is_struck_and_stays_to_be_read(self, client, case, ravi, clara):
+        self.write(ravi, case)
+        note = PatientNote.objects.get()
+        address = reverse("patient-note-strike", args=[case.patient_id, note.pk])
+        Browser(clara).post(address, reason="Of somebody else")
+        assert "Wife died" not in words(get(client, ravi, case))
+        page = Browser(ravi).get(reverse("patient", args=[case.patient_id]))
+        assert "<s>“Wife died in June. Daughter nearby.”</s>" in page.content.decode()
+        assert "Struck by Clara Moreau" in words(page)
+        assert "Of somebody else" in words(page)
+
+    def test_an_auditor_reads_and_does_not_write(self, client, case, audrey):
+        assert "Write a note" not in get(client, audrey, case).content.decode()
+        assert self.write(audrey, case).status_code == 403
+
+    def test_what_says_nothing_is_not_kept_and_what_is_too_long_is_not_lost(self, case, ravi):
+        assert self.write(ravi, case, text="  ").status_code == 400
+        long = "so much to say " * 200
+        refused = self.write(ravi, case, text=long)
+        assert refused.status_code == 400
+        assert long.strip() in refused.content.decode()
+        assert not PatientNote.objects.exists()
 
 
 def test_a_reason_given_at_prescribing_stands_on_the_card(client, harbour, clara, ravi):

@@ -50,7 +50,7 @@ def test_every_kind_is_offered_and_has_a_form(bell, clara):
 )
 def test_an_answer_is_recorded_and_shown(bell, clara, kind, answer, shown):
     page = Browser(clara).follow(f"/patients/{bell.pk}/readings/{kind}", answer=answer, on="-10d")
-    assert "The patient is checked again now" in words(page)
+    assert "The patient is being checked again" in words(page)
     assert shown in words(page)
     assert Reading.objects.get().dated_on == make.day(-10)
 

@@ -2,11 +2,13 @@
 
 import html
 import re
+from datetime import date
 
 import pytest
 from django.urls import reverse
 
 from reviews import rulebooks
+from reviews.forms.prescribing import PrescriptionForm, values
 from reviews.models import AuditEvent, Prescription, Role, Status
 from reviews.queries.picker import AS_WRITTEN, value_of
 from reviews.records import NOT_GIVEN
@@ -279,6 +281,72 @@ def test_an_urgent_finding_that_does_not_interrupt_asks_without_holding_up(brows
 def test_a_reason_nobody_asked_for_is_not_kept(browser, bell):
     browser.post(new(bell), **fields(reason="typed before the medicine was changed"))
     assert logged(bell).reason == ""
+
+
+# -- Amending: what changes ------------------------------------------------------------------------
+
+
+class TestTheChangeIsPreviewed:
+    """What is open already is not new, and asks for nothing again."""
+
+    @pytest.fixture
+    def urgent(self, on_diazepam, clara):
+        return make.prescription(
+            on_diazepam, clara, "Morphine 10 mg tablets", start=-1, days=7, indication="pain"
+        )
+
+    def typed(self, held, **changes):
+        """The form of an amendment as its page gives it, with something typed over."""
+        form = PrescriptionForm(held=held, initial=values(held))
+        shown = {
+            name: f"{value:%-d %b %Y}" if isinstance(value, date) else str(value)
+            for name, value in form.as_posted().items()
+        }
+        return {**shown, **changes}
+
+    def ahead(self, browser, held, **changes):
+        typed = self.typed(held, do="preview", **changes)
+        return browser.client.post(reverse("prescription-amend", args=[held.pk]), typed)
+
+    def test_other_words_change_nothing(self, browser, urgent):
+        answer = self.ahead(browser, urgent, dosage_text="One in the morning with food")
+        page = words(answer)
+        assert "What the change does" in page
+        assert "makes no difference to what screening says" in page
+        assert "Saving this raises" not in page
+        stands = page.partition("Stands already, and stays")[2]
+        assert "OPI-01" in stands
+        assert answer.context["ahead"].findings == []
+
+    def test_it_is_so_from_the_start(self, browser, urgent):
+        page = browser.read(reverse("prescription-amend", args=[urgent.pk]))
+        assert "makes no difference to what screening says" in page
+
+    def test_it_is_saved_without_asking_and_the_reason_given_before_goes_on(
+        self, browser, on_diazepam, urgent, clara
+    ):
+        held = prescribe.amend(
+            prescription=urgent,
+            record=make.record("Morphine 10 mg tablets", start=-1, days=7, indication="pain"),
+            reason="Lowest dose, five days",
+            by=clara,
+        )
+        answer = browser.client.post(
+            reverse("prescription-amend", args=[held.pk]),
+            self.typed(held, do="save", dosage_text="With food"),
+        )
+        assert answer.status_code == 302
+        assert logged(on_diazepam).dosage_text == "With food"
+        assert logged(on_diazepam).reason == "Lowest dose, five days"
+
+    def test_what_it_adds_is_new_and_what_it_ends_is_said(self, browser, on_diazepam, urgent):
+        another = self.ahead(browser, urgent, product=value_of("Lorazepam 1 mg tablets", []))
+        ahead = another.context["ahead"]
+        assert {card.finding.rule_id for card in ahead.findings} >= {"DUP-01"}
+        assert "OPI-01" in {finding.rule_id for finding in ahead.gone}
+        tea = self.ahead(browser, urgent, product=value_of("Paracetamol 500 mg tablets", []))
+        assert "OPI-01" in {finding.rule_id for finding in tea.context["ahead"].gone}
+        assert "Would be cleared by the change" in words(tea)
 
 
 # -- Who may --------------------------------------------------------------------------------------
