@@ -75,7 +75,7 @@ def arguments(world):
         "taper": taper,
         "taper-sheet": taper,
         "taper-move": {**taper, "code": "start"},
-        "api-taper": taper,
+        "api-taper": {"pk": world.taper_version.pk},
         "finding-unhelpful": {**patient, "rule_id": "DUR-01"},
         "opinion-answer": {"pk": world.opinion.pk},
         "message-answer": {"pk": world.message.pk},

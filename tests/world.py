@@ -176,12 +176,13 @@ class World:
             make.prescription(
                 self.patient, clara, f"{self.name}{text} 10 mg", start=-3 - number, days=9
             )
-        self.taper = taper.plan(
+        self.taper_version = taper.plan(
             patient=self.patient,
             request=request(),
             by=clara,
             reason=f"{self.name}, small last doses",
         )
+        self.taper = self.taper_version.taper
         self.exemption = exempt.exempt(
             patient=self.patient,
             kind="palliative",
