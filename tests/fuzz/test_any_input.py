@@ -24,6 +24,7 @@ from reviews.models import (
     Flag,
     IdentityQuestion,
     ImportNote,
+    Invitation,
     Job,
     Patient,
     Prescription,
@@ -34,7 +35,7 @@ from reviews.models import (
     Taper,
     WaitingRecord,
 )
-from reviews.verbs import clients, saved_views, screen, sync
+from reviews.verbs import clients, invitations, saved_views, screen, sync
 from tests import make
 from tests.api import sent
 from tests.fuzz import nasty
@@ -49,10 +50,19 @@ RECORDS = {
     "readings": sent.reading,
     "patients": sent.patient,
 }
+PEOPLE = (
+    {"family_name": "Ashby", "given_name": "Tom", "roles": ["clinician"], "email": "t@example.org"},
+    {"roles": ["clinician", "reviewer"]},
+    {"register": "GMC", "number": "9000017", "status": "registered", "checked_on": "2026-01-02"},
+    {"at": "2030-01-02T10:00:00Z", "cases_to": 1},
+    {"name": "Harbour", "telephone": "01632 960114", "country": "GB", "time_zone": "Europe/London"},
+)
+"""What a list of staff elsewhere sends, by REST."""
 MODELS = (
-    ApiKey, Case, Condition, Flag, IdentityQuestion, ImportNote, Job, Patient, Prescription,
-    Reading, RuleVersion, SavedView, Taper, WaitingRecord,
+    ApiKey, Case, Condition, Flag, IdentityQuestion, ImportNote, Invitation, Job, Patient,
+    Prescription, Reading, RuleVersion, SavedView, Taper, WaitingRecord,
 )  # fmt: skip
+KEEP_PEOPLE = ("api/v1/practices", "api/v1/people", "api/v1/invitations")
 HEADERS = (
     "Accept-Language", "Authorization", "Cookie", "HX-Current-URL", "If-Modified-Since", "Range",
     "Referer", "X-Forwarded-For",
@@ -67,13 +77,13 @@ SUFFIXES = ("²", "-1", "-²", "0", "[]", "-" + "9" * 30)
 class Sender:
     """Sends what was drawn, undoes what it did, and keeps what failed."""
 
-    def __init__(self, user, secret, rulebook):
+    def __init__(self, user, secret, staff_secret):
         self.random = random.Random(SEED)
         self.client = Client(raise_request_exception=False)
         self.client.force_login(user, backend=BACKEND)
         self.cookies = self.client.cookies.output(header="", sep=";").strip()
-        self.secret, self.failed, self.statuses = secret, {}, {}
-        self.raised = None
+        self.secret, self.staff_secret = secret, staff_secret
+        self.failed, self.statuses, self.raised = {}, {}, None
         found = (model.objects.values_list("pk", flat=True)[:3] for model in MODELS)
         self.ids = sorted({pk for pks in found for pk in pks})
 
@@ -109,7 +119,7 @@ class Sender:
     # -- what is drawn ----------------------------------------------------------------------------
 
     def one_of_all(self, surface):
-        match self.random.randrange(10):
+        match self.random.randrange(11):
             case 0 | 1 | 2 | 3:
                 self.form(self.random.choice(list(surface.forms.values())))
             case 4 | 5:
@@ -118,6 +128,8 @@ class Sender:
                 self.address()
             case 7 | 8:
                 self.records()
+            case 9:
+                self.people()
             case _:
                 self.api_question()
 
@@ -164,6 +176,19 @@ class Sender:
             body = gzip.compress(body)[: self.random.choice((None, 20))]
             headers["Content-Encoding"] = "gzip"
         self.send("POST", f"/api/v1/{kind}/sync", body, media, **headers)
+
+    def people(self):
+        """What keeps practices and people: a body for any of its addresses."""
+        there = [each for each in addresses() if each.route.startswith(KEEP_PEOPLE)]
+        path = self.random.choice(there).at(
+            lambda *_: self.random.choice((*map(str, self.ids), "harbour", "9" * 25))
+        )
+        body = nasty.bodies([self.random.choice(PEOPLE)], self.random)
+        if self.random.random() < 0.8:
+            body = body.removeprefix(b"[").removesuffix(b"]")  # one, and no list
+        method = self.random.choice(("POST", "PUT", "PATCH"))
+        headers = {"Authorization": f"Bearer {self.staff_secret}"}
+        self.send(method, path, body, "application/json", **headers)
 
     def api_question(self):
         there = [each for each in addresses() if each.route.startswith("api/")]
@@ -212,10 +237,16 @@ class Sender:
 
 
 @pytest.fixture
-def sender(harbour, clara, ravi, ada, ehr, rulebook):
+def sender(harbour, lakeside, clara, ravi, ada, ehr, rulebook, settings):
     """Somebody with every role, before people, cases, keys and questions of every kind."""
-    roles = (Role.CLINICIAN, Role.REVIEWER, Role.FORMULARY_ADMIN, Role.AUDITOR)
+    # The clock goes on while all is sent, and nothing that is done stays.
+    settings.SESSION_IDLE_SECONDS = settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = 10**6
+    roles = (
+        Role.CLINICIAN, Role.REVIEWER, Role.FORMULARY_ADMIN, Role.AUDITOR, Role.PRACTICE_ADMIN,
+    )  # fmt: skip
     everything = make.person("ada", harbour, *roles)
+    make.patient(lakeside, make.person("dora", lakeside, Role.CLINICIAN))
+    invitations.invite(practice=harbour, family_name="Ashby", roles=[Role.CLINICIAN], by=everything)
     treated = make.case_of_three_matters(harbour, logged_by=clara).patient
     make.flagged_case(harbour, logged_by=clara)
     make.urgent_case(harbour, logged_by=everything)
@@ -224,12 +255,15 @@ def sender(harbour, clara, ravi, ada, ehr, rulebook):
     _, secret = clients.make_key(
         name="Main", source_system="ehr", practices=[harbour], by=everything
     )
+    _, staff_secret = clients.make_key(
+        name="Staff list", source_system="hr", practices=[harbour], kind="people", by=everything
+    )
     orders = [sent.prescription(), sent.prescription("rx-2", "2", times_per_day=97)]
     sync.prescriptions(rows=enumerate(orders), source_system="ehr", by=ehr)
     sync.conditions(rows=enumerate([sent.condition()]), source_system="ehr", by=ehr)
     sync.readings(rows=enumerate([sent.reading()]), source_system="ehr", by=ehr)
     screen.drain()
-    sender = Sender(everything, secret, rulebook)
+    sender = Sender(everything, secret, staff_secret)
     got_request_exception.connect(sender.note)
     logging.disable(logging.CRITICAL)  # it would say of each try that it was refused
     yield sender
