@@ -11,12 +11,13 @@ of both, and there is one letter for the two.
 from collections.abc import Iterable
 from datetime import date, datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from reviews.models import Asked, RecallAnswer, RecallList
+from reviews.models import Asked, RecallAnswer, RecallList, RecallPerson
 
 Said = RecallAnswer.Answer
 
@@ -85,156 +86,192 @@ class Standing(NamedTuple):
         return bool(self.letters) and self.state not in ONLY_FIRST
 
 
-# All records of one person: the one that stays and those that went into it, directly or not.
-ROOTS = """
-    WITH RECURSIVE entries AS (
-        SELECT * FROM reviews_recallperson WHERE recall_id = %(recall)s
-    ),
-    said (person, patient_id) AS (
-        SELECT id, patient_id FROM entries
+# Small questions, each by an index, and put together here: one of them all was planned for a few
+# people and took minutes for ten thousand.
+ENTRIES = """
+    SELECT rp.id, rp.patient_id, rp.excluded, rp.why FROM reviews_recallperson rp
+    WHERE rp.recall_id = %(recall)s ORDER BY rp.id
+"""
+# Into whom records went, one step after the other.
+CLIMB = """
+    WITH RECURSIVE climb AS (
+        SELECT id AS record, id AS at, merged_into_id AS went
+        FROM reviews_patient WHERE id = ANY(%(ids)s)
         UNION ALL
-        SELECT given, given FROM unnest(%(patients)s::bigint[]) given
-    ),
-    climb AS (
-        SELECT said.person, p.id AS at, p.merged_into_id AS went
-        FROM said JOIN reviews_patient p ON p.id = said.patient_id
-        UNION ALL
-        SELECT climb.person, p.id, p.merged_into_id
+        SELECT climb.record, p.id, p.merged_into_id
         FROM climb JOIN reviews_patient p ON p.id = climb.went
-    ),
-    roots AS (SELECT person, at AS root FROM climb WHERE went IS NULL),
-    records AS (
-        SELECT DISTINCT root, root AS record FROM roots
-        UNION
-        SELECT records.root, p.id FROM records JOIN reviews_patient p
-            ON p.merged_into_id = records.record
     )
+    SELECT record, at FROM climb WHERE went IS NULL
 """
-STANDING = f"""
-    {ROOTS},
-    reviewed AS (
-        SELECT r.root, max(f.dated_on) AS on_day FROM records r JOIN reviews_reading f
-            ON f.patient_id = r.record AND f.superseded_at IS NULL
-        WHERE f.kind = 'review' AND f.status <> 'entered-in-error' AND f.dated_on >= %(since)s
-        GROUP BY 1
-    ),
-    cared AS (
-        SELECT DISTINCT ON (r.root) r.root, f.text, f.dated_on
-        FROM records r JOIN reviews_reading f
-            ON f.patient_id = r.record AND f.superseded_at IS NULL
-        WHERE f.kind = 'care_status' AND f.status <> 'entered-in-error'
-            AND f.dated_on <= %(today)s
-        ORDER BY r.root, f.dated_on DESC, f.id DESC
-    ),
-    tapered AS (
-        SELECT r.root, min(coalesce(begun.recorded_at, v.recorded_at)) AS at
-        FROM records r JOIN reviews_taper t ON t.patient_id = r.record
-            JOIN reviews_taperversion v ON v.taper_id = t.id AND v.superseded_at IS NULL
-            LEFT JOIN reviews_taperversion begun ON begun.taper_id = t.id AND begun.move = 'start'
-        WHERE v.status IN ('active', 'paused')
-            OR v.status = 'completed' AND v.recorded_at >= %(since)s
-        GROUP BY 1
-    ),
-    opted AS (
-        SELECT DISTINCT ON (r.root) r.root, o.until, o.reason, o.at
-        FROM records r JOIN reviews_optout o ON o.patient_id = r.record
-        WHERE o.ended_at IS NULL AND o.until >= %(today)s
-        ORDER BY r.root, o.until DESC, o.id DESC
-    ),
-    exempted AS (
-        SELECT DISTINCT ON (r.root) r.root, e.kind, e.starts_on
-        FROM records r JOIN reviews_exemption e ON e.patient_id = r.record
-        WHERE e.ended_at IS NULL AND e.order_ids = '{{}}'
-            AND %(today)s BETWEEN e.starts_on AND e.expires_on
-        ORDER BY r.root, e.id
-    ),
-    answered AS (
-        SELECT DISTINCT ON (g.root) g.root, a.answer, a.ask_again_on, a.at
-        FROM roots g JOIN entries ON entries.id = g.person
-            JOIN reviews_recallanswer a ON a.person_id = entries.id
-        ORDER BY g.root, a.id DESC
-    ),
-    written AS (
-        SELECT g.root, array_agg(n.number ORDER BY n.number) AS rounds, max(l.written_at) AS at
-        FROM roots g JOIN entries ON entries.id = g.person
-            JOIN reviews_letter l ON l.person_id = entries.id
-            JOIN reviews_recallround n ON n.id = l.round_id
-        GROUP BY 1
-    ),
-    -- One entry of each person stands for them.
-    first AS (
-        SELECT g.root, min(g.person) AS person, bool_or(rp.excluded = 'exempt') AS out
-        FROM roots g JOIN entries rp ON rp.id = g.person
-        WHERE rp.excluded IN ('', 'exempt') GROUP BY 1
+# All records that went into these, directly or not.
+FALL = """
+    WITH RECURSIVE fall AS (
+        SELECT id AS root, id AS record FROM reviews_patient WHERE id = ANY(%(ids)s)
+        UNION ALL
+        SELECT fall.root, p.id FROM fall JOIN reviews_patient p ON p.merged_into_id = fall.record
     )
-    SELECT g.person, g.root, coalesce(rp.excluded <> '' OR first.out, false), coalesce(rp.why, ''),
-        coalesce(first.person <> g.person, false),
-        p.deceased OR p.deceased_on IS NOT NULL, p.deceased_on,
-        cared.text = 'moved', cared.dated_on,
-        opted.reason, opted.until, opted.at,
-        exempted.kind, exempted.starts_on,
-        reviewed.on_day, tapered.at,
-        answered.answer, answered.ask_again_on, answered.at,
-        coalesce(written.rounds, '{{}}'), written.at
-    FROM roots g
-        LEFT JOIN entries rp ON rp.id = g.person
-        JOIN reviews_patient p ON p.id = g.root
-        LEFT JOIN reviewed USING (root) LEFT JOIN cared USING (root)
-        LEFT JOIN tapered USING (root) LEFT JOIN opted USING (root)
-        LEFT JOIN exempted USING (root) LEFT JOIN answered USING (root)
-        LEFT JOIN written USING (root) LEFT JOIN first USING (root)
-    ORDER BY g.person
+    SELECT root, record FROM fall
 """
-LOCKED = f"""
-    {ROOTS}
-    SELECT p.id FROM reviews_patient p WHERE p.id IN (
-        SELECT record FROM records WHERE root = ANY(%(roots)s)
-    ) ORDER BY p.id FOR UPDATE SKIP LOCKED
+DIED = """
+    SELECT id, deceased_on FROM reviews_patient
+    WHERE id = ANY(%(ids)s) AND (deceased OR deceased_on IS NOT NULL)
 """
-RECORDS = f"{ROOTS} SELECT root, record FROM records WHERE root = ANY(%(roots)s)"
+# In the order in which the last row of a person counts.
+REVIEWED = """
+    SELECT patient_id, dated_on FROM reviews_reading
+    WHERE patient_id = ANY(%(ids)s) AND superseded_at IS NULL AND kind = 'review'
+        AND status <> 'entered-in-error' AND dated_on >= %(since)s ORDER BY dated_on, id
+"""
+CARED = """
+    SELECT patient_id, text, dated_on FROM reviews_reading
+    WHERE patient_id = ANY(%(ids)s) AND superseded_at IS NULL AND kind = 'care_status'
+        AND status <> 'entered-in-error' AND dated_on <= %(today)s ORDER BY dated_on, id
+"""
+TAPERED = """
+    SELECT t.patient_id, coalesce(
+        (SELECT min(b.recorded_at) FROM reviews_taperversion b
+            WHERE b.taper_id = t.id AND b.move = 'start'), v.recorded_at)
+    FROM reviews_taper t JOIN reviews_taperversion v
+        ON v.taper_id = t.id AND v.superseded_at IS NULL
+    WHERE t.patient_id = ANY(%(ids)s) AND (v.status IN ('active', 'paused')
+        OR v.status = 'completed' AND v.recorded_at >= %(since)s) ORDER BY t.id DESC
+"""
+OPTED = """
+    SELECT patient_id, reason, until, at FROM reviews_optout
+    WHERE patient_id = ANY(%(ids)s) AND ended_at IS NULL AND until >= %(today)s
+    ORDER BY until, id
+"""
+EXEMPTED = """
+    SELECT patient_id, kind, starts_on FROM reviews_exemption
+    WHERE patient_id = ANY(%(ids)s) AND ended_at IS NULL AND order_ids = '{}'
+        AND %(today)s BETWEEN starts_on AND expires_on ORDER BY id DESC
+"""
+ANSWERED = """
+    SELECT a.person_id, a.answer, a.ask_again_on, a.at
+    FROM reviews_recallanswer a JOIN reviews_recallperson rp ON rp.id = a.person_id
+    WHERE rp.recall_id = %(recall)s ORDER BY a.id
+"""
+WRITTEN = """
+    SELECT l.person_id, n.number, l.written_at FROM reviews_letter l
+        JOIN reviews_recallround n ON n.id = l.round_id
+    WHERE n.recall_id = %(recall)s ORDER BY n.number
+"""
+LOCKED = """
+    SELECT id FROM reviews_patient WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE SKIP LOCKED
+"""
 
 
 def standings(recall: RecallList) -> dict[int, Standing]:
-    """`{id of the person of the list: where they are}`, in one query."""
-    return _read(recall, [])
+    """`{id of the person of the list: where they are}`, in a fixed number of queries."""
+    with connection.cursor() as cursor:
+        entries = [_Entry(*row) for row in _ask(cursor, ENTRIES, recall=recall.pk)]
+    return _read(recall, entries)
 
 
 def of_patients(patient_ids: Iterable[int], recall: RecallList) -> dict[int, Standing]:
     """`{patient's id: where they would be}` on a list that has nobody yet."""
-    return _read(recall, list(patient_ids))
+    return _read(recall, [_Entry(pk, pk, "", "") for pk in patient_ids])
 
 
-def _read(recall: RecallList, patient_ids: list[int]) -> dict[int, Standing]:
-    given = {
-        "recall": recall.pk,
-        "patients": patient_ids,
-        "since": recall.since,
-        "today": timezone.localdate(),
-    }
+class _Entry(NamedTuple):
+    """Somebody as they were put on a list."""
+
+    person: int
+    record: int
+    excluded: str
+    why: str
+
+
+def _ask(cursor: CursorWrapper, question: str, **given: Any) -> list[tuple]:
+    cursor.execute(question, given)
+    return cursor.fetchall()
+
+
+def _read(recall: RecallList, entries: list[_Entry]) -> dict[int, Standing]:
+    today = timezone.localdate()
     with connection.cursor() as cursor:
-        cursor.execute(STANDING, given)
-        rows = [_Row(*row) for row in cursor.fetchall()]
-    return {row.person: _standing(recall, row, given["today"]) for row in rows}
+        said = [entry.record for entry in entries]
+        root_of = dict(_ask(cursor, CLIMB, ids=said))
+        records = _ask(cursor, FALL, ids=sorted(set(root_of.values())))
+        whose = {record: root for root, record in records}
+        given = {"ids": list(whose), "since": recall.since, "today": today, "recall": recall.pk}
+        died = dict(_ask(cursor, DIED, **given))
+        # The last row of each person counts, whichever of their records it is of.
+        reviewed, cared, tapered, opted, exempted = (
+            {whose[record]: tuple(more) for record, *more in _ask(cursor, question, **given)}
+            for question in (REVIEWED, CARED, TAPERED, OPTED, EXEMPTED)
+        )
+        root_of_person = {entry.person: root_of[entry.record] for entry in entries}
+        answered: dict[int, tuple] = {}
+        for person, *more in _ask(cursor, ANSWERED, **given):
+            answered[root_of_person[person]] = tuple(more)
+        written: dict[int, list[tuple[int, datetime]]] = {}
+        for person, number, at in _ask(cursor, WRITTEN, **given):
+            written.setdefault(root_of_person[person], []).append((number, at))
+    # One entry of each person stands for them.
+    first: dict[int, int] = {}
+    out = set()
+    for entry in entries:
+        root = root_of_person[entry.person]
+        if entry.excluded in ("", RecallPerson.Excluded.EXEMPT):
+            first.setdefault(root, entry.person)
+        if entry.excluded == RecallPerson.Excluded.EXEMPT:
+            out.add(root)
+    found = {}
+    for entry in entries:
+        root = root_of_person[entry.person]
+        letters = written.get(root, [])
+        care, care_on = cared.get(root, ("", None))
+        opted_for, opted_until, opted_at = opted.get(root, (None, None, None))
+        exempt, exempt_on = exempted.get(root, (None, None))
+        answer, again, answered_at = answered.get(root, (None, None, None))
+        row = _Row(
+            person=entry.person,
+            root=root,
+            excluded=bool(entry.excluded) or root in out,
+            why=entry.why,
+            same=first.get(root, entry.person) != entry.person,
+            died=root in died,
+            died_on=died.get(root),
+            moved=care == "moved",
+            cared_on=care_on,
+            opted=opted_for,
+            opted_until=opted_until,
+            opted_at=opted_at,
+            exempt=exempt,
+            exempt_on=exempt_on,
+            reviewed_on=reviewed.get(root, (None,))[0],
+            tapered_at=tapered.get(root, (None,))[0],
+            answer=answer,
+            ask_again_on=again,
+            answered_at=answered_at,
+            rounds=[number for number, _ in letters],
+            written_at=max((at for _, at in letters), default=None),
+        )
+        found[entry.person] = _standing(recall, row, today)
+    return found
 
 
-def hold(recall: RecallList, roots: Iterable[int]) -> set[int]:
+def hold(roots: Iterable[int]) -> set[int]:
     """Of these people, those whose record nobody is changing now; nobody changes it until we end.
 
     Whoever is being changed is left out, not waited for, so that nobody waits for us in a circle.
     """
-    given = {"recall": recall.pk, "patients": [], "roots": list(roots)}
     with connection.cursor() as cursor:
-        cursor.execute(LOCKED, given)
-        held = {pk for (pk,) in cursor.fetchall()}
-        cursor.execute(RECORDS, given)
         records: dict[int, set[int]] = {}
-        for root, record in cursor.fetchall():
+        for root, record in _ask(cursor, FALL, ids=list(roots)):
             records.setdefault(root, set()).add(record)
-    return {root for root, mine in records.items() if mine <= held}
+        wanted = sorted(set().union(*records.values()))
+        held = {pk for (pk,) in _ask(cursor, LOCKED, ids=wanted)}
+        # Somebody may have been merged into one of them before they were held.
+        now: dict[int, set[int]] = {}
+        for root, record in _ask(cursor, FALL, ids=list(records)):
+            now.setdefault(root, set()).add(record)
+    return {root for root, mine in now.items() if mine <= held}
 
 
 class _Row(NamedTuple):
-    """What STANDING says of one person of a list."""
+    """What is on record of one person of a list."""
 
     person: int
     root: int
@@ -243,7 +280,7 @@ class _Row(NamedTuple):
     same: bool
     died: bool
     died_on: date | None
-    moved: bool | None
+    moved: bool
     cared_on: date | None
     opted: str | None
     opted_until: date | None

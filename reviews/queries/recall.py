@@ -108,7 +108,7 @@ def _after(day: date | None) -> str:
 
 
 def rows(recall: RecallList, held_back: Mapping[str, list[str]]) -> list[Row]:
-    """Everybody of a list, by name, in three queries."""
+    """Everybody of a list, by name, in a fixed number of queries."""
     standing = recalls.standings(recall)
     patients = Patient.objects.in_bulk({each.root for each in standing.values()})
     found = [

@@ -413,7 +413,7 @@ def write_letters(job: Job, seconds: float) -> Slice:
     if not waiting:
         return _far(job, 0, held_back, finished=True)
     chosen = waiting[:AT_ONCE]
-    held = recalls.hold(recall, {each.root for each in chosen})
+    held = recalls.hold({each.root for each in chosen})
     # Anew, now that nothing of theirs can change under our hands.
     still = {each.person_id for each in _due(recall, to_round, held_back)}
     written = 0
