@@ -41,7 +41,6 @@ REFUSED = (BadRecord, IllegalMove, NotAllowed, Stale)
 """What the page of the case itself says, with all that was typed: never a page that has lost it."""
 
 
-
 def _onwards(request: SignedIn, case: Case) -> HttpResponse:
     """The next case of the list that is worked through; without one, the queue."""
     session = walking.current(request, request.user)
