@@ -178,7 +178,7 @@ def test_371_people_get_one_letter_each_whatever_is_killed(portal, listed):
     numbers = sorted(Letter.objects.values_list("number", flat=True))
     assert numbers == list(range(1, 372)), "numbers without a gap"
     assert job.result == {"written": 371, "held_back": {}}
-    steps = {step.label: step.count for step in lists.funnel(made, lists.rows(made, {}))}
+    steps = {step.label: step.people_count for step in lists.funnel(made, lists.rows(made, {}))}
     assert steps == {
         "Matched the question": FOUND,
         "left out by the list’s rules": 0,
