@@ -346,12 +346,14 @@ def _left(request: SignedIn, practice: Practice, user: User, left: leaving.Left)
         said.append(f"Back in the queue: {_cases(left.released)}.")
     if left.keys:
         said.append(f"Keys that they made go on: {len(left.keys)}.")
-    if user == request.user:
-        # This session has ended as well; what is said goes into a new one.
-        request.signed_out_because = "their work at a practice ended"
-        logout(request)
+    if user != request.user:
+        messages.success(request, " ".join(said))
+        return redirect("people-of", practice.pk)
+    # This session has ended as well; what is said goes into a new one.
+    request.signed_out_because = "their work at a practice ended"
+    logout(request)
     messages.success(request, " ".join(said))
-    return redirect("people-of", practice.pk) if user != request.user else redirect("account_login")
+    return redirect("account_login")
 
 
 def _cases(count: int) -> str:

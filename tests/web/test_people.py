@@ -269,6 +269,7 @@ def test_who_ends_their_own_work_is_told_and_signs_in_anew(harbour, maeve, iris)
     browser = Browser(maeve)
     page = browser.follow(address_of(maeve, harbour, "/leave"), do="now")
     assert heading(page) == "Sign in"
+    assert page.redirect_chain == [("/accounts/login/", 302)]
     assert "Maeve Sutton has left and is blocked." in words(page)
     assert AuditEvent.objects.filter(verb="sign_in.ended", actor_id=maeve.pk).exists()
 
