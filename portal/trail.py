@@ -36,13 +36,13 @@ def record(
 ) -> None:
     """Write an event of somebody's account; of no practice where they work at several."""
     subject = about or by
-    practices = list(access.roles_of(subject)) if subject else []
+    practices = access.roles_of(subject) if subject else ()
     # Before somebody has signed in, and once they have left, they see no practice themselves.
     with walls.seeing(walls.of(practices)):
         audit.record(
             by,
             event,
-            practice_id=practices[0] if len(practices) == 1 else None,
+            practice_id=access.only_practice(subject) if subject else None,
             subject=subject,
             address=client_address(request),
             **detail,

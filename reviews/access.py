@@ -342,6 +342,12 @@ def roles_of(user: User) -> dict[int, set[str]]:
     return held
 
 
+def only_practice(user: User) -> int | None:
+    """The id of the practice where somebody works, where it is one: the place of their events."""
+    practices = list(roles_of(user))
+    return practices[0] if len(practices) == 1 else None
+
+
 READ_WHEN_OPENED = frozenset({Action.SEE_PATIENT, Action.SEE_QUEUE, Action.SEE_NUMBERS})
 """What somebody may who opened a record in an emergency: look at that record, and nothing else."""
 

@@ -538,6 +538,8 @@ _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 def _set_right(content: Any, path: str, required: set[str]) -> bool:
     """Put something right where `path` says that a value is wrong; whether there was a way."""
     steps = [name or int(index) for index, name in _STEP.findall(path)]
+    if not steps:  # of a field called "[", which no record has
+        return False
     where = content
     for step in steps[:-1]:
         try:

@@ -70,7 +70,7 @@ def arguments(world):
         "taper": taper,
         "taper-sheet": taper,
         "taper-move": {**taper, "code": "start"},
-        "api-taper": taper,
+        "api-taper": {"pk": world.taper_version.pk},
         "data-quality-check": {"pk": world.item.pk},
         "import-note-answer": {"pk": world.note.pk},
         "api-note": {"pk": world.note.pk},

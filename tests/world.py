@@ -1,6 +1,7 @@
 """A practice with one of everything that belongs to patients, to knock at every door of it."""
 
 from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import User
 
 from reviews import jobs
 from reviews.audit import Event
@@ -58,6 +59,8 @@ class World:
             self.key, self.secrets[role] = clients.make_key(
                 name=f"{name} {kind}", source_system="ehr", practices=[place], kind=kind, by=by
             )
+            # As whom it acts is staff, whose names are not walled; which keys there are is.
+            User.objects.filter(pk=self.key.user_id).update(last_name=f"System for {kind}")
         self._colleagues(clara, self.staff[Role.PRACTICE_ADMIN])
         self._people(clara, ravi)
         self._sent(ehr, clara)
@@ -106,12 +109,13 @@ class World:
             make.prescription(
                 self.patient, clara, f"{self.name}{text} 10 mg", start=-3 - number, days=9
             )
-        self.taper = taper.plan(
+        self.taper_version = taper.plan(
             patient=self.patient,
             request=request(),
             by=clara,
             reason=f"{self.name}, small last doses",
         )
+        self.taper = self.taper_version.taper
         self.exemption = exempt.exempt(
             patient=self.patient,
             kind="palliative",

@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from reviews import access, products, rulebooks
@@ -27,6 +27,7 @@ from reviews.models import (
     Decision,
     DecisionItem,
     Job,
+    Leaving,
     Membership,
     Outcome,
     Patient,
@@ -122,13 +123,16 @@ class Asked:
 def visible(user: User) -> QuerySet[AuditEvent]:
     """The events of the practices where `user` may see the trail.
 
-    Also what colleagues there did that belongs to no practice, and what the portal did by itself
-    that concerns no patient.
+    Also what colleagues there did that belongs to no practice, those who left until they did, and
+    what the portal did by itself that concerns no patient.
     """
     mine = access.practice_ids(user, Action.SEE_AUDIT)
     colleagues = Membership.objects.filter(practice__in=mine).values("user")
+    left_later = Leaving.objects.filter(
+        practice__in=mine, user=OuterRef("actor_id"), done_at__gte=OuterRef("at")
+    )
     nowhere = Q(practice_id__isnull=True, patient_id__isnull=True)
-    by_whom = Q(actor_id__isnull=True) | Q(actor_id__in=colleagues)
+    by_whom = Q(actor_id__isnull=True) | Q(actor_id__in=colleagues) | Exists(left_later)
     if not mine:
         return AuditEvent.objects.none()
     return AuditEvent.objects.filter(Q(practice_id__in=mine) | (nowhere & by_whom))
@@ -137,7 +141,9 @@ def visible(user: User) -> QuerySet[AuditEvent]:
 def people(user: User) -> QuerySet[User]:
     """Who works, or worked, where `user` may see the trail."""
     mine = access.practice_ids(user, Action.SEE_AUDIT)
-    rows = User.objects.filter(memberships__practice__in=mine).distinct()
+    works = Membership.objects.filter(practice__in=mine).values("user")
+    has_left = Leaving.objects.filter(practice__in=mine, done_at__isnull=False).values("user")
+    rows = User.objects.filter(Q(pk__in=works) | Q(pk__in=has_left))
     return rows.order_by("last_name", "first_name", "username")
 
 
@@ -264,7 +270,7 @@ WORDED = {"severity": "S{}".format, "order": lambda value: str(value)[:8]}
 LABELS = {"expires_on": "until"}
 WORDS = {**dict(CaseState.choices), **dict(Status.choices), **dict(Role.choices)}
 NOT_TOLD = {"content", SHOWN, "decision", "outcomes", "reason", "note"}
-NOT_TOLD |= {"case", "page", "typed", "person", "name"}
+NOT_TOLD |= {"case", "page", "typed", "person", "name", "opening"}
 """Details that are said otherwise, or that say nothing to a reader."""
 
 OUTCOMES = {
@@ -311,6 +317,8 @@ def in_words(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
         return f"{date.fromisoformat(value):%-d %b %Y}"
+    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d", value):
+        return f"{timezone.localtime(datetime.fromisoformat(value)):%-d %b %Y, %H:%M}"
     return WORDS.get(str(value), str(value))
 
 

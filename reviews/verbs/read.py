@@ -72,8 +72,10 @@ def _tell_of(patient: Patient, by: User, event: Event, **detail: Any) -> None:
         _tell(by, event, **about, **detail)
 
 
-def _tell(by: User, event: Event, **told: Any) -> None:
+def _tell(by: User, event: Event, *, practice_id: int | None = None, **told: Any) -> None:
+    # What belongs to no practice is before the second wall: a search says whom somebody looked for.
+    place = practice_id or access.only_practice(by)
     # Durable: in a transaction around it, this would be about that one's commit.
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SET LOCAL synchronous_commit = off")
-        audit.record(by, event, **told)
+        audit.record(by, event, practice_id=place, **told)

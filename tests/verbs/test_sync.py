@@ -494,3 +494,11 @@ def test_a_batch_and_a_clinician_who_amends_at_once_leave_one_live_version():
     answers = at_once(amend_all, lambda: send(by, *changed))
     assert summary(answers[1]) == (0, 30, 0, 0)
     assert Prescription.objects.live().count() == 30
+
+
+@pytest.mark.parametrize("name", ["[", "]", ".", "[0]", "a.b[1]", "\u202e"])
+def test_a_field_of_any_name_is_refused_and_named(harbour, ehr, name):
+    reading = {**sent.reading(), "patient": {**sent.patient(), name: 1}}
+    rows = [(0, json.dumps(reading).encode())]
+    result = sync.readings(rows=rows, source_system="ehr", by=ehr)
+    assert [refusal.reason for refusal in result.errors] == ["is not a known field"]

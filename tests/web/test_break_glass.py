@@ -203,7 +203,7 @@ def test_the_api_stays_closed(browser, quill):
         f"/api/v1/patients/{quill.patient.pk}",
         f"/api/v1/prescriptions/{quill.prescription.pk}",
         f"/api/v1/cases/{quill.case.pk}",
-        f"/api/v1/tapers/{quill.taper.pk}",
+        f"/api/v1/tapers/{quill.taper_version.pk}",
     ):
         assert browser.get(address).status_code == 404, address
     for kind in ("patients", "prescriptions", "flags", "cases"):

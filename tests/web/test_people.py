@@ -299,6 +299,8 @@ def test_an_auditor_reads_of_whom_it_is(harbour, maeve, ravi, audrey):
     page = Browser(audrey).read("/audit", kind="staff")
     assert "Ended somebody’s work here: Ravi Shah." in page
     assert "blocked yes" in page
+    day = Browser(audrey).read("/audit/day", who=ravi.pk)
+    assert "Ravi Shah" in day, "who left still has days to look at"
 
 
 # -- Joining -----------------------------------------------------------------------------------

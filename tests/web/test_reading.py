@@ -5,7 +5,7 @@ from django.db import DatabaseError
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from reviews import audit
-from reviews.models import AuditEvent
+from reviews.models import AuditEvent, Membership, Role
 from reviews.verbs import clients, screen
 from tests import make
 from tests.web.browse import Browser
@@ -95,6 +95,14 @@ def test_a_page_that_cannot_be_recorded_is_not_shown(bell, ravi, monkeypatch):
 def test_a_search_is_told_with_whom_it_showed(bell, ravi, address):
     Browser(ravi).get(address, q="bell")
     assert reads() == [("search.made", ravi.pk, None, {"typed": "bell", "shown": [bell.pk]})]
+
+
+def test_a_search_belongs_to_the_practice_of_whoever_works_at_one(bell, lakeside, ravi):
+    Browser(ravi).get("/patients", q="bell")
+    Membership.objects.create(user=ravi, practice=lakeside, role=Role.REVIEWER)
+    Browser(ravi).get("/patients", q="bell")
+    places = AuditEvent.objects.filter(verb="search.made").order_by("pk")
+    assert list(places.values_list("practice_id", flat=True)) == [bell.practice_id, None]
 
 
 def test_so_is_one_that_found_nobody(bell, ravi):
