@@ -14,7 +14,7 @@ from reviews.errors import BadRecord
 from reviews.forms.marks import NO_CASE, read_marks
 from reviews.forms.numbers import whole
 from reviews.models import Case, CaseState, Decision
-from reviews.queries import work
+from reviews.queries import recall, work
 from reviews.verbs import caseload
 from reviews.views.paging import page_of
 from reviews.views.queue import fill_rows, with_row
@@ -55,6 +55,7 @@ def my_work(request: SignedIn) -> HttpResponse:
         "waiting": len(mine) + len(asked),
         "came_back": came_back,
         "decided": decided,
+        "recalls": recall.mine(user),
         "practices": access.practices(user, Action.SEE_WORK),
         "may_claim": access.allowed(user, Action.CLAIM),
         "may_hand_over": access.allowed(user, Action.HAND_OVER),
