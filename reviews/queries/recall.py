@@ -127,7 +127,7 @@ class Step(NamedTuple):
     """A bar of the funnel: how many, and in words of whom; `is_out`: they are not in the next."""
 
     label: str
-    people_count: int
+    people: int
     said: str
     is_out: bool = False
 

@@ -14,7 +14,7 @@ from reviews.errors import BadRecord
 from reviews.forms.marks import NO_CASE, read_marks
 from reviews.forms.numbers import whole
 from reviews.models import Case, CaseState, Decision
-from reviews.queries import work
+from reviews.queries import recall, work
 from reviews.verbs import caseload
 from reviews.views.messages import my_messages
 from reviews.views.opinions import my_opinions
@@ -59,6 +59,7 @@ def my_work(request: SignedIn) -> HttpResponse:
         "waiting": len(mine) + len(asked),
         "came_back": came_back,
         "decided": decided,
+        "recalls": recall.mine(user),
         "practices": access.practices(user, Action.SEE_WORK),
         **my_messages(user),
         **my_opinions(user),

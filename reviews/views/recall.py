@@ -200,7 +200,7 @@ def _context(request: SignedIn, found: RecallList) -> dict[str, Any]:
     offered = [each for each in said_of.in_use_texts() if each.audience == "patient"]
     looked = lists.prescribers(found, everybody)
     steps = lists.funnel(found, everybody)
-    most = max(steps[0].people_count, 1)
+    most = max(steps[0].people, 1)
     return context | {
         "heading": _heading(found, steps, everybody),
         "steps": steps,
@@ -276,7 +276,7 @@ def _why_out(everybody: list[lists.Row]) -> list[tuple[str, int]]:
 
 def _heading(found: RecallList, steps: list[lists.Step], everybody: list[lists.Row]) -> str:
     """ "25 tapers and 16 smaller doses from 371 letters"; before letters, who waits."""
-    counts = {step.label: step.people_count for step in steps}
+    counts = {step.label: step.people for step in steps}
     letters = counts["Written to"]
     if letters:
         tapers, down = counts["Taper begun"], counts["Dose down or none"]

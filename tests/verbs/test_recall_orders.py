@@ -4,7 +4,6 @@ Thousands of people live through random events in random order, while letters ar
 the portal then holds is compared with a model of a few lines that knows only what happened.
 """
 
-import os
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from reviews.verbs import recall
 from tests import make
 from tests.verbs.test_recall import make_list
 
-ORDERS = int(os.environ.get("RECALL_ORDERS", "1000"))
+ORDERS = 10_000
 """How many people, each with an order of events of their own."""
 WAVES = 7
 EVENTS = (

@@ -59,6 +59,7 @@ def test_the_way_of_a_list(people, harbour, clara, ravi):
     address = f"/recall/{made.pk}"
     prescriber, reviewer = Browser(clara), Browser(ravi)
     assert "3 of your people" in prescriber.read("/recall")
+    assert "3 of your people" in prescriber.read("/my-work")
     page = prescriber.read(address, prescriber="me")
     assert "I have looked" in page
     ann = made.people.get(patient=people[0])
