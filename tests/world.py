@@ -14,6 +14,7 @@ from reviews.models import (
     Reason,
     Role,
 )
+from reviews.tasks import KINDS
 from reviews.verbs import (
     clients,
     decide,
@@ -102,7 +103,7 @@ class World:
             text=LetterText.objects.get(template__key="invitation", state="published"),
             by=ravi,
         )
-        jobs.work({recall.LETTERS: recall.write_letters}, seconds=30)
+        jobs.work(KINDS, seconds=30)
         recall.answer(person=self.recalled, answer="talk", note=self.name, by=ravi)
 
     def _person(self, username, *roles):
