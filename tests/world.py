@@ -20,6 +20,7 @@ from reviews.models import (
     Reason,
     Role,
 )
+from reviews.tasks import KINDS
 from reviews.verbs import (
     break_glass,
     clients,
@@ -142,7 +143,7 @@ class World:
             text=LetterText.objects.get(template__key="invitation", state="published"),
             by=ravi,
         )
-        jobs.work({recall.LETTERS: recall.write_letters}, seconds=30)
+        jobs.work(KINDS, seconds=30)
         recall.answer(person=self.recalled, answer="talk", note=self.name, by=ravi)
 
     def _person(self, username, *roles):

@@ -87,7 +87,9 @@ def press(portal, cookie, made, text, reached):
     """Ask for the letters as a browser does; the status, or 0 where nobody answered."""
     address = f"/recall/{made.pk}"
     # A web process that has just started may have no connection yet.
-    assert until(lambda: portal.get(address, Cookie=cookie, seconds=90)[0] == 200, seconds=240)
+    assert until(
+        lambda: portal.get(address, Cookie=cookie, seconds=90)[0] == 200, seconds=240, every=1
+    )
     _, page, _ = portal.get(address, Cookie=cookie, seconds=90)
     form = page[page.index(f'action="/recall/{made.pk}/write"') :]
     fields = {"text": text.pk}
@@ -128,7 +130,7 @@ def test_371_people_get_one_letter_each_whatever_is_killed(portal, listed):
     made, everybody, ravi = listed
     text = LetterText.objects.get(template__key="invitation", state="published")
     cookie = signed_in(ravi)
-    web = portal.web()
+    web = portal.web(WEB_PROCESSES="1")
     assert is_up(portal), portal.logs()
     # Two people press at the same moment, and the web process is killed under both of them.
     statuses, reached = [], []
@@ -143,7 +145,7 @@ def test_371_people_get_one_letter_each_whatever_is_killed(portal, listed):
     kill(web)
     for each in presses:
         each.join()
-    web = portal.web()
+    web = portal.web(WEB_PROCESSES="1")
     assert is_up(portal), portal.logs()
     # Whoever got no answer presses again; the letters are asked for once.
     connection.close()
@@ -164,7 +166,7 @@ def test_371_people_get_one_letter_each_whatever_is_killed(portal, listed):
             for person in waiting:
                 deaths.say(patient=person.patient, deceased=True, reason="Told", by=ravi)
             kill(web)
-            web = portal.web()
+            web = portal.web(WEB_PROCESSES="1")
         kill_session(worker.process.pid)
         worker.process.wait()
         kills += 1
@@ -197,7 +199,9 @@ def test_371_people_get_one_letter_each_whatever_is_killed(portal, listed):
     # All of them as one document, from a web process that was killed before.
     assert is_up(portal), portal.logs()
     address = f"/recall/{made.pk}/rounds/1/pdf"
-    assert until(lambda: portal.get(address, Cookie=cookie, seconds=90)[0] == 200, seconds=240)
+    assert until(
+        lambda: portal.get(address, Cookie=cookie, seconds=90)[0] == 200, seconds=240, every=1
+    )
 
 
 def opted(made):
