@@ -104,7 +104,7 @@ def test_nobody_decides_alone_on_an_urgent_flag_of_their_own(visit, harbour, cla
     expect(page.get_by_role("button", name=re.compile("Decide"))).to_have_count(0)
 
 
-def test_by_keyboard_alone(visit, ravi, long_case, urgent):
+def test_by_keyboard_alone(visit, ravi, samira, long_case, urgent):
     page = visit(ravi, "/")
     page.keyboard.press("j")
     page.keyboard.press("x")

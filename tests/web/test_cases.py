@@ -529,6 +529,14 @@ class TestUntilItIsChecked:
         # The notice in the page goes with it: the two never contradict one another.
         assert 'id="not-checked-notice" class="notice" hx-swap-oob="outerHTML"' in text
 
+    def test_it_asks_for_the_page_with_its_query(self, client, unchecked, ravi):
+        client.force_login(ravi)
+        text = client.get(reverse("case", args=[unchecked.pk]), {"a": "1", "b": "2"}).content
+        assert f"?page=/cases/{unchecked.pk}%3Fa%3D1%26b%3D2" in text.decode()
+        # Where a form was refused the page is not that of the form's address.
+        refused = client.post(reverse("case-snooze", args=[unchecked.pk]), {"seen": "0"})
+        assert f'?page=/cases/{unchecked.pk}"' in refused.content.decode()
+
     def test_a_checked_page_asks_nothing(self, client, case, ravi):
         assert "every 3s" not in get(client, ravi, case).content.decode()
 
