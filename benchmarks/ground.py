@@ -81,6 +81,8 @@ def populate(patients):
                 pass
         with database.as_owner(), connection.cursor() as cursor:
             cursor.execute("TRUNCATE reviews_screeningrequest")
+            # What the owner copied by way of; the application makes tables of the same names.
+            cursor.execute("DISCARD TEMP")
         settle()
     return writer.prescriptions
 

@@ -115,8 +115,10 @@ def why_not(may: May, case: Case, own: list[Flag]) -> dict[str, str]:
     else:
         because = "that cannot be done now."
     said = {}
-    if not may.move:
-        said |= {"s": f"Not snoozed: {because}", "e": f"Not escalated: {because}"}
+    if not may.snooze:
+        said["s"] = f"Not snoozed: {because}"
+    if not may.escalate:
+        said["e"] = f"Not escalated: {because}"
     if not may.claim:
         mine = case.owner_id is not None and not may.take_over
         said["c"] = "It is claimed by you already." if mine else f"Not claimed: {because}"
@@ -124,7 +126,7 @@ def why_not(may: May, case: Case, own: list[Flag]) -> dict[str, str]:
         said["h"] = "Only a case that you have claimed can be handed over."
     if own:
         said["d"] = "An urgent flag comes from your own prescription: another reviewer decides."
-    elif not (may.decide and may.move) and not may.confirm and not may.undo:
+    elif not may.decide and not may.confirm and not may.undo:
         said["d"] = f"Nothing to decide: {because}"
     return said
 

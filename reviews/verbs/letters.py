@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Max
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -86,17 +85,18 @@ def draft(
         template, made = LetterTemplate.objects.get_or_create(key=slugify(name)[:60] or "letter")
         if not made:
             raise BadRecord("name", "there is a letter of that name; open it to change its text")
-    LetterTemplate.objects.select_for_update(no_key=True).get(pk=template.pk)
-    last = LetterText.objects.filter(template=template).order_by("-number").first()
+    texts = LetterText.objects.filter(template=template)
+    # Its first text stands for the letter, whose own row nobody may change, nor therefore lock.
+    texts.filter(number=1).select_for_update(no_key=True).first()
+    last = texts.order_by("-number").first()
     if last is not None and (last.name, last.audience, last.body) == (name, audience, body):
         if last.state == DRAFT:
             raise IllegalMove("Nothing has changed since that draft.")
         if last.state == PUBLISHED and last.reviewed_on >= reviewed_on:
             raise IllegalMove(f"Nothing has changed since version {last.number}.")
-    number = LetterText.objects.filter(template=template).aggregate(Max("number"))["number__max"]
     text = LetterText.objects.create(
         template=template,
-        number=(number or 0) + 1,
+        number=last.number + 1 if last else 1,
         name=name,
         audience=audience,
         body=body,

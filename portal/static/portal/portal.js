@@ -113,7 +113,7 @@
     x: () => press(current() && one("input[type=checkbox]", current())),
     c: claim,
     d: () => {
-      const field = one("#decide select, #decide textarea, #decide summary");
+      const field = one("#confirm textarea") ?? one("#decide select, #decide textarea, #decide summary");
       field?.focus();
       return Boolean(field);
     },
@@ -144,7 +144,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       const form = document.activeElement.closest("form");
-      const own = form && one("[data-submit]", form);
+      const own = form && all("[data-submit]").find((each) => each.form === form);
       const button = own || one("[data-submit]");
       if (button) event.preventDefault();
       // Nobody decides by a key before they have come to where it is decided.
