@@ -86,8 +86,7 @@ def draft(
         if not made:
             raise BadRecord("name", "there is a letter of that name; open it to change its text")
     texts = LetterText.objects.filter(template=template)
-    # Its first text stands for the letter, whose own row nobody may change, nor therefore lock.
-    texts.filter(number=1).select_for_update(no_key=True).first()
+    _hold(template.pk)
     last = texts.order_by("-number").first()
     if last is not None and (last.name, last.audience, last.body) == (name, audience, body):
         if last.state == DRAFT:
@@ -230,8 +229,17 @@ def _check(body: str, audience: str) -> None:
 
 
 def _locked(text: LetterText) -> LetterText:
-    LetterTemplate.objects.select_for_update(no_key=True).get(pk=text.template_id)
+    _hold(text.template_id)
     return LetterText.objects.select_related("template").get(pk=text.pk)
+
+
+def _hold(template_id: int) -> None:
+    """Wait for whoever changes the texts of this letter.
+
+    Its first text stands for the letter, whose own row nobody may change, nor therefore lock.
+    """
+    texts = LetterText.objects.filter(template=template_id)
+    texts.filter(number=1).select_for_update(no_key=True).first()
 
 
 def _tell(by: User | None, event: Event, text: LetterText, **detail: Any) -> None:

@@ -33,7 +33,8 @@ ADDRESSES = (
     *("prescriptions", "patients", "flags", "cases", "decisions"),
     *("prescriptions/{id}", "patients/{id}", "flags/{id}", "cases/{id}", "decisions/{id}"),
     *("readings", "readings/{id}", "readings/sync", "tapers", "tapers/{id}"),
-    *("notes", "notes/{id}"),
+    *("notes", "notes/{id}", "reviews", "reviews/{id}", "messages", "messages/{id}"),
+    "decisions/{id}/text",
     *("prescriptions/sync", "patients/sync", "conditions/sync"),
 )
 LISTS_OF_PEOPLE = ("practices", "people", "invitations")

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "reviews" / "audit.py"
 THINGS = "|".join(sorted({name.partition(".")[0] for name in EVENTS}))
 LIKE_AN_EVENT = re.compile(rf"({THINGS})\.[a-z_]+")
-NO_EVENTS = {"prescriptions.csv", "export.csv"}
+NO_EVENTS = {"prescriptions.csv", "export.csv", "letter.typ"}
 
 
 def sources():
