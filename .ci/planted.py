@@ -268,6 +268,7 @@ PLANTED = (
         "self.next_change = min(self.next_change, ordinal)",
         "self.next_change = max(self.next_change, ordinal)",
     ),
+    Fault("weight", "if value >= step.at_least", "if value > step.at_least"),
     Fault(
         "words",
         'return stem if " and " in names else f"{stem}s"',

@@ -149,6 +149,7 @@ def arguments(world):
 def sent(world):
     """`{name of the address: what its form or query says}`, where it says whom it is about."""
     return {
+        "patient-letters": {"text": world.letter.text_id},
         "hand-over": {"case": world.case.pk, "to": world.staff[Role.REVIEWER].pk},
         "unknown-medicines-judge": {"where": world.place.pk},
         "finding-unhelpful": {"unhelpful": "short"},

@@ -172,12 +172,13 @@ def _decision_page(request: SignedIn, refusal: DomainError, pk: int) -> HttpResp
 @login_required
 def show(request: SignedIn, pk: int) -> HttpResponse:
     """The page; opened from a list, it leads into a session over that list."""
-    case = cases.fetch(request.user, pk)
     if walking.LIST in request.GET:
+        case = cases.fetch(request.user, pk)
         session = walking.begin(request.user, case, request.GET[walking.LIST])
         return redirect(walking.to_case(pk, session))
     session = walking.current(request, request.user)
     if session is not None and pk in session.case_ids:
+        case = cases.fetch(request.user, pk)
         work_sessions.come_to(session=session, case=case, by=request.user)
     return _page(request, None, pk)
 
