@@ -6,7 +6,7 @@ so that the trail of years costs no more than that of a week.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
@@ -60,6 +60,14 @@ DECIDED = tuple(
     )
 )
 OPENED = (Event.RECORD_OPENED.verb, Event.RECORD_PRINTED.verb)
+BY_ITSELF = tuple(
+    event.verb
+    for event in (
+        *(Event.FLAG_RAISED, Event.FLAG_CLEARED, Event.SCREENING_DONE, Event.SCREENING_SWEPT),
+        *(Event.CASE_OPENED, Event.CASE_RANKED, Event.CASE_WOKEN, Event.CASE_CLEARED),
+    )
+)
+"""What screening writes: so much that nobody would see what people did beside it."""
 READ = (*OPENED, Event.SEARCH_MADE.verb, Event.API_READ.verb)
 
 KINDS: dict[str, tuple[str, Q]] = {
@@ -173,9 +181,16 @@ def narrowed(rows: QuerySet[AuditEvent], asked: Asked) -> QuerySet[AuditEvent]:
     return rows
 
 
-def found(user: User, asked: Asked, *, before: int | None = None, limit: int) -> list[AuditEvent]:
-    """The newest events that fit, at most `limit`, below the id `before`."""
-    rows = narrowed(visible(user), asked)
+def found(
+    user: User,
+    asked: Asked,
+    *,
+    before: int | None = None,
+    without: Sequence[str] = (),
+    limit: int,
+) -> list[AuditEvent]:
+    """The newest events that fit, at most `limit`, below the id `before`, of other verbs."""
+    rows = narrowed(visible(user), asked).exclude(verb__in=without)
     if before:
         rows = rows.filter(pk__lt=before)
     if not asked.q:

@@ -40,7 +40,13 @@ def desk(request: SignedIn) -> HttpResponse:
         asked, problem = Asked(), f"{error.field}: {error.reason}"
     before = request.GET.get("before", "")
     below = int(before) if before.isdecimal() and len(before) < 19 else None
-    found = trail.found(request.user, asked, before=below, limit=trail.PAGE_SIZE + 1)
+    found = trail.found(
+        request.user,
+        asked,
+        before=below,
+        without=trail.BY_ITSELF if asked == Asked() else (),
+        limit=trail.PAGE_SIZE + 1,
+    )
     rows = trail.told(found[: trail.PAGE_SIZE])
     if asked != Asked():
         verbs.searched(asked=asked, by=request.user)

@@ -183,6 +183,14 @@ def test_one_persons_day_is_told_in_stretches(continued, harbour, audrey, ravi, 
     )
 
 
+def test_what_screening_did_by_itself_is_shown_where_it_is_asked_for(continued, audrey):
+    browser = Browser(audrey)
+    assert "Opened a case" not in browser.get("/audit").content.decode()
+    assert "Opened a case" in browser.get("/audit", who="portal").content.decode()
+    sent = {"form": "csv", "reason": "asked for", "query": ""}
+    assert "Opened a case" in browser.post("/audit/export", **sent).content.decode()
+
+
 def test_searching_and_exporting_the_trail_stand_in_the_trail(continued, audrey):
     desk = Browser(audrey)
     desk.get("/audit")
