@@ -5,6 +5,7 @@ All at the first practice, and by verbs alone, so that it stands in the audit tr
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -15,12 +16,12 @@ from reviews.models import (
     Asked,
     Case,
     CaseState,
-    Decision,
     FindingOpinion,
     Flag,
     LetterText,
     Message,
     OptOut,
+    Patient,
     Practice,
     RecallAnswer,
     RecallList,
@@ -44,8 +45,8 @@ ASKED = (
 FIRST_TO_ASK = "clara"
 """Whose cases are asked about first: the clinician whom most people try the demo as."""
 LOOKED_THROUGH = 60
-AGE_FROM, DAYS_FROM = 65, 28
-LENGTH_RULES = ("DUR-01", "DUR-02", "DUR-03", "DUR-04", "DUR-06", "ELD-04")
+DAYS_FROM = 28
+LENGTH_RULES = ("DUR-01", "DUR-03", "DUR-04")
 LETTERS_SECONDS = 120
 
 
@@ -57,7 +58,7 @@ def write(practice_code: str = HARBOUR.code) -> None:
     _write_messages(practice, staff)
     _call_unhelpful(practice, staff)
     _write_a_letter(practice, staff["ravi"])
-    _recall_older_people(practice, staff)
+    _recall_long_users(practice, staff)
     _begin_a_list(practice, staff["samira"])
 
 
@@ -122,17 +123,16 @@ def _call_unhelpful(practice: Practice, staff: dict[str, User]) -> None:
     if said:
         opinions.answer(
             opinion=said[0],
-            text="Thank you. It stays for now: we look at this rule with the safety lead in spring.",
+            text="Thank you. It stays for now; the safety lead looks at this rule in spring.",
             by=staff["ada"],
         )
 
 
 def _write_a_letter(practice: Practice, by: User) -> None:
-    """An invitation to somebody about whom was decided, where all that it says is known."""
+    """An invitation to somebody past a limit of length, where all that it says is known."""
     text = _text("invitation")
-    decided = Decision.objects.filter(case__practice=practice, kind=Decision.Kind.DECIDED)
-    for decision in decided.select_related("case__patient").order_by("pk"):
-        patient = decision.case.patient
+    past = Flag.objects.open().filter(practice=practice, rule_id__in=LENGTH_RULES)
+    for patient in Patient.objects.filter(pk__in=past.values("patient")).order_by("pk"):
         known = said_of.values(patient, by=by, today=timezone.localdate())
         if not said_of.lacking(text.body, known):
             letters.write(patient=patient, text=text, by=by)
@@ -144,11 +144,10 @@ def _text(key: str) -> LetterText:
 
 
 def _make(
-    practice: Practice, by: User, *, rules: Iterable[str], age_from: int | None, **more: str
+    practice: Practice, by: User, patient_ids: Iterable[int], **more: Any
 ) -> RecallList | None:
-    """A list of those whose open findings are of these rules; None where nobody of them fits."""
+    """A list of those of them whom it fits; None where it fits nobody."""
     today = timezone.localdate()
-    found = Flag.objects.open().filter(practice=practice, case__isnull=False, rule_id__in=rules)
     try:
         return recall.make(
             practice=practice,
@@ -156,27 +155,25 @@ def _make(
             since=today - timedelta(days=90),
             look_by=today + timedelta(days=7),
             due_on=today + timedelta(days=60),
-            patient_ids=set(found.values_list("patient_id", flat=True)),
-            age_from=age_from,
-            days_from=DAYS_FROM,
+            patient_ids=patient_ids,
             by=by,
             **more,
         )
-    except BadRecord:  # among few people there may be none of that age
+    except BadRecord:  # among few people there may be nobody
         return None
 
 
-def _recall_older_people(practice: Practice, staff: dict[str, User]) -> None:
+def _recall_long_users(practice: Practice, staff: dict[str, User]) -> None:
     """Written to, and some of what came back: each prescriber looked, and left one out."""
     made = _make(
         practice,
         staff["samira"],
-        rules=LENGTH_RULES,
-        age_from=AGE_FROM,
-        name="Over 65, longer than 28 days",
-        reason="Long use at an age at which falls harm most.",
-        question="Open findings on length of use, 65 or older",
+        practice.patients.values_list("pk", flat=True),
+        name=f"Longer than {DAYS_FROM} days",
+        reason="Use for longer than was meant, and no review on record for 90 days.",
+        question="Everybody of the practice",
         asked=Asked.EITHER,
+        days_from=DAYS_FROM,
     )
     if made is None:
         return
@@ -221,13 +218,14 @@ def _recall_older_people(practice: Practice, staff: dict[str, User]) -> None:
 
 def _begin_a_list(practice: Practice, by: User) -> None:
     """One that was just made: prescribers look at their people first."""
+    found = Flag.objects.open().filter(practice=practice, case__isnull=False, severity__lte=2)
     _make(
         practice,
         by,
-        rules=("OPI-01", "OPI-02"),
-        age_from=None,
-        name="With an opioid, longer than 28 days",
-        reason="An opioid beside a benzodiazepine or Z-drug: a review is due.",
-        question="With an opioid",
+        set(found.values_list("patient_id", flat=True)),
+        name="Urgent or for review",
+        reason="A talk about what is open, before the next issue.",
+        question="S1 Urgent or S2 Review",
         asked=Asked.REVIEW,
+        days_from=None,
     )

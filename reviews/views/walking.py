@@ -115,6 +115,7 @@ def show(request: SignedIn, pk: int) -> HttpResponse:
     walked = walking.walk(session, user)
     _with_case(walked, _cases(walked))
     decided = walked.of(Stands.DECIDED)
+    asked = walking.asked(walked, user)
     now = lists.read(user, session.query)
     fresh = [] if session.query.startswith(lists.TICKED) else now.case_ids
     context = {
@@ -128,6 +129,8 @@ def show(request: SignedIn, pk: int) -> HttpResponse:
         "decided": decided[:SHOWN],
         "decided_more": decided[SHOWN:],
         "taken": walked.of(*walking.SKIPPED),
+        "asked": asked,
+        "answered": [each for each in asked if each.answer],
         "go_on": to_case(walked.first_left, session) if walked.first_left else "",
         "list_address": lists.address(session.query),
         "fresh": len(set(fresh) - set(session.case_ids)),

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from reviews import conclusions
 from reviews.conclusions import FlagOutcome
+from reviews.messaging import Draft
 from reviews.models import (
     AuditEvent,
     Case,
@@ -22,7 +23,7 @@ from reviews.models import (
 )
 from reviews.queries import walking
 from reviews.queries.walking import Stands, Times
-from reviews.verbs import caseload, decide, prescribe, screen
+from reviews.verbs import caseload, decide, messages, prescribe, screen
 from tests import make
 from tests.web.browse import BACKEND, words
 
@@ -175,6 +176,22 @@ def test_the_end_adds_up(cases, clara, ravi, samira):
     parts = ("decided", "proposed", "taken", "cleared", "open", "aside")
     assert sum(counts[part] for part in parts) == counts["all"] == 5
     assert words(browser.get(address)).count("more in this list now") == 0
+
+
+def test_the_end_says_what_was_asked_of_others_and_answered(cases, clara, ravi):
+    browser = signed_in(ravi)
+    opened(browser, cases[0])
+    session = WorkSession.objects.get()
+    asked = [
+        messages.write(case=case, draft=Draft(text="Could you call them?", to=clara), by=ravi)
+        for case in cases[:2]
+    ]
+    messages.answer(message=asked[0], answer="done", did="spoken", by=clara)
+    text = words(browser.get(reverse("work-session", args=[session.pk])))
+    assert "2 messages sent , 1 answered already" in text
+    assert "Clara Moreau: done already" in text
+    assert "“Could you call them?”" not in text
+    assert text.count("Could you call them?") == 1, "of the one that waits"
 
 
 def test_what_came_into_the_list_since_is_told_and_not_walked(cases, harbour, clara, ravi):
