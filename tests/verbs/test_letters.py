@@ -141,6 +141,8 @@ def test_a_letter_says_how_long_in_words_that_can_follow_for(days, said):
 def test_who_takes_it_for_less_than_a_month_gets_the_invitation_too(harbour, clara, ravi):
     person = make.patient(harbour, clara)
     make.prescription(person, clara, start=-30, days=35)
+    harbour.telephone = "01632 960 114"
+    harbour.save()
     letter = letters.write(patient=person, text=in_use("invitation"), by=ravi)
     assert "You have taken diazepam for 4 weeks" in words_of(letter)
 
@@ -169,7 +171,10 @@ def test_a_letter_is_filled_kept_and_numbered(treated, ravi):
 def test_what_went_out_is_never_changed(treated, ravi):
     letter = letters.write(patient=treated, text=in_use("invitation"), by=ravi)
     for change in ({"blocks": []}, {"pdf": b""}, {"identifier": "X"}):
-        with pytest.raises(DatabaseError, match="Cannot update"), transaction.atomic():
+        with (
+            pytest.raises(DatabaseError, match=r"Cannot update|permission denied"),
+            transaction.atomic(),
+        ):
             Letter.objects.filter(pk=letter.pk).update(**change)
     with pytest.raises(DatabaseError), transaction.atomic():
         letter.delete()

@@ -188,7 +188,7 @@ def test_the_end_says_what_was_asked_of_others_and_answered(cases, clara, ravi):
     ]
     messages.answer(message=asked[0], answer="done", did="spoken", by=clara)
     text = words(browser.get(reverse("work-session", args=[session.pk])))
-    assert "2 messages sent , 1 answered already" in text
+    assert "2 messages sent, 1 answered already" in text.replace(" ,", ",")
     assert "Clara Moreau: done already" in text
     assert "“Could you call them?”" not in text
     assert text.count("Could you call them?") == 1, "of the one that waits"
