@@ -49,7 +49,7 @@ SKIPPED = (Stands.TAKEN, Stands.CLEARED)
 class Stop:
     """A case of the list. `said` is by whom and how it was taken or put aside.
 
-    Where its page is shown, `did` holds what I decided, as `[(outcome, rules)]`.
+    Where its page is shown, `did` holds what I decided, as `[(outcome, matters)]`.
     """
 
     pk: int

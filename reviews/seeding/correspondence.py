@@ -28,7 +28,7 @@ from reviews.models import (
     RecallPerson,
 )
 from reviews.queries import letters as said_of
-from reviews.queries.messages import USER, addressees
+from reviews.queries.messages import PRESCRIBER, USER, addressees
 from reviews.seeding.surgeries import HARBOUR
 from reviews.structured_reviews import DONE, Given
 from reviews.verbs import letters, messages, opinions, recall, reviewing
@@ -100,7 +100,7 @@ def _with_prescriber(practice: Practice, by: User) -> Iterable[tuple[Case, User]
     for case in cases.ranked()[:LOOKED_THROUGH]:
         first = addressees(case, Flag.objects.open().filter(case=case), by).people[0]
         kind, _, pk = first.key.partition("-")
-        if kind == USER and first.what == "prescriber":
+        if kind == USER and first.what == PRESCRIBER:
             yield case, User.objects.get(pk=int(pk))
 
 

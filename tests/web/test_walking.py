@@ -166,7 +166,7 @@ def test_the_end_adds_up(cases, clara, ravi, samira):
     address = reverse("work-session", args=[session.pk])
     text = words(browser.get(address))
     assert "1 of 5 decided, 3 left" in text
-    assert "Reduce or taper: DUR-01" in text
+    assert "Reduce or taper: length of use" in text
     assert "Snoozed until" in text
     assert "“Blood test”" in text
     assert "Opened, not decided" in text
@@ -192,6 +192,21 @@ def test_the_end_says_what_was_asked_of_others_and_answered(cases, clara, ravi):
     assert "Clara Moreau: done already" in text
     assert "“Could you call them?”" not in text
     assert text.count("Could you call them?") == 1, "of the one that waits"
+
+
+def test_a_matter_offers_to_ask_its_prescriber_and_the_session_stays(cases, clara, ravi):
+    browser = signed_in(ravi)
+    opened(browser, cases[0])
+    session = WorkSession.objects.get()
+    page = read(browser, f"/cases/{cases[0].pk}?session={session.pk}")
+    thread = f"/cases/{cases[0].pk}/thread?session={session.pk}"
+    assert f'href="{thread}#write">Message Clara Moreau' in page
+    assert f'href="/cases/{cases[0].pk}?session={session.pk}">The case' in read(browser, thread)
+    sent = browser.post(
+        f"/cases/{cases[0].pk}/messages?session={session.pk}",
+        {"message_to": f"user-{clara.pk}", "message": "Could you call them?"},
+    )
+    assert (sent.status_code, sent.url) == (302, thread)
 
 
 def test_what_came_into_the_list_since_is_told_and_not_walked(cases, harbour, clara, ravi):
