@@ -33,8 +33,15 @@ FIELDS: dict[str, Field] = {
     "patient_number": Field("the first number on record", "NHS number 999 000 1234", may_lack=True),
     "medicine": Field("the benzodiazepine or Z-drug in use", "zopiclone", clinical=True),
     "dose": Field("of it, a day, where it is known", "7.5 mg a day", True, clinical=True),
+    "duration": Field(
+        "of unbroken use: “5 weeks”, “7 months”; “some time” where its start is not known",
+        "7 months",
+        clinical=True,
+    ),
     "months": Field(
-        "whole months of unbroken use; “several” where the start is not known", "7", clinical=True
+        "whole months of unbroken use, none below one; “several” where its start is not known",
+        "7",
+        clinical=True,
     ),
     "opioid": Field("the opioids in use", "codeine", may_lack=True, clinical=True),
     "medicines": Field("all that is in hand, one on each line", "Zopiclone 7.5 mg tablets", True),

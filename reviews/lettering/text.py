@@ -2,7 +2,7 @@
 
     # Your {medicine} tablets
 
-    You have taken {medicine} for {months} months. **Please do not stop it by yourself.**
+    You have taken {medicine} for {duration}. **Please do not stop it by yourself.**
 
     {if opioid}You also take {opioid}.{end}
 

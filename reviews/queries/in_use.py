@@ -42,6 +42,17 @@ class InUse(NamedTuple):
     prescriber: str
 
     @property
+    def duration(self) -> str:
+        """How long without a break, as a letter says it: "5 weeks", "7 months"."""
+        if self.days is None:
+            return "some time"
+        months = int(self.days / DAYS_OF_A_MONTH)
+        if months > 1:
+            return f"{months} months"
+        weeks = self.days // 7
+        return f"{weeks} weeks" if weeks > 1 else words.days(self.days)
+
+    @property
     def months(self) -> str:
         """Whole months of use in words for a letter; empty below one."""
         if self.days is None:

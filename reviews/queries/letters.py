@@ -59,6 +59,7 @@ def values(patient: Patient, *, by: User, today: date) -> dict[str, str]:
         ),
         "medicine": words.listed(taken.drugs),
         "dose": taken.dose,
+        "duration": taken.duration if taken.drugs else "",
         "months": taken.months if taken.drugs else "",
         "opioid": words.listed(taken.opioids),
         "medicines": "\n".join(

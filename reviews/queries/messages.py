@@ -95,6 +95,9 @@ def addressee(message: Message) -> str:
     return f"a {message.get_to_role_display().lower()}"
 
 
+PRESCRIBER = "prescriber"
+
+
 class Person(NamedTuple):
     """Somebody who can be asked: the key that a form sends, the name, and what they are here."""
 
@@ -115,6 +118,12 @@ class Addressees(NamedTuple):
     @property
     def first(self) -> str:
         return self.people[0].key if self.people else ""
+
+    @property
+    def prescriber(self) -> str:
+        """The name of the prescriber who is asked first; empty where none is in the portal."""
+        first = self.people[0] if self.people else None
+        return first.name if first is not None and first.what == PRESCRIBER else ""
 
 
 def addressees(case: Case, flags: Iterable[Flag], by: User) -> Addressees:
@@ -142,7 +151,7 @@ def addressees(case: Case, flags: Iterable[Flag], by: User) -> Addressees:
         Person(
             f"{USER}-{user.pk}",
             named(user),
-            "prescriber" if user.pk in prescribers else _roles(held[user]),
+            PRESCRIBER if user.pk in prescribers else _roles(held[user]),
         )
         for user in here
     ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -18,6 +18,7 @@ from reviews.models import (
     CaseMove,
     CaseState,
     Decision,
+    Message,
     Move,
     WorkSession,
     WorkVisit,
@@ -48,7 +49,7 @@ SKIPPED = (Stands.TAKEN, Stands.CLEARED)
 class Stop:
     """A case of the list. `said` is by whom and how it was taken or put aside.
 
-    Where its page is shown, `did` holds what I decided, as `[(outcome, rules)]`.
+    Where its page is shown, `did` holds what I decided, as `[(outcome, matters)]`.
     """
 
     pk: int
@@ -192,6 +193,28 @@ def _stop(case: Case, user: User, concluded: Decision | None, aside: CaseMove | 
 
 def _taken(case: Case, by: User | None, how: str, at: datetime | None) -> Stop:
     return Stop(pk=case.pk, stands=Stands.TAKEN, said=f"{named(by)}, {how}", at=at)
+
+
+class Asked(NamedTuple):
+    """What was asked of somebody about a case, and what they answered, if they did."""
+
+    message: Message
+    answer: Message | None
+
+
+def asked(walked: Walk, user: User) -> list[Asked]:
+    """What `user` asked of others about cases of the list since it was begun, in two queries."""
+    sent = Message.objects.filter(
+        case__in=[stop.pk for stop in walked.stops],
+        by=user,
+        answer="",
+        due_at__isnull=False,
+        sent_at__gte=walked.session.started_at,
+    )
+    rows = list(sent.select_related("case__patient", "to").order_by("pk"))
+    replies = Message.objects.filter(answers__in=rows).exclude(answer="").order_by("pk")
+    answers = {reply.answers_id: reply for reply in replies.select_related("by")}
+    return [Asked(message, answers.get(message.pk)) for message in rows]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -219,6 +219,11 @@ def titles(rule_ids: Iterable[str]) -> list[str]:
     return [row.title for row in sorted(kept, key=lambda row: _ORDER[row.key])]
 
 
+def within_a_line(rule_ids: Iterable[str]) -> list[str]:
+    """The same, as they are written in the middle of a line."""
+    return [title[:1].lower() + title[1:] for title in titles(rule_ids)]
+
+
 def _joined(by_row: Mapping[str, list[Finding]]) -> dict[str, list[Finding]]:
     """The rows' findings, those of a row that joins another one there moved to it."""
     grouped: dict[str, list[Finding]] = {}

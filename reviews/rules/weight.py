@@ -89,14 +89,15 @@ def weigh(
 
 
 def in_words(weighed: Mapping[str, Any]) -> list[str]:
-    """What of a kept `Weighed` counted, the heaviest first: "with an opioid", "age 79"."""
+    """What of a kept `Weighed` counted, the heaviest first: "age 79", "103 days past day 28".
+
+    Its matters, the opioid among them, are not said again: a row names each.
+    """
     days = int(weighed.get("past_days") or 0)
     said = {
-        "opioid": "with an opioid",
         "dde_mg": f"about {words.amount(weighed.get('dde_mg') or 0)} mg diazepam a day or its like",
         "age": f"age {weighed.get('age')}",
-        "matters": f"{weighed.get('matters')} matters",
         "past_days": f"{words.days(days)} past day {FIRST_LIMIT_DAYS}",
     }
-    counted = [(points(name, weighed.get(name)), name) for name in WEIGHTS]
+    counted = [(points(name, weighed.get(name)), name) for name in said]
     return [said[name] for count, name in sorted(counted, key=lambda one: -one[0]) if count]

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -86,7 +87,7 @@ def draft(
         if not made:
             raise BadRecord("name", "there is a letter of that name; open it to change its text")
     texts = LetterText.objects.filter(template=template)
-    _hold(template.pk)
+    _lock(texts)
     last = texts.order_by("-number").first()
     if last is not None and (last.name, last.audience, last.body) == (name, audience, body):
         if last.state == DRAFT:
@@ -228,18 +229,17 @@ def _check(body: str, audience: str) -> None:
         )
 
 
-def _locked(text: LetterText) -> LetterText:
-    _hold(text.template_id)
-    return LetterText.objects.select_related("template").get(pk=text.pk)
+def _lock(texts: QuerySet[LetterText]) -> None:
+    """Hold a letter, so that one thing at a time becomes of its texts.
 
-
-def _hold(template_id: int) -> None:
-    """Wait for whoever changes the texts of this letter.
-
-    Its first text stands for the letter, whose own row nobody may change, nor therefore lock.
+    Its first text stands for it: its own row nobody may change, nor therefore lock.
     """
-    texts = LetterText.objects.filter(template=template_id)
     texts.filter(number=1).select_for_update(no_key=True).first()
+
+
+def _locked(text: LetterText) -> LetterText:
+    _lock(LetterText.objects.filter(template=text.template_id))
+    return LetterText.objects.select_related("template").get(pk=text.pk)
 
 
 def _tell(by: User | None, event: Event, text: LetterText, **detail: Any) -> None:

@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -19,7 +19,7 @@ from reviews.models import Case, Flag, Message, named
 from reviews.queries import cases
 from reviews.queries import messages as said
 from reviews.verbs import messages
-from reviews.views import person
+from reviews.views import person, walking
 from reviews.views.refusals import shows_refusals
 from reviews.views.signed_in import SignedIn
 
@@ -75,6 +75,7 @@ def _thread_page(request: SignedIn, refusal: BadRecord | None, pk: int) -> HttpR
         **of_case(user, case, flags),
         **choices(),
         "case": case,
+        "in_session": walking.words_of(walking.current(request, user)),
         "title": said.headline(rows) if rows else "Nothing was asked yet",
         "length": len(rows),
         "to_do": said.still_to_do(rows, user),
@@ -107,7 +108,8 @@ def write(request: SignedIn, pk: int) -> HttpResponse:
     asks = request.POST.get("asks") != "no"
     made = messages.write(case=case, draft=draft, by=request.user, asks=asks)
     told.success(request, f"Sent to {said.addressee(made)}.")
-    return redirect("case-thread", case.pk)
+    session = walking.current(request, request.user)
+    return redirect(reverse("case-thread", args=[case.pk]) + walking.words_of(session))
 
 
 def _answer_page(request: SignedIn, refusal: BadRecord | None, pk: int) -> HttpResponse:

@@ -20,7 +20,7 @@ from reviews.models import Case, PatientScreening, SavedView
 from reviews.moves import MOVES, Move
 from reviews.queries import work
 from reviews.rules import weight
-from reviews.rules.matters import titles
+from reviews.rules.matters import within_a_line
 from reviews.rules.registry import RULES
 from reviews.verbs import caseload, saved_views
 from reviews.views import person, reading, walking
@@ -224,7 +224,7 @@ def fill_rows(cases: list[Case], user: User) -> None:
         case.numbers = person.identifiers(
             case.patient, whole=access.allowed(user, Action.SEE_NUMBERS, case)
         )[:1]
-        case.matters = _matters(case.rule_ids)
+        case.matters = within_a_line(case.rule_ids)
         case.is_hidden = access.hides(user, case)
         case.weighed_by = weight.in_words(case.weighed)
 
@@ -233,11 +233,6 @@ def _back(request: SignedIn) -> str:
     """The address of the queue that the form came from; nowhere else."""
     back = request.POST.get("back", "")
     return reverse("queue") + (back if back.startswith("?") else "")
-
-
-def _matters(rule_ids: list[str]) -> list[str]:
-    """What the matters of a case are called, in the middle of a line."""
-    return [title[:1].lower() + title[1:] for title in titles(rule_ids)]
 
 
 urlpatterns = [

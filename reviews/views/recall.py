@@ -178,6 +178,7 @@ def _context(request: SignedIn, found: RecallList) -> dict[str, Any]:
     held_back = (job.place if job else None) or {}
     everybody = lists.rows(found, held_back)
     may_write = access.allowed(user, Action.RECALL, found) and found.closed_at is None
+    may_opt_out = access.allowed(user, Action.OPT_OUT, found) and found.closed_at is None
     context: dict[str, Any] = {
         "recall": found,
         "job": job,
@@ -186,7 +187,7 @@ def _context(request: SignedIn, found: RecallList) -> dict[str, Any]:
         "rounds": rounds,
         "refresh_seconds": REFRESH_SECONDS,
         "may_write": may_write,
-        "may_opt_out": access.allowed(user, Action.OPT_OUT, found) and found.closed_at is None,
+        "may_opt_out": may_opt_out,
     }
     if request.htmx:
         return context
@@ -217,6 +218,7 @@ def _context(request: SignedIn, found: RecallList) -> dict[str, Any]:
         ),
         "yet_to_look": recall.yet_to_look(found),
         "looking_is_over": timezone.localdate() > found.look_by,
+        "may_leave_out": may_opt_out and any(row.may_opt_out for row in rows),
         "why_out": _why_out(everybody),
         "reasons": OptOut.Reason.choices,
         "answers": RecallAnswer.Answer.choices,

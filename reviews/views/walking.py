@@ -15,6 +15,7 @@ from reviews.forms.numbers import whole
 from reviews.models import Case, Decision, WorkSession
 from reviews.queries import walking
 from reviews.queries.walking import Stands, Walk
+from reviews.rules.matters import within_a_line
 from reviews.verbs import work_sessions
 from reviews.views import lists
 from reviews.views.signed_in import SignedIn
@@ -22,7 +23,7 @@ from reviews.views.signed_in import SignedIn
 LIST, SESSION = "list", "session"
 """What an address says of a case: from which list it is opened, or in which session."""
 SHOWN = 6
-"""So many decided cases stand on the page; the others are folded."""
+"""So many cases that are left, and that were decided, stand on the page; the others are folded."""
 
 
 def begin(user: User, case: Case, text: str) -> WorkSession:
@@ -70,7 +71,12 @@ def current(request: HttpRequest, user: User) -> WorkSession | None:
 
 def to_case(pk: int, session: WorkSession | None) -> str:
     """The address of a case, within the session if there is one."""
-    return reverse("case", args=[pk]) + (f"?{SESSION}={session.pk}" if session else "")
+    return reverse("case", args=[pk]) + words_of(session)
+
+
+def words_of(session: WorkSession | None) -> str:
+    """What an address says at its end so that a page stays within the session."""
+    return f"?{SESSION}={session.pk}" if session else ""
 
 
 def onwards(user: User, case: Case, session: WorkSession | None) -> HttpResponse:
@@ -98,7 +104,7 @@ def bar(user: User, case: Case, session: WorkSession | None) -> dict[str, Any]:
             "previous": to_case(previous, session) if previous else "",
             "end": _page_of(session),
         },
-        "in_session": f"?{SESSION}={session.pk}",
+        "in_session": words_of(session),
     }
 
 
@@ -115,6 +121,7 @@ def show(request: SignedIn, pk: int) -> HttpResponse:
     walked = walking.walk(session, user)
     _with_case(walked, _cases(walked))
     decided = walked.of(Stands.DECIDED)
+    asked = walking.asked(walked, user)
     now = lists.read(user, session.query)
     fresh = [] if session.query.startswith(lists.TICKED) else now.case_ids
     context = {
@@ -125,14 +132,18 @@ def show(request: SignedIn, pk: int) -> HttpResponse:
         "times": walking.times(walked),
         "left": walked.of(*walking.LEFT),
         "proposed": walked.of(Stands.PROPOSED),
+        "shown": f":{SHOWN}",
+        "from_shown": f"{SHOWN}:",
         "decided": decided[:SHOWN],
         "decided_more": decided[SHOWN:],
         "taken": walked.of(*walking.SKIPPED),
+        "asked": asked,
+        "answered": [each for each in asked if each.answer],
         "go_on": to_case(walked.first_left, session) if walked.first_left else "",
         "list_address": lists.address(session.query),
         "fresh": len(set(fresh) - set(session.case_ids)),
         "split": _split(walked),
-        "in_session": f"?{SESSION}={session.pk}",
+        "in_session": words_of(session),
     }
     return render(request, "reviews/queue/session.html", context)
 
@@ -169,11 +180,11 @@ def _with_case(walked: Walk, cases: dict[int, Case]) -> None:
 
 
 def _outcomes(items: list[Any]) -> list[tuple[str, str]]:
-    """`[(outcome, the rules it was given for)]` of a decision."""
+    """`[(outcome, the matters it was given for)]` of a decision."""
     rules: dict[str, list[str]] = {}
     for item in items:
         rules.setdefault(item.get_outcome_display(), []).append(item.flag.rule_id)
-    return [(outcome, ", ".join(dict.fromkeys(each))) for outcome, each in rules.items()]
+    return [(outcome, ", ".join(within_a_line(each))) for outcome, each in rules.items()]
 
 
 WIDTH = 400

@@ -198,6 +198,44 @@ def test_a_second_person_takes_two_keys(visit, ravi, samira, harbour, clara, cap
         print(f"\nSecond person: {SECOND_PERSON_KEYS} presses a case in a session")
 
 
+@pytest.mark.parametrize("js", [True, False])
+def test_like_notes_are_answered_at_once_and_one_that_moved_on_is_named(
+    visit, ravi, samira, harbour, clara, capsys, js
+):
+    for number in range(31):
+        older = make.patient(harbour, clara, age=79, family_name=f"Note{number:02}")
+        make.prescription(
+            older, clara, "Temazepam 10 mg tablets", start=-3, days=5, indication="insomnia"
+        )
+    make.urgent_case(harbour, logged_by=clara)
+    screen.drain()
+    notes = list(Case.objects.open().filter(severity=3).ranked())
+    page = visit(ravi, "/?severity=3", js=js)
+    if js:
+        page.keyboard.press("b")
+    else:
+        page.get_by_role("button", name="Answer notes together").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"One answer for {len(notes)}")
+    decided_by(notes[5], samira)
+    presses = 1
+    for name, value in (("Outcome", "continue"), ("Reason", "benefit_outweighs")):
+        page.get_by_label(name, exact=True).select_option(value)
+        presses += 1
+    page.get_by_role("button", name=re.compile("^Decide on those ticked")).click()
+    presses += 1
+    told = page.get_by_role("status").filter(has_text="decided with one answer")
+    expect(told).to_contain_text(f"{len(notes) - 1} cases decided")
+    refused = page.get_by_role("status").filter(has_text="Not decided")
+    expect(refused).to_contain_text(f"{notes[5].patient}: it is decided already")
+    assert Decision.objects.filter(by=ravi).count() == len(notes) - 1
+    assert Case.objects.open().count() == 1, "the urgent one is as it was"
+    told.get_by_role("button", name=re.compile("Undo all")).click()
+    expect(page.get_by_role("status").first).to_contain_text("Taken back")
+    assert not Decision.objects.filter(by=ravi).standing().exists()
+    with capsys.disabled():
+        print(f"\n{len(notes)} like notes: {presses} presses")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 360])
 def test_axe_finds_nothing_on_the_new_pages(visit, ravi, samira, forty, scheme, width):

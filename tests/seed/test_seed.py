@@ -11,22 +11,27 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db.models import F
 
-from reviews import dossiers, likeness, records, rulebooks, rules
+from reviews import dossiers, likeness, messaging, recalls, records, rulebooks, rules
 from reviews.management.commands import seed
 from reviews.models import (
     AuditEvent,
     Case,
     Decision,
+    FindingOpinion,
     Flag,
     ImportNote,
+    Letter,
     Membership,
+    Message,
     Patient,
     PatientScreening,
     Practice,
     Prescription,
+    RecallList,
     ScreeningRequest,
 )
 from reviews.queries import identity
+from reviews.recalls import State
 from reviews.rules.codes import UNITS
 from reviews.rules.registry import RULES
 from reviews.rules.screen import concerns
@@ -149,6 +154,26 @@ def test_decisions_are_made_by_the_reviewers_and_audited(rulebook):
     assert made.filter(actor_id__isnull=False).count() == made.count() == 5
     assert Flag.objects.filter(settled_at__isnull=False).exists()
     assert Case.objects.filter(state="claimed").exists()
+
+
+def test_the_first_pages_of_messages_letters_and_recall_are_not_empty(rulebook):
+    call_command("seed", patients=600, decisions=5, verbosity=0)
+    clara, ravi = (User.objects.get(username=name) for name in ("clara", "ravi"))
+    assert Message.objects.filter(answer="", carried_by="").count() == 5
+    assert set(Message.objects.exclude(answer="").values_list("answer", flat=True)) == {
+        "question",
+        "will_do",
+        "not_appropriate",
+    }
+    assert messaging.waiting_for(clara).exists()
+    assert messaging.waiting_for(ravi).exists(), "a question came back"
+    assert FindingOpinion.objects.filter(answered_at__isnull=True).exists()
+    assert Letter.objects.filter(person__isnull=True).exists()
+    begun, under_way = RecallList.objects.order_by("-pk")
+    assert not begun.rounds.exists()
+    assert under_way.rounds.get().job.state == "done"
+    states = {each.state for each in recalls.standings(under_way).values()}
+    assert {State.WRITTEN, State.ANSWERED, State.REVIEWED, State.OPTED_OUT} <= states
 
 
 def test_very_many_people_are_found_by_name_too(rulebook, monkeypatch):

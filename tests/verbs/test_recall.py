@@ -342,7 +342,7 @@ def test_a_letter_that_would_have_a_hole_is_held_back_and_said(made, people, cla
     ann = made.people.get(patient=people[0])
     assert to_round.job.result == {
         "written": 2,
-        "held_back": {str(ann.pk): ["medicine", "months"]},
+        "held_back": {str(ann.pk): ["medicine", "duration"]},
     }
 
 

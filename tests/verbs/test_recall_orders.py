@@ -95,7 +95,7 @@ def listed(harbour, clara, ravi, monkeypatch):
     # Whom a letter goes to is tried here, not what it says: setting ten thousand takes minutes.
     monkeypatch.setattr(recall.letters.typesetting, "pdf", lambda _: b"%PDF-")
     known = dict.fromkeys(
-        ("patient_name", "medicine", "months", "practice_phone", "practice_name"), "x"
+        ("patient_name", "medicine", "duration", "practice_phone", "practice_name"), "x"
     )
     monkeypatch.setattr(
         recall.said_of, "values", lambda *_, **__: {**known, "contact_name": "x", "reply_by": "x"}

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from reviews import conclusions
 from reviews.conclusions import FlagOutcome
+from reviews.messaging import Draft
 from reviews.models import (
     AuditEvent,
     Case,
@@ -22,7 +23,7 @@ from reviews.models import (
 )
 from reviews.queries import walking
 from reviews.queries.walking import Stands, Times
-from reviews.verbs import caseload, decide, prescribe, screen
+from reviews.verbs import caseload, decide, messages, prescribe, screen
 from tests import make
 from tests.web.browse import BACKEND, words
 
@@ -165,7 +166,7 @@ def test_the_end_adds_up(cases, clara, ravi, samira):
     address = reverse("work-session", args=[session.pk])
     text = words(browser.get(address))
     assert "1 of 5 decided, 3 left" in text
-    assert "Reduce or taper: DUR-01" in text
+    assert "Reduce or taper: length of use" in text
     assert "Snoozed until" in text
     assert "“Blood test”" in text
     assert "Opened, not decided" in text
@@ -175,6 +176,37 @@ def test_the_end_adds_up(cases, clara, ravi, samira):
     parts = ("decided", "proposed", "taken", "cleared", "open", "aside")
     assert sum(counts[part] for part in parts) == counts["all"] == 5
     assert words(browser.get(address)).count("more in this list now") == 0
+
+
+def test_the_end_says_what_was_asked_of_others_and_answered(cases, clara, ravi):
+    browser = signed_in(ravi)
+    opened(browser, cases[0])
+    session = WorkSession.objects.get()
+    asked = [
+        messages.write(case=case, draft=Draft(text="Could you call them?", to=clara), by=ravi)
+        for case in cases[:2]
+    ]
+    messages.answer(message=asked[0], answer="done", did="spoken", by=clara)
+    text = words(browser.get(reverse("work-session", args=[session.pk])))
+    assert "2 messages sent, 1 answered already" in text.replace(" ,", ",")
+    assert "Clara Moreau: done already" in text
+    assert "“Could you call them?”" not in text
+    assert text.count("Could you call them?") == 1, "of the one that waits"
+
+
+def test_a_matter_offers_to_ask_its_prescriber_and_the_session_stays(cases, clara, ravi):
+    browser = signed_in(ravi)
+    opened(browser, cases[0])
+    session = WorkSession.objects.get()
+    page = read(browser, f"/cases/{cases[0].pk}?session={session.pk}")
+    thread = f"/cases/{cases[0].pk}/thread?session={session.pk}"
+    assert f'href="{thread}#write">Message Clara Moreau' in page
+    assert f'href="/cases/{cases[0].pk}?session={session.pk}">The case' in read(browser, thread)
+    sent = browser.post(
+        f"/cases/{cases[0].pk}/messages?session={session.pk}",
+        {"message_to": f"user-{clara.pk}", "message": "Could you call them?"},
+    )
+    assert (sent.status_code, sent.url) == (302, thread)
 
 
 def test_what_came_into_the_list_since_is_told_and_not_walked(cases, harbour, clara, ravi):

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from reviews import requests
 from reviews.models import Patient, Practice, RuleVersion
-from reviews.seeding import decisions, feed, population, staff, writing
+from reviews.seeding import correspondence, decisions, feed, population, staff, writing
 from reviews.seeding.surgeries import PRACTICES
 
 SEED = 20
@@ -82,5 +82,6 @@ class Command(BaseCommand):
             self.stdout.write("No rule book is published yet, so nothing was decided.")
             return
         decided = decisions.make_history(count)
+        correspondence.write()
         feed.send(today)
         self.stdout.write(f"{decided} cases decided by the demo reviewers.")
