@@ -230,6 +230,10 @@ MFA_FORMS = {
     "authenticate": "portal.sign_in_forms.CodeForm",
     "reauthenticate": "portal.sign_in_forms.ConfirmByCodeForm",
     "activate_totp": "portal.sign_in_forms.FirstCodeForm",
+    "add_webauthn": "portal.sign_in_forms.NewPasskeyForm",
+    "authenticate_webauthn": "portal.sign_in_forms.PasskeyForm",
+    "login_webauthn": "portal.sign_in_forms.PasskeySignInForm",
+    "reauthenticate_webauthn": "portal.sign_in_forms.ConfirmByPasskeyForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

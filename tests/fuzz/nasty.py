@@ -60,9 +60,9 @@ def spoiled(record, random):
             case 1:
                 where[key] = [where[key], where[key]]
             case 2 if isinstance(where, dict):
-                where[random.choice(TEXTS)[:50]] = random.choice(JSON)
+                where[random.choice(TEXTS)[:50]] = deepcopy(random.choice(JSON))
             case _:
-                where[key] = random.choice(JSON)
+                where[key] = deepcopy(random.choice(JSON))
         if not record:
             break
     return record
