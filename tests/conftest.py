@@ -7,9 +7,10 @@ from django.db import connection
 from django.test import TransactionTestCase
 
 from reviews import engines, fuse, walls
-from reviews.models import RuleVersion
+from reviews.models import Role, RuleVersion
 from reviews.verbs import engines as adopting
 from tests import database, make
+from tests.world import World
 
 
 def pytest_configure():
@@ -109,6 +110,20 @@ def iris(harbour):
 @pytest.fixture
 def ehr(harbour):
     return make.person("ehr", harbour)
+
+
+@pytest.fixture
+def dora(lakeside):
+    """A clinician of another practice, on call."""
+    return make.person("dora", lakeside, Role.CLINICIAN)
+
+
+@pytest.fixture
+def quillfeather(harbour):
+    """Everything there is at a practice, of one person whom nobody has opened in an emergency."""
+    world = World(harbour, "Quillfeather")
+    world.opened.delete()
+    return world
 
 
 @pytest.fixture

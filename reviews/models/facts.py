@@ -3,7 +3,6 @@
 import uuid
 from datetime import date
 
-import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -14,7 +13,7 @@ from reviews.rules import exemptions, readings
 from reviews.rules.codes import READING_STATUSES
 
 from .people import Patient, Practice
-from .versioned import Reported, of_nobody_merged_away, one_live_version
+from .versioned import Reported, ends_once, of_nobody_merged_away, one_live_version
 
 
 class Reading(Reported):
@@ -119,13 +118,7 @@ class Exemption(models.Model):
 
     class Meta:
         triggers = [
-            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
-            pgtrigger.Protect(
-                name="history_is_frozen",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__ended_at__isnull=False),
-            ),
-            pgtrigger.ReadOnly(name="only_ended", exclude=["ended_at", "ended_by"]),
+            *ends_once("ended_at", "only_ended", changes=["ended_at", "ended_by"]),
             of_nobody_merged_away(),
         ]
         constraints = [

@@ -11,6 +11,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Concat, Now
 
 from .people import Patient, Practice, folded
+from .versioned import ends_once
 
 
 class IdentityQuestionQuerySet(models.QuerySet):
@@ -157,15 +158,7 @@ class WaitingRecord(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        triggers = [
-            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
-            pgtrigger.Protect(
-                name="history_is_frozen",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__ended_at__isnull=False),
-            ),
-            pgtrigger.ReadOnly(name="only_ended", exclude=["ended_at"]),
-        ]
+        triggers = ends_once("ended_at", "only_ended", changes=["ended_at"])
         constraints = [
             models.UniqueConstraint(
                 fields=["question", "kind", "source_system", "source_id"],
@@ -197,15 +190,7 @@ class KeptApart(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        triggers = [
-            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
-            pgtrigger.Protect(
-                name="history_is_frozen",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__ended_at__isnull=False),
-            ),
-            pgtrigger.ReadOnly(name="only_ended", exclude=["ended_at"]),
-        ]
+        triggers = ends_once("ended_at", "only_ended", changes=["ended_at"])
         constraints = [
             models.UniqueConstraint(
                 fields=["first", "second"],
@@ -242,17 +227,9 @@ class PersonMerge(models.Model):
     undone_because = models.CharField(max_length=1000, blank=True)
 
     class Meta:
-        triggers = [
-            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
-            pgtrigger.Protect(
-                name="history_is_frozen",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__undone_at__isnull=False),
-            ),
-            pgtrigger.ReadOnly(
-                name="only_undone", exclude=["undone_at", "undone_by", "undone_because"]
-            ),
-        ]
+        triggers = ends_once(
+            "undone_at", "only_undone", changes=["undone_at", "undone_by", "undone_because"]
+        )
         constraints = [
             models.UniqueConstraint(
                 fields=["gone"],

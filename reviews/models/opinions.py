@@ -1,6 +1,5 @@
 """What the people who are shown findings think of them: unhelpful, and why; and the answer."""
 
-import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -8,6 +7,7 @@ from django.db.models.functions import Now
 
 from .people import Practice
 from .screening import Flag
+from .versioned import ends_once
 
 
 class FindingOpinion(models.Model):
@@ -46,17 +46,12 @@ class FindingOpinion(models.Model):
     answered_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        triggers = [
-            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
-            pgtrigger.Protect(
-                name="answered_once",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__answered_at__isnull=False),
-            ),
-            pgtrigger.ReadOnly(
-                name="only_answered", exclude=["answer", "answered_by", "answered_at"]
-            ),
-        ]
+        triggers = ends_once(
+            "answered_at",
+            "only_answered",
+            changes=["answer", "answered_by", "answered_at"],
+            frozen="answered_once",
+        )
         constraints = [
             models.UniqueConstraint(
                 fields=["flag", "by"],

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from .jobs import Job
 from .letters import LetterText
 from .people import Patient, Practice
+from .versioned import ends_once
 
 USER = settings.AUTH_USER_MODEL
 _APPEND_ONLY = pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
@@ -51,15 +52,12 @@ class RecallList(models.Model):
     closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        triggers = [
-            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
-            pgtrigger.Protect(
-                name="closed_for_good",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__closed_at__isnull=False),
-            ),
-            pgtrigger.ReadOnly(name="only_closed", exclude=["closed_by", "closed_at"]),
-        ]
+        triggers = ends_once(
+            "closed_at",
+            "only_closed",
+            changes=["closed_by", "closed_at"],
+            frozen="closed_for_good",
+        )
         constraints = [
             models.CheckConstraint(name="recall_asked_known", condition=Q(asked__in=Asked.values)),
             models.CheckConstraint(
@@ -153,15 +151,7 @@ class OptOut(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        triggers = [
-            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
-            pgtrigger.Protect(
-                name="history_is_frozen",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__ended_at__isnull=False),
-            ),
-            pgtrigger.ReadOnly(name="only_ended", exclude=["ended_by", "ended_at"]),
-        ]
+        triggers = ends_once("ended_at", "only_ended", changes=["ended_by", "ended_at"])
         constraints = [
             models.CheckConstraint(
                 name="opt_out_reason_known",

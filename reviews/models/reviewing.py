@@ -1,6 +1,5 @@
 """A structured medication review as a whole: what was asked, and which readings came of it."""
 
-import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -9,7 +8,7 @@ from django.db.models.functions import Now
 
 from .cases import Case
 from .people import Patient, Practice
-from .versioned import of_nobody_merged_away
+from .versioned import ends_once, of_nobody_merged_away
 
 
 class StructuredReview(models.Model):
@@ -50,13 +49,9 @@ class StructuredReview(models.Model):
 
     class Meta:
         triggers = [
-            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
-            pgtrigger.Protect(
-                name="history_is_frozen",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__taken_back_at__isnull=False),
+            *ends_once(
+                "taken_back_at", "only_taken_back", changes=["taken_back_at", "taken_back_by"]
             ),
-            pgtrigger.ReadOnly(name="only_taken_back", exclude=["taken_back_at", "taken_back_by"]),
             of_nobody_merged_away(),
         ]
         constraints = [

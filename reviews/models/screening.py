@@ -9,6 +9,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import Greatest, Now
 
 from .people import Patient, Practice
+from .versioned import ends_once
 from .versions import Engine, RuleVersion
 
 
@@ -170,25 +171,18 @@ class Flag(models.Model):
     objects = FlagQuerySet.as_manager()
 
     class Meta:
-        triggers = [
-            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
-            pgtrigger.Protect(
-                name="history_is_frozen",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__ended_at__isnull=False),
-            ),
-            pgtrigger.ReadOnly(
-                name="only_settled_or_ended",
-                exclude=[
-                    "settled_at",
-                    "settled_until",
-                    "reopened_at",
-                    "ended_at",
-                    "end_reason",
-                    "case",
-                ],
-            ),
-        ]
+        triggers = ends_once(
+            "ended_at",
+            "only_settled_or_ended",
+            changes=[
+                "settled_at",
+                "settled_until",
+                "reopened_at",
+                "ended_at",
+                "end_reason",
+                "case",
+            ],
+        )
         constraints = [
             models.UniqueConstraint(
                 fields=["patient", "rule_id", "key"],

@@ -4,7 +4,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -16,7 +15,7 @@ from reviews.tapering.doses import Part, read_code
 from reviews.tapering.planning import DAY, EVERY_NIGHT, Plan, Step, TimedDose
 
 from .people import Patient, Practice
-from .versioned import Versioned, of_nobody_merged_away, one_live_version
+from .versioned import Versioned, ends_once, of_nobody_merged_away, one_live_version
 
 TaperStatus = models.TextChoices(
     "TaperStatus", {code.upper(): (code, label) for code, label in TAPER_STATES.items()}
@@ -55,13 +54,7 @@ class Taper(models.Model):
 
     class Meta:
         triggers = [
-            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
-            pgtrigger.Protect(
-                name="history_is_frozen",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__ended_at__isnull=False),
-            ),
-            pgtrigger.ReadOnly(name="only_ended", exclude=["ended_at"]),
+            *ends_once("ended_at", "only_ended", changes=["ended_at"]),
             of_nobody_merged_away(),
         ]
         constraints = [

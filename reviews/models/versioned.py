@@ -45,6 +45,24 @@ def of_nobody_merged_away() -> pgtrigger.Trigger:
     )
 
 
+def ends_once(
+    at: str, only: str, *, changes: list[str], frozen: str = "history_is_frozen"
+) -> list[pgtrigger.Trigger]:
+    """A row is never deleted, changes in the columns `changes` alone, and no more once `at` is set.
+
+    `only` and `frozen` name the triggers.
+    """
+    return [
+        pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
+        pgtrigger.Protect(
+            name=frozen,
+            operation=pgtrigger.Update,
+            condition=pgtrigger.Q(**{f"old__{at}__isnull": False}),
+        ),
+        pgtrigger.ReadOnly(name=only, exclude=changes),
+    ]
+
+
 class VersionedQuerySet(models.QuerySet):
     """Rows of a `Versioned` model."""
 
@@ -106,13 +124,7 @@ class Versioned(models.Model):
         abstract = True
         # A live row may only become superseded; a superseded row is history.
         triggers = [
-            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
-            pgtrigger.Protect(
-                name="history_is_frozen",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__superseded_at__isnull=False),
-            ),
-            pgtrigger.ReadOnly(name="only_superseding", exclude=["superseded_at"]),
+            *ends_once("superseded_at", "only_superseding", changes=["superseded_at"]),
             of_nobody_merged_away(),
         ]
 

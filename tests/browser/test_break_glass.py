@@ -4,26 +4,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from reviews.models import BreakGlass, Role
+from reviews.models import BreakGlass
 from reviews.verbs import sensitive
-from tests import make
-from tests.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LOOKS = [(width, scheme) for width in (1440, 360) for scheme in ("light", "dark")]
-
-
-@pytest.fixture
-def quill(harbour):
-    world = World(harbour, "Quillfeather")
-    world.opened.delete()
-    return world
-
-
-@pytest.fixture
-def dora(lakeside):
-    """A clinician of another practice, on call."""
-    return make.person("dora", lakeside, Role.CLINICIAN)
 
 
 def is_for_everybody(page, width):
@@ -32,7 +17,7 @@ def is_for_everybody(page, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
 
 
-def test_a_record_is_opened_by_keyboard_alone_and_without_scripts(visit, quill, dora):
+def test_a_record_is_opened_by_keyboard_alone_and_without_scripts(visit, quillfeather, dora):
     page = visit(dora, "/emergency", js=False)
     page.locator("#id_number").focus()
     page.keyboard.type("1Quillfeather")
@@ -42,12 +27,12 @@ def test_a_record_is_opened_by_keyboard_alone_and_without_scripts(visit, quill, 
     page.keyboard.type("Brought in drowsy, asks for her tablets")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.wait_for_url(f"**/patients/{quill.patient.pk}")
+    page.wait_for_url(f"**/patients/{quillfeather.patient.pk}")
     assert BreakGlass.objects.get().by == dora
 
 
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)
-def test_the_pages_of_an_emergency_are_for_everybody(visit, quill, dora, width, scheme):
+def test_the_pages_of_an_emergency_are_for_everybody(visit, quillfeather, dora, width, scheme):
     page = visit(dora, "/emergency", width=width, scheme=scheme)
     is_for_everybody(page, width)
     page.locator("#id_number").fill("nobody has this")
@@ -61,24 +46,28 @@ def test_the_pages_of_an_emergency_are_for_everybody(visit, quill, dora, width, 
     is_for_everybody(page, width)
     page.get_by_label("Why you need it now").fill("Brought in drowsy")
     page.get_by_role("button", name="Open for 60 minutes").click()
-    page.wait_for_url(f"**/patients/{quill.patient.pk}")
+    page.wait_for_url(f"**/patients/{quillfeather.patient.pk}")
     is_for_everybody(page, width)
-    page.goto(f"/cases/{quill.case.pk}")
+    page.goto(f"/cases/{quillfeather.case.pk}")
     is_for_everybody(page, width)
 
 
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)
-def test_the_pages_of_a_marked_record_are_for_everybody(visit, quill, samira, ravi, width, scheme):
-    page = visit(samira, f"/patients/{quill.patient.pk}/sensitive", width=width, scheme=scheme)
+def test_the_pages_of_a_marked_record_are_for_everybody(
+    visit, quillfeather, samira, ravi, width, scheme
+):
+    page = visit(
+        samira, f"/patients/{quillfeather.patient.pk}/sensitive", width=width, scheme=scheme
+    )
     is_for_everybody(page, width)
-    sensitive.mark(patient=quill.patient, kind="staff", reason="works here", by=samira)
-    page = visit(ravi, f"/cases/{quill.case.pk}", width=width, scheme=scheme)
+    sensitive.mark(patient=quillfeather.patient, kind="staff", reason="works here", by=samira)
+    page = visit(ravi, f"/cases/{quillfeather.case.pk}", width=width, scheme=scheme)
     expect(page.get_by_role("heading", level=1)).to_contain_text("is marked as sensitive")
     is_for_everybody(page, width)
     page.keyboard.press("Tab")
     page.get_by_role("textbox").last.fill("Her review is due")
     page.get_by_role("button", name="Open the record").click()
-    page.wait_for_url(f"**/cases/{quill.case.pk}")
+    page.wait_for_url(f"**/cases/{quillfeather.case.pk}")
     is_for_everybody(page, width)
     page.goto("/patients")
     is_for_everybody(page, width)

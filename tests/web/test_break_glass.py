@@ -20,22 +20,8 @@ from reviews.models import (
 from reviews.verbs import break_glass
 from tests import make
 from tests.web.browse import Browser, words
-from tests.world import World
 
 WHY = "Brought in drowsy, asks for her tablets"
-
-
-@pytest.fixture
-def quill(harbour):
-    world = World(harbour, "Quillfeather")
-    world.opened.delete()
-    return world
-
-
-@pytest.fixture
-def dora(lakeside):
-    """A clinician of another practice, on call."""
-    return make.person("dora", lakeside, Role.CLINICIAN)
 
 
 @pytest.fixture
@@ -47,23 +33,23 @@ def look_up(browser, **typed):
     return browser.post("/emergency", **typed)
 
 
-def opened(browser, quill, reason=WHY):
+def opened(browser, quillfeather, reason=WHY):
     """Look the person up by number, say why, and arrive at their page."""
     answer = browser.post(
-        "/emergency", number="1Quillfeather", patient=quill.patient.pk, reason=reason
+        "/emergency", number="1Quillfeather", patient=quillfeather.patient.pk, reason=reason
     )
     assert answer.status_code == 302, words(answer)
     return BreakGlass.objects.latest("pk")
 
 
-def pages(quill):
+def pages(quillfeather):
     """What is read in an emergency: every page of the record, and no other."""
     return [
-        f"/patients/{quill.patient.pk}",
-        f"/patients/{quill.patient.pk}/medicines",
-        f"/cases/{quill.case.pk}",
-        f"/tapers/{quill.taper.pk}",
-        f"/tapers/{quill.taper.pk}/sheet",
+        f"/patients/{quillfeather.patient.pk}",
+        f"/patients/{quillfeather.patient.pk}/medicines",
+        f"/cases/{quillfeather.case.pk}",
+        f"/tapers/{quillfeather.taper.pk}",
+        f"/tapers/{quillfeather.taper.pk}/sheet",
     ]
 
 
@@ -74,12 +60,14 @@ def told(verb):
 # -- Opening -------------------------------------------------------------------------------------
 
 
-def test_nobody_else_sees_the_record_before(browser, quill):
-    assert {browser.get(page).status_code for page in pages(quill)} == {404}
+def test_nobody_else_sees_the_record_before(browser, quillfeather):
+    assert {browser.get(page).status_code for page in pages(quillfeather)} == {404}
 
 
-def test_somebody_is_found_exactly_or_not_at_all(browser, quill):
-    ashdown = make.patient(quill.place, quill.staff[Role.CLINICIAN], family_name="Ashdown", age=71)
+def test_somebody_is_found_exactly_or_not_at_all(browser, quillfeather):
+    ashdown = make.patient(
+        quillfeather.place, quillfeather.staff[Role.CLINICIAN], family_name="Ashdown", age=71
+    )
     born = f"{ashdown.birth_date:%-d %b %Y}"
     for typed, found in (
         ({"number": "1Quillfeather"}, "QUILLFEATHER, Ada"),
@@ -97,16 +85,16 @@ def test_somebody_is_found_exactly_or_not_at_all(browser, quill):
     assert look_up(browser).status_code == 422
 
 
-def test_who_was_found_is_told_to_their_practice(browser, quill, dora):
+def test_who_was_found_is_told_to_their_practice(browser, quillfeather, dora):
     look_up(browser, number="1Quillfeather")
     look_up(browser, number="nobody-has-it")
     first, second = told("emergency.looked_up")
-    assert (first.practice_id, first.patient_id) == (quill.place.pk, quill.patient.pk)
+    assert (first.practice_id, first.patient_id) == (quillfeather.place.pk, quillfeather.patient.pk)
     assert (first.actor_id, first.detail["typed"]) == (dora.pk, "1Quillfeather")
     assert second.patient_id is None
 
 
-def test_numbers_are_not_tried_out_one_after_the_other(browser, quill):
+def test_numbers_are_not_tried_out_one_after_the_other(browser, quillfeather):
     for _ in range(break_glass.LOOK_UPS.most):
         assert look_up(browser, number="nobody-has-it").status_code == 200
     answer = look_up(browser, number="1Quillfeather")
@@ -116,58 +104,64 @@ def test_numbers_are_not_tried_out_one_after_the_other(browser, quill):
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "asdf"])
-def test_without_a_reason_in_words_it_stays_closed(browser, quill, reason):
+def test_without_a_reason_in_words_it_stays_closed(browser, quillfeather, reason):
     answer = browser.post(
-        "/emergency", number="1Quillfeather", patient=quill.patient.pk, reason=reason
+        "/emergency", number="1Quillfeather", patient=quillfeather.patient.pk, reason=reason
     )
     assert answer.status_code == 422
     assert not BreakGlass.objects.exists()
-    assert browser.get(f"/patients/{quill.patient.pk}").status_code == 404
+    assert browser.get(f"/patients/{quillfeather.patient.pk}").status_code == 404
 
 
-def test_only_who_was_found_is_opened(browser, quill):
-    answer = browser.post("/emergency", number="1Quillfeather", patient=quill.other.pk, reason=WHY)
+def test_only_who_was_found_is_opened(browser, quillfeather):
+    answer = browser.post(
+        "/emergency", number="1Quillfeather", patient=quillfeather.other.pk, reason=WHY
+    )
     assert answer.status_code == 422
     assert not BreakGlass.objects.exists()
 
 
-def test_it_opens_every_page_of_the_record_with_a_banner_and_tells_of_each(browser, quill, dora):
-    row = opened(browser, quill)
-    for page in pages(quill):
+def test_it_opens_every_page_of_the_record_with_a_banner_and_tells_of_each(
+    browser, quillfeather, dora
+):
+    row = opened(browser, quillfeather)
+    for page in pages(quillfeather):
         said = browser.read(page)
         assert "Opened in an emergency until" in said, page
         assert "Close it now" in said, page
     assert "Opened in an emergency until" in browser.read("/"), "on every other page too"
     begun = told("emergency.opened")[-1]
-    assert (begun.actor_id, begun.practice_id) == (dora.pk, quill.place.pk)
+    assert (begun.actor_id, begun.practice_id) == (dora.pk, quillfeather.place.pk)
     assert begun.detail["reason"] == WHY
     read = told("record.opened")
-    assert len(read) == len(pages(quill))
+    assert len(read) == len(pages(quillfeather))
     assert {event.detail["opening"] for event in read} == {row.pk}
-    assert {event.practice_id for event in read} == {quill.place.pk}
+    assert {event.practice_id for event in read} == {quillfeather.place.pk}
 
 
-def test_it_shows_as_much_as_the_own_practice_sees(browser, quill):
-    opened(browser, quill)
-    own = Browser(quill.staff[Role.CLINICIAN])
-    for page in pages(quill)[1:2]:
+def test_it_shows_as_much_as_the_own_practice_sees(browser, quillfeather):
+    opened(browser, quillfeather)
+    own = Browser(quillfeather.staff[Role.CLINICIAN])
+    for page in pages(quillfeather)[1:2]:
         theirs = own.get(page).content.decode().split("<table", 1)[1].split("</table>")[0]
         for medicine in ("Quillfeatherin", "Quillfeatherol", "Quillfeatherex"):
             assert medicine in theirs
             assert medicine in browser.get(page).content.decode()
 
 
-def test_printing_is_told_of_too(browser, quill):
-    row = opened(browser, quill)
-    answer = browser.post(f"/patients/{quill.patient.pk}/printed", page="patient")
+def test_printing_is_told_of_too(browser, quillfeather):
+    row = opened(browser, quillfeather)
+    answer = browser.post(f"/patients/{quillfeather.patient.pk}/printed", page="patient")
     assert answer.status_code == 204
     assert told("record.printed")[0].detail["opening"] == row.pk
 
 
-def test_who_works_there_is_sent_to_the_record_without_an_emergency(quill):
-    clara = Browser(quill.staff[Role.CLINICIAN])
+def test_who_works_there_is_sent_to_the_record_without_an_emergency(quillfeather):
+    clara = Browser(quillfeather.staff[Role.CLINICIAN])
     assert "is of your own practice" in words(look_up(clara, number="1Quillfeather"))
-    answer = clara.post("/emergency", number="1Quillfeather", patient=quill.patient.pk, reason=WHY)
+    answer = clara.post(
+        "/emergency", number="1Quillfeather", patient=quillfeather.patient.pk, reason=WHY
+    )
     assert answer.status_code == 302
     assert not BreakGlass.objects.exists()
 
@@ -175,10 +169,12 @@ def test_who_works_there_is_sent_to_the_record_without_an_emergency(quill):
 @pytest.mark.parametrize(
     "role", [Role.AUDITOR, Role.FORMULARY_ADMIN, Role.PRACTICE_ADMIN, Role.INTEGRATION_CLIENT]
 )
-def test_without_a_clinical_role_nobody_opens_anything(quill, lakeside, role):
+def test_without_a_clinical_role_nobody_opens_anything(quillfeather, lakeside, role):
     other = Browser(make.person("otto", lakeside, role))
     assert other.get("/emergency").status_code == 403
-    answer = other.post("/emergency", number="1Quillfeather", patient=quill.patient.pk, reason=WHY)
+    answer = other.post(
+        "/emergency", number="1Quillfeather", patient=quillfeather.patient.pk, reason=WHY
+    )
     assert answer.status_code == 403
     assert not told("emergency.looked_up")
 
@@ -186,10 +182,10 @@ def test_without_a_clinical_role_nobody_opens_anything(quill, lakeside, role):
 # -- What stays closed ---------------------------------------------------------------------------
 
 
-def test_other_people_of_that_practice_stay_closed(browser, quill):
-    opened(browser, quill)
-    assert browser.get(f"/patients/{quill.other.pk}").status_code == 404
-    assert browser.get(f"/cases/{quill.decided.pk}").status_code == 404
+def test_other_people_of_that_practice_stay_closed(browser, quillfeather):
+    opened(browser, quillfeather)
+    assert browser.get(f"/patients/{quillfeather.other.pk}").status_code == 404
+    assert browser.get(f"/cases/{quillfeather.decided.pk}").status_code == 404
     for address in ("/", "/patients", "/search?q=Quillfeather", "/waiting-records"):
         inside = browser.get(address, follow=True).content.decode()
         assert "QUILLFEATHER" not in inside.split("<main", 1)[-1].upper().replace(
@@ -197,55 +193,58 @@ def test_other_people_of_that_practice_stay_closed(browser, quill):
         ).replace('VALUE="QUILLFEATHER"', ""), address
 
 
-def test_the_api_stays_closed(browser, quill):
-    opened(browser, quill)
+def test_the_api_stays_closed(browser, quillfeather):
+    opened(browser, quillfeather)
     for address in (
-        f"/api/v1/patients/{quill.patient.pk}",
-        f"/api/v1/prescriptions/{quill.prescription.pk}",
-        f"/api/v1/cases/{quill.case.pk}",
-        f"/api/v1/tapers/{quill.taper_version.pk}",
+        f"/api/v1/patients/{quillfeather.patient.pk}",
+        f"/api/v1/prescriptions/{quillfeather.prescription.pk}",
+        f"/api/v1/cases/{quillfeather.case.pk}",
+        f"/api/v1/tapers/{quillfeather.taper_version.pk}",
     ):
         assert browser.get(address).status_code == 404, address
     for kind in ("patients", "prescriptions", "flags", "cases"):
         assert "quillfeather" not in browser.get(f"/api/v1/{kind}").content.decode().lower()
 
 
-def test_nothing_of_it_can_be_changed(browser, quill):
-    opened(browser, quill)
-    pk, before = quill.patient.pk, AuditEvent.objects.exclude(verb__startswith="record.").count()
+def test_nothing_of_it_can_be_changed(browser, quillfeather):
+    opened(browser, quillfeather)
+    pk, before = (
+        quillfeather.patient.pk,
+        AuditEvent.objects.exclude(verb__startswith="record.").count(),
+    )
     for address in (
         f"/patients/{pk}/conditions",
         f"/patients/{pk}/death",
         f"/patients/{pk}/prescriptions/log",
         f"/patients/{pk}/tapers/plan",
-        f"/cases/{quill.case.pk}/claim",
-        f"/cases/{quill.case.pk}/decide",
-        f"/tapers/{quill.taper.pk}/start",
-        f"/prescriptions/{quill.prescription.pk}/amend",
-        f"/prescriptions/{quill.prescription.pk}/withdraw",
+        f"/cases/{quillfeather.case.pk}/claim",
+        f"/cases/{quillfeather.case.pk}/decide",
+        f"/tapers/{quillfeather.taper.pk}/start",
+        f"/prescriptions/{quillfeather.prescription.pk}/amend",
+        f"/prescriptions/{quillfeather.prescription.pk}/withdraw",
     ):
         assert browser.post(address).status_code in (403, 404), address
     assert AuditEvent.objects.exclude(verb__startswith="record.").count() == before
 
 
-def test_the_database_shows_one_person_and_lets_nothing_be_written(quill, lakeside, dora):
-    sight = walls.of([lakeside.pk], [quill.patient.pk])
+def test_the_database_shows_one_person_and_lets_nothing_be_written(quillfeather, lakeside, dora):
+    sight = walls.of([lakeside.pk], [quillfeather.patient.pk])
     with walls.seeing(sight):
-        assert [each.pk for each in Patient.objects.all()] == [quill.patient.pk]
+        assert [each.pk for each in Patient.objects.all()] == [quillfeather.patient.pk]
         seen = set(Prescription.objects.values_list("patient", flat=True))
-        assert seen == {quill.patient.pk}
-        assert CaseMove.objects.exclude(case__patient=quill.patient.pk).count() == 0
+        assert seen == {quillfeather.patient.pk}
+        assert CaseMove.objects.exclude(case__patient=quillfeather.patient.pk).count() == 0
         assert PatientScreening.objects.count() == 1
         assert Patient.objects.update(registered_at="2020-01-01T00:00Z") == 0
         assert Prescription.objects.all().delete()[0] == 0
         with pytest.raises(DatabaseError), transaction.atomic():
-            make.prescription(quill.patient, quill.staff[Role.CLINICIAN])
-    assert Prescription.objects.filter(patient=quill.patient).exists()
+            make.prescription(quillfeather.patient, quillfeather.staff[Role.CLINICIAN])
+    assert Prescription.objects.filter(patient=quillfeather.patient).exists()
 
 
-def test_what_is_opened_is_in_sight_of_what_only_reads(browser, quill, dora, rf):
+def test_what_is_opened_is_in_sight_of_what_only_reads(browser, quillfeather, dora, rf):
     """A form of one's own work is sent as if nothing were open."""
-    row = opened(browser, quill)
+    row = opened(browser, quillfeather)
     access.let_see(dora, [row.pk], reads=False)
     with walls.seeing(walls.NO_PRACTICE):
         access.let_see(dora, [row.pk], reads=False)
@@ -257,11 +256,11 @@ def test_what_is_opened_is_in_sight_of_what_only_reads(browser, quill, dora, rf)
 # -- Until when ----------------------------------------------------------------------------------
 
 
-def test_it_ends_when_the_button_is_pressed_in_every_window(browser, quill, dora):
-    row = opened(browser, quill)
+def test_it_ends_when_the_button_is_pressed_in_every_window(browser, quillfeather, dora):
+    row = opened(browser, quillfeather)
     other_window = browser  # the same session
     assert browser.post(f"/emergency/{row.pk}/end").status_code == 302
-    assert other_window.get(f"/patients/{quill.patient.pk}").status_code == 404
+    assert other_window.get(f"/patients/{quillfeather.patient.pk}").status_code == 404
     assert "Opened in an emergency" not in browser.read("/")
     [ended] = told("emergency.ended")
     assert (ended.actor_id, ended.detail["why"]) == (dora.pk, "by who had opened it")
@@ -269,14 +268,14 @@ def test_it_ends_when_the_button_is_pressed_in_every_window(browser, quill, dora
     assert len(told("emergency.ended")) == 1
 
 
-def test_it_ends_by_itself(browser, quill):
-    row = opened(browser, quill)
-    page = browser.get(f"/patients/{quill.patient.pk}")
+def test_it_ends_by_itself(browser, quillfeather):
+    row = opened(browser, quillfeather)
+    page = browser.get(f"/patients/{quillfeather.patient.pk}")
     seconds, _, url = page["Refresh"].partition("; url=")
     assert 3500 < int(seconds) <= 3601
     assert url == "/emergency"
     BreakGlass.objects.update(until=timezone.now() - timedelta(seconds=1))
-    assert {browser.get(address).status_code for address in pages(quill)} == {404}
+    assert {browser.get(address).status_code for address in pages(quillfeather)} == {404}
     assert "Opened in an emergency" not in browser.read("/")
     assert break_glass.end_what_is_over() == 1
     assert break_glass.end_what_is_over() == 0
@@ -286,45 +285,45 @@ def test_it_ends_by_itself(browser, quill):
     assert row.ended_at == row.until
 
 
-def test_it_holds_in_its_session_alone_and_ends_with_it(browser, quill, dora):
-    opened(browser, quill)
+def test_it_holds_in_its_session_alone_and_ends_with_it(browser, quillfeather, dora):
+    opened(browser, quillfeather)
     elsewhere = Browser(dora)
-    assert elsewhere.get(f"/patients/{quill.patient.pk}").status_code == 404
+    assert elsewhere.get(f"/patients/{quillfeather.patient.pk}").status_code == 404
     browser.client.post("/accounts/logout/")
     [ended] = told("emergency.ended")
     assert ended.detail["why"] == "the session ended"
     again = Browser(dora)
-    assert again.get(f"/patients/{quill.patient.pk}").status_code == 404
+    assert again.get(f"/patients/{quillfeather.patient.pk}").status_code == 404
 
 
-def test_it_ends_with_the_clinical_role(browser, quill, dora):
-    opened(browser, quill)
+def test_it_ends_with_the_clinical_role(browser, quillfeather, dora):
+    opened(browser, quillfeather)
     Membership.objects.filter(user=dora).update(role=Role.PRACTICE_ADMIN)
-    assert browser.get(f"/patients/{quill.patient.pk}").status_code in (403, 404)
+    assert browser.get(f"/patients/{quillfeather.patient.pk}").status_code in (403, 404)
 
 
-def test_nobody_takes_over_what_another_opened(browser, quill, lakeside):
-    row = opened(browser, quill)
+def test_nobody_takes_over_what_another_opened(browser, quillfeather, lakeside):
+    row = opened(browser, quillfeather)
     eve = Browser(make.person("eve", lakeside, Role.CLINICIAN))
     session = eve.client.session
     session["opened_in_emergency"] = [row.pk]
     session.save()
-    assert eve.get(f"/patients/{quill.patient.pk}").status_code == 404
+    assert eve.get(f"/patients/{quillfeather.patient.pk}").status_code == 404
     assert eve.post(f"/emergency/{row.pk}/end").status_code == 404
 
 
 # -- The auditor ---------------------------------------------------------------------------------
 
 
-def test_the_auditor_is_told_until_somebody_has_looked(browser, quill):
-    row = opened(browser, quill)
-    browser.get(f"/patients/{quill.patient.pk}")
-    browser.get(f"/cases/{quill.case.pk}")
-    auditor = quill.staff[Role.AUDITOR]
+def test_the_auditor_is_told_until_somebody_has_looked(browser, quillfeather):
+    row = opened(browser, quillfeather)
+    browser.get(f"/patients/{quillfeather.patient.pk}")
+    browser.get(f"/cases/{quillfeather.case.pk}")
+    auditor = quillfeather.staff[Role.AUDITOR]
     desk = Browser(auditor)
     said = desk.read("/audit")
     assert WHY in said
-    assert f"2 pages read: patient, case {quill.case.pk}" in said
+    assert f"2 pages read: patient, case {quillfeather.case.pk}" in said
     assert desk.post(f"/audit/emergencies/{row.pk}", note=" ").status_code == 302
     assert WHY in desk.read("/audit").split("Lately")[0]
     desk.post(f"/audit/emergencies/{row.pk}", note="Rang the ward: she was there")
@@ -334,20 +333,20 @@ def test_the_auditor_is_told_until_somebody_has_looked(browser, quill):
     [looked] = told("emergency.looked_at")
     assert looked.detail["note"] == row.note
     assert len(told("emergency.looked_at")) == 1
-    found = desk.read("/audit", kind="emergency", patient=quill.patient.pk)
+    found = desk.read("/audit", kind="emergency", patient=quillfeather.patient.pk)
     assert "Opened a record in an emergency" in found
 
 
-def test_auditors_of_other_practices_are_not_told(browser, quill, lakeside):
-    row = opened(browser, quill)
+def test_auditors_of_other_practices_are_not_told(browser, quillfeather, lakeside):
+    row = opened(browser, quillfeather)
     elsewhere = Browser(make.person("audrey", lakeside))
     assert WHY not in elsewhere.read("/audit")
     assert elsewhere.post(f"/audit/emergencies/{row.pk}", note="x").status_code == 404
 
 
-def test_nobody_looks_at_their_own(browser, quill, dora):
-    row = opened(browser, quill)
-    Membership.objects.create(user=dora, practice=quill.place, role=Role.AUDITOR)
+def test_nobody_looks_at_their_own(browser, quillfeather, dora):
+    row = opened(browser, quillfeather)
+    Membership.objects.create(user=dora, practice=quillfeather.place, role=Role.AUDITOR)
     assert browser.post(f"/audit/emergencies/{row.pk}", note="All well").status_code == 403
     row.refresh_from_db()
     assert row.looked_at is None
