@@ -37,7 +37,10 @@ Asked = TypeVar("Asked", bound=shapes.Question)
 
 
 class Resource(Generic[Row, Asked]):
-    """One list and its rows. `action` is what a caller must be allowed to do to see them."""
+    """One list and its rows. `action` is what a caller must be allowed to do to see them.
+
+    `patient` is the path to the patient's id, where it is not in the rows themselves.
+    """
 
     name: str
     action = Action.SEE_QUEUE
@@ -45,6 +48,7 @@ class Resource(Generic[Row, Asked]):
     shape: type
     page: type
     changed_at: str
+    patient = ""
 
     def rows(self) -> QuerySet[Row]:
         raise NotImplementedError
@@ -164,6 +168,7 @@ class Messages(Resource[Message, shapes.Messages]):
     name = "messages"
     question, shape, page = shapes.Messages, shapes.Message, shapes.MessagePage
     changed_at = "change"
+    patient = "case__patient_id"
 
     def rows(self) -> QuerySet[Message]:
         return Message.objects.annotate(

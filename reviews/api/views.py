@@ -175,7 +175,9 @@ def _visible(resource: resources.Resource[Any, Any], request: Request) -> QueryS
         raise NotAllowed(f"You may not {resource.action} anywhere.")
     rows = access.scope(resource.rows(), request.user, resource.action)
     # A system goes on with everybody. A person reads a marked record on its pages, with a reason.
-    return rows if request.auth else access.unhidden(rows, request.user)
+    if request.auth:
+        return rows
+    return access.unhidden(rows, request.user, patient=resource.patient)
 
 
 def _shapes(resource: resources.Resource[Any, Any], request: Request, rows: list[Any]) -> list[Any]:
