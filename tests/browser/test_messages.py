@@ -13,6 +13,8 @@ from tests.browser.test_pages import ALL, faults
 from tests.browser.test_reviewer import decide_all
 
 pytestmark = pytest.mark.browser
+ESCALATED_AND_ANSWERED = 6
+"""Keys, clicks and fields of all who take part."""
 
 
 @pytest.fixture
@@ -24,23 +26,45 @@ def ask(case, by, to, text="Could the morphine be shorter?"):
     return messages.write(case=case, draft=Draft(text=text, to=to), by=by)
 
 
-def test_an_escalated_case_is_answered_in_six(visit, ravi, clara, costa):
+def test_an_escalated_case_is_answered_in_six(visit, ravi, clara, costa, capsys):
+    presses = 0
     page = visit(ravi, f"/cases/{costa.pk}")
     page.keyboard.press("e")  # the prescriber is chosen first
     page.get_by_label("What is asked of them").last.fill("Your call, please")
     page.get_by_role("button", name="Escalate", exact=True).click()
+    presses += 3  # the key, the field, the button
     expect(page.get_by_role("status").first).to_contain_text("Escalated")
     hers = visit(clara, "/my-work")
     expect(hers.get_by_role("heading", level=1)).to_have_text("1 message waits for your answer")
     hers.get_by_label("Will do").check()
     hers.get_by_role("button", name="Send to Ravi Shah").click()
+    presses += 2
     expect(hers.get_by_role("status").first).to_contain_text("Answered: will do")
-    print("escalate and answer: 1 key and 1 click, then 2 clicks")
     assert Case.objects.get(pk=costa.pk).state == CaseState.QUEUED
     back = visit(ravi, "/my-work")
     expect(back.get_by_role("main")).to_contain_text("Answers that came back")
     back.get_by_role("link", name=re.compile("Bell|Jonathan")).first.click()
+    presses += 1
     expect(back.get_by_role("heading", level=1)).to_have_text("Clara Moreau will do it")
+    with capsys.disabled():
+        print(f"\nescalated, answered and read: {presses} keys, clicks and fields")
+    assert presses <= ESCALATED_AND_ANSWERED
+
+
+def test_an_escalation_is_answered_by_keys_alone(visit, ravi, clara, costa):
+    page = visit(ravi, f"/cases/{costa.pk}")
+    page.keyboard.press("e")
+    page.get_by_label("What is asked of them").last.focus()
+    page.keyboard.type("Your call, please")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("status").first).to_contain_text("Escalated")
+    hers = visit(clara, "/my-work")
+    hers.get_by_label("Will do").focus()
+    hers.keyboard.press("Space")
+    hers.get_by_role("button", name="Send to Ravi Shah").focus()
+    hers.keyboard.press("Enter")
+    expect(hers.get_by_role("status").first).to_contain_text("Answered: will do")
+    assert Case.objects.get(pk=costa.pk).state == CaseState.QUEUED
 
 
 def test_a_decision_its_message_the_question_back_and_the_end(visit, ravi, clara, costa):

@@ -33,7 +33,7 @@ class Hand:
         self.click(name, role, self.page.locator(f"#ask-{part}"))
 
 
-def test_a_full_review_takes_twelve_clicks_from_the_case(visit, ravi, costa):
+def test_a_full_review_takes_twelve_clicks_from_the_case(visit, ravi, costa, capsys):
     hand = Hand(visit(ravi, f"/cases/{costa.pk}"))
     hand.click(re.compile("Record a review"), "link")
     hand.answer("came_to", "Taper offered, accepted")
@@ -49,7 +49,8 @@ def test_a_full_review_takes_twelve_clicks_from_the_case(visit, ravi, costa):
     expect(hand.page.locator("#would")).to_contain_text("REV-01 clear")
     hand.click(re.compile("Save the review"), "button")
     expect(hand.page.get_by_role("status").first).to_contain_text("Review saved")
-    print(f"full review from the case: {hand.clicks} clicks, no keys")
+    with capsys.disabled():
+        print(f"\na full review from the case: {hand.clicks} clicks, no keys")
     assert hand.clicks <= MOST
     made = StructuredReview.objects.get()
     assert made.case == costa
@@ -58,7 +59,7 @@ def test_a_full_review_takes_twelve_clicks_from_the_case(visit, ravi, costa):
     assert Reading.objects.filter(pk__in=made.reading_ids).count() == 16
 
 
-def test_by_keyboard_alone(visit, ravi, costa):
+def test_by_keyboard_alone(visit, ravi, costa, capsys):
     page = visit(ravi, f"/patients/{costa.patient_id}/review")
     page.locator("[name=outcome][value=done]").focus()
     keys = 0
@@ -74,7 +75,8 @@ def test_by_keyboard_alone(visit, ravi, costa):
     expect(page.locator("#ask-came_to [value=taper]")).to_be_checked()
     press("Control+Enter")
     expect(page.get_by_role("status").first).to_contain_text("Review saved")
-    print(f"shortest review by keyboard: {keys} keys")
+    with capsys.disabled():
+        print(f"\nthe shortest review by keyboard: {keys} keys")
     assert StructuredReview.objects.get().answers.keys() == {"came_to"}
 
 

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from reviews.messaging import Draft
 from reviews.models import Case, CaseState, Decision, FindingOpinion, Flag, Message
-from reviews.verbs import messages
+from reviews.verbs import messages, sensitive
 from tests import make
 from tests.web.browse import Browser, heading, words
 from tests.web.test_prescribing import MORPHINE, fields
@@ -137,6 +137,8 @@ def test_the_api_says_the_thread(asked, urgent, ravi, clara):
     assert rows[1]["answers"] == rows[0]["id"] == asked.pk
     assert rows[0]["closed_at"] is not None
     assert browser.get(reverse("api-messages"), state="waits").json()["results"] == []
+    sensitive.mark(patient=urgent.patient, kind="staff", reason="A nurse here", by=ravi)
+    assert browser.get(reverse("api-messages"), case=urgent.pk).json()["results"] == []
 
 
 def test_unhelpful_is_said_in_my_work_and_answered(urgent, clara, ada):

@@ -144,7 +144,10 @@
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       const form = document.activeElement.closest("form");
-      const own = form && all("[data-submit]").find((each) => each.form === form);
+      const saves = form && all("[data-submit]").find((each) => each.form === form);
+      // What is being written is sent by its own form, whatever else the page could save.
+      const written = form && form.method === "post" && document.activeElement.matches("textarea, select, input:not([type]), input[type=text]");
+      const own = saves || (written && form.querySelector("button[type=submit]"));
       const button = own || one("[data-submit]");
       if (button) event.preventDefault();
       // Nobody decides by a key before they have come to where it is decided.
