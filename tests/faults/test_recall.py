@@ -84,14 +84,20 @@ def signed_in(user):
 
 
 def press(portal, cookie, made, text, reached):
-    """Ask for the letters as a browser does; the status, or 0 where nobody answered."""
+    """Ask for the letters as a browser does; the status, or 0 where nobody answered.
+
+    None where the page has nothing to press, because the letters are being made.
+    """
     address = f"/recall/{made.pk}"
     # A web process that has just started may have no connection yet.
     assert until(
         lambda: portal.get(address, Cookie=cookie, seconds=90)[0] == 200, seconds=240, every=1
     )
     _, page, _ = portal.get(address, Cookie=cookie, seconds=90)
-    form = page[page.index(f'action="/recall/{made.pk}/write"') :]
+    _, action, form = page.partition(f'action="/recall/{made.pk}/write"')
+    if not action:
+        assert "letters" in page
+        return None
     fields = {"text": text.pk}
     for name, value in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form):
         fields.setdefault(name, value)
