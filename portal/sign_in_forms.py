@@ -26,6 +26,8 @@ from django.http import HttpRequest
 from portal import attempts
 from portal.sign_in import tries_left
 
+UNREADABLE = (RecursionError, ValueError)
+"""A thousand brackets, and a number of 4,301 digits: JSON that Python does not read."""
 NOT_THE_CODE = "That is not the code, or it was used already."
 
 
@@ -63,20 +65,20 @@ class FirstCodeForm(ActivateTOTPForm):
 
 
 class PasskeyAnswer(forms.JSONField):
-    """What a passkey answers. A thousand brackets are no answer, and no failure of the portal."""
+    """What a passkey answers, or what is no answer and no failure of the portal either."""
 
     widget = forms.HiddenInput
 
     def to_python(self, value: Any) -> Any:
         try:
             return super().to_python(value)
-        except RecursionError as error:
+        except UNREADABLE as error:
             raise ValidationError(self.error_messages["invalid"], code="invalid") from error
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         try:
             return super().bound_data(data, initial)
-        except RecursionError:
+        except UNREADABLE:
             return InvalidJSONInput(data)
 
 
