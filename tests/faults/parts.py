@@ -87,7 +87,11 @@ class Portal:
         began = time.monotonic()
         try:
             with urllib.request.urlopen(request, timeout=seconds) as answer:
-                return answer.status, answer.read().decode(errors="replace"), time.monotonic() - began
+                return (
+                    answer.status,
+                    answer.read().decode(errors="replace"),
+                    time.monotonic() - began,
+                )
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode(), time.monotonic() - began
         except OSError:

@@ -6,7 +6,8 @@ from django.urls import reverse
 from tests.web.browse import Browser
 
 pytestmark = pytest.mark.django_db
-ODD = ["9" * 4301, "[" * 100_000, '{"a":' * 50_000, "{}", "[]", "null", "1", '{"id": "\\u0000"}', "", "NaN",
+ODD = ["9" * 4301, "[" * 100_000,
+    '{"a":' * 50_000, "{}", "[]", "null", "1", '{"id": "\\u0000"}', "", "NaN",
     '{"id": "AA", "rawId": "AA", "response": {}}', '{"id": "AA", "rawId": "AA", "response": []}',
     '{"id": "AA", "rawId": "é", "response": {"clientDataJSON": "AA", "attestationObject": "AA"}}',
     '{"id": "AA", "rawId": "AA", "type": "public-key", "response": {"clientDataJSON": "e30",'
