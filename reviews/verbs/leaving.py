@@ -5,7 +5,7 @@ removes the roles, ends the sessions and passes their cases on. What they did st
 name.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import structlog
@@ -33,6 +33,8 @@ from reviews.models import (
 
 log = structlog.get_logger(__name__)
 LEFT = "Left the practice"
+MOST_AHEAD = timedelta(days=2 * 366)
+"""Nobody knows earlier that they leave; a slip of the year is one."""
 
 
 class Left(NamedTuple):
@@ -52,13 +54,16 @@ def plan(
 ) -> Leaving:
     """Say that somebody leaves at a time ahead; said again, the newest holds.
 
-    Raises `BadRecord` for a time that has passed, and for somebody who cannot take the cases;
-    `IllegalMove` for the last practice admin.
+    Raises `BadRecord` for a time that has passed or is more than two years ahead, and for somebody
+    who cannot take the cases; `IllegalMove` for the last practice admin.
     """
     locked = staff.enter(practice, Action.END_WORK, by)
     person = staff.of(person, locked)
-    if at <= timezone.now():
+    now = timezone.now()
+    if at <= now:
         raise BadRecord("at", "has passed: block them now instead")
+    if at > now + MOST_AHEAD:
+        raise BadRecord("at", "is more than two years ahead")
     _check_heir(cases_to, person, locked)
     _keep_an_admin(person, locked)
     leaving = _planned(person, locked) or Leaving(user=person, practice=locked)

@@ -3,7 +3,8 @@
 import random
 import re
 import threading
-from datetime import timedelta
+from contextlib import nullcontext
+from datetime import date, datetime, timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -651,6 +652,21 @@ def test_a_last_day_is_ahead(harbour, maeve, ravi):
         plan(ravi, harbour, maeve, seconds=-1)
 
 
+@pytest.mark.parametrize(
+    ("at", "fits"),
+    [
+        (timezone.now() + timedelta(days=731), True),
+        (timezone.now() + timedelta(days=734), False),
+        (datetime(9999, 12, 31, 23, 59, tzinfo=timezone.get_fixed_timezone(-300)), False),
+    ],
+)
+def test_nobody_says_years_ahead_that_somebody_leaves(harbour, maeve, ravi, at, fits):
+    with nullcontext() if fits else pytest.raises(BadRecord, match="two years") as refused:
+        leaving.plan(person=ravi, practice=harbour, at=at, by=maeve)
+    assert fits or refused.value.field == "at"
+    assert Leaving.objects.exists() is fits
+
+
 def test_who_comes_back_gets_their_account_again(harbour, maeve, ravi):
     leaving.leave(person=ravi, practice=harbour, by=maeve)
     invited = invite(harbour, maeve, email="ravi@example.org", roles=[REVIEWER])
@@ -713,6 +729,7 @@ def test_a_check_says_what_when_and_who(harbour, maeve, clara):
         ({"checked_on": None}, "checked_on"),
         ({"status": "unchecked"}, "checked_on"),
         ({"checked_on": make.day(1)}, "checked_on"),
+        ({"checked_on": date(1, 1, 1)}, "checked_on"),
     ],
 )
 def test_what_is_no_check(harbour, maeve, clara, changes, field):

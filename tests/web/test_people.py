@@ -2,7 +2,7 @@
 
 import re
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -211,6 +211,17 @@ def test_somebody_leaves_on_a_day_stays_or_is_blocked_now(harbour, maeve, clara,
     assert "Ravi Shah has left and is blocked. Handed over: 1 case." in words(done)
     assert Case.objects.get(pk=case.pk).owner == samira
     assert hers.get("/").status_code == 302, "signed out"
+
+
+@pytest.mark.parametrize("day", ["31 Dec 9999", "31 Dec 2199"])
+def test_a_last_day_far_ahead_breaks_no_page(harbour, maeve, ravi, day):
+    browser, address = Browser(maeve), address_of(ravi, harbour, "/leave")
+    refused = browser.post(address, do="plan", day=day, time="23:59")
+    assert refused.status_code == 422
+    assert "is outside 1900 to 2199" in words(refused) or "two years" in words(refused)
+    with pytest.raises(CommandError, match="two years"):
+        call_command("people", "harbour", leaves="ravi", at=datetime(9999, 12, 31, 23, 59))  # noqa: DTZ001
+    assert browser.get(f"/people/{harbour.pk}").status_code == 200
 
 
 def test_two_admins_reset_a_factor_and_its_owner_is_told_at_sign_in(harbour, maeve, iris, clara):
