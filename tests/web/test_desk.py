@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from django.contrib.auth.models import User
 
 from reviews import audit, jobs, sealing, tasks
 from reviews.audit import Event
@@ -216,6 +217,8 @@ def test_an_export_as_csv_is_in_words_and_ends_with_the_head(continued, audrey):
     rows = list(csv.DictReader(io.StringIO(made.content.decode("utf-8-sig"))))
     assert len(rows) == 2
     assert "Continued with temazepam until" in rows[0]["what"]
+    ravi = User.objects.get(username="ravi")
+    assert (rows[0]["user_name"], rows[0]["user_id"]) == ("ravi", str(ravi.pk))
     assert int(rows[0]["sealed_at"]) < head.size
     assert rows[1]["event"] == "tree head"
     assert json.loads(rows[1]["at"])["signature"] == head.signature
