@@ -25,9 +25,6 @@ from portal.errors import is_api
 from reviews import presses
 
 FIELD = "press"
-SHOWN_ONCE = "address_of_what_was_made"
-"""The attribute of an answer that shows something once, such as a secret: where the same press is
-sent later, which says so and where it can be undone."""
 IGNORED = {FIELD, "csrfmiddlewaretoken"}
 _signer = signing.Signer(salt="portal.press")
 
@@ -65,7 +62,8 @@ class OnePressMiddleware:
                 transaction.set_rollback(True)
             elif response.status_code < 400 and presses.has_written():
                 presses.keep(
-                    key, location=response.get("Location") or getattr(response, SHOWN_ONCE, "")
+                    key,
+                    location=response.get("Location") or getattr(response, presses.SHOWN_ONCE, ""),
                 )
         return response
 

@@ -10,12 +10,12 @@ from django.urls import path, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from portal.one_press import SHOWN_ONCE
 from reviews import access
 from reviews.access import Action
 from reviews.errors import NotAllowed, NotFound
 from reviews.forms.keys import KeyForm
 from reviews.models import ApiKey
+from reviews.presses import SHOWN_ONCE
 from reviews.verbs import clients
 from reviews.verbs.clients import KINDS
 from reviews.views.confirming import confirmed

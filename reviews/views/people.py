@@ -14,7 +14,6 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from portal.one_press import SHOWN_ONCE
 from reviews import access
 from reviews.access import Action
 from reviews.errors import BadRecord, NotAllowed, NotFound
@@ -28,6 +27,7 @@ from reviews.forms.staff import (
     RolesForm,
 )
 from reviews.models import Invitation, Practice, named
+from reviews.presses import SHOWN_ONCE
 from reviews.queries import staff as queries
 from reviews.verbs import factors, invitations, leaving, practices, registers, roles
 from reviews.views.confirming import confirmed
