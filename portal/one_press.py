@@ -61,7 +61,10 @@ class OnePressMiddleware:
             if response.status_code >= 500:
                 transaction.set_rollback(True)
             elif response.status_code < 400 and presses.has_written():
-                presses.keep(key, location=response.get("Location", ""))
+                presses.keep(
+                    key,
+                    location=response.get("Location") or getattr(response, presses.SHOWN_ONCE, ""),
+                )
         return response
 
 

@@ -179,6 +179,22 @@ def gives(by: User | None, practice: Practice) -> frozenset[Role]:
     return frozenset().union(*(given for role, given in GIVES.items() if role in held))
 
 
+ENDS: dict[Role, frozenset[Role]] = {
+    PRACTICE_ADMIN: frozenset(Role) - frozenset(MACHINES),
+    PROVISIONER: GIVES[PROVISIONER],
+}
+"""Whose work the holders of a role end at their practice: of whoever holds none but these roles. A
+key ends no more than it gives."""
+
+
+def ends(by: User | None, practice: Practice) -> frozenset[Role]:
+    """The roles whose holders' work `by` ends at a practice; None is the portal, who ends any."""
+    if by is None:
+        return frozenset(Role) - frozenset(MACHINES)
+    held = roles_of(by).get(practice.pk, set())
+    return frozenset().union(*(ended for role, ended in ENDS.items() if role in held))
+
+
 @dataclass(frozen=True)
 class Door:
     """An address: what somebody must be allowed to be shown it (`see`) and to send to it (`do`).

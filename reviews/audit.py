@@ -100,7 +100,11 @@ class Event(Enum):
         "Made a new code for an invitation; the one before ended",
         {**_INVITED, "mailed": "whether the code went by mail", "ends_at": "until when it holds"},
     )
-    INVITATION_WITHDRAWN = "invitation.withdrawn", "Took an invitation back", _INVITED
+    INVITATION_WITHDRAWN = (
+        "invitation.withdrawn",
+        "Took an invitation back",
+        {**_INVITED, "reason": "why; absent where somebody took this one back"},
+    )
     INVITATION_ACCEPTED = (
         "invitation.accepted",
         "Accepted an invitation to work here",
@@ -109,7 +113,13 @@ class Event(Enum):
     ROLES_CHANGED = (
         "person.roles_changed",
         "Changed the roles of somebody",
-        {**_PERSON, "given": "roles given", "taken": "roles taken", "reason": "why"},
+        {
+            **_PERSON,
+            "given": "roles given",
+            "taken": "roles taken",
+            "reason": "why",
+            "invitations": "how many invitations of theirs ended with it; absent for none",
+        },
     )
     REGISTER_SAID = (
         "person.register_said",
@@ -143,6 +153,7 @@ class Event(Enum):
             "released": "how many cases went back to the queue",
             "blocked": "whether they can sign in no longer",
             "keys": "what keys that they made and that go on begin with",
+            "invitations": "how many invitations that they made ended",
         },
     )
     FACTOR_RESET_ASKED = (

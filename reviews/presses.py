@@ -11,6 +11,11 @@ KEPT = timedelta(days=2)
 """Longer than a session lasts, and so than any form can be sent again."""
 
 
+SHOWN_ONCE = "leads_again_to"
+"""The attribute of an answer that shows something once, such as a secret: the address where the
+same press is led later. There it says what was made, and how it is undone."""
+
+
 def answered(key: bytes) -> Press | None:
     """The answer that the same press was given before, else None.
 

@@ -627,6 +627,10 @@ def check_reading(record: ReadingRecord, *, today: date) -> None:
         raise BadRecord("value", "must be left out: the answer is in text")
     if reason := readings.problem(record.kind, record.value, record.text):
         raise BadRecord("value" if known.shape == readings.NUMBER else "text", reason)
+    if known.shape == readings.DATE and not (
+        FIRST_DAY <= date.fromisoformat(record.text) <= LAST_DAY
+    ):
+        raise BadRecord("text", f"is outside {FIRST_DAY.year} to {LAST_DAY.year}")
 
 
 def check_patient(record: PatientRecord, *, today: date) -> None:

@@ -4,6 +4,7 @@ Whatever gives or takes roles locks the practice first, so that two who each rem
 admins do so one after the other, and the second is refused.
 """
 
+import unicodedata
 from collections.abc import Iterable
 from functools import partial
 from smtplib import SMTPException
@@ -17,12 +18,14 @@ from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from reviews import access
+from reviews import access, audit
 from reviews.access import Action
+from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, NotFound
 from reviews.models import (
     MACHINES,
     ApiKey,
+    Invitation,
     Leaving,
     Membership,
     Practice,
@@ -32,6 +35,8 @@ from reviews.models import (
 )
 
 log = structlog.get_logger(__name__)
+ALPHABETS = {"LATIN", "CYRILLIC", "GREEK"}
+"""Those with letters that look like one of another."""
 LAST_ADMIN = (
     "This is the last practice admin of {practice}. Make somebody else a practice admin first."
 )
@@ -132,14 +137,59 @@ def keys_of(person: User, practice: Practice) -> list[ApiKey]:
     return list(made.order_by("name", "pk"))
 
 
+def invitations_of(maker: User, practice: Practice) -> QuerySet[Invitation]:
+    """What somebody offered at a practice and nobody has answered, also where it has lapsed."""
+    made = Invitation.objects.filter(made_by=maker, practice=practice, answered_at=None)
+    return made.order_by("pk")
+
+
+def end_invitations(maker: User, practice: Practice, *, by: User | None, reason: str) -> int:
+    """Take back what somebody offered who may offer it no longer; how many. Locked before."""
+    now = timezone.now()
+    ended = list(invitations_of(maker, practice).select_for_update())
+    for invitation in ended:
+        invitation.answer = Invitation.Answer.WITHDRAWN
+        invitation.answered_at, invitation.answered_by = now, by
+        invitation.save(update_fields=["answer", "answered_at", "answered_by"])
+        audit.record(
+            by,
+            Event.INVITATION_WITHDRAWN,
+            practice_id=practice.pk,
+            subject=invitation,
+            name=str(invitation),
+            roles=list(invitation.roles),
+            reason=reason,
+        )
+    return len(ended)
+
+
 def register_entry_of(person: User) -> RegisterEntry | None:
     """What is known now of somebody's professional number."""
     return RegisterEntry.objects.filter(user=person).order_by("-pk").first()
 
 
+def written_name(field: str, name: str) -> str:
+    """A name as it is kept, with single spaces. Raises `BadRecord` for one that shows as another.
+
+    Signs that are not seen, or turn what follows around, are refused, and letters of two alphabets,
+    some of which look the same.
+    """
+    name = " ".join(name.split())
+    if any(unicodedata.category(sign)[0] == "C" for sign in name):
+        raise BadRecord(field, "has a sign that cannot be seen: type it anew")
+    alphabets = {
+        alphabet
+        for sign in name
+        if sign.isalpha() and (alphabet := unicodedata.name(sign, "").split(" ")[0]) in ALPHABETS
+    }
+    if len(alphabets) > 1:
+        raise BadRecord(field, "has letters of more than one alphabet")
+    return name
+
+
 def written_number(register: str, number: str) -> tuple[str, str]:
     """A register and a number as they are kept; both or neither. Raises `BadRecord`."""
-    register, number = " ".join(register.split()), " ".join(number.split())
+    register, number = written_name("register", register), written_name("number", number)
     if bool(register) != bool(number):
         raise BadRecord(
             "number" if register else "register", "is needed: a number is of some register"

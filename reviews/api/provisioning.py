@@ -4,6 +4,8 @@ People who are signed in may read, as far as their roles go. Only a key that was
 change anything, one person at a time.
 """
 
+import contextlib
+import json
 from typing import Any
 
 import msgspec
@@ -63,6 +65,9 @@ class Change(ApiView):
         if len(raw) > MOST_BYTES:
             raise TooLarge(f"The body is larger than {MOST_BYTES // 1024} KiB.")
         shape = type(self).operation.record
+        # What is no JSON is refused below, in the words of any other body.
+        with contextlib.suppress(ValueError, RecursionError):
+            json.loads(raw, object_pairs_hook=_each_once)
         try:
             return records.decode(raw, msgspec.json.Decoder(shape))
         except BadRecord as error:
@@ -212,7 +217,7 @@ class Leave(Change):
         }
         if sent.at is not None:
             planned = leaving.plan(at=sent.at, **said)
-            return _json(shapes.Left(planned.at, False, False, 0, 0, 0, []))
+            return _json(shapes.Left(planned.at, False, False, 0, 0, 0, [], 0))
         left = leaving.leave(**said)
         return _json(
             shapes.Left(
@@ -223,6 +228,7 @@ class Leave(Change):
                 handed_over=left.handed_over,
                 released=left.released,
                 keys=[key.prefix for key in left.keys],
+                invitations=left.invitations,
             )
         )
 
@@ -237,6 +243,15 @@ class InvitationWithdrawal(Change):
         rows = Invitation.objects.select_related("practice", "made_by")
         found = access.fetch(rows, request.user, Action.INVITE, pk=pk)
         return _json(_invitation(invitations.withdraw(invitation=found, by=request.user)))
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    """Of a field that comes twice nobody can say which was meant. Raises `BadRecord`."""
+    met = set()
+    for name, _ in pairs:
+        if name in met:
+            raise BadRecord(name, "was given more than once")
+        met.add(name)
 
 
 def _place(request: Request, code: str, action: Action) -> Practice:

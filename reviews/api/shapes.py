@@ -736,7 +736,8 @@ class Invited(Struct):
 class Left(Struct):
     """What the end of somebody's work did. With `done` false it is planned, and all are nought.
 
-    `keys` are the beginnings of keys that they made and that go on.
+    `keys` are the beginnings of keys that they made and that go on; `invitations` says how many of
+    those that they made and nobody had answered ended.
     """
 
     at: datetime
@@ -746,6 +747,7 @@ class Left(Struct):
     handed_over: int
     released: int
     keys: list[str]
+    invitations: int
 
 
 class PeopleQuestion(Struct, kw_only=True, forbid_unknown_fields=True):

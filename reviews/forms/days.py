@@ -11,17 +11,30 @@ from django import forms
 from django.utils import timezone
 
 from reviews.errors import BadRecord
+from reviews.records import FIRST_DAY, LAST_DAY
 from reviews.rules import words
 
 FORMATS = ("%d %b %Y", "%d %B %Y", "%d/%m/%Y", "%d.%m.%Y", "%Y-%m-%d")
 HOW = "must be a day such as 4 Dec 2026, 4/12/2026 or +14d"
+OUTSIDE = f"is outside {FIRST_DAY.year} to {LAST_DAY.year}"
 
 
 def parse_day(text: str, today: date) -> date | None:
-    """The day that `text` names, or None for no text. Raises ValueError."""
+    """The day that `text` names, or None for no text. Raises ValueError.
+
+    Days end long before the calendar does, so that whoever adds some to one, or asks which instant
+    its midnight is anywhere, still has a day.
+    """
     text = " ".join(text.split())
     if not text:
         return None
+    day = _day(text, today)
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValueError(OUTSIDE)
+    return day
+
+
+def _day(text: str, today: date) -> date:
     ahead = re.fullmatch(r"([+-])(\d{1,4}) ?d(ays?)?", text)
     if ahead:
         return today + timedelta(days=int(ahead[1] + ahead[2]))

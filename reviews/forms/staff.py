@@ -179,13 +179,15 @@ class CodeForm(forms.Form):
 
 
 class AcceptForm(forms.Form):
-    """The name and password that somebody chooses who accepts an invitation."""
+    """What somebody chooses who accepts an invitation. Their family name is that of it."""
 
     given_name = forms.CharField(
         max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "given-name"})
     )
     family_name = forms.CharField(
-        max_length=150, widget=forms.TextInput(attrs={"autocomplete": "family-name"})
+        disabled=True,
+        required=False,
+        help_text="As you were invited. If it is wrong, ask for a new invitation.",
     )
     username = forms.CharField(
         max_length=150,

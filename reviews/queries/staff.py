@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from reviews import access, service_levels, sessions, staff
 from reviews.access import GRANTS, Action
+from reviews.likeness import folded
 from reviews.models import (
     ApiKey,
     Case,
@@ -40,7 +41,10 @@ LEFT_SHOWN = 10
 
 @dataclass(frozen=True)
 class Colleague:
-    """One person of a practice. `concern` says what is to be done about their register, if any."""
+    """One person of a practice. `concern` says what is to be done about their register, if any.
+
+    `namesakes` are the user names of whoever else has their name here.
+    """
 
     user: User
     roles: list[Role]
@@ -48,6 +52,7 @@ class Colleague:
     entry: RegisterEntry | None
     concern: str
     leaving: Leaving | None
+    namesakes: list[str]
 
     @property
     def in_words(self) -> str:
@@ -84,6 +89,9 @@ def colleagues(practice: Practice) -> list[Colleague]:
         .distinct("user_id")
     }
     leaving = {row.user_id: row for row in planned(practice)}
+    called = defaultdict(list)
+    for user in people:
+        called[folded(user.get_full_name())].append(user.username)
     found = []
     for user in people:
         theirs = sorted(roles[user.pk], key=list(Role).index)
@@ -96,6 +104,11 @@ def colleagues(practice: Practice) -> list[Colleague]:
                 entry,
                 concern(entry, professional=bool(PROFESSIONAL.intersection(theirs))),
                 leaving.get(user.pk),
+                [
+                    username
+                    for username in called[folded(user.get_full_name())]
+                    if user.last_name and username != user.username
+                ],
             )
         )
     return found
@@ -162,18 +175,19 @@ def heirs(practice: Practice, person: User) -> list[User]:
 
 @dataclass(frozen=True)
 class Belongings:
-    """What somebody who leaves has in hand. The keys go on: systems use them."""
+    """What somebody who leaves has in hand. The keys go on: systems use them. Invitations end."""
 
     sessions: int
     cases: int
     urgent: int
     proposed: int
     keys: list[ApiKey]
+    invitations: list[Invitation]
     elsewhere: list[Practice]
 
 
 def belongings(person: User, practice: Practice) -> Belongings:
-    """How many sessions and cases somebody has, which keys they made, where else they work."""
+    """How many sessions and cases somebody has, what they made, where else they work."""
     mine = Case.objects.open().filter(practice=practice)
     claimed = mine.filter(owner=person, state=CaseState.CLAIMED).aggregate(
         all=Count("pk"), urgent=Count("pk", filter=Q(severity=1))
@@ -185,6 +199,7 @@ def belongings(person: User, practice: Practice) -> Belongings:
         urgent=claimed["urgent"],
         proposed=mine.filter(proposed_by=person, state=CaseState.PROPOSED).count(),
         keys=staff.keys_of(person, practice),
+        invitations=list(staff.invitations_of(person, practice)),
         elsewhere=list(Practice.objects.filter(memberships__in=others).distinct()),
     )
 

@@ -330,11 +330,22 @@ def in_words(value: Any) -> str:
         return "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-        return f"{date.fromisoformat(value):%-d %b %Y}"
-    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d", value):
-        return f"{timezone.localtime(datetime.fromisoformat(value)):%-d %b %Y, %H:%M}"
-    return WORDS.get(str(value), str(value))
+    return _day_or_time(str(value)) or WORDS.get(str(value), str(value))
+
+
+def _day_or_time(text: str) -> str:
+    """A day or time of the trail in words; empty for any other text.
+
+    An event can never be put right, so that a time which is none here still has to be shown.
+    """
+    try:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            return f"{date.fromisoformat(text):%-d %b %Y}"
+        if re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d", text):
+            return f"{timezone.localtime(datetime.fromisoformat(text)):%-d %b %Y, %H:%M}"
+    except (ValueError, OverflowError):
+        pass
+    return ""
 
 
 def told(events: list[AuditEvent]) -> list[Told]:

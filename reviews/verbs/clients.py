@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from reviews import access, audit, walls
+from reviews import access, audit, staff, walls
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, NotAllowed
@@ -44,7 +44,7 @@ def make_key(
     has. Raises `NotAllowed` unless `by` makes keys of that kind at every one of the practices.
     """
     practices = list(practices)
-    name, source_system = name.strip(), source_system.strip()
+    name, source_system = staff.written_name("name", name), source_system.strip()
     if not practices:
         raise BadRecord("practices", "at least one is needed")
     if kind not in KINDS:
@@ -91,7 +91,8 @@ def revoke_key(*, key: ApiKey, by: User) -> ApiKey:
     """End a key now. Whoever revokes keys at one of its practices may; twice is no error."""
     # Also those of its practices where `by` does not work.
     with walls.seeing(walls.EVERYTHING):
-        practices = list(key.practices.all())
+        # Behind the locks that whoever accepts an invitation of this key waits for.
+        practices = list(key.practices.select_for_update(no_key=True, of=("self",)).order_by("pk"))
     if not any(access.allowed(by, Action.REVOKE_KEYS, practice) for practice in practices):
         raise NotAllowed("You may not revoke this key.", action="revoke_keys")
     changed = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(
@@ -110,6 +111,9 @@ def revoke_key(*, key: ApiKey, by: User) -> ApiKey:
                 practice_id=practice.pk,
                 subject=key,
                 prefix=key.prefix,
+            )
+            staff.end_invitations(
+                key.user, practice, by=by, reason="the key that made it was revoked"
             )
     return key
 

@@ -15,6 +15,7 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.validators import ASCIIUsernameValidator
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
@@ -35,6 +36,7 @@ ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 GROUPS, GROUP = 4, 5
 FIRST_ROLES = (Role.CLINICIAN, Role.REVIEWER, Role.FORMULARY_ADMIN)
 """What the first practice admin of a portal may be as well: nobody else can give it to them."""
+LOOKALIKES = str.maketrans("01i", "oll", ".+-_")
 RESERVED = ("client-", "import-")
 """What user names of systems begin with."""
 NO_SUCH_CODE = (
@@ -72,7 +74,8 @@ def invite(
     with transaction.atomic():
         locked = staff.enter(practice, Action.INVITE, by)
         wanted = staff.known_roles(roles, access.gives(by, locked))
-        family_name, given_name = " ".join(family_name.split()), " ".join(given_name.split())
+        family_name = staff.written_name("family_name", family_name)
+        given_name = staff.written_name("given_name", given_name)
         if not family_name or len(family_name) > 150 or len(given_name) > 150:
             raise BadRecord("family_name", "is needed; names have at most 150 characters")
         email = _an_address(email)
@@ -104,6 +107,11 @@ def renew(*, invitation: Invitation, days: int = DAYS, by: User | None) -> Invit
         locked = _unanswered(invitation, by)
         # Roles that `by` may not give are not given by renewing what another had offered.
         staff.known_roles(locked.roles, access.gives(by, locked.practice))
+        if not _still_given(locked):
+            raise IllegalMove(
+                "Whoever made this invitation may not give these roles any more. Take it back and "
+                "invite anew."
+            )
         locked.code_hash = _hash(code)
         locked.ends_at = timezone.now() + _lasting(days)
         locked.save(update_fields=["code_hash", "ends_at"])
@@ -113,8 +121,12 @@ def renew(*, invitation: Invitation, days: int = DAYS, by: User | None) -> Invit
 
 @transaction.atomic
 def withdraw(*, invitation: Invitation, by: User | None) -> Invitation:
-    """Take an invitation back: its code works no longer."""
+    """Take an invitation back: its code works no longer. Raises `NotAllowed` for roles that are not
+    `by`'s to end.
+    """
     locked = _unanswered(invitation, by)
+    if set(locked.roles) - access.ends(by, locked.practice):
+        raise NotAllowed("You do not take back an invitation to roles that you do not give.")
     locked.answer = Invitation.Answer.WITHDRAWN
     locked.answered_at, locked.answered_by = timezone.now(), by
     locked.save(update_fields=["answer", "answered_at", "answered_by"])
@@ -123,13 +135,16 @@ def withdraw(*, invitation: Invitation, by: User | None) -> Invitation:
 
 
 def of_code(code: str) -> Invitation:
-    """The invitation that a code opens. Raises `NotFound`, the same whatever is wrong with it."""
+    """The invitation that a code opens. Raises `NotFound`, the same whatever is wrong with it.
+
+    It is good as long as whoever made it may give each of its roles.
+    """
     invitation = (
         Invitation.objects.select_related("practice", "made_by")
         .filter(code_hash=_hash(code), answered_at=None, ends_at__gt=timezone.now())
         .first()
     )
-    if invitation is None:
+    if invitation is None or not _still_given(invitation):
         raise NotFound(NO_SUCH_CODE)
     return invitation
 
@@ -159,12 +174,12 @@ def accept(
     code: str,
     username: str,
     given_name: str,
-    family_name: str,
     password: str,
     email: str = "",
 ) -> User:
-    """Make the account of whoever has the code: they choose their names and password.
+    """Make the account of whoever has the code: they choose given name, user name and password.
 
+    The family name is that of the invitation, so that nobody takes the name of a colleague.
     The address that the code went to is theirs, and proven; another is only what they say. Who left
     and comes back under the same address gets the account that they had, with its user name and
     its second factor. Raises `NotFound` for a code that is no good, `BadRecord`.
@@ -179,10 +194,10 @@ def accept(
         _free_address(address)
         person = User(username=_a_username(username), email=address)
     person.is_active = True
-    person.first_name = " ".join(given_name.split())
-    person.last_name = " ".join(family_name.split())
-    if not person.last_name or len(person.last_name) > 150 or len(person.first_name) > 150:
-        raise BadRecord("family_name", "is needed; names have at most 150 characters")
+    person.first_name = staff.written_name("given_name", given_name)
+    person.last_name = invitation.family_name
+    if len(person.first_name) > 150:
+        raise BadRecord("given_name", "has more than 150 characters")
     try:
         validate_password(password, person)
     except ValidationError as error:
@@ -257,6 +272,10 @@ def _let_in(invitation: Invitation, person: User, *, new: bool) -> None:
         _record(person, Event.INVITATION_ACCEPTED, invitation, new=new)
     if Role.PRACTICE_ADMIN in invitation.roles:
         staff.tell_admins(practice, of=person, except_for=[invitation.made_by, person])
+
+
+def _still_given(invitation: Invitation) -> bool:
+    return access.gives(invitation.made_by, invitation.practice).issuperset(invitation.roles)
 
 
 def _unanswered(invitation: Invitation, by: User | None) -> Invitation:
@@ -341,14 +360,24 @@ def _free_address(email: str) -> None:
 
 
 def _a_username(username: str) -> str:
-    """A user name that nobody has, and that is nobody's address nor a system's."""
+    """A user name that nobody has, nor one that looks so, and that is nobody's address nor a
+    system's.
+    """
     username = username.strip()
     try:
-        User.username_validator(username)
+        ASCIIUsernameValidator()(username)
     except ValidationError as error:
         raise BadRecord("username", "has letters, digits and . + - _ only") from error
     if "@" in username or len(username) > 150 or username.lower().startswith(RESERVED):
         raise BadRecord("username", "cannot be this one: choose another")
     if User.objects.filter(username__iexact=username).exists():
         raise BadRecord("username", "is taken: choose another")
+    seen = _as_seen(username)
+    if any(_as_seen(known) == seen for known in User.objects.values_list("username", flat=True)):
+        raise BadRecord("username", "looks like that of somebody else: choose another")
     return username
+
+
+def _as_seen(username: str) -> str:
+    """A user name as a hasty eye reads it: 0 is o, 1 and i are l, and signs are nothing."""
+    return username.lower().translate(LOOKALIKES)

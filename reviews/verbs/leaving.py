@@ -5,7 +5,7 @@ removes the roles, ends the sessions and passes their cases on. What they did st
 name.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import structlog
@@ -16,7 +16,7 @@ from django.utils import timezone
 from reviews import access, audit, conclusions, moves, sessions, staff
 from reviews.access import Action
 from reviews.audit import Event
-from reviews.errors import BadRecord, DomainError, IllegalMove
+from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed
 from reviews.models import (
     ApiKey,
     Case,
@@ -33,10 +33,12 @@ from reviews.models import (
 
 log = structlog.get_logger(__name__)
 LEFT = "Left the practice"
+MOST_AHEAD = timedelta(days=2 * 366)
+"""Nobody knows earlier that they leave; a slip of the year is one."""
 
 
 class Left(NamedTuple):
-    """What the end of somebody's work did, and the keys of theirs that go on."""
+    """What the end of somebody's work did, and the keys of theirs that go on; counts, mostly."""
 
     at: datetime
     sessions: int
@@ -44,6 +46,7 @@ class Left(NamedTuple):
     released: int
     blocked: bool
     keys: list[ApiKey]
+    invitations: int
 
 
 @transaction.atomic
@@ -52,13 +55,18 @@ def plan(
 ) -> Leaving:
     """Say that somebody leaves at a time ahead; said again, the newest holds.
 
-    Raises `BadRecord` for a time that has passed, and for somebody who cannot take the cases;
-    `IllegalMove` for the last practice admin.
+    Raises `NotAllowed` for somebody whose roles are not `by`'s to end;
+    `BadRecord` for a time that has passed or is more than two years ahead, and for somebody
+    who cannot take the cases; `IllegalMove` for the last practice admin.
     """
     locked = staff.enter(practice, Action.END_WORK, by)
     person = staff.of(person, locked)
-    if at <= timezone.now():
+    _check_reach(by, person, locked)
+    now = timezone.now()
+    if at <= now:
         raise BadRecord("at", "has passed: block them now instead")
+    if at > now + MOST_AHEAD:
+        raise BadRecord("at", "is more than two years ahead")
     _check_heir(cases_to, person, locked)
     _keep_an_admin(person, locked)
     leaving = _planned(person, locked) or Leaving(user=person, practice=locked)
@@ -90,6 +98,7 @@ def withdraw(*, person: User, practice: Practice, by: User | None) -> Leaving:
         raise IllegalMove("Nobody has said that they leave, or they have left already.")
     if by is not None and by.pk == person.pk and leaving.said_by_id != by.pk:
         raise IllegalMove("A colleague said that you leave. Ask another practice admin.")
+    _check_reach(by, person, locked)
     leaving.withdrawn_at, leaving.withdrawn_by = timezone.now(), by
     leaving.save(update_fields=["withdrawn_at", "withdrawn_by"])
     Membership.objects.filter(user=person, practice=locked).update(ends_at=None)
@@ -116,6 +125,7 @@ def leave(
     """
     locked = staff.enter(practice, Action.END_WORK, by)
     person = staff.of(person, locked)
+    _check_reach(by, person, locked)
     _check_heir(cases_to, person, locked)
     _keep_an_admin(person, locked)
     leaving = _planned(person, locked) or Leaving(user=person, practice=locked)
@@ -157,6 +167,7 @@ def _end(leaving: Leaving, by: User | None) -> Left:
     handed_over, released = _pass_on(person, practice, leaving.cases_to, by)
     ended = sessions.end_all(person)
     keys = staff.keys_of(person, practice)
+    invited = staff.end_invitations(person, practice, by=by, reason="whoever made it left")
     now = timezone.now()
     leaving.done_at, leaving.roles = now, roles
     leaving.save(update_fields=["done_at", "roles"])
@@ -173,8 +184,9 @@ def _end(leaving: Leaving, by: User | None) -> Left:
         released=released,
         blocked=blocked,
         keys=[key.prefix for key in keys],
+        invitations=invited,
     )
-    return Left(now, ended, handed_over, released, blocked, keys)
+    return Left(now, ended, handed_over, released, blocked, keys, invited)
 
 
 def _pass_on(
@@ -212,6 +224,17 @@ def _planned(person: User, practice: Practice) -> Leaving | None:
     return Leaving.objects.filter(
         user=person, practice=practice, done_at=None, withdrawn_at=None
     ).first()
+
+
+def _check_reach(by: User | None, person: User, practice: Practice) -> None:
+    """Raise `NotAllowed` where `by` does not end every role that `person` holds here."""
+    held = Membership.objects.in_force().filter(user=person, practice=practice)
+    beyond = set(held.values_list("role", flat=True)) - access.ends(by, practice)
+    if beyond:
+        roles = ", ".join(sorted(Role(role).label.lower() for role in beyond))
+        raise NotAllowed(
+            f"You do not end the work of somebody who is {roles} here. A practice admin does."
+        )
 
 
 def _check_heir(heir: User | None, person: User, practice: Practice) -> None:

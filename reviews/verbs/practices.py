@@ -94,6 +94,11 @@ def edit(*, practice: Practice, by: User | None = None, **details: str) -> Pract
 def _known(details: dict[str, Any]) -> dict[str, Any]:
     if unknown := details.keys() - set(DETAILS):
         raise TypeError(f"a practice has no {', '.join(sorted(unknown))}")
+    for field in ("name", "telephone"):
+        if field in details:
+            details[field] = staff.written_name(field, details[field])
+    for line in details.get("address", "").splitlines():
+        staff.written_name("address", line)
     return details
 
 

@@ -11,6 +11,7 @@ from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, NotAllowed
 from reviews.models import Practice, RegisterEntry, named
+from reviews.records import FIRST_DAY
 
 Status = RegisterEntry.Status
 
@@ -47,6 +48,8 @@ def record(
         raise BadRecord("checked_on", "is of a check: say what the register said")
     if checked_on is not None and checked_on > timezone.localdate():
         raise BadRecord("checked_on", "is in the future")
+    if checked_on is not None and checked_on < FIRST_DAY:
+        raise BadRecord("checked_on", f"is before {FIRST_DAY.year}")
     entry = RegisterEntry.objects.create(
         user=person,
         practice=locked,

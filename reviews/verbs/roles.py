@@ -40,6 +40,12 @@ def change(
     rows.filter(role__in=taken).delete()
     staff.give(person, locked, given)
     access.forget(person)
+    told: dict[str, int] = {}
+    if taken and not access.allowed(person, Action.INVITE, locked):
+        ended = staff.end_invitations(
+            person, locked, by=by, reason="whoever made it lost the role that may"
+        )
+        told = {"invitations": ended} if ended else {}
     audit.record(
         by,
         Event.ROLES_CHANGED,
@@ -50,6 +56,7 @@ def change(
         given=sorted(given),
         taken=sorted(taken),
         reason=reason.strip(),
+        **told,
     )
     if Role.PRACTICE_ADMIN in given:
         staff.tell_admins(locked, of=person, except_for=[by, person])

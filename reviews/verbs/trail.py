@@ -25,6 +25,8 @@ COLUMNS = (
     "event",
     "at",
     "who",
+    "user_name",
+    "user_id",
     "role",
     "what",
     "practice_id",
@@ -78,6 +80,8 @@ def _csv(rows: Sequence[Told], head: TreeHead | None) -> bytes:
             kind=sealing.EVENT, row_id__in=[row.event.pk for row in rows]
         ).values_list("row_id", "position")
     )
+    actors = {row.event.actor_id for row in rows if row.event.actor_id}
+    names = dict(User.objects.filter(pk__in=actors).values_list("pk", "username"))
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
@@ -86,7 +90,8 @@ def _csv(rows: Sequence[Told], head: TreeHead | None) -> bytes:
         writer.writerow(
             _harmless(value)
             for value in (
-                *(event.pk, timezone.localtime(event.at).isoformat(), event.actor, row.role),
+                *(event.pk, timezone.localtime(event.at).isoformat(), event.actor),
+                *(names.get(event.actor_id), event.actor_id, row.role),
                 *(row.as_text, event.practice_id, event.patient_id, event.subject),
                 places.get(event.pk, "not yet"),
             )

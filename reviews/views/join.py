@@ -75,7 +75,6 @@ def _accept(request: HttpRequest, code: str, context: dict) -> HttpResponse:
                 code=code,
                 username=chosen.get("username", ""),
                 given_name=chosen["given_name"],
-                family_name=chosen["family_name"],
                 password=chosen["password"],
                 email=chosen.get("email", ""),
             )

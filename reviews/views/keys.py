@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db.models import F, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path
+from django.urls import path, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -15,6 +15,7 @@ from reviews.access import Action
 from reviews.errors import NotAllowed, NotFound
 from reviews.forms.keys import KeyForm
 from reviews.models import ApiKey
+from reviews.presses import SHOWN_ONCE
 from reviews.verbs import clients
 from reviews.verbs.clients import KINDS
 from reviews.views.confirming import confirmed
@@ -51,7 +52,9 @@ def make(request: SignedIn) -> HttpResponse:
         if form.is_valid():
             key, secret = clients.make_key(**form.cleaned_data, by=request.user)
             made = {"key": key, "secret": secret, "practices": form.cleaned_data["practices"]}
-            return render(request, "reviews/keys/made.html", made)
+            answer = render(request, "reviews/keys/made.html", made)
+            setattr(answer, SHOWN_ONCE, f"{reverse('key-revoke', args=[key.pk])}?shown=once")
+            return answer
     return form_page(request, "reviews/keys/make.html", form, {})
 
 
@@ -67,7 +70,8 @@ def revoke(request: SignedIn, pk: int) -> HttpResponse:
         clients.revoke_key(key=key, by=request.user)
         messages.success(request, f"The key of {key.name} is revoked. Calls with it are refused.")
         return redirect("keys")
-    return render(request, "reviews/keys/revoke.html", {"key": key})
+    context = {"key": key, "shown_once": request.GET.get("shown") == "once"}
+    return render(request, "reviews/keys/revoke.html", context)
 
 
 def _mine(user: User) -> QuerySet[ApiKey]:

@@ -9,14 +9,14 @@ from django.contrib.auth.models import User
 from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from reviews import access
 from reviews.access import Action
-from reviews.errors import NotAllowed, NotFound
+from reviews.errors import BadRecord, NotAllowed, NotFound
 from reviews.forms.staff import (
     InviteForm,
     LeavingForm,
@@ -27,6 +27,7 @@ from reviews.forms.staff import (
     RolesForm,
 )
 from reviews.models import Invitation, Practice, named
+from reviews.presses import SHOWN_ONCE
 from reviews.queries import staff as queries
 from reviews.verbs import factors, invitations, leaving, practices, registers, roles
 from reviews.views.confirming import confirmed
@@ -138,7 +139,10 @@ def ask_reset(request: SignedIn, practice_pk: int, pk: int) -> HttpResponse:
 def answer_reset(request: SignedIn, pk: int) -> HttpResponse:
     """Agree that a second factor be reset, or not."""
     reset = access.fetch(queries.waiting_resets(), request.user, Action.RESET_FACTOR, pk=pk)
-    if request.POST.get("answer") == "agree":
+    answer = request.POST.get("answer")
+    if answer not in ("agree", "refuse"):
+        raise BadRecord("answer", "must be agree or refuse")
+    if answer == "agree":
         factors.agree(reset=reset, by=request.user)
         messages.success(
             request,
@@ -197,6 +201,7 @@ def leave(request: SignedIn, practice_pk: int, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @login_required
+@confirmed
 def new_practice(request: SignedIn) -> HttpResponse:
     """Set a practice up; whoever does is its first practice admin."""
     access.require(request.user, Action.SET_UP_PRACTICE)
@@ -277,6 +282,7 @@ def _page(request: SignedIn, practice: Practice) -> dict[str, Any]:
             each["reset"] for each in resets if not each["mine"] and not each["about_me"]
         ],
         "today": timezone.localtime(now, practice.zone),
+        "shown_once": request.GET.get("shown") == "once",
     }
 
 
@@ -297,7 +303,10 @@ def _invited(request: SignedIn, invited: invitations.Invited) -> HttpResponse:
         "address": invited.link.partition("?")[0],
         "not_mailed": bool(invitation.email),
     }
-    return render(request, "reviews/people/code.html", context)
+    answer = render(request, "reviews/people/code.html", context)
+    people = reverse("people-of", args=[invitation.practice_id])
+    setattr(answer, SHOWN_ONCE, f"{people}?shown=once#open")
+    return answer
 
 
 def _roles_form(
@@ -346,6 +355,8 @@ def _left(request: SignedIn, practice: Practice, user: User, left: leaving.Left)
         said.append(f"Back in the queue: {_cases(left.released)}.")
     if left.keys:
         said.append(f"Keys that they made go on: {len(left.keys)}.")
+    if left.invitations:
+        said.append(f"Invitations that they made and that ended: {left.invitations}.")
     if user != request.user:
         messages.success(request, " ".join(said))
         return redirect("people-of", practice.pk)

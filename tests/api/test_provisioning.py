@@ -55,7 +55,6 @@ def test_somebody_is_invited_changed_checked_and_leaves(hr, harbour, ravi, setti
         code=answer["code"],
         username="tom",
         given_name="Tom",
-        family_name="Ashby",
         password="a long walk by the canal",
     )
     assert hr.get("invitations").json()["results"] == []
@@ -128,10 +127,37 @@ def test_what_a_key_gives_to_nobody(hr, harbour, maeve, audrey):
     assert Membership.objects.filter(user=audrey, role=Role.AUDITOR).exists()
 
 
-def test_the_last_practice_admin_stays(hr, maeve):
-    refused = hr.send("POST", f"people/{maeve.pk}/leave")
-    assert refused.status_code == 409
-    assert refused.json()["code"] == "illegal_move"
+def test_a_key_ends_no_work_that_it_may_not_give(hr, harbour, maeve, iris, audrey, ada):
+    ahead = (timezone.now() + timedelta(days=3)).isoformat()
+    for person in (maeve, iris, audrey, ada):
+        for sent in ({}, {"at": ahead}):
+            refused = hr.send("POST", f"people/{person.pk}/leave", **sent)
+            assert refused.status_code == 403, person
+            assert "A practice admin does" in refused.json()["detail"]
+    auditor = invitations.invite(
+        practice=harbour, family_name="Ashby", roles=["auditor"], by=maeve
+    ).invitation
+    assert hr.send("POST", f"invitations/{auditor.pk}/withdraw").status_code == 403
+    assert Membership.objects.filter(user=audrey, ends_at=None).exists()
+
+
+def test_what_a_key_offered_ends_with_it(hr, harbour, maeve):
+    made = hr.send("POST", "invitations/make", family_name="Ashby", roles=["clinician"]).json()
+    clients.revoke_key(key=hr.key, by=maeve)
+    invitation = Invitation.objects.get(pk=made["invitation"]["id"])
+    assert (invitation.answer, invitation.answered_by) == ("withdrawn", maeve)
+
+
+def test_a_field_that_comes_twice_is_refused(hr, clara):
+    answer = hr.http.generic(
+        "PUT",
+        f"/api/v1/people/{clara.pk}/roles",
+        '{"roles": ["reviewer"], "roles": ["clinician"]}',
+        content_type="application/json",
+        headers=hr._headers(),
+    )
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [{"field": "roles", "reason": "was given more than once"}]
 
 
 def test_a_key_reaches_its_own_practices_only(hr, lakeside):

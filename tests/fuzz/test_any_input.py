@@ -56,7 +56,7 @@ PEOPLE = (
     {"family_name": "Ashby", "given_name": "Tom", "roles": ["clinician"], "email": "t@example.org"},
     {"roles": ["clinician", "reviewer"]},
     {"register": "GMC", "number": "9000017", "status": "registered", "checked_on": "2026-01-02"},
-    {"at": "2030-01-02T10:00:00Z", "cases_to": 1},
+    {"at": f"{make.day(30)}T10:00:00Z", "cases_to": 1},
     {"name": "Harbour", "telephone": "01632 960114", "country": "GB", "time_zone": "Europe/London"},
 )
 """What a list of staff elsewhere sends, by REST."""

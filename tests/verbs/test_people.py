@@ -3,7 +3,8 @@
 import random
 import re
 import threading
-from datetime import timedelta
+from contextlib import nullcontext
+from datetime import date, datetime, timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -61,7 +62,6 @@ def accept(code, **changes):
     given = {
         "username": "tom",
         "given_name": "Tom",
-        "family_name": "Ashby",
         "password": PASSWORD,
         **changes,
     }
@@ -229,7 +229,7 @@ def test_nobody_is_invited_twice_by_one_address(harbour, maeve):
         ({"username": "tom ashby"}, "username"),
         ({"password": "short"}, "password"),
         ({"password": "918273645546372819"}, "password"),
-        ({"family_name": ""}, "family_name"),
+        ({"given_name": "T" * 151}, "given_name"),
         ({"email": "clara@example.org"}, "email"),
     ],
 )
@@ -272,6 +272,73 @@ def test_an_invitation_is_made_and_seen_at_ones_own_practice_only(harbour, lakes
     for verb in (invitations.renew, invitations.withdraw):
         with pytest.raises(NotAllowed):
             verb(invitation=there, by=maeve)
+
+
+@pytest.mark.parametrize("way", ["leave", "roles", "day"])
+def test_what_somebody_offered_ends_when_they_may_offer_it_no_longer(
+    harbour, maeve, iris, clara, way
+):
+    """Whoever is blocked must not come back by a code that they had printed before."""
+    make.person("iris", harbour, CLINICIAN)
+    code = invite(harbour, iris, roles=[PRACTICE_ADMIN, REVIEWER]).code
+    other = invite(harbour, maeve).code
+    if way == "leave":
+        left = leaving.leave(person=iris, practice=harbour, by=maeve)
+        assert left.invitations == 1
+    elif way == "roles":
+        roles.change(person=iris, practice=harbour, roles=[CLINICIAN], by=maeve)
+    else:
+        leaving.plan(
+            person=iris, practice=harbour, at=timezone.now() + timedelta(hours=1), by=maeve
+        )
+        # Their day has come, and no worker is up to tidy up after them.
+        Membership.objects.filter(user=iris).update(ends_at=timezone.now())
+    with pytest.raises(NotFound):
+        accept(code)
+    assert not User.objects.filter(username="tom").exists()
+    assert accept(other), "what another offered holds"
+    if way == "day":
+        [dead] = Invitation.objects.filter(made_by=iris)
+        with pytest.raises(IllegalMove, match="invite anew"):
+            invitations.renew(invitation=dead, by=maeve)
+    else:
+        [event] = told("invitation.withdrawn")
+        assert event.detail["roles"] == ["practice_admin", "reviewer"]
+        assert "whoever made it" in event.detail["reason"]
+
+
+def test_the_family_name_of_an_account_is_that_of_the_invitation(harbour, maeve):
+    tom = accept(invite(harbour, maeve, family_name="Byrest").code, given_name="Ravi")
+    assert tom.get_full_name() == "Ravi Byrest"
+
+
+@pytest.mark.parametrize(
+    "username", ["rav\u0456", "rav1", "ravl", "Ravi.", "r-a-v-i", "r\u00e4vi", "ravi\u200b"]
+)
+def test_nobody_takes_a_user_name_that_looks_like_another(harbour, maeve, ravi, username):
+    with pytest.raises(BadRecord) as refused:
+        accept(invite(harbour, maeve).code, username=username)
+    assert refused.value.field == "username"
+
+
+@pytest.mark.parametrize("name", ["A\u202ey", "A\u0000y", "A\u200by", "R\u0430vi"])
+def test_a_name_is_what_it_shows(harbour, maeve, name):
+    for field in ("family_name", "given_name"):
+        with pytest.raises(BadRecord) as refused:
+            invite(harbour, maeve, **{field: name})
+        assert refused.value.field == field
+    with pytest.raises(BadRecord) as refused:
+        accept(invite(harbour, maeve).code, given_name=name)
+    assert refused.value.field == "given_name"
+    with pytest.raises(BadRecord) as refused:
+        practices.edit(practice=harbour, name=f"{name} Surgery", by=maeve)
+    assert refused.value.field == "name"
+    assert invite(
+        harbour,
+        maeve,
+        family_name="\u0160\u00edma-O\u2019Brien",
+        given_name="\u0418\u0432\u0430\u043d",
+    )
 
 
 # -- Roles -------------------------------------------------------------------------------------
@@ -651,6 +718,21 @@ def test_a_last_day_is_ahead(harbour, maeve, ravi):
         plan(ravi, harbour, maeve, seconds=-1)
 
 
+@pytest.mark.parametrize(
+    ("at", "fits"),
+    [
+        (timezone.now() + timedelta(days=731), True),
+        (timezone.now() + timedelta(days=734), False),
+        (datetime(9999, 12, 31, 23, 59, tzinfo=timezone.get_fixed_timezone(-300)), False),
+    ],
+)
+def test_nobody_says_years_ahead_that_somebody_leaves(harbour, maeve, ravi, at, fits):
+    with nullcontext() if fits else pytest.raises(BadRecord, match="two years") as refused:
+        leaving.plan(person=ravi, practice=harbour, at=at, by=maeve)
+    assert fits or refused.value.field == "at"
+    assert Leaving.objects.exists() is fits
+
+
 def test_who_comes_back_gets_their_account_again(harbour, maeve, ravi):
     leaving.leave(person=ravi, practice=harbour, by=maeve)
     invited = invite(harbour, maeve, email="ravi@example.org", roles=[REVIEWER])
@@ -713,6 +795,7 @@ def test_a_check_says_what_when_and_who(harbour, maeve, clara):
         ({"checked_on": None}, "checked_on"),
         ({"status": "unchecked"}, "checked_on"),
         ({"checked_on": make.day(1)}, "checked_on"),
+        ({"checked_on": date(1, 1, 1)}, "checked_on"),
     ],
 )
 def test_what_is_no_check(harbour, maeve, clara, changes, field):

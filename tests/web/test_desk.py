@@ -7,8 +7,10 @@ import subprocess
 import sys
 
 import pytest
+from django.contrib.auth.models import User
 
-from reviews import jobs, sealing, tasks
+from reviews import audit, jobs, sealing, tasks
+from reviews.audit import Event
 from reviews.conclusions import FlagOutcome
 from reviews.models import AuditEvent, Flag, Job, Outcome, Reason
 from reviews.sealing import Kept
@@ -215,6 +217,8 @@ def test_an_export_as_csv_is_in_words_and_ends_with_the_head(continued, audrey):
     rows = list(csv.DictReader(io.StringIO(made.content.decode("utf-8-sig"))))
     assert len(rows) == 2
     assert "Continued with temazepam until" in rows[0]["what"]
+    ravi = User.objects.get(username="ravi")
+    assert (rows[0]["user_name"], rows[0]["user_id"]) == ("ravi", str(ravi.pk))
     assert int(rows[0]["sealed_at"]) < head.size
     assert rows[1]["event"] == "tree head"
     assert json.loads(rows[1]["at"])["signature"] == head.signature
@@ -320,3 +324,30 @@ def test_a_search_costs_the_same_however_many_events_it_shows(
     desk.get("/audit", who=clara.pk)
     with django_assert_max_num_queries(40):
         desk.get("/audit", who=clara.pk)
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "31 Dec 9999", "0001-01-01"])
+def test_a_day_that_no_clock_reaches_is_refused_with_the_reason(audrey, harbour, day):
+    browser = Browser(audrey)
+    for asked in ({"to": day}, {"from": day}):
+        assert "is outside 1900 to 2199" in browser.read("/audit", **asked)
+    assert "is outside 1900 to 2199" in browser.read("/audit/day", who=audrey.pk, day=day)
+
+
+@pytest.mark.parametrize(
+    "written", ["9999-12-31T23:59:59-05:00", "2026-13-45", "2026-02-30T10:00", "10000-01-01T04:59"]
+)
+def test_a_time_of_the_trail_that_is_none_stands_as_it_was_written(
+    harbour, maeve, audrey, clara, written
+):
+    audit.record(
+        maeve,
+        Event.LEAVING_PLANNED,
+        practice_id=harbour.pk,
+        subject=clara,
+        person=clara.pk,
+        name="Clara",
+        at=written,
+    )
+    page = Browser(audrey).read("/audit", kind="staff")
+    assert f"at {written}" in page

@@ -16,7 +16,7 @@ from reviews.models import ApiKey, AuditEvent, Condition, Prescription, Press, S
 from reviews.queries.picker import value_of
 from reviews.verbs import prescribe
 from tests import make
-from tests.web.browse import Browser, heading
+from tests.web.browse import Browser
 
 TOKEN = re.compile(rf'name="{FIELD}" value="([^"]+)"')
 
@@ -155,8 +155,11 @@ def test_a_key_is_made_once_and_its_secret_is_kept_nowhere(ada, harbour):
     made = browser.post(address, **sent)
     assert (made.status_code, ApiKey.objects.count()) == (200, 1)
     again = browser.post(address, **sent)
-    assert (again.status_code, ApiKey.objects.count()) == (409, 1)
-    assert heading(again) == "Already done"
+    assert (again.status_code, ApiKey.objects.count()) == (302, 1)
+    page = browser.read(again["Location"])
+    assert "in force. Its secret was shown once and cannot be shown again" in page
+    assert "Revoke the key" in page
+    assert "make another" in page
 
 
 def test_presses_are_forgotten_when_nobody_can_send_them_again(form):

@@ -2,7 +2,7 @@
 
 import re
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -14,7 +14,16 @@ from django.test import Client
 from django.urls import NoReverseMatch, get_resolver, reverse
 from django.utils import timezone
 
-from reviews.models import AuditEvent, Case, Leaving, Membership, Practice, RegisterEntry, Role
+from reviews.models import (
+    AuditEvent,
+    Case,
+    FactorReset,
+    Leaving,
+    Membership,
+    Practice,
+    RegisterEntry,
+    Role,
+)
 from reviews.verbs import caseload, invitations, leaving
 from tests import make
 from tests.portal.factors import age_session
@@ -213,6 +222,17 @@ def test_somebody_leaves_on_a_day_stays_or_is_blocked_now(harbour, maeve, clara,
     assert hers.get("/").status_code == 302, "signed out"
 
 
+@pytest.mark.parametrize("day", ["31 Dec 9999", "31 Dec 2199"])
+def test_a_last_day_far_ahead_breaks_no_page(harbour, maeve, ravi, day):
+    browser, address = Browser(maeve), address_of(ravi, harbour, "/leave")
+    refused = browser.post(address, do="plan", day=day, time="23:59")
+    assert refused.status_code == 422
+    assert "outside 1900 to 2199" in words(refused) or "two years" in words(refused)
+    with pytest.raises(CommandError, match="two years"):
+        call_command("people", "harbour", leaves="ravi", at=datetime(9999, 12, 31, 23, 59))  # noqa: DTZ001
+    assert browser.get(f"/people/{harbour.pk}").status_code == 200
+
+
 def test_two_admins_reset_a_factor_and_its_owner_is_told_at_sign_in(harbour, maeve, iris, clara):
     Authenticator.objects.create(user=clara, type="totp", data={"secret": "x"})
     Browser(maeve).post(address_of(clara, harbour, "/reset"), reason="seen in person")
@@ -229,6 +249,53 @@ def test_two_admins_reset_a_factor_and_its_owner_is_told_at_sign_in(harbour, mae
     client.post("/accounts/logout/")
     client.post("/accounts/login/", {"login": "clara", "password": make.PASSWORD})
     assert "asked" not in words(client.get("/", follow=True))
+
+
+def test_an_answer_to_a_reset_that_is_none_answers_nothing(harbour, maeve, iris, clara):
+    Authenticator.objects.create(user=clara, type="totp", data={"secret": "x"})
+    Browser(maeve).post(address_of(clara, harbour, "/reset"), reason="seen in person")
+    reset = FactorReset.objects.get()
+    for who in (maeve, iris):
+        for answer in ("yes", "", "Agree"):
+            assert Browser(who).post(f"/people/resets/{reset.pk}", answer=answer).status_code == 400
+    reset.refresh_from_db()
+    assert reset.answer == ""
+    Browser(maeve).post(f"/people/resets/{reset.pk}", answer="refuse")
+    reset.refresh_from_db()
+    assert reset.answer == "lapsed"
+
+
+def test_who_leaves_is_told_of_what_they_offered_and_with_the_year(harbour, maeve, iris):
+    invited(harbour, iris, roles=["reviewer"])
+    browser, address = Browser(maeve), address_of(iris, harbour, "/leave")
+    assert "Tom Ashby, reviewer: ends" in browser.read(address)
+    day = make.day(400)
+    browser.post(address, do="plan", day=f"{day:%-d %b %Y}", time="17:00")
+    for page in (f"/people/{harbour.pk}", address_of(iris, harbour)):
+        assert f"{day:%a %-d %b %Y}" in browser.read(page)
+
+
+def test_two_of_one_name_are_pointed_out(harbour, maeve, ravi):
+    code = invited(harbour, maeve, family_name="Sh\u00e0h", given_name="Ravi").code
+    invitations.accept(code=code, username="rshah", given_name="Ravi", password=PASSWORD)
+    assert "rshah; ravi has this name too" in Browser(maeve).read(f"/people/{harbour.pk}")
+
+
+def test_a_code_that_was_shown_once_is_said_to_be_gone(harbour, maeve):
+    browser, address = Browser(maeve), f"/people/{harbour.pk}/invite"
+    sent = {"family_name": "Ashby", "roles": ["clinician"], "days": "7", "press": "a"}
+    assert browser.post(address, **sent).status_code == 200
+    again = browser.post(address, **sent)
+    assert again.status_code == 302
+    assert "its code cannot be shown again" in browser.read(again["Location"].partition("#")[0])
+
+
+def test_setting_a_practice_up_asks_who_it_is(harbour, maeve):
+    browser = Browser(maeve)
+    age_session(browser.client, settings.ACCOUNT_REAUTHENTICATION_TIMEOUT + 1)
+    done = browser.post("/people/practices/new", name="Mine", code="mine", profile="UK")
+    assert "reauthenticate" in done["Location"]
+    assert not Practice.objects.filter(code="mine").exists()
 
 
 def test_a_practice_is_set_up_and_changed(harbour, maeve):
@@ -387,7 +454,6 @@ def test_the_first_run_makes_a_practice_and_its_admin(rulebook, capsys, settings
         code=again.split("=")[1].split()[0],
         username="maeve",
         given_name="Maeve",
-        family_name="Sutton",
         password=PASSWORD,
     )
     assert set(maeve.memberships.values_list("role", flat=True)) == {

@@ -1,6 +1,7 @@
 """Show what the portal said of a patient on a day, and what it would say of that day now."""
 
 import json
+from argparse import ArgumentTypeError
 from datetime import date, datetime, time
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from reviews import dossiers, rulebooks
 from reviews.models import DecisionItem, Flag, Patient, PatientScreening, RuleVersion
 from reviews.queries import said
 from reviews.queries.said import Said
+from reviews.records import FIRST_DAY, LAST_DAY
 from reviews.rules import ENGINE
 from reviews.rules.screen import screen
 
@@ -30,7 +32,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("patient", type=int, metavar="PATIENT", help="the portal's patient id")
-        parser.add_argument("--as-of", type=date.fromisoformat, metavar="DAY", help="YYYY-MM-DD")
+        parser.add_argument("--as-of", type=_day, metavar="DAY", help="YYYY-MM-DD")
         parser.add_argument(
             "--rule-version", type=int, metavar="N", help="number of the book to judge again with"
         )
@@ -66,6 +68,13 @@ class Command(BaseCommand):
         if version is None:
             raise CommandError(f"No rule book was published by {known_at:%-d %b %Y}.")
         return version
+
+
+def _day(text: str) -> date:
+    day = date.fromisoformat(text)
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ArgumentTypeError(f"{text} is outside {FIRST_DAY.year} to {LAST_DAY.year}")
+    return day
 
 
 def _said(kept: Said) -> dict[str, Any]:
