@@ -207,7 +207,9 @@ def _meanings(user: User, asked: Asked) -> Iterable[Q]:
     """What the text may mean, each to be looked up by itself."""
     q = asked.q
     called = list(
-        search.named(patients(user), q).order_by().values_list("pk", flat=True)[:PEOPLE_MEANT]
+        search.named(patients(user), q, by=user)
+        .order_by()
+        .values_list("pk", flat=True)[:PEOPLE_MEANT]
     )
     if called:
         yield Q(patient_id__in=called)

@@ -178,7 +178,7 @@ def test_an_old_address_and_id_answer_with_the_one_that_stays(two, ravi):
     assert [one["id"] for one in listed] == [kept.pk]
     orders = browser.client.get("/api/v1/prescriptions", {"patient": gone.pk}).json()["results"]
     assert {order["source_id"] for order in orders} == {"rx-1", "rx-2"}
-    assert gone not in search.people(Patient.objects.all(), "Pym")
+    assert gone not in search.people(Patient.objects.all(), "Pym", by=clara)
     text = browser.read(f"/patients/{kept.pk}")
     assert "was merged into this one" in text
     merge = PersonMerge.objects.get()
@@ -214,7 +214,7 @@ NAMES = [
 def test_names_are_found_however_they_are_typed(harbour, clara, family, given, typed):
     wanted = make.patient(harbour, clara, family_name=family, given_name=given)
     make.patient(harbour, clara, family_name="Somebody", given_name="Else")
-    assert list(search.named(Patient.objects.all(), typed)) == [wanted]
+    assert list(search.named(Patient.objects.all(), typed, by=clara)) == [wanted]
 
 
 def test_curly_and_straight_apostrophes_do_not_hide_each_other(harbour, clara):
@@ -223,12 +223,12 @@ def test_curly_and_straight_apostrophes_do_not_hide_each_other(harbour, clara):
         for name in ("O'Brien", "O’Brien", "OBrien")
     ]
     for typed in ("O'Brien", "O’Brien", "obrien", "o brien"):
-        assert set(search.named(Patient.objects.all(), typed)) == set(both)
+        assert set(search.named(Patient.objects.all(), typed, by=clara)) == set(both)
 
 
 def test_signs_alone_find_nobody(harbour, clara):
     make.patient(harbour, clara)
-    assert not search.named(Patient.objects.all(), "' -").exists()
+    assert not search.named(Patient.objects.all(), "' -", by=clara).exists()
 
 
 def test_the_database_folds_every_letter_as_python_does(harbour, clara):
