@@ -243,6 +243,18 @@ def test_an_export_with_proofs_is_checked_without_the_portal(continued, audrey, 
     command = [sys.executable, "-I", VERIFIER, Kept.heads_file(), f"--key={key}"]
     done = subprocess.run([*command, f"--export={export}"], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+    lines = made.content.splitlines(keepends=True)
+    assert json.loads(lines[0])["rows"] == len(told)
+    for cut in (
+        *(made.content[:300], b"".join(lines[:-1]), lines[0], lines[0][:-9] + b"\n", b""),
+        b"".join([lines[0], *lines[2:]]),
+        b"".join([*lines[:-1], b"{}\n"]),
+        made.content.replace(b'"rows"', b'"rowz"'),
+    ):
+        export.write_bytes(cut)
+        done = subprocess.run([*command, f"--export={export}"], capture_output=True, check=False)
+        assert done.returncode == 1, cut[:300]
+        assert b"Traceback" not in done.stderr
     export.write_text(made.content.decode().replace("Sleeps 5 hours", "Sleeps 8 hours"))
     done = subprocess.run([*command, f"--export={export}"], capture_output=True, check=False)
     assert b"is not the one that was sealed" in done.stderr

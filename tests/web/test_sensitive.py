@@ -46,12 +46,12 @@ def test_a_reviewer_marks_and_takes_it_back_with_a_reason(harbour, clara, ravi):
     browser.post(f"/patients/{treated.pk}/reason", reason=WHY)
     assert "A nurse here" in browser.read(page)
     assert browser.post(page, reason="").status_code == 422
-    assert browser.post(page, reason="Left in May").status_code == 302
+    assert browser.post(page, reason="Left us in May").status_code == 302
     assert not SensitiveMark.objects.live().exists()
     told = AuditEvent.objects.filter(patient_id=treated.pk, subject__startswith="sensitivemark")
     assert [(event.verb, event.detail["reason"]) for event in told.order_by("pk")] == [
         ("patient.marked_sensitive", "A nurse here"),
-        ("patient.mark_removed", "Left in May"),
+        ("patient.mark_removed", "Left us in May"),
     ]
 
 
