@@ -79,7 +79,7 @@ def leads_to(text, position, size, path):
 
 
 def check_export(lines, heads):
-    """Look for the head of an export among the heads, for its rows under it, and for all of them."""
+    """Look for the head of an export among the heads, and for each and all of its rows."""
     told = "".join(f"{line}\n" for line in lines[1:]).encode()
     try:
         first, *rows = map(json.loads, lines)

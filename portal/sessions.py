@@ -5,8 +5,8 @@ somebody lacks the second factor that their practice asks for, all they can do i
 
 What was written is not lost with a session. A form that arrives after its session has ended, or
 with cookies that are gone or of another sign-in, is kept; its person signs in and finds the page
-where they wrote it, filled in as it was. So is a form whose record was marked as sensitive meanwhile,
-until its person has said why they open it.
+where they wrote it, filled in as it was. So is a form whose record was marked as sensitive
+meanwhile, until its person has said why they open it.
 """
 
 import time

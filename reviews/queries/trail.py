@@ -400,6 +400,8 @@ def _about(event: AuditEvent, name: str) -> str:
         return f", {_looked_for(str(event.detail.get('typed', '')))}"
     if event.verb in REFUSED_SIGN_INS:
         return f" of {name or 'an account that is not known'}"
+    if event.subject.startswith("user "):
+        name = ""
     # What is done about a colleague, an invitation or a key names them itself.
     name = name or str(event.detail.get("name", ""))
     return f": {name}" if name else ""
@@ -758,7 +760,9 @@ def _at_work(people_ids: Iterable[int]) -> dict[int, str]:
     held: dict[int, list[str]] = {}
     rows = Membership.objects.in_force().filter(user__in=set(people_ids))
     for each in rows.select_related("practice").order_by("role", "practice__name"):
-        held.setdefault(each.user_id, []).append(f"{Role(each.role).label.lower()} at {each.practice}")
+        held.setdefault(each.user_id, []).append(
+            f"{Role(each.role).label.lower()} at {each.practice}"
+        )
     return {pk: ", ".join(roles) for pk, roles in held.items()}
 
 

@@ -103,9 +103,7 @@ def _refuse(patient: Patient, reason: str, until: datetime, by: User) -> NoRetur
 
 
 def _why(reason: str) -> str:
-    return reasons.in_words(
-        reason, most=500, must="must say in words why you need this record now"
-    )
+    return reasons.in_words(reason, most=500, must="must say in words why you need this record now")
 
 
 @transaction.atomic

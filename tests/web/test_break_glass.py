@@ -391,6 +391,7 @@ def test_the_auditor_follows_who_came_at_their_own_patients_alone(
 def test_who_came_is_unknown_to_other_auditors(browser, quillfeather, lakeside, dora):
     third = make.practice("third")
     opened(browser, quillfeather)
-    assert Browser(make.person("otto", third, Role.AUDITOR)).get(
-        "/audit/day", who=dora.pk
-    ).status_code == 404
+    assert (
+        Browser(make.person("otto", third, Role.AUDITOR)).get("/audit/day", who=dora.pk).status_code
+        == 404
+    )

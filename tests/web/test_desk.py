@@ -332,3 +332,18 @@ def test_a_search_costs_the_same_however_many_events_it_shows(
     desk.get("/audit", who=clara.pk)
     with django_assert_max_num_queries(40):
         desk.get("/audit", who=clara.pk)
+
+
+def test_a_refused_sign_in_says_whose_and_is_found_by_the_name(clara, audrey):
+    stranger = Browser(None).client
+    for login in ("clara", "nobody-of-this-name"):
+        stranger.post("/accounts/login/", {"login": login, "password": "not this one at all"})
+    desk = Browser(audrey)
+    text = desk.read("/audit", kind="signed_in")
+    assert "Refused a sign-in of Clara Moreau (clara)" in text
+    assert "Refused a sign-in of an account that is not known" in text
+    assert "nobody-of-this-name" not in text
+    for typed in ("clara", "Clara Moreau"):
+        found = words(desk.get("/audit", q=typed))
+        assert "Refused a sign-in of Clara Moreau (clara)" in found
+        assert "an account that is not known" not in found

@@ -178,7 +178,7 @@ def test_an_old_address_and_id_answer_with_the_one_that_stays(two, ravi):
     assert [one["id"] for one in listed] == [kept.pk]
     orders = browser.client.get("/api/v1/prescriptions", {"patient": gone.pk}).json()["results"]
     assert {order["source_id"] for order in orders} == {"rx-1", "rx-2"}
-    assert gone not in search.people(Patient.objects.all(), "Pym", by=clara)
+    assert gone not in search.people(Patient.objects.all(), "Pym", by=ravi)
     text = browser.read(f"/patients/{kept.pk}")
     assert "was merged into this one" in text
     merge = PersonMerge.objects.get()

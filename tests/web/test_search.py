@@ -193,10 +193,22 @@ def test_the_query_count_does_not_grow(harbour, clara, ravi):
 @pytest.mark.parametrize(
     ("rows", "index"),
     [
-        (lambda by: search.named(Patient.objects.all(), "winter", by=by), "patient_folded_trigrams"),
-        (lambda by: search.alike(Patient.objects.all(), "wintre", by=by), "patient_folded_trigrams"),
-        (lambda by: search.named(Patient.objects.all(), "9994120", by=by), "identifier_compact_trigrams"),
-        (lambda by: search.alike(Patient.objects.all(), "9994120", by=by), "identifier_compact_trigrams"),
+        (
+            lambda by: search.named(Patient.objects.all(), "winter", by=by),
+            "patient_folded_trigrams",
+        ),
+        (
+            lambda by: search.alike(Patient.objects.all(), "wintre", by=by),
+            "patient_folded_trigrams",
+        ),
+        (
+            lambda by: search.named(Patient.objects.all(), "9994120", by=by),
+            "identifier_compact_trigrams",
+        ),
+        (
+            lambda by: search.alike(Patient.objects.all(), "9994120", by=by),
+            "identifier_compact_trigrams",
+        ),
         (lambda _: Medicine.objects.filter(text__iregex=r"\mdiazepam"), "medicine_trigrams"),
     ],
 )
