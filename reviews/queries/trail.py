@@ -163,6 +163,13 @@ def people(user: User) -> QuerySet[User]:
     return rows.order_by("last_name", "first_name", "username")
 
 
+def who_came(user: User, pk: int | None) -> User | None:
+    """Somebody of whom the trail of these practices tells, wherever they work."""
+    mine = access.practice_ids(user, Action.SEE_AUDIT)
+    told_of = AuditEvent.objects.filter(actor_id=pk, practice_id__in=mine)
+    return User.objects.filter(pk=pk).first() if pk and told_of.exists() else None
+
+
 def patients(user: User) -> QuerySet[Patient]:
     return access.scope(Patient.objects.all(), user, Action.SEE_AUDIT)
 

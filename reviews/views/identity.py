@@ -91,10 +91,7 @@ def settle(request: SignedIn, pk: int) -> HttpResponse:
         "records": question.records.filter(ended_at__isnull=True).order_by("pk"),
         "people": [
             *(_on_file(patient) for patient in question.patients.order_by("pk")),
-            *(
-                _on_file(patient) | {"said_to_be": True}
-                for patient in said_to_be
-            ),
+            *(_on_file(patient) | {"said_to_be": True} for patient in said_to_be),
         ],
         "pair": _pair(question),
         "waiting": others.count(),

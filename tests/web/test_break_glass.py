@@ -395,3 +395,9 @@ def test_who_came_is_unknown_to_other_auditors(browser, quillfeather, lakeside, 
         Browser(make.person("otto", third, Role.AUDITOR)).get("/audit/day", who=dora.pk).status_code
         == 404
     )
+
+
+def test_who_only_looked_somebody_up_is_followed_too(browser, quillfeather, dora):
+    look_up(browser, number="1Quillfeather")
+    desk = Browser(quillfeather.staff[Role.AUDITOR])
+    assert "Looked for a person" in desk.read("/audit/day", who=dora.pk)

@@ -6,7 +6,7 @@ from reviews import likeness
 from reviews.models import IdentityQuestion, KeptApart, Patient, PersonMerge, folded
 from reviews.queries import identity as asked
 from reviews.queries import search
-from reviews.verbs import screen
+from reviews.verbs import screen, sensitive
 from tests import make
 from tests.verbs.test_identity import AMA, EDITH, KOFI, diazepam, morphine, send, who
 from tests.web.browse import Browser, heading, words
@@ -33,6 +33,20 @@ def test_the_list_says_who_why_and_which_medicines_are_not_checked(question, cla
     text = Browser(clara).read(LIST)
     for said in ("PYM, Kofi", "Number of another person", "1 medicine waits: Morphine 10 mg"):
         assert said in text
+
+
+def test_what_may_be_of_a_marked_person_is_shown_once_a_reason_was_given(question, ravi):
+    edith = question.patients.get()
+    sensitive.mark(patient=edith, kind="staff", reason="A nurse here", by=ravi)
+    browser = Browser(ravi)
+    listed = browser.read(LIST)
+    assert "marked as sensitive" in listed
+    assert "Morphine" not in listed
+    asked = browser.get(f"{LIST}/{question.pk}")
+    assert asked.headers["Location"].startswith(f"/patients/{edith.pk}/reason?")
+    browser.post(f"/patients/{edith.pk}/reason", reason="She is here about her tablets")
+    assert "Morphine" in browser.read(LIST)
+    assert "Morphine" in browser.read(f"{LIST}/{question.pk}")
 
 
 def test_a_question_shows_the_record_beside_who_is_on_file(question, ravi):
