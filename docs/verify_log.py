@@ -78,22 +78,38 @@ def leads_to(text, position, size, path):
     return root.hex() if last == 0 else ""
 
 
+def check_export(lines, heads):
+    """Look for the head of an export among the heads, and for each and all of its rows."""
+    told = "".join(f"{line}\n" for line in lines[1:]).encode()
+    try:
+        first, *rows = map(json.loads, lines)
+        said, head = first["head"]["body"], json.loads(first["head"]["body"])
+        if heads.get(head["number"], {}).get("text") != said.encode():
+            sys.exit(f"Tree head {head['number']} of the export is not among these heads.")
+        for row in rows:
+            if leads_to(row["text"], row["position"], head["size"], row["path"]) != head["root"]:
+                sys.exit(f"The row at position {row['position']} is not the one that was sealed.")
+        if len(rows) != first["rows"] or sha256(told).hexdigest() != first["digest"]:
+            sys.exit(f"The export was cut or changed: {first['rows']} rows were made.")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        sys.exit(f"The export cannot be read: {error!r}.")
+    print(f"{len(rows)} exported rows, all of them: sealed under tree head {head['number']}.")
+
+
+def whole_lines(path):
+    *lines, rest = Path(path).read_bytes().decode("utf-8", "replace").split("\n")
+    return sys.exit(f"{path} ends in the middle of a line.") if rest else lines
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--key", required=True)
     for name in ("heads", "--log", "--export"):
-        parser.add_argument(name, type=lambda path: Path(path).read_text("utf-8").split("\n")[:-1])
+        parser.add_argument(name, type=whole_lines)
     given = parser.parse_args()
     heads = checked_heads(given.heads, given.key)
     print(f"{len(heads)} tree heads: signed, and each follows the one before it.")
     if given.log:
         print(f"{check_log(given.log, heads)} rows: those that were signed.")
-    if given.export:
-        first, *rows = map(json.loads, given.export)
-        head = json.loads(first["head"]["body"])
-        if heads.get(head["number"], {}).get("text") != first["head"]["body"].encode():
-            sys.exit(f"Tree head {head['number']} of the export is not among these heads.")
-        for row in rows:
-            if leads_to(row["text"], row["position"], head["size"], row["path"]) != head["root"]:
-                sys.exit(f"The row at position {row['position']} is not the one that was sealed.")
-        print(f"{len(rows)} exported rows: sealed under tree head {head['number']}.")
+    if given.export is not None:
+        check_export(given.export, heads)

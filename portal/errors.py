@@ -139,7 +139,9 @@ class RefusalMiddleware:
         if is_api(request):
             return refusal(request, exception)
         if isinstance(exception, ReasonNeeded):
-            back = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
+            # What was written is kept; its page opens after the reason, with the form filled in.
+            page = request.get_full_path() if request.method == "GET" else request.keep_form()
+            back = urlencode({"next": page}) if page else ""
             return redirect(f"{reverse('patient-reason', args=[exception.patient_id])}?{back}")
         status = STATUS.get(exception.code, HTTPStatus.CONFLICT)
         return render(request, f"{int(status)}.html", {"message": exception.message}, status=status)

@@ -5,11 +5,13 @@ somebody lacks the second factor that their practice asks for, all they can do i
 
 What was written is not lost with a session. A form that arrives after its session has ended, or
 with cookies that are gone or of another sign-in, is kept; its person signs in and finds the page
-where they wrote it, filled in as it was.
+where they wrote it, filled in as it was. So is a form whose record was marked as sensitive
+meanwhile, until its person has said why they open it.
 """
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -63,6 +65,7 @@ class SessionMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         signed_in = request.user.is_authenticated
+        request.keep_form = partial(_keep_for_a_reason, request)
         response = self._instead(request) if signed_in else _ask_who(request)
         if response is None:
             if _is_sent_again(request):
@@ -137,6 +140,18 @@ def kept_form(request: HttpRequest) -> dict[str, Any] | None:
 def forget_form(request: HttpRequest) -> None:
     """What was kept is not wanted any more."""
     request.session.pop(KEPT_FORM, None)
+
+
+def _keep_for_a_reason(request: HttpRequest) -> str:
+    """Keep a form of a record that was marked as sensitive meanwhile; the page it is for.
+
+    Empty where nothing is kept.
+    """
+    kept = _form_of(request)
+    if kept is None or kept["user"] not in (None, request.user.pk):
+        return ""
+    request.session[KEPT_FORM] = {**kept, "user": request.user.pk, "asked_why": True}
+    return kept["page"]
 
 
 def give_back(request: HttpRequest) -> HttpResponse:

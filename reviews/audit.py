@@ -473,6 +473,11 @@ class Event(Enum):
         "Opened a record in an emergency",
         {**_OPENING, "reason": "as written", "until": "when it ends by itself"},
     )
+    EMERGENCY_REFUSED = (
+        "emergency.refused",
+        "Was refused another record in an emergency, after many in a short time",
+        {"reason": "as written"},
+    )
     SENSITIVE_OPENED = (
         "emergency.sensitive_opened",
         "Opened a record that is marked as sensitive",

@@ -348,7 +348,7 @@ class PatientVersion(Particulars, Versioned):
         return f"{self.display_name}, version {self.version}"
 
 
-def compact(field: str) -> Func:
+def compact(field: str | Func) -> Func:
     """A number as it is compared: letters and digits alone, in lower case. An index holds it."""
     text = {"output_field": models.TextField()}
     pattern, nothing, everywhere = Value("[^0-9a-z]"), Value(""), Value("g")

@@ -105,6 +105,13 @@ def questions(by: User) -> QuerySet[IdentityQuestion]:
     return access.scope(rows, by, Action.IDENTIFY).order_by("asked_at", "pk")
 
 
+def of_hidden_records(questions: list[IdentityQuestion], by: User) -> set[int]:
+    """Ids of those that may be about a marked record for which `by` has given no reason."""
+    marked = access.with_marks(Patient.objects.filter(identity_questions__in=questions))
+    hidden = marked.filter(is_marked=True).exclude(pk__in=list(access.opened_by(by)))
+    return set(hidden.values_list("identity_questions", flat=True))
+
+
 def medicines(question: IdentityQuestion) -> list[dict]:
     """What the prescriptions say that wait under a question; `start_on` is a date or None."""
     rows = question.records.filter(kind="prescriptions", ended_at__isnull=True).order_by("pk")

@@ -3,54 +3,59 @@
 What was typed is looked for as it is. Only where nothing has it, a slip of the keyboard is allowed
 for: a letter too many, too few, wrong or in the wrong place. Names are compared without accents,
 apostrophes, hyphens and spaces (`likeness.folded`). All of it is found by trigram indexes.
+
+Whoever is shown the last four signs of numbers finds by these or by the whole number. By part of a
+number, or with a slip, the whole of it would follow sign by sign.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.contrib.postgres.search import TrigramSimilarity
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Greatest
+from django.db.models.functions import Greatest, Right
 
 from drugs.search import names_meant, names_nearly_meant
-from reviews import likeness
+from reviews import access, likeness
+from reviews.access import Action
 from reviews.models import WITHDRAWN, Identifier, Medicine, Patient, Prescription, Status, compact
 
 SHORTEST = 3
 """Letters. Fewer make no trigram, and would find half of everybody."""
 
 
-def people(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
+def people(patients: QuerySet[Patient], text: str, *, by: User) -> QuerySet[Patient]:
     """Those of `patients` whose names and numbers hold every word of `text`, or else are like it.
 
     The likeliest first. A word with a digit is part of a number, spaces and hyphens aside.
     """
-    exact = named(patients, text)
-    return exact if exact.exists() else alike(patients, text)
+    exact = named(patients, text, by=by)
+    return exact if exact.exists() else alike(patients, text, by=by)
 
 
-def anybody(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
+def anybody(patients: QuerySet[Patient], text: str, *, by: User) -> QuerySet[Patient]:
     """Those who are called so or are prescribed it; or else, those with a name like it."""
     # One list of ids. Asked for as two, either of which may hold, PostgreSQL expects half of
     # everybody and looks each of them up.
-    called = named(patients, text).order_by().values("pk")
+    called = named(patients, text, by=by).order_by().values("pk")
     taking = prescriptions(medicines_named(text)).values("patient")
     found = patients.filter(pk__in=called.union(taking))
     if found.exists():
         return found
     taking_like_it = prescribed(patients, medicines_nearly_named(text))
-    return taking_like_it if taking_like_it.exists() else alike(patients, text)
+    return taking_like_it if taking_like_it.exists() else alike(patients, text, by=by)
 
 
-def named(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
+def named(patients: QuerySet[Patient], text: str, *, by: User) -> QuerySet[Patient]:
     """Those of `patients` whose names and numbers hold every word of `text`."""
-    return _matching(patients, text, _holds, _has)
+    return _matching(patients, text, by, _holds, _has)
 
 
-def alike(patients: QuerySet[Patient], text: str) -> QuerySet[Patient]:
+def alike(patients: QuerySet[Patient], text: str, *, by: User) -> QuerySet[Patient]:
     """Those of `patients` whose names and numbers are like the words of `text`."""
-    return _matching(patients, text, _is_like, _has_nearly)
+    return _matching(patients, text, by, _is_like, _has_nearly)
 
 
 def prescribed(patients: QuerySet[Patient], medicines: list[int]) -> QuerySet[Patient]:
@@ -99,8 +104,9 @@ def _with_a_name(names: list[str]) -> list[int]:
 def _matching(
     patients: QuerySet[Patient],
     text: str,
+    by: User,
     name_fits: Callable[[str, str], Q],
-    number_fits: Callable[[str], Q],
+    number_fits: Callable[[str, Q], Q],
 ) -> QuerySet[Patient]:
     words = [word for word in re.split(r"[\s,]+", text) if word]
     number = "".join(word for word in words if re.search(r"\d", word))
@@ -112,10 +118,10 @@ def _matching(
     for word in names:
         fits &= name_fits("family_folded", word) | name_fits("given_folded", word)
     if number:
-        fits &= Q(pk__in=_numbered(number, number_fits))
+        fits &= Q(pk__in=_numbered(number, by, number_fits))
     if number and names:
         # "LQ 0000012": the letters can belong to the number.
-        fits |= Q(pk__in=_numbered("".join(words), number_fits))
+        fits |= Q(pk__in=_numbered("".join(words), by, number_fits))
     patients = patients.filter(fits, merged_into__isnull=True)
     if not names:
         return patients.order_by("family_name", "given_name", "pk")
@@ -127,20 +133,26 @@ def _matching(
     )
 
 
-def _numbered(number: str, fits: Callable[[str], Q]) -> Any:
+_LAST_FOUR = compact(Right("value", 4))
+# Of a shorter number a mask shows fewer signs than four.
+_IS_LONG = Q(bare__regex="^.{8}")
+
+
+def _numbered(number: str, by: User, fits: Callable[[str, Q], Q]) -> Any:
     """The patients with such a number, whatever spaces and hyphens systems print in it."""
     bare = re.sub(r"[^0-9a-z]", "", number.lower())
-    found = Identifier.objects.annotate(bare=compact("value")).filter(fits(bare))
-    return found.values("patient")
+    in_full = Q(practice__in=access.practice_ids(by, Action.SEE_NUMBERS))
+    found = Identifier.objects.annotate(bare=compact("value"), last_four=_LAST_FOUR)
+    return found.filter(fits(bare, in_full)).values("patient")
 
 
-def _has(number: str) -> Q:
-    return Q(bare__contains=number)
+def _has(number: str, in_full: Q) -> Q:
+    return Q(bare__contains=number) & (in_full | Q(bare=number) | Q(_IS_LONG, last_four=number))
 
 
-def _has_nearly(number: str) -> Q:
+def _has_nearly(number: str, in_full: Q) -> Q:
     # Numbers are all alike to trigrams, which only find where to look: one slip, and no more.
-    return Q(bare__trigram_similar=number, bare__regex="|".join(_slips(number)))
+    return in_full & Q(bare__trigram_similar=number, bare__regex="|".join(_slips(number)))
 
 
 def _slips(word: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from django.utils import timezone
 from reviews import access, products, rulebooks
 from reviews.access import Action
 from reviews.audit import EVENTS, Event
+from reviews.identifiers import masked
 from reviews.models import (
     SHOWN,
     AuditEvent,
@@ -68,6 +69,9 @@ BY_ITSELF = tuple(
     )
 )
 """What screening writes: so much that nobody would see what people did beside it."""
+REFUSED_SIGN_INS = tuple(
+    name for name in EVENTS if name.startswith("sign_in.") and "refused" in name
+)
 READ = (*OPENED, Event.SEARCH_MADE.verb, Event.API_READ.verb)
 
 KINDS: dict[str, tuple[str, Q]] = {
@@ -147,12 +151,23 @@ def visible(user: User) -> QuerySet[AuditEvent]:
 
 
 def people(user: User) -> QuerySet[User]:
-    """Who works, or worked, where `user` may see the trail."""
+    """Who works, or worked, where `user` may see the trail, or came there in an emergency.
+
+    Of the last, no more is seen than what they did at these practices.
+    """
     mine = access.practice_ids(user, Action.SEE_AUDIT)
     works = Membership.objects.filter(practice__in=mine).values("user")
     has_left = Leaving.objects.filter(practice__in=mine, done_at__isnull=False).values("user")
-    rows = User.objects.filter(Q(pk__in=works) | Q(pk__in=has_left))
+    came = BreakGlass.objects.filter(practice__in=mine, kind=BreakGlass.Kind.EMERGENCY).values("by")
+    rows = User.objects.filter(Q(pk__in=works) | Q(pk__in=has_left) | Q(pk__in=came))
     return rows.order_by("last_name", "first_name", "username")
+
+
+def who_came(user: User, pk: int | None) -> User | None:
+    """Somebody of whom the trail of these practices tells, wherever they work."""
+    mine = access.practice_ids(user, Action.SEE_AUDIT)
+    told_of = AuditEvent.objects.filter(actor_id=pk, practice_id__in=mine)
+    return User.objects.filter(pk=pk).first() if pk and told_of.exists() else None
 
 
 def patients(user: User) -> QuerySet[Patient]:
@@ -207,7 +222,9 @@ def _meanings(user: User, asked: Asked) -> Iterable[Q]:
     """What the text may mean, each to be looked up by itself."""
     q = asked.q
     called = list(
-        search.named(patients(user), q).order_by().values_list("pk", flat=True)[:PEOPLE_MEANT]
+        search.named(patients(user), q, by=user)
+        .order_by()
+        .values_list("pk", flat=True)[:PEOPLE_MEANT]
     )
     if called:
         yield Q(patient_id__in=called)
@@ -223,9 +240,23 @@ def _meanings(user: User, asked: Asked) -> Iterable[Q]:
         )
         yield _told_of(user, decisions)
     yield _told_of(user, Decision.objects.filter(note__icontains=q))
+    called_so = [person.pk for person in people(user) if _is_called(person, q)]
+    if called_so:
+        yield Q(actor_id__in=called_so)
+        yield Q(actor_id__isnull=True, verb__in=REFUSED_SIGN_INS, subject__in=_users(called_so))
     # What the portal does by itself, most of the trail, has no reason.
     yield Q(actor_id__isnull=False, detail__reason__icontains=q)
     yield Q(actor_id__isnull=False, actor__icontains=q)
+
+
+def _is_called(person: User, text: str) -> bool:
+    """Whether a user name, or a name in full, holds what was typed."""
+    typed = text.casefold()
+    return any(typed in name.casefold() for name in (person.username, person.get_full_name()))
+
+
+def _users(ids: Iterable[int]) -> list[str]:
+    return [f"user {pk}" for pk in ids]
 
 
 def _prescriptions(user: User, asked: Asked) -> list[tuple[int, int]]:
@@ -383,9 +414,22 @@ def _about(event: AuditEvent, name: str) -> str:
         shown = len(event.detail.get(SHOWN, ()))
         people_shown = f"{shown} shown" if shown else "nobody shown"
         return f": “{event.detail.get('typed', '')}”, {people_shown}"
+    if event.verb == Event.EMERGENCY_LOOKED_UP.verb:
+        return f", {_looked_for(str(event.detail.get('typed', '')))}"
+    if event.verb in REFUSED_SIGN_INS:
+        return f" of {name or 'an account that is not known'}"
+    if event.subject.startswith("user "):
+        name = ""
     # What is done about a colleague, an invitation or a key names them itself.
     name = name or str(event.detail.get("name", ""))
     return f": {name}" if name else ""
+
+
+def _looked_for(typed: str) -> str:
+    """What somebody typed in an emergency; of a number no more than an auditor sees elsewhere."""
+    if re.search(r", \d{4}-\d\d-\d\d$", typed):
+        return f"by name and birth date: “{typed}”"
+    return f"by the number {masked(typed)}"
 
 
 def _number(subject: str, model: str) -> int | None:
@@ -477,8 +521,12 @@ def _medicines(ids: set[int]) -> dict[int, list[str]]:
 
 
 def _named(events: list[AuditEvent]) -> dict[str, str]:
-    """`{subject: what it is called}` of prescriptions and conditions."""
-    names = {}
+    """`{subject: what it is called}` of prescriptions, conditions, and accounts that were tried."""
+    tried = [event for event in events if event.verb in REFUSED_SIGN_INS]
+    accounts = User.objects.filter(
+        pk__in={_number(event.subject, "user") for event in tried} - {None}
+    )
+    names = {f"user {each.pk}": _in_full(each) for each in accounts} if tried else {}
     for model, rows in (
         ("prescription", Prescription.objects.values_list("pk", "medicine__text")),
         ("condition", Condition.objects.values_list("pk", "text")),
@@ -489,14 +537,30 @@ def _named(events: list[AuditEvent]) -> dict[str, str]:
     return names
 
 
+def _in_full(user: User) -> str:
+    """The name with the user name, where that is another."""
+    name = named(user)
+    return name if name == user.username else f"{name} ({user.username})"
+
+
 def _roles(events: list[AuditEvent]) -> dict[tuple[int | None, int | None], str]:
     """`{(person, practice): roles there today}`; under no practice, their roles anywhere."""
     actors = {event.actor_id for event in events if event.actor_id}
     held: dict[tuple[int | None, int | None], list[str]] = {}
-    rows = Membership.objects.filter(user__in=actors).order_by("role")
-    for user_id, practice_id, role in rows.values_list("user", "practice", "role"):
+    elsewhere: dict[int, list[str]] = {}
+    rows = Membership.objects.filter(user__in=actors).order_by("role", "practice__name")
+    for user_id, practice_id, role, place in rows.values_list(
+        "user", "practice", "role", "practice__name"
+    ):
+        label = Role(role).label.lower()
         for key in ((user_id, practice_id), (user_id, None)):
-            held.setdefault(key, []).append(Role(role).label.lower())
+            held.setdefault(key, []).append(label)
+        elsewhere.setdefault(user_id, []).append(f"{label} at {place}")
+    # Who came in an emergency works at another practice, which is said.
+    for event in events:
+        key = (event.actor_id, event.practice_id)
+        if event.actor_id in elsewhere and key not in held:
+            held[key] = elsewhere[event.actor_id]
     return {key: ", ".join(dict.fromkeys(roles)) for key, roles in held.items()}
 
 
@@ -700,10 +764,24 @@ def opened_with_reason(user: User) -> list[BreakGlass]:
     pages: dict[int, list[str]] = {}
     for event in read.order_by("pk") if waiting else ():
         pages.setdefault(event.detail["opening"], []).append(_page(event))
+    at_work = _at_work(each.by_id for each in waiting)
     for each in waiting:
+        each.whose = _in_full(each.by)
+        each.from_where = at_work.get(each.by_id, "no role any more") if each.is_emergency else ""
         each.count = len(pages.get(each.pk, []))
         each.pages = list(dict.fromkeys(pages.get(each.pk, [])))
     return waiting
+
+
+def _at_work(people_ids: Iterable[int]) -> dict[int, str]:
+    """`{person: their roles and where, in words}`."""
+    held: dict[int, list[str]] = {}
+    rows = Membership.objects.in_force().filter(user__in=set(people_ids))
+    for each in rows.select_related("practice").order_by("role", "practice__name"):
+        held.setdefault(each.user_id, []).append(
+            f"{Role(each.role).label.lower()} at {each.practice}"
+        )
+    return {pk: ", ".join(roles) for pk, roles in held.items()}
 
 
 def hasty(user: User) -> list[Told]:
@@ -731,8 +809,7 @@ def hasty(user: User) -> list[Told]:
 
 def refused_sign_ins(user: User) -> QuerySet[AuditEvent]:
     """Sign-ins that failed in the last two weeks, among people whom `user` audits."""
-    refused = [name for name in EVENTS if name.startswith("sign_in.") and "refused" in name]
-    return visible(user).filter(verb__in=refused, at__gte=timezone.now() - LATELY)
+    return visible(user).filter(verb__in=REFUSED_SIGN_INS, at__gte=timezone.now() - LATELY)
 
 
 def practices(user: User) -> QuerySet[Practice]:

@@ -9,6 +9,9 @@ from reviews import audit
 from reviews.audit import Event
 from reviews.errors import BadRecord, Stale
 
+LONGEST = 254
+"""Characters of a mail address, as the account keeps it."""
+
 
 @transaction.atomic
 def ask_mail(*, to: str, by: User, address: str) -> str:
@@ -45,6 +48,8 @@ def _free(to: str, by: User) -> str:
         validate_email(to)
     except ValidationError as error:
         raise BadRecord("email", "is not an e-mail address") from error
+    if len(to) > LONGEST:
+        raise BadRecord("email", f"is longer than {LONGEST} characters")
     if to.casefold() == by.email.casefold():
         raise BadRecord("email", "is the one you have")
     if User.objects.exclude(pk=by.pk).filter(email__iexact=to).exists():

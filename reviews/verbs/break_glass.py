@@ -8,13 +8,14 @@ the patient's practice, and its auditors are told until one has looked.
 import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from typing import NoReturn
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, audit, likeness, tries, walls
+from reviews import access, audit, likeness, reasons, tries, walls
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, NotAllowed, NotFound
@@ -22,9 +23,8 @@ from reviews.models import LASTS, BreakGlass, Identifier, Patient, compact
 from reviews.tries import Limit
 
 LOOK_UPS = Limit(20, timedelta(minutes=15))
+OPENINGS = Limit(5, timedelta(minutes=15))
 SHORTEST_NUMBER = 6
-SHORTEST_REASON = 10
-"""Letters. An initial or "asdf" tells an auditor nothing."""
 MOST_FOUND = 5
 
 
@@ -68,11 +68,42 @@ def look_up(*, number: str, family_name: str, birth_date: date | None, by: User)
     return found
 
 
-@transaction.atomic
 def open_record(*, patient: Patient, reason: str, by: User) -> BreakGlass:
-    """Open the record of somebody whom `look_up` has found. Raises `BadRecord` without a reason."""
+    """Open the record of somebody whom `look_up` has found.
+
+    Raises `BadRecord` without a reason, and where somebody has opened too many shortly before.
+    """
     access.require(by, Action.BREAK_GLASS)
-    return _open(patient, BreakGlass.Kind.EMERGENCY, reason, LASTS, by)
+    reason = _why(reason)
+    until = tries.take(tries.key("break-glass-opened", by.pk), OPENINGS).until
+    if until:
+        _refuse(patient, reason, until, by)
+    with transaction.atomic():
+        return _open(patient, BreakGlass.Kind.EMERGENCY, reason, LASTS, by)
+
+
+def _refuse(patient: Patient, reason: str, until: datetime, by: User) -> NoReturn:
+    """Tell the patient's practice that one more was wanted, and whoever wanted it whom to call."""
+    place = patient.practice
+    with walls.seeing(walls.of([place.pk])):
+        audit.record(
+            by,
+            Event.EMERGENCY_REFUSED,
+            practice_id=place.pk,
+            patient_id=patient.pk,
+            subject=patient,
+            reason=reason,
+        )
+    call = f"{place}, telephone {place.telephone}" if place.telephone else place
+    raise BadRecord(
+        "reason",
+        f"opens no more records now: you have opened {OPENINGS.most} shortly before. "
+        f"Call {call}, or wait until {_clock(until)}",
+    )
+
+
+def _why(reason: str) -> str:
+    return reasons.in_words(reason, most=500, must="must say in words why you need this record now")
 
 
 @transaction.atomic
@@ -80,15 +111,12 @@ def open_sensitive(*, patient: Patient, reason: str, by: User) -> BreakGlass:
     """Open a marked record of one's own practice for this session. Raises `BadRecord` likewise."""
     access.require(by, Action.SEE_PATIENT, patient)
     session = timedelta(seconds=settings.SESSION_COOKIE_AGE)
-    return _open(patient, BreakGlass.Kind.SENSITIVE, reason, session, by)
+    return _open(patient, BreakGlass.Kind.SENSITIVE, _why(reason), session, by)
 
 
 def _open(
     patient: Patient, kind: BreakGlass.Kind, reason: str, lasts: timedelta, by: User
 ) -> BreakGlass:
-    reason = " ".join(reason.split())
-    if len(reason) < SHORTEST_REASON:
-        raise BadRecord("reason", "must say in words why you need this record now")
     emergency = kind == BreakGlass.Kind.EMERGENCY
     event = Event.EMERGENCY_OPENED if emergency else Event.SENSITIVE_OPENED
     with walls.seeing(walls.of([patient.practice_id])):
@@ -97,7 +125,7 @@ def _open(
             practice_id=patient.practice_id,
             kind=kind,
             by=by,
-            reason=reason[:500],
+            reason=reason,
             until=timezone.now() + lasts,
         )
         _tell(opened, event, by, reason=opened.reason, until=opened.until.isoformat())

@@ -12,10 +12,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, audit, sessions, staff
+from reviews import access, audit, reasons, sessions, staff
 from reviews.access import Action
 from reviews.audit import Event
-from reviews.errors import BadRecord, IllegalMove, NotAllowed
+from reviews.errors import IllegalMove, NotAllowed
 from reviews.models import FactorReset, Practice, named
 
 HOURS = 24
@@ -34,9 +34,7 @@ def ask(*, person: User, practice: Practice, reason: str, by: User) -> FactorRes
     person = staff.lock_person(staff.of(person, locked))
     if person.pk == by.pk:
         raise NotAllowed("Nobody resets their own second factor. Ask two other practice admins.")
-    reason = reason.strip()
-    if not reason or len(reason) > 300:
-        raise BadRecord("reason", "is needed, in at most 300 characters: how do you know them?")
+    reason = reasons.in_words(reason, most=300, must="must say in words how you know them")
     if not Authenticator.objects.filter(user=person).exists():
         raise IllegalMove(f"{named(person)} has no second factor.")
     now = timezone.now()

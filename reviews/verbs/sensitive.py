@@ -4,7 +4,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from reviews import access, audit
+from reviews import access, audit, reasons
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, Stale
@@ -48,10 +48,7 @@ def remove(*, patient: Patient, reason: str, by: User) -> SensitiveMark:
 
 
 def _needed(reason: str) -> str:
-    reason = " ".join(reason.split())
-    if not reason:
-        raise BadRecord("reason", "is needed: it is part of the trail")
-    return reason[:300]
+    return reasons.in_words(reason, most=300, must="is needed in words, as part of the trail")
 
 
 def _tell(held: SensitiveMark, event: Event, by: User, reason: str) -> None:

@@ -110,12 +110,14 @@ def _harmless(value: object) -> object:
 def _ndjson(rows: Sequence[Told], head: TreeHead | None) -> bytes:
     """The head, then each event and the decision it tells of, as sealed, with its proof.
 
+    The first line says how many lines follow and what their digest is, so that a cut is noticed.
+
     Raises `BadRecord` where nothing is sealed yet. What is newer than the head is left out.
     """
     if head is None:
         raise BadRecord("form", "no proof can be given: nothing is sealed yet")
     stored = sealing.Stored()
-    lines: list[dict[str, Any]] = [{"head": {"body": head.body, "signature": head.signature}}]
+    lines: list[dict[str, Any]] = []
     for row in rows:
         told_of = [(sealing.EVENT, row.event.pk)]
         if row.event.verb in DECIDED and "decision" in row.event.detail:
@@ -123,4 +125,10 @@ def _ndjson(rows: Sequence[Told], head: TreeHead | None) -> bytes:
         for kind, pk in told_of:
             if proof := sealing.prove(kind, pk, head, stored):
                 lines.append({"text": proof.text, "position": proof.position, "path": proof.path})
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+    told = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+    first = {
+        "head": {"body": head.body, "signature": head.signature},
+        "rows": len(lines),
+        "digest": hashlib.sha256(told).hexdigest(),
+    }
+    return json.dumps(first, ensure_ascii=False).encode() + b"\n" + told

@@ -166,6 +166,7 @@ def day(request: SignedIn) -> HttpResponse:
     except BadRecord as error:
         on, problem = timezone.localdate(), f"{error.field}: {error.reason}"
     person = next((each for each in staff if each.pk == who), None)
+    person = person or trail.who_came(request.user, who)
     if who and person is None:
         raise NotFound("Nobody of that number works where you may see the trail.")
     stretches = []

@@ -125,7 +125,7 @@ def narrow(cases: QuerySet[Case], chosen: dict[str, str], user: User) -> QuerySe
     """The cases that the filters leave, in the chosen order."""
     if chosen["rule"] or chosen["q"]:
         # Whom a rule or a medicine finds tells something clinical of them. The page says so.
-        called = search.named(Patient.objects.all(), chosen["q"])
+        called = search.named(Patient.objects.all(), chosen["q"], by=user)
         cases = access.unhidden(cases, user, but=None if chosen["rule"] else called)
     if chosen["severity"]:
         cases = cases.filter(severity=chosen["severity"])
@@ -147,7 +147,8 @@ def narrow(cases: QuerySet[Case], chosen: dict[str, str], user: User) -> QuerySe
     if chosen["due"] in work.due_between():
         cases = work.due(cases, chosen["due"])
     if chosen["q"]:
-        found = search.anybody(Patient.objects.all(), chosen["q"]).order_by().values_list("pk")
+        found = search.anybody(Patient.objects.all(), chosen["q"], by=user)
+        found = found.order_by().values_list("pk")
         few = [pk for (pk,) in found[: FEW + 1]]
         # Told as a question, PostgreSQL would rather walk the queue and try the name on everybody.
         cases = cases.filter(patient__in=few if len(few) <= FEW else found)

@@ -37,7 +37,9 @@ def listed(request: SignedIn) -> HttpResponse:
     """What waits, the oldest first; who may be one person; what was settled lately."""
     access.require(request.user, Action.IDENTIFY)
     page = page_of(identity.questions(request.user), request.GET.get("page", 1), PAGE_SIZE)
+    hidden = identity.of_hidden_records(page.rows, request.user)
     for question in page.rows:
+        question.is_hidden = question.pk in hidden
         question.medicines = identity.medicines(question)
     context = {
         "page": page,
@@ -59,6 +61,9 @@ def settle(request: SignedIn, pk: int) -> HttpResponse:
         Action.IDENTIFY,
         pk=pk,
     )
+    said_to_be = identity.said_to_be(question)[:SAID_TO_BE_SHOWN]
+    for patient in (*question.patients.order_by("pk"), *said_to_be):
+        access.require_reason(request.user, patient)
     form = SettleForm(question, identity.known_as(question), request.POST or None)
     with refusals_at(form):
         if form.is_valid() and question.settled_at is None:
@@ -86,10 +91,7 @@ def settle(request: SignedIn, pk: int) -> HttpResponse:
         "records": question.records.filter(ended_at__isnull=True).order_by("pk"),
         "people": [
             *(_on_file(patient) for patient in question.patients.order_by("pk")),
-            *(
-                _on_file(patient) | {"said_to_be": True}
-                for patient in identity.said_to_be(question)[:SAID_TO_BE_SHOWN]
-            ),
+            *(_on_file(patient) | {"said_to_be": True} for patient in said_to_be),
         ],
         "pair": _pair(question),
         "waiting": others.count(),

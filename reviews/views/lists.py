@@ -108,9 +108,9 @@ def _of_search(user: User, typed: str) -> List:
         Patient.objects.filter(merged_into__isnull=True), user, Action.SEE_PATIENT
     )
     meant = search.medicines_meant(typed)
-    called = search.named(visible, typed)
+    called = search.named(visible, typed, by=user)
     if not meant and not called.exists():
-        called = search.alike(visible, typed)
+        called = search.alike(visible, typed, by=user)
     takers = access.unhidden(search.prescribed(visible, meant), user)
     takers = takers.order_by("family_name", "given_name", "pk")
     people = [

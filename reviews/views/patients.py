@@ -64,7 +64,7 @@ def patients(request: SignedIn) -> HttpResponse:
     if chosen["checked"]:
         found = found.filter(_not_checked())
     if chosen["q"]:
-        found = search.people(found, chosen["q"])
+        found = search.people(found, chosen["q"], by=request.user)
     else:
         found = found.order_by("practice", "family_name", "given_name", "pk")
     rows = checked.with_waiting(

@@ -49,10 +49,10 @@ def _people(request: SignedIn, typed: str) -> dict[str, Any]:
         request.GET.get("page", 1),
         PRESCRIBED,
     )
-    called = search.named(visible, typed)
+    called = search.named(visible, typed, by=request.user)
     like = not medicines and not called.exists()
     if like:
-        called = search.alike(visible, typed)
+        called = search.alike(visible, typed, by=request.user)
     people = list(_with_case(called)[:PEOPLE])
     reading.searched(request, typed, [*people, *page.rows])
     _say_of(people, request.user)

@@ -60,7 +60,9 @@ def test_the_pages_of_a_marked_record_are_for_everybody(
         samira, f"/patients/{quillfeather.patient.pk}/sensitive", width=width, scheme=scheme
     )
     is_for_everybody(page, width)
-    sensitive.mark(patient=quillfeather.patient, kind="staff", reason="works here", by=samira)
+    sensitive.mark(
+        patient=quillfeather.patient, kind="staff", reason="works at this practice", by=samira
+    )
     page = visit(ravi, f"/cases/{quillfeather.case.pk}", width=width, scheme=scheme)
     expect(page.get_by_role("heading", level=1)).to_contain_text("is marked as sensitive")
     is_for_everybody(page, width)

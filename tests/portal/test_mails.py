@@ -107,6 +107,13 @@ class TestAnotherAddress:
         assert (changed.detail["before"], changed.detail["after"]) == (before, NEW)
         assert self.confirm(browser, link).status_code == 409
 
+    def test_one_that_the_account_cannot_keep_is_refused(self, ravi):
+        domain = ".".join(["b" * 60] * 4) + ".org"
+        answer = self.ask(Browser(ravi), f"{'a' * 60}@{domain}")
+        assert answer.status_code == 422
+        assert "is longer than 254 characters" in words(answer)
+        assert mail.outbox == []
+
     def test_the_link_does_nothing_for_anybody_else_or_nobody(self, client, ravi, samira):
         self.ask(Browser(ravi))
         link = link_of(mail.outbox[0])

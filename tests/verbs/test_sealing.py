@@ -386,7 +386,7 @@ def outside(*, heads=False, key=None, **files):
 
 def test_the_verifier_is_short_and_knows_no_django():
     source = VERIFIER.read_text()
-    assert len(source.splitlines()) <= 100
+    assert len(source.splitlines()) <= 120
     assert "django" not in source.lower()
 
 

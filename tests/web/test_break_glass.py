@@ -103,7 +103,7 @@ def test_numbers_are_not_tried_out_one_after_the_other(browser, quillfeather):
     assert "QUILLFEATHER" not in words(answer)
 
 
-@pytest.mark.parametrize("reason", ["", "   ", "asdf"])
+@pytest.mark.parametrize("reason", ["", "   ", "asdf", "........... . .", "1234567890 12"])
 def test_without_a_reason_in_words_it_stays_closed(browser, quillfeather, reason):
     answer = browser.post(
         "/emergency", number="1Quillfeather", patient=quillfeather.patient.pk, reason=reason
@@ -177,6 +177,22 @@ def test_without_a_clinical_role_nobody_opens_anything(quillfeather, lakeside, r
     )
     assert answer.status_code == 403
     assert not told("emergency.looked_up")
+
+
+def test_no_more_than_a_few_are_opened_one_after_the_other(browser, quillfeather, dora):
+    number, pk = "1Quillfeather", quillfeather.patient.pk
+    for _ in range(break_glass.OPENINGS.most):
+        browser.post(f"/emergency/{opened(browser, quillfeather).pk}/end")
+    answer = browser.post("/emergency", number=number, patient=pk, reason=WHY)
+    assert answer.status_code == 422
+    assert "Call Harbour" in words(answer)
+    assert "01632 960 114" in words(answer)
+    assert BreakGlass.objects.count() == break_glass.OPENINGS.most
+    [refused] = told("emergency.refused")
+    assert (refused.actor_id, refused.practice_id) == (dora.pk, quillfeather.place.pk)
+    assert refused.detail["reason"] == WHY
+    desk = Browser(quillfeather.staff[Role.AUDITOR])
+    assert "Was refused another record in an emergency" in desk.read("/audit", kind="emergency")
 
 
 # -- What stays closed ---------------------------------------------------------------------------
@@ -350,3 +366,38 @@ def test_nobody_looks_at_their_own(browser, quillfeather, dora):
     assert browser.post(f"/audit/emergencies/{row.pk}", note="All well").status_code == 403
     row.refresh_from_db()
     assert row.looked_at is None
+
+
+def test_the_auditor_follows_who_came_at_their_own_patients_alone(
+    browser, quillfeather, lakeside, dora
+):
+    elsewhere = make.patient(lakeside, dora, family_name="Lakelander")
+    browser.read(f"/patients/{elsewhere.pk}")
+    opened(browser, quillfeather)
+    browser.read(f"/patients/{quillfeather.patient.pk}")
+    desk = Browser(quillfeather.staff[Role.AUDITOR])
+    page = desk.read("/audit")
+    assert f"(dora), clinician at {lakeside}" in page
+    assert f'<option value="{dora.pk}"' in desk.get("/audit").content.decode()
+    day = desk.read("/audit/day", who=dora.pk)
+    assert "QUILLFEATHER" in day
+    assert "LAKELANDER" not in day
+    followed = desk.read("/audit", who=dora.pk)
+    assert "Looked for a person of any practice, in an emergency, by the number" in followed
+    assert "LAKELANDER" not in followed
+    assert "1Quillfeather" not in followed, "its auditor is shown the last four signs"
+
+
+def test_who_came_is_unknown_to_other_auditors(browser, quillfeather, lakeside, dora):
+    third = make.practice("third")
+    opened(browser, quillfeather)
+    assert (
+        Browser(make.person("otto", third, Role.AUDITOR)).get("/audit/day", who=dora.pk).status_code
+        == 404
+    )
+
+
+def test_who_only_looked_somebody_up_is_followed_too(browser, quillfeather, dora):
+    look_up(browser, number="1Quillfeather")
+    desk = Browser(quillfeather.staff[Role.AUDITOR])
+    assert "Looked for a person" in desk.read("/audit/day", who=dora.pk)

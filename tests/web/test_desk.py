@@ -247,6 +247,18 @@ def test_an_export_with_proofs_is_checked_without_the_portal(continued, audrey, 
     command = [sys.executable, "-I", VERIFIER, Kept.heads_file(), f"--key={key}"]
     done = subprocess.run([*command, f"--export={export}"], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+    lines = made.content.splitlines(keepends=True)
+    assert json.loads(lines[0])["rows"] == len(told)
+    for cut in (
+        *(made.content[:300], b"".join(lines[:-1]), lines[0], lines[0][:-9] + b"\n", b""),
+        b"".join([lines[0], *lines[2:]]),
+        b"".join([*lines[:-1], b"{}\n"]),
+        made.content.replace(b'"rows"', b'"rowz"'),
+    ):
+        export.write_bytes(cut)
+        done = subprocess.run([*command, f"--export={export}"], capture_output=True, check=False)
+        assert done.returncode == 1, cut[:300]
+        assert b"Traceback" not in done.stderr
     export.write_text(made.content.decode().replace("Sleeps 5 hours", "Sleeps 8 hours"))
     done = subprocess.run([*command, f"--export={export}"], capture_output=True, check=False)
     assert b"is not the one that was sealed" in done.stderr
@@ -351,3 +363,18 @@ def test_a_time_of_the_trail_that_is_none_stands_as_it_was_written(
     )
     page = Browser(audrey).read("/audit", kind="staff")
     assert f"at {written}" in page
+
+
+def test_a_refused_sign_in_says_whose_and_is_found_by_the_name(clara, audrey):
+    stranger = Browser(None).client
+    for login in ("clara", "nobody-of-this-name"):
+        stranger.post("/accounts/login/", {"login": login, "password": "not this one at all"})
+    desk = Browser(audrey)
+    text = desk.read("/audit", kind="signed_in")
+    assert "Refused a sign-in of Clara Moreau (clara)" in text
+    assert "Refused a sign-in of an account that is not known" in text
+    assert "nobody-of-this-name" not in text
+    for typed in ("clara", "Clara Moreau"):
+        found = words(desk.get("/audit", q=typed))
+        assert "Refused a sign-in of Clara Moreau (clara)" in found
+        assert "an account that is not known" not in found

@@ -6,7 +6,7 @@ from reviews import likeness
 from reviews.models import IdentityQuestion, KeptApart, Patient, PersonMerge, folded
 from reviews.queries import identity as asked
 from reviews.queries import search
-from reviews.verbs import screen
+from reviews.verbs import screen, sensitive
 from tests import make
 from tests.verbs.test_identity import AMA, EDITH, KOFI, diazepam, morphine, send, who
 from tests.web.browse import Browser, heading, words
@@ -33,6 +33,20 @@ def test_the_list_says_who_why_and_which_medicines_are_not_checked(question, cla
     text = Browser(clara).read(LIST)
     for said in ("PYM, Kofi", "Number of another person", "1 medicine waits: Morphine 10 mg"):
         assert said in text
+
+
+def test_what_may_be_of_a_marked_person_is_shown_once_a_reason_was_given(question, ravi):
+    edith = question.patients.get()
+    sensitive.mark(patient=edith, kind="staff", reason="A nurse here", by=ravi)
+    browser = Browser(ravi)
+    listed = browser.read(LIST)
+    assert "marked as sensitive" in listed
+    assert "Morphine" not in listed
+    asked = browser.get(f"{LIST}/{question.pk}")
+    assert asked.headers["Location"].startswith(f"/patients/{edith.pk}/reason?")
+    browser.post(f"/patients/{edith.pk}/reason", reason="She is here about her tablets")
+    assert "Morphine" in browser.read(LIST)
+    assert "Morphine" in browser.read(f"{LIST}/{question.pk}")
 
 
 def test_a_question_shows_the_record_beside_who_is_on_file(question, ravi):
@@ -178,7 +192,7 @@ def test_an_old_address_and_id_answer_with_the_one_that_stays(two, ravi):
     assert [one["id"] for one in listed] == [kept.pk]
     orders = browser.client.get("/api/v1/prescriptions", {"patient": gone.pk}).json()["results"]
     assert {order["source_id"] for order in orders} == {"rx-1", "rx-2"}
-    assert gone not in search.people(Patient.objects.all(), "Pym")
+    assert gone not in search.people(Patient.objects.all(), "Pym", by=ravi)
     text = browser.read(f"/patients/{kept.pk}")
     assert "was merged into this one" in text
     merge = PersonMerge.objects.get()
@@ -214,7 +228,7 @@ NAMES = [
 def test_names_are_found_however_they_are_typed(harbour, clara, family, given, typed):
     wanted = make.patient(harbour, clara, family_name=family, given_name=given)
     make.patient(harbour, clara, family_name="Somebody", given_name="Else")
-    assert list(search.named(Patient.objects.all(), typed)) == [wanted]
+    assert list(search.named(Patient.objects.all(), typed, by=clara)) == [wanted]
 
 
 def test_curly_and_straight_apostrophes_do_not_hide_each_other(harbour, clara):
@@ -223,12 +237,12 @@ def test_curly_and_straight_apostrophes_do_not_hide_each_other(harbour, clara):
         for name in ("O'Brien", "O’Brien", "OBrien")
     ]
     for typed in ("O'Brien", "O’Brien", "obrien", "o brien"):
-        assert set(search.named(Patient.objects.all(), typed)) == set(both)
+        assert set(search.named(Patient.objects.all(), typed, by=clara)) == set(both)
 
 
 def test_signs_alone_find_nobody(harbour, clara):
     make.patient(harbour, clara)
-    assert not search.named(Patient.objects.all(), "' -").exists()
+    assert not search.named(Patient.objects.all(), "' -", by=clara).exists()
 
 
 def test_the_database_folds_every_letter_as_python_does(harbour, clara):

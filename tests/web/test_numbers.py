@@ -72,3 +72,41 @@ def test_the_api_says_the_same(case, audrey, clara, harbour, ada, ehr):
         assert not whole(Browser(audrey), address)
         assert "0018" in Browser(audrey).get(address).content.decode()
         assert NUMBER in Browser(None).client.get(address, headers=by_key).content.decode()
+
+
+def finds(browser, address, typed):
+    """Whether a page that is asked for somebody shows them."""
+    answer = browser.get(address.format(typed=typed))
+    assert answer.status_code == 200, address
+    return "JONATHAN" in answer.content.decode().split("<main", 1)[-1].upper()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/patients?q={typed}",
+        "/search?q={typed}",
+        "/?q={typed}",
+        "/audit?q={typed}",
+        "/api/v1/patients?identifier={typed}",
+    ],
+)
+def test_an_auditor_works_out_no_number_by_looking_for_it(case, audrey, address):
+    browser = Browser(audrey)
+    for typed in ("00018", "10018", "999000", "999000001", "9990000081", "999000001x"):
+        assert not finds(browser, address, typed), typed
+    assert finds(browser, address, NUMBER)
+    if "api" not in address:
+        assert finds(browser, address, "0018")
+        assert finds(browser, address, "Bell 0018")
+
+
+def test_who_treats_finds_by_part_of_it(case, clara):
+    for typed in ("00018", "999000", "9990000081"):
+        assert finds(Browser(clara), "/patients?q={typed}", typed), typed
+
+
+def test_of_a_short_number_no_sign_is_found_by_itself(case, harbour, audrey):
+    case.patient.identifiers.create(practice=harbour, system="urn:local", value="77-512")
+    assert not finds(Browser(audrey), "/patients?q={typed}", "7512")
+    assert finds(Browser(audrey), "/patients?q={typed}", "77512")

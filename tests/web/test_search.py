@@ -1,6 +1,7 @@
 """Search everywhere: by name, number and medicine, with a slip of the keyboard, and by an index."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -40,7 +41,8 @@ def piotr(harbour, clara):
 
 
 def found(text):
-    return list(search.anybody(Patient.objects.all(), text))
+    clara = User.objects.get(username="clara")
+    return list(search.anybody(Patient.objects.all(), text, by=clara))
 
 
 @pytest.mark.parametrize(
@@ -89,8 +91,8 @@ def test_what_is_called_so_comes_before_what_is_like_it(harbour, clara):
         make.patient(harbour, clara, family_name=name, given_name="Jo")
         for name in ("Smith", "Smyth")
     )
-    assert list(search.people(Patient.objects.all(), "smith")) == [smith]
-    assert set(search.people(Patient.objects.all(), "smitth")) == {smith, smyth}
+    assert list(search.people(Patient.objects.all(), "smith", by=clara)) == [smith]
+    assert set(search.people(Patient.objects.all(), "smitth", by=clara)) == {smith, smyth}
 
 
 def test_who_is_called_like_a_misspelt_medicine_comes_before_who_takes_it(edith, harbour, clara):
@@ -191,16 +193,28 @@ def test_the_query_count_does_not_grow(harbour, clara, ravi):
 @pytest.mark.parametrize(
     ("rows", "index"),
     [
-        (lambda: search.named(Patient.objects.all(), "winter"), "patient_folded_trigrams"),
-        (lambda: search.alike(Patient.objects.all(), "wintre"), "patient_folded_trigrams"),
-        (lambda: search.named(Patient.objects.all(), "9994120"), "identifier_compact_trigrams"),
-        (lambda: search.alike(Patient.objects.all(), "9994120"), "identifier_compact_trigrams"),
-        (lambda: Medicine.objects.filter(text__iregex=r"\mdiazepam"), "medicine_trigrams"),
+        (
+            lambda by: search.named(Patient.objects.all(), "winter", by=by),
+            "patient_folded_trigrams",
+        ),
+        (
+            lambda by: search.alike(Patient.objects.all(), "wintre", by=by),
+            "patient_folded_trigrams",
+        ),
+        (
+            lambda by: search.named(Patient.objects.all(), "9994120", by=by),
+            "identifier_compact_trigrams",
+        ),
+        (
+            lambda by: search.alike(Patient.objects.all(), "9994120", by=by),
+            "identifier_compact_trigrams",
+        ),
+        (lambda _: Medicine.objects.filter(text__iregex=r"\mdiazepam"), "medicine_trigrams"),
     ],
 )
-def test_an_index_can_answer(edith, rows, index):
+def test_an_index_can_answer(edith, clara, rows, index):
     """With few rows other plans are cheaper: asked is whether the index fits the question."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_indexscan = off")
-        assert index in rows().order_by().explain()
+        assert index in rows(clara).order_by().explain()

@@ -1,5 +1,7 @@
 """Records marked as sensitive: a reason once in each session, told to the auditor; never hidden."""
 
+from urllib.parse import unquote
+
 import pytest
 
 from reviews.models import AuditEvent, BreakGlass, Case, Membership, Role, SensitiveMark
@@ -46,12 +48,12 @@ def test_a_reviewer_marks_and_takes_it_back_with_a_reason(harbour, clara, ravi):
     browser.post(f"/patients/{treated.pk}/reason", reason=WHY)
     assert "A nurse here" in browser.read(page)
     assert browser.post(page, reason="").status_code == 422
-    assert browser.post(page, reason="Left in May").status_code == 302
+    assert browser.post(page, reason="Left us in May").status_code == 302
     assert not SensitiveMark.objects.live().exists()
     told = AuditEvent.objects.filter(patient_id=treated.pk, subject__startswith="sensitivemark")
     assert [(event.verb, event.detail["reason"]) for event in told.order_by("pk")] == [
         ("patient.marked_sensitive", "A nurse here"),
-        ("patient.mark_removed", "Left in May"),
+        ("patient.mark_removed", "Left us in May"),
     ]
 
 
@@ -212,3 +214,23 @@ def test_a_merge_keeps_the_mark_and_asks_for_the_reason(case, harbour, clara, br
     ravi._opened_with_reason = {case.patient_id: None}
     identity.merge(kept=kept, gone=case.patient, reason="The same person", by=ravi)
     assert SensitiveMark.objects.live().filter(patient=kept).exists()
+
+
+def test_what_was_written_before_the_record_was_marked_is_kept_over_the_reason(
+    harbour, clara, ravi, browser
+):
+    treated = make.patient(harbour, clara)
+    page = f"/patients/{treated.pk}"
+    browser.read(page)
+    sensitive.mark(patient=treated, kind="staff", reason="A nurse here", by=ravi)
+    asked = browser.post(f"{page}/notes", text="Rang: sleeps better, wants to halve the dose")
+    assert asked.status_code == 302
+    assert asked["Location"].startswith(f"{page}/reason?next=")
+    going_to = unquote(asked["Location"].partition("next=")[2])
+    answer = browser.post(f"{page}/reason", reason=WHY, next=going_to)
+    said = browser.read(answer["Location"])
+    assert "the record had been marked as sensitive" in said
+    assert "Rang: sleeps better, wants to halve the dose" in said
+    browser.post(f"{page}/notes", text="Rang: sleeps better, wants to halve the dose")
+    assert "was not sent" not in browser.read(page)
+    assert treated.colleagues_notes.count() == 1
