@@ -166,6 +166,9 @@ def test_371_people_get_one_letter_each_whatever_is_killed(portal, listed):
             written(made),
             portal.logs(),
         )
+        kill_session(worker.process.pid)
+        worker.process.wait()
+        kills += 1
         if share == 0.35:
             # Four die while letters are being made; the last of the list, so not written to yet.
             waiting = [p for p in everybody[::-1] if p.pk not in opted(made)][:DIED]
@@ -173,9 +176,6 @@ def test_371_people_get_one_letter_each_whatever_is_killed(portal, listed):
                 deaths.say(patient=person.patient, deceased=True, reason="Told", by=ravi)
             kill(web)
             web = portal.web(WEB_PROCESSES="1")
-        kill_session(worker.process.pid)
-        worker.process.wait()
-        kills += 1
         worker = portal.worker()
     job = RecallRound.objects.select_related("job").get(recall=made).job
     assert until(lambda: ended(job), seconds=300), (written(made), portal.logs())

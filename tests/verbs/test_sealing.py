@@ -412,6 +412,17 @@ def test_the_verifier_works_the_log_out_by_itself(db, tmp_path):
     assert outside(log=log).returncode == 0
 
 
+def as_export(head, row):
+    """An export of one row, whose head says how many there are."""
+    told = json.dumps(row) + "\n"
+    first = {
+        "head": {"body": head.body, "signature": head.signature},
+        "rows": 1,
+        "digest": sha256(told.encode()).hexdigest(),
+    }
+    return json.dumps(first) + "\n" + told
+
+
 def test_a_proof_of_a_row_is_checked_without_the_log(db, tmp_path):
     told(300)
     sealing.seal_all()
@@ -421,15 +432,12 @@ def test_a_proof_of_a_row_is_checked_without_the_log(db, tmp_path):
     export = tmp_path / "events.ndjson"
     for event in AuditEvent.objects.order_by("?")[:20]:
         proof = sealing.prove("event", event.pk, head, stored)
-        lines = [
-            {"head": {"body": head.body, "signature": head.signature}},
-            {"text": proof.text, "position": proof.position, "path": proof.path},
-        ]
-        export.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        row = {"text": proof.text, "position": proof.position, "path": proof.path}
+        export.write_text(as_export(head, row))
         done = outside(export=export)
         assert done.returncode == 0, done.stderr
-    lines[1]["text"] = lines[1]["text"].replace("digest", "Digest")
-    export.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    row["text"] = row["text"].replace("digest", "Digest")
+    export.write_text(as_export(head, row))
     assert outside(export=export).returncode == 1
 
 
