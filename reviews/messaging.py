@@ -90,7 +90,7 @@ def send(
         order_ids=list(sight.order_ids),
         due_at=service_levels.message_due(case.severity, timezone.now()) if asks else None,
     )
-    _tell(by, Event.MESSAGE_SENT, made, to=made.to_id, to_role=made.to_role, text=made.text)
+    tell(by, Event.MESSAGE_SENT, made, to=made.to_id, to_role=made.to_role, text=made.text)
     return made
 
 
@@ -136,7 +136,7 @@ def answer(
     )
     close(message)
     said = made.get_answer_display() + (f": {made.text}" if made.text else "")
-    _tell(
+    tell(
         by, Event.MESSAGE_ANSWERED, made, message=message.pk, answer=answer, did=did, text=made.text
     )
     if message.carried_by == Carrier.ESCALATION and message.case.state == CaseState.ESCALATED:
@@ -247,7 +247,8 @@ def people_of(message: Message) -> list[User]:
     return list(holders.exclude(pk=message.by_id).distinct().order_by("pk"))
 
 
-def _tell(by: User, event: Event, about: Message, /, **detail: Any) -> None:
+def tell(by: User, event: Event, about: Message, /, **detail: Any) -> None:
+    """Note in the trail what became of a message, with the person and the case it is about."""
     audit.record(
         by,
         event,

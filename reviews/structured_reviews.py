@@ -15,6 +15,7 @@ from django.utils import timezone
 from reviews.errors import BadRecord
 from reviews.models import Patient, Reading
 from reviews.records import FIRST_DAY, LAST_DAY, ReadingRecord
+from reviews.rules import words
 from reviews.rules.readings import KINDS, problem
 
 DONE = "done"
@@ -386,7 +387,7 @@ def age_in_words(day: date, today: date) -> str:
     if days <= 0:
         return "today"
     if days < 14:
-        return f"{days} day{'s'[: days > 1]} ago"
+        return f"{words.days(days)} ago"
     if days < 92:
         return f"{days // 7} weeks ago"
     if days < 730:

@@ -38,11 +38,6 @@ FIELDS: dict[str, Field] = {
         "7 months",
         clinical=True,
     ),
-    "months": Field(
-        "whole months of unbroken use, none below one; “several” where its start is not known",
-        "7",
-        clinical=True,
-    ),
     "opioid": Field("the opioids in use", "codeine", may_lack=True, clinical=True),
     "medicines": Field("all that is in hand, one on each line", "Zopiclone 7.5 mg tablets", True),
     "findings": Field(

@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 
 from reviews import dossiers
 from reviews.models import named
-from reviews.queries.medicines import last_day
+from reviews.queries.medicines import supplies_of
 from reviews.rules import words
 from reviews.rules.book import RuleBook
-from reviews.rules.dossier import NEVER_TAKEN, Dossier
+from reviews.rules.dossier import Dossier
 from reviews.rules.drug import BZRA, OPIOID
 from reviews.rules.equivalents import equivalent
 from reviews.rules.exposure import Stretch, Use
@@ -22,7 +22,6 @@ from reviews.rules.view import View
 
 log = structlog.get_logger(__name__)
 DAYS_OF_A_MONTH = 30.4
-OVER = NEVER_TAKEN | {"completed", "stopped"}
 
 
 class InUse(NamedTuple):
@@ -52,28 +51,19 @@ class InUse(NamedTuple):
         weeks = self.days // 7
         return f"{weeks} weeks" if weeks > 1 else words.days(self.days)
 
-    @property
-    def months(self) -> str:
-        """Whole months of use in words for a letter; empty below one."""
-        if self.days is None:
-            return "several"
-        whole = int(self.days / DAYS_OF_A_MONTH)
-        return str(whole) if whole else ""
-
 
 def of(dossier: Dossier, book: RuleBook) -> InUse:
     """What is in use by a dossier, as the rules see it."""
     recognised = [(line, as_recognised(line, dossier.meanings, book)) for line in dossier.lines]
     sedatives = [(line, medicine) for line, medicine in recognised if medicine.mask & BZRA]
     opioids: dict[str, None] = {}
-    for line, medicine in recognised:
-        if not medicine.mask & OPIOID or line.status in OVER:
-            continue
-        end = last_day(line, medicine, book, dossier.profile)
-        if end is None or end >= dossier.as_of:
-            opioids |= dict.fromkeys(
-                drug.name for _, drug, mask in medicine.ingredients if mask & OPIOID
-            )
+    if any(medicine.mask & OPIOID for _, medicine in recognised):
+        for supply in supplies_of(dossier, book):
+            if supply.in_hand:
+                ingredients = supply.recognition.ingredients
+                opioids |= dict.fromkeys(
+                    drug.name for _, drug, mask in ingredients if mask & OPIOID
+                )
     if not sedatives:
         return InUse((), 0.0, None, "", tuple(opioids), "")
     view = View(dossier, book, sedatives)

@@ -60,7 +60,6 @@ def values(patient: Patient, *, by: User, today: date) -> dict[str, str]:
         "medicine": words.listed(taken.drugs),
         "dose": taken.dose,
         "duration": taken.duration if taken.drugs else "",
-        "months": taken.months if taken.drugs else "",
         "opioid": words.listed(taken.opioids),
         "medicines": "\n".join(
             dict.fromkeys(row.prescription.medicine.text for row in rows if row.now)

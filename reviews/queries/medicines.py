@@ -14,7 +14,7 @@ from reviews.models import WITHDRAWN, MedicineMeaning, Patient, Prescription, St
 from reviews.queries.unknown_medicines import meant_in
 from reviews.rules.book import RuleBook
 from reviews.rules.directions import as_directed, words_differ
-from reviews.rules.dossier import Dossier, Line
+from reviews.rules.dossier import NOT_IN_HAND, Dossier, Line
 from reviews.rules.drug import BZRA, SAID, Recognition
 from reviews.rules.exposure import (
     START_FROM_DISPENSED,
@@ -28,7 +28,6 @@ from reviews.rules.meanings import recognised, said_to_be_no_sedative
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.recognise import compared
 
-OVER = {*WITHDRAWN, Status.DRAFT, Status.COMPLETED}
 BEGUN_BY = {START_FROM_WRITTEN: "date written", START_FROM_DISPENSED: "handed out"}
 
 
@@ -79,7 +78,7 @@ class Row:
     @property
     def ended_in_words(self) -> str:
         """Why it is not taken any more, where a status says so; else empty."""
-        if self.prescription.status in OVER:
+        if self.prescription.status in NOT_IN_HAND:
             return self.prescription.get_status_display()
         return ""
 
@@ -94,10 +93,36 @@ class Row:
         return who.get_full_name() if who else self.prescription.prescriber_name
 
 
+class Supply(NamedTuple):
+    """A line as it was recognised, its last day of supply, and whether it is in hand.
+
+    `end_on` None means that nobody knows the last day: it may still be in use.
+    """
+
+    line: Line
+    recognition: Recognition
+    end_on: date | None
+    in_hand: bool
+
+
+def supplies_of(dossier: Dossier, book: RuleBook) -> list[Supply]:
+    """Every line of a dossier, in its order."""
+    going_on = _may_go_on(dossier, book)
+    found = []
+    for line in dossier.lines:
+        recognition = recognised(line, dossier.meanings, book)
+        end_on = (
+            None if line.id in going_on else _last_day(line, recognition, book, dossier.profile)
+        )
+        may_last = end_on is None or end_on >= dossier.as_of
+        found.append(Supply(line, recognition, end_on, may_last and line.status not in NOT_IN_HAND))
+    return found
+
+
 def of(patient: Patient, *, book: RuleBook, as_of: date) -> tuple[list[Row], Dossier]:
     """`(rows, dossier)`: every order of the patient, those in hand first, then newest first."""
     dossier = dossiers.one(patient, as_of=as_of)
-    lines = {line.id: line for line in dossier.lines}
+    supplies = {supply.line.id: supply for supply in supplies_of(dossier, book)}
     live, earlier = [], {}
     versions = (
         Prescription.objects.filter(patient=patient)
@@ -111,19 +136,14 @@ def of(patient: Patient, *, book: RuleBook, as_of: date) -> tuple[list[Row], Dos
             prescription.dose_in_words = labels.dose(cast(labels.Dosed, prescription))
             earlier.setdefault(prescription.order_id, []).append(prescription)
     rows = [
-        _row(prescription, lines[prescription.pk], earlier, book, dossier)
+        _row(prescription, supplies[prescription.pk], earlier, dossier)
         for prescription in live
         # A prescription that came between the two reads is on the page the next time.
-        if prescription.pk in lines
+        if prescription.pk in supplies
     ]
     said = _said_of(dossier, patient.practice_id)
     rows = [
         replace(row, said=_who(row.prescription.medicine.text, row.recognition, said))
-        for row in rows
-    ]
-    going_on = _may_go_on(dossier, book)
-    rows = [
-        replace(row, end_on=None, now=True) if row.prescription.pk in going_on else row
         for row in rows
     ]
     rows.sort(key=lambda row: row.begun_on or as_of, reverse=True)
@@ -133,13 +153,11 @@ def of(patient: Patient, *, book: RuleBook, as_of: date) -> tuple[list[Row], Dos
 
 def _row(
     prescription: Prescription,
-    line: Line,
+    supply: Supply,
     earlier: dict[UUID, list[Prescription]],
-    book: RuleBook,
     dossier: Dossier,
 ) -> Row:
-    recognition = recognised(line, dossier.meanings, book)
-    end_on = _end(line, recognition, book, dossier.profile)
+    line, recognition = supply.line, supply.recognition
     directed = as_directed(line, recognition.form)
     begun_on, begun_by = begins(line)
     return Row(
@@ -150,13 +168,12 @@ def _row(
         begun_on=begun_on,
         begun_by=" ".join(BEGUN_BY[how] for how in begun_by),
         quantity=_quantity(line),
-        end_on=end_on,
+        end_on=supply.end_on,
         recognition=recognition,
         drugs=tuple(drug.name for _, drug, _ in recognition.ingredients),
         sedative=bool(recognition.mask & BZRA),
         no_sedative=said_to_be_no_sedative(line, recognition, dossier),
-        # Without a last day of supply it may still be in use.
-        now=line.status not in OVER and (end_on is None or end_on >= dossier.as_of),
+        now=supply.in_hand,
         earlier=tuple(earlier.get(prescription.order_id, ())),
     )
 
@@ -191,21 +208,11 @@ def _may_go_on(dossier: Dossier, book: RuleBook) -> set[int]:
     }
 
 
-def last_day(line: Line, recognition: Recognition, book: RuleBook, profile: str) -> date | None:
-    """The last day of supply of a medicine, None when the record does not say.
-
-    One that nobody recognises has only its written end date.
-    """
+def _last_day(line: Line, recognition: Recognition, book: RuleBook, profile: str) -> date | None:
+    """The last day of supply. A medicine nobody recognises still has its stated days."""
     for ingredient in recognition.ingredients:
         use = read(line, recognition, ingredient, book.rules[EXPOSURE][profile])
         return None if use is None or use.end is None else date.fromordinal(use.end)
-    return line.end_on
-
-
-def _end(line: Line, recognition: Recognition, book: RuleBook, profile: str) -> date | None:
-    """The last day of supply. A medicine nobody recognises still has its stated days."""
-    if recognition.ingredients:
-        return last_day(line, recognition, book, profile)
     begun = _begun(line)
     if begun and line.days_supply:
         stated = begun + timedelta(days=line.days_supply - 1)
@@ -256,13 +263,11 @@ def recognition_of(prescription: Prescription) -> Recognition:
 def lines_of(dossier: Dossier, book: RuleBook, practice_id: int) -> Lines:
     """The same facts as the time line, the newest first."""
     lines = Lines([], [])
-    going_on = _may_go_on(dossier, book)
     said = _said_of(dossier, practice_id)
     recent = dossier.as_of - timedelta(days=RECENT_DAYS)
-    for line in sorted(dossier.lines, key=lambda line: _begun(line) or dossier.as_of, reverse=True):
-        recognition = recognised(line, dossier.meanings, book)
-        open_ended = line.id in going_on
-        end_on = None if open_ended else last_day(line, recognition, book, dossier.profile)
+    supplies = supplies_of(dossier, book)
+    supplies.sort(key=lambda supply: _begun(supply.line) or dossier.as_of, reverse=True)
+    for line, recognition, end_on, _ in supplies:
         over = end_on is not None and end_on < recent and _begun(line) is not None
         rows = lines.before if over and len(lines.now) >= FEW else lines.now
         rows.append(

@@ -25,14 +25,13 @@ from reviews.models import (
     named,
 )
 from reviews.queries.case_cards import told_of
-from reviews.queries.medicines import OVER, last_day
+from reviews.queries.medicines import Supply, supplies_of
 from reviews.rules import words
 from reviews.rules.book import RuleBook
 from reviews.rules.directions import as_directed
-from reviews.rules.dossier import Dossier, Line
+from reviews.rules.dossier import Dossier
 from reviews.rules.exposure import begins
 from reviews.rules.matters import matters
-from reviews.rules.meanings import recognised
 
 SEEN_AT_MOST = 12
 """So many medicines stand beside a message; the page of the person has all."""
@@ -218,21 +217,20 @@ def _orders(flags: dict[int, list[Flag]]) -> dict[int, list[Any]]:
 def _medicines(dossier: Dossier, book: RuleBook) -> list[str]:
     """ "Codeine 30 mg tablets, 1 tablet twice a day, from 24 Nov 2026 to 21 Dec 2026"."""
     rows = []
-    for line in dossier.lines:
-        end = last_day(line, recognised(line, dossier.meanings, book), book, dossier.profile)
-        if line.status not in OVER and (end is None or end >= dossier.as_of):
-            rows.append((begins(line)[0] or dossier.as_of, _in_words(line, book, dossier, end)))
+    for supply in supplies_of(dossier, book):
+        if supply.in_hand:
+            rows.append((begins(supply.line)[0] or dossier.as_of, _in_words(supply)))
     rows.sort(key=lambda row: row[0], reverse=True)
     left = len(rows) - SEEN_AT_MOST
     return [text for _, text in rows[:SEEN_AT_MOST]] + ([f"and {left} more"] if left > 0 else [])
 
 
-def _in_words(line: Line, book: RuleBook, dossier: Dossier, end: Any) -> str:
-    form = recognised(line, dossier.meanings, book).form
+def _in_words(supply: Supply) -> str:
+    line = supply.line
     begun, _ = begins(line)
     since = f"from {begun:%-d %b %Y}" if begun else ""
-    until = f"to {end:%-d %b %Y}" if end else "end not known"
-    dose = labels.dose(as_directed(line, form)) or "dose not known"
+    until = f"to {supply.end_on:%-d %b %Y}" if supply.end_on else "end not known"
+    dose = labels.dose(as_directed(line, supply.recognition.form)) or "dose not known"
     return ", ".join(filter(None, [line.medicine.text, dose, f"{since} {until}".strip()]))
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from reviews import access, recalls, rulebooks
 from reviews.access import Action
@@ -123,6 +124,15 @@ def rows(recall: RecallList, held_back: Mapping[str, list[str]]) -> list[Row]:
     return sorted(found, key=lambda row: (str(row.patient).casefold(), row.person.pk))
 
 
+def row(recall: RecallList, person_pk: int) -> Row | None:
+    """One person of a list; None where the list has no such person."""
+    person = RecallPerson.objects.filter(recall=recall, pk=person_pk).first()
+    if person is None:
+        return None
+    standing = recalls.standings(recall)[person.pk]
+    return Row(person, Patient.objects.get(pk=standing.root), standing, [])
+
+
 class Step(NamedTuple):
     """A bar of the funnel: how many, and in words of whom; `is_out`: they are not in the next."""
 
@@ -180,7 +190,7 @@ def funnel(recall: RecallList, everybody: list[Row]) -> list[Step]:
 
 
 def _made_on(recall: RecallList) -> date:
-    return recall.made_at.date()
+    return timezone.localdate(recall.made_at)
 
 
 def _counts(said: Iterable[str]) -> str:
@@ -193,7 +203,7 @@ def _down(written: list[Row], recall: RecallList) -> tuple[int, int]:
     from_roots = {row.standing.root: row for row in written}
     down = none = 0
     _version, book = rulebooks.live()
-    today = recalls.timezone.localdate()
+    today = timezone.localdate()
     for root, now in in_use.of_many(from_roots, book=book, as_of=today):
         if now is None:
             continue

@@ -13,6 +13,7 @@ from typing import NamedTuple
 # FHIR MedicationRequest.status, by what the rules make of each.
 NEVER_TAKEN = frozenset({"draft", "cancelled", "entered-in-error"})
 OVER = frozenset({"stopped", "completed"})
+NOT_IN_HAND = NEVER_TAKEN | OVER
 # active, on-hold and unknown: the supply was issued and may still be in use.
 
 # Status of a taper: the dose comes down or is about to; in force is one that is paused as well.

@@ -33,7 +33,12 @@ def iso(ordinal: int) -> str:
 
 
 def days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"
+    return many(count, "day")
+
+
+def many(count: int, thing: str) -> str:
+    """ "1 case", "2 cases"."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def amount(value: float) -> str:

@@ -37,11 +37,11 @@ def write(*, case: Case, draft: Draft, by: User, asks: bool = True) -> Message:
     """
     access.require(by, Action.MESSAGE, case)
     messaging.check(draft, case, by)
-    asked = messaging.waiting_for(by).filter(case=case)
+    asked_back = messaging.waiting_for(by).filter(case=case, answers__isnull=False)
     if draft.to is not None:
-        asked = asked.filter(by=draft.to, answers__isnull=False)
+        asked_back = asked_back.filter(by=draft.to)
     replied = None
-    for message in asked.filter(answers__isnull=False).select_related("case").order_by("pk"):
+    for message in asked_back.select_related("case").order_by("pk"):
         replied = messaging.lock(message)
         if replied.waits:
             messaging.close(replied)
@@ -115,7 +115,7 @@ def close(*, message: Message, by: User) -> Message:
         raise NotAllowed("Answer it: that it is not appropriate, and why, is an answer too.")
     if locked.waits:
         messaging.close(locked)
-        _tell(by, Event.MESSAGE_CLOSED, locked, message=locked.pk)
+        messaging.tell(by, Event.MESSAGE_CLOSED, locked, message=locked.pk)
     return locked
 
 
@@ -129,7 +129,7 @@ def keep(*, message: Message, by: User) -> Message:
     if locked.kept_at is None:
         locked.kept_at = timezone.now()
         locked.save(update_fields=["kept_at"])
-        _tell(by, Event.MESSAGE_KEPT, locked, promised_on=str(locked.promised_on))
+        messaging.tell(by, Event.MESSAGE_KEPT, locked, promised_on=str(locked.promised_on))
     return locked
 
 
@@ -137,18 +137,6 @@ def keep(*, message: Message, by: User) -> Message:
 def see(*, case: Case, by: User) -> None:
     """Note that `by` has read what was written to them about a case."""
     Message.objects.filter(case=case, to=by, seen_at__isnull=True).update(seen_at=timezone.now())
-
-
-def _tell(by: User, event: Event, about: Message, /, **detail: object) -> None:
-    audit.record(
-        by,
-        event,
-        practice_id=about.practice_id,
-        patient_id=about.case.patient_id,
-        subject=about,
-        case=about.case_id,
-        **detail,
-    )
 
 
 # -- Reminders -----------------------------------------------------------------------------------
@@ -196,10 +184,10 @@ def remind(*, day: date | None = None) -> int:
 def _to_mail(day: date) -> QuerySet[Message]:
     """Messages of which nobody was told yet, and those that are due and not reminded of today."""
     told_of = Q(due_at__isnull=False, closed_at__isnull=True)
-    due = Q(due_at__date__lte=day) & (Q(reminded_on__isnull=True) | Q(reminded_on__lt=day))
     promised = Q(answer=Answer.WILL_DO, kept_at__isnull=True, promised_on__lte=day)
     unreminded = Q(reminded_on__isnull=True) | Q(reminded_on__lt=day)
-    wanted = (told_of & (Q(mailed_at__isnull=True) | due)) | (promised & unreminded)
+    due = (told_of & Q(due_at__date__lte=day)) | promised
+    wanted = (told_of & Q(mailed_at__isnull=True)) | (due & unreminded)
     return messaging.standing(Message.objects.filter(wanted))
 
 

@@ -416,19 +416,23 @@ def write_letters(job: Job, seconds: float) -> Slice:
     held = recalls.hold({each.root for each in chosen})
     # Anew, now that nothing of theirs can change under our hands.
     still = {each.person_id for each in _due(recall, to_round, held_back)}
-    written = 0
+    written = passed_by = 0
     people = RecallPerson.objects.in_bulk([each.person_id for each in chosen])
     patients = Patient.objects.select_related("practice").prefetch_related("identifiers")
     whose = patients.in_bulk(list(held))
     for each in chosen:
-        if each.root not in held or each.person_id not in still:
+        if each.root not in held:
+            passed_by += 1
+            continue
+        if each.person_id not in still:
             continue
         lacking = _write_one(whose[each.root], people[each.person_id], text, to_round)
         if lacking:
             held_back[str(each.person_id)] = lacking
         else:
             written += 1
-    left = len(_due(recall, to_round, held_back))
+    # Who came to the list or left it since counts in the next slice.
+    left = len(waiting) - len(chosen) + passed_by
     busy = BUSY_SECONDS if not held else 0
     return _far(job, written, held_back, finished=not left, left=left, wait_seconds=busy)
 

@@ -15,6 +15,7 @@ from reviews.forms.marks import NO_CASE, read_marks
 from reviews.forms.numbers import whole
 from reviews.models import Case, CaseState, Decision
 from reviews.queries import recall, work
+from reviews.rules import words
 from reviews.verbs import caseload
 from reviews.views.messages import my_messages
 from reviews.views.opinions import my_opinions
@@ -116,7 +117,7 @@ def hand_over(request: SignedIn) -> HttpResponse:
         messages.warning(request, refusal)
     if moved:
         where = f"handed over to {to.get_full_name() or to.username}" if to else "back in the queue"
-        messages.success(request, f"{len(moved)} case{'s'[: len(moved) > 1]} {where}.")
+        messages.success(request, f"{words.many(len(moved), 'case')} {where}.")
     return redirect("my-work")
 
 

@@ -19,7 +19,7 @@ from reviews.forms.marks import NO_CASE, Marks, read_marks
 from reviews.models import Case, PatientScreening, SavedView
 from reviews.moves import MOVES, Move
 from reviews.queries import work
-from reviews.rules import weight
+from reviews.rules import weight, words
 from reviews.rules.matters import within_a_line
 from reviews.rules.registry import RULES
 from reviews.verbs import caseload, saved_views
@@ -146,7 +146,7 @@ def claim(request: SignedIn) -> HttpResponse:
     for refusal in [*refusals, *[NO_CASE] * marks.unread]:
         messages.warning(request, refusal)
     if claimed:
-        messages.success(request, f"{len(claimed)} case{'s'[: len(claimed) > 1]} claimed.")
+        messages.success(request, f"{words.many(len(claimed), 'case')} claimed.")
     # The place in the list is kept, with a script or without.
     return redirect(_back(request) + (f"#case-{claimed[0].pk}" if claimed else ""))
 

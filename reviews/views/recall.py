@@ -35,10 +35,10 @@ from reviews.queries import letters as said_of
 from reviews.queries import recall as lists
 from reviews.queries.identity import all_ids
 from reviews.recalls import State
-from reviews.rules.registry import BY_ID
+from reviews.rules import words
 from reviews.verbs import jobs as job_verbs
 from reviews.verbs import read, recall
-from reviews.views import queue
+from reviews.views import filters
 from reviews.views.letters import as_pdf
 from reviews.views.paging import page_of
 from reviews.views.refusals import form_page, refusals_at, shows_refusals
@@ -65,28 +65,12 @@ def recall_lists(request: SignedIn) -> HttpResponse:
         "page": page,
         "mine": lists.mine(request.user),
         "may_make": access.allowed(request.user, Action.RECALL),
-        "views": [(name, urlencode(query)) for name, query, _ in queue.VIEWS],
+        "views": [(name, urlencode(query)) for name, query, _ in filters.VIEWS],
     }
     return render(request, "reviews/recall/lists.html", context)
 
 
 # -- Making one ------------------------------------------------------------------------------------
-
-
-def _in_words(chosen: dict[str, str]) -> str:
-    """A view of the queue as a question: "S1 Urgent; OPI-01 With an opioid"."""
-    said = []
-    if chosen["severity"]:
-        said.append(queue.SEVERITIES[chosen["severity"]])
-    if chosen["rule"]:
-        said.append(f"{chosen['rule']} {BY_ID[chosen['rule']].title}")
-    if chosen["due"]:
-        said.append(queue.DUE[chosen["due"]].lower())
-    if chosen["owner"]:
-        said.append({"me": "my cases", "none": "unclaimed"}.get(chosen["owner"], "of a colleague"))
-    if chosen["q"]:
-        said.append(f"“{chosen['q']}”")
-    return "; ".join(said) or "all open cases"
 
 
 def _wider(question: str, age_from: int | None, days_from: int | None) -> str:
@@ -102,15 +86,15 @@ def _wider(question: str, age_from: int | None, days_from: int | None) -> str:
 def make(request: SignedIn) -> HttpResponse:
     """A list of the people of a view: the address names the view."""
     access.require(request.user, Action.RECALL)
-    chosen = queue.filters(request.GET)
+    chosen = filters.filters(request.GET)
     practices = list(access.practices(request.user, Action.RECALL))
     visible = access.scope(Case.objects.open(), request.user, Action.RECALL)
-    cases = queue.narrow(visible, chosen, request.user)
-    question = _in_words(chosen)
+    cases = filters.narrow(visible, chosen, request.user)
+    question = filters.in_words(chosen)
     form = MakeForm(
         request.POST if request.method == "POST" else None,
         practices,
-        initial={"practice": chosen["practice"], "name": question[:100].capitalize()},
+        initial={"practice": chosen["practice"], "name": question[:100]},
     )
     with refusals_at(form):
         if form.is_valid():
@@ -175,8 +159,6 @@ def _context(request: SignedIn, found: RecallList) -> dict[str, Any]:
         job.seconds_left = followed.seconds_left(job)
         job.may_cancel = job_verbs.may_cancel(job, user)
     running = job is not None and job.ended_at is None
-    held_back = (job.place if job else None) or {}
-    everybody = lists.rows(found, held_back)
     may_write = access.allowed(user, Action.RECALL, found) and found.closed_at is None
     may_opt_out = access.allowed(user, Action.OPT_OUT, found) and found.closed_at is None
     context: dict[str, Any] = {
@@ -191,6 +173,7 @@ def _context(request: SignedIn, found: RecallList) -> dict[str, Any]:
     }
     if request.htmx:
         return context
+    everybody = lists.rows(found, (job.place if job else None) or {})
     chosen = _chosen(request)
     rows = [row for row in everybody if _fits(row, chosen, user.pk)]
     invited = {each.number for each in rounds}
@@ -283,9 +266,8 @@ def _heading(found: RecallList, steps: list[lists.Step], everybody: list[lists.R
     if letters:
         tapers, down = counts["Taper begun"], counts["Dose down or none"]
         return (
-            f"{counts['Review recorded']} review{'s'[: counts['Review recorded'] != 1]}, "
-            f"{tapers} taper{'s'[: tapers != 1]} and {down} smaller dose{'s'[: down != 1]} "
-            f"from {letters} letter{'s'[: letters != 1]}"
+            f"{words.many(counts['Review recorded'], 'review')}, {words.many(tapers, 'taper')} "
+            f"and {words.many(down, 'smaller dose')} from {words.many(letters, 'letter')}"
         )
     waiting = sum(row.standing.is_on for row in everybody)
     return f"{waiting} {'person waits' if waiting == 1 else 'people wait'} for a letter"
@@ -410,7 +392,7 @@ def answer(request: SignedIn, pk: int, person_pk: int) -> HttpResponse:
 
 
 def _row(found: RecallList, person_pk: int) -> lists.Row:
-    row = next((each for each in lists.rows(found, {}) if each.person.pk == person_pk), None)
+    row = lists.row(found, person_pk)
     if row is None:
         raise NotFound("There is no such person on this list.")
     return row

@@ -21,6 +21,7 @@ from reviews.forms import toast
 from reviews.forms.days import read_day
 from reviews.forms.marks import read_marks
 from reviews.models import Case, Outcome, Reason, named
+from reviews.rules import words
 from reviews.rules.finding import Severity
 from reviews.rules.matters import titles
 from reviews.verbs import decide
@@ -110,7 +111,7 @@ def answer(request: SignedIn) -> HttpResponse:
         messages.warning(request, f"Not decided: {len(refusals) - TOLD} more.")
     if decisions:
         count = len(decisions)
-        said = f"{count} case{'s'[: count > 1]} decided with one answer."
+        said = f"{words.many(count, 'case')} decided with one answer."
         messages.success(request, said, extra_tags=toast.tags(decisions))
     return redirect(lists.address(request.POST.get("list", "")))
 

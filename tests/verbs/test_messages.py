@@ -8,13 +8,13 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from reviews import messaging, service_levels
+from reviews import messaging, rulebooks, service_levels
 from reviews.conclusions import FlagOutcome
 from reviews.errors import BadRecord, IllegalMove, NotAllowed
 from reviews.messaging import Draft
 from reviews.models import AuditEvent, Case, CaseState, Decision, Flag, Membership, Message, Role
+from reviews.queries import medicines, work
 from reviews.queries import messages as said
-from reviews.queries import work
 from reviews.verbs import caseload, decide, messages, prescribe, screen
 from tests import make
 
@@ -328,6 +328,29 @@ def test_the_database_keeps_what_was_said(urgent, ravi, clara):
     for wrong in ({"to": clara}, {"text": "x"}, {"text": "x", "to": clara, "to_role": "reviewer"}):
         with pytest.raises(IntegrityError), transaction.atomic():
             Message.objects.create(**said_nothing, **wrong)
+
+
+def test_what_is_in_sight_is_what_the_page_of_the_person_says_is_in_hand(urgent, ravi, clara):
+    """With repeats left, used up, and unknown to everybody but for a number of days."""
+    patient = urgent.patient
+    make.prescription(
+        patient,
+        clara,
+        "Codeine 30 mg tablets",
+        start=-60,
+        days=28,
+        repeats_allowed=5,
+        valid_until=make.day(90),
+    )
+    make.prescription(patient, clara, "Codeine 15 mg tablets", start=-60, days=28)
+    make.prescription(patient, clara, "Somnorest 5 mg tablets", start=-60, days=7)
+    make.prescription(patient, clara, "Calmorest 5 mg tablets", start=-2, days=7)
+    rows, _ = medicines.of(patient, book=rulebooks.live()[1], as_of=make.day(0))
+    in_hand = {row.prescription.medicine.text for row in rows if row.now}
+    sight = said.sight_of([urgent])[urgent.pk].shown["medicines"]
+    assert {text.partition(",")[0] for text in sight} == in_hand
+    assert in_hand >= {"Codeine 30 mg tablets", "Calmorest 5 mg tablets"}
+    assert not in_hand & {"Codeine 15 mg tablets", "Somnorest 5 mg tablets"}
 
 
 def test_what_is_in_sight_costs_the_same_for_many(harbour, clara, ravi, urgent):

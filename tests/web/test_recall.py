@@ -1,11 +1,14 @@
 """Recall lists on pages: made from a view, looked at, written to, answered."""
 
+from urllib.parse import urlencode
+
 import pytest
 
 from reviews import jobs
 from reviews.models import Letter, OptOut, Practice, RecallList
 from reviews.tasks import KINDS
 from reviews.verbs import screen
+from reviews.views import filters
 from tests.verbs.test_recall import long_user, make_list, reviewed, text
 from tests.web.browse import Browser, heading, words
 
@@ -43,6 +46,18 @@ def test_a_list_is_made_from_a_view_of_the_queue(people, ravi):
     assert (made.people.count(), made.query) == (3, "severity=2")
     assert "65 or over" in made.question
     assert heading(page) == "3 people wait for a letter"
+
+
+@pytest.mark.parametrize("view", filters.VIEWS, ids=lambda view: view.name)
+def test_each_view_of_the_queue_can_be_asked_for(people, harbour, clara, ravi, view):
+    browser = Browser(ravi)
+    page = browser.get("/recall/new", **view.query)
+    assert filters.in_words(filters.filters(view.query)) in words(page)
+    address = f"/recall/new?{urlencode(view.query)}"
+    page = browser.client.post(address, fields(), follow=True)
+    found = int(heading(browser.get("/recall/new", **view.query)).split()[0].replace("Nobody", "0"))
+    assert page.status_code == (200 if found else 422)
+    assert RecallList.objects.exists() == bool(found)
 
 
 def test_what_is_wrong_is_said_where_it_was_typed(people, ravi):
