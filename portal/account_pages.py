@@ -16,7 +16,8 @@ from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
-from portal import sessions, trail
+from portal import trail
+from portal import unsent as kept
 from portal.addresses import client_address
 from portal.browsers import named
 from portal.sign_in import PROVEN_WITHIN_SECONDS
@@ -123,10 +124,10 @@ def confirm_mail(request: SignedIn) -> HttpResponse:
 def unsent(request: SignedIn) -> HttpResponse:
     """What was written and did not arrive: send it now, leave it, or let its person sign in."""
     if request.POST.get("do") == "give_back":
-        return sessions.give_back(request)
+        return kept.give_back(request)
     if request.method == "POST":
-        sessions.forget_form(request)
-    if sessions.kept_form(request) is None:
+        kept.forget_form(request)
+    if kept.kept_form(request) is None:
         return redirect(settings.LOGIN_REDIRECT_URL)
     return render(request, "account/unsent.html")
 

@@ -8,7 +8,7 @@ transaction that did the deed, so there is no moment at which only one of them i
 The same form sent with something else in it is another press: somebody went back and chose again.
 
 The token also says, signed, who was shown the form: whoever has lost their session since, or whose
-cookies are gone, is known by it, so that what they wrote can wait for them (`portal.sessions`).
+cookies are gone, is known by it, so that what they wrote can wait for them (`portal.unsent`).
 """
 
 import hashlib

@@ -160,7 +160,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "reviews.views.chrome.chrome",
-                "portal.sessions.context",
+                "portal.unsent.context",
             ],
         },
     }
@@ -267,7 +267,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
 DEVICE_COOKIE_NAME = "__Host-browser" if HTTPS else "browser"
-CSRF_FAILURE_VIEW = "portal.sessions.form_without_proof"
+CSRF_FAILURE_VIEW = "portal.unsent.form_without_proof"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = HTTPS
