@@ -68,7 +68,6 @@ def reconciled(view: View, limit: Limits) -> Says:
     if not first:
         return
     start = min(item.span.start for item in first)
-    own = {use.line.id for use in (*view.uses, *view.rescue)}
     checks = view.person.readings_of("medicines_reconciled")
     within = limit["reconciled_within_days"]
     if checks:
@@ -76,7 +75,10 @@ def reconciled(view: View, limit: Limits) -> Says:
         if last >= start - within:
             return
         why = f"the current medicines were last checked on {words.day(last)}"
-    elif any(line.id not in own and line.status not in NEVER_TAKEN for line in view.dossier.lines):
+    elif any(
+        line.id not in view.own_lines and line.status not in NEVER_TAKEN
+        for line in view.dossier.lines
+    ):
         return
     else:
         why = "the current medicines are neither listed nor said to be none"

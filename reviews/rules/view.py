@@ -111,7 +111,8 @@ class View:
     carry-forward, `unclear` lack a length and `undated` a beginning. `copies` may be
     other records of one of them. `rescue` medicine is no
     exposure. `current` are the episodes that a supply starting today would still join, `judged`
-    their current lines. `watch(day)` says that the answer can change on a day, and `reached(day)`
+    their current lines. `own_lines` are the ids of every benzodiazepine and Z-drug on the record,
+    other records of the same supply among them. `watch(day)` says that the answer can change on a day, and `reached(day)`
     asks whether one has come. `unmapped` are medicines that nobody recognised, with their last day.
     """
 
@@ -132,6 +133,8 @@ class View:
         self.today = self._watch.today
         self.watch, self.reached = self._watch.note, self._watch.reached
         self.unmapped = unmapped
+        sedatives = list(sedatives)
+        self.own_lines = frozenset(line.id for line, _ in sedatives)
         self.uses, self.rescue, self.copies = _uses(sedatives, self.today, limit)
         known = [use for use in self.uses if use.end is not None]
         self.unclear: Sequence[UnclearSupply] = ()

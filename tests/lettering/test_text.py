@@ -74,8 +74,8 @@ def test_what_is_filled_in_is_text_alone():
 
 
 def test_without_what_a_letter_is_not_made():
-    assert needed("{patient_name} {birth_date} {if opioid}{opioid} {months}{end}") == [
+    assert needed("{patient_name} {birth_date} {if opioid}{opioid} {duration}{end}") == [
         "patient_name",
-        "months",
+        "duration",
     ]
     assert needed("{if medicine}{medicine}{end}") == []

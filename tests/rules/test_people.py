@@ -324,6 +324,8 @@ def test_strengths(text, fires, why):
         ([line()], (told("medicines_reconciled", "none", day=-90),), None, "checked 90 days ago"),
         ([line()], (told("medicines_reconciled", "none", day=-91),), 4, "checked 91 days ago"),
         ([line(start=-28), line()], (), None, "no new course"),
+        ([line(), line(source="reported")], (), 4, "a report of the same supply lists nothing"),
+        ([line(), line(source="dispensed")], (), 4, "the same supply handed out lists nothing"),
     ],
 )
 def test_current_medicines(lines, readings, severity, why):
