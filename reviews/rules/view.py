@@ -107,13 +107,13 @@ class View:
     """The exposure to benzodiazepines and Z-drugs on the day judged, under one book.
 
     `person` tells of age, conditions and readings, `in_hand` of the other medicines and of days
-    together. `uses` are the regular uses; those of them with known days are in `spans` after
-    carry-forward, `unclear` lack a length and `undated` a beginning. `copies` may be
-    other records of one of them. `rescue` medicine is no
-    exposure. `current` are the episodes that a supply starting today would still join, `judged`
-    their current lines. `own_lines` are the ids of every benzodiazepine and Z-drug on the record,
-    other records of the same supply among them. `watch(day)` says that the answer can change on a day, and `reached(day)`
-    asks whether one has come. `unmapped` are medicines that nobody recognised, with their last day.
+    together. `uses` are the regular uses; those of them with known days are in `spans` after carry-
+    forward, `unclear` lack a length and `undated` a beginning. `copies` may be other records of one
+    of them. `rescue` medicine is no exposure. `current` are the episodes that a supply starting
+    today would still join, `judged` their current lines. `own_lines` are the ids of every
+    benzodiazepine and Z-drug on the record, other records of the same supply among them.
+    `watch(day)` says that the answer can change on a day, and `reached(day)` asks whether one has
+    come. `unmapped` are medicines that nobody recognised, with their last day.
     """
 
     def __init__(
