@@ -1,5 +1,6 @@
 """What every test shares. The people and builders are in tests/make.py."""
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import cache
@@ -11,6 +12,12 @@ from reviews.models import Role, RuleVersion
 from reviews.verbs import engines as adopting
 from tests import database, make
 from tests.world import World
+
+# The gate tries the same examples each time, so that it fails for what somebody changed; new ones
+# are looked for by `./dev test --hypothesis-profile=search`.
+hypothesis.settings.register_profile("gate", derandomize=True)
+hypothesis.settings.register_profile("search", print_blob=True)
+hypothesis.settings.load_profile("gate")
 
 
 def pytest_configure():
