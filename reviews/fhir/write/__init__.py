@@ -1,1 +1,1 @@
-"""What a client writes by FHIR: read strictly, checked, patched and put in order. Nothing is kept here."""
+"""What a client writes by FHIR: read strictly, checked, patched and put in order."""

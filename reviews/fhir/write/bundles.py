@@ -119,7 +119,7 @@ def _address(url: str, here: str) -> tuple[str, str, str]:
 
 
 def in_order(found: list[Entry]) -> list[Entry]:
-    """As a transaction is carried out: DELETE, POST, PUT and PATCH, then GET; else as they stand."""
+    """As a transaction is carried out: DELETE, POST, PUT and PATCH, then GET."""
     return sorted(found, key=lambda entry: _RANK[entry.method])
 
 

@@ -1,4 +1,4 @@
-"""What FHIR R4 requires of the resources that clients write: elements, and codes of required bindings.
+"""What FHIR R4 requires of what clients write: elements, and codes of required bindings.
 
 From the definitions of FHIR 4.0.1 (hl7.org/fhir/R4, the page of each resource). What is not named
 here is kept and returned as it was sent.
@@ -215,7 +215,7 @@ def _shapes(resource: dict[str, Any]) -> Iterator[Fault]:
     """Elements that the portal reads and that are not of the kind that FHIR says."""
     kind = resource["resourceType"]
     try:
-        _, left_out = plain.convert(_without_nulls(copy.deepcopy(resource)), READ[kind])
+        _, left_out = plain.convert(plain.without_nulls(copy.deepcopy(resource)), READ[kind])
     except msgspec.ValidationError as error:
         yield Fault(kind, "structure", str(error))
         return
@@ -224,10 +224,6 @@ def _shapes(resource: dict[str, Any]) -> Iterator[Fault]:
         path, _, reason = said.partition(" is left out: ")
         if path not in named and path != "id":
             yield Fault(f"{kind}.{path}", "structure", f"{reason[:1].upper()}{reason[1:]}.")
-
-
-def _without_nulls(resource: dict[str, Any]) -> Any:
-    return plain.without_nulls(resource)
 
 
 def _invariants(resource: dict[str, Any]) -> Iterator[Fault]:

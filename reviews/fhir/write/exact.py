@@ -1,4 +1,4 @@
-"""JSON as FHIR allows it, read strictly: each number keeps the digits that were sent (1.50, not 1.5)."""
+"""JSON as FHIR allows it, read strictly; each number keeps its digits (1.50, not 1.5)."""
 
 import codecs
 import json
