@@ -8,9 +8,10 @@ waits; all others are merged in one transaction and a fixed number of statements
 same content again changes nothing and screens nobody.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -50,13 +51,23 @@ class Noted:
 
 
 def merge(
-    kind: Kind, rows: Rows, source_system: str, by: User, notes: Iterable[Noted] = ()
+    kind: Kind,
+    rows: Rows,
+    source_system: str,
+    by: User,
+    notes: Iterable[Noted] = (),
+    record_ids: Mapping[str, UUID] | None = None,
 ) -> SyncResult:
-    """Merge a batch. Raises `NotAllowed`, or `Stale` under a rare race."""
+    """Merge a batch. A new record gets the id that `record_ids` has for its source id.
+
+    Raises `NotAllowed`, or `Stale` under a rare race.
+    """
     places = {practice.code: practice for practice in access.practices(by, Action.SYNC)}
     if not places:
         raise NotAllowed("You may not sync records here.", action="sync")
     accepted, errors, told, met = _read(kind, rows, places)
+    for row in accepted if record_ids else ():
+        row.record_id = record_ids.get(row.source_id)
     told += _told(notes, places)
     attempt = 0
     while True:

@@ -27,9 +27,10 @@ class NotRead(Exception):
         self.reason, self.expression, self.code = reason, expression, code
 
 
-def decode(body: bytes) -> Any:
+def decode(body: bytes, *, nulls: bool = False) -> Any:
     """The content of a body of UTF-8. Numbers with a point or a power of ten are `Decimal`.
 
+    With `nulls` null may be a value, as it is in a merge patch.
     Raises `NotRead` for what FHIR's JSON does not allow (a name twice, null as a value, an empty
     text, list or object, NaN, signs that are none) and for what is larger than the limits.
     """
@@ -50,7 +51,7 @@ def decode(body: bytes) -> Any:
         raise NotRead(f"The body is not JSON: {error.msg} at {where}.") from error
     except RecursionError as error:
         raise NotRead(f"The body is nested more than {MOST_DEPTH} deep.") from error
-    _look_through(content)
+    _look_through(content, nulls=nulls)
     return content
 
 
@@ -85,7 +86,7 @@ def _no_number(name: str) -> NoReturn:
     raise NotRead(f"{name} is no number in JSON.", code="value")
 
 
-def _look_through(content: Any) -> None:
+def _look_through(content: Any, *, nulls: bool) -> None:
     """Refuse what JSON allows and FHIR does not, and what cannot be kept."""
     kind = content.get("resourceType") if isinstance(content, dict) else None
     waiting: list[tuple[Any, str, int]] = [(content, kind if isinstance(kind, str) else "", 0)]
@@ -103,6 +104,8 @@ def _look_through(content: Any) -> None:
                     _look_at_text(name, path)
                     inner = f"{path}.{name}" if path else name
                     if value is None:
+                        if nulls:
+                            continue
                         raise NotRead("null is no value in FHIR; leave the name out.", inner)
                     waiting.append((value, inner, depth + 1))
             else:
