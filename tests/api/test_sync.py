@@ -8,7 +8,8 @@ import time
 import pytest
 
 from reviews import records
-from reviews.api import bodies, limits
+from reviews import limits
+from reviews.api import bodies
 from reviews.models import Patient, Prescription, Reading
 from reviews.verbs import clients, observe, sync
 from tests import make
