@@ -1,7 +1,7 @@
 """Refusals become responses here, and nowhere else.
 
-Under /api every error is an RFC 9457 problem, whoever raises it; elsewhere it is a page,
-`templates/<status>.html`, which finds the sentence in `message`.
+Under /api every error is an RFC 9457 problem and under /fhir an OperationOutcome, whoever raises
+it; elsewhere it is a page, `templates/<status>.html`, which finds the sentence in `message`.
 """
 
 import sys
@@ -22,26 +22,10 @@ from rest_framework.request import Request
 from rest_framework.views import set_rollback
 
 from portal import away
-from reviews.errors import (
-    BadRecord,
-    DomainError,
-    IllegalMove,
-    NotAllowed,
-    NotFound,
-    ReasonNeeded,
-    Stale,
-)
+from reviews.errors import STATUS, BadRecord, DomainError, ReasonNeeded
+from reviews.fhir_api import outcomes
 from reviews.forms.numbers import LARGEST
 
-STATUS = {
-    BadRecord.code: HTTPStatus.BAD_REQUEST,
-    NotAllowed.code: HTTPStatus.FORBIDDEN,
-    ReasonNeeded.code: HTTPStatus.FORBIDDEN,
-    NotFound.code: HTTPStatus.NOT_FOUND,
-    Stale.code: HTTPStatus.CONFLICT,
-    IllegalMove.code: HTTPStatus.CONFLICT,
-    DomainError.code: HTTPStatus.CONFLICT,
-}
 PROBLEM = "application/problem+json"
 
 
@@ -53,8 +37,13 @@ def problem(
     code: str | None = None,
     errors: list[dict[str, str]] | None = None,
     headers: dict[str, str] | None = None,
-) -> JsonResponse:
-    """The RFC 9457 answer. `errors`: a list of {field, reason}; `code` is stable for machines."""
+) -> HttpResponse:
+    """The RFC 9457 answer. `errors`: a list of {field, reason}; `code` is stable for machines.
+
+    Under /fhir it is an OperationOutcome, with an issue for each of `errors`.
+    """
+    if is_fhir(request):
+        return outcomes.answer(request, status, _issues(status, detail, errors or []), headers)
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -69,7 +58,21 @@ def problem(
     return JsonResponse(body, status=status, content_type=PROBLEM, headers=headers)
 
 
-def refusal(request: HttpRequest | Request, error: DomainError) -> JsonResponse:
+def _issues(status: int, detail: str, errors: list[dict[str, str]]) -> list[outcomes.Issue]:
+    if not errors:
+        return [outcomes.issue(status, detail)]
+    return [
+        outcomes.issue(
+            status,
+            f"{error['field']}: {error['reason']}",
+            code="value",
+            expression=[error["field"]] if error["field"] else [],
+        )
+        for error in errors
+    ]
+
+
+def refusal(request: HttpRequest | Request, error: DomainError) -> HttpResponse:
     """The problem that a refusal of the domain is."""
     errors = None
     if isinstance(error, BadRecord):
@@ -78,10 +81,12 @@ def refusal(request: HttpRequest | Request, error: DomainError) -> JsonResponse:
     return problem(request, status, error.message, code=error.code, errors=errors)
 
 
-def api_exception(error: Exception, context: dict[str, Any]) -> JsonResponse | None:
+def api_exception(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """REST framework's exception handler: a problem for what it knows, None for the unexpected."""
     request = context["request"]
     set_rollback()
+    if isinstance(error, outcomes.Refused):
+        return outcomes.answer(request, error.status_code, error.issues, error.headers)
     if isinstance(error, DomainError):
         return refusal(request, error)
     if isinstance(error, Http404):
@@ -201,4 +206,9 @@ def _holds_nul(request: HttpRequest) -> bool:
 
 def is_api(request: HttpRequest) -> bool:
     """Whether a machine asks, which is answered with problems and not with pages."""
-    return request.path.startswith("/api/")
+    return request.path.startswith("/api/") or is_fhir(request)
+
+
+def is_fhir(request: HttpRequest | Request) -> bool:
+    """Whether a machine asks that speaks FHIR."""
+    return request.path == "/fhir" or request.path.startswith("/fhir/")

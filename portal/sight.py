@@ -21,7 +21,7 @@ ASK_NOBODY = (health.healthz,)
 class SightMiddleware:
     """A request sees what its person may, and nothing of any practice before they are known.
 
-    A system with a key is known later, by `reviews.api.authentication`. A record that was opened in
+    A system with a key is known later, by `reviews.callers`. A record that was opened in
     an emergency is shown to requests that change nothing, and on pages, which say so: never by the
     API.
     """

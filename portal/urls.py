@@ -10,6 +10,7 @@ urlpatterns = [
     path("accounts/", include(account_pages)),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("reviews.api.urls")),
+    path("fhir", include("reviews.fhir_api.urls")),
     path("", include("reviews.urls")),
 ]
 

@@ -117,9 +117,7 @@ def shedding(application: Application) -> Application:
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not environ.get(_SHED):
             return application(environ, start_response)
-        is_api = environ["PATH_INFO"].startswith("/api/")
-        body = _BUSY_PROBLEM if is_api else _BUSY_PAGE
-        kind = "application/problem+json" if is_api else "text/html; charset=utf-8"
+        body, kind = _busy(environ["PATH_INFO"])
         headers = [
             ("Content-Type", kind),
             ("Content-Length", str(len(body))),
@@ -132,6 +130,15 @@ def shedding(application: Application) -> Application:
     return answer
 
 
+def _busy(path: str) -> tuple[bytes, str]:
+    """The short answer and its media type, in the language of whoever asked."""
+    if path.startswith("/api/"):
+        return _BUSY_PROBLEM, "application/problem+json"
+    if path == "/fhir" or path.startswith("/fhir/"):
+        return _BUSY_OUTCOME, "application/fhir+json"
+    return _BUSY_PAGE, "text/html; charset=utf-8"
+
+
 _BUSY_PAGE = b"""<!doctype html>
 <html lang="en-GB"><head><meta charset="utf-8"><title>The portal is busy</title></head>
 <body><h1>The portal is busy</h1>
@@ -142,6 +149,10 @@ Wait a few seconds and load it again; a form that was being sent can be sent aga
 _BUSY_PROBLEM = (
     b'{"type": "about:blank", "title": "Service Unavailable", "status": 503, "code": "busy", '
     b'"detail": "Too much is asked for at once. Nothing was changed; send it again later."}'
+)
+_BUSY_OUTCOME = (
+    b'{"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "transient", '
+    b'"diagnostics": "Too much is asked for at once. Nothing was changed; send it again later."}]}'
 )
 
 

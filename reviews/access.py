@@ -237,6 +237,11 @@ def _form(*both: Action, **more: Any) -> Door:
     return replace(Door(see=both, do=both), **more)
 
 
+FHIR: dict[str, tuple[Action, ...]] = {
+    "Patient": (Action.SEE_PATIENT,),
+}
+"""`{type of a FHIR resource: what lets somebody see it, any one of these}`."""
+
 DOORS = {
     "healthz": _page(public=True),
     "queue": _page(Action.SEE_QUEUE),
@@ -408,6 +413,13 @@ DOORS = {
     "api-invite": _button(Action.INVITE, system=True),
     "api-invitation-withdraw": _button(Action.INVITE, system=True),
     "api-decision-text": _page(Action.SEE_QUEUE),
+    "fhir-metadata": _page(public=True),
+    "fhir-bundle": _button(Action.SYNC, system=True),
+    **{
+        f"fhir-{name}{one}": _page(*actions, either=len(actions) > 1)
+        for name, actions in FHIR.items()
+        for one in ("", "-one")
+    },
 }
 """`{name of an address: its door}`: all of them but those of signing in."""
 

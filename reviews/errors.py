@@ -1,5 +1,6 @@
 """What a caller can act on. A stable code and a sentence; the edges turn them into responses."""
 
+from http import HTTPStatus
 from typing import Any
 
 
@@ -64,3 +65,15 @@ class NotFound(DomainError):
     """There is nothing of that name, or it may not be seen."""
 
     code = "not_found"
+
+
+STATUS = {
+    BadRecord.code: HTTPStatus.BAD_REQUEST,
+    NotAllowed.code: HTTPStatus.FORBIDDEN,
+    ReasonNeeded.code: HTTPStatus.FORBIDDEN,
+    NotFound.code: HTTPStatus.NOT_FOUND,
+    Stale.code: HTTPStatus.CONFLICT,
+    IllegalMove.code: HTTPStatus.CONFLICT,
+    DomainError.code: HTTPStatus.CONFLICT,
+}
+"""What each is over HTTP, by its code."""

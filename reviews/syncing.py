@@ -56,6 +56,7 @@ def merge(
     source_system: str,
     by: User,
     notes: Iterable[Noted] = (),
+    *,
     record_ids: Mapping[str, UUID] | None = None,
 ) -> SyncResult:
     """Merge a batch. A new record gets the id that `record_ids` has for its source id.
@@ -66,8 +67,9 @@ def merge(
     if not places:
         raise NotAllowed("You may not sync records here.", action="sync")
     accepted, errors, told, met = _read(kind, rows, places)
-    for row in accepted if record_ids else ():
-        row.record_id = record_ids.get(row.source_id)
+    if record_ids:
+        for row in accepted:
+            row.record_id = record_ids.get(row.source_id)
     told += _told(notes, places)
     attempt = 0
     while True:

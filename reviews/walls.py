@@ -82,6 +82,7 @@ WALLED = {
     "reviews_recallround": OF_PRACTICE,
     "reviews_screeningrequest": _of("reviews_patient", "patient_id"),
     "reviews_sensitivemark": OF_PRACTICE,
+    "reviews_sentresource": OF_PRACTICE,
     "reviews_structuredreview": OF_PRACTICE,
     "reviews_taper": OF_PRACTICE,
     "reviews_taperversion": OF_PRACTICE,

@@ -139,11 +139,19 @@ def arguments(world):
         "break-glass-end": {"pk": world.opened.pk},
         "break-glass-look": {"pk": world.opened.pk},
     }
+    given |= {f"fhir-{name}-one": {"logical_id": one} for name, one in resources(world).items()}
     for route in routes():
         prefix = route.name.partition("-")[0]
         if route.name not in given and prefix in ("patient", "case"):
             given[route.name] = {"patient": patient, "case": case}[prefix]
     return given
+
+
+def resources(world):
+    """`{type of a FHIR resource: the id of one that belongs to `world`}`."""
+    return {
+        "Patient": world.patient.pk,
+    }
 
 
 def sent(world):
@@ -250,7 +258,7 @@ class Visitors:
 
 def send(client, asked, headers=None):
     """The answer to a request; what is sent to the API is JSON."""
-    if asked.method == "GET" or not asked.address.startswith("/api/"):
+    if asked.method == "GET" or not asked.address.startswith(("/api/", "/fhir/")):
         way = getattr(client, asked.method.lower())
         return way(asked.address, dict(asked.data), headers=headers)
     body = json.dumps(dict(asked.data))

@@ -128,7 +128,7 @@ class Schema(AutoSchema):
 
 
 class BearerScheme(OpenApiAuthenticationExtension):
-    target_class = "reviews.api.authentication.Bearer"
+    target_class = "reviews.callers.Bearer"
     name = "key"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
@@ -140,7 +140,7 @@ class BearerScheme(OpenApiAuthenticationExtension):
 
 
 class SessionScheme(OpenApiAuthenticationExtension):
-    target_class = "reviews.api.authentication.Session"
+    target_class = "reviews.callers.Session"
     name = "session"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:

@@ -15,15 +15,15 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from reviews import access, records
+from reviews import access, limits, records
 from reviews.access import Action
 from reviews.api import bodies, resources, shapes
-from reviews.api.authentication import Bearer, Known, Session
-from reviews.api.limits import Reads, Syncs
 from reviews.api.pages import page
 from reviews.api.schema import Operation
+from reviews.callers import Bearer, Known, Session
 from reviews.errors import BadRecord, NotAllowed, NotFound
 from reviews.identifiers import masked
+from reviews.limits import Reads, Syncs
 from reviews.models import Decision, Patient
 from reviews.queries import for_the_record
 from reviews.verbs import read, sync
@@ -62,10 +62,7 @@ class ApiView(APIView):
     ) -> HttpResponseBase:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "no-store"
-        for throttle in getattr(self, "throttles", ()):
-            if hasattr(throttle, "left"):
-                for name, value in throttle.fields().items():
-                    response[name] = value
+        limits.tell(response, getattr(self, "throttles", ()))
         return response
 
 

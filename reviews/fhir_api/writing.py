@@ -1,7 +1,7 @@
 """Creating, changing and deleting: one resource, or those of a batch or transaction."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.utils.http import http_date
 from rest_framework.request import Request
 
-from reviews.errors import BadRecord, DomainError, NotFound, Stale
+from reviews.errors import DomainError, NotFound, Stale
 from reviews.fhir.render.elements import instant
 from reviews.fhir.write import bundles, exact, patching
 from reviews.fhir_api import allowed, answers, bodies, outcomes, paging, shaping
@@ -229,7 +229,7 @@ class Writer:
         return written
 
     def _may_change(self, wanted: Wanted) -> None:
-        """Refuse a change of what is not within the bounds of the caller, as if it were not here."""
+        """Refuse a change of what is beyond the bounds of the caller, as if it were not here."""
         kind = KINDS[wanted.type]
         if self.require(kind, "u") and self.now(kind, wanted.known, "u") is None:
             raise NotFound(answers.NO_SUCH)
@@ -400,7 +400,7 @@ class Writer:
         return found
 
     def _conditional(self, plans: list[tuple[bundles.Entry, Wanted]]) -> dict[str, str]:
-        """What conditional references mean. Raises `Refused` where one means nothing, or several."""
+        """What conditional references mean. Raises `Refused` for one that has none."""
         meant: dict[str, str] = {}
         for entry, wanted in plans:
             for expression, reference in bundles.references(wanted.resource):
@@ -430,7 +430,9 @@ class Writer:
         if entry.known and not entry.known.startswith("_"):
             return self._told(kind, self.read(kind, entry.known))
         if entry.known not in ("", "_search"):
-            raise Refused(HTTPStatus.BAD_REQUEST, "Within a Bundle only read and search are offered.")
+            raise Refused(
+                HTTPStatus.BAD_REQUEST, "Within a Bundle only read and search are offered."
+            )
         question = fhir_question.read(
             kind,
             parse_qsl(entry.query, keep_blank_values=True),
@@ -519,9 +521,7 @@ def _refused(error: resources.Refused, wanted: Sequence[Wanted]) -> Refused:
     return Refused(status, error.message, code=code, expression=[where])
 
 
-def _answer(
-    request: Request, status: int, shown: Shown, notes: Sequence[str]
-) -> HttpResponse:
+def _answer(request: Request, status: int, shown: Shown, notes: Sequence[str]) -> HttpResponse:
     """The answer to one write: what Prefer asks for, where it is, and as which version."""
     headers = {
         "Location": f"{answers.base_of(request)}/{shown.type}/{shown.id}/_history/{shown.version}",
@@ -532,7 +532,9 @@ def _answer(
     if returns == "minimal":
         return HttpResponse(status=status, headers=headers)
     if returns == "OperationOutcome":
-        content = outcomes.body(_warnings(notes) or [Issue("information", "informational", "Kept.")])
+        content = outcomes.body(
+            _warnings(notes) or [Issue("information", "informational", "Kept.")]
+        )
     else:
         content = shaping.whole(shown)
     return answers.json_answer(request, content, status=status, headers=headers)

@@ -19,6 +19,7 @@ from .cases import (
 from .clients import ApiKey
 from .clock import Clock
 from .facts import Exemption, Reading
+from .fhir import SentResource
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
 from .letters import Audience, Letter, LetterTemplate, LetterText
@@ -142,6 +143,7 @@ __all__ = [
     "SealedSubtree",
     "SecondFactor",
     "SensitiveMark",
+    "SentResource",
     "Sex",
     "Status",
     "StructuredReview",

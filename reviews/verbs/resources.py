@@ -16,9 +16,8 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from reviews import access, audit, fhir_records, fhir_versions, identifiers, incoming, syncing
+from reviews import access, fhir_records, fhir_versions, identifiers, incoming, syncing
 from reviews.access import Action
-from reviews.audit import Event
 from reviews.errors import DomainError, NotAllowed, NotFound, Stale
 from reviews.fhir.read import bundle
 from reviews.fhir.read.file import MEDICINES
@@ -91,8 +90,6 @@ class Refused(DomainError):
         super().__init__(message, at=at)
         self.at = at
         self.duplicate_of = duplicate_of
-
-
 
 
 def write(
@@ -325,7 +322,10 @@ class _Writing:
         """Find the practice of each, and the person of those about somebody who is known."""
         only = next(iter(self.practices)) if len(self.practices) == 1 else 0
         by_address = {
-            address: one for one in ones for address in (one.wanted.full_url, one.address) if address
+            address: one
+            for one in ones
+            for address in (one.wanted.full_url, one.address)
+            if address
         }
         numbers = {one.about.removeprefix("Patient/") for one in ones if one.about}
         known = self._live("Patient", {_now(number) for number in numbers})
@@ -360,7 +360,9 @@ class _Writing:
 
     # -- What the portal makes of them ---------------------------------------------------------
 
-    def _take_in(self, practice: Practice, ones: list[_One], contents: list[dict[str, Any]]) -> None:
+    def _take_in(
+        self, practice: Practice, ones: list[_One], contents: list[dict[str, Any]]
+    ) -> None:
         """Read the resources of a practice, and merge the records that they become."""
         numbers = self._numbers(one.patient_id for one in ones)
         read = [
@@ -384,7 +386,9 @@ class _Writing:
         for kind, batch, types in fhir_records.KINDS:
             named = getattr(found, kind)
             notes = [
-                replace(note, about=by_name[note.about].source_id) if note.about in by_name else note
+                replace(note, about=by_name[note.about].source_id)
+                if note.about in by_name
+                else note
                 for note in fhir_records.noted(found, types, practice.code)
             ]
             if named or notes:
@@ -481,7 +485,7 @@ class _Writing:
     def _keep(
         self, ones: list[_One], contents: list[dict[str, Any]], *, deleted: bool
     ) -> list[Written]:
-        """Keep what was sent, word for word but for references and the ids that are ours to give."""
+        """Keep what was sent, word for word but for references and ids, which are ours to give."""
         became = self._records(ones)
         addresses = {
             one.address: f"Patient/{became[one.address].patient_id}"
@@ -498,21 +502,23 @@ class _Writing:
             if row is not None:
                 one.patient_id = row.patient_id
             if changed:
-                kept.append(fhir_versions.made(
-                    resource_type=one.type,
-                    logical_id=known,
-                    version=version,
-                    body=body,
-                    content=sent,
-                    definitions=self.kinds[one.type].definitions,
-                    practice_id=one.practice_id,
-                    patient_id=one.patient_id,
-                    source_system=self.source_system,
-                    by=self.by,
-                    record=row.pk if row is not None else None,
-                    record_version=row.version if row is not None else None,
-                    deleted=deleted,
-                ))
+                kept.append(
+                    fhir_versions.made(
+                        resource_type=one.type,
+                        logical_id=known,
+                        version=version,
+                        body=body,
+                        content=sent,
+                        definitions=self.kinds[one.type].definitions,
+                        practice_id=one.practice_id,
+                        patient_id=one.patient_id,
+                        source_system=self.source_system,
+                        by=self.by,
+                        record=row.pk if row is not None else None,
+                        record_version=row.version if row is not None else None,
+                        deleted=deleted,
+                    )
+                )
             again = one.held is not None and one.held.sent is not None and one.held.sent.deleted
             created = one.held is None or again
             written.append(Written(one.type, known, version, created, tuple(one.notes)))
@@ -552,16 +558,18 @@ class _Writing:
                 found[one.address] = PatientVersion.objects.live().get(patient=number.patient_id)
         return found
 
-    def _number(
-        self, one: _One, known: str, row: Versioned | None, body: str
-    ) -> tuple[int, bool]:
+    def _number(self, one: _One, known: str, row: Versioned | None, body: str) -> tuple[int, bool]:
         """`(number by FHIR, whether there is anything new)` of what is written now."""
         held = one.held
         if row is None:
             same = held is not None and held.sent is not None and held.sent.body == body
-            return (held.version, False) if held and same else (
-                fhir_versions.next_kept(one.type, known),
-                True,
+            return (
+                (held.version, False)
+                if held and same
+                else (
+                    fhir_versions.next_kept(one.type, known),
+                    True,
+                )
             )
         if held is None or held.record_version != row.version:
             before = fhir_versions.sent(one.type, [known]).get(known, ())
@@ -623,9 +631,7 @@ def _as_sent(content: dict[str, Any]) -> dict[str, Any]:
         for name, value in kept.pop("meta", {}).items()
         if name not in ("versionId", "lastUpdated")
     }
-    extensions = [
-        each for each in kept.pop("extension", ()) if each.get("url") != UNDERSTOOD
-    ]
+    extensions = [each for each in kept.pop("extension", ()) if each.get("url") != UNDERSTOOD]
     return {
         "resourceType": kept.pop("resourceType"),
         **({"meta": meta} if meta else {}),

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from reviews import records, syncing
-from reviews.api import bodies, limits
+from reviews import limits, records, syncing
+from reviews.api import bodies
 from reviews.models import Patient, Prescription, Reading
 from reviews.verbs import clients, observe
 from tests import make

@@ -2,8 +2,10 @@
 
 import math
 import time
+from collections.abc import Iterable
 
 from django.core.cache import cache
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
@@ -56,3 +58,11 @@ class Syncs(PerCaller):
 class Writes(PerCaller):
     name = "write"
     quota = 120
+
+
+def tell(response: HttpResponseBase, throttles: Iterable[object]) -> None:
+    """Say in an answer what is left of each limit that was asked."""
+    for throttle in throttles:
+        if isinstance(throttle, PerCaller) and hasattr(throttle, "left"):
+            for name, value in throttle.fields().items():
+                response[name] = value

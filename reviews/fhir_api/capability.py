@@ -1,0 +1,73 @@
+"""The CapabilityStatement, made of the table that routes and searches: it says what is there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reviews.fhir.render.elements import said
+from reviews.fhir_api.negotiation import FHIR_JSON, JSON
+from reviews.queries.fhir_question import ALL
+from reviews.queries.fhir_source import Kind
+
+CHANGED_ON = "2026-11-29"
+"""When the interface was changed last."""
+_WRITES = ("create", "update", "patch", "delete")
+_READS = ("read", "vread", "history-instance", "history-type", "search-type")
+
+
+def statement(kinds: Mapping[str, Kind], base: str) -> dict[str, Any]:
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": CHANGED_ON,
+        "publisher": "Prescription Safety Portal",
+        "kind": "instance",
+        "software": {"name": "Prescription Safety Portal"},
+        "implementation": {"description": "Prescription Safety Portal", "url": base},
+        "fhirVersion": "4.0.1",
+        "format": [FHIR_JSON, JSON],
+        "rest": [
+            {
+                "mode": "server",
+                "security": {
+                    "description": "Authorization: Bearer, with the key of a system. "
+                    "A person who is signed in may read.",
+                },
+                "interaction": [{"code": "batch"}, {"code": "transaction"}],
+                "resource": [_resource(kind, kinds) for kind in kinds.values()],
+            }
+        ],
+    }
+
+
+def _interactions(kind: Kind) -> tuple[str, ...]:
+    """People are not deleted; what is only given out is not written at all."""
+    if not kind.kept:
+        return _READS
+    return (*_READS, *(code for code in _WRITES if code != "delete" or kind.name != "Patient"))
+
+
+def _resource(kind: Kind, kinds: Mapping[str, Kind]) -> dict[str, Any]:
+    return said(
+        type=kind.name,
+        interaction=[{"code": code} for code in _interactions(kind)],
+        versioning="versioned",
+        readHistory=kind.keeps_versions,
+        updateCreate=False,
+        conditionalRead="full-support",
+        conditionalCreate=kind.kept or None,
+        conditionalUpdate=kind.kept or None,
+        searchInclude=[f"{kind.name}:{name}" for name in kind.includes],
+        searchRevInclude=[
+            f"{other.name}:{name}"
+            for other in kinds.values()
+            for name, definition in other.includes.items()
+            if kind.name in definition.targets
+        ],
+        searchParam=[
+            *({"name": name, "type": of} for name, of in ALL.items()),
+            *(
+                {"name": name, "type": definition.kind}
+                for name, definition in kind.definitions.items()
+            ),
+        ],
+    )

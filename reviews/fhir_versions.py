@@ -1,0 +1,109 @@
+"""What clients sent, version by version, and which number a version of a record has by FHIR.
+
+A record has versions of its own, and what a system sent may change where our reading of it does
+not: a version of FHIR is either. The number of a row of a record is its own version and as many
+more as there were versions before it that only the body had.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db.models import Max
+
+from reviews.fhir.render.paths import Definition, keys
+from reviews.models import SentResource
+
+
+def made(
+    *,
+    resource_type: str,
+    logical_id: str,
+    version: int,
+    body: str,
+    content: Mapping[str, object],
+    definitions: Mapping[str, Definition],
+    practice_id: int,
+    patient_id: int | None,
+    source_system: str,
+    by: User,
+    record: int | None = None,
+    record_version: int | None = None,
+    dated: tuple[datetime | None, datetime | None] = (None, None),
+    deleted: bool = False,
+) -> SentResource:
+    """One version of a resource as it was sent, to be inserted in the caller's transaction.
+
+    `content` is `body` as read, for the keys that a search finds it by. Inserting it raises
+    `IntegrityError` where somebody else wrote that version meanwhile.
+    """
+    return SentResource(
+        resource_type=resource_type,
+        logical_id=logical_id,
+        version=version,
+        body="" if deleted else body,
+        deleted=deleted,
+        practice_id=practice_id,
+        patient_id=patient_id,
+        source_system=source_system,
+        sent_by=by,
+        record=record,
+        record_version=record_version,
+        keys=[] if deleted else keys(dict(content), definitions),
+        from_at=dated[0],
+        until_at=dated[1],
+    )
+
+
+def latest(resource_type: str, logical_ids: Iterable[str]) -> dict[str, SentResource]:
+    """The newest version that was sent of each of these, by logical id."""
+    newest = (
+        SentResource.objects.filter(resource_type=resource_type, logical_id__in=list(logical_ids))
+        .order_by("logical_id", "-version")
+        .distinct("logical_id")
+    )
+    return {row.logical_id: row for row in newest}
+
+
+def sent(resource_type: str, logical_ids: Iterable[str]) -> dict[str, list[SentResource]]:
+    """All versions that were sent of each of these, the first one first, by logical id."""
+    found: dict[str, list[SentResource]] = {}
+    rows = SentResource.objects.filter(
+        resource_type=resource_type, logical_id__in=list(logical_ids)
+    ).order_by("logical_id", "version")
+    for row in rows:
+        found.setdefault(row.logical_id, []).append(row)
+    return found
+
+
+def number(record_version: int, before: Sequence[SentResource]) -> int:
+    """The number by FHIR of a version of a record; `before` is all that was sent of it."""
+    earlier = [
+        row
+        for row in before
+        if row.record_version is not None and row.record_version < record_version
+    ]
+    if not earlier:
+        return record_version
+    last = earlier[-1]
+    return record_version + last.version - (last.record_version or 0)
+
+
+def current(
+    record_version: int, all_sent: Sequence[SentResource]
+) -> tuple[int, SentResource | None]:
+    """`(number by FHIR, what was sent)` of a record whose live version this is.
+
+    What was sent is None where the record was changed otherwise since.
+    """
+    if all_sent and all_sent[-1].record_version == record_version:
+        return all_sent[-1].version, all_sent[-1]
+    return number(record_version, all_sent), None
+
+
+def next_kept(resource_type: str, logical_id: str) -> int:
+    """The number that the next version of what is only kept gets; 1 for a new one."""
+    newest = SentResource.objects.filter(
+        resource_type=resource_type, logical_id=logical_id
+    ).aggregate(newest=Max("version"))["newest"]
+    return (newest or 0) + 1
