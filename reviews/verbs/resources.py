@@ -223,7 +223,14 @@ class _Writing:
     # -- Which resources these are -------------------------------------------------------------
 
     def _begin(self, wanted: Sequence[Wanted]) -> list[_One]:
-        """What stands now of each, and the ids of those that are new."""
+        """What stands now of each, and the ids of those that are new.
+
+        A person whose number is known here is that person, and no new one.
+        """
+        here = self._people_here(wanted)
+        wanted = [
+            replace(each, known=here[each.at]) if each.at in here else each for each in wanted
+        ]
         asked: dict[str, set[str]] = defaultdict(set)
         for each in wanted:
             if each.known:
@@ -236,6 +243,29 @@ class _Writing:
         ones = [self._one(each, held.get((each.type, each.known))) for each in wanted]
         self._refuse_twice(ones)
         return ones
+
+    def _people_here(self, wanted: Sequence[Wanted]) -> dict[int, str]:
+        """The ids of the new people, by place, whose numbers are those of one person here."""
+        numbers = {
+            each.at: [
+                identifiers.written(number["system"], number["value"])
+                for number in each.resource.get("identifier", ())
+                if number.get("system") and number.get("value")
+            ]
+            for each in wanted
+            if each.type == "Patient" and not each.known
+        }
+        said = {number for several in numbers.values() for number in several}
+        whose: dict[tuple[str, str], set[int]] = defaultdict(set)
+        rows = Identifier.objects.filter(
+            practice__in=self.practices, value__in={value for _, value in said}
+        )
+        for row in rows if said else ():
+            whose[row.system, row.value].add(row.patient_id)
+        found = {
+            at: {pk for one in several for pk in whose[one]} for at, several in numbers.items()
+        }
+        return {at: str(next(iter(people))) for at, people in found.items() if len(people) == 1}
 
     def _one(self, wanted: Wanted, held: _Held | None) -> _One:
         if not wanted.known:
