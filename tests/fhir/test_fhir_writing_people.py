@@ -82,7 +82,9 @@ def test_a_condition_that_several_meet_is_refused(system):
 
 def test_a_person_is_amended_by_id(system):
     made = post(system, bell()).json()
-    answer = put(system, f"Patient/{made['id']}", {**bell(birthDate="1941-03-05"), "id": made["id"]})
+    answer = put(
+        system, f"Patient/{made['id']}", {**bell(birthDate="1941-03-05"), "id": made["id"]}
+    )
     assert answer.status_code == 200, answer.content
     assert answer["ETag"] == 'W/"2"'
     assert str(Patient.objects.get().birth_date) == "1941-03-05"
