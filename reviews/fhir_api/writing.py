@@ -11,7 +11,9 @@ from django.http import HttpResponse
 from django.utils.http import http_date
 from rest_framework.request import Request
 
-from reviews.errors import DomainError, NotFound, Stale
+from reviews import access
+from reviews.access import Action
+from reviews.errors import DomainError, NotAllowed, NotFound, Stale
 from reviews.fhir.render.elements import instant
 from reviews.fhir.write import bundles, exact, patching
 from reviews.fhir_api import allowed, answers, bodies, outcomes, paging, shaping
@@ -43,8 +45,9 @@ def update(request: Request, kind: Kind, known: str) -> HttpResponse:
     """PUT Type/id: the next version of a resource that is here."""
     writer = Writer(request)
     writer.require(kind, "u")
-    content = bodies.content_of(request)
-    resource = bodies.resource_of(content, kind.name)
+    if not writer.is_here(kind, known):
+        raise _given_by_us(f"There is no {kind.name}/{known} here.")
+    resource = bodies.resource_of(bodies.content_of(request), kind.name)
     _require_id(resource, known)
     wanted = Wanted(0, resource, known=known, if_match=if_match(request))
     (written,) = writer.write([wanted], {0: "u"})
@@ -96,6 +99,7 @@ def delete(request: Request, kind: Kind, known: str) -> HttpResponse:
 
 def bundle(request: Request) -> HttpResponse:
     """POST to the base: a batch, each entry by itself, or a transaction, all or nothing."""
+    writer = Writer(request)
     content = bodies.content_of(request, most=bodies.MOST_BUNDLE_BYTES)
     try:
         found = bundles.entries(content)
@@ -103,7 +107,6 @@ def bundle(request: Request) -> HttpResponse:
             bundles.refuse_twice(found)
     except exact.NotRead as error:
         raise bodies.not_read(error) from error
-    writer = Writer(request)
     if content["type"] == "transaction":
         with transaction.atomic():
             said = writer.all_or_nothing(found)
@@ -123,6 +126,8 @@ class Writer:
     """Reads and writes for the caller of one request."""
 
     def __init__(self, request: Request) -> None:
+        if not access.practice_ids(request.user, Action.SYNC):
+            raise NotAllowed("You may not send records here.", action="sync")
         self.request = request
         self.base = answers.base_of(request)
         self.viewer = Viewer(request.user, is_system=request.auth is not None)
@@ -175,6 +180,13 @@ class Writer:
         except Gone:
             return None
 
+    def is_here(self, kind: Kind, known: str) -> bool:
+        """Whether there is, or was, such a resource for the caller."""
+        try:
+            return self.search(kind, "u").read(kind, known) is not None
+        except Gone:
+            return True
+
     def patched(self, kind: Kind, known: str, media_type: str, changes: Any) -> dict[str, Any]:
         """A resource as a patch would leave it, checked."""
         shown = self.now(kind, known, "u")
@@ -210,11 +222,7 @@ class Writer:
                     kinds=KINDS,
                 )
             except NotFound as error:
-                raise Refused(
-                    HTTPStatus.METHOD_NOT_ALLOWED,
-                    f"{error.message} An id is given by this server: create it with POST.",
-                    code="not-supported",
-                ) from error
+                raise _given_by_us(error.message) from error
             except resources.Refused as error:
                 raise _refused(error, wanted) from error
             except Stale as error:
@@ -511,6 +519,14 @@ def _require_id(resource: dict[str, Any], known: str, *, may_lack: bool = False)
             code="value",
             expression=[f"{resource['resourceType']}.id"],
         )
+
+
+def _given_by_us(message: str) -> Refused:
+    return Refused(
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        f"{message} An id is given by this server: create it with POST.",
+        code="not-supported",
+    )
 
 
 def _refused(error: resources.Refused, wanted: Sequence[Wanted]) -> Refused:
