@@ -18,7 +18,7 @@ from reviews.fhir_api.outcomes import Refused
 from reviews.queries import fhir_question
 from reviews.queries.fhir import KINDS
 from reviews.queries.fhir_search import Search
-from reviews.queries.fhir_source import Kind, Shown, Viewer
+from reviews.queries.fhir_source import UNKNOWN_AT, Kind, Shown, Viewer
 from reviews.verbs import read
 
 NO_SUCH = "There is no such resource, or you may not see it."
@@ -63,8 +63,11 @@ def resource_answer(
         raise BadRecord("_summary", "is none of true, text, data, false")
     elements = [one.strip() for one in request.GET.get("_elements", "").split(",") if one.strip()]
     tell(request, kind, [shown], query={"_id": shown.id})
-    etag, modified = f'W/"{shown.version}"', int(shown.at.timestamp())
-    headers = {"ETag": etag, "Last-Modified": http_date(modified)}
+    etag, modified = f'W/"{shown.version}"', None
+    headers = {"ETag": etag}
+    if shown.at != UNKNOWN_AT:
+        modified = int(shown.at.timestamp())
+        headers["Last-Modified"] = http_date(modified)
     if request.method in ("GET", "HEAD") and _is_known(request, etag, modified):
         return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     content = shaping.part(shaping.whole(shown), kind, summary=summary, elements=elements)
@@ -114,13 +117,13 @@ def is_strict(request: Request) -> bool:
     return "handling=strict" in re.split("[,;]", preferred)
 
 
-def _is_known(request: Request, etag: str, modified: int) -> bool:
+def _is_known(request: Request, etag: str, modified: int | None) -> bool:
     if known := request.headers.get("If-None-Match"):
         strong = etag.removeprefix("W/")
         said = {one.strip().removeprefix("W/") for one in known.split(",")}
         return "*" in said or strong in said
     since = parse_http_date_safe(request.headers.get("If-Modified-Since", ""))
-    return since is not None and modified <= since
+    return since is not None and modified is not None and modified <= since
 
 
 def json_of(content: dict[str, Any]) -> bytes:

@@ -5,7 +5,7 @@ from typing import Any
 
 from reviews.fhir.render.elements import said
 from reviews.fhir_api.negotiation import FHIR_JSON, JSON
-from reviews.queries.fhir_question import ALL
+from reviews.queries.fhir_question import every
 from reviews.queries.fhir_source import Kind
 
 CHANGED_ON = "2026-11-29"
@@ -49,7 +49,9 @@ def _interactions(kind: Kind) -> tuple[str, ...]:
 def _resource(kind: Kind, kinds: Mapping[str, Kind]) -> dict[str, Any]:
     return said(
         type=kind.name,
-        interaction=[{"code": code} for code in _interactions(kind)],
+        interaction=[
+            {"code": code} for code in _interactions(kind) if code != "history-type" or kind.timed
+        ],
         versioning="versioned",
         readHistory=kind.keeps_versions,
         updateCreate=False,
@@ -64,7 +66,7 @@ def _resource(kind: Kind, kinds: Mapping[str, Kind]) -> dict[str, Any]:
             if kind.name in definition.targets
         ],
         searchParam=[
-            *({"name": name, "type": of} for name, of in ALL.items()),
+            *({"name": name, "type": of} for name, of in every(kind).items()),
             *(
                 {"name": name, "type": definition.kind}
                 for name, definition in kind.definitions.items()

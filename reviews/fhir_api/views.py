@@ -182,6 +182,8 @@ class TypeHistory(KindView):
 
     def get(self, request: Request) -> HttpResponse:
         bounds = allowed.require(request, self.kind_name, "s")
+        if not self.kind.timed:
+            raise NoSuchAddress(f"No history is kept of all {self.kind_name} resources.")
         asked = History(request)
         if asked.at is not None:
             raise BadRecord("_at", "is offered for the history of one resource only")
