@@ -153,7 +153,7 @@ class _Held(NamedTuple):
     source_id: str
     version: int
     record_version: int | None
-    sent: SentResource | None
+    sent: Sequence[SentResource]
 
 
 @dataclass
@@ -203,6 +203,7 @@ class _Writing:
         if not self.practices:
             raise NotAllowed("You may not send records here.", action="sync")
         self.source_system, self.by, self.kinds = source_system, by, kinds
+        self._today: dict[str, str] = {}
 
     def write(self, wanted: Sequence[Wanted], *, deleted: bool = False) -> list[Written]:
         ones = self._begin(wanted)
@@ -295,12 +296,13 @@ class _Writing:
             last = versions[-1]
             if last.record is None and last.practice_id in self.practices:
                 found[known] = _Held(
-                    last.practice_id, last.source_system, "", last.version, None, last
+                    last.practice_id, last.source_system, "", last.version, None, versions
                 )
         for known, row in self._live(kind, ids).items():
-            version, last = fhir_versions.current(row.version, sent.get(known, ()))
+            versions = sent.get(known, [])
+            version, _ = fhir_versions.current(row.version, versions)
             source = (row.source_system, row.source_id) if isinstance(row, Reported) else ("", "")
-            found[known] = _Held(row.practice_id, *source, version, row.version, last)
+            found[known] = _Held(row.practice_id, *source, version, row.version, versions)
         return found
 
     def _live(self, kind: str, ids: Iterable[str]) -> dict[str, Versioned]:
@@ -358,11 +360,11 @@ class _Writing:
             if address
         }
         numbers = {one.about.removeprefix("Patient/") for one in ones if one.about}
-        known = self._live("Patient", {_now(number) for number in numbers})
+        known = self._live("Patient", {self._now(number) for number in numbers})
         people = [one for one in ones if one.type == "Patient"]
         for one in (*people, *(each for each in ones if each.type != "Patient")):
             about = by_address.get(one.about)
-            person = known.get(_now(one.about.removeprefix("Patient/")))
+            person = known.get(self._now(one.about.removeprefix("Patient/")))
             if person is not None:
                 one.patient_id = person.patient_id
                 one.practice_id = one.practice_id or person.practice_id
@@ -371,6 +373,13 @@ class _Writing:
             elif about is not None:
                 one.practice_id = one.practice_id or about.practice_id
             one.practice_id = one.practice_id or only or self._managing(one)
+
+    def _now(self, number: str) -> str:
+        """The number of a person today, after their record went into another one."""
+        if number not in self._today:
+            is_number = number.isascii() and number.isdigit() and len(number) < 19
+            self._today[number] = str(current_id(int(number))) if is_number else number
+        return self._today[number]
 
     def _managing(self, one: _One) -> int:
         """The practice that a new person's managing organisation names."""
@@ -528,7 +537,7 @@ class _Writing:
             sent = _as_sent(bundles.with_references(content, addresses))
             body = exact.encode(sent).decode()
             known = addresses.get(one.address, one.address).partition("/")[2]
-            version, changed = self._number(one, known, row, body)
+            version, changed = self._number(one, row, body)
             if row is not None:
                 one.patient_id = row.patient_id
             if changed:
@@ -549,7 +558,7 @@ class _Writing:
                         deleted=deleted,
                     )
                 )
-            again = one.held is not None and one.held.sent is not None and one.held.sent.deleted
+            again = one.held is not None and any(last.deleted for last in one.held.sent[-1:])
             created = one.held is None or again
             written.append(Written(one.type, known, version, created, tuple(one.notes)))
         SentResource.objects.bulk_create(kept)
@@ -588,23 +597,17 @@ class _Writing:
                 found[one.address] = PatientVersion.objects.live().get(patient=number.patient_id)
         return found
 
-    def _number(self, one: _One, known: str, row: Versioned | None, body: str) -> tuple[int, bool]:
+    def _number(self, one: _One, row: Versioned | None, body: str) -> tuple[int, bool]:
         """`(number by FHIR, whether there is anything new)` of what is written now."""
         held = one.held
+        said = held.sent[-1].body if held and held.sent else None
         if row is None:
-            same = held is not None and held.sent is not None and held.sent.body == body
-            return (
-                (held.version, False)
-                if held and same
-                else (
-                    fhir_versions.next_kept(one.type, known),
-                    True,
-                )
-            )
+            if held is None:
+                return 1, True
+            return (held.version, False) if said == body else (held.version + 1, True)
         if held is None or held.record_version != row.version:
-            before = fhir_versions.sent(one.type, [known]).get(known, ())
-            return fhir_versions.number(row.version, before), True
-        if held.sent is not None and held.sent.body == body:
+            return fhir_versions.number(row.version, held.sent if held else ()), True
+        if said == body:
             return held.version, False
         return held.version + 1, True
 
@@ -625,12 +628,6 @@ def _uuid(text: str) -> uuid.UUID | None:
     except ValueError:
         return None
     return made if str(made) == text else None
-
-
-def _now(number: str) -> str:
-    """The number of a person today, after their record went into another one."""
-    is_number = number.isascii() and number.isdigit() and len(number) < 19
-    return str(current_id(int(number))) if is_number else number
 
 
 def _for_reader(
