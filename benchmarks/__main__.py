@@ -6,7 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import case_page, ground, latency, load, people_page, queue, reading, rescreen
+from benchmarks import (
+    case_page,
+    fhir_out,
+    ground,
+    latency,
+    load,
+    people_page,
+    queue,
+    reading,
+    rescreen,
+)
 from benchmarks import walls as behind_walls
 from benchmarks.table import Row, markdown, plain
 from portal.progress import say, step
@@ -14,7 +24,9 @@ from reviews import walls
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
-ON_GROUND = ("queue", "walls", "case", "reading", "people", "rescreen", "latency", "load")
+ON_GROUND = (
+    *("queue", "walls", "case", "reading", "people", "fhir-out", "rescreen", "latency", "load"),
+)
 BY_THEMSELVES = {"rules": "benchmarks.screening", "sync": "benchmarks.sync"}
 
 
@@ -44,6 +56,8 @@ def main():
                 rows += reading.measure()
             if "people" in names:
                 rows += people_page.measure(patients, floor)
+            if "fhir-out" in names:
+                rows += fhir_out.measure()
             if "rescreen" in names:
                 rows += rescreen.measure(patients)
             if "latency" in names:

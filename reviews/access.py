@@ -445,6 +445,8 @@ DOORS = {
         for name, actions in FHIR.items()
         for one, by in (("", "POST"), ("-one", "PUT"))
     },
+    # Of single events a system reads its own alone.
+    "fhir-AuditEvent-one": _page(Action.SEE_AUDIT),
 }
 """`{name of an address: its door}`: all of them but those of signing in."""
 
