@@ -15,7 +15,11 @@ from reviews import walls
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 ON_GROUND = ("queue", "walls", "case", "reading", "people", "rescreen", "latency", "load")
-BY_THEMSELVES = {"rules": "benchmarks.screening", "sync": "benchmarks.sync"}
+BY_THEMSELVES = {
+    "rules": "benchmarks.screening",
+    "sync": "benchmarks.sync",
+    "feed": "benchmarks.feed",
+}
 
 
 def main():

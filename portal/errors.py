@@ -25,6 +25,7 @@ from portal import away
 from reviews.errors import (
     BadRecord,
     DomainError,
+    Gone,
     IllegalMove,
     NotAllowed,
     NotFound,
@@ -38,6 +39,7 @@ STATUS = {
     NotAllowed.code: HTTPStatus.FORBIDDEN,
     ReasonNeeded.code: HTTPStatus.FORBIDDEN,
     NotFound.code: HTTPStatus.NOT_FOUND,
+    Gone.code: HTTPStatus.GONE,
     Stale.code: HTTPStatus.CONFLICT,
     IllegalMove.code: HTTPStatus.CONFLICT,
     DomainError.code: HTTPStatus.CONFLICT,

@@ -316,6 +316,9 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["reviews.api.schema.add_shapes"],
 }
 
+# So long a change stays in the feed of changes: who was away for longer copies everything again.
+FEED_DAYS = env.int("FEED_DAYS", default=30)
+
 # -- Background work -----------------------------------------------------------------------------
 
 # The longest task, in seconds; a task is cut off there. A task of a dead worker is handed out again

@@ -48,6 +48,7 @@ class Action(StrEnum):
     EXEMPT = "exempt patients from rules"
     TAPER = "plan and change tapers"
     SYNC = "sync records"
+    FOLLOW = "follow the feed of changes"
     SEE_QUEUE = "see the review queue"
     SEE_WORK = "have cases of your own"
     CLAIM = "claim cases"
@@ -120,6 +121,7 @@ GRANTS = {
     Action.EXEMPT: _grant(REVIEWER),
     Action.TAPER: _grant(CLINICIAN, REVIEWER),
     Action.SYNC: _grant(CLIENT),
+    Action.FOLLOW: _grant(CLIENT),
     Action.SEE_QUEUE: _grant(CLINICIAN, REVIEWER, AUDITOR, CLIENT),
     Action.SEE_WORK: _grant(CLINICIAN, REVIEWER),
     Action.CLAIM: _grant(REVIEWER),
@@ -398,6 +400,7 @@ DOORS = {
     "api-message": _page(Action.SEE_QUEUE),
     "api-decisions": _page(Action.SEE_QUEUE),
     "api-decision": _page(Action.SEE_QUEUE),
+    "api-changes": _page(Action.FOLLOW, system=True),
     "api-practices": _page(Action.SEE_PEOPLE),
     "api-practice": _button(Action.EDIT_PRACTICE, system=True, by="PATCH"),
     "api-people": _page(Action.SEE_PEOPLE),

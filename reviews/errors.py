@@ -60,6 +60,12 @@ class ReasonNeeded(NotAllowed):
         self.patient_id = patient_id
 
 
+class Gone(DomainError):
+    """It was there, and will not come back; the message says how to begin again."""
+
+    code = "gone"
+
+
 class NotFound(DomainError):
     """There is nothing of that name, or it may not be seen."""
 

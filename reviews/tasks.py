@@ -8,7 +8,7 @@ from typing import cast
 import structlog
 from celery import Task, shared_task
 
-from reviews import clock, jobs, presses, releases, requests, sealing, sessions, tries
+from reviews import clock, feed, jobs, presses, releases, requests, sealing, sessions, tries
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
 from reviews.verbs import break_glass, digest, engines, leaving, messages, recall, screen, seal
@@ -132,7 +132,8 @@ def send_reminders(task: Task) -> None:
 
 @task("reviews.forget")
 def forget(task: Task) -> None:
-    """Remove what is of no more use: forms that nobody can send again, sessions, tries."""
+    """Remove what is of no more use: forms that nobody can send again, sessions, tries, changes."""
+    feed.prune()
     presses.forget()
     sessions.forget()
     tries.forget_old()

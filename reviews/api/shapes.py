@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reviews.api.bodies import MOST_RECORDS
+from reviews.feed import KINDS
 from reviews.models import (
     MACHINES,
     CaseState,
@@ -645,6 +646,48 @@ class Cases(Question):
 class Decisions(Question):
     patient: Id | UnsetType = UNSET
     case: Id | UnsetType = UNSET
+
+
+# -- The feed of changes -------------------------------------------------------------------------
+
+ChangedKind = Literal[KINDS]
+MOST_CHANGES = 5_000
+
+
+class Change(Struct):
+    """That one row was written; what it says now is at its `address`, null for a deleted one.
+
+    `version` counts the changes of what has versions. `at` is when it was written, and no order.
+    """
+
+    type: ChangedKind
+    id: int
+    version: int | None
+    op: Literal["created", "updated", "deleted"]
+    practice: str
+    patient: int | None
+    at: datetime
+    address: str | None
+
+
+class Changes(Struct):
+    """Changes, oldest first. Ask next with `since` = `next`; with `more` there are some already."""
+
+    results: list[Change]
+    next: str
+    more: bool
+
+
+class ChangesQuestion(Struct, kw_only=True, forbid_unknown_fields=True):
+    since: Annotated[
+        str,
+        Meta(max_length=200, description="The `next` of the answer before; left out to begin now."),
+    ] = ""
+    types: Annotated[
+        str, Meta(max_length=200, description="Names of lists with commas between; all without it.")
+    ] = ""
+    practice: Annotated[str, Meta(max_length=40, description="A practice's code.")] = ""
+    limit: Annotated[int, Meta(ge=1, le=MOST_CHANGES, description="Rows of an answer.")] = MOST
 
 
 # -- The people of a practice --------------------------------------------------------------------

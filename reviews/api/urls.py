@@ -4,7 +4,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
-from reviews.api import docs, provisioning, views
+from reviews.api import changes, docs, provisioning, views
 
 urlpatterns = [
     path("prescriptions", views.PrescriptionList.as_view(), name="api-prescriptions"),
@@ -32,6 +32,7 @@ urlpatterns = [
     path("decisions", views.DecisionList.as_view(), name="api-decisions"),
     path("decisions/<int:pk>", views.DecisionDetail.as_view(), name="api-decision"),
     path("decisions/<int:pk>/text", views.DecisionText.as_view(), name="api-decision-text"),
+    path("changes", changes.Changes.as_view(), name="api-changes"),
     path("practices", provisioning.Practices.as_view(), name="api-practices"),
     path("practices/<slug:code>", provisioning.PracticeChange.as_view(), name="api-practice"),
     path("people", provisioning.People.as_view(), name="api-people"),

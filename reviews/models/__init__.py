@@ -19,6 +19,7 @@ from .cases import (
 from .clients import ApiKey
 from .clock import Clock
 from .facts import Exemption, Reading
+from .feed import Change, Feed
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
 from .letters import Audience, Letter, LetterTemplate, LetterText
@@ -86,6 +87,7 @@ __all__ = [
     "Case",
     "CaseMove",
     "CaseState",
+    "Change",
     "Clock",
     "Condition",
     "DataCheck",
@@ -94,6 +96,7 @@ __all__ = [
     "Engine",
     "Exemption",
     "FactorReset",
+    "Feed",
     "FindingOpinion",
     "Flag",
     "Identifier",
