@@ -93,7 +93,7 @@ def main():
     print(f"{CHANGES:,} changes in pages of {PAGE:,}, of {len(feed.KINDS)} kinds")
     print(f"SELECT of the same rows: {least * 1000:.0f} ms")
     print(
-        f"follower: {CHANGES / took:,.0f} rows/s (aim: at least {AIM_ROWS_A_SECOND:,}),"
+        f"follow them by {CHANGES / took:,.0f} rows a second ({AIM_ROWS_A_SECOND:,} wanted):"
         f" {took * 1000:.0f} ms, ratio {took / least:.1f}"
     )
 

@@ -42,7 +42,7 @@ TOLD = {
     "conditions": ("reviews_condition", *VERSIONED),
     "readings": ("reviews_reading", *VERSIONED),
     "prescriptions": ("reviews_prescription", *VERSIONED),
-    "tapers": ("reviews_taperversion", *VERSIONED),
+    "tapers": ("reviews_taperversion", "w.id", "w.number", "w.practice_id", "w.patient_id", ""),
     "flags": ("reviews_flag", *OWN),
     "cases": ("reviews_case", "w.id", "w.lock", "w.practice_id", "w.patient_id", ""),
     "decisions": ("reviews_decision", *OWN),

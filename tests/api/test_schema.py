@@ -36,6 +36,7 @@ ADDRESSES = (
     *("notes", "notes/{id}", "reviews", "reviews/{id}", "messages", "messages/{id}"),
     "decisions/{id}/text",
     *("prescriptions/sync", "patients/sync", "conditions/sync"),
+    "changes",
 )
 LISTS_OF_PEOPLE = ("practices", "people", "invitations")
 CHANGES = {
