@@ -75,6 +75,7 @@ class Action(StrEnum):
     MANAGE_CLIENTS = "make keys for records"
     PROVISION = "make keys that keep people"
     REVOKE_KEYS = "see and revoke keys"
+    MANAGE_WEBHOOKS = "keep receivers of events"
     SEE_PEOPLE = "see who works here"
     INVITE = "invite people"
     GIVE_ROLES = "give and take roles"
@@ -146,6 +147,7 @@ GRANTS = {
     Action.DRAFT: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.PUBLISH: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.MANAGE_CLIENTS: _grant(FORMULARY_ADMIN),
+    Action.MANAGE_WEBHOOKS: _grant(FORMULARY_ADMIN, CLIENT),
     Action.PROVISION: _grant(PRACTICE_ADMIN),
     Action.REVOKE_KEYS: _grant(FORMULARY_ADMIN, PRACTICE_ADMIN),
     Action.SEE_PEOPLE: _grant(PRACTICE_ADMIN, PROVISIONER),

@@ -176,13 +176,14 @@ def prune() -> int:
 
     What is removed is a beginning of the order, so a cursor either finds all behind it or is told.
     """
-    removed = 0
+    removed, kept = 0, timedelta(days=settings.FEED_DAYS)
+    too_old: list[Any] = [PRUNED_AT_ONCE, kept, kept]
     while True:
         with walls.seeing(walls.EVERYTHING), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT FROM reviews_feed WHERE id = 1 FOR UPDATE")
             cursor.execute(
                 _OLD,
-                [PRUNED_AT_ONCE, *(2 * [timedelta(days=settings.FEED_DAYS)])],
+                too_old,
             )
             last = cursor.fetchone()
             if last is None:
@@ -195,7 +196,8 @@ def prune() -> int:
 
 
 def _page(cursor: _Cursor | None, seen: Seen, limit: int) -> tuple[_State, list[Changed]]:
-    terms, given = [], []
+    terms: list[str] = []
+    given: list[Any] = []
     for practices, kinds in seen:
         terms.append("practice_id = ANY (%s) AND kind = ANY (%s)")
         given += [list(practices), list(kinds)]

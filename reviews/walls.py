@@ -87,6 +87,9 @@ WALLED = {
     "reviews_taper": OF_PRACTICE,
     "reviews_taperversion": OF_PRACTICE,
     "reviews_waitingrecord": OF_PRACTICE,
+    "reviews_webhook": OF_PRACTICE,
+    "reviews_webhookmessage": OF_PRACTICE,
+    "reviews_webhooktry": OF_PRACTICE,
     "reviews_worksession": OF_ANY_PRACTICE,
     "reviews_workvisit": _of("reviews_worksession", "session_id"),
 }

@@ -65,6 +65,7 @@ from .staff import FactorReset, Invitation, Leaving, RegisterEntry
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .versioned import Reported, Versioned
 from .versions import Engine, RuleVersion
+from .webhooks import Webhook, WebhookMessage, WebhookTry
 from .work import WorkSession, WorkVisit
 
 __all__ = [
@@ -156,6 +157,9 @@ __all__ = [
     "Tries",
     "Versioned",
     "WaitingRecord",
+    "Webhook",
+    "WebhookMessage",
+    "WebhookTry",
     "WorkSession",
     "WorkVisit",
     "compact",
