@@ -413,6 +413,23 @@ DOORS = {
     "api-invite": _button(Action.INVITE, system=True),
     "api-invitation-withdraw": _button(Action.INVITE, system=True),
     "api-decision-text": _page(Action.SEE_QUEUE),
+    "api-webhooks": _page(Action.MANAGE_WEBHOOKS, system=True),
+    "api-webhook-make": _button(Action.MANAGE_WEBHOOKS, system=True),
+    "api-webhook": _button(Action.MANAGE_WEBHOOKS, system=True, by="PATCH", own=True),
+    "api-webhook-secret": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
+    "api-webhook-sample": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
+    "api-webhook-remove": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
+    "api-webhook-messages": _page(Action.MANAGE_WEBHOOKS, system=True, own=True),
+    "api-webhook-again": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
+    "webhooks": _page(Action.MANAGE_WEBHOOKS),
+    "webhook-make": _form(Action.MANAGE_WEBHOOKS),
+    "webhook": _page(Action.MANAGE_WEBHOOKS),
+    "webhook-change": _form(Action.MANAGE_WEBHOOKS),
+    "webhook-secret": _button(Action.MANAGE_WEBHOOKS),
+    "webhook-sample": _button(Action.MANAGE_WEBHOOKS),
+    "webhook-switch": _button(Action.MANAGE_WEBHOOKS),
+    "webhook-remove": _button(Action.MANAGE_WEBHOOKS),
+    "webhook-again": _button(Action.MANAGE_WEBHOOKS),
 }
 """`{name of an address: its door}`: all of them but those of signing in."""
 

@@ -30,7 +30,12 @@ PROBLEMS = {
     429: "Too many requests; `Retry-After` says how many seconds to wait.",
 }
 ALWAYS = (400, 401, 403, 429)
-QUESTIONS = (shapes.Question, shapes.PeopleQuestion, shapes.ChangesQuestion)
+QUESTIONS = (
+    shapes.Question,
+    shapes.PeopleQuestion,
+    shapes.ChangesQuestion,
+    shapes.WebhookMessagesQuestion,
+)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ locked and no transaction is open while a receiver is asked.
 
 - **Each patient's events go out in order**: what waits for a message is not sent before it.
 - **A receiver that fails** is left alone for longer each time, as `WAITS` says, or for as long as
-  it says itself. What waits for it has not been tried, so it loses nothing; after `GIVE_UP` of nothing
-  but failures it is turned off, and somebody turns it on again.
+  it says itself. What waits for it has not been tried, so it loses nothing; after `GIVE_UP` of
+  nothing but failures it is turned off, and somebody turns it on again.
 - **A message that is refused** (`OF_THE_MESSAGE`) is tried again by itself, and given up after
   `GIVE_UP`: then the patient's next ones go out. So one message cannot stop all others.
 """
