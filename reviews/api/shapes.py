@@ -578,7 +578,7 @@ class Question(Struct, kw_only=True, forbid_unknown_fields=True):
             Meta(
                 tz=True,
                 description="Only rows changed at or after this RFC 3339 time, oldest change "
-                "first. Ask next with the `until` of the answer: nothing is skipped.",
+                "first. Ask next with the `until` of the answer. To keep a copy, follow `changes`.",
             ),
         ]
         | UnsetType
@@ -867,7 +867,7 @@ class Webhook(Struct):
     """A receiver of events: where it is, what it is told of, and how it does.
 
     With `disabled_at` nothing is sent, and what happens waits; `failures` counts those in a row,
-    and `not_before` is when it is tried again. `both_sign_until` is while the secret of before signs
+    and `not_before` is when it is tried again. Until `both_sign_until` the secret of before signs
     beside the new one. `waiting` and `given_up` count messages.
     """
 
@@ -898,7 +898,7 @@ class MadeWebhook(Struct):
 
 
 class WebhookTry(Struct):
-    """One try. `status` is what the receiver answered; null where no answer came, and `error` why."""
+    """One try. `status` is what the receiver answered; with null, `error` says why."""
 
     at: datetime
     took_ms: int

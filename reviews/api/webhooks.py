@@ -54,12 +54,8 @@ class Edit(Change):
     def patch(self, request: Request, pk: int) -> HttpResponse:
         sent = self.sent(request)
         webhook = queries.fetch(request.user, pk)
-        said = {
-            field: getattr(webhook, field)
-            if getattr(sent, field) is UNSET
-            else getattr(sent, field)
-            for field in ("name", "url", "events")
-        }
+        said = {"name": webhook.name, "url": webhook.url, "events": webhook.events}
+        said |= {name: new for name in said if (new := getattr(sent, name)) is not UNSET}
         webhook = verbs.change(webhook=webhook, by=request.user, **said)
         if sent.enabled is not UNSET:
             switch = verbs.enable if sent.enabled else verbs.disable
@@ -170,9 +166,7 @@ def _message(row: WebhookMessage) -> shapes.WebhookMessage:
         state=row.state,
         not_before=row.not_before,
         tries=[
-            shapes.WebhookTry(
-                at=each.at, took_ms=each.took_ms, status=each.status, error=each.error
-            )
+            shapes.WebhookTry(each.at, each.took_ms, each.status, each.error)
             for each in list(row.log.all())[: queries.TRIES_SHOWN]
         ],
     )
