@@ -27,7 +27,11 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 ON_GROUND = (
     *("queue", "walls", "case", "reading", "people", "fhir-out", "rescreen", "latency", "load"),
 )
-BY_THEMSELVES = {"rules": "benchmarks.screening", "sync": "benchmarks.sync"}
+BY_THEMSELVES = {
+    "rules": "benchmarks.screening",
+    "sync": "benchmarks.sync",
+    "feed": "benchmarks.feed",
+}
 
 
 def main():
@@ -96,7 +100,7 @@ RATIO = re.compile(
     r"(?P<what>[^:]+): (?P<measured>[^,]+), ratio (?P<ratio>[\d.]+)"
     r"(?: \(aim: at most (?P<aim>[\d.]+)\))?"
 )
-FLOOR = re.compile(r"(?P<floor>COPY [^:]+: \S+ ms)")
+FLOOR = re.compile(r"(?P<floor>(?:COPY|SELECT) [^:]+: \S+ ms)")
 LOOP = re.compile(
     r"(?P<what>\w+)\s+(?P<measured>[\d,]+ dossiers/s)\s"
     r".*?(?P<ratio>[\d.]+) x (?P<floor>a bare loop)"
