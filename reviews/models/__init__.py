@@ -16,9 +16,10 @@ from .cases import (
     Outcome,
     Reason,
 )
-from .clients import ApiKey
+from .clients import AccessToken, ApiKey, Client, ClientKey, FetchedKeys, UsedAssertion
 from .clock import Clock
 from .facts import Exemption, Reading
+from .hooks import HookCard, HookFeedback
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
 from .letters import Audience, Letter, LetterTemplate, LetterText
@@ -78,6 +79,7 @@ __all__ = [
     "RANKED",
     "SHOWN",
     "WITHDRAWN",
+    "AccessToken",
     "ApiKey",
     "Asked",
     "Audience",
@@ -86,6 +88,8 @@ __all__ = [
     "Case",
     "CaseMove",
     "CaseState",
+    "Client",
+    "ClientKey",
     "Clock",
     "Condition",
     "DataCheck",
@@ -94,8 +98,11 @@ __all__ = [
     "Engine",
     "Exemption",
     "FactorReset",
+    "FetchedKeys",
     "FindingOpinion",
     "Flag",
+    "HookCard",
+    "HookFeedback",
     "Identifier",
     "IdentityQuestion",
     "ImportNote",
@@ -151,6 +158,7 @@ __all__ = [
     "TaperVersion",
     "TreeHead",
     "Tries",
+    "UsedAssertion",
     "Versioned",
     "WaitingRecord",
     "WorkSession",
