@@ -10,6 +10,7 @@ urlpatterns = [
     path("accounts/", include(account_pages)),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("reviews.api.urls")),
+    path("", include("reviews.smart.urls")),
     path("", include("reviews.urls")),
 ]
 

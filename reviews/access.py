@@ -408,6 +408,8 @@ DOORS = {
     "api-invite": _button(Action.INVITE, system=True),
     "api-invitation-withdraw": _button(Action.INVITE, system=True),
     "api-decision-text": _page(Action.SEE_QUEUE),
+    "smart-configuration": _page(public=True),
+    "smart-token": _button(public=True),
 }
 """`{name of an address: its door}`: all of them but those of signing in."""
 

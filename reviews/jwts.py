@@ -75,20 +75,16 @@ def key(said: object) -> Key:
     return made
 
 
-def key_set(document: bytes | str, *, strict: bool) -> list[Key]:
+def key_set(said: object, *, strict: bool) -> list[Key]:
     """The keys of a JSON Web Key Set. Raises `BadKey`.
 
     Where a set is only fetched (`strict` False), keys that are for other things are left out, as
-    RFC 7517 says; a private key is refused always.
+    RFC 7517 says; a private key is refused always. Where somebody enters one, a key alone will do.
     """
-    try:
-        said = msgspec.json.decode(document)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadKey("is no JSON") from error
     rows = said.get("keys") if isinstance(said, dict) else None
     if rows is None and strict and isinstance(said, dict) and "kty" in said:
         rows = [said]
-    if not isinstance(rows, list) or not rows:
+    if not isinstance(rows, list) or (strict and not rows):
         raise BadKey("is no key set: it has no list of keys")
     if len(rows) > MOST_KEYS:
         raise BadKey(f"holds more than {MOST_KEYS} keys")
@@ -98,10 +94,18 @@ def key_set(document: bytes | str, *, strict: bool) -> list[Key]:
             found.append(key(row))
         except BadKey as error:
             if strict or (isinstance(row, dict) and PRIVATE & row.keys()):
-                raise BadKey(f"key {place + 1}: {error}") from error
+                raise BadKey(f"key {place + 1} {error}") from error
     if strict and len({one["kid"] for one in found}) < len(found):
         raise BadKey("holds two keys of one kid")
     return found
+
+
+def entered(text: str) -> list[Key]:
+    """The keys of a text that somebody entered. Raises `BadKey`."""
+    try:
+        return key_set(msgspec.json.decode(text.encode()), strict=True)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise BadKey("is no JSON") from error
 
 
 def said(token: str) -> Said:

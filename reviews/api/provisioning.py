@@ -20,10 +20,10 @@ from reviews.access import Action
 from reviews.api import shapes
 from reviews.api.authentication import Bearer
 from reviews.api.bodies import LengthRequired, TooLarge
-from reviews.api.limits import Writes
 from reviews.api.schema import Operation
 from reviews.api.views import ApiView, Nothing
 from reviews.errors import BadRecord, NotAllowed, NotFound
+from reviews.limits import Writes
 from reviews.models import Invitation, Practice
 from reviews.queries import staff as queries
 from reviews.verbs import invitations, leaving, practices, registers, roles

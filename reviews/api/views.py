@@ -19,11 +19,11 @@ from reviews import access, records
 from reviews.access import Action
 from reviews.api import bodies, resources, shapes
 from reviews.api.authentication import Bearer, Known, Session
-from reviews.api.limits import Reads, Syncs
 from reviews.api.pages import page
 from reviews.api.schema import Operation
 from reviews.errors import BadRecord, NotAllowed, NotFound
 from reviews.identifiers import masked
+from reviews.limits import Reads, Syncs
 from reviews.models import Decision, Patient
 from reviews.queries import for_the_record
 from reviews.verbs import read, sync

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.config import SchemathesisConfig
 
 from portal.wsgi import application
-from reviews.api import limits
+from reviews import limits
 from reviews.verbs import clients, screen
 from tests import make
 from tests.api import sent

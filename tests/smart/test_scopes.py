@@ -118,7 +118,7 @@ def test_what_is_granted_of_what_was_asked_for(asked, most, granted):
 letters = st.sets(st.sampled_from(LETTERS), min_size=1).map(
     lambda some: "".join(each for each in LETTERS if each in some)
 )
-values = st.text("ab|:/,& =%é", min_size=1, max_size=4)
+values = st.sampled_from(["a", "b|c", "http://x/y,z", "&", "= %", "é", "+"])
 
 
 @st.composite
