@@ -1,7 +1,8 @@
 """Refusals become responses here, and nowhere else.
 
-Under /api every error is an RFC 9457 problem, whoever raises it; elsewhere it is a page,
-`templates/<status>.html`, which finds the sentence in `message`.
+Under /api every error is an RFC 9457 problem, whoever raises it, and where machines speak FHIR an
+OperationOutcome; elsewhere it is a page, `templates/<status>.html`, which finds the sentence in
+`message`.
 """
 
 import sys
@@ -43,6 +44,12 @@ STATUS = {
     DomainError.code: HTTPStatus.CONFLICT,
 }
 PROBLEM = "application/problem+json"
+FHIR_JSON = "application/fhir+json"
+OUTCOMES = ("/fhir", "/cds-services")
+"""Where machines are answered with an OperationOutcome, and never with a problem."""
+MACHINES = ("/api", *OUTCOMES, "/token")
+"""Where nobody looks at pages."""
+ISSUES = {400: "invalid", 403: "forbidden", 404: "not-found", 503: "transient"}
 
 
 def problem(
@@ -54,7 +61,18 @@ def problem(
     errors: list[dict[str, str]] | None = None,
     headers: dict[str, str] | None = None,
 ) -> JsonResponse:
-    """The RFC 9457 answer. `errors`: a list of {field, reason}; `code` is stable for machines."""
+    """The RFC 9457 answer. `errors`: a list of {field, reason}; `code` is stable for machines.
+
+    Where machines speak FHIR it is an OperationOutcome that says the same.
+    """
+    if _below(request, OUTCOMES):
+        issue = {
+            "severity": "error",
+            "code": ISSUES.get(int(status), "exception"),
+            "diagnostics": detail,
+        }
+        body = {"resourceType": "OperationOutcome", "issue": [issue]}
+        return JsonResponse(body, status=status, content_type=FHIR_JSON, headers=headers)
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -201,4 +219,8 @@ def _holds_nul(request: HttpRequest) -> bool:
 
 def is_api(request: HttpRequest) -> bool:
     """Whether a machine asks, which is answered with problems and not with pages."""
-    return request.path.startswith("/api/")
+    return _below(request, MACHINES)
+
+
+def _below(request: HttpRequest | Request, places: tuple[str, ...]) -> bool:
+    return any(request.path == place or request.path.startswith(f"{place}/") for place in places)

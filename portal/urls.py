@@ -11,6 +11,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("reviews.api.urls")),
     path("", include("reviews.smart.urls")),
+    path("", include("reviews.cds_hooks.urls")),
     path("", include("reviews.urls")),
 ]
 

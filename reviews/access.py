@@ -48,6 +48,7 @@ class Action(StrEnum):
     EXEMPT = "exempt patients from rules"
     TAPER = "plan and change tapers"
     SYNC = "sync records"
+    SHOW_BY_HOOK = "have orders screened while they are written"
     SEE_QUEUE = "see the review queue"
     SEE_WORK = "have cases of your own"
     CLAIM = "claim cases"
@@ -120,6 +121,7 @@ GRANTS = {
     Action.EXEMPT: _grant(REVIEWER),
     Action.TAPER: _grant(CLINICIAN, REVIEWER),
     Action.SYNC: _grant(CLIENT),
+    Action.SHOW_BY_HOOK: _grant(CLIENT),
     Action.SEE_QUEUE: _grant(CLINICIAN, REVIEWER, AUDITOR, CLIENT),
     Action.SEE_WORK: _grant(CLINICIAN, REVIEWER),
     Action.CLAIM: _grant(REVIEWER),
@@ -410,6 +412,9 @@ DOORS = {
     "api-decision-text": _page(Action.SEE_QUEUE),
     "smart-configuration": _page(public=True),
     "smart-token": _button(public=True),
+    "hooks": _page(public=True),
+    "hook-service": _button(public=True),
+    "hook-feedback": _button(public=True),
 }
 """`{name of an address: its door}`: all of them but those of signing in."""
 

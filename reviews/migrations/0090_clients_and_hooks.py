@@ -76,6 +76,7 @@ class Migration(migrations.Migration):
                 ('about', models.CharField(max_length=64)),
                 ('said', models.CharField(max_length=64)),
                 ('suggestions', models.JSONField(default=list)),
+                ('may_be_left_out', models.BooleanField(default=False)),
                 ('made_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('client', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reviews.client')),
                 ('patient', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='hook_cards', to='reviews.patient')),

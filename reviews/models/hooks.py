@@ -16,8 +16,9 @@ class HookCard(models.Model):
 
     `patient` is None where nobody here was meant. `matter` is what it is about (a key of
     `rules/matters.py`, else a word of the hooks), `rules` whose findings it holds. `about` is a
-    digest of whom it was shown to about whom in the client, `said` one of what it says, so that it
-    need not be said again. `suggestions` are the ids of what it suggests.
+    digest of whom it was shown to about whom in the client, `said` one of what it says;
+    `may_be_left_out` says that at the signature it need not be said again. `suggestions` are the
+    ids of what it suggests.
     """
 
     uuid = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -36,6 +37,7 @@ class HookCard(models.Model):
     about = models.CharField(max_length=64)
     said = models.CharField(max_length=64)
     suggestions = models.JSONField(default=list)
+    may_be_left_out = models.BooleanField(default=False)
     made_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
