@@ -3,7 +3,6 @@
 import json
 import uuid
 
-import httpx
 import pytest
 
 from reviews.verbs import registrations
@@ -16,9 +15,9 @@ NUMBER = "9000000009"
 class Ehr:
     """A record system as its own program would be: it signs each call for its address."""
 
-    def __init__(self, client, key, url):
-        self.client, self.key, self.url = client, key, url
-        self.http = httpx.Client(base_url=url)
+    def __init__(self, client, key, server):
+        self.client, self.key, self.url = client, key, server.url
+        self.http = server.client()
 
     def token(self, path, *, key=None, header=None, **claims):
         said = signing.claims(self.client.hook_issuer, f"{self.url}{path}", **claims)
@@ -43,7 +42,7 @@ class Ehr:
 
 
 @pytest.fixture
-def register(harbour, ada, live_server):
+def register(harbour, ada, server):
     """Registers a record system: `register()`, or with other particulars."""
     systems = []
 
@@ -58,7 +57,7 @@ def register(harbour, ada, live_server):
             "by": ada,
             **changes,
         }
-        systems.append(Ehr(registrations.register(**given), key, live_server.url))
+        systems.append(Ehr(registrations.register(**given), key, server))
         return systems[-1]
 
     yield made

@@ -1,6 +1,5 @@
 """CDS Hooks as a record system meets them: what is asked, and with which cards it is answered."""
 
-import httpx
 import pytest
 
 from reviews.models import AuditEvent, HookCard, Patient, Prescription
@@ -9,8 +8,9 @@ from tests import make
 from tests.hooks.conftest import NUMBER, body, order, person, prefetch
 
 
-def test_the_services_are_told_to_anybody(live_server, db):
-    answer = httpx.get(f"{live_server.url}/cds-services")
+def test_the_services_are_told_to_anybody(server):
+    with server.client() as http:
+        answer = http.get("/cds-services")
     services = {each["id"]: each for each in answer.json()["services"]}
     assert set(services) == {"patient-view", "order-select", "order-sign"}
     for each in services.values():
@@ -20,7 +20,7 @@ def test_the_services_are_told_to_anybody(live_server, db):
         assert each["prefetch"]["patient"] == "Patient/{{context.patientId}}"
 
 
-def test_a_long_order_is_answered_with_a_card(ehr_hooks):
+def test_a_long_order_is_answered_with_a_card(live_server, ehr_hooks):
     cards = ehr_hooks.cards("order-sign", body("order-sign", order(days=56)))
     (length,) = [each for each in cards if each["source"]["topic"]["code"] == "length"]
     assert length["indicator"] in ("warning", "critical")
@@ -68,7 +68,7 @@ def test_nobody_is_meant_by_name_alone(ehr_hooks, harbour, clara):
     assert "opioid" not in {each["source"]["topic"]["code"] for each in cards}
 
 
-def test_a_link_leads_to_the_case(ehr_hooks, harbour, clara, live_server):
+def test_a_link_leads_to_the_case(ehr_hooks, harbour, clara, server):
     bell = make.patient(harbour, clara, identifiers=[NUMBER])
     make.prescription(bell, clara, start=-40, days=56)
     screen.drain()
@@ -76,7 +76,7 @@ def test_a_link_leads_to_the_case(ehr_hooks, harbour, clara, live_server):
     assert cards
     urls = {link["url"] for card in cards for link in card["links"]}
     case = bell.cases.get()
-    assert f"{live_server.url}/cases/{case.pk}" in urls
+    assert f"{server.url}/cases/{case.pk}" in urls
 
 
 def test_nothing_of_the_patient_is_written(ehr_hooks, harbour, clara):
@@ -127,4 +127,3 @@ def test_an_order_on_record_that_is_signed_again_is_one_order(ehr_hooks):
     held = order(status="active", days=14)
     again = body("order-sign", order(status="active"), along=prefetch(held))
     assert ehr_hooks.cards("order-sign", again) == []
-

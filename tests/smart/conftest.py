@@ -4,7 +4,6 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx
 import pytest
 
 from reviews.verbs import registrations
@@ -14,10 +13,10 @@ from tests import signing
 class System:
     """A registered client, as its own program would be: it signs, and asks the server."""
 
-    def __init__(self, client, key, url):
+    def __init__(self, client, key, server):
         self.client, self.key = client, key
-        self.url = f"{url}/token"
-        self.http = httpx.Client(base_url=url)
+        self.url = f"{server.url}/token"
+        self.http = server.client()
 
     def assertion(self, *, key=None, header=None, **claims):
         said = signing.claims(self.client.client_id, self.url, **claims)
@@ -36,7 +35,7 @@ class System:
 
 
 @pytest.fixture
-def register(harbour, ada, live_server):
+def register(harbour, ada, server):
     """Registers a client by its verb: `register()`, or with other keys and scopes."""
     systems = []
 
@@ -50,7 +49,7 @@ def register(harbour, ada, live_server):
             "keys": json.dumps(signing.public(key)) if keys is None else keys,
             **changes,
         }
-        systems.append(System(registrations.register(**given, by=by), key, live_server.url))
+        systems.append(System(registrations.register(**given, by=by), key, server))
         return systems[-1]
 
     yield made

@@ -44,9 +44,8 @@ def test_the_configuration_is_told_before_anybody_signs_in(live_server, db):
     assert {"client-confidential-asymmetric", "permission-v2"} <= set(said["capabilities"])
 
 
-def test_each_scope_that_is_told_of_works(system, live_server):
-    where = f"{live_server.url}/fhir/.well-known/smart-configuration"
-    told = httpx.get(where).json()["scopes_supported"]
+def test_each_scope_that_is_told_of_works(system):
+    told = system.http.get("/fhir/.well-known/smart-configuration").json()["scopes_supported"]
     assert len(told) > 30
     for scope in told:
         answer = system.ask(scope=scope)
@@ -57,7 +56,7 @@ def test_each_scope_that_is_told_of_works(system, live_server):
 
 
 @pytest.mark.parametrize("key", [signing.rsa(), signing.ec()], ids=["RS384", "ES384"])
-def test_a_signed_statement_becomes_a_token(register, key):
+def test_a_signed_statement_becomes_a_token(live_server, register, key):
     system = register(key=key)
     answer = system.ask(scope="system/Patient.read system/Task.rs")
     said = answer.json()
