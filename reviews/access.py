@@ -350,6 +350,10 @@ DOORS = {
     "keys": _page(Action.REVOKE_KEYS),
     "key-make": _form(Action.MANAGE_CLIENTS, Action.PROVISION, either=True),
     "key-revoke": _form(Action.REVOKE_KEYS),
+    "client-register": _form(Action.MANAGE_CLIENTS),
+    "client": Door(see=(Action.REVOKE_KEYS,), do=(Action.REVOKE_KEYS, Action.MANAGE_CLIENTS)),
+    "client-key-withdraw": _button(Action.REVOKE_KEYS),
+    "client-withdraw": _form(Action.REVOKE_KEYS),
     "letter-texts": _page(Action.SEE_LETTER_TEXTS),
     "letter-text-new": _form(Action.EDIT_LETTER_TEXTS),
     "letter-text": Door(

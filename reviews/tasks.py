@@ -11,7 +11,18 @@ from celery import Task, shared_task
 from reviews import clock, jobs, presses, releases, requests, sealing, sessions, tries
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
-from reviews.verbs import break_glass, digest, engines, leaving, messages, recall, screen, seal
+from reviews.verbs import (
+    break_glass,
+    digest,
+    engines,
+    hooks,
+    leaving,
+    messages,
+    recall,
+    screen,
+    seal,
+    tokens,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -132,10 +143,12 @@ def send_reminders(task: Task) -> None:
 
 @task("reviews.forget")
 def forget(task: Task) -> None:
-    """Remove what is of no more use: forms that nobody can send again, sessions, tries."""
+    """Remove what is of no more use: forms that nobody can send again, sessions, tries, tokens."""
     presses.forget()
     sessions.forget()
     tries.forget_old()
+    tokens.forget()
+    hooks.forget()
 
 
 @task("reviews.seal")

@@ -4,6 +4,7 @@ from reviews.views import (
     audit_trail,
     break_glass,
     cases,
+    clients,
     data_quality,
     desk,
     facts,
@@ -68,6 +69,7 @@ AREAS = (
     reading,
     join,
     keys,
+    clients,
     jobs,
     preferences,
 )

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from .clients import Client
+from .opinions import FindingOpinion
 from .people import Patient, Practice
 
 
@@ -93,3 +94,9 @@ class HookFeedback(models.Model):
 
     def __str__(self) -> str:
         return self.get_outcome_display()
+
+    @property
+    def why(self) -> str:
+        """The reason in words, empty where none was given."""
+        known = dict(FindingOpinion.Because.choices).get(self.reason, "")
+        return known or self.reason_display or self.reason

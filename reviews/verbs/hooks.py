@@ -69,7 +69,8 @@ class Call(NamedTuple):
     leaves_out: bool
 
 
-class Told(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
     """What somebody did with a card, as their system tells it."""
 
     index: int

@@ -5,6 +5,7 @@
 
 import uuid
 from collections.abc import Iterable
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -165,7 +166,7 @@ def _locked(client: Client, action: Action, by: User | None, *, gone: bool = Fal
     return found
 
 
-def _tell(client: Client, event: Event, by: User | None, **detail: object) -> None:
+def _tell(client: Client, event: Event, by: User | None, **detail: Any) -> None:
     """Write the event down at each practice of the client."""
     said = {name: value for name, value in detail.items() if value not in ("", [])}
     with walls.seeing(walls.EVERYTHING):
