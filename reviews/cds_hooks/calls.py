@@ -125,7 +125,7 @@ def _reference(context: dict[str, Any], name: str) -> str:
 def _drafts(said: Any) -> list[dict[str, Any]]:
     if not isinstance(said, dict) or said.get("resourceType") != "Bundle":
         raise BadRecord("context.draftOrders", "is needed: a Bundle of orders")
-    entries = said.get("entry") or []
+    entries = [] if said.get("entry") is None else said["entry"]
     if not isinstance(entries, list):
         raise BadRecord("context.draftOrders.entry", "is no list")
     if len(entries) > MOST_DRAFTS:

@@ -129,7 +129,7 @@ def _resources(key: str, said: Any, asking: _Asking) -> list[dict[str, Any]]:
 
 
 def _entries(key: str, bundle: dict[str, Any]) -> list[dict[str, Any]]:
-    entries = bundle.get("entry") or []
+    entries = [] if bundle.get("entry") is None else bundle["entry"]
     if not isinstance(entries, list):
         raise BadRecord(f"prefetch.{key}.entry", "is no list")
     found = []

@@ -133,7 +133,7 @@ def judge(*, sent: Sent, source_system: str, practice: str = "", by: User) -> Ju
     whose = _whose(record, places, sent.person)
     ids = _Ids(whose.patient, source_system)
     facts = _facts(record, ids, whose.found)
-    ordered = _facts(written, ids, whose.found)
+    ordered = _facts(written, ids, whose.found, here=whose.practice)
     _elsewhere(sent, drafts, ordered)
 
     _, book = rulebooks.live()
@@ -287,8 +287,14 @@ class _Ids:
 # -- What they say ---------------------------------------------------------------------------------
 
 
-def _facts(content: bundle.Content, ids: _Ids, person: dict[str, Any]) -> _Facts:
-    """What a file says of that person, as facts."""
+def _facts(
+    content: bundle.Content,
+    ids: _Ids,
+    person: dict[str, Any],
+    *,
+    here: Practice | None = None,
+) -> _Facts:
+    """What a file says of that person, as facts. What is written `here` is the practice's."""
     made = _Facts(
         refused=[
             NotScreened(said.medicine or said.resource, said.reason) for said in content.refused
@@ -307,7 +313,7 @@ def _facts(content: bundle.Content, ids: _Ids, person: dict[str, Any]) -> _Facts
             made.refused.append(NotScreened(str(whole.get("medicine", name))[:200], str(error)))
             continue
         made.lines[name] = dossiers.line(
-            order,
+            records.of_the_practice(order, here) if here else order,
             line_id=ids.of(Prescription, name),
             prescriber=order.prescriber,
             system=ids.source_system,
