@@ -1,7 +1,8 @@
 """Refusals become responses here, and nowhere else.
 
-Under /api every error is an RFC 9457 problem and under /fhir an OperationOutcome, whoever raises
-it; elsewhere it is a page, `templates/<status>.html`, which finds the sentence in `message`.
+Under /api every error is an RFC 9457 problem, whoever raises it, and where machines speak FHIR an
+OperationOutcome; elsewhere it is a page, `templates/<status>.html`, which finds the sentence in
+`message`.
 """
 
 import sys
@@ -27,6 +28,10 @@ from reviews.fhir_api import outcomes
 from reviews.forms.numbers import LARGEST
 
 PROBLEM = "application/problem+json"
+OUTCOMES = ("/fhir", "/cds-services")
+"""Where machines are answered with an OperationOutcome, and never with a problem."""
+MACHINES = ("/api", *OUTCOMES, "/token")
+"""Where nobody looks at pages."""
 
 
 def problem(
@@ -40,9 +45,9 @@ def problem(
 ) -> HttpResponse:
     """The RFC 9457 answer. `errors`: a list of {field, reason}; `code` is stable for machines.
 
-    Under /fhir it is an OperationOutcome, with an issue for each of `errors`.
+    Where machines speak FHIR it is an OperationOutcome, with an issue for each of `errors`.
     """
-    if is_fhir(request):
+    if _below(request, OUTCOMES):
         return outcomes.answer(request, status, _issues(status, detail, errors or []), headers)
     body = {
         "type": "about:blank",
@@ -206,9 +211,8 @@ def _holds_nul(request: HttpRequest) -> bool:
 
 def is_api(request: HttpRequest) -> bool:
     """Whether a machine asks, which is answered with problems and not with pages."""
-    return request.path.startswith("/api/") or is_fhir(request)
+    return _below(request, MACHINES)
 
 
-def is_fhir(request: HttpRequest | Request) -> bool:
-    """Whether a machine asks that speaks FHIR."""
-    return request.path == "/fhir" or request.path.startswith("/fhir/")
+def _below(request: HttpRequest | Request, places: tuple[str, ...]) -> bool:
+    return any(request.path == place or request.path.startswith(f"{place}/") for place in places)

@@ -13,6 +13,8 @@ urlpatterns = [
     path("api/v1/", include("reviews.api.urls")),
     path("fhir", Base.as_view(), name="fhir-bundle"),
     path("fhir/", include("reviews.fhir_api.urls")),
+    path("", include("reviews.smart.urls")),
+    path("", include("reviews.cds_hooks.urls")),
     path("", include("reviews.urls")),
 ]
 

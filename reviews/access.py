@@ -50,6 +50,7 @@ class Action(StrEnum):
     TAPER = "plan and change tapers"
     SYNC = "sync records"
     FOLLOW = "follow the feed of changes"
+    SHOW_BY_HOOK = "have orders screened while they are written"
     SEE_QUEUE = "see the review queue"
     SEE_WORK = "have cases of your own"
     CLAIM = "claim cases"
@@ -125,6 +126,7 @@ GRANTS = {
     Action.TAPER: _grant(CLINICIAN, REVIEWER),
     Action.SYNC: _grant(CLIENT),
     Action.FOLLOW: _grant(CLIENT),
+    Action.SHOW_BY_HOOK: _grant(CLIENT),
     Action.SEE_QUEUE: _grant(CLINICIAN, REVIEWER, AUDITOR, CLIENT),
     Action.SEE_WORK: _grant(CLINICIAN, REVIEWER),
     Action.CLAIM: _grant(REVIEWER),
@@ -377,6 +379,10 @@ DOORS = {
     "keys": _page(Action.REVOKE_KEYS),
     "key-make": _form(Action.MANAGE_CLIENTS, Action.PROVISION, either=True),
     "key-revoke": _form(Action.REVOKE_KEYS),
+    "client-register": _form(Action.MANAGE_CLIENTS),
+    "client": Door(see=(Action.REVOKE_KEYS,), do=(Action.REVOKE_KEYS, Action.MANAGE_CLIENTS)),
+    "client-key-withdraw": _button(Action.REVOKE_KEYS),
+    "client-withdraw": _form(Action.REVOKE_KEYS),
     "letter-texts": _page(Action.SEE_LETTER_TEXTS),
     "letter-text-new": _form(Action.EDIT_LETTER_TEXTS),
     "letter-text": Door(
@@ -469,6 +475,11 @@ DOORS = {
     "webhook-switch": _button(Action.MANAGE_WEBHOOKS),
     "webhook-remove": _button(Action.MANAGE_WEBHOOKS),
     "webhook-again": _button(Action.MANAGE_WEBHOOKS),
+    "smart-configuration": _page(public=True),
+    "smart-token": _button(public=True),
+    "hooks": _page(public=True),
+    "hook-service": _button(public=True),
+    "hook-feedback": _button(public=True),
 }
 """`{name of an address: its door}`: all of them but those of signing in."""
 

@@ -70,6 +70,7 @@ _MAIL = {**_FROM, "before": "the address before", "after": "the address after"}
 _OPENING = {"opening": "number of the opening with a reason"}
 _KEY = {"name": "what the key is called", "source_system": "which system", "prefix": "of the key"}
 _RECEIVER = {"name": "what the receiver is called"}
+_CLIENT = {"client": "by which name it calls"}
 _KEY_MADE = {**_KEY, "kind": "what it is for"}
 
 
@@ -448,6 +449,59 @@ class Event(Enum):
         _MEANING,
     )
     CLIENT_KEY_MADE = "client.key_made", "Made a key for a system", _KEY_MADE
+    CLIENT_REGISTERED = (
+        "client.registered",
+        "Registered a system that signs what it asks",
+        {
+            **_CLIENT,
+            "source_system": "which system",
+            "scopes": "what its tokens may allow",
+            "hook_issuer": "who it is in CDS Hooks",
+            "jwks_url": "where its keys are",
+            "fhir_server": "the server that hooks ask for it",
+            "keys": "names of the keys that were entered",
+        },
+    )
+    CLIENT_WITHDRAWN = "client.withdrawn", "Withdrew a system and its tokens", _CLIENT
+    CLIENT_SIGNING_KEY_ADDED = (
+        "client.signing_key_added",
+        "Added a public key of a system",
+        {**_CLIENT, "kid": "name of the key"},
+    )
+    CLIENT_SIGNING_KEY_WITHDRAWN = (
+        "client.signing_key_withdrawn",
+        "Withdrew a public key of a system",
+        {**_CLIENT, "kid": "name of the key"},
+    )
+    CLIENT_TOKEN_ISSUED = (
+        "client.token_issued",
+        "Gave a system a token",
+        {**_CLIENT, "scopes": "what it allows", "ends_at": "until when"},
+    )
+    HOOK_CALLED = (
+        "hook.called",
+        "Was shown by a hook what screening says",
+        {
+            **_CLIENT,
+            "hook": "which hook",
+            "hook_instance": "the number that the caller gave it",
+            "user": "who it was there, as the caller names them",
+            "cards": "how many cards went out",
+            "rules": "whose findings they hold",
+            "shown": "ids of the patients",
+        },
+    )
+    HOOK_ANSWERED = (
+        "hook.answered",
+        "Told what became of a card",
+        {
+            **_CLIENT,
+            "card": "number of the card",
+            "outcome": "accepted or overridden",
+            "reason": "code of the reason",
+            "rules": "whose findings it held",
+        },
+    )
     CLIENT_KEY_REVOKED = "client.key_revoked", "Revoked the key of a system", _KEY
     CLIENT_IMPORTER_MADE = "client.importer_made", "Made the user of an import", _KEY
     WEBHOOK_MADE = (

@@ -11,7 +11,7 @@ from django.db import connection
 from reviews import fields, records
 from reviews.bulk import as_array, binary_cursor
 from reviews.fields import AMOUNT, CODE, COUNT, DAY, FLAG, SCHEDULE, TEXT, UNIT, Field
-from reviews.models import Patient
+from reviews.models import Patient, Practice
 from reviews.models.versioned import KNOWN_THEN, LIVE
 from reviews.records import PORTAL, PrescriptionRecord
 from reviews.rules.dossier import (
@@ -199,6 +199,17 @@ def meanings_in(practice_id: int) -> Meanings:
     """The texts of which somebody said what they are, where that holds in a practice."""
     with binary_cursor() as cursor:
         return _in_practice(_meanings(cursor, SAID, {}), practice_id)
+
+
+def of_nobody_here(practice: Practice, *, as_of: date) -> Dossier:
+    """The empty dossier of somebody who has no record here, as the practice would judge it."""
+    with binary_cursor() as cursor:
+        said = dict(cursor.execute(NO_SEDATIVES.format(SAID), {}).fetchall())
+        meanings = _in_practice(_meanings(cursor, SAID, {}), practice.pk)
+    texts = frozenset(said.get(None, ())) | frozenset(said.get(practice.pk, ()))
+    return Dossier(
+        patient_id=0, as_of=as_of, profile=practice.profile, no_sedatives=texts, meanings=meanings
+    )
 
 
 def every_line() -> Iterator[tuple[int, str, Meanings, Line]]:

@@ -23,7 +23,7 @@ class PerCaller(BaseThrottle):
         now = time.time()
         window = int(now // WINDOW_SECONDS)
         self.seconds_left = math.ceil((window + 1) * WINDOW_SECONDS - now)
-        key = f"limit:{self.name}:{request.user.pk}:{window}"
+        key = f"limit:{self.name}:{self.caller(request)}:{window}"
         cache.add(key, 0, 2 * WINDOW_SECONDS)
         try:
             used = cache.incr(key)
@@ -31,6 +31,10 @@ class PerCaller(BaseThrottle):
             used = 1
         self.left = max(0, self.quota - used)
         return used <= self.quota
+
+    def caller(self, request: Request) -> str:
+        """Who is counted: the user, or where nobody is known yet the address they come from."""
+        return str(request.user.pk) if request.user else f"at-{self.get_ident(request)}"
 
     def wait(  # pyright: ignore[reportIncompatibleMethodOverride] - the base does not know
         self,
@@ -66,3 +70,17 @@ def tell(response: HttpResponseBase, throttles: Iterable[object]) -> None:
         if isinstance(throttle, PerCaller) and hasattr(throttle, "left"):
             for name, value in throttle.fields().items():
                 response[name] = value
+
+
+class Tokens(PerCaller):
+    """Of tokens: by address, since nobody is known before."""
+
+    name = "token"
+    quota = 120
+
+
+class Hooks(PerCaller):
+    """Of hooks, which a record system calls for each thing that each of its users does."""
+
+    name = "hook"
+    quota = 12_000

@@ -27,11 +27,13 @@ from reviews.verbs import (
     deliver,
     digest,
     engines,
+    hooks,
     leaving,
     messages,
     recall,
     screen,
     seal,
+    tokens,
 )
 
 log = structlog.get_logger(__name__)
@@ -161,11 +163,13 @@ def send_reminders(task: Task) -> None:
 
 @task("reviews.forget")
 def forget(task: Task) -> None:
-    """Remove what is of no more use: forms that nobody can send again, sessions, tries, changes."""
+    """Remove what is of no more use: forms, sessions, tries, tokens, changes that were told."""
     feed.prune()
     presses.forget()
     sessions.forget()
     tries.forget_old()
+    tokens.forget()
+    hooks.forget()
 
 
 @task("reviews.seal")

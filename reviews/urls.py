@@ -4,6 +4,7 @@ from reviews.views import (
     audit_trail,
     break_glass,
     cases,
+    clients,
     data_quality,
     desk,
     facts,
@@ -70,6 +71,7 @@ AREAS = (
     join,
     keys,
     webhooks,
+    clients,
     jobs,
     preferences,
 )

@@ -52,6 +52,7 @@ WALLED = {
     "reviews_case": OF_PRACTICE,
     "reviews_casemove": _of("reviews_case", "case_id"),
     "reviews_change": OF_PRACTICE,
+    "reviews_client_practices": OF_PRACTICE,
     "reviews_condition": OF_PRACTICE,
     "reviews_datacheck": _of("reviews_decisionitem", "item_id"),
     "reviews_decision": OF_PRACTICE,
@@ -59,6 +60,8 @@ WALLED = {
     "reviews_exemption": OF_PRACTICE,
     "reviews_findingopinion": OF_PRACTICE,
     "reviews_flag": OF_PRACTICE,
+    "reviews_hookcard": OF_PRACTICE,
+    "reviews_hookfeedback": OF_PRACTICE,
     "reviews_identifier": OF_PRACTICE,
     "reviews_identityquestion": OF_PRACTICE,
     "reviews_identityquestion_patients": _of("reviews_identityquestion", "identityquestion_id"),
@@ -129,11 +132,15 @@ a move of a case, is seen with it. It comes after `practices` by name, and so is
 """
 
 OPEN = {
+    "reviews_accesstoken": "digests of tokens, looked up before anybody is known",
     "reviews_apikey": "looked up before anybody is known; whose a key is is walled",
+    "reviews_client": "looked up before anybody is known; whose a client is is walled",
+    "reviews_clientkey": "public keys, looked up before anybody is known",
     "reviews_clock": "the furthest time that the database has shown",
     "reviews_engine": "the code of the rules",
     "reviews_factorreset": "who asked for whose second factor to be reset; no patient",
     "reviews_feed": "which feed of changes this is",
+    "reviews_fetchedkeys": "public keys, looked up before anybody is known",
     "reviews_invitation": "read before anybody is known; no patient",
     "reviews_job": "long work; no text of it names a patient",
     "reviews_leaving": "who stops working where; read before anybody is known to see anything",
@@ -152,6 +159,7 @@ OPEN = {
     "reviews_screeningrun": "how many were screened, and when",
     "reviews_treehead": "signed digests of the whole log",
     "reviews_tries": "how often somebody tried to sign in",
+    "reviews_usedassertion": "digests of signed statements that were used",
 }
 """`{table: why no wall is around it}`. A table of reviews stands here or in WALLED."""
 

@@ -1,10 +1,13 @@
 """What every test shares. The people and builders are in tests/make.py."""
 
+import httpx
 import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections, connection
 from django.test import TransactionTestCase
 
 from reviews import engines, fuse, walls
@@ -131,6 +134,37 @@ def quillfeather(harbour):
     world = World(harbour, "Quillfeather")
     world.opened.delete()
     return world
+
+
+def _in_this_process(environ, start_response):
+    """The application, which leaves the connection of the test open, as Django's test client."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    try:
+        return list(get_wsgi_application()(environ, start_response))
+    finally:
+        for signal in signals:
+            signal.connect(close_old_connections)
+
+
+class Server:
+    """The portal as a program of another system meets it; `url` is where it is."""
+
+    def __init__(self, live):
+        self.url = live.url if live else "http://testserver"
+        # Without a server, the same requests reach the same application in this process.
+        self.transport = None if live else httpx.WSGITransport(_in_this_process)
+
+    def client(self):
+        return httpx.Client(base_url=self.url, transport=self.transport)
+
+
+@pytest.fixture
+def server(request, db):
+    """The portal for an HTTP client; over the wire for a test that asks for `live_server` too."""
+    wired = "live_server" in request.fixturenames
+    return Server(request.getfixturevalue("live_server") if wired else None)
 
 
 @pytest.fixture

@@ -127,6 +127,11 @@ def arguments(world):
             }
             for prefix in ("", "api-")
         },
+        "client": {"pk": world.client.pk},
+        "client-withdraw": {"pk": world.client.pk},
+        "client-key-withdraw": {"pk": world.client.pk, "key_pk": world.client.keys.get().pk},
+        "hook-service": {"service": "order-sign"},
+        "hook-feedback": {"service": "order-sign"},
         "audit-event": {"pk": world.event.pk},
         "people-of": place,
         "people-invite": place,

@@ -1,7 +1,11 @@
 """A practice with one of everything that belongs to patients, to knock at every door of it."""
 
+import json
+from uuid import uuid4
+
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from reviews import jobs
 from reviews.audit import Event
@@ -12,6 +16,7 @@ from reviews.models import (
     Case,
     Decision,
     Flag,
+    HookCard,
     IdentityQuestion,
     ImportNote,
     KeptApart,
@@ -29,6 +34,7 @@ from reviews.verbs import (
     deliver,
     exempt,
     factors,
+    hooks,
     identity,
     invitations,
     letters,
@@ -38,6 +44,7 @@ from reviews.verbs import (
     opinions,
     patient_notes,
     recall,
+    registrations,
     saved_views,
     screen,
     sensitive,
@@ -46,7 +53,7 @@ from reviews.verbs import (
     webhooks,
     work_sessions,
 )
-from tests import make
+from tests import make, signing
 from tests.api import sent
 from tests.verbs.test_taper import request, supply
 
@@ -75,6 +82,16 @@ class World:
             )
             # As whom it acts is staff, whose names are not walled; which keys there are is.
             User.objects.filter(pk=self.key.user_id).update(last_name=f"System for {kind}")
+        self.client = registrations.register(
+            name=f"{name} signs",
+            source_system="ehr-hooks",
+            practices=[place],
+            allowed="system/*.rs",
+            hook_issuer=f"https://{name.lower()}.example",
+            keys=json.dumps(signing.public(signing.ec())),
+            by=ada,
+        )
+        User.objects.filter(pk=self.client.user_id).update(last_name="System that signs")
         self._colleagues(clara, self.staff[Role.PRACTICE_ADMIN])
         self._people(clara, ravi)
         self._sent(ehr, clara)
@@ -93,6 +110,7 @@ class World:
             words=f"{name} flies tomorrow",
             by=clara,
         )
+        self._by_hook()
         self.said = no_sedatives.say(text=f"{name}in 10 mg", practice=place, by=ravi)
         self.meaning = medicine_meanings.say(
             text=f"{name}ol 10 mg", medicine="diazepam 10 mg tablets", practice=place, by=ravi
@@ -285,3 +303,30 @@ class World:
         self.opened = break_glass.open_record(
             patient=self.patient, reason=f"{self.name} was brought in", by=ravi
         )
+
+    def _by_hook(self):
+        """A card that was shown in a record system, and what became of it."""
+        caller, uuid = hooks.Caller(self.client, ""), uuid4()
+        by = User.objects.get(pk=self.client.user_id)
+        hooks.show(
+            caller=caller,
+            call=hooks.Call("order-sign", str(uuid4()), "Practitioner/1", ("p1",), False, False),
+            cards=[hooks.Shown(uuid, "length", self.name, 2, ("DUR-01",), ("DUR-01",), ())],
+            practice=self.place,
+            patient=self.patient,
+            book=1,
+            by=by,
+        )
+        told = hooks.Told(
+            index=0,
+            card=uuid,
+            outcome="overridden",
+            accepted=(),
+            reason_system=hooks.BECAUSE,
+            reason="known",
+            reason_display="",
+            comment=f"{self.name} is known",
+            at=timezone.now(),
+        )
+        hooks.hear(caller=caller, hook="order-sign", told=[told], by=by)
+        self.card = HookCard.objects.get(pk=uuid)

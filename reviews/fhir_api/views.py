@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from reviews import limits
-from reviews.callers import Bearer, Known, Session
+from reviews.callers import KeyOrToken, Known, Session
 from reviews.errors import BadRecord, NotFound
 from reviews.fhir_api import allowed, answers, capability, paging, writing
 from reviews.fhir_api.negotiation import Negotiation
@@ -32,7 +32,7 @@ _VERSION = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 class FhirView(APIView):
     """What all addresses share: who calls, how often, in which form the answer goes out."""
 
-    authentication_classes = [Bearer, Session]
+    authentication_classes = [KeyOrToken, Session]
     permission_classes = [Known]
     throttle_classes = [limits.Reads]
     content_negotiation_class = Negotiation

@@ -118,7 +118,7 @@ def _told(kind):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0073_patient_notes'),
+        ('reviews', '0090_clients_and_hooks'),
     ]
 
     operations = [

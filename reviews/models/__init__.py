@@ -16,11 +16,12 @@ from .cases import (
     Outcome,
     Reason,
 )
-from .clients import ApiKey
+from .clients import AccessToken, ApiKey, Client, ClientKey, FetchedKeys, UsedAssertion
 from .clock import Clock
 from .facts import Exemption, Reading
 from .feed import Change, Feed
 from .fhir import SentResource
+from .hooks import HookCard, HookFeedback
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
 from .letters import Audience, Letter, LetterTemplate, LetterText
@@ -81,6 +82,7 @@ __all__ = [
     "RANKED",
     "SHOWN",
     "WITHDRAWN",
+    "AccessToken",
     "ApiKey",
     "Asked",
     "Audience",
@@ -90,6 +92,8 @@ __all__ = [
     "CaseMove",
     "CaseState",
     "Change",
+    "Client",
+    "ClientKey",
     "Clock",
     "Condition",
     "DataCheck",
@@ -99,8 +103,11 @@ __all__ = [
     "Exemption",
     "FactorReset",
     "Feed",
+    "FetchedKeys",
     "FindingOpinion",
     "Flag",
+    "HookCard",
+    "HookFeedback",
     "Identifier",
     "IdentityQuestion",
     "ImportNote",
@@ -157,6 +164,7 @@ __all__ = [
     "TaperVersion",
     "TreeHead",
     "Tries",
+    "UsedAssertion",
     "Versioned",
     "WaitingRecord",
     "Webhook",

@@ -29,6 +29,7 @@ class FindingOpinion(models.Model):
         PREVIEW = "preview", "Before saving a prescription"
         CASE = "case", "On a case"
         WORK = "work", "In My work"
+        HOOK = "hook", "In the record system"
 
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
     rule_id = models.CharField(max_length=10)

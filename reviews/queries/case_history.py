@@ -1,13 +1,15 @@
-"""What happened with a case: decisions on its patient and moves of their cases, newest first."""
+"""What happened with a case, the newest first: decisions on its patient, moves of their cases, and
+what was done in a record system with cards about them."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from django.db.models import Q
 from django.utils import timezone
 
 from reviews.drawing.timeline import Pin
-from reviews.models import Case, CaseMove, Decision
+from reviews.models import Case, CaseMove, Decision, HookFeedback
 from reviews.moves import Move
 from reviews.rules import words
 
@@ -20,19 +22,21 @@ TOLD_MOVES = (
 
 
 class Happened(NamedTuple):
-    """A decision or a move, and when. A decision has a number; an answer has that of its question.
+    """A decision, a move, or what became of a card, and when.
 
-    The number is None where the decision answered is older than the history shown.
+    A decision has a number; an answer has that of its question. The number is None where the
+    decision answered is older than the history shown.
     """
 
     at: datetime
     decision: Decision | None = None
     number: int | None = None
     move: CaseMove | None = None
+    feedback: HookFeedback | None = None
 
 
 def history(case: Case) -> list[Happened]:
-    """Decisions and moves, the newest first."""
+    """What happened, the newest first."""
     decisions = list(
         Decision.objects.filter(patient=case.patient_id)
         .select_related("by", "answer__answer", "answers")
@@ -47,6 +51,15 @@ def history(case: Case) -> list[Happened]:
     numbers = _numbers(decisions)
     happened = [Happened(row.decided_at, decision=row, number=numbers[row.pk]) for row in decisions]
     happened += [Happened(move.at, move=move) for move in moves]
+    patient = case.patient_id
+    feedback = (
+        HookFeedback.objects.filter(
+            Q(card__patient=patient) | Q(card__patient__merged_into=patient)
+        )
+        .select_related("card__client")
+        .order_by("-said_at")[:SHOWN]
+    )
+    happened += [Happened(told.said_at, feedback=told) for told in feedback]
     return sorted(happened, key=lambda each: each.at, reverse=True)
 
 

@@ -34,7 +34,9 @@ def visible(user: User) -> QuerySet[FindingOpinion]:
 
 
 def unanswered(user: User) -> QuerySet[FindingOpinion]:
-    rows = visible(user).filter(answered_at__isnull=True)
+    """Those that wait for an answer: from record systems only what somebody said in words."""
+    by_a_code = Q(where=FindingOpinion.Where.HOOK, words="")
+    rows = visible(user).filter(answered_at__isnull=True).exclude(by_a_code)
     return rows.select_related("by", "practice").order_by("-pk")
 
 

@@ -72,7 +72,7 @@ BY_ITSELF = tuple(
 REFUSED_SIGN_INS = tuple(
     name for name in EVENTS if name.startswith("sign_in.") and "refused" in name
 )
-READ = (*OPENED, Event.SEARCH_MADE.verb, Event.API_READ.verb)
+READ = (*OPENED, Event.SEARCH_MADE.verb, Event.API_READ.verb, Event.HOOK_CALLED.verb)
 
 KINDS: dict[str, tuple[str, Q]] = {
     "decided": ("decided, proposed, confirmed", Q(verb__in=DECIDED)),

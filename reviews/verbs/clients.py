@@ -12,12 +12,11 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from reviews import access, audit, staff, walls
+from reviews import access, audit, service_users, staff, walls
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, NotAllowed
-from reviews.models import ApiKey, Membership, Practice, Role
-from reviews.records import PORTAL
+from reviews.models import ApiKey, Practice, Role
 
 SECRET_BYTES = 32
 USED_EVERY = timedelta(minutes=1)
@@ -54,7 +53,7 @@ def make_key(
         access.require(by, action, practice)
     if not name or len(name) > 100:
         raise BadRecord("name", "is needed, in at most 100 characters")
-    _check_source(source_system)
+    service_users.check_source(source_system)
     if ApiKey.objects.filter(
         name=name, source_system=source_system, practices__in=practices, revoked_at=None
     ).exists():
@@ -68,7 +67,7 @@ def make_key(
         source_system=source_system,
         prefix=prefix,
         key_hash=_hash(secret),
-        user=_service_user(f"client-{prefix}", name, practices, role),
+        user=service_users.make(f"client-{prefix}", name, practices, role),
         created_by=by,
     )
     key.practices.set(practices)
@@ -138,38 +137,15 @@ def authenticate(secret: str) -> ApiKey | None:
 @transaction.atomic
 def importer(*, practice: Practice, source_system: str) -> User:
     """The service user as whom files of one source are imported at one practice."""
-    _check_source(source_system)
+    service_users.check_source(source_system)
     username = f"import-{source_system}"
     existing = User.objects.filter(username=username).first()
     if existing and existing.memberships.filter(practice=practice).exists():
         return existing
-    user = _service_user(username, f"Import from {source_system}", [practice])
+    user = service_users.make(username, f"Import from {source_system}", [practice])
     audit.record(
         None, Event.CLIENT_IMPORTER_MADE, practice_id=practice.pk, source_system=source_system
     )
-    return user
-
-
-def _check_source(source_system: str) -> None:
-    fits = source_system.isascii() and 0 < len(source_system) <= 60
-    if not (fits and source_system.replace("-", "").replace("_", "").isalnum()):
-        raise BadRecord("source_system", "is needed: letters, digits, hyphens, at most 60")
-    if source_system == PORTAL:
-        raise BadRecord("source_system", f"“{PORTAL}” means the portal's own forms")
-
-
-def _service_user(
-    username: str,
-    name: str,
-    practices: Iterable[Practice],
-    role: Role = Role.INTEGRATION_CLIENT,
-) -> User:
-    user, made = User.objects.get_or_create(username=username, defaults={"last_name": name})
-    if made:
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
-    for practice in practices:
-        Membership.objects.get_or_create(user=user, practice=practice, role=role)
     return user
 
 

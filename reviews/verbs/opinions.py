@@ -31,7 +31,8 @@ def say(
         raise BadRecord("rule", "is no rule")
     if because not in FindingOpinion.Because.values:
         raise BadRecord("because", "choose why it does not help")
-    if where not in FindingOpinion.Where.values:
+    # What is said in a record system comes by its own way, from that system.
+    if where not in FindingOpinion.Where.values or where == FindingOpinion.Where.HOOK:
         raise BadRecord("where", "is no place where findings stand")
     if len(words) > LONGEST_WORDS:
         raise BadRecord("words", f"are longer than {LONGEST_WORDS} characters")

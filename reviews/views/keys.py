@@ -16,6 +16,7 @@ from reviews.errors import NotAllowed, NotFound
 from reviews.forms.keys import KeyForm
 from reviews.models import ApiKey
 from reviews.presses import SHOWN_ONCE
+from reviews.queries import clients as clients_asked
 from reviews.verbs import clients
 from reviews.verbs.clients import KINDS
 from reviews.views.confirming import confirmed
@@ -33,6 +34,8 @@ def keys(request: SignedIn) -> HttpResponse:
         "keeps_receivers": access.allowed(request.user, Action.MANAGE_WEBHOOKS),
         "makes_for_people": access.allowed(request.user, Action.PROVISION),
         "all_for_records": all(key.kind == ApiKey.Kind.RECORDS for key in found),
+        "systems": clients_asked.visible(request.user),
+        "may_register": access.allowed(request.user, Action.MANAGE_CLIENTS),
         "revoked": [key for key in found if key.revoked_at is not None],
     }
     return render(request, "reviews/keys/keys.html", context)

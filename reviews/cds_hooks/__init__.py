@@ -1,0 +1,1 @@
+"""The edge of CDS Hooks: a record system asks while somebody reads a record or writes an order."""

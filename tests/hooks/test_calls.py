@@ -1,0 +1,129 @@
+"""CDS Hooks as a record system meets them: what is asked, and with which cards it is answered."""
+
+import pytest
+
+from reviews.models import AuditEvent, HookCard, Patient, Prescription
+from reviews.verbs import screen
+from tests import make
+from tests.hooks.conftest import NUMBER, body, order, person, prefetch
+
+
+def test_the_services_are_told_to_anybody(server):
+    with server.client() as http:
+        answer = http.get("/cds-services")
+    services = {each["id"]: each for each in answer.json()["services"]}
+    assert set(services) == {"patient-view", "order-select", "order-sign"}
+    for each in services.values():
+        assert each["hook"] == each["id"]
+        assert each["description"]
+        assert each["title"]
+        assert each["prefetch"]["patient"] == "Patient/{{context.patientId}}"
+
+
+def test_a_long_order_is_answered_with_a_card(live_server, ehr_hooks):
+    cards = ehr_hooks.cards("order-sign", body("order-sign", order(days=56)))
+    (length,) = [each for each in cards if each["source"]["topic"]["code"] == "length"]
+    assert length["indicator"] in ("warning", "critical")
+    assert len(length["summary"]) < 140
+    assert length["source"]["label"]
+    assert "DUR-" in length["detail"]
+    assert length["uuid"]
+    assert {each["code"] for each in length["overrideReasons"]} >= {"known", "short"}
+
+
+def test_nothing_is_found_and_nothing_is_said(ehr_hooks):
+    assert ehr_hooks.cards("order-sign", body("order-sign", order("o1", "Paracetamol"))) == []
+    assert ehr_hooks.cards("patient-view", body("patient-view")) == []
+    assert not HookCard.objects.exists()
+
+
+def test_drafts_are_judged_with_each_other(ehr_hooks):
+    alone = ehr_hooks.cards("order-sign", body("order-sign", order()))
+    both = body("order-sign", order(), order("o2", "Morphine 10 mg tablets"))
+    together = ehr_hooks.cards("order-sign", both)
+    assert "opioid" not in {each["source"]["topic"]["code"] for each in alone}
+    assert "opioid" in {each["source"]["topic"]["code"] for each in together}
+
+
+def test_drafts_are_judged_with_what_is_on_record_there(ehr_hooks):
+    morphine = order("m1", "Morphine 10 mg tablets", status="active", start=-3)
+    call = body("order-sign", order(), along=prefetch(morphine))
+    codes = {each["source"]["topic"]["code"] for each in ehr_hooks.cards("order-sign", call)}
+    assert "opioid" in codes
+
+
+def test_drafts_are_judged_with_what_is_on_record_here(ehr_hooks, harbour, clara):
+    bell = make.patient(harbour, clara, identifiers=[NUMBER])
+    make.prescription(bell, clara, "Morphine 10 mg tablets")
+    cards = ehr_hooks.cards("order-sign", body("order-sign", order()))
+    assert "opioid" in {each["source"]["topic"]["code"] for each in cards}
+    assert HookCard.objects.filter(patient=bell).count() == len(cards)
+
+
+def test_nobody_is_meant_by_name_alone(ehr_hooks, harbour, clara):
+    bell = make.patient(harbour, clara, identifiers=[NUMBER])
+    make.prescription(bell, clara, "Morphine 10 mg tablets")
+    other = prefetch(patient=person(number="9000000025"))
+    cards = ehr_hooks.cards("order-sign", body("order-sign", order(), along=other))
+    assert "opioid" not in {each["source"]["topic"]["code"] for each in cards}
+
+
+def test_a_link_leads_to_the_case(ehr_hooks, harbour, clara, server):
+    bell = make.patient(harbour, clara, identifiers=[NUMBER])
+    make.prescription(bell, clara, start=-40, days=56)
+    screen.drain()
+    cards = ehr_hooks.cards("patient-view", body("patient-view"))
+    assert cards
+    urls = {link["url"] for card in cards for link in card["links"]}
+    case = bell.cases.get()
+    assert f"{server.url}/cases/{case.pk}" in urls
+
+
+def test_nothing_of_the_patient_is_written(ehr_hooks, harbour, clara):
+    bell = make.patient(harbour, clara, identifiers=[NUMBER])
+    before = list(Patient.objects.values()), list(Prescription.objects.values())
+    ehr_hooks.cards("order-sign", body("order-sign", order(days=56)))
+    strange = prefetch(patient=person(number="9000000025"))
+    ehr_hooks.cards("order-sign", body("order-sign", order(days=56), along=strange))
+    assert before == (list(Patient.objects.values()), list(Prescription.objects.values()))
+    event = AuditEvent.objects.filter(verb="hook.called").earliest("pk")
+    assert event.detail["shown"] == [bell.pk]
+    assert event.practice_id == harbour.pk
+
+
+@pytest.mark.parametrize(
+    ("draft", "medicine"),
+    [
+        (order("o1", "Qwertyzine 10 mg"), "Qwertyzine"),
+        (order(pid="somebody-else"), "Diazepam"),
+        ({"resourceType": "MedicationRequest", "id": "o1", "status": "draft"}, "o1"),
+        (
+            order(modifierExtension=[{"url": "http://x", "valueBoolean": True}]),
+            "Diazepam",
+        ),
+    ],
+)
+def test_an_order_that_cannot_be_read_is_said_to_be_not_screened(ehr_hooks, draft, medicine):
+    cards = ehr_hooks.cards("order-sign", body("order-sign", draft))
+    (card,) = [each for each in cards if each["summary"].startswith("Not screened")]
+    assert card["indicator"] == "info"
+    assert medicine in card["summary"]
+
+
+def test_only_what_was_chosen_is_spoken_of(ehr_hooks):
+    call = body("order-select", order(days=56), order("o2", "Paracetamol 500 mg tablets"))
+    call["context"]["selections"] = ["MedicationRequest/o2"]
+    assert ehr_hooks.cards("order-select", call) == []
+    call["context"]["selections"] = ["MedicationRequest/o1"]
+    assert ehr_hooks.cards("order-select", call)
+
+
+def test_a_reference_in_the_place_of_an_id_is_understood(ehr_hooks):
+    call = body("order-sign", order(days=56), pid="Patient/p1")
+    assert ehr_hooks.cards("order-sign", call)
+
+
+def test_an_order_on_record_that_is_signed_again_is_one_order(ehr_hooks):
+    held = order(status="active", days=14)
+    again = body("order-sign", order(status="active"), along=prefetch(held))
+    assert ehr_hooks.cards("order-sign", again) == []

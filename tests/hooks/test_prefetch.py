@@ -1,0 +1,193 @@
+"""What a call leaves out: had from the registered FHIR server, or said to be missing."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.hooks.conftest import body, found, order, person, prefetch
+
+MORPHINE = order("m1", "Morphine 10 mg tablets", status="active", start=-3)
+OUTCOME = {
+    "resourceType": "OperationOutcome",
+    "issue": [{"severity": "error", "code": "exception"}],
+}
+
+
+class Fhir:
+    """A FHIR server of a record system: answers by path, and keeps what it was asked."""
+
+    def __init__(self):
+        self.answers, self.asked = {}, []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                server.asked.append((self.path, self.headers.get("Authorization")))
+                status, content = server.answers.get(self.path, (404, OUTCOME))
+                said = json.dumps(content).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/fhir+json")
+                self.send_header("Content-Length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said)
+
+            def log_message(self, *args):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.origin = f"http://127.0.0.1:{self.http.server_port}"
+        self.url = f"{self.origin}/fhir"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def has(self, query, content, status=200):
+        self.answers[f"/fhir/{query}"] = status, content
+
+    def has_all(self, *on_record):
+        self.has("Patient/p1", person())
+        self.has("MedicationRequest?patient=p1", found(*on_record))
+        for kind in ("Condition", "AllergyIntolerance", "Observation"):
+            self.has(f"{kind}?patient=p1", found())
+
+
+@pytest.fixture
+def fhir():
+    made = Fhir()
+    yield made
+    made.http.shutdown()
+    made.http.server_close()
+
+
+def codes(cards):
+    return {card["source"]["topic"]["code"] for card in cards}
+
+
+def without(*keys):
+    return {key: value for key, value in prefetch().items() if key not in keys}
+
+
+def asking(fhir, *drafts, along):
+    access = {"access_token": "abc", "token_type": "Bearer", "expires_in": 300}
+    access |= {"scope": "patient/*.read", "subject": "ehr"}
+    return body("order-sign", *drafts, along=along, fhirServer=fhir.url, fhirAuthorization=access)
+
+
+def test_what_is_absent_is_asked_of_the_server(register, fhir):
+    fhir.has_all(MORPHINE)
+    system = register(fhir_server=fhir.url)
+    cards = system.cards("order-sign", asking(fhir, order(), along={}))
+    assert "opioid" in codes(cards)
+    assert len(fhir.asked) == 5
+    assert {said for _, said in fhir.asked} == {"Bearer abc"}
+
+
+def test_only_what_is_absent_is_asked(register, fhir):
+    fhir.has_all(MORPHINE)
+    system = register(fhir_server=f"{fhir.url}/")
+    cards = system.cards("order-sign", asking(fhir, order(), along=without("medications")))
+    assert "opioid" in codes(cards)
+    assert [path for path, _ in fhir.asked] == ["/fhir/MedicationRequest?patient=p1"]
+
+
+@pytest.mark.parametrize("registered", ["", "https://elsewhere.example/fhir"])
+def test_another_server_is_never_asked(register, fhir, registered):
+    fhir.has_all()
+    system = register(fhir_server=registered)
+    answer = system.call("order-sign", asking(fhir, order(), along={}))
+    assert answer.status_code == 412
+    assert fhir.asked == []
+
+
+@pytest.mark.parametrize("key", ["patient", "medications"])
+def test_what_is_needed_and_cannot_be_had_is_named(ehr_hooks, key):
+    answer = ehr_hooks.call("order-sign", body("order-sign", order(), along=without(key)))
+    assert answer.status_code == 412
+    (issue,) = answer.json()["issue"]
+    assert issue["expression"] == [f"prefetch.{key}"]
+
+
+@pytest.mark.parametrize("key", ["conditions", "allergies", "observations"])
+def test_without_the_rest_it_is_judged_and_said(ehr_hooks, key):
+    cards = ehr_hooks.cards("order-sign", body("order-sign", order(days=56), along=without(key)))
+    assert "length" in codes(cards)
+    (card,) = [each for each in cards if each["summary"].startswith("Screened without")]
+    assert card["indicator"] == "info"
+
+
+@pytest.mark.parametrize("nothing", [None, found()])
+def test_null_and_an_empty_bundle_say_that_there_is_nothing(ehr_hooks, nothing):
+    along = prefetch() | dict.fromkeys(
+        ("medications", "conditions", "allergies", "observations"), nothing
+    )
+    cards = ehr_hooks.cards(
+        "order-sign", body("order-sign", order("o1", "Paracetamol"), along=along)
+    )
+    assert cards == []
+
+
+def test_what_failed_there_is_not_asked_again(register, fhir):
+    fhir.has_all(MORPHINE)
+    system = register(fhir_server=fhir.url)
+    for key, status in (("medications", 412), ("conditions", 200)):
+        along = prefetch() | {key: OUTCOME}
+        answer = system.call("order-sign", asking(fhir, order(), along=along))
+        assert answer.status_code == status
+    assert fhir.asked == []
+
+
+def test_further_pages_are_followed(register, fhir):
+    fhir.has_all()
+    further = {"link": [{"relation": "next", "url": f"{fhir.url}/page2"}]}
+    fhir.has("MedicationRequest?patient=p1", found(**further))
+    fhir.has("page2", found(MORPHINE))
+    system = register(fhir_server=fhir.url)
+    cards = system.cards("order-sign", asking(fhir, order(), along={}))
+    assert "opioid" in codes(cards)
+    # Also of what came along.
+    along = prefetch() | {"medications": found(**further)}
+    assert "opioid" in codes(system.cards("order-sign", asking(fhir, order(), along=along)))
+
+
+@pytest.mark.parametrize("url", ["https://attacker.example/page2", "http://127.0.0.1:9/page2"])
+def test_a_page_elsewhere_is_not_followed_and_gets_no_token(register, fhir, url):
+    fhir.has_all()
+    further = {"link": [{"relation": "next", "url": url}]}
+    fhir.has("MedicationRequest?patient=p1", found(**further))
+    system = register(fhir_server=fhir.url)
+    answer = system.call("order-sign", asking(fhir, order(), along={}))
+    assert answer.status_code == 412
+    assert answer.json()["issue"][0]["expression"] == ["prefetch.medications"]
+
+
+def test_pages_without_end_are_not_followed(register, fhir):
+    fhir.has_all()
+    further = {"link": [{"relation": "next", "url": f"{fhir.url}/more"}]}
+    fhir.has("more", found(**further))
+    fhir.has("MedicationRequest?patient=p1", found(**further))
+    system = register(fhir_server=fhir.url)
+    assert system.call("order-sign", asking(fhir, order(), along={})).status_code == 412
+    assert len(fhir.asked) < 20
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 500])
+def test_a_server_that_refuses_is_named(register, fhir, status):
+    fhir.has_all()
+    fhir.has("Patient/p1", OUTCOME, status)
+    system = register(fhir_server=fhir.url)
+    answer = system.call("order-sign", asking(fhir, order(), along={}))
+    assert answer.status_code == 412
+    assert answer.json()["issue"][0]["expression"] == ["prefetch.patient"]
+
+
+def test_a_patient_in_a_bundle_is_a_patient(ehr_hooks):
+    along = prefetch() | {"patient": found(person())}
+    assert ehr_hooks.cards("order-sign", body("order-sign", order(days=56), along=along))
+
+
+def test_what_is_of_another_patient_is_not_of_this_one(ehr_hooks):
+    others = order("m1", "Morphine 10 mg tablets", status="active", start=-3, pid="p2")
+    along = prefetch(others)
+    along["patient"] = found(person(), person("p2", number="9000000025"))
+    cards = ehr_hooks.cards("order-sign", body("order-sign", order(), along=along))
+    assert "opioid" not in codes(cards)
