@@ -11,6 +11,7 @@ import msgspec
 from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.cache import patch_vary_headers
 from django.utils.http import http_date, parse_http_date_safe
 from rest_framework.exceptions import NotFound as NoSuchAddress
 from rest_framework.request import Request
@@ -52,7 +53,7 @@ class FhirView(APIView):
     ) -> HttpResponseBase:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "no-store"
-        response["Vary"] = "Accept, Authorization"
+        patch_vary_headers(response, ["Accept", "Authorization"])
         limits.tell(response, getattr(self, "throttles", ()))
         return response
 
@@ -92,9 +93,9 @@ class SearchAddress(KindView):
         # The rest of the address counts as well: FHIR lets a client use both.
         asked = request.GET.copy()
         sent = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if int(request.headers.get("Content-Length") or 0) > MOST_FORM_BYTES:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The question is too long.")
         content = request._request.body
+        if len(content) > MOST_FORM_BYTES:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The question is too long.")
         if content and sent != FORM:
             raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"A search is sent as {FORM}.")
         try:

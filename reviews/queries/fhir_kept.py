@@ -47,7 +47,7 @@ class Kept(Source[SentResource]):
             return time(period) if name == self.dated else lambda _: NOTHING
 
         def find(value: Any) -> Q:
-            return Q(keys__contains=[_wanted(name, definition.kind, value)])
+            return Q(keys__contains=[wanted(name, definition.kind, value)])
 
         return find
 
@@ -69,7 +69,8 @@ def content_of(row: SentResource) -> dict[str, Any]:
     return msgspec.json.decode(row.body, type=dict[str, msgspec.Raw])
 
 
-def _wanted(name: str, kind: str, value: Any) -> str:
+def wanted(name: str, kind: str, value: Any) -> str:
+    """The key by which a value of a parameter is found."""
     if kind == REFERENCE and isinstance(value, Reference):
         return key(name, value.type or None, value.id)
     if kind == STRING and isinstance(value, Text):

@@ -13,11 +13,11 @@ from django.utils import timezone
 from reviews import fhir_versions
 from reviews.errors import BadRecord
 from reviews.fhir.render.elements import UNDERSTOOD, Json
-from reviews.fhir.render.paths import references
+from reviews.fhir.render.paths import DATE, Definition, references
 from reviews.models import SentResource
 from reviews.queries import fhir_question
 from reviews.queries.fhir_finders import NOTHING, Finder, Instant, time
-from reviews.queries.fhir_kept import Kept, content_of
+from reviews.queries.fhir_kept import Kept, content_of, wanted
 from reviews.queries.fhir_question import Condition, Cursor, Question
 from reviews.queries.fhir_source import (
     UNKNOWN_AT,
@@ -102,7 +102,7 @@ class Search:
         self, table: Source[Any], kind: Kind, conditions: Iterable[Condition]
     ) -> QuerySet[Any]:
         rows = self._visible(table, kind, table.rows())
-        finders = _finders(table)
+        finders = _finders(table, kind)
         for condition in conditions:
             rows = rows.filter(_found_by(finders, condition))
         return rows
@@ -127,7 +127,7 @@ class Search:
 
     def _bound(self, table: Source[Any], kind: Kind, bounds: Bounds) -> Q:
         """The condition that one of the alternatives holds. What is not understood never does."""
-        finders = _finders(table)
+        finders = _finders(table, kind)
         any_of = NOTHING
         for alternative in bounds:
             try:
@@ -396,15 +396,76 @@ def _tables(kind: Kind) -> list[Source[Any]]:
     return [*kind.sources, *kept]
 
 
-def _finders(table: Source[Any]) -> dict[str, Finder]:
-    """The parameters of a table, and those that every one has."""
+def _finders(table: Source[Any], kind: Kind) -> dict[str, Finder]:
+    """The parameters of a table, and those that every one has.
+
+    A record that a system sent is also found by what only the body says: its identifiers, and what
+    no field of ours holds.
+    """
 
     def by_id(token: Token) -> Q:
         key = table.read_key(token.code)
         return NOTHING if key is None or token.system else Q(**{table.key: key})
 
     found = {**table.finders(), "_id": by_id}
-    return {**found, "_lastUpdated": time(Instant(table.changed))} if table.changed else found
+    if table.changed:
+        found["_lastUpdated"] = time(Instant(table.changed))
+    if kind.kept and not isinstance(table, Kept):
+        for name, definition in kind.definitions.items():
+            if definition.kind != DATE and name not in found:
+                found[name] = _said_in_body(kind, name, definition)
+        if "identifier" in kind.definitions:
+            found["identifier"] = _or_in_body(kind, found["identifier"])
+        if table.changed:
+            found["_lastUpdated"] = _or_sent(kind, found["_lastUpdated"])
+    return found
+
+
+def _said_in_body(kind: Kind, name: str, definition: Definition) -> Finder:
+    def find(value: Any) -> Q:
+        return Q(pk__in=_bodies_with(kind, wanted(name, definition.kind, value)).values("record"))
+
+    return find
+
+
+def _or_in_body(kind: Kind, finder: Finder) -> Finder:
+    """Few bodies have one identifier: they are looked up first, so that an index serves both."""
+    of = kind.definitions["identifier"].kind
+
+    def find(value: Any) -> Q:
+        bodies = _bodies_with(kind, wanted("identifier", of, value))
+        records = list(bodies.values_list("record", flat=True)[:MOST_INCLUDED])
+        return finder(value) | Q(pk__in=records) if records else finder(value)
+
+    return find
+
+
+def _or_sent(kind: Kind, finder: Finder) -> Finder:
+    """What a body changed last was changed when that was sent."""
+    at_sent = time(Instant("sent_at"))
+
+    def find(value: Any) -> Q:
+        bodies = _current_bodies(kind)
+        return (finder(value) & ~Q(pk__in=bodies.values("record"))) | Q(
+            pk__in=bodies.filter(at_sent(value)).values("record")
+        )
+
+    return find
+
+
+def _bodies_with(kind: Kind, key: str) -> QuerySet[SentResource]:
+    return _current_bodies(kind).filter(keys__contains=[key])
+
+
+def _current_bodies(kind: Kind) -> QuerySet[SentResource]:
+    """What was sent last of each record."""
+    newer = SentResource.objects.filter(
+        resource_type=OuterRef("resource_type"),
+        logical_id=OuterRef("logical_id"),
+        version__gt=OuterRef("version"),
+    )
+    bodies = SentResource.objects.filter(resource_type=kind.name, record__isnull=False)
+    return bodies.filter(~Exists(newer))
 
 
 def _found_by(finders: Mapping[str, Finder], condition: Condition) -> Q:

@@ -245,7 +245,7 @@ def readings(bell, clara):
 
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-    max_examples=60,
+    max_examples=40,
     deadline=None,
 )
 @given(
@@ -306,7 +306,7 @@ def many(bell, ames, clara, ehr):
 
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-    max_examples=40,
+    max_examples=15,
     deadline=None,
 )
 @given(
@@ -410,7 +410,8 @@ def test_a_medicine_comes_with_its_order_and_finding_with_its_patient(system, ha
     assert {one[1] for one in modes(bundle)} == {"Task", "DetectedIssue"}
     (issue,) = system.found("DetectedIssue", {"code": "DUR-01", "patient": str(case.patient_id)})
     order = issue["implicated"][0]["reference"]
-    assert system.found("DetectedIssue", {"implicated": order}) == [issue]
+    assert issue in system.found("DetectedIssue", {"implicated": order})
+    assert system.found("DetectedIssue", {"implicated": f"Patient/{case.patient_id}"}) == []
 
 
 def test_includes_stay_within_what_may_be_read(system, orders, monkeypatch):
