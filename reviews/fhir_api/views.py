@@ -53,7 +53,8 @@ class FhirView(APIView):
     ) -> HttpResponseBase:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "no-store"
-        patch_vary_headers(response, ["Accept", "Authorization"])
+        for name in ("Accept", "Authorization"):
+            patch_vary_headers(response, (name,))
         limits.tell(response, getattr(self, "throttles", ()))
         return response
 

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from reviews.fhir.render.elements import Json
 from reviews.fhir.render.paths import DATE, REFERENCE, STRING, Definition, key
 from reviews.models import SentResource
-from reviews.queries.fhir_finders import NOTHING, Finder, Instant, Period, time
+from reviews.queries import fhir_finders as find
 from reviews.queries.fhir_source import Key, Sort, Source, Viewer
 from reviews.queries.fhir_values import Reference, Text, Token
 
@@ -36,20 +36,23 @@ class Kept(Source[SentResource]):
     def versions(self) -> QuerySet[SentResource]:
         return SentResource.objects.filter(resource_type=self.type_name)
 
-    def finders(self) -> Mapping[str, Finder]:
+    def finders(self) -> Mapping[str, find.Finder]:
         return {
             name: self._finder(name, definition) for name, definition in self.definitions.items()
         }
 
-    def _finder(self, name: str, definition: Definition) -> Finder:
+    def _finder(self, name: str, definition: Definition) -> find.Finder:
         if definition.kind == DATE:
-            period = Period(Instant("from_at"), Instant("until_at"), "until_at")
-            return time(period) if name == self.dated else lambda _: NOTHING
+            period = find.Period(find.Instant("from_at"), find.Instant("until_at"), "until_at")
+            return find.time(period) if name == self.dated else lambda _: find.NOTHING
 
-        def find(value: Any) -> Q:
+        if definition.targets == ("Patient",):
+            return find.whoever("patient_id")
+
+        def found(value: Any) -> Q:
             return Q(keys__contains=[wanted(name, definition.kind, value)])
 
-        return find
+        return found
 
     def sorts(self) -> Mapping[str, Sort]:
         return {self.dated: Sort("from_at", datetime)} if self.dated else {}

@@ -469,8 +469,7 @@ def _current_bodies(kind: Kind) -> QuerySet[SentResource]:
 
 
 def _found_by(finders: Mapping[str, Finder], condition: Condition) -> Q:
-    name = f"{condition.name}:identifier" if condition.modifier else condition.name
-    finder = finders.get(name)
+    finder = finders.get(condition.name)
     found = NOTHING
     for value in condition.values if finder else ():
         found |= finder(value)  # pyright: ignore[reportOptionalCall] - there is one

@@ -25,7 +25,7 @@ def system(harbour, ada):
 
 @pytest.fixture
 def order(harbour, clara):
-    return make.prescription(make.patient(harbour, clara), clara)
+    return make.prescription(make.patient(harbour, clara, identifiers=["1"]), clara)
 
 
 @pytest.fixture
@@ -221,7 +221,9 @@ def pressure(order, keep):
         ({"identifier": "o-2"}, False),
         ({"patient": "{patient}"}, True),
         ({"subject": "Patient/{patient}"}, True),
-        ({"patient": "1"}, False),
+        ({"patient": "987654321"}, False),
+        ({"patient:identifier": "nhs|1"}, True),
+        ({"patient:identifier": "nhs|2"}, False),
         ({"status": "final"}, True),
         ({"status": "amended"}, False),
         ({"_lastUpdated": "gt2000"}, True),
