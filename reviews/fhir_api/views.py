@@ -106,7 +106,16 @@ class SearchAddress(KindView):
         return searched(request, self.kind, asked)
 
 
-class InstanceAddress(KindView):
+class OneView(KindView):
+    """An address of one resource. What can be no id is found nowhere."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if not fhir_values.ID.fullmatch(kwargs["logical_id"]):
+            raise NotFound(NO_SUCH)
+
+
+class InstanceAddress(OneView):
     """`/fhir/{Type}/{id}`: read."""
 
     def get(self, request: Request, logical_id: str) -> HttpResponse:
@@ -120,7 +129,7 @@ class InstanceAddress(KindView):
         return resource_answer(request, self.kind, shown)
 
 
-class VersionAddress(KindView):
+class VersionAddress(OneView):
     """`/fhir/{Type}/{id}/_history/{version}`: one version."""
 
     def get(self, request: Request, logical_id: str, version: str) -> HttpResponse:
@@ -136,7 +145,7 @@ class VersionAddress(KindView):
         return resource_answer(request, self.kind, shown)
 
 
-class InstanceHistory(KindView):
+class InstanceHistory(OneView):
     """`/fhir/{Type}/{id}/_history`: all versions of a resource."""
 
     def get(self, request: Request, logical_id: str) -> HttpResponse:

@@ -136,6 +136,9 @@ class Search:
                 )
             except BadRecord:
                 continue
+            if len(asked.conditions) < len(alternative):
+                # It says something that is no condition, such as an order.
+                continue
             all_of = ~NOTHING
             for condition in asked.conditions:
                 all_of &= _found_by(finders, condition)
