@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.cache import patch_vary_headers
 from rest_framework.exceptions import NotFound as NoSuchAddress
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -47,7 +48,8 @@ class FhirView(APIView):
     ) -> HttpResponseBase:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "no-store"
-        response["Vary"] = "Accept, Authorization"
+        for name in ("Accept", "Authorization"):
+            patch_vary_headers(response, (name,))
         limits.tell(response, getattr(self, "throttles", ()))
         return response
 
@@ -99,9 +101,9 @@ class SearchAddress(KindView):
         # The rest of the address counts as well: FHIR lets a client use both.
         asked = request.GET.copy()
         sent = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if int(request.headers.get("Content-Length") or 0) > MOST_FORM_BYTES:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The question is too long.")
         content = request._request.body
+        if len(content) > MOST_FORM_BYTES:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The question is too long.")
         if content and sent != FORM:
             raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"A search is sent as {FORM}.")
         try:
@@ -111,7 +113,16 @@ class SearchAddress(KindView):
         return answers.searched(request, self.kind, asked)
 
 
-class InstanceAddress(KindView):
+class OneView(KindView):
+    """An address of one resource. What can be no id is found nowhere."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if not fhir_values.ID.fullmatch(kwargs["logical_id"]):
+            raise NotFound(answers.NO_SUCH)
+
+
+class InstanceAddress(OneView):
     """`/fhir/{Type}/{id}`: read and change."""
 
     def put(self, request: Request, logical_id: str) -> HttpResponse:
@@ -136,7 +147,7 @@ class InstanceAddress(KindView):
         return answers.resource_answer(request, self.kind, shown)
 
 
-class VersionAddress(KindView):
+class VersionAddress(OneView):
     """`/fhir/{Type}/{id}/_history/{version}`: one version."""
 
     def get(self, request: Request, logical_id: str, version: str) -> HttpResponse:
@@ -152,7 +163,7 @@ class VersionAddress(KindView):
         return answers.resource_answer(request, self.kind, shown)
 
 
-class InstanceHistory(KindView):
+class InstanceHistory(OneView):
     """`/fhir/{Type}/{id}/_history`: all versions of a resource."""
 
     def get(self, request: Request, logical_id: str) -> HttpResponse:

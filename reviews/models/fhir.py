@@ -68,8 +68,8 @@ class SentResource(models.Model):
         indexes = [
             models.Index(
                 fields=["resource_type", "record"],
-                condition=Q(deleted=True, record__isnull=False),
-                name="sentresource_deleted",
+                condition=Q(record__isnull=False),
+                name="sentresource_by_record",
             ),
             models.Index(
                 fields=["practice", "resource_type", "logical_id"],

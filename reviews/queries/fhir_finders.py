@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from reviews.fhir.render.elements import OURS
 from reviews.identifiers import written
+from reviews.models import Identifier
 from reviews.queries.fhir_values import Reference, Span, Text, Token, Value, midnight
-from reviews.queries.identity import current_id
+from reviews.queries.identity import current_id, ids_of
 from reviews.records import SYSTEMS
 
 NOTHING = Q(pk__in=[])
@@ -19,6 +20,7 @@ EVERYTHING = ~NOTHING
 Finder = Callable[[Any], Q]
 """From a value to the condition on rows."""
 LARGEST = 2**63 - 1
+MOST_PEOPLE = 200
 
 
 # -- Tokens ------------------------------------------------------------------------------------
@@ -83,25 +85,42 @@ def source(token: Token) -> Q:
     return named & Q(source_system=token.system.removeprefix(begins))
 
 
-def numbers(token: Token) -> Q:
-    """The number of a person, in the form in which it is kept."""
-    if token.system is None:
-        return Q(identifiers__value=token.code)
-    if not token.code:
-        return Q(identifiers__system=written(token.system, "")[0])
-    system, value = written(token.system, token.code)
-    return Q(identifiers__system=system, identifiers__value=value)
+def numbered(token: Token) -> QuerySet[Identifier]:
+    """The numbers of people that a token names, in the form in which they are kept."""
+    system, value = token.system, token.code
+    found = Identifier.objects.all()
+    if system is not None:
+        system, value = written(system, value)
+        found = found.filter(system=system)
+    return found.filter(value=value) if value else found
 
 
 # -- References --------------------------------------------------------------------------------
 
 
 def person(field: str) -> Finder:
-    """The patient of a row: also by an id that they had before they were merged."""
+    """The patient of a row: also by an id that they had before they were merged, or by a number."""
 
-    def find(reference: Reference) -> Q:
-        pk = number_of(reference, "Patient")
+    def find(value: Reference | Token) -> Q:
+        if isinstance(value, Token):
+            return Q(**{f"{field}__in": numbered(value).values("patient_id")})
+        pk = number_of(value, "Patient")
         return NOTHING if pk is None else Q(**{field: current_id(pk)})
+
+    return find
+
+
+def whoever(field: str) -> Finder:
+    """As `person`, of a row that stays with the id that somebody had when it was written."""
+
+    def find(value: Reference | Token) -> Q:
+        if isinstance(value, Token):
+            people = list(numbered(value).values_list("patient", flat=True)[:MOST_PEOPLE])
+        else:
+            pk = number_of(value, "Patient")
+            people = [] if pk is None else [current_id(pk)]
+        ids = [pk for one in people for pk in ids_of(one)]
+        return Q(**{f"{field}__in": ids}) if ids else NOTHING
 
     return find
 

@@ -60,7 +60,7 @@ class Flags(Source[Flag]):
 
     def finders(self) -> Mapping[str, find.Finder]:
         return {
-            "patient": find.person("patient_id"),
+            "patient": find.whoever("patient_id"),
             "code": _rule,
             "identified": find.at("raised_at"),
             "identifier": _number(f"{OURS}flag"),
@@ -185,7 +185,7 @@ class Cases(Source[Case]):
         priorities: dict[str, list[object]] = {}
         for severity, priority in findings.PRIORITIES.items():
             priorities.setdefault(priority, []).append(severity)
-        person = find.person("patient_id")
+        person = find.whoever("patient_id")
         period = find.Period(find.Instant("opened_at"), find.Instant("closed_at"), "closed_at")
         closed = Q(closed_at__isnull=False)
         within = find.time(period)
@@ -268,7 +268,7 @@ class Messages(Source[Message]):
         ).select_related("by", "to", "case")
 
     def finders(self) -> Mapping[str, find.Finder]:
-        person = find.person("case__patient_id")
+        person = find.whoever("case__patient_id")
         return {
             "patient": person,
             "subject": person,
@@ -318,7 +318,7 @@ class Letters(Source[Letter]):
         return Letter.objects.select_related("written_by", "text").defer("pdf")
 
     def finders(self) -> Mapping[str, find.Finder]:
-        person = find.person("patient_id")
+        person = find.whoever("patient_id")
         return {
             "patient": person,
             "subject": person,

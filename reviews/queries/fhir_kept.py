@@ -5,14 +5,13 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from django.db.models import BigIntegerField, Exists, OuterRef, Q, QuerySet, UUIDField
-from django.db.models.functions import Cast
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from reviews.fhir.render.elements import Json
 from reviews.fhir.render.paths import DATE, REFERENCE, STRING, Definition, key
 from reviews.models import SentResource
-from reviews.queries.fhir_finders import NOTHING, Finder, Instant, Period, time
-from reviews.queries.fhir_source import Key, Kind, Sort, Source, Viewer
+from reviews.queries import fhir_finders as find
+from reviews.queries.fhir_source import Key, Sort, Source, Viewer
 from reviews.queries.fhir_values import Reference, Text, Token
 
 
@@ -37,20 +36,23 @@ class Kept(Source[SentResource]):
     def versions(self) -> QuerySet[SentResource]:
         return SentResource.objects.filter(resource_type=self.type_name)
 
-    def finders(self) -> Mapping[str, Finder]:
+    def finders(self) -> Mapping[str, find.Finder]:
         return {
             name: self._finder(name, definition) for name, definition in self.definitions.items()
         }
 
-    def _finder(self, name: str, definition: Definition) -> Finder:
+    def _finder(self, name: str, definition: Definition) -> find.Finder:
         if definition.kind == DATE:
-            period = Period(Instant("from_at"), Instant("until_at"), "until_at")
-            return time(period) if name == self.dated else lambda _: NOTHING
+            period = find.Period(find.Instant("from_at"), find.Instant("until_at"), "until_at")
+            return find.time(period) if name == self.dated else lambda _: find.NOTHING
 
-        def find(value: Any) -> Q:
-            return Q(keys__contains=[_wanted(name, definition.kind, value)])
+        if definition.targets == ("Patient",):
+            return find.whoever("patient_id")
 
-        return find
+        def found(value: Any) -> Q:
+            return Q(keys__contains=[wanted(name, definition.kind, value)])
+
+        return found
 
     def sorts(self) -> Mapping[str, Sort]:
         return {self.dated: Sort("from_at", datetime)} if self.dated else {}
@@ -65,46 +67,13 @@ class Kept(Source[SentResource]):
         return [content_of(row) for row in rows]
 
 
-def in_words(table: Source[Any], kind: Kind) -> dict[str, Finder]:
-    """How records are found by what was sent of them, where a record itself does not hold it.
-
-    Their numbers in other systems, and whatever the record has no column for.
-    """
-    known = table.finders()
-    return {
-        name: _sent_with(table, kind, name, definition)
-        for name, definition in kind.definitions.items()
-        if definition.kind != DATE and (name == "identifier" or name not in known)
-    }
-
-
-def _sent_with(table: Source[Any], kind: Kind, name: str, definition: Definition) -> Finder:
-    as_key = BigIntegerField() if table.key == "patient_id" else UUIDField()
-    newer = SentResource.objects.filter(
-        resource_type=OuterRef("resource_type"),
-        logical_id=OuterRef("logical_id"),
-        version__gt=OuterRef("version"),
-    )
-
-    def find(value: Any) -> Q:
-        rows = SentResource.objects.filter(
-            ~Exists(newer),
-            resource_type=kind.name,
-            record__isnull=False,
-            keys__contains=[_wanted(name, definition.kind, value)],
-        )
-        ids = rows.annotate(key=Cast("logical_id", as_key)).values("key")
-        return Q(**{f"{table.key}__in": ids})
-
-    return find
-
-
 def content_of(row: SentResource) -> dict[str, Any]:
     """What was sent, with each member exactly as it was written."""
     return msgspec.json.decode(row.body, type=dict[str, msgspec.Raw])
 
 
-def _wanted(name: str, kind: str, value: Any) -> str:
+def wanted(name: str, kind: str, value: Any) -> str:
+    """The key by which a value of a parameter is found."""
     if kind == REFERENCE and isinstance(value, Reference):
         return key(name, value.type or None, value.id)
     if kind == STRING and isinstance(value, Text):

@@ -284,10 +284,6 @@ _COMMON = {
 }
 
 
-def _never(_: Span) -> Q:
-    return find.NOTHING
-
-
 def _first_dose(span: Span) -> Q:
     """By the day of the first dose, where its time is known: only then is it said."""
     return Q(start_minute__isnull=False) & find.on("start_on")(span)
@@ -335,7 +331,6 @@ DISPENSE = Kind(
     {
         **_COMMON,
         "whenhandedover": Definition(DATE, "whenHandedOver"),
-        "whenprepared": Definition(DATE, "whenPrepared"),
         "prescription": Definition(REFERENCE, "authorizingPrescription", ("MedicationRequest",)),
     },
     (
@@ -343,7 +338,7 @@ DISPENSE = Kind(
             Q(dispensed=True),
             medicines.dispense,
             medicines.DISPENSED,
-            {"whenhandedover": find.on("start_on"), "whenprepared": _never},
+            {"whenhandedover": find.on("start_on")},
             {"whenhandedover": Sort("start_on", date)},
         ),
     ),

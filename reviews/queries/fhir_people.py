@@ -10,7 +10,7 @@ from reviews.access import Action
 from reviews.fhir.render import people
 from reviews.fhir.render.elements import Json
 from reviews.fhir.render.paths import DATE, REFERENCE, STRING, TOKEN, Definition
-from reviews.identifiers import masked, written
+from reviews.identifiers import masked
 from reviews.models import Identifier, Patient, PatientVersion
 from reviews.queries import fhir_finders as find
 from reviews.queries.fhir_source import Kind, Sort, Source, Viewer
@@ -32,7 +32,7 @@ class Patients(Source[PatientVersion]):
 
     def finders(self) -> Mapping[str, find.Finder]:
         return {
-            "identifier": _number,
+            "identifier": lambda token: Q(patient_id__in=find.numbered(token).values("patient_id")),
             "family": find.begins("family_name"),
             "given": find.begins("given_name"),
             "name": find.begins("family_name", "given_name"),
@@ -54,17 +54,6 @@ class Patients(Source[PatientVersion]):
 
     def resources(self, rows: Sequence[PatientVersion], viewer: Viewer) -> list[Json]:
         return [_patient(row, viewer) for row in rows]
-
-
-def _number(token: Token) -> Q:
-    system, value = token.system, token.code
-    numbers = Identifier.objects.all()
-    if system is not None:
-        system, value = written(system, value)
-        numbers = numbers.filter(system=system)
-    if value:
-        numbers = numbers.filter(value=value)
-    return Q(patient_id__in=numbers.values("patient_id"))
 
 
 def _active(token: Token) -> Q:

@@ -20,6 +20,8 @@ SUMMARIES = ("true", "text", "data", "count", "false")
 TOTALS = ("none", "estimate", "accurate")
 _RESULTS = ("_count", "_sort", "_summary", "_elements", "_total", "_cursor")
 _ONCE = (*_RESULTS, "_format", "_pretty")
+OF_A_PERSON = ("patient", "subject")
+"""The parameters that also take the number of a person, with the modifier `:identifier`."""
 ALL = {
     "_id": TOKEN,
     "_lastUpdated": DATE,
@@ -156,7 +158,9 @@ def _condition(kind: Kind, full: str, value: str, base: str) -> Condition:
     definition = kind.definitions.get(name)
     of = ALL.get(name) or (definition.kind if definition else "")
     targets = definition.targets if definition else ()
-    allowed = {REFERENCE: (*targets, "identifier"), STRING: ("exact",)}.get(of, ())
+    allowed = {REFERENCE: targets, STRING: ("exact",)}.get(of, ())
+    if name in OF_A_PERSON:
+        allowed = (*allowed, "identifier")
     if modifier and modifier not in allowed:
         raise BadRecord(f"{name}:{modifier}", "this modifier is not offered")
     parts = fhir_values.alternatives(value)

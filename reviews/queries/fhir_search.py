@@ -13,11 +13,11 @@ from django.utils import timezone
 from reviews import fhir_versions
 from reviews.errors import BadRecord
 from reviews.fhir.render.elements import UNDERSTOOD, Json
-from reviews.fhir.render.paths import references
+from reviews.fhir.render.paths import DATE, Definition, references
 from reviews.models import SentResource
 from reviews.queries import fhir_question
-from reviews.queries.fhir_finders import NOTHING, Finder, Instant, either, time
-from reviews.queries.fhir_kept import Kept, content_of, in_words
+from reviews.queries.fhir_finders import NOTHING, Finder, Instant, time
+from reviews.queries.fhir_kept import Kept, content_of, wanted
 from reviews.queries.fhir_question import Condition, Cursor, Question
 from reviews.queries.fhir_source import (
     UNKNOWN_AT,
@@ -135,6 +135,9 @@ class Search:
                     kind, alternative, kinds=self.kinds, base=self.base, strict=True
                 )
             except BadRecord:
+                continue
+            if len(asked.conditions) < len(alternative):
+                # It says something that is no condition, such as an order.
                 continue
             all_of = ~NOTHING
             for condition in asked.conditions:
@@ -397,22 +400,79 @@ def _tables(kind: Kind) -> list[Source[Any]]:
 
 
 def _finders(table: Source[Any], kind: Kind) -> dict[str, Finder]:
-    """The parameters of a table, and those that every one has."""
+    """The parameters of a table, and those that every one has.
+
+    A record that a system sent is also found by what only the body says: its identifiers, and what
+    no field of ours holds.
+    """
 
     def by_id(token: Token) -> Q:
         key = table.read_key(token.code)
         return NOTHING if key is None or token.system else Q(**{table.key: key})
 
-    found: dict[str, Finder] = {**table.finders(), "_id": by_id}
-    if kind.kept and table.keeps_versions and not isinstance(table, Kept):
-        for name, finder in in_words(table, kind).items():
-            found[name] = either(found[name], finder) if name in found else finder
-    return {**found, "_lastUpdated": time(Instant(table.changed))} if table.changed else found
+    found = {**table.finders(), "_id": by_id}
+    if table.changed:
+        found["_lastUpdated"] = time(Instant(table.changed))
+    if kind.kept and not isinstance(table, Kept):
+        for name, definition in kind.definitions.items():
+            if definition.kind != DATE and name not in found:
+                found[name] = _said_in_body(kind, name, definition)
+        if "identifier" in kind.definitions:
+            found["identifier"] = _or_in_body(kind, found["identifier"])
+        if table.changed:
+            found["_lastUpdated"] = _or_sent(kind, found["_lastUpdated"])
+    return found
+
+
+def _said_in_body(kind: Kind, name: str, definition: Definition) -> Finder:
+    def find(value: Any) -> Q:
+        return Q(pk__in=_bodies_with(kind, wanted(name, definition.kind, value)).values("record"))
+
+    return find
+
+
+def _or_in_body(kind: Kind, finder: Finder) -> Finder:
+    """Few bodies have one identifier: they are looked up first, so that an index serves both."""
+    of = kind.definitions["identifier"].kind
+
+    def find(value: Any) -> Q:
+        bodies = _bodies_with(kind, wanted("identifier", of, value))
+        records = list(bodies.values_list("record", flat=True)[:MOST_INCLUDED])
+        return finder(value) | Q(pk__in=records) if records else finder(value)
+
+    return find
+
+
+def _or_sent(kind: Kind, finder: Finder) -> Finder:
+    """What a body changed last was changed when that was sent."""
+    at_sent = time(Instant("sent_at"))
+
+    def find(value: Any) -> Q:
+        bodies = _current_bodies(kind)
+        return (finder(value) & ~Q(pk__in=bodies.values("record"))) | Q(
+            pk__in=bodies.filter(at_sent(value)).values("record")
+        )
+
+    return find
+
+
+def _bodies_with(kind: Kind, key: str) -> QuerySet[SentResource]:
+    return _current_bodies(kind).filter(keys__contains=[key])
+
+
+def _current_bodies(kind: Kind) -> QuerySet[SentResource]:
+    """What was sent last of each record."""
+    newer = SentResource.objects.filter(
+        resource_type=OuterRef("resource_type"),
+        logical_id=OuterRef("logical_id"),
+        version__gt=OuterRef("version"),
+    )
+    bodies = SentResource.objects.filter(resource_type=kind.name, record__isnull=False)
+    return bodies.filter(~Exists(newer))
 
 
 def _found_by(finders: Mapping[str, Finder], condition: Condition) -> Q:
-    name = f"{condition.name}:identifier" if condition.modifier else condition.name
-    finder = finders.get(name)
+    finder = finders.get(condition.name)
     found = NOTHING
     for value in condition.values if finder else ():
         found |= finder(value)  # pyright: ignore[reportOptionalCall] - there is one

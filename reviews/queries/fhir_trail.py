@@ -43,7 +43,7 @@ class Events(Source[AuditEvent]):
 
     def finders(self) -> Mapping[str, find.Finder]:
         return {
-            "patient": find.row("patient_id", "Patient"),
+            "patient": find.whoever("patient_id"),
             "agent": find.row("actor_id", "Practitioner"),
             "date": find.at("at"),
             "subtype": find.column("verb", f"{OURS}event"),

@@ -51,8 +51,13 @@ CURRENT = """
 
 def all_ids(patient: Patient) -> list[int]:
     """The ids under which a person is or was known here: their own, and of what was merged in."""
+    return ids_of(patient.pk)
+
+
+def ids_of(patient_id: int) -> list[int]:
+    """As `all_ids`, by the id of the person."""
     with connection.cursor() as cursor:
-        cursor.execute(ALL, [patient.pk])
+        cursor.execute(ALL, [patient_id])
         return [pk for (pk,) in cursor.fetchall()]
 
 

@@ -116,6 +116,12 @@ def test_what_is_not_there_is_said_as_an_outcome(client, rulebook, path):
     refused(client.get(f"/fhir{path}"), 404, "not-found")
 
 
+@pytest.mark.parametrize("one", ["%00", "a%00b", "é", "a" * 65, "1_2", "..%2f"])
+def test_what_can_be_no_id_is_found_nowhere(system, one):
+    for rest in ("", "/_history", "/_history/1"):
+        refused(system.get(f"Observation/{one}{rest}"), 404, "not-found")
+
+
 def test_a_page_of_another_name_is_none_of_ours(client, rulebook):
     assert client.get("/fhirx")["Content-Type"].startswith("text/html")
 
@@ -225,8 +231,9 @@ def test_scopes_bound_what_is_read_and_found(system, bell, harbour, clara, scope
     scoped({("Patient", "s"): either})
     assert len(system.found("Patient")) == 2
     # What nobody understands lets nothing through.
-    scoped({("Patient", "s"): ((("favourite", "blue"),),)})
-    assert system.found("Patient") == []
+    for bound in (("favourite", "blue"), ("_sort", "family"), ("gender:not", "male")):
+        scoped({("Patient", "s"): ((bound,),)})
+        assert system.found("Patient") == []
 
 
 def test_what_goes_out_is_in_the_trail(system, bell):

@@ -2,14 +2,16 @@
 
 import json
 import uuid
+from datetime import datetime
 
 import pytest
+from django.db import DatabaseError, transaction
 
 from reviews import fhir_versions
 from reviews.models import Prescription, SentResource
 from reviews.queries.fhir import KINDS
 from reviews.verbs import prescribe
-from tests import make
+from tests import database, make
 from tests.fhir.asking import System, refused
 
 UNDERSTOOD = "urn:prescription-safety-portal:understood"
@@ -23,7 +25,7 @@ def system(harbour, ada):
 
 @pytest.fixture
 def order(harbour, clara):
-    return make.prescription(make.patient(harbour, clara), clara)
+    return make.prescription(make.patient(harbour, clara, identifiers=["1"]), clara)
 
 
 @pytest.fixture
@@ -158,6 +160,33 @@ def test_what_was_deleted_is_gone_until_somebody_changes_it(system, order, keep,
     assert len(system.found("MedicationRequest")) == 1
 
 
+def test_an_order_is_found_by_what_only_its_body_says(system, order, keep, clara):
+    sent_on = {"identifier": [{"system": "https://ehr.example", "value": "7"}]}
+    keep(body_of(order.patient_id, **sent_on, priority="urgent"), of=order)
+    for query in (
+        {"identifier": "https://ehr.example|7"},
+        {"identifier": "7", "patient": str(order.patient_id)},
+        {"priority": "urgent"},
+    ):
+        assert len(system.found("MedicationRequest", query)) == 1
+    assert system.found("MedicationRequest", {"identifier": "https://other.example|7"}) == []
+    assert system.found("MedicationRequest", {"priority": "stat"}) == []
+    own = f"urn:prescription-safety-portal:source:{order.source_system}|{order.source_id}"
+    assert len(system.found("MedicationRequest", {"identifier": own})) == 1
+    prescribe.amend(prescription=order, record=make.record(days=7), reason="Shorter.", by=clara)
+    assert system.found("MedicationRequest", {"priority": "urgent"}) == []
+
+
+def test_what_only_the_body_changed_was_changed_then(system, order, keep):
+    keep.later = True
+    body = keep(body_of(order.patient_id), of=order)
+    read = system.get(f"MedicationRequest/{order.order_id}").json()
+    assert datetime.fromisoformat(read["meta"]["lastUpdated"]) == body.sent_at
+    for prefix, found in (("ge", 1), ("le", 1), ("gt", 0), ("lt", 0)):
+        query = {"_lastUpdated": f"{prefix}{read['meta']['lastUpdated']}"}
+        assert len(system.found("MedicationRequest", query)) == found, prefix
+
+
 # -- Kept, and not judged ----------------------------------------------------------------------
 
 
@@ -192,7 +221,9 @@ def pressure(order, keep):
         ({"identifier": "o-2"}, False),
         ({"patient": "{patient}"}, True),
         ({"subject": "Patient/{patient}"}, True),
-        ({"patient": "1"}, False),
+        ({"patient": "987654321"}, False),
+        ({"patient:identifier": "nhs|1"}, True),
+        ({"patient:identifier": "nhs|2"}, False),
         ({"status": "final"}, True),
         ({"status": "amended"}, False),
         ({"_lastUpdated": "gt2000"}, True),
@@ -237,10 +268,13 @@ def test_nobody_of_another_practice_sees_what_was_sent(pressure, order, keep, la
 
 
 def test_what_was_sent_is_never_changed(pressure, db):
-    from django.db import transaction  # noqa: PLC0415 - of this test alone
-    from django.db.utils import InternalError  # noqa: PLC0415
-
-    with pytest.raises(InternalError, match="annot update"), transaction.atomic():
+    with pytest.raises(DatabaseError), transaction.atomic():
         SentResource.objects.filter(pk=pressure.pk).update(body="{}")
-    with pytest.raises(InternalError, match="annot delete"), transaction.atomic():
-        pressure.delete()
+    with pytest.raises(DatabaseError), transaction.atomic():
+        SentResource.objects.filter(pk=pressure.pk).delete()
+    # Nor by whoever owns the table.
+    with database.as_owner():
+        with pytest.raises(DatabaseError, match="Cannot update or delete"), transaction.atomic():
+            SentResource.objects.filter(pk=pressure.pk).update(body="{}")
+        with pytest.raises(DatabaseError, match="Cannot update or delete"), transaction.atomic():
+            SentResource.objects.filter(pk=pressure.pk).delete()
