@@ -10,6 +10,7 @@ from benchmarks import (
     case_page,
     fhir_out,
     ground,
+    hooks,
     latency,
     load,
     people_page,
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 ON_GROUND = (
     *("queue", "walls", "case", "reading", "people", "fhir-out", "rescreen", "latency", "load"),
+    "hooks",
 )
 BY_THEMSELVES = {
     "rules": "benchmarks.screening",
@@ -68,6 +70,8 @@ def main():
                 rows += latency.measure(5 if given.quick else 30)
             if "load" in names:
                 rows += load.measure(5 if given.quick else 20)
+            if "hooks" in names:
+                rows += hooks.measure(5 if given.quick else 20)
     for name, module in BY_THEMSELVES.items():
         if name in names:
             try:

@@ -11,15 +11,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.aggregates import JSONBAgg
 from django.db import connection
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import JSONField, Q, Value
+from django.db.models.functions import JSONObject, Now
 from django.utils import timezone
 
 from reviews import jwts, outgoing, tries
 from reviews.errors import DomainError
 from reviews.jwts import BadKey, Key, NotProven
-from reviews.models import Client, ClientKey, FetchedKeys, UsedAssertion
+from reviews.models import Client, FetchedKeys, UsedAssertion
 
 FRESH = timedelta(minutes=5)
 """How long fetched keys are used where their server says nothing; it may say less, or up to:"""
@@ -42,13 +43,13 @@ def prove(token: str, *, audience: str, longest: timedelta, by_hook: bool = Fals
     `NotProven`, and says to the client no more than that.
     """
     said = jwts.said(token)
-    client = _client(said.claims, by_hook=by_hook)
+    client, entered = _client(said.claims, by_hook=by_hook)
     jku = said.header.get("jku")
     if jku is not None and (not client.jwks_url or jku != client.jwks_url):
         raise NotProven("its jku is not the address that was registered")
-    by = _key(client, said.header)
+    by = _key(client, entered, said.header)
     claims = jwts.check(token, by, audience=audience, now=timezone.now(), longest=longest)
-    if not _first_time(claims["iss"], claims["jti"], claims["exp"]):
+    if not _first_time(claims["iss"], claims["jti"], claims["exp"], waits=not by_hook):
         raise NotProven("it was used before (jti)")
     if client.last_used_at is None or client.last_used_at < timezone.now() - USED_EVERY:
         # The condition keeps many requests at once from queueing on one row.
@@ -74,28 +75,43 @@ def forget_old() -> None:
     UsedAssertion.objects.filter(ends_at__lt=timezone.now()).delete()
 
 
-def _client(claims: Mapping[str, Any], *, by_hook: bool) -> Client:
+NONE = Value([], JSONField())
+Entered = list[dict[str, Any]]
+"""Keys that were entered here: `kid`, `jwk`, and whether each was `withdrawn`."""
+
+
+def _client(claims: Mapping[str, Any], *, by_hook: bool) -> tuple[Client, Entered]:
+    """The client in force that a statement names, and the keys that were entered for it."""
     issuer = claims.get("iss")
     if not isinstance(issuer, str) or not issuer or "\0" in issuer:
         raise NotProven("it does not say who made it (iss)")
     known = {"hook_issuer": issuer} if by_hook else {"client_id": issuer}
+    keys = JSONObject(
+        kid="keys__kid", jwk="keys__jwk", withdrawn=Q(keys__withdrawn_at__isnull=False)
+    )
     client = (
-        Client.objects.select_related("user").filter(withdrawn_at__isnull=True, **known).first()
+        Client.objects.select_related("user")
+        .filter(withdrawn_at__isnull=True, **known)
+        .annotate(
+            entered=JSONBAgg(keys, filter=Q(keys__isnull=False), default=Value([], JSONField()))
+        )
+        .order_by()
+        .first()
     )
     if client is None or not client.user.is_active:
         raise NotProven("nobody of that name is registered (iss)")
     if not by_hook and claims.get("sub") != issuer:
         raise NotProven("its subject is not who made it (sub)")
-    return client
+    return client, client.entered
 
 
-def _key(client: Client, header: Mapping[str, Any]) -> Key:
+def _key(client: Client, entered: Entered, header: Mapping[str, Any]) -> Key:
     """The one key of the client that a header names."""
-    entered = ClientKey.objects.filter(client=client).values_list("kid", "jwk", "withdrawn_at")
-    withdrawn = {kid for kid, _, at in entered if at is not None}
+    withdrawn = {each["kid"] for each in entered if each["withdrawn"]}
     if header["kid"] in withdrawn or is_published(header["kid"]):
         raise NotProven("its key was withdrawn (kid)")
-    keys = [] if "jku" in header else [jwk for _, jwk, at in entered if at is None]
+    held = [] if "jku" in header else entered
+    keys = [each["jwk"] for each in held if not each["withdrawn"]]
     found = jwts.of_kid(keys, header)
     if not found and client.jwks_url:
         fetched, is_news = _fetched(client)
@@ -143,17 +159,28 @@ def fresh_for(headers: Mapping[str, str]) -> timedelta:
     return max(timedelta(), min(timedelta(seconds=seconds), FRESH_AT_MOST))
 
 
-def _first_time(issuer: str, jti: str, ends: float) -> bool:
-    """Whether nobody has used this statement; of many who use it at once, one is first."""
+# Set for the transaction that the statement is.
+USE = """
+    WITH commits AS (
+        SELECT set_config(
+            'synchronous_commit', coalesce(%s, current_setting('synchronous_commit')), true
+        )
+    )
+    INSERT INTO reviews_usedassertion AS u (digest, ends_at) SELECT %s, %s FROM commits
+    ON CONFLICT (digest) DO UPDATE SET ends_at = excluded.ends_at
+        WHERE u.ends_at <= clock_timestamp()
+"""
+
+
+def _first_time(issuer: str, jti: str, ends: float, *, waits: bool) -> bool:
+    """Whether nobody has used this statement; of many who use it at once, one is first.
+
+    Unless it `waits` for the disk, PostgreSQL writes it within 0.6 s: only a server that crashes in
+    that time could forget it. A token is worth the wait; a hook, of which nothing comes but words
+    for whoever asked, is not.
+    """
     digest = hashlib.sha256(f"{issuer}\0{jti}".encode(errors="surrogatepass")).hexdigest()
     until = datetime.fromtimestamp(ends, tz=timezone.get_default_timezone()) + jwts.AHEAD
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO reviews_usedassertion AS u (digest, ends_at) VALUES (%s, %s)
-            ON CONFLICT (digest) DO UPDATE SET ends_at = excluded.ends_at
-                WHERE u.ends_at <= clock_timestamp()
-            """,
-            [digest, until],
-        )
+        cursor.execute(USE, [None if waits else "off", digest, until])
         return cursor.rowcount == 1

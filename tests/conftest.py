@@ -1,5 +1,7 @@
 """What every test shares. The people and builders are in tests/make.py."""
 
+import functools
+
 import httpx
 import hypothesis
 import pytest
@@ -136,13 +138,18 @@ def quillfeather(harbour):
     return world
 
 
+@functools.cache
+def _application():
+    return get_wsgi_application()
+
+
 def _in_this_process(environ, start_response):
     """The application, which leaves the connection of the test open, as Django's test client."""
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)
     try:
-        return list(get_wsgi_application()(environ, start_response))
+        return list(_application()(environ, start_response))
     finally:
         for signal in signals:
             signal.connect(close_old_connections)

@@ -313,7 +313,7 @@ class World:
             call=hooks.Call("order-sign", str(uuid4()), "Practitioner/1", ("p1",), False, False),
             cards=[hooks.Shown(uuid, "length", self.name, 2, ("DUR-01",), ("DUR-01",), ())],
             practice=self.place,
-            patient=self.patient,
+            patient_id=self.patient.pk,
             book=1,
             by=by,
         )

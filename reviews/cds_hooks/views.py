@@ -146,7 +146,7 @@ class Service(HookView):
             ),
             cards=[card.shown for card in made],
             practice=judged.practice,
-            patient=judged.patient,
+            patient_id=judged.patient_id,
             book=judged.book.number,
             by=request.user,
         )
@@ -201,8 +201,8 @@ class TooLarge(APIException):
 
 def _places(request: Request, judged: Judged) -> Places:
     """Where the portal shows the case, and the record, if there are any."""
-    case = reverse("case", args=[judged.case.pk]) if judged.case else ""
-    patient = reverse("patient", args=[judged.patient.pk]) if judged.patient else ""
+    case = reverse("case", args=[judged.case_id]) if judged.case_id else ""
+    patient = reverse("patient", args=[judged.patient_id]) if judged.patient_id else ""
     return Places(
         case=request.build_absolute_uri(case) if case else "",
         patient=request.build_absolute_uri(patient) if patient else "",

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 
 from reviews import access, dossiers, records, rulebooks
@@ -19,7 +20,8 @@ from reviews.access import Action
 from reviews.errors import BadRecord
 from reviews.fhir.read import bundle
 from reviews.fhir.read.file import MEDICINES
-from reviews.models import Case, Condition, Patient, Practice, Prescription, Reading
+from reviews.models import Case, Condition, Practice, Prescription, Reading
+from reviews.models.versioned import LIVE
 from reviews.people import People, Waits
 from reviews.records import (
     PatientRecord,
@@ -68,15 +70,15 @@ class NotScreened(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What is to be said. `patient` is None where nobody here is meant, and `doubt` may say why.
+    """What is to be said. `patient_id` is None where nobody here is meant, and `doubt` may say why.
 
     `gaps` are rules that could not judge a draft, `in_part` what of the drafts or of the record was
     left out of the judgement.
     """
 
     practice: Practice
-    patient: Patient | None
-    case: Case | None
+    patient_id: int | None
+    case_id: int | None
     book: RuleBook
     told: Told
     findings: tuple[Finding, ...]
@@ -93,7 +95,7 @@ class _Whose(NamedTuple):
     """
 
     practice: Practice
-    patient: Patient | None
+    patient_id: int | None
     said: PatientRecord
     found: dict[str, Any]
     doubt: str = ""
@@ -131,7 +133,7 @@ def judge(*, sent: Sent, source_system: str, practice: str = "", by: User) -> Ju
     if isinstance(record, bundle.Unreadable) or isinstance(written, bundle.Unreadable):
         raise BadRecord("context", f"cannot be read: {record}, {written}")
     whose = _whose(record, places, sent.person)
-    ids = _Ids(whose.patient, source_system)
+    ids = _Ids(whose.patient_id, source_system)
     facts = _facts(record, ids, whose.found)
     ordered = _facts(written, ids, whose.found, here=whose.practice)
     _elsewhere(sent, drafts, ordered)
@@ -161,8 +163,8 @@ def judge(*, sent: Sent, source_system: str, practice: str = "", by: User) -> Ju
         gaps = ()
     return Judged(
         practice=whose.practice,
-        patient=whose.patient,
-        case=Case.objects.open().filter(patient=whose.patient).first() if whose.patient else None,
+        patient_id=whose.patient_id,
+        case_id=_open_case(whose.patient_id),
         book=book,
         told=Told(today, age(after.birth_date, today), screened.exposure),
         findings=found,
@@ -171,6 +173,12 @@ def judge(*, sent: Sent, source_system: str, practice: str = "", by: User) -> Ju
         in_part=_in_part(facts, ordered),
         doubt=whose.doubt,
     )
+
+
+def _open_case(patient_id: int | None) -> int | None:
+    if patient_id is None:
+        return None
+    return Case.objects.open().filter(patient=patient_id).values_list("pk", flat=True).first()
 
 
 def _as_ordered(draft: dict[str, Any], place: int, person: str) -> dict[str, Any] | None:
@@ -244,14 +252,14 @@ def _whose(record: bundle.Content, places: list[Practice], person: str) -> _Whos
     if len(known) != 1:
         return _Whose(places[0], None, said, found, doubt)
     ((place, pk),) = known
-    return _Whose(place, Patient.objects.get(pk=pk), said, found)
+    return _Whose(place, pk, said, found)
 
 
 def _dossier(whose: _Whose, today: date) -> Dossier:
     """What is on record here; of somebody not known here, what the other system says of them."""
     said = whose.said
     born = possible_birth_date(said.birth_date, today=today)
-    if whose.patient is None:
+    if whose.patient_id is None:
         return replace(
             dossiers.of_nobody_here(whose.practice, as_of=today),
             birth_date=born,
@@ -259,22 +267,33 @@ def _dossier(whose: _Whose, today: date) -> Dossier:
             deceased_on=said.deceased_on,
             deceased=bool(said.deceased),
         )
-    held = dossiers.one(whose.patient, as_of=today)
+    ((_, _, make),) = dossiers.read([whose.patient_id], as_of=today)
+    held = make()
     sex = said.sex or "unknown" if held.sex == "unknown" else held.sex
     return replace(held, birth_date=held.birth_date or born, sex=sex)
+
+
+MODELS = (Prescription, Condition, Reading)
+# In one question: each costs as much as screening does.
+KNOWN = " UNION ALL ".join(
+    f"SELECT {place}, source_id, id FROM {model._meta.db_table}"
+    f" WHERE patient_id = %(patient)s AND source_system = %(system)s AND {LIVE}"
+    for place, model in enumerate(MODELS)
+)
 
 
 class _Ids:
     """The ids of facts by what their source calls them: of what is on record here, its own."""
 
-    def __init__(self, patient: Patient | None, source_system: str) -> None:
+    def __init__(self, patient_id: int | None, source_system: str) -> None:
         self.source_system = source_system
         self._known: dict[tuple[type, str], int] = {}
         self._next = FIRST_ID
-        for model in (Prescription, Condition, Reading) if patient else ():
-            rows = model.objects.live().filter(patient=patient, source_system=source_system)
-            for name, pk in rows.values_list("source_id", "pk"):
-                self._known[model, name] = pk
+        if patient_id is not None:
+            with connection.cursor() as cursor:
+                cursor.execute(KNOWN, {"patient": patient_id, "system": source_system})
+                for place, name, pk in cursor.fetchall():
+                    self._known[MODELS[place], name] = pk
 
     def of(self, model: type, name: str) -> int:
         """The id of a fact; the same name has the same one in every file."""

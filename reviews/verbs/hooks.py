@@ -17,7 +17,7 @@ from django.utils import timezone
 from reviews import access, audit, jwts, proving
 from reviews.access import Action
 from reviews.audit import Event
-from reviews.models import Client, FindingOpinion, HookCard, HookFeedback, Patient, Practice
+from reviews.models import Client, FindingOpinion, HookCard, HookFeedback, Practice
 from reviews.rules.registry import BY_ID
 
 LONGEST_ASSERTION = timedelta(hours=1)
@@ -97,7 +97,7 @@ def show(
     call: Call,
     cards: Sequence[Shown],
     practice: Practice,
-    patient: Patient | None,
+    patient_id: int | None,
     book: int,
     by: User,
 ) -> list[UUID]:
@@ -109,7 +109,7 @@ def show(
             uuid=card.uuid,
             client=caller.client,
             practice=practice,
-            patient=patient,
+            patient_id=patient_id,
             hook=call.hook,
             hook_instance=call.instance,
             matter=card.matter,
@@ -139,7 +139,7 @@ def show(
             by,
             Event.HOOK_CALLED,
             practice_id=practice.pk,
-            patient_id=patient.pk if patient else None,
+            patient_id=patient_id,
             subject=caller.client,
             client=caller.client.name,
             hook=call.hook,
@@ -147,7 +147,7 @@ def show(
             user=call.user[:200],
             cards=len(rows),
             rules=sorted({rule for row in rows for rule in row.rules}),
-            shown=[patient.pk] if patient else [],
+            shown=[] if patient_id is None else [patient_id],
         )
     return [row.uuid for row in rows]
 
