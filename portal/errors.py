@@ -4,11 +4,12 @@ Under /api every error is an RFC 9457 problem, whoever raises it; elsewhere it i
 `templates/<status>.html`, which finds the sentence in `message`.
 """
 
+import re
 import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.sessions.exceptions import SessionInterrupted
@@ -24,6 +25,7 @@ from rest_framework.views import set_rollback
 from portal import away
 from reviews.errors import (
     BadRecord,
+    Changed,
     DomainError,
     Gone,
     IllegalMove,
@@ -33,6 +35,7 @@ from reviews.errors import (
     Stale,
 )
 from reviews.forms.numbers import LARGEST
+from reviews.replies import InProgress, OtherPayload
 
 STATUS = {
     BadRecord.code: HTTPStatus.BAD_REQUEST,
@@ -40,6 +43,9 @@ STATUS = {
     ReasonNeeded.code: HTTPStatus.FORBIDDEN,
     NotFound.code: HTTPStatus.NOT_FOUND,
     Gone.code: HTTPStatus.GONE,
+    Changed.code: HTTPStatus.PRECONDITION_FAILED,
+    OtherPayload.code: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InProgress.code: HTTPStatus.CONFLICT,
     Stale.code: HTTPStatus.CONFLICT,
     IllegalMove.code: HTTPStatus.CONFLICT,
     DomainError.code: HTTPStatus.CONFLICT,
@@ -75,9 +81,24 @@ def refusal(request: HttpRequest | Request, error: DomainError) -> JsonResponse:
     """The problem that a refusal of the domain is."""
     errors = None
     if isinstance(error, BadRecord):
-        errors = [{"field": error.field, "reason": error.reason}]
+        errors = [_fault(request, error)]
     status = STATUS.get(error.code, HTTPStatus.CONFLICT)
     return problem(request, status, error.message, code=error.code, errors=errors)
+
+
+def _fault(request: HttpRequest | Request, error: BadRecord) -> dict[str, str]:
+    """What is wrong and where: a place in the body, or the name in the question or the header."""
+    said = {"field": error.field, "reason": error.reason, "detail": error.reason}
+    if request.method in ("GET", "HEAD") or error.field == "Idempotency-Key":
+        return {**said, "parameter": error.field}
+    return {**said, "pointer": pointer(error.field)}
+
+
+def pointer(field: str) -> str:
+    """The JSON pointer, as a fragment, to a field such as "patient.identifiers[0].value"."""
+    steps = re.findall(r"[^.\[\]]+", "" if field == "record" else field)
+    written = [step.replace("~", "~0").replace("/", "~1") for step in steps]
+    return "#" + "".join(f"/{quote(step, safe='~')}" for step in written)
 
 
 def api_exception(error: Exception, context: dict[str, Any]) -> JsonResponse | None:

@@ -404,7 +404,9 @@ DOORS = {
     "api-decision": _page(Action.SEE_QUEUE),
     "api-changes": _page(Action.FOLLOW, system=True),
     "api-practices": _page(Action.SEE_PEOPLE),
-    "api-practice": _button(Action.EDIT_PRACTICE, system=True, by="PATCH"),
+    "api-practice": Door(
+        see=(Action.SEE_PEOPLE,), do=(Action.EDIT_PRACTICE,), system=True, by="PATCH"
+    ),
     "api-people": _page(Action.SEE_PEOPLE),
     "api-person-roles": _button(Action.GIVE_ROLES, system=True, by="PUT"),
     "api-person-register": _button(Action.CHECK_REGISTER, system=True),
@@ -415,7 +417,7 @@ DOORS = {
     "api-decision-text": _page(Action.SEE_QUEUE),
     "api-webhooks": _page(Action.MANAGE_WEBHOOKS, system=True),
     "api-webhook-make": _button(Action.MANAGE_WEBHOOKS, system=True),
-    "api-webhook": _button(Action.MANAGE_WEBHOOKS, system=True, by="PATCH", own=True),
+    "api-webhook": _form(Action.MANAGE_WEBHOOKS, system=True, by="PATCH", own=True),
     "api-webhook-secret": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
     "api-webhook-sample": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
     "api-webhook-remove": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),

@@ -66,6 +66,12 @@ class Gone(DomainError):
     code = "gone"
 
 
+class Changed(DomainError):
+    """It is not as the caller said it was: somebody changed it, or it never was."""
+
+    code = "changed"
+
+
 class NotFound(DomainError):
     """There is nothing of that name, or it may not be seen."""
 

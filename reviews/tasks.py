@@ -14,6 +14,7 @@ from reviews import (
     jobs,
     presses,
     releases,
+    replies,
     requests,
     sealing,
     sessions,
@@ -164,6 +165,7 @@ def forget(task: Task) -> None:
     """Remove what is of no more use: forms that nobody can send again, sessions, tries, changes."""
     feed.prune()
     presses.forget()
+    replies.forget_old()
     sessions.forget()
     tries.forget_old()
 

@@ -144,6 +144,7 @@ OPEN = {
     "reviews_preference": "how somebody likes their pages",
     "reviews_press": "digests of forms that were sent, and where their answers led",
     "reviews_registerentry": "numbers of staff in their registers; no patient",
+    "reviews_reply": "digests of requests, and their answers, encrypted",
     "reviews_ruleversion": "rule books are for every practice",
     "reviews_savedview": "questions that somebody keeps; the answers are walled",
     "reviews_sealedleaf": "digests of what is sealed",

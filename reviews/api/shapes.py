@@ -551,8 +551,16 @@ class Synced(Struct):
 
 
 class FieldError(Struct):
+    """What is wrong; `detail` says the same as `reason`.
+
+    `pointer` is where in the body it stands, `parameter` the name in the question or the header.
+    """
+
     field: str
     reason: str
+    detail: str
+    pointer: str | UnsetType = UNSET
+    parameter: str | UnsetType = UNSET
 
 
 class Problem(Struct):

@@ -1,5 +1,6 @@
 """The addresses of the API: parse, call one verb or one query, answer."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +12,12 @@ from django.http.response import HttpResponseBase
 from rest_framework.exceptions import NotFound as NoSuchAddress
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from reviews import access, records
+from reviews import access, records, replies
 from reviews.access import Action
 from reviews.api import bodies, resources, shapes
 from reviews.api.authentication import Bearer, Known, Session
@@ -53,6 +55,37 @@ class ApiView(APIView):
     content_negotiation_class = AlwaysJson
     operation: Operation
 
+    replied_as: bytes | None = None
+    """The name of a request that is carried out once; None where it may be so again and again."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method in SAFE_METHODS or "Idempotency-Key" not in request.headers:
+            return
+        key = replies.read(request.headers["Idempotency-Key"])
+        if self.streams(request):
+            return
+        name = replies.name(request.user, f"{request.method} {request.path}", key)
+        kept = replies.begin(name, digest_of(request))
+        if kept is None:
+            self.replied_as = name
+            return
+        # Whatever handles the method is not asked: this answers in its place.
+        setattr(self, str(request.method).lower(), lambda *_, **__: _as_kept(kept))
+
+    def streams(self, request: Request) -> bool:
+        """Whether the body is too long to be looked at here."""
+        return int(request.META.get("CONTENT_LENGTH") or 0) > bodies.MOST_BYTES
+
+    def handle_exception(self, exc: Exception) -> Any:
+        try:
+            return super().handle_exception(exc)
+        except Exception:
+            # The portal failed, and changed nothing.
+            if self.replied_as is not None:
+                replies.forget(self.replied_as)
+            raise
+
     def get_throttles(self) -> list[Any]:
         self.throttles = super().get_throttles()
         return self.throttles
@@ -62,11 +95,33 @@ class ApiView(APIView):
     ) -> HttpResponseBase:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "no-store"
+        if self.replied_as is not None and isinstance(response, HttpResponse):
+            replies.end(self.replied_as, as_kept(response))
         for throttle in getattr(self, "throttles", ()):
             if hasattr(throttle, "left"):
                 for name, value in throttle.fields().items():
                     response[name] = value
         return response
+
+
+def digest_of(request: Request) -> bytes:
+    """Of what was sent, and of how it is to be read."""
+    how = (request.content_type, request.headers.get("Content-Encoding", ""))
+    asked = request.META.get("QUERY_STRING", "")
+    before = "\0".join((*how, asked, request.headers.get("If-Match", "")))
+    return hashlib.sha256(before.encode() + b"\0" + request._request.body).digest()
+
+
+def as_kept(response: HttpResponse) -> replies.Kept:
+    headers = {name: response[name] for name in replies.HEADERS if name in response}
+    content_type = response.get("Content-Type", "")
+    return replies.Kept(response.status_code, content_type, headers, response.content)
+
+
+def _as_kept(kept: replies.Kept) -> HttpResponse:
+    return HttpResponse(
+        kept.body, status=kept.status, content_type=kept.content_type, headers=kept.headers
+    )
 
 
 class ListView(ApiView):

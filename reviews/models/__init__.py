@@ -57,6 +57,7 @@ from .recall import (
     RecallPerson,
     RecallRound,
 )
+from .replies import Reply
 from .reviewing import StructuredReview
 from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
 from .sealing import SealedLeaf, SealedSubtree, TreeHead
@@ -136,6 +137,7 @@ __all__ = [
     "RecallPerson",
     "RecallRound",
     "RegisterEntry",
+    "Reply",
     "Reported",
     "Role",
     "RuleVersion",
