@@ -36,6 +36,7 @@ from reviews.errors import (
 )
 from reviews.forms.numbers import LARGEST
 from reviews.replies import InProgress, OtherPayload
+from reviews.uploads import TooManyUploads, TooMuch
 
 STATUS = {
     BadRecord.code: HTTPStatus.BAD_REQUEST,
@@ -46,6 +47,8 @@ STATUS = {
     Changed.code: HTTPStatus.PRECONDITION_FAILED,
     OtherPayload.code: HTTPStatus.UNPROCESSABLE_ENTITY,
     InProgress.code: HTTPStatus.CONFLICT,
+    TooMuch.code: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    TooManyUploads.code: HTTPStatus.TOO_MANY_REQUESTS,
     Stale.code: HTTPStatus.CONFLICT,
     IllegalMove.code: HTTPStatus.CONFLICT,
     DomainError.code: HTTPStatus.CONFLICT,

@@ -76,6 +76,7 @@ class Action(StrEnum):
     PROVISION = "make keys that keep people"
     REVOKE_KEYS = "see and revoke keys"
     MANAGE_WEBHOOKS = "keep receivers of events"
+    OWN_WEBHOOKS = "keep receivers of events of your own"
     SEE_PEOPLE = "see who works here"
     INVITE = "invite people"
     GIVE_ROLES = "give and take roles"
@@ -147,7 +148,8 @@ GRANTS = {
     Action.DRAFT: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.PUBLISH: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.MANAGE_CLIENTS: _grant(FORMULARY_ADMIN),
-    Action.MANAGE_WEBHOOKS: _grant(FORMULARY_ADMIN, CLIENT),
+    Action.MANAGE_WEBHOOKS: _grant(FORMULARY_ADMIN),
+    Action.OWN_WEBHOOKS: _grant(CLIENT),
     Action.PROVISION: _grant(PRACTICE_ADMIN),
     Action.REVOKE_KEYS: _grant(FORMULARY_ADMIN, PRACTICE_ADMIN),
     Action.SEE_PEOPLE: _grant(PRACTICE_ADMIN, PROVISIONER),
@@ -415,14 +417,16 @@ DOORS = {
     "api-invite": _button(Action.INVITE, system=True),
     "api-invitation-withdraw": _button(Action.INVITE, system=True),
     "api-decision-text": _page(Action.SEE_QUEUE),
-    "api-webhooks": _page(Action.MANAGE_WEBHOOKS, system=True),
-    "api-webhook-make": _button(Action.MANAGE_WEBHOOKS, system=True),
-    "api-webhook": _form(Action.MANAGE_WEBHOOKS, system=True, by="PATCH", own=True),
-    "api-webhook-secret": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
-    "api-webhook-sample": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
-    "api-webhook-remove": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
-    "api-webhook-messages": _page(Action.MANAGE_WEBHOOKS, system=True, own=True),
-    "api-webhook-again": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
+    "api-upload": _page(Action.SYNC, system=True, own=True),
+    "api-upload-errors": _page(Action.SYNC, system=True, own=True),
+    "api-webhooks": _page(Action.OWN_WEBHOOKS, system=True),
+    "api-webhook-make": _button(Action.OWN_WEBHOOKS, system=True),
+    "api-webhook": _form(Action.OWN_WEBHOOKS, system=True, by="PATCH", own=True),
+    "api-webhook-secret": _button(Action.OWN_WEBHOOKS, system=True, own=True),
+    "api-webhook-sample": _button(Action.OWN_WEBHOOKS, system=True, own=True),
+    "api-webhook-remove": _button(Action.OWN_WEBHOOKS, system=True, own=True),
+    "api-webhook-messages": _page(Action.OWN_WEBHOOKS, system=True, own=True),
+    "api-webhook-again": _button(Action.OWN_WEBHOOKS, system=True, own=True),
     "webhooks": _page(Action.MANAGE_WEBHOOKS),
     "webhook-make": _form(Action.MANAGE_WEBHOOKS),
     "webhook": _page(Action.MANAGE_WEBHOOKS),

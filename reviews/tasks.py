@@ -19,6 +19,7 @@ from reviews import (
     sealing,
     sessions,
     tries,
+    uploads,
     webhooks,
 )
 from reviews.engines import RESCREEN
@@ -33,6 +34,7 @@ from reviews.verbs import (
     recall,
     screen,
     seal,
+    sync,
 )
 
 log = structlog.get_logger(__name__)
@@ -47,6 +49,7 @@ KINDS: jobs.Kinds = {
     RESCREEN: engines.rescreen,
     seal.VERIFY: seal.verify,
     recall.LETTERS: recall.write_letters,
+    uploads.KIND: sync.take_in,
 }
 """Every kind of long job, and what does a slice of it; `reviews.jobs` says how one is made."""
 
@@ -166,6 +169,7 @@ def forget(task: Task) -> None:
     feed.prune()
     presses.forget()
     replies.forget_old()
+    uploads.forget_old()
     sessions.forget()
     tries.forget_old()
 

@@ -86,6 +86,8 @@ WALLED = {
     "reviews_structuredreview": OF_PRACTICE,
     "reviews_taper": OF_PRACTICE,
     "reviews_taperversion": OF_PRACTICE,
+    "reviews_uploadfault": OF_ANY_PRACTICE,
+    "reviews_uploadpart": OF_ANY_PRACTICE,
     "reviews_waitingrecord": OF_PRACTICE,
     "reviews_webhook": OF_PRACTICE,
     "reviews_webhookmessage": OF_PRACTICE,

@@ -127,6 +127,8 @@ def arguments(world):
             }
             for prefix in ("", "api-")
         },
+        "api-upload": {"pk": world.upload.pk},
+        "api-upload-errors": {"pk": world.upload.pk},
         "audit-event": {"pk": world.event.pk},
         "people-of": place,
         "people-invite": place,

@@ -37,6 +37,7 @@ QUESTIONS = (
     shapes.PeopleQuestion,
     shapes.ChangesQuestion,
     shapes.WebhookMessagesQuestion,
+    shapes.UploadFaultsQuestion,
 )
 
 
@@ -50,6 +51,8 @@ class Operation:
     body: type | None = None
     record: type | None = None
     """Shape of a body that is one record, where `body` is that of each record of a batch."""
+    lines: bool = False
+    """Whether the answer is one of its shape a line."""
     also: tuple[int, ...] = ()
     """Refusals of this operation alone."""
 
@@ -138,6 +141,15 @@ class Schema(AutoSchema):
                 "content": {"application/json": {"schema": _ref(operation.answer)}},
             }
         }
+        if operation.body:
+            answers["202"] = {
+                "description": "With `Prefer: respond-async`: it is taken in by a job.",
+                "headers": {"Location": {"schema": {"type": "string"}}},
+                "content": {"application/json": {"schema": _ref(shapes.Upload)}},
+            }
+        if operation.lines:
+            described = {"type": "string", "description": "One JSON object a line."}
+            answers["200"]["content"] = {"application/x-ndjson": {"schema": described}}
         for status in operation.problems:
             answers[str(status)] = {
                 "description": PROBLEMS[status],

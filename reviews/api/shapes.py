@@ -22,6 +22,7 @@ from reviews.models import (
 )
 from reviews.models import Decision as DecisionRow
 from reviews.models import ImportNote as ImportNoteRow
+from reviews.models import Job as JobRow
 from reviews.models import StructuredReview as StructuredReviewRow
 from reviews.models import WebhookMessage as WebhookMessageRow
 from reviews.records import Coding, OrderStatus, PatientIdentifier, ReadingKind, Step
@@ -656,6 +657,54 @@ class Cases(Question):
 class Decisions(Question):
     patient: Id | UnsetType = UNSET
     case: Id | UnsetType = UNSET
+
+
+# -- Uploads -------------------------------------------------------------------------------------
+
+UPLOAD_LINES = 100_000
+
+
+class Upload(Struct):
+    """Lines that are taken in by a job: how far it is, and what came of them, as of a batch.
+
+    `errors` is the address of the lines that were refused or that wait, `error` why all of it
+    failed.
+    """
+
+    id: int
+    kind: Literal["prescriptions", "conditions", "readings", "patients"]
+    state: Literal[tuple(JobRow.State.values)]
+    asked_at: datetime
+    ended_at: datetime | None
+    total: int
+    done: int
+    created: int
+    amended: int
+    unchanged: int
+    refused: int
+    waiting: int
+    registered: int
+    updated: int
+    error: str
+    errors: str
+
+
+class UploadFault(Struct):
+    """A line that was not accepted, or that waits (`waits`), and why; `after` asks for the next."""
+
+    after: int
+    line: int
+    source_id: str | None
+    field: str
+    reason: str
+    waits: bool
+
+
+class UploadFaultsQuestion(Struct, kw_only=True, forbid_unknown_fields=True):
+    after: Annotated[int, Meta(ge=0, le=2**63 - 1, description="`after` of the last line.")] = 0
+    limit: Annotated[int, Meta(ge=1, le=UPLOAD_LINES, description="Lines of an answer.")] = (
+        UPLOAD_LINES
+    )
 
 
 # -- The feed of changes -------------------------------------------------------------------------

@@ -46,6 +46,8 @@ urlpatterns = [
         provisioning.InvitationWithdrawal.as_view(),
         name="api-invitation-withdraw",
     ),
+    path("uploads/<int:pk>", views.UploadDetail.as_view(), name="api-upload"),
+    path("uploads/<int:pk>/errors", views.UploadFaults.as_view(), name="api-upload-errors"),
     path("webhooks", webhooks.Webhooks.as_view(), name="api-webhooks"),
     path("webhooks/make", webhooks.Make.as_view(), name="api-webhook-make"),
     path("webhooks/<int:pk>", webhooks.Edit.as_view(), name="api-webhook"),

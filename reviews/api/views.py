@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from reviews import access, records, replies
 from reviews.access import Action
-from reviews.api import bodies, resources, shapes
+from reviews.api import bodies, resources, shapes, uploads
 from reviews.api.authentication import Bearer, Known, Session
 from reviews.api.limits import Reads, Syncs
 from reviews.api.pages import page
@@ -113,7 +113,7 @@ def digest_of(request: Request) -> bytes:
 
 
 def as_kept(response: HttpResponse) -> replies.Kept:
-    headers = {name: response[name] for name in replies.HEADERS if name in response}
+    headers = {name: response[name] for name in replies.HEADERS if response.has_header(name)}
     content_type = response.get("Content-Type", "")
     return replies.Kept(response.status_code, content_type, headers, response.content)
 
@@ -181,9 +181,15 @@ class SyncView(ApiView):
     throttle_classes = [Syncs]
     verb: Callable[..., sync.SyncResult]
 
+    def streams(self, request: Request) -> bool:
+        return uploads.wanted(request) or super().streams(request)
+
     def post(self, request: Request) -> HttpResponse:
         if request.query_params:
             records.convert(asked_once(request), Nothing)
+        if uploads.wanted(request):
+            answer, self.replied_as = uploads.take(request, type(self).verb.__name__)
+            return answer
         result = type(self).verb(
             rows=enumerate(bodies.read(request)),
             source_system=request.auth.source_system,
@@ -207,6 +213,36 @@ class SyncView(ApiView):
             ],
         )
         return _json(answer)
+
+
+class UploadDetail(ApiView):
+    """How far an upload is that this key sent with `Prefer: respond-async`."""
+
+    authentication_classes = [Bearer]
+    operation = Operation("upload", answer=shapes.Upload)
+
+    def get(self, request: Request, pk: int) -> HttpResponse:
+        if request.query_params:
+            records.convert(asked_once(request), Nothing)
+        return uploads.told_of(uploads.fetch(request, pk))
+
+
+class UploadFaults(ApiView):
+    """The lines of an upload that were refused or that wait, one a line, as far as it is."""
+
+    authentication_classes = [Bearer]
+    operation = Operation(
+        "upload-errors",
+        query=shapes.UploadFaultsQuestion,
+        answer=shapes.UploadFault,
+        lines=True,
+        also=(404,),
+    )
+
+    def get(self, request: Request, pk: int) -> HttpResponse:
+        asked = records.convert(asked_once(request), shapes.UploadFaultsQuestion)
+        found = uploads.faults(uploads.fetch(request, pk), asked)
+        return HttpResponse(found, content_type=uploads.NDJSON)
 
 
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -439,7 +475,10 @@ class PrescriptionSync(SyncView):
 
     verb = staticmethod(sync.prescriptions)
     operation = Operation(
-        "sync-prescriptions", body=records.SyncedPrescription, answer=shapes.Synced
+        "sync-prescriptions",
+        body=records.SyncedPrescription,
+        answer=shapes.Synced,
+        later=shapes.Upload,
     )
 
 

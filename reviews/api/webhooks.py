@@ -38,7 +38,7 @@ class Make(Change):
     def post(self, request: Request) -> HttpResponse:
         sent = self.sent(request)
         made, secret = verbs.make(
-            practice=place(request, sent.practice, Action.MANAGE_WEBHOOKS),
+            practice=place(request, sent.practice, Action.OWN_WEBHOOKS),
             name=sent.name,
             url=sent.url,
             events=sent.events,

@@ -64,6 +64,7 @@ from .sealing import SealedLeaf, SealedSubtree, TreeHead
 from .signing_in import Tries
 from .staff import FactorReset, Invitation, Leaving, RegisterEntry
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
+from .uploads import UploadFault, UploadPart
 from .versioned import Reported, Versioned
 from .versions import Engine, RuleVersion
 from .webhooks import Webhook, WebhookMessage, WebhookTry
@@ -157,6 +158,8 @@ __all__ = [
     "TaperVersion",
     "TreeHead",
     "Tries",
+    "UploadFault",
+    "UploadPart",
     "Versioned",
     "WaitingRecord",
     "Webhook",

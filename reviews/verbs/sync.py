@@ -7,6 +7,7 @@ whose it is waits; all others are merged in one transaction and a fixed number o
 (`reviews.incoming`). The same content again changes nothing and screens nobody.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,15 +18,18 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, OperationalError, transaction
 from psycopg.errors import DeadlockDetected
 
-from reviews import access, identifiers, incoming, records, unread
+from reviews import access, identifiers, incoming, jobs, records, unread, uploads
 from reviews.access import Action
 from reviews.errors import BadRecord, NotAllowed, Stale
 from reviews.incoming import Kind, Refusal, Row, SyncResult
-from reviews.models import Practice
+from reviews.jobs import Slice
+from reviews.models import Job, Practice, UploadFault
 from reviews.people import Moved
 from reviews.records import PatientRecord
 
 ATTEMPTS = 3
+UPLOADED = (*("created", "amended", "unchanged", "refused", "waiting", "registered", "updated"),)
+"""What is counted of an upload, as of a batch."""
 MOST_BYTES = 256 * 1024
 """Of one record of JSON. One that says all that a record can say is a tenth of that."""
 MOST_LOOKS = 20_000
@@ -77,6 +81,65 @@ def patients(
     `created` and `registered` are then the same number, and so are `amended` and `updated`.
     """
     return _sync(incoming.Patients, rows, source_system, by, notes)
+
+
+@transaction.atomic
+def ask_to_take_in(*, kind: str, upload: uploads.Kept, source_system: str, by: User) -> Job:
+    """Have a job take in an upload that was kept; `kind` is one of `incoming.KINDS`.
+
+    Raises `TooManyUploads` where enough of the same system wait.
+    """
+    if not access.practice_ids(by, Action.SYNC):
+        raise NotAllowed("You may not sync records here.", action="sync")
+    waiting = Job.objects.unfinished().filter(kind=uploads.KIND, asked_by=by)
+    if waiting.count() >= uploads.MOST_AT_ONCE:
+        raise uploads.TooManyUploads(f"{uploads.MOST_AT_ONCE} uploads of this key wait already.")
+    return jobs.ask(
+        uploads.KIND,
+        title=f"Take in {upload.lines:,} {kind} of {source_system}",
+        by=by,
+        given={"upload": str(upload.name), "kind": kind, "source_system": source_system},
+        total=upload.lines,
+        unit="lines",
+    )
+
+
+def take_in(job: Job, seconds: float) -> Slice:
+    """A slice of an upload: its next parts, each removed with what came of it.
+
+    The same batches as a sync would send, so that a job that is sent again changes nothing.
+    """
+    if job.asked_by is None:
+        raise NotAllowed("Nobody asked for this upload.")
+    kind, given = incoming.KINDS[job.given["kind"]], job.given
+    told: dict[str, int] = dict.fromkeys(UPLOADED, 0) | (job.place or {})
+    done, until = job.done, time.monotonic() + seconds
+    while (part := uploads.next_part(given["upload"])) is not None:
+        result = _sync(kind, uploads.read(part), given["source_system"], job.asked_by, ())
+        for name in UPLOADED:
+            told[name] += getattr(result, name)
+        UploadFault.objects.bulk_create(
+            [
+                UploadFault(
+                    job=job,
+                    practice_ids=part.practice_ids,
+                    line=fault.index,
+                    waits=waits,
+                    source_id=fault.source_id,
+                    field=fault.field[:200],
+                    reason=fault.reason[:1000],
+                )
+                for waits, faults in ((False, result.errors), (True, result.waits))
+                for fault in faults
+            ],
+            batch_size=5_000,
+        )
+        done += part.lines
+        part.delete()
+        if time.monotonic() >= until:
+            break
+    finished = uploads.next_part(given["upload"]) is None
+    return Slice(done=done, place=told, finished=finished, result=told if finished else None)
 
 
 def _sync(
