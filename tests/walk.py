@@ -127,6 +127,10 @@ def arguments(world):
             }
             for prefix in ("", "api-")
         },
+        "api-condition": {"pk": world.condition.pk},
+        "api-letter": {"pk": world.letter.pk},
+        "api-screening": patient,
+        "api-drug": drug,
         "api-upload": {"pk": world.upload.pk},
         "api-upload-errors": {"pk": world.upload.pk},
         "audit-event": {"pk": world.event.pk},
@@ -217,6 +221,9 @@ def questions(world):
                 "flags",
                 "cases",
                 "messages",
+                "conditions",
+                "letters",
+                "screenings",
             )
         ),
         ("api-patients", {"updated_since": "2020-01-01T00:00:00Z"}),

@@ -336,6 +336,48 @@ class ReadingDetail(DetailView):
     operation = Operation("reading", answer=shapes.Reading)
 
 
+class ConditionList(ListView):
+    """Live conditions and allergies: the newest version of each, entered in error included."""
+
+    resource = resources.Conditions()
+    operation = Operation("conditions", query=shapes.Conditions, answer=shapes.ConditionPage)
+
+
+class ConditionDetail(DetailView):
+    """One version of a condition or an allergy, superseded ones included."""
+
+    resource = resources.Conditions()
+    operation = Operation("condition", answer=shapes.Condition)
+
+
+class LetterList(ListView):
+    """Letters about patients, as they went out."""
+
+    resource = resources.Letters()
+    operation = Operation("letters", query=shapes.Letters, answer=shapes.LetterPage)
+
+
+class LetterDetail(DetailView):
+    """One letter."""
+
+    resource = resources.Letters()
+    operation = Operation("letter", answer=shapes.Letter)
+
+
+class ScreeningList(ListView):
+    """The newest screening of each patient."""
+
+    resource = resources.Screenings()
+    operation = Operation("screenings", query=shapes.Screenings, answer=shapes.ScreeningPage)
+
+
+class ScreeningDetail(DetailView):
+    """The newest screening of one patient, by the patient's id."""
+
+    resource = resources.Screenings()
+    operation = Operation("screening", answer=shapes.Screening)
+
+
 class MessageList(ListView):
     """What the people of cases wrote to one another, answers included."""
 
@@ -475,10 +517,7 @@ class PrescriptionSync(SyncView):
 
     verb = staticmethod(sync.prescriptions)
     operation = Operation(
-        "sync-prescriptions",
-        body=records.SyncedPrescription,
-        answer=shapes.Synced,
-        later=shapes.Upload,
+        "sync-prescriptions", body=records.SyncedPrescription, answer=shapes.Synced
     )
 
 

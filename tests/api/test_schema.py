@@ -37,6 +37,8 @@ ADDRESSES = (
     "decisions/{id}/text",
     *("prescriptions/sync", "patients/sync", "conditions/sync"),
     "changes",
+    *("conditions", "conditions/{id}", "letters", "letters/{id}", "screenings", "screenings/{id}"),
+    *("formulary", "formulary/{key}"),
 )
 UPLOADS = ("uploads/{id}", "uploads/{id}/errors")
 WEBHOOKS = ("webhooks", "webhooks/{id}/messages")
