@@ -33,6 +33,7 @@ BY_THEMSELVES = {
     "rules": "benchmarks.screening",
     "sync": "benchmarks.sync",
     "feed": "benchmarks.feed",
+    "upload": "benchmarks.upload",
 }
 
 

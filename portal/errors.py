@@ -5,11 +5,12 @@ OperationOutcome; elsewhere it is a page, `templates/<status>.html`, which finds
 `message`.
 """
 
+import re
 import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.sessions.exceptions import SessionInterrupted
@@ -23,10 +24,20 @@ from rest_framework.request import Request
 from rest_framework.views import set_rollback
 
 from portal import away
-from reviews.errors import STATUS, BadRecord, DomainError, ReasonNeeded
+from reviews import errors
+from reviews.errors import BadRecord, DomainError, ReasonNeeded
 from reviews.fhir_api import outcomes
 from reviews.forms.numbers import LARGEST
+from reviews.replies import InProgress, OtherPayload
+from reviews.uploads import TooManyUploads, TooMuch
 
+STATUS = {
+    **errors.STATUS,
+    OtherPayload.code: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InProgress.code: HTTPStatus.CONFLICT,
+    TooMuch.code: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    TooManyUploads.code: HTTPStatus.TOO_MANY_REQUESTS,
+}
 PROBLEM = "application/problem+json"
 OUTCOMES = ("/fhir", "/cds-services")
 """Where machines are answered with an OperationOutcome, and never with a problem."""
@@ -81,9 +92,24 @@ def refusal(request: HttpRequest | Request, error: DomainError) -> HttpResponse:
     """The problem that a refusal of the domain is."""
     errors = None
     if isinstance(error, BadRecord):
-        errors = [{"field": error.field, "reason": error.reason}]
+        errors = [_fault(request, error)]
     status = STATUS.get(error.code, HTTPStatus.CONFLICT)
     return problem(request, status, error.message, code=error.code, errors=errors)
+
+
+def _fault(request: HttpRequest | Request, error: BadRecord) -> dict[str, str]:
+    """What is wrong and where: a place in the body, or the name in the question or the header."""
+    said = {"field": error.field, "reason": error.reason, "detail": error.reason}
+    if request.method in ("GET", "HEAD") or error.field == "Idempotency-Key":
+        return {**said, "parameter": error.field}
+    return {**said, "pointer": pointer(error.field)}
+
+
+def pointer(field: str) -> str:
+    """The JSON pointer, as a fragment, to a field such as "patient.identifiers[0].value"."""
+    steps = re.findall(r"[^.\[\]]+", "" if field == "record" else field)
+    written = [step.replace("~", "~0").replace("/", "~1") for step in steps]
+    return "#" + "".join(f"/{quote(step, safe='~')}" for step in written)
 
 
 def api_exception(error: Exception, context: dict[str, Any]) -> HttpResponse | None:

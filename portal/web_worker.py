@@ -15,12 +15,14 @@ import resource
 import socket
 import time
 from collections.abc import Callable, Iterable
+from copy import copy
 from types import FrameType
 from typing import Any, cast
 
 from gunicorn.workers.base import Worker
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher, WSGITask
 
@@ -35,6 +37,8 @@ MOST_CONNECTIONS = 1_000
 SHY_SECONDS, MOST_SHY_SECONDS = 0.003, 0.015
 MANY, GATHER_SECONDS = 100, 0.005
 MOST_BODY_BYTES = 33 * 1024 * 1024
+MOST_UPLOAD_BYTES = 129 * 1024 * 1024
+"""Of a sync that asks to be answered before it is taken in."""
 RETRY_SECONDS = 2
 QUICK = ("/healthz", "/static/")
 _SHED = "portal.shed"
@@ -51,10 +55,22 @@ class Task(WSGITask):
         return environ
 
 
+class Parser(HTTPRequestParser):
+    """Reads one request; only what says that it is an upload may be long."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        prefers = "respond-async" in self.headers.get("PREFER", "").lower()
+        if prefers and self.path.endswith("/sync") and "AUTHORIZATION" in self.headers:
+            self.adj = copy(self.adj)
+            self.adj.max_request_body_size = MOST_UPLOAD_BYTES
+
+
 class Channel(HTTPChannel):
     """One connection. `reading_since` is when the request that is being read began, or None."""
 
     task_class = Task
+    parser_class = Parser
     reading_since: float | None = None
 
     def received(self, data: bytes) -> bool:

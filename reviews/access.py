@@ -78,6 +78,7 @@ class Action(StrEnum):
     PROVISION = "make keys that keep people"
     REVOKE_KEYS = "see and revoke keys"
     MANAGE_WEBHOOKS = "keep receivers of events"
+    OWN_WEBHOOKS = "keep receivers of events of your own"
     SEE_PEOPLE = "see who works here"
     INVITE = "invite people"
     GIVE_ROLES = "give and take roles"
@@ -151,7 +152,8 @@ GRANTS = {
     Action.DRAFT: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.PUBLISH: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.MANAGE_CLIENTS: _grant(FORMULARY_ADMIN),
-    Action.MANAGE_WEBHOOKS: _grant(FORMULARY_ADMIN, CLIENT),
+    Action.MANAGE_WEBHOOKS: _grant(FORMULARY_ADMIN),
+    Action.OWN_WEBHOOKS: _grant(CLIENT),
     Action.PROVISION: _grant(PRACTICE_ADMIN),
     Action.REVOKE_KEYS: _grant(FORMULARY_ADMIN, PRACTICE_ADMIN),
     Action.SEE_PEOPLE: _grant(PRACTICE_ADMIN, PROVISIONER),
@@ -435,7 +437,9 @@ DOORS = {
     "api-decision": _page(Action.SEE_QUEUE),
     "api-changes": _page(Action.FOLLOW, system=True),
     "api-practices": _page(Action.SEE_PEOPLE),
-    "api-practice": _button(Action.EDIT_PRACTICE, system=True, by="PATCH"),
+    "api-practice": Door(
+        see=(Action.SEE_PEOPLE,), do=(Action.EDIT_PRACTICE,), system=True, by="PATCH"
+    ),
     "api-people": _page(Action.SEE_PEOPLE),
     "api-person-roles": _button(Action.GIVE_ROLES, system=True, by="PUT"),
     "api-person-register": _button(Action.CHECK_REGISTER, system=True),
@@ -458,14 +462,24 @@ DOORS = {
     },
     # Of single events a system reads its own alone.
     "fhir-AuditEvent-one": _page(Action.SEE_AUDIT),
-    "api-webhooks": _page(Action.MANAGE_WEBHOOKS, system=True),
-    "api-webhook-make": _button(Action.MANAGE_WEBHOOKS, system=True),
-    "api-webhook": _button(Action.MANAGE_WEBHOOKS, system=True, by="PATCH", own=True),
-    "api-webhook-secret": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
-    "api-webhook-sample": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
-    "api-webhook-remove": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
-    "api-webhook-messages": _page(Action.MANAGE_WEBHOOKS, system=True, own=True),
-    "api-webhook-again": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
+    "api-conditions": _page(Action.SEE_PATIENT),
+    "api-condition": _page(Action.SEE_PATIENT),
+    "api-letters": _page(Action.SEE_PATIENT),
+    "api-letter": _page(Action.SEE_PATIENT),
+    "api-screenings": _page(Action.SEE_PATIENT),
+    "api-screening": _page(Action.SEE_PATIENT),
+    "api-formulary": _page(Action.SEE_FORMULARY),
+    "api-drug": _page(Action.SEE_FORMULARY),
+    "api-upload": _page(Action.SYNC, system=True, own=True),
+    "api-upload-errors": _page(Action.SYNC, system=True, own=True),
+    "api-webhooks": _page(Action.OWN_WEBHOOKS, system=True),
+    "api-webhook-make": _button(Action.OWN_WEBHOOKS, system=True),
+    "api-webhook": _form(Action.OWN_WEBHOOKS, system=True, by="PATCH", own=True),
+    "api-webhook-secret": _button(Action.OWN_WEBHOOKS, system=True, own=True),
+    "api-webhook-sample": _button(Action.OWN_WEBHOOKS, system=True, own=True),
+    "api-webhook-remove": _button(Action.OWN_WEBHOOKS, system=True, own=True),
+    "api-webhook-messages": _page(Action.OWN_WEBHOOKS, system=True, own=True),
+    "api-webhook-again": _button(Action.OWN_WEBHOOKS, system=True, own=True),
     "webhooks": _page(Action.MANAGE_WEBHOOKS),
     "webhook-make": _form(Action.MANAGE_WEBHOOKS),
     "webhook": _page(Action.MANAGE_WEBHOOKS),

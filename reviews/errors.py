@@ -67,6 +67,12 @@ class Gone(DomainError):
     code = "gone"
 
 
+class Changed(DomainError):
+    """It is not as the caller said it was: somebody changed it, or it never was."""
+
+    code = "changed"
+
+
 class NotFound(DomainError):
     """There is nothing of that name, or it may not be seen."""
 
@@ -79,6 +85,7 @@ STATUS = {
     ReasonNeeded.code: HTTPStatus.FORBIDDEN,
     NotFound.code: HTTPStatus.NOT_FOUND,
     Gone.code: HTTPStatus.GONE,
+    Changed.code: HTTPStatus.PRECONDITION_FAILED,
     Stale.code: HTTPStatus.CONFLICT,
     IllegalMove.code: HTTPStatus.CONFLICT,
     DomainError.code: HTTPStatus.CONFLICT,

@@ -14,10 +14,12 @@ from reviews import (
     jobs,
     presses,
     releases,
+    replies,
     requests,
     sealing,
     sessions,
     tries,
+    uploads,
     webhooks,
 )
 from reviews.engines import RESCREEN
@@ -33,6 +35,7 @@ from reviews.verbs import (
     recall,
     screen,
     seal,
+    sync,
     tokens,
 )
 
@@ -48,6 +51,7 @@ KINDS: jobs.Kinds = {
     RESCREEN: engines.rescreen,
     seal.VERIFY: seal.verify,
     recall.LETTERS: recall.write_letters,
+    uploads.KIND: sync.take_in,
 }
 """Every kind of long job, and what does a slice of it; `reviews.jobs` says how one is made."""
 
@@ -166,6 +170,8 @@ def forget(task: Task) -> None:
     """Remove what is of no more use: forms, sessions, tries, tokens, changes that were told."""
     feed.prune()
     presses.forget()
+    replies.forget_old()
+    uploads.forget_old()
     sessions.forget()
     tries.forget_old()
     tokens.forget()

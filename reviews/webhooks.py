@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from standardwebhooks import Webhook as Signer
 
@@ -20,7 +20,7 @@ from reviews import access, feed, requests, secret_text
 from reviews.access import Action
 from reviews.audit import EVENTS, Event
 from reviews.errors import NotAllowed
-from reviews.models import MACHINES, Webhook, WebhookMessage
+from reviews.models import Webhook, WebhookMessage
 
 DELIVER = "reviews.deliver"
 SAMPLE = "webhook.sample"
@@ -82,16 +82,16 @@ def secrets_of(webhook: Webhook, now: datetime) -> list[str]:
 
 
 def visible_to(user: User) -> QuerySet[Webhook]:
-    """The receivers that somebody keeps; a system keeps those that it made itself.
+    """The receivers that somebody keeps: all of a practice, or those that they made.
 
     Raises `NotAllowed` where they may keep none.
     """
-    practices = access.practice_ids(user, Action.MANAGE_WEBHOOKS)
-    if not practices:
+    everybodys = access.practice_ids(user, Action.MANAGE_WEBHOOKS)
+    own = access.practice_ids(user, Action.OWN_WEBHOOKS)
+    if not everybodys and not own:
         raise NotAllowed(f"You may not {Action.MANAGE_WEBHOOKS} anywhere.")
-    rows = Webhook.objects.there().filter(practice__in=practices).select_related("practice")
-    roles = frozenset[str]().union(*access.roles_of(user).values())
-    return rows.filter(made_by=user) if roles <= set(MACHINES) else rows
+    mine = Q(practice__in=everybodys) | Q(practice__in=own, made_by=user)
+    return Webhook.objects.there().filter(mine).select_related("practice")
 
 
 def position() -> tuple[str, int]:

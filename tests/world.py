@@ -7,7 +7,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from reviews import jobs
+from reviews import jobs, uploads
 from reviews.audit import Event
 from reviews.conclusions import FlagOutcome
 from reviews.messaging import Draft
@@ -25,6 +25,7 @@ from reviews.models import (
     Patient,
     Reason,
     Role,
+    UploadFault,
 )
 from reviews.tasks import KINDS
 from reviews.verbs import (
@@ -299,6 +300,23 @@ class World:
             webhook=self.webhook, by=self.staff[Role.FORMULARY_ADMIN]
         )
         deliver.deliver(seconds=1)
+        self.upload = sync.ask_to_take_in(
+            kind="prescriptions",
+            upload=uploads.keep(
+                [f'{{"source_id": "{self.name}"}}\n{{}}'.encode()], [self.place.pk]
+            ),
+            source_system="ehr",
+            by=self.key.user,
+        )
+        UploadFault.objects.create(
+            job=self.upload,
+            practice_ids=[self.place.pk],
+            line=0,
+            waits=False,
+            source_id=self.name,
+            field="medicine",
+            reason="is missing",
+        )
         # By somebody of this practice: who it is plays no part in what is seen of it.
         self.opened = break_glass.open_record(
             patient=self.patient, reason=f"{self.name} was brought in", by=ravi

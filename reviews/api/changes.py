@@ -1,6 +1,7 @@
 """The feed of changes: what was written to the record, for systems that keep a copy of it."""
 
 from collections import defaultdict
+from typing import Literal, cast
 
 import msgspec
 from django.http import HttpResponse
@@ -16,6 +17,7 @@ from reviews.errors import BadRecord, NotAllowed
 from reviews.models import Change
 from reviews.verbs import read
 
+Op = Literal["created", "updated", "deleted"]
 OF_THE_QUEUE = {"flags", "cases", "messages", "decisions"}
 SEEN_BY = {
     kind: Action.SEE_QUEUE if kind in OF_THE_QUEUE else Action.SEE_PATIENT for kind in feed.KINDS
@@ -86,7 +88,7 @@ def _shaped(row: feed.Changed, practice: str) -> shapes.Change:
         type=row.kind,
         id=row.row,
         version=row.version,
-        op=row.op,
+        op=cast(Op, row.op),
         practice=practice,
         patient=row.patient,
         at=row.at,

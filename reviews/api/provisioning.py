@@ -5,11 +5,15 @@ change anything, one person at a time.
 """
 
 import contextlib
+import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Model
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.exceptions import ParseError, UnsupportedMediaType
@@ -22,7 +26,7 @@ from reviews.api.bodies import LengthRequired, TooLarge
 from reviews.api.schema import Operation
 from reviews.api.views import ApiView, Nothing
 from reviews.callers import Bearer
-from reviews.errors import BadRecord, NotAllowed, NotFound
+from reviews.errors import BadRecord, Changed, NotAllowed, NotFound
 from reviews.limits import Writes
 from reviews.models import Invitation, Practice
 from reviews.queries import staff as queries
@@ -52,6 +56,20 @@ class Change(ApiView):
 
     authentication_classes = [Bearer]
     throttle_classes = [Writes]
+
+    def matched(self, request: Request, row: Model, shown: Callable[[], msgspec.Struct]) -> None:
+        """Lock a row for the rest of the transaction, and refuse where `If-Match` names another.
+
+        `shown` says what a reader is shown of it now. Raises `Changed`.
+        """
+        wanted = request.headers.get("If-Match")
+        if wanted is None:
+            return
+        kept = type(row)._default_manager.select_for_update(no_key=True, of=("self",))
+        kept.filter(pk=row.pk).first()
+        given = [each.strip() for each in wanted.split(",")]
+        if "*" not in given and etag(shown()) not in given:
+            raise Changed("It was changed since you read it. Read it again.")
 
     def sent(self, request: Request) -> Any:
         """The body in its shape. Raises `BadRecord`."""
@@ -86,16 +104,28 @@ class Practices(Listed):
 
 
 class PracticeChange(Change):
-    """Change what is known of a practice; what is left out stays."""
+    """A practice; change what is known of it: what is left out stays."""
 
-    operation = Operation("change-practice", record=shapes.PracticeDetails, answer=shapes.Practice)
+    operations = {"GET": Operation("practice", answer=shapes.Practice)}
+    operation = Operation(
+        "change-practice", record=shapes.PracticeDetails, answer=shapes.Practice, also=(412,)
+    )
 
+    def get(self, request: Request, code: str) -> HttpResponse:
+        records.convert(request.query_params.dict(), Nothing)
+        found = access.practices(request.user, Action.SEE_PEOPLE).filter(code=code).first()
+        if found is None:
+            raise NotFound(access.NO_SUCH_RECORD)
+        return in_json(_practice(found))
+
+    @transaction.atomic
     def patch(self, request: Request, code: str) -> HttpResponse:
         sent = self.sent(request)
         mine = access.practices(request.user, Action.EDIT_PRACTICE)
         practice = mine.filter(code=code).first()
         if practice is None:
             raise NotFound(access.NO_SUCH_RECORD)
+        self.matched(request, practice, lambda: _practice(mine.get(code=code)))
         details = {
             field: value
             for field in shapes.PracticeDetails.__struct_fields__
@@ -339,4 +369,13 @@ def _invitation(invitation: Invitation) -> shapes.Invitation:
 
 
 def in_json(answer: msgspec.Struct) -> HttpResponse:
-    return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+    """The answer, with the mark of what it shows, for `If-Match`."""
+    headers = {"ETag": etag(answer)}
+    return HttpResponse(
+        msgspec.json.encode(answer), content_type="application/json", headers=headers
+    )
+
+
+def etag(shown: msgspec.Struct) -> str:
+    """What changes with anything that a reader is shown."""
+    return f'"{hashlib.sha256(msgspec.json.encode(shown)).hexdigest()[:32]}"'

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, Generic, TypeVar, cast
 
 from django.contrib.auth.models import User
-from django.db.models import Model, Prefetch, Q, QuerySet
+from django.db.models import F, Model, Prefetch, Q, QuerySet
 from django.db.models.functions import Greatest
 from msgspec import UNSET, Struct, UnsetType
 
@@ -13,14 +13,18 @@ from reviews.access import Action
 from reviews.api import shapes
 from reviews.fields import AMOUNT, KEPT, SCHEDULE, UNIT, Field
 from reviews.identifiers import written
+from reviews.lettering.text import from_json, in_words
 from reviews.models import (
     Case,
+    Condition,
     Decision,
     DecisionItem,
     Flag,
     ImportNote,
+    Letter,
     Message,
     Patient,
+    PatientScreening,
     Prescription,
     Reading,
     RuleVersion,
@@ -161,6 +165,117 @@ class Readings(Resource[Reading, shapes.Readings]):
             text=row.text,
             on=row.dated_on,
             status=row.status,
+        )
+
+
+class Conditions(Resource[Condition, shapes.Conditions]):
+    name = "conditions"
+    action = Action.SEE_PATIENT
+    question, shape, page = shapes.Conditions, shapes.Condition, shapes.ConditionPage
+    changed_at = "recorded_at"
+
+    def rows(self) -> QuerySet[Condition]:
+        return Condition.objects.select_related("practice")
+
+    def listed(self, queryset: QuerySet[Condition]) -> QuerySet[Condition]:
+        return queryset.live()
+
+    def matching(
+        self, queryset: QuerySet[Condition], asked: shapes.Conditions
+    ) -> QuerySet[Condition]:
+        return _equal(
+            queryset,
+            patient_id=_current(asked.patient),
+            practice__code=asked.practice,
+            kind=asked.kind,
+            source_system=asked.source_system,
+            source_id=asked.source_id,
+        )
+
+    def shaped(self, row: Condition) -> shapes.Condition:
+        return shapes.Condition(
+            id=row.pk,
+            version=row.version,
+            patient=row.patient_id,
+            practice=row.practice.code,
+            source_system=row.source_system,
+            source_id=row.source_id,
+            recorded_at=row.recorded_at,
+            superseded_at=row.superseded_at,
+            supersedes=row.supersedes_id,
+            kind=row.kind,
+            text=row.text,
+            codings=[shapes.Coding(**coding) for coding in row.codings],
+            onset_on=row.onset_on,
+            ended_on=row.ended_on,
+            status=row.status,
+        )
+
+
+class Letters(Resource[Letter, shapes.Letters]):
+    name = "letters"
+    action = Action.SEE_PATIENT
+    question, shape, page = shapes.Letters, shapes.Letter, shapes.LetterPage
+    changed_at = "written_at"
+
+    def rows(self) -> QuerySet[Letter]:
+        return Letter.objects.select_related("practice", "text", "written_by").defer("pdf")
+
+    def matching(self, queryset: QuerySet[Letter], asked: shapes.Letters) -> QuerySet[Letter]:
+        return _equal(queryset, patient_id=_current(asked.patient), practice__code=asked.practice)
+
+    def shaped(self, row: Letter) -> shapes.Letter:
+        return shapes.Letter(
+            id=row.pk,
+            patient=row.patient_id,
+            practice=row.practice.code,
+            identifier=row.identifier,
+            name=row.text.name,
+            version=row.text.number,
+            dated_on=row.dated_on,
+            addressee=row.addressee,
+            text=in_words(from_json(row.blocks)),
+            digest=row.digest,
+            written_by=named(row.written_by),
+            written_at=row.written_at,
+        )
+
+
+class Screenings(Resource[PatientScreening, shapes.Screenings]):
+    name = "screenings"
+    action = Action.SEE_PATIENT
+    question, shape, page = shapes.Screenings, shapes.Screening, shapes.ScreeningPage
+    changed_at = "screened_at"
+
+    def rows(self) -> QuerySet[PatientScreening]:
+        return (
+            PatientScreening.objects.annotate(practice_id=F("patient__practice_id"))
+            .select_related("patient__practice", "version", "engine")
+            .defer("version__book")
+        )
+
+    def matching(
+        self, queryset: QuerySet[PatientScreening], asked: shapes.Screenings
+    ) -> QuerySet[PatientScreening]:
+        return _equal(
+            queryset,
+            patient_id=_current(asked.patient),
+            patient__practice__code=asked.practice,
+        )
+
+    def shaped(self, row: PatientScreening) -> shapes.Screening:
+        return shapes.Screening(
+            id=row.pk,
+            patient=row.pk,
+            practice=row.patient.practice.code,
+            book=row.version.number if row.version else None,
+            engine=row.engine.name if row.engine else None,
+            as_of=row.as_of,
+            screened_at=row.screened_at,
+            valid_until=row.valid_until,
+            not_evaluable=row.not_evaluable,
+            gave_way=row.gave_way,
+            problem=row.problem,
         )
 
 

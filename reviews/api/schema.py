@@ -22,11 +22,13 @@ PROBLEMS = {
     401: "There is no key, or it is not known, or it was revoked.",
     403: "The caller may not do this at any practice.",
     404: "There is no such record, or the caller may not see it.",
-    409: "Others changed the same records at the same time. Send the batch again.",
+    409: "Others changed the same records meanwhile, or the same request runs. Send it again.",
     410: "What was changed since is no longer kept, or the feed has ended: begin again.",
     411: "The body has no Content-Length.",
+    412: "It was changed since it was read: `If-Match` names another state of it.",
     413: f"More than {MOST_RECORDS:,} records, or more than {MOST_BYTES // 1024 // 1024} MiB.",
     415: "The content type or the content encoding is not read.",
+    422: "This `Idempotency-Key` was sent before, with something else.",
     429: "Too many requests; `Retry-After` says how many seconds to wait.",
 }
 ALWAYS = (400, 401, 403, 429)
@@ -35,6 +37,7 @@ QUESTIONS = (
     shapes.PeopleQuestion,
     shapes.ChangesQuestion,
     shapes.WebhookMessagesQuestion,
+    shapes.UploadFaultsQuestion,
 )
 
 
@@ -48,6 +51,8 @@ class Operation:
     body: type | None = None
     record: type | None = None
     """Shape of a body that is one record, where `body` is that of each record of a batch."""
+    lines: bool = False
+    """Whether the answer is one of its shape a line."""
     also: tuple[int, ...] = ()
     """Refusals of this operation alone."""
 
@@ -58,17 +63,21 @@ class Operation:
     @property
     def _problems(self) -> tuple[int, ...]:
         if self.body:
-            return (*ALWAYS, 409, 411, 413, 415)
+            return (*ALWAYS, 409, 411, 413, 415, 422)
         if self.record:
-            return (*ALWAYS, 404, 409, 411, 413, 415)
+            return (*ALWAYS, 404, 409, 411, 413, 415, 422)
         return ALWAYS if self.query else (*ALWAYS, 404)
 
 
 class Schema(AutoSchema):
-    """Describes a view by its `operation`."""
+    """Describes a view by its `operation`, or that of `operations` for the method."""
+
+    @property
+    def operation(self) -> Operation:
+        return getattr(self.view, "operations", {}).get(self.method) or self.view.operation
 
     def get_operation_id(self) -> str:
-        return self.view.operation.id
+        return self.operation.id
 
     def get_tags(self) -> list[str]:
         return [self.path.strip("/").split("/")[2]]
@@ -83,7 +92,7 @@ class Schema(AutoSchema):
         return None
 
     def get_override_parameters(self) -> list[Any]:
-        query = self.view.operation.query
+        query = self.operation.query
         if query is None:
             return []
         described = _components()[query.__name__]
@@ -98,10 +107,10 @@ class Schema(AutoSchema):
         ]
 
     def _get_request_body(self, direction: str = "request") -> dict[str, Any] | None:
-        if self.view.operation.record:
-            content = {"application/json": {"schema": _ref(self.view.operation.record)}}
+        if self.operation.record:
+            content = {"application/json": {"schema": _ref(self.operation.record)}}
             return {"required": True, "content": content}
-        body = self.view.operation.body
+        body = self.operation.body
         if body is None:
             return None
         record = {
@@ -121,7 +130,7 @@ class Schema(AutoSchema):
         return {"required": True, "content": content}
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
-        operation = self.view.operation
+        operation = self.operation
         limits = {
             name: {"schema": {"type": "string"}} for name in ("RateLimit", "RateLimit-Policy")
         }
@@ -132,6 +141,15 @@ class Schema(AutoSchema):
                 "content": {"application/json": {"schema": _ref(operation.answer)}},
             }
         }
+        if operation.body:
+            answers["202"] = {
+                "description": "With `Prefer: respond-async`: it is taken in by a job.",
+                "headers": {"Location": {"schema": {"type": "string"}}},
+                "content": {"application/json": {"schema": _ref(shapes.Upload)}},
+            }
+        if operation.lines:
+            described = {"type": "string", "description": "One JSON object a line."}
+            answers["200"]["content"] = {"application/x-ndjson": {"schema": described}}
         for status in operation.problems:
             answers[str(status)] = {
                 "description": PROBLEMS[status],

@@ -4,7 +4,7 @@ Severity is 1 (most urgent) to 4 (a note). Amounts are in `dose_unit`; null mean
 """
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -22,10 +22,11 @@ from reviews.models import (
 )
 from reviews.models import Decision as DecisionRow
 from reviews.models import ImportNote as ImportNoteRow
+from reviews.models import Job as JobRow
 from reviews.models import StructuredReview as StructuredReviewRow
 from reviews.models import WebhookMessage as WebhookMessageRow
 from reviews.records import Coding, OrderStatus, PatientIdentifier, ReadingKind, Step
-from reviews.rules.codes import TAPER_STATES
+from reviews.rules.codes import CONDITION_KINDS, TAPER_STATES
 from reviews.webhooks import TOLD
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
@@ -128,6 +129,94 @@ class Reading(Struct):
     text: str
     on: date
     status: str
+
+
+class Condition(Struct):
+    """One version of a condition or an allergy, whose codes and text name the substance."""
+
+    id: int
+    version: int
+    patient: int
+    practice: str
+    source_system: str
+    source_id: str
+    recorded_at: datetime
+    superseded_at: datetime | None
+    supersedes: int | None
+    kind: Literal[tuple(CONDITION_KINDS)]
+    text: str
+    codings: list[Coding]
+    onset_on: date | None
+    ended_on: date | None
+    status: str
+
+
+class Letter(Struct):
+    """A letter as it went out; it never changes. `text` are its words, without its lay-out."""
+
+    id: int
+    patient: int
+    practice: str
+    identifier: str
+    name: str
+    version: int
+    dated_on: date
+    addressee: str
+    text: str
+    digest: str
+    written_by: str
+    written_at: datetime
+
+
+class Screening(Struct):
+    """The newest screening of a patient, whose number is its id: with what, and what it left open.
+
+    `not_evaluable` names the rules whose answer the record did not allow, `gave_way` those that
+    another finding stands for. `problem` is why the last one failed. From the day after
+    `valid_until` on the answer can be another without any change.
+    """
+
+    id: int
+    patient: int
+    practice: str
+    book: int | None
+    engine: str | None
+    as_of: date | None
+    screened_at: datetime | None
+    valid_until: date | None
+    not_evaluable: list[Any]
+    gave_way: list[Any]
+    problem: str
+
+
+class Drug(Struct):
+    """A drug as the published rule book knows it. Amounts are mg.
+
+    `equivalents` equal diazepam 10 mg, from the first to the second. What is by profile has its
+    name as key. `unverified` names facts that nobody has signed yet.
+    """
+
+    key: str
+    name: str
+    classes: list[str]
+    atc: list[str]
+    rxcui: list[str]
+    snomed: list[str]
+    names: list[str]
+    band: str | None
+    metabolism: str | None
+    max_mg_per_day: dict[str, dict[str, float]]
+    elder_max_mg_per_day: dict[str, float]
+    equivalents: dict[str, list[float]]
+    strengths: dict[str, dict[str, list[float]]]
+    unverified: list[str]
+
+
+class Formulary(Struct):
+    """The drugs of the published rule book, by key; its number changes with any of them."""
+
+    book: int
+    results: list[Drug]
 
 
 class Message(Struct):
@@ -469,6 +558,24 @@ class PrescriptionPage(Struct):
     until: datetime | None
 
 
+class ConditionPage(Struct):
+    results: list[Condition]
+    next: str | None
+    until: datetime | None
+
+
+class LetterPage(Struct):
+    results: list[Letter]
+    next: str | None
+    until: datetime | None
+
+
+class ScreeningPage(Struct):
+    results: list[Screening]
+    next: str | None
+    until: datetime | None
+
+
 class ReadingPage(Struct):
     results: list[Reading]
     next: str | None
@@ -551,8 +658,16 @@ class Synced(Struct):
 
 
 class FieldError(Struct):
+    """What is wrong; `detail` says the same as `reason`.
+
+    `pointer` is where in the body it stands, `parameter` the name in the question or the header.
+    """
+
     field: str
     reason: str
+    detail: str
+    pointer: str | UnsetType = UNSET
+    parameter: str | UnsetType = UNSET
 
 
 class Problem(Struct):
@@ -645,9 +760,72 @@ class Cases(Question):
     rule: Annotated[str, Meta(max_length=10)] = ""
 
 
+class Conditions(Question):
+    patient: Id | UnsetType = UNSET
+    kind: Literal[tuple(CONDITION_KINDS)] | UnsetType = UNSET
+    source_system: Annotated[str, Meta(max_length=100)] = ""
+    source_id: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Letters(Question):
+    patient: Id | UnsetType = UNSET
+
+
+class Screenings(Question):
+    patient: Id | UnsetType = UNSET
+
+
 class Decisions(Question):
     patient: Id | UnsetType = UNSET
     case: Id | UnsetType = UNSET
+
+
+# -- Uploads -------------------------------------------------------------------------------------
+
+UPLOAD_LINES = 100_000
+
+
+class Upload(Struct):
+    """Lines that are taken in by a job: how far it is, and what came of them, as of a batch.
+
+    `errors` is the address of the lines that were refused or that wait, `error` why all of it
+    failed.
+    """
+
+    id: int
+    kind: Literal["prescriptions", "conditions", "readings", "patients"]
+    state: Literal[tuple(JobRow.State.values)]
+    asked_at: datetime
+    ended_at: datetime | None
+    total: int
+    done: int
+    created: int
+    amended: int
+    unchanged: int
+    refused: int
+    waiting: int
+    registered: int
+    updated: int
+    error: str
+    errors: str
+
+
+class UploadFault(Struct):
+    """A line that was not accepted, or that waits (`waits`), and why; `after` asks for the next."""
+
+    after: int
+    line: int
+    source_id: str | None
+    field: str
+    reason: str
+    waits: bool
+
+
+class UploadFaultsQuestion(Struct, kw_only=True, forbid_unknown_fields=True):
+    after: Annotated[int, Meta(ge=0, le=2**63 - 1, description="`after` of the last line.")] = 0
+    limit: Annotated[int, Meta(ge=1, le=UPLOAD_LINES, description="Lines of an answer.")] = (
+        UPLOAD_LINES
+    )
 
 
 # -- The feed of changes -------------------------------------------------------------------------

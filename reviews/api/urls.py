@@ -4,12 +4,14 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
-from reviews.api import changes, docs, provisioning, views, webhooks
+from reviews.api import changes, docs, formulary, provisioning, views, webhooks
 
 urlpatterns = [
     path("prescriptions", views.PrescriptionList.as_view(), name="api-prescriptions"),
     path("prescriptions/<int:pk>", views.PrescriptionDetail.as_view(), name="api-prescription"),
     path("prescriptions/sync", views.PrescriptionSync.as_view(), name="api-prescriptions-sync"),
+    path("conditions", views.ConditionList.as_view(), name="api-conditions"),
+    path("conditions/<int:pk>", views.ConditionDetail.as_view(), name="api-condition"),
     path("conditions/sync", views.ConditionSync.as_view(), name="api-conditions-sync"),
     path("readings", views.ReadingList.as_view(), name="api-readings"),
     path("readings/<int:pk>", views.ReadingDetail.as_view(), name="api-reading"),
@@ -27,6 +29,12 @@ urlpatterns = [
     path("flags/<int:pk>", views.FlagDetail.as_view(), name="api-flag"),
     path("cases", views.CaseList.as_view(), name="api-cases"),
     path("cases/<int:pk>", views.CaseDetail.as_view(), name="api-case"),
+    path("letters", views.LetterList.as_view(), name="api-letters"),
+    path("letters/<int:pk>", views.LetterDetail.as_view(), name="api-letter"),
+    path("screenings", views.ScreeningList.as_view(), name="api-screenings"),
+    path("screenings/<int:pk>", views.ScreeningDetail.as_view(), name="api-screening"),
+    path("formulary", formulary.Formulary.as_view(), name="api-formulary"),
+    path("formulary/<slug:key>", formulary.FormularyDrug.as_view(), name="api-drug"),
     path("messages", views.MessageList.as_view(), name="api-messages"),
     path("messages/<int:pk>", views.MessageDetail.as_view(), name="api-message"),
     path("decisions", views.DecisionList.as_view(), name="api-decisions"),
@@ -46,6 +54,8 @@ urlpatterns = [
         provisioning.InvitationWithdrawal.as_view(),
         name="api-invitation-withdraw",
     ),
+    path("uploads/<int:pk>", views.UploadDetail.as_view(), name="api-upload"),
+    path("uploads/<int:pk>/errors", views.UploadFaults.as_view(), name="api-upload-errors"),
     path("webhooks", webhooks.Webhooks.as_view(), name="api-webhooks"),
     path("webhooks/make", webhooks.Make.as_view(), name="api-webhook-make"),
     path("webhooks/<int:pk>", webhooks.Edit.as_view(), name="api-webhook"),

@@ -1,5 +1,6 @@
 """The addresses of the API: parse, call one verb or one query, answer."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -11,13 +12,14 @@ from django.http.response import HttpResponseBase
 from rest_framework.exceptions import NotFound as NoSuchAddress
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from reviews import access, limits, records
+from reviews import access, limits, records, replies
 from reviews.access import Action
-from reviews.api import bodies, resources, shapes
+from reviews.api import bodies, resources, shapes, uploads
 from reviews.api.pages import page
 from reviews.api.schema import Operation
 from reviews.callers import Bearer, Known, Session
@@ -53,6 +55,37 @@ class ApiView(APIView):
     content_negotiation_class = AlwaysJson
     operation: Operation
 
+    replied_as: bytes | None = None
+    """The name of a request that is carried out once; None where it may be so again and again."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method in SAFE_METHODS or "Idempotency-Key" not in request.headers:
+            return
+        key = replies.read(request.headers["Idempotency-Key"])
+        if self.streams(request):
+            return
+        name = replies.name(request.user, f"{request.method} {request.path}", key)
+        kept = replies.begin(name, digest_of(request))
+        if kept is None:
+            self.replied_as = name
+            return
+        # Whatever handles the method is not asked: this answers in its place.
+        setattr(self, str(request.method).lower(), lambda *_, **__: _as_kept(kept))
+
+    def streams(self, request: Request) -> bool:
+        """Whether the body is too long to be looked at here."""
+        return int(request.META.get("CONTENT_LENGTH") or 0) > bodies.MOST_BYTES
+
+    def handle_exception(self, exc: Exception) -> Any:
+        try:
+            return super().handle_exception(exc)
+        except Exception:
+            # The portal failed, and changed nothing.
+            if self.replied_as is not None:
+                replies.forget(self.replied_as)
+            raise
+
     def get_throttles(self) -> list[Any]:
         self.throttles = super().get_throttles()
         return self.throttles
@@ -62,8 +95,30 @@ class ApiView(APIView):
     ) -> HttpResponseBase:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "no-store"
+        if self.replied_as is not None and isinstance(response, HttpResponse):
+            replies.end(self.replied_as, as_kept(response))
         limits.tell(response, getattr(self, "throttles", ()))
         return response
+
+
+def digest_of(request: Request) -> bytes:
+    """Of what was sent, and of how it is to be read."""
+    how = (request.content_type, request.headers.get("Content-Encoding", ""))
+    asked = request.META.get("QUERY_STRING", "")
+    before = "\0".join((*how, asked, request.headers.get("If-Match", "")))
+    return hashlib.sha256(before.encode() + b"\0" + request._request.body).digest()
+
+
+def as_kept(response: HttpResponse) -> replies.Kept:
+    headers = {name: response[name] for name in replies.HEADERS if response.has_header(name)}
+    content_type = response.get("Content-Type", "")
+    return replies.Kept(response.status_code, content_type, headers, response.content)
+
+
+def _as_kept(kept: replies.Kept) -> HttpResponse:
+    return HttpResponse(
+        kept.body, status=kept.status, content_type=kept.content_type, headers=kept.headers
+    )
 
 
 class ListView(ApiView):
@@ -123,9 +178,15 @@ class SyncView(ApiView):
     throttle_classes = [Syncs]
     verb: Callable[..., sync.SyncResult]
 
+    def streams(self, request: Request) -> bool:
+        return uploads.wanted(request) or super().streams(request)
+
     def post(self, request: Request) -> HttpResponse:
         if request.query_params:
             records.convert(asked_once(request), Nothing)
+        if uploads.wanted(request):
+            answer, self.replied_as = uploads.take(request, type(self).verb.__name__)
+            return answer
         result = type(self).verb(
             rows=enumerate(bodies.read(request)),
             source_system=request.auth.source_system,
@@ -149,6 +210,36 @@ class SyncView(ApiView):
             ],
         )
         return _json(answer)
+
+
+class UploadDetail(ApiView):
+    """How far an upload is that this key sent with `Prefer: respond-async`."""
+
+    authentication_classes = [Bearer]
+    operation = Operation("upload", answer=shapes.Upload)
+
+    def get(self, request: Request, pk: int) -> HttpResponse:
+        if request.query_params:
+            records.convert(asked_once(request), Nothing)
+        return uploads.told_of(uploads.fetch(request, pk))
+
+
+class UploadFaults(ApiView):
+    """The lines of an upload that were refused or that wait, one a line, as far as it is."""
+
+    authentication_classes = [Bearer]
+    operation = Operation(
+        "upload-errors",
+        query=shapes.UploadFaultsQuestion,
+        answer=shapes.UploadFault,
+        lines=True,
+        also=(404,),
+    )
+
+    def get(self, request: Request, pk: int) -> HttpResponse:
+        asked = records.convert(asked_once(request), shapes.UploadFaultsQuestion)
+        found = uploads.faults(uploads.fetch(request, pk), asked)
+        return HttpResponse(found, content_type=uploads.NDJSON)
 
 
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -240,6 +331,48 @@ class ReadingDetail(DetailView):
 
     resource = resources.Readings()
     operation = Operation("reading", answer=shapes.Reading)
+
+
+class ConditionList(ListView):
+    """Live conditions and allergies: the newest version of each, entered in error included."""
+
+    resource = resources.Conditions()
+    operation = Operation("conditions", query=shapes.Conditions, answer=shapes.ConditionPage)
+
+
+class ConditionDetail(DetailView):
+    """One version of a condition or an allergy, superseded ones included."""
+
+    resource = resources.Conditions()
+    operation = Operation("condition", answer=shapes.Condition)
+
+
+class LetterList(ListView):
+    """Letters about patients, as they went out."""
+
+    resource = resources.Letters()
+    operation = Operation("letters", query=shapes.Letters, answer=shapes.LetterPage)
+
+
+class LetterDetail(DetailView):
+    """One letter."""
+
+    resource = resources.Letters()
+    operation = Operation("letter", answer=shapes.Letter)
+
+
+class ScreeningList(ListView):
+    """The newest screening of each patient."""
+
+    resource = resources.Screenings()
+    operation = Operation("screenings", query=shapes.Screenings, answer=shapes.ScreeningPage)
+
+
+class ScreeningDetail(DetailView):
+    """The newest screening of one patient, by the patient's id."""
+
+    resource = resources.Screenings()
+    operation = Operation("screening", answer=shapes.Screening)
 
 
 class MessageList(ListView):

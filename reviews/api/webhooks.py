@@ -1,5 +1,6 @@
 """Receivers of events by REST: a system says where it is told of what happens."""
 
+from django.db import transaction
 from django.http import HttpResponse
 from msgspec import UNSET
 from rest_framework.request import Request
@@ -37,7 +38,7 @@ class Make(Change):
     def post(self, request: Request) -> HttpResponse:
         sent = self.sent(request)
         made, secret = verbs.make(
-            practice=place(request, sent.practice, Action.MANAGE_WEBHOOKS),
+            practice=place(request, sent.practice, Action.OWN_WEBHOOKS),
             name=sent.name,
             url=sent.url,
             events=sent.events,
@@ -47,13 +48,22 @@ class Make(Change):
 
 
 class Edit(Change):
-    """Change a receiver, turn it off, or on again: then all that waits is sent."""
+    """A receiver; change it, turn it off, or on again: then all that waits is sent."""
 
-    operation = Operation("change-webhook", record=shapes.WebhookChange, answer=shapes.Webhook)
+    operations = {"GET": Operation("webhook", answer=shapes.Webhook)}
+    operation = Operation(
+        "change-webhook", record=shapes.WebhookChange, answer=shapes.Webhook, also=(412,)
+    )
 
+    def get(self, request: Request, pk: int) -> HttpResponse:
+        records.convert(asked_once(request), Nothing)
+        return in_json(_webhook(queries.fetch(request.user, pk)))
+
+    @transaction.atomic
     def patch(self, request: Request, pk: int) -> HttpResponse:
         sent = self.sent(request)
         webhook = queries.fetch(request.user, pk)
+        self.matched(request, webhook, lambda: _told(request, webhook))
         said = {"name": webhook.name, "url": webhook.url, "events": webhook.events}
         said |= {name: new for name in said if (new := getattr(sent, name)) is not UNSET}
         webhook = verbs.change(webhook=webhook, by=request.user, **said)

@@ -59,12 +59,14 @@ from .recall import (
     RecallPerson,
     RecallRound,
 )
+from .replies import Reply
 from .reviewing import StructuredReview
 from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
 from .sealing import SealedLeaf, SealedSubtree, TreeHead
 from .signing_in import Tries
 from .staff import FactorReset, Invitation, Leaving, RegisterEntry
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
+from .uploads import UploadFault, UploadPart
 from .versioned import Reported, Versioned
 from .versions import Engine, RuleVersion
 from .webhooks import Webhook, WebhookMessage, WebhookTry
@@ -144,6 +146,7 @@ __all__ = [
     "RecallPerson",
     "RecallRound",
     "RegisterEntry",
+    "Reply",
     "Reported",
     "Role",
     "RuleVersion",
@@ -164,6 +167,8 @@ __all__ = [
     "TaperVersion",
     "TreeHead",
     "Tries",
+    "UploadFault",
+    "UploadPart",
     "UsedAssertion",
     "Versioned",
     "WaitingRecord",

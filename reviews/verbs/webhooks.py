@@ -26,7 +26,8 @@ def make(
 
     Raises `BadRecord` for an address that the portal does not call, and for an unknown event.
     """
-    access.require(by, Action.MANAGE_WEBHOOKS, practice)
+    if not access.allowed(by, Action.OWN_WEBHOOKS, practice):
+        access.require(by, Action.MANAGE_WEBHOOKS, practice)
     there = Webhook.objects.there().filter(practice=practice)
     if there.count() >= MOST:
         raise BadRecord("practice", f"has {MOST} receivers already; remove one first")

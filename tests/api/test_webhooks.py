@@ -1,5 +1,6 @@
 """Receivers of events: each event once they answer, in order of each patient, and nothing else."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,9 +18,11 @@ from reviews.outgoing import Reply
 from reviews.verbs import clients, deliver
 from reviews.verbs import webhooks as verbs
 from tests import database, make
+from tests.api.conftest import make_system
 from tests.api.following import wait_for_horizon
 from tests.api.receiving import Receiver
 from tests.api.test_changes import another_session
+from tests.api.test_sync import is_problem
 
 pytestmark = pytest.mark.django_db(transaction=True)
 EVENTS = ["patient.registered", "prescription.logged"]
@@ -414,3 +417,69 @@ def test_a_practice_has_so_many_at_most(harbour, ada, monkeypatch):
     verbs.make(practice=harbour, name="One", by=ada, **asked)
     with pytest.raises(BadRecord, match="1 receivers"):
         verbs.make(practice=harbour, name="Two", by=ada, **asked)
+
+
+# -- By REST ---------------------------------------------------------------------------------------
+
+
+def post(system, path, **body):
+    return system.post(f"webhooks/{path}", json.dumps(body).encode())
+
+
+def test_a_system_keeps_its_receivers_by_rest(system, receiver, harbour, clara):
+    made = post(system, "make", name="Own", url=receiver.url, events=EVENTS).json()
+    receiver.secrets = [made["secret"]]
+    pk = made["webhook"]["id"]
+    assert made["webhook"]["practice"] == "harbour"
+    assert system.get("webhooks").json()["results"] == [made["webhook"]]
+    assert "secret" not in system.get(f"webhooks/{pk}").json()
+
+    registered(harbour, clara)
+    receiver.answer = lambda _body: 500
+    send()
+    [message] = system.get(f"webhooks/{pk}/messages").json()["results"]
+    assert (message["state"], message["type"]) == ("waiting", "patient.registered")
+    assert [each["status"] for each in message["tries"]] == [500]
+    said = system.get(f"webhooks/{pk}").json()
+    assert (said["failures"], said["waiting"], said["given_up"]) == (1, 1, 0)
+
+    receiver.answer = lambda _body: 204
+    on = system.http.patch(
+        f"/api/v1/webhooks/{pk}",
+        {"enabled": True},
+        content_type="application/json",
+        headers=system._headers(),
+    )
+    assert on.json()["failures"] == 0
+    send()
+    assert receiver.ids() == [message["message"]]
+    assert post(system, f"{pk}/messages/{message['id']}/again").json()["state"] == "waiting"
+    second = post(system, f"{pk}/secret").json()["secret"]
+    receiver.secrets.append(second)
+    assert post(system, f"{pk}/sample").json()["type"] == "webhook.sample"
+    send()
+    assert receiver.types() == ["patient.registered", "patient.registered", "webhook.sample"]
+    listed = system.get(f"webhooks/{pk}/messages", limit=1).json()
+    assert listed["results"][0]["type"] == "webhook.sample"
+    older = system.get(f"webhooks/{pk}/messages", before=listed["before"]).json()
+    assert [each["type"] for each in older["results"]] == ["patient.registered"]
+    assert system.get(f"webhooks/{pk}/messages", state="dead").json()["results"] == []
+    assert post(system, f"{pk}/remove").json() == {"results": []}
+    is_problem(system.get(f"webhooks/{pk}/messages"), 404)
+
+
+def test_nobody_elses_receiver_is_reached(webhook, system, harbour, ada):
+    other = make_system(harbour, by=ada, source="other")
+    own = post(other, "make", name="Own", url="https://example.com/", events=EVENTS).json()
+    for pk in (webhook.pk, own["webhook"]["id"]):
+        is_problem(system.get(f"webhooks/{pk}"), 404)
+        is_problem(post(system, f"{pk}/secret"), 404)
+        is_problem(post(system, f"{pk}/remove"), 404)
+        is_problem(system.get(f"webhooks/{pk}/messages"), 404)
+
+
+def test_a_refusal_says_where(system):
+    problem = is_problem(post(system, "make", name="x", url="ftp://x", events=EVENTS), 400)
+    assert problem["errors"][0]["pointer"] == "#/url"
+    problem = is_problem(post(system, "make", name="x", url="https://x.org", events=["no"]), 400)
+    assert problem["errors"][0]["pointer"] == "#/events/0"
