@@ -57,9 +57,9 @@ class ClientForm(forms.Form):
         help_text=KEYS_HINT,
     )
 
-    def __init__(self, practices: QuerySet[Practice], *given: object) -> None:
+    def __init__(self, practices: QuerySet[Practice], data: QueryDict | None = None) -> None:
         """`practices`: those at which it can be registered."""
-        super().__init__(*given)
+        super().__init__(data)
         self.fields["practices"].queryset = practices
 
 
