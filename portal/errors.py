@@ -30,6 +30,7 @@ from reviews.errors import (
     NotFound,
     ReasonNeeded,
     Stale,
+    TooMany,
 )
 from reviews.fhir_api import outcomes
 from reviews.forms.numbers import LARGEST
@@ -41,6 +42,7 @@ STATUS = {
     NotFound.code: HTTPStatus.NOT_FOUND,
     Stale.code: HTTPStatus.CONFLICT,
     IllegalMove.code: HTTPStatus.CONFLICT,
+    TooMany.code: HTTPStatus.TOO_MANY_REQUESTS,
     DomainError.code: HTTPStatus.CONFLICT,
 }
 PROBLEM = "application/problem+json"
@@ -94,8 +96,9 @@ def refusal(request: HttpRequest | Request, error: DomainError) -> HttpResponse:
     errors = None
     if isinstance(error, BadRecord):
         errors = [{"field": error.field, "reason": error.reason}]
+    headers = {"Retry-After": str(error.wait)} if isinstance(error, TooMany) else None
     status = STATUS.get(error.code, HTTPStatus.CONFLICT)
-    return problem(request, status, error.message, code=error.code, errors=errors)
+    return problem(request, status, error.message, code=error.code, errors=errors, headers=headers)
 
 
 def api_exception(error: Exception, context: dict[str, Any]) -> HttpResponse | None:

@@ -96,6 +96,11 @@ CACHES = {
 # process that seals or verifies needs it, and it should be backed up apart from the database.
 SEAL_DIR = Path(env.str("SEAL_DIR", default=str(VAR / "seal")))
 
+# Where the files of bulk exports and imports are, for the time that they are kept: on a disk that
+# web and workers share. They hold records of patients.
+BULK_DIR = Path(env.str("BULK_DIR", default=str(VAR / "bulk")))
+BULK_HOURS = env.int("BULK_HOURS", default=24)
+
 # -- Parts ---------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [

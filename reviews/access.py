@@ -48,6 +48,7 @@ class Action(StrEnum):
     EXEMPT = "exempt patients from rules"
     TAPER = "plan and change tapers"
     SYNC = "sync records"
+    BULK_EXPORT = "export records in bulk"
     SEE_QUEUE = "see the review queue"
     SEE_WORK = "have cases of your own"
     CLAIM = "claim cases"
@@ -120,6 +121,7 @@ GRANTS = {
     Action.EXEMPT: _grant(REVIEWER),
     Action.TAPER: _grant(CLINICIAN, REVIEWER),
     Action.SYNC: _grant(CLIENT),
+    Action.BULK_EXPORT: _grant(CLIENT),
     Action.SEE_QUEUE: _grant(CLINICIAN, REVIEWER, AUDITOR, CLIENT),
     Action.SEE_WORK: _grant(CLINICIAN, REVIEWER),
     Action.CLAIM: _grant(REVIEWER),
@@ -239,6 +241,7 @@ def _form(*both: Action, **more: Any) -> Door:
 
 FHIR: dict[str, tuple[Action, ...]] = {
     "Patient": (Action.SEE_PATIENT,),
+    "Group": (Action.SEE_PATIENT,),
 }
 """`{type of a FHIR resource: what lets somebody see it, any one of these}`."""
 
@@ -414,6 +417,11 @@ DOORS = {
     "api-invitation-withdraw": _button(Action.INVITE, system=True),
     "api-decision-text": _page(Action.SEE_QUEUE),
     "fhir-metadata": _page(public=True),
+    "fhir-export": _form(Action.BULK_EXPORT, system=True),
+    "fhir-export-patients": _form(Action.BULK_EXPORT, system=True),
+    "fhir-export-group": _form(Action.BULK_EXPORT, system=True),
+    "fhir-bulk-status": _form(Action.BULK_EXPORT, system=True, by="DELETE"),
+    "fhir-bulk-file": _page(Action.BULK_EXPORT, system=True),
     **{
         f"fhir-{name}{one}": _page(*actions, either=len(actions) > 1)
         for name, actions in FHIR.items()

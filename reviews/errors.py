@@ -64,3 +64,13 @@ class NotFound(DomainError):
     """There is nothing of that name, or it may not be seen."""
 
     code = "not_found"
+
+
+class TooMany(DomainError):
+    """As many as may be are under way already: one more may be asked for after `wait` seconds."""
+
+    code = "too_many"
+
+    def __init__(self, message: str, *, wait: int) -> None:
+        super().__init__(message, wait=wait)
+        self.wait = wait

@@ -11,7 +11,17 @@ from celery import Task, shared_task
 from reviews import clock, jobs, presses, releases, requests, sealing, sessions, tries
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
-from reviews.verbs import break_glass, digest, engines, leaving, messages, recall, screen, seal
+from reviews.verbs import (
+    break_glass,
+    bulk_export,
+    digest,
+    engines,
+    leaving,
+    messages,
+    recall,
+    screen,
+    seal,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +34,7 @@ KINDS: jobs.Kinds = {
     RESCREEN: engines.rescreen,
     seal.VERIFY: seal.verify,
     recall.LETTERS: recall.write_letters,
+    bulk_export.EXPORT: bulk_export.work,
 }
 """Every kind of long job, and what does a slice of it; `reviews.jobs` says how one is made."""
 
@@ -132,10 +143,11 @@ def send_reminders(task: Task) -> None:
 
 @task("reviews.forget")
 def forget(task: Task) -> None:
-    """Remove what is of no more use: forms that nobody can send again, sessions, tries."""
+    """Remove what is of no more use: forms that nobody can send again, sessions, tries, files."""
     presses.forget()
     sessions.forget()
     tries.forget_old()
+    bulk_export.forget()
 
 
 @task("reviews.seal")

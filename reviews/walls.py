@@ -49,6 +49,8 @@ WALLED = {
     "reviews_apikey_practices": OF_PRACTICE,
     "reviews_auditevent": OF_PRACTICE_OR_NONE,
     "reviews_breakglass": OF_PRACTICE,
+    "reviews_bulkexport": OF_ANY_PRACTICE,
+    "reviews_bulkfile": _of("reviews_bulkexport", "export_id"),
     "reviews_case": OF_PRACTICE,
     "reviews_casemove": _of("reviews_case", "case_id"),
     "reviews_condition": OF_PRACTICE,

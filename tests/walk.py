@@ -151,6 +151,7 @@ def resources(world):
     """`{type of a FHIR resource: the id of one that belongs to `world`}`."""
     return {
         "Patient": world.patient.pk,
+        "Group": world.place.code,
     }
 
 

@@ -10,6 +10,8 @@ from reviews.queries.fhir_source import Kind
 
 CHANGED_ON = "2026-11-29"
 """When the interface was changed last."""
+BULK = "http://hl7.org/fhir/uv/bulkdata/"
+_EXPORTS = {"Patient": "patient-export", "Group": "group-export"}
 _READS = ("read", "vread", "history-instance", "history-type", "search-type")
 
 
@@ -23,6 +25,7 @@ def statement(kinds: Mapping[str, Kind], base: str) -> dict[str, Any]:
         "software": {"name": "Prescription Safety Portal"},
         "implementation": {"description": "Prescription Safety Portal", "url": base},
         "fhirVersion": "4.0.1",
+        "instantiates": [f"{BULK}CapabilityStatement/bulk-data"],
         "format": [FHIR_JSON, JSON],
         "rest": [
             {
@@ -32,15 +35,21 @@ def statement(kinds: Mapping[str, Kind], base: str) -> dict[str, Any]:
                     "A person who is signed in may read.",
                 },
                 "resource": [_resource(kind, kinds) for kind in kinds.values()],
+                "operation": [_operation("export")],
             }
         ],
     }
+
+
+def _operation(definition: str) -> dict[str, str]:
+    return {"name": "export", "definition": f"{BULK}OperationDefinition/{definition}"}
 
 
 def _resource(kind: Kind, kinds: Mapping[str, Kind]) -> dict[str, Any]:
     return said(
         type=kind.name,
         interaction=[{"code": code} for code in (*_READS, *kind.writes)],
+        operation=[_operation(_EXPORTS[kind.name])] if kind.name in _EXPORTS else None,
         versioning="versioned",
         readHistory=kind.keeps_versions,
         updateCreate=False,

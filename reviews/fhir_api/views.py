@@ -19,10 +19,11 @@ from rest_framework.views import APIView
 from reviews import limits
 from reviews.callers import Bearer, Known, Session
 from reviews.errors import BadRecord, NotFound
-from reviews.fhir_api import allowed, capability, paging, shaping
+from reviews.fhir_api import allowed, capability, paging
 from reviews.fhir_api.negotiation import Negotiation, media_type
 from reviews.fhir_api.outcomes import Refused
 from reviews.queries import fhir_question, fhir_values
+from reviews.queries import fhir_shaping as shaping
 from reviews.queries.fhir import KINDS
 from reviews.queries.fhir_search import Gone, Search
 from reviews.queries.fhir_source import Kind, Shown, Viewer

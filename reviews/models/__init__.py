@@ -2,6 +2,7 @@
 
 from .audit import SHOWN, AuditEvent
 from .break_glass import LASTS, BreakGlass, SensitiveMark
+from .bulk_data import BulkExport, BulkFile
 from .cases import (
     CHANGED_PLAN,
     OPEN_STATES,
@@ -84,6 +85,8 @@ __all__ = [
     "Audience",
     "AuditEvent",
     "BreakGlass",
+    "BulkExport",
+    "BulkFile",
     "Case",
     "CaseMove",
     "CaseState",

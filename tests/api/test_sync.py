@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from reviews import records
-from reviews import limits
+from reviews import limits, records
 from reviews.api import bodies
 from reviews.models import Patient, Prescription, Reading
 from reviews.verbs import clients, observe, sync

@@ -1,0 +1,94 @@
+"""Bulk exports and their files: behind the wall of the practices whose records are in them."""
+
+import django.contrib.postgres.fields
+import django.db.models.deletion
+import django.db.models.functions.datetime
+import uuid
+from django.conf import settings
+from django.db import migrations, models
+
+
+# As `reviews.walls` says it; a migration keeps the words of its day.
+ALL = "(SELECT current_setting('portal.practices', true) = 'all')"
+PRACTICES = "(SELECT nullif(nullif(current_setting('portal.practices', true), 'all'), '')::bigint[])"
+POLICIES = {
+    "reviews_bulkexport": f"{ALL} OR practice_ids && {PRACTICES}::bigint[]",
+    "reviews_bulkfile": f"{ALL} OR EXISTS (SELECT FROM reviews_bulkexport parent WHERE parent.id = export_id)",
+}
+PUT_UP = "".join(
+    f"""
+    ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+    CREATE POLICY practices ON {table} USING ({seen});
+    """
+    for table, seen in POLICIES.items()
+)
+TAKE_DOWN = "".join(
+    f"""
+    DROP POLICY practices ON {table};
+    ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
+    ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;
+    """
+    for table in reversed(POLICIES)
+)
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('reviews', '0080_sent_resources'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='BulkExport',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('asked_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ('request', models.TextField()),
+                ('asked', models.JSONField()),
+                ('practice_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
+                ('transaction_time', models.DateTimeField(blank=True, null=True)),
+                ('expires_at', models.DateTimeField(blank=True, null=True)),
+                ('removed_at', models.DateTimeField(blank=True, null=True)),
+                ('asked_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('job', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reviews.job')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='BulkFile',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField()),
+                ('purpose', models.CharField(choices=[('output', 'Resources'), ('deleted', 'Deletions'), ('error', 'What could not be done')], max_length=7)),
+                ('type', models.CharField(max_length=40)),
+                ('rows', models.PositiveBigIntegerField(default=0)),
+                ('size', models.PositiveBigIntegerField(default=0)),
+                ('patient_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, db_default=[], default=list, size=None)),
+                ('digest', models.CharField(blank=True, db_default='', max_length=64)),
+                ('export', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='reviews.bulkexport')),
+            ],
+        ),
+        migrations.AddIndex(
+            model_name='bulkexport',
+            index=models.Index(condition=models.Q(('removed_at__isnull', True)), fields=['asked_by'], name='bulkexport_kept'),
+        ),
+        migrations.AddConstraint(
+            model_name='bulkexport',
+            constraint=models.CheckConstraint(condition=models.Q(('practice_ids__len__gt', 0)), name='bulkexport_of_some_practice'),
+        ),
+        migrations.AddConstraint(
+            model_name='bulkexport',
+            constraint=models.CheckConstraint(condition=models.Q(('expires_at__isnull', True), ('transaction_time__isnull', False), _connector='OR'), name='bulkexport_of_a_time_once_it_expires'),
+        ),
+        migrations.AddConstraint(
+            model_name='bulkfile',
+            constraint=models.UniqueConstraint(fields=('export', 'number'), name='bulkfile_numbered_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='bulkfile',
+            constraint=models.CheckConstraint(condition=models.Q(('purpose__in', ['output', 'deleted', 'error'])), name='bulkfile_purpose_known'),
+        ),
+        migrations.RunSQL(PUT_UP, TAKE_DOWN),
+    ]
