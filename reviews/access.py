@@ -86,6 +86,7 @@ class Action(StrEnum):
     BREAK_GLASS = "open a record in an emergency"
     MARK_SENSITIVE = "mark records as sensitive"
     SEE_AUDIT = "see the audit trail"
+    SEE_OWN_TRAIL = "see in the audit trail what a system did itself"
     SEE_JOBS = "see long jobs of your own"
     CANCEL_JOB = "cancel long jobs of your own"
     OVERSEE_JOBS = "see and cancel everybody’s long jobs"
@@ -159,6 +160,7 @@ GRANTS = {
     Action.BREAK_GLASS: _grant(CLINICIAN, REVIEWER, anywhere=True),
     Action.MARK_SENSITIVE: _grant(REVIEWER),
     Action.SEE_AUDIT: _grant(AUDITOR),
+    Action.SEE_OWN_TRAIL: _grant(CLIENT),
     Action.SEE_JOBS: _grant(*EVERYBODY, anywhere=True),
     Action.CANCEL_JOB: _grant(*EVERYBODY, anywhere=True),
     Action.OVERSEE_JOBS: _grant(FORMULARY_ADMIN, anywhere=True),
@@ -242,6 +244,23 @@ def _form(*both: Action, **more: Any) -> Door:
 FHIR: dict[str, tuple[Action, ...]] = {
     "Patient": (Action.SEE_PATIENT,),
     "Group": (Action.SEE_PATIENT,),
+    "Practitioner": (Action.SEE_PATIENT, Action.SEE_PEOPLE),
+    "PractitionerRole": (Action.SEE_PATIENT, Action.SEE_PEOPLE),
+    "Organization": (Action.SEE_PATIENT, Action.SEE_PEOPLE),
+    "Medication": (Action.SEE_PATIENT,),
+    "MedicationRequest": (Action.SEE_PATIENT,),
+    "MedicationDispense": (Action.SEE_PATIENT,),
+    "MedicationStatement": (Action.SEE_PATIENT,),
+    "MedicationAdministration": (Action.SEE_PATIENT,),
+    "Condition": (Action.SEE_PATIENT,),
+    "Observation": (Action.SEE_PATIENT,),
+    "AllergyIntolerance": (Action.SEE_PATIENT,),
+    "DetectedIssue": (Action.SEE_QUEUE,),
+    "Task": (Action.SEE_QUEUE,),
+    "Communication": (Action.SEE_QUEUE,),
+    "CarePlan": (Action.SEE_PATIENT,),
+    "AuditEvent": (Action.SEE_AUDIT, Action.SEE_OWN_TRAIL),
+    "Provenance": (Action.SEE_PATIENT,),
 }
 """`{type of a FHIR resource: what lets somebody see it, any one of these}`."""
 

@@ -226,6 +226,18 @@ def every_line() -> Iterator[tuple[int, str, Meanings, Line]]:
                 yield patient_id, profile, _in_practice(meanings, practice_id), made
 
 
+def lines(ids: Iterable[int]) -> dict[int, Line]:
+    """Single versions of prescriptions as the rules read them, by id."""
+    with binary_cursor() as cursor:
+        rows = cursor.execute(
+            f"SELECT {SELECT_LINE} FROM reviews_prescription"
+            " WHERE id = ANY(%(ids)s::bigint[])".encode(),
+            {"ids": as_array(ids)},
+        ).fetchall()
+    _meet({row[2] for row in rows})
+    return {made.id: made for made in _lines(rows)}
+
+
 def line(
     record: PrescriptionRecord, *, line_id: int = 0, prescriber: str = "", system: str = PORTAL
 ) -> Line:

@@ -10,7 +10,7 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from drugs.models import Equivalent
 from reviews.access import DOORS
-from reviews.models import Role
+from reviews.models import Membership, Role
 from tests.web.browse import BACKEND
 
 KEYS = {Role.INTEGRATION_CLIENT: "key for records", Role.PROVISIONING_CLIENT: "key for people"}
@@ -149,9 +149,30 @@ def arguments(world):
 
 def resources(world):
     """`{type of a FHIR resource: the id of one that belongs to `world`}`."""
+    post = Membership.objects.get(user=world.staff[Role.CLINICIAN], practice=world.place)
+    fay = {
+        sent.source_id.partition("-")[0]: sent.order_id for sent in world.fay.prescriptions.all()
+    }
     return {
         "Patient": world.patient.pk,
         "Group": world.place.code,
+        "Practitioner": world.staff[Role.CLINICIAN].pk,
+        "PractitionerRole": post.pk,
+        "Organization": world.place.pk,
+        "Medication": world.prescription.medicine_id,
+        "MedicationRequest": world.prescription.order_id,
+        "MedicationDispense": fay["handed"],
+        "MedicationStatement": fay["told"],
+        "MedicationAdministration": fay["given"],
+        "Condition": world.condition.record_id,
+        "Observation": world.reading.record_id,
+        "AllergyIntolerance": world.fay.conditions.get().record_id,
+        "DetectedIssue": world.flag.pk,
+        "Task": world.case.pk,
+        "Communication": f"message-{world.message.pk}",
+        "CarePlan": world.taper.pk,
+        "AuditEvent": world.event.pk,
+        "Provenance": f"order-{world.prescription.pk}",
     }
 
 

@@ -17,6 +17,7 @@ from reviews.models import (
     KeptApart,
     LetterText,
     Outcome,
+    Patient,
     Reason,
     Role,
 )
@@ -218,10 +219,33 @@ class World:
             (sync.conditions, sent.condition(f"c-{self.name}", patient=number, text=self.name)),
         ):
             verb(rows=enumerate([row]), source_system="ehr", by=ehr)
+        self._told_of_fay(ehr)
         self.question = IdentityQuestion.objects.open().get(practice=self.place)
         self.note = ImportNote.objects.live().get(practice=self.place)
         self.reading = self.patient.readings.get()
         self.condition = self.patient.conditions.get()
+
+    def _told_of_fay(self, ehr):
+        """Somebody of whom is known what was handed out, taken and given, and an allergy."""
+        fay = {
+            "identifiers": [{"system": "nhs", "value": f"2{self.name}"}],
+            "family_name": self.name,
+            "given_name": "Fay",
+            "birth_date": "1970-03-03",
+        }
+        told = {"patient": fay, "medicine": f"{self.name}mol 500 mg", "codings": []}
+        handed = sent.prescription(f"handed-{self.name}", **told, dispensed=True)
+        taken = sent.prescription(f"told-{self.name}", **told, evidence="reported")
+        given = sent.prescription(f"given-{self.name}", **told, evidence="given")
+        for verb, row in (
+            *((sync.prescriptions, row) for row in (handed, taken, given)),
+            (
+                sync.conditions,
+                sent.condition(f"a-{self.name}", patient=fay, text=self.name, kind="allergy"),
+            ),
+        ):
+            verb(rows=enumerate([row]), source_system="ehr", by=ehr)
+        self.fay = Patient.objects.get(identifiers__value=f"2{self.name}")
 
     def _decided(self, ravi):
         """Another case, decided, part of which was called wrong."""

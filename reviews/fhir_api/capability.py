@@ -5,7 +5,7 @@ from typing import Any
 
 from reviews.fhir.render.elements import said
 from reviews.fhir_api.negotiation import FHIR_JSON, JSON
-from reviews.queries.fhir_question import ALL
+from reviews.queries.fhir_question import every
 from reviews.queries.fhir_source import Kind
 
 CHANGED_ON = "2026-11-29"
@@ -48,7 +48,11 @@ def _operation(definition: str) -> dict[str, str]:
 def _resource(kind: Kind, kinds: Mapping[str, Kind]) -> dict[str, Any]:
     return said(
         type=kind.name,
-        interaction=[{"code": code} for code in (*_READS, *kind.writes)],
+        interaction=[
+            {"code": code}
+            for code in (*_READS, *kind.writes)
+            if code != "history-type" or kind.timed
+        ],
         operation=[_operation(_EXPORTS[kind.name])] if kind.name in _EXPORTS else None,
         versioning="versioned",
         readHistory=kind.keeps_versions,
@@ -62,7 +66,7 @@ def _resource(kind: Kind, kinds: Mapping[str, Kind]) -> dict[str, Any]:
             if kind.name in definition.targets
         ],
         searchParam=[
-            *({"name": name, "type": of} for name, of in ALL.items()),
+            *({"name": name, "type": of} for name, of in every(kind).items()),
             *(
                 {"name": name, "type": definition.kind}
                 for name, definition in kind.definitions.items()

@@ -13,7 +13,7 @@ from reviews.fhir.render.elements import instant
 from reviews.queries import fhir_shaping as shaping
 from reviews.queries.fhir_question import Question
 from reviews.queries.fhir_search import Found, Place
-from reviews.queries.fhir_source import Kind, Shown
+from reviews.queries.fhir_source import UNKNOWN_AT, Kind, Shown
 
 
 def searchset(
@@ -55,11 +55,9 @@ def history(
             entry["resource"] = shaping.whole(one)
             method, status = ("POST", "201 Created") if one.version == 1 else ("PUT", "200 OK")
         entry["request"] = {"method": method, "url": one.type if method == "POST" else url}
-        entry["response"] = {
-            "status": status,
-            "etag": f'W/"{one.version}"',
-            "lastModified": instant(one.at),
-        }
+        entry["response"] = {"status": status, "etag": f'W/"{one.version}"'}
+        if one.at != UNKNOWN_AT:
+            entry["response"]["lastModified"] = instant(one.at)
         entries.append(entry)
     return _bundle("history", now, [{"relation": "self", "url": address}, *link], entries)
 

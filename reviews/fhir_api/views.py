@@ -26,7 +26,7 @@ from reviews.queries import fhir_question, fhir_values
 from reviews.queries import fhir_shaping as shaping
 from reviews.queries.fhir import KINDS
 from reviews.queries.fhir_search import Gone, Search
-from reviews.queries.fhir_source import Kind, Shown, Viewer
+from reviews.queries.fhir_source import UNKNOWN_AT, Kind, Shown, Viewer
 from reviews.verbs import read
 
 MOST_FORM_BYTES = 64 * 1024
@@ -163,6 +163,8 @@ class TypeHistory(KindView):
 
     def get(self, request: Request) -> HttpResponse:
         bounds = allowed.require(request, self.kind_name, "s")
+        if not self.kind.timed:
+            raise NoSuchAddress(f"No history is kept of all {self.kind_name} resources.")
         asked = History(request)
         if asked.at is not None:
             raise BadRecord("_at", "is offered for the history of one resource only")
@@ -275,8 +277,11 @@ def resource_answer(
         raise BadRecord("_summary", "is none of true, text, data, false")
     elements = [one.strip() for one in request.GET.get("_elements", "").split(",") if one.strip()]
     tell(request, kind, [shown], query={"_id": shown.id})
-    etag, modified = f'W/"{shown.version}"', int(shown.at.timestamp())
-    headers = {"ETag": etag, "Last-Modified": http_date(modified)}
+    etag, modified = f'W/"{shown.version}"', None
+    headers = {"ETag": etag}
+    if shown.at != UNKNOWN_AT:
+        modified = int(shown.at.timestamp())
+        headers["Last-Modified"] = http_date(modified)
     if request.method in ("GET", "HEAD") and _is_known(request, etag, modified):
         return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     content = shaping.part(shaping.whole(shown), kind, summary=summary, elements=elements)
@@ -344,13 +349,13 @@ def is_strict(request: Request) -> bool:
     return "handling=strict" in re.split("[,;]", preferred)
 
 
-def _is_known(request: Request, etag: str, modified: int) -> bool:
+def _is_known(request: Request, etag: str, modified: int | None) -> bool:
     if known := request.headers.get("If-None-Match"):
         strong = etag.removeprefix("W/")
         said = {one.strip().removeprefix("W/") for one in known.split(",")}
         return "*" in said or strong in said
     since = parse_http_date_safe(request.headers.get("If-Modified-Since", ""))
-    return since is not None and modified <= since
+    return since is not None and modified is not None and modified <= since
 
 
 def _instant(name: str, said: str | None) -> datetime | None:

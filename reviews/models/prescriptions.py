@@ -1,12 +1,14 @@
 """What a patient takes and has, as reported; history is added to, never edited."""
 
 import uuid
+from datetime import date
 
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce, Now
 
 from reviews.rules.codes import (
     ACQUIRED,
@@ -35,6 +37,7 @@ class Medicine(models.Model):
     key = models.CharField(max_length=32, unique=True)
     text = models.CharField(max_length=500)
     codings = models.JSONField(default=list)
+    added_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         triggers = [
@@ -178,6 +181,14 @@ class Prescription(Reported):
             ),
             models.Index(fields=["patient", "order_id"]),
             models.Index(fields=["recorded_at", "id"]),
+            # The newest orders of a practice: what is not known comes first, as FHIR sorts it.
+            models.Index(
+                F("practice"),
+                Coalesce(F("written_on"), Value(date(1, 1, 1))),
+                F("order_id"),
+                condition=Q(superseded_at__isnull=True),
+                name="prescription_live_by_day",
+            ),
         ]
 
     def __str__(self) -> str:

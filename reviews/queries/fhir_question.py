@@ -27,6 +27,11 @@ ALL = {
 """The parameters that every type has."""
 
 
+def every(kind: Kind) -> dict[str, str]:
+    """The parameters that every type has, and this one too."""
+    return {name: of for name, of in ALL.items() if kind.timed or name != "_lastUpdated"}
+
+
 @dataclass(frozen=True)
 class Condition:
     """One parameter: what one of the values must find."""
@@ -116,8 +121,10 @@ def read(
             (includes if name == "_include" else revincludes).append(follow)
         elif "." in name or name == "_has":
             raise BadRecord(full, "chained parameters and _has are not offered")
-        elif name in ALL or name in kind.definitions:
+        elif name in kind.definitions or name in every(kind):
             conditions.append(_condition(kind, full, value, base))
+        elif name == "_lastUpdated":
+            raise BadRecord(name, f"is not known of {kind.name}")
         elif strict:
             raise BadRecord(full, f"is no parameter of {kind.name} here")
         else:
@@ -196,7 +203,7 @@ def _sorts(kind: Kind, text: str) -> tuple[tuple[str, bool], ...]:
     if not text:
         return ()
     sorts = tuple((part.removeprefix("-"), part.startswith("-")) for part in text.split(","))
-    known = {"_id", "_lastUpdated", *(name for one in kind.sources for name in one.sorts())}
+    known = {*every(kind), *(name for one in kind.sources for name in one.sorts())}
     for name, _ in sorts:
         if name not in known:
             raise BadRecord("_sort", f"by “{name}” is not offered; by {', '.join(sorted(known))}")

@@ -413,7 +413,8 @@ def _finders(table: Source[Any]) -> dict[str, Finder]:
         key = table.read_key(token.code)
         return NOTHING if key is None or token.system else Q(**{table.key: key})
 
-    return {**table.finders(), "_id": by_id, "_lastUpdated": time(Instant(table.changed))}
+    found = {**table.finders(), "_id": by_id}
+    return {**found, "_lastUpdated": time(Instant(table.changed))} if table.changed else found
 
 
 def _found_by(finders: Mapping[str, Finder], condition: Condition) -> Q:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from reviews.fhir.render.elements import instant
-from reviews.queries.fhir_source import Kind, Shown
+from reviews.queries.fhir_source import UNKNOWN_AT, Kind, Shown
 
 SUBSETTED = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
@@ -21,7 +21,10 @@ def whole(shown: Shown) -> dict[str, Any]:
     meta = content.pop("meta", None)
     if isinstance(meta, msgspec.Raw):
         meta = msgspec.json.decode(meta, type=dict[str, msgspec.Raw])
-    meta = {**(meta or {}), "versionId": str(shown.version), "lastUpdated": instant(shown.at)}
+    meta = {**(meta or {}), "versionId": str(shown.version)}
+    meta.pop("lastUpdated", None)
+    if shown.at != UNKNOWN_AT:
+        meta["lastUpdated"] = instant(shown.at)
     content.pop("resourceType", None)
     content.pop("id", None)
     return {"resourceType": shown.type, "id": shown.id, "meta": meta, **content}

@@ -64,7 +64,8 @@ class Sort:
 class Source(Generic[Row]):
     """One table behind a type.
 
-    `key` is the column that names a record whatever its version; `changed` when it last changed.
+    `key` is the column that names a record whatever its version; `changed` when it last changed,
+    and empty where nobody keeps that.
     """
 
     prefix = ""
@@ -109,7 +110,8 @@ class Source(Generic[Row]):
         return int(changed.timestamp() * 1_000_000)
 
     def at(self, row: Row) -> datetime:
-        return cast(datetime, getattr(row, self.changed))
+        """When this version came to be; `UNKNOWN_AT` where nobody keeps that."""
+        return cast(datetime, getattr(row, self.changed)) if self.changed else UNKNOWN_AT
 
     def patient_of(self, row: Row) -> int | None:
         return cast(int | None, getattr(row, "patient_id", None))
@@ -166,6 +168,11 @@ class Kind:
     @cached_property
     def keeps_versions(self) -> bool:
         return any(source.keeps_versions for source in self.sources)
+
+    @cached_property
+    def timed(self) -> bool:
+        """Whether it is known of each when it changed last."""
+        return all(source.changed for source in self.sources)
 
     def practices(self, viewer: Viewer) -> list[int]:
         """The practices whose resources of this type somebody sees."""

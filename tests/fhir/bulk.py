@@ -55,7 +55,7 @@ def lines(system, url, **headers):
 
 
 def resources(system, made, member="output"):
-    """`{type: [resource, ...]}` of all files of a manifest; counts are right, each file one type."""
+    """`{type: [resource, ...]}` of all files of a manifest, each of one type and of its count."""
     found = {}
     for file in made[member]:
         several = [json.loads(one) for one in lines(system, file["url"])]

@@ -1,9 +1,19 @@
-"""People: patients."""
+"""People and places: patients, those who treat them, what these do where."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
-from reviews.fhir.render.elements import Json, identifier, reference, resource, said, words
+from reviews.fhir.render.elements import (
+    OURS,
+    Json,
+    identifier,
+    own,
+    period,
+    reference,
+    resource,
+    said,
+    words,
+)
 
 
 class Person(NamedTuple):
@@ -42,4 +52,82 @@ def patient(person: Person) -> Json:
         deceasedDateTime=died_on.isoformat() if died_on else None,
         managingOrganization=reference("Organization", person.practice_id),
         link=link,
+    )
+
+
+class Staff(NamedTuple):
+    """Somebody who works here. `numbers` are (register, number)."""
+
+    family: str
+    given: str
+    username: str
+    active: bool
+    numbers: tuple[tuple[str, str], ...]
+
+
+def practitioner(staff: Staff) -> Json:
+    name = said(
+        use="official",
+        family=words(staff.family),
+        given=[words(staff.given)] if words(staff.given) else None,
+    )
+    if len(name) == 1:
+        name = {"text": staff.username}
+    return resource(
+        "Practitioner",
+        identifier=[identifier(f"{OURS}register:{one}", number) for one, number in staff.numbers],
+        active=staff.active,
+        name=[name],
+    )
+
+
+class Post(NamedTuple):
+    """A role that somebody holds at a practice, until it ends."""
+
+    user_id: int
+    name: str
+    practice_id: int
+    practice: str
+    role: tuple[str, str]
+    active: bool
+    ends_at: datetime | None
+
+
+def practitioner_role(post: Post) -> Json:
+    return resource(
+        "PractitionerRole",
+        active=post.active,
+        period=period(None, post.ends_at),
+        practitioner=reference("Practitioner", post.user_id, post.name),
+        organization=reference("Organization", post.practice_id, post.practice),
+        code=[own("role", *post.role)],
+    )
+
+
+class Place(NamedTuple):
+    """A practice and how it is reached."""
+
+    code: str
+    name: str
+    address: str
+    country: str
+    telephone: str
+    email: str
+
+
+def organization(place: Place) -> Json:
+    telecom = [
+        {"system": system, "value": words(value)}
+        for system, value in (("phone", place.telephone), ("email", place.email))
+        if words(value)
+    ]
+    return resource(
+        "Organization",
+        identifier=[identifier(f"{OURS}practice", place.code)],
+        active=True,
+        name=words(place.name),
+        telecom=telecom,
+        address=[said(text=words(place.address), country=words(place.country))]
+        if words(place.address)
+        else None,
     )
