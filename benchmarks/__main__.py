@@ -6,7 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import case_page, ground, latency, load, people_page, queue, reading, rescreen
+from benchmarks import (
+    case_page,
+    export,
+    ground,
+    latency,
+    load,
+    people_page,
+    queue,
+    reading,
+    rescreen,
+)
 from benchmarks import walls as behind_walls
 from benchmarks.table import Row, markdown, plain
 from portal.progress import say, step
@@ -14,7 +24,7 @@ from reviews import walls
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
-ON_GROUND = ("queue", "walls", "case", "reading", "people", "rescreen", "latency", "load")
+ON_GROUND = ("queue", "walls", "case", "reading", "people", "rescreen", "latency", "load", "export")
 BY_THEMSELVES = {"rules": "benchmarks.screening", "sync": "benchmarks.sync"}
 
 
@@ -48,6 +58,8 @@ def main():
                 rows += rescreen.measure(patients)
             if "latency" in names:
                 rows += latency.measure(5 if given.quick else 30)
+            if "export" in names:
+                rows += export.measure(patients)
             if "load" in names:
                 rows += load.measure(5 if given.quick else 20)
     for name, module in BY_THEMSELVES.items():

@@ -22,7 +22,13 @@ _OPEN_HERE = f"""
 """
 _NOW = f"""
     SELECT statement_timestamp(), pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
-        (SELECT coalesce(array_agg(held.virtualxid), '{{}}') {_OPEN_HERE})
+        (
+            SELECT coalesce(array_agg(held.virtualxid), '{{}}') {_OPEN_HERE} AND NOT EXISTS (
+                SELECT FROM pg_locks wrote
+                WHERE wrote.locktype = 'transactionid' AND wrote.pid = held.pid AND wrote.granted
+                    AND wrote.mode = 'ExclusiveLock'
+            )
+        )
 """
 _WRITERS = f"""
     SELECT count(*) FROM pg_snapshot_xip(pg_current_snapshot()) AS xact

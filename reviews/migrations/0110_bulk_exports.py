@@ -36,7 +36,7 @@ TAKE_DOWN = "".join(
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0080_sent_resources'),
+        ('reviews', '0082_orders_by_day'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

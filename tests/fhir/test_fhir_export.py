@@ -298,7 +298,7 @@ def test_what_is_no_instant_is_refused_whatever_is_preferred(system, name, said)
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        (b"", 400),
+        (b"{}", 400),
         (b"[]", 400),
         (b'{"resourceType":"Patient"}', 400),
         (b'{"resourceType":"Parameters","parameter":[{"name":"_type"}]}', 400),
