@@ -20,7 +20,7 @@ def path_of(url):
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
-def work(slices=None, *, seconds=60.0):
+def work(slices=None, *, seconds=0.0):
     """Have jobs done, all of them or so many slices, as if each were due at once."""
     done = 0
     while slices is None or done < slices:
