@@ -22,29 +22,10 @@ from rest_framework.request import Request
 from rest_framework.views import set_rollback
 
 from portal import away
-from reviews.errors import (
-    BadRecord,
-    DomainError,
-    IllegalMove,
-    NotAllowed,
-    NotFound,
-    ReasonNeeded,
-    Stale,
-    TooMany,
-)
+from reviews.errors import STATUS, BadRecord, DomainError, ReasonNeeded, TooMany
 from reviews.fhir_api import outcomes
 from reviews.forms.numbers import LARGEST
 
-STATUS = {
-    BadRecord.code: HTTPStatus.BAD_REQUEST,
-    NotAllowed.code: HTTPStatus.FORBIDDEN,
-    ReasonNeeded.code: HTTPStatus.FORBIDDEN,
-    NotFound.code: HTTPStatus.NOT_FOUND,
-    Stale.code: HTTPStatus.CONFLICT,
-    IllegalMove.code: HTTPStatus.CONFLICT,
-    TooMany.code: HTTPStatus.TOO_MANY_REQUESTS,
-    DomainError.code: HTTPStatus.CONFLICT,
-}
 PROBLEM = "application/problem+json"
 
 

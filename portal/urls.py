@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from portal import account_pages, health
-from reviews.fhir_api.views import Nowhere
+from reviews.fhir_api.views import Base
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -11,7 +11,7 @@ urlpatterns = [
     path("accounts/", include(account_pages)),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("reviews.api.urls")),
-    path("fhir", Nowhere.as_view()),
+    path("fhir", Base.as_view(), name="fhir-bundle"),
     path("fhir/", include("reviews.fhir_api.urls")),
     path("", include("reviews.urls")),
 ]

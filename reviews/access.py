@@ -11,6 +11,7 @@ from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from reviews import walls
 from reviews.errors import NotAllowed, NotFound, ReasonNeeded
+from reviews.fhir.write.conforming import DEFINITIONS
 from reviews.models import (
     MACHINES,
     BreakGlass,
@@ -441,10 +442,16 @@ DOORS = {
     "fhir-export-group": _form(Action.BULK_EXPORT, system=True),
     "fhir-bulk-status": _form(Action.BULK_EXPORT, system=True, by="DELETE"),
     "fhir-bulk-file": _page(Action.BULK_EXPORT, system=True),
+    "fhir-bundle": _button(Action.SYNC, system=True),
     **{
-        f"fhir-{name}{one}": _page(*actions, either=len(actions) > 1)
+        f"fhir-{name}{one}": _page(
+            *actions,
+            either=len(actions) > 1,
+            do=(Action.SYNC,) if name in DEFINITIONS else None,
+            by=by,
+        )
         for name, actions in FHIR.items()
-        for one in ("", "-one")
+        for one, by in (("", "POST"), ("-one", "PUT"))
     },
 }
 """`{name of an address: its door}`: all of them but those of signing in."""

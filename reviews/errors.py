@@ -1,5 +1,6 @@
 """What a caller can act on. A stable code and a sentence; the edges turn them into responses."""
 
+from http import HTTPStatus
 from typing import Any
 
 
@@ -74,3 +75,16 @@ class TooMany(DomainError):
     def __init__(self, message: str, *, wait: int) -> None:
         super().__init__(message, wait=wait)
         self.wait = wait
+
+
+STATUS = {
+    BadRecord.code: HTTPStatus.BAD_REQUEST,
+    NotAllowed.code: HTTPStatus.FORBIDDEN,
+    ReasonNeeded.code: HTTPStatus.FORBIDDEN,
+    NotFound.code: HTTPStatus.NOT_FOUND,
+    Stale.code: HTTPStatus.CONFLICT,
+    IllegalMove.code: HTTPStatus.CONFLICT,
+    TooMany.code: HTTPStatus.TOO_MANY_REQUESTS,
+    DomainError.code: HTTPStatus.CONFLICT,
+}
+"""What each is over HTTP, by its code."""

@@ -15,7 +15,7 @@ from reviews.fhir.render.paths import Definition, keys
 from reviews.models import SentResource
 
 
-def keep(
+def made(
     *,
     resource_type: str,
     logical_id: str,
@@ -32,12 +32,12 @@ def keep(
     dated: tuple[datetime | None, datetime | None] = (None, None),
     deleted: bool = False,
 ) -> SentResource:
-    """Keep one version of a resource as it was sent, in the caller's transaction.
+    """One version of a resource as it was sent, to be inserted in the caller's transaction.
 
-    `content` is `body` as read, for the keys that a search finds it by. Raises `IntegrityError`
-    where somebody else wrote that version meanwhile.
+    `content` is `body` as read, for the keys that a search finds it by. Inserting it raises
+    `IntegrityError` where somebody else wrote that version meanwhile.
     """
-    return SentResource.objects.create(
+    return SentResource(
         resource_type=resource_type,
         logical_id=logical_id,
         version=version,

@@ -65,7 +65,10 @@ class SyncResult:
 
 
 class Row(msgspec.Struct, eq=False, gc=False):
-    """One record of a batch, checked by itself; `index` is its place there."""
+    """One record of a batch, checked by itself; `index` is its place there.
+
+    `record_id` is what all versions of it will share if it is new; None: an id of its own.
+    """
 
     index: int
     source_id: str
@@ -73,6 +76,7 @@ class Row(msgspec.Struct, eq=False, gc=False):
     record: Any
     digest: bytes
     matched: Person | None = None
+    record_id: uuid.UUID | None = None
 
     @property
     def person(self) -> Person:
@@ -304,7 +308,7 @@ class _Recorded:
 
         def rows() -> Iterable[tuple]:
             for row in fresh:
-                yield version(row, uuid.uuid4())
+                yield version(row, row.record_id or uuid.uuid4())
             for (pk, record_id, number), row in held:
                 yield version(row, record_id, number + 1, pk)
 

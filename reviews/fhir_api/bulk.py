@@ -23,9 +23,10 @@ from reviews.callers import Bearer
 from reviews.errors import BadRecord, NotFound
 from reviews.fhir.render.elements import instant
 from reviews.fhir_api import allowed, outcomes
+from reviews.fhir_api.answers import NO_SUCH, base_of, is_strict
 from reviews.fhir_api.negotiation import JSON, Negotiation, is_json
 from reviews.fhir_api.outcomes import Refused
-from reviews.fhir_api.views import NO_SUCH, FhirView, base_of, is_strict
+from reviews.fhir_api.views import FhirView
 from reviews.models import BulkExport, BulkFile, Job, Patient
 from reviews.queries import bulk_exports, fhir_question, fhir_values
 from reviews.queries.fhir import KINDS

@@ -12,6 +12,7 @@ CHANGED_ON = "2026-11-29"
 """When the interface was changed last."""
 BULK = "http://hl7.org/fhir/uv/bulkdata/"
 _EXPORTS = {"Patient": "patient-export", "Group": "group-export"}
+_WRITES = ("create", "update", "patch", "delete")
 _READS = ("read", "vread", "history-instance", "history-type", "search-type")
 
 
@@ -34,6 +35,7 @@ def statement(kinds: Mapping[str, Kind], base: str) -> dict[str, Any]:
                     "description": "Authorization: Bearer, with the key of a system. "
                     "A person who is signed in may read.",
                 },
+                "interaction": [{"code": "batch"}, {"code": "transaction"}],
                 "resource": [_resource(kind, kinds) for kind in kinds.values()],
                 "operation": [_operation("export")],
             }
@@ -45,19 +47,26 @@ def _operation(definition: str) -> dict[str, str]:
     return {"name": "export", "definition": f"{BULK}OperationDefinition/{definition}"}
 
 
+def _interactions(kind: Kind) -> tuple[str, ...]:
+    """People are not deleted; what is only given out is not written at all."""
+    if not kind.kept:
+        return _READS
+    return (*_READS, *(code for code in _WRITES if code != "delete" or kind.name != "Patient"))
+
+
 def _resource(kind: Kind, kinds: Mapping[str, Kind]) -> dict[str, Any]:
     return said(
         type=kind.name,
         interaction=[
-            {"code": code}
-            for code in (*_READS, *kind.writes)
-            if code != "history-type" or kind.timed
+            {"code": code} for code in _interactions(kind) if code != "history-type" or kind.timed
         ],
         operation=[_operation(_EXPORTS[kind.name])] if kind.name in _EXPORTS else None,
         versioning="versioned",
         readHistory=kind.keeps_versions,
         updateCreate=False,
         conditionalRead="full-support",
+        conditionalCreate=kind.kept or None,
+        conditionalUpdate=kind.kept or None,
         searchInclude=[f"{kind.name}:{name}" for name in kind.includes],
         searchRevInclude=[
             f"{other.name}:{name}"

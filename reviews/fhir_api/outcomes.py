@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
+from reviews.errors import STATUS, BadRecord, DomainError
 from reviews.fhir_api.negotiation import media_type
 
 CODES = {
@@ -56,7 +57,26 @@ class Refused(APIException):
         super().__init__(detail)
         self.status_code = status
         self.headers = headers or {}
+        self.names_entry = False
         self.issues = tuple(issues) or (issue(status, detail, code=code, expression=expression),)
+
+    def within(self, entry: str) -> "Refused":
+        """The same refusal, said of an entry of a Bundle."""
+        self.names_entry = True
+        self.issues = tuple(
+            each
+            if each.expression[:1] and each.expression[0].startswith(entry)
+            else msgspec.structs.replace(each, expression=(entry, *each.expression))
+            for each in self.issues
+        )
+        return self
+
+
+def of(error: DomainError) -> tuple[int, tuple[Issue, ...]]:
+    """The status and the issues of a refusal of the domain."""
+    status = STATUS.get(error.code, HTTPStatus.CONFLICT)
+    where = [error.field] if isinstance(error, BadRecord) and error.field else []
+    return status, (issue(status, error.message, expression=where),)
 
 
 def issue(

@@ -1,17 +1,14 @@
 """The addresses of FHIR: which resource, whether they may, one query, and the answer."""
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
 from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils import timezone
-from django.utils.http import http_date, parse_http_date_safe
 from rest_framework.exceptions import NotFound as NoSuchAddress
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -19,20 +16,17 @@ from rest_framework.views import APIView
 from reviews import limits
 from reviews.callers import Bearer, Known, Session
 from reviews.errors import BadRecord, NotFound
-from reviews.fhir_api import allowed, capability, paging
-from reviews.fhir_api.negotiation import Negotiation, media_type
+from reviews.fhir_api import allowed, answers, capability, paging, writing
+from reviews.fhir_api.negotiation import Negotiation
 from reviews.fhir_api.outcomes import Refused
 from reviews.queries import fhir_question, fhir_values
-from reviews.queries import fhir_shaping as shaping
 from reviews.queries.fhir import KINDS
-from reviews.queries.fhir_search import Gone, Search
-from reviews.queries.fhir_source import UNKNOWN_AT, Kind, Shown, Viewer
-from reviews.verbs import read
+from reviews.queries.fhir_search import Gone
+from reviews.queries.fhir_source import Kind, Shown
 
 MOST_FORM_BYTES = 64 * 1024
 FORM = "application/x-www-form-urlencoded"
 _VERSION = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
-NO_SUCH = "There is no such resource, or you may not see it."
 
 
 class FhirView(APIView):
@@ -76,14 +70,26 @@ class Metadata(FhirView):
     throttle_classes = []
 
     def get(self, request: Request) -> HttpResponse:
-        return json_answer(request, capability.statement(KINDS, base_of(request)))
+        return answers.json_answer(request, capability.statement(KINDS, answers.base_of(request)))
 
 
 class TypeAddress(KindView):
-    """`/fhir/{Type}`: search."""
+    """`/fhir/{Type}`: search and create."""
 
     def get(self, request: Request) -> HttpResponse:
-        return searched(request, self.kind, request.GET)
+        return answers.searched(request, self.kind, request.GET)
+
+    def post(self, request: Request) -> HttpResponse:
+        return writing.create(request, self.kind)
+
+    def put(self, request: Request) -> HttpResponse:
+        return writing.update_where(request, self.kind)
+
+    def patch(self, request: Request) -> HttpResponse:
+        return writing.patch_where(request, self.kind)
+
+    def delete(self, request: Request) -> HttpResponse:
+        raise Refused(HTTPStatus.BAD_REQUEST, "A conditional delete is not offered.")
 
 
 class SearchAddress(KindView):
@@ -102,21 +108,32 @@ class SearchAddress(KindView):
             asked.update(QueryDict(content.decode(), encoding="utf-8"))
         except (UnicodeDecodeError, ValueError) as error:
             raise BadRecord("body", "is no form in UTF-8") from error
-        return searched(request, self.kind, asked)
+        return answers.searched(request, self.kind, asked)
 
 
 class InstanceAddress(KindView):
-    """`/fhir/{Type}/{id}`: read."""
+    """`/fhir/{Type}/{id}`: read and change."""
+
+    def put(self, request: Request, logical_id: str) -> HttpResponse:
+        return writing.update(request, self.kind, logical_id)
+
+    def patch(self, request: Request, logical_id: str) -> HttpResponse:
+        return writing.patch(request, self.kind, logical_id)
+
+    def delete(self, request: Request, logical_id: str) -> HttpResponse:
+        return writing.delete(request, self.kind, logical_id)
 
     def get(self, request: Request, logical_id: str) -> HttpResponse:
         bounds = allowed.require(request, self.kind_name, "r")
         try:
-            shown = search_for(request, {self.kind_name: bounds}).read(self.kind, logical_id)
+            shown = answers.search_for(request, {self.kind_name: bounds}).read(
+                self.kind, logical_id
+            )
         except Gone as gone:
-            raise deleted() from gone
+            raise answers.deleted() from gone
         if shown is None:
-            raise NotFound(NO_SUCH)
-        return resource_answer(request, self.kind, shown)
+            raise NotFound(answers.NO_SUCH)
+        return answers.resource_answer(request, self.kind, shown)
 
 
 class VersionAddress(KindView):
@@ -124,15 +141,15 @@ class VersionAddress(KindView):
 
     def get(self, request: Request, logical_id: str, version: str) -> HttpResponse:
         bounds = allowed.require(request, self.kind_name, "r")
-        search = search_for(request, {self.kind_name: bounds})
+        search = answers.search_for(request, {self.kind_name: bounds})
         number = int(version) if _VERSION.fullmatch(version) else 0
         try:
             shown = search.version(self.kind, logical_id, number)
         except Gone as gone:
-            raise deleted() from gone
+            raise answers.deleted() from gone
         if shown is None:
-            raise NotFound(NO_SUCH)
-        return resource_answer(request, self.kind, shown)
+            raise NotFound(answers.NO_SUCH)
+        return answers.resource_answer(request, self.kind, shown)
 
 
 class InstanceHistory(KindView):
@@ -141,9 +158,11 @@ class InstanceHistory(KindView):
     def get(self, request: Request, logical_id: str) -> HttpResponse:
         bounds = allowed.require(request, self.kind_name, "r")
         asked = History(request)
-        versions = search_for(request, {self.kind_name: bounds}).history_of(self.kind, logical_id)
+        versions = answers.search_for(request, {self.kind_name: bounds}).history_of(
+            self.kind, logical_id
+        )
         if not versions:
-            raise NotFound(NO_SUCH)
+            raise NotFound(answers.NO_SUCH)
         first = asked.first_version
         kept = [
             one
@@ -168,7 +187,7 @@ class TypeHistory(KindView):
         asked = History(request)
         if asked.at is not None:
             raise BadRecord("_at", "is offered for the history of one resource only")
-        page, following = search_for(request, {self.kind_name: bounds}).history(
+        page, following = answers.search_for(request, {self.kind_name: bounds}).history(
             self.kind,
             before=paging.read_place(asked.cursor) if asked.cursor else None,
             since=asked.since,
@@ -176,6 +195,13 @@ class TypeHistory(KindView):
         )
         link = [asked.following(paging.write_place(following))] if following else []
         return history_answer(request, self.kind, page, asked, link)
+
+
+class Base(FhirView):
+    """`/fhir`: a batch or a transaction."""
+
+    def post(self, request: Request) -> HttpResponse:
+        return writing.bundle(request)
 
 
 class Nowhere(FhirView):
@@ -238,56 +264,6 @@ class History:
         return {"relation": "next", "url": f"{address}?{urlencode([*query, ('_cursor', cursor)])}"}
 
 
-def searched(request: Request, kind: Kind, said: QueryDict) -> HttpResponse:
-    """The answer to a search."""
-    bounds = allowed.require(request, kind.name, "s")
-    question = fhir_question.read(
-        kind,
-        [(name, str(value)) for name, values in said.lists() for value in values],
-        kinds=KINDS,
-        base=base_of(request),
-        strict=is_strict(request),
-    )
-    found = search_for(request, {kind.name: bounds}).find(question)
-    tell(request, kind, [*found.matches, *found.included], query=dict(question.applied))
-    bundle = paging.searchset(question, found, KINDS, base_of(request), timezone.now())
-    return json_answer(request, bundle)
-
-
-def search_for(request: Request, known: dict[str, allowed.Bounds]) -> Search:
-    """Searches for whoever asks. `known` are the bounds of types that were asked already."""
-
-    def reach(type_name: str) -> allowed.Bounds | None:
-        if type_name in known:
-            return known[type_name]
-        if not allowed.may_see(request, type_name):
-            return None
-        return allowed.within(request, type_name, "r")
-
-    viewer = Viewer(request.user, is_system=request.auth is not None)
-    return Search(KINDS, viewer, reach, base_of(request))
-
-
-def resource_answer(
-    request: Request, kind: Kind, shown: Shown, status: int = HTTPStatus.OK
-) -> HttpResponse:
-    """The answer that is one resource; 304 where the caller has this version already."""
-    summary = request.GET.get("_summary", "")
-    if summary not in ("", "true", "text", "data", "false"):
-        raise BadRecord("_summary", "is none of true, text, data, false")
-    elements = [one.strip() for one in request.GET.get("_elements", "").split(",") if one.strip()]
-    tell(request, kind, [shown], query={"_id": shown.id})
-    etag, modified = f'W/"{shown.version}"', None
-    headers = {"ETag": etag}
-    if shown.at != UNKNOWN_AT:
-        modified = int(shown.at.timestamp())
-        headers["Last-Modified"] = http_date(modified)
-    if request.method in ("GET", "HEAD") and _is_known(request, etag, modified):
-        return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-    content = shaping.part(shaping.whole(shown), kind, summary=summary, elements=elements)
-    return json_answer(request, content, status=status, headers=headers)
-
-
 def history_answer(
     request: Request,
     kind: Kind,
@@ -295,67 +271,15 @@ def history_answer(
     asked: History,
     link: list[dict[str, str]],
 ) -> HttpResponse:
-    tell(request, kind, shown, query={"_history": request.path})
+    answers.tell(request, kind, shown, query={"_history": request.path})
     bundle = paging.history(
         shown,
         address=request.build_absolute_uri(),
-        base=base_of(request),
+        base=answers.base_of(request),
         link=link,
         now=timezone.now(),
     )
-    return json_answer(request, bundle)
-
-
-def tell(request: Request, kind: Kind, shown: Iterable[Shown], *, query: dict[str, str]) -> None:
-    """Write down of whom resources go out, before they do."""
-    several = list(shown)
-    read.over_api(
-        resource=f"FHIR {kind.name}",
-        query=query,
-        patients=[one.patient_id for one in several if one.patient_id is not None],
-        rows=len(several),
-        by=request.user,
-    )
-
-
-def json_answer(
-    request: Request,
-    content: dict[str, Any],
-    *,
-    status: int = HTTPStatus.OK,
-    headers: dict[str, str] | None = None,
-) -> HttpResponse:
-    """A resource or a Bundle as an answer."""
-    return HttpResponse(
-        msgspec.json.encode(content),
-        status=status,
-        content_type=media_type(request),
-        headers=headers,
-    )
-
-
-def deleted() -> Refused:
-    return Refused(HTTPStatus.GONE, "This resource was deleted.")
-
-
-def base_of(request: Request) -> str:
-    """The address of this server."""
-    return request.build_absolute_uri("/fhir")
-
-
-def is_strict(request: Request) -> bool:
-    """Whether a parameter that is not known is to be refused."""
-    preferred = request.headers.get("Prefer", "").replace(" ", "").lower()
-    return "handling=strict" in re.split("[,;]", preferred)
-
-
-def _is_known(request: Request, etag: str, modified: int | None) -> bool:
-    if known := request.headers.get("If-None-Match"):
-        strong = etag.removeprefix("W/")
-        said = {one.strip().removeprefix("W/") for one in known.split(",")}
-        return "*" in said or strong in said
-    since = parse_http_date_safe(request.headers.get("If-Modified-Since", ""))
-    return since is not None and modified is not None and modified <= since
+    return answers.json_answer(request, bundle)
 
 
 def _instant(name: str, said: str | None) -> datetime | None:

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from reviews import limits, records
+from reviews import limits, records, syncing
 from reviews.api import bodies
 from reviews.models import Patient, Prescription, Reading
-from reviews.verbs import clients, observe, sync
+from reviews.verbs import clients, observe
 from tests import make
 from tests.api import sent
 from tests.api.conftest import make_system
@@ -405,7 +405,7 @@ def test_a_refused_record_is_told_every_field_that_is_wrong(system, kind, record
 
 
 def test_a_batch_of_the_worst_records_is_looked_at_so_often_and_no_more(system, monkeypatch):
-    monkeypatch.setattr(sync, "MOST_LOOKS", 30)
+    monkeypatch.setattr(syncing, "MOST_LOOKS", 30)
     bad = sent.prescription(**{f"wrong_{n}": n for n in range(40)})
     answer = system.sync([bad] * 5).json()
     assert answer["refused"] == 5

@@ -12,7 +12,8 @@ from tests import walk
 from tests.world import World
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "roles.md"
-REFUSED = {401, 403, 404}
+REFUSED = {401, 403, 404, 405}
+"""405: by FHIR, where a client would give a resource an id that is not here for them."""
 UNREAD = {400, 409, 422}
 """An empty form was looked at before it was asked who sent it, and nothing came of it."""
 ELSEWHERE = {"queue", "queue-claim"}

@@ -12,19 +12,18 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import identifiers, records
+from reviews import fhir_records
 from reviews.errors import DomainError
 from reviews.fhir.read import bundle
 from reviews.models import Practice
 from reviews.verbs import clients, sync
 
-VERBS = (
-    ("patients", sync.patients, ("Patient",)),
-    ("conditions", sync.conditions, ("Condition", "AllergyIntolerance")),
-    ("readings", sync.readings, ("Observation",)),
-    ("prescriptions", sync.prescriptions, ()),
-)
-"""What is sent to which verb, and the types of resource whose notes go with it; else medicines."""
+VERBS = {
+    "patients": sync.patients,
+    "conditions": sync.conditions,
+    "readings": sync.readings,
+    "prescriptions": sync.prescriptions,
+}
 
 
 class Command(BaseCommand):
@@ -77,13 +76,14 @@ class Command(BaseCommand):
         try:
             if isinstance(content, Exception):
                 raise content
-            _leave_out(content)
+            fhir_records.leave_out_unusable(content)
             refused, self.waits = list(content.refused), []
             with transaction.atomic():
-                for kind, verb, types in VERBS:
-                    named, notes = getattr(content, kind), _noted(content, types, self.place.code)
+                for kind, _, types in fhir_records.KINDS:
+                    named = getattr(content, kind)
+                    notes = fhir_records.noted(content, types, self.place.code)
                     if named or notes:
-                        refused += self._send(kind, verb, named, notes)
+                        refused += self._send(kind, VERBS[kind], named, notes)
         except (OSError, bundle.Unreadable, DomainError) as error:
             self.stderr.write(self.style.ERROR(f"  not imported: {error}"))
             return False
@@ -126,45 +126,3 @@ class Command(BaseCommand):
             about = [one.resource for one in said if one.reason == reason]
             more = f" and {count - show} more" if count > show else ""
             self.stdout.write(style(f"  {word}: {reason} ({', '.join(about[:show])}{more})"))
-
-
-def _leave_out(content: bundle.Content) -> None:
-    """Take out of the orders what no record may have, and note it."""
-    for place, (name, whole) in enumerate(content.prescriptions):
-        kept, left_out = records.without_unusable(whole)
-        content.prescriptions[place] = name, kept
-        content.notes += [
-            bundle.Said(
-                name,
-                f"{error.field} is left out: {error.reason}",
-                kept["patient"],
-                kept["medicine"],
-            )
-            for error in left_out
-        ]
-
-
-def _noted(content: bundle.Content, types: tuple[str, ...], practice: str) -> list[sync.Noted]:
-    """What is to be noted of persons about resources of these types."""
-    return [
-        sync.Noted(_about(said), said.patient, said.reason, refused, said.medicine or "", practice)
-        for refused, group in ((True, content.refused), (False, content.notes))
-        for said in group
-        if said.patient is not None and _is_of(said, types)
-    ]
-
-
-def _is_of(said: bundle.Said, types: tuple[str, ...]) -> bool:
-    kind = said.resource.partition("/")[0]
-    return kind in types if types else said.medicine is not None or kind in bundle.MEDICINES
-
-
-def _about(said: bundle.Said) -> str:
-    """The id by which the sync verbs know the record again.
-
-    A person goes by their first number; a resource within another one is a part of that.
-    """
-    if said.patient is not None and said.resource.startswith("Patient/"):
-        known = said.patient["identifiers"][0]
-        return "|".join(identifiers.written(known["system"], known["value"]))[:200]
-    return said.resource.partition("#")[0]

@@ -1,0 +1,1 @@
+"""What a client writes by FHIR: read strictly, checked, patched and put in order."""

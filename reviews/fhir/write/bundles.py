@@ -1,0 +1,199 @@
+"""The entries of a batch or transaction: read, put in order, and their references made real."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from reviews.fhir.write.conforming import ID
+from reviews.fhir.write.exact import NotRead
+
+MOST_ENTRIES = 1_000
+METHODS = ("DELETE", "POST", "PUT", "PATCH", "GET", "HEAD")
+_RANK = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
+_TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}\Z")
+_CONDITIONAL = re.compile(r"([A-Z][A-Za-z]{1,63})\?(.+)\Z", re.DOTALL)
+_LINKING = ("reference", "valueUri", "valueUrl", "valueUuid", "valueOid")
+"""The elements that may name another entry by its fullUrl."""
+
+
+class Entry(NamedTuple):
+    """One entry: what it asks for. `at` is its place in the Bundle.
+
+    `kind` and `known` are the type and the id of its address, "" where it has none; `query` is what
+    stands behind the question mark. The conditions are "" where there are none.
+    """
+
+    at: int
+    full_url: str
+    method: str
+    url: str
+    kind: str
+    known: str
+    query: str
+    resource: dict[str, Any] | None
+    if_match: str
+    if_none_match: str
+    if_none_exist: str
+
+    @property
+    def expression(self) -> str:
+        return f"Bundle.entry[{self.at}]"
+
+
+def entries(bundle: Any) -> list[Entry]:
+    """The entries of a Bundle of type batch or transaction. Raises `NotRead`."""
+    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
+        raise NotRead("A Bundle of type batch or transaction is required.", code="required")
+    if bundle.get("type") not in ("batch", "transaction"):
+        raise NotRead("Bundle.type is to be batch or transaction.", "Bundle.type", "code-invalid")
+    said = bundle.get("entry", [])
+    if not isinstance(said, list):
+        raise NotRead("Bundle.entry is to be a list.", "Bundle.entry")
+    if len(said) > MOST_ENTRIES:
+        raise NotRead(
+            f"A Bundle has at most {MOST_ENTRIES:,} entries here, this one {len(said):,}.",
+            "Bundle.entry",
+            "too-costly",
+        )
+    return [_entry(at, one) for at, one in enumerate(said)]
+
+
+def _entry(at: int, said: Any) -> Entry:
+    here = f"Bundle.entry[{at}]"
+    request = said.get("request") if isinstance(said, dict) else None
+    if not isinstance(request, dict):
+        raise NotRead("An entry needs a request.", f"{here}.request", "required")
+    method, url = _text(request, "method", here), _text(request, "url", here)
+    if method not in METHODS:
+        raise NotRead(
+            f"“{method[:20]}” is not one of {', '.join(METHODS)}.",
+            f"{here}.request.method",
+            "code-invalid",
+        )
+    resource = said.get("resource")
+    if resource is not None and not isinstance(resource, dict):
+        raise NotRead("A resource is to be an object.", f"{here}.resource")
+    if resource is None and method in ("POST", "PUT", "PATCH"):
+        raise NotRead(f"{method} needs a resource.", f"{here}.resource", "required")
+    kind, known, query = _address(url, here)
+    full_url = said.get("fullUrl", "")
+    if not isinstance(full_url, str):
+        raise NotRead("fullUrl is to be a text.", f"{here}.fullUrl")
+    return Entry(
+        *(at, full_url, method, url, kind, known, query, resource),
+        if_match=_optional(request, "ifMatch", here),
+        if_none_match=_optional(request, "ifNoneMatch", here),
+        if_none_exist=_optional(request, "ifNoneExist", here).removeprefix("?"),
+    )
+
+
+def _text(request: dict[str, Any], name: str, here: str) -> str:
+    value = request.get(name)
+    if not isinstance(value, str) or not value:
+        raise NotRead(f"An entry needs request.{name}.", f"{here}.request.{name}", "required")
+    return value
+
+
+def _optional(request: dict[str, Any], name: str, here: str) -> str:
+    value = request.get(name, "")
+    if not isinstance(value, str):
+        raise NotRead(f"request.{name} is to be a text.", f"{here}.request.{name}")
+    return value
+
+
+def _address(url: str, here: str) -> tuple[str, str, str]:
+    """`(type, id, query)` of an address relative to the base: Patient, Patient/1, Patient?x=y."""
+    path, _, query = url.partition("?")
+    parts = [unquote(part) for part in path.strip("/").split("/")]
+    kind, known = parts[0], parts[1] if len(parts) > 1 else ""
+    if kind and not _TYPE.match(kind):
+        raise NotRead(
+            f"“{url[:80]}” is to be relative to the base, such as Patient/1.",
+            f"{here}.request.url",
+            "value",
+        )
+    if known and not (ID.match(known) or known.startswith("_")):
+        raise NotRead(f"“{known[:80]}” is no id.", f"{here}.request.url", "value")
+    return kind, known, query
+
+
+def in_order(found: list[Entry]) -> list[Entry]:
+    """As a transaction is carried out: DELETE, POST, PUT and PATCH, then GET."""
+    return sorted(found, key=lambda entry: _RANK[entry.method])
+
+
+def refuse_twice(found: list[Entry]) -> None:
+    """Raise `NotRead` where two entries change one resource, or two have one fullUrl."""
+    changed: set[tuple[str, str]] = set()
+    named: set[str] = set()
+    for entry in found:
+        if entry.method in ("PUT", "PATCH", "DELETE") and entry.known:
+            if (entry.kind, entry.known) in changed:
+                raise NotRead(
+                    f"{entry.kind}/{entry.known} is changed by two entries.",
+                    entry.expression,
+                    "duplicate",
+                )
+            changed.add((entry.kind, entry.known))
+        if entry.full_url and entry.method in ("POST", "PUT"):
+            if entry.full_url in named:
+                raise NotRead(
+                    f"Two entries have the fullUrl {entry.full_url[:80]}.",
+                    f"{entry.expression}.fullUrl",
+                    "duplicate",
+                )
+            named.add(entry.full_url)
+
+
+def with_references(content: Any, meant: Mapping[str, str]) -> Any:
+    """The content with each reference that `meant` knows replaced by what it means.
+
+    Canonical addresses are left as they are; links in a narrative are replaced.
+    """
+
+    def replaced(name: str, value: Any) -> Any:
+        if not isinstance(value, str):
+            return with_references(value, meant)
+        if name in _LINKING:
+            plain, mark, fragment = value.partition("#")
+            return f"{meant[plain]}{mark}{fragment}" if plain in meant else meant.get(value, value)
+        if name == "div":
+            for known, means in meant.items():
+                value = value.replace(f'"{known}"', f'"{means}"')
+        return value
+
+    if isinstance(content, dict):
+        return {name: replaced(name, value) for name, value in content.items()}
+    if isinstance(content, list):
+        return [with_references(value, meant) for value in content]
+    return content
+
+
+def references(content: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """`(expression, reference)` of each Reference.reference of a resource."""
+    if isinstance(content, dict):
+        for name, value in content.items():
+            inner = f"{path}.{name}" if path else name
+            if name == "reference" and isinstance(value, str):
+                yield inner, value
+            else:
+                yield from references(value, inner)
+    elif isinstance(content, list):
+        for at, value in enumerate(content):
+            yield from references(value, f"{path}[{at}]")
+
+
+def conditional(reference: str) -> tuple[str, str] | None:
+    """`(type, query)` of a conditional reference such as Patient?identifier=s|v, else None."""
+    found = _CONDITIONAL.match(reference)
+    return (found[1], found[2]) if found else None
+
+
+def meanings(found: list[Entry], new_id: Callable[[Entry], str]) -> dict[str, str]:
+    """What each fullUrl of an entry that writes means: the address that its resource will have."""
+    return {
+        entry.full_url: f"{entry.kind}/{entry.known or new_id(entry)}"
+        for entry in found
+        if entry.full_url and entry.method in ("POST", "PUT")
+    }

@@ -1,0 +1,259 @@
+"""What FHIR R4 requires of what clients write: elements, and codes of required bindings.
+
+From the definitions of FHIR 4.0.1 (hl7.org/fhir/R4, the page of each resource). What is not named
+here is kept and returned as it was sent.
+"""
+
+import copy
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from reviews.fhir.read import plain
+from reviews.fhir.read.file import READ
+
+ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
+MOST_FAULTS = 20
+
+_GENDER = {"male", "female", "other", "unknown"}
+_PRIORITY = {"routine", "urgent", "asap", "stat"}
+_MEDICATION = ("medicationCodeableConcept", "medicationReference")
+_ORDER_STATUS = {
+    *("active", "on-hold", "cancelled", "completed"),
+    *("entered-in-error", "stopped", "draft", "unknown"),
+}
+
+
+class Fault(NamedTuple):
+    """What is wrong with an element: `code` is an issue type of OperationOutcome."""
+
+    expression: str
+    code: str
+    reason: str
+
+
+class Definition(NamedTuple):
+    """Of a type: what must be there, which codes its elements may have, and of which concepts.
+
+    Of each group in `required` exactly one must be there. `concepts` are CodeableConcepts whose
+    codings of the system given may only be of the codes.
+    """
+
+    required: tuple[tuple[str, ...], ...] = ()
+    codes: dict[str, set[str]] = {}
+    concepts: dict[str, tuple[str, set[str]]] = {}
+
+
+def _terms(name: str) -> str:
+    return f"http://terminology.hl7.org/CodeSystem/{name}"
+
+
+DEFINITIONS = {
+    "Patient": Definition(codes={"gender": _GENDER}),
+    "Practitioner": Definition(codes={"gender": _GENDER}),
+    "PractitionerRole": Definition(),
+    "Organization": Definition(),
+    "Medication": Definition(codes={"status": {"active", "inactive", "entered-in-error"}}),
+    "MedicationRequest": Definition(
+        required=(("status",), ("intent",), ("subject",), _MEDICATION),
+        codes={
+            "status": _ORDER_STATUS,
+            "intent": {
+                *("proposal", "plan", "order", "original-order"),
+                *("reflex-order", "filler-order", "instance-order", "option"),
+            },
+            "priority": _PRIORITY,
+        },
+    ),
+    "MedicationDispense": Definition(
+        required=(("status",), _MEDICATION),
+        codes={
+            "status": {
+                *("preparation", "in-progress", "cancelled", "on-hold", "completed"),
+                *("entered-in-error", "stopped", "declined", "unknown"),
+            }
+        },
+    ),
+    "MedicationStatement": Definition(
+        required=(("status",), ("subject",), _MEDICATION),
+        codes={
+            "status": {
+                *("active", "completed", "entered-in-error", "intended"),
+                *("stopped", "on-hold", "unknown", "not-taken"),
+            }
+        },
+    ),
+    "MedicationAdministration": Definition(
+        required=(
+            *(("status",), ("subject",), _MEDICATION),
+            ("effectiveDateTime", "effectivePeriod"),
+        ),
+        codes={
+            "status": {
+                *("in-progress", "not-done", "on-hold", "completed"),
+                *("entered-in-error", "stopped", "unknown"),
+            }
+        },
+    ),
+    "Condition": Definition(
+        required=(("subject",),),
+        concepts={
+            "clinicalStatus": (
+                _terms("condition-clinical"),
+                {"active", "recurrence", "relapse", "inactive", "remission", "resolved"},
+            ),
+            "verificationStatus": (
+                _terms("condition-ver-status"),
+                {
+                    *("unconfirmed", "provisional", "differential"),
+                    *("confirmed", "refuted", "entered-in-error"),
+                },
+            ),
+        },
+    ),
+    "Observation": Definition(
+        required=(("status",), ("code",)),
+        codes={
+            "status": {
+                *("registered", "preliminary", "final", "amended"),
+                *("corrected", "cancelled", "entered-in-error", "unknown"),
+            }
+        },
+    ),
+    "AllergyIntolerance": Definition(
+        required=(("patient",),),
+        codes={
+            "type": {"allergy", "intolerance"},
+            "category": {"food", "medication", "environment", "biologic"},
+            "criticality": {"low", "high", "unable-to-assess"},
+        },
+        concepts={
+            "clinicalStatus": (
+                _terms("allergyintolerance-clinical"),
+                {"active", "inactive", "resolved"},
+            ),
+            "verificationStatus": (
+                _terms("allergyintolerance-verification"),
+                {"unconfirmed", "confirmed", "refuted", "entered-in-error"},
+            ),
+        },
+    ),
+}
+"""The types that clients may write."""
+
+
+def faults(resource: dict[str, Any]) -> list[Fault]:
+    """What is wrong with a resource whose type is one of `DEFINITIONS`; at most `MOST_FAULTS`."""
+    kind = resource["resourceType"]
+    definition = DEFINITIONS[kind]
+    found = [
+        *_id_faults(resource),
+        *_missing(resource, definition),
+        *_codes(resource, definition),
+        *_concepts(resource, definition),
+        *_shapes(resource),
+        *_invariants(resource),
+    ]
+    return found[:MOST_FAULTS]
+
+
+def _id_faults(resource: dict[str, Any]) -> Iterator[Fault]:
+    known = resource.get("id")
+    if known is not None and not (isinstance(known, str) and ID.match(known)):
+        yield Fault(
+            f"{resource['resourceType']}.id",
+            "value",
+            "An id has 1 to 64 letters, digits, hyphens and full stops.",
+        )
+
+
+def _missing(resource: dict[str, Any], definition: Definition) -> Iterator[Fault]:
+    kind = resource["resourceType"]
+    for group in definition.required:
+        there = [name for name in group if name in resource]
+        if not there:
+            yield Fault(f"{kind}.{group[0]}", "required", f"{' or '.join(group)} is required.")
+        elif len(there) > 1:
+            yield Fault(f"{kind}.{there[1]}", "invariant", f"Only one of {' and '.join(there)}.")
+
+
+def _codes(resource: dict[str, Any], definition: Definition) -> Iterator[Fault]:
+    kind = resource["resourceType"]
+    for name, known in definition.codes.items():
+        said = resource.get(name)
+        for code in said if isinstance(said, list) else [said]:
+            if code is not None and (not isinstance(code, str) or code not in known):
+                yield Fault(f"{kind}.{name}", "code-invalid", _not_one_of(code, known))
+
+
+def _concepts(resource: dict[str, Any], definition: Definition) -> Iterator[Fault]:
+    kind = resource["resourceType"]
+    for name, (system, known) in definition.concepts.items():
+        concept = resource.get(name)
+        if concept is None:
+            continue
+        codings = concept.get("coding") if isinstance(concept, dict) else None
+        said = [
+            coding.get("code")
+            for coding in (codings if isinstance(codings, list) else [])
+            if isinstance(coding, dict) and coding.get("system") == system
+        ]
+        if not said:
+            yield Fault(f"{kind}.{name}", "code-invalid", f"A coding of {system} is required.")
+        for code in said:
+            if not isinstance(code, str) or code not in known:
+                yield Fault(f"{kind}.{name}", "code-invalid", _not_one_of(code, known))
+
+
+def _not_one_of(code: Any, known: set[str]) -> str:
+    return f"“{str(code)[:60]}” is not one of {', '.join(sorted(known))}."
+
+
+def _shapes(resource: dict[str, Any]) -> Iterator[Fault]:
+    """Elements that the portal reads and that are not of the kind that FHIR says."""
+    kind = resource["resourceType"]
+    try:
+        _, left_out = plain.convert(plain.without_nulls(copy.deepcopy(resource)), READ[kind])
+    except msgspec.ValidationError as error:
+        yield Fault(kind, "structure", str(error))
+        return
+    named = DEFINITIONS[kind].codes
+    for said in left_out:
+        path, _, reason = said.partition(" is left out: ")
+        if path not in named and path != "id":
+            yield Fault(f"{kind}.{path}", "structure", f"{reason[:1].upper()}{reason[1:]}.")
+
+
+def _invariants(resource: dict[str, Any]) -> Iterator[Fault]:
+    kind = resource["resourceType"]
+    if kind == "Organization" and not ("name" in resource or "identifier" in resource):
+        yield Fault(kind, "invariant", "An organisation needs a name or an identifier (org-1).")
+    if kind == "Condition":
+        clinical, verified = (
+            _code_of(resource, "clinicalStatus"),
+            _code_of(resource, "verificationStatus"),
+        )
+        abated = any(name.startswith("abatement") for name in resource)
+        if abated and clinical not in {None, "inactive", "resolved", "remission"}:
+            yield Fault(
+                "Condition.clinicalStatus",
+                "invariant",
+                "A condition that has abated is inactive, resolved or in remission (con-4).",
+            )
+        if verified == "entered-in-error" and clinical is not None:
+            yield Fault(
+                "Condition.clinicalStatus",
+                "invariant",
+                "A condition entered in error has no clinical status (con-5).",
+            )
+
+
+def _code_of(resource: dict[str, Any], name: str) -> str | None:
+    concept = resource.get(name)
+    codings = concept.get("coding") if isinstance(concept, dict) else None
+    for coding in codings if isinstance(codings, list) else []:
+        if isinstance(coding, dict) and isinstance(coding.get("code"), str):
+            return coding["code"]
+    return None

@@ -1,0 +1,670 @@
+"""What clients write by FHIR: taken in as records of other systems are, and kept word for word.
+
+A resource becomes a record (an order, a reading, a condition, a person) by the same reader and the
+same batches as a file or a sync; what of it cannot be judged is noted on the person's page. What
+was sent stands beside the record, with its own words, unknown elements and extensions.
+"""
+
+import hashlib
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from reviews import access, fhir_records, fhir_versions, identifiers, incoming, syncing
+from reviews.access import Action
+from reviews.errors import DomainError, NotAllowed, NotFound, Stale
+from reviews.fhir.read import bundle
+from reviews.fhir.read.file import MEDICINES
+from reviews.fhir.render.elements import UNDERSTOOD
+from reviews.fhir.write import bundles, exact
+from reviews.models import (
+    Condition,
+    Identifier,
+    PatientVersion,
+    Practice,
+    Prescription,
+    Reading,
+    Reported,
+    SentResource,
+    Versioned,
+)
+from reviews.queries.fhir_source import Kind
+from reviews.queries.identity import current_id
+
+RECORDS: dict[str, type[Reported]] = {
+    **dict.fromkeys(MEDICINES, Prescription),
+    "Condition": Condition,
+    "AllergyIntolerance": Condition,
+    "Observation": Reading,
+}
+"""The table of the records that resources of a type become."""
+ENTERED_IN_ERROR = "entered-in-error"
+LONGEST_KEY = 150
+"""Of an identifier with its system: what is longer goes by its digest."""
+REFERRED_DEEP = 2
+"""A role is referred to, and the person and the organisation behind it."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A resource to be written: a new one, or with `known` the next version of the one of that id.
+
+    `resource` conforms to FHIR (`fhir.write.conforming`). Its references are to resources here, or
+    to the `full_url` of another one of the same writing. `at` is its place there. With `if_match`
+    the version that is to be replaced is that one.
+    """
+
+    at: int
+    resource: dict[str, Any]
+    full_url: str = ""
+    known: str = ""
+    if_match: int | None = None
+
+    @property
+    def type(self) -> str:
+        return self.resource["resourceType"]
+
+
+class Written(NamedTuple):
+    """What became of one resource. `notes` are what could not be used of it, or why it waits."""
+
+    type: str
+    id: str
+    version: int
+    created: bool
+    notes: tuple[str, ...]
+
+
+class Refused(DomainError):
+    """One resource of a writing cannot be taken, and with it none is. `at` is its place."""
+
+    code = "not_taken"
+
+    def __init__(self, at: int, message: str, *, duplicate_of: str = "") -> None:
+        super().__init__(message, at=at)
+        self.at = at
+        self.duplicate_of = duplicate_of
+
+
+def write(
+    *, wanted: Sequence[Wanted], source_system: str, by: User, kinds: Mapping[str, Kind]
+) -> list[Written]:
+    """Write resources, all or none of them; what became of each, in the order of `wanted`.
+
+    `kinds` says by which parameters a search finds resources of each type. Raises `Refused` for one
+    that cannot be taken, `NotFound` for one that is not here, `Stale` for one that was changed
+    since, and `NotAllowed`.
+    """
+    try:
+        with transaction.atomic():
+            return _Writing(source_system, by, kinds).write(wanted)
+    except IntegrityError as error:
+        raise Stale("Others changed the same resources meanwhile. Send it again.") from error
+
+
+def delete(
+    *,
+    content: Mapping[str, Any],
+    known: str,
+    if_match: int | None,
+    source_system: str,
+    by: User,
+    kinds: Mapping[str, Kind],
+) -> None:
+    """Say of a resource, as it stands (`content`), that it was entered in error.
+
+    What was recorded stays in its history. Raises as `write` does; a person is not deleted.
+    """
+    if content["resourceType"] == "Patient":
+        raise NotAllowed(
+            "A person is not deleted: send what is right, or have two records merged.",
+            action="sync",
+        )
+    wanted = Wanted(0, _entered_in_error(content), known=known, if_match=if_match)
+    with transaction.atomic():
+        _Writing(source_system, by, kinds).write([wanted], deleted=True)
+
+
+def _entered_in_error(content: Mapping[str, Any]) -> dict[str, Any]:
+    verification = {
+        "Condition": "condition-ver-status",
+        "AllergyIntolerance": "allergyintolerance-verification",
+    }.get(content["resourceType"])
+    if verification is None:
+        return {**content, "status": ENTERED_IN_ERROR}
+    system = f"http://terminology.hl7.org/CodeSystem/{verification}"
+    return {
+        **{name: value for name, value in content.items() if name != "clinicalStatus"},
+        "verificationStatus": {"coding": [{"system": system, "code": ENTERED_IN_ERROR}]},
+    }
+
+
+class _Held(NamedTuple):
+    """What stands now of a resource: `version` by FHIR, `record_version` of its record, if any."""
+
+    practice_id: int
+    source_system: str
+    source_id: str
+    version: int
+    record_version: int | None
+    sent: SentResource | None
+
+
+@dataclass
+class _One:
+    """One resource on its way.
+
+    `known` is its id, for a new person until they have one. `key` is what the reader takes for its
+    id, and `source_id` what its record is known by.
+    """
+
+    wanted: Wanted
+    known: str
+    held: _Held | None
+    key: str
+    source_id: str
+    practice_id: int = 0
+    patient_id: int | None = None
+    made: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def type(self) -> str:
+        return self.wanted.type
+
+    @property
+    def name(self) -> str:
+        """What the reader calls it."""
+        return f"{self.type}/{self.key}"
+
+    @property
+    def address(self) -> str:
+        """What references lead to it by."""
+        return f"{self.type}/{self.known}"
+
+    @property
+    def about(self) -> str:
+        """The reference to the person whom it is about, "" for one about nobody."""
+        said = self.wanted.resource.get("subject") or self.wanted.resource.get("patient")
+        return said.get("reference", "") if isinstance(said, dict) else ""
+
+
+class _Writing:
+    """One writing, in the caller's transaction."""
+
+    def __init__(self, source_system: str, by: User, kinds: Mapping[str, Kind]) -> None:
+        self.practices = {place.pk: place for place in access.practices(by, Action.SYNC)}
+        if not self.practices:
+            raise NotAllowed("You may not send records here.", action="sync")
+        self.source_system, self.by, self.kinds = source_system, by, kinds
+
+    def write(self, wanted: Sequence[Wanted], *, deleted: bool = False) -> list[Written]:
+        ones = self._begin(wanted)
+        self._place(ones)
+        meant = {one.wanted.full_url: one.address for one in ones if one.wanted.full_url}
+        contents = [bundles.with_references(one.wanted.resource, meant) for one in ones]
+        by_practice: dict[int, list[int]] = defaultdict(list)
+        for place, one in enumerate(ones):
+            by_practice[one.practice_id].append(place)
+        for practice_id, places in by_practice.items():
+            self._take_in(
+                self.practices[practice_id],
+                [ones[place] for place in places],
+                [contents[place] for place in places],
+            )
+        return self._keep(ones, contents, deleted=deleted)
+
+    # -- Which resources these are -------------------------------------------------------------
+
+    def _begin(self, wanted: Sequence[Wanted]) -> list[_One]:
+        """What stands now of each, and the ids of those that are new.
+
+        A person whose number is known here is that person, and no new one.
+        """
+        here = self._people_here(wanted)
+        wanted = [
+            replace(each, known=here[each.at]) if each.at in here else each for each in wanted
+        ]
+        asked: dict[str, set[str]] = defaultdict(set)
+        for each in wanted:
+            if each.known:
+                asked[each.type].add(each.known)
+        held = {
+            (kind, known): found
+            for kind, ids in asked.items()
+            for known, found in self._held(kind, ids).items()
+        }
+        ones = [self._one(each, held.get((each.type, each.known))) for each in wanted]
+        self._refuse_twice(ones)
+        return ones
+
+    def _people_here(self, wanted: Sequence[Wanted]) -> dict[int, str]:
+        """The ids of the new people, by place, whose numbers are those of one person here."""
+        numbers = {
+            each.at: [
+                identifiers.written(number["system"], number["value"])
+                for number in each.resource.get("identifier", ())
+                if number.get("system") and number.get("value")
+            ]
+            for each in wanted
+            if each.type == "Patient" and not each.known
+        }
+        said = {number for several in numbers.values() for number in several}
+        whose: dict[tuple[str, str], set[int]] = defaultdict(set)
+        rows = Identifier.objects.filter(
+            practice__in=self.practices, value__in={value for _, value in said}
+        )
+        for row in rows if said else ():
+            whose[row.system, row.value].add(row.patient_id)
+        found = {
+            at: {pk for one in several for pk in whose[one]} for at, several in numbers.items()
+        }
+        return {at: str(next(iter(people))) for at, people in found.items() if len(people) == 1}
+
+    def _one(self, wanted: Wanted, held: _Held | None) -> _One:
+        if not wanted.known:
+            known = str(uuid.uuid4())
+            key = _key_of(wanted.resource) or known
+            return _One(wanted, known, None, key, f"{wanted.type}/{key}")
+        if held is None:
+            raise NotFound(f"There is no {wanted.type}/{wanted.known} here.", at=wanted.at)
+        if held.source_system not in ("", self.source_system):
+            raise NotAllowed(
+                f"{wanted.type}/{wanted.known} came from “{held.source_system}”, and only that"
+                " system amends it.",
+                action="sync",
+            )
+        if wanted.if_match not in (None, held.version):
+            raise Stale(
+                f"{wanted.type}/{wanted.known} is at version {held.version}, not"
+                f" {wanted.if_match}: read it again."
+            )
+        key = held.source_id.removeprefix(f"{wanted.type}/") or wanted.known
+        return _One(wanted, wanted.known, held, key, held.source_id, held.practice_id)
+
+    def _held(self, kind: str, ids: Iterable[str]) -> dict[str, _Held]:
+        sent = fhir_versions.sent(kind, ids)
+        found: dict[str, _Held] = {}
+        for known, versions in sent.items():
+            last = versions[-1]
+            if last.record is None and last.practice_id in self.practices:
+                found[known] = _Held(
+                    last.practice_id, last.source_system, "", last.version, None, last
+                )
+        for known, row in self._live(kind, ids).items():
+            version, last = fhir_versions.current(row.version, sent.get(known, ()))
+            source = (row.source_system, row.source_id) if isinstance(row, Reported) else ("", "")
+            found[known] = _Held(row.practice_id, *source, version, row.version, last)
+        return found
+
+    def _live(self, kind: str, ids: Iterable[str]) -> dict[str, Versioned]:
+        """The live rows of the records with these ids."""
+        if kind == "Patient":
+            numbers = [int(known) for known in ids if known.isascii() and known.isdigit()]
+            people = PatientVersion.objects.live().filter(
+                patient_id__in=numbers, practice__in=self.practices
+            )
+            return {str(row.patient_id): row for row in people}
+        model = RECORDS.get(kind)
+        if model is None:
+            return {}
+        keys = [key for known in ids if (key := _uuid(known)) is not None]
+        rows = model.objects.live().filter(
+            **{f"{model.VERSIONS_OF}__in": keys}, practice__in=self.practices
+        )
+        return {str(getattr(row, model.VERSIONS_OF)): row for row in rows}
+
+    def _refuse_twice(self, ones: list[_One]) -> None:
+        """Refuse a new resource with an identifier that is here already, or stands there twice."""
+        met: dict[str, _One] = {}
+        for one in ones:
+            if (first := met.setdefault(one.name, one)) is not one:
+                raise Refused(
+                    one.wanted.at,
+                    f"It has the identifier of the {one.type} at {first.wanted.at} of the same"
+                    " writing.",
+                )
+        for kind, model in RECORDS.items():
+            new = {one.source_id: one for one in ones if one.type == kind and one.held is None}
+            rows = model.objects.live().filter(
+                practice__in=self.practices,
+                source_system=self.source_system,
+                source_id__in=list(new),
+            )
+            for row in rows if new else ():
+                there = f"{kind}/{getattr(row, model.VERSIONS_OF)}"
+                raise Refused(
+                    new[row.source_id].wanted.at,
+                    f"Its identifier is that of {there}. Amend that one, or create it with"
+                    " If-None-Exist.",
+                    duplicate_of=there,
+                )
+
+    # -- Whose they are ------------------------------------------------------------------------
+
+    def _place(self, ones: list[_One]) -> None:
+        """Find the practice of each, and the person of those about somebody who is known."""
+        only = next(iter(self.practices)) if len(self.practices) == 1 else 0
+        by_address = {
+            address: one
+            for one in ones
+            for address in (one.wanted.full_url, one.address)
+            if address
+        }
+        numbers = {one.about.removeprefix("Patient/") for one in ones if one.about}
+        known = self._live("Patient", {_now(number) for number in numbers})
+        people = [one for one in ones if one.type == "Patient"]
+        for one in (*people, *(each for each in ones if each.type != "Patient")):
+            about = by_address.get(one.about)
+            person = known.get(_now(one.about.removeprefix("Patient/")))
+            if person is not None:
+                one.patient_id = person.patient_id
+                one.practice_id = one.practice_id or person.practice_id
+            elif about is None and one.about.startswith("Patient/"):
+                raise Refused(one.wanted.at, f"There is no {one.about} here.")
+            elif about is not None:
+                one.practice_id = one.practice_id or about.practice_id
+            one.practice_id = one.practice_id or only or self._managing(one)
+
+    def _managing(self, one: _One) -> int:
+        """The practice that a new person's managing organisation names."""
+        said = one.wanted.resource.get("managingOrganization") or {}
+        number = said.get("identifier") or {}
+        named = {number.get("value"), str(said.get("reference", "")).rpartition("/")[2]}
+        for place in self.practices.values():
+            if place.code in named:
+                return place.pk
+        if one.type not in ("Patient", *RECORDS):
+            return next(iter(self.practices))
+        raise Refused(
+            one.wanted.at,
+            "This client serves several practices: managingOrganization.identifier.value is to be"
+            " the code of one of them.",
+        )
+
+    # -- What the portal makes of them ---------------------------------------------------------
+
+    def _take_in(
+        self, practice: Practice, ones: list[_One], contents: list[dict[str, Any]]
+    ) -> None:
+        """Read the resources of a practice, and merge the records that they become."""
+        numbers = self._numbers(one.patient_id for one in ones)
+        read = [
+            {
+                "fullUrl": one.address,
+                "resource": _for_reader(content, one, numbers.get(one.patient_id or 0)),
+            }
+            for one, content in zip(ones, contents, strict=True)
+        ]
+        found, *_ = bundle.read_set(
+            [_bundle(read), _bundle(self._referred_to(ones, contents))],
+            source=self.source_system,
+            zone=practice.zone,
+            today=timezone.localdate(timezone=practice.zone),
+        )
+        if isinstance(found, bundle.Unreadable):
+            raise Refused(ones[0].wanted.at, str(found))
+        fhir_records.leave_out_unusable(found)
+        by_name = {one.name: one for one in ones}
+        self._note(found, by_name)
+        for kind, batch, types in fhir_records.KINDS:
+            named = getattr(found, kind)
+            notes = [
+                replace(note, about=by_name[note.about].source_id)
+                if note.about in by_name
+                else note
+                for note in fhir_records.noted(found, types, practice.code)
+            ]
+            if named or notes:
+                self._merge(batch, named, notes, by_name, practice)
+
+    def _numbers(self, people: Iterable[int | None]) -> dict[int, dict[str, str]]:
+        """A number of each of these people, by which the reader and the batches know them."""
+        rows = Identifier.objects.filter(
+            patient_id__in={pk for pk in people if pk is not None}, practice__in=self.practices
+        ).order_by("-use", "-pk")
+        return {row.patient_id: {"system": row.system, "value": row.value} for row in rows}
+
+    def _referred_to(
+        self, ones: list[_One], contents: list[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """What was sent earlier and is referred to now: who ordered it, which medicine it is."""
+        here = {one.address for one in ones}
+        entries: list[dict[str, Any]] = []
+        looking = contents
+        for _ in range(REFERRED_DEEP):
+            wanted: dict[str, set[str]] = defaultdict(set)
+            for content in looking:
+                for _, reference in bundles.references(content):
+                    kind, _, known = reference.partition("/")
+                    if reference not in here and kind in self.kinds and kind != "Patient" and known:
+                        wanted[kind].add(known)
+                        here.add(reference)
+            looking = []
+            for kind, ids in wanted.items():
+                for known, row in fhir_versions.latest(kind, ids).items():
+                    if not row.deleted and row.practice_id in self.practices:
+                        content = exact.decode(row.body.encode())
+                        looking.append(content)
+                        entries.append(
+                            {
+                                "fullUrl": f"{kind}/{known}",
+                                "resource": _without_its_patient({**content, "id": known}),
+                            }
+                        )
+            if not looking:
+                break
+        return entries
+
+    def _note(self, found: bundle.Content, by_name: dict[str, _One]) -> None:
+        """Tell each resource what could not be used of it. Raises `Refused` for one of nobody."""
+        for refused, said in (
+            *((True, said) for said in found.refused),
+            *((False, said) for said in found.notes),
+        ):
+            one = by_name.get(said.resource.partition("#")[0])
+            if one is None:
+                continue
+            if refused and said.patient is None and one.type in ("Patient", *RECORDS):
+                raise Refused(one.wanted.at, f"It {said.reason}.")
+            one.notes.append(f"{'Not screened: it ' if refused else 'It '}{said.reason}.")
+
+    def _merge(
+        self,
+        batch: incoming.Kind,
+        named: list[tuple[str, dict[str, Any]]],
+        notes: list[syncing.Noted],
+        by_name: dict[str, _One],
+        practice: Practice,
+    ) -> None:
+        rows, ids = [], {}
+        for name, record in named:
+            one = by_name[name]
+            if "source_id" in record:
+                part = record["source_id"].removeprefix(name)
+                record["source_id"] = f"{one.source_id}{part}"
+            elif one.held is not None:
+                # Whoever is amended by their id here is that person, whatever else is said of them.
+                record["identifiers"] = [self._own_number(one), *record["identifiers"]]
+            one.made.append(record)
+            rows.append({**record, "practice": practice.code})
+        for one in by_name.values():
+            if len(one.made) == 1 and one.held is None:
+                ids[one.source_id] = uuid.UUID(one.known)
+        result = syncing.merge(
+            batch, enumerate(rows), self.source_system, self.by, notes, record_ids=ids
+        )
+        for refusal in result.errors:
+            one = by_name[named[refusal.index][0]]
+            raise Refused(one.wanted.at, f"{refusal.field}: {refusal.reason}.")
+        for wait in result.waits:
+            by_name[named[wait.index][0]].notes.append(f"Not screened yet: it {wait.reason}.")
+
+    def _own_number(self, one: _One) -> dict[str, str]:
+        pk = int(one.known)
+        return self._numbers([pk])[pk]
+
+    # -- What is kept --------------------------------------------------------------------------
+
+    def _keep(
+        self, ones: list[_One], contents: list[dict[str, Any]], *, deleted: bool
+    ) -> list[Written]:
+        """Keep what was sent, word for word but for references and ids, which are ours to give."""
+        became = self._records(ones)
+        addresses = {
+            one.address: f"Patient/{became[one.address].patient_id}"
+            for one in ones
+            if one.type == "Patient" and one.address in became
+        }
+        written, kept = [], []
+        for one, content in zip(ones, contents, strict=True):
+            row = became.get(one.address)
+            sent = _as_sent(bundles.with_references(content, addresses))
+            body = exact.encode(sent).decode()
+            known = addresses.get(one.address, one.address).partition("/")[2]
+            version, changed = self._number(one, known, row, body)
+            if row is not None:
+                one.patient_id = row.patient_id
+            if changed:
+                kept.append(
+                    fhir_versions.made(
+                        resource_type=one.type,
+                        logical_id=known,
+                        version=version,
+                        body=body,
+                        content=sent,
+                        definitions=self.kinds[one.type].definitions,
+                        practice_id=one.practice_id,
+                        patient_id=one.patient_id,
+                        source_system=self.source_system,
+                        by=self.by,
+                        record=row.pk if row is not None else None,
+                        record_version=row.version if row is not None else None,
+                        deleted=deleted,
+                    )
+                )
+            again = one.held is not None and one.held.sent is not None and one.held.sent.deleted
+            created = one.held is None or again
+            written.append(Written(one.type, known, version, created, tuple(one.notes)))
+        SentResource.objects.bulk_create(kept)
+        return written
+
+    def _records(self, ones: list[_One]) -> dict[str, Versioned]:
+        """The live row that each resource became, by address; none where it became none or many."""
+        found: dict[str, Versioned] = {}
+        by_source = {
+            (RECORDS[one.type], one.source_id): one
+            for one in ones
+            if one.type in RECORDS and len(one.made) == 1
+        }
+        for model in {model for model, _ in by_source}:
+            rows = model.objects.live().filter(
+                practice__in=self.practices,
+                source_system=self.source_system,
+                source_id__in=[source_id for of, source_id in by_source if of is model],
+            )
+            for row in rows:
+                found[by_source[model, row.source_id].address] = row
+        numbers = {
+            identifiers.written(number["system"], number["value"]): one
+            for one in ones
+            if one.type == "Patient"
+            for record in one.made
+            for number in record["identifiers"][:1]
+        }
+        for number in Identifier.objects.filter(
+            practice__in=self.practices,
+            system__in={system for system, _ in numbers},
+            value__in={value for _, value in numbers},
+        ):
+            one = numbers.get((number.system, number.value))
+            if one is not None:
+                found[one.address] = PatientVersion.objects.live().get(patient=number.patient_id)
+        return found
+
+    def _number(self, one: _One, known: str, row: Versioned | None, body: str) -> tuple[int, bool]:
+        """`(number by FHIR, whether there is anything new)` of what is written now."""
+        held = one.held
+        if row is None:
+            same = held is not None and held.sent is not None and held.sent.body == body
+            return (
+                (held.version, False)
+                if held and same
+                else (
+                    fhir_versions.next_kept(one.type, known),
+                    True,
+                )
+            )
+        if held is None or held.record_version != row.version:
+            before = fhir_versions.sent(one.type, [known]).get(known, ())
+            return fhir_versions.number(row.version, before), True
+        if held.sent is not None and held.sent.body == body:
+            return held.version, False
+        return held.version + 1, True
+
+
+def _key_of(resource: Mapping[str, Any]) -> str:
+    """What a resource is known by to its system: its first identifier, "" without one."""
+    for number in resource.get("identifier", ()):
+        if number.get("system") and number.get("value"):
+            key = f"{number['system']}|{number['value']}"
+            long = len(key) > LONGEST_KEY
+            return hashlib.sha256(key.encode()).hexdigest() if long else key
+    return ""
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        made = uuid.UUID(text)
+    except ValueError:
+        return None
+    return made if str(made) == text else None
+
+
+def _now(number: str) -> str:
+    """The number of a person today, after their record went into another one."""
+    is_number = number.isascii() and number.isdigit() and len(number) < 19
+    return str(current_id(int(number))) if is_number else number
+
+
+def _for_reader(
+    content: dict[str, Any], one: _One, number: dict[str, str] | None
+) -> dict[str, Any]:
+    """A resource as the reader takes it: under the id of its system, its person by a number."""
+    about = "patient" if one.type == "AllergyIntolerance" else "subject"
+    given = {**content, "id": one.key}
+    if number is not None and isinstance(given.get(about), dict):
+        given[about] = {**given[about], "identifier": number}
+    return given
+
+
+def _without_its_patient(content: dict[str, Any]) -> dict[str, Any]:
+    """What only tells of another resource: whom it is about is asked of that one."""
+    return {name: value for name, value in content.items() if name not in ("subject", "patient")}
+
+
+def _bundle(entries: list[dict[str, Any]]) -> bytes:
+    return exact.encode({"resourceType": "Bundle", "type": "collection", "entry": entries})
+
+
+def _as_sent(content: dict[str, Any]) -> dict[str, Any]:
+    """Without its id and what of `meta` is ours to say, nor our reading of it."""
+    kept = {name: value for name, value in content.items() if name != "id"}
+    meta = {
+        name: value
+        for name, value in kept.pop("meta", {}).items()
+        if name not in ("versionId", "lastUpdated")
+    }
+    extensions = [each for each in kept.pop("extension", ()) if each.get("url") != UNDERSTOOD]
+    return {
+        "resourceType": kept.pop("resourceType"),
+        **({"meta": meta} if meta else {}),
+        **({"extension": extensions} if extensions else {}),
+        **kept,
+    }

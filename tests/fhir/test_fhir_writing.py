@@ -1,0 +1,304 @@
+"""Creating and changing orders, readings and conditions by FHIR, alone and in Bundles."""
+
+import json
+
+import pytest
+
+from reviews.models import Condition, ImportNote, Patient, Prescription, Reading, SentResource
+from tests.fhir.asking import System, refused
+from tests.fhir.test_fhir_writing_people import bell, post, put
+
+
+@pytest.fixture
+def system(harbour, ada):
+    return System(harbour, by=ada)
+
+
+@pytest.fixture
+def ann(system):
+    return f"Patient/{post(system, bell()).json()['id']}"
+
+
+def order(person, **more):
+    return {
+        "resourceType": "MedicationRequest",
+        "status": "active",
+        "intent": "order",
+        "subject": {"reference": person},
+        "authoredOn": "2026-01-05",
+        "medicationCodeableConcept": {"text": "diazepam 5 mg tablets"},
+        "dosageInstruction": [
+            {
+                "text": "one at night",
+                "timing": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}},
+                "doseAndRate": [{"doseQuantity": {"value": 1, "unit": "tablet"}}],
+            }
+        ],
+        "dispenseRequest": {"quantity": {"value": 28, "unit": "tablet"}},
+        **more,
+    }
+
+
+def bundle(*entries, kind="transaction"):
+    return {"resourceType": "Bundle", "type": kind, "entry": list(entries)}
+
+
+def entry(method, url, resource=None, full_url="", **conditions):
+    said = {"request": {"method": method, "url": url, **conditions}}
+    if resource is not None:
+        said["resource"] = resource
+    if full_url:
+        said["fullUrl"] = full_url
+    return said
+
+
+def sent(system, content):
+    return system.send("POST", "/fhir", json.dumps(content))
+
+
+# -- One resource ------------------------------------------------------------------------------
+
+
+def test_an_order_is_a_record_and_stands_as_it_was_sent(system, ann):
+    given = order(ann, note=[{"text": "kept"}], _status={"id": "a"})
+    answer = post(system, given)
+    assert answer.status_code == 201, answer.content
+    row = Prescription.objects.get()
+    assert answer.json()["id"] == str(row.order_id)
+    assert (row.source_system, row.medicine.text, row.quantity) == (
+        "ehr",
+        "diazepam 5 mg tablets",
+        28,
+    )
+    read = system.get(f"MedicationRequest/{row.order_id}").json()
+    assert {name: read[name] for name in given} == given
+
+
+def test_an_order_for_nobody_here_is_refused(system, ann):
+    issue = refused(post(system, order("Patient/123456789")), 422, "business-rule")
+    assert "no Patient/123456789" in issue["diagnostics"]
+    refused(post(system, order("https://elsewhere.example/Patient/1")), 422, "business-rule")
+    assert not Prescription.objects.exists()
+
+
+def test_an_identifier_that_is_here_is_not_taken_twice(system, ann):
+    given = order(ann, identifier=[{"system": "urn:rx", "value": "1"}])
+    made = post(system, given).json()
+    issue = refused(post(system, given), 409, "duplicate")
+    assert f"MedicationRequest/{made['id']}" in issue["diagnostics"]
+    answer = post(system, given, If_None_Exist="identifier=urn:rx|1")
+    assert (answer.status_code, answer.json()["id"]) == (200, made["id"])
+    assert Prescription.objects.count() == 1
+
+
+def test_an_order_is_amended_and_deleted(system, ann):
+    made = post(system, order(ann)).json()
+    url = f"MedicationRequest/{made['id']}"
+    answer = put(system, url, {**order(ann, status="stopped"), "id": made["id"]})
+    assert (answer.status_code, answer["ETag"]) == (200, 'W/"2"')
+    assert Prescription.objects.live().get().status == "stopped"
+    assert system.send("DELETE", url, If_Match='W/"1"').status_code == 412
+    assert system.send("DELETE", url, If_Match='W/"2"').status_code == 204
+    assert Prescription.objects.live().get().status == "entered-in-error"
+    refused(system.get(url), 410, "deleted")
+    assert system.send("DELETE", url).status_code == 204
+    again = put(system, url, {**order(ann), "id": made["id"]})
+    assert again.status_code == 201
+    assert system.get(url).json()["status"] == "active"
+    history = system.get(f"{url}/_history").json()["entry"]
+    assert [one["request"]["method"] for one in history] == ["PUT", "DELETE", "PUT", "POST"]
+
+
+def test_what_another_system_sent_is_not_amended(system, ann, harbour, ada):
+    made = post(system, order(ann)).json()
+    other = System(harbour, by=ada, source="pharmacy")
+    url = f"MedicationRequest/{made['id']}"
+    issue = refused(put(other, url, {**order(ann), "id": made["id"]}), 403, "forbidden")
+    assert "“ehr”" in issue["diagnostics"]
+
+
+def test_what_cannot_be_judged_is_kept_and_said(system, ann):
+    given = order(ann, modifierExtension=[{"url": "urn:x", "valueBoolean": True}])
+    answer = post(system, given, Prefer="return=OperationOutcome")
+    assert answer.status_code == 201, answer.content
+    assert "Not screened" in answer.json()["issue"][0]["diagnostics"]
+    assert not Prescription.objects.exists()
+    assert ImportNote.objects.get().patient_id == Patient.objects.get().pk
+    row = SentResource.objects.get(resource_type="MedicationRequest")
+    assert system.get(f"MedicationRequest/{row.logical_id}").json()["modifierExtension"]
+
+
+def test_who_ordered_it_is_found_by_reference(system, ann):
+    doctor = post(system, {"resourceType": "Practitioner", "name": [{"text": "Dr Gray"}]}).json()
+    drug = post(
+        system, {"resourceType": "Medication", "code": {"text": "zopiclone 7.5 mg tablets"}}
+    ).json()
+    given = order(
+        ann,
+        requester={"reference": f"Practitioner/{doctor['id']}"},
+        medicationReference={"reference": f"Medication/{drug['id']}"},
+    )
+    del given["medicationCodeableConcept"]
+    assert post(system, given).status_code == 201
+    row = Prescription.objects.get()
+    assert (row.prescriber_name, row.medicine.text) == ("Dr Gray", "zopiclone 7.5 mg tablets")
+
+
+def test_a_reading_and_a_condition_become_records(system, ann):
+    reading = {
+        "resourceType": "Observation",
+        "status": "final",
+        "subject": {"reference": ann},
+        "effectiveDateTime": "2026-01-02",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "62238-1"}]},
+        "valueQuantity": {"value": 25.0, "unit": "mL/min/1.73m2"},
+    }
+    made = post(system, reading)
+    assert made.status_code == 201, made.content
+    assert made.json()["id"] == str(Reading.objects.get().record_id)
+    problem = {
+        "resourceType": "Condition",
+        "subject": {"reference": ann},
+        "code": {
+            "text": "COPD",
+            "coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": "J44"}],
+        },
+    }
+    url = f"Condition/{post(system, problem).json()['id']}"
+    assert Condition.objects.get().status == "active"
+    assert system.send("DELETE", url).status_code == 204
+    assert Condition.objects.live().get().status == "entered-in-error"
+
+
+# -- Bundles -----------------------------------------------------------------------------------
+
+
+def test_a_transaction_brings_people_and_their_orders_in_any_order(system):
+    answer = sent(
+        system,
+        bundle(
+            entry("POST", "MedicationRequest", order("urn:uuid:a"), "urn:uuid:b"),
+            entry("POST", "Patient", bell(), "urn:uuid:a"),
+        ),
+    )
+    assert answer.status_code == 200, answer.content
+    said = answer.json()
+    assert said["type"] == "transaction-response"
+    assert [one["response"]["status"] for one in said["entry"]] == ["201 Created", "201 Created"]
+    person = Patient.objects.get()
+    assert said["entry"][0]["resource"]["subject"]["reference"] == f"Patient/{person.pk}"
+    assert Prescription.objects.get().patient == person
+    assert all(one["response"]["etag"] == 'W/"1"' for one in said["entry"])
+
+
+def test_one_fault_leaves_nothing_of_a_transaction(system):
+    answer = sent(
+        system,
+        bundle(
+            entry("POST", "Patient", bell(), "urn:uuid:a"),
+            entry("POST", "MedicationRequest", order("urn:uuid:a", status="bogus")),
+        ),
+    )
+    issue = refused(answer, 400, "code-invalid")
+    assert issue["expression"] == ["Bundle.entry[1].resource.status"]
+    assert not Patient.objects.exists()
+    assert not SentResource.objects.exists()
+
+
+def test_a_batch_takes_each_entry_by_itself(system):
+    answer = sent(
+        system,
+        bundle(
+            entry("POST", "Patient", bell()),
+            entry("POST", "MedicationRequest", order("Patient/987654321")),
+            entry("GET", "Patient?identifier=urn:clinic|77"),
+            kind="batch",
+        ),
+    )
+    assert answer.status_code == 200, answer.content
+    first, second, third = answer.json()["entry"]
+    assert first["response"]["status"] == "201 Created"
+    assert second["response"]["status"] == "422 Unprocessable Entity"
+    assert second["response"]["outcome"]["issue"][0]["expression"]
+    assert third["resource"]["type"] == "searchset"
+    assert len(third["resource"]["entry"]) == 1
+    assert Patient.objects.count() == 1
+
+
+def test_conditional_references_and_creates(system, ann):
+    answer = sent(
+        system,
+        bundle(
+            entry("POST", "MedicationRequest", order("Patient?identifier=urn:clinic|77")),
+            entry(
+                "POST",
+                "Patient",
+                bell(gender="male"),
+                "urn:uuid:a",
+                ifNoneExist="identifier=urn:clinic|77",
+            ),
+            entry("POST", "MedicationRequest", order("urn:uuid:a")),
+        ),
+    )
+    assert answer.status_code == 200, answer.content
+    statuses = [one["response"]["status"] for one in answer.json()["entry"]]
+    assert statuses == ["201 Created", "200 OK", "201 Created"]
+    assert Prescription.objects.count() == 2
+    assert Patient.objects.get().sex == "female"
+    missing = bundle(entry("POST", "MedicationRequest", order("Patient?identifier=urn:clinic|9")))
+    issue = refused(sent(system, missing), 412, "not-found")
+    assert issue["expression"] == ["Bundle.entry[0].resource.subject.reference"]
+
+
+def test_a_transaction_deletes_first_and_reads_last(system, ann):
+    made = post(system, order(ann)).json()
+    url = f"MedicationRequest/{made['id']}"
+    answer = sent(
+        system,
+        bundle(
+            entry("GET", f"MedicationRequest?patient={ann}"),
+            entry("POST", "MedicationRequest", order(ann)),
+            entry("DELETE", url),
+        ),
+    )
+    found, _, deleted = answer.json()["entry"]
+    assert deleted["response"]["status"] == "204 No Content"
+    assert len(found["resource"]["entry"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code", "expression"),
+    [
+        ({"resourceType": "Patient"}, 400, "required", None),
+        (bundle(kind="collection"), 400, "code-invalid", "Bundle.type"),
+        (bundle({"resource": {"a": 1}}), 400, "required", "Bundle.entry[0].request"),
+        (bundle(entry("EAT", "Patient")), 400, "code-invalid", "Bundle.entry[0].request.method"),
+        (bundle(entry("POST", "Patient")), 400, "required", "Bundle.entry[0].resource"),
+        (bundle(entry("GET", "Unknown/1")), 404, "not-supported", "Bundle.entry[0]"),
+        (bundle(entry("DELETE", "Patient?a=b")), 400, "invalid", "Bundle.entry[0]"),
+        (
+            bundle(*[entry("PUT", "Patient/1", {"resourceType": "Patient", "id": "1"})] * 2),
+            400,
+            "duplicate",
+            "Bundle.entry[1]",
+        ),
+    ],
+)
+def test_a_bundle_that_is_none_is_refused(system, content, status, code, expression):
+    issue = refused(sent(system, content), status, code)
+    assert issue.get("expression", [None])[0] == expression
+
+
+def test_a_bundle_of_too_many_entries_is_refused(system):
+    many = bundle(*[entry("GET", "Patient/1")] * 1001)
+    refused(sent(system, many), 413, "too-costly")
+
+
+def test_a_transaction_of_a_hundred_orders(system, ann, django_assert_max_num_queries):
+    content = json.dumps(
+        bundle(*(entry("POST", "MedicationRequest", order(ann)) for _ in range(100)))
+    )
+    with django_assert_max_num_queries(80):
+        answer = system.send("POST", "/fhir", content)
+    assert answer.status_code == 200, answer.content
+    assert Prescription.objects.count() == 100
