@@ -25,7 +25,11 @@ from reviews import walls
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 ON_GROUND = ("queue", "walls", "case", "reading", "people", "rescreen", "latency", "load", "export")
-BY_THEMSELVES = {"rules": "benchmarks.screening", "sync": "benchmarks.sync"}
+BY_THEMSELVES = {
+    "rules": "benchmarks.screening",
+    "sync": "benchmarks.sync",
+    "feed": "benchmarks.feed",
+}
 
 
 def main():
@@ -94,7 +98,7 @@ RATIO = re.compile(
     r"(?P<what>[^:]+): (?P<measured>[^,]+), ratio (?P<ratio>[\d.]+)"
     r"(?: \(aim: at most (?P<aim>[\d.]+)\))?"
 )
-FLOOR = re.compile(r"(?P<floor>COPY [^:]+: \S+ ms)")
+FLOOR = re.compile(r"(?P<floor>(?:COPY|SELECT) [^:]+: \S+ ms)")
 LOOP = re.compile(
     r"(?P<what>\w+)\s+(?P<measured>[\d,]+ dossiers/s)\s"
     r".*?(?P<ratio>[\d.]+) x (?P<floor>a bare loop)"

@@ -32,8 +32,9 @@ _USE_SERVERS = (
     "Use servers instead: `apt-get install postgresql`, make a database, and set DATABASE_URL."
 )
 _DURABLE: dict[str, str] = {}
-# Test data may be lost with the machine, but not with a killed PostgreSQL.
-_FAST = {"fsync": "off", "full_page_writes": "off"}
+# Test data may be lost with the machine, but not with a killed PostgreSQL. The portal prepares no
+# transactions; on a server that others use there may be some.
+_FAST = {"fsync": "off", "full_page_writes": "off", "max_prepared_transactions": "4"}
 
 
 def postgres(home: Home, *, durable: bool = True) -> Child:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from portal import disk, heartbeats
 from portal.postgresql.connection import Connection, answers
-from reviews import releases, walls
+from reviews import feed, releases, walls
 from reviews.clock import SMALL_SECONDS
 from reviews.engines import RESCREEN
 
@@ -38,7 +38,13 @@ _JUDGING = f"""
             (SELECT furthest FROM reviews_clock WHERE id = 1) - clock_timestamp())::float,
         ARRAY({releases.APPLIED})
 """
-_UNKNOWN = {"oldest_unscreened_seconds": None, "engine": None, "rescreen_left": None}
+_UNKNOWN = {
+    "oldest_unscreened_seconds": None,
+    "engine": None,
+    "rescreen_left": None,
+    "feed_lag_seconds": None,
+    "feed_held_seconds": None,
+}
 
 
 @never_cache
@@ -77,6 +83,7 @@ def _database() -> tuple[dict[str, str | None], dict[str, Any]]:
             connection.execute(walls.SEE_EVERYTHING)
             asked = connection.execute(_JUDGING, [RESCREEN])
             [(oldest, engine, left, now, behind, applied)] = asked.fetchall()
+            [(lag, held)] = connection.execute(feed.LAG).fetchall()
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
         return states | {"database": "not migrated"}, _UNKNOWN
     except psycopg.Error:
@@ -86,10 +93,16 @@ def _database() -> tuple[dict[str, str | None], dict[str, Any]]:
         "clock": _clock(behind or 0.0, now - time.time()),
         "schema": _schema(applied),
     }, {
-        "oldest_unscreened_seconds": None if oldest is None else round(max(0.0, oldest), 1),
+        "oldest_unscreened_seconds": _rounded(oldest),
         "engine": engine,
         "rescreen_left": left,
+        "feed_lag_seconds": _rounded(lag),
+        "feed_held_seconds": _rounded(held) if lag is not None else None,
     }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(max(0.0, seconds), 1)
 
 
 def _clock(behind: float, apart: float) -> str:

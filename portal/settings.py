@@ -30,6 +30,8 @@ environment.require_named_hosts(ALLOWED_HOSTS)
 HTTPS = env.bool("HTTPS", default=True)
 if not HTTPS:
     environment.require_loopback(ALLOWED_HOSTS)
+# Whether servers that people name may be on this machine: only where somebody develops.
+OUTGOING_TO_LOOPBACK = not HTTPS
 # How many proxies of ours stand in front; their X-Forwarded-* headers are believed, no others.
 PROXY_COUNT = env.int("PROXY_COUNT", default=0)
 
@@ -318,6 +320,9 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Sync prescriptions in; read back what was checked, found and decided.",
     "POSTPROCESSING_HOOKS": ["reviews.api.schema.add_shapes"],
 }
+
+# So long a change stays in the feed of changes: who was away for longer copies everything again.
+FEED_DAYS = env.int("FEED_DAYS", default=30)
 
 # -- Background work -----------------------------------------------------------------------------
 

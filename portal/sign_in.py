@@ -24,8 +24,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from portal import attempts, secret_text, trail
+from portal import attempts, trail
 from portal.addresses import client_address
+from reviews import secret_text
 from reviews.audit import Event
 
 log = structlog.get_logger(__name__)

@@ -50,6 +50,7 @@ class Action(StrEnum):
     TAPER = "plan and change tapers"
     SYNC = "sync records"
     BULK_EXPORT = "export records in bulk"
+    FOLLOW = "follow the feed of changes"
     SEE_QUEUE = "see the review queue"
     SEE_WORK = "have cases of your own"
     CLAIM = "claim cases"
@@ -76,6 +77,7 @@ class Action(StrEnum):
     MANAGE_CLIENTS = "make keys for records"
     PROVISION = "make keys that keep people"
     REVOKE_KEYS = "see and revoke keys"
+    MANAGE_WEBHOOKS = "keep receivers of events"
     SEE_PEOPLE = "see who works here"
     INVITE = "invite people"
     GIVE_ROLES = "give and take roles"
@@ -124,6 +126,7 @@ GRANTS = {
     Action.TAPER: _grant(CLINICIAN, REVIEWER),
     Action.SYNC: _grant(CLIENT),
     Action.BULK_EXPORT: _grant(CLIENT),
+    Action.FOLLOW: _grant(CLIENT),
     Action.SEE_QUEUE: _grant(CLINICIAN, REVIEWER, AUDITOR, CLIENT),
     Action.SEE_WORK: _grant(CLINICIAN, REVIEWER),
     Action.CLAIM: _grant(REVIEWER),
@@ -148,6 +151,7 @@ GRANTS = {
     Action.DRAFT: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.PUBLISH: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.MANAGE_CLIENTS: _grant(FORMULARY_ADMIN),
+    Action.MANAGE_WEBHOOKS: _grant(FORMULARY_ADMIN, CLIENT),
     Action.PROVISION: _grant(PRACTICE_ADMIN),
     Action.REVOKE_KEYS: _grant(FORMULARY_ADMIN, PRACTICE_ADMIN),
     Action.SEE_PEOPLE: _grant(PRACTICE_ADMIN, PROVISIONER),
@@ -426,6 +430,7 @@ DOORS = {
     "api-message": _page(Action.SEE_QUEUE),
     "api-decisions": _page(Action.SEE_QUEUE),
     "api-decision": _page(Action.SEE_QUEUE),
+    "api-changes": _page(Action.FOLLOW, system=True),
     "api-practices": _page(Action.SEE_PEOPLE),
     "api-practice": _button(Action.EDIT_PRACTICE, system=True, by="PATCH"),
     "api-people": _page(Action.SEE_PEOPLE),
@@ -453,6 +458,23 @@ DOORS = {
         for name, actions in FHIR.items()
         for one, by in (("", "POST"), ("-one", "PUT"))
     },
+    "api-webhooks": _page(Action.MANAGE_WEBHOOKS, system=True),
+    "api-webhook-make": _button(Action.MANAGE_WEBHOOKS, system=True),
+    "api-webhook": _button(Action.MANAGE_WEBHOOKS, system=True, by="PATCH", own=True),
+    "api-webhook-secret": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
+    "api-webhook-sample": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
+    "api-webhook-remove": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
+    "api-webhook-messages": _page(Action.MANAGE_WEBHOOKS, system=True, own=True),
+    "api-webhook-again": _button(Action.MANAGE_WEBHOOKS, system=True, own=True),
+    "webhooks": _page(Action.MANAGE_WEBHOOKS),
+    "webhook-make": _form(Action.MANAGE_WEBHOOKS),
+    "webhook": _page(Action.MANAGE_WEBHOOKS),
+    "webhook-change": _form(Action.MANAGE_WEBHOOKS),
+    "webhook-secret": _button(Action.MANAGE_WEBHOOKS),
+    "webhook-sample": _button(Action.MANAGE_WEBHOOKS),
+    "webhook-switch": _button(Action.MANAGE_WEBHOOKS),
+    "webhook-remove": _button(Action.MANAGE_WEBHOOKS),
+    "webhook-again": _button(Action.MANAGE_WEBHOOKS),
 }
 """`{name of an address: its door}`: all of them but those of signing in."""
 

@@ -69,6 +69,7 @@ _FACTOR = {**_FROM, "kind": "which factor"}
 _MAIL = {**_FROM, "before": "the address before", "after": "the address after"}
 _OPENING = {"opening": "number of the opening with a reason"}
 _KEY = {"name": "what the key is called", "source_system": "which system", "prefix": "of the key"}
+_RECEIVER = {"name": "what the receiver is called"}
 _KEY_MADE = {**_KEY, "kind": "what it is for"}
 
 
@@ -449,6 +450,30 @@ class Event(Enum):
     CLIENT_KEY_MADE = "client.key_made", "Made a key for a system", _KEY_MADE
     CLIENT_KEY_REVOKED = "client.key_revoked", "Revoked the key of a system", _KEY
     CLIENT_IMPORTER_MADE = "client.importer_made", "Made the user of an import", _KEY
+    WEBHOOK_MADE = (
+        "webhook.made",
+        "Made a receiver of events",
+        {**_RECEIVER, "url": "where it is", "events": "what it is told of"},
+    )
+    WEBHOOK_CHANGED = (
+        "webhook.changed",
+        "Changed a receiver of events",
+        {**_RECEIVER, "before": "what differs, as it was", "after": "what differs, as it is"},
+    )
+    WEBHOOK_SECRET = "webhook.secret", "Gave a receiver of events a new secret", _RECEIVER
+    WEBHOOK_ENABLED = "webhook.enabled", "Turned a receiver of events on", _RECEIVER
+    WEBHOOK_DISABLED = (
+        "webhook.disabled",
+        "A receiver of events was turned off",
+        {**_RECEIVER, "reason": "why"},
+    )
+    WEBHOOK_REMOVED = "webhook.removed", "Removed a receiver of events", _RECEIVER
+    WEBHOOK_SAMPLE = "webhook.sample_sent", "Sent a sample to a receiver of events", _RECEIVER
+    WEBHOOK_AGAIN = (
+        "webhook.sent_again",
+        "Had an event sent to its receiver again",
+        {**_RECEIVER, "message": "number of the message"},
+    )
     RECORD_OPENED = (
         "record.opened",
         "Opened the record",

@@ -61,6 +61,12 @@ class ReasonNeeded(NotAllowed):
         self.patient_id = patient_id
 
 
+class Gone(DomainError):
+    """It was there, and will not come back; the message says how to begin again."""
+
+    code = "gone"
+
+
 class NotFound(DomainError):
     """There is nothing of that name, or it may not be seen."""
 
@@ -82,6 +88,7 @@ STATUS = {
     NotAllowed.code: HTTPStatus.FORBIDDEN,
     ReasonNeeded.code: HTTPStatus.FORBIDDEN,
     NotFound.code: HTTPStatus.NOT_FOUND,
+    Gone.code: HTTPStatus.GONE,
     Stale.code: HTTPStatus.CONFLICT,
     IllegalMove.code: HTTPStatus.CONFLICT,
     TooMany.code: HTTPStatus.TOO_MANY_REQUESTS,

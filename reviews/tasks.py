@@ -8,12 +8,24 @@ from typing import cast
 import structlog
 from celery import Task, shared_task
 
-from reviews import clock, jobs, presses, releases, requests, sealing, sessions, tries
+from reviews import (
+    clock,
+    feed,
+    jobs,
+    presses,
+    releases,
+    requests,
+    sealing,
+    sessions,
+    tries,
+    webhooks,
+)
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
 from reviews.verbs import (
     break_glass,
     bulk_export,
+    deliver,
     digest,
     engines,
     leaving,
@@ -29,6 +41,7 @@ log = structlog.get_logger(__name__)
 SECONDS = 20
 # Shorter: meanwhile a fresh prescription may wait for this worker.
 JOB_SECONDS = 5
+DELIVER_SECONDS = 10
 
 KINDS: jobs.Kinds = {
     RESCREEN: engines.rescreen,
@@ -99,11 +112,18 @@ def ring(task: Task) -> None:
     """
     if clock.look():
         screen.sweep()
+    if webhooks.due():
+        webhooks.ring()
     if jobs.waiting():
         jobs.ring()
     if requests.waiting():
         with _left_to_the_portals_engine(task):
             screen.drain(seconds=SECONDS)
+
+
+@task(webhooks.DELIVER)
+def tell_receivers(task: Task) -> None:
+    deliver.deliver(seconds=DELIVER_SECONDS)
 
 
 @task("reviews.work")
@@ -144,6 +164,8 @@ def send_reminders(task: Task) -> None:
 @task("reviews.forget")
 def forget(task: Task) -> None:
     """Remove what is of no more use: forms that nobody can send again, sessions, tries, files."""
+    """Remove what is of no more use: forms that nobody can send again, sessions, tries, changes."""
+    feed.prune()
     presses.forget()
     sessions.forget()
     tries.forget_old()

@@ -34,6 +34,7 @@ from reviews.views import (
     together,
     unknown_medicines,
     walking,
+    webhooks,
 )
 
 AREAS = (
@@ -68,6 +69,7 @@ AREAS = (
     reading,
     join,
     keys,
+    webhooks,
     jobs,
     preferences,
 )

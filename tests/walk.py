@@ -112,6 +112,21 @@ def arguments(world):
         "work-session-leave": {"pk": world.session.pk},
         "job-cancel": {"pk": world.job.pk},
         "key-revoke": {"pk": world.key.pk},
+        **{
+            f"{prefix}webhook{name}": {"pk": world.webhook.pk}
+            for prefix, names in (
+                ("", ("", "-change", "-secret", "-sample", "-switch", "-remove")),
+                ("api-", ("", "-secret", "-sample", "-remove", "-messages")),
+            )
+            for name in names
+        },
+        **{
+            f"{prefix}webhook-again": {
+                "webhook_pk": world.webhook.pk,
+                "pk": world.webhook_message.pk,
+            }
+            for prefix in ("", "api-")
+        },
         "audit-event": {"pk": world.event.pk},
         "people-of": place,
         "people-invite": place,
@@ -193,6 +208,17 @@ def sent(world):
         "api-person-register": {"register": "GMC", "number": "9000017", "status": "unchecked"},
         "api-invite": {"family_name": "Ashby", "roles": (Role.CLINICIAN,)},
         "queue-answer": {"case": f"{world.case.pk}:{world.case.lock}"},
+        "webhook-make": {
+            "name": "Other",
+            "url": "https://example.com/",
+            "practice": world.place.pk,
+            "events": ("prescription.logged",),
+        },
+        "api-webhook-make": {
+            "name": "Other",
+            "url": "https://example.com/",
+            "events": ("prescription.logged",),
+        },
         "decisions-undo": {"decision": world.decision.pk},
     }
 

@@ -26,6 +26,7 @@ from reviews.verbs import (
     break_glass,
     clients,
     decide,
+    deliver,
     exempt,
     factors,
     identity,
@@ -42,6 +43,7 @@ from reviews.verbs import (
     sensitive,
     sync,
     taper,
+    webhooks,
     work_sessions,
 )
 from tests import make
@@ -268,6 +270,17 @@ class World:
         self.marked = sensitive.mark(
             patient=self._patient("Eve"), kind="staff", reason=f"{self.name} works here", by=ravi
         )
+        self.webhook, _ = webhooks.make(
+            practice=self.place,
+            name=f"Dashboard of {self.name}",
+            url="http://127.0.0.1:9/",  # nobody listens there
+            events=["prescription.logged"],
+            by=self.staff[Role.FORMULARY_ADMIN],
+        )
+        self.webhook_message = webhooks.send_sample(
+            webhook=self.webhook, by=self.staff[Role.FORMULARY_ADMIN]
+        )
+        deliver.deliver(seconds=1)
         # By somebody of this practice: who it is plays no part in what is seen of it.
         self.opened = break_glass.open_record(
             patient=self.patient, reason=f"{self.name} was brought in", by=ravi

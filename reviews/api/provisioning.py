@@ -82,7 +82,7 @@ class Practices(Listed):
     operation = Operation("practices", answer=shapes.Practices)
 
     def get(self, request: Request) -> HttpResponse:
-        return _json(shapes.Practices([_practice(each) for each in self.asked(request)]))
+        return in_json(shapes.Practices([_practice(each) for each in self.asked(request)]))
 
 
 class PracticeChange(Change):
@@ -101,7 +101,7 @@ class PracticeChange(Change):
             for field in shapes.PracticeDetails.__struct_fields__
             if (value := getattr(sent, field)) is not msgspec.UNSET
         }
-        return _json(_practice(practices.edit(practice=practice, by=request.user, **details)))
+        return in_json(_practice(practices.edit(practice=practice, by=request.user, **details)))
 
 
 class People(Listed):
@@ -110,7 +110,7 @@ class People(Listed):
     operation = Operation("people", query=shapes.PeopleQuestion, answer=shapes.People)
 
     def get(self, request: Request) -> HttpResponse:
-        return _json(
+        return in_json(
             shapes.People(
                 [
                     _person(practice, colleague)
@@ -127,7 +127,7 @@ class Invitations(Listed):
     operation = Operation("invitations", query=shapes.PeopleQuestion, answer=shapes.Invitations)
 
     def get(self, request: Request) -> HttpResponse:
-        return _json(
+        return in_json(
             shapes.Invitations(
                 [
                     _invitation(each)
@@ -146,10 +146,10 @@ class Invite(Change):
 
     def post(self, request: Request) -> HttpResponse:
         sent = self.sent(request)
-        practice = _place(request, sent.practice, Action.INVITE)
+        practice = place(request, sent.practice, Action.INVITE)
         given = {field: getattr(sent, field) for field in INVITED if field != "practice"}
         invited = invitations.invite(practice=practice, by=request.user, **given)
-        return _json(
+        return in_json(
             shapes.Invited(
                 invitation=_invitation(invited.invitation),
                 mailed=invited.mailed,
@@ -166,7 +166,7 @@ class Roles(Change):
 
     def put(self, request: Request, pk: int) -> HttpResponse:
         sent = self.sent(request)
-        practice = _place(request, sent.practice, Action.GIVE_ROLES)
+        practice = place(request, sent.practice, Action.GIVE_ROLES)
         person = _of(practice, pk)
         roles.change(
             person=person,
@@ -175,7 +175,7 @@ class Roles(Change):
             reason=sent.reason,
             by=request.user,
         )
-        return _json(_the_person(practice, person))
+        return in_json(_the_person(practice, person))
 
 
 class Register(Change):
@@ -187,7 +187,7 @@ class Register(Change):
 
     def post(self, request: Request, pk: int) -> HttpResponse:
         sent = self.sent(request)
-        practice = _place(request, sent.practice, Action.CHECK_REGISTER)
+        practice = place(request, sent.practice, Action.CHECK_REGISTER)
         person = _of(practice, pk)
         registers.record(
             person=person,
@@ -198,7 +198,7 @@ class Register(Change):
             checked_on=sent.checked_on,
             by=request.user,
         )
-        return _json(_the_person(practice, person))
+        return in_json(_the_person(practice, person))
 
 
 class Leave(Change):
@@ -208,7 +208,7 @@ class Leave(Change):
 
     def post(self, request: Request, pk: int) -> HttpResponse:
         sent = self.sent(request)
-        practice = _place(request, sent.practice, Action.END_WORK)
+        practice = place(request, sent.practice, Action.END_WORK)
         said = {
             "person": _of(practice, pk),
             "practice": practice,
@@ -217,9 +217,9 @@ class Leave(Change):
         }
         if sent.at is not None:
             planned = leaving.plan(at=sent.at, **said)
-            return _json(shapes.Left(planned.at, False, False, 0, 0, 0, [], 0))
+            return in_json(shapes.Left(planned.at, False, False, 0, 0, 0, [], 0))
         left = leaving.leave(**said)
-        return _json(
+        return in_json(
             shapes.Left(
                 at=left.at,
                 done=True,
@@ -242,7 +242,7 @@ class InvitationWithdrawal(Change):
         self.sent(request)
         rows = Invitation.objects.select_related("practice", "made_by")
         found = access.fetch(rows, request.user, Action.INVITE, pk=pk)
-        return _json(_invitation(invitations.withdraw(invitation=found, by=request.user)))
+        return in_json(_invitation(invitations.withdraw(invitation=found, by=request.user)))
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> None:
@@ -254,7 +254,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> None:
         met.add(name)
 
 
-def _place(request: Request, code: str, action: Action) -> Practice:
+def place(request: Request, code: str, action: Action) -> Practice:
     """The practice that a body names, or the only one of the key."""
     mine = access.practices(request.user, action)
     if not mine:
@@ -338,5 +338,5 @@ def _invitation(invitation: Invitation) -> shapes.Invitation:
     )
 
 
-def _json(answer: msgspec.Struct) -> HttpResponse:
+def in_json(answer: msgspec.Struct) -> HttpResponse:
     return HttpResponse(msgspec.json.encode(answer), content_type="application/json")

@@ -23,12 +23,19 @@ PROBLEMS = {
     403: "The caller may not do this at any practice.",
     404: "There is no such record, or the caller may not see it.",
     409: "Others changed the same records at the same time. Send the batch again.",
+    410: "What was changed since is no longer kept, or the feed has ended: begin again.",
     411: "The body has no Content-Length.",
     413: f"More than {MOST_RECORDS:,} records, or more than {MOST_BYTES // 1024 // 1024} MiB.",
     415: "The content type or the content encoding is not read.",
     429: "Too many requests; `Retry-After` says how many seconds to wait.",
 }
 ALWAYS = (400, 401, 403, 429)
+QUESTIONS = (
+    shapes.Question,
+    shapes.PeopleQuestion,
+    shapes.ChangesQuestion,
+    shapes.WebhookMessagesQuestion,
+)
 
 
 @dataclass(frozen=True)
@@ -41,9 +48,15 @@ class Operation:
     body: type | None = None
     record: type | None = None
     """Shape of a body that is one record, where `body` is that of each record of a batch."""
+    also: tuple[int, ...] = ()
+    """Refusals of this operation alone."""
 
     @property
     def problems(self) -> tuple[int, ...]:
+        return (*self._problems, *self.also)
+
+    @property
+    def _problems(self) -> tuple[int, ...]:
         if self.body:
             return (*ALWAYS, 409, 411, 413, 415)
         if self.record:
@@ -159,7 +172,7 @@ def add_shapes(
     named = {
         name: schema
         for name, schema in _components().items()
-        if not issubclass(_shapes().get(name, object), (shapes.Question, shapes.PeopleQuestion))
+        if not issubclass(_shapes().get(name, object), QUESTIONS)
     }
     result.setdefault("components", {}).setdefault("schemas", {}).update(named)
     return result

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reviews.api.bodies import MOST_RECORDS
+from reviews.feed import KINDS
 from reviews.models import (
     MACHINES,
     CaseState,
@@ -22,8 +23,10 @@ from reviews.models import (
 from reviews.models import Decision as DecisionRow
 from reviews.models import ImportNote as ImportNoteRow
 from reviews.models import StructuredReview as StructuredReviewRow
+from reviews.models import WebhookMessage as WebhookMessageRow
 from reviews.records import Coding, OrderStatus, PatientIdentifier, ReadingKind, Step
 from reviews.rules.codes import TAPER_STATES
+from reviews.webhooks import TOLD
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 SeverityNumber = Annotated[int, Meta(ge=1, le=4)]
@@ -575,7 +578,7 @@ class Question(Struct, kw_only=True, forbid_unknown_fields=True):
             Meta(
                 tz=True,
                 description="Only rows changed at or after this RFC 3339 time, oldest change "
-                "first. Ask next with the `until` of the answer: nothing is skipped.",
+                "first. Ask next with the `until` of the answer. To keep a copy, follow `changes`.",
             ),
         ]
         | UnsetType
@@ -645,6 +648,48 @@ class Cases(Question):
 class Decisions(Question):
     patient: Id | UnsetType = UNSET
     case: Id | UnsetType = UNSET
+
+
+# -- The feed of changes -------------------------------------------------------------------------
+
+ChangedKind = Literal[KINDS]
+MOST_CHANGES = 5_000
+
+
+class Change(Struct):
+    """That one row was written; what it says now is at its `address`, null for a deleted one.
+
+    `version` counts the changes of what has versions. `at` is when it was written, and no order.
+    """
+
+    type: ChangedKind
+    id: int
+    version: int | None
+    op: Literal["created", "updated", "deleted"]
+    practice: str
+    patient: int | None
+    at: datetime
+    address: str | None
+
+
+class Changes(Struct):
+    """Changes, oldest first. Ask next with `since` = `next`; with `more` there are some already."""
+
+    results: list[Change]
+    next: str
+    more: bool
+
+
+class ChangesQuestion(Struct, kw_only=True, forbid_unknown_fields=True):
+    since: Annotated[
+        str,
+        Meta(max_length=200, description="The `next` of the answer before; left out to begin now."),
+    ] = ""
+    types: Annotated[
+        str, Meta(max_length=200, description="Names of lists with commas between; all without it.")
+    ] = ""
+    practice: Annotated[str, Meta(max_length=40, description="A practice's code.")] = ""
+    limit: Annotated[int, Meta(ge=1, le=MOST_CHANGES, description="Rows of an answer.")] = MOST
 
 
 # -- The people of a practice --------------------------------------------------------------------
@@ -810,5 +855,112 @@ class Nothing(Struct, forbid_unknown_fields=True):
     """The empty object."""
 
 
-BODIES = (NewInvitation, NewRoles, RegisterCheck, NewLeaving, PracticeDetails, Nothing)
+# -- Receivers of events -------------------------------------------------------------------------
+
+EventName = Literal[TOLD]
+ReceiverName = Annotated[str, Meta(min_length=1, max_length=100)]
+ReceiverUrl = Annotated[str, Meta(min_length=1, max_length=2000)]
+ReceiverEvents = Annotated[list[EventName], Meta(min_length=1, max_length=len(TOLD))]
+
+
+class Webhook(Struct):
+    """A receiver of events: where it is, what it is told of, and how it does.
+
+    With `disabled_at` nothing is sent, and what happens waits; `failures` counts those in a row,
+    and `not_before` is when it is tried again. Until `both_sign_until` the secret of before signs
+    beside the new one. `waiting` and `given_up` count messages.
+    """
+
+    id: int
+    practice: str
+    name: str
+    url: str
+    events: list[str]
+    made_at: datetime
+    disabled_at: datetime | None
+    disabled_because: str
+    failures: int
+    not_before: datetime | None
+    both_sign_until: datetime | None
+    waiting: int
+    given_up: int
+
+
+class Webhooks(Struct):
+    results: list[Webhook]
+
+
+class MadeWebhook(Struct):
+    """A receiver with the secret that signs what is sent to it: told this once."""
+
+    webhook: Webhook
+    secret: str
+
+
+class WebhookTry(Struct):
+    """One try. `status` is what the receiver answered; with null, `error` says why."""
+
+    at: datetime
+    took_ms: int
+    status: int | None
+    error: str
+
+
+class WebhookMessage(Struct):
+    """One event for one receiver. `message` is its `webhook-id`; `tries` are the last ten."""
+
+    id: int
+    message: str
+    type: str
+    event: int | None
+    patient: int | None
+    at: datetime
+    state: Literal[tuple(WebhookMessageRow.State.values)]
+    not_before: datetime | None
+    tries: list[WebhookTry]
+
+
+class WebhookMessages(Struct):
+    """Messages, the newest first; `before` leads to older ones."""
+
+    results: list[WebhookMessage]
+    before: int | None
+
+
+class WebhookMessagesQuestion(Struct, kw_only=True, forbid_unknown_fields=True):
+    state: Literal[tuple(WebhookMessageRow.State.values)] | UnsetType = UNSET
+    before: Annotated[int, Meta(ge=1, le=2**63 - 1, description="From the answer.")] | UnsetType = (
+        UNSET
+    )
+    limit: Annotated[int, Meta(ge=1, le=MOST, description="Rows of an answer.")] = LIMIT
+
+
+class NewWebhook(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A receiver is told of these events of a practice, from now on."""
+
+    practice: PracticeCode = ""
+    name: ReceiverName
+    url: ReceiverUrl
+    events: ReceiverEvents
+
+
+class WebhookChange(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What is to change; what is left out stays."""
+
+    name: ReceiverName | UnsetType = UNSET
+    url: ReceiverUrl | UnsetType = UNSET
+    events: ReceiverEvents | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+
+
+BODIES = (
+    NewWebhook,
+    WebhookChange,
+    NewInvitation,
+    NewRoles,
+    RegisterCheck,
+    NewLeaving,
+    PracticeDetails,
+    Nothing,
+)
 """The shapes of what is sent one at a time. What may be left out may be null as well."""

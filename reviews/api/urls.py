@@ -4,7 +4,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
-from reviews.api import docs, provisioning, views
+from reviews.api import changes, docs, provisioning, views, webhooks
 
 urlpatterns = [
     path("prescriptions", views.PrescriptionList.as_view(), name="api-prescriptions"),
@@ -32,6 +32,7 @@ urlpatterns = [
     path("decisions", views.DecisionList.as_view(), name="api-decisions"),
     path("decisions/<int:pk>", views.DecisionDetail.as_view(), name="api-decision"),
     path("decisions/<int:pk>/text", views.DecisionText.as_view(), name="api-decision-text"),
+    path("changes", changes.Changes.as_view(), name="api-changes"),
     path("practices", provisioning.Practices.as_view(), name="api-practices"),
     path("practices/<slug:code>", provisioning.PracticeChange.as_view(), name="api-practice"),
     path("people", provisioning.People.as_view(), name="api-people"),
@@ -44,6 +45,18 @@ urlpatterns = [
         "invitations/<int:pk>/withdraw",
         provisioning.InvitationWithdrawal.as_view(),
         name="api-invitation-withdraw",
+    ),
+    path("webhooks", webhooks.Webhooks.as_view(), name="api-webhooks"),
+    path("webhooks/make", webhooks.Make.as_view(), name="api-webhook-make"),
+    path("webhooks/<int:pk>", webhooks.Edit.as_view(), name="api-webhook"),
+    path("webhooks/<int:pk>/secret", webhooks.Secret.as_view(), name="api-webhook-secret"),
+    path("webhooks/<int:pk>/sample", webhooks.Sample.as_view(), name="api-webhook-sample"),
+    path("webhooks/<int:pk>/remove", webhooks.Remove.as_view(), name="api-webhook-remove"),
+    path("webhooks/<int:pk>/messages", webhooks.Messages.as_view(), name="api-webhook-messages"),
+    path(
+        "webhooks/<int:webhook_pk>/messages/<int:pk>/again",
+        webhooks.Again.as_view(),
+        name="api-webhook-again",
     ),
     path(
         "schema/",

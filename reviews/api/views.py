@@ -72,7 +72,7 @@ class ListView(ApiView):
     resource: resources.Resource[Any, Any]
 
     def get(self, request: Request) -> HttpResponse:
-        given = _asked_once(request)
+        given = asked_once(request)
         if "updated_since" in given:
             # An offset's plus sign that was not escaped arrives as a space.
             given["updated_since"] = given["updated_since"].replace(" ", "+")
@@ -108,7 +108,7 @@ class DetailView(ApiView):
 
     def get(self, request: Request, pk: int) -> HttpResponse:
         if request.query_params:
-            records.convert(_asked_once(request), Nothing)
+            records.convert(asked_once(request), Nothing)
         row = _visible(self.resource, request).filter(pk=self.resource.current(pk)).first()
         if row is None:
             raise NotFound("There is no such record, or you may not see it.")
@@ -125,7 +125,7 @@ class SyncView(ApiView):
 
     def post(self, request: Request) -> HttpResponse:
         if request.query_params:
-            records.convert(_asked_once(request), Nothing)
+            records.convert(asked_once(request), Nothing)
         result = type(self).verb(
             rows=enumerate(bodies.read(request)),
             source_system=request.auth.source_system,
@@ -189,7 +189,7 @@ def _shapes(resource: resources.Resource[Any, Any], request: Request, rows: list
     return made
 
 
-def _asked_once(request: Request) -> dict[str, str]:
+def asked_once(request: Request) -> dict[str, str]:
     """The question by name. Of a name that comes twice nobody can say which was meant."""
     asked = {}
     for name, values in request.query_params.lists():
@@ -361,7 +361,7 @@ class DecisionText(ApiView):
 
     def get(self, request: Request, pk: int) -> HttpResponse:
         if request.query_params:
-            records.convert(_asked_once(request), Nothing)
+            records.convert(asked_once(request), Nothing)
         resource = DecisionDetail.resource
         row = _visible(resource, request).filter(pk=pk).first()
         if row is None or row.kind in (Decision.Kind.SENT_BACK, Decision.Kind.UNDONE):

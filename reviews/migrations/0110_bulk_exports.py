@@ -37,6 +37,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('reviews', '0082_orders_by_day'),
+        ('reviews', '0101_webhooks'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

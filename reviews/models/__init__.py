@@ -20,6 +20,7 @@ from .cases import (
 from .clients import ApiKey
 from .clock import Clock
 from .facts import Exemption, Reading
+from .feed import Change, Feed
 from .fhir import SentResource
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
@@ -66,6 +67,7 @@ from .staff import FactorReset, Invitation, Leaving, RegisterEntry
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .versioned import Reported, Versioned
 from .versions import Engine, RuleVersion
+from .webhooks import Webhook, WebhookMessage, WebhookTry
 from .work import WorkSession, WorkVisit
 
 __all__ = [
@@ -90,6 +92,7 @@ __all__ = [
     "Case",
     "CaseMove",
     "CaseState",
+    "Change",
     "Clock",
     "Condition",
     "DataCheck",
@@ -98,6 +101,7 @@ __all__ = [
     "Engine",
     "Exemption",
     "FactorReset",
+    "Feed",
     "FindingOpinion",
     "Flag",
     "Identifier",
@@ -158,6 +162,9 @@ __all__ = [
     "Tries",
     "Versioned",
     "WaitingRecord",
+    "Webhook",
+    "WebhookMessage",
+    "WebhookTry",
     "WorkSession",
     "WorkVisit",
     "compact",

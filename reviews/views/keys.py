@@ -30,6 +30,7 @@ def keys(request: SignedIn) -> HttpResponse:
     found = list(_mine(request.user).order_by(F("revoked_at").desc(nulls_first=True), "name", "pk"))
     context = {
         "in_force": [key for key in found if key.revoked_at is None],
+        "keeps_receivers": access.allowed(request.user, Action.MANAGE_WEBHOOKS),
         "makes_for_people": access.allowed(request.user, Action.PROVISION),
         "all_for_records": all(key.kind == ApiKey.Kind.RECORDS for key in found),
         "revoked": [key for key in found if key.revoked_at is not None],

@@ -36,7 +36,9 @@ ADDRESSES = (
     *("notes", "notes/{id}", "reviews", "reviews/{id}", "messages", "messages/{id}"),
     "decisions/{id}/text",
     *("prescriptions/sync", "patients/sync", "conditions/sync"),
+    "changes",
 )
+WEBHOOKS = ("webhooks", "webhooks/{id}/messages")
 LISTS_OF_PEOPLE = ("practices", "people", "invitations")
 CHANGES = {
     "practices/{code}": "PATCH",
@@ -47,6 +49,17 @@ CHANGES = {
     "invitations/{id}/withdraw": "POST",
 }
 """What a key changes that keeps people, one record at a time."""
+CHANGES_OF_WEBHOOKS = {
+    "webhooks/make": "POST",
+    "webhooks/{id}": "PATCH",
+    "webhooks/{id}/secret": "POST",
+    "webhooks/{id}/sample": "POST",
+    "webhooks/{id}/remove": "POST",
+    "webhooks/{webhook_pk}/messages/{id}/again": "POST",
+}
+"""What a key changes of its own receivers of events."""
+EVERY_CHANGE = CHANGES | CHANGES_OF_WEBHOOKS
+EVERYTHING = (*ADDRESSES, *WEBHOOKS, *LISTS_OF_PEOPLE, *EVERY_CHANGE)
 
 
 @pytest.fixture
@@ -61,15 +74,13 @@ def test_the_description_is_openapi_3_1(described):
 
 
 def test_every_address_is_described_with_its_refusals(described):
-    assert described["paths"].keys() == {
-        f"/api/v1/{path}" for path in (*ADDRESSES, *LISTS_OF_PEOPLE, *CHANGES)
-    }
+    assert described["paths"].keys() == {f"/api/v1/{path}" for path in EVERYTHING}
     for path, operations in described["paths"].items():
         for operation in operations.values():
             assert {"200", "400", "401", "403", "429"} <= operation["responses"].keys()
             assert operation["security"]
             assert operation["summary"]
-            if path.endswith("/sync") or path.removeprefix("/api/v1/") in CHANGES:
+            if path.endswith("/sync") or path.removeprefix("/api/v1/") in EVERY_CHANGE:
                 assert {"409", "411", "413", "415"} <= operation["responses"].keys()
             for status, answer in operation["responses"].items():
                 wanted = "application/json" if status == "200" else "application/problem+json"
@@ -148,9 +159,9 @@ def attacked(harbour, system, monkeypatch):
         signal.connect(close_old_connections)
 
 
-@pytest.mark.parametrize("path", [*ADDRESSES, *LISTS_OF_PEOPLE, *CHANGES])
+@pytest.mark.parametrize("path", EVERYTHING)
 def test_no_request_made_from_the_description_is_answered_otherwise(attacked, system, path):
-    method = CHANGES.get(path) or ("POST" if path.endswith("/sync") else "GET")
+    method = EVERY_CHANGE.get(path) or ("POST" if path.endswith("/sync") else "GET")
     operation = attacked[f"/api/v1/{path}"][method]
     secret = attacked.provisioning if path in (*LISTS_OF_PEOPLE, *CHANGES) else system.secret
     right, wrong = (

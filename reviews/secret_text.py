@@ -24,6 +24,7 @@ def decrypt(kept: str) -> str:
 
 
 def _keys() -> MultiFernet:
+    # The name that it had first is part of the key.
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     digests = [hashlib.sha256(b"portal.secret_text" + secret.encode()) for secret in secrets]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(made.digest())) for made in digests])
