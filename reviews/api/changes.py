@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from reviews import access, feed, records
 from reviews.access import Action
 from reviews.api import shapes
-from reviews.api.authentication import Bearer
+from reviews.callers import Bearer
 from reviews.api.schema import Operation
 from reviews.api.views import ApiView, asked_once
 from reviews.errors import BadRecord, NotAllowed

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from reviews import records
 from reviews.access import Action
 from reviews.api import shapes
-from reviews.api.authentication import Bearer
+from reviews.callers import Bearer
 from reviews.api.provisioning import Change, in_json, place
 from reviews.api.schema import Operation
 from reviews.api.views import ApiView, Nothing, asked_once
