@@ -66,7 +66,7 @@ def measure(patients):
 def export():
     """`(seconds, {type: (resources, bytes)})` of an export of everything."""
     asked = Asked(types={name: () for name in TYPES if name in KINDS}, base="http://localhost/fhir")
-    made = bulk_export.ask(asked=asked, request="http://localhost/fhir/$export", by=system())
+    made = bulk_export.ask(asked=asked, address="http://localhost/fhir/$export", by=system())
     kinds = {bulk_export.EXPORT: bulk_export.work}
     began = time.perf_counter()
     while Job.objects.unfinished().filter(pk=made.job_id).exists():
@@ -77,7 +77,7 @@ def export():
     if job.state != "done":
         raise SystemExit(f"The export failed: {job.error}")
     rows = {}
-    for file in BulkFile.objects.filter(export=made).defer("patient_ids"):
+    for file in BulkFile.objects.filter(bulk=made).defer("patient_ids"):
         count, size = rows.get(file.type, (0, 0))
         rows[file.type] = count + file.rows, size + file.size
     return took, rows

@@ -102,6 +102,8 @@ SEAL_DIR = Path(env.str("SEAL_DIR", default=str(VAR / "seal")))
 # web and workers share. They hold records of patients.
 BULK_DIR = Path(env.str("BULK_DIR", default=str(VAR / "bulk")))
 BULK_HOURS = env.int("BULK_HOURS", default=24)
+# From where files of an import are fetched, by the source system of the key: "ehr=https://host/a/".
+IMPORT_SOURCES = environment.import_sources(env.list("IMPORT_SOURCES", default=[]))
 
 # -- Parts ---------------------------------------------------------------------------------------
 

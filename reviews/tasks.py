@@ -9,6 +9,7 @@ import structlog
 from celery import Task, shared_task
 
 from reviews import (
+    bulk_data,
     clock,
     feed,
     jobs,
@@ -169,7 +170,7 @@ def forget(task: Task) -> None:
     presses.forget()
     sessions.forget()
     tries.forget_old()
-    bulk_export.forget()
+    bulk_data.forget()
 
 
 @task("reviews.seal")

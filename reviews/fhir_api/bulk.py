@@ -27,13 +27,14 @@ from reviews.fhir_api.answers import NO_SUCH, base_of, is_strict
 from reviews.fhir_api.negotiation import JSON, Negotiation, is_json
 from reviews.fhir_api.outcomes import Refused
 from reviews.fhir_api.views import FhirView
-from reviews.models import BulkExport, BulkFile, Job, Patient
-from reviews.queries import bulk_exports, fhir_question, fhir_values
+from reviews.models import BulkRequest, BulkFile, Job, Patient
+from reviews.queries import bulk_requests as found
+from reviews.queries import fhir_question, fhir_values
 from reviews.queries.fhir import KINDS
 from reviews.queries.fhir_export import Asked, is_of_people
 from reviews.queries.fhir_finders import number_of
 from reviews.queries.identity import current_id
-from reviews.verbs import bulk_export, read
+from reviews.verbs import bulk_export, bulk_requests, read
 
 NDJSON = "application/fhir+ndjson"
 FORMATS = (NDJSON, "application/ndjson", "ndjson")
@@ -92,7 +93,7 @@ class Exporting(BulkView):
                 raise NotFound(NO_SUCH)
             asked.practices = [place.pk]
         address = request.build_absolute_uri()
-        export = bulk_export.ask(asked=asked, request=address, by=request.user)
+        export = bulk_export.ask(asked=asked, address=address, by=request.user)
         told = outcomes.Issue("information", "informational", "The export was begun.")
         where = {"Content-Location": request.build_absolute_uri(f"/fhir/bulk-status/{export.pk}")}
         return outcomes.answer(request, HTTPStatus.ACCEPTED, [told], where)
@@ -104,7 +105,7 @@ class Status(BulkView):
     content_negotiation_class = AnyForm
 
     def get(self, request: Request, pk: UUID) -> HttpResponse:
-        export = bulk_exports.find(pk, request.user)
+        export = found.find(pk, request.user)
         if export.job.state == Job.State.FAILED:
             raise Refused(
                 HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -124,7 +125,7 @@ class Status(BulkView):
         return HttpResponse(status=HTTPStatus.ACCEPTED, headers=headers)
 
     def delete(self, request: Request, pk: UUID) -> HttpResponse:
-        bulk_export.remove(export=bulk_exports.find(pk, request.user), by=request.user)
+        bulk_requests.remove(bulk=found.find(pk, request.user), by=request.user)
         return HttpResponse(status=HTTPStatus.ACCEPTED)
 
 
@@ -134,15 +135,15 @@ class File(BulkView):
     content_negotiation_class = AnyForm
 
     def get(self, request: Request, pk: UUID, name: str) -> HttpResponseBase:
-        export = bulk_exports.find(pk, request.user)
-        file = next((one for one in bulk_exports.files(export) if one.name == name), None)
+        export = found.find(pk, request.user)
+        file = next((one for one in found.files(export) if one.name == name), None)
         if file is None:
-            raise NotFound(bulk_exports.NO_SUCH)
+            raise NotFound(found.NO_SUCH)
         _require_reach(request, export, file)
         try:
             content = open(bulk_files.folder_of(pk) / file.name, "rb")  # noqa: SIM115 - sent below
         except FileNotFoundError as error:
-            raise NotFound(bulk_exports.NO_SUCH) from error
+            raise NotFound(found.NO_SUCH) from error
         read.over_api(
             resource="FHIR $export file",
             query={"export": str(pk), "file": file.name},
@@ -166,15 +167,15 @@ class File(BulkView):
         return response
 
 
-def _manifest(request: Request, export: BulkExport) -> HttpResponse:
+def _manifest(request: Request, export: BulkRequest) -> HttpResponse:
     """What was made, and where it is."""
     made: dict[str, list[dict[str, Any]]] = {purpose: [] for purpose in BulkFile.Purpose.values}
-    for file in bulk_exports.files(export):
+    for file in found.files(export):
         url = request.build_absolute_uri(f"/fhir/bulk-files/{export.pk}/{file.name}")
         made[file.purpose].append({"type": file.type, "url": url, "count": file.rows})
     content = {
         "transactionTime": instant(export.transaction_time) if export.transaction_time else None,
-        "request": export.request,
+        "request": export.address,
         "requiresAccessToken": True,
         "output": made["output"],
         "error": made["error"],
@@ -187,7 +188,7 @@ def _manifest(request: Request, export: BulkExport) -> HttpResponse:
     return HttpResponse(msgspec.json.encode(content), content_type=JSON, headers=headers)
 
 
-def _require_reach(request: Request, export: BulkExport, file: BulkFile) -> None:
+def _require_reach(request: Request, export: BulkRequest, file: BulkFile) -> None:
     """Refuse a token that reaches less far than the one with which the export was asked for."""
     asked = msgspec.convert(export.asked, Asked)
     one_type = file.purpose == BulkFile.Purpose.OUTPUT

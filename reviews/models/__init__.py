@@ -2,7 +2,7 @@
 
 from .audit import SHOWN, AuditEvent
 from .break_glass import LASTS, BreakGlass, SensitiveMark
-from .bulk_data import BulkExport, BulkFile
+from .bulk_data import BulkFile, BulkId, BulkRequest
 from .cases import (
     CHANGED_PLAN,
     OPEN_STATES,
@@ -87,8 +87,9 @@ __all__ = [
     "Audience",
     "AuditEvent",
     "BreakGlass",
-    "BulkExport",
     "BulkFile",
+    "BulkId",
+    "BulkRequest",
     "Case",
     "CaseMove",
     "CaseState",

@@ -12,9 +12,9 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reviews import bulk_files, fhir_versions, jobs
+from reviews import bulk_data, bulk_files, fhir_versions, jobs
 from reviews.fhir_api import bulk as bulk_api
-from reviews.models import AuditEvent, BulkExport, BulkFile, Job, Membership
+from reviews.models import AuditEvent, BulkRequest, BulkFile, Job, Membership
 from reviews.queries.fhir import KINDS
 from reviews.verbs import bulk_export
 from tests import make
@@ -91,7 +91,7 @@ def test_a_manifest_says_until_when_and_for_how_long(system, people):
     assert answer["Content-Type"] == "application/json"
     assert answer["Expires"].endswith("GMT")
     said = answer.json()["transactionTime"]
-    export = BulkExport.objects.get()
+    export = BulkRequest.objects.get()
     assert export.transaction_time.isoformat().replace("+00:00", "Z") == said
     assert before <= export.transaction_time <= timezone.now()
     assert export.expires_at > timezone.now() + timedelta(hours=23)
@@ -130,7 +130,7 @@ def test_what_a_system_sent_comes_back_word_for_word_on_one_line(system, people)
 
 def test_a_file_ends_where_it_is_large_enough(system, people, monkeypatch):
     monkeypatch.setattr(bulk_export, "ROWS_AT_ONCE", 2)
-    monkeypatch.setattr(bulk_export, "MOST_FILE_BYTES", 1)
+    monkeypatch.setattr(bulk_data, "MOST_FILE_BYTES", 1)
     made, found = exported(system, query={"_type": "Patient"})
     assert [file["count"] for file in made["output"]] == [2, 2, 2, 1]
     assert ids(found) == [str(person.pk) for person in people]
@@ -275,7 +275,7 @@ def test_what_is_not_offered_is_refused_or_noted(system, people, query, name):
     query = {"_type": "Patient", **query} if "_type" not in query else query
     issue = refused(system.get("$export", query), 400, "value")
     assert name in issue["diagnostics"]
-    assert not BulkExport.objects.exists()
+    assert not BulkRequest.objects.exists()
     if query["_type"] == "Nothing":
         query = {"_type": "Patient,Nothing"}
     made, found = exported(system, query=query, Prefer="respond-async, handling=lenient")
@@ -292,7 +292,7 @@ def test_what_is_no_instant_is_refused_whatever_is_preferred(system, name, said)
     answer = system.get("$export", {name: said}, Prefer="handling=lenient")
     assert answer.status_code == 400
     assert name in json.dumps(answer.json())
-    assert not BulkExport.objects.exists()
+    assert not BulkRequest.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_what_is_no_instant_is_refused_whatever_is_preferred(system, name, said)
 def test_a_body_that_is_none_is_refused(system, body, status):
     assert system.send("POST", "$export", body).status_code == status
     assert system.send("POST", "$export", body, content_type="text/plain").status_code == 415
-    assert not BulkExport.objects.exists()
+    assert not BulkRequest.objects.exists()
 
 
 # -- Limits ------------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ def test_one_export_too_many_waits(system, people):
 
 
 def test_only_so_many_are_kept(system, people, monkeypatch):
-    monkeypatch.setattr(bulk_export, "MOST_KEPT", 2)
+    monkeypatch.setattr(bulk_data, "MOST_KEPT", 2)
     status = begin(system)
     begin(system)
     work()
@@ -461,7 +461,7 @@ def test_files_are_removed_with_the_export(system, people):
     status = begin(system)
     work()
     [file, *_] = manifest(system, status)["output"]
-    folder = bulk_files.folder_of(BulkExport.objects.get().pk)
+    folder = bulk_files.folder_of(BulkRequest.objects.get().pk)
     assert folder.exists()
     assert folder.stat().st_mode & 0o077 == 0
     assert system.send("DELETE", status).status_code == 202
@@ -473,12 +473,12 @@ def test_an_export_is_over_after_a_day(system, people):
     status = begin(system)
     work()
     [file, *_] = manifest(system, status)["output"]
-    BulkExport.objects.update(expires_at=timezone.now())
+    BulkRequest.objects.update(expires_at=timezone.now())
     refused(system.get(status), 404, "not-found")
     refused(system.get(path_of(file["url"])), 404, "not-found")
-    folder = bulk_files.folder_of(BulkExport.objects.get().pk)
+    folder = bulk_files.folder_of(BulkRequest.objects.get().pk)
     assert folder.exists()
-    bulk_export.forget()
+    bulk_data.forget()
     assert not folder.exists()
 
 
@@ -500,7 +500,7 @@ def test_an_export_that_failed_says_why(system, people, monkeypatch):
 def test_no_other_file_is_given_out(system, people, name):
     begin(system)
     work()
-    export = BulkExport.objects.get()
+    export = BulkRequest.objects.get()
     assert system.get(f"/fhir/bulk-files/{export.pk}/{name}").status_code == 404
 
 
@@ -578,29 +578,29 @@ class Killed(Exception):
 def test_slices_that_were_cut_off_change_nothing(system, people, kills, rows):
     """Wherever a slice ends before its commit, what it wrote is cut off and written again."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bulk_export, "MOST_AT_ONCE", 100)
-        patch.setattr(bulk_export, "MOST_KEPT", 100)
+        patch.setattr(bulk_data, "MOST_AT_ONCE", 100)
+        patch.setattr(bulk_data, "MOST_KEPT", 100)
         types = {"_type": "Patient,PractitionerRole,Group"}
         begin(system, query=types)
         work()
-        whole = every_line(BulkExport.objects.latest("asked_at"))
+        whole = every_line(BulkRequest.objects.latest("asked_at"))
         patch.setattr(bulk_export, "ROWS_AT_ONCE", rows)
-        patch.setattr(bulk_export, "MOST_FILE_BYTES", 700)
+        patch.setattr(bulk_data, "MOST_FILE_BYTES", 700)
         begin(system, query=types)
         left = list(kills)
-        add = bulk_export._Files.add
+        add = bulk_data.Files.add
 
         def dying(self, *page):
             add(self, *page)
-            if left and self.place.files >= left[0]:
+            if left and self.count >= left[0]:
                 left.pop(0)
                 if self.file is not None:
                     self.file.flush()
                 raise Killed
 
-        patch.setattr(bulk_export._Files, "add", dying)
+        patch.setattr(bulk_data.Files, "add", dying)
         work()
-        export = BulkExport.objects.latest("asked_at")
+        export = BulkRequest.objects.latest("asked_at")
         assert Job.objects.get(pk=export.job_id).state == "done"
         assert every_line(export) == whole
         assert not left
@@ -610,7 +610,7 @@ def test_a_file_that_lost_what_was_committed_fails_the_export(system, people, mo
     monkeypatch.setattr(bulk_export, "ROWS_AT_ONCE", 2)
     begin(system, query={"_type": "Patient"})
     work(2, seconds=0)
-    export = BulkExport.objects.get()
+    export = BulkRequest.objects.get()
     file = export.files.get()
     assert file.size > 0
     (bulk_files.folder_of(export.pk) / file.name).write_bytes(b"")
@@ -620,7 +620,7 @@ def test_a_file_that_lost_what_was_committed_fails_the_export(system, people, mo
 
 def test_nobody_writes_while_another_worker_still_does(system, people):
     begin(system)
-    export = BulkExport.objects.get()
+    export = BulkRequest.objects.get()
     with bulk_files.held(export.pk) as folder:
         assert folder is not None
         work(2)
