@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import (
     case_page,
-    export,
+    fhir_out,
     ground,
     latency,
     load,
@@ -24,12 +24,10 @@ from reviews import walls
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
-ON_GROUND = ("queue", "walls", "case", "reading", "people", "rescreen", "latency", "load", "export")
-BY_THEMSELVES = {
-    "rules": "benchmarks.screening",
-    "sync": "benchmarks.sync",
-    "feed": "benchmarks.feed",
-}
+ON_GROUND = (
+    *("queue", "walls", "case", "reading", "people", "fhir-out", "rescreen", "latency", "load"),
+)
+BY_THEMSELVES = {"rules": "benchmarks.screening", "sync": "benchmarks.sync"}
 
 
 def main():
@@ -58,12 +56,12 @@ def main():
                 rows += reading.measure()
             if "people" in names:
                 rows += people_page.measure(patients, floor)
+            if "fhir-out" in names:
+                rows += fhir_out.measure()
             if "rescreen" in names:
                 rows += rescreen.measure(patients)
             if "latency" in names:
                 rows += latency.measure(5 if given.quick else 30)
-            if "export" in names:
-                rows += export.measure(patients)
             if "load" in names:
                 rows += load.measure(5 if given.quick else 20)
     for name, module in BY_THEMSELVES.items():
@@ -98,7 +96,7 @@ RATIO = re.compile(
     r"(?P<what>[^:]+): (?P<measured>[^,]+), ratio (?P<ratio>[\d.]+)"
     r"(?: \(aim: at most (?P<aim>[\d.]+)\))?"
 )
-FLOOR = re.compile(r"(?P<floor>(?:COPY|SELECT) [^:]+: \S+ ms)")
+FLOOR = re.compile(r"(?P<floor>COPY [^:]+: \S+ ms)")
 LOOP = re.compile(
     r"(?P<what>\w+)\s+(?P<measured>[\d,]+ dossiers/s)\s"
     r".*?(?P<ratio>[\d.]+) x (?P<floor>a bare loop)"

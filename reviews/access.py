@@ -445,6 +445,7 @@ DOORS = {
     "fhir-export": _form(Action.BULK_EXPORT, system=True),
     "fhir-export-patients": _form(Action.BULK_EXPORT, system=True),
     "fhir-export-group": _form(Action.BULK_EXPORT, system=True),
+    "fhir-import": _button(Action.SYNC, system=True),
     "fhir-bulk-status": _form(Action.BULK_EXPORT, system=True, by="DELETE"),
     "fhir-bulk-file": _page(Action.BULK_EXPORT, system=True),
     "fhir-bundle": _button(Action.SYNC, system=True),
@@ -475,6 +476,8 @@ DOORS = {
     "webhook-switch": _button(Action.MANAGE_WEBHOOKS),
     "webhook-remove": _button(Action.MANAGE_WEBHOOKS),
     "webhook-again": _button(Action.MANAGE_WEBHOOKS),
+    # Of single events a system reads its own alone.
+    "fhir-AuditEvent-one": _page(Action.SEE_AUDIT),
 }
 """`{name of an address: its door}`: all of them but those of signing in."""
 

@@ -94,6 +94,8 @@ def forget() -> None:
     for pk in over.values_list("pk", flat=True):
         if bulk_files.folder_of(pk).exists():
             bulk_files.remove(pk)
+    day_ago = timezone.now() - timedelta(days=1)
+    bulk_files.forget_received(day_ago.timestamp())
 
 
 class Files:
@@ -129,9 +131,7 @@ class Files:
             self.close()
         if self.row is None or self.file is None:
             self.count += 1
-            self._take(
-                BulkFile(bulk=self.bulk, number=self.count, purpose=purpose, type=type_name)
-            )
+            self._take(BulkFile(bulk=self.bulk, number=self.count, purpose=purpose, type=type_name))
         row, file = self._taken()
         for line in lines.lines:
             file.write(line)

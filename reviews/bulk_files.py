@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 
 CHUNK = 256 * 1024
 _LOCK = "lock"
+RECEIVING = "received-"
 
 
 def folder_of(pk: UUID) -> Path:
@@ -61,6 +62,24 @@ def writing(path: Path, size: int) -> Iterator[BinaryIO]:
         yield file
         file.flush()
         os.fsync(descriptor)
+
+
+@contextmanager
+def receiving() -> Iterator[Path]:
+    """A folder for what is being received; whatever is left in it goes at the end."""
+    folder = settings.BULK_DIR / f"{RECEIVING}{uuid4()}"
+    folder.mkdir(mode=0o700, parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def forget_received(before: float) -> None:
+    """Remove what was being received at `before` (Unix time), by a process that has died since."""
+    for folder in settings.BULK_DIR.glob(f"{RECEIVING}*"):
+        if folder.stat().st_mtime < before:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def digest_of(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import cast
 
 import structlog
@@ -26,12 +26,14 @@ from reviews.errors import OtherEngine
 from reviews.verbs import (
     break_glass,
     bulk_export,
+    bulk_import,
     deliver,
     digest,
     engines,
     leaving,
     messages,
     recall,
+    resources,
     screen,
     seal,
 )
@@ -49,6 +51,10 @@ KINDS: jobs.Kinds = {
     seal.VERIFY: seal.verify,
     recall.LETTERS: recall.write_letters,
     bulk_export.EXPORT: bulk_export.work,
+    bulk_import.IMPORT: partial(
+        bulk_import.work,
+        writing=bulk_import.Writing(resources.Wanted, resources.write, resources.Refused),
+    ),
 }
 """Every kind of long job, and what does a slice of it; `reviews.jobs` says how one is made."""
 

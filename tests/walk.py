@@ -165,16 +165,15 @@ def arguments(world):
 def resources(world):
     """`{type of a FHIR resource: the id of one that belongs to `world`}`."""
     post = Membership.objects.get(user=world.staff[Role.CLINICIAN], practice=world.place)
-    fay = {
-        sent.source_id.partition("-")[0]: sent.order_id for sent in world.fay.prescriptions.all()
-    }
+    of_fay = world.fay.prescriptions.all()
+    fay = {one.source_id.partition("-")[0]: one.order_id for one in of_fay}
     return {
         "Patient": world.patient.pk,
         "Group": world.place.code,
         "Practitioner": world.staff[Role.CLINICIAN].pk,
         "PractitionerRole": post.pk,
         "Organization": world.place.pk,
-        "Medication": world.prescription.medicine_id,
+        "Medication": of_fay[0].medicine_id,
         "MedicationRequest": world.prescription.order_id,
         "MedicationDispense": fay["handed"],
         "MedicationStatement": fay["told"],

@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from reviews import access, feed, records
 from reviews.access import Action
 from reviews.api import shapes
-from reviews.callers import Bearer
 from reviews.api.schema import Operation
 from reviews.api.views import ApiView, asked_once
+from reviews.callers import Bearer
 from reviews.errors import BadRecord, NotAllowed
 from reviews.models import Change
 from reviews.verbs import read

@@ -7,10 +7,10 @@ from rest_framework.request import Request
 from reviews import records
 from reviews.access import Action
 from reviews.api import shapes
-from reviews.callers import Bearer
 from reviews.api.provisioning import Change, in_json, place
 from reviews.api.schema import Operation
 from reviews.api.views import ApiView, Nothing, asked_once
+from reviews.callers import Bearer
 from reviews.models import Webhook, WebhookMessage
 from reviews.queries import webhooks as queries
 from reviews.verbs import webhooks as verbs

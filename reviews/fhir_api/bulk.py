@@ -22,12 +22,12 @@ from reviews.access import Action
 from reviews.callers import Bearer
 from reviews.errors import BadRecord, NotFound
 from reviews.fhir.render.elements import instant
-from reviews.fhir_api import allowed, outcomes
+from reviews.fhir_api import allowed, outcomes, parameters
 from reviews.fhir_api.answers import NO_SUCH, base_of, is_strict
-from reviews.fhir_api.negotiation import JSON, Negotiation, is_json
+from reviews.fhir_api.negotiation import JSON, Negotiation
 from reviews.fhir_api.outcomes import Refused
 from reviews.fhir_api.views import FhirView
-from reviews.models import BulkRequest, BulkFile, Job, Patient
+from reviews.models import BulkFile, BulkRequest, Job, Patient
 from reviews.queries import bulk_requests as found
 from reviews.queries import fhir_question, fhir_values
 from reviews.queries.fhir import KINDS
@@ -42,7 +42,6 @@ FORMATS = (NDJSON, "application/ndjson", "ndjson")
 POLL_SECONDS = 2
 RETRY_SECONDS = POLL_SECONDS + 1
 """A status may be asked for every POLL_SECONDS; clocks and networks take what is between."""
-MOST_BODY_BYTES = 256 * 1024
 MOST_PARAMETERS = 2_000
 MOST_FILTERS = 50
 MOST_PATIENTS = 1_000
@@ -80,7 +79,8 @@ class Exporting(BulkView):
     def post(self, request: Request, logical_id: str = "") -> HttpResponse:
         if request.GET:
             raise BadRecord("parameters", "are sent in the body with POST, not in the address")
-        return self.started(request, logical_id, _parameters(request))
+        said = [(one.name, one.value) for one in parameters.read(request)]
+        return self.started(request, logical_id, said)
 
     def started(self, request: Request, group: str, said: Said) -> HttpResponse:
         access.require(request.user, Action.BULK_EXPORT)
@@ -94,33 +94,38 @@ class Exporting(BulkView):
             asked.practices = [place.pk]
         address = request.build_absolute_uri()
         export = bulk_export.ask(asked=asked, address=address, by=request.user)
-        told = outcomes.Issue("information", "informational", "The export was begun.")
-        where = {"Content-Location": request.build_absolute_uri(f"/fhir/bulk-status/{export.pk}")}
-        return outcomes.answer(request, HTTPStatus.ACCEPTED, [told], where)
+        return begun(request, export)
+
+
+def begun(request: Request, bulk: BulkRequest) -> HttpResponse:
+    """The answer to whoever asked for an export or import: where to ask how far it has come."""
+    told = outcomes.Issue("information", "informational", f"The {bulk.kind} was begun.")
+    where = {"Content-Location": request.build_absolute_uri(f"/fhir/bulk-status/{bulk.pk}")}
+    return outcomes.answer(request, HTTPStatus.ACCEPTED, [told], where)
 
 
 class Status(BulkView):
-    """How far an export has come; what was made, once it is done."""
+    """How far an export or import has come; what became of it, once it is done."""
 
     content_negotiation_class = AnyForm
 
     def get(self, request: Request, pk: UUID) -> HttpResponse:
-        export = found.find(pk, request.user)
-        if export.job.state == Job.State.FAILED:
+        bulk = found.find(pk, request.user)
+        if bulk.job.state == Job.State.FAILED:
             raise Refused(
                 HTTPStatus.INTERNAL_SERVER_ERROR,
-                f"The export failed: {export.job.error}",
+                f"The {bulk.kind} failed: {bulk.job.error}",
                 code="exception",
             )
-        if export.job.state == Job.State.DONE:
-            return _manifest(request, export)
+        if bulk.job.state == Job.State.DONE:
+            return _manifest(request, bulk)
         if not cache.add(f"bulk-poll:{pk}", 1, POLL_SECONDS):
             raise Refused(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 f"The status was asked for less than {POLL_SECONDS} seconds ago.",
                 headers={"Retry-After": str(RETRY_SECONDS)},
             )
-        progress = f"{export.job.done} resources; {export.job.note or 'not begun'}"
+        progress = f"{bulk.job.done} resources; {bulk.job.note or 'not begun'}"
         headers = {"X-Progress": progress[:99], "Retry-After": str(RETRY_SECONDS)}
         return HttpResponse(status=HTTPStatus.ACCEPTED, headers=headers)
 
@@ -130,7 +135,7 @@ class Status(BulkView):
 
 
 class File(BulkView):
-    """One file of an export."""
+    """One file of an export, or of what could not be taken of an import."""
 
     content_negotiation_class = AnyForm
 
@@ -145,7 +150,7 @@ class File(BulkView):
         except FileNotFoundError as error:
             raise NotFound(found.NO_SUCH) from error
         read.over_api(
-            resource="FHIR $export file",
+            resource=f"FHIR ${export.kind} file",
             query={"export": str(pk), "file": file.name},
             patients=[],
             rows=file.rows,
@@ -182,6 +187,9 @@ def _manifest(request: Request, export: BulkRequest) -> HttpResponse:
     }
     if "since" in export.asked:
         content["deleted"] = made["deleted"]
+    if export.kind == BulkRequest.Kind.IMPORT:
+        counts: dict[str, int] = export.job.result["counts"]
+        content["output"] = [{"type": name, "count": count} for name, count in counts.items()]
     headers = {}
     if export.expires_at is not None:
         headers["Expires"] = http_date(export.expires_at.timestamp())
@@ -190,6 +198,8 @@ def _manifest(request: Request, export: BulkRequest) -> HttpResponse:
 
 def _require_reach(request: Request, export: BulkRequest, file: BulkFile) -> None:
     """Refuse a token that reaches less far than the one with which the export was asked for."""
+    if export.kind == BulkRequest.Kind.IMPORT:
+        return
     asked = msgspec.convert(export.asked, Asked)
     one_type = file.purpose == BulkFile.Purpose.OUTPUT
     for name in [file.type] if one_type else asked.types:
@@ -213,60 +223,6 @@ def _packed(parts: Iterable[bytes]) -> Iterator[bytes]:
 # -- What is asked for -------------------------------------------------------------------------
 
 
-def _parameters(request: Request) -> list[tuple[str, str]]:
-    """The parameters of a body that is a Parameters resource, as `(name, value)` pairs."""
-    if not is_json(request.headers.get("Content-Type", "")):
-        raise Refused(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A Parameters resource is sent, as FHIR in JSON."
-        )
-    content = request._request.body
-    if len(content) > MOST_BODY_BYTES:
-        raise Refused(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is longer than {MOST_BODY_BYTES:,}."
-        )
-    try:
-        sent = msgspec.json.decode(content, type=_Parameters)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRecord("body", f"is no Parameters resource: {error}"[:300]) from error
-    if sent.resourceType != "Parameters":
-        raise BadRecord("resourceType", "is to be Parameters")
-    return [(one.name, _value(one)) for one in sent.parameter]
-
-
-class _Reference(msgspec.Struct):
-    reference: str
-
-
-class _Parameter(msgspec.Struct):
-    """One parameter; which member the value is under depends on its type."""
-
-    name: str
-    valueString: str | None = None
-    valueCode: str | None = None
-    valueInstant: str | None = None
-    valueDateTime: str | None = None
-    valueUri: str | None = None
-    valueReference: _Reference | None = None
-    valueBoolean: bool | None = None
-
-
-class _Parameters(msgspec.Struct):
-    resourceType: str
-    parameter: list[_Parameter] = []
-
-
-def _value(one: _Parameter) -> str:
-    if one.valueReference is not None:
-        return one.valueReference.reference
-    if one.valueBoolean is not None:
-        return str(one.valueBoolean).lower()
-    texts = (one.valueString, one.valueCode, one.valueInstant, one.valueDateTime, one.valueUri)
-    found = [text for text in texts if text is not None]
-    if len(found) != 1:
-        raise BadRecord(one.name, "has no value of a kind that is read here")
-    return found[0]
-
-
 def _bounds(request: Request, type_name: str) -> allowed.Bounds | None:
     """The bounds in which the caller both reads and searches a type; None: not at all."""
     reads = allowed.within(request, type_name, "r")
@@ -278,6 +234,15 @@ def _bounds(request: Request, type_name: str) -> allowed.Bounds | None:
     return tuple(one + other for one in reads for other in searches)
 
 
+def is_lenient(request: Request) -> bool:
+    """Whether what cannot be done is to be passed over. Raises `BadRecord`."""
+    preferred = request.headers.get("Prefer", "").replace(" ", "").lower()
+    lenient = "handling=lenient" in re.split("[,;]", preferred)
+    if lenient and is_strict(request):
+        raise BadRecord("Prefer", "asks for both handling=strict and handling=lenient")
+    return lenient
+
+
 class _Reading:
     """Reads what an export is asked for. Raises `BadRecord`, and `Refused` for what is not allowed.
 
@@ -287,10 +252,7 @@ class _Reading:
     def __init__(self, request: Request, level: str) -> None:
         self.request, self.level = request, level
         self.base = base_of(request)
-        preferred = request.headers.get("Prefer", "").replace(" ", "").lower()
-        self.lenient = "handling=lenient" in re.split("[,;]", preferred)
-        if self.lenient and is_strict(request):
-            raise BadRecord("Prefer", "asks for both handling=strict and handling=lenient")
+        self.lenient = is_lenient(request)
         self.ignored: list[str] = []
 
     def read(self, said: Said) -> Asked:

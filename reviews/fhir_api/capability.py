@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reviews.fhir.render.elements import said
+from reviews.fhir.render.elements import OURS, said
 from reviews.fhir_api.negotiation import FHIR_JSON, JSON
 from reviews.queries.fhir_question import every
 from reviews.queries.fhir_source import Kind
@@ -11,6 +11,7 @@ from reviews.queries.fhir_source import Kind
 CHANGED_ON = "2026-11-29"
 """When the interface was changed last."""
 BULK = "http://hl7.org/fhir/uv/bulkdata/"
+_IMPORT = {"name": "import", "definition": f"{OURS}import"}
 _EXPORTS = {"Patient": "patient-export", "Group": "group-export"}
 _WRITES = ("create", "update", "patch", "delete")
 _READS = ("read", "vread", "history-instance", "history-type", "search-type")
@@ -37,7 +38,7 @@ def statement(kinds: Mapping[str, Kind], base: str) -> dict[str, Any]:
                 },
                 "interaction": [{"code": "batch"}, {"code": "transaction"}],
                 "resource": [_resource(kind, kinds) for kind in kinds.values()],
-                "operation": [_operation("export")],
+                "operation": [_operation("export"), _IMPORT],
             }
         ],
     }

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
-from reviews.fhir_api import bulk, views
+from reviews.fhir_api import bulk, bulk_import, views
 from reviews.queries.fhir import KINDS
 
 
@@ -33,6 +33,7 @@ urlpatterns = [
         bulk.Exporting.as_view(level=bulk.GROUP),
         name="fhir-export-group",
     ),
+    path("$import", bulk_import.Importing.as_view(), name="fhir-import"),
     path("bulk-status/<uuid:pk>", bulk.Status.as_view(), name="fhir-bulk-status"),
     path("bulk-files/<uuid:pk>/<str:name>", bulk.File.as_view(), name="fhir-bulk-file"),
     # Before this, whatever would be taken for an id.

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from django.db import transaction
 from django.http import HttpResponse
+from django.utils import timezone
 from django.utils.http import http_date
 from rest_framework.request import Request
 
@@ -113,6 +114,7 @@ def bundle(request: Request) -> HttpResponse:
             said = writer.all_or_nothing(found)
     else:
         said = [writer.alone(entry) for entry in found]
+    writer.tell()
     return answers.json_answer(
         request,
         {
@@ -132,6 +134,7 @@ class Writer:
         self.request = request
         self.base = answers.base_of(request)
         self.viewer = Viewer(request.user, is_system=request.auth is not None)
+        self._to_tell: list[tuple[Kind, list[Shown], dict[str, str]]] = []
         self._bounds: dict[tuple[str, allowed.Letter], allowed.Bounds] = {}
 
     def require(self, kind: Kind, letter: allowed.Letter) -> allowed.Bounds:
@@ -143,6 +146,11 @@ class Writer:
 
     def search(self, kind: Kind, letter: allowed.Letter) -> Search:
         return answers.search_for(self.request, {kind.name: self.require(kind, letter)})
+
+    def tell(self) -> None:
+        """Write down of whom resources go out, before they do, and after all is committed."""
+        for kind, shown, query in self._to_tell:
+            answers.tell(self.request, kind, shown, query=query)
 
     # -- What is here --------------------------------------------------------------------------
 
@@ -278,6 +286,7 @@ class Writer:
     def answer(self, written: Written) -> HttpResponse:
         status = HTTPStatus.CREATED if written.created else HTTPStatus.OK
         shown = self._stand([written])[written.type, written.id]
+        self.tell()
         return _answer(self.request, status, shown, written.notes)
 
     # -- Bundles -------------------------------------------------------------------------------
@@ -404,7 +413,7 @@ class Writer:
             kind = KINDS[name]
             ids = [one.id for one in written if one.type == name]
             shown = Search(KINDS, self.viewer, lambda _: (), self.base).read_many(kind, ids)
-            answers.tell(self.request, kind, shown, query={"_id": ",".join(ids[:20])})
+            self._to_tell.append((kind, shown, {"_id": ",".join(ids[:20])}))
             found |= {(name, one.id): one for one in shown}
         return found
 
@@ -423,7 +432,9 @@ class Writer:
                         HTTPStatus.PRECONDITION_FAILED,
                         f"“{reference[:200]}” matches nothing.",
                         code="not-found",
-                        expression=[f"{entry.expression}.resource.{expression}.reference"],
+                        expression=[
+                            f"{entry.expression}.resource.{expression.removesuffix('.reference')}"
+                        ],
                     )
                 meant[reference] = f"{named[0]}/{known}"
         return meant
@@ -450,16 +461,14 @@ class Writer:
             strict=answers.is_strict(self.request),
         )
         found = self.search(kind, "s").find(question)
-        answers.tell(
-            self.request, kind, [*found.matches, *found.included], query=dict(question.applied)
-        )
+        self._to_tell.append((kind, [*found.matches, *found.included], dict(question.applied)))
         return {
-            "resource": paging.searchset(question, found, KINDS, self.base, answers.now()),
+            "resource": paging.searchset(question, found, KINDS, self.base, timezone.now()),
             "response": {"status": _status(HTTPStatus.OK)},
         }
 
     def _told(self, kind: Kind, shown: Shown) -> dict[str, Any]:
-        answers.tell(self.request, kind, [shown], query={"_id": shown.id})
+        self._to_tell.append((kind, [shown], {"_id": shown.id}))
         return self._entry(shown, HTTPStatus.OK)
 
     def _entry(self, shown: Shown, status: int, notes: Sequence[str] = ()) -> dict[str, Any]:

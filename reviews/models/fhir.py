@@ -77,7 +77,7 @@ class SentResource(models.Model):
                 name="sentresource_only_kept",
             ),
             models.Index(fields=["resource_type", "sent_at"], name="sentresource_by_time"),
-            GinIndex(fields=["keys"], name="sentresource_keys", condition=Q(record__isnull=True)),
+            GinIndex(fields=["keys"], name="sentresource_keys"),
         ]
 
     def __str__(self) -> str:

@@ -7,9 +7,11 @@ from django.utils import timezone
 
 from reviews import access, bulk_data
 from reviews.errors import NotFound
-from reviews.models import BulkRequest, BulkFile, Job
+from reviews.models import BulkFile, BulkRequest, Job
 
-NO_SUCH = "There is no such export or import: it was removed, is over, or another system asked for it."
+NO_SUCH = (
+    "There is no such export or import: it was removed, is over, or another system asked for it."
+)
 
 
 def find(pk: UUID, by: User) -> BulkRequest:

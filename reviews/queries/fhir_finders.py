@@ -268,6 +268,11 @@ def _next_midnight(at: datetime) -> Any:
     return day if midnight(day) == at else day + timedelta(days=1)
 
 
+def either(one: Finder, other: Finder) -> Finder:
+    """Found by one of two."""
+    return lambda value: one(value) | other(value)
+
+
 def any_of(finder: Finder, values: Iterable[Value]) -> Q:
     """What one of several values finds."""
     found = NOTHING

@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import BigIntegerField, Exists, OuterRef, Q, QuerySet, UUIDField
+from django.db.models.functions import Cast
 
 from reviews.fhir.render.elements import Json
 from reviews.fhir.render.paths import DATE, REFERENCE, STRING, Definition, key
 from reviews.models import SentResource
 from reviews.queries.fhir_finders import NOTHING, Finder, Instant, Period, time
-from reviews.queries.fhir_source import Key, Sort, Source, Viewer
+from reviews.queries.fhir_source import Key, Kind, Sort, Source, Viewer
 from reviews.queries.fhir_values import Reference, Text, Token
 
 
@@ -62,6 +63,40 @@ class Kept(Source[SentResource]):
 
     def resources(self, rows: Sequence[SentResource], viewer: Viewer) -> list[Json]:
         return [content_of(row) for row in rows]
+
+
+def in_words(table: Source[Any], kind: Kind) -> dict[str, Finder]:
+    """How records are found by what was sent of them, where a record itself does not hold it.
+
+    Their numbers in other systems, and whatever the record has no column for.
+    """
+    known = table.finders()
+    return {
+        name: _sent_with(table, kind, name, definition)
+        for name, definition in kind.definitions.items()
+        if definition.kind != DATE and (name == "identifier" or name not in known)
+    }
+
+
+def _sent_with(table: Source[Any], kind: Kind, name: str, definition: Definition) -> Finder:
+    as_key = BigIntegerField() if table.key == "patient_id" else UUIDField()
+    newer = SentResource.objects.filter(
+        resource_type=OuterRef("resource_type"),
+        logical_id=OuterRef("logical_id"),
+        version__gt=OuterRef("version"),
+    )
+
+    def find(value: Any) -> Q:
+        rows = SentResource.objects.filter(
+            ~Exists(newer),
+            resource_type=kind.name,
+            record__isnull=False,
+            keys__contains=[_wanted(name, definition.kind, value)],
+        )
+        ids = rows.annotate(key=Cast("logical_id", as_key)).values("key")
+        return Q(**{f"{table.key}__in": ids})
+
+    return find
 
 
 def content_of(row: SentResource) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Medicines and the four kinds of records about them by FHIR."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, time
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -74,7 +74,7 @@ class Orders(Source[Prescription]):
 
     def versions(self) -> QuerySet[Prescription]:
         return Prescription.objects.filter(self.of).select_related(
-            "medicine", "prescriber", "recorded_by"
+            "medicine", "prescriber", "recorded_by", "practice"
         )
 
     def finders(self) -> Mapping[str, find.Finder]:
@@ -131,7 +131,7 @@ def _order(
         route=row.route,
         start_on=row.start_on,
         end_on=row.end_on,
-        start_minute=row.start_minute,
+        start_at=_start_at(row),
         quantity=row.quantity,
         quantity_unit=row.quantity_unit,
         quantity_text=row.quantity_text,
@@ -150,6 +150,14 @@ def _order(
         extensions=tuple(one for field in EXTENDED if (one := _extension(field, row)) is not None),
         understood=read_out,
     )
+
+
+def _start_at(row: Prescription) -> datetime | None:
+    """The time of the first dose, where the practice is."""
+    if row.start_on is None or row.start_minute is None:
+        return None
+    at = time(*divmod(row.start_minute, 60))
+    return datetime.combine(row.start_on, at, tzinfo=row.practice.zone)
 
 
 def _schedule(row: Prescription) -> list[tuple[float, int]]:
@@ -280,6 +288,11 @@ def _never(_: Span) -> Q:
     return find.NOTHING
 
 
+def _first_dose(span: Span) -> Q:
+    """By the day of the first dose, where its time is known: only then is it said."""
+    return Q(start_minute__isnull=False) & find.on("start_on")(span)
+
+
 REQUEST = Kind(
     "MedicationRequest",
     {
@@ -302,7 +315,7 @@ REQUEST = Kind(
             {status: status for status in STATUSES},
             {
                 "authoredon": find.on("written_on"),
-                "date": _never,
+                "date": _first_dose,
                 "intent": find.always("order"),
                 "category": find.codes(
                     "setting", {code: [code] for code in medicines.CATEGORIES}, medicines.CATEGORY

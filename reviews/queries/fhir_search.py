@@ -16,8 +16,8 @@ from reviews.fhir.render.elements import UNDERSTOOD, Json
 from reviews.fhir.render.paths import references
 from reviews.models import SentResource
 from reviews.queries import fhir_question
-from reviews.queries.fhir_finders import NOTHING, Finder, Instant, time
-from reviews.queries.fhir_kept import Kept, content_of
+from reviews.queries.fhir_finders import NOTHING, Finder, Instant, either, time
+from reviews.queries.fhir_kept import Kept, content_of, in_words
 from reviews.queries.fhir_question import Condition, Cursor, Question
 from reviews.queries.fhir_source import (
     UNKNOWN_AT,
@@ -102,7 +102,7 @@ class Search:
         self, table: Source[Any], kind: Kind, conditions: Iterable[Condition]
     ) -> QuerySet[Any]:
         rows = self._visible(table, kind, table.rows())
-        finders = _finders(table)
+        finders = _finders(table, kind)
         for condition in conditions:
             rows = rows.filter(_found_by(finders, condition))
         return rows
@@ -127,7 +127,7 @@ class Search:
 
     def _bound(self, table: Source[Any], kind: Kind, bounds: Bounds) -> Q:
         """The condition that one of the alternatives holds. What is not understood never does."""
-        finders = _finders(table)
+        finders = _finders(table, kind)
         any_of = NOTHING
         for alternative in bounds:
             try:
@@ -406,14 +406,17 @@ def _tables(kind: Kind) -> list[Source[Any]]:
     return [*kind.sources, *kept]
 
 
-def _finders(table: Source[Any]) -> dict[str, Finder]:
+def _finders(table: Source[Any], kind: Kind) -> dict[str, Finder]:
     """The parameters of a table, and those that every one has."""
 
     def by_id(token: Token) -> Q:
         key = table.read_key(token.code)
         return NOTHING if key is None or token.system else Q(**{table.key: key})
 
-    found = {**table.finders(), "_id": by_id}
+    found: dict[str, Finder] = {**table.finders(), "_id": by_id}
+    if kind.kept and table.keeps_versions and not isinstance(table, Kept):
+        for name, finder in in_words(table, kind).items():
+            found[name] = either(found[name], finder) if name in found else finder
     return {**found, "_lastUpdated": time(Instant(table.changed))} if table.changed else found
 
 

@@ -156,7 +156,7 @@ class _Line(NamedTuple):
 class _Head(msgspec.Struct):
     """What says which resource a line is."""
 
-    resourceType: str  # noqa: N815 - as FHIR writes it
+    resourceType: str
     id: str = ""
 
 
@@ -181,9 +181,7 @@ class _Work:
         self.writing, self.done = writing, job.done
         self.space = uuid.uuid5(uuid.NAMESPACE_URL, f"{OURS}client:{self.by.pk}")
         self.place = (
-            msgspec.convert(job.place, Place)
-            if job.place
-            else Place(files=len(self.asked.inputs))
+            msgspec.convert(job.place, Place) if job.place else Place(files=len(self.asked.inputs))
         )
         self.outcomes: list[bytes] = []
 
@@ -432,7 +430,10 @@ class _Work:
         )
         bulk_ids.keep(
             self.by,
-            {one.name: (each.id, each.practice_id) for one, each in zip(ones, written, strict=True)},
+            {
+                one.name: (each.id, each.practice_id)
+                for one, each in zip(ones, written, strict=True)
+            },
         )
         for one, each in zip(ones, written, strict=True):
             self.place.counts[each.type] = self.place.counts.get(each.type, 0) + 1
@@ -449,9 +450,7 @@ class _Work:
         known = known.partition("/_history/")[0]
         return (kind, known) if kind in KINDS and conforming.ID.match(known) else None
 
-    def _with_references(
-        self, one: _One, meant: Mapping[tuple[str, str], str]
-    ) -> dict[str, Any]:
+    def _with_references(self, one: _One, meant: Mapping[tuple[str, str], str]) -> dict[str, Any]:
         """A resource with references to resources here.
 
         What a system calls Practitioner/7 is not ours of that number: a reference to what it never

@@ -21,6 +21,7 @@ from reviews.access import Action
 from reviews.errors import DomainError, NotAllowed, NotFound, Stale
 from reviews.fhir.read import bundle
 from reviews.fhir.read.file import MEDICINES
+from reviews.fhir.render import paths
 from reviews.fhir.render.elements import UNDERSTOOD
 from reviews.fhir.write import bundles, exact
 from reviews.models import (
@@ -57,7 +58,7 @@ class Wanted:
 
     `resource` conforms to FHIR (`fhir.write.conforming`). Its references are to resources here, or
     to the `full_url` of another one of the same writing. `at` is its place there. With `if_match`
-    the version that is to be replaced is that one.
+    the version that is to be replaced is that one. A new one, but no person, is given `new_id`.
     """
 
     at: int
@@ -65,6 +66,7 @@ class Wanted:
     full_url: str = ""
     known: str = ""
     if_match: int | None = None
+    new_id: str = ""
 
     @property
     def type(self) -> str:
@@ -79,6 +81,7 @@ class Written(NamedTuple):
     version: int
     created: bool
     notes: tuple[str, ...]
+    practice_id: int = 0
 
 
 class Refused(DomainError):
@@ -93,17 +96,23 @@ class Refused(DomainError):
 
 
 def write(
-    *, wanted: Sequence[Wanted], source_system: str, by: User, kinds: Mapping[str, Kind]
+    *,
+    wanted: Sequence[Wanted],
+    source_system: str,
+    by: User,
+    kinds: Mapping[str, Kind],
+    amends: bool = False,
 ) -> list[Written]:
     """Write resources, all or none of them; what became of each, in the order of `wanted`.
 
-    `kinds` says by which parameters a search finds resources of each type. Raises `Refused` for one
+    `amends`: a new one with the identifier of one that this system sent is the next version of
+    that one, and not refused. `kinds` says by which parameters a search finds resources of each type. Raises `Refused` for one
     that cannot be taken, `NotFound` for one that is not here, `Stale` for one that was changed
     since, and `NotAllowed`.
     """
     try:
         with transaction.atomic():
-            return _Writing(source_system, by, kinds).write(wanted)
+            return _Writing(source_system, by, kinds, amends=amends).write(wanted)
     except IntegrityError as error:
         raise Stale("Others changed the same resources meanwhile. Send it again.") from error
 
@@ -153,7 +162,7 @@ class _Held(NamedTuple):
     source_id: str
     version: int
     record_version: int | None
-    sent: SentResource | None
+    sent: Sequence[SentResource]
 
 
 @dataclass
@@ -198,11 +207,15 @@ class _One:
 class _Writing:
     """One writing, in the caller's transaction."""
 
-    def __init__(self, source_system: str, by: User, kinds: Mapping[str, Kind]) -> None:
+    def __init__(
+        self, source_system: str, by: User, kinds: Mapping[str, Kind], *, amends: bool = False
+    ) -> None:
         self.practices = {place.pk: place for place in access.practices(by, Action.SYNC)}
         if not self.practices:
             raise NotAllowed("You may not send records here.", action="sync")
         self.source_system, self.by, self.kinds = source_system, by, kinds
+        self.amends = amends
+        self._today: dict[str, str] = {}
 
     def write(self, wanted: Sequence[Wanted], *, deleted: bool = False) -> list[Written]:
         ones = self._begin(wanted)
@@ -228,6 +241,8 @@ class _Writing:
         A person whose number is known here is that person, and no new one.
         """
         here = self._people_here(wanted)
+        if self.amends:
+            here |= self._sent_before(wanted)
         wanted = [
             replace(each, known=here[each.at]) if each.at in here else each for each in wanted
         ]
@@ -267,9 +282,56 @@ class _Writing:
         }
         return {at: str(next(iter(people))) for at, people in found.items() if len(people) == 1}
 
+    def _sent_before(self, wanted: Sequence[Wanted]) -> dict[int, str]:
+        """The ids of what this system sent with the identifiers of new resources, by place."""
+        new: dict[str, dict[str, Wanted]] = defaultdict(dict)
+        for each in wanted:
+            if not each.known and each.type != "Patient" and (key := _key_of(each.resource)):
+                new[each.type][f"{each.type}/{key}"] = each
+        found: dict[int, str] = {}
+        for kind, by_source in new.items():
+            if kind in RECORDS:
+                rows = (
+                    RECORDS[kind]
+                    .objects.live()
+                    .filter(
+                        practice__in=self.practices,
+                        source_system=self.source_system,
+                        source_id__in=list(by_source),
+                    )
+                )
+                for row in rows:
+                    known = getattr(row, RECORDS[kind].VERSIONS_OF)
+                    found[by_source[row.source_id].at] = str(known)
+            else:
+                found |= self._kept_before(kind, by_source.values())
+        return found
+
+    def _kept_before(self, kind: str, wanted: Iterable[Wanted]) -> dict[int, str]:
+        """As `_sent_before`, of a type that becomes no record."""
+        by_key: dict[str, int] = {}
+        for each in wanted:
+            number = next(
+                one for one in each.resource["identifier"] if one.get("system") and one.get("value")
+            )
+            by_key[paths.key("identifier", number["system"], number["value"])] = each.at
+        rows = SentResource.objects.filter(
+            resource_type=kind,
+            practice__in=self.practices,
+            source_system=self.source_system,
+            record__isnull=True,
+            keys__overlap=list(by_key),
+        )
+        return {
+            by_key[said]: row.logical_id
+            for row in rows.order_by("version")
+            for said in row.keys
+            if said in by_key
+        }
+
     def _one(self, wanted: Wanted, held: _Held | None) -> _One:
         if not wanted.known:
-            known = str(uuid.uuid4())
+            known = wanted.new_id or str(uuid.uuid4())
             key = _key_of(wanted.resource) or known
             return _One(wanted, known, None, key, f"{wanted.type}/{key}")
         if held is None:
@@ -295,12 +357,13 @@ class _Writing:
             last = versions[-1]
             if last.record is None and last.practice_id in self.practices:
                 found[known] = _Held(
-                    last.practice_id, last.source_system, "", last.version, None, last
+                    last.practice_id, last.source_system, "", last.version, None, versions
                 )
         for known, row in self._live(kind, ids).items():
-            version, last = fhir_versions.current(row.version, sent.get(known, ()))
+            versions = sent.get(known, [])
+            version, _ = fhir_versions.current(row.version, versions)
             source = (row.source_system, row.source_id) if isinstance(row, Reported) else ("", "")
-            found[known] = _Held(row.practice_id, *source, version, row.version, last)
+            found[known] = _Held(row.practice_id, *source, version, row.version, versions)
         return found
 
     def _live(self, kind: str, ids: Iterable[str]) -> dict[str, Versioned]:
@@ -358,11 +421,11 @@ class _Writing:
             if address
         }
         numbers = {one.about.removeprefix("Patient/") for one in ones if one.about}
-        known = self._live("Patient", {_now(number) for number in numbers})
+        known = self._live("Patient", {self._now(number) for number in numbers})
         people = [one for one in ones if one.type == "Patient"]
         for one in (*people, *(each for each in ones if each.type != "Patient")):
             about = by_address.get(one.about)
-            person = known.get(_now(one.about.removeprefix("Patient/")))
+            person = known.get(self._now(one.about.removeprefix("Patient/")))
             if person is not None:
                 one.patient_id = person.patient_id
                 one.practice_id = one.practice_id or person.practice_id
@@ -371,6 +434,13 @@ class _Writing:
             elif about is not None:
                 one.practice_id = one.practice_id or about.practice_id
             one.practice_id = one.practice_id or only or self._managing(one)
+
+    def _now(self, number: str) -> str:
+        """The number of a person today, after their record went into another one."""
+        if number not in self._today:
+            is_number = number.isascii() and number.isdigit() and len(number) < 19
+            self._today[number] = str(current_id(int(number))) if is_number else number
+        return self._today[number]
 
     def _managing(self, one: _One) -> int:
         """The practice that a new person's managing organisation names."""
@@ -528,7 +598,7 @@ class _Writing:
             sent = _as_sent(bundles.with_references(content, addresses))
             body = exact.encode(sent).decode()
             known = addresses.get(one.address, one.address).partition("/")[2]
-            version, changed = self._number(one, known, row, body)
+            version, changed = self._number(one, row, body)
             if row is not None:
                 one.patient_id = row.patient_id
             if changed:
@@ -549,9 +619,11 @@ class _Writing:
                         deleted=deleted,
                     )
                 )
-            again = one.held is not None and one.held.sent is not None and one.held.sent.deleted
+            again = one.held is not None and any(last.deleted for last in one.held.sent[-1:])
             created = one.held is None or again
-            written.append(Written(one.type, known, version, created, tuple(one.notes)))
+            written.append(
+                Written(one.type, known, version, created, tuple(one.notes), one.practice_id)
+            )
         SentResource.objects.bulk_create(kept)
         return written
 
@@ -588,23 +660,17 @@ class _Writing:
                 found[one.address] = PatientVersion.objects.live().get(patient=number.patient_id)
         return found
 
-    def _number(self, one: _One, known: str, row: Versioned | None, body: str) -> tuple[int, bool]:
+    def _number(self, one: _One, row: Versioned | None, body: str) -> tuple[int, bool]:
         """`(number by FHIR, whether there is anything new)` of what is written now."""
         held = one.held
+        said = held.sent[-1].body if held and held.sent else None
         if row is None:
-            same = held is not None and held.sent is not None and held.sent.body == body
-            return (
-                (held.version, False)
-                if held and same
-                else (
-                    fhir_versions.next_kept(one.type, known),
-                    True,
-                )
-            )
+            if held is None:
+                return 1, True
+            return (held.version, False) if said == body else (held.version + 1, True)
         if held is None or held.record_version != row.version:
-            before = fhir_versions.sent(one.type, [known]).get(known, ())
-            return fhir_versions.number(row.version, before), True
-        if held.sent is not None and held.sent.body == body:
+            return fhir_versions.number(row.version, held.sent if held else ()), True
+        if said == body:
             return held.version, False
         return held.version + 1, True
 
@@ -625,12 +691,6 @@ def _uuid(text: str) -> uuid.UUID | None:
     except ValueError:
         return None
     return made if str(made) == text else None
-
-
-def _now(number: str) -> str:
-    """The number of a person today, after their record went into another one."""
-    is_number = number.isascii() and number.isdigit() and len(number) < 19
-    return str(current_id(int(number))) if is_number else number
 
 
 def _for_reader(

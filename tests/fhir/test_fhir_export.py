@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from reviews import bulk_data, bulk_files, fhir_versions, jobs
 from reviews.fhir_api import bulk as bulk_api
-from reviews.models import AuditEvent, BulkRequest, BulkFile, Job, Membership
+from reviews.fhir_api import parameters
+from reviews.models import AuditEvent, BulkFile, BulkRequest, Job, Membership
 from reviews.queries.fhir import KINDS
 from reviews.verbs import bulk_export
 from tests import make
@@ -304,7 +305,7 @@ def test_what_is_no_instant_is_refused_whatever_is_preferred(system, name, said)
         (b'{"resourceType":"Parameters","parameter":[{"name":"_type"}]}', 400),
         (b'{"resourceType":"Parameters","parameter":[{"name":7}]}', 400),
         (b"\xff", 400),
-        (b'{"resourceType":"Parameters"' + b" " * bulk_api.MOST_BODY_BYTES + b"}", 413),
+        (b'{"resourceType":"Parameters"' + b" " * parameters.MOST_BYTES + b"}", 413),
     ],
 )
 def test_a_body_that_is_none_is_refused(system, body, status):

@@ -270,7 +270,7 @@ def test_a_transaction_deletes_first_and_reads_last(system, ann):
     ("content", "status", "code", "expression"),
     [
         ({"resourceType": "Patient"}, 400, "required", None),
-        (bundle(kind="collection"), 400, "code-invalid", "Bundle.type"),
+        (bundle(entry("GET", "Patient"), kind="collection"), 400, "code-invalid", "Bundle.type"),
         (bundle({"resource": {"a": 1}}), 400, "required", "Bundle.entry[0].request"),
         (bundle(entry("EAT", "Patient")), 400, "code-invalid", "Bundle.entry[0].request.method"),
         (bundle(entry("POST", "Patient")), 400, "required", "Bundle.entry[0].resource"),

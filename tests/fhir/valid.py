@@ -160,6 +160,21 @@ def _bound(resource, type_name):
 
 def _general(path, element):
     """What holds of every element: nothing empty, and the rules of the data types."""
+    yield from _plain(path, element)
+    if "repeat" in element:
+        yield from _repeat(element["repeat"])
+    start, end = element.get("start"), element.get("end")
+    if isinstance(start, str) and isinstance(end, str) and start[:10] > end[:10]:
+        yield "starts after its end (per-1)"
+    named = path.endswith(("identifier", "name"))
+    if named and element.get("use", "old") not in NAME_USES:
+        yield f"use {element['use']}"
+    is_range = path.endswith("Range") and "low" in element and "high" in element
+    if is_range and element["low"]["value"] > element["high"]["value"]:
+        yield "low is above high (rng-2)"
+
+
+def _plain(path, element):
     if not element:
         yield "is empty (ele-1)"
     for name, value in element.items():
@@ -186,17 +201,6 @@ def _general(path, element):
             yield f"“{element['system']}” is no URI"
     if "value" in element and "code" in element and "system" not in element:
         yield "a code of a unit needs its system (qty-3)"
-    if "repeat" in element:
-        yield from _repeat(element["repeat"])
-    start, end = element.get("start"), element.get("end")
-    if isinstance(start, str) and isinstance(end, str) and start[:10] > end[:10]:
-        yield "starts after its end (per-1)"
-    if path.endswith(("identifier", "name")) and "use" in element:
-        if element["use"] not in NAME_USES:
-            yield f"use {element['use']}"
-    if path.endswith("Range") and "low" in element and "high" in element:
-        if element["low"]["value"] > element["high"]["value"]:
-            yield "low is above high (rng-2)"
 
 
 def _repeat(repeat):

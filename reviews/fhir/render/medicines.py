@@ -1,6 +1,6 @@
 """Medicines, and orders, hand-overs, reports and administrations of them."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -103,7 +103,7 @@ class Order(NamedTuple):
     route: str
     start_on: date | None
     end_on: date | None
-    start_minute: int | None
+    start_at: datetime | None
     quantity: Decimal | None
     quantity_unit: str
     quantity_text: str
@@ -279,7 +279,9 @@ def _timing(order: Order) -> Json:
         boundsPeriod=elements.period(order.start_on, order.end_on),
         **_often(order.times, order.times_max),
     )
-    return {"repeat": repeat} if repeat else {}
+    # The time of the first dose, where that is known.
+    event = [elements.instant(order.start_at)] if order.start_at else None
+    return said(event=event, repeat=repeat)
 
 
 def _often(times: Decimal | None, most: Decimal | None) -> Json:
