@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks import (
     case_page,
+    export,
     fhir_out,
     ground,
     latency,
@@ -25,9 +26,15 @@ from reviews import walls
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 ON_GROUND = (
-    *("queue", "walls", "case", "reading", "people", "fhir-out", "rescreen", "latency", "load"),
+    *("queue", "walls", "case", "reading", "people", "fhir-out", "export"),
+    *("rescreen", "latency", "load"),
 )
-BY_THEMSELVES = {"rules": "benchmarks.screening", "sync": "benchmarks.sync"}
+BY_THEMSELVES = {
+    "rules": "benchmarks.screening",
+    "sync": "benchmarks.sync",
+    "feed": "benchmarks.feed",
+    "import": "benchmarks.bulk_import",
+}
 
 
 def main():
@@ -58,6 +65,8 @@ def main():
                 rows += people_page.measure(patients, floor)
             if "fhir-out" in names:
                 rows += fhir_out.measure()
+            if "export" in names:
+                rows += export.measure(patients)
             if "rescreen" in names:
                 rows += rescreen.measure(patients)
             if "latency" in names:

@@ -428,14 +428,9 @@ class _Work:
             kinds=KINDS,
             amends=True,
         )
-        bulk_ids.keep(
-            self.by,
-            {
-                one.name: (each.id, each.practice_id)
-                for one, each in zip(ones, written, strict=True)
-            },
-        )
-        for one, each in zip(ones, written, strict=True):
+        became = list(zip(ones, written, strict=True))
+        bulk_ids.keep(self.by, {one.name: (each.id, each.practice_id) for one, each in became})
+        for one, each in became:
             self.place.counts[each.type] = self.place.counts.get(each.type, 0) + 1
             for note in each.notes:
                 self._tell(one.line, "incomplete", note, severity="warning")

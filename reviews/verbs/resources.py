@@ -106,9 +106,9 @@ def write(
     """Write resources, all or none of them; what became of each, in the order of `wanted`.
 
     `amends`: a new one with the identifier of one that this system sent is the next version of
-    that one, and not refused. `kinds` says by which parameters a search finds resources of each type. Raises `Refused` for one
-    that cannot be taken, `NotFound` for one that is not here, `Stale` for one that was changed
-    since, and `NotAllowed`.
+    that one, and not refused. `kinds` says by which parameters a search finds resources of each
+    type. Raises `Refused` for one that cannot be taken, `NotFound` for one that is not here,
+    `Stale` for one that was changed since, and `NotAllowed`.
     """
     try:
         with transaction.atomic():
