@@ -225,7 +225,8 @@ def test_what_was_created_by_fhir_is_known_by_its_identifier(system):
     answer = system.send("POST", "MedicationRequest", json.dumps(order("x", whose, **numbered)))
     assert answer.status_code == 201, answer.content
     known = answer.json()["id"]
-    counts, issues = imported(system, person("p1"), order("o7", "p1", status="stopped", **numbered))
+    again = order("o7", "p1", status="stopped", **numbered)
+    _, issues = imported(system, person("p1"), again)
     assert errors(issues) == []
     [found] = system.found("MedicationRequest")
     assert (found["id"], found["status"]) == (known, "stopped")
@@ -324,7 +325,7 @@ def test_a_reference_by_our_own_address_leads_here(system, harbour, clara):
     one = order("o1", "p1") | {
         "subject": {"reference": f"http://testserver/fhir/Patient/{here.pk}"}
     }
-    counts, issues = imported(system, one)
+    _, issues = imported(system, one)
     assert errors(issues) == []
     assert here.prescriptions.count() == 1
 
@@ -538,11 +539,11 @@ def test_what_another_system_calls_the_same_is_another(system, harbour, ada):
     lab = System(harbour, by=ada, source="lab")
     imported(system, person("p1"), order("o1", "p1"))
     other = person("p1") | {"identifier": [{"system": NUMBERS, "value": "other"}]}
-    counts, issues = imported(lab, other, order("o1", "p1"))
+    _, issues = imported(lab, other, order("o1", "p1"))
     assert errors(issues) == []
     assert Patient.objects.count() == 2
     assert Prescription.objects.filter(superseded_at=None).count() == 2
-    counts, issues = imported(lab, order("o2", "p2"))
+    _, issues = imported(lab, order("o2", "p2"))
     assert errors(issues) == [1]
 
 
