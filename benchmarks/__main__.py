@@ -53,26 +53,7 @@ def main():
         floor = people_page.few() if "people" in names else {}
         with ground.own_database():
             prescriptions = ground.populate(patients)
-            if "queue" in names:
-                rows += queue.measure(patients // 10, patients * 2)
-            if "walls" in names:
-                rows += behind_walls.measure(patients * 2)
-            if "case" in names:
-                rows += case_page.measure()
-            if "reading" in names:
-                rows += reading.measure()
-            if "people" in names:
-                rows += people_page.measure(patients, floor)
-            if "fhir-out" in names:
-                rows += fhir_out.measure()
-            if "export" in names:
-                rows += export.measure(patients)
-            if "rescreen" in names:
-                rows += rescreen.measure(patients)
-            if "latency" in names:
-                rows += latency.measure(5 if given.quick else 30)
-            if "load" in names:
-                rows += load.measure(5 if given.quick else 20)
+            rows += on_ground(names, patients, floor, quick=given.quick)
     for name, module in BY_THEMSELVES.items():
         if name in names:
             try:
@@ -86,6 +67,32 @@ def main():
     if not given.quick and not given.names:
         PAGE.write_text(markdown(rows, patients=patients, prescriptions=prescriptions))
         say(f"\nWritten to {PAGE.relative_to(ROOT)}.")
+
+
+def on_ground(names, patients, floor, *, quick):
+    """The rows of those benchmarks that share a population; `floor` is of the page of people."""
+    rows = []
+    if "queue" in names:
+        rows += queue.measure(patients // 10, patients * 2)
+    if "walls" in names:
+        rows += behind_walls.measure(patients * 2)
+    if "case" in names:
+        rows += case_page.measure()
+    if "reading" in names:
+        rows += reading.measure()
+    if "people" in names:
+        rows += people_page.measure(patients, floor)
+    if "fhir-out" in names:
+        rows += fhir_out.measure()
+    if "export" in names:
+        rows += export.measure(patients)
+    if "rescreen" in names:
+        rows += rescreen.measure(patients)
+    if "latency" in names:
+        rows += latency.measure(5 if quick else 30)
+    if "load" in names:
+        rows += load.measure(5 if quick else 20)
+    return rows
 
 
 def by_itself(module):
@@ -105,7 +112,7 @@ RATIO = re.compile(
     r"(?P<what>[^:]+): (?P<measured>[^,]+), ratio (?P<ratio>[\d.]+)"
     r"(?: \(aim: at most (?P<aim>[\d.]+)\))?"
 )
-FLOOR = re.compile(r"(?P<floor>COPY [^:]+: \S+ ms)")
+FLOOR = re.compile(r"(?P<floor>(?:COPY|Sync) [^:]+: \S+ ms)")
 LOOP = re.compile(
     r"(?P<what>\w+)\s+(?P<measured>[\d,]+ dossiers/s)\s"
     r".*?(?P<ratio>[\d.]+) x (?P<floor>a bare loop)"
