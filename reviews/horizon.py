@@ -6,6 +6,7 @@ now. Numbers of transactions are of the whole server; those of other databases w
 """
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from django.db import connection
@@ -62,8 +63,8 @@ def now() -> Moment:
     """This moment."""
     with connection.cursor() as cursor:
         cursor.execute(_NOW)
-        at, below, others = cursor.fetchone() or (None, 0, [])
-    return Moment(at, below, others)
+        row: Any = cursor.fetchone()
+    return Moment(*row)
 
 
 def still_open(moment: Moment) -> int:

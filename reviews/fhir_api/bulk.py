@@ -188,7 +188,7 @@ def _manifest(request: Request, export: BulkRequest) -> HttpResponse:
     if "since" in export.asked:
         content["deleted"] = made["deleted"]
     if export.kind == BulkRequest.Kind.IMPORT:
-        counts: dict[str, int] = export.job.result["counts"]
+        counts: dict[str, int] = (export.job.result or {}).get("counts", {})
         content["output"] = [{"type": name, "count": count} for name, count in counts.items()]
     headers = {}
     if export.expires_at is not None:

@@ -16,7 +16,7 @@ from reviews.audit import Event
 from reviews.bulk_data import Files, Lines, Purpose
 from reviews.errors import DomainError, NotAllowed
 from reviews.jobs import Slice
-from reviews.models import SHOWN, BulkRequest, Job
+from reviews.models import BulkRequest, Job
 from reviews.queries.fhir import KINDS
 from reviews.queries.fhir_export import After, Asked, Export
 from reviews.queries.fhir_source import Viewer
@@ -176,7 +176,7 @@ class _Work:
                 resource="FHIR $export",
                 rows=self.done,
                 query={"export": str(self.export.pk)},
-                **{SHOWN: people[at : at + SHOWN_AT_ONCE]},
+                shown=people[at : at + SHOWN_AT_ONCE],
             )
         bulk_data.end(self.export, self.place.moment.at)
 

@@ -142,6 +142,10 @@ def work(job: Job, seconds: float, *, writing: Writing) -> Slice:
         return _Work(bulk, job, folder, writing).slice(until)
 
 
+class _NotTaken(DomainError):
+    """One line cannot be taken; `at` of its detail says which."""
+
+
 class _Line(NamedTuple):
     """One line: its number in its input, where the next one begins, and its bytes.
 
@@ -374,14 +378,17 @@ class _Work:
         """Write resources together; where one of them cannot be taken, the others all the same."""
         if not ones:
             return
+        told = len(self.outcomes)
         try:
             with transaction.atomic():
                 self._write_all(ones)
-        except self.writing.refused as error:
+        except (self.writing.refused, _NotTaken) as error:
+            del self.outcomes[told:]
             at: int = error.detail["at"]
             self._bad(at, "business-rule", error.message)
             self._write_halves([one for one in ones if one.line != at])
         except (DomainError, DataError) as error:
+            del self.outcomes[told:]
             if len(ones) == 1:
                 said = error.message if isinstance(error, DomainError) else "It cannot be kept."
                 self._bad(ones[0].line, "business-rule", said)
@@ -472,9 +479,7 @@ class _Work:
         about = one.resource.get("subject") or one.resource.get("patient") or {}
         for reference in lost:
             if isinstance(about, dict) and about.get("reference") == reference:
-                raise self.writing.refused(
-                    one.line, f"{reference} was never sent by this system, or not taken."
-                )
+                raise _NotTaken(f"{reference} was never sent by this system.", at=one.line)
             self._tell(
                 one.line,
                 "not-found",
