@@ -269,9 +269,9 @@ def test_order_and_slices_make_no_difference(system, lines, at_once, again):
 # -- Bad lines ---------------------------------------------------------------------------------
 
 BAD = [
-    (b"{", "invalid"),
+    (b"{", "structure"),
     (b"[]", "not-supported"),
-    (b"\xff", "invalid"),
+    (b"\xff", "structure"),
     (b'{"resourceType":"Nothing","id":"1"}', "not-supported"),
     (b'{"resourceType":"DetectedIssue","id":"1"}', "not-supported"),
     ({**order("x", "p1"), "status": "bogus"}, "code-invalid"),
