@@ -4,6 +4,7 @@ A page is as many rows of one table behind the key where the last page ended, so
 held but one page, and an export that was cut off goes on where the last committed slice ended.
 """
 
+import gc
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -68,11 +69,19 @@ class Export(Search):
 
     def page(self, kind: Kind, rank: int, after: After, most: int) -> Page:
         """At most `most` rows of one table of a type, in the order of their keys."""
+        # So many objects live at once that each look for circles among them costs more than they.
+        gc.disable()
+        try:
+            return self._page_of(kind, rank, after, most)
+        finally:
+            gc.enable()
+
+    def _page_of(self, kind: Kind, rank: int, after: After, most: int) -> Page:
         table = self.tables(kind)[rank]
         rows = self._wanted(table, kind)
         if after is not None:
             rows = rows.filter(**{f"{table.key}__gt": after})
-        found = list(rows.order_by(table.key)[:most])
+        found = list(_each_once(rows).order_by(table.key)[:most])
         lines: list[bytes] = []
         patient_ids: set[int] = set()
         elements = self._elements(kind)
@@ -178,6 +187,14 @@ class Export(Search):
             # What a system sent is kept with its spaces and ends of lines.
             line = msgspec.json.format(line, indent=-1)
         return line
+
+
+def _each_once(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Rows with what they refer to read once for a page: a thousand orders have few prescribers."""
+    related = rows.query.select_related
+    if not isinstance(related, dict) or any(related.values()):
+        return rows
+    return rows.select_related(None).prefetch_related(*related)
 
 
 def is_of_people(kind: Kind) -> bool:
