@@ -446,8 +446,8 @@ DOORS = {
     "fhir-export-patients": _form(Action.BULK_EXPORT, system=True),
     "fhir-export-group": _form(Action.BULK_EXPORT, system=True),
     "fhir-import": _button(Action.SYNC, system=True),
-    "fhir-bulk-status": _form(Action.BULK_EXPORT, system=True, by="DELETE"),
-    "fhir-bulk-file": _page(Action.BULK_EXPORT, system=True),
+    "fhir-bulk-status": _form(own=True, system=True, by="DELETE"),
+    "fhir-bulk-file": _page(own=True, system=True),
     "fhir-bundle": _button(Action.SYNC, system=True),
     **{
         f"fhir-{name}{one}": _page(

@@ -62,7 +62,7 @@ def kill(worker):
 
 
 def test_a_worker_killed_in_the_middle_of_an_export(portal, folder, system):
-    asked = Asked(types={name: () for name in TYPES}, base=BASE)
+    asked = Asked(types=dict.fromkeys(TYPES, ()), base=BASE)
     worker = portal.at_work(APP)
     whole = bulk_export.ask(asked=asked, address=BASE, by=system)
     assert ended(whole), portal.logs()
