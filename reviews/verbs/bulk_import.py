@@ -536,7 +536,7 @@ _DECODER = msgspec.json.Decoder(_Head)
 def _head_of(content: bytes | None) -> _Head | None:
     try:
         return _DECODER.decode(content) if content is not None else None
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -23,11 +23,6 @@ from tests.fhir.asking import FHIR_JSON, System, refused
 from tests.fhir.bulk import NDJSON, begin, exported, ids, lines, manifest, path_of, resources, work
 
 
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path):
-    settings.BULK_DIR = tmp_path / "bulk"
-
-
 @pytest.fixture
 def system(harbour, ada):
     return System(harbour, by=ada)

@@ -367,9 +367,8 @@ def name(resource):
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_an_order_is_the_same_order_by_each_way_of_fhir(field, harbour, ada, settings, tmp_path):
+def test_an_order_is_the_same_order_by_each_way_of_fhir(field, harbour, ada):
     """By REST, FHIR create, a transaction and $import: one record, and the same findings."""
-    settings.BULK_DIR = tmp_path / "bulk"
     _, rest, fhir = FIELDS[field]
     sent = make_system(harbour, by=ada).sync([as_rest(**rest)], kind="prescriptions")
     assert sent.json()["errors"] == []
