@@ -37,12 +37,15 @@ MOST_INPUT_BYTES = 32 * 1024 * 1024
 FETCH_SECONDS = 30.0
 LINES_AT_ONCE = 300
 INDEXED_AT_ONCE = 5_000
+LINKED = "Patient with links"
 PASSES: tuple[tuple[str, ...], ...] = (
     ("Patient",),
+    (LINKED,),
     ("Organization", "Practitioner", "PractitionerRole", "Medication"),
     ("Condition", "AllergyIntolerance", "Observation", "MedicationRequest"),
 )
-"""What is written before everything else: people, and what the others refer to."""
+"""What is written before everything else: people, those who link to others, and what is referred
+to by records."""
 LINE = f"{OURS}import-line"
 """The extension of an outcome that says which line it is about."""
 NDJSON = "application/fhir+ndjson"
@@ -160,8 +163,14 @@ class _Line(NamedTuple):
 class _Head(msgspec.Struct):
     """What says which resource a line is."""
 
-    resourceType: str
+    resourceType: str  # noqa: N815 - as FHIR writes it
     id: str = ""
+    link: msgspec.Raw | None = None
+
+    @property
+    def sort(self) -> str:
+        """What says in which pass it is written."""
+        return LINKED if self.resourceType == "Patient" and self.link else self.resourceType
 
 
 class _One(NamedTuple):
@@ -328,7 +337,8 @@ class _Work:
         """Write some lines of the pass."""
         last, ones = None, []
         for last in self._lines(LINES_AT_ONCE * 10):
-            if self._run_of(_head_of(last.content)) == self.place.run:
+            head = _head_of(last.content)
+            if _run_of(head.sort if head else "") == self.place.run:
                 one = self._read(last)
                 if one is not None:
                     ones.append(one)
@@ -338,13 +348,6 @@ class _Work:
         for several in _apart(ones):
             self._write_some(several)
         self._behind(last)
-
-    def _run_of(self, head: _Head | None) -> int:
-        """In which pass a line is written. What is no resource is told of in the last one."""
-        for run, types in enumerate(PASSES):
-            if head is not None and head.resourceType in types:
-                return run
-        return len(PASSES)
 
     def _read(self, line: _Line) -> _One | None:
         """The resource of a line; None where it cannot be taken, which is told."""
@@ -411,7 +414,12 @@ class _Work:
         }
         ids = bulk_ids.known(self.by, {one.name for one in ones} | links)
         known = {name: found.logical_id for name, found in ids.items() if found.is_written}
-        meant = {name: f"{name[0]}/{found.logical_id}" for name, found in ids.items()}
+        # What had its turn and is not here was not taken.
+        meant = {
+            name: f"{name[0]}/{found.logical_id}"
+            for name, found in ids.items()
+            if found.is_written or (found.logical_id and _run_of(name[0]) >= self.place.run)
+        }
         wanted: list[Any] = []
         for one in ones:
             if one.name[0] == "Patient" and one.name not in known:
@@ -469,7 +477,7 @@ class _Work:
             name = self._relative(reference)
             if name is None:
                 return said
-            if name in meant and not meant[name].endswith("/"):
+            if name in meant:
                 return {**said, "reference": meant[name]}
             lost.append(reference)
             kept = {member: value for member, value in said.items() if member != "reference"}
@@ -479,11 +487,13 @@ class _Work:
         about = one.resource.get("subject") or one.resource.get("patient") or {}
         for reference in lost:
             if isinstance(about, dict) and about.get("reference") == reference:
-                raise _NotTaken(f"{reference} was never sent by this system.", at=one.line)
+                raise _NotTaken(
+                    f"{reference} was never sent by this system, or not taken.", at=one.line
+                )
             self._tell(
                 one.line,
                 "not-found",
-                f"{reference} was never sent by this system: the reference leads nowhere.",
+                f"{reference} was never sent by this system, or not taken: it leads nowhere.",
                 severity="warning",
             )
         return resource
@@ -528,6 +538,14 @@ def _line_of(file: BinaryIO) -> tuple[bytes | None, int]:
         if part.endswith(b"\n"):
             break
     return None, read
+
+
+def _run_of(sort: str) -> int:
+    """In which pass a line is written. What is no resource is told of in the last one."""
+    for run, sorts in enumerate(PASSES):
+        if sort in sorts:
+            return run
+    return len(PASSES)
 
 
 _DECODER = msgspec.json.Decoder(_Head)

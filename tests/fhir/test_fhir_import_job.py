@@ -326,6 +326,18 @@ def test_a_reference_by_our_own_address_leads_here(system, harbour, clara):
     assert here.prescriptions.count() == 1
 
 
+def test_a_reference_to_what_was_not_taken_leads_nowhere(system):
+    bad = practitioner("d1") | {"gender": "bogus"}
+    counts, issues = imported(
+        system, order("o1", "p1", requester={"reference": "Practitioner/d1"}), person("p1"), bad
+    )
+    assert counts == {"Patient": 1, "MedicationRequest": 1}
+    assert errors(issues) == [3]
+    assert "not taken" in issues[1][0]["diagnostics"]
+    [found] = system.found("MedicationRequest")
+    assert found["requester"] == {"display": "Practitioner/d1"}
+
+
 def test_a_line_of_which_not_everything_is_understood_is_taken_with_a_warning(system):
     odd = order("o1", "p1") | {"medicationCodeableConcept": {"text": "Something nobody knows"}}
     odd["dosageInstruction"] = [
