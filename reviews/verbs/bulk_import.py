@@ -163,7 +163,7 @@ class _Line(NamedTuple):
 class _Head(msgspec.Struct):
     """What says which resource a line is."""
 
-    resourceType: str  # noqa: N815 - as FHIR writes it
+    resourceType: str
     id: str = ""
     link: msgspec.Raw | None = None
 
