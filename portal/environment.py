@@ -94,14 +94,14 @@ def organisation(env: environ.Env, *, https: bool) -> dict[str, Any]:
     }
 
 
-def import_sources(said: list[str]) -> dict[str, list[str]]:
+def import_sources(said: str) -> dict[str, list[str]]:
     """The addresses below which the files of each source system are: `ehr=https://host/folder/`.
 
     Raises ImproperlyConfigured for what names no such address.
     """
     sources: dict[str, list[str]] = {}
-    for one in said:
-        system, _, address = one.partition("=")
+    for one in filter(None, said.split(",")):
+        system, _, address = one.strip().partition("=")
         parts = urlsplit(address)
         if not system or parts.scheme not in ("https", "http") or not parts.hostname:
             raise ImproperlyConfigured(

@@ -103,7 +103,7 @@ SEAL_DIR = Path(env.str("SEAL_DIR", default=str(VAR / "seal")))
 BULK_DIR = Path(env.str("BULK_DIR", default=str(VAR / "bulk")))
 BULK_HOURS = env.int("BULK_HOURS", default=24)
 # From where files of an import are fetched, by the source system of the key: "ehr=https://host/a/".
-IMPORT_SOURCES = environment.import_sources(env.list("IMPORT_SOURCES", default=[]))
+IMPORT_SOURCES = environment.import_sources(env.str("IMPORT_SOURCES", default=""))
 
 # -- Parts ---------------------------------------------------------------------------------------
 

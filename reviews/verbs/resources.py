@@ -36,7 +36,7 @@ from reviews.models import (
     Versioned,
 )
 from reviews.queries.fhir_source import Kind
-from reviews.queries.identity import current_id
+from reviews.queries.identity import current_ids
 
 RECORDS: dict[str, type[Reported]] = {
     **dict.fromkeys(MEDICINES, Prescription),
@@ -421,6 +421,7 @@ class _Writing:
             if address
         }
         numbers = {one.about.removeprefix("Patient/") for one in ones if one.about}
+        self._learn(numbers)
         known = self._live("Patient", {self._now(number) for number in numbers})
         people = [one for one in ones if one.type == "Patient"]
         for one in (*people, *(each for each in ones if each.type != "Patient")):
@@ -435,12 +436,19 @@ class _Writing:
                 one.practice_id = one.practice_id or about.practice_id
             one.practice_id = one.practice_id or only or self._managing(one)
 
+    def _learn(self, numbers: Iterable[str]) -> None:
+        """Ask for the numbers of people today, after the records of some went into others."""
+        asked = {
+            number: int(number)
+            for number in numbers
+            if number.isascii() and number.isdigit() and len(number) < 19
+        }
+        found = current_ids(asked.values()) if asked else {}
+        self._today |= {number: str(found[pk]) for number, pk in asked.items()}
+
     def _now(self, number: str) -> str:
-        """The number of a person today, after their record went into another one."""
-        if number not in self._today:
-            is_number = number.isascii() and number.isdigit() and len(number) < 19
-            self._today[number] = str(current_id(int(number))) if is_number else number
-        return self._today[number]
+        """The number of a person today, as far as it was learnt; what is none stays as it is."""
+        return self._today.get(number, number)
 
     def _managing(self, one: _One) -> int:
         """The practice that a new person's managing organisation names."""
@@ -554,6 +562,8 @@ class _Writing:
         practice: Practice,
     ) -> None:
         rows, ids = [], {}
+        people = (int(one.known) for one in by_name.values() if one.type == "Patient" and one.held)
+        own = self._numbers(people) if batch is incoming.Patients else {}
         for name, record in named:
             one = by_name[name]
             if "source_id" in record:
@@ -561,7 +571,7 @@ class _Writing:
                 record["source_id"] = f"{one.source_id}{part}"
             elif one.held is not None:
                 # Whoever is amended by their id here is that person, whatever else is said of them.
-                record["identifiers"] = [self._own_number(one), *record["identifiers"]]
+                record["identifiers"] = [own[int(one.known)], *record["identifiers"]]
             one.made.append(record)
             rows.append({**record, "practice": practice.code})
         for one in by_name.values():
@@ -575,10 +585,6 @@ class _Writing:
             raise Refused(one.wanted.at, f"{refusal.field}: {refusal.reason}.")
         for wait in result.waits:
             by_name[named[wait.index][0]].notes.append(f"Not screened yet: it {wait.reason}.")
-
-    def _own_number(self, one: _One) -> dict[str, str]:
-        pk = int(one.known)
-        return self._numbers([pk])[pk]
 
     # -- What is kept --------------------------------------------------------------------------
 
@@ -624,7 +630,7 @@ class _Writing:
             written.append(
                 Written(one.type, known, version, created, tuple(one.notes), one.practice_id)
             )
-        SentResource.objects.bulk_create(kept)
+        fhir_versions.keep(kept)
         return written
 
     def _records(self, ones: list[_One]) -> dict[str, Versioned]:
@@ -650,6 +656,7 @@ class _Writing:
             for record in one.made
             for number in record["identifiers"][:1]
         }
+        people: dict[int, list[_One]] = defaultdict(list)
         for number in Identifier.objects.filter(
             practice__in=self.practices,
             system__in={system for system, _ in numbers},
@@ -657,7 +664,10 @@ class _Writing:
         ):
             one = numbers.get((number.system, number.value))
             if one is not None:
-                found[one.address] = PatientVersion.objects.live().get(patient=number.patient_id)
+                people[number.patient_id].append(one)
+        for version in PatientVersion.objects.live().filter(patient__in=people) if people else ():
+            for one in people[version.patient_id]:
+                found[one.address] = version
         return found
 
     def _number(self, one: _One, row: Versioned | None, body: str) -> tuple[int, bool]:
