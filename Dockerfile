@@ -23,7 +23,7 @@ COPY templates templates
 # Static files need no server, only that the settings can be read.
 RUN SECRET_KEY=only-for-this-step-0123456789-abcdefghijklmnopqrstuvwxyz DATABASE_URL=postgres://build REDIS_URL=redis://build ALLOWED_HOSTS=build \
     python manage.py collectstatic --no-input --verbosity 0 \
-    && mkdir -p var/seal && chown -R portal var
+    && mkdir -p var/seal var/bulk && chown -R portal var
 USER portal
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s \

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks import (
     case_page,
+    export,
     fhir_out,
     ground,
     hooks,
@@ -26,14 +27,15 @@ from reviews import walls
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 ON_GROUND = (
-    *("queue", "walls", "case", "reading", "people", "fhir-out", "rescreen", "latency", "load"),
-    "hooks",
+    *("queue", "walls", "case", "reading", "people", "fhir-out", "export"),
+    *("rescreen", "latency", "load", "hooks"),
 )
 BY_THEMSELVES = {
     "rules": "benchmarks.screening",
     "sync": "benchmarks.sync",
     "feed": "benchmarks.feed",
     "upload": "benchmarks.upload",
+    "import": "benchmarks.bulk_import",
 }
 
 
@@ -81,6 +83,7 @@ def on_ground(patients, floor, *, quick):
         "reading": reading.measure,
         "people": lambda: people_page.measure(patients, floor),
         "fhir-out": fhir_out.measure,
+        "export": lambda: export.measure(patients),
         "rescreen": lambda: rescreen.measure(patients),
         "latency": lambda: latency.measure(5 if quick else 30),
         "load": lambda: load.measure(few),
@@ -105,7 +108,7 @@ RATIO = re.compile(
     r"(?P<what>[^:]+): (?P<measured>[^,]+), ratio (?P<ratio>[\d.]+)"
     r"(?: \(aim: at most (?P<aim>[\d.]+)\))?"
 )
-FLOOR = re.compile(r"(?P<floor>(?:COPY|SELECT) [^:]+: \S+ ms)")
+FLOOR = re.compile(r"(?P<floor>(?:COPY|Sync) [^:]+: \S+ ms)")
 LOOP = re.compile(
     r"(?P<what>\w+)\s+(?P<measured>[\d,]+ dossiers/s)\s"
     r".*?(?P<ratio>[\d.]+) x (?P<floor>a bare loop)"

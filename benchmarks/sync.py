@@ -72,9 +72,10 @@ class Sender:
         practice = Practice.objects.create(code="bench", name="Bench", profile="UK")
         keeper = User.objects.create_user("keeper")
         Membership.objects.create(user=keeper, practice=practice, role=Role.FORMULARY_ADMIN)
-        _, self.secret = clients.make_key(
+        key, self.secret = clients.make_key(
             name="Bench", source_system="bench", practices=[practice], by=keeper
         )
+        self.user = key.user
         self.http = Client(SERVER_NAME="localhost")
 
     def send(self, records, **expected):

@@ -92,3 +92,20 @@ def organisation(env: environ.Env, *, https: bool) -> dict[str, Any]:
             ],
         }
     }
+
+
+def import_sources(said: str) -> dict[str, list[str]]:
+    """The addresses below which the files of each source system are: `ehr=https://host/folder/`.
+
+    Raises ImproperlyConfigured for what names no such address.
+    """
+    sources: dict[str, list[str]] = {}
+    for one in filter(None, said.split(",")):
+        system, _, address = one.strip().partition("=")
+        parts = urlsplit(address)
+        if not system or parts.scheme not in ("https", "http") or not parts.hostname:
+            raise ImproperlyConfigured(
+                f"IMPORT_SOURCES names addresses such as ehr=https://host/folder/, not “{one}”."
+            )
+        sources.setdefault(system, []).append(address)
+    return sources

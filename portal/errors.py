@@ -24,15 +24,15 @@ from rest_framework.request import Request
 from rest_framework.views import set_rollback
 
 from portal import away
-from reviews import errors
-from reviews.errors import BadRecord, DomainError, ReasonNeeded
+from reviews.errors import STATUS as OF_THE_DOMAIN
+from reviews.errors import BadRecord, DomainError, ReasonNeeded, TooMany
 from reviews.fhir_api import outcomes
 from reviews.forms.numbers import LARGEST
 from reviews.replies import InProgress, OtherPayload
 from reviews.uploads import TooManyUploads, TooMuch
 
 STATUS = {
-    **errors.STATUS,
+    **OF_THE_DOMAIN,
     OtherPayload.code: HTTPStatus.UNPROCESSABLE_ENTITY,
     InProgress.code: HTTPStatus.CONFLICT,
     TooMuch.code: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -93,8 +93,9 @@ def refusal(request: HttpRequest | Request, error: DomainError) -> HttpResponse:
     errors = None
     if isinstance(error, BadRecord):
         errors = [_fault(request, error)]
+    headers = {"Retry-After": str(error.wait)} if isinstance(error, TooMany) else None
     status = STATUS.get(error.code, HTTPStatus.CONFLICT)
-    return problem(request, status, error.message, code=error.code, errors=errors)
+    return problem(request, status, error.message, code=error.code, errors=errors, headers=headers)
 
 
 def _fault(request: HttpRequest | Request, error: BadRecord) -> dict[str, str]:

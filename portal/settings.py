@@ -98,6 +98,13 @@ CACHES = {
 # process that seals or verifies needs it, and it should be backed up apart from the database.
 SEAL_DIR = Path(env.str("SEAL_DIR", default=str(VAR / "seal")))
 
+# Where the files of bulk exports and imports are, for the time that they are kept: on a disk that
+# web and workers share. They hold records of patients.
+BULK_DIR = Path(env.str("BULK_DIR", default=str(VAR / "bulk")))
+BULK_HOURS = env.int("BULK_HOURS", default=24)
+# From where files of an import are fetched, by the source system of the key: "ehr=https://host/a/".
+IMPORT_SOURCES = environment.import_sources(env.str("IMPORT_SOURCES", default=""))
+
 # -- Parts ---------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [

@@ -49,6 +49,7 @@ class Action(StrEnum):
     EXEMPT = "exempt patients from rules"
     TAPER = "plan and change tapers"
     SYNC = "sync records"
+    BULK_EXPORT = "export records in bulk"
     FOLLOW = "follow the feed of changes"
     SHOW_BY_HOOK = "have orders screened while they are written"
     SEE_QUEUE = "see the review queue"
@@ -126,6 +127,7 @@ GRANTS = {
     Action.EXEMPT: _grant(REVIEWER),
     Action.TAPER: _grant(CLINICIAN, REVIEWER),
     Action.SYNC: _grant(CLIENT),
+    Action.BULK_EXPORT: _grant(CLIENT),
     Action.FOLLOW: _grant(CLIENT),
     Action.SHOW_BY_HOOK: _grant(CLIENT),
     Action.SEE_QUEUE: _grant(CLINICIAN, REVIEWER, AUDITOR, CLIENT),
@@ -250,6 +252,7 @@ def _form(*both: Action, **more: Any) -> Door:
 
 FHIR: dict[str, tuple[Action, ...]] = {
     "Patient": (Action.SEE_PATIENT,),
+    "Group": (Action.SEE_PATIENT,),
     "Practitioner": (Action.SEE_PATIENT, Action.SEE_PEOPLE),
     "PractitionerRole": (Action.SEE_PATIENT, Action.SEE_PEOPLE),
     "Organization": (Action.SEE_PATIENT, Action.SEE_PEOPLE),
@@ -449,6 +452,12 @@ DOORS = {
     "api-invitation-withdraw": _button(Action.INVITE, system=True),
     "api-decision-text": _page(Action.SEE_QUEUE),
     "fhir-metadata": _page(public=True),
+    "fhir-export": _form(Action.BULK_EXPORT, system=True),
+    "fhir-export-patients": _form(Action.BULK_EXPORT, system=True),
+    "fhir-export-group": _form(Action.BULK_EXPORT, system=True),
+    "fhir-import": _button(Action.SYNC, system=True),
+    "fhir-bulk-status": _form(own=True, system=True, by="DELETE"),
+    "fhir-bulk-file": _page(own=True, system=True),
     "fhir-bundle": _button(Action.SYNC, system=True),
     **{
         f"fhir-{name}{one}": _page(

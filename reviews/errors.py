@@ -79,6 +79,16 @@ class NotFound(DomainError):
     code = "not_found"
 
 
+class TooMany(DomainError):
+    """As many as may be are under way already: one more may be asked for after `wait` seconds."""
+
+    code = "too_many"
+
+    def __init__(self, message: str, *, wait: int) -> None:
+        super().__init__(message, wait=wait)
+        self.wait = wait
+
+
 STATUS = {
     BadRecord.code: HTTPStatus.BAD_REQUEST,
     NotAllowed.code: HTTPStatus.FORBIDDEN,
@@ -88,6 +98,7 @@ STATUS = {
     Changed.code: HTTPStatus.PRECONDITION_FAILED,
     Stale.code: HTTPStatus.CONFLICT,
     IllegalMove.code: HTTPStatus.CONFLICT,
+    TooMany.code: HTTPStatus.TOO_MANY_REQUESTS,
     DomainError.code: HTTPStatus.CONFLICT,
 }
 """What each is over HTTP, by its code."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db.models import Max
 
+from reviews.bulk import copy_rows
 from reviews.fhir.render.paths import Definition, keys
 from reviews.models import SentResource
 
@@ -53,6 +54,20 @@ def made(
         from_at=dated[0],
         until_at=dated[1],
     )
+
+
+def keep(several: Sequence[SentResource]) -> None:
+    """Insert versions, in the caller's transaction."""
+    copy_rows(
+        "reviews_sentresource",
+        [field.column for field in _COLUMNS],
+        ([getattr(row, field.attname) for field in _COLUMNS] for row in several),
+    )
+
+
+_COLUMNS = [
+    field for field in SentResource._meta.concrete_fields if field.attname not in ("id", "sent_at")
+]
 
 
 def latest(resource_type: str, logical_ids: Iterable[str]) -> dict[str, SentResource]:

@@ -101,6 +101,19 @@ def ask(
     return job
 
 
+def cancel(job: Job, *, by: User) -> None:
+    """Cancel a job that the caller has locked: at once, or after the slice it is in."""
+    now = timezone.now()
+    # Due at once: a job that is to be tried again later ends now all the same.
+    job.cancel_asked_at, job.cancel_asked_by, job.not_before = now, by, now
+    job.save(update_fields=["cancel_asked_at", "cancel_asked_by", "not_before"])
+    audit.record(by, Event.JOB_CANCEL, subject=job, kind=job.kind, title=job.title)
+    if job.state == WAITING:
+        end(job, CANCELLED)
+    else:
+        transaction.on_commit(ring)
+
+
 def end(
     job: Job,
     state: Job.State,

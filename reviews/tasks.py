@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import cast
 
 import structlog
 from celery import Task, shared_task
 
 from reviews import (
+    bulk_data,
     clock,
     feed,
     jobs,
@@ -26,6 +27,8 @@ from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
 from reviews.verbs import (
     break_glass,
+    bulk_export,
+    bulk_import,
     deliver,
     digest,
     engines,
@@ -33,6 +36,7 @@ from reviews.verbs import (
     leaving,
     messages,
     recall,
+    resources,
     screen,
     seal,
     sync,
@@ -52,6 +56,11 @@ KINDS: jobs.Kinds = {
     seal.VERIFY: seal.verify,
     recall.LETTERS: recall.write_letters,
     uploads.KIND: sync.take_in,
+    bulk_export.EXPORT: bulk_export.work,
+    bulk_import.IMPORT: partial(
+        bulk_import.work,
+        writing=bulk_import.Writing(resources.Wanted, resources.write, resources.Refused),
+    ),
 }
 """Every kind of long job, and what does a slice of it; `reviews.jobs` says how one is made."""
 
@@ -167,7 +176,7 @@ def send_reminders(task: Task) -> None:
 
 @task("reviews.forget")
 def forget(task: Task) -> None:
-    """Remove what is of no more use: forms, sessions, tries, tokens, changes that were told."""
+    """Remove what is of no more use: forms, sessions, tries, tokens, files, old changes."""
     feed.prune()
     presses.forget()
     replies.forget_old()
@@ -176,6 +185,7 @@ def forget(task: Task) -> None:
     tries.forget_old()
     tokens.forget()
     hooks.forget()
+    bulk_data.forget()
 
 
 @task("reviews.seal")

@@ -46,8 +46,9 @@ def _empty_cache():
 
 @pytest.fixture(autouse=True)
 def _seals_of_its_own(monkeypatch, tmp_path):
-    """Give each test a key and files of its own outside the database."""
+    """Give each test a key, and files of its own outside the database."""
     monkeypatch.setattr(settings, "SEAL_DIR", tmp_path / "seal")
+    monkeypatch.setattr(settings, "BULK_DIR", tmp_path / "bulk")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import json
 from typing import NamedTuple
+from uuid import UUID
 
 from django.core.cache import cache
 from django.db import transaction
@@ -165,6 +166,12 @@ def arguments(world):
         "break-glass-end": {"pk": world.opened.pk},
         "break-glass-look": {"pk": world.opened.pk},
     }
+    # Only the system that asked for an export sees any of it.
+    given |= {
+        "fhir-export-group": {"logical_id": world.place.code},
+        "fhir-bulk-status": {"pk": UUID(int=world.place.pk)},
+        "fhir-bulk-file": {"pk": UUID(int=world.place.pk), "name": "0001.Patient.ndjson"},
+    }
     given |= {f"fhir-{name}-one": {"logical_id": one} for name, one in resources(world).items()}
     for route in routes():
         prefix = route.name.partition("-")[0]
@@ -180,6 +187,7 @@ def resources(world):
     fay = {one.source_id.partition("-")[0]: one.order_id for one in of_fay}
     return {
         "Patient": world.patient.pk,
+        "Group": world.place.code,
         "Practitioner": world.staff[Role.CLINICIAN].pk,
         "PractitionerRole": post.pk,
         "Organization": world.place.pk,

@@ -27,9 +27,12 @@ from reviews.models import (
     Role,
     UploadFault,
 )
+from reviews.queries import bulk_ids
+from reviews.queries.fhir_export import Asked
 from reviews.tasks import KINDS
 from reviews.verbs import (
     break_glass,
+    bulk_export,
     clients,
     decide,
     deliver,
@@ -167,6 +170,13 @@ class World:
         )
         jobs.work(KINDS, seconds=30)
         recall.answer(person=self.recalled, answer="talk", note=self.name, by=ravi)
+
+    def _in_bulk(self, by):
+        """An export that was asked for, and a person whom the system sent by an id of its own."""
+        asked = Asked(types={"Group": ()}, base="http://testserver/fhir")
+        bulk_export.ask(asked=asked, address="http://testserver/fhir/$export", by=by)
+        jobs.work({bulk_export.EXPORT: bulk_export.work}, seconds=30)
+        bulk_ids.keep(by, {("Patient", self.name): (str(self.patient.pk), self.place.pk)})
 
     def _person(self, username, *roles):
         return make.person(f"{username}-{self.place.code}", self.place, *roles)
@@ -317,6 +327,7 @@ class World:
             field="medicine",
             reason="is missing",
         )
+        self._in_bulk(self.key.user)
         # By somebody of this practice: who it is plays no part in what is seen of it.
         self.opened = break_glass.open_record(
             patient=self.patient, reason=f"{self.name} was brought in", by=ravi

@@ -12,10 +12,11 @@ from django.utils.http import http_date, parse_http_date_safe
 from rest_framework.request import Request
 
 from reviews.errors import BadRecord
-from reviews.fhir_api import allowed, paging, shaping
+from reviews.fhir_api import allowed, paging
 from reviews.fhir_api.negotiation import media_type
 from reviews.fhir_api.outcomes import Refused
 from reviews.queries import fhir_question
+from reviews.queries import fhir_shaping as shaping
 from reviews.queries.fhir import KINDS
 from reviews.queries.fhir_search import Search
 from reviews.queries.fhir_source import UNKNOWN_AT, Kind, Shown, Viewer

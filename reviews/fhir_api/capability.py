@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reviews.fhir.render.elements import said
+from reviews.fhir.render.elements import OURS, said
 from reviews.fhir_api.negotiation import FHIR_JSON, JSON
 from reviews.queries.fhir_question import every
 from reviews.queries.fhir_source import Kind
 
 CHANGED_ON = "2026-11-29"
 """When the interface was changed last."""
+BULK = "http://hl7.org/fhir/uv/bulkdata/"
+_IMPORT = {"name": "import", "definition": f"{OURS}import"}
+_EXPORTS = {"Patient": "patient-export", "Group": "group-export"}
 _WRITES = ("create", "update", "patch", "delete")
 _READS = ("read", "vread", "history-instance", "history-type", "search-type")
 
@@ -24,6 +27,7 @@ def statement(kinds: Mapping[str, Kind], base: str) -> dict[str, Any]:
         "software": {"name": "Prescription Safety Portal"},
         "implementation": {"description": "Prescription Safety Portal", "url": base},
         "fhirVersion": "4.0.1",
+        "instantiates": [f"{BULK}CapabilityStatement/bulk-data"],
         "format": [FHIR_JSON, JSON],
         "rest": [
             {
@@ -34,9 +38,14 @@ def statement(kinds: Mapping[str, Kind], base: str) -> dict[str, Any]:
                 },
                 "interaction": [{"code": "batch"}, {"code": "transaction"}],
                 "resource": [_resource(kind, kinds) for kind in kinds.values()],
+                "operation": [_operation("export"), _IMPORT],
             }
         ],
     }
+
+
+def _operation(definition: str) -> dict[str, str]:
+    return {"name": "export", "definition": f"{BULK}OperationDefinition/{definition}"}
 
 
 def _interactions(kind: Kind) -> tuple[str, ...]:
@@ -52,6 +61,7 @@ def _resource(kind: Kind, kinds: Mapping[str, Kind]) -> dict[str, Any]:
         interaction=[
             {"code": code} for code in _interactions(kind) if code != "history-type" or kind.timed
         ],
+        operation=[_operation(_EXPORTS[kind.name])] if kind.name in _EXPORTS else None,
         versioning="versioned",
         readHistory=kind.keeps_versions,
         updateCreate=False,

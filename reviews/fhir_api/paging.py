@@ -10,7 +10,7 @@ import msgspec
 
 from reviews.errors import BadRecord
 from reviews.fhir.render.elements import instant
-from reviews.fhir_api import shaping
+from reviews.queries import fhir_shaping as shaping
 from reviews.queries.fhir_question import Question
 from reviews.queries.fhir_search import Found, Place
 from reviews.queries.fhir_source import UNKNOWN_AT, Kind, Shown

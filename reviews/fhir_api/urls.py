@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
-from reviews.fhir_api import views
+from reviews.fhir_api import bulk, bulk_import, views
 from reviews.queries.fhir import KINDS
 
 
@@ -22,6 +22,21 @@ def _of(name: str) -> list[URLPattern]:
 
 urlpatterns = [
     path("metadata", views.Metadata.as_view(), name="fhir-metadata"),
+    path("$export", bulk.Exporting.as_view(), name="fhir-export"),
+    path(
+        "Patient/$export",
+        bulk.Exporting.as_view(level=bulk.PATIENT),
+        name="fhir-export-patients",
+    ),
+    path(
+        "Group/<str:logical_id>/$export",
+        bulk.Exporting.as_view(level=bulk.GROUP),
+        name="fhir-export-group",
+    ),
+    path("$import", bulk_import.Importing.as_view(), name="fhir-import"),
+    path("bulk-status/<uuid:pk>", bulk.Status.as_view(), name="fhir-bulk-status"),
+    path("bulk-files/<uuid:pk>/<str:name>", bulk.File.as_view(), name="fhir-bulk-file"),
+    # Before this, whatever would be taken for an id.
     *(address for name in KINDS for address in _of(name)),
     # Whatever else there is under /fhir stands before this.
     re_path(r"^.*$", views.Nowhere.as_view()),

@@ -17,9 +17,10 @@ from reviews.access import Action
 from reviews.errors import DomainError, NotAllowed, NotFound, Stale
 from reviews.fhir.render.elements import instant
 from reviews.fhir.write import bundles, exact, patching
-from reviews.fhir_api import allowed, answers, bodies, outcomes, paging, shaping
+from reviews.fhir_api import allowed, answers, bodies, outcomes, paging
 from reviews.fhir_api.outcomes import Issue, Refused
 from reviews.queries import fhir_question
+from reviews.queries import fhir_shaping as shaping
 from reviews.queries.fhir import KINDS
 from reviews.queries.fhir_search import Gone, Search
 from reviews.queries.fhir_source import Kind, Shown, Viewer

@@ -2,6 +2,7 @@
 
 from django import forms
 from django.db.models import QuerySet
+from django.http import QueryDict
 
 from reviews.models import Practice
 

@@ -2,6 +2,7 @@
 
 from .audit import SHOWN, AuditEvent
 from .break_glass import LASTS, BreakGlass, SensitiveMark
+from .bulk_data import BulkFile, BulkId, BulkRequest
 from .cases import (
     CHANGED_PLAN,
     OPEN_STATES,
@@ -90,6 +91,9 @@ __all__ = [
     "Audience",
     "AuditEvent",
     "BreakGlass",
+    "BulkFile",
+    "BulkId",
+    "BulkRequest",
     "Case",
     "CaseMove",
     "CaseState",

@@ -2,6 +2,7 @@
 
 from reviews.queries.fhir_facts import ALLERGY, CONDITION, OBSERVATION
 from reviews.queries.fhir_findings import COMMUNICATION, ISSUE, TASK
+from reviews.queries.fhir_groups import GROUP
 from reviews.queries.fhir_medicines import (
     ADMINISTRATION,
     DISPENSE,
@@ -18,7 +19,7 @@ from reviews.queries.fhir_trail import EVENT, PROVENANCE
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        *(PATIENT, PRACTITIONER, PRACTITIONER_ROLE, ORGANIZATION),
+        *(PATIENT, PRACTITIONER, PRACTITIONER_ROLE, ORGANIZATION, GROUP),
         *(MEDICATION, REQUEST, DISPENSE, STATEMENT, ADMINISTRATION),
         *(CONDITION, OBSERVATION, ALLERGY),
         *(ISSUE, TASK, COMMUNICATION, CARE_PLAN),

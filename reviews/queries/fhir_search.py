@@ -369,6 +369,16 @@ class Search:
 
     # -- Showing -------------------------------------------------------------------------------
 
+    def tables(self, kind: Kind) -> list[Source[Any]]:
+        """The tables behind a type, by their ranks."""
+        return _tables(kind)
+
+    def show_rows(self, kind: Kind, rank: int, rows: Sequence[Any]) -> list[Shown]:
+        """Rows of one table as resources, in their order."""
+        tables = _tables(kind)
+        key_of = tables[rank].key_of
+        return self._show(kind, tables, [_Placed((), rank, key_of(row), row) for row in rows])
+
     def _show(
         self, kind: Kind, tables: Sequence[Source[Any]], placed: Sequence["_Placed"]
     ) -> list[Shown]:

@@ -1,5 +1,6 @@
 """Who is who: what waits for whom, who may be one person, and what was settled lately."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from django.db.models.functions import Cast, Coalesce, Concat
 
 from reviews import access, dossiers, likeness
 from reviews.access import Action
+from reviews.bulk import as_array
 from reviews.models import (
     IdentityQuestion,
     KeptApart,
@@ -46,6 +48,26 @@ CURRENT = """
             ON p.id = chain.merged_into_id
     )
     SELECT id FROM chain WHERE merged_into_id IS NULL
+"""
+
+
+def current_ids(patient_ids: Iterable[int]) -> dict[int, int]:
+    """As `current_id`, of many at once."""
+    asked = list(patient_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(ALL_CURRENT, [as_array(asked)])
+        found = dict(cursor.fetchall())
+    return {pk: found.get(pk, pk) for pk in asked}
+
+
+ALL_CURRENT = """
+    WITH RECURSIVE chain AS (
+        SELECT id AS asked, id, merged_into_id FROM reviews_patient WHERE id = ANY(%s::bigint[])
+        UNION ALL
+        SELECT chain.asked, p.id, p.merged_into_id FROM chain JOIN reviews_patient p
+            ON p.id = chain.merged_into_id
+    )
+    SELECT asked, id FROM chain WHERE merged_into_id IS NULL
 """
 
 

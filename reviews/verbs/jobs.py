@@ -2,11 +2,9 @@
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 
-from reviews import access, audit, jobs
+from reviews import access, jobs
 from reviews.access import Action
-from reviews.audit import Event
 from reviews.errors import IllegalMove
 from reviews.models import Job
 
@@ -35,13 +33,5 @@ def cancel(*, job: Job, by: User) -> Job:
         return locked
     if not may_cancel(locked, by):
         raise IllegalMove(f"“{locked.title}” cannot be cancelled.")
-    now = timezone.now()
-    # Due at once: a job that is to be tried again later ends now all the same.
-    locked.cancel_asked_at, locked.cancel_asked_by, locked.not_before = now, by, now
-    locked.save(update_fields=["cancel_asked_at", "cancel_asked_by", "not_before"])
-    audit.record(by, Event.JOB_CANCEL, subject=locked, kind=locked.kind, title=locked.title)
-    if locked.state == jobs.WAITING:
-        jobs.end(locked, jobs.CANCELLED)
-    else:
-        transaction.on_commit(jobs.ring)
+    jobs.cancel(locked, by=by)
     return locked

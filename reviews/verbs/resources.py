@@ -21,6 +21,7 @@ from reviews.access import Action
 from reviews.errors import DomainError, NotAllowed, NotFound, Stale
 from reviews.fhir.read import bundle
 from reviews.fhir.read.file import MEDICINES
+from reviews.fhir.render import paths
 from reviews.fhir.render.elements import UNDERSTOOD
 from reviews.fhir.write import bundles, exact
 from reviews.models import (
@@ -35,7 +36,7 @@ from reviews.models import (
     Versioned,
 )
 from reviews.queries.fhir_source import Kind
-from reviews.queries.identity import current_id
+from reviews.queries.identity import current_ids
 
 RECORDS: dict[str, type[Reported]] = {
     **dict.fromkeys(MEDICINES, Prescription),
@@ -57,7 +58,7 @@ class Wanted:
 
     `resource` conforms to FHIR (`fhir.write.conforming`). Its references are to resources here, or
     to the `full_url` of another one of the same writing. `at` is its place there. With `if_match`
-    the version that is to be replaced is that one.
+    the version that is to be replaced is that one. A new one, but no person, is given `new_id`.
     """
 
     at: int
@@ -65,6 +66,7 @@ class Wanted:
     full_url: str = ""
     known: str = ""
     if_match: int | None = None
+    new_id: str = ""
 
     @property
     def type(self) -> str:
@@ -79,6 +81,7 @@ class Written(NamedTuple):
     version: int
     created: bool
     notes: tuple[str, ...]
+    practice_id: int = 0
 
 
 class Refused(DomainError):
@@ -93,17 +96,23 @@ class Refused(DomainError):
 
 
 def write(
-    *, wanted: Sequence[Wanted], source_system: str, by: User, kinds: Mapping[str, Kind]
+    *,
+    wanted: Sequence[Wanted],
+    source_system: str,
+    by: User,
+    kinds: Mapping[str, Kind],
+    amends: bool = False,
 ) -> list[Written]:
     """Write resources, all or none of them; what became of each, in the order of `wanted`.
 
-    `kinds` says by which parameters a search finds resources of each type. Raises `Refused` for one
-    that cannot be taken, `NotFound` for one that is not here, `Stale` for one that was changed
-    since, and `NotAllowed`.
+    `amends`: a new one with the identifier of one that this system sent is the next version of
+    that one, and not refused. `kinds` says by which parameters a search finds resources of each
+    type. Raises `Refused` for one that cannot be taken, `NotFound` for one that is not here,
+    `Stale` for one that was changed since, and `NotAllowed`.
     """
     try:
         with transaction.atomic():
-            return _Writing(source_system, by, kinds).write(wanted)
+            return _Writing(source_system, by, kinds, amends=amends).write(wanted)
     except IntegrityError as error:
         raise Stale("Others changed the same resources meanwhile. Send it again.") from error
 
@@ -198,11 +207,14 @@ class _One:
 class _Writing:
     """One writing, in the caller's transaction."""
 
-    def __init__(self, source_system: str, by: User, kinds: Mapping[str, Kind]) -> None:
+    def __init__(
+        self, source_system: str, by: User, kinds: Mapping[str, Kind], *, amends: bool = False
+    ) -> None:
         self.practices = {place.pk: place for place in access.practices(by, Action.SYNC)}
         if not self.practices:
             raise NotAllowed("You may not send records here.", action="sync")
         self.source_system, self.by, self.kinds = source_system, by, kinds
+        self.amends = amends
         self._today: dict[str, str] = {}
 
     def write(self, wanted: Sequence[Wanted], *, deleted: bool = False) -> list[Written]:
@@ -229,6 +241,8 @@ class _Writing:
         A person whose number is known here is that person, and no new one.
         """
         here = self._people_here(wanted)
+        if self.amends:
+            here |= self._sent_before(wanted)
         wanted = [
             replace(each, known=here[each.at]) if each.at in here else each for each in wanted
         ]
@@ -268,9 +282,56 @@ class _Writing:
         }
         return {at: str(next(iter(people))) for at, people in found.items() if len(people) == 1}
 
+    def _sent_before(self, wanted: Sequence[Wanted]) -> dict[int, str]:
+        """The ids of what this system sent with the identifiers of new resources, by place."""
+        new: dict[str, dict[str, Wanted]] = defaultdict(dict)
+        for each in wanted:
+            if not each.known and each.type != "Patient" and (key := _key_of(each.resource)):
+                new[each.type][f"{each.type}/{key}"] = each
+        found: dict[int, str] = {}
+        for kind, by_source in new.items():
+            if kind in RECORDS:
+                rows = (
+                    RECORDS[kind]
+                    .objects.live()
+                    .filter(
+                        practice__in=self.practices,
+                        source_system=self.source_system,
+                        source_id__in=list(by_source),
+                    )
+                )
+                for row in rows:
+                    known = getattr(row, RECORDS[kind].VERSIONS_OF)
+                    found[by_source[row.source_id].at] = str(known)
+            else:
+                found |= self._kept_before(kind, by_source.values())
+        return found
+
+    def _kept_before(self, kind: str, wanted: Iterable[Wanted]) -> dict[int, str]:
+        """As `_sent_before`, of a type that becomes no record."""
+        by_key: dict[str, int] = {}
+        for each in wanted:
+            number = next(
+                one for one in each.resource["identifier"] if one.get("system") and one.get("value")
+            )
+            by_key[paths.key("identifier", number["system"], number["value"])] = each.at
+        rows = SentResource.objects.filter(
+            resource_type=kind,
+            practice__in=self.practices,
+            source_system=self.source_system,
+            record__isnull=True,
+            keys__overlap=list(by_key),
+        )
+        return {
+            by_key[said]: row.logical_id
+            for row in rows.order_by("version")
+            for said in row.keys
+            if said in by_key
+        }
+
     def _one(self, wanted: Wanted, held: _Held | None) -> _One:
         if not wanted.known:
-            known = str(uuid.uuid4())
+            known = wanted.new_id or str(uuid.uuid4())
             key = _key_of(wanted.resource) or known
             return _One(wanted, known, None, key, f"{wanted.type}/{key}")
         if held is None:
@@ -360,6 +421,7 @@ class _Writing:
             if address
         }
         numbers = {one.about.removeprefix("Patient/") for one in ones if one.about}
+        self._learn(numbers)
         known = self._live("Patient", {self._now(number) for number in numbers})
         people = [one for one in ones if one.type == "Patient"]
         for one in (*people, *(each for each in ones if each.type != "Patient")):
@@ -374,12 +436,19 @@ class _Writing:
                 one.practice_id = one.practice_id or about.practice_id
             one.practice_id = one.practice_id or only or self._managing(one)
 
+    def _learn(self, numbers: Iterable[str]) -> None:
+        """Ask for the numbers of people today, after the records of some went into others."""
+        asked = {
+            number: int(number)
+            for number in numbers
+            if number.isascii() and number.isdigit() and len(number) < 19
+        }
+        found = current_ids(asked.values()) if asked else {}
+        self._today |= {number: str(found[pk]) for number, pk in asked.items()}
+
     def _now(self, number: str) -> str:
-        """The number of a person today, after their record went into another one."""
-        if number not in self._today:
-            is_number = number.isascii() and number.isdigit() and len(number) < 19
-            self._today[number] = str(current_id(int(number))) if is_number else number
-        return self._today[number]
+        """The number of a person today, as far as it was learnt; what is none stays as it is."""
+        return self._today.get(number, number)
 
     def _managing(self, one: _One) -> int:
         """The practice that a new person's managing organisation names."""
@@ -493,6 +562,8 @@ class _Writing:
         practice: Practice,
     ) -> None:
         rows, ids = [], {}
+        people = (int(one.known) for one in by_name.values() if one.type == "Patient" and one.held)
+        own = self._numbers(people) if batch is incoming.Patients else {}
         for name, record in named:
             one = by_name[name]
             if "source_id" in record:
@@ -500,7 +571,7 @@ class _Writing:
                 record["source_id"] = f"{one.source_id}{part}"
             elif one.held is not None:
                 # Whoever is amended by their id here is that person, whatever else is said of them.
-                record["identifiers"] = [self._own_number(one), *record["identifiers"]]
+                record["identifiers"] = [own[int(one.known)], *record["identifiers"]]
             one.made.append(record)
             rows.append({**record, "practice": practice.code})
         for one in by_name.values():
@@ -514,10 +585,6 @@ class _Writing:
             raise Refused(one.wanted.at, f"{refusal.field}: {refusal.reason}.")
         for wait in result.waits:
             by_name[named[wait.index][0]].notes.append(f"Not screened yet: it {wait.reason}.")
-
-    def _own_number(self, one: _One) -> dict[str, str]:
-        pk = int(one.known)
-        return self._numbers([pk])[pk]
 
     # -- What is kept --------------------------------------------------------------------------
 
@@ -560,8 +627,10 @@ class _Writing:
                 )
             again = one.held is not None and any(last.deleted for last in one.held.sent[-1:])
             created = one.held is None or again
-            written.append(Written(one.type, known, version, created, tuple(one.notes)))
-        SentResource.objects.bulk_create(kept)
+            written.append(
+                Written(one.type, known, version, created, tuple(one.notes), one.practice_id)
+            )
+        fhir_versions.keep(kept)
         return written
 
     def _records(self, ones: list[_One]) -> dict[str, Versioned]:
@@ -587,6 +656,7 @@ class _Writing:
             for record in one.made
             for number in record["identifiers"][:1]
         }
+        people: dict[int, list[_One]] = defaultdict(list)
         for number in Identifier.objects.filter(
             practice__in=self.practices,
             system__in={system for system, _ in numbers},
@@ -594,7 +664,10 @@ class _Writing:
         ):
             one = numbers.get((number.system, number.value))
             if one is not None:
-                found[one.address] = PatientVersion.objects.live().get(patient=number.patient_id)
+                people[number.patient_id].append(one)
+        for version in PatientVersion.objects.live().filter(patient__in=people) if people else ():
+            for one in people[version.patient_id]:
+                found[one.address] = version
         return found
 
     def _number(self, one: _One, row: Versioned | None, body: str) -> tuple[int, bool]:

@@ -1,6 +1,7 @@
 """The same order and the same answers by form, REST and FHIR: one record, and the same findings."""
 
 import json
+import uuid
 
 import pytest
 from django.urls import reverse
@@ -14,6 +15,8 @@ from reviews.rules.readings import CHECKLIST, CHOICE, DATE, KINDS, NUMBER
 from reviews.rules.screen import screen
 from tests import make
 from tests.api.conftest import make_system
+from tests.fhir.asking import System
+from tests.fhir.bulk import NDJSON, manifest, path_of, work
 from tests.fhir.test_import import run
 from tests.web.browse import Browser
 
@@ -319,6 +322,71 @@ def test_an_order_is_the_same_order_by_form_rest_and_fhir(field, three):
         assert getattr(lines[0], field) != plain[field], "the case says something"
     found = [findings(dossier) for dossier in told]
     assert found[0] == found[1] == found[2]
+
+
+def created(system, resources):
+    """Each by a create of its own, whoever is referred to first."""
+    ids = {}
+    for one in reversed(resources):
+        text = json.dumps(one)
+        for theirs, ours in ids.items():
+            text = text.replace(f'"{theirs}"', f'"{ours}"')
+        answer = system.send("POST", one["resourceType"], text)
+        assert answer.status_code in (200, 201), answer.content
+        kind = one["resourceType"]
+        ids[f"{kind}/{one['id']}"] = f"{kind}/{answer.json()['id']}"
+
+
+def in_a_transaction(system, resources):
+    entries = [
+        {
+            "fullUrl": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, name(one))}",
+            "resource": one,
+            "request": {"method": "POST", "url": one["resourceType"]},
+        }
+        for one in resources
+    ]
+    text = json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    for entry in entries:
+        text = text.replace(f'"{name(entry["resource"])}"', f'"{entry["fullUrl"]}"')
+    answer = system.send("POST", "/fhir", text)
+    assert answer.status_code == 200, answer.content
+
+
+def in_bulk(system, resources):
+    lines = b"".join(json.dumps(one).encode() + b"\n" for one in resources)
+    answer = system.send("POST", "$import", lines, content_type=NDJSON)
+    assert answer.status_code == 202, answer.content
+    work()
+    made = manifest(system, path_of(answer["Content-Location"]))
+    assert {one["type"] for one in made["output"]} >= {"Patient", "MedicationRequest"}
+
+
+def name(resource):
+    return f"{resource['resourceType']}/{resource['id']}"
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_an_order_is_the_same_order_by_each_way_of_fhir(field, harbour, ada):
+    """By REST, FHIR create, a transaction and $import: one record, and the same findings."""
+    _, rest, fhir = FIELDS[field]
+    sent = make_system(harbour, by=ada).sync([as_rest(**rest)], kind="prescriptions")
+    assert sent.json()["errors"] == []
+    told = [entry["resource"] for entry in json.loads(as_fhir(**fhir))["entry"]]
+    for send in (created, in_a_transaction, in_bulk):
+        way = send.__name__
+        (patient,) = (one for one in told if one["resourceType"] == "Patient")
+        number = {"system": "nhs", "value": way}
+        others = [one for one in told if one["resourceType"] != "Patient"]
+        # Who is referred to comes last: the order of lines and entries makes no difference.
+        send(System(harbour, by=ada, source=way), [*others, {**patient, "identifier": [number]}])
+    people = Patient.objects.order_by("pk")
+    assert len(people) == 4
+    dossiers_of = [dossiers.one(patient, as_of=make.day()) for patient in people]
+    lines = [one.lines[0]._replace(id=0, prescriber="", system="") for one in dossiers_of]
+    assert [line == lines[0] for line in lines] == [True] * 4
+    found = [findings(one) for one in dossiers_of]
+    assert [one == found[0] for one in found] == [True] * 4
 
 
 def answers(kind):

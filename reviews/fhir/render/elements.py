@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +13,9 @@ OURS = "urn:prescription-safety-portal:"
 """What the names of our own systems and extensions begin with."""
 UNDERSTOOD = f"{OURS}understood"
 """The extension in which the portal says what it read out of a resource."""
+MOST_KNOWN = 10_000
+"""Systems and codings that are remembered: there are few, and each resource has some."""
+_NUMBERS = (int, float, Decimal)
 UCUM = "http://unitsofmeasure.org"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 UNIT_CODES = {
@@ -40,10 +44,12 @@ def said(**members: Any) -> Json:
     return {
         name.rstrip("_"): value
         for name, value in members.items()
-        if value is not None and value not in ("", [], {})
+        # Nought and False say something.
+        if value or isinstance(value, _NUMBERS)
     }
 
 
+@lru_cache(maxsize=MOST_KNOWN)
 def uri(text: str) -> str:
     """The name of a system as a URI: one that somebody wrote with spaces or signs is escaped."""
     return quote(text, safe=":/?#[]@!$&'()*+,;=%~._-")
@@ -51,6 +57,8 @@ def uri(text: str) -> str:
 
 def words(text: str) -> str:
     """A text without signs that FHIR forbids; empty where nothing is left."""
+    if text.isprintable():
+        return text.strip()
     return "".join(
         sign for sign in text if sign in "\t\n\r" or (sign >= " " and sign != "\x7f")
     ).strip()
@@ -61,6 +69,7 @@ def code(text: str) -> str:
     return " ".join(words(text).split())
 
 
+@lru_cache(maxsize=MOST_KNOWN)
 def coding(system: str, value: str, display: str = "") -> Json:
     return said(system=uri(system), code=code(value), display=words(display))
 

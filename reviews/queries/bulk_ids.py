@@ -1,0 +1,79 @@
+"""Which resources here a system means by ids of its own, and where it may have files fetched."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from reviews.errors import NotAllowed
+from reviews.models import BulkId
+
+Name = tuple[str, str]
+"""A type of resource, and the id that a system has for one of it."""
+
+
+class Found(NamedTuple):
+    """The id here, "" for a person who is not written yet; `is_written`: the resource is here."""
+
+    logical_id: str
+    is_written: bool
+
+
+def known(by: User, names: Iterable[Name]) -> dict[Name, Found]:
+    """What a system sent in bulk, of these names."""
+    by_type: dict[str, set[str]] = defaultdict(set)
+    for kind, sent_id in names:
+        by_type[kind].add(sent_id)
+    found: dict[Name, Found] = {}
+    for kind, ids in by_type.items():
+        rows = BulkId.objects.filter(sent_by=by, resource_type=kind, sent_id__in=ids)
+        for sent_id, logical_id, practice_id in rows.values_list(
+            "sent_id", "logical_id", "practice_id"
+        ):
+            found[kind, sent_id] = Found(logical_id, practice_id is not None)
+    return found
+
+
+def keep(by: User, ids: Mapping[Name, tuple[str, int]]) -> None:
+    """Keep what became of resources: `(id here, practice)` of each name."""
+    BulkId.objects.bulk_create(
+        [
+            BulkId(
+                sent_by=by,
+                resource_type=kind,
+                sent_id=sent_id,
+                logical_id=logical_id,
+                practice_id=practice_id,
+            )
+            for (kind, sent_id), (logical_id, practice_id) in ids.items()
+        ],
+        update_conflicts=True,
+        unique_fields=["sent_by", "resource_type", "sent_id"],
+        update_fields=["logical_id", "practice"],
+    )
+
+
+def require_source(url: str, source_system: str) -> None:
+    """Raise `NotAllowed` unless an address is one from which the files of this system come."""
+    if not any(_is_below(url, base) for base in settings.IMPORT_SOURCES.get(source_system, ())):
+        raise NotAllowed(
+            f"Files of “{source_system}” are not fetched from this address: whoever runs the portal"
+            " names the addresses (IMPORT_SOURCES).",
+            action="sync",
+        )
+
+
+def _is_below(url: str, base: str) -> bool:
+    try:
+        asked, allowed = urlsplit(url), urlsplit(base)
+        same = (asked.scheme, asked.hostname, asked.port) == (
+            *(allowed.scheme, allowed.hostname, allowed.port),
+        )
+    except ValueError:
+        return False
+    folder = allowed.path if allowed.path.endswith("/") else f"{allowed.path}/"
+    climbs = ".." in unquote(unquote(asked.path)).split("/")
+    return same and "@" not in asked.netloc and not climbs and asked.path.startswith(folder)
