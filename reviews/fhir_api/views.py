@@ -37,6 +37,7 @@ class FhirView(APIView):
     permission_classes = [Known]
     throttle_classes = [limits.Reads]
     content_negotiation_class = Negotiation
+    metadata_class = None
     schema = None
 
     def get_throttles(self) -> list[Any]:

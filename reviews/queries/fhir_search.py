@@ -91,7 +91,7 @@ class Search:
                         for value in last.values
                     ],
                     last.rank,
-                    str(last.key),
+                    str(last.tie),
                 )
             )
         found.matches = self._show(question.kind, tables, page)
@@ -155,7 +155,8 @@ class Search:
                 order.append(f"{'-' if down else ''}sort_{index}")
         if question.cursor:
             rows = rows.filter(_after(table, rank, question, question.cursor))
-        rows = rows.order_by(*order, f"{'-' if _downwards(question.sorts) else ''}{table.key}")
+        tie = _tie(table, question.sorts)
+        rows = rows.order_by(*order, f"{'-' if _downwards(question.sorts) else ''}{tie}")
         return [
             _Placed(
                 tuple(
@@ -165,7 +166,7 @@ class Search:
                     for index, (name, _) in enumerate(question.sorts)
                 ),
                 rank,
-                table.key_of(row),
+                getattr(row, tie),
                 row,
             )
             for row in rows[: question.count + 1]
@@ -222,7 +223,7 @@ class Search:
             if wanted:
                 rows = self._visible(table, kind, table.rows())
                 found = rows.filter(**{f"{table.key}__in": wanted})
-                placed += [_Placed((), rank, table.key_of(row), row) for row in found]
+                placed += [_Placed((), rank, row.pk, row) for row in found]
         shown = {one.id: one for one in self._show(kind, tables, placed)}
         return [shown[one] for one in logical_ids if one in shown]
 
@@ -383,7 +384,7 @@ class Search:
         self, kind: Kind, tables: Sequence[Source[Any]], placed: Sequence["_Placed"]
     ) -> list[Shown]:
         """Rows as resources: as they were sent where that is still what stands."""
-        shown: dict[tuple[int, Key], Shown] = {}
+        shown: dict[tuple[int, int], Shown] = {}
         for rank, table in enumerate(tables):
             rows = [each.row for each in placed if each.rank == rank]
             if not rows:
@@ -398,10 +399,10 @@ class Search:
                     number, body = fhir_versions.current(number, [sent])
                     if body is not None:
                         at, given = body.sent_at, _with_reading(content_of(body), content)
-                shown[rank, table.key_of(row)] = Shown(
+                shown[rank, row.pk] = Shown(
                     kind.name, one, number, at, given, table.patient_of(row)
                 )
-        return [shown[each.rank, each.key] for each in placed]
+        return [shown[each.rank, each.row.pk] for each in placed]
 
 
 def _tables(kind: Kind) -> list[Source[Any]]:
@@ -493,11 +494,11 @@ def _found_by(finders: Mapping[str, Finder], condition: Condition) -> Q:
 
 
 class _Placed(NamedTuple):
-    """A row, and where it stands in the order: what it is sorted by, its table, its key."""
+    """A row, and where it stands in the order: what it is sorted by, its table, what is its own."""
 
     values: tuple[datetime | str, ...]
     rank: int
-    key: Key
+    tie: Key
     row: Any
 
 
@@ -512,7 +513,7 @@ class _Order:
             _Reversed(value) if down else value
             for value, (_, down) in zip(placed.values, self.sorts, strict=True)
         ]
-        last = (placed.rank, placed.key)
+        last = (placed.rank, placed.tie)
         return (*values, *(_Reversed(each) if _downwards(self.sorts) else each for each in last))
 
 
@@ -536,6 +537,15 @@ class _Reversed:
 def _downwards(sorts: Sequence[tuple[str, bool]]) -> bool:
     """Whether what is equal otherwise comes by falling keys: as an index can be read backwards."""
     return bool(sorts) and sorts[-1][1]
+
+
+def _tie(table: Source[Any], sorts: Sequence[tuple[str, bool]]) -> str:
+    """What orders rows that are equal otherwise.
+
+    That is the id of the record, which stays. Among those that were changed at once, which may be a
+    whole batch, it is the number of the version, as the index has it.
+    """
+    return "pk" if sorts and sorts[-1][0] == "_lastUpdated" else table.key
 
 
 def _sort(table: Source[Any], name: str) -> Sort | None:
@@ -572,7 +582,7 @@ class _Beyond(NamedTuple):
 
 def _after(table: Source[Any], rank: int, question: Question, cursor: Cursor) -> Q:
     """The condition that a row comes after where a page ended. Raises `BadRecord`."""
-    after = _after_key(table, rank, cursor, down=_downwards(question.sorts))
+    after = _after_key(table, rank, cursor, question)
     try:
         beyond = [
             _beyond(table, question.kind, name, f"sort_{index}", value, down=down)
@@ -613,18 +623,19 @@ def _beyond(
     )
 
 
-def _after_key(table: Source[Any], rank: int, cursor: Cursor, *, down: bool) -> Q:
+def _after_key(table: Source[Any], rank: int, cursor: Cursor, question: Question) -> Q:
+    down, tie = _downwards(question.sorts), _tie(table, question.sorts)
     if rank != cursor.rank:
         return ~NOTHING if (rank < cursor.rank) == down else NOTHING
     key: Any = cursor.key
-    if not isinstance(table, Kept):
+    if tie != "logical_id":
         try:
             key = UUID(key) if "-" in key else int(key)
         except ValueError as error:
             raise BadRecord("_cursor", "is not a cursor of this search") from error
-        if isinstance(key, int) and abs(key) >= 2**63:
+        if isinstance(key, int) and not 0 <= key < 2**63:
             raise BadRecord("_cursor", "is not a cursor of this search")
-    return Q(**{f"{table.key}__{'lt' if down else 'gt'}": key})
+    return Q(**{f"{tie}__{'lt' if down else 'gt'}": key})
 
 
 # -- Small parts -------------------------------------------------------------------------------

@@ -127,9 +127,10 @@ def test_a_page_of_another_name_is_none_of_ours(client, rulebook):
 
 
 def test_a_method_that_an_address_does_not_take_is_refused(system):
-    answer = system.send("POST", "metadata")
-    refused(answer, 405, "not-supported")
-    assert "GET" in answer["Allow"]
+    for method, path in (("POST", "metadata"), ("OPTIONS", "Patient"), ("GET", "Patient/_search")):
+        answer = system.send(method, path)
+        refused(answer, 405, "not-supported")
+        assert answer["Allow"]
 
 
 def test_a_refusal_names_the_parameter(system):
