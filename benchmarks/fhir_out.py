@@ -1,6 +1,7 @@
 """FHIR searches by a system with a key of one practice, and of all. Reading one order is the floor.
 
-The 95th percentile counts: a client waits for its slowest pages, and the aim is 100 ms.
+The 95th percentile counts, because a client waits for its slowest pages; the aim is 100 ms. The
+quickest is told beside it: whatever else the machine does only ever adds.
 """
 
 import time
@@ -35,16 +36,17 @@ def measure():
     ):
         ask = _asking(list(practices))
         with step(f"FHIR searches among {total:,} live prescriptions, {name}"):
-            floor = _p95(ask, [f"MedicationRequest/{one.order_id}" for one in _some(practices)])
+            reads = [f"MedicationRequest/{one.order_id}" for one in _some(practices)]
+            floor, _ = _took(ask, reads)
             for what, addresses in _searches(practices).items():
-                took = _p95(ask, addresses)
+                p95, quickest = _took(ask, addresses)
                 rows.append(
                     Row(
                         what=f"FHIR, {what}, {name}: {total:,} prescriptions",
-                        ratio=took / floor,
-                        aim=AIM_MS / 1000 / floor,
-                        floor=f"one order is read: p95 {floor * 1000:.0f} ms",
-                        measured=f"p95 {took * 1000:.0f} ms (aim {AIM_MS} ms)",
+                        ratio=p95 / floor,
+                        aim=round(AIM_MS / floor, 1),
+                        floor=f"one order is read: p95 {floor:.0f} ms",
+                        measured=f"p95 {p95:.0f} ms (aim {AIM_MS}), quickest {quickest:.0f} ms",
                     )
                 )
     return rows
@@ -113,7 +115,8 @@ def _asking(practices):
     return ask
 
 
-def _p95(ask, addresses):
+def _took(ask, addresses):
+    """The 95th percentile and the least of the milliseconds that these took."""
     ask(addresses[0])
-    took = sorted(ask(address) for address in addresses)
-    return took[int(len(took) * 0.95) - 1]
+    took = sorted(1000 * ask(address) for address in addresses)
+    return took[int(len(took) * 0.95) - 1], took[0]

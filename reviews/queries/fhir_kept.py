@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models.functions import Concat
+from django.db.models.lookups import Contains
 
 from reviews.fhir.render.elements import Json
 from reviews.fhir.render.paths import DATE, REFERENCE, STRING, Definition, key
@@ -49,6 +51,9 @@ class Kept(Source[SentResource]):
         if definition.targets == ("Patient",):
             return find.whoever("patient_id")
 
+        if definition.kind == STRING:
+            return lambda value: _begins(name, value)
+
         def found(value: Any) -> Q:
             return Q(keys__contains=[wanted(name, definition.kind, value)])
 
@@ -65,6 +70,15 @@ class Kept(Source[SentResource]):
 
     def resources(self, rows: Sequence[SentResource], viewer: Viewer) -> list[Json]:
         return [content_of(row) for row in rows]
+
+
+def _begins(name: str, value: Text) -> Q:
+    """By the beginning of a text: the keys of a row, one in a line, are looked through."""
+    wanted_key = key(name, None, value.text.casefold())
+    if value.exact:
+        return Q(keys__contains=[wanted_key])
+    lines = Func(F("keys"), Value("\n"), function="array_to_string", output_field=TextField())
+    return Q(Contains(Concat(Value("\n"), lines), f"\n{wanted_key}"))
 
 
 def content_of(row: SentResource) -> dict[str, Any]:

@@ -37,6 +37,7 @@ VALUES = {
 }
 EXTENDED = tuple(field for field in KEPT if field.extension)
 """The fields that FHIR has no element for."""
+MOST_PRODUCTS = 1_000
 _UNSAID = {"setting": "community", "acquired": "nhs"}
 """What a code says where nothing was said."""
 
@@ -46,6 +47,7 @@ class Orders(Source[Prescription]):
 
     key = "order_id"
     keeps_versions = True
+    sorted_apart = ("authoredon",)
 
     def __init__(
         self,
@@ -97,9 +99,13 @@ class Orders(Source[Prescription]):
 
 
 def _product(token: Token) -> Q:
-    """By a code of the product: there are few products, and very many orders."""
-    medicines = Medicine.objects.filter(find.codings("codings")(token))
-    return Q(medicine_id__in=medicines.values("pk"))
+    """By a code of the product: there are few products, and very many orders.
+
+    PostgreSQL plans well for numbers that it is told, and badly for those that it has to find.
+    """
+    coded = Medicine.objects.filter(find.codings("codings")(token)).order_by("pk").values("pk")
+    ids = [row["pk"] for row in coded[: MOST_PRODUCTS + 1]]
+    return Q(medicine_id__in=ids if len(ids) <= MOST_PRODUCTS else coded)
 
 
 def _prescriber(reference: Reference) -> Q:

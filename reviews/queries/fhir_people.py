@@ -11,10 +11,11 @@ from reviews.fhir.render import people
 from reviews.fhir.render.elements import Json
 from reviews.fhir.render.paths import DATE, REFERENCE, STRING, TOKEN, Definition
 from reviews.identifiers import masked
+from reviews.likeness import folded
 from reviews.models import Identifier, Patient, PatientVersion
 from reviews.queries import fhir_finders as find
 from reviews.queries.fhir_source import Kind, Sort, Source, Viewer
-from reviews.queries.fhir_values import Reference, Token
+from reviews.queries.fhir_values import Reference, Text, Token
 
 
 class Patients(Source[PatientVersion]):
@@ -33,9 +34,9 @@ class Patients(Source[PatientVersion]):
     def finders(self) -> Mapping[str, find.Finder]:
         return {
             "identifier": lambda token: Q(patient_id__in=find.numbered(token).values("patient_id")),
-            "family": find.begins("family_name"),
-            "given": find.begins("given_name"),
-            "name": find.begins("family_name", "given_name"),
+            "family": _named("family"),
+            "given": _named("given"),
+            "name": _named("family", "given"),
             "birthdate": find.on("birth_date"),
             "gender": find.column("sex", "http://hl7.org/fhir/administrative-gender"),
             "organization": find.row("practice_id", "Organization"),
@@ -54,6 +55,21 @@ class Patients(Source[PatientVersion]):
 
     def resources(self, rows: Sequence[PatientVersion], viewer: Viewer) -> list[Json]:
         return [_patient(row, viewer) for row in rows]
+
+
+def _named(*parts: str) -> find.Finder:
+    """By the beginning of a name, without regard to case and accents, as an index has it."""
+
+    def found(value: Text) -> Q:
+        any_of = find.NOTHING
+        for part in parts:
+            if value.exact:
+                any_of |= Q(**{f"{part}_name": value.text})
+            elif begins := folded(value.text):
+                any_of |= Q(**{f"patient__{part}_folded__startswith": begins})
+        return any_of
+
+    return found
 
 
 def _active(token: Token) -> Q:

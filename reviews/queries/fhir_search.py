@@ -35,6 +35,8 @@ Bounds = tuple[tuple[tuple[str, str], ...], ...]
 Reach = Callable[[str], Bounds | None]
 """For a type, the bounds within which the viewer may read it; None: not at all."""
 MOST_INCLUDED = 1_000
+MOST_APART = 50
+"""So many practices are asked one by one, where an index has an order for each of them alone."""
 Place = tuple[datetime, int, int]
 """Where a page of a history ended: when, in which table, which row."""
 
@@ -157,6 +159,11 @@ class Search:
             rows = rows.filter(_after(table, rank, question, question.cursor))
         tie = _tie(table, question.sorts)
         rows = rows.order_by(*order, f"{'-' if _downwards(question.sorts) else ''}{tie}")
+        apart = [rows]
+        practices = question.kind.practices(self.viewer)
+        first = question.sorts[0][0] if question.sorts else ""
+        if first in table.sorted_apart and 1 < len(practices) <= MOST_APART:
+            apart = [rows.filter(practice_id=pk) for pk in practices]
         return [
             _Placed(
                 tuple(
@@ -169,7 +176,8 @@ class Search:
                 getattr(row, tie),
                 row,
             )
-            for row in rows[: question.count + 1]
+            for some in apart
+            for row in some[: question.count + 1]
         ]
 
     # -- What goes with it ---------------------------------------------------------------------

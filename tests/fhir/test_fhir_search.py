@@ -9,7 +9,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reviews.models import Prescription, Reading
+from reviews.models import Prescription, Reading, Role
 from reviews.queries import fhir_values
 from reviews.queries.fhir_finders import Day, Instant
 from reviews.queries.fhir_finders import time as compared
@@ -223,6 +223,41 @@ def test_a_person_who_was_merged_is_found_by_either_id(system, bell, ames, clara
     assert gone["link"] == [{"other": {"reference": f"Patient/{bell.pk}"}, "type": "replaced-by"}]
 
 
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"family": "bel"}, True),
+        ({"family": "BELL"}, True),
+        ({"family": "ell"}, False),
+        ({"family": "'"}, False),
+        ({"family:exact": "Bell"}, True),
+        ({"family:exact": "bell"}, False),
+        ({"given": "joná"}, True),
+        ({"name": "jon"}, True),
+        ({"name": "bell,other"}, True),
+        ({"identifier": "1"}, True),
+        ({"identifier": "nhs|1"}, True),
+        ({"identifier": "nhs|2"}, False),
+        ({"gender": "male"}, True),
+        ({"gender": "http://hl7.org/fhir/administrative-gender|male"}, True),
+        ({"gender": "female"}, False),
+        ({"birthdate": "{born}"}, True),
+        ({"birthdate": "lt{born}"}, False),
+        ({"active": "true"}, True),
+        ({"active": "false"}, False),
+        ({"organization": "{place}"}, True),
+        ({"organization": "Organization/987654"}, False),
+    ],
+)
+def test_a_parameter_finds_the_person_that_it_names(system, bell, query, found):
+    known = {"{born}": make.birth_date(45), "{place}": bell.practice_id}
+    asked = json.dumps(query)
+    for name, value in known.items():
+        asked = asked.replace(name, str(value))
+    ids = [one["id"] for one in system.found("Patient", json.loads(asked))]
+    assert ids == ([str(bell.pk)] if found else [])
+
+
 # -- Times -------------------------------------------------------------------------------------
 
 PREFIXES = {
@@ -331,6 +366,23 @@ def test_pages_hold_everything_once_in_the_order_asked_for(system, many, count, 
     whole = [one["id"] for one in system.found("MedicationRequest", {**query, "_count": "200"})]
     assert len(whole) == len(set(whole)) == many
     assert system.pages("MedicationRequest", query) == whole
+
+
+@pytest.mark.parametrize("sort", ["authoredon", "-authoredon", "-_lastUpdated", "_id", ""])
+def test_pages_of_several_practices_are_one_list(many, harbour, lakeside, dora, ada, sort):
+    make.person("ada", lakeside, Role.FORMULARY_ADMIN)
+    both = System(harbour, lakeside, by=ada, source="both")
+    person = make.patient(lakeside, dora)
+    for number in range(9):
+        make.prescription(person, dora, start=-number - 1, written_on=make.day(-number - 1))
+    query = {"_count": "4", **({"_sort": sort} if sort else {})}
+    found = both.found("MedicationRequest", {**query, "_count": "200"})
+    whole = [one["id"] for one in found]
+    assert len(set(whole)) == many + 9
+    assert both.pages("MedicationRequest", query) == whole
+    if "authoredon" in sort:
+        days = [one.get("authoredOn", "") for one in found]
+        assert days == sorted(days, reverse=sort.startswith("-"))
 
 
 @pytest.mark.parametrize("sort", ["authoredon", "-authoredon"])

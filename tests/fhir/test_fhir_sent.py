@@ -238,6 +238,23 @@ def test_what_is_only_kept_is_found_as_well(system, pressure, query, found):
     assert ids == ([pressure.logical_id] if found else [])
 
 
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"name": "har"}, True),
+        ({"name": "HARBOUR PH"}, True),
+        ({"name": "pharmacy"}, False),
+        ({"name:exact": "Harbour Pharmacy"}, True),
+        ({"name:exact": "Harbour"}, False),
+    ],
+)
+def test_what_is_only_kept_is_found_by_its_name(system, order, keep, query, found):
+    body = {"resourceType": "Organization", "name": "Harbour Pharmacy", "alias": ["Harpoon"]}
+    kept = keep(json.dumps(body), type_name="Organization")
+    ids = [one["id"] for one in system.found("Organization", query)]
+    assert (kept.logical_id in ids) == found
+
+
 def test_what_is_only_kept_has_versions_and_ends(system, pressure, keep):
     path = f"Observation/{pressure.logical_id}"
     assert system.get(path)["ETag"] == 'W/"1"'
