@@ -53,6 +53,8 @@ STATUS = {
     IllegalMove.code: HTTPStatus.CONFLICT,
     DomainError.code: HTTPStatus.CONFLICT,
 }
+LATER = {InProgress.code: "1", TooManyUploads.code: "60"}
+"""After how many seconds a refusal may be none any more."""
 PROBLEM = "application/problem+json"
 
 
@@ -86,13 +88,15 @@ def refusal(request: HttpRequest | Request, error: DomainError) -> JsonResponse:
     if isinstance(error, BadRecord):
         errors = [_fault(request, error)]
     status = STATUS.get(error.code, HTTPStatus.CONFLICT)
-    return problem(request, status, error.message, code=error.code, errors=errors)
+    headers = {"Retry-After": LATER[error.code]} if error.code in LATER else None
+    return problem(request, status, error.message, code=error.code, errors=errors, headers=headers)
 
 
 def _fault(request: HttpRequest | Request, error: BadRecord) -> dict[str, str]:
     """What is wrong and where: a place in the body, or the name in the question or the header."""
     said = {"field": error.field, "reason": error.reason, "detail": error.reason}
-    if request.method in ("GET", "HEAD") or error.field == "Idempotency-Key":
+    asked = getattr(request, "_request", request).GET
+    if error.field in asked or request.method == "GET" or error.field == "Idempotency-Key":
         return {**said, "parameter": error.field}
     return {**said, "pointer": pointer(error.field)}
 
