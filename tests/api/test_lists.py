@@ -61,6 +61,8 @@ def walk(system, path, **query):
 
 def decided_case(place, clara, ravi):
     """A case of four weeks too long that ravi closed, with a fact of each kind and a letter."""
+    place.telephone = "01632 960 114"
+    place.save()
     case = make.flagged_case(place, logged_by=clara)
     record = records.convert({"kind": "egfr", "value": 60, "on": make.day()}, records.ReadingRecord)
     observe.record_reading(patient=case.patient, record=record, by=clara)
