@@ -38,6 +38,8 @@ STATUS = {
     TooMuch.code: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     TooManyUploads.code: HTTPStatus.TOO_MANY_REQUESTS,
 }
+LATER = {InProgress.code: "1", TooManyUploads.code: "60"}
+"""After how many seconds a refusal may be none any more."""
 PROBLEM = "application/problem+json"
 OUTCOMES = ("/fhir", "/cds-services")
 """Where machines are answered with an OperationOutcome, and never with a problem."""
@@ -93,7 +95,8 @@ def refusal(request: HttpRequest | Request, error: DomainError) -> HttpResponse:
     errors = None
     if isinstance(error, BadRecord):
         errors = [_fault(request, error)]
-    headers = {"Retry-After": str(error.wait)} if isinstance(error, TooMany) else None
+    wait = str(error.wait) if isinstance(error, TooMany) else LATER.get(error.code)
+    headers = {"Retry-After": wait} if wait else None
     status = STATUS.get(error.code, HTTPStatus.CONFLICT)
     return problem(request, status, error.message, code=error.code, errors=errors, headers=headers)
 
@@ -101,7 +104,8 @@ def refusal(request: HttpRequest | Request, error: DomainError) -> HttpResponse:
 def _fault(request: HttpRequest | Request, error: BadRecord) -> dict[str, str]:
     """What is wrong and where: a place in the body, or the name in the question or the header."""
     said = {"field": error.field, "reason": error.reason, "detail": error.reason}
-    if request.method in ("GET", "HEAD") or error.field == "Idempotency-Key":
+    asked = getattr(request, "_request", request).GET
+    if error.field in asked or request.method == "GET" or error.field == "Idempotency-Key":
         return {**said, "parameter": error.field}
     return {**said, "pointer": pointer(error.field)}
 

@@ -310,6 +310,7 @@ class World:
             webhook=self.webhook, by=self.staff[Role.FORMULARY_ADMIN]
         )
         deliver.deliver(seconds=1)
+        uploads.keep([f'{{"source_id": "{self.name}"}}'.encode()], [self.place.pk])  # and no more
         self.upload = sync.ask_to_take_in(
             kind="prescriptions",
             upload=uploads.keep(

@@ -27,6 +27,8 @@ SHOWN = 50
 @login_required
 def receivers(request: SignedIn) -> HttpResponse:
     """The receivers of the practices whose receivers I keep."""
+    if not access.allowed(request.user, Action.MANAGE_WEBHOOKS):
+        raise NotAllowed(f"You may not {Action.MANAGE_WEBHOOKS} anywhere.")
     context = {"webhooks": list(queries.visible_to(request.user))}
     return render(request, "reviews/webhooks/webhooks.html", context)
 

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from reviews import conclusions, records
 from reviews.api import pages
-from reviews.models import Case, Flag, Outcome, Patient, Prescription, Reason
-from reviews.verbs import caseload, clients, decide, observe, prescribe, screen, taper
+from reviews.models import Case, Flag, LetterText, Outcome, Patient, Prescription, Reason
+from reviews.verbs import caseload, clients, decide, letters, observe, prescribe, screen, taper
 from tests import make
 from tests.api import sent
 from tests.api.conftest import make_system
@@ -60,11 +60,21 @@ def walk(system, path, **query):
 
 
 def decided_case(place, clara, ravi):
-    """A case of four weeks too long, on which ravi concluded, with a reading and a taper."""
+    """A case of four weeks too long that ravi closed, with a fact of each kind and a letter."""
+    place.telephone = "01632 960 114"
+    place.save()
     case = make.flagged_case(place, logged_by=clara)
     record = records.convert({"kind": "egfr", "value": 60, "on": make.day()}, records.ReadingRecord)
     observe.record_reading(patient=case.patient, record=record, by=clara)
     taper.plan(patient=case.patient, request=taper_request(10), by=clara, reason="small last doses")
+    record = records.convert({"text": "Sleep apnoea"}, records.ConditionRecord)
+    prescribe.record_condition(patient=case.patient, record=record, by=clara)
+    letters.write(
+        patient=case.patient,
+        text=LetterText.objects.get(template__key="to-pharmacy", state="published"),
+        addressee="The pharmacy",
+        by=ravi,
+    )
     screen.drain()
     case = caseload.claim(case=case, by=ravi, seen=case.lock)
     outcomes = [

@@ -157,7 +157,9 @@ def test_a_field_that_comes_twice_is_refused(hr, clara):
         headers=hr._headers(),
     )
     assert answer.status_code == 400
-    assert answer.json()["errors"] == [{"field": "roles", "reason": "was given more than once"}]
+    reason = "was given more than once"
+    fault = {"field": "roles", "reason": reason, "detail": reason, "pointer": "#/roles"}
+    assert answer.json()["errors"] == [fault]
 
 
 def test_a_key_reaches_its_own_practices_only(hr, lakeside):
@@ -176,9 +178,9 @@ def test_a_key_of_two_practices_says_which(harbour, lakeside, maeve, clara):
     make.person("maeve", lakeside)
     both = staff_of(harbour, lakeside, by=maeve)
     refused = both.send("PUT", f"people/{clara.pk}/roles", roles=["reviewer"])
-    assert refused.json()["errors"] == [
-        {"field": "practice", "reason": "is needed: this key serves several practices"}
-    ]
+    [fault] = refused.json()["errors"]
+    assert (fault["field"], fault["pointer"]) == ("practice", "#/practice")
+    assert fault["reason"] == "is needed: this key serves several practices"
     answer = both.send("PUT", f"people/{clara.pk}/roles", roles=["reviewer"], practice="harbour")
     assert answer.json()["roles"] == ["reviewer"]
 

@@ -223,7 +223,9 @@ def test_another_content_encoding_is_a_problem(system):
 
 def test_an_unknown_question_is_a_problem(system):
     problem = is_problem(system.post("prescriptions/sync?dry_run=1", b"[]"), 400)
-    assert problem["errors"] == [{"field": "dry_run", "reason": "is not a known field"}]
+    reason = "is not a known field"
+    fault = {"field": "dry_run", "reason": reason, "detail": reason, "parameter": "dry_run"}
+    assert problem["errors"] == [fault]
 
 
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])

@@ -112,7 +112,7 @@ def survey(get, known):
         varies = [part for part in address.parts if not isinstance(part, str)]
         ids = known if any(isinstance(part[0], IntConverter) for part in varies) else [1]
         waiting += [address.at(_with(pk)) for pk in ids]
-    while waiting and len(seen) < MOST_PAGES * 4:
+    while waiting and len(seen) < MOST_PAGES * 6:
         address = waiting.pop(0)
         path = urlsplit(address).path
         # Of pages that differ in their numbers alone, a few are enough.
