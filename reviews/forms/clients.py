@@ -1,5 +1,7 @@
 """The forms of a system that signs: register one, and give it new keys."""
 
+from typing import Any
+
 from django import forms
 from django.db.models import QuerySet
 
@@ -57,7 +59,7 @@ class ClientForm(forms.Form):
         help_text=KEYS_HINT,
     )
 
-    def __init__(self, practices: QuerySet[Practice], *given: object) -> None:
+    def __init__(self, practices: QuerySet[Practice], *given: Any) -> None:
         """`practices`: those at which it can be registered."""
         super().__init__(*given)
         self.fields["practices"].queryset = practices
