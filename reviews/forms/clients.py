@@ -1,8 +1,9 @@
 """The forms of a system that signs: register one, and give it new keys."""
 
+from typing import Any
+
 from django import forms
 from django.db.models import QuerySet
-from django.http import QueryDict
 
 from reviews.models import Practice
 
@@ -58,9 +59,9 @@ class ClientForm(forms.Form):
         help_text=KEYS_HINT,
     )
 
-    def __init__(self, practices: QuerySet[Practice], data: QueryDict | None = None) -> None:
+    def __init__(self, practices: QuerySet[Practice], *given: Any) -> None:
         """`practices`: those at which it can be registered."""
-        super().__init__(data)
+        super().__init__(*given)
         self.fields["practices"].queryset = practices
 
 

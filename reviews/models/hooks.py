@@ -98,6 +98,6 @@ class HookFeedback(models.Model):
     @property
     def why(self) -> str:
         """The reason in words, empty where none was given."""
-        labels: dict[str, str] = dict(FindingOpinion.Because.choices)
-        known = labels.get(self.reason, "")
-        return known or self.reason_display or self.reason
+        if self.reason in FindingOpinion.Because.values:
+            return str(FindingOpinion.Because(self.reason).label)
+        return self.reason_display or self.reason
