@@ -19,7 +19,7 @@ from rest_framework.request import Request
 
 from reviews import access, bulk_files
 from reviews.access import Action
-from reviews.callers import Bearer
+from reviews.callers import Session
 from reviews.errors import BadRecord, NotFound
 from reviews.fhir.render.elements import instant
 from reviews.fhir_api import allowed, outcomes, parameters
@@ -64,7 +64,9 @@ class AnyForm(Negotiation):
 class BulkView(FhirView):
     """What the addresses of bulk data share: they are for systems."""
 
-    authentication_classes = [Bearer]
+    authentication_classes = [
+        each for each in FhirView.authentication_classes if each is not Session
+    ]
 
 
 class Exporting(BulkView):

@@ -165,7 +165,7 @@ class _Head(msgspec.Struct):
 
     resourceType: str
     id: str = ""
-    link: msgspec.Raw | None = None
+    link: Any = None
 
     @property
     def sort(self) -> str:

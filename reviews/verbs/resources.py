@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from reviews import access, fhir_records, fhir_versions, identifiers, incoming, syncing
@@ -378,7 +379,7 @@ class _Writing:
         if model is None:
             return {}
         keys = [key for known in ids if (key := _uuid(known)) is not None]
-        rows = model.objects.live().filter(
+        rows = _what_it_is(model).filter(
             **{f"{model.VERSIONS_OF}__in": keys}, practice__in=self.practices
         )
         return {str(getattr(row, model.VERSIONS_OF)): row for row in rows}
@@ -642,7 +643,7 @@ class _Writing:
             if one.type in RECORDS and len(one.made) == 1
         }
         for model in {model for model, _ in by_source}:
-            rows = model.objects.live().filter(
+            rows = _what_it_is(model).filter(
                 practice__in=self.practices,
                 source_system=self.source_system,
                 source_id__in=[source_id for of, source_id in by_source if of is model],
@@ -683,6 +684,13 @@ class _Writing:
         if said == body:
             return held.version, False
         return held.version + 1, True
+
+
+def _what_it_is(model: type[Reported]) -> QuerySet[Any]:
+    """The live rows of a table, without what they say."""
+    return model.objects.live().only(
+        *("practice", "patient", "version", "source_system", "source_id", model.VERSIONS_OF)
+    )
 
 
 def _key_of(resource: Mapping[str, Any]) -> str:

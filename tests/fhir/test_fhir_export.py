@@ -5,9 +5,10 @@ import json
 import threading
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.core.cache import cache
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -549,6 +550,41 @@ def test_what_was_recorded_before_and_commits_later_is_there(system, people, har
     thread.join()
     work()
     assert str(late[0]) in ids(resources(system, manifest(system, status)))
+
+
+def raw(name):
+    """A connection of one's own to a database of this server."""
+    own = connection.settings_dict
+    return psycopg.connect(
+        host=own["HOST"],
+        port=own["PORT"] or None,
+        user=own["USER"],
+        password=own["PASSWORD"],
+        dbname=name,
+        autocommit=True,
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_prepared_a_transaction_is_waited_for_and_another_database_is_not(system, people):
+    """Whoever prepared it is gone, and it may be committed at any time."""
+    with raw("postgres") as elsewhere, raw(connection.settings_dict["NAME"]) as here:
+        elsewhere.execute("BEGIN")
+        elsewhere.execute("SELECT pg_current_xact_id()")
+        here.execute("BEGIN")
+        here.execute("SELECT pg_current_xact_id()")
+        here.execute("PREPARE TRANSACTION 'an export waits for it'")
+        try:
+            status = begin(system, query={"_type": "Patient"})
+            work(3)
+            polled = system.get(status)
+            assert polled.status_code == 202
+            assert "waits for 1 open transaction" in polled["X-Progress"]
+        finally:
+            here.execute("COMMIT PREPARED 'an export waits for it'")
+        work(3)
+        assert len(resources(system, manifest(system, status))["Patient"]) == 7
+        elsewhere.execute("ROLLBACK")
 
 
 # -- Slices ------------------------------------------------------------------------------------

@@ -366,7 +366,8 @@ def name(resource):
     return f"{resource['resourceType']}/{resource['id']}"
 
 
-@pytest.mark.parametrize("field", FIELDS)
+# What is reported is an order to REST, and a MedicationStatement to FHIR.
+@pytest.mark.parametrize("field", [field for field in FIELDS if field != "source"])
 def test_an_order_is_the_same_order_by_each_way_of_fhir(field, harbour, ada):
     """By REST, FHIR create, a transaction and $import: one record, and the same findings."""
     _, rest, fhir = FIELDS[field]

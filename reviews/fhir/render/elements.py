@@ -15,7 +15,7 @@ UNDERSTOOD = f"{OURS}understood"
 """The extension in which the portal says what it read out of a resource."""
 MOST_KNOWN = 10_000
 """Systems and codings that are remembered: there are few, and each resource has some."""
-_NUMBERS = (int, float, Decimal)
+_NUMBERS = frozenset({bool, int, float, Decimal})
 UCUM = "http://unitsofmeasure.org"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 UNIT_CODES = {
@@ -41,12 +41,15 @@ def resource(type_name: str, **members: Any) -> Json:
 
 def said(**members: Any) -> Json:
     """The members that say something: FHIR knows no null and nothing empty."""
-    return {
-        name.rstrip("_"): value
-        for name, value in members.items()
-        # Nought and False say something.
-        if value or isinstance(value, _NUMBERS)
-    }
+    # Nought and False say something. Some twenty times for each resource, so nothing is looked at
+    # that need not be.
+    found = {name: value for name, value in members.items() if value or value.__class__ in _NUMBERS}
+    return found if "for_" not in members else _renamed(found)
+
+
+def _renamed(members: Json) -> Json:
+    """Members of which one has the name of a word of Python."""
+    return {name.rstrip("_"): value for name, value in members.items()}
 
 
 @lru_cache(maxsize=MOST_KNOWN)

@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from reviews.fhir.render import elements
@@ -284,6 +285,7 @@ def _timing(order: Order) -> Json:
     return said(event=event, repeat=repeat)
 
 
+@lru_cache(maxsize=1_000)
 def _often(times: Decimal | None, most: Decimal | None) -> Json:
     """So many times in so many days: FHIR counts whole times only."""
     if times is None:
