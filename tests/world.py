@@ -1,9 +1,11 @@
 """A practice with one of everything that belongs to patients, to knock at every door of it."""
 
+import json
+
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 
-from reviews import jobs
+from reviews import fhir_versions, jobs
 from reviews.audit import Event
 from reviews.conclusions import FlagOutcome
 from reviews.messaging import Draft
@@ -246,6 +248,19 @@ class World:
         ):
             verb(rows=enumerate([row]), source_system="ehr", by=ehr)
         self.fay = Patient.objects.get(identifiers__value=f"2{self.name}")
+        pressure = {"resourceType": "Observation", "status": "final", "code": {"text": self.name}}
+        fhir_versions.keep(
+            resource_type="Observation",
+            logical_id=f"kept-{self.place.code}",
+            version=1,
+            body=json.dumps(pressure),
+            content=pressure,
+            definitions={},
+            practice_id=self.place.pk,
+            patient_id=self.fay.pk,
+            source_system="ehr",
+            by=ehr,
+        )
 
     def _decided(self, ravi):
         """Another case, decided, part of which was called wrong."""
