@@ -7,7 +7,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from reviews import jobs, uploads
+from reviews import fhir_versions, jobs, uploads
 from reviews.audit import Event
 from reviews.conclusions import FlagOutcome
 from reviews.messaging import Draft
@@ -277,6 +277,19 @@ class World:
         ):
             verb(rows=enumerate([row]), source_system="ehr", by=ehr)
         self.fay = Patient.objects.get(identifiers__value=f"2{self.name}")
+        pressure = {"resourceType": "Observation", "status": "final", "code": {"text": self.name}}
+        fhir_versions.keep(
+            resource_type="Observation",
+            logical_id=f"kept-{self.place.code}",
+            version=1,
+            body=json.dumps(pressure),
+            content=pressure,
+            definitions={},
+            practice_id=self.place.pk,
+            patient_id=self.fay.pk,
+            source_system="ehr",
+            by=ehr,
+        )
 
     def _decided(self, ravi):
         """Another case, decided, part of which was called wrong."""

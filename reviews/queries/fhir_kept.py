@@ -77,8 +77,9 @@ def _begins(name: str, value: Text) -> Q:
     wanted_key = key(name, None, value.text.casefold())
     if value.exact:
         return Q(keys__contains=[wanted_key])
-    lines = Func(F("keys"), Value("\n"), function="array_to_string", output_field=TextField())
-    return Q(Contains(Concat(Value("\n"), lines), f"\n{wanted_key}"))
+    text = TextField()
+    lines = Func(F("keys"), Value("\n"), function="array_to_string", output_field=text)
+    return Q(Contains(Concat(Value("\n"), lines, output_field=text), f"\n{wanted_key}"))
 
 
 def content_of(row: SentResource) -> dict[str, Any]:
