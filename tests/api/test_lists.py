@@ -67,7 +67,7 @@ def decided_case(place, clara, ravi):
     record = records.convert({"kind": "egfr", "value": 60, "on": make.day()}, records.ReadingRecord)
     observe.record_reading(patient=case.patient, record=record, by=clara)
     taper.plan(patient=case.patient, request=taper_request(10), by=clara, reason="small last doses")
-    record = records.convert({"text": "Sleep apnoea"}, records.ConditionRecord)
+    record = records.convert({"text": "Eczema"}, records.ConditionRecord)
     prescribe.record_condition(patient=case.patient, record=record, by=clara)
     letters.write(
         patient=case.patient,

@@ -49,7 +49,10 @@ def test_whose_session_was_ended_meanwhile_signs_in_again():
 
 def test_a_bad_value_names_its_field():
     answer = refuse("/api/v1/flags", BadRecord("dose", "is too large"))
-    assert b'"errors": [{"field": "dose", "reason": "is too large"}]' in answer.content
+    assert (
+        b'"errors": [{"field": "dose", "reason": "is too large", "detail": "is too large", '
+        in answer.content
+    )
     assert b'"code": "bad_record"' in answer.content
 
 
