@@ -278,7 +278,7 @@ class World:
             verb(rows=enumerate([row]), source_system="ehr", by=ehr)
         self.fay = Patient.objects.get(identifiers__value=f"2{self.name}")
         pressure = {"resourceType": "Observation", "status": "final", "code": {"text": self.name}}
-        fhir_versions.keep(
+        row = fhir_versions.made(
             resource_type="Observation",
             logical_id=f"kept-{self.place.code}",
             version=1,
@@ -290,6 +290,7 @@ class World:
             source_system="ehr",
             by=ehr,
         )
+        row.save()
 
     def _decided(self, ravi):
         """Another case, decided, part of which was called wrong."""

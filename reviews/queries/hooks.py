@@ -296,7 +296,13 @@ class _Ids:
                     self._known[MODELS[place], name] = pk
 
     def of(self, model: type, name: str) -> int:
-        """The id of a fact; the same name has the same one in every file."""
+        """The id of a fact; the same name has the same one in every file.
+
+        What came as a record and not as a resource goes by the bare id.
+        """
+        bare = self._known.get((model, name.rpartition("/")[2]))
+        if bare is not None:
+            return bare
         if (model, name) not in self._known:
             self._next -= 1
             self._known[model, name] = self._next

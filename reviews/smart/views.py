@@ -81,7 +81,7 @@ class Token(APIView):
         return JsonResponse(
             {
                 "access_token": issued.token,
-                "token_type": "bearer",
+                "token_type": "bearer",  # nosec B105
                 "expires_in": issued.seconds,
                 "scope": str(issued.scopes),
             },

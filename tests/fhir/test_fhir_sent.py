@@ -41,7 +41,7 @@ def keep(harbour, ehr):
             version = 1
         else:
             version = fhir_versions.current(of.version, before)[0] + 1
-        return fhir_versions.keep(
+        row = fhir_versions.made(
             resource_type=type_name,
             logical_id=logical_id,
             version=version,
@@ -56,6 +56,8 @@ def keep(harbour, ehr):
             record_version=of.version if of else None,
             deleted=deleted,
         )
+        row.save()
+        return row
 
     keep.patient_id, keep.later = None, False
     return keep

@@ -1,10 +1,12 @@
 """CDS Hooks as a record system meets them: what is asked, and with which cards it is answered."""
 
 import pytest
+from django.db import OperationalError
 
 from reviews.models import AuditEvent, HookCard, Patient, Prescription
-from reviews.verbs import screen
+from reviews.verbs import screen, sync
 from tests import make
+from tests.api import sent
 from tests.hooks.conftest import NUMBER, body, order, person, prefetch
 
 
@@ -127,3 +129,99 @@ def test_an_order_on_record_that_is_signed_again_is_one_order(ehr_hooks):
     held = order(status="active", days=14)
     again = body("order-sign", order(status="active"), along=prefetch(held))
     assert ehr_hooks.cards("order-sign", again) == []
+
+
+@pytest.mark.parametrize("source_id", ["MedicationRequest/o1", "o1"])
+def test_an_order_that_was_sent_here_before_is_one_order(ehr_hooks, harbour, ehr, source_id):
+    record = sent.prescription(source_id, NUMBER, start=0, days=14)
+    sync.prescriptions(rows=enumerate([record]), source_system="ehr", by=ehr)
+    treated = Patient.objects.get()
+    along = prefetch(
+        patient=person(
+            name=[{"family": treated.family_name, "given": [treated.given_name]}],
+            birthDate=str(treated.birth_date),
+            gender=treated.sex,
+        )
+    )
+    cards = ehr_hooks.cards("order-sign", body("order-sign", order(), along=along))
+    assert HookCard.objects.filter(patient=treated).count() == len(cards)
+    assert "several" not in {each["source"]["topic"]["code"] for each in cards}
+    other = body("order-sign", order("o2", "Zopiclone 7.5 mg tablets"), along=along)
+    codes = {each["source"]["topic"]["code"] for each in ehr_hooks.cards("order-sign", other)}
+    assert "several" in codes
+
+
+def test_where_it_is_not_certain_who_is_meant_the_record_here_is_left_out(
+    ehr_hooks, harbour, clara
+):
+    bell = make.patient(harbour, clara, identifiers=[NUMBER])
+    make.prescription(bell, clara, "Morphine 10 mg tablets")
+    somebody = person(name=[{"family": "Quill", "given": ["Ann"]}], birthDate="1931-05-04")
+    call = body("order-sign", order(), along=prefetch(patient=somebody))
+    cards = ehr_hooks.cards("order-sign", call)
+    codes = {each["source"]["topic"]["code"] for each in cards}
+    assert "opioid" not in codes
+    assert "whose" in codes
+    assert not HookCard.objects.exclude(patient=None).exists()
+    assert "Jonathan" not in str(cards)
+
+
+def test_a_client_of_several_practices_says_which_is_meant(register, harbour, lakeside, clara, ada):
+    make.person("ada", lakeside)
+    dora = make.person("dora", lakeside, "clinician")
+    for place, by in ((harbour, clara), (lakeside, dora)):
+        bell = make.patient(place, by, identifiers=[NUMBER])
+        make.prescription(bell, by, "Morphine 10 mg tablets")
+    system = register(practices=[harbour, lakeside])
+    path = "/cds-services/order-sign"
+    call = body("order-sign", order())
+    unsaid = system.cards("order-sign", call)
+    assert "whose" in {each["source"]["topic"]["code"] for each in unsaid}
+    for place in (harbour, lakeside):
+        answer = system.post(path, call, token=system.token(path, tenant=place.code))
+        codes = {each["source"]["topic"]["code"] for each in answer.json()["cards"]}
+        assert "opioid" in codes
+        assert "whose" not in codes
+        assert HookCard.objects.filter(patient__practice=place, practice=place).exists()
+
+
+def test_a_fault_of_ours_is_no_clean_answer(ehr_hooks, monkeypatch):
+    def fails(**_):
+        raise KeyError("a rule")
+
+    monkeypatch.setattr("reviews.cds_hooks.views.judge", fails)
+    (card,) = ehr_hooks.cards("order-sign", body("order-sign", order()))
+    assert card["summary"] == "Not screened: the portal failed"
+    assert "uuid" not in card
+
+
+def test_no_card_speaks_of_ending_a_medicine(ehr_hooks):
+    cards = ehr_hooks.cards("order-sign", body("order-sign", order(days=200)))
+    actions = [a for card in cards for s in card.get("suggestions", ()) for a in s["actions"]]
+    assert actions
+    assert {action["type"] for action in actions} == {"create"}
+    assert {action["resource"]["resourceType"] for action in actions} == {"Task"}
+    for card in cards:
+        for suggestion in card.get("suggestions", ()):
+            assert suggestion["uuid"]
+            assert "stop" not in suggestion["label"].lower()
+
+
+def test_text_of_others_is_no_markdown(ehr_hooks):
+    evil = "Diazepam <b>5 mg</b> [tablets](https://attacker.example)"
+    cards = ehr_hooks.cards("order-sign", body("order-sign", order("o1", evil, days=56)))
+    assert cards
+    for card in cards:
+        assert "](http" not in card["detail"]
+        assert "<b>" not in card["detail"]
+
+
+def test_an_error_that_nobody_caught_is_an_outcome(ehr_hooks, monkeypatch):
+    def away(**_):
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr("reviews.cds_hooks.views.judge", away)
+    answer = ehr_hooks.call("order-sign", body("order-sign", order()))
+    assert answer.status_code >= 500
+    assert answer.headers["Content-Type"] == "application/fhir+json"
+    assert answer.json()["resourceType"] == "OperationOutcome"
