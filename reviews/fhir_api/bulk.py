@@ -48,6 +48,8 @@ MOST_PATIENTS = 1_000
 CHUNK = 64 * 1024
 SYSTEM, PATIENT, GROUP = "system", "patient", "group"
 _NEXT_FILTER = re.compile(r",(?=[A-Z][A-Za-z]*\?)")
+# Named, and not with the quality nought.
+_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")
 _ELEMENT = re.compile(r"(?:([A-Z][A-Za-z]*)\.)?([a-z][A-Za-z0-9]*)", re.ASCII)
 Said = Sequence[tuple[str, str]]
 
@@ -158,7 +160,7 @@ class File(BulkView):
             rows=file.rows,
             by=request.user,
         )
-        if "gzip" not in request.headers.get("Accept-Encoding", "").lower():
+        if not _GZIP.search(request.headers.get("Accept-Encoding", "").lower()):
             return FileResponse(content, content_type=NDJSON)
         packed = _packed(iter(lambda: content.read(CHUNK), b""))
         answer = StreamingHttpResponse(packed, content_type=NDJSON)

@@ -113,6 +113,10 @@ def test_files_are_packed_where_that_is_asked_for(system, people):
     assert "Accept-Encoding" in answer["Vary"]
     assert gzip.decompress(b"".join(answer.streaming_content)) == plain
     assert answer["Cache-Control"] == "no-store"
+    for said in ("identity", "gzip;q=0", "gzip; q=0.0, br"):
+        answer = system.get(path_of(file["url"]), Accept_Encoding=said)
+        assert "Content-Encoding" not in answer
+        assert b"".join(answer.streaming_content) == plain
 
 
 def test_what_a_system_sent_comes_back_word_for_word_on_one_line(system, people):
