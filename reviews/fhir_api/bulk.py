@@ -77,25 +77,33 @@ class Exporting(BulkView):
     level = SYSTEM
 
     def get(self, request: Request, logical_id: str = "") -> HttpResponse:
+        practices = self.practices(request, logical_id)
         said = [(name, str(value)) for name, values in request.GET.lists() for value in values]
-        return self.started(request, logical_id, said)
+        return self.started(request, practices, said)
 
     def post(self, request: Request, logical_id: str = "") -> HttpResponse:
+        practices = self.practices(request, logical_id)
         if request.GET:
             raise BadRecord("parameters", "are sent in the body with POST, not in the address")
         said = [(one.name, one.value) for one in parameters.read(request)]
-        return self.started(request, logical_id, said)
+        return self.started(request, practices, said)
 
-    def started(self, request: Request, group: str, said: Said) -> HttpResponse:
+    def practices(self, request: Request, group: str) -> list[int]:
+        """The practice of a group, empty for all of the caller's. Raises `NotFound`."""
         access.require(request.user, Action.BULK_EXPORT)
+        if self.level != GROUP:
+            return []
+        place = access.practices(request.user, Action.BULK_EXPORT).filter(code=group).first()
+        if place is None:
+            raise NotFound(NO_SUCH)
+        return [place.pk]
+
+    def started(self, request: Request, practices: list[int], said: Said) -> HttpResponse:
         if len(said) > MOST_PARAMETERS:
             raise BadRecord("parameters", f"are more than {MOST_PARAMETERS:,}")
         asked = _Reading(request, self.level).read(said)
-        if self.level == GROUP:
-            place = access.practices(request.user, Action.BULK_EXPORT).filter(code=group).first()
-            if place is None:
-                raise NotFound(NO_SUCH)
-            asked.practices = [place.pk]
+        if practices:
+            asked.practices = practices
         address = request.build_absolute_uri()
         export = bulk_export.ask(asked=asked, address=address, by=request.user)
         return begun(request, export)
