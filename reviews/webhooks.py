@@ -23,7 +23,7 @@ from reviews.errors import NotAllowed
 from reviews.models import Webhook, WebhookMessage
 
 DELIVER = "reviews.deliver"
-SAMPLE = "webhook.sample"
+SAMPLE = "sample.event"
 SECRET_BYTES = 32
 BOTH_SIGN = timedelta(days=1)
 """So long the secret of before signs beside a new one."""

@@ -350,7 +350,7 @@ def test_a_secret_is_kept_encrypted(webhook, receiver):
 def test_a_sample_goes_out_at_once(webhook, receiver, ada):
     verbs.send_sample(webhook=webhook, by=ada)
     send()
-    assert receiver.types() == ["webhook.sample"]
+    assert receiver.types() == ["sample.event"]
 
 
 def test_a_message_is_sent_again_by_hand_with_its_id(webhook, receiver, harbour, clara, ada):
@@ -456,11 +456,11 @@ def test_a_system_keeps_its_receivers_by_rest(system, receiver, harbour, clara):
     assert post(system, f"{pk}/messages/{message['id']}/again").json()["state"] == "waiting"
     second = post(system, f"{pk}/secret").json()["secret"]
     receiver.secrets.append(second)
-    assert post(system, f"{pk}/sample").json()["type"] == "webhook.sample"
+    assert post(system, f"{pk}/sample").json()["type"] == "sample.event"
     send()
-    assert receiver.types() == ["patient.registered", "patient.registered", "webhook.sample"]
+    assert receiver.types() == ["patient.registered", "patient.registered", "sample.event"]
     listed = system.get(f"webhooks/{pk}/messages", limit=1).json()
-    assert listed["results"][0]["type"] == "webhook.sample"
+    assert listed["results"][0]["type"] == "sample.event"
     older = system.get(f"webhooks/{pk}/messages", before=listed["before"]).json()
     assert [each["type"] for each in older["results"]] == ["patient.registered"]
     assert system.get(f"webhooks/{pk}/messages", state="dead").json()["results"] == []

@@ -47,7 +47,7 @@ def test_how_it_does_stands_on_its_page(ada_there, webhook):
     ada_there.post(f"/keys/receivers/{webhook.pk}/sample")
     deliver.deliver(seconds=5)
     page = ada_there.get(f"/keys/receivers/{webhook.pk}").content.decode()
-    assert "webhook.sample" in page
+    assert "sample.event" in page
     assert "The server takes no connection." in page
     assert "Failed 1 time in a row" in page
 
