@@ -10,6 +10,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
@@ -19,7 +20,7 @@ from django.utils import timezone
 
 from reviews import access, fhir_records, fhir_versions, identifiers, incoming, syncing
 from reviews.access import Action
-from reviews.errors import DomainError, NotAllowed, NotFound, Stale
+from reviews.errors import BadRecord, DomainError, NotAllowed, NotFound, Stale
 from reviews.fhir.read import bundle
 from reviews.fhir.read.file import MEDICINES
 from reviews.fhir.render import paths
@@ -36,6 +37,7 @@ from reviews.models import (
     SentResource,
     Versioned,
 )
+from reviews.queries import fhir_values
 from reviews.queries.fhir_source import Kind
 from reviews.queries.identity import current_ids
 
@@ -156,13 +158,13 @@ def _entered_in_error(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Held(NamedTuple):
-    """What stands now of a resource: `version` by FHIR, `record_version` of its record, if any."""
+    """What stands now of a resource: `version` by FHIR; `row` is its record, if any."""
 
     practice_id: int
     source_system: str
     source_id: str
     version: int
-    record_version: int | None
+    row: Versioned | None
     sent: Sequence[SentResource]
 
 
@@ -348,6 +350,9 @@ class _Writing:
                 f"{wanted.type}/{wanted.known} is at version {held.version}, not"
                 f" {wanted.if_match}: read it again."
             )
+        if held.row is None:
+            key = _key_of(wanted.resource) or wanted.known
+            return _One(wanted, wanted.known, held, key, f"{wanted.type}/{key}", held.practice_id)
         key = held.source_id.removeprefix(f"{wanted.type}/") or wanted.known
         return _One(wanted, wanted.known, held, key, held.source_id, held.practice_id)
 
@@ -364,7 +369,7 @@ class _Writing:
             versions = sent.get(known, [])
             version, _ = fhir_versions.current(row.version, versions)
             source = (row.source_system, row.source_id) if isinstance(row, Reported) else ("", "")
-            found[known] = _Held(row.practice_id, *source, version, row.version, versions)
+            found[known] = _Held(row.practice_id, *source, version, row, versions)
         return found
 
     def _live(self, kind: str, ids: Iterable[str]) -> dict[str, Versioned]:
@@ -563,20 +568,21 @@ class _Writing:
         practice: Practice,
     ) -> None:
         rows, ids = [], {}
-        people = (int(one.known) for one in by_name.values() if one.type == "Patient" and one.held)
-        own = self._numbers(people) if batch is incoming.Patients else {}
+        is_people = batch is incoming.Patients
+        people = [one for one in by_name.values() if is_people and one.held and one.held.row]
+        own = self._numbers(int(one.known) for one in people) if people else {}
         for name, record in named:
             one = by_name[name]
             if "source_id" in record:
                 part = record["source_id"].removeprefix(name)
                 record["source_id"] = f"{one.source_id}{part}"
-            elif one.held is not None:
+            elif one.held is not None and one.held.row is not None:
                 # Whoever is amended by their id here is that person, whatever else is said of them.
                 record["identifiers"] = [own[int(one.known)], *record["identifiers"]]
             one.made.append(record)
             rows.append({**record, "practice": practice.code})
         for one in by_name.values():
-            if len(one.made) == 1 and one.held is None:
+            if len(one.made) == 1 and (one.held is None or one.held.row is None):
                 ids[one.source_id] = uuid.UUID(one.known)
         result = syncing.merge(
             batch, enumerate(rows), self.source_system, self.by, notes, record_ids=ids
@@ -601,7 +607,8 @@ class _Writing:
         }
         written, kept = [], []
         for one, content in zip(ones, contents, strict=True):
-            row = became.get(one.address)
+            # What cannot be judged any more leaves its record as it was, and says so.
+            row = became.get(one.address) or (one.held.row if one.held else None)
             sent = _as_sent(bundles.with_references(content, addresses))
             body = exact.encode(sent).decode()
             known = addresses.get(one.address, one.address).partition("/")[2]
@@ -623,6 +630,7 @@ class _Writing:
                         by=self.by,
                         record=row.pk if row is not None else None,
                         record_version=row.version if row is not None else None,
+                        dated=_dated(sent, self.kinds[one.type]),
                         deleted=deleted,
                     )
                 )
@@ -679,7 +687,7 @@ class _Writing:
             if held is None:
                 return 1, True
             return (held.version, False) if said == body else (held.version + 1, True)
-        if held is None or held.record_version != row.version:
+        if held is None or held.row is None or held.row.version != row.version:
             return fhir_versions.number(row.version, held.sent if held else ()), True
         if said == body:
             return held.version, False
@@ -701,6 +709,23 @@ def _key_of(resource: Mapping[str, Any]) -> str:
             long = len(key) > LONGEST_KEY
             return hashlib.sha256(key.encode()).hexdigest() if long else key
     return ""
+
+
+def _dated(content: dict[str, Any], kind: Kind) -> tuple[datetime | None, datetime | None]:
+    """Its first and last instant, as far as it says; by them what is only kept is found."""
+    path = kind.definitions[kind.dated].path if kind.dated else ""
+    for said in paths.found(content, path) if path else ():
+        ends = (said.get("start"), said.get("end")) if isinstance(said, dict) else (said, said)
+        first, last = (_span(each) for each in ends)
+        return first and first.start, last and last.end - timedelta.resolution
+    return None, None
+
+
+def _span(said: object) -> fhir_values.Span | None:
+    try:
+        return fhir_values.span("date", said) if isinstance(said, str) else None
+    except BadRecord:
+        return None
 
 
 def _uuid(text: str) -> uuid.UUID | None:
