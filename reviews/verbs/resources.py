@@ -687,8 +687,10 @@ class _Writing:
             if held is None:
                 return 1, True
             return (held.version, False) if said == body else (held.version + 1, True)
-        if held is None or held.row is None or held.row.version != row.version:
-            return fhir_versions.number(row.version, held.sent if held else ()), True
+        if held is None:
+            return row.version, True
+        if held.row is not None and held.row.version != row.version:
+            return fhir_versions.number(row.version, held.sent), True
         if said == body:
             return held.version, False
         return held.version + 1, True
