@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from portal.errors import pointer
 from reviews import replies
-from reviews.errors import BadRecord
+from reviews.errors import BadRecord, Stale
 from reviews.models import Prescription, Reply, Webhook
-from reviews.verbs import clients, sync
+from reviews.verbs import clients
 from reviews.verbs import webhooks as verbs
 from tests.api import sent
 from tests.api.conftest import System, make_system
@@ -119,7 +119,7 @@ def test_a_conflict_that_may_pass_is_not_kept(system, monkeypatch):
     key = {"Idempotency-Key": "abc"}
 
     def stale(**_):
-        raise sync.Stale("Others changed the same records meanwhile. Send it again.")
+        raise Stale("Others changed the same records meanwhile. Send it again.")
 
     with monkeypatch.context() as patch:
         patch.setattr("reviews.api.views.PrescriptionSync.verb", staticmethod(stale))
