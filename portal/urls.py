@@ -11,9 +11,9 @@ urlpatterns = [
     path("accounts/", include(account_pages)),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("reviews.api.urls")),
+    path("", include("reviews.smart.urls")),
     path("fhir", Base.as_view(), name="fhir-bundle"),
     path("fhir/", include("reviews.fhir_api.urls")),
-    path("", include("reviews.smart.urls")),
     path("", include("reviews.cds_hooks.urls")),
     path("", include("reviews.urls")),
 ]

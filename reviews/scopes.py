@@ -23,19 +23,25 @@ MOST_LETTERS = 4_000
 MOST = 100
 MOST_PAIRS = 10
 
+_OF_A_MEDICINE = frozenset({"_id", "patient", "subject", "status", "code", "identifier"})
 LIMITED_BY: Mapping[str, frozenset[str]] = {
     "Patient": frozenset({"_id", "identifier", "gender"}),
     "Practitioner": frozenset({"_id", "identifier"}),
     "PractitionerRole": frozenset({"_id", "practitioner", "organization"}),
     "Organization": frozenset({"_id", "identifier"}),
+    "Group": frozenset({"_id"}),
     "Medication": frozenset({"_id", "code"}),
-    "MedicationRequest": frozenset(
-        {"_id", "patient", "subject", "status", "intent", "category", "code", "identifier"}
-    ),
-    "MedicationDispense": frozenset({"_id", "patient", "subject", "status", "code", "identifier"}),
+    "MedicationRequest": _OF_A_MEDICINE | {"intent", "category"},
+    "MedicationDispense": _OF_A_MEDICINE,
+    "MedicationStatement": _OF_A_MEDICINE,
+    "MedicationAdministration": _OF_A_MEDICINE,
+    "Condition": frozenset({"_id", "patient", "subject", "code", "identifier"}),
+    "Observation": frozenset({"_id", "patient", "subject", "status", "code", "identifier"}),
+    "AllergyIntolerance": frozenset({"_id", "patient", "code", "identifier"}),
     "DetectedIssue": frozenset({"_id", "patient", "code", "identifier"}),
     "Task": frozenset({"_id", "patient", "subject", "status", "code", "intent", "priority"}),
-    "Subscription": frozenset({"_id", "status"}),
+    "Communication": frozenset({"_id", "patient", "subject", "status"}),
+    "CarePlan": frozenset({"_id", "patient", "subject", "status"}),
     "AuditEvent": frozenset({"_id", "patient"}),
     "Provenance": frozenset({"_id", "patient"}),
 }

@@ -10,6 +10,8 @@ from portal import web_worker
 from reviews import limits
 from reviews.models import AuditEvent
 from reviews.queries import fhir_search
+from reviews.queries.fhir import KINDS
+from reviews.scopes import LIMITED_BY
 from tests import make
 from tests.fhir.asking import FHIR_JSON, System, refused
 
@@ -268,3 +270,9 @@ def test_what_the_client_has_already_is_not_sent_again(system, bell):
 def test_head_answers_as_get_without_the_resource(system, bell):
     answer = system.send("HEAD", f"Patient/{bell.pk}")
     assert (answer.status_code, answer["ETag"]) == (200, 'W/"1"')
+
+
+def test_a_scope_may_name_every_type_and_is_limited_only_by_what_a_search_knows():
+    assert LIMITED_BY.keys() == KINDS.keys()
+    for name, limits in LIMITED_BY.items():
+        assert limits <= {"_id", *KINDS[name].definitions}, name
