@@ -274,5 +274,5 @@ def test_head_answers_as_get_without_the_resource(system, bell):
 
 def test_a_scope_may_name_every_type_and_is_limited_only_by_what_a_search_knows():
     assert LIMITED_BY.keys() == KINDS.keys()
-    for name, limits in LIMITED_BY.items():
-        assert limits <= {"_id", *KINDS[name].definitions}, name
+    for name, known in LIMITED_BY.items():
+        assert known <= {"_id", *KINDS[name].definitions}, name
