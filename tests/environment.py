@@ -19,8 +19,9 @@ os.environ.setdefault("LOG_LEVEL", "WARNING")
 os.environ.setdefault("DATABASE_ROLE", embedded.APPLICATION)
 
 _left_out = pytest.StashKey[int]()
-# Of two workers, neither may be left alone with these at the end.
-_SLOW = {"supervisor", "faults", "browser"}
+# Of two workers, neither may be left alone with these at the end. And what waits for the end of
+# every transaction of the server is not to run beside a test that takes minutes in one.
+_FIRST = {"supervisor", "faults", "browser", "horizon"}
 
 
 def pytest_addoption(parser):
@@ -56,7 +57,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def _is_slow(item):
-    return any(mark.name in _SLOW for mark in item.iter_markers())
+    return any(mark.name in _FIRST for mark in item.iter_markers())
 
 
 def _leave_out_what_needs_a_browser(config, items):

@@ -6,7 +6,7 @@ from django.db import connection
 
 from reviews import feed
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 600
 
 
 def wait_for_horizon():

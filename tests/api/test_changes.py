@@ -31,7 +31,7 @@ from tests.api.following import PATIENCE_SECONDS, Follower, wait_for_horizon
 from tests.api.test_sync import is_problem
 from tests.verbs.test_decide import outcomes
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.horizon]
 SECONDS = float(os.environ.get("FEED_SECONDS", "5"))
 LOADER, PASSWORD = "portal_test_loader", "only-for-tests"
 

@@ -24,7 +24,7 @@ from tests.api.receiving import Receiver
 from tests.api.test_changes import another_session
 from tests.api.test_sync import is_problem
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.horizon]
 EVENTS = ["patient.registered", "prescription.logged"]
 State = WebhookMessage.State
 
