@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import re
 import socket
 import ssl
 import threading
@@ -206,6 +207,18 @@ def test_plain_http_is_for_loopback_and_only_where_somebody_develops(settings):
 # -- Real servers ----------------------------------------------------------------------------------
 
 
+def whole(made):
+    """A request with its body, which may come in pieces."""
+    read = made.recv(65536)
+    length = re.search(rb"(?i)content-length: (\d+)", read)
+    while length and len(read.partition(b"\r\n\r\n")[2]) < int(length[1]):
+        piece = made.recv(65536)
+        if not piece:
+            break
+        read += piece
+    return read
+
+
 @contextmanager
 def server(answer, wrap=lambda raw: raw):
     """A server that calls `answer(connection, what it read)`; gives its port."""
@@ -220,7 +233,7 @@ def server(answer, wrap=lambda raw: raw):
                 return
             try:
                 made = wrap(raw)
-                answer(made, made.recv(65536), ended)
+                answer(made, whole(made), ended)
                 made.close()
             except OSError:
                 pass
