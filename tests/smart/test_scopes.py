@@ -37,7 +37,7 @@ REFUSED = [
     "system/.rs",
     "System/Patient.rs",
     "practice/Patient.rs",
-    "system/Observation.rs",
+    "system/Encounter.rs",
     "system/patient.rs",
     "system/Patient.dus",
     "system/Patient.sr",
