@@ -21,6 +21,10 @@ WIDE, NARROW = (1440, 900), (360, 740)
 CROSSED = ((WIDE, "light"), (NARROW, "dark"))
 ALL = (*CROSSED, (WIDE, "dark"), (NARROW, "light"))
 axe = Axe()
+DRAWN = """([scheme, width]) => new Promise(done => {
+    const fits = matchMedia(`(prefers-color-scheme: ${scheme})`).matches && innerWidth === width;
+    requestAnimationFrame(() => requestAnimationFrame(() => done(fits)));
+})"""
 
 
 def faults(page, looks=CROSSED):
@@ -29,6 +33,8 @@ def faults(page, looks=CROSSED):
     for (width, height), scheme in looks:
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=scheme)
+        # On a busy machine the next drawing may still be in the colours or the width of the last.
+        page.wait_for_function(DRAWN, arg=[scheme, width])
         where = f"{page.url} {width} {scheme}"
         answer = axe.run(page, options={"resultTypes": ["violations"]}).response
         found += [
