@@ -15,11 +15,13 @@ MOST_SECONDS_FOR_READERS = 30
 """So long it may take from the time that a transaction says to its first row."""
 
 _HERE = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+# PostgreSQL's own cleaning records nothing, and is at it for long after much was written.
+_WRITES = "(process.backend_type IS DISTINCT FROM 'autovacuum worker')"
 # Everybody may read pg_locks, and of pg_stat_activity whose database a process works in.
 _OPEN_HERE = f"""
     FROM pg_locks held JOIN pg_stat_activity process ON process.pid = held.pid
     WHERE held.locktype = 'virtualxid' AND held.mode = 'ExclusiveLock' AND held.granted
-        AND process.datid = {_HERE} AND held.pid <> pg_backend_pid()
+        AND process.datid = {_HERE} AND held.pid <> pg_backend_pid() AND {_WRITES}
 """
 _NOW = f"""
     SELECT statement_timestamp(), pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
@@ -37,7 +39,8 @@ _WRITERS = f"""
         AND NOT EXISTS (
             SELECT FROM pg_locks held JOIN pg_stat_activity process ON process.pid = held.pid
             WHERE held.locktype = 'transactionid' AND held.mode = 'ExclusiveLock' AND held.granted
-                AND held.transactionid = xact::xid AND process.datid <> {_HERE}
+                AND held.transactionid = xact::xid
+                AND (process.datid <> {_HERE} OR NOT {_WRITES})
         )
         AND NOT EXISTS (
             SELECT FROM pg_prepared_xacts prepared

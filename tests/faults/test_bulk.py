@@ -17,6 +17,8 @@ from .parts import until
 
 pytestmark = pytest.mark.faults
 PEOPLE = 150
+SECONDS = 120
+"""An export waits for whoever is at work when it begins."""
 APP = "tests.faults.exporting"
 TYPES = ("Patient", "MedicationRequest", "Condition", "Observation")
 BASE = "http://localhost/fhir"
@@ -44,7 +46,13 @@ def job_of(bulk):
 
 
 def ended(bulk):
-    return until(lambda: job_of(bulk).ended_at is not None)
+    return until(lambda: job_of(bulk).ended_at is not None, seconds=SECONDS)
+
+
+def said(portal, bulk):
+    """How far a job came, and the last words of the processes."""
+    job = job_of(bulk)
+    return f"{job.state}, {job.done} done, {job.note} {job.error}\n{portal.logs()}"
 
 
 def lines(bulk):
@@ -65,16 +73,18 @@ def test_a_worker_killed_in_the_middle_of_an_export(portal, folder, system):
     asked = Asked(types=dict.fromkeys(TYPES, ()), base=BASE)
     worker = portal.at_work(APP)
     whole = bulk_export.ask(asked=asked, address=BASE, by=system)
-    assert ended(whole), portal.logs()
+    assert ended(whole), said(portal, whole)
     assert job_of(whole).state == "done", job_of(whole).error
     disturbed = bulk_export.ask(asked=asked, address=BASE, by=system)
     for _ in range(2):
         done = job_of(disturbed).done
-        assert until(lambda done=done: job_of(disturbed).done > done, every=0.02), portal.logs()
+        assert until(
+            lambda done=done: job_of(disturbed).done > done, seconds=SECONDS, every=0.02
+        ), said(portal, disturbed)
         kill(worker)
         assert job_of(disturbed).state == "running", "it had ended; nothing was left to go on with"
         worker = portal.worker(app=APP)
-    assert ended(disturbed), portal.logs()
+    assert ended(disturbed), said(portal, disturbed)
     assert job_of(disturbed).state == "done", job_of(disturbed).error
     assert len(lines(whole)) > 500
     assert lines(disturbed) == lines(whole)
@@ -108,11 +118,13 @@ def test_a_worker_killed_in_the_middle_of_an_import(portal, folder, system, tmp_
     bulk = bulk_import.ask(asked=asked, sent=[sent], address=BASE, by=system)
     for _ in range(2):
         done = job_of(bulk).done
-        assert until(lambda done=done: job_of(bulk).done > done, every=0.02), portal.logs()
+        assert until(lambda done=done: job_of(bulk).done > done, seconds=SECONDS, every=0.02), said(
+            portal, bulk
+        )
         kill(worker)
         assert job_of(bulk).state == "running", "it had ended; nothing was left to go on with"
         worker = portal.worker(app=APP)
-    assert ended(bulk), portal.logs()
+    assert ended(bulk), said(portal, bulk)
     job = job_of(bulk)
     assert job.state == "done", job.error
     assert job.result == {"counts": {"Patient": 60, "MedicationRequest": 240}, "bad": 1}
