@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from reviews import access
 from reviews.access import Action
 from reviews.errors import DomainError, NotAllowed, NotFound, Stale
+from reviews.fhir.read.file import MEDICINES
 from reviews.fhir.render.elements import instant
 from reviews.fhir.write import bundles, exact, patching
 from reviews.fhir_api import allowed, answers, bodies, outcomes, paging
@@ -407,14 +408,21 @@ class Writer:
         }
 
     def _stand(self, written: Sequence[Written]) -> dict[tuple[str, str], Shown]:
-        """What was written, as it stands now."""
+        """What was written, as it stands now.
+
+        What is still being given stands as a statement that it is taken.
+        """
         found: dict[tuple[str, str], Shown] = {}
         for name in {one.type for one in written}:
-            kind = KINDS[name]
-            ids = [one.id for one in written if one.type == name]
-            shown = Search(KINDS, self.viewer, lambda _: (), self.base).read_many(kind, ids)
-            self._to_tell.append((kind, shown, {"_id": ",".join(ids[:20])}))
-            found |= {(name, one.id): one for one in shown}
+            for shown_as in (name, *(MEDICINES if name in MEDICINES else ())):
+                kind = KINDS[shown_as]
+                ids = [
+                    one.id for one in written if one.type == name and (name, one.id) not in found
+                ]
+                if ids:
+                    shown = Search(KINDS, self.viewer, lambda _: (), self.base).read_many(kind, ids)
+                    self._to_tell.append((kind, shown, {"_id": ",".join(ids[:20])}))
+                    found |= {(name, one.id): one for one in shown}
         return found
 
     def _conditional(self, plans: list[tuple[bundles.Entry, Wanted]]) -> dict[str, str]:

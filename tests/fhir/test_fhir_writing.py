@@ -185,6 +185,20 @@ def test_what_was_only_kept_becomes_a_record_under_its_id(system, ann):
     assert [one["id"] for one in system.found("Observation", by_day)] == [made["id"]]
 
 
+def test_what_is_still_being_given_stands_as_a_statement(system, ann):
+    """No single dose is known of it, so the record says that it is taken."""
+    given = {
+        "resourceType": "MedicationAdministration",
+        "status": "in-progress",
+        "subject": {"reference": ann},
+        "effectivePeriod": {"start": "2026-01-02"},
+        "medicationCodeableConcept": {"text": "midazolam"},
+    }
+    answer = post(system, given)
+    assert answer.status_code == 201, answer.content
+    assert answer.json()["id"] == str(Prescription.objects.get().order_id)
+
+
 def test_what_can_be_judged_no_more_stays_one_resource(system, ann):
     made = post(system, order(ann)).json()
     changed = order(ann, modifierExtension=[{"url": "urn:x", "valueBoolean": True}])
