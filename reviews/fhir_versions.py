@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db.models import Max
 
 from reviews.bulk import copy_rows
 from reviews.fhir.render.paths import Definition, keys
@@ -114,11 +113,3 @@ def current(
     if all_sent and all_sent[-1].record_version == record_version:
         return all_sent[-1].version, all_sent[-1]
     return number(record_version, all_sent), None
-
-
-def next_kept(resource_type: str, logical_id: str) -> int:
-    """The number that the next version of what is only kept gets; 1 for a new one."""
-    newest = SentResource.objects.filter(
-        resource_type=resource_type, logical_id=logical_id
-    ).aggregate(newest=Max("version"))["newest"]
-    return (newest or 0) + 1

@@ -7,7 +7,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from reviews import fhir_versions, jobs, uploads
+from reviews import bulk_ids, fhir_versions, jobs, uploads
 from reviews.audit import Event
 from reviews.conclusions import FlagOutcome
 from reviews.messaging import Draft
@@ -27,7 +27,6 @@ from reviews.models import (
     Role,
     UploadFault,
 )
-from reviews.queries import bulk_ids
 from reviews.queries.fhir_export import Asked
 from reviews.tasks import KINDS
 from reviews.verbs import (

@@ -11,6 +11,8 @@ from reviews.queries.fhir_source import Kind
 CHANGED_ON = "2026-11-29"
 """When the interface was changed last."""
 BULK = "http://hl7.org/fhir/uv/bulkdata/"
+SMART = "http://fhir-registry.smarthealthit.org"
+SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 _IMPORT = {"name": "import", "definition": f"{OURS}import"}
 _EXPORTS = {"Patient": "patient-export", "Group": "group-export"}
 _WRITES = ("create", "update", "patch", "delete")
@@ -32,15 +34,23 @@ def statement(kinds: Mapping[str, Kind], base: str) -> dict[str, Any]:
         "rest": [
             {
                 "mode": "server",
-                "security": {
-                    "description": "Authorization: Bearer, with the key of a system. "
-                    "A person who is signed in may read.",
-                },
+                "security": _security(base),
                 "interaction": [{"code": "batch"}, {"code": "transaction"}],
                 "resource": [_resource(kind, kinds) for kind in kinds.values()],
                 "operation": [_operation("export"), _IMPORT],
             }
         ],
+    }
+
+
+def _security(base: str) -> dict[str, Any]:
+    """Who may call, and where tokens are given: some clients ask here for that."""
+    token = {"url": "token", "valueUri": f"{base.removesuffix('/fhir')}/token"}
+    return {
+        "extension": [{"url": f"{SMART}/StructureDefinition/oauth-uris", "extension": [token]}],
+        "service": [{"coding": [{"system": SECURITY, "code": "SMART-on-FHIR"}]}],
+        "description": "Authorization: Bearer, with a token (SMART Backend Services) or the key of"
+        " a system. A person who is signed in may read.",
     }
 
 

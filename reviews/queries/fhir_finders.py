@@ -11,7 +11,7 @@ from django.utils import timezone
 from reviews.fhir.render.elements import OURS
 from reviews.identifiers import written
 from reviews.models import Identifier
-from reviews.queries.fhir_values import Reference, Span, Text, Token, Value, midnight
+from reviews.queries.fhir_values import Reference, Span, Text, Token, midnight
 from reviews.queries.identity import current_id, ids_of
 from reviews.records import SYSTEMS
 
@@ -285,16 +285,3 @@ def _next_midnight(at: datetime) -> Any:
     """The first day that begins at this instant or later."""
     day = timezone.localtime(at).date()
     return day if midnight(day) == at else day + timedelta(days=1)
-
-
-def either(one: Finder, other: Finder) -> Finder:
-    """Found by one of two."""
-    return lambda value: one(value) | other(value)
-
-
-def any_of(finder: Finder, values: Iterable[Value]) -> Q:
-    """What one of several values finds."""
-    found = NOTHING
-    for value in values:
-        found |= finder(value)
-    return found

@@ -136,7 +136,7 @@ class Kind:
     `kept`: systems may send resources of it, so that what they sent belongs to it. `dated` is the
     parameter whose times are kept of those that no record is of. `required`, `modifiers` and
     `summary` are elements by their names, without the type of a choice: the first two are in every
-    answer, the third in a summary. `writes` are the interactions that change resources of it.
+    answer, the third in a summary.
     `includes` are the parameters that lead to other resources.
     """
 
@@ -148,7 +148,6 @@ class Kind:
     required: tuple[str, ...] = ()
     summary: tuple[str, ...] = ()
     modifiers: tuple[str, ...] = ()
-    writes: tuple[str, ...] = ()
     includes: Mapping[str, Definition] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ from django.contrib.auth.models import User
 from django.db import DataError, transaction
 from django.utils import timezone
 
-from reviews import access, bulk_data, bulk_files, jobs, outgoing
+from reviews import access, bulk_data, bulk_files, bulk_ids, jobs, outgoing
 from reviews.access import Action
 from reviews.bulk_data import Files, Lines, Purpose
 from reviews.errors import BadRecord, DomainError, NotAllowed
@@ -26,7 +26,6 @@ from reviews.fhir.render.elements import OURS
 from reviews.fhir.write import bundles, conforming, exact
 from reviews.jobs import Slice
 from reviews.models import BulkFile, BulkId, BulkRequest, Job
-from reviews.queries import bulk_ids
 from reviews.queries.fhir import KINDS
 
 IMPORT = "bulk_import"

@@ -60,6 +60,14 @@ def test_what_the_server_can_do_is_said_before_signing_in(client, rulebook):
     )
 
 
+def test_it_says_where_tokens_are_given(client, rulebook):
+    security = client.get("/fhir/metadata").json()["rest"][0]["security"]
+    assert security["service"][0]["coding"][0]["code"] == "SMART-on-FHIR"
+    (token,) = security["extension"][0]["extension"]
+    told = client.get("/fhir/.well-known/smart-configuration").json()
+    assert token == {"url": "token", "valueUri": told["token_endpoint"]}
+
+
 def test_without_a_key_nothing_else_is(client, rulebook):
     answer = client.get("/fhir/Patient")
     refused(answer, 401, "login")

@@ -25,8 +25,8 @@ from reviews.models import (
     Reading,
     SentResource,
 )
-from reviews.verbs import bulk_import
-from tests import make
+from reviews.verbs import bulk_import, registrations
+from tests import make, signing
 from tests.fhir.asking import System, refused
 from tests.fhir.bulk import NDJSON, manifest, path_of, resources, work
 
@@ -451,6 +451,23 @@ def test_only_addresses_of_the_system_are_fetched_from(system, settings, url):
     answer = system.send("POST", "$import", listed("https://ehr.example.org/out/1"))
     refused(answer, 403, "forbidden")
     assert not BulkRequest.objects.exists()
+
+
+def test_files_come_also_from_the_server_that_the_system_is_registered_with(system, harbour, ada):
+    registrations.register(
+        name="EHR that signs",
+        source_system="ehr",
+        practices=[harbour],
+        allowed="system/*.cruds",
+        keys=json.dumps(signing.public(signing.ec())),
+        fhir_server="https://ehr.example.org/fhir",
+        by=ada,
+    )
+    answer = system.send("POST", "$import", listed("https://ehr.example.org/fhir/out/1"))
+    assert answer.status_code == 202, answer.content
+    refused(
+        system.send("POST", "$import", listed("https://ehr.example.org/other")), 403, "forbidden"
+    )
 
 
 @pytest.fixture

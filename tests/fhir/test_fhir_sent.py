@@ -36,7 +36,7 @@ def keep(harbour, ehr):
         logical_id = str(of.order_id) if of else logical_id or str(uuid.uuid4())
         before = fhir_versions.sent(type_name, [logical_id]).get(logical_id, [])
         if of is None:
-            version = fhir_versions.next_kept(type_name, logical_id)
+            version = before[-1].version + 1 if before else 1
         elif of.version == 1 and not before and not deleted and not keep.later:
             version = 1
         else:

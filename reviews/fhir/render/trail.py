@@ -7,7 +7,6 @@ from reviews.fhir.render import elements
 from reviews.fhir.render.elements import OURS, Json
 
 AUDIT_TYPES = "http://terminology.hl7.org/CodeSystem/audit-event-type"
-RESTFUL = "http://hl7.org/fhir/restful-interaction"
 CHANGES = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 AGENTS = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 PORTAL = "Prescription Safety Portal"

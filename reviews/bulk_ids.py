@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from reviews.errors import NotAllowed
-from reviews.models import BulkId
+from reviews.models import BulkId, Client
 
 Name = tuple[str, str]
 """A type of resource, and the id that a system has for one of it."""
@@ -57,11 +57,21 @@ def keep(by: User, ids: Mapping[Name, tuple[str, int]]) -> None:
 
 
 def require_source(url: str, source_system: str) -> None:
-    """Raise `NotAllowed` unless an address is one from which the files of this system come."""
-    if not any(_is_below(url, base) for base in settings.IMPORT_SOURCES.get(source_system, ())):
+    """Raise `NotAllowed` unless an address is one from which the files of this system come.
+
+    Those that whoever runs the portal names, and the server with which the system is registered.
+    """
+    registered = Client.objects.filter(
+        source_system=source_system, withdrawn_at=None, fhir_server__gt=""
+    )
+    allowed = [
+        *settings.IMPORT_SOURCES.get(source_system, ()),
+        *registered.values_list("fhir_server", flat=True),
+    ]
+    if not any(_is_below(url, base) for base in allowed):
         raise NotAllowed(
-            f"Files of “{source_system}” are not fetched from this address: whoever runs the portal"
-            " names the addresses (IMPORT_SOURCES).",
+            f"Files of “{source_system}” are not fetched from this address: register the system"
+            " with its server, or have it named in IMPORT_SOURCES.",
             action="sync",
         )
 
