@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 
 from reviews.bulk import copy_rows
 from reviews.fhir.render.paths import Definition, keys
-from reviews.models import SentResource
+from reviews.models import Reported, SentResource
 
 
 def made(
@@ -67,6 +67,26 @@ def keep(several: Sequence[SentResource]) -> None:
 _COLUMNS = [
     field for field in SentResource._meta.concrete_fields if field.attname not in ("id", "sent_at")
 ]
+
+
+def become(records: Iterable[Reported]) -> None:
+    """Say that what was only kept is one of these records now, in a version with the same words."""
+    by_id = {str(getattr(record, record.VERSIONS_OF)): record for record in records}
+    newest = (
+        SentResource.objects.filter(logical_id__in=list(by_id))
+        .order_by("resource_type", "logical_id", "-version")
+        .distinct("resource_type", "logical_id")
+    )
+    several = []
+    for row in newest:
+        if row.record is None and not row.deleted:
+            record = by_id[row.logical_id]
+            row.version += 1
+            row.record, row.record_version = record.pk, record.version
+            row.patient_id = record.patient_id
+            several.append(row)
+    if several:
+        keep(several)
 
 
 def latest(resource_type: str, logical_ids: Iterable[str]) -> dict[str, SentResource]:

@@ -110,6 +110,7 @@ def hold(
                 kind=kind,
                 source_system=source_system,
                 source_id=one.row.source_id,
+                record_id=one.row.record_id,
                 content=content,
                 notes=said,
                 sent_by=by,

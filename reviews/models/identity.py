@@ -136,7 +136,8 @@ class WaitingRecord(models.Model):
     """A record as a client system sent it, whole, until somebody has said whose it is.
 
     `kind` names the batch it came in ("prescriptions", "conditions", ...); `content` is its JSON,
-    `notes` what its reader could not keep of it: dicts of `reason` and `medicine`.
+    `notes` what its reader could not keep of it: dicts of `reason` and `medicine`. `record_id` is
+    the id that its record will have, where that was given out already.
     """
 
     question = models.ForeignKey(
@@ -148,6 +149,7 @@ class WaitingRecord(models.Model):
     kind = models.CharField(max_length=20)
     source_system = models.CharField(max_length=100)
     source_id = models.CharField(max_length=200, blank=True)
+    record_id = models.UUIDField(null=True, blank=True)
     content = models.JSONField()
     notes = models.JSONField(default=list)
     sent_by = models.ForeignKey(

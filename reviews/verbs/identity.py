@@ -9,6 +9,7 @@ from functools import reduce
 from itertools import combinations, groupby
 from operator import or_
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -18,6 +19,7 @@ from django.utils import timezone
 from reviews import (
     access,
     audit,
+    fhir_versions,
     incoming,
     people,
     records,
@@ -398,6 +400,8 @@ def _take_in(question: IdentityQuestion) -> int:
                 kind.row(index, question.practice, records.convert(row.content, kind.shape))
                 for index, row in enumerate(waited)
             ]
+            for row, one in zip(waited, accepted, strict=True):
+                one.record_id = row.record_id
             notes = [
                 unread.Told(row.practice_id, kind.about(one.record), (), refused=False, **note)
                 for row, one in zip(waited, accepted, strict=True)
@@ -405,7 +409,15 @@ def _take_in(question: IdentityQuestion) -> int:
             ]
             if accepted:
                 _merge(kind, accepted, source_system, sender, notes)
+    _give_records([row.record_id for row in rows if row.record_id is not None])
     return len(rows)
+
+
+def _give_records(record_ids: list[UUID]) -> None:
+    """Say of resources that were only kept meanwhile which records they are now."""
+    for _, model in REPORTED if record_ids else ():
+        live = model.objects.live().filter(**{f"{model.VERSIONS_OF}__in": record_ids})
+        fhir_versions.become(live)
 
 
 def _merge(

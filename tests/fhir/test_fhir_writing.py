@@ -4,7 +4,16 @@ import json
 
 import pytest
 
-from reviews.models import Condition, ImportNote, Patient, Prescription, Reading, SentResource
+from reviews.models import (
+    Condition,
+    IdentityQuestion,
+    ImportNote,
+    Patient,
+    Prescription,
+    Reading,
+    SentResource,
+)
+from reviews.verbs import identity
 from tests.fhir.asking import System, refused
 from tests.fhir.test_fhir_writing_people import bell, post, put
 
@@ -218,6 +227,32 @@ def test_a_person_who_waits_is_amended_by_id(system, ann):
     known = answer.json()["id"]
     again = put(system, f"Patient/{known}", {**waiting, "id": known, "gender": "male"})
     assert again.status_code == 200, again.content
+
+
+def test_an_order_that_waited_keeps_its_id_when_it_is_known_whose_it_is(system, ann, ravi):
+    other = bell(
+        name=[{"family": "Okoro", "given": ["Tom"]}], birthDate="1990-01-01", gender="male"
+    )
+    answer = sent(
+        system,
+        bundle(
+            entry("POST", "Patient", other, "urn:uuid:a"),
+            entry("POST", "MedicationRequest", order("urn:uuid:a")),
+        ),
+    )
+    assert answer.status_code == 200, answer.content
+    made = answer.json()["entry"][1]
+    assert "Not screened yet" in made["response"]["outcome"]["issue"][0]["diagnostics"]
+    assert not Prescription.objects.exists()
+    question = IdentityQuestion.objects.get()
+    identity.settle(question=question, answer=question.Answer.APART, how="sender", by=ravi)
+    row = Prescription.objects.get()
+    assert row.patient_id != int(ann.removeprefix("Patient/"))
+    assert str(row.order_id) == made["resource"]["id"]
+    (found,) = system.found("MedicationRequest", {"patient": f"Patient/{row.patient_id}"})
+    assert found["id"] == made["resource"]["id"]
+    assert found["meta"]["versionId"] == "2"
+    assert system.found("MedicationRequest") == [found]
 
 
 # -- Bundles -----------------------------------------------------------------------------------
