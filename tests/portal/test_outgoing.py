@@ -344,7 +344,7 @@ def test_a_server_that_drips_is_cut(head):
         begun = time.monotonic()
         with pytest.raises(Unreachable, match="within"):
             outgoing.get_json(f"http://127.0.0.1:{port}/", seconds=0.5)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 8
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -353,7 +353,7 @@ def test_a_server_that_hangs_is_left(scheme):
         begun = time.monotonic()
         with pytest.raises(Unreachable):
             outgoing.post(f"{scheme}://127.0.0.1:{port}/", b"x", headers={}, seconds=0.5)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 8
 
 
 def test_a_name_that_is_not_found_in_time_is_left(monkeypatch):
@@ -460,4 +460,4 @@ def test_an_encrypted_server_that_drips_is_cut(authority):
         begun = time.monotonic()
         with pytest.raises(Unreachable, match="within"):
             outgoing.get_json(f"https://localhost:{port}/", seconds=0.5)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 8
