@@ -20,7 +20,7 @@ from .test_faults import assert_nothing_lost_and_nothing_twice
 pytestmark = pytest.mark.faults
 PEOPLE = 60
 BOUND = 12.0
-"""Seconds in which everybody has an answer, on a machine with much else to do: without time-outs, never."""
+"""Seconds in which everybody has an answer, on a busy machine too: without time-outs, never."""
 WAITS_FOR_A_LOCK = "SELECT FROM pg_locks WHERE NOT granted"
 
 
