@@ -23,7 +23,7 @@ from portal.supervisor import Stopped, Supervisor, prepare_arguments, read_healt
 from tests.portal.folders import enterable
 
 SLEEP = "import time; time.sleep(60)"
-READY_SECONDS = 180
+READY_SECONDS = 600
 
 
 def child(home, name, code, **options):

@@ -53,13 +53,18 @@ def who(role, door):
     return walk.KEYS.get(role, role) if door.system else role
 
 
-def asking(name, method, role, door, world):
-    """The request of somebody with this role, for what belongs to `world`."""
-    address = reverse(name, kwargs=walk.arguments(world)[name])
-    data = walk.sent(world).get(name, {}) if method != "GET" else {}
-    if data and name == "unknown-medicines-judge" and role == Role.FORMULARY_ADMIN:
-        data = {"where": "everywhere"}
-    return walk.Asked(who(role, door), method, address, tuple(data.items()))
+def asking(world):
+    """`(name of an address, method, role, its door): the request for what belongs to `world``."""
+    given, sent = walk.arguments(world), walk.sent(world)
+
+    def request(name, method, role, door):
+        data = sent.get(name, {}) if method != "GET" else {}
+        if data and name == "unknown-medicines-judge" and role == Role.FORMULARY_ADMIN:
+            data = {"where": "everywhere"}
+        address = reverse(name, kwargs=given[name])
+        return walk.Asked(who(role, door), method, address, tuple(data.items()))
+
+    return request
 
 
 def answered(visitors, asked):
@@ -72,10 +77,9 @@ def answered(visitors, asked):
 
 
 def test_every_role_comes_in_where_the_table_says_so_and_nowhere_else(quill):
-    visitors, wrong = walk.Visitors(quill), []
+    visitors, request, wrong = walk.Visitors(quill), asking(quill), []
     for name, method, door, actions, role in tried():
-        asked = asking(name, method, role, door, quill)
-        status, changed = answered(visitors, asked)
+        status, changed = answered(visitors, request(name, method, role, door))
         may = door.opens(role, actions)
         out = status in REFUSED or (name in ELSEWHERE and status == 302 and not changed)
         if not may and method != "GET":
@@ -86,14 +90,13 @@ def test_every_role_comes_in_where_the_table_says_so_and_nowhere_else(quill):
 
 
 def test_nobody_comes_in_at_another_practice(quill, marsh):
-    visitors = walk.Visitors(marsh)
+    visitors, request = walk.Visitors(marsh), asking(quill)
     takes = {route.name: route.takes for route in walk.routes()}
     wrong = []
     for name, method, door, actions, role in tried():
         if not takes[name] or (door.anywhere(actions) and not door.either):
             continue
-        asked = asking(name, method, role, door, quill)
-        status, changed = answered(visitors, asked)
+        status, changed = answered(visitors, request(name, method, role, door))
         if status not in REFUSED or changed:
             wrong.append(f"{role} {method} {name}: {status}, changed: {changed}")
     assert not wrong, "\n".join(wrong)
