@@ -112,6 +112,7 @@ def arguments(world):
         "work-session": {"pk": world.session.pk},
         "work-session-leave": {"pk": world.session.pk},
         "job-cancel": {"pk": world.job.pk},
+        "job-again": {"pk": world.job.pk},
         "key-revoke": {"pk": world.key.pk},
         **{
             f"{prefix}webhook{name}": {"pk": world.webhook.pk}

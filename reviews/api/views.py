@@ -17,7 +17,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from reviews import access, limits, records, replies
+from reviews import access, limits, records, refused, replies
 from reviews.access import Action
 from reviews.api import bodies, resources, shapes, uploads
 from reviews.api.pages import page
@@ -192,6 +192,7 @@ class SyncView(ApiView):
             source_system=request.auth.source_system,
             by=request.user,
         )
+        refused.keep(request.user, refused.Surface.REST, refused.faults_of(result.errors))
         answer = shapes.Synced(
             created=result.created,
             amended=result.amended,

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from reviews import access, incoming, jobs, syncing, uploads
+from reviews import access, incoming, jobs, refused, syncing, uploads
 from reviews.access import Action
 from reviews.errors import NotAllowed
 from reviews.incoming import SyncResult
@@ -114,6 +114,7 @@ def take_in(job: Job, seconds: float) -> Slice:
             ],
             batch_size=5_000,
         )
+        refused.keep(job.asked_by, refused.Surface.BULK, refused.faults_of(result.errors))
         done += part.lines
         part.delete()
         if time.monotonic() >= until:
