@@ -421,6 +421,9 @@ DOORS = {
     "api-prescriptions": _page(Action.SEE_PATIENT),
     "api-prescription": _page(Action.SEE_PATIENT),
     "api-prescriptions-sync": _button(Action.SYNC, system=True),
+    "api-dispensings": _page(Action.SEE_PATIENT),
+    "api-dispensing": _page(Action.SEE_PATIENT),
+    "api-dispensings-sync": _button(Action.SYNC, system=True),
     "api-conditions-sync": _button(Action.SYNC, system=True),
     "api-readings": _page(Action.SEE_PATIENT),
     "api-reading": _page(Action.SEE_PATIENT),
@@ -462,6 +465,8 @@ DOORS = {
     "fhir-import": _button(Action.SYNC, system=True),
     "fhir-bulk-status": _form(own=True, system=True, by="DELETE"),
     "fhir-bulk-file": _page(own=True, system=True),
+    "fhir-Subscription": _form(Action.OWN_WEBHOOKS, system=True),
+    "fhir-Subscription-one": _form(Action.OWN_WEBHOOKS, system=True, by="DELETE", own=True),
     "fhir-bundle": _button(Action.SYNC, system=True),
     **{
         f"fhir-{name}{one}": _page(

@@ -348,6 +348,20 @@ class ConditionDetail(DetailView):
     operation = Operation("condition", answer=shapes.Condition)
 
 
+class DispensingList(ListView):
+    """Live prescriptions that say what was handed out; by FHIR each is a MedicationDispense."""
+
+    resource = resources.Dispensings()
+    operation = Operation("dispensings", query=shapes.Prescriptions, answer=shapes.PrescriptionPage)
+
+
+class DispensingDetail(DetailView):
+    """One version of a dispensing, superseded ones included, under its number as prescription."""
+
+    resource = resources.Dispensings()
+    operation = Operation("dispensing", answer=shapes.Prescription)
+
+
 class LetterList(ListView):
     """Letters about patients, as they went out."""
 
@@ -517,6 +531,17 @@ class PrescriptionSync(SyncView):
     operation = Operation(
         "sync-prescriptions", body=records.SyncedPrescription, answer=shapes.Synced
     )
+
+
+class DispensingSync(SyncView):
+    """Send what was handed out: new, changed or the same again; one is an order of one issue.
+
+    It is kept as a prescription that is `dispensed`, as a MedicationDispense by FHIR is, and known
+    by its source_id among them.
+    """
+
+    verb = staticmethod(sync.dispensings)
+    operation = Operation("sync-dispensings", body=records.SyncedDispensing, answer=shapes.Synced)
 
 
 class ConditionSync(SyncView):

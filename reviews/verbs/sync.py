@@ -22,6 +22,7 @@ __all__ = [
     "Rows",
     "ask_to_take_in",
     "conditions",
+    "dispensings",
     "patients",
     "prescriptions",
     "readings",
@@ -37,6 +38,13 @@ def prescriptions(
 ) -> SyncResult:
     """Merge a batch of `SyncedPrescription`. Raises `NotAllowed`, or `Stale` under a rare race."""
     return syncing.merge(incoming.Prescriptions, rows, source_system, by, notes)
+
+
+def dispensings(
+    *, rows: Rows, source_system: str, by: User, notes: Iterable[Noted] = ()
+) -> SyncResult:
+    """Merge a batch of `SyncedDispensing`: prescriptions that say what was handed out."""
+    return syncing.merge(incoming.Dispensings, rows, source_system, by, notes)
 
 
 def conditions(

@@ -21,7 +21,7 @@ from tests.verbs.test_taper import request as taper_request
 
 LISTS = (
     *("prescriptions", "readings", "tapers", "patients", "notes", "flags", "cases", "decisions"),
-    *("conditions", "letters", "screenings"),
+    *("conditions", "letters", "screenings", "dispensings"),
 )
 LONG_AGO = "2000-01-01T00:00:00Z"
 
