@@ -1,7 +1,7 @@
 """Whatever is sent by FHIR and to hooks: a refusal that says why, or an answer; never half of it.
 
 Real bundles with faults in their text and in their shape. A few hundred in the suite;
-`SENT_MUTANTS=20000 ./dev test tests/fhir/test_sent_mutants.py -n0` tries more.
+`SENT_MUTANTS=20000 ./dev test tests/fhir/test_sent_mutants.py --show-capture=no` tries more.
 """
 
 import json
@@ -259,6 +259,21 @@ def test_each_is_answered_or_refused_with_a_reason_and_whole(way, system, signed
     assert not wrong, wrong[:20]
     assert refused > MANY // 16, "most of these are faults"
     assert taken or way is not one or MANY < 100, "some faults are none"
+
+
+@pytest.mark.parametrize("name", ["resourceType", "gender", "birthDate", "status"])
+def test_half_a_sign_is_refused_wherever_it_is_quoted(system, name):
+    answer = system.send("POST", "Patient", json.dumps({"resourceType": "Patient", name: "\ud800"}))
+    assert answer.status_code == 400
+    assert is_told(answer)
+
+
+@pytest.mark.parametrize("more", [{}, {"_identifier": [{"id": "x"}]}])
+def test_a_null_in_a_list_is_no_failure(system, more):
+    said = {"resourceType": "Patient", "identifier": [None], "birthDate": "1944-05-06", **more}
+    answer = system.send("POST", "Patient", json.dumps(said))
+    assert 400 <= answer.status_code < 500
+    assert is_told(answer)
 
 
 def test_lines_of_an_import_are_taken_or_told_of(system):
