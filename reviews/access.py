@@ -78,6 +78,7 @@ class Action(StrEnum):
     MANAGE_CLIENTS = "make keys for records"
     PROVISION = "make keys that keep people"
     REVOKE_KEYS = "see and revoke keys"
+    SEE_INTEGRATIONS = "see how connected systems do"
     MANAGE_WEBHOOKS = "keep receivers of events"
     OWN_WEBHOOKS = "keep receivers of events of your own"
     SEE_PEOPLE = "see who works here"
@@ -154,6 +155,7 @@ GRANTS = {
     Action.DRAFT: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.PUBLISH: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.MANAGE_CLIENTS: _grant(FORMULARY_ADMIN),
+    Action.SEE_INTEGRATIONS: _grant(FORMULARY_ADMIN),
     Action.MANAGE_WEBHOOKS: _grant(FORMULARY_ADMIN),
     Action.OWN_WEBHOOKS: _grant(CLIENT),
     Action.PROVISION: _grant(PRACTICE_ADMIN),
@@ -381,6 +383,7 @@ DOORS = {
     "practice-new": _form(Action.SET_UP_PRACTICE),
     "practice-edit": _form(Action.SEE_PEOPLE, Action.EDIT_PRACTICE),
     "join": _form(public=True),
+    "integrations": _page(Action.SEE_INTEGRATIONS),
     "keys": _page(Action.REVOKE_KEYS),
     "key-make": _form(Action.MANAGE_CLIENTS, Action.PROVISION, either=True),
     "key-revoke": _form(Action.REVOKE_KEYS),
@@ -410,6 +413,7 @@ DOORS = {
     "recall-pages": _page(Action.SEE_RECALL, Action.RECALL),
     "jobs": _page(Action.SEE_JOBS),
     "job-cancel": _form(Action.CANCEL_JOB, own=True),
+    "job-again": _button(Action.CANCEL_JOB, own=True),
     "preferences": _form(),
     "preferences-digest": _button(),
     "api-schema": _page(public=True),
@@ -417,6 +421,9 @@ DOORS = {
     "api-prescriptions": _page(Action.SEE_PATIENT),
     "api-prescription": _page(Action.SEE_PATIENT),
     "api-prescriptions-sync": _button(Action.SYNC, system=True),
+    "api-dispensings": _page(Action.SEE_PATIENT),
+    "api-dispensing": _page(Action.SEE_PATIENT),
+    "api-dispensings-sync": _button(Action.SYNC, system=True),
     "api-conditions-sync": _button(Action.SYNC, system=True),
     "api-readings": _page(Action.SEE_PATIENT),
     "api-reading": _page(Action.SEE_PATIENT),
@@ -458,6 +465,8 @@ DOORS = {
     "fhir-import": _button(Action.SYNC, system=True),
     "fhir-bulk-status": _form(own=True, system=True, by="DELETE"),
     "fhir-bulk-file": _page(own=True, system=True),
+    "fhir-Subscription": _form(Action.OWN_WEBHOOKS, system=True),
+    "fhir-Subscription-one": _form(Action.OWN_WEBHOOKS, system=True, by="DELETE", own=True),
     "fhir-bundle": _button(Action.SYNC, system=True),
     **{
         f"fhir-{name}{one}": _page(

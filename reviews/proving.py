@@ -17,7 +17,7 @@ from django.db.models import JSONField, Q, Value
 from django.db.models.functions import JSONObject, Now
 from django.utils import timezone
 
-from reviews import jwts, outgoing, tries
+from reviews import jwts, outgoing, refused, tries
 from reviews.errors import DomainError
 from reviews.jwts import BadKey, Key, NotProven
 from reviews.models import Client, FetchedKeys, UsedAssertion
@@ -44,13 +44,14 @@ def prove(token: str, *, audience: str, longest: timedelta, by_hook: bool = Fals
     """
     said = jwts.said(token)
     client, entered = _client(said.claims, by_hook=by_hook)
-    jku = said.header.get("jku")
-    if jku is not None and (not client.jwks_url or jku != client.jwks_url):
-        raise NotProven("its jku is not the address that was registered")
-    by = _key(client, entered, said.header)
-    claims = jwts.check(token, by, audience=audience, now=timezone.now(), longest=longest)
-    if not _first_time(claims["iss"], claims["jti"], claims["exp"], waits=not by_hook):
-        raise NotProven("it was used before (jti)")
+    try:
+        _prove(client, entered, token, audience=audience, longest=longest, by_hook=by_hook)
+    except NotProven as error:
+        # Whoever it was said that they are this client: it may be one whose keys were changed.
+        surface = refused.Surface.HOOKS if by_hook else refused.Surface.TOKEN
+        fault = refused.Fault("", f"{UNPROVEN}: {error}", str(said.header.get("kid", "")))
+        refused.keep(client.user, surface, [fault])
+        raise
     if client.last_used_at is None or client.last_used_at < timezone.now() - USED_EVERY:
         # The condition keeps many requests at once from queueing on one row.
         Client.objects.filter(
@@ -58,6 +59,29 @@ def prove(token: str, *, audience: str, longest: timedelta, by_hook: bool = Fals
             pk=client.pk,
         ).update(last_used_at=Now())
     return client
+
+
+UNPROVEN = "Somebody said to be this system, and did not prove it"
+
+
+def _prove(
+    client: Client,
+    entered: "Entered",
+    token: str,
+    *,
+    audience: str,
+    longest: timedelta,
+    by_hook: bool,
+) -> None:
+    """Raise `NotProven` unless the client signed this, now and for the first time."""
+    said = jwts.said(token)
+    jku = said.header.get("jku")
+    if jku is not None and (not client.jwks_url or jku != client.jwks_url):
+        raise NotProven("its jku is not the address that was registered")
+    by = _key(client, entered, said.header)
+    claims = jwts.check(token, by, audience=audience, now=timezone.now(), longest=longest)
+    if not _first_time(claims["iss"], claims["jti"], claims["exp"], waits=not by_hook):
+        raise NotProven("it was used before (jti)")
 
 
 def is_published(kid: str) -> bool:

@@ -14,6 +14,7 @@ from reviews import (
     feed,
     jobs,
     presses,
+    refused,
     releases,
     replies,
     requests,
@@ -181,6 +182,7 @@ def forget(task: Task) -> None:
     presses.forget()
     replies.forget_old()
     uploads.forget_old()
+    refused.forget_old()
     sessions.forget()
     tries.forget_old()
     tokens.forget()

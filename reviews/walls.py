@@ -88,6 +88,7 @@ WALLED = {
     "reviews_recallperson": OF_PRACTICE,
     "reviews_recallround": OF_PRACTICE,
     "reviews_screeningrequest": _of("reviews_patient", "patient_id"),
+    "reviews_refused": OF_ANY_PRACTICE,
     "reviews_sensitivemark": OF_PRACTICE,
     "reviews_sentresource": OF_PRACTICE,
     "reviews_structuredreview": OF_PRACTICE,

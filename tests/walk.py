@@ -71,6 +71,7 @@ def arguments(world):
         "prescription-amend": {"pk": world.prescription.pk},
         "prescription-withdraw": {"pk": world.prescription.pk},
         "api-prescription": {"pk": world.prescription.pk},
+        "api-dispensing": {"pk": world.fay.prescriptions.get(dispensed=True).pk},
         "case": case,
         "api-case": case,
         "taper": taper,
@@ -112,6 +113,7 @@ def arguments(world):
         "work-session": {"pk": world.session.pk},
         "work-session-leave": {"pk": world.session.pk},
         "job-cancel": {"pk": world.job.pk},
+        "job-again": {"pk": world.job.pk},
         "key-revoke": {"pk": world.key.pk},
         **{
             f"{prefix}webhook{name}": {"pk": world.webhook.pk}
@@ -169,6 +171,7 @@ def arguments(world):
     # Only the system that asked for an export sees any of it.
     given |= {
         "fhir-export-group": {"logical_id": world.place.code},
+        "fhir-Subscription-one": {"logical_id": str(world.webhook.pk)},
         "fhir-bulk-status": {"pk": UUID(int=world.place.pk)},
         "fhir-bulk-file": {"pk": UUID(int=world.place.pk), "name": "0001.Patient.ndjson"},
     }

@@ -7,7 +7,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from reviews import bulk_ids, fhir_versions, jobs, uploads
+from reviews import bulk_ids, fhir_versions, jobs, refused, uploads
 from reviews.audit import Event
 from reviews.conclusions import FlagOutcome
 from reviews.messaging import Draft
@@ -249,6 +249,7 @@ class World:
             (sync.conditions, sent.condition(f"c-{self.name}", patient=number, text=self.name)),
         ):
             verb(rows=enumerate([row]), source_system="ehr", by=ehr)
+        refused.keep(ehr, refused.Surface.REST, [refused.Fault("dose", "is odd", self.name)])
         self._told_of_fay(ehr)
         self.question = IdentityQuestion.objects.open().get(practice=self.place)
         self.note = ImportNote.objects.live().get(practice=self.place)

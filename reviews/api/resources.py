@@ -127,6 +127,15 @@ class Prescriptions(Resource[Prescription, shapes.Prescriptions]):
         )
 
 
+class Dispensings(Prescriptions):
+    """The prescriptions that say what was handed out, under the same numbers."""
+
+    name = "dispensings"
+
+    def rows(self) -> QuerySet[Prescription]:
+        return super().rows().filter(dispensed=True)
+
+
 class Readings(Resource[Reading, shapes.Readings]):
     name = "readings"
     action = Action.SEE_PATIENT

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.http import http_date
 from rest_framework.request import Request
 
-from reviews import access
+from reviews import access, refused
 from reviews.access import Action
 from reviews.errors import DomainError, NotAllowed, NotFound, Stale
 from reviews.fhir.read.file import MEDICINES
@@ -298,7 +298,20 @@ class Writer:
             with transaction.atomic():
                 return self.all_or_nothing([entry])[0]
         except (Refused, DomainError) as error:
-            return {"response": self._failed(error)}
+            failed = self._failed(error)
+            self._keep(entry, failed["outcome"]["issue"])
+            return {"response": failed}
+
+    def _keep(self, entry: bundles.Entry, issues: list[dict[str, Any]]) -> None:
+        """Keep that an entry of a batch was refused, as a request of its own would be."""
+        # Without the question: it may name a person.
+        record = f"{entry.method} {entry.url.partition('?')[0]}"
+        faults = [
+            refused.Fault(",".join(each.get("expression", [])[:1]), each["diagnostics"], record)
+            for each in issues
+        ]
+        if self.request.auth is not None:
+            refused.keep(self.request.user, refused.Surface.FHIR, faults)
 
     def _failed(self, error: Refused | DomainError) -> dict[str, Any]:
         if isinstance(error, Refused):

@@ -60,6 +60,7 @@ from .recall import (
     RecallPerson,
     RecallRound,
 )
+from .refused import Refused
 from .replies import Reply
 from .reviewing import StructuredReview
 from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
@@ -149,6 +150,7 @@ __all__ = [
     "RecallLook",
     "RecallPerson",
     "RecallRound",
+    "Refused",
     "RegisterEntry",
     "Reply",
     "Reported",

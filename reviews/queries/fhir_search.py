@@ -100,6 +100,12 @@ class Search:
         found.included = self._followed(question, found.matches)
         return found
 
+    def matching(
+        self, table: Source[Any], kind: Kind, conditions: Iterable[Condition]
+    ) -> QuerySet[Any]:
+        """The rows of a table that the viewer may see, and that meet conditions."""
+        return self._filtered(table, kind, conditions)
+
     def _filtered(
         self, table: Source[Any], kind: Kind, conditions: Iterable[Condition]
     ) -> QuerySet[Any]:

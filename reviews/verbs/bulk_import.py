@@ -18,7 +18,7 @@ from django.contrib.auth.models import User
 from django.db import DataError, transaction
 from django.utils import timezone
 
-from reviews import access, bulk_data, bulk_files, bulk_ids, jobs, outgoing
+from reviews import access, bulk_data, bulk_files, bulk_ids, jobs, outgoing, refused
 from reviews.access import Action
 from reviews.bulk_data import Files, Lines, Purpose
 from reviews.errors import BadRecord, DomainError, NotAllowed
@@ -207,6 +207,7 @@ class _Work:
             while not finished:
                 finished = self._step()
                 files.add(Purpose.ERROR, "OperationOutcome", Lines(self.outcomes, set()))
+                refused.keep(self.by, refused.Surface.BULK, _faults(self.outcomes))
                 self.outcomes = []
                 if monotonic() >= until:
                     break
@@ -523,6 +524,29 @@ class _Work:
                 }
             )
         )
+
+
+class _Issue(msgspec.Struct):
+    """An issue of an outcome, as it was told."""
+
+    severity: str
+    diagnostics: str
+    expression: list[str] = []
+
+
+class _Outcome(msgspec.Struct):
+    issue: list[_Issue]
+
+
+def _faults(outcomes: Sequence[bytes]) -> list[refused.Fault]:
+    """The lines that were not taken, of what was told of lines."""
+    issues = [msgspec.json.decode(each, type=_Outcome).issue[0] for each in outcomes]
+    return [
+        refused.Fault(",".join(issue.expression), reason, where)
+        for issue in issues
+        if issue.severity == "error"
+        for where, _, reason in [issue.diagnostics.partition(": ")]
+    ]
 
 
 def _line_of(file: BinaryIO) -> tuple[bytes | None, int]:

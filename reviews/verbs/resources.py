@@ -268,7 +268,7 @@ class _Writing:
             each.at: [
                 identifiers.written(number["system"], number["value"])
                 for number in each.resource.get("identifier", ())
-                if number.get("system") and number.get("value")
+                if isinstance(number, dict) and number.get("system") and number.get("value")
             ]
             for each in wanted
             if each.type == "Patient" and not each.known

@@ -47,6 +47,7 @@ MENU = (
     (Action.DRAFT, "rulebooks", "Rule books"),
     (Action.EDIT_LETTER_TEXTS, "letter-texts", "Letters"),
     (Action.SEE_PEOPLE, "people", "People"),
+    (Action.SEE_INTEGRATIONS, "integrations", "Integrations"),
     (Action.REVOKE_KEYS, "keys", "Keys"),
     (Action.OVERSEE_JOBS, "jobs", "Jobs"),
 )

@@ -153,6 +153,7 @@ def faults(resource: dict[str, Any]) -> list[Fault]:
         *_codes(resource, definition),
         *_concepts(resource, definition),
         *_shapes(resource),
+        *_nulls(resource, resource["resourceType"]),
         *_invariants(resource),
     ]
     return found[:MOST_FAULTS]
@@ -166,6 +167,22 @@ def _id_faults(resource: dict[str, Any]) -> Iterator[Fault]:
             "value",
             "An id has 1 to 64 letters, digits, hyphens and full stops.",
         )
+
+
+def _nulls(holder: dict[str, Any], path: str) -> Iterator[Fault]:
+    """A null in a list stands for a value that has extensions alone, and for nothing else."""
+    for name, value in holder.items():
+        here = f"{path}.{name}"
+        several = value if isinstance(value, list) else [value]
+        if None in several and isinstance(value, list) and not _extended(holder, name):
+            yield Fault(here, "structure", "A list holds no null.")
+        for index, one in enumerate(several):
+            if isinstance(one, dict):
+                yield from _nulls(one, f"{here}[{index}]" if isinstance(value, list) else here)
+
+
+def _extended(holder: dict[str, Any], name: str) -> bool:
+    return name.startswith("_") or f"_{name}" in holder
 
 
 def _missing(resource: dict[str, Any], definition: Definition) -> Iterator[Fault]:
