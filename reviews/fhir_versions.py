@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import BooleanField, F, Func, QuerySet, Value
 
 from reviews.bulk import as_json, copy_rows
 from reviews.fhir.render.paths import Definition, keys
@@ -98,12 +98,18 @@ def latest(resource_type: str, logical_ids: Iterable[str]) -> dict[str, SentReso
     return {row.logical_id: row for row in newest}
 
 
+class _IsOneOf(Func):
+    """Whether a text is one of a list, which is sent as one JSON text."""
+
+    template = "(%(expressions)s::json))))"
+    arg_joiner = " = ANY(ARRAY(SELECT json_array_elements_text("
+    output_field = BooleanField()
+
+
 def _of(resource_type: str, logical_ids: Iterable[str]) -> QuerySet[SentResource]:
-    """What was sent of each of these. Their ids go as one text: a thousand parameters cost more
-    than all else."""
-    rows = SentResource.objects.filter(resource_type=resource_type)
-    one_of = "logical_id = ANY(ARRAY(SELECT json_array_elements_text(%s)))"
-    return rows.extra(where=[one_of], params=[as_json(list(logical_ids))])
+    """What was sent of each of these. A thousand parameters would cost more than all else."""
+    ids = Value(as_json(list(logical_ids)))
+    return SentResource.objects.filter(_IsOneOf(F("logical_id"), ids), resource_type=resource_type)
 
 
 def sent(resource_type: str, logical_ids: Iterable[str]) -> dict[str, list[SentResource]]:
