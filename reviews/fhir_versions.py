@@ -103,13 +103,13 @@ class _IsOneOf(Func):
 
     template = "(%(expressions)s::json))))"
     arg_joiner = " = ANY(ARRAY(SELECT json_array_elements_text("
-    output_field = BooleanField()
 
 
 def _of(resource_type: str, logical_ids: Iterable[str]) -> QuerySet[SentResource]:
     """What was sent of each of these. A thousand parameters would cost more than all else."""
     ids = Value(as_json(list(logical_ids)))
-    return SentResource.objects.filter(_IsOneOf(F("logical_id"), ids), resource_type=resource_type)
+    is_one = _IsOneOf(F("logical_id"), ids, output_field=BooleanField())
+    return SentResource.objects.filter(is_one, resource_type=resource_type)
 
 
 def sent(resource_type: str, logical_ids: Iterable[str]) -> dict[str, list[SentResource]]:

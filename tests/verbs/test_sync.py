@@ -74,8 +74,8 @@ def test_json_bytes_and_python_data_are_the_same_record(harbour, ehr):
     assert summary(send(ehr, json.dumps(sent.prescription()).encode())) == (0, 0, 1, 0)
 
 
-ITS_OWN = {"id", "order_id", "source_id", "patient_id", "patient", "digest", "recorded_at", "mark"}
-ITS_OWN |= {"at", "xact", "detail", "value", "identifiers"}
+ITS_OWN = {"id", "order_id", "patient_id", "digest", "recorded_at", "mark", "subject"}
+ITS_OWN |= {"at", "xact", "detail", "value", "supersedes_id", "superseded_at", "source_id"}
 
 
 def test_a_few_rows_are_written_as_many_are(harbour, ehr, monkeypatch):
