@@ -36,6 +36,7 @@ BY_THEMSELVES = {
     "feed": "benchmarks.feed",
     "upload": "benchmarks.upload",
     "import": "benchmarks.bulk_import",
+    "fhir-in": "benchmarks.fhir_in",
 }
 
 
@@ -108,7 +109,7 @@ RATIO = re.compile(
     r"(?P<what>[^:]+): (?P<measured>[^,]+), ratio (?P<ratio>[\d.]+)"
     r"(?: \(aim: at most (?P<aim>[\d.]+)\))?"
 )
-FLOOR = re.compile(r"(?P<floor>(?:COPY|Sync) [^:]+: \S+ ms)")
+FLOOR = re.compile(r"(?P<floor>(?:COPY|Sync|Insert) [^:]+: \S+ ms)")
 LOOP = re.compile(
     r"(?P<what>\w+)\s+(?P<measured>[\d,]+ dossiers/s)\s"
     r".*?(?P<ratio>[\d.]+) x (?P<floor>a bare loop)"

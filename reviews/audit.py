@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 import msgspec
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection
 from django.db.models import Model
 
 from reviews.bulk import as_json, copy_rows, next_ids
-from reviews.models import SHOWN, AuditEvent, named
+from reviews.models import SHOWN, named
 
 _ORDER = {"order": "id shared by all versions of the order", "version": "number of the version"}
 _READING = {"kind": "what was measured or asked", "dated_on": "its day", "status": "its status"}
@@ -741,6 +742,10 @@ class Entry(NamedTuple):
 
 COLUMNS = ("id", *Entry._fields, "mark")
 """The columns of a row that `rows` gives."""
+INSERT = f"""
+    INSERT INTO reviews_auditevent ({", ".join(COLUMNS)})
+    VALUES ({", ".join(["%s"] * len(COLUMNS))})
+"""
 
 
 def entry(
@@ -777,13 +782,15 @@ def record(
     patient_id: int | None = None,
     subject: Model | None = None,
     **detail: object,
-) -> AuditEvent:
-    """Write one entry now, in the caller's transaction; otherwise as `entry`."""
+) -> int:
+    """Write one entry now, in the caller's transaction, and return its number; else as `entry`."""
     made = entry(
         by, event, practice_id=practice_id, patient_id=patient_id, subject=subject, **detail
     )
-    [pk] = next_ids("reviews_auditevent", 1)
-    return AuditEvent.objects.create(pk=pk, **made._asdict(), mark=mark_of(pk, made))
+    [row] = rows([made])
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, row)
+    return row[0]
 
 
 def record_all(entries: Iterable[Entry]) -> None:

@@ -329,7 +329,8 @@ def convert(content: Any, shape: type[Shape], zone_at: ZoneAt = lambda _: None) 
 
     Where an instant stands for a day, it is the day that it was at the practice.
     """
-    _refuse_nul(content, "")
+    if _may_hold_nul(content):
+        _refuse_nul(content, "")
     try:
         return _dated(msgspec.convert(content, shape, strict=False), zone_at)
     except msgspec.ValidationError:
@@ -411,6 +412,14 @@ def _said(content: Any) -> Any:
 
 
 _ESCAPED_NUL = rb"\u0000"
+
+
+def _may_hold_nul(content: Any) -> bool:
+    """Whether the character NUL may be in it: seen at once, and whatever is no JSON may."""
+    try:
+        return _ESCAPED_NUL in msgspec.json.encode(content)
+    except (TypeError, ValueError, RecursionError):
+        return True
 
 
 def _refuse_nul(content: Any, path: str) -> None:

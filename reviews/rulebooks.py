@@ -3,23 +3,25 @@
 from functools import lru_cache
 from typing import Any
 
+from django.db import connection
+
 from reviews.errors import NotFound
 from reviews.models import RuleVersion
 from reviews.rules.book import RuleBook
 
+PUBLISHED = "SELECT id FROM reviews_ruleversion WHERE state = %s"
 FORMULARY_SECTIONS = ("drugs", "products", "atc", "names")
 
 
 def live() -> tuple[int, RuleBook]:
     """`(id of the published version, its book)`. Raises `NotFound` before the first publication."""
-    pk = (
-        RuleVersion.objects.filter(state=RuleVersion.State.PUBLISHED)
-        .values_list("pk", flat=True)
-        .first()
-    )
-    if pk is None:
+    # Asked with each call of a hook: Django takes ten times as long to make the statement.
+    with connection.cursor() as cursor:
+        cursor.execute(PUBLISHED, [RuleVersion.State.PUBLISHED])
+        found = cursor.fetchone()
+    if found is None:
         raise NotFound("No rule book is published yet: run load_formulary first.")
-    return pk, book(pk)
+    return found[0], book(found[0])
 
 
 # Old flags are shown with the book that made them, so a few stay at hand.

@@ -421,10 +421,11 @@ class Writer:
         }
 
     def _stand(self, written: Sequence[Written]) -> dict[tuple[str, str], Shown]:
-        """What was written, as it stands now.
+        """What was written, as it stands now; only which version, where no more is given back.
 
         What is still being given stands as a statement that it is taken.
         """
+        whole = _returns(self.request) != "minimal"
         found: dict[tuple[str, str], Shown] = {}
         for name in {one.type for one in written}:
             for shown_as in (name, *(MEDICINES if name in MEDICINES else ())):
@@ -433,8 +434,10 @@ class Writer:
                     one.id for one in written if one.type == name and (name, one.id) not in found
                 ]
                 if ids:
-                    shown = Search(KINDS, self.viewer, lambda _: (), self.base).read_many(kind, ids)
-                    self._to_tell.append((kind, shown, {"_id": ",".join(ids[:20])}))
+                    search = Search(KINDS, self.viewer, lambda _: (), self.base)
+                    shown = search.read_many(kind, ids, whole=whole)
+                    if whole:
+                        self._to_tell.append((kind, shown, {"_id": ",".join(ids[:20])}))
                     found |= {(name, one.id): one for one in shown}
         return found
 

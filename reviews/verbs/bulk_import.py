@@ -25,7 +25,7 @@ from reviews.errors import BadRecord, DomainError, NotAllowed
 from reviews.fhir.render.elements import OURS
 from reviews.fhir.write import bundles, conforming, exact
 from reviews.jobs import Slice
-from reviews.models import BulkFile, BulkId, BulkRequest, Job
+from reviews.models import BulkFile, BulkRequest, Job
 from reviews.queries.fhir import KINDS
 
 IMPORT = "bulk_import"
@@ -305,19 +305,14 @@ class _Work:
 
     def _index(self) -> None:
         """Give an id to each resource, so that others can refer to it before it is written."""
-        found: dict[tuple[str, str], BulkId] = {}
+        found: dict[bulk_ids.Name, str] = {}
         last = None
         for last in self._lines(INDEXED_AT_ONCE):
             head = _head_of(last.content)
             if head is not None and head.resourceType in self.asked.types and head.id:
                 name = head.resourceType, head.id
-                found[name] = BulkId(
-                    sent_by=self.by,
-                    resource_type=name[0],
-                    sent_id=name[1],
-                    logical_id=self._new_id(*name),
-                )
-        BulkId.objects.bulk_create(found.values(), ignore_conflicts=True)
+                found[name] = self._new_id(*name)
+        bulk_ids.meet(self.by, found)
         self._behind(last)
 
     def _behind(self, last: _Line | None) -> None:

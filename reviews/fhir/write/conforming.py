@@ -15,6 +15,14 @@ from reviews.fhir.read.file import READ
 
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
 MOST_FAULTS = 20
+TEXT_LISTS = frozenset(
+    {
+        *("alias", "given", "line", "prefix", "suffix"),
+        *("dayOfWeek", "daysOfWeek", "event", "timeOfDay", "when"),
+        *("instantiatesCanonical", "instantiatesUri", "profile"),
+    }
+)
+"""Lists of texts, dates and codes in what is sent: of these alone one may have extensions only."""
 
 _GENDER = {"male", "female", "other", "unknown"}
 _PRIORITY = {"routine", "urgent", "asap", "stat"}
@@ -170,19 +178,23 @@ def _id_faults(resource: dict[str, Any]) -> Iterator[Fault]:
 
 
 def _nulls(holder: dict[str, Any], path: str) -> Iterator[Fault]:
-    """A null in a list stands for a value that has extensions alone, and for nothing else."""
+    """A null in a list stands for a text that has extensions alone, and for nothing else."""
     for name, value in holder.items():
         here = f"{path}.{name}"
-        several = value if isinstance(value, list) else [value]
-        if None in several and isinstance(value, list) and not _extended(holder, name):
-            yield Fault(here, "structure", "A list holds no null.")
-        for index, one in enumerate(several):
-            if isinstance(one, dict):
-                yield from _nulls(one, f"{here}[{index}]" if isinstance(value, list) else here)
+        if isinstance(value, dict):
+            yield from _nulls(value, here)
+        elif isinstance(value, list):
+            if None in value and not _may_hold_nulls(holder, name):
+                yield Fault(here, "structure", "A list holds no null.")
+            for index, one in enumerate(value):
+                if isinstance(one, dict):
+                    yield from _nulls(one, f"{here}[{index}]")
 
 
-def _extended(holder: dict[str, Any], name: str) -> bool:
-    return name.startswith("_") or f"_{name}" in holder
+def _may_hold_nulls(holder: dict[str, Any], name: str) -> bool:
+    """Whether a list is one of texts with extensions beside it, or those extensions."""
+    other = name[1:] if name.startswith("_") else f"_{name}"
+    return name.removeprefix("_") in TEXT_LISTS and isinstance(holder.get(other), list)
 
 
 def _missing(resource: dict[str, Any], definition: Definition) -> Iterator[Fault]:
