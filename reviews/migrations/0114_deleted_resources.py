@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('reviews', '0111_waiting_records_have_their_id'),
+        ('reviews', '0113_fhir_subscriptions'),
     ]
 
     operations = [
