@@ -85,7 +85,7 @@ def test_a_second_person_publishes(draft, adam):
 def test_a_draft_that_a_later_book_overtook_is_refused(draft, ada, adam):
     change_a_limit(ada, mg="20")
     later = publish.draft(note="", by=ada)
-    publish.publish(version=later, by=adam)
+    publish.publish(version=later, agreement="Read it.", by=adam)
     assert Browser(adam).post(f"/rule-books/{draft.number}/publish").status_code == 409
 
 
