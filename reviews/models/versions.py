@@ -199,8 +199,13 @@ class RuleVersion(models.Model):
     made_of = models.ForeignKey(
         RuleDraft, on_delete=models.PROTECT, null=True, blank=True, related_name="versions"
     )
-    change_ids = ArrayField(models.BigIntegerField(), default=list, db_default=[], blank=True)
-    editor_ids = ArrayField(models.BigIntegerField(), default=list, db_default=[], blank=True)
+    # The stubs know no default of the database here.
+    change_ids = ArrayField(  # pyright: ignore[reportCallIssue]
+        models.BigIntegerField(), default=list, db_default=[], blank=True
+    )
+    editor_ids = ArrayField(  # pyright: ignore[reportCallIssue]
+        models.BigIntegerField(), default=list, db_default=[], blank=True
+    )
     formulary_at = models.DateTimeField(null=True, blank=True)
     rolls_back_to = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -264,14 +269,14 @@ class RuleVersion(models.Model):
             # array_position finds whoever publishes among those who edited.
             models.CheckConstraint(
                 name="published_by_nobody_who_edited",
-                condition=IsNull(
+                condition=IsNull(  # pyright: ignore[reportArgumentType] - the stubs know no look-ups
                     Func(
                         F("editor_ids"),
                         F("published_by_id"),
                         function="array_position",
                         output_field=IntegerField(),
                     ),
-                    True,  # noqa: FBT003 - an operand, not an option
+                    True,
                 ),
             ),
             models.CheckConstraint(

@@ -15,8 +15,8 @@ from reviews.queries.worked_out import WorkedOut, work_out
 from reviews.records import PrescriptionRecord
 from reviews.rules.asking import runs
 from reviews.rules.book import RuleBook
-from reviews.rules.policy import at
 from reviews.rules.finding import INTERRUPT, Finding, Severity
+from reviews.rules.policy import at
 from reviews.rules.registry import JUDGE_DATA, RULES
 
 

@@ -14,7 +14,7 @@ today. Three kinds of rules:
 from collections.abc import Mapping
 from math import isfinite
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from reviews.rules.equivalents import NOT_FOR_SUMS, TABLES
 from reviews.rules.parameters import (
@@ -173,21 +173,23 @@ def _of_parameter(rule_id: str, parameter: Parameter, profile: str) -> Bounds:
     else:
         local = True, ""
     if kind is TABLE:
-        tables = {key: name for key, name in TABLES.items() if key not in NOT_FOR_SUMS}
+        tables: dict[object, str] = {
+            key: name for key, name in TABLES.items() if key not in NOT_FOR_SUMS
+        }
         return Bounds(choices=tables, may_be_local=local[0], why_not=local[1])
     if kind is YES_NO:
         return Bounds(choices={1: "yes", 0: "no"}, may_be_local=local[0], why_not=local[1])
-    assert not isinstance(value, str)
     is_whole = kind not in _FRACTIONS
-    low, high = _OWN.get((rule_id, parameter.name)) or _half_to_twice(value, is_whole)
+    figure = cast(float, value)
+    low, high = _OWN.get((rule_id, parameter.name)) or _half_to_twice(figure, is_whole)
     floor = FLOORS.get(rule_id, "")
     if floor:
         if looser_when_higher(parameter.name):
-            high = value
+            high = figure
         elif looser_when_lower(parameter.name):
-            low = value
+            low = figure
         elif rule_id != EXPOSURE:
-            low = high = value
+            low = high = figure
     return Bounds(
         low=low,
         high=high,
@@ -249,8 +251,7 @@ def _chosen(field: str, value: object, allowed: Bounds) -> float | str | None:
         raise Refused(f"must be one of {listed}{why}")
     if field == f"{SEVERITY}{value}":
         return None
-    assert isinstance(value, (int, float, str))
-    return value
+    return cast(float | str, value)
 
 
 class Step(NamedTuple):

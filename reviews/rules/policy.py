@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from reviews.rules.bounds import INTERRUPT, NOTE, OFF, QUEUE, SEVERITY, SHOWN_FIELD
 from reviews.rules.book import RuleBook
+from reviews.rules.bounds import INTERRUPT, NOTE, OFF, QUEUE, SEVERITY, SHOWN_FIELD
 from reviews.rules.finding import SEVERITIES, Fact, Finding, Severity
 from reviews.rules.memory import once_for_a_book
 from reviews.rules.saying import Candidate, graded_as

@@ -196,7 +196,9 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
     with walls.seeing(walls.EVERYTHING):
         affected = affected_patients(live, locked)
         requests.enqueue(affected, reason="published", priority=requests.BULK)
-    edits = [] if locked.made_of is None else _ids(governing.in_draft(locked.made_of))
+    told: dict[str, Any] = {"content": sealing.book_content(locked)}
+    if locked.made_of is not None:
+        told["edits"] = _ids(governing.in_draft(locked.made_of))
     audit.record(
         by,
         Event.RULES_PUBLISHED,
@@ -204,8 +206,7 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
         number=locked.number,
         patients=len(affected),
         agreement=locked.agreement,
-        content=sealing.book_content(locked),
-        **({"edits": edits} if edits else {}),
+        **told,
     )
     return locked
 

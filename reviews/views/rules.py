@@ -16,7 +16,7 @@ from reviews import access, rulebooks
 from reviews.access import Action
 from reviews.errors import NotFound
 from reviews.models import CHANGED_PLAN, Decision, DecisionItem, Flag, Outcome, Profile
-from reviews.queries import opinions
+from reviews.queries import opinions, rule_drafts
 from reviews.rules.asking import runs
 from reviews.rules.book import RuleBook
 from reviews.rules.catalogue import catalogue, labelled, left_out
@@ -103,6 +103,9 @@ def rule(request: SignedIn, rule_id: str) -> HttpResponse:
         "outcomes": [(Outcome(code).label, count) for code, count in outcomes.most_common()],
         "decided": outcomes.total(),
         "changed": sum(outcomes[outcome] for outcome in CHANGED_PLAN),
+        "may_draft": access.allowed(request.user, Action.DRAFT),
+        "history": rule_drafts.history(rule_id),
+        "policies": rule_drafts.policies_in(book, rule_id),
         "may_see_cases": access.allowed(request.user, Action.SEE_QUEUE),
     }
     return render(request, "reviews/rules/rule.html", context)

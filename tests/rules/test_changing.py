@@ -219,7 +219,7 @@ def test_a_rule_that_is_off_is_not_run_and_gives_its_place_back():
 
 
 def test_a_book_without_edits_is_the_book_of_before():
-    assert composed(PROPOSED, []) == {k: v for k, v in PROPOSED.items()}
+    assert composed(PROPOSED, []) == PROPOSED
     assert "local" not in book_with().to_json()
 
 
