@@ -4,16 +4,22 @@ A book is what the software proposes and the formulary says, with every publishe
 draft adds edits to those that stand in the live book (`RuleVersion.change_ids`).
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
+import msgspec
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from drugs.facts import formulary
+from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, NotFound
 from reviews.models import AuditEvent, Practice, RuleChange, RuleDraft, RuleVersion
+from reviews.rule_files import Row
 from reviews.rules.bounds import Refused, bounds, checked
 from reviews.rules.catalogue import default_citations_section, default_rules_section, labelled
 from reviews.rules.changing import (
@@ -27,7 +33,25 @@ from reviews.rules.changing import (
 )
 
 DRAFT, PUBLISHED = RuleVersion.State.DRAFT, RuleVersion.State.PUBLISHED
-FORMULARY_EVENTS = ("formulary.revised", "formulary.added", "formulary.retired")
+_FORMULARY = (Event.FORMULARY_REVISED, Event.FORMULARY_ADDED, Event.FORMULARY_RETIRED)
+
+
+LONGEST_DAYS = 366
+"""Knowledge is read again at least once a year; 366 days let a leap year be a year."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grounds:
+    """Who says so, where, until when that is believed, and why it is set here.
+
+    `reviewed` is the day on which the source was read; today where nobody says another.
+    """
+
+    source: str
+    locator: str
+    next_review: date | None
+    reason: str
+    reviewed: date | None = None
 
 
 def live() -> RuleVersion:
@@ -70,6 +94,13 @@ def standing(version: RuleVersion | None) -> dict[Fact, RuleChange]:
     return {fact_of(each): each for each in found}
 
 
+def changed_in(version_id: int) -> set[str]:
+    """Ids of the rules of which an edit stands in a book."""
+    version = RuleVersion.objects.only("change_ids").get(pk=version_id)
+    rows = RuleChange.objects.filter(pk__in=version.change_ids)
+    return set(rows.values_list("rule_id", flat=True))
+
+
 def in_draft(draft: RuleDraft) -> list[RuleChange]:
     """The edits of a draft that stand, the first one first."""
     return list(with_people(draft.changes.standing()).order_by("pk"))
@@ -88,6 +119,11 @@ def content(edits: Iterable[RuleChange]) -> dict[str, Any]:
         "citations": default_citations_section(),
     }
     return composed(proposed, [edit_of(each) for each in edits])
+
+
+def digest_of(made: Mapping[str, Any]) -> str:
+    """The digest of a content, which is without its number."""
+    return hashlib.sha256(msgspec.json.encode(made, order="deterministic")).hexdigest()
 
 
 def software_says(fact: Fact) -> Value:
@@ -151,6 +187,86 @@ def accepted(fact: Fact, value: Value, practice: Practice | None) -> Value:
     return value if practice and held is None else held
 
 
+def cited(grounds: Grounds) -> dict[str, object]:
+    """The grounds as columns. Raises `BadRecord`."""
+    today = timezone.localdate()
+    for field, why in (
+        ("source", "every number has a source"),
+        ("locator", "every number has a source"),
+        ("reason", "the second person reads why"),
+    ):
+        if not getattr(grounds, field).strip():
+            raise BadRecord(field, f"is needed: {why}")
+    last = today + timedelta(days=LONGEST_DAYS)
+    if grounds.next_review is None or not today < grounds.next_review <= last:
+        raise BadRecord("next_review", f"must be after today and not after {last:%-d %b %Y}")
+    reviewed = grounds.reviewed or today
+    if reviewed > today:
+        raise BadRecord("reviewed", "must not be after today")
+    return {
+        "source": grounds.source.strip()[:300],
+        "locator": grounds.locator.strip()[:200],
+        "reason": grounds.reason.strip()[:1000],
+        "reviewed": reviewed,
+        "next_review": grounds.next_review,
+    }
+
+
+class Answer(NamedTuple):
+    """What a row of a file would do in a draft: the value before, why it cannot be, or nothing."""
+
+    row: Row
+    before: Value
+    practice: Practice | None
+    standing: RuleChange | None
+    refused: str = ""
+    changes: bool = False
+
+
+def grounds_of(row: Row) -> Grounds:
+    """Who says so, as a row of a file gives it. Raises `BadRecord` for what is no day."""
+    days = {}
+    for name in ("reviewed", "next_review"):
+        text = getattr(row, name)
+        try:
+            days[name] = date.fromisoformat(text) if text else None
+        except ValueError as error:
+            raise BadRecord(name, "must be a day such as 2026-12-04") from error
+    return Grounds(source=row.source, locator=row.locator, reason=row.reason, **days)
+
+
+def report(draft: RuleDraft, rows: Iterable[Row]) -> list[Answer]:
+    """What each row of a file would do in a draft; nothing is written.
+
+    A row that says what the draft says already changes nothing and needs no source.
+    """
+    practices = {place.code: place for place in Practice.objects.all()}
+    held = {fact_of(each): each for each in in_draft(draft)}
+    return [_answer(draft, row, practices, held.get(row.fact)) for row in rows]
+
+
+def _answer(
+    draft: RuleDraft, row: Row, practices: Mapping[str, Practice], standing: RuleChange | None
+) -> Answer:
+    fact = row.fact
+    before = standing.after if standing else value_in(draft.base.book, fact)
+    practice = practices.get(fact.practice)
+    answer = Answer(row, before, practice, standing)
+    if fact.practice and practice is None:
+        return answer._replace(refused=f"there is no practice {fact.practice} here")
+    try:
+        after = accepted(fact, row.value, practice)
+        if after == before:
+            return answer
+        if standing is not None and after == value_in(draft.base.book, fact):
+            raise BadRecord("value", "is what the book says: take the edit out of the draft")
+        cited(grounds_of(row))
+    except BadRecord as refusal:
+        field = "value" if refusal.field == "after" else refusal.field
+        return answer._replace(refused=f"{field}: {refusal.reason}")
+    return answer._replace(changes=True)
+
+
 def editors(
     changes: Iterable[RuleChange], *, formulary_since: datetime | None, by: User | None
 ) -> list[int]:
@@ -163,7 +279,8 @@ def editors(
         found.add(by.pk)
     if formulary_since is not None:
         # Rows of the formulary do not say who changed them last; the trail does.
-        events = AuditEvent.objects.filter(verb__in=FORMULARY_EVENTS, at__gt=formulary_since)
+        verbs = [event.verb for event in _FORMULARY]
+        events = AuditEvent.objects.filter(verb__in=verbs, at__gt=formulary_since)
         found |= {pk for pk in events.values_list("actor_id", flat=True).distinct() if pk}
     return sorted(found)
 

@@ -43,7 +43,7 @@ def routes():
 
 _RULE_DRAFTS = (
     *("rule-draft", "rule-draft-rebase", "rule-draft-freeze"),
-    "rule-draft-put-away",
+    *("rule-draft-put-away", "rule-draft-file"),
 )
 _RULE_CHANGES = ("rule-change-withdraw", "rule-change-confirm")
 
@@ -171,6 +171,9 @@ def arguments(world):
         "rulebook-publish": book,
         "rulebook-discard": book,
         "rulebook-roll-back": book,
+        "rulebook-export": book,
+        "rulebook-comparison": {**book, "other": 1},
+        "rule-draft-facts": {"pk": world.rule_draft.pk, "kind": "csv"},
         "rule-change": {"rule_id": "DUR-01"},
         **{name: {"pk": world.rule_draft.pk} for name in _RULE_DRAFTS},
         **{name: {"pk": world.rule_edit.pk} for name in _RULE_CHANGES},

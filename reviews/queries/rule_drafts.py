@@ -27,6 +27,12 @@ class EditRow:
     floor: str = ""
     is_known: bool = True
 
+    @property
+    def scope_key(self) -> str:
+        """The scope as the page of a fact is asked for it."""
+        place = self.change.practice
+        return f"practice:{place.code}" if place else self.change.profile
+
 
 def open_drafts() -> list[RuleDraft]:
     """The drafts to which edits can be added, the newest first."""

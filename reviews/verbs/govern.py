@@ -5,8 +5,7 @@ Several people add edits to one draft. Nothing changes for anybody's patients: a
 into a book, which a second person publishes (`reviews.verbs.publish`).
 """
 
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Iterable
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -16,25 +15,10 @@ from reviews import access, audit, governing
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, Stale
+from reviews.governing import Grounds
 from reviews.models import Practice, RuleChange, RuleDraft, named
+from reviews.rule_files import Row
 from reviews.rules.changing import Fact, Value, value_in
-
-LONGEST_DAYS = 366
-"""Knowledge is read again at least once a year; 366 days let a leap year be a year."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grounds:
-    """Who says so, where, until when that is believed, and why it is set here.
-
-    `reviewed` is the day on which the source was read; today where nobody says another.
-    """
-
-    source: str
-    locator: str
-    next_review: date | None
-    reason: str
-    reviewed: date | None = None
 
 
 @transaction.atomic
@@ -73,7 +57,7 @@ def change(
         raise BadRecord("profile", "give a profile, or a practice for its local policy")
     fact = Fact(rule_id, profile, practice.code if practice else "", field)
     held = governing.accepted(fact, after, practice)
-    cited = _cited(grounds)
+    cited = governing.cited(grounds)
     standing = governing.with_people(
         locked.changes.standing().filter(
             rule_id=rule_id, profile=profile, practice=practice, field=field
@@ -99,6 +83,35 @@ def change(
     )
     _record(by, Event.RULE_CHANGED, made)
     return made
+
+
+@transaction.atomic
+def take_file(*, draft: RuleDraft, rows: Iterable[Row], by: User) -> list[RuleChange]:
+    """Make an edit of each row of a file whose value is not what the draft says already.
+
+    All or nothing: raises `BadRecord` for the first row that cannot be, as `report` tells of all.
+    """
+    access.require(by, Action.DRAFT)
+    locked = _lock(draft)
+    answers = governing.report(locked, rows)
+    refused = next((each for each in answers if each.refused), None)
+    if refused is not None:
+        raise BadRecord("file", f"line {refused.row.line}: {refused.refused}")
+    return [
+        change(
+            draft=locked,
+            rule_id=each.row.fact.rule_id,
+            field=each.row.fact.field,
+            after=each.row.value,
+            grounds=governing.grounds_of(each.row),
+            by=by,
+            profile=each.row.fact.profile,
+            practice=each.practice,
+            seen=each.standing.pk if each.standing else None,
+        )
+        for each in answers
+        if each.changes
+    ]
 
 
 @transaction.atomic
@@ -210,31 +223,6 @@ def _by_whom(standing: RuleChange | None) -> str:
 def _withdraw(change: RuleChange, by: User) -> None:
     change.withdrawn_by, change.withdrawn_at = by, timezone.now()
     change.save(update_fields=["withdrawn_by", "withdrawn_at"])
-
-
-def _cited(grounds: Grounds) -> dict[str, object]:
-    """The grounds as columns. Raises `BadRecord`."""
-    today = timezone.localdate()
-    for field, why in (
-        ("source", "every number has a source"),
-        ("locator", "every number has a source"),
-        ("reason", "the second person reads why"),
-    ):
-        if not getattr(grounds, field).strip():
-            raise BadRecord(field, f"is needed: {why}")
-    last = today + timedelta(days=LONGEST_DAYS)
-    if grounds.next_review is None or not today < grounds.next_review <= last:
-        raise BadRecord("next_review", f"must be after today and not after {last:%-d %b %Y}")
-    reviewed = grounds.reviewed or today
-    if reviewed > today:
-        raise BadRecord("reviewed", "must not be after today")
-    return {
-        "source": grounds.source.strip()[:300],
-        "locator": grounds.locator.strip()[:200],
-        "reason": grounds.reason.strip()[:1000],
-        "reviewed": reviewed,
-        "next_review": grounds.next_review,
-    }
 
 
 def _record(by: User, event: Event, change: RuleChange) -> None:

@@ -5,12 +5,10 @@ what the software proposes and of edits; a second person publishes it, and the p
 affect are screened again.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max, Q
@@ -321,7 +319,6 @@ def _drafted(version: RuleVersion, live: RuleVersion | None, by: User) -> RuleVe
 
 def _freeze(content: dict[str, Any], *, note: str, by: User | None, **made: Any) -> RuleVersion:
     """A draft of this content; `made` are the columns that say what it was made of."""
-    canonical = msgspec.json.encode(content, order="deterministic")
     # Only one draft at a time takes the next number.
     RuleVersion.objects.select_for_update().order_by("-number").first()
     number = (RuleVersion.objects.aggregate(last=Max("number"))["last"] or 0) + 1
@@ -330,7 +327,7 @@ def _freeze(content: dict[str, Any], *, note: str, by: User | None, **made: Any)
     return RuleVersion.objects.create(
         number=number,
         book=book,
-        digest=hashlib.sha256(canonical).hexdigest(),
+        digest=governing.digest_of(content),
         note=note,
         drafted_by=by,
         **{"formulary_at": timezone.now(), **made},

@@ -6,16 +6,17 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path, reverse
+from django.urls import path, re_path, reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from reviews import access, governing
+from reviews import access, governing, rule_files
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, NotFound, Stale
 from reviews.forms.numbers import whole
 from reviews.forms.rule_change import RuleChangeForm
 from reviews.models import Practice, Profile, RuleChange, RuleDraft
-from reviews.queries import rule_drafts
+from reviews.queries import rule_books, rule_drafts
 from reviews.queries.rule_drafts import FactNow
 from reviews.rules.bounds import AUTHORITY
 from reviews.rules.changing import Fact
@@ -207,6 +208,88 @@ def freeze(request: SignedIn, pk: int) -> HttpResponse:
     return redirect("rulebook", made.number)
 
 
+@require_http_methods(["GET", "POST"])
+@login_required
+def file(request: SignedIn, pk: int) -> HttpResponse:
+    """Take a file of facts, or an exported book, into a draft: first a report, then the edits."""
+    access.require(request.user, Action.DRAFT)
+    draft = _draft(pk)
+    context: dict[str, Any] = {
+        "draft": draft,
+        "is_open": governing.is_open(draft),
+        "largest_bytes": rule_files.LARGEST_BYTES,
+    }
+    if request.method == "GET":
+        return render(request, "reviews/rulebooks/file.html", context)
+    text = _text_of(request)
+    found = rule_files.read(text)
+    rows = found.rows
+    if found.book:
+        rows = rule_books.taken_here(found.book, rows, timezone.localdate())
+    answers = governing.report(draft, rows)
+    would = [each for each in answers if each.changes]
+    refused = [each for each in answers if each.refused]
+    if "take" in request.POST and not refused and not found.faults and would:
+        made = govern.take_file(draft=draft, rows=rows, by=request.user)
+        messages.success(request, f"{len(made)} edits are in the draft.")
+        return redirect("rule-draft", draft.pk)
+    context |= {
+        "text": text,
+        "faults": found.faults,
+        "refused": [_told(each) for each in refused],
+        "would": [_told(each) for each in would],
+        "unchanged": len(answers) - len(would) - len(refused),
+        "proven": rule_books.proven(found.book) if found.book else None,
+        "not_taken": rule_books.not_taken(found.book, draft.base.book) if found.book else [],
+        "may_take": bool(would) and not refused and not found.faults,
+    }
+    return render(request, "reviews/rulebooks/file.html", context, status=422 if refused else 200)
+
+
+def _text_of(request: SignedIn) -> str:
+    """The text of the file that was sent, or that was sent before and is to be taken."""
+    sent = request.FILES.get("file")
+    if sent is None:
+        return request.POST.get("text", "")
+    if (sent.size or 0) > rule_files.LARGEST_BYTES:
+        raise BadRecord("file", f"is larger than {rule_files.LARGEST_BYTES:,} bytes")
+    try:
+        return sent.read().decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise BadRecord("file", "is not written in UTF-8") from error
+
+
+def _told(answer: governing.Answer) -> dict[str, Any]:
+    fact = answer.row.fact
+    known = rule_drafts.bounds_of(fact, answer.practice) is not None
+    return {
+        "answer": answer,
+        "label": governing.label(fact) if known else fact.field,
+        "scope": rule_files.scope_of(fact),
+        "before": governing.in_words(fact, answer.before) if known else "",
+        "after": governing.in_words(fact, answer.row.value) if known else answer.row.value,
+    }
+
+
+@require_GET
+@login_required
+def facts(request: SignedIn, pk: int, kind: str) -> HttpResponse:
+    """The facts of the book that a draft changes, with its edits, as a file."""
+    access.require(request.user, Action.SEE_FORMULARY)
+    draft = _draft(pk)
+    return _file(rule_books.rows_of(draft.base, draft), kind, f"draft-{draft.pk}")
+
+
+def _file(rows: list[rule_files.Row], kind: str, name: str) -> HttpResponse:
+    write, content_type = {
+        "csv": (rule_files.to_csv, "text/csv; charset=utf-8"),
+        "toml": (rule_files.to_toml, "application/toml; charset=utf-8"),
+    }[kind]
+    response = HttpResponse(write(rows), content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="rules-{name}.{kind}"'
+    return response
+
+
 @require_POST
 @login_required
 @shows_refusals(_refused, BadRecord, IllegalMove)
@@ -250,6 +333,12 @@ urlpatterns = [
     path("rules/<slug:rule_id>/change", rule_change, name="rule-change"),
     path("rule-drafts/begin", begin, name="rule-draft-begin"),
     path("rule-drafts/<int:pk>", rule_draft, name="rule-draft"),
+    path("rule-drafts/<int:pk>/file", file, name="rule-draft-file"),
+    re_path(
+        r"^rule-drafts/(?P<pk>[0-9]{1,18})/facts\.(?P<kind>csv|toml)$",
+        facts,
+        name="rule-draft-facts",
+    ),
     path("rule-drafts/<int:pk>/bring-up-to-date", bring_up_to_date, name="rule-draft-rebase"),
     path("rule-drafts/<int:pk>/freeze", freeze, name="rule-draft-freeze"),
     path("rule-drafts/<int:pk>/put-away", put_away, name="rule-draft-put-away"),

@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_required
 from django.db.models import F
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
@@ -12,8 +12,9 @@ from django.views.decorators.http import require_GET, require_POST
 from reviews import access
 from reviews.access import Action
 from reviews.errors import BadRecord, NotFound
+from reviews.forms.numbers import whole
 from reviews.models import Engine, Role, RuleVersion
-from reviews.queries import jobs, rule_drafts
+from reviews.queries import jobs, rule_books, rule_drafts
 from reviews.queries.differences import SECTIONS, differences
 from reviews.verbs import publish
 from reviews.views.confirming import confirmed
@@ -159,6 +160,46 @@ def roll_back(request: SignedIn, number: int) -> HttpResponse:
     return redirect("rulebook", made.number)
 
 
+@require_GET
+@login_required
+def comparison(request: SignedIn, number: int, other: int) -> HttpResponse:
+    """Two books beside one another, fact by fact, with who says so."""
+    access.require(request.user, Action.SEE_FORMULARY)
+    old, new = _version(other), _version(number)
+    found = rule_books.compared(old, new)
+    context = {
+        "old": old,
+        "new": new,
+        "facts": found.facts,
+        "sections": [(name, rows[:SHOWN_EACH], len(rows)) for name, rows in found.formulary],
+        "count": found.total,
+        "versions": RuleVersion.objects.defer("book").order_by("-number"),
+    }
+    return render(request, "reviews/rulebooks/comparison.html", context)
+
+
+@require_GET
+@login_required
+def compare(request: SignedIn) -> HttpResponse:
+    """Lead to the two books that were chosen."""
+    access.require(request.user, Action.SEE_FORMULARY)
+    chosen = [whole(request.GET.get(name, "")) for name in ("number", "other")]
+    if None in chosen:
+        raise NotFound("There is no rule book of that number.")
+    return redirect("rulebook-comparison", *chosen)
+
+
+@require_GET
+@login_required
+def export(request: SignedIn, number: int) -> HttpResponse:
+    """A book as a file for another site, with its digest and its seal."""
+    access.require(request.user, Action.SEE_FORMULARY)
+    version = _version(number)
+    response = JsonResponse(rule_books.exported(version), json_dumps_params={"indent": 1})
+    response["Content-Disposition"] = f'attachment; filename="rule-book-{number}.json"'
+    return response
+
+
 def _version(number: int) -> RuleVersion:
     version = (
         RuleVersion.objects.select_related(
@@ -196,5 +237,8 @@ urlpatterns = [
     path("rule-books/<int:number>", rulebook, name="rulebook"),
     path("rule-books/<int:number>/publish", publication, name="rulebook-publish"),
     path("rule-books/<int:number>/discard", discard, name="rulebook-discard"),
+    path("rule-books/compare", compare, name="rulebook-compare"),
+    path("rule-books/<int:number>/against/<int:other>", comparison, name="rulebook-comparison"),
+    path("rule-books/<int:number>/export", export, name="rulebook-export"),
     path("rule-books/<int:number>/roll-back", roll_back, name="rulebook-roll-back"),
 ]
