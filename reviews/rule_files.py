@@ -141,7 +141,7 @@ def _read_csv(text: str) -> Read:
             value = held["value"].strip()
             _take(rows, faults, line, {**held, "value": None if not value else _value(value)})
     except csv.Error as error:
-        faults.append(Fault(reader.line_num, f"is no CSV: {error}"))
+        faults.append(Fault(reader.reader.line_num, f"is no CSV: {error}"))
     return _once(rows, faults)
 
 

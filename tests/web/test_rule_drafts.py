@@ -178,7 +178,6 @@ def test_others_read_drafts_and_change_nothing(draft, ada, harbour):
         "draft=x&scope=UK&field=moon",
         "scope=practice:moon&field=s2_over_days",
         "draft=999&scope=&field=",
-        "draft=%00&scope=%00&field=%00",
     ],
 )
 def test_odd_questions_show_the_choice_again(draft, ada, query):
