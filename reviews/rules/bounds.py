@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import NamedTuple, cast
 
 from reviews.rules.equivalents import NOT_FOR_SUMS, TABLES
+from reviews.rules.finding import INTERRUPT, NOTE, QUEUE
 from reviews.rules.parameters import (
     EXPOSURE,
     KPA,
@@ -28,12 +29,12 @@ from reviews.rules.parameters import (
     YES_NO,
     Parameter,
 )
+from reviews.rules.policy import OFF, SEVERITY, SHOWN_FIELD
 from reviews.rules.registry import BY_ID, RULES
 from reviews.rules.rule import Rule
 
 AUTHORITY = "design, unverified: the portal's own bounds, until a clinical lead signs others"
 
-INTERRUPT, QUEUE, NOTE, OFF = "interrupt", "queue", "note", "off"
 SHOWN = {
     INTERRUPT: "Interrupts at prescribing",
     QUEUE: "In the queue",
@@ -41,9 +42,6 @@ SHOWN = {
     OFF: "Off",
 }
 """How a rule is shown, by what a book holds as its `shown`; nothing is as the rule says."""
-SHOWN_FIELD = "shown"
-SEVERITY = "severity_s"
-"""A field of this beginning says how what the rule grades S1 to S4 is graded instead."""
 LEAST, MOST = 4, 1
 """The mildest severity and the most urgent one."""
 

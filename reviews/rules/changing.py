@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
 
-from reviews.rules.bounds import SEVERITY, SHOWN_FIELD, bounds, parameter_of, steps_of
+from reviews.rules.bounds import bounds, parameter_of, steps_of
 from reviews.rules.codes import PROFILES
+from reviews.rules.policy import SEVERITY, SHOWN_FIELD
 
 Value = float | str | None
 """What a fact holds; None = as the rule says, or for a practice as its profile says."""

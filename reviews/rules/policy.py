@@ -9,12 +9,25 @@ from dataclasses import replace
 from typing import Any
 
 from reviews.rules.book import RuleBook
-from reviews.rules.bounds import INTERRUPT, NOTE, OFF, QUEUE, SEVERITY, SHOWN_FIELD
-from reviews.rules.finding import SEVERITIES, Fact, Finding, Severity
+from reviews.rules.finding import (
+    INTERRUPT,
+    NOTE,
+    QUEUE,
+    SEVERITIES,
+    Fact,
+    Finding,
+    Severity,
+)
 from reviews.rules.memory import once_for_a_book
 from reviews.rules.saying import Candidate, graded_as
 
 LOCAL_POLICY = "local_policy"
+"""The name of the fact by which a finding says whose policy it follows."""
+OFF = "off"
+SHOWN_FIELD = "shown"
+"""What a book says here of a rule is how it is shown: as a mode of a finding, or not at all."""
+SEVERITY = "severity_s"
+"""A field of this beginning says how what the rule grades S1 to S4 is graded instead."""
 
 
 def at(book: RuleBook, practice: str) -> RuleBook:

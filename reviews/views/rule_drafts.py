@@ -250,7 +250,8 @@ def _text_of(request: SignedIn) -> str:
     """The text of the file that was sent, or that was sent before and is to be taken."""
     sent = request.FILES.get("file")
     if sent is None:
-        return request.POST.get("text", "")
+        # A browser sends the ends of lines of a form as CR LF.
+        return request.POST.get("text", "").replace("\r\n", "\n")
     if (sent.size or 0) > rule_files.LARGEST_BYTES:
         raise BadRecord("file", f"is larger than {rule_files.LARGEST_BYTES:,} bytes")
     try:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reviews.rules import screen
+from reviews.rules import engine, screen
 from reviews.rules.asking import runs
 from reviews.rules.book import RuleBook
 from reviews.rules.bounds import (
@@ -364,3 +364,12 @@ def test_floors_hold_under_any_edits(made, days):
     assert before
     for finding in before:
         assert gravest[finding.rule_id] <= finding.severity
+
+
+def test_nothing_that_judges_reads_the_bounds():
+    """Or the engine's name would have to change with them."""
+    for path in engine.RULES.rglob("*.py"):
+        if not path.relative_to(engine.RULES).as_posix().startswith(engine.NOT_JUDGING):
+            text = path.read_text()
+            assert "reviews.rules.bounds" not in text, path
+            assert "reviews.rules.changing" not in text, path
