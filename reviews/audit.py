@@ -58,6 +58,18 @@ _SYNCED = {
 }
 _MERGE = {"kept": "id of whose record stays", "gone": "id of whose record goes into it"}
 _BOOK = {"number": "number of the rule book"}
+_RULE_DRAFT = {"draft": "number of the draft", "title": "its title"}
+_RULE_CHANGE = {
+    "draft": "number of the draft",
+    "change": "number of the edit",
+    "rule": "id of the rule",
+    "scope": "the profile, or the code of the practice whose local policy it is",
+    "field": "which fact",
+    "before": "what the book says; null for as the rule says",
+    "after": "what the draft says; null for as the rule says",
+    "source": "who says so",
+    "locator": "the place in it",
+}
 _ROW = {"row": "the row of the formulary, in words"}
 _LETTER_TEXT = {"letter": "which letter", "number": "number of the text"}
 _RECALL = {"recall": "number of the list", "name": "what it is called"}
@@ -399,9 +411,37 @@ class Event(Enum):
     RULES_PUBLISHED = (
         "rules.published",
         "Published a rule book",
-        {**_BOOK, "patients": "how many it asked to screen again", **_CONTENT},
+        {
+            **_BOOK,
+            "patients": "how many it asked to screen again",
+            "agreement": "why the second person agrees",
+            "edits": "numbers of the edits of its draft; absent without",
+            **_CONTENT,
+        },
     )
     RULES_DISCARDED = "rules.discarded", "Discarded a draft of a rule book", _BOOK
+    RULES_ROLLED_BACK = (
+        "rules.rolled_back",
+        "Drafted the content of an earlier rule book again",
+        {**_BOOK, "to": "number of the earlier book", "reason": "why"},
+    )
+    RULE_DRAFT_BEGUN = "rule_draft.begun", "Began a draft of rules", _RULE_DRAFT
+    RULE_DRAFT_REBASED = (
+        "rule_draft.rebased",
+        "Brought a draft of rules up to date",
+        {**_RULE_DRAFT, "from": "number of the book before", "to": "number of the book now"},
+    )
+    RULE_DRAFT_PUT_AWAY = (
+        "rule_draft.put_away",
+        "Put a draft of rules away",
+        {**_RULE_DRAFT, "reason": "why"},
+    )
+    RULE_CHANGED = "rule.changed", "Edited a fact of a rule in a draft", _RULE_CHANGE
+    RULE_CHANGE_WITHDRAWN = (
+        "rule.change_withdrawn",
+        "Took an edit out of a draft of rules",
+        _RULE_CHANGE,
+    )
     ENGINE_CHANGED = (
         "engine.changed",
         "Engine changed: other code judges from now on",

@@ -1,13 +1,15 @@
 """The published rule book, read once per process and version, and what differs between two."""
 
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
 from reviews.errors import NotFound
 from reviews.models import RuleVersion
 from reviews.rules.book import RuleBook
+from reviews.rules.policy import at
 
 PUBLISHED = "SELECT id FROM reviews_ruleversion WHERE state = %s"
 FORMULARY_SECTIONS = ("drugs", "products", "atc", "names")
@@ -30,6 +32,34 @@ def book(version_id: int) -> RuleBook:
     return RuleBook.from_json(RuleVersion.objects.get(pk=version_id).book)
 
 
+def cited(version_id: int, rule_id: str, practice: str) -> list[dict[str, Any]]:
+    """Who said so when a flag was raised at a practice, by its code: also its local policy."""
+    return at(book(version_id), practice).citations.get(rule_id, [])
+
+
+class Citations(NamedTuple):
+    """Who says so, by version: for everybody by rule, and as local policy by practice."""
+
+    everywhere: dict[int, dict[str, list[dict[str, Any]]]]
+    local: dict[int, dict[str, Any]]
+
+    def of(self, version_id: int, rule_id: str, practice: str) -> list[dict[str, Any]]:
+        """The citations of a rule's flag at a practice, by its code."""
+        own = self.local[version_id].get(practice, {}).get("citations", {})
+        return [*self.everywhere[version_id].get(rule_id, []), *own.get(rule_id, [])]
+
+
+def citations(version_ids: Iterable[int]) -> Citations:
+    """The citations of several books, without reading all of each."""
+    rows = RuleVersion.objects.filter(pk__in=version_ids).values_list(
+        "pk", "book__citations", "book__local"
+    )
+    everywhere, local = {}, {}
+    for pk, cited, own in rows:
+        everywhere[pk], local[pk] = cited or {}, own or {}
+    return Citations(everywhere, local)
+
+
 def changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """`{section: [keys that were added, removed or altered]}` between two books."""
     return {
@@ -38,5 +68,5 @@ def changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
             for key in {**old.get(section, {}), **new.get(section, {})}
             if old.get(section, {}).get(key) != new.get(section, {}).get(key)
         )
-        for section in (*FORMULARY_SECTIONS, "rules", "citations")
+        for section in (*FORMULARY_SECTIONS, "rules", "grading", "local", "citations")
     }

@@ -159,6 +159,8 @@ OPEN = {
     "reviews_press": "digests of forms that were sent, and where their answers led",
     "reviews_registerentry": "numbers of staff in their registers; no patient",
     "reviews_reply": "digests of requests, and their answers, encrypted",
+    "reviews_rulechange": "edits of rule books, which are for every practice; no patient",
+    "reviews_ruledraft": "drafts of rule books are for every practice",
     "reviews_ruleversion": "rule books are for every practice",
     "reviews_savedview": "questions that somebody keeps; the answers are walled",
     "reviews_sealedleaf": "digests of what is sealed",

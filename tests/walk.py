@@ -41,6 +41,13 @@ def routes():
     return found
 
 
+_RULE_DRAFTS = (
+    *("rule-draft", "rule-draft-rebase", "rule-draft-freeze"),
+    *("rule-draft-put-away", "rule-draft-file"),
+)
+_RULE_CHANGES = ("rule-change-withdraw", "rule-change-confirm")
+
+
 def arguments(world):
     """`{name of the address: what it takes}`, to reach what belongs to `world`."""
     patient, case, taper = ({"pk": row.pk} for row in (world.patient, world.case, world.taper))
@@ -165,6 +172,13 @@ def arguments(world):
         "rulebook": book,
         "rulebook-publish": book,
         "rulebook-discard": book,
+        "rulebook-roll-back": book,
+        "rulebook-export": book,
+        "rulebook-comparison": {**book, "other": 1},
+        "rule-draft-facts": {"pk": world.rule_draft.pk, "kind": "csv"},
+        "rule-change": {"rule_id": "DUR-01"},
+        **{name: {"pk": world.rule_draft.pk} for name in _RULE_DRAFTS},
+        **{name: {"pk": world.rule_edit.pk} for name in _RULE_CHANGES},
         "break-glass-end": {"pk": world.opened.pk},
         "break-glass-look": {"pk": world.opened.pk},
     }

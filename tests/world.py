@@ -37,6 +37,7 @@ from reviews.verbs import (
     deliver,
     exempt,
     factors,
+    govern,
     hooks,
     identity,
     invitations,
@@ -102,6 +103,18 @@ class World:
         self.case = Case.objects.open().get(patient=self.patient)
         self._decided(ravi)
         self.review = make.review(self.patient, clara, note=f"{name} was there")
+        self.rule_draft = govern.begin(title="Short courses", by=ada)
+        self.rule_edit = govern.change(
+            draft=self.rule_draft,
+            rule_id="DUR-01",
+            field="s2_over_days",
+            profile="UK",
+            after=14,
+            grounds=govern.Grounds(
+                source="Policy", locator="4.2", next_review=make.day(90), reason="Earlier"
+            ),
+            by=ada,
+        )
         draft = Draft(text=f"Could {name} come in?", to=clara)
         samira = self._person("samira", Role.REVIEWER)
         self.message = messages.write(case=self.case, draft=draft, by=samira)

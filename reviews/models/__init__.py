@@ -70,7 +70,7 @@ from .staff import FactorReset, Invitation, Leaving, RegisterEntry
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .uploads import UploadFault, UploadPart
 from .versioned import Reported, Versioned
-from .versions import Engine, RuleVersion
+from .versions import Engine, RuleChange, RuleDraft, RuleVersion
 from .webhooks import Webhook, WebhookMessage, WebhookTry
 from .work import WorkSession, WorkVisit
 
@@ -155,6 +155,8 @@ __all__ = [
     "Reply",
     "Reported",
     "Role",
+    "RuleChange",
+    "RuleDraft",
     "RuleVersion",
     "SavedView",
     "ScreeningRequest",

@@ -7,6 +7,8 @@ from reviews.rulebooks import changes
 
 SECTIONS = {
     "rules": "Thresholds",
+    "grading": "Severity and how it is shown",
+    "local": "Local policy",
     "drugs": "Drug facts",
     "products": "Products",
     "atc": "ATC codes",

@@ -47,7 +47,14 @@ JSON shape (every key shown is required unless said otherwise; amounts are mg):
         "suboxone": {"drugs": ["buprenorphine", "naloxone"], "substitution": true}
       },
       "rules": {"DUR-01": {"UK": {"s4_over_days": 14, "s2_over_days": 28}, "US": {...}}},
-      "citations": {"DUR-01": [{"title": "...", "issuer": "...", "year": 1988, ...}]}
+      "citations": {"DUR-01": [{"title": "...", "issuer": "...", "year": 1988, ...}]},
+      "grading": {"DUR-01": {"UK": {"severity_s2": 3, "shown": "queue"}}},    # optional: what the
+                                              # rule grades S2 is S3 here; shown: interrupt, queue,
+                                              # note or off
+      "local": {                              # optional: policy of a practice, by its code
+        "harbour": {"name": "Harbour Street Surgery", "rules": {"DUR-01": {"s2_over_days": 14}},
+                    "grading": {"DUR-01": {"shown": "note"}}, "citations": {"DUR-01": [{...}]}}
+      }
     }
 
 Drug keys are lower-case international names with "-" for spaces: "potassium-clorazepate",
@@ -56,6 +63,7 @@ and `names` come from the formulary; `rules` and `citations` from this package.
 A rule without an entry for the profile in `rules` is not run: an old book stays what it was.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 from reviews.rules.dossier import Medicine
@@ -78,6 +86,12 @@ class RuleBook:
     names: dict[str, Entry]
     rules: dict[str, dict[str, dict]]
     citations: dict[str, list[dict]] = field(default_factory=dict)
+    grading: dict[str, dict[str, dict]] = field(default_factory=dict)
+    local: dict[str, dict] = field(default_factory=dict)
+    policy_of: str = ""
+    """The name of the practice for whose patients alone this book holds (`policy.at`)."""
+    policy_on: frozenset[str] = frozenset()
+    """The rules on which that practice has a policy of its own."""
 
     @classmethod
     def from_json(cls, data: dict) -> "RuleBook":
@@ -140,6 +154,8 @@ class RuleBook:
                 for rule, profiles in data["rules"].items()
             },
             citations={rule: list(rows) for rule, rows in data.get("citations", {}).items()},
+            grading=deepcopy(data.get("grading", {})),
+            local=deepcopy(data.get("local", {})),
         )
 
     def to_json(self) -> dict:
@@ -193,6 +209,8 @@ class RuleBook:
                 for rule, profiles in self.rules.items()
             },
             "citations": {rule: list(rows) for rule, rows in self.citations.items()},
+            **({"grading": deepcopy(self.grading)} if self.grading else {}),
+            **({"local": deepcopy(self.local)} if self.local else {}),
         }
 
     def recognise(self, medicine: Medicine) -> Recognition:

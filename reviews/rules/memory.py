@@ -20,7 +20,7 @@ from reviews.rules.recognise import Index
 if TYPE_CHECKING:
     from reviews.rules.book import RuleBook
 
-MOST_BOOKS = 16
+MOST_BOOKS = 64
 MOST_MEDICINES = 50_000
 """How many medicines are remembered for a book. A key is a text, and texts have no end."""
 

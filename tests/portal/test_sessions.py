@@ -376,7 +376,7 @@ class TestConfirming:
             ("key-revoke", [ApiKey.objects.get().pk]),
             ("rulebook-publish", [version.number]),
         ):
-            asked = browser.post(reverse(name, args=args))
+            asked = browser.post(reverse(name, args=args), agreement="Read it.")
             assert asked["Location"].startswith(reverse("account_reauthenticate"))
         version.refresh_from_db()
         assert version.state == "draft"
