@@ -7,7 +7,7 @@ from reviews.errors import NotFound
 from reviews.models import RuleVersion
 from reviews.rules.book import RuleBook
 
-FORMULARY_SECTIONS = ("drugs", "products", "atc", "names")
+FORMULARY_SECTIONS = ("drugs", "products", "atc", "names", "without_a_rule")
 
 
 def live() -> tuple[int, RuleBook]:
