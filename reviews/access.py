@@ -90,6 +90,7 @@ class Action(StrEnum):
     EDIT_PRACTICE = "change what is known of the practice"
     BREAK_GLASS = "open a record in an emergency"
     MARK_SENSITIVE = "mark records as sensitive"
+    REPLAY = "replay what was said of patients on a day"
     SEE_AUDIT = "see the audit trail"
     SEE_OWN_TRAIL = "see in the audit trail what a system did itself"
     SEE_JOBS = "see long jobs of your own"
@@ -168,6 +169,7 @@ GRANTS = {
     Action.EDIT_PRACTICE: _grant(PRACTICE_ADMIN, PROVISIONER),
     Action.BREAK_GLASS: _grant(CLINICIAN, REVIEWER, anywhere=True),
     Action.MARK_SENSITIVE: _grant(REVIEWER),
+    Action.REPLAY: _grant(REVIEWER, AUDITOR),
     Action.SEE_AUDIT: _grant(AUDITOR),
     Action.SEE_OWN_TRAIL: _grant(CLIENT),
     Action.SEE_JOBS: _grant(*EVERYBODY, anywhere=True),
@@ -316,6 +318,7 @@ DOORS = {
     "patient-note-write": _button(Action.SEE_PATIENT, Action.WRITE_NOTE),
     "patient-note-strike": _button(Action.SEE_PATIENT, Action.WRITE_NOTE),
     "patient-checked": _page(Action.SEE_PATIENT),
+    "patient-replay": _page(Action.SEE_PATIENT, Action.REPLAY),
     "patient-register": _form(Action.REGISTER),
     "patient-condition": _form(Action.SEE_PATIENT, Action.RECORD_FACT),
     "patient-condition-end": _form(Action.SEE_PATIENT, Action.RECORD_FACT),
