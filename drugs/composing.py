@@ -56,9 +56,7 @@ def compose(edition: Edition, step: str, after: str, most: int) -> Composed:
     if step == INGREDIENT:
         EditionIngredient.objects.bulk_create(
             [
-                EditionIngredient(
-                    edition=edition, code=key, name=piece.said["name"][:NAME_LENGTH]
-                )
+                EditionIngredient(edition=edition, code=key, name=piece.said["name"][:NAME_LENGTH])
                 for key, piece in named.items()
             ],
             ignore_conflicts=True,
@@ -114,16 +112,12 @@ def _prescribed(edition: Edition, named: dict[str, EditionPiece]) -> Made:
         if not route and len(routes[key]) == 1:
             route = shape_of(plain(words.get(routes[key][0].other, ""))).route or ""
         form = shape.form or ""
-        found = [
-            [each.other, *_strength(each.said, words, form)] for each in parts[key]
-        ]
+        found = [[each.other, *_strength(each.said, words, form)] for each in parts[key]]
         rows.append(_product(edition, piece, found, form, route))
     return rows, []
 
 
-def _strength(
-    said: dict[str, str], words: dict[str, str], form: str
-) -> tuple[float | None, str]:
+def _strength(said: dict[str, str], words: dict[str, str], form: str) -> tuple[float | None, str]:
     """`(mg, per unit)` of a part; None where it is no mass, or a mass in what is not counted."""
     nothing = None, ""
     if not said.get("value"):
@@ -173,8 +167,9 @@ def _groups(edition: Edition, named: dict[str, EditionPiece]) -> Made:
     for group, product in rows:
         of[group].append(product)
     held = dict(
-        edition.products.filter(code__in=[key for keys in of.values() for key in keys])
-        .values_list("code", "ingredients")
+        edition.products.filter(code__in=[key for keys in of.values() for key in keys]).values_list(
+            "code", "ingredients"
+        )
     )
     made = []
     for key, piece in named.items():
@@ -259,6 +254,4 @@ _MAKE = {
 
 def steps(edition: Edition) -> Sequence[str]:
     """The steps in which the products of a system are made."""
-    return [
-        step for step in STEPS if step == INGREDIENT or (edition.system, step) in _MAKE
-    ]
+    return [step for step in STEPS if step == INGREDIENT or (edition.system, step) in _MAKE]

@@ -17,17 +17,64 @@ from reviews.rules.recognise import plain
 
 # What chemists write behind the name of a substance for one of its salts, esters or hydrates.
 SALTS = frozenset(
-    """
-    acetate besilate besylate bromide calcium camsilate chloride citrate decanoate dihydrate
-    dihydrochloride embonate esilate fumarate gluconate hemihydrate hexahydrate hydrobromide
-    hydrochloride hydrogen hydroxide iodide lactate magnesium malate maleate mesilate mesylate
-    methylsulfate monohydrate nitrate oxalate pamoate pentahydrate phosphate potassium sesquihydrate
-    sodium succinate sulfate sulphate tartrate tetrahydrate tosilate trihydrate undecanoate
-    valerate anhydrous base dipotassium disodium
-    """.split()
+    [
+        "acetate",
+        "besilate",
+        "besylate",
+        "bromide",
+        "calcium",
+        "camsilate",
+        "chloride",
+        "citrate",
+        "decanoate",
+        "dihydrate",
+        "dihydrochloride",
+        "embonate",
+        "esilate",
+        "fumarate",
+        "gluconate",
+        "hemihydrate",
+        "hexahydrate",
+        "hydrobromide",
+        "hydrochloride",
+        "hydrogen",
+        "hydroxide",
+        "iodide",
+        "lactate",
+        "magnesium",
+        "malate",
+        "maleate",
+        "mesilate",
+        "mesylate",
+        "methylsulfate",
+        "monohydrate",
+        "nitrate",
+        "oxalate",
+        "pamoate",
+        "pentahydrate",
+        "phosphate",
+        "potassium",
+        "sesquihydrate",
+        "sodium",
+        "succinate",
+        "sulfate",
+        "sulphate",
+        "tartrate",
+        "tetrahydrate",
+        "tosilate",
+        "trihydrate",
+        "undecanoate",
+        "valerate",
+        "anhydrous",
+        "base",
+        "dipotassium",
+        "disodium",
+    ]
 )
 # Of "potassium bromide" no rule may take the potassium for the whole.
-METALS = frozenset("sodium potassium calcium magnesium lithium zinc iron ammonium".split())
+METALS = frozenset(
+    ["sodium", "potassium", "calcium", "magnesium", "lithium", "zinc", "iron", "ammonium"]
+)
 WORDS = re.compile(r"[\w-]+")
 
 
@@ -244,8 +291,8 @@ _DIFFERENT = """
     WHERE new.code IS NULL OR old.code IS NULL
         OR (new.name, new.form, new.route, new.parts) <> (old.name, old.form, old.route, old.parts)
 """
-_COUNTED = f"SELECT \"case\", count(*) FROM ({_DIFFERENT}) AS each GROUP BY 1"  # noqa: S608
-_FIRST = (  # noqa: S608
+_COUNTED = f'SELECT "case", count(*) FROM ({_DIFFERENT}) AS each GROUP BY 1'
+_FIRST = (
     f'SELECT code, name, ruled FROM ({_DIFFERENT}) AS each WHERE "case" = %(sort)s'
     " ORDER BY ruled DESC, code LIMIT %(most)s"
 )

@@ -361,6 +361,8 @@ DOORS = {
     "rules": _page(Action.SEE_FORMULARY),
     "rule": _page(Action.SEE_FORMULARY),
     "sign-off": _form(Action.EDIT_FORMULARY),
+    "upkeep": _page(Action.EDIT_FORMULARY),
+    "upkeep-give": _button(Action.EDIT_FORMULARY),
     "code-lists": _page(Action.SEE_FORMULARY),
     "code-list": _page(Action.SEE_FORMULARY),
     "code-list-in-force": _button(Action.EDIT_FORMULARY),

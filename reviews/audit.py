@@ -436,6 +436,16 @@ class Event(Enum):
         "Read a row of the formulary in its source",
         {**_ROW, "source": "which source", "locator": "the place in it"},
     )
+    UPKEEP_GIVEN = (
+        "upkeep.given",
+        "Gave a line of upkeep to somebody",
+        {
+            "title": "what it is",
+            "to": "id of who has it now",
+            "from": "id of who had it; absent for nobody",
+            "due_on": "until when",
+        },
+    )
     RELEASE_IN_FORCE = (
         "release.in_force",
         "Put a release of a national list in force",

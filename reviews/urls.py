@@ -36,6 +36,7 @@ from reviews.views import (
     tapers,
     together,
     unknown_medicines,
+    upkeep,
     walking,
     webhooks,
 )
@@ -63,6 +64,7 @@ AREAS = (
     rules,
     sign_off,
     editions,
+    upkeep,
     rulebooks,
     letters,
     recall,

@@ -24,24 +24,13 @@ from drugs.releases.pieces import (
 
 KINDS = {"IN": INGREDIENT, "SCDC": COMPONENT, "SCD": PRODUCT, "SBD": BRANDED}
 LINKS = frozenset({"has_ingredient", "consists_of", "tradename_of"})
-CONCEPT = ("RXCUI", "LAT", "TS", "LUI", "STT", "SUI", "ISPREF", "RXAUI", "SAUI", "SCUI", "SDUI") + (
-    "SAB",
-    "TTY",
-    "CODE",
-    "STR",
-    "SRL",
-    "SUPPRESS",
-    "CVF",
+CONCEPT = (
+    *("RXCUI", "LAT", "TS", "LUI", "STT", "SUI", "ISPREF", "RXAUI", "SAUI", "SCUI", "SDUI"),
+    *("SAB", "TTY", "CODE", "STR", "SRL", "SUPPRESS", "CVF"),
 )
-RELATION = ("RXCUI1", "RXAUI1", "STYPE1", "REL", "RXCUI2", "RXAUI2", "STYPE2", "RELA") + (
-    "RUI",
-    "SRUI",
-    "SAB",
-    "SL",
-    "DIR",
-    "RG",
-    "SUPPRESS",
-    "CVF",
+RELATION = (
+    *("RXCUI1", "RXAUI1", "STYPE1", "REL", "RXCUI2", "RXAUI2", "STYPE2", "RELA"),
+    *("RUI", "SRUI", "SAB", "SL", "DIR", "RG", "SUPPRESS", "CVF"),
 )
 
 

@@ -67,6 +67,7 @@ from .sealing import SealedLeaf, SealedSubtree, TreeHead
 from .signing_in import Tries
 from .staff import FactorReset, Invitation, Leaving, RegisterEntry
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
+from .upkeep import UpkeepDuty
 from .uploads import UploadFault, UploadPart
 from .versioned import Reported, Versioned
 from .versions import Engine, RuleVersion
@@ -171,6 +172,7 @@ __all__ = [
     "TaperVersion",
     "TreeHead",
     "Tries",
+    "UpkeepDuty",
     "UploadFault",
     "UploadPart",
     "UsedAssertion",

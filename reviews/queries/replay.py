@@ -119,7 +119,8 @@ def of(patient: Patient, day: date) -> Replay:
     by_then = same
     if then is not None and then.pk != live.pk:
         by_then = screen(dossier, rulebooks.book(then.pk))
-    rows = _rows(kept, same, now, by_then, then, live)
+    judged = Judged(same, now, by_then, then, live)
+    rows = _rows(kept, judged)
     told = {row.rule_id for row in rows}
     return Replay(
         as_of=day,
@@ -139,35 +140,40 @@ def of(patient: Patient, day: date) -> Replay:
 # -- Three judgements --------------------------------------------------------------------------
 
 
-def _rows(
-    kept: Said,
-    same: Screening,
-    now: Screening,
-    by_then: Screening,
-    then: RuleVersion | None,
-    live: RuleVersion,
-) -> list[Row]:
+class Judged(NamedTuple):
+    """Judgements made now: on what was known, on what is known, and by the book of the day."""
+
+    same: Screening
+    now: Screening
+    of_then: Screening
+    then: RuleVersion | None
+    live: RuleVersion
+
+
+def _rows(kept: Said, judged: Judged) -> list[Row]:
     """A row for each matter that some judgement tells of, or could not judge, worst first."""
     flags = {(flag.rule_id, flag.key): (flag, items) for flag, items in kept.flags}
-    found = {"same": _by_key(same), "now": _by_key(now), "then": _by_key(by_then)}
-    keys = [*flags, *found["same"], *found["now"]]
+    same, now, of_then = map(_by_key, judged[:3])
+    keys = [*flags, *same, *now]
     rows = []
     for key in dict.fromkeys(keys):
         flag, items = flags.get(key, (None, []))
         cell = Cell("found", flag.severity, flag.sentence) if flag else _unsaid(key[0], kept)
-        again = _cell(found["same"].get(key), key[0], same)
-        latest = _cell(found["now"].get(key), key[0], now)
-        of_then = _cell(found["then"].get(key), key[0], by_then)
-        title = flag.title if flag else (found["same"].get(key) or found["now"][key]).title
-        why = _why(flag, cell, again, latest, of_then, then, live)
+        again = _cell(same.get(key), key[0], judged.same)
+        latest = _cell(now.get(key), key[0], judged.now)
+        by_then = _cell(of_then.get(key), key[0], judged.of_then)
+        title = flag.title if flag else (same.get(key) or now[key]).title
+        kept_otherwise = _kept_otherwise(flag, again, by_then, judged)
+        why = "; ".join(filter(None, [kept_otherwise, _came_later(again, latest)]))
         rows.append(Row(key[0], title, cell, again, latest, items, why))
     told = {row.rule_id for row in rows}
     for rule_id in dict.fromkeys(
-        missing.rule_id for judged in (same, now) for missing in judged.not_evaluable
+        missing.rule_id for each in judged[:2] for missing in each.not_evaluable
     ):
         if rule_id in told:
             continue
-        again, latest = _cell(None, rule_id, same), _cell(None, rule_id, now)
+        again = _cell(None, rule_id, judged.same)
+        latest = _cell(None, rule_id, judged.now)
         title = BY_ID[rule_id].title if rule_id in BY_ID else rule_id
         cell = _unsaid(rule_id, kept)
         differs = _came_later(again, latest)
@@ -206,28 +212,20 @@ def _worst(row: Row) -> int:
     return min(severities, default=9)
 
 
-def _why(
-    flag: Flag | None,
-    kept: Cell,
-    same: Cell,
-    now: Cell,
-    of_then: Cell,
-    then: RuleVersion | None,
-    live: RuleVersion,
-) -> str:
-    """Why the judgements of a matter differ, as far as that can be told."""
-    reasons = []
-    if kept.severity != same.severity:
-        if then is not None and of_then.severity != same.severity:
-            reasons.append(f"The rule book changed, {then.number} to {live.number}")
-        if kept.severity != of_then.severity:
-            engine = flag.engine if flag else None
-            if engine is not None and engine.name != ENGINE.name:
-                reasons.append(f"The engine changed, {engine.name} to {ENGINE.name}")
-            else:
-                reasons.append("Judged at another hour, or by an engine that is not kept")
-    later = _came_later(same, now)
-    return "; ".join([*reasons, *([later] if later else [])])
+def _kept_otherwise(flag: Flag | None, same: Cell, by_then: Cell, judged: Judged) -> str:
+    """Why what was kept differs from a judgement of now on the same facts; "" where it does not."""
+    kept, reasons = flag.severity if flag else None, []
+    if kept == same.severity:
+        return ""
+    if judged.then is not None and by_then.severity != same.severity:
+        reasons.append(f"The rule book changed, {judged.then.number} to {judged.live.number}")
+    if kept != by_then.severity:
+        engine = flag.engine if flag else None
+        if engine is not None and engine.name != ENGINE.name:
+            reasons.append(f"The engine changed, {engine.name} to {ENGINE.name}")
+        else:
+            reasons.append("Judged at another hour, or by an engine that is not kept")
+    return "; ".join(reasons)
 
 
 def _came_later(same: Cell, now: Cell) -> str:

@@ -65,7 +65,9 @@ def begin(
     if not name.strip():
         raise BadRecord("name", "is needed: which release it is")
     found = [(source, path) for source in SOURCES[system] for path in _files(folder, source)]
-    arriving = settings.BULK_DIR / f"release-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
+    arriving = (
+        settings.BULK_DIR / f"release-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
+    )
     arriving.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         files = [
@@ -74,7 +76,14 @@ def begin(
         ]
         digest = hashlib.sha256(msgspec.json.encode([[f["name"], f["sha256"]] for f in files]))
         with transaction.atomic():
-            begun = _begun(system, name.strip(), released_on, files, digest.hexdigest(), by)
+            begun = _begun(
+                system,
+                files,
+                digest.hexdigest(),
+                name=name.strip(),
+                released_on=released_on,
+                by=by,
+            )
             if begun.job is not None:
                 shutil.rmtree(_folder(begun.edition), ignore_errors=True)
                 arriving.rename(_folder(begun.edition))
@@ -104,10 +113,11 @@ def _copied(path: Path, to: Path) -> dict[str, Any]:
 
 def _begun(
     system: str,
-    name: str,
-    released_on: date,
     files: list[dict[str, Any]],
     digest: str,
+    *,
+    name: str,
+    released_on: date,
     by: User | None,
 ) -> Begun:
     edition, new = Edition.objects.select_for_update().get_or_create(
@@ -226,18 +236,17 @@ def _read_some(edition: Edition, place: Place) -> bool:
     return False
 
 
-def _pieces(
-    edition: Edition, name: str, source: Source, row: Row, place: Place
-) -> Iterator[Piece]:
+def _pieces(edition: Edition, name: str, source: Source, row: Row, place: Place) -> Iterator[Piece]:
     """What a row says; of one that is broken nothing, and that is kept."""
     try:
         yield from source.read(row)
     except Bad as bad:
-        _fault(edition, place, name, row.line, f"{row.tag} {bad.what}".strip(), bad.reason)
+        what = f"{row.tag} {bad.what}".strip()
+        _fault(edition, place, what=what, reason=bad.reason, file=name, line=row.line)
 
 
 def _fault(
-    edition: Edition, place: Place, file: str, line: int, what: str, reason: str
+    edition: Edition, place: Place, *, what: str, reason: str, file: str = "", line: int = 0
 ) -> None:
     place.bad += 1
     if place.bad <= MOST_FAULTS:
@@ -254,7 +263,7 @@ def _compose(edition: Edition, place: Place) -> bool:
     made = composing.compose(edition, steps[place.compose], place.key, PRODUCTS_AT_ONCE)
     place.products += made.made
     for key, reason in made.missing:
-        _fault(edition, place, "", 0, key, reason)
+        _fault(edition, place, what=key, reason=reason)
     place.key = made.last
     if not made.last:
         place.compose += 1
@@ -302,9 +311,7 @@ def put_in_force(*, edition: Edition, next_review: date | None, by: User) -> Edi
     access.require(by, Action.EDIT_FORMULARY)
     held = {
         each.pk: each
-        for each in Edition.objects.select_for_update()
-        .filter(system=edition.system)
-        .order_by("pk")
+        for each in Edition.objects.select_for_update().filter(system=edition.system).order_by("pk")
     }
     locked = held[edition.pk]
     if locked.state not in (State.READY, State.REPLACED):
@@ -321,13 +328,15 @@ def put_in_force(*, edition: Edition, next_review: date | None, by: User) -> Edi
     locked.put_in_force_at, locked.put_in_force_by = timezone.now(), by
     locked.reviewed, locked.next_review = today, next_review
     locked.save()
+    detail: dict[str, Any] = {"before": before.source} if before else {}
+    products = locked.read.get("products", 0)
     audit.record(
         by,
         Event.RELEASE_IN_FORCE,
         subject=locked,
         source=locked.source,
-        products=locked.read.get("products", 0),
-        **({"before": before.source} if before else {}),
+        products=products,
+        **detail,
     )
     return locked
 

@@ -47,9 +47,7 @@ def _page(request: SignedIn, refusal: BadRecord | None = None, *, pk: int) -> Ht
     changes = editions.changes(edition) if is_read else None
     faults = edition.faults.order_by("pk")
     against = (
-        Edition.objects.filter(system=edition.system, state=State.IN_FORCE)
-        .exclude(pk=pk)
-        .first()
+        Edition.objects.filter(system=edition.system, state=State.IN_FORCE).exclude(pk=pk).first()
     )
     context = {
         "edition": edition,
@@ -95,9 +93,7 @@ def in_force(request: SignedIn, pk: int) -> HttpResponse:
         next_review=read_day(request.POST.get("next_review", ""), "next_review"),
         by=request.user,
     )
-    messages.success(
-        request, f"{done} is in force. Screening knows of it with the next rule book."
-    )
+    messages.success(request, f"{done} is in force. Screening knows of it with the next rule book.")
     return redirect("code-list", pk)
 
 

@@ -40,9 +40,7 @@ def test_reading_goes_on_from_any_row_as_if_it_had_never_ended(names, at):
     everything = rows(text)
     assert len(everything) == len(names)
     begin = everything[min(at, len(everything) - 1)]
-    assert rows(text, begin.next_byte, begin.next_line) == everything[
-        everything.index(begin) + 1 :
-    ]
+    assert rows(text, begin.next_byte, begin.next_line) == everything[everything.index(begin) + 1 :]
 
 
 def test_a_row_cut_by_the_end_of_a_chunk_is_whole(monkeypatch):

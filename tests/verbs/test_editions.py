@@ -19,7 +19,7 @@ from reviews.models import AuditEvent, Job
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Medicine
 from reviews.tasks import KINDS
-from reviews.verbs import editions, edit, publish
+from reviews.verbs import edit, editions, publish
 from tests import make, releases
 
 DAY = date(2026, 11, 24)

@@ -64,9 +64,7 @@ class Command(BaseCommand):
 
     def _difference(self, system: str) -> None:
         edition = (
-            Edition.objects.filter(system=system, state=Edition.State.READY)
-            .order_by("-pk")
-            .first()
+            Edition.objects.filter(system=system, state=Edition.State.READY).order_by("-pk").first()
         )
         if edition is None:
             raise CommandError("No release of this list was read that is not in force.")
