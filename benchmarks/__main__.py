@@ -36,6 +36,7 @@ BY_THEMSELVES = {
     "feed": "benchmarks.feed",
     "upload": "benchmarks.upload",
     "import": "benchmarks.bulk_import",
+    "release": "benchmarks.releases",
 }
 
 

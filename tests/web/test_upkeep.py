@@ -45,9 +45,9 @@ def flags_of_earlier(case, rule_id, weeks):
     one = Flag.objects.filter(patient=case.patient).order_by("pk").first()
     columns = [field.column for field in Flag._meta.concrete_fields if field.column != "id"]
     changed = {"rule_id": "%s", "key": "%s", "raised_at": "%s", "ended_at": "%s"}
-    changed["supersedes_id"] = "NULL"
+    changed |= {"supersedes_id": "NULL", "end_reason": "'cleared'"}
     chosen = ", ".join(changed.get(column, column) for column in columns)
-    order = [column for column in columns if column in changed and column != "supersedes_id"]
+    order = [column for column in columns if changed.get(column) == "%s"]
     with database.without_triggers() as cursor:
         for number, age in enumerate(weeks):
             at = now - timedelta(weeks=age)
