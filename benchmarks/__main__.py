@@ -37,6 +37,7 @@ BY_THEMSELVES = {
     "upload": "benchmarks.upload",
     "import": "benchmarks.bulk_import",
     "fhir-in": "benchmarks.fhir_in",
+    "release": "benchmarks.releases",
 }
 
 

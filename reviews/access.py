@@ -91,6 +91,7 @@ class Action(StrEnum):
     EDIT_PRACTICE = "change what is known of the practice"
     BREAK_GLASS = "open a record in an emergency"
     MARK_SENSITIVE = "mark records as sensitive"
+    REPLAY = "replay what was said of patients on a day"
     SEE_AUDIT = "see the audit trail"
     SEE_OWN_TRAIL = "see in the audit trail what a system did itself"
     SEE_JOBS = "see long jobs of your own"
@@ -170,6 +171,7 @@ GRANTS = {
     Action.EDIT_PRACTICE: _grant(PRACTICE_ADMIN, PROVISIONER),
     Action.BREAK_GLASS: _grant(CLINICIAN, REVIEWER, anywhere=True),
     Action.MARK_SENSITIVE: _grant(REVIEWER),
+    Action.REPLAY: _grant(REVIEWER, AUDITOR),
     Action.SEE_AUDIT: _grant(AUDITOR),
     Action.SEE_OWN_TRAIL: _grant(CLIENT),
     Action.SEE_JOBS: _grant(*EVERYBODY, anywhere=True),
@@ -318,6 +320,7 @@ DOORS = {
     "patient-note-write": _button(Action.SEE_PATIENT, Action.WRITE_NOTE),
     "patient-note-strike": _button(Action.SEE_PATIENT, Action.WRITE_NOTE),
     "patient-checked": _page(Action.SEE_PATIENT),
+    "patient-replay": _page(Action.SEE_PATIENT, Action.REPLAY),
     "patient-register": _form(Action.REGISTER),
     "patient-condition": _form(Action.SEE_PATIENT, Action.RECORD_FACT),
     "patient-condition-end": _form(Action.SEE_PATIENT, Action.RECORD_FACT),
@@ -360,6 +363,12 @@ DOORS = {
     "rules": _page(Action.SEE_FORMULARY),
     "rule": _page(Action.SEE_FORMULARY),
     "sign-off": _form(Action.EDIT_FORMULARY),
+    "upkeep": _page(Action.EDIT_FORMULARY),
+    "upkeep-give": _button(Action.EDIT_FORMULARY),
+    "code-lists": _page(Action.SEE_FORMULARY),
+    "code-list": _page(Action.SEE_FORMULARY),
+    "code-list-in-force": _button(Action.EDIT_FORMULARY),
+    "code-list-out-of-force": _button(Action.EDIT_FORMULARY),
     "rulebooks": _page(Action.SEE_FORMULARY),
     "rulebook": _page(Action.SEE_FORMULARY),
     "rulebook-draft": _button(Action.DRAFT),

@@ -477,6 +477,30 @@ class Event(Enum):
         "Read a row of the formulary in its source",
         {**_ROW, "source": "which source", "locator": "the place in it"},
     )
+    UPKEEP_GIVEN = (
+        "upkeep.given",
+        "Gave a line of upkeep to somebody",
+        {
+            "title": "what it is",
+            "to": "id of who has it now",
+            "from": "id of who had it; absent for nobody",
+            "due_on": "until when",
+        },
+    )
+    RELEASE_IN_FORCE = (
+        "release.in_force",
+        "Put a release of a national list in force",
+        {
+            "source": "which release, with the digest of its files",
+            "products": "how many products it holds",
+            "before": "which release it takes over from; absent for none",
+        },
+    )
+    RELEASE_OUT_OF_FORCE = (
+        "release.out_of_force",
+        "Took a release of a national list out of force",
+        {"source": "which release", "reason": "why"},
+    )
     NO_SEDATIVE_SAID = "no_sedative.said", "Said that a medicine is no sedative", _NO_SEDATIVE
     NO_SEDATIVE_TAKEN_BACK = (
         "no_sedative.taken_back",

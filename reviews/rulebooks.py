@@ -12,7 +12,7 @@ from reviews.rules.book import RuleBook
 from reviews.rules.policy import at
 
 PUBLISHED = "SELECT id FROM reviews_ruleversion WHERE state = %s"
-FORMULARY_SECTIONS = ("drugs", "products", "atc", "names")
+FORMULARY_SECTIONS = ("drugs", "products", "atc", "names", "without_a_rule")
 
 
 def live() -> tuple[int, RuleBook]:

@@ -32,6 +32,7 @@ from reviews.verbs import (
     bulk_import,
     deliver,
     digest,
+    editions,
     engines,
     hooks,
     leaving,
@@ -57,6 +58,7 @@ KINDS: jobs.Kinds = {
     seal.VERIFY: seal.verify,
     recall.LETTERS: recall.write_letters,
     uploads.KIND: sync.take_in,
+    editions.READ: editions.read,
     bulk_export.EXPORT: bulk_export.work,
     bulk_import.IMPORT: partial(
         bulk_import.work,

@@ -168,6 +168,7 @@ OPEN = {
     "reviews_screeningrun": "how many were screened, and when",
     "reviews_treehead": "signed digests of the whole log",
     "reviews_tries": "how often somebody tried to sign in",
+    "reviews_upkeepduty": "who keeps which source or rule up to date; no patient",
     "reviews_usedassertion": "digests of signed statements that were used",
 }
 """`{table: why no wall is around it}`. A table of reviews stands here or in WALLED."""

@@ -7,6 +7,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from drugs.models import Edition
 from reviews import bulk_ids, fhir_versions, jobs, refused, uploads
 from reviews.audit import Event
 from reviews.conclusions import FlagOutcome
@@ -137,6 +138,15 @@ class World:
             name=name, query="", told="", case_ids=[self.case.pk], found="1", by=ravi
         )
         work_sessions.come_to(session=self.session, case=self.case, by=ravi)
+        # Of no practice, and so under no name of one.
+        self.edition = Edition.objects.create(
+            system="atc",
+            name="an index",
+            released_on=make.day(),
+            digest=str(place.pk),
+            files=[],
+            state=Edition.State.READY,
+        )
         self.job = jobs.ask("rescreen", title="Screen everybody again", by=ravi, unit="patients")
         screen.drain()
         self.case.refresh_from_db()

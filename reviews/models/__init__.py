@@ -68,6 +68,7 @@ from .sealing import SealedLeaf, SealedSubtree, TreeHead
 from .signing_in import Tries
 from .staff import FactorReset, Invitation, Leaving, RegisterEntry
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
+from .upkeep import UpkeepDuty
 from .uploads import UploadFault, UploadPart
 from .versioned import Reported, Versioned
 from .versions import Engine, RuleChange, RuleDraft, RuleVersion
@@ -175,6 +176,7 @@ __all__ = [
     "TaperVersion",
     "TreeHead",
     "Tries",
+    "UpkeepDuty",
     "UploadFault",
     "UploadPart",
     "UsedAssertion",

@@ -11,6 +11,7 @@ SECTIONS = {
     "local": "Local policy",
     "drugs": "Drug facts",
     "products": "Products",
+    "without_a_rule": "Products without a rule",
     "atc": "ATC codes",
     "names": "Names",
     "citations": "Sources of rules",
@@ -53,8 +54,16 @@ def _compare(before: Any, after: Any, path: tuple[Any, ...] = ()) -> Iterator[tu
         new = [word for word in after if word not in before]
         if gone or new:
             yield _path(path), _as_text(gone) if gone else None, _as_text(new) if new else None
+    elif _are_numbers(before or []) and _are_numbers(after or []) and before != after:
+        # Of 100,000 codes only how many came and went can be read.
+        gone, new = set(before or ()) - set(after or ()), set(after or ()) - set(before or ())
+        yield "codes", f"{len(gone):,} go" if gone else None, f"{len(new):,} new" if new else None
     elif before != after:
         yield _path(path), _as_text(before), _as_text(after)
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, int) for item in value)
 
 
 def _are_words(value: Any) -> bool:

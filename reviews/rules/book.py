@@ -31,9 +31,13 @@ JSON shape (every key shown is required unless said otherwise; amounts are mg):
           "form": "tablet",                   # tablet, capsule, liquid, patch, injection, rectal,
                                               # buccal, nasal, sublingual, suppository or null
           "route": "oral",                    # as dossier.Line.route, or null
-          "substitution": false               # optional: true for opioid substitution products
+          "substitution": false,              # optional: true for opioid substitution products
+          "incomplete": false                 # optional: true where it holds what nobody knows
         }
       },
+      "without_a_rule": {                     # optional: codes of products whose ingredients are
+        "dmd": [318136009]                    # all known, and none of them one that a rule asks
+      },                                      # for; whole numbers in rising order
       "atc": {                                # whole codes, or prefixes; the longest match wins
         "N05BA01": {"drugs": ["diazepam"]},
         "N07BC01": {"drugs": ["buprenorphine"], "substitution": true},
@@ -63,6 +67,7 @@ and `names` come from the formulary; `rules` and `citations` from this package.
 A rule without an entry for the profile in `rules` is not run: an old book stays what it was.
 """
 
+from array import array
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -92,6 +97,7 @@ class RuleBook:
     """The name of the practice for whose patients alone this book holds (`policy.at`)."""
     policy_on: frozenset[str] = frozenset()
     """The rules on which that practice has a policy of its own."""
+    without_a_rule: dict[str, array] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: dict) -> "RuleBook":
@@ -128,6 +134,7 @@ class RuleBook:
                 form=row.get("form"),
                 route=row.get("route"),
                 substitution=row.get("substitution", False),
+                incomplete=row.get("incomplete", False),
             )
             for key, row in data["products"].items()
         }
@@ -156,6 +163,11 @@ class RuleBook:
             citations={rule: list(rows) for rule, rows in data.get("citations", {}).items()},
             grading=deepcopy(data.get("grading", {})),
             local=deepcopy(data.get("local", {})),
+            # A national list has 100,000 of them: eight bytes each, in every process.
+            without_a_rule={
+                system: array("Q", codes)
+                for system, codes in data.get("without_a_rule", {}).items()
+            },
         )
 
     def to_json(self) -> dict:
@@ -190,9 +202,15 @@ class RuleBook:
                     "form": product.form,
                     "route": product.route,
                     "substitution": product.substitution,
+                    **({"incomplete": True} if product.incomplete else {}),
                 }
                 for key, product in self.products.items()
             },
+            **(
+                {"without_a_rule": {s: list(codes) for s, codes in self.without_a_rule.items()}}
+                if self.without_a_rule
+                else {}
+            ),
             **{
                 section: {
                     key: {

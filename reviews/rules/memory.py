@@ -90,6 +90,7 @@ def _same_formulary(one, other):
         and one.products is other.products
         and one.atc is other.atc
         and one.names is other.names
+        and one.without_a_rule is other.without_a_rule
     )
 
 
