@@ -22,6 +22,7 @@ from reviews import (
     tries,
     uploads,
     webhooks,
+    what_ifs,
 )
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
@@ -41,6 +42,7 @@ from reviews.verbs import (
     seal,
     sync,
     tokens,
+    what_if,
 )
 
 log = structlog.get_logger(__name__)
@@ -57,6 +59,7 @@ KINDS: jobs.Kinds = {
     recall.LETTERS: recall.write_letters,
     uploads.KIND: sync.take_in,
     bulk_export.EXPORT: bulk_export.work,
+    what_ifs.KIND: what_if.work,
     bulk_import.IMPORT: partial(
         bulk_import.work,
         writing=bulk_import.Writing(resources.Wanted, resources.write, resources.Refused),

@@ -99,6 +99,8 @@ WALLED = {
     "reviews_webhook": OF_PRACTICE,
     "reviews_webhookmessage": OF_PRACTICE,
     "reviews_webhooktry": OF_PRACTICE,
+    "reviews_whatifcase": OF_PRACTICE,
+    "reviews_whatifeffect": OF_PRACTICE,
     "reviews_worksession": OF_ANY_PRACTICE,
     "reviews_workvisit": _of("reviews_worksession", "session_id"),
 }
@@ -168,6 +170,9 @@ OPEN = {
     "reviews_treehead": "signed digests of the whole log",
     "reviews_tries": "how often somebody tried to sign in",
     "reviews_usedassertion": "digests of signed statements that were used",
+    "reviews_whatif": "trials of rule books, which are for every practice; no patient",
+    "reviews_whatifcount": "counts of flags, for those who publish for every practice; no patient",
+    "reviews_whatifpractice": "counts of cases, for those who publish for every practice",
 }
 """`{table: why no wall is around it}`. A table of reviews stands here or in WALLED."""
 

@@ -71,6 +71,16 @@ from .uploads import UploadFault, UploadPart
 from .versioned import Reported, Versioned
 from .versions import Engine, RuleChange, RuleDraft, RuleVersion
 from .webhooks import Webhook, WebhookMessage, WebhookTry
+from .what_ifs import (
+    AgeBand,
+    Became,
+    Effect,
+    WhatIf,
+    WhatIfCase,
+    WhatIfCount,
+    WhatIfEffect,
+    WhatIfPractice,
+)
 from .work import WorkSession, WorkVisit
 
 __all__ = [
@@ -86,10 +96,12 @@ __all__ = [
     "SHOWN",
     "WITHDRAWN",
     "AccessToken",
+    "AgeBand",
     "ApiKey",
     "Asked",
     "Audience",
     "AuditEvent",
+    "Became",
     "BreakGlass",
     "BulkFile",
     "BulkId",
@@ -105,6 +117,7 @@ __all__ = [
     "DataCheck",
     "Decision",
     "DecisionItem",
+    "Effect",
     "Engine",
     "Exemption",
     "FactorReset",
@@ -181,6 +194,11 @@ __all__ = [
     "Webhook",
     "WebhookMessage",
     "WebhookTry",
+    "WhatIf",
+    "WhatIfCase",
+    "WhatIfCount",
+    "WhatIfEffect",
+    "WhatIfPractice",
     "WorkSession",
     "WorkVisit",
     "compact",

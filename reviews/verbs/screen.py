@@ -18,9 +18,10 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from reviews import audit, dossiers, engines, requests, rulebooks, service_levels
+from reviews import audit, dossiers, engines, live_flags, requests, rulebooks, service_levels
 from reviews.audit import Event
 from reviews.bulk import as_array, as_json, binary_cursor, copy_rows, next_ids
+from reviews.live_flags import LiveFlag, is_for_a_reviewer
 from reviews.models import CaseState, Flag, ScreeningRequest
 from reviews.moves import MOVES, Move
 from reviews.rules import weight
@@ -293,7 +294,7 @@ def _keep(results: Results, run: Run) -> None:
     """Write the difference between what is found now and what is live."""
     ids = list(results)
     live: dict[int, dict[tuple[str, str], LiveFlag]] = {}
-    for flag in _live_flags(ids):
+    for flag in live_flags.of(ids):
         live.setdefault(flag.patient_id, {})[flag.rule_id, flag.key] = flag
     cases = _open_cases(ids)
     difference = Difference(run)
@@ -311,22 +312,6 @@ def _keep(results: Results, run: Run) -> None:
 
 # A batch holds thousands of flags, cases and events. These are rows of their tables, because a
 # model's instance costs five times as much to make, and twenty times as much to save.
-
-
-class LiveFlag(NamedTuple):
-    """What a comparison needs of a flag that is there."""
-
-    pk: int
-    patient_id: int
-    practice_id: int
-    rule_id: str
-    key: str
-    severity: int
-    leads: bool
-    title: str
-    digest: str
-    settled_at: datetime | None
-    settled_until: date | None
 
 
 class NewFlag(NamedTuple):
@@ -387,17 +372,6 @@ class OpenCase(NamedTuple):
         return self.snoozed_until is not None and self.snoozed_until <= day
 
 
-def _live_flags(patient_ids: Iterable[int]) -> list[LiveFlag]:
-    with binary_cursor() as cursor:
-        cursor.execute(
-            "SELECT id, patient_id, practice_id, rule_id, key, severity, leads, title, digest,"
-            " settled_at, settled_until"
-            " FROM reviews_flag WHERE ended_at IS NULL AND patient_id = ANY(%s::bigint[])",
-            [as_array(patient_ids)],
-        )
-        return [LiveFlag(*row) for row in cursor.fetchall()]
-
-
 def _open_cases(patient_ids: Iterable[int]) -> dict[int, OpenCase]:
     """`{patient id: the open case}`. Nobody else changes one while we hold the patient's lock."""
     with binary_cursor() as cursor:
@@ -440,16 +414,14 @@ class Difference:
         for finding in findings:
             old = left.pop((finding.rule_id, finding.key), None)
             content = _digest(finding)
-            expired = bool(old and old.settled_until and old.settled_until < self.as_of)
-            if old and old.digest == content and not expired:
+            if old and old.digest == content and not old.has_run_out(self.as_of):
                 flag = old
             else:
                 flag = self._flag(place, finding, content)
                 if old:
                     self.ended[old.pk] = SUPERSEDED
                     flag = flag._replace(supersedes_id=old.pk)
-                    # A decision still covers the matter unless it became worse or ran out.
-                    if old.settled_at and not expired and finding.severity >= old.severity:
+                    if old.covers(finding.severity, self.as_of):
                         flag = flag._replace(
                             settled_at=old.settled_at, settled_until=old.settled_until
                         )
@@ -590,7 +562,7 @@ class Difference:
 
 def _is_open(flag: LiveFlag | NewFlag) -> bool:
     """Whether a reviewer is to look at it: no decision covers it, and it is more than a note."""
-    return flag.settled_at is None and flag.severity <= Severity.S3
+    return is_for_a_reviewer(flag.severity, covered=flag.settled_at is not None)
 
 
 def _about(flag: LiveFlag | NewFlag) -> dict[str, str | int]:
