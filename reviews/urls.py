@@ -37,6 +37,7 @@ from reviews.views import (
     unknown_medicines,
     walking,
     webhooks,
+    what_if,
 )
 
 AREAS = (
@@ -62,6 +63,7 @@ AREAS = (
     rules,
     sign_off,
     rulebooks,
+    what_if,
     letters,
     recall,
     desk,

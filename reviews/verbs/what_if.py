@@ -112,7 +112,7 @@ def work(job: Job, seconds: float) -> Slice:
     # Somebody may have been treated since the count.
     total = max(total or 0, done)
     place = {"after": after, "failed": failed}
-    if ids and after != ids[-1] or len(ids) == BATCH * MOST_BATCHES:
+    if (ids and after != ids[-1]) or len(ids) == BATCH * MOST_BATCHES:
         return Slice(done=done, total=total, place=place)
     _finish(found, judged=done - failed, failed=failed)
     return Slice(done=done, total=done, place=place, finished=True, note=_note(failed))
@@ -167,9 +167,7 @@ def _concerns_either(old: RuleBook, new: RuleBook, medicine: Medicine) -> bool:
     return concerns(old, medicine) or concerns(new, medicine)
 
 
-def _compare(
-    dossier: Dossier, old: RuleBook, new: RuleBook, live: what_ifs.Keyed
-) -> Compared:
+def _compare(dossier: Dossier, old: RuleBook, new: RuleBook, live: what_ifs.Keyed) -> Compared:
     before, after = screen(dossier, old), screen(dossier, new)
     return what_ifs.compare(before.findings, after.findings, live, dossier.as_of)
 
@@ -191,10 +189,12 @@ def _keep(found: WhatIf, tried: list[Tried]) -> None:
         for change in each.compared.changes:
             matter = matters.row_of(change.rule_id).key
             after = became.get((each.patient_id, matter), Became.NEVER)
-            rule_id, key, effect, before, now, reopens, sentence = change
             effects.append(
-                (found.pk, each.patient_id, each.practice_id, rule_id, key, effect.value, before)
-                + (now, band, after.value, reopens, sentence)
+                (
+                    *(found.pk, each.patient_id, each.practice_id, change.rule_id, change.key),
+                    *(change.effect.value, change.before, change.after, band, after.value),
+                    *(change.reopens, change.sentence),
+                )
             )
     copy_rows("reviews_whatifeffect", EFFECT, effects)
     copy_rows("reviews_whatifcase", CASE, _cases(found, tried))
