@@ -64,6 +64,7 @@ from .replies import Reply
 from .reviewing import StructuredReview
 from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
 from .sealing import SealedLeaf, SealedSubtree, TreeHead
+from .shadows import Shadow, ShadowFlag
 from .signing_in import Tries
 from .staff import FactorReset, Invitation, Leaving, RegisterEntry
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
@@ -178,6 +179,8 @@ __all__ = [
     "SensitiveMark",
     "SentResource",
     "Sex",
+    "Shadow",
+    "ShadowFlag",
     "Status",
     "StructuredReview",
     "Taper",

@@ -18,7 +18,17 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from reviews import audit, dossiers, engines, live_flags, requests, rulebooks, service_levels
+from reviews import (
+    audit,
+    dossiers,
+    engines,
+    live_flags,
+    requests,
+    rulebooks,
+    service_levels,
+    shadows,
+    what_ifs,
+)
 from reviews.audit import Event
 from reviews.bulk import as_array, as_json, binary_cursor, copy_rows, next_ids
 from reviews.live_flags import LiveFlag, is_for_a_reviewer
@@ -26,8 +36,10 @@ from reviews.models import CaseState, Flag, ScreeningRequest
 from reviews.moves import MOVES, Move
 from reviews.rules import weight
 from reviews.rules.book import RuleBook
+from reviews.rules.dossier import Dossier, Medicine
 from reviews.rules.finding import Finding, Screening, Severity
 from reviews.rules.screen import concerns, screen
+from reviews.shadows import Running, Would
 
 log = structlog.get_logger(__name__)
 
@@ -199,11 +211,15 @@ class Place(NamedTuple):
 
 
 class Screened(NamedTuple):
-    """The answer about a patient of a practice, and their age in completed years."""
+    """The answer about a patient of a practice, and their age in completed years.
+
+    `would` is what a shadow of the practice says otherwise; None without one.
+    """
 
     practice_id: int
     result: Screening
     age: int | None
+    would: Would | None = None
 
 
 Results: TypeAlias = dict[int, Screened]
@@ -240,16 +256,39 @@ def _screen_all(
     """`(results, {patient id: why not})`."""
     results: Results = {}
     problems: dict[int, str] = {}
-    concerning = partial(concerns, book)
+    silent = shadows.running(as_of)
+    concerning = partial(_concerns_any, book, [each.book for each in silent.values()])
     for pk, practice_id, make in dossiers.read(patient_ids, as_of=as_of, concerning=concerning):
         try:
             dossier = make()
             age = weight.age(dossier.birth_date, as_of)
-            results[pk] = Screened(practice_id, screen(dossier, book), age)
+            result = screen(dossier, book)
+            would = _would(dossier, practice_id, result, silent)
+            results[pk] = Screened(practice_id, result, age, would)
         except Exception as error:  # one broken record must not leave the others unscreened
             log.exception("not_screened", patient=pk)
             problems[pk] = f"{type(error).__name__}: {error}"[:500]
     return results, problems
+
+
+def _concerns_any(book: RuleBook, others: list[RuleBook], medicine: Medicine) -> bool:
+    return concerns(book, medicine) or any(concerns(each, medicine) for each in others)
+
+
+def _would(
+    dossier: Dossier, practice_id: int, result: Screening, silent: dict[int, Running]
+) -> Would | None:
+    """What the shadow of the practice says otherwise; None where there is none, or it fails."""
+    shadow = silent.get(practice_id)
+    if shadow is None:
+        return None
+    try:
+        said = screen(dossier, shadow.book)
+    except Exception:  # a draft must not leave anybody unscreened
+        log.exception("shadow_failed", patient=dossier.patient_id, shadow=shadow.pk)
+        return None
+    compared = what_ifs.compare(result.findings, said.findings, {}, dossier.as_of)
+    return Would(shadow.pk, practice_id, compared.changes)
 
 
 def _keep_one_by_one(results: Results, run: Run) -> dict[int, str]:
@@ -305,6 +344,9 @@ def _keep(results: Results, run: Run) -> None:
             place = Place(pk, screened.practice_id)
             difference.rank(place, case, *difference.compare(place, findings, held), screened)
     difference.write()
+    would = {pk: screened.would for pk, screened in results.items() if screened.would}
+    if would:
+        shadows.keep(would, run.as_of)
     _mark_screened(results, run)
     done = audit.entry(None, Event.SCREENING_DONE, patients=len(ids), version=run.version_id)
     audit.record_all([*difference.events, done])
@@ -600,7 +642,7 @@ def _mark_screened(results: Results, run: Run) -> None:
             "gave_way": result.shadowed,
             "exposure": result.exposure,
         }
-        for pk, (_, result, _) in results.items()
+        for pk, (_, result, *_) in results.items()
     ]
     if not rows:
         return
