@@ -16,7 +16,10 @@ HEIGHT, STEP = 60, 8
 
 
 class Day(NamedTuple):
-    """How many flags began to be otherwise on a day, and how they are drawn."""
+    """How many flags began to be otherwise on a day, and how they are drawn.
+
+    The first day is not: it holds all that was otherwise before.
+    """
 
     day: date
     gained: int
@@ -45,7 +48,8 @@ class Told:
 
     @property
     def width(self) -> int:
-        return STEP * len(self.days)
+        """Of the chart, which has room for every day until the last one."""
+        return STEP * ((self.shadow.last_day - self.shadow.begun_on).days + 1)
 
 
 def told(version: RuleVersion) -> list[Told]:
@@ -76,11 +80,12 @@ def _told(shadow: Shadow, is_running: bool, today: date) -> Told:
     last = min(today, shadow.last_day)
     if shadow.ended_at is not None:
         last = min(last, timezone.localdate(shadow.ended_at))
-    most = max((more for more, _ in begun.values()), default=0) or 1
+    later = [more for day, (more, _) in begun.items() if day != shadow.begun_on]
+    most = max(later, default=0) or 1
     days = []
     for number in range((last - shadow.begun_on).days + 1):
         day = shadow.begun_on + timedelta(days=number)
         more, less = begun.get(day, (0, 0))
-        height = round(HEIGHT * more / most, 1)
+        height = round(HEIGHT * more / most, 1) if number else 0.0
         days.append(Day(day, more, less, number * STEP + 1, round(HEIGHT - height, 1), height))
     return Told(shadow=shadow, is_running=is_running, days=days, by_rule=list(by_rule))

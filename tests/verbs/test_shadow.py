@@ -179,7 +179,38 @@ def test_it_is_told_by_day_and_rule(version, treated, harbour, ada):
     silent(version, harbour, ada)
     (told,) = queries.told(version)
     assert (told.is_running, told.gained, told.lost) == (True, 1, 0)
-    assert [(each.day, each.gained, each.height) for each in told.days] == [
-        (make.day(), 1, queries.HEIGHT)
-    ]
+    assert [(each.day, each.gained, each.height) for each in told.days] == [(make.day(), 1, 0)]
     assert told.by_rule == [("DUR-01", 1, 0)]
+
+
+def test_days_are_drawn_against_the_most_there_was_after_the_first(version, harbour, ada):
+    begun = make.day(-4)
+    running = Shadow.objects.create(
+        version=version,
+        practice=harbour,
+        begun_by=ada,
+        begun_on=begun,
+        last_day=make.day(5),
+    )
+    treated = make.patient(harbour, make.person("clara", harbour))
+    for number, (offset, flags) in enumerate(((-4, 9), (-3, 2), (-1, 4))):
+        for each in range(flags):
+            ShadowFlag.objects.create(
+                shadow=running,
+                patient=treated,
+                practice=harbour,
+                rule_id="DUR-01",
+                key=f"{number}-{each}",
+                effect="opened",
+                after=2,
+                begun_on=make.day(offset),
+            )
+    (told,) = queries.told(version)
+    assert [(each.gained, each.height) for each in told.days] == [
+        (9, 0),
+        (2, queries.HEIGHT / 2),
+        (0, 0),
+        (4, queries.HEIGHT),
+        (0, 0),
+    ]
+    assert told.width == 10 * queries.STEP

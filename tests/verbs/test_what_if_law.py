@@ -35,7 +35,7 @@ MEDICINES = (
     "Amlodipine 5 mg tablets",
     "Somnolux forte",
 )
-INDICATIONS = ("anxiety", "insomnia", "other", "seizures")
+INDICATIONS = ("anxiety", "insomnia", "other", "seizure_rescue")
 ANSWERS = (
     (Outcome.TAPER, Reason.AGREED_WITH_PATIENT),
     (Outcome.REVIEW, Reason.LOOKED_AT),

@@ -75,7 +75,9 @@ def test_a_marked_record_is_left_out(draft, ravi):
     make.tried(draft)
     found = what_ifs.of(draft)
     (shown,) = queries.examples(found, ravi, [Effect.RAISED])
-    sensitive.mark(patient=shown.effect.patient, kind="staff", reason="Works here", by=ravi)
+    sensitive.mark(
+        patient=shown.effect.patient, kind="staff", reason="Works at this practice", by=ravi
+    )
     assert queries.examples(found, ravi, [Effect.RAISED]) == []
 
 
