@@ -58,6 +58,7 @@ _SYNCED = {
 }
 _MERGE = {"kept": "id of whose record stays", "gone": "id of whose record goes into it"}
 _BOOK = {"number": "number of the rule book"}
+_SHADOW = {**_BOOK, "practice": "code of the practice"}
 _RULE_DRAFT = {"draft": "number of the draft", "title": "its title"}
 _RULE_CHANGE = {
     "draft": "number of the draft",
@@ -436,6 +437,12 @@ class Event(Enum):
         "Put a draft of rules away",
         {**_RULE_DRAFT, "reason": "why"},
     )
+    SHADOW_BEGUN = (
+        "shadow.begun",
+        "Began to run a draft of a rule book in shadow",
+        {**_SHADOW, "until": "its last day"},
+    )
+    SHADOW_ENDED = "shadow.ended", "Ended a shadow of a draft of a rule book", _SHADOW
     RULE_CHANGED = "rule.changed", "Edited a fact of a rule in a draft", _RULE_CHANGE
     RULE_CHANGE_WITHDRAWN = (
         "rule.change_withdrawn",

@@ -23,6 +23,7 @@ from reviews import (
     tries,
     uploads,
     webhooks,
+    what_ifs,
 )
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
@@ -43,6 +44,7 @@ from reviews.verbs import (
     seal,
     sync,
     tokens,
+    what_if,
 )
 
 log = structlog.get_logger(__name__)
@@ -60,6 +62,7 @@ KINDS: jobs.Kinds = {
     uploads.KIND: sync.take_in,
     editions.READ: editions.read,
     bulk_export.EXPORT: bulk_export.work,
+    what_ifs.KIND: what_if.work,
     bulk_import.IMPORT: partial(
         bulk_import.work,
         writing=bulk_import.Writing(resources.Wanted, resources.write, resources.Refused),

@@ -34,6 +34,7 @@ from reviews.views import (
     rules,
     search,
     sensitive,
+    shadow,
     sign_off,
     tapers,
     together,
@@ -41,6 +42,7 @@ from reviews.views import (
     upkeep,
     walking,
     webhooks,
+    what_if,
 )
 
 AREAS = (
@@ -69,6 +71,8 @@ AREAS = (
     editions,
     upkeep,
     rulebooks,
+    what_if,
+    shadow,
     letters,
     recall,
     desk,

@@ -91,6 +91,7 @@ WALLED = {
     "reviews_refused": OF_ANY_PRACTICE,
     "reviews_sensitivemark": OF_PRACTICE,
     "reviews_sentresource": OF_PRACTICE,
+    "reviews_shadowflag": OF_PRACTICE,
     "reviews_structuredreview": OF_PRACTICE,
     "reviews_taper": OF_PRACTICE,
     "reviews_taperversion": OF_PRACTICE,
@@ -100,6 +101,8 @@ WALLED = {
     "reviews_webhook": OF_PRACTICE,
     "reviews_webhookmessage": OF_PRACTICE,
     "reviews_webhooktry": OF_PRACTICE,
+    "reviews_whatifcase": OF_PRACTICE,
+    "reviews_whatifeffect": OF_PRACTICE,
     "reviews_worksession": OF_ANY_PRACTICE,
     "reviews_workvisit": _of("reviews_worksession", "session_id"),
 }
@@ -167,9 +170,13 @@ OPEN = {
     "reviews_sealedsubtree": "digests of digests",
     "reviews_screeningrun": "how many were screened, and when",
     "reviews_treehead": "signed digests of the whole log",
+    "reviews_shadow": "which drafts run silently where; no patient",
     "reviews_tries": "how often somebody tried to sign in",
     "reviews_upkeepduty": "who keeps which source or rule up to date; no patient",
     "reviews_usedassertion": "digests of signed statements that were used",
+    "reviews_whatif": "trials of rule books, which are for every practice; no patient",
+    "reviews_whatifcount": "counts of flags, for those who publish for every practice; no patient",
+    "reviews_whatifpractice": "counts of cases, for those who publish for every practice",
 }
 """`{table: why no wall is around it}`. A table of reviews stands here or in WALLED."""
 

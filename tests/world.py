@@ -26,6 +26,8 @@ from reviews.models import (
     Patient,
     Reason,
     Role,
+    RuleVersion,
+    Shadow,
     UploadFault,
 )
 from reviews.queries.fhir_export import Asked
@@ -115,6 +117,14 @@ class World:
                 source="Policy", locator="4.2", next_review=make.day(90), reason="Earlier"
             ),
             by=ada,
+        )
+        # Of a book that is no draft: it judges nobody here.
+        self.shadow = Shadow.objects.create(
+            version=RuleVersion.objects.get(state="published"),
+            practice=place,
+            begun_by=ada,
+            begun_on=make.day(),
+            last_day=make.day(),
         )
         draft = Draft(text=f"Could {name} come in?", to=clara)
         samira = self._person("samira", Role.REVIEWER)

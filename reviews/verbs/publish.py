@@ -5,33 +5,22 @@ what the software proposes and of edits; a second person publishes it, and the p
 affect are screened again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.utils import timezone
 
-from reviews import access, audit, engines, governing, requests, rulebooks, sealing, walls
+from reviews import access, audit, engines, governing, requests, rulebooks, sealing, walls, what_ifs
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, Stale
-from reviews.models import (
-    Medicine,
-    MedicineMeaning,
-    Patient,
-    Practice,
-    Prescription,
-    RuleChange,
-    RuleDraft,
-    RuleVersion,
-)
+from reviews.models import RuleChange, RuleDraft, RuleVersion
+from reviews.reaching import affected_patients
 from reviews.rules.book import RuleBook
-from reviews.rules.changing import judged_by
-from reviews.rules.dossier import Medicine as WrittenMedicine
-from reviews.rules.recognise import compared
 
 DRAFT, PUBLISHED = RuleVersion.State.DRAFT, RuleVersion.State.PUBLISHED
 RETIRED = RuleVersion.State.RETIRED
@@ -151,8 +140,8 @@ def roll_back(*, to: RuleVersion, reason: str, by: User) -> RuleVersion:
 def may_publish(version: RuleVersion, by: User) -> DomainError | None:
     """Why `by` may not publish this version now; None when they may.
 
-    `NotAllowed` for whoever changed anything in it, `IllegalMove` for what is no draft, `Stale`
-    when a later book is live.
+    `NotAllowed` for whoever changed anything in it, `IllegalMove` for what is no draft or was not
+    tried by a what-if, `Stale` when a later book is live.
     """
     if not access.allowed(by, Action.PUBLISH):
         return NotAllowed("You may not publish rule books here.", action="publish")
@@ -167,6 +156,12 @@ def may_publish(version: RuleVersion, by: User) -> DomainError | None:
     live = _live()
     if live is not None and live.number > version.number:
         return Stale(f"Rule book {live.number} was published since. Draft again from there.")
+    # What was in force before is known; and going back must not wait for a trial.
+    if live is not None and version.rolls_back_to_id is None and not what_ifs.tried(version, live):
+        return IllegalMove(
+            f"Nobody has tried it against rule book {live.number} on the patients of today. "
+            "Run a what-if first."
+        )
     return None
 
 
@@ -227,74 +222,6 @@ def pending_changes() -> dict[str, Any]:
     live = _live()
     made = governing.content(governing.standing(live).values())
     return rulebooks.changes(live.book if live else {}, made)
-
-
-def affected_patients(old: RuleVersion | None, new: RuleVersion) -> list[int]:
-    """Ids of the patients whose findings the new book could change.
-
-    Thresholds reach anybody with a prescription, of the profiles and practices for which they
-    changed; drug facts only those who have such a medicine.
-    """
-    if old is None:
-        return list(Patient.objects.order_by("pk").values_list("pk", flat=True))
-    treated = Prescription.objects.live().order_by("patient_id")
-    judged = _judged_otherwise(old, new)
-    medicines = _medicines_touched(old, new)
-    reached = treated.filter(Q(practice__in=judged) | Q(medicine__in=medicines))
-    return list(reached.values_list("patient_id", flat=True).distinct())
-
-
-def _judged_otherwise(old: RuleVersion, new: RuleVersion) -> list[int]:
-    """Ids of the practices for whose patients the new book has other thresholds or gradings."""
-    rows = Practice.objects.values_list("pk", "profile", "code")
-    return [
-        pk
-        for pk, profile, code in rows
-        if judged_by(old.book, profile, code) != judged_by(new.book, profile, code)
-    ]
-
-
-def _medicines_touched(old: RuleVersion, new: RuleVersion) -> list[int]:
-    """Ids of the medicines that the new book recognises otherwise, or says other facts of."""
-    changed = rulebooks.changes(old.book, new.book)
-    if not any(changed[section] for section in rulebooks.FORMULARY_SECTIONS):
-        return []
-    drugs = set(changed["drugs"])
-    before, after = rulebooks.book(old.pk), rulebooks.book(new.pk)
-    meant = _meant()
-    return [
-        pk
-        for pk, written in _written_medicines()
-        if any(
-            _touched(before, each, drugs)
-            or _touched(after, each, drugs)
-            or before.recognise(each) != after.recognise(each)
-            for each in (written, *meant.get(compared(written.text), ()))
-        )
-    ]
-
-
-def _written_medicines(
-    pks: Iterable[int] | None = None,
-) -> Iterator[tuple[int, WrittenMedicine]]:
-    rows = Medicine.objects.all() if pks is None else Medicine.objects.filter(pk__in=[*pks])
-    for pk, key, text, codings in rows.values_list("pk", "key", "text", "codings"):
-        pairs = tuple((coding["system"], coding["code"]) for coding in codings)
-        yield pk, WrittenMedicine(key=key, text=text, codings=pairs)
-
-
-def _meant() -> dict[str, list[WrittenMedicine]]:
-    """By its text as it is compared, the medicines that somebody said it is, in any practice."""
-    meant: dict[str, list[WrittenMedicine]] = {}
-    said = MedicineMeaning.objects.filter(taken_back_at=None).values_list("text", "medicine")
-    written = dict(_written_medicines(pk for _, pk in said))
-    for text, pk in said:
-        meant.setdefault(text, []).append(written[pk])
-    return meant
-
-
-def _touched(book: RuleBook, written: WrittenMedicine, drugs: set[str]) -> bool:
-    return any(part.drug in drugs for part in book.recognise(written).parts)
 
 
 def _live() -> RuleVersion | None:

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import access
+from reviews import access, what_ifs
 from reviews.access import Action
 from reviews.errors import BadRecord, NotFound
 from reviews.forms.numbers import whole
@@ -90,6 +90,7 @@ def _rulebook_page(
         "is_draft": is_draft,
         "own": is_draft and request.user.pk in {version.drafted_by_id, *version.editor_ids},
         "hindrance": hindrance,
+        "what_if": what_ifs.of(version),
         "may_publish": is_draft and hindrance is None,
         "edits": rule_drafts.edits_of(version),
         "refusal": refusal,

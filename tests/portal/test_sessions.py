@@ -360,7 +360,7 @@ class TestConfirming:
 
     def test_keys_and_publishing(self, harbour, ada, adam):
         change_a_limit(adam)
-        version = publish.draft(note="", by=adam)
+        version = make.tried(publish.draft(note="", by=adam))
         browser = Browser(ada)
         age_session(browser.client, settings.ACCOUNT_REAUTHENTICATION_TIMEOUT + 1)
         assert browser.get(reverse("key-make")).status_code == 200

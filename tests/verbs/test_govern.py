@@ -34,7 +34,7 @@ def change(draft, by, rule_id="DUR-01", field="s2_over_days", after=14, **more):
 
 
 def published(draft, *, by, second):
-    version = publish.freeze(draft=draft, note="", by=by)
+    version = make.tried(publish.freeze(draft=draft, note="", by=by))
     return publish.publish(version=version, agreement="I read section 4.2.", by=second)
 
 
@@ -262,7 +262,7 @@ def test_formulary_edits_are_part_of_a_draft_and_their_editor_no_second_person(
     assert version.book["drugs"]["diazepam"]["max_mg_per_day"]["UK"]["adult"] == 25
     with pytest.raises(NotAllowed, match="You changed something"):
         publish.publish(version=version, agreement="x", by=helen)
-    publish.publish(version=version, agreement="Read both.", by=adam)
+    publish.publish(version=make.tried(version), agreement="Read both.", by=adam)
     # What she changed is published: of the next book she may be the second person.
     later = govern.begin(title="Next", by=ada)
     change(later, ada, after=20)
@@ -290,7 +290,7 @@ def test_nobody_who_edited_publishes_whoever_drafts(draft, ada, adam, helen, who
 
 def test_the_second_person_writes_why(draft, ada, adam):
     change(draft, ada)
-    version = publish.freeze(draft=draft, note="", by=ada)
+    version = make.tried(publish.freeze(draft=draft, note="", by=ada))
     with pytest.raises(BadRecord, match="agreement"):
         publish.publish(version=version, agreement="  ", by=adam)
     with pytest.raises(DatabaseError, match="Cannot update"), transaction.atomic():
@@ -339,7 +339,7 @@ def test_a_published_book_cannot_be_altered_by_sql(draft, ada, adam, rulebook):
 def test_published_twice_at_once_it_is_published_once(harbour, ada, adam):
     draft = govern.begin(title="Short courses", by=ada)
     change(draft, ada)
-    version = publish.freeze(draft=draft, note="", by=ada)
+    version = make.tried(publish.freeze(draft=draft, note="", by=ada))
     both, told = threading.Barrier(2), []
 
     def press(by):

@@ -106,7 +106,7 @@ def test_a_second_person_makes_it_the_live_book(rulebook, ada, adam):
     lower_diazepam(ada)
     draft = publish.draft(note="", by=ada)
     assert rulebooks.live()[1].number == 1
-    published = publish.publish(version=draft, agreement="Read it.", by=adam)
+    published = publish.publish(version=make.tried(draft), agreement="Read it.", by=adam)
     pk, book = rulebooks.live()
     assert (pk, book.number) == (published.pk, 2)
     assert book.drugs["diazepam"].max_mg_per_day["UK"]["adult"] == 25
@@ -142,7 +142,7 @@ def test_a_draft_made_before_a_later_book_is_stale(rulebook, ada, adam):
     early = publish.draft(note="", by=ada)
     lower_diazepam(ada, mg="20")
     late = publish.draft(note="", by=ada)
-    publish.publish(version=late, agreement="Read it.", by=adam)
+    publish.publish(version=make.tried(late), agreement="Read it.", by=adam)
     with pytest.raises(Stale, match="Draft again"):
         publish.publish(version=early, agreement="Read it.", by=adam)
     assert rulebooks.live()[1].number == 3
@@ -150,7 +150,7 @@ def test_a_draft_made_before_a_later_book_is_stale(rulebook, ada, adam):
 
 def test_what_is_no_draft_is_neither_published_nor_discarded(rulebook, ada, adam):
     lower_diazepam(ada)
-    draft = publish.draft(note="", by=ada)
+    draft = make.tried(publish.draft(note="", by=ada))
     publish.publish(version=draft, agreement="Read it.", by=adam)
     for version in (draft, rulebook):
         with pytest.raises(IllegalMove):
@@ -172,7 +172,7 @@ def test_without_the_audit_event_nothing_is_published(rulebook, ada, adam, treat
         raise OSError("the audit is full")
 
     lower_diazepam(ada)
-    draft = publish.draft(note="", by=ada)
+    draft = make.tried(publish.draft(note="", by=ada))
     monkeypatch.setattr(publish.audit, "record", broken)
     with pytest.raises(OSError, match="full"):
         publish.publish(version=draft, agreement="Read it.", by=adam)
@@ -185,7 +185,9 @@ def test_without_the_audit_event_nothing_is_published(rulebook, ada, adam, treat
 
 def test_a_drug_fact_reaches_those_who_have_the_drug(treated, ada, adam):
     lower_diazepam(ada)
-    publish.publish(version=publish.draft(note="", by=ada), agreement="Read it.", by=adam)
+    publish.publish(
+        version=make.tried(publish.draft(note="", by=ada)), agreement="Read it.", by=adam
+    )
     assert queued() == [treated["Diaz"]]
     event = AuditEvent.objects.filter(verb="rules.published").latest("pk")
     assert event.detail["patients"] == 1
@@ -204,7 +206,7 @@ def test_a_new_name_reaches_those_who_are_recognised_by_it_now(harbour, clara, a
     )
     name.parts.create(ingredient=valium.ingredients.get())
     publish.publish(
-        version=publish.draft(note="A new brand", by=ada), agreement="Read it.", by=adam
+        version=make.tried(publish.draft(note="A new brand", by=ada)), agreement="Read it.", by=adam
     )
     assert queued() == [strange.pk]
     screen.drain()
@@ -219,7 +221,9 @@ def test_a_class_reaches_those_who_have_a_member(harbour, clara, ada, adam, trea
     make.prescription(neuropathic, clara, "Gabapentin 300 mg capsules", dose_unit="capsule")
     screen.drain()
     revise(member, ada, severity=1)
-    publish.publish(version=publish.draft(note="", by=ada), agreement="Read it.", by=adam)
+    publish.publish(
+        version=make.tried(publish.draft(note="", by=ada)), agreement="Read it.", by=adam
+    )
     assert queued() == [neuropathic.pk]
 
 
@@ -229,7 +233,9 @@ def test_a_threshold_reaches_everybody_with_a_prescription(treated, ada, adam, m
     assert not anxiety.filter(severity__lte=3).exists()
     lower_anxiety_limit(monkeypatch)
     assert publish.pending_changes()["rules"] == ["DUR-01"]
-    publish.publish(version=publish.draft(note="", by=ada), agreement="Read it.", by=adam)
+    publish.publish(
+        version=make.tried(publish.draft(note="", by=ada)), agreement="Read it.", by=adam
+    )
     assert queued() == sorted([treated["Diaz"], treated["Amlo"]])
     screen.drain()
     flag = Flag.objects.open().get(patient=patient, rule_id="DUR-01")
@@ -245,7 +251,9 @@ def test_a_withdrawn_prescription_is_still_screened_but_a_superseded_one_is_not_
     prescribe.amend(prescription=first, record=make.record("Amlodipine 5 mg tablets"), by=clara)
     screen.drain()
     lower_diazepam(ada)
-    publish.publish(version=publish.draft(note="", by=ada), agreement="Read it.", by=adam)
+    publish.publish(
+        version=make.tried(publish.draft(note="", by=ada)), agreement="Read it.", by=adam
+    )
     assert queued() == []
 
 
@@ -253,7 +261,9 @@ def test_flags_keep_the_book_that_raised_them(harbour, clara, ada, adam):
     case = make.flagged_case(harbour, logged_by=clara)
     before = {flag.pk: flag.version.number for flag in case.flags.all()}
     lower_diazepam(ada)
-    publish.publish(version=publish.draft(note="", by=ada), agreement="Read it.", by=adam)
+    publish.publish(
+        version=make.tried(publish.draft(note="", by=ada)), agreement="Read it.", by=adam
+    )
     screen.drain()
     assert {flag.pk: flag.version.number for flag in Flag.objects.filter(pk__in=before)} == before
     assert set(before.values()) == {1}

@@ -26,7 +26,7 @@ def change_a_limit(by, *, mg="25"):
 @pytest.fixture
 def draft(rulebook, ada):
     change_a_limit(ada)
-    return publish.draft(note="Lower maximum", by=ada)
+    return make.tried(publish.draft(note="Lower maximum", by=ada))
 
 
 def test_everybody_with_a_role_reads_them(draft, harbour):
@@ -85,7 +85,7 @@ def test_a_second_person_publishes(draft, adam):
 def test_a_draft_that_a_later_book_overtook_is_refused(draft, ada, adam):
     change_a_limit(ada, mg="20")
     later = publish.draft(note="", by=ada)
-    publish.publish(version=later, agreement="Read it.", by=adam)
+    publish.publish(version=make.tried(later), agreement="Read it.", by=adam)
     assert (
         Browser(adam).post(f"/rule-books/{draft.number}/publish", agreement="x").status_code == 409
     )
