@@ -31,10 +31,11 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Diff
     """`{section: [Difference, ...]}` of two books as JSON; sections without one are left out."""
     found = {}
     for section, keys in changes(old, new).items():
+        compare = _compare_codes if section == "without_a_rule" else _compare
         rows = [
             Difference(key, fact, before, after)
             for key in keys
-            for fact, before, after in _compare(
+            for fact, before, after in compare(
                 old.get(section, {}).get(key), new.get(section, {}).get(key)
             )
         ]
@@ -54,16 +55,15 @@ def _compare(before: Any, after: Any, path: tuple[Any, ...] = ()) -> Iterator[tu
         new = [word for word in after if word not in before]
         if gone or new:
             yield _path(path), _as_text(gone) if gone else None, _as_text(new) if new else None
-    elif _are_numbers(before or []) and _are_numbers(after or []) and before != after:
-        # Of 100,000 codes only how many came and went can be read.
-        gone, new = set(before or ()) - set(after or ()), set(after or ()) - set(before or ())
-        yield "codes", f"{len(gone):,} go" if gone else None, f"{len(new):,} new" if new else None
     elif before != after:
         yield _path(path), _as_text(before), _as_text(after)
 
 
-def _are_numbers(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, int) for item in value)
+def _compare_codes(before: list[int] | None, after: list[int] | None) -> Iterator[tuple[Any, ...]]:
+    """Of 100,000 codes only how many came and went can be read."""
+    gone, new = set(before or ()) - set(after or ()), set(after or ()) - set(before or ())
+    if gone or new:
+        yield "codes", f"{len(gone):,} go" if gone else None, f"{len(new):,} new" if new else None
 
 
 def _are_words(value: Any) -> bool:

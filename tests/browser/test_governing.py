@@ -5,6 +5,7 @@ from django.urls import reverse
 
 from reviews.models import RuleVersion
 from reviews.verbs import govern
+from tests import make
 from tests.browser.test_pages import ALL, all_faults
 from tests.verbs.test_govern import change, published
 
@@ -28,6 +29,7 @@ def test_twenty_eight_becomes_fourteen_days_by_two_people(visit, ada, adam, js):
     assert page.get_by_role("heading", level=1, name="Short courses: 1 edit").is_visible()
     page.get_by_role("button", name="Freeze for a second person").click()
     assert page.get_by_text("You drafted this, so somebody else must publish it.").is_visible()
+    make.tried(RuleVersion.objects.get(number=2))
     second = visit(adam, reverse("rulebook", args=[2]), js=js)
     assert second.get_by_text("28 days becomes 14 days").is_visible()
     second.get_by_label("Why you agree").fill("I read section 4.2.")

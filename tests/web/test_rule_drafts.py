@@ -1,9 +1,11 @@
 """The pages on which rules are changed: a fact in a draft, the draft, and the second person."""
 
 import pytest
+from django.urls import reverse
 
+from reviews import jobs, what_ifs
 from reviews.models import RuleChange, RuleDraft, RuleVersion
-from reviews.verbs import govern, publish
+from reviews.verbs import govern, publish, what_if
 from tests import make
 from tests.verbs.test_govern import change, published
 from tests.web.browse import Browser, heading, words
@@ -42,6 +44,8 @@ def test_from_the_rule_to_publication_by_two_people(ada, adam, rulebook):
     assert "section 4.2" in text
     page = browser.follow(f"/rule-drafts/{draft.pk}/freeze", note="Two weeks")
     assert "You drafted this, so somebody else must publish it" in words(page)
+    browser.follow(reverse("rulebook-what-if-ask", args=[2]))
+    jobs.work({what_ifs.KIND: what_if.work}, seconds=600)
     second = Browser(adam)
     text = second.read("/rule-books/2")
     assert "28 days becomes 14 days" in text
