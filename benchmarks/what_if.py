@@ -9,7 +9,8 @@ from benchmarks import ground
 from benchmarks.table import Row
 from portal.progress import step
 from reviews import jobs, reaching, requests, what_ifs
-from reviews.models import Practice, Role, RuleVersion
+from reviews.models import Practice, Profile, Role, RuleVersion
+from reviews.rules.bounds import fields_of
 from reviews.verbs import govern, publish, screen, what_if
 from tests import make
 
@@ -43,11 +44,15 @@ def measure(patients):
 
 
 def _draft():
-    """Anxiety counts from 14 days on, in both profiles."""
+    """Anxiety counts from 14 days on in the UK, and a review that is due is a note everywhere."""
     by = make.person("ada", Practice.objects.earliest("pk"), Role.FORMULARY_ADMIN)
     draft = govern.begin(title="For the benchmark", by=by)
-    for profile in ("UK", "US"):
-        for rule_id, field, after in (("DUR-01", "s2_over_days", 14), ("REV-01", "severity_s2", 3)):
+    edits = (
+        ("DUR-01", "s2_over_days", 14, "UK"),
+        *(("REV-01", "severity_s2", 3, p) for p in Profile.values),
+    )
+    for rule_id, field, after, profile in edits:
+        if field in fields_of(rule_id, profile):
             govern.change(
                 draft=draft,
                 rule_id=rule_id,

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from drugs.models import Edition
-from reviews import bulk_ids, fhir_versions, jobs, refused, uploads
+from reviews import bulk_ids, engines, fhir_versions, jobs, refused, uploads
 from reviews.audit import Event
 from reviews.conclusions import FlagOutcome
 from reviews.messaging import Draft
@@ -20,6 +20,7 @@ from reviews.models import (
     HookCard,
     IdentityQuestion,
     ImportNote,
+    Job,
     KeptApart,
     LetterText,
     Outcome,
@@ -29,6 +30,7 @@ from reviews.models import (
     RuleVersion,
     Shadow,
     UploadFault,
+    WhatIf,
 )
 from reviews.queries.fhir_export import Asked
 from reviews.tasks import KINDS
@@ -118,14 +120,7 @@ class World:
             ),
             by=ada,
         )
-        # Of a book that is no draft: it judges nobody here.
-        self.shadow = Shadow.objects.create(
-            version=RuleVersion.objects.get(state="published"),
-            practice=place,
-            begun_by=ada,
-            begun_on=make.day(),
-            last_day=make.day(),
-        )
+        self._tried(ada)
         draft = Draft(text=f"Could {name} come in?", to=clara)
         samira = self._person("samira", Role.REVIEWER)
         self.message = messages.write(case=self.case, draft=draft, by=samira)
@@ -324,6 +319,44 @@ class World:
             by=ehr,
         )
         row.save()
+
+    def _tried(self, ada):
+        """What a draft said of the patient: tried and put away, and in shadow.
+
+        Of a book that is no draft, so that it judges nobody here.
+        """
+        book = RuleVersion.objects.get(state="published")
+        flag = {
+            "patient": self.patient,
+            "practice": self.place,
+            "rule_id": "DUR-01",
+            "key": "k",
+            "effect": "opened",
+            "after": 2,
+        }
+        what_if = WhatIf.objects.create(
+            job=Job.objects.create(
+                kind="what-if", title="Tried", state="cancelled", ended_at=timezone.now()
+            ),
+            version=book,
+            against=book,
+            digest=book.digest,
+            engine=engines.current(),
+            as_of=make.day(),
+            asked_by=ada,
+        )
+        what_if.effects.create(**flag, became="never", sentence=f"{self.name} was there")
+        what_if.cases.create(
+            patient=self.patient, practice=self.place, after=2, cards_before=0, cards_after=1
+        )
+        self.shadow = Shadow.objects.create(
+            version=book,
+            practice=self.place,
+            begun_by=ada,
+            begun_on=make.day(),
+            last_day=make.day(),
+        )
+        self.shadow.flags.create(**flag, begun_on=make.day())
 
     def _decided(self, ravi):
         """Another case, decided, part of which was called wrong."""
