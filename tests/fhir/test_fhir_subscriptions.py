@@ -171,6 +171,7 @@ def test_what_does_not_meet_the_criteria_is_not_told(system, hook, treated, clar
 @pytest.mark.django_db(transaction=True)
 def test_what_was_there_before_is_not_told(system, hook, treated, clara):
     make.prescription(treated, clara)
+    wait_for_horizon()
     subscribe(system, asked(hook.url))
     rows_forward()
     assert hook.got == []
