@@ -33,7 +33,14 @@ from reviews.rules.changing import (
 )
 
 DRAFT, PUBLISHED = RuleVersion.State.DRAFT, RuleVersion.State.PUBLISHED
-_FORMULARY = (Event.FORMULARY_REVISED, Event.FORMULARY_ADDED, Event.FORMULARY_RETIRED)
+_FORMULARY = (
+    Event.FORMULARY_REVISED,
+    Event.FORMULARY_ADDED,
+    Event.FORMULARY_RETIRED,
+    Event.FORMULARY_SIGNED_OFF,
+    Event.RELEASE_IN_FORCE,
+    Event.RELEASE_OUT_OF_FORCE,
+)
 
 
 LONGEST_DAYS = 366
@@ -94,6 +101,11 @@ def standing(version: RuleVersion | None) -> dict[Fact, RuleChange]:
     return {fact_of(each): each for each in found}
 
 
+def is_frozen_before(version: RuleVersion, live: RuleVersion) -> bool:
+    """Whether a draft was frozen before the live book was published: it would undo that book."""
+    return live.published_at is not None and version.drafted_at < live.published_at
+
+
 def changed_in(version_id: int) -> set[str]:
     """Ids of the rules of which an edit stands in a book."""
     version = RuleVersion.objects.only("change_ids").get(pk=version_id)
@@ -144,6 +156,22 @@ def faults(made: Mapping[str, Any]) -> list[str]:
     """Why a content cannot be a book: thresholds that contradict each other, in words."""
     profiles = dict(Practice.objects.values_list("code", "profile"))
     return [f"{each.rule_id}: {each.in_words()}" for each in disorders(made, profiles)]
+
+
+def out_of_bounds(edits: Iterable[RuleChange]) -> list[str]:
+    """Edits that the bounds of today no longer allow, in words: newer software may be stricter.
+
+    One that takes a value back says nothing that could be out of bounds.
+    """
+    found = []
+    for each in edits:
+        if each.after is None:
+            continue
+        try:
+            accepted(fact_of(each), each.after, each.practice)
+        except BadRecord as refusal:
+            found.append(f"{each.rule_id}, {each.field}: {refusal.reason}")
+    return found
 
 
 def require_open(draft: RuleDraft) -> None:

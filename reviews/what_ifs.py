@@ -1,8 +1,10 @@
 """What-ifs: whether a draft was tried, and what one patient's two judgements come to."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
+
+from django.utils import timezone
 
 from reviews import engines
 from reviews.live_flags import LiveFlag, is_for_a_reviewer
@@ -12,6 +14,8 @@ from reviews.rules.finding import Finding, Severity
 
 KIND = "what-if"
 """The kind of job that tries a draft."""
+GOOD_FOR_DAYS = 7
+"""How long a what-if speaks of the patients of today; local policy."""
 DAYS = 180
 """How far back a decision on the same patient and matter counts; local policy."""
 
@@ -23,12 +27,17 @@ def of(version: RuleVersion) -> WhatIf | None:
 
 
 def tried(version: RuleVersion, live: RuleVersion) -> bool:
-    """Whether these words were tried to the end against the live book, by the portal's engine."""
+    """Whether these words were tried against the live book lately, by the portal's engine.
+
+    One that could not judge somebody says nothing of them, and is none.
+    """
     return version.what_ifs.filter(
         digest=version.digest,
         against=live,
         engine=engines.current(),
         finished_at__isnull=False,
+        failed=0,
+        as_of__gte=timezone.localdate() - timedelta(days=GOOD_FOR_DAYS),
     ).exists()
 
 

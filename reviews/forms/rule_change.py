@@ -56,6 +56,8 @@ class RuleChangeForm(forms.Form):
             return forms.ChoiceField(label=now.label, choices=free, required=False, help_text=hint)
         what = "A whole number" if allowed.is_whole else "A number"
         span = f"{what} from {allowed.low:g} to {allowed.high:g} {now.unit}. {hint}"
+        if allowed.is_fixed:
+            span = f"It stays {allowed.low:g} {now.unit}: {allowed.floor}."
         if fact.practice:
             span += " Empty: as the profile says."
         return forms.CharField(

@@ -291,6 +291,7 @@ class _Ids:
     def __init__(self, patient_id: int | None, source_system: str) -> None:
         self.source_system = source_system
         self._known: dict[tuple[type, str], int] = {}
+        self._by_bare_id: dict[tuple[type, str], str] = {}
         self._next = FIRST_ID
         if patient_id is not None:
             with connection.cursor() as cursor:
@@ -305,11 +306,13 @@ class _Ids:
     def of(self, model: type, name: str) -> int:
         """The id of a fact; the same name has the same one in every file.
 
-        What came as a record and not as a resource goes by the bare id.
+        What came as a record and not as a resource goes by the bare id; of two resources of a call
+        with the same bare id the first does, or one of them would be taken for the other.
         """
-        bare = self._known.get((model, name.rpartition("/")[2]))
-        if bare is not None:
-            return bare
+        bare = name.rpartition("/")[2]
+        known = self._known.get((model, bare))
+        if known is not None and self._by_bare_id.setdefault((model, bare), name) == name:
+            return known
         if (model, name) not in self._known:
             self._next -= 1
             self._known[model, name] = self._next

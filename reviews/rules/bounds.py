@@ -5,7 +5,8 @@ The bounds are of the portal's own design, until a clinical lead signs others: n
 today. Three kinds of rules:
 
 - **safety floors** (`FLOORS`): opioids beside a benzodiazepine, an unsafe end of treatment, and
-  what the record does not allow to judge. They can become stricter, never quieter.
+  what the record does not allow to judge. They can become graver, never quieter; their figures,
+  and those that all rules count by, stay: nobody has signed which way each of them is stricter.
 - **rules that can be urgent** (S1): they cannot be switched off or become a note, and what is
   urgent stays urgent.
 - **all others**: anything between off and the most urgent that the rule itself may be.
@@ -58,7 +59,7 @@ FLOORS: Mapping[str, str] = MappingProxyType(
         EXPOSURE: "every rule counts supplies, gaps and starts by it",
     }
 )
-"""Id of a rule that can only become stricter: why."""
+"""Id of a rule that nothing makes quieter: why."""
 
 READ_BY_OTHERS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
@@ -67,14 +68,13 @@ READ_BY_OTHERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "DUR-04": frozenset({"s2_over_days"}),
         "ODH-01": frozenset({"within_days"}),
         "PRG-01": frozenset(each.name for each in BY_ID["PRG-01"].parameters),
+        "STOP-01": frozenset(each.name for each in BY_ID["STOP-01"].parameters),
         "SUI-01": frozenset({"within_days", "urgent_within_days", "phq9_from_points"}),
     }
 )
 """Thresholds that other rules read too: no local policy moves them, or it would reach further than
 it says."""
 
-_HIGHER_IS_LOOSER = ("_over_", "over_", "_from_", "from_")
-_LOWER_IS_LOOSER = ("within", "_below_", "_under_", "under_", "stands_", "urgent_for_", "_to_")
 _FRACTIONS = (MG, KPA, TIMES, PERCENT)
 # Where half to twice the software's figure is not what is wanted.
 _OWN = {
@@ -98,6 +98,11 @@ class Bounds(NamedTuple):
     may_be_local: bool = True
     why_not: str = ""
     floor: str = ""
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether nothing but what stands there may be."""
+        return len(self.choices) == 1 or (not self.choices and self.low == self.high)
 
 
 def parameter_of(rule_id: str, name: str) -> Parameter | None:
@@ -175,26 +180,25 @@ def _of_parameter(rule_id: str, parameter: Parameter, profile: str) -> Bounds:
             key: name for key, name in TABLES.items() if key not in NOT_FOR_SUMS
         }
         return Bounds(choices=tables, may_be_local=local[0], why_not=local[1])
-    if kind is YES_NO:
-        return Bounds(choices={1: "yes", 0: "no"}, may_be_local=local[0], why_not=local[1])
-    is_whole = kind not in _FRACTIONS
-    figure = cast(float, value)
-    low, high = _OWN.get((rule_id, parameter.name)) or _half_to_twice(figure, is_whole)
     floor = FLOORS.get(rule_id, "")
+    figure = cast(float, value)
+    if kind is YES_NO:
+        answers: dict[object, str] = {1: "yes", 0: "no"}
+        if floor:
+            answers = {int(figure): answers[int(figure)]}
+        return Bounds(choices=answers, may_be_local=local[0], why_not=local[1], floor=floor)
+    is_whole = kind not in _FRACTIONS
     if floor:
-        if looser_when_higher(parameter.name):
-            high = figure
-        elif looser_when_lower(parameter.name):
-            low = figure
-        elif rule_id != EXPOSURE:
-            low = high = figure
+        low = high = figure
+    else:
+        low, high = _OWN.get((rule_id, parameter.name)) or _half_to_twice(figure, is_whole)
     return Bounds(
         low=low,
         high=high,
         is_whole=is_whole,
         may_be_local=local[0],
         why_not=local[1],
-        floor=floor if rule_id != EXPOSURE else "",
+        floor=floor,
     )
 
 
@@ -202,16 +206,6 @@ def _half_to_twice(value: float, is_whole: bool) -> tuple[float, float]:
     if is_whole:
         return max(value // 2, 1), max(value * 2, 2)
     return value / 2, value * 2
-
-
-def looser_when_higher(name: str) -> bool:
-    """Whether a higher figure finds less, by how the parameter is named."""
-    return not looser_when_lower(name) and any(part in name for part in _HIGHER_IS_LOOSER)
-
-
-def looser_when_lower(name: str) -> bool:
-    """Whether a lower figure finds less, by how the parameter is named."""
-    return any(part in name for part in _LOWER_IS_LOOSER)
 
 
 class Refused(ValueError):
@@ -233,8 +227,9 @@ def checked(rule_id: str, field: str, profile: str, value: object) -> float | st
     if allowed.is_whole and value != int(value):
         raise Refused("must be a whole number")
     if not allowed.low <= value <= allowed.high:
-        why = f": a safety floor, {allowed.floor}" if allowed.floor else ""
-        raise Refused(f"must be from {allowed.low:g} to {allowed.high:g}{why}")
+        if allowed.floor:
+            raise Refused(f"stays {allowed.low:g}: a safety floor, {allowed.floor}")
+        raise Refused(f"must be from {allowed.low:g} to {allowed.high:g}")
     return int(value) if value == int(value) else value
 
 

@@ -88,7 +88,8 @@ def regraded(candidate: Candidate, own: Mapping[str, Any]) -> Candidate:
             finding = finding._replace(mode=QUEUE)
     if graver is not None:
         graver = _severity(graver[0], own), graver[1]
-    return candidate._replace(finding=finding, graver=graver)
+    milder = severity > candidate.finding.severity
+    return candidate._replace(finding=finding, graver=graver, milder=milder)
 
 
 def _severity(severity: int, own: Mapping[str, Any]) -> Severity:

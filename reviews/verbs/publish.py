@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
@@ -22,6 +22,8 @@ from reviews.models import RuleChange, RuleDraft, RuleVersion
 from reviews.reaching import affected_patients
 from reviews.rules.book import RuleBook
 
+LOCK = 0xB00C
+"""Advisory lock: of whoever freezes or publishes a book."""
 DRAFT, PUBLISHED = RuleVersion.State.DRAFT, RuleVersion.State.PUBLISHED
 RETIRED = RuleVersion.State.RETIRED
 
@@ -50,12 +52,16 @@ def bootstrap() -> RuleVersion | None:
 def draft(*, note: str, by: User) -> RuleVersion:
     """Freeze formulary and rules as they are now. `IllegalMove` when nothing has changed."""
     access.require(by, Action.DRAFT)
-    live = _live()
+    _one_at_a_time()
+    live, read_at = _live(), timezone.now()
     edits = governing.standing(live)
+    content = governing.content(edits.values())
+    _require_sound(edits.values(), content)
     version = _freeze(
-        governing.content(edits.values()),
+        content,
         note=note,
         by=by,
+        formulary_at=read_at,
         change_ids=_ids(edits.values()),
         editor_ids=governing.editors([], formulary_since=_formulary_at(live), by=by),
     )
@@ -70,6 +76,7 @@ def freeze(*, draft: RuleDraft, note: str, by: User) -> RuleVersion:
     to be confirmed, when thresholds contradict each other, or when nothing would change.
     """
     access.require(by, Action.DRAFT)
+    _one_at_a_time()
     locked = RuleDraft.objects.select_for_update().get(pk=draft.pk)
     governing.require_open(locked)
     live = RuleVersion.objects.select_for_update().get(state=PUBLISHED)
@@ -81,13 +88,14 @@ def freeze(*, draft: RuleDraft, note: str, by: User) -> RuleVersion:
             f"{len(strange)} edits were made against an older book. Confirm or withdraw each."
         )
     edits = governing.merged(live, changes)
+    read_at = timezone.now()
     content = governing.content(edits.values())
-    if faults := governing.faults(content):
-        raise IllegalMove(". ".join(faults) + ".")
+    _require_sound(edits.values(), content)
     version = _freeze(
         content,
         note=note or locked.title,
         by=by,
+        formulary_at=read_at,
         change_ids=_ids(edits.values()),
         editor_ids=governing.editors(
             # Also who edited what somebody else wrote over: it was theirs to begin with.
@@ -154,7 +162,7 @@ def may_publish(version: RuleVersion, by: User) -> DomainError | None:
             "You changed something in this rule book. A second person must agree and publish it."
         )
     live = _live()
-    if live is not None and live.number > version.number:
+    if live is not None and governing.is_frozen_before(version, live):
         return Stale(f"Rule book {live.number} was published since. Draft again from there.")
     # What was in force before is known; and going back must not wait for a trial.
     if live is not None and version.rolls_back_to_id is None and not what_ifs.tried(version, live):
@@ -173,6 +181,7 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
     `BadRecord` without an agreement.
     """
     access.require(by, Action.PUBLISH)
+    _one_at_a_time()
     locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
     if (refusal := may_publish(locked, by)) is not None:
         raise refusal
@@ -222,6 +231,18 @@ def pending_changes() -> dict[str, Any]:
     live = _live()
     made = governing.content(governing.standing(live).values())
     return rulebooks.changes(live.book if live else {}, made)
+
+
+def _one_at_a_time() -> None:
+    """Wait for whoever freezes or publishes now: what is live is read after that."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
+def _require_sound(edits: Iterable[RuleChange], content: dict[str, Any]) -> None:
+    """Raise `IllegalMove` where edits are out of the bounds of today, or contradict each other."""
+    if faults := [*governing.out_of_bounds(edits), *governing.faults(content)]:
+        raise IllegalMove(". ".join(faults) + ".")
 
 
 def _live() -> RuleVersion | None:

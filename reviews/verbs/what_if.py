@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
 
-from reviews import access, dossiers, engines, jobs, live_flags, rulebooks, what_ifs
+from reviews import access, dossiers, engines, governing, jobs, live_flags, rulebooks, what_ifs
 from reviews.access import Action
 from reviews.bulk import copy_rows
 from reviews.errors import DomainError, IllegalMove, Stale
@@ -63,7 +63,7 @@ def ask(*, version: RuleVersion, by: User) -> WhatIf:
     if locked.state != DRAFT:
         raise IllegalMove(f"Rule book {locked.number} is not a draft.")
     live = RuleVersion.objects.defer("book").get(state=PUBLISHED)
-    if live.number > locked.number:
+    if governing.is_frozen_before(locked, live):
         raise Stale(f"Rule book {live.number} was published since. Draft again from there.")
     engine_id = engines.hold()
     running = WhatIf.objects.filter(
