@@ -41,6 +41,8 @@ def _columns(row: Row, names: tuple[str, ...]) -> dict[str, str]:
         text = row.content.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise Bad("it is not written in UTF-8") from error
+    if "\0" in text:
+        raise Bad("it holds a character of the number 0")
     values = text.split("|")
     # Each value ends with a bar, the last one too.
     if len(values) != len(names) + 1:

@@ -131,7 +131,14 @@ def test_what_an_atc_name_holds(text, found):
     assert [piece.other for piece in pieces if piece.kind == "part"] == found
 
 
-@pytest.mark.parametrize("text", ["X,", "N05BA0,diazepam", "12345,diazepam", "N05BA01,", "N05BA01"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("X,", "N05BA0,diazepam", "12345,diazepam", "N05BA01,", "N05BA01"),
+        "N05BA01,diaze\0pam",
+        f"N05BA01,{'x' * 131_073}",
+    ],
+)
 def test_what_is_no_row_of_atc_is_told(text):
     if text == "X,":
         assert atc._row(line(text)) == []
@@ -140,7 +147,10 @@ def test_what_is_no_row_of_atc_is_told(text):
         atc._row(line(text))
 
 
-@pytest.mark.parametrize("text", ["1|2|3|\n", releases.conso("x1", "IN", "a"), "\udcff"])
+@pytest.mark.parametrize(
+    "text",
+    ["1|2|3|\n", releases.conso("x1", "IN", "a"), "\udcff", releases.conso("1", "IN", "a\0")],
+)
 def test_what_is_no_row_of_rxnorm_is_told(text):
     row = Row("", 1, 0, 2, text.encode(errors="surrogateescape"))
     with pytest.raises(Bad):
