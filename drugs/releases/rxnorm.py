@@ -13,6 +13,7 @@ from drugs.releases.pieces import (
     INGREDIENT,
     LINK,
     PRODUCT,
+    UNREAD,
     Bad,
     Piece,
     Row,
@@ -64,7 +65,13 @@ def _relation(row: Row) -> list[Piece]:
     if said["SAB"] != "RXNORM" or said["RELA"] not in LINKS or not said["RXCUI2"]:
         return []
     second = code(said, "RXCUI2")
-    return [Piece(LINK, second, code(said, "RXCUI1", second), {"how": said["RELA"]})]
+    link = Piece(LINK, second, UNREAD, {"how": said["RELA"]})
+    try:
+        return [link._replace(other=code(said, "RXCUI1", second))]
+    except Bad as bad:
+        # What a drug consists of is more than its other rows say.
+        bad.pieces = [link]
+        raise
 
 
 SOURCES = (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from drugs.editions import named
 from drugs.releases import atc, dmd, rxnorm
-from drugs.releases.pieces import MOST_BYTES, Bad, Refused, Row, elements, lines
+from drugs.releases.pieces import MOST_BYTES, UNREAD, Bad, Refused, Row, elements, lines
 from tests import releases
 
 FIND = elements("VMP", "VPI")
@@ -71,6 +71,23 @@ def test_a_broken_row_costs_itself_alone(broken, why):
             bad.append((row.line, fault.reason))
     assert [piece.key for piece in kept] == ["80", "82"], why
     assert [line for line, _ in bad] == [4], why
+
+
+@pytest.mark.parametrize(
+    ("broken", "piece"),
+    [
+        (releases.vpi("81", "91", "-3"), ("part", "81", "91", {})),
+        (releases.vpi("81", "91", "5", ""), ("part", "81", "91", {})),
+        (releases.vpi("81", "91", "5", per="x"), ("part", "81", "91", {})),
+        (releases.vpi("81", "x", "5"), ("part", "81", UNREAD, {})),
+        ("<VPI><VPID>81</VPID><ISID>&</ISID></VPI>", ("part", "81", UNREAD, {})),
+    ],
+)
+def test_a_broken_ingredient_is_told_and_still_one(broken, piece):
+    [row] = rows(vmps(broken))
+    with pytest.raises(Bad) as bad:
+        dmd._of_vmp(row)
+    assert [tuple(each) for each in bad.value.pieces] == [piece]
 
 
 def test_a_last_row_without_its_end_is_told():
