@@ -193,7 +193,8 @@ def _clinical(edition: Edition, named: dict[str, EditionPiece]) -> Made:
             part
             for each in links[key]
             if each.said["how"] == "consists_of"
-            for part in parts.get(each.other, [])
+            # A component whose row is broken is an ingredient that nobody knows.
+            for part in parts.get(each.other, [[each.other, None, ""]])
         ]
         per = COUNTED.get(form or "", "")
         found = [[code, mg, unit or per] for code, mg, unit in found]

@@ -22,8 +22,13 @@ def _row(row: Row) -> list[Piece]:
         text = row.content.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
         raise Bad("it is not written in UTF-8") from error
+    if "\0" in text:
+        raise Bad("it holds a character of the number 0")
     delimiter = next((mark for mark in ";\t" if mark in text.partition('"')[0]), ",")
-    columns = next(csv.reader([text], delimiter=delimiter), [])
+    try:
+        columns = next(csv.reader([text], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise Bad(f"it is no CSV: {error}", text[:40]) from error
     if len(columns) < 2:
         raise Bad("it has no second column", text[:40])
     code, name = columns[0].strip(), columns[1].strip()

@@ -6,6 +6,7 @@ passed over, and so are packs. A moiety (VTM) stands for what all its VMPs hold.
 elements: the dm+d data model of the NHS BSA; checked against no release here.
 """
 
+import re
 from decimal import Decimal, InvalidOperation
 
 from drugs.releases.pieces import (
@@ -17,6 +18,7 @@ from drugs.releases.pieces import (
     PART,
     PRODUCT,
     ROUTE,
+    UNREAD,
     WORD,
     Bad,
     Piece,
@@ -27,6 +29,8 @@ from drugs.releases.pieces import (
     fields,
     needed,
 )
+
+OF_VMP = re.compile(rb"<VPID>\s*([1-9][0-9]{0,17})\s*</VPID>")
 
 
 def _word(row: Row) -> list[Piece]:
@@ -50,6 +54,8 @@ def _ingredient(row: Row) -> list[Piece]:
 
 
 def _of_vmp(row: Row) -> list[Piece]:
+    if row.tag == "VPI":
+        return _part(row)
     said = fields(row)
     own = code(said, "VPID")
     if row.tag == "VMP":
@@ -57,8 +63,28 @@ def _of_vmp(row: Row) -> list[Piece]:
         return [Piece(PRODUCT, own, of, {"name": needed(said, "NM", own)})]
     if row.tag == "DFORM":
         return [Piece(FORM, own, code(said, "FORMCD", own), {})]
-    if row.tag == "DROUTE":
-        return [Piece(ROUTE, own, code(said, "ROUTECD", own), {})]
+    return [Piece(ROUTE, own, code(said, "ROUTECD", own), {})]
+
+
+def _part(row: Row) -> list[Piece]:
+    """An ingredient of a VMP. A broken one is still one: its product holds more than the others."""
+    try:
+        said = fields(row)
+    except Bad as bad:
+        named = OF_VMP.search(row.content or b"")
+        bad.pieces = [Piece(PART, named[1].decode(), UNREAD, {})] if named else []
+        raise
+    own = code(said, "VPID")
+    part = Piece(PART, own, UNREAD, {})
+    try:
+        part = part._replace(other=code(said, "ISID", own))
+        return [part._replace(said=_strength(said, own))]
+    except Bad as bad:
+        bad.pieces = [part]
+        raise
+
+
+def _strength(said: dict[str, str], own: str) -> dict[str, str]:
     strength = {}
     if said.get("STRNT_NMRTR_VAL"):
         strength = {
@@ -70,7 +96,7 @@ def _of_vmp(row: Row) -> list[Piece]:
             "in": _number(said, "STRNT_DNMTR_VAL", own),
             "in_unit": code(said, "STRNT_DNMTR_UOMCD", own),
         }
-    return [Piece(PART, own, code(said, "ISID", own), strength)]
+    return strength
 
 
 def _of_amp(row: Row) -> list[Piece]:

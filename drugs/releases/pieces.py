@@ -1,7 +1,7 @@
 """What is read from a row of a release, and reading rows one by one from where a slice ended."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from xml.etree import ElementTree  # nosec B405 - an element alone declares no entity
@@ -23,12 +23,16 @@ class Piece(NamedTuple):
     said: dict[str, Any]
 
 
-class Bad(Exception):
-    """A row that cannot be read: which one, as far as it says so, and why."""
+UNREAD = "an ingredient that was not read"
+"""In place of the code of an ingredient that a row does not tell; nobody knows it."""
 
-    def __init__(self, reason: str, what: str = "") -> None:
+
+class Bad(Exception):
+    """A row that cannot be read: which one, as far as it says so, why, and what it says still."""
+
+    def __init__(self, reason: str, what: str = "", pieces: Sequence[Piece] = ()) -> None:
         super().__init__(reason)
-        self.reason, self.what = reason, what
+        self.reason, self.what, self.pieces = reason, what, pieces
 
 
 class Refused(Exception):

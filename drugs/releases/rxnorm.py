@@ -13,6 +13,7 @@ from drugs.releases.pieces import (
     INGREDIENT,
     LINK,
     PRODUCT,
+    UNREAD,
     Bad,
     Piece,
     Row,
@@ -41,6 +42,8 @@ def _columns(row: Row, names: tuple[str, ...]) -> dict[str, str]:
         text = row.content.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise Bad("it is not written in UTF-8") from error
+    if "\0" in text:
+        raise Bad("it holds a character of the number 0")
     values = text.split("|")
     # Each value ends with a bar, the last one too.
     if len(values) != len(names) + 1:
@@ -62,7 +65,13 @@ def _relation(row: Row) -> list[Piece]:
     if said["SAB"] != "RXNORM" or said["RELA"] not in LINKS or not said["RXCUI2"]:
         return []
     second = code(said, "RXCUI2")
-    return [Piece(LINK, second, code(said, "RXCUI1", second), {"how": said["RELA"]})]
+    link = Piece(LINK, second, UNREAD, {"how": said["RELA"]})
+    try:
+        return [link._replace(other=code(said, "RXCUI1", second))]
+    except Bad as bad:
+        # What a drug consists of is more than its other rows say.
+        bad.pieces = [link]
+        raise
 
 
 SOURCES = (

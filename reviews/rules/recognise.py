@@ -146,13 +146,15 @@ class Index:
             if not named.parts:
                 # The text names no drug that is known, but may say the strength of the one coded.
                 drugs = tuple(part.drug for part in product.parts)
-                named = self._read(text, form, [_Found(Entry(drugs=drugs), 0, 0)])
+                read = self._read(text, form, [_Found(Entry(drugs=drugs), 0, 0)])
+                named = read._replace(suspected=named.suspected)
             parts, complete = _fill(product.parts, named.parts, incomplete)
             form, route = product.form or form, product.route or route
             otherwise = self._told_otherwise(parts, told)
-            if not parts and not otherwise:
-                # Nothing in it is what a rule asks for; the text may say its name.
+            if not parts:
+                # Nothing in it is what a rule asks for; the text may say its name, or another one.
                 parts = named.parts
+                complete = complete and not named.suspected
             complete = complete and not product.incomplete and not otherwise
             matched_by = "code"
         elif named.parts:

@@ -237,12 +237,13 @@ def _read_some(edition: Edition, place: Place) -> bool:
 
 
 def _pieces(edition: Edition, name: str, source: Source, row: Row, place: Place) -> Iterator[Piece]:
-    """What a row says; of one that is broken nothing, and that is kept."""
+    """What a row says; of one that is broken what it says still, and that it is."""
     try:
         yield from source.read(row)
     except Bad as bad:
         what = f"{row.tag} {bad.what}".strip()
         _fault(edition, place, what=what, reason=bad.reason, file=name, line=row.line)
+        yield from bad.pieces
 
 
 def _fault(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from drugs.editions import named
 from drugs.releases import atc, dmd, rxnorm
-from drugs.releases.pieces import MOST_BYTES, Bad, Refused, Row, elements, lines
+from drugs.releases.pieces import MOST_BYTES, UNREAD, Bad, Refused, Row, elements, lines
 from tests import releases
 
 FIND = elements("VMP", "VPI")
@@ -73,6 +73,23 @@ def test_a_broken_row_costs_itself_alone(broken, why):
     assert [line for line, _ in bad] == [4], why
 
 
+@pytest.mark.parametrize(
+    ("broken", "piece"),
+    [
+        (releases.vpi("81", "91", "-3"), ("part", "81", "91", {})),
+        (releases.vpi("81", "91", "5", ""), ("part", "81", "91", {})),
+        (releases.vpi("81", "91", "5", per="x"), ("part", "81", "91", {})),
+        (releases.vpi("81", "x", "5"), ("part", "81", UNREAD, {})),
+        ("<VPI><VPID>81</VPID><ISID>&</ISID></VPI>", ("part", "81", UNREAD, {})),
+    ],
+)
+def test_a_broken_ingredient_is_told_and_still_one(broken, piece):
+    [row] = rows(vmps(broken))
+    with pytest.raises(Bad) as bad:
+        dmd._of_vmp(row)
+    assert [tuple(each) for each in bad.value.pieces] == [piece]
+
+
 def test_a_last_row_without_its_end_is_told():
     text = vmps(releases.vmp("80", "Before"), "<VMP><VPID>81</VPID>")
     assert [row.content is None for row in rows(text)] == [False, True]
@@ -131,7 +148,14 @@ def test_what_an_atc_name_holds(text, found):
     assert [piece.other for piece in pieces if piece.kind == "part"] == found
 
 
-@pytest.mark.parametrize("text", ["X,", "N05BA0,diazepam", "12345,diazepam", "N05BA01,", "N05BA01"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("X,", "N05BA0,diazepam", "12345,diazepam", "N05BA01,", "N05BA01"),
+        "N05BA01,diaze\0pam",
+        f"N05BA01,{'x' * 131_073}",
+    ],
+)
 def test_what_is_no_row_of_atc_is_told(text):
     if text == "X,":
         assert atc._row(line(text)) == []
@@ -140,7 +164,10 @@ def test_what_is_no_row_of_atc_is_told(text):
         atc._row(line(text))
 
 
-@pytest.mark.parametrize("text", ["1|2|3|\n", releases.conso("x1", "IN", "a"), "\udcff"])
+@pytest.mark.parametrize(
+    "text",
+    ["1|2|3|\n", releases.conso("x1", "IN", "a"), "\udcff", releases.conso("1", "IN", "a\0")],
+)
 def test_what_is_no_row_of_rxnorm_is_told(text):
     row = Row("", 1, 0, 2, text.encode(errors="surrogateescape"))
     with pytest.raises(Bad):

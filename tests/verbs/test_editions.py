@@ -13,13 +13,14 @@ from drugs import editions as room
 from drugs.facts import formulary
 from drugs.models import Code, DrugClass, Edition, EditionFault, EditionPiece, Ingredient
 from drugs.models import IngredientClass as Membership
-from reviews import jobs
+from drugs.releases.pieces import UNREAD
+from reviews import governing, jobs
 from reviews.errors import BadRecord, IllegalMove, NotAllowed
 from reviews.models import AuditEvent, Job
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Medicine
 from reviews.tasks import KINDS
-from reviews.verbs import edit, editions, publish
+from reviews.verbs import edit, editions
 from tests import make, releases
 
 DAY = date(2026, 11, 24)
@@ -45,8 +46,7 @@ def put(edition, by):
 
 
 def book():
-    live = publish._content()
-    return RuleBook.from_json({"number": 99, **live})
+    return RuleBook.from_json({"number": 99, **governing.content([])})
 
 
 def recognised(book, text, system, code):
@@ -131,6 +131,7 @@ def test_words_that_name_a_sedative_are_not_silenced_by_a_code(dmd, ada):
     said = recognised(book(), "Diazepam 5 mg tablets", "dmd", "810004004")
     assert said.unmapped
     assert said.otherwise == ("diazepam",)
+    assert [(part.drug, part.strength_mg) for part in said.parts] == [("diazepam", 5)]
 
 
 def test_a_substance_that_gets_a_class_is_asked_for_in_the_next_book(dmd, ada):
@@ -258,6 +259,53 @@ def test_a_broken_row_is_named_and_sinks_no_other(rulebook, tmp_path):
     assert told[1][2:] == ("VPI 800001001", "STRNT_NMRTR_VAL “-3” is no number above zero")
     assert told[2][2:] == ("810009009", "its product 899 is not in the release")
     assert len(told) == edition.read["broken"] == 3
+
+
+@pytest.mark.parametrize(
+    ("row", "ingredient"),
+    [
+        (releases.vpi("800003003", releases.CODEINE, "3O"), releases.CODEINE),
+        (releases.vpi("800003003", releases.CODEINE, "30", ""), releases.CODEINE),
+        (releases.vpi("800003003", "", "30"), UNREAD),
+        ("<VPI><VPID>800003003</VPID><ISID>9 & 9</ISID></VPI>\n", UNREAD),
+        ("<VPI><VPID>800003003</VPID>\n", UNREAD),
+    ],
+)
+def test_a_broken_ingredient_does_not_clear_its_product(rulebook, ada, tmp_path, row, ingredient):
+    vpis = tuple(row if releases.CODEINE in each else each for each in releases.VPIS)
+    edition = taken(releases.dmd(tmp_path / "dmd", vpis=vpis))
+    assert edition.faults.count() == edition.read["broken"] == 1
+    found = {code: (mg, per) for code, mg, per in parts(edition, "800003003")}
+    assert found == {ingredient: (None, "tablet"), releases.PARACETAMOL: (500.0, "tablet")}
+    assert "800003003" not in room.content(edition).without
+    put(edition, ada)
+    said = recognised(book(), "Painwell", "dmd", "800003003")
+    assert said.mask or said.unmapped
+
+
+@pytest.mark.parametrize(
+    ("concepts", "relations"),
+    [
+        (
+            tuple(each.replace("|codeine phosphate", "|\0") for each in releases.CONSO),
+            releases.RELS,
+        ),
+        (
+            releases.CONSO,
+            tuple(
+                each.replace("9315700|", "x|", 1) if each.startswith("9315700") else each
+                for each in releases.RELS
+            ),
+        ),
+    ],
+    ids=["component", "link"],
+)
+def test_a_broken_component_does_not_clear_its_product(rulebook, tmp_path, concepts, relations):
+    folder = releases.rxnorm(tmp_path / "rx", concepts=concepts, relations=relations)
+    edition = taken(folder, "rxnorm")
+    assert edition.faults.count() == 2
+    assert len(parts(edition, "9993781")) == 2
+    assert "9993781" not in room.content(edition).without
 
 
 def test_a_file_that_ends_in_the_middle_leaves_nothing(rulebook, tmp_path):
