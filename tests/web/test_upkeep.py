@@ -215,6 +215,16 @@ def test_a_line_has_one_owner_and_every_change_is_in_the_trail(overdue, ada, ada
         give(line._replace(key="source:gone"), adam, ada)
 
 
+def test_of_two_who_give_a_line_at_once_the_second_is_refused(overdue, ada, adam, monkeypatch):
+    [line] = lines(ada).overdue
+    give(line, adam, ada)
+    # As read by somebody who asked before the first one had committed.
+    monkeypatch.setattr(UpkeepDuty.objects, "select_for_update", UpkeepDuty.objects.none)
+    with pytest.raises(Stale, match="at the same time"):
+        give(line, ada, adam)
+    assert [duty.owner for duty in upkeep.held()] == [adam]
+
+
 @pytest.mark.parametrize(
     "statement",
     [
