@@ -260,3 +260,11 @@ def test_two_books_are_compared_fact_by_fact_with_sources(draft, ada, adam, harb
     for wrong in (["export", "2", str(file)], ["diff", "1", "9"]):
         with pytest.raises(CommandError):
             call_command("rulebook", *wrong)
+
+
+def test_products_without_a_rule_are_compared_and_not_taken(rulebook):
+    book = {**rulebook.book, "without_a_rule": {"dmd": [1, 2, 3]}}
+    found = rule_books.compared(rulebook, RuleVersion(number=2, book=book))
+    assert [title for title, _ in found.formulary] == ["Products without a rule"]
+    assert found.total == 1
+    assert rule_books.not_taken({"book": book}, rulebook.book) == [("Products without a rule", 3)]
