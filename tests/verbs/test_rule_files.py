@@ -63,6 +63,9 @@ def test_what_is_written_is_read_exactly(made):
         assert [row._replace(line=0) for row in found.rows] == made
 
 
+FACT = '[[fact]]\nrule = "A"\nscope = "UK"\nfield = "x"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "line", "why"),
     [
@@ -77,6 +80,13 @@ def test_what_is_written_is_read_exactly(made):
         ("[[fact]\n", 0, "is no TOML"),
         ('[[fact]]\nrule = 1\nscope = "UK"\nfield = "x"\n', 1, "rule must be a text"),
         ('[[fact]]\nrule = "A"\nscope = "UK"\nfield = "x"\nvalue = true\n', 1, "value must be"),
+        pytest.param(FACT + f"value = {'9' * 400}\n", 1, "value must be", id="400 digits"),
+        pytest.param(
+            FACT + "value = 1\n" + FACT + f"value = {'9' * 5_000}\n",
+            2,
+            "value must be",
+            id="5,000 digits",
+        ),
         ("{}", 0, "is no rule book"),
         ('{"is": "rule book", "book": [], "edits": []}', 0, "is no rule book"),
         ("", 1, "lacks the columns"),
@@ -226,6 +236,29 @@ def test_what_is_not_here_is_told_and_left_out(draft, ada, adam, harbour):
     anew = govern.begin(title="From elsewhere", by=ada)
     (made,) = taken(data, anew, ada)
     assert made.practice == harbour
+
+
+@pytest.mark.parametrize(
+    ("section", "rule_id", "field", "value"),
+    [
+        ("grading", "DUR-06", "shown", ["x"]),
+        ("grading", "DUR-06", "shown", {"x": 1}),
+        pytest.param("rules", "DUR-01", "s2_over_days", 10**399, id="400 digits"),
+    ],
+)
+def test_a_book_with_what_is_no_value_is_refused(draft, ada, section, rule_id, field, value):
+    data = exported(draft.base)
+    by_profile = data["book"].setdefault(section, {}).setdefault(rule_id, {})
+    by_profile.setdefault("UK", {})[field] = value
+    text = json.dumps(data)
+    found = rule_files.read(text)
+    assert [fault.reason for fault in found.faults] == [
+        f"{rule_id} {field} (UK): value must be a number or a text"
+    ]
+    page = Browser(ada).post(f"/rule-drafts/{draft.pk}/file", text=text, take="1")
+    assert page.status_code == 200
+    assert f"{rule_id} {field}" in words(page)
+    assert not RuleChange.objects.exists()
 
 
 # -- Two books -------------------------------------------------------------------------------------
