@@ -101,7 +101,7 @@ def test_the_chance_of_silence_is_that_of_poisson():
 
 
 def test_a_silence_beyond_all_chance_is_told_in_words(case, ada):
-    flags_of_earlier(case, "CNS-01", [5, 12] * 750)
+    flags_of_earlier(case, "CNS-01", [12.9, *[5] * 1_500])
     [line] = [line for line in upkeep.rules_to_look_at(ada) if line.key == "silent:CNS-01"]
     assert line.says.endswith("0 of 750 expected; by luck alone less than 1 in a billion")
     assert Browser(ada).get("/upkeep").status_code == 200
