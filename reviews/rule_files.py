@@ -7,6 +7,7 @@ one changes nothing: it gives rows, and what could not be read by its line.
 import csv
 import io
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -24,6 +25,9 @@ COLUMNS = (
 LOCAL = "local:"
 """A scope is a profile, or this with the code of the practice whose policy it is."""
 LARGEST_BYTES = 2_000_000
+NO_VALUE = "value must be a number or a text"
+DIGITS = re.compile(r"\d[\d_]{4000,}")
+"""A whole number of more digits than Python reads, or nearly."""
 BOOK = "rule book"
 """What a file of a whole book says that it is."""
 
@@ -150,6 +154,10 @@ def _read_toml(text: str) -> Read:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         return Read([], [Fault(0, f"is no TOML: {error}")])
+    except ValueError:
+        found = DIGITS.search(text)
+        row = text.count("[[fact]]", 0, found.start()) if found else 0
+        return Read([], [Fault(row, NO_VALUE)])
     rows: list[Row] = []
     faults: list[Fault] = []
     facts = data.get("fact", [])
@@ -180,8 +188,8 @@ def _take(rows: list[Row], faults: list[Fault], line: int, held: Mapping[str, An
             return
         said[name] = value.strip()
     value = held.get("value")
-    if isinstance(value, bool) or not (value is None or isinstance(value, (int, float, str))):
-        faults.append(Fault(line, "value must be a number or a text"))
+    if not _is_value(value):
+        faults.append(Fault(line, NO_VALUE))
         return
     for name in ("rule", "scope", "field"):
         if not said[name]:
@@ -214,6 +222,18 @@ def _once(rows: list[Row], faults: list[Fault]) -> Read:
         listed = ", ".join(map(str, held))
         faults.append(Fault(held[-1], f"{fact.rule_id} {fact.field} stands in {listed}"))
     return Read([row for row in rows if row.fact not in twice], sorted(faults))
+
+
+def _is_value(value: object) -> bool:
+    """Whether a fact can hold it at all; not a whole number that is larger than any float."""
+    try:
+        return not isinstance(value, bool) and (
+            value is None
+            or isinstance(value, (float, str))
+            or (isinstance(value, int) and isfinite(value))
+        )
+    except OverflowError:
+        return False
 
 
 def _value(text: str) -> Value:
@@ -258,6 +278,13 @@ def _read_book(text: str) -> Read:
         held = dict(facts_of(book, book["rules"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Read([], [Fault(0, "is no rule book that a portal exported")])
+    faults = [
+        Fault(number, f"{fact.rule_id} {fact.field} ({scope_of(fact)}): {NO_VALUE}")
+        for number, (fact, value) in enumerate(held.items(), start=1)
+        if not _is_value(value)
+    ]
+    if faults:
+        return Read([], faults)
     rows = [
         Row(number, fact, value, **said.get(fact, {}))
         for number, (fact, value) in enumerate(held.items(), start=1)

@@ -8,8 +8,10 @@ from django.db import connection
 
 from reviews.errors import NotFound
 from reviews.models import RuleVersion
+from reviews.rules.asking import runs
 from reviews.rules.book import RuleBook
 from reviews.rules.policy import at
+from reviews.rules.registry import RULES
 
 PUBLISHED = "SELECT id FROM reviews_ruleversion WHERE state = %s"
 FORMULARY_SECTIONS = ("drugs", "products", "atc", "names", "without_a_rule")
@@ -30,6 +32,12 @@ def live() -> tuple[int, RuleBook]:
 @lru_cache(maxsize=8)
 def book(version_id: int) -> RuleBook:
     return RuleBook.from_json(RuleVersion.objects.get(pk=version_id).book)
+
+
+def run_at(book: RuleBook, practice: str, profile: str) -> set[str]:
+    """Ids of the rules that a book runs at a practice, by its code and its profile."""
+    own = at(book, practice)
+    return {rule.id for rule in RULES if runs(rule, own, profile)}
 
 
 def cited(version_id: int, rule_id: str, practice: str) -> list[dict[str, Any]]:

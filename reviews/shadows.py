@@ -1,8 +1,10 @@
 """Shadows: which drafts judge beside the live book, and what they say otherwise, kept apart."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import NamedTuple
+
+import structlog
 
 from reviews import rulebooks
 from reviews.bulk import copy_rows
@@ -10,12 +12,14 @@ from reviews.models import Effect, Shadow, ShadowFlag
 from reviews.rules.book import RuleBook
 from reviews.what_ifs import Change
 
+log = structlog.get_logger(__name__)
+
 
 class Running(NamedTuple):
-    """A shadow that judges, and its book."""
+    """A shadow that judges, and its book; None where that cannot be read."""
 
     pk: int
-    book: RuleBook
+    book: RuleBook | None
 
 
 class Would(NamedTuple):
@@ -29,9 +33,15 @@ class Would(NamedTuple):
 def running(today: date) -> dict[int, Running]:
     """The shadow of each practice that has one."""
     rows = Shadow.objects.running(today).values_list("practice_id", "pk", "version_id")
-    return {
-        practice_id: Running(pk, rulebooks.book(version_id)) for practice_id, pk, version_id in rows
-    }
+    return {practice_id: Running(pk, _book(pk, version_id)) for practice_id, pk, version_id in rows}
+
+
+def _book(pk: int, version_id: int) -> RuleBook | None:
+    try:
+        return rulebooks.book(version_id)
+    except Exception:  # a draft must not leave anybody unscreened
+        log.exception("shadow_not_read", shadow=pk)
+        return None
 
 
 COLUMNS = (
@@ -40,21 +50,26 @@ COLUMNS = (
 )
 
 
-def keep(would: Mapping[int, Would], day: date) -> None:
+def keep(
+    would: Mapping[int, Would],
+    patient_ids: Collection[int],
+    shadow_ids: Collection[int],
+    day: date,
+) -> None:
     """Write what is new against what the shadows said of these patients before, and end the rest.
 
-    A flag that stays with other words or figures is no difference here.
+    `would` lacks a patient whose practice is in none of these shadows, or of whom its shadow could
+    not judge. A flag that stays with other words or figures is no difference here.
     """
-    held: dict[int, list[ShadowFlag]] = {}
-    shadow_ids = {each.shadow_id for each in would.values()}
+    held: dict[tuple[int, int], list[ShadowFlag]] = {}
     for flag in ShadowFlag.objects.filter(
-        shadow__in=shadow_ids, patient__in=list(would), ended_on=None
+        shadow__in=shadow_ids, patient__in=patient_ids, ended_on=None
     ):
-        held.setdefault(flag.patient_id, []).append(flag)
+        held.setdefault((flag.shadow_id, flag.patient_id), []).append(flag)
     ended, begun = [], []
     for pk, (shadow_id, practice_id, changes) in would.items():
         now = {(each.rule_id, each.key): each for each in changes if each.effect != Effect.REWORDED}
-        for flag in held.get(pk, ()):
+        for flag in held.pop((shadow_id, pk), ()):
             same = now.get((flag.rule_id, flag.key))
             if same and (same.before, same.after) == (flag.before, flag.after):
                 del now[flag.rule_id, flag.key]
@@ -67,6 +82,7 @@ def keep(would: Mapping[int, Would], day: date) -> None:
             )
             for each in now.values()
         ]
+    ended += [flag.pk for flags in held.values() for flag in flags]
     if ended:
         ShadowFlag.objects.filter(pk__in=ended).update(ended_on=day)
     if begun:

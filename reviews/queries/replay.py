@@ -77,8 +77,9 @@ class Fact(NamedTuple):
 class Replay:
     """A patient on a day, by the end of it (`known_at`).
 
-    `limits` say what of it cannot be rebuilt, `quiet` counts the rules that say nothing in all
-    three judgements. `then` is the book that was live; None before there was one.
+    `limits` say what of it cannot be rebuilt, `quiet` counts the rules that today's book runs
+    there, and that say nothing in all three judgements. `then` is the book that was live; None
+    before there was one.
     """
 
     as_of: date
@@ -130,7 +131,7 @@ def of(patient: Patient, day: date) -> Replay:
         live=live,
         engine=ENGINE.name,
         rows=rows,
-        quiet=len(BY_ID.keys() - told),
+        quiet=len(rulebooks.run_at(live_book, dossier.practice, dossier.profile) - told),
         known=sorted(_known(patient, known_at), key=lambda fact: fact.since),
         later=_later(patient, day, known_at),
         limits=_limits(patient, kept, then, known_at),
@@ -163,21 +164,22 @@ def _rows(kept: Said, judged: Judged) -> list[Row]:
         latest = _cell(now.get(key), key[0], judged.now)
         by_then = _cell(of_then.get(key), key[0], judged.of_then)
         title = flag.title if flag else (same.get(key) or now[key]).title
-        kept_otherwise = _kept_otherwise(flag, again, by_then, judged)
-        why = "; ".join(filter(None, [kept_otherwise, _came_later(again, latest)]))
+        why = _why(flag, (cell, again, latest), by_then, judged)
         rows.append(Row(key[0], title, cell, again, latest, items, why))
     told = {row.rule_id for row in rows}
-    for rule_id in dict.fromkeys(
-        missing.rule_id for each in judged[:2] for missing in each.not_evaluable
-    ):
+    lacking = [missing.rule_id for each in judged[:2] for missing in each.not_evaluable]
+    if kept.screening is not None and not kept.since:
+        lacking += [missing["rule_id"] for missing in kept.screening.not_evaluable]
+    for rule_id in dict.fromkeys(lacking):
         if rule_id in told:
             continue
         again = _cell(None, rule_id, judged.same)
         latest = _cell(None, rule_id, judged.now)
         title = BY_ID[rule_id].title if rule_id in BY_ID else rule_id
         cell = _unsaid(rule_id, kept)
-        differs = _came_later(again, latest)
-        rows.append(Row(rule_id, title, cell, again, latest, [], differs))
+        by_then = _cell(None, rule_id, judged.of_then)
+        why = _why(None, (cell, again, latest), by_then, judged)
+        rows.append(Row(rule_id, title, cell, again, latest, [], why))
     return sorted(rows, key=lambda row: (_worst(row), row.rule_id))
 
 
@@ -212,14 +214,30 @@ def _worst(row: Row) -> int:
     return min(severities, default=9)
 
 
-def _kept_otherwise(flag: Flag | None, same: Cell, by_then: Cell, judged: Judged) -> str:
+def _differ(one: Cell, other: Cell) -> bool:
+    """Whether two cells say different things; of one that was not kept only that it is no flag."""
+    if "not kept" in (one.state, other.state):
+        return "found" in (one.state, other.state)
+    return (one.state, one.severity) != (other.state, other.severity)
+
+
+def _why(flag: Flag | None, cells: tuple[Cell, Cell, Cell], by_then: Cell, judged: Judged) -> str:
+    """Why the three judgements of a row differ; "" where they do not."""
+    kept, same, now = cells
+    kept_otherwise = _kept_otherwise(flag, kept, same, by_then, judged)
+    return "; ".join(filter(None, [kept_otherwise, _came_later(same, now)]))
+
+
+def _kept_otherwise(
+    flag: Flag | None, kept: Cell, same: Cell, by_then: Cell, judged: Judged
+) -> str:
     """Why what was kept differs from a judgement of now on the same facts; "" where it does not."""
-    kept, reasons = flag.severity if flag else None, []
-    if kept == same.severity:
+    reasons = []
+    if not _differ(kept, same):
         return ""
-    if judged.then is not None and by_then.severity != same.severity:
+    if judged.then is not None and _differ(by_then, same):
         reasons.append(f"The rule book changed, {judged.then.number} to {judged.live.number}")
-    if kept != by_then.severity:
+    if _differ(kept, by_then):
         engine = flag.engine if flag else None
         if engine is not None and engine.name != ENGINE.name:
             reasons.append(f"The engine changed, {engine.name} to {ENGINE.name}")
@@ -229,7 +247,7 @@ def _kept_otherwise(flag: Flag | None, same: Cell, by_then: Cell, judged: Judged
 
 
 def _came_later(same: Cell, now: Cell) -> str:
-    return "A fact came or changed later" if same.severity != now.severity else ""
+    return "A fact came or changed later" if _differ(same, now) else ""
 
 
 # -- Facts ---------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from reviews import governing, rule_files, sealing
 from reviews.models import Practice, RuleChange, RuleDraft, RuleVersion, SealedLeaf
 from reviews.queries.differences import SECTIONS, Difference, differences
 from reviews.rule_files import Row
+from reviews.rulebooks import FORMULARY_SECTIONS
 from reviews.rules.bounds import fields_of
 from reviews.rules.changing import Fact, is_known, value_in
 from reviews.rules.codes import PROFILES
@@ -64,11 +65,8 @@ def compared(old: RuleVersion, new: RuleVersion) -> Compared:
         if value_in(old.book, fact) != value_in(new.book, fact)
     ]
     other = differences(old.book, new.book)
-    sections = [(SECTIONS[name], other[name]) for name in _FORMULARY if name in other]
+    sections = [(SECTIONS[name], other[name]) for name in FORMULARY_SECTIONS if name in other]
     return Compared(facts, sections)
-
-
-_FORMULARY = ("drugs", "products", "atc", "names")
 
 
 def _in_words(fact: Fact, value: Any) -> str:
@@ -261,7 +259,11 @@ def taken_here(data: Mapping[str, Any], rows: Iterable[Row], today: date) -> lis
 def not_taken(data: Mapping[str, Any], base: Mapping[str, Any]) -> list[tuple[str, int]]:
     """Of an exported book what its import leaves out: `(section, how many entries)`."""
     found = differences(dict(base), dict(data["book"]))
-    left = [(SECTIONS[name], len(_keys(found[name]))) for name in _FORMULARY if name in found]
+    left = [
+        (SECTIONS[name], _entries(name, found[name], base, data["book"]))
+        for name in FORMULARY_SECTIONS
+        if name in found
+    ]
     unknown = sum(not is_known(fact) for fact in _facts(data["book"]))
     here = set(Practice.objects.values_list("code", flat=True))
     elsewhere = len(data["book"].get("local", {}).keys() - here)
@@ -272,5 +274,12 @@ def not_taken(data: Mapping[str, Any], base: Mapping[str, Any]) -> list[tuple[st
     return left
 
 
-def _keys(rows: Iterable[Difference]) -> set[str]:
-    return {row.key for row in rows}
+def _entries(
+    name: str, rows: Iterable[Difference], base: Mapping[str, Any], book: Mapping[str, Any]
+) -> int:
+    keys = {row.key for row in rows}
+    if name != "without_a_rule":
+        return len(keys)
+    # Its keys are systems of codes, and each code is an entry.
+    old, new = base.get(name, {}), book.get(name, {})
+    return sum(len(set(old.get(key, ())) ^ set(new.get(key, ()))) for key in keys)

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from drugs import due
 from drugs.models import SOURCED, Edition
-from reviews import access
+from reviews import access, rulebooks
 from reviews.access import Action
 from reviews.models import (
     Decision,
@@ -44,6 +44,8 @@ AT_LEAST = 10
 SILENT_WEEKS, BASE_WEEKS, FEWEST_BASE_WEEKS = 4, 26, 8
 BY_LUCK = 0.01
 """A silence is told of where its chance, at the rule's own rate, is below this."""
+LEAST_CHANCE = 1e-9
+"""No figure is said of a smaller chance."""
 LEFT_SHARE, UNHELPFUL_SHARE = 0.5, 0.25
 LEFT = (Outcome.CONTINUE, Outcome.NOT_RELEVANT, Outcome.EXEMPT)
 """Outcomes after which nothing about the medicines is to be different."""
@@ -240,7 +242,7 @@ def rules_to_look_at(user: User) -> list[Line]:
     """Rules gone silent, often left as it was, or often called unhelpful, in this order."""
     now = timezone.now()
     flags = _flags(user)
-    return [*_silent(flags, now), *_left(user, now), *_unhelpful(user, flags, now)]
+    return [*_silent(user, flags, now), *_left(user, now), *_unhelpful(user, flags, now)]
 
 
 def _flags(user: User) -> QuerySet[Flag]:
@@ -269,7 +271,12 @@ def chance_of_silence(raised: int, weeks: int) -> float:
     return exp(-raised * SILENT_WEEKS / weeks)
 
 
-def _silent(flags: QuerySet[Flag], now: datetime) -> list[Line]:
+def _in_words(chance: float) -> str:
+    return "less than 1 in a billion" if chance < LEAST_CHANCE else f"1 in {1 / chance:,.0f}"
+
+
+def _silent(user: User, flags: QuerySet[Flag], now: datetime) -> list[Line]:
+    """Rules that run and say nothing; silence is wanted of one that runs at no practice."""
     weeks = base_weeks(flags, now)
     if weeks < FEWEST_BASE_WEEKS:
         return []
@@ -283,9 +290,13 @@ def _silent(flags: QuerySet[Flag], now: datetime) -> list[Line]:
         )
         .order_by("rule_id")
     )
+    _, book = rulebooks.live()
+    run: set[str] = set()
+    for practice in access.practices(user, Action.EDIT_FORMULARY):
+        run |= rulebooks.run_at(book, practice.code, practice.profile)
     lines = []
     for rule_id, before, lately in counted:
-        if lately or before < AT_LEAST:
+        if lately or before < AT_LEAST or rule_id not in run:
             continue
         chance = chance_of_silence(before, weeks)
         if chance < BY_LUCK:
@@ -295,7 +306,7 @@ def _silent(flags: QuerySet[Flag], now: datetime) -> list[Line]:
                     f"silent:{rule_id}",
                     _rule(rule_id),
                     f"silent for {SILENT_WEEKS} weeks: 0 of {expected:.0f} expected; by luck alone"
-                    f" 1 in {1 / chance:,.0f}",
+                    f" {_in_words(chance)}",
                     None,
                     reverse("rule", args=[rule_id]),
                 )

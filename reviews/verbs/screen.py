@@ -88,8 +88,10 @@ def batch(*, limit: int = BATCH, as_of: date | None = None) -> int:
         return 0
     taken, read_at, seen_through = _take_requests(patient_ids)
     version_id, book = rulebooks.live()
-    results, problems = _screen_all(patient_ids, as_of, book)
-    run = Run(version_id, engine_id, as_of, read_at, seen_through)
+    silent = shadows.running(as_of)
+    results, problems = _screen_all(patient_ids, as_of, book, silent)
+    shadow_ids = tuple(each.pk for each in silent.values())
+    run = Run(version_id, engine_id, as_of, read_at, seen_through, shadow_ids)
     try:
         with transaction.atomic():
             _keep(results, run)
@@ -186,13 +188,17 @@ def _claim(limit: int) -> list[int]:
 
 
 class Run(NamedTuple):
-    """By what is judged, for which day, when it was read, and up to which id of a prescription."""
+    """By what is judged, for which day, when it was read, and up to which id of a prescription.
+
+    `shadow_ids` are the shadows that judge beside it.
+    """
 
     version_id: int
     engine_id: int
     as_of: date
     read_at: datetime
     seen_through: int
+    shadow_ids: tuple[int, ...] = ()
 
 
 class Pending(NamedTuple):
@@ -251,13 +257,13 @@ def _take_requests(patient_ids: list[int]) -> tuple[dict[int, Pending], datetime
 
 
 def _screen_all(
-    patient_ids: list[int], as_of: date, book: RuleBook
+    patient_ids: list[int], as_of: date, book: RuleBook, silent: dict[int, Running]
 ) -> tuple[Results, dict[int, str]]:
     """`(results, {patient id: why not})`."""
     results: Results = {}
     problems: dict[int, str] = {}
-    silent = shadows.running(as_of)
-    concerning = partial(_concerns_any, book, [each.book for each in silent.values()])
+    others = [each.book for each in silent.values() if each.book is not None]
+    concerning = partial(_concerns_any, book, others)
     for pk, practice_id, make in dossiers.read(patient_ids, as_of=as_of, concerning=concerning):
         try:
             dossier = make()
@@ -280,7 +286,7 @@ def _would(
 ) -> Would | None:
     """What the shadow of the practice says otherwise; None where there is none, or it fails."""
     shadow = silent.get(practice_id)
-    if shadow is None:
+    if shadow is None or shadow.book is None:
         return None
     try:
         said = screen(dossier, shadow.book)
@@ -345,8 +351,8 @@ def _keep(results: Results, run: Run) -> None:
             difference.rank(place, case, *difference.compare(place, findings, held), screened)
     difference.write()
     would = {pk: screened.would for pk, screened in results.items() if screened.would}
-    if would:
-        shadows.keep(would, run.as_of)
+    if run.shadow_ids:
+        shadows.keep(would, ids, run.shadow_ids, run.as_of)
     _mark_screened(results, run)
     done = audit.entry(None, Event.SCREENING_DONE, patients=len(ids), version=run.version_id)
     audit.record_all([*difference.events, done])

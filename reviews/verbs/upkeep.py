@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from reviews import access, audit
@@ -22,7 +22,7 @@ def give(*, key: str, owner_id: int | None, due_on: date | None, by: User) -> Up
     """Give a line of upkeep to somebody who may edit the formulary, until a day within a year.
 
     Who had it before does not have it any more. Raises `BadRecord`, and `Stale` for a line that is
-    not there any more.
+    not there any more, or that somebody else gives at the same time.
     """
     access.require(by, Action.EDIT_FORMULARY)
     owner = upkeep.possible_owners().filter(pk=owner_id).first()
@@ -42,7 +42,15 @@ def give(*, key: str, owner_id: int | None, due_on: date | None, by: User) -> Up
         before.ended_at = now
         before.save(update_fields=["ended_at"])
     title = line.title if not key.startswith("text:") else "a medicine that no rule can read"
-    duty = UpkeepDuty.objects.create(key=key, title=title, owner=owner, due_on=due_on, given_by=by)
+    try:
+        with transaction.atomic():
+            duty = UpkeepDuty.objects.create(
+                key=key, title=title, owner=owner, due_on=due_on, given_by=by
+            )
+    except IntegrityError as error:
+        raise Stale(
+            "Somebody else gave this line at the same time. Look who has it now."
+        ) from error
     detail: dict[str, Any] = {"from": before.owner_id} if before else {}
     audit.record(
         by,

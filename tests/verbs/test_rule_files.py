@@ -63,6 +63,9 @@ def test_what_is_written_is_read_exactly(made):
         assert [row._replace(line=0) for row in found.rows] == made
 
 
+FACT = '[[fact]]\nrule = "A"\nscope = "UK"\nfield = "x"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "line", "why"),
     [
@@ -77,6 +80,13 @@ def test_what_is_written_is_read_exactly(made):
         ("[[fact]\n", 0, "is no TOML"),
         ('[[fact]]\nrule = 1\nscope = "UK"\nfield = "x"\n', 1, "rule must be a text"),
         ('[[fact]]\nrule = "A"\nscope = "UK"\nfield = "x"\nvalue = true\n', 1, "value must be"),
+        pytest.param(FACT + f"value = {'9' * 400}\n", 1, "value must be", id="400 digits"),
+        pytest.param(
+            FACT + "value = 1\n" + FACT + f"value = {'9' * 5_000}\n",
+            2,
+            "value must be",
+            id="5,000 digits",
+        ),
         ("{}", 0, "is no rule book"),
         ('{"is": "rule book", "book": [], "edits": []}', 0, "is no rule book"),
         ("", 1, "lacks the columns"),
@@ -228,6 +238,29 @@ def test_what_is_not_here_is_told_and_left_out(draft, ada, adam, harbour):
     assert made.practice == harbour
 
 
+@pytest.mark.parametrize(
+    ("section", "rule_id", "field", "value"),
+    [
+        ("grading", "DUR-06", "shown", ["x"]),
+        ("grading", "DUR-06", "shown", {"x": 1}),
+        pytest.param("rules", "DUR-01", "s2_over_days", 10**399, id="400 digits"),
+    ],
+)
+def test_a_book_with_what_is_no_value_is_refused(draft, ada, section, rule_id, field, value):
+    data = exported(draft.base)
+    by_profile = data["book"].setdefault(section, {}).setdefault(rule_id, {})
+    by_profile.setdefault("UK", {})[field] = value
+    text = json.dumps(data)
+    found = rule_files.read(text)
+    assert [fault.reason for fault in found.faults] == [
+        f"{rule_id} {field} (UK): value must be a number or a text"
+    ]
+    page = Browser(ada).post(f"/rule-drafts/{draft.pk}/file", text=text, take="1")
+    assert page.status_code == 200
+    assert f"{rule_id} {field}" in words(page)
+    assert not RuleChange.objects.exists()
+
+
 # -- Two books -------------------------------------------------------------------------------------
 
 
@@ -260,3 +293,11 @@ def test_two_books_are_compared_fact_by_fact_with_sources(draft, ada, adam, harb
     for wrong in (["export", "2", str(file)], ["diff", "1", "9"]):
         with pytest.raises(CommandError):
             call_command("rulebook", *wrong)
+
+
+def test_products_without_a_rule_are_compared_and_not_taken(rulebook):
+    book = {**rulebook.book, "without_a_rule": {"dmd": [1, 2, 3]}}
+    found = rule_books.compared(rulebook, RuleVersion(number=2, book=book))
+    assert [title for title, _ in found.formulary] == ["Products without a rule"]
+    assert found.total == 1
+    assert rule_books.not_taken({"book": book}, rulebook.book) == [("Products without a rule", 3)]

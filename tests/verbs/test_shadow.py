@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
-from reviews import requests, shadows
+from reviews import requests, rulebooks, shadows
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import AuditEvent, Case, Flag, PatientScreening, Shadow, ShadowFlag
 from reviews.queries import shadow as queries
 from reviews.verbs import prescribe, publish, screen, shadow
-from tests import make
+from tests import database, make
 from tests.verbs.test_what_if import begun, frozen
 
 
@@ -99,6 +99,57 @@ def test_a_draft_that_breaks_leaves_nobody_unscreened(version, treated, harbour,
     monkeypatch.setattr(screen, "screen", breaks)
     running = silent(version, harbour, ada)
     assert PatientScreening.objects.get(patient=treated).problem == ""
+    assert said(running) == []
+
+
+def test_what_a_draft_that_breaks_said_before_holds_no_longer(
+    version, treated, harbour, ada, monkeypatch
+):
+    running = silent(version, harbour, ada)
+    honest = screen.screen
+
+    def breaks(dossier, book):
+        if book.number == version.number:
+            raise ValueError("broken")
+        return honest(dossier, book)
+
+    monkeypatch.setattr(screen, "screen", breaks)
+    requests.enqueue([treated.pk], reason="test")
+    screen.drain()
+    assert running.flags.get().ended_on == make.day()
+
+
+def test_a_draft_that_cannot_be_read_leaves_nobody_unscreened(
+    version, treated, harbour, ada, monkeypatch
+):
+    running = silent(version, harbour, ada)
+    honest = rulebooks.book
+
+    def breaks(version_id):
+        if version_id == version.pk:
+            raise KeyError("rules")
+        return honest(version_id)
+
+    monkeypatch.setattr(rulebooks, "book", breaks)
+    requests.enqueue([treated.pk], reason="test")
+    assert screen.drain() == 1
+    assert PatientScreening.objects.get(patient=treated).problem == ""
+    assert said(running) == []
+
+
+@pytest.mark.parametrize("is_there_too", [False, True])
+def test_who_goes_to_another_practice_leaves_the_shadow(
+    version, treated, harbour, lakeside, ada, is_there_too
+):
+    running = silent(version, harbour, ada)
+    if is_there_too:
+        silent(version, lakeside, ada)
+    with database.without_triggers() as cursor:
+        cursor.execute(
+            "UPDATE reviews_patient SET practice_id = %s WHERE id = %s", [lakeside.pk, treated.pk]
+        )
+    requests.enqueue([treated.pk], reason="test")
+    screen.drain()
     assert said(running) == []
 
 

@@ -1,14 +1,20 @@
 """A patient on a day: what was known and said then, beside what is said of that day now."""
 
+import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from drugs.models import IngredientClass
+from reviews import rulebooks
 from reviews.models import AuditEvent, Flag, RuleVersion
 from reviews.queries import replay
 from reviews.rules import ENGINE
+from reviews.rules.asking import runs
+from reviews.rules.finding import NotEvaluable
+from reviews.rules.registry import RULES
 from reviews.verbs import edit, prescribe, publish, screen
 from tests import database, make
 from tests.verbs.test_replay import backdate
@@ -100,6 +106,49 @@ def test_another_engine_is_named(case):
     shown = replay.of(case.patient, make.day())
     assert row_of(shown).why == f"The engine changed, older to {ENGINE.name}"
     assert any("earlier engine cannot be run" in limit for limit in shown.limits)
+
+
+GAP = NotEvaluable(rule_id="DUP-02", line_ids=(), reason="The strength is not known")
+
+
+def test_what_can_be_judged_no_more_is_not_called_the_same(case, audrey, monkeypatch):
+    screened, judged = replay.screen, []
+
+    def lacking_at_the_second_time(*given):
+        judged.append(given)
+        found = screened(*given)
+        gaps = (GAP,) if len(judged) % 2 == 0 else ()
+        return replace(found, not_evaluable=(*found.not_evaluable, *gaps))
+
+    monkeypatch.setattr(replay, "screen", lacking_at_the_second_time)
+    row = row_of(replay.of(case.patient, make.day()), "DUP-02")
+    assert (row.kept.state, row.same.state, row.now.state) == ("quiet", "quiet", "not evaluable")
+    assert row.why == "A fact came or changed later"
+    assert heading(Browser(audrey).get(address(case.patient))).endswith(
+        "today 1 matter is judged otherwise"
+    )
+
+
+def test_what_could_not_be_judged_then_and_is_quiet_now_differs(case):
+    gaps = [{"rule_id": "DUP-02", "line_ids": [], "reason": GAP.reason}]
+    with database.without_triggers() as cursor:
+        cursor.execute("UPDATE reviews_patientscreening SET not_evaluable = %s", [json.dumps(gaps)])
+    row = row_of(replay.of(case.patient, make.day()), "DUP-02")
+    assert (row.kept.state, row.same.state, row.now.state) == ("not evaluable", "quiet", "quiet")
+    assert row.why == "Judged at another hour, or by an engine that is not kept"
+
+
+def test_only_rules_that_run_there_are_called_quiet(case, monkeypatch):
+    pk, book = rulebooks.live()
+    shown = replay.of(case.patient, make.day())
+    told = {row.rule_id for row in shown.rows}
+    run = {rule.id for rule in RULES if runs(rule, book, "UK")}
+    assert len(run) < len(RULES)
+    assert shown.quiet == len(run - told)
+    off = {"harbour": {"name": "Harbour", "grading": {"DUR-06": {"shown": "off"}}}}
+    assert "DUR-06" in run - told
+    monkeypatch.setattr(rulebooks, "live", lambda: (pk, replace(book, local=off)))
+    assert replay.of(case.patient, make.day()).quiet == shown.quiet - 1
 
 
 def test_before_anything_was_known_it_says_so(case):

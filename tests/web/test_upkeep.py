@@ -1,5 +1,6 @@
 """Upkeep: what needs somebody, who has it until when, and what is said of which rule."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from drugs.models import Limit
-from reviews import walls
+from reviews import rulebooks, walls
 from reviews.errors import BadRecord, NotAllowed, Stale
 from reviews.models import AuditEvent, FindingOpinion, Flag, NoSedative, UpkeepDuty
 from reviews.queries import upkeep
@@ -97,6 +98,29 @@ def test_the_chance_of_silence_is_that_of_poisson():
     assert upkeep.chance_of_silence(26, 26) == pytest.approx(2.718281828**-4)
     rates = [upkeep.chance_of_silence(count, 26) for count in range(10, 60)]
     assert rates == sorted(rates, reverse=True)
+
+
+def test_a_silence_beyond_all_chance_is_told_in_words(case, ada):
+    flags_of_earlier(case, "CNS-01", [12.9, *[5] * 1_500])
+    [line] = [line for line in upkeep.rules_to_look_at(ada) if line.key == "silent:CNS-01"]
+    assert line.says.endswith("0 of 750 expected; by luck alone less than 1 in a billion")
+    assert Browser(ada).get("/upkeep").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"grading": {"CNS-01": {"UK": {"shown": "off"}}}},
+        {"local": {"harbour": {"name": "Harbour", "grading": {"CNS-01": {"shown": "off"}}}}},
+        {"rules": {}},
+    ],
+    ids=["off", "off at the only practice", "not held"],
+)
+def test_a_rule_that_runs_nowhere_is_silent_as_is_wanted(case, ada, monkeypatch, changed):
+    flags_of_earlier(case, "CNS-01", [*range(5, 25), *range(5, 15)])
+    pk, book = rulebooks.live()
+    monkeypatch.setattr(rulebooks, "live", lambda: (pk, replace(book, **changed)))
+    assert not any(line.key == "silent:CNS-01" for line in upkeep.rules_to_look_at(ada))
 
 
 def left_as_it_was(place, clara, ravi, count, outcome, reason):
@@ -189,6 +213,16 @@ def test_a_line_has_one_owner_and_every_change_is_in_the_trail(overdue, ada, ada
             give(line, adam, ada, days=days)
     with pytest.raises(Stale):
         give(line._replace(key="source:gone"), adam, ada)
+
+
+def test_of_two_who_give_a_line_at_once_the_second_is_refused(overdue, ada, adam, monkeypatch):
+    [line] = lines(ada).overdue
+    give(line, adam, ada)
+    # As read by somebody who asked before the first one had committed.
+    monkeypatch.setattr(UpkeepDuty.objects, "select_for_update", UpkeepDuty.objects.none)
+    with pytest.raises(Stale, match="at the same time"):
+        give(line, ada, adam)
+    assert [duty.owner for duty in upkeep.held()] == [adam]
 
 
 @pytest.mark.parametrize(
