@@ -182,8 +182,10 @@ def comparison(request: SignedIn, number: int, other: int) -> HttpResponse:
 @require_GET
 @login_required
 def compare(request: SignedIn) -> HttpResponse:
-    """Lead to the two books that were chosen."""
+    """Lead to the two books that were chosen; where none was, to all of them."""
     access.require(request.user, Action.SEE_FORMULARY)
+    if not request.GET:
+        return redirect("rulebooks")
     chosen = [whole(request.GET.get(name, "")) for name in ("number", "other")]
     if None in chosen:
         raise NotFound("There is no rule book of that number.")
