@@ -18,6 +18,7 @@ from benchmarks import (
     queue,
     reading,
     rescreen,
+    what_if,
 )
 from benchmarks import walls as behind_walls
 from benchmarks.table import Row, markdown, plain
@@ -28,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 ON_GROUND = (
     *("queue", "walls", "case", "reading", "people", "fhir-out", "export"),
-    *("rescreen", "latency", "load", "hooks"),
+    *("rescreen", "what-if", "latency", "load", "hooks"),
 )
 BY_THEMSELVES = {
     "rules": "benchmarks.screening",
@@ -36,6 +37,8 @@ BY_THEMSELVES = {
     "feed": "benchmarks.feed",
     "upload": "benchmarks.upload",
     "import": "benchmarks.bulk_import",
+    "fhir-in": "benchmarks.fhir_in",
+    "release": "benchmarks.releases",
 }
 
 
@@ -85,6 +88,7 @@ def on_ground(patients, floor, *, quick):
         "fhir-out": fhir_out.measure,
         "export": lambda: export.measure(patients),
         "rescreen": lambda: rescreen.measure(patients),
+        "what-if": lambda: what_if.measure(patients),
         "latency": lambda: latency.measure(5 if quick else 30),
         "load": lambda: load.measure(few),
         "hooks": lambda: hooks.measure(few),
@@ -108,7 +112,7 @@ RATIO = re.compile(
     r"(?P<what>[^:]+): (?P<measured>[^,]+), ratio (?P<ratio>[\d.]+)"
     r"(?: \(aim: at most (?P<aim>[\d.]+)\))?"
 )
-FLOOR = re.compile(r"(?P<floor>(?:COPY|Sync) [^:]+: \S+ ms)")
+FLOOR = re.compile(r"(?P<floor>(?:COPY|Sync|Insert) [^:]+: \S+ ms)")
 LOOP = re.compile(
     r"(?P<what>\w+)\s+(?P<measured>[\d,]+ dossiers/s)\s"
     r".*?(?P<ratio>[\d.]+) x (?P<floor>a bare loop)"

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import TypeVar
 
+from drugs import editions
 from drugs.models import (
     Code,
     CodePart,
@@ -25,25 +26,33 @@ _Row = TypeVar("_Row", bound=Sourced)
 def formulary() -> dict[str, dict]:
     """`{"drugs", "products", "atc", "names"}` of every row in force, amounts as floats in mg.
 
+    Where a release of a national list is in force, products and ATC codes of it stand among them,
+    and "without_a_rule" holds the codes of products that no rule asks for.
+
     `unverified` of a drug names its facts that still await sign-off, by their place in the book.
     A severity is given only where it replaces the default of its class.
     """
     drugs = _drugs()
     codes = _codes()
+    released = editions.sections()
+    without = released["without_a_rule"]
     return {
         "drugs": drugs,
-        "products": {
+        "products": released["products"]
+        | {
             f"{code.system}:{code.code}": _product(code, parts)
             for code, parts in codes
             if code.kind == Code.Kind.PRODUCT
         },
-        "atc": {
+        "atc": released["atc"]
+        | {
             code.code: _entry([part.key for part in parts], code)
             for code, parts in codes
             if code.system == Code.System.ATC
             and (code.kind != Code.Kind.INGREDIENT or code.substitution)
         },
         "names": _names(),
+        **({"without_a_rule": without} if without else {}),
     }
 
 

@@ -633,6 +633,155 @@ class FormularyStatus(Sourced):
         return f"{self.ingredient}, {self.profile}: {self.get_status_display()}"
 
 
+# -- What a licensed site reads in itself --------------------------------------------------------
+
+
+class Edition(models.Model):
+    """One release of a national list, as a licensed site read it in; none comes with the portal.
+
+    Its products count once somebody put it in force, and until another one of its system is.
+    `digest` is of its files, as their names and SHA-256; `read` counts the rows by what became of
+    them. `refused` says why a release could not be read at all.
+    """
+
+    class System(models.TextChoices):
+        DMD = "dmd", "dm+d"
+        RXNORM = "rxnorm", "RxNorm"
+        ATC = "atc", "ATC"
+
+    class State(models.TextChoices):
+        READING = "reading", "Being read"
+        READY = "ready", "Read, not in force"
+        IN_FORCE = "in_force", "In force"
+        REPLACED = "replaced", "Replaced"
+        REFUSED = "refused", "Could not be read"
+
+    system = models.CharField(max_length=6, choices=System)
+    name = models.CharField(max_length=100)
+    released_on = models.DateField()
+    digest = models.CharField(max_length=64)
+    files = models.JSONField()
+    state = models.CharField(max_length=8, choices=State, default=State.READING)
+    read = models.JSONField(default=dict)
+    refused = models.CharField(max_length=300, blank=True)
+    read_at = models.DateTimeField(db_default=Now(), editable=False)
+    read_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    reviewed = models.DateField(null=True)
+    next_review = models.DateField(null=True)
+    put_in_force_at = models.DateTimeField(null=True)
+    put_in_force_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(name="replaced_not_deleted", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(
+                name="release_is_what_it_was",
+                fields=["system", "name", "released_on", "digest", "files", "read_by"],
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["system", "digest"], name="edition_once"),
+            models.UniqueConstraint(
+                fields=["system"], condition=Q(state="in_force"), name="one_edition_in_force"
+            ),
+            models.CheckConstraint(
+                name="edition_in_force_by_somebody",
+                condition=~Q(state__in=["in_force", "replaced"])
+                | Q(
+                    put_in_force_by__isnull=False,
+                    put_in_force_at__isnull=False,
+                    next_review__gt=F("reviewed"),
+                    next_review__lte=F("reviewed") + YEAR,
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_system_display()}, {self.name}"
+
+    @property
+    def source(self) -> str:
+        """The release as the source of what it says."""
+        return f"{self}, released {self.released_on:%-d %b %Y}, sha256 {self.digest[:12]}"
+
+
+class EditionIngredient(models.Model):
+    """A substance of a release, under the code that it has there; in ATC under its name."""
+
+    edition = models.ForeignKey(Edition, on_delete=models.CASCADE, related_name="ingredients")
+    code = models.CharField(max_length=100)
+    name = models.CharField(max_length=300)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["edition", "code"], name="edition_ingredient_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EditionProduct(models.Model):
+    """A product of a release: `parts` as `[[code of an ingredient, mg or null, per unit]]`.
+
+    `ingredients` are the codes of the parts. None means that the release names no ingredient.
+    """
+
+    edition = models.ForeignKey(Edition, on_delete=models.CASCADE, related_name="products")
+    code = models.CharField(max_length=20)
+    name = models.CharField(max_length=300)
+    form = models.CharField(max_length=20, blank=True)
+    route = models.CharField(max_length=20, blank=True)
+    parts = models.JSONField()
+    ingredients = ArrayField(models.CharField(max_length=100))
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["edition", "code"], name="edition_product_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EditionPiece(models.Model):
+    """A row of a file while a release is being read: products are put together from them."""
+
+    edition = models.ForeignKey(
+        Edition, on_delete=models.CASCADE, related_name="pieces", db_index=False
+    )
+    kind = models.CharField(max_length=10)
+    key = models.CharField(max_length=100)
+    other = models.CharField(max_length=100, blank=True)
+    said = models.JSONField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["edition", "kind", "key"], name="edition_pieces"),
+            models.Index(fields=["edition", "kind", "other"], name="edition_pieces_of"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
+class EditionFault(models.Model):
+    """A row of a release that could not be read, by its file and line."""
+
+    edition = models.ForeignKey(Edition, on_delete=models.CASCADE, related_name="faults")
+    file = models.CharField(max_length=100)
+    line = models.PositiveIntegerField()
+    what = models.CharField(max_length=200)
+    reason = models.CharField(max_length=300)
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: {self.reason}"
+
+
 SOURCED = (
     DrugClass,
     Ingredient,

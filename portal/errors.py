@@ -24,10 +24,12 @@ from rest_framework.request import Request
 from rest_framework.views import set_rollback
 
 from portal import away
+from reviews.callers import tell_refused
 from reviews.errors import STATUS as OF_THE_DOMAIN
 from reviews.errors import BadRecord, DomainError, ReasonNeeded, TooMany
 from reviews.fhir_api import outcomes
 from reviews.forms.numbers import LARGEST
+from reviews.refused import Surface
 from reviews.replies import InProgress, OtherPayload
 from reviews.uploads import TooManyUploads, TooMuch
 
@@ -118,9 +120,29 @@ def pointer(field: str) -> str:
 
 
 def api_exception(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
-    """REST framework's exception handler: a problem for what it knows, None for the unexpected."""
+    """REST framework's exception handler: a problem for what it knows, None for the unexpected.
+
+    What a system is refused is kept for whoever looks after it.
+    """
     request = context["request"]
     set_rollback()
+    response = _answer(request, error)
+    if response is not None:
+        surface = Surface.FHIR if _below(request, OUTCOMES) else Surface.REST
+        tell_refused(request, surface, response.status_code, _said(error))
+    return response
+
+
+def _said(error: Exception) -> list[tuple[str, str]]:
+    """Where and why, of a refusal."""
+    if isinstance(error, outcomes.Refused):
+        return [(",".join(each.expression[:1]), each.diagnostics) for each in error.issues]
+    if isinstance(error, BadRecord):
+        return [(error.field, error.reason)]
+    return [("", str(getattr(error, "message", getattr(error, "detail", error))))]
+
+
+def _answer(request: Request, error: Exception) -> HttpResponse | None:
     if isinstance(error, outcomes.Refused):
         return outcomes.answer(request, error.status_code, error.issues, error.headers)
     if isinstance(error, DomainError):

@@ -78,6 +78,7 @@ class Action(StrEnum):
     MANAGE_CLIENTS = "make keys for records"
     PROVISION = "make keys that keep people"
     REVOKE_KEYS = "see and revoke keys"
+    SEE_INTEGRATIONS = "see how connected systems do"
     MANAGE_WEBHOOKS = "keep receivers of events"
     OWN_WEBHOOKS = "keep receivers of events of your own"
     SEE_PEOPLE = "see who works here"
@@ -90,6 +91,7 @@ class Action(StrEnum):
     EDIT_PRACTICE = "change what is known of the practice"
     BREAK_GLASS = "open a record in an emergency"
     MARK_SENSITIVE = "mark records as sensitive"
+    REPLAY = "replay what was said of patients on a day"
     SEE_AUDIT = "see the audit trail"
     SEE_OWN_TRAIL = "see in the audit trail what a system did itself"
     SEE_JOBS = "see long jobs of your own"
@@ -154,6 +156,7 @@ GRANTS = {
     Action.DRAFT: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.PUBLISH: _grant(FORMULARY_ADMIN, anywhere=True),
     Action.MANAGE_CLIENTS: _grant(FORMULARY_ADMIN),
+    Action.SEE_INTEGRATIONS: _grant(FORMULARY_ADMIN),
     Action.MANAGE_WEBHOOKS: _grant(FORMULARY_ADMIN),
     Action.OWN_WEBHOOKS: _grant(CLIENT),
     Action.PROVISION: _grant(PRACTICE_ADMIN),
@@ -168,6 +171,7 @@ GRANTS = {
     Action.EDIT_PRACTICE: _grant(PRACTICE_ADMIN, PROVISIONER),
     Action.BREAK_GLASS: _grant(CLINICIAN, REVIEWER, anywhere=True),
     Action.MARK_SENSITIVE: _grant(REVIEWER),
+    Action.REPLAY: _grant(REVIEWER, AUDITOR),
     Action.SEE_AUDIT: _grant(AUDITOR),
     Action.SEE_OWN_TRAIL: _grant(CLIENT),
     Action.SEE_JOBS: _grant(*EVERYBODY, anywhere=True),
@@ -316,6 +320,7 @@ DOORS = {
     "patient-note-write": _button(Action.SEE_PATIENT, Action.WRITE_NOTE),
     "patient-note-strike": _button(Action.SEE_PATIENT, Action.WRITE_NOTE),
     "patient-checked": _page(Action.SEE_PATIENT),
+    "patient-replay": _page(Action.SEE_PATIENT, Action.REPLAY),
     "patient-register": _form(Action.REGISTER),
     "patient-condition": _form(Action.SEE_PATIENT, Action.RECORD_FACT),
     "patient-condition-end": _form(Action.SEE_PATIENT, Action.RECORD_FACT),
@@ -358,11 +363,37 @@ DOORS = {
     "rules": _page(Action.SEE_FORMULARY),
     "rule": _page(Action.SEE_FORMULARY),
     "sign-off": _form(Action.EDIT_FORMULARY),
+    "upkeep": _page(Action.EDIT_FORMULARY),
+    "upkeep-give": _button(Action.EDIT_FORMULARY),
+    "code-lists": _page(Action.SEE_FORMULARY),
+    "code-list": _page(Action.SEE_FORMULARY),
+    "code-list-in-force": _button(Action.EDIT_FORMULARY),
+    "code-list-out-of-force": _button(Action.EDIT_FORMULARY),
     "rulebooks": _page(Action.SEE_FORMULARY),
     "rulebook": _page(Action.SEE_FORMULARY),
     "rulebook-draft": _button(Action.DRAFT),
     "rulebook-publish": _button(Action.PUBLISH),
     "rulebook-discard": _button(Action.DRAFT),
+    "rulebook-roll-back": _button(Action.DRAFT),
+    "rulebook-compare": _page(Action.SEE_FORMULARY),
+    "rulebook-comparison": _page(Action.SEE_FORMULARY),
+    "rulebook-export": _page(Action.SEE_FORMULARY),
+    "rule-draft-file": _form(Action.DRAFT),
+    "rule-draft-facts": _page(Action.SEE_FORMULARY),
+    "rulebook-what-if": _page(Action.SEE_FORMULARY),
+    "rulebook-what-if-ask": _button(Action.DRAFT),
+    "rulebook-what-if-counts": _page(Action.SEE_FORMULARY),
+    "rulebook-shadow": _page(Action.SEE_FORMULARY),
+    "rulebook-shadow-begin": _button(Action.DRAFT),
+    "shadow-end": _button(Action.DRAFT),
+    "rule-change": _form(Action.DRAFT),
+    "rule-draft": _page(Action.SEE_FORMULARY),
+    "rule-draft-begin": _button(Action.DRAFT),
+    "rule-draft-rebase": _button(Action.DRAFT),
+    "rule-draft-freeze": _button(Action.DRAFT),
+    "rule-draft-put-away": _button(Action.DRAFT),
+    "rule-change-withdraw": _button(Action.DRAFT),
+    "rule-change-confirm": _button(Action.DRAFT),
     "audit": _page(Action.SEE_AUDIT),
     "audit-day": _page(Action.SEE_AUDIT),
     "audit-event": _page(Action.SEE_AUDIT),
@@ -381,6 +412,7 @@ DOORS = {
     "practice-new": _form(Action.SET_UP_PRACTICE),
     "practice-edit": _form(Action.SEE_PEOPLE, Action.EDIT_PRACTICE),
     "join": _form(public=True),
+    "integrations": _page(Action.SEE_INTEGRATIONS),
     "keys": _page(Action.REVOKE_KEYS),
     "key-make": _form(Action.MANAGE_CLIENTS, Action.PROVISION, either=True),
     "key-revoke": _form(Action.REVOKE_KEYS),
@@ -410,6 +442,7 @@ DOORS = {
     "recall-pages": _page(Action.SEE_RECALL, Action.RECALL),
     "jobs": _page(Action.SEE_JOBS),
     "job-cancel": _form(Action.CANCEL_JOB, own=True),
+    "job-again": _button(Action.CANCEL_JOB, own=True),
     "preferences": _form(),
     "preferences-digest": _button(),
     "api-schema": _page(public=True),
@@ -417,6 +450,9 @@ DOORS = {
     "api-prescriptions": _page(Action.SEE_PATIENT),
     "api-prescription": _page(Action.SEE_PATIENT),
     "api-prescriptions-sync": _button(Action.SYNC, system=True),
+    "api-dispensings": _page(Action.SEE_PATIENT),
+    "api-dispensing": _page(Action.SEE_PATIENT),
+    "api-dispensings-sync": _button(Action.SYNC, system=True),
     "api-conditions-sync": _button(Action.SYNC, system=True),
     "api-readings": _page(Action.SEE_PATIENT),
     "api-reading": _page(Action.SEE_PATIENT),
@@ -458,6 +494,8 @@ DOORS = {
     "fhir-import": _button(Action.SYNC, system=True),
     "fhir-bulk-status": _form(own=True, system=True, by="DELETE"),
     "fhir-bulk-file": _page(own=True, system=True),
+    "fhir-Subscription": _form(Action.OWN_WEBHOOKS, system=True),
+    "fhir-Subscription-one": _form(Action.OWN_WEBHOOKS, system=True, by="DELETE", own=True),
     "fhir-bundle": _button(Action.SYNC, system=True),
     **{
         f"fhir-{name}{one}": _page(

@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 import msgspec
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection
 from django.db.models import Model
 
 from reviews.bulk import as_json, copy_rows, next_ids
-from reviews.models import SHOWN, AuditEvent, named
+from reviews.models import SHOWN, named
 
 _ORDER = {"order": "id shared by all versions of the order", "version": "number of the version"}
 _READING = {"kind": "what was measured or asked", "dated_on": "its day", "status": "its status"}
@@ -57,6 +58,19 @@ _SYNCED = {
 }
 _MERGE = {"kept": "id of whose record stays", "gone": "id of whose record goes into it"}
 _BOOK = {"number": "number of the rule book"}
+_SHADOW = {**_BOOK, "practice": "code of the practice"}
+_RULE_DRAFT = {"draft": "number of the draft", "title": "its title"}
+_RULE_CHANGE = {
+    "draft": "number of the draft",
+    "change": "number of the edit",
+    "rule": "id of the rule",
+    "scope": "the profile, or the code of the practice whose local policy it is",
+    "field": "which fact",
+    "before": "what the book says; null for as the rule says",
+    "after": "what the draft says; null for as the rule says",
+    "source": "who says so",
+    "locator": "the place in it",
+}
 _ROW = {"row": "the row of the formulary, in words"}
 _LETTER_TEXT = {"letter": "which letter", "number": "number of the text"}
 _RECALL = {"recall": "number of the list", "name": "what it is called"}
@@ -398,9 +412,43 @@ class Event(Enum):
     RULES_PUBLISHED = (
         "rules.published",
         "Published a rule book",
-        {**_BOOK, "patients": "how many it asked to screen again", **_CONTENT},
+        {
+            **_BOOK,
+            "patients": "how many it asked to screen again",
+            "agreement": "why the second person agrees",
+            "edits": "numbers of the edits of its draft; absent without",
+            **_CONTENT,
+        },
     )
     RULES_DISCARDED = "rules.discarded", "Discarded a draft of a rule book", _BOOK
+    RULES_ROLLED_BACK = (
+        "rules.rolled_back",
+        "Drafted the content of an earlier rule book again",
+        {**_BOOK, "to": "number of the earlier book", "reason": "why"},
+    )
+    RULE_DRAFT_BEGUN = "rule_draft.begun", "Began a draft of rules", _RULE_DRAFT
+    RULE_DRAFT_REBASED = (
+        "rule_draft.rebased",
+        "Brought a draft of rules up to date",
+        {**_RULE_DRAFT, "from": "number of the book before", "to": "number of the book now"},
+    )
+    RULE_DRAFT_PUT_AWAY = (
+        "rule_draft.put_away",
+        "Put a draft of rules away",
+        {**_RULE_DRAFT, "reason": "why"},
+    )
+    SHADOW_BEGUN = (
+        "shadow.begun",
+        "Began to run a draft of a rule book in shadow",
+        {**_SHADOW, "until": "its last day"},
+    )
+    SHADOW_ENDED = "shadow.ended", "Ended a shadow of a draft of a rule book", _SHADOW
+    RULE_CHANGED = "rule.changed", "Edited a fact of a rule in a draft", _RULE_CHANGE
+    RULE_CHANGE_WITHDRAWN = (
+        "rule.change_withdrawn",
+        "Took an edit out of a draft of rules",
+        _RULE_CHANGE,
+    )
     ENGINE_CHANGED = (
         "engine.changed",
         "Engine changed: other code judges from now on",
@@ -435,6 +483,30 @@ class Event(Enum):
         "formulary.signed_off",
         "Read a row of the formulary in its source",
         {**_ROW, "source": "which source", "locator": "the place in it"},
+    )
+    UPKEEP_GIVEN = (
+        "upkeep.given",
+        "Gave a line of upkeep to somebody",
+        {
+            "title": "what it is",
+            "to": "id of who has it now",
+            "from": "id of who had it; absent for nobody",
+            "due_on": "until when",
+        },
+    )
+    RELEASE_IN_FORCE = (
+        "release.in_force",
+        "Put a release of a national list in force",
+        {
+            "source": "which release, with the digest of its files",
+            "products": "how many products it holds",
+            "before": "which release it takes over from; absent for none",
+        },
+    )
+    RELEASE_OUT_OF_FORCE = (
+        "release.out_of_force",
+        "Took a release of a national list out of force",
+        {"source": "which release", "reason": "why"},
     )
     NO_SEDATIVE_SAID = "no_sedative.said", "Said that a medicine is no sedative", _NO_SEDATIVE
     NO_SEDATIVE_TAKEN_BACK = (
@@ -741,6 +813,10 @@ class Entry(NamedTuple):
 
 COLUMNS = ("id", *Entry._fields, "mark")
 """The columns of a row that `rows` gives."""
+INSERT = f"""
+    INSERT INTO reviews_auditevent ({", ".join(COLUMNS)})
+    VALUES ({", ".join(["%s"] * len(COLUMNS))})
+"""
 
 
 def entry(
@@ -777,13 +853,15 @@ def record(
     patient_id: int | None = None,
     subject: Model | None = None,
     **detail: object,
-) -> AuditEvent:
-    """Write one entry now, in the caller's transaction; otherwise as `entry`."""
+) -> int:
+    """Write one entry now, in the caller's transaction, and return its number; else as `entry`."""
     made = entry(
         by, event, practice_id=practice_id, patient_id=patient_id, subject=subject, **detail
     )
-    [pk] = next_ids("reviews_auditevent", 1)
-    return AuditEvent.objects.create(pk=pk, **made._asdict(), mark=mark_of(pk, made))
+    [row] = rows([made])
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, row)
+    return row[0]
 
 
 def record_all(entries: Iterable[Entry]) -> None:

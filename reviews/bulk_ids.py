@@ -7,7 +7,9 @@ from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection
 
+from reviews.bulk import as_json
 from reviews.errors import NotAllowed
 from reviews.models import BulkId, Client
 
@@ -39,21 +41,29 @@ def known(by: User, names: Iterable[Name]) -> dict[Name, Found]:
 
 def keep(by: User, ids: Mapping[Name, tuple[str, int]]) -> None:
     """Keep what became of resources: `(id here, practice)` of each name."""
-    BulkId.objects.bulk_create(
-        [
-            BulkId(
-                sent_by=by,
-                resource_type=kind,
-                sent_id=sent_id,
-                logical_id=logical_id,
-                practice_id=practice_id,
-            )
-            for (kind, sent_id), (logical_id, practice_id) in ids.items()
-        ],
-        update_conflicts=True,
-        unique_fields=["sent_by", "resource_type", "sent_id"],
-        update_fields=["logical_id", "practice"],
-    )
+    rows = [(*name, *became) for name, became in ids.items()]
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP, [by.pk, as_json(rows)])
+
+
+def meet(by: User, ids: Mapping[Name, str]) -> None:
+    """Keep which ids resources will have that are not written yet; those that are known stay."""
+    rows = [(*name, logical_id, None) for name, logical_id in ids.items()]
+    with connection.cursor() as cursor:
+        cursor.execute(MEET, [by.pk, as_json(rows)])
+
+
+# One text for all: Django takes longer to make as many instances than PostgreSQL to insert them.
+_INSERT = """
+    INSERT INTO reviews_bulkid (sent_by_id, resource_type, sent_id, logical_id, practice_id)
+    SELECT %s, row ->> 0, row ->> 1, row ->> 2, (row ->> 3)::bigint
+    FROM json_array_elements(%s) AS said (row)
+    ON CONFLICT (sent_by_id, resource_type, sent_id) DO
+"""
+MEET = f"{_INSERT} NOTHING"
+KEEP = f"""
+    {_INSERT} UPDATE SET logical_id = excluded.logical_id, practice_id = excluded.practice_id
+"""
 
 
 def require_source(url: str, source_system: str) -> None:

@@ -1,14 +1,18 @@
 """Who calls: a client system by its key or a token, or a signed-in person who only reads."""
 
+from collections.abc import Iterable
+from http import HTTPStatus
+
 from django.contrib.auth.models import User
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from reviews import access
+from reviews import access, refused
 from reviews.models import ApiKey
+from reviews.refused import Fault, Surface
 from reviews.verbs import clients, tokens
 from reviews.verbs.tokens import Grant
 
@@ -85,3 +89,39 @@ class Known(BasePermission):
         self, request: Request, view: APIView
     ) -> bool:
         return bool(request.user and request.user.is_authenticated)
+
+
+TOLD = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.LENGTH_REQUIRED,
+        HTTPStatus.PRECONDITION_FAILED,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+"""Refusals that whoever looks after a system should know of: it sent what is not taken. That
+something is not there is no fault of one that reads."""
+TOO_OFTEN = Fault("", "It asked more often than it may.")
+
+
+def tell_refused(
+    request: Request, surface: Surface, status: int, said: Iterable[tuple[str, str]]
+) -> None:
+    """Keep that a request of a system was refused; `said` are pairs of (where, why).
+
+    Nobody is known where the proof of who asks was refused, and a person sees the answer.
+    """
+    user, auth = getattr(request, "_user", None), getattr(request, "_auth", None)
+    missed = status == HTTPStatus.NOT_FOUND and request.method not in SAFE_METHODS
+    if auth is None or not isinstance(user, User) or not (status in TOLD or missed):
+        return
+    record = f"{request.method} {request.path}"
+    faults = [Fault(where, why, record) for where, why in said]
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        faults = [TOO_OFTEN._replace(record=record)]
+    refused.keep(user, surface, faults)

@@ -103,14 +103,14 @@ SCOPE = """
 """
 PATIENTS = """
     SELECT p.id, p.practice_id, c.profile, p.birth_date, p.deceased_on, p.sex,
-        p.deceased
+        p.deceased, c.code
     FROM reviews_patient p JOIN reviews_practice c ON c.id = p.practice_id
     WHERE p.id = ANY(%(ids)s::bigint[])
 """
 # Of somebody registered later nothing was known then.
 PATIENTS_THEN = f"""
     SELECT p.id, p.practice_id, c.profile, v.birth_date, v.deceased_on, coalesce(v.sex, 'unknown'),
-        coalesce(v.deceased, false)
+        coalesce(v.deceased, false), c.code
     FROM reviews_patient p JOIN reviews_practice c ON c.id = p.practice_id
         LEFT JOIN reviews_patientversion v ON v.patient_id = p.id AND {KNOWN_THEN}
     WHERE p.id = ANY(%(ids)s::bigint[])
@@ -208,7 +208,12 @@ def of_nobody_here(practice: Practice, *, as_of: date) -> Dossier:
         meanings = _in_practice(_meanings(cursor, SAID, {}), practice.pk)
     texts = frozenset(said.get(None, ())) | frozenset(said.get(practice.pk, ()))
     return Dossier(
-        patient_id=0, as_of=as_of, profile=practice.profile, no_sedatives=texts, meanings=meanings
+        patient_id=0,
+        as_of=as_of,
+        profile=practice.profile,
+        no_sedatives=texts,
+        meanings=meanings,
+        practice=practice.code,
     )
 
 
@@ -312,7 +317,7 @@ def _dossier(
     meanings: Meanings,
 ) -> Dossier:
     lines, conditions, readings, exemptions, tapers = facts
-    pk, _, profile, birth_date, deceased_on, sex, deceased = person
+    pk, _, profile, birth_date, deceased_on, sex, deceased, practice = person
     return Dossier(
         patient_id=pk,
         as_of=as_of,
@@ -347,6 +352,7 @@ def _dossier(
         ),
         no_sedatives=no_sedatives,
         meanings=meanings,
+        practice=practice,
     )
 
 

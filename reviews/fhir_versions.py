@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.contrib.auth.models import User
+from django.db.models import BooleanField, F, Func, QuerySet, Value
 
-from reviews.bulk import copy_rows
+from reviews.bulk import as_json, copy_rows
 from reviews.fhir.render.paths import Definition, keys
 from reviews.models import Reported, SentResource
 
@@ -92,20 +93,29 @@ def become(records: Iterable[Reported]) -> None:
 def latest(resource_type: str, logical_ids: Iterable[str]) -> dict[str, SentResource]:
     """The newest version that was sent of each of these, by logical id."""
     newest = (
-        SentResource.objects.filter(resource_type=resource_type, logical_id__in=list(logical_ids))
-        .order_by("logical_id", "-version")
-        .distinct("logical_id")
+        _of(resource_type, logical_ids).order_by("logical_id", "-version").distinct("logical_id")
     )
     return {row.logical_id: row for row in newest}
+
+
+class _IsOneOf(Func):
+    """Whether a text is one of a list, which is sent as one JSON text."""
+
+    template = "(%(expressions)s::json))))"
+    arg_joiner = " = ANY(ARRAY(SELECT json_array_elements_text("
+
+
+def _of(resource_type: str, logical_ids: Iterable[str]) -> QuerySet[SentResource]:
+    """What was sent of each of these. A thousand parameters would cost more than all else."""
+    ids = Value(as_json(list(logical_ids)))
+    is_one = _IsOneOf(F("logical_id"), ids, output_field=BooleanField())
+    return SentResource.objects.filter(is_one, resource_type=resource_type)
 
 
 def sent(resource_type: str, logical_ids: Iterable[str]) -> dict[str, list[SentResource]]:
     """All versions that were sent of each of these, the first one first, by logical id."""
     found: dict[str, list[SentResource]] = {}
-    rows = SentResource.objects.filter(
-        resource_type=resource_type, logical_id__in=list(logical_ids)
-    ).order_by("logical_id", "version")
-    for row in rows:
+    for row in _of(resource_type, logical_ids).order_by("logical_id", "version"):
         found.setdefault(row.logical_id, []).append(row)
     return found
 

@@ -410,6 +410,18 @@ class Prescriptions(_Recorded):
         )
 
 
+class Dispensings(Prescriptions):
+    """What was handed out: prescriptions in all but what they say, so that they wait as such."""
+
+    shape = records.SyncedDispensing
+
+    @staticmethod
+    def check(record: records.SyncedPrescription, _practice: Practice, /) -> None:
+        if not record.dispensed:
+            raise BadRecord("dispensed", "is true of what was handed out; orders are prescriptions")
+        records.check_prescription(record)
+
+
 class Conditions(_Recorded):
     name = "conditions"
     event = Event.CONDITIONS_SYNCED
@@ -483,6 +495,7 @@ class Patients:
 
 Kind = type[_Recorded] | type[Patients]
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (Prescriptions, Conditions, Readings, Patients)
+    **{kind.name: kind for kind in (Prescriptions, Conditions, Readings, Patients)},
+    "dispensings": Dispensings,
 }
 """What a batch may hold, by name."""

@@ -49,6 +49,8 @@ RETRY_SECONDS = (5, 30, 120, 600)
 LONGEST_WAIT_SECONDS = 3600
 MOST_TRIES = len(RETRY_SECONDS) + 1
 CUT_OFF_SECONDS = 60
+AFTER = "after"
+"""Where a job was asked for again, the number of the one that failed, in what it was given."""
 LOCK = 0x10B5
 """First key of the advisory lock of a job; the second one is its id."""
 
@@ -99,6 +101,27 @@ def ask(
     audit.record(by, Event.JOB_ASKED, subject=job, kind=kind, title=title)
     transaction.on_commit(ring)
     return job
+
+
+def ask_again(job: Job, *, by: User) -> Job:
+    """Ask for a job that failed once more: it goes on where that one ended.
+
+    In the caller's transaction, which has asked `access`. It acts as whoever asked for the first.
+    """
+    made = Job.objects.create(
+        kind=job.kind,
+        title=job.title,
+        asked_by=job.asked_by,
+        given={**job.given, AFTER: job.pk},
+        place=job.place,
+        done=job.done,
+        total=job.total,
+        unit=job.unit,
+        cancellable=job.cancellable,
+    )
+    audit.record(by, Event.JOB_ASKED, subject=made, kind=made.kind, title=made.title)
+    transaction.on_commit(ring)
+    return made
 
 
 def cancel(job: Job, *, by: User) -> None:

@@ -24,13 +24,22 @@ class PerCaller(BaseThrottle):
         window = int(now // WINDOW_SECONDS)
         self.seconds_left = math.ceil((window + 1) * WINDOW_SECONDS - now)
         key = f"limit:{self.name}:{self.caller(request)}:{window}"
-        cache.add(key, 0, 2 * WINDOW_SECONDS)
         try:
             used = cache.incr(key)
-        except ValueError:  # evicted between the two calls
-            used = 1
+        except ValueError:
+            used = self._first(key)
         self.left = max(0, self.quota - used)
         return used <= self.quota
+
+    @staticmethod
+    def _first(key: str) -> int:
+        """Begin to count; of two who do so at once, the other is the second."""
+        if cache.add(key, 1, 2 * WINDOW_SECONDS):
+            return 1
+        try:
+            return cache.incr(key)
+        except ValueError:  # evicted between the two calls
+            return 1
 
     def caller(self, request: Request) -> str:
         """Who is counted: the user, or where nobody is known yet the address they come from."""

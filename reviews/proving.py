@@ -10,14 +10,16 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from django.conf import settings
-from django.contrib.postgres.aggregates import JSONBAgg
+from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import JSONField, Q, Value
-from django.db.models.functions import JSONObject, Now
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from reviews import jwts, outgoing, tries
+from reviews import jwts, outgoing, refused, tries
+from reviews.bulk import binary_cursor
 from reviews.errors import DomainError
 from reviews.jwts import BadKey, Key, NotProven
 from reviews.models import Client, FetchedKeys, UsedAssertion
@@ -44,13 +46,14 @@ def prove(token: str, *, audience: str, longest: timedelta, by_hook: bool = Fals
     """
     said = jwts.said(token)
     client, entered = _client(said.claims, by_hook=by_hook)
-    jku = said.header.get("jku")
-    if jku is not None and (not client.jwks_url or jku != client.jwks_url):
-        raise NotProven("its jku is not the address that was registered")
-    by = _key(client, entered, said.header)
-    claims = jwts.check(token, by, audience=audience, now=timezone.now(), longest=longest)
-    if not _first_time(claims["iss"], claims["jti"], claims["exp"], waits=not by_hook):
-        raise NotProven("it was used before (jti)")
+    try:
+        _prove(client, entered, token, audience=audience, longest=longest, by_hook=by_hook)
+    except NotProven as error:
+        # Whoever it was said that they are this client: it may be one whose keys were changed.
+        surface = refused.Surface.HOOKS if by_hook else refused.Surface.TOKEN
+        fault = refused.Fault("", f"{UNPROVEN}: {error}", str(said.header.get("kid", "")))
+        refused.keep(client.user, surface, [fault])
+        raise
     if client.last_used_at is None or client.last_used_at < timezone.now() - USED_EVERY:
         # The condition keeps many requests at once from queueing on one row.
         Client.objects.filter(
@@ -58,6 +61,29 @@ def prove(token: str, *, audience: str, longest: timedelta, by_hook: bool = Fals
             pk=client.pk,
         ).update(last_used_at=Now())
     return client
+
+
+UNPROVEN = "Somebody said to be this system, and did not prove it"
+
+
+def _prove(
+    client: Client,
+    entered: "Entered",
+    token: str,
+    *,
+    audience: str,
+    longest: timedelta,
+    by_hook: bool,
+) -> None:
+    """Raise `NotProven` unless the client signed this, now and for the first time."""
+    said = jwts.said(token)
+    jku = said.header.get("jku")
+    if jku is not None and (not client.jwks_url or jku != client.jwks_url):
+        raise NotProven("its jku is not the address that was registered")
+    by = _key(client, entered, said.header)
+    claims = jwts.check(token, by, audience=audience, now=timezone.now(), longest=longest)
+    if not _first_time(claims["iss"], claims["jti"], claims["exp"], waits=not by_hook):
+        raise NotProven("it was used before (jti)")
 
 
 def is_published(kid: str) -> bool:
@@ -75,9 +101,24 @@ def forget_old() -> None:
     UsedAssertion.objects.filter(ends_at__lt=timezone.now()).delete()
 
 
-NONE = Value([], JSONField())
 Entered = list[dict[str, Any]]
 """Keys that were entered here: `kid`, `jwk`, and whether each was `withdrawn`."""
+
+
+_OF_CLIENT = [field.attname for field in Client._meta.concrete_fields]
+_OF_USER = [field.attname for field in User._meta.concrete_fields]
+# Asked with each call of a hook: Django takes half as long to make this statement as screening.
+_CLIENT = f"""
+    SELECT {", ".join(f"c.{name}" for name in _OF_CLIENT)},
+        {", ".join(f"u.{name}" for name in _OF_USER)},
+        (SELECT coalesce(json_agg(json_build_object(
+                'kid', k.kid, 'jwk', k.jwk, 'withdrawn', k.withdrawn_at IS NOT NULL
+            )), '[]') FROM reviews_clientkey k WHERE k.client_id = c.id)::text
+    FROM reviews_client c JOIN auth_user u ON u.id = c.user_id
+    WHERE c.withdrawn_at IS NULL AND c.{{}} = %s
+"""
+CLIENT = {True: _CLIENT.format("hook_issuer"), False: _CLIENT.format("client_id")}
+"""The client in force of a name with its user and keys: of an issuer of hooks or not."""
 
 
 def _client(claims: Mapping[str, Any], *, by_hook: bool) -> tuple[Client, Entered]:
@@ -85,24 +126,17 @@ def _client(claims: Mapping[str, Any], *, by_hook: bool) -> tuple[Client, Entere
     issuer = claims.get("iss")
     if not isinstance(issuer, str) or not issuer or "\0" in issuer:
         raise NotProven("it does not say who made it (iss)")
-    known = {"hook_issuer": issuer} if by_hook else {"client_id": issuer}
-    keys = JSONObject(
-        kid="keys__kid", jwk="keys__jwk", withdrawn=Q(keys__withdrawn_at__isnull=False)
-    )
-    client = (
-        Client.objects.select_related("user")
-        .filter(withdrawn_at__isnull=True, **known)
-        .annotate(
-            entered=JSONBAgg(keys, filter=Q(keys__isnull=False), default=Value([], JSONField()))
-        )
-        .order_by()
-        .first()
-    )
-    if client is None or not client.user.is_active:
+    with binary_cursor() as cursor:
+        found = cursor.execute(CLIENT[by_hook], [issuer]).fetchone()
+    if found is None:
+        raise NotProven("nobody of that name is registered (iss)")
+    client = Client.from_db(connection.alias, _OF_CLIENT, found[: len(_OF_CLIENT)])
+    client.user = User.from_db(connection.alias, _OF_USER, found[len(_OF_CLIENT) : -1])
+    if not client.user.is_active:
         raise NotProven("nobody of that name is registered (iss)")
     if not by_hook and claims.get("sub") != issuer:
         raise NotProven("its subject is not who made it (sub)")
-    return client, client.entered
+    return client, msgspec.json.decode(found[-1])
 
 
 def _key(client: Client, entered: Entered, header: Mapping[str, Any]) -> Key:

@@ -430,13 +430,14 @@ def root_of(head: TreeHead) -> str:
 
 def holds(proof: Proof) -> bool:
     """Whether a row leads to the root that was signed, by the hashes of its proof."""
-    root = merkle.climbed(
-        merkle.leaf_hash(proof.text.encode()),
-        proof.position,
-        proof.head.size,
-        [bytes.fromhex(each) for each in proof.path],
-    )
-    return root.hex() == root_of(proof.head)
+    root = climbed_to(proof.text, proof.position, proof.head.size, proof.path)
+    return root == root_of(proof.head)
+
+
+def climbed_to(text: str, position: int, size: int, path: list[str]) -> str:
+    """The root to which a text leads, as a leaf of a tree of that size, by these hashes."""
+    leaf = merkle.leaf_hash(text.encode())
+    return merkle.climbed(leaf, position, size, [bytes.fromhex(each) for each in path]).hex()
 
 
 def write_log(path: Path, head: TreeHead) -> int:

@@ -14,6 +14,7 @@ from reviews import (
     feed,
     jobs,
     presses,
+    refused,
     releases,
     replies,
     requests,
@@ -22,6 +23,7 @@ from reviews import (
     tries,
     uploads,
     webhooks,
+    what_ifs,
 )
 from reviews.engines import RESCREEN
 from reviews.errors import OtherEngine
@@ -31,6 +33,7 @@ from reviews.verbs import (
     bulk_import,
     deliver,
     digest,
+    editions,
     engines,
     hooks,
     leaving,
@@ -41,6 +44,7 @@ from reviews.verbs import (
     seal,
     sync,
     tokens,
+    what_if,
 )
 
 log = structlog.get_logger(__name__)
@@ -56,7 +60,9 @@ KINDS: jobs.Kinds = {
     seal.VERIFY: seal.verify,
     recall.LETTERS: recall.write_letters,
     uploads.KIND: sync.take_in,
+    editions.READ: editions.read,
     bulk_export.EXPORT: bulk_export.work,
+    what_ifs.KIND: what_if.work,
     bulk_import.IMPORT: partial(
         bulk_import.work,
         writing=bulk_import.Writing(resources.Wanted, resources.write, resources.Refused),
@@ -181,6 +187,7 @@ def forget(task: Task) -> None:
     presses.forget()
     replies.forget_old()
     uploads.forget_old()
+    refused.forget_old()
     sessions.forget()
     tries.forget_old()
     tokens.forget()

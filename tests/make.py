@@ -10,11 +10,11 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from reviews import records
+from reviews import jobs, records, what_ifs
 from reviews.models import Case, Membership, Practice, Role, SecondFactor
 from reviews.rules.engine import Engine
 from reviews.structured_reviews import Given
-from reviews.verbs import prescribe, reviewing, screen
+from reviews.verbs import prescribe, reviewing, screen, what_if
 
 ROLES = {
     "clara": Role.CLINICIAN,
@@ -158,3 +158,13 @@ def case_of_three_matters(place, *, logged_by):
     )
     screen.drain()
     return Case.objects.open().get(patient=treated)
+
+
+def tried(version, *, by=None):
+    """A draft that a what-if was run for to its end; asked for by whoever drafted it."""
+    asked = what_if.ask(version=version, by=by or version.drafted_by)
+    jobs.work({what_ifs.KIND: what_if.work}, seconds=600)
+    asked.refresh_from_db()
+    if asked.finished_at is None:
+        raise AssertionError(f"The what-if did not finish: {asked.job.error}")
+    return version

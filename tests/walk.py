@@ -41,6 +41,13 @@ def routes():
     return found
 
 
+_RULE_DRAFTS = (
+    *("rule-draft", "rule-draft-rebase", "rule-draft-freeze"),
+    *("rule-draft-put-away", "rule-draft-file"),
+)
+_RULE_CHANGES = ("rule-change-withdraw", "rule-change-confirm")
+
+
 def arguments(world):
     """`{name of the address: what it takes}`, to reach what belongs to `world`."""
     patient, case, taper = ({"pk": row.pk} for row in (world.patient, world.case, world.taper))
@@ -71,6 +78,7 @@ def arguments(world):
         "prescription-amend": {"pk": world.prescription.pk},
         "prescription-withdraw": {"pk": world.prescription.pk},
         "api-prescription": {"pk": world.prescription.pk},
+        "api-dispensing": {"pk": world.fay.prescriptions.get(dispensed=True).pk},
         "case": case,
         "api-case": case,
         "taper": taper,
@@ -112,6 +120,7 @@ def arguments(world):
         "work-session": {"pk": world.session.pk},
         "work-session-leave": {"pk": world.session.pk},
         "job-cancel": {"pk": world.job.pk},
+        "job-again": {"pk": world.job.pk},
         "key-revoke": {"pk": world.key.pk},
         **{
             f"{prefix}webhook{name}": {"pk": world.webhook.pk}
@@ -160,15 +169,32 @@ def arguments(world):
         "drug-edit": row,
         "drug-retire": row,
         "rule": {"rule_id": "DUR-01"},
+        "code-list": {"pk": world.edition.pk},
+        "code-list-in-force": {"pk": world.edition.pk},
+        "code-list-out-of-force": {"pk": world.edition.pk},
         "rulebook": book,
         "rulebook-publish": book,
         "rulebook-discard": book,
+        "rulebook-roll-back": book,
+        "rulebook-export": book,
+        "rulebook-comparison": {**book, "other": 1},
+        "rule-draft-facts": {"pk": world.rule_draft.pk, "kind": "csv"},
+        "rulebook-what-if": book,
+        "rulebook-what-if-ask": book,
+        "rulebook-what-if-counts": book,
+        "rulebook-shadow": book,
+        "rulebook-shadow-begin": book,
+        "shadow-end": {"pk": world.shadow.pk},
+        "rule-change": {"rule_id": "DUR-01"},
+        **{name: {"pk": world.rule_draft.pk} for name in _RULE_DRAFTS},
+        **{name: {"pk": world.rule_edit.pk} for name in _RULE_CHANGES},
         "break-glass-end": {"pk": world.opened.pk},
         "break-glass-look": {"pk": world.opened.pk},
     }
     # Only the system that asked for an export sees any of it.
     given |= {
         "fhir-export-group": {"logical_id": world.place.code},
+        "fhir-Subscription-one": {"logical_id": str(world.webhook.pk)},
         "fhir-bulk-status": {"pk": UUID(int=world.place.pk)},
         "fhir-bulk-file": {"pk": UUID(int=world.place.pk), "name": "0001.Patient.ndjson"},
     }

@@ -7,7 +7,8 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from reviews import bulk_ids, fhir_versions, jobs, uploads
+from drugs.models import Edition
+from reviews import bulk_ids, engines, fhir_versions, jobs, refused, uploads
 from reviews.audit import Event
 from reviews.conclusions import FlagOutcome
 from reviews.messaging import Draft
@@ -19,13 +20,17 @@ from reviews.models import (
     HookCard,
     IdentityQuestion,
     ImportNote,
+    Job,
     KeptApart,
     LetterText,
     Outcome,
     Patient,
     Reason,
     Role,
+    RuleVersion,
+    Shadow,
     UploadFault,
+    WhatIf,
 )
 from reviews.queries.fhir_export import Asked
 from reviews.tasks import KINDS
@@ -37,6 +42,7 @@ from reviews.verbs import (
     deliver,
     exempt,
     factors,
+    govern,
     hooks,
     identity,
     invitations,
@@ -102,6 +108,19 @@ class World:
         self.case = Case.objects.open().get(patient=self.patient)
         self._decided(ravi)
         self.review = make.review(self.patient, clara, note=f"{name} was there")
+        self.rule_draft = govern.begin(title="Short courses", by=ada)
+        self.rule_edit = govern.change(
+            draft=self.rule_draft,
+            rule_id="DUR-01",
+            field="s2_over_days",
+            profile="UK",
+            after=14,
+            grounds=govern.Grounds(
+                source="Policy", locator="4.2", next_review=make.day(90), reason="Earlier"
+            ),
+            by=ada,
+        )
+        self._tried(ada)
         draft = Draft(text=f"Could {name} come in?", to=clara)
         samira = self._person("samira", Role.REVIEWER)
         self.message = messages.write(case=self.case, draft=draft, by=samira)
@@ -124,6 +143,15 @@ class World:
             name=name, query="", told="", case_ids=[self.case.pk], found="1", by=ravi
         )
         work_sessions.come_to(session=self.session, case=self.case, by=ravi)
+        # Of no practice, and so under no name of one.
+        self.edition = Edition.objects.create(
+            system="atc",
+            name="an index",
+            released_on=make.day(),
+            digest=str(place.pk),
+            files=[],
+            state=Edition.State.READY,
+        )
         self.job = jobs.ask("rescreen", title="Screen everybody again", by=ravi, unit="patients")
         screen.drain()
         self.case.refresh_from_db()
@@ -249,6 +277,7 @@ class World:
             (sync.conditions, sent.condition(f"c-{self.name}", patient=number, text=self.name)),
         ):
             verb(rows=enumerate([row]), source_system="ehr", by=ehr)
+        refused.keep(ehr, refused.Surface.REST, [refused.Fault("dose", "is odd", self.name)])
         self._told_of_fay(ehr)
         self.question = IdentityQuestion.objects.open().get(practice=self.place)
         self.note = ImportNote.objects.live().get(practice=self.place)
@@ -290,6 +319,44 @@ class World:
             by=ehr,
         )
         row.save()
+
+    def _tried(self, ada):
+        """What a draft said of the patient: tried and put away, and in shadow.
+
+        Of a book that is no draft, so that it judges nobody here.
+        """
+        book = RuleVersion.objects.get(state="published")
+        flag = {
+            "patient": self.patient,
+            "practice": self.place,
+            "rule_id": "DUR-01",
+            "key": "k",
+            "effect": "opened",
+            "after": 2,
+        }
+        what_if = WhatIf.objects.create(
+            job=Job.objects.create(
+                kind="what-if", title="Tried", state="cancelled", ended_at=timezone.now()
+            ),
+            version=book,
+            against=book,
+            digest=book.digest,
+            engine=engines.current(),
+            as_of=make.day(),
+            asked_by=ada,
+        )
+        what_if.effects.create(**flag, became="never", sentence=f"{self.name} was there")
+        what_if.cases.create(
+            patient=self.patient, practice=self.place, after=2, cards_before=0, cards_after=1
+        )
+        self.shadow = Shadow.objects.create(
+            version=book,
+            practice=self.place,
+            begun_by=ada,
+            begun_on=make.day(),
+            last_day=make.day(),
+        )
+        self.shadow.flags.create(**flag, begun_on=make.day())
 
     def _decided(self, ravi):
         """Another case, decided, part of which was called wrong."""

@@ -9,6 +9,7 @@ from django.db.models import F, Model, Prefetch, Q, QuerySet
 from django.db.models.functions import Greatest
 from msgspec import UNSET, Struct, UnsetType
 
+from reviews import rulebooks
 from reviews.access import Action
 from reviews.api import shapes
 from reviews.fields import AMOUNT, KEPT, SCHEDULE, UNIT, Field
@@ -27,7 +28,6 @@ from reviews.models import (
     PatientScreening,
     Prescription,
     Reading,
-    RuleVersion,
     StructuredReview,
     TaperVersion,
     named,
@@ -125,6 +125,15 @@ class Prescriptions(Resource[Prescription, shapes.Prescriptions]):
             reason=row.reason,
             checked=_checked(checked.of(row.patient, row)),
         )
+
+
+class Dispensings(Prescriptions):
+    """The prescriptions that say what was handed out, under the same numbers."""
+
+    name = "dispensings"
+
+    def rows(self) -> QuerySet[Prescription]:
+        return super().rows().filter(dispensed=True)
 
 
 class Readings(Resource[Reading, shapes.Readings]):
@@ -594,8 +603,8 @@ class Flags(Resource[Flag, shapes.Flags]):
                 queryset = queryset.filter(ended_at__isnull=False)
         return queryset
 
-    def _cited(self, row: Flag, citations: dict[str, list[shapes.Citation]]) -> shapes.Flag:
-        """`citations` are by rule, as a book keeps them: written out they are of that shape."""
+    def _cited(self, row: Flag, citations: list[Any]) -> shapes.Flag:
+        """`citations` are as a book keeps them: written out they are of that shape."""
         return shapes.Flag(
             id=row.pk,
             patient=row.patient_id,
@@ -615,7 +624,7 @@ class Flags(Resource[Flag, shapes.Flags]):
             book=row.version.number,
             engine=row.engine.name if row.engine else None,
             as_of=row.as_of,
-            citations=citations.get(row.rule_id, []),
+            citations=citations,
             supersedes=row.supersedes_id,
             raised_at=row.raised_at,
             settled_at=row.settled_at,
@@ -643,12 +652,11 @@ class Flags(Resource[Flag, shapes.Flags]):
 
     def shapes(self, rows: list[Flag]) -> list[shapes.Flag]:
         # The citations of each rule as they stood in the book that made the flag.
-        citations = dict(
-            RuleVersion.objects.filter(pk__in={row.version_id for row in rows}).values_list(
-                "pk", "book__citations"
-            )
-        )
-        return [self._cited(row, citations[row.version_id] or {}) for row in rows]
+        citations = rulebooks.citations({row.version_id for row in rows})
+        return [
+            self._cited(row, citations.of(row.version_id, row.rule_id, row.practice.code))
+            for row in rows
+        ]
 
 
 class Cases(Resource[Case, shapes.Cases]):

@@ -13,9 +13,15 @@ from rest_framework.request import Request
 
 from reviews.api import shapes
 from reviews.api.bodies import MOST_BYTES, MOST_RECORDS
-from reviews.records import SyncedCondition, SyncedPatient, SyncedPrescription, SyncedReading
+from reviews.records import (
+    SyncedCondition,
+    SyncedDispensing,
+    SyncedPatient,
+    SyncedPrescription,
+    SyncedReading,
+)
 
-SYNCED = (SyncedPrescription, SyncedCondition, SyncedReading, SyncedPatient)
+SYNCED = (SyncedPrescription, SyncedDispensing, SyncedCondition, SyncedReading, SyncedPatient)
 REF = "#/components/schemas/{name}"
 PROBLEMS = {
     400: "The request cannot be read, or a value in it cannot be accepted: see `errors`.",

@@ -17,7 +17,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from reviews import access, limits, records, replies
+from reviews import access, limits, records, refused, replies
 from reviews.access import Action
 from reviews.api import bodies, resources, shapes, uploads
 from reviews.api.pages import page
@@ -192,6 +192,7 @@ class SyncView(ApiView):
             source_system=request.auth.source_system,
             by=request.user,
         )
+        refused.keep(request.user, refused.Surface.REST, refused.faults_of(result.errors))
         answer = shapes.Synced(
             created=result.created,
             amended=result.amended,
@@ -345,6 +346,20 @@ class ConditionDetail(DetailView):
 
     resource = resources.Conditions()
     operation = Operation("condition", answer=shapes.Condition)
+
+
+class DispensingList(ListView):
+    """Live prescriptions that say what was handed out; by FHIR each is a MedicationDispense."""
+
+    resource = resources.Dispensings()
+    operation = Operation("dispensings", query=shapes.Prescriptions, answer=shapes.PrescriptionPage)
+
+
+class DispensingDetail(DetailView):
+    """One version of a dispensing, superseded ones included, under its number as prescription."""
+
+    resource = resources.Dispensings()
+    operation = Operation("dispensing", answer=shapes.Prescription)
 
 
 class LetterList(ListView):
@@ -516,6 +531,17 @@ class PrescriptionSync(SyncView):
     operation = Operation(
         "sync-prescriptions", body=records.SyncedPrescription, answer=shapes.Synced
     )
+
+
+class DispensingSync(SyncView):
+    """Send what was handed out: new, changed or the same again; one is an order of one issue.
+
+    It is kept as a prescription that is `dispensed`, as a MedicationDispense by FHIR is, and known
+    by its source_id among them.
+    """
+
+    verb = staticmethod(sync.dispensings)
+    operation = Operation("sync-dispensings", body=records.SyncedDispensing, answer=shapes.Synced)
 
 
 class ConditionSync(SyncView):

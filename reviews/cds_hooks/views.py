@@ -21,6 +21,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from reviews import access
+from reviews.callers import tell_refused
 from reviews.cds_hooks import calls, cards, prefetch, told
 from reviews.cds_hooks.cards import Places
 from reviews.cds_hooks.prefetch import Unobtainable
@@ -29,6 +30,7 @@ from reviews.errors import BadRecord, DomainError, NotAllowed, NotFound
 from reviews.jwts import NotProven
 from reviews.limits import Hooks
 from reviews.queries.hooks import Judged, Sent, judge
+from reviews.refused import Surface
 from reviews.verbs import hooks
 from reviews.verbs.hooks import Call, Caller
 
@@ -227,7 +229,22 @@ def outcome(
 
 
 def refused(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
-    """What a refusal is answered with; None for the unexpected, which `portal.errors` answers."""
+    """What a refusal is answered with; None for the unexpected, which `portal.errors` answers.
+
+    It is kept for whoever looks after the system.
+    """
+    answer = _answer(error)
+    if answer is not None:
+        said = [("", str(getattr(error, "message", getattr(error, "detail", error))))]
+        if isinstance(error, BadRecord):
+            said = [(error.field, error.reason)]
+        if isinstance(error, Unobtainable):
+            said = [(f"prefetch.{key}", why) for key, why in error.keys.items()]
+        tell_refused(context["request"], Surface.HOOKS, answer.status_code, said)
+    return answer
+
+
+def _answer(error: Exception) -> HttpResponse | None:
     if isinstance(error, Unobtainable):
         issues = [
             issue("not-found", f"prefetch.{key}: {why}", f"prefetch.{key}")

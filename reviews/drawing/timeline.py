@@ -14,6 +14,7 @@ from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier
 from reviews.rules.exposure import Episode, Span, both, episodes, is_rescue, union
 from reviews.rules.parameters import EXPOSURE
+from reviews.rules.policy import at
 
 LONGEST_DAYS = 400
 # So much is drawn before and after today at least.
@@ -119,7 +120,7 @@ def picture(dossier: Dossier, book: RuleBook, pins: Iterable[Pin] = ()) -> Pictu
         first=min(first, today - BEHIND_DAYS),
         last=max(window.last, today + AHEAD_DAYS),
         today=today,
-        mark_days=_mark_days(book, dossier.profile),
+        mark_days=_mark_days(at(book, dossier.practice), dossier.profile),
         dose=dose_line(dossier, book, lanes, sedating, first),
         folded=tuple(folded),
         pins=tuple(pin for pin in pins if pin.day >= first),

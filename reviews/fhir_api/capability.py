@@ -15,6 +15,19 @@ SMART = "http://fhir-registry.smarthealthit.org"
 SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 _IMPORT = {"name": "import", "definition": f"{OURS}import"}
 _EXPORTS = {"Patient": "patient-export", "Group": "group-export"}
+_SUBSCRIPTION = {
+    "type": "Subscription",
+    "documentation": "rest-hook alone. Criteria are a type that the feed of changes tells of, with"
+    " the search parameters of that type. Who subscribes needs to read and search it.",
+    "interaction": [{"code": code} for code in ("read", "create", "delete", "search-type")],
+    "versioning": "no-version",
+    "searchParam": [
+        {"name": name, "type": kind}
+        for name, kind in (
+            *(("_id", "token"), ("status", "token"), ("type", "token"), ("url", "uri")),
+        )
+    ],
+}
 _WRITES = ("create", "update", "patch", "delete")
 _READS = ("read", "vread", "history-instance", "history-type", "search-type")
 
@@ -36,7 +49,7 @@ def statement(kinds: Mapping[str, Kind], base: str) -> dict[str, Any]:
                 "mode": "server",
                 "security": _security(base),
                 "interaction": [{"code": "batch"}, {"code": "transaction"}],
-                "resource": [_resource(kind, kinds) for kind in kinds.values()],
+                "resource": [*(_resource(kind, kinds) for kind in kinds.values()), _SUBSCRIPTION],
                 "operation": [_operation("export"), _IMPORT],
             }
         ],

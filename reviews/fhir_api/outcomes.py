@@ -89,7 +89,25 @@ def issue(
 
 def body(issues: Iterable[Issue]) -> dict[str, Any]:
     """The OperationOutcome itself."""
-    return {"resourceType": "OperationOutcome", "issue": msgspec.to_builtins(list(issues))}
+    return {
+        "resourceType": "OperationOutcome",
+        "issue": [
+            msgspec.to_builtins(
+                Issue(
+                    each.severity,
+                    each.code,
+                    _sent(each.diagnostics),
+                    tuple(map(_sent, each.expression)),
+                )
+            )
+            for each in issues
+        ],
+    }
+
+
+def _sent(text: str) -> str:
+    """Without halves of signs, which no JSON holds: a reason may quote what was sent."""
+    return text.encode(errors="replace").decode()
 
 
 def answer(

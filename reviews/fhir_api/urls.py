@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
-from reviews.fhir_api import bulk, bulk_import, views
+from reviews.fhir_api import bulk, bulk_import, subscriptions, views
 from reviews.queries.fhir import KINDS
 
 
@@ -36,6 +36,12 @@ urlpatterns = [
     path("$import", bulk_import.Importing.as_view(), name="fhir-import"),
     path("bulk-status/<uuid:pk>", bulk.Status.as_view(), name="fhir-bulk-status"),
     path("bulk-files/<uuid:pk>/<str:name>", bulk.File.as_view(), name="fhir-bulk-file"),
+    path("Subscription", subscriptions.Subscriptions.as_view(), name="fhir-Subscription"),
+    path(
+        "Subscription/<str:logical_id>",
+        subscriptions.Subscription.as_view(),
+        name="fhir-Subscription-one",
+    ),
     # Before this, whatever would be taken for an id.
     *(address for name in KINDS for address in _of(name)),
     # Whatever else there is under /fhir stands before this.

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.http import http_date
 from rest_framework.request import Request
 
-from reviews import access
+from reviews import access, refused
 from reviews.access import Action
 from reviews.errors import DomainError, NotAllowed, NotFound, Stale
 from reviews.fhir.read.file import MEDICINES
@@ -298,7 +298,20 @@ class Writer:
             with transaction.atomic():
                 return self.all_or_nothing([entry])[0]
         except (Refused, DomainError) as error:
-            return {"response": self._failed(error)}
+            failed = self._failed(error)
+            self._keep(entry, failed["outcome"]["issue"])
+            return {"response": failed}
+
+    def _keep(self, entry: bundles.Entry, issues: list[dict[str, Any]]) -> None:
+        """Keep that an entry of a batch was refused, as a request of its own would be."""
+        # Without the question: it may name a person.
+        record = f"{entry.method} {entry.url.partition('?')[0]}"
+        faults = [
+            refused.Fault(",".join(each.get("expression", [])[:1]), each["diagnostics"], record)
+            for each in issues
+        ]
+        if self.request.auth is not None:
+            refused.keep(self.request.user, refused.Surface.FHIR, faults)
 
     def _failed(self, error: Refused | DomainError) -> dict[str, Any]:
         if isinstance(error, Refused):
@@ -408,10 +421,11 @@ class Writer:
         }
 
     def _stand(self, written: Sequence[Written]) -> dict[tuple[str, str], Shown]:
-        """What was written, as it stands now.
+        """What was written, as it stands now; only which version, where no more is given back.
 
         What is still being given stands as a statement that it is taken.
         """
+        whole = _returns(self.request) != "minimal"
         found: dict[tuple[str, str], Shown] = {}
         for name in {one.type for one in written}:
             for shown_as in (name, *(MEDICINES if name in MEDICINES else ())):
@@ -420,8 +434,10 @@ class Writer:
                     one.id for one in written if one.type == name and (name, one.id) not in found
                 ]
                 if ids:
-                    shown = Search(KINDS, self.viewer, lambda _: (), self.base).read_many(kind, ids)
-                    self._to_tell.append((kind, shown, {"_id": ",".join(ids[:20])}))
+                    search = Search(KINDS, self.viewer, lambda _: (), self.base)
+                    shown = search.read_many(kind, ids, whole=whole)
+                    if whole:
+                        self._to_tell.append((kind, shown, {"_id": ",".join(ids[:20])}))
                     found |= {(name, one.id): one for one in shown}
         return found
 

@@ -60,17 +60,30 @@ from .recall import (
     RecallPerson,
     RecallRound,
 )
+from .refused import Refused
 from .replies import Reply
 from .reviewing import StructuredReview
 from .screening import Flag, PatientScreening, ScreeningRequest, ScreeningRun
 from .sealing import SealedLeaf, SealedSubtree, TreeHead
+from .shadows import Shadow, ShadowFlag
 from .signing_in import Tries
 from .staff import FactorReset, Invitation, Leaving, RegisterEntry
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
+from .upkeep import UpkeepDuty
 from .uploads import UploadFault, UploadPart
 from .versioned import Reported, Versioned
-from .versions import Engine, RuleVersion
+from .versions import Engine, RuleChange, RuleDraft, RuleVersion
 from .webhooks import Webhook, WebhookMessage, WebhookTry
+from .what_ifs import (
+    AgeBand,
+    Became,
+    Effect,
+    WhatIf,
+    WhatIfCase,
+    WhatIfCount,
+    WhatIfEffect,
+    WhatIfPractice,
+)
 from .work import WorkSession, WorkVisit
 
 __all__ = [
@@ -86,10 +99,12 @@ __all__ = [
     "SHOWN",
     "WITHDRAWN",
     "AccessToken",
+    "AgeBand",
     "ApiKey",
     "Asked",
     "Audience",
     "AuditEvent",
+    "Became",
     "BreakGlass",
     "BulkFile",
     "BulkId",
@@ -105,6 +120,7 @@ __all__ = [
     "DataCheck",
     "Decision",
     "DecisionItem",
+    "Effect",
     "Engine",
     "Exemption",
     "FactorReset",
@@ -149,10 +165,13 @@ __all__ = [
     "RecallLook",
     "RecallPerson",
     "RecallRound",
+    "Refused",
     "RegisterEntry",
     "Reply",
     "Reported",
     "Role",
+    "RuleChange",
+    "RuleDraft",
     "RuleVersion",
     "SavedView",
     "ScreeningRequest",
@@ -163,6 +182,8 @@ __all__ = [
     "SensitiveMark",
     "SentResource",
     "Sex",
+    "Shadow",
+    "ShadowFlag",
     "Status",
     "StructuredReview",
     "Taper",
@@ -171,6 +192,7 @@ __all__ = [
     "TaperVersion",
     "TreeHead",
     "Tries",
+    "UpkeepDuty",
     "UploadFault",
     "UploadPart",
     "UsedAssertion",
@@ -179,6 +201,11 @@ __all__ = [
     "Webhook",
     "WebhookMessage",
     "WebhookTry",
+    "WhatIf",
+    "WhatIfCase",
+    "WhatIfCount",
+    "WhatIfEffect",
+    "WhatIfPractice",
     "WorkSession",
     "WorkVisit",
     "compact",

@@ -77,6 +77,8 @@ class SentResource(models.Model):
                 name="sentresource_only_kept",
             ),
             models.Index(fields=["resource_type", "sent_at"], name="sentresource_by_time"),
+            # Each search and each page of an export leaves out what was deleted, which is little.
+            models.Index(fields=["record"], condition=Q(deleted=True), name="sentresource_deleted"),
             GinIndex(fields=["keys"], name="sentresource_keys"),
         ]
 

@@ -1,10 +1,17 @@
-"""What judges: the rule book as it was published, and the engine, the code of the rules."""
+"""What judges: the rule book as it was published, the edits it was made of, and the engine."""
+
+from typing import Self
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, IntegerField, Q
 from django.db.models.functions import Now
+from django.db.models.lookups import IsNull
+
+from .people import Practice, Profile
+from .versioned import ends_once
 
 
 class Engine(models.Model):
@@ -40,10 +47,131 @@ class Engine(models.Model):
         return f"engine {self.name}"
 
 
+class RuleDraft(models.Model):
+    """An open draft of the next rule book: a title, and the edits that people add to it.
+
+    `base` is the book that it changes. It is frozen into a `RuleVersion`, which is discarded or
+    published; until it is published, or put away, the edits of a draft that is not frozen change.
+    """
+
+    title = models.CharField(max_length=200)
+    base = models.ForeignKey("RuleVersion", on_delete=models.PROTECT, related_name="+")
+    begun_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    begun_at = models.DateTimeField(db_default=Now(), editable=False)
+    put_away_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    put_away_at = models.DateTimeField(null=True, blank=True)
+    put_away_reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        triggers = ends_once(
+            "put_away_at",
+            "only_based_or_put_away",
+            changes=["base", "put_away_by", "put_away_at", "put_away_reason"],
+            frozen="put_away_for_good",
+        )
+        constraints = [
+            models.CheckConstraint(name="ruledraft_has_a_title", condition=~Q(title="")),
+            models.CheckConstraint(
+                name="ruledraft_put_away_by_somebody",
+                condition=Q(put_away_at=None, put_away_by=None, put_away_reason="")
+                | (
+                    Q(put_away_at__isnull=False, put_away_by__isnull=False) & ~Q(put_away_reason="")
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"draft “{self.title}”"
+
+
+class RuleChangeQuerySet(models.QuerySet):
+    def standing(self) -> Self:
+        """Edits that nobody withdrew or wrote over."""
+        return self.filter(withdrawn_at=None)
+
+
+class RuleChange(models.Model):
+    """One edit of one fact of a rule book, with who says so; only ever withdrawn.
+
+    `field` is the name of a parameter, `severity_s1` to `severity_s4` (what the rule grades so is
+    graded otherwise), or `shown`. It holds for a profile, or as local policy for one practice.
+    `before` is what the book said that the draft changes; null is “as the rule says”, or “as the
+    profile says” for a practice. `reviewed` is the day on which the source was read.
+    """
+
+    draft = models.ForeignKey(RuleDraft, on_delete=models.PROTECT, related_name="changes")
+    rule_id = models.CharField(max_length=10)
+    profile = models.CharField(max_length=2, choices=Profile.choices, blank=True)
+    practice = models.ForeignKey(
+        Practice, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    field = models.CharField(max_length=60)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    source = models.CharField(max_length=300)
+    locator = models.CharField(max_length=200)
+    reviewed = models.DateField()
+    next_review = models.DateField()
+    reason = models.CharField(max_length=1000)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    withdrawn_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RuleChangeQuerySet.as_manager()
+
+    class Meta:
+        triggers = ends_once(
+            "withdrawn_at",
+            "only_withdrawn",
+            changes=["withdrawn_by", "withdrawn_at"],
+            frozen="withdrawn_once",
+        )
+        constraints = [
+            models.CheckConstraint(
+                name="rulechange_of_a_profile_or_a_practice",
+                condition=(~Q(profile="") & Q(practice=None))
+                | Q(profile="", practice__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="rulechange_says_who_says_so",
+                condition=~Q(source="") & ~Q(locator="") & ~Q(reason=""),
+            ),
+            models.CheckConstraint(
+                name="rulechange_read_again_later", condition=Q(next_review__gt=F("reviewed"))
+            ),
+            models.CheckConstraint(
+                name="rulechange_withdrawn_by_somebody",
+                condition=Q(withdrawn_at=None, withdrawn_by=None)
+                | Q(withdrawn_at__isnull=False, withdrawn_by__isnull=False),
+            ),
+            models.UniqueConstraint(
+                fields=["draft", "rule_id", "profile", "practice", "field"],
+                condition=Q(withdrawn_at=None),
+                nulls_distinct=False,
+                name="rulechange_one_of_a_fact_in_a_draft",
+            ),
+        ]
+        indexes = [models.Index(fields=["rule_id", "field"], name="rulechange_by_fact")]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id} {self.field}: {self.before} -> {self.after}"
+
+
 class RuleVersion(models.Model):
     """One numbered rule book. Screening reads only the published one; old flags keep theirs.
 
-    `engine` is the one that was the portal's when the book was published.
+    `engine` is the one that was the portal's when the book was published. `made_of` is the draft
+    that was frozen, if one was, and `change_ids` the published edits and those of the draft that
+    stand in this book, one for each fact. `editor_ids` are the people who changed anything in it:
+    none of them publishes it. `formulary_at` is when the formulary was read. `rolls_back_to` is the
+    book whose content this one publishes again. `agreement` is why the second person agrees.
     """
 
     class State(models.TextChoices):
@@ -68,12 +196,59 @@ class RuleVersion(models.Model):
     engine = models.ForeignKey(
         Engine, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    made_of = models.ForeignKey(
+        RuleDraft, on_delete=models.PROTECT, null=True, blank=True, related_name="versions"
+    )
+    # The stubs know no default of the database here.
+    change_ids = ArrayField(  # pyright: ignore[reportCallIssue]
+        models.BigIntegerField(), default=list, db_default=[], blank=True
+    )
+    editor_ids = ArrayField(  # pyright: ignore[reportCallIssue]
+        models.BigIntegerField(), default=list, db_default=[], blank=True
+    )
+    formulary_at = models.DateTimeField(null=True, blank=True)
+    rolls_back_to = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    agreement = models.CharField(max_length=2000, blank=True, db_default="")
 
     class Meta:
         triggers = [
             pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
             pgtrigger.ReadOnly(
-                name="frozen", fields=["number", "book", "digest", "drafted_by", "drafted_at"]
+                name="frozen",
+                fields=[
+                    *("number", "book", "digest", "note", "drafted_by", "drafted_at", "made_of"),
+                    *("change_ids", "editor_ids", "formulary_at", "rolls_back_to"),
+                ],
+            ),
+            # What was published, and by whom and why, is said once.
+            pgtrigger.Protect(
+                name="published_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    'OLD."published_at" IS NOT NULL'
+                    ' AND (OLD."published_at" IS DISTINCT FROM NEW."published_at"'
+                    ' OR OLD."published_by_id" IS DISTINCT FROM NEW."published_by_id"'
+                    ' OR OLD."agreement" IS DISTINCT FROM NEW."agreement"'
+                    ' OR OLD."engine_id" IS DISTINCT FROM NEW."engine_id")'
+                ),
+            ),
+            pgtrigger.Protect(
+                name="no_way_back",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__state="retired")
+                | pgtrigger.Q(old__state="published", new__state="draft"),
+            ),
+            pgtrigger.Protect(
+                name="agreed_in_words",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(
+                    old__published_at__isnull=True,
+                    new__published_at__isnull=False,
+                    new__published_by__isnull=False,
+                    new__agreement="",
+                ),
             ),
         ]
         constraints = [
@@ -89,6 +264,19 @@ class RuleVersion(models.Model):
                     Q(published_by__isnull=False)
                     & Q(drafted_by__isnull=False)
                     & ~Q(published_by=models.F("drafted_by"))
+                ),
+            ),
+            # array_position finds whoever publishes among those who edited.
+            models.CheckConstraint(
+                name="published_by_nobody_who_edited",
+                condition=IsNull(  # pyright: ignore[reportArgumentType] - the stubs know no look-ups
+                    Func(
+                        F("editor_ids"),
+                        F("published_by_id"),
+                        function="array_position",
+                        output_field=IntegerField(),
+                    ),
+                    True,
                 ),
             ),
             models.CheckConstraint(

@@ -31,7 +31,18 @@ class Webhook(models.Model):
     Events are queued for it in the order of (`from_xact`, `from_event`), counted at `place`;
     `last_event` is the latest id that was queued. `failures` counts those in a row, and
     `not_before` puts all of it off. Whoever sends holds it until `held_until`.
+
+    A Subscription of FHIR is one, too, with `criteria` ("" for all others), a type and a search: it
+    is told of changes of the feed in place of events, and `from_event` counts those. `payload` says
+    how much of a resource goes out, `header` (encrypted JSON) what goes with it, `scopes` what the
+    token allowed that asked for it (None: a key, which has none), `base` the address that was
+    asked, `asked` the resource as it was sent, without its header. It ends at `ends_at`.
     """
+
+    class Payload(models.TextChoices):
+        EMPTY = "empty", "Nothing"
+        ID_ONLY = "id-only", "The id"
+        FULL = "full-resource", "The resource"
 
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=100)
@@ -55,6 +66,16 @@ class Webhook(models.Model):
     not_before = models.DateTimeField(null=True)
     held_until = models.DateTimeField(null=True)
     worked_at = models.DateTimeField(null=True)
+
+    criteria = models.CharField(max_length=1000, blank=True, default="", db_default="")
+    payload = models.CharField(
+        max_length=13, choices=Payload, blank=True, default="", db_default=""
+    )
+    header = models.TextField(blank=True, default="", db_default="")
+    scopes = models.CharField(max_length=4000, null=True)
+    base = models.CharField(max_length=500, blank=True, default="", db_default="")
+    asked = models.TextField(blank=True, default="", db_default="")
+    ends_at = models.DateTimeField(null=True)
 
     objects = WebhookQuerySet.as_manager()
 

@@ -16,6 +16,7 @@ from reviews.records import PrescriptionRecord
 from reviews.rules.asking import runs
 from reviews.rules.book import RuleBook
 from reviews.rules.finding import INTERRUPT, Finding, Severity
+from reviews.rules.policy import at
 from reviews.rules.registry import JUDGE_DATA, RULES
 
 
@@ -126,6 +127,6 @@ def before_saving(
         worked_out=work_out(record, book=book, profile=profile, meanings=preview.dossier.meanings),
         taper=tapers.part_of(patient, preview.dossier, book, preview.line_id),
         preview=preview,
-        book=book,
+        book=at(book, preview.dossier.practice),
         profile=profile,
     )

@@ -7,8 +7,11 @@ from reviews.rulebooks import changes
 
 SECTIONS = {
     "rules": "Thresholds",
+    "grading": "Severity and how it is shown",
+    "local": "Local policy",
     "drugs": "Drug facts",
     "products": "Products",
+    "without_a_rule": "Products without a rule",
     "atc": "ATC codes",
     "names": "Names",
     "citations": "Sources of rules",
@@ -28,10 +31,11 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Diff
     """`{section: [Difference, ...]}` of two books as JSON; sections without one are left out."""
     found = {}
     for section, keys in changes(old, new).items():
+        compare = _compare_codes if section == "without_a_rule" else _compare
         rows = [
             Difference(key, fact, before, after)
             for key in keys
-            for fact, before, after in _compare(
+            for fact, before, after in compare(
                 old.get(section, {}).get(key), new.get(section, {}).get(key)
             )
         ]
@@ -53,6 +57,13 @@ def _compare(before: Any, after: Any, path: tuple[Any, ...] = ()) -> Iterator[tu
             yield _path(path), _as_text(gone) if gone else None, _as_text(new) if new else None
     elif before != after:
         yield _path(path), _as_text(before), _as_text(after)
+
+
+def _compare_codes(before: list[int] | None, after: list[int] | None) -> Iterator[tuple[Any, ...]]:
+    """Of 100,000 codes only how many came and went can be read."""
+    gone, new = set(before or ()) - set(after or ()), set(after or ()) - set(before or ())
+    if gone or new:
+        yield "codes", f"{len(gone):,} go" if gone else None, f"{len(new):,} new" if new else None
 
 
 def _are_words(value: Any) -> bool:

@@ -30,6 +30,7 @@ class Facts(Source[Condition]):
 
     key = "record_id"
     keeps_versions = True
+    read_as_values = True
 
     def __init__(self, of: str, render: Callable[[facts.Fact], Json], systems: str) -> None:
         self.of, self.render = of, render
@@ -83,12 +84,13 @@ class Facts(Source[Condition]):
         return find.uuid_of(logical_id)
 
     def resources(self, rows: Sequence[Condition], viewer: Viewer) -> list[Json]:
-        systems = fhir_words.machines(row.recorded_by_id for row in rows)
-        return [self.render(_fact(row, systems)) for row in rows]
+        people = {row.recorded_by_id: row.recorded_by for row in rows}
+        systems = fhir_words.machines(people)
+        recorders = {pk: fhir_words.somebody(user, systems) for pk, user in people.items()}
+        return [self.render(_fact(row, recorders[row.recorded_by_id])) for row in rows]
 
 
-def _fact(row: Condition, systems: frozenset[int]) -> facts.Fact:
-    recorder = fhir_words.somebody(row.recorded_by, systems)
+def _fact(row: Condition, recorder: Json) -> facts.Fact:
     return facts.Fact(
         source=(row.source_system, row.source_id),
         patient_id=row.patient_id,

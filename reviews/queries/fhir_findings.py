@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.functions import Greatest
 
+from reviews import rulebooks
 from reviews.fhir.render import elements, findings
 from reviews.fhir.render.elements import OURS, Json
 from reviews.fhir.render.paths import DATE, REFERENCE, TOKEN, Definition
@@ -20,7 +21,6 @@ from reviews.models import (
     Message,
     Prescription,
     Role,
-    RuleVersion,
 )
 from reviews.queries import fhir_finders as find
 from reviews.queries import fhir_words
@@ -53,7 +53,7 @@ class Flags(Source[Flag]):
             Flag.objects.annotate(
                 change=Greatest("raised_at", "settled_at", "reopened_at", "ended_at")
             )
-            .select_related("version", "engine")
+            .select_related("version", "engine", "practice")
             .defer("version__book")
             .prefetch_related(Prefetch("decisions", queryset=outcomes))
         )
@@ -109,17 +109,24 @@ def _findings(rows: Sequence[Flag]) -> list[findings.Finding]:
         order.pk: elements.reference(type_of(order), order.order_id, order.medicine.text)
         for order in Prescription.objects.filter(pk__in=wanted).select_related("medicine")
     }
-    books = RuleVersion.objects.filter(pk__in={row.version_id for row in rows})
-    citations = dict(books.values_list("pk", "book__citations"))
+    citations = rulebooks.citations({row.version_id for row in rows})
     deciders = (item.decision.by_id for row in rows for item in row.decisions.all())
     systems = fhir_words.machines(deciders)
-    return [_finding(row, orders, citations.get(row.version_id) or {}, systems) for row in rows]
+    return [
+        _finding(
+            row,
+            orders,
+            citations.of(row.version_id, row.rule_id, row.practice.code),
+            systems,
+        )
+        for row in rows
+    ]
 
 
 def _finding(
     row: Flag,
     orders: Mapping[int, Json],
-    citations: Mapping[str, list[dict[str, Any]]],
+    citations: list[dict[str, Any]],
     systems: frozenset[int],
 ) -> findings.Finding:
     matter = row_of(row.rule_id)
@@ -134,7 +141,7 @@ def _finding(
         clears=row.clears,
         unknown=row.unknown,
         orders=tuple(orders[pk] for pk in row.prescription_ids if pk in orders),
-        citations=tuple(_cited(one) for one in citations.get(row.rule_id, ())),
+        citations=tuple(_cited(one) for one in citations),
         book=row.version.number,
         engine=row.engine.name if row.engine else "",
         raised_at=row.raised_at,

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -25,7 +26,7 @@ from reviews.rules.exposure import mg_per_day, read
 from reviews.rules.indications import INDICATIONS
 from reviews.rules.meanings import Meanings
 from reviews.rules.meanings import recognised as as_recognised
-from reviews.rules.parameters import EXPOSURE
+from reviews.rules.parameters import EXPOSURE, Limits
 
 VALUES = {
     FieldKind.AMOUNT: "valueDecimal",
@@ -37,6 +38,8 @@ VALUES = {
 }
 EXTENDED = tuple(field for field in KEPT if field.extension)
 """The fields that FHIR has no element for."""
+_EXTENDED = attrgetter(*(field.column for field in EXTENDED))
+_NOTHING = (None, "", False)
 MOST_PRODUCTS = 1_000
 _UNSAID = {"setting": "community", "acquired": "nhs"}
 """What a code says where nothing was said."""
@@ -47,6 +50,7 @@ class Orders(Source[Prescription]):
 
     key = "order_id"
     keeps_versions = True
+    read_as_values = True
     sorted_apart = ("authoredon",)
 
     def __init__(
@@ -92,10 +96,28 @@ class Orders(Source[Prescription]):
         return find.uuid_of(logical_id)
 
     def resources(self, rows: Sequence[Prescription], viewer: Viewer) -> list[Json]:
-        read_out = understood(rows)
-        people = (pk for row in rows for pk in (row.prescriber_id, row.recorded_by_id))
+        with_it = _Shared.of(rows)
+        return [self.render(_order(row, with_it)) for row in rows]
+
+
+class _Shared(NamedTuple):
+    """What many orders share, made once for them: by the ids of orders, products and people."""
+
+    understood: Mapping[int, medicines.Understood]
+    codings: Mapping[int, tuple[Json, ...]]
+    somebody: Mapping[int, Json]
+
+    @classmethod
+    def of(cls, rows: Sequence[Prescription]) -> "_Shared":
+        products = {row.medicine_id: row.medicine for row in rows}
+        people = {row.recorded_by_id: row.recorded_by for row in rows}
+        people |= {row.prescriber_id: row.prescriber for row in rows}
         systems = fhir_words.machines(people)
-        return [self.render(_order(row, read_out.get(row.pk), systems)) for row in rows]
+        return cls(
+            understood(rows),
+            {pk: fhir_words.codings(product.codings) for pk, product in products.items()},
+            {pk: fhir_words.somebody(user, systems) for pk, user in people.items()},
+        )
 
 
 def _product(token: Token) -> Q:
@@ -112,17 +134,15 @@ def _prescriber(reference: Reference) -> Q:
     return find.row("prescriber_id", "Practitioner")(reference)
 
 
-def _order(
-    row: Prescription, read_out: medicines.Understood | None, systems: frozenset[int]
-) -> medicines.Order:
-    prescriber = fhir_words.somebody(row.prescriber, systems)
+def _order(row: Prescription, shared: _Shared) -> medicines.Order:
+    recorder = shared.somebody[row.recorded_by_id]
     return medicines.Order(
         source=(row.source_system, row.source_id),
         order_id=str(row.order_id),
         patient_id=row.patient_id,
         medicine_id=row.medicine_id,
         medicine=row.medicine.text,
-        codings=fhir_words.codings(row.medicine.codings),
+        codings=shared.codings[row.medicine_id],
         status=row.status,
         status_reason=row.status_reason,
         dose=row.dose,
@@ -132,7 +152,7 @@ def _order(
         times_max=row.times_per_day_max,
         as_needed=row.as_needed,
         max_per_day=row.max_per_day,
-        schedule=tuple((step[0], step[1]) for step in _schedule(row)),
+        schedule=tuple([(step[0], step[1]) for step in row.schedule or ()]),
         dosage_text=row.dosage_text,
         route=row.route,
         start_on=row.start_on,
@@ -150,11 +170,18 @@ def _order(
         indication=(row.indication, INDICATIONS[row.indication]),
         setting=row.setting,
         repeat_template=row.repeat_template,
-        prescriber=prescriber or elements.named(row.prescriber_name),
-        recorder=_recorder(row, systems),
+        prescriber=shared.somebody[row.prescriber_id] or elements.named(row.prescriber_name),
+        # A recorder is a person; of a system that wrote it Provenance tells.
+        recorder=recorder if "reference" in recorder else {},
         pharmacy=row.pharmacy,
-        extensions=tuple(one for field in EXTENDED if (one := _extension(field, row)) is not None),
-        understood=read_out,
+        extensions=tuple(
+            [
+                _extension(field, value)
+                for field, value in zip(EXTENDED, _EXTENDED(row), strict=True)
+                if value not in _NOTHING and _UNSAID.get(field.name) != value
+            ]
+        ),
+        understood=shared.understood.get(row.pk),
     )
 
 
@@ -166,20 +193,7 @@ def _start_at(row: Prescription) -> datetime | None:
     return datetime.combine(row.start_on, at, tzinfo=row.practice.zone)
 
 
-def _schedule(row: Prescription) -> list[tuple[float, int]]:
-    return row.schedule or []
-
-
-def _recorder(row: Prescription, systems: frozenset[int]) -> Json:
-    found = fhir_words.somebody(row.recorded_by, systems)
-    # A recorder is a person; of a system that wrote it Provenance tells.
-    return found if "reference" in found else {}
-
-
-def _extension(field: Field, row: Prescription) -> Json | None:
-    value = getattr(row, field.column)
-    if value in (None, "", False) or _UNSAID.get(field.name) == value:
-        return None
+def _extension(field: Field, value: Any) -> Json:
     if isinstance(value, date):
         value = value.isoformat()
     elif field.kind is FieldKind.AMOUNT:
@@ -202,31 +216,33 @@ def understood(rows: Sequence[Prescription]) -> dict[int, medicines.Understood]:
     places = {row.practice_id for row in rows}
     profiles = dict(Practice.objects.filter(pk__in=places).values_list("pk", "profile"))
     meanings = {pk: dossiers.meanings_in(pk) for pk in places}
+    limits = book.rules[EXPOSURE]
     return {
         row.pk: _understood(
-            lines[row.pk], book, profiles[row.practice_id], meanings[row.practice_id]
+            lines[row.pk], book, limits[profiles[row.practice_id]], meanings[row.practice_id]
         )
         for row in rows
     }
 
 
 def _understood(
-    line: Line, book: RuleBook, profile: str, meanings: Meanings
+    line: Line, book: RuleBook, limits: Limits, meanings: Meanings
 ) -> medicines.Understood:
     found = as_recognised(line, meanings, book)
-    limits = book.rules[EXPOSURE][profile]
-    uses = [read(line, found, ingredient, limits) for ingredient in found.ingredients]
+    uses = (read(line, found, ingredient, limits) for ingredient in found.ingredients)
     use = next((one for one in uses if one is not None), None)
     return medicines.Understood(
         recognised=not found.unmapped,
         parts=tuple(
-            medicines.Part(
-                drug.key,
-                drug.name,
-                drug.atc[0] if drug.atc else "",
-                mg_per_day(line, part, found.form),
-            )
-            for part, drug, _ in found.ingredients
+            [
+                medicines.Part(
+                    drug.key,
+                    drug.name,
+                    drug.atc[0] if drug.atc else "",
+                    mg_per_day(line, part, found.form),
+                )
+                for part, drug, _ in found.ingredients
+            ]
         ),
         start=_day(use.start) if use else None,
         end=_day(use.end) if use else None,

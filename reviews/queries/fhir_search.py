@@ -100,6 +100,12 @@ class Search:
         found.included = self._followed(question, found.matches)
         return found
 
+    def matching(
+        self, table: Source[Any], kind: Kind, conditions: Iterable[Condition]
+    ) -> QuerySet[Any]:
+        """The rows of a table that the viewer may see, and that meet conditions."""
+        return self._filtered(table, kind, conditions)
+
     def _filtered(
         self, table: Source[Any], kind: Kind, conditions: Iterable[Condition]
     ) -> QuerySet[Any]:
@@ -223,8 +229,13 @@ class Search:
 
     # -- Read ----------------------------------------------------------------------------------
 
-    def read_many(self, kind: Kind, logical_ids: Sequence[str]) -> list[Shown]:
-        """The resources of a type with these ids, as they stand now; none where there is none."""
+    def read_many(
+        self, kind: Kind, logical_ids: Sequence[str], *, whole: bool = True
+    ) -> list[Shown]:
+        """The resources of a type with these ids, as they stand now; none where there is none.
+
+        Not `whole`: which versions they are and since when, and nothing of what they say.
+        """
         tables, placed = _tables(kind), []
         for rank, table in enumerate(tables):
             wanted = [key for one in logical_ids if (key := table.read_key(one)) is not None]
@@ -232,7 +243,7 @@ class Search:
                 rows = self._visible(table, kind, table.rows())
                 found = rows.filter(**{f"{table.key}__in": wanted})
                 placed += [_Placed((), rank, row.pk, row) for row in found]
-        shown = {one.id: one for one in self._show(kind, tables, placed)}
+        shown = {one.id: one for one in self._show(kind, tables, placed, whole=whole)}
         return [shown[one] for one in logical_ids if one in shown]
 
     def read(self, kind: Kind, logical_id: str) -> Shown | None:
@@ -389,15 +400,23 @@ class Search:
         return self._show(kind, tables, [_Placed((), rank, key_of(row), row) for row in rows])
 
     def _show(
-        self, kind: Kind, tables: Sequence[Source[Any]], placed: Sequence["_Placed"]
+        self,
+        kind: Kind,
+        tables: Sequence[Source[Any]],
+        placed: Sequence["_Placed"],
+        *,
+        whole: bool = True,
     ) -> list[Shown]:
-        """Rows as resources: as they were sent where that is still what stands."""
+        """Rows as resources: as they were sent where that is still what stands.
+
+        Not `whole`: as resources that say nothing.
+        """
         shown: dict[tuple[int, int], Shown] = {}
         for rank, table in enumerate(tables):
             rows = [each.row for each in placed if each.rank == rank]
             if not rows:
                 continue
-            contents = table.resources(rows, self.viewer)
+            contents = table.resources(rows, self.viewer) if whole else [Json() for _ in rows]
             ids = [table.logical_id(row) for row in rows]
             of_records = kind.kept and not isinstance(table, Kept)
             all_sent = fhir_versions.latest(kind.name, ids) if of_records else {}
@@ -406,7 +425,8 @@ class Search:
                 if sent := all_sent.get(one):
                     number, body = fhir_versions.current(number, [sent])
                     if body is not None:
-                        at, given = body.sent_at, _with_reading(content_of(body), content)
+                        at = body.sent_at
+                        given = _with_reading(content_of(body), content) if whole else content
                 shown[rank, row.pk] = Shown(
                     kind.name, one, number, at, given, table.patient_of(row)
                 )

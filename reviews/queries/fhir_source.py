@@ -74,6 +74,8 @@ class Source(Generic[Row]):
     patient = "patient_id"
     """The path to the patient's id, for marked records; empty where rows are of no patient."""
     keeps_versions = False
+    read_as_values = False
+    """Whether `resources` asks rows for columns and what they refer to only, and for no method."""
     sorted_apart: tuple[str, ...] = ()
     """The orders that an index has for each practice alone, so that each is asked by itself."""
 

@@ -152,11 +152,11 @@ def judge(*, sent: Sent, source_system: str, practice: str = "", by: User) -> Ju
     if sent.drafts:
         earlier = screen(before, book)
         found = compare(earlier, screened).added
-        ids = {line.id for line in chosen.values()}
+        chosen_ids = {line.id for line in chosen.values()}
         gaps = tuple(
             gap
             for gap in screened.not_evaluable
-            if ids & {*gap.line_ids} and gap not in earlier.not_evaluable
+            if chosen_ids & {*gap.line_ids} and gap not in earlier.not_evaluable
         )
     else:
         found = tuple(each for each in screened.findings if each.severity < Severity.S4)
@@ -164,7 +164,7 @@ def judge(*, sent: Sent, source_system: str, practice: str = "", by: User) -> Ju
     return Judged(
         practice=whose.practice,
         patient_id=whose.patient_id,
-        case_id=_open_case(whose.patient_id),
+        case_id=ids.case,
         book=book,
         told=Told(today, age(after.birth_date, today), screened.exposure),
         findings=found,
@@ -173,12 +173,6 @@ def judge(*, sent: Sent, source_system: str, practice: str = "", by: User) -> Ju
         in_part=_in_part(facts, ordered),
         doubt=whose.doubt,
     )
-
-
-def _open_case(patient_id: int | None) -> int | None:
-    if patient_id is None:
-        return None
-    return Case.objects.open().filter(patient=patient_id).values_list("pk", flat=True).first()
 
 
 def _as_ordered(draft: dict[str, Any], place: int, person: str) -> dict[str, Any] | None:
@@ -273,21 +267,31 @@ def _dossier(whose: _Whose, today: date) -> Dossier:
     return replace(held, birth_date=held.birth_date or born, sex=sex)
 
 
-MODELS = (Prescription, Condition, Reading)
+MODELS = (Prescription, Condition, Reading, Case)
 # In one question: each costs as much as screening does.
 KNOWN = " UNION ALL ".join(
-    f"SELECT {place}, source_id, id FROM {model._meta.db_table}"
-    f" WHERE patient_id = %(patient)s AND source_system = %(system)s AND {LIVE}"
-    for place, model in enumerate(MODELS)
+    [
+        *(
+            f"SELECT {place}, source_id, id FROM {model._meta.db_table}"
+            f" WHERE patient_id = %(patient)s AND source_system = %(system)s AND {LIVE}"
+            for place, model in enumerate(MODELS[:-1])
+        ),
+        f"SELECT {MODELS.index(Case)}, '', id FROM {Case._meta.db_table}"
+        " WHERE patient_id = %(patient)s AND closed_at IS NULL",
+    ]
 )
 
 
 class _Ids:
-    """The ids of facts by what their source calls them: of what is on record here, its own."""
+    """The ids of facts by what their source calls them: of what is on record here, its own.
+
+    Of the open case as well, None without one.
+    """
 
     def __init__(self, patient_id: int | None, source_system: str) -> None:
         self.source_system = source_system
         self._known: dict[tuple[type, str], int] = {}
+        self._by_bare_id: dict[tuple[type, str], str] = {}
         self._next = FIRST_ID
         if patient_id is not None:
             with connection.cursor() as cursor:
@@ -295,14 +299,20 @@ class _Ids:
                 for place, name, pk in cursor.fetchall():
                     self._known[MODELS[place], name] = pk
 
+    @property
+    def case(self) -> int | None:
+        return self._known.get((Case, ""))
+
     def of(self, model: type, name: str) -> int:
         """The id of a fact; the same name has the same one in every file.
 
-        What came as a record and not as a resource goes by the bare id.
+        What came as a record and not as a resource goes by the bare id; of two resources of a call
+        with the same bare id the first does, or one of them would be taken for the other.
         """
-        bare = self._known.get((model, name.rpartition("/")[2]))
-        if bare is not None:
-            return bare
+        bare = name.rpartition("/")[2]
+        known = self._known.get((model, bare))
+        if known is not None and self._by_bare_id.setdefault((model, bare), name) == name:
+            return known
         if (model, name) not in self._known:
             self._next -= 1
             self._known[model, name] = self._next

@@ -1,5 +1,6 @@
 """How reviewers decide on each rule: counts over all practices, with no patient in them."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -21,6 +22,35 @@ class Tally(NamedTuple):
 
     changed: int
     decided: int
+
+
+class Decided(NamedTuple):
+    """What became of a rule's flags: the plan was changed, or the flag was overridden."""
+
+    changed: int
+    overridden: int
+    decided: int
+
+
+def in_days(practice_ids: Sequence[int], days: int) -> dict[str, Decided]:
+    """`{rule id: Decided}` of standing decisions at these practices in the last days.
+
+    Wrong data and what was only kept under review are not counted, as in `by_rule`; any other
+    answer that changes no plan overrides the flag.
+    """
+    since = timezone.now() - timedelta(days=days)
+    decisions = Decision.objects.standing().filter(decided_at__gte=since, practice__in=practice_ids)
+    rows = (
+        DecisionItem.objects.filter(decision__in=decisions)
+        .exclude(outcome__in=[Outcome.DATA_WRONG, Outcome.REVIEW])
+        .order_by()
+        .values("flag__rule_id")
+        .annotate(decided=Count("pk"), changed=Count("pk", filter=Q(outcome__in=CHANGED_PLAN)))
+        .values_list("flag__rule_id", "decided", "changed")
+    )
+    return {
+        rule_id: Decided(changed, decided - changed, decided) for rule_id, decided, changed in rows
+    }
 
 
 def by_rule() -> dict[str, Tally]:

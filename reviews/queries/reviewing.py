@@ -16,6 +16,7 @@ from reviews.rules.dossier import Dossier, Reading
 from reviews.rules.finding import Finding
 from reviews.rules.missing import missing
 from reviews.rules.parameters import Limits
+from reviews.rules.policy import at
 from reviews.rules.screen import screen
 from reviews.structured_reviews import CAME_TO, PARTS, RENAL, Choice, Given, Part
 
@@ -126,10 +127,10 @@ def _facts(patient: Patient, dossier: Dossier, today: date) -> list[KnownFact]:
     return facts
 
 
-def next_on(book: RuleBook, profile: str, today: date) -> date:
+def next_on(book: RuleBook, dossier: Dossier, today: date) -> date:
     """The day on which the next review is due if this one is done today."""
     rule_id, name = REVIEW_EVERY
-    limits: Limits | None = book.rules.get(rule_id, {}).get(profile)
+    limits: Limits | None = at(book, dossier.practice).rules.get(rule_id, {}).get(dossier.profile)
     return today + timedelta(days=int(limits[name]) if limits else 90)
 
 

@@ -15,6 +15,7 @@ from reviews.models import Patient, Taper, TaperStatus, TaperVersion
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier
 from reviews.rules.drug import BZRA_CLASSES
+from reviews.rules.policy import at
 from reviews.tapering import comparing, crossing, doses, limits, proportion, scored, ways
 from reviews.tapering.comparing import ComparedStep, Use
 from reviews.tapering.doses import FORMS, Strength
@@ -244,8 +245,8 @@ def ways_down(
     equals: Sequence[crossing.Equivalent],
 ) -> list[ways.Way]:
     """The ways to come down from the dose of a request."""
-    profile = basis.dossier.profile
-    pace = limits.of(basis.book.rules, profile, basis.book.drugs[request.drug])
+    book = at(basis.book, basis.dossier.practice)
+    pace = limits.of(book.rules, basis.dossier.profile, book.drugs[request.drug])
     return ways.ways(request, pace, use, equals)
 
 

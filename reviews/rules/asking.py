@@ -1,11 +1,12 @@
 """Which rules are asked of a dossier: those whose parameters the book holds, by what they need."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from reviews.rules.book import RuleBook
 from reviews.rules.memory import once_for_a_book
 from reviews.rules.parameters import EXPOSURE, Limits
+from reviews.rules.policy import is_off
 from reviews.rules.registry import RULES
 from reviews.rules.rule import THEMES, Check, Rule
 
@@ -17,7 +18,9 @@ places has none in between."""
 
 
 def runs(rule: Rule, book: RuleBook, profile: str) -> bool:
-    """Does the book hold every parameter that the rule has under the profile?"""
+    """Does the book hold every parameter that the rule has under the profile, and run it?"""
+    if is_off(book, rule.id, profile):
+        return False
     held = book.rules.get(rule.id, {}).get(profile)
     return held is not None and rule.limits.get(profile, {}).keys() <= held.keys()
 
@@ -39,6 +42,7 @@ class Asking(NamedTuple):
     one was until days ago, `afterwards` those asked even once every supply is gone. `after_start`
     and `after_end` say how many days after a start, and after an end, a rule looks at them;
     `elder_from_years` is the age of ELD-02, None without it. `themes` rank the rules' findings.
+    `grading` says of rules that the book grades or shows otherwise how.
     """
 
     in_use: list[Asked]
@@ -48,6 +52,7 @@ class Asking(NamedTuple):
     after_end: tuple[int, ...]
     elder_from_years: int | None
     themes: dict[str, int]
+    grading: dict[str, Mapping[str, Any]]
 
 
 @once_for_a_book
@@ -84,4 +89,5 @@ def asking_only(book: RuleBook, profile: str, rules: Iterable[Rule]) -> Asking:
         (1, *sorted((limit["restart_gap_days"] + 1, limit["gap_days"] + 2))),
         own("ELD-02", "age_from_years"),
         {rule.id: THEMES.index(rule.theme) for rule in running},
+        {rule: by[profile] for rule, by in book.grading.items() if by.get(profile)},
     )

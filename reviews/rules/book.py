@@ -31,9 +31,13 @@ JSON shape (every key shown is required unless said otherwise; amounts are mg):
           "form": "tablet",                   # tablet, capsule, liquid, patch, injection, rectal,
                                               # buccal, nasal, sublingual, suppository or null
           "route": "oral",                    # as dossier.Line.route, or null
-          "substitution": false               # optional: true for opioid substitution products
+          "substitution": false,              # optional: true for opioid substitution products
+          "incomplete": false                 # optional: true where it holds what nobody knows
         }
       },
+      "without_a_rule": {                     # optional: codes of products whose ingredients are
+        "dmd": [318136009]                    # all known, and none of them one that a rule asks
+      },                                      # for; whole numbers in rising order
       "atc": {                                # whole codes, or prefixes; the longest match wins
         "N05BA01": {"drugs": ["diazepam"]},
         "N07BC01": {"drugs": ["buprenorphine"], "substitution": true},
@@ -47,7 +51,14 @@ JSON shape (every key shown is required unless said otherwise; amounts are mg):
         "suboxone": {"drugs": ["buprenorphine", "naloxone"], "substitution": true}
       },
       "rules": {"DUR-01": {"UK": {"s4_over_days": 14, "s2_over_days": 28}, "US": {...}}},
-      "citations": {"DUR-01": [{"title": "...", "issuer": "...", "year": 1988, ...}]}
+      "citations": {"DUR-01": [{"title": "...", "issuer": "...", "year": 1988, ...}]},
+      "grading": {"DUR-01": {"UK": {"severity_s2": 3, "shown": "queue"}}},    # optional: what the
+                                              # rule grades S2 is S3 here; shown: interrupt, queue,
+                                              # note or off
+      "local": {                              # optional: policy of a practice, by its code
+        "harbour": {"name": "Harbour Street Surgery", "rules": {"DUR-01": {"s2_over_days": 14}},
+                    "grading": {"DUR-01": {"shown": "note"}}, "citations": {"DUR-01": [{...}]}}
+      }
     }
 
 Drug keys are lower-case international names with "-" for spaces: "potassium-clorazepate",
@@ -56,6 +67,8 @@ and `names` come from the formulary; `rules` and `citations` from this package.
 A rule without an entry for the profile in `rules` is not run: an old book stays what it was.
 """
 
+from array import array
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 from reviews.rules.dossier import Medicine
@@ -78,6 +91,13 @@ class RuleBook:
     names: dict[str, Entry]
     rules: dict[str, dict[str, dict]]
     citations: dict[str, list[dict]] = field(default_factory=dict)
+    grading: dict[str, dict[str, dict]] = field(default_factory=dict)
+    local: dict[str, dict] = field(default_factory=dict)
+    policy_of: str = ""
+    """The name of the practice for whose patients alone this book holds (`policy.at`)."""
+    policy_on: frozenset[str] = frozenset()
+    """The rules on which that practice has a policy of its own."""
+    without_a_rule: dict[str, array] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: dict) -> "RuleBook":
@@ -114,6 +134,7 @@ class RuleBook:
                 form=row.get("form"),
                 route=row.get("route"),
                 substitution=row.get("substitution", False),
+                incomplete=row.get("incomplete", False),
             )
             for key, row in data["products"].items()
         }
@@ -140,6 +161,13 @@ class RuleBook:
                 for rule, profiles in data["rules"].items()
             },
             citations={rule: list(rows) for rule, rows in data.get("citations", {}).items()},
+            grading=deepcopy(data.get("grading", {})),
+            local=deepcopy(data.get("local", {})),
+            # A national list has 100,000 of them: eight bytes each, in every process.
+            without_a_rule={
+                system: array("Q", codes)
+                for system, codes in data.get("without_a_rule", {}).items()
+            },
         )
 
     def to_json(self) -> dict:
@@ -174,9 +202,15 @@ class RuleBook:
                     "form": product.form,
                     "route": product.route,
                     "substitution": product.substitution,
+                    **({"incomplete": True} if product.incomplete else {}),
                 }
                 for key, product in self.products.items()
             },
+            **(
+                {"without_a_rule": {s: list(codes) for s, codes in self.without_a_rule.items()}}
+                if self.without_a_rule
+                else {}
+            ),
             **{
                 section: {
                     key: {
@@ -193,6 +227,8 @@ class RuleBook:
                 for rule, profiles in self.rules.items()
             },
             "citations": {rule: list(rows) for rule, rows in self.citations.items()},
+            **({"grading": deepcopy(self.grading)} if self.grading else {}),
+            **({"local": deepcopy(self.local)} if self.local else {}),
         }
 
     def recognise(self, medicine: Medicine) -> Recognition:

@@ -173,6 +173,8 @@ class Taper:
 class Dossier:
     """A person with everything the rules may look at, judged `as_of` a day under a profile.
 
+    `practice` is the code of theirs, whose local policy counts; empty = no policy does.
+
     `no_sedatives` are texts of medicines, as `recognise.compared` gives them, of which somebody
     said that they name no sedative; `meanings` are such texts, each with the medicine that
     somebody said it is.
@@ -193,6 +195,7 @@ class Dossier:
     no_sedatives: frozenset[str] = frozenset()
     deceased: bool = False
     meanings: Mapping[str, Medicine] = field(default_factory=dict)
+    practice: str = ""
 
     @property
     def has_died(self) -> bool:

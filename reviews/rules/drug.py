@@ -73,13 +73,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A coded product: its ingredients, form and route."""
+    """A coded product: its ingredients, form and route. `incomplete`: it holds more, unknown."""
 
     name: str
     parts: tuple[Part, ...]
     form: str | None = None
     route: str | None = None
     substitution: bool = False
+    incomplete: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,8 @@ class Ingredient(NamedTuple):
 class Recognition:
     """What a medicine was taken to be.
 
-    `parts` are named in the order found; none means that nobody knows the medicine. `ingredients`
+    `parts` are named in the order found; none means that nobody knows the medicine, or, where it
+    was matched by a code, that nothing in it is what a rule asks for. `ingredients`
     are the same with their drugs; two recognitions are equal whatever is known about the drugs.
     `matched_by` is "code", "name", SAID or None, `matched` the code or the words that did it, or
     the medicine that it was said to be. `classes` are the classes of all ingredients, with "opioid"

@@ -20,7 +20,7 @@ from reviews.rules.recognise import Index
 if TYPE_CHECKING:
     from reviews.rules.book import RuleBook
 
-MOST_BOOKS = 16
+MOST_BOOKS = 64
 MOST_MEDICINES = 50_000
 """How many medicines are remembered for a book. A key is a text, and texts have no end."""
 
@@ -90,6 +90,7 @@ def _same_formulary(one, other):
         and one.products is other.products
         and one.atc is other.atc
         and one.names is other.names
+        and one.without_a_rule is other.without_a_rule
     )
 
 

@@ -155,9 +155,14 @@ def _gives_way(mine: Candidate, by_rule: dict[str, list[Candidate]], rows: list[
     for row in rows:
         for rule in row.to:
             for other in by_rule.get(rule, ()):
-                if _holds(row.when, mine, other):
+                if _holds(row.when, mine, other) and not _is_too_mild(mine, other):
                     return True
     return False
+
+
+def _is_too_mild(mine: Candidate, other: Candidate) -> bool:
+    """Whether a book made the other milder, so that it would hide what is graver now."""
+    return other.milder and not AT_LEAST_AS_GRAVE.holds(mine, other)
 
 
 def _of(by_rule: dict[str, list[Candidate]], rules: Iterable[str]) -> list[Candidate]:

@@ -161,6 +161,13 @@ def unmapped(view: View, limit: Limits) -> Says:
                 f"{words.listed(recognition.otherwise)} by its words or another code, whose "
                 "interactions were not"
             )
+            if not set(drugs) - set(recognition.otherwise):
+                # The code says that it holds nothing a rule asks for.
+                nothing = (
+                    f"“{shown}” is no known sedative by its code and "
+                    f"{words.listed(recognition.otherwise)} by its words or another code, so what "
+                    "it really holds was not"
+                )
         elif recognition.parts:
             title = f"{shown}: part of a combination not recognised"
         else:

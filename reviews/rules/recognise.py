@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -67,6 +68,10 @@ MADE_UP_AS = frozenset(
 )
 # "Ibuprofen compositum" holds more than ibuprofen, and does not tell what ("comp." are tablets).
 COMPOUNDED_WITH = re.compile(r" (?:composit\w+|compuest\w+|compose|compost[oa])\b")
+# Longer than 18 figures is no code of SNOMED CT or dm+d; what begins with 0 is another text.
+WHOLE = re.compile(r"[1-9][0-9]{0,17}")
+NOTHING = Product(name="", parts=())
+"""A product in which nothing is what a rule asks for."""
 SEPARATOR = re.compile(r"\s[/+]\s")
 INGREDIENT_LIKE = re.compile(rf"[a-z]{{4,}}.*\d\s*(?:{MASS})\b")
 
@@ -92,6 +97,7 @@ class Index:
         self.drugs = book.drugs
         self.atc = book.atc
         self.codes = dict(book.products)
+        self.without_a_rule = book.without_a_rule
         for drug in book.drugs.values():
             for system, values in (("rxnorm", drug.rxcui), ("snomed", drug.snomed)):
                 for value in values:
@@ -140,11 +146,16 @@ class Index:
             if not named.parts:
                 # The text names no drug that is known, but may say the strength of the one coded.
                 drugs = tuple(part.drug for part in product.parts)
-                named = self._read(text, form, [_Found(Entry(drugs=drugs), 0, 0)])
+                read = self._read(text, form, [_Found(Entry(drugs=drugs), 0, 0)])
+                named = read._replace(suspected=named.suspected)
             parts, complete = _fill(product.parts, named.parts, incomplete)
             form, route = product.form or form, product.route or route
             otherwise = self._told_otherwise(parts, told)
-            complete = complete and not otherwise
+            if not parts:
+                # Nothing in it is what a rule asks for; the text may say its name, or another one.
+                parts = named.parts
+                complete = complete and not named.suspected
+            complete = complete and not product.incomplete and not otherwise
             matched_by = "code"
         elif named.parts:
             parts, matched = named.parts, named.matched
@@ -209,7 +220,18 @@ class Index:
                     return Product(name="", parts=parts), entry.incomplete, entry.substitution
                 if length == len(code) and product is not None:
                     return product, False, False
+        elif self._is_without_a_rule(system, code):
+            return NOTHING, False, None
         return None, False, None
+
+    def _is_without_a_rule(self, system: str, code: str) -> bool:
+        """Whether a code stands for a product in which nothing is what a rule asks for."""
+        codes = self.without_a_rule.get(system)
+        if codes is None or not WHOLE.fullmatch(code):
+            return False
+        number = int(code)
+        at = bisect_left(codes, number)
+        return at < len(codes) and codes[at] == number
 
     def _by_name(self, text: str, form: str | None) -> "_Named":
         words = [_Word(m.group(), m.start(), m.end()) for m in WORD.finditer(text)]

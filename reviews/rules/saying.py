@@ -33,7 +33,7 @@ class Candidate(NamedTuple):
     things a rule looks for it found. `begun` is the day on which a medicine was begun beside a
     benzodiazepine or Z-drug, given while that makes the finding urgent. `graver` is the severity
     and the sentence in its place where the table makes it graver; a medicine begun from the day
-    `lately` on then counts.
+    `lately` on then counts. `milder` says that a book grades it milder than the rule does.
     """
 
     finding: Finding
@@ -43,6 +43,7 @@ class Candidate(NamedTuple):
     begun: int | None = None
     lately: int | None = None
     graver: tuple[int, str] | None = None
+    milder: bool = False
 
 
 Says: TypeAlias = Iterator[Candidate | NotEvaluable]

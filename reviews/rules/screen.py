@@ -16,6 +16,7 @@ from reviews.rules.finding import ExposureSummary, Fact, Finding, NotEvaluable, 
 from reviews.rules.meanings import as_said, in_words, said_to_be_no_sedative
 from reviews.rules.memory import memory_of
 from reviews.rules.naming import names
+from reviews.rules.policy import at, regraded, saying_whose
 from reviews.rules.precedence import settled
 from reviews.rules.recognise import as_prescribed
 from reviews.rules.rule import CONDITIONS, EXEMPTIONS, READINGS, TAPERS, Rule
@@ -28,8 +29,10 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
 
     Of somebody who had died by that day only what was written afterwards is found; what could not
     be judged still is.
-    KeyError when the book does not hold the dossier's profile.
+    Local policy of the dossier's practice counts. KeyError when the book does not hold the
+    dossier's profile.
     """
+    book = at(book, dossier.practice)
     sedatives, others, unmapped, have, said = _sorted_out(dossier, book)
     if not sedatives and not unmapped:
         return Screening(as_of=dossier.as_of, book_number=book.number)
@@ -49,6 +52,11 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
     # Nothing but length left unknown, and how it ended, can matter once every supply is gone.
     asked = ask.idle if view.active or view.unclear else ask.afterwards
     candidates, gaps = _ask(view, ask.in_use if view.now else asked, have)
+    if ask.grading:
+        candidates = [
+            regraded(each, own) if (own := ask.grading.get(each.finding.rule_id)) else each
+            for each in candidates
+        ]
     if view.exemptions:
         candidates = _lowered(candidates, view.exemptions)
         gaps = [gap for gap in gaps if graded(gap.rule_id, 1, view.exemptions) is not None]
@@ -57,6 +65,8 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
         findings = [finding for finding in findings if finding.rule_id == AFTER_DEATH]
     if said:
         findings = [_naming(finding, said) for finding in findings]
+    if book.policy_on:
+        findings = [saying_whose(finding, book) for finding in findings]
     return Screening(
         as_of=dossier.as_of,
         book_number=book.number,

@@ -16,6 +16,7 @@ from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier, Taper, TaperStep
 from reviews.rules.finding import Finding, Screening
 from reviews.rules.parameters import EXPOSURE
+from reviews.rules.policy import at
 from reviews.rules.registry import BY_ID
 from reviews.rules.screen import screen
 from reviews.rules.sources import SOURCES, Citation
@@ -96,6 +97,7 @@ def check(
 
     The plan takes the place of the taper with this id.
     """
+    book = at(book, dossier.practice)
     others = tuple(taper for taper in dossier.tapers if taper.id != taper_id)
     mine = as_taper(planned, id=taper_id, last_contact_on=dossier.as_of)
     screening = screen(replace(dossier, tapers=(*others, mine)), book)

@@ -23,7 +23,7 @@ from reviews.queries.fhir_source import Viewer
 
 EXPORT = "bulk_export"
 """The kind of the job."""
-ROWS_AT_ONCE = 1_000
+ROWS_AT_ONCE = 4_000
 SHOWN_AT_ONCE = 5_000
 """Of a larger number of people several events tell."""
 

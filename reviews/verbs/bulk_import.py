@@ -18,14 +18,14 @@ from django.contrib.auth.models import User
 from django.db import DataError, transaction
 from django.utils import timezone
 
-from reviews import access, bulk_data, bulk_files, bulk_ids, jobs, outgoing
+from reviews import access, bulk_data, bulk_files, bulk_ids, jobs, outgoing, refused
 from reviews.access import Action
 from reviews.bulk_data import Files, Lines, Purpose
 from reviews.errors import BadRecord, DomainError, NotAllowed
 from reviews.fhir.render.elements import OURS
 from reviews.fhir.write import bundles, conforming, exact
 from reviews.jobs import Slice
-from reviews.models import BulkFile, BulkId, BulkRequest, Job
+from reviews.models import BulkFile, BulkRequest, Job
 from reviews.queries.fhir import KINDS
 
 IMPORT = "bulk_import"
@@ -207,6 +207,7 @@ class _Work:
             while not finished:
                 finished = self._step()
                 files.add(Purpose.ERROR, "OperationOutcome", Lines(self.outcomes, set()))
+                refused.keep(self.by, refused.Surface.BULK, _faults(self.outcomes))
                 self.outcomes = []
                 if monotonic() >= until:
                     break
@@ -304,19 +305,14 @@ class _Work:
 
     def _index(self) -> None:
         """Give an id to each resource, so that others can refer to it before it is written."""
-        found: dict[tuple[str, str], BulkId] = {}
+        found: dict[bulk_ids.Name, str] = {}
         last = None
         for last in self._lines(INDEXED_AT_ONCE):
             head = _head_of(last.content)
             if head is not None and head.resourceType in self.asked.types and head.id:
                 name = head.resourceType, head.id
-                found[name] = BulkId(
-                    sent_by=self.by,
-                    resource_type=name[0],
-                    sent_id=name[1],
-                    logical_id=self._new_id(*name),
-                )
-        BulkId.objects.bulk_create(found.values(), ignore_conflicts=True)
+                found[name] = self._new_id(*name)
+        bulk_ids.meet(self.by, found)
         self._behind(last)
 
     def _behind(self, last: _Line | None) -> None:
@@ -523,6 +519,29 @@ class _Work:
                 }
             )
         )
+
+
+class _Issue(msgspec.Struct):
+    """An issue of an outcome, as it was told."""
+
+    severity: str
+    diagnostics: str
+    expression: list[str] = []
+
+
+class _Outcome(msgspec.Struct):
+    issue: list[_Issue]
+
+
+def _faults(outcomes: Sequence[bytes]) -> list[refused.Fault]:
+    """The lines that were not taken, of what was told of lines."""
+    issues = [msgspec.json.decode(each, type=_Outcome).issue[0] for each in outcomes]
+    return [
+        refused.Fault(",".join(issue.expression), reason, where)
+        for issue in issues
+        if issue.severity == "error"
+        for where, _, reason in [issue.diagnostics.partition(": ")]
+    ]
 
 
 def _line_of(file: BinaryIO) -> tuple[bytes | None, int]:

@@ -12,20 +12,24 @@ locked and no transaction is open while a receiver is asked.
   `GIVE_UP`: then the patient's next ones go out. So one message cannot stop all others.
 """
 
+import json
 import time
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
+import msgspec
 import structlog
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from reviews import audit, outgoing, webhooks
+from reviews import access, audit, outgoing, secret_text, webhooks
 from reviews.audit import Event
 from reviews.errors import DomainError
-from reviews.models import ApiKey, AuditEvent, Webhook, WebhookMessage, WebhookTry
+from reviews.models import ApiKey, AuditEvent, Client, Webhook, WebhookMessage, WebhookTry
+from reviews.queries import fhir_subscriptions
+from reviews.queries.fhir_shaping import whole
 
 log = structlog.get_logger(__name__)
 State = WebhookMessage.State
@@ -47,6 +51,9 @@ GONE = 410
 OF_THE_MESSAGE = {400, 409, 413, 415, 422}
 """Answers that refuse one message, and say nothing of the others."""
 REVOKED = "The key that made it was revoked."
+WITHDRAWN = "The system that made it was withdrawn."
+ENDED = "It ended when its system had said."
+FHIR_JSON = "application/fhir+json"
 
 
 class Answer(NamedTuple):
@@ -56,6 +63,8 @@ class Answer(NamedTuple):
     error: str
     wait: timedelta | None
     took_ms: int
+    may_not: bool = False
+    """Nothing was sent: whoever asked for it may not read it any more."""
 
     @property
     def delivered(self) -> bool:
@@ -87,6 +96,8 @@ def deliver(*, seconds: float) -> int:
 
 def queue(webhook: Webhook) -> int:
     """Queue what happened since; returns how many messages."""
+    if webhook.criteria:
+        return _queue_changes(webhook)
     place, horizon = webhooks.position()
     events = AuditEvent.objects.filter(practice_id=webhook.practice_id, verb__in=webhook.events)
     if webhook.place != place:
@@ -128,6 +139,50 @@ def queue(webhook: Webhook) -> int:
     return len(found)
 
 
+def _queue_changes(webhook: Webhook) -> int:
+    """Queue what changed since and meets the criteria of a Subscription; returns how much."""
+    question = fhir_subscriptions.read(webhook.criteria, webhook.base)
+    place, horizon = webhooks.position()
+    rows = fhir_subscriptions.changes_of(question, webhook.practice_id)
+    if webhook.place != place:
+        rows = rows.filter(pk__gt=webhook.last_event).order_by("pk")
+    else:
+        after = Q(xact=webhook.from_xact, pk__gt=webhook.from_event)
+        rows = rows.filter(
+            after | Q(xact__gt=webhook.from_xact), xact__gte=webhook.from_xact, xact__lt=horizon
+        ).order_by("xact", "pk")
+    found = list(rows[:QUEUED_AT_ONCE])
+    with access.seeing_as(webhook.made_by), transaction.atomic():
+        told = {one.seq: one for one in fhir_subscriptions.matches(webhook, question, found)}
+        name = question.kind.name
+        WebhookMessage.objects.bulk_create(
+            [
+                WebhookMessage(
+                    webhook=webhook,
+                    practice_id=webhook.practice_id,
+                    event=change.seq,
+                    type=f"fhir.{name}",
+                    at=change.at,
+                    patient_id=told[change.seq].patient_id,
+                    subject=f"{name}/{told[change.seq].logical_id}",
+                )
+                for change in found
+                if change.seq in told
+            ],
+            ignore_conflicts=True,
+        )
+        moved: dict[str, object] = {}
+        if len(found) < QUEUED_AT_ONCE:
+            moved = {"from_xact": horizon, "from_event": 0, "place": place}
+        elif webhook.place == place:
+            moved = {"from_xact": found[-1].xact, "from_event": found[-1].seq}
+        moved["last_event"] = max((webhook.last_event, *(change.seq for change in found)))
+        Webhook.objects.filter(pk=webhook.pk).update(**moved)
+    for field, value in moved.items():
+        setattr(webhook, field, value)
+    return len(told)
+
+
 def _due() -> QuerySet[Webhook]:
     """Receivers that may be told something now, the one left alone for longest first."""
     now = timezone.now()
@@ -143,9 +198,15 @@ def _hold(pk: int) -> Webhook | None:
     now = timezone.now()
     if not _due().filter(pk=pk).order_by().update(held_until=now + HOLD, worked_at=now):
         return None
-    webhook = Webhook.objects.select_related("practice").get(pk=pk)
+    webhook = Webhook.objects.select_related("practice", "made_by").get(pk=pk)
     if ApiKey.objects.filter(user=webhook.made_by_id, revoked_at__isnull=False).exists():
         _turn_off(webhook, REVOKED)
+        return None
+    if Client.objects.filter(user=webhook.made_by_id, withdrawn_at__isnull=False).exists():
+        _turn_off(webhook, WITHDRAWN)
+        return None
+    if webhook.ends_at is not None and webhook.ends_at <= timezone.now():
+        _turn_off(webhook, ENDED)
         return None
     return webhook
 
@@ -178,6 +239,8 @@ def _next(webhook: Webhook) -> WebhookMessage | None:
 
 
 def _send(webhook: Webhook, message: WebhookMessage) -> Answer:
+    if webhook.criteria:
+        return _notify(webhook, message)
     sent, now = webhooks.body(message, webhook.practice.code), timezone.now()
     headers = webhooks.headers(webhook, message, sent, now)
     began = time.monotonic()
@@ -190,6 +253,50 @@ def _send(webhook: Webhook, message: WebhookMessage) -> Answer:
     except DomainError as refusal:
         error = refusal.message
     return Answer(status, error, wait, round(1000 * (time.monotonic() - began)))
+
+
+def _notify(webhook: Webhook, message: WebhookMessage) -> Answer:
+    """Tell a Subscription of a resource, as it stands now: nothing, its id, or all of it."""
+    headers = {"webhook-id": f"msg_{message.name.hex}"}
+    if webhook.header:
+        headers |= json.loads(secret_text.decrypt(webhook.header))
+    method, url, body = "POST", webhook.url, b""
+    if message.subject:
+        with access.seeing_as(webhook.made_by):
+            found = fhir_subscriptions.shown(webhook, message.subject)
+            if found is None:
+                return Answer(None, "It may not be read any more.", None, 0, may_not=True)
+            if webhook.payload == Webhook.Payload.ID_ONLY:
+                body = msgspec.json.encode({"resourceType": found.type, "id": found.id})
+            elif webhook.payload == Webhook.Payload.FULL:
+                method, url = "PUT", f"{webhook.url.rstrip('/')}/{found.type}/{found.id}"
+                body = msgspec.json.encode(whole(found))
+                _tell_of_reading(webhook, found.type, found.id, found.patient_id)
+    if body:
+        headers["Content-Type"] = FHIR_JSON
+    began = time.monotonic()
+    status, error, wait = None, "", None
+    try:
+        reply = outgoing.send(
+            method, url, body=body, headers=headers, seconds=TRY_SECONDS, most_bytes=ANSWER_BYTES
+        )
+        status, wait = reply.status, _asked_to_wait(reply)
+    except DomainError as refusal:
+        error = refusal.message
+    return Answer(status, error, wait, round(1000 * (time.monotonic() - began)))
+
+
+def _tell_of_reading(webhook: Webhook, type_name: str, pk: str, patient_id: int | None) -> None:
+    """A resource that goes out was read by whoever subscribed to it."""
+    audit.record(
+        webhook.made_by,
+        Event.API_READ,
+        practice_id=webhook.practice_id,
+        resource=f"FHIR {type_name}",
+        rows=1,
+        query={"_id": pk, "subscription": str(webhook.pk)},
+        shown=[] if patient_id is None else [patient_id],
+    )
 
 
 def _asked_to_wait(reply: outgoing.Reply) -> timedelta | None:
@@ -225,11 +332,15 @@ def _keep(webhook: Webhook, message: WebhookMessage, answer: Answer) -> bool:
     first = row.tried_first_at = row.tried_first_at or now
     if answer.delivered:
         row.state, row.ended_at = State.DELIVERED, now
+    elif answer.may_not:
+        row.state, row.ended_at = State.DEAD, now
     else:
         row.not_before = now + _wait(row.tries, answer)
         if now - first >= GIVE_UP and answer.status in OF_THE_MESSAGE:
             row.state, row.ended_at = State.DEAD, now
     row.save(update_fields=["tries", "tried_first_at", "state", "ended_at", "not_before"])
+    if answer.may_not:
+        return held.disabled_at is None and held.removed_at is None
     if answer.delivered or answer.status in OF_THE_MESSAGE:
         if held.failures:
             Webhook.objects.filter(pk=held.pk).update(

@@ -25,7 +25,7 @@ from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord
 from reviews.models import Case, CaseState, Preference, RuleVersion
-from reviews.queries import opinions, work
+from reviews.queries import opinions, upkeep, work
 
 log = structlog.get_logger(__name__)
 Digest = Preference.Digest
@@ -106,7 +106,20 @@ LINES = (
         Action.EDIT_FORMULARY,
         "sources due to be read again",
         lambda _user: len(overdue(timezone.localdate())),
-        "formulary",
+        "upkeep",
+    ),
+    Line(
+        Action.EDIT_FORMULARY,
+        "lines of upkeep that are yours, and due within a week",
+        lambda user: work.counted(upkeep.mine_due(user)),
+        "upkeep",
+    ),
+    Line(
+        Action.EDIT_FORMULARY,
+        "rules to look at: silent, often left as it was, or called unhelpful",
+        lambda user: len(upkeep.rules_to_look_at(user)),
+        "upkeep",
+        "#rules",
     ),
     Line(
         Action.PUBLISH,

@@ -1,30 +1,29 @@
-"""Verbs on the rule book: draft it from the formulary and the rules, publish it, discard it.
+"""Verbs on the rule book: draft it, publish it, discard it, go back to an earlier one.
 
-Screening reads only the published book. A draft is frozen when it is made, and a second person
-publishes it; then the patients it can affect are screened again.
+Screening reads only the published book. A draft is frozen when it is made, of the formulary, of
+what the software proposes and of edits; a second person publishes it, and the patients it can
+affect are screened again.
 """
 
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
-import msgspec
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from drugs.facts import formulary
-from reviews import access, audit, engines, requests, rulebooks, sealing, walls
+from reviews import access, audit, engines, governing, requests, rulebooks, sealing, walls, what_ifs
 from reviews.access import Action
 from reviews.audit import Event
-from reviews.errors import IllegalMove, NotAllowed, Stale
-from reviews.models import Medicine, MedicineMeaning, Patient, Prescription, RuleVersion
+from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, Stale
+from reviews.models import RuleChange, RuleDraft, RuleVersion
+from reviews.reaching import affected_patients
 from reviews.rules.book import RuleBook
-from reviews.rules.catalogue import default_citations_section, default_rules_section
-from reviews.rules.dossier import Medicine as WrittenMedicine
-from reviews.rules.recognise import compared
 
+LOCK = 0xB00C
+"""Advisory lock: of whoever freezes or publishes a book."""
 DRAFT, PUBLISHED = RuleVersion.State.DRAFT, RuleVersion.State.PUBLISHED
 RETIRED = RuleVersion.State.RETIRED
 
@@ -34,7 +33,8 @@ def bootstrap() -> RuleVersion | None:
     """Publish the book that comes with the software, if none was ever published."""
     if RuleVersion.objects.exists():
         return None
-    version = _freeze(note="The book that comes with the portal.", by=None)
+    content = governing.content([])
+    version = _freeze(content, note="The book that comes with the portal.", by=None)
     version.state, version.published_at = PUBLISHED, timezone.now()
     version.engine = engines.current()
     version.save(update_fields=["state", "published_at", "engine"])
@@ -52,46 +52,163 @@ def bootstrap() -> RuleVersion | None:
 def draft(*, note: str, by: User) -> RuleVersion:
     """Freeze formulary and rules as they are now. `IllegalMove` when nothing has changed."""
     access.require(by, Action.DRAFT)
-    version = _freeze(note=note, by=by)
-    live = RuleVersion.objects.filter(state=PUBLISHED).first()
-    if live is not None and live.digest == version.digest:
-        raise IllegalMove(f"Nothing has changed since rule book {live.number}.")
-    audit.record(by, Event.RULES_DRAFTED, subject=version, number=version.number)
-    return version
+    _one_at_a_time()
+    live, read_at = _live(), timezone.now()
+    edits = governing.standing(live)
+    content = governing.content(edits.values())
+    _require_sound(edits.values(), content)
+    version = _freeze(
+        content,
+        note=note,
+        by=by,
+        formulary_at=read_at,
+        change_ids=_ids(edits.values()),
+        editor_ids=governing.editors([], formulary_since=_formulary_at(live), by=by),
+    )
+    return _drafted(version, live, by)
 
 
 @transaction.atomic
-def publish(*, version: RuleVersion, by: User) -> RuleVersion:
+def freeze(*, draft: RuleDraft, note: str, by: User) -> RuleVersion:
+    """Freeze an open draft, with the formulary as it is now, into a book to be published.
+
+    Raises `Stale` when another book is live than the draft changes, `IllegalMove` when an edit has
+    to be confirmed, when thresholds contradict each other, or when nothing would change.
+    """
+    access.require(by, Action.DRAFT)
+    _one_at_a_time()
+    locked = RuleDraft.objects.select_for_update().get(pk=draft.pk)
+    governing.require_open(locked)
+    live = RuleVersion.objects.select_for_update().get(state=PUBLISHED)
+    if locked.base_id != live.pk:
+        raise Stale(f"Rule book {live.number} was published since. Bring the draft up to date.")
+    changes = governing.in_draft(locked)
+    if strange := governing.conflicts(locked, changes):
+        raise IllegalMove(
+            f"{len(strange)} edits were made against an older book. Confirm or withdraw each."
+        )
+    edits = governing.merged(live, changes)
+    read_at = timezone.now()
+    content = governing.content(edits.values())
+    _require_sound(edits.values(), content)
+    version = _freeze(
+        content,
+        note=note or locked.title,
+        by=by,
+        formulary_at=read_at,
+        change_ids=_ids(edits.values()),
+        editor_ids=governing.editors(
+            # Also who edited what somebody else wrote over: it was theirs to begin with.
+            locked.changes.all(),
+            formulary_since=_formulary_at(live),
+            by=by,
+        ),
+        made_of=locked,
+    )
+    return _drafted(version, live, by)
+
+
+@transaction.atomic
+def roll_back(*, to: RuleVersion, reason: str, by: User) -> RuleVersion:
+    """Draft the content of an earlier book again, under a new number, for a second person.
+
+    Formulary and rules as they are now are not in it: what differs waits for the next draft.
+    Raises `BadRecord` without a reason, `IllegalMove` for a book that was never published or that
+    says what the live one says.
+    """
+    access.require(by, Action.DRAFT)
+    if not reason.strip():
+        raise BadRecord("reason", "is needed to go back to an earlier book")
+    if to.published_at is None:
+        raise IllegalMove(f"Rule book {to.number} was never published.")
+    live = _live()
+    content = {name: section for name, section in to.book.items() if name != "number"}
+    version = _freeze(
+        content,
+        note=reason.strip()[:1000],
+        by=by,
+        change_ids=to.change_ids,
+        editor_ids=[by.pk],
+        formulary_at=_formulary_at(to),
+        rolls_back_to=to,
+    )
+    if live is not None and live.digest == version.digest:
+        raise IllegalMove(f"Rule book {live.number} says the same as rule book {to.number}.")
+    audit.record(
+        by,
+        Event.RULES_ROLLED_BACK,
+        subject=version,
+        number=version.number,
+        to=to.number,
+        reason=version.note,
+    )
+    return version
+
+
+def may_publish(version: RuleVersion, by: User) -> DomainError | None:
+    """Why `by` may not publish this version now; None when they may.
+
+    `NotAllowed` for whoever changed anything in it, `IllegalMove` for what is no draft or was not
+    tried by a what-if, `Stale` when a later book is live.
+    """
+    if not access.allowed(by, Action.PUBLISH):
+        return NotAllowed("You may not publish rule books here.", action="publish")
+    if version.state != DRAFT:
+        return IllegalMove(f"Rule book {version.number} is not a draft.")
+    if version.drafted_by_id == by.pk:
+        return NotAllowed("You drafted this rule book. A second person must agree and publish it.")
+    if by.pk in version.editor_ids:
+        return NotAllowed(
+            "You changed something in this rule book. A second person must agree and publish it."
+        )
+    live = _live()
+    if live is not None and governing.is_frozen_before(version, live):
+        return Stale(f"Rule book {live.number} was published since. Draft again from there.")
+    # What was in force before is known; and going back must not wait for a trial.
+    if live is not None and version.rolls_back_to_id is None and not what_ifs.tried(version, live):
+        return IllegalMove(
+            f"Nobody has tried it against rule book {live.number} on the patients of today. "
+            "Run a what-if first."
+        )
+    return None
+
+
+@transaction.atomic
+def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
     """Make a draft the live book, as a second person, and rescreen those it can affect.
 
-    Raises `NotAllowed` for the person who drafted it, `Stale` when a later book is live.
+    `agreement` is why they agree: it is kept with the book. Raises what `may_publish` says, and
+    `BadRecord` without an agreement.
     """
     access.require(by, Action.PUBLISH)
+    _one_at_a_time()
     locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
-    if locked.state != DRAFT:
-        raise IllegalMove(f"Rule book {locked.number} is not a draft.")
-    if locked.drafted_by_id == by.pk:
-        raise NotAllowed("You drafted this rule book. A second person must agree and publish it.")
+    if (refusal := may_publish(locked, by)) is not None:
+        raise refusal
+    if not agreement.strip():
+        raise BadRecord("agreement", "is needed: say why you agree")
     live = RuleVersion.objects.select_for_update().filter(state=PUBLISHED).first()
     if live is not None:
-        if live.number > locked.number:
-            raise Stale(f"Rule book {live.number} was published since. Draft again from there.")
         live.state, live.retired_at = RETIRED, timezone.now()
         live.save(update_fields=["state", "retired_at"])
     locked.state, locked.published_by, locked.published_at = PUBLISHED, by, timezone.now()
-    locked.engine = engines.current()
-    locked.save(update_fields=["state", "published_by", "published_at", "engine"])
+    locked.engine, locked.agreement = engines.current(), agreement.strip()[:2000]
+    locked.save(update_fields=["state", "published_by", "published_at", "engine", "agreement"])
     # A book is for every practice, also for those where the person who publishes does not work.
     with walls.seeing(walls.EVERYTHING):
         affected = affected_patients(live, locked)
         requests.enqueue(affected, reason="published", priority=requests.BULK)
+    told: dict[str, Any] = {"content": sealing.book_content(locked)}
+    if locked.made_of is not None:
+        told["edits"] = _ids(governing.in_draft(locked.made_of))
     audit.record(
         by,
         Event.RULES_PUBLISHED,
         subject=locked,
         number=locked.number,
         patients=len(affected),
-        content=sealing.book_content(locked),
+        agreement=locked.agreement,
+        **told,
     )
     return locked
 
@@ -111,72 +228,45 @@ def discard(*, version: RuleVersion, by: User) -> RuleVersion:
 
 def pending_changes() -> dict[str, Any]:
     """What a draft made now would change against the live book; empty lists when nothing."""
-    live = RuleVersion.objects.filter(state=PUBLISHED).first()
-    return rulebooks.changes(live.book if live else {}, _content())
+    live = _live()
+    made = governing.content(governing.standing(live).values())
+    return rulebooks.changes(live.book if live else {}, made)
 
 
-def affected_patients(old: RuleVersion | None, new: RuleVersion) -> list[int]:
-    """Ids of the patients whose findings the new book could change.
-
-    Thresholds reach anybody with a prescription; drug facts only those who have such a medicine.
-    """
-    if old is None:
-        return list(Patient.objects.order_by("pk").values_list("pk", flat=True))
-    changed = rulebooks.changes(old.book, new.book)
-    treated = Prescription.objects.live().order_by("patient_id")
-    if changed["rules"]:
-        return list(treated.values_list("patient_id", flat=True).distinct())
-    drugs = set(changed["drugs"])
-    before, after = rulebooks.book(old.pk), rulebooks.book(new.pk)
-    meant = _meant()
-    medicines = [
-        pk
-        for pk, written in _written_medicines()
-        if any(
-            _touched(before, each, drugs)
-            or _touched(after, each, drugs)
-            or before.recognise(each) != after.recognise(each)
-            for each in (written, *meant.get(compared(written.text), ()))
-        )
-    ]
-    treated = treated.filter(medicine__in=medicines)
-    return list(treated.values_list("patient_id", flat=True).distinct())
+def _one_at_a_time() -> None:
+    """Wait for whoever freezes or publishes now: what is live is read after that."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
-def _written_medicines(
-    pks: Iterable[int] | None = None,
-) -> Iterator[tuple[int, WrittenMedicine]]:
-    rows = Medicine.objects.all() if pks is None else Medicine.objects.filter(pk__in=[*pks])
-    for pk, key, text, codings in rows.values_list("pk", "key", "text", "codings"):
-        pairs = tuple((coding["system"], coding["code"]) for coding in codings)
-        yield pk, WrittenMedicine(key=key, text=text, codings=pairs)
+def _require_sound(edits: Iterable[RuleChange], content: dict[str, Any]) -> None:
+    """Raise `IllegalMove` where edits are out of the bounds of today, or contradict each other."""
+    if faults := [*governing.out_of_bounds(edits), *governing.faults(content)]:
+        raise IllegalMove(". ".join(faults) + ".")
 
 
-def _meant() -> dict[str, list[WrittenMedicine]]:
-    """By its text as it is compared, the medicines that somebody said it is, in any practice."""
-    meant: dict[str, list[WrittenMedicine]] = {}
-    said = MedicineMeaning.objects.filter(taken_back_at=None).values_list("text", "medicine")
-    written = dict(_written_medicines(pk for _, pk in said))
-    for text, pk in said:
-        meant.setdefault(text, []).append(written[pk])
-    return meant
+def _live() -> RuleVersion | None:
+    return RuleVersion.objects.filter(state=PUBLISHED).first()
 
 
-def _touched(book: RuleBook, written: WrittenMedicine, drugs: set[str]) -> bool:
-    return any(part.drug in drugs for part in book.recognise(written).parts)
+def _ids(changes: Iterable[RuleChange]) -> list[int]:
+    return sorted(each.pk for each in changes)
 
 
-def _content() -> dict[str, dict]:
-    return {
-        **formulary(),
-        "rules": default_rules_section(),
-        "citations": default_citations_section(),
-    }
+def _formulary_at(version: RuleVersion | None) -> datetime | None:
+    """When the formulary in a book was read; older books do not say, and were frozen then."""
+    return None if version is None else version.formulary_at or version.drafted_at
 
 
-def _freeze(*, note: str, by: User | None) -> RuleVersion:
-    content = _content()
-    canonical = msgspec.json.encode(content, order="deterministic")
+def _drafted(version: RuleVersion, live: RuleVersion | None, by: User) -> RuleVersion:
+    if live is not None and live.digest == version.digest:
+        raise IllegalMove(f"Nothing has changed since rule book {live.number}.")
+    audit.record(by, Event.RULES_DRAFTED, subject=version, number=version.number)
+    return version
+
+
+def _freeze(content: dict[str, Any], *, note: str, by: User | None, **made: Any) -> RuleVersion:
+    """A draft of this content; `made` are the columns that say what it was made of."""
     # Only one draft at a time takes the next number.
     RuleVersion.objects.select_for_update().order_by("-number").first()
     number = (RuleVersion.objects.aggregate(last=Max("number"))["last"] or 0) + 1
@@ -185,7 +275,8 @@ def _freeze(*, note: str, by: User | None) -> RuleVersion:
     return RuleVersion.objects.create(
         number=number,
         book=book,
-        digest=hashlib.sha256(canonical).hexdigest(),
+        digest=governing.digest_of(content),
         note=note,
         drafted_by=by,
+        **{"formulary_at": timezone.now(), **made},
     )

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
@@ -114,7 +115,8 @@ def write(
     `Stale` for one that was changed since, and `NotAllowed`.
     """
     try:
-        with transaction.atomic():
+        # Whoever calls from within a transaction gives up that one, or what of it they marked.
+        with transaction.atomic(savepoint=False):
             return _Writing(source_system, by, kinds, amends=amends).write(wanted)
     except IntegrityError as error:
         raise Stale("Others changed the same resources meanwhile. Send it again.") from error
@@ -268,7 +270,7 @@ class _Writing:
             each.at: [
                 identifiers.written(number["system"], number["value"])
                 for number in each.resource.get("identifier", ())
-                if number.get("system") and number.get("value")
+                if isinstance(number, dict) and number.get("system") and number.get("value")
             ]
             for each in wanted
             if each.type == "Patient" and not each.known
@@ -401,12 +403,14 @@ class _Writing:
                 )
         for kind, model in RECORDS.items():
             new = {one.source_id: one for one in ones if one.type == kind and one.held is None}
+            if not new:
+                continue
             rows = model.objects.live().filter(
                 practice__in=self.practices,
                 source_system=self.source_system,
                 source_id__in=list(new),
             )
-            for row in rows if new else ():
+            for row in rows:
                 there = f"{kind}/{getattr(row, model.VERSIONS_OF)}"
                 raise Refused(
                     new[row.source_id].wanted.at,
@@ -718,14 +722,21 @@ def _dated(content: dict[str, Any], kind: Kind) -> tuple[datetime | None, dateti
     path = kind.definitions[kind.dated].path if kind.dated else ""
     for said in paths.found(content, path) if path else ():
         ends = (said.get("start"), said.get("end")) if isinstance(said, dict) else (said, said)
-        first, last = (_span(each) for each in ends)
+        zone = timezone.get_current_timezone_name()
+        first, last = (_span(each, zone) for each in ends)
         return first and first.start, last and last.end - timedelta.resolution
     return None, None
 
 
-def _span(said: object) -> fhir_values.Span | None:
+def _span(said: object, zone: str) -> fhir_values.Span | None:
+    return _span_in(said, zone) if isinstance(said, str) else None
+
+
+# The same few days come again and again; a day without a time is one of the zone.
+@lru_cache(maxsize=10_000)
+def _span_in(said: str, _zone: str) -> fhir_values.Span | None:
     try:
-        return fhir_values.span("date", said) if isinstance(said, str) else None
+        return fhir_values.span("date", said)
     except BadRecord:
         return None
 

@@ -18,15 +18,28 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from reviews import audit, dossiers, engines, requests, rulebooks, service_levels
+from reviews import (
+    audit,
+    dossiers,
+    engines,
+    live_flags,
+    requests,
+    rulebooks,
+    service_levels,
+    shadows,
+    what_ifs,
+)
 from reviews.audit import Event
 from reviews.bulk import as_array, as_json, binary_cursor, copy_rows, next_ids
+from reviews.live_flags import LiveFlag, is_for_a_reviewer
 from reviews.models import CaseState, Flag, ScreeningRequest
 from reviews.moves import MOVES, Move
 from reviews.rules import weight
 from reviews.rules.book import RuleBook
+from reviews.rules.dossier import Dossier, Medicine
 from reviews.rules.finding import Finding, Screening, Severity
 from reviews.rules.screen import concerns, screen
+from reviews.shadows import Running, Would
 
 log = structlog.get_logger(__name__)
 
@@ -75,8 +88,10 @@ def batch(*, limit: int = BATCH, as_of: date | None = None) -> int:
         return 0
     taken, read_at, seen_through = _take_requests(patient_ids)
     version_id, book = rulebooks.live()
-    results, problems = _screen_all(patient_ids, as_of, book)
-    run = Run(version_id, engine_id, as_of, read_at, seen_through)
+    silent = shadows.running(as_of)
+    results, problems = _screen_all(patient_ids, as_of, book, silent)
+    shadow_ids = tuple(each.pk for each in silent.values())
+    run = Run(version_id, engine_id, as_of, read_at, seen_through, shadow_ids)
     try:
         with transaction.atomic():
             _keep(results, run)
@@ -173,13 +188,17 @@ def _claim(limit: int) -> list[int]:
 
 
 class Run(NamedTuple):
-    """By what is judged, for which day, when it was read, and up to which id of a prescription."""
+    """By what is judged, for which day, when it was read, and up to which id of a prescription.
+
+    `shadow_ids` are the shadows that judge beside it.
+    """
 
     version_id: int
     engine_id: int
     as_of: date
     read_at: datetime
     seen_through: int
+    shadow_ids: tuple[int, ...] = ()
 
 
 class Pending(NamedTuple):
@@ -198,11 +217,15 @@ class Place(NamedTuple):
 
 
 class Screened(NamedTuple):
-    """The answer about a patient of a practice, and their age in completed years."""
+    """The answer about a patient of a practice, and their age in completed years.
+
+    `would` is what a shadow of the practice says otherwise; None without one.
+    """
 
     practice_id: int
     result: Screening
     age: int | None
+    would: Would | None = None
 
 
 Results: TypeAlias = dict[int, Screened]
@@ -234,21 +257,44 @@ def _take_requests(patient_ids: list[int]) -> tuple[dict[int, Pending], datetime
 
 
 def _screen_all(
-    patient_ids: list[int], as_of: date, book: RuleBook
+    patient_ids: list[int], as_of: date, book: RuleBook, silent: dict[int, Running]
 ) -> tuple[Results, dict[int, str]]:
     """`(results, {patient id: why not})`."""
     results: Results = {}
     problems: dict[int, str] = {}
-    concerning = partial(concerns, book)
+    others = [each.book for each in silent.values() if each.book is not None]
+    concerning = partial(_concerns_any, book, others)
     for pk, practice_id, make in dossiers.read(patient_ids, as_of=as_of, concerning=concerning):
         try:
             dossier = make()
             age = weight.age(dossier.birth_date, as_of)
-            results[pk] = Screened(practice_id, screen(dossier, book), age)
+            result = screen(dossier, book)
+            would = _would(dossier, practice_id, result, silent)
+            results[pk] = Screened(practice_id, result, age, would)
         except Exception as error:  # one broken record must not leave the others unscreened
             log.exception("not_screened", patient=pk)
             problems[pk] = f"{type(error).__name__}: {error}"[:500]
     return results, problems
+
+
+def _concerns_any(book: RuleBook, others: list[RuleBook], medicine: Medicine) -> bool:
+    return concerns(book, medicine) or any(concerns(each, medicine) for each in others)
+
+
+def _would(
+    dossier: Dossier, practice_id: int, result: Screening, silent: dict[int, Running]
+) -> Would | None:
+    """What the shadow of the practice says otherwise; None where there is none, or it fails."""
+    shadow = silent.get(practice_id)
+    if shadow is None or shadow.book is None:
+        return None
+    try:
+        said = screen(dossier, shadow.book)
+    except Exception:  # a draft must not leave anybody unscreened
+        log.exception("shadow_failed", patient=dossier.patient_id, shadow=shadow.pk)
+        return None
+    compared = what_ifs.compare(result.findings, said.findings, {}, dossier.as_of)
+    return Would(shadow.pk, practice_id, compared.changes)
 
 
 def _keep_one_by_one(results: Results, run: Run) -> dict[int, str]:
@@ -293,7 +339,7 @@ def _keep(results: Results, run: Run) -> None:
     """Write the difference between what is found now and what is live."""
     ids = list(results)
     live: dict[int, dict[tuple[str, str], LiveFlag]] = {}
-    for flag in _live_flags(ids):
+    for flag in live_flags.of(ids):
         live.setdefault(flag.patient_id, {})[flag.rule_id, flag.key] = flag
     cases = _open_cases(ids)
     difference = Difference(run)
@@ -304,6 +350,9 @@ def _keep(results: Results, run: Run) -> None:
             place = Place(pk, screened.practice_id)
             difference.rank(place, case, *difference.compare(place, findings, held), screened)
     difference.write()
+    would = {pk: screened.would for pk, screened in results.items() if screened.would}
+    if run.shadow_ids:
+        shadows.keep(would, ids, run.shadow_ids, run.as_of)
     _mark_screened(results, run)
     done = audit.entry(None, Event.SCREENING_DONE, patients=len(ids), version=run.version_id)
     audit.record_all([*difference.events, done])
@@ -311,22 +360,6 @@ def _keep(results: Results, run: Run) -> None:
 
 # A batch holds thousands of flags, cases and events. These are rows of their tables, because a
 # model's instance costs five times as much to make, and twenty times as much to save.
-
-
-class LiveFlag(NamedTuple):
-    """What a comparison needs of a flag that is there."""
-
-    pk: int
-    patient_id: int
-    practice_id: int
-    rule_id: str
-    key: str
-    severity: int
-    leads: bool
-    title: str
-    digest: str
-    settled_at: datetime | None
-    settled_until: date | None
 
 
 class NewFlag(NamedTuple):
@@ -387,17 +420,6 @@ class OpenCase(NamedTuple):
         return self.snoozed_until is not None and self.snoozed_until <= day
 
 
-def _live_flags(patient_ids: Iterable[int]) -> list[LiveFlag]:
-    with binary_cursor() as cursor:
-        cursor.execute(
-            "SELECT id, patient_id, practice_id, rule_id, key, severity, leads, title, digest,"
-            " settled_at, settled_until"
-            " FROM reviews_flag WHERE ended_at IS NULL AND patient_id = ANY(%s::bigint[])",
-            [as_array(patient_ids)],
-        )
-        return [LiveFlag(*row) for row in cursor.fetchall()]
-
-
 def _open_cases(patient_ids: Iterable[int]) -> dict[int, OpenCase]:
     """`{patient id: the open case}`. Nobody else changes one while we hold the patient's lock."""
     with binary_cursor() as cursor:
@@ -440,16 +462,14 @@ class Difference:
         for finding in findings:
             old = left.pop((finding.rule_id, finding.key), None)
             content = _digest(finding)
-            expired = bool(old and old.settled_until and old.settled_until < self.as_of)
-            if old and old.digest == content and not expired:
+            if old and old.digest == content and not old.has_run_out(self.as_of):
                 flag = old
             else:
                 flag = self._flag(place, finding, content)
                 if old:
                     self.ended[old.pk] = SUPERSEDED
                     flag = flag._replace(supersedes_id=old.pk)
-                    # A decision still covers the matter unless it became worse or ran out.
-                    if old.settled_at and not expired and finding.severity >= old.severity:
+                    if old.covers(finding.severity, self.as_of):
                         flag = flag._replace(
                             settled_at=old.settled_at, settled_until=old.settled_until
                         )
@@ -590,7 +610,7 @@ class Difference:
 
 def _is_open(flag: LiveFlag | NewFlag) -> bool:
     """Whether a reviewer is to look at it: no decision covers it, and it is more than a note."""
-    return flag.settled_at is None and flag.severity <= Severity.S3
+    return is_for_a_reviewer(flag.severity, covered=flag.settled_at is not None)
 
 
 def _about(flag: LiveFlag | NewFlag) -> dict[str, str | int]:
@@ -628,7 +648,7 @@ def _mark_screened(results: Results, run: Run) -> None:
             "gave_way": result.shadowed,
             "exposure": result.exposure,
         }
-        for pk, (_, result, _) in results.items()
+        for pk, (_, result, *_) in results.items()
     ]
     if not rows:
         return

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from reviews import access, incoming, jobs, syncing, uploads
+from reviews import access, incoming, jobs, refused, syncing, uploads
 from reviews.access import Action
 from reviews.errors import NotAllowed
 from reviews.incoming import SyncResult
@@ -22,6 +22,7 @@ __all__ = [
     "Rows",
     "ask_to_take_in",
     "conditions",
+    "dispensings",
     "patients",
     "prescriptions",
     "readings",
@@ -37,6 +38,13 @@ def prescriptions(
 ) -> SyncResult:
     """Merge a batch of `SyncedPrescription`. Raises `NotAllowed`, or `Stale` under a rare race."""
     return syncing.merge(incoming.Prescriptions, rows, source_system, by, notes)
+
+
+def dispensings(
+    *, rows: Rows, source_system: str, by: User, notes: Iterable[Noted] = ()
+) -> SyncResult:
+    """Merge a batch of `SyncedDispensing`: prescriptions that say what was handed out."""
+    return syncing.merge(incoming.Dispensings, rows, source_system, by, notes)
 
 
 def conditions(
@@ -114,6 +122,7 @@ def take_in(job: Job, seconds: float) -> Slice:
             ],
             batch_size=5_000,
         )
+        refused.keep(job.asked_by, refused.Surface.BULK, refused.faults_of(result.errors))
         done += part.lines
         part.delete()
         if time.monotonic() >= until:

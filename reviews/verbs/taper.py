@@ -23,6 +23,7 @@ from reviews.models import Patient, Taper, TaperMove, TaperStatus, TaperVersion
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier
 from reviews.rules.drug import BZRA_CLASSES
+from reviews.rules.policy import at
 from reviews.tapering import checking, crossing, limits, planning
 from reviews.tapering.doses import Part, Unplannable, read_code
 from reviews.tapering.planning import Plan
@@ -338,7 +339,7 @@ def _draft(
     drug = book.drugs.get(request.drug)
     if drug is None or not drug.classes & BZRA_CLASSES:
         raise BadRecord("drug", "is no benzodiazepine or Z-drug of the rule book")
-    pace = limits.of(book.rules, dossier.profile, drug)
+    pace = limits.of(at(book, dossier.practice).rules, dossier.profile, drug)
     stages, equals, outside = (), [], ""
     try:
         if cross is not None:
@@ -387,7 +388,8 @@ def _limits(taper: Taper) -> limits.Limits:
     drug = book.drugs.get(taper.drug)
     if drug is None:
         raise NotFound(f"The rule book does not hold {taper.drug} any more.")
-    return limits.of(book.rules, taper.practice.profile, drug)
+    practice = taper.practice
+    return limits.of(at(book, practice.code).rules, practice.profile, drug)
 
 
 def _continued(before: Plan, following: Plan) -> Plan:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, audit, proving, scopes
+from reviews import access, audit, proving, refused, scopes
 from reviews.audit import Event
 from reviews.errors import DomainError
 from reviews.jwts import NotProven
@@ -76,6 +76,15 @@ def issue(*, assertion: str, scope: str, audience: str) -> Issued:
         client = proving.prove(assertion, audience=audience, longest=LONGEST_ASSERTION)
     except NotProven as error:
         raise Denied("invalid_client", f"The client is not proven: {error}.") from error
+    try:
+        return _issue(client, scope)
+    except Denied as error:
+        refused.keep(client.user, refused.Surface.TOKEN, [refused.Fault("scope", error.message)])
+        raise
+
+
+def _issue(client: Client, scope: str) -> Issued:
+    """A token for a client that is proven. Raises `Denied`."""
     try:
         asked = scopes.parse(scope)
         most = scopes.parse(client.scopes) if client.scopes else Scopes()

@@ -1,6 +1,8 @@
 """Verbs on receivers of events: make, change, give a new secret, turn on, remove, send again."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -49,9 +51,60 @@ def make(
 
 
 @transaction.atomic
+def subscribe(
+    *,
+    practice: Practice,
+    criteria: str,
+    url: str,
+    payload: str,
+    header: Mapping[str, str],
+    scopes: str | None,
+    base: str,
+    asked: str,
+    ends_at: datetime | None,
+    by: User,
+) -> Webhook:
+    """A Subscription of FHIR, which is told of what changes from now on and meets its criteria.
+
+    Whoever calls has asked that `by` may read what it is told of. Raises `BadRecord` for an address
+    that the portal does not call.
+    """
+    access.require(by, Action.OWN_WEBHOOKS, practice)
+    if Webhook.objects.there().filter(practice=practice).count() >= MOST:
+        raise BadRecord("Subscription", f"the practice has {MOST} receivers already")
+    try:
+        outgoing.read(url)
+    except outgoing.Refused as error:
+        raise BadRecord("Subscription.channel.endpoint", error.message) from error
+    place, horizon = webhooks.position()
+    made = Webhook.objects.create(
+        practice=practice,
+        name=f"Subscription: {criteria}"[:100],
+        url=url,
+        events=[f"fhir.{criteria.partition('?')[0]}"],
+        secret=secret_text.encrypt(webhooks.new_secret()),
+        made_by=by,
+        from_xact=horizon,
+        place=place,
+        criteria=criteria,
+        payload=payload,
+        header=secret_text.encrypt(json.dumps(dict(header))) if header else "",
+        scopes=scopes,
+        base=base,
+        asked=asked,
+        ends_at=ends_at,
+    )
+    _tell(by, Event.WEBHOOK_MADE, made, name=made.name, url=made.url, events=made.events)
+    transaction.on_commit(webhooks.ring)
+    return made
+
+
+@transaction.atomic
 def change(*, webhook: Webhook, name: str, url: str, events: Iterable[str], by: User) -> Webhook:
     """Change what a receiver is called, where it is, and what it is told of from now on."""
     held = _held(webhook, by)
+    if held.criteria:
+        raise IllegalMove("A Subscription is not changed: its system removes it, and asks anew.")
     given = _read(name, url, events)
     others = Webhook.objects.there().filter(practice=held.practice_id).exclude(pk=held.pk)
     if others.filter(name=given["name"]).exists():
@@ -115,8 +168,8 @@ def remove(*, webhook: Webhook, by: User) -> None:
     """End a receiver for good. What waits for it is sent to nobody."""
     held = _held(webhook, by)
     held.removed_at = timezone.now()
-    held.secret, held.old_secret, held.old_until = "", "", None
-    held.save(update_fields=["removed_at", "secret", "old_secret", "old_until"])
+    held.secret, held.old_secret, held.old_until, held.header = "", "", None, ""
+    held.save(update_fields=["removed_at", "secret", "old_secret", "old_until", "header"])
     _tell(by, Event.WEBHOOK_REMOVED, held, name=held.name)
 
 

@@ -45,8 +45,10 @@ MENU = (
     (Action.SEE_FORMULARY, "formulary", "Formulary"),
     (Action.SEE_FORMULARY, "rules", "Rules"),
     (Action.DRAFT, "rulebooks", "Rule books"),
+    (Action.EDIT_FORMULARY, "upkeep", "Upkeep"),
     (Action.EDIT_LETTER_TEXTS, "letter-texts", "Letters"),
     (Action.SEE_PEOPLE, "people", "People"),
+    (Action.SEE_INTEGRATIONS, "integrations", "Integrations"),
     (Action.REVOKE_KEYS, "keys", "Keys"),
     (Action.OVERSEE_JOBS, "jobs", "Jobs"),
 )

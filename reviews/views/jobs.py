@@ -1,4 +1,4 @@
-"""Long jobs: what runs, what waits, what became of the others; and cancelling one."""
+"""Long jobs: what runs, what waits, what became of the others; cancelling one, having one go on."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from reviews import access
 from reviews.access import Action
@@ -37,11 +37,14 @@ def jobs(request: SignedIn) -> HttpResponse:
     waiting = [job for job in unfinished if job.state == Job.State.WAITING]
     finished = visible.finished().order_by("-ended_at", "-pk")
     failed = finished.filter(state=Job.State.FAILED, ended_at__gt=timezone.now() - LATELY)
+    page = page_of(finished, request.GET.get("page", 1), PAGE_SIZE)
+    for job in page.rows:
+        job.may_ask_again = verbs.may_ask_again(job, request.user)
     context = {
         "heading": _heading(len(running), len(waiting), failed.count()),
         "running": running,
         "waiting": waiting,
-        "page": page_of(finished, request.GET.get("page", 1), PAGE_SIZE),
+        "page": page,
         "oversees": access.allowed(request.user, Action.OVERSEE_JOBS),
         "refresh_seconds": REFRESH_SECONDS if unfinished else IDLE_SECONDS,
     }
@@ -76,7 +79,18 @@ def cancel(request: SignedIn, pk: int) -> HttpResponse:
     return render(request, "reviews/jobs/cancel.html", {"job": job})
 
 
+@require_POST
+@login_required
+def again(request: SignedIn, pk: int) -> HttpResponse:
+    """Have a job that failed go on where it ended."""
+    access.require(request.user, Action.SEE_JOBS)
+    made = verbs.ask_again(job=followed.fetch(request.user, pk), by=request.user)
+    messages.success(request, f"{made.title}: it goes on.")
+    return redirect("jobs")
+
+
 urlpatterns = [
     path("jobs", jobs, name="jobs"),
     path("jobs/<int:pk>/cancel", cancel, name="job-cancel"),
+    path("jobs/<int:pk>/again", again, name="job-again"),
 ]

@@ -278,6 +278,7 @@ def _frame(request: SignedIn, patient: Patient, *, tab: str) -> dict[str, Any]:
             ("withdraw", Action.WITHDRAW),
             ("record", Action.RECORD_FACT),
             ("see_audit", Action.SEE_AUDIT),
+            ("replay", Action.REPLAY),
             ("see_case", Action.SEE_QUEUE),
             ("identify", Action.IDENTIFY),
             ("mark", Action.MARK_SENSITIVE),

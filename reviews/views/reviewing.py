@@ -71,7 +71,7 @@ def _context(
         "wrong_at": _place_of(refusal) if refusal else "",
         "today": today,
         "typed": request.POST,
-        "next_on": asked.next_on(book, patient.practice.profile, today),
+        "next_on": asked.next_on(book, dossier, today),
         "longest_words": LONGEST_WORDS,
         "longest_note": LONGEST_NOTE,
         "may_taper": access.allowed(request.user, Action.TAPER, patient),

@@ -4,23 +4,27 @@ from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_required
 from django.db.models import F
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import access
+from reviews import access, what_ifs
 from reviews.access import Action
-from reviews.errors import NotFound
+from reviews.errors import BadRecord, NotFound
+from reviews.forms.numbers import whole
 from reviews.models import Engine, Role, RuleVersion
-from reviews.queries import jobs
+from reviews.queries import jobs, rule_books, rule_drafts
 from reviews.queries.differences import SECTIONS, differences
 from reviews.verbs import publish
 from reviews.views.confirming import confirmed
+from reviews.views.refusals import shows_refusals
 from reviews.views.signed_in import SignedIn
 
 SHOWN_EACH = 100
 NOTE_LENGTH = 1000
+AGREEMENT_LENGTH = 2000
+TITLE_LENGTH = 200
 
 
 @require_GET
@@ -42,6 +46,8 @@ def rulebooks(request: SignedIn) -> HttpResponse:
         "note_length": NOTE_LENGTH,
         "engines": list(Engine.objects.order_by("-is_current", "-current_since")),
         "rescreen": jobs.rescreen(),
+        "open_drafts": rule_drafts.open_drafts(),
+        "title_length": TITLE_LENGTH,
     }
     if may_draft:
         pending = publish.pending_changes()
@@ -59,11 +65,21 @@ def rulebooks(request: SignedIn) -> HttpResponse:
 def rulebook(request: SignedIn, number: int) -> HttpResponse:
     """One book against the one it would replace, or did replace."""
     access.require(request.user, Action.SEE_FORMULARY)
+    return _rulebook_page(request, number)
+
+
+def _not_agreed(request: SignedIn, refusal: BadRecord, number: int) -> HttpResponse:
+    return _rulebook_page(request, number, refusal, status=422)
+
+
+def _rulebook_page(
+    request: SignedIn, number: int, refusal: BadRecord | None = None, *, status: int = 200
+) -> HttpResponse:
     version = _version(number)
     against = _compared_with(version)
     found = differences(against.book if against else {}, version.book) if against else {}
     is_draft = version.state == "draft"
-    own = version.drafted_by_id == request.user.pk
+    hindrance = publish.may_publish(version, request.user) if is_draft else None
     context = {
         "version": version,
         "against": against,
@@ -72,8 +88,17 @@ def rulebook(request: SignedIn, number: int) -> HttpResponse:
         ],
         "differences": sum(len(rows) for rows in found.values()),
         "is_draft": is_draft,
-        "own": own,
-        "may_publish": is_draft and not own and access.allowed(request.user, Action.PUBLISH),
+        "own": is_draft and request.user.pk in {version.drafted_by_id, *version.editor_ids},
+        "hindrance": hindrance,
+        "what_if": what_ifs.of(version),
+        "may_publish": is_draft and hindrance is None,
+        "edits": rule_drafts.edits_of(version),
+        "refusal": refusal,
+        "typed": request.POST.get("agreement", "") or request.POST.get("reason", ""),
+        "agreement_length": AGREEMENT_LENGTH,
+        "may_roll_back": version.state == "retired"
+        and version.published_at is not None
+        and access.allowed(request.user, Action.DRAFT),
         "may_discard": is_draft and access.allowed(request.user, Action.DRAFT),
         "others": _second_persons(version) if is_draft else [],
         "sizes": [
@@ -81,7 +106,7 @@ def rulebook(request: SignedIn, number: int) -> HttpResponse:
             for section in ("drugs", "products", "names", "rules")
         ],
     }
-    return render(request, "reviews/rulebooks/rulebook.html", context)
+    return render(request, "reviews/rulebooks/rulebook.html", context, status=status)
 
 
 @require_POST
@@ -96,10 +121,15 @@ def draft(request: SignedIn) -> HttpResponse:
 
 @require_POST
 @login_required
+@shows_refusals(_not_agreed, BadRecord)
 @confirmed
 def publication(request: SignedIn, number: int) -> HttpResponse:
     """Agree, as a second person, and make the draft the live book."""
-    published = publish.publish(version=_version(number), by=request.user)
+    published = publish.publish(
+        version=_version(number),
+        agreement=request.POST.get("agreement", ""),
+        by=request.user,
+    )
     messages.success(
         request,
         f"Rule book {published.number} is live. Those it can affect are being screened again.",
@@ -116,9 +146,68 @@ def discard(request: SignedIn, number: int) -> HttpResponse:
     return redirect("rulebooks")
 
 
+@require_POST
+@login_required
+@shows_refusals(_not_agreed, BadRecord)
+def roll_back(request: SignedIn, number: int) -> HttpResponse:
+    """Draft the content of an earlier book again, for a second person."""
+    made = publish.roll_back(
+        to=_version(number), reason=request.POST.get("reason", ""), by=request.user
+    )
+    messages.success(
+        request,
+        f"Draft {made.number} holds rule book {number} again. A second person publishes it.",
+    )
+    return redirect("rulebook", made.number)
+
+
+@require_GET
+@login_required
+def comparison(request: SignedIn, number: int, other: int) -> HttpResponse:
+    """Two books beside one another, fact by fact, with who says so."""
+    access.require(request.user, Action.SEE_FORMULARY)
+    old, new = _version(other), _version(number)
+    found = rule_books.compared(old, new)
+    context = {
+        "old": old,
+        "new": new,
+        "facts": found.facts,
+        "sections": [(name, rows[:SHOWN_EACH], len(rows)) for name, rows in found.formulary],
+        "count": found.total,
+        "versions": RuleVersion.objects.defer("book").order_by("-number"),
+    }
+    return render(request, "reviews/rulebooks/comparison.html", context)
+
+
+@require_GET
+@login_required
+def compare(request: SignedIn) -> HttpResponse:
+    """Lead to the two books that were chosen; where none was, to all of them."""
+    access.require(request.user, Action.SEE_FORMULARY)
+    if not request.GET:
+        return redirect("rulebooks")
+    chosen = [whole(request.GET.get(name, "")) for name in ("number", "other")]
+    if None in chosen:
+        raise NotFound("There is no rule book of that number.")
+    return redirect("rulebook-comparison", *chosen)
+
+
+@require_GET
+@login_required
+def export(request: SignedIn, number: int) -> HttpResponse:
+    """A book as a file for another site, with its digest and its seal."""
+    access.require(request.user, Action.SEE_FORMULARY)
+    version = _version(number)
+    response = JsonResponse(rule_books.exported(version), json_dumps_params={"indent": 1})
+    response["Content-Disposition"] = f'attachment; filename="rule-book-{number}.json"'
+    return response
+
+
 def _version(number: int) -> RuleVersion:
     version = (
-        RuleVersion.objects.select_related("drafted_by", "published_by", "engine")
+        RuleVersion.objects.select_related(
+            "drafted_by", "published_by", "engine", "made_of", "rolls_back_to"
+        )
         .filter(number=number)
         .first()
     )
@@ -140,7 +229,8 @@ def _compared_with(version: RuleVersion) -> RuleVersion | None:
 def _second_persons(version: RuleVersion) -> list[str]:
     """Who else may publish, by name."""
     people = get_user_model().objects.filter(is_active=True, memberships__role=Role.FORMULARY_ADMIN)
-    others = people.exclude(pk=version.drafted_by_id).distinct().order_by("last_name", "username")
+    first = {version.drafted_by_id, *version.editor_ids}
+    others = people.exclude(pk__in=first - {None}).distinct().order_by("last_name", "username")
     return [person.get_full_name() or person.get_username() for person in others]
 
 
@@ -150,4 +240,8 @@ urlpatterns = [
     path("rule-books/<int:number>", rulebook, name="rulebook"),
     path("rule-books/<int:number>/publish", publication, name="rulebook-publish"),
     path("rule-books/<int:number>/discard", discard, name="rulebook-discard"),
+    path("rule-books/compare", compare, name="rulebook-compare"),
+    path("rule-books/<int:number>/against/<int:other>", comparison, name="rulebook-comparison"),
+    path("rule-books/<int:number>/export", export, name="rulebook-export"),
+    path("rule-books/<int:number>/roll-back", roll_back, name="rulebook-roll-back"),
 ]

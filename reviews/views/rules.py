@@ -12,13 +12,14 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from reviews import access, rulebooks
+from reviews import access, governing, rulebooks
 from reviews.access import Action
 from reviews.errors import NotFound
 from reviews.models import CHANGED_PLAN, Decision, DecisionItem, Flag, Outcome, Profile
-from reviews.queries import opinions
+from reviews.queries import opinions, outcomes, rule_drafts
 from reviews.rules.asking import runs
 from reviews.rules.book import RuleBook
+from reviews.rules.bounds import FLOORS
 from reviews.rules.catalogue import catalogue, labelled, left_out
 from reviews.rules.examples import worked_examples
 from reviews.rules.exemptions import exempted
@@ -28,37 +29,58 @@ from reviews.rules.registry import BY_ID
 from reviews.views.signed_in import SignedIn
 
 RECENT_DAYS = 30
+DECIDED_DAYS = 90
+STATES = {
+    "changed_here": "Changed here",
+    "has_policy": "With local policy",
+    "floor": "Safety floor",
+    "is_off": "Switched off or not run",
+    "unverified": "Partly unverified",
+    "overdue": "Source overdue",
+}
+"""The states by which the table is filtered: what a rule says of itself, and the words for it."""
 
 
 @require_GET
 @login_required
 def rules(request: SignedIn) -> HttpResponse:
-    """Every rule by family, under the profile that was asked for or is mine."""
+    """The rules as one table, under the profile that was asked for or is mine."""
     access.require(request.user, Action.SEE_FORMULARY)
     mine = access.practices(request.user, Action.SEE_FORMULARY)
     asked = request.GET.get("profile", "")
     profile = asked if asked in Profile.values else next((p.profile for p in mine), Profile.UK)
-    theme, q = request.GET.get("theme", ""), request.GET.get("q", "").strip()[:100]
+    q = request.GET.get("q", "").strip()[:100]
     _pk, book = rulebooks.live()
-    everything = [_rule(rule, book) for rule in catalogue()]
+    changed = governing.changed_in(_pk)
+    everything = [_rule(rule, book) | _state(rule["id"], book, changed) for rule in catalogue()]
     themes = sorted({rule["theme"] for rule in everything})
-    shown = [rule for rule in everything if (theme not in themes or rule["theme"] == theme)]
-    if q:
-        shown = [rule for rule in shown if q.lower() in rule["words"]]
+    families = sorted({rule["family"] for rule in everything})
+    chosen = {name: request.GET.get(name, "") for name in ("theme", "family", "state")}
+    chosen["theme"] = chosen["theme"] if chosen["theme"] in themes else ""
+    chosen["family"] = chosen["family"] if chosen["family"] in families else ""
+    chosen["state"] = chosen["state"] if chosen["state"] in STATES else ""
+    shown = [
+        rule
+        for rule in everything
+        if (not chosen["theme"] or rule["theme"] == chosen["theme"])
+        and (not chosen["family"] or rule["family"] == chosen["family"])
+        and (not chosen["state"] or rule[chosen["state"]])
+        and (not q or q.lower() in rule["words"])
+    ]
     practice_ids = [practice.pk for practice in mine]
-    recent, open_now = _raised(practice_ids), _open(practice_ids)
+    open_now, decided = _open(practice_ids), outcomes.in_days(practice_ids, DECIDED_DAYS)
     for rule in shown:
-        rule["recent"], rule["open"] = recent[rule["id"]], open_now[rule["id"]]
-        rule["limits"] = _limits(rule["id"], rule["parameters"].get(profile, {}))
-    families = {}
-    for rule in shown:
-        families.setdefault(rule["family"], []).append(rule)
+        rule["open"], rule["decided"] = open_now[rule["id"]], decided.get(rule["id"])
     context = {
-        "families": families.items(),
+        "rules": shown,
+        "families": families,
+        "states": STATES.items(),
+        "may_draft": access.allowed(request.user, Action.DRAFT),
         "count": len(shown),
         "total": len(everything),
         "themes": themes,
-        "theme": theme if theme in themes else "",
+        **chosen,
+        "is_filtered": bool(q or any(chosen.values())),
         "q": q,
         "profile": profile,
         "profiles": Profile.choices,
@@ -66,7 +88,7 @@ def rules(request: SignedIn) -> HttpResponse:
         "overdue": sum(rule["overdue"] for rule in everything),
         "unverified": sum(rule["unverified"] for rule in everything),
         "shared": _limits(EXPOSURE, book.rules.get(EXPOSURE, {}).get(profile, {})),
-        "days": RECENT_DAYS,
+        "days": DECIDED_DAYS,
         "left_out": left_out().items(),
         "may_answer_unhelpful": access.allowed(request.user, Action.ANSWER_UNHELPFUL),
         "unhelpful_waiting": opinions.unanswered(request.user).count(),
@@ -103,6 +125,9 @@ def rule(request: SignedIn, rule_id: str) -> HttpResponse:
         "outcomes": [(Outcome(code).label, count) for code, count in outcomes.most_common()],
         "decided": outcomes.total(),
         "changed": sum(outcomes[outcome] for outcome in CHANGED_PLAN),
+        "may_draft": access.allowed(request.user, Action.DRAFT),
+        "history": rule_drafts.history(rule_id),
+        "policies": rule_drafts.policies_in(book, rule_id),
         "may_see_cases": access.allowed(request.user, Action.SEE_QUEUE),
     }
     return render(request, "reviews/rules/rule.html", context)
@@ -175,6 +200,17 @@ def _rule(rule: dict[str, Any], book: RuleBook) -> dict[str, Any]:
             [rule["id"], rule["title"], rule["trigger"], rule["theme"]]
             + [f"{source['title']} {source['issuer']}" for source in sources]
         ).lower(),
+    }
+
+
+def _state(rule_id: str, book: RuleBook, changed: set[str]) -> dict[str, Any]:
+    """What can be asked of a rule's state; `is_off` in any profile that has it."""
+    rule = BY_ID[rule_id]
+    return {
+        "changed_here": rule_id in changed,
+        "has_policy": bool(rule_drafts.policies_in(book, rule_id)),
+        "floor": FLOORS.get(rule_id, ""),
+        "is_off": not all(runs(rule, book, profile) for profile in rule.profiles),
     }
 
 

@@ -21,7 +21,7 @@ from tests.verbs.test_taper import request as taper_request
 
 LISTS = (
     *("prescriptions", "readings", "tapers", "patients", "notes", "flags", "cases", "decisions"),
-    *("conditions", "letters", "screenings"),
+    *("conditions", "letters", "screenings", "dispensings"),
 )
 LONG_AGO = "2000-01-01T00:00:00Z"
 
@@ -436,6 +436,7 @@ def test_a_key_sees_its_own_practices_alone(harbour, lakeside, system, path):
     decided_case(harbour, make.person("clara", harbour), make.person("ravi", harbour))
     there = make_system(lakeside, by=make.person("ada", lakeside), source="other")
     system.sync([sent.prescription("kept", "7"), sent.prescription("refused", "7", dose=-1)])
+    system.sync([sent.prescription("handed", "7", start=-9, dispensed=True)])
     seen = ids(system.get(path))
     assert seen
     assert ids(there.get(path)) == []

@@ -36,6 +36,7 @@ ADDRESSES = (
     *("notes", "notes/{id}", "reviews", "reviews/{id}", "messages", "messages/{id}"),
     "decisions/{id}/text",
     *("prescriptions/sync", "patients/sync", "conditions/sync"),
+    *("dispensings", "dispensings/{id}", "dispensings/sync"),
     "changes",
     *("conditions", "conditions/{id}", "letters", "letters/{id}", "screenings", "screenings/{id}"),
     *("formulary", "formulary/{key}"),

@@ -8,9 +8,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from drugs.models import Ingredient
-from reviews import conclusions
+from reviews import conclusions, refused
 from reviews.models import Case, Flag, RuleVersion, ScreeningRequest
-from reviews.verbs import caseload, decide, screen
+from reviews.verbs import caseload, clients, decide, registrations, screen, webhooks
 from tests import make
 
 pytestmark = pytest.mark.browser
@@ -184,6 +184,42 @@ def test_of_a_form_that_was_refused(visit, clara, record):
     page.get_by_label("Family name").fill("Nowak")
     page.get_by_role("main").locator("button[type=submit]").first.click()
     assert page.get_by_role("alert").is_visible()
+    assert faults(page) == []
+
+
+def test_of_integrations_full_and_empty(visit, ada, harbour):
+    page = visit(ada, reverse("integrations"))
+    assert page.get_by_text("No system is connected").is_visible()
+    assert faults(page) == []
+    key, _ = clients.make_key(name="Sync", source_system="ehr", practices=[harbour], by=ada)
+    webhooks.make(
+        practice=harbour,
+        name="Dashboard",
+        url="https://example.com/x",
+        events=["case.opened"],
+        by=ada,
+    )
+    registrations.register(
+        name="Quayside",
+        source_system="quayside",
+        practices=[harbour],
+        allowed="system/MedicationDispense.cruds system/Patient.rs",
+        hook_issuer="",
+        keys="",
+        jwks_url="https://quayside.example/jwks.json",
+        by=ada,
+    )
+    odd = [refused.Fault("dose.unit", f"“{'Packung' * 9}” is no unit", "rx-88-1219")]
+    refused.keep(key.user, refused.Surface.REST, odd)
+    page.reload()
+    assert page.get_by_text("rx-88-1219").is_visible()
+    assert faults(page, ALL) == []
+    page.get_by_role("button", name="Say whether").click()
+    assert page.get_by_role("heading", name="Quayside may get a token").is_visible()
+    assert faults(page) == []
+    page.get_by_role("button", name="Discover").click()
+    for line in page.locator("section[aria-labelledby=tried] details").all():
+        line.locator("summary").click()
     assert faults(page) == []
 
 

@@ -85,3 +85,30 @@ def test_what_is_allowed_comes_back_as_it_was(content):
 def test_any_bytes_are_read_or_refused(body):
     with contextlib.suppress(exact.NotRead):
         exact.decode(body if isinstance(body, bytes) else body.encode())
+
+
+ODD = ["", " ", "\n", "a\nb", "\0", "a\ud800", "\u2028", "\x7f", "\xa0", "x" * (exact.SHORT + 1)]
+CONTENT = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(ODD),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text() | st.sampled_from(ODD), inner, max_size=4)
+    ),
+)
+
+
+@given(CONTENT, st.booleans())
+def test_what_is_passed_at_once_has_nothing_to_refuse(content, nulls):
+    if exact._is_plain(content):
+        exact._look_through(content, nulls=nulls)
+
+
+@pytest.mark.parametrize("odd", [*ODD, None, [], {}])
+def test_what_is_odd_is_looked_at_again(odd):
+    assert not exact._is_plain({"a": odd})
+    assert not exact._is_plain({"a": [{"b": odd}]})
+
+
+def test_what_is_usual_is_passed_at_once():
+    usual = {"resourceType": "Patient", "name": [{"given": ["Zoë", None]}], "n": 1, "ok": False}
+    assert exact._is_plain(usual)

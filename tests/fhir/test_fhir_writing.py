@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from reviews.audit import Event
 from reviews.models import (
+    AuditEvent,
     Condition,
     IdentityQuestion,
     ImportNote,
@@ -387,3 +389,46 @@ def test_a_transaction_of_a_hundred_orders(system, ann, django_assert_max_num_qu
         answer = system.send("POST", "/fhir", content)
     assert answer.status_code == 200, answer.content
     assert Prescription.objects.count() == 100
+
+
+# -- What is given back ------------------------------------------------------------------------
+
+
+def readings():
+    """Events that tell who was shown over the API."""
+    return AuditEvent.objects.filter(verb=Event.API_READ.verb).count()
+
+
+def test_who_wants_no_resource_back_is_told_the_same_version_and_shown_nobody(system, ann):
+    before = readings()
+    minimal = post(system, order(ann), "MedicationRequest", Prefer="return=minimal")
+    assert (minimal.status_code, minimal.content, readings()) == (201, b"", before)
+    there = system.get(f"MedicationRequest/{Prescription.objects.get().order_id}")
+    assert minimal["Location"].endswith(
+        f"/MedicationRequest/{there.json()['id']}/_history/{there.json()['meta']['versionId']}"
+    )
+    assert (minimal["ETag"], minimal["Last-Modified"]) == (there["ETag"], there["Last-Modified"])
+
+
+def test_a_transaction_says_the_same_of_each_entry_with_and_without_resources(system, ann):
+    said = []
+    for number, wanted in enumerate(("representation", "minimal")):
+        name = f"urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e{number}"
+        sent = bundle(
+            entry("POST", "MedicationRequest", order(ann), name),
+            entry("POST", "MedicationRequest", order(ann, status="draft")),
+        )
+        before = readings()
+        answer = system.send("POST", "/fhir", json.dumps(sent), Prefer=f"return={wanted}")
+        assert answer.status_code == 200, answer.content
+        said.append((answer.json()["entry"], readings() - before))
+    (whole, shown), (bare, hidden) = said
+    assert (shown > 0, hidden) == (True, 0)
+    assert all("resource" in one for one in whole)
+    assert [sorted(one) for one in bare] == [["fullUrl", "response"]] * 2
+    for one in bare:
+        there = system.get(one["response"]["location"].partition("/_history/")[0])
+        assert (one["response"]["etag"], one["response"]["lastModified"]) == (
+            there["ETag"],
+            there.json()["meta"]["lastUpdated"],
+        )

@@ -360,7 +360,7 @@ class TestConfirming:
 
     def test_keys_and_publishing(self, harbour, ada, adam):
         change_a_limit(adam)
-        version = publish.draft(note="", by=adam)
+        version = make.tried(publish.draft(note="", by=adam))
         browser = Browser(ada)
         age_session(browser.client, settings.ACCOUNT_REAUTHENTICATION_TIMEOUT + 1)
         assert browser.get(reverse("key-make")).status_code == 200
@@ -376,7 +376,7 @@ class TestConfirming:
             ("key-revoke", [ApiKey.objects.get().pk]),
             ("rulebook-publish", [version.number]),
         ):
-            asked = browser.post(reverse(name, args=args))
+            asked = browser.post(reverse(name, args=args), agreement="Read it.")
             assert asked["Location"].startswith(reverse("account_reauthenticate"))
         version.refresh_from_db()
         assert version.state == "draft"

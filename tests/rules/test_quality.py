@@ -3,6 +3,7 @@
 import pytest
 
 from reviews.rules import screen
+from reviews.rules.book import RuleBook
 
 from .book import BOOK, finding, fired, line, medicine, person
 
@@ -147,3 +148,10 @@ def test_where_code_and_words_differ_the_person_is_not_clear():
     assert found.severity == 2
     assert found.title == "zopiclone 7.5 mg tablets: its code and its words differ"
     assert "is temazepam by its code and zopiclone by its words" in found.sentence
+
+
+def test_words_that_name_a_drug_beside_a_code_of_none_are_judged_and_said():
+    book = RuleBook.from_json({**BOOK.to_json(), "without_a_rule": {"dmd": [810004004]}})
+    both = medicine("zopiclone 7.5 mg tablets", ("dmd", "810004004"))
+    found = {f.rule_id: f for f in screen(person(line(medicine=both)), book).findings}
+    assert "is no known sedative by its code and zopiclone by its words" in found["DQ-03"].sentence

@@ -145,6 +145,28 @@ def test_a_combination_is_expanded_or_says_that_it_is_not(text, codings, complet
     assert (recognition.complete, keys) == (complete, drugs)
 
 
+CLEARED = RuleBook.from_json({**BOOK.to_json(), "without_a_rule": {"dmd": [810004004]}})
+
+
+@pytest.mark.parametrize(
+    ("text", "drugs", "unmapped", "suspected"),
+    [
+        ("Amoxwell 500 tablets", [], False, ""),
+        ("Amoxicillin 500 mg capsules", ["amoxicillin"], False, ""),
+        ("Flubromazolam 1 mg tablets", [], True, "flubromazolam"),
+        ("Amoxicillin 500 mg / flubromazolam 1 mg", ["amoxicillin"], True, "flubromazolam"),
+        ("Diazepam 5 mg", ["diazepam"], True, ""),
+    ],
+)
+def test_a_code_of_a_product_without_a_rule_does_not_silence_the_words(
+    text, drugs, unmapped, suspected
+):
+    said = CLEARED.recognise_text(text, (("dmd", "810004004"),))
+    assert [part.drug for part in said.parts] == drugs
+    assert (said.unmapped, said.suspected) == (unmapped, suspected)
+    assert ("benzodiazepine" in said.classes) is ("diazepam" in drugs)
+
+
 def test_recognition_is_done_once_for_each_key():
     first = BOOK.recognise(Medicine("same", "diazepam", ()))
     assert BOOK.recognise(Medicine("same", "anything", ())) is first

@@ -48,6 +48,7 @@ MAY = {
         Action.SEE_LETTER_TEXTS,
     },
     Role.REVIEWER: {
+        Action.REPLAY,
         *OWN_JOBS,
         *LETTERS,
         Action.RECALL,
@@ -79,6 +80,7 @@ MAY = {
         Action.SEE_LETTER_TEXTS,
     },
     Role.FORMULARY_ADMIN: {
+        Action.SEE_INTEGRATIONS,
         *OWN_JOBS,
         Action.SEE_FORMULARY,
         Action.SEE_LETTER_TEXTS,
@@ -94,6 +96,7 @@ MAY = {
         Action.MANAGE_WEBHOOKS,
     },
     Role.AUDITOR: {
+        Action.REPLAY,
         *OWN_JOBS,
         Action.SEE_RECALL,
         Action.SEE_PATIENT,

@@ -19,7 +19,7 @@ from tests import database, make
 pytestmark = pytest.mark.django_db(transaction=True)
 FILES = {
     *("patients", "prescriptions", "conditions", "readings", "exemptions", "tapers"),
-    *("screenings", "flags", "export", "book"),
+    *("screenings", "flags", "decisions", "export", "book"),
 }
 GAP_DAYS, CARRIED_DAYS = 14, 15
 NOTE_OVER_DAYS, REVIEW_OVER_DAYS = 14, 28

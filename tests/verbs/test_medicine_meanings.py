@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from drugs.models import Limit
-from reviews import dossiers
+from reviews import dossiers, reaching
 from reviews.errors import BadRecord, IllegalMove, NotAllowed
 from reviews.models import (
     AuditEvent,
@@ -184,7 +184,7 @@ def test_a_drug_fact_reaches_those_whose_medicine_was_said_to_be_it(bell, harbou
     edit.revise(row=row, values=values, citation=citation, seen=row.changed_at, by=ada)
     new = publish.draft(note="Lower", by=ada)
     live = RuleVersion.objects.get(state=RuleVersion.State.PUBLISHED)
-    assert publish.affected_patients(live, new) == [bell.pk]
+    assert reaching.affected_patients(live, new) == [bell.pk]
 
 
 @pytest.mark.parametrize("who", ["clara", "audrey", "ehr", "ada"])

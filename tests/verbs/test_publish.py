@@ -93,7 +93,7 @@ def test_only_a_formulary_admin_drafts_publishes_and_discards(rulebook, harbour,
         with pytest.raises(NotAllowed):
             publish.draft(note="", by=by)
         with pytest.raises(NotAllowed):
-            publish.publish(version=draft, by=by)
+            publish.publish(version=draft, agreement="Read it.", by=by)
         with pytest.raises(NotAllowed):
             publish.discard(version=draft, by=by)
     assert RuleVersion.objects.get(pk=draft.pk).state == "draft"
@@ -106,7 +106,7 @@ def test_a_second_person_makes_it_the_live_book(rulebook, ada, adam):
     lower_diazepam(ada)
     draft = publish.draft(note="", by=ada)
     assert rulebooks.live()[1].number == 1
-    published = publish.publish(version=draft, by=adam)
+    published = publish.publish(version=make.tried(draft), agreement="Read it.", by=adam)
     pk, book = rulebooks.live()
     assert (pk, book.number) == (published.pk, 2)
     assert book.drugs["diazepam"].max_mg_per_day["UK"]["adult"] == 25
@@ -121,7 +121,7 @@ def test_the_drafter_cannot_publish(rulebook, ada):
     lower_diazepam(ada)
     draft = publish.draft(note="", by=ada)
     with pytest.raises(NotAllowed, match="A second person"):
-        publish.publish(version=draft, by=ada)
+        publish.publish(version=draft, agreement="Read it.", by=ada)
     assert rulebooks.live()[1].number == 1
 
 
@@ -133,7 +133,7 @@ def test_the_database_too_wants_a_second_person(rulebook, ada):
         transaction.atomic(),
     ):
         RuleVersion.objects.filter(pk=draft.pk).update(
-            published_by=ada, published_at=draft.drafted_at
+            published_by=ada, published_at=draft.drafted_at, agreement="Read it."
         )
 
 
@@ -142,19 +142,19 @@ def test_a_draft_made_before_a_later_book_is_stale(rulebook, ada, adam):
     early = publish.draft(note="", by=ada)
     lower_diazepam(ada, mg="20")
     late = publish.draft(note="", by=ada)
-    publish.publish(version=late, by=adam)
+    publish.publish(version=make.tried(late), agreement="Read it.", by=adam)
     with pytest.raises(Stale, match="Draft again"):
-        publish.publish(version=early, by=adam)
+        publish.publish(version=early, agreement="Read it.", by=adam)
     assert rulebooks.live()[1].number == 3
 
 
 def test_what_is_no_draft_is_neither_published_nor_discarded(rulebook, ada, adam):
     lower_diazepam(ada)
-    draft = publish.draft(note="", by=ada)
-    publish.publish(version=draft, by=adam)
+    draft = make.tried(publish.draft(note="", by=ada))
+    publish.publish(version=draft, agreement="Read it.", by=adam)
     for version in (draft, rulebook):
         with pytest.raises(IllegalMove):
-            publish.publish(version=version, by=adam)
+            publish.publish(version=version, agreement="Read it.", by=adam)
         with pytest.raises(IllegalMove):
             publish.discard(version=version, by=adam)
 
@@ -172,10 +172,10 @@ def test_without_the_audit_event_nothing_is_published(rulebook, ada, adam, treat
         raise OSError("the audit is full")
 
     lower_diazepam(ada)
-    draft = publish.draft(note="", by=ada)
+    draft = make.tried(publish.draft(note="", by=ada))
     monkeypatch.setattr(publish.audit, "record", broken)
     with pytest.raises(OSError, match="full"):
-        publish.publish(version=draft, by=adam)
+        publish.publish(version=draft, agreement="Read it.", by=adam)
     assert rulebooks.live()[1].number == 1
     assert queued() == []
 
@@ -185,7 +185,9 @@ def test_without_the_audit_event_nothing_is_published(rulebook, ada, adam, treat
 
 def test_a_drug_fact_reaches_those_who_have_the_drug(treated, ada, adam):
     lower_diazepam(ada)
-    publish.publish(version=publish.draft(note="", by=ada), by=adam)
+    publish.publish(
+        version=make.tried(publish.draft(note="", by=ada)), agreement="Read it.", by=adam
+    )
     assert queued() == [treated["Diaz"]]
     event = AuditEvent.objects.filter(verb="rules.published").latest("pk")
     assert event.detail["patients"] == 1
@@ -203,7 +205,9 @@ def test_a_new_name_reaches_those_who_are_recognised_by_it_now(harbour, clara, a
         **{field: getattr(valium, field) for field in Name.CITATION},
     )
     name.parts.create(ingredient=valium.ingredients.get())
-    publish.publish(version=publish.draft(note="A new brand", by=ada), by=adam)
+    publish.publish(
+        version=make.tried(publish.draft(note="A new brand", by=ada)), agreement="Read it.", by=adam
+    )
     assert queued() == [strange.pk]
     screen.drain()
     assert not Flag.objects.live().filter(patient=strange, rule_id="DQ-03").exists()
@@ -217,7 +221,9 @@ def test_a_class_reaches_those_who_have_a_member(harbour, clara, ada, adam, trea
     make.prescription(neuropathic, clara, "Gabapentin 300 mg capsules", dose_unit="capsule")
     screen.drain()
     revise(member, ada, severity=1)
-    publish.publish(version=publish.draft(note="", by=ada), by=adam)
+    publish.publish(
+        version=make.tried(publish.draft(note="", by=ada)), agreement="Read it.", by=adam
+    )
     assert queued() == [neuropathic.pk]
 
 
@@ -227,7 +233,9 @@ def test_a_threshold_reaches_everybody_with_a_prescription(treated, ada, adam, m
     assert not anxiety.filter(severity__lte=3).exists()
     lower_anxiety_limit(monkeypatch)
     assert publish.pending_changes()["rules"] == ["DUR-01"]
-    publish.publish(version=publish.draft(note="", by=ada), by=adam)
+    publish.publish(
+        version=make.tried(publish.draft(note="", by=ada)), agreement="Read it.", by=adam
+    )
     assert queued() == sorted([treated["Diaz"], treated["Amlo"]])
     screen.drain()
     flag = Flag.objects.open().get(patient=patient, rule_id="DUR-01")
@@ -243,7 +251,9 @@ def test_a_withdrawn_prescription_is_still_screened_but_a_superseded_one_is_not_
     prescribe.amend(prescription=first, record=make.record("Amlodipine 5 mg tablets"), by=clara)
     screen.drain()
     lower_diazepam(ada)
-    publish.publish(version=publish.draft(note="", by=ada), by=adam)
+    publish.publish(
+        version=make.tried(publish.draft(note="", by=ada)), agreement="Read it.", by=adam
+    )
     assert queued() == []
 
 
@@ -251,7 +261,9 @@ def test_flags_keep_the_book_that_raised_them(harbour, clara, ada, adam):
     case = make.flagged_case(harbour, logged_by=clara)
     before = {flag.pk: flag.version.number for flag in case.flags.all()}
     lower_diazepam(ada)
-    publish.publish(version=publish.draft(note="", by=ada), by=adam)
+    publish.publish(
+        version=make.tried(publish.draft(note="", by=ada)), agreement="Read it.", by=adam
+    )
     screen.drain()
     assert {flag.pk: flag.version.number for flag in Flag.objects.filter(pk__in=before)} == before
     assert set(before.values()) == {1}

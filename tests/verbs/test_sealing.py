@@ -181,8 +181,8 @@ def test_a_mark_survives_a_change_of_the_secret(db, monkeypatch):
     ],
 )
 def test_a_detail_is_the_same_before_and_after_it_was_kept(db, detail):
-    event = audit.record(None, Event.DIGEST_SENT, **detail)
-    assert sealing.is_the_portals(AuditEvent.objects.get(pk=event.pk))
+    number = audit.record(None, Event.DIGEST_SENT, **detail)
+    assert sealing.is_the_portals(AuditEvent.objects.get(pk=number))
 
 
 # -- The order, where several write at once ----------------------------------------------------
@@ -196,7 +196,7 @@ def test_a_row_that_commits_late_is_sealed_with_the_next_head(rulebook):
 
     def slow():
         with transaction.atomic():
-            late.append(audit.record(None, Event.DIGEST_SENT, lines=1).pk)
+            late.append(audit.record(None, Event.DIGEST_SENT, lines=1))
             begun.set()
             go_on.wait(30)
         connection.close()

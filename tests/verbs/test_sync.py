@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from reviews import audit, records
+from reviews import audit, bulk, records
 from reviews.errors import NotAllowed
 from reviews.models import (
     AuditEvent,
@@ -17,6 +17,7 @@ from reviews.models import (
     Identifier,
     Medicine,
     Patient,
+    PatientVersion,
     Prescription,
     ScreeningRequest,
 )
@@ -73,6 +74,35 @@ def test_json_bytes_and_python_data_are_the_same_record(harbour, ehr):
     assert summary(send(ehr, json.dumps(sent.prescription()).encode())) == (0, 0, 1, 0)
 
 
+ITS_OWN = {"id", "order_id", "patient_id", "digest", "recorded_at", "mark", "subject"}
+ITS_OWN |= {"at", "xact", "detail", "value", "supersedes_id", "superseded_at", "source_id"}
+
+
+def test_a_few_rows_are_written_as_many_are(harbour, ehr, monkeypatch):
+    """Few are inserted and many copied, and of either nothing is written otherwise."""
+    events, written = AuditEvent.objects.latest("pk").pk, []
+    for few in (0, bulk.FEW):
+        monkeypatch.setattr(bulk, "FEW", few)
+        whole = sent.prescription(f"rx-{few}", str(few), medicine="Diazepam’s “5 mg” \\ tablets")
+        whole["schedule"] = [{"per_day": 2.5, "days": 7}, {"per_day": 1, "days": 7}]
+        assert summary(send(ehr, whole)) == (1, 0, 0, 0)
+        assert summary(send(ehr, whole | {"dose": 0.5, "quantity_text": "2 Packung\t%s"})) == (
+            *(0, 1, 0, 0),
+        )
+        written.append(
+            [
+                {name: value for name, value in row.items() if name not in ITS_OWN}
+                for rows in (
+                    *(model.objects.all() for model in (Prescription, Identifier, PatientVersion)),
+                    AuditEvent.objects.filter(pk__gt=events),
+                )
+                for row in rows.values()
+            ]
+        )
+    before, after = written
+    assert Counter(map(str, after)) == Counter(map(str, [*before, *before]))
+
+
 def test_the_same_content_changes_nothing_and_screens_nobody(harbour, ehr):
     rows = [sent.prescription(f"rx-{n}", str(n % 7)) for n in range(20)]
     send(ehr, *rows)
@@ -89,11 +119,12 @@ def test_a_batch_takes_the_same_few_statements_however_long_it_is(harbour, ehr):
             send(ehr, *rows)
         return len(queries)
 
-    few = [sent.prescription(f"a{n}", str(n)) for n in range(2)]
+    few = [sent.prescription(f"a{n}", str(n)) for n in range(bulk.FEW + 1)]
     many = [sent.prescription(f"b{n}", f"9{n}", medicine=f"Thing {n}") for n in range(200)]
-    statements([sent.prescription("warm", "warm")])
+    one = statements([sent.prescription("warm", "warm")])
     first, second = statements(few), statements(many)
     assert second <= first + 2, "a medicine not yet known is added, in two statements more"
+    assert one < first, "a few rows are inserted, and not copied"
     assert statements(many) <= 9
 
 

@@ -48,7 +48,9 @@ def sealed(harbour, clara, ravi, samira, ada, adam):
             decide.send_back(case=urgent, reason="Too long", by=samira, seen=urgent.lock)
         sealing.seal_all()
     lower_diazepam(ada)
-    publish.publish(version=publish.draft(note="", by=ada), by=adam)
+    publish.publish(
+        version=make.tried(publish.draft(note="", by=ada)), agreement="Read it.", by=adam
+    )
     case = make.flagged_case(harbour, logged_by=clara, age=61)
     caseload.claim(case=case, by=ravi, seen=case.lock)
     return sealing.seal_all()

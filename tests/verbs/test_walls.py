@@ -213,9 +213,9 @@ def test_a_rule_book_reaches_practices_where_its_publisher_does_not_work(quill, 
     adam = make.person("adam", lakeside)
     limit = Limit.objects.filter(ingredient__key="diazepam").first()
     edit.retire(row=limit, reason="a test", seen=limit.changed_at, by=ada)
-    version = publish.draft(note="", by=ada)
+    version = make.tried(publish.draft(note="", by=ada))
     ScreeningRequest.objects.all().delete()
-    Browser(adam).post(f"/rule-books/{version.number}/publish")
+    Browser(adam).post(f"/rule-books/{version.number}/publish", agreement="Read it.")
     assert RuleVersion.objects.get(pk=version.pk).state == RuleVersion.State.PUBLISHED
     assert ScreeningRequest.objects.filter(patient=quill.patient).exists()
 

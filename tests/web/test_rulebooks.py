@@ -26,7 +26,7 @@ def change_a_limit(by, *, mg="25"):
 @pytest.fixture
 def draft(rulebook, ada):
     change_a_limit(ada)
-    return publish.draft(note="Lower maximum", by=ada)
+    return make.tried(publish.draft(note="Lower maximum", by=ada))
 
 
 def test_everybody_with_a_role_reads_them(draft, harbour):
@@ -75,7 +75,7 @@ def test_a_second_person_publishes(draft, adam):
     browser = Browser(adam)
     page = browser.get(f"/rule-books/{draft.number}")
     assert "Agree and publish as 2" in words(page)
-    page = browser.follow(f"/rule-books/{draft.number}/publish")
+    page = browser.follow(f"/rule-books/{draft.number}/publish", agreement="I read the SmPC.")
     assert "Rule book 2 is live" in words(page)
     assert heading(page).startswith("Rule book 2 changed")
     assert heading(browser.get("/rule-books")) == "Rule book 2 is live, nothing waits"
@@ -85,8 +85,10 @@ def test_a_second_person_publishes(draft, adam):
 def test_a_draft_that_a_later_book_overtook_is_refused(draft, ada, adam):
     change_a_limit(ada, mg="20")
     later = publish.draft(note="", by=ada)
-    publish.publish(version=later, by=adam)
-    assert Browser(adam).post(f"/rule-books/{draft.number}/publish").status_code == 409
+    publish.publish(version=make.tried(later), agreement="Read it.", by=adam)
+    assert (
+        Browser(adam).post(f"/rule-books/{draft.number}/publish", agreement="x").status_code == 409
+    )
 
 
 def test_a_draft_is_put_away(draft, ada):

@@ -90,7 +90,7 @@ def _of_bundle(content: bytes, within: str) -> list[Sent]:
     for at, raw in enumerate(bundle.entry or ()):
         place = f"{within}entry[{at}]"
         try:
-            entry, _ = convert(without_nulls(msgspec.json.decode(raw)), resources.Entry)
+            entry, _ = convert(_decoded(raw), resources.Entry)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             found.append(Sent(place, "", None, f"is not a resource: {error}"))
             continue
@@ -110,9 +110,15 @@ def _of_bundle(content: bytes, within: str) -> list[Sent]:
 
 def _one(place: str, full_url: str, content: bytes) -> Sent:
     try:
-        return Sent(place, full_url, without_nulls(msgspec.json.decode(content)))
+        return Sent(place, full_url, _decoded(content))
     except RecursionError as error:
         return Sent(place, full_url, None, f"is not a resource: {error}")
+
+
+def _decoded(raw: bytes | msgspec.Raw) -> Any:
+    """JSON without its nulls. Most has none, which is seen at once."""
+    content = msgspec.json.decode(raw)
+    return without_nulls(content) if b"null" in bytes(raw) else content
 
 
 def without_nulls(content: Any) -> Any:

@@ -47,6 +47,13 @@ def said(**members: Any) -> Json:
     return found if "for_" not in members else _renamed(found)
 
 
+def _texts(first: str, one: str | None, second: str, other: str | None) -> Json:
+    """`said` for two texts: in each resource there are twenty of these."""
+    if other:
+        return {first: one, second: other} if one else {second: other}
+    return {first: one} if one else {}
+
+
 def _renamed(members: Json) -> Json:
     """Members of which one has the name of a word of Python."""
     return {name.rstrip("_"): value for name, value in members.items()}
@@ -79,7 +86,11 @@ def coding(system: str, value: str, display: str = "") -> Json:
 
 def concept(text: str = "", codings: Iterable[Json] = ()) -> Json:
     """A CodeableConcept: as somebody wrote it, and its codes."""
-    return said(coding=list(codings), text=words(text))
+    codings = list(codings)
+    made: Json = {"coding": codings} if codings else {}
+    if text and (kept := words(text)):
+        made["text"] = kept
+    return made
 
 
 def own(system: str, value: str, display: str = "") -> Json:
@@ -89,7 +100,7 @@ def own(system: str, value: str, display: str = "") -> Json:
 
 def reference(type_name: str, logical_id: object, display: str = "") -> Json:
     """A reference to a resource here."""
-    return said(reference=f"{type_name}/{logical_id}", display=words(display))
+    return _texts("reference", f"{type_name}/{logical_id}", "display", words(display))
 
 
 def named(display: str) -> Json:
@@ -98,7 +109,8 @@ def named(display: str) -> Json:
 
 
 def identifier(system: str, value: str, use: str = "") -> Json:
-    return said(use=use, system=uri(system), value=words(value))
+    made = _texts("system", uri(system), "value", words(value))
+    return {"use": use, **made} if use else made
 
 
 def source(system: str, value: str) -> Json:
@@ -107,7 +119,7 @@ def source(system: str, value: str) -> Json:
 
 
 def period(start: date | datetime | None, end: date | datetime | None = None) -> Json:
-    return said(start=when(start), end=when(end))
+    return _texts("start", when(start), "end", when(end))
 
 
 def when(moment: date | datetime | None) -> str | None:
@@ -128,6 +140,7 @@ def number(amount: Decimal | float | int | None) -> int | float | None:
     return int(amount) if amount == int(amount) else float(amount)
 
 
+@lru_cache(maxsize=MOST_KNOWN)
 def quantity(amount: Decimal | float | int | None, unit: str | None) -> Json:
     """An amount in one of our units; without a unit that is known, the number alone."""
     if amount is None:

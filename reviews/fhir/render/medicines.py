@@ -133,16 +133,13 @@ def medication(text: str, codings: tuple[Json, ...], key: str) -> Json:
 
 
 def request(order: Order) -> Json:
-    category = CATEGORIES.get(order.setting)
     return elements.resource(
         "MedicationRequest",
         **_common(order),
         status=order.status,
         statusReason=elements.concept(order.status_reason),
         intent="order",
-        category=[elements.concept("", [elements.coding(CATEGORY, order.setting, category)])]
-        if category
-        else None,
+        category=[_category(order.setting)] if order.setting in CATEGORIES else None,
         subject=elements.reference("Patient", order.patient_id),
         authoredOn=elements.when(order.written_on),
         requester=order.prescriber,
@@ -201,7 +198,7 @@ def administration(order: Order) -> Json:
         effectivePeriod=effective or elements.absent(),
         reasonCode=_reason(order),
         # Without a dose there is no dosage to speak of (mad-1): its text is a note then.
-        dosage=said(text=elements.words(order.dosage_text), route=_route(order), dose=dose)
+        dosage=said(text=elements.words(order.dosage_text), route=_route(order.route), dose=dose)
         if dose
         else None,
         note=_note(order) if not dose else None,
@@ -219,9 +216,30 @@ def _common(order: Order) -> dict[str, Any]:
     }
 
 
+# There are few of these, and each order has them: they are made once, and nobody alters them.
+
+
+@lru_cache(maxsize=100)
+def _category(setting: str) -> Json:
+    return elements.concept("", [elements.coding(CATEGORY, setting, CATEGORIES[setting])])
+
+
+@lru_cache(maxsize=1_000)
+def _indication(code: str, label: str) -> Json:
+    return elements.own("indication", code, label)
+
+
+@lru_cache(maxsize=elements.MOST_KNOWN)
+def _drug(key: str, name: str, atc: str) -> Json:
+    codings = [elements.coding(f"{OURS}drug", key, name)]
+    if atc:
+        codings.append(elements.coding("http://www.whocc.no/atc", atc))
+    return elements.concept(name, codings)
+
+
 def _reason(order: Order) -> list[Json]:
     code, label = order.indication
-    return [] if code == "unknown" else [elements.own("indication", code, label)]
+    return [] if code == "unknown" else [_indication(code, label)]
 
 
 def _note(order: Order) -> list[Json]:
@@ -246,7 +264,7 @@ def dosages(order: Order) -> list[Json]:
         text=elements.words(order.dosage_text),
         timing=_timing(order),
         asNeededBoolean=True if order.as_needed else None,
-        route=_route(order),
+        route=_route(order.route),
         doseAndRate=_dose(order.dose, order.dose_max, order.dose_unit),
         maxDosePerPeriod=highest,
     )
@@ -268,7 +286,7 @@ def _steps(order: Order) -> list[Json]:
                 text=elements.words(order.dosage_text) if sequence == 1 else None,
                 timing={"repeat": {**bounds, "frequency": 1, "period": 1, "periodUnit": "d"}},
                 asNeededBoolean=True if order.as_needed else None,
-                route=_route(order),
+                route=_route(order.route),
                 doseAndRate=_dose(Decimal(str(per_day)), None, order.dose_unit),
             )
         )
@@ -317,11 +335,12 @@ def _dose(dose: Decimal | None, most: Decimal | None, unit: str) -> list[Json]:
     return [{"doseQuantity": elements.quantity(dose, unit)}] if dose is not None else []
 
 
-def _route(order: Order) -> Json:
-    if order.route not in ROUTES:
-        return elements.concept(order.route)
-    code, display = ROUTES[order.route]
-    return elements.concept(order.route, [elements.coding(SNOMED, code, display)])
+@lru_cache(maxsize=1_000)
+def _route(route: str) -> Json:
+    if route not in ROUTES:
+        return elements.concept(route)
+    code, display = ROUTES[route]
+    return elements.concept(route, [elements.coding(SNOMED, code, display)])
 
 
 # -- Supply ------------------------------------------------------------------------------------
@@ -359,12 +378,8 @@ def _understood(found: Understood | None) -> list[Json]:
         return []
     parts: list[Json] = [{"url": "recognised", "valueBoolean": found.recognised}]
     for part in found.parts:
-        codings = [elements.coding(f"{OURS}drug", part.key, part.name)]
-        if part.atc:
-            codings.append(elements.coding("http://www.whocc.no/atc", part.atc))
-        parts.append(
-            {"url": "medicine", "valueCodeableConcept": elements.concept(part.name, codings)}
-        )
+        concept = _drug(part.key, part.name, part.atc)
+        parts.append({"url": "medicine", "valueCodeableConcept": concept})
         if part.mg_per_day is not None:
             amount = elements.quantity(round(part.mg_per_day, 4), "mg")
             parts.append({"url": "dailyDose", "valueQuantity": amount})

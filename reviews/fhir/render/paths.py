@@ -1,6 +1,7 @@
 """What a resource says at a path, and the keys by which a search finds it there."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from reviews.fhir.render.elements import Json
@@ -22,11 +23,16 @@ class Definition(NamedTuple):
 
 def found(content: Any, path: str) -> Iterator[Any]:
     """Everything that stands at a path, lists opened."""
-    for one in path.split("|"):
-        yield from _walk(content, one.split("."))
+    for steps in _steps(path):
+        yield from _walk(content, steps)
 
 
-def _walk(content: Any, steps: list[str]) -> Iterator[Any]:
+@lru_cache(maxsize=1_000)
+def _steps(path: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(one.split(".")) for one in path.split("|"))
+
+
+def _walk(content: Any, steps: tuple[str, ...]) -> Iterator[Any]:
     if isinstance(content, list):
         for each in content:
             yield from _walk(each, steps)

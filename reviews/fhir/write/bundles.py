@@ -151,6 +151,8 @@ def with_references(content: Any, meant: Mapping[str, str]) -> Any:
 
     Canonical addresses are left as they are; links in a narrative are replaced.
     """
+    if not meant:
+        return content
 
     def replaced(name: str, value: Any) -> Any:
         if not isinstance(value, str):

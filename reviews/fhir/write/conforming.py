@@ -15,6 +15,14 @@ from reviews.fhir.read.file import READ
 
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
 MOST_FAULTS = 20
+TEXT_LISTS = frozenset(
+    {
+        *("alias", "given", "line", "prefix", "suffix"),
+        *("dayOfWeek", "daysOfWeek", "event", "timeOfDay", "when"),
+        *("instantiatesCanonical", "instantiatesUri", "profile"),
+    }
+)
+"""Lists of texts, dates and codes in what is sent: of these alone one may have extensions only."""
 
 _GENDER = {"male", "female", "other", "unknown"}
 _PRIORITY = {"routine", "urgent", "asap", "stat"}
@@ -153,6 +161,7 @@ def faults(resource: dict[str, Any]) -> list[Fault]:
         *_codes(resource, definition),
         *_concepts(resource, definition),
         *_shapes(resource),
+        *_nulls(resource, resource["resourceType"]),
         *_invariants(resource),
     ]
     return found[:MOST_FAULTS]
@@ -166,6 +175,26 @@ def _id_faults(resource: dict[str, Any]) -> Iterator[Fault]:
             "value",
             "An id has 1 to 64 letters, digits, hyphens and full stops.",
         )
+
+
+def _nulls(holder: dict[str, Any], path: str) -> Iterator[Fault]:
+    """A null in a list stands for a text that has extensions alone, and for nothing else."""
+    for name, value in holder.items():
+        here = f"{path}.{name}"
+        if isinstance(value, dict):
+            yield from _nulls(value, here)
+        elif isinstance(value, list):
+            if None in value and not _may_hold_nulls(holder, name):
+                yield Fault(here, "structure", "A list holds no null.")
+            for index, one in enumerate(value):
+                if isinstance(one, dict):
+                    yield from _nulls(one, f"{here}[{index}]")
+
+
+def _may_hold_nulls(holder: dict[str, Any], name: str) -> bool:
+    """Whether a list is one of texts with extensions beside it, or those extensions."""
+    other = name[1:] if name.startswith("_") else f"_{name}"
+    return name.removeprefix("_") in TEXT_LISTS and isinstance(holder.get(other), list)
 
 
 def _missing(resource: dict[str, Any], definition: Definition) -> Iterator[Fault]:

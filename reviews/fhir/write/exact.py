@@ -9,6 +9,8 @@ import msgspec
 
 MOST_DEPTH = 40
 MOST_DIGITS = 30
+SHORT = 10_000
+"""Characters of a text that needs no second look."""
 """Of a number, and of the power of ten in it."""
 MOST_CHARACTERS = 1_000_000
 """Of one text, an attachment for instance."""
@@ -51,7 +53,8 @@ def decode(body: bytes, *, nulls: bool = False) -> Any:
         raise NotRead(f"The body is not JSON: {error.msg} at {where}.") from error
     except RecursionError as error:
         raise NotRead(f"The body is nested more than {MOST_DEPTH} deep.") from error
-    _look_through(content, nulls=nulls)
+    if not _is_plain(content):
+        _look_through(content, nulls=nulls)
     return content
 
 
@@ -84,6 +87,31 @@ def _integer(digits: str) -> int:
 
 def _no_number(name: str) -> NoReturn:
     raise NotRead(f"{name} is no number in JSON.", code="value")
+
+
+def _is_plain(content: Any, depth: int = 0) -> bool:
+    """Whether there is certainly nothing to refuse, as in nearly all that is sent.
+
+    It is quick because it does not say what there is, and where: `_look_through` does.
+    """
+    if isinstance(content, str):
+        return len(content) <= SHORT and content.isprintable() and bool(content.strip())
+    if isinstance(content, dict):
+        if not content or depth >= MOST_DEPTH:
+            return False
+        for name, value in content.items():
+            if not name or not name.isprintable() or not name.strip() or len(name) > SHORT:
+                return False
+            if not _is_plain(value, depth + 1):
+                return False
+        return True
+    if isinstance(content, list):
+        return (
+            bool(content)
+            and depth < MOST_DEPTH
+            and all(each is None or _is_plain(each, depth + 1) for each in content)
+        )
+    return content is not None
 
 
 def _look_through(content: Any, *, nulls: bool) -> None:

@@ -100,6 +100,16 @@ TABLES = {
             LEFT JOIN reviews_engine e ON e.id = f.engine_id
         WHERE f.ended_at IS NULL ORDER BY f.patient_id, f.rule_id, f.id
     """,
+    # What was said of single flags; a decision that was answered points to its answer.
+    "decisions": """
+        SELECT d.id AS decision_id, d.patient_id, f.rule_id, i.outcome, i.reason, i.until,
+            d.decided_at, d.kind, a.kind AS answer, t.kind AS answer_to_the_answer
+        FROM reviews_decisionitem i JOIN reviews_decision d ON d.id = i.decision_id
+            JOIN reviews_flag f ON f.id = i.flag_id
+            LEFT JOIN reviews_decision a ON a.answers_id = d.id
+            LEFT JOIN reviews_decision t ON t.answers_id = a.id
+        ORDER BY d.id, i.id
+    """,
 }
 
 

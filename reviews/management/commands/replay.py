@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from reviews import dossiers, rulebooks
 from reviews.models import DecisionItem, Flag, Patient, PatientScreening, RuleVersion
-from reviews.queries import said
+from reviews.queries import replay, said
 from reviews.queries.said import Said
 from reviews.records import FIRST_DAY, LAST_DAY
 from reviews.rules import ENGINE
@@ -62,9 +62,7 @@ class Command(BaseCommand):
             if version is None:
                 raise CommandError(f"There is no rule book {number}.")
             return version
-        version = (
-            RuleVersion.objects.filter(published_at__lte=known_at).order_by("-published_at").first()
-        )
+        version = replay.book_of(known_at)
         if version is None:
             raise CommandError(f"No rule book was published by {known_at:%-d %b %Y}.")
         return version

@@ -1,0 +1,90 @@
+"""The form of one edit of a rule: the value within its bounds, who says so, and why."""
+
+from typing import Any
+
+from django import forms
+
+from reviews.forms.days import DayField
+from reviews.queries.rule_drafts import FactNow
+from reviews.rules.changing import Value, is_grading
+from reviews.verbs.govern import Grounds
+
+AS_IT_IS = ""
+"""What is chosen for “as the rule says”, or as the profile says."""
+
+
+class RuleChangeForm(forms.Form):
+    """A new value of a fact; `seen` is the edit that the draft held when this was opened."""
+
+    source = forms.CharField(
+        max_length=300, help_text="The publication or the policy itself, with its year."
+    )
+    locator = forms.CharField(
+        label="Where in it", max_length=200, help_text="Section, page or item."
+    )
+    next_review = DayField(
+        label="Look again by", help_text="Within a year: such as 16 May 2027 or +180d."
+    )
+    reason = forms.CharField(
+        label="Why",
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="The second person reads it before they agree.",
+    )
+    seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, now: FactNow, *given: Any) -> None:
+        super().__init__(*given)
+        self.now = now
+        self.fields = {"after": self._after(now), **self.fields}
+        self.fields["after"].initial = now.value
+        if now.standing is not None:
+            self.fields["seen"].initial = now.standing.pk
+            for name in ("source", "locator", "next_review", "reason"):
+                self.fields[name].initial = getattr(now.standing, name)
+
+    def _after(self, now: FactNow) -> forms.Field:
+        allowed, fact = now.bounds, now.fact
+        hint = f"The software proposes {now.software}."
+        if allowed.choices:
+            free = [(str(value), words) for value, words in allowed.choices.items()]
+            if fact.practice:
+                free.insert(0, (AS_IT_IS, "As the profile says: no policy"))
+            elif is_grading(fact.field):
+                free.insert(0, (AS_IT_IS, "As the rule says"))
+                free = [(key, words) for key, words in free if key != fact.field[-1]]
+            return forms.ChoiceField(label=now.label, choices=free, required=False, help_text=hint)
+        what = "A whole number" if allowed.is_whole else "A number"
+        span = f"{what} from {allowed.low:g} to {allowed.high:g} {now.unit}. {hint}"
+        if allowed.is_fixed:
+            span = f"It stays {allowed.low:g} {now.unit}: {allowed.floor}."
+        if fact.practice:
+            span += " Empty: as the profile says."
+        return forms.CharField(
+            label=now.label,
+            max_length=20,
+            required=not fact.practice,
+            help_text=span,
+            widget=forms.TextInput(attrs={"inputmode": "decimal", "class": "short"}),
+        )
+
+    def value(self) -> Value:
+        """The value for the verb, which says whether it may be; a text that is no number stays."""
+        text = self.cleaned_data["after"].strip()
+        if text == AS_IT_IS:
+            return None
+        if self.now.bounds.choices:
+            return next((each for each in _held(self.now) if str(each) == text), text)
+        try:
+            return float(text.replace(",", "."))
+        except ValueError:
+            return text
+
+    def grounds(self) -> Grounds:
+        """Who says so, for the verb."""
+        names = ("source", "locator", "next_review", "reason")
+        return Grounds(**{name: self.cleaned_data[name] for name in names})
+
+
+def _held(now: FactNow) -> list[Any]:
+    return list(now.bounds.choices)

@@ -1,0 +1,343 @@
+"""Drafts of rule books as edits: which stand in a book, what they come to, which contradict.
+
+A book is what the software proposes and the formulary says, with every published edit applied. A
+draft adds edits to those that stand in the live book (`RuleVersion.change_ids`).
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from drugs.facts import formulary
+from reviews.audit import Event
+from reviews.errors import BadRecord, IllegalMove, NotFound
+from reviews.models import AuditEvent, Practice, RuleChange, RuleDraft, RuleVersion
+from reviews.rule_files import Row
+from reviews.rules.bounds import Refused, bounds, checked
+from reviews.rules.catalogue import default_citations_section, default_rules_section, labelled
+from reviews.rules.changing import (
+    Edit,
+    Fact,
+    Value,
+    composed,
+    disorders,
+    is_grading,
+    value_in,
+)
+
+DRAFT, PUBLISHED = RuleVersion.State.DRAFT, RuleVersion.State.PUBLISHED
+_FORMULARY = (
+    Event.FORMULARY_REVISED,
+    Event.FORMULARY_ADDED,
+    Event.FORMULARY_RETIRED,
+    Event.FORMULARY_SIGNED_OFF,
+    Event.RELEASE_IN_FORCE,
+    Event.RELEASE_OUT_OF_FORCE,
+)
+
+
+LONGEST_DAYS = 366
+"""Knowledge is read again at least once a year; 366 days let a leap year be a year."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grounds:
+    """Who says so, where, until when that is believed, and why it is set here.
+
+    `reviewed` is the day on which the source was read; today where nobody says another.
+    """
+
+    source: str
+    locator: str
+    next_review: date | None
+    reason: str
+    reviewed: date | None = None
+
+
+def live() -> RuleVersion:
+    """The published version. Raises `NotFound` before the first publication."""
+    found = RuleVersion.objects.filter(state=PUBLISHED).first()
+    if found is None:
+        raise NotFound("No rule book is published yet: run load_formulary first.")
+    return found
+
+
+def fact_of(change: RuleChange) -> Fact:
+    """Which fact an edit changes."""
+    practice = change.practice.code if change.practice else ""
+    return Fact(change.rule_id, change.profile, practice, change.field)
+
+
+def edit_of(change: RuleChange) -> Edit:
+    """An edit as the pure part of the rules applies it."""
+    return Edit(
+        fact_of(change),
+        change.after,
+        change.source,
+        change.locator,
+        change.reviewed.isoformat(),
+        change.next_review.isoformat(),
+        change.reason,
+        change.practice.name if change.practice else "",
+    )
+
+
+def with_people(changes: QuerySet[RuleChange]) -> QuerySet[RuleChange]:
+    """With whoever made them and the practices they are for."""
+    return changes.select_related("practice", "by", "withdrawn_by", "draft")
+
+
+def standing(version: RuleVersion | None) -> dict[Fact, RuleChange]:
+    """The edits that stand in a book, by their fact."""
+    ids = [] if version is None else version.change_ids
+    found = with_people(RuleChange.objects.filter(pk__in=ids))
+    return {fact_of(each): each for each in found}
+
+
+def is_frozen_before(version: RuleVersion, live: RuleVersion) -> bool:
+    """Whether a draft was frozen before the live book was published: it would undo that book."""
+    return live.published_at is not None and version.drafted_at < live.published_at
+
+
+def changed_in(version_id: int) -> set[str]:
+    """Ids of the rules of which an edit stands in a book."""
+    version = RuleVersion.objects.only("change_ids").get(pk=version_id)
+    rows = RuleChange.objects.filter(pk__in=version.change_ids)
+    return set(rows.values_list("rule_id", flat=True))
+
+
+def in_draft(draft: RuleDraft) -> list[RuleChange]:
+    """The edits of a draft that stand, the first one first."""
+    return list(with_people(draft.changes.standing()).order_by("pk"))
+
+
+def merged(base: RuleVersion | None, changes: Iterable[RuleChange]) -> dict[Fact, RuleChange]:
+    """The edits that stand when these are added to those of a book."""
+    return standing(base) | {fact_of(each): each for each in changes}
+
+
+def content(edits: Iterable[RuleChange]) -> dict[str, Any]:
+    """The content of a book made now, of software, formulary and edits; without its number."""
+    proposed = {
+        **formulary(),
+        "rules": default_rules_section(),
+        "citations": default_citations_section(),
+    }
+    return composed(proposed, [edit_of(each) for each in edits])
+
+
+def digest_of(made: Mapping[str, Any]) -> str:
+    """The digest of a content, which is without its number."""
+    return hashlib.sha256(msgspec.json.encode(made, order="deterministic")).hexdigest()
+
+
+def software_says(fact: Fact) -> Value:
+    """What the software proposes for a fact; None = nothing of its own."""
+    return value_in({"rules": default_rules_section()}, fact)
+
+
+def conflicts(draft: RuleDraft, changes: Iterable[RuleChange]) -> list[tuple[RuleChange, Value]]:
+    """Edits whose `before` is not what the draft's book says, with what it says.
+
+    They were made against an older book: somebody has to look at each again.
+    """
+    said = [(each, value_in(draft.base.book, fact_of(each))) for each in changes]
+    return [(each, now) for each, now in said if each.before != now]
+
+
+def faults(made: Mapping[str, Any]) -> list[str]:
+    """Why a content cannot be a book: thresholds that contradict each other, in words."""
+    profiles = dict(Practice.objects.values_list("code", "profile"))
+    return [f"{each.rule_id}: {each.in_words()}" for each in disorders(made, profiles)]
+
+
+def out_of_bounds(edits: Iterable[RuleChange]) -> list[str]:
+    """Edits that the bounds of today no longer allow, in words: newer software may be stricter.
+
+    One that takes a value back says nothing that could be out of bounds.
+    """
+    found = []
+    for each in edits:
+        if each.after is None:
+            continue
+        try:
+            accepted(fact_of(each), each.after, each.practice)
+        except BadRecord as refusal:
+            found.append(f"{each.rule_id}, {each.field}: {refusal.reason}")
+    return found
+
+
+def require_open(draft: RuleDraft) -> None:
+    """Raise `IllegalMove` for a draft whose edits cannot change any more, saying why."""
+    if draft.put_away_at is not None:
+        raise IllegalMove(f"The draft “{draft.title}” was put away.")
+    version = draft.versions.exclude(state=RuleVersion.State.RETIRED, published_at=None).first()
+    if version is None:
+        return
+    if version.state == DRAFT:
+        raise IllegalMove(
+            f"The draft “{draft.title}” is frozen as draft {version.number}. Put that away first."
+        )
+    raise IllegalMove(f"The draft “{draft.title}” was published as rule book {version.number}.")
+
+
+def is_open(draft: RuleDraft) -> bool:
+    """Whether edits can be added to a draft."""
+    try:
+        require_open(draft)
+    except IllegalMove:
+        return False
+    return True
+
+
+def accepted(fact: Fact, value: Value, practice: Practice | None) -> Value:
+    """The value as a book holds it. Raises `BadRecord` naming the field and the reason."""
+    profile = practice.profile if practice else fact.profile
+    allowed = bounds(fact.rule_id, fact.field, profile)
+    if allowed is None:
+        raise BadRecord("field", f"{fact.field} is no fact of {fact.rule_id} for {profile}")
+    if practice and not allowed.may_be_local:
+        raise BadRecord("practice", f"no local policy moves this: {allowed.why_not}")
+    if practice and value is None:
+        return None
+    try:
+        held = checked(fact.rule_id, fact.field, profile, value)
+    except Refused as refusal:
+        raise BadRecord("after", str(refusal)) from refusal
+    # A practice says so where its profile grades otherwise.
+    return value if practice and held is None else held
+
+
+def cited(grounds: Grounds) -> dict[str, object]:
+    """The grounds as columns. Raises `BadRecord`."""
+    today = timezone.localdate()
+    for field, why in (
+        ("source", "every number has a source"),
+        ("locator", "every number has a source"),
+        ("reason", "the second person reads why"),
+    ):
+        if not getattr(grounds, field).strip():
+            raise BadRecord(field, f"is needed: {why}")
+    last = today + timedelta(days=LONGEST_DAYS)
+    if grounds.next_review is None or not today < grounds.next_review <= last:
+        raise BadRecord("next_review", f"must be after today and not after {last:%-d %b %Y}")
+    reviewed = grounds.reviewed or today
+    if reviewed > today:
+        raise BadRecord("reviewed", "must not be after today")
+    return {
+        "source": grounds.source.strip()[:300],
+        "locator": grounds.locator.strip()[:200],
+        "reason": grounds.reason.strip()[:1000],
+        "reviewed": reviewed,
+        "next_review": grounds.next_review,
+    }
+
+
+class Answer(NamedTuple):
+    """What a row of a file would do in a draft: the value before, why it cannot be, or nothing."""
+
+    row: Row
+    before: Value
+    practice: Practice | None
+    standing: RuleChange | None
+    refused: str = ""
+    changes: bool = False
+
+
+def grounds_of(row: Row) -> Grounds:
+    """Who says so, as a row of a file gives it. Raises `BadRecord` for what is no day."""
+    days = {}
+    for name in ("reviewed", "next_review"):
+        text = getattr(row, name)
+        try:
+            days[name] = date.fromisoformat(text) if text else None
+        except ValueError as error:
+            raise BadRecord(name, "must be a day such as 2026-12-04") from error
+    return Grounds(source=row.source, locator=row.locator, reason=row.reason, **days)
+
+
+def report(draft: RuleDraft, rows: Iterable[Row]) -> list[Answer]:
+    """What each row of a file would do in a draft; nothing is written.
+
+    A row that says what the draft says already changes nothing and needs no source.
+    """
+    practices = {place.code: place for place in Practice.objects.all()}
+    held = {fact_of(each): each for each in in_draft(draft)}
+    return [_answer(draft, row, practices, held.get(row.fact)) for row in rows]
+
+
+def _answer(
+    draft: RuleDraft, row: Row, practices: Mapping[str, Practice], standing: RuleChange | None
+) -> Answer:
+    fact = row.fact
+    before = standing.after if standing else value_in(draft.base.book, fact)
+    practice = practices.get(fact.practice)
+    answer = Answer(row, before, practice, standing)
+    if fact.practice and practice is None:
+        return answer._replace(refused=f"there is no practice {fact.practice} here")
+    try:
+        after = accepted(fact, row.value, practice)
+        if after == before:
+            return answer
+        if standing is not None and after == value_in(draft.base.book, fact):
+            raise BadRecord("value", "is what the book says: take the edit out of the draft")
+        cited(grounds_of(row))
+    except BadRecord as refusal:
+        field = "value" if refusal.field == "after" else refusal.field
+        return answer._replace(refused=f"{field}: {refusal.reason}")
+    return answer._replace(changes=True)
+
+
+def editors(
+    changes: Iterable[RuleChange], *, formulary_since: datetime | None, by: User | None
+) -> list[int]:
+    """Ids of everybody who changed something in a book, and so cannot publish it.
+
+    Those of a draft's edits, whoever drafts it, and whoever changed the formulary since.
+    """
+    found = {each.by_id for each in changes}
+    if by is not None:
+        found.add(by.pk)
+    if formulary_since is not None:
+        # Rows of the formulary do not say who changed them last; the trail does.
+        verbs = [event.verb for event in _FORMULARY]
+        events = AuditEvent.objects.filter(verb__in=verbs, at__gt=formulary_since)
+        found |= {pk for pk in events.values_list("actor_id", flat=True).distinct() if pk}
+    return sorted(found)
+
+
+def in_words(fact: Fact, value: Value) -> str:
+    """A value of a fact with its unit, for people."""
+    if value is None:
+        return "as the profile says" if fact.practice else "as the rule says"
+    if is_grading(fact.field):
+        allowed = next(
+            filter(None, (bounds(fact.rule_id, fact.field, each) for each in _profiles(fact))), None
+        )
+        if allowed is not None and value in allowed.choices:
+            return allowed.choices[value]
+        return f"S{value}" if isinstance(value, int) else str(value)
+    told = labelled(fact.rule_id, fact.field, value)
+    shown = f"{told['value']:g}" if isinstance(told["value"], float) else told["value"]
+    unit = told["unit"].removesuffix("s") if value == 1 else told["unit"]
+    return f"{shown} {unit}".strip()
+
+
+def label(fact: Fact) -> str:
+    """The name of a fact, for people."""
+    if fact.field == "shown":
+        return "Shown as"
+    if is_grading(fact.field):
+        return f"What the rule grades S{fact.field[-1]}"
+    return labelled(fact.rule_id, fact.field)["label"]
+
+
+def _profiles(fact: Fact) -> tuple[str, ...]:
+    return (fact.profile,) if fact.profile else ("UK", "US", "EU")

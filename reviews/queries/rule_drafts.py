@@ -1,0 +1,259 @@
+"""Drafts of rules as people read them: each edit with its source, whom it reaches, its history."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Count, Q
+
+from reviews import governing
+from reviews.models import Practice, Prescription, Profile, RuleChange, RuleDraft, RuleVersion
+from reviews.rules.book import RuleBook
+from reviews.rules.bounds import Bounds, bounds, fields_of
+from reviews.rules.changing import Fact, Value, is_grading, is_known, value_in
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditRow:
+    """An edit as a draft shows it. `now` is what the book says where that is not `before`."""
+
+    change: RuleChange
+    label: str
+    scope: str
+    before: str
+    after: str
+    now: str = ""
+    software: str = ""
+    people: int = 0
+    floor: str = ""
+    is_known: bool = True
+
+    @property
+    def scope_key(self) -> str:
+        """The scope as the page of a fact is asked for it."""
+        place = self.change.practice
+        return f"practice:{place.code}" if place else self.change.profile
+
+
+def open_drafts() -> list[RuleDraft]:
+    """The drafts to which edits can be added, the newest first."""
+    closed = RuleVersion.objects.filter(made_of__isnull=False).filter(
+        Q(state=RuleVersion.State.DRAFT) | Q(published_at__isnull=False)
+    )
+    drafts = RuleDraft.objects.filter(put_away_at=None).exclude(pk__in=closed.values("made_of"))
+    return list(
+        drafts.select_related("begun_by", "base")
+        .annotate(edits=Count("changes", filter=Q(changes__withdrawn_at=None)))
+        .order_by("-pk")
+    )
+
+
+def rows_of(draft: RuleDraft, changes: list[RuleChange] | None = None) -> list[EditRow]:
+    """The edits of a draft, in the order in which they were made."""
+    changes = governing.in_draft(draft) if changes is None else changes
+    strange = {each.pk: now for each, now in governing.conflicts(draft, changes)}
+    treated = _treated()
+    return [_row(each, strange, treated) for each in changes]
+
+
+def _row(change: RuleChange, strange: dict[int, Value], treated: dict[int, int]) -> EditRow:
+    fact = governing.fact_of(change)
+    proposed = governing.software_says(fact)
+    allowed = bounds_of(fact, change.practice)
+    return EditRow(
+        change=change,
+        label=governing.label(fact),
+        scope=scope_in_words(change.profile, change.practice),
+        before=governing.in_words(fact, change.before),
+        after=governing.in_words(fact, change.after),
+        now=governing.in_words(fact, strange[change.pk]) if change.pk in strange else "",
+        software=""
+        if fact.practice or is_grading(fact.field) or proposed in (change.after, change.before)
+        else governing.in_words(fact, proposed),
+        people=reach(change.profile, change.practice, treated),
+        floor=allowed.floor if allowed else "",
+        is_known=is_known(fact),
+    )
+
+
+def bounds_of(fact: Fact, practice: Practice | None) -> Bounds | None:
+    """The bounds of a fact, for a practice those of its profile."""
+    return bounds(fact.rule_id, fact.field, practice.profile if practice else fact.profile)
+
+
+def scope_in_words(profile: str, practice: Practice | None) -> str:
+    """Whom a fact is for, in words."""
+    return f"local policy of {practice.name}" if practice else f"{profile} profile"
+
+
+def _treated() -> dict[int, int]:
+    """By practice, how many people have a prescription that counts."""
+    rows = Prescription.objects.live().order_by().values_list("practice")
+    return dict(rows.annotate(Count("patient", distinct=True)))
+
+
+def reach(profile: str, practice: Practice | None, treated: dict[int, int] | None = None) -> int:
+    """How many people with a prescription are judged by a fact, in the practices one sees."""
+    treated = _treated() if treated is None else treated
+    if practice:
+        return treated.get(practice.pk, 0)
+    of_profile = Practice.objects.filter(profile=profile).values_list("pk", flat=True)
+    return sum(treated.get(pk, 0) for pk in of_profile)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """An edit of a rule, and what became of it."""
+
+    change: RuleChange
+    label: str
+    scope: str
+    before: str
+    after: str
+    became: str
+    version: RuleVersion | None = None
+
+
+def history(rule_id: str, *, fact: Fact | None = None) -> list[Past]:
+    """The edits of a rule, or of one fact of it, the newest first, with what became of each."""
+    changes = governing.with_people(RuleChange.objects.filter(rule_id=rule_id)).order_by("-pk")
+    rows = [each for each in changes if fact in (None, governing.fact_of(each))]
+    versions = RuleVersion.objects.defer("book").filter(
+        made_of__in={each.draft_id for each in rows}, published_at__isnull=False
+    )
+    published = {version.made_of_id: version for version in versions}
+    return [_past(each, published.get(each.draft_id)) for each in rows]
+
+
+def _past(change: RuleChange, version: RuleVersion | None) -> Past:
+    fact = governing.fact_of(change)
+    if change.withdrawn_at is not None:
+        became, version = "taken out of the draft", None
+    elif version is not None:
+        became = f"published in rule book {version.number}"
+    elif change.draft.put_away_at is not None:
+        became = "put away with its draft"
+    else:
+        became = f"in the draft “{change.draft.title}”"
+    return Past(
+        change=change,
+        label=governing.label(fact),
+        scope=scope_in_words(change.profile, change.practice),
+        before=governing.in_words(fact, change.before),
+        after=governing.in_words(fact, change.after),
+        became=became,
+        version=version,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactNow:
+    """A fact in a draft: what the live book, the software and the draft say, and what may be."""
+
+    fact: Fact
+    label: str
+    scope: str
+    bounds: Bounds
+    live: str
+    software: str
+    value: Value
+    unit: str
+    standing: RuleChange | None
+    people: int
+    policies: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether one of a few values is chosen."""
+        return bool(self.bounds.choices)
+
+
+def fact_now(draft: RuleDraft, fact: Fact, practice: Practice | None) -> FactNow | None:
+    """A fact as it stands in a draft; None when there is no such fact."""
+    allowed = bounds_of(fact, practice)
+    if allowed is None:
+        return None
+    live = value_in(draft.base.book, fact)
+    standing = governing.with_people(
+        draft.changes.standing().filter(
+            rule_id=fact.rule_id, profile=fact.profile, practice=practice, field=fact.field
+        )
+    ).first()
+    value = standing.after if standing else live
+    if value is None and practice:
+        value = value_in(draft.base.book, fact._replace(profile=practice.profile, practice=""))
+    shown = governing.in_words(fact, 2)
+    return FactNow(
+        fact=fact,
+        label=governing.label(fact),
+        scope=scope_in_words(fact.profile, practice),
+        bounds=allowed,
+        live=governing.in_words(fact, live),
+        software=governing.in_words(
+            fact._replace(profile=practice.profile if practice else fact.profile, practice=""),
+            governing.software_says(
+                fact._replace(profile=practice.profile if practice else fact.profile, practice="")
+            ),
+        ),
+        value=value,
+        unit="" if allowed.choices else shown.partition(" ")[2],
+        standing=standing,
+        people=reach(fact.profile, practice),
+        policies=_policies(draft, fact, practice),
+    )
+
+
+def _policies(draft: RuleDraft, fact: Fact, practice: Practice | None) -> list[dict[str, Any]]:
+    """What practices of the profile say of the same fact, in the book and in the draft."""
+    profile = practice.profile if practice else fact.profile
+    drafted = {each.practice_id: each for each in governing.in_draft(draft) if each.practice_id}
+    found = []
+    for place in Practice.objects.filter(profile=profile).order_by("name"):
+        own = Fact(fact.rule_id, "", place.code, fact.field)
+        said = value_in(draft.base.book, own)
+        change = drafted.get(place.pk)
+        if change is not None and governing.fact_of(change) != own:
+            change = None
+        if said is not None or change is not None:
+            found.append(
+                {
+                    "practice": place,
+                    "now": governing.in_words(own, said),
+                    "drafted": governing.in_words(own, change.after) if change else "",
+                    "change": change,
+                }
+            )
+    return found
+
+
+def choices_of(rule_id: str) -> list[tuple[str, str]]:
+    """`(field, label)` of every fact of a rule that some profile has."""
+    found: dict[str, str] = {}
+    for profile in Profile.values:
+        for name in fields_of(rule_id, profile):
+            found.setdefault(name, governing.label(Fact(rule_id, profile, "", name)))
+    return list(found.items())
+
+
+def edits_of(version: RuleVersion) -> list[EditRow]:
+    """The edits of the draft that a book was frozen from, as they stand against its base."""
+    if version.made_of is None:
+        return []
+    changes = list(
+        governing.with_people(
+            RuleChange.objects.filter(pk__in=version.change_ids, draft=version.made_of)
+        ).order_by("pk")
+    )
+    treated = _treated()
+    return [_row(each, {}, treated) for each in changes]
+
+
+def policies_in(book: RuleBook, rule_id: str) -> list[tuple[str, list[str]]]:
+    """`(practice, what it says otherwise)` of every local policy on a rule in a book."""
+    found = []
+    for code, own in sorted(book.local.items()):
+        held = {**own.get("rules", {}).get(rule_id, {}), **own.get("grading", {}).get(rule_id, {})}
+        facts = ((Fact(rule_id, "", code, name), value) for name, value in held.items())
+        said = [f"{governing.label(f)}: {governing.in_words(f, value)}" for f, value in facts]
+        if said:
+            found.append((own["name"], said))
+    return found

@@ -1,0 +1,294 @@
+"""Facts of rules as files: CSV and TOML, out and in, exactly; and a book with all that proves it.
+
+A file holds facts with their values, one each, and who says so where a value is to change. Reading
+one changes nothing: it gives rows, and what could not be read by its line.
+"""
+
+import csv
+import io
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from math import isfinite
+from typing import Any, NamedTuple
+
+from reviews.rules.bounds import fields_of
+from reviews.rules.changing import Fact, Value, is_grading, value_in
+from reviews.rules.codes import PROFILES
+
+COLUMNS = (
+    *("rule", "scope", "field", "value"),
+    *("source", "locator", "reviewed", "next_review", "reason"),
+)
+LOCAL = "local:"
+"""A scope is a profile, or this with the code of the practice whose policy it is."""
+LARGEST_BYTES = 2_000_000
+NO_VALUE = "value must be a number or a text"
+DIGITS = re.compile(r"\d[\d_]{4000,}")
+"""A whole number of more digits than Python reads, or nearly."""
+BOOK = "rule book"
+"""What a file of a whole book says that it is."""
+
+
+class Row(NamedTuple):
+    """A fact of a file and its value; days are ISO, and empty where the file says nothing."""
+
+    line: int
+    fact: Fact
+    value: Value
+    source: str = ""
+    locator: str = ""
+    reviewed: str = ""
+    next_review: str = ""
+    reason: str = ""
+
+
+class Fault(NamedTuple):
+    """What of a file could not be read, and where."""
+
+    line: int
+    reason: str
+
+
+class Read(NamedTuple):
+    """The rows of a file and its faults. `book` is the whole book where the file holds one."""
+
+    rows: list[Row]
+    faults: list[Fault]
+    book: dict[str, Any] | None = None
+
+
+def facts_of(book: Mapping[str, Any], rule_ids: Iterable[str]) -> Iterator[tuple[Fact, Value]]:
+    """Every fact of these rules in a book as JSON with its value, and the policies that it holds.
+
+    A policy that a book does not hold is no fact of it.
+    """
+    for rule_id in rule_ids:
+        for profile in PROFILES:
+            for field in fields_of(rule_id, profile):
+                fact = Fact(rule_id, profile, "", field)
+                yield fact, value_in(book, fact)
+        for code, own in sorted(book.get("local", {}).items()):
+            for section in ("rules", "grading"):
+                for field in sorted(own.get(section, {}).get(rule_id, {})):
+                    fact = Fact(rule_id, "", code, field)
+                    yield fact, value_in(book, fact)
+
+
+def scope_of(fact: Fact) -> str:
+    """Whom a fact is for, as a file writes it."""
+    return LOCAL + fact.practice if fact.practice else fact.profile
+
+
+def _written(row: Row) -> dict[str, Value]:
+    return {
+        "rule": row.fact.rule_id,
+        "scope": scope_of(row.fact),
+        "field": row.fact.field,
+        "value": row.value,
+        "source": row.source,
+        "locator": row.locator,
+        "reviewed": row.reviewed,
+        "next_review": row.next_review,
+        "reason": row.reason,
+    }
+
+
+def to_csv(rows: Iterable[Row]) -> str:
+    """The rows as CSV with a header; an empty value is “as the rule says”."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        held = _written(row)
+        writer.writerow({**held, "value": "" if row.value is None else _number(row.value)})
+    return out.getvalue()
+
+
+def to_toml(rows: Iterable[Row]) -> str:
+    """The rows as TOML, a table `fact` each; what is not said is left out."""
+    parts = []
+    for row in rows:
+        held = {name: value for name, value in _written(row).items() if value not in (None, "")}
+        lines = [f"{name} = {_toml(value)}" for name, value in held.items()]
+        parts.append("\n".join(["[[fact]]", *lines]))
+    return "\n\n".join(parts) + "\n"
+
+
+def read(text: str) -> Read:
+    """The rows of a file, which says itself what it is: JSON of a book, TOML or CSV."""
+    if len(text.encode()) > LARGEST_BYTES:
+        return Read([], [Fault(0, f"is larger than {LARGEST_BYTES:,} bytes")])
+    start = text.lstrip("\ufeff \r\n\t")
+    if start.startswith("{"):
+        return _read_book(start)
+    if start.startswith(("[[", "#")):
+        return _read_toml(start)
+    return _read_csv(start)
+
+
+def _read_csv(text: str) -> Read:
+    rows: list[Row] = []
+    faults: list[Fault] = []
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    try:
+        missing = {"rule", "scope", "field", "value"} - set(reader.fieldnames or ())
+        if missing:
+            return Read([], [Fault(1, f"lacks the columns {', '.join(sorted(missing))}")])
+        for held in reader:
+            line = reader.line_num
+            if None in held or None in held.values():
+                faults.append(Fault(line, "has not as many columns as the header"))
+                continue
+            value = held["value"].strip()
+            _take(rows, faults, line, {**held, "value": None if not value else _value(value)})
+    except csv.Error as error:
+        faults.append(Fault(reader.reader.line_num, f"is no CSV: {error}"))
+    return _once(rows, faults)
+
+
+def _read_toml(text: str) -> Read:
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return Read([], [Fault(0, f"is no TOML: {error}")])
+    except ValueError:
+        found = DIGITS.search(text)
+        row = text.count("[[fact]]", 0, found.start()) if found else 0
+        return Read([], [Fault(row, NO_VALUE)])
+    rows: list[Row] = []
+    faults: list[Fault] = []
+    facts = data.get("fact", [])
+    if not isinstance(facts, list) or not all(isinstance(each, dict) for each in facts):
+        return Read([], [Fault(0, "holds no [[fact]]")])
+    for number, held in enumerate(facts, start=1):
+        _take(rows, faults, number, held)
+    return _once(rows, faults)
+
+
+def _take(rows: list[Row], faults: list[Fault], line: int, held: Mapping[str, Any]) -> None:
+    """Keep a row of a file, or why it is none."""
+    said = {}
+    for name in (
+        "rule",
+        "scope",
+        "field",
+        "source",
+        "locator",
+        "reviewed",
+        "next_review",
+        "reason",
+    ):
+        value = held.get(name, "")
+        value = value.isoformat() if isinstance(value, date) else value
+        if not isinstance(value, str):
+            faults.append(Fault(line, f"{name} must be a text"))
+            return
+        said[name] = value.strip()
+    value = held.get("value")
+    if not _is_value(value):
+        faults.append(Fault(line, NO_VALUE))
+        return
+    for name in ("rule", "scope", "field"):
+        if not said[name]:
+            faults.append(Fault(line, f"{name} is missing"))
+            return
+    if strange := held.keys() - set(COLUMNS):
+        faults.append(Fault(line, f"has what no fact has: {', '.join(sorted(map(str, strange)))}"))
+        return
+    scope = said.pop("scope")
+    local = scope.startswith(LOCAL)
+    if not local and scope not in PROFILES:
+        faults.append(Fault(line, f"scope {scope} is no profile, and no {LOCAL}CODE"))
+        return
+    fact = Fact(
+        said.pop("rule"),
+        "" if local else scope,
+        scope.removeprefix(LOCAL) if local else "",
+        said.pop("field"),
+    )
+    rows.append(Row(line, fact, value, **said))
+
+
+def _once(rows: list[Row], faults: list[Fault]) -> Read:
+    """Each fact at most once: two values of one are a fault, and neither counts."""
+    lines: dict[Fact, list[int]] = {}
+    for row in rows:
+        lines.setdefault(row.fact, []).append(row.line)
+    twice = {fact: held for fact, held in lines.items() if len(held) > 1}
+    for fact, held in twice.items():
+        listed = ", ".join(map(str, held))
+        faults.append(Fault(held[-1], f"{fact.rule_id} {fact.field} stands in {listed}"))
+    return Read([row for row in rows if row.fact not in twice], sorted(faults))
+
+
+def _is_value(value: object) -> bool:
+    """Whether a fact can hold it at all; not a whole number that is larger than any float."""
+    try:
+        return not isinstance(value, bool) and (
+            value is None
+            or isinstance(value, (float, str))
+            or (isinstance(value, int) and isfinite(value))
+        )
+    except OverflowError:
+        return False
+
+
+def _value(text: str) -> Value:
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    # "nan" and "1e999" are texts that no fact holds.
+    if not isfinite(number):
+        return text
+    return int(number) if number == int(number) else number
+
+
+def _number(value: float | str) -> str:
+    return value if isinstance(value, str) else repr(value)
+
+
+def _toml(value: Value) -> str:
+    # A basic string of TOML is written as JSON writes it, but for DEL.
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)
+
+
+# -- A whole book ----------------------------------------------------------------------------------
+
+
+def _read_book(text: str) -> Read:
+    """The facts of an exported book, with the sources of the edits that stand in it."""
+    try:
+        data = json.loads(text)
+        book, edits = data["book"], data["edits"]
+        if data["is"] != BOOK or not isinstance(book["rules"], dict):
+            raise KeyError(BOOK)
+        said = {
+            Fact(*(str(each[name]) for name in Fact._fields)): {
+                name: str(each[name])
+                for name in ("source", "locator", "reviewed", "next_review", "reason")
+            }
+            for each in edits
+        }
+        held = dict(facts_of(book, book["rules"]))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return Read([], [Fault(0, "is no rule book that a portal exported")])
+    faults = [
+        Fault(number, f"{fact.rule_id} {fact.field} ({scope_of(fact)}): {NO_VALUE}")
+        for number, (fact, value) in enumerate(held.items(), start=1)
+        if not _is_value(value)
+    ]
+    if faults:
+        return Read([], faults)
+    rows = [
+        Row(number, fact, value, **said.get(fact, {}))
+        for number, (fact, value) in enumerate(held.items(), start=1)
+        # A book of older software does not hold every threshold.
+        if value is not None or is_grading(fact.field)
+    ]
+    return Read(rows, [], data)

@@ -1,0 +1,242 @@
+"""Verbs on open drafts of rules: begin one, edit a fact in it, withdraw an edit, bring it up to
+date, put it away.
+
+Several people add edits to one draft. Nothing changes for anybody's patients: a draft is frozen
+into a book, which a second person publishes (`reviews.verbs.publish`).
+"""
+
+from collections.abc import Iterable
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from reviews import access, audit, governing
+from reviews.access import Action
+from reviews.audit import Event
+from reviews.errors import BadRecord, IllegalMove, Stale
+from reviews.governing import Grounds
+from reviews.models import Practice, RuleChange, RuleDraft, named
+from reviews.rule_files import Row
+from reviews.rules.changing import Fact, Value, value_in
+
+
+@transaction.atomic
+def begin(*, title: str, by: User) -> RuleDraft:
+    """Begin a draft of the next book, on top of the live one. Raises `BadRecord` for no title."""
+    access.require(by, Action.DRAFT)
+    if not title.strip():
+        raise BadRecord("title", "is needed: what the draft is for")
+    draft = RuleDraft.objects.create(title=title.strip()[:200], base=governing.live(), begun_by=by)
+    audit.record(by, Event.RULE_DRAFT_BEGUN, subject=draft, draft=draft.pk, title=draft.title)
+    return draft
+
+
+@transaction.atomic
+def change(
+    *,
+    draft: RuleDraft,
+    rule_id: str,
+    field: str,
+    after: Value,
+    grounds: Grounds,
+    by: User,
+    profile: str = "",
+    practice: Practice | None = None,
+    seen: int | None = None,
+) -> RuleChange:
+    """Edit one fact in a draft, of a profile or as the local policy of a practice.
+
+    `seen` is the id of the edit of that fact which the draft held when it was looked at, None for
+    none: it is written over. Raises `BadRecord` by field, `Stale` when somebody edited the fact or
+    published a book since, `IllegalMove` when the draft is not open.
+    """
+    access.require(by, Action.DRAFT)
+    locked = _lock(draft)
+    if bool(profile) == bool(practice):
+        raise BadRecord("profile", "give a profile, or a practice for its local policy")
+    fact = Fact(rule_id, profile, practice.code if practice else "", field)
+    held = governing.accepted(fact, after, practice)
+    cited = governing.cited(grounds)
+    standing = governing.with_people(
+        locked.changes.standing().filter(
+            rule_id=rule_id, profile=profile, practice=practice, field=field
+        )
+    ).first()
+    if (standing.pk if standing else None) != seen:
+        raise Stale(_by_whom(standing))
+    before = value_in(locked.base.book, fact)
+    if held == before:
+        raise BadRecord("after", f"is what rule book {locked.base.number} says already")
+    if standing is not None:
+        _withdraw(standing, by)
+    made = RuleChange.objects.create(
+        draft=locked,
+        rule_id=rule_id,
+        profile=profile,
+        practice=practice,
+        field=field,
+        before=before,
+        after=held,
+        by=by,
+        **cited,
+    )
+    _record(by, Event.RULE_CHANGED, made)
+    return made
+
+
+@transaction.atomic
+def take_file(*, draft: RuleDraft, rows: Iterable[Row], by: User) -> list[RuleChange]:
+    """Make an edit of each row of a file whose value is not what the draft says already.
+
+    All or nothing: raises `BadRecord` for the first row that cannot be, as `report` tells of all.
+    """
+    access.require(by, Action.DRAFT)
+    locked = _lock(draft)
+    answers = governing.report(locked, rows)
+    refused = next((each for each in answers if each.refused), None)
+    if refused is not None:
+        raise BadRecord("file", f"line {refused.row.line}: {refused.refused}")
+    return [
+        change(
+            draft=locked,
+            rule_id=each.row.fact.rule_id,
+            field=each.row.fact.field,
+            after=each.row.value,
+            grounds=governing.grounds_of(each.row),
+            by=by,
+            profile=each.row.fact.profile,
+            practice=each.practice,
+            seen=each.standing.pk if each.standing else None,
+        )
+        for each in answers
+        if each.changes
+    ]
+
+
+@transaction.atomic
+def withdraw(*, change: RuleChange, by: User) -> RuleChange:
+    """Take an edit out of its draft; it stays readable. Raises `Stale` when it is out already."""
+    access.require(by, Action.DRAFT)
+    _lock(change.draft)
+    locked = RuleChange.objects.select_for_update().get(pk=change.pk)
+    if locked.withdrawn_at is not None:
+        raise Stale("Somebody else took this edit out, or wrote over it, since you opened it.")
+    _withdraw(locked, by)
+    _record(by, Event.RULE_CHANGE_WITHDRAWN, locked)
+    return locked
+
+
+@transaction.atomic
+def confirm(*, change: RuleChange, by: User) -> RuleChange | None:
+    """Make an edit anew against the book as it is now; None when the book says the same already.
+
+    Raises `Stale` when the edit is out of the draft.
+    """
+    access.require(by, Action.DRAFT)
+    locked = _lock(change.draft)
+    old = RuleChange.objects.select_for_update(of=("self",)).get(pk=change.pk)
+    if old.withdrawn_at is not None:
+        raise Stale("Somebody else took this edit out, or wrote over it, since you opened it.")
+    before = value_in(locked.base.book, governing.fact_of(old))
+    if before == old.before:
+        raise IllegalMove("This edit fits the rule book that it changes.")
+    _withdraw(old, by)
+    if before == old.after:
+        _record(by, Event.RULE_CHANGE_WITHDRAWN, old)
+        return None
+    kept = {name: getattr(old, name) for name in _KEPT}
+    made = RuleChange.objects.create(draft=locked, before=before, by=by, **kept)
+    _record(by, Event.RULE_CHANGED, made)
+    return made
+
+
+@transaction.atomic
+def bring_up_to_date(*, draft: RuleDraft, by: User) -> RuleDraft:
+    """Put a draft on top of the book that is live now.
+
+    Edits stay as they are; one whose `before` does not hold any more has to be confirmed.
+    Raises `IllegalMove` when it is up to date.
+    """
+    access.require(by, Action.DRAFT)
+    locked, live = _lock(draft), governing.live()
+    if locked.base_id == live.pk:
+        raise IllegalMove(f"The draft is up to date with rule book {live.number}.")
+    before, locked.base = locked.base, live
+    locked.save(update_fields=["base"])
+    audit.record(
+        by,
+        Event.RULE_DRAFT_REBASED,
+        subject=locked,
+        draft=locked.pk,
+        title=locked.title,
+        **{"from": before.number, "to": live.number},
+    )
+    return locked
+
+
+@transaction.atomic
+def put_away(*, draft: RuleDraft, reason: str, by: User) -> RuleDraft:
+    """Put a draft away for good, with its edits. Raises `BadRecord` without a reason."""
+    access.require(by, Action.DRAFT)
+    if not reason.strip():
+        raise BadRecord("reason", "is needed to put a draft away")
+    locked = _lock(draft)
+    locked.put_away_by, locked.put_away_at = by, timezone.now()
+    locked.put_away_reason = reason.strip()[:500]
+    locked.save(update_fields=["put_away_by", "put_away_at", "put_away_reason"])
+    audit.record(
+        by,
+        Event.RULE_DRAFT_PUT_AWAY,
+        subject=locked,
+        draft=locked.pk,
+        title=locked.title,
+        reason=locked.put_away_reason,
+    )
+    return locked
+
+
+_KEPT = (
+    *("rule_id", "profile", "practice", "field", "after"),
+    *("source", "locator", "reviewed", "next_review", "reason"),
+)
+
+
+def _lock(draft: RuleDraft) -> RuleDraft:
+    locked = (
+        RuleDraft.objects.select_for_update(of=("self",)).select_related("base").get(pk=draft.pk)
+    )
+    governing.require_open(locked)
+    return locked
+
+
+def _by_whom(standing: RuleChange | None) -> str:
+    if standing is None:
+        return "The edit of this fact was taken out since you opened it. Look at it again."
+    said = governing.in_words(governing.fact_of(standing), standing.after)
+    return (
+        f"{named(standing.by)} set this to {said} in the same draft since you opened it. "
+        "Look at it again."
+    )
+
+
+def _withdraw(change: RuleChange, by: User) -> None:
+    change.withdrawn_by, change.withdrawn_at = by, timezone.now()
+    change.save(update_fields=["withdrawn_by", "withdrawn_at"])
+
+
+def _record(by: User, event: Event, change: RuleChange) -> None:
+    audit.record(
+        by,
+        event,
+        subject=change,
+        draft=change.draft_id,
+        change=change.pk,
+        rule=change.rule_id,
+        scope=change.practice.code if change.practice else change.profile,
+        field=change.field,
+        before=change.before,
+        after=change.after,
+        source=change.source,
+        locator=change.locator,
+    )

@@ -1,0 +1,142 @@
+"""What-ifs: whether a draft was tried, and what one patient's two judgements come to."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from django.utils import timezone
+
+from reviews import engines
+from reviews.live_flags import LiveFlag, is_for_a_reviewer
+from reviews.models import AgeBand, Effect, RuleVersion, WhatIf
+from reviews.rules import matters
+from reviews.rules.finding import Finding, Severity
+
+KIND = "what-if"
+"""The kind of job that tries a draft."""
+GOOD_FOR_DAYS = 7
+"""How long a what-if speaks of the patients of today; local policy."""
+DAYS = 180
+"""How far back a decision on the same patient and matter counts; local policy."""
+
+
+def of(version: RuleVersion) -> WhatIf | None:
+    """The newest finished what-if of a version."""
+    finished = version.what_ifs.filter(finished_at__isnull=False)
+    return finished.select_related("asked_by", "against", "engine").order_by("-pk").first()
+
+
+def tried(version: RuleVersion, live: RuleVersion) -> bool:
+    """Whether these words were tried against the live book lately, by the portal's engine.
+
+    One that could not judge somebody says nothing of them, and is none.
+    """
+    return version.what_ifs.filter(
+        digest=version.digest,
+        against=live,
+        engine=engines.current(),
+        finished_at__isnull=False,
+        failed=0,
+        as_of__gte=timezone.localdate() - timedelta(days=GOOD_FOR_DAYS),
+    ).exists()
+
+
+class Change(NamedTuple):
+    """One flag that two books judge otherwise; a severity is None where there is no flag."""
+
+    rule_id: str
+    key: str
+    effect: Effect
+    before: int | None
+    after: int | None
+    reopens: bool
+    sentence: str
+
+
+class Case(NamedTuple):
+    """The case that findings make: its severity, None without one, and how many cards it has."""
+
+    severity: int | None
+    cards: int
+
+
+class Compared(NamedTuple):
+    """What becomes of one patient's flags and case."""
+
+    changes: list[Change]
+    before: Case
+    after: Case
+
+
+Keyed = Mapping[tuple[str, str], LiveFlag]
+
+
+def compare(
+    before: Iterable[Finding], after: Iterable[Finding], live: Keyed, as_of: date
+) -> Compared:
+    """What becomes of a patient's flags where findings by one book give way to those by another.
+
+    `live` are the flags that they have: the decisions on them count as screening lets them count.
+    """
+    before, after = list(before), list(after)
+    left = {(each.rule_id, each.key): each for each in before}
+    changes = []
+    for new in after:
+        old = left.pop((new.rule_id, new.key), None)
+        if old == new:
+            continue
+        flag = live.get((new.rule_id, new.key))
+        reopens = (
+            old is not None
+            and flag is not None
+            and flag.covers(old.severity, as_of)
+            and not flag.covers(new.severity, as_of)
+        )
+        changes.append(_change(new, old.severity if old else None, new.severity, reopens=reopens))
+    changes += [_change(old, old.severity, None) for old in left.values()]
+    return Compared(changes, _case(before, live, as_of), _case(after, live, as_of))
+
+
+def _change(
+    said: Finding, before: Severity | None, after: Severity | None, *, reopens: bool = False
+) -> Change:
+    effect = _effect(before, after)
+    return Change(
+        said.rule_id,
+        said.key,
+        effect,
+        None if before is None else int(before),
+        None if after is None else int(after),
+        reopens,
+        "" if effect == Effect.REWORDED else said.sentence,
+    )
+
+
+def _effect(before: int | None, after: int | None) -> Effect:
+    if before is None:
+        return Effect.OPENED
+    if after is None:
+        return Effect.CLOSED
+    if before == after:
+        return Effect.REWORDED
+    return Effect.RAISED if after < before else Effect.LOWERED
+
+
+def _case(findings: list[Finding], live: Keyed, as_of: date) -> Case:
+    shown = [each for each in findings if _is_shown(each, live, as_of)]
+    severity = min((int(each.severity) for each in shown), default=None)
+    return Case(severity, len(matters.titles(each.rule_id for each in shown)))
+
+
+def _is_shown(finding: Finding, live: Keyed, as_of: date) -> bool:
+    flag = live.get((finding.rule_id, finding.key))
+    covered = flag is not None and flag.covers(finding.severity, as_of)
+    return is_for_a_reviewer(finding.severity, covered=covered)
+
+
+def age_band(age: int | None) -> AgeBand:
+    """The band of an age in completed years."""
+    if age is None:
+        return AgeBand.UNKNOWN
+    bands = (AgeBand.OLDEST, AgeBand.OLD, AgeBand.OLDER, AgeBand.ADULT)
+    return next((band for band in bands if age >= int(band)), AgeBand.CHILD)

@@ -1,0 +1,303 @@
+"""Facts as files, out and in; a book exported, proven and taken elsewhere; two books compared."""
+
+import io
+import json
+import re
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reviews import governing, rule_files, sealing
+from reviews.errors import BadRecord
+from reviews.models import RuleChange, RuleVersion
+from reviews.queries import rule_books
+from reviews.rule_files import Row
+from reviews.rules.changing import Fact
+from reviews.rules.codes import PROFILES
+from reviews.verbs import govern, publish
+from tests import make
+from tests.verbs.test_govern import change, published
+from tests.verbs.test_publish import lower_diazepam
+from tests.web.browse import Browser, heading, words
+
+texts = st.text(
+    st.characters(codec="utf-8", exclude_characters="\r\0", exclude_categories=["Cs"]), max_size=30
+).map(str.strip)
+values = st.one_of(
+    st.none(),
+    st.integers(-(10**6), 10**6),
+    st.floats(0.001, 1e6).filter(lambda value: value != int(value)),
+    st.sampled_from(["SCOT2024", "off", "queue"]),
+)
+names = st.from_regex(r"[A-Z]{2,4}-[0-9]{2}", fullmatch=True)
+rows = st.lists(
+    st.builds(
+        Row,
+        line=st.just(0),
+        fact=st.one_of(
+            st.builds(Fact, names, st.sampled_from(PROFILES), st.just(""), st.just("over_days")),
+            st.builds(Fact, names, st.just(""), st.sampled_from(["harbour", "x-1"]), st.just("f")),
+        ),
+        value=values,
+        source=texts,
+        locator=texts,
+        reviewed=st.sampled_from(["", "2026-01-31"]),
+        next_review=st.sampled_from(["", "2026-12-04"]),
+        reason=texts,
+    ),
+    min_size=1,
+    max_size=6,
+    unique_by=lambda row: row.fact,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(rows)
+def test_what_is_written_is_read_exactly(made):
+    for write in (rule_files.to_csv, rule_files.to_toml):
+        found = rule_files.read(write(made))
+        assert not found.faults
+        assert [row._replace(line=0) for row in found.rows] == made
+
+
+FACT = '[[fact]]\nrule = "A"\nscope = "UK"\nfield = "x"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "why"),
+    [
+        ("rule,scope\nDUR-01,UK\n", 1, "lacks the columns field, value"),
+        ("rule,scope,field,value\nDUR-01,UK,x\n", 2, "not as many columns"),
+        ("rule,scope,field,value\nDUR-01,UK,x,1,2\n", 2, "not as many columns"),
+        ("rule,scope,field,value\nDUR-01,Moon,x,1\n", 2, "scope Moon is no profile"),
+        ("rule,scope,field,value\n,UK,x,1\n", 2, "rule is missing"),
+        ("rule,scope,field,value,moon\nDUR-01,UK,x,1,2\n", 2, "what no fact has: moon"),
+        ("rule,scope,field,value\nA-1,UK,x,1\nA-1,UK,x,2\n", 3, "A-1 x stands in 2, 3"),
+        ('rule,scope,field,value\n"A-1,UK,x,1\n', 2, "is no CSV"),
+        ("[[fact]\n", 0, "is no TOML"),
+        ('[[fact]]\nrule = 1\nscope = "UK"\nfield = "x"\n', 1, "rule must be a text"),
+        ('[[fact]]\nrule = "A"\nscope = "UK"\nfield = "x"\nvalue = true\n', 1, "value must be"),
+        pytest.param(FACT + f"value = {'9' * 400}\n", 1, "value must be", id="400 digits"),
+        pytest.param(
+            FACT + "value = 1\n" + FACT + f"value = {'9' * 5_000}\n",
+            2,
+            "value must be",
+            id="5,000 digits",
+        ),
+        ("{}", 0, "is no rule book"),
+        ('{"is": "rule book", "book": [], "edits": []}', 0, "is no rule book"),
+        ("", 1, "lacks the columns"),
+    ],
+)
+def test_what_cannot_be_read_is_named_by_its_line(text, line, why):
+    found = rule_files.read(text)
+    assert [(fault.line, why in fault.reason) for fault in found.faults] == [(line, True)]
+
+
+@pytest.fixture
+def draft(rulebook, ada):
+    return govern.begin(title="Short courses", by=ada)
+
+
+def facts(draft):
+    return rule_books.rows_of(draft.base, draft)
+
+
+@pytest.mark.parametrize("write", [rule_files.to_csv, rule_files.to_toml])
+def test_the_facts_of_a_draft_come_back_as_no_change(draft, ada, harbour, write):
+    change(draft, ada)
+    change(draft, ada, practice=harbour, after=21)
+    change(draft, ada, "GAB-01", "shown", "interrupt", profile="US")
+    text = write(facts(draft))
+    found = rule_files.read(text)
+    assert not found.faults
+    answers = governing.report(draft, found.rows)
+    assert not [each for each in answers if each.refused or each.changes]
+    assert len(answers) > 500
+    # The same file into another draft makes the same book.
+    other = govern.begin(title="Again", by=ada)
+    govern.take_file(draft=other, rows=found.rows, by=ada)
+    books = []
+    for each in (draft, other):
+        version = publish.freeze(draft=each, note="", by=ada)
+        books.append(version.digest)
+        publish.discard(version=version, by=ada)
+    assert books[0] == books[1]
+
+
+def test_a_file_is_reported_before_it_changes_anything_and_taken_whole_or_not(draft, ada):
+    lines = [
+        "rule,scope,field,value,source,locator,reviewed,next_review,reason",
+        f"DUR-01,UK,s2_over_days,14,Policy,4.2,,{make.day(90)},Earlier",
+        "DUR-02,UK,s2_over_days,28,,,,,",
+        f"OPI-01,UK,shown,off,Policy,4.2,,{make.day(90)},Quiet",
+        "DUR-03,UK,s2_over_days,21,,,,,",
+        "DUR-03,UK,s3_over_days,10,Policy,4.2,,4 Dec,Earlier",
+        f"DUR-01,local:moon,s2_over_days,14,Policy,4.2,,{make.day(90)},Earlier",
+    ]
+    found = rule_files.read("\n".join(lines))
+    answers = governing.report(draft, found.rows)
+    assert [each.changes for each in answers] == [True, False, False, False, False, False]
+    refused = {each.row.line: each.refused for each in answers if each.refused}
+    assert refused.keys() == {4, 5, 6, 7}
+    assert "safety floor" in refused[4]
+    assert refused[5].startswith("source: is needed")
+    assert refused[6].startswith("next_review: must be a day")
+    assert refused[7] == "there is no practice moon here"
+    with pytest.raises(BadRecord, match="line 4"):
+        govern.take_file(draft=draft, rows=found.rows, by=ada)
+    assert not RuleChange.objects.exists()
+    (made,) = govern.take_file(draft=draft, rows=found.rows[:2], by=ada)
+    assert (made.before, made.after, made.reason) == (28, 14, "Earlier")
+
+
+def test_the_page_shows_the_report_and_takes_the_file_at_the_second_press(draft, ada):
+    browser, address = Browser(ada), f"/rule-drafts/{draft.pk}/file"
+    assert heading(browser.get(address)) == "Take a file into the draft"
+    text = browser.get(f"/rule-drafts/{draft.pk}/facts.csv").content.decode()
+    row = f"DUR-01,UK,s2_over_days,14,Policy,4.2,,{make.day(90)},Earlier\n"
+    changed = text.replace("DUR-01,UK,s2_over_days,28,,,,,\n", row)
+    assert changed != text
+    sent = SimpleUploadedFile("facts.csv", changed.encode())
+    page = browser.post(address, file=sent)
+    assert heading(page) == "1 edit would go into the draft"
+    assert not RuleChange.objects.exists()
+    page = browser.follow(address, text=changed, take="1")
+    assert heading(page) == "Short courses: 1 edit"
+    bad = browser.post(address, text=changed.replace("S2", "x").replace(",14,", ",999,"), take="1")
+    assert bad.status_code == 422
+    assert "Must be from 7 to 120" in words(bad).replace("Value: must", "Must")
+    latin = browser.post(address, file=SimpleUploadedFile("x.csv", b"\xff\xfe\x00"))
+    assert latin.status_code == 400
+
+
+# -- A book at another site ------------------------------------------------------------------------
+
+
+def exported(version):
+    return json.loads(json.dumps(rule_books.exported(version)))
+
+
+def taken(data, draft, by):
+    text = json.dumps(data)
+    found = rule_files.read(text)
+    rows = rule_books.taken_here(found.book, found.rows, make.day())
+    return govern.take_file(draft=draft, rows=rows, by=by)
+
+
+def test_an_exported_book_makes_the_same_book_where_its_base_is(draft, ada, adam, harbour):
+    change(draft, ada)
+    change(draft, ada, practice=harbour, after=21)
+    change(draft, ada, "DUR-06", "shown", "off")
+    version = published(draft, by=ada, second=adam)
+    data = exported(version)
+    back = publish.roll_back(to=RuleVersion.objects.get(number=1), reason="Try", by=ada)
+    publish.publish(version=back, agreement="Yes", by=adam)
+    anew = govern.begin(title="From elsewhere", by=ada)
+    assert len(taken(data, anew, ada)) == 3
+    again = publish.freeze(draft=anew, note="", by=ada)
+    assert again.digest == version.digest
+    assert rule_books.not_taken(data, version.book) == []
+
+
+def test_an_export_says_what_proves_it_and_a_change_of_it_is_seen(draft, ada, adam):
+    change(draft, ada)
+    version = published(draft, by=ada, second=adam)
+    assert exported(version)["seal"] is None
+    sealing.seal_all()
+    data = exported(version)
+    found = rule_books.proven(data)
+    assert found == (True, True, sealing.fingerprint(sealing.public_key()))
+    for where, part in (("book", "rules"), ("seal", "text"), ("seal", "path"), ("seal", "head")):
+        broken = json.loads(json.dumps(data))
+        broken[where][part] = {"x": 1} if part == "rules" else "x"
+        told = rule_books.proven(broken)
+        assert not (told.digest_holds and told.seal_holds)
+
+
+def test_what_is_not_here_is_told_and_left_out(draft, ada, adam, harbour):
+    change(draft, ada, practice=harbour)
+    lower_diazepam(ada)
+    version = published(draft, by=ada, second=adam)
+    data = exported(version)
+    data["book"]["local"]["moon"] = {"name": "Moon", "rules": {"DUR-01": {"s2_over_days": 14}}}
+    data["book"]["rules"]["OLD-99"] = {"UK": {"over_days": 3}}
+    base = RuleVersion.objects.get(number=1).book
+    assert rule_books.not_taken(data, base) == [
+        ("Drug facts", 1),
+        ("Facts that this software does not have", 1),
+        ("Policy of practices that are not here", 1),
+    ]
+    back = publish.roll_back(to=RuleVersion.objects.get(number=1), reason="Try", by=ada)
+    publish.publish(version=back, agreement="Yes", by=adam)
+    anew = govern.begin(title="From elsewhere", by=ada)
+    (made,) = taken(data, anew, ada)
+    assert made.practice == harbour
+
+
+@pytest.mark.parametrize(
+    ("section", "rule_id", "field", "value"),
+    [
+        ("grading", "DUR-06", "shown", ["x"]),
+        ("grading", "DUR-06", "shown", {"x": 1}),
+        pytest.param("rules", "DUR-01", "s2_over_days", 10**399, id="400 digits"),
+    ],
+)
+def test_a_book_with_what_is_no_value_is_refused(draft, ada, section, rule_id, field, value):
+    data = exported(draft.base)
+    by_profile = data["book"].setdefault(section, {}).setdefault(rule_id, {})
+    by_profile.setdefault("UK", {})[field] = value
+    text = json.dumps(data)
+    found = rule_files.read(text)
+    assert [fault.reason for fault in found.faults] == [
+        f"{rule_id} {field} (UK): value must be a number or a text"
+    ]
+    page = Browser(ada).post(f"/rule-drafts/{draft.pk}/file", text=text, take="1")
+    assert page.status_code == 200
+    assert f"{rule_id} {field}" in words(page)
+    assert not RuleChange.objects.exists()
+
+
+# -- Two books -------------------------------------------------------------------------------------
+
+
+def test_two_books_are_compared_fact_by_fact_with_sources(draft, ada, adam, harbour, tmp_path):
+    change(draft, ada)
+    change(draft, ada, practice=harbour, after=21)
+    change(draft, ada, "DUR-06", "shown", "off")
+    lower_diazepam(ada)
+    published(draft, by=ada, second=adam)
+    text = Browser(ada).read("/rule-books/2/against/1")
+    assert re.search(r"\d facts differ between rule book 1 and 2", text)
+    assert "S2 above, UK 28 days 14 days Harbour prescribing policy 2026, section 4.2" in text
+    assert "S2 above, local policy of Harbour Street Surgery as the profile says 21 days" in text
+    assert "Shown as, UK as the rule says Off" in text
+    assert "max mg per day · UK · adult" in text
+    back = Browser(ada).read("/rule-books/1/against/2")
+    assert "S2 above, UK 14 days 28 days as the software proposes" in back
+    assert "say the same" in Browser(ada).read("/rule-books/1/against/1")
+    led = Browser(ada).get("/rule-books/compare", number="2", other="1")
+    assert led.headers["Location"] == "/rule-books/2/against/1"
+    assert Browser(ada).get("/rule-books/compare", number="x").status_code == 404
+    out = io.StringIO()
+    call_command("rulebook", "diff", "1", "2", stdout=out)
+    assert "DUR-01   S2 above, UK: 28 days -> 14 days" in out.getvalue()
+    assert "Ada Lindqvist" in out.getvalue()
+    assert "facts differ between 1 and 2." in out.getvalue()
+    file = tmp_path / "book.json"
+    call_command("rulebook", "export", "2", str(file), stdout=out)
+    assert json.loads(file.read_text())["digest"] == RuleVersion.objects.get(number=2).digest
+    for wrong in (["export", "2", str(file)], ["diff", "1", "9"]):
+        with pytest.raises(CommandError):
+            call_command("rulebook", *wrong)
+
+
+def test_products_without_a_rule_are_compared_and_not_taken(rulebook):
+    book = {**rulebook.book, "without_a_rule": {"dmd": [1, 2, 3]}}
+    found = rule_books.compared(rulebook, RuleVersion(number=2, book=book))
+    assert [title for title, _ in found.formulary] == ["Products without a rule"]
+    assert found.total == 1
+    assert rule_books.not_taken({"book": book}, rulebook.book) == [("Products without a rule", 3)]
