@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
-from reviews import engines
+from reviews import engines, walls
 from reviews.live_flags import LiveFlag, is_for_a_reviewer
-from reviews.models import AgeBand, Effect, RuleVersion, WhatIf
+from reviews.models import AgeBand, Effect, PatientScreening, RuleVersion, WhatIf
 from reviews.rules import matters
 from reviews.rules.finding import Finding, Severity
 
@@ -29,16 +29,22 @@ def of(version: RuleVersion) -> WhatIf | None:
 def tried(version: RuleVersion, live: RuleVersion) -> bool:
     """Whether these words were tried against the live book lately, by the portal's engine.
 
-    One that could not judge somebody says nothing of them, and is none.
+    One that could not judge more people than the live book cannot is none: it says nothing of them.
     """
     return version.what_ifs.filter(
         digest=version.digest,
         against=live,
         engine=engines.current(),
         finished_at__isnull=False,
-        failed=0,
+        failed__lte=_not_checked_today(),
         as_of__gte=timezone.localdate() - timedelta(days=GOOD_FOR_DAYS),
     ).exists()
+
+
+def _not_checked_today() -> int:
+    """How many people, at whatever practice, the last screening could not judge."""
+    with walls.seeing(walls.EVERYTHING):
+        return PatientScreening.objects.exclude(problem="").count()
 
 
 class Change(NamedTuple):

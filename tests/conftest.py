@@ -16,6 +16,7 @@ from reviews import engines, fuse, walls
 from reviews.models import Role, RuleVersion
 from reviews.verbs import engines as adopting
 from tests import database, make
+from tests.api.receiving import Receiver
 from tests.world import World
 
 # The gate tries the same examples each time, so that it fails for what somebody changed; new ones
@@ -184,3 +185,11 @@ def another(monkeypatch):
         monkeypatch.setattr(adopting, "ENGINE", engine)
 
     return start
+
+
+@pytest.fixture
+def receiver():
+    """A server on this machine that keeps what is sent to it."""
+    made = Receiver()
+    yield made
+    made.close()

@@ -91,7 +91,8 @@ class Judged:
 class _Whose(NamedTuple):
     """At which practice somebody is judged, and who they are there, if anybody.
 
-    `found` is the person as the other system describes them, `said` the same as a record.
+    `found` is the person as the other system describes them, `said` the same as a record. Without
+    `of_one_practice` they may be of several, so that the local policy of none is theirs.
     """
 
     practice: Practice
@@ -99,6 +100,7 @@ class _Whose(NamedTuple):
     said: PatientRecord
     found: dict[str, Any]
     doubt: str = ""
+    of_one_practice: bool = True
 
 
 @dataclass(slots=True)
@@ -243,10 +245,10 @@ def _whose(record: bundle.Content, places: list[Practice], person: str) -> _Whos
                 known.append((place, one.pk))
     if len(known) > 1:
         doubt = "has a record at more than one practice: the caller does not say which is meant"
-    if len(known) != 1:
-        return _Whose(places[0], None, said, found, doubt)
-    ((place, pk),) = known
-    return _Whose(place, pk, said, found)
+    if len(known) == 1:
+        ((place, pk),) = known
+        return _Whose(place, pk, said, found)
+    return _Whose(places[0], None, said, found, doubt, of_one_practice=len(places) == 1)
 
 
 def _dossier(whose: _Whose, today: date) -> Dossier:
@@ -254,8 +256,10 @@ def _dossier(whose: _Whose, today: date) -> Dossier:
     said = whose.said
     born = possible_birth_date(said.birth_date, today=today)
     if whose.patient_id is None:
+        empty = dossiers.of_nobody_here(whose.practice, as_of=today)
         return replace(
-            dossiers.of_nobody_here(whose.practice, as_of=today),
+            empty,
+            practice=empty.practice if whose.of_one_practice else "",
             birth_date=born,
             sex=said.sex or "unknown",
             deceased_on=said.deceased_on,

@@ -30,13 +30,6 @@ State = WebhookMessage.State
 
 
 @pytest.fixture
-def receiver():
-    made = Receiver()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def webhook(receiver, harbour, ada):
     made, secret = verbs.make(
         practice=harbour, name="Dashboard", url=receiver.url, events=EVENTS, by=ada

@@ -14,7 +14,6 @@ from standardwebhooks import WebhookVerificationError
 
 from reviews.verbs import deliver, screen
 from tests import make
-from tests.api.receiving import Receiver
 from tests.fhir.asking import System
 from tests.fhir.bulk import work
 
@@ -22,13 +21,6 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.horizon]
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "integrating.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MANAGE = "./dev manage "
-
-
-@pytest.fixture
-def receiver():
-    made = Receiver()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -4,10 +4,11 @@ import pytest
 from django.db import OperationalError
 
 from reviews.models import AuditEvent, HookCard, Patient, Prescription
-from reviews.verbs import screen, sync
+from reviews.verbs import govern, screen, sync
 from tests import make
 from tests.api import sent
 from tests.hooks.conftest import NUMBER, body, order, person, prefetch
+from tests.verbs.test_govern import change, published
 
 
 def test_the_services_are_told_to_anybody(server):
@@ -183,6 +184,25 @@ def test_a_client_of_several_practices_says_which_is_meant(register, harbour, la
         assert "opioid" in codes
         assert "whose" not in codes
         assert HookCard.objects.filter(patient__practice=place, practice=place).exists()
+
+
+def test_nobody_known_of_several_practices_has_the_policy_of_none(
+    register, harbour, lakeside, ada, adam
+):
+    """What the first of them says to its own patients is not said of somebody who may be another's."""
+    make.person("ada", lakeside)
+    draft = govern.begin(title="Sooner here", by=ada)
+    change(draft, ada, after=14, practice=harbour)
+    published(draft, by=ada, second=adam)
+
+    def said(*practices):
+        system = register(
+            practices=list(practices), hook_issuer=f"https://{len(practices)}.example"
+        )
+        return str(system.cards("order-sign", body("order-sign", order(days=20))))
+
+    assert "Local policy of" in said(harbour)
+    assert "Local policy of" not in said(harbour, lakeside)
 
 
 def test_a_fault_of_ours_is_no_clean_answer(ehr_hooks, monkeypatch):

@@ -13,6 +13,7 @@ from reviews.models import (
     Flag,
     Job,
     Outcome,
+    PatientScreening,
     Reason,
     WhatIf,
 )
@@ -301,7 +302,7 @@ def test_cancelled_it_counts_for_nothing(harbour, clara, ada, adam, draft):
 
 
 def test_a_record_that_breaks_is_counted_and_sinks_no_other(
-    harbour, clara, ada, draft, monkeypatch
+    harbour, clara, ada, adam, draft, monkeypatch
 ):
     for _ in range(2):
         treated = make.patient(harbour, clara)
@@ -315,9 +316,14 @@ def test_a_record_that_breaks_is_counted_and_sinks_no_other(
         return honest(dossier, book)
 
     monkeypatch.setattr(what_if, "screen", breaks)
-    found = run(frozen(draft, ada, ("DUR-01", "s2_over_days", 14)))
+    version = frozen(draft, ada, ("DUR-01", "s2_over_days", 14))
+    found = run(version)
     assert (found.judged, found.failed) == (1, 1)
     assert found.effects.filter(effect="raised").count() == 1
+    # Nobody publishes what cannot judge somebody whom the live book can.
+    assert isinstance(publish.may_publish(version, adam), IllegalMove)
+    PatientScreening.objects.filter(patient=treated).update(problem="ValueError: broken")
+    assert publish.may_publish(version, adam) is None
 
 
 # -- The queue, and the time it takes --------------------------------------------------------------
