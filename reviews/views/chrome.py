@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db.models import Subquery
 from django.http import HttpRequest
 from django.urls import reverse
@@ -53,17 +54,31 @@ MENU = (
     (Action.OVERSEE_JOBS, "jobs", "Jobs"),
 )
 
+WITHIN = {"keys": "integrations", "jobs": "integrations"}
+"""Entries whose page another page leads to: whoever has that one in the menu needs no second."""
+
 
 def chrome(request: HttpRequest) -> dict[str, Any]:
     """The context processor: `chrome`, worked out only by a page that shows it."""
     return {"chrome": SimpleLazyObject(lambda: _chrome(request))}
 
 
-def _is_current(path: str, url: str) -> bool:
+def _menu(user: User, path: str) -> list[dict[str, Any]]:
+    held = {name: label for action, name, label in MENU if access.allowed(user, action)}
+    shown = {name: label for name, label in held.items() if WITHIN.get(name) not in held}
+    return [
+        {"url": reverse(name), "label": label, "current": _is_current(path, name)}
+        for name, label in shown.items()
+    ]
+
+
+def _is_current(path: str, name: str) -> bool:
     """Whether a page belongs to an entry of the menu; a case belongs to the queue."""
+    url = reverse(name)
     if url == "/":
         return path == url or path.startswith("/cases/")
-    return path == url or path.startswith(f"{url}/")
+    inner = [reverse(page) for page, outer in WITHIN.items() if outer == name]
+    return any(path == one or path.startswith(f"{one}/") for one in (url, *inner))
 
 
 def _chrome(request: HttpRequest) -> dict[str, Any]:
@@ -80,14 +95,7 @@ def _chrome(request: HttpRequest) -> dict[str, Any]:
     return {
         "signed_in": True,
         "demonstration": settings.DEMO_SIGN_INS.exists(),
-        "menu": [
-            {"url": url, "label": label, "current": _is_current(request.path, url)}
-            for url, label in (
-                (reverse(name), label)
-                for action, name, label in MENU
-                if access.allowed(user, action)
-            )
-        ],
+        "menu": _menu(user, request.path),
         "person": user.get_full_name() or user.get_username(),
         "roles": ", ".join(Role(role).label.lower() for role in sorted(held)) or "no role yet",
         "search_url": reverse("search") if access.allowed(user, Action.SEE_FORMULARY) else "",

@@ -1,12 +1,14 @@
 """The page of connected systems: who is silent, what was refused and why, and trying it."""
 
 import json
+import re
 from datetime import timedelta
 from html import unescape
 
 import pytest
 from django.test import Client as Caller
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from reviews import jobs as room
 from reviews import refused, uploads, walls
@@ -406,3 +408,13 @@ def test_unmapped_medicines_stand_with_what_they_may_be(ada, harbour, clara):
     text = Browser(ada).read(ADDRESS)
     assert "1 text in 1 prescription" in text
     assert "may be zopiclone 7.5 mg" in text.lower()
+
+
+def test_keys_and_jobs_stand_behind_integrations_in_the_menu(ada):
+    """Eleven entries are more than a line holds; whose page they are on is the current one."""
+    page = Browser(ada).get("/keys").content.decode()
+    menu = page[page.index('aria-label="Main"') :].partition("</nav>")[0]
+    assert "Integrations" in menu
+    assert not {"Keys", "Jobs"} & set(strip_tags(menu).split())
+    (current,) = re.findall(r'<a[^>]*aria-current="page"[^>]*>([^<]*)<', menu)
+    assert current == "Integrations"
