@@ -217,7 +217,7 @@ def _unverified() -> list[Line]:
         Line(
             _key("unverified", source),
             source,
-            f"{count} row{'' if count == 1 else 's'} not checked against the original",
+            f"{count:,} row{'' if count == 1 else 's'} not checked against the original",
             None,
             reverse("sign-off"),
         )
