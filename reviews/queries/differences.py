@@ -31,7 +31,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Diff
     """`{section: [Difference, ...]}` of two books as JSON; sections without one are left out."""
     found = {}
     for section, keys in changes(old, new).items():
-        compare = _compare_codes if section == "without_a_rule" else _compare
+        compare = COMPARED_BY.get(section, _compare)
         rows = [
             Difference(key, fact, before, after)
             for key in keys
@@ -49,6 +49,8 @@ def _compare(before: Any, after: Any, path: tuple[Any, ...] = ()) -> Iterator[tu
     if isinstance(before, dict) and isinstance(after, dict):
         for name in sorted(before.keys() | after.keys()):
             yield from _compare(before.get(name), after.get(name), (*path, name))
+    elif (before or after) and _are_citations(before or []) and _are_citations(after or []):
+        yield from _compare_citations(before or [], after or [], path)
     elif _are_words(before) and _are_words(after):
         # Of two lists of words only what came and went is news.
         gone = [word for word in before if word not in after]
@@ -57,6 +59,45 @@ def _compare(before: Any, after: Any, path: tuple[Any, ...] = ()) -> Iterator[tu
             yield _path(path), _as_text(gone) if gone else None, _as_text(new) if new else None
     elif before != after:
         yield _path(path), _as_text(before), _as_text(after)
+
+
+def _compare_policy(
+    before: Any, after: Any, path: tuple[Any, ...] = ()
+) -> Iterator[tuple[Any, ...]]:
+    """Fact by fact also where a practice has no policy in one of the books."""
+    if not isinstance(before, dict) and not isinstance(after, dict):
+        yield from _compare(before, after, path)
+        return
+    before, after = before or {}, after or {}
+    for name in sorted(before.keys() | after.keys()):
+        yield from _compare_policy(before.get(name), after.get(name), (*path, name))
+
+
+def _are_citations(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(item, dict) and "key" in item and "title" in item for item in value
+    )
+
+
+def _compare_citations(
+    before: list[dict[str, Any]], after: list[dict[str, Any]], path: tuple[Any, ...]
+) -> Iterator[tuple[Any, ...]]:
+    """One fact for each place in a source."""
+    old, new = (
+        {(each["key"], each.get("locator")): each for each in rows} for rows in (before, after)
+    )
+    for key in {**old, **new}:
+        if old.get(key) != new.get(key):
+            yield _path((*path, "source")), _cited(old.get(key)), _cited(new.get(key))
+
+
+def _cited(row: dict[str, Any] | None) -> str | None:
+    if row is None:
+        return None
+    said = ", ".join(str(row[name]) for name in ("title", "issuer", "year") if row.get(name))
+    checked = "" if row.get("verified") else "; not checked against the original"
+    dates = f"read {row.get('reviewed')}, look again by {row.get('next_review')}"
+    return ". ".join(filter(None, (said, row.get("locator"), row.get("note"), dates))) + checked
 
 
 def _compare_codes(before: list[int] | None, after: list[int] | None) -> Iterator[tuple[Any, ...]]:
@@ -89,3 +130,6 @@ def _as_text(value: Any) -> str | None:
     if isinstance(value, float):
         return f"{value:g}"
     return str(value)
+
+
+COMPARED_BY = {"without_a_rule": _compare_codes, "local": _compare_policy}

@@ -132,3 +132,34 @@ def test_of_lists_only_what_came_and_went_is_told():
             ("a", "equivalents · BNF", "10, 10", "10, 12"),
         ]
     }
+
+
+def test_a_source_is_one_fact_and_a_policy_is_told_fact_by_fact():
+    """Also where a practice had none before: nobody reads a policy as one heap of words."""
+    kept = {"key": "csm", "title": "Current problems", "locator": "2 to 4 weeks", "verified": True}
+    made = {
+        "key": "local",
+        "title": "Harbour policy",
+        "issuer": "Set here",
+        "year": 2026,
+        "locator": "4.2",
+        "reviewed": "2026-01-02",
+        "next_review": "2026-06-01",
+    }
+    old = {"citations": {"DUR-01": [kept]}}
+    new = {
+        "citations": {"DUR-01": [kept, made]},
+        "local": {"harbour": {"name": "Harbour", "rules": {"DUR-01": {"s2_over_days": 21}}}},
+    }
+    said = (
+        "Harbour policy, Set here, 2026. 4.2. read 2026-01-02, look again by 2026-06-01"
+        "; not checked against the original"
+    )
+    assert differences(old, new) == {
+        "local": [
+            ("harbour", "name", None, "Harbour"),
+            ("harbour", "rules · DUR-01 · s2 over days", None, "21"),
+        ],
+        "citations": [("DUR-01", "source", None, said)],
+    }
+    assert differences(new, new) == {}
