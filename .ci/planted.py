@@ -72,6 +72,12 @@ PLANTED = (
         "changed=tuple(each for each in kept if each.before.severity != each.after.severity),",
         "changed=tuple(each for each in kept if each.before.severity < each.after.severity),",
     ),
+    Fault("bounds", "mildest = step if floor else LEAST", "mildest = LEAST"),
+    Fault(
+        "changing",
+        "if first in held and second in held and held[first] > held[second]:",
+        "if first in held and second in held and held[first] < held[second]:",
+    ),
     Fault("conditions", "return bool(_NO.match(_spoken(text)))", "return False"),
     Fault(
         "coprescribed",
@@ -181,8 +187,11 @@ PLANTED = (
         "age = on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))",
         "age = on.year - birth.year - ((on.month, on.day) <= (birth.month, birth.day))",
     ),
+    Fault("policy", "milder = severity > candidate.finding.severity", "milder = False"),
     Fault(
-        "precedence", "if _holds(row.when, mine, other):", "if not _holds(row.when, mine, other):"
+        "precedence",
+        "if _holds(row.when, mine, other) and not _is_too_mild(mine, other):",
+        "if not _holds(row.when, mine, other) and not _is_too_mild(mine, other):",
     ),
     Fault(
         "presence",

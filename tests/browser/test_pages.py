@@ -23,7 +23,10 @@ ALL = (*CROSSED, (WIDE, "dark"), (NARROW, "light"))
 axe = Axe()
 DRAWN = """([scheme, width]) => new Promise(done => {
     const fits = matchMedia(`(prefers-color-scheme: ${scheme})`).matches && innerWidth === width;
-    requestAnimationFrame(() => requestAnimationFrame(() => done(fits)));
+    const behind = getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number);
+    const isDark = behind[0] + behind[1] + behind[2] < 384;
+    const drawn = fits && isDark === (scheme === "dark");
+    requestAnimationFrame(() => requestAnimationFrame(() => done(drawn)));
 })"""
 
 

@@ -215,6 +215,18 @@ def test_a_rule_that_is_off_is_not_run_and_gives_its_place_back():
     assert graded(long, off, "DUR-05")
 
 
+def test_a_rule_made_milder_hides_nothing_that_is_graver():
+    """DUR-06 at S2 stands for DUR-05 at S3; made a note, it would make the length go unseen."""
+    long = person(*(line(start=start, days=28) for start in range(-195, 0, 28)))
+    (hidden,) = graded(long, book_with(edit("DUR-06", "shown", "off")), "DUR-05")
+    ((stands, _),) = graded(long, BOOK, "DUR-06")
+    assert stands <= hidden[0] < 4
+    for severity in range(stands + 1, 5):
+        milder = book_with(edit("DUR-06", f"severity_s{stands}", severity))
+        assert [each[0] for each in graded(long, milder, "DUR-06")] == [severity]
+        assert graded(long, milder, "DUR-05") == ([hidden] if severity > hidden[0] else [])
+
+
 def test_a_book_without_edits_is_the_book_of_before():
     assert composed(PROPOSED, []) == PROPOSED
     assert "local" not in book_with().to_json()
