@@ -79,9 +79,7 @@ def _are_citations(value: Any) -> bool:
     )
 
 
-def _compare_citations(
-    before: list[dict[str, Any]], after: list[dict[str, Any]], path: tuple[Any, ...]
-) -> Iterator[tuple[Any, ...]]:
+def _compare_citations(before: Any, after: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
     """One fact for each place in a source."""
     old, new = (
         {(each["key"], each.get("locator")): each for each in rows} for rows in (before, after)

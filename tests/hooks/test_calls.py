@@ -189,7 +189,7 @@ def test_a_client_of_several_practices_says_which_is_meant(register, harbour, la
 def test_nobody_known_of_several_practices_has_the_policy_of_none(
     register, harbour, lakeside, ada, adam
 ):
-    """What the first of them says to its own patients is not said of somebody who may be another's."""
+    """What the first says to its own patients is not said of somebody who may be another's."""
     make.person("ada", lakeside)
     draft = govern.begin(title="Sooner here", by=ada)
     change(draft, ada, after=14, practice=harbour)
