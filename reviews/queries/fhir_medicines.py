@@ -207,7 +207,7 @@ def _extension(field: Field, value: Any) -> Json:
 
 
 def understood(rows: Sequence[Prescription]) -> dict[int, medicines.Understood]:
-    """What the portal reads out of these versions, by id, with the book in force there; none without."""
+    """What the portal reads out of these versions, by id, as the book there says; none without."""
     try:
         holding = rulebooks.holding()
     except NotFound:

@@ -358,7 +358,11 @@ def _keep(results: Results, run: Run) -> None:
     for flag in live_flags.of(ids):
         live.setdefault(flag.patient_id, {})[flag.rule_id, flag.key] = flag
     cases = _open_cases(ids)
-    difference = Difference(run)
+    before = {
+        (flag.patient_id, flag.rule_id, flag.key): flag
+        for flag in live_flags.that_stood_before(ids)
+    }
+    difference = Difference(run, before)
     for pk, screened in results.items():
         held, case = live.get(pk, {}), cases.get(pk)
         if screened.result.findings or held or case:
@@ -459,7 +463,8 @@ def _open_cases(patient_ids: Iterable[int]) -> dict[int, OpenCase]:
 class Difference:
     """What one batch changes: collected patient by patient, written in bulk."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, stood_before: dict[tuple[int, str, str], LiveFlag]) -> None:
+        self.stood_before = stood_before
         self.engine_id = run.engine_id
         self.as_of = run.as_of
         self.now = timezone.now()
@@ -492,14 +497,16 @@ class Difference:
                 if old:
                     self.ended[old.pk] = SUPERSEDED
                     flag = flag._replace(supersedes_id=old.pk)
-                    if old.covers(finding.severity, self.as_of):
+                stood = self.stood_before.get((place.patient_id, finding.rule_id, finding.key))
+                for earlier in (old, stood):
+                    if earlier and earlier.covers(finding.severity, self.as_of):
                         flag = flag._replace(
-                            settled_at=old.settled_at, settled_until=old.settled_until
+                            settled_at=earlier.settled_at, settled_until=earlier.settled_until
                         )
                 self.flags.append(flag)
                 if not old or (old.settled_at and not flag.settled_at):
-                    # A note is nothing to wake a case for.
-                    fresh = fresh or flag.severity <= Severity.S3
+                    # A note is nothing to wake a case for, nor is what a decision still covers.
+                    fresh = fresh or (flag.severity <= Severity.S3 and not flag.settled_at)
                     self._event(Event.FLAG_RAISED, flag, **_about(flag))
             if _is_open(flag):
                 open_flags.append(flag)
@@ -702,7 +709,8 @@ MARK = """
     SELECT pk, until, missing, gave_way, exposure, version, %(engine)s, %(as_of)s,
         %(read_at)s, %(seen_through)s, ''
     FROM jsonb_to_recordset(%(rows)s::jsonb)
-        AS row (pk bigint, version bigint, until date, missing jsonb, gave_way jsonb, exposure jsonb)
+        AS row (pk bigint, version bigint, until date, missing jsonb, gave_way jsonb,
+            exposure jsonb)
     ON CONFLICT (patient_id) DO UPDATE SET
         valid_until = excluded.valid_until, not_evaluable = excluded.not_evaluable,
         gave_way = excluded.gave_way, exposure = excluded.exposure,

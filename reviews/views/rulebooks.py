@@ -14,7 +14,7 @@ from reviews.access import Action
 from reviews.errors import BadRecord, NotFound
 from reviews.forms.numbers import whole
 from reviews.models import Engine, Role, RuleVersion
-from reviews.queries import jobs, rule_books, rule_drafts
+from reviews.queries import guarded, jobs, rule_books, rule_drafts
 from reviews.queries.differences import SECTIONS, differences
 from reviews.verbs import publish
 from reviews.views.confirming import confirmed
@@ -48,6 +48,7 @@ def rulebooks(request: SignedIn) -> HttpResponse:
         "rescreen": jobs.rescreen(),
         "open_drafts": rule_drafts.open_drafts(),
         "title_length": TITLE_LENGTH,
+        "guard": guarded.running(request.user),
     }
     if may_draft:
         pending = publish.pending_changes()
@@ -91,6 +92,7 @@ def _rulebook_page(
         "own": is_draft and request.user.pk in {version.drafted_by_id, *version.editor_ids},
         "hindrance": hindrance,
         "what_if": what_ifs.of(version),
+        "guard": guarded.newest_of(version),
         "may_publish": is_draft and hindrance is None,
         "edits": rule_drafts.edits_of(version),
         "refusal": refusal,

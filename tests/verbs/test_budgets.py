@@ -7,12 +7,13 @@ from itertools import accumulate
 from math import comb
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviews.budgets import CHANCE, halts_at, share
 
-BUDGETS = {"cases": 60, "urgent": 8}
+BUDGETS = (60, 8)
+"""Cases and urgent cases per 100."""
 STAGES = 1_000
 
 
@@ -41,6 +42,7 @@ def test_both_sides_of_where_it_stops(people, in_use, per_100, chance, fewest):
     assert halts_at(**given) == fewest
 
 
+@settings(deadline=None)
 @given(
     people=st.integers(1, 60),
     part=st.floats(0, 1),
@@ -61,6 +63,7 @@ def test_it_stops_at_the_first_count_that_is_rare_enough(people, part, per_100, 
         assert tail(fewest - 1, people, mean / people) > chance * (1 - 1e-9)
 
 
+@settings(deadline=None)
 @given(
     people=st.integers(1, 80),
     per_100=st.integers(1, 90),
@@ -76,6 +79,7 @@ def test_less_chance_and_a_wider_budget_never_stop_it_sooner(people, per_100, ch
     assert at(per_100=per_100 + 10) >= at()
 
 
+@settings(deadline=None)
 @given(practices=st.integers(1, 9), days=st.integers(1, 60), looks=st.integers(1, 30))
 def test_the_shares_of_a_stage_come_to_no_more_than_the_chance(practices, days, looks):
     spent = sum(
@@ -89,7 +93,9 @@ def test_the_shares_of_a_stage_come_to_no_more_than_the_chance(practices, days, 
 def drawn(people, each):
     """A way to draw how many of `people` have a case, by the chance of each."""
     sums = list(
-        accumulate(comb(people, k) * each**k * (1 - each) ** (people - k) for k in range(people + 1))
+        accumulate(
+            comb(people, k) * each**k * (1 - each) ** (people - k) for k in range(people + 1)
+        )
     )
     return lambda chance: min(bisect_left(sums, chance), people)
 
@@ -100,7 +106,7 @@ def stops(practices, sizes, days, looks, draw, burden=1.0):
         for day in range(1, days + 1):
             for look in range(1, looks + 1):
                 chance = share(practices=practices, day=day, look=look)
-                for name, budget in BUDGETS.items():
+                for budget in BUDGETS:
                     fewest = halts_at(people=size, in_use=size, per_100=budget, chance=chance)
                     cases = draw(size, budget * burden / 100)
                     if fewest is not None and cases >= fewest:
@@ -128,6 +134,7 @@ def test_a_book_that_changes_nothing_is_hardly_ever_stopped(practices, sizes):
     assert halted <= STAGES * CHANCE
 
 
+@settings(deadline=None)
 @given(
     sizes=st.tuples(st.integers(1, 25), st.integers(1, 25)),
     parts=st.tuples(st.floats(0, 0.9), st.floats(0, 0.9)),

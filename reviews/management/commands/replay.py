@@ -56,9 +56,7 @@ class Command(BaseCommand):
         }
         self.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False))
 
-    def _version(
-        self, number: int | None, known_at: datetime, person: Patient
-    ) -> RuleVersion:
+    def _version(self, number: int | None, known_at: datetime, person: Patient) -> RuleVersion:
         if number is not None:
             version = RuleVersion.objects.filter(number=number).first()
             if version is None:
