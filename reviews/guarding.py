@@ -61,7 +61,8 @@ def burden(practice_id: int) -> Burden:
     today = timezone.localdate().isoformat()
     with walls.seeing(walls.EVERYTHING), connection.cursor() as cursor:
         cursor.execute(BURDEN, {"practice": practice_id, "today": today, "reason": REASON})
-        return Burden(*cursor.fetchone())
+        [row] = cursor.fetchall()
+    return Burden(*row)
 
 
 def running() -> GuardedBook | None:
@@ -104,7 +105,8 @@ def first_look_due() -> bool:
     """Whether a stage was screened and not looked at yet."""
     with connection.cursor() as cursor:
         cursor.execute(FIRST_LOOK, {"reason": REASON, "minutes": AGAIN_MINUTES})
-        return cursor.fetchone()[0]
+        [(due,)] = cursor.fetchall()
+    return due
 
 
 def unmeasured(now: datetime) -> list[GuardedPractice]:

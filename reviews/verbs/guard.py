@@ -55,11 +55,12 @@ def begin(
     access.require(by, Action.PUBLISH)
     publishing.one_at_a_time()
     locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
+    running = guarding.running()
+    if running is not None and running.version_id == locked.pk:
+        raise IllegalMove(f"Rule book {locked.number} runs guarded already. Widen it.")
     if (refusal := publishing.hindrance(locked, by)) is not None:
         raise refusal
-    live = publishing.live()
-    if live is None or guarding.running() is not None:
-        raise IllegalMove(f"Rule book {locked.number} runs guarded already. Widen it.")
+    live = RuleVersion.objects.get(state=RuleVersion.State.PUBLISHED)
     guard = GuardedBook.objects.create(
         version=locked,
         against=live,
@@ -280,6 +281,10 @@ def _stage(
 def _before(guard: GuardedBook, practice: Practice) -> Burden:
     """The burden by the live book. Raises `BadRecord` where the budget could tell nothing."""
     measured = guarding.burden(practice.pk)
+    if measured.waiting:
+        raise BadRecord(
+            "practices", f"{measured.waiting} people of {practice} are still to be screened again"
+        )
     if not measured.in_use:
         raise BadRecord("practices", f"nobody at {practice} is on {ON_ONE}, so nothing can be told")
     for field, name, count, budget in (
