@@ -38,7 +38,7 @@ class Stage:
     """A practice that the book judges, or judged: its days, what was measured last, and when.
 
     `problem` is why the newest sweep told nothing; empty where it did. `unguarded`: no sweep has
-    judged it for hours.
+    judged it for hours. `is_above`: it is above its budget, which chance alone may do.
     """
 
     row: GuardedPractice
@@ -47,6 +47,7 @@ class Stage:
     problem: str
     failed: int
     unguarded: bool
+    is_above: bool
 
     @property
     def is_running(self) -> bool:
@@ -55,6 +56,11 @@ class Stage:
     @property
     def stopped(self) -> bool:
         return self.row.outcome == guarding.STOPPED
+
+    @property
+    def cannot_stop(self) -> bool:
+        """Whether there are too few people for any count of cases to be told from chance."""
+        return self.is_running and self.last is not None and self.last.halts_at_cases is None
 
     @property
     def now(self) -> Day:
@@ -120,7 +126,9 @@ def running(by: User) -> Told | None:
 def told(guard: GuardedBook, by: User) -> Told:
     """A guarded book as `by` may go on with it. Counts of every practice; no patient is read."""
     unmeasured = {row.pk for row in guarding.unmeasured(timezone.now())}
-    rows = guard.practices.select_related("practice", "begun_by", "ended_by").order_by("pk")
+    rows = guard.practices.select_related("practice", "begun_by", "ended_by", "guard").order_by(
+        "pk"
+    )
     stages = [_stage(row, unguarded=row.pk in unmeasured) for row in rows]
     running = {each.row.practice_id for each in stages if each.is_running}
     ever = {each.row.practice_id for each in stages}
@@ -149,8 +157,16 @@ def _stage(row: GuardedPractice, *, unguarded: bool) -> Stage:
         Day(day, before, of_it[-1].in_use, of_it[-1].cases, of_it[-1].urgent, len(of_it))
         for (day, before), of_it in by_day.items()
     ]
+    above = False
+    if judged and judged[-1].in_use:
+        cases, urgent = (
+            _per_100(count, judged[-1].in_use) or 0.0
+            for count in (judged[-1].cases, judged[-1].urgent)
+        )
+        above = cases > row.guard.most_cases or urgent > row.guard.most_urgent
     return Stage(
         row=row,
+        is_above=above,
         days=days,
         last=judged[-1] if judged else None,
         problem=points[-1].problem if points else "",

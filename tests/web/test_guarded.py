@@ -48,6 +48,7 @@ def test_it_is_widened_and_goes_live(version, harbour, elm, adam):  # noqa: F811
     begun(browser, version.number, harbour, most_cases="100")
     screen.drain()
     guard.look_first()
+    assert "too few people for this budget to stop it" in words(browser.get(address))
     page = browser.follow(f"{address}/widen", practices=[elm.pk], reason="Went well.")
     assert heading(page) == "Rule book 2 judges at 2 practices"
     assert "No sweep has judged Elm Park Surgery yet" in words(page)
