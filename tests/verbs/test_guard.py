@@ -22,7 +22,7 @@ from reviews.models import (
     RuleVersion,
     ScreeningRequest,
 )
-from reviews.queries import advise
+from reviews.queries import advise, replay
 from reviews.verbs import guard, prescribe, publish, screen
 from tests import make
 from tests.verbs.test_what_if import begun, decided, frozen
@@ -480,3 +480,13 @@ def test_who_prescribes_meanwhile_is_judged_by_the_guarded_book(
     screen.drain()
     assert PatientScreening.objects.get(patient=treated).version_id == version.pk
     assert Flag.objects.live().get(patient=treated, rule_id="DUR-01").severity == 2
+
+
+def test_a_replay_knows_which_book_judged_there(version, places, harbour, elm, adam):
+    running = guarded(version, [harbour], adam)
+    meanwhile = timezone.now()
+    assert replay.of(places[harbour][0], make.day()).live.number == 2
+    guard.roll_back(guard=running, reason="Too many.", by=adam)
+    for place, then in ((harbour, 2), (elm, 1)):
+        assert replay.book_of(meanwhile, place.pk).number == then
+        assert replay.book_of(timezone.now(), place.pk).number == 1
