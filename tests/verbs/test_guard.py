@@ -367,6 +367,7 @@ def test_where_it_stopped_somebody_begins_again_with_a_reason_or_rolls_back(
     assert numbers(harbour) == (1, 1)
     with pytest.raises(IllegalMove, match="guarded no longer"):
         guard.roll_back(guard=running, reason="Enough.", by=adam)
+    screen.drain()
     assert guarded(version, [harbour], adam).outcome == "running"
 
 
