@@ -55,6 +55,13 @@ app.conf.beat_schedule = {
     },
     # A course grows too long and an exemption expires without any event: judge them each morning.
     "sweep": {"task": "reviews.sweep", "schedule": crontab(hour=3, minute=30)},
+    # Where a guarded rule book judges, its burden is looked at, and it may stop itself. The first
+    # look of a stage comes when its patients are screened.
+    "guard": {
+        "task": "reviews.guard",
+        "schedule": crontab(minute=20),
+        "options": {"expires": 3000},
+    },
     # Presses, sessions and tries that are over.
     "forget": {"task": "reviews.forget", "schedule": crontab(minute=40)},
     "mark_overdue": {

@@ -59,6 +59,11 @@ _SYNCED = {
 _MERGE = {"kept": "id of whose record stays", "gone": "id of whose record goes into it"}
 _BOOK = {"number": "number of the rule book"}
 _SHADOW = {**_BOOK, "practice": "code of the practice"}
+_GUARD = {
+    **_BOOK,
+    "practices": "codes of the practices",
+    "patients": "how many it asked to screen again",
+}
 _RULE_DRAFT = {"draft": "number of the draft", "title": "its title"}
 _RULE_CHANGE = {
     "draft": "number of the draft",
@@ -443,6 +448,42 @@ class Event(Enum):
         {**_SHADOW, "until": "its last day"},
     )
     SHADOW_ENDED = "shadow.ended", "Ended a shadow of a draft of a rule book", _SHADOW
+    GUARD_BEGUN = (
+        "guard.begun",
+        "Let a draft of a rule book judge at some practices, guarded",
+        {
+            **_GUARD,
+            "most_cases": "the budget: open cases per 100 people on a benzodiazepine or Z-drug",
+            "most_urgent": "the budget: urgent cases per 100 of them",
+            "source": "who says that this is the budget",
+            "agreement": "why the second person agrees",
+            "digest": "of the book",
+        },
+    )
+    GUARD_WIDENED = (
+        "guard.widened",
+        "Let a guarded rule book judge at further practices",
+        {**_GUARD, "reason": "why"},
+    )
+    GUARD_HALTED = (
+        "guard.halted",
+        "A guarded rule book stopped itself at the practice",
+        {
+            **_BOOK,
+            "practice": "code of the practice",
+            "back_to": "number of the book that judges there again",
+            "cases": "open cases",
+            "urgent": "urgent cases among them",
+            "in_use": "people on a benzodiazepine or Z-drug",
+            "patients": "how many it asked to screen again",
+            "why": "why it stopped",
+        },
+    )
+    GUARD_ROLLED_BACK = (
+        "guard.rolled_back",
+        "Rolled a guarded rule book back",
+        {**_GUARD, "reason": "why"},
+    )
     RULE_CHANGED = "rule.changed", "Edited a fact of a rule in a draft", _RULE_CHANGE
     RULE_CHANGE_WITHDRAWN = (
         "rule.change_withdrawn",

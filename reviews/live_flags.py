@@ -47,6 +47,29 @@ def of(patient_ids: Iterable[int]) -> list[LiveFlag]:
         return [LiveFlag(*row) for row in cursor.fetchall()]
 
 
+STOOD_BEFORE = """
+    SELECT f.id, f.patient_id, f.practice_id, f.rule_id, f.key, f.severity, f.leads, f.title,
+        f.digest, f.settled_at, f.settled_until
+    FROM reviews_patientscreening s
+    JOIN reviews_flag f ON f.patient_id = s.patient_id
+    JOIN reviews_guardedbook b ON b.version_id = s.version_id
+    JOIN reviews_guardedpractice p ON p.guard_id = b.id AND p.practice_id = f.practice_id
+    WHERE s.patient_id = ANY(%s::bigint[]) AND p.outcome IN ('stopped', 'back')
+        AND f.settled_at IS NOT NULL AND f.raised_at < p.begun_at AND f.ended_at >= p.begun_at
+    ORDER BY f.id
+"""
+
+
+def that_stood_before(patient_ids: Iterable[int]) -> list[LiveFlag]:
+    """Flags under a decision that a guarded book ended, of patients it judged last and no longer.
+
+    The practice has the live book again, and the decision was made on what that book says.
+    """
+    with binary_cursor() as cursor:
+        cursor.execute(STOOD_BEFORE, [as_array(patient_ids)])
+        return [LiveFlag(*row) for row in cursor.fetchall()]
+
+
 def is_for_a_reviewer(severity: int, *, covered: bool) -> bool:
     """Whether a flag is part of a case: no decision covers it, and it is more than a note."""
     return not covered and severity <= Severity.S3

@@ -1,6 +1,6 @@
 """Whom the difference between two rule books can reach: by where they are judged, by medicines."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
@@ -42,12 +42,23 @@ def reach(old: RuleVersion, new: RuleVersion) -> Reach:
     return Reach(_judged_otherwise(old, new), _medicines_touched(old, new))
 
 
-def affected_patients(old: RuleVersion | None, new: RuleVersion) -> list[int]:
-    """Ids of the patients whose findings the new book could change; without an old one, of all."""
+def affected_patients(
+    old: RuleVersion | None,
+    new: RuleVersion,
+    practices: Collection[int] | None = None,
+    *,
+    but: Collection[int] = (),
+) -> list[int]:
+    """Ids of the patients whose findings the new book could change; without an old one, of all.
+
+    Of these `practices` alone, if any are given, and of none that is in `but`.
+    """
     if old is None:
         return list(Patient.objects.order_by("pk").values_list("pk", flat=True))
-    orders = reach(old, new).orders().order_by("patient_id")
-    return list(orders.values_list("patient_id", flat=True).distinct())
+    orders = reach(old, new).orders().exclude(patient__practice__in=but)
+    if practices is not None:
+        orders = orders.filter(patient__practice__in=practices)
+    return list(orders.order_by("patient_id").values_list("patient_id", flat=True).distinct())
 
 
 def _judged_otherwise(old: RuleVersion, new: RuleVersion) -> list[int]:

@@ -14,18 +14,75 @@ from reviews.rules.policy import at
 from reviews.rules.registry import RULES
 
 PUBLISHED = "SELECT id FROM reviews_ruleversion WHERE state = %s"
+HOLDING_AT = """
+    SELECT coalesce(
+        (SELECT g.version_id FROM reviews_guardedpractice p
+            JOIN reviews_guardedbook g ON g.id = p.guard_id
+            WHERE p.practice_id = %s AND p.outcome = 'running'),
+        (SELECT id FROM reviews_ruleversion WHERE state = 'published')
+    )
+"""
+HOLDING = """
+    SELECT NULL::bigint, id FROM reviews_ruleversion WHERE state = 'published'
+    UNION ALL
+    SELECT p.practice_id, g.version_id FROM reviews_guardedpractice p
+        JOIN reviews_guardedbook g ON g.id = p.guard_id WHERE p.outcome = 'running'
+"""
+NONE_YET = "No rule book is published yet: run load_formulary first."
 FORMULARY_SECTIONS = ("drugs", "products", "atc", "names", "without_a_rule")
 
 
 def live() -> tuple[int, RuleBook]:
-    """`(id of the published version, its book)`. Raises `NotFound` before the first publication."""
+    """`(id of the published version, its book)`. Raises `NotFound` before the first publication.
+
+    For what is of no practice: what judges the patients of one is `holding_at`.
+    """
     # Asked with each call of a hook: Django takes ten times as long to make the statement.
     with connection.cursor() as cursor:
         cursor.execute(PUBLISHED, [RuleVersion.State.PUBLISHED])
         found = cursor.fetchone()
     if found is None:
-        raise NotFound("No rule book is published yet: run load_formulary first.")
+        raise NotFound(NONE_YET)
     return found[0], book(found[0])
+
+
+def holding_at(practice_id: int) -> tuple[int, RuleBook]:
+    """`(id of the version, its book)` that judges the patients of a practice.
+
+    The guarded book where one runs there, and else the live one. Raises as `live` does.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(HOLDING_AT, [practice_id])
+        ((version_id,),) = cursor.fetchall()
+    if version_id is None:
+        raise NotFound(NONE_YET)
+    return version_id, book(version_id)
+
+
+class Holding(NamedTuple):
+    """Which version judges where: the live one, and by practice the guarded ones."""
+
+    live_id: int
+    guarded: dict[int, int]
+
+    def version_at(self, practice_id: int) -> int:
+        """The id of the version that judges the patients of a practice."""
+        return self.guarded.get(practice_id, self.live_id)
+
+    def at(self, practice_id: int) -> RuleBook:
+        """The book that judges the patients of a practice."""
+        return book(self.version_at(practice_id))
+
+
+def holding() -> Holding:
+    """Which version judges where, for whoever reads of several practices; raises as `live` does."""
+    with connection.cursor() as cursor:
+        cursor.execute(HOLDING)
+        found = dict(cursor.fetchall())
+    live_id = found.pop(None, None)
+    if live_id is None:
+        raise NotFound(NONE_YET)
+    return Holding(live_id, found)
 
 
 # Old flags are shown with the book that made them, so a few stay at hand.

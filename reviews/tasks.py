@@ -35,6 +35,7 @@ from reviews.verbs import (
     digest,
     editions,
     engines,
+    guard,
     hooks,
     leaving,
     messages,
@@ -120,6 +121,7 @@ def _left_to_the_portals_engine(task: Task) -> Iterator[None]:
 def drain(task: Task) -> None:
     with _left_to_the_portals_engine(task):
         screen.drain(seconds=SECONDS)
+    guard.look_first()
 
 
 @task("reviews.ring")
@@ -138,6 +140,7 @@ def ring(task: Task) -> None:
     if requests.waiting():
         with _left_to_the_portals_engine(task):
             screen.drain(seconds=SECONDS)
+    guard.look_first()
 
 
 @task(webhooks.DELIVER)
@@ -153,6 +156,11 @@ def work(task: Task) -> None:
 @task("reviews.sweep")
 def sweep(task: Task) -> None:
     screen.sweep()
+
+
+@task("reviews.guard")
+def look_at_guarded(task: Task) -> None:
+    guard.sweep()
 
 
 @task("reviews.mark_overdue")

@@ -22,6 +22,7 @@ from .clock import Clock
 from .facts import Exemption, Reading
 from .feed import Change, Feed
 from .fhir import SentResource
+from .guarding import GuardedBook, GuardedPoint, GuardedPractice
 from .hooks import HookCard, HookFeedback
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
@@ -128,6 +129,9 @@ __all__ = [
     "FetchedKeys",
     "FindingOpinion",
     "Flag",
+    "GuardedBook",
+    "GuardedPoint",
+    "GuardedPractice",
     "HookCard",
     "HookFeedback",
     "Identifier",

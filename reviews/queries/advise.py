@@ -48,7 +48,7 @@ def preview(
     """
     access.require(by, Action.LOG, patient)
     records.check_prescription(record)
-    _, book = rulebooks.live()
+    _, book = rulebooks.holding_at(patient.practice_id)
     before = dossiers.one(patient, as_of=timezone.localdate())
     prescriber, line_id, system = str(by.pk), UNSAVED, records.PORTAL
     if replaces is not None:

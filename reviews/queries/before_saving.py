@@ -118,7 +118,7 @@ def before_saving(
     *, patient: Patient, record: PrescriptionRecord, by: User, replaces: Prescription | None
 ) -> BeforeSaving:
     """What is known of a record that `by` is about to save. Raises `BadRecord`."""
-    _version, book = rulebooks.live()
+    _version, book = rulebooks.holding_at(patient.practice_id)
     preview = advise.preview(patient=patient, record=record, by=by, replaces=replaces)
     profile = patient.practice.profile
     return BeforeSaving(

@@ -207,19 +207,23 @@ def _extension(field: Field, value: Any) -> Json:
 
 
 def understood(rows: Sequence[Prescription]) -> dict[int, medicines.Understood]:
-    """What the portal reads out of these versions, by id, with the book in force; none without."""
+    """What the portal reads out of these versions, by id, as the book there says; none without."""
     try:
-        _, book = rulebooks.live()
+        holding = rulebooks.holding()
     except NotFound:
         return {}
     lines = dossiers.lines(row.pk for row in rows)
     places = {row.practice_id for row in rows}
     profiles = dict(Practice.objects.filter(pk__in=places).values_list("pk", "profile"))
     meanings = {pk: dossiers.meanings_in(pk) for pk in places}
-    limits = book.rules[EXPOSURE]
+    books = {pk: holding.at(pk) for pk in places}
+    limits = {pk: books[pk].rules[EXPOSURE][profiles[pk]] for pk in places}
     return {
         row.pk: _understood(
-            lines[row.pk], book, limits[profiles[row.practice_id]], meanings[row.practice_id]
+            lines[row.pk],
+            books[row.practice_id],
+            limits[row.practice_id],
+            meanings[row.practice_id],
         )
         for row in rows
     }

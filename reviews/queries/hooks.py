@@ -140,7 +140,7 @@ def judge(*, sent: Sent, source_system: str, practice: str = "", by: User) -> Ju
     ordered = _facts(written, ids, whose.found, here=whose.practice)
     _elsewhere(sent, drafts, ordered)
 
-    _, book = rulebooks.live()
+    _, book = rulebooks.holding_at(whose.practice.pk)
     base = _with(_dossier(whose, today), facts)
     chosen = {
         name: line

@@ -41,7 +41,7 @@ def in_words_of(day: date) -> str:
 
 def values(patient: Patient, *, by: User, today: date) -> dict[str, str]:
     """Every field as it is known of a person, empty where it is not."""
-    _version, book = rulebooks.live()
+    _version, book = rulebooks.holding_at(patient.practice_id)
     rows, dossier = medicines.of(patient, book=book, as_of=today)
     taken = in_use.of(dossier, book)
     who = in_use.prescribers([taken.prescriber]).get(taken.prescriber, (None, ""))

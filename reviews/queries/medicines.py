@@ -251,7 +251,7 @@ RECENT_DAYS, FEW = 183, 8
 
 def recognition_of(prescription: Prescription) -> Recognition:
     """Which drugs a prescription holds by the live book, else as somebody said."""
-    _version, book = rulebooks.live()
+    _version, book = rulebooks.holding_at(prescription.practice_id)
     line = Line(
         id=prescription.pk,
         medicine=products.as_read(prescription.medicine),

@@ -175,9 +175,12 @@ def sight_of(cases: Iterable[Case]) -> dict[int, Sight]:
     """
     by_id = {case.pk: case for case in cases}
     patients = {case.patient_id for case in by_id.values()}
-    _version, book = rulebooks.live()
+    holding = rulebooks.holding()
     today = timezone.localdate()
-    people = {patient_id: make() for patient_id, _, make in dossiers.read(patients, as_of=today)}
+    people = {
+        patient_id: (make(), holding.at(practice_id))
+        for patient_id, practice_id, make in dossiers.read(patients, as_of=today)
+    }
     flags: dict[int, list[Flag]] = {pk: [] for pk in patients}
     for flag in (
         Flag.objects.live().filter(patient__in=patients, severity__lte=3).order_by("severity", "pk")
@@ -188,10 +191,10 @@ def sight_of(cases: Iterable[Case]) -> dict[int, Sight]:
     shown = {}
     for case in by_id.values():
         mine = flags[case.patient_id]
-        dossier = people.get(case.patient_id)
+        judged = people.get(case.patient_id)
         shown[case.pk] = Sight(
             shown={
-                "medicines": _medicines(dossier, book) if dossier else [],
+                "medicines": _medicines(*judged) if judged else [],
                 "matters": [
                     {"severity": matter.severity, "title": matter.title}
                     for matter in matters(mine, told_of(case))

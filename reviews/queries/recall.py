@@ -202,7 +202,7 @@ def _down(written: list[Row], recall: RecallList) -> tuple[int, int]:
     """Of those written to, how many take less than when they were found, and how many none."""
     from_roots = {row.standing.root: row for row in written}
     down = none = 0
-    _version, book = rulebooks.live()
+    _version, book = rulebooks.holding_at(recall.practice_id)
     today = timezone.localdate()
     for root, now in in_use.of_many(from_roots, book=book, as_of=today):
         if now is None:

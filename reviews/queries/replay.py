@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
+from django.db.models import Q
 from django.utils import timezone
 
 from reviews import dossiers, rulebooks
@@ -18,6 +19,7 @@ from reviews.models import (
     Condition,
     DecisionItem,
     Flag,
+    GuardedPractice,
     Patient,
     PersonMerge,
     Prescription,
@@ -78,8 +80,8 @@ class Replay:
     """A patient on a day, by the end of it (`known_at`).
 
     `limits` say what of it cannot be rebuilt, `quiet` counts the rules that today's book runs
-    there, and that say nothing in all three judgements. `then` is the book that was live; None
-    before there was one.
+    there, and that say nothing in all three judgements. `then` is the book that judged there;
+    None before there was one, and `live` the one that does now.
     """
 
     as_of: date
@@ -101,8 +103,13 @@ def end_of(day: date) -> datetime:
     return min(end, timezone.now())
 
 
-def book_of(known_at: datetime) -> RuleVersion | None:
-    """The rule book that was live at a moment; None before the first one was published."""
+def book_of(known_at: datetime, practice_id: int) -> RuleVersion | None:
+    """The rule book that judged at a practice at a moment; None before the first was published."""
+    guarded = GuardedPractice.objects.filter(
+        Q(ended_at=None) | Q(ended_at__gt=known_at), practice=practice_id, begun_at__lte=known_at
+    ).first()
+    if guarded is not None:
+        return RuleVersion.objects.defer("book").get(guards=guarded.guard_id)
     published = RuleVersion.objects.filter(published_at__lte=known_at).defer("book")
     return published.order_by("-published_at").first()
 
@@ -110,9 +117,9 @@ def book_of(known_at: datetime) -> RuleVersion | None:
 def of(patient: Patient, day: date) -> Replay:
     """A patient on a day. Raises `NotFound` while no rule book is published."""
     known_at = end_of(day)
-    live_pk, live_book = rulebooks.live()
+    live_pk, live_book = rulebooks.holding_at(patient.practice_id)
     live = RuleVersion.objects.defer("book").get(pk=live_pk)
-    then = book_of(known_at)
+    then = book_of(known_at, patient.practice_id)
     kept = said.at(patient, known_at)
     dossier = dossiers.one(patient, as_of=day, known_at=known_at)
     same = screen(dossier, live_book)

@@ -211,7 +211,7 @@ def standing(version: TaperVersion, today: date) -> Standing:
 
 def basis(patient: Patient, today: date) -> Basis:
     """What a taper of a patient can be planned from today."""
-    _, book = rulebooks.live()
+    _, book = rulebooks.holding_at(patient.practice_id)
     dossier = dossiers.one(patient, as_of=today)
     versions = {version.taper.drug: version for version in in_force(patient)}
     uses = [

@@ -290,10 +290,10 @@ def _silent(user: User, flags: QuerySet[Flag], now: datetime) -> list[Line]:
         )
         .order_by("rule_id")
     )
-    _, book = rulebooks.live()
+    holding = rulebooks.holding()
     run: set[str] = set()
     for practice in access.practices(user, Action.EDIT_FORMULARY):
-        run |= rulebooks.run_at(book, practice.code, practice.profile)
+        run |= rulebooks.run_at(holding.at(practice.pk), practice.code, practice.profile)
     lines = []
     for rule_id, before, lately in counted:
         if lately or before < AT_LEAST or rule_id not in run:

@@ -25,7 +25,7 @@ from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord
 from reviews.models import Case, CaseState, Preference, RuleVersion
-from reviews.queries import opinions, upkeep, work
+from reviews.queries import guarded, opinions, upkeep, work
 
 log = structlog.get_logger(__name__)
 Digest = Preference.Digest
@@ -120,6 +120,12 @@ LINES = (
         lambda user: len(upkeep.rules_to_look_at(user)),
         "upkeep",
         "#rules",
+    ),
+    Line(
+        Action.PUBLISH,
+        "practices where a guarded rule book stopped itself, or is not measured",
+        guarded.stopped_and_unmeasured,
+        "rulebooks",
     ),
     Line(
         Action.PUBLISH,

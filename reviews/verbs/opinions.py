@@ -44,7 +44,7 @@ def say(
         said = FindingOpinion.objects.filter(flag=flag, by=by).first()
         if said is not None:
             return said
-    _pk, book = rulebooks.live()
+    _pk, book = rulebooks.holding_at(practice.pk)
     made = FindingOpinion.objects.create(
         practice=practice,
         rule_id=rule_id,

@@ -10,20 +10,29 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from reviews import access, audit, engines, governing, requests, rulebooks, sealing, walls, what_ifs
+from reviews import (
+    access,
+    audit,
+    engines,
+    governing,
+    guarding,
+    publishing,
+    requests,
+    rulebooks,
+    sealing,
+    walls,
+)
 from reviews.access import Action
 from reviews.audit import Event
-from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, Stale
-from reviews.models import RuleChange, RuleDraft, RuleVersion
+from reviews.errors import BadRecord, DomainError, IllegalMove, Stale
+from reviews.models import GuardedBook, RuleChange, RuleDraft, RuleVersion
 from reviews.reaching import affected_patients
 from reviews.rules.book import RuleBook
 
-LOCK = 0xB00C
-"""Advisory lock: of whoever freezes or publishes a book."""
 DRAFT, PUBLISHED = RuleVersion.State.DRAFT, RuleVersion.State.PUBLISHED
 RETIRED = RuleVersion.State.RETIRED
 
@@ -52,8 +61,8 @@ def bootstrap() -> RuleVersion | None:
 def draft(*, note: str, by: User) -> RuleVersion:
     """Freeze formulary and rules as they are now. `IllegalMove` when nothing has changed."""
     access.require(by, Action.DRAFT)
-    _one_at_a_time()
-    live, read_at = _live(), timezone.now()
+    publishing.one_at_a_time()
+    live, read_at = publishing.live(), timezone.now()
     edits = governing.standing(live)
     content = governing.content(edits.values())
     _require_sound(edits.values(), content)
@@ -76,7 +85,7 @@ def freeze(*, draft: RuleDraft, note: str, by: User) -> RuleVersion:
     to be confirmed, when thresholds contradict each other, or when nothing would change.
     """
     access.require(by, Action.DRAFT)
-    _one_at_a_time()
+    publishing.one_at_a_time()
     locked = RuleDraft.objects.select_for_update().get(pk=draft.pk)
     governing.require_open(locked)
     live = RuleVersion.objects.select_for_update().get(state=PUBLISHED)
@@ -121,7 +130,7 @@ def roll_back(*, to: RuleVersion, reason: str, by: User) -> RuleVersion:
         raise BadRecord("reason", "is needed to go back to an earlier book")
     if to.published_at is None:
         raise IllegalMove(f"Rule book {to.number} was never published.")
-    live = _live()
+    live = publishing.live()
     content = {name: section for name, section in to.book.items() if name != "number"}
     version = _freeze(
         content,
@@ -148,29 +157,10 @@ def roll_back(*, to: RuleVersion, reason: str, by: User) -> RuleVersion:
 def may_publish(version: RuleVersion, by: User) -> DomainError | None:
     """Why `by` may not publish this version now; None when they may.
 
-    `NotAllowed` for whoever changed anything in it, `IllegalMove` for what is no draft or was not
-    tried by a what-if, `Stale` when a later book is live.
+    `NotAllowed` for whoever changed anything in it, `IllegalMove` for what is no draft, was not
+    tried by a what-if, or is guarded and not done, `Stale` when a later book is live.
     """
-    if not access.allowed(by, Action.PUBLISH):
-        return NotAllowed("You may not publish rule books here.", action="publish")
-    if version.state != DRAFT:
-        return IllegalMove(f"Rule book {version.number} is not a draft.")
-    if version.drafted_by_id == by.pk:
-        return NotAllowed("You drafted this rule book. A second person must agree and publish it.")
-    if by.pk in version.editor_ids:
-        return NotAllowed(
-            "You changed something in this rule book. A second person must agree and publish it."
-        )
-    live = _live()
-    if live is not None and governing.is_frozen_before(version, live):
-        return Stale(f"Rule book {live.number} was published since. Draft again from there.")
-    # What was in force before is known; and going back must not wait for a trial.
-    if live is not None and version.rolls_back_to_id is None and not what_ifs.tried(version, live):
-        return IllegalMove(
-            f"Nobody has tried it against rule book {live.number} on the patients of today. "
-            "Run a what-if first."
-        )
-    return None
+    return publishing.hindrance(version, by)
 
 
 @transaction.atomic
@@ -181,7 +171,7 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
     `BadRecord` without an agreement.
     """
     access.require(by, Action.PUBLISH)
-    _one_at_a_time()
+    publishing.one_at_a_time()
     locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
     if (refusal := may_publish(locked, by)) is not None:
         raise refusal
@@ -194,9 +184,14 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
     locked.state, locked.published_by, locked.published_at = PUBLISHED, by, timezone.now()
     locked.engine, locked.agreement = engines.current(), agreement.strip()[:2000]
     locked.save(update_fields=["state", "published_by", "published_at", "engine", "agreement"])
+    guard = guarding.running()
+    judged = []
+    if guard is not None:
+        # Where it was guarded it has judged everybody already.
+        judged = guarding.end(guard, outcome=GuardedBook.Outcome.LIVE, why=locked.agreement, by=by)
     # A book is for every practice, also for those where the person who publishes does not work.
     with walls.seeing(walls.EVERYTHING):
-        affected = affected_patients(live, locked)
+        affected = affected_patients(live, locked, but=judged)
         requests.enqueue(affected, reason="published", priority=requests.BULK)
     told: dict[str, Any] = {"content": sealing.book_content(locked)}
     if locked.made_of is not None:
@@ -215,11 +210,17 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
 
 @transaction.atomic
 def discard(*, version: RuleVersion, by: User) -> RuleVersion:
-    """Put a draft away unpublished; its number is not used again."""
+    """Put a draft away unpublished; its number is not used again.
+
+    Raises `IllegalMove` for what is no draft, or judges somewhere.
+    """
     access.require(by, Action.DRAFT)
+    publishing.one_at_a_time()
     locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
     if locked.state != DRAFT:
         raise IllegalMove(f"Rule book {locked.number} is not a draft.")
+    if locked.guards.filter(outcome=GuardedBook.Outcome.RUNNING).exists():
+        raise IllegalMove(f"Rule book {locked.number} runs guarded. Roll it back first.")
     locked.state, locked.retired_at = RETIRED, timezone.now()
     locked.save(update_fields=["state", "retired_at"])
     audit.record(by, Event.RULES_DISCARDED, subject=locked, number=locked.number)
@@ -228,25 +229,15 @@ def discard(*, version: RuleVersion, by: User) -> RuleVersion:
 
 def pending_changes() -> dict[str, Any]:
     """What a draft made now would change against the live book; empty lists when nothing."""
-    live = _live()
+    live = publishing.live()
     made = governing.content(governing.standing(live).values())
     return rulebooks.changes(live.book if live else {}, made)
-
-
-def _one_at_a_time() -> None:
-    """Wait for whoever freezes or publishes now: what is live is read after that."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
 def _require_sound(edits: Iterable[RuleChange], content: dict[str, Any]) -> None:
     """Raise `IllegalMove` where edits are out of the bounds of today, or contradict each other."""
     if faults := [*governing.out_of_bounds(edits), *governing.faults(content)]:
         raise IllegalMove(". ".join(faults) + ".")
-
-
-def _live() -> RuleVersion | None:
-    return RuleVersion.objects.filter(state=PUBLISHED).first()
 
 
 def _ids(changes: Iterable[RuleChange]) -> list[int]:

@@ -102,7 +102,7 @@ def make(
     }
     if len(patients) > AT_MOST:
         raise BadRecord("", f"These are more than {AT_MOST} people. Narrow the view first")
-    taken = dict(in_use.of_many(patients, book=rulebooks.live()[1], as_of=today))
+    taken = dict(in_use.of_many(patients, book=rulebooks.holding_at(practice.pk)[1], as_of=today))
     if days_from:
         patients = {
             pk: patient for pk, patient in patients.items() if _is_long(taken.get(pk), days_from)

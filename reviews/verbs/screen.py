@@ -7,6 +7,7 @@ import gc
 import hashlib
 import math
 import time
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -34,6 +35,7 @@ from reviews.bulk import as_array, as_json, binary_cursor, copy_rows, next_ids
 from reviews.live_flags import LiveFlag, is_for_a_reviewer
 from reviews.models import CaseState, Flag, ScreeningRequest
 from reviews.moves import MOVES, Move
+from reviews.rulebooks import Holding
 from reviews.rules import weight
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier, Medicine
@@ -87,11 +89,11 @@ def batch(*, limit: int = BATCH, as_of: date | None = None) -> int:
     if not patient_ids:
         return 0
     taken, read_at, seen_through = _take_requests(patient_ids)
-    version_id, book = rulebooks.live()
+    holding = rulebooks.holding()
     silent = shadows.running(as_of)
-    results, problems = _screen_all(patient_ids, as_of, book, silent)
+    results, problems = _screen_all(patient_ids, as_of, holding, silent)
     shadow_ids = tuple(each.pk for each in silent.values())
-    run = Run(version_id, engine_id, as_of, read_at, seen_through, shadow_ids)
+    run = Run(engine_id, as_of, read_at, seen_through, shadow_ids)
     try:
         with transaction.atomic():
             _keep(results, run)
@@ -188,12 +190,11 @@ def _claim(limit: int) -> list[int]:
 
 
 class Run(NamedTuple):
-    """By what is judged, for which day, when it was read, and up to which id of a prescription.
+    """By which engine, for which day, when it was read, and up to which id of a prescription.
 
     `shadow_ids` are the shadows that judge beside it.
     """
 
-    version_id: int
     engine_id: int
     as_of: date
     read_at: datetime
@@ -217,12 +218,13 @@ class Place(NamedTuple):
 
 
 class Screened(NamedTuple):
-    """The answer about a patient of a practice, and their age in completed years.
+    """The answer about a patient of a practice, by which book, and their age in completed years.
 
     `would` is what a shadow of the practice says otherwise; None without one.
     """
 
     practice_id: int
+    version_id: int
     result: Screening
     age: int | None
     would: Would | None = None
@@ -257,24 +259,38 @@ def _take_requests(patient_ids: list[int]) -> tuple[dict[int, Pending], datetime
 
 
 def _screen_all(
-    patient_ids: list[int], as_of: date, book: RuleBook, silent: dict[int, Running]
+    patient_ids: list[int], as_of: date, holding: Holding, silent: dict[int, Running]
 ) -> tuple[Results, dict[int, str]]:
     """`(results, {patient id: why not})`."""
     results: Results = {}
     problems: dict[int, str] = {}
+    live = rulebooks.book(holding.live_id)
     others = [each.book for each in silent.values() if each.book is not None]
-    concerning = partial(_concerns_any, book, others)
+    concerning = partial(_concerns_any, live, [*others, *_readable(holding)])
     for pk, practice_id, make in dossiers.read(patient_ids, as_of=as_of, concerning=concerning):
         try:
             dossier = make()
             age = weight.age(dossier.birth_date, as_of)
-            result = screen(dossier, book)
+            # Here, so that a guarded book that cannot be read stops its own practices alone.
+            result = screen(dossier, holding.at(practice_id))
             would = _would(dossier, practice_id, result, silent)
-            results[pk] = Screened(practice_id, result, age, would)
+            version_id = holding.version_at(practice_id)
+            results[pk] = Screened(practice_id, version_id, result, age, would)
         except Exception as error:  # one broken record must not leave the others unscreened
             log.exception("not_screened", patient=pk)
             problems[pk] = f"{type(error).__name__}: {error}"[:500]
     return results, problems
+
+
+def _readable(holding: Holding) -> list[RuleBook]:
+    """The guarded books that can be read; of the others each of their patients will say so."""
+    found = []
+    for version_id in set(holding.guarded.values()):
+        try:
+            found.append(rulebooks.book(version_id))
+        except Exception:  # a guarded book must not leave other practices unscreened
+            log.exception("guarded_book_not_read", version=version_id)
+    return found
 
 
 def _concerns_any(book: RuleBook, others: list[RuleBook], medicine: Medicine) -> bool:
@@ -342,20 +358,32 @@ def _keep(results: Results, run: Run) -> None:
     for flag in live_flags.of(ids):
         live.setdefault(flag.patient_id, {})[flag.rule_id, flag.key] = flag
     cases = _open_cases(ids)
-    difference = Difference(run)
+    before = {
+        (flag.patient_id, flag.rule_id, flag.key): flag
+        for flag in live_flags.that_stood_before(ids)
+    }
+    difference = Difference(run, before)
     for pk, screened in results.items():
         held, case = live.get(pk, {}), cases.get(pk)
-        findings = screened.result.findings
-        if findings or held or case:
+        if screened.result.findings or held or case:
             place = Place(pk, screened.practice_id)
-            difference.rank(place, case, *difference.compare(place, findings, held), screened)
+            open_flags, fresh = difference.compare(place, screened, held)
+            difference.rank(place, case, open_flags, fresh, screened)
     difference.write()
     would = {pk: screened.would for pk, screened in results.items() if screened.would}
     if run.shadow_ids:
         shadows.keep(would, ids, run.shadow_ids, run.as_of)
     _mark_screened(results, run)
-    done = audit.entry(None, Event.SCREENING_DONE, patients=len(ids), version=run.version_id)
-    audit.record_all([*difference.events, done])
+    done = [
+        audit.entry(None, Event.SCREENING_DONE, patients=patients, version=version_id)
+        for version_id, patients in _by_version(results).items()
+    ]
+    audit.record_all([*difference.events, *done])
+
+
+def _by_version(results: Results) -> dict[int, int]:
+    """How many patients each book judged."""
+    return dict(Counter(screened.version_id for screened in results.values()))
 
 
 # A batch holds thousands of flags, cases and events. These are rows of their tables, because a
@@ -435,8 +463,8 @@ def _open_cases(patient_ids: Iterable[int]) -> dict[int, OpenCase]:
 class Difference:
     """What one batch changes: collected patient by patient, written in bulk."""
 
-    def __init__(self, run: Run) -> None:
-        self.version_id = run.version_id
+    def __init__(self, run: Run, stood_before: dict[tuple[int, str, str], LiveFlag]) -> None:
+        self.stood_before = stood_before
         self.engine_id = run.engine_id
         self.as_of = run.as_of
         self.now = timezone.now()
@@ -450,7 +478,7 @@ class Difference:
         self.events: list[audit.Entry] = []
 
     def compare(
-        self, place: Place, findings: Iterable[Finding], live: dict[tuple[str, str], LiveFlag]
+        self, place: Place, screened: Screened, live: dict[tuple[str, str], LiveFlag]
     ) -> tuple[list[LiveFlag | NewFlag], bool]:
         """Compare a patient's findings with the live flags, by rule and key.
 
@@ -459,24 +487,26 @@ class Difference:
         open_flags: list[LiveFlag | NewFlag] = []
         fresh = False
         left = dict(live)
-        for finding in findings:
+        for finding in screened.result.findings:
             old = left.pop((finding.rule_id, finding.key), None)
             content = _digest(finding)
             if old and old.digest == content and not old.has_run_out(self.as_of):
                 flag = old
             else:
-                flag = self._flag(place, finding, content)
+                flag = self._flag(place, finding, content, screened.version_id)
                 if old:
                     self.ended[old.pk] = SUPERSEDED
                     flag = flag._replace(supersedes_id=old.pk)
-                    if old.covers(finding.severity, self.as_of):
+                stood = self.stood_before.get((place.patient_id, finding.rule_id, finding.key))
+                for earlier in (old, stood):
+                    if earlier and earlier.covers(finding.severity, self.as_of):
                         flag = flag._replace(
-                            settled_at=old.settled_at, settled_until=old.settled_until
+                            settled_at=earlier.settled_at, settled_until=earlier.settled_until
                         )
                 self.flags.append(flag)
                 if not old or (old.settled_at and not flag.settled_at):
-                    # A note is nothing to wake a case for.
-                    fresh = fresh or flag.severity <= Severity.S3
+                    # A note is nothing to wake a case for, nor is what a decision still covers.
+                    fresh = fresh or (flag.severity <= Severity.S3 and not flag.settled_at)
                     self._event(Event.FLAG_RAISED, flag, **_about(flag))
             if _is_open(flag):
                 open_flags.append(flag)
@@ -587,7 +617,7 @@ class Difference:
             )
         )
 
-    def _flag(self, place: Place, finding: Finding, content: str) -> NewFlag:
+    def _flag(self, place: Place, finding: Finding, content: str, version_id: int) -> NewFlag:
         return NewFlag(
             *place,
             rule_id=finding.rule_id,
@@ -602,7 +632,7 @@ class Difference:
             unknown=finding.unknown,
             prescription_ids=as_array(finding.line_ids),
             digest=content,
-            version_id=self.version_id,
+            version_id=version_id,
             engine_id=self.engine_id,
             as_of=self.as_of,
         )
@@ -643,19 +673,21 @@ def _mark_screened(results: Results, run: Run) -> None:
     rows = [
         {
             "pk": pk,
+            "version": version_id,
             "until": result.valid_until,
             "missing": result.not_evaluable,
             "gave_way": result.shadowed,
             "exposure": result.exposure,
         }
-        for pk, (_, result, *_) in results.items()
+        for pk, (_, version_id, result, *_) in results.items()
     ]
     if not rows:
         return
     given: dict[str, Any] = {
         "rows": as_json(rows),
-        "patients": len(rows),
-        "version": run.version_id,
+        "runs": as_json(
+            [{"version": pk, "patients": count} for pk, count in _by_version(results).items()]
+        ),
         "engine": run.engine_id,
         "as_of": run.as_of,
         "read_at": run.read_at,
@@ -668,15 +700,17 @@ def _mark_screened(results: Results, run: Run) -> None:
 MARK = """
     WITH run AS (
         INSERT INTO reviews_screeningrun (version_id, engine_id, as_of, screened_at, patients)
-        VALUES (%(version)s, %(engine)s, %(as_of)s, %(read_at)s, %(patients)s)
+        SELECT version, %(engine)s, %(as_of)s, %(read_at)s, patients
+        FROM jsonb_to_recordset(%(runs)s::jsonb) AS run (version bigint, patients integer)
     )
     INSERT INTO reviews_patientscreening
         (patient_id, valid_until, not_evaluable, gave_way, exposure, version_id, engine_id, as_of,
         screened_at, seen_through, problem)
-    SELECT pk, until, missing, gave_way, exposure, %(version)s, %(engine)s, %(as_of)s,
+    SELECT pk, until, missing, gave_way, exposure, version, %(engine)s, %(as_of)s,
         %(read_at)s, %(seen_through)s, ''
     FROM jsonb_to_recordset(%(rows)s::jsonb)
-        AS row (pk bigint, until date, missing jsonb, gave_way jsonb, exposure jsonb)
+        AS row (pk bigint, version bigint, until date, missing jsonb, gave_way jsonb,
+            exposure jsonb)
     ON CONFLICT (patient_id) DO UPDATE SET
         valid_until = excluded.valid_until, not_evaluable = excluded.not_evaluable,
         gave_way = excluded.gave_way, exposure = excluded.exposure,

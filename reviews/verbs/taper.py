@@ -118,7 +118,7 @@ def draft(
     With `since` the record is taken as it would be once that is on it.
     """
     access.require(by, Action.TAPER, patient)
-    _, book = rulebooks.live()
+    _, book = rulebooks.holding_at(patient.practice_id)
     dossier = dossiers.one(patient, as_of=timezone.localdate())
     return _draft(with_use(dossier, since), book, request, cross, taper)
 
@@ -384,7 +384,7 @@ def _cross(
 
 
 def _limits(taper: Taper) -> limits.Limits:
-    _, book = rulebooks.live()
+    _, book = rulebooks.holding_at(taper.practice_id)
     drug = book.drugs.get(taper.drug)
     if drug is None:
         raise NotFound(f"The rule book does not hold {taper.drug} any more.")

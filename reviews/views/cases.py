@@ -100,7 +100,7 @@ def _context(
     own = cases.own_urgent(user, case, flags)
     may = cases.may(user, case, concluded, own)
     waits = case.state == CaseState.PROPOSED
-    _version, book = rulebooks.live()
+    _version, book = rulebooks.holding_at(case.patient.practice_id)
     dossier = dossiers.one(case.patient, as_of=today)
     history = case_history.history(case)
     picture = timeline.picture(dossier, book, case_history.pins(history))

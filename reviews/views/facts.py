@@ -131,7 +131,7 @@ def correct(request: SignedIn, pk: int, reading_pk: int) -> HttpResponse:
 def grant(request: SignedIn, pk: int) -> HttpResponse:
     """Exempt a patient from some rules."""
     found = _patient(request, pk, Action.EXEMPT)
-    _version, book = rulebooks.live()
+    _version, book = rulebooks.holding_at(found.practice_id)
     rows, _dossier = medicines.of(found, book=book, as_of=timezone.localdate())
     orders = [
         (str(row.prescription.order_id), _in_a_line(row))

@@ -122,7 +122,7 @@ def merge(request: SignedIn, pk: int, other: int) -> HttpResponse:
             verbs.merge(kept=kept, gone=gone, reason=reason, by=request.user)
             messages.success(request, "Merged. Both are checked again; it can be undone here.")
             return redirect("patient", kept.pk)
-    _version, book = rulebooks.live()
+    _version, book = rulebooks.holding_at(kept.practice_id)
     context = {
         "kept": _on_file(kept),
         "gone": _on_file(gone),
@@ -187,7 +187,7 @@ def _said(question: IdentityQuestion) -> dict[str, Any]:
 
 def _on_file(patient: Patient) -> dict[str, Any]:
     """A person on file, as a column of a comparison."""
-    _version, book = rulebooks.live()
+    _version, book = rulebooks.holding_at(patient.practice_id)
     rows, _ = medicines_of(patient, book=book, as_of=timezone.localdate())
     patient = (
         checked.with_waiting(

@@ -267,7 +267,7 @@ def _fetch(request: SignedIn, pk: int) -> Patient:
 
 def _frame(request: SignedIn, patient: Patient, *, tab: str) -> dict[str, Any]:
     """What stands on every tab of a patient: banner, tabs, what I may do, the medicines."""
-    _version, book = rulebooks.live()
+    _version, book = rulebooks.holding_at(patient.practice_id)
     rows, dossier = medicines.of(patient, book=book, as_of=timezone.localdate())
     episodes, unknown_length = exposures.of(dossier, book) if tab == "overview" else ([], [])
     may = {

@@ -55,7 +55,7 @@ def _context(
     refusal: BadRecord | None = None,
 ) -> dict[str, Any]:
     today = timezone.localdate()
-    _version, book = rulebooks.live()
+    _version, book = rulebooks.holding_at(patient.practice_id)
     dossier = dossiers.one(patient, as_of=today)
     given = sent.given if sent else None
     asks = asked.asks(patient, dossier, book, given)
@@ -88,7 +88,7 @@ def _place_of(refusal: BadRecord) -> str:
 def would(request: SignedIn, pk: int) -> HttpResponse:
     """What saving the form as it is would record and clear: a fragment, and nothing is saved."""
     patient = person.fetch_for(request.user, Action.RECORD_FACT, pk)
-    _version, book = rulebooks.live()
+    _version, book = rulebooks.holding_at(patient.practice_id)
     dossier = dossiers.one(patient, as_of=timezone.localdate())
     sent = read(request.POST)
     context = {"would": asked.would(patient, sent.given, dossier, book), "given": sent.given}

@@ -14,7 +14,7 @@ from reviews.access import Action
 from reviews.errors import BadRecord, NotFound
 from reviews.forms.numbers import whole
 from reviews.models import Engine, Role, RuleVersion
-from reviews.queries import jobs, rule_books, rule_drafts
+from reviews.queries import guarded, jobs, rule_books, rule_drafts
 from reviews.queries.differences import SECTIONS, differences
 from reviews.verbs import publish
 from reviews.views.confirming import confirmed
@@ -38,6 +38,7 @@ def rulebooks(request: SignedIn) -> HttpResponse:
         .order_by("-number")
     )
     may_draft = access.allowed(request.user, Action.DRAFT)
+    guard = guarded.running(request.user)
     context = {
         "live": next((version for version in versions if version.state == "published"), None),
         "drafts": [version for version in versions if version.state == "draft"],
@@ -48,6 +49,8 @@ def rulebooks(request: SignedIn) -> HttpResponse:
         "rescreen": jobs.rescreen(),
         "open_drafts": rule_drafts.open_drafts(),
         "title_length": TITLE_LENGTH,
+        "guard": guard,
+        "guarded_id": guard.guard.version_id if guard else None,
     }
     if may_draft:
         pending = publish.pending_changes()
@@ -80,6 +83,7 @@ def _rulebook_page(
     found = differences(against.book if against else {}, version.book) if against else {}
     is_draft = version.state == "draft"
     hindrance = publish.may_publish(version, request.user) if is_draft else None
+    guard = guarded.newest_of(version)
     context = {
         "version": version,
         "against": against,
@@ -91,6 +95,8 @@ def _rulebook_page(
         "own": is_draft and request.user.pk in {version.drafted_by_id, *version.editor_ids},
         "hindrance": hindrance,
         "what_if": what_ifs.of(version),
+        "guard": guard,
+        "guarded_id": version.pk if guard and guard.outcome == "running" else None,
         "may_publish": is_draft and hindrance is None,
         "edits": rule_drafts.edits_of(version),
         "refusal": refusal,

@@ -179,7 +179,7 @@ def _show(
     refusal: BadRecord | None = None,
 ) -> HttpResponse:
     patient = person.fetch(request.user, Action.SEE_PATIENT, version.taper.patient_id)
-    _, book = rulebooks.live()
+    _, book = rulebooks.holding_at(patient.practice_id)
     today = timezone.localdate()
     dossier = dossiers.one(patient, as_of=today)
     standing = tapers.standing(version, today)
@@ -313,7 +313,7 @@ def sheet(request: SignedIn, pk: int) -> HttpResponse:
     if code not in sheets.LANGUAGES:
         raise NotFound("There are no words in that language.")
     patient = person.fetch(request.user, Action.SEE_PATIENT, version.taper.patient_id)
-    _, book = rulebooks.live()
+    _, book = rulebooks.holding_at(patient.practice_id)
     today = timezone.localdate()
     rows, _dossier = medicines.of(patient, book=book, as_of=today)
     others = {

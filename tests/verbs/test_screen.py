@@ -147,8 +147,8 @@ def test_one_patient_that_cannot_be_kept_does_not_stop_the_others(harbour, clara
         make.prescription(treated, clara, start=-40, days=35)
     original = screen.Difference._flag
 
-    def breaking(self, place, finding, content):
-        flag = original(self, place, finding, content)
+    def breaking(self, *given):
+        flag = original(self, *given)
         return flag._replace(title="x" * 1000) if flag.patient_id == too_long.pk else flag
 
     monkeypatch.setattr(screen.Difference, "_flag", breaking)

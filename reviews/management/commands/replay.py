@@ -46,7 +46,7 @@ class Command(BaseCommand):
             person = Patient.objects.get(pk=patient)
         except Patient.DoesNotExist as error:
             raise CommandError(f"There is no patient {patient}.") from error
-        version = self._version(rule_version, known_at)
+        version = self._version(rule_version, known_at, person)
         answer = {
             "patient": patient,
             "as_of": as_of.isoformat(),
@@ -56,13 +56,13 @@ class Command(BaseCommand):
         }
         self.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False))
 
-    def _version(self, number: int | None, known_at: datetime) -> RuleVersion:
+    def _version(self, number: int | None, known_at: datetime, person: Patient) -> RuleVersion:
         if number is not None:
             version = RuleVersion.objects.filter(number=number).first()
             if version is None:
                 raise CommandError(f"There is no rule book {number}.")
             return version
-        version = replay.book_of(known_at)
+        version = replay.book_of(known_at, person.practice_id)
         if version is None:
             raise CommandError(f"No rule book was published by {known_at:%-d %b %Y}.")
         return version

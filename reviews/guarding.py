@@ -1,0 +1,147 @@
+"""Guarded books: which one runs, what burden is measured where it judges, and how it ends."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import NamedTuple
+
+from django.contrib.auth.models import User
+from django.db import connection
+from django.utils import timezone
+
+from reviews import requests, walls
+from reviews.models import Flag, GuardedBook, GuardedPractice
+from reviews.reaching import affected_patients
+
+REASON = "guarded"
+"""Why those are screened again whom a guarded book reaches, on the way in and on the way back."""
+HOURS_UNMEASURED = 3
+"""A practice without a look for so long is guarded by nobody: several sweeps were missed."""
+RUNNING = GuardedPractice.Outcome.RUNNING
+STOPPED = GuardedPractice.Outcome.STOPPED
+
+
+class Burden(NamedTuple):
+    """The open cases of a practice, and of how many people.
+
+    `people` are all of the practice, `in_use` those on a benzodiazepine or Z-drug today. `waiting`
+    are still to be screened since the stage began or ended, `failed` could not be.
+    """
+
+    people: int
+    in_use: int
+    cases: int
+    urgent: int
+    waiting: int
+    failed: int
+
+    def per_100(self, count: int) -> float:
+        """So many cases as a rate per 100 people in use, of whom there must be some."""
+        return 100 * count / self.in_use
+
+
+BURDEN = """
+    SELECT count(*), count(*) FILTER (WHERE
+            NOT p.deceased AND p.deceased_on IS NULL AND s.exposure <> 'null'
+            AND coalesce(s.exposure ->> 'start_on', '') <= %(today)s
+            AND coalesce(s.exposure ->> 'end_on', %(today)s) >= %(today)s),
+        (SELECT count(*) FROM reviews_case
+            WHERE practice_id = %(practice)s AND closed_at IS NULL),
+        (SELECT count(*) FROM reviews_case
+            WHERE practice_id = %(practice)s AND closed_at IS NULL AND severity = 1),
+        count(*) FILTER (WHERE EXISTS (SELECT FROM reviews_screeningrequest r
+            WHERE r.patient_id = p.id AND r.reason = %(reason)s)),
+        count(*) FILTER (WHERE s.problem <> '')
+    FROM reviews_patient p LEFT JOIN reviews_patientscreening s ON s.patient_id = p.id
+    WHERE p.practice_id = %(practice)s AND p.merged_into_id IS NULL
+"""
+
+
+def burden(practice_id: int) -> Burden:
+    """What stands at a practice now; counts alone, so whoever asks sees those of any practice."""
+    today = timezone.localdate().isoformat()
+    with walls.seeing(walls.EVERYTHING), connection.cursor() as cursor:
+        cursor.execute(BURDEN, {"practice": practice_id, "today": today, "reason": REASON})
+        [row] = cursor.fetchall()
+    return Burden(*row)
+
+
+def running() -> GuardedBook | None:
+    """The guarded book that runs, if one does."""
+    rows = GuardedBook.objects.select_related("version", "against", "begun_by")
+    rows = rows.defer("version__book", "against__book")
+    return rows.filter(outcome=GuardedBook.Outcome.RUNNING).first()
+
+
+def not_answered(guard: GuardedBook) -> list[GuardedPractice]:
+    """Where it stopped itself and did not begin again."""
+    newest: dict[int, GuardedPractice] = {}
+    for row in guard.practices.select_related("practice").order_by("pk"):
+        newest[row.practice_id] = row
+    return [row for row in newest.values() if row.outcome == STOPPED]
+
+
+def not_looked_at(guard: GuardedBook) -> list[GuardedPractice]:
+    """Where it runs and no sweep has judged it yet."""
+    rows = guard.practices.select_related("practice").filter(outcome=RUNNING)
+    return list(rows.exclude(points__look__gt=0).order_by("practice__name"))
+
+
+FIRST_LOOK = """
+    SELECT EXISTS (
+        SELECT FROM reviews_guardedpractice g
+        WHERE g.outcome = 'running'
+          AND NOT EXISTS (SELECT FROM reviews_guardedpoint t WHERE t.guarded_id = g.id AND t.day > 0
+              AND (t.look > 0 OR t.at > now() - make_interval(mins => %(minutes)s)))
+          AND NOT EXISTS (SELECT FROM reviews_screeningrequest r
+              JOIN reviews_patient p ON p.id = r.patient_id
+              WHERE p.practice_id = g.practice_id AND r.reason = %(reason)s)
+    )
+"""
+# So long nothing is tried again where a look told nothing.
+AGAIN_MINUTES = 10
+
+
+def first_look_due() -> bool:
+    """Whether a stage was screened and not looked at yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(FIRST_LOOK, {"reason": REASON, "minutes": AGAIN_MINUTES})
+        [(due,)] = cursor.fetchall()
+    return due
+
+
+def unmeasured(now: datetime) -> list[GuardedPractice]:
+    """Where a guarded book runs and no sweep has judged it for hours."""
+    rows = GuardedPractice.objects.filter(outcome=RUNNING).select_related("practice", "guard")
+    found = []
+    for row in rows:
+        last = row.points.filter(look__gt=0).order_by("-pk").first()
+        since = last.at if last else row.begun_at
+        if (now - since).total_seconds() > HOURS_UNMEASURED * 3600:
+            found.append(row)
+    return found
+
+
+def screen_again(guard: GuardedBook, practice_ids: Collection[int]) -> int:
+    """Ask for those of these practices whom the two books can judge otherwise; returns how many.
+
+    Also for whoever has a flag that the guarded book raised, whatever they take now.
+    """
+    with walls.seeing(walls.EVERYTHING):
+        asked = set(affected_patients(guard.against, guard.version, practice_ids))
+        raised = Flag.objects.live().filter(
+            version=guard.version_id, patient__practice__in=practice_ids
+        )
+        asked |= set(raised.values_list("patient_id", flat=True))
+        requests.enqueue(sorted(asked), reason=REASON, priority=requests.BULK)
+    return len(asked)
+
+
+def end(guard: GuardedBook, *, outcome: GuardedBook.Outcome, why: str, by: User) -> list[int]:
+    """End it everywhere in the caller's transaction; returns the ids of where it still ran."""
+    now = timezone.now()
+    rows = GuardedPractice.objects.select_for_update().filter(guard=guard, outcome=RUNNING)
+    ended = sorted(rows.values_list("practice_id", flat=True))
+    rows.update(outcome=outcome.value, ended_by=by, ended_at=now, why=why[:1000])
+    guard.outcome, guard.ended_by, guard.ended_at, guard.why = outcome, by, now, why[:1000]
+    guard.save(update_fields=["outcome", "ended_by", "ended_at", "why"])
+    return ended

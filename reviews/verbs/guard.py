@@ -1,0 +1,327 @@
+"""Verbs on guarded books: begin one at some practices, widen it, roll it back; and the sweep.
+
+The sweep measures the burden where a guarded book judges, and where it passes the budget by more
+than chance the practice goes back to the live book by itself.
+"""
+
+from collections.abc import Collection
+from decimal import Decimal
+from typing import Any
+
+import structlog
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from reviews import access, audit, guarding, publishing, rulebooks
+from reviews.access import Action
+from reviews.audit import Event
+from reviews.budgets import halts_at, share
+from reviews.errors import BadRecord, IllegalMove
+from reviews.guarding import RUNNING, STOPPED, Burden
+from reviews.models import (
+    GuardedBook,
+    GuardedPoint,
+    GuardedPractice,
+    Practice,
+    RuleVersion,
+)
+
+log = structlog.get_logger(__name__)
+
+LONGEST_WORDS = 1000
+LONGEST_SOURCE = 300
+LONGEST_AGREEMENT = 2000
+ON_ONE = "a benzodiazepine or Z-drug"
+
+
+@transaction.atomic
+def begin(
+    *,
+    version: RuleVersion,
+    practices: Collection[Practice],
+    most_cases: Decimal | None,
+    most_urgent: Decimal | None,
+    budget_source: str,
+    agreement: str,
+    by: User,
+) -> GuardedBook:
+    """Have a draft judge at some practices alone, as a second person, within a burden budget.
+
+    `most_cases` and `most_urgent` are open cases per 100 people on a benzodiazepine or Z-drug, and
+    `budget_source` is who says so. Raises what `publishing.hindrance` says, and `BadRecord` by
+    field: also for a practice that has more cases already.
+    """
+    access.require(by, Action.PUBLISH)
+    publishing.one_at_a_time()
+    locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
+    running = guarding.running()
+    if running is not None and running.version_id == locked.pk:
+        raise IllegalMove(f"Rule book {locked.number} runs guarded already. Widen it.")
+    if (refusal := publishing.hindrance(locked, by)) is not None:
+        raise refusal
+    live = RuleVersion.objects.get(state=RuleVersion.State.PUBLISHED)
+    guard = GuardedBook.objects.create(
+        version=locked,
+        against=live,
+        most_cases=_budget("most_cases", most_cases),
+        most_urgent=_budget("most_urgent", most_urgent),
+        budget_source=_words("budget_source", budget_source, LONGEST_SOURCE),
+        agreement=_words("agreement", agreement, LONGEST_AGREEMENT),
+        begun_by=by,
+    )
+    rows, asked = _stage(guard, practices, reason=guard.agreement, by=by)
+    _tell(
+        by,
+        Event.GUARD_BEGUN,
+        guard,
+        practices=[row.practice.code for row in rows],
+        patients=asked,
+        most_cases=str(guard.most_cases),
+        most_urgent=str(guard.most_urgent),
+        source=guard.budget_source,
+        agreement=guard.agreement,
+        digest=locked.digest,
+    )
+    return guard
+
+
+@transaction.atomic
+def widen(
+    *, guard: GuardedBook, practices: Collection[Practice], reason: str, by: User
+) -> list[GuardedPractice]:
+    """Begin the next stage at further practices, or again where it stopped itself.
+
+    Raises what `publishing.may_widen` says, and `BadRecord` by field.
+    """
+    access.require(by, Action.PUBLISH)
+    publishing.one_at_a_time()
+    locked = _locked(guard)
+    if (refusal := publishing.may_widen(locked, by)) is not None:
+        raise refusal
+    why = _words("reason", reason, LONGEST_WORDS)
+    rows, asked = _stage(locked, practices, reason=why, by=by)
+    codes = [row.practice.code for row in rows]
+    _tell(by, Event.GUARD_WIDENED, locked, practices=codes, patients=asked, reason=why)
+    return rows
+
+
+@transaction.atomic
+def roll_back(*, guard: GuardedBook, reason: str, by: User) -> GuardedBook:
+    """Give every practice the live book again; one person may do it, with a reason.
+
+    Raises `BadRecord` without one, `IllegalMove` where it has ended.
+    """
+    access.require(by, Action.DRAFT)
+    publishing.one_at_a_time()
+    locked = _locked(guard)
+    if locked.outcome != GuardedBook.Outcome.RUNNING:
+        raise IllegalMove(f"Rule book {locked.version.number} is guarded no longer.")
+    why = _words("reason", reason, LONGEST_WORDS)
+    ended = guarding.end(locked, outcome=GuardedBook.Outcome.BACK, why=why, by=by)
+    asked = guarding.screen_again(locked, ended)
+    places = Practice.objects.filter(pk__in=ended).order_by("code")
+    codes = list(places.values_list("code", flat=True))
+    _tell(by, Event.GUARD_ROLLED_BACK, locked, practices=codes, patients=asked, reason=why)
+    return locked
+
+
+def sweep() -> int:
+    """Measure every practice where a guarded book judges; returns how many were judged.
+
+    Each in a transaction of its own: whoever dies in between leaves the others as they were, and
+    the next sweep goes on. What could not be measured is kept as such.
+    """
+    rows = GuardedPractice.objects.filter(outcome=RUNNING).order_by("pk")
+    judged = 0
+    for pk in list(rows.values_list("pk", flat=True)):
+        try:
+            judged += _look(pk)
+        except Exception as error:  # one practice must not leave the others unguarded
+            log.exception("not_measured", guarded_practice=pk)
+            problem = f"The server could not measure it: {type(error).__name__}"
+            _keep_problem(pk, problem)
+    return judged
+
+
+def look_first() -> int:
+    """Sweep where a stage was screened and never looked at, or was to be and could not.
+
+    Called after each screening and by the clock: a stage is judged as soon as it can be.
+    """
+    return sweep() if guarding.first_look_due() else 0
+
+
+@transaction.atomic
+def _look(pk: int) -> bool:
+    """Judge one practice once, and stop it where it passes its budget; whether it was judged."""
+    publishing.one_at_a_time()
+    row = (
+        GuardedPractice.objects.select_for_update(of=["self"])
+        .select_related("practice", "guard__version", "guard__against")
+        .defer("guard__version__book", "guard__against__book")
+        .get(pk=pk)
+    )
+    if row.outcome != RUNNING:
+        return False
+    measured = guarding.burden(row.practice_id)
+    if not _is_readable(row.guard):
+        _halt(row, f"Rule book {row.guard.version.number} could not be read.", measured)
+        return False
+    point = _point(row, measured)
+    point.save()
+    if point.look and (why := _passed(row, point)):
+        _halt(row, why, measured)
+    return bool(point.look)
+
+
+def _is_readable(guard: GuardedBook) -> bool:
+    try:
+        rulebooks.book(guard.version_id)
+    except Exception:  # whatever is wrong with it, the live book can be read
+        log.exception("guarded_book_not_read", version=guard.version_id)
+        return False
+    return True
+
+
+def _point(row: GuardedPractice, measured: Burden) -> GuardedPoint:
+    """What is kept of one look: judged, or why not."""
+    day = max(1, (timezone.localdate() - timezone.localdate(row.begun_at)).days + 1)
+    point = GuardedPoint(guarded=row, day=day, look=0, **measured._asdict())
+    if measured.waiting:
+        point.problem = f"{measured.waiting} people are still to be screened"
+    elif not measured.in_use:
+        point.problem = f"Nobody here is on {ON_ONE}"
+    if point.problem:
+        return point
+    point.look = row.points.filter(day=day, look__gt=0).count() + 1
+    chance = share(practices=row.of_stage, day=day, look=point.look)
+    given: dict[str, Any] = {"people": measured.people, "in_use": measured.in_use, "chance": chance}
+    point.halts_at_cases = halts_at(per_100=float(row.guard.most_cases), **given)
+    point.halts_at_urgent = halts_at(per_100=float(row.guard.most_urgent), **given)
+    return point
+
+
+def _passed(row: GuardedPractice, point: GuardedPoint) -> str:
+    """Why a look stops a practice; "" where it does not."""
+    guard = row.guard
+    said = [
+        f"{count} {name} of {point.in_use} people on {ON_ONE}: {100 * count / point.in_use:.1f} per"
+        f" 100, where the budget is at most {budget:f}. By chance alone, at the budget, {fewest} or"
+        " more would be too rare to wait for."
+        for name, count, budget, fewest in (
+            ("open cases", point.cases, guard.most_cases, point.halts_at_cases),
+            ("urgent cases", point.urgent, guard.most_urgent, point.halts_at_urgent),
+        )
+        if fewest is not None and count >= fewest
+    ]
+    return " ".join(said)
+
+
+def _halt(row: GuardedPractice, why: str, measured: Burden) -> None:
+    """Give the practice the live book again; the book runs on where it stays within its budget."""
+    row.outcome, row.ended_at, row.why = STOPPED, timezone.now(), why[:LONGEST_WORDS]
+    row.save(update_fields=["outcome", "ended_at", "why"])
+    asked = guarding.screen_again(row.guard, [row.practice_id])
+    audit.record(
+        None,
+        Event.GUARD_HALTED,
+        subject=row.guard.version,
+        practice_id=row.practice_id,
+        number=row.guard.version.number,
+        practice=row.practice.code,
+        back_to=row.guard.against.number,
+        cases=measured.cases,
+        urgent=measured.urgent,
+        in_use=measured.in_use,
+        patients=asked,
+        why=row.why,
+    )
+
+
+@transaction.atomic
+def _keep_problem(pk: int, problem: str) -> None:
+    row = GuardedPractice.objects.get(pk=pk)
+    day = max(1, (timezone.localdate() - timezone.localdate(row.begun_at)).days + 1)
+    GuardedPoint.objects.create(guarded=row, day=day, look=0, problem=problem[:300])
+
+
+def _stage(
+    guard: GuardedBook, practices: Collection[Practice], *, reason: str, by: User
+) -> tuple[list[GuardedPractice], int]:
+    """Begin the next stage; returns its rows, and how many are asked for to be screened again."""
+    chosen = sorted(set(practices), key=lambda practice: practice.pk)
+    if not chosen:
+        raise BadRecord("practices", "choose at least one practice")
+    held = set(guard.practices.filter(outcome=RUNNING).values_list("practice_id", flat=True))
+    stage = guard.practices.order_by("-stage").values_list("stage", flat=True).first() or 0
+    everywhere = Practice.objects.exclude(pk__in=held | {each.pk for each in chosen})
+    if not everywhere.exists():
+        raise BadRecord(
+            "practices", "leave at least one to the live book: for all of them, let it go live"
+        )
+    rows = []
+    for practice in chosen:
+        if practice.pk in held:
+            raise BadRecord("practices", f"{practice} is judged by it already")
+        measured = _before(guard, practice)
+        row = GuardedPractice.objects.create(
+            guard=guard,
+            practice=practice,
+            stage=stage + 1,
+            of_stage=len(chosen),
+            reason=reason[:LONGEST_WORDS],
+            begun_by=by,
+        )
+        GuardedPoint.objects.create(guarded=row, day=0, look=0, **measured._asdict())
+        rows.append(row)
+    return rows, guarding.screen_again(guard, [each.pk for each in chosen])
+
+
+def _before(guard: GuardedBook, practice: Practice) -> Burden:
+    """The burden by the live book. Raises `BadRecord` where the budget could tell nothing."""
+    measured = guarding.burden(practice.pk)
+    if measured.waiting:
+        raise BadRecord(
+            "practices", f"{measured.waiting} people of {practice} are still to be screened again"
+        )
+    if not measured.in_use:
+        raise BadRecord("practices", f"nobody at {practice} is on {ON_ONE}, so nothing can be told")
+    for field, name, count, budget in (
+        ("most_cases", "open cases", measured.cases, guard.most_cases),
+        ("most_urgent", "urgent cases", measured.urgent, guard.most_urgent),
+    ):
+        if measured.per_100(count) > budget:
+            raise BadRecord(
+                field,
+                f"is {budget:f}, and {practice} has {measured.per_100(count):.1f} {name} per 100 by"
+                f" rule book {guard.against.number} already",
+            )
+    return measured
+
+
+def _budget(field: str, given: Decimal | None) -> Decimal:
+    if given is None or not given.is_finite() or not 0 < given <= 100:
+        raise BadRecord(field, "must be a number above 0 and at most 100")
+    rounded = given.quantize(Decimal("0.1"))
+    if rounded != given or not rounded:
+        raise BadRecord(field, "must have at most one decimal")
+    return rounded
+
+
+def _words(field: str, given: str, longest: int) -> str:
+    text = given.strip()
+    if not text:
+        raise BadRecord(field, "is needed")
+    if len(text) > longest:
+        raise BadRecord(field, f"is longer than {longest} characters")
+    return text
+
+
+def _locked(guard: GuardedBook) -> GuardedBook:
+    rows = GuardedBook.objects.select_for_update(of=["self"])
+    return rows.select_related("version", "against").get(pk=guard.pk)
+
+
+def _tell(by: User, event: Event, guard: GuardedBook, **more: Any) -> None:
+    audit.record(by, event, subject=guard.version, number=guard.version.number, **more)

@@ -1,0 +1,156 @@
+"""Guarded books: begin one at some practices, look at its burden, widen it, roll it back."""
+
+from decimal import Decimal, InvalidOperation
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.views.decorators.http import require_GET, require_POST
+
+from reviews import access, publishing, what_ifs
+from reviews.access import Action
+from reviews.errors import BadRecord, IllegalMove, NotFound
+from reviews.forms.numbers import whole
+from reviews.models import GuardedBook, Practice, RuleVersion
+from reviews.queries import guarded as queries
+from reviews.queries import what_if as trials
+from reviews.verbs import guard
+from reviews.views.confirming import confirmed
+from reviews.views.refusals import shows_refusals
+from reviews.views.signed_in import SignedIn
+
+
+@require_GET
+@login_required
+def page(request: SignedIn, number: int) -> HttpResponse:
+    """Where a book runs guarded, or ran: its burden by day, and why it stopped itself."""
+    return _page(request, number)
+
+
+def _page(
+    request: SignedIn, number: int, refusal: BadRecord | None = None, *, status: int = 200
+) -> HttpResponse:
+    access.require(request.user, Action.SEE_FORMULARY)
+    version = _version(number)
+    held = queries.newest_of(version)
+    told = queries.told(held, request.user) if held else None
+    runs = told is not None and told.is_running
+    is_draft = version.state == RuleVersion.State.DRAFT
+    tried = what_ifs.of(version)
+    hindrance = publishing.hindrance(version, request.user) if is_draft and not runs else None
+    context = {
+        "version": version,
+        "told": told,
+        "refusal": refusal,
+        "is_draft": is_draft,
+        "hindrance": hindrance,
+        "may_begin": is_draft and not runs and hindrance is None,
+        "may_roll_back": runs and access.allowed(request.user, Action.DRAFT),
+        "practices": Practice.objects.order_by("name"),
+        "burdens": trials.told(tried).burdens if tried and is_draft and not runs else [],
+        "typed": request.POST,
+        "chosen": request.POST.getlist("practices"),
+        "longest_words": guard.LONGEST_WORDS,
+        "longest_source": guard.LONGEST_SOURCE,
+        "longest_agreement": guard.LONGEST_AGREEMENT,
+    }
+    return render(request, "reviews/rulebooks/guarded.html", context, status=status)
+
+
+def _refused(request: SignedIn, refusal: BadRecord, number: int) -> HttpResponse:
+    return _page(request, number, refusal, status=422)
+
+
+@require_POST
+@login_required
+@shows_refusals(_refused, BadRecord)
+@confirmed
+def begin(request: SignedIn, number: int) -> HttpResponse:
+    """Agree, as a second person, and let the draft judge at the first practices."""
+    access.require(request.user, Action.PUBLISH)
+    begun = guard.begin(
+        version=_version(number),
+        practices=_practices(request),
+        most_cases=_decimal(request.POST.get("most_cases", "")),
+        most_urgent=_decimal(request.POST.get("most_urgent", "")),
+        budget_source=request.POST.get("budget_source", ""),
+        agreement=request.POST.get("agreement", ""),
+        by=request.user,
+    )
+    messages.success(
+        request,
+        f"Rule book {number} is guarded. Its patients are screened again, then it is looked at"
+        f" each hour. Everywhere else rule book {begun.against.number} stays live.",
+    )
+    return redirect("rulebook-guarded", number)
+
+
+@require_POST
+@login_required
+@shows_refusals(_refused, BadRecord)
+@confirmed
+def widen(request: SignedIn, number: int) -> HttpResponse:
+    """Begin the next stage, at further practices, or again where it stopped itself."""
+    access.require(request.user, Action.PUBLISH)
+    guard.widen(
+        guard=_guard(number),
+        practices=_practices(request),
+        reason=request.POST.get("reason", ""),
+        by=request.user,
+    )
+    messages.success(request, "The next stage has begun. Its patients are screened again.")
+    return redirect("rulebook-guarded", number)
+
+
+@require_POST
+@login_required
+@shows_refusals(_refused, BadRecord)
+def roll_back(request: SignedIn, number: int) -> HttpResponse:
+    """Give every practice the live book again."""
+    access.require(request.user, Action.DRAFT)
+    ended = guard.roll_back(
+        guard=_guard(number), reason=request.POST.get("reason", ""), by=request.user
+    )
+    messages.success(
+        request, f"Rolled back: rule book {ended.against.number} judges everywhere again."
+    )
+    return redirect("rulebook-guarded", number)
+
+
+def _practices(request: SignedIn) -> list[Practice]:
+    chosen = [whole(each) for each in request.POST.getlist("practices")]
+    found = list(Practice.objects.filter(pk__in=[pk for pk in chosen if pk is not None]))
+    if None in chosen or len(found) != len(set(chosen)):
+        raise BadRecord("practices", "choose practices of the list")
+    return found
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        return Decimal(text.strip()) if len(text) <= 10 else None
+    except InvalidOperation:
+        return None
+
+
+def _guard(number: int) -> GuardedBook:
+    held = queries.newest_of(_version(number))
+    if held is None:
+        raise IllegalMove(f"Rule book {number} was never guarded.")
+    return held
+
+
+def _version(number: int) -> RuleVersion:
+    version = RuleVersion.objects.defer("book").filter(number=number).first()
+    if version is None:
+        raise NotFound("There is no rule book of that number.")
+    return version
+
+
+urlpatterns = [
+    path("rule-books/<int:number>/guarded", page, name="rulebook-guarded"),
+    path("rule-books/<int:number>/guarded/begin", begin, name="rulebook-guarded-begin"),
+    path("rule-books/<int:number>/guarded/widen", widen, name="rulebook-guarded-widen"),
+    path("rule-books/<int:number>/guarded/roll-back", roll_back, name="rulebook-guarded-roll-back"),
+]
