@@ -10,20 +10,30 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from reviews import access, audit, engines, governing, requests, rulebooks, sealing, walls, what_ifs
+from reviews import (
+    access,
+    audit,
+    engines,
+    governing,
+    requests,
+    rulebooks,
+    sealing,
+    walls,
+    what_ifs,
+    worked_examples,
+)
 from reviews.access import Action
 from reviews.audit import Event
-from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, Stale
+from reviews.errors import BadRecord, DomainError, IllegalMove, Stale
 from reviews.models import RuleChange, RuleDraft, RuleVersion
 from reviews.reaching import affected_patients
+from reviews.rules import words
 from reviews.rules.book import RuleBook
 
-LOCK = 0xB00C
-"""Advisory lock: of whoever freezes or publishes a book."""
 DRAFT, PUBLISHED = RuleVersion.State.DRAFT, RuleVersion.State.PUBLISHED
 RETIRED = RuleVersion.State.RETIRED
 
@@ -52,7 +62,7 @@ def bootstrap() -> RuleVersion | None:
 def draft(*, note: str, by: User) -> RuleVersion:
     """Freeze formulary and rules as they are now. `IllegalMove` when nothing has changed."""
     access.require(by, Action.DRAFT)
-    _one_at_a_time()
+    governing.one_at_a_time()
     live, read_at = _live(), timezone.now()
     edits = governing.standing(live)
     content = governing.content(edits.values())
@@ -76,7 +86,7 @@ def freeze(*, draft: RuleDraft, note: str, by: User) -> RuleVersion:
     to be confirmed, when thresholds contradict each other, or when nothing would change.
     """
     access.require(by, Action.DRAFT)
-    _one_at_a_time()
+    governing.one_at_a_time()
     locked = RuleDraft.objects.select_for_update().get(pk=draft.pk)
     governing.require_open(locked)
     live = RuleVersion.objects.select_for_update().get(state=PUBLISHED)
@@ -121,6 +131,7 @@ def roll_back(*, to: RuleVersion, reason: str, by: User) -> RuleVersion:
         raise BadRecord("reason", "is needed to go back to an earlier book")
     if to.published_at is None:
         raise IllegalMove(f"Rule book {to.number} was never published.")
+    governing.one_at_a_time()
     live = _live()
     content = {name: section for name, section in to.book.items() if name != "number"}
     version = _freeze(
@@ -134,6 +145,8 @@ def roll_back(*, to: RuleVersion, reason: str, by: User) -> RuleVersion:
     )
     if live is not None and live.digest == version.digest:
         raise IllegalMove(f"Rule book {live.number} says the same as rule book {to.number}.")
+    # Why it goes back is why it breaks what it breaks: that must not wait.
+    worked_examples.look(version, live, because=version.note, by=by)
     audit.record(
         by,
         Event.RULES_ROLLED_BACK,
@@ -149,18 +162,11 @@ def may_publish(version: RuleVersion, by: User) -> DomainError | None:
     """Why `by` may not publish this version now; None when they may.
 
     `NotAllowed` for whoever changed anything in it, `IllegalMove` for what is no draft or was not
-    tried by a what-if, `Stale` when a later book is live.
+    tried by a what-if, breaks worked examples without a reason or has edits to which they did not
+    agree, `Stale` when a later book is live.
     """
-    if not access.allowed(by, Action.PUBLISH):
-        return NotAllowed("You may not publish rule books here.", action="publish")
-    if version.state != DRAFT:
-        return IllegalMove(f"Rule book {version.number} is not a draft.")
-    if version.drafted_by_id == by.pk:
-        return NotAllowed("You drafted this rule book. A second person must agree and publish it.")
-    if by.pk in version.editor_ids:
-        return NotAllowed(
-            "You changed something in this rule book. A second person must agree and publish it."
-        )
+    if (refusal := governing.no_second_person(version, by)) is not None:
+        return refusal
     live = _live()
     if live is not None and governing.is_frozen_before(version, live):
         return Stale(f"Rule book {live.number} was published since. Draft again from there.")
@@ -170,6 +176,15 @@ def may_publish(version: RuleVersion, by: User) -> DomainError | None:
             f"Nobody has tried it against rule book {live.number} on the patients of today. "
             "Run a what-if first."
         )
+    if broken := worked_examples.unexplained(version):
+        return IllegalMove(
+            f"It breaks {words.many(broken, 'worked example')} for which nobody stated a reason. "
+            "State why, or change the draft."
+        )
+    edits = {each.pk for each in governing.edits_of(version)}
+    if left := len(edits - governing.agreed_to(version, by)):
+        waits = "edit waits" if left == 1 else "edits wait"
+        return IllegalMove(f"{left} {waits} for your answer. Read each, and say that you agree.")
     return None
 
 
@@ -181,7 +196,7 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
     `BadRecord` without an agreement.
     """
     access.require(by, Action.PUBLISH)
-    _one_at_a_time()
+    governing.one_at_a_time()
     locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
     if (refusal := may_publish(locked, by)) is not None:
         raise refusal
@@ -199,6 +214,8 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
         affected = affected_patients(live, locked)
         requests.enqueue(affected, reason="published", priority=requests.BULK)
     told: dict[str, Any] = {"content": sealing.book_content(locked)}
+    if broken := worked_examples.kept(locked):
+        told["broken"] = [f"{row.rule_id}: {row.title}: {row.reason}" for row in broken]
     if locked.made_of is not None:
         told["edits"] = _ids(governing.in_draft(locked.made_of))
     audit.record(
@@ -233,12 +250,6 @@ def pending_changes() -> dict[str, Any]:
     return rulebooks.changes(live.book if live else {}, made)
 
 
-def _one_at_a_time() -> None:
-    """Wait for whoever freezes or publishes now: what is live is read after that."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-
-
 def _require_sound(edits: Iterable[RuleChange], content: dict[str, Any]) -> None:
     """Raise `IllegalMove` where edits are out of the bounds of today, or contradict each other."""
     if faults := [*governing.out_of_bounds(edits), *governing.faults(content)]:
@@ -261,6 +272,7 @@ def _formulary_at(version: RuleVersion | None) -> datetime | None:
 def _drafted(version: RuleVersion, live: RuleVersion | None, by: User) -> RuleVersion:
     if live is not None and live.digest == version.digest:
         raise IllegalMove(f"Nothing has changed since rule book {live.number}.")
+    worked_examples.look(version, live)
     audit.record(by, Event.RULES_DRAFTED, subject=version, number=version.number)
     return version
 

@@ -14,15 +14,7 @@ from reviews.verbs import govern, publish, screen
 from tests import make
 from tests.verbs.test_publish import lower_diazepam
 
-
-def grounds(**changes):
-    given = {
-        "source": "Harbour prescribing policy 2026",
-        "locator": "section 4.2",
-        "next_review": make.day(180),
-        "reason": "We want the talk in the second week.",
-    }
-    return govern.Grounds(**given | changes)
+grounds = make.grounds
 
 
 def change(draft, by, rule_id="DUR-01", field="s2_over_days", after=14, **more):
