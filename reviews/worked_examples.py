@@ -130,15 +130,16 @@ def look(
 
     A reason that was stated with the live book for the same answer is carried over. `because` is
     the reason for each one else, where there is one for the whole book, as stated by `by`. The
-    caller holds `governing.one_at_a_time`.
+    caller holds `governing.one_at_a_time`. Raises `OtherEngine` where this process judges by
+    another engine than the portal's.
     """
+    engine_id, now = engines.hold(), timezone.now()
     held = {key_of(row) for row in version.broken_examples.all()}
     fresh = [each for each in broken(version) if each.key not in held]
     if not fresh:
         return
     by_live = {} if live is None else {each.key: each.said for each in broken(live)}
     stated = {} if live is None else _stated(live)
-    now, engine = timezone.now(), engines.current()
     rows = []
     for each in fresh:
         row = BrokenExample(
@@ -147,7 +148,7 @@ def look(
             expected=each.expected,
             said=each.said,
             said_live=by_live.get(each.key, ""),
-            engine=engine,
+            engine_id=engine_id,
         )
         before = stated.get((each.key, each.said))
         if before is not None:

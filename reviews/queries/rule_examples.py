@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from reviews import worked_examples
-from reviews.models import BrokenExample, RuleExample, RuleVersion
+from reviews import governing, rulebooks, worked_examples
+from reviews.models import BrokenExample, RuleDraft, RuleExample, RuleVersion
 from reviews.queries.rule_drafts import scope_in_words
 from reviews.rules.book import RuleBook
 from reviews.rules.examples import EXAMPLES, added
@@ -84,11 +84,19 @@ def broken_by(version: RuleVersion) -> list[Breaks]:
     ]
 
 
-def would_break(rule_ids: set[str], content: dict[str, Any], live: RuleBook) -> list[Breaks]:
+def would_break_of(draft: RuleDraft, rule_id: str) -> list[Breaks]:
+    """What an open draft would break of the examples of one rule."""
+    edits = governing.merged(governing.live(), governing.in_draft(draft))
+    found = would_break({rule_id}, governing.content(edits.values()))
+    return [each for each in found if each.rule_id == rule_id]
+
+
+def would_break(rule_ids: set[str], content: dict[str, Any]) -> list[Breaks]:
     """What an open draft of this content would break: added examples, and those of these rules.
 
     The software's examples of all other rules are judged when the draft is frozen.
     """
+    live = rulebooks.live()[1]
     book = RuleBook.from_json({"number": live.number, **content})
     rows = list(worked_examples.standing())
     examples = {each.pk: each for each in rows}

@@ -10,7 +10,7 @@ from django.urls import path, re_path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from reviews import access, governing, rule_files, rulebooks
+from reviews import access, governing, rule_files
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, NotFound, Stale
 from reviews.forms.numbers import whole
@@ -45,7 +45,6 @@ def _draft_page(
     live = governing.live()
     is_open = governing.is_open(draft)
     content = governing.content(governing.merged(live, changes).values()) if is_open else {}
-    rule_ids = {each.rule_id for each in changes}
     context = {
         "draft": draft,
         "rows": rows,
@@ -57,7 +56,7 @@ def _draft_page(
         "live": live,
         "is_stale": is_open and draft.base_id != live.pk,
         "faults": governing.faults(content) if is_open else [],
-        "broken": rule_examples.would_break(rule_ids, content, rulebooks.live()[1])
+        "broken": rule_examples.would_break({each.rule_id for each in changes}, content)
         if is_open and rows
         else [],
         "sent_back": rule_drafts.sent_back(draft) if is_open else [],
@@ -158,6 +157,7 @@ def _change_fact(
         form = RuleChangeForm(now, {**request.POST.dict(), "seen": seen})
     context |= {
         "now": now,
+        "broken": rule_examples.would_break_of(draft, now.fact.rule_id),
         "form": form,
         "refusal": refusal,
         "history": rule_drafts.history(now.fact.rule_id, fact=now.fact),
