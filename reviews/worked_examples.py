@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from reviews import engines, rulebooks
-from reviews.models import BrokenExample, Expected, Practice, RuleExample, RuleVersion
+from reviews.models import BrokenExample, Practice, RuleExample, RuleVersion
 from reviews.rules.book import RuleBook
 from reviews.rules.examples import EXAMPLES, NOT_EVALUABLE, Example, judge, says
 from reviews.rules.examples import added as added_examples
@@ -58,10 +58,17 @@ def code(said: int | str | None) -> str:
 
 
 def in_words(code: str) -> str:
-    """ "S2 Review", "quiet", "Should flag": a code of what is said or expected, for people."""
-    said, _, otherwise = code.partition(" " + OTHERWISE)
-    words = _WORDS.get(said) or dict(Expected.choices).get(said, said)
-    return f"{words}, in other words" if code.endswith(OTHERWISE) else f"{words}{otherwise}"
+    """ "S2 Review", "quiet", "S2 Review, in other words": a code of what is said, for people."""
+    said = code.removesuffix(f" {OTHERWISE}")
+    words = _WORDS.get(said, said)
+    return f"{words}, in other words" if said != code else words
+
+
+def expected_in_words(key: Key, expected: str) -> str:
+    """ "Should flag" of an example that was added, "S2 Review" of one of the software's."""
+    if key.example_id is None:
+        return in_words(expected)
+    return added_examples.EXPECTED[expected]
 
 
 def standing(rule_id: str | None = None) -> QuerySet[RuleExample]:

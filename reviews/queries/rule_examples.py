@@ -9,7 +9,7 @@ from reviews.queries.rule_drafts import scope_in_words
 from reviews.rules.book import RuleBook
 from reviews.rules.examples import EXAMPLES, added
 from reviews.rules.examples.described import described
-from reviews.worked_examples import Judged, in_words
+from reviews.worked_examples import Judged, expected_in_words, in_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ def shown(example: RuleExample, book: RuleBook) -> Shown:
         example=example,
         record=record_of(example),
         scope=scope_in_words(example.profile, example.practice),
-        expected=in_words(judged.expected),
+        expected=added.EXPECTED[example.expected],
         said=in_words(judged.said),
         holds=judged.holds,
     )
@@ -74,7 +74,7 @@ def broken_by(version: RuleVersion) -> list[Breaks]:
             title=row.title,
             scope=scope_in_words(row.profile, row.practice),
             record=record_of(row.example) if row.example else _of_software(row.rule_id, row.title),
-            expected=in_words(row.expected),
+            expected=expected_in_words(worked_examples.key_of(row), row.expected),
             said=in_words(row.said),
             said_live=in_words(row.said_live) if row.said_live else "",
             is_added=row.example_id is not None,
@@ -113,7 +113,7 @@ def _would(each: Judged, examples: dict[int, RuleExample], live: RuleBook) -> Br
         title=each.key.title,
         scope=scope_in_words(each.key.profile, example.practice if example else None),
         record=record_of(example) if example else _of_software(each.key.rule_id, each.key.title),
-        expected=in_words(each.expected),
+        expected=expected_in_words(each.key, each.expected),
         said=in_words(each.said),
         said_live=in_words(now.said) if now and not now.holds else "",
         is_added=example is not None,

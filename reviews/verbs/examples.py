@@ -141,7 +141,7 @@ def explain(
     return rows
 
 
-def _record(by: User, event: Event, example: RuleExample, **more: str) -> None:
+def _record(by: User, event: Event, example: RuleExample, **more: Any) -> None:
     audit.record(
         by,
         event,

@@ -117,7 +117,7 @@ def work(job: Job, seconds: float) -> Slice:
     found = WhatIf.objects.get(job=job)
     if engines.hold() != found.engine_id:
         raise DomainError("The portal judges by another engine since. Ask for a new what-if.")
-    place = job.place or {"after": 0, "failed": 0}
+    place: dict[str, Any] = job.place or {"after": 0, "failed": 0}
     alone = _Alone(found, place.get("edits", {}))
     total = job.total if job.place else _prepare(found)
     orders = Reach(found.practice_ids, found.medicine_ids).orders()
@@ -172,7 +172,7 @@ class _Alone:
         ]
 
     def judge(
-        self, dossier: Dossier, before: list[Finding], live: what_ifs.Keyed
+        self, dossier: Dossier, before: Iterable[Finding], live: what_ifs.Keyed
     ) -> dict[int, list[Change]]:
         """What becomes of a patient's flags by each edit that is for them; by id of the edit."""
         said = {}

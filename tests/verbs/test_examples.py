@@ -74,7 +74,7 @@ def test_the_same_title_twice_is_refused_until_the_first_is_withdrawn(rulebook, 
     made = make.example(ada)
     with pytest.raises(BadRecord):
         make.example(ada)
-    with transaction.atomic(), pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError), transaction.atomic():
         RuleExample.objects.create(
             **{
                 field.attname: getattr(made, field.attname)
@@ -96,9 +96,9 @@ def test_an_example_is_withdrawn_once_and_says_why(rulebook, ada, adam):
     with pytest.raises(Stale):
         examples.withdraw(example=made, reason="Again.", by=ada)
     for change_of in ({"title": "Another"}, {"withdrawn_reason": "Another"}):
-        with transaction.atomic(), pytest.raises(DatabaseError):
+        with pytest.raises(DatabaseError), transaction.atomic():
             RuleExample.objects.filter(pk=made.pk).update(**change_of)
-    with transaction.atomic(), pytest.raises(DatabaseError):
+    with pytest.raises(DatabaseError), transaction.atomic():
         RuleExample.objects.filter(pk=made.pk).delete()
 
 
@@ -182,7 +182,7 @@ def broken(draft, ada, adam):
 def test_nothing_is_published_before_each_has_a_reason(broken, ada, adam):
     with pytest.raises(IllegalMove, match="breaks 1 worked example"):
         publish.publish(version=broken, agreement="Read it.", by=adam)
-    with transaction.atomic(), pytest.raises(DatabaseError, match="nobody said why"):
+    with pytest.raises(DatabaseError, match="nobody said why"), transaction.atomic():
         RuleVersion.objects.filter(pk=broken.pk).update(
             state="published", published_at=broken.drafted_at, published_by=adam, agreement="x"
         )
@@ -206,9 +206,9 @@ def test_a_reason_is_stated_once_and_for_this_draft(broken, ada):
     examples.explain(version=broken, broken=[row.pk], reason="It is meant.", by=ada)
     with pytest.raises(Stale):
         examples.explain(version=broken, broken=[row.pk], reason="Another.", by=ada)
-    with transaction.atomic(), pytest.raises(DatabaseError):
+    with pytest.raises(DatabaseError), transaction.atomic():
         BrokenExample.objects.filter(pk=row.pk).update(reason="Another")
-    with transaction.atomic(), pytest.raises(DatabaseError):
+    with pytest.raises(DatabaseError), transaction.atomic():
         BrokenExample.objects.filter(pk=row.pk).delete()
 
 

@@ -20,9 +20,9 @@ def treated(harbour, clara):
     return person
 
 
-def publish_lower(ada, adam, *, after=14, by_book=2):
+def publish_lower(ada, adam, *, rule_id="DUR-01", after=14, by_book=2):
     draft = govern.begin(title="Short courses", by=ada)
-    change(draft, ada, after=after)
+    change(draft, ada, rule_id, after=after)
     live = published(draft, by=ada, second=adam)
     assert live.number == by_book
     return live
@@ -46,7 +46,7 @@ def test_a_finding_that_a_book_raised_is_new_since_the_book_before(treated, ada,
 def test_what_stays_the_same_keeps_its_book_and_is_not_new(harbour, clara, ada, adam, ravi):
     case = make.flagged_case(harbour, logged_by=clara)
     before = flag_of(case.patient)
-    publish_lower(ada, adam)
+    publish_lower(ada, adam, rule_id="DUR-02", after=21)
     screen.drain()
     after = flag_of(case.patient)
     assert (after.pk, after.version.number, after.new_since) == (before.pk, 1, None)

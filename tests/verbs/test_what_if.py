@@ -357,7 +357,7 @@ def test_rows_that_name_patients_go_after_a_time_and_the_counts_stay(harbour, cl
     named = found.effects.count() + found.cases.count()
     assert what_if.prune() == 0
     for rows in (found.effects, found.cases):
-        with transaction.atomic(), pytest.raises(DatabaseError):
+        with pytest.raises(DatabaseError), transaction.atomic():
             rows.all().delete()
     with without_triggers() as cursor:
         cursor.execute("UPDATE reviews_whatif SET asked_at = now() - interval '179 days'")

@@ -4,7 +4,7 @@ import pytest
 
 from reviews import governing
 from reviews.models import EditAnswer, RuleExample, RuleVersion
-from reviews.verbs import examples, govern, publish
+from reviews.verbs import examples, govern, publish, screen
 from tests import make
 from tests.verbs.test_govern import change
 from tests.web.browse import Browser, heading, words
@@ -82,14 +82,14 @@ def test_one_that_the_live_book_breaks_is_shown_as_such(rulebook, ada):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"title": ""}, "What it shows"),
+        ({"title": ""}, "This field is required"),
         ({"medicine-1-days": "no"}, "cannot be read"),
         ({"medicine-1-days": "0"}, "Medicines 1 days: must be a whole number"),
         ({"medicine-1-text": "", "medicine-1-start": "", "medicine-1-days": ""}, "at least one"),
         ({"reading-1-answer": "low", "reading-1-day": "0"}, "Readings 1 answer: must be a number"),
         ({"invented": ""}, "describes nobody who lives"),
         ({"scope": "practice:nowhere"}, "Judged by the rules for"),
-        ({"next_review": "+400d"}, "must be after today"),
+        ({"next_review": "+400d"}, "Must be after today"),
     ],
 )
 def test_what_is_refused_is_said_and_nothing_typed_is_lost(rulebook, ada, changes, said):
@@ -186,6 +186,7 @@ def test_what_is_sent_back_is_open_again_and_its_editors_read_why(version, ada, 
 def test_the_page_says_what_an_edit_would_do_alone(version, harbour, clara, ada, adam):
     treated = make.patient(harbour, clara)
     make.prescription(treated, clara, start=-19, days=20)
+    screen.drain()
     make.tried(version)
     page = Browser(adam).read(f"/rule-books/{version.number}")
     assert "open 0, make more urgent 1, less urgent 0, and close 0 flags, of 1 person" in page

@@ -110,8 +110,7 @@ def _said(given: Mapping[str, Any], part: str) -> Reading:
         answer = _one_of(answer, f"{part} answer", kind.choices)
     else:
         low, high = kind.lowest or 0, kind.highest or MOST_AMOUNT
-        if not _is_number(answer) or not low <= answer <= high:
-            raise Unreadable(f"{part} answer", f"must be a number from {low:g} to {high:g}")
+        answer = _between(answer, f"{part} answer", low, high)
     day = _whole(given.get("day"), f"{part} day", FIRST_DAY, 0)
     return told(given["kind"], answer, day)
 
@@ -155,6 +154,12 @@ def _one_of(value: Any, part: str, known: Mapping[str, Any]) -> str:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _between(value: Any, part: str, low: float, high: float) -> float:
+    if not _is_number(value) or not low <= value <= high:
+        raise Unreadable(part, f"must be a number from {low:g} to {high:g}")
+    return float(value)
 
 
 def _whole(value: Any, part: str, low: int, high: int) -> int:
