@@ -9,6 +9,7 @@ from reviews.models import Practice, Profile
 from reviews.rules.codes import SEXES, UNITS
 from reviews.rules.examples import added
 from reviews.rules.indications import INDICATIONS
+from reviews.rules.readings import KINDS
 
 MEDICINES, CONDITIONS, READINGS = 4, 2, 3
 """How many of each the form has room for; a file of the API's may hold more (`added.MOST`)."""
@@ -28,18 +29,20 @@ class RowForm(forms.Form):
     TYPED: tuple[str, ...] = ()
 
 
+def _short() -> forms.TextInput:
+    return forms.TextInput(attrs={"class": "short"})
+
+
 class MedicineForm(RowForm):
     """One supply of a medicine, by days from the day judged."""
 
     TYPED = ("text", "start", "days")
     text = forms.CharField(label="Medicine", max_length=added.TEXT_LENGTH)
-    amount = forms.FloatField(label="Dose", initial=1)
+    amount = forms.FloatField(label="Dose", initial=1, widget=_short())
     unit = forms.ChoiceField(label="Unit", choices=list(UNITS.items()), initial="tablet")
-    times = forms.FloatField(label="Times a day", initial=1)
-    start = forms.IntegerField(label="From day", widget=forms.TextInput(attrs={"class": "short"}))
-    days = forms.IntegerField(
-        label="Days’ supply", widget=forms.TextInput(attrs={"class": "short"})
-    )
+    times = forms.FloatField(label="Times a day", initial=1, widget=_short())
+    start = forms.IntegerField(label="From day", widget=_short())
+    days = forms.IntegerField(label="Days’ supply", widget=_short())
     indication = forms.ChoiceField(label="For", choices=list(INDICATIONS.items()))
 
 
@@ -48,8 +51,8 @@ class ConditionForm(RowForm):
 
     TYPED = ("text", "code", "day")
     text = forms.CharField(label="Condition", max_length=added.TEXT_LENGTH)
-    code = forms.CharField(label="ICD-10", max_length=10, required=False)
-    day = forms.IntegerField(label="On day", widget=forms.TextInput(attrs={"class": "short"}))
+    code = forms.CharField(label="ICD-10", max_length=10, required=False, widget=_short())
+    day = forms.IntegerField(label="On day", widget=_short())
 
 
 class ReadingForm(RowForm):
@@ -58,7 +61,7 @@ class ReadingForm(RowForm):
     TYPED = ("answer", "day")
     kind = forms.ChoiceField(label="Reading", choices=list(added.readable_kinds().items()))
     answer = forms.CharField(label="Value, or code of the answer", max_length=40)
-    day = forms.IntegerField(label="On day", widget=forms.TextInput(attrs={"class": "short"}))
+    day = forms.IntegerField(label="On day", widget=_short())
 
 
 class RuleExampleForm(GroundsForm):
@@ -125,6 +128,12 @@ class RuleExampleForm(GroundsForm):
         if not scope.startswith("practice:"):
             return scope, None
         return "", Practice.objects.get(code=scope.removeprefix("practice:"))
+
+
+def codes() -> list[tuple[str, list[tuple[str, str]]]]:
+    """`(reading, its answers as (code, label))` of the readings that are answered by a code."""
+    kinds = [KINDS[key] for key in added.readable_kinds()]
+    return [(kind.label, list(kind.choices.items())) for kind in kinds if kind.choices]
 
 
 def _rows(kind: type[RowForm], name: str, count: int, data: Any) -> list[RowForm]:

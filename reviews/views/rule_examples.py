@@ -13,7 +13,7 @@ from reviews import access, rulebooks
 from reviews.access import Action
 from reviews.errors import BadRecord, NotFound, Stale
 from reviews.forms.numbers import whole
-from reviews.forms.rule_example import DAY_HINT, RuleExampleForm
+from reviews.forms.rule_example import DAY_HINT, RuleExampleForm, codes
 from reviews.models import Profile, RuleExample, RuleVersion
 from reviews.queries import rule_examples
 from reviews.rules.registry import BY_ID
@@ -30,7 +30,7 @@ def add(request: SignedIn, rule_id: str) -> HttpResponse:
     if rule_id not in BY_ID:
         raise NotFound(f"There is no rule {rule_id}.")
     form = RuleExampleForm(request.POST or None, initial={"scope": _mine(request)})
-    context: dict[str, Any] = {"rule": BY_ID[rule_id], "day_hint": DAY_HINT}
+    context: dict[str, Any] = {"rule": BY_ID[rule_id], "day_hint": DAY_HINT, "codes": codes()}
     with refusals_at(form):
         if form.is_valid() and "look" in request.POST:
             context["looked"] = _looked(rule_id, form)

@@ -14,7 +14,7 @@ from reviews.access import Action
 from reviews.errors import BadRecord, NotFound, Stale
 from reviews.forms.numbers import whole
 from reviews.models import EditAnswer, Engine, Role, RuleChange, RuleVersion
-from reviews.queries import jobs, rule_books, rule_drafts, rule_examples
+from reviews.queries import jobs, rule_books, rule_drafts, rule_examples, what_if
 from reviews.queries.differences import SECTIONS, differences
 from reviews.verbs import agree, publish
 from reviews.views.confirming import confirmed
@@ -81,6 +81,7 @@ def _rulebook_page(
     found = differences(against.book if against else {}, version.book) if against else {}
     is_draft = version.state == "draft"
     hindrance = publish.may_publish(version, request.user) if is_draft else None
+    tried = what_ifs.of(version)
     unexplained = worked_examples.unexplained(version) if is_draft else 0
     context = {
         "version": version,
@@ -93,7 +94,8 @@ def _rulebook_page(
         "is_draft": is_draft,
         "own": is_draft and request.user.pk in {version.drafted_by_id, *version.editor_ids},
         "hindrance": hindrance,
-        "what_if": what_ifs.of(version),
+        "what_if": tried,
+        "told": what_if.told(tried) if tried else None,
         "may_publish": is_draft and hindrance is None,
         "edits": rule_drafts.answered(version, request.user),
         "may_answer": governing.no_second_person(version, request.user) is None,
