@@ -51,7 +51,7 @@ def test_every_page_is_readable_by_all(visit, ada, adam, harbour):
     make.example(ada, title="20 days stay a note", days=20, expected="quiet")
     published(first, by=ada, second=adam)
     waits = govern.begin(title="Waits", by=ada)
-    change(waits, ada, after=12)
+    change(waits, ada, after=21)
     publish.freeze(draft=waits, note="", by=ada)
     fact = f"{reverse('rule-change', args=['DUR-01'])}?draft={draft.pk}&field=s2_over_days&scope="
     assert all_faults(visit, ada, [reverse("rules")], ALL) == []
