@@ -325,6 +325,8 @@ SPECTACULAR_SETTINGS = {
 
 # So long a change stays in the feed of changes: who was away for longer copies everything again.
 FEED_DAYS = env.int("FEED_DAYS", default=30)
+# The database keeps the rows of a what-if that name patients for 30 days at least.
+WHAT_IF_ROWS_DAYS = max(30, env.int("WHAT_IF_ROWS_DAYS", default=180))
 
 # -- Background work -----------------------------------------------------------------------------
 

@@ -76,6 +76,21 @@ _RULE_CHANGE = {
     "source": "who says so",
     "locator": "the place in it",
 }
+_EDIT_ANSWER = {
+    **_BOOK,
+    "change": "number of the edit",
+    "rule": "id of the rule",
+    "words": "why; empty where none were needed",
+}
+_RULE_EXAMPLE = {
+    "example": "number of the example",
+    "rule": "id of the rule",
+    "scope": "the profile, or the code of the practice whose local policy counts",
+    "title": "what it shows",
+    "expected": "flag, or quiet",
+    "source": "who says so",
+    "locator": "the place in it",
+}
 _ROW = {"row": "the row of the formulary, in words"}
 _LETTER_TEXT = {"letter": "which letter", "number": "number of the text"}
 _RECALL = {"recall": "number of the list", "name": "what it is called"}
@@ -422,6 +437,7 @@ class Event(Enum):
             "patients": "how many it asked to screen again",
             "agreement": "why the second person agrees",
             "edits": "numbers of the edits of its draft; absent without",
+            "broken": "worked examples that it breaks, each with the reason; absent without",
             **_CONTENT,
         },
     )
@@ -489,6 +505,31 @@ class Event(Enum):
         "rule.change_withdrawn",
         "Took an edit out of a draft of rules",
         _RULE_CHANGE,
+    )
+    RULE_EDIT_AGREED = (
+        "rule_edit.agreed",
+        "Agreed to an edit of a draft of a rule book",
+        _EDIT_ANSWER,
+    )
+    RULE_EDIT_SENT_BACK = (
+        "rule_edit.sent_back",
+        "Sent an edit of a draft of a rule book back, which is open again",
+        _EDIT_ANSWER,
+    )
+    RULE_EXAMPLE_ADDED = (
+        "rule_example.added",
+        "Added a worked example to a rule",
+        _RULE_EXAMPLE,
+    )
+    RULE_EXAMPLE_WITHDRAWN = (
+        "rule_example.withdrawn",
+        "Withdrew a worked example of a rule",
+        {**_RULE_EXAMPLE, "reason": "why"},
+    )
+    RULE_EXAMPLES_EXPLAINED = (
+        "rule_examples.explained",
+        "Stated why a draft of a rule book breaks worked examples",
+        {**_BOOK, "examples": "which", "reason": "why"},
     )
     ENGINE_CHANGED = (
         "engine.changed",

@@ -12,13 +12,24 @@ from typing import Any, NamedTuple
 
 import msgspec
 from django.contrib.auth.models import User
+from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from drugs.facts import formulary
+from reviews import access
+from reviews.access import Action
 from reviews.audit import Event
-from reviews.errors import BadRecord, IllegalMove, NotFound
-from reviews.models import AuditEvent, Practice, RuleChange, RuleDraft, RuleVersion
+from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, NotFound
+from reviews.models import (
+    AuditEvent,
+    EditAnswer,
+    Practice,
+    RuleChange,
+    RuleDraft,
+    RuleVersion,
+    WhatIfEdit,
+)
 from reviews.rule_files import Row
 from reviews.rules.bounds import Refused, bounds, checked
 from reviews.rules.catalogue import default_citations_section, default_rules_section, labelled
@@ -31,6 +42,8 @@ from reviews.rules.changing import (
     is_grading,
     value_in,
 )
+from reviews.rules.finding import NOTE
+from reviews.rules.policy import OFF, SHOWN_FIELD
 
 DRAFT, PUBLISHED = RuleVersion.State.DRAFT, RuleVersion.State.PUBLISHED
 _FORMULARY = (
@@ -42,6 +55,8 @@ _FORMULARY = (
     Event.RELEASE_OUT_OF_FORCE,
 )
 
+LOCK = 0xB00C
+"""Advisory lock: of whoever freezes or publishes a book, or changes what a frozen one waits for."""
 
 LONGEST_DAYS = 366
 """Knowledge is read again at least once a year; 366 days let a leap year be a year."""
@@ -59,6 +74,12 @@ class Grounds:
     next_review: date | None
     reason: str
     reviewed: date | None = None
+
+
+def one_at_a_time() -> None:
+    """Wait for whoever freezes or publishes now: what is live is read after that."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
 def live() -> RuleVersion:
@@ -133,6 +154,14 @@ def content(edits: Iterable[RuleChange]) -> dict[str, Any]:
     return composed(proposed, [edit_of(each) for each in edits])
 
 
+def alone(against: RuleVersion, change: RuleChange) -> dict[str, Any]:
+    """The content of a book with one edit more, its formulary and all else as they are in it."""
+    parts = ("number", "grading", "local")
+    said = {name: section for name, section in against.book.items() if name not in parts}
+    edits = merged(against, [change]).values()
+    return {"number": against.number, **composed(said, [edit_of(each) for each in edits])}
+
+
 def digest_of(made: Mapping[str, Any]) -> str:
     """The digest of a content, which is without its number."""
     return hashlib.sha256(msgspec.json.encode(made, order="deterministic")).hexdigest()
@@ -172,6 +201,59 @@ def out_of_bounds(edits: Iterable[RuleChange]) -> list[str]:
         except BadRecord as refusal:
             found.append(f"{each.rule_id}, {each.field}: {refusal.reason}")
     return found
+
+
+def edits_of(version: RuleVersion) -> list[RuleChange]:
+    """The edits of the draft that a book was frozen from, the first one first."""
+    if version.made_of_id is None:
+        return []
+    found = RuleChange.objects.filter(pk__in=version.change_ids, draft=version.made_of_id)
+    return list(with_people(found).order_by("pk"))
+
+
+def no_second_person(version: RuleVersion, by: User) -> DomainError | None:
+    """Why `by` is nobody who may answer to a frozen draft; None when they may.
+
+    `IllegalMove` for what is no draft, `NotAllowed` for whoever changed anything in it.
+    """
+    if not access.allowed(by, Action.PUBLISH):
+        return NotAllowed("You may not publish rule books here.", action="publish")
+    if version.state != DRAFT:
+        return IllegalMove(f"Rule book {version.number} is not a draft.")
+    if version.drafted_by_id == by.pk:
+        return NotAllowed("You drafted this rule book. A second person must agree and publish it.")
+    if by.pk in version.editor_ids:
+        return NotAllowed(
+            "You changed something in this rule book. A second person must agree and publish it."
+        )
+    return None
+
+
+def agreed_to(version: RuleVersion, by: User) -> set[int]:
+    """Ids of the edits of a frozen draft to which somebody agreed."""
+    agreed = EditAnswer.Answer.AGREE
+    found = EditAnswer.objects.filter(version=version, by=by, answer=agreed)
+    return set(found.values_list("change_id", flat=True))
+
+
+def needs_words(change: RuleChange, tried: WhatIfEdit | None) -> str:
+    """Why agreeing to an edit needs words of its own; empty when it does not. Design.
+
+    `tried` is what the edit would do alone, None where nobody found out.
+    """
+    if tried is None:
+        return "what it would do alone is not known"
+    if tried.closed or tried.lowered:
+        return f"alone it would close {tried.closed:,} and make less urgent {tried.lowered:,} flags"
+    if is_grading(change.field) and _is_quieter(change):
+        return "it makes the rule less urgent, or less visible"
+    return ""
+
+
+def _is_quieter(change: RuleChange) -> bool:
+    if change.field == SHOWN_FIELD:
+        return change.after in (NOTE, OFF)
+    return change.after is not None and str(change.after) > change.field[-1]
 
 
 def require_open(draft: RuleDraft) -> None:

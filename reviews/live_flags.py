@@ -22,6 +22,7 @@ class LiveFlag(NamedTuple):
     digest: str
     settled_at: datetime | None
     settled_until: date | None
+    new_since_id: int | None
 
     def has_run_out(self, as_of: date) -> bool:
         """Whether the day is over until which a decision covered it."""
@@ -40,7 +41,7 @@ def of(patient_ids: Iterable[int]) -> list[LiveFlag]:
     with binary_cursor() as cursor:
         cursor.execute(
             "SELECT id, patient_id, practice_id, rule_id, key, severity, leads, title, digest,"
-            " settled_at, settled_until"
+            " settled_at, settled_until, new_since_id"
             " FROM reviews_flag WHERE ended_at IS NULL AND patient_id = ANY(%s::bigint[])",
             [as_array(patient_ids)],
         )

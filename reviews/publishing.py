@@ -1,21 +1,12 @@
-"""Publishing rule books: one at a time, and why somebody may not publish one now."""
+"""Why somebody may not publish a rule book now, or let a guarded one go further."""
 
 from django.contrib.auth.models import User
-from django.db import connection
 
-from reviews import access, governing, guarding, what_ifs
+from reviews import access, governing, guarding, what_ifs, worked_examples
 from reviews.access import Action
 from reviews.errors import DomainError, IllegalMove, NotAllowed, Stale
 from reviews.models import GuardedBook, RuleVersion
-
-LOCK = 0xB00C
-"""Advisory lock: of whoever freezes or publishes a book, or has one guarded."""
-
-
-def one_at_a_time() -> None:
-    """Wait for whoever freezes or publishes now: what is live is read after that."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+from reviews.rules import words
 
 
 def live() -> RuleVersion | None:
@@ -26,31 +17,38 @@ def live() -> RuleVersion | None:
 def hindrance(version: RuleVersion, by: User) -> DomainError | None:
     """Why `by` may not publish this version now, guarded or not; None when they may.
 
-    `NotAllowed` for whoever changed anything in it, `IllegalMove` for what is no draft or was not
-    tried by a what-if, `Stale` when a later book is live.
+    `NotAllowed` for whoever changed anything in it, `IllegalMove` for what is no draft, was not
+    tried by a what-if, breaks worked examples without a reason, has edits to which they did not
+    agree, or is guarded and not done, `Stale` when a later book is live.
     """
-    if not access.allowed(by, Action.PUBLISH):
-        return NotAllowed("You may not publish rule books here.", action="publish")
-    if version.state != RuleVersion.State.DRAFT:
-        return IllegalMove(f"Rule book {version.number} is not a draft.")
-    if version.drafted_by_id == by.pk:
-        return NotAllowed("You drafted this rule book. A second person must agree and publish it.")
-    if by.pk in version.editor_ids:
-        return NotAllowed(
-            "You changed something in this rule book. A second person must agree and publish it."
-        )
+    if (refusal := governing.no_second_person(version, by)) is not None:
+        return refusal
     now = live()
     if now is not None and governing.is_frozen_before(version, now):
         return Stale(f"Rule book {now.number} was published since. Draft again from there.")
     guard = guarding.running()
     if guard is not None:
-        return _while_guarded(guard, version)
+        return _while_guarded(guard, version) or _not_read(version, by)
     # What was in force before is known; and going back must not wait for a trial.
     if now is not None and version.rolls_back_to_id is None and not what_ifs.tried(version, now):
         return IllegalMove(
             f"Nobody has tried it against rule book {now.number} on the patients of today. "
             "Run a what-if first."
         )
+    return _not_read(version, by)
+
+
+def _not_read(version: RuleVersion, by: User) -> DomainError | None:
+    """Why somebody who agrees has not read it whole: a reason or an answer is missing."""
+    if broken := worked_examples.unexplained(version):
+        return IllegalMove(
+            f"It breaks {words.many(broken, 'worked example')} for which nobody stated a reason. "
+            "State why, or change the draft."
+        )
+    edits = {each.pk for each in governing.edits_of(version)}
+    if left := len(edits - governing.agreed_to(version, by)):
+        waits = "edit waits" if left == 1 else "edits wait"
+        return IllegalMove(f"{left} {waits} for your answer. Read each, and say that you agree.")
     return None
 
 

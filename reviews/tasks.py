@@ -190,7 +190,10 @@ def send_reminders(task: Task) -> None:
 
 @task("reviews.forget")
 def forget(task: Task) -> None:
-    """Remove what is of no more use: forms, sessions, tries, tokens, files, old changes."""
+    """Remove what is of no more use: forms, sessions, tries, tokens, files, old changes.
+
+    And rows of old what-ifs that name patients.
+    """
     feed.prune()
     presses.forget()
     replies.forget_old()
@@ -201,6 +204,7 @@ def forget(task: Task) -> None:
     tokens.forget()
     hooks.forget()
     bulk_data.forget()
+    what_if.prune()
 
 
 @task("reviews.seal")

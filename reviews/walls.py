@@ -146,6 +146,7 @@ OPEN = {
     "reviews_client": "looked up before anybody is known; whose a client is is walled",
     "reviews_clientkey": "public keys, looked up before anybody is known",
     "reviews_clock": "the furthest time that the database has shown",
+    "reviews_editanswer": "what second persons say of edits of rule books; no patient",
     "reviews_engine": "the code of the rules",
     "reviews_factorreset": "who asked for whose second factor to be reset; no patient",
     "reviews_feed": "which feed of changes this is",
@@ -165,6 +166,8 @@ OPEN = {
     "reviews_press": "digests of forms that were sent, and where their answers led",
     "reviews_registerentry": "numbers of staff in their registers; no patient",
     "reviews_reply": "digests of requests, and their answers, encrypted",
+    "reviews_brokenexample": "worked examples that a book does not keep to; no patient",
+    "reviews_ruleexample": "invented people, to try rules with; no patient",
     "reviews_rulechange": "edits of rule books, which are for every practice; no patient",
     "reviews_ruledraft": "drafts of rule books are for every practice",
     "reviews_ruleversion": "rule books are for every practice",
@@ -179,6 +182,7 @@ OPEN = {
     "reviews_usedassertion": "digests of signed statements that were used",
     "reviews_whatif": "trials of rule books, which are for every practice; no patient",
     "reviews_whatifcount": "counts of flags, for those who publish for every practice; no patient",
+    "reviews_whatifedit": "counts of flags for each edit of a draft; no patient",
     "reviews_whatifpractice": "counts of cases, for those who publish for every practice",
 }
 """`{table: why no wall is around it}`. A table of reviews stands here or in WALLED."""

@@ -1,15 +1,26 @@
 """What-ifs: whether a draft was tried, and what one patient's two judgements come to."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.utils import timezone
 
-from reviews import engines, walls
+from reviews import engines, governing, rulebooks, walls
 from reviews.live_flags import LiveFlag, is_for_a_reviewer
-from reviews.models import AgeBand, Effect, PatientScreening, RuleVersion, WhatIf
+from reviews.models import (
+    AgeBand,
+    Effect,
+    PatientScreening,
+    RuleChange,
+    RuleVersion,
+    WhatIf,
+    WhatIfEdit,
+)
 from reviews.rules import matters
+from reviews.rules.book import RuleBook
 from reviews.rules.finding import Finding, Severity
 
 KIND = "what-if"
@@ -20,10 +31,36 @@ DAYS = 180
 """How far back a decision on the same patient and matter counts; local policy."""
 
 
+MOST_EDITS = 12
+"""Of how many edits each is judged alone, too: every one is a judgement more of those it is for.
+Design."""
+
+
+@lru_cache(maxsize=MOST_EDITS)
+def book_with(against_id: int, change_id: int) -> RuleBook:
+    """A book with one edit more; neither of the two changes. What both hold is there once."""
+    against = RuleVersion.objects.get(pk=against_id)
+    content = governing.alone(against, RuleChange.objects.get(pk=change_id))
+    parts = {name: content.get(name, {}) for name in ("rules", "citations", "grading", "local")}
+    return replace(rulebooks.book(against_id), **parts)
+
+
+def judged_alone(version: RuleVersion) -> list[RuleChange]:
+    """The edits of a draft that a what-if judges alone: none where there are too many of them."""
+    edits = governing.edits_of(version)
+    return edits if len(edits) <= MOST_EDITS else []
+
+
 def of(version: RuleVersion) -> WhatIf | None:
     """The newest finished what-if of a version."""
     finished = version.what_ifs.filter(finished_at__isnull=False)
     return finished.select_related("asked_by", "against", "engine").order_by("-pk").first()
+
+
+def alone(version: RuleVersion, change: RuleChange) -> WhatIfEdit | None:
+    """What the newest finished what-if of a draft says of one edit alone; None for nothing."""
+    found = of(version)
+    return None if found is None else found.edits.filter(change=change).first()
 
 
 def tried(version: RuleVersion, live: RuleVersion) -> bool:

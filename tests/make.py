@@ -10,11 +10,12 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from reviews import jobs, records, what_ifs
+from reviews import governing, jobs, records, what_ifs
+from reviews.governing import Grounds
 from reviews.models import Case, Membership, Practice, Role, SecondFactor
 from reviews.rules.engine import Engine
 from reviews.structured_reviews import Given
-from reviews.verbs import prescribe, reviewing, screen, what_if
+from reviews.verbs import agree, examples, prescribe, reviewing, screen, what_if
 
 ROLES = {
     "clara": Role.CLINICIAN,
@@ -160,11 +161,67 @@ def case_of_three_matters(place, *, logged_by):
     return Case.objects.open().get(patient=treated)
 
 
+def example(by, *, days=35, expected="flag", title="35 days for anxiety", **changes):
+    """A worked example of DUR-01: somebody who has so many days of diazepam from the day judged."""
+    given = {
+        "rule_id": "DUR-01",
+        "title": title,
+        "profile": "" if changes.get("practice") else "UK",
+        "expected": expected,
+        "record": {"age": 45, "medicines": [medicine(days=days)]},
+        "grounds": grounds(),
+        "invented": True,
+    }
+    return examples.add(**given | changes, by=by)
+
+
+def medicine(text="diazepam 5 mg tablets", **changes):
+    """A medicine of a worked example: one tablet twice a day for anxiety, from the day judged."""
+    given = {"text": text, "start": 0, "days": 28, "amount": 1, "unit": "tablet", "times": 2}
+    return {**given, "indication": "anxiety", **changes}
+
+
+def grounds(**changes):
+    """Who says so, of an edit or an example."""
+    given = {
+        "source": "Harbour prescribing policy 2026",
+        "locator": "section 4.2",
+        "next_review": day(180),
+        "reason": "We want the talk in the second week.",
+    }
+    return Grounds(**given | changes)
+
+
 def tried(version, *, by=None):
-    """A draft that a what-if was run for to its end; asked for by whoever drafted it."""
-    asked = what_if.ask(version=version, by=by or version.drafted_by)
+    """A draft that only waits for somebody to publish it.
+
+    A what-if was run for it to its end, asked for by whoever drafted it, who also said why it
+    breaks the worked examples that it breaks; and each formulary admin who edited nothing of it has
+    agreed to each of its edits.
+    """
+    by = by or version.drafted_by
+    asked = what_if.ask(version=version, by=by)
     jobs.work({what_ifs.KIND: what_if.work}, seconds=600)
     asked.refresh_from_db()
     if asked.finished_at is None:
         raise AssertionError(f"The what-if did not finish: {asked.job.error}")
+    explained(version, by)
+    for admin in User.objects.filter(memberships__role="formulary_admin").distinct():
+        if governing.no_second_person(version, admin) is None:
+            agreed(version, admin)
+    return version
+
+
+def explained(version, by, reason="The limit moved, and the example with it."):
+    """A draft with a stated reason for each worked example that it breaks."""
+    left = list(version.broken_examples.filter(explained_at=None).values_list("pk", flat=True))
+    if left:
+        examples.explain(version=version, broken=left, reason=reason, by=by)
+    return version
+
+
+def agreed(version, by):
+    """A draft to each of whose edits `by` agreed."""
+    for edit in governing.edits_of(version):
+        agree.agree(version=version, change=edit, words="I read the source.", by=by)
     return version

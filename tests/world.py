@@ -120,6 +120,7 @@ class World:
             ),
             by=ada,
         )
+        self.rule_example = make.example(ada, title=f"35 days, {place.code}")
         self._tried(ada)
         draft = Draft(text=f"Could {name} come in?", to=clara)
         samira = self._person("samira", Role.REVIEWER)

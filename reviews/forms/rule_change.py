@@ -13,8 +13,8 @@ AS_IT_IS = ""
 """What is chosen for “as the rule says”, or as the profile says."""
 
 
-class RuleChangeForm(forms.Form):
-    """A new value of a fact; `seen` is the edit that the draft held when this was opened."""
+class GroundsForm(forms.Form):
+    """Who says so, where, until when that is believed, and why it is set here."""
 
     source = forms.CharField(
         max_length=300, help_text="The publication or the policy itself, with its year."
@@ -31,6 +31,16 @@ class RuleChangeForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="The second person reads it before they agree.",
     )
+
+    def grounds(self) -> Grounds:
+        """Who says so, for the verb."""
+        names = ("source", "locator", "next_review", "reason")
+        return Grounds(**{name: self.cleaned_data[name] for name in names})
+
+
+class RuleChangeForm(GroundsForm):
+    """A new value of a fact; `seen` is the edit that the draft held when this was opened."""
+
     seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, now: FactNow, *given: Any) -> None:
@@ -79,11 +89,6 @@ class RuleChangeForm(forms.Form):
             return float(text.replace(",", "."))
         except ValueError:
             return text
-
-    def grounds(self) -> Grounds:
-        """Who says so, for the verb."""
-        names = ("source", "locator", "next_review", "reason")
-        return Grounds(**{name: self.cleaned_data[name] for name in names})
 
 
 def _held(now: FactNow) -> list[Any]:

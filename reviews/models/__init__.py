@@ -19,6 +19,8 @@ from .cases import (
 )
 from .clients import AccessToken, ApiKey, Client, ClientKey, FetchedKeys, UsedAssertion
 from .clock import Clock
+from .edit_answers import EditAnswer
+from .examples import BrokenExample, Expected, RuleExample
 from .facts import Exemption, Reading
 from .feed import Change, Feed
 from .fhir import SentResource
@@ -82,6 +84,7 @@ from .what_ifs import (
     WhatIf,
     WhatIfCase,
     WhatIfCount,
+    WhatIfEdit,
     WhatIfEffect,
     WhatIfPractice,
 )
@@ -107,6 +110,7 @@ __all__ = [
     "AuditEvent",
     "Became",
     "BreakGlass",
+    "BrokenExample",
     "BulkFile",
     "BulkId",
     "BulkRequest",
@@ -121,9 +125,11 @@ __all__ = [
     "DataCheck",
     "Decision",
     "DecisionItem",
+    "EditAnswer",
     "Effect",
     "Engine",
     "Exemption",
+    "Expected",
     "FactorReset",
     "Feed",
     "FetchedKeys",
@@ -176,6 +182,7 @@ __all__ = [
     "Role",
     "RuleChange",
     "RuleDraft",
+    "RuleExample",
     "RuleVersion",
     "SavedView",
     "ScreeningRequest",
@@ -208,6 +215,7 @@ __all__ = [
     "WhatIf",
     "WhatIfCase",
     "WhatIfCount",
+    "WhatIfEdit",
     "WhatIfEffect",
     "WhatIfPractice",
     "WorkSession",

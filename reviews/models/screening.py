@@ -123,6 +123,8 @@ class Flag(models.Model):
     """A finding kept on a patient, with its rule version and engine; superseded, never edited.
 
     With `leads` its case goes before others of the same severity, as `Finding.leads` says.
+    `new_since` is the book by which the patient was judged last where another one raised or changed
+    the flag, until somebody decides. `ended_version` is the book by which it was no longer found.
     """
 
     class EndReason(models.TextChoices):
@@ -167,6 +169,12 @@ class Flag(models.Model):
     reopened_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=10, choices=EndReason, blank=True)
+    new_since = models.ForeignKey(
+        RuleVersion, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    ended_version = models.ForeignKey(
+        RuleVersion, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
 
     objects = FlagQuerySet.as_manager()
 
@@ -180,6 +188,7 @@ class Flag(models.Model):
                 "reopened_at",
                 "ended_at",
                 "end_reason",
+                "ended_version",
                 "case",
             ],
         )

@@ -250,6 +250,45 @@ class RuleVersion(models.Model):
                     new__agreement="",
                 ),
             ),
+            pgtrigger.Trigger(
+                name="broken_examples_explained",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(
+                    old__published_at__isnull=True, new__published_at__isnull=False
+                ),
+                func="""
+                    IF EXISTS (
+                        SELECT FROM reviews_brokenexample
+                        WHERE version_id = NEW.id AND explained_at IS NULL
+                    ) THEN
+                        RAISE EXCEPTION 'a worked example is broken, and nobody said why';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+            pgtrigger.Trigger(
+                name="each_edit_agreed",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(
+                    old__published_at__isnull=True, new__published_at__isnull=False
+                ),
+                func="""
+                    IF EXISTS (
+                        SELECT FROM reviews_rulechange c
+                        WHERE c.draft_id = NEW.made_of_id AND c.id = ANY (NEW.change_ids)
+                            AND NOT EXISTS (
+                                SELECT FROM reviews_editanswer a
+                                WHERE a.version_id = NEW.id AND a.change_id = c.id
+                                    AND a.by_id = NEW.published_by_id AND a.answer = 'agree'
+                            )
+                    ) THEN
+                        RAISE EXCEPTION 'whoever publishes has not agreed to every edit';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from .jobs import Job
 from .people import Patient, Practice
 from .versioned import ends_once
-from .versions import Engine, RuleVersion
+from .versions import Engine, RuleChange, RuleVersion
 
 
 class WhatIf(models.Model):
@@ -91,8 +91,29 @@ def _append_only() -> list[pgtrigger.Trigger]:
     return [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
 
+def _pruned_when_old() -> list[pgtrigger.Trigger]:
+    """Rows that name a patient: never changed, and deleted only once their what-if is old."""
+    return [
+        pgtrigger.Protect(name="append_only", operation=pgtrigger.Update),
+        pgtrigger.Trigger(
+            name="kept_for_a_month",
+            when=pgtrigger.Before,
+            operation=pgtrigger.Delete,
+            func="""
+                IF EXISTS (
+                    SELECT FROM reviews_whatif
+                    WHERE id = OLD.what_if_id AND asked_at > now() - interval '30 days'
+                ) THEN
+                    RAISE EXCEPTION 'rows of a what-if are kept for 30 days at least';
+                END IF;
+                RETURN OLD;
+            """,
+        ),
+    ]
+
+
 class WhatIfEffect(models.Model):
-    """One flag of one patient that the two books judge otherwise; append-only.
+    """One flag of one patient that the two books judge otherwise; pruned once it is old.
 
     `before` and `after` are its severities, None where it is not there. `sentence` is what is lost
     or gained, empty where only its words or figures are others. `reopens`: a decision that covers
@@ -115,7 +136,7 @@ class WhatIfEffect(models.Model):
     sentence = models.TextField(blank=True)
 
     class Meta:
-        triggers = _append_only()
+        triggers = _pruned_when_old()
         constraints = [
             models.CheckConstraint(
                 name="whatifeffect_is_a_difference",
@@ -132,7 +153,7 @@ class WhatIfEffect(models.Model):
 
 
 class WhatIfCase(models.Model):
-    """What becomes of one patient's open case, where anything does; append-only.
+    """What becomes of one patient's open case, where anything does; pruned once it is old.
 
     `before` and `after` are its severities, None where there is none; `cards` its matters.
     """
@@ -148,7 +169,7 @@ class WhatIfCase(models.Model):
     cards_after = models.PositiveSmallIntegerField()
 
     class Meta:
-        triggers = _append_only()
+        triggers = _pruned_when_old()
 
     def __str__(self) -> str:
         return f"case: {self.before} to {self.after}"
@@ -211,3 +232,31 @@ class WhatIfPractice(models.Model):
 
     def __str__(self) -> str:
         return f"practice {self.practice_id}: {self.cases} cases"
+
+
+class WhatIfEdit(models.Model):
+    """What one edit of the draft would do alone, added to the book it is tried against; no patient.
+
+    Flags by what becomes of them; of those that would close, `closed_looked_at` were once decided
+    on, and `closed_changed` of these led to a change. `people` are those with any of these flags.
+    """
+
+    what_if = models.ForeignKey(WhatIf, on_delete=models.PROTECT, related_name="edits")
+    change = models.ForeignKey(RuleChange, on_delete=models.PROTECT, related_name="tried")
+    opened = models.PositiveIntegerField()
+    raised = models.PositiveIntegerField()
+    lowered = models.PositiveIntegerField()
+    closed = models.PositiveIntegerField()
+    closed_looked_at = models.PositiveIntegerField()
+    closed_changed = models.PositiveIntegerField()
+    reworded = models.PositiveIntegerField()
+    people = models.PositiveIntegerField()
+
+    class Meta:
+        triggers = _append_only()
+        constraints = [
+            models.UniqueConstraint(fields=["what_if", "change"], name="whatifedit_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"edit {self.change_id} alone"

@@ -28,7 +28,8 @@ def flags_of(case: Case, concluded: Decision | None) -> list[Flag]:
     else:
         flags = flags.exclude(end_reason=Flag.EndReason.SUPERSEDED)
     # The whole rule book is read once per process, not once per flag.
-    flags = flags.select_related("version", "engine").defer("version__book")
+    books = ("version", "new_since", "ended_version")
+    flags = flags.select_related("engine", *books).defer(*(f"{each}__book" for each in books))
     return list(flags.order_by("severity", "rule_id", "pk"))
 
 

@@ -3,10 +3,20 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db.models import Count, Q
 
-from reviews import governing
-from reviews.models import Practice, Prescription, Profile, RuleChange, RuleDraft, RuleVersion
+from reviews import governing, what_ifs
+from reviews.models import (
+    EditAnswer,
+    Practice,
+    Prescription,
+    Profile,
+    RuleChange,
+    RuleDraft,
+    RuleVersion,
+    WhatIfEdit,
+)
 from reviews.rules.book import RuleBook
 from reviews.rules.bounds import Bounds, bounds, fields_of
 from reviews.rules.changing import Fact, Value, is_grading, is_known, value_in
@@ -236,15 +246,49 @@ def choices_of(rule_id: str) -> list[tuple[str, str]]:
 
 def edits_of(version: RuleVersion) -> list[EditRow]:
     """The edits of the draft that a book was frozen from, as they stand against its base."""
-    if version.made_of is None:
-        return []
-    changes = list(
-        governing.with_people(
-            RuleChange.objects.filter(pk__in=version.change_ids, draft=version.made_of)
-        ).order_by("pk")
-    )
     treated = _treated()
-    return [_row(each, {}, treated) for each in changes]
+    return [_row(each, {}, treated) for each in governing.edits_of(version)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """An edit of a frozen book with what it would do alone, and what second persons answered.
+
+    `mine` is the answer of whoever reads; `needs` why agreeing needs words, empty without.
+    """
+
+    row: EditRow
+    tried: WhatIfEdit | None
+    answers: list[EditAnswer]
+    mine: EditAnswer | None
+    needs: str
+
+
+def answered(version: RuleVersion, by: User) -> list[Answered]:
+    """The edits of a frozen book, for a second person to answer one by one."""
+    what_if = what_ifs.of(version)
+    tried = {each.change_id: each for each in what_if.edits.all()} if what_if else {}
+    answers: dict[int, list[EditAnswer]] = {}
+    for each in version.answers.select_related("by").order_by("pk"):
+        answers.setdefault(each.change_id, []).append(each)
+    return [
+        Answered(
+            row=row,
+            tried=tried.get(row.change.pk),
+            answers=answers.get(row.change.pk, []),
+            mine=next((a for a in answers.get(row.change.pk, []) if a.by_id == by.pk), None),
+            needs=governing.needs_words(row.change, tried.get(row.change.pk)),
+        )
+        for row in edits_of(version)
+    ]
+
+
+def sent_back(draft: RuleDraft) -> list[EditAnswer]:
+    """Which edits of a draft were sent back, by whom and why; the newest first."""
+    found = EditAnswer.objects.filter(
+        version__made_of=draft, answer=EditAnswer.Answer.SEND_BACK
+    ).select_related("by", "change__practice", "version")
+    return list(found.order_by("-pk"))
 
 
 def policies_in(book: RuleBook, rule_id: str) -> list[tuple[str, list[str]]]:

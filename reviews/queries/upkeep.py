@@ -121,6 +121,46 @@ def of(user: User) -> Upkeep:
     return found
 
 
+class Weekly(NamedTuple):
+    """The page of upkeep as a mail tells it: `kinds` are `(how many, words, address)`.
+
+    `mine` are the lines of whoever is written to and `nobodys` those without an owner, as far as
+    they are overdue or due within 30 days, the earliest first. Texts of records are only counted.
+    """
+
+    kinds: list[tuple[int, str, str]]
+    mine: list[Line]
+    nobodys: list[Line]
+    owners: list[tuple[str, int, int, int]]
+
+
+def weekly(user: User) -> Weekly:
+    """What of upkeep is told to `user` once a week."""
+    found = of(user)
+    page = reverse("upkeep")
+    kinds = [
+        (len(found.overdue), "sources past their next review", f"{page}#facts"),
+        (len(found.soon), "sources to be read again within 30 days", f"{page}#facts"),
+        (len(found.rules), "rules to look at", f"{page}#rules"),
+        (found.unverified_rows, "rows not checked against the original", f"{page}#unverified"),
+        (found.unknown_texts, "medicines that no rule can read", f"{page}#unknown"),
+    ]
+    texts = {line.key for line, _ in found.unknown}
+    until = found.today + SOON
+    lines = [
+        line
+        for line in found.lines
+        if line.key not in texts and line.due_on is not None and line.due_on <= until
+    ]
+    lines.sort(key=lambda line: (line.due_on or until, line.title))
+    return Weekly(
+        kinds=[kind for kind in kinds if kind[0]],
+        mine=[line for line in lines if line.duty and line.duty.owner_id == user.pk],
+        nobodys=[line for line in lines if line.duty is None],
+        owners=found.owners,
+    )
+
+
 def held() -> QuerySet[UpkeepDuty]:
     """What somebody has to keep up to date now."""
     return UpkeepDuty.objects.filter(ended_at__isnull=True).select_related("owner")

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from reviews import access, what_ifs
 from reviews.access import Action
@@ -17,9 +20,11 @@ from reviews.models import (
     RuleVersion,
     WhatIf,
     WhatIfCount,
+    WhatIfEdit,
     WhatIfEffect,
     WhatIfPractice,
 )
+from reviews.queries.rule_drafts import EditRow, edits_of
 from reviews.rules.registry import BY_ID
 
 EXAMPLES = 5
@@ -103,6 +108,27 @@ class Row:
     reworded: int = 0
 
 
+class Meter(NamedTuple):
+    """A burden now and with the draft, and where it is drawn: `kept` of both, `other` of one."""
+
+    label: str
+    now: float
+    then: float
+    kept: float
+    other: float
+
+    @property
+    def is_more(self) -> bool:
+        return self.then > self.now
+
+
+class EditAlone(NamedTuple):
+    """An edit of the draft, and what it would do alone."""
+
+    row: EditRow
+    tried: WhatIfEdit
+
+
 @dataclass(frozen=True, kw_only=True)
 class Burden:
     """The queue of a practice, a profile or all: now, and with the draft."""
@@ -116,6 +142,15 @@ class Burden:
     urgent_then: int
     cards: int
     cards_then: int
+
+    @property
+    def meters(self) -> list["Meter"]:
+        """Cases and urgent cases per 100 people, drawn; none where nobody is on these medicines."""
+        both = (
+            ("Cases per 100 people", self.cases_per_100),
+            ("Urgent per 100 people", self.urgent_per_100),
+        )
+        return [_meter(label, *per) for label, per in both if per is not None]
 
     @property
     def cases_per_100(self) -> tuple[float, float] | None:
@@ -146,6 +181,7 @@ class Told:
     by_rule: list[Row]
     by_practice: list[Row]
     by_age: list[Row]
+    by_edit: list[EditAlone]
     burden: Burden
     burdens: list[Burden]
     profiles: list[Burden]
@@ -163,6 +199,12 @@ class Told:
         if self.all.flags:
             return f"{draft} would make {_flags(self.all.flags)} less urgent, and lose none"
         return f"{draft} would open and close no flag"
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether its rows that name patients are removed by now, or will be any hour."""
+        old = timezone.now() - timedelta(days=settings.WHAT_IF_ROWS_DAYS)
+        return self.what_if.asked_at < old
 
     @property
     def seconds(self) -> float:
@@ -212,6 +254,7 @@ def told(what_if: WhatIf) -> Told:
         by_rule=_rows(counts, lambda each: (each.rule_id, _about(each.rule_id))),
         by_practice=_rows(counts, lambda each: (each.practice.name, each.practice.profile)),
         by_age=_in_order_of_age(shown),
+        by_edit=_by_edit(what_if),
         burden=_burden("All practices", queues),
         burdens=[_burden(each.practice.name, [each]) for each in queues],
         profiles=[
@@ -260,6 +303,19 @@ def _rows(
         if each.effect == Effect.CLOSED and each.became == Became.CHANGED:
             held["closed_changed"] = held.get("closed_changed", 0) + each.flags
     return [Row(name=name, about=about, **found[name, about]) for name, about in sorted(found)]
+
+
+def _by_edit(what_if: WhatIf) -> list[EditAlone]:
+    tried = {each.change_id: each for each in what_if.edits.all()}
+    rows = edits_of(what_if.version)
+    return [EditAlone(row, tried[row.change.pk]) for row in rows if row.change.pk in tried]
+
+
+def _meter(label: str, now: float, then: float) -> Meter:
+    """The larger of the two fills four fifths of the width."""
+    scale = 0.8 * WIDTH / (max(now, then) or 1)
+    kept, all_of_it = scale * min(now, then), scale * max(now, then)
+    return Meter(label, now, then, round(kept, 1), round(all_of_it - kept, 1))
 
 
 def _in_order_of_age(counts: Iterable[WhatIfCount]) -> list[Row]:

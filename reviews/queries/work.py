@@ -7,7 +7,7 @@ from typing import Any, cast
 from django.contrib.auth.models import User
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from reviews import access, service_levels
@@ -52,6 +52,16 @@ _COUNTS = "SELECT " + ", ".join(
     f" AND practice_id = ANY(%(practices)s) AND {condition} LIMIT %(most)s) AS capped)"
     for condition in _COUNTED.values()
 )
+
+
+def new_since() -> Subquery:
+    """Of a case, the book since which a finding of it is new or graded otherwise, by its number.
+
+    None where no finding that waits for a decision came or changed with a rule book.
+    """
+    flags = Flag.objects.open().filter(case=OuterRef("pk"), new_since__isnull=False)
+    shown = flags.filter(severity__lte=3).order_by("new_since__number")
+    return Subquery(shown.values("new_since__number")[:1])
 
 
 def counted(rows: Any) -> int | str:

@@ -1,6 +1,8 @@
 """The digest: an e-mail of counts and links, as often as each person asked for.
 
-Mail is not confidential, so it names nobody: no patient, medicine or practice, only how many wait.
+Mail is not confidential, so it names nobody: no patient, no text of a record and no practice, only
+how many wait. On Mondays whoever keeps the formulary reads the lines of upkeep in it, too: sources
+and rules, which are published knowledge, with who has them until when.
 """
 
 from collections.abc import Callable
@@ -29,6 +31,7 @@ from reviews.queries import guarded, opinions, upkeep, work
 
 log = structlog.get_logger(__name__)
 Digest = Preference.Digest
+MONDAY = 0
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,7 @@ def send(*, day: date | None = None) -> int:
         with get_connection() as connection:
             for preference in waiting:
                 if _mark(preference, day):
-                    sent += _send(preference.user, connection)
+                    sent += _send(preference.user, connection, day)
     except (OSError, SMTPException) as error:
         log.warning("digests_not_sent", error=type(error).__name__, sent=sent)
     return sent
@@ -179,11 +182,19 @@ def lines_for(user: User) -> list[tuple[int | str, str, str]]:
     return [(count, words, address) for count, words, address in counted if count]
 
 
+def weekly_for(user: User, day: date) -> upkeep.Weekly | None:
+    """The lines of upkeep, on Mondays, for whoever keeps the formulary; else None."""
+    if day.weekday() != MONDAY or not access.allowed(user, Action.EDIT_FORMULARY):
+        return None
+    found = upkeep.weekly(user)
+    return found if found.kinds else None
+
+
 def _waiting(day: date) -> QuerySet[Preference]:
     wanted = {Digest.DAILY}
     if day.weekday() < 5:
         wanted.add(Digest.WORKING_DAYS)
-    if day.weekday() == 0:
+    if day.weekday() == MONDAY:
         wanted.add(Digest.MONDAYS)
     return Preference.objects.filter(
         _not_yet(day), digest__in=wanted, user__is_active=True
@@ -198,16 +209,19 @@ def _not_yet(day: date) -> Q:
     return Q(digest_on__isnull=True) | Q(digest_on__lt=day)
 
 
-def _send(user: User, connection: BaseEmailBackend) -> int:
+def _send(user: User, connection: BaseEmailBackend, day: date) -> int:
     """Send one, unless nothing waits; returns how many were sent."""
     with access.seeing_as(user):
-        lines = lines_for(user)
-    if not lines:
+        lines, weekly = lines_for(user), weekly_for(user, day)
+    if not lines and weekly is None:
         return 0
-    text = render_to_string(
-        "reviews/digest.txt",
-        {"lines": lines, "portal": settings.PORTAL_URL, "preferences": reverse("preferences")},
-    )
+    given = {
+        "lines": lines,
+        "weekly": weekly,
+        "portal": settings.PORTAL_URL,
+        "preferences": reverse("preferences"),
+    }
+    text = render_to_string("reviews/digest.txt", given)
     message = EmailMessage("What waits for you", text, to=[user.email], connection=connection)
     message.send()
     with transaction.atomic():

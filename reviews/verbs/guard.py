@@ -53,7 +53,7 @@ def begin(
     field: also for a practice that has more cases already.
     """
     access.require(by, Action.PUBLISH)
-    publishing.one_at_a_time()
+    governing.one_at_a_time()
     locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
     running = guarding.running()
     if running is not None and running.version_id == locked.pk:
@@ -95,7 +95,7 @@ def widen(
     Raises what `publishing.may_widen` says, and `BadRecord` by field.
     """
     access.require(by, Action.PUBLISH)
-    publishing.one_at_a_time()
+    governing.one_at_a_time()
     locked = _locked(guard)
     if (refusal := publishing.may_widen(locked, by)) is not None:
         raise refusal
@@ -113,7 +113,7 @@ def roll_back(*, guard: GuardedBook, reason: str, by: User) -> GuardedBook:
     Raises `BadRecord` without one, `IllegalMove` where it has ended.
     """
     access.require(by, Action.DRAFT)
-    publishing.one_at_a_time()
+    governing.one_at_a_time()
     locked = _locked(guard)
     if locked.outcome != GuardedBook.Outcome.RUNNING:
         raise IllegalMove(f"Rule book {locked.version.number} is guarded no longer.")
@@ -155,7 +155,7 @@ def look_first() -> int:
 @transaction.atomic
 def _look(pk: int) -> bool:
     """Judge one practice once, and stop it where it passes its budget; whether it was judged."""
-    publishing.one_at_a_time()
+    governing.one_at_a_time()
     row = (
         GuardedPractice.objects.select_for_update(of=["self"])
         .select_related("practice", "guard__version", "guard__against")

@@ -25,6 +25,7 @@ from reviews import (
     rulebooks,
     sealing,
     walls,
+    worked_examples,
 )
 from reviews.access import Action
 from reviews.audit import Event
@@ -61,7 +62,7 @@ def bootstrap() -> RuleVersion | None:
 def draft(*, note: str, by: User) -> RuleVersion:
     """Freeze formulary and rules as they are now. `IllegalMove` when nothing has changed."""
     access.require(by, Action.DRAFT)
-    publishing.one_at_a_time()
+    governing.one_at_a_time()
     live, read_at = publishing.live(), timezone.now()
     edits = governing.standing(live)
     content = governing.content(edits.values())
@@ -85,7 +86,7 @@ def freeze(*, draft: RuleDraft, note: str, by: User) -> RuleVersion:
     to be confirmed, when thresholds contradict each other, or when nothing would change.
     """
     access.require(by, Action.DRAFT)
-    publishing.one_at_a_time()
+    governing.one_at_a_time()
     locked = RuleDraft.objects.select_for_update().get(pk=draft.pk)
     governing.require_open(locked)
     live = RuleVersion.objects.select_for_update().get(state=PUBLISHED)
@@ -130,6 +131,7 @@ def roll_back(*, to: RuleVersion, reason: str, by: User) -> RuleVersion:
         raise BadRecord("reason", "is needed to go back to an earlier book")
     if to.published_at is None:
         raise IllegalMove(f"Rule book {to.number} was never published.")
+    governing.one_at_a_time()
     live = publishing.live()
     content = {name: section for name, section in to.book.items() if name != "number"}
     version = _freeze(
@@ -143,6 +145,8 @@ def roll_back(*, to: RuleVersion, reason: str, by: User) -> RuleVersion:
     )
     if live is not None and live.digest == version.digest:
         raise IllegalMove(f"Rule book {live.number} says the same as rule book {to.number}.")
+    # Why it goes back is why it breaks what it breaks: that must not wait.
+    worked_examples.look(version, live, because=version.note, by=by)
     audit.record(
         by,
         Event.RULES_ROLLED_BACK,
@@ -158,7 +162,8 @@ def may_publish(version: RuleVersion, by: User) -> DomainError | None:
     """Why `by` may not publish this version now; None when they may.
 
     `NotAllowed` for whoever changed anything in it, `IllegalMove` for what is no draft, was not
-    tried by a what-if, or is guarded and not done, `Stale` when a later book is live.
+    tried by a what-if, breaks worked examples without a reason, has edits to which they did not
+    agree, or is guarded and not done, `Stale` when a later book is live.
     """
     return publishing.hindrance(version, by)
 
@@ -171,7 +176,7 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
     `BadRecord` without an agreement.
     """
     access.require(by, Action.PUBLISH)
-    publishing.one_at_a_time()
+    governing.one_at_a_time()
     locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
     if (refusal := may_publish(locked, by)) is not None:
         raise refusal
@@ -194,6 +199,8 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
         affected = affected_patients(live, locked, but=judged)
         requests.enqueue(affected, reason="published", priority=requests.BULK)
     told: dict[str, Any] = {"content": sealing.book_content(locked)}
+    if broken := worked_examples.kept(locked):
+        told["broken"] = [f"{row.rule_id}: {row.title}: {row.reason}" for row in broken]
     if locked.made_of is not None:
         told["edits"] = _ids(governing.in_draft(locked.made_of))
     audit.record(
@@ -215,7 +222,7 @@ def discard(*, version: RuleVersion, by: User) -> RuleVersion:
     Raises `IllegalMove` for what is no draft, or judges somewhere.
     """
     access.require(by, Action.DRAFT)
-    publishing.one_at_a_time()
+    governing.one_at_a_time()
     locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
     if locked.state != DRAFT:
         raise IllegalMove(f"Rule book {locked.number} is not a draft.")
@@ -252,6 +259,7 @@ def _formulary_at(version: RuleVersion | None) -> datetime | None:
 def _drafted(version: RuleVersion, live: RuleVersion | None, by: User) -> RuleVersion:
     if live is not None and live.digest == version.digest:
         raise IllegalMove(f"Nothing has changed since rule book {live.number}.")
+    worked_examples.look(version, live)
     audit.record(by, Event.RULES_DRAFTED, subject=version, number=version.number)
     return version
 

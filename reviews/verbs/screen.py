@@ -8,7 +8,7 @@ import hashlib
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
@@ -85,7 +85,8 @@ def batch(*, limit: int = BATCH, as_of: date | None = None) -> int:
     """
     as_of = as_of or timezone.localdate()
     engine_id = engines.hold()
-    patient_ids = _claim(limit)
+    judged_by = _claim(limit)
+    patient_ids = sorted(judged_by)
     if not patient_ids:
         return 0
     taken, read_at, seen_through = _take_requests(patient_ids)
@@ -93,7 +94,7 @@ def batch(*, limit: int = BATCH, as_of: date | None = None) -> int:
     silent = shadows.running(as_of)
     results, problems = _screen_all(patient_ids, as_of, holding, silent)
     shadow_ids = tuple(each.pk for each in silent.values())
-    run = Run(engine_id, as_of, read_at, seen_through, shadow_ids)
+    run = Run(engine_id, as_of, read_at, seen_through, judged_by, shadow_ids)
     try:
         with transaction.atomic():
             _keep(results, run)
@@ -168,30 +169,35 @@ SWEEP = """
 
 # DISTINCT over the index streams, so a backlog of 100,000 costs a batch no more than 500 do.
 CLAIM = """
-    SELECT p.id FROM (
+    SELECT p.id, s.version_id FROM (
         SELECT DISTINCT patient_id FROM reviews_screeningrequest
         WHERE priority = %s AND (not_before IS NULL OR not_before <= statement_timestamp()
             OR not_before > statement_timestamp() + make_interval(secs => %s)) ORDER BY patient_id
     ) due JOIN reviews_patient p ON p.id = due.patient_id
+    LEFT JOIN reviews_patientscreening s ON s.patient_id = p.id
     LIMIT %s FOR NO KEY UPDATE OF p SKIP LOCKED
 """
 
 
-def _claim(limit: int) -> list[int]:
-    """Lock up to `limit` patients that nobody else screens now, those with fresh changes first."""
-    claimed = []
+def _claim(limit: int) -> dict[int, int | None]:
+    """Lock up to `limit` patients that nobody else screens now, those with fresh changes first.
+
+    Returns by which book each was judged last, None for whoever never was.
+    """
+    claimed: dict[int, int | None] = {}
     with connection.cursor() as cursor:
         for priority in (requests.CHANGE, requests.BULK):
             if len(claimed) < limit:
                 longest = requests.LONGEST_WAIT_SECONDS
                 cursor.execute(CLAIM, [priority, longest, limit - len(claimed)])
-                claimed += [pk for (pk,) in cursor.fetchall()]
-    return sorted(set(claimed))
+                claimed.update(cursor.fetchall())
+    return claimed
 
 
 class Run(NamedTuple):
     """By which engine, for which day, when it was read, and up to which id of a prescription.
 
+    `judged_by` is the book by which each patient was judged last, None for whoever never was.
     `shadow_ids` are the shadows that judge beside it.
     """
 
@@ -199,6 +205,7 @@ class Run(NamedTuple):
     as_of: date
     read_at: datetime
     seen_through: int
+    judged_by: Mapping[int, int | None]
     shadow_ids: tuple[int, ...] = ()
 
 
@@ -415,6 +422,7 @@ class NewFlag(NamedTuple):
     settled_until: date | None = None
     case_id: int | None = None
     end_reason: str = ""
+    new_since_id: int | None = None
 
 
 class OpenCase(NamedTuple):
@@ -465,10 +473,12 @@ class Difference:
 
     def __init__(self, run: Run, stood_before: dict[tuple[int, str, str], LiveFlag]) -> None:
         self.stood_before = stood_before
+        self.judged_by = run.judged_by
         self.engine_id = run.engine_id
         self.as_of = run.as_of
         self.now = timezone.now()
-        self.ended: dict[int, Flag.EndReason] = {}  # why, by the id of the flag
+        # Why, and by which book, by the id of the flag.
+        self.ended: dict[int, tuple[Flag.EndReason, int]] = {}
         self.flags: list[NewFlag] = []
         self.opened: list[OpenCase] = []
         self.changed: list[OpenCase] = []
@@ -495,7 +505,7 @@ class Difference:
             else:
                 flag = self._flag(place, finding, content, screened.version_id)
                 if old:
-                    self.ended[old.pk] = SUPERSEDED
+                    self.ended[old.pk] = SUPERSEDED, screened.version_id
                     flag = flag._replace(supersedes_id=old.pk)
                 stood = self.stood_before.get((place.patient_id, finding.rule_id, finding.key))
                 for earlier in (old, stood):
@@ -503,6 +513,7 @@ class Difference:
                         flag = flag._replace(
                             settled_at=earlier.settled_at, settled_until=earlier.settled_until
                         )
+                flag = flag._replace(new_since_id=self._new_since(flag, old))
                 self.flags.append(flag)
                 if not old or (old.settled_at and not flag.settled_at):
                     # A note is nothing to wake a case for, nor is what a decision still covers.
@@ -511,9 +522,18 @@ class Difference:
             if _is_open(flag):
                 open_flags.append(flag)
         for old in left.values():
-            self.ended[old.pk] = CLEARED
+            self.ended[old.pk] = CLEARED, screened.version_id
             self._event(Event.FLAG_CLEARED, old, **_about(old))
         return open_flags, fresh
+
+    def _new_since(self, flag: NewFlag, old: LiveFlag | None) -> int | None:
+        """The book since which a flag is new or graded otherwise, while nobody decided on it."""
+        if flag.settled_at is not None:
+            return None
+        if old is not None and flag.severity == old.severity:
+            return None if old.settled_at is not None else old.new_since_id
+        before = self.judged_by.get(flag.patient_id)
+        return None if before == flag.version_id else before
 
     def rank(
         self,
@@ -570,8 +590,10 @@ class Difference:
         """Write all but the events, in a fixed number of statements."""
         if self.ended:
             with connection.cursor() as cursor:
-                reasons = [reason.value for reason in self.ended.values()]
-                cursor.execute(END, [self.now, as_array(self.ended), reasons])
+                reasons = [reason.value for reason, _ in self.ended.values()]
+                versions = [version_id for _, version_id in self.ended.values()]
+                given = [self.now, as_array(self.ended), reasons, versions]
+                cursor.execute(END, given)
         if self.opened:
             self._open()
         if self.changed or self.reweighed:
@@ -648,8 +670,9 @@ def _about(flag: LiveFlag | NewFlag) -> dict[str, str | int]:
 
 
 END = """
-    UPDATE reviews_flag SET ended_at = %s, end_reason = ended.reason
-    FROM unnest(%s::bigint[], %s::text[]) AS ended (flag_id, reason)
+    UPDATE reviews_flag SET
+        ended_at = %s, ended_version_id = ended.version_id, end_reason = ended.reason
+    FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS ended (flag_id, reason, version_id)
     WHERE id = ended.flag_id
 """
 RANK = """

@@ -8,14 +8,25 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import structlog
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
 
-from reviews import access, dossiers, engines, governing, jobs, live_flags, rulebooks, what_ifs
+from reviews import (
+    access,
+    dossiers,
+    engines,
+    governing,
+    jobs,
+    live_flags,
+    rulebooks,
+    what_ifs,
+    worked_examples,
+)
 from reviews.access import Action
 from reviews.bulk import copy_rows
 from reviews.errors import DomainError, IllegalMove, Stale
@@ -26,18 +37,24 @@ from reviews.models import (
     Became,
     Decision,
     DecisionItem,
+    Effect,
     Job,
     Outcome,
+    RuleChange,
     RuleVersion,
     WhatIf,
+    WhatIfCase,
+    WhatIfEdit,
+    WhatIfEffect,
     WhatIfPractice,
 )
 from reviews.reaching import Reach, reach
 from reviews.rules import matters, weight
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier, Medicine
+from reviews.rules.finding import Finding
 from reviews.rules.screen import concerns, screen
-from reviews.what_ifs import Compared
+from reviews.what_ifs import Change, Compared
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +76,7 @@ def ask(*, version: RuleVersion, by: User) -> WhatIf:
     Raises `IllegalMove` for what is no draft, `Stale` when a later book is live.
     """
     access.require(by, Action.DRAFT)
+    governing.one_at_a_time()
     locked = RuleVersion.objects.defer("book").select_for_update().get(pk=version.pk)
     if locked.state != DRAFT:
         raise IllegalMove(f"Rule book {locked.number} is not a draft.")
@@ -71,6 +89,8 @@ def ask(*, version: RuleVersion, by: User) -> WhatIf:
     ).first()
     if running is not None:
         return running
+    # Another engine than at the freezing may say something else of the worked examples, too.
+    worked_examples.look(locked, live)
     job = jobs.ask(
         what_ifs.KIND,
         title=f"What draft {locked.number} would do",
@@ -97,7 +117,8 @@ def work(job: Job, seconds: float) -> Slice:
     found = WhatIf.objects.get(job=job)
     if engines.hold() != found.engine_id:
         raise DomainError("The portal judges by another engine since. Ask for a new what-if.")
-    place = job.place or {"after": 0, "failed": 0}
+    place: dict[str, Any] = job.place or {"after": 0, "failed": 0}
+    alone = _Alone(found, place.get("edits", {}))
     total = job.total if job.place else _prepare(found)
     orders = Reach(found.practice_ids, found.medicine_ids).orders()
     reached = orders.filter(patient_id__gt=place["after"]).order_by("patient_id")
@@ -105,16 +126,17 @@ def work(job: Job, seconds: float) -> Slice:
     books = rulebooks.book(found.against_id), rulebooks.book(found.version_id)
     done, after, failed = job.done, place["after"], place["failed"]
     for some in (ids[at : at + BATCH] for at in range(0, len(ids), BATCH)):
-        failed += _try(found, some, *books)
+        failed += _try(found, some, *books, alone)
         done, after = done + len(some), some[-1]
         if time.monotonic() > until:
             break
     # Somebody may have been treated since the count.
     total = max(total or 0, done)
-    place = {"after": after, "failed": failed}
+    place = {"after": after, "failed": failed, "edits": alone.counts}
     if (ids and after != ids[-1]) or len(ids) == BATCH * MOST_BATCHES:
         return Slice(done=done, total=total, place=place)
     _finish(found, judged=done - failed, failed=failed)
+    alone.keep()
     return Slice(done=done, total=done, place=place, finished=True, note=_note(failed))
 
 
@@ -132,16 +154,89 @@ def _prepare(found: WhatIf) -> int:
     return reached.orders().order_by().values("patient_id").distinct().count()
 
 
+_Became: TypeAlias = dict[tuple[int, str], Became]
+"""By patient and matter, what the last decision came to."""
+
+
+class _Alone:
+    """What each edit of the draft would do alone, counted over the slices of a job.
+
+    `counts` are plain, for `job.place`: by edit, by what becomes of flags.
+    """
+
+    def __init__(self, found: WhatIf, counts: dict[str, dict[str, int]]) -> None:
+        self.found, self.counts = found, counts
+        self.edits = [
+            (each, what_ifs.book_with(found.against_id, each.pk))
+            for each in what_ifs.judged_alone(found.version)
+        ]
+
+    def judge(
+        self, dossier: Dossier, before: Iterable[Finding], live: what_ifs.Keyed
+    ) -> dict[int, list[Change]]:
+        """What becomes of a patient's flags by each edit that is for them; by id of the edit."""
+        said = {}
+        for edit, book in self.edits:
+            if not _is_for(edit, dossier):
+                continue
+            compared = what_ifs.compare(before, screen(dossier, book).findings, live, dossier.as_of)
+            if compared.changes:
+                said[edit.pk] = compared.changes
+        return said
+
+    def add(self, patient_id: int, said: dict[int, list[Change]], became: _Became) -> None:
+        """Count what becomes of one patient's flags."""
+        for edit_id, changes in said.items():
+            counts = self.counts.setdefault(str(edit_id), {})
+            names = ["people"]
+            for change in changes:
+                names.append(change.effect.value)
+                if change.effect == Effect.CLOSED:
+                    matter = matters.row_of(change.rule_id).key
+                    came_to = became.get((patient_id, matter), Became.NEVER)
+                    names += ["closed_looked_at"] * (came_to != Became.NEVER)
+                    names += ["closed_changed"] * (came_to == Became.CHANGED)
+            for name in names:
+                counts[name] = counts.get(name, 0) + 1
+
+    def keep(self) -> None:
+        """Write a row for each edit, also for those that would change nothing."""
+        nothing = dict.fromkeys(EDIT_COUNTS, 0)
+        WhatIfEdit.objects.bulk_create(
+            WhatIfEdit(
+                what_if=self.found, change=edit, **nothing | self.counts.get(str(edit.pk), {})
+            )
+            for edit, _ in self.edits
+        )
+
+
+def _is_for(edit: RuleChange, dossier: Dossier) -> bool:
+    """Whether an edit can change what is said of somebody."""
+    if edit.practice:
+        return edit.practice.code == dossier.practice
+    return edit.profile == dossier.profile
+
+
+EDIT_COUNTS = (
+    *("opened", "raised", "lowered", "closed", "closed_looked_at", "closed_changed"),
+    *("reworded", "people"),
+)
+
+
 class Tried(NamedTuple):
-    """What becomes of one patient of a practice, and their age in completed years."""
+    """What becomes of one patient of a practice, and their age in completed years.
+
+    `alone` is what each edit would do to their flags alone, by its id.
+    """
 
     patient_id: int
     practice_id: int
     age: int | None
     compared: Compared
+    alone: dict[int, list[Change]]
 
 
-def _try(found: WhatIf, ids: Iterable[int], old: RuleBook, new: RuleBook) -> int:
+def _try(found: WhatIf, ids: Iterable[int], old: RuleBook, new: RuleBook, alone: _Alone) -> int:
     """Judge these patients by both books and keep what differs; returns how many it could not."""
     live: dict[int, dict[tuple[str, str], LiveFlag]] = {}
     for flag in live_flags.of(ids):
@@ -151,25 +246,26 @@ def _try(found: WhatIf, ids: Iterable[int], old: RuleBook, new: RuleBook) -> int
     for pk, practice_id, make in dossiers.read(ids, as_of=found.as_of, concerning=concerning):
         try:
             dossier = make()
-            compared = _compare(dossier, old, new, live.get(pk, {}))
+            before, held = screen(dossier, old).findings, live.get(pk, {})
+            after = screen(dossier, new).findings
+            compared = what_ifs.compare(before, after, held, dossier.as_of)
+            by_edit = alone.judge(dossier, before, held)
             age = weight.age(dossier.birth_date, found.as_of)
         except Exception:  # one broken record must not hide what becomes of the others
             log.exception("not_tried", patient=pk)
             failed += 1
             continue
-        if compared.changes or compared.before != compared.after:
-            tried.append(Tried(pk, practice_id, age, compared))
-    _keep(found, tried)
+        if by_edit or compared.changes or compared.before != compared.after:
+            tried.append(Tried(pk, practice_id, age, compared, by_edit))
+    became = _became([each.patient_id for each in tried])
+    for each in tried:
+        alone.add(each.patient_id, each.alone, became)
+    _keep(found, tried, became)
     return failed
 
 
 def _concerns_either(old: RuleBook, new: RuleBook, medicine: Medicine) -> bool:
     return concerns(old, medicine) or concerns(new, medicine)
-
-
-def _compare(dossier: Dossier, old: RuleBook, new: RuleBook, live: what_ifs.Keyed) -> Compared:
-    before, after = screen(dossier, old), screen(dossier, new)
-    return what_ifs.compare(before.findings, after.findings, live, dossier.as_of)
 
 
 EFFECT = (
@@ -179,10 +275,9 @@ EFFECT = (
 CASE = ("what_if_id", "patient_id", "practice_id", "before", "after", "cards_before", "cards_after")
 
 
-def _keep(found: WhatIf, tried: list[Tried]) -> None:
+def _keep(found: WhatIf, tried: list[Tried], became: _Became) -> None:
     if not tried:
         return
-    became = _became([each.patient_id for each in tried])
     effects = []
     for each in tried:
         band = what_ifs.age_band(each.age).value
@@ -210,7 +305,7 @@ def _cases(found: WhatIf, tried: list[Tried]) -> Iterator[tuple[Any, ...]]:
             )
 
 
-def _became(patient_ids: list[int]) -> dict[tuple[int, str], Became]:
+def _became(patient_ids: list[int]) -> _Became:
     """By patient and matter, what the last decision of the last `DAYS` came to.
 
     Of several outcomes on one matter the one that changes most counts. What waits for a second
@@ -240,6 +335,19 @@ _CAME_TO: dict[str, Became] = {
     Outcome.NOT_RELEVANT: Became.NOT_RELEVANT,
 }
 _WEIGHS = {each: place for place, each in enumerate(Became)}
+
+
+@transaction.atomic
+def prune() -> int:
+    """Remove the rows of old what-ifs that name patients; returns how many. Their counts stay.
+
+    Old is what was asked for more than `WHAT_IF_ROWS_DAYS` days ago: local policy.
+    """
+    before = timezone.now() - timedelta(days=settings.WHAT_IF_ROWS_DAYS)
+    removed = 0
+    for rows in (WhatIfEffect, WhatIfCase):
+        removed += rows.objects.filter(what_if__asked_at__lt=before).delete()[0]
+    return removed
 
 
 def _finish(found: WhatIf, *, judged: int, failed: int) -> None:

@@ -14,7 +14,7 @@ from reviews.errors import BadRecord
 from reviews.forms.marks import NO_CASE, read_marks
 from reviews.forms.numbers import whole
 from reviews.models import Case, CaseState, Decision
-from reviews.queries import recall, work
+from reviews.queries import jobs, recall, work
 from reviews.rules import words
 from reviews.verbs import caseload
 from reviews.views.messages import my_messages
@@ -64,6 +64,7 @@ def my_work(request: SignedIn) -> HttpResponse:
         "practices": access.practices(user, Action.SEE_WORK),
         **my_messages(user),
         **my_opinions(user),
+        "rescreening": jobs.after_publication(),
         "may_claim": access.allowed(user, Action.CLAIM),
         "may_hand_over": access.allowed(user, Action.HAND_OVER),
     }

@@ -18,7 +18,7 @@ from reviews.errors import BadRecord
 from reviews.forms.marks import NO_CASE, Marks, read_marks
 from reviews.models import Case, PatientScreening, SavedView
 from reviews.moves import MOVES, Move
-from reviews.queries import work
+from reviews.queries import jobs, work
 from reviews.rules import weight, words
 from reviews.rules.matters import within_a_line
 from reviews.rules.registry import RULES
@@ -105,6 +105,7 @@ def queue(request: SignedIn) -> HttpResponse:
         "list_query": urlencode(narrowing | ({"page": page.number} if page.number > 1 else {})),
         "opioid_rules": OPIOID,
         "not_checked": work.not_checked(request.user),
+        "rescreening": jobs.after_publication(),
         "practices": practices,
         "rules": [(rule.id, rule.title) for rule in RULES],
         "sorts": [(key, label) for key, (label, _) in SORTS.items()],
@@ -208,6 +209,7 @@ def with_row(cases: QuerySet[Case]) -> QuerySet[Case]:
     """The cases with what a row of the list shows, in a fixed number of queries."""
     return (
         access.with_marks(cases)
+        .annotate(new_since=work.new_since())
         .select_related("patient", "patient__screening", "practice", "owner", "proposed_by")
         .prefetch_related("patient__identifiers")
     )

@@ -16,7 +16,7 @@ from reviews.errors import BadRecord, IllegalMove, NotFound, Stale
 from reviews.forms.numbers import whole
 from reviews.forms.rule_change import RuleChangeForm
 from reviews.models import Practice, Profile, RuleChange, RuleDraft
-from reviews.queries import rule_books, rule_drafts
+from reviews.queries import rule_books, rule_drafts, rule_examples
 from reviews.queries.rule_drafts import FactNow
 from reviews.rules.bounds import AUTHORITY
 from reviews.rules.changing import Fact
@@ -44,7 +44,7 @@ def _draft_page(
     rows = rule_drafts.rows_of(draft, changes)
     live = governing.live()
     is_open = governing.is_open(draft)
-    edits = governing.merged(live, changes)
+    content = governing.content(governing.merged(live, changes).values()) if is_open else {}
     context = {
         "draft": draft,
         "rows": rows,
@@ -55,7 +55,11 @@ def _draft_page(
         "version": draft.versions.order_by("-number").first(),
         "live": live,
         "is_stale": is_open and draft.base_id != live.pk,
-        "faults": governing.faults(governing.content(edits.values())) if is_open else [],
+        "faults": governing.faults(content) if is_open else [],
+        "broken": rule_examples.would_break({each.rule_id for each in changes}, content)
+        if is_open and rows
+        else [],
+        "sent_back": rule_drafts.sent_back(draft) if is_open else [],
         "may_draft": is_open and access.allowed(request.user, Action.DRAFT),
         "note_length": NOTE_LENGTH,
         "reason_length": REASON_LENGTH,
@@ -153,6 +157,7 @@ def _change_fact(
         form = RuleChangeForm(now, {**request.POST.dict(), "seen": seen})
     context |= {
         "now": now,
+        "broken": rule_examples.would_break_of(draft, now.fact.rule_id),
         "form": form,
         "refusal": refusal,
         "history": rule_drafts.history(now.fact.rule_id, fact=now.fact),

@@ -9,14 +9,14 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import access, what_ifs
+from reviews import access, governing, what_ifs, worked_examples
 from reviews.access import Action
-from reviews.errors import BadRecord, NotFound
+from reviews.errors import BadRecord, NotFound, Stale
 from reviews.forms.numbers import whole
-from reviews.models import Engine, Role, RuleVersion
-from reviews.queries import guarded, jobs, rule_books, rule_drafts
+from reviews.models import EditAnswer, Engine, Role, RuleChange, RuleVersion
+from reviews.queries import guarded, jobs, rule_books, rule_drafts, rule_examples, what_if
 from reviews.queries.differences import SECTIONS, differences
-from reviews.verbs import publish
+from reviews.verbs import agree, publish
 from reviews.views.confirming import confirmed
 from reviews.views.refusals import shows_refusals
 from reviews.views.signed_in import SignedIn
@@ -25,6 +25,7 @@ SHOWN_EACH = 100
 NOTE_LENGTH = 1000
 AGREEMENT_LENGTH = 2000
 TITLE_LENGTH = 200
+WORDS_LENGTH = 1000
 
 
 @require_GET
@@ -76,7 +77,7 @@ def _not_agreed(request: SignedIn, refusal: BadRecord, number: int) -> HttpRespo
 
 
 def _rulebook_page(
-    request: SignedIn, number: int, refusal: BadRecord | None = None, *, status: int = 200
+    request: SignedIn, number: int, refusal: BadRecord | Stale | None = None, *, status: int = 200
 ) -> HttpResponse:
     version = _version(number)
     against = _compared_with(version)
@@ -84,9 +85,12 @@ def _rulebook_page(
     is_draft = version.state == "draft"
     hindrance = publish.may_publish(version, request.user) if is_draft else None
     guard = guarded.newest_of(version)
+    tried = what_ifs.of(version)
+    unexplained = worked_examples.unexplained(version) if is_draft else 0
     context = {
         "version": version,
         "against": against,
+        "unexplained": unexplained,
         "sections": [
             (SECTIONS[section], rows[:SHOWN_EACH], len(rows)) for section, rows in found.items()
         ],
@@ -94,11 +98,16 @@ def _rulebook_page(
         "is_draft": is_draft,
         "own": is_draft and request.user.pk in {version.drafted_by_id, *version.editor_ids},
         "hindrance": hindrance,
-        "what_if": what_ifs.of(version),
+        "what_if": tried,
+        "told": what_if.told(tried) if tried else None,
         "guard": guard,
         "guarded_id": version.pk if guard and guard.outcome == "running" else None,
         "may_publish": is_draft and hindrance is None,
-        "edits": rule_drafts.edits_of(version),
+        "edits": rule_drafts.answered(version, request.user),
+        "may_answer": governing.no_second_person(version, request.user) is None,
+        "broken": rule_examples.broken_by(version),
+        "may_explain": is_draft and access.allowed(request.user, Action.DRAFT),
+        "words_length": WORDS_LENGTH,
         "refusal": refusal,
         "typed": request.POST.get("agreement", "") or request.POST.get("reason", ""),
         "agreement_length": AGREEMENT_LENGTH,
@@ -141,6 +150,36 @@ def publication(request: SignedIn, number: int) -> HttpResponse:
         f"Rule book {published.number} is live. Those it can affect are being screened again.",
     )
     return redirect("rulebook", published.number)
+
+
+def _not_answered(
+    request: SignedIn, refusal: BadRecord | Stale, number: int, pk: int
+) -> HttpResponse:
+    return _rulebook_page(request, number, refusal, status=422)
+
+
+@require_POST
+@login_required
+@shows_refusals(_not_answered, BadRecord, Stale)
+def answer(request: SignedIn, number: int, pk: int) -> HttpResponse:
+    """Agree to one edit of a draft, as a second person, or send it back."""
+    access.require(request.user, Action.PUBLISH)
+    version = _version(number)
+    change = RuleChange.objects.filter(pk=pk).first()
+    if change is None:
+        raise NotFound("There is no such edit.")
+    said, words = request.POST.get("answer", ""), request.POST.get("words", "")
+    if said == EditAnswer.Answer.SEND_BACK:
+        agree.send_back(version=version, change=change, words=words, by=request.user)
+        messages.success(
+            request, f"Draft {number} is open again, and its editors read why you sent it back."
+        )
+        return redirect("rule-draft", change.draft_id)
+    if said != EditAnswer.Answer.AGREE:
+        raise BadRecord("answer", "is needed: agree, or send it back")
+    agree.agree(version=version, change=change, words=words, by=request.user)
+    messages.success(request, f"You agreed to the edit of {change.rule_id}.")
+    return redirect("rulebook", number)
 
 
 @require_POST
@@ -245,6 +284,7 @@ urlpatterns = [
     path("rule-books/draft", draft, name="rulebook-draft"),
     path("rule-books/<int:number>", rulebook, name="rulebook"),
     path("rule-books/<int:number>/publish", publication, name="rulebook-publish"),
+    path("rule-books/<int:number>/edits/<int:pk>/answer", answer, name="rulebook-edit-answer"),
     path("rule-books/<int:number>/discard", discard, name="rulebook-discard"),
     path("rule-books/compare", compare, name="rulebook-compare"),
     path("rule-books/<int:number>/against/<int:other>", comparison, name="rulebook-comparison"),

@@ -16,7 +16,7 @@ from reviews import access, governing, rulebooks
 from reviews.access import Action
 from reviews.errors import NotFound
 from reviews.models import CHANGED_PLAN, Decision, DecisionItem, Flag, Outcome, Profile
-from reviews.queries import opinions, outcomes, rule_drafts
+from reviews.queries import opinions, outcomes, rule_drafts, rule_examples
 from reviews.rules.asking import runs
 from reviews.rules.book import RuleBook
 from reviews.rules.bounds import FLOORS
@@ -29,6 +29,7 @@ from reviews.rules.registry import BY_ID
 from reviews.views.signed_in import SignedIn
 
 RECENT_DAYS = 30
+REASON_LENGTH = 1000
 DECIDED_DAYS = 90
 STATES = {
     "changed_here": "Changed here",
@@ -126,6 +127,8 @@ def rule(request: SignedIn, rule_id: str) -> HttpResponse:
         "decided": outcomes.total(),
         "changed": sum(outcomes[outcome] for outcome in CHANGED_PLAN),
         "may_draft": access.allowed(request.user, Action.DRAFT),
+        "added": rule_examples.added_to(rule_id, book),
+        "reason_length": REASON_LENGTH,
         "history": rule_drafts.history(rule_id),
         "policies": rule_drafts.policies_in(book, rule_id),
         "may_see_cases": access.allowed(request.user, Action.SEE_QUEUE),

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from reviews.models import RuleVersion
-from reviews.verbs import govern
+from reviews.verbs import govern, publish
 from tests import make
 from tests.browser.test_pages import ALL, all_faults
 from tests.verbs.test_govern import change, published
@@ -47,7 +47,12 @@ def test_every_page_is_readable_by_all(visit, ada, adam, harbour):
     change(first, ada, practice=harbour, after=21)
     draft = govern.begin(title="Later", by=ada)
     change(draft, ada, after=10)
+    make.example(ada, title="35 days")
+    make.example(ada, title="20 days stay a note", days=20, expected="quiet")
     published(first, by=ada, second=adam)
+    waits = govern.begin(title="Waits", by=ada)
+    change(waits, ada, after=21)
+    publish.freeze(draft=waits, note="", by=ada)
     fact = f"{reverse('rule-change', args=['DUR-01'])}?draft={draft.pk}&field=s2_over_days&scope="
     assert all_faults(visit, ada, [reverse("rules")], ALL) == []
     addresses = [
@@ -57,9 +62,46 @@ def test_every_page_is_readable_by_all(visit, ada, adam, harbour):
         reverse("rule-change", args=["EXPOSURE"]),
         reverse("rule-draft-file", args=[draft.pk]),
         reverse("rulebook", args=[2]),
+        reverse("rulebook", args=[3]),
+        reverse("rule-example-add", args=["DUR-01"]),
         reverse("rulebook", args=[1]),
         reverse("rulebook-comparison", args=[2, 1]),
         reverse("rulebooks"),
         reverse("rule", args=["DUR-01"]),
     ]
     assert all_faults(visit, ada, addresses) == []
+    assert all_faults(visit, adam, [reverse("rulebook", args=[3])]) == []
+
+
+def test_an_example_is_added_and_a_draft_that_breaks_it_explained(visit, ada, adam):
+    page = visit(ada, reverse("rule", args=["DUR-01"]))
+    page.get_by_role("link", name="Add an example").click()
+    page.get_by_label("What it shows").fill("20 days stay a note")
+    page.get_by_label("Age").fill("45")
+    first = page.get_by_role("group", name="Medicine 1")
+    first.get_by_label("Medicine", exact=True).fill("diazepam 5 mg tablets")
+    first.get_by_label("Times a day").fill("2")
+    first.get_by_label("From day").fill("0")
+    first.get_by_label("Days’ supply").fill("20")
+    page.get_by_label("Should not flag").check()
+    page.get_by_label("Source", exact=True).fill("Harbour prescribing policy 2026")
+    page.get_by_label("Where in it").fill("section 4.2")
+    page.get_by_label("Look again by").fill("+180d")
+    page.get_by_label("Why", exact=True).fill("Three weeks are meant.")
+    page.get_by_label("I made this person up").check()
+    page.get_by_role("button", name="What does the live rule book say?").click()
+    page.get_by_text("The live rule book says: S4 Info.").wait_for()
+    page.get_by_role("button", name="Add the example").click()
+    page.get_by_text("Every draft is judged by it.").wait_for()
+    draft = govern.begin(title="Short courses", by=ada)
+    change(draft, ada)
+    version = publish.freeze(draft=draft, note="", by=ada)
+    page = visit(ada, reverse("rulebook", args=[version.number]))
+    page.get_by_label("Why the draft says otherwise").fill("14 days are meant now.")
+    page.get_by_role("button", name="State this reason").click()
+    page.get_by_text("Your reason is kept with").wait_for()
+    page = visit(adam, reverse("rulebook", args=[version.number]))
+    page.get_by_label("Edit 1: your words").fill("Try 21 days first.")
+    page.get_by_role("button", name="Send it back").click()
+    page.get_by_text("is open again").wait_for()
+    assert page.get_by_text("“Try 21 days first.”").is_visible()

@@ -10,10 +10,11 @@ from django.core.mail.backends.locmem import EmailBackend
 from django.utils import timezone
 
 from portal.celery import app
-from reviews import tasks
+from reviews import access, tasks
 from reviews.errors import BadRecord
 from reviews.models import AuditEvent, Case, Preference, Role
-from reviews.verbs import caseload, digest
+from reviews.queries import upkeep as upkeep_lines
+from reviews.verbs import caseload, digest, upkeep
 from tests import make
 from tests.web.browse import Browser, words
 
@@ -181,3 +182,48 @@ def test_the_choice_is_made_on_the_preferences_page(ravi, harbour):
     assert Preference.objects.get(user=ravi).digest == "working_days"
     with pytest.raises(BadRecord):
         digest.choose(how_often="", by=ravi)
+
+
+# -- Upkeep, once a week ---------------------------------------------------------------------------
+
+
+def test_on_mondays_who_keeps_the_formulary_reads_the_lines_of_upkeep(rulebook, ada, settings):
+    settings.PORTAL_URL = "https://portal.example"
+    wants(ada)
+    with access.seeing_as(ada):
+        lines = upkeep_lines.of(ada).unverified
+    kept = upkeep.give(key=lines[0].key, owner_id=ada.pk, due_on=make.day(5), by=ada)
+    assert digest.send(day=MONDAY) == 1
+    (message,) = mail.outbox
+    said = message.body
+    assert (
+        "rows not checked against the original\n    https://portal.example/upkeep#unverified"
+        in (said)
+    )
+    yours = said.split("Yours:")[1].split("Who has what")[0]
+    assert kept.title in yours
+    assert f"by {make.day(5):%-d %b %Y}" in yours
+    assert "Ada Lindqvist: 0, 1, 1" in said
+
+
+def test_texts_of_records_are_only_counted_in_it(rulebook, harbour, clara, ada):
+    treated = make.patient(harbour, clara)
+    make.prescription(treated, clara, "Zzyzx 5 mg tablets", start=-3, days=14)
+    wants(ada)
+    digest.send(day=MONDAY)
+    (message,) = mail.outbox
+    assert "1 medicines that no rule can read" in message.body
+    assert "Zzyzx" not in message.body
+
+
+@pytest.mark.parametrize("day", [FRIDAY, SATURDAY])
+def test_on_other_days_nobody_does(rulebook, ada, day):
+    with access.seeing_as(ada):
+        assert digest.weekly_for(ada, day) is None
+        assert digest.weekly_for(ada, MONDAY) is not None
+
+
+def test_only_who_keeps_the_formulary_does(case, clara, ravi, audrey):
+    for user in (clara, ravi, audrey):
+        with access.seeing_as(user):
+            assert digest.weekly_for(user, MONDAY) is None

@@ -20,6 +20,7 @@ from reviews.models import (
 from reviews.rules import matters
 from reviews.verbs import decide, govern, publish, screen, what_if
 from tests import make
+from tests.database import without_triggers
 from tests.verbs.test_govern import change
 
 CLINICAL = (
@@ -272,9 +273,9 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(
     asked = what_if.ask(version=version, by=ada)
     honest, calls = what_if._keep, []
 
-    def keep(found, tried):
-        calls.append(tried)
-        honest(found, tried)
+    def keep(*given):
+        calls.append(given)
+        honest(*given)
         if len(calls) == 4:
             raise Killed
 
@@ -351,3 +352,24 @@ def test_cases_cards_and_people_are_counted_by_practice(harbour, lakeside, clara
 )
 def test_age_bands(age, band):
     assert what_ifs.age_band(age) == band
+
+
+def test_rows_that_name_patients_go_after_a_time_and_the_counts_stay(harbour, clara, ada, draft):
+    treated = make.patient(harbour, clara)
+    make.prescription(treated, clara, start=-19, days=20)
+    screen.drain()
+    found = run(frozen(draft, ada, ("DUR-01", "s2_over_days", 14)))
+    counted = sum(each.flags for each in found.counts.all())
+    named = found.effects.count() + found.cases.count()
+    assert what_if.prune() == 0
+    for rows in (found.effects, found.cases):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            rows.all().delete()
+    with without_triggers() as cursor:
+        cursor.execute("UPDATE reviews_whatif SET asked_at = now() - interval '179 days'")
+    assert what_if.prune() == 0
+    with without_triggers() as cursor:
+        cursor.execute("UPDATE reviews_whatif SET asked_at = now() - interval '181 days'")
+    assert what_if.prune() == named
+    assert not found.effects.exists()
+    assert sum(each.flags for each in found.counts.all()) == counted > 0

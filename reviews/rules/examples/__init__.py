@@ -25,7 +25,16 @@ from reviews.rules.examples.writing import NOT_EVALUABLE, QUIET, Example
 from reviews.rules.finding import Finding
 from reviews.rules.screen import screen
 
-__all__ = ["EXAMPLES", "NOT_EVALUABLE", "QUIET", "Example", "Outcome", "judge", "worked_examples"]
+__all__ = [
+    "EXAMPLES",
+    "NOT_EVALUABLE",
+    "QUIET",
+    "Example",
+    "Outcome",
+    "judge",
+    "says",
+    "worked_examples",
+]
 
 _FAMILIES = (
     data_and_indication,
@@ -86,13 +95,7 @@ class Worked(NamedTuple):
 
 def judge(rule_id: str, example: Example, profile: str, book) -> Outcome:
     """Screen one example under one profile of a book."""
-    screening = screen(_under(example.dossier, profile), book)
-    finding = next((each for each in screening.findings if each.rule_id == rule_id), None)
-    said = QUIET
-    if finding is not None:
-        said = int(finding.severity)
-    elif any(gap.rule_id == rule_id for gap in screening.not_evaluable):
-        said = NOT_EVALUABLE
+    said, finding = says(rule_id, _under(example.dossier, profile), book)
     text = ""
     if finding is not None:
         text = " ".join((finding.title, finding.sentence, finding.clears))
@@ -102,6 +105,18 @@ def judge(rule_id: str, example: Example, profile: str, book) -> Outcome:
         and not (example.lacks and example.lacks in text)
     )
     return Outcome(profile, said, finding, holds)
+
+
+def says(rule_id: str, dossier: Dossier, book) -> tuple[int | str | None, Finding | None]:
+    """What a rule says of a dossier: a severity, QUIET or NOT_EVALUABLE; and its worst finding."""
+    screening = screen(dossier, book)
+    found = [each for each in screening.findings if each.rule_id == rule_id]
+    if found:
+        finding = min(found, key=lambda each: each.severity)
+        return int(finding.severity), finding
+    if any(gap.rule_id == rule_id for gap in screening.not_evaluable):
+        return NOT_EVALUABLE, None
+    return QUIET, None
 
 
 def _under(dossier, profile):

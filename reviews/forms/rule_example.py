@@ -1,0 +1,152 @@
+"""The form of a worked example: an invented person, and what a rule should make of them."""
+
+from typing import Any
+
+from django import forms
+
+from reviews.forms.rule_change import GroundsForm
+from reviews.models import Practice, Profile
+from reviews.rules.codes import SEXES, UNITS
+from reviews.rules.examples import added
+from reviews.rules.indications import INDICATIONS
+from reviews.rules.readings import KINDS
+
+MEDICINES, CONDITIONS, READINGS = 4, 2, 3
+"""How many of each the form has room for; a file of the API's may hold more (`added.MOST`)."""
+DAY_HINT = "Days from the day judged: -28 is four weeks before, 0 that day."
+
+
+class RowForm(forms.Form):
+    """One line of what is on record; a line left empty is none."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named, empty_permitted=True, use_required_attribute=False)
+
+    def has_changed(self) -> bool:
+        """Whether anything was typed: what is chosen from the start says nothing."""
+        return any(str(self.data.get(self.add_prefix(name), "")).strip() for name in self.TYPED)
+
+    TYPED: tuple[str, ...] = ()
+
+
+def _short() -> forms.TextInput:
+    return forms.TextInput(attrs={"class": "short"})
+
+
+class MedicineForm(RowForm):
+    """One supply of a medicine, by days from the day judged."""
+
+    TYPED = ("text", "start", "days")
+    text = forms.CharField(label="Medicine", max_length=added.TEXT_LENGTH)
+    amount = forms.FloatField(label="Dose", initial=1, widget=_short())
+    unit = forms.ChoiceField(label="Unit", choices=list(UNITS.items()), initial="tablet")
+    times = forms.FloatField(label="Times a day", initial=1, widget=_short())
+    start = forms.IntegerField(label="From day", widget=_short())
+    days = forms.IntegerField(label="Days’ supply", widget=_short())
+    indication = forms.ChoiceField(label="For", choices=list(INDICATIONS.items()))
+
+
+class ConditionForm(RowForm):
+    """One diagnosis or event."""
+
+    TYPED = ("text", "code", "day")
+    text = forms.CharField(label="Condition", max_length=added.TEXT_LENGTH)
+    code = forms.CharField(label="ICD-10", max_length=10, required=False, widget=_short())
+    day = forms.IntegerField(label="On day", widget=_short())
+
+
+class ReadingForm(RowForm):
+    """One value that was measured, or one answer."""
+
+    TYPED = ("answer", "day")
+    kind = forms.ChoiceField(label="Reading", choices=list(added.readable_kinds().items()))
+    answer = forms.CharField(label="Value, or code of the answer", max_length=40)
+    day = forms.IntegerField(label="On day", widget=_short())
+
+
+class RuleExampleForm(GroundsForm):
+    """What the example shows, of whom, under whose rules, what it should, and who says so."""
+
+    SHOWN_AT = {"profile": "scope"}
+
+    title = forms.CharField(
+        label="What it shows", max_length=200, help_text="Such as “28 days for anxiety, at 45”."
+    )
+    age = forms.IntegerField(
+        label="Age",
+        required=False,
+        help_text="In years. Empty: not recorded.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "class": "short"}),
+    )
+    sex = forms.ChoiceField(label="Sex", choices=list(SEXES.items()), initial="unknown")
+    scope = forms.ChoiceField(label="Judged by the rules for")
+    expected = forms.ChoiceField(
+        label="This rule", choices=list(added.EXPECTED.items()), widget=forms.RadioSelect
+    )
+    invented = forms.BooleanField(
+        label="I made this person up: nobody real is described here", required=False
+    )
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        places = [(f"practice:{p.code}", p.name) for p in Practice.objects.order_by("name")]
+        self.fields["scope"].choices = [
+            ("A profile", list(Profile.choices)),
+            ("With the local policy of a practice", places),
+        ]
+        data = given[0] if given else None
+        self.medicines = _rows(MedicineForm, "medicine", MEDICINES, data)
+        self.conditions = _rows(ConditionForm, "condition", CONDITIONS, data)
+        self.readings = _rows(ReadingForm, "reading", READINGS, data)
+
+    @property
+    def rows(self) -> list[RowForm]:
+        return [*self.medicines, *self.conditions, *self.readings]
+
+    def clean(self) -> dict[str, Any]:
+        """What was typed, unless a line cannot be read; what is wrong in one is said at it."""
+        wrong = [row for row in self.rows if not row.is_valid()]
+        if wrong:
+            raise forms.ValidationError("Something in the lines on record cannot be read")
+        return self.cleaned_data
+
+    def record(self) -> dict[str, Any]:
+        """What is on record of the person, for the verb."""
+        said = {"sex": self.cleaned_data["sex"]}
+        if self.cleaned_data["age"] is not None:
+            said["age"] = self.cleaned_data["age"]
+        return {
+            **said,
+            "medicines": _filled(self.medicines),
+            "conditions": _filled(self.conditions),
+            "readings": [_read(row) for row in _filled(self.readings)],
+        }
+
+    def where(self) -> tuple[str, Practice | None]:
+        """The profile, or the practice, that it is for; one of them is empty."""
+        scope = self.cleaned_data["scope"]
+        if not scope.startswith("practice:"):
+            return scope, None
+        return "", Practice.objects.get(code=scope.removeprefix("practice:"))
+
+
+def codes() -> list[tuple[str, list[tuple[str, str]]]]:
+    """`(reading, its answers as (code, label))` of the readings that are answered by a code."""
+    kinds = [KINDS[key] for key in added.readable_kinds()]
+    return [(kind.label, list(kind.choices.items())) for kind in kinds if kind.choices]
+
+
+def _rows(kind: type[RowForm], name: str, count: int, data: Any) -> list[RowForm]:
+    return [kind(data, prefix=f"{name}-{number}") for number in range(1, count + 1)]
+
+
+def _filled(rows: list[RowForm]) -> list[dict[str, Any]]:
+    return [row.cleaned_data for row in rows if row.has_changed()]
+
+
+def _read(row: dict[str, Any]) -> dict[str, Any]:
+    """A value that is a number is one; a code of an answer stays."""
+    try:
+        return {**row, "answer": float(row["answer"].replace(",", "."))}
+    except ValueError:
+        return row
