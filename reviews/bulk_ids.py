@@ -40,7 +40,7 @@ def known(by: User, names: Iterable[Name]) -> dict[Name, Found]:
 
 
 def named(by: User, types: Iterable[str], sent_ids: Iterable[str]) -> list[Name]:
-    """The names, of these types, of what a system sent in bulk under ids that it gave one type only.
+    """The names, of these types, of what a system sent under ids that it gave to one type only.
 
     An id that resources of several types have says of none of them that it is meant.
     """

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.http import http_date
 from rest_framework.request import Request
 
-from reviews import access, refused
+from reviews import access, fhir_versions, refused
 from reviews.access import Action
 from reviews.errors import DomainError, NotAllowed, NotFound, Stale
 from reviews.fhir.read.file import MEDICINES
@@ -194,6 +194,12 @@ class Writer:
 
     def patched(self, kind: Kind, known: str, media_type: str, changes: Any) -> dict[str, Any]:
         """A resource as a patch would leave it, checked."""
+        if kind.name == "Patient" and (whose := fhir_versions.settled_as([known])):
+            raise Refused(
+                HTTPStatus.CONFLICT,
+                f"Patient/{known} is Patient/{whose[known]} now: patch that one.",
+                code="conflict",
+            )
         shown = self.now(kind, known, "u")
         if shown is None:
             raise NotFound(answers.NO_SUCH)

@@ -1,4 +1,4 @@
-"""Which resources meet a condition such as `identifier=system|value`, as conditions of writing do."""
+"""Which resources meet a condition such as `identifier=system|value`: those of writing."""
 
 from urllib.parse import parse_qsl
 

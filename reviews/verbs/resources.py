@@ -8,7 +8,7 @@ was sent stands beside the record, with its own words, unknown elements and exte
 import hashlib
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -248,6 +248,7 @@ class _Writing:
         here = self._people_here(wanted)
         if self.amends:
             here |= self._sent_before(wanted)
+        here |= self._settled(wanted)
         wanted = [
             replace(each, known=here[each.at]) if each.at in here else each for each in wanted
         ]
@@ -286,6 +287,12 @@ class _Writing:
             at: {pk for one in several for pk in whose[one]} for at, several in numbers.items()
         }
         return {at: str(next(iter(people))) for at, people in found.items() if len(people) == 1}
+
+    def _settled(self, wanted: Sequence[Wanted]) -> dict[int, str]:
+        """The ids of people, by place, who are amended under the id that they had while waiting."""
+        asked = {each.at: each.known for each in wanted if each.type == "Patient" and each.known}
+        self._learn(set(asked.values()))
+        return {at: now for at, known in asked.items() if (now := self._now(known)) != known}
 
     def _sent_before(self, wanted: Sequence[Wanted]) -> dict[int, str]:
         """The ids of what this system sent with the identifiers of new resources, by place."""
@@ -446,13 +453,16 @@ class _Writing:
                 one.practice_id = one.practice_id or about.practice_id
             one.practice_id = one.practice_id or only or self._managing(one)
 
-    def _learn(self, numbers: Iterable[str]) -> None:
+    def _learn(self, numbers: Collection[str]) -> None:
         """Ask for the numbers of people today, after the records of some went into others."""
         asked = {
             number: int(number)
             for number in numbers
             if number.isascii() and number.isdigit() and len(number) < 19
         }
+        # Those who waited, and of whom somebody has said since who they are.
+        others = {number for number in numbers if number not in asked and _uuid(number)}
+        asked |= fhir_versions.settled_as(others) if others else {}
         found = current_ids(asked.values()) if asked else {}
         self._today |= {number: str(found[pk]) for number, pk in asked.items()}
 
@@ -571,7 +581,7 @@ class _Writing:
         by_name: dict[str, _One],
         practice: Practice,
     ) -> None:
-        rows, ids = [], {}
+        rows = []
         is_people = batch is incoming.Patients
         people = [one for one in by_name.values() if is_people and one.held and one.held.row]
         own = self._numbers(int(one.known) for one in people) if people else {}
@@ -585,9 +595,16 @@ class _Writing:
                 record["identifiers"] = [own[int(one.known)], *record["identifiers"]]
             one.made.append(record)
             rows.append({**record, "practice": practice.code})
-        for one in by_name.values():
-            if len(one.made) == 1 and (one.held is None or one.held.row is None):
-                ids[one.source_id] = uuid.UUID(one.known)
+        new = {
+            name
+            for name, one in by_name.items()
+            if len(one.made) == 1 and (one.held is None or one.held.row is None)
+        }
+        ids = {
+            place: uuid.UUID(by_name[name].known)
+            for place, (name, _) in enumerate(named)
+            if name in new
+        }
         result = syncing.merge(
             batch, enumerate(rows), self.source_system, self.by, notes, record_ids=ids
         )

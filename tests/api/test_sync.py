@@ -77,8 +77,12 @@ def test_lines_are_a_batch_too(system):
     reason = "is not valid JSON"
     assert said["errors"] == [
         {
-            **{"index": 2, "source_id": None, "field": "record", "reason": reason},
-            **{"detail": reason, "pointer": "#/2"},
+            "index": 2,
+            "source_id": None,
+            "field": "record",
+            "reason": reason,
+            "detail": reason,
+            "pointer": "#/2",
         }
     ]
 
@@ -90,7 +94,10 @@ ODD = {"system": "urn:example:mrn", "value": "x" * 5_000}
     ("more", "where"),
     [
         ({"dose": -1}, ["dose"]),
-        ({"codings": [{"system": "rxnorm", "code": "1"}, {"system": "atc"}]}, ["codings", 1, "code"]),
+        (
+            {"codings": [{"system": "rxnorm", "code": "1"}, {"system": "atc"}]},
+            ["codings", 1, "code"],
+        ),
         ({"patient": {**sent.patient(), "colour": "blue"}}, ["patient", "colour"]),
         ({"patient": {**sent.prescription()["patient"], "identifiers": [ODD]}}, ["patient"]),
         ({"a/b~c": 1}, ["a/b~c"]),

@@ -351,9 +351,7 @@ def test_a_moiety_is_not_taken_from_the_rest_of_its_products(rulebook, tmp_path,
 
 
 def test_a_denominator_that_is_nearly_nothing_sinks_no_release(rulebook, tmp_path):
-    tiny = releases.vpi(
-        "800002002", releases.DIAZEPAM, "2", per="1e-400", per_unit=releases.ML
-    )
+    tiny = releases.vpi("800002002", releases.DIAZEPAM, "2", per="1e-400", per_unit=releases.ML)
     vpis = tuple(tiny if "800002002" in each else each for each in releases.VPIS)
     edition = taken(releases.dmd(tmp_path / "dmd", vpis=vpis))
     assert edition.state == Edition.State.READY
