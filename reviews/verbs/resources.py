@@ -99,6 +99,14 @@ class Refused(DomainError):
         self.duplicate_of = duplicate_of
 
 
+class _Contradicted(Exception):
+    """The people at these places have the number of somebody whom they contradict in all else."""
+
+    def __init__(self, places: frozenset[int]) -> None:
+        super().__init__(places)
+        self.places = places
+
+
 def write(
     *,
     wanted: Sequence[Wanted],
@@ -114,12 +122,18 @@ def write(
     type. Raises `Refused` for one that cannot be taken, `NotFound` for one that is not here,
     `Stale` for one that was changed since, and `NotAllowed`.
     """
-    try:
-        # Whoever calls from within a transaction gives up that one, or what of it they marked.
-        with transaction.atomic(savepoint=False):
-            return _Writing(source_system, by, kinds, amends=amends).write(wanted)
-    except IntegrityError as error:
-        raise Stale("Others changed the same resources meanwhile. Send it again.") from error
+    apart: frozenset[int] = frozenset()
+    # Whoever calls from within a transaction gives up that one, or what of it they marked.
+    new_people = any(each.type == "Patient" and not each.known for each in wanted)
+    while True:
+        writing = _Writing(source_system, by, kinds, amends=amends, apart=apart)
+        try:
+            with transaction.atomic(savepoint=new_people):
+                return writing.write(wanted)
+        except _Contradicted as found:
+            apart |= found.places
+        except IntegrityError as error:
+            raise Stale("Others changed the same resources meanwhile. Send it again.") from error
 
 
 def delete(
@@ -210,16 +224,28 @@ class _One:
 
 
 class _Writing:
-    """One writing, in the caller's transaction."""
+    """One writing, in the caller's transaction.
+
+    At the places `apart` new people are not taken for those whose numbers they have: that would
+    show somebody under the name of another one while a person is asked whose it is.
+    """
 
     def __init__(
-        self, source_system: str, by: User, kinds: Mapping[str, Kind], *, amends: bool = False
+        self,
+        source_system: str,
+        by: User,
+        kinds: Mapping[str, Kind],
+        *,
+        amends: bool = False,
+        apart: frozenset[int] = frozenset(),
     ) -> None:
         self.practices = {place.pk: place for place in access.practices(by, Action.SYNC)}
         if not self.practices:
             raise NotAllowed("You may not send records here.", action="sync")
         self.source_system, self.by, self.kinds = source_system, by, kinds
-        self.amends = amends
+        self.amends, self.apart = amends, apart
+        self.by_number: frozenset[int] = frozenset()
+        self.waiting: set[int] = set()
         self._today: dict[str, str] = {}
 
     def write(self, wanted: Sequence[Wanted], *, deleted: bool = False) -> list[Written]:
@@ -246,6 +272,7 @@ class _Writing:
         A person whose number is known here is that person, and no new one.
         """
         here = self._people_here(wanted)
+        self.by_number = frozenset(here)
         if self.amends:
             here |= self._sent_before(wanted)
         here |= self._settled(wanted)
@@ -274,7 +301,7 @@ class _Writing:
                 if isinstance(number, dict) and number.get("system") and number.get("value")
             ]
             for each in wanted
-            if each.type == "Patient" and not each.known
+            if each.type == "Patient" and not each.known and each.at not in self.apart
         }
         said = {number for several in numbers.values() for number in several}
         whose: dict[tuple[str, str], set[int]] = defaultdict(set)
@@ -611,6 +638,10 @@ class _Writing:
         for refusal in result.errors:
             one = by_name[named[refusal.index][0]]
             raise Refused(one.wanted.at, f"{refusal.field}: {refusal.reason}.")
+        waits = {by_name[named[wait.index][0]].wanted.at for wait in result.waits}
+        if is_people and (contradicted := self.by_number & waits):
+            raise _Contradicted(contradicted)
+        self.waiting |= waits
         for wait in result.waits:
             by_name[named[wait.index][0]].notes.append(f"Not screened yet: it {wait.reason}.")
 
@@ -682,7 +713,7 @@ class _Writing:
         numbers = {
             identifiers.written(number["system"], number["value"]): one
             for one in ones
-            if one.type == "Patient"
+            if one.type == "Patient" and one.wanted.at not in self.waiting
             for record in one.made
             for number in record["identifiers"][:1]
         }

@@ -244,6 +244,8 @@ def a_person_who_waits(system):
 def test_a_person_who_waited_leads_to_who_they_are(system, ann, ravi, samira, how):
     known, waiting = a_person_who_waits(system)
     (before,) = [each for each in system.found("Patient") if each["id"] == known]
+    # Whose number it is is not shown under the name of another one meanwhile.
+    assert system.get(ann).json()["name"][0]["family"] == "Bell"
     question = IdentityQuestion.objects.get()
     identity.settle(question=question, answer=question.Answer[how], how="sender", by=ravi)
     question.refresh_from_db()
