@@ -192,6 +192,10 @@ class _Head(msgspec.Struct):
     link: Any = None
 
     @property
+    def has_an_id(self) -> bool:
+        return conforming.ID.match(self.id) is not None
+
+    @property
     def sort(self) -> str:
         """What says in which pass it is written."""
         return LINKED if self.resourceType == "Patient" and self.link else self.resourceType
@@ -336,7 +340,8 @@ class _Work:
         last = None
         for last in self._lines(INDEXED_AT_ONCE):
             head = _head_of(last.content)
-            if head is not None and head.resourceType in self.asked.types and head.id:
+            # What is no id is told of when its line has its turn.
+            if head is not None and head.resourceType in self.asked.types and head.has_an_id:
                 name = head.resourceType, head.id
                 found[name] = self._new_id(*name)
         bulk_ids.meet(self.by, found)
@@ -420,7 +425,8 @@ class _Work:
         What the urn:uuid of a reference means is learnt for all of them.
         """
         said = {reference for one in ones for _, reference in bundles.references(one.resource)}
-        urns = {reference.removeprefix(URN) for reference in said if reference.startswith(URN)}
+        urns = {each.removeprefix(URN) for each in said if each.startswith(URN)}
+        urns = {each for each in urns if conforming.ID.match(each)}
         named = bulk_ids.named(self.by, KINDS, urns) if urns else ()
         self.urns = {f"{URN}{name[1]}": name for name in named}
         means: dict[str, str | _NotFound] = {}

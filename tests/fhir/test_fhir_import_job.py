@@ -349,8 +349,8 @@ def test_of_several_conditional_references_the_one_that_fails_is_named(system):
 
 
 def test_nobody_is_found_at_another_practice(system, lakeside, ada):
-    make.person("ada", lakeside)
-    imported(System(lakeside, by=ada, source="other"), person("p1"))
+    there = make.person("ada", lakeside)
+    imported(System(lakeside, by=there, source="other"), person("p1"))
     _, issues = imported(system, asking("o1", "p1"))
     assert [issue["code"] for issue in issues[1]] == ["not-found"]
 
@@ -410,6 +410,10 @@ BAD = [
     (b'{"resourceType":"DetectedIssue","id":"1"}', "not-supported"),
     ({**order("x", "p1"), "status": "bogus"}, "code-invalid"),
     ({**order("x", "p1"), "id": "no id!"}, "value"),
+    ({**order("x", "p1"), "id": "no\0id"}, None),
+    (order("x", "p1") | {"subject": {"reference": "urn:uuid:\0"}}, None),
+    (order("x", "p1") | {"subject": {"reference": "Patient?identifier=\0"}}, None),
+    (order("x", "p1") | {"subject": {"reference": "Patient?identifier=%00"}}, "value"),
     (order("x", "nobody"), "business-rule"),
     ({"resourceType": "MedicationRequest", "id": "x"}, "required"),
     (b'{"a":' * 2_000 + b"1" + b"}" * 2_000, None),
