@@ -231,6 +231,20 @@ def test_a_person_who_waits_is_amended_by_id(system, ann):
     assert again.status_code == 200, again.content
 
 
+def test_a_patch_that_copies_a_list_into_itself_again_and_again_is_refused(system, ann):
+    """Each copy doubles it: forty are more than any memory."""
+    made = post(system, order(ann)).json()
+    copying = [{"op": "copy", "from": "/dosageInstruction", "path": "/dosageInstruction/0"}] * 99
+    answer = system.send(
+        "PATCH",
+        f"MedicationRequest/{made['id']}",
+        json.dumps(copying),
+        content_type="application/json-patch+json",
+    )
+    refused(answer, 413, "too-costly")
+    assert system.get(f"MedicationRequest/{made['id']}").json() == made
+
+
 def a_person_who_waits(system):
     """The id under which somebody waits whose number is Jonathan Bell's."""
     other = bell(name=[{"family": "Okoro", "given": ["Tom"]}], birthDate="1990-01-01")
