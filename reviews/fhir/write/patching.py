@@ -36,7 +36,7 @@ def patched(resource: dict[str, Any], operations: Any) -> dict[str, Any]:
 
 
 def _one_by_one(found: Any, operations: list[Any]) -> Any:
-    """What the operations make. Each copy of a list into itself doubles it, so each is looked at."""
+    """What the operations make. A copy of a list into itself doubles it, so each is looked at."""
     for each in operations:
         found = jsonpatch.JsonPatch([each]).apply(found, in_place=True)
         if each["op"] == "copy" and _is_larger(found):
