@@ -709,7 +709,11 @@ class _Writing:
                 source_id__in=[source_id for of, source_id in by_source if of is model],
             )
             for row in rows:
-                found[by_source[model, row.source_id].address] = row
+                one = by_source[model, row.source_id]
+                if one.held is None and str(getattr(row, model.VERSIONS_OF)) != one.known:
+                    # Somebody else created it meanwhile, under another id.
+                    raise Stale("Others changed the same resources meanwhile. Send it again.")
+                found[one.address] = row
         numbers = {
             identifiers.written(number["system"], number["value"]): one
             for one in ones

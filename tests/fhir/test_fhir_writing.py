@@ -18,6 +18,7 @@ from reviews.models import (
 from reviews.verbs import identity
 from tests.fhir.asking import System, refused
 from tests.fhir.test_fhir_writing_people import bell, post, put
+from tests.verbs.test_sync import at_once
 
 
 @pytest.fixture
@@ -229,6 +230,29 @@ def test_a_person_who_waits_is_amended_by_id(system, ann):
     known = answer.json()["id"]
     again = put(system, f"Patient/{known}", {**waiting, "id": known, "gender": "male"})
     assert again.status_code == 200, again.content
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("PUT", "MedicationRequest?identifier=urn:rx|1", {}),
+        ("POST", "MedicationRequest", {"If_None_Exist": "identifier=urn:rx|1"}),
+        ("POST", "MedicationRequest", {}),
+    ],
+)
+@pytest.mark.django_db(transaction=True)
+def test_the_same_from_several_at_once_is_one_resource(harbour, ada, method, path, headers):
+    system = System(harbour, by=ada)
+    known = post(system, bell()).json()["id"]
+    body = json.dumps(order(f"Patient/{known}", identifier=[{"system": "urn:rx", "value": "1"}]))
+    answers = at_once(*[lambda: system.send(method, path, body, **headers)] * 4)
+    codes = sorted(answer.status_code for answer in answers)
+    assert codes.count(201) == 1, [answer.content for answer in answers]
+    assert set(codes) <= {200, 201, 409}
+    made = next(answer.json() for answer in answers if answer.status_code == 201)
+    kept = SentResource.objects.filter(resource_type="MedicationRequest")
+    assert set(kept.values_list("logical_id", flat=True)) == {made["id"]}
+    assert [one["id"] for one in system.found("MedicationRequest")] == [made["id"]]
 
 
 def test_a_patch_that_copies_a_list_into_itself_again_and_again_is_refused(system, ann):
