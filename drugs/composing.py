@@ -14,9 +14,11 @@ from drugs.releases.pieces import (
     GROUP,
     INGREDIENT,
     LINK,
+    NOT_SAID,
     PART,
     PRODUCT,
     ROUTE,
+    UNREAD,
     WORD,
 )
 from reviews.rules.forms import COUNTED, shape_of
@@ -28,6 +30,10 @@ STEPS = (INGREDIENT, PRODUCT, BRANDED, GROUP)
 NAME_LENGTH = 300
 # "diazepam 5 MG/ML": the strength of a component of RxNorm.
 STRENGTH = re.compile(r"(\d[\d.]*) ([A-Za-z]+)(?:/([A-Za-z]+))?$")
+MG_LEAST = 0.000001
+"""Less than this is not told apart from nothing."""
+BETWEEN = " / "
+"""Between the components in the name of a clinical drug of RxNorm."""
 RXNORM_PER = {"ML": "ml", "HR": "hour", "ACTUAT": "spray"}
 
 
@@ -129,10 +135,14 @@ def _strength(said: dict[str, str], words: dict[str, str], form: str) -> tuple[f
         return mg, COUNTED.get(form, "")
     per = PER.get(plain(words.get(said["in_unit"], "")))
     amount = Decimal(said["in"])
+    each = mg / float(amount) if float(amount) > 0 else 0.0
+    if not MG_LEAST <= each <= MOST_MG:
+        # "1e-400 ml" is written as a number, and is none that anybody can divide by.
+        return nothing
     if per is None or per not in ("ml", "hour", "spray", "g", "drop"):
         # "5 mg in 1 tablet" is a strength of one; of anything else nobody counts.
         return (mg, COUNTED[form]) if amount == 1 and form in COUNTED else nothing
-    return round(mg / float(amount), 6), per
+    return round(each, 6), per
 
 
 def _mass(value: str, unit: str) -> float | None:
@@ -161,7 +171,10 @@ def _sold(edition: Edition, named: dict[str, EditionPiece]) -> Made:
 
 
 def _groups(edition: Edition, named: dict[str, EditionPiece]) -> Made:
-    """Moieties, each with what all its products hold; without a part where they differ."""
+    """Moieties, each with what all its products hold; without a part where they differ.
+
+    Nor where the row of one is broken: what it holds more, nobody knows.
+    """
     of = defaultdict(list)
     rows = edition.pieces.filter(kind=PRODUCT, other__in=named).values_list("other", "key")
     for group, product in rows:
@@ -171,10 +184,14 @@ def _groups(edition: Edition, named: dict[str, EditionPiece]) -> Made:
             "code", "ingredients"
         )
     )
+    broken = set(
+        edition.pieces.filter(kind=LINK, key__in=[*named, NOT_SAID]).values_list("key", flat=True)
+    )
     made = []
     for key, piece in named.items():
+        is_whole = key not in broken and NOT_SAID not in broken
         sets = {frozenset(held[product]) for product in of[key] if product in held}
-        same = sorted(next(iter(sets))) if len(sets) == 1 else []
+        same = sorted(next(iter(sets))) if is_whole and len(sets) == 1 else []
         made.append(_product(edition, piece, [[each, None, ""] for each in same], "", ""))
     return made, []
 
@@ -189,13 +206,16 @@ def _clinical(edition: Edition, named: dict[str, EditionPiece]) -> Made:
     rows = []
     for key, piece in named.items():
         form, route = shape_of(plain(piece.said["name"]))
+        of = {each.other for each in links[key] if each.said["how"] == "consists_of"}
         found = [
             part
-            for each in links[key]
-            if each.said["how"] == "consists_of"
+            for each in sorted(of)
             # A component whose row is broken is an ingredient that nobody knows.
-            for part in parts.get(each.other, [[each.other, None, ""]])
+            for part in parts.get(each, [[each, None, ""]])
         ]
+        if 0 < len(of) < piece.said["name"].count(BETWEEN) + 1:
+            # A row that says of another component that it is one was lost.
+            found.append([UNREAD, None, ""])
         per = COUNTED.get(form or "", "")
         found = [[code, mg, unit or per] for code, mg, unit in found]
         rows.append(_product(edition, piece, found, form or "", route or ""))
@@ -206,10 +226,6 @@ def _of_components(edition: Edition, keys: Iterable[str]) -> dict[str, list[list
     """The part that each component stands for; its own code where it names no ingredient."""
     found = _said_of(edition, COMPONENT, keys)
     links = _said_of(edition, LINK, found)
-    wanted = {each.other for own in links.values() for each in own}
-    substances = set(
-        edition.pieces.filter(kind=INGREDIENT, key__in=wanted).values_list("key", flat=True)
-    )
     parts = {}
     for key, [piece, *_] in found.items():
         strength = STRENGTH.search(piece.said["name"])
@@ -218,7 +234,8 @@ def _of_components(edition: Edition, keys: Iterable[str]) -> dict[str, list[list
             mg = _mass(strength[1], strength[2])
             per = RXNORM_PER.get((strength[3] or "").upper(), "")
         own = [each.other for each in links[key] if each.said["how"] == "has_ingredient"]
-        codes = [code for code in own if code in substances] or [key]
+        # Also a code of which the release has no substance: it is one that nobody knows.
+        codes = list(dict.fromkeys(own)) or [key]
         parts[key] = [[code, mg if len(codes) == 1 else None, per] for code in codes]
     return parts
 

@@ -75,6 +75,8 @@ SALTS = frozenset(
 METALS = frozenset(
     ["sodium", "potassium", "calcium", "magnesium", "lithium", "zinc", "iron", "ammonium"]
 )
+OF_NO_PRODUCT = "of_no_product"
+"""In what was read of a release: the substances of rows that do not say of which product."""
 WORDS = re.compile(r"[\w-]+")
 
 
@@ -182,17 +184,31 @@ def content(edition: Edition, *, but: frozenset[str] = frozenset()) -> Content:
     for code, name, form, route, parts in rows.iterator(chunk_size=5000):
         if code not in but:
             found.products[code] = _product(name, form, route, parts, of)
+    if not of_no_product(edition, substances):
+        found.without = _without(edition, substances, but)
+    total = edition.products.count()
+    held = edition.products.filter(code__in=but).count() if but else 0
+    found.unknown = total - held - len(found.products) - len(found.without)
+    return found
+
+
+def _without(edition: Edition, substances: Known, but: frozenset[str]) -> list[str]:
+    """The codes whose ingredients are all known, and none is one that a rule asks for."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT code FROM drugs_editionproduct WHERE edition_id = %s"
             " AND ingredients <@ %s::varchar[] AND ingredients <> '{}' ORDER BY code",
             [edition.pk, list(substances.plain)],
         )
-        found.without = [code for (code,) in cursor.fetchall() if code not in but]
-    total = edition.products.count()
-    held = edition.products.filter(code__in=but).count() if but else 0
-    found.unknown = total - held - len(found.products) - len(found.without)
-    return found
+        return [code for (code,) in cursor.fetchall() if code not in but]
+
+
+def of_no_product(edition: Edition, substances: Known) -> list[str]:
+    """The substances of broken rows that do not say of which product they are, and that matter.
+
+    While there is one, any product may hold it, so no code is one that no rule asks for.
+    """
+    return [each for each in edition.read.get(OF_NO_PRODUCT, ()) if each not in substances.plain]
 
 
 def _product(
@@ -267,7 +283,8 @@ class Changes:
     """What putting a release in force would change: counts, and the first codes of each sort.
 
     `new`, `gone` and `changed` are `(code, name, what)`; `kept` are codes that the formulary holds
-    by itself. `unknown` are `(name of a substance, products with it)`, the most frequent first.
+    by itself. `unknown` are `(name of a substance, products with it)`, the most frequent first, and
+    `of_no_product` the names of those that some broken row has without a product.
     """
 
     counts: dict[str, int]
@@ -279,6 +296,7 @@ class Changes:
     without: int
     not_known: int
     unknown: list[tuple[str, int]]
+    of_no_product: list[str]
 
 
 _DIFFERENT = """
@@ -328,7 +346,13 @@ def changes(edition: Edition) -> Changes:
         without=len(said.without),
         not_known=said.unknown,
         unknown=_unknown(edition, substances),
+        of_no_product=_names_of(edition, of_no_product(edition, substances)),
     )
+
+
+def _names_of(edition: Edition, codes: list[str]) -> list[str]:
+    names = dict(edition.ingredients.filter(code__in=codes).values_list("code", "name"))
+    return [names.get(code, code) for code in codes]
 
 
 def _unknown(edition: Edition, substances: Known) -> list[tuple[str, int]]:

@@ -5,12 +5,11 @@ OperationOutcome; elsewhere it is a page, `templates/<status>.html`, which finds
 `message`.
 """
 
-import re
 import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.sessions.exceptions import SessionInterrupted
@@ -26,7 +25,7 @@ from rest_framework.views import set_rollback
 from portal import away
 from reviews.callers import tell_refused
 from reviews.errors import STATUS as OF_THE_DOMAIN
-from reviews.errors import BadRecord, DomainError, ReasonNeeded, TooMany
+from reviews.errors import BadRecord, DomainError, ReasonNeeded, TooMany, pointer
 from reviews.fhir_api import outcomes
 from reviews.forms.numbers import LARGEST
 from reviews.refused import Surface
@@ -110,13 +109,6 @@ def _fault(request: HttpRequest | Request, error: BadRecord) -> dict[str, str]:
     if error.field in asked or request.method == "GET" or error.field == "Idempotency-Key":
         return {**said, "parameter": error.field}
     return {**said, "pointer": pointer(error.field)}
-
-
-def pointer(field: str) -> str:
-    """The JSON pointer, as a fragment, to a field such as "patient.identifiers[0].value"."""
-    steps = re.findall(r"[^.\[\]]+", "" if field == "record" else field)
-    written = [step.replace("~", "~0").replace("/", "~1") for step in steps]
-    return "#" + "".join(f"/{quote(step, safe='~')}" for step in written)
 
 
 def api_exception(error: Exception, context: dict[str, Any]) -> HttpResponse | None:

@@ -39,6 +39,20 @@ def known(by: User, names: Iterable[Name]) -> dict[Name, Found]:
     return found
 
 
+def named(by: User, types: Iterable[str], sent_ids: Iterable[str]) -> list[Name]:
+    """The names, of these types, of what a system sent under ids that it gave to one type only.
+
+    An id that resources of several types have says of none of them that it is meant.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    rows = BulkId.objects.filter(
+        sent_by=by, resource_type__in=list(types), sent_id__in=list(sent_ids)
+    )
+    for kind, sent_id in rows.values_list("resource_type", "sent_id"):
+        found[sent_id].append(kind)
+    return [(kinds[0], sent_id) for sent_id, kinds in found.items() if len(kinds) == 1]
+
+
 def keep(by: User, ids: Mapping[Name, tuple[str, int]]) -> None:
     """Keep what became of resources: `(id here, practice)` of each name."""
     rows = [(*name, *became) for name, became in ids.items()]

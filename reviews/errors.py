@@ -1,7 +1,9 @@
 """What a caller can act on. A stable code and a sentence; the edges turn them into responses."""
 
+import re
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 
 class DomainError(Exception):
@@ -102,3 +104,15 @@ STATUS = {
     DomainError.code: HTTPStatus.CONFLICT,
 }
 """What each is over HTTP, by its code."""
+
+
+def pointer(field: str, *, within: int | None = None) -> str:
+    """The JSON pointer, as a fragment, to a field such as "patient.identifiers[0].value".
+
+    `within` is the place of the record that has it in a batch; the field "record" is all of it.
+    """
+    steps = re.findall(r"[^.\[\]]+", "" if field == "record" else field)
+    if within is not None:
+        steps = [str(within), *steps]
+    written = [step.replace("~", "~0").replace("/", "~1") for step in steps]
+    return "#" + "".join(f"/{quote(step, safe='~')}" for step in written)

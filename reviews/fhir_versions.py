@@ -90,6 +90,39 @@ def become(records: Iterable[Reported]) -> None:
         keep(several)
 
 
+def lead_to(people: Mapping[str, int], definitions: Mapping[str, Definition]) -> None:
+    """Say of people who waited, by the ids they had meanwhile, who they are: `{id: patient's id}`.
+
+    A next version of each says so by a link, as that of somebody whose record went into another
+    one does; what was sent stays in its history. In the caller's transaction.
+    """
+    several = []
+    for row in latest("Patient", people).values():
+        if row.record is not None or row.deleted:
+            continue
+        row.patient_id = people[row.logical_id]
+        other = {"reference": f"Patient/{row.patient_id}"}
+        content = {
+            "resourceType": "Patient",
+            "active": False,
+            "link": [{"other": other, "type": "replaced-by"}],
+        }
+        row.version += 1
+        row.body, row.keys = as_json(content), keys(content, definitions)
+        several.append(row)
+    if several:
+        keep(several)
+
+
+def settled_as(logical_ids: Iterable[str]) -> dict[str, int]:
+    """Who people turned out to be who waited under these ids: `{id: patient's id}`."""
+    return {
+        known: row.patient_id
+        for known, row in latest("Patient", logical_ids).items()
+        if row.record is None and row.patient_id is not None
+    }
+
+
 def latest(resource_type: str, logical_ids: Iterable[str]) -> dict[str, SentResource]:
     """The newest version that was sent of each of these, by logical id."""
     newest = (

@@ -435,6 +435,9 @@ def _refuse_nul(content: Any, path: str) -> None:
             _refuse_nul(value, f"{path}[{index}]")
 
 
+_PLAIN = re.compile(r"[^.\[\]]+")
+
+
 def bad_record(error: msgspec.ValidationError, shape: type[Struct]) -> BadRecord:
     """msgspec says "Expected `date` - at `$.start_on`": name the field, keep the reason.
 
@@ -444,7 +447,9 @@ def bad_record(error: msgspec.ValidationError, shape: type[Struct]) -> BadRecord
     reason, _, path = message.partition(" - at `")
     field = path.rstrip("`").removeprefix("$").removeprefix(".")
     if reason.startswith("Object contains unknown field"):
-        field = reason.split("`")[1]
+        name = reason.split("`")[1]
+        # A name with signs of a path in it would be read as one.
+        field = f"{field}.{name}" if field and _PLAIN.fullmatch(name) else name
         reason = "is not a known field"
     elif reason.startswith("Object missing required field"):
         field = ".".join(filter(None, [field, reason.split("`")[1]]))

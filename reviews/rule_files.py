@@ -28,6 +28,8 @@ LARGEST_BYTES = 2_000_000
 NO_VALUE = "value must be a number or a text"
 DIGITS = re.compile(r"\d[\d_]{4000,}")
 """A whole number of more digits than Python reads, or nearly."""
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a sign, which JSON can write and nothing can keep."""
 BOOK = "rule book"
 """What a file of a whole book says that it is."""
 
@@ -183,7 +185,7 @@ def _take(rows: list[Row], faults: list[Fault], line: int, held: Mapping[str, An
     ):
         value = held.get(name, "")
         value = value.isoformat() if isinstance(value, date) else value
-        if not isinstance(value, str):
+        if not isinstance(value, str) or not _can_be_kept(value):
             faults.append(Fault(line, f"{name} must be a text"))
             return
         said[name] = value.strip()
@@ -225,13 +227,11 @@ def _once(rows: list[Row], faults: list[Fault]) -> Read:
 
 
 def _is_value(value: object) -> bool:
-    """Whether a fact can hold it at all; not a whole number that is larger than any float."""
+    """Whether a fact can hold it at all; not what is no number, or larger than any float."""
+    if value is None or isinstance(value, str):
+        return True
     try:
-        return not isinstance(value, bool) and (
-            value is None
-            or isinstance(value, (float, str))
-            or (isinstance(value, int) and isfinite(value))
-        )
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
     except OverflowError:
         return False
 
@@ -261,13 +261,21 @@ def _toml(value: Value) -> str:
 # -- A whole book ----------------------------------------------------------------------------------
 
 
+TABLES = ("drugs", "products", "atc", "names")
+MOST_DEEP = 20
+"""No part of a book lies deeper, and what reads one need not be made for it."""
+LARGEST_WHOLE = 2**63 - 1
+
+
 def _read_book(text: str) -> Read:
     """The facts of an exported book, with the sources of the edits that stand in it."""
     try:
         data = json.loads(text)
         book, edits = data["book"], data["edits"]
-        if data["is"] != BOOK or not isinstance(book["rules"], dict):
+        if data["is"] != BOOK:
             raise KeyError(BOOK)
+        if wrong := _misshapen(book):
+            return Read([], [Fault(0, f"is no rule book that a portal exported: {wrong}")])
         said = {
             Fact(*(str(each[name]) for name in Fact._fields)): {
                 name: str(each[name])
@@ -283,6 +291,8 @@ def _read_book(text: str) -> Read:
         for number, (fact, value) in enumerate(held.items(), start=1)
         if not _is_value(value)
     ]
+    if not faults and not _can_be_kept(data):
+        faults = [Fault(0, "holds a character, a number or a depth that no rule book has")]
     if faults:
         return Read([], faults)
     rows = [
@@ -292,3 +302,54 @@ def _read_book(text: str) -> Read:
         if value is not None or is_grading(fact.field)
     ]
     return Read(rows, [], data)
+
+
+def _misshapen(book: Mapping[str, Any]) -> str:
+    """Which part of a book has not the shape of one, "" where all have."""
+    if "rules" not in book:
+        return "it has no rules"
+    for name in ("rules", "grading"):
+        if not _is_table(book.get(name, {}), 3):
+            return f"{name} is no table of rules, profiles and fields"
+    for name in TABLES:
+        if not _is_table(book.get(name, {}), 2):
+            return f"{name} is no table of tables"
+    local = book.get("local", {})
+    if not _is_table(local, 2):
+        return "local is no table of practices"
+    for own in local.values():
+        if not all(_is_table(own.get(name, {}), 2) for name in ("rules", "grading")):
+            return "the policy of a practice is no table of rules and fields"
+    codes = book.get("without_a_rule", {})
+    if not _is_table(codes, 1) or not all(_is_list_of_codes(each) for each in codes.values()):
+        return "without_a_rule is no table of lists of codes"
+    return ""
+
+
+def _is_table(value: object, deep: int) -> bool:
+    """Whether something is a table, of tables as often as `deep` says."""
+    if not isinstance(value, dict):
+        return False
+    return deep == 1 or all(_is_table(each, deep - 1) for each in value.values())
+
+
+def _is_list_of_codes(value: object) -> bool:
+    return isinstance(value, list) and all(type(each) is int and each >= 0 for each in value)
+
+
+def _can_be_kept(value: object, deep: int = 0) -> bool:
+    """Whether all texts and numbers of something can be kept, and it is not nested without end."""
+    if deep > MOST_DEEP:
+        return False
+    if isinstance(value, dict):
+        return all(
+            _can_be_kept(name, deep) and _can_be_kept(each, deep + 1)
+            for name, each in value.items()
+        )
+    if isinstance(value, list):
+        return all(_can_be_kept(each, deep + 1) for each in value)
+    if isinstance(value, str):
+        return "\0" not in value and not SURROGATE.search(value)
+    if isinstance(value, float):
+        return isfinite(value)
+    return not isinstance(value, int) or abs(value) <= LARGEST_WHOLE

@@ -57,9 +57,12 @@ def merge(
     by: User,
     notes: Iterable[Noted] = (),
     *,
-    record_ids: Mapping[str, UUID] | None = None,
+    record_ids: Mapping[int, UUID] | None = None,
 ) -> SyncResult:
-    """Merge a batch. A new record gets the id that `record_ids` has for its source id.
+    """Merge a batch. A new record gets the id that `record_ids` has for its place in the batch.
+
+    A person has no id here before it is known who it is: while they wait it is what they are
+    known by.
 
     Raises `NotAllowed`, or `Stale` under a rare race.
     """
@@ -69,7 +72,9 @@ def merge(
     accepted, errors, told, met = _read(kind, rows, places)
     if record_ids:
         for row in accepted:
-            row.record_id = record_ids.get(row.source_id)
+            row.record_id = record_ids.get(row.index)
+            if kind is incoming.Patients and row.record_id is not None:
+                row.source_id = str(row.record_id)
     told += _told(notes, places)
     attempt = 0
     while True:

@@ -15,6 +15,8 @@ from drugs.releases.pieces import (
     FORM,
     GROUP,
     INGREDIENT,
+    LINK,
+    NOT_SAID,
     PART,
     PRODUCT,
     ROUTE,
@@ -31,6 +33,7 @@ from drugs.releases.pieces import (
 )
 
 OF_VMP = re.compile(rb"<VPID>\s*([1-9][0-9]{0,17})\s*</VPID>")
+OF_VTM = re.compile(rb"<VTMID>\s*([1-9][0-9]{0,17})\s*</VTMID>")
 
 
 def _word(row: Row) -> list[Piece]:
@@ -56,25 +59,55 @@ def _ingredient(row: Row) -> list[Piece]:
 def _of_vmp(row: Row) -> list[Piece]:
     if row.tag == "VPI":
         return _part(row)
+    if row.tag == "VMP":
+        return _product(row)
     said = fields(row)
     own = code(said, "VPID")
-    if row.tag == "VMP":
-        of = code(said, "VTMID", own) if said.get("VTMID") else ""
-        return [Piece(PRODUCT, own, of, {"name": needed(said, "NM", own)})]
     if row.tag == "DFORM":
         return [Piece(FORM, own, code(said, "FORMCD", own), {})]
     return [Piece(ROUTE, own, code(said, "ROUTECD", own), {})]
 
 
+def _product(row: Row) -> list[Piece]:
+    """A VMP. Of a broken one nobody knows what it holds, so neither does its moiety."""
+    try:
+        said = fields(row)
+        own = code(said, "VPID")
+        of = code(said, "VTMID", own) if said.get("VTMID") else ""
+        return [Piece(PRODUCT, own, of, {"name": needed(said, "NM", own)})]
+    except Bad as bad:
+        bad.pieces = [Piece(LINK, each, UNREAD, {}) for each in _moiety_of(row.content)]
+        raise
+
+
+def _moiety_of(content: bytes | None) -> list[str]:
+    """The moiety that a broken VMP is of: none where it says none, any where that is not read."""
+    named = OF_VTM.search(content or b"")
+    if named:
+        return [named[1].decode()]
+    # The name stands behind the moiety: where it is read, there was none before it.
+    says_none = content is not None and b"<NM>" in content and b"VTM" not in content
+    return [] if says_none else [NOT_SAID]
+
+
 def _part(row: Row) -> list[Piece]:
-    """An ingredient of a VMP. A broken one is still one: its product holds more than the others."""
+    """An ingredient of a VMP. A broken one is still one: its product holds more than the others.
+
+    One that does not say of which product it is may be of any.
+    """
     try:
         said = fields(row)
     except Bad as bad:
         named = OF_VMP.search(row.content or b"")
-        bad.pieces = [Piece(PART, named[1].decode(), UNREAD, {})] if named else []
+        bad.pieces = [Piece(PART, named[1].decode() if named else NOT_SAID, UNREAD, {})]
         raise
-    own = code(said, "VPID")
+    try:
+        own = code(said, "VPID")
+    except Bad as bad:
+        substance = said.get("ISID", "")
+        known = substance if CODE.fullmatch(substance) else UNREAD
+        bad.pieces = [Piece(PART, NOT_SAID, known, {})]
+        raise
     part = Piece(PART, own, UNREAD, {})
     try:
         part = part._replace(other=code(said, "ISID", own))

@@ -25,6 +25,8 @@ class Piece(NamedTuple):
 
 UNREAD = "an ingredient that was not read"
 """In place of the code of an ingredient that a row does not tell; nobody knows it."""
+NOT_SAID = ""
+"""In place of the key that a broken row should have: it may be of any."""
 
 
 class Bad(Exception):

@@ -62,7 +62,10 @@ def _concept(row: Row) -> list[Piece]:
 
 def _relation(row: Row) -> list[Piece]:
     said = _columns(row, RELATION)
-    if said["SAB"] != "RXNORM" or said["RELA"] not in LINKS or not said["RXCUI2"]:
+    if said["SAB"] != "RXNORM" or said["RELA"] not in LINKS:
+        return []
+    if not said["RXCUI2"] and said["STYPE2"] != "CUI":
+        # Of two atoms: what holds of their concepts has a row of its own.
         return []
     second = code(said, "RXCUI2")
     link = Piece(LINK, second, UNREAD, {"how": said["RELA"]})

@@ -631,12 +631,18 @@ class DecisionPage(Struct):
 
 
 class Refusal(Struct):
-    """One record of a batch that was not accepted, or that waits, and why."""
+    """One record of a batch that was not accepted, or that waits, and why.
+
+    `detail` says the same as `reason`, and `pointer` where in the batch `field` stands, as in a
+    problem: lines of NDJSON count as the items of an array.
+    """
 
     index: Annotated[int, Meta(ge=0, lt=MOST_RECORDS, description="Place in the batch, from 0.")]
     source_id: str | None
     field: str
     reason: str
+    detail: str
+    pointer: Annotated[str, Meta(description="JSON Pointer (RFC 6901) as a fragment.")]
 
 
 class Synced(Struct):

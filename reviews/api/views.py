@@ -17,13 +17,13 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from reviews import access, limits, records, refused, replies
+from reviews import access, incoming, limits, records, refused, replies
 from reviews.access import Action
 from reviews.api import bodies, resources, shapes, uploads
 from reviews.api.pages import page
 from reviews.api.schema import Operation
 from reviews.callers import Bearer, Known, Session
-from reviews.errors import BadRecord, NotAllowed, NotFound
+from reviews.errors import BadRecord, NotAllowed, NotFound, pointer
 from reviews.identifiers import masked
 from reviews.limits import Reads, Syncs
 from reviews.models import Decision, Patient
@@ -201,16 +201,16 @@ class SyncView(ApiView):
             waiting=result.waiting,
             registered=result.registered,
             updated=result.updated,
-            errors=[
-                shapes.Refusal(error.index, error.source_id, error.field, error.reason)
-                for error in result.errors
-            ],
-            waits=[
-                shapes.Refusal(wait.index, wait.source_id, wait.field, wait.reason)
-                for wait in result.waits
-            ],
+            errors=[_refusal(error) for error in result.errors],
+            waits=[_refusal(wait) for wait in result.waits],
         )
         return _json(answer)
+
+
+def _refusal(said: incoming.Refusal) -> shapes.Refusal:
+    """What is told of a record of a batch, with where in the batch its field stands."""
+    where = pointer(said.field, within=said.index)
+    return shapes.Refusal(said.index, said.source_id, said.field, said.reason, said.reason, where)
 
 
 class UploadDetail(ApiView):

@@ -16,6 +16,7 @@ from reviews.fhir_api import allowed, parameters
 from reviews.fhir_api.answers import base_of
 from reviews.fhir_api.bulk import FORMATS, BulkView, begun, is_lenient
 from reviews.fhir_api.outcomes import Refused
+from reviews.queries.fhir import KINDS
 from reviews.verbs import bulk_import
 from reviews.verbs.bulk_import import Asked, Input
 
@@ -40,7 +41,8 @@ class Importing(BulkView):
             allowed.require(request, "Patient", "u")
             raise Refused(HTTPStatus.FORBIDDEN, "An import is not offered within bounds.")
         key: Any = request.auth
-        asked = Asked([], types, key.source_system, base_of(request))
+        finds = [name for name in KINDS if allowed.within(request, name, "s") == ()]
+        asked = Asked([], types, key.source_system, base_of(request), finds)
         sent = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         with bulk_files.receiving() as folder:
             paths: list[Path] = []

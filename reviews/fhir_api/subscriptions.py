@@ -169,12 +169,18 @@ def _read(request: Request, content: Any) -> dict[str, Any]:
     channel = _object(said.get("channel"), f"{NAME}.channel")
     if channel.get("type") != "rest-hook":
         raise _not_done("channel.type", "is rest-hook here, and nothing else")
+    endpoint, payload = _text(channel, "endpoint", f"{NAME}.channel"), _payload(channel)
+    if payload == Webhook.Payload.FULL and ("?" in endpoint or "#" in endpoint):
+        raise BadRecord(
+            f"{NAME}.channel.endpoint",
+            "has ? or #: with a payload it is the base of a server, and type and id follow it",
+        )
     scopes = getattr(request.auth, "scopes", None)
     return {
         "practice": _practice(request, said),
         "criteria": criteria.removeprefix("/"),
-        "url": _text(channel, "endpoint", f"{NAME}.channel"),
-        "payload": _payload(channel),
+        "url": endpoint,
+        "payload": payload,
         "header": _header(channel),
         "scopes": None if scopes is None else str(scopes),
         "base": answers.base_of(request),

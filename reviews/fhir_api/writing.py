@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.http import http_date
 from rest_framework.request import Request
 
-from reviews import access, refused
+from reviews import access, fhir_versions, refused
 from reviews.access import Action
 from reviews.errors import DomainError, NotAllowed, NotFound, Stale
 from reviews.fhir.read.file import MEDICINES
@@ -20,7 +20,7 @@ from reviews.fhir.render.elements import instant
 from reviews.fhir.write import bundles, exact, patching
 from reviews.fhir_api import allowed, answers, bodies, outcomes, paging
 from reviews.fhir_api.outcomes import Issue, Refused
-from reviews.queries import fhir_question
+from reviews.queries import fhir_conditional, fhir_question
 from reviews.queries import fhir_shaping as shaping
 from reviews.queries.fhir import KINDS
 from reviews.queries.fhir_search import Gone, Search
@@ -157,21 +157,16 @@ class Writer:
 
     def matching(self, kind: Kind, query: str) -> list[str]:
         """The id of the one that matches, or nothing. Raises `Refused` (412) where several do."""
-        asked = parse_qsl(query, keep_blank_values=True)
-        asked = [(name, value) for name, value in asked if name != "_format"]
-        if not asked:
+        if not fhir_conditional.names_something(query):
             raise Refused(HTTPStatus.PRECONDITION_FAILED, "The condition names no parameter.")
-        question = fhir_question.read(
-            kind, [*asked, ("_count", "2")], kinds=KINDS, base=self.base, strict=True
-        )
-        found = self.search(kind, "s").find(question).matches
+        found = fhir_conditional.matching(self.search(kind, "s"), kind, query)
         if len(found) > 1:
             raise Refused(
                 HTTPStatus.PRECONDITION_FAILED,
                 f"Several resources match {kind.name}?{query}.",
                 code="multiple-matches",
             )
-        return [one.id for one in found]
+        return found
 
     def one_of(self, kind: Kind, query: str) -> str:
         """As `matching`, "" for none."""
@@ -199,6 +194,12 @@ class Writer:
 
     def patched(self, kind: Kind, known: str, media_type: str, changes: Any) -> dict[str, Any]:
         """A resource as a patch would leave it, checked."""
+        if kind.name == "Patient" and (whose := fhir_versions.settled_as([known])):
+            raise Refused(
+                HTTPStatus.CONFLICT,
+                f"Patient/{known} is Patient/{whose[known]} now: patch that one.",
+                code="conflict",
+            )
         shown = self.now(kind, known, "u")
         if shown is None:
             raise NotFound(answers.NO_SUCH)

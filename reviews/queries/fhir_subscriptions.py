@@ -69,6 +69,8 @@ def read(criteria: str, base: str) -> Question:
         raise BadRecord(where, f"begins with none of {', '.join(TYPES)}")
     try:
         pairs = parse_qsl(asked, keep_blank_values=True, strict_parsing=bool(asked))
+        # The specification's own example says it; which form goes out is said by the payload.
+        pairs = [(name, value) for name, value in pairs if name != "_format"]
         question = fhir_question.read(KINDS[name], pairs, kinds=KINDS, base=base, strict=True)
     except BadRecord as error:
         raise BadRecord(where, f"{error.field}: {error.reason}") from error

@@ -191,7 +191,8 @@ def proven(data: Mapping[str, Any]) -> Proven:
     try:
         holds = _seal_holds(seal, data["book"], digest)
         return Proven(digest_holds, holds, sealing.fingerprint(seal["public_key"]))
-    except (KeyError, TypeError, ValueError, msgspec.DecodeError):
+    except (KeyError, TypeError, AttributeError, ArithmeticError, ValueError, RecursionError):
+        # Of what a seal should be it says something else: msgspec's own errors are ValueErrors.
         return Proven(digest_holds, False, "")
 
 

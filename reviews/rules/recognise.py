@@ -152,8 +152,9 @@ class Index:
             form, route = product.form or form, product.route or route
             otherwise = self._told_otherwise(parts, told)
             if not parts:
-                # Nothing in it is what a rule asks for; the text may say its name, or another one.
-                parts = named.parts
+                # Nothing in it is what a rule asks for; the text may say its name, or another one,
+                # and another code may stand for one that a rule asks for.
+                parts = self._asked_for(told) or named.parts
                 complete = complete and not named.suspected
             complete = complete and not product.incomplete and not otherwise
             matched_by = "code"
@@ -186,6 +187,13 @@ class Index:
             suspected="" if complete else named.suspected,
             otherwise=otherwise,
         )
+
+    def _asked_for(self, told: list[tuple[Part, ...]]) -> tuple[Part, ...]:
+        """The first of what text and codes tell in which some drug is one that a rule asks for."""
+        for parts in told:
+            if any(self.drugs[part.drug].classes for part in parts):
+                return parts
+        return ()
 
     def _told_otherwise(
         self, parts: tuple[Part, ...], told: list[tuple[Part, ...]]

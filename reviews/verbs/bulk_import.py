@@ -1,8 +1,9 @@
 """Bulk import by FHIR: take files of resources in, line by line, as if each had been sent alone.
 
-People come first, then who and what the others refer to, then the records: so references lead to
-resources here whatever the order of lines and files. A line that cannot be taken is told of, and
-stops none of the others.
+Who and what the others refer to comes first, then people, then the records: so references lead to
+resources here whatever the order of lines and files. A conditional reference is looked up when its
+line is written; a line that asks for one of its own kind waits until the others of it are written.
+A line that cannot be taken is told of, and stops none of the others.
 """
 
 import shutil
@@ -26,7 +27,10 @@ from reviews.fhir.render.elements import OURS
 from reviews.fhir.write import bundles, conforming, exact
 from reviews.jobs import Slice
 from reviews.models import BulkFile, BulkRequest, Job
+from reviews.queries import fhir_conditional
 from reviews.queries.fhir import KINDS
+from reviews.queries.fhir_search import Search
+from reviews.queries.fhir_source import Viewer
 
 IMPORT = "bulk_import"
 """The kind of the job."""
@@ -38,13 +42,18 @@ LINES_AT_ONCE = 500
 INDEXED_AT_ONCE = 5_000
 LINKED = "Patient with links"
 PASSES: tuple[tuple[str, ...], ...] = (
+    ("Organization", "Practitioner", "Medication"),
+    ("PractitionerRole",),
     ("Patient",),
     (LINKED,),
-    ("Organization", "Practitioner", "PractitionerRole", "Medication"),
     ("Condition", "AllergyIntolerance", "Observation", "MedicationRequest"),
 )
-"""What is written before everything else: people, those who link to others, and what is referred
-to by records."""
+"""What is written before everything else: who and what others refer to, people, those who link to
+others, and the records that records refer to."""
+ORDER = 2
+"""The number of this order of passes. An import that was begun in another one writes anew, which
+changes nothing that stands."""
+URN = "urn:uuid:"
 LINE = f"{OURS}import-line"
 """The extension of an outcome that says which line it is about."""
 NDJSON = "application/fhir+ndjson"
@@ -61,12 +70,16 @@ class Input(msgspec.Struct, omit_defaults=True):
 
 
 class Asked(msgspec.Struct, omit_defaults=True):
-    """What an import is asked for: its inputs, and which types the caller may write."""
+    """What an import is asked for: its inputs, and which types the caller may write.
+
+    `finds` are the types in which conditional references may be looked up.
+    """
 
     inputs: list[Input]
     types: list[str]
     source_system: str
     base: str
+    finds: list[str] = []
 
 
 class Writing(NamedTuple):
@@ -121,11 +134,15 @@ class Place(msgspec.Struct, omit_defaults=True):
     """Where a slice ended: which step, pass and input, and behind which byte and line of it.
 
     `files` is the number of files, `counts` how many resources of each type were taken, `bad` how
-    many lines were not.
+    many lines were not. `put_aside`: some lines of this pass wait for its second round; `second`:
+    this is that one.
     """
 
     step: Literal["fetch", "index", "write"] = "fetch"
+    order: int = 0
     run: int = 0
+    put_aside: bool = False
+    second: bool = False
     input: int = 0
     byte: int = 0
     line: int = 0
@@ -148,6 +165,14 @@ class _NotTaken(DomainError):
     """One line cannot be taken; `at` of its detail says which."""
 
 
+class _NotFound(DomainError):
+    """A conditional reference means none, or not one, of what is here. `code` is that of FHIR."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class _Line(NamedTuple):
     """One line: its number in its input, where the next one begins, and its bytes.
 
@@ -165,6 +190,10 @@ class _Head(msgspec.Struct):
     resourceType: str
     id: str = ""
     link: Any = None
+
+    @property
+    def has_an_id(self) -> bool:
+        return conforming.ID.match(self.id) is not None
 
     @property
     def sort(self) -> str:
@@ -192,9 +221,9 @@ class _Work:
         self.asked = msgspec.convert(bulk.asked, Asked)
         self.writing, self.done = writing, job.done
         self.space = uuid.uuid5(uuid.NAMESPACE_URL, f"{OURS}client:{self.by.pk}")
-        self.place = (
-            msgspec.convert(job.place, Place) if job.place else Place(files=len(self.asked.inputs))
-        )
+        self.place = _place_of(job, files=len(self.asked.inputs))
+        self.search = Search(KINDS, Viewer(self.by, is_system=True), lambda _: (), self.asked.base)
+        self.urns: dict[str, bulk_ids.Name] = {}
         self.outcomes: list[bytes] = []
 
     def slice(self, until: float) -> Slice:
@@ -236,7 +265,9 @@ class _Work:
             elif place.step == "index":
                 place.step = "write"
             else:
-                place.run += 1
+                place.second = place.put_aside and not place.second
+                place.put_aside = False
+                place.run += not place.second
                 return place.run > len(PASSES)
         elif place.step == "fetch":
             self._fetch()
@@ -309,7 +340,8 @@ class _Work:
         last = None
         for last in self._lines(INDEXED_AT_ONCE):
             head = _head_of(last.content)
-            if head is not None and head.resourceType in self.asked.types and head.id:
+            # What is no id is told of when its line has its turn.
+            if head is not None and head.resourceType in self.asked.types and head.has_an_id:
                 name = head.resourceType, head.id
                 found[name] = self._new_id(*name)
         bulk_ids.meet(self.by, found)
@@ -334,15 +366,30 @@ class _Work:
         for last in self._lines(LINES_AT_ONCE * 10):
             head = _head_of(last.content)
             if _run_of(head.sort if head else "") == self.place.run:
-                one = self._read(last)
+                one = self._in_turn(last)
                 if one is not None:
                     ones.append(one)
-                self.done += 1
                 if len(ones) == LINES_AT_ONCE:
                     break
-        for several in _apart(ones):
+        for several in _apart(self._resolved(ones)):
             self._write_some(several)
         self._behind(last)
+
+    def _in_turn(self, line: _Line) -> _One | None:
+        """The resource of a line of this pass, in the round in which it has its turn."""
+        told, bad = len(self.outcomes), self.place.bad
+        one = self._read(line)
+        waits = one is not None and _waits(one.resource, self.place.run)
+        if waits and not self.place.second:
+            self.place.put_aside = True
+            return None
+        if self.place.second and not waits:
+            # It was written, or told of, in the first round.
+            del self.outcomes[told:]
+            self.place.bad = bad
+            return None
+        self.done += 1
+        return one
 
     def _read(self, line: _Line) -> _One | None:
         """The resource of a line; None where it cannot be taken, which is told."""
@@ -371,6 +418,61 @@ class _Work:
             return None if faults else _One(line.number, content, sent_id)
         self._bad(line.number, "not-supported", said)
         return None
+
+    def _resolved(self, ones: Sequence[_One]) -> list[_One]:
+        """The resources with what their conditional references mean; one that means none is told.
+
+        What the urn:uuid of a reference means is learnt for all of them.
+        """
+        said = {reference for one in ones for _, reference in bundles.references(one.resource)}
+        urns = {each.removeprefix(URN) for each in said if each.startswith(URN)}
+        urns = {each for each in urns if conforming.ID.match(each)}
+        named = bulk_ids.named(self.by, KINDS, urns) if urns else ()
+        self.urns = {f"{URN}{name[1]}": name for name in named}
+        means: dict[str, str | _NotFound] = {}
+        found = (self._with_conditions(one, means) for one in ones)
+        return [one for one in found if one is not None]
+
+    def _with_conditions(self, one: _One, means: dict[str, str | _NotFound]) -> _One | None:
+        """A resource with what its conditional references mean; None where one is told of.
+
+        `means` is what was found already, and is added to.
+        """
+        meant: dict[str, str] = {}
+        for expression, reference in bundles.references(one.resource):
+            if bundles.conditional(reference) is None:
+                continue
+            if reference not in means:
+                means[reference] = self._found(reference)
+            found = means[reference]
+            if isinstance(found, _NotFound):
+                where = f"{one.name[0]}.{expression.removesuffix('.reference')}"
+                self._bad(one.line, found.code, found.message, where)
+                return None
+            meant[reference] = found
+        return one._replace(resource=bundles.with_references(one.resource, meant))
+
+    def _found(self, reference: str) -> str | _NotFound:
+        """The whole address of the one resource that a conditional reference means."""
+        named = bundles.conditional(reference)
+        kind = KINDS.get(named[0]) if named else None
+        said = f"“{reference[:200]}”"
+        if named is None or kind is None:
+            return _NotFound("not-supported", f"{said} asks for a type that is not here.")
+        if kind.name not in self.asked.finds:
+            needed = f"system/{kind.name}.s"
+            return _NotFound(
+                "forbidden", f"The scopes of the token do not reach so far: {needed} is needed."
+            )
+        try:
+            ids = fhir_conditional.matching(self.search, kind, named[1])
+        except BadRecord as error:
+            return _NotFound("value", f"{said} cannot be looked up: {error.message}")
+        if not ids:
+            return _NotFound("not-found", f"{said} matches nothing.")
+        if len(ids) > 1:
+            return _NotFound("multiple-matches", f"{said} matches several resources.")
+        return f"{self.asked.base}/{kind.name}/{ids[0]}"
 
     def _write_some(self, ones: Sequence[_One]) -> None:
         """Write resources together; where one of them cannot be taken, the others all the same."""
@@ -450,7 +552,12 @@ class _Work:
         return uuid.uuid5(self.space, "/".join(one.name)).urn
 
     def _relative(self, reference: str) -> tuple[str, str] | None:
-        """`(type, id)` of a reference to another line; None for one that leads elsewhere."""
+        """`(type, id)` of a reference to another line; None for one that leads elsewhere.
+
+        The urn:uuid of what was never sent is of no type.
+        """
+        if reference.startswith(URN):
+            return self.urns.get(reference, (URN, reference.removeprefix(URN)))
         kind, _, known = reference.partition("/")
         known = known.partition("/_history/")[0]
         return (kind, known) if kind in KINDS and conforming.ID.match(known) else None
@@ -519,6 +626,26 @@ class _Work:
                 }
             )
         )
+
+
+def _place_of(job: Job, *, files: int) -> Place:
+    """Where the last slice ended; the beginning where there was none, or of the writing where it
+    was begun in another order.
+    """
+    place = msgspec.convert(job.place, Place) if job.place else Place(order=ORDER, files=files)
+    if place.order == ORDER:
+        return place
+    if place.step == "write":
+        return Place(step="write", order=ORDER, files=place.files)
+    place.order = ORDER
+    return place
+
+
+def _waits(resource: Mapping[str, Any], run: int) -> bool:
+    """Whether a resource asks for one that is written in its own pass or behind it."""
+    asked = (bundles.conditional(reference) for _, reference in bundles.references(resource))
+    kinds = {named[0] for named in asked if named is not None}
+    return any(kind == resource["resourceType"] or _run_of(kind) >= run for kind in kinds)
 
 
 class _Issue(msgspec.Struct):

@@ -53,7 +53,6 @@ OF_THE_MESSAGE = {400, 409, 413, 415, 422}
 REVOKED = "The key that made it was revoked."
 WITHDRAWN = "The system that made it was withdrawn."
 ENDED = "It ended when its system had said."
-FHIR_JSON = "application/fhir+json"
 
 
 class Answer(NamedTuple):
@@ -273,7 +272,7 @@ def _notify(webhook: Webhook, message: WebhookMessage) -> Answer:
                 body = msgspec.json.encode(whole(found))
                 _tell_of_reading(webhook, found.type, found.id, found.patient_id)
     if body:
-        headers["Content-Type"] = FHIR_JSON
+        headers["Content-Type"] = msgspec.json.decode(webhook.asked)["channel"]["payload"]
     began = time.monotonic()
     status, error, wait = None, "", None
     try:

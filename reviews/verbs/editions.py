@@ -20,9 +20,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from drugs import composing
+from drugs import editions as room
 from drugs.models import Edition, EditionFault
 from drugs.releases import atc, dmd, rxnorm
-from drugs.releases.pieces import Bad, Piece, Refused, Row, Source, matching
+from drugs.releases.pieces import NOT_SAID, PART, Bad, Piece, Refused, Row, Source, matching
 from reviews import access, audit, jobs
 from reviews.access import Action
 from reviews.audit import Event
@@ -272,9 +273,12 @@ def _compose(edition: Edition, place: Place) -> bool:
 
 
 def _finish(edition: Edition, job: Job, place: Place) -> Slice:
-    edition.pieces.all().delete()
+    lost = edition.pieces.filter(kind=PART, key=NOT_SAID).values_list("other", flat=True)
     edition.state = State.READY
     edition.read = {"rows": place.rows, "broken": place.bad, "products": place.products}
+    if lost:
+        edition.read[room.OF_NO_PRODUCT] = sorted(set(lost))
+    edition.pieces.all().delete()
     edition.save(update_fields=["state", "read"])
     _remove_files(edition)
     note = f"{_note(place)}. Look at what it would change, and put it in force."

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, audit, guarding, publishing, rulebooks
+from reviews import access, audit, governing, guarding, publishing, rulebooks
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.budgets import halts_at, share

@@ -51,6 +51,7 @@ from reviews.models import (
     WaitingRecord,
 )
 from reviews.people import NOBODY, Moved
+from reviews.queries.fhir import KINDS
 from reviews.records import PatientRecord
 
 Answer, Cause = IdentityQuestion.Answer, IdentityQuestion.Cause
@@ -409,6 +410,13 @@ def _take_in(question: IdentityQuestion) -> int:
             ]
             if accepted:
                 _merge(kind, accepted, source_system, sender, notes)
+            if kind is incoming.Patients:
+                became = {
+                    str(one.record_id): one.person.pk
+                    for one in accepted
+                    if one.record_id is not None and one.person.pk is not None
+                }
+                fhir_versions.lead_to(became, KINDS["Patient"].definitions)
     _give_records([row.record_id for row in rows if row.record_id is not None])
     return len(rows)
 

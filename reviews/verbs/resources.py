@@ -8,7 +8,7 @@ was sent stands beside the record, with its own words, unknown elements and exte
 import hashlib
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -99,6 +99,14 @@ class Refused(DomainError):
         self.duplicate_of = duplicate_of
 
 
+class _Contradicted(Exception):
+    """The people at these places have the number of somebody whom they contradict in all else."""
+
+    def __init__(self, places: frozenset[int]) -> None:
+        super().__init__(places)
+        self.places = places
+
+
 def write(
     *,
     wanted: Sequence[Wanted],
@@ -114,12 +122,18 @@ def write(
     type. Raises `Refused` for one that cannot be taken, `NotFound` for one that is not here,
     `Stale` for one that was changed since, and `NotAllowed`.
     """
-    try:
-        # Whoever calls from within a transaction gives up that one, or what of it they marked.
-        with transaction.atomic(savepoint=False):
-            return _Writing(source_system, by, kinds, amends=amends).write(wanted)
-    except IntegrityError as error:
-        raise Stale("Others changed the same resources meanwhile. Send it again.") from error
+    apart: frozenset[int] = frozenset()
+    # Whoever calls from within a transaction gives up that one, or what of it they marked.
+    new_people = any(each.type == "Patient" and not each.known for each in wanted)
+    while True:
+        writing = _Writing(source_system, by, kinds, amends=amends, apart=apart)
+        try:
+            with transaction.atomic(savepoint=new_people):
+                return writing.write(wanted)
+        except _Contradicted as found:
+            apart |= found.places
+        except IntegrityError as error:
+            raise Stale("Others changed the same resources meanwhile. Send it again.") from error
 
 
 def delete(
@@ -210,16 +224,28 @@ class _One:
 
 
 class _Writing:
-    """One writing, in the caller's transaction."""
+    """One writing, in the caller's transaction.
+
+    At the places `apart` new people are not taken for those whose numbers they have: that would
+    show somebody under the name of another one while a person is asked whose it is.
+    """
 
     def __init__(
-        self, source_system: str, by: User, kinds: Mapping[str, Kind], *, amends: bool = False
+        self,
+        source_system: str,
+        by: User,
+        kinds: Mapping[str, Kind],
+        *,
+        amends: bool = False,
+        apart: frozenset[int] = frozenset(),
     ) -> None:
         self.practices = {place.pk: place for place in access.practices(by, Action.SYNC)}
         if not self.practices:
             raise NotAllowed("You may not send records here.", action="sync")
         self.source_system, self.by, self.kinds = source_system, by, kinds
-        self.amends = amends
+        self.amends, self.apart = amends, apart
+        self.by_number: frozenset[int] = frozenset()
+        self.waiting: set[int] = set()
         self._today: dict[str, str] = {}
 
     def write(self, wanted: Sequence[Wanted], *, deleted: bool = False) -> list[Written]:
@@ -246,8 +272,10 @@ class _Writing:
         A person whose number is known here is that person, and no new one.
         """
         here = self._people_here(wanted)
+        self.by_number = frozenset(here)
         if self.amends:
             here |= self._sent_before(wanted)
+        here |= self._settled(wanted)
         wanted = [
             replace(each, known=here[each.at]) if each.at in here else each for each in wanted
         ]
@@ -273,7 +301,7 @@ class _Writing:
                 if isinstance(number, dict) and number.get("system") and number.get("value")
             ]
             for each in wanted
-            if each.type == "Patient" and not each.known
+            if each.type == "Patient" and not each.known and each.at not in self.apart
         }
         said = {number for several in numbers.values() for number in several}
         whose: dict[tuple[str, str], set[int]] = defaultdict(set)
@@ -286,6 +314,12 @@ class _Writing:
             at: {pk for one in several for pk in whose[one]} for at, several in numbers.items()
         }
         return {at: str(next(iter(people))) for at, people in found.items() if len(people) == 1}
+
+    def _settled(self, wanted: Sequence[Wanted]) -> dict[int, str]:
+        """The ids of people, by place, who are amended under the id that they had while waiting."""
+        asked = {each.at: each.known for each in wanted if each.type == "Patient" and each.known}
+        self._learn(set(asked.values()))
+        return {at: now for at, known in asked.items() if (now := self._now(known)) != known}
 
     def _sent_before(self, wanted: Sequence[Wanted]) -> dict[int, str]:
         """The ids of what this system sent with the identifiers of new resources, by place."""
@@ -446,13 +480,16 @@ class _Writing:
                 one.practice_id = one.practice_id or about.practice_id
             one.practice_id = one.practice_id or only or self._managing(one)
 
-    def _learn(self, numbers: Iterable[str]) -> None:
+    def _learn(self, numbers: Collection[str]) -> None:
         """Ask for the numbers of people today, after the records of some went into others."""
         asked = {
             number: int(number)
             for number in numbers
             if number.isascii() and number.isdigit() and len(number) < 19
         }
+        # Those who waited, and of whom somebody has said since who they are.
+        others = {number for number in numbers if number not in asked and _uuid(number)}
+        asked |= fhir_versions.settled_as(others) if others else {}
         found = current_ids(asked.values()) if asked else {}
         self._today |= {number: str(found[pk]) for number, pk in asked.items()}
 
@@ -571,7 +608,7 @@ class _Writing:
         by_name: dict[str, _One],
         practice: Practice,
     ) -> None:
-        rows, ids = [], {}
+        rows = []
         is_people = batch is incoming.Patients
         people = [one for one in by_name.values() if is_people and one.held and one.held.row]
         own = self._numbers(int(one.known) for one in people) if people else {}
@@ -585,15 +622,26 @@ class _Writing:
                 record["identifiers"] = [own[int(one.known)], *record["identifiers"]]
             one.made.append(record)
             rows.append({**record, "practice": practice.code})
-        for one in by_name.values():
-            if len(one.made) == 1 and (one.held is None or one.held.row is None):
-                ids[one.source_id] = uuid.UUID(one.known)
+        new = {
+            name
+            for name, one in by_name.items()
+            if len(one.made) == 1 and (one.held is None or one.held.row is None)
+        }
+        ids = {
+            place: uuid.UUID(by_name[name].known)
+            for place, (name, _) in enumerate(named)
+            if name in new
+        }
         result = syncing.merge(
             batch, enumerate(rows), self.source_system, self.by, notes, record_ids=ids
         )
         for refusal in result.errors:
             one = by_name[named[refusal.index][0]]
             raise Refused(one.wanted.at, f"{refusal.field}: {refusal.reason}.")
+        waits = {by_name[named[wait.index][0]].wanted.at for wait in result.waits}
+        if is_people and (contradicted := self.by_number & waits):
+            raise _Contradicted(contradicted)
+        self.waiting |= waits
         for wait in result.waits:
             by_name[named[wait.index][0]].notes.append(f"Not screened yet: it {wait.reason}.")
 
@@ -661,11 +709,15 @@ class _Writing:
                 source_id__in=[source_id for of, source_id in by_source if of is model],
             )
             for row in rows:
-                found[by_source[model, row.source_id].address] = row
+                one = by_source[model, row.source_id]
+                if one.held is None and str(getattr(row, model.VERSIONS_OF)) != one.known:
+                    # Somebody else created it meanwhile, under another id.
+                    raise Stale("Others changed the same resources meanwhile. Send it again.")
+                found[one.address] = row
         numbers = {
             identifiers.written(number["system"], number["value"]): one
             for one in ones
-            if one.type == "Patient"
+            if one.type == "Patient" and one.wanted.at not in self.waiting
             for record in one.made
             for number in record["identifiers"][:1]
         }

@@ -4,6 +4,7 @@ import gzip
 import json
 import resource
 import time
+from urllib.parse import unquote
 
 import pytest
 
@@ -73,9 +74,56 @@ def test_lines_are_a_batch_too(system):
     answer = system.post("prescriptions/sync", body, content_type="application/x-ndjson")
     said = answer.json()
     assert (said["created"], said["refused"]) == (2, 1)
+    reason = "is not valid JSON"
     assert said["errors"] == [
-        {"index": 2, "source_id": None, "field": "record", "reason": "is not valid JSON"}
+        {
+            "index": 2,
+            "source_id": None,
+            "field": "record",
+            "reason": reason,
+            "detail": reason,
+            "pointer": "#/2",
+        }
     ]
+
+
+ODD = {"system": "urn:example:mrn", "value": "x" * 5_000}
+
+
+@pytest.mark.parametrize(
+    ("more", "where"),
+    [
+        ({"dose": -1}, ["dose"]),
+        (
+            {"codings": [{"system": "rxnorm", "code": "1"}, {"system": "atc"}]},
+            ["codings", 1, "code"],
+        ),
+        ({"patient": {**sent.patient(), "colour": "blue"}}, ["patient", "colour"]),
+        ({"patient": {**sent.prescription()["patient"], "identifiers": [ODD]}}, ["patient"]),
+        ({"a/b~c": 1}, ["a/b~c"]),
+    ],
+)
+def test_each_error_points_into_the_batch(system, more, where):
+    """As RFC 6901 says: following the pointer from the batch leads to what was wrong."""
+    batch = [sent.prescription("a"), {**sent.prescription("b"), **more}]
+    (error,) = system.sync(batch).json()["errors"]
+    steps = [
+        unquote(step).replace("~1", "/").replace("~0", "~")
+        for step in error["pointer"].removeprefix("#/").split("/")
+    ]
+    assert steps[: len(where) + 1] == ["1", *map(str, where)], error
+    found = batch
+    for step in steps:
+        found = found[int(step)] if isinstance(found, list) else found.get(step)
+    assert error["detail"] == error["reason"]
+
+
+def test_what_waits_points_at_what_is_not_clear(system):
+    system.sync([sent.patient()], "patients")
+    other = {**sent.patient(), "family_name": "Other", "birth_date": "1999-09-09"}
+    answer = system.sync([{**sent.prescription("a"), "patient": other}]).json()
+    (wait,) = answer["waits"]
+    assert (wait["pointer"], wait["detail"]) == ("#/0/patient/identifiers", wait["reason"])
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/x-ndjson"])

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drugs import composing
 from drugs.editions import named
 from drugs.releases import atc, dmd, rxnorm
-from drugs.releases.pieces import MOST_BYTES, UNREAD, Bad, Refused, Row, elements, lines
+from drugs.releases.pieces import MOST_BYTES, NOT_SAID, UNREAD, Bad, Refused, Row, elements, lines
 from tests import releases
 
 FIND = elements("VMP", "VPI")
@@ -81,6 +82,11 @@ def test_a_broken_row_costs_itself_alone(broken, why):
         (releases.vpi("81", "91", "5", per="x"), ("part", "81", "91", {})),
         (releases.vpi("81", "x", "5"), ("part", "81", UNREAD, {})),
         ("<VPI><VPID>81</VPID><ISID>&</ISID></VPI>", ("part", "81", UNREAD, {})),
+        ("<VPI><ISID>91</ISID></VPI>", ("part", NOT_SAID, "91", {})),
+        ("<VPI><VPID>x</VPID><ISID>91</ISID></VPI>", ("part", NOT_SAID, "91", {})),
+        ("<VPI><VPID></VPID><ISID>x</ISID></VPI>", ("part", NOT_SAID, UNREAD, {})),
+        ("<VPI><VPID>x & y</VPID></VPI>", ("part", NOT_SAID, UNREAD, {})),
+        ("<VPI><ISID>91</ISID>", ("part", NOT_SAID, UNREAD, {})),
     ],
 )
 def test_a_broken_ingredient_is_told_and_still_one(broken, piece):
@@ -88,6 +94,28 @@ def test_a_broken_ingredient_is_told_and_still_one(broken, piece):
     with pytest.raises(Bad) as bad:
         dmd._of_vmp(row)
     assert [tuple(each) for each in bad.value.pieces] == [piece]
+
+
+@pytest.mark.parametrize(
+    ("broken", "moieties"),
+    [
+        ("<VMP><VPID>81</VPID><VTMID>71</VTMID></VMP>", ["71"]),
+        ("<VMP><VPID>x</VPID><VTMID>71</VTMID><NM>One</NM></VMP>", ["71"]),
+        ("<VMP><VPID>81</VPID><VTMID>71</VTMID><NM>One & two</NM></VMP>", ["71"]),
+        ("<VMP><VPID>81</VPID><VTMID>x</VTMID><NM>One</NM></VMP>", [NOT_SAID]),
+        ("<VMP><VPID>81</VPID></VMP>", [NOT_SAID]),
+        ("<VMP><VPID>81</VPID>", [NOT_SAID]),
+        ("<VMP><VPID>81</VPID><NM>One & two</NM></VMP>", []),
+        ("<VMP><VPID>x</VPID><NM>One</NM></VMP>", []),
+    ],
+)
+def test_a_broken_product_says_of_which_moiety_it_is(broken, moieties):
+    [row] = rows(vmps(broken))
+    with pytest.raises(Bad) as bad:
+        dmd._of_vmp(row)
+    assert [tuple(each) for each in bad.value.pieces] == [
+        ("link", each, UNREAD, {}) for each in moieties
+    ]
 
 
 def test_a_last_row_without_its_end_is_told():
@@ -172,6 +200,31 @@ def test_what_is_no_row_of_rxnorm_is_told(text):
     row = Row("", 1, 0, 2, text.encode(errors="surrogateescape"))
     with pytest.raises(Bad):
         rxnorm._concept(row)
+
+
+def test_a_relation_of_concepts_without_its_second_one_is_told():
+    row = Row("", 1, 0, 2, releases.rel("9315766", "consists_of", "").encode())
+    with pytest.raises(Bad, match="RXCUI2 is missing"):
+        rxnorm._relation(row)
+    # Of atoms, which have no concept in the row, nothing is told.
+    atoms = row.content.replace(b"|CUI|", b"|AUI|")
+    assert rxnorm._relation(row._replace(content=atoms)) == []
+
+
+@pytest.mark.parametrize(
+    ("amount", "strength"),
+    [
+        ("5", (0.4, "ml")),
+        ("1e-400", (None, "")),
+        ("1e-300", (None, "")),
+        ("1e400", (None, "")),
+        ("1e300", (None, "")),
+        ("0.00000000001", (None, "")),
+    ],
+)
+def test_a_strength_in_what_nobody_divides_by_is_not_known(amount, strength):
+    said = {"value": "2", "unit": "u", "in": amount, "in_unit": "v"}
+    assert composing._strength(said, {"u": "mg", "v": "ml"}, "solution") == strength
 
 
 NAMES = {

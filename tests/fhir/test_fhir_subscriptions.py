@@ -149,6 +149,36 @@ def test_a_change_that_meets_the_criteria_is_told(system, hook, treated, clara, 
     assert len(hook.got) == 1
 
 
+@pytest.mark.parametrize("payload", ["application/fhir+json", "application/json"])
+@pytest.mark.horizon
+@pytest.mark.django_db(transaction=True)
+def test_a_copy_is_an_update_with_the_endpoint_as_base(system, hook, treated, clara, payload):
+    """As the specification has it, in the type that was asked for; its example says _format."""
+    one = asked(f"{hook.url}/", "/MedicationRequest?status=active&_format=json")
+    one["channel"] |= {"payload": payload}
+    del one["channel"]["_payload"]
+    subscribe(system, one)
+    order = make.prescription(treated, clara)
+    rows_forward()
+    [(method, path, headers, body)] = hook.got
+    assert (method, path) == ("PUT", f"/on-result/MedicationRequest/{order.order_id}")
+    assert headers["Content-Type"] == payload
+    assert json.loads(body)["id"] == str(order.order_id)
+
+
+@pytest.mark.parametrize("more", ["?key=1", "#here"])
+@pytest.mark.parametrize("content", ["full-resource", "id-only", ""])
+@pytest.mark.django_db
+def test_what_nothing_can_follow_is_no_base(system, hook, more, content):
+    answer = call(system.secret, "post", "Subscription", asked(hook.url + more, content=content))
+    if content == "full-resource":
+        assert answer.status_code == 400
+        [issue] = answer.json()["issue"]
+        assert issue["expression"] == ["Subscription.channel.endpoint"]
+    elif more == "?key=1":
+        assert answer.status_code == 201, answer.content
+
+
 @pytest.mark.horizon
 @pytest.mark.django_db(transaction=True)
 def test_what_does_not_meet_the_criteria_is_not_told(system, hook, treated, clara, harbour):

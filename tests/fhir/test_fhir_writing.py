@@ -18,6 +18,7 @@ from reviews.models import (
 from reviews.verbs import identity
 from tests.fhir.asking import System, refused
 from tests.fhir.test_fhir_writing_people import bell, post, put
+from tests.verbs.test_sync import at_once
 
 
 @pytest.fixture
@@ -229,6 +230,104 @@ def test_a_person_who_waits_is_amended_by_id(system, ann):
     known = answer.json()["id"]
     again = put(system, f"Patient/{known}", {**waiting, "id": known, "gender": "male"})
     assert again.status_code == 200, again.content
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("PUT", "MedicationRequest?identifier=urn:rx|1", {}),
+        ("POST", "MedicationRequest", {"If_None_Exist": "identifier=urn:rx|1"}),
+        ("POST", "MedicationRequest", {}),
+    ],
+)
+@pytest.mark.django_db(transaction=True)
+def test_the_same_from_several_at_once_is_one_resource(harbour, ada, method, path, headers):
+    system = System(harbour, by=ada)
+    known = post(system, bell()).json()["id"]
+    body = json.dumps(order(f"Patient/{known}", identifier=[{"system": "urn:rx", "value": "1"}]))
+    answers = at_once(*[lambda: system.send(method, path, body, **headers)] * 4)
+    codes = sorted(answer.status_code for answer in answers)
+    assert codes.count(201) == 1, [answer.content for answer in answers]
+    assert set(codes) <= {200, 201, 409}
+    made = next(answer.json() for answer in answers if answer.status_code == 201)
+    kept = SentResource.objects.filter(resource_type="MedicationRequest")
+    assert set(kept.values_list("logical_id", flat=True)) == {made["id"]}
+    assert [one["id"] for one in system.found("MedicationRequest")] == [made["id"]]
+
+
+def test_a_patch_that_copies_a_list_into_itself_again_and_again_is_refused(system, ann):
+    """Each copy doubles it: forty are more than any memory."""
+    made = post(system, order(ann)).json()
+    copying = [{"op": "copy", "from": "/dosageInstruction", "path": "/dosageInstruction/0"}] * 99
+    answer = system.send(
+        "PATCH",
+        f"MedicationRequest/{made['id']}",
+        json.dumps(copying),
+        content_type="application/json-patch+json",
+    )
+    refused(answer, 413, "too-costly")
+    assert system.get(f"MedicationRequest/{made['id']}").json() == made
+
+
+def a_person_who_waits(system):
+    """The id under which somebody waits whose number is Jonathan Bell's."""
+    other = bell(name=[{"family": "Okoro", "given": ["Tom"]}], birthDate="1990-01-01")
+    waiting = {**other, "identifier": [*other["identifier"], {"system": "urn:b", "value": "9"}]}
+    answer = post(system, waiting)
+    assert answer.status_code == 201, answer.content
+    return answer.json()["id"], waiting
+
+
+@pytest.mark.parametrize("how", ["APART", "SAME", "NUMBER_WRONG"])
+def test_a_person_who_waited_leads_to_who_they_are(system, ann, ravi, samira, how):
+    known, waiting = a_person_who_waits(system)
+    (before,) = [each for each in system.found("Patient") if each["id"] == known]
+    # Whose number it is is not shown under the name of another one meanwhile.
+    assert system.get(ann).json()["name"][0]["family"] == "Bell"
+    question = IdentityQuestion.objects.get()
+    identity.settle(question=question, answer=question.Answer[how], how="sender", by=ravi)
+    question.refresh_from_db()
+    if question.settled_at is None:
+        identity.settle(question=question, answer=question.Answer[how], how="sender", by=samira)
+        question.refresh_from_db()
+    whose = f"Patient/{question.patient_id}"
+    assert (whose == ann) is (how == "SAME")
+    # The old id says who it is, as somebody whose record went into another one does.
+    shown = system.get(f"Patient/{known}").json()
+    assert (shown["active"], shown["meta"]["versionId"]) == (False, "2")
+    assert shown["link"] == [{"other": {"reference": whose}, "type": "replaced-by"}]
+    assert system.get(f"Patient/{known}/_history/1").json()["name"] == before["name"]
+    history = system.get(f"Patient/{known}/_history").json()["entry"]
+    assert [each["resource"]["meta"]["versionId"] for each in history] == ["2", "1"]
+    # Their number finds them once, so that conditions mean one.
+    (found,) = system.found("Patient", {"identifier": "urn:b|9"})
+    assert f"Patient/{found['id']}" == whose
+    # What is sent about the old id is about them, and so is what is said of them.
+    answer = post(system, order(f"Patient/{known}"))
+    assert answer.status_code == 201, answer.content
+    assert Prescription.objects.get().patient_id == question.patient_id
+    answer = put(system, f"Patient/{known}", {**waiting, "id": known, "gender": "male"})
+    assert answer.status_code == 200, answer.content
+    assert answer.json()["id"] == str(question.patient_id)
+    patch = [{"op": "replace", "path": "/active", "value": True}]
+    answer = system.send(
+        "PATCH",
+        f"Patient/{known}",
+        json.dumps(patch),
+        content_type="application/json-patch+json",
+    )
+    refused(answer, 409, "conflict")
+
+
+def test_two_who_wait_under_one_question_both_lead_to_who_they_are(system, ann, ravi):
+    first, _ = a_person_who_waits(system)
+    second, _ = a_person_who_waits(system)
+    question = IdentityQuestion.objects.get()
+    identity.settle(question=question, answer=question.Answer.APART, how="sender", by=ravi)
+    question.refresh_from_db()
+    for known in {first, second}:
+        shown = system.get(f"Patient/{known}").json()
+        assert shown["link"][0]["other"]["reference"] == f"Patient/{question.patient_id}"
 
 
 def test_an_order_that_waited_keeps_its_id_when_it_is_known_whose_it_is(system, ann, ravi):

@@ -150,6 +150,16 @@ def test_where_code_and_words_differ_the_person_is_not_clear():
     assert "is temazepam by its code and zopiclone by its words" in found.sentence
 
 
+def test_an_atc_code_beside_a_code_of_none_is_judged_and_said():
+    book = RuleBook.from_json({**BOOK.to_json(), "without_a_rule": {"dmd": [810004004]}})
+    both = medicine("Calmwell tablets", ("dmd", "810004004"), ("atc", "N05CD07"))
+    found = {f.rule_id: f for f in screen(person(line(medicine=both)), book).findings}
+    assert "is no known sedative by its code and temazepam by its words" in found["DQ-03"].sentence
+    alone = medicine("Calmwell tablets", ("atc", "N05CD07"))
+    judged = {f.rule_id for f in screen(person(line(medicine=alone)), book).findings}
+    assert judged <= {*found}
+
+
 def test_words_that_name_a_drug_beside_a_code_of_none_are_judged_and_said():
     book = RuleBook.from_json({**BOOK.to_json(), "without_a_rule": {"dmd": [810004004]}})
     both = medicine("zopiclone 7.5 mg tablets", ("dmd", "810004004"))

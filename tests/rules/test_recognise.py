@@ -167,6 +167,27 @@ def test_a_code_of_a_product_without_a_rule_does_not_silence_the_words(
     assert ("benzodiazepine" in said.classes) is ("diazepam" in drugs)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("text", "atc", "drugs", "unmapped"),
+    [
+        ("Calmwell tablets", "N05BA01", ["diazepam"], True),
+        ("Amoxicillin 500 mg capsules", "N05BA01", ["diazepam"], True),
+        ("Diazepam 5 mg", "N05BA01", ["diazepam"], True),
+        ("Temazepam 10 mg", "N05BA01", ["temazepam"], True),
+        ("Calmwell tablets", "X99XX99", [], False),
+    ],
+)
+def test_a_code_of_a_product_without_a_rule_does_not_silence_another_code(
+    text, atc, drugs, unmapped, turned
+):
+    codings = [("dmd", "810004004"), ("atc", atc)]
+    said = CLEARED.recognise_text(text, tuple(reversed(codings) if turned else codings))
+    assert [part.drug for part in said.parts] == drugs
+    assert said.unmapped is unmapped
+    assert ("benzodiazepine" in said.classes) is bool(drugs)
+
+
 def test_recognition_is_done_once_for_each_key():
     first = BOOK.recognise(Medicine("same", "diazepam", ()))
     assert BOOK.recognise(Medicine("same", "anything", ())) is first

@@ -308,6 +308,73 @@ def test_a_broken_component_does_not_clear_its_product(rulebook, tmp_path, conce
     assert "9993781" not in room.content(edition).without
 
 
+@pytest.mark.parametrize(
+    ("lost", "is_clear"),
+    [
+        (f"<VPI><ISID>{releases.DIAZEPAM}</ISID></VPI>\n", False),
+        (f"<VPI><VPID>x</VPID><ISID>{releases.ZORKINE}</ISID></VPI>\n", False),
+        ("<VPI><VPID></VPID></VPI>\n", False),
+        (f"<VPI><ISID>{releases.PARACETAMOL}</ISID></VPI>\n", True),
+    ],
+)
+def test_an_ingredient_of_no_product_is_named_and_clears_none(rulebook, tmp_path, lost, is_clear):
+    """Any product may hold it; only where it is one that no rule asks for does that not matter."""
+    edition = taken(releases.dmd(tmp_path / "dmd", vpis=(*releases.VPIS, lost)))
+    [fault] = edition.faults.all()
+    assert (fault.what, "VPID" in fault.reason) == ("VPI", True)
+    found = room.content(edition)
+    assert ("800004004" in found.without) is is_clear
+    assert (found.without == []) is not is_clear
+    assert "800001001" in found.products, "what is known to be asked for still is"
+    total = len(found.products) + len(found.without) + found.unknown
+    assert total == edition.products.count()
+
+
+MOIETY = releases.vmp("800008008", "Calm & sleep tablets", vtm="700001001")
+
+
+@pytest.mark.parametrize(
+    ("row", "ingredients"),
+    [
+        ("", [releases.DIAZEPAM]),
+        (MOIETY, []),
+        ("<VMP><VPID>800008008</VPID></VMP>\n", []),
+        (MOIETY.replace("700001001", "700002002"), [releases.DIAZEPAM]),
+        (releases.vmp("800008008", "Foam & gauze"), [releases.DIAZEPAM]),
+    ],
+    ids=["whole", "broken", "broken without its moiety", "of another moiety", "of none"],
+)
+def test_a_moiety_is_not_taken_from_the_rest_of_its_products(rulebook, tmp_path, row, ingredients):
+    edition = taken(releases.dmd(tmp_path / "dmd", vmps=(*releases.VMPS, row)))
+    assert edition.faults.count() == (row != "")
+    assert edition.products.get(code="700001001").ingredients == ingredients
+
+
+def test_a_denominator_that_is_nearly_nothing_sinks_no_release(rulebook, tmp_path):
+    tiny = releases.vpi("800002002", releases.DIAZEPAM, "2", per="1e-400", per_unit=releases.ML)
+    vpis = tuple(tiny if "800002002" in each else each for each in releases.VPIS)
+    edition = taken(releases.dmd(tmp_path / "dmd", vpis=vpis))
+    assert edition.state == Edition.State.READY
+    assert parts(edition, "800002002") == [[releases.DIAZEPAM, None, ""]]
+
+
+@pytest.mark.parametrize(
+    "relations",
+    [
+        tuple(each for each in releases.RELS if not each.startswith("9315700|")),
+        tuple(each.replace("|9993781|", "||") for each in releases.RELS),
+        (*releases.RELS, releases.rel("12345", "has_ingredient", "9315701")),
+    ],
+    ids=["a lost row", "rows without their second concept", "an ingredient that is none"],
+)
+def test_a_lost_link_does_not_clear_its_product(rulebook, tmp_path, relations):
+    """The name says of how many components a clinical drug is."""
+    edition = taken(releases.rxnorm(tmp_path / "rx", relations=relations), "rxnorm")
+    of = edition.products.get(code="9993781").ingredients
+    assert of == [] or not {"92670", "90161"} >= set(of)
+    assert "9993781" not in room.content(edition).without
+
+
 def test_a_file_that_ends_in_the_middle_leaves_nothing(rulebook, tmp_path):
     folder = releases.dmd(tmp_path / "dmd")
     path = folder / "f_amp2_3241126.xml"

@@ -7,7 +7,7 @@ import re
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reviews import governing, rule_files, sealing
@@ -259,6 +259,97 @@ def test_a_book_with_what_is_no_value_is_refused(draft, ada, section, rule_id, f
     assert page.status_code == 200
     assert f"{rule_id} {field}" in words(page)
     assert not RuleChange.objects.exists()
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.sampled_from(["\ud800", "\0", "9" * 5000, "2026-13-01", "x" * 5000]),
+    st.sampled_from([10**25, -(10**400), 2**64, 1e308, float("inf"), float("nan")]),
+    st.sampled_from([[], {}, [[]], [{}], [None], {"": {}}, {"x": 1}, {"UK": {"shown": [1]}}]),
+    st.integers(1, 400).map(lambda deep: json.loads("[" * deep + "]" * deep)),
+    st.integers(1, 400).map(lambda deep: json.loads('{"x":' * deep + "1" + "}" * deep)),
+)
+
+
+@pytest.fixture
+def an_export(draft, ada, adam, harbour):
+    """A sealed book as a file, of which each table is cut short; and a draft to take it into."""
+    change(draft, ada)
+    change(draft, ada, practice=harbour, after=21)
+    version = published(draft, by=ada, second=adam)
+    sealing.seal_all()
+    data = exported(version)
+    data["book"]["without_a_rule"] = {"dmd": [810004004]}
+    for name in ("drugs", "products", "atc", "names", "citations"):
+        data["book"][name] = dict(list(data["book"][name].items())[:2])
+    return data, govern.begin(title="From elsewhere", by=ada)
+
+
+def places(content, path=()):
+    """Where anything stands in JSON."""
+    inner = content.items() if isinstance(content, dict) else enumerate(content)
+    for name, value in inner:
+        yield (*path, name)
+        if isinstance(value, dict | list):
+            yield from places(value, (*path, name))
+
+
+def put_at(content, path, value):
+    where = content
+    for step in path[:-1]:
+        where = where[step]
+    where[path[-1]] = value
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(at=st.randoms(use_true_random=False), odd=ODD, part=st.sampled_from(["", "seal", "edits"]))
+def test_a_malformed_export_is_told_or_read_and_never_fails(an_export, at, odd, part):
+    data, draft = an_export
+    broken = json.loads(json.dumps(data))
+    within = [path for path in places(broken) if not part or path[0] == part]
+    put_at(broken, at.choice(within), odd)
+    found = rule_files.read(json.dumps(broken))
+    assert found.book or found.faults
+    assert all(fault.reason for fault in found.faults)
+    rows = rule_books.taken_here(found.book, found.rows, make.day()) if found.book else found.rows
+    for each in governing.report(draft, rows):
+        assert not (each.changes and each.refused)
+    if found.book:
+        rule_books.proven(found.book)
+        rule_books.not_taken(found.book, draft.base.book)
+    assert not RuleChange.objects.filter(draft=draft).exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "odd"),
+    [
+        (("book",), "x"),
+        (("book",), {}),
+        (("book", "rules"), []),
+        (("book", "rules", "DUR-01"), 7),
+        (("book", "local"), {"harbour": {"rules": 7}}),
+        (("book", "drugs"), {"diazepam": 7}),
+        (("book", "without_a_rule"), {"dmd": [{}]}),
+        (("book", "citations"), {"DUR-01": "\ud800"}),
+        (("number",), "\0"),
+        (("edits",), 7),
+        (("is",), "something"),
+    ],
+)
+def test_the_page_says_that_an_export_is_none(an_export, ada, path, odd):
+    data, draft = an_export
+    put_at(data, path, odd)
+    page = Browser(ada).post(f"/rule-drafts/{draft.pk}/file", text=json.dumps(data), take="1")
+    assert page.status_code == 200
+    assert "rule book" in words(page)
+    assert rule_files.read(json.dumps(data)).faults
+    assert not RuleChange.objects.filter(draft=draft).exists()
 
 
 # -- Two books -------------------------------------------------------------------------------------

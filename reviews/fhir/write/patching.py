@@ -9,6 +9,8 @@ from jsonpointer import JsonPointerException
 from reviews.fhir.write.exact import NotRead
 
 MOST_OPERATIONS = 100
+LARGEST = 1024 * 1024
+"""Values and signs of a resource; a body is no larger."""
 
 
 def patched(resource: dict[str, Any], operations: Any) -> dict[str, Any]:
@@ -18,7 +20,7 @@ def patched(resource: dict[str, Any], operations: Any) -> dict[str, Any]:
     if len(operations) > MOST_OPERATIONS:
         raise NotRead(f"A patch has at most {MOST_OPERATIONS} operations here.", "", "too-costly")
     try:
-        found = jsonpatch.JsonPatch(operations).apply(copy.deepcopy(resource))
+        found = _one_by_one(copy.deepcopy(resource), operations)
     except jsonpatch.JsonPatchTestFailed as error:
         raise NotRead(f"A test of the patch failed: {error}"[:300], "", "business-rule") from error
     except (
@@ -31,6 +33,31 @@ def patched(resource: dict[str, Any], operations: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise NotRead("The patch leaves no resource.")
     return found
+
+
+def _one_by_one(found: Any, operations: list[Any]) -> Any:
+    """What the operations make. A copy of a list into itself doubles it, so each is looked at."""
+    for each in operations:
+        found = jsonpatch.JsonPatch([each]).apply(found, in_place=True)
+        if each["op"] == "copy" and _is_larger(found):
+            raise NotRead("The patch makes more than a resource may be.", "", "too-costly")
+    return found
+
+
+def _is_larger(content: Any) -> bool:
+    """Whether there is more in something than in the largest resource."""
+    left, size = [content], 0
+    while left and size <= LARGEST:
+        each = left.pop()
+        size += 1
+        if isinstance(each, dict):
+            size += sum(map(len, each))
+            left += each.values()
+        elif isinstance(each, list):
+            left += each
+        elif isinstance(each, str):
+            size += len(each)
+    return size > LARGEST
 
 
 def merged(resource: dict[str, Any], changes: Any) -> dict[str, Any]:
