@@ -357,6 +357,8 @@ DOORS = {
     "taper-move": _button(Action.SEE_PATIENT, Action.TAPER),
     "formulary": _page(Action.SEE_FORMULARY),
     "drug": _page(Action.SEE_FORMULARY),
+    "formulary-file": _form(Action.EDIT_FORMULARY),
+    "formulary-rows": _page(Action.SEE_FORMULARY),
     "drug-add": _form(Action.EDIT_FORMULARY),
     "drug-edit": _form(Action.EDIT_FORMULARY),
     "drug-retire": _button(Action.EDIT_FORMULARY),

@@ -479,6 +479,16 @@ class Event(Enum):
         "Took a row of the formulary out of force",
         {**_ROW, "before": "its content", "reason": "why"},
     )
+    FORMULARY_FILE_TAKEN = (
+        "formulary.file_taken",
+        "Took a file into the formulary; an event of each row tells what it did",
+        {
+            "digest": "SHA-256 of the file",
+            "changed": "how many rows it changed",
+            "added": "how many it added",
+            "retired": "how many it took out of force",
+        },
+    )
     FORMULARY_SIGNED_OFF = (
         "formulary.signed_off",
         "Read a row of the formulary in its source",

@@ -178,6 +178,7 @@ def arguments(world):
         "rulebook-roll-back": book,
         "rulebook-export": book,
         "rulebook-comparison": {**book, "other": 1},
+        "formulary-rows": {"kind": "limit", "form": "csv"},
         "rule-draft-facts": {"pk": world.rule_draft.pk, "kind": "csv"},
         "rulebook-what-if": book,
         "rulebook-what-if-ask": book,

@@ -25,6 +25,7 @@ from reviews.rules.registry import BY_ID
 from reviews.verbs import govern, publish
 from reviews.views.refusals import refusals_at, shows_refusals
 from reviews.views.signed_in import SignedIn
+from reviews.views.texts import text_of
 
 TITLE_LENGTH, NOTE_LENGTH, REASON_LENGTH = 200, 1000, 500
 
@@ -221,7 +222,7 @@ def file(request: SignedIn, pk: int) -> HttpResponse:
     }
     if request.method == "GET":
         return render(request, "reviews/rulebooks/file.html", context)
-    text = _text_of(request)
+    text = text_of(request, rule_files.LARGEST_BYTES)
     found = rule_files.read(text)
     rows = found.rows
     if found.book:
@@ -244,20 +245,6 @@ def file(request: SignedIn, pk: int) -> HttpResponse:
         "may_take": bool(would) and not refused and not found.faults,
     }
     return render(request, "reviews/rulebooks/file.html", context, status=422 if refused else 200)
-
-
-def _text_of(request: SignedIn) -> str:
-    """The text of the file that was sent, or that was sent before and is to be taken."""
-    sent = request.FILES.get("file")
-    if sent is None:
-        # A browser sends the ends of lines of a form as CR LF.
-        return request.POST.get("text", "").replace("\r\n", "\n")
-    if (sent.size or 0) > rule_files.LARGEST_BYTES:
-        raise BadRecord("file", f"is larger than {rule_files.LARGEST_BYTES:,} bytes")
-    try:
-        return sent.read().decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise BadRecord("file", "is not written in UTF-8") from error
 
 
 def _told(answer: governing.Answer) -> dict[str, Any]:
