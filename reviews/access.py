@@ -89,6 +89,8 @@ class Action(StrEnum):
     RESET_FACTOR = "reset second factors"
     SET_UP_PRACTICE = "set practices up"
     EDIT_PRACTICE = "change what is known of the practice"
+    MAKE_GROUP = "make groups of practices"
+    MOVE_TO_GROUP = "move the practice into a group of practices"
     BREAK_GLASS = "open a record in an emergency"
     MARK_SENSITIVE = "mark records as sensitive"
     REPLAY = "replay what was said of patients on a day"
@@ -169,6 +171,8 @@ GRANTS = {
     Action.RESET_FACTOR: _grant(PRACTICE_ADMIN),
     Action.SET_UP_PRACTICE: _grant(PRACTICE_ADMIN, anywhere=True),
     Action.EDIT_PRACTICE: _grant(PRACTICE_ADMIN, PROVISIONER),
+    Action.MAKE_GROUP: _grant(FORMULARY_ADMIN, anywhere=True),
+    Action.MOVE_TO_GROUP: _grant(FORMULARY_ADMIN, PRACTICE_ADMIN),
     Action.BREAK_GLASS: _grant(CLINICIAN, REVIEWER, anywhere=True),
     Action.MARK_SENSITIVE: _grant(REVIEWER),
     Action.REPLAY: _grant(REVIEWER, AUDITOR),
@@ -412,6 +416,9 @@ DOORS = {
     "person-reset": _button(Action.SEE_PEOPLE, Action.RESET_FACTOR),
     "reset-answer": _button(Action.RESET_FACTOR),
     "practice-new": _form(Action.SET_UP_PRACTICE),
+    "practice-groups": _page(Action.SEE_FORMULARY),
+    "practice-group-make": _button(Action.MAKE_GROUP),
+    "practice-group-move": _button(Action.MOVE_TO_GROUP),
     "practice-edit": _form(Action.SEE_PEOPLE, Action.EDIT_PRACTICE),
     "join": _form(public=True),
     "integrations": _page(Action.SEE_INTEGRATIONS),

@@ -64,7 +64,7 @@ _RULE_CHANGE = {
     "draft": "number of the draft",
     "change": "number of the edit",
     "rule": "id of the rule",
-    "scope": "the profile, or the code of the practice whose local policy it is",
+    "scope": "the profile, or whose local policy it is: code of a practice, or group:CODE",
     "field": "which fact",
     "before": "what the book says; null for as the rule says",
     "after": "what the draft says; null for as the rule says",
@@ -105,6 +105,21 @@ class Event(Enum):
         "practice.changed",
         "Changed what is known of the practice",
         {"before": "what differs, as it was", "after": "what differs, as it is"},
+    )
+    PRACTICE_GROUP_MADE = (
+        "practice_group.made",
+        "Made a group of practices",
+        {"code": "how files call it", "name": "its name", "profile": "of which profile"},
+    )
+    PRACTICE_GROUPED = (
+        "practice.grouped",
+        "Moved the practice into another group, or out of one",
+        {
+            "from": "code of the group before; absent for none",
+            "to": "code of the group now; absent for none",
+            "reason": "why",
+            "patients": "how many were asked to be screened again",
+        },
     )
     PERSON_INVITED = (
         "person.invited",

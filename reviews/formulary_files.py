@@ -206,9 +206,7 @@ def _fault_of_header(header: Sequence[str]) -> str:
     return ""
 
 
-def _records(
-    lines: Sequence[str], at: int, delimiter: str
-) -> Iterator[tuple[int, list[str], str]]:
+def _records(lines: Sequence[str], at: int, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
     """`(line, cells, why it is no record)` for each record; a broken line costs itself alone."""
     broken = 0
     while at < len(lines) and broken < _MOST_BROKEN:

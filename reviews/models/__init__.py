@@ -22,6 +22,7 @@ from .clock import Clock
 from .facts import Exemption, Reading
 from .feed import Change, Feed
 from .fhir import SentResource
+from .groups import GroupMember, PracticeGroup
 from .hooks import HookCard, HookFeedback
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
@@ -128,6 +129,7 @@ __all__ = [
     "FetchedKeys",
     "FindingOpinion",
     "Flag",
+    "GroupMember",
     "HookCard",
     "HookFeedback",
     "Identifier",
@@ -154,6 +156,7 @@ __all__ = [
     "PatientVersion",
     "PersonMerge",
     "Practice",
+    "PracticeGroup",
     "Preference",
     "Prescription",
     "Press",

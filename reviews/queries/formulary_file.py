@@ -1,7 +1,7 @@
 """The formulary as a file, and what a file would do to it: told before anything changes."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -12,11 +12,8 @@ from django.db.models import Q, QuerySet
 from drugs.models import (
     DrugClass,
     DrugFact,
-    Equivalent,
-    FormularyStatus,
     Ingredient,
     IngredientClass,
-    Limit,
     Pair,
     Presentation,
     Sourced,
@@ -395,5 +392,3 @@ def _column(kind: str, name: str) -> str:
     if kind == "fact" and name == "kind":
         return "fact"
     return named.get(name, name)
-
-

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
@@ -22,8 +22,6 @@ from reviews.models import RuleChange, RuleDraft, RuleVersion
 from reviews.reaching import affected_patients
 from reviews.rules.book import RuleBook
 
-LOCK = 0xB00C
-"""Advisory lock: of whoever freezes or publishes a book."""
 DRAFT, PUBLISHED = RuleVersion.State.DRAFT, RuleVersion.State.PUBLISHED
 RETIRED = RuleVersion.State.RETIRED
 
@@ -52,7 +50,7 @@ def bootstrap() -> RuleVersion | None:
 def draft(*, note: str, by: User) -> RuleVersion:
     """Freeze formulary and rules as they are now. `IllegalMove` when nothing has changed."""
     access.require(by, Action.DRAFT)
-    _one_at_a_time()
+    governing.one_at_a_time()
     live, read_at = _live(), timezone.now()
     edits = governing.standing(live)
     content = governing.content(edits.values())
@@ -76,7 +74,7 @@ def freeze(*, draft: RuleDraft, note: str, by: User) -> RuleVersion:
     to be confirmed, when thresholds contradict each other, or when nothing would change.
     """
     access.require(by, Action.DRAFT)
-    _one_at_a_time()
+    governing.one_at_a_time()
     locked = RuleDraft.objects.select_for_update().get(pk=draft.pk)
     governing.require_open(locked)
     live = RuleVersion.objects.select_for_update().get(state=PUBLISHED)
@@ -181,12 +179,16 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
     `BadRecord` without an agreement.
     """
     access.require(by, Action.PUBLISH)
-    _one_at_a_time()
+    governing.one_at_a_time()
     locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
     if (refusal := may_publish(locked, by)) is not None:
         raise refusal
     if not agreement.strip():
         raise BadRecord("agreement", "is needed: say why you agree")
+    # A practice may have joined a group since the draft was frozen. Going back must not wait.
+    faults = [] if locked.rolls_back_to_id else governing.faults(locked.book)
+    if faults:
+        raise IllegalMove(". ".join(faults) + ".")
     live = RuleVersion.objects.select_for_update().filter(state=PUBLISHED).first()
     if live is not None:
         live.state, live.retired_at = RETIRED, timezone.now()
@@ -231,12 +233,6 @@ def pending_changes() -> dict[str, Any]:
     live = _live()
     made = governing.content(governing.standing(live).values())
     return rulebooks.changes(live.book if live else {}, made)
-
-
-def _one_at_a_time() -> None:
-    """Wait for whoever freezes or publishes now: what is live is read after that."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
 def _require_sound(edits: Iterable[RuleChange], content: dict[str, Any]) -> None:

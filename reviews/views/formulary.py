@@ -1,4 +1,4 @@
-"""The formulary: find a drug, read what is held on it and on whose word, change it, also by file."""
+"""The formulary: find a drug, read what is held on it and on whose word, change it, or many."""
 
 import hashlib
 from datetime import date

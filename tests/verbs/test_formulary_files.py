@@ -1,4 +1,4 @@
-"""Rows of the formulary as files: out and in exactly, told before anything changes, all or nothing."""
+"""Rows of the formulary as files: out and in exactly, told before they change, all or nothing."""
 
 import csv
 import io
