@@ -37,6 +37,10 @@ _PERSON = {"person": "id of whom it is about", "name": "their name"}
 _INVITED = {"name": "of whom", "roles": "which roles"}
 _HANDED = {"from": "id of who had it", "to": "id of who has it now", "reason": "why"}
 _TAKEN = {"taken_from": "id of the reviewer who had it"}
+_LOCAL_STATUS = {
+    "medicine": "key of the ingredient",
+    "scope": "code of the practice, or group:CODE",
+}
 _CONTENT = {"content": "digest of what was written down, as it is sealed"}
 _DECIDED = {"decision": "number of the decision", "outcomes": "outcome by rule", **_CONTENT}
 _ANSWERED = {"decision": "number of the decision answered", "reason": "why", **_CONTENT}
@@ -508,6 +512,21 @@ class Event(Enum):
         "formulary.signed_off",
         "Read a row of the formulary in its source",
         {**_ROW, "source": "which source", "locator": "the place in it"},
+    )
+    LOCAL_STATUS_SAID = (
+        "local_status.said",
+        "Said whether a practice or a group of practices can get a medicine",
+        {
+            **_LOCAL_STATUS,
+            "before": "what was said; absent for nothing",
+            "after": "what is said",
+            "source": "who says so",
+        },
+    )
+    LOCAL_STATUS_TAKEN_BACK = (
+        "local_status.taken_back",
+        "Says no longer whether a practice or a group can get a medicine",
+        {**_LOCAL_STATUS, "before": "what was said", "reason": "why"},
     )
     UPKEEP_GIVEN = (
         "upkeep.given",

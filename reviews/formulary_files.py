@@ -177,8 +177,8 @@ def _read_csv(text: str) -> Read:
     found = _records(lines, skipped, delimiter)
     header_line, header, why = next(found, (1, [], ""))
     header = [name.strip().lower() for name in header]
-    if why or (fault := _fault_of_header(header)):
-        return Read([], [Fault(header_line, "", why or fault)])
+    if why := why or _fault_of_header(header):
+        return Read([], [Fault(header_line, "", why)])
     rows: list[Row] = []
     faults: list[Fault] = []
     for line, cells, why in found:
@@ -363,7 +363,7 @@ def _as_text(name: str, value: object) -> str | None:
 
 def as_number(text: str) -> str:
     """A number without needless noughts; a text that is none as it is."""
-    return _number(Decimal(text)) if _NUMBER.fullmatch(text) else text
+    return (_number(Decimal(text)) if _NUMBER.fullmatch(text) else None) or text
 
 
 def _number(value: int | Decimal) -> str | None:

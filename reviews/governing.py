@@ -210,7 +210,7 @@ def out_of_bounds(edits: Iterable[RuleChange]) -> list[str]:
         if each.after is None:
             continue
         try:
-            accepted(fact_of(each), each.after, each.practice)
+            accepted(fact_of(each), each.after, each.place)
         except BadRecord as refusal:
             found.append(f"{each.rule_id}, {each.field}: {refusal.reason}")
     return found

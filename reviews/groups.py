@@ -4,14 +4,26 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from django.db import connection
+
 from reviews.models import GroupMember
+
+GROUP_NOW = """
+    SELECT g.code FROM reviews_groupmember m JOIN reviews_practicegroup g ON g.id = m.group_id
+    WHERE m.practice_id = %s AND m.until IS NULL
+"""
 
 
 def group_of(practice_id: int, at: datetime | None = None) -> str:
     """The code of the group that a practice is in, now or at a time; "" for none."""
-    members = GroupMember.objects.current() if at is None else GroupMember.objects.as_known(at)
-    found = members.filter(practice=practice_id).values_list("group__code", flat=True)
-    return found.first() or ""
+    if at is None:
+        # Asked with each call of a hook: Django takes ten times as long to make the statement.
+        with connection.cursor() as cursor:
+            cursor.execute(GROUP_NOW, [practice_id])
+            found = cursor.fetchone()
+        return found[0] if found else ""
+    members = GroupMember.objects.as_known(at).filter(practice=practice_id)
+    return members.values_list("group__code", flat=True).first() or ""
 
 
 def grouped() -> dict[str, str]:

@@ -156,6 +156,7 @@ OPEN = {
     "reviews_leaving": "who stops working where; read before anybody is known to see anything",
     "reviews_lettertemplate": "letters are written from them in every practice; no patient",
     "reviews_lettertext": "texts with fields in place of what is known of somebody",
+    "reviews_localstatus": "which medicines a practice can get; no patient",
     "reviews_medicine": "medicines as they are written, whoever takes them",
     "reviews_membership": "who works where: read before anybody is known to see anything",
     "reviews_practice": "names of practices",

@@ -178,6 +178,8 @@ def arguments(world):
         "rulebook-roll-back": book,
         "rulebook-export": book,
         "rulebook-comparison": {**book, "other": 1},
+        "drug-here": {**drug, "scope": world.place.code},
+        "drug-here-take-back": {**drug, "scope": world.place.code},
         "formulary-rows": {"kind": "limit", "form": "csv"},
         "rule-draft-facts": {"pk": world.rule_draft.pk, "kind": "csv"},
         "rulebook-what-if": book,

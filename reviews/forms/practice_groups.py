@@ -13,7 +13,7 @@ class GroupForm(forms.Form):
     """A new group: its name, its code, and the profile of its members."""
 
     name = forms.CharField(max_length=200)
-    code = forms.SlugField(
+    code = forms.CharField(
         max_length=40, help_text="Such as north-coast; files of rules call it group:north-coast."
     )
     profile = forms.ChoiceField(choices=Profile.choices, help_text="All members are of this one.")

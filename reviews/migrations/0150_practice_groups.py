@@ -47,10 +47,6 @@ class Migration(migrations.Migration):
             model_name='rulechange',
             name='rulechange_one_of_a_fact_in_a_draft',
         ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='rulechange',
-            trigger=pgtrigger.compiler.Trigger(name='only_withdrawn', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."draft_id" IS DISTINCT FROM (NEW."draft_id") OR OLD."rule_id" IS DISTINCT FROM (NEW."rule_id") OR OLD."profile" IS DISTINCT FROM (NEW."profile") OR OLD."practice_id" IS DISTINCT FROM (NEW."practice_id") OR OLD."group_id" IS DISTINCT FROM (NEW."group_id") OR OLD."field" IS DISTINCT FROM (NEW."field") OR OLD."before" IS DISTINCT FROM (NEW."before") OR OLD."after" IS DISTINCT FROM (NEW."after") OR OLD."source" IS DISTINCT FROM (NEW."source") OR OLD."locator" IS DISTINCT FROM (NEW."locator") OR OLD."reviewed" IS DISTINCT FROM (NEW."reviewed") OR OLD."next_review" IS DISTINCT FROM (NEW."next_review") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."by_id" IS DISTINCT FROM (NEW."by_id") OR OLD."at" IS DISTINCT FROM (NEW."at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='c0b71b61dcfcee913ba9cad7bade98dae6b09352', operation='UPDATE', pgid='pgtrigger_only_withdrawn_70bc8', table='reviews_rulechange', when='BEFORE')),
-        ),
         migrations.AddField(
             model_name='groupmember',
             name='by',
@@ -80,6 +76,10 @@ class Migration(migrations.Migration):
             model_name='rulechange',
             name='group',
             field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reviews.practicegroup'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='rulechange',
+            trigger=pgtrigger.compiler.Trigger(name='only_withdrawn', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."draft_id" IS DISTINCT FROM (NEW."draft_id") OR OLD."rule_id" IS DISTINCT FROM (NEW."rule_id") OR OLD."profile" IS DISTINCT FROM (NEW."profile") OR OLD."practice_id" IS DISTINCT FROM (NEW."practice_id") OR OLD."group_id" IS DISTINCT FROM (NEW."group_id") OR OLD."field" IS DISTINCT FROM (NEW."field") OR OLD."before" IS DISTINCT FROM (NEW."before") OR OLD."after" IS DISTINCT FROM (NEW."after") OR OLD."source" IS DISTINCT FROM (NEW."source") OR OLD."locator" IS DISTINCT FROM (NEW."locator") OR OLD."reviewed" IS DISTINCT FROM (NEW."reviewed") OR OLD."next_review" IS DISTINCT FROM (NEW."next_review") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."by_id" IS DISTINCT FROM (NEW."by_id") OR OLD."at" IS DISTINCT FROM (NEW."at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='c0b71b61dcfcee913ba9cad7bade98dae6b09352', operation='UPDATE', pgid='pgtrigger_only_withdrawn_70bc8', table='reviews_rulechange', when='BEFORE')),
         ),
         migrations.AddConstraint(
             model_name='rulechange',

@@ -69,6 +69,7 @@ from .sealing import SealedLeaf, SealedSubtree, TreeHead
 from .shadows import Shadow, ShadowFlag
 from .signing_in import Tries
 from .staff import FactorReset, Invitation, Leaving, RegisterEntry
+from .statuses import LocalStatus
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .upkeep import UpkeepDuty
 from .uploads import UploadFault, UploadPart
@@ -142,6 +143,7 @@ __all__ = [
     "Letter",
     "LetterTemplate",
     "LetterText",
+    "LocalStatus",
     "Medicine",
     "MedicineMeaning",
     "Membership",

@@ -6,10 +6,11 @@ change at once. Screening reads the published rule book, and knows of it when a 
 published a draft with it.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
@@ -53,7 +54,6 @@ SEVERITY_FROM_FORMULARY = frozenset(
         "sedating-antihistamine",
     }
 )
-_COUNTED = {CHANGE: "changed", ADD: "added", RETIRE: "retired"}
 FACTS_IN_BOOK = (DrugFact.Kind.BAND, DrugFact.Kind.METABOLISM)
 
 
@@ -140,29 +140,29 @@ def take_file(*, rows: Iterable[Row], digest: str, by: User) -> list[Answer]:
         except DomainError as refusal:
             raise BadRecord("file", f"line {each.row.line}: {refusal.message}") from refusal
     if doing:
-        counted = {word: sum(each.does == word for each in doing) for word in _COUNTED}
+        counted = Counter(each.does for each in doing)
         audit.record(
             by,
             Event.FORMULARY_FILE_TAKEN,
             digest=digest,
-            **{name: counted[word] for word, name in _COUNTED.items()},
+            changed=counted[CHANGE],
+            added=counted[ADD],
+            retired=counted[RETIRE],
         )
     return doing
 
 
 def _do(answer: Answer, by: User) -> None:
     """Do what a row of a file says."""
-    held = answer.held
-    if answer.does == RETIRE and held is not None:
-        retire(row=held, reason=answer.reason, seen=held.changed_at, by=by)
-        return
-    # Both are there in an answer that is not refused.
-    values, citation = dict(answer.values), answer.citation
-    if citation is None:
-        raise BadRecord("source", "is needed: every number has a source")
+    held, citation, values = answer.held, answer.citation, dict(answer.values)
     if held is not None:
-        revise(row=held, values=values, citation=citation, seen=held.changed_at, by=by)
-    elif answer.ingredient is not None:
+        # The stubs know the default of the database as a value of the column.
+        seen = cast(datetime, held.changed_at)
+        if answer.does == RETIRE:
+            retire(row=held, reason=answer.reason, seen=seen, by=by)
+        elif citation is not None:
+            revise(row=held, values=values, citation=citation, seen=seen, by=by)
+    elif answer.ingredient is not None and citation is not None:
         model = KINDS[answer.row.kind]
         add(model=model, ingredient=answer.ingredient, values=values, citation=citation, by=by)
 

@@ -22,7 +22,7 @@ REASON_LENGTH = 500
 @transaction.atomic
 def make(*, code: str, name: str, profile: str, by: User) -> PracticeGroup:
     """Make a group of practices of one profile. Raises `BadRecord`, also for a code in use."""
-    access.require(by, Action.MAKE_GROUP)
+    access.require(by, Action.KEEP_GROUPS)
     group = PracticeGroup(
         code=code.strip(),
         name=staff.written_name("name", name.strip()),

@@ -30,7 +30,7 @@ from reviews.errors import BadRecord, NotFound, Stale
 from reviews.forms.formulary import SEEN, RowForm, seen
 from reviews.formulary_rows import IDENTITY, KIND_OF, KINDS
 from reviews.models import RuleVersion
-from reviews.queries import formulary_file
+from reviews.queries import formulary_file, local_status
 from reviews.rules.indications import INDICATIONS
 from reviews.rules.registry import BY_ID
 from reviews.verbs import edit
@@ -108,6 +108,8 @@ def drug(request: SignedIn, key: str) -> HttpResponse:
         "unverified": len(held.unverified),
         "overdue": held.next_review < today,
         "book": _live_book(),
+        "here": local_status.of(held.ingredient, request.user),
+        "today": today,
         "addable": [(KIND_OF[model], model._meta.verbose_name) for model in IDENTITY],
     }
     return render(request, "reviews/formulary/drug.html", context)

@@ -37,7 +37,7 @@ def _page(
         "make_form": forms.get("make_form") or GroupForm(),
         "move_form": forms.get("move_form") or MoveForm(places),
         "form": next(iter(forms.values()), None),
-        "may_make": access.allowed(request.user, Action.MAKE_GROUP),
+        "may_make": access.allowed(request.user, Action.KEEP_GROUPS),
         "refusal": refusal,
     }
     return render(request, "reviews/people/groups.html", context, status=status)
@@ -47,7 +47,7 @@ def _page(
 @login_required
 def make(request: SignedIn) -> HttpResponse:
     """Make a group."""
-    access.require(request.user, Action.MAKE_GROUP)
+    access.require(request.user, Action.KEEP_GROUPS)
     form = GroupForm(request.POST)
     with refusals_at(form):
         if form.is_valid():
