@@ -32,6 +32,8 @@ from reviews.formulary_files import (
 )
 from reviews.formulary_rows import IDENTITY, KIND_OF, KINDS, Citation, accepted, cited
 
+# Of a row that is added its key is told anyway, and no file sets these.
+_NOT_SHOWN = {kind: {*key, "reviewed", "verified", VERSION} for kind, key in KEYS.items()}
 CHANGE, ADD, RETIRE = "change", "add", "out of force"
 _REASON_LENGTH = 500
 
@@ -261,7 +263,7 @@ def _addition(row: Row, here: _Here) -> Answer:
         answer,
         ingredient=drug,
         values=identity,
-        after={name: text for name, text in row.said.items() if name not in ("reviewed", VERSION)},
+        after={name: text for name, text in row.said.items() if name not in _NOT_SHOWN[row.kind]},
         refused=tuple(refused),
     )
     return answer if refused else _checked(answer, retired)

@@ -230,12 +230,11 @@ def file(request: SignedIn) -> HttpResponse:
     if "take" in request.POST and may_take:
         digest = hashlib.sha256(text.encode()).hexdigest()
         done = edit.take_file(rows=found.rows, digest=digest, by=request.user)
-        messages.success(request, f"{len(done)} rows taken. They await sign-off.")
+        messages.success(request, f"Rows taken: {len(done)}. Each awaits sign-off.")
         return redirect("formulary-file")
     context |= {
         "text": text,
-        "faults": found.faults,
-        "refused": refused,
+        "wrong": _wrong(found.faults, refused),
         "would": would,
         "unchanged": len(answers) - len(would) - len(refused),
         "screened": sum(_is_screened(each) for each in would),
@@ -243,6 +242,19 @@ def file(request: SignedIn) -> HttpResponse:
     }
     status = 422 if refused or found.faults else 200
     return render(request, "reviews/formulary/file.html", context, status=status)
+
+
+def _wrong(
+    faults: list[formulary_files.Fault], refused: list[formulary_file.Answer]
+) -> list[dict[str, Any]]:
+    """What of a file cannot be taken, by line, with its row where that could be read."""
+    found = [{**each._asdict(), "row": None} for each in faults]
+    found += [
+        {**each._asdict(), "line": answer.row.line, "row": answer.row}
+        for answer in refused
+        for each in answer.refused
+    ]
+    return sorted(found, key=lambda each: each["line"])
 
 
 def _is_screened(answer: formulary_file.Answer) -> bool:

@@ -47,7 +47,7 @@ def test_a_report_of_a_file(visit, ada, rulebook):
     page.get_by_role("heading", name="1 row would be written").wait_for()
     page.get_by_role("button", name="Write 1 row").focus()
     page.keyboard.press("Enter")
-    page.get_by_text("They await sign-off.").wait_for()
+    page.get_by_text("Each awaits sign-off.").wait_for()
 
 
 def test_a_practice_is_moved_without_a_mouse(visit, ada, harbour, coast):

@@ -416,7 +416,7 @@ def test_the_page_shows_the_report_and_takes_the_file_at_the_second_press(rulebo
     assert "1 of it reaches screening" in text
     assert not AuditEvent.objects.filter(verb__startswith="formulary.").exists()
     page = browser.follow("/formulary-file", text=changed, take="1")
-    assert "1 rows taken. They await sign-off." in words(page)
+    assert "Rows taken: 1. Each awaits sign-off." in words(page)
     assert Limit.objects.get(pk=_pk()).mg_per_day == 25
     # The second of two presses finds nothing left to do.
     again = browser.post("/formulary-file", text=changed, take="1")
