@@ -5,6 +5,7 @@ changes it with `revise`. Nothing is deleted: a row that is no longer true is re
 mg; a missing figure is a missing row, never zero. Every change leaves a row in the history tables.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import ClassVar, Self, TypeVar, cast
 
@@ -139,9 +140,6 @@ class Sourced(models.Model):
         `values` are the row's own fields (`EDITABLE`). Raises `ValidationError`, by field.
         The loader leaves the row alone from now on, and reports where the files differ.
         """
-        strange = values.keys() - set(self.EDITABLE)
-        if strange:
-            raise ValidationError(dict.fromkeys(strange, "This cannot be changed here."))
         citation = {
             "source": source,
             "locator": locator,
@@ -150,14 +148,24 @@ class Sourced(models.Model):
             "verified": verified,
             "note": note,
         }
+        self.say_anew(citation, values)
+        self.changed_at = Now()
+        self.save()
+        self.refresh_from_db()
+
+    def say_anew(self, citation: Mapping[str, object], values: Mapping[str, object]) -> None:
+        """Let this row say what `revise` would write, which is not saved.
+
+        Raises `ValidationError`, by field.
+        """
+        strange = values.keys() - set(self.EDITABLE)
+        if strange:
+            raise ValidationError(dict.fromkeys(strange, "This cannot be changed here."))
         for name, value in {**citation, **values}.items():
             setattr(self, name, value)
         self.verified_by, self.verified_at = None, None
         self.origin, self.retired_at = self.Origin.EDITED, None
         self.full_clean()
-        self.changed_at = Now()
-        self.save()
-        self.refresh_from_db()
 
     @classmethod
     def add(
@@ -172,19 +180,24 @@ class Sourced(models.Model):
         **values: object,
     ) -> Self:
         """Write down a new row as an admin. Raises `ValidationError`, by field."""
-        row = cls(
-            **values,
-            source=source,
-            locator=locator,
-            reviewed=reviewed,
-            next_review=next_review,
-            verified=verified,
-            note=note,
-            origin=cls.Origin.EDITED,
-        )
-        row.full_clean(exclude=["changed_at"])
+        citation = {
+            "source": source,
+            "locator": locator,
+            "reviewed": reviewed,
+            "next_review": next_review,
+            "verified": verified,
+            "note": note,
+        }
+        row = cls.would_add(citation, values)
         row.save()
         row.refresh_from_db()
+        return row
+
+    @classmethod
+    def would_add(cls, citation: Mapping[str, object], values: Mapping[str, object]) -> Self:
+        """The row that `add` would write, which is not saved. Raises `ValidationError`."""
+        row = cls(**values, **citation, origin=cls.Origin.EDITED)
+        row.full_clean(exclude=["changed_at"])
         return row
 
     def sign_off(self, *, by: AbstractBaseUser, at: datetime) -> None:

@@ -89,6 +89,9 @@ class Action(StrEnum):
     RESET_FACTOR = "reset second factors"
     SET_UP_PRACTICE = "set practices up"
     EDIT_PRACTICE = "change what is known of the practice"
+    KEEP_GROUPS = "make groups of practices, and say what they can get"
+    SET_LOCAL_STATUS = "say which medicines the practice can get"
+    MOVE_TO_GROUP = "move the practice into a group of practices"
     BREAK_GLASS = "open a record in an emergency"
     MARK_SENSITIVE = "mark records as sensitive"
     REPLAY = "replay what was said of patients on a day"
@@ -169,6 +172,9 @@ GRANTS = {
     Action.RESET_FACTOR: _grant(PRACTICE_ADMIN),
     Action.SET_UP_PRACTICE: _grant(PRACTICE_ADMIN, anywhere=True),
     Action.EDIT_PRACTICE: _grant(PRACTICE_ADMIN, PROVISIONER),
+    Action.KEEP_GROUPS: _grant(FORMULARY_ADMIN, anywhere=True),
+    Action.SET_LOCAL_STATUS: _grant(FORMULARY_ADMIN),
+    Action.MOVE_TO_GROUP: _grant(FORMULARY_ADMIN, PRACTICE_ADMIN),
     Action.BREAK_GLASS: _grant(CLINICIAN, REVIEWER, anywhere=True),
     Action.MARK_SENSITIVE: _grant(REVIEWER),
     Action.REPLAY: _grant(REVIEWER, AUDITOR),
@@ -357,6 +363,10 @@ DOORS = {
     "taper-move": _button(Action.SEE_PATIENT, Action.TAPER),
     "formulary": _page(Action.SEE_FORMULARY),
     "drug": _page(Action.SEE_FORMULARY),
+    "drug-here": _form(Action.SET_LOCAL_STATUS),
+    "drug-here-take-back": _button(Action.SET_LOCAL_STATUS),
+    "formulary-file": _form(Action.EDIT_FORMULARY),
+    "formulary-rows": _page(Action.SEE_FORMULARY),
     "drug-add": _form(Action.EDIT_FORMULARY),
     "drug-edit": _form(Action.EDIT_FORMULARY),
     "drug-retire": _button(Action.EDIT_FORMULARY),
@@ -418,6 +428,9 @@ DOORS = {
     "person-reset": _button(Action.SEE_PEOPLE, Action.RESET_FACTOR),
     "reset-answer": _button(Action.RESET_FACTOR),
     "practice-new": _form(Action.SET_UP_PRACTICE),
+    "practice-groups": _page(Action.SEE_FORMULARY),
+    "practice-group-make": _button(Action.KEEP_GROUPS),
+    "practice-group-move": _button(Action.MOVE_TO_GROUP),
     "practice-edit": _form(Action.SEE_PEOPLE, Action.EDIT_PRACTICE),
     "join": _form(public=True),
     "integrations": _page(Action.SEE_INTEGRATIONS),

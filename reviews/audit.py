@@ -37,6 +37,10 @@ _PERSON = {"person": "id of whom it is about", "name": "their name"}
 _INVITED = {"name": "of whom", "roles": "which roles"}
 _HANDED = {"from": "id of who had it", "to": "id of who has it now", "reason": "why"}
 _TAKEN = {"taken_from": "id of the reviewer who had it"}
+_LOCAL_STATUS = {
+    "medicine": "key of the ingredient",
+    "scope": "code of the practice, or group:CODE",
+}
 _CONTENT = {"content": "digest of what was written down, as it is sealed"}
 _DECIDED = {"decision": "number of the decision", "outcomes": "outcome by rule", **_CONTENT}
 _ANSWERED = {"decision": "number of the decision answered", "reason": "why", **_CONTENT}
@@ -69,7 +73,7 @@ _RULE_CHANGE = {
     "draft": "number of the draft",
     "change": "number of the edit",
     "rule": "id of the rule",
-    "scope": "the profile, or the code of the practice whose local policy it is",
+    "scope": "the profile, or whose local policy it is: code of a practice, or group:CODE",
     "field": "which fact",
     "before": "what the book says; null for as the rule says",
     "after": "what the draft says; null for as the rule says",
@@ -125,6 +129,21 @@ class Event(Enum):
         "practice.changed",
         "Changed what is known of the practice",
         {"before": "what differs, as it was", "after": "what differs, as it is"},
+    )
+    PRACTICE_GROUP_MADE = (
+        "practice_group.made",
+        "Made a group of practices",
+        {"code": "how files call it", "name": "its name", "profile": "of which profile"},
+    )
+    PRACTICE_GROUPED = (
+        "practice.grouped",
+        "Moved the practice into another group, or out of one",
+        {
+            "from": "code of the group before; absent for none",
+            "to": "code of the group now; absent for none",
+            "reason": "why",
+            "patients": "how many were asked to be screened again",
+        },
     )
     PERSON_INVITED = (
         "person.invited",
@@ -561,10 +580,35 @@ class Event(Enum):
         "Took a row of the formulary out of force",
         {**_ROW, "before": "its content", "reason": "why"},
     )
+    FORMULARY_FILE_TAKEN = (
+        "formulary.file_taken",
+        "Took a file into the formulary; an event of each row tells what it did",
+        {
+            "digest": "SHA-256 of the file",
+            "changed": "how many rows it changed",
+            "added": "how many it added",
+            "retired": "how many it took out of force",
+        },
+    )
     FORMULARY_SIGNED_OFF = (
         "formulary.signed_off",
         "Read a row of the formulary in its source",
         {**_ROW, "source": "which source", "locator": "the place in it"},
+    )
+    LOCAL_STATUS_SAID = (
+        "local_status.said",
+        "Said whether a practice or a group of practices can get a medicine",
+        {
+            **_LOCAL_STATUS,
+            "before": "what was said; absent for nothing",
+            "after": "what is said",
+            "source": "who says so",
+        },
+    )
+    LOCAL_STATUS_TAKEN_BACK = (
+        "local_status.taken_back",
+        "Says no longer whether a practice or a group can get a medicine",
+        {**_LOCAL_STATUS, "before": "what was said", "reason": "why"},
     )
     UPKEEP_GIVEN = (
         "upkeep.given",

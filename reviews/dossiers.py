@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 from django.db import connection
 
-from reviews import fields, records
+from reviews import fields, groups, records
 from reviews.bulk import as_array, binary_cursor
 from reviews.fields import AMOUNT, CODE, COUNT, DAY, FLAG, SCHEDULE, TEXT, UNIT, Field
 from reviews.models import Patient, Practice
@@ -103,15 +103,20 @@ SCOPE = """
 """
 PATIENTS = """
     SELECT p.id, p.practice_id, c.profile, p.birth_date, p.deceased_on, p.sex,
-        p.deceased, c.code
+        p.deceased, c.code, coalesce(g.code, '')
     FROM reviews_patient p JOIN reviews_practice c ON c.id = p.practice_id
+        LEFT JOIN reviews_groupmember m ON m.practice_id = c.id AND m.until IS NULL
+        LEFT JOIN reviews_practicegroup g ON g.id = m.group_id
     WHERE p.id = ANY(%(ids)s::bigint[])
 """
 # Of somebody registered later nothing was known then.
 PATIENTS_THEN = f"""
     SELECT p.id, p.practice_id, c.profile, v.birth_date, v.deceased_on, coalesce(v.sex, 'unknown'),
-        coalesce(v.deceased, false), c.code
+        coalesce(v.deceased, false), c.code, coalesce(g.code, '')
     FROM reviews_patient p JOIN reviews_practice c ON c.id = p.practice_id
+        LEFT JOIN reviews_groupmember m ON m.practice_id = c.id AND m.since <= %(known_at)s
+            AND (m.until IS NULL OR m.until > %(known_at)s)
+        LEFT JOIN reviews_practicegroup g ON g.id = m.group_id
         LEFT JOIN reviews_patientversion v ON v.patient_id = p.id AND {KNOWN_THEN}
     WHERE p.id = ANY(%(ids)s::bigint[])
 """
@@ -214,6 +219,7 @@ def of_nobody_here(practice: Practice, *, as_of: date) -> Dossier:
         no_sedatives=texts,
         meanings=meanings,
         practice=practice.code,
+        group=groups.group_of(practice.pk),
     )
 
 
@@ -317,7 +323,7 @@ def _dossier(
     meanings: Meanings,
 ) -> Dossier:
     lines, conditions, readings, exemptions, tapers = facts
-    pk, _, profile, birth_date, deceased_on, sex, deceased, practice = person
+    pk, _, profile, birth_date, deceased_on, sex, deceased, practice, group = person
     return Dossier(
         patient_id=pk,
         as_of=as_of,
@@ -353,6 +359,7 @@ def _dossier(
         no_sedatives=no_sedatives,
         meanings=meanings,
         practice=practice,
+        group=group,
     )
 
 

@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from drugs.facts import formulary
-from reviews import access
+from reviews import access, groups
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, NotFound
@@ -25,6 +25,7 @@ from reviews.models import (
     AuditEvent,
     EditAnswer,
     Practice,
+    PracticeGroup,
     RuleChange,
     RuleDraft,
     RuleVersion,
@@ -43,8 +44,10 @@ from reviews.rules.changing import (
     value_in,
 )
 from reviews.rules.finding import NOTE
-from reviews.rules.policy import OFF, SHOWN_FIELD
+from reviews.rules.policy import GROUP, OFF, SHOWN_FIELD
 
+Place = Practice | PracticeGroup
+"""Whose a local policy can be."""
 DRAFT, PUBLISHED = RuleVersion.State.DRAFT, RuleVersion.State.PUBLISHED
 _FORMULARY = (
     Event.FORMULARY_REVISED,
@@ -56,7 +59,7 @@ _FORMULARY = (
 )
 
 LOCK = 0xB00C
-"""Advisory lock: of whoever freezes or publishes a book, or changes what a frozen one waits for."""
+"""Advisory lock: of whoever freezes or publishes a book, or changes what it waits for."""
 
 LONGEST_DAYS = 366
 """Knowledge is read again at least once a year; 366 days let a leap year be a year."""
@@ -76,12 +79,6 @@ class Grounds:
     reviewed: date | None = None
 
 
-def one_at_a_time() -> None:
-    """Wait for whoever freezes or publishes now: what is live is read after that."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-
-
 def live() -> RuleVersion:
     """The published version. Raises `NotFound` before the first publication."""
     found = RuleVersion.objects.filter(state=PUBLISHED).first()
@@ -92,8 +89,8 @@ def live() -> RuleVersion:
 
 def fact_of(change: RuleChange) -> Fact:
     """Which fact an edit changes."""
-    practice = change.practice.code if change.practice else ""
-    return Fact(change.rule_id, change.profile, practice, change.field)
+    scope = change.place.scope if change.place else ""
+    return Fact(change.rule_id, change.profile, scope, change.field)
 
 
 def edit_of(change: RuleChange) -> Edit:
@@ -106,13 +103,13 @@ def edit_of(change: RuleChange) -> Edit:
         change.reviewed.isoformat(),
         change.next_review.isoformat(),
         change.reason,
-        change.practice.name if change.practice else "",
+        change.place.name if change.place else "",
     )
 
 
 def with_people(changes: QuerySet[RuleChange]) -> QuerySet[RuleChange]:
-    """With whoever made them and the practices they are for."""
-    return changes.select_related("practice", "by", "withdrawn_by", "draft")
+    """With whoever made them and the practices or groups they are for."""
+    return changes.select_related("practice", "group", "by", "withdrawn_by", "draft")
 
 
 def standing(version: RuleVersion | None) -> dict[Fact, RuleChange]:
@@ -183,8 +180,36 @@ def conflicts(draft: RuleDraft, changes: Iterable[RuleChange]) -> list[tuple[Rul
 
 def faults(made: Mapping[str, Any]) -> list[str]:
     """Why a content cannot be a book: thresholds that contradict each other, in words."""
-    profiles = dict(Practice.objects.values_list("code", "profile"))
-    return [f"{each.rule_id}: {each.in_words()}" for each in disorders(made, profiles)]
+    profiles = {scope: place.profile for scope, place in places().items()}
+    return [
+        f"{each.rule_id}: {each.in_words()}" for each in disorders(made, profiles, groups.grouped())
+    ]
+
+
+def places() -> dict[str, Place]:
+    """The practices and the groups of practices, by the name by which a book keeps their policy."""
+    return {
+        place.scope: place
+        for model in (Practice, PracticeGroup)
+        for place in model.objects.order_by("name")
+    }
+
+
+def columns_of(place: Place | None) -> dict[str, Any]:
+    """Whose local policy an edit is, as the columns of an edit."""
+    return {
+        "practice": place if isinstance(place, Practice) else None,
+        "group": place if isinstance(place, PracticeGroup) else None,
+    }
+
+
+def one_at_a_time() -> None:
+    """Wait for whoever freezes or publishes a book, or moves a practice into another group.
+
+    What is live, and who is where, is read after that.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
 def out_of_bounds(edits: Iterable[RuleChange]) -> list[str]:
@@ -197,7 +222,7 @@ def out_of_bounds(edits: Iterable[RuleChange]) -> list[str]:
         if each.after is None:
             continue
         try:
-            accepted(fact_of(each), each.after, each.practice)
+            accepted(fact_of(each), each.after, each.place)
         except BadRecord as refusal:
             found.append(f"{each.rule_id}, {each.field}: {refusal.reason}")
     return found
@@ -279,22 +304,22 @@ def is_open(draft: RuleDraft) -> bool:
     return True
 
 
-def accepted(fact: Fact, value: Value, practice: Practice | None) -> Value:
+def accepted(fact: Fact, value: Value, place: Place | None) -> Value:
     """The value as a book holds it. Raises `BadRecord` naming the field and the reason."""
-    profile = practice.profile if practice else fact.profile
+    profile = place.profile if place else fact.profile
     allowed = bounds(fact.rule_id, fact.field, profile)
     if allowed is None:
         raise BadRecord("field", f"{fact.field} is no fact of {fact.rule_id} for {profile}")
-    if practice and not allowed.may_be_local:
+    if place and not allowed.may_be_local:
         raise BadRecord("practice", f"no local policy moves this: {allowed.why_not}")
-    if practice and value is None:
+    if place and value is None:
         return None
     try:
         held = checked(fact.rule_id, fact.field, profile, value)
     except Refused as refusal:
         raise BadRecord("after", str(refusal)) from refusal
     # A practice says so where its profile grades otherwise.
-    return value if practice and held is None else held
+    return value if place and held is None else held
 
 
 def cited(grounds: Grounds) -> dict[str, object]:
@@ -327,7 +352,7 @@ class Answer(NamedTuple):
 
     row: Row
     before: Value
-    practice: Practice | None
+    place: Place | None
     standing: RuleChange | None
     refused: str = ""
     changes: bool = False
@@ -350,22 +375,24 @@ def report(draft: RuleDraft, rows: Iterable[Row]) -> list[Answer]:
 
     A row that says what the draft says already changes nothing and needs no source.
     """
-    practices = {place.code: place for place in Practice.objects.all()}
+    here = places()
     held = {fact_of(each): each for each in in_draft(draft)}
-    return [_answer(draft, row, practices, held.get(row.fact)) for row in rows]
+    return [_answer(draft, row, here, held.get(row.fact)) for row in rows]
 
 
 def _answer(
-    draft: RuleDraft, row: Row, practices: Mapping[str, Practice], standing: RuleChange | None
+    draft: RuleDraft, row: Row, here: Mapping[str, Place], standing: RuleChange | None
 ) -> Answer:
     fact = row.fact
     before = standing.after if standing else value_in(draft.base.book, fact)
-    practice = practices.get(fact.practice)
-    answer = Answer(row, before, practice, standing)
-    if fact.practice and practice is None:
-        return answer._replace(refused=f"there is no practice {fact.practice} here")
+    place = here.get(fact.practice)
+    answer = Answer(row, before, place, standing)
+    if fact.practice and place is None:
+        what = "group" if fact.practice.startswith(GROUP) else "practice"
+        code = fact.practice.removeprefix(GROUP)
+        return answer._replace(refused=f"there is no {what} {code} here")
     try:
-        after = accepted(fact, row.value, practice)
+        after = accepted(fact, row.value, place)
         if after == before:
             return answer
         if standing is not None and after == value_in(draft.base.book, fact):
@@ -398,6 +425,8 @@ def editors(
 def in_words(fact: Fact, value: Value) -> str:
     """A value of a fact with its unit, for people."""
     if value is None:
+        if fact.practice and not fact.practice.startswith(GROUP):
+            return "as its group or profile says"
         return "as the profile says" if fact.practice else "as the rule says"
     if is_grading(fact.field):
         allowed = next(

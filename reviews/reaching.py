@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
 
-from reviews import rulebooks
+from reviews import groups, rulebooks
 from reviews.models import (
     Medicine,
     MedicineMeaning,
@@ -64,10 +64,10 @@ def affected_patients(
 def _judged_otherwise(old: RuleVersion, new: RuleVersion) -> list[int]:
     """Ids of the practices for whose patients the new book has other thresholds or gradings."""
     rows = Practice.objects.values_list("pk", "profile", "code")
+    grouped = groups.grouped()
+    places = [(pk, (profile, code, grouped.get(code, ""))) for pk, profile, code in rows]
     return [
-        pk
-        for pk, profile, code in rows
-        if judged_by(old.book, profile, code) != judged_by(new.book, profile, code)
+        pk for pk, place in places if judged_by(old.book, *place) != judged_by(new.book, *place)
     ]
 
 

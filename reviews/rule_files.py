@@ -17,13 +17,15 @@ from typing import Any, NamedTuple
 from reviews.rules.bounds import fields_of
 from reviews.rules.changing import Fact, Value, is_grading, value_in
 from reviews.rules.codes import PROFILES
+from reviews.rules.policy import GROUP
 
 COLUMNS = (
     *("rule", "scope", "field", "value"),
     *("source", "locator", "reviewed", "next_review", "reason"),
 )
 LOCAL = "local:"
-"""A scope is a profile, or this with the code of the practice whose policy it is."""
+"""A scope is a profile, this with the code of the practice whose policy it is, or `GROUP` with the
+code of a group of practices."""
 LARGEST_BYTES = 2_000_000
 NO_VALUE = "value must be a number or a text"
 DIGITS = re.compile(r"\d[\d_]{4000,}")
@@ -81,6 +83,8 @@ def facts_of(book: Mapping[str, Any], rule_ids: Iterable[str]) -> Iterator[tuple
 
 def scope_of(fact: Fact) -> str:
     """Whom a fact is for, as a file writes it."""
+    if fact.practice.startswith(GROUP):
+        return fact.practice
     return LOCAL + fact.practice if fact.practice else fact.profile
 
 
@@ -201,9 +205,10 @@ def _take(rows: list[Row], faults: list[Fault], line: int, held: Mapping[str, An
         faults.append(Fault(line, f"has what no fact has: {', '.join(sorted(map(str, strange)))}"))
         return
     scope = said.pop("scope")
-    local = scope.startswith(LOCAL)
+    local = scope.startswith((LOCAL, GROUP))
     if not local and scope not in PROFILES:
-        faults.append(Fault(line, f"scope {scope} is no profile, and no {LOCAL}CODE"))
+        why = f"scope {scope} is no profile, and no {LOCAL}CODE or {GROUP}CODE"
+        faults.append(Fault(line, why))
         return
     fact = Fact(
         said.pop("rule"),

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from reviews import groups
 from reviews.errors import NotFound
-from reviews.models import RuleVersion
+from reviews.models import Flag, Practice, RuleVersion
 from reviews.rules.asking import runs
 from reviews.rules.book import RuleBook
-from reviews.rules.policy import at
+from reviews.rules.policy import GROUP, at, scopes, with_policy
 from reviews.rules.registry import RULES
 
 PUBLISHED = "SELECT id FROM reviews_ruleversion WHERE state = %s"
@@ -91,27 +92,42 @@ def book(version_id: int) -> RuleBook:
     return RuleBook.from_json(RuleVersion.objects.get(pk=version_id).book)
 
 
-def run_at(book: RuleBook, practice: str, profile: str) -> set[str]:
-    """Ids of the rules that a book runs at a practice, by its code and its profile."""
-    own = at(book, practice)
+def run_at(book: RuleBook, practice: str, group: str, profile: str) -> set[str]:
+    """Ids of the rules that a book runs at a practice, by its code, its group's and its profile."""
+    own = at(book, practice, group)
     return {rule.id for rule in RULES if runs(rule, own, profile)}
 
 
-def cited(version_id: int, rule_id: str, practice: str) -> list[dict[str, Any]]:
-    """Who said so when a flag was raised at a practice, by its code: also its local policy."""
-    return at(book(version_id), practice).citations.get(rule_id, [])
+def cited(flag: Flag, practice: Practice) -> list[dict[str, Any]]:
+    """Who said so when a flag was raised at a practice: also its local policy and its group's."""
+    held = book(flag.version_id)
+    group = groups.group_of(practice.pk, flag.raised_at) if _of_groups(held.local) else ""
+    return at(held, practice.code, group).citations.get(flag.rule_id, [])
+
+
+def _of_groups(local: Iterable[str]) -> bool:
+    """Whether one of these policies of a book is that of a group."""
+    return any(scope.startswith(GROUP) for scope in local)
 
 
 class Citations(NamedTuple):
-    """Who says so, by version: for everybody by rule, and as local policy by practice."""
+    """Who says so, by version: for everybody by rule, and as local policy by practice or group.
+
+    `stays` say which practice was in which group, where that can matter.
+    """
 
     everywhere: dict[int, dict[str, list[dict[str, Any]]]]
     local: dict[int, dict[str, Any]]
+    stays: list[groups.Stay]
 
-    def of(self, version_id: int, rule_id: str, practice: str) -> list[dict[str, Any]]:
-        """The citations of a rule's flag at a practice, by its code."""
-        own = self.local[version_id].get(practice, {}).get("citations", {})
-        return [*self.everywhere[version_id].get(rule_id, []), *own.get(rule_id, [])]
+    def of(self, flag: Flag) -> list[dict[str, Any]]:
+        """The citations of a flag, which was raised at its practice."""
+        practice, local = flag.practice.code, self.local[flag.version_id]
+        found = self.everywhere[flag.version_id].get(flag.rule_id, [])
+        for scope in scopes(practice, groups.then(self.stays, practice, flag.raised_at)):
+            rows = local.get(scope, {}).get("citations", {}).get(flag.rule_id, [])
+            found = with_policy(found, rows)
+        return found
 
 
 def citations(version_ids: Iterable[int]) -> Citations:
@@ -122,7 +138,8 @@ def citations(version_ids: Iterable[int]) -> Citations:
     everywhere, local = {}, {}
     for pk, cited, own in rows:
         everywhere[pk], local[pk] = cited or {}, own or {}
-    return Citations(everywhere, local)
+    matters = any(_of_groups(own) for own in local.values())
+    return Citations(everywhere, local, groups.stays() if matters else [])
 
 
 def changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from reviews.api.provisioning import etag, in_json
 from reviews.api.schema import Operation
 from reviews.api.views import ApiView, Nothing, asked_once
 from reviews.errors import NotFound
+from reviews.models import LocalStatus, Practice
+from reviews.queries import local_status
 from reviews.rules.book import RuleBook
 from reviews.rules.drug import Drug
 
@@ -21,9 +23,9 @@ class Formulary(ApiView):
 
     def get(self, request: Request) -> HttpResponse:
         book = _asked(request)
-        names = _names(book)
+        names, local = _names(book), local_status.everywhere(request.user)
         answer = shapes.Formulary(
-            book.number, [_drug(book.drugs[key], names) for key in sorted(book.drugs)]
+            book.number, [_drug(book.drugs[key], names, local) for key in sorted(book.drugs)]
         )
         if request.headers.get("If-None-Match") == etag(answer):
             return HttpResponse(status=304, headers={"ETag": etag(answer)})
@@ -39,7 +41,8 @@ class FormularyDrug(ApiView):
         book = _asked(request)
         if key not in book.drugs:
             raise NotFound("There is no drug of this key in the published rule book.")
-        return in_json(_drug(book.drugs[key], _names(book)))
+        local = local_status.everywhere(request.user)
+        return in_json(_drug(book.drugs[key], _names(book), local))
 
 
 def _asked(request: Request) -> RuleBook:
@@ -58,7 +61,11 @@ def _names(book: RuleBook) -> dict[str, list[str]]:
     return found
 
 
-def _drug(drug: Drug, names: dict[str, list[str]]) -> shapes.Drug:
+def _drug(
+    drug: Drug,
+    names: dict[str, list[str]],
+    local: dict[str, list[tuple[Practice, LocalStatus]]],
+) -> shapes.Drug:
     return shapes.Drug(
         key=drug.key,
         name=drug.name,
@@ -77,4 +84,18 @@ def _drug(drug: Drug, names: dict[str, list[str]]) -> shapes.Drug:
             for profile, forms in drug.strengths.items()
         },
         unverified=list(drug.unverified),
+        local=[_local(practice, row) for practice, row in local.get(drug.key, [])],
+    )
+
+
+def _local(practice: Practice, row: LocalStatus) -> shapes.LocalStatus:
+    return shapes.LocalStatus(
+        practice=practice.code,
+        said_for=row.place.scope,
+        status=row.status,
+        restricted_to=row.restricted_to,
+        source=row.source,
+        locator=row.locator,
+        reviewed=row.reviewed,
+        next_review=row.next_review,
     )

@@ -653,10 +653,7 @@ class Flags(Resource[Flag, shapes.Flags]):
     def shapes(self, rows: list[Flag]) -> list[shapes.Flag]:
         # The citations of each rule as they stood in the book that made the flag.
         citations = rulebooks.citations({row.version_id for row in rows})
-        return [
-            self._cited(row, citations.of(row.version_id, row.rule_id, row.practice.code))
-            for row in rows
-        ]
+        return [self._cited(row, citations.of(row)) for row in rows]
 
 
 class Cases(Resource[Case, shapes.Cases]):

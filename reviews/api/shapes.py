@@ -189,11 +189,28 @@ class Screening(Struct):
     problem: str
 
 
+class LocalStatus(Struct):
+    """Whether a practice can get a drug: available, restricted (to whom) or not-stocked.
+
+    `said_for` names the practice or the group (`group:CODE`) of which somebody said so. It is local
+    policy, and changes no finding.
+    """
+
+    practice: str
+    said_for: str
+    status: str
+    restricted_to: str
+    source: str
+    locator: str
+    reviewed: date
+    next_review: date
+
+
 class Drug(Struct):
     """A drug as the published rule book knows it. Amounts are mg.
 
     `equivalents` equal diazepam 10 mg, from the first to the second. What is by profile has its
-    name as key. `unverified` names facts that nobody has signed yet.
+    name as key. `unverified` names facts that nobody has signed yet. `local` is of your practices.
     """
 
     key: str
@@ -210,6 +227,7 @@ class Drug(Struct):
     equivalents: dict[str, list[float]]
     strengths: dict[str, dict[str, list[float]]]
     unverified: list[str]
+    local: list[LocalStatus]
 
 
 class Formulary(Struct):

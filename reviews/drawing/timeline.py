@@ -120,7 +120,7 @@ def picture(dossier: Dossier, book: RuleBook, pins: Iterable[Pin] = ()) -> Pictu
         first=min(first, today - BEHIND_DAYS),
         last=max(window.last, today + AHEAD_DAYS),
         today=today,
-        mark_days=_mark_days(at(book, dossier.practice), dossier.profile),
+        mark_days=_mark_days(at(book, dossier.practice, dossier.group), dossier.profile),
         dose=dose_line(dossier, book, lanes, sedating, first),
         folded=tuple(folded),
         pins=tuple(pin for pin in pins if pin.day >= first),

@@ -13,7 +13,7 @@ from drugs.models import DrugClass, DrugFact, Ingredient, Sourced
 from reviews.errors import BadRecord
 from reviews.forms.days import DayField
 from reviews.forms.numbers import whole
-from reviews.verbs.edit import IDENTITY, Citation
+from reviews.formulary_rows import IDENTITY, Citation
 
 SEEN = "seen"
 NEVER = datetime.min.replace(tzinfo=UTC)

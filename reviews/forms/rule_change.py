@@ -6,7 +6,8 @@ from django import forms
 
 from reviews.forms.days import DayField
 from reviews.queries.rule_drafts import FactNow
-from reviews.rules.changing import Value, is_grading
+from reviews.rules.changing import Fact, Value, is_grading
+from reviews.rules.policy import GROUP
 from reviews.verbs.govern import Grounds
 
 AS_IT_IS = ""
@@ -59,7 +60,7 @@ class RuleChangeForm(GroundsForm):
         if allowed.choices:
             free = [(str(value), words) for value, words in allowed.choices.items()]
             if fact.practice:
-                free.insert(0, (AS_IT_IS, "As the profile says: no policy"))
+                free.insert(0, (AS_IT_IS, f"As {_beneath(fact)} says: no policy"))
             elif is_grading(fact.field):
                 free.insert(0, (AS_IT_IS, "As the rule says"))
                 free = [(key, words) for key, words in free if key != fact.field[-1]]
@@ -69,7 +70,7 @@ class RuleChangeForm(GroundsForm):
         if allowed.is_fixed:
             span = f"It stays {allowed.low:g} {now.unit}: {allowed.floor}."
         if fact.practice:
-            span += " Empty: as the profile says."
+            span += f" Empty: as {_beneath(fact)} says."
         return forms.CharField(
             label=now.label,
             max_length=20,
@@ -89,6 +90,11 @@ class RuleChangeForm(GroundsForm):
             return float(text.replace(",", "."))
         except ValueError:
             return text
+
+
+def _beneath(fact: Fact) -> str:
+    """What counts where a practice or a group has no policy of its own."""
+    return "the profile" if fact.practice.startswith(GROUP) else "its group or profile"
 
 
 def _held(now: FactNow) -> list[Any]:

@@ -24,6 +24,7 @@ from .examples import BrokenExample, Expected, RuleExample
 from .facts import Exemption, Reading
 from .feed import Change, Feed
 from .fhir import SentResource
+from .groups import GroupMember, PracticeGroup
 from .guarding import GuardedBook, GuardedPoint, GuardedPractice
 from .hooks import HookCard, HookFeedback
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
@@ -71,6 +72,7 @@ from .sealing import SealedLeaf, SealedSubtree, TreeHead
 from .shadows import Shadow, ShadowFlag
 from .signing_in import Tries
 from .staff import FactorReset, Invitation, Leaving, RegisterEntry
+from .statuses import LocalStatus
 from .tapers import Taper, TaperMove, TaperStatus, TaperVersion
 from .upkeep import UpkeepDuty
 from .uploads import UploadFault, UploadPart
@@ -135,6 +137,7 @@ __all__ = [
     "FetchedKeys",
     "FindingOpinion",
     "Flag",
+    "GroupMember",
     "GuardedBook",
     "GuardedPoint",
     "GuardedPractice",
@@ -150,6 +153,7 @@ __all__ = [
     "Letter",
     "LetterTemplate",
     "LetterText",
+    "LocalStatus",
     "Medicine",
     "MedicineMeaning",
     "Membership",
@@ -164,6 +168,7 @@ __all__ = [
     "PatientVersion",
     "PersonMerge",
     "Practice",
+    "PracticeGroup",
     "Preference",
     "Prescription",
     "Press",

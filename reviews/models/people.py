@@ -131,6 +131,11 @@ class Practice(models.Model):
         return self.name
 
     @property
+    def scope(self) -> str:
+        """By what name a rule book keeps the policy of the practice."""
+        return self.code
+
+    @property
     def zone(self) -> ZoneInfo:
         """Its own time zone, or that of its profile."""
         return ZoneInfo(self.time_zone or TIME_ZONES[self.profile])

@@ -10,6 +10,7 @@ from django.db.models import F, Func, IntegerField, Q
 from django.db.models.functions import Now
 from django.db.models.lookups import IsNull
 
+from .groups import PracticeGroup
 from .people import Practice, Profile
 from .versioned import ends_once
 
@@ -98,9 +99,9 @@ class RuleChange(models.Model):
     """One edit of one fact of a rule book, with who says so; only ever withdrawn.
 
     `field` is the name of a parameter, `severity_s1` to `severity_s4` (what the rule grades so is
-    graded otherwise), or `shown`. It holds for a profile, or as local policy for one practice.
-    `before` is what the book said that the draft changes; null is “as the rule says”, or “as the
-    profile says” for a practice. `reviewed` is the day on which the source was read.
+    graded otherwise), or `shown`. It holds for a profile, or as local policy for one practice or
+    for a group of practices. `before` is what the book said that the draft changes; null is “as the
+    rule says”, or no policy of its own. `reviewed` is the day on which the source was read.
     """
 
     draft = models.ForeignKey(RuleDraft, on_delete=models.PROTECT, related_name="changes")
@@ -108,6 +109,14 @@ class RuleChange(models.Model):
     profile = models.CharField(max_length=2, choices=Profile.choices, blank=True)
     practice = models.ForeignKey(
         Practice, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    group = models.ForeignKey(
+        PracticeGroup,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
     )
     field = models.CharField(max_length=60)
     before = models.JSONField(null=True)
@@ -136,8 +145,9 @@ class RuleChange(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="rulechange_of_a_profile_or_a_practice",
-                condition=(~Q(profile="") & Q(practice=None))
-                | Q(profile="", practice__isnull=False),
+                condition=(~Q(profile="") & Q(practice=None, group=None))
+                | Q(profile="", practice__isnull=False, group=None)
+                | Q(profile="", practice=None, group__isnull=False),
             ),
             models.CheckConstraint(
                 name="rulechange_says_who_says_so",
@@ -152,7 +162,7 @@ class RuleChange(models.Model):
                 | Q(withdrawn_at__isnull=False, withdrawn_by__isnull=False),
             ),
             models.UniqueConstraint(
-                fields=["draft", "rule_id", "profile", "practice", "field"],
+                fields=["draft", "rule_id", "profile", "practice", "group", "field"],
                 condition=Q(withdrawn_at=None),
                 nulls_distinct=False,
                 name="rulechange_one_of_a_fact_in_a_draft",
@@ -162,6 +172,11 @@ class RuleChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rule_id} {self.field}: {self.before} -> {self.after}"
+
+    @property
+    def place(self) -> Practice | PracticeGroup | None:
+        """The practice or group whose local policy it is; None for a profile."""
+        return self.practice or self.group
 
 
 class RuleVersion(models.Model):

@@ -127,6 +127,6 @@ def before_saving(
         worked_out=work_out(record, book=book, profile=profile, meanings=preview.dossier.meanings),
         taper=tapers.part_of(patient, preview.dossier, book, preview.line_id),
         preview=preview,
-        book=at(book, preview.dossier.practice),
+        book=at(book, preview.dossier.practice, preview.dossier.group),
         profile=profile,
     )

@@ -228,7 +228,7 @@ def _lines(case: Case, flags: Sequence[Flag], own: Iterable[Flag], *, alone: boo
             Line(
                 flag=flag,
                 rule_title=rule.title if rule else flag.rule_id,
-                citations=rulebooks.cited(flag.version_id, flag.rule_id, case.practice.code),
+                citations=rulebooks.cited(flag, case.practice),
                 earlier=earlier.get((flag.rule_id, flag.key), []),
                 tally=tallies.get(flag.rule_id),
                 reasons=[reasons[pk] for pk in flag.prescription_ids if pk in reasons]

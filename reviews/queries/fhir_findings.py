@@ -116,7 +116,7 @@ def _findings(rows: Sequence[Flag]) -> list[findings.Finding]:
         _finding(
             row,
             orders,
-            citations.of(row.version_id, row.rule_id, row.practice.code),
+            citations.of(row),
             systems,
         )
         for row in rows

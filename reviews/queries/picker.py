@@ -13,6 +13,8 @@ import msgspec
 from drugs.search import UNKNOWN, Match, search, statuses_set
 from reviews import rulebooks
 from reviews.errors import BadRecord
+from reviews.models import LocalStatus, Practice
+from reviews.queries import local_status
 from reviews.rules import words
 from reviews.rules.drug import Recognition
 
@@ -29,6 +31,7 @@ COUNTED_AS = {
     "suppository": "suppository",
 }
 Codings = Iterable[Mapping[str, str]]
+Held = Mapping[str, LocalStatus]
 Label = tuple[tuple[str, bool], ...]
 """A label in pieces: (text, whether it repeats what was typed)."""
 
@@ -58,7 +61,7 @@ class Choice:
     """A radio button of the picker.
 
     `unit` is the one its form is counted in, empty if unknown. `exact`: it is the one medicine that
-    was typed in full, which Enter may choose.
+    was typed in full, which Enter may choose. `here`: whether the practice can get it, in words.
     """
 
     value: str
@@ -69,6 +72,7 @@ class Choice:
     unit: str
     chosen: bool
     exact: bool = False
+    here: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,21 +90,27 @@ class Picker:
     choices: list[Choice]
     as_written: bool
     recognised_as: tuple[str, ...]
+    here_as_written: str = ""
 
 
-def picker(profile: str, typed: str, chosen: str) -> Picker:
-    """The choices for what is typed under a profile; `chosen` is the value chosen before."""
+def picker(practice: Practice, typed: str, chosen: str) -> Picker:
+    """The choices for what is typed at a practice; `chosen` is the value chosen before.
+
+    What the practice cannot get is among them as well: it is a note, and hides nothing.
+    """
+    profile, held = practice.profile, local_status.at(practice)
     typed = " ".join(typed.split())[:LONGEST_TYPED]
     matches = search(typed, MATCHES, profile) if typed else []
     # What was typed, as typed, has its own choice below.
     matches = [match for match in matches if match.label != f"{typed} (as typed)"]
     exact = [match for match in matches if match.exact]
     choices = [
-        _choice(match, typed, chosen, exact=len(exact) == 1 and match is exact[0])
+        _choice(match, typed, chosen, held, exact=len(exact) == 1 and match is exact[0])
         for match in matches
     ]
     if chosen and chosen != AS_WRITTEN and not any(choice.chosen for choice in choices):
-        choices = [*_chosen_before(chosen), *choices]
+        choices = [*_chosen_before(chosen, held), *choices]
+    recognised = recognise(typed) if typed else None
     return Picker(
         typed=typed,
         count=len(matches),
@@ -108,7 +118,8 @@ def picker(profile: str, typed: str, chosen: str) -> Picker:
         statuses_set=bool(matches) and statuses_set(profile),
         choices=choices,
         as_written=chosen == AS_WRITTEN,
-        recognised_as=_drugs(recognise(typed)) if typed else (),
+        recognised_as=_drugs(recognised) if recognised else (),
+        here_as_written=local_status.told(held, _keys(recognised)) if recognised else "",
     )
 
 
@@ -153,7 +164,7 @@ def _product_of(chosen: str) -> Product | None:
         return None
 
 
-def _choice(match: Match, typed: str, chosen: str, *, exact: bool) -> Choice:
+def _choice(match: Match, typed: str, chosen: str, held: Held, *, exact: bool) -> Choice:
     value = value_of(match.text, match.codings)
     return Choice(
         value=value,
@@ -164,26 +175,32 @@ def _choice(match: Match, typed: str, chosen: str, *, exact: bool) -> Choice:
         unit=COUNTED_AS.get(match.form, ""),
         chosen=chosen == value,
         exact=exact,
+        here=local_status.told(held, match.ingredients),
     )
 
 
-def _chosen_before(chosen: str) -> list[Choice]:
+def _chosen_before(chosen: str, held: Held) -> list[Choice]:
     """The medicine chosen before, or that of the prescription amended; none if unreadable."""
     product = _product_of(chosen)
     if product is None:
         return []
-    recognised = _drugs(recognise(*product))
+    recognised = recognise(*product)
     return [
         Choice(
             value=chosen,
             label=((product.medicine, False),),
             detail="",
-            status="held" if recognised else "not recognised",
+            status="held" if recognised.ingredients else "not recognised",
             note="",
             unit="",
             chosen=True,
+            here=local_status.told(held, _keys(recognised)),
         )
     ]
+
+
+def _keys(recognition: Recognition) -> list[str]:
+    return [ingredient.drug.key for ingredient in recognition.ingredients]
 
 
 def _drugs(recognition: Recognition) -> tuple[str, ...]:

@@ -29,6 +29,8 @@ from reviews.models import (
 from reviews.queries import said
 from reviews.queries.said import Said
 from reviews.rules import ENGINE
+from reviews.rules.book import RuleBook
+from reviews.rules.dossier import Dossier
 from reviews.rules.finding import Finding, Screening
 from reviews.rules.registry import BY_ID
 from reviews.rules.screen import screen
@@ -138,11 +140,16 @@ def of(patient: Patient, day: date) -> Replay:
         live=live,
         engine=ENGINE.name,
         rows=rows,
-        quiet=len(rulebooks.run_at(live_book, dossier.practice, dossier.profile) - told),
+        quiet=len(_run(live_book, dossier) - told),
         known=sorted(_known(patient, known_at), key=lambda fact: fact.since),
         later=_later(patient, day, known_at),
         limits=_limits(patient, kept, then, known_at),
     )
+
+
+def _run(book: RuleBook, dossier: Dossier) -> set[str]:
+    """Ids of the rules that a book runs for somebody."""
+    return rulebooks.run_at(book, dossier.practice, dossier.group, dossier.profile)
 
 
 # -- Three judgements --------------------------------------------------------------------------

@@ -130,7 +130,9 @@ def _facts(patient: Patient, dossier: Dossier, today: date) -> list[KnownFact]:
 def next_on(book: RuleBook, dossier: Dossier, today: date) -> date:
     """The day on which the next review is due if this one is done today."""
     rule_id, name = REVIEW_EVERY
-    limits: Limits | None = at(book, dossier.practice).rules.get(rule_id, {}).get(dossier.profile)
+    limits: Limits | None = (
+        at(book, dossier.practice, dossier.group).rules.get(rule_id, {}).get(dossier.profile)
+    )
     return today + timedelta(days=int(limits[name]) if limits else 90)
 
 

@@ -8,7 +8,7 @@ import msgspec
 from django.db import connection
 
 from reviews import governing, rule_files, sealing
-from reviews.models import Practice, RuleChange, RuleDraft, RuleVersion, SealedLeaf
+from reviews.models import RuleChange, RuleDraft, RuleVersion, SealedLeaf
 from reviews.queries.differences import SECTIONS, Difference, differences
 from reviews.rule_files import Row
 from reviews.rulebooks import FORMULARY_SECTIONS
@@ -231,10 +231,10 @@ which its file names no source. Local policy, unverified."""
 def taken_here(data: Mapping[str, Any], rows: Iterable[Row], today: date) -> list[Row]:
     """The rows of an exported book as they can be taken here, each with a source.
 
-    Left out is the policy of practices that are not here. What no edit there says, but other
-    software, has the book itself as its source.
+    Left out is the policy of practices and groups that are not here. What no edit there says, but
+    other software, has the book itself as its source.
     """
-    here = set(Practice.objects.values_list("code", flat=True))
+    here = governing.places().keys()
     number, digest = data.get("number"), str(data.get("digest", ""))[:16]
     found = []
     for row in rows:
@@ -266,12 +266,12 @@ def not_taken(data: Mapping[str, Any], base: Mapping[str, Any]) -> list[tuple[st
         if name in found
     ]
     unknown = sum(not is_known(fact) for fact in _facts(data["book"]))
-    here = set(Practice.objects.values_list("code", flat=True))
+    here = governing.places().keys()
     elsewhere = len(data["book"].get("local", {}).keys() - here)
     if unknown:
         left.append(("Facts that this software does not have", unknown))
     if elsewhere:
-        left.append(("Policy of practices that are not here", elsewhere))
+        left.append(("Policy of practices or groups that are not here", elsewhere))
     return left
 
 

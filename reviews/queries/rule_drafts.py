@@ -7,9 +7,11 @@ from django.contrib.auth.models import User
 from django.db.models import Count, Q
 
 from reviews import governing, what_ifs
+from reviews.governing import Place
 from reviews.models import (
     EditAnswer,
     Practice,
+    PracticeGroup,
     Prescription,
     Profile,
     RuleChange,
@@ -20,6 +22,7 @@ from reviews.models import (
 from reviews.rules.book import RuleBook
 from reviews.rules.bounds import Bounds, bounds, fields_of
 from reviews.rules.changing import Fact, Value, is_grading, is_known, value_in
+from reviews.rules.policy import GROUP
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +43,8 @@ class EditRow:
     @property
     def scope_key(self) -> str:
         """The scope as the page of a fact is asked for it."""
-        place = self.change.practice
-        return f"practice:{place.code}" if place else self.change.profile
+        place = self.change.place
+        return scope_key(place) if place else self.change.profile
 
 
 def open_drafts() -> list[RuleDraft]:
@@ -68,31 +71,36 @@ def rows_of(draft: RuleDraft, changes: list[RuleChange] | None = None) -> list[E
 def _row(change: RuleChange, strange: dict[int, Value], treated: dict[int, int]) -> EditRow:
     fact = governing.fact_of(change)
     proposed = governing.software_says(fact)
-    allowed = bounds_of(fact, change.practice)
+    allowed = bounds_of(fact, change.place)
     return EditRow(
         change=change,
         label=governing.label(fact),
-        scope=scope_in_words(change.profile, change.practice),
+        scope=scope_in_words(change.profile, change.place),
         before=governing.in_words(fact, change.before),
         after=governing.in_words(fact, change.after),
         now=governing.in_words(fact, strange[change.pk]) if change.pk in strange else "",
         software=""
         if fact.practice or is_grading(fact.field) or proposed in (change.after, change.before)
         else governing.in_words(fact, proposed),
-        people=reach(change.profile, change.practice, treated),
+        people=reach(change.profile, change.place, treated),
         floor=allowed.floor if allowed else "",
         is_known=is_known(fact),
     )
 
 
-def bounds_of(fact: Fact, practice: Practice | None) -> Bounds | None:
-    """The bounds of a fact, for a practice those of its profile."""
-    return bounds(fact.rule_id, fact.field, practice.profile if practice else fact.profile)
+def scope_key(place: Place) -> str:
+    """A practice or group as the page of a fact is asked for its policy."""
+    return place.scope if isinstance(place, PracticeGroup) else f"practice:{place.code}"
 
 
-def scope_in_words(profile: str, practice: Practice | None) -> str:
+def bounds_of(fact: Fact, place: Place | None) -> Bounds | None:
+    """The bounds of a fact, for a practice or group those of its profile."""
+    return bounds(fact.rule_id, fact.field, place.profile if place else fact.profile)
+
+
+def scope_in_words(profile: str, place: Place | None) -> str:
     """Whom a fact is for, in words."""
-    return f"local policy of {practice.name}" if practice else f"{profile} profile"
+    return f"local policy of {place.name}" if place else f"{profile} profile"
 
 
 def _treated() -> dict[int, int]:
@@ -101,11 +109,14 @@ def _treated() -> dict[int, int]:
     return dict(rows.annotate(Count("patient", distinct=True)))
 
 
-def reach(profile: str, practice: Practice | None, treated: dict[int, int] | None = None) -> int:
+def reach(profile: str, place: Place | None, treated: dict[int, int] | None = None) -> int:
     """How many people with a prescription are judged by a fact, in the practices one sees."""
     treated = _treated() if treated is None else treated
-    if practice:
-        return treated.get(practice.pk, 0)
+    if isinstance(place, Practice):
+        return treated.get(place.pk, 0)
+    if place:
+        members = place.members.current().values_list("practice", flat=True)
+        return sum(treated.get(pk, 0) for pk in members)
     of_profile = Practice.objects.filter(profile=profile).values_list("pk", flat=True)
     return sum(treated.get(pk, 0) for pk in of_profile)
 
@@ -147,7 +158,7 @@ def _past(change: RuleChange, version: RuleVersion | None) -> Past:
     return Past(
         change=change,
         label=governing.label(fact),
-        scope=scope_in_words(change.profile, change.practice),
+        scope=scope_in_words(change.profile, change.place),
         before=governing.in_words(fact, change.before),
         after=governing.in_words(fact, change.after),
         became=became,
@@ -177,56 +188,63 @@ class FactNow:
         return bool(self.bounds.choices)
 
 
-def fact_now(draft: RuleDraft, fact: Fact, practice: Practice | None) -> FactNow | None:
+def fact_now(draft: RuleDraft, fact: Fact, place: Place | None) -> FactNow | None:
     """A fact as it stands in a draft; None when there is no such fact."""
-    allowed = bounds_of(fact, practice)
+    allowed = bounds_of(fact, place)
     if allowed is None:
         return None
     live = value_in(draft.base.book, fact)
     standing = governing.with_people(
         draft.changes.standing().filter(
-            rule_id=fact.rule_id, profile=fact.profile, practice=practice, field=fact.field
+            rule_id=fact.rule_id,
+            profile=fact.profile,
+            field=fact.field,
+            **governing.columns_of(place),
         )
     ).first()
     value = standing.after if standing else live
-    if value is None and practice:
-        value = value_in(draft.base.book, fact._replace(profile=practice.profile, practice=""))
+    of_profile = fact._replace(profile=place.profile, practice="") if place else fact
+    if value is None and isinstance(place, Practice):
+        value = value_in(draft.base.book, fact._replace(practice=_group_scope(place)))
+    if value is None and place:
+        value = value_in(draft.base.book, of_profile)
     shown = governing.in_words(fact, 2)
     return FactNow(
         fact=fact,
         label=governing.label(fact),
-        scope=scope_in_words(fact.profile, practice),
+        scope=scope_in_words(fact.profile, place),
         bounds=allowed,
         live=governing.in_words(fact, live),
-        software=governing.in_words(
-            fact._replace(profile=practice.profile if practice else fact.profile, practice=""),
-            governing.software_says(
-                fact._replace(profile=practice.profile if practice else fact.profile, practice="")
-            ),
-        ),
+        software=governing.in_words(of_profile, governing.software_says(of_profile)),
         value=value,
         unit="" if allowed.choices else shown.partition(" ")[2],
         standing=standing,
-        people=reach(fact.profile, practice),
-        policies=_policies(draft, fact, practice),
+        people=reach(fact.profile, place),
+        policies=_policies(draft, fact, place),
     )
 
 
-def _policies(draft: RuleDraft, fact: Fact, practice: Practice | None) -> list[dict[str, Any]]:
-    """What practices of the profile say of the same fact, in the book and in the draft."""
-    profile = practice.profile if practice else fact.profile
-    drafted = {each.practice_id: each for each in governing.in_draft(draft) if each.practice_id}
+def _group_scope(practice: Practice) -> str:
+    """By what name a book keeps the policy of a practice's group; one that none has without it."""
+    member = practice.groups.current().select_related("group").first()
+    return member.group.scope if member else GROUP
+
+
+def _policies(draft: RuleDraft, fact: Fact, place: Place | None) -> list[dict[str, Any]]:
+    """What practices and groups of the profile say of the same fact, in the book and the draft."""
+    profile = place.profile if place else fact.profile
+    drafted = {governing.fact_of(each): each for each in governing.in_draft(draft)}
     found = []
-    for place in Practice.objects.filter(profile=profile).order_by("name"):
-        own = Fact(fact.rule_id, "", place.code, fact.field)
+    for each in governing.places().values():
+        if each.profile != profile:
+            continue
+        own = Fact(fact.rule_id, "", each.scope, fact.field)
         said = value_in(draft.base.book, own)
-        change = drafted.get(place.pk)
-        if change is not None and governing.fact_of(change) != own:
-            change = None
+        change = drafted.get(own)
         if said is not None or change is not None:
             found.append(
                 {
-                    "practice": place,
+                    "place": each,
                     "now": governing.in_words(own, said),
                     "drafted": governing.in_words(own, change.after) if change else "",
                     "change": change,
@@ -292,7 +310,7 @@ def sent_back(draft: RuleDraft) -> list[EditAnswer]:
 
 
 def policies_in(book: RuleBook, rule_id: str) -> list[tuple[str, list[str]]]:
-    """`(practice, what it says otherwise)` of every local policy on a rule in a book."""
+    """`(practice or group, what it says otherwise)` of every policy on a rule in a book."""
     found = []
     for code, own in sorted(book.local.items()):
         held = {**own.get("rules", {}).get(rule_id, {}), **own.get("grading", {}).get(rule_id, {})}

@@ -245,7 +245,7 @@ def ways_down(
     equals: Sequence[crossing.Equivalent],
 ) -> list[ways.Way]:
     """The ways to come down from the dose of a request."""
-    book = at(basis.book, basis.dossier.practice)
+    book = at(basis.book, basis.dossier.practice, basis.dossier.group)
     pace = limits.of(book.rules, basis.dossier.profile, book.drugs[request.drug])
     return ways.ways(request, pace, use, equals)
 

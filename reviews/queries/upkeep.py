@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from drugs import due
 from drugs.models import SOURCED, Edition
-from reviews import access, rulebooks
+from reviews import access, groups, rulebooks
 from reviews.access import Action
 from reviews.models import (
     Decision,
@@ -332,8 +332,14 @@ def _silent(user: User, flags: QuerySet[Flag], now: datetime) -> list[Line]:
     )
     holding = rulebooks.holding()
     run: set[str] = set()
+    grouped = groups.grouped()
     for practice in access.practices(user, Action.EDIT_FORMULARY):
-        run |= rulebooks.run_at(holding.at(practice.pk), practice.code, practice.profile)
+        run |= rulebooks.run_at(
+            holding.at(practice.pk),
+            practice.code,
+            grouped.get(practice.code, ""),
+            practice.profile,
+        )
     lines = []
     for rule_id, before, lately in counted:
         if lately or before < AT_LEAST or rule_id not in run:

@@ -55,7 +55,8 @@ JSON shape (every key shown is required unless said otherwise; amounts are mg):
       "grading": {"DUR-01": {"UK": {"severity_s2": 3, "shown": "queue"}}},    # optional: what the
                                               # rule grades S2 is S3 here; shown: interrupt, queue,
                                               # note or off
-      "local": {                              # optional: policy of a practice, by its code
+      "local": {                              # optional: policy of a practice, by its code, or
+                                              # of a group of practices, as "group:<code>"
         "harbour": {"name": "Harbour Street Surgery", "rules": {"DUR-01": {"s2_over_days": 14}},
                     "grading": {"DUR-01": {"shown": "note"}}, "citations": {"DUR-01": [{...}]}}
       }
@@ -93,10 +94,9 @@ class RuleBook:
     citations: dict[str, list[dict]] = field(default_factory=dict)
     grading: dict[str, dict[str, dict]] = field(default_factory=dict)
     local: dict[str, dict] = field(default_factory=dict)
-    policy_of: str = ""
-    """The name of the practice for whose patients alone this book holds (`policy.at`)."""
-    policy_on: frozenset[str] = frozenset()
-    """The rules on which that practice has a policy of its own."""
+    policy_of: dict[str, str] = field(default_factory=dict)
+    """In a book that holds for the patients of one practice alone (`policy.at`), by rule the name
+    of the practice or group whose policy is on it."""
     without_a_rule: dict[str, array] = field(default_factory=dict)
 
     @classmethod

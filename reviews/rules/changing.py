@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 from reviews.rules.bounds import bounds, parameter_of, steps_of
 from reviews.rules.codes import PROFILES
-from reviews.rules.policy import SEVERITY, SHOWN_FIELD
+from reviews.rules.policy import GROUP, SEVERITY, SHOWN_FIELD, scopes
 
+WHOSE = "whose"
+"""Key of `judged_by` under which it says whose policy is on which fact."""
 Value = float | str | None
 """What a fact holds; None = as the rule says, or for a practice as its profile says."""
 
@@ -19,7 +21,8 @@ Value = float | str | None
 class Fact(NamedTuple):
     """One fact of a book: `practice` is the code of the practice whose local policy it is.
 
-    Of `profile` and `practice` one is empty.
+    For a policy of a group of practices it is `policy.GROUP` with the code of the group. Of
+    `profile` and `practice` one is empty.
     """
 
     rule_id: str
@@ -124,25 +127,31 @@ def _citation(edit: Edit) -> dict[str, Any]:
     }
 
 
-def judged_by(book: Mapping[str, Any], profile: str, practice: str) -> dict[str, Any]:
-    """All that a book says of thresholds and gradings to patients of one practice.
+def judged_by(
+    book: Mapping[str, Any], profile: str, practice: str, group: str = ""
+) -> dict[Any, Any]:
+    """All that a book says of thresholds and gradings to patients of one practice, in its group.
 
     Two books that say the same here find the same, as far as their drug facts are the same.
     """
-    own = book.get("local", {}).get(practice, {})
-    said = {}
+    local = book.get("local", {})
+    own = [local[each] for each in scopes(practice, group) if each in local]
+    said: dict[Any, Any] = {}
+    whose = {}
     for section in ("rules", "grading"):
         for rule_id, by_profile in book.get(section, {}).items():
             if by_profile.get(profile):
                 said[section, rule_id] = dict(by_profile[profile])
-        for rule_id, changed in own.get(section, {}).items():
-            said[section, rule_id] = said.get((section, rule_id), {}) | changed
+        for each in own:
+            for rule_id, changed in each.get(section, {}).items():
+                said[section, rule_id] = said.get((section, rule_id), {}) | changed
+                whose |= {(rule_id, name): each["name"] for name in changed}
     # A finding says whose policy it follows.
-    return said | ({"name": own.get("name")} if own else {})
+    return said | ({WHOSE: whose} if whose else {})
 
 
 class Disorder(NamedTuple):
-    """Two thresholds of a rule that contradict each other, for a profile or a practice's policy."""
+    """Two thresholds of a rule that contradict each other, for a profile or a local policy."""
 
     rule_id: str
     where: str
@@ -158,17 +167,33 @@ class Disorder(NamedTuple):
         return f"“{labels[0]}” must not be more than “{labels[1]}” ({self.where})"
 
 
-def disorders(content: Mapping[str, Any], profiles: Mapping[str, str]) -> list[Disorder]:
-    """Thresholds that contradict each other. `profiles` has the profile of each practice's code."""
+def disorders(
+    content: Mapping[str, Any],
+    profiles: Mapping[str, str],
+    groups: Mapping[str, str] | None = None,
+) -> list[Disorder]:
+    """Thresholds that contradict each other, also what a practice and its group say together.
+
+    `profiles` has the profile of each practice by its code and of each group by `GROUP` with its
+    code, `groups` the code of the group of each practice that is in one.
+    """
     found = []
-    scopes = [(profile, "") for profile in PROFILES]
-    scopes += [(profiles[code], code) for code in content.get("local", {}) if code in profiles]
-    for profile, practice in scopes:
-        said = judged_by(content, profile, practice)
-        for (section, rule_id), held in ((k, v) for k, v in said.items() if k != "name"):
+    groups = groups or {}
+    local = content.get("local", {})
+    places = [(profile, "", "") for profile in PROFILES]
+    for code in sorted(profiles):
+        if code.startswith(GROUP):
+            if code in local:
+                places.append((profiles[code], "", code.removeprefix(GROUP)))
+        elif code in local:
+            places.append((profiles[code], code, groups.get(code, "")))
+    for profile, practice, group in places:
+        said = judged_by(content, profile, practice, group)
+        where = practice or (GROUP + group if group else profile)
+        for (section, rule_id), held in ((k, v) for k, v in said.items() if k != WHOSE):
             if section != "rules":
                 continue
             for first, second in steps_of(rule_id):
                 if first in held and second in held and held[first] > held[second]:
-                    found.append(Disorder(rule_id, practice or profile, first, second))
+                    found.append(Disorder(rule_id, where, first, second))
     return found

@@ -173,7 +173,8 @@ class Taper:
 class Dossier:
     """A person with everything the rules may look at, judged `as_of` a day under a profile.
 
-    `practice` is the code of theirs, whose local policy counts; empty = no policy does.
+    `practice` is the code of theirs and `group` that of the group of practices that it is in, whose
+    local policies count; empty = no policy does.
 
     `no_sedatives` are texts of medicines, as `recognise.compared` gives them, of which somebody
     said that they name no sedative; `meanings` are such texts, each with the medicine that
@@ -196,6 +197,7 @@ class Dossier:
     deceased: bool = False
     meanings: Mapping[str, Medicine] = field(default_factory=dict)
     practice: str = ""
+    group: str = ""
 
     @property
     def has_died(self) -> bool:

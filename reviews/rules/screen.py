@@ -32,7 +32,7 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
     Local policy of the dossier's practice counts. KeyError when the book does not hold the
     dossier's profile.
     """
-    book = at(book, dossier.practice)
+    book = at(book, dossier.practice, dossier.group)
     sedatives, others, unmapped, have, said = _sorted_out(dossier, book)
     if not sedatives and not unmapped:
         return Screening(as_of=dossier.as_of, book_number=book.number)
@@ -65,7 +65,7 @@ def screen(dossier: Dossier, book: RuleBook, rules: tuple[Rule, ...] | None = No
         findings = [finding for finding in findings if finding.rule_id == AFTER_DEATH]
     if said:
         findings = [_naming(finding, said) for finding in findings]
-    if book.policy_on:
+    if book.policy_of:
         findings = [saying_whose(finding, book) for finding in findings]
     return Screening(
         as_of=dossier.as_of,

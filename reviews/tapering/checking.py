@@ -97,7 +97,7 @@ def check(
 
     The plan takes the place of the taper with this id.
     """
-    book = at(book, dossier.practice)
+    book = at(book, dossier.practice, dossier.group)
     others = tuple(taper for taper in dossier.tapers if taper.id != taper_id)
     mine = as_taper(planned, id=taper_id, last_contact_on=dossier.as_of)
     screening = screen(replace(dossier, tapers=(*others, mine)), book)

@@ -6,63 +6,38 @@ change at once. Screening reads the published rule book, and knows of it when a 
 published a draft with it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.contrib.auth.models import User
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db import transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from drugs.models import (
     DrugClass,
     DrugFact,
-    Equivalent,
     FormularyStatus,
     Ingredient,
     IngredientClass,
-    Limit,
     Pair,
-    Presentation,
     Sourced,
 )
 from reviews import access, audit
 from reviews.access import Action
 from reviews.audit import Event
-from reviews.errors import BadRecord, IllegalMove, Stale
+from reviews.errors import BadRecord, DomainError, IllegalMove, Stale
+from reviews.formulary_files import MOST_CHANGES, Row
+from reviews.formulary_rows import IDENTITY, KINDS, Citation, accepted, cited
+from reviews.queries import formulary_file
+from reviews.queries.formulary_file import ADD, CHANGE, RETIRE, Answer
 
 _Row = TypeVar("_Row", bound=Sourced)
-_Done = TypeVar("_Done")
 
-LONGEST_DAYS = 366
-"""Knowledge is read again at least once a year; 366 days let a leap year be a year."""
-
-KINDS = {
-    "fact": DrugFact,
-    "limit": Limit,
-    "equivalent": Equivalent,
-    "strengths": Presentation,
-    "class": IngredientClass,
-    "default": DrugClass,
-    "pair": Pair,
-    "status": FormularyStatus,
-}
-"""The tables an admin changes here, by the word in the address of their form."""
-KIND_OF = {model: kind for kind, model in KINDS.items()}
-
-# The columns that identify a row, given once, when the row is added.
-IDENTITY = {
-    DrugFact: ("kind", "profile"),
-    Limit: ("profile", "context"),
-    Equivalent: ("table",),
-    Presentation: ("profile", "form", "per_unit"),
-    IngredientClass: ("drug_class",),
-    Pair: ("with_ingredient", "with_class"),
-    FormularyStatus: ("profile",),
-}
+LOCK = 0xF11E
+"""Key of the advisory lock of whoever takes a file into the formulary."""
 
 # The rules take these severities from the formulary; the others are part of the rules themselves.
 SEVERITY_FROM_FORMULARY = frozenset(
@@ -82,20 +57,6 @@ SEVERITY_FROM_FORMULARY = frozenset(
 FACTS_IN_BOOK = (DrugFact.Kind.BAND, DrugFact.Kind.METABOLISM)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Citation:
-    """Who says so, where, and until when that is believed.
-
-    `read_by_me`: the acting person has read the statement in the source itself, and signs it off.
-    """
-
-    source: str
-    locator: str
-    next_review: date | None
-    note: str = ""
-    read_by_me: bool = False
-
-
 @transaction.atomic
 def revise(
     *, row: _Row, values: dict[str, object], citation: Citation, seen: datetime, by: User
@@ -103,9 +64,9 @@ def revise(
     """Change a row. `seen` is its `changed_at` as it was shown. Raises `BadRecord`, `Stale`."""
     access.require(by, Action.EDIT_FORMULARY)
     locked = _lock(row, seen)
-    cited = _cited(citation)
+    columns = cited(citation)
     before = _content(locked)
-    _checked(locked.revise, **cited, **values)
+    accepted(locked.revise, **columns, **values)
     if citation.read_by_me:
         locked.sign_off(by=by, at=timezone.now())
     _record(by, Event.FORMULARY_REVISED, locked, before=before, after=_content(locked))
@@ -123,16 +84,19 @@ def add(
 ) -> _Row:
     """Write down a row about a drug, or bring one back into force. Raises `BadRecord`."""
     access.require(by, Action.EDIT_FORMULARY)
-    cited = _cited(citation)
+    columns = cited(citation)
     identity = {name: values.get(name) for name in IDENTITY[model]}
     retired = model.objects.select_for_update().filter(
         ingredient=ingredient, retired_at__isnull=False, **identity
     )
     if made := retired.first():
         editable = {name: value for name, value in values.items() if name not in identity}
-        _checked(made.revise, **cited, **editable)
+        accepted(made.revise, **columns, **editable)
     else:
-        made = _checked(model.add, ingredient=ingredient, **cited, **values)
+        try:
+            made = accepted(model.add, ingredient=ingredient, **columns, **values)
+        except IntegrityError as error:
+            raise Stale("Somebody else wrote this down just now. Look at it.") from error
     if citation.read_by_me:
         made.sign_off(by=by, at=timezone.now())
     _record(by, Event.FORMULARY_ADDED, made, after=_content(made))
@@ -149,6 +113,58 @@ def retire(*, row: _Row, reason: str, seen: datetime, by: User) -> _Row:
     locked.retire(at=timezone.now())
     _record(by, Event.FORMULARY_RETIRED, locked, before=_content(locked), reason=reason.strip())
     return locked
+
+
+@transaction.atomic
+def take_file(*, rows: Iterable[Row], digest: str, by: User) -> list[Answer]:
+    """Do what each row of a file says, as if it were done by hand, row by row.
+
+    `digest` is that of the file, for the trail. All or nothing: raises `BadRecord` for the first
+    row that cannot be taken, as `formulary_file.report` tells of all of them.
+    """
+    access.require(by, Action.EDIT_FORMULARY)
+    # Two files at once would wait for each other's rows, each in its own order.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    answers = formulary_file.report(rows)
+    for each in answers:
+        if each.refused:
+            refusal = BadRecord(*each.refused[0])
+            raise BadRecord("file", f"line {each.row.line}: {refusal.message}")
+    doing = [each for each in answers if each.does]
+    if len(doing) > MOST_CHANGES:
+        raise BadRecord("file", f"would do more than {MOST_CHANGES:,} things: take it in parts")
+    for each in doing:
+        try:
+            _do(each, by)
+        except DomainError as refusal:
+            raise BadRecord("file", f"line {each.row.line}: {refusal.message}") from refusal
+    if doing:
+        counted = Counter(each.does for each in doing)
+        audit.record(
+            by,
+            Event.FORMULARY_FILE_TAKEN,
+            digest=digest,
+            changed=counted[CHANGE],
+            added=counted[ADD],
+            retired=counted[RETIRE],
+        )
+    return doing
+
+
+def _do(answer: Answer, by: User) -> None:
+    """Do what a row of a file says."""
+    held, citation, values = answer.held, answer.citation, dict(answer.values)
+    if held is not None:
+        # The stubs know the default of the database as a value of the column.
+        seen = cast(datetime, held.changed_at)
+        if answer.does == RETIRE:
+            retire(row=held, reason=answer.reason, seen=seen, by=by)
+        elif citation is not None:
+            revise(row=held, values=values, citation=citation, seen=seen, by=by)
+    elif answer.ingredient is not None and citation is not None:
+        model = KINDS[answer.row.kind]
+        add(model=model, ingredient=answer.ingredient, values=values, citation=citation, by=by)
 
 
 def reaches_screening(row: Sourced) -> bool:
@@ -170,33 +186,6 @@ def _lock(row: _Row, seen: datetime) -> _Row:
     if locked.retired_at is not None:
         raise IllegalMove("This is no longer in force, and is kept as it was.")
     return locked
-
-
-def _cited(citation: Citation) -> dict[str, object]:
-    """The citation as the columns of a row, read today. Raises `BadRecord`."""
-    today = timezone.localdate()
-    for field in ("source", "locator"):
-        if not getattr(citation, field).strip():
-            raise BadRecord(field, "is needed: every number has a source")
-    last = today + timedelta(days=LONGEST_DAYS)
-    if citation.next_review is None or not today < citation.next_review <= last:
-        raise BadRecord("next_review", f"must be after today and not after {last:%-d %b %Y}")
-    return {
-        "source": citation.source.strip(),
-        "locator": citation.locator.strip(),
-        "reviewed": today,
-        "next_review": citation.next_review,
-        "note": citation.note.strip(),
-    }
-
-
-def _checked(change: Callable[..., _Done], **values: object) -> _Done:
-    """Change a row; a value that the formulary refuses is a `BadRecord` at its first field."""
-    try:
-        return change(**values)
-    except ValidationError as error:
-        field, reasons = next(iter(error.message_dict.items()))
-        raise BadRecord("" if field == NON_FIELD_ERRORS else field, reasons[0]) from error
 
 
 def _content(row: Sourced) -> dict[str, object]:

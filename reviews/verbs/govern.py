@@ -16,7 +16,7 @@ from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, Stale
 from reviews.governing import Grounds
-from reviews.models import Practice, RuleChange, RuleDraft, named
+from reviews.models import Practice, PracticeGroup, RuleChange, RuleDraft, named
 from reviews.rule_files import Row
 from reviews.rules.changing import Fact, Value, value_in
 
@@ -43,9 +43,10 @@ def change(
     by: User,
     profile: str = "",
     practice: Practice | None = None,
+    group: PracticeGroup | None = None,
     seen: int | None = None,
 ) -> RuleChange:
-    """Edit one fact in a draft, of a profile or as the local policy of a practice.
+    """Edit one fact in a draft, of a profile or as local policy of a practice or a group.
 
     `seen` is the id of the edit of that fact which the draft held when it was looked at, None for
     none: it is written over. Raises `BadRecord` by field, `Stale` when somebody edited the fact or
@@ -53,14 +54,15 @@ def change(
     """
     access.require(by, Action.DRAFT)
     locked = _lock(draft)
-    if bool(profile) == bool(practice):
-        raise BadRecord("profile", "give a profile, or a practice for its local policy")
-    fact = Fact(rule_id, profile, practice.code if practice else "", field)
-    held = governing.accepted(fact, after, practice)
+    place = practice or group
+    if sum(map(bool, (profile, practice, group))) != 1:
+        raise BadRecord("profile", "give a profile, or a practice or group for its local policy")
+    fact = Fact(rule_id, profile, place.scope if place else "", field)
+    held = governing.accepted(fact, after, place)
     cited = governing.cited(grounds)
     standing = governing.with_people(
         locked.changes.standing().filter(
-            rule_id=rule_id, profile=profile, practice=practice, field=field
+            rule_id=rule_id, profile=profile, practice=practice, group=group, field=field
         )
     ).first()
     if (standing.pk if standing else None) != seen:
@@ -75,6 +77,7 @@ def change(
         rule_id=rule_id,
         profile=profile,
         practice=practice,
+        group=group,
         field=field,
         before=before,
         after=held,
@@ -106,7 +109,7 @@ def take_file(*, draft: RuleDraft, rows: Iterable[Row], by: User) -> list[RuleCh
             grounds=governing.grounds_of(each.row),
             by=by,
             profile=each.row.fact.profile,
-            practice=each.practice,
+            **governing.columns_of(each.place),
             seen=each.standing.pk if each.standing else None,
         )
         for each in answers
@@ -197,7 +200,7 @@ def put_away(*, draft: RuleDraft, reason: str, by: User) -> RuleDraft:
 
 
 _KEPT = (
-    *("rule_id", "profile", "practice", "field", "after"),
+    *("rule_id", "profile", "practice", "group", "field", "after"),
     *("source", "locator", "reviewed", "next_review", "reason"),
 )
 
@@ -233,7 +236,7 @@ def _record(by: User, event: Event, change: RuleChange) -> None:
         draft=change.draft_id,
         change=change.pk,
         rule=change.rule_id,
-        scope=change.practice.code if change.practice else change.profile,
+        scope=change.place.scope if change.place else change.profile,
         field=change.field,
         before=change.before,
         after=change.after,

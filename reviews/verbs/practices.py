@@ -77,6 +77,8 @@ def edit(*, practice: Practice, by: User | None = None, **details: str) -> Pract
         return locked
     if "profile" in changed and Patient.objects.filter(practice=locked).exists():
         raise BadRecord("profile", "of a practice with patients stays as it is")
+    if "profile" in changed and locked.groups.current().exists():
+        raise BadRecord("profile", "of a practice in a group stays as it is")
     for field, value in changed.items():
         setattr(locked, field, value)
     _save(locked)

@@ -182,6 +182,10 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
         raise refusal
     if not agreement.strip():
         raise BadRecord("agreement", "is needed: say why you agree")
+    # A practice may have joined a group since the draft was frozen. Going back must not wait.
+    faults = [] if locked.rolls_back_to_id else governing.faults(locked.book)
+    if faults:
+        raise IllegalMove(". ".join(faults) + ".")
     live = RuleVersion.objects.select_for_update().filter(state=PUBLISHED).first()
     if live is not None:
         live.state, live.retired_at = RETIRED, timezone.now()

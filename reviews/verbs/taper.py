@@ -15,7 +15,17 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from reviews import access, audit, dossiers, observed, records, requests, rulebooks, versions
+from reviews import (
+    access,
+    audit,
+    dossiers,
+    groups,
+    observed,
+    records,
+    requests,
+    rulebooks,
+    versions,
+)
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, NotFound, Stale
@@ -339,7 +349,7 @@ def _draft(
     drug = book.drugs.get(request.drug)
     if drug is None or not drug.classes & BZRA_CLASSES:
         raise BadRecord("drug", "is no benzodiazepine or Z-drug of the rule book")
-    pace = limits.of(at(book, dossier.practice).rules, dossier.profile, drug)
+    pace = limits.of(at(book, dossier.practice, dossier.group).rules, dossier.profile, drug)
     stages, equals, outside = (), [], ""
     try:
         if cross is not None:
@@ -389,7 +399,9 @@ def _limits(taper: Taper) -> limits.Limits:
     if drug is None:
         raise NotFound(f"The rule book does not hold {taper.drug} any more.")
     practice = taper.practice
-    return limits.of(at(book, practice.code).rules, practice.profile, drug)
+    return limits.of(
+        at(book, practice.code, groups.group_of(practice.pk)).rules, practice.profile, drug
+    )
 
 
 def _continued(before: Plan, following: Plan) -> Plan:

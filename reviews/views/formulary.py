@@ -1,5 +1,6 @@
-"""The formulary: find a drug, read what is held on it and on whose word, change it."""
+"""The formulary: find a drug, read what is held on it and on whose word, change it, or many."""
 
+import hashlib
 from datetime import date
 from typing import Any
 
@@ -7,7 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path
+from django.urls import path, re_path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -23,16 +24,19 @@ from drugs.models import (
     Sourced,
 )
 from drugs.search import find_drugs
-from reviews import access
+from reviews import access, formulary_files
 from reviews.access import Action
 from reviews.errors import BadRecord, NotFound, Stale
 from reviews.forms.formulary import SEEN, RowForm, seen
+from reviews.formulary_rows import IDENTITY, KIND_OF, KINDS
 from reviews.models import RuleVersion
+from reviews.queries import formulary_file, local_status
 from reviews.rules.indications import INDICATIONS
 from reviews.rules.registry import BY_ID
 from reviews.verbs import edit
 from reviews.views.refusals import form_page, refusals_at, shows_refusals
 from reviews.views.signed_in import SignedIn
+from reviews.views.texts import text_of
 
 FOUND_AT_MOST = 60
 TABLES = {
@@ -104,7 +108,9 @@ def drug(request: SignedIn, key: str) -> HttpResponse:
         "unverified": len(held.unverified),
         "overdue": held.next_review < today,
         "book": _live_book(),
-        "addable": [(edit.KIND_OF[model], model._meta.verbose_name) for model in edit.IDENTITY],
+        "here": local_status.of(held.ingredient, request.user),
+        "today": today,
+        "addable": [(KIND_OF[model], model._meta.verbose_name) for model in IDENTITY],
     }
     return render(request, "reviews/formulary/drug.html", context)
 
@@ -159,8 +165,8 @@ def add(request: SignedIn, key: str, kind: str) -> HttpResponse:
     """Write down a row about a drug."""
     access.require(request.user, Action.EDIT_FORMULARY)
     held = _ingredient(key)
-    model = edit.KINDS.get(kind)
-    if model is None or model not in edit.IDENTITY:
+    model = KINDS.get(kind)
+    if model is None or model not in IDENTITY:
         raise NotFound("There is nothing of that kind to add.")
     form = RowForm(model, None, request.POST or None)
     with refusals_at(form):
@@ -202,6 +208,85 @@ def retire(request: SignedIn, key: str, kind: str, pk: int) -> HttpResponse:
     return redirect("drug", key)
 
 
+@require_http_methods(["GET", "POST"])
+@login_required
+def file(request: SignedIn) -> HttpResponse:
+    """Take a file of rows into the formulary: first a report, then, at a second press, the rows."""
+    access.require(request.user, Action.EDIT_FORMULARY)
+    context: dict[str, Any] = {
+        "largest_bytes": formulary_files.LARGEST_BYTES,
+        "most": formulary_files.MOST_CHANGES,
+        "kinds": [(kind, model._meta.verbose_name_plural) for kind, model in KINDS.items()],
+    }
+    if request.method == "GET":
+        return render(request, "reviews/formulary/file.html", context)
+    text = text_of(request, formulary_files.LARGEST_BYTES)
+    found = formulary_files.read(text)
+    answers = formulary_file.report(found.rows)
+    refused = [each for each in answers if each.refused]
+    would = [each for each in answers if each.does and not each.refused]
+    may_take = bool(would) and not refused and not found.faults
+    may_take = may_take and len(would) <= formulary_files.MOST_CHANGES
+    if "take" in request.POST and may_take:
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        done = edit.take_file(rows=found.rows, digest=digest, by=request.user)
+        messages.success(request, f"Rows taken: {len(done)}. Each awaits sign-off.")
+        return redirect("formulary-file")
+    context |= {
+        "text": text,
+        "wrong": _wrong(found.faults, refused),
+        "would": would,
+        "unchanged": len(answers) - len(would) - len(refused),
+        "screened": sum(_is_screened(each) for each in would),
+        "may_take": may_take,
+    }
+    status = 422 if refused or found.faults else 200
+    return render(request, "reviews/formulary/file.html", context, status=status)
+
+
+def _wrong(
+    faults: list[formulary_files.Fault], refused: list[formulary_file.Answer]
+) -> list[dict[str, Any]]:
+    """What of a file cannot be taken, by line, with its row where that could be read."""
+    found = [{**each._asdict(), "row": None} for each in faults]
+    found += [
+        {**each._asdict(), "line": answer.row.line, "row": answer.row}
+        for answer in refused
+        for each in answer.refused
+    ]
+    return sorted(found, key=lambda each: each["line"])
+
+
+def _is_screened(answer: formulary_file.Answer) -> bool:
+    """Whether what a row would do can change what screening finds, once it is published."""
+    if answer.held is not None:
+        return edit.reaches_screening(answer.held)
+    model = KINDS[answer.row.kind]
+    return model is IngredientClass or edit.reaches_screening(model(**_kind_of(answer)))
+
+
+def _kind_of(answer: formulary_file.Answer) -> dict[str, Any]:
+    return {"kind": answer.row.said.get("fact", "")} if answer.row.kind == "fact" else {}
+
+
+@require_GET
+@login_required
+def rows(request: SignedIn, kind: str, form: str) -> HttpResponse:
+    """The rows of the formulary that people change here, of one kind or all, as a file."""
+    access.require(request.user, Action.SEE_FORMULARY)
+    if kind != "all" and kind not in KINDS:
+        raise NotFound("There is nothing of that kind in the formulary.")
+    held = formulary_file.rows_of("" if kind == "all" else kind)
+    write, content_type = {
+        # Spreadsheets take a file without this mark for another encoding.
+        "csv": (lambda rows: "\ufeff" + formulary_files.to_csv(rows), "text/csv; charset=utf-8"),
+        "toml": (formulary_files.to_toml, "application/toml; charset=utf-8"),
+    }[form]
+    response = HttpResponse(write(held), content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="formulary-{kind}.{form}"'
+    return response
+
+
 def _find(request: SignedIn) -> dict[str, Any]:
     """The search box and what it found, under the profile that was asked for or is mine."""
     mine = [practice.profile for practice in access.practices(request.user, Action.SEE_FORMULARY)]
@@ -238,7 +323,7 @@ def _ingredient(key: str) -> Ingredient:
 
 def _held_row(ingredient: Ingredient, kind: str, pk: int) -> Sourced:
     """A row in force that the drug's page shows. Raises `NotFound`."""
-    model = edit.KINDS.get(kind)
+    model = KINDS.get(kind)
     if model is None:
         raise NotFound("There is nothing of that kind to change.")
     rows = model.objects.filter(pk=pk)
@@ -278,7 +363,7 @@ class Sources:
             self.cited.append({"row": row, "overdue": row.next_review < self.today})
         return {
             "row": row,
-            "kind": edit.KIND_OF.get(type(row)),
+            "kind": KIND_OF.get(type(row)),
             "source": self._numbers[key],
             "overdue": row.next_review < self.today,
             **words,
@@ -296,6 +381,10 @@ def _context(context: str) -> str:
 
 urlpatterns = [
     path("formulary", formulary, name="formulary"),
+    path("formulary-file", file, name="formulary-file"),
+    re_path(
+        r"^formulary-rows/(?P<kind>[a-z]{1,20})\.(?P<form>csv|toml)$", rows, name="formulary-rows"
+    ),
     path("formulary/<slug:key>", drug, name="drug"),
     path("formulary/<slug:key>/add/<slug:kind>", add, name="drug-add"),
     path("formulary/<slug:key>/<slug:kind>/<int:pk>", change, name="drug-edit"),

@@ -90,7 +90,7 @@ def find(request: SignedIn, pk: int) -> HttpResponse:
     """The picker's list for what is typed."""
     patient = person.fetch_for(request.user, Action.LOG, pk)
     typed, chosen = request.GET.get("q", ""), request.GET.get("product", "")
-    context = {"picker": picker(patient.practice.profile, typed, chosen)}
+    context = {"picker": picker(patient.practice, typed, chosen)}
     return render(request, "reviews/prescribing/_picker.html", context)
 
 
@@ -149,7 +149,7 @@ def _page(
         "ahead": ahead,
         "ask_now": ask_now,
         "reason": form["reason"].value() or "",
-        "picker": picker(patient.practice.profile, request.POST.get("q", ""), chosen),
+        "picker": picker(patient.practice, request.POST.get("q", ""), chosen),
         "show_errors": status == 422 and bool(form.errors),
         "refusal": refusal,
         "changes": form.changes(live) if live and refusal else [],

@@ -15,16 +15,19 @@ from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, NotFound, Stale
 from reviews.forms.numbers import whole
 from reviews.forms.rule_change import RuleChangeForm
-from reviews.models import Practice, Profile, RuleChange, RuleDraft
+from reviews.governing import Place
+from reviews.models import Practice, PracticeGroup, Profile, RuleChange, RuleDraft
 from reviews.queries import rule_books, rule_drafts, rule_examples
 from reviews.queries.rule_drafts import FactNow
 from reviews.rules.bounds import AUTHORITY
 from reviews.rules.changing import Fact
 from reviews.rules.parameters import EXPOSURE
+from reviews.rules.policy import GROUP
 from reviews.rules.registry import BY_ID
 from reviews.verbs import govern, publish
 from reviews.views.refusals import refusals_at, shows_refusals
 from reviews.views.signed_in import SignedIn
+from reviews.views.texts import text_of
 
 TITLE_LENGTH, NOTE_LENGTH, REASON_LENGTH = 200, 1000, 500
 
@@ -98,37 +101,36 @@ def rule_change(request: SignedIn, rule_id: str) -> HttpResponse:
         raise NotFound(f"There is no rule {rule_id}.")
     drafts = rule_drafts.open_drafts()
     draft = next((each for each in drafts if str(each.pk) == request.GET.get("draft")), None)
-    practice, profile = _scope(request)
+    place, profile = _scope(request)
     context: dict[str, Any] = {
         "rule_id": rule_id,
         "rule": rule,
         "title": rule.title if rule else "What all rules share",
         "drafts": drafts,
         "draft": draft,
-        "scope": f"practice:{practice.code}" if practice else profile,
+        "scope": rule_drafts.scope_key(place) if place else profile,
         "profiles": Profile.choices,
         "practices": Practice.objects.order_by("name") if rule else [],
+        "groups": PracticeGroup.objects.order_by("name") if rule else [],
         "fields": rule_drafts.choices_of(rule_id),
         "field": request.GET.get("field", ""),
         "title_length": TITLE_LENGTH,
         "authority": AUTHORITY,
     }
-    fact = Fact(
-        rule_id, "" if practice else profile, practice.code if practice else "", context["field"]
-    )
-    now = rule_drafts.fact_now(draft, fact, practice) if draft and context["field"] else None
+    fact = Fact(rule_id, "" if place else profile, place.scope if place else "", context["field"])
+    now = rule_drafts.fact_now(draft, fact, place) if draft and context["field"] else None
     if draft is None or now is None:
         context["no_such"] = bool(draft and context["field"])
         status = 409 if request.method == "POST" else 200
         return render(request, "reviews/rulebooks/change.html", context, status=status)
-    return _change_fact(request, draft, now, practice, context)
+    return _change_fact(request, draft, now, place, context)
 
 
 def _change_fact(
     request: SignedIn,
     draft: RuleDraft,
     now: FactNow,
-    practice: Practice | None,
+    place: Place | None,
     context: dict[str, Any],
 ) -> HttpResponse:
     form = RuleChangeForm(now, request.POST or None)
@@ -144,8 +146,8 @@ def _change_fact(
                     grounds=form.grounds(),
                     by=request.user,
                     profile=now.fact.profile,
-                    practice=practice,
                     seen=form.cleaned_data["seen"],
+                    **governing.columns_of(place),
                 )
                 said = governing.in_words(now.fact, made.after)
                 messages.success(request, f"{now.label}, {now.scope}: {said} in the draft.")
@@ -226,7 +228,7 @@ def file(request: SignedIn, pk: int) -> HttpResponse:
     }
     if request.method == "GET":
         return render(request, "reviews/rulebooks/file.html", context)
-    text = _text_of(request)
+    text = text_of(request, rule_files.LARGEST_BYTES)
     found = rule_files.read(text)
     rows = found.rows
     if found.book:
@@ -251,23 +253,9 @@ def file(request: SignedIn, pk: int) -> HttpResponse:
     return render(request, "reviews/rulebooks/file.html", context, status=422 if refused else 200)
 
 
-def _text_of(request: SignedIn) -> str:
-    """The text of the file that was sent, or that was sent before and is to be taken."""
-    sent = request.FILES.get("file")
-    if sent is None:
-        # A browser sends the ends of lines of a form as CR LF.
-        return request.POST.get("text", "").replace("\r\n", "\n")
-    if (sent.size or 0) > rule_files.LARGEST_BYTES:
-        raise BadRecord("file", f"is larger than {rule_files.LARGEST_BYTES:,} bytes")
-    try:
-        return sent.read().decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise BadRecord("file", "is not written in UTF-8") from error
-
-
 def _told(answer: governing.Answer) -> dict[str, Any]:
     fact = answer.row.fact
-    known = rule_drafts.bounds_of(fact, answer.practice) is not None
+    known = rule_drafts.bounds_of(fact, answer.place) is not None
     return {
         "answer": answer,
         "label": governing.label(fact) if known else fact.field,
@@ -307,13 +295,17 @@ def put_away(request: SignedIn, pk: int) -> HttpResponse:
     return redirect("rulebooks")
 
 
-def _scope(request: SignedIn) -> tuple[Practice | None, str]:
-    """The practice whose local policy is asked for, or the profile; mine where neither is."""
+def _scope(request: SignedIn) -> tuple[Place | None, str]:
+    """The practice or group whose policy is asked for, or the profile; mine where neither is."""
     asked = request.GET.get("scope", "")
     if asked.startswith("practice:"):
         found = Practice.objects.filter(code=asked.removeprefix("practice:")).first()
         if found is not None:
             return found, ""
+    if asked.startswith(GROUP):
+        group = PracticeGroup.objects.filter(code=asked.removeprefix(GROUP)).first()
+        if group is not None:
+            return group, ""
     mine = access.practices(request.user, Action.SEE_FORMULARY)
     default = next((practice.profile for practice in mine), Profile.UK)
     return None, asked if asked in Profile.values else default
@@ -328,7 +320,9 @@ def _draft(pk: int) -> RuleDraft:
 
 
 def _change(pk: int) -> RuleChange:
-    changes = RuleChange.objects.select_related("draft__base", "draft__begun_by", "practice")
+    changes = RuleChange.objects.select_related(
+        "draft__base", "draft__begun_by", "practice", "group"
+    )
     found = changes.filter(pk=pk).first()
     if found is None:
         raise NotFound("There is no such edit.")

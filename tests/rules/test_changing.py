@@ -28,7 +28,9 @@ from .book import BOOK, line, person
 
 PROPOSED = BOOK.to_json()
 RULE_IDS = sorted(PARAMETERS)
-PLACES = {"harbour": "UK", "northgate": "UK", "lakeside": "US"}
+GROUPS = {"harbour": "coast", "northgate": "coast", "lakeside": "lakes"}
+PRACTICES = {"harbour": "UK", "northgate": "UK", "lakeside": "US"}
+PLACES = {**PRACTICES, "group:coast": "UK", "group:lakes": "US"}
 
 
 def edit(rule_id, field, after, *, profile="UK", practice=""):
@@ -281,6 +283,68 @@ def test_policy_brings_no_step_into_a_profile_that_has_none():
     assert "s4_over_days" not in at(book, "harbour").rules["DUR-01"]["EU"]
 
 
+def test_a_practice_counts_before_its_group_and_the_group_before_the_profile():
+    book = book_with(
+        edit("DUR-01", "s2_over_days", 21),
+        edit("DUR-01", "s2_over_days", 16, practice="group:coast"),
+        edit("DUR-01", "s2_over_days", 18, practice="harbour"),
+    )
+    limits = {
+        place: at(book, *place).rules["DUR-01"]["UK"]["s2_over_days"]
+        for place in [
+            ("", ""),
+            ("northgate", ""),
+            ("northgate", "coast"),
+            ("harbour", "coast"),
+            ("harbour", ""),
+            ("harbour", "lakes"),
+        ]
+    }
+    assert [*limits.values()] == [21, 21, 16, 18, 18, 18]
+    assert at(book, "northgate") is book
+    assert at(book, "northgate", "lakes") is book
+
+
+@pytest.mark.parametrize(
+    ("own", "whose", "cited"),
+    [
+        ([], "Group:Coast", ["group:coast:s2_over_days"]),
+        ([("s2_over_days", 15)], "Harbour", ["harbour:s2_over_days"]),
+        (
+            [("shown", "queue")],
+            "Harbour and Group:Coast",
+            ["group:coast:s2_over_days", "harbour:shown"],
+        ),
+    ],
+)
+def test_a_finding_says_whose_policy_it_follows_and_cites_what_counts(own, whose, cited):
+    book = book_with(
+        edit("DUR-01", "s2_over_days", 14, practice="group:coast"),
+        *(edit("DUR-01", field, after, practice="harbour") for field, after in own),
+    )
+    treated = course(20, practice="harbour", group="coast")
+    (found,) = [f for f in screen(treated, book).findings if f.rule_id == "DUR-01"]
+    assert ("local_policy", "Local policy of", whose, "") in found.facts
+    rows = at(book, "harbour", "coast").citations["DUR-01"]
+    keys = [row["key"].removeprefix("DUR-01:") for row in rows if row.get("verified") is False]
+    assert [key for key in keys if "harbour" in key or "coast" in key] == cited
+
+
+def test_what_a_practice_and_its_group_say_together_must_not_contradict():
+    content = composed(
+        PROPOSED,
+        [
+            edit("DUR-01", "s4_over_days", 18, practice="harbour"),
+            edit("DUR-01", "s2_over_days", 16, practice="group:coast"),
+        ],
+    )
+    assert not disorders(content, PLACES)
+    (found,) = disorders(content, PLACES, {"harbour": "coast"})
+    assert (found.where, found.first, found.second) == ("harbour", "s4_over_days", "s2_over_days")
+    alone = composed(PROPOSED, [edit("DUR-01", "s2_over_days", 10, practice="group:coast")])
+    assert [each.where for each in disorders(alone, PLACES)] == ["group:coast"]
+
+
 # -- Laws ------------------------------------------------------------------------------------------
 
 
@@ -340,15 +404,38 @@ def test_any_edits_come_to_the_book_one_expects_in_any_order(made, random):
 def test_policy_of_others_changes_nothing_for_a_practice(made, days):
     """A practice is judged as if the others had no policy."""
     content = composed(PROPOSED, made)
-    for practice, profile in PLACES.items():
-        own = [each for each in made if each.fact.practice in ("", practice)]
-        alone = composed(PROPOSED, own)
-        assert judged_by(content, profile, practice) == judged_by(alone, profile, practice)
-        treated = course(days, practice=practice, profile=profile)
+    for practice, profile in PRACTICES.items():
+        group = GROUPS[practice]
+        counts = ("", practice, f"group:{group}")
+        alone = composed(PROPOSED, [each for each in made if each.fact.practice in counts])
+        judged = [judged_by(each, profile, practice, group) for each in (content, alone)]
+        assert judged[0] == judged[1]
+        treated = course(days, practice=practice, profile=profile, group=group)
         both = [
             screen(treated, RuleBook.from_json(each | {"number": 2})) for each in (content, alone)
         ]
         assert both[0] == both[1]
+
+
+@law
+@given(edits())
+def test_each_fact_is_that_of_the_practice_or_its_group_or_its_profile(made):
+    """Fact by fact the nearest word counts, wherever else somebody said something."""
+    content = composed(PROPOSED, made)
+    book = RuleBook.from_json(content | {"number": 2})
+    said = {each.fact: each.after for each in made if each.after is not None}
+    for practice, profile in PRACTICES.items():
+        scopes = (practice, f"group:{GROUPS[practice]}")
+        own = at(book, practice, GROUPS[practice])
+        for rule_id in RULE_IDS:
+            for field in fields_of(rule_id, profile):
+                local = [said.get(Fact(rule_id, "", scope, field)) for scope in scopes]
+                wanted = next((value for value in local if value is not None), None)
+                section = own.grading if is_grading(field) else own.rules
+                held = section.get(rule_id, {}).get(profile, {}).get(field)
+                if wanted is None:
+                    wanted = value_in(content, Fact(rule_id, profile, "", field))
+                assert held == wanted, (rule_id, field)
 
 
 @law
@@ -360,7 +447,7 @@ def test_floors_hold_under_any_edits(made, days):
         line("morphine 10 mg tablets", -1, 7),
         line("zorbelix 5 mg tablets", -1, 7),
     ]
-    treated = person(*lines, practice="harbour")
+    treated = person(*lines, practice="harbour", group="coast")
     changed = RuleBook.from_json(composed(PROPOSED, made) | {"number": 2})
     gravest = defaultdict(lambda: 9)
     for finding in screen(treated, changed).findings:

@@ -85,6 +85,9 @@ MAY = {
         Action.SEE_FORMULARY,
         Action.SEE_LETTER_TEXTS,
         Action.EDIT_FORMULARY,
+        Action.SET_LOCAL_STATUS,
+        Action.KEEP_GROUPS,
+        Action.MOVE_TO_GROUP,
         Action.DRAFT,
         Action.PUBLISH,
         Action.EDIT_LETTER_TEXTS,
@@ -124,6 +127,7 @@ MAY = {
     Role.PRACTICE_ADMIN: {
         *OWN_JOBS,
         *KEEPS_PEOPLE,
+        Action.MOVE_TO_GROUP,
         Action.SEE_FORMULARY,
         Action.SEE_LETTER_TEXTS,
         Action.PROVISION,

@@ -19,7 +19,7 @@ grounds = make.grounds
 
 
 def change(draft, by, rule_id="DUR-01", field="s2_over_days", after=14, **more):
-    if not more.get("practice"):
+    if not (more.get("practice") or more.get("group")):
         more.setdefault("profile", "UK")
     return govern.change(
         draft=draft, rule_id=rule_id, field=field, after=after, grounds=grounds(), by=by, **more
@@ -470,10 +470,10 @@ def test_local_policy_reaches_the_patients_of_its_practice_alone(people, draft, 
         "value": harbour.name,
         "unit": "",
     } in (flag.facts)
-    cited = rulebooks.cited(flag.version_id, "DUR-01", "harbour")[-1]
+    cited = rulebooks.cited(flag, harbour)[-1]
     assert cited["title"] == "Harbour prescribing policy 2026"
     assert cited["issuer"] == "Set here, Harbour Street Surgery"
-    assert cited not in rulebooks.cited(flag.version_id, "DUR-01", "northgate")
+    assert cited not in rulebooks.cited(flag, people["northgate"].practice)
     # It is taken away as it came.
     later = govern.begin(title="As the profile says", by=ada)
     gone = change(later, ada, practice=harbour, after=None)

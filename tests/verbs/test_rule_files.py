@@ -229,7 +229,7 @@ def test_what_is_not_here_is_told_and_left_out(draft, ada, adam, harbour):
     assert rule_books.not_taken(data, base) == [
         ("Drug facts", 1),
         ("Facts that this software does not have", 1),
-        ("Policy of practices that are not here", 1),
+        ("Policy of practices or groups that are not here", 1),
     ]
     back = publish.roll_back(to=RuleVersion.objects.get(number=1), reason="Try", by=ada)
     publish.publish(version=back, agreement="Yes", by=adam)
@@ -364,7 +364,10 @@ def test_two_books_are_compared_fact_by_fact_with_sources(draft, ada, adam, harb
     text = Browser(ada).read("/rule-books/2/against/1")
     assert re.search(r"\d facts differ between rule book 1 and 2", text)
     assert "S2 above, UK 28 days 14 days Harbour prescribing policy 2026, section 4.2" in text
-    assert "S2 above, local policy of Harbour Street Surgery as the profile says 21 days" in text
+    assert (
+        "S2 above, local policy of Harbour Street Surgery as its group or profile says 21 days"
+        in text
+    )
     assert "Shown as, UK as the rule says Off" in text
     assert "max mg per day · UK · adult" in text
     back = Browser(ada).read("/rule-books/1/against/2")

@@ -104,7 +104,7 @@ def test_local_policy_is_made_and_shown(draft, ada, adam, harbour):
     address = FACT.format(draft.pk, "practice:harbour")
     assert heading(browser.get(address)) == "S2 above, local policy of Harbour Street Surgery"
     text = words(browser.follow(address, after="21", **GIVEN))
-    assert "as the profile says becomes 21 days" in text
+    assert "as its group or profile says becomes 21 days" in text
     published(draft, by=ada, second=adam)
     text = browser.read("/rules/DUR-01")
     assert "Local policy Harbour Street Surgery S2 above: 21 days" in text

@@ -1,0 +1,124 @@
+"""Verbs on groups of practices: make one, and move a practice into one or out of it.
+
+What a rule book says for a group holds for the patients of its members from then on. Both people
+who agreed to that policy agreed to it within the bounds of every practice of its profile.
+"""
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from reviews import access, audit, governing, requests, staff, walls
+from reviews.access import Action
+from reviews.audit import Event
+from reviews.errors import BadRecord, NotFound, Stale
+from reviews.models import GroupMember, Practice, PracticeGroup, Prescription, RuleVersion
+from reviews.rules.changing import disorders, judged_by
+
+REASON_LENGTH = 500
+
+
+@transaction.atomic
+def make(*, code: str, name: str, profile: str, by: User) -> PracticeGroup:
+    """Make a group of practices of one profile. Raises `BadRecord`, also for a code in use."""
+    access.require(by, Action.KEEP_GROUPS)
+    group = PracticeGroup(
+        code=code.strip(),
+        name=staff.written_name("name", name.strip()),
+        profile=profile,
+        made_by=by,
+    )
+    try:
+        group.full_clean(exclude=["made_at"])
+    except ValidationError as error:
+        field, reasons = next(iter(error.message_dict.items()))
+        raise BadRecord(field, reasons[0]) from error
+    group.save()
+    audit.record(
+        by,
+        Event.PRACTICE_GROUP_MADE,
+        subject=group,
+        code=group.code,
+        name=group.name,
+        profile=group.profile,
+    )
+    return group
+
+
+@transaction.atomic
+def move(
+    *, practice: Practice, group: PracticeGroup | None, reason: str, seen: int | None, by: User
+) -> GroupMember | None:
+    """Move a practice into a group, out of the one that it is in; None = into none.
+
+    `seen` is the id of its membership as it was shown, None for none. Nothing to change is no
+    error. Its patients are asked for again where that judges them otherwise. Raises `BadRecord` by
+    field, `Stale` when somebody moved it since.
+    """
+    locked = staff.enter(practice, Action.MOVE_TO_GROUP, by)
+    governing.one_at_a_time()
+    held = locked.groups.current().select_related("group").first()
+    before = held.group if held else None
+    if before == group:
+        return held
+    if (held.pk if held else None) != seen:
+        raise Stale(f"Somebody else moved {locked} since you opened this. Look at it again.")
+    if not reason.strip():
+        raise BadRecord("reason", "is needed: why the practice moves")
+    if group is not None and group.profile != locked.profile:
+        raise BadRecord("group", f"is of the {group.profile} profile, and {locked} is not")
+    judged_otherwise = _judged_otherwise(locked, before, group)
+    if held is not None:
+        held.until, held.ended_by = timezone.now(), by
+        held.save(update_fields=["until", "ended_by"])
+    made = None
+    if group is not None:
+        made = GroupMember.objects.create(
+            practice=locked, group=group, by=by, reason=reason.strip()[:REASON_LENGTH]
+        )
+    patients = _ask_again(locked) if judged_otherwise else 0
+    told = {"from": before, "to": group}
+    audit.record(
+        by,
+        Event.PRACTICE_GROUPED,
+        practice_id=locked.pk,
+        subject=locked,
+        reason=reason.strip()[:REASON_LENGTH],
+        patients=patients,
+        **{name: each.code for name, each in told.items() if each},
+    )
+    return made
+
+
+def _judged_otherwise(
+    practice: Practice, before: PracticeGroup | None, after: PracticeGroup | None
+) -> bool:
+    """Whether the live book judges patients of the practice otherwise in the other group.
+
+    Raises `BadRecord` where its own policy and that of the group contradict each other.
+    """
+    try:
+        live: RuleVersion = governing.live()
+    except NotFound:
+        return False
+    codes = [group.code if group else "" for group in (before, after)]
+    said = [judged_by(live.book, practice.profile, practice.code, code) for code in codes]
+    places = {practice.scope: practice.profile}
+    faults = disorders(live.book, places, {practice.code: codes[1]}) if after else []
+    # What the book contradicts by itself is no fault of the move.
+    faults = [each for each in faults if each.where == practice.code]
+    if faults:
+        first = f"{faults[0].rule_id}: {faults[0].in_words()}"
+        raise BadRecord("group", f"contradicts the practice’s own policy. {first}")
+    return said[0] != said[1]
+
+
+def _ask_again(practice: Practice) -> int:
+    """Ask that everybody with a prescription at the practice be screened, and say how many."""
+    # Whoever moves a practice may see none of its patients.
+    with walls.seeing(walls.EVERYTHING):
+        rows = Prescription.objects.live().filter(practice=practice).order_by("patient_id")
+        ids = list(rows.values_list("patient_id", flat=True).distinct())
+        requests.enqueue(ids, reason="group", priority=requests.BULK)
+    return len(ids)
