@@ -70,6 +70,8 @@ def _compare_policy(
         return
     before, after = before or {}, after or {}
     for name in sorted(before.keys() | after.keys()):
+        if not path and name == "name":
+            continue  # whose it is says the key
         yield from _compare_policy(before.get(name), after.get(name), (*path, name))
 
 
@@ -95,7 +97,8 @@ def _cited(row: dict[str, Any] | None) -> str | None:
     said = ", ".join(str(row[name]) for name in ("title", "issuer", "year") if row.get(name))
     checked = "" if row.get("verified") else "; not checked against the original"
     dates = f"read {row.get('reviewed')}, look again by {row.get('next_review')}"
-    return ". ".join(filter(None, (said, row.get("locator"), row.get("note"), dates))) + checked
+    parts = [said, row.get("locator") or "", row.get("note") or "", dates]
+    return ". ".join(part.removesuffix(".") for part in parts if part) + checked
 
 
 def _compare_codes(before: list[int] | None, after: list[int] | None) -> Iterator[tuple[Any, ...]]:

@@ -36,6 +36,7 @@ def test_a_batch_is_answered_with_its_numbers(system):
     answer = system.sync([sent.prescription("a"), sent.prescription("b"), {"source_id": "c"}])
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/json"
+    missing = {"index": 2, "source_id": "c", "reason": "is missing", "detail": "is missing"}
     assert answer.json() == {
         "created": 2,
         "amended": 0,
@@ -44,8 +45,14 @@ def test_a_batch_is_answered_with_its_numbers(system):
         "registered": 1,
         "updated": 0,
         "errors": [
-            {"index": 2, "source_id": "c", "field": "medicine", "reason": "is missing"},
-            {"index": 2, "source_id": "c", "field": "patient", "reason": "is missing"},
+            {
+                "index": 2,
+                "source_id": "c",
+                "field": "medicine",
+                "pointer": "#/2/medicine",
+                **missing,
+            },
+            {"index": 2, "source_id": "c", "field": "patient", "pointer": "#/2/patient", **missing},
         ],
         "waiting": 0,
         "waits": [],

@@ -40,7 +40,14 @@ def test_a_draft_is_tried_run_in_shadow_and_published_by_two(visit, version, ada
     page.reload()
     assert Shadow.objects.count() == 1
     assert faults(page) == []
+    page = visit(ada, book)
+    page.get_by_label("Why the draft says otherwise").fill("Shorter courses, and no ELD-01.")
+    page.get_by_role("button", name="State this reason").click()
     page = visit(adam, book)
+    for edit in ("1", "2"):
+        page.get_by_label(f"Edit {edit}: your words").fill("I read the source.")
+        page.get_by_role("button", name=f"I have read it and agree to edit {edit}").click()
+        page.locator(".checked", has_text="Agreed").nth(int(edit) - 1).wait_for()
     page.get_by_label("Why you agree").fill("I read what it would do.")
     page.get_by_role("button", name="Agree and publish").click()
     page.get_by_role("heading", name=f"Rule book {version.number} changed").wait_for()

@@ -59,8 +59,8 @@ def places(harbour, elm, clara):
 
 
 @pytest.fixture
-def version(rulebook, places, ada):
-    """A draft that asks for a review of anxiety after 14 days, not 28; tried."""
+def version(rulebook, places, ada, adam):
+    """A draft that asks for a review of anxiety after 14 days, not 28; tried, and read by Adam."""
     return make.tried(frozen(begun(ada), ada, ("DUR-01", "s2_over_days", 14)))
 
 

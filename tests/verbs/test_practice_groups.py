@@ -274,7 +274,7 @@ def test_of_two_who_move_a_practice_at_once_one_is_told(coast, harbour, ada, ada
 
 def test_the_page_makes_a_group_and_moves_a_practice(rulebook, harbour, ada, adam):
     browser = Browser(ada)
-    assert heading(browser.get("/practice-groups")) == "0 groups of practices"
+    assert heading(browser.get("/practice-groups")) == "No practices are in a group"
     page = browser.follow("/practice-groups/make", name="Coast", code="coast", profile="UK")
     assert "Coast is made. It has no members and no policy yet." in words(page)
     group = PracticeGroup.objects.get()

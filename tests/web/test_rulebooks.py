@@ -157,7 +157,6 @@ def test_a_source_is_one_fact_and_a_policy_is_told_fact_by_fact():
     )
     assert differences(old, new) == {
         "local": [
-            ("harbour", "name", None, "Harbour"),
             ("harbour", "rules · DUR-01 · s2 over days", None, "21"),
         ],
         "citations": [("DUR-01", "source", None, said)],
