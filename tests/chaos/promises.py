@@ -18,7 +18,8 @@ ABRUPT = re.compile(
 )
 NEGATED = re.compile(r"\b(not|never|no|without|rather than)\b", re.I)
 MAY_CHANGE = {
-    "reviews_flag": "settled_at settled_until reopened_at ended_at end_reason case_id",
+    "reviews_flag": "settled_at settled_until reopened_at ended_at end_reason ended_version_id"
+    " new_since_id case_id",
     "reviews_prescription": "superseded_at",
     "reviews_auditevent": "",
     "reviews_decision": "",
