@@ -50,7 +50,7 @@ def of(patient_ids: Iterable[int]) -> list[LiveFlag]:
 
 STOOD_BEFORE = """
     SELECT f.id, f.patient_id, f.practice_id, f.rule_id, f.key, f.severity, f.leads, f.title,
-        f.digest, f.settled_at, f.settled_until
+        f.digest, f.settled_at, f.settled_until, f.new_since_id
     FROM reviews_patientscreening s
     JOIN reviews_flag f ON f.patient_id = s.patient_id
     JOIN reviews_guardedbook b ON b.version_id = s.version_id

@@ -17,7 +17,7 @@ RULES = Path(__file__).parent
 # tapers (the rules read the steps that a record holds) and the drawings. The words of a comment do
 # count: whether a change of text can change a finding is not for a program to say.
 NOT_JUDGING = ("bounds.py", "changing.py", "examples/", "matters.py", "missing.py")
-READERS = (RULES.parent / "dossiers.py", RULES.parent / "fields.py")
+READERS = tuple(RULES.parent / name for name in ("dossiers.py", "fields.py", "groups.py"))
 
 
 class Engine(NamedTuple):
