@@ -1,6 +1,6 @@
 """`./dev screenshots`: the main pages as the demo's people see them, three widths, day and night.
 
-All go to var/screenshots/png; the few that the README shows are renewed in docs/screenshots.
+All go to var/screenshots/png; the few that README and guides show are renewed in docs/screenshots.
 """
 
 import json
@@ -40,6 +40,8 @@ PAGES = {
         ("rules", "/rules", ()),
         ("rule", "/rules/DUR-04", ()),
         ("rulebooks", "/rule-books", ()),
+        ("upkeep", "/upkeep", ()),
+        ("integrations", "/integrations", ()),
     ),
     "audrey": (
         ("audit", "/patients", ("tbody a", "a[href$='/audit']")),
@@ -67,6 +69,8 @@ def main(port: str, chromium: str) -> None:
                 if name == "prescribe":
                     _begin_prescription(page)
                 made += _photograph(page, name)
+            if user == "ada":
+                made += _change_a_threshold(page)
             context.close()
         browser.close()
     print(f"{made} screenshots in {MADE}")
@@ -86,6 +90,32 @@ def _begin_prescription(page: Page) -> None:
     page.get_by_label("Times a day").fill("2")
     page.get_by_label("Times a day").blur()
     page.locator("#preview .flag").first.wait_for()
+
+
+def _change_a_threshold(page: Page) -> int:
+    """28 becomes 14 days, as docs/governance.md tells it: an edit, what it would do, the draft."""
+    page.goto("/rules/DUR-01/change")
+    page.get_by_label("What it is for").fill("Short courses for anxiety")
+    page.get_by_role("button", name="Begin a draft").click()
+    page.get_by_label("Fact", exact=True).select_option("s2_over_days")
+    page.get_by_role("button", name="Open the fact").click()
+    page.get_by_label("S2 above").fill("14")
+    page.get_by_label("Source", exact=True).fill("Harbour prescribing policy 2026")
+    page.get_by_label("Where in it").fill("section 4.2, page 7")
+    page.get_by_label("Look again by").fill("+180d")
+    page.get_by_label("Why", exact=True).fill("We want the talk in the second week.")
+    made = _photograph(page, "threshold")
+    page.get_by_role("button", name="Save in the draft").click()
+    page.get_by_role("button", name="Freeze for a second person").click()
+    draft = page.url
+    page.get_by_role("link", name="What-if").click()
+    page.get_by_role("button", name="Find out").click()
+    while not page.get_by_role("button", name="Run again").is_visible():
+        page.wait_for_timeout(1000)
+        page.reload()
+    made += _photograph(page, "what-if")
+    page.goto(draft)
+    return made + _photograph(page, "rulebook-draft")
 
 
 def _photograph(page: Page, name: str) -> int:
