@@ -1,11 +1,13 @@
 """Guarded books: which one runs, what burden is measured where it judges, and how it ends."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import Max, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from reviews import requests, walls
@@ -112,13 +114,9 @@ def first_look_due() -> bool:
 def unmeasured(now: datetime) -> list[GuardedPractice]:
     """Where a guarded book runs and no sweep has judged it for hours."""
     rows = GuardedPractice.objects.filter(outcome=RUNNING).select_related("practice", "guard")
-    found = []
-    for row in rows:
-        last = row.points.filter(look__gt=0).order_by("-pk").first()
-        since = last.at if last else row.begun_at
-        if (now - since).total_seconds() > HOURS_UNMEASURED * 3600:
-            found.append(row)
-    return found
+    looked = Max("points__at", filter=Q(points__look__gt=0))
+    since = now - timedelta(hours=HOURS_UNMEASURED)
+    return list(rows.annotate(since=Coalesce(looked, "begun_at")).filter(since__lt=since))
 
 
 def screen_again(guard: GuardedBook, practice_ids: Collection[int]) -> int:

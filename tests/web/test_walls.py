@@ -21,7 +21,8 @@ SAMPLE = {
 AT_MOST = 90
 """About so many requests for each of them; `.ci/walls.py` tries all places, by all requests."""
 EVERY = 3
-"""Of the requests every third is tried here; tests/web/test_doors.py goes through them all."""
+"""Of the requests every third is looked through here; by tests/web/test_doors.py each address that
+names a row is refused to whoever works elsewhere."""
 
 
 @pytest.fixture
