@@ -717,7 +717,10 @@ def _apart(ones: Sequence[_One]) -> Iterator[list[_One]]:
 def _mapped(content: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
     """The content with each object that holds a reference changed."""
     if isinstance(content, dict):
-        inner = {name: _mapped(value, change) for name, value in content.items()}
+        inner = {
+            name: _mapped(value, change) if isinstance(value, (dict, list)) else value
+            for name, value in content.items()
+        }
         return change(inner) if "reference" in inner else inner
     if isinstance(content, list):
         return [_mapped(value, change) for value in content]

@@ -34,7 +34,10 @@ def in_zone(content: Any, zone: ZoneInfo) -> Any:
         }
     if isinstance(content, list):
         return [in_zone(said, zone) for said in content]
-    moment = clocks.there(content, zone) if isinstance(content, str) else None
+    # Most texts are none, which is seen at once.
+    if not isinstance(content, str) or content[10:11] != "T":
+        return content
+    moment = clocks.there(content, zone)
     return moment.isoformat() if moment else content
 
 

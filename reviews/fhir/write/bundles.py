@@ -155,8 +155,10 @@ def with_references(content: Any, meant: Mapping[str, str]) -> Any:
         return content
 
     def replaced(name: str, value: Any) -> Any:
-        if not isinstance(value, str):
+        if isinstance(value, (dict, list)):
             return with_references(value, meant)
+        if not isinstance(value, str):
+            return value
         if name in _LINKING:
             plain, mark, fragment = value.partition("#")
             return f"{meant[plain]}{mark}{fragment}" if plain in meant else meant.get(value, value)
@@ -172,18 +174,24 @@ def with_references(content: Any, meant: Mapping[str, str]) -> Any:
     return content
 
 
-def references(content: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def references(content: Any) -> list[tuple[str, str]]:
     """`(expression, reference)` of each Reference.reference of a resource."""
+    found: list[tuple[str, str]] = []
+    _collect(content, "", found)
+    return found
+
+
+def _collect(content: Any, path: str, found: list[tuple[str, str]]) -> None:
+    """Add the references of a part to `found`. Texts and numbers, most of it, are not gone into."""
     if isinstance(content, dict):
         for name, value in content.items():
-            inner = f"{path}.{name}" if path else name
             if name == "reference" and isinstance(value, str):
-                yield inner, value
-            else:
-                yield from references(value, inner)
+                found.append((f"{path}.{name}" if path else name, value))
+            elif isinstance(value, (dict, list)):
+                _collect(value, f"{path}.{name}" if path else name, found)
     elif isinstance(content, list):
         for at, value in enumerate(content):
-            yield from references(value, f"{path}[{at}]")
+            _collect(value, f"{path}[{at}]", found)
 
 
 def conditional(reference: str) -> tuple[str, str] | None:

@@ -243,6 +243,15 @@ def _shapes(resource: dict[str, Any]) -> Iterator[Fault]:
     """Elements that the portal reads and that are not of the kind that FHIR says."""
     kind = resource["resourceType"]
     try:
+        msgspec.convert(resource, READ[kind], strict=False)
+    except msgspec.ValidationError:
+        yield from _shape_faults(resource)
+
+
+def _shape_faults(resource: dict[str, Any]) -> Iterator[Fault]:
+    """Part by part what `_shapes` tells of one that is not as it should be."""
+    kind = resource["resourceType"]
+    try:
         # A copy, of which parts are taken out.
         _, left_out = plain.convert(plain.without_nulls(resource), READ[kind])
     except msgspec.ValidationError as error:

@@ -3,15 +3,18 @@
 import codecs
 import json
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import msgspec
 
 MOST_DEPTH = 40
 MOST_DIGITS = 30
+"""Of a number, and of the power of ten in it."""
+LONGEST_NAME = 64
+"""Of an element, as far as FHIR has one: a longer name gets a second look."""
 SHORT = 10_000
 """Characters of a text that needs no second look."""
-"""Of a number, and of the power of ten in it."""
 MOST_CHARACTERS = 1_000_000
 """Of one text, an attachment for instance."""
 
@@ -99,12 +102,10 @@ def _is_plain(content: Any, depth: int = 0) -> bool:
     if isinstance(content, dict):
         if not content or depth >= MOST_DEPTH:
             return False
-        for name, value in content.items():
-            if not name or not name.isprintable() or not name.strip() or len(name) > SHORT:
-                return False
-            if not _is_plain(value, depth + 1):
-                return False
-        return True
+        return all(
+            len(name) <= LONGEST_NAME and _is_plain_name(name) and _is_plain(value, depth + 1)
+            for name, value in content.items()
+        )
     if isinstance(content, list):
         return (
             bool(content)
@@ -112,6 +113,12 @@ def _is_plain(content: Any, depth: int = 0) -> bool:
             and all(each is None or _is_plain(each, depth + 1) for each in content)
         )
     return content is not None
+
+
+@lru_cache(maxsize=10_000)
+def _is_plain_name(name: str) -> bool:
+    """`_is_plain` for the name of an element: there are few of these, and each comes often."""
+    return name.isprintable() and bool(name.strip())
 
 
 def _look_through(content: Any, *, nulls: bool) -> None:
