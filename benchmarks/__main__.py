@@ -72,7 +72,9 @@ def main():
     if failed:
         sys.exit(f"Failed: {', '.join(failed)}. No page was written.")
     if not given.quick and not given.names:
-        PAGE.write_text(markdown(rows, patients=patients, prescriptions=prescriptions))
+        PAGE.write_text(
+            markdown(rows, patients=patients, prescriptions=prescriptions, before=PAGE.read_text())
+        )
         say(f"\nWritten to {PAGE.relative_to(ROOT)}.")
 
 

@@ -34,8 +34,12 @@ def plain(rows):
     )
 
 
-def markdown(rows, *, patients, prescriptions):
-    """The page docs/benchmarks.md."""
+def markdown(rows, *, patients, prescriptions, before=""):
+    """The page docs/benchmarks.md: the rows, and under them what people wrote of the one `before`.
+
+    What they wrote begins with its first heading of the second level.
+    """
+    _, heading, words = before.partition("\n## ")
     lines = [
         "# Benchmarks",
         "",
@@ -51,4 +55,4 @@ def markdown(rows, *, patients, prescriptions):
         *(f"| {' | '.join(row.cells())} |" for row in rows),
         "",
     ]
-    return "\n".join(lines)
+    return "\n".join(lines) + heading + words
