@@ -209,13 +209,17 @@ def _base(resource: dict[str, Any]) -> Iterator[Fault]:
             yield Fault(f"{kind}.{name}", "structure", "Expected a list of objects.")
     meta = resource.get("meta")
     if isinstance(meta, dict):
-        for name, of in (("tag", dict), ("security", dict), ("profile", str)):
+        for name, of in (("tag", dict), ("security", dict), ("profile", _TEXT)):
             if not _is_list_of(of, meta.get(name, [])):
                 what = "objects" if of is dict else "texts"
                 yield Fault(f"{kind}.meta.{name}", "structure", f"Expected a list of {what}.")
 
 
-def _is_list_of(kind: type, value: Any) -> bool:
+_TEXT = (str, type(None))
+"""In a list null stands for a text that has extensions alone; elsewhere `_nulls` refuses it."""
+
+
+def _is_list_of(kind: type | tuple[type, ...], value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, kind) for each in value)
 
 
