@@ -61,7 +61,7 @@ def problem(
 
     Where machines speak FHIR it is an OperationOutcome, with an issue for each of `errors`.
     """
-    if _below(request, OUTCOMES):
+    if speaks_fhir(request):
         return outcomes.answer(request, status, _issues(status, detail, errors or []), headers)
     body = {
         "type": "about:blank",
@@ -120,7 +120,7 @@ def api_exception(error: Exception, context: dict[str, Any]) -> HttpResponse | N
     set_rollback()
     response = _answer(request, error)
     if response is not None:
-        surface = Surface.FHIR if _below(request, OUTCOMES) else Surface.REST
+        surface = Surface.FHIR if speaks_fhir(request) else Surface.REST
         tell_refused(request, surface, response.status_code, _said(error))
     return response
 
@@ -180,9 +180,11 @@ class RefusalMiddleware:
 
         PostgreSQL keeps no NUL and nobody types one; and no row has an id beyond its numbers.
         """
-        numbers = (value for value in view[-1].values() if isinstance(value, int))
-        if any(number > LARGEST for number in numbers):
-            raise Http404
+        for value in view[-1].values():
+            if isinstance(value, int) and value > LARGEST:
+                raise Http404
+            if isinstance(value, str) and "\0" in value:
+                raise Http404
         if is_api(request) or not _holds_nul(request):
             return None
         message = "What was sent contains the character NUL. Nothing was changed."
@@ -257,6 +259,11 @@ def _holds_nul(request: HttpRequest) -> bool:
 def is_api(request: HttpRequest) -> bool:
     """Whether a machine asks, which is answered with problems and not with pages."""
     return _below(request, MACHINES)
+
+
+def speaks_fhir(request: HttpRequest | Request) -> bool:
+    """Whether machines are answered there with an OperationOutcome."""
+    return _below(request, OUTCOMES)
 
 
 def _below(request: HttpRequest | Request, places: tuple[str, ...]) -> bool:

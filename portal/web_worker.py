@@ -24,7 +24,9 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer, create_server
-from waitress.task import ThreadedTaskDispatcher, WSGITask
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+
+from portal.refusing import for_machines
 
 WAITING_PER_THREAD = 6
 """So many requests may wait for each thread of a process."""
@@ -54,6 +56,30 @@ class Task(WSGITask):
         environ[_SHED] = self.request.shed
         return environ
 
+    def finish(self) -> None:
+        if self.request.command == "HEAD":
+            # What ends a body of unknown length would be one.
+            self.chunked_response = False
+        super().finish()
+
+
+class Refusal(ErrorTask):
+    """What is no request that can be read, or too long a one."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        detail = f"The request cannot be taken: {error.body}. Nothing was changed."
+        said = for_machines(getattr(self.request, "path", ""), error.code, error.reason, detail)
+        if said is None:
+            super().execute()
+            return
+        body, kind = said
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", kind))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
 
 class Parser(HTTPRequestParser):
     """Reads one request; only what says that it is an upload may be long."""
@@ -70,6 +96,7 @@ class Channel(HTTPChannel):
     """One connection. `reading_since` is when the request that is being read began, or None."""
 
     task_class = Task
+    error_task_class = Refusal
     parser_class = Parser
     reading_since: float | None = None
 
@@ -146,13 +173,28 @@ def shedding(application: Application) -> Application:
     return answer
 
 
+def bodiless(application: Application) -> Application:
+    """`application`, which answers HEAD as GET but for the body.
+
+    waitress sends whatever it is given, and a client would take a body for the next answer.
+    """
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        parts = application(environ, start_response)
+        if environ["REQUEST_METHOD"] != "HEAD":
+            return parts
+        if close := getattr(parts, "close", None):
+            close()
+        return []
+
+    return answer
+
+
 def _busy(path: str) -> tuple[bytes, str]:
     """The short answer and its media type, in the language of whoever asked."""
-    if path.startswith("/api/"):
-        return _BUSY_PROBLEM, "application/problem+json"
-    if path == "/fhir" or path.startswith("/fhir/"):
-        return _BUSY_OUTCOME, "application/fhir+json"
-    return _BUSY_PAGE, "text/html; charset=utf-8"
+    detail = "Too much is asked for at once. Nothing was changed; send it again later."
+    machines = for_machines(path, 503, "Service Unavailable", detail, code="busy")
+    return machines or (_BUSY_PAGE, "text/html; charset=utf-8")
 
 
 _BUSY_PAGE = b"""<!doctype html>
@@ -162,14 +204,6 @@ _BUSY_PAGE = b"""<!doctype html>
 Wait a few seconds and load it again; a form that was being sent can be sent again.</p>
 </body></html>
 """
-_BUSY_PROBLEM = (
-    b'{"type": "about:blank", "title": "Service Unavailable", "status": 503, "code": "busy", '
-    b'"detail": "Too much is asked for at once. Nothing was changed; send it again later."}'
-)
-_BUSY_OUTCOME = (
-    b'{"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "transient", '
-    b'"diagnostics": "Too much is asked for at once. Nothing was changed; send it again later."}]}'
-)
 
 
 class PortalWorker(Worker):
@@ -191,7 +225,7 @@ class PortalWorker(Worker):
         self.lanes, self.look_at = Lanes(self.cfg.threads), 0.0
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         create_server(
-            shedding(self.wsgi),
+            bodiless(shedding(self.wsgi)),
             map=self.connections,
             _start=False,
             _dispatcher=cast(Any, self.lanes),

@@ -7,6 +7,12 @@ from zoneinfo import ZoneInfo
 # Seconds and the colon of the zone are left out by some.
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)")
 _TIMED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?")
+_LEAP_SECOND = re.compile(r"(T\d\d:\d\d):60")
+
+
+def without_leap(said: str) -> str:
+    """A leap second, which FHIR and RFC 3339 allow and Python does not know, is the one before."""
+    return _LEAP_SECOND.sub(r"\1:59", said)
 
 
 def there(said: str, zone: ZoneInfo) -> datetime | None:
@@ -14,7 +20,7 @@ def there(said: str, zone: ZoneInfo) -> datetime | None:
     if not _INSTANT.fullmatch(said):
         return None
     try:
-        return datetime.fromisoformat(said).astimezone(zone)
+        return datetime.fromisoformat(without_leap(said)).astimezone(zone)
     except (ValueError, OverflowError):
         return None
 

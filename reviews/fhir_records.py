@@ -1,7 +1,7 @@
 """What the FHIR reader found, as the batches and the notes that `syncing` takes."""
 
 from reviews import identifiers, incoming, records, syncing
-from reviews.fhir.read import bundle
+from reviews.fhir.read import bundle, elements
 
 KINDS: tuple[tuple[str, incoming.Kind, tuple[str, ...]], ...] = (
     ("patients", incoming.Patients, ("Patient",)),
@@ -19,11 +19,13 @@ def leave_out_unusable(content: bundle.Content) -> None:
     """Take out of the orders what no record may have, and note it."""
     for place, (name, whole) in enumerate(content.prescriptions):
         kept, left_out = records.without_unusable(whole)
+        kind = name.partition("/")[0]
         content.prescriptions[place] = name, kept
         content.notes += [
             bundle.Said(
                 name,
-                f"{error.field} is left out: {error.reason}",
+                f"{elements.called(kind, error.field)} is left out:"
+                f" {elements.in_words(kind, error.reason)}",
                 kept["patient"],
                 kept["medicine"],
             )

@@ -114,7 +114,7 @@ def said(token: str) -> Said:
     if len(parts) != 3:
         raise NotProven("it is no signed JSON Web Token")
     header, claims = _decoded(parts[0]), _decoded(parts[1])
-    if header.get("alg") not in ALGORITHMS:
+    if not isinstance(header.get("alg"), str) or header["alg"] not in ALGORITHMS:
         raise NotProven(f"its algorithm is neither of {' and '.join(ALGORITHMS)}")
     if header.get("typ", "JWT") not in ("JWT", "jwt"):
         raise NotProven("its typ is not JWT")

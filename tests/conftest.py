@@ -1,17 +1,15 @@
 """What every test shares. The people and builders are in tests/make.py."""
 
-import functools
-
 import httpx
 import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.core.signals import request_finished, request_started
-from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, connection
 from django.test import TransactionTestCase
 
+from portal.wsgi import application
 from reviews import engines, fuse, walls
 from reviews.models import Role, RuleVersion
 from reviews.verbs import engines as adopting
@@ -140,18 +138,13 @@ def quillfeather(harbour):
     return world
 
 
-@functools.cache
-def _application():
-    return get_wsgi_application()
-
-
 def _in_this_process(environ, start_response):
     """The application, which leaves the connection of the test open, as Django's test client."""
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)
     try:
-        return list(_application()(environ, start_response))
+        return list(application(environ, start_response))
     finally:
         for signal in signals:
             signal.connect(close_old_connections)

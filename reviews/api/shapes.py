@@ -722,21 +722,23 @@ class Question(Struct, kw_only=True, forbid_unknown_fields=True):
         ]
         | UnsetType
     ) = UNSET
-    practice: Annotated[str, Meta(max_length=40, description="A practice's code.")] = ""
+    practice: Annotated[
+        str, Meta(min_length=1, max_length=40, description="A practice's code.")
+    ] = ""
 
 
 class Prescriptions(Question):
     patient: Id | UnsetType = UNSET
     status: OrderStatus | UnsetType = UNSET
-    source_system: Annotated[str, Meta(max_length=100)] = ""
-    source_id: Annotated[str, Meta(max_length=200)] = ""
+    source_system: Annotated[str, Meta(min_length=1, max_length=100)] = ""
+    source_id: Annotated[str, Meta(min_length=1, max_length=200)] = ""
 
 
 class Readings(Question):
     patient: Id | None = None
     kind: ReadingKind | None = None
-    source_system: Annotated[str, Meta(max_length=100)] = ""
-    source_id: Annotated[str, Meta(max_length=200)] = ""
+    source_system: Annotated[str, Meta(min_length=1, max_length=100)] = ""
+    source_id: Annotated[str, Meta(min_length=1, max_length=200)] = ""
 
 
 class Messages(Question):
@@ -757,7 +759,10 @@ class Tapers(Question):
 
 class Patients(Question):
     identifier: Annotated[
-        str, Meta(max_length=301, description="`system|value`, or the value in any system.")
+        str,
+        Meta(
+            min_length=1, max_length=301, description="`system|value`, or the value in any system."
+        ),
     ] = ""
 
 
@@ -766,13 +771,13 @@ class ImportNotes(Question):
     kind: NoteKind | UnsetType = UNSET
     refused: bool | UnsetType = UNSET
     state: Literal["live", "ended"] | UnsetType = UNSET
-    source_system: Annotated[str, Meta(max_length=100)] = ""
+    source_system: Annotated[str, Meta(min_length=1, max_length=100)] = ""
 
 
 class Flags(Question):
     patient: Id | UnsetType = UNSET
     case: Id | UnsetType = UNSET
-    rule: Annotated[str, Meta(max_length=10)] = ""
+    rule: Annotated[str, Meta(min_length=1, max_length=10)] = ""
     severity: SeverityNumber | UnsetType = UNSET
     state: FlagState | UnsetType = UNSET
 
@@ -781,14 +786,14 @@ class Cases(Question):
     patient: Id | UnsetType = UNSET
     state: Literal[tuple(CaseState.values)] | UnsetType = UNSET
     severity: SeverityNumber | UnsetType = UNSET
-    rule: Annotated[str, Meta(max_length=10)] = ""
+    rule: Annotated[str, Meta(min_length=1, max_length=10)] = ""
 
 
 class Conditions(Question):
     patient: Id | UnsetType = UNSET
     kind: Literal[tuple(CONDITION_KINDS)] | UnsetType = UNSET
-    source_system: Annotated[str, Meta(max_length=100)] = ""
-    source_id: Annotated[str, Meta(max_length=200)] = ""
+    source_system: Annotated[str, Meta(min_length=1, max_length=100)] = ""
+    source_id: Annotated[str, Meta(min_length=1, max_length=200)] = ""
 
 
 class Letters(Question):
@@ -885,12 +890,23 @@ class Changes(Struct):
 class ChangesQuestion(Struct, kw_only=True, forbid_unknown_fields=True):
     since: Annotated[
         str,
-        Meta(max_length=200, description="The `next` of the answer before; left out to begin now."),
+        Meta(
+            min_length=1,
+            max_length=200,
+            description="The `next` of the answer before; left out to begin now.",
+        ),
     ] = ""
     types: Annotated[
-        str, Meta(max_length=200, description="Names of lists with commas between; all without it.")
+        str,
+        Meta(
+            min_length=1,
+            max_length=200,
+            description="Names of lists with commas between; all without it.",
+        ),
     ] = ""
-    practice: Annotated[str, Meta(max_length=40, description="A practice's code.")] = ""
+    practice: Annotated[
+        str, Meta(min_length=1, max_length=40, description="A practice's code.")
+    ] = ""
     limit: Annotated[int, Meta(ge=1, le=MOST_CHANGES, description="Rows of an answer.")] = MOST
 
 

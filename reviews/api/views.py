@@ -17,7 +17,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from reviews import access, incoming, limits, records, refused, replies
+from reviews import access, clocks, incoming, limits, records, refused, replies
 from reviews.access import Action
 from reviews.api import bodies, resources, shapes, uploads
 from reviews.api.pages import page
@@ -130,7 +130,7 @@ class ListView(ApiView):
         given = asked_once(request)
         if "updated_since" in given:
             # An offset's plus sign that was not escaped arrives as a space.
-            given["updated_since"] = given["updated_since"].replace(" ", "+")
+            given["updated_since"] = clocks.without_leap(given["updated_since"].replace(" ", "+"))
             if not TIME.match(given["updated_since"]):
                 # Digits alone would be read as seconds since 1970.
                 raise BadRecord("updated_since", NO_TIME)

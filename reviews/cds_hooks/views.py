@@ -36,6 +36,8 @@ from reviews.verbs.hooks import Call, Caller
 
 log = structlog.get_logger(__name__)
 FHIR_JSON = "application/fhir+json"
+JSON = ("application/json", FHIR_JSON, "text/json")
+"""What a body may be called; some clients say nothing of it."""
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
@@ -187,10 +189,22 @@ def _body(request: Request, service: str) -> bytes:
     """The body of a request to a service that exists."""
     if service not in HOOKS:
         raise NotFound(f"There is no service “{service[:60]}”.")
+    sent = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if sent and sent not in JSON:
+        raise Unread(f"A body is sent as {JSON[0]}.")
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise Unread("A body is sent as it is, without an encoding.")
     length = request.headers.get("Content-Length", "")
     if not length.isdigit() or int(length) > calls.MOST_BYTES:
         raise TooLarge
     return request.body
+
+
+class Unread(APIException):
+    """The body is of a type, or packed in a way, that is not read."""
+
+    status_code = 415
+    default_code = "not-supported"
 
 
 class TooLarge(APIException):
@@ -267,5 +281,6 @@ def _answer(error: Exception) -> HttpResponse | None:
         later = {"Retry-After": str(int(error.wait or 0) + 1)}
         return outcome(429, [issue("throttled", "Too many calls. Wait.")], later)
     if isinstance(error, APIException):
-        return outcome(error.status_code, [issue("invalid", str(error.detail))])
+        code = {413: "too-long", 415: "not-supported"}.get(error.status_code, "invalid")
+        return outcome(error.status_code, [issue(code, str(error.detail))])
     return None

@@ -69,7 +69,7 @@ def resource_answer(
     if shown.at != UNKNOWN_AT:
         modified = int(shown.at.timestamp())
         headers["Last-Modified"] = http_date(modified)
-    if request.method in ("GET", "HEAD") and _is_known(request, etag, modified):
+    if request.method in ("GET", "HEAD") and _is_known(request, shown.version, modified):
         return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     content = shaping.part(shaping.whole(shown), kind, summary=summary, elements=elements)
     return json_answer(request, content, status=status, headers=headers)
@@ -118,13 +118,17 @@ def is_strict(request: Request) -> bool:
     return "handling=strict" in re.split("[,;]", preferred)
 
 
-def _is_known(request: Request, etag: str, modified: int | None) -> bool:
+def _is_known(request: Request, version: Any, modified: int | None) -> bool:
     if known := request.headers.get("If-None-Match"):
-        strong = etag.removeprefix("W/")
-        said = {one.strip().removeprefix("W/") for one in known.split(",")}
-        return "*" in said or strong in said
+        return is_named(known, version)
     since = parse_http_date_safe(request.headers.get("If-Modified-Since", ""))
     return since is not None and modified is not None and modified <= since
+
+
+def is_named(known: str, version: Any) -> bool:
+    """Whether a version is among those that somebody says they have, as `If-None-Match` does."""
+    said = {one.strip().removeprefix("W/") for one in known.split(",")}
+    return "*" in said or f'"{version}"' in said
 
 
 def json_of(content: dict[str, Any]) -> bytes:

@@ -1,5 +1,6 @@
 """What a client sends to be written: read strictly, within limits, and checked against FHIR."""
 
+import base64
 from http import HTTPStatus
 from typing import Any
 
@@ -51,8 +52,32 @@ def decoded(request: Request, most: int, *, nulls: bool = False) -> Any:
         raise Refused(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {most:,} bytes here."
         )
+    return _exactly(request._request.body, nulls=nulls)
+
+
+def patch_in(binary: dict[str, Any] | None, within: str) -> tuple[str, Any]:
+    """As `patch_of`, of the Binary with which an entry of a Bundle brings its patch."""
+    said = binary or {}
+    named = str(said.get("contentType", "")).partition(";")[0].strip().lower()
+    if said.get("resourceType") != "Binary" or named not in PATCHES:
+        raise Refused(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"Within a Bundle a patch is a Binary whose contentType is {JSON_PATCH} or"
+            f" {MERGE_PATCH}.",
+            expression=[within],
+        )
     try:
-        return exact.decode(request._request.body, nulls=nulls)
+        content = base64.b64decode(said.get("data", ""), validate=True)
+    except (TypeError, ValueError) as error:
+        raise Refused(
+            HTTPStatus.BAD_REQUEST, "The patch is no base64.", expression=[f"{within}.data"]
+        ) from error
+    return named, _exactly(content, nulls=named != JSON_PATCH)
+
+
+def _exactly(content: bytes, *, nulls: bool) -> Any:
+    try:
+        return exact.decode(content, nulls=nulls)
     except exact.NotRead as error:
         raise not_read(error) from error
 
@@ -79,7 +104,7 @@ def resource_of(content: Any, kind_name: str, *, within: str = "") -> dict[str, 
             HTTPStatus.BAD_REQUEST,
             faults[0].reason,
             issues=[
-                Issue("error", fault.code, fault.reason, (_within(within, fault.expression),))
+                Issue("error", fault.code, fault.reason, (placed(within, fault.expression),))
                 for fault in faults
             ],
         )
@@ -92,11 +117,11 @@ def not_read(error: exact.NotRead, within: str = "") -> Refused:
         "business-rule": HTTPStatus.UNPROCESSABLE_ENTITY,
         "too-costly": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     }.get(error.code, HTTPStatus.BAD_REQUEST)
-    where = _within(within, error.expression)
+    where = placed(within, error.expression)
     return Refused(status, error.reason, code=error.code, expression=[where] if where else [])
 
 
-def _within(place: str, expression: str) -> str:
+def placed(place: str, expression: str) -> str:
     """Where an element is in the Bundle: Bundle.entry[0].resource.status."""
     if not place:
         return expression

@@ -1,5 +1,6 @@
 """`/fhir/Subscription`: have an address told when resources change that meet a search ."""
 
+import codecs
 import re
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -10,7 +11,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from reviews import access
+from reviews import access, clocks
 from reviews.access import Action
 from reviews.callers import KeyOrToken
 from reviews.errors import BadRecord, NotAllowed, NotFound
@@ -78,7 +79,7 @@ class Subscriptions(FhirView):
 
     def post(self, request: Request) -> HttpResponse:
         content = bodies.content_of(request)
-        text = request._request.body.decode()
+        text = request._request.body.removeprefix(codecs.BOM_UTF8).decode()
         made = verbs.subscribe(**_read(request, content), asked=text, by=request.user)
         headers = {
             "Location": f"{answers.base_of(request)}/{NAME}/{made.pk}",
@@ -249,7 +250,7 @@ def _end(said: dict[str, Any]) -> datetime | None:
     if "end" not in said:
         return None
     try:
-        at = datetime.fromisoformat(_text(said, "end", NAME))
+        at = datetime.fromisoformat(clocks.without_leap(_text(said, "end", NAME)))
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -34,7 +35,9 @@ _RETURNS = ("minimal", "representation", "OperationOutcome")
 
 def create(request: Request, kind: Kind) -> HttpResponse:
     """POST Type. With If-None-Exist, or with parameters in the address, only if nothing matches."""
-    query = request.headers.get("If-None-Exist", "") or request.META["QUERY_STRING"]
+    query = request.headers.get("If-None-Exist", "")
+    if not query and fhir_conditional.names_something(request.META["QUERY_STRING"]):
+        query = request.META["QUERY_STRING"]
     writer = Writer(request)
     writer.require(kind, "c")
     resource = bodies.resource_of(bodies.content_of(request), kind.name)
@@ -105,16 +108,16 @@ def bundle(request: Request) -> HttpResponse:
     writer = Writer(request)
     content = bodies.content_of(request, most=bodies.MOST_BUNDLE_BYTES)
     try:
-        found = bundles.entries(content)
+        entries = bundles.entries(content)
         if content["type"] == "transaction":
+            found = [bundles.entry(at, one) for at, one in enumerate(entries)]
             bundles.refuse_twice(found)
+            with transaction.atomic():
+                said = writer.all_or_nothing(found)
+        else:
+            said = [writer.alone(at, one) for at, one in enumerate(entries)]
     except exact.NotRead as error:
         raise bodies.not_read(error) from error
-    if content["type"] == "transaction":
-        with transaction.atomic():
-            said = writer.all_or_nothing(found)
-    else:
-        said = [writer.alone(entry) for entry in found]
     writer.tell()
     return answers.json_answer(
         request,
@@ -172,8 +175,15 @@ class Writer:
         """As `matching`, "" for none."""
         return next(iter(self.matching(kind, query)), "")
 
-    def read(self, kind: Kind, known: str) -> Shown:
-        shown = self.search(kind, "r").read(kind, known)
+    def read(self, kind: Kind, known: str, version: str = "") -> Shown:
+        """A resource as it stands, or one version of it."""
+        search = self.search(kind, "r")
+        try:
+            shown = (
+                search.version(kind, known, int(version)) if version else search.read(kind, known)
+            )
+        except Gone as gone:
+            raise answers.deleted() from gone
         if shown is None:
             raise NotFound(answers.NO_SUCH)
         return shown
@@ -218,9 +228,19 @@ class Writer:
     # -- What is written -----------------------------------------------------------------------
 
     def write(
-        self, wanted: Sequence[Wanted], letters: Mapping[int, allowed.Letter]
+        self,
+        wanted: Sequence[Wanted],
+        letters: Mapping[int, allowed.Letter],
+        *,
+        bundled: bool = False,
     ) -> list[Written]:
-        """Write resources, all or none. `letters` says what each place is, a create or a change."""
+        """Write resources, all or none. `letters` says what each place is, a create or a change.
+
+        A refusal names the entry of those that came `bundled`.
+        """
+        wanted = [
+            replace(each, resource=bundles.with_ours(each.resource, self.base)) for each in wanted
+        ]
         with transaction.atomic():
             for each in wanted:
                 if each.known:
@@ -235,7 +255,7 @@ class Writer:
             except NotFound as error:
                 raise _given_by_us(error.message) from error
             except resources.Refused as error:
-                raise _refused(error, wanted) from error
+                raise _refused(error, wanted, bundled=bundled) from error
             except Stale as error:
                 status = (
                     HTTPStatus.PRECONDITION_FAILED
@@ -293,20 +313,24 @@ class Writer:
 
     # -- Bundles -------------------------------------------------------------------------------
 
-    def alone(self, entry: bundles.Entry) -> dict[str, Any]:
-        """What became of one entry of a batch."""
+    def alone(self, at: int, said: Any) -> dict[str, Any]:
+        """What became of one entry of a batch, also of one that is none."""
+        record = bundles.expression(at)
         try:
-            with transaction.atomic():
+            entry = bundles.entry(at, said)
+            # Without the question: it may name a person.
+            record = f"{entry.method} {entry.url.partition('?')[0]}"
+            with transaction.atomic(), _naming(entry):
                 return self.all_or_nothing([entry])[0]
+        except exact.NotRead as error:
+            failed = self._failed(bodies.not_read(error))
         except (Refused, DomainError) as error:
             failed = self._failed(error)
-            self._keep(entry, failed["outcome"]["issue"])
-            return {"response": failed}
+        self._keep(record, failed["outcome"]["issue"])
+        return {"response": failed}
 
-    def _keep(self, entry: bundles.Entry, issues: list[dict[str, Any]]) -> None:
+    def _keep(self, record: str, issues: list[dict[str, Any]]) -> None:
         """Keep that an entry of a batch was refused, as a request of its own would be."""
-        # Without the question: it may name a person.
-        record = f"{entry.method} {entry.url.partition('?')[0]}"
         faults = [
             refused.Fault(",".join(each.get("expression", [])[:1]), each["diagnostics"], record)
             for each in issues
@@ -373,7 +397,7 @@ class Writer:
                 if entry.full_url:
                     meant[entry.full_url] = f"{kind.name}/{ids[0]}"
                 return self._told(kind, self.read(kind, ids[0]))
-        elif entry.query:
+        elif not known:
             known = self.one_of(kind, entry.query)
             if not known:
                 self.require(kind, "c")
@@ -387,7 +411,7 @@ class Writer:
         known = entry.known or self.one_of(kind, entry.query)
         if not known:
             raise NotFound("Nothing matches.")
-        media_type, changes = bodies.patch_in(entry.resource)
+        media_type, changes = bodies.patch_in(entry.resource, f"{entry.expression}.resource")
         resource = self.patched(kind, known, media_type, changes)
         return Wanted(entry.at, resource, entry.full_url, known, _etag(entry.if_match))
 
@@ -410,7 +434,7 @@ class Writer:
         letters: dict[int, allowed.Letter] = {
             each.at: "u" if each.known else "c" for each in wanted
         }
-        written = self.write(wanted, letters)
+        written = self.write(wanted, letters, bundled=True)
         there = self._stand(written)
         return {
             each.at: self._entry(
@@ -473,7 +497,10 @@ class Writer:
 
     def _get(self, kind: Kind, entry: bundles.Entry) -> dict[str, Any]:
         if entry.known and not entry.known.startswith("_"):
-            return self._told(kind, self.read(kind, entry.known))
+            shown = self.read(kind, entry.known, entry.version)
+            if entry.if_none_match and answers.is_named(entry.if_none_match, shown.version):
+                return {"response": {"status": _status(HTTPStatus.NOT_MODIFIED)}}
+            return self._told(kind, shown)
         if entry.known not in ("", "_search"):
             raise Refused(
                 HTTPStatus.BAD_REQUEST, "Within a Bundle only read and search are offered."
@@ -564,11 +591,13 @@ def _given_by_us(message: str) -> Refused:
     )
 
 
-def _refused(error: resources.Refused, wanted: Sequence[Wanted]) -> Refused:
+def _refused(error: resources.Refused, wanted: Sequence[Wanted], *, bundled: bool) -> Refused:
     status = HTTPStatus.CONFLICT if error.duplicate_of else HTTPStatus.UNPROCESSABLE_ENTITY
     code = "duplicate" if error.duplicate_of else "business-rule"
     kind = next(each.type for each in wanted if each.at == error.at)
-    where = f"Bundle.entry[{error.at}].resource" if len(wanted) > 1 else kind
+    where = error.element or kind
+    if bundled:
+        where = bodies.placed(f"{bundles.expression(error.at)}.resource", where)
     return Refused(status, error.message, code=code, expression=[where])
 
 

@@ -7,6 +7,9 @@ from reviews.queries import fhir_question
 from reviews.queries.fhir_search import Search
 from reviews.queries.fhir_source import Kind
 
+FORM = ("_format", "_pretty", "_summary", "_elements")
+"""What any request may say of the form of its answer: no condition."""
+
 
 def names_something(query: str) -> bool:
     """Whether a condition names a parameter by which resources are found."""
@@ -24,9 +27,12 @@ def matching(search: Search, kind: Kind, query: str) -> list[str]:
     question = fhir_question.read(
         kind, [*asked, ("_count", "2")], kinds=search.kinds, base=search.base, strict=True
     )
+    if len(question.conditions) < len(asked):
+        # An order, for instance. Everything would meet it.
+        raise BadRecord("search", "takes only parameters by which resources are found")
     return [one.id for one in search.find(question).matches]
 
 
 def _asked(query: str) -> list[tuple[str, str]]:
     asked = parse_qsl(query, keep_blank_values=True)
-    return [(name, value) for name, value in asked if name != "_format"]
+    return [(name, value) for name, value in asked if name not in FORM]

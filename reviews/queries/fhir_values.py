@@ -11,7 +11,7 @@ from reviews.errors import BadRecord
 _DATE = re.compile(
     r"(?P<prefix>[a-z]{2})?(?P<year>\d{4})(-(?P<month>\d\d)(-(?P<day>\d\d)"
     r"(T(?P<hour>\d\d):(?P<minute>\d\d)(:(?P<second>\d\d)(\.(?P<fraction>\d{1,9}))?)?"
-    r"(?P<zone>Z|[+\- ]\d\d:\d\d)?)?)?)?",
+    r"(?P<zone>Z|[+\- ](?:0\d|1[0-3]):[0-5]\d|[+\- ]14:00)?)?)?)?",
     re.ASCII,
 )
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb")
@@ -132,7 +132,8 @@ def _bounds(said: re.Match[str]) -> tuple[datetime, datetime]:
         time(
             int(said["hour"]),
             int(said["minute"]),
-            int(said["second"] or 0),
+            # A leap second, which Python does not know, is taken for the one before it.
+            59 if said["second"] == "60" else int(said["second"] or 0),
             int(fraction.ljust(6, "0")),
         ),
     )

@@ -18,7 +18,7 @@ from django.utils import timezone
 from reviews import access, dossiers, records, rulebooks
 from reviews.access import Action
 from reviews.errors import BadRecord
-from reviews.fhir.read import bundle
+from reviews.fhir.read import bundle, elements
 from reviews.fhir.read.file import MEDICINES
 from reviews.models import Case, Condition, Practice, Prescription, Reading
 from reviews.models.versioned import LIVE
@@ -229,7 +229,11 @@ def _whose(record: bundle.Content, places: list[Practice], person: str) -> _Whos
     found = dict(record.patients).get(f"Patient/{person}")
     if found is None:
         raise BadRecord("prefetch.patient", "holds no patient of the id that the context names")
-    said = records.convert(found, PatientRecord)
+    try:
+        said = records.convert(found, PatientRecord)
+    except BadRecord as error:
+        where = elements.called("Patient", error.field)
+        raise BadRecord(f"prefetch.patient ({where})", error.reason) from error
     known: list[tuple[Practice, int]] = []
     doubt = ""
     people = People((place.pk, said) for place in places)
@@ -239,7 +243,7 @@ def _whose(record: bundle.Content, places: list[Practice], person: str) -> _Whos
         except Waits as error:
             doubt = error.reason.removeprefix("waits: ")
         except BadRecord as error:
-            doubt = str(error)
+            doubt = _said_of("Patient", error)
         else:
             if one.pk is not None:
                 known.append((place, one.pk))
@@ -345,11 +349,12 @@ def _facts(
             made.refused.append(NotScreened(whole["medicine"], ANOTHER))
             continue
         kept, left_out = records.without_unusable(whole)
-        made.notes += [f"{kept['medicine']}: {each}" for each in left_out]
+        made.notes += [f"{kept['medicine']}: {_said_of(name, each)}" for each in left_out]
         try:
             order = records.convert(kept, SyncedPrescription)
         except BadRecord as error:
-            made.refused.append(NotScreened(str(whole.get("medicine", name))[:200], str(error)))
+            medicine = str(whole.get("medicine", name))[:200]
+            made.refused.append(NotScreened(medicine, _said_of(name, error)))
             continue
         made.lines[name] = dossiers.line(
             records.of_the_practice(order, here) if here else order,
@@ -364,7 +369,7 @@ def _facts(
         try:
             problem = records.convert(whole, SyncedCondition)
         except BadRecord as error:
-            made.notes.append(f"{name}: {error}")
+            made.notes.append(f"{name}: {_said_of(name, error)}")
             continue
         if problem.status != "entered-in-error":
             made.conditions[name] = shapes.Condition(
@@ -382,7 +387,7 @@ def _facts(
         try:
             reading = records.convert(whole, SyncedReading)
         except BadRecord as error:
-            made.notes.append(f"{name}: {error}")
+            made.notes.append(f"{name}: {_said_of(name, error)}")
             continue
         if reading.status != "entered-in-error":
             made.readings[name] = shapes.Reading(
@@ -394,6 +399,12 @@ def _facts(
                 text=reading.text,
             )
     return made
+
+
+def _said_of(name: str, error: BadRecord) -> str:
+    """Why a resource could not be used, with the element that its system knows."""
+    kind = name.partition("/")[0]
+    return f"{elements.called(kind, error.field)}: {elements.in_words(kind, error.reason)}"
 
 
 def _is_of(said: dict[str, Any], person: dict[str, Any]) -> bool:

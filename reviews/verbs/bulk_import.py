@@ -403,7 +403,7 @@ class _Work:
             return None
         kind = content.get("resourceType") if isinstance(content, dict) else None
         wanted = self.asked.inputs[self.place.input].type
-        if kind not in conforming.DEFINITIONS:
+        if not isinstance(kind, str) or kind not in conforming.DEFINITIONS:
             said = f"“{str(kind)[:60]}” is no type of resource that is taken here."
         elif kind not in self.asked.types:
             said = f"The scopes of the token do not reach so far: system/{kind}.cu is needed."
@@ -485,7 +485,7 @@ class _Work:
         except (self.writing.refused, _NotTaken) as error:
             del self.outcomes[told:]
             at: int = error.detail["at"]
-            self._bad(at, "business-rule", error.message)
+            self._bad(at, "business-rule", error.message, error.detail.get("element", ""))
             self._write_halves([one for one in ones if one.line != at])
         except (DomainError, DataError) as error:
             del self.outcomes[told:]

@@ -22,7 +22,7 @@ from django.utils import timezone
 from reviews import access, fhir_records, fhir_versions, identifiers, incoming, syncing
 from reviews.access import Action
 from reviews.errors import BadRecord, DomainError, NotAllowed, NotFound, Stale
-from reviews.fhir.read import bundle
+from reviews.fhir.read import bundle, elements
 from reviews.fhir.read.file import MEDICINES
 from reviews.fhir.render import paths
 from reviews.fhir.render.elements import UNDERSTOOD
@@ -89,13 +89,17 @@ class Written(NamedTuple):
 
 
 class Refused(DomainError):
-    """One resource of a writing cannot be taken, and with it none is. `at` is its place."""
+    """One resource of a writing cannot be taken, and with it none is. `at` is its place.
+
+    `element` is the path of what is wrong with it, "" for the whole.
+    """
 
     code = "not_taken"
 
-    def __init__(self, at: int, message: str, *, duplicate_of: str = "") -> None:
-        super().__init__(message, at=at)
+    def __init__(self, at: int, message: str, *, duplicate_of: str = "", element: str = "") -> None:
+        super().__init__(message, at=at, element=element)
         self.at = at
+        self.element = element
         self.duplicate_of = duplicate_of
 
 
@@ -597,8 +601,10 @@ class _Writing:
             if one is None:
                 continue
             if refused and said.patient is None and one.type in ("Patient", *RECORDS):
-                raise Refused(one.wanted.at, f"It {said.reason}.")
-            one.notes.append(f"{'Not screened: it ' if refused else 'It '}{said.reason}.")
+                raise Refused(one.wanted.at, _sentence(said.reason))
+            one.notes.append(
+                f"Not screened: it {said.reason}." if refused else _sentence(said.reason)
+            )
 
     def _merge(
         self,
@@ -637,7 +643,9 @@ class _Writing:
         )
         for refusal in result.errors:
             one = by_name[named[refusal.index][0]]
-            raise Refused(one.wanted.at, f"{refusal.field}: {refusal.reason}.")
+            where = elements.called(one.type, refusal.field)
+            reason = elements.in_words(one.type, refusal.reason)
+            raise Refused(one.wanted.at, f"{where}: {reason}.", element=where)
         waits = {by_name[named[wait.index][0]].wanted.at for wait in result.waits}
         if is_people and (contradicted := self.by_number & waits):
             raise _Contradicted(contradicted)
@@ -819,6 +827,11 @@ def _without_its_patient(content: dict[str, Any]) -> dict[str, Any]:
 
 def _bundle(entries: list[dict[str, Any]]) -> bytes:
     return exact.encode({"resourceType": "Bundle", "type": "collection", "entry": entries})
+
+
+def _sentence(reason: str) -> str:
+    """What the reader says of a resource: “has two dosages”, “its patient is not there”."""
+    return f"Its {reason[4:]}." if reason.startswith("its ") else f"It {reason}."
 
 
 def _as_sent(content: dict[str, Any]) -> dict[str, Any]:

@@ -218,6 +218,10 @@ def test_types_and_limit(system):
         ({"types": "flags,"}, "types"),
         ({"limit": 0}, "limit"),
         ({"limit": 5001}, "limit"),
+        # Nobody says nothing by mistake and begins anew in silence.
+        ({"since": ""}, "since"),
+        ({"types": ""}, "types"),
+        ({"practice": ""}, "practice"),
         ({"since": "x"}, "since"),
         ({"since": "é"}, "since"),
         ({"since": "W10"}, "since"),

@@ -499,3 +499,24 @@ def test_a_page_takes_the_same_statements_however_many_rows(system, harbour, cla
     for path in LISTS:
         assert cost(system, path) == few[path] <= 6 + TOLD
         assert cost(system, path, updated_since=LONG_AGO) == changes[path] == few[path] + 1
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("patients", "identifier"),
+        ("patients", "practice"),
+        ("prescriptions", "source_id"),
+        ("dispensings", "source_id"),
+        ("conditions", "source_system"),
+        ("readings", "source_id"),
+        ("notes", "source_system"),
+        ("flags", "rule"),
+        ("cases", "rule"),
+    ],
+)
+def test_an_empty_filter_is_refused_and_finds_not_everybody(system, path, name):
+    """The first row of a list that was asked for nobody would be taken for whoever was meant."""
+    system.sync([sent.prescription()])
+    problem = is_problem(system.get(path, **{name: ""}), 400)
+    assert problem["errors"][0]["parameter"] == name

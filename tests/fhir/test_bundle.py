@@ -208,9 +208,11 @@ def test_what_could_not_be_kept_is_said(content):
         said.setdefault(note.resource, []).append(note.reason)
     assert said == {
         "Patient/jonathan": ["an identifier without a system or a value is left out"],
-        "Patient/part": ["birth_date “1961” is only part of a date: left as not known"],
+        "Patient/part": ["Patient.birthDate “1961” is only part of a date: left as not known"],
         "Condition/insomnia": ["is provisional: kept as a condition"],
-        "Condition/apnoea": ["ended_on “2020-03” is only part of a date: left as not known"],
+        "Condition/apnoea": [
+            "Condition.abatement[x] “2020-03” is only part of a date: left as not known"
+        ],
         "MedicationRequest/concept": ["a code without a system is left out"],
         "MedicationRequest/contained": ["has 2 dosage instructions: the dose is kept as text only"],
         "MedicationRequest/bare": ["its Medication is not in the bundle: only the name is known"],

@@ -9,6 +9,8 @@ from fhirpy.base.exceptions import OperationOutcome, ResourceNotFound
 
 from tests import make
 from tests.fhir.asking import System
+from tests.fhir.test_fhir_writing import order
+from tests.fhir.test_fhir_writing_people import bell
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,3 +70,26 @@ def test_fhirclient_reads_and_searches(live_server, secret, orders):
     assert len({one.id for one in read}) == 12
     assert {one.subject.reference for one in read} == {f"Patient/{orders.pk}"}
     assert read[0].medicationCodeableConcept.text == "Diazepam 5 mg tablets"
+
+
+def test_fhirpy_writes(live_server, secret):
+    client = SyncFHIRClient(f"{live_server.url}/fhir", authorization=f"Bearer {secret}")
+    people = client.resources("Patient").search(identifier="urn:clinic|77")
+    whole = {name: value for name, value in bell().items() if name != "resourceType"}
+    ann, created = people.get_or_create(client.resource("Patient", **whole))
+    assert created
+    again, created = people.get_or_create(client.resource("Patient", **whole))
+    assert (again.id, created) == (ann.id, False)
+    asked = order(f"Patient/{ann.id}")
+    del asked["resourceType"]
+    mine = client.resource("MedicationRequest", **asked)
+    mine.save()
+    mine["status"] = "on-hold"
+    mine.save()
+    mine["status"] = "active"
+    mine.save(fields=["status"])
+    mine.patch(status="stopped")
+    held = client.reference("MedicationRequest", mine.id).to_resource()
+    assert (held["status"], held["meta"]["versionId"]) == ("stopped", "4")
+    mine.delete()
+    assert client.resources("MedicationRequest").search(patient=ann.id).count() == 0

@@ -238,13 +238,13 @@ def test_what_is_left_out_is_noted_of_the_person_until_it_is_sent_whole(harbour,
             "patient",
             "hospital|H1",
             False,
-            "birth_date “1950” is only part of a date: left as not known",
+            "Patient.birthDate “1950” is only part of a date: left as not known",
         ),
         (
             "prescription",
             "MedicationRequest/n",
             False,
-            "written_on “2026” is only part of a date: left as not known",
+            "MedicationRequest.authoredOn “2026” is only part of a date: left as not known",
         ),
     ]
     run(_write(tmp_path / "1.json", patient, order, {**order, "id": "n"}))
@@ -257,17 +257,17 @@ def test_what_is_left_out_is_noted_of_the_person_until_it_is_sent_whole(harbour,
         (
             {"dispenseRequest": {"quantity": {"value": 10**9, "unit": "tablet"}}},
             "quantity",
-            "quantity is left out: Expected `float` < 10000000.0",
+            "dispenseRequest.quantity is left out: Expected `float` < 10000000.0",
         ),
         (
             {"dispenseRequest": {"expectedSupplyDuration": {"value": 90_000, "code": "d"}}},
             "days_supply",
-            "days_supply is left out: Expected `int` <= 3650",
+            "dispenseRequest.expectedSupplyDuration is left out: Expected `int` <= 3650",
         ),
         (
             {"authoredOn": "0019-01-01"},
             "written_on",
-            "written_on is left out: is outside 1900 to 2199",
+            "authoredOn is left out: is outside 1900 to 2199",
         ),
     ],
 )
@@ -275,6 +275,7 @@ def test_what_no_record_may_have_is_left_out_and_noted(harbour, tmp_path, change
     patient, order = (entry["resource"] for entry in _as_fhir(sent.prescription())["entry"])
     run(_write(tmp_path / "1.json", patient, {**order, **change}))
     assert getattr(Prescription.objects.get(), field) is None
+    reason = f"MedicationRequest.{reason}"
     assert _noted() == [("prescription", "MedicationRequest/m", False, reason)]
 
 

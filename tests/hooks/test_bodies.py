@@ -130,6 +130,27 @@ def test_junk_is_refused(ehr_hooks, content):
     assert answer.json()["resourceType"] == "OperationOutcome"
 
 
+@pytest.mark.parametrize(
+    "heads",
+    [
+        {"Content-Type": "application/xml"},
+        {"Content-Type": "text/plain"},
+        {"Content-Encoding": "gzip"},
+    ],
+)
+def test_what_is_not_sent_as_json_is_refused(ehr_hooks, heads):
+    answer = ehr_hooks.call("order-select", body("order-select", order(days=56)), **heads)
+    assert answer.status_code == 415, answer.text
+    assert answer.json()["issue"][0]["code"] == "not-supported"
+
+
+def test_json_is_known_by_all_its_names(ehr_hooks):
+    for name in ("application/json; charset=utf-8", "application/fhir+json", "TEXT/JSON"):
+        call = body("order-select", order(days=56))
+        answer = ehr_hooks.call("order-select", call, **{"Content-Type": name})
+        assert answer.status_code == 200, answer.text
+
+
 def test_what_is_too_long_is_refused(ehr_hooks):
     answer = ehr_hooks.call("order-sign", b" " * (4 * 1024 * 1024 + 1))
     assert answer.status_code == 413

@@ -167,6 +167,20 @@ def test_where_it_is_not_certain_who_is_meant_the_record_here_is_left_out(
     assert "Jonathan" not in str(cards)
 
 
+def test_what_is_wrong_with_the_patient_is_said_by_its_element(ehr_hooks):
+    along = prefetch(patient=person(name=[]))
+    cards = ehr_hooks.cards("order-sign", body("order-sign", order(days=56), along=along))
+    (doubt,) = [each for each in cards if each["source"]["topic"]["code"] == "whose"]
+    assert "Patient.name.family: is needed" in doubt["detail"]
+
+
+def test_what_is_wrong_with_an_order_is_said_by_its_element(ehr_hooks):
+    much = order(days=56, dispenseRequest={"quantity": {"value": 10**9, "unit": "tablet"}})
+    cards = ehr_hooks.cards("order-sign", body("order-sign", much))
+    (part,) = [each for each in cards if "in part" in each["summary"]]
+    assert "MedicationRequest.dispenseRequest.quantity: " in part["detail"].replace("\\", "")
+
+
 def test_a_client_of_several_practices_says_which_is_meant(register, harbour, lakeside, clara, ada):
     make.person("ada", lakeside)
     dora = make.person("dora", lakeside, "clinician")

@@ -1,6 +1,7 @@
 """The server itself, before a tiny application: slow clients, more than it can do, and stopping."""
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -207,4 +208,45 @@ def test_a_body_larger_than_any_is_refused_before_it_was_sent(port):
     connection = socket.create_connection(("127.0.0.1", port), timeout=5)
     connection.sendall(HEAD + b"Content-Length: 40000000\r\n\r\n")
     assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
+    connection.close()
+
+
+@pytest.mark.parametrize("path", ["/page", "/healthz"])
+def test_an_answer_to_head_has_no_body_and_the_connection_goes_on(port, path):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    whole = int(ask(port, path).headers["Content-Length"])
+    assert whole > 0
+    for method, length in (("HEAD", 0), ("HEAD", 0), ("GET", whole)):
+        connection.request(method, path)
+        answer = connection.getresponse()
+        # A body that nobody reads would be taken for the next answer.
+        assert (answer.status, len(answer.read())) == (200, length), method
+        assert answer.headers["Content-Length"] == str(whole)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "member"),
+    [
+        ("/fhir", "application/fhir+json", "issue"),
+        ("/fhir/Patient", "application/fhir+json", "issue"),
+        ("/cds-services/order-sign", "application/fhir+json", "issue"),
+        ("/api/v1/prescriptions/sync", "application/problem+json", "detail"),
+        ("/token", "application/problem+json", "detail"),
+        ("/fhirst", "text/plain; charset=utf-8", None),
+    ],
+)
+@pytest.mark.parametrize(("length", "status"), [("40000000", 413), ("many", 400)])
+def test_what_cannot_be_taken_is_said_in_the_language_of_whoever_asked(
+    port, path, kind, member, length, status
+):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.putrequest("POST", path)
+    connection.putheader("Content-Length", length)
+    connection.endheaders()
+    answer = connection.getresponse()
+    text = answer.read()
+    assert (answer.status, answer.headers["Content-Type"]) == (status, kind)
+    if member:
+        assert json.loads(text)[member]
     connection.close()

@@ -164,7 +164,9 @@ def test_a_key_of_somebody_else_with_the_same_name_proves_nothing(system):
     assert refused(system.ask(system.assertion(key=other)), "invalid_client")
 
 
-@pytest.mark.parametrize("alg", ["none", "HS256", "HS384", "RS256", "ES256", "PS384"])
+@pytest.mark.parametrize(
+    "alg", ["none", "HS256", "HS384", "RS256", "ES256", "PS384", ["ES384"], {"a": "ES384"}, 7, None]
+)
 def test_other_algorithms_are_refused(register, alg):
     key = signing.rsa()
     system = register(key=key)

@@ -4,6 +4,8 @@ A test compares it with `resources`, so that nothing is read which is not said h
 way round. The elements of a Timing are in `timing.ELEMENTS`.
 """
 
+import re
+
 from reviews.fhir.read import timing
 from reviews.fhir.read.words import EXTENSIONS, ORDER
 
@@ -173,3 +175,126 @@ ELEMENTS = {
     "Organization": {"name": "team, or pharmacy"},
 }
 """Of each resource, or part of one: each element that is read, and as what."""
+
+
+_FIELD = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
+_OF_A_DOSE = {
+    "dosage_text": "text",
+    "dose": "doseAndRate",
+    "dose_unit": "doseAndRate",
+    "dose_max": "doseAndRate",
+    "times_per_day": "timing.repeat",
+    "times_per_day_max": "timing.repeat",
+    "schedule": "timing.repeat",
+    "start_minute": "timing.repeat",
+    "as_needed": "asNeeded[x]",
+    "max_per_day": "maxDosePerPeriod",
+    "route": "route",
+}
+
+
+def _medicine(dosage: str, **others: str) -> dict[str, str]:
+    """What a type of medicine calls the fields of an order; `dosage` holds what is of the dose."""
+    return {
+        "medicine": "medication[x]",
+        "codings": "medication[x]",
+        "patient": "subject",
+        "indication": "reasonCode",
+        **{name: f"{dosage}.{element}" for name, element in _OF_A_DOSE.items()},
+        **others,
+    }
+
+
+CALLED = {
+    "Patient": {
+        "identifiers": "identifier",
+        "family_name": "name.family",
+        "given_name": "name.given",
+        "birth_date": "birthDate",
+        "sex": "gender",
+        "deceased": "deceased[x]",
+        "deceased_on": "deceased[x]",
+    },
+    "MedicationRequest": _medicine(
+        "dosageInstruction",
+        written_on="authoredOn",
+        start_on="dosageInstruction.timing.repeat.boundsPeriod.start",
+        end_on="dosageInstruction.timing.repeat.boundsPeriod.end",
+        prescriber="requester",
+        team="requester",
+        quantity="dispenseRequest.quantity",
+        quantity_unit="dispenseRequest.quantity",
+        quantity_text="dispenseRequest.quantity",
+        days_supply="dispenseRequest.expectedSupplyDuration",
+        repeats_allowed="dispenseRequest.numberOfRepeatsAllowed",
+        issue_days="dispenseRequest.dispenseInterval",
+        valid_until="dispenseRequest.validityPeriod",
+        pharmacy="dispenseRequest.performer",
+        setting="category",
+        status_reason="statusReason",
+    ),
+    "MedicationDispense": _medicine(
+        "dosageInstruction",
+        start_on="whenHandedOver",
+        dispensed_on="whenHandedOver",
+        quantity_unit="quantity",
+        quantity_text="quantity",
+        days_supply="daysSupply",
+        indication="authorizingPrescription",
+        setting="authorizingPrescription",
+        prescriber="authorizingPrescription",
+        pharmacy="performer",
+    ),
+    "MedicationStatement": _medicine(
+        "dosage",
+        written_on="dateAsserted",
+        start_on="effective[x]",
+        end_on="effective[x]",
+        status_reason="statusReason",
+    ),
+    "MedicationAdministration": _medicine(
+        "dosage", start_on="effective[x]", end_on="effective[x]", setting="category"
+    ),
+    "Condition": {
+        "patient": "subject",
+        "text": "code",
+        "codings": "code",
+        "onset_on": "onset[x]",
+        "ended_on": "abatement[x]",
+        "status": "clinicalStatus",
+    },
+    "AllergyIntolerance": {
+        "text": "code",
+        "codings": "code",
+        "onset_on": "onset[x]",
+        "status": "clinicalStatus",
+    },
+    "Observation": {
+        "patient": "subject",
+        "kind": "code",
+        "value": "value[x]",
+        "text": "value[x]",
+        "unit": "valueQuantity.unit",
+        "on": "effective[x]",
+    },
+}
+"""By type: the element that a field of our record is made of, where it has another name."""
+
+
+def called(kind: str, field: str) -> str:
+    """The path of the element that a field of a record is made of: `MedicationRequest.authoredOn`.
+
+    `field` may be the path of a part of it. One that no element is made into keeps its name.
+    """
+    first, dot, rest = field.partition(".")
+    if dot and first == "patient":
+        return called("Patient", rest)
+    name = first.partition("[")[0]
+    element = CALLED.get(kind, {}).get(name, name)
+    return f"{kind}.{element}" if element else kind
+
+
+def in_words(kind: str, reason: str) -> str:
+    """A reason that may name further fields of the record, by their elements."""
+    named = CALLED.get(kind, {})
+    return _FIELD.sub(lambda found: named.get(found[0], found[0]), reason)

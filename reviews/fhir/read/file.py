@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from reviews.fhir.read import plain, resources, words
+from reviews.fhir.read import elements, plain, resources, words
 from reviews.fhir.read.plain import Unreadable
 
 READ = {
@@ -234,7 +234,8 @@ class File:
         if day := words.day(said):
             record[field_name] = day.isoformat()
         elif said:
-            self.note(name, f"{field_name} “{said}” is only part of a date: left as not known")
+            where = elements.called(name.partition("/")[0], field_name)
+            self.note(name, f"{where} “{said}” is only part of a date: left as not known")
 
 
 def _id(resource: dict[str, Any]) -> str:

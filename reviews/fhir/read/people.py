@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from reviews import clocks
-from reviews.fhir.read import resources, words
+from reviews.fhir.read import elements, resources, words
 from reviews.fhir.read.file import File
 from reviews.rules.birth import nobodys, possible_birth_date
 
@@ -127,7 +127,8 @@ def patient(file: File, name: str, patient: resources.Patient) -> None:
         ("deceased_on", patient.deceasedDateTime),
     ):
         if said and field_name not in record:
-            tell(f"{field_name} “{said}” is only part of a date: left as not known")
+            where = elements.called("Patient", field_name)
+            tell(f"{where} “{said}” is only part of a date: left as not known")
     file.held[name].record = record
     file.content.patients.append((name, record))
 

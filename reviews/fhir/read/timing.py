@@ -134,7 +134,10 @@ def _bounds(timed: Timed, repeat: Repeat) -> None:
     if period := repeat.boundsPeriod:
         first, last = (
             _day(timed, name, said)
-            for name, said in (("start_on", period.start), ("end_on", period.end))
+            for name, said in (
+                ("boundsPeriod.start", period.start),
+                ("boundsPeriod.end", period.end),
+            )
         )
         if first and last and last < first:
             timed.notes.append(f"ends on {last} before it begins on {first}: the end is left out")

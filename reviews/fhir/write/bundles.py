@@ -11,6 +11,8 @@ from reviews.fhir.write.exact import NotRead
 MOST_ENTRIES = 1_000
 METHODS = ("DELETE", "POST", "PUT", "PATCH", "GET", "HEAD")
 _RANK = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
+HISTORY = "_history"
+VERSION = re.compile(r"[1-9][0-9]{0,18}\Z")
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}\Z")
 _CONDITIONAL = re.compile(r"([A-Z][A-Za-z]{1,63})\?(.+)\Z", re.DOTALL)
 _LINKING = ("reference", "valueUri", "valueUrl", "valueUuid", "valueOid")
@@ -20,8 +22,9 @@ _LINKING = ("reference", "valueUri", "valueUrl", "valueUuid", "valueOid")
 class Entry(NamedTuple):
     """One entry: what it asks for. `at` is its place in the Bundle.
 
-    `kind` and `known` are the type and the id of its address, "" where it has none; `query` is what
-    stands behind the question mark. The conditions are "" where there are none.
+    `kind`, `known` and `version` are the type, the id and the version of its address, "" where it
+    has none; `query` is what stands behind the question mark. The conditions are "" where there are
+    none.
     """
 
     at: int
@@ -30,6 +33,7 @@ class Entry(NamedTuple):
     url: str
     kind: str
     known: str
+    version: str
     query: str
     resource: dict[str, Any] | None
     if_match: str
@@ -38,11 +42,16 @@ class Entry(NamedTuple):
 
     @property
     def expression(self) -> str:
-        return f"Bundle.entry[{self.at}]"
+        return expression(self.at)
 
 
-def entries(bundle: Any) -> list[Entry]:
-    """The entries of a Bundle of type batch or transaction. Raises `NotRead`."""
+def expression(at: int) -> str:
+    """Where an entry is."""
+    return f"Bundle.entry[{at}]"
+
+
+def entries(bundle: Any) -> list[Any]:
+    """The entries of a Bundle of type batch or transaction, as they were sent. Raises `NotRead`."""
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         raise NotRead("A Bundle of type batch or transaction is required.", code="required")
     if bundle.get("type") not in ("batch", "transaction"):
@@ -56,11 +65,12 @@ def entries(bundle: Any) -> list[Entry]:
             "Bundle.entry",
             "too-costly",
         )
-    return [_entry(at, one) for at, one in enumerate(said)]
+    return said
 
 
-def _entry(at: int, said: Any) -> Entry:
-    here = f"Bundle.entry[{at}]"
+def entry(at: int, said: Any) -> Entry:
+    """What the entry at a place of a Bundle asks for. Raises `NotRead`."""
+    here = expression(at)
     request = said.get("request") if isinstance(said, dict) else None
     if not isinstance(request, dict):
         raise NotRead("An entry needs a request.", f"{here}.request", "required")
@@ -76,12 +86,13 @@ def _entry(at: int, said: Any) -> Entry:
         raise NotRead("A resource is to be an object.", f"{here}.resource")
     if resource is None and method in ("POST", "PUT", "PATCH"):
         raise NotRead(f"{method} needs a resource.", f"{here}.resource", "required")
-    kind, known, query = _address(url, here)
+    kind, known, version, query = _address(url, here)
+    _fits(method, known, version, query, here)
     full_url = said.get("fullUrl", "")
     if not isinstance(full_url, str):
         raise NotRead("fullUrl is to be a text.", f"{here}.fullUrl")
     return Entry(
-        *(at, full_url, method, url, kind, known, query, resource),
+        *(at, full_url, method, url, kind, known, version, query, resource),
         if_match=_optional(request, "ifMatch", here),
         if_none_match=_optional(request, "ifNoneMatch", here),
         if_none_exist=_optional(request, "ifNoneExist", here).removeprefix("?"),
@@ -102,20 +113,42 @@ def _optional(request: dict[str, Any], name: str, here: str) -> str:
     return value
 
 
-def _address(url: str, here: str) -> tuple[str, str, str]:
-    """`(type, id, query)` of an address relative to the base: Patient, Patient/1, Patient?x=y."""
+def _address(url: str, here: str) -> tuple[str, str, str, str]:
+    """`(type, id, version, query)` of an address relative to the base.
+
+    Such as Patient, Patient/1, Patient/1/_history/2 and Patient?x=y.
+    """
     path, _, query = url.partition("?")
     parts = [unquote(part) for part in path.strip("/").split("/")]
-    kind, known = parts[0], parts[1] if len(parts) > 1 else ""
+    kind, known, history, version, *more = *parts, *[""] * (4 - len(parts))
     if kind and not _TYPE.match(kind):
         raise NotRead(
             f"“{url[:80]}” is to be relative to the base, such as Patient/1.",
             f"{here}.request.url",
             "value",
         )
+    if more or (history and not (history == HISTORY and VERSION.match(version))):
+        raise NotRead(
+            f"“{url[:80]}” is not offered within a Bundle: a type, a resource or a version is.",
+            f"{here}.request.url",
+            "not-supported",
+        )
     if known and not (ID.match(known) or known.startswith("_")):
         raise NotRead(f"“{known[:80]}” is no id.", f"{here}.request.url", "value")
-    return kind, known, query
+    return kind, known, version, query
+
+
+def _fits(method: str, known: str, version: str, query: str, here: str) -> None:
+    """Refuse a method at an address for which FHIR has none, rather than do something else."""
+    if method in ("GET", "HEAD"):
+        return
+    if version or (known and method == "POST"):
+        reason = f"{method} is not offered at such an address."
+    elif method in ("PUT", "PATCH") and not known and not query:
+        reason = f"{method} needs an id or a condition, such as Patient/1 or Patient?identifier=1."
+    else:
+        return
+    raise NotRead(reason, f"{here}.request.url", "not-supported" if version or known else "value")
 
 
 def in_order(found: list[Entry]) -> list[Entry]:
@@ -192,6 +225,17 @@ def _collect(content: Any, path: str, found: list[tuple[str, str]]) -> None:
     elif isinstance(content, list):
         for at, value in enumerate(content):
             _collect(value, f"{path}[{at}]", found)
+
+
+def with_ours(content: Any, base: str) -> Any:
+    """The content with references by the whole address of a resource here made relative."""
+    begins = f"{base}/"
+    ours = {
+        reference: reference.removeprefix(begins)
+        for _, reference in references(content)
+        if reference.startswith(begins)
+    }
+    return with_references(content, ours)
 
 
 def conditional(reference: str) -> tuple[str, str] | None:

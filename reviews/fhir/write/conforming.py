@@ -6,6 +6,7 @@ here is kept and returned as it was sent.
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,6 +24,24 @@ TEXT_LISTS = frozenset(
     }
 )
 """Lists of texts, dates and codes in what is sent: of these alone one may have extensions only."""
+
+OBJECTS = ("meta", "text", "managingOrganization")
+LISTS = ("contained", "extension", "modifierExtension")
+TIMES = frozenset(
+    {
+        *("birthDate", "deceasedDateTime", "authoredOn", "whenPrepared", "whenHandedOver"),
+        *("dateAsserted", "effectiveDateTime", "effectiveInstant", "onsetDateTime"),
+        *("abatementDateTime", "recordedDate", "issued", "lastOccurrence"),
+    }
+)
+"""The elements at the top of a resource that are a date, a dateTime or an instant."""
+NO_TIME = "“{}” is no date or time, such as 2026-01-31 or 2026-01-31T10:00:00Z."
+_TIME = re.compile(
+    r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
+    r"(?:T(?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60)(?:\.\d+)?)?"
+    r"(?:Z|[+-](?:0\d|1[0-3]):?[0-5]\d|[+-]14:?00)?)?)?)?\Z",
+    re.ASCII,
+)
 
 _GENDER = {"male", "female", "other", "unknown"}
 _PRIORITY = {"routine", "urgent", "asap", "stat"}
@@ -157,6 +176,8 @@ def faults(resource: dict[str, Any]) -> list[Fault]:
     definition = DEFINITIONS[kind]
     found = [
         *_id_faults(resource),
+        *_base(resource),
+        *_days(resource),
         *_missing(resource, definition),
         *_codes(resource, definition),
         *_concepts(resource, definition),
@@ -175,6 +196,57 @@ def _id_faults(resource: dict[str, Any]) -> Iterator[Fault]:
             "value",
             "An id has 1 to 64 letters, digits, hyphens and full stops.",
         )
+
+
+def _base(resource: dict[str, Any]) -> Iterator[Fault]:
+    """Elements that every resource may have and that we look into, of another kind than FHIR's."""
+    kind = resource["resourceType"]
+    for name in OBJECTS:
+        if not isinstance(resource.get(name, {}), dict):
+            yield Fault(f"{kind}.{name}", "structure", "Expected an object.")
+    for name in LISTS:
+        if not _is_list_of(dict, resource.get(name, [])):
+            yield Fault(f"{kind}.{name}", "structure", "Expected a list of objects.")
+    meta = resource.get("meta")
+    if isinstance(meta, dict):
+        for name, of in (("tag", dict), ("security", dict), ("profile", _TEXT)):
+            if not _is_list_of(of, meta.get(name, [])):
+                what = "objects" if of is dict else "texts"
+                yield Fault(f"{kind}.meta.{name}", "structure", f"Expected a list of {what}.")
+
+
+_TEXT = (str, type(None))
+"""In a list null stands for a text that has extensions alone; elsewhere `_nulls` refuses it."""
+
+
+def _is_list_of(kind: type | tuple[type, ...], value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, kind) for each in value)
+
+
+def _days(resource: dict[str, Any]) -> Iterator[Fault]:
+    """Days and times that are none: `01/02/2026`, the 30th of February."""
+    kind = resource["resourceType"]
+    for name, value in resource.items():
+        if name in TIMES:
+            if isinstance(value, str) and not _is_time(value):
+                yield Fault(f"{kind}.{name}", "value", NO_TIME.format(value[:60]))
+        elif name.endswith("Period") and isinstance(value, dict):
+            for end in ("start", "end"):
+                said = value.get(end)
+                if isinstance(said, str) and not _is_time(said):
+                    yield Fault(f"{kind}.{name}.{end}", "value", NO_TIME.format(said[:60]))
+
+
+def _is_time(text: str) -> bool:
+    """Whether a text is a date or an instant of FHIR; seconds and zone may lack, as with some."""
+    found = _TIME.match(text)
+    if found is None:
+        return False
+    try:
+        date(int(found["year"]), int(found["month"] or 1), int(found["day"] or 1))
+    except ValueError:
+        return False
+    return True
 
 
 def _nulls(holder: dict[str, Any], path: str) -> Iterator[Fault]:
