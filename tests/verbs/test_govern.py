@@ -383,6 +383,19 @@ def test_a_stale_draft_is_refused_and_brought_up_to_date(draft, ada, adam, helen
     assert said(publish.freeze(draft=draft, note="", by=ada)) == 14
 
 
+def test_a_source_is_read_again_only_of_a_value_that_was_set_here(draft, ada, adam, helen):
+    change(draft, ada)
+    published(draft, by=ada, second=adam)
+    again = govern.begin(title="Read again", by=helen)
+    anew = change(again, helen)
+    assert (anew.before, anew.after) == (14, 14)
+    assert governing.conflicts(again, [anew]) == []
+    with pytest.raises(BadRecord, match="says already"):
+        change(again, helen, profile="US", after=said(again.base, profile="US"))
+    book = published(again, by=helen, second=adam)
+    assert book.change_ids == [anew.pk]
+
+
 def test_an_edit_that_the_new_book_makes_already_falls_out(draft, ada, adam, helen):
     mine = change(draft, ada)
     other = govern.begin(title="The same", by=helen)
