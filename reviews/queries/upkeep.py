@@ -295,7 +295,7 @@ def _of_edit(edit: RuleChange) -> Line:
     return Line(
         _key("edit", "\n".join(fact)),
         f"{edit.rule_id}: {governing.label(fact)}",
-        f"set here for {scope_in_words(edit.profile, edit.place)}:"
+        f"set here, {scope_in_words(edit.profile, edit.place)}:"
         f" {governing.in_words(fact, edit.after)}; {edit.source}, {edit.locator}",
         edit.next_review,
         f"{reverse('rule-change', args=[edit.rule_id])}?"

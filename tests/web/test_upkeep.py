@@ -26,7 +26,7 @@ from reviews.verbs import (
 from reviews.verbs import upkeep as verbs
 from reviews.verbs.decide import FlagOutcome
 from tests import database, make
-from tests.verbs.test_govern import change, published, said
+from tests.verbs.test_govern import change, published, read_again, said
 from tests.verbs.test_local_status import citation, say
 from tests.web.browse import Browser, heading, words
 
@@ -251,10 +251,10 @@ def test_an_edit_of_the_live_book_is_read_again_and_may_stay_as_it_is(rulebook, 
     overdue_again("reviews_rulechange", edit)
     [line] = lines(ada).overdue
     assert line.title.startswith("DUR-01: ")
-    assert line.says.startswith("set here for UK profile: 14 days")
+    assert line.says.startswith("set here, UK profile: 14 days")
     assert Browser(ada).get(line.address).status_code == 200
     again = govern.begin(title="Read again", by=ada)
-    anew = change(again, ada)
+    anew = read_again(again, ada)
     assert (anew.before, anew.after) == (14, 14)
     draft_page = Browser(ada).read(f"/rule-drafts/{again.pk}")
     assert "stays 14 days its source was read again" in draft_page
