@@ -2,7 +2,7 @@
 
     ./dev bench diff
 
-The second book differs in one threshold of each profile and in one fact of each drug. The floor is
+The second book differs in the thresholds of one rule and in one fact of each drug. The floor is
 what nobody who compares two books can leave out: decoding the JSON of both.
 """
 
@@ -22,10 +22,11 @@ ROUNDS = 7
 def another(book):
     """A book that differs from this one throughout; nothing of it is published."""
     changed = copy.deepcopy(book)
-    for number, profile in enumerate(changed["rules"]["DUR-01"].values()):
-        profile["s2_over_days"] += 1 + number
+    for limits in changed["rules"]["DUR-01"].values():
+        for name in limits:
+            limits[name] += 1
     for drug in changed["drugs"].values():
-        drug["name"] = f"{drug['name']} anew"
+        drug["changed"] = True
     return changed
 
 
