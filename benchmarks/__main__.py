@@ -39,6 +39,7 @@ BY_THEMSELVES = {
     "import": "benchmarks.bulk_import",
     "fhir-in": "benchmarks.fhir_in",
     "release": "benchmarks.releases",
+    "diff": "benchmarks.books",
 }
 
 
@@ -114,7 +115,7 @@ RATIO = re.compile(
     r"(?P<what>[^:]+): (?P<measured>[^,]+), ratio (?P<ratio>[\d.]+)"
     r"(?: \(aim: at most (?P<aim>[\d.]+)\))?"
 )
-FLOOR = re.compile(r"(?P<floor>(?:COPY|Sync|Insert) [^:]+: \S+ ms)")
+FLOOR = re.compile(r"(?P<floor>(?:COPY|Sync|Insert|Decode) [^:]+: \S+ ms)")
 LOOP = re.compile(
     r"(?P<what>\w+)\s+(?P<measured>[\d,]+ dossiers/s)\s"
     r".*?(?P<ratio>[\d.]+) x (?P<floor>a bare loop)"

@@ -10,10 +10,12 @@ import io
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
+
+from reviews import spreadsheets
 
 LARGEST_BYTES = 4_000_000
 MOST_CHANGES = 1_000
@@ -54,22 +56,9 @@ DAYS = frozenset({"reviewed", "next_review"})
 BETWEEN = "; "
 """Stands between the strengths of a row: no spreadsheet takes it for a number or a day."""
 
-# A first line by which a spreadsheet is told what stands between the cells.
-_DELIMITER_IS = "sep="
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,12})?")
-_DECIMAL_COMMA = re.compile(r"\d+,\d+")
-_DAY_WITH_DOTS = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 _TABLE = re.compile(r"\s*\[\[\s*([a-z_]+)\s*\]\]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_FORMULA = ("=", "+", "-", "@", "\t")
-_QUOTE = "'"
-# A record may go over several lines; a quote that is never closed must not swallow the file.
-_LINES_OF_A_RECORD = 1_000
-_MOST_BROKEN = 100
-_REASONS = {
-    "unexpected end of data": "a quote is opened and not closed",
-    "' expected after": "something stands after a closing quote",
-}
 
 
 class Row(NamedTuple):
@@ -125,7 +114,7 @@ def to_csv(rows: Sequence[Row]) -> str:
     writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        said = {name: _harmless(text) for name, text in row.said.items()}
+        said = {name: spreadsheets.harmless(text) for name, text in row.said.items()}
         writer.writerow({"kind": row.kind, **said})
     return out.getvalue()
 
@@ -147,10 +136,10 @@ def read(text: str) -> Read:
     """The rows of a file, which says itself what it is: TOML or CSV, with any end of line."""
     if len(text.encode()) > LARGEST_BYTES:
         return Read([], [Fault(0, "", f"is larger than {LARGEST_BYTES:,} bytes")])
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = spreadsheets.unmarked(text)
     start = text.lstrip()
     is_toml = start.startswith(("[[", "#")) or re.match(r"[a-z_]+\s*=", start)
-    if is_toml and not start.startswith(_DELIMITER_IS):
+    if is_toml and not start.startswith(spreadsheets.DELIMITER_IS):
         return _read_toml(text)
     return _read_csv(text)
 
@@ -158,80 +147,32 @@ def read(text: str) -> Read:
 # -- CSV -------------------------------------------------------------------------------------------
 
 
-def _harmless(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula; `_plain` takes the mark away again."""
-    return _QUOTE + text if text.startswith((*_FORMULA, _QUOTE)) else text
-
-
-def _plain(cell: str) -> str:
-    return cell[1:] if cell[:1] == _QUOTE and cell[1:].startswith((*_FORMULA, _QUOTE)) else cell
-
-
 def _read_csv(text: str) -> Read:
-    lines = text.split("\n")
-    skipped = 0
-    if lines[0].startswith(_DELIMITER_IS):
-        skipped = 1
-    first = lines[skipped] if len(lines) > skipped else ""
-    delimiter = max(",;\t", key=first.count)
-    found = _records(lines, skipped, delimiter)
-    header_line, header, why = next(found, (1, [], ""))
-    header = [name.strip().lower() for name in header]
-    if why := why or _fault_of_header(header):
-        return Read([], [Fault(header_line, "", why)])
+    sheet = spreadsheets.sheet(text)
+    known = ("kind", *(name for kind in KEYS for name in columns_of(kind)))
+    if why := spreadsheets.fault_of_header(sheet.header, known, ("kind",)):
+        return Read([], [Fault(sheet.header.line, "", why)])
+    header = sheet.header.cells
     rows: list[Row] = []
     faults: list[Fault] = []
-    for line, cells, why in found:
-        if why:
-            faults.append(Fault(line, "", why))
-        elif len(cells) > len(header) and any(cells[len(header) :]):
-            faults.append(Fault(line, "", "has more columns than the header"))
-        elif any(cell.strip() for cell in cells):
-            # Spreadsheets leave out empty cells at the end of a line.
-            held = {name: _plain(cell) for name, cell in zip(header, cells, strict=False)}
-            if delimiter == ";":
-                held = {name: _with_points(name, cell) for name, cell in held.items()}
-            _take(rows, faults, line, held.pop("kind", "").strip(), held)
-    return _once(rows, faults)
-
-
-def _fault_of_header(header: Sequence[str]) -> str:
-    known = {"kind", *(name for kind in KEYS for name in columns_of(kind))}
-    if "kind" not in header:
-        return "is no header: the column “kind” is missing"
-    if strange := [name for name in header if name and name not in known]:
-        return f"has columns that no row has: {', '.join(strange)}"
-    if twice := sorted({name for name in header if name and header.count(name) > 1}):
-        return f"has a column twice: {', '.join(twice)}"
-    return ""
-
-
-def _records(lines: Sequence[str], at: int, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
-    """`(line, cells, why it is no record)` for each record; a broken line costs itself alone."""
-    broken = 0
-    while at < len(lines) and broken < _MOST_BROKEN:
-        part = [f"{line}\n" for line in lines[at : at + _LINES_OF_A_RECORD]]
-        reader = csv.reader(part, delimiter=delimiter, strict=True)
-        try:
-            cells = next(reader, [])
-        except csv.Error as error:
-            why = next((said for raw, said in _REASONS.items() if raw in str(error)), str(error))
-            yield at + 1, [], f"is no CSV: {why}"
-            at += 1
-            broken += 1
+    for line, cells, broken in sheet.records:
+        if broken:
+            faults.append(Fault(line, "", broken))
             continue
-        if cells:
-            yield at + 1, cells, ""
-        at += max(reader.line_num, 1)
-    if broken == _MOST_BROKEN:
-        yield at + 1, [], f"and what follows was not read: {broken} lines before it are no CSV"
-
-
-def _with_points(name: str, cell: str) -> str:
-    """A cell of a file with semicolons, whose spreadsheet may write 2,5 for 2.5."""
-    if name in NUMBERS | LISTS:
-        return _DECIMAL_COMMA.sub(lambda found: found.group().replace(",", "."), cell)
-    return cell
+        if any(cells[len(header) :]):
+            faults.append(Fault(line, "", "has more columns than the header"))
+            continue
+        # Spreadsheets leave out empty cells at the end of a line.
+        pairs = zip(header, cells, strict=False)
+        held = {name: spreadsheets.plain(cell) for name, cell in pairs}
+        if sheet.has_commas:
+            held |= {
+                name: spreadsheets.with_points(held[name])
+                for name in NUMBERS | LISTS
+                if name in held
+            }
+        _take(rows, faults, line, held.pop("kind", "").strip(), held)
+    return _once(rows, faults)
 
 
 # -- TOML ------------------------------------------------------------------------------------------
@@ -354,11 +295,7 @@ def _as_text(name: str, value: object) -> str | None:
         return as_number(text)
     if name in LISTS:
         return BETWEEN.join(as_number(part.strip()) for part in text.split(";"))
-    if name in DAYS and (dotted := _DAY_WITH_DOTS.fullmatch(text)):
-        # With dots the day comes first everywhere; with strokes nobody can tell.
-        day, month, year = dotted.groups()
-        return f"{year}-{month:0>2}-{day:0>2}"
-    return text
+    return spreadsheets.as_day(text) if name in DAYS else text
 
 
 def as_number(text: str) -> str:

@@ -14,6 +14,7 @@ from datetime import date
 from math import isfinite
 from typing import Any, NamedTuple
 
+from reviews import spreadsheets
 from reviews.rules.bounds import fields_of
 from reviews.rules.changing import Fact, Value, is_grading, value_in
 from reviews.rules.codes import PROFILES
@@ -23,6 +24,8 @@ COLUMNS = (
     *("rule", "scope", "field", "value"),
     *("source", "locator", "reviewed", "next_review", "reason"),
 )
+NEEDED = ("rule", "scope", "field", "value")
+DAYS = ("reviewed", "next_review")
 LOCAL = "local:"
 """A scope is a profile, this with the code of the practice whose policy it is, or `GROUP` with the
 code of a group of practices."""
@@ -103,14 +106,24 @@ def _written(row: Row) -> dict[str, Value]:
 
 
 def to_csv(rows: Iterable[Row]) -> str:
-    """The rows as CSV with a header; an empty value is “as the rule says”."""
+    """The rows as CSV with a header; an empty value is “as the rule says”.
+
+    A text that a spreadsheet would take for a formula has an apostrophe before it, which reading
+    takes away again.
+    """
     out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
     for row in rows:
-        held = _written(row)
-        writer.writerow({**held, "value": "" if row.value is None else _number(row.value)})
+        cells = _written(row).values()
+        writer.writerow([_cell(value) for value in cells])
     return out.getvalue()
+
+
+def _cell(value: Value) -> str:
+    if value is None:
+        return ""
+    return spreadsheets.harmless(value) if isinstance(value, str) else repr(value)
 
 
 def to_toml(rows: Iterable[Row]) -> str:
@@ -127,31 +140,37 @@ def read(text: str) -> Read:
     """The rows of a file, which says itself what it is: JSON of a book, TOML or CSV."""
     if len(text.encode()) > LARGEST_BYTES:
         return Read([], [Fault(0, f"is larger than {LARGEST_BYTES:,} bytes")])
-    start = text.lstrip("\ufeff \r\n\t")
+    text = spreadsheets.unmarked(text)
+    start = text.lstrip()
     if start.startswith("{"):
         return _read_book(start)
     if start.startswith(("[[", "#")):
         return _read_toml(start)
-    return _read_csv(start)
+    return _read_csv(text)
 
 
 def _read_csv(text: str) -> Read:
+    sheet = spreadsheets.sheet(text)
+    if why := spreadsheets.fault_of_header(sheet.header, COLUMNS, NEEDED):
+        return Read([], [Fault(sheet.header.line, why)])
+    header = sheet.header.cells
+    # Spreadsheets leave out empty cells at the end of a line, and a value that is lost is none.
+    least = 1 + max(map(header.index, NEEDED))
     rows: list[Row] = []
     faults: list[Fault] = []
-    reader = csv.DictReader(io.StringIO(text), strict=True)
-    try:
-        missing = {"rule", "scope", "field", "value"} - set(reader.fieldnames or ())
-        if missing:
-            return Read([], [Fault(1, f"lacks the columns {', '.join(sorted(missing))}")])
-        for held in reader:
-            line = reader.line_num
-            if None in held or None in held.values():
-                faults.append(Fault(line, "has not as many columns as the header"))
-                continue
-            value = held["value"].strip()
-            _take(rows, faults, line, {**held, "value": None if not value else _value(value)})
-    except csv.Error as error:
-        faults.append(Fault(reader.reader.line_num, f"is no CSV: {error}"))
+    for line, cells, broken in sheet.records:
+        if broken:
+            faults.append(Fault(line, broken))
+            continue
+        if len(cells) < least or any(cells[len(header) :]):
+            faults.append(Fault(line, "has not as many columns as the header"))
+            continue
+        pairs = zip(header, cells, strict=False)
+        held = {name: spreadsheets.plain(cell) for name, cell in pairs if name}
+        value = held["value"].strip()
+        if sheet.has_commas:
+            value = spreadsheets.with_points(value)
+        _take(rows, faults, line, {**held, "value": _value(value) if value else None})
     return _once(rows, faults)
 
 
@@ -192,7 +211,8 @@ def _take(rows: list[Row], faults: list[Fault], line: int, held: Mapping[str, An
         if not isinstance(value, str) or not _can_be_kept(value):
             faults.append(Fault(line, f"{name} must be a text"))
             return
-        said[name] = value.strip()
+        value = value.strip()
+        said[name] = spreadsheets.as_day(value) if name in DAYS else value
     value = held.get("value")
     if not _is_value(value):
         faults.append(Fault(line, NO_VALUE))
@@ -250,10 +270,6 @@ def _value(text: str) -> Value:
     if not isfinite(number):
         return text
     return int(number) if number == int(number) else number
-
-
-def _number(value: float | str) -> str:
-    return value if isinstance(value, str) else repr(value)
 
 
 def _toml(value: Value) -> str:

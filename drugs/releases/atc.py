@@ -56,4 +56,4 @@ def _ingredients(name: str) -> list[str]:
     return [part[:100] for part in dict.fromkeys(found) if part]
 
 
-SOURCES = (Source("atc", lines, _row),)
+SOURCES = (Source("atc", ".csv", lines, _row),)

@@ -151,9 +151,9 @@ def _number(said: dict[str, str], name: str, what: str) -> str:
 
 
 SOURCES = (
-    Source("f_lookup2_", elements("INFO"), _word),
-    Source("f_ingredient2_", elements("ING"), _ingredient),
-    Source("f_vtm2_", elements("VTM"), _group),
-    Source("f_vmp2_", elements("VMP", "VPI", "DFORM", "DROUTE"), _of_vmp),
-    Source("f_amp2_", elements("AMP"), _of_amp),
+    Source("f_lookup2_", ".xml", elements("INFO"), _word),
+    Source("f_ingredient2_", ".xml", elements("ING"), _ingredient),
+    Source("f_vtm2_", ".xml", elements("VTM"), _group),
+    Source("f_vmp2_", ".xml", elements("VMP", "VPI", "DFORM", "DROUTE"), _of_vmp),
+    Source("f_amp2_", ".xml", elements("AMP"), _of_amp),
 )

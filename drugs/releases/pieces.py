@@ -55,20 +55,22 @@ class Row(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A kind of file: how its name begins, how its rows are found, and what a row says."""
+    """A kind of file: how its name begins and ends, how rows are found, and what a row says."""
 
     prefix: str
+    suffix: str
     rows: Callable[[BinaryIO, int, int], Iterator[Row]]
     read: Callable[[Row], list[Piece]]
-    needed: bool = True
 
 
-def matching(folder: Path, prefix: str) -> list[Path]:
-    """The files of a folder whose name begins so, without regard to case."""
+def matching(folder: Path, source: Source) -> list[Path]:
+    """The files of a folder whose name begins and ends so, without regard to case."""
     return sorted(
         path
         for path in folder.iterdir()
-        if path.is_file() and path.name.casefold().startswith(prefix.casefold())
+        if path.is_file()
+        and path.name.casefold().startswith(source.prefix.casefold())
+        and path.name.casefold().endswith(source.suffix.casefold())
     )
 
 
@@ -92,6 +94,7 @@ def lines(file: BinaryIO, byte: int, line: int) -> Iterator[Row]:
 # -- Elements ----------------------------------------------------------------------------------
 
 ROOT = re.compile(rb"<([A-Za-z_][\w.-]*)[\s>]")
+PREFIXED = re.compile(rb"<[A-Za-z_][\w.-]*:")
 DECLARED = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([\w.-]+)[\"']")
 
 
@@ -153,7 +156,9 @@ def _root_of(file: BinaryIO) -> bytes:
     declared = DECLARED.search(head)
     if declared and declared[1].lower() not in (b"utf-8", b"us-ascii", b"ascii"):
         raise Refused(f"it is written in {declared[1].decode()}, and not in UTF-8")
-    root = ROOT.search(head)
+    root, prefixed = ROOT.search(head), PREFIXED.search(head)
+    if prefixed and (root is None or prefixed.start() < root.start()):
+        raise Refused("its elements have a prefix, and those of the list have none")
     if root is None:
         raise Refused("it is no XML in UTF-8")
     return root[1]

@@ -78,6 +78,6 @@ def _relation(row: Row) -> list[Piece]:
 
 
 SOURCES = (
-    Source("RXNCONSO.RRF", lines, _concept),
-    Source("RXNREL.RRF", lines, _relation),
+    Source("RXNCONSO.RRF", ".RRF", lines, _concept),
+    Source("RXNREL.RRF", ".RRF", lines, _relation),
 )

@@ -1,8 +1,11 @@
 """The form of a worked example: an invented person, and what a rule should make of them."""
 
-from typing import Any
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from django import forms
+from django.http import QueryDict
 
 from reviews.forms.rule_change import GroundsForm
 from reviews.models import Practice, Profile
@@ -11,8 +14,8 @@ from reviews.rules.examples import added
 from reviews.rules.indications import INDICATIONS
 from reviews.rules.readings import KINDS
 
-MEDICINES, CONDITIONS, READINGS = 4, 2, 3
-"""How many of each the form has room for; a file of the API's may hold more (`added.MOST`)."""
+LEAST = {"medicines": 2, "conditions": 1, "readings": 1}
+"""How many lines of each the form begins with; people add more, up to `added.MOST`."""
 DAY_HINT = "Days from the day judged: -28 is four weeks before, 0 that day."
 
 
@@ -64,8 +67,31 @@ class ReadingForm(RowForm):
     day = forms.IntegerField(label="On day", widget=_short())
 
 
+class Lines(NamedTuple):
+    """The lines of one kind: what is on record of it, and whether there is room for another."""
+
+    name: str
+    title: str
+    one: str
+    rows: list[RowForm]
+
+    @property
+    def has_room(self) -> bool:
+        return len(self.rows) < added.MOST[self.name]
+
+
+KINDS_OF_LINES: dict[str, tuple[str, str, type[RowForm]]] = {
+    "medicines": ("Medicines", "medicine", MedicineForm),
+    "conditions": ("Conditions", "condition", ConditionForm),
+    "readings": ("Readings", "reading", ReadingForm),
+}
+
+
 class RuleExampleForm(GroundsForm):
-    """What the example shows, of whom, under whose rules, what it should, and who says so."""
+    """What the example shows, of whom, under whose rules, what it should, and who says so.
+
+    `initial` may hold lists of what is on record, by the names of `added.MOST`.
+    """
 
     SHOWN_AT = {"profile": "scope"}
 
@@ -94,14 +120,19 @@ class RuleExampleForm(GroundsForm):
             ("A profile", list(Profile.choices)),
             ("With the local policy of a practice", places),
         ]
-        data = given[0] if given else None
-        self.medicines = _rows(MedicineForm, "medicine", MEDICINES, data)
-        self.conditions = _rows(ConditionForm, "condition", CONDITIONS, data)
-        self.readings = _rows(ReadingForm, "reading", READINGS, data)
+        self.lines = [
+            Lines(name, title, one, _rows(kind, one, name, self.data, self.initial.get(name, [])))
+            for name, (title, one, kind) in KINDS_OF_LINES.items()
+        ]
 
     @property
     def rows(self) -> list[RowForm]:
-        return [*self.medicines, *self.conditions, *self.readings]
+        return [row for lines in self.lines for row in lines.rows]
+
+    def only_look(self) -> None:
+        """Ask for no title and no source: nothing is to be saved yet."""
+        for name in ("title", *GroundsForm.base_fields):
+            self.fields[name].required = False
 
     def clean(self) -> dict[str, Any]:
         """What was typed, unless a line cannot be read; what is wrong in one is said at it."""
@@ -115,12 +146,7 @@ class RuleExampleForm(GroundsForm):
         said = {"sex": self.cleaned_data["sex"]}
         if self.cleaned_data["age"] is not None:
             said["age"] = self.cleaned_data["age"]
-        return {
-            **said,
-            "medicines": _filled(self.medicines),
-            "conditions": _filled(self.conditions),
-            "readings": [_read(row) for row in _filled(self.readings)],
-        }
+        return said | {lines.name: [_read(row) for row in _filled(lines)] for lines in self.lines}
 
     def where(self) -> tuple[str, Practice | None]:
         """The profile, or the practice, that it is for; one of them is empty."""
@@ -136,16 +162,59 @@ def codes() -> list[tuple[str, list[tuple[str, str]]]]:
     return [(kind.label, list(kind.choices.items())) for kind in kinds if kind.choices]
 
 
-def _rows(kind: type[RowForm], name: str, count: int, data: Any) -> list[RowForm]:
-    return [kind(data, prefix=f"{name}-{number}") for number in range(1, count + 1)]
+def typed(data: QueryDict, more: str = "") -> dict[str, Any]:
+    """What was typed as the `initial` of a form, with one line more of a kind.
+
+    Nothing is judged: whoever adds a line has not finished.
+    """
+    said: dict[str, Any] = {
+        name: data[name] for name in RuleExampleForm.base_fields if name in data
+    }
+    said["invented"] = "invented" in data
+    for name, (_, one, kind) in KINDS_OF_LINES.items():
+        said[name] = [
+            {field: data.get(f"{one}-{number}-{field}", "") for field in kind.base_fields}
+            for number in range(1, _posted(data, one) + 1)
+        ]
+    if more in LEAST and len(said[more]) < added.MOST[more]:
+        said[more].append({})
+    return said
 
 
-def _filled(rows: list[RowForm]) -> list[dict[str, Any]]:
-    return [row.cleaned_data for row in rows if row.has_changed()]
+def _posted(data: Mapping[str, Any], one: str) -> int:
+    """How many lines of a kind were sent; of more than there may be one too many is read."""
+    found = (re.fullmatch(rf"{one}-([0-9]{{1,4}})-[a-z]+", name) for name in data)
+    most = max(added.MOST.values()) + 1
+    return min(most, max((int(each[1]) for each in found if each), default=0))
+
+
+def _rows(
+    kind: type[RowForm], one: str, name: str, data: Mapping[str, Any], held: list[dict[str, Any]]
+) -> list[RowForm]:
+    count = max(LEAST[name], _posted(data, one) if data else len(held))
+    rows = [
+        kind(
+            data or None,
+            prefix=f"{one}-{number}",
+            initial=held[number - 1] if number <= len(held) else None,
+        )
+        for number in range(1, count + 1)
+    ]
+    if held and not held[-1]:
+        # A line was added: whoever asked for it goes on there.
+        first = next(iter(rows[len(held) - 1].fields.values()))
+        first.widget.attrs["autofocus"] = True
+    return rows
+
+
+def _filled(lines: Lines) -> list[dict[str, Any]]:
+    return [row.cleaned_data for row in lines.rows if row.has_changed()]
 
 
 def _read(row: dict[str, Any]) -> dict[str, Any]:
     """A value that is a number is one; a code of an answer stays."""
+    if "answer" not in row:
+        return row
     try:
         return {**row, "answer": float(row["answer"].replace(",", "."))}
     except ValueError:

@@ -101,7 +101,8 @@ class RuleChange(models.Model):
     `field` is the name of a parameter, `severity_s1` to `severity_s4` (what the rule grades so is
     graded otherwise), or `shown`. It holds for a profile, or as local policy for one practice or
     for a group of practices. `before` is what the book said that the draft changes; null is “as the
-    rule says”, or no policy of its own. `reviewed` is the day on which the source was read.
+    rule says”, or no policy of its own. Where `after` is the same, the source was read again.
+    `reviewed` is the day on which the source was read.
     """
 
     draft = models.ForeignKey(RuleDraft, on_delete=models.PROTECT, related_name="changes")

@@ -37,6 +37,15 @@ def seconds_left(job: Job) -> float | None:
     return gone * (job.total - job.done) / job.done
 
 
+def about(kind: str, **given: object) -> Job | None:
+    """The newest job of a kind about something, such as a release; None where there is none."""
+    rows = Job.objects.filter(kind=kind, **{f"given__{name}": of for name, of in given.items()})
+    job = rows.order_by("-pk").first()
+    if job is not None:
+        job.seconds_left = seconds_left(job)
+    return job
+
+
 def rescreen() -> Job | None:
     """The job that has everybody judged by the portal's engine, while it goes on; else None."""
     return Job.objects.unfinished().filter(kind=engines.RESCREEN).first()

@@ -41,12 +41,14 @@ LATER_SHOWN = 50
 class Cell(NamedTuple):
     """What one judgement says of one matter.
 
-    `state` is "found", "quiet", "not evaluable" (with the reason as `sentence`) or "not kept".
+    `state` is "found", "quiet", "not evaluable" (with the reason as `sentence`) or "not kept". `by`
+    names the book and the engine of a flag that is kept: not all of a day are of one.
     """
 
     state: str
     severity: int | None = None
     sentence: str = ""
+    by: str = ""
 
 
 QUIET, NOT_KEPT = Cell("quiet"), Cell("not kept")
@@ -65,6 +67,12 @@ class Row(NamedTuple):
     now: Cell
     covered: list[DecisionItem]
     why: str
+
+    @property
+    def is_in_other_words(self) -> bool:
+        """Whether a judgement of now says what was kept, but in another sentence."""
+        said = {cell.sentence for cell in (self.kept, self.same, self.now)}
+        return not self.why and len(said) > 1 and self.kept.state == "found"
 
 
 class Fact(NamedTuple):
@@ -173,7 +181,7 @@ def _rows(kept: Said, judged: Judged) -> list[Row]:
     rows = []
     for key in dict.fromkeys(keys):
         flag, items = flags.get(key, (None, []))
-        cell = Cell("found", flag.severity, flag.sentence) if flag else _unsaid(key[0], kept)
+        cell = _kept(flag) if flag else _unsaid(key[0], kept)
         again = _cell(same.get(key), key[0], judged.same)
         latest = _cell(now.get(key), key[0], judged.now)
         by_then = _cell(of_then.get(key), key[0], judged.of_then)
@@ -208,6 +216,12 @@ def _cell(finding: Finding | None, rule_id: str, judged: Screening) -> Cell:
         if missing.rule_id == rule_id:
             return Cell("not evaluable", None, missing.reason)
     return QUIET
+
+
+def _kept(flag: Flag) -> Cell:
+    engine = flag.engine.name if flag.engine else "not kept"
+    by = f"rule book {flag.version.number} · engine {engine}"
+    return Cell("found", flag.severity, flag.sentence, by)
 
 
 def _unsaid(rule_id: str, kept: Said) -> Cell:

@@ -46,6 +46,17 @@ class EditRow:
         place = self.change.place
         return scope_key(place) if place else self.change.profile
 
+    @property
+    def says(self) -> str:
+        """From what to what; of a source that was read again, that the value stays."""
+        return _from_to(self.change, self.before, self.after)
+
+
+def _from_to(change: RuleChange, before: str, after: str) -> str:
+    if change.before == change.after:
+        return f"stays {after}, its source was read again"
+    return f"{before} to {after}"
+
 
 def open_drafts() -> list[RuleDraft]:
     """The drafts to which edits can be added, the newest first."""
@@ -132,6 +143,11 @@ class Past:
     after: str
     became: str
     version: RuleVersion | None = None
+
+    @property
+    def says(self) -> str:
+        """From what to what; of a source that was read again, that the value stays."""
+        return _from_to(self.change, self.before, self.after)
 
 
 def history(rule_id: str, *, fact: Fact | None = None) -> list[Past]:

@@ -7,8 +7,9 @@ from reviews import governing, rulebooks, worked_examples
 from reviews.models import BrokenExample, RuleDraft, RuleExample, RuleVersion
 from reviews.queries.rule_drafts import scope_in_words
 from reviews.rules.book import RuleBook
-from reviews.rules.examples import EXAMPLES, added
+from reviews.rules.examples import EXAMPLES, NOT_EVALUABLE, added, judge, says
 from reviews.rules.examples.described import described
+from reviews.rules.examples.starting import start_from
 from reviews.worked_examples import Judged, expected_in_words, in_words
 
 
@@ -49,6 +50,52 @@ def record_of(example: RuleExample) -> list[str]:
         return described(added.read(example.record, *where))
     except added.Unreadable:
         return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """One of the software's examples to begin a new one from.
+
+    `given` is what a form begins with. `left_out` is what of the original has no room in it; `said`
+    is what the live book says of what is left, where that is not what it says of the original.
+    """
+
+    why: str
+    given: dict[str, Any]
+    left_out: list[str]
+    said: str = ""
+    said_of_original: str = ""
+
+
+def start(rule_id: str, number: int, profile: str, book: RuleBook) -> Start | None:
+    """The example of a rule of this number, from 1 on, under a profile; None where there is none.
+
+    A profile that the example says nothing of is left for one that it does.
+    """
+    own = EXAMPLES.get(rule_id, ())
+    if not 1 <= number <= len(own):
+        return None
+    example = own[number - 1]
+    profile = profile if profile in example.claims else next(iter(example.claims))
+    began = start_from(example.dossier)
+    given = {**began.record, "scope": profile}
+    if example.claims[profile] != NOT_EVALUABLE:
+        holds = added.holds(added.FLAG, example.claims[profile])
+        given["expected"] = added.FLAG if holds else added.QUIET
+    original = in_words(worked_examples.code(judge(rule_id, example, profile, book).said))
+    try:
+        now = says(rule_id, added.read(began.record, profile), book)[0]
+    except added.Unreadable:
+        return Start(why=example.why, given=given, left_out=began.left_out)
+    said = in_words(worked_examples.code(now))
+    differs = said != original
+    return Start(
+        why=example.why,
+        given=given,
+        left_out=began.left_out,
+        said=said if differs else "",
+        said_of_original=original if differs else "",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import exp
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.db.models import Count, Min, Q, QuerySet
@@ -19,19 +20,23 @@ from django.utils import timezone
 
 from drugs import due
 from drugs.models import SOURCED, Edition
-from reviews import access, groups, rulebooks
+from reviews import access, governing, groups, rulebooks, worked_examples
 from reviews.access import Action
 from reviews.models import (
     Decision,
     DecisionItem,
     FindingOpinion,
     Flag,
+    LocalStatus,
     Membership,
     Outcome,
     Reason,
     Role,
+    RuleChange,
+    RuleVersion,
     UpkeepDuty,
 )
+from reviews.queries.rule_drafts import scope_in_words, scope_key
 from reviews.queries.unknown_medicines import Unknown, unknown, with_near
 from reviews.rules.recognise import compared
 from reviews.rules.registry import BY_ID
@@ -101,7 +106,7 @@ def of(user: User) -> Upkeep:
     """Everything that needs somebody, as `user` may see it."""
     today = timezone.localdate()
     duties = {duty.key: duty for duty in held()}
-    reviews = [_with(line, duties) for line in _reviews(today + SOON)]
+    reviews = [_with(line, duties) for line in _reviews(user, today + SOON)]
     rows = unknown(None)
     shown = with_near(rows[:SHOWN])
     not_known = [(_with(_of_text(row), duties), row) for row in shown]
@@ -139,8 +144,8 @@ def weekly(user: User) -> Weekly:
     found = of(user)
     page = reverse("upkeep")
     kinds = [
-        (len(found.overdue), "sources past their next review", f"{page}#facts"),
-        (len(found.soon), "sources to be read again within 30 days", f"{page}#facts"),
+        (len(found.overdue), "facts past their next review", f"{page}#facts"),
+        (len(found.soon), "facts to be read again within 30 days", f"{page}#soon"),
         (len(found.rules), "rules to look at", f"{page}#rules"),
         (found.unverified_rows, "rows not checked against the original", f"{page}#unverified"),
         (found.unknown_texts, "medicines that no rule can read", f"{page}#unknown"),
@@ -213,9 +218,30 @@ def _name(user: User) -> str:
 # -- Knowledge -----------------------------------------------------------------------------------
 
 
-def _reviews(until: date) -> list[Line]:
-    """Sources to be read again by `until`: of the formulary, of rules, and of national lists."""
+def past_review(user: User) -> list[Line]:
+    """What should have been read again before today, the longest overdue first."""
+    return _reviews(user, timezone.localdate() - timedelta(days=1))
+
+
+def _reviews(user: User, until: date) -> list[Line]:
+    """What is to be read again by `until`, the earliest first.
+
+    Sources of the formulary and of rules, national lists, what the live rule book holds by an edit,
+    worked examples that were added, and what practices of `user` can get.
+    """
     lines = [
+        *_of_formulary(until),
+        *_of_rules(until),
+        *_of_releases(until),
+        *_set_here(until),
+        *_of_examples(until),
+        *_of_local_status(user, until),
+    ]
+    return sorted(lines, key=lambda line: (line.due or until, line.title, line.key))
+
+
+def _of_formulary(until: date) -> list[Line]:
+    return [
         Line(
             _key("source", f"{row.source}\n{row.locator}"),
             f"{row.source}, {row.locator}"[:300],
@@ -225,26 +251,88 @@ def _reviews(until: date) -> list[Line]:
         )
         for row in due.overdue(until + timedelta(days=1))
     ]
-    for name, citation in SOURCES.items():
-        if citation.next_review <= until:
-            title = f"{citation.title}, {citation.locator}"[:300]
-            says = "a source of rules"
-            lines.append(
-                Line(f"citation:{name}", title, says, citation.next_review, reverse("rules"))
-            )
-    for edition in Edition.objects.filter(
-        state=Edition.State.IN_FORCE, next_review__lte=until
-    ).order_by("pk"):
-        lines.append(
-            Line(
-                f"release:{edition.pk}",
-                edition.source,
-                "a national list",
-                edition.next_review,
-                reverse("code-list", args=[edition.pk]),
-            )
+
+
+def _of_rules(until: date) -> list[Line]:
+    return [
+        Line(
+            f"citation:{name}",
+            f"{citation.title}, {citation.locator}"[:300],
+            "a source of rules",
+            citation.next_review,
+            reverse("rules"),
         )
-    return sorted(lines, key=lambda line: (line.due or until, line.title))
+        for name, citation in SOURCES.items()
+        if citation.next_review <= until
+    ]
+
+
+def _of_releases(until: date) -> list[Line]:
+    editions = Edition.objects.filter(state=Edition.State.IN_FORCE, next_review__lte=until)
+    return [
+        Line(
+            f"release:{edition.pk}",
+            edition.source,
+            "a national list",
+            edition.next_review,
+            reverse("code-list", args=[edition.pk]),
+        )
+        for edition in editions
+    ]
+
+
+def _set_here(until: date) -> list[Line]:
+    """Edits of rules that hold in the live book; one that took a value back holds nothing."""
+    live = RuleVersion.objects.filter(state=RuleVersion.State.PUBLISHED).first()
+    held = governing.standing(live).values()
+    return [_of_edit(edit) for edit in held if edit.after is not None and edit.next_review <= until]
+
+
+def _of_edit(edit: RuleChange) -> Line:
+    fact = governing.fact_of(edit)
+    scope = scope_key(edit.place) if edit.place else edit.profile
+    # Mails name no practice: whose policy it is stands in what the page says beside the title.
+    return Line(
+        _key("edit", "\n".join(fact)),
+        f"{edit.rule_id}: {governing.label(fact)}",
+        f"set here, {scope_in_words(edit.profile, edit.place)}:"
+        f" {governing.in_words(fact, edit.after)}; {edit.source}, {edit.locator}",
+        edit.next_review,
+        f"{reverse('rule-change', args=[edit.rule_id])}?"
+        f"{urlencode({'scope': scope, 'field': edit.field})}",
+    )
+
+
+def _of_examples(until: date) -> list[Line]:
+    return [
+        Line(
+            f"example:{each.pk}",
+            f"{each.rule_id}: a worked example that was added",
+            f"“{each.title}”; {each.source}, {each.locator}",
+            each.next_review,
+            f"{reverse('rule', args=[each.rule_id])}#added",
+        )
+        for each in worked_examples.standing().filter(next_review__lte=until)
+    ]
+
+
+def _of_local_status(user: User, until: date) -> list[Line]:
+    """What practices of `user`, and groups for whoever keeps them, can get of the formulary."""
+    whose = Q(practice__in=access.practice_ids(user, Action.SET_LOCAL_STATUS))
+    if access.allowed(user, Action.KEEP_GROUPS):
+        whose |= Q(group__isnull=False)
+    rows = LocalStatus.objects.current().filter(whose, next_review__lte=until)
+    return [
+        Line(
+            _key("local", f"{row.place.scope}\n{row.ingredient.key}"),
+            f"{row.ingredient.name.capitalize()}: what a "
+            f"{'practice' if row.practice_id else 'group of practices'} can get",
+            f"{row.place}: {row.in_words}; {row.source}, {row.locator}"[:300],
+            row.next_review,
+            reverse("drug-here", args=[row.ingredient.key, row.place.scope]),
+        )
+        for row in rows.select_related("ingredient", "practice", "group")
+    ]
 
 
 def _unverified() -> list[Line]:

@@ -21,7 +21,6 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from drugs.due import overdue
 from reviews import access, audit, messaging
 from reviews.access import Action
 from reviews.audit import Event
@@ -107,8 +106,8 @@ LINES = (
     ),
     Line(
         Action.EDIT_FORMULARY,
-        "sources due to be read again",
-        lambda _user: len(overdue(timezone.localdate())),
+        "facts due to be read again",
+        lambda user: len(upkeep.past_review(user)),
         "upkeep",
     ),
     Line(

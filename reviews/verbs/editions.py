@@ -41,6 +41,8 @@ PRODUCTS_AT_ONCE = 1_000
 MOST_FAULTS = 1_000
 """How many broken rows are kept by name; the others are counted."""
 LONGEST_DAYS = 366
+LONGEST_NAME = 100
+PACKED = frozenset({".zip", ".gz", ".7z", ".tar", ".tgz"})
 CHUNK = 1024 * 1024
 
 State = Edition.State
@@ -59,13 +61,15 @@ def begin(
     """Ask for a release to be read in from a folder. `by` None is the portal.
 
     The files are copied first, so that all slices of the job read the same. The same files again
-    change nothing. Raises `BadRecord` where a file is missing.
+    change nothing. Raises `BadRecord` where a file is missing, or stands there twice.
     """
     if by is not None:
         access.require(by, Action.EDIT_FORMULARY)
     if not name.strip():
         raise BadRecord("name", "is needed: which release it is")
-    found = [(source, path) for source in SOURCES[system] for path in _files(folder, source)]
+    if len(name.strip()) > LONGEST_NAME or "\0" in name:
+        raise BadRecord("name", f"must be a text of at most {LONGEST_NAME} characters")
+    found = [(source, _file(folder, source)) for source in SOURCES[system]]
     arriving = (
         settings.BULK_DIR / f"release-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
     )
@@ -93,13 +97,20 @@ def begin(
     return begun
 
 
-def _files(folder: Path, source: Source) -> list[Path]:
+def _file(folder: Path, source: Source) -> Path:
+    """The one file of a kind: two would be of two releases, and say that nothing went."""
     if not folder.is_dir():
         raise BadRecord("folder", f"{folder} is no folder")
-    found = matching(folder, source.prefix)
-    if not found and source.needed:
-        raise BadRecord("folder", f"holds no file {source.prefix}…")
-    return found
+    found = matching(folder, source)
+    if not found:
+        packed = any(path.suffix.lower() in PACKED for path in folder.iterdir())
+        why = "; it holds a packed file: unpack that first" if packed else ""
+        name = source.prefix.removesuffix(source.suffix) + "…" + source.suffix
+        raise BadRecord("folder", f"holds no file {name}{why}")
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise BadRecord("folder", f"holds more than one file {source.prefix}…: {names}")
+    return found[0]
 
 
 def _copied(path: Path, to: Path) -> dict[str, Any]:
@@ -169,6 +180,7 @@ class Place(msgspec.Struct):
     compose: int = 0
     key: str = ""
     rows: int = 0
+    rows_of_file: int = 0
     bad: int = 0
     products: int = 0
 
@@ -184,6 +196,8 @@ def read(job: Job, seconds: float) -> Slice:
         while True:
             ended = _read_some(edition, place) if place.step == "read" else _compose(edition, place)
             if ended:
+                if not place.products:
+                    raise Refused(_nothing(edition, place))
                 return _finish(edition, job, place)
             if monotonic() >= until:
                 break
@@ -212,7 +226,7 @@ def _read_some(edition: Edition, place: Place) -> bool:
     given = edition.files[place.file]
     source = next(s for s in SOURCES[edition.system] if s.prefix == given["source"])
     pieces: list[Piece] = []
-    rows = 0
+    rows, ended = 0, False
     with (_folder(edition) / given["name"]).open("rb") as file:
         try:
             for row in source.rows(file, place.byte, place.line):
@@ -223,10 +237,15 @@ def _read_some(edition: Edition, place: Place) -> bool:
                 if len(pieces) >= PIECES_AT_ONCE or rows == ROWS_AT_ONCE:
                     break
             else:
-                place.file, place.byte, place.line = place.file + 1, 0, 0
+                ended = True
+                if place.rows_of_file + rows == 0:
+                    raise Refused("it holds no row of its kind")
         except Refused as refused:
             raise Refused(f"{given['name']}: {refused}") from refused
     place.rows += rows
+    place.rows_of_file += rows
+    if ended:
+        place.file, place.byte, place.line, place.rows_of_file = place.file + 1, 0, 0, 0
     copy_rows(
         "drugs_editionpiece",
         ("edition_id", "kind", "key", "other", "said"),
@@ -270,6 +289,12 @@ def _compose(edition: Edition, place: Place) -> bool:
     if not made.last:
         place.compose += 1
     return False
+
+
+def _nothing(edition: Edition, place: Place) -> str:
+    first = edition.faults.order_by("pk").first()
+    said = f"no product could be read in {place.rows:,} rows"
+    return f"{said}, of which {place.bad:,} are broken. {first}" if first else said
 
 
 def _finish(edition: Edition, job: Job, place: Place) -> Slice:

@@ -16,7 +16,7 @@ from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, Stale
 from reviews.governing import Grounds
-from reviews.models import Practice, PracticeGroup, RuleChange, RuleDraft, named
+from reviews.models import Practice, PracticeGroup, RuleChange, RuleDraft, RuleVersion, named
 from reviews.rule_files import Row
 from reviews.rules.changing import Fact, Value, value_in
 
@@ -49,7 +49,8 @@ def change(
     """Edit one fact in a draft, of a profile or as local policy of a practice or a group.
 
     `seen` is the id of the edit of that fact which the draft held when it was looked at, None for
-    none: it is written over. Raises `BadRecord` by field, `Stale` when somebody edited the fact or
+    none: it is written over. A value that an edit gave the book may be said again, with a source
+    that was read again. Raises `BadRecord` by field, `Stale` when somebody edited the fact or
     published a book since, `IllegalMove` when the draft is not open.
     """
     access.require(by, Action.DRAFT)
@@ -68,7 +69,7 @@ def change(
     if (standing.pk if standing else None) != seen:
         raise Stale(_by_whom(standing))
     before = value_in(locked.base.book, fact)
-    if held == before:
+    if held == before and not _is_set_here(locked.base, fact):
         raise BadRecord("after", f"is what rule book {locked.base.number} says already")
     if standing is not None:
         _withdraw(standing, by)
@@ -211,6 +212,12 @@ def _lock(draft: RuleDraft) -> RuleDraft:
     )
     governing.require_open(locked)
     return locked
+
+
+def _is_set_here(book: RuleVersion, fact: Fact) -> bool:
+    """Whether a book holds a value of a fact by an edit, whose source can be read again."""
+    held = governing.standing(book).get(fact)
+    return held is not None and held.after is not None
 
 
 def _by_whom(standing: RuleChange | None) -> str:

@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRefresh
 
 from drugs import editions
 from drugs.models import Edition
@@ -13,12 +14,15 @@ from reviews import access
 from reviews.access import Action
 from reviews.errors import BadRecord, NotFound
 from reviews.forms.days import read_day
+from reviews.queries import jobs
 from reviews.rules.words import sentence_case
 from reviews.verbs import editions as verbs
+from reviews.views.paging import page_of
 from reviews.views.refusals import shows_refusals
 from reviews.views.signed_in import SignedIn
 
 FAULTS_SHOWN = 100
+REFRESH_SECONDS = 3
 State = Edition.State
 
 
@@ -59,8 +63,11 @@ def _page(request: SignedIn, refusal: BadRecord | None = None, *, pk: int) -> Ht
         if changes and edition.state != State.IN_FORCE
         else [],
         "against": against,
-        "faults": faults[:FAULTS_SHOWN],
+        "job": jobs.about(verbs.READ, edition=pk) if edition.state == State.READING else None,
+        "refresh_seconds": REFRESH_SECONDS,
+        "page": page_of(faults, request.GET.get("page", 1), FAULTS_SHOWN),
         "fault_count": faults.count(),
+        "most_faults": verbs.MOST_FAULTS,
         "may_put_in_force": edition.state in (State.READY, State.REPLACED)
         and access.allowed(request.user, Action.EDIT_FORMULARY),
         "may_take_out": edition.state == State.IN_FORCE
@@ -77,8 +84,11 @@ def _page(request: SignedIn, refusal: BadRecord | None = None, *, pk: int) -> Ht
 @require_GET
 @login_required
 def code_list(request: SignedIn, pk: int) -> HttpResponse:
-    """One release: what it would change against the one in force, and what could not be read."""
+    """One release: how far it is read, what it would change, and what could not be read."""
     access.require(request.user, Action.SEE_FORMULARY)
+    if request.htmx and _edition(pk).state != State.READING:
+        # It was read meanwhile: the whole page is another one.
+        return HttpResponseClientRefresh()
     return _page(request, pk=pk)
 
 

@@ -276,7 +276,8 @@ def facts(request: SignedIn, pk: int, kind: str) -> HttpResponse:
 
 def _file(rows: list[rule_files.Row], kind: str, name: str) -> HttpResponse:
     write, content_type = {
-        "csv": (rule_files.to_csv, "text/csv; charset=utf-8"),
+        # Spreadsheets take a file without this mark for another encoding.
+        "csv": (lambda rows: "\ufeff" + rule_files.to_csv(rows), "text/csv; charset=utf-8"),
         "toml": (rule_files.to_toml, "application/toml; charset=utf-8"),
     }[kind]
     response = HttpResponse(write(rows), content_type=content_type)

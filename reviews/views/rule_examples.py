@@ -13,7 +13,7 @@ from reviews import access, rulebooks
 from reviews.access import Action
 from reviews.errors import BadRecord, NotFound, Stale
 from reviews.forms.numbers import whole
-from reviews.forms.rule_example import DAY_HINT, RuleExampleForm, codes
+from reviews.forms.rule_example import DAY_HINT, RuleExampleForm, codes, typed
 from reviews.models import Profile, RuleExample, RuleVersion
 from reviews.queries import rule_examples
 from reviews.rules.registry import BY_ID
@@ -29,30 +29,53 @@ def add(request: SignedIn, rule_id: str) -> HttpResponse:
     access.require(request.user, Action.DRAFT)
     if rule_id not in BY_ID:
         raise NotFound(f"There is no rule {rule_id}.")
-    form = RuleExampleForm(request.POST or None, initial={"scope": _mine(request)})
     context: dict[str, Any] = {"rule": BY_ID[rule_id], "day_hint": DAY_HINT, "codes": codes()}
+    if "more" in request.POST:
+        form = RuleExampleForm(initial=typed(request.POST, request.POST["more"]))
+        return render(request, "reviews/rules/example.html", {**context, "form": form})
+    initial: dict[str, Any] = {"scope": _mine(request)}
+    if request.method == "GET" and "like" in request.GET:
+        start = _start(request, rule_id)
+        context["start"] = start
+        initial |= start.given
+    form = RuleExampleForm(request.POST or None, initial=initial)
+    if "look" in request.POST:
+        form.only_look()
     with refusals_at(form):
         if form.is_valid() and "look" in request.POST:
             context["looked"] = _looked(rule_id, form)
             return render(request, "reviews/rules/example.html", {**context, "form": form})
         if form.is_valid():
-            profile, practice = form.where()
-            made = examples.add(
-                rule_id=rule_id,
-                title=form.cleaned_data["title"],
-                record=form.record(),
-                expected=form.cleaned_data["expected"],
-                grounds=form.grounds(),
-                invented=form.cleaned_data["invented"],
-                profile=profile,
-                practice=practice,
-                by=request.user,
-            )
+            made = _add(request, rule_id, form)
             messages.success(
                 request, f"The example “{made.title}” is added. Every draft is judged by it."
             )
             return redirect("rule", rule_id)
     return form_page(request, "reviews/rules/example.html", form, context)
+
+
+def _start(request: SignedIn, rule_id: str) -> rule_examples.Start:
+    """One of the rule's own examples, counted from 1, to begin from."""
+    number = whole(request.GET["like"])
+    start = rule_examples.start(rule_id, number or 0, _mine(request), rulebooks.live()[1])
+    if start is None:
+        raise NotFound(f"{rule_id} has no such example to start from.")
+    return start
+
+
+def _add(request: SignedIn, rule_id: str, form: RuleExampleForm) -> RuleExample:
+    profile, practice = form.where()
+    return examples.add(
+        rule_id=rule_id,
+        title=form.cleaned_data["title"],
+        record=form.record(),
+        expected=form.cleaned_data["expected"],
+        grounds=form.grounds(),
+        invented=form.cleaned_data["invented"],
+        profile=profile,
+        practice=practice,
+        by=request.user,
+    )
 
 
 def _looked(rule_id: str, form: RuleExampleForm) -> rule_examples.Shown:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 from reviews import access, governing, rulebooks
 from reviews.access import Action
 from reviews.errors import NotFound
-from reviews.models import CHANGED_PLAN, Decision, DecisionItem, Flag, Outcome, Profile
+from reviews.models import Decision, DecisionItem, Flag, Outcome, Profile
 from reviews.queries import opinions, outcomes, rule_drafts, rule_examples
 from reviews.rules.asking import runs
 from reviews.rules.book import RuleBook
@@ -28,9 +28,8 @@ from reviews.rules.precedence import rows_of
 from reviews.rules.registry import BY_ID
 from reviews.views.signed_in import SignedIn
 
-RECENT_DAYS = 30
 REASON_LENGTH = 1000
-DECIDED_DAYS = 90
+RECENT_DAYS = 90
 STATES = {
     "changed_here": "Changed here",
     "has_policy": "With local policy",
@@ -69,7 +68,7 @@ def rules(request: SignedIn) -> HttpResponse:
         and (not q or q.lower() in rule["words"])
     ]
     practice_ids = [practice.pk for practice in mine]
-    open_now, decided = _open(practice_ids), outcomes.in_days(practice_ids, DECIDED_DAYS)
+    open_now, decided = _open(practice_ids), outcomes.in_days(practice_ids, RECENT_DAYS)
     for rule in shown:
         rule["open"], rule["decided"] = open_now[rule["id"]], decided.get(rule["id"])
     context = {
@@ -89,7 +88,7 @@ def rules(request: SignedIn) -> HttpResponse:
         "overdue": sum(rule["overdue"] for rule in everything),
         "unverified": sum(rule["unverified"] for rule in everything),
         "shared": _limits(EXPOSURE, book.rules.get(EXPOSURE, {}).get(profile, {})),
-        "days": DECIDED_DAYS,
+        "days": RECENT_DAYS,
         "left_out": left_out().items(),
         "may_answer_unhelpful": access.allowed(request.user, Action.ANSWER_UNHELPFUL),
         "unhelpful_waiting": opinions.unanswered(request.user).count(),
@@ -112,7 +111,7 @@ def rule(request: SignedIn, rule_id: str) -> HttpResponse:
     mine = access.practices(request.user, Action.SEE_FORMULARY)
     practice_ids = [practice.pk for practice in mine]
     profiles = {practice.profile for practice in mine}
-    outcomes = _outcomes(rule_id, practice_ids)
+    became = outcomes.in_days(practice_ids, RECENT_DAYS).get(rule_id)
     context = {
         "rule": found,
         "book": book,
@@ -123,9 +122,8 @@ def rule(request: SignedIn, rule_id: str) -> HttpResponse:
         "recent": _raised(practice_ids)[rule_id],
         "open": _open(practice_ids)[rule_id],
         "days": RECENT_DAYS,
-        "outcomes": [(Outcome(code).label, count) for code, count in outcomes.most_common()],
-        "decided": outcomes.total(),
-        "changed": sum(outcomes[outcome] for outcome in CHANGED_PLAN),
+        "outcomes": _outcomes(rule_id, practice_ids),
+        "became": became,
         "may_draft": access.allowed(request.user, Action.DRAFT),
         "added": rule_examples.added_to(rule_id, book),
         "reason_length": REASON_LENGTH,
@@ -234,12 +232,13 @@ def _by_rule(flags: QuerySet[Flag]) -> Counter[str]:
     return Counter(dict(flags.order_by().values_list("rule_id").annotate(Count("pk"))))
 
 
-def _outcomes(rule_id: str, practice_ids: list[int]) -> Counter[str]:
-    """What was decided on this rule's flags in the last days."""
+def _outcomes(rule_id: str, practice_ids: list[int]) -> list[tuple[str, int]]:
+    """What was decided on this rule's flags in the last days, and how often: most often first."""
     since = timezone.now() - timedelta(days=RECENT_DAYS)
     decisions = Decision.objects.standing().filter(decided_at__gte=since, practice__in=practice_ids)
     items = DecisionItem.objects.filter(flag__rule_id=rule_id, decision__in=decisions)
-    return Counter(dict(items.order_by().values_list("outcome").annotate(Count("pk"))))
+    found = Counter(dict(items.order_by().values_list("outcome").annotate(Count("pk"))))
+    return [(Outcome(code).label, count) for code, count in found.most_common()]
 
 
 urlpatterns = [

@@ -1,5 +1,7 @@
 """28 becomes 14 days in a real browser, by two people; every page of it readable by all."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -64,6 +66,7 @@ def test_every_page_is_readable_by_all(visit, ada, adam, harbour):
         reverse("rulebook", args=[2]),
         reverse("rulebook", args=[3]),
         reverse("rule-example-add", args=["DUR-01"]),
+        reverse("rule-example-add", args=["TAP-01"]) + "?like=1",
         reverse("rulebook", args=[1]),
         reverse("rulebook-comparison", args=[2, 1]),
         reverse("rulebooks"),
@@ -105,3 +108,24 @@ def test_an_example_is_added_and_a_draft_that_breaks_it_explained(visit, ada, ad
     page.get_by_role("button", name="Send it back").click()
     page.get_by_text("is open again").wait_for()
     assert page.get_by_text("“Try 21 days first.”").is_visible()
+
+
+@pytest.mark.parametrize("js", [True, False])
+def test_an_example_is_begun_from_another_and_lines_are_added_by_keyboard(visit, ada, js):
+    page = visit(ada, reverse("rule", args=["DUR-01"]), js=js)
+    page.get_by_role("link", name="Start from this example").first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Started from").wait_for()
+    page.get_by_label("What it shows").fill("Two of them")
+    lines = page.get_by_role("group", name=re.compile(r"^Medicine [0-9]"))
+    before = lines.count()
+    page.get_by_role("button", name="Add a medicine").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("group", name=f"Medicine {before + 1}").wait_for()
+    assert page.evaluate("document.activeElement.name") == f"medicine-{before + 1}-text"
+    assert page.get_by_label("What it shows").input_value() == "Two of them"
+    assert page.get_by_text("Started from").is_visible() is js
+    page.keyboard.type("zopiclone 7.5 mg tablets")
+    page.keyboard.press("Enter")
+    page.get_by_text("Not saved: something is to be put right").wait_for()
+    assert lines.count() == before + 1, "Enter in a field adds no line"

@@ -1,6 +1,7 @@
 """Rows of national lists, found one by one: from any of them on, and each for itself."""
 
 import io
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,17 @@ from hypothesis import strategies as st
 from drugs import composing
 from drugs.editions import named
 from drugs.releases import atc, dmd, rxnorm
-from drugs.releases.pieces import MOST_BYTES, NOT_SAID, UNREAD, Bad, Refused, Row, elements, lines
+from drugs.releases.pieces import (
+    CHUNK,
+    MOST_BYTES,
+    NOT_SAID,
+    UNREAD,
+    Bad,
+    Refused,
+    Row,
+    elements,
+    lines,
+)
 from tests import releases
 
 FIND = elements("VMP", "VPI")
@@ -142,6 +153,29 @@ def test_a_row_without_end_is_not_read_into_memory():
     text = vmps("<VMP>" + "x" * (MOST_BYTES + 1) + "</VMP>", releases.vmp("82", "After"))
     # Its end is found where a chunk holds it; what matters is that the next one is read.
     assert rows(text)[-1].content is not None
+
+
+@pytest.mark.parametrize(
+    ("find", "head", "row", "tail"),
+    [
+        (FIND, "<VMPS>\n", releases.vmp("81", "Diazepam 5mg tablets"), "</VMPS>\n"),
+        (lines, "", releases.conso("93322", "IN", "diazepam"), ""),
+    ],
+    ids=["dm+d", "RxNorm"],
+)
+def test_a_hundred_thousand_rows_take_no_more_memory_than_a_few(tmp_path, find, head, row, tail):
+    path = tmp_path / "rows"
+    with path.open("w") as out:
+        out.writelines([head, *[row] * 100_000, tail])
+    with path.open("rb") as file:
+        tracemalloc.start()
+        try:
+            count = sum(1 for _ in find(file, 0, 0))
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert count == 100_000
+    assert most < 4 * CHUNK < path.stat().st_size
 
 
 def test_lines_go_on_where_they_ended():

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from reviews import rulebooks
 from reviews.rules.dossier import Condition, Dossier, Line, Medicine, Reading
-from reviews.rules.examples import NOT_EVALUABLE, added, says
+from reviews.rules.examples import EXAMPLES, NOT_EVALUABLE, added, says
+from reviews.rules.examples.described import described
+from reviews.rules.examples.starting import start_from
 from reviews.rules.examples.writing import TODAY
 from reviews.rules.finding import Severity
 from reviews.rules.registry import RULES
@@ -166,7 +168,7 @@ def test_an_example_stands_on_the_right_side_of_a_boundary(book, days, said):
         ({"medicines": []}, "medicines"),
         ({"medicines": {}}, "medicines"),
         ({"medicines": ["diazepam"]}, "medicines 1"),
-        ({"medicines": [make.medicine()] * 7}, "medicines"),
+        ({"medicines": [make.medicine()] * 21}, "medicines"),
         ({"medicines": [make.medicine(text=" ")]}, "medicines 1 text"),
         ({"medicines": [make.medicine(text="x" * 201)]}, "medicines 1 text"),
         ({"medicines": [make.medicine(days=0)]}, "medicines 1 days"),
@@ -198,3 +200,44 @@ def test_what_cannot_be_read_is_refused_by_its_part(changes, part):
     with pytest.raises(added.Unreadable) as refused:
         added.read(record, "UK")
     assert refused.value.part == part
+
+
+# -- Starting from another one -------------------------------------------------------------------
+
+
+@settings(max_examples=100)
+@given(records)
+def test_what_an_example_holds_is_begun_from_whole(record):
+    dossier = added.read(record, "UK")
+    again = start_from(dossier)
+    assert again.left_out == []
+    assert added.read(again.record, "UK") == dossier
+
+
+@pytest.mark.parametrize("rule_id", sorted(EXAMPLES))
+def test_each_of_the_softwares_is_begun_from_and_what_is_left_out_is_told(rule_id):
+    for example in EXAMPLES[rule_id]:
+        told = described(example.dossier)
+        again = start_from(example.dossier)
+        assert set(again.left_out) <= set(told)
+        if again.record["medicines"]:
+            held = described(added.read(again.record, "UK"))
+            assert [each for each in told if each not in again.left_out] == [
+                each for each in told if each in held
+            ]
+        else:
+            assert again.left_out, example.why
+
+
+def test_most_of_the_softwares_are_begun_from_whole():
+    starts = [start_from(each.dossier) for own in EXAMPLES.values() for each in own]
+    whole = [each for each in starts if not each.left_out]
+    assert len(whole) > 0.75 * len(starts)
+    assert max(len(each.record["medicines"]) for each in whole) > 10
+
+
+def test_what_a_record_has_no_room_for_is_left_out():
+    [tapered] = [each for each in EXAMPLES["TAP-01"] if each.why.startswith("A step of 26 %")]
+    again = start_from(tapered.dossier)
+    assert [each for each in again.left_out if each.startswith("Taper of")] == again.left_out
+    assert again.record["age"] == 45

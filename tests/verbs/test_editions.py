@@ -398,6 +398,77 @@ def test_a_missing_file_is_named(rulebook, tmp_path):
         begin(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize(
+    ("make_it", "why"),
+    [
+        (lambda folder: (folder / "f_vtm2_3241126.xml").rename(folder / "week48.zip"), "unpack"),
+        (
+            lambda folder: (folder / "f_vtm2_3241126.xml").rename(folder / "f_vtm2_1.xml.gz"),
+            r"f_vtm2_….xml; it holds a packed file",
+        ),
+        (
+            lambda folder: (folder / "f_vmp2_3171126.xml").write_text("<VMPS></VMPS>"),
+            "more than one file f_vmp2_…: f_vmp2_3171126.xml, f_vmp2_3241126.xml",
+        ),
+    ],
+    ids=["zip", "gz", "two releases in one folder"],
+)
+def test_a_folder_that_is_no_release_is_refused_in_words(rulebook, tmp_path, make_it, why):
+    folder = releases.dmd(tmp_path / "dmd")
+    make_it(folder)
+    with pytest.raises(BadRecord, match=why):
+        begin(folder)
+    assert not Edition.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\0b"])
+def test_a_release_has_a_name(rulebook, tmp_path, name):
+    with pytest.raises(BadRecord, match="name"):
+        begin(releases.dmd(tmp_path / "dmd"), name=name)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (releases.file("VIRTUAL_MED_PRODUCTS"), "it holds no row of its kind"),
+        ('<d:VMPS xmlns:d="x"><d:VMP></d:VMP></d:VMPS>', "have a prefix"),
+        ("PK\x03\x04", "no XML in UTF-8"),
+    ],
+    ids=["nothing in it", "names with a prefix", "packed"],
+)
+def test_a_file_in_which_nothing_is_found_is_no_file_without_products(
+    rulebook, tmp_path, text, why
+):
+    folder = releases.dmd(tmp_path / "dmd")
+    (folder / "f_vmp2_3241126.xml").write_text(text)
+    edition = taken(folder)
+    assert edition.state == Edition.State.REFUSED
+    assert edition.refused.startswith("f_vmp2_3241126.xml: ")
+    assert why in edition.refused
+
+
+def test_a_release_in_which_every_row_is_broken_is_not_one_without_products(rulebook, tmp_path):
+    folder = releases.rxnorm(tmp_path / "rx")
+    path = folder / "RXNCONSO.RRF"
+    path.write_bytes(path.read_text().encode("utf-16"))
+    edition = taken(folder, "rxnorm")
+    assert edition.state == Edition.State.REFUSED
+    assert "no product could be read in 26 rows, of which" in edition.refused
+    assert "RXNCONSO.RRF, line 1: it is not written in UTF-8" in edition.refused
+    odd = releases.atc(tmp_path / "atc", rows=("code,name\n", "N,NERVOUS SYSTEM\n"))
+    assert taken(odd, "atc").refused == "no product could be read in 2 rows"
+
+
+def test_a_row_that_stands_twice_counts_once(rulebook, tmp_path):
+    folder = releases.dmd(
+        tmp_path / "dmd",
+        vmps=(*releases.VMPS, *releases.VMPS),
+        amps=(*releases.AMPS, releases.AMPS[0]),
+    )
+    edition = taken(folder)
+    assert edition.read["products"] == edition.products.count() == 11
+
+
 def all_of(edition):
     return list(
         edition.products.order_by("code").values_list("code", "name", "form", "route", "parts")

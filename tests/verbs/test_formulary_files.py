@@ -112,8 +112,8 @@ GOOD = "limit,zopiclone,UK,adult,7.5,SmPC\n"
 @pytest.mark.parametrize(
     ("text", "line", "field", "why"),
     [
-        ("", 1, "", "“kind” is missing"),
-        ("drug,profile\nx,UK\n", 1, "", "“kind” is missing"),
+        ("", 1, "", "lacks the columns kind"),
+        ("drug,profile\nx,UK\n", 1, "", "lacks the columns kind"),
         ("kind,moon\nlimit,1\n", 1, "", "columns that no row has: moon"),
         ("kind,drug,drug\nlimit,x,y\n", 1, "", "a column twice: drug"),
         (HEAD + GOOD + "moon,x,UK,adult,5,S\n", 3, "kind", "must be one of fact, limit"),

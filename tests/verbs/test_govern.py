@@ -26,6 +26,19 @@ def change(draft, by, rule_id="DUR-01", field="s2_over_days", after=14, **more):
     )
 
 
+def read_again(draft, by):
+    """The same value again, of a source that was read again and is believed for longer."""
+    return govern.change(
+        draft=draft,
+        rule_id="DUR-01",
+        field="s2_over_days",
+        after=14,
+        grounds=grounds(next_review=make.day(300)),
+        by=by,
+        profile="UK",
+    )
+
+
 def published(draft, *, by, second):
     version = make.tried(publish.freeze(draft=draft, note="", by=by))
     return publish.publish(version=version, agreement="I read section 4.2.", by=second)
@@ -381,6 +394,19 @@ def test_a_stale_draft_is_refused_and_brought_up_to_date(draft, ada, adam, helen
     anew = govern.confirm(change=same, by=helen)
     assert (anew.before, anew.after, anew.by) == (21, 14, helen)
     assert said(publish.freeze(draft=draft, note="", by=ada)) == 14
+
+
+def test_a_source_is_read_again_only_of_a_value_that_was_set_here(draft, ada, adam, helen):
+    change(draft, ada)
+    published(draft, by=ada, second=adam)
+    again = govern.begin(title="Read again", by=helen)
+    anew = read_again(again, helen)
+    assert (anew.before, anew.after) == (14, 14)
+    assert governing.conflicts(again, [anew]) == []
+    with pytest.raises(BadRecord, match="says already"):
+        change(again, helen, field="s4_over_days", after=said(again.base, field="s4_over_days"))
+    book = published(again, by=helen, second=adam)
+    assert book.change_ids == [anew.pk]
 
 
 def test_an_edit_that_the_new_book_makes_already_falls_out(draft, ada, adam, helen):

@@ -74,7 +74,9 @@ FACT = '[[fact]]\nrule = "A"\nscope = "UK"\nfield = "x"\n'
         ("rule,scope,field,value\nDUR-01,UK,x,1,2\n", 2, "not as many columns"),
         ("rule,scope,field,value\nDUR-01,Moon,x,1\n", 2, "scope Moon is no profile"),
         ("rule,scope,field,value\n,UK,x,1\n", 2, "rule is missing"),
-        ("rule,scope,field,value,moon\nDUR-01,UK,x,1,2\n", 2, "what no fact has: moon"),
+        ("rule,scope,field,value,moon\nDUR-01,UK,x,1,2\n", 1, "no row has: moon"),
+        ("rule,scope,field,value,rule\nDUR-01,UK,x,1,2\n", 1, "a column twice: rule"),
+        ("field,value,rule,scope\nx,1,A-1\n", 2, "not as many columns"),
         ("rule,scope,field,value\nA-1,UK,x,1\nA-1,UK,x,2\n", 3, "A-1 x stands in 2, 3"),
         ('rule,scope,field,value\n"A-1,UK,x,1\n', 2, "is no CSV"),
         ("[[fact]\n", 0, "is no TOML"),
@@ -95,6 +97,40 @@ FACT = '[[fact]]\nrule = "A"\nscope = "UK"\nfield = "x"\n'
 def test_what_cannot_be_read_is_named_by_its_line(text, line, why):
     found = rule_files.read(text)
     assert [(fault.line, why in fault.reason) for fault in found.faults] == [(line, True)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffrule;scope;field;value;next_review\r\nA-1;UK;x;2,5;4.12.2026\r\n",
+        "sep=;\nRule;Scope;Field;Value;Next_review\nA-1;UK;x;2.5;2026-12-04\n;;;;\n",
+        "rule\tscope\tfield\tvalue\tnext_review\rA-1\tUK\tx\t2.5\t04.12.2026\r",
+        '\nrule,scope,field,value,next_review\n"A-1",UK,x,2.50,2026-12-04\n',
+    ],
+    ids=["semicolons", "a first line for spreadsheets", "tabs", "an empty line first"],
+)
+def test_what_a_spreadsheet_makes_of_a_file_is_read(text):
+    found = rule_files.read(text)
+    assert not found.faults
+    [row] = found.rows
+    assert (row.value, row.next_review) == (2.5, "2026-12-04")
+
+
+def test_a_text_is_no_formula_in_a_spreadsheet():
+    row = Row(
+        0, Fact("A-1", "UK", "", "x"), 14, source="=HYPERLINK(1)", reason="-2 days", locator="'p"
+    )
+    text = rule_files.to_csv([row])
+    assert text.splitlines()[1] == "A-1,UK,x,14,'=HYPERLINK(1),''p,,,'-2 days"
+    assert rule_files.read(text).rows == [row._replace(line=2)]
+
+
+def test_a_broken_line_costs_itself_alone():
+    found = rule_files.read(
+        'rule,scope,field,value\n"A-1,UK,x,1\nA-2,UK,x,1\n"A"-3,UK,x,1\nA-4,UK,x,1\n'
+    )
+    assert [row.fact.rule_id for row in found.rows] == ["A-2", "A-4"]
+    assert [fault.line for fault in found.faults] == [2, 4]
 
 
 @pytest.fixture
@@ -170,8 +206,11 @@ def test_the_page_shows_the_report_and_takes_the_file_at_the_second_press(draft,
     bad = browser.post(address, text=changed.replace("S2", "x").replace(",14,", ",999,"), take="1")
     assert bad.status_code == 422
     assert "Must be from 7 to 120" in words(bad).replace("Value: must", "Must")
-    latin = browser.post(address, file=SimpleUploadedFile("x.csv", b"\xff\xfe\x00"))
-    assert latin.status_code == 400
+    assert text.startswith("\ufeff"), "a spreadsheet reads it as UTF-8"
+    for sent, why in ((b"\xff\xfe\x00", "not written in UTF-8"), (b"PK\x03\x04", "a workbook")):
+        refused = browser.post(address, file=SimpleUploadedFile("x.csv", sent))
+        assert refused.status_code == 400
+        assert why in words(refused)
 
 
 # -- A book at another site ------------------------------------------------------------------------

@@ -15,8 +15,12 @@ from drugs.models import (
     IngredientClass,
     Limit,
 )
-from reviews.models import AuditEvent
-from tests import make
+from reviews import jobs
+from reviews.models import AuditEvent, Job
+from reviews.tasks import KINDS
+from reviews.verbs import editions
+from reviews.verbs import jobs as verbs_on_jobs
+from tests import make, releases
 from tests.web.browse import Browser, heading, words
 
 
@@ -212,3 +216,55 @@ def test_knowledge_overdue_for_review_is_told_to_admins(limit, ada, clara):
     assert "since" in page
     assert "Upkeep" not in Browser(clara).read("/formulary")
     assert "A source is overdue for review" in Browser(clara).read("/formulary/diazepam")
+
+
+# -- Releases of national lists --------------------------------------------------------------------
+
+
+def release(tmp_path, **files):
+    folder = releases.dmd(tmp_path / "dmd", **files)
+    return editions.begin(
+        system="dmd", folder=folder, name="week 48", released_on=make.day(-3)
+    ).edition
+
+
+def test_how_far_a_release_is_read_stands_on_its_page(rulebook, ada, tmp_path, monkeypatch):
+    edition, browser = release(tmp_path), Browser(ada)
+    address = f"/code-lists/{edition.pk}"
+    page = browser.read(address)
+    assert "It is being read" in page
+    assert re.search(r"0 of [0-9]+ kB", page)
+    assert "None so far." in page
+    asked = browser.client.get(address, headers={"hx-request": "true"})
+    assert 'id="reading"' in asked.content.decode()
+    jobs.work(KINDS, seconds=60)
+    page = browser.read(address)
+    assert "It is being read" not in page
+    assert "11 new, 0 changed, 0 gone" in page
+    assert "Every row was read." in page
+    asked = browser.client.get(address, headers={"hx-request": "true"})
+    assert asked.headers["HX-Refresh"] == "true"
+
+
+def test_a_release_that_was_cancelled_says_how_it_is_begun_again(rulebook, ada, tmp_path):
+    edition = release(tmp_path)
+    verbs_on_jobs.cancel(job=Job.objects.get(kind=editions.READ), by=ada)
+    page = Browser(ada).read(f"/code-lists/{edition.pk}")
+    assert "Reading it was cancelled" in page
+    assert "Begin it again with the same command" in page
+    again = editions.begin(
+        system="dmd", folder=tmp_path / "dmd", name="week 48", released_on=make.day(-3)
+    )
+    assert (again.edition, again.job is None) == (edition, False)
+
+
+def test_all_broken_rows_that_are_kept_can_be_read(rulebook, ada, tmp_path, monkeypatch):
+    monkeypatch.setattr(editions, "MOST_FAULTS", 120)
+    broken = [f"<VMP><VPID>80{number:04d}</VPID></VMP>\n" for number in range(130)]
+    edition = release(tmp_path, vmps=(*releases.VMPS, *broken))
+    jobs.work(KINDS, seconds=60)
+    page = Browser(ada).read(f"/code-lists/{edition.pk}")
+    assert "120 named of 130; no more than 120 are kept by name" in page
+    assert "VMP 800099" in page
+    assert "VMP 800100" not in page
+    assert "VMP 800119" in Browser(ada).read(f"/code-lists/{edition.pk}", page="2")

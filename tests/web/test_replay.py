@@ -108,6 +108,16 @@ def test_another_engine_is_named(case):
     assert any("earlier engine cannot be run" in limit for limit in shown.limits)
 
 
+def test_the_same_severity_in_other_words_is_not_called_the_same(case, audrey):
+    with database.without_triggers() as cursor:
+        cursor.execute("UPDATE reviews_flag SET sentence = 'Otherwise' WHERE rule_id = 'DUR-01'")
+    row = row_of(replay.of(case.patient, make.day()))
+    assert (row.why, row.is_in_other_words) == ("", True)
+    assert "the same severity, in other words" in Browser(audrey).read(address(case.patient))
+    others = [each for each in replay.of(case.patient, make.day()).rows if each != row]
+    assert not any(each.is_in_other_words for each in others)
+
+
 GAP = NotEvaluable(rule_id="DUP-02", line_ids=(), reason="The strength is not known")
 
 
@@ -166,6 +176,7 @@ def test_the_page_shows_the_three_columns(case, audrey):
     text = words(page)
     flag = Flag.objects.live().get(patient=case.patient, rule_id="DUR-01")
     assert text.count(flag.sentence) == 3
+    assert f"{flag.sentence} rule book 1 · engine {ENGINE.name}" in text
     assert "nothing on this page is in force" in text
     assert "Diazepam 5 mg tablets" in text
 

@@ -1,9 +1,12 @@
 """Pages of worked examples and of answers to edits: seen, refused, and nothing typed lost."""
 
+import re
+
 import pytest
 
 from reviews import governing
 from reviews.models import EditAnswer, RuleExample, RuleVersion
+from reviews.rules.examples import EXAMPLES
 from reviews.verbs import examples, govern, publish, screen
 from tests import make
 from tests.verbs.test_govern import change
@@ -73,6 +76,14 @@ def test_an_example_is_looked_at_first_and_then_added(rulebook, ada, clara):
     assert "Withdraw" not in seen
 
 
+def test_it_can_be_looked_at_before_anybody_says_who_says_so(rulebook, ada):
+    bare = typed(title="", source="", locator="", next_review="", reason="", invented="")
+    assert "The live rule book says: S4 Info." in words(Browser(ada).post(ADD, **bare, look="1"))
+    refused = Browser(ada).post(ADD, **bare)
+    assert refused.status_code == 422
+    assert not RuleExample.objects.exists()
+
+
 def test_one_that_the_live_book_breaks_is_shown_as_such(rulebook, ada):
     make.example(ada, title="10 days", days=10)
     page = Browser(ada).read("/rules/DUR-01")
@@ -115,6 +126,76 @@ def test_a_condition_and_a_reading_are_taken(rulebook, ada):
     record = RuleExample.objects.get().record
     assert record["conditions"] == [{"text": "Dementia", "code": "F03", "day": -400}]
     assert record["readings"] == [{"kind": "egfr", "answer": 25.5, "day": -10}]
+
+
+def test_a_line_is_added_without_judging_what_was_typed(rulebook, ada):
+    half = typed(title="", **{"medicine-2-text": "zopiclone 7.5 mg tablets", "more": "medicines"})
+    answer = Browser(ada).post(ADD, **half)
+    assert answer.status_code == 200
+    form = answer.context["form"]
+    assert [len(lines.rows) for lines in form.lines] == [5, 1, 1]
+    page = answer.content.decode()
+    assert "This field is required" not in page
+    assert 'name="medicine-5-text"' in page
+    assert 'value="zopiclone 7.5 mg tablets"' in page
+    assert 'value="Harbour policy"' in page
+    assert page.count("autofocus") == 1
+    assert re.search(r'name="invented"[^>]* checked', page)
+    assert not RuleExample.objects.exists()
+
+
+def many(count):
+    rows = {}
+    for number in range(1, count + 1):
+        row = {"text": "diazepam 5 mg tablets", "amount": "1", "unit": "tablet", "times": "2"}
+        row |= {"start": str(-7 * number), "days": "7", "indication": "anxiety"}
+        rows |= {f"medicine-{number}-{name}": value for name, value in row.items()}
+    return typed(expected="flag", **rows)
+
+
+def test_twenty_medicines_are_taken_and_one_more_is_refused(rulebook, ada):
+    refused = Browser(ada).post(ADD, **many(21))
+    assert refused.status_code == 422
+    assert "must not be more than 20" in words(refused)
+    full = Browser(ada).post(ADD, **many(20), more="medicines")
+    assert len(full.context["form"].lines[0].rows) == 20
+    assert "There is room for no more." in words(full)
+    Browser(ada).follow(ADD, **many(20))
+    assert len(RuleExample.objects.get().record["medicines"]) == 20
+
+
+@pytest.mark.parametrize("more", ["moon", "", "medicines-1"])
+def test_a_line_of_no_kind_is_none(rulebook, ada, more):
+    answer = Browser(ada).post(ADD, **typed(more=more, **{"medicine-9999-text": "x"}))
+    assert answer.status_code == 200
+    assert [len(lines.rows) for lines in answer.context["form"].lines] == [21, 1, 1]
+
+
+def test_one_of_the_softwares_examples_is_begun_from(rulebook, ada, clara):
+    assert "Start from this" not in Browser(clara).read("/rules/DUR-01")
+    browser = Browser(ada)
+    assert f"{ADD}?like=1" in browser.get("/rules/DUR-01").content.decode()
+    answer = browser.get(ADD, like="1")
+    example = EXAMPLES["DUR-01"][0]
+    assert f"Started from “{example.why}”." in words(answer)
+    form = answer.context["form"]
+    assert form["expected"].value() == ("quiet" if example.claims["UK"] in (None, 4) else "flag")
+    held = [row.initial["text"] for row in form.lines[0].rows if row.initial]
+    assert held == [line.medicine.text for line in example.dossier.lines]
+    assert form["title"].value() is None, "it has a title of its own"
+    for wrong in ("0", "9999", "x", ""):
+        assert browser.get(ADD, like=wrong).status_code == 404
+
+
+def test_what_cannot_be_begun_from_is_told(rulebook, ada):
+    [number] = [
+        number
+        for number, each in enumerate(EXAMPLES["TAP-01"], start=1)
+        if each.why.startswith("A step of 26 %")
+    ]
+    page = Browser(ada).read("/rules/TAP-01/examples/add", like=str(number))
+    assert "has no room for this, so it is left out: Taper of chlordiazepoxide" in page
+    assert "As it stands below the live rule book says quiet; of the original it says S" in page
 
 
 def test_withdrawing_needs_a_reason(rulebook, ada):

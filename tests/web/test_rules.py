@@ -119,8 +119,8 @@ def test_flags_and_decisions_of_my_practices_are_counted(harbour, lakeside, clar
     assert "0 1/1 0/1" in Browser(clara).read("/rules", q=rule_id)
     page = Browser(clara).read(f"/rules/{rule_id}")
     assert "Open now 0 Decided 1" in page
-    assert "Reduce or taper 1/1" in page
-    assert "Plan changed 1/1" in page
+    assert "Reduce or taper 1 " in page
+    assert "Plan changed 1/1 Overridden 0/1" in page
 
 
 @pytest.mark.parametrize("rule_id", [rule.id for rule in RULES])

@@ -7,16 +7,27 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from drugs.models import Limit
+from drugs.models import Ingredient, Limit
 from reviews import rulebooks, walls
 from reviews.errors import BadRecord, NotAllowed, Stale
-from reviews.models import AuditEvent, FindingOpinion, Flag, NoSedative, UpkeepDuty
+from reviews.models import AuditEvent, FindingOpinion, Flag, LocalStatus, NoSedative, UpkeepDuty
 from reviews.queries import upkeep
 from reviews.rules import sources
-from reviews.verbs import decide, digest, prescribe, screen
+from reviews.verbs import (
+    decide,
+    digest,
+    examples,
+    govern,
+    local_status,
+    practice_groups,
+    prescribe,
+    screen,
+)
 from reviews.verbs import upkeep as verbs
 from reviews.verbs.decide import FlagOutcome
 from tests import database, make
+from tests.verbs.test_govern import change, published, read_again, said
+from tests.verbs.test_local_status import citation, say
 from tests.web.browse import Browser, heading, words
 
 RULE = "DUR-01"
@@ -68,6 +79,10 @@ def flags_of_earlier(case, rule_id, weeks):
 def lines(user):
     with walls.seeing(walls.EVERYTHING):
         return upkeep.of(user)
+
+
+def said_here(ingredient, place, by, status, *, days=90, **more):
+    return say(ingredient, place, by, status, citation=citation(next_review=make.day(days)), **more)
 
 
 def give(line, owner, by, days=20):
@@ -184,6 +199,93 @@ def test_what_nobody_signed_off_is_counted_by_source(rulebook, ada):
     assert len({line.key for line in found.lines}) == len(found.lines)
 
 
+def overdue_again(table, row):
+    """As if somebody had said it 40 days ago, to be looked at again yesterday."""
+    with database.without_triggers() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET reviewed = %s, next_review = %s WHERE id = %s",
+            [make.day(-40), make.day(-1), row.pk],
+        )
+
+
+def test_what_a_practice_can_get_is_looked_at_again(rulebook, harbour, lakeside, ada):
+    other = make.person("otto", lakeside, "formulary_admin")
+    diazepam = Ingredient.objects.get(key="diazepam")
+    first = said_here(diazepam, harbour, ada, "restricted", restricted_to="agreed tapers")
+    overdue_again("reviews_localstatus", first)
+    [line] = lines(ada).overdue
+    assert line.title == "Diazepam: what a practice can get"
+    assert line.says.startswith("Harbour Street Surgery: restricted to agreed tapers")
+    assert line.due == make.day(-1)
+    assert lines(other).overdue == []
+    page = Browser(ada)
+    assert "Diazepam: what a practice can get" in page.read("/upkeep")
+    assert page.get(line.address).status_code == 200
+    duty = give(line, ada, ada)
+    said_here(diazepam, harbour, ada, "available")
+    assert lines(ada).overdue == []
+    again = LocalStatus.objects.current().get()
+    overdue_again("reviews_localstatus", again)
+    assert [each.duty for each in lines(ada).overdue] == [duty], "it stays with its owner"
+    local_status.take_back(
+        ingredient=diazepam, place=harbour, reason="No longer", seen=again.pk, by=ada
+    )
+    assert lines(ada).overdue == []
+
+
+def test_what_a_group_can_get_is_looked_at_by_whoever_keeps_groups(rulebook, lakeside, ada):
+    coast = practice_groups.make(code="coast", name="Coast practices", profile="UK", by=ada)
+    said_here(Ingredient.objects.get(key="zopiclone"), coast, ada, "not-stocked", days=30)
+    other = make.person("otto", lakeside, "formulary_admin")
+    for user in (ada, other):
+        [line] = [each for each in lines(user).soon if "Zopiclone" in each.title]
+        assert line.title == "Zopiclone: what a group of practices can get"
+        assert line.due == make.day(30)
+
+
+def test_an_edit_of_the_live_book_is_read_again_and_may_stay_as_it_is(rulebook, ada, adam):
+    draft = govern.begin(title="Short courses", by=ada)
+    edit = change(draft, ada)
+    assert lines(ada).soon == [], "what only a draft says is not in force"
+    published(draft, by=ada, second=adam)
+    overdue_again("reviews_rulechange", edit)
+    [line] = lines(ada).overdue
+    assert line.title.startswith("DUR-01: ")
+    assert line.says.startswith("set here, UK profile: 14 days")
+    assert Browser(ada).get(line.address).status_code == 200
+    again = govern.begin(title="Read again", by=ada)
+    anew = read_again(again, ada)
+    assert (anew.before, anew.after) == (14, 14)
+    draft_page = Browser(ada).read(f"/rule-drafts/{again.pk}")
+    assert "stays 14 days its source was read again" in draft_page
+    book = published(again, by=ada, second=adam)
+    assert said(book) == 14
+    assert lines(ada).overdue == []
+    assert "stays 14 days, its source was read again" in Browser(ada).read("/rules/DUR-01")
+
+
+def test_an_added_example_is_read_again_until_it_is_withdrawn(rulebook, ada):
+    made = make.example(ada)
+    assert lines(ada).soon == []
+    overdue_again("reviews_ruleexample", made)
+    [line] = lines(ada).overdue
+    assert (line.title, line.address) == (
+        "DUR-01: a worked example that was added",
+        "/rules/DUR-01#added",
+    )
+    examples.withdraw(example=made, reason="Its source is gone.", by=ada)
+    assert lines(ada).overdue == []
+
+
+def test_the_mail_counts_them_and_names_no_practice(rulebook, harbour, ada):
+    row = said_here(Ingredient.objects.get(key="diazepam"), harbour, ada, "available")
+    overdue_again("reviews_localstatus", row)
+    assert (1, "facts due to be read again", "/upkeep") in digest.lines_for(ada)
+    weekly = upkeep.weekly(ada)
+    assert (1, "facts past their next review", "/upkeep#facts") in weekly.kinds
+    assert [line.title for line in weekly.nobodys] == ["Diazepam: what a practice can get"]
+
+
 # -- Owners ------------------------------------------------------------------------------------
 
 
@@ -246,7 +348,7 @@ def test_what_was_given_cannot_be_changed(overdue, ada, adam, statement):
 def test_the_page_gives_a_line_and_shows_whose_it_is(overdue, ada, adam):
     browser = Browser(ada)
     page = browser.get("/upkeep")
-    assert heading(page).startswith("1 source is overdue")
+    assert heading(page).startswith("1 fact is overdue")
     key = lines(ada).overdue[0].key
     answer = browser.follow("/upkeep/give", key=key, owner=adam.pk, due_on="+14d")
     assert "has it until" in words(answer)
