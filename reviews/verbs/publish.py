@@ -63,7 +63,7 @@ def draft(*, note: str, by: User) -> RuleVersion:
     """Freeze formulary and rules as they are now. `IllegalMove` when nothing has changed."""
     access.require(by, Action.DRAFT)
     governing.one_at_a_time()
-    live, read_at = publishing.live(), timezone.now()
+    live, read_at = governing.published(), timezone.now()
     edits = governing.standing(live)
     content = governing.content(edits.values())
     _require_sound(edits.values(), content)
@@ -132,7 +132,7 @@ def roll_back(*, to: RuleVersion, reason: str, by: User) -> RuleVersion:
     if to.published_at is None:
         raise IllegalMove(f"Rule book {to.number} was never published.")
     governing.one_at_a_time()
-    live = publishing.live()
+    live = governing.published()
     content = {name: section for name, section in to.book.items() if name != "number"}
     version = _freeze(
         content,
@@ -182,10 +182,7 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
         raise refusal
     if not agreement.strip():
         raise BadRecord("agreement", "is needed: say why you agree")
-    # A practice may have joined a group since the draft was frozen. Going back must not wait.
-    faults = [] if locked.rolls_back_to_id else governing.faults(locked.book)
-    if faults:
-        raise IllegalMove(". ".join(faults) + ".")
+    publishing.require_sound(locked)
     live = RuleVersion.objects.select_for_update().filter(state=PUBLISHED).first()
     if live is not None:
         live.state, live.retired_at = RETIRED, timezone.now()
@@ -240,7 +237,7 @@ def discard(*, version: RuleVersion, by: User) -> RuleVersion:
 
 def pending_changes() -> dict[str, Any]:
     """What a draft made now would change against the live book; empty lists when nothing."""
-    live = publishing.live()
+    live = governing.published()
     made = governing.content(governing.standing(live).values())
     return rulebooks.changes(live.book if live else {}, made)
 
