@@ -24,13 +24,14 @@ from reviews import (
     requests,
     rulebooks,
     sealing,
+    shadows,
     walls,
     worked_examples,
 )
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, DomainError, IllegalMove, Stale
-from reviews.models import GuardedBook, RuleChange, RuleDraft, RuleVersion
+from reviews.models import GuardedBook, Practice, RuleChange, RuleDraft, RuleVersion
 from reviews.reaching import affected_patients
 from reviews.rules.book import RuleBook
 
@@ -79,11 +80,20 @@ def draft(*, note: str, by: User) -> RuleVersion:
 
 
 @transaction.atomic
-def freeze(*, draft: RuleDraft, note: str, by: User) -> RuleVersion:
+def freeze(
+    *,
+    draft: RuleDraft,
+    note: str,
+    by: User,
+    silent_at: Practice | None = None,
+    days: int = 0,
+) -> RuleVersion:
     """Freeze an open draft, with the formulary as it is now, into a book to be published.
 
+    With `silent_at` it judges silently there from now on, for so many days; both or nothing.
     Raises `Stale` when another book is live than the draft changes, `IllegalMove` when an edit has
-    to be confirmed, when thresholds contradict each other, or when nothing would change.
+    to be confirmed, when thresholds contradict each other, or when nothing would change, and what
+    `shadows.begin` says.
     """
     access.require(by, Action.DRAFT)
     governing.one_at_a_time()
@@ -115,7 +125,10 @@ def freeze(*, draft: RuleDraft, note: str, by: User) -> RuleVersion:
         ),
         made_of=locked,
     )
-    return _drafted(version, live, by)
+    _drafted(version, live, by)
+    if silent_at is not None:
+        shadows.begin(version, silent_at, days=days, by=by)
+    return version
 
 
 @transaction.atomic
