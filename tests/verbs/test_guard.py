@@ -23,7 +23,7 @@ from reviews.models import (
     ScreeningRequest,
 )
 from reviews.queries import advise, replay
-from reviews.rules import screen as engine
+from reviews.rules.screen import screen as judge
 from reviews.verbs import guard, prescribe, publish, screen, shadow
 from tests import make
 from tests.verbs.test_what_if import begun, decided, frozen
@@ -313,7 +313,7 @@ def test_a_book_that_cannot_judge_whom_the_live_one_can_stops(
     version, places, harbour, adam, monkeypatch
 ):
     running = guarded(version, [harbour], adam, most_cases=Decimal(100))
-    book, honest = rulebooks.book(version.pk), engine.screen
+    book, honest = rulebooks.book(version.pk), judge
 
     def breaks(dossier, by):
         if by is book and dossier.patient_id == places[harbour][0].pk:
