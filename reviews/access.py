@@ -399,6 +399,7 @@ DOORS = {
     "rulebook-guarded": _page(Action.SEE_FORMULARY),
     "rulebook-guarded-begin": _button(Action.PUBLISH),
     "rulebook-guarded-widen": _button(Action.PUBLISH),
+    "rulebook-guarded-to-shadow": _button(Action.DRAFT),
     "rulebook-guarded-roll-back": _button(Action.DRAFT),
     "rule-example-add": _form(Action.DRAFT),
     "rule-example-withdraw": _button(Action.DRAFT),

@@ -514,6 +514,21 @@ class Event(Enum):
             "why": "why it stopped",
         },
     )
+    GUARD_TOLD = (
+        "guard.told",
+        "Told by mail that a guarded rule book stopped itself, without saying where",
+        _BOOK,
+    )
+    GUARD_TO_SHADOW = (
+        "guard.to_shadow",
+        "Took a guarded rule book back into shadow at the practice",
+        {
+            **_SHADOW,
+            "until": "the last day of the shadow",
+            "patients": "how many it asked to screen again, by the live book",
+            "reason": "why",
+        },
+    )
     GUARD_ROLLED_BACK = (
         "guard.rolled_back",
         "Rolled a guarded rule book back",

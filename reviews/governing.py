@@ -79,9 +79,14 @@ class Grounds:
     reviewed: date | None = None
 
 
+def published() -> RuleVersion | None:
+    """The published version; None before the first publication."""
+    return RuleVersion.objects.filter(state=PUBLISHED).first()
+
+
 def live() -> RuleVersion:
-    """The published version. Raises `NotFound` before the first publication."""
-    found = RuleVersion.objects.filter(state=PUBLISHED).first()
+    """The published version, for whoever needs one. Raises `NotFound` before the first one."""
+    found = published()
     if found is None:
         raise NotFound("No rule book is published yet: run load_formulary first.")
     return found

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from reviews.models import GroupMember
+from reviews.models import GroupMember, PracticeGroup
 
 GROUP_NOW = """
     SELECT g.code FROM reviews_groupmember m JOIN reviews_practicegroup g ON g.id = m.group_id
@@ -53,3 +53,12 @@ def then(told: Iterable[Stay], practice: str, at: datetime) -> str:
         if stay.practice == practice and stay.since <= at and not (stay.until and stay.until <= at):
             return stay.group
     return ""
+
+
+def members() -> list[tuple[PracticeGroup, list[int]]]:
+    """The groups that have practices now, by name, with the ids of those."""
+    found: dict[PracticeGroup, list[int]] = {}
+    rows = GroupMember.objects.current().select_related("group").order_by("group__name", "pk")
+    for row in rows:
+        found.setdefault(row.group, []).append(row.practice_id)
+    return list(found.items())

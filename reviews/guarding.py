@@ -1,18 +1,33 @@
 """Guarded books: which one runs, what burden is measured where it judges, and how it ends."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import structlog
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from reviews import requests, walls
-from reviews.models import Flag, GuardedBook, GuardedPractice
+from reviews import access, dossiers, requests, rulebooks, walls
+from reviews.access import Action
+from reviews.models import (
+    Flag,
+    GuardedBook,
+    GuardedPractice,
+    PatientScreening,
+    Practice,
+    Prescription,
+    RuleVersion,
+    ScreeningRequest,
+)
 from reviews.reaching import affected_patients
+from reviews.rules.dossier import Dossier
+from reviews.rules.screen import screen
+
+log = structlog.get_logger(__name__)
 
 REASON = "guarded"
 """Why those are screened again whom a guarded book reaches, on the way in and on the way back."""
@@ -74,12 +89,110 @@ def running() -> GuardedBook | None:
     return rows.filter(outcome=GuardedBook.Outcome.RUNNING).first()
 
 
+def is_readable(guard: GuardedBook) -> bool:
+    """Whether the book can judge anybody: one that cannot be read stops at once."""
+    try:
+        rulebooks.book(guard.version_id)
+    except Exception:  # whatever is wrong with it, the live book can be read
+        log.exception("guarded_book_not_read", version=guard.version_id)
+        return False
+    return True
+
+
+MOST_TRIED = 50
+"""Of so many people who could not be judged each look tries again why; design."""
+
+
+def judges_fewer(guard: GuardedBook, practice_id: int) -> int:
+    """How many people of a practice the live book can judge and this one cannot, of the first ones.
+
+    Whose record neither can read says nothing against it.
+    """
+    with walls.seeing(walls.EVERYTHING):
+        not_checked = PatientScreening.objects.exclude(problem="").filter(
+            patient__practice=practice_id
+        )
+        ids = not_checked.order_by("patient_id").values_list("patient_id", flat=True)
+        tried = list(dossiers.read(list(ids[:MOST_TRIED]), as_of=timezone.localdate()))
+    return sum(
+        _can_judge(guard.against_id, make) and not _can_judge(guard.version_id, make)
+        for _, _, make in tried
+    )
+
+
+def _can_judge(version_id: int, make: Callable[[], Dossier]) -> bool:
+    try:
+        screen(make(), rulebooks.book(version_id))
+    except Exception:  # which it is stands on the person's page
+        return False
+    return True
+
+
+def waiting() -> dict[int, int]:
+    """By practice, how many people are still to be screened since a stage began or ended there."""
+    with walls.seeing(walls.EVERYTHING):
+        asked = ScreeningRequest.objects.filter(reason=REASON).order_by()
+        counts = asked.values_list("patient__practice").annotate(
+            people=Count("patient", distinct=True)
+        )
+        return dict(counts)
+
+
+def runs_at(practice: Practice, version: RuleVersion) -> bool:
+    """Whether a version judges at a practice, guarded."""
+    rows = GuardedPractice.objects.filter(outcome=RUNNING, guard__version=version)
+    return rows.filter(practice=practice).exists()
+
+
+TOLD_DAYS = 3
+"""So long reviewers read that a guarded book judges at their practice no longer; design."""
+
+
+def ran_at(practice_ids: Collection[int], now: datetime) -> list[GuardedPractice]:
+    """The newest guarded stage of each of these practices, where its reviewers need to know of it.
+
+    They do while it runs, and after it stopped itself or was taken back until somebody has answered
+    and some days have gone.
+    """
+    rows = GuardedPractice.objects.filter(practice__in=practice_ids)
+    newest = rows.order_by("practice", "-begun_at", "-pk").distinct("practice")
+    told = newest.select_related("practice", "guard__version", "guard__against")
+    found = list(told.defer("guard__version__book", "guard__against__book"))
+    lately = now - timedelta(days=TOLD_DAYS)
+    return [row for row in found if _is_news(row, lately)]
+
+
+def _is_news(row: GuardedPractice, lately: datetime) -> bool:
+    if row.outcome == GuardedPractice.Outcome.LIVE:
+        return False
+    waits = row.outcome == STOPPED and row.guard.outcome == GuardedBook.Outcome.RUNNING
+    return waits or row.ended_at is None or row.ended_at > lately
+
+
 def not_answered(guard: GuardedBook) -> list[GuardedPractice]:
     """Where it stopped itself and did not begin again."""
     newest: dict[int, GuardedPractice] = {}
     for row in guard.practices.select_related("practice").order_by("pk"):
         newest[row.practice_id] = row
     return [row for row in newest.values() if row.outcome == STOPPED]
+
+
+def answer_for(row: GuardedPractice) -> list[User]:
+    """Who is told by mail that a book stopped itself at a practice.
+
+    Whoever let it judge, drafted it or edited it, and still drafts rule books; where none of them
+    can be told, everybody who publishes.
+    """
+    guard = row.guard
+    ids = {guard.begun_by_id, row.begun_by_id, guard.version.drafted_by_id}
+    own = _with_mail(User.objects.filter(pk__in=ids | set(guard.version.editor_ids)), Action.DRAFT)
+    return own or _with_mail(User.objects.all(), Action.PUBLISH)
+
+
+def _with_mail(users: QuerySet[User], action: Action) -> list[User]:
+    at_work = users.filter(is_active=True, memberships__role__in=access.GRANTS[action].roles)
+    found = at_work.exclude(email="").distinct().order_by("pk")
+    return [user for user in found if access.allowed(user, action)]
 
 
 def not_looked_at(guard: GuardedBook) -> list[GuardedPractice]:
@@ -122,10 +235,15 @@ def unmeasured(now: datetime) -> list[GuardedPractice]:
 def screen_again(guard: GuardedBook, practice_ids: Collection[int]) -> int:
     """Ask for those of these practices whom the two books can judge otherwise; returns how many.
 
-    Also for whoever has a flag that the guarded book raised, whatever they take now.
+    Also for whoever has a flag that the guarded book raised, whatever they take now; for everybody
+    treated there where the book cannot be read, since nobody knows whom it can reach.
     """
     with walls.seeing(walls.EVERYTHING):
-        asked = set(affected_patients(guard.against, guard.version, practice_ids))
+        if is_readable(guard):
+            asked = set(affected_patients(guard.against, guard.version, practice_ids))
+        else:
+            treated = Prescription.objects.live().filter(patient__practice__in=practice_ids)
+            asked = set(treated.values_list("patient_id", flat=True).distinct())
         raised = Flag.objects.live().filter(
             version=guard.version_id, patient__practice__in=practice_ids
         )

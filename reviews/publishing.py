@@ -9,11 +9,6 @@ from reviews.models import GuardedBook, RuleVersion
 from reviews.rules import words
 
 
-def live() -> RuleVersion | None:
-    """The published version, if one is."""
-    return RuleVersion.objects.filter(state=RuleVersion.State.PUBLISHED).first()
-
-
 def hindrance(version: RuleVersion, by: User) -> DomainError | None:
     """Why `by` may not publish this version now, guarded or not; None when they may.
 
@@ -23,19 +18,29 @@ def hindrance(version: RuleVersion, by: User) -> DomainError | None:
     """
     if (refusal := governing.no_second_person(version, by)) is not None:
         return refusal
-    now = live()
+    now = governing.published()
     if now is not None and governing.is_frozen_before(version, now):
         return Stale(f"Rule book {now.number} was published since. Draft again from there.")
     guard = guarding.running()
     if guard is not None:
         return _while_guarded(guard, version) or _not_read(version, by)
     # What was in force before is known; and going back must not wait for a trial.
-    if now is not None and version.rolls_back_to_id is None and not what_ifs.tried(version, now):
-        return IllegalMove(
-            f"Nobody has tried it against rule book {now.number} on the patients of today. "
-            "Run a what-if first."
-        )
+    why = ""
+    if now is not None and version.rolls_back_to_id is None:
+        why = what_ifs.untried(version, now)
+    if why:
+        return IllegalMove(f"{why} Run a what-if first.")
     return _not_read(version, by)
+
+
+def require_sound(version: RuleVersion) -> None:
+    """Raise `IllegalMove` where thresholds of a draft contradict each other now.
+
+    A practice may have joined a group since it was frozen. Going back must not wait for that.
+    """
+    faults = [] if version.rolls_back_to_id else governing.faults(version.book)
+    if faults:
+        raise IllegalMove(". ".join(faults) + ".")
 
 
 def _not_read(version: RuleVersion, by: User) -> DomainError | None:

@@ -1,18 +1,24 @@
 """Shadows: which drafts judge beside the live book, and what they say otherwise, kept apart."""
 
 from collections.abc import Collection, Mapping
-from datetime import date
-from typing import NamedTuple
+from datetime import date, timedelta
+from typing import Any, NamedTuple
 
 import structlog
+from django.contrib.auth.models import User
+from django.utils import timezone
 
-from reviews import rulebooks
+from reviews import audit, governing, guarding, requests, rulebooks, walls
+from reviews.audit import Event
 from reviews.bulk import copy_rows
-from reviews.models import Effect, Shadow, ShadowFlag
+from reviews.errors import BadRecord, IllegalMove, Stale
+from reviews.models import Effect, Practice, Prescription, RuleVersion, Shadow, ShadowFlag
 from reviews.rules.book import RuleBook
 from reviews.what_ifs import Change
 
 log = structlog.get_logger(__name__)
+
+LONGEST_DAYS = 90
 
 
 class Running(NamedTuple):
@@ -87,3 +93,59 @@ def keep(
         ShadowFlag.objects.filter(pk__in=ended).update(ended_on=day)
     if begun:
         copy_rows("reviews_shadowflag", COLUMNS, begun)
+
+
+def begin(version: RuleVersion, practice: Practice, *, days: int, by: User) -> Shadow:
+    """Have a draft judge silently at a practice, in the caller's transaction.
+
+    Everybody treated there is asked for once. Raises `BadRecord` for `days`, `IllegalMove` for what
+    is no draft or judges there already, `Stale` where another shadow runs or a later book is live.
+    """
+    locked = RuleVersion.objects.defer("book").select_for_update().get(pk=version.pk)
+    if locked.state != RuleVersion.State.DRAFT:
+        raise IllegalMove(f"Rule book {locked.number} is not a draft.")
+    live = governing.live()
+    if governing.is_frozen_before(locked, live):
+        raise Stale(f"Rule book {live.number} was published since. Draft again from there.")
+    if not 1 <= days <= LONGEST_DAYS:
+        raise BadRecord("days", f"must be from 1 to {LONGEST_DAYS}")
+    Practice.objects.select_for_update(no_key=True).get(pk=practice.pk)
+    if guarding.runs_at(practice, locked):
+        raise IllegalMove(f"Rule book {locked.number} judges at {practice} already, guarded.")
+    today = timezone.localdate()
+    held = Shadow.objects.select_related("version").filter(practice=practice, ended_at=None).first()
+    if held is not None:
+        if Shadow.objects.running(today).filter(pk=held.pk).exists():
+            raise Stale(f"Draft {held.version.number} runs in shadow at {practice} already.")
+        end(held, by)
+    shadow = Shadow.objects.create(
+        version=locked,
+        practice=practice,
+        begun_by=by,
+        begun_on=today,
+        last_day=today + timedelta(days=days - 1),
+    )
+    with walls.seeing(walls.EVERYTHING):
+        treated = Prescription.objects.live().filter(practice=practice).order_by("patient_id")
+        asked = list(treated.values_list("patient_id", flat=True).distinct())
+        requests.enqueue(asked, reason="shadow", priority=requests.BULK)
+    _tell(by, Event.SHADOW_BEGUN, shadow, until=shadow.last_day.isoformat())
+    return shadow
+
+
+def end(shadow: Shadow, by: User) -> None:
+    """End a shadow that was not ended, in the caller's transaction; what it said stays."""
+    shadow.ended_at, shadow.ended_by = timezone.now(), by
+    shadow.save(update_fields=["ended_at", "ended_by"])
+    _tell(by, Event.SHADOW_ENDED, shadow)
+
+
+def _tell(by: User, event: Event, shadow: Shadow, **more: Any) -> None:
+    audit.record(
+        by,
+        event,
+        subject=shadow,
+        number=shadow.version.number,
+        practice=shadow.practice.code,
+        **more,
+    )

@@ -121,7 +121,7 @@ def _left_to_the_portals_engine(task: Task) -> Iterator[None]:
 def drain(task: Task) -> None:
     with _left_to_the_portals_engine(task):
         screen.drain(seconds=SECONDS)
-    guard.look_first()
+    _look_at_guarded()
 
 
 @task("reviews.ring")
@@ -140,7 +140,16 @@ def ring(task: Task) -> None:
     if requests.waiting():
         with _left_to_the_portals_engine(task):
             screen.drain(seconds=SECONDS)
-    guard.look_first()
+    _look_at_guarded()
+
+
+def _look_at_guarded() -> None:
+    """Judge a stage that was screened, and mail at once where it stopped itself.
+
+    What could not be mailed goes after the next sweep: this rings too often to wait for a server.
+    """
+    if guard.look_first():
+        guard.tell_of_stops()
 
 
 @task(webhooks.DELIVER)
@@ -161,6 +170,7 @@ def sweep(task: Task) -> None:
 @task("reviews.guard")
 def look_at_guarded(task: Task) -> None:
     guard.sweep()
+    guard.tell_of_stops()
 
 
 @task("reviews.mark_overdue")

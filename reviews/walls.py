@@ -153,6 +153,7 @@ OPEN = {
     "reviews_fetchedkeys": "public keys, looked up before anybody is known",
     "reviews_groupmember": "which practice is in which group; no patient",
     "reviews_guardedbook": "which draft judges at some practices first; no patient",
+    "reviews_guardednotice": "who was told that a guarded draft stopped; no patient",
     "reviews_guardedpoint": "counts of cases, for those who publish for every practice",
     "reviews_guardedpractice": "where a guarded draft judges; no patient",
     "reviews_invitation": "read before anybody is known; no patient",

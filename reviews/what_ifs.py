@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
+from django.db.models import Q
 from django.utils import timezone
 
 from reviews import engines, governing, rulebooks, walls
@@ -13,7 +14,9 @@ from reviews.live_flags import LiveFlag, is_for_a_reviewer
 from reviews.models import (
     AgeBand,
     Effect,
+    GroupMember,
     PatientScreening,
+    Practice,
     RuleChange,
     RuleVersion,
     WhatIf,
@@ -21,6 +24,7 @@ from reviews.models import (
 )
 from reviews.rules import matters
 from reviews.rules.book import RuleBook
+from reviews.rules.changing import judged_by
 from reviews.rules.finding import Finding, Severity
 
 KIND = "what-if"
@@ -63,19 +67,52 @@ def alone(version: RuleVersion, change: RuleChange) -> WhatIfEdit | None:
     return None if found is None else found.edits.filter(change=change).first()
 
 
-def tried(version: RuleVersion, live: RuleVersion) -> bool:
-    """Whether these words were tried against the live book lately, by the portal's engine.
+def untried(version: RuleVersion, live: RuleVersion) -> str:
+    """Why publishing a draft cannot rest on a what-if of it; empty where it can.
 
-    One that could not judge more people than the live book cannot is none: it says nothing of them.
+    It must have tried these words against the live book, lately, by the portal's engine, and where
+    practices are in the groups in which they are now. One that could not judge more people than the
+    live book cannot is none: it says nothing of them.
     """
-    return version.what_ifs.filter(
+    lately = version.what_ifs.filter(
         digest=version.digest,
         against=live,
         engine=engines.current(),
         finished_at__isnull=False,
         failed__lte=_not_checked_today(),
         as_of__gte=timezone.localdate() - timedelta(days=GOOD_FOR_DAYS),
-    ).exists()
+    )
+    newest = lately.order_by("-asked_at").first()
+    if newest is None:
+        return f"Nobody has tried it against rule book {live.number} on the patients of today."
+    if moved := _moved_since(newest.asked_at, (live, version)):
+        return (
+            f"Since its what-if {' and '.join(moved)} moved between groups of practices, and a "
+            "policy of a group judges there otherwise."
+        )
+    return ""
+
+
+def _moved_since(at: datetime, books: Iterable[RuleVersion]) -> list[str]:
+    """Names of the practices that moved since, and that one of these books judges by their group.
+
+    Also those that moved away and back: a what-if that ran meanwhile judged them both ways.
+    """
+    stays = GroupMember.objects.filter(Q(since__gt=at) | Q(until__gt=at))
+    groups: dict[Practice, set[str]] = {}
+    for stay in stays.select_related("practice", "group").order_by("practice__name"):
+        groups.setdefault(stay.practice, {""}).add(stay.group.code)
+    return [
+        practice.name
+        for practice, codes in groups.items()
+        if any(_differs(version, practice, codes) for version in books)
+    ]
+
+
+def _differs(version: RuleVersion, practice: Practice, codes: Iterable[str]) -> bool:
+    """Whether a book judges a practice otherwise in one of these groups than in another."""
+    said = [judged_by(version.book, practice.profile, practice.code, code) for code in codes]
+    return any(each != said[0] for each in said)
 
 
 def _not_checked_today() -> int:

@@ -190,6 +190,7 @@ def arguments(world):
         "rulebook-guarded": book,
         "rulebook-guarded-begin": book,
         "rulebook-guarded-widen": book,
+        "rulebook-guarded-to-shadow": book,
         "rulebook-guarded-roll-back": book,
         "shadow-end": {"pk": world.shadow.pk},
         "rule-change": {"rule_id": "DUR-01"},

@@ -43,6 +43,16 @@ class Dot:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Label:
+    """Words beside a dot, which end before it where it stands in the right half of a narrow one."""
+
+    x: str
+    y: str
+    ends: bool
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Part:
     """A practice as it is drawn."""
 
@@ -53,6 +63,7 @@ class Part:
     limit: str
     line: str
     dots: list[Dot]
+    stopped: Label | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +149,23 @@ def _part(practice: Practice, scale: _Scale, top: int, budget: float) -> Part:
         limit=_text(scale.y(budget, base)),
         line=line,
         dots=dots,
+        stopped=_stopped(practice, scale, base, budget),
+    )
+
+
+def _stopped(practice: Practice, scale: _Scale, base: int, budget: float) -> Label | None:
+    """What stands beside the dot at which it stopped itself; above the name of the budget."""
+    last = practice.measured[-1] if practice.measured else None
+    if last is None or not last.stopped:
+        return None
+    x, is_narrow = scale.x(last.day), scale.right == NARROW[1]
+    ends = is_narrow and x > scale.right / 2
+    y = min(scale.y(last.per_100, base) + 4, scale.y(budget, base) - 10)
+    return Label(
+        x=_text(x - 10 if ends else x + 10),
+        y=_text(y),
+        ends=ends,
+        text=f"{last.per_100:.1f}, stopped itself",
     )
 
 

@@ -25,7 +25,7 @@ from .facts import Exemption, Reading
 from .feed import Change, Feed
 from .fhir import SentResource
 from .groups import GroupMember, PracticeGroup
-from .guarding import GuardedBook, GuardedPoint, GuardedPractice
+from .guarding import GuardedBook, GuardedNotice, GuardedPoint, GuardedPractice
 from .hooks import HookCard, HookFeedback
 from .identity import IdentityQuestion, KeptApart, PersonMerge, WaitingRecord
 from .jobs import Job
@@ -139,6 +139,7 @@ __all__ = [
     "Flag",
     "GroupMember",
     "GuardedBook",
+    "GuardedNotice",
     "GuardedPoint",
     "GuardedPractice",
     "HookCard",

@@ -212,3 +212,24 @@ class GuardedPoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cases} cases on day {self.day}"
+
+
+class GuardedNotice(models.Model):
+    """That somebody was mailed that a guarded book stopped itself at a practice; append-only."""
+
+    guarded = models.ForeignKey(GuardedPractice, on_delete=models.PROTECT, related_name="notices")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["guarded", "user"], name="guardednotice_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"notice of {self.guarded_id}"

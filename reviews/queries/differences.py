@@ -1,6 +1,6 @@
 """What differs between two rule books, fact by fact, in words a pharmacist can check."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from reviews.rulebooks import changes
@@ -42,6 +42,16 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Diff
         if rows:
             found[section] = rows
     return found
+
+
+def counted(found: Mapping[str, list[Difference]]) -> tuple[int, int]:
+    """How many facts differ, and how many of the sources that say so."""
+    rows = [(section, row) for section, rows in found.items() for row in rows]
+    sources = sum(
+        section == "citations" or (section == "local" and row.fact.startswith("citations"))
+        for section, row in rows
+    )
+    return len(rows) - sources, sources
 
 
 def _compare(before: Any, after: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

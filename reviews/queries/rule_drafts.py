@@ -134,7 +134,10 @@ def reach(profile: str, place: Place | None, treated: dict[int, int] | None = No
 
 @dataclass(frozen=True, kw_only=True)
 class Past:
-    """An edit of a rule, and what became of it."""
+    """An edit of a rule, and what became of it.
+
+    `version` is the book it is in, frozen or published; one that is a draft can judge silently.
+    """
 
     change: RuleChange
     label: str
@@ -149,22 +152,31 @@ class Past:
         """From what to what; of a source that was read again, that the value stays."""
         return _from_to(self.change, self.before, self.after)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it stands in a draft that is not frozen."""
+        at_an_end = self.change.withdrawn_at or self.change.draft.put_away_at
+        return self.version is None and not at_an_end
+
 
 def history(rule_id: str, *, fact: Fact | None = None) -> list[Past]:
     """The edits of a rule, or of one fact of it, the newest first, with what became of each."""
     changes = governing.with_people(RuleChange.objects.filter(rule_id=rule_id)).order_by("-pk")
     rows = [each for each in changes if fact in (None, governing.fact_of(each))]
     versions = RuleVersion.objects.defer("book").filter(
-        made_of__in={each.draft_id for each in rows}, published_at__isnull=False
+        Q(published_at__isnull=False) | Q(state=RuleVersion.State.DRAFT),
+        made_of__in={each.draft_id for each in rows},
     )
-    published = {version.made_of_id: version for version in versions}
-    return [_past(each, published.get(each.draft_id)) for each in rows]
+    books = {version.made_of_id: version for version in versions}
+    return [_past(each, books.get(each.draft_id)) for each in rows]
 
 
 def _past(change: RuleChange, version: RuleVersion | None) -> Past:
     fact = governing.fact_of(change)
     if change.withdrawn_at is not None:
         became, version = "taken out of the draft", None
+    elif version is not None and version.published_at is None:
+        became = f"frozen in draft {version.number}"
     elif version is not None:
         became = f"published in rule book {version.number}"
     elif change.draft.put_away_at is not None:

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from reviews import access, what_ifs
+from reviews import access, governing, what_ifs
 from reviews.access import Action
 from reviews.models import (
     AgeBand,
@@ -180,6 +180,7 @@ class Told:
     reopened: int
     by_rule: list[Row]
     by_practice: list[Row]
+    by_profile: list[Row]
     by_age: list[Row]
     by_edit: list[EditAlone]
     burden: Burden
@@ -253,6 +254,7 @@ def told(what_if: WhatIf) -> Told:
         reopened=sum(each.reopened for each in counts),
         by_rule=_rows(counts, lambda each: (each.rule_id, _about(each.rule_id))),
         by_practice=_rows(counts, lambda each: (each.practice.name, each.practice.profile)),
+        by_profile=_rows(counts, lambda each: (each.practice.get_profile_display(), "")),
         by_age=_in_order_of_age(shown),
         by_edit=_by_edit(what_if),
         burden=_burden("All practices", queues),
@@ -388,6 +390,6 @@ def as_table(what_if: WhatIf) -> QuerySet[WhatIfCount]:
     return rows.order_by("practice__code", "rule_id", "effect", "age_band", "became")
 
 
-def is_current(what_if: WhatIf, live: RuleVersion | None) -> bool:
-    """Whether publishing may rest on it: it finished, and against the book that is live now."""
-    return live is not None and what_ifs.tried(what_if.version, live)
+def why_not_current(what_if: WhatIf) -> str:
+    """Why publishing cannot rest on what was tried; empty where it can."""
+    return what_ifs.untried(what_if.version, governing.live())

@@ -6,14 +6,18 @@ than chance the practice goes back to the live book by itself.
 
 from collections.abc import Collection
 from decimal import Decimal
+from smtplib import SMTPException, SMTPRecipientsRefused
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.mail import EmailMessage
 from django.db import transaction
+from django.template.loader import render_to_string
 from django.utils import timezone
 
-from reviews import access, audit, governing, guarding, publishing, rulebooks
+from reviews import access, audit, governing, guarding, publishing, shadows
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.budgets import halts_at, share
@@ -21,10 +25,12 @@ from reviews.errors import BadRecord, IllegalMove
 from reviews.guarding import RUNNING, STOPPED, Burden
 from reviews.models import (
     GuardedBook,
+    GuardedNotice,
     GuardedPoint,
     GuardedPractice,
     Practice,
     RuleVersion,
+    Shadow,
 )
 
 log = structlog.get_logger(__name__)
@@ -60,10 +66,9 @@ def begin(
         raise IllegalMove(f"Rule book {locked.number} runs guarded already. Widen it.")
     if (refusal := publishing.hindrance(locked, by)) is not None:
         raise refusal
-    live = RuleVersion.objects.get(state=RuleVersion.State.PUBLISHED)
     guard = GuardedBook.objects.create(
         version=locked,
-        against=live,
+        against=governing.live(),
         most_cases=_budget("most_cases", most_cases),
         most_urgent=_budget("most_urgent", most_urgent),
         budget_source=_words("budget_source", budget_source, LONGEST_SOURCE),
@@ -112,11 +117,7 @@ def roll_back(*, guard: GuardedBook, reason: str, by: User) -> GuardedBook:
 
     Raises `BadRecord` without one, `IllegalMove` where it has ended.
     """
-    access.require(by, Action.DRAFT)
-    governing.one_at_a_time()
-    locked = _locked(guard)
-    if locked.outcome != GuardedBook.Outcome.RUNNING:
-        raise IllegalMove(f"Rule book {locked.version.number} is guarded no longer.")
+    locked = _to_take_back(guard, by)
     why = _words("reason", reason, LONGEST_WORDS)
     ended = guarding.end(locked, outcome=GuardedBook.Outcome.BACK, why=why, by=by)
     asked = guarding.screen_again(locked, ended)
@@ -124,6 +125,86 @@ def roll_back(*, guard: GuardedBook, reason: str, by: User) -> GuardedBook:
     codes = list(places.values_list("code", flat=True))
     _tell(by, Event.GUARD_ROLLED_BACK, locked, practices=codes, patients=asked, reason=why)
     return locked
+
+
+@transaction.atomic
+def to_shadow(
+    *, guard: GuardedBook, practice: Practice, days: int, reason: str, by: User
+) -> Shadow:
+    """Have the book judge silently at a practice where it ran guarded; one person may do it.
+
+    The live book judges there again, if it did not already. Where the book then runs nowhere, it is
+    rolled back. Raises `BadRecord` by field, `IllegalMove` where it never ran, or was taken back
+    already, and what `shadows.begin` says.
+    """
+    locked = _to_take_back(guard, by)
+    why = _words("reason", reason, LONGEST_WORDS)
+    row = locked.practices.select_for_update().filter(practice=practice).order_by("-pk").first()
+    if row is None or row.outcome not in (RUNNING, STOPPED):
+        raise IllegalMove(f"Rule book {locked.version.number} does not judge at {practice}.")
+    asked = 0
+    if row.outcome == RUNNING:
+        row.outcome, row.ended_by = GuardedPractice.Outcome.BACK, by
+        row.ended_at, row.why = timezone.now(), why
+        row.save(update_fields=["outcome", "ended_by", "ended_at", "why"])
+        asked = guarding.screen_again(locked, [practice.pk])
+    shadow = shadows.begin(locked.version, practice, days=days, by=by)
+    audit.record(
+        by,
+        Event.GUARD_TO_SHADOW,
+        subject=locked.version,
+        practice_id=practice.pk,
+        number=locked.version.number,
+        practice=practice.code,
+        until=shadow.last_day.isoformat(),
+        patients=asked,
+        reason=why,
+    )
+    if not locked.practices.filter(outcome=RUNNING).exists():
+        guarding.end(locked, outcome=GuardedBook.Outcome.BACK, why=why, by=by)
+        _tell(by, Event.GUARD_ROLLED_BACK, locked, practices=[], patients=0, reason=why)
+    return shadow
+
+
+def tell_of_stops() -> int:
+    """Mail those who answer for a guarded book, once each, that it stopped itself at a practice.
+
+    As mail is not confidential, it does not say where. Each is marked in the transaction in which
+    their mail goes: while no mail server answers nobody is marked, and the next call tries again.
+    Returns how many mails went.
+    """
+    stopped = GuardedPractice.objects.filter(
+        outcome=STOPPED, guard__outcome=GuardedBook.Outcome.RUNNING
+    )
+    rows = stopped.select_related("guard__version", "guard__against").order_by("pk")
+    sent = 0
+    for row in rows.defer("guard__version__book", "guard__against__book"):
+        told = set(row.notices.values_list("user_id", flat=True))
+        for user in guarding.answer_for(row):
+            if user.pk in told:
+                continue
+            try:
+                sent += _tell_of_stop(row, user)
+            except SMTPRecipientsRefused:
+                log.warning("stop_not_told", user=user.pk)
+            except (OSError, SMTPException) as error:
+                log.warning("stops_not_told", error=type(error).__name__, sent=sent)
+                return sent
+    return sent
+
+
+@transaction.atomic
+def _tell_of_stop(row: GuardedPractice, user: User) -> int:
+    # Two workers at once would each send one; the second leaves it to the first.
+    locked = GuardedPractice.objects.select_for_update(no_key=True, skip_locked=True)
+    if not locked.filter(pk=row.pk).exists() or row.notices.filter(user=user).exists():
+        return 0
+    GuardedNotice.objects.create(guarded=row, user=user)
+    audit.record(None, Event.GUARD_TOLD, subject=user, number=row.guard.version.number)
+    given = {"guard": row.guard, "portal": settings.PORTAL_URL}
+    text = render_to_string("reviews/rulebooks/stopped.txt", given)
+    EmailMessage("A guarded rule book stopped itself", text, to=[user.email]).send()
+    return 1
 
 
 def sweep() -> int:
@@ -144,12 +225,19 @@ def sweep() -> int:
     return judged
 
 
-def look_first() -> int:
-    """Sweep where a stage was screened and never looked at, or was to be and could not.
+def look_first() -> bool:
+    """Sweep where a stage was screened and never looked at, or was to be; whether it did.
 
-    Called after each screening and by the clock: a stage is judged as soon as it can be.
+    Called after each screening and by the clock: a stage is judged as soon as it can be, and a book
+    that cannot be read stops as soon as somebody was to be judged by it.
     """
-    return sweep() if guarding.first_look_due() else 0
+    row = GuardedPractice.objects.filter(outcome=RUNNING).select_related("guard").first()
+    if row is None:
+        return False
+    if not guarding.first_look_due() and guarding.is_readable(row.guard):
+        return False
+    sweep()
+    return True
 
 
 @transaction.atomic
@@ -164,10 +252,10 @@ def _look(pk: int) -> bool:
     )
     if row.outcome != RUNNING:
         return False
-    measured = guarding.burden(row.practice_id)
-    if not _is_readable(row.guard):
-        _halt(row, f"Rule book {row.guard.version.number} could not be read.", measured)
+    if why := _unfit(row):
+        _halt(row, why, guarding.burden(row.practice_id))
         return False
+    measured = guarding.burden(row.practice_id)
     point = _point(row, measured)
     point.save()
     if point.look and (why := _passed(row, point)):
@@ -175,13 +263,15 @@ def _look(pk: int) -> bool:
     return bool(point.look)
 
 
-def _is_readable(guard: GuardedBook) -> bool:
-    try:
-        rulebooks.book(guard.version_id)
-    except Exception:  # whatever is wrong with it, the live book can be read
-        log.exception("guarded_book_not_read", version=guard.version_id)
-        return False
-    return True
+def _unfit(row: GuardedPractice) -> str:
+    """Why the book stops at a practice whatever its burden is; "" where nothing is wrong."""
+    number, live = row.guard.version.number, row.guard.against.number
+    if not guarding.is_readable(row.guard):
+        return f"Rule book {number} could not be read."
+    if fewer := guarding.judges_fewer(row.guard, row.practice_id):
+        people = "1 person" if fewer == 1 else f"{fewer} people"
+        return f"Rule book {number} could not judge {people} whom rule book {live} can."
+    return ""
 
 
 def _point(row: GuardedPractice, measured: Burden) -> GuardedPoint:
@@ -253,13 +343,12 @@ def _stage(
     chosen = sorted(set(practices), key=lambda practice: practice.pk)
     if not chosen:
         raise BadRecord("practices", "choose at least one practice")
+    publishing.require_sound(guard.version)
     held = set(guard.practices.filter(outcome=RUNNING).values_list("practice_id", flat=True))
     stage = guard.practices.order_by("-stage").values_list("stage", flat=True).first() or 0
-    everywhere = Practice.objects.exclude(pk__in=held | {each.pk for each in chosen})
-    if not everywhere.exists():
-        raise BadRecord(
-            "practices", "leave at least one to the live book: for all of them, let it go live"
-        )
+    others = Practice.objects.exclude(pk__in={each.pk for each in chosen})
+    if not stage and len(chosen) > 1 and not others.exists():
+        raise BadRecord("practices", "begin at some of them: the others show what it changed")
     rows = []
     for practice in chosen:
         if practice.pk in held:
@@ -275,6 +364,10 @@ def _stage(
         )
         GuardedPoint.objects.create(guarded=row, day=0, look=0, **measured._asdict())
         rows.append(row)
+    # What it says there is seen from now on, so there is nothing left to compare.
+    silent = Shadow.objects.running(timezone.localdate()).filter(version=guard.version)
+    for shadow in silent.filter(practice__in=chosen).select_related("version", "practice"):
+        shadows.end(shadow, by)
     return rows, guarding.screen_again(guard, [each.pk for each in chosen])
 
 
@@ -321,6 +414,16 @@ def _words(field: str, given: str, longest: int) -> str:
 def _locked(guard: GuardedBook) -> GuardedBook:
     rows = GuardedBook.objects.select_for_update(of=["self"])
     return rows.select_related("version", "against").get(pk=guard.pk)
+
+
+def _to_take_back(guard: GuardedBook, by: User) -> GuardedBook:
+    """The guarded book, locked, for one who drafts. Raises `IllegalMove` where it has ended."""
+    access.require(by, Action.DRAFT)
+    governing.one_at_a_time()
+    locked = _locked(guard)
+    if locked.outcome != GuardedBook.Outcome.RUNNING:
+        raise IllegalMove(f"Rule book {locked.version.number} is guarded no longer.")
+    return locked
 
 
 def _tell(by: User, event: Event, guard: GuardedBook, **more: Any) -> None:

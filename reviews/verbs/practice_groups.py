@@ -4,12 +4,14 @@ What a rule book says for a group holds for the patients of its members from the
 who agreed to that policy agreed to it within the bounds of every practice of its profile.
 """
 
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, audit, governing, requests, staff, walls
+from reviews import access, audit, governing, requests, rulebooks, staff, walls
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, NotFound, Stale
@@ -69,13 +71,15 @@ def move(
     if group is not None and group.profile != locked.profile:
         raise BadRecord("group", f"is of the {group.profile} profile, and {locked} is not")
     judged_otherwise = _judged_otherwise(locked, before, group)
+    # Behind the lock: a what-if that was asked for before knows nothing of it.
+    now = timezone.now()
     if held is not None:
-        held.until, held.ended_by = timezone.now(), by
+        held.until, held.ended_by = now, by
         held.save(update_fields=["until", "ended_by"])
     made = None
     if group is not None:
         made = GroupMember.objects.create(
-            practice=locked, group=group, by=by, reason=reason.strip()[:REASON_LENGTH]
+            practice=locked, group=group, by=by, since=now, reason=reason.strip()[:REASON_LENGTH]
         )
     patients = _ask_again(locked) if judged_otherwise else 0
     told = {"from": before, "to": group}
@@ -94,24 +98,34 @@ def move(
 def _judged_otherwise(
     practice: Practice, before: PracticeGroup | None, after: PracticeGroup | None
 ) -> bool:
-    """Whether the live book judges patients of the practice otherwise in the other group.
+    """Whether the book that holds there judges patients otherwise in the other group.
 
-    Raises `BadRecord` where its own policy and that of the group contradict each other.
+    Raises `BadRecord` where its own policy and that of the group contradict each other, also in the
+    live book where a guarded one holds: it would go back to that.
     """
     try:
-        live: RuleVersion = governing.live()
+        holding = rulebooks.holding()
     except NotFound:
         return False
+    holds = holding.version_at(practice.pk)
     codes = [group.code if group else "" for group in (before, after)]
-    said = [judged_by(live.book, practice.profile, practice.code, code) for code in codes]
-    places = {practice.scope: practice.profile}
-    faults = disorders(live.book, places, {practice.code: codes[1]}) if after else []
+    books = dict(
+        RuleVersion.objects.filter(pk__in={holds, holding.live_id}).values_list("pk", "book")
+    )
+    if after:
+        for book in books.values():
+            _require_no_contradiction(book, practice, codes[1])
+    said = [judged_by(books[holds], practice.profile, practice.code, code) for code in codes]
+    return said[0] != said[1]
+
+
+def _require_no_contradiction(book: dict[str, Any], practice: Practice, group: str) -> None:
+    found = disorders(book, {practice.scope: practice.profile}, {practice.code: group})
     # What the book contradicts by itself is no fault of the move.
-    faults = [each for each in faults if each.where == practice.code]
+    faults = [each for each in found if each.where == practice.code]
     if faults:
         first = f"{faults[0].rule_id}: {faults[0].in_words()}"
         raise BadRecord("group", f"contradicts the practice’s own policy. {first}")
-    return said[0] != said[1]
 
 
 def _ask_again(practice: Practice) -> int:

@@ -24,13 +24,14 @@ from reviews import (
     requests,
     rulebooks,
     sealing,
+    shadows,
     walls,
     worked_examples,
 )
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, DomainError, IllegalMove, Stale
-from reviews.models import GuardedBook, RuleChange, RuleDraft, RuleVersion
+from reviews.models import GuardedBook, Practice, RuleChange, RuleDraft, RuleVersion
 from reviews.reaching import affected_patients
 from reviews.rules.book import RuleBook
 
@@ -63,7 +64,7 @@ def draft(*, note: str, by: User) -> RuleVersion:
     """Freeze formulary and rules as they are now. `IllegalMove` when nothing has changed."""
     access.require(by, Action.DRAFT)
     governing.one_at_a_time()
-    live, read_at = publishing.live(), timezone.now()
+    live, read_at = governing.published(), timezone.now()
     edits = governing.standing(live)
     content = governing.content(edits.values())
     _require_sound(edits.values(), content)
@@ -79,11 +80,20 @@ def draft(*, note: str, by: User) -> RuleVersion:
 
 
 @transaction.atomic
-def freeze(*, draft: RuleDraft, note: str, by: User) -> RuleVersion:
+def freeze(
+    *,
+    draft: RuleDraft,
+    note: str,
+    by: User,
+    silent_at: Practice | None = None,
+    days: int = 0,
+) -> RuleVersion:
     """Freeze an open draft, with the formulary as it is now, into a book to be published.
 
+    With `silent_at` it judges silently there from now on, for so many days; both or nothing.
     Raises `Stale` when another book is live than the draft changes, `IllegalMove` when an edit has
-    to be confirmed, when thresholds contradict each other, or when nothing would change.
+    to be confirmed, when thresholds contradict each other, or when nothing would change, and what
+    `shadows.begin` says.
     """
     access.require(by, Action.DRAFT)
     governing.one_at_a_time()
@@ -115,7 +125,10 @@ def freeze(*, draft: RuleDraft, note: str, by: User) -> RuleVersion:
         ),
         made_of=locked,
     )
-    return _drafted(version, live, by)
+    _drafted(version, live, by)
+    if silent_at is not None:
+        shadows.begin(version, silent_at, days=days, by=by)
+    return version
 
 
 @transaction.atomic
@@ -132,7 +145,7 @@ def roll_back(*, to: RuleVersion, reason: str, by: User) -> RuleVersion:
     if to.published_at is None:
         raise IllegalMove(f"Rule book {to.number} was never published.")
     governing.one_at_a_time()
-    live = publishing.live()
+    live = governing.published()
     content = {name: section for name, section in to.book.items() if name != "number"}
     version = _freeze(
         content,
@@ -182,10 +195,7 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
         raise refusal
     if not agreement.strip():
         raise BadRecord("agreement", "is needed: say why you agree")
-    # A practice may have joined a group since the draft was frozen. Going back must not wait.
-    faults = [] if locked.rolls_back_to_id else governing.faults(locked.book)
-    if faults:
-        raise IllegalMove(". ".join(faults) + ".")
+    publishing.require_sound(locked)
     live = RuleVersion.objects.select_for_update().filter(state=PUBLISHED).first()
     if live is not None:
         live.state, live.retired_at = RETIRED, timezone.now()
@@ -240,7 +250,7 @@ def discard(*, version: RuleVersion, by: User) -> RuleVersion:
 
 def pending_changes() -> dict[str, Any]:
     """What a draft made now would change against the live book; empty lists when nothing."""
-    live = publishing.live()
+    live = governing.published()
     made = governing.content(governing.standing(live).values())
     return rulebooks.changes(live.book if live else {}, made)
 

@@ -90,7 +90,7 @@ def batch(*, limit: int = BATCH, as_of: date | None = None) -> int:
     if not patient_ids:
         return 0
     taken, read_at, seen_through = _take_requests(patient_ids)
-    holding = rulebooks.holding()
+    holding = _readable(rulebooks.holding())
     silent = shadows.running(as_of)
     results, problems = _screen_all(patient_ids, as_of, holding, silent)
     shadow_ids = tuple(each.pk for each in silent.values())
@@ -273,12 +273,12 @@ def _screen_all(
     problems: dict[int, str] = {}
     live = rulebooks.book(holding.live_id)
     others = [each.book for each in silent.values() if each.book is not None]
-    concerning = partial(_concerns_any, live, [*others, *_readable(holding)])
+    guarded = [rulebooks.book(version_id) for version_id in set(holding.guarded.values())]
+    concerning = partial(_concerns_any, live, [*others, *guarded])
     for pk, practice_id, make in dossiers.read(patient_ids, as_of=as_of, concerning=concerning):
         try:
             dossier = make()
             age = weight.age(dossier.birth_date, as_of)
-            # Here, so that a guarded book that cannot be read stops its own practices alone.
             result = screen(dossier, holding.at(practice_id))
             would = _would(dossier, practice_id, result, silent)
             version_id = holding.version_at(practice_id)
@@ -289,15 +289,20 @@ def _screen_all(
     return results, problems
 
 
-def _readable(holding: Holding) -> list[RuleBook]:
-    """The guarded books that can be read; of the others each of their patients will say so."""
-    found = []
+def _readable(holding: Holding) -> Holding:
+    """Without the guarded books that cannot be read: the live one judges at once where they held.
+
+    Whoever called for the screening looks at guarded books next, and stops those.
+    """
+    unread = set()
     for version_id in set(holding.guarded.values()):
         try:
-            found.append(rulebooks.book(version_id))
-        except Exception:  # a guarded book must not leave other practices unscreened
+            rulebooks.book(version_id)
+        except Exception:  # a guarded book must leave nobody unscreened
             log.exception("guarded_book_not_read", version=version_id)
-    return found
+            unread.add(version_id)
+    held = {place: pk for place, pk in holding.guarded.items() if pk not in unread}
+    return holding._replace(guarded=held)
 
 
 def _concerns_any(book: RuleBook, others: list[RuleBook], medicine: Medicine) -> bool:

@@ -1,6 +1,7 @@
 """Guarded books: begin one at some practices, look at its burden, widen it, roll it back."""
 
 from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -9,13 +10,14 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import access, publishing, what_ifs
+from reviews import access, groups, publishing, what_ifs
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, NotFound
 from reviews.forms.numbers import whole
 from reviews.models import GuardedBook, Practice, RuleVersion
 from reviews.queries import guarded as queries
 from reviews.queries import what_if as trials
+from reviews.shadows import LONGEST_DAYS
 from reviews.verbs import guard
 from reviews.views.confirming import confirmed
 from reviews.views.refusals import shows_refusals
@@ -48,10 +50,10 @@ def _page(
         "hindrance": hindrance,
         "may_begin": is_draft and not runs and hindrance is None,
         "may_roll_back": runs and access.allowed(request.user, Action.DRAFT),
-        "practices": Practice.objects.order_by("name"),
+        "choices": _choices(told, request.POST.getlist("practices")),
+        "longest_days": LONGEST_DAYS,
         "burdens": trials.told(tried).burdens if tried and is_draft and not runs else [],
         "typed": request.POST,
-        "chosen": request.POST.getlist("practices"),
         "longest_words": guard.LONGEST_WORDS,
         "longest_source": guard.LONGEST_SOURCE,
         "longest_agreement": guard.LONGEST_AGREEMENT,
@@ -82,7 +84,7 @@ def begin(request: SignedIn, number: int) -> HttpResponse:
     messages.success(
         request,
         f"Rule book {number} is guarded. Its patients are screened again, then it is looked at"
-        f" each hour. Everywhere else rule book {begun.against.number} stays live.",
+        f" each hour. It goes back to rule book {begun.against.number} by itself.",
     )
     return redirect("rulebook-guarded", number)
 
@@ -119,12 +121,66 @@ def roll_back(request: SignedIn, number: int) -> HttpResponse:
     return redirect("rulebook-guarded", number)
 
 
+class Choice(NamedTuple):
+    """A practice to begin at, or all free ones of a group; `is_only` where there is no other."""
+
+    value: str
+    label: str
+    is_chosen: bool
+    is_only: bool
+
+
+def _choices(told: queries.Told | None, chosen: list[str]) -> list[Choice]:
+    """Where a stage could begin, the groups first."""
+    places = list(Practice.objects.order_by("name"))
+    if told is not None and told.is_running:
+        places = told.free
+    free = {practice.pk for practice in places}
+    found = [
+        (group.scope, f"All {len(members)} of {group}")
+        for group, members in groups.members()
+        if len(members) > 1 and free.issuperset(members)
+    ]
+    found += [(str(practice.pk), practice.name) for practice in places]
+    is_only = len(places) == 1
+    return [Choice(value, label, is_only or value in chosen, is_only) for value, label in found]
+
+
 def _practices(request: SignedIn) -> list[Practice]:
-    chosen = [whole(each) for each in request.POST.getlist("practices")]
-    found = list(Practice.objects.filter(pk__in=[pk for pk in chosen if pk is not None]))
-    if None in chosen or len(found) != len(set(chosen)):
+    """The practices that were ticked, by themselves or with their group."""
+    chosen = set(request.POST.getlist("practices"))
+    members = {group.scope: pks for group, pks in groups.members()}
+    ids: set[int | None] = set()
+    for each in chosen:
+        ids |= set(members[each]) if each in members else {whole(each)}
+    found = list(Practice.objects.filter(pk__in=[pk for pk in ids if pk is not None]))
+    if len(found) != len(ids):
         raise BadRecord("practices", "choose practices of the list")
     return found
+
+
+@require_POST
+@login_required
+@shows_refusals(_refused, BadRecord)
+def to_shadow(request: SignedIn, number: int) -> HttpResponse:
+    """Have the book judge silently at a practice where it ran guarded."""
+    access.require(request.user, Action.DRAFT)
+    practice = Practice.objects.filter(pk=whole(request.POST.get("practice", ""))).first()
+    if practice is None:
+        raise BadRecord("practice", "choose a practice")
+    begun = guard.to_shadow(
+        guard=_guard(number),
+        practice=practice,
+        days=whole(request.POST.get("days", "")) or 0,
+        reason=request.POST.get("reason", ""),
+        by=request.user,
+    )
+    messages.success(
+        request,
+        f"Rule book {number} judges silently at {practice} until {begun.last_day:%-d %B %Y}."
+        " The live book judges there.",
+    )
+    return redirect("rulebook-guarded", number)
 
 
 def _decimal(text: str) -> Decimal | None:
@@ -152,5 +208,6 @@ urlpatterns = [
     path("rule-books/<int:number>/guarded", page, name="rulebook-guarded"),
     path("rule-books/<int:number>/guarded/begin", begin, name="rulebook-guarded-begin"),
     path("rule-books/<int:number>/guarded/widen", widen, name="rulebook-guarded-widen"),
+    path("rule-books/<int:number>/guarded/shadow", to_shadow, name="rulebook-guarded-to-shadow"),
     path("rule-books/<int:number>/guarded/roll-back", roll_back, name="rulebook-guarded-roll-back"),
 ]

@@ -18,7 +18,7 @@ from reviews.errors import BadRecord
 from reviews.forms.marks import NO_CASE, Marks, read_marks
 from reviews.models import Case, PatientScreening, SavedView
 from reviews.moves import MOVES, Move
-from reviews.queries import jobs, work
+from reviews.queries import guarded, jobs, work
 from reviews.rules import weight, words
 from reviews.rules.matters import within_a_line
 from reviews.rules.registry import RULES
@@ -106,6 +106,7 @@ def queue(request: SignedIn) -> HttpResponse:
         "opioid_rules": OPIOID,
         "not_checked": work.not_checked(request.user),
         "rescreening": jobs.after_publication(),
+        "guarded_here": guarded.at_my_practices(request.user),
         "practices": practices,
         "rules": [(rule.id, rule.title) for rule in RULES],
         "sorts": [(key, label) for key, (label, _) in SORTS.items()],

@@ -24,6 +24,7 @@ from reviews.rules.changing import Fact
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.policy import GROUP
 from reviews.rules.registry import BY_ID
+from reviews.shadows import LONGEST_DAYS
 from reviews.verbs import govern, publish
 from reviews.views.refusals import refusals_at, shows_refusals
 from reviews.views.signed_in import SignedIn
@@ -66,6 +67,8 @@ def _draft_page(
         "may_draft": is_open and access.allowed(request.user, Action.DRAFT),
         "note_length": NOTE_LENGTH,
         "reason_length": REASON_LENGTH,
+        "practices": Practice.objects.order_by("name"),
+        "longest_days": LONGEST_DAYS,
     }
     return render(request, "reviews/rulebooks/draft.html", context, status=status)
 
@@ -206,13 +209,24 @@ def bring_up_to_date(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_refused, Stale, IllegalMove)
+@shows_refusals(_refused, BadRecord, Stale, IllegalMove)
 def freeze(request: SignedIn, pk: int) -> HttpResponse:
     """Freeze a draft into a book that a second person publishes."""
     note = request.POST.get("note", "").strip()[:NOTE_LENGTH]
-    made = publish.freeze(draft=_draft(pk), note=note, by=request.user)
-    messages.success(request, f"Draft {made.number} is frozen. A second person publishes it.")
-    return redirect("rulebook", made.number)
+    given: dict[str, Any] = {"draft": _draft(pk), "note": note, "by": request.user}
+    if "shadow" not in request.POST:
+        made = publish.freeze(**given)
+        messages.success(request, f"Draft {made.number} is frozen. A second person publishes it.")
+        return redirect("rulebook", made.number)
+    practice = Practice.objects.filter(pk=whole(request.POST.get("practice", ""))).first()
+    if practice is None:
+        raise BadRecord("practice", "choose a practice")
+    days = whole(request.POST.get("days", "")) or 0
+    made = publish.freeze(**given, silent_at=practice, days=days)
+    messages.success(
+        request, f"Draft {made.number} is frozen, and runs in shadow at {practice}. Nobody sees it."
+    )
+    return redirect("rulebook-shadow", made.number)
 
 
 @require_http_methods(["GET", "POST"])

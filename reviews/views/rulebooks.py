@@ -15,7 +15,7 @@ from reviews.errors import BadRecord, NotFound, Stale
 from reviews.forms.numbers import whole
 from reviews.models import EditAnswer, Engine, Role, RuleChange, RuleVersion
 from reviews.queries import guarded, jobs, rule_books, rule_drafts, rule_examples, what_if
-from reviews.queries.differences import SECTIONS, differences
+from reviews.queries.differences import SECTIONS, counted, differences
 from reviews.verbs import agree, publish
 from reviews.views.confirming import confirmed
 from reviews.views.refusals import shows_refusals
@@ -48,6 +48,7 @@ def rulebooks(request: SignedIn) -> HttpResponse:
         "note_length": NOTE_LENGTH,
         "engines": list(Engine.objects.order_by("-is_current", "-current_since")),
         "rescreen": jobs.rescreen(),
+        "rescreening": jobs.after_publication(),
         "open_drafts": rule_drafts.open_drafts(),
         "title_length": TITLE_LENGTH,
         "guard": guard,
@@ -82,6 +83,7 @@ def _rulebook_page(
     version = _version(number)
     against = _compared_with(version)
     found = differences(against.book if against else {}, version.book) if against else {}
+    facts, sources = counted(found)
     is_draft = version.state == "draft"
     hindrance = publish.may_publish(version, request.user) if is_draft else None
     guard = guarded.newest_of(version)
@@ -94,7 +96,8 @@ def _rulebook_page(
         "sections": [
             (SECTIONS[section], rows[:SHOWN_EACH], len(rows)) for section, rows in found.items()
         ],
-        "differences": sum(len(rows) for rows in found.values()),
+        "differences": facts,
+        "sources": sources,
         "is_draft": is_draft,
         "own": is_draft and request.user.pk in {version.drafted_by_id, *version.editor_ids},
         "hindrance": hindrance,

@@ -1,5 +1,7 @@
 """Running a frozen draft in shadow: begin it at a practice, look at its counts, end it."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -7,12 +9,14 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import access
+from reviews import access, groups
 from reviews.access import Action
 from reviews.errors import BadRecord, NotFound
 from reviews.forms.numbers import whole
 from reviews.models import Practice, RuleVersion, Shadow
 from reviews.queries import shadow as queries
+from reviews.rules import words
+from reviews.shadows import LONGEST_DAYS
 from reviews.verbs import shadow
 from reviews.views.refusals import shows_refusals
 from reviews.views.signed_in import SignedIn
@@ -38,7 +42,8 @@ def _page(
         and access.allowed(request.user, Action.DRAFT),
         "may_end": access.allowed(request.user, Action.DRAFT),
         "practices": Practice.objects.order_by("name"),
-        "longest_days": shadow.LONGEST_DAYS,
+        "groups": [group for group, _ in groups.members()],
+        "longest_days": LONGEST_DAYS,
         "height": queries.HEIGHT,
         "step": queries.STEP,
     }
@@ -55,18 +60,23 @@ def _refused(request: SignedIn, refusal: BadRecord, number: int) -> HttpResponse
 def begin(request: SignedIn, number: int) -> HttpResponse:
     """Have the draft judge silently at a practice."""
     access.require(request.user, Action.DRAFT)
-    practice = Practice.objects.filter(pk=whole(request.POST.get("practice", ""))).first()
-    if practice is None:
+    chosen = request.POST.get("practice", "")
+    group = next((each for each, _ in groups.members() if each.scope == chosen), None)
+    practice = Practice.objects.filter(pk=whole(chosen)).first()
+    given: dict[str, Any] = {
+        "version": _version(number),
+        "days": whole(request.POST.get("days", "")) or 0,
+        "by": request.user,
+    }
+    if group is not None:
+        begun = shadow.begin_in_group(group=group, **given)
+        said = f"begins at {words.many(len(begun), 'practice')} of {group}"
+    elif practice is not None:
+        until = shadow.begin(practice=practice, **given).last_day
+        said = f"runs in shadow at {practice} until {until:%-d %B %Y}"
+    else:
         raise BadRecord("practice", "choose a practice")
-    begun = shadow.begin(
-        version=_version(number),
-        practice=practice,
-        days=whole(request.POST.get("days", "")) or 0,
-        by=request.user,
-    )
-    messages.success(
-        request, f"Draft {number} runs in shadow at {practice} until {begun.last_day:%-d %B %Y}."
-    )
+    messages.success(request, f"Draft {number} {said}.")
     return redirect("rulebook-shadow", number)
 
 

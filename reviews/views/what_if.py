@@ -50,12 +50,11 @@ def page(request: SignedIn, number: int) -> HttpResponse:
         "became": Became,
     }
     if finished is not None:
-        live = RuleVersion.objects.defer("book").filter(state="published").first()
         context |= {
             "told": queries.told(finished),
             "lost": queries.examples(finished, request.user, [Effect.CLOSED]),
             "gained": queries.examples(finished, request.user, queries.GAINED),
-            "is_current": queries.is_current(finished, live),
+            "why_not_current": queries.why_not_current(finished),
         }
     template = (
         "reviews/rulebooks/_what_if.html" if request.htmx else "reviews/rulebooks/what_if.html"

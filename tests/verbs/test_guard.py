@@ -23,7 +23,8 @@ from reviews.models import (
     ScreeningRequest,
 )
 from reviews.queries import advise, replay
-from reviews.verbs import guard, prescribe, publish, screen
+from reviews.rules.screen import screen as judge
+from reviews.verbs import guard, prescribe, publish, screen, shadow
 from tests import make
 from tests.verbs.test_what_if import begun, decided, frozen
 
@@ -232,7 +233,7 @@ def test_those_it_can_reach_are_screened_on_the_way_in_and_back_and_nobody_else(
 
 def test_nothing_is_judged_before_all_are_screened(version, places, harbour, adam):
     running = guarded(version, [harbour], adam)
-    assert guard.look_first() == 0
+    assert not guard.look_first()
     assert guard.sweep() == 0
     assert running.practices.get().outcome == "running"
     point = running.practices.get().points.latest("pk")
@@ -243,11 +244,11 @@ def test_nothing_is_judged_before_all_are_screened(version, places, harbour, ada
 
 def test_the_first_look_comes_when_the_stage_is_screened(version, places, harbour, adam):
     running = guarded(version, [harbour], adam)
-    assert guard.look_first() == 0
+    assert not guard.look_first()
     screen.drain()
-    assert guard.look_first() == 1
+    assert guard.look_first()
     assert running.practices.get().outcome == "stopped"
-    assert guard.look_first() == 0
+    assert not guard.look_first()
 
 
 def test_a_server_that_cannot_measure_says_so(version, places, harbour, elm, adam, monkeypatch):
@@ -266,10 +267,9 @@ def test_a_server_that_cannot_measure_says_so(version, places, harbour, elm, ada
     assert [row.practice for row in guarding.unmeasured(late)] == [harbour]
 
 
-def test_a_book_that_cannot_be_read_goes_back_and_leaves_others_screened(
-    version, places, harbour, elm, adam, monkeypatch
-):
-    running = guarded(version, [harbour], adam)
+@pytest.fixture
+def unread(version, monkeypatch):
+    """The guarded book can be read until this is called."""
     honest = rulebooks.book
 
     def breaks(version_id):
@@ -277,16 +277,241 @@ def test_a_book_that_cannot_be_read_goes_back_and_leaves_others_screened(
             raise KeyError("rules")
         return honest(version_id)
 
-    monkeypatch.setattr(rulebooks, "book", breaks)
-    requests.enqueue([places[elm][0].pk], reason="test")
+    return lambda: monkeypatch.setattr(rulebooks, "book", breaks)
+
+
+def test_a_book_that_cannot_be_read_stops_at_once_and_leaves_nobody_unscreened(
+    version, places, harbour, elm, adam, unread
+):
+    running = guarded(version, [harbour], adam, most_cases=Decimal(100))
+    before = stands(harbour)
+    unread()
     screen.drain()
-    problems = PatientScreening.objects.exclude(problem="")
-    assert set(problems.values_list("patient__practice", flat=True)) == {harbour.pk}
-    guard.sweep()
-    assert "could not be read" in running.practices.get().why
+    assert not PatientScreening.objects.exclude(problem="").exists()
+    assert stands(harbour) == before
+    assert guard.look_first()
+    stopped = running.practices.get()
+    assert (stopped.outcome, stopped.why) == ("stopped", "Rule book 2 could not be read.")
+    assert not guard.look_first()
+    screen.drain()
+    assert {each.version_id for each in PatientScreening.objects.all()} == {running.against_id}
+
+
+def test_where_it_cannot_be_told_whom_a_book_reaches_everybody_goes_back(
+    rulebook, places, harbour, ada, adam, unread, version
+):
+    """Whom another list of drugs reaches is asked of the book itself."""
+    running = guarded(version, [harbour], adam, most_cases=Decimal(100))
+    screen.drain()
+    unread()
+    guard.roll_back(guard=running, reason="It cannot be read.", by=adam)
+    asked = set(ScreeningRequest.objects.values_list("patient_id", flat=True))
+    assert asked == {person.pk for person in places[harbour]}
+
+
+def test_a_book_that_cannot_judge_whom_the_live_one_can_stops(
+    version, places, harbour, adam, monkeypatch
+):
+    running = guarded(version, [harbour], adam, most_cases=Decimal(100))
+    book, honest = rulebooks.book(version.pk), judge
+
+    def breaks(dossier, by):
+        if by is book and dossier.patient_id == places[harbour][0].pk:
+            raise ValueError("not a number")
+        return honest(dossier, by)
+
+    for module in (screen, guarding):
+        monkeypatch.setattr(module, "screen", breaks)
+    screen.drain()
+    assert PatientScreening.objects.exclude(problem="").count() == 1
+    assert guard.look_first()
+    said = "Rule book 2 could not judge 1 person whom rule book 1 can."
+    assert running.practices.get().why == said
     ScreeningRequest.objects.update(not_before=None)
     screen.drain()
     assert not PatientScreening.objects.exclude(problem="").exists()
+
+
+def test_whom_neither_book_can_judge_stops_nothing(version, places, harbour, adam, monkeypatch):
+    running = guarded(version, [harbour], adam, most_cases=Decimal(100))
+
+    def breaks(dossier, by):
+        raise ValueError("not a number")
+
+    for module in (screen, guarding):
+        monkeypatch.setattr(module, "screen", breaks)
+    screen.drain()
+    assert guard.look_first()
+    assert running.practices.get().outcome == "running"
+    assert running.practices.get().points.latest("pk").failed == PEOPLE
+
+
+# -- The only practice -----------------------------------------------------------------------------
+
+
+def test_at_the_only_practice_it_stops_itself_too(rulebook, harbour, clara, ada, adam):
+    population(harbour, clara, 40, *[20] * (PEOPLE - 1))
+    screen.drain()
+    before = stands(harbour)
+    version = make.tried(frozen(begun(ada), ada, ("DUR-01", "s2_over_days", 14)))
+    running = guarded(version, [harbour], adam)
+    screen.drain()
+    guard.look_first()
+    assert running.practices.get().outcome == "stopped"
+    screen.drain()
+    assert stands(harbour) == before
+    assert numbers(harbour) == (1, 1)
+    with pytest.raises(IllegalMove, match="stopped itself at Harbour"):
+        publish.publish(version=version, agreement="Good.", by=adam)
+    guard.roll_back(guard=running, reason="Too many.", by=adam)
+
+
+def test_a_later_stage_may_take_in_all_the_others(version, places, harbour, elm, adam):
+    running = guarded(version, [harbour], adam, most_cases=Decimal(100))
+    screen.drain()
+    guard.sweep()
+    guard.widen(guard=running, practices=[elm], reason="Went well.", by=adam)
+    assert (numbers(harbour), numbers(elm)) == ((2, 2), (2, 2))
+
+
+# -- Told at once ----------------------------------------------------------------------------------
+
+
+def test_those_who_answer_for_it_are_told_at_once_and_once(
+    version, places, harbour, adam, ada, mailoutbox
+):
+    make.person("helen", harbour, "formulary_admin")
+    running = guarded(version, [harbour], adam)
+    assert guard.tell_of_stops() == 0
+    screen.drain()
+    guard.look_first()
+    assert guard.tell_of_stops() == 2
+    assert guard.tell_of_stops() == 0
+    assert {to for mail in mailoutbox for to in mail.to} == {"ada@example.org", "adam@example.org"}
+    for mail in mailoutbox:
+        assert "Rule book 2, which is guarded, stopped itself at a practice." in mail.body
+        assert "/rule-books/2/guarded" in mail.body
+        assert "Harbour" not in mail.body
+        assert "Bell" not in mail.body
+    told = running.practices.get().notices
+    assert set(told.values_list("user", flat=True)) == {ada.pk, adam.pk}
+    with pytest.raises(DatabaseError), transaction.atomic():
+        told.all().delete()
+
+
+def test_where_none_of_them_can_be_told_everybody_who_publishes_is(
+    version, places, harbour, adam, ada, mailoutbox
+):
+    guarded(version, [harbour], adam)
+    helen = make.person("helen", harbour, "formulary_admin")
+    for gone in (ada, adam):
+        gone.is_active = False
+        gone.save()
+    screen.drain()
+    guard.look_first()
+    assert guard.tell_of_stops() == 1
+    assert mailoutbox[0].to == [helen.email]
+
+
+def test_while_no_mail_server_answers_nobody_counts_as_told(
+    version, places, harbour, adam, mailoutbox, monkeypatch
+):
+    running = guarded(version, [harbour], adam)
+    screen.drain()
+    guard.look_first()
+
+    def refuses(mail):
+        raise ConnectionRefusedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(guard.EmailMessage, "send", refuses)
+        assert guard.tell_of_stops() == 0
+    assert not running.practices.get().notices.exists()
+    assert guard.tell_of_stops() == 2
+    assert len(mailoutbox) == 2
+
+
+def test_nobody_is_mailed_of_what_somebody_has_answered(
+    version, places, harbour, adam, ada, mailoutbox
+):
+    running = guarded(version, [harbour], adam)
+    screen.drain()
+    guard.look_first()
+    guard.roll_back(guard=running, reason="Too many.", by=ada)
+    assert guard.tell_of_stops() == 0
+    assert not mailoutbox
+
+
+# -- Back into shadow ------------------------------------------------------------------------------
+
+
+def silent(running, practice, by, **changes):
+    given = {"days": 14, "reason": "Watch it first.", **changes}
+    return guard.to_shadow(guard=running, practice=practice, by=by, **given)
+
+
+def test_one_practice_goes_back_into_shadow_and_the_other_runs_on(
+    version, places, harbour, elm, adam, ada
+):
+    before = stands(harbour)
+    running = guarded(version, [harbour], adam, most_cases=Decimal(100))
+    screen.drain()
+    guard.sweep()
+    guard.widen(guard=running, practices=[elm], reason="Went well.", by=adam)
+    screen.drain()
+    begun_silent = silent(running, harbour, ada)
+    assert (begun_silent.practice, begun_silent.version_id) == (harbour, version.pk)
+    assert (numbers(harbour), numbers(elm)) == ((1, 1), (2, 2))
+    screen.drain()
+    assert stands(harbour) == before
+    assert begun_silent.flags.filter(rule_id="DUR-01", ended_on=None).count() == PEOPLE - 1
+    running.refresh_from_db()
+    assert running.outcome == "running"
+    with pytest.raises(IllegalMove, match="does not judge at Harbour"):
+        silent(running, harbour, ada)
+
+
+def test_from_where_it_stopped_it_goes_into_shadow_and_is_rolled_back(
+    version, places, harbour, adam, ada
+):
+    running = guarded(version, [harbour], adam)
+    screen.drain()
+    guard.look_first()
+    silent(running, harbour, adam)
+    running.refresh_from_db()
+    assert (running.outcome, running.why) == ("back", "Watch it first.")
+    assert running.practices.get().outcome == "stopped"
+    with pytest.raises(IllegalMove, match="guarded no longer"):
+        silent(running, harbour, adam)
+
+
+@pytest.mark.parametrize(("changes", "field"), [({"days": 0}, "days"), ({"reason": " "}, "reason")])
+def test_what_is_wrong_with_going_back_into_shadow_is_named(
+    version, places, harbour, adam, changes, field
+):
+    running = guarded(version, [harbour], adam)
+    with pytest.raises(BadRecord) as refused:
+        silent(running, harbour, adam, **changes)
+    assert refused.value.field == field
+    assert numbers(harbour) == (2, 2)
+
+
+def test_who_drafts_takes_it_back_into_shadow_and_nobody_else(version, places, harbour, adam):
+    running = guarded(version, [harbour], adam)
+    for who in ("clara", "ravi", "audrey", "maeve"):
+        with pytest.raises(NotAllowed):
+            silent(running, harbour, make.person(who, harbour))
+
+
+def test_its_own_shadow_ends_where_it_begins_to_judge(version, places, harbour, adam, ada):
+    held = shadow.begin(version=version, practice=harbour, days=14, by=ada)
+    screen.drain()
+    running = guarded(version, [harbour], adam)
+    held.refresh_from_db()
+    assert held.ended_at is not None
+    with pytest.raises(IllegalMove, match="judges at Harbour Street Surgery already, guarded"):
+        shadow.begin(version=version, practice=harbour, days=14, by=ada)
+    assert silent(running, harbour, ada).pk != held.pk
 
 
 def test_flags_keep_the_book_and_previews_ask_the_guarded_one(
@@ -431,7 +656,7 @@ def test_what_is_wrong_is_said_by_field(version, places, harbour, adam, changes,
 
 
 def test_practices_are_some_and_can_be_measured(version, places, harbour, elm, adam):
-    for practices, said in (([], "at least one"), ([harbour, elm], "leave at least one")):
+    for practices, said in (([], "at least one"), ([harbour, elm], "begin at some of them")):
         with pytest.raises(BadRecord, match=said):
             guarded(version, practices, adam)
     with pytest.raises(BadRecord, match="nobody at Empty"):

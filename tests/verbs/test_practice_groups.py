@@ -1,11 +1,12 @@
 """Groups of practices: at most one for each, a policy of its own, and who is screened again."""
 
 import threading
+from decimal import Decimal
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from reviews import dossiers, governing, groups, rule_files, rulebooks, walls
+from reviews import dossiers, governing, groups, rule_files, rulebooks, walls, what_ifs
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import (
     AuditEvent,
@@ -16,7 +17,7 @@ from reviews.models import (
     ScreeningRequest,
 )
 from reviews.queries import rule_books, rule_drafts
-from reviews.verbs import govern, practice_groups, practices, publish, screen
+from reviews.verbs import govern, guard, practice_groups, practices, publish, screen
 from tests import make
 from tests.verbs.test_govern import change, published
 from tests.web.browse import Browser, heading, words
@@ -203,11 +204,81 @@ def test_a_move_into_a_contradiction_is_refused_and_so_is_publishing_one(
     version = make.tried(publish.freeze(draft=draft, note="", by=ada))
     held = move(harbour, coast, ada)
     with pytest.raises(IllegalMove, match="must not be more than"):
-        publish.publish(version=version, agreement="Yes", by=adam)
+        publish.publish(version=make.tried(version), agreement="Yes", by=adam)
     move(harbour, None, ada, seen=held.pk)
+    make.tried(version)
     publish.publish(version=version, agreement="Yes", by=adam)
     with pytest.raises(BadRecord, match="group: contradicts the practice"):
         move(harbour, coast, ada)
+
+
+def test_a_move_asks_for_another_what_if_where_a_policy_of_the_group_is_drafted(
+    coast, draft, harbour, clara, ada, adam
+):
+    person = treated_for(20, harbour, clara)
+    change(draft, ada, group=coast)
+    version = make.tried(publish.freeze(draft=draft, note="", by=ada))
+    move(harbour, coast, ada)
+    with pytest.raises(IllegalMove, match="Since its what-if Harbour Street Surgery moved between"):
+        publish.publish(version=version, agreement="Yes", by=adam)
+    page = words(Browser(ada).get("/rule-books/2/what-if"))
+    assert "Publishing cannot rest on this. Since its what-if Harbour Street Surgery moved" in page
+    make.tried(version)
+    assert what_ifs.of(version).effects.get(rule_id="DUR-01").patient_id == person.pk
+    publish.publish(version=version, agreement="Yes", by=adam)
+    screen.drain()
+    assert grave(person).exists()
+
+
+def test_a_move_that_changes_no_judgement_asks_for_no_other_what_if(
+    coast, draft, harbour, ada, adam
+):
+    inland = practice_groups.make(code="inland", name="Inland", profile="UK", by=ada)
+    change(draft, ada, group=coast)
+    version = make.tried(publish.freeze(draft=draft, note="", by=ada))
+    move(harbour, inland, ada)
+    assert what_ifs.untried(version, governing.live()) == ""
+    publish.publish(version=version, agreement="Yes", by=adam)
+
+
+def test_a_move_while_a_guarded_book_judges_asks_again_by_that_book(
+    coast, draft, harbour, clara, ada, adam
+):
+    person = treated_for(20, harbour, clara)
+    change(draft, ada, group=coast)
+    version = make.tried(publish.freeze(draft=draft, note="", by=ada))
+    guard.begin(
+        version=version,
+        practices=[harbour],
+        most_cases=Decimal(100),
+        most_urgent=Decimal(100),
+        budget_source="Agreed here",
+        agreement="Read it.",
+        by=adam,
+    )
+    screen.drain()
+    assert not grave(person).exists()
+    move(harbour, coast, ada)
+    screen.drain()
+    assert grave(person).exists()
+
+
+def test_a_contradiction_is_not_guarded_either(coast, draft, harbour, ada, adam):
+    change(draft, ada, field="s4_over_days", after=18, practice=harbour)
+    change(draft, ada, field="s2_over_days", after=16, group=coast)
+    version = publish.freeze(draft=draft, note="", by=ada)
+    move(harbour, coast, ada)
+    make.tried(version)
+    with pytest.raises(IllegalMove, match="must not be more than"):
+        guard.begin(
+            version=version,
+            practices=[harbour],
+            most_cases=Decimal(100),
+            most_urgent=Decimal(100),
+            budget_source="Agreed here",
+            agreement="Read it.",
+            by=adam,
+        )
 
 
 def test_what_may_not_be_local_is_not_of_a_group_either(coast, draft, ada, harbour):

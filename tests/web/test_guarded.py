@@ -1,9 +1,17 @@
 """Guarded books in the browser: begun, told, stopped, begun again, rolled back; nobody is named."""
 
-import pytest
+import re
+from datetime import timedelta
 
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from reviews import guarding, rulebooks, walls
 from reviews.models import GuardedBook
-from reviews.verbs import digest, guard, screen
+from reviews.queries import guarded
+from reviews.verbs import digest, guard, practice_groups, screen
 from tests import make
 from tests.verbs.test_guard import elm, places, version  # noqa: F401 - fixtures
 from tests.web.browse import Browser, heading, words
@@ -30,9 +38,12 @@ def test_it_is_begun_stops_itself_and_says_why(version, harbour, elm, adam, ada)
     screen.drain()
     guard.look_first()
     page = words(browser.get(address))
-    assert "it stopped itself at Harbour Street Surgery" in page
+    assert "Rule book 2 stopped itself at Harbour Street Surgery; rule book 1 judges" in page
+    assert "by mail nobody yet" in page
+    guard.tell_of_stops()
+    assert "by mail Ada Lindqvist, Adam Byrne," in words(browser.get(address))
     assert "6 open cases of 6 people on a benzodiazepine or Z-drug: 100.0 per 100" in page
-    assert "Not touched: Elm Park Surgery" in page
+    assert "Not touched: Elm Park Surgery (the live book)." in page
     assert "BELL" not in page
     assert "stopped itself" in words(browser.get("/rule-books"))
     lines = [said for _count, said, _page in digest.lines_for(adam)]
@@ -56,6 +67,100 @@ def test_it_is_widened_and_goes_live(version, harbour, elm, adam):  # noqa: F811
     guard.look_first()
     browser.follow(f"/rule-books/{version.number}/publish", agreement="It stayed within.")
     assert heading(browser.get(address)) == "Rule book 2 was guarded, and is live"
+
+
+def test_whoever_sees_the_queue_there_reads_that_it_judges_and_that_it_stopped(
+    version,  # noqa: F811
+    harbour,
+    elm,  # noqa: F811
+    ravi,
+    adam,
+):
+    other = make.person("olga", elm, "reviewer")
+    assert "guarded" not in words(Browser(ravi).get("/"))
+    begun(Browser(adam), version.number, harbour)
+    page = words(Browser(ravi).get("/"))
+    assert "Rule book 2 judges at Harbour Street Surgery, guarded, since" in page
+    screen.drain()
+    guard.look_first()
+    page = words(Browser(ravi).get("/"))
+    assert "Rule book 2 stopped itself at Harbour Street Surgery" in page
+    assert "Rule book 1 judges there again" in page
+    assert "Rule book 2" not in words(Browser(other).get("/"))
+    running = GuardedBook.objects.get()
+    late = timezone.now() + timedelta(days=guarding.TOLD_DAYS, minutes=1)
+    assert len(guarding.ran_at([harbour.pk], late)) == 1
+    guard.roll_back(guard=running, reason="Too many.", by=adam)
+    assert guarding.ran_at([harbour.pk], late) == []
+    assert "stopped itself" in words(Browser(ravi).get("/"))
+
+
+def test_it_goes_back_into_shadow_by_one_press(version, harbour, elm, adam):  # noqa: F811
+    browser, address = Browser(adam), f"/rule-books/{version.number}/guarded"
+    begun(browser, version.number, harbour)
+    given = {"practice": harbour.pk, "days": "14", "reason": "Watch it first."}
+    wrong = browser.post(f"{address}/shadow", **{**given, "practice": "moon"})
+    assert (wrong.status_code, "choose a practice" in words(wrong)) == (422, True)
+    page = browser.follow(f"{address}/shadow", **given)
+    assert heading(page) == "Rule book 2 was guarded, and rolled back"
+    assert "judges silently at Harbour Street Surgery until" in words(page)
+    assert "in shadow at 1 practice" in heading(browser.get("/rule-books/2/shadow"))
+
+
+def test_a_stage_begins_at_a_whole_group(version, harbour, elm, ada, adam):  # noqa: F811
+    far = make.practice("far", name="Far Hill Surgery")
+    coast = practice_groups.make(code="coast", name="Coast", profile="UK", by=ada)
+    for place in (harbour, elm):
+        with walls.seeing(walls.EVERYTHING):
+            at_both = make.person("ada", place)
+            practice_groups.move(practice=place, group=coast, reason="x", seen=None, by=at_both)
+    browser = Browser(adam)
+    assert "All 2 of Coast" in words(browser.get("/rule-books/2/guarded"))
+    given = {"practices": ["group:coast", harbour.pk], "most_cases": "100", "most_urgent": "100"}
+    sent = {**given, "budget_source": "Agreed here", "agreement": "Read it."}
+    page = browser.follow("/rule-books/2/guarded/begin", **sent)
+    assert heading(page) == "Rule book 2 judges at 2 practices"
+    assert rulebooks.holding_at(far.pk)[1].number == 1
+
+
+def test_what_was_ticked_stays_ticked_where_something_else_is_wrong(version, harbour, elm, adam):  # noqa: F811
+    given = {"practices": [harbour.pk], "most_cases": "many", "most_urgent": "8"}
+    page = Browser(adam).post("/rule-books/2/guarded/begin", **given).content.decode()
+    assert re.search(rf'value="{harbour.pk}" checked', page)
+    assert not re.search(rf'value="{elm.pk}" checked', page)
+
+
+def test_many_practices_take_no_more_questions(
+    version,  # noqa: F811
+    harbour,
+    elm,  # noqa: F811
+    adam,
+):
+    begun(Browser(adam), version.number, harbour, most_cases="100")
+    running = GuardedBook.objects.get()
+
+    def asked():
+        with CaptureQueriesContext(connection) as queries:
+            found = guarded.told(running, adam)
+        return found, len(queries)
+
+    asked()  # what adam may do is read once
+    _, few = asked()
+    for number in range(guarded.MOST_DRAWN + 20):
+        place = make.practice(f"p{number}", name=f"Practice {number}")
+        row = running.practices.create(
+            practice=place, stage=2, of_stage=40, reason="x", begun_by=adam
+        )
+        for day in range(3):
+            look = min(day, 1)
+            row.points.create(day=day, look=look, people=9, in_use=9, cases=number % 9)
+    found, many = asked()
+    assert many == few
+    assert len(found.stages) == guarded.MOST_DRAWN + 21
+    assert len(found.drawn) == guarded.MOST_DRAWN
+    assert min(each.now.cases for each in found.drawn) >= 4
+    page = words(Browser(adam).get("/rule-books/2/guarded"))
+    assert "12 of 33 stages are drawn" in page
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@
 
 import pytest
 
-from reviews.models import Shadow
-from reviews.verbs import screen
+from reviews import walls
+from reviews.errors import Stale
+from reviews.models import RuleVersion, Shadow
+from reviews.verbs import practice_groups, publish, screen, shadow
 from tests import make
+from tests.verbs.test_govern import change
 from tests.verbs.test_what_if import begun, frozen
 from tests.web.browse import Browser, heading, words
 
@@ -30,6 +33,47 @@ def test_it_is_begun_told_and_ended(version, harbour, ada):
     page = browser.follow(f"/shadows/{Shadow.objects.get().pk}/end")
     assert "has ended. What it said stays." in words(page)
     assert "End it" not in words(page)
+
+
+def test_it_is_begun_at_every_practice_of_a_group(version, harbour, ada):
+    elm = make.practice("elm", name="Elm Park Surgery")
+    coast = practice_groups.make(code="coast", name="Coast", profile="UK", by=ada)
+    browser, address = Browser(ada), f"/rule-books/{version.number}/shadow"
+    empty = browser.post(f"{address}/begin", practice="group:coast", days=14)
+    assert "choose a practice" in words(empty)
+    for place in (harbour, elm):
+        with walls.seeing(walls.EVERYTHING):
+            at_both = make.person("ada", place)
+            practice_groups.move(practice=place, group=coast, reason="x", seen=None, by=at_both)
+    browser.follow(f"{address}/begin", practice=elm.pk, days=30)
+    held = Shadow.objects.get()
+    page = browser.follow(f"{address}/begin", practice="group:coast", days=14)
+    assert "begins at 1 practice of Coast" in words(page)
+    assert set(Shadow.objects.values_list("practice", flat=True)) == {harbour.pk, elm.pk}
+    assert Shadow.objects.get(practice=elm) == held
+
+
+def test_a_draft_that_another_book_has_overtaken_begins_nowhere(version, harbour, ada, adam):
+    """It was frozen before the other was published, and has the higher number."""
+    other = frozen(begun(ada), ada, ("DUR-01", "s2_over_days", 21))
+    publish.publish(version=make.tried(version), agreement="Read it.", by=adam)
+    with pytest.raises(Stale):
+        shadow.begin(version=other, practice=harbour, days=14, by=ada)
+
+
+def test_it_is_frozen_and_runs_in_shadow_by_one_press_that_the_rules_page_leads_to(harbour, ada):
+    draft = begun(ada)
+    change(draft, ada, "DUR-01", "s2_over_days", 14)
+    browser = Browser(ada)
+    assert f'href="/rule-drafts/{draft.pk}"' in browser.get("/rules/DUR-01").content.decode()
+    address = f"/rule-drafts/{draft.pk}/freeze"
+    wrong = browser.post(address, practice=harbour.pk, days="0", shadow="yes")
+    assert (wrong.status_code, "from 1 to 90" in words(wrong)) == (409, True)
+    assert not RuleVersion.objects.filter(number=2).exists()
+    page = browser.follow(address, practice=harbour.pk, days="14", shadow="yes")
+    assert heading(page) == "Draft 2 in shadow at 1 practice"
+    rule = browser.get("/rules/DUR-01").content.decode()
+    assert 'href="/rule-books/2/shadow"' in rule
 
 
 @pytest.mark.parametrize(
