@@ -133,11 +133,10 @@ class Files:
             self.count += 1
             self._take(BulkFile(bulk=self.bulk, number=self.count, purpose=purpose, type=type_name))
         row, file = self._taken()
-        for line in lines.lines:
-            file.write(line)
-            file.write(b"\n")
+        text = b"\n".join(lines.lines) + b"\n"
+        file.write(text)
         row.rows += len(lines.lines)
-        row.size += sum(map(len, lines.lines)) + len(lines.lines)
+        row.size += len(text)
         self.people |= lines.patient_ids
         if row.size >= MOST_FILE_BYTES:
             self.close()

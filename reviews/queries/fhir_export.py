@@ -4,7 +4,6 @@ A page is as many rows of one table behind the key where the last page ended, so
 held but one page, and an export that was cut off goes on where the last committed slice ended.
 """
 
-import gc
 from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,6 +14,7 @@ from uuid import UUID
 import msgspec
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
+from reviews.bulk import uncollected
 from reviews.models import SentResource
 from reviews.queries import fhir_question, fhir_shaping
 from reviews.queries.fhir_finders import NOTHING
@@ -69,16 +69,9 @@ class Export(Search):
         self.asked = asked
         self.encoder = msgspec.json.Encoder()
 
+    @uncollected()
     def page(self, kind: Kind, rank: int, after: After, most: int) -> Page:
         """At most `most` rows of one table of a type, in the order of their keys."""
-        # So many objects live at once that each look for circles among them costs more than they.
-        gc.disable()
-        try:
-            return self._page_of(kind, rank, after, most)
-        finally:
-            gc.enable()
-
-    def _page_of(self, kind: Kind, rank: int, after: After, most: int) -> Page:
         table = self.tables(kind)[rank]
         rows = self._wanted(table, kind)
         if after is not None:
@@ -205,12 +198,12 @@ def _read(table: Source[Any], rows: QuerySet[Any]) -> list[Any]:
     foreign = [field for field in fields if field.name in related]
     values = list(rows.select_related(None).values_list(*(field.attname for field in fields)))
     places = {field: fields.index(field) for field in foreign}
-    referred = [
-        (at, field.related_model._base_manager.in_bulk({row[at] for row in values} - {None}))
-        for field, at in places.items()
-    ]
+    referred = []
+    for field, at in places.items():
+        found = field.related_model._base_manager.in_bulk({row[at] for row in values} - {None})
+        referred.append([found.get(row[at]) for row in values])
     make = _row_of(rows.model, tuple(field.name for field in foreign))._make
-    return [make((*row, *(found.get(row[at]) for at, found in referred))) for row in values]
+    return [make((*row, *others)) for row, *others in zip(values, *referred, strict=True)]
 
 
 @lru_cache(maxsize=100)

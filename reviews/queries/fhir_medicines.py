@@ -104,7 +104,7 @@ class _Shared(NamedTuple):
     """What many orders share, made once for them: by the ids of orders, products and people."""
 
     understood: Mapping[int, medicines.Understood]
-    codings: Mapping[int, tuple[Json, ...]]
+    medicines: Mapping[int, Json]
     somebody: Mapping[int, Json]
 
     @classmethod
@@ -115,7 +115,10 @@ class _Shared(NamedTuple):
         systems = fhir_words.machines(people)
         return cls(
             understood(rows),
-            {pk: fhir_words.codings(product.codings) for pk, product in products.items()},
+            {
+                pk: medicines.ordered(pk, product.text, fhir_words.codings(product.codings))
+                for pk, product in products.items()
+            },
             {pk: fhir_words.somebody(user, systems) for pk, user in people.items()},
         )
 
@@ -138,11 +141,8 @@ def _order(row: Prescription, shared: _Shared) -> medicines.Order:
     recorder = shared.somebody[row.recorded_by_id]
     return medicines.Order(
         source=(row.source_system, row.source_id),
-        order_id=str(row.order_id),
         patient_id=row.patient_id,
-        medicine_id=row.medicine_id,
-        medicine=row.medicine.text,
-        codings=shared.codings[row.medicine_id],
+        medicine=shared.medicines[row.medicine_id],
         status=row.status,
         status_reason=row.status_reason,
         dose=row.dose,

@@ -395,9 +395,7 @@ class Search:
 
     def show_rows(self, kind: Kind, rank: int, rows: Sequence[Any]) -> list[Shown]:
         """Rows of one table as resources, in their order."""
-        tables = _tables(kind)
-        key_of = tables[rank].key_of
-        return self._show(kind, tables, [_Placed((), rank, key_of(row), row) for row in rows])
+        return self._shown(kind, _tables(kind)[rank], rows)
 
     def _show(
         self,
@@ -407,30 +405,36 @@ class Search:
         *,
         whole: bool = True,
     ) -> list[Shown]:
-        """Rows as resources: as they were sent where that is still what stands.
-
-        Not `whole`: as resources that say nothing.
-        """
+        """Rows of several tables as resources, as `_shown` says."""
         shown: dict[tuple[int, int], Shown] = {}
         for rank, table in enumerate(tables):
             rows = [each.row for each in placed if each.rank == rank]
-            if not rows:
-                continue
-            contents = table.resources(rows, self.viewer) if whole else [Json() for _ in rows]
-            ids = [table.logical_id(row) for row in rows]
-            of_records = kind.kept and not isinstance(table, Kept)
-            all_sent = fhir_versions.latest(kind.name, ids) if of_records else {}
-            for row, one, content in zip(rows, ids, contents, strict=True):
-                number, at, given = table.number(row), table.at(row), content
-                if sent := all_sent.get(one):
-                    number, body = fhir_versions.current(number, [sent])
-                    if body is not None:
-                        at = body.sent_at
-                        given = _with_reading(content_of(body), content) if whole else content
-                shown[rank, row.pk] = Shown(
-                    kind.name, one, number, at, given, table.patient_of(row)
-                )
+            if rows:
+                for row, one in zip(rows, self._shown(kind, table, rows, whole=whole), strict=True):
+                    shown[rank, row.pk] = one
         return [shown[each.rank, each.row.pk] for each in placed]
+
+    def _shown(
+        self, kind: Kind, table: Source[Any], rows: Sequence[Any], *, whole: bool = True
+    ) -> list[Shown]:
+        """Rows of a table as resources: as they were sent where that is still what stands.
+
+        Not `whole`: as resources that say nothing.
+        """
+        contents = table.resources(rows, self.viewer) if whole else [Json() for _ in rows]
+        ids = [table.logical_id(row) for row in rows]
+        of_records = kind.kept and not isinstance(table, Kept)
+        all_sent = fhir_versions.latest(kind.name, ids) if of_records else {}
+        shown: list[Shown] = []
+        for row, one, content in zip(rows, ids, contents, strict=True):
+            number, at, given = table.number(row), table.at(row), content
+            if sent := all_sent.get(one):
+                number, body = fhir_versions.current(number, [sent])
+                if body is not None:
+                    at = body.sent_at
+                    given = _with_reading(content_of(body), content) if whole else content
+            shown.append(Shown(kind.name, one, number, at, given, table.patient_of(row)))
+        return shown
 
 
 def _tables(kind: Kind) -> list[Source[Any]]:

@@ -17,17 +17,17 @@ _ALWAYS = ("resourceType", "id", "meta", "implicitRules", "modifierExtension")
 
 def whole(shown: Shown) -> dict[str, Any]:
     """A resource with its id and meta. What was sent of either is kept but for what is ours."""
-    content = dict(shown.content or {})
-    meta = content.pop("meta", None)
+    content = shown.content or {}
+    meta = content.get("meta")
     if isinstance(meta, msgspec.Raw):
         meta = msgspec.json.decode(meta, type=dict[str, msgspec.Raw])
     meta = {**(meta or {}), "versionId": str(shown.version)}
     meta.pop("lastUpdated", None)
     if shown.at != UNKNOWN_AT:
         meta["lastUpdated"] = instant(shown.at)
-    content.pop("resourceType", None)
-    content.pop("id", None)
-    return {"resourceType": shown.type, "id": shown.id, "meta": meta, **content}
+    ours = {"resourceType": shown.type, "id": shown.id, "meta": meta}
+    # Ours come first, and count.
+    return {**ours, **content, **ours}
 
 
 def part(

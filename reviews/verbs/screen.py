@@ -3,7 +3,6 @@
 The patient is the unit of work and of mutual exclusion, because rules look at the whole person.
 """
 
-import gc
 import hashlib
 import math
 import time
@@ -31,7 +30,7 @@ from reviews import (
     what_ifs,
 )
 from reviews.audit import Event
-from reviews.bulk import as_array, as_json, binary_cursor, copy_rows, next_ids
+from reviews.bulk import as_array, as_json, binary_cursor, copy_rows, next_ids, uncollected
 from reviews.live_flags import LiveFlag, is_for_a_reviewer
 from reviews.models import CaseState, Flag, ScreeningRequest
 from reviews.moves import MOVES, Move
@@ -56,7 +55,7 @@ def drain(*, limit: int = BATCH, as_of: date | None = None, seconds: float = mat
     A backlog of more than a batch wakes another worker, and one left over is rung for again.
     """
     started, total = time.monotonic(), 0
-    while done := _batch_uncollected(limit, as_of):
+    while done := batch(limit=limit, as_of=as_of):
         if done == limit and total == 0:
             requests.ring()
         total += done
@@ -66,15 +65,7 @@ def drain(*, limit: int = BATCH, as_of: date | None = None, seconds: float = mat
     return total
 
 
-def _batch_uncollected(limit: int, as_of: date | None) -> int:
-    """A batch without Python's search for cycles: its many rows all die by themselves."""
-    gc.disable()
-    try:
-        return batch(limit=limit, as_of=as_of)
-    finally:
-        gc.enable()
-
-
+@uncollected()
 @transaction.atomic
 def batch(*, limit: int = BATCH, as_of: date | None = None) -> int:
     """Claim and screen up to `limit` patients in one transaction; returns how many were claimed.

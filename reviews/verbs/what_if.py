@@ -28,7 +28,7 @@ from reviews import (
     worked_examples,
 )
 from reviews.access import Action
-from reviews.bulk import copy_rows
+from reviews.bulk import copy_rows, uncollected
 from reviews.errors import DomainError, IllegalMove, Stale
 from reviews.jobs import Slice
 from reviews.live_flags import LiveFlag
@@ -236,6 +236,7 @@ class Tried(NamedTuple):
     alone: dict[int, list[Change]]
 
 
+@uncollected()
 def _try(found: WhatIf, ids: Iterable[int], old: RuleBook, new: RuleBook, alone: _Alone) -> int:
     """Judge these patients by both books and keep what differs; returns how many it could not."""
     live: dict[int, dict[tuple[str, str], LiveFlag]] = {}

@@ -100,7 +100,10 @@ def own(system: str, value: str, display: str = "") -> Json:
 
 def reference(type_name: str, logical_id: object, display: str = "") -> Json:
     """A reference to a resource here."""
-    return _texts("reference", f"{type_name}/{logical_id}", "display", words(display))
+    made: Json = {"reference": f"{type_name}/{logical_id}"}
+    if display and (kept := words(display)):
+        made["display"] = kept
+    return made
 
 
 def named(display: str) -> Json:

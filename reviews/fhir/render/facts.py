@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from reviews.fhir.render import elements
@@ -9,6 +10,12 @@ from reviews.fhir.render.elements import OURS, UNDERSTOOD, Json
 
 _TERMS = "http://terminology.hl7.org/CodeSystem"
 LOINC = "http://loinc.org"
+_PROBLEM = [
+    elements.concept(
+        "",
+        [elements.coding(f"{_TERMS}/condition-category", "problem-list-item", "Problem List Item")],
+    )
+]
 
 
 class Fact(NamedTuple):
@@ -29,28 +36,20 @@ def condition(fact: Fact) -> Json:
     """In error, it has no clinical status (con-5); ended, it is not active (con-4)."""
     wrong = fact.status == "entered-in-error"
     over = fact.status == "resolved" or fact.ended_on is not None
+    code = elements.concept(fact.text, fact.codings)
     return elements.resource(
         "Condition",
         identifier=[elements.source(*fact.source)],
         clinicalStatus=None if wrong else _status("condition-clinical", over=over),
         verificationStatus=_verified("condition-ver-status", wrong=wrong),
-        category=[
-            elements.concept(
-                "",
-                [
-                    elements.coding(
-                        f"{_TERMS}/condition-category", "problem-list-item", "Problem List Item"
-                    )
-                ],
-            )
-        ],
-        code=elements.concept(fact.text, fact.codings),
+        category=_PROBLEM,
+        code=code,
         subject=elements.reference("Patient", fact.patient_id),
         onsetDateTime=elements.when(fact.onset_on),
         abatementDateTime=elements.when(fact.ended_on),
         recordedDate=elements.instant(fact.recorded_at),
         recorder=fact.recorder,
-        extension=_understood(fact),
+        extension=_understood(fact, code),
     )
 
 
@@ -58,34 +57,38 @@ def allergy(fact: Fact) -> Json:
     """In error, it has no clinical status (ait-2)."""
     wrong = fact.status == "entered-in-error"
     over = fact.status == "resolved" or fact.ended_on is not None
+    code = elements.concept(fact.text, fact.codings)
     return elements.resource(
         "AllergyIntolerance",
         identifier=[elements.source(*fact.source)],
         clinicalStatus=None if wrong else _status("allergyintolerance-clinical", over=over),
         verificationStatus=_verified("allergyintolerance-verification", wrong=wrong),
-        code=elements.concept(fact.text, fact.codings),
+        code=code,
         patient=elements.reference("Patient", fact.patient_id),
         onsetDateTime=elements.when(fact.onset_on),
         recordedDate=elements.instant(fact.recorded_at),
         recorder=fact.recorder,
-        extension=_understood(fact),
+        extension=_understood(fact, code),
     )
 
 
+# There are few of these, and each has them: they are made once, and nobody alters them.
+
+
+@lru_cache(maxsize=10)
 def _status(system: str, *, over: bool) -> Json:
     code = "resolved" if over else "active"
     return elements.concept("", [elements.coding(f"{_TERMS}/{system}", code)])
 
 
+@lru_cache(maxsize=10)
 def _verified(system: str, *, wrong: bool) -> Json:
     code = "entered-in-error" if wrong else "confirmed"
     return elements.concept("", [elements.coding(f"{_TERMS}/{system}", code)])
 
 
-def _understood(fact: Fact) -> list[Json]:
-    parts: list[Json] = [
-        {"url": "concept", "valueCodeableConcept": elements.concept(fact.text, fact.codings)}
-    ]
+def _understood(fact: Fact, code: Json) -> list[Json]:
+    parts: list[Json] = [{"url": "concept", "valueCodeableConcept": code}]
     for name, day in (("start", fact.onset_on), ("end", fact.ended_on)):
         if day:
             parts.append({"url": name, "valueDate": day.isoformat()})

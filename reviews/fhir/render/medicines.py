@@ -82,14 +82,14 @@ class Understood(NamedTuple):
 
 
 class Order(NamedTuple):
-    """A version of an order as kept; amounts None: not known. Days, minutes, units as there."""
+    """A version of an order as kept; amounts None: not known. Days, minutes, units as there.
+
+    `medicine` is as `ordered` makes it: many orders share one.
+    """
 
     source: tuple[str, str]
-    order_id: str
     patient_id: int
-    medicine_id: int
-    medicine: str
-    codings: tuple[Json, ...]
+    medicine: Json
     status: str
     status_reason: str
     dose: Decimal | None
@@ -124,6 +124,14 @@ class Order(NamedTuple):
     understood: Understood | None
 
 
+def ordered(medicine_id: int, text: str, codings: tuple[Json, ...]) -> Json:
+    """The concept of what is ordered, which leads to its Medication."""
+    leads = elements.reference("Medication", medicine_id)
+    return elements.concept(text, codings) | {
+        "extension": [elements.extension(MEDICATION, valueReference=leads)]
+    }
+
+
 def medication(text: str, codings: tuple[Json, ...], key: str) -> Json:
     return elements.resource(
         "Medication",
@@ -137,7 +145,7 @@ def request(order: Order) -> Json:
         "MedicationRequest",
         **_common(order),
         status=order.status,
-        statusReason=elements.concept(order.status_reason),
+        statusReason=elements.concept(order.status_reason) if order.status_reason else None,
         intent="order",
         category=[_category(order.setting)] if order.setting in CATEGORIES else None,
         subject=elements.reference("Patient", order.patient_id),
@@ -206,12 +214,9 @@ def administration(order: Order) -> Json:
 
 
 def _common(order: Order) -> dict[str, Any]:
-    medicine = elements.concept(order.medicine, order.codings)
-    leads = elements.reference("Medication", order.medicine_id)
-    medicine["extension"] = [elements.extension(MEDICATION, valueReference=leads)]
     return {
         "identifier": [elements.source(*order.source)],
-        "medicationCodeableConcept": medicine,
+        "medicationCodeableConcept": order.medicine,
         "extension": [*order.extensions, *_understood(order.understood)],
     }
 
@@ -294,13 +299,16 @@ def _steps(order: Order) -> list[Json]:
 
 
 def _timing(order: Order) -> Json:
-    repeat = said(
-        boundsPeriod=elements.period(order.start_on, order.end_on),
-        **_often(order.times, order.times_max),
-    )
+    timing: Json = {}
     # The time of the first dose, where that is known.
-    event = [elements.instant(order.start_at)] if order.start_at else None
-    return said(event=event, repeat=repeat)
+    if order.start_at:
+        timing["event"] = [elements.instant(order.start_at)]
+    repeat = _often(order.times, order.times_max)
+    if bounds := elements.period(order.start_on, order.end_on):
+        repeat = {"boundsPeriod": bounds, **repeat}
+    if repeat:
+        timing["repeat"] = repeat
+    return timing
 
 
 @lru_cache(maxsize=1_000)
@@ -355,12 +363,12 @@ def _quantity(order: Order) -> Json:
 
 def _supply(order: Order) -> Json:
     return said(
-        validityPeriod=elements.period(None, order.valid_until),
+        validityPeriod=elements.period(None, order.valid_until) if order.valid_until else None,
         numberOfRepeatsAllowed=order.repeats_allowed,
         dispenseInterval=elements.days(order.issue_days),
         quantity=_quantity(order),
         expectedSupplyDuration=elements.days(order.days_supply),
-        performer=elements.named(order.pharmacy),
+        performer=elements.named(order.pharmacy) if order.pharmacy else None,
     )
 
 
@@ -373,16 +381,26 @@ def _end(order: Order) -> date | None:
 # -- What was understood -----------------------------------------------------------------------
 
 
+@lru_cache(maxsize=elements.MOST_KNOWN)
+def _recognised(parts: tuple[Part, ...]) -> list[Json]:
+    """What is said of each part: few medicines in few doses make up most orders."""
+    said_of: list[Json] = []
+    for part in parts:
+        concept = _drug(part.key, part.name, part.atc)
+        said_of.append({"url": "medicine", "valueCodeableConcept": concept})
+        if part.mg_per_day is not None:
+            amount = elements.quantity(round(part.mg_per_day, 4), "mg")
+            said_of.append({"url": "dailyDose", "valueQuantity": amount})
+    return said_of
+
+
 def _understood(found: Understood | None) -> list[Json]:
     if found is None:
         return []
-    parts: list[Json] = [{"url": "recognised", "valueBoolean": found.recognised}]
-    for part in found.parts:
-        concept = _drug(part.key, part.name, part.atc)
-        parts.append({"url": "medicine", "valueCodeableConcept": concept})
-        if part.mg_per_day is not None:
-            amount = elements.quantity(round(part.mg_per_day, 4), "mg")
-            parts.append({"url": "dailyDose", "valueQuantity": amount})
+    parts: list[Json] = [
+        {"url": "recognised", "valueBoolean": found.recognised},
+        *_recognised(found.parts),
+    ]
     if found.start:
         parts.append({"url": "start", "valueDate": found.start.isoformat()})
     if found.start and found.end:
