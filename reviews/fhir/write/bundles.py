@@ -1,7 +1,7 @@
 """The entries of a batch or transaction: read, put in order, and their references made real."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
