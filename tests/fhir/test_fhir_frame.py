@@ -120,7 +120,7 @@ def test_another_form_is_refused_in_ours(client, rulebook, accept, query):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/Nothing", "/Patient/1/2", "/Patient/1/_history/1/2", "/_history", "/x/y/z"]
+    "path", ["/Nothing", "/Patient/1/2", "/Patient/1/_history/1/2", "/_history", "/x/y/z"]
 )
 def test_what_is_not_there_is_said_as_an_outcome(client, rulebook, path):
     refused(client.get(f"/fhir{path}"), 404, "not-found")
