@@ -15,9 +15,10 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from reviews.rules.bounds import fields_of
-from reviews.rules.changing import Fact, Value, is_grading, value_in
+from reviews.rules.changing import PROFILE, Fact, Value, is_grading, own_facts, value_in
 from reviews.rules.codes import PROFILES
 from reviews.rules.policy import GROUP
+from reviews.rules.profiles import CODE, further
 
 COLUMNS = (
     *("rule", "scope", "field", "value"),
@@ -67,18 +68,30 @@ class Read(NamedTuple):
 def facts_of(book: Mapping[str, Any], rule_ids: Iterable[str]) -> Iterator[tuple[Fact, Value]]:
     """Every fact of these rules in a book as JSON with its value, and the policies that it holds.
 
-    A policy that a book does not hold is no fact of it.
+    A policy, or a difference of a further profile, that a book does not hold is no fact of it. What
+    further profiles are comes first.
     """
+    for code in sorted(further(book)):
+        for fact in own_facts(book, code):
+            if fact.rule_id == PROFILE:
+                yield fact, value_in(book, fact)
     for rule_id in rule_ids:
         for profile in PROFILES:
             for field in fields_of(rule_id, profile):
                 fact = Fact(rule_id, profile, "", field)
                 yield fact, value_in(book, fact)
+        for code, own in sorted(further(book).items()):
+            yield from _own(book, own, Fact(rule_id, code, "", ""))
         for code, own in sorted(book.get("local", {}).items()):
-            for section in ("rules", "grading"):
-                for field in sorted(own.get(section, {}).get(rule_id, {})):
-                    fact = Fact(rule_id, "", code, field)
-                    yield fact, value_in(book, fact)
+            yield from _own(book, own, Fact(rule_id, "", code, ""))
+
+
+def _own(book: Mapping[str, Any], own: Mapping[str, Any], of: Fact) -> Iterator[tuple[Fact, Value]]:
+    """What a policy or a further profile says itself of one rule."""
+    for section in ("rules", "grading"):
+        for field in sorted(own.get(section, {}).get(of.rule_id, {})):
+            fact = of._replace(field=field)
+            yield fact, value_in(book, fact)
 
 
 def scope_of(fact: Fact) -> str:
@@ -148,8 +161,10 @@ def _read_csv(text: str) -> Read:
             if None in held or None in held.values():
                 faults.append(Fault(line, "has not as many columns as the header"))
                 continue
-            value = held["value"].strip()
-            _take(rows, faults, line, {**held, "value": None if not value else _value(value)})
+            text = held["value"].strip()
+            # A telephone number is no number, nor is anything else that a profile says of itself.
+            value = text if held["rule"].strip() == PROFILE else _value(text)
+            _take(rows, faults, line, {**held, "value": None if not text else value})
     except csv.Error as error:
         faults.append(Fault(reader.reader.line_num, f"is no CSV: {error}"))
     return _once(rows, faults)
@@ -206,7 +221,7 @@ def _take(rows: list[Row], faults: list[Fault], line: int, held: Mapping[str, An
         return
     scope = said.pop("scope")
     local = scope.startswith((LOCAL, GROUP))
-    if not local and scope not in PROFILES:
+    if not local and not CODE.fullmatch(scope):
         why = f"scope {scope} is no profile, and no {LOCAL}CODE or {GROUP}CODE"
         faults.append(Fault(line, why))
         return
@@ -319,12 +334,13 @@ def _misshapen(book: Mapping[str, Any]) -> str:
     for name in TABLES:
         if not _is_table(book.get(name, {}), 2):
             return f"{name} is no table of tables"
-    local = book.get("local", {})
-    if not _is_table(local, 2):
-        return "local is no table of practices"
-    for own in local.values():
-        if not all(_is_table(own.get(name, {}), 2) for name in ("rules", "grading")):
-            return "the policy of a practice is no table of rules and fields"
+    for section, whose in (("local", "practices"), ("profiles", "profiles")):
+        said = book.get(section, {})
+        if not _is_table(said, 2):
+            return f"{section} is no table of {whose}"
+        for own in said.values():
+            if not all(_is_table(own.get(name, {}), 2) for name in ("rules", "grading")):
+                return f"what one of the {whose} says is no table of rules and fields"
     codes = book.get("without_a_rule", {})
     if not _is_table(codes, 1) or not all(_is_list_of_codes(each) for each in codes.values()):
         return "without_a_rule is no table of lists of codes"

@@ -4,8 +4,9 @@ from typing import Any
 
 from django import forms
 
+from reviews import profiles
 from reviews.forms.rule_change import GroundsForm
-from reviews.models import Practice, Profile
+from reviews.models import Practice
 from reviews.rules.codes import SEXES, UNITS
 from reviews.rules.examples import added
 from reviews.rules.indications import INDICATIONS
@@ -91,7 +92,7 @@ class RuleExampleForm(GroundsForm):
         super().__init__(*given, **named)
         places = [(f"practice:{p.code}", p.name) for p in Practice.objects.order_by("name")]
         self.fields["scope"].choices = [
-            ("A profile", list(Profile.choices)),
+            ("A profile", profiles.choices()),
             ("With the local policy of a practice", places),
         ]
         data = given[0] if given else None
