@@ -26,6 +26,10 @@ DETAILS = (
 stays: client systems call it by that."""
 
 
+OF_PROFILE = ("time_zone", "country", "locale")
+"""What a practice has from its profile where nobody says otherwise."""
+
+
 @transaction.atomic
 def set_up(*, code: str, by: User | None = None, **details: str) -> Practice:
     """Make a practice of these `DETAILS`; whoever did is its first practice admin.
@@ -34,7 +38,7 @@ def set_up(*, code: str, by: User | None = None, **details: str) -> Practice:
     """
     if by is not None:
         access.require(by, Action.SET_UP_PRACTICE)
-    practice = Practice(code=code, **_known(details))
+    practice = Practice(code=code, **{**dict.fromkeys(OF_PROFILE, ""), **_known(details)})
     _of_its_profile(practice)
     _save(practice)
     # Nobody works there yet, and so nobody sees it.
@@ -141,7 +145,7 @@ def _of_its_profile(practice: Practice) -> None:
         return
     profiles.require_known("profile", practice.profile)
     said = described(profiles.live(), practice.profile)
-    for field in ("time_zone", "country", "locale"):
+    for field in OF_PROFILE:
         if not getattr(practice, field):
             setattr(practice, field, getattr(said, field))
 
