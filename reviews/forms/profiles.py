@@ -16,6 +16,7 @@ class InDraftForm(GroundsForm):
     draft = forms.ModelChoiceField(
         queryset=RuleDraft.objects.none(), empty_label=None, help_text="Nothing is in force yet."
     )
+    field_order = ["draft"]
 
     def __init__(self, drafts: list[RuleDraft], *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -73,7 +74,7 @@ class NewProfileForm(SaidForm):
         label=profiles.LABELS["parent"],
         help_text="Whatever it does not say itself is as there, drug facts too. It stays.",
     )
-    field_order = ["draft", "code", "name", "parent"]
+    field_order = ["draft", "code", "parent", *SaidForm.DETAILS]
 
     def __init__(self, drafts: list[RuleDraft], *given: Any, **named: Any) -> None:
         super().__init__(drafts, *given, **named)
@@ -88,4 +89,4 @@ class ProfileForm(SaidForm):
     """What is said of a further profile; `seen` is its newest edit in the draft as it was shown."""
 
     seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
-    field_order = ["draft", "name"]
+    field_order = ["draft", *SaidForm.DETAILS]

@@ -294,11 +294,13 @@ def test_an_example_of_a_profile_is_judged_by_it_and_by_no_book_without_it(irela
 # -- Who is of it ----------------------------------------------------------------------------------
 
 
-def test_a_practice_holds_what_its_profile_gives(quay):
+def test_a_practice_holds_what_its_profile_gives(quay, harbour):
     assert (quay.time_zone, quay.country, quay.locale) == ("Europe/Dublin", "IE", "en-IE")
     assert profiles.of(quay).emergency == "112"
     assert profiles.of(quay).paper == "a4"
     assert AuditEvent.objects.filter(verb="practice.set_up").last().detail["profile"] == "IE"
+    with pytest.raises(IntegrityError, match="practice_profile_known"), transaction.atomic():
+        Practice.objects.filter(pk=harbour.pk).update(profile="IE")
 
 
 def test_a_practice_with_patients_moves_to_a_profile_that_follows_its_own(
@@ -364,8 +366,6 @@ def test_no_row_is_of_a_profile_that_the_live_book_lacks(rulebook, harbour, ada)
     for each in wrong:
         with pytest.raises(DatabaseError), transaction.atomic():
             each()
-    with pytest.raises(IntegrityError, match="practice_profile_known"), transaction.atomic():
-        Practice.objects.filter(pk=harbour.pk).update(profile="uk")
 
 
 def test_no_book_goes_live_without_the_profiles_in_use(quay, ada, adam):
