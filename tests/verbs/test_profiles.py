@@ -347,11 +347,11 @@ def test_a_practice_whose_own_policy_would_contradict_the_profile_stays(
         practices.edit(practice=harbour, profile="IE", by=maeve)
 
 
-def test_a_group_is_of_a_profile_of_the_live_book(ireland, quay, harbour, ada):
+def test_a_group_is_of_a_profile_of_the_live_book(ireland, quay, harbour, ada, maeve):
     group = practice_groups.make(code="west", name="West", profile="IE", by=ada)
-    practice_groups.move(practice=quay, group=group, reason="joined", seen=None, by=ada)
+    practice_groups.move(practice=quay, group=group, reason="joined", seen=None, by=maeve)
     with pytest.raises(BadRecord, match="is of the IE profile"):
-        practice_groups.move(practice=harbour, group=group, reason="joined", seen=None, by=ada)
+        practice_groups.move(practice=harbour, group=group, reason="joined", seen=None, by=maeve)
     with pytest.raises(BadRecord, match="must be a profile of the live rule book"):
         practice_groups.make(code="east", name="East", profile="FR", by=ada)
 
