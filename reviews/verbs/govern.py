@@ -54,10 +54,37 @@ def change(
     published a book since, `IllegalMove` when the draft is not open.
     """
     access.require(by, Action.DRAFT)
-    locked = _lock(draft)
-    place = practice or group
     if sum(map(bool, (profile, practice, group))) != 1:
         raise BadRecord("profile", "give a profile, or a practice or group for its local policy")
+    return _edit(
+        _lock(draft),
+        rule_id=rule_id,
+        field=field,
+        after=after,
+        grounds=grounds,
+        by=by,
+        profile=profile,
+        practice=practice,
+        group=group,
+        seen=seen,
+    )
+
+
+def _edit(
+    locked: RuleDraft,
+    *,
+    rule_id: str,
+    field: str,
+    after: Value,
+    grounds: Grounds,
+    by: User,
+    profile: str = "",
+    practice: Practice | None = None,
+    group: PracticeGroup | None = None,
+    seen: int | None = None,
+) -> RuleChange:
+    """Edit one fact in a draft that the caller has locked; the book of a draft is read once."""
+    place = practice or group
     fact = Fact(rule_id, profile, place.scope if place else "", field)
     held = governing.accepted(fact, after, place, governing.held_in(locked))
     if rule_id == PROFILE:
@@ -112,8 +139,8 @@ def add_profile(
     of_it = locked.changes.standing().filter(rule_id=PROFILE, profile=code)
     seen = dict(of_it.values_list("field", "pk"))
     return [
-        change(
-            draft=locked,
+        _edit(
+            locked,
             rule_id=PROFILE,
             field=field,
             after=said[field],
@@ -174,8 +201,8 @@ def describe_profile(
             continue
         edit = standing.get(field)
         made.append(
-            change(
-                draft=locked,
+            _edit(
+                locked,
                 rule_id=PROFILE,
                 field=field,
                 after=after,
@@ -211,8 +238,8 @@ def take_profile_away(
         _withdraw(each, by)
         _record(by, Event.RULE_CHANGE_WITHDRAWN, each)
     return [
-        change(
-            draft=locked,
+        _edit(
+            locked,
             rule_id=fact.rule_id,
             field=fact.field,
             after=None,
@@ -237,8 +264,8 @@ def take_file(*, draft: RuleDraft, rows: Iterable[Row], by: User) -> list[RuleCh
     if refused is not None:
         raise BadRecord("file", f"line {refused.row.line}: {refused.refused}")
     return [
-        change(
-            draft=locked,
+        _edit(
+            locked,
             rule_id=each.row.fact.rule_id,
             field=each.row.fact.field,
             after=each.row.value,
