@@ -141,7 +141,7 @@ PLANTED = (
     ),
     Fault(
         "interactions",
-        'use.drug.key == "ritonavir" and view.profile != "US"',
+        'use.drug.key == "ritonavir" and view.base != "US"',
         'use.drug.key == "ritonavir"',
     ),
     Fault(
@@ -197,6 +197,11 @@ PLANTED = (
         "presence",
         "named_a, named_b = _of_drugs(a, of_a), _of_drugs(b, of_b)",
         "named_a, named_b = a, b",
+    ),
+    Fault(
+        "profiles",
+        "found |= changed",
+        "found = changed | found",
     ),
     Fault(
         "quality",

@@ -9,8 +9,9 @@ from benchmarks import ground
 from benchmarks.table import Row
 from portal.progress import step
 from reviews import jobs, reaching, requests, what_ifs
-from reviews.models import Practice, Profile, Role, RuleVersion
+from reviews.models import Practice, Role, RuleVersion
 from reviews.rules.bounds import fields_of
+from reviews.rules.codes import PROFILES
 from reviews.verbs import govern, publish, screen, what_if
 from tests import make
 
@@ -49,7 +50,7 @@ def _draft():
     draft = govern.begin(title="For the benchmark", by=by)
     edits = (
         ("DUR-01", "s2_over_days", 14, "UK"),
-        *(("REV-01", "severity_s2", 3, p) for p in Profile.values),
+        *(("REV-01", "severity_s2", 3, p) for p in PROFILES),
     )
     for rule_id, field, after, profile in edits:
         if field in fields_of(rule_id, profile):

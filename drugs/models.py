@@ -214,8 +214,13 @@ class Sourced(models.Model):
         self.refresh_from_db()
 
 
+PROFILE_LENGTH = 8
+IS_PROFILE = Q(profile__regex="^[A-Z]{2,8}$")
+"""Whether it can be the code of a profile; which there are, the live rule book says."""
+
+
 def _profile_known(name: str) -> models.CheckConstraint:
-    return models.CheckConstraint(name=name, condition=Q(profile__in=Profile.values))
+    return models.CheckConstraint(name=name, condition=IS_PROFILE)
 
 
 @tracked
@@ -387,7 +392,7 @@ class DrugFact(Sourced):
 
     ingredient = models.ForeignKey(Ingredient, on_delete=models.PROTECT, related_name="facts")
     kind = models.CharField(max_length=30, choices=Kind)
-    profile = models.CharField(max_length=2, choices=Profile.choices, blank=True)
+    profile = models.CharField(max_length=PROFILE_LENGTH, blank=True)
     value = models.CharField(max_length=300)
 
     class Meta(Sourced.Meta):
@@ -395,9 +400,7 @@ class DrugFact(Sourced):
         constraints = [
             *Sourced.Meta.constraints,
             models.UniqueConstraint(fields=["ingredient", "kind", "profile"], name="fact_once"),
-            models.CheckConstraint(
-                name="fact_profile_known", condition=Q(profile__in=["", *Profile.values])
-            ),
+            models.CheckConstraint(name="fact_profile_known", condition=Q(profile="") | IS_PROFILE),
             models.CheckConstraint(
                 name="fact_says_something",
                 condition=~Q(value="")
@@ -421,7 +424,7 @@ class Limit(Sourced):
     EDITABLE = ("mg_per_day",)
 
     ingredient = models.ForeignKey(Ingredient, on_delete=models.PROTECT, related_name="limits")
-    profile = models.CharField(max_length=2, choices=Profile.choices)
+    profile = models.CharField(max_length=PROFILE_LENGTH)
     context = models.SlugField(max_length=40)
     mg_per_day = models.DecimalField(max_digits=9, decimal_places=4)
 
@@ -480,7 +483,7 @@ class Presentation(Sourced):
     ingredient = models.ForeignKey(
         Ingredient, on_delete=models.PROTECT, related_name="presentations"
     )
-    profile = models.CharField(max_length=2, choices=Profile.choices)
+    profile = models.CharField(max_length=PROFILE_LENGTH)
     form = models.SlugField(max_length=20)
     per_unit = models.SlugField(max_length=20)
     strengths_mg = ArrayField(models.DecimalField(max_digits=9, decimal_places=4))
@@ -629,7 +632,7 @@ class FormularyStatus(Sourced):
         NON_FORMULARY = "non-formulary", "Non-formulary"
 
     ingredient = models.ForeignKey(Ingredient, on_delete=models.PROTECT, related_name="statuses")
-    profile = models.CharField(max_length=2, choices=Profile.choices)
+    profile = models.CharField(max_length=PROFILE_LENGTH)
     status = models.CharField(max_length=13, choices=Status)
     reason = models.CharField(max_length=300, blank=True)
 

@@ -119,31 +119,35 @@ class Found:
     by: str
 
 
-def search(text: str, limit: int = 20, profile: str | None = None) -> list[Match]:
+def search(
+    text: str, limit: int = 20, profile: str | None = None, follows: tuple[str, ...] = ()
+) -> list[Match]:
     """The medicines that fit what was typed, best first; [] for nothing to go by.
 
     Every word must begin a word of the product, of an ingredient or of its brand, every bare number
     a number of the product, and every amount ("500 microgram", "2 mg/5 ml") be a strength of it. A
-    misspelt name finds the nearest. What is marketed under `profile` ("UK", "US", "EU") comes
-    first, and no combination before the ingredient that was typed.
+    misspelt name finds the nearest. What is marketed under `profile` ("UK", "US", "EU", or one that
+    `follows` them, the nearest first) comes first, and no combination before the ingredient that
+    was typed.
     """
+    lineage = _lineage(profile, follows)
     typed = _typed(text)
     if not typed.says_something:
         return []
     drugs = _drugs()
-    rows = [*_by_code(typed.text, drugs)] or [*_fitting(typed, drugs, profile)]
+    rows = [*_by_code(typed.text, drugs)] or [*_fitting(typed, drugs, lineage)]
     near = not rows
     if near:
         rows = [
             ((-alike, *rank), row)
             for pk, alike in _nearest(typed.letters, drugs).items()
-            for rank, row in _of({pk}, typed, drugs, profile)
+            for rank, row in _of({pk}, typed, drugs, lineage)
         ]
     best = {}
     for _, row in sorted(rows, key=lambda pair: pair[0]):
         best.setdefault(row["text"].lower(), row)
     chosen = [*best.values()][:limit]
-    statuses = _statuses({key for row in chosen for key in row["ingredients"]}, profile)
+    statuses = _statuses({key for row in chosen for key in row["ingredients"]}, lineage)
     atc = _atc({row["ingredients"][0] for row in chosen if len(row["ingredients"]) == 1})
     for row in chosen:
         if not row["codings"] and len(row["ingredients"]) == 1:
@@ -153,10 +157,15 @@ def search(text: str, limit: int = 20, profile: str | None = None) -> list[Match
     return [Match(**row, **_worst(statuses, row["ingredients"])) for row in chosen]
 
 
-def statuses_set(profile: str | None) -> bool:
+def statuses_set(profile: str | None, follows: tuple[str, ...] = ()) -> bool:
     """Whether anybody has said of any medicine that it is, or is in part, on the formulary."""
     said = (FormularyStatus.Status.FORMULARY, FormularyStatus.Status.RESTRICTED)
-    return FormularyStatus.objects.live().filter(profile=profile, status__in=said).exists()
+    lineage = _lineage(profile, follows)
+    return FormularyStatus.objects.live().filter(profile__in=lineage, status__in=said).exists()
+
+
+def _lineage(profile: str | None, follows: tuple[str, ...]) -> tuple[str, ...]:
+    return (profile, *follows) if profile else ()
 
 
 def _typed(text: str) -> _Typed:
@@ -194,7 +203,9 @@ def _is_all_in(typed: _Typed, row: dict) -> bool:
     return not typed.strengths or bool(numbers)
 
 
-def find_drugs(text: str = "", limit: int = 50, profile: str | None = None) -> list[Found]:
+def find_drugs(
+    text: str = "", limit: int = 50, profile: str | None = None, follows: tuple[str, ...] = ()
+) -> list[Found]:
     """The drugs whose name, brand, synonym or code fits; without a text, the benzodiazepines."""
     words = _words(text)
     drugs = _drugs()
@@ -230,7 +241,7 @@ def find_drugs(text: str = "", limit: int = 50, profile: str | None = None) -> l
         .filter(ingredient__in=pks, kind=DrugFact.Kind.BAND)
         .values_list("ingredient", "value")
     )
-    statuses = _statuses({drug.key for drug in chosen}, profile)
+    statuses = _statuses({drug.key for drug in chosen}, _lineage(profile, follows))
     return [
         Found(
             key=drug.key,
@@ -447,7 +458,7 @@ def _by_code(typed: str, drugs: dict[int, _Drug]) -> Ranked:
             yield (0,), _code_row(code, parts, drugs)
 
 
-def _fitting(typed: _Typed, drugs: dict[int, _Drug], profile: str | None) -> Ranked:
+def _fitting(typed: _Typed, drugs: dict[int, _Drug], lineage: tuple[str, ...]) -> Ranked:
     """The products, marketed strengths, drugs and combinations in which every word is found."""
     words = typed.words
     named = {
@@ -465,9 +476,9 @@ def _fitting(typed: _Typed, drugs: dict[int, _Drug], profile: str | None) -> Ran
         return
     if typed.letters:
         products = Code.objects.live().filter(reduce(and_, fits), kind=Code.Kind.PRODUCT)
-        yield from _products(products, typed, drugs, profile)
-    yield from _presentations(typed, drugs, profile)
-    yield from _ingredients(meant, typed, drugs, profile)
+        yield from _products(products, typed, drugs, lineage)
+    yield from _presentations(typed, drugs, lineage)
+    yield from _ingredients(meant, typed, drugs, lineage)
     yield from _combinations(typed, drugs, after=bool(meant))
     if not meant:
         yield from _as_typed(typed, drugs)
@@ -520,7 +531,7 @@ def _combinations(typed: _Typed, drugs: dict[int, _Drug], *, after: bool) -> Ran
         yield rank, _row(told, parts, label=label)
 
 
-def _of(pks: set[int], typed: _Typed, drugs: dict[int, _Drug], profile: str | None) -> Ranked:
+def _of(pks: set[int], typed: _Typed, drugs: dict[int, _Drug], lineage: tuple[str, ...]) -> Ranked:
     """The products, marketed strengths and names of some drugs in which every number is found."""
     products = Code.objects.live().filter(
         *[Q(name__iregex=_border(number) + re.escape(number)) for number in typed.numbers],
@@ -529,19 +540,19 @@ def _of(pks: set[int], typed: _Typed, drugs: dict[int, _Drug], profile: str | No
     )
     some = {pk: drugs[pk] for pk in pks if pk in drugs}
     typed = typed._replace(words=typed.numbers)
-    yield from _products(products, typed, drugs, profile)
-    yield from _presentations(typed, some, profile)
-    yield from _ingredients(set(some), typed, drugs, profile)
+    yield from _products(products, typed, drugs, lineage)
+    yield from _presentations(typed, some, lineage)
+    yield from _ingredients(set(some), typed, drugs, lineage)
 
 
 def _products(
-    codes: QuerySet[Code], typed: _Typed, drugs: dict[int, _Drug], profile: str | None
+    codes: QuerySet[Code], typed: _Typed, drugs: dict[int, _Drug], lineage: tuple[str, ...]
 ) -> Ranked:
     for code, parts in _with_parts(codes):
         if not _holds(typed.strengths, [(mg, per) for _, mg, per in parts]):
             continue
         # RxNorm names US products; elsewhere they come after what is marketed there.
-        kind = (0 if profile == Profile.US else 4) + ("[" in code.name)
+        kind = (0 if lineage[-1:] == (Profile.US,) else 4) + ("[" in code.name)
         if any(mg is None for _, mg, _ in parts):
             kind += 5  # a code that states no strength is recognised, but a poor thing to record
         combined = len(parts) > 1 and not _names_all(typed, [drugs[pk] for pk, _, _ in parts])
@@ -577,8 +588,8 @@ class _Presented(NamedTuple):
     per_unit: str
 
 
-def _presented(drugs: dict[int, _Drug], profile: str) -> set[_Presented]:
-    """The strengths and forms of some drugs under a profile.
+def _presented(drugs: dict[int, _Drug], lineage: tuple[str, ...]) -> set[_Presented]:
+    """The strengths and forms of some drugs under a profile, each form as the nearest says it.
 
     Outside the US, whose products are coded, a drug without any there has those that are held of
     it elsewhere: generic products, which carry no code of another country.
@@ -588,8 +599,16 @@ def _presented(drugs: dict[int, _Drug], profile: str) -> set[_Presented]:
         for row in Presentation.objects.live().filter(ingredient__in=list(drugs))
         for mg in row.strengths_mg
     ]
-    own = {presented for of, presented in rows if of == profile}
-    if profile == Profile.US:
+    said = {(of, each.drug, each.form) for of, each in rows if of in lineage}
+    own = {
+        each
+        for of, each in rows
+        if of in lineage
+        and not any(
+            (nearer, each.drug, each.form) in said for nearer in lineage[: lineage.index(of)]
+        )
+    }
+    if lineage[-1:] == (Profile.US,):
         coded = CodePart.objects.filter(code__kind=Code.Kind.PRODUCT, code__retired_at=None)
         have = set(coded.filter(ingredient__in=list(drugs)).values_list("ingredient", flat=True))
         return {presented for presented in own if presented.drug not in have}
@@ -609,9 +628,9 @@ def _presented(drugs: dict[int, _Drug], profile: str) -> set[_Presented]:
     return own | {presented for presented in elsewhere if presented.drug not in have}
 
 
-def _presentations(typed: _Typed, drugs: dict[int, _Drug], profile: str | None) -> Ranked:
+def _presentations(typed: _Typed, drugs: dict[int, _Drug], lineage: tuple[str, ...]) -> Ranked:
     """Strengths as generic products: "zopiclone 7.5 mg tablet"."""
-    if profile is None or profile not in Profile.values:
+    if not lineage or lineage[-1] not in Profile.values:
         return
     letters = typed.letters
     some = {
@@ -619,7 +638,7 @@ def _presentations(typed: _Typed, drugs: dict[int, _Drug], profile: str | None) 
         for pk, drug in drugs.items()
         if not letters or any(drug.fits([word]) for word in letters)
     }
-    for presented in _presented(some, profile):
+    for presented in _presented(some, lineage):
         if not _holds(typed.strengths, [(presented.mg, presented.per_unit)]):
             continue
         drug, form = drugs[presented.drug], FORM_WORDS.get(presented.form, presented.form)
@@ -635,11 +654,11 @@ def _presentations(typed: _Typed, drugs: dict[int, _Drug], profile: str | None) 
 
 
 def _ingredients(
-    pks: set[int], typed: _Typed, drugs: dict[int, _Drug], profile: str | None
+    pks: set[int], typed: _Typed, drugs: dict[int, _Drug], lineage: tuple[str, ...]
 ) -> Ranked:
     # Where products are coded they stand first; elsewhere the bare name is as good as any. With a
     # strength typed it stands after what has that strength, and before every combination.
-    kind = 2 if profile == Profile.US else 1
+    kind = 2 if lineage[-1:] == (Profile.US,) else 1
     if typed.numbers or typed.strengths:
         kind = 8
     for pk in pks:
@@ -726,14 +745,16 @@ def _atc(keys: set[str]) -> dict[str, tuple[dict, ...]]:
     return {key: tuple(found) for key, found in codes.items() if len(found) == 1}
 
 
-def _statuses(keys: set[str], profile: str | None) -> dict[str, tuple[str, str]]:
-    if profile is None:
-        return {}
-    rows = FormularyStatus.objects.live().filter(profile=profile, ingredient__key__in=keys)
-    return {
-        key: (status, reason)
-        for key, status, reason in rows.values_list("ingredient__key", "status", "reason")
+def _statuses(keys: set[str], lineage: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    rows = FormularyStatus.objects.live().filter(profile__in=lineage, ingredient__key__in=keys)
+    said = {
+        (of, key): (status, reason)
+        for of, key, status, reason in rows.values_list(
+            "profile", "ingredient__key", "status", "reason"
+        )
     }
+    # What is nearer counts.
+    return {key: said[of, key] for of in reversed(lineage) for key in keys if (of, key) in said}
 
 
 def _worst(statuses: dict[str, tuple[str, str]], keys: Iterable[str]) -> dict[str, Any]:

@@ -128,7 +128,11 @@ class Event(Enum):
     PRACTICE_CHANGED = (
         "practice.changed",
         "Changed what is known of the practice",
-        {"before": "what differs, as it was", "after": "what differs, as it is"},
+        {
+            "before": "what differs, as it was",
+            "after": "what differs, as it is",
+            "patients": "where the profile is another, how many it asked to screen again",
+        },
     )
     PRACTICE_GROUP_MADE = (
         "practice_group.made",

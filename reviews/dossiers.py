@@ -111,7 +111,11 @@ PATIENTS = """
 """
 # Of somebody registered later nothing was known then.
 PATIENTS_THEN = f"""
-    SELECT p.id, p.practice_id, c.profile, v.birth_date, v.deceased_on, coalesce(v.sex, 'unknown'),
+    SELECT p.id, p.practice_id, coalesce(
+            (SELECT o.profile FROM reviews_pastprofile o
+                WHERE o.practice_id = c.id AND o.until > %(known_at)s ORDER BY o.until LIMIT 1),
+            c.profile
+        ), v.birth_date, v.deceased_on, coalesce(v.sex, 'unknown'),
         coalesce(v.deceased, false), c.code, coalesce(g.code, '')
     FROM reviews_patient p JOIN reviews_practice c ON c.id = p.practice_id
         LEFT JOIN reviews_groupmember m ON m.practice_id = c.id AND m.since <= %(known_at)s

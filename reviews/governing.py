@@ -17,11 +17,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from drugs.facts import formulary
-from reviews import access, groups
+from reviews import access, groups, profiles
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, NotFound
 from reviews.models import (
+    BOOKS_LOCK,
     AuditEvent,
     EditAnswer,
     Practice,
@@ -32,19 +33,24 @@ from reviews.models import (
     WhatIfEdit,
 )
 from reviews.rule_files import Row
-from reviews.rules.bounds import Refused, bounds, checked
+from reviews.rules.bounds import Bounds, Refused, bounds, checked
 from reviews.rules.catalogue import default_citations_section, default_rules_section, labelled
 from reviews.rules.changing import (
+    PROFILE,
     Edit,
     Fact,
     Value,
     composed,
     disorders,
+    is_further,
     is_grading,
+    profiles_made,
     value_in,
 )
+from reviews.rules.codes import PROFILES
 from reviews.rules.finding import NOTE
 from reviews.rules.policy import GROUP, OFF, SHOWN_FIELD
+from reviews.rules.profiles import MOST_DEEP, Held, base_of, further, is_known, lineage
 
 Place = Practice | PracticeGroup
 """Whose a local policy can be."""
@@ -57,9 +63,6 @@ _FORMULARY = (
     Event.RELEASE_IN_FORCE,
     Event.RELEASE_OUT_OF_FORCE,
 )
-
-LOCK = 0xB00C
-"""Advisory lock: of whoever freezes or publishes a book, or changes what it waits for."""
 
 LONGEST_DAYS = 366
 """Knowledge is read again at least once a year; 366 days let a leap year be a year."""
@@ -158,7 +161,7 @@ def content(edits: Iterable[RuleChange]) -> dict[str, Any]:
 
 def alone(against: RuleVersion, change: RuleChange) -> dict[str, Any]:
     """The content of a book with one edit more, its formulary and all else as they are in it."""
-    parts = ("number", "grading", "local")
+    parts = ("number", "grading", "local", "profiles")
     said = {name: section for name, section in against.book.items() if name not in parts}
     edits = merged(against, [change]).values()
     return {"number": against.number, **composed(said, [edit_of(each) for each in edits])}
@@ -169,9 +172,41 @@ def digest_of(made: Mapping[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(made, order="deterministic")).hexdigest()
 
 
-def software_says(fact: Fact) -> Value:
-    """What the software proposes for a fact; None = nothing of its own."""
+def held_in(draft: RuleDraft) -> Held:
+    """The further profiles that there are with the edits of a draft, without their differences."""
+    return profiles_made(map(edit_of, merged(draft.base, in_draft(draft)).values()))
+
+
+def software_says(fact: Fact, held: Held) -> Value:
+    """What the software proposes for a fact, for a further profile that of its base profile.
+
+    None = nothing of its own.
+    """
+    if fact.profile and is_known(held, fact.profile):
+        fact = fact._replace(profile=base_of(held, fact.profile))
     return value_in({"rules": default_rules_section()}, fact)
+
+
+def in_effect(draft: RuleDraft, fact: Fact, held: Held) -> Value:
+    """What a fact of a profile comes to in a draft, which may be a word of its parents."""
+    said = {fact_of(each): each.after for each in in_draft(draft)}
+    for each in lineage(held, fact.profile):
+        nearer = fact._replace(profile=each)
+        value = said[nearer] if nearer in said else value_in(draft.base.book, nearer)
+        if value is not None:
+            return value
+    return None
+
+
+def bounds_of(fact: Fact, place: Place | None, held: Held) -> Bounds | None:
+    """What a fact may hold, for a practice or group under its profile; None where there is none.
+
+    The bounds of a further profile are those of its base profile.
+    """
+    profile = place.profile if place else fact.profile
+    if not is_known(held, profile):
+        return None
+    return bounds(fact.rule_id, fact.field, base_of(held, profile))
 
 
 def conflicts(draft: RuleDraft, changes: Iterable[RuleChange]) -> list[tuple[RuleChange, Value]]:
@@ -184,10 +219,14 @@ def conflicts(draft: RuleDraft, changes: Iterable[RuleChange]) -> list[tuple[Rul
 
 
 def faults(made: Mapping[str, Any]) -> list[str]:
-    """Why a content cannot be a book: thresholds that contradict each other, in words."""
-    profiles = {scope: place.profile for scope, place in places().items()}
+    """Why a content cannot be a book, in words: thresholds that contradict each other, or somebody
+    is of a profile that it does not hold.
+    """
+    of = {scope: place.profile for scope, place in places().items()}
+    contradict = disorders(made, of, groups.grouped())
     return [
-        f"{each.rule_id}: {each.in_words()}" for each in disorders(made, profiles, groups.grouped())
+        *profiles.missing(further(made)),
+        *(f"{each.rule_id}: {each.in_words()}" for each in contradict),
     ]
 
 
@@ -214,20 +253,23 @@ def one_at_a_time() -> None:
     What is live, and who is where, is read after that.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [BOOKS_LOCK])
 
 
 def out_of_bounds(edits: Iterable[RuleChange]) -> list[str]:
     """Edits that the bounds of today no longer allow, in words: newer software may be stricter.
 
-    One that takes a value back says nothing that could be out of bounds.
+    One that takes a value back says nothing that could be out of bounds. Also told is of what the
+    further profiles of these edits lack.
     """
-    found = []
+    edits = list(edits)
+    held = profiles_made(map(edit_of, edits))
+    found = profiles.faults(held)
     for each in edits:
         if each.after is None:
             continue
         try:
-            accepted(fact_of(each), each.after, each.place)
+            accepted(fact_of(each), each.after, each.place, held)
         except BadRecord as refusal:
             found.append(f"{each.rule_id}, {each.field}: {refusal.reason}")
     return found
@@ -271,6 +313,8 @@ def needs_words(change: RuleChange, tried: WhatIfEdit | None) -> str:
 
     `tried` is what the edit would do alone, None where nobody found out.
     """
+    if change.rule_id == PROFILE:
+        return ""
     if tried is None:
         return "what it would do alone is not known"
     if tried.closed or tried.lowered:
@@ -309,22 +353,45 @@ def is_open(draft: RuleDraft) -> bool:
     return True
 
 
-def accepted(fact: Fact, value: Value, place: Place | None) -> Value:
-    """The value as a book holds it. Raises `BadRecord` naming the field and the reason."""
+def accepted(fact: Fact, value: Value, place: Place | None, held: Held) -> Value:
+    """The value as a book holds it; `held` are the further profiles that there are with the draft.
+
+    Raises `BadRecord` naming the field and the reason.
+    """
+    if fact.rule_id == PROFILE:
+        return profiles.checked(fact.profile, fact.field, value, held)
     profile = place.profile if place else fact.profile
-    allowed = bounds(fact.rule_id, fact.field, profile)
+    inherits = place is not None or is_further(fact)
+    if inherits and value is None and not is_known(held, profile):
+        return None
+    if not is_known(held, profile):
+        raise BadRecord("profile", f"there is no profile {profile}: a draft adds one first")
+    allowed = bounds_of(fact, place, held)
     if allowed is None:
         raise BadRecord("field", f"{fact.field} is no fact of {fact.rule_id} for {profile}")
     if place and not allowed.may_be_local:
         raise BadRecord("practice", f"no local policy moves this: {allowed.why_not}")
-    if place and value is None:
+    if inherits and value is None:
         return None
     try:
-        held = checked(fact.rule_id, fact.field, profile, value)
+        said = checked(fact.rule_id, fact.field, base_of(held, profile), value)
     except Refused as refusal:
         raise BadRecord("after", str(refusal)) from refusal
-    # A practice says so where its profile grades otherwise.
-    return value if place and held is None else held
+    # A practice, and a profile with a parent, says so where what is above it grades otherwise.
+    return value if inherits and said is None else said
+
+
+def require_same_parent(draft: RuleDraft, fact: Fact, after: Value) -> None:
+    """Raise `BadRecord` for another parent of a profile that the draft's book holds already.
+
+    With the parent everything would change that the profile does not say itself, drug facts too:
+    it is taken away in one book and added with the other parent in a later one.
+    """
+    before = value_in(draft.base.book, fact)
+    if fact.field == "parent" and after is not None and before not in (None, after):
+        raise BadRecord(
+            "parent", f"of {fact.profile} stays {before}: take the profile away, and add it anew"
+        )
 
 
 def cited(grounds: Grounds) -> dict[str, object]:
@@ -380,13 +447,27 @@ def report(draft: RuleDraft, rows: Iterable[Row]) -> list[Answer]:
 
     A row that says what the draft says already changes nothing and needs no source.
     """
-    here = places()
-    held = {fact_of(each): each for each in in_draft(draft)}
-    return [_answer(draft, row, here, held.get(row.fact)) for row in rows]
+    here, rows = places(), list(rows)
+    standing = {fact_of(each): each for each in in_draft(draft)}
+    held = held_with(draft, rows)
+    return [_answer(draft, row, here, standing.get(row.fact), held) for row in rows]
+
+
+def held_with(draft: RuleDraft, rows: Iterable[Row]) -> Held:
+    """The further profiles that there are with a draft and the rows of a file."""
+    held = {code: dict(own) for code, own in held_in(draft).items()}
+    for row in rows:
+        if row.fact.rule_id == PROFILE and is_further(row.fact):
+            held.setdefault(row.fact.profile, {})[row.fact.field] = row.value
+    return {code: own for code, own in held.items() if own.get("parent")}
 
 
 def _answer(
-    draft: RuleDraft, row: Row, here: Mapping[str, Place], standing: RuleChange | None
+    draft: RuleDraft,
+    row: Row,
+    here: Mapping[str, Place],
+    standing: RuleChange | None,
+    held: Held,
 ) -> Answer:
     fact = row.fact
     before = standing.after if standing else value_in(draft.base.book, fact)
@@ -397,9 +478,11 @@ def _answer(
         code = fact.practice.removeprefix(GROUP)
         return answer._replace(refused=f"there is no {what} {code} here")
     try:
-        after = accepted(fact, row.value, place)
+        after = accepted(fact, row.value, place, held)
         if after == before:
             return answer
+        if fact.rule_id == PROFILE:
+            require_same_parent(draft, fact, after)
         if standing is not None and after == value_in(draft.base.book, fact):
             raise BadRecord("value", "is what the book says: take the edit out of the draft")
         cited(grounds_of(row))
@@ -407,6 +490,18 @@ def _answer(
         field = "value" if refusal.field == "after" else refusal.field
         return answer._replace(refused=f"{field}: {refusal.reason}")
     return answer._replace(changes=True)
+
+
+def parents_first(rows: Iterable[Answer], held: Held) -> list[Answer]:
+    """The rows of a file in an order in which each can be an edit: profiles come first."""
+
+    def depth(answer: Answer) -> int:
+        fact = answer.row.fact
+        if fact.rule_id != PROFILE or fact.field != "parent" or answer.row.value is None:
+            return MOST_DEEP + (fact.rule_id != PROFILE)
+        return len(lineage(held, fact.profile))
+
+    return sorted(rows, key=depth)
 
 
 def editors(
@@ -429,7 +524,11 @@ def editors(
 
 def in_words(fact: Fact, value: Value) -> str:
     """A value of a fact with its unit, for people."""
+    if fact.rule_id == PROFILE:
+        return profiles.in_words(fact.field, value, profiles.live())
     if value is None:
+        if is_further(fact):
+            return "as its parent says"
         if fact.practice and not fact.practice.startswith(GROUP):
             return "as its group or profile says"
         return "as the profile says" if fact.practice else "as the rule says"
@@ -448,6 +547,8 @@ def in_words(fact: Fact, value: Value) -> str:
 
 def label(fact: Fact) -> str:
     """The name of a fact, for people."""
+    if fact.rule_id == PROFILE:
+        return profiles.LABELS.get(fact.field, fact.field)
     if fact.field == "shown":
         return "Shown as"
     if is_grading(fact.field):
@@ -456,4 +557,4 @@ def label(fact: Fact) -> str:
 
 
 def _profiles(fact: Fact) -> tuple[str, ...]:
-    return (fact.profile,) if fact.profile else ("UK", "US", "EU")
+    return (fact.profile,) if fact.profile in PROFILES else PROFILES

@@ -11,14 +11,13 @@ from django.db import connection
 from django.db.models import Max
 from django.utils import timezone
 
-from reviews import audit, typesetting
+from reviews import audit, profiles, typesetting
 from reviews.audit import Event
 from reviews.lettering.text import Block, as_json, from_json, in_words
 from reviews.models import Letter, LetterText, Patient, Practice, RecallPerson, RecallRound
 
 LOCK = 0x1E77
 """First key of the advisory lock under which a practice counts its letters; then its id."""
-A4, US_LETTER = "a4", "us-letter"
 
 
 def keep(
@@ -76,7 +75,7 @@ def sheet(letter: Letter) -> typesetting.Sheet:
         date=f"{letter.dated_on.day} {letter.dated_on:%B %Y}",
         practice=practice.name,
         language=practice.language_tag.partition("-")[0],
-        paper=US_LETTER if practice.profile == "US" else A4,
+        paper=profiles.of(practice).paper,
         sender="\n".join(filter(None, [practice.name, practice.address, practice.telephone])),
         addressee=letter.addressee,
         blocks=letter.blocks,

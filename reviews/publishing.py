@@ -2,7 +2,7 @@
 
 from django.contrib.auth.models import User
 
-from reviews import access, governing, guarding, what_ifs, worked_examples
+from reviews import access, governing, guarding, profiles, what_ifs, worked_examples
 from reviews.access import Action
 from reviews.errors import DomainError, IllegalMove, NotAllowed, Stale
 from reviews.models import GuardedBook, RuleVersion
@@ -21,6 +21,8 @@ def hindrance(version: RuleVersion, by: User) -> DomainError | None:
     now = governing.published()
     if now is not None and governing.is_frozen_before(version, now):
         return Stale(f"Rule book {now.number} was published since. Draft again from there.")
+    if lacking := profiles.missing(version.book.get("profiles", {})):
+        return IllegalMove(f"{'. '.join(lacking)}. Move them to another profile first.")
     guard = guarding.running()
     if guard is not None:
         return _while_guarded(guard, version) or _not_read(version, by)

@@ -10,8 +10,9 @@ from django.db.models.functions import Now
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
+from reviews import walls
 from reviews.fuse import valkey
-from reviews.models import ScreeningRequest
+from reviews.models import Practice, Prescription, ScreeningRequest
 
 log = structlog.get_logger(__name__)
 DRAIN = "reviews.drain"
@@ -31,6 +32,16 @@ def enqueue(
             [list(patient_ids), reason, priority],
         )
     transaction.on_commit(ring)
+
+
+def enqueue_practice(practice: Practice, *, reason: str) -> int:
+    """Ask for everybody with a prescription at a practice, and say how many that is."""
+    # Whoever changes by what a practice is judged may see none of its patients.
+    with walls.seeing(walls.EVERYTHING):
+        rows = Prescription.objects.live().filter(practice=practice).order_by("patient_id")
+        ids = list(rows.values_list("patient_id", flat=True).distinct())
+        enqueue(ids, reason=reason, priority=BULK)
+    return len(ids)
 
 
 def ring(task: str = DRAIN) -> None:

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 from reviews import spreadsheets
 from reviews.rules.bounds import fields_of
-from reviews.rules.changing import Fact, Value, is_grading, value_in
+from reviews.rules.changing import PROFILE, Fact, Value, is_grading, own_facts, value_in
 from reviews.rules.codes import PROFILES
 from reviews.rules.policy import GROUP
+from reviews.rules.profiles import CODE, further
 
 COLUMNS = (
     *("rule", "scope", "field", "value"),
@@ -70,18 +71,30 @@ class Read(NamedTuple):
 def facts_of(book: Mapping[str, Any], rule_ids: Iterable[str]) -> Iterator[tuple[Fact, Value]]:
     """Every fact of these rules in a book as JSON with its value, and the policies that it holds.
 
-    A policy that a book does not hold is no fact of it.
+    A policy, or a difference of a further profile, that a book does not hold is no fact of it. What
+    further profiles are comes first.
     """
+    for code in sorted(further(book)):
+        for fact in own_facts(book, code):
+            if fact.rule_id == PROFILE:
+                yield fact, value_in(book, fact)
     for rule_id in rule_ids:
         for profile in PROFILES:
             for field in fields_of(rule_id, profile):
                 fact = Fact(rule_id, profile, "", field)
                 yield fact, value_in(book, fact)
+        for code, own in sorted(further(book).items()):
+            yield from _own(book, own, Fact(rule_id, code, "", ""))
         for code, own in sorted(book.get("local", {}).items()):
-            for section in ("rules", "grading"):
-                for field in sorted(own.get(section, {}).get(rule_id, {})):
-                    fact = Fact(rule_id, "", code, field)
-                    yield fact, value_in(book, fact)
+            yield from _own(book, own, Fact(rule_id, "", code, ""))
+
+
+def _own(book: Mapping[str, Any], own: Mapping[str, Any], of: Fact) -> Iterator[tuple[Fact, Value]]:
+    """What a policy or a further profile says itself of one rule."""
+    for section in ("rules", "grading"):
+        for field in sorted(own.get(section, {}).get(of.rule_id, {})):
+            fact = of._replace(field=field)
+            yield fact, value_in(book, fact)
 
 
 def scope_of(fact: Fact) -> str:
@@ -167,11 +180,19 @@ def _read_csv(text: str) -> Read:
             continue
         pairs = zip(header, cells, strict=False)
         held = {name: spreadsheets.plain(cell) for name, cell in pairs if name}
-        value = held["value"].strip()
-        if sheet.has_commas:
-            value = spreadsheets.with_points(value)
-        _take(rows, faults, line, {**held, "value": _value(value) if value else None})
+        text = held["value"].strip()
+        _take(rows, faults, line, {**held, "value": _value_of(text, held["rule"], sheet)})
     return _once(rows, faults)
+
+
+def _value_of(text: str, rule_id: str, sheet: spreadsheets.Sheet) -> Any:
+    """What the cell of a value says; None for an empty one, which is as the rule or parent says."""
+    if not text:
+        return None
+    if rule_id.strip() == PROFILE:
+        # A telephone number is no number, nor is anything else that a profile says of itself.
+        return text
+    return _value(spreadsheets.with_points(text) if sheet.has_commas else text)
 
 
 def _read_toml(text: str) -> Read:
@@ -226,7 +247,7 @@ def _take(rows: list[Row], faults: list[Fault], line: int, held: Mapping[str, An
         return
     scope = said.pop("scope")
     local = scope.startswith((LOCAL, GROUP))
-    if not local and scope not in PROFILES:
+    if not local and not CODE.fullmatch(scope):
         why = f"scope {scope} is no profile, and no {LOCAL}CODE or {GROUP}CODE"
         faults.append(Fault(line, why))
         return
@@ -335,12 +356,13 @@ def _misshapen(book: Mapping[str, Any]) -> str:
     for name in TABLES:
         if not _is_table(book.get(name, {}), 2):
             return f"{name} is no table of tables"
-    local = book.get("local", {})
-    if not _is_table(local, 2):
-        return "local is no table of practices"
-    for own in local.values():
-        if not all(_is_table(own.get(name, {}), 2) for name in ("rules", "grading")):
-            return "the policy of a practice is no table of rules and fields"
+    for section, whose in (("local", "practices"), ("profiles", "profiles")):
+        said = book.get(section, {})
+        if not _is_table(said, 2):
+            return f"{section} is no table of {whose}"
+        for own in said.values():
+            if not all(_is_table(own.get(name, {}), 2) for name in ("rules", "grading")):
+                return f"what one of the {whose} says is no table of rules and fields"
     codes = book.get("without_a_rule", {})
     if not _is_table(codes, 1) or not all(_is_list_of_codes(each) for each in codes.values()):
         return "without_a_rule is no table of lists of codes"

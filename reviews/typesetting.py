@@ -15,8 +15,6 @@ import typst
 
 SOURCE = Path(__file__).parent / "lettering" / "letter.typ"
 STANDARD = "ua-1"
-PAPER = {"US": "us-letter"}
-"""The paper of a profile; A4 where none is named."""
 _NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 

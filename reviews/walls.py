@@ -164,6 +164,7 @@ OPEN = {
     "reviews_localstatus": "which medicines a practice can get; no patient",
     "reviews_medicine": "medicines as they are written, whoever takes them",
     "reviews_membership": "who works where: read before anybody is known to see anything",
+    "reviews_pastprofile": "of which profile a practice was; no patient",
     "reviews_practice": "names of practices",
     "reviews_practicegroup": "names of groups of practices",
     "reviews_preference": "how somebody likes their pages",

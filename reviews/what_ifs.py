@@ -1,7 +1,6 @@
 """What-ifs: whether a draft was tried, and what one patient's two judgements come to."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -24,7 +23,7 @@ from reviews.models import (
 )
 from reviews.rules import matters
 from reviews.rules.book import RuleBook
-from reviews.rules.changing import judged_by
+from reviews.rules.changing import PROFILE, judged_by
 from reviews.rules.finding import Finding, Severity
 
 KIND = "what-if"
@@ -45,13 +44,13 @@ def book_with(against_id: int, change_id: int) -> RuleBook:
     """A book with one edit more; neither of the two changes. What both hold is there once."""
     against = RuleVersion.objects.get(pk=against_id)
     content = governing.alone(against, RuleChange.objects.get(pk=change_id))
-    parts = {name: content.get(name, {}) for name in ("rules", "citations", "grading", "local")}
-    return replace(rulebooks.book(against_id), **parts)
+    return rulebooks.book(against_id).saying(content)
 
 
 def judged_alone(version: RuleVersion) -> list[RuleChange]:
     """The edits of a draft that a what-if judges alone: none where there are too many of them."""
-    edits = governing.edits_of(version)
+    # What a profile is called, or whom it follows, changes nothing for anybody who is of it.
+    edits = [each for each in governing.edits_of(version) if each.rule_id != PROFILE]
     return edits if len(edits) <= MOST_EDITS else []
 
 

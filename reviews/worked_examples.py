@@ -18,8 +18,9 @@ from reviews.models import BrokenExample, Practice, RuleExample, RuleVersion
 from reviews.rules.book import RuleBook
 from reviews.rules.examples import EXAMPLES, NOT_EVALUABLE, Example, judge, says
 from reviews.rules.examples import added as added_examples
+from reviews.rules.profiles import is_known
 
-UNREADABLE = "unreadable"
+UNREADABLE, NO_PROFILE = "unreadable", "no profile"
 OTHERWISE = "otherwise"
 _WORDS = {
     "1": "S1 Urgent",
@@ -29,6 +30,7 @@ _WORDS = {
     "quiet": "quiet",
     NOT_EVALUABLE: "not evaluated",
     UNREADABLE: "not readable by this software",
+    NO_PROFILE: "its profile is not in this rule book",
 }
 DRAFT = RuleVersion.State.DRAFT
 
@@ -80,11 +82,19 @@ def standing(rule_id: str | None = None) -> QuerySet[RuleExample]:
 
 
 def judged(example: RuleExample, book: RuleBook) -> Judged:
-    """What a book says of an added example, by the portal's engine."""
+    """What a book says of an added example, by the portal's engine.
+
+    A book without the profile of an example keeps to it: the profile is gone, or not there yet.
+    """
+    profile, practice = scope_of(example.profile, example.practice)
     try:
-        dossier = added_examples.read(example.record, *scope_of(example.profile, example.practice))
+        dossier = added_examples.read(example.record, profile, practice)
     except added_examples.Unreadable:
+        dossier = None
+    if dossier is None:
         said, holds = UNREADABLE, False
+    elif not is_known(book.profiles, profile):
+        said, holds = NO_PROFILE, True
     else:
         found, _ = says(example.rule_id, dossier, book)
         said, holds = code(found), added_examples.holds(example.expected, found)

@@ -14,7 +14,6 @@ from reviews.models import (
     MACHINES,
     CaseState,
     Outcome,
-    Profile,
     Reason,
     RegisterEntry,
     Role,
@@ -1060,7 +1059,7 @@ class PracticeDetails(Struct, kw_only=True, forbid_unknown_fields=True):
     """What is to change; what is left out stays. An empty text is that of the profile."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
-    profile: Literal[tuple(Profile.values)] | UnsetType = UNSET
+    profile: Annotated[str, Meta(pattern="^[A-Z]{2,8}$")] | UnsetType = UNSET
     country: Annotated[str, Meta(max_length=2)] | UnsetType = UNSET
     time_zone: Annotated[str, Meta(max_length=40)] | UnsetType = UNSET
     locale: Annotated[str, Meta(max_length=12)] | UnsetType = UNSET

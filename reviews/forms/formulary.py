@@ -10,6 +10,7 @@ from django.forms.boundfield import BoundField
 from django.forms.models import fields_for_model
 
 from drugs.models import DrugClass, DrugFact, Ingredient, Sourced
+from reviews import profiles
 from reviews.errors import BadRecord
 from reviews.forms.days import DayField
 from reviews.forms.numbers import whole
@@ -69,6 +70,11 @@ class RowForm(forms.Form):
         ):
             if name in values:
                 values[name].queryset = queryset
+        if "profile" in values:
+            everywhere = [("", "every profile")] if model is DrugFact else []
+            values["profile"] = forms.ChoiceField(
+                choices=[*everywhere, *profiles.choices()], required=not everywhere
+            )
         for name in values.keys() & LABELS.keys():
             values[name].label = LABELS[name]
         self.own = list(values)

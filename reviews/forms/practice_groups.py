@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from drugs.models import Profile
+from reviews import profiles
 from reviews.models import Practice, PracticeGroup
 from reviews.queries.practice_groups import PlaceRow
 
@@ -16,7 +16,7 @@ class GroupForm(forms.Form):
     code = forms.CharField(
         max_length=40, help_text="Such as north-coast; files of rules call it group:north-coast."
     )
-    profile = forms.ChoiceField(choices=Profile.choices, help_text="All members are of this one.")
+    profile = forms.ChoiceField(choices=profiles.choices, help_text="All members are of this one.")
 
 
 class MoveForm(forms.Form):

@@ -6,7 +6,7 @@ from django import forms
 
 from reviews.forms.days import DayField
 from reviews.queries.rule_drafts import FactNow
-from reviews.rules.changing import Fact, Value, is_grading
+from reviews.rules.changing import Value, is_further, is_grading
 from reviews.rules.policy import GROUP
 from reviews.verbs.govern import Grounds
 
@@ -57,10 +57,12 @@ class RuleChangeForm(GroundsForm):
     def _after(self, now: FactNow) -> forms.Field:
         allowed, fact = now.bounds, now.fact
         hint = f"The software proposes {now.software}."
+        inherits = bool(fact.practice) or is_further(fact)
         if allowed.choices:
             free = [(str(value), words) for value, words in allowed.choices.items()]
-            if fact.practice:
-                free.insert(0, (AS_IT_IS, f"As {_beneath(fact)} says: no policy"))
+            if inherits:
+                no_policy = ": no policy" if fact.practice else ""
+                free.insert(0, (AS_IT_IS, f"As {_beneath(now)} says{no_policy}"))
             elif is_grading(fact.field):
                 free.insert(0, (AS_IT_IS, "As the rule says"))
                 free = [(key, words) for key, words in free if key != fact.field[-1]]
@@ -69,12 +71,12 @@ class RuleChangeForm(GroundsForm):
         span = f"{what} from {allowed.low:g} to {allowed.high:g} {now.unit}. {hint}"
         if allowed.is_fixed:
             span = f"It stays {allowed.low:g} {now.unit}: {allowed.floor}."
-        if fact.practice:
-            span += f" Empty: as {_beneath(fact)} says."
+        if inherits:
+            span += f" Empty: as {_beneath(now)} says."
         return forms.CharField(
             label=now.label,
             max_length=20,
-            required=not fact.practice,
+            required=not inherits,
             help_text=span,
             widget=forms.TextInput(attrs={"inputmode": "decimal", "class": "short"}),
         )
@@ -92,9 +94,11 @@ class RuleChangeForm(GroundsForm):
             return text
 
 
-def _beneath(fact: Fact) -> str:
-    """What counts where a practice or a group has no policy of its own."""
-    return "the profile" if fact.practice.startswith(GROUP) else "its group or profile"
+def _beneath(now: FactNow) -> str:
+    """What counts where a practice, a group or a further profile says nothing of its own."""
+    if is_further(now.fact):
+        return f"its parent ({now.inherited})"
+    return "the profile" if now.fact.practice.startswith(GROUP) else "its group or profile"
 
 
 def _held(now: FactNow) -> list[Any]:

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from django import forms
 from django.http import QueryDict
 
+from reviews import profiles
 from reviews.forms.rule_change import GroundsForm
-from reviews.models import Practice, Profile
+from reviews.models import Practice
 from reviews.rules.codes import SEXES, UNITS
 from reviews.rules.examples import added
 from reviews.rules.indications import INDICATIONS
@@ -117,7 +118,7 @@ class RuleExampleForm(GroundsForm):
         super().__init__(*given, **named)
         places = [(f"practice:{p.code}", p.name) for p in Practice.objects.order_by("name")]
         self.fields["scope"].choices = [
-            ("A profile", list(Profile.choices)),
+            ("A profile", profiles.choices()),
             ("With the local policy of a practice", places),
         ]
         self.lines = [

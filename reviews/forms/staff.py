@@ -8,8 +8,7 @@ from django import forms
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from drugs.models import Profile
-from reviews import countries
+from reviews import countries, profiles
 from reviews.forms.days import DayField
 from reviews.models import Practice, RegisterEntry, Role, SecondFactor, named
 
@@ -116,7 +115,7 @@ class PracticeForm(forms.Form):
     """What is known of a practice. Whatever is left empty is that of its profile."""
 
     name = forms.CharField(max_length=200)
-    profile = forms.ChoiceField(choices=Profile.choices, help_text="Whose limits apply.")
+    profile = forms.ChoiceField(choices=profiles.choices, help_text="Whose limits apply.")
     country = forms.ChoiceField(required=False)
     time_zone = forms.CharField(
         max_length=40,

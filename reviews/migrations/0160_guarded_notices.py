@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reviews', '0151_local_status'),
+        ('reviews', '0155_further_profiles'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -35,21 +35,25 @@ from .messages import Message
 from .notes import DEATH, ImportNote, PatientNote
 from .opinions import FindingOpinion
 from .people import (
+    BOOKS_LOCK,
     COUNTRIES,
     LOCALES,
     MACHINES,
     PARTICULARS,
     Identifier,
     Membership,
+    PastProfile,
     Patient,
     PatientVersion,
     Practice,
-    Profile,
     Role,
     SecondFactor,
     Sex,
     compact,
     folded,
+    is_country,
+    is_locale,
+    is_time_zone,
     named,
 )
 from .personal import Preference, SavedView
@@ -93,6 +97,7 @@ from .what_ifs import (
 from .work import WorkSession, WorkVisit
 
 __all__ = [
+    "BOOKS_LOCK",
     "CHANGED_PLAN",
     "COUNTRIES",
     "DEATH",
@@ -163,6 +168,7 @@ __all__ = [
     "NoSedative",
     "OptOut",
     "Outcome",
+    "PastProfile",
     "Patient",
     "PatientNote",
     "PatientScreening",
@@ -173,7 +179,6 @@ __all__ = [
     "Preference",
     "Prescription",
     "Press",
-    "Profile",
     "Reading",
     "Reason",
     "RecallAnswer",
@@ -228,5 +233,8 @@ __all__ = [
     "WorkVisit",
     "compact",
     "folded",
+    "is_country",
+    "is_locale",
+    "is_time_zone",
     "named",
 ]

@@ -5,7 +5,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from .people import Practice, Profile
+from drugs.models import PROFILE_LENGTH
+
+from .people import Practice
 from .versioned import ends_once
 from .versions import Engine, RuleVersion
 
@@ -26,7 +28,7 @@ class RuleExample(models.Model):
     """
 
     rule_id = models.CharField(max_length=10)
-    profile = models.CharField(max_length=2, choices=Profile.choices, blank=True)
+    profile = models.CharField(max_length=PROFILE_LENGTH, blank=True)
     practice = models.ForeignKey(
         Practice, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -102,7 +104,7 @@ class BrokenExample(models.Model):
         RuleExample, on_delete=models.PROTECT, null=True, blank=True, related_name="broken"
     )
     rule_id = models.CharField(max_length=10)
-    profile = models.CharField(max_length=2, choices=Profile.choices, blank=True)
+    profile = models.CharField(max_length=PROFILE_LENGTH, blank=True)
     practice = models.ForeignKey(
         Practice, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )

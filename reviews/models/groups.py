@@ -9,9 +9,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from drugs.models import IS_PROFILE, PROFILE_LENGTH
 from reviews.rules.policy import GROUP
 
-from .people import Practice, Profile
+from .people import Practice, of_a_live_profile
 from .versioned import ends_once
 
 
@@ -20,7 +21,7 @@ class PracticeGroup(models.Model):
 
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=200)
-    profile = models.CharField(max_length=2, choices=Profile.choices)
+    profile = models.CharField(max_length=PROFILE_LENGTH)
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
     )
@@ -28,12 +29,11 @@ class PracticeGroup(models.Model):
 
     class Meta:
         triggers = [
-            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            of_a_live_profile("group_of_a_live_profile"),
         ]
         constraints = [
-            models.CheckConstraint(
-                name="practicegroup_profile_known", condition=Q(profile__in=Profile.values)
-            ),
+            models.CheckConstraint(name="practicegroup_profile_known", condition=IS_PROFILE),
             models.CheckConstraint(
                 name="practicegroup_has_a_name", condition=~Q(code="") & ~Q(name="")
             ),

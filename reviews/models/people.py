@@ -15,9 +15,10 @@ from django.db.models import Func, Q, Value
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
-from drugs.models import Profile
+from drugs.models import IS_PROFILE, PROFILE_LENGTH
 from reviews import countries, identifiers
-from reviews.rules.codes import SEXES
+from reviews.rules.codes import PROFILES, SEXES
+from reviews.rules.profiles import BASE
 
 from .versioned import Versioned, of_nobody_merged_away, one_live_version
 
@@ -62,16 +63,16 @@ def named(user: AbstractUser | None) -> str:
     return (user.get_full_name() or user.get_username()) if user else "the portal"
 
 
-TIME_ZONES: dict[str, str] = {
-    Profile.UK: "Europe/London",
-    Profile.US: "America/New_York",
-    Profile.EU: "Europe/Brussels",
-}
-"""Where a practice of each profile is taken to be until somebody says otherwise."""
-COUNTRIES: dict[str, str] = {Profile.UK: "GB", Profile.US: "US"}
-"""The country of a practice of each profile, where the profile is of one country."""
-LOCALES: dict[str, str] = {Profile.UK: "en-GB", Profile.US: "en-US", Profile.EU: "en-IE"}
-"""How a practice of each profile writes until somebody says otherwise."""
+TIME_ZONES = {code: base.time_zone for code, base in BASE.items()}
+"""Where a practice of each base profile is taken to be until somebody says otherwise."""
+COUNTRIES = {code: base.country for code, base in BASE.items() if base.country}
+"""The country of a practice of each base profile, where the profile is of one country."""
+LOCALES = {code: base.locale for code, base in BASE.items()}
+"""How a practice of each base profile writes until somebody says otherwise."""
+IS_BASE = Q(profile__in=PROFILES)
+"""Whether a profile is one of the software."""
+BOOKS_LOCK = 0xB00C
+"""Advisory lock: of whoever freezes or publishes a rule book, or changes what it waits for."""
 _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 
 
@@ -93,16 +94,42 @@ def is_locale(tag: str) -> None:
         raise ValidationError(f"“{tag}” is no tag of a language, such as en-GB.")
 
 
+def of_a_live_profile(name: str) -> pgtrigger.Trigger:
+    """Refuse a row of a further profile that the live rule book does not hold.
+
+    It waits for whoever publishes a book, which must hold every profile in use.
+    """
+    bases = ", ".join(f"'{code}'" for code in PROFILES)
+    return pgtrigger.Trigger(
+        name=name,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert | pgtrigger.UpdateOf("profile"),
+        func=f"""
+            IF NEW.profile NOT IN ({bases}) THEN
+                PERFORM pg_advisory_xact_lock({BOOKS_LOCK});
+                IF NOT EXISTS (
+                    SELECT FROM reviews_ruleversion WHERE state = 'published'
+                        AND book #> ARRAY['profiles', NEW.profile] IS NOT NULL
+                ) THEN
+                    RAISE EXCEPTION 'the live rule book does not hold the profile';
+                END IF;
+            END IF;
+            RETURN NEW;
+        """,
+    )
+
+
 class Practice(models.Model):
     """A place of care, and how it is reached.
 
     `time_zone` (of the IANA list) says which day it is there, `country` is of ISO 3166, `locale` a
-    tag of a language. Whatever is empty is that of its profile.
+    tag of a language. Whatever is empty is that of its profile. A practice of a further profile
+    holds them itself: which day it was must not change with a rule book.
     """
 
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=200)
-    profile = models.CharField(max_length=2, choices=Profile.choices)
+    profile = models.CharField(max_length=PROFILE_LENGTH)
     time_zone = models.CharField(max_length=40, blank=True, validators=[is_time_zone])
     second_factor = models.CharField(
         max_length=9,
@@ -117,9 +144,11 @@ class Practice(models.Model):
     email = models.EmailField(blank=True, db_default="")
 
     class Meta:
+        triggers = [of_a_live_profile("practice_of_a_live_profile")]
         constraints = [
             models.CheckConstraint(
-                name="practice_profile_known", condition=Q(profile__in=Profile.values)
+                name="practice_profile_known",
+                condition=IS_BASE | (IS_PROFILE & ~Q(time_zone="") & ~Q(locale="")),
             ),
             models.CheckConstraint(
                 name="practice_second_factor_known",
@@ -149,6 +178,33 @@ class Practice(models.Model):
     def language_tag(self) -> str:
         """Its own locale, or that of its profile."""
         return self.locale or LOCALES[self.profile]
+
+
+class PastProfile(models.Model):
+    """That a practice was of another profile until a time; only ever added."""
+
+    practice = models.ForeignKey(
+        Practice, on_delete=models.PROTECT, related_name="past_profiles", db_index=False
+    )
+    profile = models.CharField(max_length=PROFILE_LENGTH)
+    until = models.DateTimeField(db_default=Now(), editable=False)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+    )
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+        constraints = [models.CheckConstraint(name="pastprofile_known", condition=IS_PROFILE)]
+        indexes = [models.Index(fields=["practice", "until"], name="pastprofile_then")]
+
+    def __str__(self) -> str:
+        return f"{self.practice} in {self.profile} until {self.until}"
 
 
 class MembershipQuerySet(models.QuerySet):

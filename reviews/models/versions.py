@@ -10,8 +10,11 @@ from django.db.models import F, Func, IntegerField, Q
 from django.db.models.functions import Now
 from django.db.models.lookups import IsNull
 
+from drugs.models import PROFILE_LENGTH
+from reviews.rules.codes import PROFILES
+
 from .groups import PracticeGroup
-from .people import Practice, Profile
+from .people import BOOKS_LOCK, Practice
 from .versioned import ends_once
 
 
@@ -107,7 +110,7 @@ class RuleChange(models.Model):
 
     draft = models.ForeignKey(RuleDraft, on_delete=models.PROTECT, related_name="changes")
     rule_id = models.CharField(max_length=10)
-    profile = models.CharField(max_length=2, choices=Profile.choices, blank=True)
+    profile = models.CharField(max_length=PROFILE_LENGTH, blank=True)
     practice = models.ForeignKey(
         Practice, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -265,6 +268,28 @@ class RuleVersion(models.Model):
                     new__published_by__isnull=False,
                     new__agreement="",
                 ),
+            ),
+            pgtrigger.Trigger(
+                name="profiles_in_use",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(
+                    old__published_at__isnull=True, new__published_at__isnull=False
+                ),
+                func=f"""
+                    PERFORM pg_advisory_xact_lock({BOOKS_LOCK});
+                    IF EXISTS (
+                        SELECT FROM (
+                            SELECT profile FROM reviews_practice
+                            UNION SELECT profile FROM reviews_practicegroup
+                        ) used
+                        WHERE profile NOT IN ({", ".join(f"'{code}'" for code in PROFILES)})
+                            AND NEW.book #> ARRAY['profiles', profile] IS NULL
+                    ) THEN
+                        RAISE EXCEPTION 'somebody is of a profile that the book does not hold';
+                    END IF;
+                    RETURN NEW;
+                """,
             ),
             pgtrigger.Trigger(
                 name="broken_examples_explained",

@@ -18,6 +18,7 @@ from drugs.models import (
     Presentation,
     Sourced,
 )
+from reviews import profiles
 from reviews.errors import BadRecord
 from reviews.formulary_files import (
     BETWEEN,
@@ -31,6 +32,7 @@ from reviews.formulary_files import (
     as_number,
 )
 from reviews.formulary_rows import IDENTITY, KIND_OF, KINDS, Citation, accepted, cited
+from reviews.rules.profiles import is_known
 
 # Of a row that is added its key is told anyway, and no file sets these.
 _NOT_SHOWN = {kind: {*key, "reviewed", "verified", VERSION} for kind, key in KEYS.items()}
@@ -272,6 +274,8 @@ def _addition(row: Row, here: _Here) -> Answer:
 def _identity(row: Row, here: _Here) -> tuple[dict[str, object], list[Refusal]]:
     """The columns that identify a row to be added, as the model names them."""
     said = row.said
+    if said.get("profile") and not is_known(profiles.live(), said["profile"]):
+        return {}, [Refusal("profile", "is none of the live rule book")]
     if row.kind == "fact":
         return {"kind": said.get("fact", ""), "profile": said.get("profile", "")}, []
     if row.kind == "class":

@@ -11,7 +11,7 @@ from typing import NamedTuple, NotRequired, TypedDict, cast
 import msgspec
 
 from drugs.search import UNKNOWN, Match, search, statuses_set
-from reviews import rulebooks
+from reviews import profiles, rulebooks
 from reviews.errors import BadRecord
 from reviews.models import LocalStatus, Practice
 from reviews.queries import local_status
@@ -99,8 +99,9 @@ def picker(practice: Practice, typed: str, chosen: str) -> Picker:
     What the practice cannot get is among them as well: it is a note, and hides nothing.
     """
     profile, held = practice.profile, local_status.at(practice)
+    follows = profiles.follows(profile)
     typed = " ".join(typed.split())[:LONGEST_TYPED]
-    matches = search(typed, MATCHES, profile) if typed else []
+    matches = search(typed, MATCHES, profile, follows) if typed else []
     # What was typed, as typed, has its own choice below.
     matches = [match for match in matches if match.label != f"{typed} (as typed)"]
     exact = [match for match in matches if match.exact]
@@ -115,7 +116,7 @@ def picker(practice: Practice, typed: str, chosen: str) -> Picker:
         typed=typed,
         count=len(matches),
         statuses_known=any(match.status != UNKNOWN for match in matches),
-        statuses_set=bool(matches) and statuses_set(profile),
+        statuses_set=bool(matches) and statuses_set(profile, follows),
         choices=choices,
         as_written=chosen == AS_WRITTEN,
         recognised_as=_drugs(recognised) if recognised else (),

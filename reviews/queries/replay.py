@@ -5,7 +5,7 @@ say of themselves that they were made now.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
@@ -13,9 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from reviews import dossiers, rulebooks
-from reviews.audit import Event
 from reviews.models import (
-    AuditEvent,
     Condition,
     DecisionItem,
     Flag,
@@ -32,6 +30,7 @@ from reviews.rules import ENGINE
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier
 from reviews.rules.finding import Finding, Screening
+from reviews.rules.profiles import is_known
 from reviews.rules.registry import BY_ID
 from reviews.rules.screen import screen
 
@@ -132,11 +131,18 @@ def of(patient: Patient, day: date) -> Replay:
     then = book_of(known_at, patient.practice_id)
     kept = said.at(patient, known_at)
     dossier = dossiers.one(patient, as_of=day, known_at=known_at)
+    profile = dossier.profile
+    # By books that lack the profile of that day, the patient is judged by the base of today's.
+    base = live_book.base_of(patient.practice.profile)
+    if not is_known(live_book.profiles, profile):
+        dossier = replace(dossier, profile=base)
     same = screen(dossier, live_book)
     now = screen(dossiers.one(patient, as_of=day), live_book)
     by_then = same
     if then is not None and then.pk != live.pk:
-        by_then = screen(dossier, rulebooks.book(then.pk))
+        book = rulebooks.book(then.pk)
+        under = profile if is_known(book.profiles, profile) else base
+        by_then = screen(replace(dossier, profile=under), book)
     judged = Judged(same, now, by_then, then, live)
     rows = _rows(kept, judged)
     told = {row.rule_id for row in rows}
@@ -151,8 +157,18 @@ def of(patient: Patient, day: date) -> Replay:
         quiet=len(_run(live_book, dossier) - told),
         known=sorted(_known(patient, known_at), key=lambda fact: fact.since),
         later=_later(patient, day, known_at),
-        limits=_limits(patient, kept, then, known_at),
+        limits=[*_limits(patient, kept, then, known_at), *_of_profile(profile, dossier.profile)],
     )
+
+
+def _of_profile(then: str, judged: str) -> list[str]:
+    """That today's book lacks the profile of that day, where it does."""
+    if then == judged:
+        return []
+    return [
+        f"The practice was of the profile {then}, which today’s rule book does not hold. It judges"
+        f" by {judged}."
+    ]
 
 
 def _run(book: RuleBook, dossier: Dossier) -> set[str]:
@@ -372,15 +388,5 @@ def _limits(
         limits.append(
             "Another record was merged into this one later. What was known under its number then"
             " is not shown as known."
-        )
-    profile = AuditEvent.objects.filter(
-        verb=Event.PRACTICE_CHANGED.verb,
-        practice_id=patient.practice_id,
-        at__gt=known_at,
-        detail__before__has_key="profile",
-    )
-    if profile.exists():
-        limits.append(
-            "The practice has had other limits since. The judgements of now use those of today."
         )
     return limits

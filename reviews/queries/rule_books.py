@@ -12,10 +12,16 @@ from reviews.models import RuleChange, RuleDraft, RuleVersion, SealedLeaf
 from reviews.queries.differences import SECTIONS, Difference, differences
 from reviews.rule_files import Row
 from reviews.rulebooks import FORMULARY_SECTIONS
-from reviews.rules.bounds import fields_of
-from reviews.rules.changing import Fact, is_known, value_in
-from reviews.rules.codes import PROFILES
+from reviews.rules.changing import (
+    Fact,
+    is_further,
+    is_grading,
+    is_known,
+    own_facts,
+    value_in,
+)
 from reviews.rules.parameters import EXPOSURE
+from reviews.rules.profiles import Held, further
 from reviews.rules.registry import PARAMETERS
 
 RULE_IDS = (EXPOSURE, *sorted(PARAMETERS.keys() - {EXPOSURE}))
@@ -52,13 +58,14 @@ def compared(old: RuleVersion, new: RuleVersion) -> Compared:
         for book in (old.book, new.book)
         for code, own in book.get("local", {}).items()
     }
+    held = {**further(old.book), **further(new.book)}
     facts = [
         FactDiffers(
             fact,
             governing.label(fact),
             f"local policy of {names[fact.practice]}" if fact.practice else fact.profile,
-            _in_words(fact, value_in(old.book, fact)),
-            _in_words(fact, value_in(new.book, fact)),
+            _in_words(fact, value_in(old.book, fact), held),
+            _in_words(fact, value_in(new.book, fact), held),
             said.get(fact),
         )
         for fact in _facts(old.book, new.book)
@@ -69,15 +76,11 @@ def compared(old: RuleVersion, new: RuleVersion) -> Compared:
     return Compared(facts, sections)
 
 
-def _in_words(fact: Fact, value: Any) -> str:
-    known = is_known(fact) and any(
-        fact.field in fields_of(fact.rule_id, each)
-        for each in ([fact.profile] if fact.profile else PROFILES)
-    )
-    if known or value is None:
-        held = value is not None or fact.practice or fact.field.startswith(("severity_s", "shown"))
-        return governing.in_words(fact, value) if held else "not there"
-    return str(value)
+def _in_words(fact: Fact, value: Any, held: Held) -> str:
+    if value is None:
+        is_there = fact.practice or is_further(fact) or is_grading(fact.field)
+        return governing.in_words(fact, value) if is_there else "not there"
+    return governing.in_words(fact, value) if is_known(fact, held) else str(value)
 
 
 def _facts(*books: Mapping[str, Any]) -> list[Fact]:
@@ -88,6 +91,8 @@ def _facts(*books: Mapping[str, Any]) -> list[Fact]:
             for rule_id, by_profile in book.get(section, {}).items():
                 for profile, held in by_profile.items():
                     found.update((Fact(rule_id, profile, "", field), None) for field in held)
+        for code in further(book):
+            found.update(dict.fromkeys(own_facts(book, code)))
         for code, own in book.get("local", {}).items():
             for section in ("rules", "grading"):
                 for rule_id, held in own.get(section, {}).items():
@@ -103,7 +108,8 @@ def rows_of(version: RuleVersion, draft: RuleDraft | None = None) -> list[Row]:
     held = dict(rule_files.facts_of(version.book, RULE_IDS))
     drafted = {fact: change.after for fact, change in said.items()} if draft else {}
     for fact, value in drafted.items():
-        if not (fact.practice and value is None and fact not in held):
+        is_own = fact.practice or is_further(fact)
+        if not (is_own and value is None and fact not in held):
             held[fact] = value
     return [_row(number, fact, held[fact], said.get(fact)) for number, fact in enumerate(held, 1)]
 
@@ -265,7 +271,8 @@ def not_taken(data: Mapping[str, Any], base: Mapping[str, Any]) -> list[tuple[st
         for name in FORMULARY_SECTIONS
         if name in found
     ]
-    unknown = sum(not is_known(fact) for fact in _facts(data["book"]))
+    profiles = further(data["book"])
+    unknown = sum(not is_known(fact, profiles) for fact in _facts(data["book"]))
     here = governing.places().keys()
     elsewhere = len(data["book"].get("local", {}).keys() - here)
     if unknown:

@@ -13,16 +13,18 @@ from reviews.models import (
     Practice,
     PracticeGroup,
     Prescription,
-    Profile,
     RuleChange,
     RuleDraft,
     RuleVersion,
     WhatIfEdit,
 )
 from reviews.rules.book import RuleBook
-from reviews.rules.bounds import Bounds, bounds, fields_of
-from reviews.rules.changing import Fact, Value, is_grading, is_known, value_in
+from reviews.rules.bounds import Bounds, fields_of
+from reviews.rules.changing import PROFILE, Fact, Value, is_further, is_grading, is_known, value_in
+from reviews.rules.codes import PROFILES
 from reviews.rules.policy import GROUP
+from reviews.rules.profiles import Held, further, lineage
+from reviews.rules.profiles import is_known as is_profile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,14 +77,25 @@ def rows_of(draft: RuleDraft, changes: list[RuleChange] | None = None) -> list[E
     """The edits of a draft, in the order in which they were made."""
     changes = governing.in_draft(draft) if changes is None else changes
     strange = {each.pk: now for each, now in governing.conflicts(draft, changes)}
-    treated = _treated()
-    return [_row(each, strange, treated) for each in changes]
+    return _rows(draft, changes, strange)
 
 
-def _row(change: RuleChange, strange: dict[int, Value], treated: dict[int, int]) -> EditRow:
+def _rows(draft: RuleDraft, changes: list[RuleChange], strange: dict[int, Value]) -> list[EditRow]:
+    treated, held = _treated(), governing.held_in(draft)
+    followers = further(draft.base.book)
+    return [_row(each, strange, treated, held, followers) for each in changes]
+
+
+def _row(
+    change: RuleChange,
+    strange: dict[int, Value],
+    treated: dict[int, int],
+    held: Held,
+    followers: Held,
+) -> EditRow:
     fact = governing.fact_of(change)
-    proposed = governing.software_says(fact)
-    allowed = bounds_of(fact, change.place)
+    proposed = governing.software_says(fact, held)
+    allowed = governing.bounds_of(fact, change.place, held)
     return EditRow(
         change=change,
         label=governing.label(fact),
@@ -91,22 +104,20 @@ def _row(change: RuleChange, strange: dict[int, Value], treated: dict[int, int])
         after=governing.in_words(fact, change.after),
         now=governing.in_words(fact, strange[change.pk]) if change.pk in strange else "",
         software=""
-        if fact.practice or is_grading(fact.field) or proposed in (change.after, change.before)
+        if fact.practice
+        or fact.rule_id == PROFILE
+        or is_grading(fact.field)
+        or proposed in (change.after, change.before)
         else governing.in_words(fact, proposed),
-        people=reach(change.profile, change.place, treated),
+        people=reach(fact, change.place, followers, treated),
         floor=allowed.floor if allowed else "",
-        is_known=is_known(fact),
+        is_known=is_known(fact, held),
     )
 
 
 def scope_key(place: Place) -> str:
     """A practice or group as the page of a fact is asked for its policy."""
     return place.scope if isinstance(place, PracticeGroup) else f"practice:{place.code}"
-
-
-def bounds_of(fact: Fact, place: Place | None) -> Bounds | None:
-    """The bounds of a fact, for a practice or group those of its profile."""
-    return bounds(fact.rule_id, fact.field, place.profile if place else fact.profile)
 
 
 def scope_in_words(profile: str, place: Place | None) -> str:
@@ -120,16 +131,35 @@ def _treated() -> dict[int, int]:
     return dict(rows.annotate(Count("patient", distinct=True)))
 
 
-def reach(profile: str, place: Place | None, treated: dict[int, int] | None = None) -> int:
-    """How many people with a prescription are judged by a fact, in the practices one sees."""
+def reach(
+    fact: Fact, place: Place | None, held: Held, treated: dict[int, int] | None = None
+) -> int:
+    """How many people with a prescription are judged by a fact, in the practices one sees.
+
+    `held` are the further profiles of the book: those that follow a profile, and say nothing nearer
+    of the fact, are judged by it, too.
+    """
     treated = _treated() if treated is None else treated
     if isinstance(place, Practice):
         return treated.get(place.pk, 0)
     if place:
         members = place.members.current().values_list("practice", flat=True)
         return sum(treated.get(pk, 0) for pk in members)
-    of_profile = Practice.objects.filter(profile=profile).values_list("pk", flat=True)
+    judged = [fact.profile, *(code for code in held if _follows(held, code, fact))]
+    of_profile = Practice.objects.filter(profile__in=judged).values_list("pk", flat=True)
     return sum(treated.get(pk, 0) for pk in of_profile)
+
+
+def _follows(held: Held, code: str, fact: Fact) -> bool:
+    """Whether a further profile has what it says of a fact from the fact's profile."""
+    if not is_profile(held, code):
+        return False
+    book = {"profiles": held}
+    row = lineage(held, code)
+    nearer = row[: row.index(fact.profile)] if fact.profile in row else None
+    return nearer is not None and all(
+        value_in(book, fact._replace(profile=each)) is None for each in nearer
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +226,10 @@ def _past(change: RuleChange, version: RuleVersion | None) -> Past:
 
 @dataclass(frozen=True, kw_only=True)
 class FactNow:
-    """A fact in a draft: what the live book, the software and the draft say, and what may be."""
+    """A fact in a draft: what the live book, the software and the draft say, and what may be.
+
+    `inherited` is what a further profile has from those that it follows, in words.
+    """
 
     fact: Fact
     label: str
@@ -208,6 +241,7 @@ class FactNow:
     unit: str
     standing: RuleChange | None
     people: int
+    inherited: str = ""
     policies: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -218,7 +252,8 @@ class FactNow:
 
 def fact_now(draft: RuleDraft, fact: Fact, place: Place | None) -> FactNow | None:
     """A fact as it stands in a draft; None when there is no such fact."""
-    allowed = bounds_of(fact, place)
+    held = governing.held_in(draft)
+    allowed = governing.bounds_of(fact, place, held)
     if allowed is None:
         return None
     live = value_in(draft.base.book, fact)
@@ -234,8 +269,14 @@ def fact_now(draft: RuleDraft, fact: Fact, place: Place | None) -> FactNow | Non
     of_profile = fact._replace(profile=place.profile, practice="") if place else fact
     if value is None and isinstance(place, Practice):
         value = value_in(draft.base.book, fact._replace(practice=_group_scope(place)))
+    inherited = ""
     if value is None and place:
         value = value_in(draft.base.book, of_profile)
+    if is_further(of_profile):
+        above = of_profile._replace(profile=lineage(held, of_profile.profile)[1])
+        said = governing.in_effect(draft, above, held)
+        inherited = f"{governing.in_words(_as_base(above, held), said)} ({above.profile})"
+        value = governing.in_effect(draft, of_profile, held) if value is None else value
     shown = governing.in_words(fact, 2)
     return FactNow(
         fact=fact,
@@ -243,13 +284,24 @@ def fact_now(draft: RuleDraft, fact: Fact, place: Place | None) -> FactNow | Non
         scope=scope_in_words(fact.profile, place),
         bounds=allowed,
         live=governing.in_words(fact, live),
-        software=governing.in_words(of_profile, governing.software_says(of_profile)),
+        software=_of_software(of_profile, held),
+        inherited=inherited,
         value=value,
         unit="" if allowed.choices else shown.partition(" ")[2],
         standing=standing,
-        people=reach(fact.profile, place),
+        people=reach(fact, place, further(draft.base.book)),
         policies=_policies(draft, fact, place),
     )
+
+
+def _as_base(fact: Fact, held: Held) -> Fact:
+    """The fact of a profile as one of its base profile, which is the words of a rule."""
+    return fact._replace(profile=lineage(held, fact.profile)[-1])
+
+
+def _of_software(fact: Fact, held: Held) -> str:
+    """What the software proposes for a fact of a profile, in words."""
+    return governing.in_words(_as_base(fact, held), governing.software_says(fact, held))
 
 
 def _group_scope(practice: Practice) -> str:
@@ -284,7 +336,7 @@ def _policies(draft: RuleDraft, fact: Fact, place: Place | None) -> list[dict[st
 def choices_of(rule_id: str) -> list[tuple[str, str]]:
     """`(field, label)` of every fact of a rule that some profile has."""
     found: dict[str, str] = {}
-    for profile in Profile.values:
+    for profile in PROFILES:
         for name in fields_of(rule_id, profile):
             found.setdefault(name, governing.label(Fact(rule_id, profile, "", name)))
     return list(found.items())
@@ -292,8 +344,9 @@ def choices_of(rule_id: str) -> list[tuple[str, str]]:
 
 def edits_of(version: RuleVersion) -> list[EditRow]:
     """The edits of the draft that a book was frozen from, as they stand against its base."""
-    treated = _treated()
-    return [_row(each, {}, treated) for each in governing.edits_of(version)]
+    if version.made_of is None:
+        return []
+    return _rows(version.made_of, governing.edits_of(version), {})
 
 
 @dataclass(frozen=True, kw_only=True)

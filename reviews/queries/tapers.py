@@ -149,15 +149,15 @@ class Basis:
 
     def halved(self, drug: str, mg: Decimal) -> bool:
         """Whether the label of a product says that a tablet of so many mg may be halved."""
-        return scored.may_be_halved(drug, self.dossier.profile, mg)
+        return scored.may_be_halved(drug, self.book.base_of(self.dossier.profile), mg)
 
     def scored(self, drug: str) -> list[Scored]:
         """What labels say of halving the tablets of a drug."""
-        profile = self.dossier.profile
+        base = self.book.base_of(self.dossier.profile)
         return [
             known
             for form, mg in self.marketed(drug)
-            if form in doses.DIVIDED and (known := scored.found(drug, profile, mg))
+            if form in doses.DIVIDED and (known := scored.found(drug, base, mg))
         ]
 
     def in_diazepam(self, drug: str, mg: Decimal) -> list[crossing.Equivalent]:

@@ -10,13 +10,12 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from reviews import access, governing, what_ifs
+from reviews import access, governing, profiles, what_ifs
 from reviews.access import Action
 from reviews.models import (
     AgeBand,
     Became,
     Effect,
-    Profile,
     RuleVersion,
     WhatIf,
     WhatIfCount,
@@ -260,9 +259,9 @@ def told(what_if: WhatIf) -> Told:
         burden=_burden("All practices", queues),
         burdens=[_burden(each.practice.name, [each]) for each in queues],
         profiles=[
-            _burden(profile.label, of_it)
-            for profile in Profile
-            if (of_it := [each for each in queues if each.practice.profile == profile])
+            _burden(name, of_it)
+            for code, name in profiles.choices()
+            if (of_it := [each for each in queues if each.practice.profile == code])
         ],
         opened_cases=sum(each.cases_opened for each in queues),
         closed_cases=sum(each.cases_closed for each in queues),

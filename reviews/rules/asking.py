@@ -22,7 +22,8 @@ def runs(rule: Rule, book: RuleBook, profile: str) -> bool:
     if is_off(book, rule.id, profile):
         return False
     held = book.rules.get(rule.id, {}).get(profile)
-    return held is not None and rule.limits.get(profile, {}).keys() <= held.keys()
+    # Rules are written for base profiles; a further one has the steps of its base.
+    return held is not None and rule.limits.get(book.base_of(profile), {}).keys() <= held.keys()
 
 
 class Asked(NamedTuple):

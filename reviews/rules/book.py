@@ -55,6 +55,7 @@ JSON shape (every key shown is required unless said otherwise; amounts are mg):
       "grading": {"DUR-01": {"UK": {"severity_s2": 3, "shown": "queue"}}},    # optional: what the
                                               # rule grades S2 is S3 here; shown: interrupt, queue,
                                               # note or off
+      "profiles": {"IE": {"parent": "UK", ...}},   # optional: further profiles (`profiles`)
       "local": {                              # optional: policy of a practice, by its code, or
                                               # of a group of practices, as "group:<code>"
         "harbour": {"name": "Harbour Street Surgery", "rules": {"DUR-01": {"s2_over_days": 14}},
@@ -70,12 +71,14 @@ A rule without an entry for the profile in `rules` is not run: an old book stays
 
 from array import array
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from reviews.rules.codes import PROFILES
 from reviews.rules.dossier import Medicine
 from reviews.rules.drug import CLASSES, Drug, Entry, Part, Product, Recognition
 from reviews.rules.memory import memory_of
 from reviews.rules.parameters import as_named_now
+from reviews.rules.profiles import Held, base_of, said_of, with_further
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,9 @@ class RuleBook:
     citations: dict[str, list[dict]] = field(default_factory=dict)
     grading: dict[str, dict[str, dict]] = field(default_factory=dict)
     local: dict[str, dict] = field(default_factory=dict)
+    profiles: dict[str, dict] = field(default_factory=dict)
+    """Further profiles as the JSON holds them; what they come to stands among `rules`, `grading`
+    and the facts of drugs, beside the base profiles."""
     policy_of: dict[str, str] = field(default_factory=dict)
     """In a book that holds for the patients of one practice alone (`policy.at`), by rule the name
     of the practice or group whose policy is on it."""
@@ -103,8 +109,10 @@ class RuleBook:
     def from_json(cls, data: dict) -> "RuleBook":
         """Build a book from the JSON shape above. KeyError or TypeError if a part is missing.
 
-        ValueError for a class nobody knows and for an entry that names a drug the book lacks.
+        ValueError for a class nobody knows and for an entry that names a drug the book lacks,
+        `UnknownProfile` for a further profile whose parents lead to no base profile.
         """
+        held = data.get("profiles", {})
         drugs = {
             key: Drug(
                 key=key,
@@ -116,13 +124,18 @@ class RuleBook:
                 band=row.get("band"),
                 metabolism=row.get("metabolism"),
                 severities=dict(row.get("severities", {})),
-                max_mg_per_day={k: dict(v) for k, v in row.get("max_mg_per_day", {}).items()},
-                elder_max_mg_per_day=dict(row.get("elder_max_mg_per_day", {})),
+                max_mg_per_day=with_further(
+                    held, {k: dict(v) for k, v in row.get("max_mg_per_day", {}).items()}
+                ),
+                elder_max_mg_per_day=with_further(held, row.get("elder_max_mg_per_day", {})),
                 equivalents={k: (v[0], v[1]) for k, v in row.get("equivalents", {}).items()},
-                strengths={
-                    profile: {form: tuple(values) for form, values in forms.items()}
-                    for profile, forms in row.get("strengths", {}).items()
-                },
+                strengths=with_further(
+                    held,
+                    {
+                        profile: {form: tuple(values) for form, values in forms.items()}
+                        for profile, forms in row.get("strengths", {}).items()
+                    },
+                ),
                 unverified=tuple(row.get("unverified", ())),
             )
             for key, row in data["drugs"].items()
@@ -156,12 +169,17 @@ class RuleBook:
             products=products,
             atc=atc,
             names=names,
-            rules={
-                rule: {profile: as_named_now(limits) for profile, limits in profiles.items()}
-                for rule, profiles in data["rules"].items()
-            },
+            rules=_under_all(
+                held,
+                "rules",
+                {
+                    rule: {profile: as_named_now(limits) for profile, limits in by.items()}
+                    for rule, by in data["rules"].items()
+                },
+            ),
             citations={rule: list(rows) for rule, rows in data.get("citations", {}).items()},
-            grading=deepcopy(data.get("grading", {})),
+            grading=_under_all(held, "grading", deepcopy(data.get("grading", {}))),
+            profiles=deepcopy(held),
             local=deepcopy(data.get("local", {})),
             # A national list has 100,000 of them: eight bytes each, in every process.
             without_a_rule={
@@ -223,13 +241,40 @@ class RuleBook:
                 for section in ("atc", "names")
             },
             "rules": {
-                rule: {profile: as_named_now(limits) for profile, limits in profiles.items()}
-                for rule, profiles in self.rules.items()
+                rule: {p: as_named_now(limits) for p, limits in by.items() if p in PROFILES}
+                for rule, by in self.rules.items()
             },
             "citations": {rule: list(rows) for rule, rows in self.citations.items()},
-            **({"grading": deepcopy(self.grading)} if self.grading else {}),
+            **({"grading": grading} if (grading := self._grading_of_bases()) else {}),
+            **({"profiles": deepcopy(self.profiles)} if self.profiles else {}),
             **({"local": deepcopy(self.local)} if self.local else {}),
         }
+
+    def saying(self, content: dict) -> "RuleBook":
+        """The same formulary with the thresholds, gradings and policies of another content.
+
+        Its further profiles follow whom they follow here: drug facts stay as they are.
+        """
+        held = content.get("profiles", {})
+        return replace(
+            self,
+            rules=_under_all(held, "rules", deepcopy(content["rules"])),
+            grading=_under_all(held, "grading", deepcopy(content.get("grading", {}))),
+            citations=content["citations"],
+            local=content.get("local", {}),
+            profiles=held,
+        )
+
+    def _grading_of_bases(self) -> dict:
+        bases = {
+            rule: {profile: dict(said) for profile, said in by.items() if profile in PROFILES}
+            for rule, by in self.grading.items()
+        }
+        return {rule: by for rule, by in bases.items() if by}
+
+    def base_of(self, profile: str) -> str:
+        """The base profile of a profile. Raises `UnknownProfile` for one that is not held."""
+        return base_of(self.profiles, profile)
 
     def recognise(self, medicine: Medicine) -> Recognition:
         """Which drugs a medicine holds; worked out once for each `medicine.key`."""
@@ -238,6 +283,21 @@ class RuleBook:
     def recognise_text(self, text: str, codings: tuple[tuple[str, str], ...] = ()) -> Recognition:
         """Which drugs a text holds that nobody keeps, such as one being typed; not remembered."""
         return memory_of(self).recognised.index.recognise(text, codings)
+
+
+def _under_all(held: Held, section: str, said: dict) -> dict:
+    """A section by rule and profile, also for the further profiles of a book."""
+    own = [name for each in held.values() for name in each.get(section, {})]
+    # A rule that only a further profile grades otherwise stands there too.
+    for rule_id in dict.fromkeys([*said, *own]):
+        by_profile = said.get(rule_id, {})
+        further = {code: said_of(held, by_profile, section, rule_id, code) for code in held}
+        # Of a rule without thresholds it says {}: it is run. A rule that the base lacks is not.
+        is_kept = (lambda now: now is not None) if section == "rules" else bool
+        kept = {code: now for code, now in further.items() if is_kept(now)}
+        if kept:
+            said[rule_id] = by_profile | kept
+    return said
 
 
 def _check(drugs, products, atc, names):

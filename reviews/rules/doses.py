@@ -165,7 +165,7 @@ def _dose_not_judged(view: View, rule_id: str, uses: list[Use]) -> Iterator[NotE
             yield cannot_judge(
                 rule_id,
                 [use.line.id for use in mine],
-                f"No labelled maximum of the {view.profile} profile is held for "
+                f"No labelled maximum of the {view.profile_in_words} is held for "
                 f"{words.listed(names(mine))}{purpose}.",
             )
 
@@ -206,7 +206,8 @@ def over_maximum(view: View, limit: Limits) -> Says:
             sentence=(
                 f"{name} {'comes' if over_now else 'came'} to {shown} mg a day from "
                 f"{words.day(since)}{_until(last, over_now)}; the labelled maximum of the "
-                f"{view.profile} profile is {words.amount(most)} mg ({context.replace('_', ' ')})."
+                f"{view.profile_in_words} is {words.amount(most)} mg "
+                f"({context.replace('_', ' ')})."
             ),
             facts=(
                 Fact("mg_per_day", "Daily amount", round(mg, 4), "mg a day"),
@@ -409,7 +410,7 @@ def total_equivalent(view: View, limit: Limits) -> Says:
         yield from length_not_known("DOSE-01", _perhaps_added_up(view))
     if run is None:
         return
-    if not urgent and view.profile == "UK" and "spasticity_neurological" in view.exemptions:
+    if not urgent and view.base == "UK" and "spasticity_neurological" in view.exemptions:
         return
     yield _over_in_all(view, limit, rows, run, urgent=urgent, unsure=unsure)
 
@@ -461,8 +462,8 @@ def _over_in_all(
         ),
         sentence=(
             f"{words.sentence_case(drugs)} {come} to {peak.in_words()} a day, for "
-            f"{words.days(days)} from {words.day(run.start)}; the maximum of the {view.profile} "
-            f"profile is {words.amount(limit['over_mg'])} mg."
+            f"{words.days(days)} from {words.day(run.start)}; the maximum of the "
+            f"{view.profile_in_words} is {words.amount(limit['over_mg'])} mg."
         ),
         facts=(
             *peak.facts(),

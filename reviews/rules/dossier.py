@@ -173,8 +173,8 @@ class Taper:
 class Dossier:
     """A person with everything the rules may look at, judged `as_of` a day under a profile.
 
-    `practice` is the code of theirs and `group` that of the group of practices that it is in, whose
-    local policies count; empty = no policy does.
+    `profile` may be a further one of the book. `practice` is the code of theirs and `group` that of
+    the group of practices that it is in, whose local policies count; empty = no policy does.
 
     `no_sedatives` are texts of medicines, as `recognise.compared` gives them, of which somebody
     said that they name no sedative; `meanings` are such texts, each with the medicine that

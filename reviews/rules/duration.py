@@ -257,8 +257,8 @@ def _past(view: View, rule_id: str, step: Step, touching: Sequence[Use]) -> Cand
         title = _passes(view, item.drugs, item, over)
         sentence = (
             f"{view.supply_takes(span.end)} to {item.drugs} to {at_least}{words.days(days)} since "
-            f"{words.day(episode.start)}, {label}; the limit of the {view.profile} "
-            f"profile is {over} days."
+            f"{words.day(episode.start)}, {label}; the limit of the {view.profile_in_words} "
+            f"is {over} days."
         )
     return candidate(
         rule_id,

@@ -133,7 +133,7 @@ def strength(view: View, limit: Limits) -> Says:
             title=f"{words.sentence_case(use.drug.name)} {words.amount(mg)} mg {form} not known",
             sentence=(
                 f"{words.sentence_case(use.drug.name)} is not marketed as a {form} of "
-                f"{words.amount(mg)} mg in the {view.profile} profile (known: "
+                f"{words.amount(mg)} mg in the {view.profile_in_words} (known: "
                 f"{words.listed(words.amount(known) for known in held)} mg); the entry may be "
                 "wrong, or the product may not come from a pharmacy."
             ),
@@ -411,12 +411,17 @@ def legal_limits(view: View, limit: Limits) -> Says:
         uses = [use for use, _ in problems]
         said = list(dict.fromkeys(text for _, text in problems))
         elsewhere = "hypnotic_supply_over_days" in limit
-        rules = (
-            "the law of France is the only one held of the countries of this profile, so check it "
-            "against that of your own."
-            if elsewhere
-            else "check the quantity and the date against the rules for controlled drugs."
-        )
+        rules = "check the quantity and the date against the rules for controlled drugs."
+        if elsewhere:
+            rules = (
+                "the law of France is the only one held of the countries of this profile, so check "
+                "it against that of your own."
+            )
+        if view.profile != view.base:
+            rules = (
+                f"these limits are of the {view.base} profile, which the {view.profile} profile "
+                "follows, so check it against the law of your own country."
+            )
         yield about_use(
             view,
             "LEG-01",

@@ -132,7 +132,7 @@ def _graded_kinds(view: View, inhibitors: Sequence[Use]):
     azoles = [use for use in full if use.drug.key in ALPRAZOLAM_CONTRAINDICATED]
     mouth = [use for use in by_mouth(view) if use.drug.key in CONTRAINDICATED_WITH_ANY]
     alprazolam = [use for use in view.uses if use.drug.key == "alprazolam"]
-    ritonavir = [use for use in full if use.drug.key == "ritonavir" and view.profile != "US"]
+    ritonavir = [use for use in full if use.drug.key == "ritonavir" and view.base != "US"]
     named = [use for use in view.uses if use.drug.key in RITONAVIR_CONTRAINDICATED]
     dependent = [use for use in view.uses if use.drug.key in DEPENDENT_ON_CYP3A4]
     return (

@@ -37,6 +37,7 @@ from reviews.rules.naming import ids_of, names
 from reviews.rules.parameters import EXPOSURE, Limits
 from reviews.rules.person import Person
 from reviews.rules.presence import InHand, Presence
+from reviews.rules.profiles import in_words
 from reviews.rules.readings import KINDS
 from reviews.rules.watch import Watch
 
@@ -106,14 +107,15 @@ class Supplied(NamedTuple):
 class View:
     """The exposure to benzodiazepines and Z-drugs on the day judged, under one book.
 
-    `person` tells of age, conditions and readings, `in_hand` of the other medicines and of days
-    together. `uses` are the regular uses; those of them with known days are in `spans` after carry-
-    forward, `unclear` lack a length and `undated` a beginning. `copies` may be other records of one
-    of them. `rescue` medicine is no exposure. `current` are the episodes that a supply starting
-    today would still join, `judged` their current lines. `own_lines` are the ids of every
-    benzodiazepine and Z-drug on the record, other records of the same supply among them.
-    `watch(day)` says that the answer can change on a day, and `reached(day)` asks whether one has
-    come. `unmapped` are medicines that nobody recognised, with their last day.
+    `base` is the base profile of theirs, for which rules are written. `person` tells of age,
+    conditions and readings, `in_hand` of the other medicines and of days together. `uses` are the
+    regular uses; those of them with known days are in `spans` after carry-forward, `unclear` lack
+    a length and `undated` a beginning. `copies` may be other records of one of them. `rescue`
+    medicine is no exposure. `current` are the episodes that a supply starting today would still
+    join, `judged` their current lines. `own_lines` are the ids of every benzodiazepine and Z-drug
+    on the record, other records of the same supply among them. `watch(day)` says that the answer
+    can change on a day, and `reached(day)` asks whether one has come. `unmapped` are medicines that
+    nobody recognised, with their last day.
     """
 
     def __init__(
@@ -127,6 +129,7 @@ class View:
         self.dossier = dossier
         self.book = book
         self.profile = dossier.profile
+        self.base: str = book.base_of(dossier.profile)
         self.limit = limit = book.rules[EXPOSURE][dossier.profile]
         self.gap_days: int = limit["gap_days"]
         self._watch = Watch(dossier.as_of.toordinal())
@@ -159,6 +162,11 @@ class View:
         self._limits: dict[tuple[str, tuple[str, ...]], Limits | None] = {}
         self._answers: dict[Callable, Any] = {}
         self.exemptions = self._exemptions()
+
+    @kept
+    def profile_in_words(self) -> str:
+        """The profile as a sentence names it, with those from which it has what it does not say."""
+        return in_words(self.book.profiles, self.profile)
 
     @kept
     def person(self) -> Person:

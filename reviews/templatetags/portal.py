@@ -12,9 +12,10 @@ from django.template.context import RequestContext
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
-from reviews import service_levels
+from reviews import profiles, service_levels
 from reviews.forms import toast
 from reviews.models import Case, Patient, named
+from reviews.rules.codes import PROFILE_NAMES
 from reviews.tapering import doses
 
 PICTURES = {
@@ -45,6 +46,14 @@ def severity(level: int | str) -> str:
 def name_of(user: User | None) -> str:
     """The name that others read of somebody; nobody is the portal itself."""
     return named(user)
+
+
+@register.filter
+def profile_name(code: str) -> str:
+    """The name of a profile: United Kingdom. Its code where the live rule book does not hold it."""
+    if code in PROFILE_NAMES:
+        return PROFILE_NAMES[code]
+    return dict(profiles.choices()).get(code, code) if code else ""
 
 
 @register.filter

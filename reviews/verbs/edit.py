@@ -25,7 +25,7 @@ from drugs.models import (
     Pair,
     Sourced,
 )
-from reviews import access, audit
+from reviews import access, audit, profiles
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, DomainError, IllegalMove, Stale
@@ -85,6 +85,8 @@ def add(
     """Write down a row about a drug, or bring one back into force. Raises `BadRecord`."""
     access.require(by, Action.EDIT_FORMULARY)
     columns = cited(citation)
+    if values.get("profile"):
+        profiles.require_known("profile", str(values["profile"]))
     identity = {name: values.get(name) for name in IDENTITY[model]}
     retired = model.objects.select_for_update().filter(
         ingredient=ingredient, retired_at__isnull=False, **identity

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, audit, governing, worked_examples
+from reviews import access, audit, governing, profiles, worked_examples
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, Stale
@@ -48,6 +48,8 @@ def add(
         raise BadRecord("rule_id", f"there is no rule {rule_id}")
     if bool(profile) == bool(practice):
         raise BadRecord("profile", "give a profile, or a practice for its local policy")
+    if profile:
+        profiles.require_known("profile", profile)
     if not title or len(title) > 200:
         raise BadRecord("title", "is needed, in at most 200 characters: what the example shows")
     if expected not in Expected.values:

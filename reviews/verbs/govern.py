@@ -5,20 +5,21 @@ Several people add edits to one draft. Nothing changes for anybody's patients: a
 into a book, which a second person publishes (`reviews.verbs.publish`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, audit, governing
+from reviews import access, audit, governing, profiles
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, Stale
 from reviews.governing import Grounds
 from reviews.models import Practice, PracticeGroup, RuleChange, RuleDraft, RuleVersion, named
 from reviews.rule_files import Row
-from reviews.rules.changing import Fact, Value, value_in
+from reviews.rules.changing import PROFILE, Fact, Value, own_facts, value_in
+from reviews.rules.profiles import DETAILS, children, further
 
 
 @transaction.atomic
@@ -54,12 +55,41 @@ def change(
     published a book since, `IllegalMove` when the draft is not open.
     """
     access.require(by, Action.DRAFT)
-    locked = _lock(draft)
-    place = practice or group
     if sum(map(bool, (profile, practice, group))) != 1:
         raise BadRecord("profile", "give a profile, or a practice or group for its local policy")
+    return _edit(
+        _lock(draft),
+        rule_id=rule_id,
+        field=field,
+        after=after,
+        grounds=grounds,
+        by=by,
+        profile=profile,
+        practice=practice,
+        group=group,
+        seen=seen,
+    )
+
+
+def _edit(
+    locked: RuleDraft,
+    *,
+    rule_id: str,
+    field: str,
+    after: Value,
+    grounds: Grounds,
+    by: User,
+    profile: str = "",
+    practice: Practice | None = None,
+    group: PracticeGroup | None = None,
+    seen: int | None = None,
+) -> RuleChange:
+    """Edit one fact in a draft that the caller has locked; the book of a draft is read once."""
+    place = practice or group
     fact = Fact(rule_id, profile, place.scope if place else "", field)
-    held = governing.accepted(fact, after, place)
+    held = governing.accepted(fact, after, place, governing.held_in(locked))
+    if rule_id == PROFILE:
+        governing.require_same_parent(locked, fact, held)
     cited = governing.cited(grounds)
     standing = governing.with_people(
         locked.changes.standing().filter(
@@ -90,20 +120,153 @@ def change(
 
 
 @transaction.atomic
+def add_profile(
+    *, draft: RuleDraft, code: str, said: Mapping[str, str], grounds: Grounds, by: User
+) -> list[RuleChange]:
+    """Add a further profile to a draft: an edit for each thing that is said of it.
+
+    `said` is by `profiles.LABELS`. Raises `BadRecord` by field, also for a code that is taken.
+    """
+    access.require(by, Action.DRAFT)
+    locked = _lock(draft)
+    profiles.require_code(code)
+    held = governing.held_in(locked)
+    if code in held or code in further(locked.base.book):
+        raise BadRecord("code", f"{code} is a profile already")
+    for field in profiles.NEEDED:
+        if not said.get(field, "").strip():
+            raise BadRecord(field, "is needed")
+    profiles.require_new_name(said["name"], held)
+    of_it = locked.changes.standing().filter(rule_id=PROFILE, profile=code)
+    seen = dict(of_it.values_list("field", "pk"))
+    return [
+        _edit(
+            locked,
+            rule_id=PROFILE,
+            field=field,
+            after=said[field],
+            grounds=grounds,
+            by=by,
+            profile=code,
+            seen=seen.get(field),
+        )
+        for field in DETAILS
+        if said.get(field, "").strip()
+    ]
+
+
+@transaction.atomic
+def describe_profile(
+    *,
+    draft: RuleDraft,
+    code: str,
+    said: Mapping[str, str],
+    grounds: Grounds,
+    seen: int | None,
+    by: User,
+) -> list[RuleChange]:
+    """Change in a draft what is said of a further profile: an edit for each thing that differs.
+
+    `seen` is the newest edit of it in the draft when it was looked at, None for none. Raises
+    `BadRecord` by field, also for a name that is taken, and `Stale`.
+    """
+    access.require(by, Action.DRAFT)
+    locked = _lock(draft)
+    held = governing.held_in(locked)
+    if code not in held:
+        raise BadRecord("code", f"there is no profile {code} in the draft")
+    standing = {
+        each.field: each
+        for each in governing.with_people(
+            locked.changes.standing().filter(rule_id=PROFILE, profile=code)
+        )
+    }
+    newest = max(standing.values(), key=lambda each: each.pk, default=None)
+    if (newest.pk if newest else None) != seen:
+        raise Stale(_by_whom(newest))
+    for field in profiles.NEEDED:
+        if field in said and not said[field].strip():
+            raise BadRecord(field, "is needed")
+    if "name" in said:
+        profiles.require_new_name(said["name"], {k: v for k, v in held.items() if k != code})
+    made = []
+    for field, value in said.items():
+        now = held[code].get(field)
+        after = governing.accepted(Fact(PROFILE, code, "", field), value, None, held)
+        if after == now:
+            continue
+        if after == value_in(locked.base.book, Fact(PROFILE, code, "", field)):
+            # As the book says already: the edit that said otherwise goes.
+            _withdraw(standing[field], by)
+            _record(by, Event.RULE_CHANGE_WITHDRAWN, standing[field])
+            continue
+        edit = standing.get(field)
+        made.append(
+            _edit(
+                locked,
+                rule_id=PROFILE,
+                field=field,
+                after=after,
+                grounds=grounds,
+                by=by,
+                profile=code,
+                seen=edit.pk if edit else None,
+            )
+        )
+    return made
+
+
+@transaction.atomic
+def take_profile_away(
+    *, draft: RuleDraft, code: str, grounds: Grounds, by: User
+) -> list[RuleChange]:
+    """Take a further profile away in a draft, with all that it says; the edits that do so.
+
+    One that the draft itself added goes with its edits, and none are needed. Raises `BadRecord`
+    while a practice or a group is of it, or another profile follows it, and for one that is none.
+    """
+    access.require(by, Action.DRAFT)
+    locked = _lock(draft)
+    held = governing.held_in(locked)
+    if code not in held:
+        raise BadRecord("code", f"there is no profile {code} to take away")
+    if of_it := profiles.used().get(code):
+        raise BadRecord("code", f"{', '.join(of_it)}: of this profile. Move them first")
+    if after := children(held, code):
+        raise BadRecord("code", f"{', '.join(after)} would have no parent: take that away first")
+    governing.cited(grounds)
+    for each in locked.changes.standing().filter(profile=code):
+        _withdraw(each, by)
+        _record(by, Event.RULE_CHANGE_WITHDRAWN, each)
+    return [
+        _edit(
+            locked,
+            rule_id=fact.rule_id,
+            field=fact.field,
+            after=None,
+            grounds=grounds,
+            by=by,
+            profile=code,
+        )
+        for fact in own_facts(locked.base.book, code)
+    ]
+
+
+@transaction.atomic
 def take_file(*, draft: RuleDraft, rows: Iterable[Row], by: User) -> list[RuleChange]:
     """Make an edit of each row of a file whose value is not what the draft says already.
 
     All or nothing: raises `BadRecord` for the first row that cannot be, as `report` tells of all.
     """
     access.require(by, Action.DRAFT)
-    locked = _lock(draft)
+    locked, rows = _lock(draft), list(rows)
     answers = governing.report(locked, rows)
     refused = next((each for each in answers if each.refused), None)
     if refused is not None:
         raise BadRecord("file", f"line {refused.row.line}: {refused.refused}")
     return [
-        change(
-            draft=locked,
+        _edit(
+            locked,
             rule_id=each.row.fact.rule_id,
             field=each.row.fact.field,
             after=each.row.value,
@@ -113,7 +276,7 @@ def take_file(*, draft: RuleDraft, rows: Iterable[Row], by: User) -> list[RuleCh
             **governing.columns_of(each.place),
             seen=each.standing.pk if each.standing else None,
         )
-        for each in answers
+        for each in governing.parents_first(answers, governing.held_with(locked, rows))
         if each.changes
     ]
 

@@ -11,11 +11,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, audit, governing, requests, rulebooks, staff, walls
+from reviews import access, audit, governing, profiles, requests, rulebooks, staff
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, NotFound, Stale
-from reviews.models import GroupMember, Practice, PracticeGroup, Prescription, RuleVersion
+from reviews.models import GroupMember, Practice, PracticeGroup, RuleVersion
 from reviews.rules.changing import disorders, judged_by
 
 REASON_LENGTH = 500
@@ -25,6 +25,9 @@ REASON_LENGTH = 500
 def make(*, code: str, name: str, profile: str, by: User) -> PracticeGroup:
     """Make a group of practices of one profile. Raises `BadRecord`, also for a code in use."""
     access.require(by, Action.KEEP_GROUPS)
+    # A group stays: no book without its profile is published after this.
+    governing.one_at_a_time()
+    profiles.require_known("profile", profile)
     group = PracticeGroup(
         code=code.strip(),
         name=staff.written_name("name", name.strip()),
@@ -81,7 +84,7 @@ def move(
         made = GroupMember.objects.create(
             practice=locked, group=group, by=by, since=now, reason=reason.strip()[:REASON_LENGTH]
         )
-    patients = _ask_again(locked) if judged_otherwise else 0
+    patients = requests.enqueue_practice(locked, reason="group") if judged_otherwise else 0
     told = {"from": before, "to": group}
     audit.record(
         by,
@@ -126,13 +129,3 @@ def _require_no_contradiction(book: dict[str, Any], practice: Practice, group: s
     if faults:
         first = f"{faults[0].rule_id}: {faults[0].in_words()}"
         raise BadRecord("group", f"contradicts the practice’s own policy. {first}")
-
-
-def _ask_again(practice: Practice) -> int:
-    """Ask that everybody with a prescription at the practice be screened, and say how many."""
-    # Whoever moves a practice may see none of its patients.
-    with walls.seeing(walls.EVERYTHING):
-        rows = Prescription.objects.live().filter(practice=practice).order_by("patient_id")
-        ids = list(rows.values_list("patient_id", flat=True).distinct())
-        requests.enqueue(ids, reason="group", priority=requests.BULK)
-    return len(ids)

@@ -9,11 +9,14 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from reviews import access, audit, staff, walls
+from reviews import access, audit, governing, groups, profiles, requests, staff, walls
 from reviews.access import Action
 from reviews.audit import Event
-from reviews.errors import BadRecord
-from reviews.models import Patient, Practice, Role
+from reviews.errors import BadRecord, NotFound
+from reviews.models import PastProfile, Patient, Practice, Role
+from reviews.rules.changing import disorders
+from reviews.rules.codes import PROFILES
+from reviews.rules.profiles import UnknownProfile, base_of, described
 
 DETAILS = (
     *("name", "profile", "time_zone", "country", "locale", "address", "telephone", "email"),
@@ -21,6 +24,10 @@ DETAILS = (
 )
 """What can be said of a practice; `second_factor` is who must have one (`SecondFactor`). Its code
 stays: client systems call it by that."""
+
+
+OF_PROFILE = ("time_zone", "country", "locale")
+"""What a practice has from its profile where nobody says otherwise."""
 
 
 @transaction.atomic
@@ -31,7 +38,8 @@ def set_up(*, code: str, by: User | None = None, **details: str) -> Practice:
     """
     if by is not None:
         access.require(by, Action.SET_UP_PRACTICE)
-    practice = Practice(code=code, **_known(details))
+    practice = Practice(code=code, **{**dict.fromkeys(OF_PROFILE, ""), **_known(details)})
+    _of_its_profile(practice)
     _save(practice)
     # Nobody works there yet, and so nobody sees it.
     with walls.seeing(walls.of([practice.pk])):
@@ -65,9 +73,11 @@ def set_up(*, code: str, by: User | None = None, **details: str) -> Practice:
 def edit(*, practice: Practice, by: User | None = None, **details: str) -> Practice:
     """Change the `DETAILS` that are given; nothing to change is no error.
 
-    The profile of a practice with patients stays: with it everybody there would have to be judged
-    anew, and a day in the past would be judged by limits that were not those of the practice. Days
-    that instants have become stay too, whatever the time zone. Raises `BadRecord`.
+    A practice with patients goes to no profile of another base: nobody there is to be judged by
+    limits that were made for others. Within the same base it may, as from the United Kingdom to a
+    profile that follows it: everybody is asked for again, and of a day in the past it is known
+    which profile it had. Days that instants have become stay, whatever the time zone. Raises
+    `BadRecord`.
     """
     locked = staff.enter(practice, Action.EDIT_PRACTICE, by)
     said = {field: value.strip() for field, value in _known(details).items()}
@@ -75,13 +85,19 @@ def edit(*, practice: Practice, by: User | None = None, **details: str) -> Pract
     changed = {field: value for field, value in said.items() if value != before[field]}
     if not changed:
         return locked
-    if "profile" in changed and Patient.objects.filter(practice=locked).exists():
-        raise BadRecord("profile", "of a practice with patients stays as it is")
-    if "profile" in changed and locked.groups.current().exists():
-        raise BadRecord("profile", "of a practice in a group stays as it is")
+    treated = False
+    if "profile" in changed:
+        governing.one_at_a_time()
+        treated = Patient.objects.filter(practice=locked).exists()
+        _require_near(locked, changed["profile"], treated=treated)
     for field, value in changed.items():
         setattr(locked, field, value)
+    _of_its_profile(locked)
     _save(locked)
+    told = {}
+    if "profile" in changed:
+        PastProfile.objects.create(practice=locked, profile=before["profile"], by=by)
+        told["patients"] = requests.enqueue_practice(locked, reason="profile") if treated else 0
     audit.record(
         by,
         Event.PRACTICE_CHANGED,
@@ -89,8 +105,49 @@ def edit(*, practice: Practice, by: User | None = None, **details: str) -> Pract
         subject=locked,
         before={field: before[field] for field in changed},
         after=changed,
+        **told,
     )
     return locked
+
+
+def _require_near(practice: Practice, profile: str, *, treated: bool) -> None:
+    """Raise `BadRecord` where a practice cannot go to a profile as it is now."""
+    if practice.groups.current().exists():
+        raise BadRecord("profile", "of a practice in a group stays as it is")
+    profiles.require_known("profile", profile)
+    held = profiles.live()
+    try:
+        is_near = base_of(held, practice.profile) == base_of(held, profile)
+    except UnknownProfile:
+        is_near = False
+    if treated and not is_near:
+        raise BadRecord("profile", "of a practice with patients stays of the same base profile")
+    try:
+        live = governing.live()
+    except NotFound:
+        return
+    group = groups.group_of(practice.pk)
+    faults = disorders(live.book, {practice.scope: profile}, {practice.code: group})
+    for fault in faults:
+        if fault.where == practice.code:
+            raise BadRecord(
+                "profile",
+                f"contradicts the practice’s own policy. {fault.rule_id}: {fault.in_words()}",
+            )
+
+
+def _of_its_profile(practice: Practice) -> None:
+    """Fill in what a practice of a further profile has to hold itself, from its profile.
+
+    Raises `BadRecord` for a profile that judges nowhere here.
+    """
+    if practice.profile in PROFILES:
+        return
+    profiles.require_known("profile", practice.profile)
+    said = described(profiles.live(), practice.profile)
+    for field in OF_PROFILE:
+        if not getattr(practice, field):
+            setattr(practice, field, getattr(said, field))
 
 
 def _known(details: dict[str, Any]) -> dict[str, Any]:

@@ -53,6 +53,7 @@ from reviews.rules import matters, weight
 from reviews.rules.book import RuleBook
 from reviews.rules.dossier import Dossier, Medicine
 from reviews.rules.finding import Finding
+from reviews.rules.profiles import lineage
 from reviews.rules.screen import concerns, screen
 from reviews.what_ifs import Change, Compared
 
@@ -177,7 +178,7 @@ class _Alone:
         """What becomes of a patient's flags by each edit that is for them; by id of the edit."""
         said = {}
         for edit, book in self.edits:
-            if not _is_for(edit, dossier):
+            if not _is_for(edit, dossier, book):
                 continue
             compared = what_ifs.compare(before, screen(dossier, book).findings, live, dossier.as_of)
             if compared.changes:
@@ -210,11 +211,16 @@ class _Alone:
         )
 
 
-def _is_for(edit: RuleChange, dossier: Dossier) -> bool:
-    """Whether an edit can change what is said of somebody."""
+def _is_for(edit: RuleChange, dossier: Dossier, book: RuleBook) -> bool:
+    """Whether an edit can change what is said of somebody.
+
+    One of a profile is for those of all profiles that follow it, too.
+    """
     if edit.practice:
         return edit.practice.code == dossier.practice
-    return edit.profile == dossier.profile
+    if edit.group:
+        return edit.group.code == dossier.group
+    return edit.profile in lineage(book.profiles, dossier.profile)
 
 
 EDIT_COUNTS = (

@@ -20,11 +20,10 @@ from drugs.models import (
     Ingredient,
     IngredientClass,
     Pair,
-    Profile,
     Sourced,
 )
 from drugs.search import find_drugs
-from reviews import access, formulary_files
+from reviews import access, formulary_files, profiles
 from reviews.access import Action
 from reviews.errors import BadRecord, NotFound, Stale
 from reviews.forms.formulary import SEEN, RowForm, seen
@@ -289,15 +288,16 @@ def rows(request: SignedIn, kind: str, form: str) -> HttpResponse:
 
 def _find(request: SignedIn) -> dict[str, Any]:
     """The search box and what it found, under the profile that was asked for or is mine."""
-    mine = [practice.profile for practice in access.practices(request.user, Action.SEE_FORMULARY)]
-    asked = request.GET.get("profile", "")
-    profile = asked if asked in Profile.values else next(iter(mine), Profile.UK)
+    mine = access.practices(request.user, Action.SEE_FORMULARY)
+    profile = profiles.asked_for(request.GET.get("profile", ""), mine)
     q = " ".join(request.GET.get("q", "").split())[:100]
     return {
         "q": q,
         "profile": profile,
-        "profiles": Profile.choices,
-        "found": find_drugs(q, limit=FOUND_AT_MOST, profile=profile),
+        "profiles": profiles.choices(),
+        "found": find_drugs(
+            q, limit=FOUND_AT_MOST, profile=profile, follows=profiles.follows(profile)
+        ),
         "query": request.GET.urlencode(),
     }
 

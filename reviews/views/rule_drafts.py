@@ -10,19 +10,21 @@ from django.urls import path, re_path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from reviews import access, governing, rule_files
+from reviews import access, governing, profiles, rule_files
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, NotFound, Stale
 from reviews.forms.numbers import whole
 from reviews.forms.rule_change import RuleChangeForm
 from reviews.governing import Place
-from reviews.models import Practice, PracticeGroup, Profile, RuleChange, RuleDraft
+from reviews.models import Practice, PracticeGroup, RuleChange, RuleDraft
 from reviews.queries import rule_books, rule_drafts, rule_examples
 from reviews.queries.rule_drafts import FactNow
 from reviews.rules.bounds import AUTHORITY
-from reviews.rules.changing import Fact
+from reviews.rules.changing import PROFILE, Fact
+from reviews.rules.changing import is_known as is_fact
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.policy import GROUP
+from reviews.rules.profiles import Held, is_known
 from reviews.rules.registry import BY_ID
 from reviews.shadows import LONGEST_DAYS
 from reviews.verbs import govern, publish
@@ -59,7 +61,9 @@ def _draft_page(
         "version": draft.versions.order_by("-number").first(),
         "live": live,
         "is_stale": is_open and draft.base_id != live.pk,
-        "faults": governing.faults(content) if is_open else [],
+        "faults": [*profiles.faults(governing.held_in(draft)), *governing.faults(content)]
+        if is_open
+        else [],
         "broken": rule_examples.would_break({each.rule_id for each in changes}, content)
         if is_open and rows
         else [],
@@ -89,6 +93,8 @@ def begin(request: SignedIn) -> HttpResponse:
     draft = govern.begin(title=title, by=request.user)
     messages.success(request, f"The draft “{draft.title}” is begun. Nothing changes for patients.")
     rule_id = request.POST.get("rule", "")
+    if rule_id == PROFILE:
+        return redirect(f"{reverse('profiles')}?draft={draft.pk}#add")
     if rule_id in BY_ID or rule_id == EXPOSURE:
         return redirect(f"{reverse('rule-change', args=[rule_id])}?draft={draft.pk}")
     return redirect("rule-draft", draft.pk)
@@ -104,7 +110,8 @@ def rule_change(request: SignedIn, rule_id: str) -> HttpResponse:
         raise NotFound(f"There is no rule {rule_id}.")
     drafts = rule_drafts.open_drafts()
     draft = next((each for each in drafts if str(each.pk) == request.GET.get("draft")), None)
-    place, profile = _scope(request)
+    held = governing.held_in(draft) if draft else profiles.live()
+    place, profile = _scope(request, held)
     context: dict[str, Any] = {
         "rule_id": rule_id,
         "rule": rule,
@@ -112,7 +119,7 @@ def rule_change(request: SignedIn, rule_id: str) -> HttpResponse:
         "drafts": drafts,
         "draft": draft,
         "scope": rule_drafts.scope_key(place) if place else profile,
-        "profiles": Profile.choices,
+        "profiles": profiles.choices(held),
         "practices": Practice.objects.order_by("name") if rule else [],
         "groups": PracticeGroup.objects.order_by("name") if rule else [],
         "fields": rule_drafts.choices_of(rule_id),
@@ -248,6 +255,7 @@ def file(request: SignedIn, pk: int) -> HttpResponse:
     if found.book:
         rows = rule_books.taken_here(found.book, rows, timezone.localdate())
     answers = governing.report(draft, rows)
+    held = governing.held_with(draft, rows)
     would = [each for each in answers if each.changes]
     refused = [each for each in answers if each.refused]
     if "take" in request.POST and not refused and not found.faults and would:
@@ -257,8 +265,8 @@ def file(request: SignedIn, pk: int) -> HttpResponse:
     context |= {
         "text": text,
         "faults": found.faults,
-        "refused": [_told(each) for each in refused],
-        "would": [_told(each) for each in would],
+        "refused": [_told(each, held) for each in refused],
+        "would": [_told(each, held) for each in would],
         "unchanged": len(answers) - len(would) - len(refused),
         "proven": rule_books.proven(found.book) if found.book else None,
         "not_taken": rule_books.not_taken(found.book, draft.base.book) if found.book else [],
@@ -267,9 +275,9 @@ def file(request: SignedIn, pk: int) -> HttpResponse:
     return render(request, "reviews/rulebooks/file.html", context, status=422 if refused else 200)
 
 
-def _told(answer: governing.Answer) -> dict[str, Any]:
+def _told(answer: governing.Answer, held: Held) -> dict[str, Any]:
     fact = answer.row.fact
-    known = rule_drafts.bounds_of(fact, answer.place) is not None
+    known = is_fact(fact, held) and (not fact.practice or answer.place is not None)
     return {
         "answer": answer,
         "label": governing.label(fact) if known else fact.field,
@@ -310,7 +318,7 @@ def put_away(request: SignedIn, pk: int) -> HttpResponse:
     return redirect("rulebooks")
 
 
-def _scope(request: SignedIn) -> tuple[Place | None, str]:
+def _scope(request: SignedIn, held: Held) -> tuple[Place | None, str]:
     """The practice or group whose policy is asked for, or the profile; mine where neither is."""
     asked = request.GET.get("scope", "")
     if asked.startswith("practice:"):
@@ -322,8 +330,7 @@ def _scope(request: SignedIn) -> tuple[Place | None, str]:
         if group is not None:
             return group, ""
     mine = access.practices(request.user, Action.SEE_FORMULARY)
-    default = next((practice.profile for practice in mine), Profile.UK)
-    return None, asked if asked in Profile.values else default
+    return None, asked if is_known(held, asked) else profiles.asked_for("", mine)
 
 
 def _draft(pk: int) -> RuleDraft:

@@ -9,12 +9,12 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST
 
-from reviews import access, rulebooks
+from reviews import access, profiles, rulebooks
 from reviews.access import Action
 from reviews.errors import BadRecord, NotFound, Stale
 from reviews.forms.numbers import whole
 from reviews.forms.rule_example import DAY_HINT, RuleExampleForm, codes, typed
-from reviews.models import Profile, RuleExample, RuleVersion
+from reviews.models import RuleExample, RuleVersion
 from reviews.queries import rule_examples
 from reviews.rules.registry import BY_ID
 from reviews.verbs import examples
@@ -96,7 +96,7 @@ def _looked(rule_id: str, form: RuleExampleForm) -> rule_examples.Shown:
 
 def _mine(request: SignedIn) -> str:
     mine = access.practices(request.user, Action.SEE_FORMULARY)
-    return next((practice.profile for practice in mine), Profile.UK)
+    return profiles.asked_for("", mine)
 
 
 def _not_withdrawn(request: SignedIn, refusal: BadRecord | Stale, pk: int) -> HttpResponse:

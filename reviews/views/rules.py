@@ -12,19 +12,21 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from reviews import access, governing, rulebooks
+from reviews import access, governing, profiles, rulebooks
 from reviews.access import Action
 from reviews.errors import NotFound
-from reviews.models import Decision, DecisionItem, Flag, Outcome, Profile
+from reviews.models import Decision, DecisionItem, Flag, Outcome
 from reviews.queries import opinions, outcomes, rule_drafts, rule_examples
 from reviews.rules.asking import runs
 from reviews.rules.book import RuleBook
 from reviews.rules.bounds import FLOORS
 from reviews.rules.catalogue import catalogue, labelled, left_out
+from reviews.rules.codes import PROFILES
 from reviews.rules.examples import worked_examples
 from reviews.rules.exemptions import exempted
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.precedence import rows_of
+from reviews.rules.profiles import all_of
 from reviews.rules.registry import BY_ID
 from reviews.views.signed_in import SignedIn
 
@@ -47,8 +49,7 @@ def rules(request: SignedIn) -> HttpResponse:
     """The rules as one table, under the profile that was asked for or is mine."""
     access.require(request.user, Action.SEE_FORMULARY)
     mine = access.practices(request.user, Action.SEE_FORMULARY)
-    asked = request.GET.get("profile", "")
-    profile = asked if asked in Profile.values else next((p.profile for p in mine), Profile.UK)
+    profile = profiles.asked_for(request.GET.get("profile", ""), mine)
     q = request.GET.get("q", "").strip()[:100]
     _pk, book = rulebooks.live()
     changed = governing.changed_in(_pk)
@@ -83,7 +84,7 @@ def rules(request: SignedIn) -> HttpResponse:
         "is_filtered": bool(q or any(chosen.values())),
         "q": q,
         "profile": profile,
-        "profiles": Profile.choices,
+        "profiles": profiles.choices(),
         "book": book,
         "overdue": sum(rule["overdue"] for rule in everything),
         "unverified": sum(rule["unverified"] for rule in everything),
@@ -110,13 +111,13 @@ def rule(request: SignedIn, rule_id: str) -> HttpResponse:
     found = _rule(known, book)
     mine = access.practices(request.user, Action.SEE_FORMULARY)
     practice_ids = [practice.pk for practice in mine]
-    profiles = {practice.profile for practice in mine}
+    own = {practice.profile for practice in mine}
     became = outcomes.in_days(practice_ids, RECENT_DAYS).get(rule_id)
     context = {
         "rule": found,
         "book": book,
-        "parameters": _table(rule_id, found["parameters"], profiles),
-        "examples": _examples(rule_id, book, next((p.profile for p in mine), Profile.UK)),
+        "parameters": _table(rule_id, found["parameters"], book, own),
+        "examples": _examples(rule_id, book, profiles.asked_for("", mine)),
         "exempted": exempted(rule_id),
         "precedence": rows_of(rule_id),
         "recent": _raised(practice_ids)[rule_id],
@@ -143,9 +144,14 @@ def _limits(rule_id: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     return limits
 
 
-def _table(rule_id: str, parameters: dict[str, Any], mine: set[str]) -> dict[str, Any]:
+def _table(
+    rule_id: str, parameters: dict[str, Any], book: RuleBook, mine: set[str]
+) -> dict[str, Any]:
     """The parameters of a rule, a row each, with the value of every profile: None = no such."""
-    columns = [{"profile": profile, "mine": profile in mine} for profile in Profile.values]
+    columns = [
+        {"profile": each.code, "mine": each.code in mine, "parent": each.parent}
+        for each in all_of(book.profiles)
+    ]
     names = sorted({name for limits in parameters.values() for name in limits})
     rows = [
         {
@@ -173,7 +179,7 @@ def _examples(rule_id: str, book: RuleBook, profile: str) -> dict[str, Any]:
         outcome.finding
         for example in worked
         for outcome in example.outcomes
-        if outcome.finding is not None and outcome.profile == profile
+        if outcome.finding is not None and outcome.profile == book.base_of(profile)
     ]
     return {
         "worked": worked,
@@ -186,7 +192,7 @@ def _rule(rule: dict[str, Any], book: RuleBook) -> dict[str, Any]:
     """A rule of the catalogue with the parameters and sources of the live book."""
     today = timezone.localdate().isoformat()
     sources = book.citations.get(rule["id"], [])
-    in_force = any(runs(BY_ID[rule["id"]], book, profile) for profile in Profile.values)
+    in_force = any(runs(BY_ID[rule["id"]], book, profile) for profile in PROFILES)
     return {
         **rule,
         "parameters": book.rules.get(rule["id"], {}),
@@ -211,7 +217,11 @@ def _state(rule_id: str, book: RuleBook, changed: set[str]) -> dict[str, Any]:
         "changed_here": rule_id in changed,
         "has_policy": bool(rule_drafts.policies_in(book, rule_id)),
         "floor": FLOORS.get(rule_id, ""),
-        "is_off": not all(runs(rule, book, profile) for profile in rule.profiles),
+        "is_off": not all(
+            runs(rule, book, each.code)
+            for each in all_of(book.profiles)
+            if book.base_of(each.code) in rule.profiles
+        ),
     }
 
 

@@ -11,7 +11,7 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from reviews import access, dossiers, rulebooks
+from reviews import access, dossiers, profiles, rulebooks
 from reviews.access import Action
 from reviews.drawing import taper_chart
 from reviews.errors import BadRecord, NotFound
@@ -27,10 +27,6 @@ from reviews.views import person
 from reviews.views.refusals import refusals_at, shows_refusals
 from reviews.views.signed_in import SignedIn
 
-# Whom a person calls. Local policy: the number of the country of the profile.
-EMERGENCY = {"UK": "999", "US": "911", "EU": "112"}
-OUT_OF_HOURS = {"UK": "NHS 111"}
-"""Whom a person calls at other times, where that is one number (local policy)."""
 # Taken as well as a benzodiazepine or Z-drug, these make people drowsy and slow breathing.
 SEDATING = BZRA_CLASSES | {"opioid", "gabapentinoid"}
 OFFERED = {
@@ -324,7 +320,8 @@ def sheet(request: SignedIn, pk: int) -> HttpResponse:
         if part.drug != version.taper.drug and book.drugs[part.drug].classes & SEDATING
     }
     planned, wording = version.plan, sheets.wording(code)
-    profile = patient.practice.profile
+    # Whom a person calls: local policy, by the profile.
+    profile = profiles.of(patient.practice)
     whole = "whole" in request.GET
     context = {
         **person.banner(patient),
@@ -336,8 +333,8 @@ def sheet(request: SignedIn, pk: int) -> HttpResponse:
             version=version,
             book=book,
             others=sorted(others),
-            emergency=EMERGENCY[profile],
-            other_times=OUT_OF_HOURS.get(profile, ""),
+            emergency=profile.emergency,
+            other_times=profile.out_of_hours,
             today=today,
         ),
         "languages": [sheets.wording(each) for each in sheets.LANGUAGES],

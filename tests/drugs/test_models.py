@@ -56,18 +56,18 @@ def test_sign_off_names_somebody(row):
 
 BROKEN = [
     (models.Limit, {"mg_per_day": 0}, "limit_positive"),
-    (models.Limit, {"profile": "XX"}, "limit_profile_known"),
+    (models.Limit, {"profile": "xx"}, "limit_profile_known"),
     (models.Equivalent, {"mg": -1}, "equivalent_positive"),
     (models.Equivalent, {"mg": 5, "mg_high": 4}, "equivalent_positive"),
     (models.DrugFact, {"value": ""}, "fact_says_something"),
-    (models.DrugFact, {"profile": "XX"}, "fact_profile_known"),
+    (models.DrugFact, {"profile": "xx"}, "fact_profile_known"),
     (models.DrugClass, {"severity": 5}, "drugclass_severity"),
     (models.IngredientClass, {"severity": 0}, "membership_severity"),
     (models.IngredientClass, {"level": "some"}, "membership_level_known"),
     (models.Pair, {"severity": 5}, "pair_severity"),
     (models.Pair, {"with_ingredient": None, "with_class": None}, "pair_has_two_sides"),
     (models.Presentation, {"strengths_mg": []}, "presentation_has_strengths"),
-    (models.FormularyStatus, {"profile": "XX"}, "status_profile_known"),
+    (models.FormularyStatus, {"profile": "xx"}, "status_profile_known"),
     (models.Code, {"name": ""}, "code_says_something"),
     (models.CodePart, {"strength_mg": 0}, "code_part_positive"),
 ]

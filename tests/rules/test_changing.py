@@ -348,6 +348,15 @@ def test_what_a_practice_and_its_group_say_together_must_not_contradict():
 # -- Laws ------------------------------------------------------------------------------------------
 
 
+def value_within(draw, allowed):
+    """A value that these bounds allow."""
+    if allowed.choices:
+        return draw(st.sampled_from(list(allowed.choices)))
+    if allowed.is_whole:
+        return draw(st.integers(int(allowed.low), int(allowed.high)))
+    return draw(st.floats(allowed.low, allowed.high))
+
+
 @st.composite
 def edits(draw):
     """Edits within their bounds, one of each fact; the value is as `checked` gives it."""
@@ -364,13 +373,7 @@ def edits(draw):
         if not possible:
             continue
         field = draw(st.sampled_from(possible))
-        allowed = bounds(rule_id, field, profile)
-        if allowed.choices:
-            value = draw(st.sampled_from(list(allowed.choices)))
-        elif allowed.is_whole:
-            value = draw(st.integers(int(allowed.low), int(allowed.high)))
-        else:
-            value = draw(st.floats(allowed.low, allowed.high))
+        value = value_within(draw, bounds(rule_id, field, profile))
         after = checked(rule_id, field, profile, value)
         one = edit(rule_id, field, after, profile=profile, practice=practice)
         made[one.fact] = one

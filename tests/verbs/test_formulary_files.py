@@ -337,7 +337,7 @@ def _pk():
     [
         (added(drug="moonstone"), "drug", "holds no such drug"),
         (added(drug=""), "drug", "is missing"),
-        (added(profile="XX"), "profile", "not a valid choice"),
+        (added(profile="XX"), "profile", "none of the live rule book"),
         (added(status="maybe"), "status", "not a valid choice"),
         (added(version="v1"), "version", "must be empty"),
         (added(verified="yes"), "verified", "no file signs a row off"),

@@ -1021,7 +1021,7 @@ def test_what_may_be_said_of_a_practice(harbour, maeve, field, good, bad):
 
 def test_the_profile_of_a_practice_with_patients_stays(harbour, maeve, clara):
     make.patient(harbour, clara)
-    with pytest.raises(BadRecord, match="stays as it is"):
+    with pytest.raises(BadRecord, match="stays of the same base"):
         practices.edit(practice=harbour, profile="EU", by=maeve)
 
 

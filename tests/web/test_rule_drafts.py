@@ -143,7 +143,7 @@ def test_a_stale_draft_says_so_is_brought_up_to_date_and_its_conflict_confirmed(
 def test_thresholds_that_contradict_are_told_on_the_draft(draft, ada):
     change(draft, ada, after=10)
     text = Browser(ada).read(f"/rule-drafts/{draft.pk}")
-    assert "These thresholds contradict each other. DUR-01:" in text
+    assert "It cannot be frozen so. DUR-01:" in text
 
 
 def test_an_edit_is_taken_out_and_a_draft_put_away(draft, ada):

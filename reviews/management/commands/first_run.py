@@ -9,9 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from drugs.models import Profile
 from reviews.management.commands._people import answer_of, refusals
 from reviews.models import Invitation, Membership, Practice, Role
+from reviews.rules.codes import PROFILES
 from reviews.verbs import invitations, practices
 
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("code", help="code of the practice, as in the API")
         parser.add_argument("--name", required=True, help="what people call the practice")
-        parser.add_argument("--profile", required=True, choices=Profile.values)
+        parser.add_argument("--profile", required=True, choices=PROFILES)
         parser.add_argument("--time-zone", default="", help="of the IANA list")
         parser.add_argument("--country", default="", help="of ISO 3166, such as IE")
         parser.add_argument("--admin", required=True, help="the admin's name, the family name last")

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from drugs.models import Profile
 from reviews.errors import DomainError
 from reviews.models import Practice, SecondFactor
 from reviews.verbs import practices
@@ -17,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument("code", nargs="?", help="code of the practice, as in the API")
         parser.add_argument("--name", help="what people call it")
         parser.add_argument(
-            "--profile", choices=Profile.values, help="whose limits apply; stays with patients"
+            "--profile", help="whose limits apply: UK, US, EU, or one that the live rule book adds"
         )
         parser.add_argument(
             "--time-zone", help="of the IANA list, such as Europe/Dublin; empty: of the profile"
