@@ -243,6 +243,7 @@ def told(what_if: WhatIf) -> Told:
     most = max(_total(shown, effect) for effect in Effect) or 1
     splits = [_split(shown, (effect,), most) for effect in _ORDER if _total(shown, effect)]
     queues = _queues(what_if)
+    names = dict(profiles.choices())
     return Told(
         what_if=what_if,
         splits=splits,
@@ -253,14 +254,14 @@ def told(what_if: WhatIf) -> Told:
         reopened=sum(each.reopened for each in counts),
         by_rule=_rows(counts, lambda each: (each.rule_id, _about(each.rule_id))),
         by_practice=_rows(counts, lambda each: (each.practice.name, each.practice.profile)),
-        by_profile=_rows(counts, lambda each: (each.practice.get_profile_display(), "")),
+        by_profile=_rows(counts, lambda each: (names[each.practice.profile], "")),
         by_age=_in_order_of_age(shown),
         by_edit=_by_edit(what_if),
         burden=_burden("All practices", queues),
         burdens=[_burden(each.practice.name, [each]) for each in queues],
         profiles=[
             _burden(name, of_it)
-            for code, name in profiles.choices()
+            for code, name in names.items()
             if (of_it := [each for each in queues if each.practice.profile == code])
         ],
         opened_cases=sum(each.cases_opened for each in queues),
