@@ -117,7 +117,7 @@ def test_a_practice_is_made_and_keeps_its_own_time(db):
     ("said", "wrong"),
     [
         ({"time_zone": "Europe/Atlantis"}, "no time zone"),
-        ({"profile": "US"}, "stays as it is"),
+        ({"profile": "US"}, "stays of the same base"),
         ({"name": ""}, "name"),
     ],
 )
