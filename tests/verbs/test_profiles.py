@@ -548,7 +548,7 @@ def test_a_file_of_a_difference_without_its_profile_is_refused_by_line(draft, ad
 def test_a_drug_fact_of_its_own_counts_before_that_of_its_parent(ireland, quay, clara, ada, adam):
     diazepam = Ingredient.objects.get(key="diazepam")
     citation = Citation(source="Irish label", locator="4.2", next_review=make.day(90))
-    values = {"profile": "FR", "context": "adult", "mg_per_day": 7}
+    values = {"profile": "FR", "context": "adult", "mg_per_day": 4}
     with pytest.raises(BadRecord, match="profile"):
         edit.add(model=Limit, ingredient=diazepam, values=values, citation=citation, by=ada)
     edit.add(
@@ -564,8 +564,8 @@ def test_a_drug_fact_of_its_own_counts_before_that_of_its_parent(ireland, quay, 
     make.agreed(version, helen)
     publish.publish(version=version, agreement="Read.", by=helen)
     drug = rulebooks.live()[1].drugs["diazepam"]
-    assert drug.max_mg_per_day["IE"]["adult"] == 7
-    assert drug.max_mg_per_day["UK"]["adult"] != 7
+    assert drug.max_mg_per_day["IE"]["adult"] == 4
+    assert drug.max_mg_per_day["UK"]["adult"] != 4
     others = drug.max_mg_per_day["UK"].keys() - {"adult"}
     assert others
     assert {each: drug.max_mg_per_day["IE"][each] for each in others} == {
@@ -576,4 +576,4 @@ def test_a_drug_fact_of_its_own_counts_before_that_of_its_parent(ireland, quay, 
     [dossier] = [make_() for _, _, make_ in dossiers.read([person.pk], as_of=make.day())]
     found = [f for f in judge(dossier, rulebooks.live()[1]).findings if f.rule_id == "DOSE-02"]
     assert found
-    assert "IE profile (which follows the UK profile) is 7 mg" in found[0].sentence
+    assert "IE profile (which follows the UK profile) is 4 mg" in found[0].sentence
