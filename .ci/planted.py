@@ -49,8 +49,8 @@ class Fault(NamedTuple):
 PLANTED = (
     Fault(
         "asking",
-        "return held is not None and rule.limits.get(profile, {}).keys() <= held.keys()",
-        "return held is not None",
+        "rule.limits.get(book.base_of(profile), {}).keys() <= held.keys()",
+        "True",
     ),
     Fault(
         "asking",

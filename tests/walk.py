@@ -194,6 +194,7 @@ def arguments(world):
         "rulebook-guarded-roll-back": book,
         "shadow-end": {"pk": world.shadow.pk},
         "rule-change": {"rule_id": "DUR-01"},
+        **{name: {"code": "UK"} for name in ("profile", "profile-change", "profile-take-away")},
         "rule-example-add": {"rule_id": "DUR-01"},
         "rule-example-withdraw": {"pk": world.rule_example.pk},
         "rulebook-explain": book,

@@ -29,7 +29,7 @@ def release(tmp_path):
             shutil.copy(source, tmp_path / name)
     rule = tmp_path / "reviews" / "rules" / "duration.py"
     before = rule.read_text()
-    after = before.replace("profile is {over} days.", "profile allows {over} days.")
+    after = before.replace('f"is {over} days."', 'f"allows {over} days."')
     assert after != before, "the words that this test changes are no longer in the rule"
     rule.write_text(after)
     return tmp_path
