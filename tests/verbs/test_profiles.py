@@ -572,7 +572,7 @@ def test_a_drug_fact_of_its_own_counts_before_that_of_its_parent(ireland, quay, 
         each: drug.max_mg_per_day["UK"][each] for each in others
     }
     person = make.patient(quay, clara)
-    make.prescription(person, clara, days=7)
+    make.prescription(person, clara, days=28, indication="other")
     [dossier] = [make_() for _, _, make_ in dossiers.read([person.pk], as_of=make.day())]
     found = [f for f in judge(dossier, rulebooks.live()[1]).findings if f.rule_id == "DOSE-02"]
     assert found
