@@ -132,13 +132,14 @@ def main():
         book = RuleBook.from_json({"number": 1, "rules": {}, **content})
         built = perf_counter() - began
         count = edition.products.count()
+        no_rule = sum(map(len, book.without_a_rule.values()))
     print(
         f"{rows:,} rows, {count:,} products; {grown:.0f} MiB more memory than for a tenth of them"
     )
     print(f"{rows / took:,.0f} rows a second")
     print(f"the book: {sizes[0]:.1f} MiB without it, {sizes[1]:.1f} MiB with it")
     print(
-        f"{len(book.products):,} products in it, {len(book.without_a_rule['dmd']):,} without a"
+        f"{len(book.products):,} products in it, {no_rule:,} without a"
         f" rule; built in {built * 1000:.0f} ms; formulary {without * 1000:.0f} ms without the"
         f" release, {with_it * 1000:.0f} ms with it"
     )
