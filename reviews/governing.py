@@ -50,7 +50,7 @@ from reviews.rules.changing import (
 from reviews.rules.codes import PROFILES
 from reviews.rules.finding import NOTE
 from reviews.rules.policy import GROUP, OFF, SHOWN_FIELD
-from reviews.rules.profiles import MOST_DEEP, Held, base_of, further, is_known, lineage
+from reviews.rules.profiles import Held, base_of, further, is_known, lineage
 
 Place = Practice | PracticeGroup
 """Whose a local policy can be."""
@@ -490,18 +490,6 @@ def _answer(
         field = "value" if refusal.field == "after" else refusal.field
         return answer._replace(refused=f"{field}: {refusal.reason}")
     return answer._replace(changes=True)
-
-
-def parents_first(rows: Iterable[Answer], held: Held) -> list[Answer]:
-    """The rows of a file in an order in which each can be an edit: profiles come first."""
-
-    def depth(answer: Answer) -> int:
-        fact = answer.row.fact
-        if fact.rule_id != PROFILE or fact.field != "parent" or answer.row.value is None:
-            return MOST_DEEP + (fact.rule_id != PROFILE)
-        return len(lineage(held, fact.profile))
-
-    return sorted(rows, key=depth)
 
 
 def editors(
