@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from drugs.facts import formulary
-from reviews import access, groups, profiles
+from reviews import access, groups, profiles, rulebooks
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, NotFound
@@ -228,6 +228,34 @@ def faults(made: Mapping[str, Any]) -> list[str]:
         *profiles.missing(further(made)),
         *(f"{each.rule_id}: {each.in_words()}" for each in contradict),
     ]
+
+
+def books_at(practice: Practice) -> list[dict[str, Any]]:
+    """The book that judges at a practice, and the live one where that is another; [] before any.
+
+    A guarded book is the first of two: the practice would go back to the live one.
+    """
+    try:
+        holding = rulebooks.holding()
+    except NotFound:
+        return []
+    ids = dict.fromkeys([holding.version_at(practice.pk), holding.live_id])
+    books = dict(RuleVersion.objects.filter(pk__in=ids).values_list("pk", "book"))
+    return [books[pk] for pk in ids]
+
+
+def require_agreeing(
+    practice: Practice, books: Iterable[dict[str, Any]], *, field: str, profile: str, group: str
+) -> None:
+    """Raise `BadRecord` where a practice's own policy contradicts the profile or group it goes to.
+
+    What a book contradicts by itself is no fault of the move.
+    """
+    for book in books:
+        for fault in disorders(book, {practice.scope: profile}, {practice.code: group}):
+            if fault.where == practice.code:
+                why = f"contradicts the practice’s own policy. {fault.rule_id}: {fault.in_words()}"
+                raise BadRecord(field, why)
 
 
 def places() -> dict[str, Place]:

@@ -26,6 +26,7 @@ from reviews.rules.profiles import lineage
 from reviews.verbs import edit, govern, practice_groups, practices, publish, screen
 from tests import make
 from tests.verbs.test_govern import change, published
+from tests.verbs.test_guard import guarded
 from tests.verbs.test_practice_groups import grave, treated_for
 
 IRELAND = {
@@ -343,6 +344,14 @@ def test_a_practice_whose_own_policy_would_contradict_the_profile_stays(
     draft = begun(ada)
     change(draft, ada, practice=harbour, field="s4_over_days", after=27)
     published(draft, by=ada, second=adam)
+    with pytest.raises(BadRecord, match="contradicts the practice’s own policy"):
+        practices.edit(practice=harbour, profile="IE", by=maeve)
+
+
+def test_neither_would_the_policy_of_a_guarded_book_there(ireland, harbour, maeve, ada, adam):
+    draft = begun(ada)
+    change(draft, ada, practice=harbour, field="s4_over_days", after=27)
+    guarded(make.tried(publish.freeze(draft=draft, note="", by=ada)), [harbour], adam)
     with pytest.raises(BadRecord, match="contradicts the practice’s own policy"):
         practices.edit(practice=harbour, profile="IE", by=maeve)
 
