@@ -76,6 +76,19 @@ def test_the_page_shows_each_difference_against_the_parent_with_its_source(irela
     assert Browser(ada).get("/profiles/FR").status_code == 404
 
 
+def test_one_whose_parent_was_taken_out_of_the_draft_has_no_page_there(draft, ada):
+    add(draft, ada)
+    add(draft, ada, "NORTH", parent="IE", name="North")
+    browser = Browser(ada)
+    assert browser.get(f"/profiles/NORTH?draft={draft.pk}").status_code == 200
+    govern.withdraw(change=RuleChange.objects.get(profile="IE", field="parent"), by=ada)
+    assert browser.get(f"/profiles/NORTH?draft={draft.pk}").status_code == 404
+    listed = browser.get("/profiles")
+    assert "NORTH Ireland adds it" in words(listed)
+    assert "/profiles/NORTH" not in listed.content.decode()
+    assert "NORTH: its parent IE leads to no profile" in browser.read(f"/rule-drafts/{draft.pk}")
+
+
 def test_the_pages_of_rules_know_it(ireland, ada):
     browser = Browser(ada)
     assert "Ireland. Every rule has an authority" in browser.read("/rules", profile="IE")
