@@ -541,7 +541,7 @@ def editors(
 def in_words(fact: Fact, value: Value) -> str:
     """A value of a fact with its unit, for people."""
     if fact.rule_id == PROFILE:
-        return profiles.in_words(fact.field, value, profiles.live())
+        return profiles.in_words(fact.field, value)
     if value is None:
         if is_further(fact):
             return "as its parent says"
