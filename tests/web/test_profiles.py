@@ -76,6 +76,13 @@ def test_the_page_shows_each_difference_against_the_parent_with_its_source(irela
     assert Browser(ada).get("/profiles/FR").status_code == 404
 
 
+def test_the_page_of_the_book_tells_what_was_added(ireland, ada):
+    text = Browser(ada).read(f"/rule-books/{ireland.number}")
+    assert f"{ireland.number} changed {len(IRELAND) + 1} facts" in text
+    assert "IE emergency not there 112" in text
+    assert "IE rules · DUR-01 · s2 over days not there 21" in text
+
+
 def test_one_whose_parent_was_taken_out_of_the_draft_has_no_page_there(draft, ada):
     add(draft, ada)
     add(draft, ada, "NORTH", parent="IE", name="North")
