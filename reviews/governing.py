@@ -303,6 +303,11 @@ def out_of_bounds(edits: Iterable[RuleChange]) -> list[str]:
     return found
 
 
+def unsound(edits: Iterable[RuleChange], made: Mapping[str, Any]) -> list[str]:
+    """Why edits, and the content that they come to, cannot be frozen; in words."""
+    return [*out_of_bounds(edits), *faults(made)]
+
+
 def edits_of(version: RuleVersion) -> list[RuleChange]:
     """The edits of the draft that a book was frozen from, the first one first."""
     if version.made_of_id is None:

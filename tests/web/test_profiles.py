@@ -125,6 +125,8 @@ def test_a_detail_is_changed_and_the_profile_taken_away_on_its_page(ireland, ada
     assert "in the same draft since you opened it" in words(late)
     page = browser.follow("/profiles/IE/take-away", draft=draft.pk, **GIVEN)
     assert "The draft takes the profile IE away." in words(page)
+    assert "21 days becomes as its parent says" in words(page)
+    assert "this software has no such fact" not in words(page)
     assert "takes it away" in browser.read("/profiles")
 
 
