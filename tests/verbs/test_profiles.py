@@ -60,6 +60,13 @@ def describe(draft, by, *, code="IE", **said):
     )
 
 
+def live(draft, by, second):
+    """The profile of Ireland is live, with 21 days where the United Kingdom has 28."""
+    add(draft, by)
+    change(draft, by, profile="IE", after=21)
+    return published(draft, by=by, second=second)
+
+
 @pytest.fixture
 def draft(rulebook, ada):
     return govern.begin(title="Ireland", by=ada)
@@ -67,10 +74,7 @@ def draft(rulebook, ada):
 
 @pytest.fixture
 def ireland(draft, ada, adam):
-    """The profile of Ireland is live, with 21 days where the United Kingdom has 28."""
-    add(draft, ada)
-    change(draft, ada, profile="IE", after=21)
-    return published(draft, by=ada, second=adam)
+    return live(draft, ada, adam)
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ from django.urls import reverse
 from reviews.models import RuleChange, RuleDraft
 from reviews.verbs import govern, practices
 from tests import make
-from tests.verbs.test_govern import change, published
-from tests.verbs.test_profiles import IRELAND, add
+from tests.verbs.test_profiles import IRELAND, add, live
 from tests.verbs.test_taper import supply, under_way
 from tests.web.browse import Browser, heading, words
 
@@ -26,9 +25,7 @@ def draft(rulebook, ada):
 
 @pytest.fixture
 def ireland(draft, ada, adam):
-    add(draft, ada)
-    change(draft, ada, profile="IE", after=21)
-    return published(draft, by=ada, second=adam)
+    return live(draft, ada, adam)
 
 
 def test_a_profile_is_added_in_a_draft_begun_for_it(rulebook, ada):
