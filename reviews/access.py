@@ -544,6 +544,7 @@ DOORS = {
     "api-screening": _page(Action.SEE_PATIENT),
     "api-formulary": _page(Action.SEE_FORMULARY),
     "api-drug": _page(Action.SEE_FORMULARY),
+    "api-profiles": _page(Action.SEE_FORMULARY, Action.SEE_PEOPLE, either=True),
     "api-upload": _page(Action.SYNC, system=True, own=True),
     "api-upload-errors": _page(Action.SYNC, system=True, own=True),
     "api-webhooks": _page(Action.OWN_WEBHOOKS, system=True),

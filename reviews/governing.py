@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from drugs.facts import formulary
-from reviews import access, groups, profiles
+from reviews import access, groups, profiles, rulebooks
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, DomainError, IllegalMove, NotAllowed, NotFound
@@ -50,7 +50,7 @@ from reviews.rules.changing import (
 from reviews.rules.codes import PROFILES
 from reviews.rules.finding import NOTE
 from reviews.rules.policy import GROUP, OFF, SHOWN_FIELD
-from reviews.rules.profiles import MOST_DEEP, Held, base_of, further, is_known, lineage
+from reviews.rules.profiles import Held, base_of, further, is_known, lineage
 
 Place = Practice | PracticeGroup
 """Whose a local policy can be."""
@@ -230,6 +230,34 @@ def faults(made: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def books_at(practice: Practice) -> list[dict[str, Any]]:
+    """The book that judges at a practice, and the live one where that is another; [] before any.
+
+    A guarded book is the first of two: the practice would go back to the live one.
+    """
+    try:
+        holding = rulebooks.holding()
+    except NotFound:
+        return []
+    ids = dict.fromkeys([holding.version_at(practice.pk), holding.live_id])
+    books = dict(RuleVersion.objects.filter(pk__in=ids).values_list("pk", "book"))
+    return [books[pk] for pk in ids]
+
+
+def require_agreeing(
+    practice: Practice, books: Iterable[dict[str, Any]], *, field: str, profile: str, group: str
+) -> None:
+    """Raise `BadRecord` where a practice's own policy contradicts the profile or group it goes to.
+
+    What a book contradicts by itself is no fault of the move.
+    """
+    for book in books:
+        for fault in disorders(book, {practice.scope: profile}, {practice.code: group}):
+            if fault.where == practice.code:
+                why = f"contradicts the practice’s own policy. {fault.rule_id}: {fault.in_words()}"
+                raise BadRecord(field, why)
+
+
 def places() -> dict[str, Place]:
     """The practices and the groups of practices, by the name by which a book keeps their policy."""
     return {
@@ -273,6 +301,11 @@ def out_of_bounds(edits: Iterable[RuleChange]) -> list[str]:
         except BadRecord as refusal:
             found.append(f"{each.rule_id}, {each.field}: {refusal.reason}")
     return found
+
+
+def unsound(edits: Iterable[RuleChange], made: Mapping[str, Any]) -> list[str]:
+    """Why edits, and the content that they come to, cannot be frozen; in words."""
+    return [*out_of_bounds(edits), *faults(made)]
 
 
 def edits_of(version: RuleVersion) -> list[RuleChange]:
@@ -492,18 +525,6 @@ def _answer(
     return answer._replace(changes=True)
 
 
-def parents_first(rows: Iterable[Answer], held: Held) -> list[Answer]:
-    """The rows of a file in an order in which each can be an edit: profiles come first."""
-
-    def depth(answer: Answer) -> int:
-        fact = answer.row.fact
-        if fact.rule_id != PROFILE or fact.field != "parent" or answer.row.value is None:
-            return MOST_DEEP + (fact.rule_id != PROFILE)
-        return len(lineage(held, fact.profile))
-
-    return sorted(rows, key=depth)
-
-
 def editors(
     changes: Iterable[RuleChange], *, formulary_since: datetime | None, by: User | None
 ) -> list[int]:
@@ -525,7 +546,7 @@ def editors(
 def in_words(fact: Fact, value: Value) -> str:
     """A value of a fact with its unit, for people."""
     if fact.rule_id == PROFILE:
-        return profiles.in_words(fact.field, value, profiles.live())
+        return profiles.in_words(fact.field, value)
     if value is None:
         if is_further(fact):
             return "as its parent says"

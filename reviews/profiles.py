@@ -61,6 +61,8 @@ def choices(held: Held | None = None) -> list[tuple[str, str]]:
 
 def follows(code: str) -> tuple[str, ...]:
     """Whom a profile follows in the live book, the nearest first; nobody for one it lacks."""
+    if code in PROFILES:
+        return ()
     held = live()
     return lineage(held, code)[1:] if is_known(held, code) else ()
 
@@ -174,13 +176,13 @@ _CHECKS: Mapping[str, Callable[[str], None]] = MappingProxyType(
 )
 
 
-def in_words(field: str, value: Value, held: Held) -> str:
-    """What is said of a profile, for people."""
+def in_words(field: str, value: Value, held: Held | None = None) -> str:
+    """What is said of a profile, for people: by the names of these profiles or of the live ones."""
     if value is None:
         return "not there" if field == "parent" else "not said"
     text = str(value)
     if field == "parent":
-        return described(held, text).name if text in PROFILES or text in held else text
+        return dict(choices(held)).get(text, text)
     return {"paper": PAPERS, "country": countries.NAMES}.get(field, {}).get(text, text)
 
 

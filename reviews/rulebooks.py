@@ -150,5 +150,8 @@ def changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
             for key in {**old.get(section, {}), **new.get(section, {})}
             if old.get(section, {}).get(key) != new.get(section, {}).get(key)
         )
-        for section in (*FORMULARY_SECTIONS, "rules", "grading", "local", "citations")
+        for section in (
+            *FORMULARY_SECTIONS,
+            *("profiles", "rules", "grading", "local", "citations"),
+        )
     }

@@ -101,6 +101,8 @@ def begin(version: RuleVersion, practice: Practice, *, days: int, by: User) -> S
     Everybody treated there is asked for once. Raises `BadRecord` for `days`, `IllegalMove` for what
     is no draft or judges there already, `Stale` where another shadow runs or a later book is live.
     """
+    # No row of the practice as well: one that moves has locked its own when it waits for this lock.
+    governing.one_at_a_time()
     locked = RuleVersion.objects.defer("book").select_for_update().get(pk=version.pk)
     if locked.state != RuleVersion.State.DRAFT:
         raise IllegalMove(f"Rule book {locked.number} is not a draft.")
@@ -109,7 +111,6 @@ def begin(version: RuleVersion, practice: Practice, *, days: int, by: User) -> S
         raise Stale(f"Rule book {live.number} was published since. Draft again from there.")
     if not 1 <= days <= LONGEST_DAYS:
         raise BadRecord("days", f"must be from 1 to {LONGEST_DAYS}")
-    Practice.objects.select_for_update(no_key=True).get(pk=practice.pk)
     if guarding.runs_at(practice, locked):
         raise IllegalMove(f"Rule book {locked.number} judges at {practice} already, guarded.")
     today = timezone.localdate()

@@ -1,9 +1,9 @@
-"""The formulary as screening knows it: the drugs of the published rule book."""
+"""What screening knows: the drugs of the published rule book, and its profiles."""
 
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from reviews import access, records, rulebooks
+from reviews import access, profiles, records, rulebooks
 from reviews.access import Action
 from reviews.api import shapes
 from reviews.api.provisioning import etag, in_json
@@ -14,6 +14,7 @@ from reviews.models import LocalStatus, Practice
 from reviews.queries import local_status
 from reviews.rules.book import RuleBook
 from reviews.rules.drug import Drug
+from reviews.rules.profiles import Profile, all_of
 
 
 class Formulary(ApiView):
@@ -43,6 +44,32 @@ class FormularyDrug(ApiView):
             raise NotFound("There is no drug of this key in the published rule book.")
         local = local_status.everywhere(request.user)
         return in_json(_drug(book.drugs[key], _names(book), local))
+
+
+class Profiles(ApiView):
+    """The profiles that a practice can be of: those of the software, then those of the rule book.
+
+    For whoever may see the rules, or who works where.
+    """
+
+    operation = Operation("profiles", answer=shapes.Profiles)
+
+    def get(self, request: Request) -> HttpResponse:
+        records.convert(asked_once(request), Nothing)
+        if not access.allowed(request.user, Action.SEE_PEOPLE):
+            access.require(request.user, Action.SEE_FORMULARY)
+        return in_json(shapes.Profiles([_profile(each) for each in all_of(profiles.live())]))
+
+
+def _profile(profile: Profile) -> shapes.Profile:
+    return shapes.Profile(
+        code=profile.code,
+        name=profile.name,
+        parent=profile.parent,
+        locale=profile.locale,
+        country=profile.country,
+        time_zone=profile.time_zone,
+    )
 
 
 def _asked(request: Request) -> RuleBook:

@@ -236,6 +236,26 @@ class Formulary(Struct):
     results: list[Drug]
 
 
+class Profile(Struct):
+    """A profile of the published rule book: whose guidance a practice follows.
+
+    It has what it does not say itself from its `parent`; those of the software have none, that is
+    an empty one. An empty `country` is several. A practice has `locale`, `country` and `time_zone`
+    from it where it says no other.
+    """
+
+    code: str
+    name: str
+    parent: str
+    locale: str
+    country: str
+    time_zone: str
+
+
+class Profiles(Struct):
+    results: list[Profile]
+
+
 class Message(Struct):
     """What somebody wrote about a case, to a person (`to`) or to whoever holds `to_role`.
 

@@ -38,6 +38,7 @@ urlpatterns = [
     path("screenings/<int:pk>", views.ScreeningDetail.as_view(), name="api-screening"),
     path("formulary", formulary.Formulary.as_view(), name="api-formulary"),
     path("formulary/<slug:key>", formulary.FormularyDrug.as_view(), name="api-drug"),
+    path("profiles", formulary.Profiles.as_view(), name="api-profiles"),
     path("messages", views.MessageList.as_view(), name="api-messages"),
     path("messages/<int:pk>", views.MessageDetail.as_view(), name="api-message"),
     path("decisions", views.DecisionList.as_view(), name="api-decisions"),

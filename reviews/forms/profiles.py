@@ -21,7 +21,7 @@ class InDraftForm(GroundsForm):
     def __init__(self, drafts: list[RuleDraft], *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         ids = [each.pk for each in drafts]
-        chosen = RuleDraft.objects.filter(pk__in=ids).select_related("base").order_by("-pk")
+        chosen = RuleDraft.objects.filter(pk__in=ids).order_by("-pk")
         self.fields["draft"].queryset = chosen
         self.fields["draft"].label_from_instance = lambda draft: draft.title
 

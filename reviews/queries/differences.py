@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from reviews.rulebooks import changes
 
 SECTIONS = {
+    "profiles": "Profiles",
     "rules": "Thresholds",
     "grading": "Severity and how it is shown",
     "local": "Local policy",
@@ -48,7 +49,8 @@ def counted(found: Mapping[str, list[Difference]]) -> tuple[int, int]:
     """How many facts differ, and how many of the sources that say so."""
     rows = [(section, row) for section, rows in found.items() for row in rows]
     sources = sum(
-        section == "citations" or (section == "local" and row.fact.startswith("citations"))
+        section == "citations"
+        or (section in ("local", "profiles") and row.fact.startswith("citations"))
         for section, row in rows
     )
     return len(rows) - sources, sources
@@ -71,18 +73,23 @@ def _compare(before: Any, after: Any, path: tuple[Any, ...] = ()) -> Iterator[tu
         yield _path(path), _as_text(before), _as_text(after)
 
 
-def _compare_policy(
-    before: Any, after: Any, path: tuple[Any, ...] = ()
-) -> Iterator[tuple[Any, ...]]:
-    """Fact by fact also where a practice has no policy in one of the books."""
+def _compare_policy(before: Any, after: Any) -> Iterator[tuple[Any, ...]]:
+    """Without its name: whose it is says the key."""
+    old, new = (
+        {part: said for part, said in (own or {}).items() if part != "name"}
+        for own in (before, after)
+    )
+    yield from _fact_by_fact(old, new)
+
+
+def _fact_by_fact(before: Any, after: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Also where one of the books holds nothing of it."""
     if not isinstance(before, dict) and not isinstance(after, dict):
         yield from _compare(before, after, path)
         return
     before, after = before or {}, after or {}
     for name in sorted(before.keys() | after.keys()):
-        if not path and name == "name":
-            continue  # whose it is says the key
-        yield from _compare_policy(before.get(name), after.get(name), (*path, name))
+        yield from _fact_by_fact(before.get(name), after.get(name), (*path, name))
 
 
 def _are_citations(value: Any) -> bool:
@@ -143,4 +150,8 @@ def _as_text(value: Any) -> str | None:
     return str(value)
 
 
-COMPARED_BY = {"without_a_rule": _compare_codes, "local": _compare_policy}
+COMPARED_BY = {
+    "without_a_rule": _compare_codes,
+    "local": _compare_policy,
+    "profiles": _fact_by_fact,
+}

@@ -32,7 +32,7 @@ from reviews.formulary_files import (
     as_number,
 )
 from reviews.formulary_rows import IDENTITY, KIND_OF, KINDS, Citation, accepted, cited
-from reviews.rules.profiles import is_known
+from reviews.rules.profiles import Held, is_known
 
 # Of a row that is added its key is told anyway, and no file sets these.
 _NOT_SHOWN = {kind: {*key, "reviewed", "verified", VERSION} for kind, key in KEYS.items()}
@@ -163,6 +163,7 @@ class _Here(NamedTuple):
     retired: Mapping[tuple[str, tuple[str, ...]], Sourced]
     drugs: Mapping[str, Ingredient]
     classes: Mapping[str, DrugClass]
+    profiles: Held
 
 
 def report(rows: Iterable[Row]) -> list[Answer]:
@@ -183,6 +184,7 @@ def report(rows: Iterable[Row]) -> list[Answer]:
         },
         {drug.key: drug for drug in Ingredient.objects.live()},
         {each.key: each for each in DrugClass.objects.live()},
+        profiles.live(),
     )
     return [_answer(row, here) for row in rows]
 
@@ -274,7 +276,7 @@ def _addition(row: Row, here: _Here) -> Answer:
 def _identity(row: Row, here: _Here) -> tuple[dict[str, object], list[Refusal]]:
     """The columns that identify a row to be added, as the model names them."""
     said = row.said
-    if said.get("profile") and not is_known(profiles.live(), said["profile"]):
+    if said.get("profile") and not is_known(here.profiles, said["profile"]):
         return {}, [Refusal("profile", "is none of the live rule book")]
     if row.kind == "fact":
         return {"kind": said.get("fact", ""), "profile": said.get("profile", "")}, []

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
-
 from reviews import governing, profiles
 from reviews.errors import NotFound
 from reviews.models import Practice, PracticeGroup, RuleChange, RuleDraft
@@ -21,6 +19,7 @@ from reviews.rules.profiles import (
     children,
     described,
     further,
+    is_known,
     lineage,
 )
 from reviews.rules.registry import BY_ID
@@ -40,12 +39,16 @@ class ProfileRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Drafted:
-    """A further profile that a draft adds, or takes away; nothing of it is in force."""
+    """A further profile that a draft adds, or takes away; nothing of it is in force.
+
+    It has no page where its parent was taken out of the draft again.
+    """
 
     draft: RuleDraft
     code: str
     name: str
     is_gone: bool
+    has_page: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +94,8 @@ class ProfilePage:
 
 def rows() -> list[ProfileRow]:
     """The profiles of the live book."""
-    book = _live_book()
+    live = governing.published()
+    book = live.book if live else {}
     held = further(book)
     practices = Counter(Practice.objects.values_list("profile", flat=True))
     groups = Counter(PracticeGroup.objects.values_list("profile", flat=True))
@@ -108,39 +112,38 @@ def rows() -> list[ProfileRow]:
     ]
 
 
-def _live_book() -> Mapping[str, Any]:
-    try:
-        return governing.live().book
-    except NotFound:
-        return {}
-
-
 def drafted(drafts: list[RuleDraft]) -> list[Drafted]:
     """The profiles that open drafts add or take away."""
-    edits: QuerySet[RuleChange] = RuleChange.objects.standing().filter(
-        draft__in=drafts, rule_id=PROFILE, field="parent"
-    )
+    edits = RuleChange.objects.standing().filter(draft__in=drafts, rule_id=PROFILE, field="parent")
+    found = list(edits.order_by("draft_id", "pk"))
+    by_id = {draft.pk: draft for draft in drafts}
+    held = {pk: governing.held_in(by_id[pk]) for pk in {each.draft_id for each in found}}
     return [
         Drafted(
-            draft=each.draft,
+            draft=by_id[each.draft_id],
             code=each.profile,
-            name=str(governing.held_in(each.draft).get(each.profile, {}).get("name", "")),
+            name=str(held[each.draft_id].get(each.profile, {}).get("name", "")),
             is_gone=each.after is None,
+            has_page=is_known(held[each.draft_id], each.profile),
         )
-        for each in edits.select_related("draft__base").order_by("draft_id", "pk")
+        for each in found
     ]
 
 
 def page(code: str, draft: RuleDraft | None) -> ProfilePage:
-    """One profile of the live book, or as a draft has it. Raises `NotFound` for one of neither."""
-    book = draft.base.book if draft else _live_book()
+    """One profile of the live book, or as a draft has it.
+
+    Raises `NotFound` for one of neither, and for one whose parents a draft has taken out.
+    """
+    version = draft.base if draft else governing.published()
+    book = version.book if version else {}
     held = further(book)
     # What the draft says beside the book, which may be of a profile that is not in it yet.
     there: Held = {**held, **(governing.held_in(draft) if draft else {})}
-    if code not in BASE and code not in there:
-        raise NotFound(f"There is no profile {code} in the live rule book.")
+    if not is_known(there, code):
+        raise NotFound(f"There is no profile {code} here that leads to one of the software.")
     edits = {governing.fact_of(each): each for each in governing.in_draft(draft)} if draft else {}
-    said = governing.standing(draft.base if draft else governing.live()) if held else {}
+    said = governing.standing(version) if held else {}
     return ProfilePage(
         profile=described(there, code),
         is_base=code in BASE,

@@ -77,12 +77,7 @@ def rows_of(draft: RuleDraft, changes: list[RuleChange] | None = None) -> list[E
     """The edits of a draft, in the order in which they were made."""
     changes = governing.in_draft(draft) if changes is None else changes
     strange = {each.pk: now for each, now in governing.conflicts(draft, changes)}
-    return _rows(draft, changes, strange)
-
-
-def _rows(draft: RuleDraft, changes: list[RuleChange], strange: dict[int, Value]) -> list[EditRow]:
-    treated, held = _treated(), governing.held_in(draft)
-    followers = further(draft.base.book)
+    treated, held, followers = _treated(), governing.held_in(draft), further(draft.base.book)
     return [_row(each, strange, treated, held, followers) for each in changes]
 
 
@@ -111,7 +106,8 @@ def _row(
         else governing.in_words(fact, proposed),
         people=reach(fact, change.place, followers, treated),
         floor=allowed.floor if allowed else "",
-        is_known=is_known(fact, held),
+        # What a profile said goes with it.
+        is_known=is_known(fact, held) or (is_further(fact) and change.after is None),
     )
 
 
@@ -343,10 +339,9 @@ def choices_of(rule_id: str) -> list[tuple[str, str]]:
 
 
 def edits_of(version: RuleVersion) -> list[EditRow]:
-    """The edits of the draft that a book was frozen from, as they stand against its base."""
-    if version.made_of is None:
-        return []
-    return _rows(version.made_of, governing.edits_of(version), {})
+    """The edits of the draft that a book was frozen from, as they stand in that book."""
+    treated, held = _treated(), further(version.book)
+    return [_row(each, {}, treated, held, held) for each in governing.edits_of(version)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,7 +78,7 @@ from reviews.rules.dossier import Medicine
 from reviews.rules.drug import CLASSES, Drug, Entry, Part, Product, Recognition
 from reviews.rules.memory import memory_of
 from reviews.rules.parameters import as_named_now
-from reviews.rules.profiles import Held, base_of, said_of, with_further
+from reviews.rules.profiles import Held, base_of, further, said_of, with_further
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class RuleBook:
     citations: dict[str, list[dict]] = field(default_factory=dict)
     grading: dict[str, dict[str, dict]] = field(default_factory=dict)
     local: dict[str, dict] = field(default_factory=dict)
-    profiles: dict[str, dict] = field(default_factory=dict)
+    profiles: Held = field(default_factory=dict)
     """Further profiles as the JSON holds them; what they come to stands among `rules`, `grading`
     and the facts of drugs, beside the base profiles."""
     policy_of: dict[str, str] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class RuleBook:
         ValueError for a class nobody knows and for an entry that names a drug the book lacks,
         `UnknownProfile` for a further profile whose parents lead to no base profile.
         """
-        held = data.get("profiles", {})
+        held = further(data)
         drugs = {
             key: Drug(
                 key=key,
@@ -255,7 +255,7 @@ class RuleBook:
 
         Its further profiles follow whom they follow here: drug facts stay as they are.
         """
-        held = content.get("profiles", {})
+        held = further(content)
         return replace(
             self,
             rules=_under_all(held, "rules", deepcopy(content["rules"])),
@@ -291,10 +291,10 @@ def _under_all(held: Held, section: str, said: dict) -> dict:
     # A rule that only a further profile grades otherwise stands there too.
     for rule_id in dict.fromkeys([*said, *own]):
         by_profile = said.get(rule_id, {})
-        further = {code: said_of(held, by_profile, section, rule_id, code) for code in held}
+        resolved = {code: said_of(held, by_profile, section, rule_id, code) for code in held}
         # Of a rule without thresholds it says {}: it is run. A rule that the base lacks is not.
         is_kept = (lambda now: now is not None) if section == "rules" else bool
-        kept = {code: now for code, now in further.items() if is_kept(now)}
+        kept = {code: now for code, now in resolved.items() if is_kept(now)}
         if kept:
             said[rule_id] = by_profile | kept
     return said

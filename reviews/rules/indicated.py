@@ -419,8 +419,8 @@ def legal_limits(view: View, limit: Limits) -> Says:
             )
         if view.profile != view.base:
             rules = (
-                f"these limits are of the {view.base} profile, which the {view.profile} profile "
-                "follows, so check it against the law of your own country."
+                f"limits that the {view.profile} profile does not set itself are those of the "
+                f"{view.base} profile, so check it against the law of your own country."
             )
         yield about_use(
             view,

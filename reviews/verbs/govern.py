@@ -15,11 +15,11 @@ from reviews import access, audit, governing, profiles
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, Stale
-from reviews.governing import Grounds
+from reviews.governing import Grounds, Place
 from reviews.models import Practice, PracticeGroup, RuleChange, RuleDraft, RuleVersion, named
 from reviews.rule_files import Row
 from reviews.rules.changing import PROFILE, Fact, Value, own_facts, value_in
-from reviews.rules.profiles import DETAILS, children, further
+from reviews.rules.profiles import DETAILS, Held, children, further
 
 
 @transaction.atomic
@@ -57,63 +57,54 @@ def change(
     access.require(by, Action.DRAFT)
     if sum(map(bool, (profile, practice, group))) != 1:
         raise BadRecord("profile", "give a profile, or a practice or group for its local policy")
+    locked, place = _lock(draft), practice or group
     return _edit(
-        _lock(draft),
-        rule_id=rule_id,
-        field=field,
-        after=after,
+        locked,
+        Fact(rule_id, profile, place.scope if place else "", field),
+        after,
+        place=place,
+        held=governing.held_in(locked),
         grounds=grounds,
-        by=by,
-        profile=profile,
-        practice=practice,
-        group=group,
         seen=seen,
+        by=by,
     )
 
 
 def _edit(
     locked: RuleDraft,
+    fact: Fact,
+    value: Value,
     *,
-    rule_id: str,
-    field: str,
-    after: Value,
+    held: Held,
     grounds: Grounds,
     by: User,
-    profile: str = "",
-    practice: Practice | None = None,
-    group: PracticeGroup | None = None,
+    place: Place | None = None,
     seen: int | None = None,
 ) -> RuleChange:
-    """Edit one fact in a draft that the caller has locked; the book of a draft is read once."""
-    place = practice or group
-    fact = Fact(rule_id, profile, place.scope if place else "", field)
-    held = governing.accepted(fact, after, place, governing.held_in(locked))
-    if rule_id == PROFILE:
-        governing.require_same_parent(locked, fact, held)
+    """Edit one fact in a draft that the caller has locked.
+
+    `held` are the further profiles that there are with all that the caller edits.
+    """
+    after = governing.accepted(fact, value, place, held)
+    if fact.rule_id == PROFILE:
+        governing.require_same_parent(locked, fact, after)
     cited = governing.cited(grounds)
-    standing = governing.with_people(
-        locked.changes.standing().filter(
-            rule_id=rule_id, profile=profile, practice=practice, group=group, field=field
-        )
-    ).first()
+    columns = {
+        "rule_id": fact.rule_id,
+        "profile": fact.profile,
+        "field": fact.field,
+        **governing.columns_of(place),
+    }
+    standing = governing.with_people(locked.changes.standing().filter(**columns)).first()
     if (standing.pk if standing else None) != seen:
         raise Stale(_by_whom(standing))
     before = value_in(locked.base.book, fact)
-    if held == before and not _is_set_here(locked.base, fact):
+    if after == before and not _is_set_here(locked.base, fact):
         raise BadRecord("after", f"is what rule book {locked.base.number} says already")
     if standing is not None:
         _withdraw(standing, by)
     made = RuleChange.objects.create(
-        draft=locked,
-        rule_id=rule_id,
-        profile=profile,
-        practice=practice,
-        group=group,
-        field=field,
-        before=before,
-        after=held,
-        by=by,
-        **cited,
+        draft=locked, before=before, after=after, by=by, **columns, **cited
     )
     _record(by, Event.RULE_CHANGED, made)
     return made
@@ -142,13 +133,12 @@ def add_profile(
     return [
         _edit(
             locked,
-            rule_id=PROFILE,
-            field=field,
-            after=said[field],
+            Fact(PROFILE, code, "", field),
+            said[field],
+            held=held,
             grounds=grounds,
-            by=by,
-            profile=code,
             seen=seen.get(field),
+            by=by,
         )
         for field in DETAILS
         if said.get(field, "").strip()
@@ -191,11 +181,11 @@ def describe_profile(
         profiles.require_new_name(said["name"], {k: v for k, v in held.items() if k != code})
     made = []
     for field, value in said.items():
-        now = held[code].get(field)
-        after = governing.accepted(Fact(PROFILE, code, "", field), value, None, held)
-        if after == now:
+        fact = Fact(PROFILE, code, "", field)
+        after = governing.accepted(fact, value, None, held)
+        if after == held[code].get(field):
             continue
-        if after == value_in(locked.base.book, Fact(PROFILE, code, "", field)):
+        if after == value_in(locked.base.book, fact):
             # As the book says already: the edit that said otherwise goes.
             _withdraw(standing[field], by)
             _record(by, Event.RULE_CHANGE_WITHDRAWN, standing[field])
@@ -204,13 +194,12 @@ def describe_profile(
         made.append(
             _edit(
                 locked,
-                rule_id=PROFILE,
-                field=field,
-                after=after,
+                fact,
+                after,
+                held=held,
                 grounds=grounds,
-                by=by,
-                profile=code,
                 seen=edit.pk if edit else None,
+                by=by,
             )
         )
     return made
@@ -238,16 +227,9 @@ def take_profile_away(
     for each in locked.changes.standing().filter(profile=code):
         _withdraw(each, by)
         _record(by, Event.RULE_CHANGE_WITHDRAWN, each)
+    left = {each: own for each, own in held.items() if each != code}
     return [
-        _edit(
-            locked,
-            rule_id=fact.rule_id,
-            field=fact.field,
-            after=None,
-            grounds=grounds,
-            by=by,
-            profile=code,
-        )
+        _edit(locked, fact, None, held=left, grounds=grounds, by=by)
         for fact in own_facts(locked.base.book, code)
     ]
 
@@ -264,19 +246,19 @@ def take_file(*, draft: RuleDraft, rows: Iterable[Row], by: User) -> list[RuleCh
     refused = next((each for each in answers if each.refused), None)
     if refused is not None:
         raise BadRecord("file", f"line {refused.row.line}: {refused.refused}")
+    held = governing.held_with(locked, rows)
     return [
         _edit(
             locked,
-            rule_id=each.row.fact.rule_id,
-            field=each.row.fact.field,
-            after=each.row.value,
+            each.row.fact,
+            each.row.value,
+            place=each.place,
+            held=held,
             grounds=governing.grounds_of(each.row),
-            by=by,
-            profile=each.row.fact.profile,
-            **governing.columns_of(each.place),
             seen=each.standing.pk if each.standing else None,
+            by=by,
         )
-        for each in governing.parents_first(answers, governing.held_with(locked, rows))
+        for each in answers
         if each.changes
     ]
 

@@ -11,12 +11,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from reviews import access, audit, governing, profiles, requests, rulebooks, staff
+from reviews import access, audit, governing, profiles, requests, staff
 from reviews.access import Action
 from reviews.audit import Event
-from reviews.errors import BadRecord, NotFound, Stale
-from reviews.models import GroupMember, Practice, PracticeGroup, RuleVersion
-from reviews.rules.changing import disorders, judged_by
+from reviews.errors import BadRecord, Stale
+from reviews.models import GroupMember, Practice, PracticeGroup
+from reviews.rules.changing import judged_by
 
 REASON_LENGTH = 500
 
@@ -73,7 +73,12 @@ def move(
         raise BadRecord("reason", "is needed: why the practice moves")
     if group is not None and group.profile != locked.profile:
         raise BadRecord("group", f"is of the {group.profile} profile, and {locked} is not")
-    judged_otherwise = _judged_otherwise(locked, before, group)
+    books = governing.books_at(locked)
+    if group is not None:
+        governing.require_agreeing(
+            locked, books, field="group", profile=locked.profile, group=group.code
+        )
+    judged_otherwise = bool(books) and _judges_otherwise(books[0], locked, before, group)
     # Behind the lock: a what-if that was asked for before knows nothing of it.
     now = timezone.now()
     if held is not None:
@@ -98,34 +103,10 @@ def move(
     return made
 
 
-def _judged_otherwise(
-    practice: Practice, before: PracticeGroup | None, after: PracticeGroup | None
+def _judges_otherwise(
+    book: dict[str, Any], practice: Practice, before: PracticeGroup | None, to: PracticeGroup | None
 ) -> bool:
-    """Whether the book that holds there judges patients otherwise in the other group.
-
-    Raises `BadRecord` where its own policy and that of the group contradict each other, also in the
-    live book where a guarded one holds: it would go back to that.
-    """
-    try:
-        holding = rulebooks.holding()
-    except NotFound:
-        return False
-    holds = holding.version_at(practice.pk)
-    codes = [group.code if group else "" for group in (before, after)]
-    books = dict(
-        RuleVersion.objects.filter(pk__in={holds, holding.live_id}).values_list("pk", "book")
-    )
-    if after:
-        for book in books.values():
-            _require_no_contradiction(book, practice, codes[1])
-    said = [judged_by(books[holds], practice.profile, practice.code, code) for code in codes]
+    """Whether a book judges patients of the practice otherwise in the other group."""
+    codes = [group.code if group else "" for group in (before, to)]
+    said = [judged_by(book, practice.profile, practice.code, code) for code in codes]
     return said[0] != said[1]
-
-
-def _require_no_contradiction(book: dict[str, Any], practice: Practice, group: str) -> None:
-    found = disorders(book, {practice.scope: practice.profile}, {practice.code: group})
-    # What the book contradicts by itself is no fault of the move.
-    faults = [each for each in found if each.where == practice.code]
-    if faults:
-        first = f"{faults[0].rule_id}: {faults[0].in_words()}"
-        raise BadRecord("group", f"contradicts the practice’s own policy. {first}")

@@ -9,12 +9,11 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from reviews import access, audit, governing, groups, profiles, requests, staff, walls
+from reviews import access, audit, governing, profiles, requests, staff, walls
 from reviews.access import Action
 from reviews.audit import Event
-from reviews.errors import BadRecord, NotFound
+from reviews.errors import BadRecord
 from reviews.models import PastProfile, Patient, Practice, Role
-from reviews.rules.changing import disorders
 from reviews.rules.codes import PROFILES
 from reviews.rules.profiles import UnknownProfile, base_of, described
 
@@ -122,18 +121,8 @@ def _require_near(practice: Practice, profile: str, *, treated: bool) -> None:
         is_near = False
     if treated and not is_near:
         raise BadRecord("profile", "of a practice with patients stays of the same base profile")
-    try:
-        live = governing.live()
-    except NotFound:
-        return
-    group = groups.group_of(practice.pk)
-    faults = disorders(live.book, {practice.scope: profile}, {practice.code: group})
-    for fault in faults:
-        if fault.where == practice.code:
-            raise BadRecord(
-                "profile",
-                f"contradicts the practice’s own policy. {fault.rule_id}: {fault.in_words()}",
-            )
+    books = governing.books_at(practice)
+    governing.require_agreeing(practice, books, field="profile", profile=profile, group="")
 
 
 def _of_its_profile(practice: Practice) -> None:

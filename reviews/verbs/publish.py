@@ -257,7 +257,7 @@ def pending_changes() -> dict[str, Any]:
 
 def _require_sound(edits: Iterable[RuleChange], content: dict[str, Any]) -> None:
     """Raise `IllegalMove` where edits are out of the bounds of today, or contradict each other."""
-    if faults := [*governing.out_of_bounds(edits), *governing.faults(content)]:
+    if faults := governing.unsound(edits, content):
         raise IllegalMove(". ".join(faults) + ".")
 
 

@@ -50,7 +50,8 @@ def _draft_page(
     rows = rule_drafts.rows_of(draft, changes)
     live = governing.live()
     is_open = governing.is_open(draft)
-    content = governing.content(governing.merged(live, changes).values()) if is_open else {}
+    edits = governing.merged(live, changes).values() if is_open else []
+    content = governing.content(edits) if is_open else {}
     context = {
         "draft": draft,
         "rows": rows,
@@ -61,9 +62,7 @@ def _draft_page(
         "version": draft.versions.order_by("-number").first(),
         "live": live,
         "is_stale": is_open and draft.base_id != live.pk,
-        "faults": [*profiles.faults(governing.held_in(draft)), *governing.faults(content)]
-        if is_open
-        else [],
+        "faults": governing.unsound(edits, content) if is_open else [],
         "broken": rule_examples.would_break({each.rule_id for each in changes}, content)
         if is_open and rows
         else [],

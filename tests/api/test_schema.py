@@ -39,7 +39,7 @@ ADDRESSES = (
     *("dispensings", "dispensings/{id}", "dispensings/sync"),
     "changes",
     *("conditions", "conditions/{id}", "letters", "letters/{id}", "screenings", "screenings/{id}"),
-    *("formulary", "formulary/{key}"),
+    *("formulary", "formulary/{key}", "profiles"),
 )
 UPLOADS = ("uploads/{id}", "uploads/{id}/errors")
 WEBHOOKS = ("webhooks", "webhooks/{id}/messages")

@@ -174,6 +174,14 @@ def test_a_sentence_says_whose_limit_it_is():
     assert "the limit of the UK profile is 28 days" in said.sentence
 
 
+def test_a_limit_of_a_law_is_told_as_that_of_the_base_where_it_is_inherited():
+    book = book_with(*added(), edit("LEG-01", "IE", "supply_over_days", 28))
+    (said,) = [f for f in screen(course(35, "IE"), book).findings if f.rule_id == "LEG-01"]
+    assert "limits that the IE profile does not set itself are those of the UK" in said.sentence
+    (said,) = [f for f in screen(course(35, "UK"), book).findings if f.rule_id == "LEG-01"]
+    assert "set itself" not in said.sentence
+
+
 def test_a_parents_grading_is_inherited_and_can_be_taken_back():
     quiet = edit("DUR-01", "UK", "shown", "off")
     assert severity(course(35, "IE"), book_with(*added(), quiet)) is None

@@ -1,7 +1,6 @@
 """Groups of practices: at most one for each, a policy of its own, and who is screened again."""
 
 import threading
-from decimal import Decimal
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
@@ -17,9 +16,10 @@ from reviews.models import (
     ScreeningRequest,
 )
 from reviews.queries import rule_books, rule_drafts
-from reviews.verbs import govern, guard, practice_groups, practices, publish, screen
+from reviews.verbs import govern, practice_groups, practices, publish, screen
 from tests import make
 from tests.verbs.test_govern import change, published
+from tests.verbs.test_guard import guarded
 from tests.web.browse import Browser, heading, words
 
 
@@ -247,15 +247,7 @@ def test_a_move_while_a_guarded_book_judges_asks_again_by_that_book(
     person = treated_for(20, harbour, clara)
     change(draft, ada, group=coast)
     version = make.tried(publish.freeze(draft=draft, note="", by=ada))
-    guard.begin(
-        version=version,
-        practices=[harbour],
-        most_cases=Decimal(100),
-        most_urgent=Decimal(100),
-        budget_source="Agreed here",
-        agreement="Read it.",
-        by=adam,
-    )
+    guarded(version, [harbour], adam)
     screen.drain()
     assert not grave(person).exists()
     move(harbour, coast, ada)
@@ -270,15 +262,7 @@ def test_a_contradiction_is_not_guarded_either(coast, draft, harbour, ada, adam)
     move(harbour, coast, ada)
     make.tried(version)
     with pytest.raises(IllegalMove, match="must not be more than"):
-        guard.begin(
-            version=version,
-            practices=[harbour],
-            most_cases=Decimal(100),
-            most_urgent=Decimal(100),
-            budget_source="Agreed here",
-            agreement="Read it.",
-            by=adam,
-        )
+        guarded(version, [harbour], adam)
 
 
 def test_what_may_not_be_local_is_not_of_a_group_either(coast, draft, ada, harbour):

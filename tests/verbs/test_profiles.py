@@ -26,6 +26,7 @@ from reviews.rules.profiles import lineage
 from reviews.verbs import edit, govern, practice_groups, practices, publish, screen
 from tests import make
 from tests.verbs.test_govern import change, published
+from tests.verbs.test_guard import guarded
 from tests.verbs.test_practice_groups import grave, treated_for
 
 IRELAND = {
@@ -59,6 +60,13 @@ def describe(draft, by, *, code="IE", **said):
     )
 
 
+def live(draft, by, second):
+    """The profile of Ireland is live, with 21 days where the United Kingdom has 28."""
+    add(draft, by)
+    change(draft, by, profile="IE", after=21)
+    return published(draft, by=by, second=second)
+
+
 @pytest.fixture
 def draft(rulebook, ada):
     return govern.begin(title="Ireland", by=ada)
@@ -66,10 +74,7 @@ def draft(rulebook, ada):
 
 @pytest.fixture
 def ireland(draft, ada, adam):
-    """The profile of Ireland is live, with 21 days where the United Kingdom has 28."""
-    add(draft, ada)
-    change(draft, ada, profile="IE", after=21)
-    return published(draft, by=ada, second=adam)
+    return live(draft, ada, adam)
 
 
 @pytest.fixture
@@ -343,6 +348,14 @@ def test_a_practice_whose_own_policy_would_contradict_the_profile_stays(
     draft = begun(ada)
     change(draft, ada, practice=harbour, field="s4_over_days", after=27)
     published(draft, by=ada, second=adam)
+    with pytest.raises(BadRecord, match="contradicts the practice’s own policy"):
+        practices.edit(practice=harbour, profile="IE", by=maeve)
+
+
+def test_neither_would_the_policy_of_a_guarded_book_there(ireland, harbour, maeve, ada, adam):
+    draft = begun(ada)
+    change(draft, ada, practice=harbour, field="s4_over_days", after=27)
+    guarded(make.tried(publish.freeze(draft=draft, note="", by=ada)), [harbour], adam)
     with pytest.raises(BadRecord, match="contradicts the practice’s own policy"):
         practices.edit(practice=harbour, profile="IE", by=maeve)
 

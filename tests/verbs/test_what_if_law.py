@@ -1,5 +1,7 @@
 """A law: for any draft over any population, what was predicted is what publishing then does.
 
+Half of them over a live profile of a country, which says some things itself, and a practice of it.
+
 The suite tries a few. Two hundred, in ten minutes of two cores:
 
     WHAT_IF_DRAFTS=200 ./dev test tests/verbs/test_what_if_law.py -q -n 2
@@ -11,15 +13,18 @@ from random import Random
 
 import pytest
 
-from reviews import jobs, what_ifs
+from reviews import governing, jobs, what_ifs
 from reviews.errors import BadRecord, IllegalMove, Stale
 from reviews.models import Case, Outcome, Reason
 from reviews.rules.bounds import bounds, fields_of
+from reviews.rules.changing import PROFILE, own_facts
 from reviews.rules.parameters import EXPOSURE
+from reviews.rules.profiles import base_of
 from reviews.rules.registry import RULES
-from reviews.verbs import govern, publish, screen, what_if
+from reviews.verbs import govern, practices, publish, screen, what_if
 from tests import make
 from tests.verbs.test_govern import grounds
+from tests.verbs.test_profiles import add
 from tests.verbs.test_what_if import Killed, decided, predicted_is_done
 
 DRAFTS = int(os.environ.get("WHAT_IF_DRAFTS", "4"))
@@ -70,20 +75,20 @@ def populate(random, places, clara, ravi):
 
 def edit(random, draft, places, by):
     """Try to add a random edit to a draft; many are refused, and that is no harm."""
-    rule_id = random.choice([EXPOSURE, *(rule.id for rule in RULES)])
     place = random.choice([None, None, *places])
-    profile = place.profile if place else random.choice(["UK", "US"])
-    fields = fields_of(rule_id, profile)
-    if not fields:
-        return
-    field = random.choice(fields)
-    allowed = bounds(rule_id, field, profile)
-    if allowed.choices:
-        after = random.choice(list(allowed.choices))
-    elif allowed.is_whole:
-        after = random.randint(int(allowed.low), int(allowed.high))
+    held = governing.held_in(draft)
+    profile = place.profile if place else random.choice(["UK", "US", *held, *held])
+    own = [fact for fact in own_facts(draft.base.book, profile) if fact.rule_id != PROFILE]
+    if own and not place and random.random() < 0.3:
+        fact, after = random.choice(own), None
+        rule_id, field = fact.rule_id, fact.field
     else:
-        after = round(random.uniform(allowed.low, allowed.high), 2)
+        rule_id = random.choice([EXPOSURE, *(rule.id for rule in RULES)])
+        fields = fields_of(rule_id, base_of(held, profile))
+        if not fields:
+            return
+        field = random.choice(fields)
+        after = value(random, bounds(rule_id, field, base_of(held, profile)))
     scope = {"practice": place} if place else {"profile": profile}
     with contextlib.suppress(BadRecord, Stale):
         govern.change(
@@ -97,10 +102,22 @@ def edit(random, draft, places, by):
         )
 
 
-def frozen_draft(random, places, by):
-    """A frozen draft of random edits that contradict nothing."""
+def value(random, allowed):
+    """A random value within bounds."""
+    if allowed.choices:
+        return random.choice(list(allowed.choices))
+    if allowed.is_whole:
+        return random.randint(int(allowed.low), int(allowed.high))
+    return round(random.uniform(allowed.low, allowed.high), 2)
+
+
+def frozen_draft(random, places, by, adds=""):
+    """A frozen draft of random edits that contradict nothing; `adds` is the code of a profile."""
     while True:
         draft = govern.begin(title="At random", by=by)
+        if adds:
+            parent = random.choice(["UK", "US", *governing.held_in(draft)])
+            add(draft, by, adds, name=adds, parent=parent)
         for _ in range(random.randint(1, 25)):
             edit(random, draft, places, by)
         try:
@@ -110,13 +127,21 @@ def frozen_draft(random, places, by):
 
 
 @pytest.mark.parametrize("seed", range(DRAFTS))
-def test_what_is_predicted_is_done(harbour, lakeside, clara, ravi, ada, adam, seed, monkeypatch):
+def test_what_is_predicted_is_done(
+    harbour, lakeside, clara, ravi, ada, adam, maeve, seed, monkeypatch
+):
     random = Random(seed)
-    for by, role in ((clara, "clinician"), (ravi, "reviewer")):
-        make.person(by.username, lakeside, role)
-    places = [harbour, lakeside]
+    places, adds = [harbour, lakeside], ""
+    if seed // 2 % 2:
+        first = make.tried(frozen_draft(random, places, ada, adds="IE"))
+        publish.publish(version=first, agreement="Read it.", by=adam)
+        quay = practices.set_up(code="quay", name="Liffey Quay", profile="IE", by=maeve)
+        places, adds = [*places, quay, quay], random.choice(["", "NORTH"])
+    for place in places[1:]:
+        for by, role in ((clara, "clinician"), (ravi, "reviewer")):
+            make.person(by.username, place, role)
     populate(random, places, clara, ravi)
-    version = frozen_draft(random, places, ada)
+    version = frozen_draft(random, places, ada, adds)
     if seed % 2:
         kill_once(random, version, ada, monkeypatch)
     found = predicted_is_done(version, adam)

@@ -6,8 +6,7 @@ from django.urls import reverse
 from reviews.models import RuleChange, RuleDraft
 from reviews.verbs import govern, practices
 from tests import make
-from tests.verbs.test_govern import change, published
-from tests.verbs.test_profiles import IRELAND, add
+from tests.verbs.test_profiles import IRELAND, add, live
 from tests.verbs.test_taper import supply, under_way
 from tests.web.browse import Browser, heading, words
 
@@ -26,9 +25,7 @@ def draft(rulebook, ada):
 
 @pytest.fixture
 def ireland(draft, ada, adam):
-    add(draft, ada)
-    change(draft, ada, profile="IE", after=21)
-    return published(draft, by=ada, second=adam)
+    return live(draft, ada, adam)
 
 
 def test_a_profile_is_added_in_a_draft_begun_for_it(rulebook, ada):
@@ -76,6 +73,26 @@ def test_the_page_shows_each_difference_against_the_parent_with_its_source(irela
     assert Browser(ada).get("/profiles/FR").status_code == 404
 
 
+def test_the_page_of_the_book_tells_what_was_added(ireland, ada):
+    text = Browser(ada).read(f"/rule-books/{ireland.number}")
+    assert f"{ireland.number} changed {len(IRELAND) + 1} facts" in text
+    assert "IE emergency not there 112" in text
+    assert "IE rules · DUR-01 · s2 over days not there 21" in text
+
+
+def test_one_whose_parent_was_taken_out_of_the_draft_has_no_page_there(draft, ada):
+    add(draft, ada)
+    add(draft, ada, "NORTH", parent="IE", name="North")
+    browser = Browser(ada)
+    assert browser.get(f"/profiles/NORTH?draft={draft.pk}").status_code == 200
+    govern.withdraw(change=RuleChange.objects.get(profile="IE", field="parent"), by=ada)
+    assert browser.get(f"/profiles/NORTH?draft={draft.pk}").status_code == 404
+    listed = browser.get("/profiles")
+    assert "NORTH Ireland adds it" in words(listed)
+    assert "/profiles/NORTH" not in listed.content.decode()
+    assert "NORTH: its parent IE leads to no profile" in browser.read(f"/rule-drafts/{draft.pk}")
+
+
 def test_the_pages_of_rules_know_it(ireland, ada):
     browser = Browser(ada)
     assert "Ireland. Every rule has an authority" in browser.read("/rules", profile="IE")
@@ -105,6 +122,8 @@ def test_a_detail_is_changed_and_the_profile_taken_away_on_its_page(ireland, ada
     assert "in the same draft since you opened it" in words(late)
     page = browser.follow("/profiles/IE/take-away", draft=draft.pk, **GIVEN)
     assert "The draft takes the profile IE away." in words(page)
+    assert "21 days becomes as its parent says" in words(page)
+    assert "this software has no such fact" not in words(page)
     assert "takes it away" in browser.read("/profiles")
 
 
