@@ -89,12 +89,12 @@ def running() -> GuardedBook | None:
     return rows.filter(outcome=GuardedBook.Outcome.RUNNING).first()
 
 
-def is_readable(guard: GuardedBook) -> bool:
-    """Whether the book can judge anybody: one that cannot be read stops at once."""
+def is_readable(version_id: int) -> bool:
+    """Whether a guarded book can judge anybody: one that cannot be read stops at once."""
     try:
-        rulebooks.book(guard.version_id)
+        rulebooks.book(version_id)
     except Exception:  # whatever is wrong with it, the live book can be read
-        log.exception("guarded_book_not_read", version=guard.version_id)
+        log.exception("guarded_book_not_read", version=version_id)
         return False
     return True
 
@@ -239,7 +239,7 @@ def screen_again(guard: GuardedBook, practice_ids: Collection[int]) -> int:
     treated there where the book cannot be read, since nobody knows whom it can reach.
     """
     with walls.seeing(walls.EVERYTHING):
-        if is_readable(guard):
+        if is_readable(guard.version_id):
             asked = set(affected_patients(guard.against, guard.version, practice_ids))
         else:
             treated = Prescription.objects.live().filter(patient__practice__in=practice_ids)
