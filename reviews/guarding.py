@@ -7,7 +7,7 @@ from typing import NamedTuple
 import structlog
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -89,12 +89,12 @@ def running() -> GuardedBook | None:
     return rows.filter(outcome=GuardedBook.Outcome.RUNNING).first()
 
 
-def is_readable(guard: GuardedBook) -> bool:
-    """Whether the book can judge anybody: one that cannot be read stops at once."""
+def is_readable(version_id: int) -> bool:
+    """Whether a guarded book can judge anybody: one that cannot be read stops at once."""
     try:
-        rulebooks.book(guard.version_id)
+        rulebooks.book(version_id)
     except Exception:  # whatever is wrong with it, the live book can be read
-        log.exception("guarded_book_not_read", version=guard.version_id)
+        log.exception("guarded_book_not_read", version=version_id)
         return False
     return True
 
@@ -104,15 +104,18 @@ MOST_TRIED = 50
 
 
 def judges_fewer(guard: GuardedBook, practice_id: int) -> int:
-    """How many people of a practice the live book can judge and this one cannot, of the first ones.
+    """How many people of a practice the live book can judge and this one cannot.
 
-    Whose record neither can read says nothing against it.
+    Of those who could not be checked the first `MOST_TRIED` are tried. Whose record neither book
+    can read says nothing against it.
     """
     with walls.seeing(walls.EVERYTHING):
         not_checked = PatientScreening.objects.exclude(problem="").filter(
             patient__practice=practice_id
         )
-        ids = not_checked.order_by("patient_id").values_list("patient_id", flat=True)
+        # First whom a book could judge lately: those whom none can must not hide the others.
+        order = F("screened_at").desc(nulls_last=True), "patient_id"
+        ids = not_checked.order_by(*order).values_list("patient_id", flat=True)
         tried = list(dossiers.read(list(ids[:MOST_TRIED]), as_of=timezone.localdate()))
     return sum(
         _can_judge(guard.against_id, make) and not _can_judge(guard.version_id, make)
@@ -239,7 +242,7 @@ def screen_again(guard: GuardedBook, practice_ids: Collection[int]) -> int:
     treated there where the book cannot be read, since nobody knows whom it can reach.
     """
     with walls.seeing(walls.EVERYTHING):
-        if is_readable(guard):
+        if is_readable(guard.version_id):
             asked = set(affected_patients(guard.against, guard.version, practice_ids))
         else:
             treated = Prescription.objects.live().filter(patient__practice__in=practice_ids)

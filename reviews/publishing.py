@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from reviews import access, governing, guarding, profiles, what_ifs, worked_examples
 from reviews.access import Action
 from reviews.errors import DomainError, IllegalMove, NotAllowed, Stale
-from reviews.models import GuardedBook, RuleVersion
+from reviews.models import GuardedBook, GuardedPractice, RuleVersion
 from reviews.rules import words
 from reviews.rules.profiles import further
 
@@ -101,5 +101,5 @@ def may_widen(guard: GuardedBook, by: User) -> DomainError | None:
     return _looked_at(guard)
 
 
-def _named(rows: list) -> str:
-    return " and ".join(str(row.practice) for row in rows)
+def _named(rows: list[GuardedPractice]) -> str:
+    return words.listed(str(row.practice) for row in rows)

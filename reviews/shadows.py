@@ -8,11 +8,11 @@ import structlog
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from reviews import audit, governing, guarding, requests, rulebooks, walls
+from reviews import audit, governing, guarding, requests, rulebooks
 from reviews.audit import Event
 from reviews.bulk import copy_rows
 from reviews.errors import BadRecord, IllegalMove, Stale
-from reviews.models import Effect, Practice, Prescription, RuleVersion, Shadow, ShadowFlag
+from reviews.models import Effect, Practice, RuleVersion, Shadow, ShadowFlag
 from reviews.rules.book import RuleBook
 from reviews.what_ifs import Change
 
@@ -126,10 +126,7 @@ def begin(version: RuleVersion, practice: Practice, *, days: int, by: User) -> S
         begun_on=today,
         last_day=today + timedelta(days=days - 1),
     )
-    with walls.seeing(walls.EVERYTHING):
-        treated = Prescription.objects.live().filter(practice=practice).order_by("patient_id")
-        asked = list(treated.values_list("patient_id", flat=True).distinct())
-        requests.enqueue(asked, reason="shadow", priority=requests.BULK)
+    requests.enqueue_practice(practice, reason="shadow")
     _tell(by, Event.SHADOW_BEGUN, shadow, until=shadow.last_day.isoformat())
     return shadow
 

@@ -21,7 +21,7 @@ from reviews.models import (
     WhatIf,
     WhatIfEdit,
 )
-from reviews.rules import matters
+from reviews.rules import matters, words
 from reviews.rules.book import RuleBook
 from reviews.rules.changing import PROFILE, judged_by
 from reviews.rules.finding import Finding, Severity
@@ -86,7 +86,7 @@ def untried(version: RuleVersion, live: RuleVersion) -> str:
         return f"Nobody has tried it against rule book {live.number} on the patients of today."
     if moved := _moved_since(newest.asked_at, (live, version)):
         return (
-            f"Since its what-if {' and '.join(moved)} moved between groups of practices, and a "
+            f"Since its what-if {words.listed(moved)} moved between groups of practices, and a "
             "policy of a group judges there otherwise."
         )
     return ""

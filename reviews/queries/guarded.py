@@ -22,7 +22,7 @@ from reviews.models import (
     RuleVersion,
     Shadow,
 )
-from reviews.rules.words import many
+from reviews.rules.words import listed, many
 
 
 class Day(NamedTuple):
@@ -199,8 +199,7 @@ def _named(practices: list[Practice]) -> str:
     """Practices by name, or how many where they are many."""
     if len(practices) > MOST_NAMED:
         return many(len(practices), "practice")
-    *most, last = [each.name for each in practices]
-    return f"{', '.join(most)} and {last}" if most else last
+    return listed(each.name for each in practices)
 
 
 def _with_verb(stages: list[Stage], one: str, several: str) -> str:

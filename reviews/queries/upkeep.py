@@ -33,7 +33,6 @@ from reviews.models import (
     Reason,
     Role,
     RuleChange,
-    RuleVersion,
     UpkeepDuty,
 )
 from reviews.queries.rule_drafts import scope_in_words, scope_key
@@ -60,7 +59,8 @@ SHOWN = 20
 class Line(NamedTuple):
     """One thing to look at: `key` by which its owner is kept, and where it is done.
 
-    `due` is the day by itself, such as that of a next review; the owner may have another one.
+    `due` is the day by itself, such as that of a next review; the owner may have another one. The
+    address of what `is_local` names a practice or a group.
     """
 
     key: str
@@ -68,6 +68,7 @@ class Line(NamedTuple):
     says: str
     due: date | None
     address: str
+    is_local: bool = False
     duty: UpkeepDuty | None = None
 
     @property
@@ -130,7 +131,8 @@ class Weekly(NamedTuple):
     """The page of upkeep as a mail tells it: `kinds` are `(how many, words, address)`.
 
     `mine` are the lines of whoever is written to and `nobodys` those without an owner, as far as
-    they are overdue or due within 30 days, the earliest first. Texts of records are only counted.
+    they are overdue or due within 30 days, the earliest first. Texts of records are only counted,
+    and no practice is named: what is local leads to the page.
     """
 
     kinds: list[tuple[int, str, str]]
@@ -153,7 +155,7 @@ def weekly(user: User) -> Weekly:
     texts = {line.key for line, _ in found.unknown}
     until = found.today + SOON
     lines = [
-        line
+        line._replace(address=page) if line.is_local else line
         for line in found.lines
         if line.key not in texts and line.due_on is not None and line.due_on <= until
     ]
@@ -283,8 +285,7 @@ def _of_releases(until: date) -> list[Line]:
 
 def _set_here(until: date) -> list[Line]:
     """Edits of rules that hold in the live book; one that took a value back holds nothing."""
-    live = RuleVersion.objects.filter(state=RuleVersion.State.PUBLISHED).first()
-    held = governing.standing(live).values()
+    held = governing.standing(governing.published()).values()
     return [_of_edit(edit) for edit in held if edit.after is not None and edit.next_review <= until]
 
 
@@ -300,6 +301,7 @@ def _of_edit(edit: RuleChange) -> Line:
         edit.next_review,
         f"{reverse('rule-change', args=[edit.rule_id])}?"
         f"{urlencode({'scope': scope, 'field': edit.field})}",
+        is_local=edit.place is not None,
     )
 
 
@@ -330,6 +332,7 @@ def _of_local_status(user: User, until: date) -> list[Line]:
             f"{row.place}: {row.in_words}; {row.source}, {row.locator}"[:300],
             row.next_review,
             reverse("drug-here", args=[row.ingredient.key, row.place.scope]),
+            is_local=True,
         )
         for row in rows.select_related("ingredient", "practice", "group")
     ]

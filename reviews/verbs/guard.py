@@ -234,7 +234,7 @@ def look_first() -> bool:
     row = GuardedPractice.objects.filter(outcome=RUNNING).select_related("guard").first()
     if row is None:
         return False
-    if not guarding.first_look_due() and guarding.is_readable(row.guard):
+    if not guarding.first_look_due() and guarding.is_readable(row.guard.version_id):
         return False
     sweep()
     return True
@@ -266,7 +266,7 @@ def _look(pk: int) -> bool:
 def _unfit(row: GuardedPractice) -> str:
     """Why the book stops at a practice whatever its burden is; "" where nothing is wrong."""
     number, live = row.guard.version.number, row.guard.against.number
-    if not guarding.is_readable(row.guard):
+    if not guarding.is_readable(row.guard.version_id):
         return f"Rule book {number} could not be read."
     if fewer := guarding.judges_fewer(row.guard, row.practice_id):
         people = "1 person" if fewer == 1 else f"{fewer} people"

@@ -22,6 +22,7 @@ from reviews import (
     audit,
     dossiers,
     engines,
+    guarding,
     live_flags,
     requests,
     rulebooks,
@@ -285,14 +286,8 @@ def _readable(holding: Holding) -> Holding:
 
     Whoever called for the screening looks at guarded books next, and stops those.
     """
-    unread = set()
-    for version_id in set(holding.guarded.values()):
-        try:
-            rulebooks.book(version_id)
-        except Exception:  # a guarded book must leave nobody unscreened
-            log.exception("guarded_book_not_read", version=version_id)
-            unread.add(version_id)
-    held = {place: pk for place, pk in holding.guarded.items() if pk not in unread}
+    read = {pk for pk in set(holding.guarded.values()) if guarding.is_readable(pk)}
+    held = {place: pk for place, pk in holding.guarded.items() if pk in read}
     return holding._replace(guarded=held)
 
 

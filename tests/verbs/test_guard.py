@@ -346,6 +346,27 @@ def test_whom_neither_book_can_judge_stops_nothing(version, places, harbour, ada
     assert running.practices.get().points.latest("pk").failed == PEOPLE
 
 
+def test_whom_no_book_could_ever_judge_do_not_hide_whom_this_one_cannot(
+    version, places, harbour, adam, monkeypatch
+):
+    monkeypatch.setattr(guarding, "MOST_TRIED", 1)
+    running = guarded(version, [harbour], adam, most_cases=Decimal(100))
+    never, since = places[harbour][:2]
+    PatientScreening.objects.filter(pk=never.pk).update(screened_at=None)
+    book, honest = rulebooks.book(version.pk), judge
+
+    def breaks(dossier, by):
+        if dossier.patient_id == never.pk or (by is book and dossier.patient_id == since.pk):
+            raise ValueError("not a number")
+        return honest(dossier, by)
+
+    for module in (screen, guarding):
+        monkeypatch.setattr(module, "screen", breaks)
+    screen.drain()
+    assert guard.look_first()
+    assert "could not judge 1 person" in running.practices.get().why
+
+
 # -- The only practice -----------------------------------------------------------------------------
 
 

@@ -283,7 +283,9 @@ def test_the_mail_counts_them_and_names_no_practice(rulebook, harbour, ada):
     assert (1, "facts due to be read again", "/upkeep") in digest.lines_for(ada)
     weekly = upkeep.weekly(ada)
     assert (1, "facts past their next review", "/upkeep#facts") in weekly.kinds
-    assert [line.title for line in weekly.nobodys] == ["Diazepam: what a practice can get"]
+    assert [(line.title, line.address) for line in weekly.nobodys] == [
+        ("Diazepam: what a practice can get", "/upkeep")
+    ]
 
 
 # -- Owners ------------------------------------------------------------------------------------

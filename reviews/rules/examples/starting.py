@@ -7,6 +7,7 @@ What it has no room for is told, so that nobody takes the new example for the ol
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from reviews.rules import weight
 from reviews.rules.dossier import Condition, Dossier, Line, Reading
 from reviews.rules.examples import added
 from reviews.rules.examples.described import described
@@ -22,8 +23,8 @@ class Start(NamedTuple):
 def start_from(dossier: Dossier) -> Start:
     """The record of an example's person, as `added.read` reads it."""
     record: dict[str, Any] = {"sex": dossier.sex}
-    if dossier.birth_date is not None:
-        record["age"] = _age(dossier)
+    if (age := weight.age(dossier.birth_date, dossier.as_of)) is not None:
+        record["age"] = age
     written = {
         "medicines": [_medicine(line, dossier) for line in dossier.lines],
         "conditions": [_condition(each, dossier) for each in dossier.conditions],
@@ -36,13 +37,6 @@ def start_from(dossier: Dossier) -> Start:
     except added.Unreadable:
         held = described(replace(dossier, lines=(), deceased=False, deceased_on=None))[:1]
     return Start(record, [each for each in described(dossier) if each not in held])
-
-
-def _age(dossier: Dossier) -> int:
-    born, today = dossier.birth_date, dossier.as_of
-    if born is None:
-        raise ValueError("Nobody knows the age of somebody without a date of birth.")
-    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
 def _medicine(line: Line, dossier: Dossier) -> dict[str, Any]:
