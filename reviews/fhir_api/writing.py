@@ -279,7 +279,7 @@ class Writer:
         if self.require(kind, letter) and self.now(kind, one.id, letter) is None:
             raise Refused(
                 HTTPStatus.FORBIDDEN,
-                f"The scopes of this token do not reach a {one.type} like this one.",
+                "The scopes of this token do not reach a resource like this one.",
                 headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
             )
 
