@@ -22,8 +22,8 @@ def in_utf_8(application: Application) -> Application:
     """`application`, which is given no body that says it is of another charset."""
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        kind, said = parse_header_parameters(environ.get("CONTENT_TYPE", ""))
-        if said.get("charset", "utf-8").strip("\"' ").lower() in UTF_8:
+        kind, charset = _said(environ.get("CONTENT_TYPE", ""))
+        if charset in UTF_8:
             return application(environ, start_response)
         if not int(environ.get("CONTENT_LENGTH") or 0):
             # Nothing is in it, and what is asked is in the address.
@@ -36,3 +36,13 @@ def in_utf_8(application: Application) -> Application:
         return [body]
 
     return answer
+
+
+def _said(content_type: str) -> tuple[str, str]:
+    """The media type, and the charset that is named; what nobody has named is UTF-8."""
+    try:
+        kind, said = parse_header_parameters(content_type)
+    except ValueError:
+        # A parameter may be encoded itself (RFC 2231), by what nobody knows.
+        return content_type.partition(";")[0].strip().lower(), "unknown"
+    return kind, said.get("charset", "utf-8").strip("\"' ").lower()

@@ -23,6 +23,7 @@ from rest_framework.request import Request
 from rest_framework.views import set_rollback
 
 from portal import away
+from portal.refusing import OUTCOMES, PROBLEMS, is_below
 from reviews.callers import tell_refused
 from reviews.errors import STATUS as OF_THE_DOMAIN
 from reviews.errors import BadRecord, DomainError, ReasonNeeded, TooMany, pointer
@@ -42,9 +43,7 @@ STATUS = {
 LATER = {InProgress.code: "1", TooManyUploads.code: "60"}
 """After how many seconds a refusal may be none any more."""
 PROBLEM = "application/problem+json"
-OUTCOMES = ("/fhir", "/cds-services")
-"""Where machines are answered with an OperationOutcome, and never with a problem."""
-MACHINES = ("/api", *OUTCOMES, "/token")
+MACHINES = (*PROBLEMS, *OUTCOMES)
 """Where nobody looks at pages."""
 
 
@@ -258,13 +257,9 @@ def _holds_nul(request: HttpRequest) -> bool:
 
 def is_api(request: HttpRequest) -> bool:
     """Whether a machine asks, which is answered with problems and not with pages."""
-    return _below(request, MACHINES)
+    return is_below(request.path, MACHINES)
 
 
 def speaks_fhir(request: HttpRequest | Request) -> bool:
     """Whether machines are answered there with an OperationOutcome."""
-    return _below(request, OUTCOMES)
-
-
-def _below(request: HttpRequest | Request, places: tuple[str, ...]) -> bool:
-    return any(request.path == place or request.path.startswith(f"{place}/") for place in places)
+    return is_below(request.path, OUTCOMES)

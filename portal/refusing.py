@@ -19,7 +19,7 @@ def for_machines(
     path: str, status: int, title: str, detail: str, *, code: str = ""
 ) -> tuple[bytes, str] | None:
     """A refusal as the machines that ask there read it, and its media type; None for a page."""
-    if _is_below(path, OUTCOMES):
+    if is_below(path, OUTCOMES):
         issue = {
             "severity": "error",
             "code": _ISSUES.get(status, "exception"),
@@ -27,7 +27,7 @@ def for_machines(
         }
         body: dict[str, Any] = {"resourceType": "OperationOutcome", "issue": [issue]}
         return json.dumps(body).encode(), "application/fhir+json"
-    if _is_below(path, PROBLEMS):
+    if is_below(path, PROBLEMS):
         body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
         if code:
             body["code"] = code
@@ -35,5 +35,6 @@ def for_machines(
     return None
 
 
-def _is_below(path: str, places: tuple[str, ...]) -> bool:
+def is_below(path: str, places: tuple[str, ...]) -> bool:
+    """Whether an address is one of these places, or within one."""
     return any(path == place or path.startswith(f"{place}/") for place in places)

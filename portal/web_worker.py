@@ -69,7 +69,7 @@ class Refusal(ErrorTask):
     def execute(self) -> None:
         error = self.request.error
         detail = f"The request cannot be taken: {error.body}. Nothing was changed."
-        said = for_machines(getattr(self.request, "path", ""), error.code, error.reason, detail)
+        said = for_machines(self.request.path, error.code, error.reason, detail)
         if said is None:
             super().execute()
             return
@@ -83,6 +83,17 @@ class Refusal(ErrorTask):
 
 class Parser(HTTPRequestParser):
     """Reads one request; only what says that it is an upload may be long."""
+
+    path = ""
+
+    def received(self, data: bytes) -> int:
+        began = self.header_plus
+        consumed = super().received(data)
+        if self.error and self.path in ("", "/"):
+            # waitress reads no address where the head is too long, or holds what it cannot read.
+            words = (began + data).split(maxsplit=2)
+            self.path = words[1].partition(b"?")[0].decode("latin-1") if words[1:] else ""
+        return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)

@@ -111,7 +111,7 @@ def _id(context: dict[str, Any], name: str, kind: str) -> str:
         raise BadRecord(f"context.{name}", "is needed: the id of one resource")
     bare = said.rpartition(f"{kind}/")[2]
     if not ID.fullmatch(bare):
-        raise BadRecord(f"context.{name}", f"is no id of a {kind}")
+        raise BadRecord(f"context.{name}", f"is no {kind} id")
     return bare
 
 

@@ -116,7 +116,7 @@ def _resources(key: str, said: Any, asking: _Asking) -> list[dict[str, Any]]:
             raise _Failed("is an OperationOutcome: the caller could not have it")
         if said["resourceType"] != "Bundle":
             if page or said["resourceType"] not in TYPES[key]:
-                raise BadRecord(f"prefetch.{key}", f"is a {said['resourceType'][:40]}")
+                raise BadRecord(f"prefetch.{key}", f"is of type {said['resourceType'][:40]}")
             return [said]
         found += _entries(key, said)
         following = _following(said)

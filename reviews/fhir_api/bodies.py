@@ -91,13 +91,13 @@ def resource_of(content: Any, kind_name: str, *, within: str = "") -> dict[str, 
         said = content.get("resourceType") if isinstance(content, dict) else None
         raise Refused(
             HTTPStatus.BAD_REQUEST,
-            f"A {kind_name} is to be sent here, not “{str(said)[:60]}”.",
+            f"A resource of type {kind_name} is to be sent here, not “{str(said)[:60]}”.",
             code="value",
             expression=[within or kind_name],
         )
     if kind_name not in conforming.DEFINITIONS:
         raise Refused(
-            HTTPStatus.METHOD_NOT_ALLOWED, f"A {kind_name} is only given out here, never taken."
+            HTTPStatus.METHOD_NOT_ALLOWED, f"{kind_name} is only given out here, never taken."
         )
     if faults := conforming.faults(content):
         raise Refused(

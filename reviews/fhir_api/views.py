@@ -1,6 +1,5 @@
 """The addresses of FHIR: which resource, whether they may, one query, and the answer."""
 
-import re
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +16,7 @@ from rest_framework.views import APIView
 from reviews import limits
 from reviews.callers import KeyOrToken, Known, Session
 from reviews.errors import BadRecord, NotFound
+from reviews.fhir.write.bundles import VERSION
 from reviews.fhir_api import allowed, answers, capability, paging, writing
 from reviews.fhir_api.negotiation import Negotiation
 from reviews.fhir_api.outcomes import Refused
@@ -27,7 +27,6 @@ from reviews.queries.fhir_source import Kind, Shown
 
 MOST_FORM_BYTES = 64 * 1024
 FORM = "application/x-www-form-urlencoded"
-_VERSION = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
 
 class FhirView(APIView):
@@ -154,7 +153,7 @@ class VersionAddress(OneView):
     def get(self, request: Request, logical_id: str, version: str) -> HttpResponse:
         bounds = allowed.require(request, self.kind_name, "r")
         search = answers.search_for(request, {self.kind_name: bounds})
-        number = int(version) if _VERSION.fullmatch(version) else 0
+        number = int(version) if VERSION.match(version) else 0
         try:
             shown = search.version(self.kind, logical_id, number)
         except Gone as gone:
@@ -252,7 +251,7 @@ class History:
         """The version at which the last page of one resource ended."""
         if not self.cursor:
             return None
-        if not _VERSION.fullmatch(self.cursor):
+        if not VERSION.match(self.cursor):
             raise BadRecord("_cursor", "is not a cursor of this history")
         return int(self.cursor)
 

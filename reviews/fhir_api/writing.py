@@ -279,7 +279,7 @@ class Writer:
         if self.require(kind, letter) and self.now(kind, one.id, letter) is None:
             raise Refused(
                 HTTPStatus.FORBIDDEN,
-                f"The scopes of this token do not reach a {one.type} like this one.",
+                "The scopes of this token do not reach a resource like this one.",
                 headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
             )
 
@@ -323,11 +323,12 @@ class Writer:
             with transaction.atomic(), _naming(entry):
                 return self.all_or_nothing([entry])[0]
         except exact.NotRead as error:
-            failed = self._failed(bodies.not_read(error))
-        except (Refused, DomainError) as error:
-            failed = self._failed(error)
-        self._keep(record, failed["outcome"]["issue"])
-        return {"response": failed}
+            failed = bodies.not_read(error)
+        except Refused as error:
+            failed = error
+        outcome = outcomes.body(failed.issues)
+        self._keep(record, outcome["issue"])
+        return {"response": {"status": _status(failed.status_code), "outcome": outcome}}
 
     def _keep(self, record: str, issues: list[dict[str, Any]]) -> None:
         """Keep that an entry of a batch was refused, as a request of its own would be."""
@@ -337,13 +338,6 @@ class Writer:
         ]
         if self.request.auth is not None:
             refused.keep(self.request.user, refused.Surface.FHIR, faults)
-
-    def _failed(self, error: Refused | DomainError) -> dict[str, Any]:
-        if isinstance(error, Refused):
-            status, issues = error.status_code, error.issues
-        else:
-            status, issues = outcomes.of(error)
-        return {"status": _status(status), "outcome": outcomes.body(issues)}
 
     def all_or_nothing(self, found: Sequence[bundles.Entry]) -> list[dict[str, Any]]:
         """What became of the entries of a transaction, in their order. In the caller's transaction.

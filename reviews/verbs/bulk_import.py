@@ -408,7 +408,7 @@ class _Work:
         elif kind not in self.asked.types:
             said = f"The scopes of the token do not reach so far: system/{kind}.cu is needed."
         elif wanted and kind != wanted:
-            said = f"It is a {kind}, and the input is said to be of {wanted}."
+            said = f"It is of type {kind}, and the input is said to be of {wanted}."
         else:
             faults = conforming.faults(content)
             for fault in faults:

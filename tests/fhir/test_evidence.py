@@ -125,7 +125,7 @@ def test_a_medicine_of_another_version_is_refused_by_name_and_not_only_counted(k
     (said,) = read(PATIENT, {**order, "medicationCodeableConcept": DIAZEPAM}).refused
     assert said.patient["family_name"] == "Bell"
     assert said.medicine == "Diazepam 5 mg tablets"
-    assert said.reason == f"is a {kind}, which is not read"
+    assert said.reason == f"is of type {kind}, which is not read"
 
 
 def test_the_medicine_of_r5_is_read():

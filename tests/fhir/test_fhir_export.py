@@ -25,11 +25,6 @@ from tests.fhir.bulk import NDJSON, begin, exported, ids, lines, manifest, path_
 
 
 @pytest.fixture
-def system(harbour, ada):
-    return System(harbour, by=ada)
-
-
-@pytest.fixture
 def people(harbour, clara):
     return [make.patient(harbour, clara, identifiers=[str(number)]) for number in range(1, 8)]
 

@@ -34,11 +34,6 @@ NUMBERS = "urn:example:numbers"
 LOINC = "http://loinc.org"
 
 
-@pytest.fixture
-def system(harbour, ada):
-    return System(harbour, by=ada)
-
-
 def person(known, **more):
     return {
         "resourceType": "Patient",

@@ -22,16 +22,6 @@ JSON_PATCH = "application/json-patch+json"
 
 
 @pytest.fixture
-def system(harbour, ada):
-    return System(harbour, by=ada)
-
-
-@pytest.fixture
-def ann(system):
-    return f"Patient/{post(system, bell()).json()['id']}"
-
-
-@pytest.fixture
 def made(system, ann):
     return post(system, order(ann, identifier=[{"system": "urn:rx", "value": "1"}])).json()
 

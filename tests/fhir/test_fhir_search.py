@@ -20,11 +20,6 @@ from tests.fhir.asking import System, link, refused
 
 
 @pytest.fixture
-def system(harbour, ada):
-    return System(harbour, by=ada)
-
-
-@pytest.fixture
 def bell(harbour, clara):
     return make.patient(harbour, clara, identifiers=["1"])
 

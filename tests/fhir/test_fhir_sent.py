@@ -19,11 +19,6 @@ THEIRS = {"url": "https://example.org/colour", "valueString": "blue"}
 
 
 @pytest.fixture
-def system(harbour, ada):
-    return System(harbour, by=ada)
-
-
-@pytest.fixture
 def order(harbour, clara):
     return make.prescription(make.patient(harbour, clara, identifiers=["1"]), clara)
 

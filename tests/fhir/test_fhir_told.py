@@ -7,15 +7,9 @@ from reviews.models import Case, Message
 from reviews.verbs import caseload, messages, prescribe, screen, sync
 from tests import make
 from tests.api import sent
-from tests.fhir.asking import System
 from tests.web.browse import BACKEND
 
 OURS = "urn:prescription-safety-portal:"
-
-
-@pytest.fixture
-def system(harbour, ada):
-    return System(harbour, by=ada)
 
 
 @pytest.fixture

@@ -21,16 +21,6 @@ from tests.fhir.test_fhir_writing_people import bell, post, put
 from tests.verbs.test_sync import at_once
 
 
-@pytest.fixture
-def system(harbour, ada):
-    return System(harbour, by=ada)
-
-
-@pytest.fixture
-def ann(system):
-    return f"Patient/{post(system, bell()).json()['id']}"
-
-
 def order(person, **more):
     return {
         "resourceType": "MedicationRequest",

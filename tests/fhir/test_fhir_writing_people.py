@@ -5,14 +5,9 @@ import json
 import pytest
 
 from reviews.models import Patient, SentResource
-from tests.fhir.asking import System, refused
+from tests.fhir.asking import refused
 
 NHS = "https://fhir.nhs.uk/Id/nhs-number"
-
-
-@pytest.fixture
-def system(harbour, ada):
-    return System(harbour, by=ada)
 
 
 def bell(**more):

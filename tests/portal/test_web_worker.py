@@ -250,3 +250,29 @@ def test_what_cannot_be_taken_is_said_in_the_language_of_whoever_asked(
     if member:
         assert json.loads(text)[member]
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/fhir/Patient", "application/fhir+json"),
+        ("/api/v1/patients", "application/problem+json"),
+        ("/cases", "text/plain; charset=utf-8"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET %s HTTP/1.1\r\nX-Long: ", 431),
+        (b"GET %s?name=", 431),
+        (b"GET %s HTTP/1.1\r\nNo Name: 1\r\n\r\n", 400),
+    ],
+)
+def test_a_head_that_is_not_read_is_refused_in_that_language_too(port, path, kind, head, status):
+    said = head % path.encode()
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        # As long as none may be, and no longer: all of it is read before it is refused.
+        connection.sendall(said if status == 400 else said.ljust(32 * 1024, b"x"))
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert (answer.status, answer.headers["Content-Type"]) == (status, kind)

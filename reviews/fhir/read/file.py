@@ -155,7 +155,8 @@ class File:
         for held in self.held.values():
             if isinstance(held.resource, resources.UnreadMedicine):
                 held.medicine = held.resource.words
-                self.refuse(held.name, f"is a {held.resource.resourceType}, which is not read")
+                kind = held.resource.resourceType
+                self.refuse(held.name, f"is of type {kind}, which is not read")
         self.content.refused = [self._about(said) for said in self.content.refused]
         self.content.notes = [self._about(said) for said in self.content.notes]
 

@@ -13,6 +13,7 @@ METHODS = ("DELETE", "POST", "PUT", "PATCH", "GET", "HEAD")
 _RANK = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
 HISTORY = "_history"
 VERSION = re.compile(r"[1-9][0-9]{0,18}\Z")
+"""The number of a version, as an address names it."""
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}\Z")
 _CONDITIONAL = re.compile(r"([A-Z][A-Za-z]{1,63})\?(.+)\Z", re.DOTALL)
 _LINKING = ("reference", "valueUri", "valueUrl", "valueUuid", "valueOid")
