@@ -36,6 +36,21 @@ def pytest_configure():
     walls.by_default(walls.EVERYTHING)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    make.collecting = True
+    try:
+        return (yield)
+    finally:
+        make.collecting = False
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if hasattr(item, "callspec"):
+        item.callspec.params.update(make.dated(item.callspec.params))
+
+
 @pytest.fixture(autouse=True)
 def _empty_cache():
     """Start each test with nothing counted against any limit, and nobody known to be away."""

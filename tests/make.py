@@ -6,6 +6,7 @@ otherwise.
 """
 
 from datetime import timedelta
+from functools import partial
 
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -68,9 +69,31 @@ def person(username, place, *roles):
     return user
 
 
+collecting = False
+"""Whether tests are only read so far, which may be before the midnight after which they run."""
+
+
 def day(offset=0):
     """Today plus `offset` days."""
+    if collecting:
+        raise RuntimeError("This test may run on a later day: give a partial, as on_day does.")
     return timezone.localdate() + timedelta(days=offset)
+
+
+def on_day(offset=0):
+    """The same in what a test is parametrized with: of the day on which it runs."""
+    return partial(day, offset)
+
+
+def dated(told):
+    """What is told, and what comes of each partial in its dicts, lists and tuples."""
+    if isinstance(told, partial):
+        return told()
+    if isinstance(told, dict):
+        return {name: dated(value) for name, value in told.items()}
+    if type(told) in (list, tuple):
+        return type(told)(map(dated, told))
+    return told
 
 
 def birth_date(age):

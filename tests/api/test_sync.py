@@ -4,6 +4,7 @@ import gzip
 import json
 import resource
 import time
+from functools import partial
 from urllib.parse import unquote
 
 import pytest
@@ -105,8 +106,8 @@ ODD = {"system": "urn:example:mrn", "value": "x" * 5_000}
             {"codings": [{"system": "rxnorm", "code": "1"}, {"system": "atc"}]},
             ["codings", 1, "code"],
         ),
-        ({"patient": {**sent.patient(), "colour": "blue"}}, ["patient", "colour"]),
-        ({"patient": {**sent.prescription()["patient"], "identifiers": [ODD]}}, ["patient"]),
+        ({"patient": partial(sent.patient, colour="blue")}, ["patient", "colour"]),
+        ({"patient": partial(sent.patient, identifiers=[ODD])}, ["patient"]),
         ({"a/b~c": 1}, ["a/b~c"]),
     ],
 )
@@ -184,7 +185,7 @@ def test_patients_and_conditions_have_a_batch_of_their_own(system):
         ({"value": 900}, "value"),
         ({"unit": "mmol/L"}, "unit"),
         ({"kind": "shoe_size"}, "kind"),
-        ({"on": make.day(1).isoformat()}, "on"),
+        ({"on": "2999-01-01"}, "on"),
         ({"on": None}, "on"),
         ({"kind": "pregnancy", "value": None, "unit": "", "text": "maybe"}, "text"),
     ],
@@ -424,34 +425,38 @@ def test_a_gzip_of_some_members_is_read(system):
     [
         (
             "prescriptions",
-            sent.prescription(dose=-1, times_per_day=97, start_on="tomorrow", wrong=1),
+            partial(sent.prescription, dose=-1, times_per_day=97, start_on="tomorrow", wrong=1),
             ["dose", "start_on", "times_per_day", "wrong"],
         ),
         (
             "prescriptions",
-            sent.prescription(patient={"sex": "x", "birth_date": "1"}, medicine=""),
+            partial(sent.prescription, patient={"sex": "x", "birth_date": "1"}, medicine=""),
             ["medicine", "patient.birth_date", "patient.sex"],
         ),
         (
             "prescriptions",
-            sent.prescription(codings=[{"system": ""}, 7], status="no", medicine="A\0"),
+            partial(sent.prescription, codings=[{"system": ""}, 7], status="no", medicine="A\0"),
             ["codings[0].code", "codings[0].system", "codings[1]", "medicine", "status"],
         ),
         ("prescriptions", {}, ["medicine", "patient", "source_id"]),
         (
             "prescriptions",
-            sent.prescription(dose_unit=None, written_on="1066-10-14", practice="elsewhere"),
+            partial(
+                sent.prescription, dose_unit=None, written_on="1066-10-14", practice="elsewhere"
+            ),
             ["dose_unit", "practice", "written_on"],
         ),
         (
             "prescriptions",
-            sent.prescription(start_on="2026-01-02T00:00:00Z", end_on="2026-01-01", dose=0),
+            partial(
+                sent.prescription, start_on="2026-01-02T00:00:00Z", end_on="2026-01-01", dose=0
+            ),
             ["dose", "end_on"],
         ),
-        ("conditions", sent.condition(text="", status="over"), ["status", "text"]),
-        ("readings", sent.reading(kind="shoe", on="x"), ["kind", "on"]),
-        ("readings", sent.reading(value=1e9, unit="stone"), ["unit", "value"]),
-        ("patients", sent.patient(sex="x", deceased="no"), ["deceased", "sex"]),
+        ("conditions", partial(sent.condition, text="", status="over"), ["status", "text"]),
+        ("readings", partial(sent.reading, kind="shoe", on="x"), ["kind", "on"]),
+        ("readings", partial(sent.reading, value=1e9, unit="stone"), ["unit", "value"]),
+        ("patients", partial(sent.patient, sex="x", deceased="no"), ["deceased", "sex"]),
     ],
 )
 def test_a_refused_record_is_told_every_field_that_is_wrong(system, kind, record, fields):

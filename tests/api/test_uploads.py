@@ -3,6 +3,7 @@
 import gzip
 import json
 import zlib
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -92,9 +93,9 @@ def test_the_preference_is_read_among_others(system, prefer):
 @pytest.mark.parametrize(
     ("kind", "record"),
     [
-        ("conditions", sent.condition()),
-        ("readings", sent.reading()),
-        ("patients", sent.patient()),
+        ("conditions", partial(sent.condition)),
+        ("readings", partial(sent.reading)),
+        ("patients", partial(sent.patient)),
     ],
 )
 def test_every_kind_can_be_uploaded(system, kind, record):

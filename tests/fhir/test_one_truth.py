@@ -21,12 +21,17 @@ from tests.fhir.test_import import run
 from tests.web.browse import Browser
 
 MEDICINE = "Diazepam 5 mg tablets"
-START = make.day(-20)
+START = make.on_day(-20)
 CLINIC = "Harbour memory clinic"
 
 
 def extension(field, **value):
     return [{"url": ORDER + field, **value}]
+
+
+def as_json(told):
+    """As JSON holds it, which has no dates."""
+    return json.loads(json.dumps(make.dated(told), default=str))
 
 
 def dose(sequence, tablets, times, days):
@@ -64,8 +69,8 @@ FIELDS = {
     ),
     "dispensed_on": (
         {"dispensed_on": "-3d"},
-        {"dispensed_on": make.day(-3).isoformat()},
-        {"extension": extension("dispensed_on", valueDate=make.day(-3).isoformat())},
+        {"dispensed_on": make.on_day(-3)},
+        {"extension": extension("dispensed_on", valueDate=make.on_day(-3))},
     ),
     "repeat_template": (
         {"repeat_template": "on"},
@@ -117,7 +122,7 @@ FIELDS = {
         {
             "repeats_allowed": 5,
             "issue_days": 28,
-            "valid_until": make.day(150).isoformat(),
+            "valid_until": make.on_day(150),
         },
         {
             "dispenseRequest": {
@@ -125,7 +130,7 @@ FIELDS = {
                 "expectedSupplyDuration": {"value": 21, "code": "d"},
                 "numberOfRepeatsAllowed": 5,
                 "dispenseInterval": {"value": 28, "code": "d"},
-                "validityPeriod": {"end": make.day(150).isoformat()},
+                "validityPeriod": {"end": make.on_day(150)},
             }
         },
     ),
@@ -142,7 +147,7 @@ FIELDS = {
     "start_minute": (
         {"start_time": "08:30"},
         {"start_minute": 510},
-        {"at": f"{START.isoformat()}T08:30:00+00:00"},
+        {"at": "T08:30:00+00:00"},
     ),
     "setting": (
         {"setting": "unsupervised"},
@@ -162,7 +167,7 @@ FIELDS = {
 
 
 def as_form(**changes):
-    return {
+    typed = {
         "do": "save",
         "product": value_of(MEDICINE, []),
         "dose": "1",
@@ -171,13 +176,14 @@ def as_form(**changes):
         "quantity": "42",
         "quantity_unit": "tablet",
         "days_supply": "21",
-        "start_on": START.isoformat(),
-        "written_on": START.isoformat(),
+        "start_on": START,
+        "written_on": START,
         "indication": "anxiety",
         "setting": "community",
         "team": CLINIC,
         **changes,
     }
+    return as_json(typed)
 
 
 def as_rest(**changes):
@@ -191,13 +197,13 @@ def as_rest(**changes):
         "quantity": 42,
         "quantity_unit": "tablet",
         "days_supply": 21,
-        "start_on": START.isoformat(),
-        "written_on": START.isoformat(),
+        "start_on": START,
+        "written_on": START,
         "indication": "anxiety",
         "team": CLINIC,
         **changes,
     }
-    return {name: value for name, value in said.items() if value is not None}
+    return as_json({name: value for name, value in said.items() if value is not None})
 
 
 def person(number):
@@ -213,7 +219,7 @@ def as_fhir(*, at=None, start=False, pharmacy=None, asNeeded=False, **changes):
     instruction = {
         "timing": {
             "repeat": {
-                "boundsPeriod": {"start": START.isoformat()},
+                "boundsPeriod": {"start": START},
                 "frequency": 2,
                 "period": 1,
                 "periodUnit": "d",
@@ -222,7 +228,7 @@ def as_fhir(*, at=None, start=False, pharmacy=None, asNeeded=False, **changes):
         "doseAndRate": [{"doseQuantity": {"value": 1, "unit": "tablet"}}],
     }
     if at:
-        instruction["timing"]["event"] = [at]
+        instruction["timing"]["event"] = [f"{make.dated(START)}{at}"]
     if asNeeded:
         per_day = {"numerator": {"value": 4, "unit": "tablet"}, "denominator": {"code": "d"}}
         instruction |= {"asNeededBoolean": True, "maxDosePerPeriod": per_day}
@@ -233,7 +239,7 @@ def as_fhir(*, at=None, start=False, pharmacy=None, asNeeded=False, **changes):
     if pharmacy:
         supply["performer"] = pharmacy
     if start:
-        supply["validityPeriod"] = {"start": START.isoformat()}
+        supply["validityPeriod"] = {"start": START}
     request = {
         "resourceType": "MedicationRequest",
         "id": "m",
@@ -241,7 +247,7 @@ def as_fhir(*, at=None, start=False, pharmacy=None, asNeeded=False, **changes):
         "intent": "order",
         "medicationCodeableConcept": {"text": MEDICINE},
         "subject": {"reference": "Patient/p"},
-        "authoredOn": START.isoformat(),
+        "authoredOn": START,
         "requester": {"reference": "PractitionerRole/r"},
         "reasonCode": [{"text": "Anxiety"}],
         "dosageInstruction": [instruction],
@@ -269,7 +275,7 @@ def bundle(*resources):
         {
             "resourceType": "Bundle",
             "type": "collection",
-            "entry": [{"resource": resource} for resource in (patient, *resources)],
+            "entry": [{"resource": as_json(resource)} for resource in (patient, *resources)],
         }
     )
     Bundle.model_validate_json(told)
@@ -485,7 +491,7 @@ def test_a_dispensing_is_the_supply_with_what_its_order_says(harbour, tmp_path):
     assert (handed.start_on, handed.dispensed_on) == (make.day(-15), make.day(-15))
     assert (handed.days_supply, handed.refill_number, handed.dose) == (21, 0, 1)
     assert (handed.pharmacy, handed.team, handed.indication) == ("Quay Pharmacy", CLINIC, "anxiety")
-    assert handed.written_on == START
+    assert handed.written_on == make.dated(START)
 
 
 def test_what_has_not_been_handed_out_is_refused(harbour, tmp_path, capsys):

@@ -52,14 +52,7 @@ RECORDS = {
     "readings": sent.reading,
     "patients": sent.patient,
 }
-PEOPLE = (
-    {"family_name": "Ashby", "given_name": "Tom", "roles": ["clinician"], "email": "t@example.org"},
-    {"roles": ["clinician", "reviewer"]},
-    {"register": "GMC", "number": "9000017", "status": "registered", "checked_on": "2026-01-02"},
-    {"at": f"{make.day(30)}T10:00:00Z", "cases_to": 1},
-    {"name": "Harbour", "telephone": "01632 960114", "country": "GB", "time_zone": "Europe/London"},
-)
-"""What a list of staff elsewhere sends, by REST."""
+
 MODELS = (
     ApiKey, Case, Condition, Flag, IdentityQuestion, ImportNote, Invitation, Job, Patient,
     Prescription, Reading, RuleVersion, SavedView, Taper, WaitingRecord,
@@ -74,6 +67,32 @@ QUESTIONS = (
     "severity", "case", "kind", "identifier", "source_id", "refused", "unknown",
 )  # fmt: skip
 SUFFIXES = ("²", "-1", "-²", "0", "[]", "-" + "9" * 30)
+
+
+def people_and_practices():
+    """What a list of staff elsewhere sends, by REST."""
+    return (
+        {
+            "family_name": "Ashby",
+            "given_name": "Tom",
+            "roles": ["clinician"],
+            "email": "t@example.org",
+        },
+        {"roles": ["clinician", "reviewer"]},
+        {
+            "register": "GMC",
+            "number": "9000017",
+            "status": "registered",
+            "checked_on": "2026-01-02",
+        },
+        {"at": f"{make.day(30)}T10:00:00Z", "cases_to": 1},
+        {
+            "name": "Harbour",
+            "telephone": "01632 960114",
+            "country": "GB",
+            "time_zone": "Europe/London",
+        },
+    )
 
 
 class Sender:
@@ -185,7 +204,7 @@ class Sender:
         path = self.random.choice(there).at(
             lambda *_: self.random.choice((*map(str, self.ids), "harbour", "9" * 25))
         )
-        body = nasty.bodies([self.random.choice(PEOPLE)], self.random)
+        body = nasty.bodies([self.random.choice(people_and_practices())], self.random)
         if self.random.random() < 0.8:
             body = body.removeprefix(b"[").removesuffix(b"]")  # one, and no list
         method = self.random.choice(("POST", "PUT", "PATCH"))

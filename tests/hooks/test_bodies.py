@@ -51,7 +51,11 @@ FAULTS = [
     ("context.draftOrders.entry", [7], "context.draftOrders.entry[0].resource"),
     ("context.draftOrders.entry", [{}], "context.draftOrders.entry[0].resource"),
     ("context.draftOrders.entry", [{"resource": {}}], "context.draftOrders.entry[0].resource"),
-    ("context.draftOrders.entry", [{"resource": order()}] * 101, "context.draftOrders.entry"),
+    (
+        "context.draftOrders.entry",
+        [{"resource": {}}] * 101,
+        "context.draftOrders.entry",
+    ),
     ("context.selections", NOTHING, "context.selections"),
     ("context.selections", [], "context.selections"),
     ("context.selections", [4], "context.selections"),

@@ -1,5 +1,7 @@
 """CDS Hooks as a record system meets them: what is asked, and with which cards it is answered."""
 
+from functools import partial
+
 import pytest
 from django.db import OperationalError
 
@@ -97,11 +99,11 @@ def test_nothing_of_the_patient_is_written(ehr_hooks, harbour, clara):
 @pytest.mark.parametrize(
     ("draft", "medicine"),
     [
-        (order("o1", "Qwertyzine 10 mg"), "Qwertyzine"),
-        (order(pid="somebody-else"), "Diazepam"),
+        (partial(order, "o1", "Qwertyzine 10 mg"), "Qwertyzine"),
+        (partial(order, pid="somebody-else"), "Diazepam"),
         ({"resourceType": "MedicationRequest", "id": "o1", "status": "draft"}, "o1"),
         (
-            order(modifierExtension=[{"url": "http://x", "valueBoolean": True}]),
+            partial(order, modifierExtension=[{"url": "http://x", "valueBoolean": True}]),
             "Diazepam",
         ),
     ],

@@ -8,7 +8,11 @@ import pytest
 
 from tests.hooks.conftest import body, found, order, person, prefetch
 
-MORPHINE = order("m1", "Morphine 10 mg tablets", status="active", start=-3)
+
+def morphine():
+    return order("m1", "Morphine 10 mg tablets", status="active", start=-3)
+
+
 OUTCOME = {
     "resourceType": "OperationOutcome",
     "issue": [{"severity": "error", "code": "exception"}],
@@ -74,7 +78,7 @@ def asking(fhir, *drafts, along):
 
 
 def test_what_is_absent_is_asked_of_the_server(register, fhir):
-    fhir.has_all(MORPHINE)
+    fhir.has_all(morphine())
     system = register(fhir_server=fhir.url)
     cards = system.cards("order-sign", asking(fhir, order(), along={}))
     assert "opioid" in codes(cards)
@@ -83,7 +87,7 @@ def test_what_is_absent_is_asked_of_the_server(register, fhir):
 
 
 def test_only_what_is_absent_is_asked(register, fhir):
-    fhir.has_all(MORPHINE)
+    fhir.has_all(morphine())
     system = register(fhir_server=f"{fhir.url}/")
     cards = system.cards("order-sign", asking(fhir, order(), along=without("medications")))
     assert "opioid" in codes(cards)
@@ -127,7 +131,7 @@ def test_null_and_an_empty_bundle_say_that_there_is_nothing(ehr_hooks, nothing):
 
 
 def test_what_failed_there_is_not_asked_again(register, fhir):
-    fhir.has_all(MORPHINE)
+    fhir.has_all(morphine())
     system = register(fhir_server=fhir.url)
     for key, status in (("medications", 412), ("conditions", 200)):
         along = prefetch() | {key: OUTCOME}
@@ -140,7 +144,7 @@ def test_further_pages_are_followed(register, fhir):
     fhir.has_all()
     further = {"link": [{"relation": "next", "url": f"{fhir.url}/page2"}]}
     fhir.has("MedicationRequest?patient=p1", found(**further))
-    fhir.has("page2", found(MORPHINE))
+    fhir.has("page2", found(morphine()))
     system = register(fhir_server=fhir.url)
     cards = system.cards("order-sign", asking(fhir, order(), along={}))
     assert "opioid" in codes(cards)

@@ -161,8 +161,8 @@ def test_every_open_flag_needs_an_outcome(case, ravi):
     [
         ({"outcome": "shrug"}, "does not exist"),
         ({"outcome": Outcome.DATA_WRONG}, "goes with the outcome"),
-        ({"until": make.day(0)}, "after today"),
-        ({"until": make.day(91)}, "not after"),
+        ({"until": make.on_day(0)}, "after today"),
+        ({"until": make.on_day(91)}, "not after"),
     ],
 )
 def test_an_outcome_must_fit(case, ravi, changes, reason):
@@ -455,7 +455,7 @@ class TestExempting:
             ({"exemption_kind": "alcohol_withdrawal"}, "changes this rule"),
             ({"evidence": " "}, "who confirmed"),
             ({"until": None}, "needs its last day"),
-            ({"until": make.day(366)}, "not after"),
+            ({"until": make.on_day(366)}, "not after"),
         ],
     )
     def test_it_needs_a_kind_that_helps_evidence_and_a_day(self, case, ravi, changes, reason):

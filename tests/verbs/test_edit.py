@@ -99,9 +99,9 @@ def test_only_a_formulary_admin_edits(who, limit, harbour):
         ({"source": " "}, "source"),
         ({"locator": ""}, "locator"),
         ({"next_review": None}, "next_review"),
-        ({"next_review": make.day(0)}, "next_review"),
-        ({"next_review": make.day(-1)}, "next_review"),
-        ({"next_review": make.day(367)}, "next_review"),
+        ({"next_review": make.on_day(0)}, "next_review"),
+        ({"next_review": make.on_day(-1)}, "next_review"),
+        ({"next_review": make.on_day(367)}, "next_review"),
     ],
 )
 def test_a_change_without_a_proper_citation_is_refused(changes, field, limit, ada):

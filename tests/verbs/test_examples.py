@@ -58,14 +58,15 @@ def _live_book():
         ({"invented": False}, "invented"),
         ({"record": {"medicines": []}}, "medicines"),
         ({"record": {"medicines": [make.medicine(days=0)]}}, "medicines 1 days"),
-        ({"grounds": make.grounds(source="")}, "source"),
-        ({"grounds": make.grounds(reason=" ")}, "reason"),
-        ({"grounds": make.grounds(next_review=make.day(367))}, "next_review"),
+        ({"grounds": {"source": ""}}, "source"),
+        ({"grounds": {"reason": " "}}, "reason"),
+        ({"grounds": {"next_review": make.on_day(367)}}, "next_review"),
     ],
 )
 def test_what_cannot_be_an_example_is_refused_by_its_field(rulebook, ada, changes, field):
+    grounds = make.grounds(**changes.get("grounds", {}))
     with pytest.raises(BadRecord) as refused:
-        make.example(ada, **changes)
+        make.example(ada, **changes | {"grounds": grounds})
     assert refused.value.field == field
     assert not RuleExample.objects.exists()
 

@@ -1,6 +1,6 @@
 """Exemptions: owned, evidenced, a year at most, and what the rules make of them."""
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
@@ -189,11 +189,11 @@ def test_ending_is_audited_once(treated, ravi, samira):
         ({"evidence": "  \n"}, "evidence"),
         ({"evidence": "x" * 1001}, "evidence"),
         ({"expires_on": None}, "expires_on"),
-        ({"expires_on": make.day(-1)}, "expires_on"),
-        ({"expires_on": make.day(366)}, "expires_on"),
-        ({"starts_on": make.day(5), "expires_on": make.day(4)}, "expires_on"),
-        ({"starts_on": make.day(100), "expires_on": make.day(400)}, "expires_on"),
-        ({"starts_on": make.day(-300), "expires_on": make.day(66)}, "expires_on"),
+        ({"expires_on": make.on_day(-1)}, "expires_on"),
+        ({"expires_on": make.on_day(366)}, "expires_on"),
+        ({"starts_on": make.on_day(5), "expires_on": make.on_day(4)}, "expires_on"),
+        ({"starts_on": make.on_day(100), "expires_on": make.on_day(400)}, "expires_on"),
+        ({"starts_on": make.on_day(-300), "expires_on": make.on_day(66)}, "expires_on"),
     ],
 )
 def test_what_is_refused(treated, ravi, changes, field):
@@ -242,22 +242,18 @@ class TestTheDatabaseRefuses:
     @pytest.mark.parametrize(
         "changes",
         [
-            {"expires_on": make.day(366)},
-            {"expires_on": make.day(-1)},
+            {"expires_on": make.on_day(366)},
+            {"expires_on": make.on_day(-1)},
             {"evidence": ""},
             {"kind": "because"},
-            {
-                "ended_at": datetime.combine(
-                    make.day(), time(12), tzinfo=timezone.get_current_timezone()
-                )
-            },
+            {"ended_at": datetime(2020, 2, 29, 12, tzinfo=UTC)},
         ],
     )
     def test_what_no_exemption_may_say(self, row, changes):
         with pytest.raises(IntegrityError), transaction.atomic():
             Exemption.objects.create(**row | changes)
 
-    @pytest.mark.parametrize("changes", [{"expires_on": make.day(200)}, {"evidence": "none"}])
+    @pytest.mark.parametrize("changes", [{"expires_on": make.on_day(200)}, {"evidence": "none"}])
     def test_changing_what_was_granted(self, exemption, changes):
         with pytest.raises(DatabaseError), transaction.atomic():
             Exemption.objects.filter(pk=exemption.pk).update(**changes)

@@ -38,48 +38,51 @@ from tests.web.browse import Browser
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BY_NAME = {field.name: field for field in PRESCRIPTION}
+
+
 # A record that says something in every field, and in each field something else than by default.
-EVERYTHING = make.record(
-    start=-20,
-    days=30,
-    codings=[{"system": "rxnorm", "code": "197591", "display": "diazepam 5 MG"}],
-    dose=1.5,
-    dose_unit="capsule",
-    times_per_day=3,
-    as_needed=True,
-    max_per_day=6,
-    expected_per_day=2.25,
-    dosage_text="With water",
-    quantity=60,
-    quantity_unit="unit",
-    written_on=make.day(-21),
-    end_on=make.day(20),
-    indication="insomnia",
-    route="rectal",
-    setting="inpatient",
-    status="on-hold",
-    status_reason="Waits for a bed",
-    dispensed=True,
-    prescriber="Dr Quixote",
-    refill_number=2,
-    dispensed_on=make.day(-19),
-    repeat_template=True,
-    acquired="private",
-    replacement_reason="lost",
-    is_new_start=True,
-    change_reason="titration",
-    team="Harbour memory clinic",
-    pharmacy="Quay Pharmacy",
-    start_minute=510,
-    schedule=[{"per_day": 2, "days": 7}, {"per_day": 0.5, "days": 7}],
-    dose_max=2,
-    times_per_day_max=4,
-    repeats_allowed=5,
-    issue_days=28,
-    valid_until=make.day(150),
-    quantity_text="2 packs of 30",
-    evidence="reported",
-)
+def everything():
+    return make.record(
+        start=-20,
+        days=30,
+        codings=[{"system": "rxnorm", "code": "197591", "display": "diazepam 5 MG"}],
+        dose=1.5,
+        dose_unit="capsule",
+        times_per_day=3,
+        as_needed=True,
+        max_per_day=6,
+        expected_per_day=2.25,
+        dosage_text="With water",
+        quantity=60,
+        quantity_unit="unit",
+        written_on=make.day(-21),
+        end_on=make.day(20),
+        indication="insomnia",
+        route="rectal",
+        setting="inpatient",
+        status="on-hold",
+        status_reason="Waits for a bed",
+        dispensed=True,
+        prescriber="Dr Quixote",
+        refill_number=2,
+        dispensed_on=make.day(-19),
+        repeat_template=True,
+        acquired="private",
+        replacement_reason="lost",
+        is_new_start=True,
+        change_reason="titration",
+        team="Harbour memory clinic",
+        pharmacy="Quay Pharmacy",
+        start_minute=510,
+        schedule=[{"per_day": 2, "days": 7}, {"per_day": 0.5, "days": 7}],
+        dose_max=2,
+        times_per_day_max=4,
+        repeats_allowed=5,
+        issue_days=28,
+        valid_until=make.day(150),
+        quantity_text="2 packs of 30",
+        evidence="reported",
+    )
 
 
 def named(edge):
@@ -260,19 +263,21 @@ def kept(prescription):
 
 @pytest.mark.parametrize("field", PRESCRIPTION, ids=lambda field: field.name)
 def test_the_record_above_says_something_in_every_field(field):
-    assert getattr(EVERYTHING, field.name) != getattr(
+    assert getattr(everything(), field.name) != getattr(
         records.PrescriptionRecord(medicine="x"), field.name
     )
 
 
 def test_a_verb_and_a_batch_write_the_same_columns(bell, clara, ehr):
-    logged = prescribe.log(patient=bell, record=EVERYTHING, by=clara)
+    logged = prescribe.log(patient=bell, record=everything(), by=clara)
     row = {
         "source_id": "rx-1",
         "patient": sent.patient(),
-        **{name: getattr(EVERYTHING, name) for name in BY_NAME},
+        **{name: getattr(everything(), name) for name in BY_NAME},
         "codings": [{"system": "rxnorm", "code": "197591", "display": "diazepam 5 MG"}],
-        "schedule": [{"per_day": step.per_day, "days": step.days} for step in EVERYTHING.schedule],
+        "schedule": [
+            {"per_day": step.per_day, "days": step.days} for step in everything().schedule
+        ],
     }
     assert sync.prescriptions(rows=[(0, row)], source_system="ehr", by=ehr).created == 1
     logged.refresh_from_db()
@@ -281,15 +286,15 @@ def test_a_verb_and_a_batch_write_the_same_columns(bell, clara, ehr):
     assert (synced.medicine, bytes(synced.digest)) == (logged.medicine, bytes(logged.digest))
     assert set(columns.PRESCRIPTION.names) == set(kept(logged))
     lines = dossiers.one(bell, as_of=make.day()).lines
-    prescriber = EVERYTHING.prescriber
+    prescriber = everything().prescriber
     assert {line._replace(id=0, prescriber=prescriber, system="") for line in lines} == {
-        dossiers.line(EVERYTHING, prescriber=prescriber, system="")
+        dossiers.line(everything(), prescriber=prescriber, system="")
     }
     assert {line.system for line in lines} == {"portal", "ehr"}
 
 
 def test_withdrawing_keeps_what_was_said(bell, clara):
-    logged = prescribe.log(patient=bell, record=EVERYTHING, by=clara)
+    logged = prescribe.log(patient=bell, record=everything(), by=clara)
     logged.refresh_from_db()
     ended = prescribe.withdraw(prescription=logged, status="cancelled", reason="Moved", by=clara)
     ended.refresh_from_db()
@@ -298,20 +303,20 @@ def test_withdrawing_keeps_what_was_said(bell, clara):
 
 
 def test_the_api_tells_what_was_recorded(bell, clara):
-    prescribe.log(patient=bell, record=EVERYTHING, by=clara)
+    prescribe.log(patient=bell, record=everything(), by=clara)
     resource = Prescriptions()
     told = resource.shaped(resource.rows().get())
     for name in BY_NAME.keys() - {"medicine", "codings", "schedule"}:
-        assert getattr(told, name) == getattr(EVERYTHING, name), name
-    assert tuple(told.schedule) == EVERYTHING.schedule
+        assert getattr(told, name) == getattr(everything(), name), name
+    assert tuple(told.schedule) == everything().schedule
     assert (told.medicine.text, tuple(told.medicine.codings)) == (
-        EVERYTHING.medicine,
-        EVERYTHING.codings,
+        everything().medicine,
+        everything().codings,
     )
 
 
 def test_a_form_that_is_saved_as_it_was_shown_changes_nothing(bell, clara):
-    logged = prescribe.log(patient=bell, record=EVERYTHING, by=clara)
+    logged = prescribe.log(patient=bell, record=everything(), by=clara)
     logged.refresh_from_db()
     form = prescribing.PrescriptionForm(held=logged, initial=prescribing.values(logged))
     shown = {
@@ -327,7 +332,7 @@ def test_a_form_that_is_saved_as_it_was_shown_changes_nothing(bell, clara):
 
 
 def test_an_exported_line_says_what_was_recorded(bell, clara, rulebook):
-    prescribe.log(patient=bell, record=EVERYTHING, by=clara)
+    prescribe.log(patient=bell, record=everything(), by=clara)
     ((patient_id, profile, _meanings, line),) = list(dossiers.every_line())
     who = {"prescriber": 1, "team": 1, "pharmacy": 1}
     book = rulebooks.live()[1]
@@ -342,6 +347,6 @@ def test_an_exported_line_says_what_was_recorded(bell, clara, rulebook):
     numbered = {"prescriber", "team", "pharmacy"}
     for field in KEPT:
         if field.export and field.name not in {*numbered, "schedule", "dispensed"}:
-            assert row[field.export] == export._shown(getattr(EVERYTHING, field.name)), field.name
+            assert row[field.export] == export._shown(getattr(everything(), field.name)), field.name
     assert {row[name] for name in numbered} == {"1"}
     assert (row["source"], row["schedule"]) == ("dispensed", "2x7;0.5x7")

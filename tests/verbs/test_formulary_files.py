@@ -5,6 +5,7 @@ import io
 import re
 from collections import Counter
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -219,6 +220,11 @@ def added(kind="status", **changes):
     return Row(3, kind, {name: text for name, text in said.items() if text})
 
 
+def adding(*given, **changes):
+    """The same in what a test is parametrized with."""
+    return partial(added, *given, **changes)
+
+
 def take(rows, by):
     return edit.take_file(rows=rows, digest="d" * 64, by=by)
 
@@ -335,20 +341,28 @@ def _pk():
 @pytest.mark.parametrize(
     ("given", "field", "why"),
     [
-        (added(drug="moonstone"), "drug", "holds no such drug"),
-        (added(drug=""), "drug", "is missing"),
-        (added(profile="XX"), "profile", "none of the live rule book"),
-        (added(status="maybe"), "status", "not a valid choice"),
-        (added(version="v1"), "version", "must be empty"),
-        (added(verified="yes"), "verified", "no file signs a row off"),
-        (added(out_of_force="gone"), "out_of_force", "no such row in force"),
-        (added("default", **{"class": "moon"}), "class", "no class is added here"),
-        (added("class", **{"class": "moon"}), "class", "holds no such class"),
-        (added("pair", severity="2"), "with_drug", "give a drug or a class"),
-        (added("pair", severity="2", with_drug="moon"), "with_drug", "holds no such drug"),
-        (added("pair", severity="9", with_drug="codeine"), "severity", "must be 1, 2, 3 or 4"),
-        (added("strengths", form="moon", per_unit="tablet"), "strengths_mg", "cannot be blank"),
-        (added("equivalent", table="X", mg="5", mg_high="2"), "", "equivalent_positive"),
+        (adding(drug="moonstone"), "drug", "holds no such drug"),
+        (adding(drug=""), "drug", "is missing"),
+        (adding(profile="XX"), "profile", "none of the live rule book"),
+        (adding(status="maybe"), "status", "not a valid choice"),
+        (adding(version="v1"), "version", "must be empty"),
+        (adding(verified="yes"), "verified", "no file signs a row off"),
+        (adding(out_of_force="gone"), "out_of_force", "no such row in force"),
+        (adding("default", **{"class": "moon"}), "class", "no class is added here"),
+        (adding("class", **{"class": "moon"}), "class", "holds no such class"),
+        (adding("pair", severity="2"), "with_drug", "give a drug or a class"),
+        (adding("pair", severity="2", with_drug="moon"), "with_drug", "holds no such drug"),
+        (
+            adding("pair", severity="9", with_drug="codeine"),
+            "severity",
+            "must be 1, 2, 3 or 4",
+        ),
+        (
+            adding("strengths", form="moon", per_unit="tablet"),
+            "strengths_mg",
+            "cannot be blank",
+        ),
+        (adding("equivalent", table="X", mg="5", mg_high="2"), "", "equivalent_positive"),
     ],
 )
 def test_a_row_that_cannot_be_added_is_named_by_column(given, field, why, rulebook):

@@ -11,7 +11,7 @@ from tests import make
 
 FURTHER = {
     "refill_number": 2,
-    "dispensed_on": make.day(-9),
+    "dispensed_on": make.on_day(-9),
     "repeat_template": True,
     "acquired": "private",
     "replacement_reason": "lost",
@@ -25,10 +25,17 @@ FURTHER = {
     "times_per_day_max": 3,
     "repeats_allowed": 5,
     "issue_days": 28,
-    "valid_until": make.day(150),
+    "valid_until": make.on_day(150),
     "quantity_text": "2 packs of 28",
 }
-IN_A_LINE = FURTHER | {"schedule": ((2.0, 7), (0.5, 7))}
+
+
+def further():
+    return make.dated(FURTHER)
+
+
+def in_a_line():
+    return further() | {"schedule": ((2.0, 7), (0.5, 7))}
 
 
 @pytest.fixture
@@ -58,14 +65,14 @@ def synced(ehr, **changes):
 
 
 def test_all_of_them_survive_logging_and_withdrawing(bell, clara):
-    logged = make.prescription(bell, clara, **FURTHER)
-    assert read(bell) == IN_A_LINE
+    logged = make.prescription(bell, clara, **further())
+    assert read(bell) == in_a_line()
     prescribe.withdraw(prescription=logged, status="stopped", reason="moved", by=clara)
-    assert read(bell) == IN_A_LINE
+    assert read(bell) == in_a_line()
 
 
 def test_a_line_that_is_not_saved_reads_as_the_saved_one(bell, clara):
-    record = make.record(**FURTHER)
+    record = make.record(**further())
     unsaved = dossiers.line(record)
     prescribe.log(patient=bell, record=record, by=clara)
     (saved,) = dossiers.one(bell, as_of=make.day()).lines
@@ -77,9 +84,9 @@ def test_one_alone_is_synced_and_the_others_stay_unsaid(name, bell, ehr):
     synced(ehr)
     nothing = {field: Line._field_defaults[field] for field in FURTHER}
     assert read(bell) == nothing
-    assert synced(ehr, **{name: FURTHER[name]}).amended == 1
-    assert read(bell) == nothing | {name: IN_A_LINE[name]}
-    assert synced(ehr, **{name: FURTHER[name]}).unchanged == 1
+    assert synced(ehr, **{name: further()[name]}).amended == 1
+    assert read(bell) == nothing | {name: in_a_line()[name]}
+    assert synced(ehr, **{name: further()[name]}).unchanged == 1
     assert synced(ehr).amended == 1
     assert read(bell) == nothing
 

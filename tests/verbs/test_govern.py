@@ -80,9 +80,9 @@ def test_an_edit_keeps_who_when_from_to_and_who_says_so(draft, ada):
         ({"locator": ""}, "locator"),
         ({"reason": ""}, "reason"),
         ({"next_review": None}, "next_review"),
-        ({"next_review": make.day()}, "next_review"),
-        ({"next_review": make.day(367)}, "next_review"),
-        ({"reviewed": make.day(1)}, "reviewed"),
+        ({"next_review": make.on_day()}, "next_review"),
+        ({"next_review": make.on_day(367)}, "next_review"),
+        ({"reviewed": make.on_day(1)}, "reviewed"),
     ],
 )
 def test_an_edit_without_grounds_does_not_exist(draft, ada, given, field):

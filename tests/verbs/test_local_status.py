@@ -76,15 +76,16 @@ def test_it_is_said_with_who_says_so_and_changed_by_a_new_row(diazepam, harbour,
         ({"restricted_to": " "}, "restricted_to"),
         ({"restricted_to": "x" * 301}, "restricted_to"),
         ({"status": "available", "restricted_to": "somebody"}, "restricted_to"),
-        ({"citation": citation(source=" ")}, "source"),
-        ({"citation": citation(locator="")}, "locator"),
-        ({"citation": citation(next_review=None)}, "next_review"),
-        ({"citation": citation(next_review=make.day(367))}, "next_review"),
+        ({"citation": {"source": " "}}, "source"),
+        ({"citation": {"locator": ""}}, "locator"),
+        ({"citation": {"next_review": None}}, "next_review"),
+        ({"citation": {"next_review": make.on_day(367)}}, "next_review"),
     ],
 )
 def test_what_cannot_be_said_is_named_by_field(changes, field, diazepam, harbour, ada):
+    given = {"restricted_to": "agreed tapers", **changes}
     with pytest.raises(BadRecord) as refused:
-        say(diazepam, harbour, ada, **{"restricted_to": "agreed tapers", **changes})
+        say(diazepam, harbour, ada, **given | {"citation": citation(**given.get("citation", {}))})
     assert refused.value.field == field
     assert not LocalStatus.objects.exists()
 

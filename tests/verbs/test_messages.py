@@ -206,8 +206,8 @@ def test_only_who_asked_closes_and_nobody_answers_themselves(urgent, ravi, clara
     [
         ("perhaps", {}, "answer"),
         ("will_do", {"promised_on": None}, "promised_on"),
-        ("will_do", {"promised_on": make.day(-1)}, "promised_on"),
-        ("will_do", {"promised_on": make.day(91)}, "promised_on"),
+        ("will_do", {"promised_on": make.on_day(-1)}, "promised_on"),
+        ("will_do", {"promised_on": make.on_day(91)}, "promised_on"),
         ("will_do", {"asks_back": True}, "text"),
         ("done", {}, "did"),
         ("done", {"did": "other"}, "text"),

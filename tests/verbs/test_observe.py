@@ -1,5 +1,7 @@
 """Readings: one answer of one kind on one day; a correction is a new row."""
 
+from functools import partial
+
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
@@ -47,16 +49,16 @@ def test_recording_writes_the_row_the_event_and_the_request(bell, egfr, clara):
 @pytest.mark.parametrize(
     ("record", "value", "answer"),
     [
-        (said("child_pugh", text="B"), None, "B"),
-        (said("pregnancy", text="second"), None, "Second trimester"),
-        (said("phq9_item9", value=0), 0, "0 points"),
-        (said("dependence_signs", text="none"), 0, "None of them"),
+        (partial(said, "child_pugh", text="B"), None, "B"),
+        (partial(said, "pregnancy", text="second"), None, "Second trimester"),
+        (partial(said, "phq9_item9", value=0), 0, "0 points"),
+        (partial(said, "dependence_signs", text="none"), 0, "None of them"),
         (
-            said("dependence_signs", text="tolerance cannot_cope"),
+            partial(said, "dependence_signs", text="tolerance cannot_cope"),
             2,
             "Needs more for the same effect, Cannot cope without it",
         ),
-        (said("next_review", text="2031-02-28"), None, "28 Feb 2031"),
+        (partial(said, "next_review", text="2031-02-28"), None, "28 Feb 2031"),
     ],
 )
 def test_each_shape_keeps_its_answer(bell, clara, record, value, answer):

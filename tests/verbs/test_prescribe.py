@@ -130,7 +130,7 @@ def test_a_withdrawal_needs_a_fitting_status_and_a_reason(diazepam, clara, statu
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"start_on": make.day(5), "end_on": make.day(4)}, "end_on"),
+        ({"start_on": make.on_day(5), "end_on": make.on_day(4)}, "end_on"),
         ({"dose": 1, "dose_unit": None}, "dose_unit"),
         ({"max_per_day": 3}, "max_per_day"),
         ({"dose": 0}, "dose"),

@@ -148,9 +148,9 @@ def test_by_age_and_by_days_of_use(harbour, clara, ravi):
         ({"name": " "}, "name"),
         ({"reason": ""}, "reason"),
         ({"asked": "money"}, "asked"),
-        ({"since": make.day(1)}, "since"),
-        ({"look_by": make.day(-1)}, "look_by"),
-        ({"due_on": make.day(1)}, "due_on"),
+        ({"since": make.on_day(1)}, "since"),
+        ({"look_by": make.on_day(-1)}, "look_by"),
+        ({"due_on": make.on_day(1)}, "due_on"),
     ],
 )
 def test_what_a_list_needs(harbour, people, ravi, change, field):
@@ -269,8 +269,8 @@ def test_it_holds_on_every_list(made, harbour, people, clara, ravi):
     [
         {"reason": "because"},
         {"reason": "other"},
-        {"until": make.day(0)},
-        {"until": make.day(400)},
+        {"until": make.on_day(0)},
+        {"until": make.on_day(400)},
         {"note": "x" * 301},
     ],
 )

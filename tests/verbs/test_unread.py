@@ -1,6 +1,7 @@
 """What a source said and could not be kept is noted of the person, until it is sent again."""
 
 import json
+from functools import partial
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -58,8 +59,8 @@ def test_what_names_nobody_cannot_be_noted(bell, ehr):
     [
         ({"dose": -1}, "dose"),
         ({"status": "bogus"}, "status"),
-        ({"patient": sent.patient("2", sex="F")}, "patient.sex"),
-        ({"patient": sent.patient("2", birth_date="12/03/1950")}, "patient.birth_date"),
+        ({"patient": partial(sent.patient, "2", sex="F")}, "patient.sex"),
+        ({"patient": partial(sent.patient, "2", birth_date="12/03/1950")}, "patient.birth_date"),
     ],
 )
 def test_somebody_unknown_is_registered_so_that_a_refused_medicine_is_seen(bell, ehr, wrong, field):

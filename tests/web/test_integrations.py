@@ -22,7 +22,6 @@ from tests import make, signing
 from tests.api import sent
 from tests.web.browse import Browser, heading, words
 
-NOW = timezone.now()
 ADDRESS = "/integrations"
 
 
@@ -365,7 +364,7 @@ def test_keys_that_were_fetched_are_named(ada, signs):
     text = Browser(ada).read(ADDRESS, **{"try": "token", "system": signs.pk})
     assert "may get a token: its keys are not known yet" in text
     FetchedKeys.objects.create(
-        client=signs, keys=[{"kid": "rsa-9"}], fetched_at=NOW, fresh_until=NOW
+        client=signs, keys=[{"kid": "rsa-9"}], fetched_at=timezone.now(), fresh_until=timezone.now()
     )
     text = Browser(ada).read(ADDRESS, **{"try": "token", "system": signs.pk})
     assert "Its address gave at" in text
