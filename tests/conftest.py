@@ -5,11 +5,11 @@ import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.core.servers.basehttp import get_internal_wsgi_application
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connection
 from django.test import TransactionTestCase
 
-from portal.wsgi import application
 from reviews import engines, fuse, walls
 from reviews.models import Role, RuleVersion
 from reviews.verbs import engines as adopting
@@ -155,6 +155,8 @@ def quillfeather(harbour):
 
 def _in_this_process(environ, start_response):
     """The application, which leaves the connection of the test open, as Django's test client."""
+    # Not before the settings of tests hold: it remembers where static files are.
+    application = get_internal_wsgi_application()
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)
