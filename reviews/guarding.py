@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from decimal import Decimal
+from typing import NamedTuple, Self
 
 import structlog
 from django.contrib.auth.models import User
@@ -13,6 +14,7 @@ from django.utils import timezone
 
 from reviews import access, dossiers, requests, rulebooks, walls
 from reviews.access import Action
+from reviews.errors import BadRecord
 from reviews.models import (
     Flag,
     GuardedBook,
@@ -33,8 +35,43 @@ REASON = "guarded"
 """Why those are screened again whom a guarded book reaches, on the way in and on the way back."""
 HOURS_UNMEASURED = 3
 """A practice without a look for so long is guarded by nobody: several sweeps were missed."""
+LONGEST_SOURCE = 300
 RUNNING = GuardedPractice.Outcome.RUNNING
 STOPPED = GuardedPractice.Outcome.STOPPED
+
+
+class Budget(NamedTuple):
+    """How many open cases, and urgent ones, a book may come to before a practice stops it.
+
+    Both are per 100 people on a benzodiazepine or Z-drug, above 0 and at most 100, with at most one
+    decimal. `source` is who says so: no guideline gives a budget.
+    """
+
+    most_cases: Decimal | None
+    most_urgent: Decimal | None
+    source: str
+
+    def checked(self) -> Self:
+        """The same, as it is kept. Raises `BadRecord` by the name of its field on the pages."""
+        source = self.source.strip()
+        if not source:
+            raise BadRecord("budget_source", "is needed")
+        if len(source) > LONGEST_SOURCE:
+            raise BadRecord("budget_source", f"is longer than {LONGEST_SOURCE} characters")
+        return self._replace(
+            most_cases=_per_100("most_cases", self.most_cases),
+            most_urgent=_per_100("most_urgent", self.most_urgent),
+            source=source,
+        )
+
+
+def _per_100(field: str, given: Decimal | None) -> Decimal:
+    if given is None or not given.is_finite() or not 0 < given <= 100:
+        raise BadRecord(field, "must be a number above 0 and at most 100")
+    rounded = given.quantize(Decimal("0.1"))
+    if rounded != given or not rounded:
+        raise BadRecord(field, "must have at most one decimal")
+    return rounded
 
 
 class Burden(NamedTuple):

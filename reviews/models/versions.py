@@ -191,6 +191,10 @@ class RuleVersion(models.Model):
     stand in this book, one for each fact. `editor_ids` are the people who changed anything in it:
     none of them publishes it. `formulary_at` is when the formulary was read. `rolls_back_to` is the
     book whose content this one publishes again. `agreement` is why the second person agrees.
+
+    Whoever froze it may have stated a burden budget, which a guarded run begins with: `most_cases`
+    and `most_urgent` are open cases per 100 people on a benzodiazepine or Z-drug, and
+    `budget_source` is who says so.
     """
 
     class State(models.TextChoices):
@@ -230,6 +234,9 @@ class RuleVersion(models.Model):
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     agreement = models.CharField(max_length=2000, blank=True, db_default="")
+    most_cases = models.DecimalField(max_digits=4, decimal_places=1, null=True, blank=True)
+    most_urgent = models.DecimalField(max_digits=4, decimal_places=1, null=True, blank=True)
+    budget_source = models.CharField(max_length=300, blank=True, db_default="")
 
     class Meta:
         triggers = [
@@ -239,6 +246,7 @@ class RuleVersion(models.Model):
                 fields=[
                     *("number", "book", "digest", "note", "drafted_by", "drafted_at", "made_of"),
                     *("change_ids", "editor_ids", "formulary_at", "rolls_back_to"),
+                    *("most_cases", "most_urgent", "budget_source"),
                 ],
             ),
             # What was published, and by whom and why, is said once.
@@ -357,6 +365,15 @@ class RuleVersion(models.Model):
                         output_field=IntegerField(),
                     ),
                     True,
+                ),
+            ),
+            models.CheckConstraint(
+                name="budget_is_whole_or_absent",
+                condition=Q(most_cases=None, most_urgent=None, budget_source="")
+                | (
+                    Q(most_cases__gt=0, most_cases__lte=100)
+                    & Q(most_urgent__gt=0, most_urgent__lte=100)
+                    & ~Q(budget_source="")
                 ),
             ),
             models.CheckConstraint(

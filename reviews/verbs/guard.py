@@ -5,7 +5,6 @@ than chance the practice goes back to the live book by itself.
 """
 
 from collections.abc import Collection
-from decimal import Decimal
 from smtplib import SMTPException, SMTPRecipientsRefused
 from typing import Any
 
@@ -22,7 +21,7 @@ from reviews.access import Action
 from reviews.audit import Event
 from reviews.budgets import halts_at, share
 from reviews.errors import BadRecord, IllegalMove
-from reviews.guarding import RUNNING, STOPPED, Burden
+from reviews.guarding import RUNNING, STOPPED, Budget, Burden
 from reviews.models import (
     GuardedBook,
     GuardedNotice,
@@ -36,7 +35,6 @@ from reviews.models import (
 log = structlog.get_logger(__name__)
 
 LONGEST_WORDS = 1000
-LONGEST_SOURCE = 300
 LONGEST_AGREEMENT = 2000
 ON_ONE = "a benzodiazepine or Z-drug"
 
@@ -46,17 +44,14 @@ def begin(
     *,
     version: RuleVersion,
     practices: Collection[Practice],
-    most_cases: Decimal | None,
-    most_urgent: Decimal | None,
-    budget_source: str,
+    budget: Budget,
     agreement: str,
     by: User,
 ) -> GuardedBook:
     """Have a draft judge at some practices alone, as a second person, within a burden budget.
 
-    `most_cases` and `most_urgent` are open cases per 100 people on a benzodiazepine or Z-drug, and
-    `budget_source` is who says so. Raises what `publishing.hindrance` says, and `BadRecord` by
-    field: also for a practice that has more cases already.
+    Raises what `publishing.hindrance` says, and `BadRecord` by field: also for a practice that has
+    more cases already.
     """
     access.require(by, Action.PUBLISH)
     governing.one_at_a_time()
@@ -66,12 +61,13 @@ def begin(
         raise IllegalMove(f"Rule book {locked.number} runs guarded already. Widen it.")
     if (refusal := publishing.hindrance(locked, by)) is not None:
         raise refusal
+    stated = budget.checked()
     guard = GuardedBook.objects.create(
         version=locked,
         against=governing.live(),
-        most_cases=_budget("most_cases", most_cases),
-        most_urgent=_budget("most_urgent", most_urgent),
-        budget_source=_words("budget_source", budget_source, LONGEST_SOURCE),
+        most_cases=stated.most_cases,
+        most_urgent=stated.most_urgent,
+        budget_source=stated.source,
         agreement=_words("agreement", agreement, LONGEST_AGREEMENT),
         begun_by=by,
     )
@@ -391,15 +387,6 @@ def _before(guard: GuardedBook, practice: Practice) -> Burden:
                 f" rule book {guard.against.number} already",
             )
     return measured
-
-
-def _budget(field: str, given: Decimal | None) -> Decimal:
-    if given is None or not given.is_finite() or not 0 < given <= 100:
-        raise BadRecord(field, "must be a number above 0 and at most 100")
-    rounded = given.quantize(Decimal("0.1"))
-    if rounded != given or not rounded:
-        raise BadRecord(field, "must have at most one decimal")
-    return rounded
 
 
 def _words(field: str, given: str, longest: int) -> str:

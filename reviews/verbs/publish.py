@@ -31,6 +31,7 @@ from reviews import (
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, DomainError, IllegalMove, Stale
+from reviews.guarding import Budget
 from reviews.models import GuardedBook, Practice, RuleChange, RuleDraft, RuleVersion
 from reviews.reaching import affected_patients
 from reviews.rules.book import RuleBook
@@ -85,12 +86,14 @@ def freeze(
     draft: RuleDraft,
     note: str,
     by: User,
+    budget: Budget | None = None,
     silent_at: Practice | None = None,
     days: int = 0,
 ) -> RuleVersion:
     """Freeze an open draft, with the formulary as it is now, into a book to be published.
 
-    With `silent_at` it judges silently there from now on, for so many days; both or nothing.
+    `budget` is what a guarded run of it is to begin with. With `silent_at` it judges silently there
+    from now on, for so many days; both or nothing.
     Raises `Stale` when another book is live than the draft changes, `IllegalMove` when an edit has
     to be confirmed, when thresholds contradict each other, or when nothing would change, and what
     `shadows.begin` says.
@@ -111,6 +114,7 @@ def freeze(
     read_at = timezone.now()
     content = governing.content(edits.values())
     _require_sound(edits.values(), content)
+    stated = budget.checked() if budget else Budget(None, None, "")
     version = _freeze(
         content,
         note=note or locked.title,
@@ -124,6 +128,9 @@ def freeze(
             by=by,
         ),
         made_of=locked,
+        most_cases=stated.most_cases,
+        most_urgent=stated.most_urgent,
+        budget_source=stated.source,
     )
     _drafted(version, live, by)
     if silent_at is not None:

@@ -1,6 +1,5 @@
 """Guarded books: begin one at some practices, look at its burden, widen it, roll it back."""
 
-from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 from django.contrib import messages
@@ -13,7 +12,9 @@ from django.views.decorators.http import require_GET, require_POST
 from reviews import access, groups, publishing, what_ifs
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, NotFound
+from reviews.forms import budget
 from reviews.forms.numbers import whole
+from reviews.guarding import LONGEST_SOURCE
 from reviews.models import GuardedBook, Practice, RuleVersion
 from reviews.queries import guarded as queries
 from reviews.queries import what_if as trials
@@ -54,8 +55,9 @@ def _page(
         "longest_days": LONGEST_DAYS,
         "burdens": trials.told(tried).burdens if tried and is_draft and not runs else [],
         "typed": request.POST,
+        "budget": request.POST if refusal else version,
         "longest_words": guard.LONGEST_WORDS,
-        "longest_source": guard.LONGEST_SOURCE,
+        "longest_source": LONGEST_SOURCE,
         "longest_agreement": guard.LONGEST_AGREEMENT,
     }
     return render(request, "reviews/rulebooks/guarded.html", context, status=status)
@@ -75,9 +77,7 @@ def begin(request: SignedIn, number: int) -> HttpResponse:
     begun = guard.begin(
         version=_version(number),
         practices=_practices(request),
-        most_cases=_decimal(request.POST.get("most_cases", "")),
-        most_urgent=_decimal(request.POST.get("most_urgent", "")),
-        budget_source=request.POST.get("budget_source", ""),
+        budget=budget.typed(request.POST),
         agreement=request.POST.get("agreement", ""),
         by=request.user,
     )
@@ -181,13 +181,6 @@ def to_shadow(request: SignedIn, number: int) -> HttpResponse:
         " The live book judges there.",
     )
     return redirect("rulebook-guarded", number)
-
-
-def _decimal(text: str) -> Decimal | None:
-    try:
-        return Decimal(text.strip()) if len(text) <= 10 else None
-    except InvalidOperation:
-        return None
 
 
 def _guard(number: int) -> GuardedBook:

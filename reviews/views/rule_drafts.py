@@ -13,9 +13,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from reviews import access, governing, profiles, rule_files
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, NotFound, Stale
+from reviews.forms import budget
 from reviews.forms.numbers import whole
 from reviews.forms.rule_change import RuleChangeForm
 from reviews.governing import Place
+from reviews.guarding import LONGEST_SOURCE
 from reviews.models import Practice, PracticeGroup, RuleChange, RuleDraft
 from reviews.queries import rule_books, rule_drafts, rule_examples
 from reviews.queries.rule_drafts import FactNow
@@ -56,6 +58,9 @@ def _draft_page(
         "draft": draft,
         "rows": rows,
         "refusal": refusal,
+        "typed": request.POST,
+        "has_budget": budget.is_stated(request.POST),
+        "longest_source": LONGEST_SOURCE,
         "editors": sorted({row.change.by.get_full_name() for row in rows}),
         "conflicts": [row for row in rows if row.now],
         "is_open": is_open,
@@ -220,6 +225,8 @@ def freeze(request: SignedIn, pk: int) -> HttpResponse:
     """Freeze a draft into a book that a second person publishes."""
     note = request.POST.get("note", "").strip()[:NOTE_LENGTH]
     given: dict[str, Any] = {"draft": _draft(pk), "note": note, "by": request.user}
+    if budget.is_stated(request.POST):
+        given["budget"] = budget.typed(request.POST)
     if "shadow" not in request.POST:
         made = publish.freeze(**given)
         messages.success(request, f"Draft {made.number} is frozen. A second person publishes it.")

@@ -17,6 +17,7 @@ def test_a_book_is_guarded_stops_itself_and_is_rolled_back(visit, version, harbo
     assert faults(page) == []
     page.get_by_label("Harbour Street Surgery").check()
     page.get_by_label("Open cases, at most").fill("17")
+    page.get_by_label("Urgent cases, at most").fill("8")
     page.get_by_label("Who says so").fill("Agreed by both practices")
     page.get_by_label("Why you agree").fill("I read what it would do.")
     page.get_by_role("button", name="Agree and begin guarded").click()

@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from reviews import guarding, requests, rulebooks
 from reviews.errors import BadRecord, IllegalMove, NotAllowed
+from reviews.forms.budget import FIELDS
+from reviews.guarding import Budget
 from reviews.models import (
     AuditEvent,
     Case,
@@ -26,7 +28,7 @@ from reviews.queries import advise, replay
 from reviews.rules.screen import screen as judge
 from reviews.verbs import guard, prescribe, publish, screen, shadow
 from tests import make
-from tests.verbs.test_what_if import begun, decided, frozen
+from tests.verbs.test_what_if import begun, change, decided, frozen
 
 PEOPLE = 6
 """At a practice: one past the limit of the live book, and all past that of the draft."""
@@ -73,7 +75,8 @@ def guarded(version, practices, by, **changes):
         "agreement": "Read it.",
         **changes,
     }
-    return guard.begin(version=version, practices=practices, by=by, **given)
+    budget = Budget(*(given.pop(field) for field in FIELDS))
+    return guard.begin(version=version, practices=practices, budget=budget, by=by, **given)
 
 
 def stands(place):
@@ -674,6 +677,26 @@ def test_what_is_wrong_is_said_by_field(version, places, harbour, adam, changes,
         guarded(version, [harbour], adam, **changes)
     assert refused.value.field == field
     assert not GuardedBook.objects.exists()
+
+
+def carried(version):
+    return version.most_cases, version.most_urgent, version.budget_source
+
+
+def test_a_book_carries_the_budget_that_was_stated_when_it_was_frozen(rulebook, ada):
+    draft = begun(ada)
+    change(draft, ada, "DUR-01", "s2_over_days", 14)
+    with pytest.raises(BadRecord) as refused:
+        publish.freeze(draft=draft, note="", budget=Budget(Decimal(60), None, "We"), by=ada)
+    assert refused.value.field == "most_urgent"
+    budget = Budget(Decimal(60), Decimal("8.5"), " Both practices ")
+    version = publish.freeze(draft=draft, note="", budget=budget, by=ada)
+    version.refresh_from_db()
+    assert carried(version) == (60, Decimal("8.5"), "Both practices")
+    for changes in ({"most_cases": 99}, {"budget_source": "Nobody"}, dict.fromkeys(FIELDS[:2])):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            RuleVersion.objects.filter(pk=version.pk).update(**changes)
+    assert carried(rulebook) == (None, None, ""), "nobody stated one"
 
 
 def test_practices_are_some_and_can_be_measured(version, places, harbour, elm, adam):

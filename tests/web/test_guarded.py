@@ -9,11 +9,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from reviews import guarding, rulebooks, walls
-from reviews.models import GuardedBook
+from reviews.models import GuardedBook, RuleVersion
 from reviews.queries import guarded
 from reviews.verbs import digest, guard, practice_groups, screen
 from tests import make
 from tests.verbs.test_guard import elm, places, version  # noqa: F401 - fixtures
+from tests.verbs.test_what_if import begun as begun_draft
+from tests.verbs.test_what_if import change
 from tests.web.browse import Browser, heading, words
 
 
@@ -189,6 +191,36 @@ def test_what_is_wrong_is_said_on_the_page(version, harbour, adam, given, said):
     assert said in words(answer)
     assert "Read it twice." in words(answer) or not sent["agreement"].strip()
     assert not GuardedBook.objects.exists()
+
+
+def test_a_budget_stated_at_freezing_is_read_and_begun_with(places, harbour, ada, adam):  # noqa: F811
+    draft = begun_draft(ada)
+    change(draft, ada, "DUR-01", "s2_over_days", 14)
+    browser, address = Browser(ada), f"/rule-drafts/{draft.pk}/freeze"
+    stated = {"most_cases": "17", "most_urgent": "8.5", "budget_source": "Both practices"}
+    wrong = browser.post(address, note="Two weeks", **{**stated, "most_urgent": ""})
+    assert (wrong.status_code, "must be a number above 0" in words(wrong)) == (409, True)
+    assert {"Two weeks", "17", "Both practices"} <= typed_in(wrong)
+    browser.follow(address, note="Two weeks", **stated)
+    make.tried(RuleVersion.objects.get(number=2))
+    said = "at most 17.0 open cases and 8.5 urgent per 100 people on a benzodiazepine or Z-drug"
+    assert said in browser.read("/rule-books/2")
+    page = Browser(adam).get("/rule-books/2/guarded")
+    assert {"17.0", "8.5", "Both practices"} <= typed_in(page)
+    # Nobody is held to it: whoever lets it judge answers for the budget.
+    begun(Browser(adam), 2, harbour, most_cases="100")
+    assert GuardedBook.objects.get().most_cases == 100
+
+
+def test_without_one_no_figure_is_proposed(version, adam):  # noqa: F811
+    page = Browser(adam).get(f"/rule-books/{version.number}/guarded")
+    assert 'name="most_cases" maxlength="5" required value=""' in page.content.decode()
+
+
+def typed_in(page):
+    """What stands in the fields of a page."""
+    text = page.content.decode()
+    return {*re.findall(r'value="([^"]*)"', text), *re.findall(r">([^<]*)</textarea>", text)}
 
 
 def test_others_read_it_and_change_nothing(version, harbour, lakeside, ada, adam):  # noqa: F811
