@@ -53,16 +53,14 @@ class Budget(NamedTuple):
 
     def checked(self) -> Self:
         """The same, as it is kept. Raises `BadRecord` by the name of its field on the pages."""
+        cases = _per_100("most_cases", self.most_cases)
+        urgent = _per_100("most_urgent", self.most_urgent)
         source = self.source.strip()
         if not source:
             raise BadRecord("budget_source", "is needed")
         if len(source) > LONGEST_SOURCE:
             raise BadRecord("budget_source", f"is longer than {LONGEST_SOURCE} characters")
-        return self._replace(
-            most_cases=_per_100("most_cases", self.most_cases),
-            most_urgent=_per_100("most_urgent", self.most_urgent),
-            source=source,
-        )
+        return self._replace(most_cases=cases, most_urgent=urgent, source=source)
 
 
 def _per_100(field: str, given: Decimal | None) -> Decimal:

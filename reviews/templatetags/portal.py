@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from reviews import profiles, service_levels
+from reviews.errors import BadRecord, DomainError
 from reviews.forms import toast
 from reviews.models import Case, Patient, named
 from reviews.rules.codes import PROFILE_NAMES
@@ -28,6 +29,15 @@ PICTURES = {
 }
 """The symbol of a piece, and its width where 24 is the height (`tapers/_symbols.html`)."""
 MOST_PICTURES = 4
+FIELD_NAMES = {
+    "agreement": "Why you agree",
+    "budget_source": "Who says so",
+    "days": "For how many days",
+    "most_cases": "Open cases, at most",
+    "most_urgent": "Urgent cases, at most",
+    "reason": "Why",
+}
+"""What pages that show a refusal above their form call a field, where that is no name of ours."""
 
 register = template.Library()
 
@@ -46,6 +56,15 @@ def severity(level: int | str) -> str:
 def name_of(user: User | None) -> str:
     """The name that others read of somebody; nobody is the portal itself."""
     return named(user)
+
+
+@register.filter
+def refused(refusal: DomainError) -> str:
+    """What is wrong, and in which field as the page calls it."""
+    if not isinstance(refusal, BadRecord) or not refusal.field:
+        return refusal.message
+    name = FIELD_NAMES.get(refusal.field) or refusal.field.replace("_", " ").capitalize()
+    return f"{name}: {refusal.reason}"
 
 
 @register.filter

@@ -244,3 +244,9 @@ def test_a_book_that_was_never_guarded_is_not_widened_or_rolled_back(version, ha
     for press in ("widen", "roll-back"):
         assert browser.post(f"{address}/{press}", reason="x").status_code == 409
     assert browser.get("/rule-books/99/guarded").status_code == 404
+
+
+def test_what_is_refused_is_named_as_its_field_is(version, harbour, adam):  # noqa: F811
+    wrong = {"practices": [harbour.pk], "most_cases": "many", "most_urgent": "8"}
+    answer = Browser(adam).post(f"/rule-books/{version.number}/guarded/begin", **wrong)
+    assert "Not done. Open cases, at most: must be a number above 0" in words(answer)
