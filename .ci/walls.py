@@ -3,8 +3,8 @@
     python3 .ci/walls.py
 
 By hand, because it takes long: a line for each place in the code that narrows rows down, with how
-many requests were tried there, and how many of them show a row of another practice where the second wall
-is down. With the wall, one that does ends the run. docs/walls.md keeps the figures.
+many requests were tried there, and how many of them show a row of another practice where the second
+wall is down. With the wall, one that does ends the run. docs/walls.md keeps the figures.
 """
 
 import os
