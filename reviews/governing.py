@@ -486,6 +486,19 @@ def report(draft: RuleDraft, rows: Iterable[Row]) -> list[Answer]:
     return [_answer(draft, row, here, standing.get(row.fact), held) for row in rows]
 
 
+def as_reported(answers: Iterable[Answer]) -> str:
+    """A digest of what a report shows of a file: each edit that it would make, and of what value.
+
+    Whoever takes the file says by it that they saw this, and not what the draft holds since.
+    """
+    told = [
+        (each.row, each.before, each.standing.pk if each.standing else None)
+        for each in answers
+        if each.changes
+    ]
+    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()
+
+
 def held_with(draft: RuleDraft, rows: Iterable[Row]) -> Held:
     """The further profiles that there are with a draft and the rows of a file."""
     held = {code: dict(own) for code, own in held_in(draft).items()}

@@ -284,7 +284,7 @@ def test_a_file_of_facts_knows_groups(coast, draft, ada):
     assert "DUR-01,group:coast,s2_over_days,14," in text
     other = govern.begin(title="Again", by=ada)
     found = rule_files.read(text)
-    (made,) = govern.take_file(draft=other, rows=found.rows, by=ada)
+    (made,) = make.taken(other, found.rows, ada)
     assert (made.group, made.practice) == (coast, None)
     strange = rule_files.read(text.replace("group:coast", "group:moon"))
     (refused,) = [e.refused for e in governing.report(other, strange.rows) if e.refused]

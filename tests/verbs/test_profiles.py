@@ -519,7 +519,7 @@ def test_a_file_brings_a_profile_and_its_differences_in_any_order(ireland, ada, 
     published(back, by=ada, second=adam)
     draft = begun(ada, "By file")
     found = rule_files.read(write(list(reversed(rows))))
-    made = govern.take_file(draft=draft, rows=found.rows, by=ada)
+    made = make.taken(draft, found.rows, ada)
     assert len(made) == len(rows)
     version = published(draft, by=ada, second=adam)
     assert version.digest == ireland.digest
@@ -535,7 +535,7 @@ def test_an_exported_book_comes_to_the_same_digest_at_another_site(ireland, ada,
     assert rule_books.proven(found.book).digest_holds
     draft = begun(ada, "Imported")
     rows = rule_books.taken_here(found.book, found.rows, make.day())
-    govern.take_file(draft=draft, rows=rows, by=ada)
+    make.taken(draft, rows, ada)
     assert published(draft, by=ada, second=adam).digest == ireland.digest
 
 
