@@ -219,7 +219,7 @@ def test_a_move_asks_for_another_what_if_where_a_policy_of_the_group_is_drafted(
     change(draft, ada, group=coast)
     version = make.tried(publish.freeze(draft=draft, note="", by=ada))
     move(harbour, coast, ada)
-    with pytest.raises(IllegalMove, match="Since its what-if Harbour Street Surgery moved between"):
+    with pytest.raises(IllegalMove, match="Since its what-if Harbour Street Surgery moved to"):
         publish.publish(version=version, agreement="Yes", by=adam)
     page = words(Browser(ada).get("/rule-books/2/what-if"))
     assert "Publishing cannot rest on this. Since its what-if Harbour Street Surgery moved" in page

@@ -269,6 +269,23 @@ def test_a_what_if_tells_of_the_people_of_a_further_profile(quay, harbour, clara
     assert what_ifs.alone(version, made).people == 1
 
 
+def test_a_what_if_from_before_a_practice_moved_to_the_profile_tells_nothing_of_it(
+    ireland, harbour, clara, ada, adam, maeve
+):
+    treated_for(19, harbour, clara)
+    draft = begun(ada)
+    change(draft, ada, profile="IE", after=15, seen=None)
+    version = make.tried(publish.freeze(draft=draft, note="", by=ada))
+    assert not what_ifs.of(version).effects.exists(), "nobody is of it yet"
+    assert publish.may_publish(version, adam) is None
+    practices.edit(practice=harbour, profile="IE", by=maeve)
+    with pytest.raises(IllegalMove, match="Since its what-if Harbour Street Surgery moved to"):
+        publish.publish(version=version, agreement="I read it.", by=adam)
+    make.tried(version)
+    assert what_ifs.of(version).effects.exists()
+    publish.publish(version=version, agreement="I read it.", by=adam)
+
+
 def test_an_edit_of_the_parent_is_counted_for_its_followers_too(quay, harbour, clara, ada):
     for place in (quay, harbour):
         person = make.patient(place, clara, age=70)

@@ -323,6 +323,11 @@ def test_a_record_that_breaks_is_counted_and_sinks_no_other(
     assert found.effects.filter(effect="raised").count() == 1
     # Nobody publishes what cannot judge somebody whom the live book can.
     assert isinstance(publish.may_publish(version, adam), IllegalMove)
+    # That somebody whom the draft does not reach is not checked either hides nobody of these.
+    far = make.practice("far", name="Far Practice", profile="US")
+    elsewhere = make.patient(far, make.person("clara-far", far, "clinician"))
+    PatientScreening.objects.create(patient=elsewhere, problem="ValueError: broken")
+    assert isinstance(publish.may_publish(version, adam), IllegalMove)
     PatientScreening.objects.filter(patient=treated).update(problem="ValueError: broken")
     assert publish.may_publish(version, adam) is None
 
