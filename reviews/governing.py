@@ -276,9 +276,9 @@ def columns_of(place: Place | None) -> dict[str, Any]:
 
 
 def one_at_a_time() -> None:
-    """Wait for whoever freezes or publishes a book, or moves a practice into another group.
+    """Wait for whoever freezes or publishes a book, moves a practice or changes the formulary.
 
-    What is live, and who is where, is read after that.
+    What is live, who is where, and who changed what, is read after that.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [BOOKS_LOCK])
