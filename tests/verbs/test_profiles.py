@@ -19,9 +19,11 @@ from reviews.models import (
     ScreeningRequest,
 )
 from reviews.queries import profiles as queries
-from reviews.queries import rule_books, rule_drafts
+from reviews.queries import rule_books, rule_drafts, rule_examples
 from reviews.rules import screen as judge
 from reviews.rules.changing import PROFILE, Fact, value_in
+from reviews.rules.codes import PROFILES
+from reviews.rules.examples import EXAMPLES
 from reviews.rules.profiles import lineage
 from reviews.verbs import edit, govern, practice_groups, practices, publish, screen
 from tests import make
@@ -314,6 +316,35 @@ def test_an_example_of_a_profile_is_judged_by_it_and_by_no_book_without_it(irela
 
 
 # -- Who is of it ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parent", PROFILES)
+def test_under_a_profile_that_says_nothing_itself_each_example_of_the_software_holds(
+    draft, ada, parent
+):
+    add(draft, ada, parent=parent)
+    version = publish.freeze(draft=draft, note="", by=ada)
+    book = rulebooks.book(version.pk)
+    judged = worked_examples.of_software(book, EXAMPLES)
+    under = [each for each in judged if each.key.profile == "IE"]
+    assert len(under) == sum(parent in each.claims for own in EXAMPLES.values() for each in own)
+    assert [(each.key, each.expected, each.said) for each in under if not each.holds] == []
+    assert not version.broken_examples.exists()
+
+
+def test_what_a_further_profile_says_otherwise_breaks_examples_under_it_alone(draft, ada):
+    """21 days instead of 28 in Ireland: the example of 28 quiet days holds in its parent."""
+    add(draft, ada)
+    change(draft, ada, profile="IE", after=21)
+    version = publish.freeze(draft=draft, note="", by=ada)
+    rows = version.broken_examples.filter(rule_id="DUR-01")
+    assert {(row.profile, row.said) for row in rows} == {("IE", "2")}
+    assert {row.scope for row in rule_examples.broken_by(version)} == {"IE profile"}
+    # What its parent changes is told once, under the parent.
+    publish.discard(version=version, by=ada)
+    change(draft, ada, after=21)
+    both = publish.freeze(draft=draft, note="", by=ada)
+    assert {row.profile for row in both.broken_examples.all()} == {"UK"}
 
 
 def test_a_practice_holds_what_its_profile_gives(quay, harbour):
