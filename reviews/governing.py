@@ -83,8 +83,11 @@ class Grounds:
 
 
 def published() -> RuleVersion | None:
-    """The published version; None before the first publication."""
-    return RuleVersion.objects.filter(state=PUBLISHED).first()
+    """The published version; None before the first publication.
+
+    Its book is read when it is asked for: with a national list it is megabytes.
+    """
+    return RuleVersion.objects.filter(state=PUBLISHED).defer("book").first()
 
 
 def live() -> RuleVersion:
@@ -170,6 +173,12 @@ def alone(against: RuleVersion, change: RuleChange) -> dict[str, Any]:
 def digest_of(made: Mapping[str, Any]) -> str:
     """The digest of a content, which is without its number."""
     return hashlib.sha256(msgspec.json.encode(made, order="deterministic")).hexdigest()
+
+
+def further_of(version: RuleVersion) -> Held:
+    """The further profiles of a book, of which nothing else is read."""
+    found = RuleVersion.objects.filter(pk=version.pk).values_list("book__profiles", flat=True)
+    return found.get() or {}
 
 
 def held_in(draft: RuleDraft) -> Held:
