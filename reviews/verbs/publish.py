@@ -30,7 +30,7 @@ from reviews import (
 )
 from reviews.access import Action
 from reviews.audit import Event
-from reviews.errors import BadRecord, DomainError, IllegalMove, Stale
+from reviews.errors import BadRecord, IllegalMove, Stale
 from reviews.models import GuardedBook, Practice, RuleChange, RuleDraft, RuleVersion
 from reviews.reaching import affected_patients
 from reviews.rules.book import RuleBook
@@ -171,27 +171,17 @@ def roll_back(*, to: RuleVersion, reason: str, by: User) -> RuleVersion:
     return version
 
 
-def may_publish(version: RuleVersion, by: User) -> DomainError | None:
-    """Why `by` may not publish this version now; None when they may.
-
-    `NotAllowed` for whoever changed anything in it, `IllegalMove` for what is no draft, was not
-    tried by a what-if, breaks worked examples without a reason, has edits to which they did not
-    agree, or is guarded and not done, `Stale` when a later book is live.
-    """
-    return publishing.hindrance(version, by)
-
-
 @transaction.atomic
 def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
     """Make a draft the live book, as a second person, and rescreen those it can affect.
 
-    `agreement` is why they agree: it is kept with the book. Raises what `may_publish` says, and
-    `BadRecord` without an agreement.
+    `agreement` is why they agree: it is kept with the book. Raises what `publishing.hindrance`
+    says, and `BadRecord` without an agreement.
     """
     access.require(by, Action.PUBLISH)
     governing.one_at_a_time()
     locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
-    if (refusal := may_publish(locked, by)) is not None:
+    if (refusal := publishing.hindrance(locked, by)) is not None:
         raise refusal
     if not agreement.strip():
         raise BadRecord("agreement", "is needed: say why you agree")

@@ -6,7 +6,16 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
 from drugs.models import Ingredient, Limit
-from reviews import dossiers, governing, profiles, rule_files, rulebooks, what_ifs, worked_examples
+from reviews import (
+    dossiers,
+    governing,
+    profiles,
+    publishing,
+    rule_files,
+    rulebooks,
+    what_ifs,
+    worked_examples,
+)
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.formulary_rows import Citation
 from reviews.models import (
@@ -279,7 +288,7 @@ def test_a_what_if_from_before_a_practice_moved_to_the_profile_tells_nothing_of_
     change(draft, ada, profile="IE", after=15, seen=None)
     version = make.tried(publish.freeze(draft=draft, note="", by=ada))
     assert not what_ifs.of(version).effects.exists(), "nobody is of it yet"
-    assert publish.may_publish(version, adam) is None
+    assert publishing.hindrance(version, adam) is None
     practices.edit(practice=harbour, profile="IE", by=maeve)
     with pytest.raises(IllegalMove, match="Since its what-if Harbour Street Surgery moved to"):
         publish.publish(version=version, agreement="I read it.", by=adam)
