@@ -31,7 +31,14 @@ from reviews import (
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, Stale
-from reviews.models import GuardedBook, Practice, RuleChange, RuleDraft, RuleVersion
+from reviews.models import (
+    GuardedBook,
+    PatientScreening,
+    Practice,
+    RuleChange,
+    RuleDraft,
+    RuleVersion,
+)
 from reviews.reaching import affected_patients
 from reviews.rules.book import RuleBook
 
@@ -193,14 +200,14 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
     locked.state, locked.published_by, locked.published_at = PUBLISHED, by, timezone.now()
     locked.engine, locked.agreement = engines.current(), agreement.strip()[:2000]
     locked.save(update_fields=["state", "published_by", "published_at", "engine", "agreement"])
-    guard = guarding.running()
-    judged = []
-    if guard is not None:
-        # Where it was guarded it has judged everybody already.
-        judged = guarding.end(guard, outcome=GuardedBook.Outcome.LIVE, why=locked.agreement, by=by)
+    if (guard := guarding.running()) is not None:
+        guarding.end(guard, outcome=GuardedBook.Outcome.LIVE, why=locked.agreement, by=by)
     # A book is for every practice, also for those where the person who publishes does not work.
     with walls.seeing(walls.EVERYTHING):
-        affected = affected_patients(live, locked, but=judged)
+        # Where it was guarded it has judged them already, as a rule all of them.
+        by_it = PatientScreening.objects.filter(version=locked, problem="")
+        judged = set(by_it.values_list("patient", flat=True)) if guard else set()
+        affected = [pk for pk in affected_patients(live, locked) if pk not in judged]
         requests.enqueue(affected, reason="published", priority=requests.BULK)
     told: dict[str, Any] = {"content": sealing.book_content(locked)}
     if broken := worked_examples.kept(locked):
