@@ -83,8 +83,11 @@ class Grounds:
 
 
 def published() -> RuleVersion | None:
-    """The published version; None before the first publication."""
-    return RuleVersion.objects.filter(state=PUBLISHED).first()
+    """The published version; None before the first publication.
+
+    Its book is read when it is asked for: with a national list it is megabytes.
+    """
+    return RuleVersion.objects.filter(state=PUBLISHED).defer("book").first()
 
 
 def live() -> RuleVersion:
@@ -170,6 +173,12 @@ def alone(against: RuleVersion, change: RuleChange) -> dict[str, Any]:
 def digest_of(made: Mapping[str, Any]) -> str:
     """The digest of a content, which is without its number."""
     return hashlib.sha256(msgspec.json.encode(made, order="deterministic")).hexdigest()
+
+
+def further_of(version: RuleVersion) -> Held:
+    """The further profiles of a book, of which nothing else is read."""
+    found = RuleVersion.objects.filter(pk=version.pk).values_list("book__profiles", flat=True)
+    return found.get() or {}
 
 
 def held_in(draft: RuleDraft) -> Held:
@@ -276,9 +285,9 @@ def columns_of(place: Place | None) -> dict[str, Any]:
 
 
 def one_at_a_time() -> None:
-    """Wait for whoever freezes or publishes a book, or moves a practice into another group.
+    """Wait for whoever freezes or publishes a book, moves a practice or changes the formulary.
 
-    What is live, and who is where, is read after that.
+    What is live, who is where, and who changed what, is read after that.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [BOOKS_LOCK])
@@ -484,6 +493,19 @@ def report(draft: RuleDraft, rows: Iterable[Row]) -> list[Answer]:
     standing = {fact_of(each): each for each in in_draft(draft)}
     held = held_with(draft, rows)
     return [_answer(draft, row, here, standing.get(row.fact), held) for row in rows]
+
+
+def as_reported(answers: Iterable[Answer]) -> str:
+    """A digest of what a report shows of a file: each edit that it would make, and of what value.
+
+    Whoever takes the file says by it that they saw this, and not what the draft holds since.
+    """
+    told = [
+        (each.row, each.before, each.standing.pk if each.standing else None)
+        for each in answers
+        if each.changes
+    ]
+    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()
 
 
 def held_with(draft: RuleDraft, rows: Iterable[Row]) -> Held:

@@ -91,11 +91,14 @@ class Burden(NamedTuple):
         return 100 * count / self.in_use
 
 
-BURDEN = """
-    SELECT count(*), count(*) FILTER (WHERE
-            NOT p.deceased AND p.deceased_on IS NULL AND s.exposure <> 'null'
-            AND coalesce(s.exposure ->> 'start_on', '') <= %(today)s
-            AND coalesce(s.exposure ->> 'end_on', %(today)s) >= %(today)s),
+IN_USE = """
+    NOT p.deceased AND p.deceased_on IS NULL AND s.exposure <> 'null'
+    AND coalesce(s.exposure ->> 'start_on', '') <= %(today)s
+    AND coalesce(s.exposure ->> 'end_on', %(today)s) >= %(today)s
+"""
+"""Whether patient `p`, screened as `s`, is on a benzodiazepine or Z-drug `today` (an ISO day)."""
+BURDEN = f"""
+    SELECT count(*), count(*) FILTER (WHERE {IN_USE}),
         (SELECT count(*) FROM reviews_case
             WHERE practice_id = %(practice)s AND closed_at IS NULL),
         (SELECT count(*) FROM reviews_case

@@ -7,7 +7,6 @@ from reviews.access import Action
 from reviews.errors import DomainError, IllegalMove, NotAllowed, Stale
 from reviews.models import GuardedBook, GuardedPractice, RuleVersion
 from reviews.rules import words
-from reviews.rules.profiles import further
 
 
 def hindrance(version: RuleVersion, by: User) -> DomainError | None:
@@ -22,7 +21,7 @@ def hindrance(version: RuleVersion, by: User) -> DomainError | None:
     now = governing.published()
     if now is not None and governing.is_frozen_before(version, now):
         return Stale(f"Rule book {now.number} was published since. Draft again from there.")
-    if lacking := profiles.missing(further(version.book)):
+    if lacking := profiles.missing(governing.further_of(version)):
         return IllegalMove(f"{'. '.join(lacking)}. Move them to another profile first.")
     guard = guarding.running()
     if guard is not None:

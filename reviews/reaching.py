@@ -46,16 +46,14 @@ def affected_patients(
     old: RuleVersion | None,
     new: RuleVersion,
     practices: Collection[int] | None = None,
-    *,
-    but: Collection[int] = (),
 ) -> list[int]:
     """Ids of the patients whose findings the new book could change; without an old one, of all.
 
-    Of these `practices` alone, if any are given, and of none that is in `but`.
+    Of these `practices` alone, if any are given.
     """
     if old is None:
         return list(Patient.objects.order_by("pk").values_list("pk", flat=True))
-    orders = reach(old, new).orders().exclude(patient__practice__in=but)
+    orders = reach(old, new).orders()
     if practices is not None:
         orders = orders.filter(patient__practice__in=practices)
     return list(orders.order_by("patient_id").values_list("patient_id", flat=True).distinct())

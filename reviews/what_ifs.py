@@ -14,6 +14,7 @@ from reviews.models import (
     AgeBand,
     Effect,
     GroupMember,
+    PastProfile,
     PatientScreening,
     Practice,
     RuleChange,
@@ -21,6 +22,7 @@ from reviews.models import (
     WhatIf,
     WhatIfEdit,
 )
+from reviews.reaching import Reach
 from reviews.rules import matters, words
 from reviews.rules.book import RuleBook
 from reviews.rules.changing import PROFILE, judged_by
@@ -70,54 +72,66 @@ def untried(version: RuleVersion, live: RuleVersion) -> str:
     """Why publishing a draft cannot rest on a what-if of it; empty where it can.
 
     It must have tried these words against the live book, lately, by the portal's engine, and where
-    practices are in the groups in which they are now. One that could not judge more people than the
-    live book cannot is none: it says nothing of them.
+    practices are of the profiles and in the groups of which they are now. One that could not judge
+    more people than the live book cannot is none: it says nothing of them.
     """
     lately = version.what_ifs.filter(
         digest=version.digest,
         against=live,
         engine=engines.current(),
         finished_at__isnull=False,
-        failed__lte=_not_checked_today(),
         as_of__gte=timezone.localdate() - timedelta(days=GOOD_FOR_DAYS),
     )
-    newest = lately.order_by("-asked_at").first()
+    told = (each for each in lately.order_by("-asked_at") if each.failed <= _not_checked(each))
+    newest = next(told, None)
     if newest is None:
         return f"Nobody has tried it against rule book {live.number} on the patients of today."
     if moved := _moved_since(newest.asked_at, (live, version)):
         return (
-            f"Since its what-if {words.listed(moved)} moved between groups of practices, and a "
-            "policy of a group judges there otherwise."
+            f"Since its what-if {words.listed(moved)} moved to another profile or group of "
+            "practices, which judges there otherwise."
         )
     return ""
 
 
 def _moved_since(at: datetime, books: Iterable[RuleVersion]) -> list[str]:
-    """Names of the practices that moved since, and that one of these books judges by their group.
+    """Names of the practices that moved since, and that one of these books judges otherwise there.
 
     Also those that moved away and back: a what-if that ran meanwhile judged them both ways.
     """
+    places: dict[Practice, set[tuple[str, str]]] = {}
     stays = GroupMember.objects.filter(Q(since__gt=at) | Q(until__gt=at))
-    groups: dict[Practice, set[str]] = {}
-    for stay in stays.select_related("practice", "group").order_by("practice__name"):
-        groups.setdefault(stay.practice, {""}).add(stay.group.code)
-    return [
+    for stay in stays.select_related("practice", "group"):
+        held = places.setdefault(stay.practice, {(stay.practice.profile, "")})
+        held.add((stay.practice.profile, stay.group.code))
+    # A practice in a group keeps its profile, so it had the past one in none.
+    for past in PastProfile.objects.filter(until__gt=at).select_related("practice"):
+        held = places.setdefault(past.practice, {(past.practice.profile, "")})
+        held.add((past.profile, ""))
+    return sorted(
         practice.name
-        for practice, codes in groups.items()
-        if any(_differs(version, practice, codes) for version in books)
-    ]
+        for practice, held in places.items()
+        if any(_differs(version, practice, held) for version in books)
+    )
 
 
-def _differs(version: RuleVersion, practice: Practice, codes: Iterable[str]) -> bool:
-    """Whether a book judges a practice otherwise in one of these groups than in another."""
-    said = [judged_by(version.book, practice.profile, practice.code, code) for code in codes]
+def _differs(version: RuleVersion, practice: Practice, places: Iterable[tuple[str, str]]) -> bool:
+    """Whether a book judges a practice otherwise under one of these profiles and groups."""
+    said = [judged_by(version.book, profile, practice.code, code) for profile, code in places]
     return any(each != said[0] for each in said)
 
 
-def _not_checked_today() -> int:
-    """How many people, at whatever practice, the last screening could not judge."""
+def _not_checked(found: WhatIf) -> int:
+    """Of those whom a what-if judged, at whatever practice, how many screening cannot judge today.
+
+    Those whom it did not reach must not hide people whom the draft cannot judge.
+    """
+    if not found.failed:
+        return 0
     with walls.seeing(walls.EVERYTHING):
-        return PatientScreening.objects.exclude(problem="").count()
+        reached = Reach(found.practice_ids, found.medicine_ids).orders()
+        not_checked = PatientScreening.objects.exclude(problem="")
+        return not_checked.filter(patient__in=reached.values("patient")).count()
 
 
 class Change(NamedTuple):

@@ -5,7 +5,8 @@ something else than it should keeps a row of it (`BrokenExample`), and is not pu
 somebody stated why.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from reviews import engines, rulebooks
+from reviews import engines, groups, rulebooks
 from reviews.models import BrokenExample, Practice, RuleExample, RuleVersion
 from reviews.rules.book import RuleBook
 from reviews.rules.examples import EXAMPLES, NOT_EVALUABLE, Example, judge, says
@@ -84,13 +85,16 @@ def standing(rule_id: str | None = None) -> QuerySet[RuleExample]:
 def judged(example: RuleExample, book: RuleBook) -> Judged:
     """What a book says of an added example, by the portal's engine.
 
-    A book without the profile of an example keeps to it: the profile is gone, or not there yet.
+    One of a practice is judged as its patients are, so also by policy of the group that it is in. A
+    book without the profile of an example keeps to it: the profile is gone, or not there yet.
     """
     profile, practice = scope_of(example.profile, example.practice)
     try:
         dossier = added_examples.read(example.record, profile, practice)
     except added_examples.Unreadable:
         dossier = None
+    if dossier is not None and example.practice is not None:
+        dossier = replace(dossier, group=groups.group_of(example.practice.pk))
     if dossier is None:
         said, holds = UNREADABLE, False
     elif not is_known(book.profiles, profile):
@@ -109,12 +113,13 @@ def scope_of(profile: str, practice: Practice | None) -> tuple[str, str]:
 
 def of_software(book: RuleBook, rule_ids: Iterable[str]) -> list[Judged]:
     """What a book says of the software's own examples of these rules, under each profile."""
-    return [
+    examples = [(rule_id, each) for rule_id in rule_ids for each in EXAMPLES.get(rule_id, ())]
+    of_bases = [
         _judged(rule_id, profile, example, book)
-        for rule_id in rule_ids
-        for example in EXAMPLES.get(rule_id, ())
+        for rule_id, example in examples
         for profile in example.claims
     ]
+    return [*of_bases, *_under_further(book, examples, {each.key: each.said for each in of_bases})]
 
 
 def _judged(rule_id: str, profile: str, example: Example, book: RuleBook) -> Judged:
@@ -122,8 +127,32 @@ def _judged(rule_id: str, profile: str, example: Example, book: RuleBook) -> Jud
     expected, said = code(example.claims[profile]), code(outcome.said)
     if expected == said and not outcome.holds:
         said = f"{said} {OTHERWISE}"
-    key = Key(rule_id, profile, None, None, example.why[:200])
-    return Judged(key, expected, said, outcome.holds)
+    return Judged(_key(rule_id, profile, example), expected, said, outcome.holds)
+
+
+def _key(rule_id: str, profile: str, example: Example) -> Key:
+    return Key(rule_id, profile, None, None, example.why[:200])
+
+
+def _under_further(
+    book: RuleBook, examples: Iterable[tuple[str, Example]], by_base: Mapping[Key, str]
+) -> Iterator[Judged]:
+    """The software's examples under the further profiles of a book, by what is claimed of the base.
+
+    `by_base` is what the book says of each under the bases. One that says the same under a further
+    profile holds there: where it is broken, the row of the base tells it. Words may be others,
+    since a sentence names the profile.
+    """
+    bases = {profile: book.base_of(profile) for profile in sorted(book.profiles)}
+    for rule_id, example in examples:
+        for profile, base in bases.items():
+            if base not in example.claims:
+                continue
+            found, _ = says(rule_id, replace(example.dossier, profile=profile), book)
+            expected, said = code(example.claims[base]), code(found)
+            by_its_base = by_base[_key(rule_id, base, example)].removesuffix(f" {OTHERWISE}")
+            holds = said in (expected, by_its_base)
+            yield Judged(_key(rule_id, profile, example), expected, said, holds)
 
 
 @lru_cache(maxsize=8)

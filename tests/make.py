@@ -16,7 +16,7 @@ from reviews.governing import Grounds
 from reviews.models import Case, Membership, Practice, Role, SecondFactor
 from reviews.rules.engine import Engine
 from reviews.structured_reviews import Given
-from reviews.verbs import agree, examples, prescribe, reviewing, screen, what_if
+from reviews.verbs import agree, examples, govern, prescribe, reviewing, screen, what_if
 
 ROLES = {
     "clara": Role.CLINICIAN,
@@ -213,6 +213,12 @@ def grounds(**changes):
         "reason": "We want the talk in the second week.",
     }
     return Grounds(**given | changes)
+
+
+def taken(draft, rows, by):
+    """The edits of a file that somebody takes into a draft, as its report shows it to them."""
+    seen = governing.as_reported(governing.report(draft, rows))
+    return govern.take_file(draft=draft, rows=rows, seen=seen, by=by)
 
 
 def tried(version, *, by=None):

@@ -59,7 +59,7 @@ def compared(old: RuleVersion, new: RuleVersion) -> Compared:
         for code, own in book.get("local", {}).items()
     }
     held = {**further(old.book), **further(new.book)}
-    facts = [
+    facts = _run_otherwise(old.book, new.book) + [
         FactDiffers(
             fact,
             governing.label(fact),
@@ -74,6 +74,32 @@ def compared(old: RuleVersion, new: RuleVersion) -> Compared:
     other = differences(old.book, new.book)
     sections = [(SECTIONS[name], other[name]) for name in FORMULARY_SECTIONS if name in other]
     return Compared(facts, sections)
+
+
+def _run_otherwise(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[FactDiffers]:
+    """The rules that only one of two books holds under a profile: the other does not run them.
+
+    Many have no threshold, by which the difference would show.
+    """
+    ran, runs = (
+        {
+            (rule_id, profile)
+            for rule_id, by_profile in book["rules"].items()
+            for profile in by_profile
+        }
+        for book in (old, new)
+    )
+    return [
+        FactDiffers(
+            Fact(rule_id, profile, "", "run"),
+            "Run",
+            profile,
+            "yes" if (rule_id, profile) in ran else "no",
+            "yes" if (rule_id, profile) in runs else "no",
+            None,
+        )
+        for rule_id, profile in sorted(ran ^ runs)
+    ]
 
 
 def _in_words(fact: Fact, value: Any, held: Held) -> str:

@@ -1,7 +1,7 @@
 """Drafts of rules as people read them: each edit with its source, whom it reaches, its history."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.db.models import Count, Q
@@ -10,6 +10,7 @@ from reviews import governing, what_ifs
 from reviews.governing import Place
 from reviews.models import (
     EditAnswer,
+    GroupMember,
     Practice,
     PracticeGroup,
     Prescription,
@@ -73,6 +74,17 @@ def open_drafts() -> list[RuleDraft]:
     )
 
 
+class Treated(NamedTuple):
+    """How many people have a prescription that counts, by the id of the practice one sees.
+
+    `profiles` and `groups` say of which profile every practice is, and in which group, by its id.
+    """
+
+    people: dict[int, int]
+    profiles: dict[int, str]
+    groups: dict[int, int]
+
+
 def rows_of(draft: RuleDraft, changes: list[RuleChange] | None = None) -> list[EditRow]:
     """The edits of a draft, in the order in which they were made."""
     changes = governing.in_draft(draft) if changes is None else changes
@@ -84,7 +96,7 @@ def rows_of(draft: RuleDraft, changes: list[RuleChange] | None = None) -> list[E
 def _row(
     change: RuleChange,
     strange: dict[int, Value],
-    treated: dict[int, int],
+    treated: Treated,
     held: Held,
     followers: Held,
 ) -> EditRow:
@@ -121,29 +133,28 @@ def scope_in_words(profile: str, place: Place | None) -> str:
     return f"local policy of {place.name}" if place else f"{profile} profile"
 
 
-def _treated() -> dict[int, int]:
-    """By practice, how many people have a prescription that counts."""
+def _treated() -> Treated:
     rows = Prescription.objects.live().order_by().values_list("practice")
-    return dict(rows.annotate(Count("patient", distinct=True)))
+    return Treated(
+        people=dict(rows.annotate(Count("patient", distinct=True))),
+        profiles=dict(Practice.objects.values_list("pk", "profile")),
+        groups=dict(GroupMember.objects.current().values_list("practice", "group")),
+    )
 
 
-def reach(
-    fact: Fact, place: Place | None, held: Held, treated: dict[int, int] | None = None
-) -> int:
+def reach(fact: Fact, place: Place | None, held: Held, treated: Treated | None = None) -> int:
     """How many people with a prescription are judged by a fact, in the practices one sees.
 
     `held` are the further profiles of the book: those that follow a profile, and say nothing nearer
     of the fact, are judged by it, too.
     """
-    treated = _treated() if treated is None else treated
+    people, profiles, groups = _treated() if treated is None else treated
     if isinstance(place, Practice):
-        return treated.get(place.pk, 0)
+        return people.get(place.pk, 0)
     if place:
-        members = place.members.current().values_list("practice", flat=True)
-        return sum(treated.get(pk, 0) for pk in members)
-    judged = [fact.profile, *(code for code in held if _follows(held, code, fact))]
-    of_profile = Practice.objects.filter(profile__in=judged).values_list("pk", flat=True)
-    return sum(treated.get(pk, 0) for pk in of_profile)
+        return sum(count for pk, count in people.items() if groups.get(pk) == place.pk)
+    judged = {fact.profile, *(code for code in held if _follows(held, code, fact))}
+    return sum(count for pk, count in people.items() if profiles[pk] in judged)
 
 
 def _follows(held: Held, code: str, fact: Fact) -> bool:

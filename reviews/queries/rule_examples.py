@@ -53,6 +53,33 @@ def record_of(example: RuleExample) -> list[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Otherwise:
+    """One of the software's examples of which a book says otherwise under a further profile."""
+
+    profile: str
+    why: str
+    said: str
+    expected: str
+
+
+def otherwise(rule_id: str, book: RuleBook) -> list[Otherwise]:
+    """What the software's examples of a rule no longer show under the further profiles of a book.
+
+    `expected` is what each claims under the base profile.
+    """
+    return [
+        Otherwise(
+            profile=each.key.profile,
+            why=each.key.title,
+            said=in_words(each.said),
+            expected=in_words(each.expected),
+        )
+        for each in worked_examples.of_software(book, [rule_id])
+        if each.key.profile in book.profiles and not each.holds
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Start:
     """One of the software's examples to begin a new one from.
 

@@ -213,7 +213,8 @@ def judged_by(
 ) -> dict[Any, Any]:
     """All that a book says of thresholds and gradings to patients of one practice, in its group.
 
-    Two books that say the same here find the same, as far as their drug facts are the same. Of a
+    Two books that say the same here find the same, as far as their drug facts are the same: a rule
+    without thresholds stands here with none, since a book that lacks it does not run it. Of a
     profile that the book does not hold it says that alone: nobody there can be judged.
     """
     local, held = book.get("local", {}), further(book)
@@ -229,7 +230,8 @@ def judged_by(
         named = [name for each in held.values() for name in each.get(section, {})]
         for rule_id in dict.fromkeys([*book.get(section, {}), *named]):
             by_profile = book.get(section, {}).get(rule_id, {})
-            if found := said_of(held, by_profile, section, rule_id, profile):
+            found = said_of(held, by_profile, section, rule_id, profile)
+            if found or (section == "rules" and found is not None):
                 said[section, rule_id] = found
         for each in own:
             for rule_id, changed in each.get(section, {}).items():

@@ -25,7 +25,7 @@ from drugs.models import (
     Pair,
     Sourced,
 )
-from reviews import access, audit, profiles
+from reviews import access, audit, governing, profiles
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, DomainError, IllegalMove, Stale
@@ -63,6 +63,7 @@ def revise(
 ) -> _Row:
     """Change a row. `seen` is its `changed_at` as it was shown. Raises `BadRecord`, `Stale`."""
     access.require(by, Action.EDIT_FORMULARY)
+    governing.one_at_a_time()
     locked = _lock(row, seen)
     columns = cited(citation)
     before = _content(locked)
@@ -84,6 +85,7 @@ def add(
 ) -> _Row:
     """Write down a row about a drug, or bring one back into force. Raises `BadRecord`."""
     access.require(by, Action.EDIT_FORMULARY)
+    governing.one_at_a_time()
     columns = cited(citation)
     if values.get("profile"):
         profiles.require_known("profile", str(values["profile"]))
@@ -111,6 +113,7 @@ def retire(*, row: _Row, reason: str, seen: datetime, by: User) -> _Row:
     access.require(by, Action.EDIT_FORMULARY)
     if not reason.strip():
         raise BadRecord("reason", "is needed to take a row out of force")
+    governing.one_at_a_time()
     locked = _lock(row, seen)
     locked.retire(at=timezone.now())
     _record(by, Event.FORMULARY_RETIRED, locked, before=_content(locked), reason=reason.strip())

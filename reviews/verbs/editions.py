@@ -24,7 +24,7 @@ from drugs import editions as room
 from drugs.models import Edition, EditionFault
 from drugs.releases import atc, dmd, rxnorm
 from drugs.releases.pieces import NOT_SAID, PART, Bad, Piece, Refused, Row, Source, matching
-from reviews import access, audit, jobs
+from reviews import access, audit, governing, jobs
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.bulk import as_json, copy_rows
@@ -339,6 +339,7 @@ def put_in_force(*, edition: Edition, next_review: date | None, by: User) -> Edi
     is not within a year, `IllegalMove` for a release that is not read, or is in force.
     """
     access.require(by, Action.EDIT_FORMULARY)
+    governing.one_at_a_time()
     held = {
         each.pk: each
         for each in Edition.objects.select_for_update().filter(system=edition.system).order_by("pk")
@@ -377,6 +378,7 @@ def take_out_of_force(*, edition: Edition, reason: str, by: User) -> Edition:
     access.require(by, Action.EDIT_FORMULARY)
     if not reason.strip():
         raise BadRecord("reason", "is needed to take a release out of force")
+    governing.one_at_a_time()
     locked = Edition.objects.select_for_update().get(pk=edition.pk)
     if locked.state != State.IN_FORCE:
         raise IllegalMove(f"{locked} is not in force.")

@@ -235,10 +235,12 @@ def take_profile_away(
 
 
 @transaction.atomic
-def take_file(*, draft: RuleDraft, rows: Iterable[Row], by: User) -> list[RuleChange]:
+def take_file(*, draft: RuleDraft, rows: Iterable[Row], seen: str, by: User) -> list[RuleChange]:
     """Make an edit of each row of a file whose value is not what the draft says already.
 
-    All or nothing: raises `BadRecord` for the first row that cannot be, as `report` tells of all.
+    `seen` is `governing.as_reported` of the report that was shown. All or nothing: raises
+    `BadRecord` for the first row that cannot be, as `report` tells of all, and `Stale` where the
+    file would do something else now, such as write over an edit that was made since.
     """
     access.require(by, Action.DRAFT)
     locked, rows = _lock(draft), list(rows)
@@ -246,6 +248,8 @@ def take_file(*, draft: RuleDraft, rows: Iterable[Row], by: User) -> list[RuleCh
     refused = next((each for each in answers if each.refused), None)
     if refused is not None:
         raise BadRecord("file", f"line {refused.row.line}: {refused.refused}")
+    if governing.as_reported(answers) != seen:
+        raise Stale("Somebody changed the draft since you read what the file would do. Look again.")
     held = governing.held_with(locked, rows)
     return [
         _edit(

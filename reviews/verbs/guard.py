@@ -272,7 +272,7 @@ def _unfit(row: GuardedPractice) -> str:
 
 def _point(row: GuardedPractice, measured: Burden) -> GuardedPoint:
     """What is kept of one look: judged, or why not."""
-    day = max(1, (timezone.localdate() - timezone.localdate(row.begun_at)).days + 1)
+    day = _day_of(row)
     point = GuardedPoint(guarded=row, day=day, look=0, **measured._asdict())
     if measured.waiting:
         point.problem = f"{measured.waiting} people are still to be screened"
@@ -328,8 +328,12 @@ def _halt(row: GuardedPractice, why: str, measured: Burden) -> None:
 @transaction.atomic
 def _keep_problem(pk: int, problem: str) -> None:
     row = GuardedPractice.objects.get(pk=pk)
-    day = max(1, (timezone.localdate() - timezone.localdate(row.begun_at)).days + 1)
-    GuardedPoint.objects.create(guarded=row, day=day, look=0, problem=problem[:300])
+    GuardedPoint.objects.create(guarded=row, day=_day_of(row), look=0, problem=problem[:300])
+
+
+def _day_of(row: GuardedPractice) -> int:
+    """Which day of its stage today is, from 1 on, also where a clock was set back."""
+    return max(1, (timezone.localdate() - timezone.localdate(row.begun_at)).days + 1)
 
 
 def _stage(

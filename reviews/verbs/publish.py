@@ -30,9 +30,16 @@ from reviews import (
 )
 from reviews.access import Action
 from reviews.audit import Event
-from reviews.errors import BadRecord, DomainError, IllegalMove, Stale
+from reviews.errors import BadRecord, IllegalMove, Stale
 from reviews.guarding import Budget
-from reviews.models import GuardedBook, Practice, RuleChange, RuleDraft, RuleVersion
+from reviews.models import (
+    GuardedBook,
+    PatientScreening,
+    Practice,
+    RuleChange,
+    RuleDraft,
+    RuleVersion,
+)
 from reviews.reaching import affected_patients
 from reviews.rules.book import RuleBook
 
@@ -178,27 +185,17 @@ def roll_back(*, to: RuleVersion, reason: str, by: User) -> RuleVersion:
     return version
 
 
-def may_publish(version: RuleVersion, by: User) -> DomainError | None:
-    """Why `by` may not publish this version now; None when they may.
-
-    `NotAllowed` for whoever changed anything in it, `IllegalMove` for what is no draft, was not
-    tried by a what-if, breaks worked examples without a reason, has edits to which they did not
-    agree, or is guarded and not done, `Stale` when a later book is live.
-    """
-    return publishing.hindrance(version, by)
-
-
 @transaction.atomic
 def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
     """Make a draft the live book, as a second person, and rescreen those it can affect.
 
-    `agreement` is why they agree: it is kept with the book. Raises what `may_publish` says, and
-    `BadRecord` without an agreement.
+    `agreement` is why they agree: it is kept with the book. Raises what `publishing.hindrance`
+    says, and `BadRecord` without an agreement.
     """
     access.require(by, Action.PUBLISH)
     governing.one_at_a_time()
     locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
-    if (refusal := may_publish(locked, by)) is not None:
+    if (refusal := publishing.hindrance(locked, by)) is not None:
         raise refusal
     if not agreement.strip():
         raise BadRecord("agreement", "is needed: say why you agree")
@@ -210,14 +207,14 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
     locked.state, locked.published_by, locked.published_at = PUBLISHED, by, timezone.now()
     locked.engine, locked.agreement = engines.current(), agreement.strip()[:2000]
     locked.save(update_fields=["state", "published_by", "published_at", "engine", "agreement"])
-    guard = guarding.running()
-    judged = []
-    if guard is not None:
-        # Where it was guarded it has judged everybody already.
-        judged = guarding.end(guard, outcome=GuardedBook.Outcome.LIVE, why=locked.agreement, by=by)
+    if (guard := guarding.running()) is not None:
+        guarding.end(guard, outcome=GuardedBook.Outcome.LIVE, why=locked.agreement, by=by)
     # A book is for every practice, also for those where the person who publishes does not work.
     with walls.seeing(walls.EVERYTHING):
-        affected = affected_patients(live, locked, but=judged)
+        # Where it was guarded it has judged them already, as a rule all of them.
+        by_it = PatientScreening.objects.filter(version=locked, problem="")
+        judged = set(by_it.values_list("patient", flat=True)) if guard else set()
+        affected = [pk for pk in affected_patients(live, locked) if pk not in judged]
         requests.enqueue(affected, reason="published", priority=requests.BULK)
     told: dict[str, Any] = {"content": sealing.book_content(locked)}
     if broken := worked_examples.kept(locked):

@@ -122,8 +122,10 @@ OVERDUE = """
 def sweep(*, as_of: date | None = None) -> int:
     """Ask for everybody whose answer can have changed with time alone; returns how many.
 
-    Also the safety net: whoever holds a change newer than the last screening and no request, and
-    whoever was judged as of a day that is still to come, because a clock was ahead.
+    Also the safety net: whoever holds a change newer than the last screening and no request,
+    whoever was judged as of a day that is still to come, because a clock was ahead, and whoever was
+    judged by another book after the one that holds there began to: a worker that was at it knew of
+    the old one only, and whoever published did not see them treated yet.
     """
     as_of = as_of or timezone.localdate()
     given: dict[str, Any] = {"as_of": as_of, "priority": requests.BULK}
@@ -153,6 +155,22 @@ SWEEP = """
             LEFT JOIN reviews_patientscreening s USING (patient_id)
             WHERE p.superseded_at IS NULL
               AND (s.seen_through IS NULL OR s.seen_through < p.id OR s.as_of > %(as_of)s)
+        UNION
+        SELECT s.patient_id FROM reviews_patientscreening s
+            JOIN reviews_patient p ON p.id = s.patient_id
+            JOIN (
+                SELECT practice.id, coalesce(book.version_id, live.id) AS version_id,
+                    coalesce(guarded.begun_at, greatest(live.published_at, (
+                        SELECT max(ended_at) FROM reviews_guardedpractice gone
+                        WHERE gone.practice_id = practice.id
+                    ))) AS since
+                FROM reviews_practice practice
+                    JOIN reviews_ruleversion live ON live.state = 'published'
+                    LEFT JOIN reviews_guardedpractice guarded
+                        ON guarded.practice_id = practice.id AND guarded.outcome = 'running'
+                    LEFT JOIN reviews_guardedbook book ON book.id = guarded.guard_id
+            ) holds ON holds.id = p.practice_id
+            WHERE s.version_id <> holds.version_id AND s.screened_at >= holds.since
     ) due
     WHERE NOT EXISTS (
         SELECT 1 FROM reviews_screeningrequest r WHERE r.patient_id = due.patient_id

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from drugs.models import Sourced
-from reviews import access, audit
+from reviews import access, audit, governing
 from reviews.access import Action
 from reviews.audit import Event
 from reviews.errors import BadRecord, IllegalMove, Stale
@@ -37,6 +37,7 @@ def sign_off(
     access.require(by, Action.EDIT_FORMULARY)
     if not seen:
         raise BadRecord("rows", "tick at least one")
+    governing.one_at_a_time()
     rows = list(model.objects.select_for_update().filter(pk__in=seen).order_by("pk"))
     if len(rows) != len(seen) or any(row.changed_at != seen[row.pk] for row in rows):
         raise Stale("Somebody else changed one of these since you opened the page. Look again.")

@@ -21,6 +21,7 @@ from reviews import (
     dossiers,
     engines,
     governing,
+    guarding,
     jobs,
     live_flags,
     rulebooks,
@@ -385,11 +386,8 @@ TIMES = """
         FROM reviews_workvisit WHERE at >= now() - make_interval(days => %(days)s)
     ) visit WHERE seconds <= %(longest)s
 """
-PEOPLE = """
-    SELECT p.practice_id, count(*), count(*) FILTER (WHERE
-        NOT p.deceased AND p.deceased_on IS NULL AND s.exposure <> 'null'
-        AND coalesce(s.exposure ->> 'start_on', '') <= %(as_of)s
-        AND coalesce(s.exposure ->> 'end_on', %(as_of)s) >= %(as_of)s)
+PEOPLE = f"""
+    SELECT p.practice_id, count(*), count(*) FILTER (WHERE {guarding.IN_USE})
     FROM reviews_patient p LEFT JOIN reviews_patientscreening s ON s.patient_id = p.id
     WHERE p.merged_into_id IS NULL GROUP BY 1
 """
@@ -409,7 +407,7 @@ QUEUE = """
 
 def _practices(found: WhatIf) -> Iterator[WhatIfPractice]:
     with connection.cursor() as cursor:
-        cursor.execute(PEOPLE, {"as_of": found.as_of.isoformat()})
+        cursor.execute(PEOPLE, {"today": found.as_of.isoformat()})
         people = {pk: counts for pk, *counts in cursor.fetchall()}
         cursor.execute(CASES, [found.pk])
         changed = {pk: counts for pk, *counts in cursor.fetchall()}

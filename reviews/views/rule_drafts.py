@@ -260,16 +260,24 @@ def file(request: SignedIn, pk: int) -> HttpResponse:
     rows = found.rows
     if found.book:
         rows = rule_books.taken_here(found.book, rows, timezone.localdate())
+    refusal = None
+    if "take" in request.POST and not found.faults:
+        seen = request.POST.get("seen", "")
+        try:
+            if made := govern.take_file(draft=draft, rows=rows, seen=seen, by=request.user):
+                messages.success(request, f"{len(made)} edits are in the draft.")
+                return redirect("rule-draft", draft.pk)
+        except (BadRecord, Stale) as why:
+            # The report below says which line, or what the file would do now.
+            refusal = why
     answers = governing.report(draft, rows)
     held = governing.held_with(draft, rows)
     would = [each for each in answers if each.changes]
     refused = [each for each in answers if each.refused]
-    if "take" in request.POST and not refused and not found.faults and would:
-        made = govern.take_file(draft=draft, rows=rows, by=request.user)
-        messages.success(request, f"{len(made)} edits are in the draft.")
-        return redirect("rule-draft", draft.pk)
     context |= {
         "text": text,
+        "seen": governing.as_reported(answers),
+        "refusal": refusal,
         "faults": found.faults,
         "refused": [_told(each, held) for each in refused],
         "would": [_told(each, held) for each in would],
@@ -278,7 +286,8 @@ def file(request: SignedIn, pk: int) -> HttpResponse:
         "not_taken": rule_books.not_taken(found.book, draft.base.book) if found.book else [],
         "may_take": bool(would) and not refused and not found.faults,
     }
-    return render(request, "reviews/rulebooks/file.html", context, status=422 if refused else 200)
+    status = 422 if refused else 409 if refusal else 200
+    return render(request, "reviews/rulebooks/file.html", context, status=status)
 
 
 def _told(answer: governing.Answer, held: Held) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from reviews import access, governing, what_ifs, worked_examples
+from reviews import access, governing, publishing, what_ifs, worked_examples
 from reviews.access import Action
 from reviews.errors import BadRecord, NotFound, Stale
 from reviews.forms.numbers import whole
@@ -85,7 +85,7 @@ def _rulebook_page(
     found = differences(against.book if against else {}, version.book) if against else {}
     facts, sources = counted(found)
     is_draft = version.state == "draft"
-    hindrance = publish.may_publish(version, request.user) if is_draft else None
+    hindrance = publishing.hindrance(version, request.user) if is_draft else None
     guard = guarded.newest_of(version)
     tried = what_ifs.of(version)
     unexplained = worked_examples.unexplained(version) if is_draft else 0

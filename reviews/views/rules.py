@@ -1,6 +1,8 @@
 """The rule catalogue: which rules exist, when they fire, on whose authority, how they do."""
 
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,8 +24,9 @@ from reviews.rules.book import RuleBook
 from reviews.rules.bounds import FLOORS
 from reviews.rules.catalogue import catalogue, labelled, left_out
 from reviews.rules.codes import PROFILES
-from reviews.rules.examples import worked_examples
+from reviews.rules.examples import Worked, says, worked_examples
 from reviews.rules.exemptions import exempted
+from reviews.rules.finding import Finding
 from reviews.rules.parameters import EXPOSURE
 from reviews.rules.precedence import rows_of
 from reviews.rules.profiles import all_of
@@ -169,23 +172,35 @@ def _table(
 def _examples(rule_id: str, book: RuleBook, profile: str) -> dict[str, Any]:
     """The worked examples under the live book, and what a finding of this profile reads like."""
     worked = worked_examples(rule_id, book)
+    return {
+        "worked": worked,
+        "holding": sum(example.holds for example in worked),
+        "otherwise": rule_examples.otherwise(rule_id, book),
+        "finding": _finding(rule_id, worked, book, profile),
+    }
+
+
+def _finding(
+    rule_id: str, worked: Iterable[Worked], book: RuleBook, profile: str
+) -> Finding | None:
+    """A finding of this profile; of another one where no example flags under it."""
+    base = book.base_of(profile)
     fired = [
-        outcome.finding
+        (outcome, example.dossier)
         for example in worked
         for outcome in example.outcomes
         if outcome.finding is not None
     ]
     own = [
+        # A further profile may have figures of its own.
         outcome.finding
-        for example in worked
-        for outcome in example.outcomes
-        if outcome.finding is not None and outcome.profile == book.base_of(profile)
+        if profile == base
+        else says(rule_id, replace(dossier, profile=profile), book)[1]
+        for outcome, dossier in fired
+        if outcome.profile == base
     ]
-    return {
-        "worked": worked,
-        "holding": sum(example.holds for example in worked),
-        "finding": next(iter(own + fired), None),
-    }
+    found = (each for each in [*own, *(outcome.finding for outcome, _ in fired)] if each)
+    return next(found, None)
 
 
 def _rule(rule: dict[str, Any], book: RuleBook) -> dict[str, Any]:

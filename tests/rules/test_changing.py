@@ -53,6 +53,16 @@ def graded(dossier, book, rule_id="DUR-01"):
 # -- Bounds ----------------------------------------------------------------------------------------
 
 
+def test_a_book_that_lacks_a_rule_without_thresholds_judges_otherwise():
+    """It does not run the rule: whoever it flagged is asked for, and so is whoever it will flag."""
+    rules = default_rules_section()
+    without = {rule_id for rule_id, by in rules.items() if not by.get("UK", {"x": 1})}
+    assert without, "there are such rules"
+    for rule_id in without:
+        lacks = {"rules": {each: by for each, by in rules.items() if each != rule_id}}
+        assert judged_by(lacks, "UK", "") != judged_by({"rules": rules}, "UK", "")
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("rule_id", RULE_IDS)
 def test_what_the_software_proposes_is_within_the_bounds(rule_id, profile):

@@ -7,7 +7,7 @@ from reviews import rulebooks, worked_examples
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import AuditEvent, BrokenExample, Flag, RuleExample, RuleVersion
 from reviews.rules.examples import EXAMPLES
-from reviews.verbs import examples, govern, publish, screen, what_if
+from reviews.verbs import examples, govern, practice_groups, publish, screen, what_if
 from tests import make
 from tests.verbs.test_govern import change
 
@@ -138,6 +138,17 @@ def test_an_example_of_a_practice_is_judged_by_its_policy(draft, ada, harbour, l
         make.example(ada, title=place.code, practice=place, days=20, expected="quiet")
     version = frozen(draft, ada, practice=harbour)
     assert titles(version) == ["harbour"]
+
+
+def test_an_example_of_a_practice_is_judged_by_policy_of_its_group(draft, ada, adam, harbour):
+    coast = practice_groups.make(code="coast", name="Coast", profile="UK", by=ada)
+    practice_groups.move(practice=harbour, group=coast, reason="Joined.", seen=None, by=ada)
+    made = make.example(ada, title="20 days", practice=harbour, days=20, expected="quiet")
+    version = frozen(draft, ada, group=coast)
+    assert titles(version) == ["20 days"]
+    held = harbour.groups.current().get()
+    practice_groups.move(practice=harbour, group=None, reason="Left.", seen=held.pk, by=ada)
+    assert worked_examples.judged(made, rulebooks.book(version.pk)).holds
 
 
 def test_an_example_that_is_added_later_counts_at_once(draft, ada):

@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
-from reviews import governing, rulebooks, walls
+from reviews import governing, publishing, rulebooks, walls
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.models import AuditEvent, Flag, RuleChange, RuleDraft, RuleVersion, ScreeningRequest
+from reviews.queries import rule_drafts
 from reviews.rules import registry
 from reviews.verbs import govern, publish, screen
 from tests import make
@@ -129,6 +131,23 @@ def test_an_edit_is_of_a_profile_or_of_a_practice(draft, ada, harbour):
     both |= {"rule_id": "DUR-02", "profile": "UK", "practice": harbour, "field": "x"}
     with pytest.raises(IntegrityError, match="of_a_profile_or_a_practice"), transaction.atomic():
         RuleChange.objects.create(**both)
+
+
+def test_the_edits_of_a_draft_are_told_in_as_many_statements_however_many_they_are(
+    draft, ada, harbour
+):
+    def statements():
+        with CaptureQueriesContext(connection) as made:
+            rule_drafts.rows_of(draft)
+        return len(made)
+
+    change(draft, ada)
+    assert statements(), "the book that the draft changes is read once"
+    one = statements()
+    for rule_id, field in (("GAB-01", "overlap_from_days"), ("DUR-02", "s2_over_days")):
+        change(draft, ada, rule_id, field, 21 if field == "s2_over_days" else 2)
+    change(draft, ada, practice=harbour, after=21)
+    assert statements() == one
 
 
 def test_whoever_edits_the_same_fact_must_have_seen_the_edit(draft, ada, helen):
@@ -282,7 +301,7 @@ def test_nobody_who_edited_publishes_whoever_drafts(draft, ada, adam, helen, who
     first = change(draft, ada)
     change(draft, helen, after=15, seen=first.pk)
     version = publish.freeze(draft=draft, note="", by=adam)
-    assert isinstance(publish.may_publish(version, by), NotAllowed)
+    assert isinstance(publishing.hindrance(version, by), NotAllowed)
     with pytest.raises(NotAllowed):
         publish.publish(version=version, agreement="x", by=by)
     # Triggers refuse as well: nobody who edited has agreed to an edit.
@@ -305,7 +324,7 @@ def test_the_second_person_writes_why(draft, ada, adam):
         RuleVersion.objects.filter(pk=version.pk).update(
             published_by=adam, published_at=version.drafted_at
         )
-    assert publish.may_publish(version, adam) is None
+    assert publishing.hindrance(version, adam) is None
 
 
 def test_a_published_book_cannot_be_altered_by_sql(draft, ada, adam, rulebook):

@@ -586,8 +586,12 @@ def test_it_is_widened_stage_by_stage_and_goes_live(version, places, harbour, el
     assert (numbers(harbour), numbers(elm), numbers(far)) == ((2, 2), (2, 2), (1, 1))
     screen.drain()
     guard.sweep()
+    # A worker judged somebody by the live book still, while the stage began.
+    missed = PatientScreening.objects.filter(patient__practice=elm, version=version).first()
+    PatientScreening.objects.filter(pk=missed.pk).update(version=running.against)
     publish.publish(version=version, agreement="It stayed within its budget.", by=adam)
-    assert not ScreeningRequest.objects.exists()
+    assert [each.patient_id for each in ScreeningRequest.objects.all()] == [missed.patient_id]
+    screen.drain()
     running.refresh_from_db()
     assert running.outcome == "live"
     assert set(running.practices.values_list("outcome", flat=True)) == {"live"}

@@ -219,7 +219,7 @@ def test_a_move_asks_for_another_what_if_where_a_policy_of_the_group_is_drafted(
     change(draft, ada, group=coast)
     version = make.tried(publish.freeze(draft=draft, note="", by=ada))
     move(harbour, coast, ada)
-    with pytest.raises(IllegalMove, match="Since its what-if Harbour Street Surgery moved between"):
+    with pytest.raises(IllegalMove, match="Since its what-if Harbour Street Surgery moved to"):
         publish.publish(version=version, agreement="Yes", by=adam)
     page = words(Browser(ada).get("/rule-books/2/what-if"))
     assert "Publishing cannot rest on this. Since its what-if Harbour Street Surgery moved" in page
@@ -284,7 +284,7 @@ def test_a_file_of_facts_knows_groups(coast, draft, ada):
     assert "DUR-01,group:coast,s2_over_days,14," in text
     other = govern.begin(title="Again", by=ada)
     found = rule_files.read(text)
-    (made,) = govern.take_file(draft=other, rows=found.rows, by=ada)
+    (made,) = make.taken(other, found.rows, ada)
     assert (made.group, made.practice) == (coast, None)
     strange = rule_files.read(text.replace("group:coast", "group:moon"))
     (refused,) = [e.refused for e in governing.report(other, strange.rows) if e.refused]

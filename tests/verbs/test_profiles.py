@@ -6,7 +6,16 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
 from drugs.models import Ingredient, Limit
-from reviews import dossiers, governing, profiles, rule_files, rulebooks, what_ifs, worked_examples
+from reviews import (
+    dossiers,
+    governing,
+    profiles,
+    publishing,
+    rule_files,
+    rulebooks,
+    what_ifs,
+    worked_examples,
+)
 from reviews.errors import BadRecord, IllegalMove, NotAllowed, Stale
 from reviews.formulary_rows import Citation
 from reviews.models import (
@@ -19,9 +28,11 @@ from reviews.models import (
     ScreeningRequest,
 )
 from reviews.queries import profiles as queries
-from reviews.queries import rule_books, rule_drafts
+from reviews.queries import rule_books, rule_drafts, rule_examples
 from reviews.rules import screen as judge
 from reviews.rules.changing import PROFILE, Fact, value_in
+from reviews.rules.codes import PROFILES
+from reviews.rules.examples import EXAMPLES
 from reviews.rules.profiles import lineage
 from reviews.verbs import edit, govern, practice_groups, practices, publish, screen
 from tests import make
@@ -269,6 +280,23 @@ def test_a_what_if_tells_of_the_people_of_a_further_profile(quay, harbour, clara
     assert what_ifs.alone(version, made).people == 1
 
 
+def test_a_what_if_from_before_a_practice_moved_to_the_profile_tells_nothing_of_it(
+    ireland, harbour, clara, ada, adam, maeve
+):
+    treated_for(19, harbour, clara)
+    draft = begun(ada)
+    change(draft, ada, profile="IE", after=15, seen=None)
+    version = make.tried(publish.freeze(draft=draft, note="", by=ada))
+    assert not what_ifs.of(version).effects.exists(), "nobody is of it yet"
+    assert publishing.hindrance(version, adam) is None
+    practices.edit(practice=harbour, profile="IE", by=maeve)
+    with pytest.raises(IllegalMove, match="Since its what-if Harbour Street Surgery moved to"):
+        publish.publish(version=version, agreement="I read it.", by=adam)
+    make.tried(version)
+    assert what_ifs.of(version).effects.exists()
+    publish.publish(version=version, agreement="I read it.", by=adam)
+
+
 def test_an_edit_of_the_parent_is_counted_for_its_followers_too(quay, harbour, clara, ada):
     for place in (quay, harbour):
         person = make.patient(place, clara, age=70)
@@ -297,6 +325,35 @@ def test_an_example_of_a_profile_is_judged_by_it_and_by_no_book_without_it(irela
 
 
 # -- Who is of it ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parent", PROFILES)
+def test_under_a_profile_that_says_nothing_itself_each_example_of_the_software_holds(
+    draft, ada, parent
+):
+    add(draft, ada, parent=parent)
+    version = publish.freeze(draft=draft, note="", by=ada)
+    book = rulebooks.book(version.pk)
+    judged = worked_examples.of_software(book, EXAMPLES)
+    under = [each for each in judged if each.key.profile == "IE"]
+    assert len(under) == sum(parent in each.claims for own in EXAMPLES.values() for each in own)
+    assert [(each.key, each.expected, each.said) for each in under if not each.holds] == []
+    assert not version.broken_examples.exists()
+
+
+def test_what_a_further_profile_says_otherwise_breaks_examples_under_it_alone(draft, ada):
+    """21 days instead of 28 in Ireland: the example of 28 quiet days holds in its parent."""
+    add(draft, ada)
+    change(draft, ada, profile="IE", after=21)
+    version = publish.freeze(draft=draft, note="", by=ada)
+    rows = version.broken_examples.filter(rule_id="DUR-01")
+    assert {(row.profile, row.said) for row in rows} == {("IE", "2")}
+    assert {row.scope for row in rule_examples.broken_by(version)} == {"IE profile"}
+    # What its parent changes is told once, under the parent.
+    publish.discard(version=version, by=ada)
+    change(draft, ada, after=21)
+    both = publish.freeze(draft=draft, note="", by=ada)
+    assert {row.profile for row in both.broken_examples.all()} == {"UK"}
 
 
 def test_a_practice_holds_what_its_profile_gives(quay, harbour):
@@ -519,7 +576,7 @@ def test_a_file_brings_a_profile_and_its_differences_in_any_order(ireland, ada, 
     published(back, by=ada, second=adam)
     draft = begun(ada, "By file")
     found = rule_files.read(write(list(reversed(rows))))
-    made = govern.take_file(draft=draft, rows=found.rows, by=ada)
+    made = make.taken(draft, found.rows, ada)
     assert len(made) == len(rows)
     version = published(draft, by=ada, second=adam)
     assert version.digest == ireland.digest
@@ -535,7 +592,7 @@ def test_an_exported_book_comes_to_the_same_digest_at_another_site(ireland, ada,
     assert rule_books.proven(found.book).digest_holds
     draft = begun(ada, "Imported")
     rows = rule_books.taken_here(found.book, found.rows, make.day())
-    govern.take_file(draft=draft, rows=rows, by=ada)
+    make.taken(draft, rows, ada)
     assert published(draft, by=ada, second=adam).digest == ireland.digest
 
 

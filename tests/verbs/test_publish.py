@@ -1,12 +1,14 @@
 """Rule books: drafted by one, published by another, and only the affected are screened again."""
 
+import threading
+import time
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from drugs.models import IngredientClass, Limit, Name
-from reviews import rulebooks
+from reviews import rulebooks, walls
 from reviews.errors import IllegalMove, NotAllowed, Stale
 from reviews.models import (
     AuditEvent,
@@ -15,6 +17,7 @@ from reviews.models import (
     RuleVersion,
     ScreeningRequest,
 )
+from reviews.queries import rule_books
 from reviews.rules import registry
 from reviews.verbs import edit, prescribe, publish, screen
 from tests import make
@@ -273,3 +276,52 @@ def test_the_first_book_is_published_once_and_by_nobody(rulebook):
     assert publish.bootstrap() is None
     assert rulebook.published_by is None
     assert RuleVersion.objects.count() == 1
+
+
+def test_a_rule_without_thresholds_that_a_book_begins_or_ceases_to_run_is_asked_for(
+    harbour, clara, ada, adam, monkeypatch
+):
+    treated = make.flagged_case(harbour, logged_by=clara).patient
+    with monkeypatch.context() as older:
+        older.delitem(registry.PARAMETERS, "ILL-01")
+        before = published(ada, adam)
+    assert queued() == [treated.pk]
+    screen.drain()
+    after = published(ada, adam)
+    assert queued() == [treated.pk]
+    rows = rule_books.compared(before, after).facts
+    told = [(row.fact[:2], row.label, row.before, row.after) for row in rows]
+    assert told == [(("ILL-01", profile), "Run", "no", "yes") for profile in ("EU", "UK", "US")]
+
+
+def published(by, second):
+    version = make.tried(publish.draft(note="", by=by))
+    return publish.publish(version=version, agreement="Read it.", by=second)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_is_just_saving_a_change_of_the_formulary_is_an_editor_of_the_book(
+    rulebook, harbour, ada, adam
+):
+    """Else the book lacks their change, and the next one takes it for older than it is."""
+    lorazepam = Limit.objects.get(ingredient__key="lorazepam", profile="UK", context="adult")
+    revise(lorazepam, ada, mg_per_day=Decimal(3))
+    written = threading.Event()
+
+    def save():
+        try:
+            with walls.seeing(walls.EVERYTHING), transaction.atomic():
+                lower_diazepam(adam)
+                written.set()
+                # Longer than drafting takes where it does not wait.
+                time.sleep(3)
+        finally:
+            connection.close()
+
+    saving = threading.Thread(target=save)
+    saving.start()
+    assert written.wait(timeout=30)
+    version = publish.draft(note="", by=ada)
+    saving.join()
+    assert version.editor_ids == sorted([ada.pk, adam.pk])
+    assert version.book["drugs"]["diazepam"]["max_mg_per_day"]["UK"]["adult"] == 25

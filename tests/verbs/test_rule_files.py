@@ -138,6 +138,12 @@ def draft(rulebook, ada):
     return govern.begin(title="Short courses", by=ada)
 
 
+@pytest.fixture
+def helen(harbour):
+    """A third formulary admin."""
+    return make.person("helen", harbour, "formulary_admin")
+
+
 def facts(draft):
     return rule_books.rows_of(draft.base, draft)
 
@@ -155,7 +161,7 @@ def test_the_facts_of_a_draft_come_back_as_no_change(draft, ada, harbour, write)
     assert len(answers) > 500
     # The same file into another draft makes the same book.
     other = govern.begin(title="Again", by=ada)
-    govern.take_file(draft=other, rows=found.rows, by=ada)
+    make.taken(other, found.rows, ada)
     books = []
     for each in (draft, other):
         version = publish.freeze(draft=each, note="", by=ada)
@@ -184,9 +190,9 @@ def test_a_file_is_reported_before_it_changes_anything_and_taken_whole_or_not(dr
     assert refused[6].startswith("next_review: must be a day")
     assert refused[7] == "there is no practice moon here"
     with pytest.raises(BadRecord, match="line 4"):
-        govern.take_file(draft=draft, rows=found.rows, by=ada)
+        make.taken(draft, found.rows, ada)
     assert not RuleChange.objects.exists()
-    (made,) = govern.take_file(draft=draft, rows=found.rows[:2], by=ada)
+    (made,) = make.taken(draft, found.rows[:2], ada)
     assert (made.before, made.after, made.reason) == (28, 14, "Earlier")
 
 
@@ -201,7 +207,9 @@ def test_the_page_shows_the_report_and_takes_the_file_at_the_second_press(draft,
     page = browser.post(address, file=sent)
     assert heading(page) == "1 edit would go into the draft"
     assert not RuleChange.objects.exists()
-    page = browser.follow(address, text=changed, take="1")
+    seen = page.context["seen"]
+    assert f'name="seen" value="{seen}"' in page.content.decode()
+    page = browser.follow(address, text=changed, seen=seen, take="1")
     assert heading(page) == "Short courses: 1 edit"
     bad = browser.post(address, text=changed.replace("S2", "x").replace(",14,", ",999,"), take="1")
     assert bad.status_code == 422
@@ -211,6 +219,25 @@ def test_the_page_shows_the_report_and_takes_the_file_at_the_second_press(draft,
         refused = browser.post(address, file=SimpleUploadedFile("x.csv", sent))
         assert refused.status_code == 400
         assert why in words(refused)
+
+
+def test_a_file_writes_over_no_edit_that_was_made_since_its_report(draft, ada, helen):
+    row = f"DUR-01,UK,s2_over_days,14,Policy,4.2,,{make.day(90)},Earlier\n"
+    text = "rule,scope,field,value,source,locator,reviewed,next_review,reason\n" + row
+    browser, address = Browser(ada), f"/rule-drafts/{draft.pk}/file"
+    seen = browser.post(address, text=text).context["seen"]
+    theirs = change(draft, helen, after=21)
+    page = browser.post(address, text=text, seen=seen, take="1")
+    assert page.status_code == 409
+    assert "Somebody changed the draft since" in words(page)
+    assert "21 days 14 days" in words(page), "the report as it is now"
+    assert [each.pk for each in governing.in_draft(draft)] == [theirs.pk]
+    browser.follow(address, text=text, seen=page.context["seen"], take="1")
+    assert [each.after for each in governing.in_draft(draft)] == [14]
+    # A second press does nothing again.
+    again = browser.post(address, text=text, seen=page.context["seen"], take="1")
+    assert again.status_code == 409
+    assert RuleChange.objects.count() == 2
 
 
 # -- A book at another site ------------------------------------------------------------------------
@@ -224,7 +251,7 @@ def taken(data, draft, by):
     text = json.dumps(data)
     found = rule_files.read(text)
     rows = rule_books.taken_here(found.book, found.rows, make.day())
-    return govern.take_file(draft=draft, rows=rows, by=by)
+    return make.taken(draft, rows, by)
 
 
 def test_an_exported_book_makes_the_same_book_where_its_base_is(draft, ada, adam, harbour):

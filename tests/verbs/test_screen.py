@@ -2,13 +2,14 @@
 
 import hashlib
 import threading
+from datetime import timedelta
 
 import msgspec
 import pytest
 from django.db import DatabaseError, connections, transaction
 from django.utils import timezone
 
-from reviews import bulk, records, requests
+from reviews import bulk, records, requests, rulebooks
 from reviews.models import (
     AuditEvent,
     Case,
@@ -20,8 +21,9 @@ from reviews.models import (
 )
 from reviews.queries import checked
 from reviews.rules.finding import Fact
-from reviews.verbs import caseload, observe, prescribe, screen
+from reviews.verbs import caseload, observe, prescribe, publish, screen
 from tests import database, make
+from tests.verbs.test_publish import lower_diazepam
 
 
 def test_screening_raises_flags_opens_a_case_and_leaves_no_request(harbour, clara, rulebook):
@@ -311,6 +313,35 @@ class TestSweep:
         make.prescription(treated, clara)
         ScreeningRequest.objects.all().delete()
         assert screen.sweep() == 1
+
+    def test_finds_whom_a_worker_judged_by_the_book_before_while_another_was_published(
+        self, harbour, clara, ada, adam, monkeypatch
+    ):
+        before = make.flagged_case(harbour, logged_by=clara).patient
+        old = rulebooks.holding()
+        lower_diazepam(ada)
+        publish.publish(
+            version=make.tried(publish.draft(note="", by=ada)), agreement="Read it.", by=adam
+        )
+        screen.drain()
+        assert screen.sweep() == 0
+        # Somebody is treated, and a worker judges them, before it can see the new book.
+        treated = make.patient(harbour, clara)
+        make.prescription(treated, clara)
+        with monkeypatch.context() as patch:
+            patch.setattr(rulebooks, "holding", lambda: old)
+            screen.drain()
+        assert PatientScreening.objects.get(patient=treated).version_id == old.live_id
+        assert screen.sweep() == 1
+        assert ScreeningRequest.objects.get().patient == treated
+        screen.drain()
+        assert PatientScreening.objects.get(patient=treated).version_id != old.live_id
+        assert screen.sweep() == 0
+        # Whom the new book cannot affect it leaves with the one before.
+        PatientScreening.objects.filter(patient=before).update(
+            version=old.live_id, screened_at=timezone.now() - timedelta(hours=1)
+        )
+        assert screen.sweep() == 0
 
     def test_asks_once(self, harbour, clara):
         make.prescription(make.patient(harbour, clara), clara)

@@ -3,7 +3,7 @@
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from reviews import jobs, what_ifs
+from reviews import jobs, publishing, what_ifs
 from reviews.conclusions import FlagOutcome
 from reviews.errors import IllegalMove, NotAllowed, Stale
 from reviews.models import (
@@ -190,13 +190,13 @@ def test_a_decision_on_another_matter_does_not_count(harbour, clara, ravi, samir
 
 def test_publishing_needs_one_that_finished(draft, ada, adam):
     version = frozen(draft, ada, ("DUR-01", "s2_over_days", 14))
-    assert isinstance(publish.may_publish(version, adam), IllegalMove)
+    assert isinstance(publishing.hindrance(version, adam), IllegalMove)
     asked = what_if.ask(version=version, by=ada)
     with pytest.raises(IllegalMove, match="Run a what-if first"):
         publish.publish(version=version, agreement="Read it.", by=adam)
     assert what_if.ask(version=version, by=adam) == asked, "one at a time"
     run(version)
-    assert publish.may_publish(version, adam) is None
+    assert publishing.hindrance(version, adam) is None
 
 
 def test_one_against_a_book_that_is_live_no_longer_is_not_enough(draft, ada, adam):
@@ -208,7 +208,7 @@ def test_one_against_a_book_that_is_live_no_longer_is_not_enough(draft, ada, ada
     with pytest.raises(IllegalMove):
         what_if.ask(version=first, by=ada)
     # It was frozen before, without what is live now: published, it would undo that.
-    assert isinstance(publish.may_publish(other, adam), Stale)
+    assert isinstance(publishing.hindrance(other, adam), Stale)
     with pytest.raises(Stale):
         what_if.ask(version=other, by=ada)
 
@@ -232,7 +232,7 @@ def test_going_back_does_not_wait_for_one(draft, ada, adam, rulebook):
     version = frozen(draft, ada, ("DUR-01", "s2_over_days", 14))
     publish.publish(version=make.tried(version), agreement="Read it.", by=adam)
     back = publish.roll_back(to=rulebook, reason="Too many", by=ada)
-    assert publish.may_publish(back, adam) is None
+    assert publishing.hindrance(back, adam) is None
 
 
 def test_nothing_of_a_finished_one_is_changed(draft, ada, harbour, clara):
@@ -298,7 +298,7 @@ def test_cancelled_it_counts_for_nothing(harbour, clara, ada, adam, draft):
     asked = what_if.ask(version=version, by=ada)
     jobs.cancel(asked.job, by=ada)
     assert what_ifs.of(version) is None
-    assert isinstance(publish.may_publish(version, adam), IllegalMove)
+    assert isinstance(publishing.hindrance(version, adam), IllegalMove)
     assert run(version).pk != asked.pk
 
 
@@ -322,9 +322,14 @@ def test_a_record_that_breaks_is_counted_and_sinks_no_other(
     assert (found.judged, found.failed) == (1, 1)
     assert found.effects.filter(effect="raised").count() == 1
     # Nobody publishes what cannot judge somebody whom the live book can.
-    assert isinstance(publish.may_publish(version, adam), IllegalMove)
+    assert isinstance(publishing.hindrance(version, adam), IllegalMove)
+    # That somebody whom the draft does not reach is not checked either hides nobody of these.
+    far = make.practice("far", name="Far Practice", profile="US")
+    elsewhere = make.patient(far, make.person("clara-far", far, "clinician"))
+    PatientScreening.objects.create(patient=elsewhere, problem="ValueError: broken")
+    assert isinstance(publishing.hindrance(version, adam), IllegalMove)
     PatientScreening.objects.filter(patient=treated).update(problem="ValueError: broken")
-    assert publish.may_publish(version, adam) is None
+    assert publishing.hindrance(version, adam) is None
 
 
 # -- The queue, and the time it takes --------------------------------------------------------------

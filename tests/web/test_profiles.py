@@ -108,6 +108,17 @@ def test_the_pages_of_rules_know_it(ireland, ada):
     assert "28 days 21 days as its parent says" in text
 
 
+def test_the_page_of_a_rule_tells_which_examples_are_otherwise_under_it(ireland, ada):
+    text = browser_text(ada, "DUR-01")
+    assert "Under the profiles that were added here: IE:" in text
+    assert "is S2 Review, not S4 Info." in text
+    assert "says what it says under the one that they follow" in browser_text(ada, "DUR-02")
+
+
+def browser_text(by, rule_id):
+    return Browser(by).read(f"/rules/{rule_id}")
+
+
 def test_a_detail_is_changed_and_the_profile_taken_away_on_its_page(ireland, ada):
     browser = Browser(ada)
     draft = govern.begin(title="Later", by=ada)
