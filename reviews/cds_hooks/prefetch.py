@@ -145,7 +145,7 @@ def _resources(key: str, said: Any, asking: _Asking, *, came_along: bool) -> lis
     """
     found: list[dict[str, Any]] = []
     for page in range(MOST_PAGES):
-        if said is None:
+        if said is None and came_along and page == 0:
             return found
         try:
             several, following = _read(key, said, TYPES[key] if page == 0 else frozenset())
