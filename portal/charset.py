@@ -30,9 +30,11 @@ def in_utf_8(application: Application) -> Application:
             return application({**environ, "CONTENT_TYPE": kind}, start_response)
         title = "Unsupported Media Type"
         machines = for_machines(environ.get("PATH_INFO", ""), 415, title, REFUSED)
-        body, kind = machines or (REFUSED.encode(), "text/plain; charset=utf-8")
-        length = str(len(body))
-        start_response(f"415 {title}", [("Content-Type", kind), ("Content-Length", length)])
+        body, fields = machines or (
+            REFUSED.encode(),
+            [("Content-Type", "text/plain; charset=utf-8")],
+        )
+        start_response(f"415 {title}", [*fields, ("Content-Length", str(len(body)))])
         return [body]
 
     return answer

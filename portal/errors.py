@@ -1,8 +1,8 @@
 """Refusals become responses here, and nowhere else.
 
-Under /api every error is an RFC 9457 problem, whoever raises it, and where machines speak FHIR an
-OperationOutcome; elsewhere it is a page, `templates/<status>.html`, which finds the sentence in
-`message`.
+Under /api every error is an RFC 9457 problem, whoever raises it, where machines speak FHIR an
+OperationOutcome, and at /token an error of OAuth; elsewhere it is a page,
+`templates/<status>.html`, which finds the sentence in `message`.
 """
 
 import sys
@@ -23,7 +23,7 @@ from rest_framework.request import Request
 from rest_framework.views import set_rollback
 
 from portal import away
-from portal.refusing import OUTCOMES, PROBLEMS, is_below
+from portal.refusing import GRANTS, MACHINES, OUTCOMES, is_below, oauth, readers
 from reviews.callers import tell_refused
 from reviews.errors import STATUS as OF_THE_DOMAIN
 from reviews.errors import BadRecord, DomainError, ReasonNeeded, TooMany, pointer
@@ -43,8 +43,6 @@ STATUS = {
 LATER = {InProgress.code: "1", TooManyUploads.code: "60"}
 """After how many seconds a refusal may be none any more."""
 PROBLEM = "application/problem+json"
-MACHINES = (*PROBLEMS, *OUTCOMES)
-"""Where nobody looks at pages."""
 
 
 def problem(
@@ -58,10 +56,14 @@ def problem(
 ) -> HttpResponse:
     """The RFC 9457 answer. `errors`: a list of {field, reason}; `code` is stable for machines.
 
-    Where machines speak FHIR it is an OperationOutcome, with an issue for each of `errors`.
+    Where machines speak FHIR it is an OperationOutcome, with an issue for each of `errors`; where
+    they ask for tokens, an error of OAuth.
     """
+    headers = {**readers(request.path), **(headers or {})}
     if speaks_fhir(request):
         return outcomes.answer(request, status, _issues(status, detail, errors or []), headers)
+    if is_below(request.path, GRANTS):
+        return JsonResponse(oauth(status, detail), status=status, headers=headers)
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,

@@ -26,7 +26,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
-from portal.refusing import for_machines
+from portal import refusing
 
 WAITING_PER_THREAD = 6
 """So many requests may wait for each thread of a process."""
@@ -68,17 +68,17 @@ class Refusal(ErrorTask):
 
     def execute(self) -> None:
         error = self.request.error
-        detail = f"The request cannot be taken: {error.body}. Nothing was changed."
-        said = for_machines(self.request.path, error.code, error.reason, detail)
+        reason = error.body.rstrip(".")
+        detail = f"The request cannot be taken: {reason}. Nothing was changed."
+        said = refusing.for_machines(self.request.path, error.code, error.reason, detail)
         if said is None:
             super().execute()
             return
-        body, kind = said
         self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", kind))
+        self.response_headers = [*self.response_headers, *said.fields]
         self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
+        self.content_length = len(said.body)
+        self.write(said.body)
 
 
 class Parser(HTTPRequestParser):
@@ -92,7 +92,7 @@ class Parser(HTTPRequestParser):
         if self.error and self.path in ("", "/"):
             # waitress reads no address where the head is too long, or holds what it cannot read.
             words = (began + data).split(maxsplit=2)
-            self.path = words[1].partition(b"?")[0].decode("latin-1") if words[1:] else ""
+            self.path = _asked_for(words[1].decode("latin-1")) if words[1:] else ""
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -101,6 +101,14 @@ class Parser(HTTPRequestParser):
         if prefers and self.path.endswith("/sync") and "AUTHORIZATION" in self.headers:
             self.adj = copy(self.adj)
             self.adj.max_request_body_size = MOST_UPLOAD_BYTES
+
+
+def _asked_for(target: str) -> str:
+    """The path of what stands in the first line, which may be a whole address (to a proxy)."""
+    scheme, colon, rest = target.partition("://")
+    if colon and scheme.isalpha():
+        target = f"/{rest.partition('/')[2]}"
+    return target.partition("?")[0]
 
 
 class Channel(HTTPChannel):
@@ -171,9 +179,9 @@ def shedding(application: Application) -> Application:
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not environ.get(_SHED):
             return application(environ, start_response)
-        body, kind = _busy(environ["PATH_INFO"])
+        body, fields = _busy(environ["PATH_INFO"])
         headers = [
-            ("Content-Type", kind),
+            *fields,
             ("Content-Length", str(len(body))),
             ("Retry-After", str(RETRY_SECONDS)),
             ("Cache-Control", "no-store"),
@@ -201,11 +209,11 @@ def bodiless(application: Application) -> Application:
     return answer
 
 
-def _busy(path: str) -> tuple[bytes, str]:
-    """The short answer and its media type, in the language of whoever asked."""
+def _busy(path: str) -> refusing.Refusal:
+    """The short answer, in the language of whoever asked."""
     detail = "Too much is asked for at once. Nothing was changed; send it again later."
-    machines = for_machines(path, 503, "Service Unavailable", detail, code="busy")
-    return machines or (_BUSY_PAGE, "text/html; charset=utf-8")
+    machines = refusing.for_machines(path, 503, "Service Unavailable", detail, code="busy")
+    return machines or refusing.Refusal(_BUSY_PAGE, [("Content-Type", "text/html; charset=utf-8")])
 
 
 _BUSY_PAGE = b"""<!doctype html>

@@ -545,7 +545,7 @@ DOORS = {
     "api-formulary": _page(Action.SEE_FORMULARY),
     "api-drug": _page(Action.SEE_FORMULARY),
     "api-profiles": _page(Action.SEE_FORMULARY, Action.SEE_PEOPLE, either=True),
-    "api-upload": _page(Action.SYNC, system=True, own=True),
+    "api-upload": _form(Action.SYNC, system=True, by="DELETE", own=True),
     "api-upload-errors": _page(Action.SYNC, system=True, own=True),
     "api-webhooks": _page(Action.OWN_WEBHOOKS, system=True),
     "api-webhook-make": _button(Action.OWN_WEBHOOKS, system=True),

@@ -9,6 +9,11 @@ too. Nothing open ever makes a hole in it.
 
 A cursor names the feed. Where the database was restored, or what a cursor would still have to be
 given was removed, a follower is told to begin again (`Gone`).
+
+A server that crashes gives the numbers again of transactions of which nothing was on the disk yet.
+A cursor that stands on such a number would pass over what is written under it then. So whoever
+hands a cursor out commits something to the disk first, under a number of its own, which is higher;
+one that is beyond the horizon all the same is of a database that was taken back.
 """
 
 import base64
@@ -138,7 +143,7 @@ def changes(*, since: str, seen: Seen, limit: int) -> Found:
         state, rows = _page(None, seen, 0)
     if cursor is None:
         return Found([], _write(_Cursor(state.name, state.horizon, 0)), False)
-    if cursor.feed != state.name:
+    if cursor.feed != state.name or cursor.xact > state.horizon:
         raise Gone(f"This feed has ended: the database was restored. {_HOW}")
     if (cursor.xact, cursor.seq) < (state.pruned_xact, state.pruned_seq):
         raise Gone(

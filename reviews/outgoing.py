@@ -167,7 +167,7 @@ def send(
     cut = threading.Timer(max(0.0, until - time.monotonic()), _cut, [handle])
     cut.daemon = True
     cut.start()
-    late = f"There was no whole answer within {seconds:g} seconds."
+    late = f"There was no whole answer within {round(seconds, 1):g} seconds."
     try:
         reply = _exchange(raw, target, Question(method, body, headers or {}), most_bytes)
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -204,6 +204,9 @@ def read(url: str) -> Target:
     host = parts.hostname or ""
     if not HOST.fullmatch(host) or port == 0:
         raise Refused("This is no address of a server.")
+    with contextlib.suppress(ValueError):
+        # A number stands for itself: there is nothing to look up.
+        _check(parts.scheme, ipaddress.ip_address(host))
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme, host, port or schemes[parts.scheme], path)
 
@@ -264,14 +267,18 @@ def _looked_up(target: Target, until: float) -> list[Found]:
 def _checked(target: Target, found: list[Found]) -> list[Found]:
     """Refuse a name of which one address is refused: which one is taken is nobody's choice."""
     for each in found:
-        address = ipaddress.ip_address(each.sockaddr[0])
-        if address.is_loopback and settings.OUTGOING_TO_LOOPBACK:
-            continue
-        if target.scheme == "http":
-            raise Refused("An address begins with https://.")
-        if not is_public(address):
-            raise Refused("The server is at no public address of the Internet.")
+        _check(target.scheme, ipaddress.ip_address(each.sockaddr[0]))
     return found[:MOST_ADDRESSES]
+
+
+def _check(scheme: str, address: Address) -> None:
+    """Raises `Refused` for an address that is not called."""
+    if address.is_loopback and settings.OUTGOING_TO_LOOPBACK:
+        return
+    if scheme == "http":
+        raise Refused("An address begins with https://.")
+    if not is_public(address):
+        raise Refused("The server is at no public address of the Internet.")
 
 
 def _connected(found: list[Found], until: float) -> socket.socket:

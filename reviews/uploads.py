@@ -6,6 +6,7 @@ no disk; each is removed in the transaction that takes it in.
 
 import uuid
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import NamedTuple
@@ -50,9 +51,12 @@ class Kept(NamedTuple):
 
 
 def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines of a text that comes in pieces, without empty ones; too long ones are cut."""
+    """The lines of a text that comes in pieces, without empty ones; too long ones are cut.
+
+    A mark of byte order at its beginning, which some systems write, is no part of it.
+    """
     rest, skipping = b"", False
-    for chunk in chunks:
+    for chunk in without_mark(chunks):
         *whole, last = chunk.split(b"\n")
         for piece in whole:
             line = (rest + piece).strip()
@@ -66,6 +70,21 @@ def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
                 rest, skipping = b"", True
     if rest.strip() and not skipping:
         yield rest.strip()[: LONGEST_LINE + 1]
+
+
+def without_mark(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces of a text without the mark of byte order at its beginning."""
+    beginning, begun = b"", False
+    for chunk in chunks:
+        if begun:
+            yield chunk
+            continue
+        beginning += chunk
+        if len(beginning) >= len(BOM_UTF8) or not BOM_UTF8.startswith(beginning):
+            begun = True
+            yield beginning.removeprefix(BOM_UTF8)
+    if not begun and beginning:
+        yield beginning
 
 
 def keep(chunks: Iterable[bytes], practice_ids: list[int]) -> Kept:

@@ -55,6 +55,7 @@ class Changes(ApiView):
             patients=[row.patient for row in found.rows if row.patient is not None],
             rows=len(found.rows),
             by=request.user,
+            on_disk=True,  # so is the number of its transaction, and all below it: see `feed`
         )
         rows = [_shaped(row, practices[row.practice_id]) for row in found.rows]
         answer = shapes.Changes(rows, found.next, found.more)

@@ -26,9 +26,9 @@ from reviews.callers import Bearer, Known, Session
 from reviews.errors import BadRecord, NotAllowed, NotFound, pointer
 from reviews.identifiers import masked
 from reviews.limits import Reads, Syncs
-from reviews.models import Decision, Patient
+from reviews.models import Decision, Job, Patient
 from reviews.queries import for_the_record
-from reviews.verbs import read, sync
+from reviews.verbs import jobs, read, sync
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT", re.ASCII)
 NO_TIME = "must be an RFC 3339 time with an offset, such as 2026-01-01T00:00:00Z"
@@ -214,15 +214,27 @@ def _refusal(said: incoming.Refusal) -> shapes.Refusal:
 
 
 class UploadDetail(ApiView):
-    """How far an upload is that this key sent with `Prefer: respond-async`."""
+    """An upload that this key sent with `Prefer: respond-async`: how far it is, and its end."""
 
     authentication_classes = [Bearer]
+    operations = {"DELETE": Operation("cancel-upload", answer=shapes.Upload, also=(409,))}
     operation = Operation("upload", answer=shapes.Upload)
 
     def get(self, request: Request, pk: int) -> HttpResponse:
+        return uploads.told_of(self.found(request, pk))
+
+    def delete(self, request: Request, pk: int) -> HttpResponse:
+        """Cancel an upload: what was taken in stays, the rest is not taken in. Twice is no error.
+
+        One that has ended otherwise is 409.
+        """
+        return uploads.told_of(jobs.cancel(job=self.found(request, pk), by=request.user))
+
+    @staticmethod
+    def found(request: Request, pk: int) -> Job:
         if request.query_params:
             records.convert(asked_once(request), Nothing)
-        return uploads.told_of(uploads.fetch(request, pk))
+        return uploads.fetch(request, pk)
 
 
 class UploadFaults(ApiView):

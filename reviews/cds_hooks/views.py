@@ -46,6 +46,8 @@ CORS = {
     "Access-Control-Max-Age": "86400",
 }
 """Nobody is known by a cookie here, so a page of any site may ask: the signature says who it is."""
+CODES = {405: "not-supported", 413: "too-long", 415: "not-supported"}
+"""FHIR's code of a refusal by the status of the answer."""
 CHALLENGE = 'Bearer realm="Prescription Safety Portal"'
 
 
@@ -281,6 +283,6 @@ def _answer(error: Exception) -> HttpResponse | None:
         later = {"Retry-After": str(int(error.wait or 0) + 1)}
         return outcome(429, [issue("throttled", "Too many calls. Wait.")], later)
     if isinstance(error, APIException):
-        code = {413: "too-long", 415: "not-supported"}.get(error.status_code, "invalid")
+        code = CODES.get(error.status_code, "invalid")
         return outcome(error.status_code, [issue(code, str(error.detail))])
     return None

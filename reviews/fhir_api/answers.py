@@ -112,10 +112,15 @@ def base_of(request: Request) -> str:
     return request.build_absolute_uri("/fhir")
 
 
+def prefers(request: Request, preference: str) -> bool:
+    """Whether `Prefer` (RFC 7240) says something, such as `handling=strict`."""
+    said = request.headers.get("Prefer", "").lower()
+    return preference in (re.sub(r'[\s"]', "", each) for each in re.split("[,;]", said))
+
+
 def is_strict(request: Request) -> bool:
     """Whether a parameter that is not known is to be refused."""
-    preferred = request.headers.get("Prefer", "").replace(" ", "").lower()
-    return "handling=strict" in re.split("[,;]", preferred)
+    return prefers(request, "handling=strict")
 
 
 def _is_known(request: Request, version: Any, modified: int | None) -> bool:

@@ -3,9 +3,9 @@
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from reviews.callers import Session
 from reviews.errors import BadRecord, NotFound
 from reviews.fhir.render.elements import instant
 from reviews.fhir_api import allowed, outcomes, parameters
-from reviews.fhir_api.answers import NO_SUCH, base_of, is_strict
+from reviews.fhir_api.answers import NO_SUCH, base_of, is_strict, prefers
 from reviews.fhir_api.negotiation import JSON, Negotiation
 from reviews.fhir_api.outcomes import Refused
 from reviews.fhir_api.views import FhirView
@@ -50,6 +50,7 @@ SYSTEM, PATIENT, GROUP = "system", "patient", "group"
 _NEXT_FILTER = re.compile(r",(?=[A-Z][A-Za-z]*\?)")
 # Named, and not with the quality nought.
 _GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 _ELEMENT = re.compile(r"(?:([A-Z][A-Za-z]*)\.)?([a-z][A-Za-z0-9]*)", re.ASCII)
 Said = Sequence[tuple[str, str]]
 
@@ -75,6 +76,8 @@ class Exporting(BulkView):
     """`$export` of everything, of all patients, or of those of a practice."""
 
     level = SYSTEM
+    # Whoever only looks (HEAD) begins nothing.
+    http_method_names = ["get", "post", "options"]
 
     def get(self, request: Request, logical_id: str = "") -> HttpResponse:
         practices = self.practices(request, logical_id)
@@ -157,6 +160,7 @@ class File(BulkView):
         if file is None:
             raise NotFound(found.NO_SUCH)
         _require_reach(request, export, file)
+        part = _part_asked_for(request, file)
         try:
             content = open(bulk_files.folder_of(pk) / file.name, "rb")  # noqa: SIM115 - sent below
         except FileNotFoundError as error:
@@ -168,12 +172,26 @@ class File(BulkView):
             rows=file.rows,
             by=request.user,
         )
-        if not _GZIP.search(request.headers.get("Accept-Encoding", "").lower()):
-            return FileResponse(content, content_type=NDJSON)
-        packed = _packed(iter(lambda: content.read(CHUNK), b""))
-        answer = StreamingHttpResponse(packed, content_type=NDJSON)
+        if part is not None:
+            pieces = _pieces(content, part)
+            headers = {
+                "Content-Length": str(part.end - part.begin),
+                "Content-Range": f"bytes {part.begin}-{part.end - 1}/{file.size}",
+            }
+            answer = StreamingHttpResponse(
+                pieces, status=HTTPStatus.PARTIAL_CONTENT, content_type=NDJSON, headers=headers
+            )
+        elif _GZIP.search(request.headers.get("Accept-Encoding", "").lower()):
+            packed = _packed(iter(lambda: content.read(CHUNK), b""))
+            answer = StreamingHttpResponse(packed, content_type=NDJSON)
+            answer["Content-Encoding"] = "gzip"
+        else:
+            answer = FileResponse(content, content_type=NDJSON)
         answer._resource_closers.append(content.close)  # pyright: ignore[reportAttributeAccessIssue]
-        answer["Content-Encoding"] = "gzip"
+        if not answer.has_header("Content-Encoding"):
+            # What is packed as it goes out cannot be asked for in parts.
+            answer["Accept-Ranges"] = "bytes"
+            answer["ETag"] = _etag(file)
         return answer
 
     def finalize_response(
@@ -223,6 +241,55 @@ def _require_reach(request: Request, export: BulkRequest, file: BulkFile) -> Non
             )
 
 
+class Part(NamedTuple):
+    """Bytes of a file: the first one, and the first one behind."""
+
+    begin: int
+    end: int
+
+
+def _part_asked_for(request: Request, file: BulkFile) -> Part | None:
+    """The part of a file that `Range` asks for, so that a download goes on where it broke off.
+
+    None: all of it, also where several parts are asked for, or a part of another file (`If-Range`).
+    Raises `Refused` for what lies behind its end.
+    """
+    said = _RANGE.fullmatch(request.headers.get("Range", "").strip())
+    if request.method != "GET" or said is None:
+        return None
+    if request.headers.get("If-Range", _etag(file)) != _etag(file):
+        return None
+    first, last = said.groups()
+    if not first:
+        part = Part(max(0, file.size - int(last)), file.size) if last else None
+    elif last and int(last) < int(first):
+        part = None
+    else:
+        part = Part(int(first), min(int(last) + 1, file.size) if last else file.size)
+    if part is not None and part.begin >= part.end:
+        raise Refused(
+            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+            f"The file has {file.size:,} bytes.",
+            code="value",
+            expression=["http.Range"],
+            headers={"Content-Range": f"bytes */{file.size}"},
+        )
+    return part
+
+
+def _etag(file: BulkFile) -> str:
+    return f'"{file.digest}"'
+
+
+def _pieces(content: BinaryIO, part: Part) -> Iterator[bytes]:
+    """The bytes of a part, as they go out."""
+    content.seek(part.begin)
+    left = part.end - part.begin
+    while left and (piece := content.read(min(CHUNK, left))):
+        left -= len(piece)
+        yield piece
+
+
 def _packed(parts: Iterable[bytes]) -> Iterator[bytes]:
     """Parts of a file, compressed as gzip as they come."""
     packer = zlib.compressobj(6, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
@@ -248,8 +315,7 @@ def _bounds(request: Request, type_name: str) -> allowed.Bounds | None:
 
 def is_lenient(request: Request) -> bool:
     """Whether what cannot be done is to be passed over. Raises `BadRecord`."""
-    preferred = request.headers.get("Prefer", "").replace(" ", "").lower()
-    lenient = "handling=lenient" in re.split("[,;]", preferred)
+    lenient = prefers(request, "handling=lenient")
     if lenient and is_strict(request):
         raise BadRecord("Prefer", "asks for both handling=strict and handling=lenient")
     return lenient
@@ -289,7 +355,7 @@ class _Reading:
             since=self._instant("_since", values.get("_since", [])),
             until=self._instant("_until", values.get("_until", [])),
             filters=self._filters(values.get("_typeFilter", []), types),
-            elements=self._elements(values.get("_elements", [])),
+            elements=self._elements(values.get("_elements", []), types),
             patients=patients,
             only_people=self.level != SYSTEM,
         )
@@ -312,10 +378,7 @@ class _Reading:
             return None
         if len(said) > 1:
             raise BadRecord(name, "was given more than once")
-        span = fhir_values.span(name, said[0])
-        if span.prefix != "eq" or "T" not in said[0]:
-            raise BadRecord(name, "is no instant, such as 2026-01-01T00:00:00Z")
-        return span.start.astimezone(UTC)
+        return fhir_values.instant(name, said[0])
 
     def _types(self, said: list[str], *, only_people: bool) -> dict[str, allowed.Bounds]:
         names = [one.strip() for text in said for one in text.split(",") if one.strip()]
@@ -367,6 +430,10 @@ class _Reading:
                 self._unable("_typeFilter", f"“{name[:60]}” is no type of this export")
                 continue
             pairs = parse_qsl(query, keep_blank_values=True)
+            if not pairs:
+                # One that finds everything would make the others of its type say nothing.
+                self._unable("_typeFilter", f"“{one[:60]}” has no search parameter")
+                continue
             try:
                 question = fhir_question.read(
                     KINDS[name], pairs, kinds=KINDS, base=self.base, strict=True
@@ -376,16 +443,17 @@ class _Reading:
             except BadRecord as error:
                 self._unable("_typeFilter", f"{name}: {error.field} {error.reason}")
                 continue
-            if pairs:
-                filters.setdefault(name, []).append(pairs)
+            filters.setdefault(name, []).append(pairs)
         return filters
 
-    def _elements(self, said: list[str]) -> dict[str, list[str]]:
+    def _elements(self, said: list[str], types: dict[str, allowed.Bounds]) -> dict[str, list[str]]:
         elements: dict[str, list[str]] = {}
         for one in (part.strip() for text in said for part in text.split(",")):
             found = _ELEMENT.fullmatch(one)
             if found is None:
                 self._unable("_elements", f"“{one[:60]}” is no element at the top of a resource")
+            elif found[1] and found[1] not in types:
+                self._unable("_elements", f"“{one[:60]}” is of no type of this export")
             else:
                 elements.setdefault(found[1] or "", []).append(found[2])
         return elements

@@ -10,10 +10,16 @@ import msgspec
 
 from reviews.errors import BadRecord
 from reviews.fhir.render.elements import instant
+from reviews.fhir_api import outcomes
 from reviews.queries import fhir_shaping as shaping
 from reviews.queries.fhir_question import Question
-from reviews.queries.fhir_search import Found, Place
+from reviews.queries.fhir_search import MOST_INCLUDED, Found, Place
 from reviews.queries.fhir_source import UNKNOWN_AT, Kind, Shown
+
+_LEFT_OUT = (
+    f"More than {MOST_INCLUDED:,} resources go with this page by _include and _revinclude, and not"
+    " all of them are in it: ask for smaller pages (_count), or for the others by themselves."
+)
 
 
 def searchset(
@@ -21,10 +27,10 @@ def searchset(
 ) -> dict[str, Any]:
     """The Bundle of one page of a search."""
     address = f"{base}/{question.kind.name}"
-    link = [_link("self", address, question.applied)]
+    links = [link("self", address, question.applied)]
     if found.following:
-        link.append(_link("next", address, [*question.applied, ("_cursor", found.following)]))
-    entries = [
+        links.append(link("next", address, [*question.applied, ("_cursor", found.following)]))
+    entries: list[dict[str, Any]] = [
         {
             "fullUrl": f"{base}/{one.type}/{one.id}",
             "resource": shaping.part(
@@ -38,7 +44,10 @@ def searchset(
         for mode, several in (("match", found.matches), ("include", found.included))
         for one in several
     ]
-    return _bundle("searchset", now, link, entries, total=found.total)
+    if found.left_out:
+        left_out = outcomes.Issue("warning", "too-costly", _LEFT_OUT)
+        entries.append({"resource": outcomes.body([left_out]), "search": {"mode": "outcome"}})
+    return _bundle("searchset", now, links, entries, total=found.total)
 
 
 def history(
@@ -62,7 +71,8 @@ def history(
     return _bundle("history", now, [{"relation": "self", "url": address}, *link], entries)
 
 
-def _link(relation: str, address: str, asked: Iterable[tuple[str, str]]) -> dict[str, str]:
+def link(relation: str, address: str, asked: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """A link of a Bundle: an address, and what is asked there."""
     query = urlencode(list(asked))
     return {"relation": relation, "url": f"{address}?{query}" if query else address}
 

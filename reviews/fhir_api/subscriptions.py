@@ -16,7 +16,7 @@ from reviews.access import Action
 from reviews.callers import KeyOrToken
 from reviews.errors import BadRecord, NotAllowed, NotFound
 from reviews.fhir.render.elements import OURS, instant
-from reviews.fhir_api import allowed, answers, bodies
+from reviews.fhir_api import allowed, answers, bodies, paging
 from reviews.fhir_api.negotiation import FHIR_JSON
 from reviews.fhir_api.outcomes import Refused
 from reviews.fhir_api.views import FhirView
@@ -50,12 +50,10 @@ class Subscriptions(FhirView):
 
     def get(self, request: Request) -> HttpResponse:
         found = list(_mine(request)[: MOST_SHOWN + 1])
-        asked = [(name, value) for name, several in request.GET.lists() for value in several]
-        for name, value in asked:
-            if name not in SEARCHED_BY:
-                raise BadRecord(name, f"is none of {', '.join(SEARCHED_BY)}")
+        applied = _applied(request)
+        for name, value in applied:
             of = {"_id": lambda row: str(row.pk), "status": _status, "url": lambda row: row.url}
-            wanted = str(value).split(",")
+            wanted = value.split(",")
             found = [row for row in found if of.get(name, _rest_hook)(row) in wanted]
         base = answers.base_of(request)
         bundle = {
@@ -63,7 +61,7 @@ class Subscriptions(FhirView):
             "type": "searchset",
             "timestamp": instant(timezone.now()),
             "total": len(found),
-            "link": [{"relation": "self", "url": request.build_absolute_uri()}],
+            "link": [paging.link("self", f"{base}/{NAME}", applied)],
             "entry": [
                 {
                     "fullUrl": f"{base}/{NAME}/{row.pk}",
@@ -102,6 +100,20 @@ class Subscription(FhirView):
     def delete(self, request: Request, logical_id: str) -> HttpResponse:
         verbs.remove(webhook=_fetch(request, logical_id), by=request.user)
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+def _applied(request: Request) -> list[tuple[str, str]]:
+    """What a search asks for, without what is ignored; raises `BadRecord` as other types do."""
+    applied: list[tuple[str, str]] = []
+    for full, several in request.GET.lists():
+        name, _, modifier = full.partition(":")
+        if name in SEARCHED_BY and modifier:
+            raise BadRecord(full, "this modifier is not offered")
+        if name in SEARCHED_BY:
+            applied += [(full, str(value)) for value in several]
+        elif answers.is_strict(request) and full not in ("_format", "_pretty"):
+            raise BadRecord(full, f"is none of {', '.join(SEARCHED_BY)}")
+    return applied
 
 
 def _mine(request: Request) -> Any:
@@ -144,7 +156,8 @@ def _resource(row: Webhook) -> dict[str, Any]:
     if row.disabled_because:
         content["error"] = row.disabled_because
     elif row.failures:
-        content["error"] = f"Failed {row.failures} times in a row."
+        times = "once" if row.failures == 1 else f"{row.failures} times in a row"
+        content["error"] = f"Failed {times}."
     content["channel"].pop("header", None)
     return content
 

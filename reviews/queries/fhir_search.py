@@ -35,6 +35,8 @@ Bounds = tuple[tuple[tuple[str, str], ...], ...]
 Reach = Callable[[str], Bounds | None]
 """For a type, the bounds within which the viewer may read it; None: not at all."""
 MOST_INCLUDED = 1_000
+MOST_LISTED = 1_000
+"""If more bodies have an identifier, they are asked for within the search, not listed before."""
 MOST_APART = 50
 """So many practices are asked one by one, where an index has an order for each of them alone."""
 Place = tuple[datetime, int, int]
@@ -47,10 +49,14 @@ class Gone(Exception):
 
 @dataclass
 class Found:
-    """A page: what matched, what was included, the cursor of the next page, how many there are."""
+    """A page: what matched, what was included, the cursor of the next page, how many there are.
+
+    `left_out`: more belongs to the page than is included.
+    """
 
     matches: list[Shown] = field(default_factory=list)
     included: list[Shown] = field(default_factory=list)
+    left_out: bool = False
     following: str | None = None
     total: int | None = None
 
@@ -97,7 +103,7 @@ class Search:
                 )
             )
         found.matches = self._show(question.kind, tables, page)
-        found.included = self._followed(question, found.matches)
+        self._follow(question, found)
         return found
 
     def matching(
@@ -188,7 +194,9 @@ class Search:
 
     # -- What goes with it ---------------------------------------------------------------------
 
-    def _followed(self, question: Question, matches: list[Shown]) -> list[Shown]:
+    def _follow(self, question: Question, found: Found) -> None:
+        """Include in a page what is to come with it."""
+        matches = found.matches
         met = {(shown.type, shown.id) for shown in matches}
         included: list[Shown] = []
         wanted: dict[str, dict[str, None]] = {}
@@ -204,10 +212,15 @@ class Search:
         for type_name, ids in wanted.items():
             new = [one for one in ids if (type_name, one) not in met]
             room = MOST_INCLUDED - len(included)
+            found.left_out |= len(new) > room
             included += self.read_many(self.kinds[type_name], new[:room])
         ids = [shown.id for shown in matches]
         for follow in question.revincludes if ids else ():
-            kind = self.kinds[follow.source]
+            kind, room = self.kinds[follow.source], MOST_INCLUDED - len(included)
+            if not room:
+                # Whether there are any is not looked up.
+                found.left_out = True
+                break
             asked = Question(
                 kind,
                 (
@@ -218,14 +231,12 @@ class Search:
                         base=self.base,
                     ).conditions[0],
                 ),
-                count=MOST_INCLUDED - len(included),
+                count=room,
             )
-            included += [
-                shown
-                for shown in (self.find(asked).matches if asked.count > 0 else ())
-                if (shown.type, shown.id) not in met
-            ]
-        return list({(shown.type, shown.id): shown for shown in included}.values())
+            page = self.find(asked)
+            found.left_out |= page.following is not None
+            included += [shown for shown in page.matches if (shown.type, shown.id) not in met]
+        found.included = list({(shown.type, shown.id): shown for shown in included}.values())
 
     # -- Read ----------------------------------------------------------------------------------
 
@@ -479,9 +490,14 @@ def _or_in_body(kind: Kind, finder: Finder) -> Finder:
     of = kind.definitions["identifier"].kind
 
     def find(value: Any) -> Q:
-        bodies = _bodies_with(kind, wanted("identifier", of, value))
-        records = list(bodies.values_list("record", flat=True)[:MOST_INCLUDED])
-        return finder(value) | Q(pk__in=records) if records else finder(value)
+        records = _bodies_with(kind, wanted("identifier", of, value)).values_list(
+            "record", flat=True
+        )
+        few = list(records[: MOST_LISTED + 1])
+        if len(few) > MOST_LISTED:
+            # A whole system of identifiers, for instance.
+            return finder(value) | Q(pk__in=records)
+        return finder(value) | Q(pk__in=few) if few else finder(value)
 
     return find
 

@@ -113,6 +113,14 @@ def span(name: str, text: str) -> Span:
     return Span(said["prefix"] or "eq", max(start, EARLIEST), min(end, LATEST))
 
 
+def instant(name: str, text: str) -> datetime:
+    """`text` as an instant with its time zone. Raises `BadRecord`."""
+    said = _DATE.fullmatch(text)
+    if said is None or said["prefix"] or not said["zone"]:
+        raise BadRecord(name, "is no instant with its time zone, such as 2026-01-01T00:00:00Z")
+    return span(name, text).start.astimezone(UTC)
+
+
 def _bounds(said: re.Match[str]) -> tuple[datetime, datetime]:
     year, month, day = (int(said[part] or 1) for part in ("year", "month", "day"))
     first = date(year, month, day)

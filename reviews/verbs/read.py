@@ -3,7 +3,8 @@
 Written before the answer goes out, one row in a commit of its own: an answer that cannot be
 recorded is not given, and a process that dies afterwards loses nothing. Nothing is sampled or
 gathered first. The commit does not wait for the disk (PostgreSQL writes it within 0.6 s): only a
-server that crashes in that time could forget what was seen, never what was done.
+server that crashes in that time could forget what was seen, never what was done. Where the answer
+itself relies on what a crash could take back (`on_disk`), it does wait.
 """
 
 from collections.abc import Iterable, Mapping
@@ -47,12 +48,19 @@ def exported(*, rows: dict[str, int], digest: str, with_text: bool, operator: st
 
 
 def over_api(
-    *, resource: str, query: Mapping[str, object], patients: Iterable[int], rows: int, by: User
+    *,
+    resource: str,
+    query: Mapping[str, object],
+    patients: Iterable[int],
+    rows: int,
+    by: User,
+    on_disk: bool = False,
 ) -> None:
     """Rows of a resource went out, of these patients."""
     _tell(
         by,
         Event.API_READ,
+        on_disk=on_disk,
         resource=resource,
         rows=rows,
         query=dict(query),
@@ -85,10 +93,13 @@ def _tell_of(patient: Patient, by: User, event: Event, **detail: Any) -> None:
         _tell(by, event, **about, **detail)
 
 
-def _tell(by: User, event: Event, *, practice_id: int | None = None, **told: Any) -> None:
+def _tell(
+    by: User, event: Event, *, practice_id: int | None = None, on_disk: bool = False, **told: Any
+) -> None:
     # What belongs to no practice is before the second wall: a search says whom somebody looked for.
     place = practice_id or access.only_practice(by)
     # Durable: in a transaction around it, this would be about that one's commit.
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL synchronous_commit = off")
+        if not on_disk:
+            cursor.execute("SET LOCAL synchronous_commit = off")
         audit.record(by, event, practice_id=place, **told)

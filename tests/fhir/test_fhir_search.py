@@ -10,13 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reviews.models import Prescription, Reading, Role
-from reviews.queries import fhir_values
+from reviews.queries import fhir_search, fhir_values
 from reviews.queries.fhir_finders import Day, Instant
 from reviews.queries.fhir_finders import time as compared
 from reviews.verbs import observe, prescribe, screen, sync
 from tests import make
 from tests.api import sent
 from tests.fhir.asking import System, link, refused
+from tests.fhir.test_fhir_writing import order
+from tests.fhir.test_fhir_writing_people import bell as sent_bell
+from tests.fhir.test_fhir_writing_people import post
 
 
 @pytest.fixture
@@ -455,6 +458,47 @@ def test_what_refers_to_a_page_can_come_with_it(system, orders, bell):
     included = [entry["resource"] for entry in bundle["entry"][1:]]
     assert names(orders, included) == {"first", "second", "morphine", "sent"}
     assert {entry["search"]["mode"] for entry in bundle["entry"][1:]} == {"include"}
+
+
+@pytest.mark.parametrize("most", range(1, 8))
+def test_a_page_says_where_not_all_that_goes_with_it_is_in_it(system, orders, monkeypatch, most):
+    monkeypatch.setattr(fhir_search, "MOST_INCLUDED", most)
+    # Two people, who have four orders and one.
+    asked = (
+        ("Patient", {"_revinclude": "MedicationRequest:patient"}, 5),
+        ("MedicationRequest", {"_include": "MedicationRequest:patient"}, 2),
+        ("Patient", {"_revinclude": ["MedicationRequest:patient", "Condition:patient"]}, 5),
+    )
+    for path, query, all_of in asked:
+        entries = system.bundle(path, query)["entry"]
+        included = [one for one in entries if one["search"]["mode"] == "include"]
+        said = [one["resource"] for one in entries if one["search"]["mode"] == "outcome"]
+        assert len(included) == min(most, all_of)
+        # Whether something of a further kind goes with it is not looked up once a page is full.
+        several = isinstance(query.get("_revinclude"), list)
+        assert bool(said) is (most < all_of or (several and most == all_of))
+        for one in said:
+            assert one["issue"][0]["severity"] == "warning"
+            assert "_count" in one["issue"][0]["diagnostics"]
+
+
+@pytest.mark.parametrize("listed", [0, 1, 2, 3])
+def test_a_whole_system_of_identifiers_finds_all_that_bear_one(system, monkeypatch, listed):
+    monkeypatch.setattr(fhir_search, "MOST_LISTED", listed)
+    for number in range(3):
+        # The second one is only in the body: no field of ours holds it.
+        both = [
+            {"system": "urn:example:rx", "value": f"rx-{number}"},
+            {"system": "urn:example:order", "value": f"o-{number}"},
+        ]
+        said = order(person_of(system), identifier=both)
+        assert post(system, said, "MedicationRequest").status_code == 201
+    assert len(system.found("MedicationRequest", {"identifier": "urn:example:order|"})) == 3
+    assert len(system.found("MedicationRequest", {"identifier": "urn:example:order|o-1"})) == 1
+
+
+def person_of(system):
+    return f"Patient/{post(system, sent_bell()).json()['id']}"
 
 
 def test_a_medicine_comes_with_its_order_and_finding_with_its_patient(system, harbour, clara):

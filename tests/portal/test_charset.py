@@ -48,7 +48,7 @@ def test_utf_8_is_taken_by_all_its_names(ask, name):
         ("/fhir/Patient", "application/fhir+json", "application/fhir+json"),
         ("/cds-services/order-sign", "application/json", "application/fhir+json"),
         ("/api/v1/patients/sync", "application/json", "application/problem+json"),
-        ("/token", "application/x-www-form-urlencoded", "application/problem+json"),
+        ("/token", "application/x-www-form-urlencoded", "application/json"),
         ("/accounts/login/", "application/x-www-form-urlencoded", "text/plain; charset=utf-8"),
     ],
 )

@@ -106,6 +106,28 @@ def test_what_is_no_plain_address_is_refused(url, why, settings):
         outgoing.read(url)
 
 
+@pytest.mark.parametrize(
+    ("address", "taken"),
+    [(address, False) for address, _ in REFUSED] + [(address, True) for address, _ in PUBLIC],
+)
+def test_a_number_is_judged_where_it_is_written(address, taken, settings):
+    settings.OUTGOING_TO_LOOPBACK = False
+    host = f"[{address}]" if ":" in address else address
+    if taken:
+        assert outgoing.read(f"https://{host}/").host == address
+        return
+    with pytest.raises(Refused):
+        outgoing.read(f"https://{host}/")
+
+
+def test_a_number_of_this_machine_is_taken_where_somebody_develops(settings):
+    settings.OUTGOING_TO_LOOPBACK = True
+    assert outgoing.read("http://127.0.0.1:8000/").port == 8000
+    for url in ("http://8.8.8.8/", "https://10.0.0.1/"):
+        with pytest.raises(Refused):
+            outgoing.read(url)
+
+
 def test_what_an_address_says():
     assert outgoing.read("https://Example.com") == ("https", "example.com", 443, "/")
     assert outgoing.read("https://example.com:8443/a?b=c") == (

@@ -232,7 +232,7 @@ def test_an_answer_to_head_has_no_body_and_the_connection_goes_on(port, path):
         ("/fhir/Patient", "application/fhir+json", "issue"),
         ("/cds-services/order-sign", "application/fhir+json", "issue"),
         ("/api/v1/prescriptions/sync", "application/problem+json", "detail"),
-        ("/token", "application/problem+json", "detail"),
+        ("/token", "application/json", "error_description"),
         ("/fhirst", "text/plain; charset=utf-8", None),
     ],
 )
@@ -257,6 +257,8 @@ def test_what_cannot_be_taken_is_said_in_the_language_of_whoever_asked(
     [
         ("/fhir/Patient", "application/fhir+json"),
         ("/api/v1/patients", "application/problem+json"),
+        ("/cds-services", "application/fhir+json"),
+        ("/token", "application/json"),
         ("/cases", "text/plain; charset=utf-8"),
     ],
 )
@@ -266,6 +268,7 @@ def test_what_cannot_be_taken_is_said_in_the_language_of_whoever_asked(
         (b"GET %s HTTP/1.1\r\nX-Long: ", 431),
         (b"GET %s?name=", 431),
         (b"GET %s HTTP/1.1\r\nNo Name: 1\r\n\r\n", 400),
+        (b"GET http://portal.example%s?name=1 HTTP/1.1\r\nNo Name: 1\r\n\r\n", 400),
     ],
 )
 def test_a_head_that_is_not_read_is_refused_in_that_language_too(port, path, kind, head, status):
@@ -276,3 +279,6 @@ def test_a_head_that_is_not_read_is_refused_in_that_language_too(port, path, kin
         answer = http.client.HTTPResponse(connection)
         answer.begin()
         assert (answer.status, answer.headers["Content-Type"]) == (status, kind)
+        # A page of another site that calls hooks can read why it was refused.
+        readable = "*" if path == "/cds-services" else None
+        assert answer.headers["Access-Control-Allow-Origin"] == readable
