@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import threading
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -212,7 +213,7 @@ UNREADABLE = {
     "no object": [],
     "no resource": {},
     "no type": {"resourceType": 7},
-    "another type": person(),
+    "another type": partial(person),
     "entries that are no list": {"resourceType": "Bundle", "entry": {}},
     "an entry without a resource": {"resourceType": "Bundle", "entry": [{"fullUrl": "x"}]},
     "a further page that is no address": found(link=[{"relation": "next", "url": "http://[x"}]),
