@@ -155,7 +155,7 @@ def ran_at(practice_ids: Collection[int], now: datetime) -> list[GuardedPractice
     """The newest guarded stage of each of these practices, where its reviewers need to know of it.
 
     They do while it runs, and after it stopped itself or was taken back until somebody has answered
-    and some days have gone.
+    and some days have gone, or another book is live.
     """
     rows = GuardedPractice.objects.filter(practice__in=practice_ids)
     newest = rows.order_by("practice", "-begun_at", "-pk").distinct("practice")
@@ -168,8 +168,10 @@ def ran_at(practice_ids: Collection[int], now: datetime) -> list[GuardedPractice
 def _is_news(row: GuardedPractice, lately: datetime) -> bool:
     if row.outcome == GuardedPractice.Outcome.LIVE:
         return False
-    waits = row.outcome == STOPPED and row.guard.outcome == GuardedBook.Outcome.RUNNING
-    return waits or row.ended_at is None or row.ended_at > lately
+    if row.guard.outcome == GuardedBook.Outcome.RUNNING and row.outcome in (RUNNING, STOPPED):
+        return True
+    is_live = row.guard.against.state == RuleVersion.State.PUBLISHED
+    return is_live and row.ended_at is not None and row.ended_at > lately
 
 
 def not_answered(guard: GuardedBook) -> list[GuardedPractice]:

@@ -83,7 +83,10 @@ def not_ready(guard: GuardedBook) -> DomainError | None:
 
 def _looked_at(guard: GuardedBook) -> DomainError | None:
     if waiting := guarding.not_looked_at(guard):
-        return IllegalMove(f"No sweep has judged {_named(waiting)} yet. Wait for the first one.")
+        were = "was" if len(waiting) == 1 else "were"
+        return IllegalMove(
+            f"{_named(waiting)} {were} not looked at yet. It is due within the hour."
+        )
     return None
 
 

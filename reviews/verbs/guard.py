@@ -71,8 +71,8 @@ def begin(
         against=governing.live(),
         most_cases=_budget("most_cases", most_cases),
         most_urgent=_budget("most_urgent", most_urgent),
-        budget_source=_words("budget_source", budget_source, LONGEST_SOURCE),
-        agreement=_words("agreement", agreement, LONGEST_AGREEMENT),
+        budget_source=governing.kept_words("budget_source", budget_source, LONGEST_SOURCE),
+        agreement=governing.kept_words("agreement", agreement, LONGEST_AGREEMENT),
         begun_by=by,
     )
     rows, asked = _stage(guard, practices, reason=guard.agreement, by=by)
@@ -104,7 +104,7 @@ def widen(
     locked = _locked(guard)
     if (refusal := publishing.may_widen(locked, by)) is not None:
         raise refusal
-    why = _words("reason", reason, LONGEST_WORDS)
+    why = governing.kept_words("reason", reason, LONGEST_WORDS)
     rows, asked = _stage(locked, practices, reason=why, by=by)
     codes = [row.practice.code for row in rows]
     _tell(by, Event.GUARD_WIDENED, locked, practices=codes, patients=asked, reason=why)
@@ -118,7 +118,7 @@ def roll_back(*, guard: GuardedBook, reason: str, by: User) -> GuardedBook:
     Raises `BadRecord` without one, `IllegalMove` where it has ended.
     """
     locked = _to_take_back(guard, by)
-    why = _words("reason", reason, LONGEST_WORDS)
+    why = governing.kept_words("reason", reason, LONGEST_WORDS)
     ended = guarding.end(locked, outcome=GuardedBook.Outcome.BACK, why=why, by=by)
     asked = guarding.screen_again(locked, ended)
     places = Practice.objects.filter(pk__in=ended).order_by("code")
@@ -138,7 +138,7 @@ def to_shadow(
     already, and what `shadows.begin` says.
     """
     locked = _to_take_back(guard, by)
-    why = _words("reason", reason, LONGEST_WORDS)
+    why = governing.kept_words("reason", reason, LONGEST_WORDS)
     row = locked.practices.select_for_update().filter(practice=practice).order_by("-pk").first()
     if row is None or row.outcome not in (RUNNING, STOPPED):
         raise IllegalMove(f"Rule book {locked.version.number} does not judge at {practice}.")
@@ -400,15 +400,6 @@ def _budget(field: str, given: Decimal | None) -> Decimal:
     if rounded != given or not rounded:
         raise BadRecord(field, "must have at most one decimal")
     return rounded
-
-
-def _words(field: str, given: str, longest: int) -> str:
-    text = given.strip()
-    if not text:
-        raise BadRecord(field, "is needed")
-    if len(text) > longest:
-        raise BadRecord(field, f"is longer than {longest} characters")
-    return text
 
 
 def _locked(guard: GuardedBook) -> GuardedBook:
