@@ -360,7 +360,8 @@ def needs_words(change: RuleChange, tried: WhatIfEdit | None) -> str:
     if tried is None:
         return "what it would do alone is not known"
     if tried.closed or tried.lowered:
-        return f"alone it would close {tried.closed:,} and make less urgent {tried.lowered:,} flags"
+        closed = f"{tried.closed:,} flag{'' if tried.closed == 1 else 's'}"
+        return f"alone it would close {closed}, and make {tried.lowered:,} less urgent"
     if is_grading(change.field) and _is_quieter(change):
         return "it makes the rule less urgent, or less visible"
     return ""
@@ -370,6 +371,20 @@ def _is_quieter(change: RuleChange) -> bool:
     if change.field == SHOWN_FIELD:
         return change.after in (NOTE, OFF)
     return change.after is not None and str(change.after) > change.field[-1]
+
+
+def kept_words(field: str, given: str, longest: int, *, missing: str = "is needed") -> str:
+    """What somebody wrote, to be kept for good: whole, or refused, and never cut.
+
+    Raises `BadRecord` for more than `longest` characters, and where nothing is written for
+    `missing`; where that is "" nothing needs to be.
+    """
+    text = given.strip()
+    if missing and not text:
+        raise BadRecord(field, missing)
+    if len(text) > longest:
+        raise BadRecord(field, f"is {len(text):,} characters long; at most {longest:,} are kept")
+    return text
 
 
 def require_open(draft: RuleDraft) -> None:

@@ -12,7 +12,7 @@ from django.db.models import Count, F, Max, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from reviews import access, dossiers, requests, rulebooks, walls
+from reviews import access, dossiers, governing, requests, rulebooks, walls
 from reviews.access import Action
 from reviews.errors import BadRecord
 from reviews.models import (
@@ -55,11 +55,7 @@ class Budget(NamedTuple):
         """The same, as it is kept. Raises `BadRecord` by the name of its field on the pages."""
         cases = _per_100("most_cases", self.most_cases)
         urgent = _per_100("most_urgent", self.most_urgent)
-        source = self.source.strip()
-        if not source:
-            raise BadRecord("budget_source", "is needed")
-        if len(source) > LONGEST_SOURCE:
-            raise BadRecord("budget_source", f"is longer than {LONGEST_SOURCE} characters")
+        source = governing.kept_words("budget_source", self.source, LONGEST_SOURCE)
         return self._replace(most_cases=cases, most_urgent=urgent, source=source)
 
 
@@ -193,7 +189,7 @@ def ran_at(practice_ids: Collection[int], now: datetime) -> list[GuardedPractice
     """The newest guarded stage of each of these practices, where its reviewers need to know of it.
 
     They do while it runs, and after it stopped itself or was taken back until somebody has answered
-    and some days have gone.
+    and some days have gone, or another book is live.
     """
     rows = GuardedPractice.objects.filter(practice__in=practice_ids)
     newest = rows.order_by("practice", "-begun_at", "-pk").distinct("practice")
@@ -206,8 +202,10 @@ def ran_at(practice_ids: Collection[int], now: datetime) -> list[GuardedPractice
 def _is_news(row: GuardedPractice, lately: datetime) -> bool:
     if row.outcome == GuardedPractice.Outcome.LIVE:
         return False
-    waits = row.outcome == STOPPED and row.guard.outcome == GuardedBook.Outcome.RUNNING
-    return waits or row.ended_at is None or row.ended_at > lately
+    if row.guard.outcome == GuardedBook.Outcome.RUNNING and row.outcome in (RUNNING, STOPPED):
+        return True
+    is_live = row.guard.against.state == RuleVersion.State.PUBLISHED
+    return is_live and row.ended_at is not None and row.ended_at > lately
 
 
 def not_answered(guard: GuardedBook) -> list[GuardedPractice]:

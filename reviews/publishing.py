@@ -8,6 +8,8 @@ from reviews.errors import DomainError, IllegalMove, NotAllowed, Stale
 from reviews.models import GuardedBook, GuardedPractice, RuleVersion
 from reviews.rules import words
 
+LONGEST_AGREEMENT = 2000
+
 
 def hindrance(version: RuleVersion, by: User) -> DomainError | None:
     """Why `by` may not publish this version now, guarded or not; None when they may.
@@ -82,7 +84,10 @@ def not_ready(guard: GuardedBook) -> DomainError | None:
 
 def _looked_at(guard: GuardedBook) -> DomainError | None:
     if waiting := guarding.not_looked_at(guard):
-        return IllegalMove(f"No sweep has judged {_named(waiting)} yet. Wait for the first one.")
+        were = "was" if len(waiting) == 1 else "were"
+        return IllegalMove(
+            f"{_named(waiting)} {were} not looked at yet. It is due within the hour."
+        )
     return None
 
 

@@ -21,7 +21,8 @@ def is_stated(post: QueryDict) -> bool:
 
 
 def _decimal(text: str) -> Decimal | None:
+    """A number as people type it, also with a decimal comma; None for what is none."""
     try:
-        return Decimal(text) if len(text) <= 10 else None
+        return Decimal(text.replace(",", ".")) if len(text) <= 10 else None
     except InvalidOperation:
         return None

@@ -33,6 +33,12 @@ class GroundsForm(forms.Form):
         help_text="The second person reads it before they agree.",
     )
 
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        for name in ("source", "locator", "reason"):
+            # A browser would cut what is pasted, and say nothing: the form says how long it is.
+            self.fields[name].widget.attrs.pop("maxlength")
+
     def grounds(self) -> Grounds:
         """Who says so, for the verb."""
         names = ("source", "locator", "next_review", "reason")

@@ -103,6 +103,7 @@ class Row:
     raised: int = 0
     lowered: int = 0
     closed: int = 0
+    closed_looked_at: int = 0
     closed_changed: int = 0
     reworded: int = 0
 
@@ -302,6 +303,8 @@ def _rows(
     for each in counts:
         held = found.setdefault(named(each), {})
         held[each.effect] = held.get(each.effect, 0) + each.flags
+        if each.effect == Effect.CLOSED and each.became != Became.NEVER:
+            held["closed_looked_at"] = held.get("closed_looked_at", 0) + each.flags
         if each.effect == Effect.CLOSED and each.became == Became.CHANGED:
             held["closed_changed"] = held.get("closed_changed", 0) + each.flags
     return [Row(name=name, about=about, **found[name, about]) for name, about in sorted(found)]

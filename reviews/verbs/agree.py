@@ -22,7 +22,7 @@ def agree(*, version: RuleVersion, change: RuleChange, by: User, words: str = ""
     `Stale` where other words stand already, and what `governing.no_second_person` says.
     """
     locked = _lock(version, change, by)
-    words = words.strip()[:WORDS_LENGTH]
+    words = governing.kept_words("words", words, WORDS_LENGTH, missing="")
     tried = what_ifs.alone(locked, change)
     if not words and (why := governing.needs_words(change, tried)):
         raise BadRecord("words", f"are needed to agree to this edit: {why}")
@@ -45,10 +45,10 @@ def send_back(*, version: RuleVersion, change: RuleChange, words: str, by: User)
     They read why. Raises `BadRecord` without words, and what `governing.no_second_person` says.
     """
     locked = _lock(version, change, by)
-    if not words.strip():
-        raise BadRecord("words", "are needed to send an edit back: its editors read why")
+    missing = "are needed to send an edit back: its editors read why"
+    words = governing.kept_words("words", words, WORDS_LENGTH, missing=missing)
     made = EditAnswer.objects.create(
-        version=locked, change=change, answer=SEND_BACK, words=words.strip()[:WORDS_LENGTH], by=by
+        version=locked, change=change, answer=SEND_BACK, words=words, by=by
     )
     locked.state, locked.retired_at = RuleVersion.State.RETIRED, timezone.now()
     locked.save(update_fields=["state", "retired_at"])

@@ -92,13 +92,13 @@ def withdraw(*, example: RuleExample, reason: str, by: User) -> RuleExample:
     Raises `BadRecord` without a reason, `Stale` when it is withdrawn already.
     """
     access.require(by, Action.DRAFT)
-    if not reason.strip():
-        raise BadRecord("reason", "is needed to withdraw an example")
+    missing = "is needed to withdraw an example"
+    why = governing.kept_words("reason", reason, REASON_LENGTH, missing=missing)
     locked = RuleExample.objects.select_for_update(of=("self",)).get(pk=example.pk)
     if locked.withdrawn_at is not None:
         raise Stale("Somebody else withdrew this example since you opened it.")
     locked.withdrawn_by, locked.withdrawn_at = by, timezone.now()
-    locked.withdrawn_reason = reason.strip()[:REASON_LENGTH]
+    locked.withdrawn_reason = why
     locked.save(update_fields=["withdrawn_by", "withdrawn_at", "withdrawn_reason"])
     _record(by, Event.RULE_EXAMPLE_WITHDRAWN, locked, reason=locked.withdrawn_reason)
     return locked
@@ -118,8 +118,8 @@ def explain(
     locked = RuleVersion.objects.defer("book").get(pk=version.pk)
     if locked.state != RuleVersion.State.DRAFT:
         raise IllegalMove(f"Rule book {locked.number} is not a draft.")
-    if not reason.strip():
-        raise BadRecord("reason", "is needed: why the book says otherwise than the example")
+    missing = "is needed: why the book says otherwise than the example"
+    why = governing.kept_words("reason", reason, REASON_LENGTH, missing=missing)
     ids = set(broken)
     rows = list(
         locked.broken_examples.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk")
@@ -129,7 +129,7 @@ def explain(
     if any(row.explained_at is not None for row in rows):
         raise Stale("Somebody stated a reason for one of these since you opened the page.")
     for row in rows:
-        row.reason, row.explained_by = reason.strip()[:REASON_LENGTH], by
+        row.reason, row.explained_by = why, by
         row.explained_at = timezone.now()
         row.save(update_fields=["reason", "explained_by", "explained_at"])
     audit.record(

@@ -332,11 +332,10 @@ def bring_up_to_date(*, draft: RuleDraft, by: User) -> RuleDraft:
 def put_away(*, draft: RuleDraft, reason: str, by: User) -> RuleDraft:
     """Put a draft away for good, with its edits. Raises `BadRecord` without a reason."""
     access.require(by, Action.DRAFT)
-    if not reason.strip():
-        raise BadRecord("reason", "is needed to put a draft away")
+    why = governing.kept_words("reason", reason, 500, missing="is needed to put a draft away")
     locked = _lock(draft)
     locked.put_away_by, locked.put_away_at = by, timezone.now()
-    locked.put_away_reason = reason.strip()[:500]
+    locked.put_away_reason = why
     locked.save(update_fields=["put_away_by", "put_away_at", "put_away_reason"])
     audit.record(
         by,

@@ -35,7 +35,6 @@ from reviews.models import (
 log = structlog.get_logger(__name__)
 
 LONGEST_WORDS = 1000
-LONGEST_AGREEMENT = 2000
 ON_ONE = "a benzodiazepine or Z-drug"
 
 
@@ -68,7 +67,7 @@ def begin(
         most_cases=stated.most_cases,
         most_urgent=stated.most_urgent,
         budget_source=stated.source,
-        agreement=_words("agreement", agreement, LONGEST_AGREEMENT),
+        agreement=governing.kept_words("agreement", agreement, publishing.LONGEST_AGREEMENT),
         begun_by=by,
     )
     rows, asked = _stage(guard, practices, reason=guard.agreement, by=by)
@@ -100,7 +99,7 @@ def widen(
     locked = _locked(guard)
     if (refusal := publishing.may_widen(locked, by)) is not None:
         raise refusal
-    why = _words("reason", reason, LONGEST_WORDS)
+    why = governing.kept_words("reason", reason, LONGEST_WORDS)
     rows, asked = _stage(locked, practices, reason=why, by=by)
     codes = [row.practice.code for row in rows]
     _tell(by, Event.GUARD_WIDENED, locked, practices=codes, patients=asked, reason=why)
@@ -114,7 +113,7 @@ def roll_back(*, guard: GuardedBook, reason: str, by: User) -> GuardedBook:
     Raises `BadRecord` without one, `IllegalMove` where it has ended.
     """
     locked = _to_take_back(guard, by)
-    why = _words("reason", reason, LONGEST_WORDS)
+    why = governing.kept_words("reason", reason, LONGEST_WORDS)
     ended = guarding.end(locked, outcome=GuardedBook.Outcome.BACK, why=why, by=by)
     asked = guarding.screen_again(locked, ended)
     places = Practice.objects.filter(pk__in=ended).order_by("code")
@@ -134,7 +133,7 @@ def to_shadow(
     already, and what `shadows.begin` says.
     """
     locked = _to_take_back(guard, by)
-    why = _words("reason", reason, LONGEST_WORDS)
+    why = governing.kept_words("reason", reason, LONGEST_WORDS)
     row = locked.practices.select_for_update().filter(practice=practice).order_by("-pk").first()
     if row is None or row.outcome not in (RUNNING, STOPPED):
         raise IllegalMove(f"Rule book {locked.version.number} does not judge at {practice}.")
@@ -391,15 +390,6 @@ def _before(guard: GuardedBook, practice: Practice) -> Burden:
                 f" rule book {guard.against.number} already",
             )
     return measured
-
-
-def _words(field: str, given: str, longest: int) -> str:
-    text = given.strip()
-    if not text:
-        raise BadRecord(field, "is needed")
-    if len(text) > longest:
-        raise BadRecord(field, f"is longer than {longest} characters")
-    return text
 
 
 def _locked(guard: GuardedBook) -> GuardedBook:

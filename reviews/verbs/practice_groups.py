@@ -69,8 +69,8 @@ def move(
         return held
     if (held.pk if held else None) != seen:
         raise Stale(f"Somebody else moved {locked} since you opened this. Look at it again.")
-    if not reason.strip():
-        raise BadRecord("reason", "is needed: why the practice moves")
+    missing = "is needed: why the practice moves"
+    why = governing.kept_words("reason", reason, REASON_LENGTH, missing=missing)
     if group is not None and group.profile != locked.profile:
         raise BadRecord("group", f"is of the {group.profile} profile, and {locked} is not")
     books = governing.books_at(locked)
@@ -87,7 +87,7 @@ def move(
     made = None
     if group is not None:
         made = GroupMember.objects.create(
-            practice=locked, group=group, by=by, since=now, reason=reason.strip()[:REASON_LENGTH]
+            practice=locked, group=group, by=by, since=now, reason=why
         )
     patients = requests.enqueue_practice(locked, reason="group") if judged_otherwise else 0
     told = {"from": before, "to": group}
@@ -96,7 +96,7 @@ def move(
         Event.PRACTICE_GROUPED,
         practice_id=locked.pk,
         subject=locked,
-        reason=reason.strip()[:REASON_LENGTH],
+        reason=why,
         patients=patients,
         **{name: each.code for name, each in told.items() if each},
     )

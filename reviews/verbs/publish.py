@@ -5,7 +5,7 @@ what the software proposes and of edits; a second person publishes it, and the p
 affect are screened again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +30,7 @@ from reviews import (
 )
 from reviews.access import Action
 from reviews.audit import Event
-from reviews.errors import BadRecord, IllegalMove, Stale
+from reviews.errors import IllegalMove, Stale
 from reviews.guarding import Budget
 from reviews.models import (
     GuardedBook,
@@ -45,6 +45,7 @@ from reviews.rules.book import RuleBook
 
 DRAFT, PUBLISHED = RuleVersion.State.DRAFT, RuleVersion.State.PUBLISHED
 RETIRED = RuleVersion.State.RETIRED
+LONGEST_WORDS = 1000
 
 
 @transaction.atomic
@@ -94,13 +95,13 @@ def freeze(
     note: str,
     by: User,
     budget: Budget | None = None,
-    silent_at: Practice | None = None,
+    silent_at: Collection[Practice] = (),
     days: int = 0,
 ) -> RuleVersion:
     """Freeze an open draft, with the formulary as it is now, into a book to be published.
 
     `budget` is what a guarded run of it is to begin with. With `silent_at` it judges silently there
-    from now on, for so many days; both or nothing.
+    from now on, for so many days; all of it or nothing.
     Raises `Stale` when another book is live than the draft changes, `IllegalMove` when an edit has
     to be confirmed, when thresholds contradict each other, or when nothing would change, and what
     `shadows.begin` says.
@@ -114,8 +115,9 @@ def freeze(
         raise Stale(f"Rule book {live.number} was published since. Bring the draft up to date.")
     changes = governing.in_draft(locked)
     if strange := governing.conflicts(locked, changes):
+        edits_were = "1 edit was" if len(strange) == 1 else f"{len(strange)} edits were"
         raise IllegalMove(
-            f"{len(strange)} edits were made against an older book. Confirm or withdraw each."
+            f"{edits_were} made against an older book. Confirm each anew, or take it out."
         )
     edits = governing.merged(live, changes)
     read_at = timezone.now()
@@ -140,8 +142,8 @@ def freeze(
         budget_source=stated.source,
     )
     _drafted(version, live, by)
-    if silent_at is not None:
-        shadows.begin(version, silent_at, days=days, by=by)
+    for practice in silent_at:
+        shadows.begin(version, practice, days=days, by=by)
     return version
 
 
@@ -154,8 +156,8 @@ def roll_back(*, to: RuleVersion, reason: str, by: User) -> RuleVersion:
     says what the live one says.
     """
     access.require(by, Action.DRAFT)
-    if not reason.strip():
-        raise BadRecord("reason", "is needed to go back to an earlier book")
+    missing = "is needed to go back to an earlier book"
+    why = governing.kept_words("reason", reason, LONGEST_WORDS, missing=missing)
     if to.published_at is None:
         raise IllegalMove(f"Rule book {to.number} was never published.")
     governing.one_at_a_time()
@@ -163,7 +165,7 @@ def roll_back(*, to: RuleVersion, reason: str, by: User) -> RuleVersion:
     content = {name: section for name, section in to.book.items() if name != "number"}
     version = _freeze(
         content,
-        note=reason.strip()[:1000],
+        note=why,
         by=by,
         change_ids=to.change_ids,
         editor_ids=[by.pk],
@@ -197,15 +199,17 @@ def publish(*, version: RuleVersion, agreement: str, by: User) -> RuleVersion:
     locked = RuleVersion.objects.select_for_update().get(pk=version.pk)
     if (refusal := publishing.hindrance(locked, by)) is not None:
         raise refusal
-    if not agreement.strip():
-        raise BadRecord("agreement", "is needed: say why you agree")
+    missing = "is needed: say why you agree"
+    words = governing.kept_words(
+        "agreement", agreement, publishing.LONGEST_AGREEMENT, missing=missing
+    )
     publishing.require_sound(locked)
     live = RuleVersion.objects.select_for_update().filter(state=PUBLISHED).first()
     if live is not None:
         live.state, live.retired_at = RETIRED, timezone.now()
         live.save(update_fields=["state", "retired_at"])
     locked.state, locked.published_by, locked.published_at = PUBLISHED, by, timezone.now()
-    locked.engine, locked.agreement = engines.current(), agreement.strip()[:2000]
+    locked.engine, locked.agreement = engines.current(), words
     locked.save(update_fields=["state", "published_by", "published_at", "engine", "agreement"])
     if (guard := guarding.running()) is not None:
         guarding.end(guard, outcome=GuardedBook.Outcome.LIVE, why=locked.agreement, by=by)

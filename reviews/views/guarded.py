@@ -33,7 +33,11 @@ def page(request: SignedIn, number: int) -> HttpResponse:
 
 
 def _page(
-    request: SignedIn, number: int, refusal: BadRecord | None = None, *, status: int = 200
+    request: SignedIn,
+    number: int,
+    refusal: BadRecord | IllegalMove | None = None,
+    *,
+    status: int = 200,
 ) -> HttpResponse:
     access.require(request.user, Action.SEE_FORMULARY)
     version = _version(number)
@@ -58,18 +62,18 @@ def _page(
         "budget": request.POST if refusal else version,
         "longest_words": guard.LONGEST_WORDS,
         "longest_source": LONGEST_SOURCE,
-        "longest_agreement": guard.LONGEST_AGREEMENT,
     }
     return render(request, "reviews/rulebooks/guarded.html", context, status=status)
 
 
-def _refused(request: SignedIn, refusal: BadRecord, number: int) -> HttpResponse:
-    return _page(request, number, refusal, status=422)
+def _refused(request: SignedIn, refusal: BadRecord | IllegalMove, number: int) -> HttpResponse:
+    status = 422 if isinstance(refusal, BadRecord) else 409
+    return _page(request, number, refusal, status=status)
 
 
 @require_POST
 @login_required
-@shows_refusals(_refused, BadRecord)
+@shows_refusals(_refused, BadRecord, IllegalMove)
 @confirmed
 def begin(request: SignedIn, number: int) -> HttpResponse:
     """Agree, as a second person, and let the draft judge at the first practices."""
@@ -91,7 +95,7 @@ def begin(request: SignedIn, number: int) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_refused, BadRecord)
+@shows_refusals(_refused, BadRecord, IllegalMove)
 @confirmed
 def widen(request: SignedIn, number: int) -> HttpResponse:
     """Begin the next stage, at further practices, or again where it stopped itself."""
@@ -108,7 +112,7 @@ def widen(request: SignedIn, number: int) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_refused, BadRecord)
+@shows_refusals(_refused, BadRecord, IllegalMove)
 def roll_back(request: SignedIn, number: int) -> HttpResponse:
     """Give every practice the live book again."""
     access.require(request.user, Action.DRAFT)
@@ -161,7 +165,7 @@ def _practices(request: SignedIn) -> list[Practice]:
 
 @require_POST
 @login_required
-@shows_refusals(_refused, BadRecord)
+@shows_refusals(_refused, BadRecord, IllegalMove)
 def to_shadow(request: SignedIn, number: int) -> HttpResponse:
     """Have the book judge silently at a practice where it ran guarded."""
     access.require(request.user, Action.DRAFT)

@@ -112,9 +112,10 @@ def _one(
         "form": next(iter(forms.values()), None),
         "refusal": refusal,
     }
-    if draft is not None and may_draft and not page.is_base:
+    if (draft is not None or forms) and may_draft and not page.is_base:
         said = {name: getattr(page.profile, name) for name in ProfileForm.DETAILS}
-        initial = {**said, "draft": draft, "seen": queries.newest(draft, code)}
+        seen = queries.newest(draft, code) if draft is not None else None
+        initial = {**said, "draft": draft, "seen": seen}
         context |= {
             "may_change": True,
             "change_form": forms.get("change_form") or ProfileForm(drafts, initial=initial),
@@ -134,14 +135,20 @@ def change(request: SignedIn, code: str) -> HttpResponse:
     with refusals_at(form):
         if form.is_valid():
             draft = form.cleaned_data["draft"]
-            made = govern.describe_profile(
-                draft=draft,
-                code=code,
-                said=form.said(),
-                grounds=form.grounds(),
-                seen=form.cleaned_data["seen"],
-                by=request.user,
-            )
+            try:
+                made = govern.describe_profile(
+                    draft=draft,
+                    code=code,
+                    said=form.said(),
+                    grounds=form.grounds(),
+                    seen=form.cleaned_data["seen"],
+                    by=request.user,
+                )
+            except Stale as refusal:
+                # Saving what was typed again writes over what is shown beside it.
+                typed = {**request.POST.dict(), "seen": queries.newest(draft, code) or ""}
+                form = ProfileForm(rule_drafts.open_drafts(), typed)
+                return _one(request, code, refusal=refusal, status=409, change_form=form)
             said = f"{len(made)} edits are" if len(made) != 1 else "1 edit is"
             messages.success(request, f"{said} in the draft.")
             return redirect(_address(code, draft))

@@ -10,7 +10,7 @@ from django.urls import path, re_path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from reviews import access, governing, profiles, rule_files
+from reviews import access, governing, groups, profiles, rule_files
 from reviews.access import Action
 from reviews.errors import BadRecord, IllegalMove, NotFound, Stale
 from reviews.forms import budget
@@ -28,6 +28,7 @@ from reviews.rules.parameters import EXPOSURE
 from reviews.rules.policy import GROUP
 from reviews.rules.profiles import Held, is_known
 from reviews.rules.registry import BY_ID
+from reviews.rules.words import listed
 from reviews.shadows import LONGEST_DAYS
 from reviews.verbs import govern, publish
 from reviews.views.refusals import refusals_at, shows_refusals
@@ -74,8 +75,10 @@ def _draft_page(
         "sent_back": rule_drafts.sent_back(draft) if is_open else [],
         "may_draft": is_open and access.allowed(request.user, Action.DRAFT),
         "note_length": NOTE_LENGTH,
+        "note": request.POST.get("note", draft.title),
         "reason_length": REASON_LENGTH,
         "practices": Practice.objects.order_by("name"),
+        "groups": [group for group, _ in groups.members()],
         "longest_days": LONGEST_DAYS,
     }
     return render(request, "reviews/rulebooks/draft.html", context, status=status)
@@ -114,6 +117,9 @@ def rule_change(request: SignedIn, rule_id: str) -> HttpResponse:
         raise NotFound(f"There is no rule {rule_id}.")
     drafts = rule_drafts.open_drafts()
     draft = next((each for each in drafts if str(each.pk) == request.GET.get("draft")), None)
+    if draft is None and request.method == "POST":
+        # Frozen or put away since the form was opened: the verb says so, beside what was typed.
+        draft = _draft(whole(request.GET.get("draft", "")) or 0)
     held = governing.held_in(draft) if draft else profiles.live()
     place, profile = _scope(request, held)
     context: dict[str, Any] = {
@@ -231,15 +237,24 @@ def freeze(request: SignedIn, pk: int) -> HttpResponse:
         made = publish.freeze(**given)
         messages.success(request, f"Draft {made.number} is frozen. A second person publishes it.")
         return redirect("rulebook", made.number)
-    practice = Practice.objects.filter(pk=whole(request.POST.get("practice", ""))).first()
-    if practice is None:
+    practices = _practices(request.POST.get("practice", ""))
+    if not practices:
         raise BadRecord("practice", "choose a practice")
     days = whole(request.POST.get("days", "")) or 0
-    made = publish.freeze(**given, silent_at=practice, days=days)
+    made = publish.freeze(**given, silent_at=practices, days=days)
+    where = listed(each.name for each in practices)
     messages.success(
-        request, f"Draft {made.number} is frozen, and runs in shadow at {practice}. Nobody sees it."
+        request, f"Draft {made.number} is frozen, and runs in shadow at {where}. Nobody sees it."
     )
     return redirect("rulebook-shadow", made.number)
+
+
+def _practices(chosen: str) -> list[Practice]:
+    """The practice that was chosen, or those of the group; none where there is no such."""
+    for group, ids in groups.members():
+        if group.scope == chosen:
+            return list(Practice.objects.filter(pk__in=ids).order_by("name"))
+    return list(Practice.objects.filter(pk=whole(chosen)))
 
 
 @require_http_methods(["GET", "POST"])
@@ -265,7 +280,8 @@ def file(request: SignedIn, pk: int) -> HttpResponse:
         seen = request.POST.get("seen", "")
         try:
             if made := govern.take_file(draft=draft, rows=rows, seen=seen, by=request.user):
-                messages.success(request, f"{len(made)} edits are in the draft.")
+                said = f"{len(made)} edits are" if len(made) != 1 else "1 edit is"
+                messages.success(request, f"{said} in the draft.")
                 return redirect("rule-draft", draft.pk)
         except (BadRecord, Stale) as why:
             # The report below says which line, or what the file would do now.

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from reviews import access, governing, publishing, what_ifs, worked_examples
 from reviews.access import Action
-from reviews.errors import BadRecord, NotFound, Stale
+from reviews.errors import BadRecord, DomainError, IllegalMove, NotFound, Stale
 from reviews.forms.numbers import whole
 from reviews.models import EditAnswer, Engine, Role, RuleChange, RuleVersion
 from reviews.queries import guarded, jobs, rule_books, rule_drafts, rule_examples, what_if
@@ -23,7 +23,6 @@ from reviews.views.signed_in import SignedIn
 
 SHOWN_EACH = 100
 NOTE_LENGTH = 1000
-AGREEMENT_LENGTH = 2000
 TITLE_LENGTH = 200
 WORDS_LENGTH = 1000
 
@@ -40,9 +39,10 @@ def rulebooks(request: SignedIn) -> HttpResponse:
     )
     may_draft = access.allowed(request.user, Action.DRAFT)
     guard = guarded.running(request.user)
+    guarded_id = guard.guard.version_id if guard else None
     context = {
         "live": next((version for version in versions if version.state == "published"), None),
-        "drafts": [version for version in versions if version.state == "draft"],
+        "drafts": [each for each in versions if each.state == "draft" and each.pk != guarded_id],
         "versions": versions,
         "may_draft": may_draft,
         "note_length": NOTE_LENGTH,
@@ -52,7 +52,7 @@ def rulebooks(request: SignedIn) -> HttpResponse:
         "open_drafts": rule_drafts.open_drafts(),
         "title_length": TITLE_LENGTH,
         "guard": guard,
-        "guarded_id": guard.guard.version_id if guard else None,
+        "guarded_id": guarded_id,
     }
     if may_draft:
         pending = publish.pending_changes()
@@ -73,12 +73,16 @@ def rulebook(request: SignedIn, number: int) -> HttpResponse:
     return _rulebook_page(request, number)
 
 
-def _not_agreed(request: SignedIn, refusal: BadRecord, number: int) -> HttpResponse:
-    return _rulebook_page(request, number, refusal, status=422)
+def _not_done(
+    request: SignedIn, refusal: BadRecord | Stale | IllegalMove, number: int, **_address: int
+) -> HttpResponse:
+    """The page again, with why; nothing typed is lost where its form is still there."""
+    status = 422 if isinstance(refusal, BadRecord) else 409
+    return _rulebook_page(request, number, refusal, status=status)
 
 
 def _rulebook_page(
-    request: SignedIn, number: int, refusal: BadRecord | Stale | None = None, *, status: int = 200
+    request: SignedIn, number: int, refusal: DomainError | None = None, *, status: int = 200
 ) -> HttpResponse:
     version = _version(number)
     against = _compared_with(version)
@@ -113,7 +117,6 @@ def _rulebook_page(
         "words_length": WORDS_LENGTH,
         "refusal": refusal,
         "typed": request.POST.get("agreement", "") or request.POST.get("reason", ""),
-        "agreement_length": AGREEMENT_LENGTH,
         "may_roll_back": version.state == "retired"
         and version.published_at is not None
         and access.allowed(request.user, Action.DRAFT),
@@ -139,7 +142,7 @@ def draft(request: SignedIn) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_not_agreed, BadRecord)
+@shows_refusals(_not_done, BadRecord, Stale, IllegalMove)
 @confirmed
 def publication(request: SignedIn, number: int) -> HttpResponse:
     """Agree, as a second person, and make the draft the live book."""
@@ -155,15 +158,9 @@ def publication(request: SignedIn, number: int) -> HttpResponse:
     return redirect("rulebook", published.number)
 
 
-def _not_answered(
-    request: SignedIn, refusal: BadRecord | Stale, number: int, pk: int
-) -> HttpResponse:
-    return _rulebook_page(request, number, refusal, status=422)
-
-
 @require_POST
 @login_required
-@shows_refusals(_not_answered, BadRecord, Stale)
+@shows_refusals(_not_done, BadRecord, Stale, IllegalMove)
 def answer(request: SignedIn, number: int, pk: int) -> HttpResponse:
     """Agree to one edit of a draft, as a second person, or send it back."""
     access.require(request.user, Action.PUBLISH)
@@ -196,7 +193,7 @@ def discard(request: SignedIn, number: int) -> HttpResponse:
 
 @require_POST
 @login_required
-@shows_refusals(_not_agreed, BadRecord)
+@shows_refusals(_not_done, BadRecord, Stale, IllegalMove)
 def roll_back(request: SignedIn, number: int) -> HttpResponse:
     """Draft the content of an earlier book again, for a second person."""
     made = publish.roll_back(

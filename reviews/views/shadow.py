@@ -34,12 +34,14 @@ def _page(
 ) -> HttpResponse:
     access.require(request.user, Action.SEE_FORMULARY)
     version = _version(number)
+    is_draft, shadows = version.state == RuleVersion.State.DRAFT, queries.told(version)
     context = {
         "version": version,
-        "shadows": queries.told(version),
+        "name": f"{'Draft' if is_draft else 'Rule book'} {number}",
+        "shadows": shadows,
+        "running": sum(each.is_running for each in shadows),
         "refusal": refusal,
-        "may_begin": version.state == RuleVersion.State.DRAFT
-        and access.allowed(request.user, Action.DRAFT),
+        "may_begin": is_draft and access.allowed(request.user, Action.DRAFT),
         "may_end": access.allowed(request.user, Action.DRAFT),
         "practices": Practice.objects.order_by("name"),
         "groups": [group for group, _ in groups.members()],

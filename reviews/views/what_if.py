@@ -67,9 +67,7 @@ def page(request: SignedIn, number: int) -> HttpResponse:
 def ask(request: SignedIn, number: int) -> HttpResponse:
     """Ask what a draft would do."""
     asked = what_if.ask(version=_version(number), by=request.user)
-    messages.success(
-        request, f"{asked.job.title}: it is being found out. Nothing clinical is changed."
-    )
+    messages.success(request, f"{asked.job.title}: asked for. Nothing clinical is changed.")
     return redirect("rulebook-what-if", number)
 
 

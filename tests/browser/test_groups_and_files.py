@@ -53,7 +53,7 @@ def test_a_report_of_a_file(visit, ada, rulebook):
 def test_a_practice_is_moved_without_a_mouse(visit, ada, harbour, coast):
     page = visit(ada, reverse("practice-groups"))
     page.get_by_label("Practice", exact=True).select_option(label=harbour.name)
-    page.get_by_label("Group optional").select_option(label=coast.name)
+    page.get_by_label("Into which group").select_option(label=coast.name)
     page.get_by_label("Reason").fill("joined")
     page.keyboard.press("Enter")
     page.get_by_text(f"{harbour} is in {coast}.").wait_for()

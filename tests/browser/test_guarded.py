@@ -21,7 +21,7 @@ def test_a_book_is_guarded_stops_itself_and_is_rolled_back(visit, version, harbo
     page.get_by_label("Who says so").fill("Agreed by both practices")
     page.get_by_label("Why you agree").fill("I read what it would do.")
     page.get_by_role("button", name="Agree and begin guarded").click()
-    page.get_by_text("was not judged yet").wait_for()
+    page.get_by_text("was not looked at yet").first.wait_for()
     assert faults(page) == []
     screen.drain()
     guard.look_first()

@@ -406,7 +406,7 @@ def test_a_stale_draft_is_refused_and_brought_up_to_date(draft, ada, adam, helen
     assert [(each.pk, now) for each, now in governing.conflicts(draft, [mine, same])] == [
         (same.pk, 21)
     ]
-    with pytest.raises(IllegalMove, match="1 edits were made against an older book"):
+    with pytest.raises(IllegalMove, match="1 edit was made against an older book"):
         publish.freeze(draft=draft, note="", by=ada)
     with pytest.raises(IllegalMove, match="fits"):
         govern.confirm(change=mine, by=ada)
@@ -568,3 +568,22 @@ def test_a_book_that_never_was_live_cannot_be_gone_back_to(draft, ada):
     version = publish.freeze(draft=draft, note="", by=ada)
     with pytest.raises(IllegalMove, match="never published"):
         publish.roll_back(to=version, reason="x", by=ada)
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ("x" * 10, ""),
+        (" " * 5 + "x" * 10 + " ", ""),
+        ("x" * 11, "is 11 characters long; at most 10 are kept"),
+        ("", "is needed"),
+        (" \n ", "is needed"),
+    ],
+)
+def test_words_that_are_kept_are_kept_whole_or_refused(given, refused):
+    if not refused:
+        assert governing.kept_words("reason", given, 10) == given.strip()
+        return
+    with pytest.raises(BadRecord, match=refused):
+        governing.kept_words("reason", given, 10)
+    assert governing.kept_words("reason", "", 10, missing="") == ""

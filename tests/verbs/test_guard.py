@@ -576,9 +576,9 @@ def test_decisions_on_flags_that_it_ended_hold_again_on_the_way_back(
 def test_it_is_widened_stage_by_stage_and_goes_live(version, places, harbour, elm, adam):
     far = make.practice("far", name="Far Hill Surgery")
     running = guarded(version, [harbour], adam, most_cases=Decimal(100))
-    with pytest.raises(IllegalMove, match="No sweep has judged Harbour"):
+    with pytest.raises(IllegalMove, match="Harbour Street Surgery was not looked at yet"):
         guard.widen(guard=running, practices=[elm], reason="Went well.", by=adam)
-    with pytest.raises(IllegalMove, match="No sweep has judged Harbour"):
+    with pytest.raises(IllegalMove, match="Harbour Street Surgery was not looked at yet"):
         publish.publish(version=version, agreement="Good.", by=adam)
     screen.drain()
     guard.sweep()
@@ -672,7 +672,7 @@ def test_nobody_tried_it(rulebook, places, harbour, ada, adam):
         ({"most_cases": Decimal("NaN")}, "most_cases", "must be a number"),
         ({"most_urgent": None}, "most_urgent", "must be a number"),
         ({"budget_source": " "}, "budget_source", "is needed"),
-        ({"budget_source": "x" * 301}, "budget_source", "longer than 300"),
+        ({"budget_source": "x" * 301}, "budget_source", "is 301 characters long"),
         ({"agreement": ""}, "agreement", "is needed"),
     ],
 )

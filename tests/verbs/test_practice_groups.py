@@ -336,11 +336,13 @@ def test_the_page_makes_a_group_and_moves_a_practice(rulebook, harbour, ada, ada
     given = {"practice": harbour.pk, "group": group.pk, "reason": "joined", "seen": ""}
     page = browser.follow("/practice-groups/move", **given)
     assert "Harbour Street Surgery is in Coast." in words(page)
-    late = Browser(adam).post("/practice-groups/move", **{**given, "group": ""})
+    late = Browser(adam).post("/practice-groups/move", **{**given, "group": "none"})
     assert late.status_code == 409
     assert "Somebody else moved Harbour Street Surgery" in words(late)
     wrong = browser.post("/practice-groups/move", practice=harbour.pk, reason="")
     assert wrong.status_code == 422
+    unchosen = browser.post("/practice-groups/move", **{**given, "group": ""})
+    assert unchosen.status_code == 422, "no group is chosen by name, not by overlooking the field"
     assert groups.group_of(harbour.pk) == "coast"
 
 

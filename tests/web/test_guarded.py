@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import connection
@@ -11,7 +12,7 @@ from django.utils import timezone
 from reviews import guarding, rulebooks, walls
 from reviews.models import GuardedBook, RuleVersion
 from reviews.queries import guarded
-from reviews.verbs import digest, guard, practice_groups, screen
+from reviews.verbs import digest, guard, practice_groups, publish, screen
 from tests import make
 from tests.verbs.test_guard import elm, places, version  # noqa: F401 - fixtures
 from tests.verbs.test_what_if import begun as begun_draft
@@ -36,7 +37,7 @@ def test_it_is_begun_stops_itself_and_says_why(version, harbour, elm, adam, ada)
     assert heading(browser.get(address)) == "Draft 2 does not run guarded"
     page = begun(browser, version.number, harbour)
     assert heading(page) == "Rule book 2 judges at 1 practice"
-    assert "was not judged yet" in words(page)
+    assert "was not looked at yet" in words(page)
     screen.drain()
     guard.look_first()
     page = words(browser.get(address))
@@ -64,7 +65,7 @@ def test_it_is_widened_and_goes_live(version, harbour, elm, adam):  # noqa: F811
     assert "too few people for this budget to stop it" in words(browser.get(address))
     page = browser.follow(f"{address}/widen", practices=[elm.pk], reason="Went well.")
     assert heading(page) == "Rule book 2 judges at 2 practices"
-    assert "No sweep has judged Elm Park Surgery yet" in words(page)
+    assert "Elm Park Surgery was not looked at yet" in words(page)
     screen.drain()
     guard.look_first()
     browser.follow(f"/rule-books/{version.number}/publish", agreement="It stayed within.")
@@ -95,6 +96,23 @@ def test_whoever_sees_the_queue_there_reads_that_it_judges_and_that_it_stopped(
     guard.roll_back(guard=running, reason="Too many.", by=adam)
     assert guarding.ran_at([harbour.pk], late) == []
     assert "stopped itself" in words(Browser(ravi).get("/"))
+
+
+def test_reviewers_read_no_more_of_it_once_another_book_is_live(
+    version,  # noqa: F811
+    harbour,
+    adam,
+):
+    begun(Browser(adam), version.number, harbour)
+    guard.roll_back(guard=GuardedBook.objects.get(), reason="Too many.", by=adam)
+    assert len(guarding.ran_at([harbour.pk], timezone.now())) == 1
+    publish.publish(version=version, agreement="Read it.", by=adam)
+    assert guarding.ran_at([harbour.pk], timezone.now()) == []
+
+
+def test_a_budget_is_read_with_a_decimal_comma(version, harbour, adam):  # noqa: F811
+    begun(Browser(adam), version.number, harbour, most_cases="17,5")
+    assert GuardedBook.objects.get().most_cases == Decimal("17.5")
 
 
 def test_it_goes_back_into_shadow_by_one_press(version, harbour, elm, adam):  # noqa: F811

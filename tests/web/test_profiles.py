@@ -131,6 +131,7 @@ def test_a_detail_is_changed_and_the_profile_taken_away_on_its_page(ireland, ada
     )
     assert late.status_code == 409
     assert "in the same draft since you opened it" in words(late)
+    assert 'value="911"' in late.content.decode(), "what was typed is not lost"
     page = browser.follow("/profiles/IE/take-away", draft=draft.pk, **GIVEN)
     assert "The draft takes the profile IE away." in words(page)
     assert "21 days becomes as its parent says" in words(page)

@@ -122,6 +122,32 @@ def test_an_edit_of_somebody_else_meanwhile_is_shown_beside_what_was_typed(draft
     assert RuleChange.objects.standing().get().after == 14
 
 
+@pytest.mark.parametrize("how", ["frozen", "put away"])
+def test_what_is_typed_into_a_draft_that_is_closed_meanwhile_is_not_lost(draft, ada, adam, how):
+    address = FACT.format(draft.pk, "UK")
+    change(draft, adam, practice=make.practice("elm", name="Elm Park Surgery"), after=21)
+    if how == "frozen":
+        publish.freeze(draft=draft, note="", by=adam)
+    else:
+        govern.put_away(draft=draft, reason="Leave it", by=adam)
+    page = Browser(ada).post(address, after="14", **GIVEN)
+    assert page.status_code == 409
+    assert f"The draft “Short courses for anxiety” {'is' if how == 'frozen' else 'was'} {how}" in (
+        words(page)
+    )
+    assert 'value="14"' in page.content.decode()
+    assert GIVEN["reason"] in words(page)
+
+
+def test_a_source_that_is_too_long_is_refused_whole_and_not_cut(draft, ada):
+    long = "x" * 10_000
+    page = Browser(ada).post(FACT.format(draft.pk, "UK"), after="14", **{**GIVEN, "source": long})
+    assert page.status_code == 422
+    assert "it has 10000" in words(page)
+    assert f'value="{long}"' in page.content.decode()
+    assert "maxlength" not in page.content.decode().split('name="source"')[1].split(">")[0]
+
+
 def test_a_stale_draft_says_so_is_brought_up_to_date_and_its_conflict_confirmed(draft, ada, adam):
     mine = change(draft, ada)
     other = govern.begin(title="Three weeks", by=ada)

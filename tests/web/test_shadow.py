@@ -24,7 +24,7 @@ def test_it_is_begun_told_and_ended(version, harbour, ada):
     browser, address = Browser(ada), f"/rule-books/{version.number}/shadow"
     assert heading(browser.get(address)) == "Draft 2 does not run in shadow"
     page = browser.follow(f"{address}/begin", practice=harbour.pk, days=14)
-    assert heading(page) == "Draft 2 in shadow at 1 practice"
+    assert heading(page) == "Draft 2 runs in shadow at 1 practice"
     assert "would show 0 flags more" in words(page)
     screen.drain()
     page = browser.get(address)
@@ -53,6 +53,20 @@ def test_it_is_begun_at_every_practice_of_a_group(version, harbour, ada):
     assert Shadow.objects.get(practice=elm) == held
 
 
+def test_it_is_frozen_and_runs_in_shadow_at_a_whole_group(rulebook, harbour, ada):
+    coast = practice_groups.make(code="coast", name="Coast", profile="UK", by=ada)
+    practice_groups.move(practice=harbour, group=coast, reason="x", seen=None, by=ada)
+    draft = begun(ada)
+    change(draft, ada)
+    browser, address = Browser(ada), f"/rule-drafts/{draft.pk}"
+    assert "All of Coast" in browser.read(address)
+    given = {"shadow": "yes", "days": "14"}
+    assert browser.post(f"{address}/freeze", practice="group:moon", **given).status_code == 409
+    page = browser.follow(f"{address}/freeze", practice="group:coast", **given)
+    assert "runs in shadow at Harbour Street Surgery. Nobody sees it." in words(page)
+    assert Shadow.objects.get().practice == harbour
+
+
 def test_a_draft_that_another_book_has_overtaken_begins_nowhere(version, harbour, ada, adam):
     """It was frozen before the other was published, and has the higher number."""
     other = frozen(begun(ada), ada, ("DUR-01", "s2_over_days", 21))
@@ -63,7 +77,7 @@ def test_a_draft_that_another_book_has_overtaken_begins_nowhere(version, harbour
 
 def test_it_is_frozen_and_runs_in_shadow_by_one_press_that_the_rules_page_leads_to(harbour, ada):
     draft = begun(ada)
-    change(draft, ada, "DUR-01", "s2_over_days", 14)
+    change(draft, ada)
     browser = Browser(ada)
     assert f'href="/rule-drafts/{draft.pk}"' in browser.get("/rules/DUR-01").content.decode()
     address = f"/rule-drafts/{draft.pk}/freeze"
@@ -71,7 +85,7 @@ def test_it_is_frozen_and_runs_in_shadow_by_one_press_that_the_rules_page_leads_
     assert (wrong.status_code, "from 1 to 90" in words(wrong)) == (409, True)
     assert not RuleVersion.objects.filter(number=2).exists()
     page = browser.follow(address, practice=harbour.pk, days="14", shadow="yes")
-    assert heading(page) == "Draft 2 in shadow at 1 practice"
+    assert heading(page) == "Draft 2 runs in shadow at 1 practice"
     rule = browser.get("/rules/DUR-01").content.decode()
     assert 'href="/rule-books/2/shadow"' in rule
 

@@ -67,7 +67,7 @@ def test_another_practice_reads_counts_and_nobody_s_sentence(draft, lakeside):
     make.tried(draft)
     page = words(Browser(make.person("dora", lakeside, "clinician")).get(address(draft)))
     assert "LOWE" not in page
-    assert "None is of a practice where you may see one" in page
+    assert "They are at practices whose patients you do not see" in page
     assert "Harbour Street Surgery" in page
 
 
