@@ -409,7 +409,10 @@ def test_a_practice_whose_own_policy_would_contradict_the_profile_stays(
         practices.edit(practice=harbour, profile="IE", by=maeve)
 
 
-def test_neither_would_the_policy_of_a_guarded_book_there(ireland, harbour, maeve, ada, adam):
+def test_neither_would_the_policy_of_a_guarded_book_there(
+    ireland, harbour, clara, maeve, ada, adam
+):
+    treated_for(20, harbour, clara)
     draft = begun(ada)
     change(draft, ada, practice=harbour, field="s4_over_days", after=27)
     guarded(make.tried(publish.freeze(draft=draft, note="", by=ada)), [harbour], adam)
