@@ -11,6 +11,7 @@ from reviews.models import Patient, Prescription
 from reviews.rules.compare import Change, compare
 from reviews.rules.dossier import Dossier, Line
 from reviews.rules.finding import Finding, NotEvaluable, Screening
+from reviews.rules.meanings import drugs_of
 from reviews.rules.screen import screen
 
 UNSAVED = 0
@@ -20,7 +21,8 @@ UNSAVED = 0
 class Preview:
     """What saving changes: `new` is what it adds or grades anew, `standing` what holds before too.
 
-    `gone` is what would no longer be found, `changed` of `new` what was found in another severity.
+    What held before and now concerns a drug that it did not is among `new`. `gone` is what would no
+    longer be found, `changed` of `new` what was found in another severity.
     `line_id` is the line of the prescription in `dossier`, the record as it would be.
     """
 
@@ -60,7 +62,8 @@ def preview(
     line = dossiers.line(record, line_id=line_id, prescriber=prescriber, system=system)
     after = replace(before, lines=_with(before.lines, line))
     screened = screen(after, book)
-    difference = compare(screen(before, book), screened)
+    drugs = drugs_of(before, book), drugs_of(after, book)
+    difference = compare(screen(before, book), screened, drugs)
     return Preview(
         new=difference.added,
         standing=difference.same,

@@ -36,7 +36,7 @@ from reviews.rules.compare import compare
 from reviews.rules.dossier import Dossier, Line
 from reviews.rules.finding import Finding, NotEvaluable, Severity
 from reviews.rules.matters import Told
-from reviews.rules.meanings import recognised, said_to_be_no_sedative
+from reviews.rules.meanings import drugs_of, recognised, said_to_be_no_sedative
 from reviews.rules.screen import screen
 from reviews.rules.weight import age
 
@@ -153,7 +153,8 @@ def judge(*, sent: Sent, source_system: str, practice: str = "", by: User) -> Ju
     screened = screen(after, book)
     if sent.drafts:
         earlier = screen(before, book)
-        found = compare(earlier, screened).added
+        drugs = drugs_of(before, book), drugs_of(after, book)
+        found = compare(earlier, screened, drugs).added
         chosen_ids = {line.id for line in chosen.values()}
         gaps = tuple(
             gap

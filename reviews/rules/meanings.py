@@ -26,6 +26,14 @@ def recognised(line: Line, meanings: Meanings, book: RuleBook) -> Recognition:
     return recognition
 
 
+def drugs_of(dossier: Dossier, book: RuleBook) -> dict[int, frozenset[str]]:
+    """The keys of the drugs that each line holds, by the id of the line."""
+    return {
+        line.id: frozenset(part.drug for part in recognised(line, dossier.meanings, book).parts)
+        for line in dossier.lines
+    }
+
+
 def as_said(
     line: Line, recognition: Recognition, meanings: Meanings, book: RuleBook
 ) -> Recognition:

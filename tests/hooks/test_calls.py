@@ -65,6 +65,16 @@ def test_drafts_are_judged_with_what_is_on_record_here(ehr_hooks, harbour, clara
     assert HookCard.objects.filter(patient=bell).count() == len(cards)
 
 
+def test_a_second_sedative_beside_an_opioid_is_told_and_more_of_the_first_is_not(ehr_hooks):
+    held = prefetch(
+        order("m1", "Morphine 10 mg tablets", status="active", start=-20, days=60),
+        order("z1", "Zopiclone 7.5 mg tablets", status="active", start=-20, days=60),
+    )
+    for draft, is_told in (("Diazepam 5 mg tablets", True), ("Zopiclone 3.75 mg tablets", False)):
+        cards = ehr_hooks.cards("order-sign", body("order-sign", order("o1", draft), along=held))
+        assert ("opioid" in {each["source"]["topic"]["code"] for each in cards}) is is_told, draft
+
+
 def test_nobody_is_meant_by_name_alone(ehr_hooks, harbour, clara):
     bell = make.patient(harbour, clara, identifiers=[NUMBER])
     make.prescription(bell, clara, "Morphine 10 mg tablets")

@@ -1,8 +1,11 @@
 """What differs between two screenings: new, gone, changed in severity."""
 
+import pytest
+
 from reviews.rules import screen
 from reviews.rules.compare import compare
 from reviews.rules.finding import Severity
+from reviews.rules.meanings import drugs_of
 
 from .book import BOOK, line, person
 
@@ -11,6 +14,12 @@ COURSE = [line(start=28 * n) for n in range(3)]
 
 def between(before, after):
     return compare(screen(before, BOOK), screen(after, BOOK))
+
+
+def told(before, after):
+    """The same for whoever prescribes, who is told of a drug that comes to what stood."""
+    drugs = drugs_of(before, BOOK), drugs_of(after, BOOK)
+    return compare(screen(before, BOOK), screen(after, BOOK), drugs)
 
 
 def ids(findings):
@@ -64,3 +73,24 @@ def test_a_screening_does_not_differ_from_itself():
     found = between(twice, twice)
     assert (found.new, found.gone, found.changed, found.added) == ((), (), (), ())
     assert found.same == screen(twice, BOOK).findings
+
+
+@pytest.mark.parametrize(
+    ("added", "is_wider"),
+    [
+        ("diazepam 5 mg tablets", True),
+        ("zopiclone 3.75 mg tablets", False),
+        ("zopiclone 7.5 mg tablets", False),
+        ("paracetamol 500 mg tablets", False),
+    ],
+)
+def test_a_second_drug_beside_an_opioid_is_told_though_the_first_stood_there(added, is_wider):
+    held = [line("morphine 10 mg", 0, 60), line("zopiclone 7.5 mg tablets", 0, 60)]
+    before = person(*held, as_of=50)
+    after = person(*held, line(added, 50, 28), as_of=50)
+    assert "OPI-01" in ids(screen(before, BOOK).findings)
+    found = told(before, after)
+    assert ("OPI-01" in ids(found.wider)) is is_wider
+    assert ("OPI-01" in ids(found.added)) is is_wider
+    assert ("OPI-01" in ids(found.same)) is not is_wider
+    assert not between(before, after).wider

@@ -7,6 +7,7 @@ are drawn for each law (docs/mutation.md); the suite draws the same ones every t
 import os
 import random
 import re
+from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -15,9 +16,10 @@ from hypothesis import strategies as st
 
 from reviews.rules import screen
 from reviews.rules.codes import PROFILES
-from reviews.rules.compare import compare
+from reviews.rules.compare import Change, compare
 from reviews.rules.dossier import Exemption
 from reviews.rules.exemptions import KINDS
+from reviews.rules.meanings import drugs_of
 from reviews.rules.registry import BY_ID
 from reviews.rules.words import MONTHS
 
@@ -282,9 +284,26 @@ def test_a_difference_turned_round_is_its_opposite(rows, others, profile, age):
     there, back = compare(one, two), compare(two, one)
     assert not compare(one, one).added
     assert (there.new, there.gone) == (back.gone, back.new)
-    assert [not each.is_graver for each in sorted(there.changed, key=lambda c: c.after.key)] == [
-        each.is_graver for each in sorted(back.changed, key=lambda c: c.after.key)
-    ]
+    assert Counter(there.changed) == Counter(
+        Change(each.after, each.before) for each in back.changed
+    )
+
+
+@drawn
+@given(supplies, besides, profiles, ages)
+def test_whoever_prescribes_is_told_each_finding_once_as_added_or_as_standing(
+    rows, others, profile, age
+):
+    held, more = course(rows), also(others)
+    before, after = (somebody(each, profile, age) for each in (held, [*held, *more]))
+    drugs = drugs_of(before, BOOK), drugs_of(after, BOOK)
+    screened = screen(after, BOOK)
+    found = compare(screen(before, BOOK), screened, drugs)
+    changed = tuple(each.after for each in found.changed)
+    assert Counter((*found.added, *found.same)) == Counter(screened.findings)
+    assert Counter((*found.new, *changed, *found.wider)) == Counter(found.added)
+    added = {each.id for each in more}
+    assert all(added & {*each.line_ids} for each in found.wider), "each is about what was added"
 
 
 # --- what is taken away ----------------------------------------------------------------------
