@@ -119,7 +119,7 @@ def rule_change(request: SignedIn, rule_id: str) -> HttpResponse:
     draft = next((each for each in drafts if str(each.pk) == request.GET.get("draft")), None)
     if draft is None and request.method == "POST":
         # Frozen or put away since the form was opened: the verb says so, beside what was typed.
-        draft = _draft(whole(request.GET.get("draft", "")) or 0)
+        draft = RuleDraft.objects.filter(pk=whole(request.GET.get("draft", ""))).first()
     held = governing.held_in(draft) if draft else profiles.live()
     place, profile = _scope(request, held)
     context: dict[str, Any] = {
