@@ -188,7 +188,8 @@ def test_all_processes_serve_and_one_does_not_take_it_all():
         deadline = time.monotonic() + 20
         while len(served()) < 2:  # the second one is still starting
             assert time.monotonic() < deadline
-        assert min(served().values()) >= 2
+        # By chance alone one may get seven of eight, but not 29 of 32.
+        assert min(sum((served() for _ in range(4)), Counter()).values()) >= 4
 
 
 def test_a_killed_process_is_replaced():
