@@ -827,6 +827,8 @@ def _two_together(view: View, found: Together, keys: str) -> Candidate:
     likely = any(
         dependence(view, episode, min(view.today, episode.end)) for episode in view.current
     )
+    if not likely and any(episode.end > view.today for episode in view.current):
+        view.watch(view.today + 1)  # dependence may be reached on any day of the supply
     drugs = words.listed(names([*found.a, *found.b]))
     return candidate(
         "DUP-03",
